@@ -1,0 +1,1 @@
+"""The command line: it translates and formats, and never decides."""

@@ -1,0 +1,51 @@
+"""The exit codes, and the one table that turns an error into one (DIA-5).
+
+| code | meaning |
+|---|---|
+| 0 | clean |
+| 1 | findings at or above ``--fail-on`` |
+| 2 | usage error, unreadable input, or no file matched |
+| 3 | unexpected failure of the program |
+| 20 | denied by a spend budget |
+| 21 | denied by action rate or autonomy |
+| 30 | ledger or store unavailable |
+| 31 | upstream unavailable |
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from policy import errors
+
+
+class Exit(IntEnum):
+    """Every exit code that corvus uses."""
+
+    CLEAN = 0
+    FINDINGS = 1
+    USAGE = 2
+    FAILURE = 3
+    DENIED_SPEND = 20
+    DENIED_ACTION = 21
+    LEDGER_UNAVAILABLE = 30
+    UPSTREAM_UNAVAILABLE = 31
+
+
+_BY_ERROR: dict[type[errors.PolicyError], Exit] = {
+    errors.ConfigError: Exit.FINDINGS,
+    errors.UnpricedModel: Exit.FINDINGS,
+    errors.StoreError: Exit.LEDGER_UNAVAILABLE,
+    errors.LedgerError: Exit.LEDGER_UNAVAILABLE,
+    errors.ImportRefused: Exit.USAGE,
+    errors.ReportError: Exit.USAGE,
+    errors.ResourceMissing: Exit.FAILURE,
+}
+
+
+def exit_for(error: errors.PolicyError) -> Exit:
+    """Return the exit code of an error: that of its nearest listed ancestor."""
+    for kind in type(error).__mro__:
+        if kind in _BY_ERROR:
+            return _BY_ERROR[kind]
+    return Exit.FAILURE

@@ -1,0 +1,42 @@
+"""Where time comes from. Everything that needs the time takes a ``Clock``; nothing asks the system itself.
+
+Refuses: naive datetimes. An instant is always an aware ``datetime`` in UTC (EVA-8).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """A source of the present instant."""
+
+    def now(self) -> datetime:
+        """Return the present instant, aware, in UTC."""
+        ...
+
+
+class SystemClock:
+    """The clock of the machine."""
+
+    def now(self) -> datetime:
+        """Return the present instant, aware, in UTC."""
+        return datetime.now(UTC)
+
+
+class FixedClock:
+    """A clock that stands still: for ``--as-of``, the demo and tests.
+
+    Args:
+        instant: The instant to answer, aware; converted to UTC.
+    """
+
+    def __init__(self, instant: datetime) -> None:
+        if instant.tzinfo is None:
+            raise ValueError(f"an instant needs a time zone, got {instant.isoformat()}")
+        self._instant = instant.astimezone(UTC)
+
+    def now(self) -> datetime:
+        """Return the fixed instant."""
+        return self._instant

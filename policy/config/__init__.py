@@ -1,0 +1,1 @@
+"""Text to typed settings, with a position for everything."""

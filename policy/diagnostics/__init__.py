@@ -1,0 +1,1 @@
+"""Problems in a document as data, built once and rendered many ways."""

@@ -1,0 +1,1 @@
+"""The DuckDB file: opening, locking, migrating and appending."""

@@ -1,0 +1,1 @@
+"""Frozen domain objects, shared by every layer above; they know no framework."""

@@ -1,0 +1,55 @@
+"""The compiled, immutable policy: what every surface enforces and shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from policy.model.budget import Budget
+from policy.model.price import Price
+
+
+@dataclass(frozen=True, slots=True)
+class Autonomy:
+    """What an agent may do, compiled from ``[autonomy]`` (section 17).
+
+    Attributes:
+        max_actions_per_hour: Actions admitted in any 3600 s; 0 blocks every action (CFG-7).
+    """
+
+    level: Literal["readonly", "supervised", "full"]
+    workspace_only: bool
+    allowed_commands: tuple[str, ...]
+    forbidden_paths: tuple[str, ...]
+    auto_approve: tuple[str, ...]
+    always_ask: tuple[str, ...]
+    max_actions_per_hour: int
+    require_approval_for_medium_risk: bool
+    block_high_risk_commands: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything the settings decide, compiled.
+
+    Attributes:
+        enabled: Whether token spend is governed at all (EVA-11).
+        budgets: In order of EVA-7: session, day, month, mission, then named budgets in file order.
+        prices: The author's own price book, in file order; it precedes the bundled one (PRC-3).
+        unpriced_models: What happens to a call whose model has no price (PRC-5).
+        default_output_tokens: Output estimate of a request that states no maximum.
+        reservation_ttl_seconds: Life of a hold whose holder died.
+        deprecated_fields: Paths of the deprecated keys the file used (DEP-6).
+        content_hash: ``sha256:`` and 64 hex digits over everything above; stamped on every decision.
+    """
+
+    enabled: bool
+    allow_override: bool
+    budgets: tuple[Budget, ...]
+    prices: tuple[Price, ...]
+    unpriced_models: Literal["deny", "warn"]
+    default_output_tokens: int
+    reservation_ttl_seconds: int
+    autonomy: Autonomy
+    deprecated_fields: tuple[str, ...]
+    content_hash: str

@@ -1,0 +1,67 @@
+"""What one model call used, by disjoint kind of token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+
+class TokenKind(StrEnum):
+    """A kind of thing that a provider bills for. Kinds are disjoint: no token is counted twice.
+
+    ``WEB_SEARCH`` counts requests, not tokens; it is billed per request and priced like the others.
+    """
+
+    INPUT = "input"
+    OUTPUT = "output"
+    CACHE_READ = "cache_read"
+    CACHE_WRITE_5M = "cache_write_5m"
+    CACHE_WRITE_1H = "cache_write_1h"
+    REASONING = "reasoning"
+    WEB_SEARCH = "web_search"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts of one call, each an integer >= 0; cached input is not also input, reasoning not also output.
+
+    Raises:
+        ValueError: A count is negative or not an integer (EVA-10).
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    reasoning_tokens: int = 0
+    web_search_requests: int = 0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            count = getattr(self, field.name)
+            if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+                raise ValueError(f"{field.name} must be an integer >= 0, got {count!r}")
+
+    def by_kind(self) -> dict[TokenKind, int]:
+        """Return the counts that are not zero, by kind."""
+        counts = {
+            TokenKind.INPUT: self.input_tokens,
+            TokenKind.OUTPUT: self.output_tokens,
+            TokenKind.CACHE_READ: self.cache_read_tokens,
+            TokenKind.CACHE_WRITE_5M: self.cache_write_5m_tokens,
+            TokenKind.CACHE_WRITE_1H: self.cache_write_1h_tokens,
+            TokenKind.REASONING: self.reasoning_tokens,
+            TokenKind.WEB_SEARCH: self.web_search_requests,
+        }
+        return {kind: count for kind, count in counts.items() if count}
+
+    @property
+    def context_tokens(self) -> int:
+        """Everything the model read: input, cache reads and cache writes. Decides the price tier."""
+        return (
+            self.input_tokens
+            + self.cache_read_tokens
+            + self.cache_write_5m_tokens
+            + self.cache_write_1h_tokens
+        )

@@ -1,0 +1,66 @@
+"""Money as integers of nano-USD (PRC-1): 1 USD = 1,000,000,000 nano-USD. No float ever takes part.
+
+``Decimal`` USD exists only at human edges: reading a config, printing an amount.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from typing import NewType
+
+NanoUSD = NewType("NanoUSD", int)
+
+NANO_USD_PER_USD = 1_000_000_000
+MAX_LIMIT_USD = Decimal(9_000_000_000)
+"""Largest limit a config may state, inclusive; it keeps every sum inside int64 (spec 2.1)."""
+
+
+def nano_usd(amount_usd: Decimal | int) -> NanoUSD:
+    """Convert USD to nano-USD exactly.
+
+    Args:
+        amount_usd: An amount in USD, finite, with at most 9 decimal places.
+
+    Returns:
+        The same amount in nano-USD.
+
+    Raises:
+        ValueError: The amount is not finite or finer than one nano-USD.
+    """
+    with localcontext() as context:
+        context.prec = 60
+        scaled = Decimal(amount_usd) * NANO_USD_PER_USD
+        if not scaled.is_finite() or scaled != scaled.to_integral_value():
+            raise ValueError(f"{amount_usd} USD is not a whole number of nano-USD")
+        return NanoUSD(int(scaled))
+
+
+def usd(amount_nano_usd: int) -> Decimal:
+    """Convert nano-USD to exact ``Decimal`` USD."""
+    return Decimal(amount_nano_usd).scaleb(-9)
+
+
+def usd_text(amount_nano_usd: int | None, places: int = 4) -> str:
+    """Write an amount in USD with a fixed number of decimals, rounded half-even.
+
+    Args:
+        amount_nano_usd: The amount in nano-USD; ``None`` means unknown and is written ``unknown``.
+        places: Decimals to write, 0..=9.
+    """
+    if amount_nano_usd is None:
+        return "unknown"
+    return str(usd(amount_nano_usd).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN))
+
+
+def divide_half_even(numerator: int, denominator: int) -> int:
+    """Divide two non-negative integers, rounding half to even (PRC-6)."""
+    quotient, rest = divmod(numerator, denominator)
+    double = 2 * rest
+    if double > denominator or (double == denominator and quotient % 2 == 1):
+        quotient += 1
+    return quotient
+
+
+def divide_up(numerator: int, denominator: int) -> int:
+    """Divide two non-negative integers, rounding up: estimates never fall below the cost (PRC-6)."""
+    return -(-numerator // denominator)

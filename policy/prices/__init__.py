@@ -1,0 +1,1 @@
+"""The price books: lookup, and exact cost in integers."""

@@ -1,0 +1,1 @@
+"""Runs the SQL reports over the ledger."""

@@ -1,0 +1,1 @@
+"""Reads usage that was recorded elsewhere."""
