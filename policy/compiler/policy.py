@@ -1,0 +1,64 @@
+"""Settings to the immutable policy, with a content hash that names it on every decision."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from datetime import date
+
+from policy.compiler.budgets import compile_budgets
+from policy.compiler.prices import compile_prices
+from policy.config.settings import Settings
+from policy.model.policy import Autonomy, Policy
+
+
+def compile_policy(settings: Settings, deprecated_fields: tuple[str, ...] = ()) -> Policy:
+    """Compile settings.
+
+    Args:
+        settings: Valid settings of all layers.
+        deprecated_fields: Paths of deprecated keys the files used; they are shown, and are no part of the hash:
+            a migrated file compiles to the same hash as the original (DEP-5).
+    """
+    cost = settings.cost
+    policy = Policy(
+        enabled=cost.enabled,
+        allow_override=cost.allow_override,
+        budgets=compile_budgets(settings),
+        prices=compile_prices(settings),
+        unpriced_models=cost.unpriced_models,
+        default_output_tokens=cost.default_output_tokens,
+        reservation_ttl_seconds=cost.reservation_ttl_seconds,
+        autonomy=_autonomy(settings),
+        deprecated_fields=(),
+        content_hash="",
+    )
+    return replace(policy, deprecated_fields=deprecated_fields, content_hash=_content_hash(policy))
+
+
+def _autonomy(settings: Settings) -> Autonomy:
+    autonomy = settings.autonomy
+    return Autonomy(
+        level=autonomy.level,
+        workspace_only=autonomy.workspace_only,
+        allowed_commands=tuple(autonomy.allowed_commands),
+        forbidden_paths=tuple(autonomy.forbidden_paths),
+        auto_approve=tuple(autonomy.auto_approve),
+        always_ask=tuple(autonomy.always_ask),
+        max_actions_per_hour=autonomy.max_actions_per_hour,
+        require_approval_for_medium_risk=autonomy.require_approval_for_medium_risk,
+        block_high_risk_commands=autonomy.block_high_risk_commands,
+    )
+
+
+def _content_hash(policy: Policy) -> str:
+    """Hash what is enforced: canonical JSON, so that comments, order of keys and spelling of numbers do not count."""
+    canonical = json.dumps(asdict(policy), sort_keys=True, separators=(",", ":"), default=_plain)
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no canonical form")

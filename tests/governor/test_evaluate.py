@@ -1,0 +1,123 @@
+"""The evaluation rule, with the vectors V1 to V11 that users of the upstream expect."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policy.governor.evaluate import Balance, evaluate
+from policy.model.budget import Budget
+from policy.model.decision import BudgetState
+from policy.money import NanoUSD, nano_usd
+from policy.period import Period
+
+ORDER = (Period.SESSION, Period.DAY, Period.MONTH, Period.MISSION)
+
+
+def balances(
+    limits: dict[str, str], spent: dict[str, str] | str, warn: int = 80, held: str = "0"
+) -> list[Balance]:
+    result: list[Balance] = []
+    for period in ORDER:
+        if period.value not in limits:
+            continue
+        budget = Budget(period.value, period, usd(limits[period.value]), warn, f"cost.{period}")
+        amount = spent if isinstance(spent, str) else spent.get(period.value, "0")
+        result.append(Balance(budget, usd(amount), usd(held)))
+    return result
+
+
+def usd(amount: str) -> NanoUSD:
+    return nano_usd(Decimal(amount))
+
+
+@pytest.mark.parametrize(
+    ("limits", "spent", "warn", "estimate", "state", "governing", "percent"),
+    [
+        # V1: a tie of session and day at 80 % is governed by the later one
+        ({"session": "10", "day": "10", "month": "100"}, "7.5", 80, "0.5", "warning", "day", 80),
+        # V2: 5.1 of 5
+        ({"session": "5", "day": "10", "month": "100"}, "4.9", 80, "0.2", "exceeded", "session", 102),
+        # V3: exactly at the limit is not exceeded
+        ({"session": "0", "day": "10", "month": "0"}, "9", 80, "1.0", "warning", "day", 100),
+        # V4: a millionth of a dollar above is
+        ({"session": "0", "day": "10", "month": "0"}, "9", 80, "1.000001", "exceeded", "day", None),
+        # V5: the mission blocks although the session has room
+        ({"session": "10", "mission": "1.0"}, {"mission": "0.95"}, 80, "0.1", "exceeded", "mission", 105),
+        # V7: a threshold of 0 always warns
+        ({"session": "0", "day": "10", "month": "0"}, "0", 0, "0", "warning", "day", 0),
+        # V8: a threshold of 100 warns only exactly at the limit
+        ({"session": "0", "day": "10", "month": "0"}, "9.99", 100, "0", "allowed", "day", None),
+        # V9: limits of 0 never block; the last scope governs
+        ({"session": "0", "day": "0", "month": "0"}, "1000", 80, "5", "allowed", "month", 0),
+        # V10: 150 % beats 120 %
+        ({"session": "5", "day": "0", "month": "4"}, "6", 80, "0", "exceeded", "month", 150),
+        # V11: 83.3 % of the session is the only warning
+        ({"session": "3", "day": "5", "month": "25"}, "2.5", 80, "0", "warning", "session", None),
+    ],
+)
+def test_vector(
+    limits: dict[str, str],
+    spent: dict[str, str] | str,
+    warn: int,
+    estimate: str,
+    state: str,
+    governing: str,
+    percent: int | None,
+) -> None:
+    decision = evaluate(balances(limits, spent, warn), usd(estimate))
+    assert decision.state.word == state
+    assert decision.governing is not None
+    assert decision.governing.budget.name == governing
+    if percent is not None:
+        assert decision.governing.percent_used == percent
+
+
+def test_held_money_counts_like_spent_money() -> None:
+    """EVA-2: status and enforcement use the same sum, so that they cannot disagree."""
+    decision = evaluate(balances({"day": "10"}, "5", held="5.5"), usd("0"))
+    assert decision.state is BudgetState.EXCEEDED
+    assert decision.statuses[0].projected_nano_usd == usd("10.5")
+
+
+def test_all_statuses_are_told_the_governing_one_first() -> None:
+    decision = evaluate(balances({"session": "3", "day": "5", "month": "25"}, "2.5"), usd("0"))
+    assert [status.budget.name for status in decision.statuses] == ["session", "day", "month"]
+    assert decision.statuses[0].percent_used == Fraction(250, 3)
+
+
+def test_sums_that_floats_get_wrong_are_right() -> None:
+    """0.1 + 0.2 against 0.3 is exactly at the limit (the upstream's EST-8 blocks it)."""
+    assert evaluate(balances({"day": "0.3"}, "0.1"), usd("0.2")).state is BudgetState.WARNING
+
+
+@pytest.mark.parametrize("amount", [-1, 1.5, True, "1"])
+def test_an_estimate_that_is_no_amount_is_refused(amount: object) -> None:
+    with pytest.raises(ValueError, match="integer of nano-USD"):
+        evaluate([], amount)  # pyright: ignore[reportArgumentType] - the point of the test
+
+
+def test_without_a_matching_budget_a_call_is_allowed() -> None:
+    decision = evaluate([], NanoUSD(5))
+    assert decision.state is BudgetState.ALLOWED
+    assert decision.governing is None
+
+
+@given(
+    limit=st.integers(0, 10**12),
+    spent=st.integers(0, 10**12),
+    held=st.integers(0, 10**12),
+    estimate=st.integers(0, 10**12),
+    warn=st.integers(0, 100),
+)
+def test_a_call_passes_exactly_when_it_fits(
+    limit: int, spent: int, held: int, estimate: int, warn: int
+) -> None:
+    budget = Budget("day", Period.DAY, NanoUSD(limit), warn, "cost.daily_limit_usd")
+    state = evaluate([Balance(budget, NanoUSD(spent), NanoUSD(held))], NanoUSD(estimate)).state
+    fits = limit == 0 or spent + held + estimate <= limit
+    assert (state is not BudgetState.EXCEEDED) == fits

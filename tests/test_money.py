@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policy.money import divide_half_even, divide_up, nano_usd, usd, usd_text
+
+
+@given(st.integers(0, 10**22))
+def test_usd_and_nano_usd_convert_without_loss(amount: int) -> None:
+    assert nano_usd(usd(amount)) == amount
+
+
+@pytest.mark.parametrize("amount", ["0.0000000001", "NaN", "Infinity"])
+def test_an_amount_finer_than_a_nano_usd_or_not_finite_is_refused(amount: str) -> None:
+    with pytest.raises(ValueError, match="whole number of nano-USD"):
+        nano_usd(Decimal(amount))
+
+
+@given(st.integers(0, 10**30), st.integers(1, 10**12))
+def test_rounding_is_half_even_or_up_as_the_name_says(numerator: int, denominator: int) -> None:
+    exact = Fraction(numerator, denominator)
+    assert divide_half_even(numerator, denominator) == round(exact)
+    assert 0 <= divide_up(numerator, denominator) - exact < 1
+
+
+@pytest.mark.parametrize(
+    ("amount", "places", "text"),
+    [(0, 4, "0.0000"), (1_234_567_890, 4, "1.2346"), (None, 4, "unknown"), (50_000, 4, "0.0000")],
+)
+def test_amounts_are_written_with_fixed_decimals(amount: int | None, places: int, text: str) -> None:
+    assert usd_text(amount, places) == text

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policy.period import Period, window_at
+
+CALENDARS = (Period.DAY, Period.WEEK, Period.MONTH)
+ZONES = ("UTC", "Europe/Madrid", "America/Sao_Paulo", "Asia/Kathmandu", "Pacific/Apia", "Africa/Cairo")
+
+
+@given(
+    st.datetimes(datetime(2000, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - bounds must be naive
+    st.sampled_from(ZONES),
+    st.sampled_from(CALENDARS),
+)
+def test_windows_tile_time(instant: datetime, zone: str, period: Period) -> None:
+    window = window_at(period, instant, zone)
+    assert window is not None
+    assert window.start <= instant < window.end
+    following = window_at(period, window.end, zone)
+    before = window_at(period, window.start - timedelta(microseconds=1), zone)
+    assert following is not None
+    assert before is not None
+    assert following.start == window.end
+    assert before.end == window.start
+
+
+@pytest.mark.parametrize("period", [Period.SESSION, Period.MISSION, Period.TOTAL])
+def test_a_period_without_a_calendar_has_no_window(period: Period) -> None:
+    assert window_at(period, datetime(2026, 1, 1, tzinfo=UTC)) is None
+
+
+def test_the_day_that_summer_time_begins_has_23_hours() -> None:
+    window = window_at(Period.DAY, datetime(2026, 3, 29, 12, tzinfo=UTC), "Europe/Madrid")
+    assert window is not None
+    assert window.end - window.start == timedelta(hours=23)
