@@ -19,6 +19,10 @@ log, exit or know HTTP: ``policy.cli.exits`` alone turns them into exit codes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from policy.diagnostics.model import Diagnostic
 
 
 class PolicyError(Exception):
@@ -35,12 +39,12 @@ class ConfigError(PolicyError):
     """The author must edit a configuration file.
 
     Attributes:
-        diagnostics: All problems found, in file order (``policy.diagnostics.model.Diagnostic``).
+        diagnostics: All problems found, in file order.
     """
 
     code = "config-error"
 
-    def __init__(self, message: str, diagnostics: Sequence[object] = ()) -> None:
+    def __init__(self, message: str, diagnostics: Sequence[Diagnostic] = ()) -> None:
         super().__init__(message)
         self.diagnostics = tuple(diagnostics)
 

@@ -1,0 +1,78 @@
+"""The typer application: which commands there are. Each command's module is imported only when it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from policy import __version__
+from policy.cli import cost, demo, policy_cmd, report, usage
+
+_PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+app = typer.Typer(
+    name="corvus",
+    help="Budgets as code for AI agents: check a config, price real usage exactly, ask for spend in SQL.",
+    epilog="Start with `corvus demo`. Exit codes: 0 clean, 1 findings, 2 usage, 3 bug, 30 ledger unavailable.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"corvus {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Budgets as code for AI agents."""
+
+
+@app.command("check", context_settings=_PASSED_ON)
+def check(context: typer.Context) -> None:
+    """Check config files: every problem with file:line:column.
+
+    Example: corvus check corvus.toml
+    """
+    from policy.cli.check import main
+
+    raise typer.Exit(main(context.args))
+
+
+@app.command("explain", context_settings=_PASSED_ON)
+def explain(context: typer.Context) -> None:
+    """Explain a diagnostic code.
+
+    Example: corvus explain unknown-key
+    """
+    from policy.cli.explain import main
+
+    raise typer.Exit(main(context.args))
+
+
+app.add_typer(policy_cmd.app, name="policy")
+app.add_typer(usage.app, name="usage")
+app.add_typer(cost.app, name="cost")
+app.add_typer(report.app, name="report")
+app.command("demo")(demo.demo)
+
+
+def run(argv: list[str]) -> int:
+    """Run the command line and return its exit code.
+
+    Raises:
+        PolicyError: What a command could not do; ``policy.__main__`` tells it.
+    """
+    try:
+        app(args=argv, prog_name="corvus")
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
+    return 0

@@ -1,0 +1,59 @@
+"""``corvus cost``: spend against the limits."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from policy.cli.common import is_terminal
+from policy.cli.history import history
+from policy.cli.options import AsOf, Config, LedgerPath, Session
+
+app = typer.Typer(help="Spend against the limits.", no_args_is_help=True)
+
+
+class Format(StrEnum):
+    """How a summary is shown."""
+
+    TABLE = "table"
+    KV = "kv"
+    JSON = "json"
+
+
+@app.callback()
+def group() -> None:
+    """Spend against the limits."""
+
+
+@app.command("summary")
+def summary(
+    session: Session = None,
+    config: Config = None,
+    ledger: LedgerPath = None,
+    as_of: AsOf = None,
+    output: Annotated[Format | None, typer.Option("--format", help="Default: table on a terminal, else kv.")] = None,
+) -> None:
+    """Show where every budget stands: spend, limit, percent, and which one governs.
+
+    Example: corvus cost summary --session 4c1e…
+    """
+    import json
+
+    from policy.cli import summary_text
+    from policy.cli.times import clock_at
+    from policy.runtime import open_runtime
+
+    runtime = open_runtime(config or [], ledger=ledger, clock=clock_at(as_of))
+    status = runtime.status(session)
+    match output or (Format.TABLE if is_terminal() else Format.KV):
+        case Format.JSON:
+            print(json.dumps(summary_text.as_json(runtime, status), indent=2))
+        case Format.KV:
+            print("\n".join(summary_text.kv(runtime, status)))
+        case Format.TABLE:
+            summary_text.print_table(runtime, status)
+
+
+app.command("history")(history)

@@ -1,0 +1,23 @@
+"""The options that several commands share, each declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+Config: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option("--config", "-c", help="Config file; may be given several times, later ones on top."),
+]
+LedgerPath: TypeAlias = Annotated[
+    Path | None, typer.Option("--ledger", help="Ledger file; default: the config's, else the user's own.")
+]
+AsOf: TypeAlias = Annotated[
+    str | None, typer.Option("--as-of", help="Answer as of this instant (ISO 8601, UTC) instead of now.")
+]
+Session: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--session", envvar="CORVUS_SESSION_ID", help="Session whose spend counts."),
+]

@@ -1,0 +1,137 @@
+"""The only composition root: from a config and a ledger to objects that answer (design section 2).
+
+Surfaces call this module and format what it returns; nothing here formats, and nothing below it is wired elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from policy.clock import Clock, SystemClock
+from policy.compiler.policy import compile_policy
+from policy.config.load import Loaded, load
+from policy.config.locate import locate
+from policy.errors import ConfigError
+from policy.governor.evaluate import Balance, evaluate
+from policy.model.budget import Budget
+from policy.model.decision import Decision
+from policy.model.policy import Policy
+from policy.money import NanoUSD
+from policy.period import Period, window_at
+from policy.prices.lookup import PriceBooks
+
+if TYPE_CHECKING:
+    from policy.ledger.ledger import Ledger
+    from policy.reporting.spend import Spend
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """A config in force, its policy, and where the ledger lies.
+
+    Attributes:
+        config_shown: Where the config came from, in words a person understands (CFG-6).
+        ledger_path: The ledger file; it need not exist yet.
+    """
+
+    policy: Policy
+    books: PriceBooks
+    config_shown: str
+    ledger_path: Path
+    clock: Clock
+
+    @contextmanager
+    def ledger(self, *, write: bool = False) -> Iterator[Ledger]:
+        """Open the ledger for a moment."""
+        from policy.ledger.ledger import open_ledger
+
+        with open_ledger(self.ledger_path, write=write) as ledger:
+            yield ledger
+
+    def status(self, session_id: str | None) -> Status:
+        """Say where every budget stands now (EVA-12), from the ledger.
+
+        Args:
+            session_id: The session whose spend counts against session budgets; ``None`` leaves them at 0.
+        """
+        from policy.reporting.spend import latest_session, spend_in
+
+        now = self.clock.now()
+        with self.ledger() as ledger:
+            connection = ledger.connection
+
+            def spend(budget: Budget) -> Spend | None:
+                if budget.period is Period.MISSION or (budget.period is Period.SESSION and session_id is None):
+                    return None
+                session = session_id if budget.period is Period.SESSION else None
+                window = window_at(budget.period, now, budget.timezone)
+                return spend_in(connection, window=window, session_id=session, match=budget.match)
+
+            spends = {budget.name: spend(budget) for budget in self.policy.budgets}
+            latest = latest_session(connection)
+        balances = [self._balance(budget, spends[budget.name]) for budget in self.policy.budgets]
+        decision = evaluate(balances, NanoUSD(0))
+        return Status(session_id, latest, decision, spends)
+
+    def _balance(self, budget: Budget, spend: Spend | None) -> Balance:
+        window = window_at(budget.period, self.clock.now(), budget.timezone)
+        spent = NanoUSD(spend.cost_nano_usd if spend else 0)
+        return Balance(budget, spent, resets_at=window.end if window else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where every budget stands.
+
+    Attributes:
+        session_id: The session asked for.
+        latest_session_id: The session of the newest record, as a hint when none was asked for.
+        decision: The statuses of all budgets, evaluated with an estimate of 0.
+        spends: Per budget name, what was counted against it; ``None`` when no session or mission was named.
+    """
+
+    session_id: str | None
+    latest_session_id: str | None
+    decision: Decision
+    spends: Mapping[str, Spend | None]
+
+
+def open_runtime(
+    config: Sequence[Path] = (), *, ledger: Path | None = None, clock: Clock | None = None
+) -> Runtime:
+    """Read the config, compile it and find the ledger.
+
+    Args:
+        config: Files named by the user, later ones layered over earlier ones; empty looks in the usual places.
+        ledger: The ledger named by the user; else the config's, else the default place.
+        clock: The clock to read; the machine's by default.
+
+    Raises:
+        ConfigError: A file has errors; it carries all of them.
+    """
+    located = locate(config, environment=os.environ)
+    loaded = load(located.paths)
+    if loaded.settings is None:
+        raise ConfigError(f"cannot use {located.shown}: run `corvus check` on it", loaded.diagnostics)
+    policy = compile_policy(loaded.settings, loaded.deprecated_fields)
+    return Runtime(
+        policy=policy,
+        books=PriceBooks(policy.prices),
+        config_shown=located.shown,
+        ledger_path=ledger or _ledger_path(loaded),
+        clock=clock or SystemClock(),
+    )
+
+
+def _ledger_path(loaded: Loaded) -> Path:
+    """Return the config's ledger path, else ``$XDG_STATE_HOME/corvus/ledger.duckdb``."""
+    configured = loaded.settings.governance.ledger.path if loaded.settings else None
+    if configured:
+        return Path(configured).expanduser()
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(state) / "corvus" / "ledger.duckdb"
