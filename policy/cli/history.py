@@ -1,0 +1,175 @@
+"""``corvus cost history``: what each day, month, session or mission cost (CLI-2)."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from policy.cli.common import console, is_terminal
+from policy.cli.options import AsOf, Config, LedgerPath
+from policy.errors import ReportParameterInvalid
+from policy.money import usd_text
+
+if TYPE_CHECKING:
+    from policy.reporting.header import Chart
+    from policy.reporting.table import Table
+
+DEFAULT_WINDOW = 30
+"""Buckets shown when nothing is asked for, for every period."""
+
+
+class Bucket(StrEnum):
+    """What one bucket of the history is."""
+
+    DAY = "day"
+    MONTH = "month"
+    SESSION = "session"
+    MISSION = "mission"
+
+
+class Format(StrEnum):
+    """How a history is shown."""
+
+    TABLE = "table"
+    KV = "kv"
+    JSON = "json"
+
+
+_LARGEST = {Bucket.DAY: 366, Bucket.MONTH: 60, Bucket.SESSION: 1000, Bucket.MISSION: 1000}
+
+
+def history(
+    *,
+    period: Annotated[Bucket, typer.Option(help="What one bucket is.")] = Bucket.DAY,
+    window: Annotated[
+        int, typer.Option(help="Buckets, the present one last: 1..=366 days, 1..=60 months.")
+    ] = DEFAULT_WINDOW,
+    as_of: AsOf = None,
+    output: Annotated[
+        Format | None, typer.Option("--format", help="Default: table on a terminal, else kv.")
+    ] = None,
+    chart: Annotated[bool, typer.Option(help="Draw a bar for each bucket of a table.")] = True,
+    ledger: LedgerPath = None,
+    config: Config = None,
+) -> None:
+    """Show what each day, month, session or mission cost.
+
+    Example: corvus cost history --period month --window 6
+    """
+    check_window(period, window)
+    from policy.cli.report_view import ledger_path
+    from policy.cli.times import clock_at
+    from policy.ledger.ledger import open_ledger
+    from policy.reporting.catalog import load_catalog
+    from policy.reporting.run import run_report
+
+    now = clock_at(as_of).now()
+    report = load_catalog().find(f"spend/history-by-{period}")
+    with open_ledger(ledger_path(config, ledger)) as opened:
+        table = run_report(opened.connection, report, {f"{period}s": window}, now=now)
+    match output or (Format.TABLE if is_terminal() else Format.KV):
+        case Format.KV:
+            from policy.cli.report_view import printable
+
+            print(printable("\n".join(_kv(period, table))))
+        case Format.JSON:
+            print(json.dumps(_as_json(period, table), indent=2))
+        case Format.TABLE:
+            _print_table(period, table, report.header.chart if chart else None)
+
+
+def check_window(period: Bucket, window: int) -> None:
+    """Refuse a window before any work is done (REP-5, upstream HIS-1).
+
+    Raises:
+        ReportParameterInvalid: The window is 0 or less, or larger than the period allows.
+    """
+    largest = _LARGEST[period]
+    allowed = f"--period {period}: 1..={largest}"
+    if window <= 0:
+        raise ReportParameterInvalid(
+            f"history window must be greater than zero, got {window} ({allowed})"
+        )
+    if window > largest:
+        raise ReportParameterInvalid(f"history window is too large, got {window} ({allowed})")
+
+
+def _total_nano_usd(table: Table) -> int | None:
+    """Return the known cost of all buckets; ``None`` when no bucket has one."""
+    known = table.counts("cost_nano_usd")
+    return sum(known) if known or not table.rows else None
+
+
+def _kv(period: Bucket, table: Table) -> list[str]:
+    """Return the upstream's lines in its order; ``unpriced_requests`` comes after its keys."""
+    from policy.reporting.formats import kv_text
+
+    lines = [
+        f"period={period}",
+        f"points={len(table.rows)}",
+        f"total_cost_usd={usd_text(_total_nano_usd(table))}",
+        f"total_tokens={sum(table.counts('tokens'))}",
+        f"total_requests={sum(table.counts('calls'))}",
+    ]
+    sessions = table.values("session_id") if period is Bucket.MISSION else ()
+    for place, (bucket, cost, tokens, calls, unpriced, *_) in enumerate(table.rows):
+        name = kv_text(bucket) if isinstance(bucket, str) else "none"
+        amount = usd_text(cost if isinstance(cost, int) else None)
+        line = f"bucket={name} cost_usd={amount} tokens={tokens} requests={calls}"
+        line += f" unpriced_requests={unpriced}"
+        session = sessions[place] if sessions else None
+        lines.append(f"{line} session_id={kv_text(session)}" if isinstance(session, str) else line)
+    return lines
+
+
+def _as_json(period: Bucket, table: Table) -> dict[str, object]:
+    """Return the history as data: USD as numbers for reading, nano-USD as exact strings (API-1)."""
+    total = _total_nano_usd(table)
+    names = [column.name for column in table.columns]
+    buckets = [_bucket_json(dict(zip(names, row, strict=True))) for row in table.rows]
+    return {
+        "period": period.value,
+        "points": len(table.rows),
+        "total_cost_usd": _number(total),
+        "total_cost_nano_usd": None if total is None else str(total),
+        "total_tokens": sum(table.counts("tokens")),
+        "total_requests": sum(table.counts("calls")),
+        "total_unpriced_requests": sum(table.counts("unpriced_calls")),
+        "buckets": buckets,
+    }
+
+
+def _bucket_json(row: dict[str, object]) -> dict[str, object]:
+    cost = row["cost_nano_usd"] if isinstance(row["cost_nano_usd"], int) else None
+    named = {"session_id": row["session_id"]} if "session_id" in row else {}
+    return {
+        "bucket": row["bucket"],
+        **named,
+        "cost_usd": _number(cost),
+        "cost_nano_usd": None if cost is None else str(cost),
+        "tokens": row["tokens"],
+        "requests": row["calls"],
+        "unpriced_requests": row["unpriced_calls"],
+    }
+
+
+def _number(amount_nano_usd: int | None) -> float | None:
+    return None if amount_nano_usd is None else float(usd_text(amount_nano_usd, 9))
+
+
+def _print_table(period: Bucket, table: Table, chart: Chart | None) -> None:
+    from policy.cli.report_view import print_table
+
+    out = console()
+    total = usd_text(_total_nano_usd(table))
+    calls, unpriced = sum(table.counts("calls")), sum(table.counts("unpriced_calls"))
+    print_table(out, table, f"Spend by {period}", chart=chart)
+    out.print(f"total {total} USD, {calls:,} calls", style="bold")
+    if unpriced:
+        out.print(
+            f"{unpriced:,} of them have no price and are not in the sum: `corvus report unpriced`",
+            style="yellow",
+        )

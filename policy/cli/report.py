@@ -1,0 +1,263 @@
+"""``corvus report``: spend reports by name, in the shape asked for (REP-3).
+
+``list`` and ``show`` are commands; any other word is the name of a report.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+from typer.core import TyperGroup
+
+from policy.cli.common import console, is_terminal
+from policy.cli.options import AsOf, Config, LedgerPath
+from policy.errors import ReportError, ReportParameterInvalid
+
+if TYPE_CHECKING:
+    from policy.reporting.catalog import Report
+    from policy.reporting.formats import Format
+    from policy.reporting.table import Table
+
+_FORMATS = ("table", "kv", "csv", "json", "jsonl", "markdown", "parquet")
+_BY_SUFFIX = {
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".md": "markdown",
+    ".parquet": "parquet",
+}
+_RUN = "NAME"
+
+ReportsDir: TypeAlias = Annotated[
+    Path | None, typer.Option("--reports-dir", help="A folder with .sql reports of your own.")
+]
+
+
+class _NameOrCommand(TyperGroup):
+    """A group in which any word that is no command is the name of a report."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Send any other first word than a command to the command that runs a report."""
+        if args and args[0] not in {"list", "show", _RUN, "-h", "--help"}:
+            args = [_RUN, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_NameOrCommand,
+    help="Spend reports: `corvus report list`, then `corvus report NAME`.",
+    no_args_is_help=True,
+)
+
+
+@app.callback()
+def group() -> None:
+    """Spend reports: `corvus report list`, then `corvus report NAME`."""
+
+
+@app.command("list")
+def list_reports(
+    reports_dir: ReportsDir = None,
+    config: Config = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--format", help="table, kv or json; table on a terminal, else kv."),
+    ] = None,
+) -> None:
+    """List every report with what it tells.
+
+    Example: corvus report list
+    """
+    from policy.cli import report_list
+    from policy.reporting.catalog import load_catalog
+
+    del (
+        config
+    )  # accepted so that one set of options fits every report command; a list needs no ledger
+    report_list.show(load_catalog(reports_dir), output or ("table" if is_terminal() else "kv"))
+
+
+@app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a report.")],
+    reports_dir: ReportsDir = None,
+) -> None:
+    """Print the SQL of a report, ready to be copied and changed.
+
+    Example: corvus report show by-model > my-reports/by-model.sql
+    """
+    from policy.cli.report_view import printable
+    from policy.reporting.catalog import load_catalog
+
+    sys.stdout.write(printable(load_catalog(reports_dir).find(name).sql))
+
+
+@app.command(_RUN)
+def run(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a report.")],
+    *,
+    param: Annotated[
+        list[str] | None, typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="From: 7d, today, 2026-11, 2026-11-23 or an instant (UTC).")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="To the end of: yesterday, 2026-11, 2026-11-23, an instant.")
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--format", help=f"{', '.join(_FORMATS)}; table on a terminal, else kv."),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file instead.")
+    ] = None,
+    chart: Annotated[bool, typer.Option("--chart", help="Draw bars below the table.")] = False,
+    config: Config = None,
+    ledger: LedgerPath = None,
+    reports_dir: ReportsDir = None,
+    as_of: AsOf = None,
+) -> None:
+    """Run a report.
+
+    In CSV, a text that a spreadsheet would run as a formula gets a leading apostrophe; the other
+    formats keep every text as it is.
+
+    Example: corvus report by-model --since 2026-11 --format csv -o november.csv
+    """
+    from policy.cli.report_view import ledger_path
+    from policy.cli.times import clock_at
+    from policy.ledger.ledger import open_ledger
+    from policy.reporting.catalog import load_catalog
+    from policy.reporting.run import run_report
+
+    report = load_catalog(reports_dir).find(name)
+    shape = _format(output, file, chart=chart)
+    if chart and report.header.chart is None:
+        raise ReportError(f"report {report.name} declares no chart; leave out --chart")
+    now = clock_at(as_of).now()
+    given = _given(report, param or [], _bounds(since, until, now))
+    with open_ledger(ledger_path(config, ledger)) as opened:
+        table = run_report(opened.connection, report, given, now=now)
+    if shape == "table":
+        _print(report, table, chart=chart)
+    else:
+        _write(_text(report, table, shape, _about(report, given, now)), table, file)
+
+
+def _format(output: str | None, file: Path | None, *, chart: bool) -> Format:
+    """Decide the format: the one asked for, else by the file's suffix, else by who reads."""
+    from policy.reporting.formats import Format
+
+    if output is not None and output not in _FORMATS:
+        raise ReportParameterInvalid(
+            f"--format must be one of {', '.join(_FORMATS)}, got {output!r}"
+        )
+    chosen = output or (_BY_SUFFIX.get(file.suffix.lower()) if file else None)
+    shape = Format(chosen or ("table" if file is None and (chart or is_terminal()) else "kv"))
+    if shape is Format.PARQUET and file is None:
+        raise ReportParameterInvalid("parquet is no text: name a file with -o FILE")
+    if shape is Format.TABLE and file is not None:
+        raise ReportParameterInvalid("a table is for a terminal: take --format markdown for a file")
+    if chart and shape is not Format.TABLE:
+        raise ReportParameterInvalid(f"--chart draws beside a table, not in {shape}")
+    return shape
+
+
+def _bounds(since: str | None, until: str | None, now: datetime) -> dict[str, datetime]:
+    from policy.cli.times import parse_since, parse_until
+
+    bounds: dict[str, datetime] = {}
+    if since is not None:
+        bounds["since"] = parse_since(since, now)
+    if until is not None:
+        bounds["until"] = parse_until(until, now)
+    if since and until and bounds["since"] > bounds["until"]:
+        raise ReportParameterInvalid(
+            f"--since {since} ({bounds['since']:%Y-%m-%d %H:%M}) is after "
+            f"--until {until} ({bounds['until']:%Y-%m-%d %H:%M})"
+        )
+    return bounds
+
+
+def _given(
+    report: Report, texts: Sequence[str], bounds: Mapping[str, datetime]
+) -> dict[str, object]:
+    """Collect the parameters given as ``NAME=VALUE`` and as ``--since`` and ``--until``."""
+    declared = [parameter.name for parameter in report.header.parameters]
+    for name in bounds:
+        if name not in declared:
+            raise ReportParameterInvalid(
+                f"report {report.name} takes no --{name}; its parameters, given as "
+                f"--param NAME=VALUE, are: {', '.join(declared) or 'none'}"
+            )
+    given: dict[str, object] = dict(bounds)
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ReportParameterInvalid(f"--param reads NAME=VALUE, got {text!r}")
+        if name in given:
+            raise ReportParameterInvalid(f"parameter {name} is given twice")
+        given[name] = value
+    return given
+
+
+def _print(report: Report, table: Table, *, chart: bool) -> None:
+    from policy.cli.report_view import print_chart, print_table
+
+    out = console()
+    print_table(out, table, report.header.title)
+    if chart and report.header.chart is not None:
+        out.print()
+        print_chart(out, table, report.header.chart)
+
+
+def _about(report: Report, given: Mapping[str, object], now: datetime) -> dict[str, object]:
+    from policy.reporting.parameters import bind
+
+    return {
+        "report": report.name,
+        "title": report.header.title,
+        "parameters": bind(report.header.parameters, given, now=now),
+    }
+
+
+def _text(report: Report, table: Table, shape: Format, about: Mapping[str, object]) -> str | None:
+    """Write an answer as text; ``None`` for a format that is no text."""
+    from policy.reporting import formats
+
+    match shape:
+        case formats.Format.CSV:
+            return formats.csv_text(table)
+        case formats.Format.JSON:
+            return formats.json_text(table, about)
+        case formats.Format.JSONL:
+            return formats.jsonl_text(table)
+        case formats.Format.MARKDOWN:
+            return formats.markdown_text(table)
+        case formats.Format.PARQUET:
+            return None
+        case formats.Format.KV | formats.Format.TABLE:
+            head = [f"report={report.name}", f"rows={len(table.rows)}"]
+            return "\n".join([*head, *formats.kv_lines(table)]) + "\n"
+
+
+def _write(text: str | None, table: Table, file: Path | None) -> None:
+    from policy.cli.report_view import printable
+    from policy.reporting.formats import write_parquet
+
+    if file is None:
+        sys.stdout.write(printable(text or ""))
+        return
+    try:
+        if text is None:
+            write_parquet(table, file)
+        else:
+            file.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise ReportError(f"cannot write {file}: {error.strerror}") from None

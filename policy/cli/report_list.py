@@ -1,0 +1,87 @@
+"""Lists the reports of a catalog; a broken file is listed with its fault and hides no other."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+
+from policy.cli.common import console
+from policy.cli.report_view import printable
+from policy.errors import ReportInvalid, ReportParameterInvalid
+from policy.reporting.catalog import Catalog, Report
+from policy.reporting.formats import kv_text, visible
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One line of the list."""
+
+    report: str
+    origin: str
+    summary: str
+    parameters: tuple[str, ...]
+
+
+def show(catalog: Catalog, shape: str) -> None:
+    """Print every report of a catalog.
+
+    Args:
+        catalog: The reports.
+        shape: ``table``, ``kv`` or ``json``.
+
+    Raises:
+        ReportParameterInvalid: The shape is none of these.
+    """
+    entries = [_entry(report) for report in catalog.reports.values()]
+    match shape:
+        case "table":
+            _print_table(entries)
+        case "kv":
+            for entry in entries:
+                sys.stdout.write(
+                    printable(
+                        f"report={kv_text(entry.report)} origin={entry.origin} "
+                        f"parameters={','.join(entry.parameters) or 'none'} "
+                        f"summary={json.dumps(entry.summary)}\n"
+                    )
+                )
+        case "json":
+            rows = [
+                {
+                    "report": entry.report,
+                    "origin": entry.origin,
+                    "summary": entry.summary,
+                    "parameters": list(entry.parameters),
+                }
+                for entry in entries
+            ]
+            sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        case _:
+            raise ReportParameterInvalid(f"--format must be table, kv or json, got {shape!r}")
+
+
+def _entry(report: Report) -> _Entry:
+    try:
+        header = report.header
+    except ReportInvalid as error:
+        return _Entry(report.name, report.origin, f"broken: {error}", ())
+    names = tuple(parameter.name for parameter in header.parameters)
+    return _Entry(report.name, report.origin, header.summary, names)
+
+
+def _print_table(entries: list[_Entry]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("report", "what it tells", "parameters"):
+        drawn.add_column(heading, overflow="fold")
+    for entry in entries:
+        mark = "" if entry.origin == "shipped" else " (yours)"
+        drawn.add_row(
+            Text(visible(entry.report) + mark, style="bold"),
+            Text(visible(entry.summary)),
+            Text(", ".join(entry.parameters), style="dim"),
+        )
+    console().print(drawn)

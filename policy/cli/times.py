@@ -1,0 +1,117 @@
+"""Reads points in time as people type them: ISO dates, months, ``today``, ``7d``; all in UTC.
+
+It refuses what it would have to guess: local times without a zone are UTC, and there are no month
+names.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+
+from policy.clock import Clock, FixedClock, SystemClock
+from policy.errors import ReportParameterInvalid
+from policy.period import next_month
+
+_AGO = re.compile(r"(?P<count>[0-9]{1,5})(?P<unit>[hdw])")
+_HOURS = {"h": 1, "d": 24, "w": 168}
+_MONTH = re.compile(r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def parse_instant(text: str) -> datetime:
+    """Read an ISO 8601 date (its first instant) or instant; without an offset it is UTC.
+
+    Returns:
+        An aware instant in UTC.
+
+    Raises:
+        ReportParameterInvalid: The text is neither.
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ReportParameterInvalid(
+            f"{text!r} is no date or instant such as 2026-11-23 or 2026-11-23T10:00:00Z"
+        ) from None
+
+
+def clock_at(as_of: str | None) -> Clock:
+    """Return a clock that stands at ``--as-of``, else the machine's.
+
+    Raises:
+        ReportParameterInvalid: The text is no instant.
+    """
+    return SystemClock() if as_of is None else FixedClock(parse_instant(as_of))
+
+
+def parse_since(text: str, now: datetime) -> datetime:
+    """Read the inclusive start of a range: the first instant of what the text names.
+
+    Args:
+        text: ``7d``, ``12h`` or ``2w`` before now, ``now``, ``today``, ``yesterday``, a month
+            ``2026-11``, a day ``2026-11-23``, or an instant.
+        now: The present instant, aware.
+
+    Raises:
+        ReportParameterInvalid: The text is none of these.
+    """
+    return _named(text, now)[0]
+
+
+def parse_until(text: str, now: datetime) -> datetime:
+    """Read the exclusive end of a range: the end of the day or month named, else the instant.
+
+    ``--until 2026-11`` thus ends with the last instant of November, ``--until yesterday`` with
+    yesterday.
+
+    Args:
+        text: As for ``parse_since``.
+        now: The present instant, aware.
+
+    Raises:
+        ReportParameterInvalid: The text is none of these.
+    """
+    return _named(text, now)[1]
+
+
+def _named(text: str, now: datetime) -> tuple[datetime, datetime]:
+    """Return first instant and exclusive end of what a text names; an instant is both."""
+    word = text.strip().lower()
+    try:
+        if month := _MONTH.fullmatch(word):
+            first = date(int(month["year"]), int(month["month"]), 1)
+            return _midnight(first), _midnight(next_month(first))
+        if day := _day(word, now.astimezone(UTC).date()):
+            return _midnight(day), _midnight(day + timedelta(days=1))
+        instant = _instant(word, now)
+    except (ValueError, OverflowError, ReportParameterInvalid):
+        raise ReportParameterInvalid(
+            f"{text!r} is no time: try 7d, 12h, today, yesterday, 2026-11, 2026-11-23 "
+            "or 2026-11-23T10:00:00Z"
+        ) from None
+    return instant, instant
+
+
+def _day(word: str, today: date) -> date | None:
+    """Return the day that a word names; ``None`` when it names none."""
+    match word:
+        case "today":
+            return today
+        case "yesterday":
+            return today - timedelta(days=1)
+        case _:
+            return date.fromisoformat(word) if _DAY.fullmatch(word) else None
+
+
+def _instant(word: str, now: datetime) -> datetime:
+    if word == "now":
+        return now
+    if ago := _AGO.fullmatch(word):
+        return now - timedelta(hours=int(ago["count"]) * _HOURS[ago["unit"]])
+    return parse_instant(word.upper())
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=UTC)

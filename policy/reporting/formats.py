@@ -1,0 +1,235 @@
+"""Writes an answer for machines and documents: kv, csv, json, jsonl, markdown, parquet (REP-3).
+
+Exact formats carry every amount twice: the integer ``…_nano_usd`` and ``…_usd`` as decimal text,
+so that no reader needs a float. What a person reads (kv, markdown, tables) carries USD only. Text
+from imported logs is data: control characters are shown as escapes where a person reads, and in
+CSV a text cell that a spreadsheet would run as a formula gets a leading apostrophe; every other
+format keeps the text as it is.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import unicodedata
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+
+import duckdb
+
+from policy.errors import ReportError
+from policy.money import usd, usd_text
+from policy.reporting.run import clean_message
+from policy.reporting.table import Cell, Column, Table
+
+_FORMULA_STARTS = tuple("=+-@\t\r\n=+-@")
+_MARKDOWN_SPECIAL = str.maketrans({mark: f"\\{mark}" for mark in "\\|<>*_`[]&"})
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+class Format(StrEnum):
+    """The shapes an answer can be written in."""
+
+    TABLE = "table"
+    KV = "kv"
+    CSV = "csv"
+    JSON = "json"
+    JSONL = "jsonl"
+    MARKDOWN = "markdown"
+    PARQUET = "parquet"
+
+
+def kv_lines(table: Table) -> list[str]:
+    """Return one line of ``key=value`` pairs for each row; a value with spaces is a JSON string."""
+    names = [column.usd_name if column.is_money else column.name for column in table.columns]
+    return [
+        " ".join(
+            f"{name}={_kv_cell(column, cell)}"
+            for name, column, cell in zip(names, table.columns, row, strict=True)
+        )
+        for row in table.rows
+    ]
+
+
+def kv_text(text: str) -> str:
+    """Return a text as a value of ``key=value``, quoted as JSON where it would be misread."""
+    plain = text == visible(text) and not set(text) & set(' "\\')
+    return text if plain and text not in {"", "none", "unknown"} else json.dumps(text)
+
+
+def csv_text(table: Table) -> str:
+    """Return comma-separated values with a header line; NULL is an empty cell."""
+    exact = with_usd(table)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(column.name for column in exact.columns)
+    for row in exact.rows:
+        writer.writerow(_without_formula(exact_text(cell), cell) for cell in row)
+    return out.getvalue()
+
+
+def json_text(table: Table, about: Mapping[str, object]) -> str:
+    """Return one JSON object: what is told about the answer, then its columns and rows.
+
+    Args:
+        table: The answer.
+        about: Entries to put first, such as the name of the report and its parameters.
+    """
+    exact = with_usd(table)
+    columns = [
+        {"name": column.name, "type": column.type, "unit": column.unit} for column in exact.columns
+    ]
+    body = {**about, "columns": columns, "rows": _objects(exact)}
+    return json.dumps(body, indent=2, default=_json_value) + "\n"
+
+
+def jsonl_text(table: Table) -> str:
+    """Return one JSON object for each row, one on each line."""
+    objects = _objects(with_usd(table))
+    return "".join(json.dumps(row, default=_json_value) + "\n" for row in objects)
+
+
+def markdown_text(table: Table) -> str:
+    """Return a Markdown table; amounts are in USD, numbers stand to the right."""
+    headings, rows = human(table)
+    rule = ["---:" if column.is_number else "---" for column in table.columns]
+    escaped = [[cell.translate(_MARKDOWN_SPECIAL) for cell in row] for row in rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in [headings, rule, *escaped])
+
+
+def write_parquet(table: Table, path: Path) -> None:
+    """Write a Parquet file with the columns and types of the report, amounts as exact nano-USD.
+
+    Raises:
+        ReportError: The file cannot be written.
+    """
+    # Names and types come from a checked header: lower-case words and a closed set of types.
+    columns = ", ".join(f'"{column.name}" {column.type}' for column in table.columns)
+    try:
+        with duckdb.connect() as scratch:
+            scratch.execute(f"CREATE TABLE answer ({columns})")
+            with scratch.appender("answer") as appender:
+                appender.append_rows(list(table.rows))
+            scratch.table("answer").write_parquet(str(path))
+    except duckdb.Error as error:
+        raise ReportError(f"cannot write {path}: {clean_message(error)}") from None
+
+
+def human(table: Table) -> tuple[list[str], list[list[str]]]:
+    """Return headings and cells as a person reads them: USD, thousands separators, visible text."""
+    headings = [column.usd_name if column.is_money else column.name for column in table.columns]
+    by_column = [_human_column(column, table.values(column.name)) for column in table.columns]
+    rows = [[cells[place] for cells in by_column] for place in range(len(table.rows))]
+    return headings, rows
+
+
+def usd_places(amounts: Sequence[Cell]) -> int:
+    """Return how many decimals show every amount of a column as more than 0 if it is: 4, 6 or 9."""
+    known = [abs(amount) for amount in amounts if isinstance(amount, int) and amount]
+    smallest = min(known, default=10**9)
+    if smallest >= 100_000:
+        return 4
+    return 6 if smallest >= 1_000 else 9
+
+
+def with_usd(table: Table) -> Table:
+    """Return the table with a column of exact decimal USD text after each column of nano-USD."""
+    columns: list[Column] = []
+    for column in table.columns:
+        columns.append(column)
+        if column.is_money:
+            columns.append(Column(column.usd_name, "VARCHAR", "USD"))
+    rows: list[tuple[Cell, ...]] = []
+    for row in table.rows:
+        cells: list[Cell] = []
+        for column, cell in zip(table.columns, row, strict=True):
+            cells.append(cell)
+            if column.is_money:
+                cells.append(usd_text(cell, 9) if isinstance(cell, int) else None)
+        rows.append(tuple(cells))
+    return Table(tuple(columns), tuple(rows))
+
+
+def exact_text(cell: Cell) -> str:
+    """Return a cell in full: an instant in ISO 8601 with ``Z``; NULL is empty."""
+    match cell:
+        case None:
+            return ""
+        case bool():
+            return str(cell).lower()
+        case datetime():
+            return f"{cell.isoformat()}Z"
+        case date():
+            return cell.isoformat()
+        case Decimal():
+            return f"{cell:f}"
+        case _:
+            return str(cell)
+
+
+def visible(text: str) -> str:
+    """Return a text with control and invisible characters written as escapes."""
+    return "".join(
+        char.encode("unicode_escape").decode("ascii")
+        if unicodedata.category(char) in _INVISIBLE
+        else char
+        for char in text
+    )
+
+
+def _kv_cell(column: Column, cell: Cell) -> str:
+    if cell is None:
+        return "unknown" if column.is_money else "none"
+    if column.is_money and isinstance(cell, int):
+        return _shortest_usd(cell)
+    return kv_text(cell) if isinstance(cell, str) else exact_text(cell)
+
+
+def _shortest_usd(amount_nano_usd: int) -> str:
+    """Return the exact amount with as few decimals as hold it, but at least 4."""
+    whole, _, decimals = f"{usd(amount_nano_usd):.9f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(4, '0')}"
+
+
+def _human_column(column: Column, cells: Sequence[Cell]) -> list[str]:
+    places = usd_places(cells)
+    return [_human_cell(column, cell, places) for cell in cells]
+
+
+def _human_cell(column: Column, cell: Cell, places: int) -> str:
+    match cell:
+        case None:
+            return "unknown" if column.is_money else "-"
+        case int() if column.is_money:
+            return f"{Decimal(usd_text(cell, places)):,}"
+        case datetime():
+            return f"{cell:%Y-%m-%d %H:%M:%S}"
+        case int() | Decimal() if not isinstance(cell, bool):
+            return f"{cell:,}"
+        case _:
+            return visible(exact_text(cell))
+
+
+def _without_formula(text: str, cell: Cell) -> str:
+    """Defuse a text that a spreadsheet would run; numbers are left alone, also negative ones."""
+    if isinstance(cell, str) and text.startswith(_FORMULA_STARTS):
+        return f"'{text}"
+    return text
+
+
+def _objects(table: Table) -> list[dict[str, Cell]]:
+    names = [column.name for column in table.columns]
+    return [dict(zip(names, row, strict=True)) for row in table.rows]
+
+
+def _json_value(value: object) -> str | float:
+    """Write what JSON has no type for; the decimals of a report are percents, never money."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, (datetime, date)):
+        return exact_text(value)
+    raise TypeError(f"no JSON for {type(value).__name__}")

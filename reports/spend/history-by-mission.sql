@@ -1,0 +1,41 @@
+-- title:   Spend of the latest missions
+-- summary: Cost, tokens and calls of the missions used last, ascending by their first call.
+-- param:   as_of           TIMESTAMP  default=now                 calls admitted later are left out, UTC
+-- param:   missions        BIGINT     default=30  range=1..=1000  number of missions
+-- column:  bucket          VARCHAR    mission id, NULL for all calls outside any mission
+-- column:  cost_nano_usd   BIGINT     nano-USD, of the priced calls; NULL when none of the calls has a price
+-- column:  tokens          BIGINT     tokens, of all kinds
+-- column:  calls           BIGINT     calls
+-- column:  unpriced_calls  BIGINT     calls, those without a price
+-- column:  first_at        TIMESTAMP  UTC, admission of the first call
+-- column:  session_id      VARCHAR    session of the mission
+-- reads:   usage_record
+-- chart:   x=bucket y=cost_nano_usd
+WITH latest AS (
+    SELECT
+        mission_id,
+        -- A mission is an id inside a session (MIS-1); the calls outside any mission are one row.
+        CASE WHEN mission_id IS NOT NULL THEN session_id END AS mission_session_id,
+        SUM(cost_nano_usd)::BIGINT AS cost_nano_usd,
+        SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
+            + cache_write_1h_tokens + reasoning_tokens)::BIGINT AS tokens,
+        COUNT(*) FILTER (WHERE corrects_id IS NULL) AS calls,
+        COUNT(*) FILTER (WHERE corrects_id IS NULL AND cost_nano_usd IS NULL) AS unpriced_calls,
+        MIN(admitted_at) AS first_at,
+        MAX(admitted_at) AS last_at
+    FROM usage_record
+    WHERE admitted_at <= $as_of::TIMESTAMP
+    GROUP BY mission_id, mission_session_id
+    ORDER BY last_at DESC, mission_session_id NULLS LAST, mission_id NULLS LAST
+    LIMIT $missions::BIGINT
+)
+SELECT
+    mission_id AS bucket,
+    cost_nano_usd,
+    tokens,
+    calls,
+    unpriced_calls,
+    first_at,
+    mission_session_id AS session_id
+FROM latest
+ORDER BY first_at, bucket NULLS FIRST, session_id NULLS FIRST;

@@ -1,0 +1,31 @@
+-- title:   Spend of the latest sessions
+-- summary: Cost, tokens and calls of the sessions used last, ascending by their first call.
+-- param:   as_of           TIMESTAMP  default=now                 calls admitted later are left out, UTC
+-- param:   sessions        BIGINT     default=30  range=1..=1000  number of sessions
+-- column:  bucket          VARCHAR    session id, NULL for calls outside any session
+-- column:  cost_nano_usd   BIGINT     nano-USD, of the priced calls; NULL when none of the calls has a price
+-- column:  tokens          BIGINT     tokens, of all kinds
+-- column:  calls           BIGINT     calls
+-- column:  unpriced_calls  BIGINT     calls, those without a price
+-- column:  first_at        TIMESTAMP  UTC, admission of the first call
+-- reads:   usage_record
+-- chart:   x=bucket y=cost_nano_usd
+WITH latest AS (
+    SELECT
+        session_id,
+        SUM(cost_nano_usd)::BIGINT AS cost_nano_usd,
+        SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
+            + cache_write_1h_tokens + reasoning_tokens)::BIGINT AS tokens,
+        COUNT(*) FILTER (WHERE corrects_id IS NULL) AS calls,
+        COUNT(*) FILTER (WHERE corrects_id IS NULL AND cost_nano_usd IS NULL) AS unpriced_calls,
+        MIN(admitted_at) AS first_at,
+        MAX(admitted_at) AS last_at
+    FROM usage_record
+    WHERE admitted_at <= $as_of::TIMESTAMP
+    GROUP BY session_id
+    ORDER BY last_at DESC, session_id NULLS LAST
+    LIMIT $sessions::BIGINT
+)
+SELECT session_id AS bucket, cost_nano_usd, tokens, calls, unpriced_calls, first_at
+FROM latest
+ORDER BY first_at, bucket NULLS FIRST;

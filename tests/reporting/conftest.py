@@ -1,0 +1,53 @@
+"""A real ledger for tests of reports; defaults let a seed name only what matters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from policy.ledger.ledger import Ledger, open_ledger
+
+_DEFAULTS = {
+    "id": "uuidv7()",
+    "requested_at": "TIMESTAMP '2000-01-01'",
+    "settled_at": "TIMESTAMP '2000-01-01'",
+    "surface": "'import'",
+    "provider": "'anthropic'",
+    "requested_model": "'claude-sonnet-4-5'",
+    "source": "'imported'",
+    "outcome": "'completed'",
+    **dict.fromkeys(
+        (
+            "input_tokens",
+            "output_tokens",
+            "cache_read_tokens",
+            "cache_write_5m_tokens",
+            "cache_write_1h_tokens",
+            "reasoning_tokens",
+            "web_search_requests",
+        ),
+        "0",
+    ),
+}
+
+Seed = Callable[[duckdb.DuckDBPyConnection], None]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """An empty, migrated ledger, open for writing."""
+    with open_ledger(tmp_path / "ledger.duckdb", write=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def connection(ledger: Ledger) -> duckdb.DuckDBPyConnection:
+    """The connection of a ledger whose required columns have defaults."""
+    for column, default in _DEFAULTS.items():
+        ledger.connection.execute(
+            f"ALTER TABLE usage_record ALTER COLUMN {column} SET DEFAULT {default}"
+        )
+    return ledger.connection
