@@ -82,7 +82,7 @@ class _Table(BaseModel):
 
 
 class PriceSettings(_Table):
-    """The price of one model in USD per million tokens, by kind of token (PRC-2).
+    """The price of one model in USD per million tokens, by kind of token.
 
     An explicit 0 is a free kind; a kind that is left out has no price and is never free.
     """
@@ -115,7 +115,7 @@ class PriceSettings(_Table):
 
 
 class BudgetSettings(_Table):
-    """One named budget: a limit over one period for the requests it matches (CFG-10)."""
+    """One named budget: a limit over one period for the requests it matches."""
 
     name: Annotated[
         _Slug, _about("Unique name: lower-case letters, digits, `-`, `_`; at most 64 characters.")
@@ -139,7 +139,7 @@ class BudgetSettings(_Table):
 
 
 class CostSettings(_Table):
-    """Limits, thresholds and prices of token spend (spec 2.1)."""
+    """Limits, thresholds and prices of token spend."""
 
     enabled: Annotated[bool, _about("Whether token spend is governed at all.")] = False
     session_limit_usd: Annotated[
@@ -200,7 +200,7 @@ _FORBIDDEN = (
 
 
 class AutonomySettings(_Table):
-    """What an agent may do without asking (spec 2.2)."""
+    """What an agent may do without asking."""
 
     level: Annotated[
         Literal["readonly", "supervised", "full"],
@@ -231,7 +231,7 @@ class AutonomySettings(_Table):
 
 
 class MissionSettings(_Table):
-    """Bounds of one mission (spec 2.3)."""
+    """Bounds of one mission."""
 
     enabled: Annotated[bool, _about("Whether missions are bounded.")] = False
     max_runtime_ms: Annotated[_Count, _about("Longest run in milliseconds.")] = 300_000
@@ -304,7 +304,7 @@ class ObservabilitySettings(_Table):
 
 
 class GovernanceSettings(_Table):
-    """Tables of corvus itself (spec 2.3)."""
+    """Tables of corvus itself."""
 
     ledger: Annotated[LedgerSettings, _about("Where usage is kept.")] = Field(
         default_factory=LedgerSettings

@@ -1,0 +1,206 @@
+"""Which keys a file may have besides the governed ones (CFG-2), read from a data file.
+
+A host section is never looked into. ``auto`` decides by the host keys present and keeps the
+evidence, so that every surface can say what a file was checked as.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+
+from policy.config.reporter import (
+    Note,
+    Reporter,
+    Route,
+    Table,
+    as_items,
+    header,
+    is_table,
+    shown,
+)
+
+GOVERNED = ("cost", "autonomy", "mission", "governance")
+"""The tables that the settings model owns."""
+
+_RUNTIME_PRICE_KEYS = frozenset({"input", "output"})
+NATIVE_ONLY: tuple[tuple[str, ...], ...] = (
+    ("governance",),
+    ("cost", "unpriced_models"),
+    ("cost", "default_output_tokens"),
+    ("cost", "reservation_ttl_seconds"),
+    ("cost", "budgets"),
+)
+"""What only corvus.toml may have; the corvus runtime refuses a file with one of these."""
+
+
+class Dialect(StrEnum):
+    """A set of keys that a file may have."""
+
+    NATIVE = "native"
+    CORVUS = "corvus"
+    ZEROCLAW = "zeroclaw"
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """What a file was checked as.
+
+    Attributes:
+        evidence: The keys that decided it, in file order, such as ``[storage]``; empty when pinned.
+        pinned: Whether the user named the dialect.
+    """
+
+    dialect: Dialect
+    evidence: tuple[str, ...] = ()
+    pinned: bool = False
+
+
+@cache
+def _hosts() -> dict[str, dict[str, frozenset[str]]]:
+    """Read the data file: dialect to group (``top_level``, or a governed table) to keys."""
+    text = files("policy.config").joinpath("dialects.json").read_text(encoding="utf-8")
+    loaded = json.loads(text)
+    return {
+        dialect: {
+            group: frozenset(keys) for group, keys in groups.items() if isinstance(keys, list)
+        }
+        for dialect, groups in loaded.items()
+    }
+
+
+def host_keys(dialect: Dialect, table: str = "top_level") -> frozenset[str]:
+    """Return the keys a host runtime adds to a governed table, or to the top level."""
+    return _hosts().get(dialect.value, {}).get(table, frozenset()) - frozenset(GOVERNED)
+
+
+def detect(data: Mapping[str, object], wanted: str = "auto") -> Detected:
+    """Decide the dialect of a document.
+
+    Args:
+        data: The parsed document.
+        wanted: A dialect, or ``auto``: without a host key native; with one that only zeroclaw has
+            zeroclaw; else corvus. Keys inside governed tables count once there is a host key.
+    """
+    if wanted != "auto":
+        return Detected(Dialect(wanted), pinned=True)
+    corvus, zeroclaw = host_keys(Dialect.CORVUS), host_keys(Dialect.ZEROCLAW)
+    top = {key: f"[{key}]" if _is_section(value) else key for key, value in data.items()}
+    common = [word for key, word in top.items() if key in corvus]
+    only = [word for key, word in top.items() if key in zeroclaw - corvus]
+    if not common and not only:
+        return Detected(Dialect.NATIVE)
+    evidence = only or [shown(route) for route in _inner_host_keys(data)]
+    if evidence:
+        return Detected(Dialect.ZEROCLAW, tuple(evidence))
+    return Detected(Dialect.CORVUS, tuple(common))
+
+
+def _is_section(value: object) -> bool:
+    return is_table(value) or any(is_table(item) for item in as_items(value))
+
+
+def _inner_host_keys(data: Mapping[str, object]) -> Iterator[Route]:
+    for name in GOVERNED:
+        table = data.get(name)
+        if is_table(table):
+            yield from ((name, key) for key in table if key in host_keys(Dialect.ZEROCLAW, name))
+
+
+def governed(data: Mapping[str, object], dialect: Dialect, reporter: Reporter) -> Table:
+    """Return the governed tables without host keys; report every key the dialect does not have."""
+    for key in data:
+        if key not in GOVERNED and key not in host_keys(dialect):
+            _report_unknown(key, data[key], dialect, reporter)
+    kept: Table = {name: data[name] for name in GOVERNED if name in data}
+    if dialect is Dialect.ZEROCLAW:
+        return {name: _without_host_keys(name, value) for name, value in kept.items()}
+    if dialect is Dialect.CORVUS:
+        for route in _native_only(kept):
+            _report_native_only(route, reporter)
+            kept = _without(kept, route)
+    return kept
+
+
+def _without_host_keys(name: str, value: object) -> object:
+    if not is_table(value):
+        return value
+    extra = host_keys(Dialect.ZEROCLAW, name)
+    return {key: inner for key, inner in value.items() if key not in extra}
+
+
+def _native_only(data: Table) -> list[tuple[str, ...]]:
+    """Return the routes in a runtime's file that only corvus.toml may have."""
+    found: list[tuple[str, ...]] = []
+    cost = data.get("cost")
+    for route in NATIVE_ONLY:
+        inner = data if len(route) == 1 else cost
+        if is_table(inner) and route[-1] in inner:
+            found.append(route)
+    prices = cost.get("prices") if is_table(cost) else None
+    extra = native_price_keys()
+    for model, price in prices.items() if is_table(prices) else ():
+        if is_table(price):
+            found += [("cost", "prices", model, key) for key in price if key in extra]
+    return found
+
+
+@cache
+def native_price_keys() -> frozenset[str]:
+    """Return the kinds of price that only corvus.toml may have."""
+    from policy.config.settings import PriceSettings
+
+    return frozenset(PriceSettings.model_fields) - _RUNTIME_PRICE_KEYS
+
+
+def _without(data: Table, route: tuple[str, ...]) -> Table:
+    first, *rest = route
+    if not rest:
+        return {key: value for key, value in data.items() if key != first}
+    inner = data[first]
+    assert is_table(inner)
+    return {**data, first: _without(inner, tuple(rest))}
+
+
+def _report_native_only(route: tuple[str, ...], reporter: Reporter) -> None:
+    message = f"the corvus runtime would refuse {shown(route)}: it does not know this key"
+    help_ = ("move it to a corvus.toml of its own and layer that on top of the runtime's file",)
+    reporter.at_key("native-only-key", route, message, Note("only in corvus.toml", help=help_))
+
+
+def _report_unknown(key: str, value: object, dialect: Dialect, reporter: Reporter) -> None:
+    from policy.config.suggest import closest
+
+    word = header((key,)) if _is_section(value) else shown((key,))
+    if dialect is Dialect.CORVUS and key in _hosts()["corvus"]["runtime_only"]:
+        message = f"the corvus runtime sets {word} itself and refuses a file that has it"
+        note = Note("refused in a file", help=("remove this line",))
+        reporter.at_key("runtime-only-key", (key,), message, note)
+        return
+    owners = [other for other in Dialect if key in host_keys(other)]
+    near = closest(key, {*GOVERNED, *host_keys(dialect)})
+    if near:
+        help_ = f"did you mean {header((near,)) if _is_section(value) else shown((near,))}?"
+    elif owners:
+        help_ = f"{word} belongs to another runtime: check with --dialect {owners[-1]}"
+    else:
+        help_ = _home(key, dialect)
+    message = f"unknown {'table' if _is_section(value) else 'key'} {word}"
+    label = f"not part of the {dialect} dialect"
+    reporter.at_key("unknown-key", (key,), message, Note(label, help=(help_,)))
+
+
+def _home(key: str, dialect: Dialect) -> str:
+    """Say where a key belongs that stands at the top level."""
+    from policy.config.keys import homes
+
+    tables = homes(key)
+    if tables:
+        return f"{key} is a key of {' and '.join(header(table) for table in tables)}"
+    known = ", ".join(header((name,)) for name in GOVERNED)
+    more = "" if dialect is Dialect.NATIVE else f" and the sections of {dialect}"
+    return f"corvus knows {known}{more}"

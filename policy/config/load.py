@@ -1,0 +1,152 @@
+"""Documents to settings: one pass that collects every problem (CFG-3) and layers files (CFG-6).
+
+Nothing here raises for what a user wrote: problems are diagnostics, and settings are ``None`` when
+one of them is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from policy.config import aliases, dialects
+from policy.config.dialects import Detected
+from policy.config.document import Document, read_file
+from policy.config.reporter import Reporter, Route, Table, is_table, shown, value_at
+from policy.diagnostics.model import Diagnostic, Severity
+
+if TYPE_CHECKING:
+    from policy.config.rules import HasPrice
+    from policy.config.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What one file, or several layered ones, say.
+
+    Attributes:
+        settings: The effective settings; ``None`` when any diagnostic is an error.
+        diagnostics: All problems, by file and then by place.
+        deprecated_fields: Dotted paths of the deprecated keys in use (DEP-2), each once.
+        dialects: What each document was checked as, in the order of ``documents``.
+        documents: The files that could be parsed, lowest layer first.
+    """
+
+    settings: Settings | None
+    diagnostics: tuple[Diagnostic, ...]
+    deprecated_fields: tuple[str, ...]
+    dialects: tuple[Detected, ...]
+    documents: tuple[Document, ...]
+
+
+def load(paths: Sequence[Path], dialect: str = "auto") -> Loaded:
+    """Read files and layer them, later over earlier; no file at all gives the defaults.
+
+    Args:
+        paths: Files named by the user or found by ``locate``. A missing one is an error (CFG-6).
+        dialect: ``auto``, or a dialect that every file must be.
+    """
+    documents: list[Document] = []
+    diagnostics: list[Diagnostic] = []
+    for path in paths:
+        document, problems = read_file(path, str(path))
+        diagnostics += problems
+        if document is not None:
+            documents.append(document)
+    loaded = load_documents(documents, dialect)
+    found = (*diagnostics, *loaded.diagnostics)
+    broken = any(diagnostic.severity is Severity.ERROR for diagnostic in found)
+    return Loaded(
+        settings=None if broken else loaded.settings,
+        diagnostics=found,
+        deprecated_fields=loaded.deprecated_fields,
+        dialects=loaded.dialects,
+        documents=loaded.documents,
+    )
+
+
+def load_documents(
+    documents: Sequence[Document], dialect: str = "auto", *, has_price: HasPrice | None = None
+) -> Loaded:
+    """Check parsed documents and layer them, later over earlier.
+
+    Args:
+        documents: Lowest layer first.
+        dialect: ``auto``, or a dialect that every document must be.
+        has_price: Looks a model up in the bundled price book; ``None`` leaves out the one rule that
+            needs it.
+    """
+    reporter = Reporter(documents)
+    detected = tuple(dialects.detect(document.data, dialect) for document in documents)
+    deprecated: list[str] = []
+    merged: Table = {}
+    whole: Table = {}
+    for document, found in zip(documents, detected, strict=True):
+        layer = _layer(document, found, deprecated)
+        reporter.take(layer.reporter)
+        merged = _merge(merged, layer.governed)
+        whole |= document.data
+    settings = _validated(merged, whole, reporter, has_price)
+    errors = any(diagnostic.severity is Severity.ERROR for diagnostic in reporter.found)
+    return Loaded(
+        settings=None if errors else settings,
+        diagnostics=reporter.in_order(),
+        deprecated_fields=tuple(dict.fromkeys(deprecated)),
+        dialects=detected,
+        documents=tuple(documents),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    governed: Table
+    reporter: Reporter
+
+
+def _layer(document: Document, found: Detected, deprecated: list[str]) -> _Layer:
+    """Reduce one document to its governed tables under canonical names."""
+    reporter = Reporter((document,))
+    governed = dialects.governed(document.data, found.dialect, reporter)
+    if "cost" in governed:
+        from policy.config.rules import price_shapes
+
+        governed = price_shapes(governed, reporter)
+    for alias in aliases.present(governed):
+        deprecated.append(shown(alias.old))
+        governed = _canonical(governed, alias, reporter)
+    return _Layer(governed, reporter)
+
+
+def _canonical(governed: Table, alias: aliases.Alias, reporter: Reporter) -> Table:
+    """Check the deprecated number by the rules of its canonical key, then let it stand in."""
+    from policy.config.validate import validate
+
+    old: Route = alias.old
+    probe = aliases.canonical({}, alias, value_at(governed, old))
+    if validate(probe, reporter, moved={alias.new: old}) is None:
+        return aliases.without(governed, alias)
+    aliases.warn(governed, alias, reporter)
+    return aliases.canonical(governed, alias, value_at(governed, old))
+
+
+def _merge(lower: Table, upper: Table) -> Table:
+    """Lay one document over another: tables key by key, anything else whole."""
+    merged = dict(lower)
+    for key, value in upper.items():
+        below = merged.get(key)
+        merged[key] = _merge(below, value) if is_table(below) and is_table(value) else value
+    return merged
+
+
+def _validated(
+    merged: Table, whole: Table, reporter: Reporter, has_price: HasPrice | None
+) -> Settings | None:
+    from policy.config.rules import cross_field
+    from policy.config.validate import validate
+
+    settings = validate(merged, reporter)
+    if merged:
+        cross_field(merged, whole, reporter, has_price)
+    return settings

@@ -1,0 +1,202 @@
+"""Collects diagnostics about settings: turns routes into spans, and keys and values into words.
+
+Rules name a route such as ``("cost", "budgets", 2, "limit_usd")`` and never a line number; this is
+the one place that asks documents where it stands. Refuses to repeat a value that may hold a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
+
+from policy.diagnostics.model import Diagnostic, Label, Span
+
+if TYPE_CHECKING:
+    from policy.config.document import Document
+
+Route: TypeAlias = tuple[str | int, ...]
+Table: TypeAlias = dict[str, object]
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_SECRETIVE = frozenset({"url", "base_url", "otlp_endpoint", "api_key_env"})
+_LONGEST = 40
+
+
+def is_table(value: object) -> TypeGuard[Table]:
+    """Tell whether a value is a TOML table; TOML keys are always strings."""
+    return isinstance(value, dict)
+
+
+def kind(value: object) -> str:
+    """Return the TOML word for the type of a value."""
+    kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
+        (bool, "boolean"),
+        (int, "integer"),
+        ((Decimal, float), "float"),
+        (str, "string"),
+        (list, "array"),
+        (dict, "table"),
+        (datetime, "date-time"),
+        (date, "date"),
+        (time, "time"),
+    )
+    return next((word for type_, word in kinds if isinstance(value, type_)), "value")
+
+
+def shown(route: Route) -> str:
+    """Write a route as a dotted key, quoted as TOML needs: ``cost.prices."gpt-4.1".input``."""
+    written = ""
+    for part in route:
+        if isinstance(part, int):
+            written += f"[{part}]"
+            continue
+        bare = _BARE.fullmatch(part) is not None
+        written += ("." if written else "") + (part if bare else quoted(part))
+    return written
+
+
+def header(route: Route) -> str:
+    """Write a table as its header: ``[cost]``; ``[[cost.budgets]]`` for an element of an array."""
+    if route and isinstance(route[-1], int):
+        return f"[[{shown(route[:-1])}]]"
+    return f"[{shown(route)}]" if route else "the top level"
+
+
+def quoted(text: str) -> str:
+    """Quote a string as TOML does."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    printable = (char if char.isprintable() else f"\\u{ord(char):04X}" for char in escaped)
+    return '"' + "".join(printable) + '"'
+
+
+def value_at(data: Mapping[str, object], route: Route) -> object:
+    """Return the value at a route, ``None`` where there is none (TOML has no null)."""
+    found: object = data
+    for part in route:
+        if isinstance(part, str):
+            found = found.get(part) if is_table(found) else None
+        else:
+            items = as_items(found)
+            found = items[part] if part < len(items) else None
+    return found
+
+
+def as_items(value: object) -> list[object]:
+    """Return the elements of an array; nothing for any other value."""
+    return [*value] if _is_array(value) else []
+
+
+def _is_array(value: object) -> TypeGuard[list[object]]:
+    return isinstance(value, list)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What accompanies a diagnostic: words at the caret, other places, and what to do."""
+
+    label: str = ""
+    related: tuple[tuple[Route, str], ...] = ()
+    help: tuple[str, ...] = ()
+
+
+_NO_NOTE = Note()
+
+
+class Reporter:
+    """Collects the diagnostics of one document, or of several layered ones.
+
+    Args:
+        documents: Lowest layer first; a route is looked for in the last one that has it.
+    """
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self.found: list[Diagnostic] = []
+        self._documents = documents
+        self._routes: set[Route] = set()
+
+    def at_key(self, code: str, route: Route, message: str, note: Note = _NO_NOTE) -> None:
+        """Report a key."""
+        document = self.document(route)
+        self._add(code, route, message, note, document.key(self._known(document, route)))
+
+    def at_value(self, code: str, route: Route, message: str, note: Note = _NO_NOTE) -> None:
+        """Report a value."""
+        document = self.document(route)
+        self._add(code, route, message, note, document.value(self._known(document, route)))
+
+    def is_reported(self, route: Route) -> bool:
+        """Tell whether this value, one that holds it or one inside it was reported already."""
+        return any(route[: len(known)] == known[: len(route)] for known in self._routes)
+
+    def take(self, other: Reporter) -> None:
+        """Take over what another reporter found."""
+        self.found += other.found
+        self._routes |= other._routes
+
+    def in_order(self) -> tuple[Diagnostic, ...]:
+        """Return what was found by file, in the order of the documents, then by place."""
+        files = {document.file: index for index, document in enumerate(self._documents)}
+
+        def place(diagnostic: Diagnostic) -> tuple[int, int]:
+            offset = diagnostic.span.start.offset if diagnostic.span else -1
+            return files.get(diagnostic.file, 0), offset
+
+        return tuple(sorted(self.found, key=place))
+
+    def document(self, route: Route) -> Document:
+        """Return the document that decides a route: the last one that has it, or most of it."""
+        for end in range(len(route), 0, -1):
+            for document in reversed(self._documents):
+                if document.has(route[:end]):
+                    return document
+        return self._documents[-1]
+
+    def seen(self, route: Route, value: object) -> str:
+        """Name the value a user wrote: as it stands in the file; its type when long or secret."""
+        word = kind(value)
+        article = "an" if word[0] in "ai" else "a"
+        if word in {"array", "table"}:
+            return f"{article} {word}"
+        if any(part in _SECRETIVE for part in route):
+            return f"this {word}"
+        document = self.document(route)
+        span = document.value(route)
+        text = document.text[span.start.offset : span.end.offset]
+        if len(text) > _LONGEST or "\n" in text:
+            return f"this {word}"
+        return f"the {word} {text}"
+
+    def _known(self, document: Document, route: Route) -> Route:
+        while route and not document.has(route):
+            route = route[:-1]
+        return route
+
+    def _add(self, code: str, route: Route, message: str, note: Note, span: Span) -> None:
+        from policy.diagnostics.codes import (
+            lookup,
+        )  # all its texts: read only when there is a finding
+
+        document = self.document(route)
+        related = tuple(
+            Label(document.value(place), words)
+            for place, words in note.related
+            if document.has(place)
+        )
+        self._routes.add(route)
+        self.found.append(
+            Diagnostic(
+                code=code,
+                severity=lookup(code).severity,
+                message=message,
+                file=document.file,
+                span=span,
+                label=note.label,
+                related=related,
+                help=note.help,
+                path=route,
+            )
+        )
