@@ -1,9 +1,9 @@
 """The ledger: one DuckDB file with every usage record (LED-1), opened for moments, never held.
 
 Who may open it is decided by ``policy.ledger.lock``; its shape is the work of
-``policy.ledger.migrate``.
-Refuses: files that are something else, ledgers of a newer version, use after a fork, and any network
-or extension download. Nothing here reads the ``.duckdb`` or ``.wal`` file itself (see the lock).
+``policy.ledger.migrate``. Refuses: files that are something else, ledgers of a newer version, use
+after a fork, and any network or extension download. Nothing here reads the ``.duckdb`` or ``.wal``
+file itself (see the lock).
 """
 
 from __future__ import annotations

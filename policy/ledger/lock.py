@@ -1,7 +1,8 @@
 """The lock that stands before DuckDB's own: readers share it, a writer has it alone.
 
-It is a ``flock`` on a file beside the ledger, never on the ledger itself: closing any descriptor of a
-file that DuckDB has open drops DuckDB's lock and lets a second writer in. Refuses to wait for ever.
+It is a ``flock`` on a file beside the ledger, never on the ledger itself: closing any descriptor of
+a file that DuckDB has open drops DuckDB's lock and lets a second writer in. Refuses to wait for
+ever.
 """
 
 from __future__ import annotations

@@ -1,0 +1,98 @@
+"""Reads CSV with the line number of every row, and writes it as JSON lines for the import.
+
+DuckDB's own CSV reader is faster, but knows no line numbers once a value spans lines. Refuses
+nothing: a row that cannot be read is told with its reason.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol, TextIO
+
+_SNIFFED_CHARACTERS = 16_384
+
+
+class _Reader(Protocol):
+    """What ``csv.reader`` returns; its own type has no public name."""
+
+    @property
+    def line_num(self) -> int: ...
+
+    def __next__(self) -> list[str]: ...
+
+
+def csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str], str]]:
+    """Yield the rows of a CSV file whose first row names the columns.
+
+    The delimiter is recognised: comma, semicolon or tab.
+
+    Yields:
+        Number of the row's last line, and its values by column; or no values and the reason why.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with _opened(path) as file:
+        head = file.read(_SNIFFED_CHARACTERS)
+        file.seek(0)
+        reader: _Reader = csv.reader(file, delimiter=_delimiter(head))
+        header = [name.strip() for name in next(reader, list[str]())]
+        while (row := _next(reader)) is not None:
+            if isinstance(row, str):
+                yield reader.line_num, {}, f"not CSV: {row}"
+            elif len(row) != len(header) and row:
+                yield reader.line_num, {}, f"{len(row)} values instead of {len(header)}"
+            elif any("\udc80" <= char <= "\udcff" for value in row for char in value):
+                yield reader.line_num, {}, "not UTF-8"
+            elif row:
+                yield reader.line_num, dict(zip(header, row, strict=True)), ""
+
+
+def write_as_json(path: Path, target: Path) -> tuple[array[int], list[tuple[int, str]]]:
+    """Write the rows of a CSV file as JSON lines.
+
+    Returns:
+        The line number of each row written, and those of the others with the reason.
+
+    Raises:
+        OSError: The file cannot be read, or the copy not written.
+    """
+    numbers = array("q")
+    bad: list[tuple[int, str]] = []
+    with target.open("w", encoding="utf-8") as copy:
+        for number, row, reason in csv_rows(path):
+            if reason:
+                bad.append((number, reason))
+            else:
+                copy.write(json.dumps(row, ensure_ascii=False) + "\n")
+                numbers.append(number)
+    return numbers, bad
+
+
+def _opened(path: Path) -> TextIO:
+    # A byte that is no UTF-8 becomes a lone surrogate, so that only its row is lost.
+    if path.suffix == ".gz":
+        raw = gzip.open(path)  # noqa: SIM115 - the wrapper returned closes it
+        return io.TextIOWrapper(raw, "utf-8-sig", errors="surrogateescape", newline="")
+    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def _delimiter(head: str) -> str:
+    header = head.split("\n", 1)[0]
+    return max(",;\t", key=header.count)
+
+
+def _next(reader: _Reader) -> list[str] | str | None:
+    """Return the next row, the reason why it cannot be read, or ``None`` at the end."""
+    try:
+        return next(reader)
+    except StopIteration:
+        return None
+    except csv.Error as fault:
+        return str(fault)

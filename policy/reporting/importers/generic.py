@@ -1,0 +1,241 @@
+"""Reads usage from JSON lines or CSV of any shape, by a map from fields of a record to columns.
+
+Required: an instant, a model, and counts of input and output tokens. A cost that the file states is
+recorded as it stands (``source`` = ``provider``), never recomputed. A call is known by its ``id``
+column; without one, by its whole line and how many equal lines stand before it in the file, so a
+file can grow and be imported again.
+
+Refuses: fields that do not exist, files without the required columns, and counts that are no whole
+numbers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import cast
+
+from policy.errors import ImportRefused
+from policy.reporting.importers.csv_rows import csv_rows
+from policy.reporting.importers.lines import mended, numbered_lines
+from policy.reporting.importers.statements import NUMBER, stage_and_unusable
+
+REQUIRED = ("timestamp", "model", "input_tokens", "output_tokens")
+OPTIONAL = (
+    "id",
+    "requested_at",
+    "first_token_at",
+    "settled_at",
+    "session_id",
+    "mission_id",
+    "surface",
+    "provider",
+    "answering_model",
+    "project",
+    "user_name",
+    "agent",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "reasoning_tokens",
+    "web_search_requests",
+    "cost_usd",
+    "outcome",
+    "provider_request_id",
+)
+FIELDS = (*REQUIRED, *OPTIONAL)
+_TAG = "tags."
+_SAMPLE_LINES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMap:
+    """Where each field stands in a file.
+
+    Attributes:
+        columns: Column or dotted path by field of ``FIELDS``.
+        tags: Column or dotted path by name of the tag.
+    """
+
+    columns: Mapping[str, str]
+    tags: Mapping[str, str]
+
+    def paths(self) -> list[str]:
+        """Return JSON paths: for each field the column of that literal name and the dotted path."""
+        columns = [self.columns.get(field, field) for field in FIELDS]
+        columns += self.tags.values()
+        return [path for column in columns for path in (_literal(column), _dotted(column))]
+
+
+def column_map(columns: Mapping[str, str]) -> ColumnMap:
+    """Check a map as the user wrote it.
+
+    Raises:
+        ImportRefused: A field does not exist.
+    """
+    tags = {name.removeprefix(_TAG): at for name, at in columns.items() if name.startswith(_TAG)}
+    plain = {name: at for name, at in columns.items() if not name.startswith(_TAG)}
+    for name in plain:
+        if name not in FIELDS:
+            raise ImportRefused(
+                f"--map {name}=…: no such field; choose from {', '.join(FIELDS)} or tags.NAME"
+            )
+    return ColumnMap(plain, tags)
+
+
+def check_columns(path: Path, columns: ColumnMap, *, is_csv: bool) -> None:
+    """Check that a file has the required columns, and those named by the user.
+
+    Raises:
+        ImportRefused: One is missing; names the columns that are there.
+        OSError: The file cannot be read.
+    """
+    sample = _csv_sample(path) if is_csv else _json_sample(path)
+    if not sample:
+        return
+    seen = list(dict.fromkeys(name for one in sample for name in one))
+    for field in (*REQUIRED, *columns.columns):
+        column = columns.columns.get(field, field)
+        if not any(_has(one, column) for one in sample):
+            raise ImportRefused(
+                f"no column {column!r} for {field}; the columns are {', '.join(seen[:40])}. "
+                f"Say which one it is with --map {field}=COLUMN"
+            )
+
+
+def _json_sample(path: Path) -> list[dict[str, object]]:
+    texts = (mended(line)[0] for _, line in islice(numbered_lines(path), _SAMPLE_LINES))
+    return [cast("dict[str, object]", json.loads(text)) for text in texts if text]
+
+
+def _csv_sample(path: Path) -> list[dict[str, object]]:
+    rows = (dict[str, object](row) for _, row, _ in csv_rows(path) if row)
+    return list(islice(rows, _SAMPLE_LINES))
+
+
+def _has(one: dict[str, object], column: str) -> bool:
+    if column in one:
+        return True
+    value: object = one
+    for name in column.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value is not None
+
+
+def _literal(column: str) -> str:
+    return '$."' + column.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _dotted(column: str) -> str:
+    return "$" + "".join(_literal(name)[1:] for name in column.split("."))
+
+
+def _fields() -> Iterator[str]:
+    for position, field in enumerate(FIELDS):
+        literal, dotted = 2 * position + 1, 2 * position + 2
+        yield f"nullif(trim(coalesce(found[{literal}], found[{dotted}])), '') AS f_{field}"
+
+
+def _instant(field: str) -> str:
+    """Write SQL for an instant: ISO 8601 (else UTC), or epoch seconds or milliseconds."""
+    return (
+        f"CASE WHEN regexp_full_match(f_{field}, '[0-9]{{9,11}}(\\.[0-9]+)?') "
+        f"THEN make_timestamp((f_{field}::DECIMAL(30, 6) * 1000000)::BIGINT) "
+        f"WHEN regexp_full_match(f_{field}, '[0-9]{{12,14}}') "
+        f"THEN make_timestamp(f_{field}::BIGINT * 1000) "
+        f"ELSE TRY_CAST(f_{field} AS TIMESTAMP) END"
+    )
+
+
+def _count(field: str) -> str:
+    """Write SQL for a count; ``12.0`` is 12, an absent one 0, and what is no count -1."""
+    return (
+        f"CASE WHEN f_{field} IS NULL THEN 0 "
+        f"WHEN regexp_full_match(f_{field}, '[0-9]{{1,15}}(\\.0*)?') "
+        f"THEN split_part(f_{field}, '.', 1)::BIGINT ELSE -1 END AS {field}"
+    )
+
+
+_COUNTS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "reasoning_tokens",
+    "web_search_requests",
+)
+_NEWLINE = ",\n        "
+
+_LINES = f"""
+WITH line AS (
+    SELECT filename AS file, {NUMBER} AS n, json,
+        json_extract_string(json, $paths) AS found
+    FROM read_ndjson_objects($files, ignore_errors = true, filename = true,
+        maximum_object_size = 16777216)
+),
+field AS (
+    SELECT file, n, json,
+        map_from_entries(list_filter(
+            list_transform($tags, lambda tag, i: {{
+                'key': tag,
+                'value': coalesce(
+                    found[{2 * len(FIELDS)} + 2 * i - 1], found[{2 * len(FIELDS)} + 2 * i]
+                )
+            }}),
+            lambda entry: entry.value IS NOT NULL)) AS tags,
+        {_NEWLINE.join(_fields())}
+    FROM line
+),
+read AS (
+    SELECT file, n, json, tags, f_id, f_model,
+        f_session_id, f_mission_id, f_surface, f_provider, f_answering_model, f_project,
+        f_user_name, f_agent, f_outcome, f_provider_request_id, f_timestamp, f_input_tokens IS NULL
+        OR f_output_tokens IS NULL AS uncounted, {_instant("timestamp")} AS admitted_at,
+        {_instant("requested_at")} AS requested_at, {_instant("first_token_at")} AS first_token_at,
+        {_instant("settled_at")} AS settled_at, {_NEWLINE.join(_count(field) for field in _COUNTS)},
+        f_cost_usd, TRY_CAST(f_cost_usd AS DECIMAL(38, 18)) AS cost_usd
+    FROM field
+),
+judged AS (
+    SELECT *, CASE
+        WHEN json IS NULL THEN NULL
+        WHEN json_type(json) <> 'OBJECT' THEN 'not a JSON object'
+        WHEN f_timestamp IS NULL THEN 'no timestamp'
+        WHEN admitted_at IS NULL THEN 'timestamp is no instant: ' || f_timestamp
+        WHEN admitted_at < TIMESTAMP '1970-01-01' OR admitted_at >= TIMESTAMP '2200-01-01'
+            THEN 'timestamp lies outside 1970..2199: ' || f_timestamp
+        WHEN f_model IS NULL THEN 'no model'
+        WHEN uncounted THEN 'no count of input or output tokens'
+        WHEN least({", ".join(_COUNTS)}) < 0
+            THEN 'a count is no whole number of at most 15 digits, >= 0'
+        WHEN f_cost_usd IS NOT NULL AND coalesce(cost_usd, -1) NOT BETWEEN 0 AND 9000000000
+            THEN 'cost_usd is no amount in 0..=9000000000: ' || f_cost_usd
+    END AS reason
+    FROM read
+)
+SELECT file, n,
+    CASE WHEN json IS NULL THEN 'suspect' WHEN reason IS NULL THEN 'usage' ELSE 'bad' END AS kind,
+    reason,
+    CASE WHEN f_id IS NOT NULL THEN md5('generic:id:' || f_id)
+        ELSE md5('generic:content:' || md5(json) || ':' || row_number() OVER (
+            PARTITION BY file, md5(json)))
+    END::UUID AS import_key, coalesce(requested_at, admitted_at) AS requested_at, admitted_at,
+    first_token_at, coalesce(settled_at, admitted_at) AS settled_at, f_session_id AS session_id,
+    f_mission_id AS mission_id, coalesce(f_surface, 'import') AS surface, coalesce(f_provider,
+    if(starts_with(f_model, 'claude'), 'anthropic', NULL)) AS provider, f_model AS requested_model,
+    f_answering_model AS answering_model, coalesce(f_answering_model, f_model) AS price_model,
+    coalesce($project, f_project) AS project, f_user_name AS user_name, f_agent AS agent,
+    if(cardinality(tags) > 0, tags, NULL) AS tags, {", ".join(_COUNTS)}, -- round() of a DECIMAL
+    would round half away from zero; half-even like every other amount (PRC-6) round_even(cost_usd *
+    1000000000, 0)::BIGINT AS cost_nano_usd, coalesce(f_outcome, 'completed') AS outcome,
+    f_provider_request_id AS provider_request_id
+FROM judged
+"""  # noqa: S608 - made of constants of this package
+
+STAGE, UNUSABLE = stage_and_unusable(_LINES)
+"""Stage all lines of ``$files`` by ``$paths`` and ``$tags``, and number bad ones; ``$project``
+overrides the column."""

@@ -1,0 +1,122 @@
+"""Prices staged calls in SQL, to the same nano-USD as ``policy.prices.cost`` (PRC-6).
+
+The price history of each model goes into a temporary table of integer rates, one row for each entry
+and tier; a join finds the one that was in force. All arithmetic is on 128-bit integers, rounded
+once, half to even. Refuses to guess: a used kind without a rate leaves the cost NULL (PRC-2,
+PRC-5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from itertools import pairwise
+from typing import Protocol
+
+import duckdb
+
+from policy.errors import UnpricedModel
+from policy.model.price import Price, Rates
+from policy.model.usage import TokenKind
+
+
+class PriceHistory(Protocol):
+    """Where prices come from: ``policy.prices.lookup.PriceBooks``."""
+
+    def history(self, model: str, *, provider: str | None = None) -> Sequence[Price]:
+        """Return all entries of a model, or nothing."""
+        ...
+
+
+_CREATE = """
+CREATE OR REPLACE TEMP TABLE import_rate (
+    asked_provider VARCHAR, model VARCHAR, -- as the call names them
+    from_day DATE, until_day DATE, above_tokens BIGINT, up_to_tokens BIGINT,
+    provider VARCHAR, book VARCHAR, entry VARCHAR,
+    input BIGINT, output BIGINT, cache_read BIGINT, cache_write_5m BIGINT, cache_write_1h BIGINT,
+    reasoning BIGINT, web_search BIGINT -- nano-USD per million; NULL has no price
+)
+"""
+_MODELS = """
+SELECT DISTINCT provider, price_model FROM temp.import_change WHERE reported_nano_usd IS NULL
+ORDER BY ALL
+"""
+_INSERT = "INSERT INTO temp.import_rate VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+_FIRST_DAY = date(1, 1, 1)
+_LAST_DAY = date(9999, 12, 31)
+_UNBOUNDED_TOKENS = 2**62
+
+PRICED = """
+CREATE OR REPLACE TEMP TABLE import_priced AS
+WITH rated AS (
+    SELECT call.*, rate.book AS rate_book, rate.entry AS rate_entry, rate.provider AS rate_provider,
+        if(call.input_tokens = 0, 0, call.input_tokens::HUGEINT * rate.input)
+        + if(call.output_tokens = 0, 0, call.output_tokens::HUGEINT * rate.output)
+        + if(call.cache_read_tokens = 0, 0, call.cache_read_tokens::HUGEINT * rate.cache_read)
+        + if(call.cache_write_5m_tokens = 0, 0,
+            call.cache_write_5m_tokens::HUGEINT * rate.cache_write_5m)
+        + if(call.cache_write_1h_tokens = 0, 0,
+            call.cache_write_1h_tokens::HUGEINT * rate.cache_write_1h)
+        + if(call.reasoning_tokens = 0, 0, call.reasoning_tokens::HUGEINT * rate.reasoning)
+        + if(call.web_search_requests = 0, 0, call.web_search_requests::HUGEINT * rate.web_search)
+        AS millionths
+    FROM temp.import_change AS call
+    LEFT JOIN temp.import_rate AS rate
+        ON rate.asked_provider IS NOT DISTINCT FROM call.provider
+        AND rate.model = call.price_model
+        AND call.admitted_at::DATE >= rate.from_day AND call.admitted_at::DATE < rate.until_day
+        AND call.input_tokens + call.cache_read_tokens + call.cache_write_5m_tokens
+            + call.cache_write_1h_tokens > rate.above_tokens
+        AND call.input_tokens + call.cache_read_tokens + call.cache_write_5m_tokens
+            + call.cache_write_1h_tokens <= rate.up_to_tokens
+),
+rounded AS (
+    SELECT * EXCLUDE (millionths),
+        CASE WHEN rate_entry IS NULL THEN NULL ELSE TRY_CAST(millionths // 1000000 + CASE
+            WHEN millionths % 1000000 > 500000 THEN 1
+            WHEN millionths % 1000000 = 500000 AND millionths // 1000000 % 2 = 1 THEN 1
+            ELSE 0
+        END AS BIGINT) END AS rated_nano_usd
+    FROM rated
+)
+SELECT * EXCLUDE (provider, rate_provider, rate_book, rate_entry, rated_nano_usd,
+        reported_nano_usd),
+    coalesce(provider, nullif(rate_provider, ''), 'unknown') AS provider,
+    coalesce(reported_nano_usd, rated_nano_usd) AS cost_nano_usd,
+    CASE WHEN reported_nano_usd IS NULL AND rated_nano_usd IS NOT NULL THEN rate_book END
+        AS price_book,
+    CASE WHEN reported_nano_usd IS NULL AND rated_nano_usd IS NOT NULL THEN rate_entry END
+        AS price_entry,
+    if(reported_nano_usd IS NULL, 'imported', 'provider') AS source
+FROM rounded
+"""
+
+
+def price_changes(connection: duckdb.DuckDBPyConnection, books: PriceHistory) -> None:
+    """Price the calls of ``import_change`` into ``import_priced``."""
+    connection.execute(_CREATE)
+    for provider, model in connection.execute(_MODELS).fetchall():
+        for row in _rate_rows(_history(books, model, provider)):
+            connection.execute(_INSERT, [provider, model, *row])
+    connection.execute(PRICED)
+
+
+def _history(books: PriceHistory, model: str, provider: str | None) -> Sequence[Price]:
+    try:
+        return books.history(model, provider=provider)
+    except UnpricedModel:
+        return ()  # an ambiguous name has no price (PRC-4); the call is counted as unpriced
+
+
+def _rate_rows(history: Sequence[Price]) -> Iterator[list[object]]:
+    """Yield the rows of one model, for each entry and each of its tiers."""
+    entries = sorted(history, key=lambda price: price.effective_from or _FIRST_DAY)
+    days = [price.effective_from or _FIRST_DAY for price in entries]
+    for price, (start, end) in zip(entries, pairwise([*days, _LAST_DAY]), strict=True):
+        tiers: list[tuple[int, Rates]] = [(-1, price.rates)]
+        tiers += [(tier.above_tokens, tier.rates) for tier in price.tiers]
+        bounds = [above for above, _ in tiers]
+        for (above, rates), up_to in zip(tiers, [*bounds[1:], _UNBOUNDED_TOKENS], strict=True):
+            names = [price.provider, price.book, price.entry]
+            yield [start, end, above, up_to, *names, *(rates.get(kind) for kind in TokenKind)]
