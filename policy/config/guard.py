@@ -1,0 +1,83 @@
+"""Keeps hostile documents away from ``tomllib``, and its output within what settings can hold.
+
+``tomllib`` recurses into brackets and is quadratic in the parts of a dotted key; its integers have no bound, and
+a decimal such as ``1e999999999`` explodes when it is written out. The checks here cost a clean file little.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from policy.config.spans import KeyPath
+from policy.config.toml_tokens import MAX_DEPTH, MAX_EXPONENT, SKIP_TO_BRACKET
+
+MAX_FOUND: Final = 100
+_INT_LIMIT: Final = 2**63
+
+
+def may_be_too_deep(text: str) -> bool:
+    """Tell whether a text may nest deeper than ``MAX_DEPTH``; only then is it worth a scan.
+
+    Never wrong when it says no, up to the first syntax error, behind which ``tomllib`` does not read.
+    """
+    if text.count("[") + text.count("{") > MAX_DEPTH and _bracket_depth(text) > MAX_DEPTH:
+        return True
+    if text.count(".") < MAX_DEPTH:
+        return False
+    return any(line.count(".") >= MAX_DEPTH for line in text.split("\n"))
+
+
+def _bracket_depth(text: str) -> int:
+    depth = deepest = pos = 0
+    skip = SKIP_TO_BRACKET.match
+    while (match := skip(text, pos)) and (pos := match.end()) < len(text):
+        if text[pos] in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        else:
+            depth = max(depth - 1, 0)
+        pos += 1
+    return deepest
+
+
+class Excess(NamedTuple):
+    """A value that parsed but that no setting may hold: ``is_number``, or else a table or array too deep."""
+
+    path: KeyPath
+    is_number: bool
+
+
+def find_excess(data: dict[str, Any]) -> list[Excess]:
+    """Return the numbers beyond 64 bits and the first containers deeper than ``MAX_DEPTH``.
+
+    Args:
+        data: Parsed data; floats are ``Decimal``.
+
+    Returns:
+        At most ``MAX_FOUND`` entries, in no particular order.
+    """
+    found: list[Excess] = []
+    stack: list[tuple[KeyPath, dict[str, Any] | list[Any]]] = [((), data)]
+    while stack and len(found) < MAX_FOUND:
+        path, container = stack.pop()
+        for key, value in (
+            container.items() if isinstance(container, dict) else enumerate(container)
+        ):
+            if isinstance(value, dict | list):
+                deeper = (*path, key)
+                if len(deeper) > MAX_DEPTH:
+                    found.append(Excess(deeper, is_number=False))
+                else:
+                    stack.append((deeper, value))
+            elif not _fits(value):
+                found.append(Excess((*path, key), is_number=True))
+    return found
+
+
+def _fits(value: object) -> bool:
+    if isinstance(value, int):
+        return -_INT_LIMIT <= value < _INT_LIMIT
+    if isinstance(value, Decimal) and value.is_finite():
+        return abs(value.adjusted()) <= MAX_EXPONENT
+    return True
