@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
 _BAR_CELLS = 30
+_LEAST_BAR_CELLS = 8
+_GAP_CELLS = 2
 _LABEL_CELLS = 40
+_ANY_WIDTH = 10_000
 
 
 def ledger_path(config: Sequence[Path] | None, ledger: Path | None) -> Path:
@@ -51,9 +54,16 @@ def print_table(out: Console, table: Table, title: str, *, chart: Chart | None =
         out.print("no rows: nothing matches", style="dim")
         return
     kept, empty = _without_empty(table)
-    drawn = _rich_table(kept, chart, shorten=False)
-    if Measurement.get(out, out.options, drawn).minimum > out.width:
-        drawn = _rich_table(kept, chart, shorten=True)
+    wide = out.options.update(width=_ANY_WIDTH)
+    drawn = _rich_table(kept, shorten=False)
+    shorten = Measurement.get(out, wide, drawn).maximum > out.width
+    if shorten:
+        drawn = _rich_table(kept, shorten=True)
+    room = out.width - Measurement.get(out, wide, drawn).maximum - _GAP_CELLS
+    if chart is not None and room >= _LEAST_BAR_CELLS:
+        drawn = _rich_table(
+            kept, shorten=shorten, marks=_marks(table, chart, min(room, _BAR_CELLS))
+        )
     out.print(drawn)
     if empty:
         out.print(f"0 throughout: {', '.join(empty)}", style="dim", markup=False)
@@ -72,7 +82,7 @@ def chart_lines(table: Table, chart: Chart) -> list[str]:
     pair = Table(columns, tuple((row[picked[0]], row[picked[1]]) for row in table.rows))
     _, rows = human(pair)
     labels = [_label(row[0]) for row in rows]
-    drawn = _marks(table, chart)
+    drawn = _marks(table, chart, _BAR_CELLS)
     width = max((len(label) for label in labels), default=0)
     return [
         f"{label:<{width}}  {mark:<{_BAR_CELLS}}  {row[1]}"
@@ -91,7 +101,7 @@ def printable(text: str) -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _rich_table(table: Table, chart: Chart | None, *, shorten: bool) -> RichTable:
+def _rich_table(table: Table, *, shorten: bool, marks: Sequence[str] = ()) -> RichTable:
     from rich.table import Column as RichColumn
     from rich.table import Table as RichTable
     from rich.text import Text
@@ -106,16 +116,15 @@ def _rich_table(table: Table, chart: Chart | None, *, shorten: bool) -> RichTabl
         )
         for column, heading in zip(table.columns, headings, strict=True)
     ]
+    if marks:
+        columns.append(RichColumn("", style="cyan", no_wrap=True))
     drawn = RichTable(*columns, box=None, pad_edge=False, header_style="dim")
-    marks = _marks(table, chart) if chart else None
-    if marks is not None:
-        drawn.add_column("", no_wrap=True, style="cyan")
     for place, (texts, row) in enumerate(zip(rows, table.rows, strict=True)):
         cells = [
             Text(_short(cell) if shorten and _is_token_count(column, cell) else text)
             for column, cell, text in zip(table.columns, row, texts, strict=True)
         ]
-        drawn.add_row(*cells, *([marks[place]] if marks else []))
+        drawn.add_row(*cells, *marks[place : place + 1])
     return drawn
 
 
@@ -123,9 +132,9 @@ def _label(text: str) -> str:
     return text if len(text) <= _LABEL_CELLS else f"{text[: _LABEL_CELLS - 3]}..."
 
 
-def _marks(table: Table, chart: Chart) -> list[str]:
+def _marks(table: Table, chart: Chart, width: int) -> list[str]:
     values = [cell if isinstance(cell, int) else None for cell in table.values(chart.y)]
-    return bars(values, width=_BAR_CELLS, unicode=is_unicode())
+    return bars(values, width=width, unicode=is_unicode())
 
 
 def _is_token_count(column: Column, cell: object) -> bool:
@@ -137,7 +146,7 @@ def _short(cell: object) -> str:
     count = cell if isinstance(cell, int) else 0
     for size, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
         if count >= size * 10:
-            return f"{count / size:.1f}{letter}"
+            return f"{count / size:,.1f}{letter}"
     return f"{count:,}"
 
 

@@ -9,8 +9,6 @@ format keeps the text as it is.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -22,7 +20,7 @@ from pathlib import Path
 import duckdb
 
 from policy.errors import ReportError
-from policy.money import usd, usd_text
+from policy.money import usd
 from policy.reporting.run import clean_message
 from policy.reporting.table import Cell, Column, Table
 
@@ -57,19 +55,16 @@ def kv_lines(table: Table) -> list[str]:
 
 def kv_text(text: str) -> str:
     """Return a text as a value of ``key=value``, quoted as JSON where it would be misread."""
-    plain = text == visible(text) and not set(text) & set(' "\\')
+    plain = text == visible(text) and not any(char.isspace() or char in '"\\' for char in text)
     return text if plain and text not in {"", "none", "unknown"} else json.dumps(text)
 
 
 def csv_text(table: Table) -> str:
     """Return comma-separated values with a header line; NULL is an empty cell."""
     exact = with_usd(table)
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(column.name for column in exact.columns)
-    for row in exact.rows:
-        writer.writerow(_without_formula(exact_text(cell), cell) for cell in row)
-    return out.getvalue()
+    lines = [",".join(column.name for column in exact.columns)]
+    lines += [",".join(_csv_cell(cell) for cell in row) or '""' for row in exact.rows]
+    return "\n".join(lines) + "\n"
 
 
 def json_text(table: Table, about: Mapping[str, object]) -> str:
@@ -149,7 +144,7 @@ def with_usd(table: Table) -> Table:
         for column, cell in zip(table.columns, row, strict=True):
             cells.append(cell)
             if column.is_money:
-                cells.append(usd_text(cell, 9) if isinstance(cell, int) else None)
+                cells.append(f"{usd(cell):.9f}" if isinstance(cell, int) else None)
         rows.append(tuple(cells))
     return Table(tuple(columns), tuple(rows))
 
@@ -205,7 +200,7 @@ def _human_cell(column: Column, cell: Cell, places: int) -> str:
         case None:
             return "unknown" if column.is_money else "-"
         case int() if column.is_money:
-            return f"{Decimal(usd_text(cell, places)):,}"
+            return f"{usd(cell):,.{places}f}"
         case datetime():
             return f"{cell:%Y-%m-%d %H:%M:%S}"
         case int() | Decimal() if not isinstance(cell, bool):
@@ -214,11 +209,16 @@ def _human_cell(column: Column, cell: Cell, places: int) -> str:
             return visible(exact_text(cell))
 
 
-def _without_formula(text: str, cell: Cell) -> str:
-    """Defuse a text that a spreadsheet would run; numbers are left alone, also negative ones."""
+def _csv_cell(cell: Cell) -> str:
+    """Quote as RFC 4180 says; defuse a text, but no number, that a spreadsheet would run.
+
+    NOTE: ``csv.writer`` that ends lines with a line feed leaves a lone carriage return unquoted
+    (seen with Python 3.11), which every reader takes for the end of a row.
+    """
+    text = exact_text(cell)
     if isinstance(cell, str) and text.startswith(_FORMULA_STARTS):
-        return f"'{text}"
-    return text
+        text = f"'{text}"
+    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\r\n') else text
 
 
 def _objects(table: Table) -> list[dict[str, Cell]]:

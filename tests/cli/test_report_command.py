@@ -1,0 +1,201 @@
+"""``corvus report`` answers by name in the format asked for, or says what to type."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from policy import errors
+from policy.cli.report import app
+from policy.ledger.ledger import open_ledger
+
+ROW = """
+INSERT INTO usage_record BY NAME
+SELECT uuidv7() AS id, TIMESTAMP '2026-04-06 08:00:00' AS requested_at, requested_at AS admitted_at,
+    requested_at AS settled_at, 'import' AS surface, 'openai' AS provider,
+    'gpt-5' AS requested_model,
+    10 AS input_tokens, 20 AS output_tokens, 0 AS cache_read_tokens, 0 AS cache_write_5m_tokens,
+    0 AS cache_write_1h_tokens, 0 AS reasoning_tokens, 0 AS web_search_requests,
+    1_250_000_000 AS cost_nano_usd, 'imported' AS source, 'completed' AS outcome
+"""
+NOW = ["--as-of", "2026-04-06T12:00:00Z"]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    path = tmp_path / "ledger.duckdb"
+    with open_ledger(path, write=True) as opened:
+        opened.connection.execute(ROW)
+    return path
+
+
+def corvus_report(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def refused(result: Result, kind: type[errors.PolicyError]) -> str:
+    assert isinstance(result.exception, kind), result.output
+    return str(result.exception)
+
+
+def test_list_names_every_shipped_report() -> None:
+    result = corvus_report("list")
+    assert result.exit_code == 0
+    names = [line.split()[0] for line in result.output.splitlines()]
+    assert names == [
+        "report=spend/by-model",
+        "report=spend/by-session",
+        "report=spend/history-by-day",
+        "report=spend/history-by-mission",
+        "report=spend/history-by-month",
+        "report=spend/history-by-session",
+        "report=spend/unpriced",
+    ]
+
+
+def test_list_shows_a_broken_file_beside_the_others(tmp_path: Path) -> None:
+    (tmp_path / "mine.sql").write_text("SELECT 1")
+    rows = json.loads(corvus_report("list", "--reports-dir", tmp_path, "--format", "json").output)
+    own = [row for row in rows if row["origin"] == "user"]
+    assert len(rows) == 8
+    assert [row["report"] for row in own] == ["mine"]
+    assert own[0]["summary"].startswith("broken: ")
+
+
+def test_list_as_a_table_names_summary_and_parameters() -> None:
+    output = corvus_report("list", "--format", "table").output
+    assert "spend/by-model" in output
+    assert "parameters" in output
+
+
+def test_list_refuses_an_unknown_format() -> None:
+    assert "table, kv or json" in refused(
+        corvus_report("list", "--format", "xml"), errors.ReportParameterInvalid
+    )
+
+
+def test_show_prints_the_file_as_it_is() -> None:
+    shipped = Path(__file__).parents[2] / "reports" / "spend" / "by-model.sql"
+    if not shipped.is_file():
+        pytest.skip("runs against an installed wheel: reports/ is not beside the tests")
+    assert corvus_report("show", "by-model").output == shipped.read_text()
+
+
+def test_without_a_terminal_the_default_is_kv(ledger: Path) -> None:
+    assert corvus_report("by-model", "--ledger", ledger).output.splitlines() == [
+        "report=spend/by-model",
+        "rows=1",
+        "provider=openai model=gpt-5 calls=1 unpriced_calls=0 input_tokens=10 output_tokens=20 "
+        "cache_read_tokens=0 cache_write_5m_tokens=0 cache_write_1h_tokens=0 reasoning_tokens=0 "
+        "web_search_requests=0 cost_usd=1.2500 share_percent=100.00",
+    ]
+
+
+def test_options_may_stand_before_the_name(ledger: Path) -> None:
+    before = corvus_report("--ledger", ledger, "--format", "csv", "by-model")
+    assert before.output == corvus_report("by-model", "--ledger", ledger, "--format", "csv").output
+
+
+def test_table_leaves_out_columns_of_zeros_and_says_so(ledger: Path) -> None:
+    output = corvus_report("by-model", "--ledger", ledger, "--format", "table").output
+    assert "1.2500" in output
+    assert "0 throughout: unpriced_calls, cache_read_tokens" in output.replace("\n", " ")
+
+
+def test_chart_draws_a_bar_for_each_row(ledger: Path) -> None:
+    words = ["history-by-day", "--param", "days=2", "--chart", "--ledger", ledger, *NOW]
+    lines = corvus_report(*words).output.splitlines()
+    assert lines[-2] == f"2026-04-05  {' ' * 30}  0.0000"
+    assert lines[-1] == f"2026-04-06  {'█' * 30}  1.2500"
+
+
+def test_json_names_the_report_and_its_parameters(ledger: Path) -> None:
+    words = ["by-model", "--since", "7d", "--until", "today", "--format", "json"]
+    body = json.loads(corvus_report(*words, "--ledger", ledger, *NOW).output)
+    assert body["report"] == "spend/by-model"
+    assert body["parameters"] == {
+        "since": "2026-03-30T12:00:00Z",
+        "until": "2026-04-07T00:00:00Z",
+        "session": None,
+        "project": None,
+    }
+    assert body["rows"][0]["cost_nano_usd"] == 1_250_000_000
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json", "jsonl", "md", "parquet"])
+def test_suffix_of_the_output_file_decides_the_format(
+    ledger: Path, tmp_path: Path, suffix: str
+) -> None:
+    target = tmp_path / f"out.{suffix}"
+    result = corvus_report("by-model", "--ledger", ledger, "-o", target)
+    assert (result.exit_code, result.output) == (0, "")
+    start = {"csv": b"provider,", "json": b"{\n", "jsonl": b'{"', "md": b"| ", "parquet": b"PAR1"}
+    assert target.read_bytes().startswith(start[suffix])
+
+
+def test_reports_of_an_own_folder_run_like_the_shipped(ledger: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "calls.sql").write_text(
+        "-- title: Calls\n-- summary: All calls.\n-- column: calls BIGINT calls\n"
+        "-- reads: usage_record\nSELECT COUNT(*) AS calls FROM usage_record;\n"
+    )
+    words = ["calls", "--reports-dir", tmp_path / "mine", "--ledger", ledger, "--format", "csv"]
+    assert corvus_report(*words).output == "calls\n1\n"
+
+
+def test_missing_ledger_says_what_to_type(tmp_path: Path) -> None:
+    result = corvus_report("by-model", "--ledger", tmp_path / "absent.duckdb")
+    assert "corvus usage import" in refused(result, errors.LedgerError)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["by-model", "--param", "modle=x"], "no parameter 'modle' (it has: since, until"),
+        (["by-model", "--param", "session"], "--param reads NAME=VALUE, got 'session'"),
+        (["by-model", "-p", "session=a", "-p", "session=b"], "session is given twice"),
+        (["by-model", "--since", "2026-04", "--until", "2026-02"], "is after --until"),
+        (["by-model", "--since", "soon"], "'soon' is no time: try 7d"),
+        (["history-by-day", "--since", "7d"], "takes no --since; its parameters"),
+        (["history-by-day", "-p", "days=367"], "days must be in 1..=366, got 367"),
+        (["by-model", "--format", "xml"], "--format must be one of table, kv"),
+        (["by-model", "--format", "parquet"], "name a file with -o"),
+        (["by-model", "--format", "table", "-o", "x.txt"], "a table is for a terminal"),
+        (["by-model", "--format", "csv", "--chart"], "not in csv"),
+        (["by-model", "--as-of", "noon"], "'noon' is no date or instant"),
+    ],
+)
+def test_wrong_use_is_refused_and_says_why(ledger: Path, words: list[str], message: str) -> None:
+    result = corvus_report(*words, "--ledger", ledger)
+    assert message in refused(result, errors.ReportParameterInvalid)
+
+
+def test_chart_of_a_report_that_declares_none_is_refused(ledger: Path, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "x.sql").write_text(
+        "-- title: X\n-- summary: X.\n-- column: calls BIGINT calls\n"
+        "-- reads: usage_record\nSELECT COUNT(*) AS calls FROM usage_record;\n"
+    )
+    words = ["x", "--chart", "--reports-dir", tmp_path / "own", "--ledger", ledger]
+    assert "declares no chart" in refused(corvus_report(*words), errors.ReportError)
+
+
+def test_output_into_a_missing_folder_is_refused(ledger: Path, tmp_path: Path) -> None:
+    target = tmp_path / "absent" / "x.csv"
+    result = corvus_report("by-model", "--ledger", ledger, "-o", target)
+    assert "cannot write" in refused(result, errors.ReportError)
+
+
+def test_unknown_report_is_refused_with_the_nearest(ledger: Path) -> None:
+    result = corvus_report("by-modle", "--ledger", ledger)
+    assert "did you mean spend/by-model?" in refused(result, errors.ReportNotFound)
+
+
+def test_help_shows_an_example_of_every_command() -> None:
+    for words in (["list"], ["show"], ["NAME"]):
+        assert "Example: corvus report" in corvus_report(*words, "--help").output
+    assert "list" in corvus_report("--help").output
