@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from policy.cli.report_layout import GAP_CELLS, Layout, is_rigid, lay_out
 from policy.reporting.chart import bars
 from policy.reporting.formats import human
 from policy.reporting.header import Chart
-from policy.reporting.table import Column, Table
+from policy.reporting.table import Table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
 
 _BAR_CELLS = 30
 _LEAST_BAR_CELLS = 8
-_GAP_CELLS = 2
 _LABEL_CELLS = 40
-_ANY_WIDTH = 10_000
 
 
 def ledger_path(config: Sequence[Path] | None, ledger: Path | None) -> Path:
@@ -37,36 +36,27 @@ def ledger_path(config: Sequence[Path] | None, ledger: Path | None) -> Path:
 
 
 def print_table(out: Console, table: Table, title: str, *, chart: Chart | None = None) -> None:
-    """Print a table that fits: first in full, then with short token counts.
-
-    Columns that are 0 in every row are named below the table instead of shown.
+    """Print a table that fits the terminal, and name below it what is left out.
 
     Args:
         out: Where to print.
         table: The answer.
         title: Printed above.
-        chart: Draws a bar at the end of each row, if given.
+        chart: Draws a bar at the end of each row, if given and if there is room.
     """
-    from rich.measure import Measurement
-
     out.print(title, style="bold", markup=False)
     if not table.rows:
         out.print("no rows: nothing matches", style="dim")
         return
-    kept, empty = _without_empty(table)
-    wide = out.options.update(width=_ANY_WIDTH)
-    drawn = _rich_table(kept, shorten=False)
-    shorten = Measurement.get(out, wide, drawn).maximum > out.width
-    if shorten:
-        drawn = _rich_table(kept, shorten=True)
-    room = out.width - Measurement.get(out, wide, drawn).maximum - _GAP_CELLS
-    if chart is not None and room >= _LEAST_BAR_CELLS:
-        drawn = _rich_table(
-            kept, shorten=shorten, marks=_marks(table, chart, min(room, _BAR_CELLS))
-        )
-    out.print(drawn)
-    if empty:
-        out.print(f"0 throughout: {', '.join(empty)}", style="dim", markup=False)
+    layout = lay_out(table, out.width)
+    room = min(out.width - layout.width - GAP_CELLS, _BAR_CELLS)
+    marks = _marks(table, chart, room) if chart and room >= _LEAST_BAR_CELLS else []
+    out.print(_rich_table(layout, marks))
+    if layout.zero:
+        out.print(f"0 throughout: {', '.join(layout.zero)}", style="dim", markup=False)
+    if layout.hidden:
+        hidden = f"no room for {', '.join(layout.hidden)}: widen the terminal or take --format kv"
+        out.print(hidden, style="dim", markup=False)
 
 
 def print_chart(out: Console, table: Table, chart: Chart) -> None:
@@ -101,30 +91,25 @@ def printable(text: str) -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _rich_table(table: Table, *, shorten: bool, marks: Sequence[str] = ()) -> RichTable:
+def _rich_table(layout: Layout, marks: Sequence[str]) -> RichTable:
     from rich.table import Column as RichColumn
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    headings, rows = human(table)
     columns = [
         RichColumn(
-            Text(heading.replace("_", " ")),
+            Text(heading),
             justify="right" if column.is_number else "left",
             overflow="fold",
-            no_wrap=column.is_number,
+            no_wrap=is_rigid(column),
         )
-        for column, heading in zip(table.columns, headings, strict=True)
+        for column, heading in zip(layout.columns, layout.headings, strict=True)
     ]
     if marks:
         columns.append(RichColumn("", style="cyan", no_wrap=True))
     drawn = RichTable(*columns, box=None, pad_edge=False, header_style="dim")
-    for place, (texts, row) in enumerate(zip(rows, table.rows, strict=True)):
-        cells = [
-            Text(_short(cell) if shorten and _is_token_count(column, cell) else text)
-            for column, cell, text in zip(table.columns, row, texts, strict=True)
-        ]
-        drawn.add_row(*cells, *marks[place : place + 1])
+    for place, row in enumerate(layout.rows):
+        drawn.add_row(*(Text(text) for text in row), *marks[place : place + 1])
     return drawn
 
 
@@ -135,36 +120,6 @@ def _label(text: str) -> str:
 def _marks(table: Table, chart: Chart, width: int) -> list[str]:
     values = [cell if isinstance(cell, int) else None for cell in table.values(chart.y)]
     return bars(values, width=width, unicode=is_unicode())
-
-
-def _is_token_count(column: Column, cell: object) -> bool:
-    return column.unit == "tokens" and isinstance(cell, int)
-
-
-def _short(cell: object) -> str:
-    """Return a large count rounded, with a letter, for a terminal too narrow for all of it."""
-    count = cell if isinstance(cell, int) else 0
-    for size, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if count >= size * 10:
-            return f"{count / size:,.1f}{letter}"
-    return f"{count:,}"
-
-
-def _without_empty(table: Table) -> tuple[Table, list[str]]:
-    """Return the table without the number columns that are 0 in every row, and their names."""
-    empty = [
-        place
-        for place, column in enumerate(table.columns)
-        if column.is_number and not column.is_money and all(row[place] == 0 for row in table.rows)
-    ]
-    if not table.rows:
-        return table, []
-    kept = [place for place in range(len(table.columns)) if place not in empty]
-    shown = Table(
-        tuple(table.columns[place] for place in kept),
-        tuple(tuple(row[place] for place in kept) for row in table.rows),
-    )
-    return shown, [table.columns[place].name for place in empty]
 
 
 def _place(table: Table, name: str) -> int:

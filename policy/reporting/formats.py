@@ -202,7 +202,7 @@ def _human_cell(column: Column, cell: Cell, places: int) -> str:
         case int() if column.is_money:
             return f"{usd(cell):,.{places}f}"
         case datetime():
-            return f"{cell:%Y-%m-%d %H:%M:%S}"
+            return f"{cell:%Y-%m-%d %H:%M}"
         case int() | Decimal() if not isinstance(cell, bool):
             return f"{cell:,}"
         case _:

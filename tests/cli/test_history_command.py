@@ -143,7 +143,7 @@ def test_cost_of_calls_that_all_lack_a_price_is_unknown_and_not_0(tmp_path: Path
 def test_table_draws_a_bar_for_each_bucket_unless_told_not_to(ledger: Path) -> None:
     words = ["--window", 3, "--format", "table", "--ledger", ledger]
     drawn, plain = cost_history(*words).output, cost_history(*words, "--no-chart").output
-    assert [line.count("█") > 2 for line in drawn.splitlines()[2:5]] == [True] * 3
+    assert [line.count("█") > 2 for line in drawn.splitlines()[3:6]] == [True] * 3
     assert "█" not in plain
     for text in (drawn, plain):
         assert "total 7.0000 USD, 5 calls" in text

@@ -36,9 +36,30 @@ def test_markup_and_control_characters_of_a_log_are_shown_and_not_obeyed() -> No
 
 def test_wide_terminal_shows_every_digit_and_a_narrow_one_short_counts() -> None:
     assert "1,234,567,890" in printed(TABLE, 200)
-    narrow = printed(TABLE, 40)
+    narrow = printed(TABLE, 60)
     assert "1,234.6M" in narrow
-    assert max(len(line) for line in narrow.splitlines()) <= 40
+    assert max(len(line) for line in narrow.splitlines()) <= 60
+
+
+def test_terminal_too_narrow_names_the_columns_that_it_leaves_out() -> None:
+    counts = tuple(Column(f"kind_{n}_tokens", "BIGINT", "tokens") for n in range(9))
+    wide = Table((*counts, TABLE.columns[2]), ((*range(1, 10), 7_000_000_000),))
+    text = printed(wide, 40)
+    assert "7.0000" in text
+    assert "no room for kind_4_tokens, kind_5_tokens" in text.replace(" \n", " ")
+    assert max(len(line) for line in text.splitlines()) <= 40
+
+
+@pytest.mark.parametrize("width", range(20, 120, 7))
+def test_no_digit_is_cut_off_at_any_width(width: int) -> None:
+    text = printed(TABLE, width)
+    assert "…" not in text
+    assert "1.0000" in text
+
+
+def test_column_of_zeros_is_named_and_not_shown() -> None:
+    table = Table((TABLE.columns[0], TABLE.columns[1]), (("x", 0), ("y", 0)))
+    assert printed(table, 80).splitlines()[-1] == "0 throughout: input_tokens"
 
 
 def test_table_without_rows_says_so() -> None:
@@ -47,8 +68,8 @@ def test_table_without_rows_says_so() -> None:
 
 def test_bars_stand_at_the_end_of_each_row() -> None:
     lines = printed(TABLE, 200, Chart("model", "cost_nano_usd")).splitlines()
-    assert lines[2].rstrip().endswith("1.0000  " + bar_of_full_width())
-    assert lines[3].rstrip().endswith("unknown  ?")
+    assert lines[3].rstrip().endswith("1.0000  " + bar_of_full_width())
+    assert lines[4].rstrip().endswith("unknown  ?")
 
 
 def bar_of_full_width() -> str:

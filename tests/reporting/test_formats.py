@@ -86,7 +86,7 @@ def test_markdown_shows_usd_and_separates_thousands() -> None:
     assert markdown_text(TABLE) == (
         "| model | cost_usd | share_percent | last_at | calls |\n"
         "| --- | ---: | ---: | --- | ---: |\n"
-        "| gpt-5 | 1,234.5679 | 66.60 | 2026-04-06 12:00:00 | 12,345 |\n"
+        "| gpt-5 | 1,234.5679 | 66.60 | 2026-04-06 12:00 | 12,345 |\n"
         "| - | unknown | - | - | 1 |\n"
     )
 
