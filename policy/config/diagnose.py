@@ -34,7 +34,12 @@ def explain_refusal(text: str, file: str, lines: LineIndex, refusal: Exception) 
     """
     scanned = scan(text)
     found = _merge(list(scanned.problems), _forbidden(text), lines)
-    found += [_from_conflict(conflict) for conflict in SpanIndex(scanned.statements).conflicts]
+    misread = {lines.line_of(problem.start) for problem in found}
+    found += [
+        _from_conflict(conflict)
+        for conflict in SpanIndex(scanned.statements).conflicts
+        if lines.line_of(conflict.place[0]) not in misread
+    ]
     if not found:
         found = [_from_refusal(text, lines, refusal)]
     found.sort(key=lambda problem: problem.start)
@@ -141,7 +146,7 @@ def utf16(file: str) -> Diagnostic:
         severity=Severity.ERROR,
         message="the file looks like UTF-16, not UTF-8",
         file=file,
-        span=Span(_START, _START),
+        span=None,
         help=("Save the file as UTF-8; in PowerShell, write it with `-Encoding utf8`.",),
     )
 
@@ -166,7 +171,7 @@ def dotted(path: KeyPath) -> str:
 def _forbidden(text: str) -> list[Problem]:
     """Return one problem for the first NUL byte and one for each line with another control character."""
     found: list[Problem] = []
-    last_line = -1
+    last_line = -2  # before the first line, for which rfind says -1
     seen_nul = False
     for match in FORBIDDEN.finditer(text):
         if match.group() == "\0":

@@ -1,0 +1,29 @@
+"""The registry of every diagnostic code (DIA-4).
+
+A code that is not here cannot be explained, so ``lookup`` refuses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from policy.diagnostics import codes_config, codes_document
+from policy.diagnostics.code_info import CodeInfo
+
+__all__ = ["CODES", "CodeInfo", "lookup"]
+
+CODES: Final[Mapping[str, CodeInfo]] = MappingProxyType(
+    {info.code: info for info in (*codes_document.CODES, *codes_config.CODES)}
+)
+"""Every entry by its code: first those of documents, then those of settings."""
+
+
+def lookup(code: str) -> CodeInfo:
+    """Return the entry of a code.
+
+    Raises:
+        KeyError: The code is not registered: a mistake of ours, never of a user.
+    """
+    return CODES[code]
