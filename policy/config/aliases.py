@@ -40,8 +40,8 @@ class Alias:
     def timeline(self) -> str:
         """The life of the key in one sentence."""
         return (
-            f"{shown(self.old)} is deprecated since {self.deprecated}, fails under --strict, "
-            f"and is not read from {self.removed} on"
+            f"Deprecated since {self.deprecated}, an error under --strict, "
+            f"no longer read from {self.removed} on."
         )
 
 
@@ -89,52 +89,59 @@ def _edited(data: Mapping[str, object], route: tuple[str, ...], value: object) -
     return copy
 
 
-def warn(data: Mapping[str, object], alias: Alias, reporter: Reporter) -> None:
-    """Report a valid deprecated key: alone (DEP-2) or beside the canonical key (DEP-3)."""
+def warn(
+    data: Mapping[str, object], alias: Alias, reporter: Reporter, *, host: str | None = None
+) -> None:
+    """Report a valid deprecated key: alone (DEP-2) or beside the canonical key (DEP-3).
+
+    Args:
+        data: The governed tables, both keys still in place.
+        alias: A deprecated key that is present.
+        reporter: Receives the warning.
+        host: The runtime that reads the key for itself, so that removing it is not for us to advise.
+    """
     old, new = value_at(data, alias.old), value_at(data, alias.new)
+    related: tuple[tuple[Route, str], ...] = ()
     if new is None:
-        _warn_alone(alias, old, reporter)
-    else:
-        _warn_both(alias, old, new, reporter)
-
-
-def _warn_alone(alias: Alias, old: object, reporter: Reporter) -> None:
-    message = (
-        f"{shown(alias.old)} is deprecated and the units differ: {old} {alias.old_unit} "
-        f"are read as {old} {alias.new_unit}"
-    )
-    help_ = (
-        f"review the number, then write {alias.new[-1]} = … in its place ({_zero(old)})",
-        _cap_help(old, "for a cap on money"),
-        alias.timeline,
-    )
-    note = Note(label=f"read as {alias.new[-1]} = {old}", help=help_)
-    reporter.at_key("deprecated-key", alias.old, message, note)
-
-
-def _warn_both(alias: Alias, old: object, new: object, reporter: Reporter) -> None:
-    message = f"{shown(alias.old)} = {old} is deprecated and ignored: {shown(alias.new)} wins"
-    help_: tuple[str, ...] = ("remove the deprecated line", alias.timeline)
-    if isinstance(new, int) and old != new:
-        message = f"{message} with {new}"
-        help_ = (
-            f"a cap of {_usd(old)} USD per day ({old}/100) is NOT enforced by this key",
-            _cap_help(old, "for that cap"),
-            *help_,
+        label = f"read as {alias.new[-1]} = {old}"
+        message = (
+            f"`{shown(alias.old)}` is deprecated, and the units differ: {old} {alias.old_unit} "
+            f"are read as {old} {alias.new_unit}"
         )
-    related: tuple[tuple[Route, str], ...] = ((alias.new, "this value wins"),)
-    note = Note(label="ignored", related=related, help=help_)
+        zero = "0 blocks every action" if old == 0 else "there 0 blocks every action"
+        help_ = (
+            f"Review the number, then write it as `{alias.new[-1]}`; {zero}.",
+            *((_cap_help(data, old, "For a cap on money"),) if old else ()),
+        )
+    else:
+        label, related = "ignored", ((alias.new, "this value wins"),)
+        message = f"`{shown(alias.old)}` = {old} is deprecated and ignored: {_winner(alias, new)}"
+        help_ = () if old == new else _lost_cap(data, old)
+        help_ += ("Remove the deprecated line.",) if host is None else ()
+    if host is not None:
+        help_ += (f"The {host} runtime has a cap of its own under this name; corvus has not.",)
+    note = Note(label, related=related, help=(*help_, alias.timeline))
     reporter.at_key("deprecated-key", alias.old, message, note)
 
 
-def _cap_help(cents: object, purpose: str) -> str:
-    return f"{purpose} set cost.daily_limit_usd = {_usd(cents)}; there 0 means no limit"
+def _winner(alias: Alias, new: object) -> str:
+    is_number = isinstance(new, int) and not isinstance(new, bool)
+    return f"`{shown(alias.new)}`{f' = {new}' if is_number else ''} wins"
+
+
+def _lost_cap(data: Mapping[str, object], cents: object) -> tuple[str, ...]:
+    usd = _usd(cents)
+    lost = f"A cap of {usd} USD per day ({cents}/100) is NOT enforced by this key."
+    return lost, _cap_help(data, cents, "For that cap")
+
+
+def _cap_help(data: Mapping[str, object], cents: object, purpose: str) -> str:
+    now = value_at(data, ("cost", "daily_limit_usd"))
+    is_number = isinstance(now, int | Decimal) and not isinstance(now, bool)
+    known = f" (now {now})" if is_number else ""
+    return f"{purpose} set `cost.daily_limit_usd = {_usd(cents)}`{known}; there 0 means no limit."
 
 
 def _usd(cents: object) -> str:
     """Write cents as USD, exactly."""
     return f"{Decimal(str(cents)) / 100:f}"
-
-
-def _zero(old: object) -> str:
-    return "0 blocks every action" if old == 0 else "there 0 blocks every action"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from policy.config.dialects import Detected
-from policy.config.document import Document, read_document, read_file
+from policy.config.document import Document, read_bytes, read_document, source_text
 from policy.config.load import load_documents
 from policy.diagnostics.model import Diagnostic, Severity
 
@@ -38,7 +38,7 @@ class CheckedFile:
 
     Attributes:
         shown: The file as the user named it.
-        text: Its text without a BOM; ``None`` when it could not be parsed.
+        text: Its text without a BOM, for excerpts; ``None`` when it could not be read.
         detected: What it was checked as; ``None`` when it could not be parsed.
     """
 
@@ -109,8 +109,8 @@ def check_paths(arguments: Sequence[str], options: Options | None = None) -> Che
             if key not in files:
                 files[key] = _check_one(name, how)
     checked = tuple(files.values())
-    unreadable = any(file.text is None and _is_unreadable(file) for file in checked)
-    return Checked(checked, tuple(unmatched), unreadable or bool(unmatched))
+    unreadable = bool(unmatched) or any(file.text is None for file in checked)
+    return Checked(checked, tuple(unmatched), unreadable)
 
 
 def _expand(argument: str) -> Iterator[str]:
@@ -141,14 +141,14 @@ def _below(directory: Path) -> list[Path]:
 
 
 def _check_one(name: str, how: Options) -> CheckedFile:
-    if name == STDIN:
-        shown = how.stdin_name
-        document, diagnostics = read_document(how.stdin(), shown)
-    else:
-        shown = name
-        document, diagnostics = read_file(Path(name), shown)
+    shown = how.stdin_name if name == STDIN else name
+    raw, errors = (how.stdin(), []) if name == STDIN else read_bytes(Path(name), shown)
+    if raw is None:
+        too_large = any(error.code == "file-too-large" for error in errors)
+        return CheckedFile(shown, text="" if too_large else None, diagnostics=tuple(errors))
+    document, diagnostics = read_document(raw, shown)
     if document is None:
-        return CheckedFile(shown, diagnostics=tuple(diagnostics))
+        return CheckedFile(shown, text=source_text(raw), diagnostics=tuple(diagnostics))
     return _checked(document, diagnostics, how)
 
 
@@ -166,9 +166,9 @@ def _checked(document: Document, diagnostics: list[Diagnostic], how: Options) ->
 def _no_file(argument: str) -> Diagnostic:
     directory = Path(argument).is_dir()
     message = (
-        f"no *.toml file below the directory {argument}"
+        f"no *.toml file below the directory `{argument}`"
         if directory
-        else f"no file matches {argument}"
+        else f"no file matches `{argument}`"
     )
     return Diagnostic(
         code="no-file-matched",
@@ -176,5 +176,5 @@ def _no_file(argument: str) -> Diagnostic:
         message=message,
         file=argument,
         span=None,
-        help=("name a file, a directory that holds one, or a pattern that matches one",),
+        help=("Name a file, a directory that holds one, or a pattern that matches one.",),
     )

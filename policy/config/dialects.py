@@ -167,8 +167,8 @@ def _without(data: Table, route: tuple[str, ...]) -> Table:
 
 
 def _report_native_only(route: tuple[str, ...], reporter: Reporter) -> None:
-    message = f"the corvus runtime would refuse {shown(route)}: it does not know this key"
-    help_ = ("move it to a corvus.toml of its own and layer that on top of the runtime's file",)
+    message = f"the corvus runtime would refuse `{shown(route)}`: it does not know this key"
+    help_ = ("Move it to a corvus.toml of its own, and layer that on top of the runtime's file.",)
     reporter.at_key("native-only-key", route, message, Note("only in corvus.toml", help=help_))
 
 
@@ -177,19 +177,21 @@ def _report_unknown(key: str, value: object, dialect: Dialect, reporter: Reporte
 
     word = header((key,)) if _is_section(value) else shown((key,))
     if dialect is Dialect.CORVUS and key in _hosts()["corvus"]["runtime_only"]:
-        message = f"the corvus runtime sets {word} itself and refuses a file that has it"
-        note = Note("refused in a file", help=("remove this line",))
+        message = f"the corvus runtime sets `{word}` itself and refuses a file that has it"
+        note = Note("refused in a file", help=("Remove this line.",))
         reporter.at_key("runtime-only-key", (key,), message, note)
         return
     owners = [other for other in Dialect if key in host_keys(other)]
     near = closest(key, {*GOVERNED, *host_keys(dialect)})
     if near:
-        help_ = f"did you mean {header((near,)) if _is_section(value) else shown((near,))}?"
+        help_ = f"Did you mean `{header((near,)) if _is_section(value) else shown((near,))}`?"
     elif owners:
-        help_ = f"{word} belongs to another runtime: check with --dialect {owners[-1]}"
+        help_ = (
+            f"`{word}` belongs to the {owners[-1]} runtime: check with `--dialect {owners[-1]}`."
+        )
     else:
         help_ = _home(key, dialect)
-    message = f"unknown {'table' if _is_section(value) else 'key'} {word}"
+    message = f"unknown {'table' if _is_section(value) else 'key'} `{word}`"
     label = f"not part of the {dialect} dialect"
     reporter.at_key("unknown-key", (key,), message, Note(label, help=(help_,)))
 
@@ -200,7 +202,7 @@ def _home(key: str, dialect: Dialect) -> str:
 
     tables = homes(key)
     if tables:
-        return f"{key} is a key of {' and '.join(header(table) for table in tables)}"
+        return f"`{key}` is a key of {' and '.join(f'`{header(table)}`' for table in tables)}."
     known = ", ".join(header((name,)) for name in GOVERNED)
-    more = "" if dialect is Dialect.NATIVE else f" and the sections of {dialect}"
-    return f"corvus knows {known}{more}"
+    more = "" if dialect is Dialect.NATIVE else f" and the keys of the {dialect} runtime"
+    return f"A file may have {known}{more}."

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from policy.config import aliases, dialects
-from policy.config.dialects import Detected
+from policy.config.dialects import Detected, Dialect
 from policy.config.document import Document, read_file
 from policy.config.reporter import Reporter, Route, Table, is_table, shown, value_at
 from policy.diagnostics.model import Diagnostic, Severity
@@ -115,11 +115,13 @@ def _layer(document: Document, found: Detected, deprecated: list[str]) -> _Layer
         governed = price_shapes(governed, reporter)
     for alias in aliases.present(governed):
         deprecated.append(shown(alias.old))
-        governed = _canonical(governed, alias, reporter)
+        governed = _canonical(governed, alias, reporter, found.dialect)
     return _Layer(governed, reporter)
 
 
-def _canonical(governed: Table, alias: aliases.Alias, reporter: Reporter) -> Table:
+def _canonical(
+    governed: Table, alias: aliases.Alias, reporter: Reporter, dialect: Dialect
+) -> Table:
     """Check the deprecated number by the rules of its canonical key, then let it stand in."""
     from policy.config.validate import validate
 
@@ -127,7 +129,8 @@ def _canonical(governed: Table, alias: aliases.Alias, reporter: Reporter) -> Tab
     probe = aliases.canonical({}, alias, value_at(governed, old))
     if validate(probe, reporter, moved={alias.new: old}) is None:
         return aliases.without(governed, alias)
-    aliases.warn(governed, alias, reporter)
+    host = dialect.value if dialect is Dialect.ZEROCLAW else None
+    aliases.warn(governed, alias, reporter, host=host)
     return aliases.canonical(governed, alias, value_at(governed, old))
 
 

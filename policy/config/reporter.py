@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from policy.diagnostics.model import Diagnostic, Label, Span
+from policy.diagnostics.secrets import any_secret
 
 if TYPE_CHECKING:
     from policy.config.document import Document
@@ -158,10 +159,9 @@ class Reporter:
     def seen(self, route: Route, value: object) -> str:
         """Name the value a user wrote: as it stands in the file; its type when long or secret."""
         word = kind(value)
-        article = "an" if word[0] in "ai" else "a"
         if word in {"array", "table"}:
-            return f"{article} {word}"
-        if any(part in _SECRETIVE for part in route):
+            return f"{'an' if word == 'array' else 'a'} {word}"
+        if any(part in _SECRETIVE for part in route) or any_secret(route):
             return f"this {word}"
         document = self.document(route)
         span = document.value(route)

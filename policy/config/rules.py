@@ -79,10 +79,10 @@ def _report_nested(name: str, nested: Mapping[str, str], reporter: Reporter) -> 
     joiner = "." if all(model[:1].isdigit() for model in models) else "/"
     shown_models = [f"[cost.prices.{quoted(name + joiner + model)}]" for model in models[:3]]
     more = f" and {len(models) - 3} more" if len(models) > 3 else ""
-    message = f"{shown(('cost', 'prices', name))} is not the price of one model: it holds others"
+    message = f"`{shown(('cost', 'prices', name))}` is not the price of one model: it holds others"
     help_ = (
-        f"write the whole name in one pair of quotes: {', '.join(shown_models)}{more}",
-        "with the keys input and output in it, USD per million tokens",
+        f"Write the whole name in one pair of quotes: {', '.join(shown_models)}{more}.",
+        "Each takes `input` and `output` in USD per million tokens.",
     )
     route = ("cost", "prices", name, first)
     reporter.at_key("nested-price", route, message, Note("one table too deep", help=help_))
@@ -129,11 +129,11 @@ def _never_binds(data: Table, reporter: Reporter) -> None:
             continue
         default = "" if value_at(data, ("cost", longer)) is not None else ", the default"
         message = (
-            f"{shown(route)} = {limit:f} can never bind: "
-            f"cost.{longer} = {bound:f}{default} stops the spend first"
+            f"`{shown(route)}` = {limit:f} can never bind: "
+            f"`cost.{longer}` = {bound:f}{default} stops the spend first"
         )
         related: tuple[tuple[Route, str], ...] = ((("cost", longer), "this limit binds first"),)
-        help_ = (f"lower {key}, or raise {longer}", ZERO_LIMIT)
+        help_ = (f"Lower `{key}`, or raise `{longer}`.", f"{ZERO_LIMIT}.")
         note = Note("never reached", related=related, help=help_)
         reporter.at_value("limit-never-binds", route, message, note)
 
@@ -149,8 +149,8 @@ def _no_limit(data: Table, reporter: Reporter) -> None:
     mission = value_at(data, ("mission", "enabled")) is True
     if named or (mission and value_at(data, ("mission", "max_estimated_cost_cents")) != 0):
         return
-    message = "cost.enabled = true, but every limit is 0: nothing can ever be refused"
-    help_ = ("set a limit such as cost.daily_limit_usd = 10", ZERO_LIMIT)
+    message = "`cost.enabled` is true, but every limit is 0: nothing can ever be refused"
+    help_ = ("Set a limit such as `daily_limit_usd = 10`.", f"{ZERO_LIMIT}.")
     note = Note("enabled without a limit", help=help_)
     reporter.at_value("no-limit-set", route, message, note)
 
@@ -164,12 +164,14 @@ def _thresholds(data: Table, reporter: Reporter) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or reporter.is_reported(route):
             continue
         if value == 0:
-            message = f"{shown(route)} = 0 warns on every call"
+            message = f"`{shown(route)}` = 0 warns on every call"
         elif value == 100:
-            message = f"{shown(route)} = 100 warns only when the limit is met to the nano-USD"
+            message = f"`{shown(route)}` = 100 warns only when the limit is met to the nano-USD"
         else:
             continue
-        note = Note("an extreme threshold", help=("a warning is useful below the limit, as at 80",))
+        note = Note(
+            "an extreme threshold", help=("A warning is useful below the limit, as at 80.",)
+        )
         reporter.at_value("extreme-threshold", route, message, note)
 
 
@@ -181,12 +183,12 @@ def _budget_names(data: Table, reporter: Reporter) -> None:
             continue
         earlier = first.setdefault(name, route)
         if name in _OWNERS:
-            message = f'budget name "{name}" is taken: it is the budget of {_OWNERS[name]}'
-            note = Note("taken", help=("choose another name",))
+            message = f'the budget name "{name}" is taken by `{_OWNERS[name]}`'
+            note = Note("taken", help=("Choose another name.",))
         elif earlier != route:
             message = f'two budgets are named "{name}"'
             related: tuple[tuple[Route, str], ...] = ((earlier, "first used here"),)
-            note = Note("used again", related=related, help=("choose another name",))
+            note = Note("used again", related=related, help=("Choose another name.",))
         else:
             continue
         reporter.at_value("duplicate-budget-name", route, message, note)
@@ -214,6 +216,6 @@ def _default_model(
         return
     warns = value_at(data, ("cost", "unpriced_models")) == "warn"
     outcome = "its cost would be recorded as unknown" if warns else "its calls would be refused"
-    message = f"default_model {quoted(model)} has no price: {outcome}"
-    help_ = (f"add [cost.prices.{quoted(names[-1])}] with input and output in USD per million",)
+    message = f"the default model {quoted(model)} has no price: {outcome}"
+    help_ = (f"Add [cost.prices.{quoted(names[-1])}] with `input` and `output`, USD per million.",)
     reporter.at_value("unpriced-default-model", ("default_model",), message, Note(help=help_))

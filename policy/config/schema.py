@@ -128,7 +128,7 @@ def _add_alias(tables: dict[str, object], alias: Alias) -> None:
     properties[alias.old[-1]] = {
         **{key: value for key, value in canonical.items() if key != "default"},
         "deprecated": True,
-        "description": f"{alias.timeline}. Read as {shown(alias.new)}. {alias.reason}",
+        "description": f"{alias.timeline} Read as {shown(alias.new)}. {alias.reason}",
         "x-deprecation": {
             "deprecated": alias.deprecated,
             "removed": alias.removed,

@@ -51,8 +51,8 @@ _EXPECTED_TEXTS = {
     "timezone": "an IANA time zone such as Europe/Berlin",
 }
 _OTHER_WORDS = {
-    "budget_cents_per_day": "corvus limits a day in USD: cost.daily_limit_usd (1000 cents are 10)",
-    "alert_threshold_pct": "the threshold in percent is cost.warn_at_percent",
+    "budget_cents_per_day": "A day is limited in USD: 1000 cents are `daily_limit_usd = 10`.",
+    "alert_threshold_pct": "The threshold in percent is `warn_at_percent`.",
 }
 _NOTHING_MOVED: Mapping[Route, Route] = MappingProxyType({})
 
@@ -135,8 +135,8 @@ def _tell_value(problem: _Problem, route: Route, reporter: Reporter) -> None:
         _tell_range(problem, route, reporter)
     elif problem.kind == "decimal_max_places":
         seen = reporter.seen(route, problem.value)
-        message = f"{shown(route)} has more than 9 decimal places: {seen}"
-        help_ = ("amounts are exact to one nano-USD, 0.000000001", *_zero_means(problem.route))
+        message = f"`{shown(route)}` has more than 9 decimal places: {seen}"
+        help_ = ("Amounts are exact to one nano-USD, 0.000000001.", *_zero_means(problem.route))
         reporter.at_value("too-many-decimals", route, message, Note("too fine", help=help_))
     else:
         _tell_text(problem, route, reporter)
@@ -144,7 +144,7 @@ def _tell_value(problem: _Problem, route: Route, reporter: Reporter) -> None:
 
 def _tell_type(problem: _Problem, route: Route, reporter: Reporter) -> None:
     expected = _EXPECTED_TYPES[problem.kind]
-    message = f"{shown(route)} must be {expected}, not {reporter.seen(route, problem.value)}"
+    message = f"`{shown(route)}` must be {expected}, not {reporter.seen(route, problem.value)}"
     help_ = (*_type_help(problem, route), *_zero_means(problem.route))
     note = Note(f"expected {expected}", help=help_)
     reporter.at_value("wrong-type", route, message, note)
@@ -154,10 +154,10 @@ def _type_help(problem: _Problem, route: Route) -> tuple[str, ...]:
     """Say how to write the value that was most likely meant."""
     value, wanted = problem.value, problem.kind
     if isinstance(value, str) and _reads_as(value, wanted):
-        return (f"remove the quotes: {value}",)
+        return (f"Remove the quotes: {value}.",)
     if wanted == "int_type" and isinstance(value, Decimal) and value.is_finite():
         whole = value == value.to_integral_value() and abs(value) < 10**12
-        return (f"write {int(value)}",) if whole else ("write a whole number",)
+        return (f"Write {int(value)}.",) if whole else ("Write a whole number.",)
     return _container_help(problem, route)
 
 
@@ -165,13 +165,13 @@ def _container_help(problem: _Problem, route: Route) -> tuple[str, ...]:
     """Say which brackets were most likely meant."""
     value, wanted = problem.value, problem.kind
     if wanted == "list_type" and is_table(value):
-        return (f"write {header((*route, 0))} with two brackets",)
+        return (f"Write `{header((*route, 0))}` with two brackets.",)
     if wanted == "list_type" and isinstance(value, str):
-        return ("put it in brackets, even when it is the only one",)
+        return ("Put it in brackets, even when it is the only one.",)
     if wanted == "model_type" and kind(value) == "array":
-        return (f"write {header(route)} with one pair of brackets",)
+        return (f"Write `{header(route)}` with one pair of brackets.",)
     if wanted == "model_type" and route[-2:-1] == ("prices",):
-        return ("a price is a table: { input = 3.0, output = 15.0 }, USD per million tokens",)
+        return ("A price is a table in USD per million tokens: { input = 3, output = 15 }.",)
     return ()
 
 
@@ -190,7 +190,7 @@ def _tell_range(problem: _Problem, route: Route, reporter: Reporter) -> None:
 
     schema = node(problem.route)
     bounds = f"between {schema['minimum']} and {schema['maximum']}"
-    message = f"{shown(route)} must be {bounds}, not {reporter.seen(route, problem.value)}"
+    message = f"`{shown(route)}` must be {bounds}, not {reporter.seen(route, problem.value)}"
     note = Note(f"expected a number {bounds}", help=_zero_means(problem.route))
     reporter.at_value("out-of-range", route, message, note)
 
@@ -210,8 +210,8 @@ def _tell_text(problem: _Problem, route: Route, reporter: Reporter) -> None:
     else:
         expected = _EXPECTED_TEXTS.get(str(problem.route[-1]), "valid")
         near = _closest_zone(text) if problem.kind == "time_zone" else None
-    message = f"{shown(route)} must be {expected}, not {reporter.seen(route, problem.value)}"
-    help_ = (f'did you mean "{near}"?',) if near else ()
+    message = f"`{shown(route)}` must be {expected}, not {reporter.seen(route, problem.value)}"
+    help_ = (f'Did you mean "{near}"?',) if near else ()
     label = "not one of the words" if words else "not of this form"
     reporter.at_value("invalid-value", route, message, Note(label, help=help_))
 
@@ -229,15 +229,16 @@ def _tell_missing(table: Route, names: list[str], reporter: Reporter) -> None:
 
     if not names:
         return
-    listed = " and ".join((", ".join(names[:-1]), names[-1])) if names[1:] else names[0]
-    message = f"{header(table)} lacks {listed}"
-    help_ = tuple(f"{name}: {node((*table, name)).get('description')}" for name in names)
-    reporter.at_key("missing-key", table, message, Note(f"{listed} missing", help=help_))
+    ticked = [f"`{name}`" for name in names]
+    listed = " and ".join((", ".join(ticked[:-1]), ticked[-1])) if names[1:] else ticked[0]
+    message = f"`{header(table)}` lacks {listed}"
+    help_ = tuple(f"`{name}`: {node((*table, name)).get('description')}" for name in names)
+    reporter.at_key("missing-key", table, message, Note("incomplete", help=help_))
 
 
 def _tell_unknown(route: Route, reporter: Reporter) -> None:
     table = route[:-1]
-    message = f"unknown key {shown(route)}"
+    message = f"unknown key `{shown(route)}`"
     note = Note(f"not a key of {header(table)}", help=_unknown_help(table, str(route[-1])))
     reporter.at_key("unknown-key", route, message, note)
 
@@ -250,18 +251,18 @@ def _unknown_help(table: Route, key: str) -> tuple[str, ...]:
     if key in _OTHER_WORDS:
         return (_OTHER_WORDS[key],)
     if key in host_keys(Dialect.ZEROCLAW, ".".join(str(part) for part in table)):
-        return ("it is a key of the zeroclaw runtime: --dialect zeroclaw passes it over",)
+        return ("It is a key of the zeroclaw runtime; `--dialect zeroclaw` passes it over.",)
     known = known_keys(table)
     near = closest(key, known)
     elsewhere = " and ".join(_any_name(home) for home in homes(key))
-    help_ = (f"did you mean {near}?",) if near else ()
+    help_ = (f"Did you mean `{near}`?",) if near else ()
     if elsewhere:
-        help_ += (f"{key} is a key of {elsewhere}",)
-    return help_ or (f"{header(table)} has {', '.join(known)}",)
+        help_ += (f"`{key}` is a key of {elsewhere}.",)
+    return help_ or (f"The keys of {header(table)} are {', '.join(known)}.",)
 
 
 def _any_name(table: Route) -> str:
-    return header(table).replace('"*"', "<name>")
+    return f"`{header(table)}`".replace('"*"', "<name>")
 
 
 def _zero_means(route: Route) -> tuple[str, ...]:
@@ -270,4 +271,4 @@ def _zero_means(route: Route) -> tuple[str, ...]:
     from policy.config.settings import ZERO_ACTIONS, ZERO_LIMIT
 
     description = str(node(route).get("description"))
-    return tuple(meaning for meaning in (ZERO_LIMIT, ZERO_ACTIONS) if meaning in description)
+    return tuple(f"{zero}." for zero in (ZERO_LIMIT, ZERO_ACTIONS) if zero in description)
