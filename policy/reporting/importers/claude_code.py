@@ -27,7 +27,7 @@ Refuses: counts that are not whole numbers >= 0, and instants outside 1970..2199
 
 from __future__ import annotations
 
-from policy.reporting.importers.statements import NUMBER, stage_and_unusable
+from policy.reporting.importers.statements import NUMBER, instant, stage_and_unusable
 
 _COLUMNS = """{
     type: 'VARCHAR', timestamp: 'VARCHAR', sessionId: 'VARCHAR', requestId: 'VARCHAR',
@@ -56,7 +56,7 @@ WITH line AS (
         filename = true, maximum_object_size = 16777216)
 ),
 counted AS (
-    SELECT * EXCLUDE (usage), TRY_CAST("timestamp" AS TIMESTAMP) AS seen_at,
+    SELECT * EXCLUDE (usage), {instant('"timestamp"')} AS seen_at,
         json_transform(usage, '{_USAGE}') AS u,
         -- a text, a sign, a fraction, a truth value or more than 15 digits where a count belongs
         regexp_matches(usage,

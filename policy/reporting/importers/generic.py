@@ -21,7 +21,7 @@ from typing import cast
 from policy.errors import ImportRefused
 from policy.reporting.importers.csv_rows import csv_rows
 from policy.reporting.importers.lines import mended, numbered_lines
-from policy.reporting.importers.statements import NUMBER, stage_and_unusable
+from policy.reporting.importers.statements import NUMBER, instant, stage_and_unusable
 
 REQUIRED = ("timestamp", "model", "input_tokens", "output_tokens")
 OPTIONAL = (
@@ -119,10 +119,14 @@ def _csv_sample(path: Path) -> list[dict[str, object]]:
 def _has(one: dict[str, object], column: str) -> bool:
     if column in one:
         return True
-    value: object = one
-    for name in column.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value is not None
+    inner = one
+    *parents, last = column.split(".")
+    for name in parents:
+        value = inner.get(name)
+        if not isinstance(value, dict):
+            return False
+        inner = cast("dict[str, object]", value)
+    return last in inner
 
 
 def _literal(column: str) -> str:
@@ -146,7 +150,7 @@ def _instant(field: str) -> str:
         f"THEN make_timestamp((f_{field}::DECIMAL(30, 6) * 1000000)::BIGINT) "
         f"WHEN regexp_full_match(f_{field}, '[0-9]{{12,14}}') "
         f"THEN make_timestamp(f_{field}::BIGINT * 1000) "
-        f"ELSE TRY_CAST(f_{field} AS TIMESTAMP) END"
+        f"ELSE {instant(f'f_{field}')} END"
     )
 
 

@@ -1,0 +1,142 @@
+"""``corvus usage``: bring usage that was recorded elsewhere into the ledger (IMP-1)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from policy.cli.common import console, is_terminal
+from policy.cli.exits import Exit
+from policy.cli.options import Config, LedgerPath
+
+if TYPE_CHECKING:
+    from policy.reporting.importers.model import ImportProgress, ImportSummary, OnProgress
+
+app = typer.Typer(help="Usage recorded elsewhere.", no_args_is_help=True)
+
+
+class SourceFormat(StrEnum):
+    """The format of the files to import."""
+
+    AUTO = "auto"
+    CLAUDE_CODE = "claude-code"
+    GENERIC = "generic"
+
+
+class Output(StrEnum):
+    """How the summary is shown."""
+
+    TABLE = "table"
+    KV = "kv"
+    JSON = "json"
+
+
+@app.callback()
+def group() -> None:
+    """Usage recorded elsewhere."""
+
+
+@app.command("import")
+def import_(
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH...", help="Files, directories (searched deeply) or globs."),
+    ],
+    *,
+    source_format: Annotated[
+        SourceFormat, typer.Option("--format", help="Format of the files; auto looks at each.")
+    ] = SourceFormat.AUTO,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="FIELD=COLUMN",
+            help="For generic files: where a field stands, such as input_tokens=prompt_tokens.",
+        ),
+    ] = None,
+    project: Annotated[
+        str | None, typer.Option("--project", help="Project of every call, whatever the file says.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 when a line was bad.")
+    ] = False,
+    output: Annotated[
+        Output | None,
+        typer.Option("--output", help="Default: table on a terminal, kv elsewhere."),
+    ] = None,
+    config: Config = None,
+    ledger: LedgerPath = None,
+) -> None:
+    """Import usage from agent logs or exports, each call exactly once.
+
+    Bad lines are reported with their numbers and skipped; the exit code stays 0 unless --strict.
+
+    Example: corvus usage import ~/.claude/projects
+    """
+    from policy.reporting.importers.model import Format, ImportOptions
+    from policy.reporting.importers.run import import_usage
+    from policy.reporting.importers.sources import find_sources
+    from policy.runtime import open_runtime
+
+    wanted = None if source_format is SourceFormat.AUTO else Format(source_format.value)
+    options = ImportOptions(format=wanted, columns=_map(columns or ()), project=project)
+    find_sources(paths, wanted)  # a mistyped path must not leave an empty ledger behind
+    runtime = open_runtime(config or (), ledger=ledger)
+    with runtime.ledger(write=True) as opened, _progress() as on_progress:
+        summary = import_usage(
+            opened, paths, runtime.books, options=options, on_progress=on_progress
+        )
+    _show(summary, runtime.ledger_path, output or (Output.TABLE if is_terminal() else Output.KV))
+    if strict and summary.bad_lines:
+        raise typer.Exit(Exit.FINDINGS)
+
+
+def _map(pairs: Sequence[str]) -> dict[str, str]:
+    columns: dict[str, str] = {}
+    for pair in pairs:
+        field, equals, column = pair.partition("=")
+        if not (field and equals and column):
+            raise typer.BadParameter(f"{pair!r} is not FIELD=COLUMN", param_hint="--map")
+        columns[field.strip()] = column.strip()
+    return columns
+
+
+@contextmanager
+def _progress() -> Generator[OnProgress]:
+    """Show a bar on standard error while a person waits; elsewhere nothing."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading", total=None)
+
+        def show(progress: ImportProgress) -> None:
+            bar.update(
+                task,
+                description=progress.step,
+                completed=progress.done_bytes,
+                total=progress.total_bytes,
+            )
+
+        yield show
+
+
+def _show(summary: ImportSummary, ledger: Path, output: Output) -> None:
+    from policy.cli.usage_text import as_json, as_lines, as_table, bad_lines
+
+    match output:
+        case Output.JSON:
+            print(as_json(summary, ledger))
+        case Output.KV:
+            print(as_lines(summary, ledger))
+        case Output.TABLE:
+            console().print(as_table(summary, ledger))
+    if output is not Output.JSON:
+        told = console(stderr=True)
+        for line in bad_lines(summary):
+            told.print(line, style="yellow", markup=False, soft_wrap=True)
