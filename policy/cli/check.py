@@ -9,12 +9,14 @@ import argparse
 import os
 import sys
 from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING
 
 from policy.cli.exits import Exit
 
 if TYPE_CHECKING:
     from policy.config.check import Checked, CheckedFile
+    from policy.prices.lookup import PriceBooks
 
 _EPILOG = """\
 examples:
@@ -92,12 +94,18 @@ def _parser() -> argparse.ArgumentParser:
 def _bundled_price(model: str) -> bool:
     """Tell whether the bundled book prices a model; an ambiguous name has a price, just not one."""
     from policy.errors import AmbiguousModel
-    from policy.prices.lookup import PriceBooks
 
     try:
-        return PriceBooks(()).find(model) is not None
+        return _bundled_book().find(model) is not None
     except AmbiguousModel:
         return True
+
+
+@cache
+def _bundled_book() -> PriceBooks:
+    from policy.prices.lookup import PriceBooks
+
+    return PriceBooks(())
 
 
 def _fails(checked: Checked, threshold: str) -> bool:
@@ -153,7 +161,7 @@ def _summary(checked: Checked) -> list[str]:
     elif not looked_at:
         head = said
     else:
-        head = f"{said} in {affected} of {total}"
+        head = f"{said} in {total if len(looked_at) == 1 else f'{affected} of {total}'}"
     lines = _dialect_lines(checked.files)
     return [f"{head}; {lines[0]}"] if not said and len(lines) == 1 else [head, *lines]
 

@@ -1,28 +1,20 @@
-"""Hides what may be a secret in a source excerpt, without moving a single column.
+"""Hides a key that was pasted where the name of its variable belongs.
 
-A diagnostic may point at any line of a stranger's file, also one that holds a key or a password.
+The renderer hides the values of keys that sound secret. ``api_key_env`` does not: it names a
+variable. A value that is no such name is most likely the key itself, and the excerpt of that very
+mistake would show it.
 """
 
 from __future__ import annotations
 
 import re
 
-_SECRET = re.compile(
-    r"""(?ix)
-    (?: key | token | secret | passw | credential | auth )  # a key whose name says what it holds
-    [\w-]* ["']? \s* = \s* (?P<quote> \"\"\" | ''' | " | ' ) (?P<value> .*? ) (?P=quote)
-    """,
-    re.DOTALL,
+_PASTED = re.compile(
+    r"""(?P<head>[\w-]+_env["']?[ \t]*=[ \t]*(?P<quote>["']))"""
+    r"""(?![A-Za-z_][A-Za-z0-9_]*+(?P=quote))(?P<value>[^"'\r\n]*)"""
 )
-_LOGIN = re.compile(r"(?<=://)[^\s/@\"']+(?=@)")
 
 
 def masked(text: str) -> str:
-    """Return the text with secret-looking strings replaced by ``*``, line ends and length kept."""
-
-    def hide(found: re.Match[str]) -> str:
-        start, end = found.start("value") - found.start(), found.end("value") - found.start()
-        whole = found.group()
-        return whole[:start] + re.sub(r"[^\r\n]", "*", whole[start:end]) + whole[end:]
-
-    return _LOGIN.sub(lambda found: "*" * len(found.group()), _SECRET.sub(hide, text))
+    """Return the text with such values replaced by ``*``; no line or column moves."""
+    return _PASTED.sub(lambda found: found["head"] + "*" * len(found["value"]), text)

@@ -23,6 +23,7 @@ from policy.config.dialects import (
     native_price_keys,
 )
 from policy.config.reporter import Table, as_items, is_table, shown
+from policy.config.schema_output import diagnostics_document
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _LIMITS_OF_SCHEMA = (
@@ -37,12 +38,18 @@ _TITLES = {
 
 
 def render(dialect: Dialect) -> str:
-    """Return the published schema of a dialect: two spaces, sorted keys, one newline at the end."""
+    """Return the published schema of a dialect."""
     return written(document(dialect))
 
 
+def published() -> dict[str, str]:
+    """Return every file of ``schemas/`` that this package makes, by its name."""
+    configs = {f"config.{dialect}.schema.json": render(dialect) for dialect in Dialect}
+    return {**configs, "diagnostics.schema.json": written(diagnostics_document())}
+
+
 def written(schema: Mapping[str, object]) -> str:
-    """Write a schema deterministically."""
+    """Write a schema: two spaces, sorted keys, one newline at the end."""
     return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 

@@ -1,0 +1,129 @@
+"""The published schemas say what the model says, as far as JSON Schema can (SCH-1 to SCH-3)."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from policy.cli.check import main
+from policy.config.check import Options, check_paths
+from policy.config.dialects import Dialect, detect
+from policy.config.schema import document, published
+from policy.config.schema_output import diagnostics_document
+from policy.diagnostics.model import Severity
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "tests" / "golden"
+FILES = sorted(GOLDEN.glob("*/*.toml")) + sorted((ROOT / "tests/config/mistakes").glob("*.toml"))
+VALIDATORS = {dialect: Draft202012Validator(document(dialect)) for dialect in Dialect}
+
+BEYOND_SCHEMA = {
+    "too-many-decimals": "decimal places cannot be counted without float arithmetic",
+    "duplicate-budget-name": "two items cannot be compared by one key",
+    "limit-never-binds": "keys cannot be compared",
+    "no-limit-set": "it is a warning",
+    "extreme-threshold": "it is a warning",
+    "unpriced-default-model": "it is a warning",
+    "deprecated-key": "it is a warning; the schema says deprecated",
+}
+
+
+def as_json(value: object) -> object:
+    """Turn TOML data into what an editor hands to a schema: dates are RFC 3339 strings."""
+    if isinstance(value, dict):
+        return {str(key): as_json(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [as_json(inner) for inner in value]
+    return value.isoformat() if isinstance(value, date | datetime | time) else value
+
+
+def dialect_of(path: Path, data: dict[str, object]) -> Dialect:
+    middle = path.name.split(".")[1]
+    return Dialect(middle) if middle in set(Dialect) else detect(data).dialect
+
+
+def readable() -> Iterator[Path]:
+    for path in FILES:
+        try:
+            tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, RecursionError):
+            continue
+        yield path
+
+
+@pytest.mark.parametrize("name", sorted(published()))
+def test_the_committed_schema_is_what_the_model_says(name: str, update_golden: bool) -> None:
+    path = ROOT / "schemas" / name
+    if update_golden:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(published()[name], encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == published()[name]
+
+
+@pytest.mark.parametrize("name", sorted(published()))
+def test_a_schema_is_a_valid_schema_with_a_version(name: str) -> None:
+    schema = json.loads(published()[name])
+    Draft202012Validator.check_schema(schema)
+    assert schema["$id"].endswith("/v1")
+
+
+@pytest.mark.parametrize("path", list(readable()), ids=lambda path: path.stem)
+def test_model_and_schema_agree(path: Path) -> None:
+    """SCH-3: on every golden document, except for what the schema says it cannot say."""
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    dialect = dialect_of(path, data)
+    checked = check_paths([str(path)], Options(dialect=dialect.value))
+    errors = {one.code for one in checked.diagnostics if one.severity is Severity.ERROR}
+    assert VALIDATORS[dialect].is_valid(as_json(data)) is not bool(errors - set(BEYOND_SCHEMA))
+
+
+def test_a_whole_float_is_the_one_integer_that_only_the_model_refuses() -> None:
+    """SCH-3: the difference is known, and the schema's own comment says so."""
+    data = {"cost": {"warn_at_percent": 80.0}}
+    assert VALIDATORS[Dialect.NATIVE].is_valid(data)
+    assert "80.0" in str(document(Dialect.NATIVE)["$comment"])
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_governed_tables_are_closed_and_described(dialect: Dialect) -> None:
+    for table in (document(dialect), *document(dialect)["$defs"].values()):
+        assert table["additionalProperties"] is False
+        assert table["description"]
+        for key, body in table["properties"].items():
+            assert body.get("description") or "$ref" in body, key
+
+
+def test_the_deprecated_key_carries_its_timeline() -> None:
+    for dialect in Dialect:
+        tables = document(dialect)["$defs"]
+        alias = tables["AutonomySettings"]["properties"]["max_cost_per_day_cents"]
+        assert alias["deprecated"] is True
+        assert alias["x-deprecation"]["replacement"] == "autonomy.max_actions_per_hour"
+        assert alias["x-deprecation"]["removed"] in alias["description"]
+
+
+def test_every_amount_and_count_has_bounds() -> None:
+    for table in document(Dialect.NATIVE)["$defs"].values():
+        for key, body in table["properties"].items():
+            if body.get("type") in {"number", "integer"}:
+                assert {"minimum", "maximum"} <= set(body), key
+
+
+def test_null_is_nowhere_because_toml_has_none() -> None:
+    for dialect in Dialect:
+        assert "null" not in published()[f"config.{dialect}.schema.json"]
+
+
+def test_the_json_output_follows_its_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    validator = Draft202012Validator(diagnostics_document())
+    main(["--format", "json", *(str(path) for path in FILES), "absent.toml", "nothing/*.toml"])
+    output = json.loads(capsys.readouterr().out)
+    assert [error.message for error in validator.iter_errors(output)] == []
+    assert output["summary"]["files"] == len(output["files"]) == len(FILES) + 1
+    assert output["summary"]["errors"] > 30

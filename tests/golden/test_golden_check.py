@@ -1,0 +1,82 @@
+"""Golden diagnostics: a file and the exact text that ``corvus check`` prints for it.
+
+``<code>--<slug>.toml`` may name a dialect before its ending: ``<code>--<slug>.corvus.toml``.
+``pytest --update-golden`` writes the expected texts anew; the diff is what gets reviewed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from policy.cli.check import main
+from policy.config.check import Options, check_paths
+from policy.diagnostics.codes import CODES, CodeInfo
+
+GOLDEN = Path(__file__).parent
+INVALID = sorted((GOLDEN / "invalid").glob("*.toml"))
+VALID = sorted((GOLDEN / "valid").glob("*.toml"))
+SHOWN_IN_A_FILE = [info for info in CODES.values() if info.bad_is_text]
+
+
+def dialect_of(path: Path) -> str:
+    middle = path.name.split(".")[1]
+    return middle if middle in {"native", "corvus", "zeroclaw"} else "auto"
+
+
+def name_of(path: Path) -> str:
+    return path.stem
+
+
+def code_of(info: CodeInfo) -> str:
+    return info.code
+
+
+@pytest.mark.parametrize("path", INVALID, ids=name_of)
+def test_the_text_is_exactly_the_expected_one(
+    path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    update_golden: bool,
+) -> None:
+    monkeypatch.chdir(path.parent)
+    main(["--color", "never", "--dialect", dialect_of(path), path.name])
+    printed = capsys.readouterr().out
+    expected = path.with_suffix(".txt")
+    if update_golden:
+        expected.write_text(printed, encoding="utf-8")
+    assert printed == expected.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", INVALID, ids=name_of)
+def test_a_case_shows_its_own_code_first(path: Path) -> None:
+    checked = check_paths([str(path)], Options(dialect=dialect_of(path), has_price=lambda _: False))
+    assert path.name.split("--")[0] in {diagnostic.code for diagnostic in checked.diagnostics}
+
+
+@pytest.mark.parametrize("path", VALID, ids=name_of)
+def test_a_valid_file_is_clean(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--strict", str(path)]) == 0
+    assert capsys.readouterr().out.startswith("ok: no problems in 1 file; checked as ")
+
+
+@pytest.mark.parametrize("info", SHOWN_IN_A_FILE, ids=code_of)
+def test_every_code_that_a_file_can_show_has_a_case(info: CodeInfo) -> None:
+    assert any(path.name.startswith(f"{info.code}--") for path in INVALID)
+
+
+@pytest.mark.parametrize("info", SHOWN_IN_A_FILE, ids=code_of)
+def test_the_examples_of_explain_are_true(info: CodeInfo, tmp_path: Path) -> None:
+    """DIA-4: the failing example yields exactly its code, the passing one does not."""
+    for text, is_bad in ((info.bad, True), (info.good, False)):
+        path = tmp_path / "corvus.toml"
+        path.write_bytes(text.encode())
+        found = check_paths([str(path)], Options(has_price=lambda _: False)).diagnostics
+        codes = [diagnostic.code for diagnostic in found]
+        assert (codes == [info.code]) if is_bad else info.code not in codes
+
+
+def test_no_expected_text_is_left_over() -> None:
+    texts = {path.stem for path in (GOLDEN / "invalid").glob("*.txt")}
+    assert texts == {path.stem for path in INVALID}
