@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Set
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from policy.config import toml_problems as problems
-from policy.config.guard import Excess
-from policy.config.positions import LineIndex
-from policy.config.spans import Conflict, KeyPath, SpanIndex
+from policy.config.limits import MAX_DEPTH, MAX_PROBLEMS
+from policy.config.positions import KeyPath, LineIndex
+from policy.config.spans import Conflict, SpanIndex
 from policy.config.toml_problems import Problem
-from policy.config.toml_scan import MAX_PROBLEMS, Scan, scan
-from policy.config.toml_tokens import FORBIDDEN, MAX_DEPTH
+from policy.config.toml_scan import scan
+from policy.config.toml_tokens import FORBIDDEN
 from policy.diagnostics.model import Diagnostic, Label, Position, Severity, Span
+
+if TYPE_CHECKING:
+    from policy.config.guard import Excess
 
 _SUFFIX: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
 _START: Final = Position(0, 0, 1, 1)
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def explain_refusal(text: str, file: str, lines: LineIndex, refusal: Exception) -> list[Diagnostic]:
+def explain_refusal(text: str, file: str, refusal: Exception, *, has_bom: bool) -> list[Diagnostic]:
     """Say why ``tomllib`` refused a text.
 
     Args:
         text: The text without byte order mark.
         file: The file as the user named it.
-        lines: Positions in the text.
-        refusal: What ``tomllib`` raised. Its own words are used only when the scanner sees no mistake.
+        refusal: What ``tomllib`` raised. Its own words are used only when the scanner sees no
+            mistake.
+        has_bom: Whether the file starts with a byte order mark.
 
     Returns:
         At least one error, in the order of the text.
     """
+    lines = LineIndex(text, has_bom=has_bom)
     scanned = scan(text)
     found = _merge(list(scanned.problems), _forbidden(text), lines)
     misread = {lines.line_of(problem.start) for problem in found}
@@ -46,13 +50,17 @@ def explain_refusal(text: str, file: str, lines: LineIndex, refusal: Exception) 
     return [to_diagnostic(problem, file, lines) for problem in found[:MAX_PROBLEMS]]
 
 
-def explain_problems(
-    scanned: Scan, file: str, lines: LineIndex, codes: Set[str]
-) -> list[Diagnostic]:
-    """Return the diagnostics of all problems of a scan if one of them has one of the codes, else none."""
-    if all(problem.code not in codes for problem in scanned.problems):
+def explain_problems(text: str, file: str, *, has_bom: bool) -> list[Diagnostic]:
+    """Say why a text is refused that ``tomllib`` must not see, or might accept.
+
+    Returns:
+        All problems of the scan if one of them is such a reason, else nothing.
+    """
+    found = scan(text).problems
+    if all(problem.code not in {problems.DEEP, problems.MODERN} for problem in found):
         return []
-    return [to_diagnostic(problem, file, lines) for problem in scanned.problems]
+    lines = LineIndex(text, has_bom=has_bom)
+    return [to_diagnostic(problem, file, lines) for problem in found]
 
 
 def explain_excess(excess: Excess, file: str, key: Span, value: Span) -> Diagnostic:
@@ -114,24 +122,21 @@ def byte_order_mark(file: str) -> Diagnostic:
     )
 
 
-def not_utf8(body: bytes, file: str, offset: int, shift: int) -> Diagnostic:
-    """Describe the first byte that is not UTF-8.
-
-    Args:
-        body: The bytes after a byte order mark.
-        file: The file as the user named it.
-        offset: Index of the bad byte in ``body``.
-        shift: Length of the byte order mark.
-    """
-    before = body[:offset].decode()
-    column = len(before) - before.rfind("\n")
-    line = before.count("\n") + 1
-    start = Position(len(before), offset + shift, line, column)
-    end = Position(len(before) + 1, offset + shift + 1, line, column + 1)
+def not_utf8(raw: bytes, file: str) -> Diagnostic:
+    """Describe the first byte that is not UTF-8 in a file that has one."""
+    try:
+        before = raw.decode()
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode()
+    byte_offset = len(before.encode())
+    before = before.removeprefix("\ufeff")
+    line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+    start = Position(len(before), byte_offset, line, column)
+    end = Position(len(before) + 1, byte_offset + 1, line, column + 1)
     return Diagnostic(
         code="invalid-utf8",
         severity=Severity.ERROR,
-        message=f"the byte 0x{body[offset]:02x} is not UTF-8",
+        message=f"the byte 0x{raw[byte_offset]:02x} is not UTF-8",
         file=file,
         span=Span(start, end),
         label="not UTF-8",
@@ -169,7 +174,7 @@ def dotted(path: KeyPath) -> str:
 
 
 def _forbidden(text: str) -> list[Problem]:
-    """Return one problem for the first NUL byte and one for each line with another control character."""
+    """Return a problem for the first NUL byte and for each line with a control character."""
     found: list[Problem] = []
     last_line = -2  # before the first line, for which rfind says -1
     seen_nul = False
@@ -196,9 +201,14 @@ def _merge(scanned: list[Problem], forbidden: list[Problem], lines: LineIndex) -
 
 def _from_conflict(conflict: Conflict) -> Problem:
     name = dotted(conflict.path)
-    if conflict.is_table:
-        message = f"the table [{name}] is defined twice"
-        helps = (f"Move these keys under the first [{name}], or rename this table.",)
+    label = "defined again"
+    if conflict.how == "table":
+        header = dotted(tuple(part for part in conflict.path if isinstance(part, str)))
+        message = f"the table [{header}] is defined twice"
+        helps = (f"Move these keys under the first [{header}], or rename this table.",)
+    elif conflict.how == "addition":
+        message, label = f"`{name}` is complete where it is defined", "adds to it"
+        helps = (f"Put the key where `{name}` is defined.",)
     else:
         message = f"`{name}` is defined twice"
         helps = ("Keep one of the two.",)
@@ -206,7 +216,7 @@ def _from_conflict(conflict: Conflict) -> Problem:
         "duplicate-key",
         message,
         *conflict.place,
-        "defined again",
+        label,
         helps,
         (*conflict.first, "first defined here"),
         conflict.path,

@@ -1,50 +1,37 @@
 """A configuration file as text, data and places, or the diagnostics that say why there is none.
 
-``tomllib`` alone decides what a file means; this module guards it against hostile input and has its refusals
-explained. It never raises for what a file holds, and it knows nothing of settings.
+``tomllib`` alone decides what a file means; this module guards it against hostile input and has its
+refusals explained. It never raises for what a file holds, and it knows nothing of settings.
 
-TOML is pinned to 1.0 on every Python: the ``tomllib`` of Python 3.15 also reads 1.1, so there a file that uses
-the newer syntax is refused here.
+TOML is pinned to 1.0 on every Python: the ``tomllib`` of Python 3.15 also reads 1.1, so there a
+file that uses the newer syntax is refused here.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 import tomllib
-from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from policy.config import diagnose
-from policy.config.guard import find_excess, may_be_too_deep
-from policy.config.positions import LineIndex
-from policy.config.spans import KeyPath, SpanIndex
-from policy.config.toml_problems import DEEP, MODERN
-from policy.config.toml_scan import scan
-from policy.diagnostics.model import Diagnostic, Span
+from policy.config.guard import find_excess, may_be_modern, may_be_too_deep
+from policy.config.limits import MAX_BYTES
 
-__all__ = [
-    "MAX_BYTES",
-    "Document",
-    "KeyPath",
-    "read_bytes",
-    "read_document",
-    "read_file",
-    "source_text",
-]
+if TYPE_CHECKING:
+    from pathlib import Path
 
-MAX_BYTES: Final = 1_048_576
-"""Largest file that is read, in bytes."""
+    from policy.config.positions import KeyPath, LineIndex
+    from policy.config.spans import SpanIndex
+    from policy.diagnostics.model import Diagnostic, Span
+
+# NOTE: A clean file needs neither positions nor diagnostics, and compiling the patterns of the
+# scanner takes longer than reading it: whatever explains is imported where it is needed.
 
 _BOM: Final = b"\xef\xbb\xbf"
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _READS_MODERN: Final = sys.hexversion >= 0x030F0000
-_MODERN_HINT: Final = re.compile(r"\\[ex]|,\s*\}|\{[^}\n]*\n|[0-9]:[0-9]{2}(?!:?[0-9])")
 
 
-@dataclass(slots=True, eq=False)
 class Document:
     """A file that was read and parsed.
 
@@ -55,12 +42,15 @@ class Document:
         data: Its values; floats are ``Decimal``.
     """
 
-    file: str
-    text: str
-    has_bom: bool
-    data: dict[str, Any]
-    _lines: LineIndex | None = field(default=None, init=False, repr=False)
-    _spans: SpanIndex | None = field(default=None, init=False, repr=False)
+    __slots__ = ("_lines", "_spans", "data", "file", "has_bom", "text")
+
+    def __init__(self, file: str, text: str, data: dict[str, Any], *, has_bom: bool) -> None:
+        self.file = file
+        self.text = text
+        self.data = data
+        self.has_bom = has_bom
+        self._lines: LineIndex | None = None
+        self._spans: SpanIndex | None = None
 
     def has(self, path: KeyPath) -> bool:
         """Tell whether the document sets a path."""
@@ -81,16 +71,18 @@ class Document:
     def key(self, path: KeyPath) -> Span:
         """Return the last key token of a path.
 
-        For an item of an array it is the item, for a table with a header the token inside the header, for
-        ``()`` the start of the file. Of a path that the document does not set, the nearest ancestor counts.
+        For an item of an array it is the item, for a table with a header the token inside the
+        header, for ``()`` the start of the file. Of a path that the document does not set, the
+        nearest ancestor counts.
         """
         return self.at(*self._index().key(path))
 
     def value(self, path: KeyPath) -> Span:
         """Return the value of a path.
 
-        For a table with a header it is the header with its brackets, for an inline table its braces, for a
-        table made by dotted keys its first key token. Of a path that is not set, the nearest ancestor counts.
+        For a table with a header it is the header with its brackets, for an inline table its
+        braces, for a table made by dotted keys its first key token. Of a path that is not set, the
+        nearest ancestor counts.
         """
         return self.at(*self._index().value(path))
 
@@ -101,11 +93,16 @@ class Document:
     def at(self, offset_start: int, offset_end: int) -> Span:
         """Return the span between two offsets of the text, the end exclusive."""
         if self._lines is None:
+            from policy.config.positions import LineIndex
+
             self._lines = LineIndex(self.text, has_bom=self.has_bom)
         return self._lines.span(offset_start, offset_end)
 
     def _index(self) -> SpanIndex:
         if self._spans is None:
+            from policy.config.spans import SpanIndex
+            from policy.config.toml_scan import scan
+
             self._spans = SpanIndex(scan(self.text).statements)
         return self._spans
 
@@ -118,21 +115,24 @@ def read_document(raw: bytes, file: str) -> tuple[Document | None, list[Diagnost
         file: The file as the user named it, for the diagnostics.
 
     Returns:
-        The document, or ``None`` if an error stands in its way, and all that is wrong with it as TOML.
+        The document, or ``None`` if an error stands in its way, and all that is wrong with it as
+        TOML.
     """
     if len(raw) > MAX_BYTES:
         return None, [_too_large(file)]
-    body, has_bom = (raw[len(_BOM) :], True) if raw.startswith(_BOM) else (raw, False)
-    found = [diagnose.byte_order_mark(file)] if has_bom else []
-    if _looks_like_utf16(body):
-        return None, [*found, diagnose.utf16(file)]
+    body, has_bom = raw.removeprefix(_BOM), raw.startswith(_BOM)
     try:
         text = body.decode()
-    except UnicodeDecodeError as error:
-        shift = len(_BOM) if has_bom else 0
-        return None, [*found, diagnose.not_utf8(body, file, error.start, shift)]
+    except UnicodeDecodeError:
+        text = ""
+    if _looks_like_utf16(body) or (body and not text):
+        return None, _undecodable(raw, file)
     document, errors = _parse(text, file, has_bom=has_bom)
-    return document, found + errors
+    if has_bom:
+        from policy.config.diagnose import byte_order_mark
+
+        errors.insert(0, byte_order_mark(file))
+    return document, errors
 
 
 def read_file(path: Path, shown: str) -> tuple[Document | None, list[Diagnostic]]:
@@ -158,7 +158,7 @@ def read_bytes(path: Path, shown: str) -> tuple[bytes | None, list[Diagnostic]]:
             else "does not exist"
         )
         message = f"the file `{shown}` {what}"
-        return None, [diagnose.without_text("file-missing", message, shown, "Check the path.")]
+        return None, [_no_text("file-missing", message, shown, "Check the path.")]
     except IsADirectoryError:
         return None, [_unreadable(shown, "is a directory", "Name the files in it.")]
     except (OSError, ValueError) as error:
@@ -168,43 +168,59 @@ def read_bytes(path: Path, shown: str) -> tuple[bytes | None, list[Diagnostic]]:
 
 
 def source_text(raw: bytes) -> str:
-    """Decode a file for the excerpts of its diagnostics; bytes that are not UTF-8 become ``U+FFFD``."""
+    """Decode a file for excerpts of its diagnostics; what is not UTF-8 becomes ``U+FFFD``."""
     return raw.removeprefix(_BOM).decode(errors="replace")
 
 
 def _parse(text: str, file: str, *, has_bom: bool) -> tuple[Document | None, list[Diagnostic]]:
-    lines: LineIndex | None = None
-    if may_be_too_deep(text) or (_READS_MODERN and _MODERN_HINT.search(text)):
-        lines = LineIndex(text, has_bom=has_bom)
-        refused = diagnose.explain_problems(scan(text), file, lines, {DEEP, MODERN})
+    if may_be_too_deep(text) or (_READS_MODERN and may_be_modern(text)):
+        from policy.config.diagnose import explain_problems
+
+        refused = explain_problems(text, file, has_bom=has_bom)
         if refused:
             return None, refused
     try:
         data = tomllib.loads(text, parse_float=Decimal)
     except (ValueError, ArithmeticError, RecursionError) as refusal:
-        lines = lines or LineIndex(text, has_bom=has_bom)
-        return None, diagnose.explain_refusal(text, file, lines, refusal)
-    document = Document(file, text, has_bom, data)
+        from policy.config.diagnose import explain_refusal
+
+        return None, explain_refusal(text, file, refusal, has_bom=has_bom)
+    document = Document(file, text, data, has_bom=has_bom)
     excess = find_excess(data)
     if not excess:
         return document, []
+    from policy.config.diagnose import explain_excess
+
     found = [
-        diagnose.explain_excess(one, file, document.key(one.path), document.value(one.path))
+        explain_excess(one, file, document.key(one.path), document.value(one.path))
         for one in excess
     ]
-    return None, sorted(
-        found, key=lambda diagnostic: diagnostic.span.start.offset if diagnostic.span else 0
-    )
+    return None, sorted(found, key=lambda one: one.span.start.offset if one.span else 0)
 
 
 def _looks_like_utf16(body: bytes) -> bool:
     return body.startswith(_UTF16) or body.count(0) * 4 > len(body)
 
 
+def _undecodable(raw: bytes, file: str) -> list[Diagnostic]:
+    from policy.config import diagnose
+
+    body = raw.removeprefix(_BOM)
+    found = [diagnose.byte_order_mark(file)] if body is not raw else []
+    found.append(diagnose.utf16(file) if _looks_like_utf16(body) else diagnose.not_utf8(raw, file))
+    return found
+
+
 def _too_large(file: str) -> Diagnostic:
     message = f"the file is larger than {MAX_BYTES} bytes"
-    return diagnose.without_text("file-too-large", message, file, "Is this the right file?")
+    return _no_text("file-too-large", message, file, "Is this the right file?")
 
 
-def _unreadable(file: str, what: str, help_: str) -> Diagnostic:
-    return diagnose.without_text("file-unreadable", f"`{file}` {what}", file, help_)
+def _unreadable(file: str, what: str, advice: str) -> Diagnostic:
+    return _no_text("file-unreadable", f"`{file}` {what}", file, advice)
+
+
+def _no_text(code: str, message: str, file: str, advice: str) -> Diagnostic:
+    from policy.config.diagnose import without_text
+
+    return without_text(code, message, file, advice)

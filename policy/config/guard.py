@@ -1,25 +1,38 @@
 """Keeps hostile documents away from ``tomllib``, and its output within what settings can hold.
 
-``tomllib`` recurses into brackets and is quadratic in the parts of a dotted key; its integers have no bound, and
-a decimal such as ``1e999999999`` explodes when it is written out. The checks here cost a clean file little.
+``tomllib`` recurses into brackets and is quadratic in the parts of a dotted key; its integers have
+no bound, and a decimal such as ``1e999999999`` explodes when it is written out. The checks here
+cost a clean file little.
 """
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from policy.config.spans import KeyPath
-from policy.config.toml_tokens import MAX_DEPTH, MAX_EXPONENT, SKIP_TO_BRACKET
+from policy.config.limits import MAX_DEPTH, MAX_EXPONENT, MAX_PROBLEMS
 
-MAX_FOUND: Final = 100
+if TYPE_CHECKING:
+    from policy.config.positions import KeyPath
+
+WHOLE: Final = (
+    r"#[^\n]*+"
+    r'|"""(?:[^"\\]++|\\[\s\S]|"{1,2}(?!"))*+(?:"{3,5}|\\?+\Z)'
+    r"|'''(?:[^']++|'{1,2}(?!'))*+(?:'{3,5}|\Z)"
+    r'|"(?:[^"\\\n]++|\\[^\n])*+\\?+"?+'
+    r"|'[^'\n]*+'?+"
+)
+"""A comment or string as a unit, closed or not; it never fails, so that skipping stays linear."""
+_SKIP: Final = rf"(?:[^\"'#\[\]{{}}]++|{WHOLE})*+"
 _INT_LIMIT: Final = 2**63
 
 
 def may_be_too_deep(text: str) -> bool:
     """Tell whether a text may nest deeper than ``MAX_DEPTH``; only then is it worth a scan.
 
-    Never wrong when it says no, up to the first syntax error, behind which ``tomllib`` does not read.
+    Never wrong when it says no, up to the first syntax error, behind which ``tomllib`` does not
+    read.
     """
     if text.count("[") + text.count("{") > MAX_DEPTH and _bracket_depth(text) > MAX_DEPTH:
         return True
@@ -30,7 +43,7 @@ def may_be_too_deep(text: str) -> bool:
 
 def _bracket_depth(text: str) -> int:
     depth = deepest = pos = 0
-    skip = SKIP_TO_BRACKET.match
+    skip = re.compile(_SKIP).match  # compiled only for a text of many brackets
     while (match := skip(text, pos)) and (pos := match.end()) < len(text):
         if text[pos] in "[{":
             depth += 1
@@ -41,8 +54,13 @@ def _bracket_depth(text: str) -> int:
     return deepest
 
 
+def may_be_modern(text: str) -> bool:
+    """Tell whether a text may use what TOML 1.1 added; never wrong when it says no."""
+    return bool(re.search(r"\\[ex]|,\s*\}|\{[^}\n]*\n|[0-9]:[0-9]{2}(?![0-9:])", text))
+
+
 class Excess(NamedTuple):
-    """A value that parsed but that no setting may hold: ``is_number``, or else a table or array too deep."""
+    """A value no setting may hold: a number out of range, or else a container nested too deep."""
 
     path: KeyPath
     is_number: bool
@@ -55,16 +73,17 @@ def find_excess(data: dict[str, Any]) -> list[Excess]:
         data: Parsed data; floats are ``Decimal``.
 
     Returns:
-        At most ``MAX_FOUND`` entries, in no particular order.
+        At most ``MAX_PROBLEMS`` entries, in no particular order.
     """
     found: list[Excess] = []
     stack: list[tuple[KeyPath, dict[str, Any] | list[Any]]] = [((), data)]
-    while stack and len(found) < MAX_FOUND:
+    while stack and len(found) < MAX_PROBLEMS:
         path, container = stack.pop()
         for key, value in (
             container.items() if isinstance(container, dict) else enumerate(container)
         ):
             if isinstance(value, dict | list):
+                value = cast("dict[str, Any] | list[Any]", value)
                 deeper = (*path, key)
                 if len(deeper) > MAX_DEPTH:
                     found.append(Excess(deeper, is_number=False))

@@ -8,6 +8,9 @@ from typing import Final
 
 from policy.diagnostics.model import Position, Span
 
+KeyPath = tuple[str | int, ...]
+"""Route of keys and indices to a value."""
+
 _BOM_BYTES: Final = 3
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from policy.config.positions import KeyPath
 from policy.config.toml_tokens import Entry, Gap, Header, KeyToken, Statement, Value
 
-KeyPath = tuple[str | int, ...]
 Place = tuple[int, int]
 
 
@@ -18,16 +18,16 @@ class Conflict(NamedTuple):
     """A second definition of the same key or table.
 
     Attributes:
-        path: Names of the key, without indices.
+        path: The key or table.
         place: The second definition.
         first: The first one.
-        is_table: Whether both are headers of a table.
+        how: A ``"key"`` or ``"table"`` defined twice, or an ``"addition"`` to what is complete.
     """
 
-    path: tuple[str, ...]
+    path: KeyPath
     place: Place
     first: Place
-    is_table: bool
+    how: str
 
 
 class _Node:
@@ -58,7 +58,7 @@ class SpanIndex:
         self.conflicts: list[Conflict] = []
         self._root = _Node("header", (0, 0), (0, 0))
         self._table = self._root
-        self._names: tuple[str, ...] = ()
+        self._path: KeyPath = ()
         for statement in statements:
             self._add(statement)
 
@@ -90,31 +90,37 @@ class SpanIndex:
     def _add(self, statement: Statement) -> None:
         match statement:
             case Entry():
-                self._entry(self._table, self._names, statement)
+                self._entry(self._table, self._path, statement)
             case Header():
-                self._names = tuple(key.name for key in statement.keys)
                 self._table = self._enter(statement)
             case Gap():
                 # Keys below an unreadable header are compared with one another only.
-                self._names = ()
-                self._table = _Node("header", (statement.start,) * 2, (statement.start,) * 2)
+                self._path = ()
+                place = (statement.start, statement.start)
+                self._table = _Node("header", place, place)
 
     def _enter(self, header: Header) -> _Node:
         place = (header.start, header.end)
         node = self._root
+        self._path = ()
         for key in header.keys[:-1]:
+            self._path += (key.name,)
             child = node.children.get(key.name)
             if child is None:
                 child = node.children[key.name] = _Node("implicit", key[1:], place)
             else:
                 child.mentions.append(key[1:])
             if child.kind == "closed":
-                return self._clash(child, place, key)
-            node = child.items[-1] if child.kind == "tables" else child
+                return self._clash(child, place, "addition")
+            node = child
+            if child.kind == "tables":
+                node = child.items[-1]
+                self._path += (len(child.items) - 1,)
         return self._open(node, header)
 
     def _open(self, parent: _Node, header: Header) -> _Node:
         place, last = (header.start, header.end), header.keys[-1]
+        self._path += (last.name,)
         known = parent.children.get(last.name)
         if known is not None:
             known.mentions.append(last[1:])
@@ -122,7 +128,8 @@ class SpanIndex:
             if known is None:
                 known = parent.children[last.name] = _Node("tables", last[1:], place)
             elif known.kind != "tables":
-                return self._clash(known, place, last)
+                return self._clash(known, place, "table")
+            self._path += (len(known.items),)
             known.items.append(_Node("header", last[1:], place))
             return known.items[-1]
         if known is None:
@@ -130,16 +137,16 @@ class SpanIndex:
         elif known.kind == "implicit":
             known.kind, known.key, known.value = "header", last[1:], place
         else:
-            return self._clash(known, place, last)
+            return self._clash(known, place, "table")
         return known
 
-    def _clash(self, known: _Node, place: Place, key: KeyToken) -> _Node:
-        by_header = known.kind in {"header", "tables", "implicit"}
-        first = known.value if by_header else known.key
-        self.conflicts.append(Conflict(self._names, place, first, is_table=by_header))
-        return _Node("header", key[1:], place)
+    def _clash(self, known: _Node, place: Place, how: str) -> _Node:
+        """Record the conflict; the keys that follow go to a table of their own."""
+        how = "key" if how == "table" and known.kind == "closed" else how
+        self.conflicts.append(Conflict(self._path, place, _definition(known), how))
+        return _Node("header", place, place)
 
-    def _entry(self, table: _Node, names: tuple[str, ...], entry: Entry) -> None:
+    def _entry(self, table: _Node, above: KeyPath, entry: Entry) -> None:
         node = table
         for depth, key in enumerate(entry.keys):
             child = node.children.get(key.name)
@@ -147,26 +154,28 @@ class SpanIndex:
             if child is None:
                 child = _Node("dotted", key[1:], key[1:])
                 if is_last:
-                    child = self._build(key[1:], entry.value, names + _names(entry.keys))
+                    child = self._build(key[1:], entry.value, above + _names(entry.keys))
                 node.children[key.name] = child
             else:
                 child.mentions.append(key[1:])
                 if is_last or child.kind not in {"dotted", "implicit"}:
-                    self._collide(child, names + _names(entry.keys[: depth + 1]), key)
+                    path = above + _names(entry.keys[: depth + 1])
+                    how = "key" if is_last else "addition"
+                    self.conflicts.append(Conflict(path, key[1:], _definition(child), how))
                     return
             node = child
 
-    def _collide(self, known: _Node, names: tuple[str, ...], key: KeyToken) -> None:
-        first = known.value if known.kind in {"header", "tables"} else known.key
-        self.conflicts.append(Conflict(names, key[1:], first, is_table=False))
-
-    def _build(self, key: Place, value: Value, names: tuple[str, ...]) -> _Node:
+    def _build(self, key: Place, value: Value, path: KeyPath) -> _Node:
         node = _Node("closed", key, (value.start, value.end))
         for entry in value.entries:
-            self._entry(node, names, entry)
-        for item in value.items:
-            node.items.append(self._build((item.start, item.end), item, names))
+            self._entry(node, path, entry)
+        for number, item in enumerate(value.items):
+            node.items.append(self._build((item.start, item.end), item, (*path, number)))
         return node
+
+
+def _definition(known: _Node) -> Place:
+    return known.value if known.kind in {"header", "tables", "implicit"} else known.key
 
 
 def _names(keys: Iterable[KeyToken]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """What can be wrong with the syntax of a document, worded for its author.
 
-A problem carries offsets only; ``policy.config.document`` turns it into a diagnostic. Text of the document is
-quoted in a message only when the key it belongs to does not look secret.
+A problem carries offsets only; ``policy.config.document`` turns it into a diagnostic. Text of the
+document is quoted in a message only when the key it belongs to does not look secret.
 """
 
 from __future__ import annotations
@@ -16,21 +16,43 @@ DEEP: Final = "nesting-too-deep"
 RANGE: Final = "number-out-of-range"
 
 _MODERN_HELP: Final = "corvus reads TOML 1.0, so that a file means the same on every Python."
-_QUOTES: Final = "“”„‟‘’‚‛«»"
+_QUOTES: Final = "\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\xab\xbb"
 _MARKERS: Final = ("<<<<<<<", "=======", ">>>>>>>")
 _COMMENTS: Final = ("//", "/*", "--", ";")
 _MODERN_TIME: Final = re.compile(
     r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt])?[0-2][0-9]:[0-5][0-9](?:[Zz]|[+-].*)?\Z"
 )
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}")
+_VALUE_HINTS: Final = tuple(
+    (re.compile(pattern, re.IGNORECASE), what, advice)
+    for pattern, what, advice in (
+        (r"(?:true|false|yes|no|on|off)\Z", "a boolean", "Write `true` or `false`, in lower case."),
+        (r"(?:null|nil|none|undefined)\Z", "a value: TOML has no null", "Leave the key out."),
+        (r"[0-9]{4}-[0-9]{1,2}-[0-9]", "a date or time", "Write it as `2026-01-31T08:00:00Z`."),
+        (r"[+-]?0[0-9_]+(?:\.[0-9_]*)?\Z", "a number", "Drop the leading zero."),
+        (
+            r"[+-]?[0-9_]*\.[0-9_]*\Z",
+            "a number",
+            "A number needs digits on both sides of its point.",
+        ),
+        (r"[+-]?[0-9]", "a number", "Write digits only, or put a text in quotes."),
+        (r"=", "a value", "Write one `=` between key and value."),
+    )
+)
+_STRAY: Final = {
+    "=": "the key before `=` is missing",
+    "]": "unexpected `]`: no array is open",
+    "}": "unexpected `}`: no inline table is open",
+    '"': "the quoted key is not valid",
+    "'": "the quoted key is not valid",
+}
 _SHOWN: Final = 40
 
 
 class Problem(NamedTuple):
     """One mistake.
 
-    ``start`` and ``end`` are offsets in the text; ``related`` is a second place with its label; ``path`` is the
-    route of the key in whose line it was found.
+    ``start`` and ``end`` are offsets in the text; ``related`` is a second place with its label;
+    ``path`` is the route of the key in whose line it was found.
     """
 
     code: str
@@ -81,7 +103,7 @@ def odd_character(token: str) -> tuple[str, ...]:
 
 def bad_value(token: str, start: int, *, secret: bool) -> Problem:
     """Describe a bare token that is no TOML value."""
-    if not token:
+    if token in {",", "]", "}"}:
         return Problem(SYNTAX, "a value is missing", start, start + 1, "expected a value")
     if _MODERN_TIME.match(token):
         return _modern(
@@ -92,28 +114,13 @@ def bad_value(token: str, start: int, *, secret: bool) -> Problem:
 
 
 def _explain_value(token: str, shown: str, *, secret: bool) -> tuple[str, tuple[str, ...]]:
-    lowered = token.lower()
-    if lowered in {"true", "false", "yes", "no", "on", "off"}:
-        return f"{shown} is not a boolean", ("Write `true` or `false`, in lower case.",)
-    if lowered in {"null", "nil", "none", "undefined"}:
-        return f"{shown} is not a value: TOML has no null", ("Leave the key out instead.",)
-    if _DATE.match(token):
-        return f"{shown} is not a valid date or time", ("Write it as `2026-01-31T08:00:00Z`.",)
-    digits = token.lstrip("+-")
-    if re.fullmatch(r"0[0-9_]+(\.[0-9_]+)?", digits):
-        return f"the number {shown} starts with a zero", ("Drop the leading zero.",)
-    if re.fullmatch(r"[0-9_]*\.[0-9_]*", digits):
-        return f"{shown} is not a number", ("A number needs digits on both sides of its point.",)
-    if digits[:1].isdigit():
-        return f"{shown} is not a number", ("Write digits only, or put a text in quotes.",)
-    if token.startswith("="):
-        return f"{shown} is not a value", ("Write one `=` between key and value.",)
+    for pattern, what, advice in _VALUE_HINTS:
+        if pattern.match(token):
+            return f"{shown} is not {what}", (advice,)
     odd = odd_character(token)
-    if odd:
-        return f"{shown} is not a value", odd
     plain = not secret and re.fullmatch(r"[\w./:@-]+", token)
     example = f', such as `"{token[:_SHOWN]}"`' if plain else ""
-    return f"{shown} is not a value", (f"A text needs quotes{example}.",)
+    return f"{shown} is not a value", odd or (f"A text needs quotes{example}.",)
 
 
 def missing_value(name: str, start: int, end: int) -> Problem:
@@ -179,10 +186,10 @@ def trailing(text: str, start: int, token: str, *, secret: bool) -> Problem:
         helps = ("Put each setting on a line of its own.",)
     return Problem(
         SYNTAX,
-        f"unexpected {shown} after the value",
+        f"expected the end of the line, found {shown}",
         start,
         end,
-        "expected the end of the line",
+        "not expected here",
         helps,
     )
 
@@ -244,10 +251,10 @@ def bad_escape(start: int, escape: str, *, secret: bool) -> Problem:
     )
 
 
-def modern_table(start: int, end: int, *, comma: bool) -> Problem:
+def modern_table(start: int, *, comma: bool) -> Problem:
     """Describe an inline table written in the freer style of TOML 1.1."""
     what = "a comma before `}`" if comma else "an inline table on several lines"
-    return _modern(what, start, end)
+    return _modern(what, start, start + 1)
 
 
 def _modern(what: str, start: int, end: int) -> Problem:
@@ -259,16 +266,11 @@ def _modern(what: str, start: int, end: int) -> Problem:
 def bad_key(start: int, token: str, *, follows_dot: bool) -> Problem:
     """Describe what stands where a key was expected."""
     end = start + max(1, len(token))
-    if follows_dot or not token:
-        return Problem(SYNTAX, "a part of the dotted key is missing", start, end, "expected a key")
-    if token[0] == "=":
-        return Problem(SYNTAX, "the key before `=` is missing", start, start + 1, "expected a key")
-    if token[0] in "]})":
-        return Problem(SYNTAX, f"unexpected `{token[0]}`", start, start + 1, "nothing is open here")
-    if token[0] in "\"'":
-        return Problem(
-            SYNTAX, "the quoted key is not valid", start, end, "expected a key in quotes"
-        )
+    if not token or follows_dot:
+        what = "a part of the dotted key" if follows_dot else "a name"
+        return Problem(SYNTAX, f"{what} is missing", start, end, "expected a key")
+    if token[0] in _STRAY:
+        return Problem(SYNTAX, _STRAY[token[0]], start, start + 1, "expected a key")
     helps = odd_character(token)
     if token.startswith(_MARKERS):
         helps = ("This is a conflict marker of git; settle the conflict first.",)
@@ -300,6 +302,11 @@ def no_equals(start: int, end: int, token: str, name: str) -> Problem:
     )
 
 
+def unnamed_header(start: int, end: int) -> Problem:
+    """Describe ``[]``."""
+    return Problem(SYNTAX, "the table header has no name", start, end, "no name")
+
+
 def unclosed_header(start: int, end: int, brackets: str) -> Problem:
     """Describe a table header without its closing bracket."""
     closer = "]" * len(brackets)
@@ -308,7 +315,7 @@ def unclosed_header(start: int, end: int, brackets: str) -> Problem:
         f"the table header is not closed with `{closer}`",
         start,
         end,
-        f"expected `{closer}`",
+        f"expected `{closer}` after this",
     )
 
 

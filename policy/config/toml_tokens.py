@@ -9,11 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-MAX_DEPTH: Final = 64
-"""Brackets inside brackets, and parts of one dotted key, that are accepted."""
-
-MAX_EXPONENT: Final = 308
-"""Largest decimal exponent of a 64-bit float; its negative is that of the smallest normal one."""
+from policy.config.guard import WHOLE
 
 ESCAPE: Final = r"\\(?:[btnfr\"\\]|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8})"
 _BASIC: Final = rf'"(?:[^"\\\n]++|{ESCAPE})*+"'
@@ -69,18 +65,8 @@ HEADER_LINE: Final = re.compile(
 """A line that can hardly be anything but a header, even where an array is still open."""
 CLOSERS_LINE: Final = re.compile(rf"[ \t]*+[\]}}][\]}}, \t]*+{LINE_END.pattern}")
 
-_WHOLE: Final = (
-    r"#[^\n]*+"
-    r'|"""(?:[^"\\]++|\\[\s\S]|"{1,2}(?!"))*+(?:"{3,5}|\\?+\Z)'
-    r"|'''(?:[^']++|'{1,2}(?!'))*+(?:'{3,5}|\Z)"
-    r'|"(?:[^"\\\n]++|\\[^\n])*+\\?+"?+'
-    r"|'[^'\n]*+'?+"
-)
-"""A comment or string as a unit, closed or not; it never fails, so that skipping stays linear."""
-SKIP_TO_BRACKET: Final = re.compile(rf"(?:[^\"'#\[\]{{}}]++|{_WHOLE})*+")
-"""All that stands before the next bracket outside strings and comments."""
-SKIP_IN_LINE: Final = re.compile(rf"(?:[^\"'#\[\]{{}}\n]++|{_WHOLE})*+")
-"""The same, but no further than the end of the line."""
+SKIP_IN_LINE: Final = re.compile(rf"(?:[^\"'#\[\]{{}}\n]++|{WHOLE})*+")
+"""All that stands before the next bracket or line end outside strings and comments."""
 
 ANY_ESCAPE: Final = re.compile(
     r"\\(?:u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[ \t]*+\r?+\n|[\s\S])"
@@ -99,7 +85,7 @@ class KeyToken(NamedTuple):
 
 
 class Value(NamedTuple):
-    """A value: ``kind`` is ``"scalar"``, ``"array"`` (with ``items``) or ``"table"`` (with ``entries``)."""
+    """A value: a ``"scalar"``, an ``"array"`` of items or an inline ``"table"`` of entries."""
 
     kind: str
     start: int

@@ -20,7 +20,8 @@ class CodeInfo:
         severity: Used when the place that finds the problem has no reason to say otherwise.
         title: A few words, no full stop.
         explanation: Why it is a problem, in whole sentences.
-        bad: An input that yields exactly this code, or, when ``bad_is_text`` is false, the situation
+        bad: An input that yields exactly this code, or, when ``bad_is_text`` is false, the
+            situation
             in words.
         good: An input that yields no diagnostic of this code.
         mend: What to do about it, in whole sentences.

@@ -1,7 +1,7 @@
 """The lines of a document that a diagnostic points at, with markers under them.
 
-One source line becomes one row of at most ``MAX_COLUMNS`` columns, whatever it holds: tabs, wide characters,
-control characters, secrets, or a megabyte without a line break.
+One source line becomes one row of at most ``MAX_COLUMNS`` columns, whatever it holds: tabs, wide
+characters, control characters, secrets, or a megabyte without a line break.
 """
 
 from __future__ import annotations

@@ -22,9 +22,10 @@ def concise(diagnostics: Iterable[Diagnostic]) -> str:
 def as_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, object]]:
     """Return diagnostics as JSON values.
 
-    Every object has the keys ``code``, ``severity``, ``message``, ``label``, ``file``, ``start``, ``end``,
-    ``related``, ``help`` and ``path``. ``start`` and ``end`` (exclusive) are ``null`` without a position;
-    lines and columns count from 1, ``offset`` counts code points, ``byte_offset`` bytes of the file.
+    Every object has the keys ``code``, ``severity``, ``message``, ``label``, ``file``, ``start``,
+    ``end``, ``related``, ``help`` and ``path``. ``start`` and ``end`` (exclusive) are ``null``
+    without a position; lines and columns count from 1, ``offset`` counts code points,
+    ``byte_offset`` bytes of the file.
     """
     return [_object(diagnostic) for diagnostic in diagnostics]
 

@@ -1,7 +1,8 @@
 """Makes text of strangers safe to print, and measures it.
 
-A file name, key or value may hold terminal escapes, line breaks or marks that reverse the reading direction;
-printed as they are they could forge output. Everything that does not show is spelled out instead.
+A file name, key or value may hold terminal escapes, line breaks or marks that reverse the reading
+direction; printed as they are they could forge output. Everything that does not show is spelled out
+instead.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def escape(text: str) -> str:
 
 
 def escape_character(char: str) -> str:
-    """Return a character as it may be printed: itself, or an escape such as ``\\x1b``."""
+    """Return a character as it may be printed: itself, or a backslash escape."""
     if unicodedata.category(char) not in _UNSEEN:
         return char
     if char in _SHORT:

@@ -1,6 +1,7 @@
 """What in a document may be a secret, judged by names and shapes alone.
 
-A secret may never reach a terminal or a CI log because a diagnostic quoted its line. The guess errs on the safe
+A secret may never reach a terminal or a CI log because a diagnostic quoted its line. The guess errs
+on the safe
 side: a text beside a secret-looking name is hidden, a number or boolean never is.
 """
 
@@ -39,6 +40,7 @@ _STRING: Final = re.compile(
     r"|'[^'\n]*+'?+"
 )
 _INSIDE: Final = re.compile(rf"(?:[^\"'#\[\]{{}}\n]++|#[^\n]*+|{_STRING.pattern})*+")
+_JUNK: Final = re.compile(r"[^\s,\]}#]*+")
 _REST: Final = re.compile(r"[^\n]*+")
 _SHAPES: Final = re.compile(
     r"(?<=://)[^\s/@\"']{1,512}(?=@)"
@@ -88,7 +90,8 @@ def _end_of_secret(text: str, start: int) -> int:
         return start
     string = _STRING.match(text, start)
     if string:
-        return string.end()
+        rest = _JUNK.match(text, string.end())  # what follows a stray quote belongs to the secret
+        return rest.end() if rest else string.end()
     if text[start] in "[{":
         return _end_of_bracket(text, start)
     rest = _REST.match(text, start)

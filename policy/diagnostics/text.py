@@ -23,12 +23,14 @@ def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, col
 
     Args:
         diagnostics: In the order in which they shall appear.
-        sources: Text without byte order mark by file, as in ``Diagnostic.file``; without an entry there is no
+        sources: Text without byte order mark by file, as in ``Diagnostic.file``; without an entry
+            there is no
             excerpt.
         colour: Whether to write ANSI colours.
 
     Returns:
-        Blocks separated by an empty line, without a final newline; empty when there is no diagnostic.
+        Blocks separated by an empty line, without a final newline; empty when there is no
+        diagnostic.
     """
     prepared: dict[str, Source] = {}
     blocks: list[str] = []
