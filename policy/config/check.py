@@ -153,7 +153,7 @@ def _check_one(name: str, how: Options) -> CheckedFile:
 
 
 def _checked(document: Document, diagnostics: list[Diagnostic], how: Options) -> CheckedFile:
-    loaded = load_documents((document,), how.dialect, has_price=how.has_price)
+    loaded = load_documents((document,), how.dialect, has_price=how.has_price, want_settings=False)
     return CheckedFile(
         shown=document.file,
         text=document.text,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from policy.config.reporter import (
     Note,
@@ -23,6 +23,9 @@ from policy.config.reporter import (
     is_table,
     shown,
 )
+
+# Not importlib.resources: importing it would take longer than reading the file.
+_DATA = Path(__file__).with_name("dialects.json")
 
 GOVERNED = ("cost", "autonomy", "mission", "governance")
 """The tables that the settings model owns."""
@@ -63,11 +66,10 @@ class Detected:
 @cache
 def _hosts() -> dict[str, dict[str, frozenset[str]]]:
     """Read the data file: dialect to group (``top_level``, or a governed table) to keys."""
-    text = files("policy.config").joinpath("dialects.json").read_text(encoding="utf-8")
-    loaded = json.loads(text)
+    loaded = json.loads(_DATA.read_text(encoding="utf-8"))
     return {
         dialect: {
-            group: frozenset(keys) for group, keys in groups.items() if isinstance(keys, list)
+            group: frozenset(str(key) for key in as_items(keys)) for group, keys in groups.items()
         }
         for dialect, groups in loaded.items()
     }
@@ -142,10 +144,9 @@ def _native_only(data: Table) -> list[tuple[str, ...]]:
         if is_table(inner) and route[-1] in inner:
             found.append(route)
     prices = cost.get("prices") if is_table(cost) else None
-    extra = native_price_keys()
     for model, price in prices.items() if is_table(prices) else ():
         if is_table(price):
-            found += [("cost", "prices", model, key) for key in price if key in extra]
+            found += [("cost", "prices", model, key) for key in price if key in native_price_keys()]
     return found
 
 

@@ -68,7 +68,11 @@ def load(paths: Sequence[Path], dialect: str = "auto") -> Loaded:
 
 
 def load_documents(
-    documents: Sequence[Document], dialect: str = "auto", *, has_price: HasPrice | None = None
+    documents: Sequence[Document],
+    dialect: str = "auto",
+    *,
+    has_price: HasPrice | None = None,
+    want_settings: bool = True,
 ) -> Loaded:
     """Check parsed documents and layer them, later over earlier.
 
@@ -77,6 +81,7 @@ def load_documents(
         dialect: ``auto``, or a dialect that every document must be.
         has_price: Looks a model up in the bundled price book; ``None`` leaves out the one rule that
             needs it.
+        want_settings: ``False`` spares building settings that no document has anything to say to.
     """
     reporter = Reporter(documents)
     detected = tuple(dialects.detect(document.data, dialect) for document in documents)
@@ -88,7 +93,9 @@ def load_documents(
         reporter.take(layer.reporter)
         merged = _merge(merged, layer.governed)
         whole |= document.data
-    settings = _validated(merged, whole, reporter, has_price)
+    settings = None
+    if merged or want_settings:
+        settings = _validated(merged, whole, reporter, has_price)
     errors = any(diagnostic.severity is Severity.ERROR for diagnostic in reporter.found)
     return Loaded(
         settings=None if errors else settings,
@@ -150,6 +157,5 @@ def _validated(
     from policy.config.validate import validate
 
     settings = validate(merged, reporter)
-    if merged:
-        cross_field(merged, whole, reporter, has_price)
+    cross_field(merged, whole, reporter, has_price)
     return settings

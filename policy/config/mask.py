@@ -1,4 +1,4 @@
-"""Hides a key that was pasted where the name of its variable belongs.
+"""Hides a key pasted where the name of its variable belongs, and a password before an ``@``.
 
 The renderer hides the values of keys that sound secret. ``api_key_env`` does not: it names a
 variable. A value that is no such name is most likely the key itself, and the excerpt of that very
@@ -15,6 +15,10 @@ _PASTED = re.compile(
 )
 
 
+_PASSWORD = re.compile(r"""(?<=:)(?!//)[^\s/:@"']+(?=@)""")
+
+
 def masked(text: str) -> str:
     """Return the text with such values replaced by ``*``; no line or column moves."""
-    return _PASTED.sub(lambda found: found["head"] + "*" * len(found["value"]), text)
+    text = _PASTED.sub(lambda found: found["head"] + "*" * len(found["value"]), text)
+    return _PASSWORD.sub(lambda found: "*" * len(found.group()), text)

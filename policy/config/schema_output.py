@@ -47,7 +47,7 @@ def _file() -> Table:
 
 
 def _diagnostic() -> Table:
-    step = {"type": ["string", "integer"]}
+    step: Table = {"type": ["string", "integer"]}
     return _object(
         code={**_TEXT, "description": "Stable; see corvus explain."},
         severity={"enum": ["error", "warning", "note"]},

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from policy.cli.check import main
+
+Capture = pytest.CaptureFixture[str]
+ROOT = Path(__file__).parents[2]
+WARNS = "[autonomy]\nmax_cost_per_day_cents = 500\n"
+FAILS = "[costs]\n"
+
+
+@pytest.fixture(autouse=True)
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("good.toml").write_text("[cost]\nenabled = false\n")
+    Path("warns.toml").write_text(WARNS)
+    Path("fails.toml").write_text(FAILS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["good.toml"], 0),
+        (["warns.toml"], 0),
+        (["warns.toml", "--strict"], 1),
+        (["warns.toml", "--fail-on", "warning"], 1),
+        (["fails.toml"], 1),
+        (["good.toml", "fails.toml"], 1),
+        (["absent.toml"], 2),
+        (["fails.toml", "absent.toml"], 2),
+        (["*.tmol"], 2),
+        ([], 2),
+        (["good.toml", "--nonsense"], 2),
+        (["good.toml", "--dialect", "klingon"], 2),
+        (["--help"], 0),
+    ],
+)
+def test_the_exit_code_is_the_documented_one(arguments: list[str], code: int) -> None:
+    """DIA-5."""
+    assert main(arguments) == code
+
+
+def test_help_ends_with_examples_and_exit_codes(capsys: Capture) -> None:
+    main(["--help"])
+    printed = capsys.readouterr().out
+    assert "corvus check corvus.toml" in printed
+    assert "2 usage, unreadable input or no file matched" in printed
+
+
+def test_a_clean_run_says_ok_and_nothing_else(capsys: Capture) -> None:
+    main(["good.toml"])
+    expected = "ok: no problems in 1 file; checked as native: no key of a host runtime\n"
+    assert capsys.readouterr() == (expected, "")
+
+
+def test_findings_go_to_standard_output_with_a_summary(capsys: Capture) -> None:
+    main(["."])
+    out, err = capsys.readouterr()
+    assert out.splitlines()[-2:] == [
+        "1 error, 1 warning in 2 of 3 files",
+        "3 files checked as native: no key of a host runtime",
+    ]
+    assert err == ""
+
+
+def test_the_summary_says_what_a_file_was_checked_as_and_why(capsys: Capture) -> None:
+    """CFG-2."""
+    Path("host.toml").write_text("[storage]\n[proxy]\n[gateway]\n")
+    main(["host.toml"])
+    assert "checked as zeroclaw: found [storage], [proxy]\n" in capsys.readouterr().out
+    main(["host.toml", "--dialect", "zeroclaw"])
+    assert "checked as zeroclaw: as --dialect says\n" in capsys.readouterr().out
+
+
+def test_quiet_leaves_the_findings_only(capsys: Capture) -> None:
+    main(["good.toml", "--quiet"])
+    assert capsys.readouterr().out == ""
+    main(["fails.toml", "--quiet"])
+    assert capsys.readouterr().out.endswith("= help: Did you mean `[cost]`?\n")
+
+
+def test_concise_is_one_line_for_each_finding(capsys: Capture) -> None:
+    main([".", "--format", "concise"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" ")[0] for line in lines] == ["fails.toml:1:2:", "warns.toml:2:1:"]
+
+
+def test_json_carries_files_diagnostics_and_summary(capsys: Capture) -> None:
+    main(["warns.toml", "absent.toml", "--format", "json"])
+    output = json.loads(capsys.readouterr().out)
+    assert output["files"][0] == {
+        "file": "warns.toml",
+        "dialect": "native",
+        "dialect_evidence": [],
+        "deprecated_fields": ["autonomy.max_cost_per_day_cents"],
+    }
+    assert output["files"][1]["dialect"] is None
+    assert [one["code"] for one in output["diagnostics"]] == ["deprecated-key", "file-missing"]
+    assert output["summary"] == {"files": 2, "errors": 1, "warnings": 1, "notes": 0}
+
+
+def test_standard_input_has_the_name_it_is_given(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(FAILS.encode())))
+    assert main(["-", "--stdin-filename", "team.toml", "--format", "concise"]) == 1
+    assert capsys.readouterr().out.startswith("team.toml:1:2: error[unknown-key]")
+
+
+def test_colour_is_for_terminals_unless_it_is_asked_for(capsys: Capture) -> None:
+    main(["fails.toml"])
+    assert "\x1b" not in capsys.readouterr().out
+    main(["fails.toml", "--color", "always"])
+    assert "\x1b[1;31m" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("style", ["text", "concise", "json"])
+def test_a_secret_appears_in_no_output(style: str, capsys: Capture) -> None:
+    canary = "sk-canary-8f2c"
+    Path("leaky.toml").write_text(
+        f'api_key = "{canary}"\napi_keyy = "{canary}"\n[costs]\n'
+        f'[governance]\nledger.url = "mysql://user:{canary}@db"\n'
+        f'[governance.upstreams.a]\nbase_url = "u:{canary}@x"\napi_key_env = "{canary}"\n'
+    )
+    main(["leaky.toml", "--format", style, "--dialect", "native"])
+    printed = capsys.readouterr().out
+    assert printed.count("unknown") >= 3
+    assert canary not in printed
+
+
+def test_checking_loads_no_heavy_module() -> None:
+    """The bar of spec 21 holds only while a check imports none of these."""
+    heavy = ["duckdb", "rich", "typer", "policy.reporting", "policy.ledger", "policy.cli.app"]
+    script = (
+        "import sys\nfrom policy.__main__ import main\n"
+        "code = main(['check', 'good.toml'])\n"
+        f"print(code, [name for name in {heavy!r} if name in sys.modules])\n"
+        "print([name for name in ('difflib', 'policy.diagnostics.text') if name in sys.modules])\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(ROOT)},
+    )
+    assert run.stdout.splitlines()[-2:] == ["0 []", "[]"], run.stderr
+
+
+def test_a_file_without_governed_tables_needs_no_pydantic() -> None:
+    Path("host.toml").write_text("[gateway]\nport = 1\n")
+    script = (
+        "import sys\nfrom policy.cli.check import main\n"
+        "code = main(['host.toml'])\nprint(code, 'pydantic' in sys.modules)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(ROOT)},
+    )
+    assert run.stdout.splitlines()[-1] == "0 False", run.stderr
