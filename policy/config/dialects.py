@@ -30,7 +30,6 @@ _DATA = Path(__file__).with_name("dialects.json")
 GOVERNED = ("cost", "autonomy", "mission", "governance")
 """The tables that the settings model owns."""
 
-_RUNTIME_PRICE_KEYS = frozenset({"input", "output"})
 NATIVE_ONLY: tuple[tuple[str, ...], ...] = (
     ("governance",),
     ("cost", "unpriced_models"),
@@ -39,6 +38,10 @@ NATIVE_ONLY: tuple[tuple[str, ...], ...] = (
     ("cost", "budgets"),
 )
 """What only corvus.toml may have; the corvus runtime refuses a file with one of these."""
+NATIVE_PRICE_KEYS = frozenset(
+    {"cache_read", "cache_write_5m", "cache_write_1h", "reasoning", "effective_from", "source"}
+)
+"""The same for the price of a model: the runtime knows input and output only."""
 
 
 class Dialect(StrEnum):
@@ -146,16 +149,8 @@ def _native_only(data: Table) -> list[tuple[str, ...]]:
     prices = cost.get("prices") if is_table(cost) else None
     for model, price in prices.items() if is_table(prices) else ():
         if is_table(price):
-            found += [("cost", "prices", model, key) for key in price if key in native_price_keys()]
+            found += [("cost", "prices", model, key) for key in price if key in NATIVE_PRICE_KEYS]
     return found
-
-
-@cache
-def native_price_keys() -> frozenset[str]:
-    """Return the kinds of price that only corvus.toml may have."""
-    from policy.config.settings import PriceSettings
-
-    return frozenset(PriceSettings.model_fields) - _RUNTIME_PRICE_KEYS
 
 
 def _without(data: Table, route: tuple[str, ...]) -> Table:

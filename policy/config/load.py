@@ -81,7 +81,7 @@ def load_documents(
         dialect: ``auto``, or a dialect that every document must be.
         has_price: Looks a model up in the bundled price book; ``None`` leaves out the one rule that
             needs it.
-        want_settings: ``False`` spares building settings that no document has anything to say to.
+        want_settings: ``False`` spares building the settings: only the problems are asked for.
     """
     reporter = Reporter(documents)
     detected = tuple(dialects.detect(document.data, dialect) for document in documents)
@@ -93,9 +93,7 @@ def load_documents(
         reporter.take(layer.reporter)
         merged = _merge(merged, layer.governed)
         whole |= document.data
-    settings = None
-    if merged or want_settings:
-        settings = _validated(merged, whole, reporter, has_price)
+    settings = _validated(merged, whole, reporter, how=_How(has_price, want_settings))
     errors = any(diagnostic.severity is Severity.ERROR for diagnostic in reporter.found)
     return Loaded(
         settings=None if errors else settings,
@@ -130,11 +128,11 @@ def _canonical(
     governed: Table, alias: aliases.Alias, reporter: Reporter, dialect: Dialect
 ) -> Table:
     """Check the deprecated number by the rules of its canonical key, then let it stand in."""
-    from policy.config.validate import validate
+    from policy.config.validate import accept
 
     old: Route = alias.old
     probe = aliases.canonical({}, alias, value_at(governed, old))
-    if validate(probe, reporter, moved={alias.new: old}) is None:
+    if not accept(probe, reporter, moved={alias.new: old}):
         return aliases.without(governed, alias)
     host = dialect.value if dialect is Dialect.ZEROCLAW else None
     aliases.warn(governed, alias, reporter, host=host)
@@ -150,12 +148,23 @@ def _merge(lower: Table, upper: Table) -> Table:
     return merged
 
 
-def _validated(
-    merged: Table, whole: Table, reporter: Reporter, has_price: HasPrice | None
-) -> Settings | None:
-    from policy.config.rules import cross_field
-    from policy.config.validate import validate
+def _validated(merged: Table, whole: Table, reporter: Reporter, *, how: _How) -> Settings | None:
+    """Check the merged tables and, unless only the verdict counts, build the settings."""
+    from policy.config.validate import accept, validate
 
-    settings = validate(merged, reporter)
-    cross_field(merged, whole, reporter, has_price)
+    settings = None
+    if how.want_settings:
+        settings = validate(merged, reporter)
+    elif merged:
+        accept(merged, reporter)
+    if merged:
+        from policy.config.rules import cross_field
+
+        cross_field(merged, whole, reporter, how.has_price)
     return settings
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    has_price: HasPrice | None
+    want_settings: bool

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import TypeAlias
 
+from policy.config.defaults import LIMITS_USD, ZERO_LIMIT
 from policy.config.reporter import (
     Note,
     Reporter,
@@ -20,7 +21,6 @@ from policy.config.reporter import (
     shown,
     value_at,
 )
-from policy.config.settings import ZERO_LIMIT, CostSettings
 
 HasPrice: TypeAlias = Callable[[str], bool]
 """Tells whether the bundled price book prices a model."""
@@ -32,7 +32,7 @@ _OWNERS = {
     "month": "cost.monthly_limit_usd",
     "mission": "mission.max_estimated_cost_cents",
 }
-_LIMITS = ("session_limit_usd", "daily_limit_usd", "monthly_limit_usd")
+_LIMITS = tuple(LIMITS_USD)
 
 
 def price_shapes(data: Table, reporter: Reporter) -> Table:
@@ -109,8 +109,7 @@ def _limit(data: Table, route: Route, reporter: Reporter) -> Decimal | None:
     """Return a limit in force, written or default; ``None`` when it was reported."""
     value = value_at(data, route)
     if value is None:
-        default = CostSettings.model_fields[str(route[-1])].default
-        return default if isinstance(default, Decimal) else None
+        return LIMITS_USD[str(route[-1])]
     if reporter.is_reported(route) or isinstance(value, bool):
         return None
     return Decimal(value) if isinstance(value, int | Decimal) else None

@@ -18,9 +18,9 @@ from policy.config.aliases import ALIASES, Alias
 from policy.config.dialects import (
     GOVERNED,
     NATIVE_ONLY,
+    NATIVE_PRICE_KEYS,
     Dialect,
     host_keys,
-    native_price_keys,
 )
 from policy.config.reporter import Table, as_items, is_table, shown
 from policy.config.schema_output import diagnostics_document
@@ -154,7 +154,7 @@ def _take_native_only(root: Table, tables: dict[str, object]) -> None:
     for route in NATIVE_ONLY:
         holder = root if len(route) == 1 else _table(tables[_model_of(route[0])])
         _table(holder["properties"]).pop(route[-1])
-    for key in native_price_keys():
+    for key in NATIVE_PRICE_KEYS:
         _table(_table(tables["PriceSettings"])["properties"]).pop(key)
 
 

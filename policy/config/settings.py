@@ -14,30 +14,26 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from policy.config.defaults import (
+    LIMITS_USD,
+    ZERO_ACTIONS,
+    ZERO_LIMIT,
+    is_exact_number,
+    is_time_zone,
+)
 from policy.money import MAX_LIMIT_USD
-
-ZERO_LIMIT = "0 switches this limit off: it neither warns nor blocks"
-"""What 0 means for every limit (CFG-7)."""
-ZERO_ACTIONS = "0 blocks every action: here 0 does not mean unlimited"
-"""What 0 means for ``max_actions_per_hour`` (CFG-7)."""
 
 
 def _exact_number(value: object) -> object:
-    """Let only TOML numbers through: no boolean, no string, no binary float (CFG-4)."""
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+    if not is_exact_number(value):
         raise PydanticCustomError("decimal_type", "a number")
     return value
 
 
-def _known_zone(value: object) -> object:
-    """Refuse a name that the zone database lacks; another type is left to the next check."""
-    from zoneinfo import ZoneInfo
-
-    if isinstance(value, str):
-        try:
-            ZoneInfo(value)
-        except (ValueError, OSError, KeyError) as error:  # a path, a directory, an unknown name
-            raise PydanticCustomError("time_zone", "an IANA time zone") from error
+def _time_zone(value: object) -> object:
+    """Refuse a string that names no zone; another type is left to the next check."""
+    if isinstance(value, str) and not is_time_zone(value):
+        raise PydanticCustomError("time_zone", "an IANA time zone")
     return value
 
 
@@ -58,7 +54,7 @@ _Exact: TypeAlias = Annotated[
 ]
 _Zone: TypeAlias = Annotated[
     str,
-    BeforeValidator(_known_zone),
+    BeforeValidator(_time_zone),
     WithJsonSchema({"type": "string", "minLength": 1, "$comment": _ZONE}),
 ]
 _Percent: TypeAlias = Annotated[int, Field(ge=0, le=100)]
@@ -144,13 +140,13 @@ class CostSettings(_Table):
     enabled: Annotated[bool, _about("Whether token spend is governed at all.")] = False
     session_limit_usd: Annotated[
         _Exact, _about(f"Limit in USD for each session. {ZERO_LIMIT}.")
-    ] = Decimal(0)
+    ] = LIMITS_USD["session_limit_usd"]
     daily_limit_usd: Annotated[_Exact, _about(f"Limit in USD for each UTC day. {ZERO_LIMIT}.")] = (
-        Decimal(10)
+        LIMITS_USD["daily_limit_usd"]
     )
     monthly_limit_usd: Annotated[
         _Exact, _about(f"Limit in USD for each UTC month. {ZERO_LIMIT}.")
-    ] = Decimal(100)
+    ] = LIMITS_USD["monthly_limit_usd"]
     warn_at_percent: Annotated[
         _Percent, _about("Threshold in percent of a limit from which calls warn, 0 to 100.")
     ] = 80

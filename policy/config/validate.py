@@ -90,6 +90,15 @@ def validate(
         return None
 
 
+def accept(
+    data: Table, reporter: Reporter, *, moved: Mapping[Route, Route] = _NOTHING_MOVED
+) -> bool:
+    """Check like ``validate`` where only the verdict counts: quick when there is no error."""
+    from policy.config.quick import is_valid
+
+    return is_valid(data) or validate(data, reporter, moved=moved) is not None
+
+
 def _problems(failure: ValidationError, data: Table) -> list[_Problem]:
     errors = failure.errors(include_url=False, include_input=False, include_context=False)
     routes = [tuple(part for part in error["loc"] if part != "[key]") for error in errors]
@@ -267,8 +276,8 @@ def _any_name(table: Route) -> str:
 
 def _zero_means(route: Route) -> tuple[str, ...]:
     """Say what 0 means for this key, where the settings say so (CFG-7)."""
+    from policy.config.defaults import ZERO_ACTIONS, ZERO_LIMIT
     from policy.config.keys import node
-    from policy.config.settings import ZERO_ACTIONS, ZERO_LIMIT
 
     description = str(node(route).get("description"))
     return tuple(f"{zero}." for zero in (ZERO_LIMIT, ZERO_ACTIONS) if zero in description)

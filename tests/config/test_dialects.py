@@ -2,9 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from policy.config.dialects import GOVERNED, Detected, Dialect, detect, host_keys
+from policy.config.dialects import (
+    GOVERNED,
+    NATIVE_PRICE_KEYS,
+    Detected,
+    Dialect,
+    detect,
+    host_keys,
+)
 from policy.config.document import read_document
 from policy.config.load import Loaded, load_documents
+from policy.config.settings import PriceSettings
 
 
 def loaded(text: str, dialect: str = "auto") -> Loaded:
@@ -89,6 +97,10 @@ def test_a_native_only_key_is_refused_where_the_runtime_would_refuse_it(line: st
 
 def test_a_native_only_key_is_reported_once_also_when_its_value_is_wrong() -> None:
     assert codes('cost.unpriced_models = "sometimes"', "corvus") == ["native-only-key"]
+
+
+def test_the_kinds_of_price_that_only_corvus_has_are_all_but_two() -> None:
+    assert frozenset(PriceSettings.model_fields) - {"input", "output"} == NATIVE_PRICE_KEYS
 
 
 def test_session_limit_is_no_native_only_key() -> None:

@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from policy.config.settings import ZERO_ACTIONS, ZERO_LIMIT, Settings
+from policy.config.defaults import ZERO_ACTIONS, ZERO_LIMIT
+from policy.config.settings import Settings
 from policy.money import MAX_LIMIT_USD
 
 
