@@ -1,0 +1,185 @@
+"""The bundled price book: read, verified by its hash, indexed by id (PRC-3).
+
+``book.json`` is written by ``policy.prices.compile`` and never by hand. Nothing is read until a
+price is asked for, and a line becomes objects only when its model is. Refuses a file whose content
+does not have the hash that its header states.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from policy.errors import ResourceMissing
+from policy.model.price import Price, Rates, Tier
+from policy.model.usage import TokenKind
+from policy.prices.names import dashed_date, stems, unregioned, unwrapped
+
+BOOK_PATH = Path(__file__).with_name("book.json")
+FORMAT = 1
+KINDS = tuple(TokenKind)
+
+_Line = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One model of the bundled book.
+
+    Attributes:
+        provider: The book's id of the provider.
+        model: Canonical id of the model.
+        own: The provider made the model, so that the bare id means this entry.
+    """
+
+    provider: str
+    model: str
+    own: bool
+    line: _Line = field(repr=False, compare=False)
+
+    def history(self, variant: str = "") -> tuple[Price, ...]:
+        """Return the dated prices, ascending; nothing when there is no such variant."""
+        if not variant:
+            return _history(self.provider, self.model, self.line["prices"])
+        offers = self.line.get("variants", {})
+        return _history(self.provider, f"{self.model}-{variant}", offers.get(variant, ()))
+
+    def costs_as(self, other: Entry) -> bool:
+        """Tell whether the two ask the same for everything, at any time."""
+        mine, theirs = self.line, other.line
+        return (
+            mine["prices"] == theirs["prices"] and mine.get("variants") == theirs.get("variants")
+        )
+
+
+class Shop:
+    """The models of one provider, by id, by family and by pattern."""
+
+    def __init__(self, provider: str) -> None:
+        self.provider = provider
+        self.ids: dict[str, Entry] = {}
+        self.families: dict[str, list[tuple[str, Entry]]] = {}
+        self.anchored: dict[str, list[tuple[str, Entry]]] = {}
+        self.patterns: list[tuple[str, Entry]] = []
+
+    def add(self, model: str, line: _Line) -> None:
+        """Take one line of the book."""
+        entry = Entry(self.provider, model, "own" in line, line)
+        self.ids[model] = entry
+        for name in line.get("ids", ()):
+            self.ids.setdefault(name, entry)
+        for kind, index in (("families", self.families), ("anchored", self.anchored)):
+            for text in line.get(kind, ()):
+                stem, _, required = text.partition("|")
+                index.setdefault(stem, []).append((required, entry))
+        self.patterns += [(pattern, entry) for pattern in line.get("patterns", ())]
+
+    def exact(self, model: str) -> Entry | None:
+        """Return the entry with this id."""
+        return self.ids.get(model)
+
+    def aliased(self, model: str) -> Entry | None:
+        """Return the entry that this name is declared for, by the most specific declaration."""
+        plain = unwrapped(self.provider, model)
+        for name in (plain, dashed_date(plain)):
+            if name and (entry := self._declared(name)):
+                return entry
+        return None
+
+    def _declared(self, name: str) -> Entry | None:
+        return (
+            self.ids.get(name)
+            or next((entry for text, entry in self.patterns if re.fullmatch(text, name)), None)
+            or _member(self.families, name)
+            or self._within_cloud(name)
+        )
+
+    def _within_cloud(self, name: str) -> Entry | None:
+        names = unregioned(name) if self.provider == "aws" else (name,)
+        return next((entry for one in names if (entry := _member(self.anchored, one))), None)
+
+
+class BundledBook:
+    """The whole book, read from ``book.json``.
+
+    Raises:
+        ResourceMissing: The file is absent or was changed after it was compiled.
+    """
+
+    def __init__(self) -> None:
+        loaded = _read()
+        header = loaded["book"]
+        self.version = f"{header['package']} {header['package_version']}"
+        self.sha256 = str(header["sha256"])
+        self.fallbacks: Mapping[str, Sequence[str]] = loaded["fallbacks"]
+        self._models: Mapping[str, _Line] = loaded["models"]
+
+    @cached_property
+    def shops(self) -> Mapping[str, Shop]:
+        """All providers, alphabetically."""
+        found: dict[str, Shop] = {}
+        for name, line in self._models.items():
+            provider, _, model = name.partition("/")
+            found.setdefault(provider, Shop(provider)).add(model, line)
+        return dict(sorted(found.items()))
+
+    def names(self) -> Iterator[str]:
+        """Yield ``provider/model`` of every entry."""
+        yield from self._models
+
+
+def _read() -> Mapping[str, Any]:
+    try:
+        data = BOOK_PATH.read_bytes()
+    except FileNotFoundError:
+        raise ResourceMissing(
+            f"corvus was installed without {BOOK_PATH.name}; reinstall it"
+        ) from None
+    loaded = json.loads(data)
+    _, _, body = data.partition(b"\n")
+    if hashlib.sha256(body).hexdigest() != loaded["book"]["sha256"]:
+        raise ResourceMissing(f"{BOOK_PATH.name} was changed after it was compiled; reinstall it")
+    return loaded
+
+
+def _member(index: Mapping[str, list[tuple[str, Entry]]], name: str) -> Entry | None:
+    for stem, suffix in stems(name):
+        fitting = [one for one in index.get(stem, ()) if suffix.startswith(one[0])]
+        if fitting:
+            return max(fitting, key=lambda one: len(one[0]))[1]
+    return None
+
+
+def _history(provider: str, model: str, entries: Sequence[Sequence[Any]]) -> tuple[Price, ...]:
+    return tuple(_price(provider, model, *entry) for entry in entries)
+
+
+def _price(
+    provider: str,
+    model: str,
+    day: str | None,
+    rates: Sequence[int | None],
+    tiers: Sequence[tuple[int, Sequence[int | None]]] = (),
+) -> Price:
+    return Price(
+        provider=provider,
+        model=model,
+        book="bundled",
+        entry=f"bundled:{provider}/{model}" + (f"@{day}" if day else ""),
+        rates=_rates(rates),
+        tiers=tuple(Tier(above, _rates(above_rates)) for above, above_rates in tiers),
+        effective_from=date.fromisoformat(day) if day else None,
+    )
+
+
+def _rates(listed: Sequence[int | None]) -> Rates:
+    return {
+        kind: rate for kind, rate in zip(KINDS, listed, strict=False) if rate is not None
+    }
