@@ -176,18 +176,15 @@ def dotted(path: KeyPath) -> str:
 def _forbidden(text: str) -> list[Problem]:
     """Return a problem for the first NUL byte and for each line with a control character."""
     found: list[Problem] = []
-    last_line = -2  # before the first line, for which rfind says -1
-    seen_nul = False
-    for match in FORBIDDEN.finditer(text):
-        if match.group() == "\0":
-            if not seen_nul:
-                found.append(problems.nul_byte(match.start(), text.count("\0")))
-            seen_nul = True
-            continue
-        line = text.rfind("\n", 0, match.start())
-        if line != last_line and len(found) < MAX_PROBLEMS:
-            found.append(problems.forbidden(match.start(), match.group()))
-        last_line = line
+    nul = text.find("\0")
+    if nul >= 0:
+        found.append(problems.nul_byte(nul, text.count("\0")))
+    pos = 0
+    while len(found) < MAX_PROBLEMS and (match := FORBIDDEN.search(text, pos)):
+        found.append(problems.forbidden(match.start(), match.group()))
+        pos = text.find("\n", match.end())
+        if pos < 0:
+            break
     return found
 
 

@@ -34,24 +34,22 @@ def may_be_too_deep(text: str) -> bool:
     Never wrong when it says no, up to the first syntax error, behind which ``tomllib`` does not
     read.
     """
-    if text.count("[") + text.count("{") > MAX_DEPTH and _bracket_depth(text) > MAX_DEPTH:
+    if text.count("[") + text.count("{") > MAX_DEPTH and _brackets_too_deep(text):
         return True
     if text.count(".") < MAX_DEPTH:
         return False
     return any(line.count(".") >= MAX_DEPTH for line in text.split("\n"))
 
 
-def _bracket_depth(text: str) -> int:
-    depth = deepest = pos = 0
+def _brackets_too_deep(text: str) -> bool:
     skip = re.compile(_SKIP).match  # compiled only for a text of many brackets
+    depth = pos = 0
     while (match := skip(text, pos)) and (pos := match.end()) < len(text):
-        if text[pos] in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        else:
-            depth = max(depth - 1, 0)
+        depth = depth + 1 if text[pos] in "[{" else max(depth - 1, 0)
+        if depth > MAX_DEPTH:
+            return True
         pos += 1
-    return deepest
+    return False
 
 
 def may_be_modern(text: str) -> bool:

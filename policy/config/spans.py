@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from policy.config.limits import MAX_PROBLEMS
 from policy.config.positions import KeyPath
 from policy.config.toml_tokens import Entry, Gap, Header, KeyToken, Statement, Value
 
@@ -33,7 +34,7 @@ class Conflict(NamedTuple):
 class _Node:
     """One key: ``kind`` says how it came to be, and so what may still be added to it."""
 
-    __slots__ = ("children", "items", "key", "kind", "mentions", "value")
+    __slots__ = ("children", "flat", "items", "key", "kind", "mentions", "value")
 
     def __init__(self, kind: str, key: Place, value: Place) -> None:
         self.kind = kind
@@ -41,6 +42,7 @@ class _Node:
         self.value = value
         self.children: dict[str, _Node] = {}
         self.items: list[_Node] = []
+        self.flat: tuple[Value, ...] = ()
         self.mentions: list[Place] = [key]
 
 
@@ -51,7 +53,8 @@ class SpanIndex:
         statements: What ``toml_scan.scan`` read.
 
     Attributes:
-        conflicts: Keys and tables that are defined twice, in the order of the text.
+        conflicts: Keys and tables that are defined twice, in the order of the text, at most
+            ``MAX_PROBLEMS``.
     """
 
     def __init__(self, statements: Iterable[Statement]) -> None:
@@ -82,6 +85,9 @@ class SpanIndex:
                 found = node.children.get(part)
             elif 0 <= part < len(node.items):
                 found = node.items[part]
+            elif 0 <= part < len(node.flat):
+                place = (node.flat[part].start, node.flat[part].end)
+                found = _Node("closed", place, place)
             if found is None:
                 break
             node = found
@@ -143,7 +149,7 @@ class SpanIndex:
     def _clash(self, known: _Node, place: Place, how: str) -> _Node:
         """Record the conflict; the keys that follow go to a table of their own."""
         how = "key" if how == "table" and known.kind == "closed" else how
-        self.conflicts.append(Conflict(self._path, place, _definition(known), how))
+        self._conflict(Conflict(self._path, place, _definition(known), how))
         return _Node("header", place, place)
 
     def _entry(self, table: _Node, above: KeyPath, entry: Entry) -> None:
@@ -161,14 +167,21 @@ class SpanIndex:
                 if is_last or child.kind not in {"dotted", "implicit"}:
                     path = above + _names(entry.keys[: depth + 1])
                     how = "key" if is_last else "addition"
-                    self.conflicts.append(Conflict(path, key[1:], _definition(child), how))
+                    self._conflict(Conflict(path, key[1:], _definition(child), how))
                     return
             node = child
+
+    def _conflict(self, conflict: Conflict) -> None:
+        if len(self.conflicts) < MAX_PROBLEMS:
+            self.conflicts.append(conflict)
 
     def _build(self, key: Place, value: Value, path: KeyPath) -> _Node:
         node = _Node("closed", key, (value.start, value.end))
         for entry in value.entries:
             self._entry(node, path, entry)
+        if all(item.kind == "scalar" for item in value.items):
+            node.flat = value.items  # no nodes for what is most of a long array
+            return node
         for number, item in enumerate(value.items):
             node.items.append(self._build((item.start, item.end), item, (*path, number)))
         return node

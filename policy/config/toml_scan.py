@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from policy.config import toml_problems as problems
 from policy.config import toml_tokens as tokens
-from policy.config.limits import MAX_PROBLEMS
+from policy.config.limits import MAX_DEPTH, MAX_PROBLEMS
 from policy.config.toml_problems import Misread, Problem
-from policy.config.toml_tokens import Entry, Gap, Header, Statement, Value
+from policy.config.toml_tokens import Entry, Gap, Header, KeyToken, Statement, Value
 from policy.config.toml_values import ValueReader
 
 
@@ -72,6 +72,19 @@ class _Scanner(ValueReader):
 
     def _header(self) -> None:
         start = self._pos
+        simple = tokens.SIMPLE_HEADER.match(self._text, start)
+        if simple and len(simple["open"]) == len(simple["close"]):
+            keys = _split(simple["keys"], simple.start("keys"))
+            if len(keys) <= MAX_DEPTH:
+                header = Header(keys, start, simple.end("close"), is_array=simple["open"] == "[[")
+                self._statements.append(header)
+                self._enter(header)
+                self._pos = simple.end()
+                return
+        self._slow_header()
+
+    def _slow_header(self) -> None:
+        start = self._pos
         brackets = "[[" if self._next_is("[[") else "["
         place = len(self._statements)
         self._statements.append(Gap(start))
@@ -101,6 +114,12 @@ class _Scanner(ValueReader):
         self._table = path
 
     def _entry(self) -> None:
+        simple = tokens.SIMPLE_ENTRY.match(self._text, self._pos)
+        if simple:
+            key = KeyToken(simple["key"], *simple.span("key"))
+            self._statements.append(Entry((key,), Value("scalar", *simple.span("value"))))
+            self._pos = simple.end()
+            return
         keys = self._read_keys()
         self._keys = tuple(key.name for key in keys)
         try:
@@ -140,12 +159,23 @@ class _Scanner(ValueReader):
         depth = len(self._open)
         while pos < len(self._text):
             pos = self._match_end(tokens.SKIP_IN_LINE, pos)
-            char = self._text[pos : pos + 1]
-            pos += 1
-            if char == "\n" and self._starts_statement(pos):
-                return pos
-            depth += (char in {"[", "{"}) - (char in {"]", "}"})
-            if depth == 0:
+            run = tokens.BRACKETS.match(self._text, pos)
+            if run is None:
+                pos += 1
+                if self._starts_statement(pos):
+                    return pos
+                continue
+            pos = run.end()
+            depth += len(run.group()) * (1 if run.group()[0] in "[{" else -1)
+            if depth <= 0:
                 self._open.clear()
                 return self._end_of_line(pos)
         return len(self._text)
+
+
+def _split(keys: str, start: int) -> tuple[KeyToken, ...]:
+    found: list[KeyToken] = []
+    for name in keys.split("."):
+        found.append(KeyToken(name, start, start + len(name)))
+        start += len(name) + 1
+    return tuple(found)

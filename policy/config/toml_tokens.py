@@ -52,9 +52,22 @@ PLAIN: Final = re.compile(
 )
 """A number, boolean, date or time, up to the delimiter that must follow."""
 
+_SIMPLE: Final = (
+    r"""(?P<value>"[^"\\\n]*+"(?!")|'[^'\n]*+'(?!')|true|false"""
+    r"|[+-]?+(?:0|[1-9][0-9]{0,17}+)(?:\.[0-9]{1,18}+)?+)"
+)
+SIMPLE_ENTRY: Final = re.compile(rf"(?P<key>{_BARE})[ \t]*+=[ \t]*+{_SIMPLE}{LINE_END.pattern}")
+"""A whole line of a bare key and a short value: the common case, read in one step."""
+SIMPLE_HEADER: Final = re.compile(
+    rf"(?P<open>\[\[?+)(?P<keys>{_BARE}(?:\.{_BARE})*+)(?P<close>\]\]?+){LINE_END.pattern}"
+)
+"""A header of bare keys without spaces."""
+SIMPLE_ITEM: Final = re.compile(rf"[ \t\r\n]*+{_SIMPLE}[ \t\r\n]*+,")
+"""The same for an item of an array with its comma."""
+
 JUNK: Final = re.compile(r"[^ \t\r\n,\]}#]*+")
-FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
-"""Characters that may stand nowhere in a document."""
+FORBIDDEN: Final = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
+"""Characters that may stand nowhere in a document; so may NUL, which has its own diagnostic."""
 
 _KEY: Final = rf"(?:{_BARE}|{_BASIC}|{_LITERAL})"
 _DOTTED: Final = rf"{_KEY}(?:[ \t]*+\.[ \t]*+{_KEY})*+"
@@ -65,6 +78,7 @@ HEADER_LINE: Final = re.compile(
 """A line that can hardly be anything but a header, even where an array is still open."""
 CLOSERS_LINE: Final = re.compile(rf"[ \t]*+[\]}}][\]}}, \t]*+{LINE_END.pattern}")
 
+BRACKETS: Final = re.compile(r"[\[{]++|[\]}]++")
 SKIP_IN_LINE: Final = re.compile(rf"(?:[^\"'#\[\]{{}}\n]++|{WHOLE})*+")
 """All that stands before the next bracket or line end outside strings and comments."""
 

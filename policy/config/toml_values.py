@@ -142,6 +142,9 @@ class ValueReader(Cursor):
         start = self._push("[")
         items: list[Value] = []
         while True:
+            while simple := tokens.SIMPLE_ITEM.match(self._text, self._pos):
+                items.append(Value("scalar", *simple.span("value")))
+                self._pos = simple.end()
             self._skip(tokens.BLANKS)
             if self._take("]"):
                 break

@@ -77,7 +77,7 @@ def secret_ranges(text: str) -> list[tuple[int, int]]:
     pos = 0
     while match := _SETTING.search(text, pos):
         pos = match.end()
-        if any_secret(re.split(r"[.\"']+", match["key"])):
+        if _SECRET.search(match["key"]) and any_secret(re.split(r"[.\"']+", match["key"])):
             end = _end_of_secret(text, pos)
             if end > pos:
                 found.append((pos, end))
