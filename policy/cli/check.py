@@ -39,8 +39,6 @@ def main(argv: list[str]) -> int:
         options = parser.parse_args(argv)
     except SystemExit as stop:  # argparse has printed its message or the help
         return Exit.USAGE if stop.code else Exit.CLEAN
-    # pydantic would look through every installed distribution for plugins; no settings use one.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from policy.config.check import Options, check_paths
 
     checked = check_paths(
