@@ -166,7 +166,7 @@ def session(writer: Writer, lines: int, days: list[int]) -> None:
 def logs(lines: int, sessions: int, seed: int, text_chars: int) -> Iterator[tuple[str, list[str]]]:
     """Yield the path and the lines of each file."""
     chance = random.Random(seed)
-    each = max(6, lines // (sessions + 1))
+    each = max(6, 2 * lines // (2 * sessions + 1))  # the sub-agent gets half as many
     before: list[str] = []
     for index in range(sessions):
         writer = Writer(chance, f"{index:08x}-5e55-4a0e-8a11-{chance.getrandbits(48):012x}")
@@ -209,7 +209,7 @@ def write(out: Path, *, lines: int, sessions: int, seed: int, text_chars: int) -
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--out", type=Path, required=True, help="folder to write into")
-    parser.add_argument("--lines", type=int, default=90, help="about how many lines in all")
+    parser.add_argument("--lines", type=int, default=75, help="about how many lines in all")
     parser.add_argument("--sessions", type=int, default=2, help="files besides the sub-agent's")
     parser.add_argument("--seed", type=int, default=20261116)
     parser.add_argument("--text", type=int, default=60, help="mean characters of a text")

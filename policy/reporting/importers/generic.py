@@ -21,7 +21,12 @@ from typing import cast
 from policy.errors import ImportRefused
 from policy.reporting.importers.csv_rows import csv_rows
 from policy.reporting.importers.lines import mended, numbered_lines
-from policy.reporting.importers.statements import NUMBER, instant, stage_and_unusable
+from policy.reporting.importers.statements import (
+    NUMBER,
+    half_even,
+    instant,
+    stage_and_unusable,
+)
 
 REQUIRED = ("timestamp", "model", "input_tokens", "output_tokens")
 OPTIONAL = (
@@ -190,7 +195,7 @@ field AS (
                     found[{2 * len(FIELDS)} + 2 * i - 1], found[{2 * len(FIELDS)} + 2 * i]
                 )
             }}),
-            lambda entry: entry.value IS NOT NULL)) AS tags,
+            lambda entry: entry.value <> '')) AS tags,
         {_NEWLINE.join(_fields())}
     FROM line
 ),
@@ -227,15 +232,21 @@ SELECT file, n,
     CASE WHEN f_id IS NOT NULL THEN md5('generic:id:' || f_id)
         ELSE md5('generic:content:' || md5(json) || ':' || row_number() OVER (
             PARTITION BY file, md5(json)))
-    END::UUID AS import_key, coalesce(requested_at, admitted_at) AS requested_at, admitted_at,
-    first_token_at, coalesce(settled_at, admitted_at) AS settled_at, f_session_id AS session_id,
-    f_mission_id AS mission_id, coalesce(f_surface, 'import') AS surface, coalesce(f_provider,
-    if(starts_with(f_model, 'claude'), 'anthropic', NULL)) AS provider, f_model AS requested_model,
-    f_answering_model AS answering_model, coalesce(f_answering_model, f_model) AS price_model,
+    END::UUID AS import_key,
+    coalesce(requested_at, admitted_at) AS requested_at,
+    admitted_at, first_token_at,
+    coalesce(settled_at, admitted_at) AS settled_at,
+    f_session_id AS session_id, f_mission_id AS mission_id,
+    coalesce(f_surface, 'import') AS surface,
+    coalesce(f_provider, if(starts_with(f_model, 'claude'), 'anthropic', NULL)) AS provider,
+    f_model AS requested_model, f_answering_model AS answering_model,
+    coalesce(f_answering_model, f_model) AS price_model,
     coalesce($project, f_project) AS project, f_user_name AS user_name, f_agent AS agent,
-    if(cardinality(tags) > 0, tags, NULL) AS tags, {", ".join(_COUNTS)}, -- round() of a DECIMAL
-    would round half away from zero; half-even like every other amount (PRC-6) round_even(cost_usd *
-    1000000000, 0)::BIGINT AS cost_nano_usd, coalesce(f_outcome, 'completed') AS outcome,
+    if(cardinality(tags) > 0, tags, NULL) AS tags,
+    {", ".join(_COUNTS)},
+    -- the digits of the amount are a whole number of 1e-18 USD: no rounding but this one
+    {half_even("replace(cost_usd::VARCHAR, '.', '')::HUGEINT", 1_000_000_000)} AS cost_nano_usd,
+    coalesce(f_outcome, 'completed') AS outcome,
     f_provider_request_id AS provider_request_id
 FROM judged
 """  # noqa: S608 - made of constants of this package

@@ -17,6 +17,9 @@ MAX_LINE_BYTES = 16 * 1024 * 1024
 """The longest line that is read; a longer one is reported and skipped."""
 
 
+_BLOCK_BYTES = 1024 * 1024
+
+
 def numbered_lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
     """Yield the lines of a file that are not blank.
 
@@ -66,6 +69,28 @@ def pick(path: Path, ordinals: Iterable[int]) -> Iterator[tuple[int, int, bytes 
         if ordinal == next_wanted:
             yield ordinal, number, line
             next_wanted = next(wanted, None)
+
+
+def last_line(path: Path) -> tuple[int, bytes | None]:
+    """Return number and content of the last line that is not blank, as ``numbered_lines`` does.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    ends, tail = 0, b""
+    with _opened(path) as file:
+        while block := file.read(_BLOCK_BYTES):
+            ends += block.count(b"\n")
+            tail = tail[-_BLOCK_BYTES:] + block
+    text = tail.rstrip()
+    start = text.rfind(b"\n")
+    if start >= 0:
+        return ends - tail.count(b"\n", len(text)) + 1, text[start + 1 :].strip()
+    # The line is longer than two blocks, or it is the only one.
+    number, line = 0, None
+    for number, line in numbered_lines(path):  # noqa: B007 - the last pair is wanted
+        pass
+    return number, line
 
 
 def mended(line: bytes | None) -> tuple[bytes, str]:

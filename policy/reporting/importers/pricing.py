@@ -18,6 +18,7 @@ import duckdb
 from policy.errors import UnpricedModel
 from policy.model.price import Price, Rates
 from policy.model.usage import TokenKind
+from policy.reporting.importers.statements import half_even
 
 
 class PriceHistory(Protocol):
@@ -47,7 +48,7 @@ _FIRST_DAY = date(1, 1, 1)
 _LAST_DAY = date(9999, 12, 31)
 _UNBOUNDED_TOKENS = 2**62
 
-PRICED = """
+_PRICED = f"""
 CREATE OR REPLACE TEMP TABLE import_priced AS
 WITH rated AS (
     SELECT call.*, rate.book AS rate_book, rate.entry AS rate_entry, rate.provider AS rate_provider,
@@ -73,11 +74,8 @@ WITH rated AS (
 ),
 rounded AS (
     SELECT * EXCLUDE (millionths),
-        CASE WHEN rate_entry IS NULL THEN NULL ELSE TRY_CAST(millionths // 1000000 + CASE
-            WHEN millionths % 1000000 > 500000 THEN 1
-            WHEN millionths % 1000000 = 500000 AND millionths // 1000000 % 2 = 1 THEN 1
-            ELSE 0
-        END AS BIGINT) END AS rated_nano_usd
+        CASE WHEN rate_entry IS NOT NULL THEN {half_even("millionths", 1_000_000)} END
+            AS rated_nano_usd
     FROM rated
 )
 SELECT * EXCLUDE (provider, rate_provider, rate_book, rate_entry, rated_nano_usd,
@@ -90,7 +88,7 @@ SELECT * EXCLUDE (provider, rate_provider, rate_book, rate_entry, rated_nano_usd
         AS price_entry,
     if(reported_nano_usd IS NULL, 'imported', 'provider') AS source
 FROM rounded
-"""
+"""  # noqa: S608 - made of constants of this package
 
 
 def price_changes(connection: duckdb.DuckDBPyConnection, books: PriceHistory) -> None:
@@ -99,7 +97,7 @@ def price_changes(connection: duckdb.DuckDBPyConnection, books: PriceHistory) ->
     for provider, model in connection.execute(_MODELS).fetchall():
         for row in _rate_rows(_history(books, model, provider)):
             connection.execute(_INSERT, [provider, model, *row])
-    connection.execute(PRICED)
+    connection.execute(_PRICED)
 
 
 def _history(books: PriceHistory, model: str, provider: str | None) -> Sequence[Price]:

@@ -34,7 +34,7 @@ _CALLS = f"""
 CREATE OR REPLACE TEMP TABLE import_call AS
 WITH call AS (
     SELECT import_key,
-        arg_min(rowid, (admitted_at, agent IS NOT NULL, session_id, file)) AS first_line,
+        arg_min(rowid, (admitted_at, agent IS NOT NULL, session_id)) AS first_line,
         -- output first: it is what grows while a message streams
         arg_max(rowid, (settled_at, output_tokens, {_each("{count}", ", ")})) AS last_line
     FROM temp.import_line

@@ -17,7 +17,7 @@ import duckdb
 from policy.errors import ImportRefused
 from policy.reporting.importers import claude_code, generic
 from policy.reporting.importers.csv_rows import write_as_json
-from policy.reporting.importers.lines import copy_readable, mended, pick
+from policy.reporting.importers.lines import copy_readable, last_line, mended, pick
 from policy.reporting.importers.model import (
     BAD_LINES_KEPT,
     BadLine,
@@ -38,6 +38,8 @@ from policy.reporting.importers.statements import (
 # NOTE: DuckDB 2.0 takes a buffer of 32 MiB for each file named in one read_json, at once.
 _BATCH_FILES = 8
 _BATCH_BYTES = 64 * 1024 * 1024
+# A statement that is wrong is no property of a file; it must not be told as one.
+_OWN_FAULTS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
 
 
 @dataclass(slots=True)
@@ -89,10 +91,13 @@ class Stager:
         self._connection.execute(CREATE_LINES)
         total = sum(source.size_bytes for source in sources)
         done = 0
+        # The order of lines matters only where they are numbered; without it reading is faster.
+        self._connection.execute("SET preserve_insertion_order = false")
         for batch in _batches(sources):
             on_progress(ImportProgress("reading", done, total))
             self._stage_batch(batch)
             done += sum(source.size_bytes for source in batch)
+        self._connection.execute("RESET preserve_insertion_order")
         on_progress(ImportProgress("reading", total, total))
         self._explain_unusable(sources)
         self._connection.execute(claude_code.STAGE_ITERATIONS)
@@ -114,6 +119,8 @@ class Stager:
             return
         try:
             self._read(batch[0].format, readable)
+        except _OWN_FAULTS:
+            raise
         except duckdb.Error:
             # Which of them it was, and why, is only known one by one.
             self._connection.execute(FORGET_FILES, {"names": [str(one) for one in readable]})
@@ -173,12 +180,14 @@ class Stager:
     def _explain_unusable(self, sources: Sequence[Source]) -> None:
         """Number the lines that could not be used, and read again those that are merely unusual."""
         formats = {str(source.path): source.format for source in sources}
-        files = [str(row[0]) for row in self._connection.execute(UNUSABLE_FILES).fetchall()]
+        files = self._connection.execute(UNUSABLE_FILES).fetchall()
         self._connection.execute(DROP_SUSPECTS)
-        for file in files:
+        for file, count in files:
             original, numbers = self._originals.get(file, (Path(file), None))
             form = formats[str(original)]
             try:
+                if count == 1 and numbers is None and self._is_torn(original):
+                    continue
                 unusable = self._unusable(form, Path(file))
                 if numbers is None:
                     self._explain_file(form, original, unusable)
@@ -190,6 +199,18 @@ class Stager:
         for form, lines in self._mended.items():
             if lines:
                 self._stage_mended(form, lines)
+
+    def _is_torn(self, path: Path) -> bool:
+        """Tell whether the one unusable line of a file is its last, and report it if so.
+
+        That is the usual case, a log that is still written, and saves reading the file once more.
+        """
+        number, line = last_line(path)
+        text, reason = mended(line)
+        if not text:
+            self.staged.read_lines += 1
+            self.staged.add_bad(path, number, reason)
+        return not text
 
     def _explain_file(
         self, form: Format, path: Path, unusable: list[tuple[int, str | None]]

@@ -28,7 +28,8 @@ CREATE OR REPLACE TEMP TABLE import_line (
 ``policy.reporting.importers.lines`` looks)."""
 
 UNUSABLE_FILES = """
-SELECT DISTINCT file FROM temp.import_line WHERE kind IN ('suspect', 'bad') ORDER BY file
+SELECT file, count(*) FROM temp.import_line WHERE kind IN ('suspect', 'bad')
+GROUP BY file ORDER BY file
 """
 DROP_SUSPECTS = "DELETE FROM temp.import_line WHERE kind = 'suspect'"
 FORGET_FILES = "DELETE FROM temp.import_line WHERE list_contains($names, file)"
@@ -48,6 +49,18 @@ def instant(text: str) -> str:
     return (
         f"CASE WHEN ends_with({text}, 'Z') THEN TRY_CAST({text} AS TIMESTAMP) "
         f"ELSE TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' END"
+    )
+
+
+def half_even(numerator: str, denominator: int) -> str:
+    """Write SQL that divides a HUGEINT >= 0, rounding half to even (PRC-6); NULL beyond BIGINT."""
+    half = denominator // 2
+    return (
+        f"TRY_CAST({numerator} // {denominator} + CASE "
+        f"WHEN {numerator} % {denominator} > {half} THEN 1 "
+        f"WHEN {numerator} % {denominator} = {half} "
+        f"AND {numerator} // {denominator} % 2 = 1 THEN 1 "
+        "ELSE 0 END AS BIGINT)"
     )
 
 

@@ -1,0 +1,114 @@
+"""A log imported in pieces, in any order, with copies, gives the same sums as in one go (IMP-1)."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from tests.reporting.importers.conftest import Books, Desk
+
+Line = Callable[..., dict[str, Any]]
+Snapshot = tuple[int, int, int, int, bool]
+
+# Call, second, output, cache write, web search: few calls, so that many lines are of the same one.
+SNAPSHOTS = st.lists(
+    st.tuples(
+        st.integers(1, 3),
+        st.integers(0, 4),
+        st.integers(0, 40),
+        st.integers(0, 3),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=9,
+)
+
+
+def as_line(line: Line, snapshot: Snapshot) -> dict[str, Any]:
+    call, second, output, write, searched = snapshot
+    models = {1: "claude-sonnet-4-5-20250929", 2: "claude-haiku-4-5-20251001", 3: "nimbus-1"}
+    usage = {
+        "input_tokens": 5,
+        "output_tokens": output,
+        "cache_creation_input_tokens": write,
+        # haiku has no rate for it in these books: its cost becomes unknown
+        "server_tool_use": {"web_search_requests": int(searched)},
+    }
+    return line(call, at=f"2026-11-16T10:00:0{second}Z", model=models[call], usage=usage)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(snapshots=SNAPSHOTS, data=st.data())
+def test_any_split_order_and_repetition_gives_the_same_totals(
+    desk: Desk, line: Line, books: Books, snapshots: list[Snapshot], data: st.DataObject
+) -> None:
+    lines = [as_line(line, one) for one in snapshots]
+    indexes = st.lists(st.integers(0, len(lines) - 1), max_size=6)
+    # Pieces may overlap and repeat; together with a last full copy they hold every line.
+    pieces = [*data.draw(st.lists(indexes.filter(bool), max_size=3)), list(range(len(lines)))]
+    order = data.draw(st.permutations(pieces))
+    with tempfile.TemporaryDirectory() as folder:
+        whole = type(desk)(Path(folder) / "whole", books)
+        whole.take(whole.write("log.jsonl", lines))
+        parts = type(desk)(Path(folder) / "parts", books)
+        for number, piece in enumerate(order):
+            parts.take(parts.write(f"piece-{number}.jsonl", [lines[n] for n in piece]))
+        assert parts.totals() == whole.totals()
+
+
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(snapshots=SNAPSHOTS, cuts=st.lists(st.integers(0, 9), max_size=3))
+def test_a_growing_log_gives_the_same_totals_as_the_finished_one(
+    desk: Desk, line: Line, books: Books, snapshots: list[Snapshot], cuts: list[int]
+) -> None:
+    lines = [as_line(line, one) for one in snapshots]
+    with tempfile.TemporaryDirectory() as folder:
+        whole = type(desk)(Path(folder) / "whole", books)
+        whole.take(whole.write("log.jsonl", lines))
+        growing = type(desk)(Path(folder) / "growing", books)
+        for cut in [*sorted(cuts), len(lines)]:
+            if lines[:cut]:
+                growing.take(growing.write("log.jsonl", lines[:cut]))
+        assert growing.totals() == whole.totals()
+        known = "SELECT count(*) FROM usage_record WHERE corrects_id IS NOT NULL"
+        assert whole.ask(known) == [(0,)]
+
+
+def test_a_later_snapshot_appends_signed_differences(desk: Desk, line: Line) -> None:
+    first = line(at="2026-11-16T23:59:59Z", usage={"input_tokens": 9, "output_tokens": 1})
+    last = line(at="2026-11-17T00:00:03Z", usage={"input_tokens": 4, "output_tokens": 100})
+    desk.take(desk.write("log.jsonl", [first]))
+    summary = desk.take(desk.write("log.jsonl", [first, last]))
+    assert (summary.new, summary.updated, summary.duplicate) == (0, 1, 0)
+    assert summary.new_cost_nano_usd == -5 * 3_000 + 99 * 15_000
+    rows = desk.ask(
+        "SELECT corrects_id IS NULL, input_tokens, output_tokens, cost_nano_usd, "
+        "admitted_at::DATE::VARCHAR, session_id FROM usage_record ORDER BY settled_at"
+    )
+    assert rows == [
+        (True, 9, 1, 42_000, "2026-11-16", "session-a"),
+        (False, -5, 99, 1_470_000, "2026-11-16", "session-a"),
+    ]
+    assert desk.ask(
+        "SELECT count(*) FROM usage_record AS later JOIN usage_record AS call "
+        "ON later.corrects_id = call.id AND later.import_key = call.import_key"
+    ) == [(1,)]
+
+
+def test_an_older_snapshot_that_comes_later_changes_nothing(desk: Desk, line: Line) -> None:
+    older = line(at="2026-11-16T10:00:01Z", usage={"input_tokens": 1, "output_tokens": 1})
+    newer = line(at="2026-11-16T10:00:02Z", usage={"input_tokens": 1, "output_tokens": 9})
+    desk.take(desk.write("b.jsonl", [newer]))
+    summary = desk.take(desk.write("a.jsonl", [older]))
+    assert (summary.new, summary.updated, summary.duplicate) == (0, 0, 1)
+    assert desk.ask("SELECT count(*) FROM usage_record") == [(1,)]
