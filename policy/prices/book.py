@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,10 @@ FORMAT = 1
 KINDS = tuple(TokenKind)
 
 _Line = Mapping[str, Any]
+_Families = dict[str, list[tuple[str, str]]]
+"""By stem: what the suffix must start with, and the model."""
+
+_LITERAL = re.compile(r"[A-Za-z0-9/-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,56 +57,73 @@ class Entry:
     def costs_as(self, other: Entry) -> bool:
         """Tell whether the two ask the same for everything, at any time."""
         mine, theirs = self.line, other.line
-        return (
-            mine["prices"] == theirs["prices"] and mine.get("variants") == theirs.get("variants")
-        )
+        return mine["prices"] == theirs["prices"] and mine.get("variants") == theirs.get("variants")
 
 
 class Shop:
-    """The models of one provider, by id, by family and by pattern."""
+    """The models of one provider, by id, by family and by pattern.
 
-    def __init__(self, provider: str) -> None:
+    Args:
+        provider: The book's id of the provider.
+        lines: Its part of the book, by model.
+    """
+
+    def __init__(self, provider: str, lines: Mapping[str, _Line]) -> None:
         self.provider = provider
-        self.ids: dict[str, Entry] = {}
-        self.families: dict[str, list[tuple[str, Entry]]] = {}
-        self.anchored: dict[str, list[tuple[str, Entry]]] = {}
-        self.patterns: list[tuple[str, Entry]] = []
+        self._lines = lines
+        self._ids: dict[str, str] = {}
+        self._families: _Families = {}
+        self._anchored: _Families = {}
+        self._patterns: list[tuple[str, str, str]] = []
+        for model, line in lines.items():
+            for name in line.get("ids", ()):
+                self._ids[name] = model
+            for text in line.get("families", ()):
+                _declare(self._families, text, model)
+            for text in line.get("anchored", ()):
+                _declare(self._anchored, text, model)
+            for pattern in line.get("patterns", ()):
+                self._patterns.append((_head(pattern), pattern, model))
 
-    def add(self, model: str, line: _Line) -> None:
-        """Take one line of the book."""
-        entry = Entry(self.provider, model, "own" in line, line)
-        self.ids[model] = entry
-        for name in line.get("ids", ()):
-            self.ids.setdefault(name, entry)
-        for kind, index in (("families", self.families), ("anchored", self.anchored)):
-            for text in line.get(kind, ()):
-                stem, _, required = text.partition("|")
-                index.setdefault(stem, []).append((required, entry))
-        self.patterns += [(pattern, entry) for pattern in line.get("patterns", ())]
+    def models(self) -> Iterator[Entry]:
+        """Yield all entries."""
+        return (self._entry(model) for model in self._lines)
 
     def exact(self, model: str) -> Entry | None:
         """Return the entry with this id."""
-        return self.ids.get(model)
+        return self._entry(model) if model in self._lines else None
 
     def aliased(self, model: str) -> Entry | None:
         """Return the entry that this name is declared for, by the most specific declaration."""
         plain = unwrapped(self.provider, model)
         for name in (plain, dashed_date(plain)):
-            if name and (entry := self._declared(name)):
-                return entry
+            if name and (found := self._declared(name)):
+                return self._entry(found)
         return None
 
-    def _declared(self, name: str) -> Entry | None:
+    def _entry(self, model: str) -> Entry:
+        line = self._lines[model]
+        return Entry(self.provider, model, "own" in line, line)
+
+    def _declared(self, name: str) -> str | None:
+        if name in self._lines:
+            return name
         return (
-            self.ids.get(name)
-            or next((entry for text, entry in self.patterns if re.fullmatch(text, name)), None)
-            or _member(self.families, name)
+            self._ids.get(name)
+            or self._patterned(name)
+            or _member(self._families, name)
             or self._within_cloud(name)
         )
 
-    def _within_cloud(self, name: str) -> Entry | None:
+    def _patterned(self, name: str) -> str | None:
+        for head, pattern, model in self._patterns:
+            if name.startswith(head) and re.fullmatch(pattern, name):
+                return model
+        return None
+
+    def _within_cloud(self, name: str) -> str | None:
         names = unregioned(name) if self.provider == "aws" else (name,)
-        return next((entry for one in names if (entry := _member(self.anchored, one))), None)
+        return next((found for one in names if (found := _member(self._anchored, one))), None)
 
 
 class BundledBook:
@@ -119,20 +139,11 @@ class BundledBook:
         self.version = f"{header['package']} {header['package_version']}"
         self.sha256 = str(header["sha256"])
         self.fallbacks: Mapping[str, Sequence[str]] = loaded["fallbacks"]
-        self._models: Mapping[str, _Line] = loaded["models"]
-
-    @cached_property
-    def shops(self) -> Mapping[str, Shop]:
+        models: Mapping[str, Mapping[str, _Line]] = loaded["models"]
+        self.shops: Mapping[str, Shop] = {
+            provider: Shop(provider, models[provider]) for provider in sorted(models)
+        }
         """All providers, alphabetically."""
-        found: dict[str, Shop] = {}
-        for name, line in self._models.items():
-            provider, _, model = name.partition("/")
-            found.setdefault(provider, Shop(provider)).add(model, line)
-        return dict(sorted(found.items()))
-
-    def names(self) -> Iterator[str]:
-        """Yield ``provider/model`` of every entry."""
-        yield from self._models
 
 
 def _read() -> Mapping[str, Any]:
@@ -149,12 +160,25 @@ def _read() -> Mapping[str, Any]:
     return loaded
 
 
-def _member(index: Mapping[str, list[tuple[str, Entry]]], name: str) -> Entry | None:
+def _declare(index: _Families, text: str, model: str) -> None:
+    stem, _, required = text.partition("|")
+    index.setdefault(stem, []).append((required, model))
+
+
+def _member(index: _Families, name: str) -> str | None:
+    if not index:
+        return None
     for stem, suffix in stems(name):
         fitting = [one for one in index.get(stem, ()) if suffix.startswith(one[0])]
         if fitting:
             return max(fitting, key=lambda one: len(one[0]))[1]
     return None
+
+
+def _head(pattern: str) -> str:
+    """Return what every match starts with, so that most patterns need not be compiled."""
+    literal = _LITERAL.match(pattern)
+    return literal[0][:-1] if literal else ""  # a quantifier may stand behind the last character
 
 
 def _history(provider: str, model: str, entries: Sequence[Sequence[Any]]) -> tuple[Price, ...]:
@@ -180,6 +204,4 @@ def _price(
 
 
 def _rates(listed: Sequence[int | None]) -> Rates:
-    return {
-        kind: rate for kind, rate in zip(KINDS, listed, strict=False) if rate is not None
-    }
+    return {kind: rate for kind, rate in zip(KINDS, listed, strict=False) if rate is not None}

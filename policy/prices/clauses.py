@@ -49,21 +49,28 @@ def aliases(match: MatchLogic) -> Aliases:
 def _collect(match: MatchLogic, into: Aliases) -> None:
     from genai_prices import types
 
+    if isinstance(match, types.ClauseOr):
+        for clause in match.or_:
+            _collect(clause, into)
+    else:
+        _collect_one(match, into)
+
+
+def _collect_one(match: MatchLogic, into: Aliases) -> None:
+    from genai_prices import types
+
     match match:
-        case types.ClauseOr():
-            for clause in match.or_:
-                _collect(clause, into)
         case types.ClauseEquals():
             into.ids.add(match.equals)
-        case types.ClauseStartsWith():
-            into.families.add(family(match.starts_with))
         case types.ClauseEndsWith():
             into.ids.add(match.ends_with.removeprefix("/"))
+        case types.ClauseStartsWith():
+            into.families.add(family(match.starts_with))
         case types.ClauseContains():
             into.anchored.add(family(match.contains))
         case types.ClauseRegex():
             _collect_pattern(match.regex, into)
-        case types.ClauseAnd():
+        case _:
             into.families.add(family(_narrowed(match)))
 
 

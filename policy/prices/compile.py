@@ -93,10 +93,10 @@ def compile_book(tally: Tally) -> str:
     from genai_prices.data import providers
 
     shops = {provider.id: provider for provider in providers}
-    models = chain.from_iterable(_models(shops, provider, tally) for provider in providers)
+    models = {provider.id: dict(_models(shops, provider, tally)) for provider in providers}
     body = (
         f'"kinds":{_json(list(KINDS))},\n"fallbacks":{_json(_fallbacks(providers))},\n'
-        f'"models":{{\n{_lines(dict(models))}\n}}}}\n'
+        f'"models":{{\n{_lines(models)}\n}}}}\n'
     )
     header = {
         "format": FORMAT,
@@ -126,7 +126,7 @@ def _models(
         if entry is not None:
             if _is_own(shops, provider, model.id):
                 entry["own"] = 1
-            yield f"{provider.id}/{model.id}", entry
+            yield model.id, entry
         taken.update(named.ids)
 
 
@@ -290,8 +290,17 @@ def _variant(
     return _entries(found, f"{model.id}-{name}", tally)
 
 
-def _lines(models: Mapping[str, object]) -> str:
-    return ",\n".join(f"{_json(name)}:{_json(models[name])}" for name in sorted(models))
+def _lines(models: Mapping[str, Mapping[str, object]]) -> str:
+    """Write one model on each line, so that a diff of two books can be read."""
+    return ",\n".join(
+        f"{_json(provider)}:{{\n{_members(models[provider])}\n}}"
+        for provider in sorted(models)
+        if models[provider]
+    )
+
+
+def _members(values: Mapping[str, object]) -> str:
+    return ",\n".join(f"{_json(name)}:{_json(values[name])}" for name in sorted(values))
 
 
 def _json(value: object) -> str:

@@ -41,7 +41,7 @@ def estimate(usage: Usage, price: Price) -> NanoUSD:
 
 
 def _millionths(usage: Usage, price: Price) -> int:
-    """Sum count × rate, in millionths of a nano-USD."""
+    """Sum counts times rates, in millionths of a nano-USD."""
     rates = price.rates_for(usage.context_tokens)
     total = 0
     for kind, count in usage.by_kind().items():

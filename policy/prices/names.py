@@ -73,7 +73,7 @@ SPELLINGS = {
     "zai-cn": "zhipuai",
     "zhipu": "zhipuai",
 }
-"""Declared spellings of providers, beside the book's own names: of LiteLLM, OpenTelemetry, hosts."""
+"""Declared spellings of providers (LiteLLM, OpenTelemetry, hosts), to the book's own names."""
 
 VARIANTS = ("batch", "fast", "flex", "priority")
 """Ways to be served that have their own price; asked for as ``<model>-<variant>``."""
