@@ -1,4 +1,5 @@
-"""The ``corvus`` command: sends ``check`` and ``explain`` past the heavy command line, everything else to it.
+"""The ``corvus`` command: sends ``check`` and ``explain`` past the heavy command line, everything
+else to it.
 
 No error of ours ever shows a traceback here; a bug does only when ``CORVUS_TRACEBACK`` is set.
 """

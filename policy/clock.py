@@ -1,4 +1,5 @@
-"""Where time comes from. Everything that needs the time takes a ``Clock``; nothing asks the system itself.
+"""Where time comes from. Everything that needs the time takes a ``Clock``; nothing asks the system
+itself.
 
 Refuses: naive datetimes. An instant is always an aware ``datetime`` in UTC (EVA-8).
 """

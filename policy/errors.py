@@ -1,6 +1,7 @@
 """The one tree of errors of corvus.
 
-Errors carry data and a message that says what is wrong, the value seen and what to do. They never print,
+Errors carry data and a message that says what is wrong, the value seen and what to do. They never
+print,
 log, exit or know HTTP: ``policy.cli.exits`` alone turns them into exit codes.
 
 ::

@@ -1,6 +1,7 @@
 """The only composition root: from a config and a ledger to objects that answer (design section 2).
 
-Surfaces call this module and format what it returns; nothing here formats, and nothing below it is wired elsewhere.
+Surfaces call this module and format what it returns; nothing here formats, and nothing below it is
+wired elsewhere.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ class Runtime:
         """Say where every budget stands now (EVA-12), from the ledger.
 
         Args:
-            session_id: The session whose spend counts against session budgets; ``None`` leaves them at 0.
+            session_id: The session whose spend counts against session budgets; ``None`` leaves
+                them at 0.
         """
         from policy.reporting.spend import latest_session, spend_in
 
@@ -66,7 +68,9 @@ class Runtime:
             connection = ledger.connection
 
             def spend(budget: Budget) -> Spend | None:
-                if budget.period is Period.MISSION or (budget.period is Period.SESSION and session_id is None):
+                if budget.period is Period.MISSION or (
+                    budget.period is Period.SESSION and session_id is None
+                ):
                     return None
                 session = session_id if budget.period is Period.SESSION else None
                 window = window_at(budget.period, now, budget.timezone)
@@ -92,7 +96,8 @@ class Status:
         session_id: The session asked for.
         latest_session_id: The session of the newest record, as a hint when none was asked for.
         decision: The statuses of all budgets, evaluated with an estimate of 0.
-        spends: Per budget name, what was counted against it; ``None`` when no session or mission was named.
+        spends: Per budget name, what was counted against it; ``None`` when no session or mission
+            was named.
     """
 
     session_id: str | None
@@ -107,7 +112,8 @@ def open_runtime(
     """Read the config, compile it and find the ledger.
 
     Args:
-        config: Files named by the user, later ones layered over earlier ones; empty looks in the usual places.
+        config: Files named by the user, later ones layered over earlier ones; empty looks in the
+            usual places.
         ledger: The ledger named by the user; else the config's, else the default place.
         clock: The clock to read; the machine's by default.
 
@@ -117,7 +123,9 @@ def open_runtime(
     located = locate(config, environment=os.environ)
     loaded = load(located.paths)
     if loaded.settings is None:
-        raise ConfigError(f"cannot use {located.shown}: run `corvus check` on it", loaded.diagnostics)
+        raise ConfigError(
+            f"cannot use {located.shown}: run `corvus check` on it", loaded.diagnostics
+        )
     policy = compile_policy(loaded.settings, loaded.deprecated_fields)
     return Runtime(
         policy=policy,

@@ -32,5 +32,7 @@ def test_rounding_is_half_even_or_up_as_the_name_says(numerator: int, denominato
     ("amount", "places", "text"),
     [(0, 4, "0.0000"), (1_234_567_890, 4, "1.2346"), (None, 4, "unknown"), (50_000, 4, "0.0000")],
 )
-def test_amounts_are_written_with_fixed_decimals(amount: int | None, places: int, text: str) -> None:
+def test_amounts_are_written_with_fixed_decimals(
+    amount: int | None, places: int, text: str
+) -> None:
     assert usd_text(amount, places) == text

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from policy.period import Period, window_at
 
 CALENDARS = (Period.DAY, Period.WEEK, Period.MONTH)
-ZONES = ("UTC", "Europe/Madrid", "America/Sao_Paulo", "Asia/Kathmandu", "Pacific/Apia", "Africa/Cairo")
+ZONES = (
+    "UTC",
+    "Europe/Madrid",
+    "America/Sao_Paulo",
+    "Asia/Kathmandu",
+    "Pacific/Apia",
+    "Africa/Cairo",
+)
 
 
 @given(

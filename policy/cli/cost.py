@@ -33,7 +33,9 @@ def summary(
     config: Config = None,
     ledger: LedgerPath = None,
     as_of: AsOf = None,
-    output: Annotated[Format | None, typer.Option("--format", help="Default: table on a terminal, else kv.")] = None,
+    output: Annotated[
+        Format | None, typer.Option("--format", help="Default: table on a terminal, else kv.")
+    ] = None,
 ) -> None:
     """Show where every budget stands: spend, limit, percent, and which one governs.
 

@@ -1,6 +1,8 @@
-"""``corvus demo``: the main job, done in front of the user on the log and configs that ship with corvus.
+"""``corvus demo``: the main job, done in front of the user on the log and configs that ship with
+corvus.
 
-Every step is a real command, printed as one would type it and run through the same entry point. It writes only into
+Every step is a real command, printed as one would type it and run through the same entry point. It
+writes only into
 the folder it names.
 """
 
@@ -37,7 +39,10 @@ def demo(
     """
     out = console()
     if not _prepare(folder):
-        out.print(f"{folder} exists and was not made by `corvus demo`; name another with --dir", style="red")
+        out.print(
+            f"{folder} exists and was not made by `corvus demo`; name another with --dir",
+            style="red",
+        )
         raise typer.Exit(Exit.USAGE)
     for title, words in _steps(folder):
         out.rule(f"[bold]{title}", align="left")
@@ -75,11 +80,17 @@ def _steps(folder: Path) -> Iterator[tuple[str, list[str]]]:
     config = ["--config", str(folder / "corvus.toml")]
     now = ["--as-of", AS_OF]
     yield "1. A config with three mistakes", ["check", str(folder / "broken.toml")]
-    yield "2. A config with a deprecated key, and what to write instead", ["check", str(folder / "legacy.toml")]
+    yield (
+        "2. A config with a deprecated key, and what to write instead",
+        ["check", str(folder / "legacy.toml")],
+    )
     yield "3. The mended config", ["check", str(folder / "corvus.toml")]
     yield "4. Import a coding agent's log", ["usage", "import", str(folder / "sessions"), *config]
     yield "5. Where the budgets stand", ["cost", "summary", *config, *now, "--format", "table"]
-    yield "6. Spend by day", ["cost", "history", "--window", "7", *config, *now, "--format", "table"]
+    yield (
+        "6. Spend by day",
+        ["cost", "history", "--window", "7", *config, *now, "--format", "table"],
+    )
     yield "7. Spend by model", ["report", "by-model", *config, "--format", "table"]
 
 

@@ -9,13 +9,17 @@ import typer
 
 Config: TypeAlias = Annotated[
     list[Path] | None,
-    typer.Option("--config", "-c", help="Config file; may be given several times, later ones on top."),
+    typer.Option(
+        "--config", "-c", help="Config file; may be given several times, later ones on top."
+    ),
 ]
 LedgerPath: TypeAlias = Annotated[
-    Path | None, typer.Option("--ledger", help="Ledger file; default: the config's, else the user's own.")
+    Path | None,
+    typer.Option("--ledger", help="Ledger file; default: the config's, else the user's own."),
 ]
 AsOf: TypeAlias = Annotated[
-    str | None, typer.Option("--as-of", help="Answer as of this instant (ISO 8601, UTC) instead of now.")
+    str | None,
+    typer.Option("--as-of", help="Answer as of this instant (ISO 8601, UTC) instead of now."),
 ]
 Session: TypeAlias = Annotated[
     str | None,

@@ -34,7 +34,9 @@ def group() -> None:
 @app.command("show")
 def show(
     config: Config = None,
-    output: Annotated[Format | None, typer.Option("--format", help="Default: table on a terminal, else kv.")] = None,
+    output: Annotated[
+        Format | None, typer.Option("--format", help="Default: table on a terminal, else kv.")
+    ] = None,
 ) -> None:
     """Show what the config compiles to: budgets, prices, autonomy and the content hash.
 
@@ -71,7 +73,9 @@ def _as_json(policy: Policy) -> dict[str, object]:
     plain["prices"] = [
         {
             "entry": price.entry,
-            "usd_per_million": {kind.value: usd_text(rate, 9) for kind, rate in price.rates.items()},
+            "usd_per_million": {
+                kind.value: usd_text(rate, 9) for kind, rate in price.rates.items()
+            },
             "effective_from": price.effective_from.isoformat() if price.effective_from else None,
             "source": price.source,
         }
@@ -102,7 +106,8 @@ def _budget_line(budget: Budget) -> str:
     match = ",".join(f"{name}:{glob}" for name, glob in budget.match) or "all"
     return (
         f"budget={budget.name} period={budget.period} limit_usd={usd_text(budget.limit_nano_usd)} "
-        f"warn_at_percent={budget.warn_at_percent} match={match} timezone={budget.timezone} key={budget.config_key}"
+        f"warn_at_percent={budget.warn_at_percent} match={match} timezone={budget.timezone}
+        key={budget.config_key}"
     )
 
 
@@ -119,7 +124,9 @@ def _print_table(policy: Policy, shown: str) -> None:
         limit = f"${usd_text(budget.limit_nano_usd, 2)}" if budget.limit_nano_usd else "off"
         match = ", ".join(f"{name}={glob}" for name, glob in budget.match) or "every call"
         warn = f"{budget.warn_at_percent} %"
-        budgets.add_row(*map(escape, (budget.name, budget.period, limit, warn, match, budget.config_key)))
+        budgets.add_row(
+            *map(escape, (budget.name, budget.period, limit, warn, match, budget.config_key))
+        )
     out.print(budgets)
     own = f"{len(policy.prices)} own price entries over the bundled book"
     out.print(f"prices    {own}; a model without a price: [bold]{policy.unpriced_models}[/]")

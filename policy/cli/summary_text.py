@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 _LEGACY = {"session": "session", "day": "daily", "month": "monthly"}
 _GLYPHS = {BudgetState.ALLOWED: "●", BudgetState.WARNING: "▲", BudgetState.EXCEEDED: "■"}
-_COLOURS = {BudgetState.ALLOWED: "green", BudgetState.WARNING: "yellow", BudgetState.EXCEEDED: "red"}
+_COLOURS = {
+    BudgetState.ALLOWED: "green",
+    BudgetState.WARNING: "yellow",
+    BudgetState.EXCEEDED: "red",
+}
 _BAR_CELLS = 20
 
 
@@ -35,7 +39,10 @@ def kv(runtime: Runtime, status: Status) -> list[str]:
         f"total_tokens={widest.tokens if widest else 0}",
         *(f"percent_used_{_LEGACY[name]}={_percent(named[name].percent_used)}" for name in _LEGACY),
         f"cost_enabled={str(policy.enabled).lower()}",
-        *(f"{_LEGACY[name]}_limit_usd={usd_text(named[name].budget.limit_nano_usd)}" for name in _LEGACY),
+        *(
+            f"{_LEGACY[name]}_limit_usd={usd_text(named[name].budget.limit_nano_usd)}"
+            for name in _LEGACY
+        ),
         f"warn_at_percent={named['day'].budget.warn_at_percent}",
         f"allow_override={str(policy.allow_override).lower()}",
         f"unpriced_calls={widest.unpriced_calls if widest else 0}",
@@ -55,7 +62,9 @@ def as_json(runtime: Runtime, status: Status) -> dict[str, object]:
         "policy_hash": runtime.policy.content_hash,
         "enabled": runtime.policy.enabled,
         "budget_state": _state(runtime, status),
-        "governing": None if _governing_name(runtime, status) == "none" else _governing_name(runtime, status),
+        "governing": None
+        if _governing_name(runtime, status) == "none"
+        else _governing_name(runtime, status),
         "request_count": widest.calls if widest else 0,
         "total_tokens": widest.tokens if widest else 0,
         "unpriced_calls": widest.unpriced_calls if widest else 0,
@@ -69,7 +78,10 @@ def print_table(runtime: Runtime, status: Status) -> None:
     from rich.markup import escape
 
     out = console()
-    out.print(f"[bold]budgets[/] of {escape(runtime.config_shown)} at {runtime.clock.now():%Y-%m-%d %H:%M} UTC")
+    out.print(
+        f"[bold]budgets[/] of {escape(runtime.config_shown)} at {runtime.clock.now():%Y-%m-%d
+        %H:%M} UTC"
+    )
     out.print(_table(_in_order(runtime, status), status))
     for line in _remarks(runtime, status):
         out.print(line)
@@ -91,7 +103,9 @@ def _table(items: list[BudgetStatus], status: Status) -> Table:
         table.add_row(
             escape(item.budget.name),
             f"[{colour}]{word}[/]",
-            "" if off else f"[{colour}]{_bar(item.percent_used)}[/] {_percent(item.percent_used):>6} %",
+            ""
+            if off
+            else f"[{colour}]{_bar(item.percent_used)}[/] {_percent(item.percent_used):>6} %",
             "–" if spend is None else f"${usd_text(item.spent_nano_usd)}",
             f"${usd_text(item.held_nano_usd)}",
             "–" if off else f"${usd_text(item.budget.limit_nano_usd, 2)}",
@@ -107,19 +121,26 @@ def _remarks(runtime: Runtime, status: Status) -> list[str]:
     remarks: list[str] = []
     governing = status.decision.governing
     if not runtime.policy.enabled:
-        remarks.append("[yellow]disabled[/]: cost.enabled = false; spend is shown, nothing is enforced")
+        remarks.append(
+            "[yellow]disabled[/]: cost.enabled = false; spend is shown, nothing is enforced"
+        )
     elif governing is not None and governing.budget.limit_nano_usd:
         key = escape(governing.budget.config_key)
         remarks.append(f"governed by [bold]{escape(governing.budget.name)}[/], set by {key}")
     if status.session_id is None and status.latest_session_id is not None:
-        remarks.append(f"[dim]no session named; the latest is --session {escape(status.latest_session_id)}[/]")
+        remarks.append(
+            f"[dim]no session named; the latest is --session {escape(status.latest_session_id)}[/]"
+        )
     widest = _counted(status)
     if widest and widest.unpriced_calls:
         remarks.append(
-            f"[yellow]{widest.unpriced_calls} of {widest.calls} calls have no price[/] and are not in these sums; "
+            f"[yellow]{widest.unpriced_calls} of {widest.calls} calls have no price[/] and are not
+            in these sums; "
             "see `corvus report unpriced`"
         )
-    remarks += [f"[yellow]deprecated[/] {escape(path)}" for path in runtime.policy.deprecated_fields]
+    remarks += [
+        f"[yellow]deprecated[/] {escape(path)}" for path in runtime.policy.deprecated_fields
+    ]
     return remarks
 
 
@@ -145,7 +166,8 @@ def _governing_name(runtime: Runtime, status: Status) -> str:
 
 def _budget_line(item: BudgetStatus) -> str:
     return (
-        f"budget={item.budget.name} state={item.state.word} spent_usd={usd_text(item.spent_nano_usd)} "
+        f"budget={item.budget.name} state={item.state.word}
+        spent_usd={usd_text(item.spent_nano_usd)} "
         f"held_usd={usd_text(item.held_nano_usd)} limit_usd={usd_text(item.budget.limit_nano_usd)} "
         f"percent_used={_percent(item.percent_used)} "
         f"resets_at={item.resets_at.isoformat() if item.resets_at else 'none'}"

@@ -19,14 +19,17 @@ def compile_budgets(settings: Settings) -> tuple[Budget, ...]:
         (Period.MONTH, nano_usd(cost.monthly_limit_usd), "cost.monthly_limit_usd"),
     )
     budgets = [
-        Budget(period.value, period, limit, cost.warn_at_percent, key) for period, limit, key in limits
+        Budget(period.value, period, limit, cost.warn_at_percent, key)
+        for period, limit, key in limits
     ]
     mission = settings.mission
     if mission.enabled and mission.max_estimated_cost_cents > 0:
         limit = NanoUSD(mission.max_estimated_cost_cents * _NANO_USD_PER_CENT)
         key = "mission.max_estimated_cost_cents"
         budgets.append(Budget("mission", Period.MISSION, limit, cost.warn_at_percent, key))
-    named = (_named(index, budget, cost.warn_at_percent) for index, budget in enumerate(cost.budgets))
+    named = (
+        _named(index, budget, cost.warn_at_percent) for index, budget in enumerate(cost.budgets)
+    )
     return (*budgets, *named)
 
 

@@ -18,7 +18,8 @@ def compile_policy(settings: Settings, deprecated_fields: tuple[str, ...] = ()) 
 
     Args:
         settings: Valid settings of all layers.
-        deprecated_fields: Paths of deprecated keys the files used; they are shown, and are no part of the hash:
+        deprecated_fields: Paths of deprecated keys the files used; they are shown, and are no part
+            of the hash:
             a migrated file compiles to the same hash as the original (DEP-5).
     """
     cost = settings.cost

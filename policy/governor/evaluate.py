@@ -1,4 +1,5 @@
-"""The rule that decides: pure, exact, and the same for enforcement and for status (EVA-1 to EVA-7, EVA-12).
+"""The rule that decides: pure, exact, and the same for enforcement and for status (EVA-1 to EVA-7,
+EVA-12).
 
 It knows no store, no clock and no configuration file; it is given balances and answers a decision.
 """
@@ -34,14 +35,16 @@ class Balance:
 
 
 def evaluate(balances: Sequence[Balance], estimate_nano_usd: NanoUSD) -> Decision:
-    """Evaluate one request, or with an estimate of 0 the present status, against every matching budget.
+    """Evaluate one request, or with an estimate of 0 the present status, against every matching
+    budget.
 
     Args:
         balances: One for each matching budget, in the order session, day, month, mission, named.
         estimate_nano_usd: Cost expected of the call, nano-USD, an integer >= 0.
 
     Returns:
-        All statuses in order of precedence: severity, then percent used, then the later budget (EVA-7).
+        All statuses in order of precedence: severity, then percent used, then the later budget
+        (EVA-7).
 
     Raises:
         ValueError: An amount is negative or no integer (EVA-10).
@@ -49,7 +52,9 @@ def evaluate(balances: Sequence[Balance], estimate_nano_usd: NanoUSD) -> Decisio
     _require_amount("estimate", estimate_nano_usd)
     statuses = [_status(balance, estimate_nano_usd) for balance in balances]
     ranked = sorted(
-        enumerate(statuses), key=lambda item: (item[1].state, item[1].percent_used, item[0]), reverse=True
+        enumerate(statuses),
+        key=lambda item: (item[1].state, item[1].percent_used, item[0]),
+        reverse=True,
     )
     ordered = tuple(status for _, status in ranked)
     return Decision(ordered[0].state if ordered else BudgetState.ALLOWED, ordered)

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from policy.errors import LedgerError, LedgerLocked
@@ -32,6 +32,9 @@ def ledger_lock(path: Path, *, write: bool, timeout_seconds: float) -> Generator
         LedgerLocked: It was not free in time; names the process that writes, if known.
         LedgerError: The lock file cannot be created or opened.
     """
+    if sys.platform == "win32":
+        yield  # no flock there: DuckDB's own lock refuses the second process
+        return
     descriptor = _open(path.with_name(f"{path.name}.lock"), write=write)
     if descriptor is None:
         # No writer has ever been here, or the lock is not ours to open; DuckDB's own still stands.
@@ -40,8 +43,7 @@ def ledger_lock(path: Path, *, write: bool, timeout_seconds: float) -> Generator
     try:
         _wait(descriptor, path, write=write, timeout_seconds=timeout_seconds)
         if write:
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            _sign(descriptor)
         yield
     finally:
         os.close(descriptor)  # the kernel frees the lock, also when the process is killed
@@ -52,16 +54,19 @@ def _open(lock_path: Path, *, write: bool) -> int | None:
         if write:
             return os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         return os.open(lock_path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        if write:
-            raise
-        return None
     except OSError as fault:
         if not write:
             return None
         raise LedgerError(
             f"cannot write {lock_path}: {fault.strerror}; name another ledger with --ledger"
         ) from fault
+
+
+def _sign(descriptor: int) -> None:
+    """Write who holds the lock, for the message of those who wait; a full disk may forbid it."""
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
 
 
 def _wait(descriptor: int, path: Path, *, write: bool, timeout_seconds: float) -> None:
@@ -79,8 +84,6 @@ def _wait(descriptor: int, path: Path, *, write: bool, timeout_seconds: float) -
 
 def _try(descriptor: int, *, write: bool) -> bool:
     """Take the lock if it is free."""
-    if sys.platform == "win32":
-        return True  # no flock there: DuckDB's own lock refuses the second process
     import fcntl
 
     try:

@@ -18,7 +18,8 @@ class Budget:
         limit_nano_usd: The hard ceiling in nano-USD; 0 switches the budget off (CFG-7).
         warn_at_percent: Threshold in percent of the limit, 0..=100.
         config_key: The key of the settings that set the limit, named in every message (PRX-4).
-        match: Pairs of attribute and glob that a request must all match; empty matches every request.
+        match: Pairs of attribute and glob that a request must all match; empty matches every
+            request.
         timezone: IANA zone of the calendar windows.
     """
 

@@ -29,7 +29,8 @@ class BudgetStatus:
     """One budget against what was spent, is held and is asked for.
 
     Attributes:
-        percent_used: ``projected / limit × 100``, exact and not clamped; 0 for a limit of 0 (EVA-3).
+        percent_used: ``projected / limit × 100``, exact and not clamped; 0 for a limit of 0
+            (EVA-3).
         resets_at: End of the window, aware UTC; ``None`` without a calendar window.
     """
 

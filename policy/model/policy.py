@@ -40,7 +40,8 @@ class Policy:
         default_output_tokens: Output estimate of a request that states no maximum.
         reservation_ttl_seconds: Life of a hold whose holder died.
         deprecated_fields: Paths of the deprecated keys the file used (DEP-6).
-        content_hash: ``sha256:`` and 64 hex digits over everything above; stamped on every decision.
+        content_hash: ``sha256:`` and 64 hex digits over everything above; stamped on every
+            decision.
     """
 
     enabled: bool

@@ -23,7 +23,8 @@ class TokenKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts of one call, each an integer >= 0; cached input is not also input, reasoning not also output.
+    """Token counts of one call, each an integer >= 0; cached input is not also input, reasoning
+    not also output.
 
     Raises:
         ValueError: A count is negative or not an integer (EVA-10).

@@ -41,13 +41,29 @@ def usd(amount: str) -> NanoUSD:
         # V1: a tie of session and day at 80 % is governed by the later one
         ({"session": "10", "day": "10", "month": "100"}, "7.5", 80, "0.5", "warning", "day", 80),
         # V2: 5.1 of 5
-        ({"session": "5", "day": "10", "month": "100"}, "4.9", 80, "0.2", "exceeded", "session", 102),
+        (
+            {"session": "5", "day": "10", "month": "100"},
+            "4.9",
+            80,
+            "0.2",
+            "exceeded",
+            "session",
+            102,
+        ),
         # V3: exactly at the limit is not exceeded
         ({"session": "0", "day": "10", "month": "0"}, "9", 80, "1.0", "warning", "day", 100),
         # V4: a millionth of a dollar above is
         ({"session": "0", "day": "10", "month": "0"}, "9", 80, "1.000001", "exceeded", "day", None),
         # V5: the mission blocks although the session has room
-        ({"session": "10", "mission": "1.0"}, {"mission": "0.95"}, 80, "0.1", "exceeded", "mission", 105),
+        (
+            {"session": "10", "mission": "1.0"},
+            {"mission": "0.95"},
+            80,
+            "0.1",
+            "exceeded",
+            "mission",
+            105,
+        ),
         # V7: a threshold of 0 always warns
         ({"session": "0", "day": "10", "month": "0"}, "0", 0, "0", "warning", "day", 0),
         # V8: a threshold of 100 warns only exactly at the limit

@@ -19,7 +19,9 @@ LEAVES = [
 @pytest.mark.parametrize("kind", LEAVES, ids=lambda kind: kind.__name__)
 def test_every_error_has_an_exit_code_of_its_own_kind(kind: type[errors.PolicyError]) -> None:
     error = kind.__new__(kind)
-    expected = {Exit.FAILURE} if kind is errors.ResourceMissing else set(Exit) - {Exit.FAILURE, Exit.CLEAN}
+    expected = (
+        {Exit.FAILURE} if kind is errors.ResourceMissing else set(Exit) - {Exit.FAILURE, Exit.CLEAN}
+    )
     assert exit_for(error) in expected
 
 
@@ -31,5 +33,7 @@ def test_error_codes_are_unique_and_kebab_case() -> None:
 
 def test_every_error_is_raised_somewhere() -> None:
     source = "\n".join(path.read_text() for path in Path(errors.__file__).parent.rglob("*.py"))
-    unused = [kind.__name__ for kind in LEAVES if not re.search(rf"raise {kind.__name__}\b", source)]
+    unused = [
+        kind.__name__ for kind in LEAVES if not re.search(rf"raise {kind.__name__}\b", source)
+    ]
     assert not unused

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import tomllib
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from policy.compiler.policy import compile_policy
+from policy.config.settings import Settings
+from policy.model.policy import Policy
+from policy.model.usage import TokenKind
+from policy.period import Period
+
+
+def compiled(text: str = "", deprecated: tuple[str, ...] = ()) -> Policy:
+    data: dict[str, Any] = tomllib.loads(text, parse_float=Decimal)
+    return compile_policy(Settings.model_validate(data), deprecated)
+
+
+def test_defaults_compile_to_session_day_and_month() -> None:
+    budgets = compiled().budgets
+    assert [(b.name, b.period, b.limit_nano_usd, b.config_key) for b in budgets] == [
+        ("session", Period.SESSION, 0, "cost.session_limit_usd"),
+        ("day", Period.DAY, 10_000_000_000, "cost.daily_limit_usd"),
+        ("month", Period.MONTH, 100_000_000_000, "cost.monthly_limit_usd"),
+    ]
+    assert all(b.match == () and b.timezone == "UTC" and b.warn_at_percent == 80 for b in budgets)
+
+
+def test_a_mission_budget_exists_only_when_missions_are_bounded_by_money() -> None:
+    assert [b.name for b in compiled("mission.enabled = true").budgets][3:] == ["mission"]
+    assert (
+        compiled("mission = {enabled = true, max_estimated_cost_cents = 250}")
+        .budgets[3]
+        .limit_nano_usd
+        == 2_500_000_000
+    )
+    assert len(compiled("mission = {enabled = true, max_estimated_cost_cents = 0}").budgets) == 3
+    assert len(compiled("mission.max_estimated_cost_cents = 250").budgets) == 3
+
+
+def test_named_budgets_follow_in_file_order_and_inherit_the_threshold() -> None:
+    policy = compiled("""
+        [cost]
+        warn_at_percent = 70
+        [[cost.budgets]]
+        name = "team-b"
+        period = "week"
+        limit_usd = 2.5
+        timezone = "Europe/Madrid"
+        match = {project = "search-*", model = "claude-*"}
+        [[cost.budgets]]
+        name = "team-a"
+        period = "total"
+        limit_usd = 7
+        warn_at_percent = 50
+    """)
+    first, second = policy.budgets[3:]
+    assert (first.name, first.period, first.limit_nano_usd) == (
+        "team-b",
+        Period.WEEK,
+        2_500_000_000,
+    )
+    assert (first.warn_at_percent, first.timezone) == (70, "Europe/Madrid")
+    assert first.match == (("project", "search-*"), ("model", "claude-*"))
+    assert first.config_key == "cost.budgets[0].limit_usd"
+    assert (second.name, second.warn_at_percent, second.limit_nano_usd) == (
+        "team-a",
+        50,
+        7_000_000_000,
+    )
+
+
+def test_own_prices_become_exact_integers() -> None:
+    """PRC-6: 0.0375 USD per million tokens is 37,500,000 nano-USD per million, not a float."""
+    (price,) = compiled("""
+        [cost.prices."acme/tiny"]
+        input = 0.0375
+        output = 0
+        effective_from = 2026-11-01
+    """).prices
+    assert price.rates == {
+        TokenKind.INPUT: 37_500_000,
+        TokenKind.OUTPUT: 0,
+        TokenKind.REASONING: 0,
+    }
+    assert (price.provider, price.model, price.book) == ("acme", "tiny", "user")
+    assert price.entry == "user:acme/tiny@2026-11-01"
+
+
+def test_the_hash_names_what_is_enforced_and_nothing_else() -> None:
+    plain = compiled("cost.daily_limit_usd = 25")
+    assert (
+        plain.content_hash == compiled("# a comment\n[cost]\ndaily_limit_usd = 25.0\n").content_hash
+    )
+    assert plain.content_hash == compiled("cost.daily_limit_usd = 25", ("autonomy.x",)).content_hash
+    assert plain.content_hash != compiled("cost.daily_limit_usd = 26").content_hash
+    assert plain.content_hash.startswith("sha256:")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "cost.enabled = true",
+        "cost.allow_override = true",
+        'cost.unpriced_models = "warn"',
+        "cost.default_output_tokens = 1",
+        "cost.reservation_ttl_seconds = 1",
+        "cost.warn_at_percent = 81",
+        'cost.prices."m" = {input = 1, output = 1}',
+        "autonomy.max_actions_per_hour = 0",
+        'autonomy.level = "full"',
+    ],
+)
+def test_every_enforced_setting_changes_the_hash(change: str) -> None:
+    assert compiled(change).content_hash != compiled().content_hash

@@ -1,0 +1,318 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policy.errors import AmbiguousModel
+from policy.model.price import Price, Rates
+from policy.model.usage import TokenKind
+from policy.prices.lookup import PriceBooks
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = ROOT.parent / "shared" / "configs"
+CHEAP: Rates = {TokenKind.INPUT: 1, TokenKind.OUTPUT: 2}
+DEAR: Rates = {TokenKind.INPUT: 10, TokenKind.OUTPUT: 20}
+BOOKS = PriceBooks()
+"""The bundled book alone; it never changes, so all tests may share it."""
+
+
+def own(name: str, rates: Rates = CHEAP, since: date | None = None) -> Price:
+    provider, slash, model = name.partition("/")
+    entry = f"user:{name}" + (f"@{since}" if since else "")
+    named = (provider, model) if slash else ("", name)
+    return Price(*named, "user", entry, rates, effective_from=since)
+
+
+def entry(model: str, provider: str | None = None, books: PriceBooks = BOOKS) -> str | None:
+    price = books.find(model, provider=provider)
+    return price.entry if price else None
+
+
+@pytest.mark.parametrize(
+    ("model", "found"),
+    [
+        ("claude-sonnet-4-5-20250929", "anthropic/claude-sonnet-4-5"),
+        ("claude-haiku-4-5-20251001", "anthropic/claude-haiku-4-5"),
+        ("claude-opus-4-5@20251101", "anthropic/claude-opus-4-5"),
+        ("claude-3-5-haiku-latest", "anthropic/claude-3-5-haiku-latest"),
+        ("claude-sonnet-4-5[1m]", "anthropic/claude-sonnet-4-5"),
+        ("claude-sonnet-4", "anthropic/claude-sonnet-4-0"),
+        ("gpt-4o", "openai/gpt-4o"),
+        ("gpt-4o-2024-08-06", "openai/gpt-4o"),
+        ("gpt-4o-2024-05-13", "openai/gpt-4o-2024-05-13"),
+        ("gpt-5.2-20251211", "openai/gpt-5.2"),
+        ("ft:gpt-4o-2024-08-06:acme::Ab12", "openai/ft:gpt-4o"),
+        ("gemini-2.5-pro-preview-05-06", "google/gemini-2.5-pro"),
+        ("deepseek-chat", "deepseek/deepseek-chat"),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+         "aws/regional.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        ("global.anthropic.claude-opus-4-5-v1:0", "aws/global.anthropic.claude-opus-4-5-v1:0"),
+        ("anthropic/claude-sonnet-4", "anthropic/claude-sonnet-4-0"),
+        ("anthropic/claude-sonnet-4-20250514", "anthropic/claude-sonnet-4-0"),
+        ("anthropic/claude-opus-4-20250514", "anthropic/claude-opus-4-0"),
+        ("anthropic/claude-3.5-sonnet", "anthropic/claude-3-5-sonnet"),
+        ("anthropic/claude-3-haiku", "anthropic/claude-3-haiku"),
+        ("openai/gpt-4o", "openai/gpt-4o"),
+        ("openai/gpt-4o-mini", "openai/gpt-4o-mini"),
+        ("openai/o1-preview", "openai/o1-preview"),
+        ("google/gemini-2.0-flash", "google/gemini-2.0-flash"),
+        ("google/gemini-1.5-pro", "google/gemini-1.5-pro"),
+        ("gemini/gemini-2.5-pro", "google/gemini-2.5-pro"),
+        ("zai/glm-4.7", "zai/GLM-4.7"),
+        ("zai-cn/glm-4.7", "zhipuai/GLM-4.7"),
+        ("moonshotai/kimi-k2.5", "moonshotai/kimi-k2.5"),
+        ("openrouter/anthropic/claude-sonnet-4.5", "openrouter/anthropic/claude-sonnet-4.5"),
+        ("bedrock/apac.anthropic.claude-3-5-sonnet-20241022-v2:0",
+         "aws/regional.anthropic.claude-3-5-sonnet-20241022-v2:0"),
+        ("vertex_ai/claude-opus-4-5@20251101", "google/claude-opus-4-5"),
+    ],
+)  # fmt: skip
+def test_a_name_seen_in_real_logs_and_configs_finds_its_entry(model: str, found: str) -> None:
+    name = entry(model)
+    assert name is not None
+    assert name.partition("@2026")[0] == f"bundled:{found}"
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "gpt-4o-mini-foo", "gpt-4o-foo", "my-gpt-4o", "gpt-4", "claude-sonnet-4-foo", "claude",
+        "claude-opus-4-500", "claude-sonnet-4-2025", "claude-sonnet-4-5-20251399",
+        "claude-sonnet-4-5-20250929-eval", "xclaude-sonnet-4-5", "GPT-4o", "Claude-Sonnet-4-5",
+        " claude-sonnet-4-5", "gemini-2.5-pro-tts", "<synthetic>", "", "/", "anthropic/",
+        "/claude-sonnet-4-5", "llama3.2", "gpt-oss:20b", "fal-ai/flux/schnell", "acme/house-model",
+        "us.claude-sonnet-4-5", "nimbus-1-preview", "sonar", "whisper-1",
+    ],
+)  # fmt: skip
+def test_part_of_a_name_or_an_unknown_name_has_no_price(model: str) -> None:
+    if model == "gpt-4":  # the one that is a whole name: its price is its own
+        assert entry(model) == "bundled:openai/gpt-4"
+    else:
+        assert BOOKS.find(model) is None
+        assert BOOKS.history(model) == ()
+
+
+def test_a_shorter_model_never_takes_the_price_of_a_longer_one() -> None:
+    four, four_five = BOOKS.find("claude-sonnet-4"), BOOKS.find("claude-sonnet-4-5")
+    assert four is not None
+    assert four_five is not None
+    assert (four.model, four_five.model) == ("claude-sonnet-4-0", "claude-sonnet-4-5")
+    assert (len(four.tiers), len(four_five.tiers)) == (0, 1)
+
+
+@given(
+    stem=st.sampled_from(["claude-sonnet-4-5", "gpt-5-nano", "kimi-k2.5", "gemini-3-pro-preview"]),
+    tail=st.text("abcxyz-@:.0123456789", min_size=1, max_size=9),
+)
+def test_a_tail_prices_a_family_only_if_it_is_made_of_known_parts(stem: str, tail: str) -> None:
+    price = BOOKS.find(stem + tail)
+    if price is not None:
+        assert price.model.startswith(stem)
+        assert not any(letter in tail for letter in "abcxyz.")
+
+
+def test_a_bare_name_means_the_provider_that_makes_the_model() -> None:
+    assert entry("gpt-4o") == "bundled:openai/gpt-4o"
+    assert entry("gpt-4o", "openrouter") is not None
+
+
+def test_a_bare_name_sold_at_different_prices_is_ambiguous_and_names_the_sellers() -> None:
+    with pytest.raises(AmbiguousModel, match="zai/glm-4.7, zhipuai/glm-4.7") as one:
+        BOOKS.find("glm-4.7")
+    assert one.value.model == "glm-4.7"
+    assert entry("glm-4.7", "zai") == "bundled:zai/GLM-4.7"
+    assert entry("glm-4.7", "zhipuai") == "bundled:zhipuai/GLM-4.7"
+
+
+def test_each_name_of_an_ambiguity_resolves_it() -> None:
+    with pytest.raises(AmbiguousModel) as one:
+        BOOKS.find("meta-llama/Llama-3.3-70B-Instruct")
+    names = str(one.value).partition("write one of ")[2].partition(", or state")[0].split(", ")
+    assert len(names) > 2
+    for name in names:
+        price = BOOKS.find(name)
+        assert price is not None
+        assert name.startswith(f"{price.provider}/")
+
+
+@pytest.mark.parametrize(
+    ("model", "provider", "found"),
+    [
+        ("claude-opus-4-5", "google", "bundled:google/claude-opus-4-5"),
+        ("claude-opus-4-5", "vertex", "bundled:google/claude-opus-4-5"),
+        ("anthropic/claude-opus-4-5", "anthropic", "bundled:anthropic/claude-opus-4-5"),
+        ("anthropic/claude-sonnet-4.5", "openrouter",
+         "bundled:openrouter/anthropic/claude-sonnet-4.5"),
+        ("gpt-4o", "azure", "bundled:openai/gpt-4o"),
+        ("gpt-4o", "anthropic", None),
+        ("gpt-4o", "acme", None),
+        ("gpt-4o", "Azure", None),
+        ("openai/gpt-4o", "anthropic", None),
+    ],
+)  # fmt: skip
+def test_a_given_provider_is_the_only_one_asked(
+    model: str, provider: str, found: str | None
+) -> None:
+    assert entry(model, provider) == found
+
+
+def test_a_day_selects_the_entry_that_was_in_force() -> None:
+    history = BOOKS.history("deepseek-v4-flash")
+    assert [price.effective_from for price in history] == [
+        None, date(2026, 8, 17), date(2026, 9, 10),
+    ]  # fmt: skip
+    days = [date(2026, 8, 16), date(2026, 8, 17), date(2026, 9, 9), date(2026, 9, 10)]
+    found = [BOOKS.find("deepseek-v4-flash", on=day) for day in days]
+    assert found == [history[0], history[1], history[1], history[2]]
+    assert BOOKS.find("deepseek-v4-flash") == history[2]
+    assert history[1].entry == "bundled:deepseek/deepseek-v4-flash@2026-08-17"
+
+
+def test_prices_by_time_of_day_are_held_at_the_dearest_of_each_kind() -> None:
+    price = BOOKS.find("deepseek-v4-flash", on=date(2026, 8, 20))
+    assert price is not None
+    assert price.rates[TokenKind.INPUT] == 300_000_000  # 0.22, at peak 0.30
+    assert price.rates[TokenKind.CACHE_READ] == 7_000_000  # 0.007, at peak 0.006
+    assert price.rates[TokenKind.OUTPUT] == 1_200_000_000  # 0.66, at peak 1.20
+
+
+def test_a_fast_or_batch_call_has_its_own_price_or_none() -> None:
+    fast = BOOKS.find("claude-opus-5-20260401-fast", provider="anthropic")
+    assert fast is not None
+    assert (fast.model, fast.rates[TokenKind.OUTPUT]) == ("claude-opus-5-fast", 50_000_000_000)
+    batch = BOOKS.find("claude-sonnet-4-5-20250929-batch", on=date(2026, 10, 14))
+    assert batch is not None
+    assert batch.rates[TokenKind.INPUT] == 1_500_000_000
+    assert batch.tiers[0].rates[TokenKind.INPUT] == 3_000_000_000
+    assert BOOKS.find("claude-sonnet-4-5-20250929-fast") is None
+    assert BOOKS.find("composer-2.5-fast", provider="cursor") == BOOKS.find("composer-2.5-fast")
+
+
+def test_reasoning_costs_as_output_unless_the_source_says_otherwise() -> None:
+    plain, own_rate = BOOKS.find("o3"), BOOKS.find("perplexity/sonar-deep-research")
+    assert plain is not None
+    assert own_rate is not None
+    assert plain.rates[TokenKind.REASONING] == plain.rates[TokenKind.OUTPUT]
+    assert own_rate.rates[TokenKind.REASONING] == 3_000_000_000
+    assert own_rate.rates[TokenKind.OUTPUT] == 8_000_000_000
+
+
+def test_the_own_entry_replaces_the_bundled_one_and_does_not_merge_with_it() -> None:
+    books = PriceBooks([own("anthropic/claude-sonnet-4-5")])
+    for model, provider in (
+        ("anthropic/claude-sonnet-4-5", None),
+        ("claude-sonnet-4-5", "anthropic"),
+        ("claude-sonnet-4-5", None),
+    ):
+        price = books.find(model, provider=provider)
+        assert price is not None
+        assert (price.book, price.rates, price.tiers) == ("user", CHEAP, ())
+    assert entry("claude-sonnet-4-5", "google", books) == "bundled:google/claude-sonnet-4-5"
+
+
+def test_an_own_entry_answers_only_the_model_that_it_spells_out() -> None:
+    books = PriceBooks([own("anthropic/claude-sonnet-4-5"), own("house")])
+    assert entry("claude-sonnet-4-5-20250929", None, books) == (
+        "bundled:anthropic/claude-sonnet-4-5"
+    )
+    assert entry("house-2", None, books) is None
+    assert entry("House", None, books) is None
+
+
+def test_a_bare_own_key_answers_any_provider() -> None:
+    books = PriceBooks([own("house")])
+    asked = [("house", None), ("house", "anthropic"), ("house", "acme"), ("openai/house", None)]
+    assert [entry(model, provider, books) for model, provider in asked] == ["user:house"] * 4
+    assert entry("acme/house", None, books) is None
+
+
+def test_an_own_key_with_its_provider_beats_a_bare_one() -> None:
+    books = PriceBooks([own("house"), own("acme/house", DEAR)])
+    assert entry("house", "acme", books) == "user:acme/house"
+    assert entry("acme/house", None, books) == "user:acme/house"
+    assert entry("house", "other", books) == "user:house"
+    assert entry("house", None, books) == "user:house"
+
+
+def test_a_provider_may_be_spelled_differently_in_the_config_and_in_the_log() -> None:
+    books = PriceBooks([own("gemini/house")])
+    assert entry("house", "google", books) == "user:gemini/house"
+    assert entry("vertex/house", None, books) == "user:gemini/house"
+
+
+def test_a_bare_name_with_own_prices_of_two_providers_is_ambiguous_only_if_they_differ() -> None:
+    same = PriceBooks([own("b/house"), own("a/house")])
+    assert entry("house", None, same) == "user:a/house"
+    with pytest.raises(AmbiguousModel, match=r"a/house, b/house"):
+        PriceBooks([own("b/house"), own("a/house", DEAR)]).find("house")
+
+
+def test_before_the_first_day_of_an_own_entry_the_bundled_price_holds() -> None:
+    start = date(2026, 9, 1)
+    books = PriceBooks([own("deepseek/deepseek-v4-flash", CHEAP, start)])
+    assert [price.entry for price in books.history("deepseek-v4-flash")] == [
+        "bundled:deepseek/deepseek-v4-flash",
+        "bundled:deepseek/deepseek-v4-flash@2026-08-17",
+        "user:deepseek/deepseek-v4-flash@2026-09-01",
+    ]
+    before = books.find("deepseek-v4-flash", on=date(2026, 8, 31))
+    assert before is not None
+    assert before.book == "bundled"
+
+
+def test_a_dated_own_entry_of_an_ambiguous_name_leaves_only_the_days_before_unpriced() -> None:
+    books = PriceBooks([own("glm-4.7", CHEAP, date(2026, 9, 1))])
+    assert books.find("glm-4.7", on=date(2026, 8, 31)) is None
+    assert books.find("glm-4.7", on=date(2026, 9, 1)) is not None
+
+
+def test_own_entries_of_one_model_follow_each_other_by_day() -> None:
+    first, second = own("house"), own("house", DEAR, date(2026, 5, 1))
+    books = PriceBooks([second, first])
+    assert books.history("house") == (first, second)
+    assert books.find("house", on=date(2026, 4, 30)) == first
+    assert books.find("house", on=date(2026, 5, 1)) == second
+
+
+def test_a_wrong_name_is_answered_with_names_that_have_a_price() -> None:
+    books = PriceBooks([own("acme/house-model")])
+    assert books.resembling("claude-sonet-4-5")[0] == "anthropic/claude-sonnet-4-5"
+    assert books.resembling("openai/gtp-4o")[0] == "openai/gpt-4o"
+    assert books.resembling("acme/hose-model")[0] == "acme/house-model"
+    assert books.resembling("nimbus-1-preview") == ()
+    for name in books.resembling("claude-sonet-4-5"):
+        assert books.find(name) is not None
+
+
+def test_an_own_price_is_found_without_reading_the_bundled_book() -> None:
+    program = (
+        "import policy.prices.book as book\n"
+        "book.BOOK_PATH = book.BOOK_PATH.with_name('absent.json')\n"
+        "from policy.model.price import Price\n"
+        "from policy.prices.lookup import PriceBooks\n"
+        "books = PriceBooks([Price('acme', 'house', 'user', 'user:acme/house', {})])\n"
+        "assert books.find('acme/house') and books.find('house', provider='acme')\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+
+
+def test_the_price_of_every_config_seen_in_the_wild_is_found_or_plainly_absent() -> None:
+    if not CONFIGS.is_dir():
+        pytest.skip("the configs of strangers are not beside this checkout")
+    names: set[str] = set()
+    for path in CONFIGS.glob("*.toml"):
+        try:
+            loaded = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+            continue
+        names |= set(loaded.get("cost", {}).get("prices", {}))
+    assert len(names) > 10
+    unpriced = {name for name in names if BOOKS.find(name) is None}
+    assert unpriced == {"zai-cn/glm-4.6v", "zai/glm-5-turbo"}
