@@ -1,8 +1,7 @@
 """corvus: budgets as code for AI agents.
 
 The public names; everything else is importable by module. Each is loaded when it is first used, so
-that
-``corvus check`` starts without what it does not need.
+that ``corvus check`` starts without what it does not need.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""Where time comes from. Everything that needs the time takes a ``Clock``; nothing asks the system
-itself.
+"""Where time comes from: what needs the time takes a ``Clock``, nothing asks the system itself.
 
 Refuses: naive datetimes. An instant is always an aware ``datetime`` in UTC (EVA-8).
 """

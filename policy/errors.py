@@ -1,8 +1,7 @@
 """The one tree of errors of corvus.
 
 Errors carry data and a message that says what is wrong, the value seen and what to do. They never
-print,
-log, exit or know HTTP: ``policy.cli.exits`` alone turns them into exit codes.
+print, log, exit or know HTTP: ``policy.cli.exits`` alone turns them into exit codes.
 
 ::
 
@@ -10,7 +9,6 @@ log, exit or know HTTP: ``policy.cli.exits`` alone turns them into exit codes.
     ├── ConfigError
     ├── UnpricedModel
     ├── AmbiguousModel
-    ├── StoreError ──── StoreUnavailable
     ├── LedgerError ─── LedgerLocked · LedgerTooNew · LedgerCorrupt
     ├── ImportRefused
     ├── ReportError ─── ReportNotFound · ReportParameterInvalid · ReportInvalid
@@ -66,18 +64,6 @@ class AmbiguousModel(UnpricedModel):
     code = "ambiguous-model"
 
 
-class StoreError(PolicyError):
-    """The transactional store failed."""
-
-    code = "store-error"
-
-
-class StoreUnavailable(StoreError):
-    """The store cannot answer now; enforcement refuses (EVA-13)."""
-
-    code = "store-unavailable"
-
-
 class LedgerError(PolicyError):
     """The ledger file could not be opened, read or written."""
 
@@ -103,7 +89,7 @@ class LedgerCorrupt(LedgerError):
 
 
 class ImportRefused(PolicyError):
-    """An input of ``usage import`` cannot be read at all: missing, of an unknown format, or mapped wrongly."""
+    """An input of ``usage import`` cannot be read: missing, unknown format, mapped wrongly."""
 
     code = "import-refused"
 

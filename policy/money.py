@@ -62,5 +62,5 @@ def divide_half_even(numerator: int, denominator: int) -> int:
 
 
 def divide_up(numerator: int, denominator: int) -> int:
-    """Divide two non-negative integers, rounding up: estimates never fall below the cost (PRC-6)."""
+    """Divide two non-negative integers, rounding up: an estimate is never below cost (PRC-6)."""
     return -(-numerator // denominator)

@@ -1,4 +1,4 @@
-"""Periods and their windows: half-open ``[start, end)`` calendar windows in a budget's time zone (EVA-8)."""
+"""Periods and their windows: half-open ``[start, end)`` in a budget's time zone (EVA-8)."""
 
 from __future__ import annotations
 
@@ -62,9 +62,8 @@ def next_month(day: date) -> date:
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
     """Return the first instant of a local day, in UTC.
 
-    NOTE: some zones skip midnight when summer time begins (America/Sao_Paulo until 2018); the
-        local day then
-    starts at 01:00. ``fold=0`` of a skipped time carries the offset before the jump, which names
-    that same instant.
+    NOTE: some zones skip midnight when summer time begins (America/Sao_Paulo until 2018); the local
+    day then starts at 01:00. ``fold=0`` of a skipped time carries the offset before the jump, which
+    names that same instant.
     """
     return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)

@@ -7,7 +7,7 @@ wired elsewhere.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +47,7 @@ class Runtime:
     clock: Clock
 
     @contextmanager
-    def ledger(self, *, write: bool = False) -> Iterator[Ledger]:
+    def ledger(self, *, write: bool = False) -> Generator[Ledger]:
         """Open the ledger for a moment."""
         from policy.ledger.ledger import open_ledger
 

@@ -36,9 +36,8 @@ def raw(log: Path) -> dict[str, float]:
 
 
 def imported(log: Path, ledger: Path) -> dict[str, float]:
-    from policy.prices.lookup import PriceBooks
-
     from policy.ledger.ledger import open_ledger
+    from policy.prices.lookup import PriceBooks
     from policy.reporting.importers.run import import_usage
 
     books = PriceBooks(())

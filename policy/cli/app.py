@@ -1,4 +1,7 @@
-"""The typer application: which commands there are. Each command's module is imported only when it runs."""
+"""The typer application: which commands there are.
+
+What a command needs is imported only when it runs.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,16 @@ import typer
 from policy import __version__
 from policy.cli import cost, demo, policy_cmd, report, usage
 
-_PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+_PASSED_ON: dict[str, object] = {
+    "ignore_unknown_options": True,
+    "allow_extra_args": True,
+    "help_option_names": [],
+}
 
 app = typer.Typer(
     name="corvus",
-    help="Budgets as code for AI agents: check a config, price real usage exactly, ask for spend in SQL.",
-    epilog="Start with `corvus demo`. Exit codes: 0 clean, 1 findings, 2 usage, 3 bug, 30 ledger unavailable.",
+    help="Budgets as code for AI agents: check a config, price usage, ask for spend in SQL.",
+    epilog="Start with `corvus demo`. Exit: 0 clean, 1 findings, 2 usage, 3 bug, 30 no ledger.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -69,7 +76,7 @@ def run(argv: list[str]) -> int:
     """Run the command line and return its exit code.
 
     Raises:
-        PolicyError: What a command could not do; ``policy.__main__`` tells it.
+        PolicyError: What a command could not do; ``policy.cli.main`` tells it.
     """
     try:
         app(args=argv, prog_name="corvus")

@@ -1,9 +1,7 @@
-"""``corvus demo``: the main job, done in front of the user on the log and configs that ship with
-corvus.
+"""``corvus demo``: the main job, done in front of the user on the configs and log that ship.
 
 Every step is a real command, printed as one would type it and run through the same entry point. It
-writes only into
-the folder it names.
+writes only into the folder it names.
 """
 
 from __future__ import annotations
@@ -55,7 +53,7 @@ def demo(
 
 
 def _prepare(folder: Path) -> bool:
-    """Copy the example into the folder, fresh; return False when the folder belongs to somebody else."""
+    """Copy the example into the folder, fresh; return False if the folder is somebody else's."""
     if folder.exists() and any(folder.iterdir()) and not (folder / _MARKER).is_file():
         return False
     folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +94,7 @@ def _steps(folder: Path) -> Iterator[tuple[str, list[str]]]:
 
 def _run(words: list[str]) -> None:
     """Run one command as the user would; a demo goes on after findings, which are its point."""
-    from policy.__main__ import main
+    from policy.cli.main import main
 
     code = main(words)
     if code not in (Exit.CLEAN, Exit.FINDINGS):

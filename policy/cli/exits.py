@@ -35,7 +35,6 @@ class Exit(IntEnum):
 _BY_ERROR: dict[type[errors.PolicyError], Exit] = {
     errors.ConfigError: Exit.FINDINGS,
     errors.UnpricedModel: Exit.FINDINGS,
-    errors.StoreError: Exit.LEDGER_UNAVAILABLE,
     errors.LedgerError: Exit.LEDGER_UNAVAILABLE,
     errors.ImportRefused: Exit.USAGE,
     errors.ReportError: Exit.USAGE,

@@ -55,7 +55,7 @@ def show(
 
 
 def _as_json(policy: Policy) -> dict[str, object]:
-    """Return the policy as plain data; amounts are exact strings of nano-USD beside readable USD (API-1)."""
+    """Return the policy as plain data; exact nano-USD strings beside readable USD (API-1)."""
     plain: dict[str, object] = asdict(policy)
     plain["budgets"] = [
         {
@@ -106,8 +106,8 @@ def _budget_line(budget: Budget) -> str:
     match = ",".join(f"{name}:{glob}" for name, glob in budget.match) or "all"
     return (
         f"budget={budget.name} period={budget.period} limit_usd={usd_text(budget.limit_nano_usd)} "
-        f"warn_at_percent={budget.warn_at_percent} match={match} timezone={budget.timezone}
-        key={budget.config_key}"
+        f"warn_at_percent={budget.warn_at_percent} match={match} timezone={budget.timezone} "
+        f"key={budget.config_key}"
     )
 
 

@@ -21,6 +21,7 @@ _COLOURS = {
     BudgetState.EXCEEDED: "red",
 }
 _BAR_CELLS = 20
+_NONE = "-"
 
 
 def kv(runtime: Runtime, status: Status) -> list[str]:
@@ -53,7 +54,7 @@ def kv(runtime: Runtime, status: Status) -> list[str]:
 
 
 def as_json(runtime: Runtime, status: Status) -> dict[str, object]:
-    """Return the summary as data; money as readable USD numbers and exact nano-USD strings (API-1)."""
+    """Return the summary as data; exact nano-USD strings beside readable USD (API-1)."""
     widest = _counted(status)
     return {
         "session_id": status.session_id,
@@ -78,10 +79,8 @@ def print_table(runtime: Runtime, status: Status) -> None:
     from rich.markup import escape
 
     out = console()
-    out.print(
-        f"[bold]budgets[/] of {escape(runtime.config_shown)} at {runtime.clock.now():%Y-%m-%d
-        %H:%M} UTC"
-    )
+    now = f"{runtime.clock.now():%Y-%m-%d %H:%M} UTC"
+    out.print(f"[bold]budgets[/] of {escape(runtime.config_shown)} at {now}")
     out.print(_table(_in_order(runtime, status), status))
     for line in _remarks(runtime, status):
         out.print(line)
@@ -106,11 +105,11 @@ def _table(items: list[BudgetStatus], status: Status) -> Table:
             ""
             if off
             else f"[{colour}]{_bar(item.percent_used)}[/] {_percent(item.percent_used):>6} %",
-            "–" if spend is None else f"${usd_text(item.spent_nano_usd)}",
+            _NONE if spend is None else f"${usd_text(item.spent_nano_usd)}",
             f"${usd_text(item.held_nano_usd)}",
-            "–" if off else f"${usd_text(item.budget.limit_nano_usd, 2)}",
-            "–" if spend is None else str(spend.calls),
-            f"{item.resets_at:%Y-%m-%d %H:%M}" if item.resets_at else "–",
+            _NONE if off else f"${usd_text(item.budget.limit_nano_usd, 2)}",
+            _NONE if spend is None else str(spend.calls),
+            f"{item.resets_at:%Y-%m-%d %H:%M}" if item.resets_at else _NONE,
         )
     return table
 
@@ -134,9 +133,8 @@ def _remarks(runtime: Runtime, status: Status) -> list[str]:
     widest = _counted(status)
     if widest and widest.unpriced_calls:
         remarks.append(
-            f"[yellow]{widest.unpriced_calls} of {widest.calls} calls have no price[/] and are not
-            in these sums; "
-            "see `corvus report unpriced`"
+            f"[yellow]{widest.unpriced_calls} of {widest.calls} calls have no price[/] "
+            "and are not in these sums; see `corvus report unpriced`"
         )
     remarks += [
         f"[yellow]deprecated[/] {escape(path)}" for path in runtime.policy.deprecated_fields
@@ -150,7 +148,7 @@ def _in_order(runtime: Runtime, status: Status) -> list[BudgetStatus]:
     return sorted(status.decision.statuses, key=lambda item: order[item.budget.name])
 
 
-def _counted(status: Status):  # noqa: ANN202
+def _counted(status: Status):
     """Return the spend whose calls and tokens are told: the named session's, else the month's."""
     return status.spends.get("session") or status.spends.get("month")
 
@@ -166,8 +164,8 @@ def _governing_name(runtime: Runtime, status: Status) -> str:
 
 def _budget_line(item: BudgetStatus) -> str:
     return (
-        f"budget={item.budget.name} state={item.state.word}
-        spent_usd={usd_text(item.spent_nano_usd)} "
+        f"budget={item.budget.name} state={item.state.word} "
+        f"spent_usd={usd_text(item.spent_nano_usd)} "
         f"held_usd={usd_text(item.held_nano_usd)} limit_usd={usd_text(item.budget.limit_nano_usd)} "
         f"percent_used={_percent(item.percent_used)} "
         f"resets_at={item.resets_at.isoformat() if item.resets_at else 'none'}"

@@ -11,7 +11,7 @@ _NANO_USD_PER_CENT = 10_000_000
 
 
 def compile_budgets(settings: Settings) -> tuple[Budget, ...]:
-    """Return every budget in the order of EVA-7: session, day, month, mission, then named ones in file order."""
+    """Return every budget in the order of EVA-7: session, day, month, mission, then named ones."""
     cost = settings.cost
     limits = (
         (Period.SESSION, nano_usd(cost.session_limit_usd), "cost.session_limit_usd"),

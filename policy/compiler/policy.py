@@ -19,8 +19,7 @@ def compile_policy(settings: Settings, deprecated_fields: tuple[str, ...] = ()) 
     Args:
         settings: Valid settings of all layers.
         deprecated_fields: Paths of deprecated keys the files used; they are shown, and are no part
-            of the hash:
-            a migrated file compiles to the same hash as the original (DEP-5).
+            of the hash: a migrated file compiles to the same hash as the original (DEP-5).
     """
     cost = settings.cost
     policy = Policy(
@@ -54,7 +53,7 @@ def _autonomy(settings: Settings) -> Autonomy:
 
 
 def _content_hash(policy: Policy) -> str:
-    """Hash what is enforced: canonical JSON, so that comments, order of keys and spelling of numbers do not count."""
+    """Hash what is enforced, in a canonical form: how the file spells it does not count."""
     canonical = json.dumps(asdict(policy), sort_keys=True, separators=(",", ":"), default=_plain)
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 

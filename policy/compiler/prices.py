@@ -9,7 +9,7 @@ from policy.money import nano_usd
 
 
 def compile_prices(settings: Settings) -> tuple[Price, ...]:
-    """Return the author's entries in file order; USD per million tokens become nano-USD per million (PRC-6)."""
+    """Return the author's entries in file order, in nano-USD per million tokens (PRC-6)."""
     return tuple(_price(name, entry) for name, entry in settings.cost.prices.items())
 
 

@@ -98,7 +98,7 @@ def warn(
         data: The governed tables, both keys still in place.
         alias: A deprecated key that is present.
         reporter: Receives the warning.
-        host: The runtime that reads the key for itself, so that removing it is not for us to advise.
+        host: The runtime that reads the key for itself, so that its removal is not ours to advise.
     """
     old, new = value_at(data, alias.old), value_at(data, alias.new)
     related: tuple[tuple[Route, str], ...] = ()

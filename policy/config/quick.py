@@ -2,8 +2,8 @@
 
 It runs the very schema that pydantic made of ``settings``, reduced to data by ``quick_compile`` and
 shipped beside this module. It only ever says "valid"; the rest is for ``validate`` to explain.
-Refuses to guess: with another version of pydantic-core than the one that made the data, it accepts
-nothing, and every file takes the slower way.
+Refuses to guess: where the installed pydantic-core does not know the data, it accepts nothing, and
+every file takes the slower way.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ def is_valid(data: Table) -> bool:
 
 @cache
 def load_validator() -> SchemaValidator | None:
-    """Build the validator; ``None`` with another version of pydantic-core."""
-    import pydantic_core
+    """Build the validator; ``None`` where pydantic-core does not know this form of a schema."""
+    from pydantic_core import SchemaError, SchemaValidator
 
-    made = json.loads(DATA.read_text(encoding="utf-8"))
-    if made["pydantic_core"] != pydantic_core.__version__:
+    try:
+        return SchemaValidator(_revived(json.loads(DATA.read_text(encoding="utf-8"))))
+    except SchemaError:
         return None
-    return pydantic_core.SchemaValidator(_revived(made["schema"]))
 
 
 def _revived(schema: object) -> Any:

@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, cast
 
-import pydantic_core
-
 from policy.config.quick import FUNCTIONS
 from policy.config.reporter import is_table
 from policy.config.settings import Settings
@@ -25,11 +23,10 @@ _CONFIG = {"strict": True, "extra_fields_behavior": "forbid"}
 
 
 def render() -> str:
-    """Return the data file: the reduced schema, and the version of pydantic-core it is for."""
+    """Return the data file: the reduced schema."""
     Settings.model_rebuild(force=True)
     schema = _reduced(Settings.__pydantic_core_schema__)
-    made = {"pydantic_core": pydantic_core.__version__, "schema": schema}
-    return json.dumps(made, sort_keys=True, separators=(",", ":")) + "\n"
+    return json.dumps(schema, sort_keys=True, separators=(",", ":")) + "\n"
 
 
 def _reduced(schema: object) -> Any:

@@ -56,7 +56,7 @@ class _Scanner(ValueReader):
     def _statement(self) -> None:
         start = self._pos
         self._keys = ()
-        self._modern_noted = False
+        self._modern = None
         if self._stray_closers and (rest := tokens.CLOSERS_LINE.match(self._text, start)):
             # The rest of an array that was already reported as not closed.
             self._pos, self._stray_closers = rest.end(), False
@@ -67,8 +67,15 @@ class _Scanner(ValueReader):
             else:
                 self._entry()
             self._line_end()
+            self._note_modern()
         except Misread as misread:
+            self._note_modern()
             self._recover(start, misread)
+
+    def _note_modern(self) -> None:
+        """Report newer syntax once for each statement: where the outermost table uses it."""
+        if self._modern:
+            self._note(self._modern)
 
     def _header(self) -> None:
         start = self._pos

@@ -33,7 +33,7 @@ class ValueReader(Cursor):
         self._open: list[tuple[int, str]] = []
         self._table: tuple[str | int, ...] = ()
         self._keys: tuple[str, ...] = ()
-        self._modern_noted = False
+        self._modern: Problem | None = None
         self._problems: list[Problem] = []
 
     # Where and what
@@ -168,7 +168,9 @@ class ValueReader(Cursor):
             self._keys = (*outer, *(key.name for key in keys))
             entries.append(Entry(keys, self._read_after_key(keys[-1])))
             modern = self._modern_blanks(start) or modern
-            comma = self._pos if self._take(",") else None
+            comma, at = None, self._pos
+            if self._take(","):
+                comma = at
             if comma is None and not self._next_is("}"):
                 self._no_separator()
             self._keys = outer
@@ -176,9 +178,8 @@ class ValueReader(Cursor):
         self._open.pop()
         if comma is not None:
             modern = modern or problems.modern_table(comma, comma=True)
-        if modern and not self._modern_noted:
-            self._modern_noted = True
-            self._note(modern)
+        if modern and (self._modern is None or modern.start < self._modern.start):
+            self._modern = modern
         return Value("table", start, self._pos, entries=tuple(entries))
 
     def _modern_blanks(self, start: int) -> Problem | None:

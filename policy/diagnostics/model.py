@@ -63,11 +63,12 @@ class Diagnostic:
         code: Stable kebab-case code, an entry of ``policy.diagnostics.codes``.
         message: One sentence that names the key and the value seen.
         file: The file as the user named it; ``<stdin>`` for standard input.
-        span: The primary place; ``None`` only when the file has no text (missing, a directory, not UTF-8 at all).
+        span: The primary place; ``None`` only when the file has no text (missing, a directory, not
+            UTF-8 at all).
         label: A few words beside the caret.
         related: Other places, such as the first of two duplicate keys.
         help: What to do, one sentence each.
-        path: Route of keys and indices to the value, such as ``("cost", "budgets", 2, "limit_usd")``.
+        path: Keys and indices that lead to the value: ``("cost", "budgets", 2, "limit_usd")``.
     """
 
     code: str

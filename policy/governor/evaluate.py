@@ -1,7 +1,7 @@
-"""The rule that decides: pure, exact, and the same for enforcement and for status (EVA-1 to EVA-7,
-EVA-12).
+"""The rule that decides, the same for enforcement and for status (EVA-1 to EVA-7, EVA-12).
 
-It knows no store, no clock and no configuration file; it is given balances and answers a decision.
+It is pure and exact: it knows no store, no clock and no configuration file; it is given balances
+and answers a decision.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from policy.model.decision import BudgetState, BudgetStatus, Decision
 from policy.money import NanoUSD
 
 _ZERO = Fraction(0)
+_NOTHING = NanoUSD(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,12 @@ class Balance:
 
     budget: Budget
     spent_nano_usd: NanoUSD
-    held_nano_usd: NanoUSD = NanoUSD(0)
+    held_nano_usd: NanoUSD = _NOTHING
     resets_at: datetime | None = None
 
 
 def evaluate(balances: Sequence[Balance], estimate_nano_usd: NanoUSD) -> Decision:
-    """Evaluate one request, or with an estimate of 0 the present status, against every matching
-    budget.
+    """Evaluate a request against every matching budget; with an estimate of 0, the present status.
 
     Args:
         balances: One for each matching budget, in the order session, day, month, mission, named.

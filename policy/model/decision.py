@@ -29,7 +29,7 @@ class BudgetStatus:
     """One budget against what was spent, is held and is asked for.
 
     Attributes:
-        percent_used: ``projected / limit × 100``, exact and not clamped; 0 for a limit of 0
+        percent_used: ``projected / limit * 100``, exact and not clamped; 0 for a limit of 0
             (EVA-3).
         resets_at: End of the window, aware UTC; ``None`` without a calendar window.
     """
@@ -45,7 +45,7 @@ class BudgetStatus:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What all matching budgets say together; statuses in order of precedence, the governing one first (EVA-7)."""
+    """What all matching budgets say; statuses by precedence, the governing one first (EVA-7)."""
 
     state: BudgetState
     statuses: tuple[BudgetStatus, ...]

@@ -27,8 +27,7 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """One entry of a price book, in force from ``effective_from`` until a later entry of the same
-    model.
+    """One entry of a price book, in force until a later entry of the same model.
 
     Attributes:
         provider: Provider that bills; empty for an entry of the user's own book without a prefix.

@@ -23,8 +23,9 @@ class TokenKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts of one call, each an integer >= 0; cached input is not also input, reasoning
-    not also output.
+    """Token counts of one call, each an integer >= 0.
+
+    Cached input is not also input, reasoning not also output.
 
     Raises:
         ValueError: A count is negative or not an integer (EVA-10).
@@ -59,7 +60,7 @@ class Usage:
 
     @property
     def context_tokens(self) -> int:
-        """Everything the model read: input, cache reads and cache writes. Decides the price tier."""
+        """All that the model read: input, cache reads and cache writes. Decides the price tier."""
         return (
             self.input_tokens
             + self.cache_read_tokens

@@ -139,7 +139,7 @@ def test_checking_loads_no_heavy_module() -> None:
     """The bar of spec 21 holds only while a check imports none of these."""
     heavy = ["duckdb", "rich", "typer", "policy.reporting", "policy.ledger", "policy.cli.app"]
     script = (
-        "import sys\nfrom policy.__main__ import main\n"
+        "import sys\nfrom policy.cli.main import main\n"
         "code = main(['check', 'good.toml'])\n"
         f"print(code, [name for name in {heavy!r} if name in sys.modules])\n"
         "print([name for name in ('difflib', 'policy.diagnostics.text') if name in sys.modules])\n"

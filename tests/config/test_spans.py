@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from policy.config.document import Document, read_document
 from policy.config.positions import KeyPath
+from policy.config.reporter import is_table
 from policy.config.toml_scan import scan
 from policy.config.toml_tokens import unquote
 from policy.diagnostics.model import Span
@@ -96,10 +97,10 @@ def assert_positions(document: Document) -> int:
 
 
 def assert_value(written: str, key: str, value: Any) -> None:
-    if isinstance(value, dict) and not written.startswith("{"):
+    if is_table(value) and not written.startswith("{"):
         # A table made by a header has the header for its value, one made by dotted keys the key.
         assert written == key or (written[0] + written[-1] == "[]" and key in written)
-    elif written.startswith("[[") and all(isinstance(item, dict) for item in value):
+    elif written.startswith("[[") and all(is_table(item) for item in value):
         assert written.endswith("]]")
         assert key in written
     else:

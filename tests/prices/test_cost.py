@@ -23,7 +23,7 @@ FIELDS = {
     TokenKind.WEB_SEARCH: "web_search_requests",
 }
 COUNTS = st.integers(0, 10**7)
-USAGES = st.builds(lambda counts: Usage(*counts), st.lists(COUNTS, min_size=7, max_size=7))
+USAGES = st.builds(Usage, *[COUNTS] * len(FIELDS))
 RATES = st.fixed_dictionaries({kind: st.integers(0, 10**14) for kind in TokenKind})
 
 
@@ -124,7 +124,5 @@ def test_an_estimate_lies_less_than_one_nano_usd_above_the_exact_sum(
 
 @given(usage=USAGES, more=USAGES)
 def test_using_more_never_costs_less(usage: Usage, more: Usage) -> None:
-    both = Usage(
-        **{name: getattr(usage, name) + getattr(more, name) for name in FIELDS.values()}
-    )
+    both = Usage(**{name: getattr(usage, name) + getattr(more, name) for name in FIELDS.values()})
     assert cost(both, sonnet()) >= cost(usage, sonnet())

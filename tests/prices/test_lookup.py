@@ -86,7 +86,7 @@ def test_a_name_seen_in_real_logs_and_configs_finds_its_entry(model: str, found:
         "gpt-4o-mini-foo", "gpt-4o-foo", "my-gpt-4o", "gpt-4", "claude-sonnet-4-foo", "claude",
         "claude-opus-4-500", "claude-sonnet-4-2025", "claude-sonnet-4-5-20251399",
         "claude-sonnet-4-5-20250929-eval", "xclaude-sonnet-4-5", "GPT-4o", "Claude-Sonnet-4-5",
-        " claude-sonnet-4-5", "gemini-2.5-pro-tts", "<synthetic>", "", "/", "anthropic/",
+        " claude-sonnet-4-5", "<synthetic>", "", "/", "anthropic/",
         "/claude-sonnet-4-5", "llama3.2", "gpt-oss:20b", "fal-ai/flux/schnell", "acme/house-model",
         "us.claude-sonnet-4-5", "nimbus-1-preview", "sonar", "whisper-1",
     ],
@@ -120,11 +120,12 @@ def test_a_tail_prices_a_family_only_if_it_is_made_of_known_parts(stem: str, tai
 
 def test_a_bare_name_means_the_provider_that_makes_the_model() -> None:
     assert entry("gpt-4o") == "bundled:openai/gpt-4o"
-    assert entry("gpt-4o", "openrouter") is not None
+    assert entry("openai/gpt-4o", "openrouter") == "bundled:openrouter/openai/gpt-4o"
+    assert entry("gpt-4o", "openrouter") is None  # no id that OpenRouter declares
 
 
 def test_a_bare_name_sold_at_different_prices_is_ambiguous_and_names_the_sellers() -> None:
-    with pytest.raises(AmbiguousModel, match="zai/glm-4.7, zhipuai/glm-4.7") as one:
+    with pytest.raises(AmbiguousModel, match=r"zai/glm-4\.7, zhipuai/glm-4\.7") as one:
         BOOKS.find("glm-4.7")
     assert one.value.model == "glm-4.7"
     assert entry("glm-4.7", "zai") == "bundled:zai/GLM-4.7"
@@ -315,4 +316,9 @@ def test_the_price_of_every_config_seen_in_the_wild_is_found_or_plainly_absent()
         names |= set(loaded.get("cost", {}).get("prices", {}))
     assert len(names) > 10
     unpriced = {name for name in names if BOOKS.find(name) is None}
-    assert unpriced == {"zai-cn/glm-4.6v", "zai/glm-5-turbo"}
+    assert unpriced == {
+        "anthropic",  # a table too deep, told as nested-price
+        "openrouter/gpt-4o-mini",  # no id that OpenRouter declares
+        "zai-cn/glm-4.6v",
+        "zai/glm-5-turbo",
+    }

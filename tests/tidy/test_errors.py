@@ -9,11 +9,12 @@ import pytest
 from policy import errors
 from policy.cli.exits import Exit, exit_for
 
-LEAVES = [
+KINDS: list[type[errors.PolicyError]] = [
     kind
     for _, kind in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(kind, errors.PolicyError) and not kind.__subclasses__()
+    if issubclass(kind, errors.PolicyError)
 ]
+LEAVES = [kind for kind in KINDS if not kind.__subclasses__()]
 
 
 @pytest.mark.parametrize("kind", LEAVES, ids=lambda kind: kind.__name__)
@@ -26,7 +27,7 @@ def test_every_error_has_an_exit_code_of_its_own_kind(kind: type[errors.PolicyEr
 
 
 def test_error_codes_are_unique_and_kebab_case() -> None:
-    codes = [kind.code for _, kind in inspect.getmembers(errors, inspect.isclass)]
+    codes = [kind.code for kind in KINDS]
     assert len(codes) == len(set(codes))
     assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", code) for code in codes)
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from policy.prices.cost import cost
 
 from policy.errors import UnpricedModel
 from policy.model.price import Price, Tier
 from policy.model.usage import TokenKind, Usage
+from policy.prices.cost import cost
 
 if TYPE_CHECKING:
     from tests.reporting.importers.conftest import Desk
