@@ -12,6 +12,7 @@ print, log, exit or know HTTP: ``policy.cli.exits`` alone turns them into exit c
     ├── LedgerError ─── LedgerLocked · LedgerTooNew · LedgerCorrupt
     ├── ImportRefused
     ├── ReportError ─── ReportNotFound · ReportParameterInvalid · ReportInvalid
+    ├── DemoRefused
     └── ResourceMissing
 """
 
@@ -116,6 +117,12 @@ class ReportInvalid(ReportError):
     """A report file breaks its own contract: header, statement kind or columns (REP-1)."""
 
     code = "report-invalid"
+
+
+class DemoRefused(PolicyError):
+    """The folder of ``corvus demo`` is somebody else's, or cannot be written."""
+
+    code = "demo-refused"
 
 
 class ResourceMissing(PolicyError):

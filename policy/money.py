@@ -52,6 +52,22 @@ def usd_text(amount_nano_usd: int | None, places: int = 4) -> str:
     return str(usd(amount_nano_usd).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN))
 
 
+def usd_short(amount_nano_usd: int, least: int = 2) -> str:
+    """Write an amount in USD for a person: exact, grouped, with as few decimals as hold it.
+
+    Args:
+        amount_nano_usd: The amount in nano-USD.
+        least: Fewest decimals, 1..=9.
+    """
+    whole, _, decimals = f"{usd(amount_nano_usd):,.9f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(least, '0')}"
+
+
+def usd_exact(amount_nano_usd: int) -> str:
+    """Write an amount in USD for a program: exact, with at least 4 decimals."""
+    return usd_short(amount_nano_usd, 4).replace(",", "")
+
+
 def divide_half_even(numerator: int, denominator: int) -> int:
     """Divide two non-negative integers, rounding half to even (PRC-6)."""
     quotient, rest = divmod(numerator, denominator)

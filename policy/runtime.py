@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from policy.reporting.spend import Spend
 
 
+_LEDGER_PATH = ("governance", "ledger", "path")
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """A config in force, its policy, and where the ledger lies.
@@ -107,7 +110,10 @@ class Status:
 
 
 def open_runtime(
-    config: Sequence[Path] = (), *, ledger: Path | None = None, clock: Clock | None = None
+    config: Sequence[str | Path] = (),
+    *,
+    ledger: str | Path | None = None,
+    clock: Clock | None = None,
 ) -> Runtime:
     """Read the config, compile it and find the ledger.
 
@@ -120,7 +126,7 @@ def open_runtime(
     Raises:
         ConfigError: A file has errors; it carries all of them.
     """
-    located = locate(config, environment=os.environ)
+    located = locate([Path(file) for file in config], environment=os.environ)
     loaded = load(located.paths)
     if loaded.settings is None:
         raise ConfigError(
@@ -131,15 +137,20 @@ def open_runtime(
         policy=policy,
         books=PriceBooks(policy.prices),
         config_shown=located.shown,
-        ledger_path=ledger or _ledger_path(loaded),
+        ledger_path=_ledger_path(loaded) if ledger is None else Path(ledger),
         clock=clock or SystemClock(),
     )
 
 
 def _ledger_path(loaded: Loaded) -> Path:
-    """Return the config's ledger path, else ``$XDG_STATE_HOME/corvus/ledger.duckdb``."""
+    """Return the config's ledger path, else ``$XDG_STATE_HOME/corvus/ledger.duckdb``.
+
+    A relative path starts at the folder of the file that states it, wherever a command is run.
+    """
     configured = loaded.settings.governance.ledger.path if loaded.settings else None
     if configured:
-        return Path(configured).expanduser()
+        stating = (one for one in reversed(loaded.documents) if one.has(_LEDGER_PATH))
+        folder = next((Path(one.file).parent for one in stating), Path())
+        return folder / Path(configured).expanduser()
     state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(state) / "corvus" / "ledger.duckdb"

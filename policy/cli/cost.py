@@ -43,7 +43,7 @@ def summary(
     """
     import json
 
-    from policy.cli import summary_text
+    from policy.cli import summary_table, summary_text
     from policy.cli.times import clock_at
     from policy.runtime import open_runtime
 
@@ -55,7 +55,7 @@ def summary(
         case Format.KV:
             print("\n".join(summary_text.kv(runtime, status)))
         case Format.TABLE:
-            summary_text.print_table(runtime, status)
+            summary_table.print_table(runtime, status)
 
 
 app.command("history")(history)

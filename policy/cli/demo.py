@@ -18,10 +18,14 @@ import typer
 
 from policy.cli.common import console
 from policy.cli.exits import Exit
+from policy.errors import DemoRefused
 from policy.resources import shipped
 
 AS_OF = "2026-11-20T18:00:00Z"
 """The instant at which the demo looks at its log: the afternoon of the log's last day."""
+
+SESSION = "00000001-5e55-4a0e-8a11-47bc711c219b"
+"""The last session of that log."""
 
 _MARKER = ".corvus-demo"
 
@@ -36,12 +40,7 @@ def demo(
     Example: corvus demo --dir /tmp/corvus-demo
     """
     out = console()
-    if not _prepare(folder):
-        out.print(
-            f"{folder} exists and was not made by `corvus demo`; name another with --dir",
-            style="red",
-        )
-        raise typer.Exit(Exit.USAGE)
+    _prepare(folder)
     for title, words in _steps(folder):
         out.rule(f"[bold]{title}", align="left")
         out.print(f"[dim]$[/] [bold]corvus {shlex.join(words)}[/]\n", soft_wrap=True)
@@ -52,16 +51,26 @@ def demo(
         out.print(line, soft_wrap=True)
 
 
-def _prepare(folder: Path) -> bool:
-    """Copy the example into the folder, fresh; return False if the folder is somebody else's."""
-    if folder.exists() and any(folder.iterdir()) and not (folder / _MARKER).is_file():
-        return False
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / _MARKER).write_text("Made by `corvus demo`; safe to delete.\n")
-    for old in ("ledger.duckdb", "ledger.duckdb.wal"):
-        (folder / old).unlink(missing_ok=True)
-    _copy(shipped("examples").joinpath("first-light"), folder)
-    return True
+def _prepare(folder: Path) -> None:
+    """Copy the example into the folder, fresh.
+
+    Raises:
+        DemoRefused: The folder belongs to somebody else, or cannot be written.
+    """
+    try:
+        if folder.exists() and any(folder.iterdir()) and not (folder / _MARKER).is_file():
+            raise DemoRefused(
+                f"{folder} exists and was not made by `corvus demo`; name another with --dir"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _MARKER).write_text("Made by `corvus demo`; safe to delete.\n")
+        for old in ("ledger.duckdb", "ledger.duckdb.wal"):
+            (folder / old).unlink(missing_ok=True)
+        _copy(shipped("examples").joinpath("first-light"), folder)
+    except OSError as fault:
+        raise DemoRefused(
+            f"cannot use the folder {folder}: {fault.strerror}; name another with --dir"
+        ) from fault
 
 
 def _copy(source: Traversable, target: Path) -> None:
@@ -84,7 +93,10 @@ def _steps(folder: Path) -> Iterator[tuple[str, list[str]]]:
     )
     yield "3. The mended config", ["check", str(folder / "corvus.toml")]
     yield "4. Import a coding agent's log", ["usage", "import", str(folder / "sessions"), *config]
-    yield "5. Where the budgets stand", ["cost", "summary", *config, *now, "--format", "table"]
+    yield (
+        "5. Where the budgets stand",
+        ["cost", "summary", "--session", SESSION, *config, *now, "--format", "table"],
+    )
     yield (
         "6. Spend by day",
         ["cost", "history", "--window", "7", *config, *now, "--format", "table"],
@@ -107,7 +119,7 @@ def _next(folder: Path) -> list[str]:
     return [
         f"everything lies in [bold]{folder}[/]; delete it when you are done. Now with your own:",
         "  corvus check path/to/corvus.toml          [dim]# in CI: exit code 1 on findings[/]",
-        "  corvus usage import ~/.claude/projects    [dim]# your own logs, into your own ledger[/]",
+        "  corvus usage import ~/.claude/projects    [dim]# your own logs, your own ledger[/]",
         "  corvus cost history                       [dim]# what each day cost[/]",
         f"  corvus report list --config {config}  [dim]# every report there is[/]",
     ]

@@ -13,7 +13,7 @@ from policy.cli.common import console, is_terminal
 from policy.cli.options import Config
 from policy.model.budget import Budget
 from policy.model.policy import Policy
-from policy.money import usd_text
+from policy.money import usd_exact, usd_short, usd_text
 
 app = typer.Typer(help="The compiled policy.", no_args_is_help=True)
 
@@ -105,7 +105,7 @@ def _kv(policy: Policy, shown: str) -> list[str]:
 def _budget_line(budget: Budget) -> str:
     match = ",".join(f"{name}:{glob}" for name, glob in budget.match) or "all"
     return (
-        f"budget={budget.name} period={budget.period} limit_usd={usd_text(budget.limit_nano_usd)} "
+        f"budget={budget.name} period={budget.period} limit_usd={usd_exact(budget.limit_nano_usd)} "
         f"warn_at_percent={budget.warn_at_percent} match={match} timezone={budget.timezone} "
         f"key={budget.config_key}"
     )
@@ -121,7 +121,7 @@ def _print_table(policy: Policy, shown: str) -> None:
         out.print("[yellow]disabled[/]: cost.enabled = false, nothing is enforced")
     budgets = Table("budget", "period", "limit", "warns at", "matches", "set by")
     for budget in policy.budgets:
-        limit = f"${usd_text(budget.limit_nano_usd, 2)}" if budget.limit_nano_usd else "off"
+        limit = f"${usd_short(budget.limit_nano_usd)}" if budget.limit_nano_usd else "off"
         match = ", ".join(f"{name}={glob}" for name, glob in budget.match) or "every call"
         warn = f"{budget.warn_at_percent} %"
         budgets.add_row(

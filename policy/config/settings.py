@@ -241,7 +241,11 @@ class LedgerSettings(_Table):
     """Where usage is kept."""
 
     path: Annotated[
-        _Text | None, _about("Ledger file. Left out: $XDG_STATE_HOME/corvus/ledger.duckdb.")
+        _Text | None,
+        _about(
+            "Ledger file; a relative path starts at the folder of this file. "
+            "Left out: $XDG_STATE_HOME/corvus/ledger.duckdb."
+        ),
     ] = None
     url: Annotated[
         _StoreUrl | None, _about("Shared store for budgets across hosts: postgresql://host/name.")

@@ -20,7 +20,7 @@ from pathlib import Path
 import duckdb
 
 from policy.errors import ReportError
-from policy.money import usd
+from policy.money import usd, usd_exact
 from policy.reporting.run import clean_message
 from policy.reporting.table import Cell, Column, Table
 
@@ -180,14 +180,8 @@ def _kv_cell(column: Column, cell: Cell) -> str:
     if cell is None:
         return "unknown" if column.is_money else "none"
     if column.is_money and isinstance(cell, int):
-        return _shortest_usd(cell)
+        return usd_exact(cell)
     return kv_text(cell) if isinstance(cell, str) else exact_text(cell)
-
-
-def _shortest_usd(amount_nano_usd: int) -> str:
-    """Return the exact amount with as few decimals as hold it, but at least 4."""
-    whole, _, decimals = f"{usd(amount_nano_usd):.9f}".partition(".")
-    return f"{whole}.{decimals.rstrip('0').ljust(4, '0')}"
 
 
 def _human_column(column: Column, cells: Sequence[Cell]) -> list[str]:

@@ -12,15 +12,6 @@ from policy.cli.main import main
 SESSIONS = Path(__file__).parents[2] / "examples" / "first-light" / "sessions"
 
 
-@pytest.fixture(autouse=True)
-def _private_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME"):
-        monkeypatch.setenv(name, str(tmp_path / name))
-    monkeypatch.delenv("CORVUS_CONFIG", raising=False)
-
-
 def run(*words: str | Path) -> int:
     return main(["usage", "import", *map(str, words)])
 
@@ -104,7 +95,7 @@ def test_columns_of_a_csv_are_mapped(tmp_path: Path, capsys: pytest.CaptureFixtu
     told = capsys.readouterr().out
     # 1000 tokens at 1 USD and 100 at 5 USD per million
     assert "new_cost_usd=0.001500000" in told
-    assert f"ledger={tmp_path / 'XDG_STATE_HOME' / 'corvus' / 'ledger.duckdb'}" in told
+    assert f"ledger={tmp_path}/home/.local/state/corvus/ledger.duckdb" in told
 
 
 @pytest.mark.parametrize("pair", ["input_tokens", "=x", "input_tokens="])

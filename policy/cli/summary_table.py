@@ -1,0 +1,157 @@
+"""The budget summary for a person: a table that fits the terminal, and what to know beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from policy.cli.common import console
+from policy.cli.summary_text import counted, in_order
+from policy.model.decision import BudgetState, BudgetStatus
+from policy.money import usd, usd_short
+from policy.runtime import Runtime, Status
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_GLYPHS = {BudgetState.ALLOWED: "●", BudgetState.WARNING: "▲", BudgetState.EXCEEDED: "■"}
+_COLOURS = {
+    BudgetState.ALLOWED: "green",
+    BudgetState.WARNING: "yellow",
+    BudgetState.EXCEEDED: "red",
+}
+_BAR_CELLS = (4, 20)
+"""Fewest and most cells of a bar; with less room there is none."""
+_GAP_CELLS = 2
+_NONE = "-"
+
+
+def print_table(runtime: Runtime, status: Status) -> None:
+    """Print a row for each budget, with a bar where there is room, and remarks below."""
+    from rich.markup import escape
+
+    out = console()
+    now = f"{runtime.clock.now():%Y-%m-%d %H:%M} UTC"
+    out.print(f"[bold]budgets[/] of {escape(runtime.config_shown)} at {now}", soft_wrap=True)
+    out.print(_table(in_order(runtime, status), status, runtime.clock.now(), out.width))
+    for line in _remarks(runtime, status):
+        out.print(line)
+
+
+def _table(items: list[BudgetStatus], status: Status, now: datetime, width: int) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    columns = {
+        "budget": [item.budget.name for item in items],
+        "state": [_state(item) for item in items],
+        "used": [_percent(item) for item in items],
+        "spent": _amounts(items, status),
+        "held": [f"${usd_short(item.held_nano_usd)}" for item in items],
+        "limit": [_limit(item) for item in items],
+        "calls": [_calls(item, status) for item in items],
+        "resets": [_resets(item, now) for item in items],
+    }
+    if not any(item.held_nano_usd for item in items):
+        del columns["held"]
+    taken = sum(max(map(len, [name, *texts])) + _GAP_CELLS for name, texts in columns.items())
+    bar_cells = min(width - taken, _BAR_CELLS[1])
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in columns:
+        left = name in {"budget", "state", "resets"}
+        table.add_column(name, justify="left" if left else "right", no_wrap=name != "budget")
+    table.add_column("")
+    for place, item in enumerate(items):
+        style = _style(item)
+        cells = [Text(texts[place]) for texts in columns.values()]
+        cells[1].stylize(style)
+        drawn = bar_cells >= _BAR_CELLS[0] and item.budget.limit_nano_usd
+        bar = Text(_bar(item.percent_used, bar_cells) if drawn else "", style=style)
+        table.add_row(*cells, bar)
+    return table
+
+
+def _style(item: BudgetStatus) -> str:
+    return _COLOURS[item.state] if item.budget.limit_nano_usd else "dim"
+
+
+def _state(item: BudgetStatus) -> str:
+    return f"{_GLYPHS[item.state]} {item.state.word}" if item.budget.limit_nano_usd else "  off"
+
+
+def _percent(item: BudgetStatus) -> str:
+    return f"{float(item.percent_used):,.1f} %" if item.budget.limit_nano_usd else _NONE
+
+
+def _limit(item: BudgetStatus) -> str:
+    limit = item.budget.limit_nano_usd
+    return f"${usd_short(limit)}" if limit else _NONE
+
+
+def _amounts(items: Sequence[BudgetStatus], status: Status) -> list[str]:
+    """Write the spends with as many decimals as the smallest of them needs."""
+    from policy.reporting.formats import usd_places
+
+    known = {
+        item.budget.name: item.spent_nano_usd
+        for item in items
+        if status.spends.get(item.budget.name) is not None
+    }
+    places = usd_places([*known.values()])
+    return [
+        f"${usd(known[item.budget.name]):,.{places}f}" if item.budget.name in known else _NONE
+        for item in items
+    ]
+
+
+def _calls(item: BudgetStatus, status: Status) -> str:
+    spend = status.spends.get(item.budget.name)
+    return _NONE if spend is None else f"{spend.calls:,}"
+
+
+def _resets(item: BudgetStatus, now: datetime) -> str:
+    return _NONE if item.resets_at is None else f"in {_span(item.resets_at - now)}"
+
+
+def _span(left: timedelta) -> str:
+    """Write a span in the largest unit of which it holds two: ``10 days``, ``6 h``, ``59 min``."""
+    minutes = -(-int(left.total_seconds()) // 60)
+    if minutes >= 2 * 24 * 60:
+        return f"{minutes // (24 * 60)} days"
+    return f"{minutes // 60} h" if minutes >= 2 * 60 else f"{minutes} min"
+
+
+def _bar(percent: Fraction, cells: int) -> str:
+    filled = min(cells, round(percent * cells / 100))
+    return "█" * filled + "░" * (cells - filled)
+
+
+def _remarks(runtime: Runtime, status: Status) -> list[str]:
+    from rich.markup import escape
+
+    remarks: list[str] = []
+    governing = status.decision.governing
+    if not runtime.policy.enabled:
+        remarks.append(
+            "[yellow]disabled[/]: cost.enabled = false; spend is shown, nothing is enforced"
+        )
+    elif governing is not None and governing.budget.limit_nano_usd:
+        key = escape(governing.budget.config_key)
+        remarks.append(f"governed by [bold]{escape(governing.budget.name)}[/], set by {key}")
+    if status.session_id is None and status.latest_session_id is not None:
+        remarks.append(
+            f"[dim]no session named; the latest is --session {escape(status.latest_session_id)}[/]"
+        )
+    spend = counted(status)
+    if spend and spend.unpriced_calls:
+        remarks.append(
+            f"[yellow]{spend.unpriced_calls} of {spend.calls} calls have no price[/] "
+            "and are not in these sums; see `corvus report unpriced`"
+        )
+    remarks += [
+        f"[yellow]deprecated[/] {escape(path)}: see `corvus explain deprecated-key`"
+        for path in runtime.policy.deprecated_fields
+    ]
+    return remarks

@@ -1,0 +1,107 @@
+"""``corvus policy show``: what a config compiles to, and the hash that names it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from policy.cli.exits import Exit
+from policy.cli.main import main
+
+CONFIG = """
+[cost]
+enabled = true
+daily_limit_usd = 12.5
+
+[cost.prices."acme/house"]
+input = 0.4
+output = 1.6
+effective_from = 2026-11-01
+
+[[cost.budgets]]
+name = "night"
+period = "day"
+limit_usd = 0.000000001
+timezone = "Europe/Madrid"
+match = { user = "ana*" }
+
+[autonomy]
+max_cost_per_day_cents = 500
+"""
+
+
+def show(tmp_path: Path, text: str, *words: str) -> int:
+    path = tmp_path / "corvus.toml"
+    path.write_text(text)
+    return main(["policy", "show", *words])
+
+
+def test_the_config_of_the_folder_is_found_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert show(tmp_path, CONFIG) == Exit.CLEAN
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "config=corvus.toml"
+    assert "own_prices=1" in lines
+    assert "max_actions_per_hour=500" in lines  # DEP-2: the number stands in unchanged
+    assert "deprecated_fields=autonomy.max_cost_per_day_cents" in lines
+    assert lines[-1] == (
+        "budget=night period=day limit_usd=0.000000001 warn_at_percent=80 match=user:ana* "
+        "timezone=Europe/Madrid key=cost.budgets[0].limit_usd"
+    )
+
+
+def test_json_carries_exact_amounts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert show(tmp_path, CONFIG, "--format", "json") == Exit.CLEAN
+    told = json.loads(capsys.readouterr().out)
+    assert [budget["name"] for budget in told["budgets"]] == ["session", "day", "month", "night"]
+    assert told["budgets"][3]["limit_nano_usd"] == "1"
+    assert told["prices"] == [
+        {
+            "entry": "user:acme/house@2026-11-01",
+            "usd_per_million": {"input": "0.400000000", "output": "1.600000000",
+                                "reasoning": "1.600000000"},
+            "effective_from": "2026-11-01",
+            "source": None,
+        }
+    ]  # fmt: skip
+    assert told["content_hash"].startswith("sha256:")
+
+
+def test_the_hash_names_what_is_enforced_and_not_how_it_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def content_hash(text: str) -> str:
+        assert show(tmp_path, text, "--format", "json") == Exit.CLEAN
+        return str(json.loads(capsys.readouterr().out)["content_hash"])
+
+    plain = content_hash("[cost]\nenabled = true\ndaily_limit_usd = 25\n")
+    assert content_hash("# x\ncost = { daily_limit_usd = 25.00, enabled = true }\n") == plain
+    assert content_hash("[cost]\nenabled = true\ndaily_limit_usd = 26\n") != plain
+
+
+def test_without_any_config_the_defaults_are_said_to_apply(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["policy", "show"]) == Exit.CLEAN
+    assert capsys.readouterr().out.startswith("config=defaults (no corvus.toml")
+
+
+def test_a_table_says_what_zero_and_disabled_mean(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert show(tmp_path, "[cost]\nsession_limit_usd = 0\n", "--format", "table") == Exit.CLEAN
+    shown = capsys.readouterr().out
+    assert "cost.enabled = false, nothing is enforced" in shown
+    (session,) = [line for line in shown.splitlines() if "session" in line]
+    assert "off" in session
+
+
+def test_a_config_named_by_the_environment_must_exist(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CORVUS_CONFIG", "nowhere.toml")
+    assert main(["policy", "show"]) == Exit.FINDINGS
+    assert "file-missing" in capsys.readouterr().err

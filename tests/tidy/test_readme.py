@@ -1,0 +1,91 @@
+"""Every command of the README runs, and prints what the README says it prints.
+
+The first two, which set up an environment, are run by ``.ci/run`` in a fresh clone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from policy.cli.exits import Exit
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+FINDINGS = {"corvus check corvus-demo/broken.toml"}
+"""Commands that show findings: their exit code is 1, and anything else would be a mistake."""
+EXPORT = "time,model,prompt,completion\n2026-11-17T10:00:00Z,claude-haiku-4-5,1000,100\n"
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(folder),
+        "COLUMNS": "80",
+    }
+    return subprocess.run(
+        command,
+        shell=True,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_the_first_two_commands_set_up_and_run_the_demo_and_the_tests() -> None:
+    kinds = [kind for kind, _ in BLOCKS[:2]]
+    assert kinds == ["sh", "sh"]
+    assert BLOCKS[0][1].rstrip().endswith("corvus demo")
+    assert BLOCKS[1][1].rstrip().endswith("pytest --quiet")
+    assert all(".venv/bin/pip install" in text for _, text in BLOCKS[:2])
+    assert "readme 1" in (ROOT / ".ci" / "run").read_text()
+    assert "readme 2" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_every_other_command_runs_and_prints_what_is_shown(tmp_path: Path) -> None:
+    assert run("corvus demo", tmp_path).returncode == Exit.CLEAN
+    (tmp_path / "export.csv").write_text(EXPORT)
+    printed = ""
+    commands = 0
+    for kind, text in BLOCKS[2:]:
+        if kind == "text":
+            assert text.strip() in printed
+            printed = ""
+        elif kind == "sh":
+            for command in text.strip().splitlines():
+                result = run(command, tmp_path)
+                expected = Exit.FINDINGS if command in FINDINGS else Exit.CLEAN
+                assert result.returncode == expected, (command, result.stdout, result.stderr)
+                printed += result.stdout
+                commands += 1
+        else:
+            assert kind == "python"
+            result = run(f"python -W error - <<'END'\n{text}\nEND", tmp_path)
+            assert result.returncode == 0, result.stderr
+            assert "bundled:anthropic/claude-sonnet-4-5" in result.stdout
+    assert commands > 8
+
+
+def test_every_table_row_of_exit_codes_is_one_of_ours() -> None:
+    codes = [int(code) for code in re.findall(r"^\| (\d+) \|", README, flags=re.MULTILINE)]
+    assert codes == [0, 1, 2, 3, 30]
+    assert set(codes) <= {code.value for code in Exit}
+
+
+@pytest.mark.parametrize("name", re.findall(r"`(corvus [a-z]+(?: [a-z]+)?)`", README))
+def test_every_command_the_text_names_exists_or_is_said_to_be_missing(name: str) -> None:
+    words = name.split()
+    if words[1] in {"migrate"}:
+        assert f"`{name}`" in README.partition("not yet; `check`")[0].splitlines()[-1]
+        return
+    result = run(f"{name} --help", ROOT)
+    assert result.returncode == Exit.CLEAN, result.stderr
