@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import socket
 from decimal import Decimal
 from pathlib import Path
@@ -261,7 +260,7 @@ def test_a_directory_a_socket_and_an_impossible_name_are_unreadable(tmp_path: Pa
             assert only(found).code == "file-unreadable"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+@pytest.mark.usefixtures("unprivileged")
 def test_a_file_without_permission_is_unreadable(tmp_path: Path) -> None:
     file = tmp_path / "x.toml"
     file.touch(mode=0o000)

@@ -163,7 +163,7 @@ def test_a_folder_that_cannot_be_created_is_told_without_a_traceback(tmp_path: P
         pass
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+@pytest.mark.usefixtures("unprivileged")
 def test_a_read_only_folder_is_told_without_a_traceback(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
