@@ -9,7 +9,7 @@ import argparse
 import os
 import sys
 from collections import Counter
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from policy.cli.exits import Exit
@@ -30,6 +30,7 @@ examples:
 exit codes: 0 clean, 1 findings at or above --fail-on, 2 usage, unreadable input or no file matched
 """
 _EVIDENCE = 3
+_SEVERITIES = ("error", "warning", "note")
 
 
 def main(argv: list[str]) -> int:
@@ -64,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="corvus check",
         description="Check config files and report every problem with file:line:column.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        # A fixed width: asking the terminal for its own imports shutil, for every option.
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=96),
     )
     parser.add_argument(
         "path", nargs="+", metavar="PATH", help="a file, a directory, a pattern, or - for stdin"
@@ -78,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--format", choices=("text", "concise", "json"), default="text")
     parser.add_argument(
         "--fail-on",
-        choices=("error", "warning", "note"),
+        choices=_SEVERITIES,
         default="error",
         help="lowest severity that exits 1 (default: error)",
     )
@@ -109,10 +111,8 @@ def _bundled_book() -> PriceBooks:
 
 
 def _fails(checked: Checked, threshold: str) -> bool:
-    from policy.diagnostics.model import Severity
-
-    lowest = Severity(threshold).rank
-    return any(diagnostic.severity.rank <= lowest for diagnostic in checked.diagnostics)
+    failing = _SEVERITIES[: _SEVERITIES.index(threshold) + 1]
+    return any(diagnostic.severity.value in failing for diagnostic in checked.diagnostics)
 
 
 def _written(checked: Checked, options: argparse.Namespace) -> str:
@@ -149,10 +149,8 @@ def _colour(wanted: str) -> bool:
 
 
 def _summary(checked: Checked) -> list[str]:
-    from policy.diagnostics.model import Severity
-
-    counts = [(severity.value, checked.count(severity)) for severity in Severity]
-    said = ", ".join(_many(count, word) for word, count in counts if count)
+    counts = Counter(diagnostic.severity.value for diagnostic in checked.diagnostics)
+    said = ", ".join(_many(counts[word], word) for word in _SEVERITIES if counts[word])
     looked_at = [file for file in checked.files if file.detected is not None or file.diagnostics]
     affected = sum(bool(file.diagnostics) for file in looked_at)
     total = _many(len(checked.files), "file")
@@ -194,7 +192,6 @@ def _json(checked: Checked) -> str:
     import json
 
     from policy.diagnostics.machine import as_json
-    from policy.diagnostics.model import Severity
 
     files = [
         {
@@ -205,10 +202,8 @@ def _json(checked: Checked) -> str:
         }
         for file in checked.files
     ]
-    summary = {
-        "files": len(checked.files),
-        **{f"{severity.value}s": checked.count(severity) for severity in Severity},
-    }
+    counts = Counter(diagnostic.severity.value for diagnostic in checked.diagnostics)
+    summary = {"files": len(checked.files), **{f"{word}s": counts[word] for word in _SEVERITIES}}
     whole = {
         "version": 1,
         "files": files,

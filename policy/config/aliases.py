@@ -6,14 +6,14 @@ A new deprecation is a new row. Refuses to guess: no number is ever converted be
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
-from policy.config.reporter import Note, Reporter, Route, Table, is_table, shown, value_at
+from policy.config.reporter import Note, Reporter
+from policy.config.values import Route, Table, is_table, shown, value_at
 
 
-@dataclass(frozen=True, slots=True)
-class Alias:
+class Alias(NamedTuple):
     """One deprecated key.
 
     Attributes:

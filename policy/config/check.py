@@ -7,17 +7,16 @@ directory or a pattern, and by place within a file.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from policy.config.dialects import Detected
 from policy.config.document import Document, read_bytes, read_document, source_text
 from policy.config.load import load_documents
-from policy.diagnostics.model import Diagnostic, Severity
 
 if TYPE_CHECKING:
     from policy.config.rules import HasPrice
+    from policy.diagnostics.model import Diagnostic
 
 STDIN = "-"
 _PATTERN = frozenset("*?[")
@@ -32,8 +31,7 @@ _OTHER_TOOLS = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedFile:
+class CheckedFile(NamedTuple):
     """One file of a run.
 
     Attributes:
@@ -49,8 +47,7 @@ class CheckedFile:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(NamedTuple):
     """A whole run.
 
     Attributes:
@@ -68,13 +65,8 @@ class Checked:
         """All problems of all files, in stable order."""
         return (*self.unmatched, *(found for file in self.files for found in file.diagnostics))
 
-    def count(self, severity: Severity) -> int:
-        """Count the diagnostics of one severity."""
-        return sum(diagnostic.severity is severity for diagnostic in self.diagnostics)
 
-
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """How to check.
 
     Attributes:
@@ -85,7 +77,7 @@ class Options:
     """
 
     dialect: str = "auto"
-    stdin: Callable[[], bytes] = field(default=lambda: b"")
+    stdin: Callable[[], bytes] = bytes
     stdin_name: str = "<stdin>"
     has_price: HasPrice | None = None
 
@@ -164,6 +156,8 @@ def _checked(document: Document, diagnostics: list[Diagnostic], how: Options) ->
 
 
 def _no_file(argument: str) -> Diagnostic:
+    from policy.diagnostics.model import Diagnostic, Severity
+
     directory = Path(argument).is_dir()
     message = (
         f"no *.toml file below the directory `{argument}`"

@@ -8,21 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
-from policy.config.reporter import (
-    Note,
-    Reporter,
-    Route,
-    Table,
-    as_items,
-    header,
-    is_table,
-    shown,
-)
+from policy.config.reporter import Note, Reporter
+from policy.config.values import Route, Table, as_items, header, is_table, shown
 
 # Not importlib.resources: importing it would take longer than reading the file.
 _DATA = Path(__file__).with_name("dialects.json")
@@ -52,8 +44,7 @@ class Dialect(StrEnum):
     ZEROCLAW = "zeroclaw"
 
 
-@dataclass(frozen=True, slots=True)
-class Detected:
+class Detected(NamedTuple):
     """What a file was checked as.
 
     Attributes:

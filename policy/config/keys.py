@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from policy.config.reporter import Route, Table, is_table
 from policy.config.settings import Settings
+from policy.config.values import Route, Table, is_table
 
 
 @cache

@@ -7,23 +7,22 @@ one of them is an error.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from policy.config import aliases, dialects
 from policy.config.dialects import Detected, Dialect
 from policy.config.document import Document, read_file
-from policy.config.reporter import Reporter, Route, Table, is_table, shown, value_at
-from policy.diagnostics.model import Diagnostic, Severity
+from policy.config.reporter import Reporter
+from policy.config.values import Route, Table, is_table, shown, value_at
 
 if TYPE_CHECKING:
     from policy.config.rules import HasPrice
     from policy.config.settings import Settings
+    from policy.diagnostics.model import Diagnostic
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """What one file, or several layered ones, say.
 
     Attributes:
@@ -57,7 +56,7 @@ def load(paths: Sequence[Path], dialect: str = "auto") -> Loaded:
             documents.append(document)
     loaded = load_documents(documents, dialect)
     found = (*diagnostics, *loaded.diagnostics)
-    broken = any(diagnostic.severity is Severity.ERROR for diagnostic in found)
+    broken = any(diagnostic.is_error for diagnostic in found)
     return Loaded(
         settings=None if broken else loaded.settings,
         diagnostics=found,
@@ -94,7 +93,7 @@ def load_documents(
         merged = _merge(merged, layer.governed)
         whole |= document.data
     settings = _validated(merged, whole, reporter, how=_How(has_price, want_settings))
-    errors = any(diagnostic.severity is Severity.ERROR for diagnostic in reporter.found)
+    errors = any(diagnostic.is_error for diagnostic in reporter.found)
     return Loaded(
         settings=None if errors else settings,
         diagnostics=reporter.in_order(),
@@ -104,8 +103,7 @@ def load_documents(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Layer:
+class _Layer(NamedTuple):
     governed: Table
     reporter: Reporter
 
@@ -164,7 +162,6 @@ def _validated(merged: Table, whole: Table, reporter: Reporter, *, how: _How) ->
     return settings
 
 
-@dataclass(frozen=True, slots=True)
-class _How:
+class _How(NamedTuple):
     has_price: HasPrice | None
     want_settings: bool

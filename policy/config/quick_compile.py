@@ -12,8 +12,8 @@ from decimal import Decimal
 from typing import Any, cast
 
 from policy.config.quick import FUNCTIONS
-from policy.config.reporter import is_table
 from policy.config.settings import Settings
+from policy.config.values import is_table
 
 _SILENT = frozenset({"metadata", "ref", "serialization", "title", "computed_fields"})
 

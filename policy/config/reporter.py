@@ -6,97 +6,23 @@ the one place that asks documents where it stands. Refuses to repeat a value tha
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time
-from decimal import Decimal
-from typing import TYPE_CHECKING, TypeAlias, TypeGuard
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from policy.diagnostics.model import Diagnostic, Label, Span
-from policy.diagnostics.secrets import any_secret
+from policy.config.values import Route, kind
 
 if TYPE_CHECKING:
     from policy.config.document import Document
+    from policy.diagnostics.model import Diagnostic, Span
 
-Route: TypeAlias = tuple[str | int, ...]
-Table: TypeAlias = dict[str, object]
+# NOTE: a clean file has a reporter but nothing to report; what describes a problem is imported
+# with the first one, and records are no dataclasses, whose import alone takes longer than a check.
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SECRETIVE = frozenset({"url", "base_url", "otlp_endpoint", "api_key_env"})
 _LONGEST = 40
 
 
-def is_table(value: object) -> TypeGuard[Table]:
-    """Tell whether a value is a TOML table; TOML keys are always strings."""
-    return isinstance(value, dict)
-
-
-def kind(value: object) -> str:
-    """Return the TOML word for the type of a value."""
-    kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
-        (bool, "boolean"),
-        (int, "integer"),
-        ((Decimal, float), "float"),
-        (str, "string"),
-        (list, "array"),
-        (dict, "table"),
-        (datetime, "date-time"),
-        (date, "date"),
-        (time, "time"),
-    )
-    return next((word for type_, word in kinds if isinstance(value, type_)), "value")
-
-
-def shown(route: Route) -> str:
-    """Write a route as a dotted key, quoted as TOML needs: ``cost.prices."gpt-4.1".input``."""
-    written = ""
-    for part in route:
-        if isinstance(part, int):
-            written += f"[{part}]"
-            continue
-        bare = _BARE.fullmatch(part) is not None
-        written += ("." if written else "") + (part if bare else quoted(part))
-    return written
-
-
-def header(route: Route) -> str:
-    """Write a table as its header: ``[cost]``; ``[[cost.budgets]]`` for an element of an array."""
-    if route and isinstance(route[-1], int):
-        return f"[[{shown(route[:-1])}]]"
-    return f"[{shown(route)}]" if route else "the top level"
-
-
-def quoted(text: str) -> str:
-    """Quote a string as TOML does."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    printable = (char if char.isprintable() else f"\\u{ord(char):04X}" for char in escaped)
-    return '"' + "".join(printable) + '"'
-
-
-def value_at(data: Mapping[str, object], route: Route) -> object:
-    """Return the value at a route, ``None`` where there is none (TOML has no null)."""
-    found: object = data
-    for part in route:
-        if isinstance(part, str):
-            found = found.get(part) if is_table(found) else None
-        else:
-            items = as_items(found)
-            found = items[part] if part < len(items) else None
-    return found
-
-
-def as_items(value: object) -> list[object]:
-    """Return the elements of an array; nothing for any other value."""
-    return [*value] if _is_array(value) else []
-
-
-def _is_array(value: object) -> TypeGuard[list[object]]:
-    return isinstance(value, list)
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """What accompanies a diagnostic: words at the caret, other places, and what to do."""
 
     label: str = ""
@@ -158,6 +84,8 @@ class Reporter:
 
     def seen(self, route: Route, value: object) -> str:
         """Name the value a user wrote: as it stands in the file; its type when long or secret."""
+        from policy.diagnostics.secrets import any_secret
+
         word = kind(value)
         if word in {"array", "table"}:
             return f"{'an' if word == 'array' else 'a'} {word}"
@@ -176,9 +104,8 @@ class Reporter:
         return route
 
     def _add(self, code: str, route: Route, message: str, note: Note, span: Span) -> None:
-        from policy.diagnostics.codes import (
-            lookup,
-        )  # all its texts: read only when there is a finding
+        from policy.diagnostics.codes import lookup
+        from policy.diagnostics.model import Diagnostic, Label
 
         document = self.document(route)
         related = tuple(

@@ -10,17 +10,8 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from policy.config.defaults import LIMITS_USD, ZERO_LIMIT
-from policy.config.reporter import (
-    Note,
-    Reporter,
-    Route,
-    Table,
-    as_items,
-    is_table,
-    quoted,
-    shown,
-    value_at,
-)
+from policy.config.reporter import Note, Reporter
+from policy.config.values import Route, Table, as_items, is_table, quoted, shown, value_at
 
 HasPrice: TypeAlias = Callable[[str], bool]
 """Tells whether the bundled price book prices a model."""

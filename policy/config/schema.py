@@ -22,8 +22,8 @@ from policy.config.dialects import (
     Dialect,
     host_keys,
 )
-from policy.config.reporter import Table, as_items, is_table, shown
 from policy.config.schema_output import diagnostics_document
+from policy.config.values import Table, as_items, is_table, shown
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _LIMITS_OF_SCHEMA = (

@@ -5,7 +5,7 @@ It stands apart from ``schema`` because it describes our own output, and nothing
 
 from __future__ import annotations
 
-from policy.config.reporter import Table
+from policy.config.values import Table
 
 _COUNT: Table = {"type": "integer", "minimum": 0}
 _TEXT: Table = {"type": "string"}

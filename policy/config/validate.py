@@ -8,22 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from policy.config.reporter import (
-    Note,
-    Reporter,
-    Route,
-    Table,
-    header,
-    is_table,
-    kind,
-    shown,
-    value_at,
-)
+from policy.config.reporter import Note, Reporter
+from policy.config.values import Route, Table, header, is_table, kind, shown, value_at
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -57,8 +47,7 @@ _OTHER_WORDS = {
 _NOTHING_MOVED: Mapping[Route, Route] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class _Problem:
+class _Problem(NamedTuple):
     """One error of the model: its kind, and where the value and its data are."""
 
     kind: str

@@ -80,3 +80,8 @@ class Diagnostic:
     related: tuple[Label, ...] = ()
     help: tuple[str, ...] = ()
     path: tuple[str | int, ...] = ()
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it makes the document unusable."""
+        return self.severity is Severity.ERROR

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from decimal import Decimal
@@ -14,8 +16,8 @@ from pydantic import ValidationError
 
 from policy.config import quick
 from policy.config.quick_compile import render
-from policy.config.reporter import as_items, is_table
 from policy.config.settings import Settings
+from policy.config.values import as_items, is_table
 
 ROOT = Path(__file__).parents[2]
 FULL = ROOT / "tests" / "golden" / "valid" / "full.toml"
@@ -95,6 +97,18 @@ def test_a_pydantic_core_that_does_not_know_the_data_takes_the_slower_way(
     quick.load_validator.cache_clear()
     assert not quick.is_valid({})
     quick.load_validator.cache_clear()
+
+
+def test_pydantic_can_be_imported_after_its_compiled_part_alone() -> None:
+    script = (
+        "import sys\nfrom policy.config import quick\n"
+        "print(quick.is_valid({'cost': {'enabled': True}}), 'pydantic_core' in sys.modules)\n"
+        "from policy.config.settings import Settings\n"
+        "print(Settings.model_validate({'cost': {'enabled': True}}).cost.enabled)\n"
+        "print(quick.is_valid({'cost': {'enabled': 1}}))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["True", "False", "True", "False"], run.stderr
 
 
 def test_it_agrees_on_every_document_of_the_tests() -> None:

@@ -15,9 +15,9 @@ from jsonschema import Draft202012Validator
 from policy.cli.check import main
 from policy.config.check import Options, check_paths
 from policy.config.dialects import Dialect, detect
-from policy.config.reporter import Table, as_items, is_table, kind
 from policy.config.schema import document, published
 from policy.config.schema_output import diagnostics_document
+from policy.config.values import Table, as_items, is_table, kind
 from policy.diagnostics.model import Severity
 
 ROOT = Path(__file__).parents[2]

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from policy.config.document import Document, read_document
 from policy.config.positions import KeyPath
-from policy.config.reporter import is_table
 from policy.config.toml_scan import scan
 from policy.config.toml_tokens import unquote
+from policy.config.values import is_table
 from policy.diagnostics.model import Span
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "configs"

@@ -33,6 +33,10 @@ def code_of(info: CodeInfo) -> str:
     return info.code
 
 
+def unpriced(_model: str) -> bool:
+    return False
+
+
 @pytest.mark.parametrize("path", INVALID, ids=name_of)
 def test_the_text_is_exactly_the_expected_one(
     path: Path,
@@ -51,7 +55,7 @@ def test_the_text_is_exactly_the_expected_one(
 
 @pytest.mark.parametrize("path", INVALID, ids=name_of)
 def test_a_case_shows_its_own_code_first(path: Path) -> None:
-    checked = check_paths([str(path)], Options(dialect=dialect_of(path), has_price=lambda _: False))
+    checked = check_paths([str(path)], Options(dialect=dialect_of(path), has_price=unpriced))
     assert path.name.split("--")[0] in {diagnostic.code for diagnostic in checked.diagnostics}
 
 
@@ -72,7 +76,7 @@ def test_the_examples_of_explain_are_true(info: CodeInfo, tmp_path: Path) -> Non
     for text, is_bad in ((info.bad, True), (info.good, False)):
         path = tmp_path / "corvus.toml"
         path.write_bytes(text.encode())
-        found = check_paths([str(path)], Options(has_price=lambda _: False)).diagnostics
+        found = check_paths([str(path)], Options(has_price=unpriced)).diagnostics
         codes = [diagnostic.code for diagnostic in found]
         assert (codes == [info.code]) if is_bad else info.code not in codes
 

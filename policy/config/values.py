@@ -1,0 +1,86 @@
+"""Values of a parsed document, the routes that lead to them, and the words TOML has for both.
+
+It knows no positions and reports nothing. A clean file is checked with this module alone, so it
+imports no more than reading TOML did already.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import TypeAlias, TypeGuard
+
+Route: TypeAlias = tuple[str | int, ...]
+Table: TypeAlias = dict[str, object]
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def is_table(value: object) -> TypeGuard[Table]:
+    """Tell whether a value is a TOML table; TOML keys are always strings."""
+    return isinstance(value, dict)
+
+
+def kind(value: object) -> str:
+    """Return the TOML word for the type of a value."""
+    kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
+        (bool, "boolean"),
+        (int, "integer"),
+        ((Decimal, float), "float"),
+        (str, "string"),
+        (list, "array"),
+        (dict, "table"),
+        (datetime, "date-time"),
+        (date, "date"),
+        (time, "time"),
+    )
+    return next((word for type_, word in kinds if isinstance(value, type_)), "value")
+
+
+def shown(route: Route) -> str:
+    """Write a route as a dotted key, quoted as TOML needs: ``cost.prices."gpt-4.1".input``."""
+    written = ""
+    for part in route:
+        if isinstance(part, int):
+            written += f"[{part}]"
+            continue
+        bare = _BARE.fullmatch(part) is not None
+        written += ("." if written else "") + (part if bare else quoted(part))
+    return written
+
+
+def header(route: Route) -> str:
+    """Write a table as its header: ``[cost]``; ``[[cost.budgets]]`` for an element of an array."""
+    if route and isinstance(route[-1], int):
+        return f"[[{shown(route[:-1])}]]"
+    return f"[{shown(route)}]" if route else "the top level"
+
+
+def quoted(text: str) -> str:
+    """Quote a string as TOML does."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    printable = (char if char.isprintable() else f"\\u{ord(char):04X}" for char in escaped)
+    return '"' + "".join(printable) + '"'
+
+
+def value_at(data: Mapping[str, object], route: Route) -> object:
+    """Return the value at a route, ``None`` where there is none (TOML has no null)."""
+    found: object = data
+    for part in route:
+        if isinstance(part, str):
+            found = found.get(part) if is_table(found) else None
+        else:
+            items = as_items(found)
+            found = items[part] if part < len(items) else None
+    return found
+
+
+def as_items(value: object) -> list[object]:
+    """Return the elements of an array; nothing for any other value."""
+    return [*value] if _is_array(value) else []
+
+
+def _is_array(value: object) -> TypeGuard[list[object]]:
+    return isinstance(value, list)
