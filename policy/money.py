@@ -49,7 +49,8 @@ def usd_text(amount_nano_usd: int | None, places: int = 4) -> str:
     """
     if amount_nano_usd is None:
         return "unknown"
-    return str(usd(amount_nano_usd).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN))
+    rounded = usd(amount_nano_usd).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
+    return f"{rounded:f}"
 
 
 def usd_short(amount_nano_usd: int, least: int = 2) -> str:

@@ -2,12 +2,27 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 _NOBODY = 65_534
+_USUAL_CALL: dict[str, object] = {
+    "calls": 1,
+    "surface": "import",
+    "provider": "openai",
+    "requested_model": "gpt-5",
+    "input_tokens": 10,
+    "output_tokens": 0,
+    "cache_read_tokens": 0,
+    "cache_write_5m_tokens": 0,
+    "cache_write_1h_tokens": 0,
+    "reasoning_tokens": 0,
+    "web_search_requests": 0,
+    "source": "imported",
+    "outcome": "completed",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,3 +52,27 @@ def unprivileged(tmp_path: Path) -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
+
+
+RecordCalls = Callable[..., Path]
+
+
+@pytest.fixture
+def record_calls() -> RecordCalls:
+    """Make a ledger at a path and put calls into it; each says only what is unusual of it."""
+
+    def record(path: Path, *calls: dict[str, object]) -> Path:
+        from policy.ledger.ledger import open_ledger
+
+        with open_ledger(path, write=True) as ledger:
+            for call in calls:
+                at = call["admitted_at"]
+                row = {"requested_at": at, "settled_at": at} | _USUAL_CALL | call
+                names, marks = ", ".join(row), ", ".join(f"${name}" for name in row)
+                ledger.connection.execute(
+                    f"INSERT INTO usage_record (id, {names}) VALUES (uuidv7(), {marks})",  # noqa: S608 - names of this file
+                    row,
+                )
+        return path
+
+    return record

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.money import divide_half_even, divide_up, nano_usd, usd, usd_text
+from policy.money import (
+    divide_half_even,
+    divide_up,
+    nano_usd,
+    usd,
+    usd_exact,
+    usd_short,
+    usd_text,
+)
 
 
 @given(st.integers(0, 10**22))
@@ -30,9 +38,26 @@ def test_rounding_is_half_even_or_up_as_the_name_says(numerator: int, denominato
 
 @pytest.mark.parametrize(
     ("amount", "places", "text"),
-    [(0, 4, "0.0000"), (1_234_567_890, 4, "1.2346"), (None, 4, "unknown"), (50_000, 4, "0.0000")],
+    [
+        (0, 4, "0.0000"),
+        (0, 9, "0.000000000"),
+        (1, 9, "0.000000001"),
+        (1_234_567_890, 4, "1.2346"),
+        (None, 4, "unknown"),
+        (50_000, 4, "0.0000"),
+    ],
 )
-def test_amounts_are_written_with_fixed_decimals(
+def test_amounts_are_written_with_fixed_decimals_and_never_an_exponent(
     amount: int | None, places: int, text: str
 ) -> None:
     assert usd_text(amount, places) == text
+
+
+@given(st.integers(-(10**22), 10**22), st.integers(1, 9))
+def test_short_and_exact_amounts_read_back_as_they_were(amount: int, least: int) -> None:
+    assert nano_usd(Decimal(usd_exact(amount))) == amount
+    short = usd_short(amount, least)
+    assert nano_usd(Decimal(short.replace(",", ""))) == amount
+    decimals = short.partition(".")[2]
+    assert least <= len(decimals) <= 9
+    assert not decimals[least:].endswith("0")

@@ -42,8 +42,7 @@ def imported(log: Path, ledger: Path) -> dict[str, float]:
 
     books = PriceBooks(())
     started = time.perf_counter()
-    with open_ledger(ledger, write=True) as opened:
-        summary = import_usage(opened, [log], books)
+    summary = import_usage(lambda: open_ledger(ledger, write=True), [log], books)
     seconds = time.perf_counter() - started
     return {"seconds": seconds, "new": summary.new, "lines": summary.read_lines}
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from policy.cli.common import console
 from policy.cli.report_view import printable
+from policy.diagnostics.plain import escape
 from policy.errors import ReportInvalid, ReportParameterInvalid
 from policy.reporting.catalog import Catalog, Report
-from policy.reporting.formats import kv_text, visible
+from policy.reporting.formats import kv_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,8 @@ def _print_table(entries: list[_Entry]) -> None:
     for entry in entries:
         mark = "" if entry.origin == "shipped" else " (yours)"
         drawn.add_row(
-            Text(visible(entry.report) + mark, style="bold"),
-            Text(visible(entry.summary)),
+            Text(escape(entry.report) + mark, style="bold"),
+            Text(escape(entry.summary)),
             Text(", ".join(entry.parameters), style="dim"),
         )
     console().print(drawn)

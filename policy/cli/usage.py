@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -16,6 +16,7 @@ from policy.cli.options import Config, LedgerPath
 
 if TYPE_CHECKING:
     from policy.reporting.importers.model import ImportProgress, ImportSummary, OnProgress
+    from policy.runtime import Runtime
 
 app = typer.Typer(help="Usage recorded elsewhere.", no_args_is_help=True)
 
@@ -36,6 +37,30 @@ class Output(StrEnum):
     JSON = "json"
 
 
+Paths: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH...", help="Files, directories (searched deeply), globs, or - for stdin."
+    ),
+]
+Columns: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="FIELD=COLUMN",
+        help="For generic files: where a field stands, such as input_tokens=prompt_tokens.",
+    ),
+]
+Inclusive: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--inclusive",
+        help="For generic files: input counts include cached tokens and output counts include "
+        "reasoning, as OpenAI and OpenTelemetry count.",
+    ),
+]
+
+
 @app.callback()
 def group() -> None:
     """Usage recorded elsewhere."""
@@ -43,24 +68,18 @@ def group() -> None:
 
 @app.command("import")
 def import_(
-    paths: Annotated[
-        list[str],
-        typer.Argument(metavar="PATH...", help="Files, directories (searched deeply) or globs."),
-    ],
+    paths: Paths,
     *,
     source_format: Annotated[
         SourceFormat, typer.Option("--format", help="Format of the files; auto looks at each.")
     ] = SourceFormat.AUTO,
-    columns: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            metavar="FIELD=COLUMN",
-            help="For generic files: where a field stands, such as input_tokens=prompt_tokens.",
-        ),
-    ] = None,
+    columns: Columns = None,
+    inclusive: Inclusive = False,
     project: Annotated[
         str | None, typer.Option("--project", help="Project of every call, whatever the file says.")
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option("--provider", help="Who bills every call, such as zai.")
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 when a line was bad.")
@@ -80,18 +99,25 @@ def import_(
     """
     from policy.reporting.importers.model import Format, ImportOptions
     from policy.reporting.importers.run import import_usage
-    from policy.reporting.importers.sources import find_sources
     from policy.runtime import open_runtime
 
-    wanted = None if source_format is SourceFormat.AUTO else Format(source_format.value)
-    options = ImportOptions(format=wanted, columns=_map(columns or ()), project=project)
-    find_sources(paths, wanted)  # a mistyped path must not leave an empty ledger behind
+    options = ImportOptions(
+        format=None if source_format is SourceFormat.AUTO else Format(source_format.value),
+        columns=_map(columns or ()),
+        project=project,
+        provider=provider,
+        inclusive=inclusive,
+    )
     runtime = open_runtime(config or (), ledger=ledger)
-    with runtime.ledger(write=True) as opened, _progress() as on_progress:
+    with _progress() as on_progress:
         summary = import_usage(
-            opened, paths, runtime.books, options=options, on_progress=on_progress
+            lambda: runtime.ledger(write=True),
+            paths,
+            runtime.books,
+            options=options,
+            on_progress=on_progress,
         )
-    _show(summary, runtime.ledger_path, output or (Output.TABLE if is_terminal() else Output.KV))
+    _show(summary, runtime, output or (Output.TABLE if is_terminal() else Output.KV))
     if strict and summary.bad_lines:
         raise typer.Exit(Exit.FINDINGS)
 
@@ -99,21 +125,26 @@ def import_(
 def _map(pairs: Sequence[str]) -> dict[str, str]:
     columns: dict[str, str] = {}
     for pair in pairs:
-        field, equals, column = pair.partition("=")
+        field, equals, column = (part.strip() for part in pair.partition("="))
         if not (field and equals and column):
             raise typer.BadParameter(f"{pair!r} is not FIELD=COLUMN", param_hint="--map")
-        columns[field.strip()] = column.strip()
+        if field in columns:
+            raise typer.BadParameter(f"{field!r} is mapped twice", param_hint="--map")
+        columns[field] = column
     return columns
 
 
 @contextmanager
-def _progress() -> Generator[OnProgress]:
+def _progress() -> Generator[OnProgress | None]:
     """Show a bar on standard error while a person waits; elsewhere nothing."""
+    told = console(stderr=True)
+    if not told.is_terminal:
+        yield None
+        return
     from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    told = console(stderr=True)
-    with Progress(*columns, console=told, transient=True, disable=not told.is_terminal) as bar:
+    with Progress(*columns, console=told, transient=True) as bar:
         task = bar.add_task("reading", total=None)
 
         def show(progress: ImportProgress) -> None:
@@ -127,9 +158,10 @@ def _progress() -> Generator[OnProgress]:
         yield show
 
 
-def _show(summary: ImportSummary, ledger: Path, output: Output) -> None:
-    from policy.cli.usage_text import as_json, as_lines, as_table, bad_lines
+def _show(summary: ImportSummary, runtime: Runtime, output: Output) -> None:
+    from policy.cli.usage_text import as_json, as_lines, as_table, remarks
 
+    ledger: Path = runtime.ledger_path
     match output:
         case Output.JSON:
             print(as_json(summary, ledger))
@@ -139,5 +171,5 @@ def _show(summary: ImportSummary, ledger: Path, output: Output) -> None:
             console().print(as_table(summary, ledger))
     if output is not Output.JSON:
         told = console(stderr=True)
-        for line in bad_lines(summary):
+        for line in remarks(summary, runtime.books):
             told.print(line, style="yellow", markup=False, soft_wrap=True)

@@ -7,21 +7,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from policy.money import usd_text
+from policy.diagnostics.plain import escape
+from policy.money import usd_exact
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from policy.prices.lookup import PriceBooks
     from policy.reporting.importers.model import ImportSummary
 
-_BAD_LINES_SHOWN = 10
+_SHOWN = 10
 _WORDS = {
     "formats": "recognised as",
     "read_lines": "lines read",
     "usage_lines": "lines with usage",
     "synthetic": "client's own error messages",
     "new": "new calls",
-    "updated": "calls with later counts",
+    "updated": "calls known better now",
     "duplicate": "calls already there",
     "unpriced": "calls without a price",
     "bad": "bad lines, skipped",
@@ -43,7 +45,7 @@ def facts(summary: ImportSummary, ledger: Path) -> dict[str, str | int]:
         "duplicate": summary.duplicate,
         "unpriced": summary.unpriced,
         "bad": summary.bad_lines,
-        "new_cost_usd": usd_text(summary.new_cost_nano_usd, 9),
+        "new_cost_usd": usd_exact(summary.new_cost_nano_usd),
         "ledger": str(ledger),
     }
 
@@ -79,10 +81,34 @@ def as_table(summary: ImportSummary, ledger: Path) -> Table:
     return table
 
 
-def bad_lines(summary: ImportSummary) -> Iterator[str]:
-    """Yield the first bad lines with their reasons, and how many more there are."""
-    for bad in summary.bad[:_BAD_LINES_SHOWN]:
-        yield f"skipped {bad}"
-    rest = summary.bad_lines - min(_BAD_LINES_SHOWN, len(summary.bad))
+def remarks(summary: ImportSummary, books: PriceBooks) -> Iterator[str]:
+    """Yield what a reader should know beside the numbers, one line each."""
+    for bad in summary.bad[:_SHOWN]:
+        yield f"skipped {escape(str(bad))}"
+    rest = summary.bad_lines - min(_SHOWN, len(summary.bad))
     if rest:
-        yield f"… and {rest:,} more"
+        yield f"... and {rest:,} more"
+    if summary.read_lines and not summary.usage_lines:
+        formats = ", ".join(sorted(summary.files))
+        yield (
+            f"no line has usage: the files were read as {formats}; "
+            "name the format with --format, or the columns with --map"
+        )
+    for provider, model, calls in summary.unpriced_models[:_SHOWN]:
+        many = "1 call" if calls == 1 else f"{calls:,} calls"
+        why = _why_unpriced(books, model, None if provider == "unknown" else provider)
+        yield f"no price for {escape(model)} ({many}): {escape(why)}"
+
+
+def _why_unpriced(books: PriceBooks, model: str, provider: str | None) -> str:
+    from policy.errors import AmbiguousModel
+
+    try:
+        history = books.history(model, provider=provider)
+    except AmbiguousModel as fault:
+        return f"{fault} with --provider"
+    if history:
+        return f"{history[-1].entry} lacks a kind of token that was used"
+    near = books.resembling(model)
+    hint = f"; the book has {', '.join(near)}" if near else ""
+    return f'add [cost.prices."{model}"] to the config and import again{hint}'

@@ -10,7 +10,6 @@ format keeps the text as it is.
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import duckdb
 
+from policy.diagnostics.plain import escape
 from policy.errors import ReportError
 from policy.money import usd, usd_exact
 from policy.reporting.run import clean_message
@@ -26,7 +26,6 @@ from policy.reporting.table import Cell, Column, Table
 
 _FORMULA_STARTS = tuple("=+-@\t\r\n=+-@")
 _MARKDOWN_SPECIAL = str.maketrans({mark: f"\\{mark}" for mark in "\\|<>*_`[]&"})
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 class Format(StrEnum):
@@ -55,7 +54,7 @@ def kv_lines(table: Table) -> list[str]:
 
 def kv_text(text: str) -> str:
     """Return a text as a value of ``key=value``, quoted as JSON where it would be misread."""
-    plain = text == visible(text) and not any(char.isspace() or char in '"\\' for char in text)
+    plain = text == escape(text) and not any(char.isspace() or char in '"\\' for char in text)
     return text if plain and text not in {"", "none", "unknown"} else json.dumps(text)
 
 
@@ -166,16 +165,6 @@ def exact_text(cell: Cell) -> str:
             return str(cell)
 
 
-def visible(text: str) -> str:
-    """Return a text with control and invisible characters written as escapes."""
-    return "".join(
-        char.encode("unicode_escape").decode("ascii")
-        if unicodedata.category(char) in _INVISIBLE
-        else char
-        for char in text
-    )
-
-
 def _kv_cell(column: Column, cell: Cell) -> str:
     if cell is None:
         return "unknown" if column.is_money else "none"
@@ -200,7 +189,7 @@ def _human_cell(column: Column, cell: Cell, places: int) -> str:
         case int() | Decimal() if not isinstance(cell, bool):
             return f"{cell:,}"
         case _:
-            return visible(exact_text(cell))
+            return escape(exact_text(cell))
 
 
 def _csv_cell(cell: Cell) -> str:

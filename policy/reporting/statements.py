@@ -5,8 +5,8 @@ from __future__ import annotations
 SPEND = """
 SELECT
     COALESCE(SUM(cost_nano_usd), 0)::BIGINT AS cost_nano_usd,
-    COUNT(*) FILTER (WHERE corrects_id IS NULL) AS calls,
-    COUNT(*) FILTER (WHERE corrects_id IS NULL AND cost_nano_usd IS NULL) AS unpriced_calls,
+    COALESCE(SUM(calls), 0)::BIGINT AS calls,
+    COALESCE(SUM(calls) FILTER (WHERE cost_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
     COALESCE(SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
         + cache_write_1h_tokens + reasoning_tokens), 0)::BIGINT AS tokens
 FROM usage_record

@@ -23,8 +23,8 @@ WITH spent AS (
     SELECT
         provider,
         requested_model AS model,
-        COUNT(*) FILTER (WHERE corrects_id IS NULL) AS calls,
-        COUNT(*) FILTER (WHERE corrects_id IS NULL AND cost_nano_usd IS NULL) AS unpriced_calls,
+        SUM(calls)::BIGINT AS calls,
+        COALESCE(SUM(calls) FILTER (WHERE cost_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
         SUM(input_tokens)::BIGINT AS input_tokens,
         SUM(output_tokens)::BIGINT AS output_tokens,
         SUM(cache_read_tokens)::BIGINT AS cache_read_tokens,
@@ -32,13 +32,15 @@ WITH spent AS (
         SUM(cache_write_1h_tokens)::BIGINT AS cache_write_1h_tokens,
         SUM(reasoning_tokens)::BIGINT AS reasoning_tokens,
         SUM(web_search_requests)::BIGINT AS web_search_requests,
-        SUM(cost_nano_usd)::BIGINT AS cost_nano_usd
+        CASE WHEN SUM(calls) FILTER (WHERE cost_nano_usd IS NOT NULL) > 0 THEN SUM(cost_nano_usd) END::BIGINT
+            AS cost_nano_usd
     FROM usage_record
     WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
       AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
       AND ($session::VARCHAR IS NULL OR session_id = $session)
       AND ($project::VARCHAR IS NULL OR project = $project)
     GROUP BY ALL
+    HAVING SUM(calls) > 0
 )
 SELECT
     provider,

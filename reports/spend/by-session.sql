@@ -14,24 +14,24 @@
 -- column:  unpriced_calls  BIGINT     calls, those without a price
 -- column:  tokens          BIGINT     tokens, of all kinds
 -- column:  cost_nano_usd   BIGINT     nano-USD, of the priced calls; NULL when none of the calls has a price
--- reads:   usage_record
+-- reads:   usage_call
 -- chart:   x=session_id y=cost_nano_usd
 SELECT
     session_id,
-    string_agg(DISTINCT usage_record.project, ', ' ORDER BY usage_record.project) AS project,
+    string_agg(DISTINCT usage_call.project, ', ' ORDER BY usage_call.project) AS project,
     MIN(admitted_at) AS first_at,
     MAX(admitted_at) AS last_at,
     string_agg(DISTINCT requested_model, ', ' ORDER BY requested_model) AS models,
-    COUNT(*) FILTER (WHERE corrects_id IS NULL) AS calls,
-    COUNT(*) FILTER (WHERE corrects_id IS NULL AND usage_record.cost_nano_usd IS NULL) AS unpriced_calls,
+    COUNT(*) AS calls,
+    COUNT(*) FILTER (WHERE usage_call.cost_nano_usd IS NULL) AS unpriced_calls,
     SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
         + cache_write_1h_tokens + reasoning_tokens)::BIGINT AS tokens,
-    SUM(usage_record.cost_nano_usd)::BIGINT AS cost_nano_usd
-FROM usage_record
+    SUM(usage_call.cost_nano_usd)::BIGINT AS cost_nano_usd
+FROM usage_call
 WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
   AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
   AND ($model::VARCHAR IS NULL OR requested_model = $model)
-  AND ($project::VARCHAR IS NULL OR usage_record.project = $project)
+  AND ($project::VARCHAR IS NULL OR usage_call.project = $project)
 GROUP BY session_id
 ORDER BY cost_nano_usd DESC NULLS LAST, first_at, session_id NULLS LAST
 LIMIT $top::BIGINT;

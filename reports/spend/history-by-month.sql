@@ -23,11 +23,12 @@ WITH bucket_start AS (
 spent AS (
     SELECT
         CAST(date_trunc('month', admitted_at) AS TIMESTAMP) AS starts_at,
+        SUM(calls) FILTER (WHERE cost_nano_usd IS NOT NULL) AS priced_calls,
         SUM(cost_nano_usd) AS cost_nano_usd,
         SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
             + cache_write_1h_tokens + reasoning_tokens) AS tokens,
-        COUNT(*) FILTER (WHERE corrects_id IS NULL) AS calls,
-        COUNT(*) FILTER (WHERE corrects_id IS NULL AND cost_nano_usd IS NULL) AS unpriced_calls
+        SUM(calls) AS calls,
+        SUM(calls) FILTER (WHERE cost_nano_usd IS NULL) AS unpriced_calls
     FROM usage_record
     WHERE admitted_at >= date_trunc('month', $as_of::TIMESTAMP) - to_months(CAST($months AS INTEGER) - 1)
       AND admitted_at < date_trunc('month', $as_of::TIMESTAMP) + INTERVAL 1 MONTH
@@ -38,8 +39,11 @@ spent AS (
 )
 SELECT
     strftime(bucket_start.starts_at, '%Y-%m') AS bucket,
-    -- A bucket without a row cost nothing; one whose calls all lack a price is unknown.
-    CASE WHEN spent.starts_at IS NULL THEN 0 ELSE spent.cost_nano_usd END::BIGINT AS cost_nano_usd,
+    -- A bucket without a call cost nothing; one whose calls all lack a price is unknown.
+    CASE
+        WHEN COALESCE(spent.calls, 0) = 0 THEN 0
+        WHEN spent.priced_calls > 0 THEN spent.cost_nano_usd
+    END::BIGINT AS cost_nano_usd,
     COALESCE(spent.tokens, 0)::BIGINT AS tokens,
     COALESCE(spent.calls, 0)::BIGINT AS calls,
     COALESCE(spent.unpriced_calls, 0)::BIGINT AS unpriced_calls

@@ -8,7 +8,7 @@
 -- column:  calls           BIGINT     calls
 -- column:  unpriced_calls  BIGINT     calls, those without a price
 -- column:  first_at        TIMESTAMP  UTC, admission of the first call
--- reads:   usage_record
+-- reads:   usage_call
 -- chart:   x=bucket y=cost_nano_usd
 WITH latest AS (
     SELECT
@@ -16,11 +16,11 @@ WITH latest AS (
         SUM(cost_nano_usd)::BIGINT AS cost_nano_usd,
         SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
             + cache_write_1h_tokens + reasoning_tokens)::BIGINT AS tokens,
-        COUNT(*) FILTER (WHERE corrects_id IS NULL) AS calls,
-        COUNT(*) FILTER (WHERE corrects_id IS NULL AND cost_nano_usd IS NULL) AS unpriced_calls,
+        COUNT(*) AS calls,
+        COUNT(*) FILTER (WHERE cost_nano_usd IS NULL) AS unpriced_calls,
         MIN(admitted_at) AS first_at,
         MAX(admitted_at) AS last_at
-    FROM usage_record
+    FROM usage_call
     WHERE admitted_at <= $as_of::TIMESTAMP
     GROUP BY session_id
     ORDER BY last_at DESC, session_id NULLS LAST

@@ -9,20 +9,20 @@
 -- column:  first_at        TIMESTAMP     UTC, admission of the first of these calls
 -- column:  last_at         TIMESTAMP     UTC, admission of the last of these calls
 -- column:  share_percent   DECIMAL(5,2)  percent, of all calls in the time asked for, priced or not
--- reads:   usage_record
+-- reads:   usage_call
 -- chart:   x=model y=unpriced_calls
 WITH used AS (
     SELECT
         provider,
         requested_model AS model,
-        COUNT(*) FILTER (WHERE corrects_id IS NULL) AS calls,
-        COUNT(*) FILTER (WHERE corrects_id IS NULL AND cost_nano_usd IS NULL) AS unpriced_calls,
+        COUNT(*) AS calls,
+        COUNT(*) FILTER (WHERE cost_nano_usd IS NULL) AS unpriced_calls,
         SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
             + cache_write_1h_tokens + reasoning_tokens)
             FILTER (WHERE cost_nano_usd IS NULL)::BIGINT AS tokens,
         MIN(admitted_at) FILTER (WHERE cost_nano_usd IS NULL) AS first_at,
         MAX(admitted_at) FILTER (WHERE cost_nano_usd IS NULL) AS last_at
-    FROM usage_record
+    FROM usage_call
     WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
       AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
     GROUP BY ALL

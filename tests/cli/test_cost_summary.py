@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from policy.cli.exits import Exit
 from policy.cli.main import main
-from policy.ledger.ledger import open_ledger
 
 CONFIG = """
 [cost]
@@ -37,15 +37,6 @@ max_estimated_cost_cents = 250
 [governance.ledger]
 path = "state/usage.duckdb"
 """
-CALL = """
-INSERT INTO usage_record BY NAME
-SELECT uuidv7() AS id, $admitted_at::TIMESTAMP AS requested_at, requested_at AS admitted_at,
-    requested_at AS settled_at, 'import' AS surface, 'anthropic' AS provider,
-    $model AS requested_model, $session AS session_id,
-    100 AS input_tokens, 20 AS output_tokens, 0 AS cache_read_tokens, 0 AS cache_write_5m_tokens,
-    0 AS cache_write_1h_tokens, 0 AS reasoning_tokens, 0 AS web_search_requests,
-    $cost::BIGINT AS cost_nano_usd, 'imported' AS source, 'completed' AS outcome
-"""
 # Monday is the 16th. On Wednesday the 18th: session a 1.5 + 0.25 USD, session b 1.5 USD and a call
 # without a price. Before: 1.5 USD of opus on Monday, 0.5 on Sunday the 15th, 7 last month.
 CALLS = [
@@ -61,15 +52,15 @@ NOW = "2026-11-18T12:00:00Z"
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Path:
+def config(tmp_path: Path, record_calls: Callable[..., Path]) -> Path:
     folder = tmp_path / "team"
     folder.mkdir()
     path = folder / "corvus.toml"
     path.write_text(CONFIG)
-    with open_ledger(folder / "state" / "usage.duckdb", write=True) as ledger:
-        for admitted_at, model, session, cost in CALLS:
-            values = {"admitted_at": admitted_at, "model": model, "session": session, "cost": cost}
-            ledger.connection.execute(CALL, values)
+    names = ("admitted_at", "requested_model", "session_id", "cost_nano_usd")
+    calls = [dict(zip(names, call, strict=True)) for call in CALLS]
+    usual = {"provider": "anthropic", "input_tokens": 100, "output_tokens": 20}
+    record_calls(folder / "state" / "usage.duckdb", *(usual | call for call in calls))
     return path
 
 

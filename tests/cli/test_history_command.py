@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,18 +12,7 @@ from typer.testing import CliRunner, Result
 
 from policy.cli.history import history
 from policy.errors import LedgerError, ReportParameterInvalid
-from policy.ledger.ledger import open_ledger
 
-CALL = """
-INSERT INTO usage_record BY NAME
-SELECT uuidv7() AS id, $admitted_at::TIMESTAMP AS requested_at, requested_at AS admitted_at,
-    requested_at AS settled_at, 'import' AS surface, 'openai' AS provider,
-    'gpt-5' AS requested_model,
-    10 AS input_tokens, 0 AS output_tokens, 0 AS cache_read_tokens, 0 AS cache_write_5m_tokens,
-    0 AS cache_write_1h_tokens, 0 AS reasoning_tokens, 0 AS web_search_requests,
-    $cost_nano_usd::BIGINT AS cost_nano_usd, 'imported' AS source, 'completed' AS outcome,
-    $session_id AS session_id, $mission_id AS mission_id
-"""
 # V16 of the upstream contract: 1.25, 2.0 + 0.5, and 3.25 USD on three days; sessions added.
 CALLS = [
     ("2026-04-04 10:00:00", 1_250_000_000, "s 1", None),
@@ -34,18 +24,10 @@ CALLS = [
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Path:
-    path = tmp_path / "ledger.duckdb"
-    with open_ledger(path, write=True) as opened:
-        for admitted_at, cost, session, mission in CALLS:
-            values = {
-                "admitted_at": admitted_at,
-                "cost_nano_usd": cost,
-                "session_id": session,
-                "mission_id": mission,
-            }
-            opened.connection.execute(CALL, values)
-    return path
+def ledger(tmp_path: Path, record_calls: Callable[..., Path]) -> Path:
+    names = ("admitted_at", "cost_nano_usd", "session_id", "mission_id")
+    calls = [dict(zip(names, call, strict=True)) for call in CALLS]
+    return record_calls(tmp_path / "ledger.duckdb", *calls)
 
 
 def cost_history(*words: object) -> Result:
@@ -122,16 +104,10 @@ def test_json_carries_readable_and_exact_amounts(ledger: Path) -> None:
     }
 
 
-def test_cost_of_calls_that_all_lack_a_price_is_unknown_and_not_0(tmp_path: Path) -> None:
-    path = tmp_path / "unpriced.duckdb"
-    values = {
-        "admitted_at": "2026-04-06 10:00:00",
-        "cost_nano_usd": None,
-        "session_id": "s",
-        "mission_id": None,
-    }
-    with open_ledger(path, write=True) as opened:
-        opened.connection.execute(CALL, values)
+def test_cost_of_calls_that_all_lack_a_price_is_unknown_and_not_0(
+    tmp_path: Path, record_calls: Callable[..., Path]
+) -> None:
+    path = record_calls(tmp_path / "unpriced.duckdb", {"admitted_at": "2026-04-06 10:00:00"})
     lines = cost_history("--window", 1, "--ledger", path).output.splitlines()
     assert lines[2] == "total_cost_usd=unknown"
     assert lines[5].startswith("bucket=2026-04-06 cost_usd=unknown tokens=10 requests=1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,26 +11,14 @@ from typer.testing import CliRunner, Result
 
 from policy import errors
 from policy.cli.report import app
-from policy.ledger.ledger import open_ledger
 
-ROW = """
-INSERT INTO usage_record BY NAME
-SELECT uuidv7() AS id, TIMESTAMP '2026-04-06 08:00:00' AS requested_at, requested_at AS admitted_at,
-    requested_at AS settled_at, 'import' AS surface, 'openai' AS provider,
-    'gpt-5' AS requested_model,
-    10 AS input_tokens, 20 AS output_tokens, 0 AS cache_read_tokens, 0 AS cache_write_5m_tokens,
-    0 AS cache_write_1h_tokens, 0 AS reasoning_tokens, 0 AS web_search_requests,
-    1_250_000_000 AS cost_nano_usd, 'imported' AS source, 'completed' AS outcome
-"""
 NOW = ["--as-of", "2026-04-06T12:00:00Z"]
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Path:
-    path = tmp_path / "ledger.duckdb"
-    with open_ledger(path, write=True) as opened:
-        opened.connection.execute(ROW)
-    return path
+def ledger(tmp_path: Path, record_calls: Callable[..., Path]) -> Path:
+    call = {"admitted_at": "2026-04-06 08:00:00", "output_tokens": 20}
+    return record_calls(tmp_path / "ledger.duckdb", call | {"cost_nano_usd": 1_250_000_000})
 
 
 def corvus_report(*words: object) -> Result:

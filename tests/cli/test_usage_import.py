@@ -31,10 +31,15 @@ def test_summary_is_key_value_lines_when_no_terminal_reads(
         "duplicate=0",
         "unpriced=1",
         "bad=1",
-        "new_cost_usd=1.644908000",
+        "new_cost_usd=1.644908",
         f"ledger={tmp_path / 'l.duckdb'}",
     ]
-    assert re.fullmatch(r"skipped .*\.jsonl:37: ends in the middle of a JSON value.*\n", told.err)
+    skipped, unpriced = told.err.splitlines()
+    assert re.fullmatch(r"skipped .*\.jsonl:37: ends in the middle of a JSON value.*", skipped)
+    assert unpriced == (
+        'no price for nimbus-1-preview (1 call): add [cost.prices."nimbus-1-preview"] to the '
+        "config and import again"
+    )
 
 
 def test_a_second_import_adds_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,11 +66,12 @@ def test_strict_turns_bad_lines_into_findings(tmp_path: Path) -> None:
 def test_only_the_first_ten_bad_lines_are_listed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "log.jsonl").write_text('{"sessionId":\n' * 25)
+    (tmp_path / "log.jsonl").write_text('{"type":"user","sessionId":\n' * 25)
     assert run("log.jsonl") == Exit.CLEAN
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 11
-    assert lines[-1] == "… and 15 more"
+    assert len(lines) == 12
+    assert lines[-2] == "... and 15 more"
+    assert lines[-1].startswith("no line has usage: the files were read as claude-code")
 
 
 def test_a_path_without_files_is_a_usage_error_and_makes_no_ledger(
@@ -94,7 +100,7 @@ def test_columns_of_a_csv_are_mapped(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert run(*words, "--project", "harbour") == Exit.CLEAN
     told = capsys.readouterr().out
     # 1000 tokens at 1 USD and 100 at 5 USD per million
-    assert "new_cost_usd=0.001500000" in told
+    assert "new_cost_usd=0.0015" in told
     assert f"ledger={tmp_path}/home/.local/state/corvus/ledger.duckdb" in told
 
 

@@ -268,7 +268,8 @@ def test_a_ledger_is_refused_after_a_fork(tmp_path: Path) -> None:
 def test_appended_records_lie_in_order_of_admission(tmp_path: Path) -> None:
     with open_ledger(tmp_path / "ledger.duckdb", write=True) as ledger:
         ledger.connection.execute(
-            "CREATE TEMP TABLE usage_staged AS SELECT uuid() AS id, instant AS requested_at, "
+            "CREATE TEMP TABLE usage_staged AS SELECT uuid() AS id, 1 AS calls, "
+            "instant AS requested_at, "
             "instant AS admitted_at, instant AS settled_at, 'api' AS surface, 'p' AS provider, "
             "'m' AS requested_model, 1 AS input_tokens, 1 AS output_tokens, "
             "0 AS cache_read_tokens, 0 AS cache_write_5m_tokens, 0 AS cache_write_1h_tokens, "

@@ -19,6 +19,7 @@ _DEFAULTS = {
     "requested_model": "'claude-sonnet-4-5'",
     "source": "'imported'",
     "outcome": "'completed'",
+    "calls": "1",
     **dict.fromkeys(
         (
             "input_tokens",

@@ -14,18 +14,20 @@ from policy.reporting.spend import Spend, latest_session, spend_in
 
 SEED = """
 INSERT INTO usage_record
-    (id, corrects_id, admitted_at, session_id, mission_id, provider, requested_model, project,
+    (id, calls, admitted_at, session_id, mission_id, provider, requested_model, project,
      user_name, agent, surface, input_tokens, output_tokens, cost_nano_usd)
 VALUES
-    (uuid(), NULL, '2026-04-05 23:59:59.999999', 's1', 'm', 'anthropic', 'claude-haiku-4-5', 'web',
+    (uuid(), 1, '2026-04-05 23:59:59.999999', 's1', 'm', 'anthropic', 'claude-haiku-4-5', 'web',
      'ada', 'coder', 'proxy', 10, 1, 100),
-    (uuid(), uuid(), '2026-04-05 23:59:59.999999', 's1', 'm', 'anthropic', 'claude-haiku-4-5',
-     'web', 'ada', 'coder', 'proxy', 0, 5, 7),
-    (uuid(), NULL, '2026-04-06 00:00:00', 's1', NULL, 'openai', 'gpt-5', 'api',
+    (uuid(), -1, '2026-04-05 23:59:59.999999', 's1', 'm', 'anthropic', 'claude-haiku-4-5', 'web',
+     'ada', 'coder', 'proxy', -10, -1, -100),
+    (uuid(), 1, '2026-04-05 23:59:59.999999', 's1', 'm', 'anthropic', 'claude-haiku-4-5',
+     'web', 'ada', 'coder', 'proxy', 10, 6, 107),
+    (uuid(), 1, '2026-04-06 00:00:00', 's1', NULL, 'openai', 'gpt-5', 'api',
      'bob', 'coder', 'python', 20, 0, 1000),
-    (uuid(), NULL, '2026-04-06 23:59:59.999999', 's2', 'm', 'local', 'llama', NULL,
+    (uuid(), 1, '2026-04-06 23:59:59.999999', 's2', 'm', 'local', 'llama', NULL,
      NULL, NULL, 'import', 30, 0, NULL),
-    (uuid(), NULL, '2026-04-07 00:00:00', NULL, NULL, 'openai', 'gpt-5', 'api',
+    (uuid(), 1, '2026-04-07 00:00:00', NULL, NULL, 'openai', 'gpt-5', 'api',
      'bob', NULL, 'python', 40, 0, 10000);
 """
 

@@ -1,10 +1,12 @@
--- The ledger, first version: one row for each metered call (LED-1, LED-3).
+-- The ledger, first version: usage records (LED-1, LED-3).
 -- Append-only, no index or key, rows in order of admission as far as they arrive so, times naive and in UTC,
--- money in nano-USD. A count that turns out wrong is never edited: a row with corrects_id adds the signed
--- difference, so that every SUM is right and COUNT(*) FILTER (WHERE corrects_id IS NULL) counts calls.
+-- money in nano-USD. A record that turns out wrong is never edited: a row with calls = -1 takes it back, with all
+-- counts and the cost negated, and a row with calls = 1 says what is known now; both name it in corrects_id. So
+-- every SUM over all rows is right, that of calls too. The view usage_call has one row for each call.
 CREATE TABLE usage_record (
     id                     UUID      NOT NULL, -- time-ordered: the first 48 bits are milliseconds of admitted_at
-    corrects_id            UUID,               -- the record whose counts this row amends, else NULL
+    corrects_id            UUID,               -- the record that this row takes back or replaces, else NULL
+    calls                  TINYINT   NOT NULL, -- 1, or -1 where the row takes a record back
     import_key             UUID,               -- identity of the call at its origin; makes imports exactly once
     requested_at           TIMESTAMP NOT NULL,
     admitted_at            TIMESTAMP NOT NULL, -- decides the window (EVA-8)
@@ -16,6 +18,7 @@ CREATE TABLE usage_record (
     provider               VARCHAR   NOT NULL,
     requested_model        VARCHAR   NOT NULL,
     answering_model        VARCHAR,
+    service_tier           VARCHAR,            -- batch, fast, flex or priority: served at a price of its own
     project                VARCHAR,
     user_name              VARCHAR,
     agent                  VARCHAR,
@@ -36,3 +39,10 @@ CREATE TABLE usage_record (
     reservation_id         UUID,
     provider_request_id    VARCHAR
 );
+
+-- One row for each call, as it is known now: what was taken back is left out.
+CREATE VIEW usage_call AS
+SELECT record.* EXCLUDE (calls, corrects_id)
+FROM usage_record AS record
+ANTI JOIN (SELECT corrects_id FROM usage_record WHERE calls < 0) AS taken ON taken.corrects_id = record.id
+WHERE record.calls > 0;

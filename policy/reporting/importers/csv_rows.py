@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, TextIO
 
+from policy.errors import ImportRefused
+
 _SNIFFED_CHARACTERS = 16_384
 
 
@@ -36,19 +38,20 @@ def csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str], str]]:
         Number of the row's last line, and its values by column; or no values and the reason why.
 
     Raises:
+        ImportRefused: The header is no CSV, or names a column twice.
         OSError: The file cannot be read.
     """
     with _opened(path) as file:
         head = file.read(_SNIFFED_CHARACTERS)
         file.seek(0)
-        reader: _Reader = csv.reader(file, delimiter=_delimiter(head))
-        header = [name.strip() for name in next(reader, list[str]())]
+        reader: _Reader = csv.reader(file, delimiter=_delimiter(head), strict=True)
+        header = _header(reader)
         while (row := _next(reader)) is not None:
             if isinstance(row, str):
                 yield reader.line_num, {}, f"not CSV: {row}"
             elif len(row) != len(header) and row:
                 yield reader.line_num, {}, f"{len(row)} values instead of {len(header)}"
-            elif any("\udc80" <= char <= "\udcff" for value in row for char in value):
+            elif not _is_utf8(row):
                 yield reader.line_num, {}, "not UTF-8"
             elif row:
                 yield reader.line_num, dict(zip(header, row, strict=True)), ""
@@ -81,6 +84,22 @@ def _opened(path: Path) -> TextIO:
         raw = gzip.open(path)  # noqa: SIM115 - the wrapper returned closes it
         return io.TextIOWrapper(raw, "utf-8-sig", errors="surrogateescape", newline="")
     return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def _header(reader: _Reader) -> list[str]:
+    row = _next(reader)
+    if isinstance(row, str):
+        raise ImportRefused(f"the header is no CSV: {row}")
+    header = [name.strip() for name in row or ()]
+    for name in header:
+        if header.count(name) > 1:
+            raise ImportRefused(f"the header names the column {name!r} twice")
+    return header
+
+
+def _is_utf8(row: list[str]) -> bool:
+    text = "".join(row)
+    return text.isascii() or not any("\udc80" <= char <= "\udcff" for char in text)
 
 
 def _delimiter(head: str) -> str:

@@ -2,8 +2,8 @@
 
 Required: an instant, a model, and counts of input and output tokens. A cost that the file states is
 recorded as it stands (``source`` = ``provider``), never recomputed. A call is known by its ``id``
-column; without one, by its whole line and how many equal lines stand before it in the file, so a
-file can grow and be imported again.
+with its instant and model, for many exports merely number their rows; without one, by its whole
+line and how many equal lines stand before it in the file, so a file can grow and be imported again.
 
 Refuses: fields that do not exist, files without the required columns, and counts that are no whole
 numbers.
@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import cast
 
 from policy.errors import ImportRefused
-from policy.reporting.importers.csv_rows import csv_rows
 from policy.reporting.importers.lines import mended, numbered_lines
 from policy.reporting.importers.statements import (
+    COUNTS,
     NUMBER,
     half_even,
     instant,
@@ -48,6 +48,7 @@ OPTIONAL = (
     "reasoning_tokens",
     "web_search_requests",
     "cost_usd",
+    "service_tier",
     "outcome",
     "provider_request_id",
 )
@@ -83,7 +84,7 @@ def column_map(columns: Mapping[str, str]) -> ColumnMap:
     """
     tags = {name.removeprefix(_TAG): at for name, at in columns.items() if name.startswith(_TAG)}
     plain = {name: at for name, at in columns.items() if not name.startswith(_TAG)}
-    for name in plain:
+    for name in (*plain, *(_TAG for tag in tags if not tag)):
         if name not in FIELDS:
             raise ImportRefused(
                 f"--map {name}=…: no such field; choose from {', '.join(FIELDS)} or tags.NAME"
@@ -98,27 +99,30 @@ def check_columns(path: Path, columns: ColumnMap, *, is_csv: bool) -> None:
         ImportRefused: One is missing; names the columns that are there.
         OSError: The file cannot be read.
     """
-    sample = _csv_sample(path) if is_csv else _json_sample(path)
+    sample = _sample(path)
     if not sample:
         return
     seen = list(dict.fromkeys(name for one in sample for name in one))
-    for field in (*REQUIRED, *columns.columns):
-        column = columns.columns.get(field, field)
-        if not any(_has(one, column) for one in sample):
+    wanted = {field: columns.columns.get(field, field) for field in (*REQUIRED, *columns.columns)}
+    wanted |= {f"{_TAG}{name}": column for name, column in columns.tags.items()}
+    for field, column in wanted.items():
+        is_there = any(_has(one, column) for one in sample)
+        if not is_there and (is_csv or field in REQUIRED or not _mentions(path, column)):
             raise ImportRefused(
                 f"no column {column!r} for {field}; the columns are {', '.join(seen[:40])}. "
                 f"Say which one it is with --map {field}=COLUMN"
             )
 
 
-def _json_sample(path: Path) -> list[dict[str, object]]:
+def _mentions(path: Path, column: str) -> bool:
+    """Tell whether a key that is rare stands anywhere in a file of JSON lines."""
+    key = json.dumps(column.rpartition(".")[2]).encode()
+    return any(line is not None and key in line for _, line in numbered_lines(path))
+
+
+def _sample(path: Path) -> list[dict[str, object]]:
     texts = (mended(line)[0] for _, line in islice(numbered_lines(path), _SAMPLE_LINES))
     return [cast("dict[str, object]", json.loads(text)) for text in texts if text]
-
-
-def _csv_sample(path: Path) -> list[dict[str, object]]:
-    rows = (dict[str, object](row) for _, row, _ in csv_rows(path) if row)
-    return list(islice(rows, _SAMPLE_LINES))
 
 
 def _has(one: dict[str, object], column: str) -> bool:
@@ -148,6 +152,10 @@ def _fields() -> Iterator[str]:
         yield f"nullif(trim(coalesce(found[{literal}], found[{dotted}])), '') AS f_{field}"
 
 
+def _stated(field: str) -> str:
+    return f"stated_{field}" if field in {"input_tokens", "output_tokens"} else field
+
+
 def _instant(field: str) -> str:
     """Write SQL for an instant: ISO 8601 (else UTC), or epoch seconds or milliseconds."""
     return (
@@ -163,20 +171,11 @@ def _count(field: str) -> str:
     """Write SQL for a count; ``12.0`` is 12, an absent one 0, and what is no count -1."""
     return (
         f"CASE WHEN f_{field} IS NULL THEN 0 "
-        f"WHEN regexp_full_match(f_{field}, '[0-9]{{1,15}}(\\.0*)?') "
-        f"THEN split_part(f_{field}, '.', 1)::BIGINT ELSE -1 END AS {field}"
+        f"WHEN regexp_full_match(f_{field}, '[0-9]{{1,10}}(\\.0*)?') "
+        f"THEN split_part(f_{field}, '.', 1)::BIGINT ELSE -1 END AS {_stated(field)}"
     )
 
 
-_COUNTS = (
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_5m_tokens",
-    "cache_write_1h_tokens",
-    "reasoning_tokens",
-    "web_search_requests",
-)
 _NEWLINE = ",\n        "
 
 _LINES = f"""
@@ -184,7 +183,7 @@ WITH line AS (
     SELECT filename AS file, {NUMBER} AS n, json,
         json_extract_string(json, $paths) AS found
     FROM read_ndjson_objects($files, ignore_errors = true, filename = true,
-        maximum_object_size = 16777216)
+        maximum_object_size = $largest)
 ),
 field AS (
     SELECT file, n, json,
@@ -202,12 +201,21 @@ field AS (
 read AS (
     SELECT file, n, json, tags, f_id, f_model,
         f_session_id, f_mission_id, f_surface, f_provider, f_answering_model, f_project,
-        f_user_name, f_agent, f_outcome, f_provider_request_id, f_timestamp, f_input_tokens IS NULL
-        OR f_output_tokens IS NULL AS uncounted, {_instant("timestamp")} AS admitted_at,
+        f_user_name, f_agent, f_service_tier, f_outcome, f_provider_request_id, f_timestamp,
+        f_input_tokens IS NULL OR f_output_tokens IS NULL AS uncounted,
+        {_instant("timestamp")} AS admitted_at,
         {_instant("requested_at")} AS requested_at, {_instant("first_token_at")} AS first_token_at,
-        {_instant("settled_at")} AS settled_at, {_NEWLINE.join(_count(field) for field in _COUNTS)},
+        {_instant("settled_at")} AS settled_at, {_NEWLINE.join(_count(field) for field in COUNTS)},
         f_cost_usd, TRY_CAST(f_cost_usd AS DECIMAL(38, 18)) AS cost_usd
     FROM field
+),
+disjoint AS (
+    SELECT *,
+        if($inclusive, stated_input_tokens - cache_read_tokens - cache_write_5m_tokens
+            - cache_write_1h_tokens, stated_input_tokens) AS input_tokens,
+        if($inclusive, stated_output_tokens - reasoning_tokens, stated_output_tokens)
+            AS output_tokens
+    FROM read
 ),
 judged AS (
     SELECT *, CASE
@@ -219,17 +227,19 @@ judged AS (
             THEN 'timestamp lies outside 1970..2199: ' || f_timestamp
         WHEN f_model IS NULL THEN 'no model'
         WHEN uncounted THEN 'no count of input or output tokens'
-        WHEN least({", ".join(_COUNTS)}) < 0
-            THEN 'a count is no whole number of at most 15 digits, >= 0'
-        WHEN f_cost_usd IS NOT NULL AND coalesce(cost_usd, -1) NOT BETWEEN 0 AND 9000000000
-            THEN 'cost_usd is no amount in 0..=9000000000: ' || f_cost_usd
+        WHEN least({", ".join(COUNTS)}) < 0
+            THEN if($inclusive AND least(stated_input_tokens, stated_output_tokens) >= 0,
+                'its parts are more than the count of tokens that includes them',
+                'a count is no whole number of at most 10 digits, >= 0')
+        WHEN f_cost_usd IS NOT NULL AND coalesce(cost_usd, -1) NOT BETWEEN 0 AND 10000000
+            THEN 'cost_usd is no amount in 0..=10000000: ' || f_cost_usd
     END AS reason
-    FROM read
+    FROM disjoint
 )
 SELECT file, n,
     CASE WHEN json IS NULL THEN 'suspect' WHEN reason IS NULL THEN 'usage' ELSE 'bad' END AS kind,
     reason,
-    CASE WHEN f_id IS NOT NULL THEN md5('generic:id:' || f_id)
+    CASE WHEN f_id IS NOT NULL THEN md5(concat_ws(':', 'generic:id', f_id, f_timestamp, f_model))
         ELSE md5('generic:content:' || md5(json) || ':' || row_number() OVER (
             PARTITION BY file, md5(json)))
     END::UUID AS import_key,
@@ -238,14 +248,15 @@ SELECT file, n,
     coalesce(settled_at, admitted_at) AS settled_at,
     f_session_id AS session_id, f_mission_id AS mission_id,
     coalesce(f_surface, 'import') AS surface,
-    coalesce(f_provider, if(starts_with(f_model, 'claude'), 'anthropic', NULL)) AS provider,
+    lower(coalesce($provider, f_provider, if(starts_with(f_model, 'claude'), 'anthropic', NULL)))
+        AS provider,
     f_model AS requested_model, f_answering_model AS answering_model,
-    coalesce(f_answering_model, f_model) AS price_model,
+    lower(f_service_tier) AS service_tier,
     coalesce($project, f_project) AS project, f_user_name AS user_name, f_agent AS agent,
-    if(cardinality(tags) > 0, tags, NULL) AS tags,
-    {", ".join(_COUNTS)},
+    if(cardinality(tags) > 0, tags, NULL) AS tags, false AS is_fork,
+    {", ".join(COUNTS)},
     -- the digits of the amount are a whole number of 1e-18 USD: no rounding but this one
-    {half_even("replace(cost_usd::VARCHAR, '.', '')::HUGEINT", 1_000_000_000)} AS cost_nano_usd,
+    {half_even("replace(cost_usd::VARCHAR, '.', '')::HUGEINT", 1_000_000_000)} AS reported_nano_usd,
     coalesce(f_outcome, 'completed') AS outcome,
     f_provider_request_id AS provider_request_id
 FROM judged

@@ -29,11 +29,17 @@ class ImportOptions:
             → column or dotted path in the file. A field not named here is read from the column of
             its own name.
         project: The project of every imported call; ``None`` takes it from the file.
+        provider: Who bills every imported call; ``None`` takes it from the file, or from the name
+            of the model.
+        inclusive: For the generic format: counts of input include what was cached, and counts of
+            output include reasoning, as OpenAI and OpenTelemetry count; they are made disjoint.
     """
 
     format: Format | None = None
     columns: Mapping[str, str] = field(default_factory=dict[str, str])
     project: str | None = None
+    provider: str | None = None
+    inclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +70,14 @@ class ImportSummary:
         usage_lines: Lines that report usage of a call, repeated snapshots included.
         synthetic: Messages that the client made up itself, such as API errors; they used nothing.
         new: Calls recorded now for the first time.
-        updated: Calls already in the ledger whose later snapshot changed their counts.
+        updated: Calls already in the ledger of which more is known now: later counts, an earlier
+            beginning, a price.
         duplicate: Calls already in the ledger, unchanged.
         unpriced: Calls among ``new`` and ``updated`` whose cost is unknown (PRC-5).
         bad_lines: Lines and files skipped.
         bad: The first ``BAD_LINES_KEPT`` of them.
         new_cost_nano_usd: What the ledger's known spend grew by.
+        unpriced_models: Provider, model and number of the ``unpriced`` calls.
     """
 
     files: Mapping[Format, int]
@@ -83,6 +91,7 @@ class ImportSummary:
     bad_lines: int
     bad: tuple[BadLine, ...]
     new_cost_nano_usd: int
+    unpriced_models: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

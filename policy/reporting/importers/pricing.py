@@ -4,6 +4,13 @@ The price history of each model goes into a temporary table of integer rates, on
 and tier; a join finds the one that was in force. All arithmetic is on 128-bit integers, rounded
 once, half to even. Refuses to guess: a used kind without a rate leaves the cost NULL (PRC-2,
 PRC-5).
+
+Two things make a call cost other than its counts times the rates of its whole context. A turn that
+was billed as several requests pays the tier of each. And a call kept within the United States pays
+a tenth more for its tokens.
+
+Source: https://platform.claude.com/docs/en/manage-claude/data-residency and the same page of
+    docs.aws.amazon.com/claude-platform ("a 1.1x pricing multiplier applies"), read 2026-11-24.
 """
 
 from __future__ import annotations
@@ -18,6 +25,7 @@ import duckdb
 from policy.errors import UnpricedModel
 from policy.model.price import Price, Rates
 from policy.model.usage import TokenKind
+from policy.reporting.importers.claude_code import CREATE_REQUESTS
 from policy.reporting.importers.statements import half_even
 
 
@@ -38,56 +46,70 @@ CREATE OR REPLACE TEMP TABLE import_rate (
     reasoning BIGINT, web_search BIGINT -- nano-USD per million; NULL has no price
 )
 """
-_MODELS = """
-SELECT DISTINCT provider, price_model FROM temp.import_change WHERE reported_nano_usd IS NULL
-ORDER BY ALL
-"""
+_MODELS = "SELECT DISTINCT provider, price_model FROM temp.import_change ORDER BY ALL"
 _INSERT = "INSERT INTO temp.import_rate VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 _FIRST_DAY = date(1, 1, 1)
 _LAST_DAY = date(9999, 12, 31)
 _UNBOUNDED_TOKENS = 2**62
+_KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "reasoning")
+_CONTEXT = (
+    "used.input_tokens + used.cache_read_tokens "
+    "+ used.cache_write_5m_tokens + used.cache_write_1h_tokens"
+)
+_TOKENS = "\n        + ".join(
+    f"if(used.{kind}_tokens = 0, 0, used.{kind}_tokens::HUGEINT * rate.{kind})" for kind in _KINDS
+)
+_RATE = f"""
+    LEFT JOIN temp.import_rate AS rate
+        ON rate.asked_provider IS NOT DISTINCT FROM used.provider
+        AND rate.model = used.price_model
+        AND used.admitted_at::DATE >= rate.from_day AND used.admitted_at::DATE < rate.until_day
+        AND {_CONTEXT} > rate.above_tokens AND {_CONTEXT} <= rate.up_to_tokens
+"""
 
 _PRICED = f"""
 CREATE OR REPLACE TEMP TABLE import_priced AS
-WITH rated AS (
-    SELECT call.*, rate.book AS rate_book, rate.entry AS rate_entry, rate.provider AS rate_provider,
-        if(call.input_tokens = 0, 0, call.input_tokens::HUGEINT * rate.input)
-        + if(call.output_tokens = 0, 0, call.output_tokens::HUGEINT * rate.output)
-        + if(call.cache_read_tokens = 0, 0, call.cache_read_tokens::HUGEINT * rate.cache_read)
-        + if(call.cache_write_5m_tokens = 0, 0,
-            call.cache_write_5m_tokens::HUGEINT * rate.cache_write_5m)
-        + if(call.cache_write_1h_tokens = 0, 0,
-            call.cache_write_1h_tokens::HUGEINT * rate.cache_write_1h)
-        + if(call.reasoning_tokens = 0, 0, call.reasoning_tokens::HUGEINT * rate.reasoning)
-        + if(call.web_search_requests = 0, 0, call.web_search_requests::HUGEINT * rate.web_search)
-        AS millionths
-    FROM temp.import_change AS call
-    LEFT JOIN temp.import_rate AS rate
-        ON rate.asked_provider IS NOT DISTINCT FROM call.provider
-        AND rate.model = call.price_model
-        AND call.admitted_at::DATE >= rate.from_day AND call.admitted_at::DATE < rate.until_day
-        AND call.input_tokens + call.cache_read_tokens + call.cache_write_5m_tokens
-            + call.cache_write_1h_tokens > rate.above_tokens
-        AND call.input_tokens + call.cache_read_tokens + call.cache_write_5m_tokens
-            + call.cache_write_1h_tokens <= rate.up_to_tokens
+WITH whole AS (
+    SELECT used.*, rate.book AS rate_book, rate.entry AS rate_entry, rate.provider AS rate_provider,
+        {_TOKENS} AS token_millionths,
+        if(used.web_search_requests = 0, 0, used.web_search_requests::HUGEINT * rate.web_search)
+            AS search_millionths
+    FROM temp.import_change AS used {_RATE}
+),
+split AS (
+    SELECT used.import_key,
+        if(count(*) = count({_TOKENS}), sum({_TOKENS}), NULL) AS token_millionths
+    FROM temp.import_request AS used {_RATE}
+    GROUP BY used.import_key
+),
+rated AS (
+    SELECT whole.* EXCLUDE (token_millionths, search_millionths),
+        (if(split.import_key IS NULL, whole.token_millionths, split.token_millionths)
+            * if(whole.tags['inference_geo'] = 'us', 11, 10) + search_millionths * 10)::HUGEINT
+            AS ten_millionths
+    FROM whole LEFT JOIN split ON split.import_key = whole.import_key
 ),
 rounded AS (
-    SELECT * EXCLUDE (millionths),
-        CASE WHEN rate_entry IS NOT NULL THEN {half_even("millionths", 1_000_000)} END
+    SELECT * EXCLUDE (ten_millionths),
+        CASE WHEN rate_entry IS NOT NULL THEN {half_even("ten_millionths", 10_000_000)} END
             AS rated_nano_usd
     FROM rated
 )
-SELECT * EXCLUDE (provider, rate_provider, rate_book, rate_entry, rated_nano_usd,
-        reported_nano_usd),
-    coalesce(provider, nullif(rate_provider, ''), 'unknown') AS provider,
-    coalesce(reported_nano_usd, rated_nano_usd) AS cost_nano_usd,
-    CASE WHEN reported_nano_usd IS NULL AND rated_nano_usd IS NOT NULL THEN rate_book END
-        AS price_book,
-    CASE WHEN reported_nano_usd IS NULL AND rated_nano_usd IS NOT NULL THEN rate_entry END
-        AS price_entry,
+SELECT used.* EXCLUDE (provider, rate_provider, rate_book, rate_entry, rated_nano_usd,
+        reported_nano_usd, iterations, keeps_cost),
+    coalesce(used.provider, nullif(rate_provider, ''), 'unknown') AS provider,
+    CASE WHEN keeps_cost THEN record.cost_nano_usd
+        ELSE coalesce(reported_nano_usd, rated_nano_usd) END AS cost_nano_usd,
+    CASE WHEN keeps_cost THEN record.price_book
+        WHEN reported_nano_usd IS NULL AND rated_nano_usd IS NOT NULL THEN rate_book
+        END AS price_book,
+    CASE WHEN keeps_cost THEN record.price_entry
+        WHEN reported_nano_usd IS NULL AND rated_nano_usd IS NOT NULL THEN rate_entry
+        END AS price_entry,
     if(reported_nano_usd IS NULL, 'imported', 'provider') AS source
-FROM rounded
+FROM rounded AS used
+LEFT JOIN usage_record AS record ON record.id = used.known_id
 """  # noqa: S608 - made of constants of this package
 
 
@@ -97,6 +119,7 @@ def price_changes(connection: duckdb.DuckDBPyConnection, books: PriceHistory) ->
     for provider, model in connection.execute(_MODELS).fetchall():
         for row in _rate_rows(_history(books, model, provider)):
             connection.execute(_INSERT, [provider, model, *row])
+    connection.execute(CREATE_REQUESTS)
     connection.execute(_PRICED)
 
 

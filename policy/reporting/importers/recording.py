@@ -1,151 +1,130 @@
-"""Adds staged calls to the ledger exactly once, in one transaction.
+"""Adds merged calls to the ledger exactly once, in one transaction.
 
-A call is known by its ``import_key``. A new one is appended. A known one whose later snapshot has
-other counts is amended by a row with ``corrects_id`` and the signed differences, so that importing
-a log in pieces gives the same sums as importing it in one go. Snapshots are ordered by instant,
-then by counts: the same one wins whatever the order of files and imports. Nothing is ever edited or
-deleted.
+What the ledger knows of a call stands beside its new lines, and ``merging`` chooses among all of
+them. Where the result differs from what was recorded, the record is taken back by a row of the
+opposite sign and a new one is appended; nothing is ever edited or deleted. A call that had no price
+is priced as soon as the books have one; a known price is never replaced while the counts stand.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from policy.ledger.ledger import Ledger
+from policy.reporting.importers.merging import PLACE, merged
 from policy.reporting.importers.pricing import PriceHistory, price_changes
+from policy.reporting.importers.statements import COUNTS, each
 
-_COUNTS = (
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_5m_tokens",
-    "cache_write_1h_tokens",
-    "reasoning_tokens",
-    "web_search_requests",
-)
+_KNOWN_PLACE = [name for name in PLACE if name != "is_fork"]
 
-
-def _each(template: str, separator: str = ",\n    ") -> str:
-    """Write a piece of SQL once for each count."""
-    return separator.join(template.format(count=count) for count in _COUNTS)
-
-
-_CALLS = f"""
-CREATE OR REPLACE TEMP TABLE import_call AS
-WITH call AS (
-    SELECT import_key,
-        arg_min(rowid, (admitted_at, agent IS NOT NULL, session_id)) AS first_line,
-        -- output first: it is what grows while a message streams
-        arg_max(rowid, (settled_at, output_tokens, {_each("{count}", ", ")})) AS last_line
-    FROM temp.import_line
-    WHERE kind IN ('usage', 'part')
-    GROUP BY import_key
-)
-SELECT opening.* EXCLUDE (file, n, kind, reason, iterations, settled_at, cost_nano_usd,
-        {", ".join(_COUNTS)}),
-    latest.settled_at, latest.cost_nano_usd AS reported_nano_usd,
-    {_each("latest.{count}")}
-FROM call
-JOIN temp.import_line AS opening ON opening.rowid = call.first_line
-JOIN temp.import_line AS latest ON latest.rowid = call.last_line
-"""  # noqa: S608 - made of constants of this package
-# Attributes are those of the first snapshot, counts and a reported cost those of the last.
-
-_KNOWN = f"""
-CREATE OR REPLACE TEMP TABLE import_known AS
-SELECT import_key,
-    any_value(id) FILTER (WHERE corrects_id IS NULL) AS id,
-    min(admitted_at) AS admitted_at,
-    max(settled_at) AS settled_at,
-    sum(cost_nano_usd)::BIGINT AS cost_nano_usd,
-    {_each("sum({count})::BIGINT AS {count}")}
-FROM usage_record
-WHERE import_key IN (SELECT import_key FROM temp.import_call)
-GROUP BY import_key
+_CANDIDATES = f"""
+CREATE OR REPLACE TEMP TABLE import_candidate AS
+SELECT * FROM read_parquet($calls)
+UNION ALL BY NAME
+SELECT id AS known_id, import_key, nullif(provider, 'unknown') AS provider, service_tier,
+    {", ".join(_KNOWN_PLACE)}, tags['fork'] IS NOT NULL AS is_fork,
+    settled_at, answering_model, outcome, provider_request_id,
+    if(source = 'provider', cost_nano_usd, NULL) AS reported_nano_usd, {", ".join(COUNTS)}
+FROM usage_call
+WHERE import_key IN (SELECT import_key FROM read_parquet($calls))
 """  # noqa: S608 - made of constants of this package
 
-_CHANGES = f"""
+_CALLS = f"CREATE OR REPLACE TEMP TABLE import_call AS {merged('temp.import_candidate')}"
+
+_CHANGES = """
 CREATE OR REPLACE TEMP TABLE import_change AS
-SELECT call.* EXCLUDE (admitted_at),
-    coalesce(known.admitted_at, call.admitted_at) AS admitted_at,
-    known.id AS known_id,
-    known.cost_nano_usd AS known_nano_usd,
-    {_each("known.{count} AS known_{count}")}
+SELECT call.*,
+    coalesce(call.answering_model, call.requested_model) || coalesce('-' || call.service_tier, '')
+        AS price_model,
+    coalesce(call.keeps_counts AND record.cost_nano_usd IS NOT NULL
+        AND record.admitted_at::DATE = call.admitted_at::DATE
+        AND record.service_tier IS NOT DISTINCT FROM call.service_tier, false) AS keeps_cost
 FROM temp.import_call AS call
-LEFT JOIN temp.import_known AS known USING (import_key)
-WHERE known.id IS NULL
-    OR call.settled_at > known.settled_at
-    OR (call.settled_at = known.settled_at
-        AND (call.output_tokens, {_each("call.{count}", ", ")})
-            > (known.output_tokens, {_each("known.{count}", ", ")}))
-"""  # noqa: S608 - made of constants of this package
+LEFT JOIN usage_record AS record ON record.id = call.known_id
+WHERE call.known_id IS NULL OR NOT call.keeps_place OR NOT call.keeps_counts
+    OR record.service_tier IS DISTINCT FROM call.service_tier OR record.cost_nano_usd IS NULL
+"""
+
+# What has no price, had none before, and is otherwise as recorded, has not changed after all.
+_DROP_UNCHANGED = """
+DELETE FROM temp.import_priced AS call
+USING usage_record AS record
+WHERE record.id = call.known_id AND call.keeps_place AND call.keeps_counts
+    AND call.cost_nano_usd IS NULL
+    AND record.service_tier IS NOT DISTINCT FROM call.service_tier
+"""
 
 # A time-ordered UUID: 48 bits of milliseconds, then a hash of what makes the row one of a kind.
 _ID = """(lpad(to_hex(epoch_ms({time})), 12, '0') || '8' || substr(md5({text}), 1, 3)
         || '8' || substr(md5({text}), 4, 15))::UUID"""
-
-_AMENDMENT = f"""concat_ws(':', call.import_key, call.settled_at, taken.back,
-            {_each("call.{count}", ", ")})"""
+_NEW = "concat_ws(':', call.import_key, call.known_id)"
+_BACK = "concat_ws(':', record.import_key, record.id, 'taken back')"
 
 _STAGED = f"""
 CREATE OR REPLACE TEMP TABLE usage_staged AS
-SELECT {_ID.format(time="admitted_at", text="import_key::VARCHAR")} AS id,
-    * EXCLUDE (price_model, known_id, known_nano_usd, {_each("known_{count}", ", ")})
-FROM temp.import_priced
-WHERE known_id IS NULL
+SELECT {_ID.format(time="call.admitted_at", text=_NEW)} AS id, call.known_id AS corrects_id,
+    1 AS calls, call.* EXCLUDE (known_id, keeps_place, keeps_counts, price_model, is_fork)
+FROM temp.import_priced AS call
 UNION ALL BY NAME
-SELECT {_ID.format(time="record.admitted_at", text=_AMENDMENT)} AS id,
-    call.known_id AS corrects_id, call.import_key, record.requested_at, record.admitted_at,
-    record.first_token_at, call.settled_at, record.session_id, record.mission_id, record.surface,
-    record.provider, record.requested_model, record.answering_model, record.project,
-    record.user_name, record.agent, record.tags,
-    {_each("if(taken.back, 0, call.{count} - call.known_{count}) AS {count}")},
-    if(taken.back, -call.known_nano_usd, call.cost_nano_usd - coalesce(call.known_nano_usd, 0))
-        AS cost_nano_usd,
-    call.price_book, call.price_entry, call.source, call.outcome, call.provider_request_id
+SELECT {_ID.format(time="record.admitted_at", text=_BACK)} AS id, record.id AS corrects_id,
+    -1 AS calls, {each("-record.{count} AS {count}")}, -record.cost_nano_usd AS cost_nano_usd,
+    record.* EXCLUDE (id, corrects_id, calls, {each("{count}", ", ")}, cost_nano_usd)
 FROM temp.import_priced AS call
 JOIN usage_record AS record ON record.id = call.known_id
--- What was priced and cannot be any more: its cost is taken back, and the rest is unknown.
-JOIN (VALUES (false), (true)) AS taken (back)
-    ON NOT taken.back OR (call.cost_nano_usd IS NULL AND call.known_nano_usd IS NOT NULL)
 """  # noqa: S608 - made of constants of this package
 
-_CHANGED = f"({_each('{count} <> known_{count}', ' OR ')})"
-_COUNTED = f"""
+_COUNTED = """
 SELECT (SELECT count(*) FROM temp.import_call),
     count(*) FILTER (WHERE known_id IS NULL),
-    count(*) FILTER (WHERE known_id IS NOT NULL AND {_CHANGED}),
-    count(*) FILTER (WHERE cost_nano_usd IS NULL AND (known_id IS NULL OR {_CHANGED})),
+    count(*) FILTER (WHERE known_id IS NOT NULL),
+    count(*) FILTER (WHERE cost_nano_usd IS NULL),
     (SELECT coalesce(sum(cost_nano_usd), 0)::BIGINT FROM temp.usage_staged)
 FROM temp.import_priced
-"""  # noqa: S608 - made of constants of this package
+"""
+_UNPRICED = """
+SELECT provider, price_model, count(*) FROM temp.import_priced WHERE cost_nano_usd IS NULL
+GROUP BY ALL ORDER BY ALL
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What recording changed; see ``ImportSummary`` for the words."""
+    """What recording changed; see ``ImportSummary`` for the words.
+
+    Attributes:
+        unpriced_models: Provider, model and calls of what has no price.
+    """
 
     new: int
     updated: int
     duplicate: int
     unpriced: int
     new_cost_nano_usd: int
+    unpriced_models: tuple[tuple[str, str, int], ...]
 
 
-def record_calls(ledger: Ledger, books: PriceHistory) -> Recorded:
-    """Add the calls of ``import_line`` to the ledger.
+def record_calls(ledger: Ledger, calls: Path, books: PriceHistory) -> Recorded:
+    """Add merged calls to the ledger.
+
+    Args:
+        ledger: Open for writing.
+        calls: A Parquet file of merged calls.
+        books: Where prices come from.
 
     Raises:
         LedgerError: The ledger could not be written; nothing of this import was kept.
     """
     connection = ledger.connection
     with ledger.transaction():
-        connection.execute(_CALLS)
-        connection.execute(_KNOWN)
-        connection.execute(_CHANGES)
+        connection.execute(_CANDIDATES, {"calls": str(calls)})
+        for statement in (_CALLS, _CHANGES):
+            connection.execute(statement)
         price_changes(connection, books)
-        connection.execute(_STAGED)
+        for statement in (_DROP_UNCHANGED, _STAGED):
+            connection.execute(statement)
         ledger.append_usage()
         counted = connection.execute(_COUNTED).fetchone() or (0, 0, 0, 0, 0)
-    calls, new, updated, unpriced, cost = counted
-    return Recorded(new, updated, calls - new - updated, unpriced, cost)
+        unpriced_models = connection.execute(_UNPRICED).fetchall()
+    total, new, updated, unpriced, cost = counted
+    return Recorded(new, updated, total - new - updated, unpriced, cost, tuple(unpriced_models))

@@ -1,31 +1,42 @@
-"""Imports usage recorded elsewhere: find the files, stage their lines, add the calls (IMP-1)."""
+"""Imports usage recorded elsewhere: find the files, stage and merge their lines, record (IMP-1)."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import duckdb
 
 from policy.errors import ImportRefused, LedgerError
 from policy.ledger.ledger import Ledger
 from policy.reporting.importers.generic import column_map
+from policy.reporting.importers.merging import merged
 from policy.reporting.importers.model import (
+    Format,
     ImportOptions,
     ImportProgress,
     ImportSummary,
     OnProgress,
 )
 from policy.reporting.importers.pricing import PriceHistory
-from policy.reporting.importers.recording import record_calls
-from policy.reporting.importers.sources import find_sources
-from policy.reporting.importers.staging import Stager
+from policy.reporting.importers.recording import Recorded, record_calls
+from policy.reporting.importers.sources import find_sources, refuse_nothing
+from policy.reporting.importers.staging import Staged, Stager
+
+OpenLedger: TypeAlias = Callable[[], AbstractContextManager[Ledger]]
+"""Opens the ledger for writing, for a moment."""
+
+_EXPORT = f"""
+COPY ({merged("temp.import_line", "kind IN ('usage', 'part')")}) TO $calls (FORMAT parquet)
+"""
 
 
 def import_usage(
-    ledger: Ledger,
-    sources: Sequence[str | Path],
+    open_ledger: OpenLedger,
+    patterns: Sequence[str | Path],
     books: PriceHistory,
     *,
     options: ImportOptions | None = None,
@@ -33,38 +44,62 @@ def import_usage(
 ) -> ImportSummary:
     """Import the calls of agent logs and usage exports, each exactly once.
 
-    A bad line is reported with its number and skipped, never fatal. Nothing is recorded until
-    everything is read, and then all of it or nothing.
+    A bad line is reported with its number and skipped, never fatal. The ledger is opened when
+    everything is read; then all of it is recorded, or nothing.
 
     Args:
-        ledger: Open for writing.
-        sources: Files, directories (searched recursively) or globs.
+        open_ledger: Opens the ledger for writing.
+        patterns: Files, directories (searched recursively), globs, or ``-`` for standard input.
         books: Where prices come from.
         options: How to read the files; by default each is recognised.
         on_progress: Called after each batch of files.
 
     Raises:
-        ImportRefused: A source matches no file, or no file could be read at all.
+        ImportRefused: A pattern matches no file, or no file could be read at all.
         LedgerError: The ledger could not be written.
     """
     options = options or ImportOptions()
+    wanted = options.format or (Format.GENERIC if options.columns else None)
     column_map(options.columns)  # a wrong map is refused before any file is opened
-    found, unknown = find_sources(sources, options.format)
+    refuse_nothing(patterns, wanted)
     tell = on_progress or _silent
-    with tempfile.TemporaryDirectory(prefix="corvus-import-") as folder:
-        stager = Stager(ledger.connection, options, Path(folder))
+    with tempfile.TemporaryDirectory(prefix="corvus-import-") as name, _scratch(name) as scratch:
+        folder = Path(name)
+        sources, unknown = find_sources(patterns, wanted, folder)
+        stager = Stager(scratch, options, folder)
         for bad in unknown:
             stager.staged.add_bad(bad.file, bad.line, bad.reason)
+        calls = folder / "calls.parquet"
         try:
-            staged = stager.stage(found, tell)
+            staged = stager.stage(sources, tell)
+            scratch.execute(_EXPORT, {"calls": str(calls)})
         except duckdb.Error as fault:
             reason = str(fault).strip().splitlines()[0]
             raise LedgerError(f"the import failed, nothing was recorded: {reason}") from fault
-    if not staged.files:
-        raise ImportRefused("; ".join(str(bad) for bad in staged.bad[:3]))
-    total = sum(source.size_bytes for source in found)
-    tell(ImportProgress("recording", total, total))
-    recorded = record_calls(ledger, books)
+        if not staged.files:
+            raise ImportRefused("; ".join(str(bad) for bad in staged.bad[:3]))
+        total = sum(source.size_bytes for source in sources)
+        tell(ImportProgress("recording", total, total))
+        with open_ledger() as ledger:
+            recorded = record_calls(ledger, calls, books)
+    return _summary(staged, recorded)
+
+
+@contextmanager
+def _scratch(folder: str) -> Generator[duckdb.DuckDBPyConnection]:
+    """Open a database for the lines; what does not fit into memory goes to the folder."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": "1GB",
+        "temp_directory": folder,
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+    }
+    with duckdb.connect(config=config) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+
+
+def _summary(staged: Staged, recorded: Recorded) -> ImportSummary:
     return ImportSummary(
         files=staged.files,
         read_lines=staged.read_lines,
@@ -77,6 +112,7 @@ def import_usage(
         bad_lines=staged.bad_lines,
         bad=tuple(staged.bad),
         new_cost_nano_usd=recorded.new_cost_nano_usd,
+        unpriced_models=recorded.unpriced_models,
     )
 
 

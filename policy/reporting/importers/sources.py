@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import glob
 import gzip
-from collections.abc import Sequence
+import os
+import shutil
+import stat
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
+from typing import IO
 
 from policy.errors import ImportRefused
 from policy.reporting.importers.model import BadLine, Format
 
+STDIN = "-"
 _HEAD_BYTES = 65_536
 _CSV_SUFFIXES = {".csv", ".tsv"}
 _SUFFIXES = {
@@ -20,6 +28,17 @@ _SUFFIXES = {
 }
 # Every line of a session log has one of these near its beginning; other JSON lines do not.
 _CLAUDE_MARKS = (b'"sessionId"', b'"parentUuid"', b'"leafUuid"', b'"isSnapshotUpdate"')
+_BOM = b"\xef\xbb\xbf"
+UNREADABLE = (OSError, EOFError, zlib.error)
+"""What reading a file may raise; a packed one may be cut or damaged."""
+
+
+class Layout(Enum):
+    """How the records of a file are written down."""
+
+    LINES = "JSON lines"
+    ARRAY = "one JSON array"
+    CSV = "CSV"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,102 +46,182 @@ class Source:
     """One file to read.
 
     Attributes:
+        path: The file as the user named it, for messages.
+        file: Where its content is: the same, or a copy of what came through a pipe.
         size_bytes: Size when it was found; a live log may have grown since.
-        csv: Whether the file is CSV instead of JSON lines; only for the generic format.
     """
 
     path: Path
+    file: Path
     format: Format
     size_bytes: int
-    csv: bool = False
+    layout: Layout = Layout.LINES
+
+
+def refuse_nothing(patterns: Sequence[str | Path], wanted: Format | None) -> None:
+    """Refuse patterns that match nothing, before any work is done.
+
+    Raises:
+        ImportRefused: A pattern is empty or matches no file.
+    """
+    for pattern in patterns:
+        if not str(pattern):
+            raise ImportRefused("an empty path names no file; was a variable not set?")
+        if str(pattern) != STDIN and not _matches(pattern, wanted, []):
+            raise ImportRefused(_nothing_at(pattern, wanted))
 
 
 def find_sources(
-    patterns: Sequence[str | Path], wanted: Format | None
+    patterns: Sequence[str | Path], wanted: Format | None, folder: Path
 ) -> tuple[list[Source], list[BadLine]]:
     """Find the files behind paths, directories and globs, each once, in a stable order.
 
     Args:
-        patterns: Files, directories (searched recursively) or globs (``**`` crosses directories).
+        patterns: Files, directories (searched recursively), globs (``**`` crosses directories), or
+            ``-`` for standard input.
         wanted: The format of all files; ``None`` recognises each.
+        folder: Where to keep what comes through a pipe; the caller removes it.
 
     Returns:
-        The files, and those whose format cannot be told or that cannot be opened.
+        The files, and what cannot be read or whose format cannot be told.
 
     Raises:
         ImportRefused: A pattern matches nothing.
     """
+    refuse_nothing(patterns, wanted)
     sources: list[Source] = []
-    unknown: list[BadLine] = []
-    for path in _expand(patterns, wanted):
+    bad: list[BadLine] = []
+    for path in _expand(patterns, wanted, bad):
         try:
-            found = _recognised(path, wanted)
-        except OSError as fault:
-            unknown.append(BadLine(path, None, f"cannot be read: {fault.strerror or fault}"))
+            found = _recognised(path, _readable(path, folder), wanted)
+        except UNREADABLE as fault:
+            bad.append(BadLine(path, None, f"cannot be read: {reason_of(fault)}"))
             continue
-        if found is None:
-            reason = "neither a Claude Code log nor JSON lines nor CSV; name it with --format"
-            unknown.append(BadLine(path, None, reason))
+        if isinstance(found, str):
+            bad.append(BadLine(path, None, found))
         else:
             sources.append(found)
-    return sources, unknown
+    return sources, bad
 
 
-def _expand(patterns: Sequence[str | Path], wanted: Format | None) -> list[Path]:
-    found: dict[Path, Path] = {}
+def reason_of(fault: BaseException) -> str:
+    """Return why a file could not be read, in words without its path."""
+    if isinstance(fault, EOFError):
+        return "the packed file is cut"
+    return getattr(fault, "strerror", None) or str(fault).splitlines()[0]
+
+
+def _expand(
+    patterns: Sequence[str | Path], wanted: Format | None, bad: list[BadLine]
+) -> list[Path]:
+    found: dict[str, Path] = {}
     for pattern in patterns:
-        matched = _matches(pattern, wanted)
-        if not matched:
-            raise ImportRefused(_nothing_at(pattern, wanted))
+        matched = [Path(STDIN)] if str(pattern) == STDIN else _matches(pattern, wanted, bad)
         for path in matched:
             # One file reached in two ways (a link, a relative path) is read once.
-            found.setdefault(path.resolve(), path)
+            found.setdefault(os.path.realpath(path), path)
     return sorted(found.values())
 
 
-def _matches(pattern: str | Path, wanted: Format | None) -> list[Path]:
-    path = Path(pattern).expanduser()
-    if path.is_dir():
-        suffixes = _SUFFIXES[wanted]
-        return [one for one in path.rglob("*") if one.suffix in suffixes and one.is_file()]
-    if path.exists():
-        return [path]
-    return [Path(one) for one in glob.glob(str(path), recursive=True) if Path(one).is_file()]
+def _matches(pattern: str | Path, wanted: Format | None, bad: list[BadLine]) -> list[Path]:
+    # NOTE: the functions of os.path answer False where those of Path raise: a folder one may not
+    # enter, a name that is too long.
+    name = os.path.expanduser(pattern)
+    if os.path.isdir(name):
+        return list(_below(name, wanted, bad))
+    if os.path.lexists(name):
+        return [Path(name)]
+    return [Path(one) for one in glob.glob(name, recursive=True) if not os.path.isdir(one)]
+
+
+def _below(directory: str, wanted: Format | None, bad: list[BadLine]) -> Iterator[Path]:
+    def tell(fault: OSError) -> None:
+        path = Path(str(fault.filename or directory))
+        bad.append(BadLine(path, None, f"cannot be searched: {fault.strerror}"))
+
+    for parent, _, names in os.walk(directory, onerror=tell):
+        for name in names:
+            plain = Path(name.removesuffix(".gz"))
+            if plain.suffix in _SUFFIXES[wanted]:
+                yield Path(parent, name)
 
 
 def _nothing_at(pattern: str | Path, wanted: Format | None) -> str:
-    path = Path(pattern).expanduser()
-    if path.is_dir():
+    name = os.path.expanduser(pattern)
+    if os.path.isdir(name):
         kinds = ", ".join(sorted(f"*{suffix}" for suffix in _SUFFIXES[wanted]))
-        return f"no {kinds} file in the directory {path}"
-    return f"no file matches {path}; Claude Code keeps its logs in ~/.claude/projects"
+        return f"no {kinds} file in the directory {name}"
+    return f"no file matches {name}; Claude Code keeps its logs in ~/.claude/projects"
 
 
-def _recognised(path: Path, wanted: Format | None) -> Source | None:
-    size = path.stat().st_size
-    head = _head(path)
-    name = path.with_suffix("") if path.suffix == ".gz" else path
-    csv = name.suffix.lower() in _CSV_SUFFIXES or (
-        name.suffix.lower() not in {".jsonl", ".ndjson"} and not head.lstrip().startswith(b"{")
-    )
-    if wanted is not None:
-        return Source(path, wanted, size, csv=csv and wanted is Format.GENERIC)
-    if not head.strip():
-        return Source(path, Format.CLAUDE_CODE, size)
-    if any(mark in head for mark in _CLAUDE_MARKS):
-        return Source(path, Format.CLAUDE_CODE, size)
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if text.startswith(b"{") or (csv and _looks_like_csv(text)):
-        return Source(path, Format.GENERIC, size, csv=csv)
-    return None
+def _readable(path: Path, folder: Path) -> Path:
+    """Return a file that can be read twice, and is named ``.gz`` if and only if it is packed.
+
+    Raises:
+        OSError: It is neither a file nor a pipe, or cannot be read.
+    """
+    if str(path) == STDIN:
+        return _kept(sys.stdin.buffer, folder)
+    mode = path.stat().st_mode
+    if stat.S_ISFIFO(mode):
+        with path.open("rb") as pipe:
+            return _kept(pipe, folder)
+    if not stat.S_ISREG(mode):
+        raise OSError(None, "is no regular file")
+    is_utf8 = str(path).encode(errors="replace").decode() == str(path)
+    if is_utf8 and _is_packed(path) == (path.suffix == ".gz"):
+        return path
+    link = _unused(folder, path)  # DuckDB takes no name that is not UTF-8
+    link.symlink_to(path.resolve())
+    return link
 
 
-def _head(path: Path) -> bytes:
-    if path.suffix == ".gz":
-        with gzip.open(path) as packed:
-            return packed.read(_HEAD_BYTES)
+def _kept(pipe: IO[bytes], folder: Path) -> Path:
+    copy = _unused(folder, Path())
+    with copy.open("wb") as file:
+        shutil.copyfileobj(pipe, file)
+    return copy.rename(copy.with_suffix(".gz")) if _is_packed(copy) else copy
+
+
+def _unused(folder: Path, path: Path) -> Path:
+    packed = ".gz" if path.is_file() and _is_packed(path) else ""
+    return folder / f"source-{len(list(folder.iterdir()))}{packed}"
+
+
+def _is_packed(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(_HEAD_BYTES)
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _recognised(path: Path, file: Path, wanted: Format | None) -> Source | str:
+    """Return the source, or why it is none."""
+    size = file.stat().st_size
+    head = _head(file).removeprefix(_BOM).lstrip()
+    name = path.with_suffix("") if path.suffix == ".gz" else path
+    is_json = head.startswith((b"{", b"["))
+    if wanted is Format.CLAUDE_CODE or (wanted is None and _is_claude_code(head)):
+        return Source(path, file, Format.CLAUDE_CODE, size)
+    if head.startswith(b"["):
+        return Source(path, file, Format.GENERIC, size, Layout.ARRAY)
+    looks_like_csv = not is_json and (wanted is not None or _looks_like_csv(head))
+    if name.suffix.lower() in _CSV_SUFFIXES or looks_like_csv:
+        return Source(path, file, Format.GENERIC, size, Layout.CSV)
+    if is_json or wanted is not None or not head:
+        return Source(path, file, Format.GENERIC, size)
+    return "neither a Claude Code log nor JSON lines nor CSV; name it with --format"
+
+
+def _is_claude_code(head: bytes) -> bool:
+    return (
+        head.startswith(b"{")
+        and any(mark in head for mark in _CLAUDE_MARKS)
+        and (b'"type"' in head or b'"message"' in head)
+    )
+
+
+def _head(file: Path) -> bytes:
+    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as opened:
+        return opened.read(_HEAD_BYTES)
 
 
 def _looks_like_csv(head: bytes) -> bool:

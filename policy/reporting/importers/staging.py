@@ -1,23 +1,31 @@
 """Brings files into one temporary table of lines, ``import_line``, and tells which lines are bad.
 
 Works in batches, so that progress can be shown and memory stays small whatever the number of files.
-Nothing here touches ``usage_record``: a failure leaves the ledger as it was.
+It has a database of its own: the ledger is not even open while files are read.
 """
 
 from __future__ import annotations
 
 import glob
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
 from policy.errors import ImportRefused
 from policy.reporting.importers import claude_code, generic
+from policy.reporting.importers.arrays import write_items
 from policy.reporting.importers.csv_rows import write_as_json
-from policy.reporting.importers.lines import copy_readable, last_line, mended, pick
+from policy.reporting.importers.lines import (
+    MAX_LINE_BYTES,
+    copy_readable,
+    last_line,
+    mended,
+    pick,
+)
 from policy.reporting.importers.model import (
     BAD_LINES_KEPT,
     BadLine,
@@ -26,7 +34,7 @@ from policy.reporting.importers.model import (
     ImportProgress,
     OnProgress,
 )
-from policy.reporting.importers.sources import Source
+from policy.reporting.importers.sources import UNREADABLE, Layout, Source, reason_of
 from policy.reporting.importers.statements import (
     COUNT_LINES,
     CREATE_LINES,
@@ -35,11 +43,37 @@ from policy.reporting.importers.statements import (
     UNUSABLE_FILES,
 )
 
-# NOTE: DuckDB 2.0 takes a buffer of 32 MiB for each file named in one read_json, at once.
-_BATCH_FILES = 8
+
+class _Pass(NamedTuple):
+    """One way to read a batch: how many files at once, and the longest line.
+
+    NOTE: DuckDB 2.0 takes twice the longest line as a buffer for each file named, at once; and each
+    statement costs as much as reading ten small files.
+    """
+
+    files: int
+    line_bytes: int
+
+
+_PASSES = (_Pass(256, 1024 * 1024), _Pass(8, MAX_LINE_BYTES), _Pass(1, MAX_LINE_BYTES))
 _BATCH_BYTES = 64 * 1024 * 1024
 # A statement that is wrong is no property of a file; it must not be told as one.
 _OWN_FAULTS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
+_COPY: dict[Layout, Callable[[Path, Path], tuple[array[int], list[tuple[int, str]]]]] = {
+    Layout.CSV: write_as_json,
+    Layout.ARRAY: write_items,
+}
+
+
+class _Reading(NamedTuple):
+    """What DuckDB reads for a source: the file itself, or a copy of it as JSON lines.
+
+    ``numbers`` are those of the lines of a copy, if they are not those of the source.
+    """
+
+    source: Source
+    file: Path
+    numbers: array[int] | None
 
 
 @dataclass(slots=True)
@@ -69,7 +103,8 @@ class Stager:
     """Stages files of any format into ``import_line``.
 
     Args:
-        folder: An empty folder for copies; the caller removes it.
+        connection: A database of its own.
+        folder: A folder for copies; the caller removes it.
     """
 
     def __init__(
@@ -81,9 +116,7 @@ class Stager:
         self._copies = 0
         self._columns = generic.column_map(options.columns)
         self._mended: dict[Format, list[tuple[Path, int, bytes]]] = {one: [] for one in Format}
-        # A copy stands in for a source: which one, and the number of each of its lines if they
-        # are not those of the source.
-        self._originals: dict[str, tuple[Path, array[int] | None]] = {}
+        self._readings: dict[str, _Reading] = {}
         self.staged = Staged()
 
     def stage(self, sources: Sequence[Source], on_progress: OnProgress) -> Staged:
@@ -99,7 +132,7 @@ class Stager:
             done += sum(source.size_bytes for source in batch)
         self._connection.execute("RESET preserve_insertion_order")
         on_progress(ImportProgress("reading", total, total))
-        self._explain_unusable(sources)
+        self._explain_unusable()
         self._connection.execute(claude_code.STAGE_ITERATIONS)
         counted = self._connection.execute(COUNT_LINES).fetchone() or (0, 0, 0)
         self.staged.read_lines += counted[0]
@@ -111,119 +144,133 @@ class Stager:
         for source in batch:
             try:
                 readable.append(self._prepared(source))
-            except (ImportRefused, OSError) as fault:
-                self.staged.add_bad(source.path, None, str(fault))
+            except (ImportRefused, *UNREADABLE) as fault:
+                reason = str(fault) if isinstance(fault, ImportRefused) else reason_of(fault)
+                self.staged.add_bad(source.path, None, reason)
                 continue
             self.staged.files[source.format] = self.staged.files.get(source.format, 0) + 1
-        if not readable:
-            return
-        try:
-            self._read(batch[0].format, readable)
-        except _OWN_FAULTS:
-            raise
-        except duckdb.Error:
-            # Which of them it was, and why, is only known one by one.
-            self._connection.execute(FORGET_FILES, {"names": [str(one) for one in readable]})
-            for path in readable:
-                self._read_alone(batch[0].format, path)
+        if readable:
+            self._read(batch[0].format, readable, 0)
 
     def _prepared(self, source: Source) -> Path:
-        """Return what DuckDB is to read for a source: the file itself, or a copy as JSON lines."""
-        if source.format is Format.CLAUDE_CODE:
-            return source.path
-        generic.check_columns(source.path, self._columns, is_csv=source.csv)
-        if not source.csv:
-            return source.path
+        """Return what DuckDB is to read for a source."""
+        reading = _Reading(source, source.file, None)
+        if source.format is Format.GENERIC:
+            reading = self._copied(source)
+            is_csv = source.layout is Layout.CSV
+            generic.check_columns(reading.file, self._columns, is_csv=is_csv)
+        self._readings[str(reading.file)] = reading
+        return reading.file
+
+    def _copied(self, source: Source) -> _Reading:
+        if source.layout is Layout.LINES:
+            return _Reading(source, source.file, None)
         copy = self._new_copy()
-        numbers, bad = write_as_json(source.path, copy)
-        self._originals[str(copy)] = (source.path, numbers)
+        numbers, bad = _COPY[source.layout](source.file, copy)
         self.staged.read_lines += len(bad)
         for number, reason in bad:
             self.staged.add_bad(source.path, number, reason)
-        return copy
+        return _Reading(source, copy, numbers)
 
-    def _read_alone(self, form: Format, path: Path) -> None:
-        """Read one file of a batch that failed; failing again, a copy without over-long lines."""
-        try:
-            self._read(form, [path])
-        except duckdb.Error:
-            self._connection.execute(FORGET_FILES, {"names": [str(path)]})
-            copy = self._new_copy()
+    def _read(self, form: Format, paths: Sequence[Path], number: int) -> None:
+        """Read files at once; where that fails, in smaller groups, to know which of them it was."""
+        how = _PASSES[number]
+        for start in range(0, len(paths), how.files):
+            group = paths[start : start + how.files]
             try:
-                copy_readable(path, copy)
-                self._originals[str(copy)] = self._originals.get(str(path), (path, None))
-                self._read(form, [copy])
-            except (OSError, EOFError, duckdb.Error) as fault:
-                reason = getattr(fault, "strerror", None) or str(fault).splitlines()[0]
-                self.staged.add_bad(path, None, f"cannot be read: {reason}")
+                self._execute(form, group, how.line_bytes)
+            except _OWN_FAULTS:
+                raise
+            except duckdb.Error:
+                self._connection.execute(FORGET_FILES, {"names": [str(one) for one in group]})
+                if number + 1 < len(_PASSES):
+                    self._read(form, group, number + 1)
+                else:
+                    self._read_mended(form, group[0])
 
-    def _read(self, form: Format, paths: Sequence[Path]) -> None:
+    def _read_mended(self, form: Format, path: Path) -> None:
+        """Read a copy of a file without its over-long lines, as the file itself failed."""
+        reading = self._readings[str(path)]
+        copy = self._new_copy()
+        try:
+            copy_readable(path, copy)
+            self._readings[str(copy)] = _Reading(reading.source, copy, reading.numbers)
+            self._execute(form, [copy], MAX_LINE_BYTES)
+        except (*UNREADABLE, duckdb.Error) as fault:
+            self.staged.add_bad(reading.source.path, None, f"cannot be read: {reason_of(fault)}")
+
+    def _execute(self, form: Format, paths: Sequence[Path], line_bytes: int) -> None:
         statement = claude_code.STAGE if form is Format.CLAUDE_CODE else generic.STAGE
-        self._connection.execute(statement, self._parameters(form, paths))
+        self._connection.execute(statement, self._parameters(form, paths, line_bytes))
 
     def _unusable(self, form: Format, path: Path) -> list[tuple[int, str | None]]:
         """Return position and reason of the lines of a file that could not be used."""
         statement = claude_code.UNUSABLE if form is Format.CLAUDE_CODE else generic.UNUSABLE
-        return self._connection.execute(statement, self._parameters(form, [path])).fetchall()
+        parameters = self._parameters(form, [path], MAX_LINE_BYTES)
+        return self._connection.execute(statement, parameters).fetchall()
 
-    def _parameters(self, form: Format, paths: Sequence[Path]) -> dict[str, object]:
+    def _parameters(
+        self, form: Format, paths: Sequence[Path], line_bytes: int
+    ) -> dict[str, object]:
         parameters: dict[str, object] = {
             # Inside the list, every name is a pattern once more.
             "files": [glob.escape(str(path)) for path in paths],
+            "largest": line_bytes,
             "project": self._options.project,
+            "provider": self._options.provider,
         }
         if form is Format.GENERIC:
             parameters["paths"] = self._columns.paths()
             parameters["tags"] = list(self._columns.tags)
+            parameters["inclusive"] = self._options.inclusive
         return parameters
 
-    def _explain_unusable(self, sources: Sequence[Source]) -> None:
+    def _explain_unusable(self) -> None:
         """Number the lines that could not be used, and read again those that are merely unusual."""
-        formats = {str(source.path): source.format for source in sources}
         files = self._connection.execute(UNUSABLE_FILES).fetchall()
         self._connection.execute(DROP_SUSPECTS)
         for file, count in files:
-            original, numbers = self._originals.get(file, (Path(file), None))
-            form = formats[str(original)]
+            reading = self._readings[file]
             try:
-                if count == 1 and numbers is None and self._is_torn(original):
+                if count == 1 and reading.numbers is None and self._is_torn(reading):
                     continue
-                unusable = self._unusable(form, Path(file))
-                if numbers is None:
-                    self._explain_file(form, original, unusable)
+                unusable = self._unusable(reading.source.format, Path(file))
+                if reading.numbers is None:
+                    self._explain_file(reading, unusable)
                 else:
                     for ordinal, reason in unusable:
-                        self.staged.add_bad(original, numbers[ordinal - 1], reason or "not JSON")
-            except (OSError, duckdb.Error) as fault:
-                self.staged.add_bad(original, None, f"cannot be read again: {fault}")
+                        number = reading.numbers[ordinal - 1]
+                        self.staged.add_bad(reading.source.path, number, reason or "not JSON")
+            except (*UNREADABLE, duckdb.Error) as fault:
+                reason = f"cannot be read again: {reason_of(fault)}"
+                self.staged.add_bad(reading.source.path, None, reason)
         for form, lines in self._mended.items():
             if lines:
                 self._stage_mended(form, lines)
 
-    def _is_torn(self, path: Path) -> bool:
+    def _is_torn(self, reading: _Reading) -> bool:
         """Tell whether the one unusable line of a file is its last, and report it if so.
 
         That is the usual case, a log that is still written, and saves reading the file once more.
         """
-        number, line = last_line(path)
+        number, line = last_line(reading.source.file)
         text, reason = mended(line)
         if not text:
             self.staged.read_lines += 1
-            self.staged.add_bad(path, number, reason)
+            self.staged.add_bad(reading.source.path, number, reason)
         return not text
 
-    def _explain_file(
-        self, form: Format, path: Path, unusable: list[tuple[int, str | None]]
-    ) -> None:
+    def _explain_file(self, reading: _Reading, unusable: list[tuple[int, str | None]]) -> None:
         reasons = {ordinal: reason for ordinal, reason in unusable}
-        for ordinal, number, line in pick(path, reasons):
+        path = reading.source.path
+        for ordinal, number, line in pick(reading.source.file, reasons):
             known = reasons[ordinal]
             if known is not None:
                 self.staged.add_bad(path, number, known)
                 continue
             text, reason = mended(line)
             if text:
-                self._mended[form].append((path, number, text))
+                self._mended[reading.source.format].append((path, number, text))
             else:
                 self.staged.read_lines += 1
                 self.staged.add_bad(path, number, reason)
@@ -232,7 +279,7 @@ class Stager:
         """Stage lines again after mending; one that is still without a type is passed over."""
         copy = self._new_copy()
         copy.write_bytes(b"\n".join(text for _, _, text in lines))
-        self._read(form, [copy])
+        self._execute(form, [copy], MAX_LINE_BYTES)
         for ordinal, reason in self._unusable(form, copy):
             if reason is not None:
                 path, number, _ = lines[ordinal - 1]
@@ -246,15 +293,16 @@ class Stager:
 def _batches(sources: Sequence[Source]) -> Iterator[list[Source]]:
     """Group neighbouring files of one format, at most so many and so large."""
     batch: list[Source] = []
+    size = 0
     for source in sources:
-        size = sum(one.size_bytes for one in batch) + source.size_bytes
         if batch and (
             source.format is not batch[0].format
-            or len(batch) >= _BATCH_FILES
-            or size > _BATCH_BYTES
+            or len(batch) >= _PASSES[0].files
+            or size + source.size_bytes > _BATCH_BYTES
         ):
             yield batch
-            batch = []
+            batch, size = [], 0
         batch.append(source)
+        size += source.size_bytes
     if batch:
         yield batch

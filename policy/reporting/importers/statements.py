@@ -7,6 +7,17 @@ has bad lines is read once more to number them.
 
 from __future__ import annotations
 
+COUNTS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "reasoning_tokens",
+    "web_search_requests",
+)
+"""The columns that count what a call used."""
+
 NUMBER = "/* number */ NULL::BIGINT"
 """Stands where a row gets its position among the rows of the file."""
 
@@ -15,12 +26,12 @@ CREATE OR REPLACE TEMP TABLE import_line (
     file VARCHAR, n BIGINT, kind VARCHAR, reason VARCHAR, import_key UUID,
     requested_at TIMESTAMP, admitted_at TIMESTAMP, first_token_at TIMESTAMP, settled_at TIMESTAMP,
     session_id VARCHAR, mission_id VARCHAR, surface VARCHAR, provider VARCHAR,
-    requested_model VARCHAR, answering_model VARCHAR, price_model VARCHAR,
+    requested_model VARCHAR, answering_model VARCHAR, service_tier VARCHAR,
     project VARCHAR, user_name VARCHAR, agent VARCHAR, tags MAP(VARCHAR, VARCHAR),
     input_tokens BIGINT, output_tokens BIGINT, cache_read_tokens BIGINT,
     cache_write_5m_tokens BIGINT, cache_write_1h_tokens BIGINT, reasoning_tokens BIGINT,
-    web_search_requests BIGINT, cost_nano_usd BIGINT, outcome VARCHAR,
-    provider_request_id VARCHAR, iterations VARCHAR
+    web_search_requests BIGINT, reported_nano_usd BIGINT, outcome VARCHAR,
+    provider_request_id VARCHAR, iterations VARCHAR, is_fork BOOLEAN, known_id UUID
 )
 """
 """Lines of all files. ``kind`` is ``usage``, ``part`` (a call inside another), ``ignored``,
@@ -40,15 +51,23 @@ FROM temp.import_line
 """
 
 
+def each(template: str, separator: str = ",\n    ") -> str:
+    """Write a piece of SQL once for each count, in place of ``{count}``."""
+    return separator.join(template.format(count=count) for count in COUNTS)
+
+
 def instant(text: str) -> str:
     """Write SQL that reads an ISO 8601 instant as naive UTC; without an offset it is UTC.
 
     NOTE: a cast to TIMESTAMP drops an offset without a word; it serves only for ``Z``, where it is
-    faster than the cast that knows zones (the connection's zone is UTC).
+    faster than the cast that knows zones (the connection's zone is UTC). That one in turn takes
+    ``epoch``, and offsets of more than a day.
     """
     return (
         f"CASE WHEN ends_with({text}, 'Z') THEN TRY_CAST({text} AS TIMESTAMP) "
-        f"ELSE TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' END"
+        f"WHEN regexp_matches({text}, '^[0-9]{{4}}-.*?([+-](0[0-9]|1[0-5])(:?[0-5][0-9])?)?$') "
+        f"AND NOT regexp_matches({text}, '[+-](1[6-9]|[2-9][0-9])(:?[0-9][0-9])?$') "
+        f"THEN TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' END"
     )
 
 

@@ -68,8 +68,12 @@ class Desk:
         self.books = books
 
     def take(self, *sources: str | Path, **options: Any) -> ImportSummary:
-        with open_ledger(self.path, write=True) as ledger:
-            return import_usage(ledger, sources, self.books, options=ImportOptions(**options))
+        return import_usage(
+            lambda: open_ledger(self.path, write=True),
+            sources,
+            self.books,
+            options=ImportOptions(**options),
+        )
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         with open_ledger(self.path) as ledger:
@@ -78,7 +82,7 @@ class Desk:
     def totals(self) -> tuple[Any, ...]:
         """Calls, tokens of every kind, and cost."""
         return self.ask(
-            "SELECT count(*) FILTER (WHERE corrects_id IS NULL), sum(input_tokens)::BIGINT, "
+            "SELECT coalesce(sum(calls), 0)::BIGINT, sum(input_tokens)::BIGINT, "
             "sum(output_tokens)::BIGINT, sum(cache_read_tokens)::BIGINT, "
             "sum(cache_write_5m_tokens)::BIGINT, sum(cache_write_1h_tokens)::BIGINT, "
             "sum(web_search_requests)::BIGINT, coalesce(sum(cost_nano_usd), 0)::BIGINT "

@@ -65,7 +65,7 @@ def test_bad_csv_rows_have_the_number_of_their_last_line(desk: Desk) -> None:
     summary = desk.take(desk.folder / "usage.csv")
     assert sorted((one.line, one.reason) for one in summary.bad) == [
         (4, "3 values instead of 5"),
-        (5, "a count is no whole number of at most 15 digits, >= 0"),
+        (5, "a count is no whole number of at most 10 digits, >= 0"),
         (6, "not UTF-8"),
         (8, "no timestamp"),
         (9, "no count of input or output tokens"),

@@ -30,8 +30,9 @@ class Books:
     def history(self, model, *, provider=None):
         return ()
 print("ready", flush=True)
-with open_ledger(Path(sys.argv[1]), write=True) as ledger:
-    print(import_usage(ledger, sys.argv[2:], Books()).new, flush=True)
+def ledger():
+    return open_ledger(Path(sys.argv[1]), write=True)
+print(import_usage(ledger, sys.argv[2:], Books()).new, flush=True)
 """
 
 
@@ -113,7 +114,7 @@ def test_a_call_without_model_is_a_bad_line(desk: Desk, line: Line) -> None:
     entry = line(1)
     del entry["message"]["model"]
     assert bad(desk, desk.write("log.jsonl", [entry, line(2)])) == [
-        (1, "an assistant message with usage, but without model")
+        (1, "a message with usage, but without model")
     ]
 
 
