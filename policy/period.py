@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -38,7 +38,7 @@ def window_at(period: Period, instant: datetime, timezone: str = "UTC") -> Windo
     Returns:
         The window in UTC, or ``None`` for a period without a calendar (session, mission, total).
     """
-    zone = ZoneInfo(timezone)
+    zone = UTC if timezone == "UTC" else ZoneInfo(timezone)
     today = instant.astimezone(zone).date()
     match period:
         case Period.DAY:
@@ -59,7 +59,7 @@ def next_month(day: date) -> date:
     return date(day.year + day.month // 12, day.month % 12 + 1, 1)
 
 
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
+def _midnight(day: date, zone: tzinfo) -> datetime:
     """Return the first instant of a local day, in UTC.
 
     NOTE: some zones skip midnight when summer time begins (America/Sao_Paulo until 2018); the local

@@ -10,6 +10,7 @@ import os
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,13 @@ from policy.clock import Clock, SystemClock
 from policy.compiler.policy import compile_policy
 from policy.config.load import Loaded, load
 from policy.config.locate import locate
-from policy.errors import ConfigError
+from policy.errors import ConfigError, LedgerError
 from policy.governor.evaluate import Balance, evaluate
 from policy.model.budget import Budget
 from policy.model.decision import Decision
 from policy.model.policy import Policy
 from policy.money import NanoUSD
-from policy.period import Period, window_at
+from policy.period import Period, Window, window_at
 from policy.prices.lookup import PriceBooks
 
 if TYPE_CHECKING:
@@ -67,6 +68,10 @@ class Runtime:
         from policy.reporting.spend import latest_session, spend_in
 
         now = self.clock.now()
+        windows = {
+            budget.name: window_at(budget.period, now, budget.timezone)
+            for budget in self.policy.budgets
+        }
         with self.ledger() as ledger:
             connection = ledger.connection
 
@@ -75,20 +80,20 @@ class Runtime:
                     budget.period is Period.SESSION and session_id is None
                 ):
                     return None
-                session = session_id if budget.period is Period.SESSION else None
-                window = window_at(budget.period, now, budget.timezone)
-                return spend_in(connection, window=window, session_id=session, match=budget.match)
+                return spend_in(
+                    connection,
+                    window=windows[budget.name],
+                    session_id=session_id if budget.period is Period.SESSION else None,
+                    match=budget.match,
+                )
 
             spends = {budget.name: spend(budget) for budget in self.policy.budgets}
             latest = latest_session(connection)
-        balances = [self._balance(budget, spends[budget.name]) for budget in self.policy.budgets]
-        decision = evaluate(balances, NanoUSD(0))
-        return Status(session_id, latest, decision, spends)
-
-    def _balance(self, budget: Budget, spend: Spend | None) -> Balance:
-        window = window_at(budget.period, self.clock.now(), budget.timezone)
-        spent = NanoUSD(spend.cost_nano_usd if spend else 0)
-        return Balance(budget, spent, resets_at=window.end if window else None)
+        balances = [
+            _balance(budget, spends[budget.name], windows[budget.name])
+            for budget in self.policy.budgets
+        ]
+        return Status(now, session_id, latest, evaluate(balances, NanoUSD(0)), spends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,7 @@ class Status:
     """Where every budget stands.
 
     Attributes:
+        now: The instant of which this is true, aware UTC.
         session_id: The session asked for.
         latest_session_id: The session of the newest record, as a hint when none was asked for.
         decision: The statuses of all budgets, evaluated with an estimate of 0.
@@ -103,10 +109,16 @@ class Status:
             was named.
     """
 
+    now: datetime
     session_id: str | None
     latest_session_id: str | None
     decision: Decision
     spends: Mapping[str, Spend | None]
+
+
+def _balance(budget: Budget, spend: Spend | None, window: Window | None) -> Balance:
+    spent = NanoUSD(spend.cost_nano_usd if spend else 0)
+    return Balance(budget, spent, resets_at=window.end if window else None)
 
 
 def open_runtime(
@@ -151,6 +163,8 @@ def _ledger_path(loaded: Loaded) -> Path:
     if configured:
         stating = (one for one in reversed(loaded.documents) if one.has(_LEDGER_PATH))
         folder = next((Path(one.file).parent for one in stating), Path())
-        return folder / Path(configured).expanduser()
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+        return folder / os.path.expanduser(configured)
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    if state.startswith("~"):
+        raise LedgerError("there is no home directory: name a ledger with --ledger")
     return Path(state) / "corvus" / "ledger.duckdb"

@@ -43,10 +43,10 @@ def main(argv: list[str]) -> int:
     from policy.config.check import Options, check_paths
 
     checked = check_paths(
-        options.path,
+        options.path or _usual_files(),
         Options(
             dialect=options.dialect,
-            stdin=sys.stdin.buffer.read,
+            stdin=_read_stdin,
             stdin_name=options.stdin_filename,
             has_price=_bundled_price,
         ),
@@ -69,7 +69,11 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=96),
     )
     parser.add_argument(
-        "path", nargs="+", metavar="PATH", help="a file, a directory, a pattern, or - for stdin"
+        "path",
+        nargs="*",
+        metavar="PATH",
+        help="a file, a directory, a pattern, or - for stdin; without one, ./corvus.toml and "
+        "the other places a config is looked for",
     )
     parser.add_argument(
         "--dialect",
@@ -91,6 +95,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-q", "--quiet", action="store_true", help="findings only, no summary")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     return parser
+
+
+def _usual_files() -> list[str]:
+    """Return the config that every other command would read (CFG-6)."""
+    from policy.config.locate import locate
+
+    return [str(path) for path in locate(environment=os.environ).paths] or ["corvus.toml"]
+
+
+def _read_stdin() -> bytes:
+    if sys.stdin is None:
+        raise OSError(None, "standard input is closed")
+    return sys.stdin.buffer.read()
 
 
 def _bundled_price(model: str) -> bool:
@@ -161,6 +178,8 @@ def _summary(checked: Checked) -> list[str]:
     else:
         head = f"{said} in {total if len(looked_at) == 1 else f'{affected} of {total}'}"
     lines = _dialect_lines(checked.files)
+    if checked.passed_over:
+        lines.append(f"{_many(len(checked.passed_over), 'file')} of other tools passed over")
     return [f"{head}; {lines[0]}"] if not said and len(lines) == 1 else [head, *lines]
 
 
@@ -189,8 +208,7 @@ def _dialect_lines(files: tuple[CheckedFile, ...]) -> list[str]:
 
 
 def _json(checked: Checked) -> str:
-    import json
-
+    from policy.cli.common import json_text
     from policy.diagnostics.machine import as_json
 
     files = [
@@ -210,4 +228,4 @@ def _json(checked: Checked) -> str:
         "diagnostics": as_json(checked.diagnostics),
         "summary": summary,
     }
-    return json.dumps(whole, indent=2, ensure_ascii=False)
+    return json_text(whole)

@@ -16,6 +16,27 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, soft_wrap=False)
 
 
+def shown(text: str) -> str:
+    """Return text of strangers for a rich console: no markup, no escapes of a terminal."""
+    from rich.markup import escape as no_markup
+
+    from policy.diagnostics.plain import escape
+
+    return no_markup(escape(text))
+
+
 def is_terminal() -> bool:
     """Tell whether a person reads standard output."""
     return sys.stdout.isatty()
+
+
+def is_unicode() -> bool:
+    """Tell whether standard output can show every character."""
+    return (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
+
+
+def json_text(value: object) -> str:
+    """Write JSON for standard output: readable where it can show every character, else ASCII."""
+    import json
+
+    return json.dumps(value, indent=2, ensure_ascii=not is_unicode())

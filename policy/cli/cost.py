@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from policy.cli.common import is_terminal
+from policy.cli.common import is_terminal, json_text
 from policy.cli.history import history
 from policy.cli.options import AsOf, Config, LedgerPath, Session
 
@@ -41,8 +41,6 @@ def summary(
 
     Example: corvus cost summary --session 4c1e…
     """
-    import json
-
     from policy.cli import summary_table, summary_text
     from policy.cli.times import clock_at
     from policy.runtime import open_runtime
@@ -51,7 +49,7 @@ def summary(
     status = runtime.status(session)
     match output or (Format.TABLE if is_terminal() else Format.KV):
         case Format.JSON:
-            print(json.dumps(summary_text.as_json(runtime, status), indent=2))
+            print(json_text(summary_text.as_json(runtime, status)))
         case Format.KV:
             print("\n".join(summary_text.kv(runtime, status)))
         case Format.TABLE:

@@ -6,6 +6,7 @@ writes only into the folder it names.
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -41,29 +42,43 @@ def demo(
     """
     out = console()
     _prepare(folder)
+    try:
+        _run_all(folder)
+    finally:
+        (folder / _MARKER).write_text(_state(folder))
+    out.rule("[bold]Next", align="left")
+    for line in _next(folder):
+        out.print(line, soft_wrap=True)
+
+
+def _run_all(folder: Path) -> None:
+    out = console()
     for title, words in _steps(folder):
         out.rule(f"[bold]{title}", align="left")
         out.print(f"[dim]$[/] [bold]corvus {shlex.join(words)}[/]\n", soft_wrap=True)
         _run(words)
         out.print()
-    out.rule("[bold]Next", align="left")
-    for line in _next(folder):
-        out.print(line, soft_wrap=True)
 
 
 def _prepare(folder: Path) -> None:
     """Copy the example into the folder, fresh.
 
     Raises:
-        DemoRefused: The folder belongs to somebody else, or cannot be written.
+        DemoRefused: The folder is somebody else's or was changed, or cannot be written.
     """
+    marker = folder / _MARKER
     try:
-        if folder.exists() and any(folder.iterdir()) and not (folder / _MARKER).is_file():
-            raise DemoRefused(
-                f"{folder} exists and was not made by `corvus demo`; name another with --dir"
-            )
+        if os.path.isdir(folder) and any(folder.iterdir()):
+            if not marker.is_file():
+                raise DemoRefused(
+                    f"{folder} exists and was not made by `corvus demo`; name another with --dir"
+                )
+            if marker.read_text() != _state(folder):
+                raise DemoRefused(
+                    f"{folder} was changed since `corvus demo` made it; delete it, or name another "
+                    "with --dir"
+                )
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / _MARKER).write_text("Made by `corvus demo`; safe to delete.\n")
         for old in ("ledger.duckdb", "ledger.duckdb.wal"):
             (folder / old).unlink(missing_ok=True)
         _copy(shipped("examples").joinpath("first-light"), folder)
@@ -71,6 +86,17 @@ def _prepare(folder: Path) -> None:
         raise DemoRefused(
             f"cannot use the folder {folder}: {fault.strerror}; name another with --dir"
         ) from fault
+
+
+def _state(folder: Path) -> str:
+    """Return what changes with any file of the folder but the marker and the locks."""
+    stats = [
+        (path.relative_to(folder).as_posix(), path.stat())
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix not in {".lock", ".queue"} and path.name != _MARKER
+    ]
+    lines = (f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats)
+    return "\n".join(["Made by `corvus demo`; safe to delete.", *lines, ""])
 
 
 def _copy(source: Traversable, target: Path) -> None:

@@ -33,8 +33,8 @@ class Exit(IntEnum):
 
 
 _BY_ERROR: dict[type[errors.PolicyError], Exit] = {
-    errors.ConfigError: Exit.FINDINGS,
-    errors.UnpricedModel: Exit.FINDINGS,
+    errors.ConfigError: Exit.USAGE,
+    errors.UnpricedModel: Exit.USAGE,
     errors.LedgerError: Exit.LEDGER_UNAVAILABLE,
     errors.ImportRefused: Exit.USAGE,
     errors.ReportError: Exit.USAGE,

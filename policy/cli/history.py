@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from policy.cli.common import console, is_terminal
+from policy.cli.common import console, is_terminal, json_text
 from policy.cli.options import AsOf, Config, LedgerPath
 from policy.errors import ReportParameterInvalid
 from policy.money import usd_text
@@ -72,11 +71,9 @@ def history(
         table = run_report(opened.connection, report, {f"{period}s": window}, now=now)
     match output or (Format.TABLE if is_terminal() else Format.KV):
         case Format.KV:
-            from policy.cli.report_view import printable
-
-            print(printable("\n".join(_kv(period, table))))
+            print("\n".join(_kv(period, table)))
         case Format.JSON:
-            print(json.dumps(_as_json(period, table), indent=2))
+            print(json_text(_as_json(period, table)))
         case Format.TABLE:
             _print_table(period, table, report.header.chart if chart else None)
 

@@ -7,29 +7,68 @@ ours ever shows a traceback here; a bug does only when ``CORVUS_TRACEBACK`` is s
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from types import FrameType
+from typing import Any
 
 from policy.errors import ConfigError, PolicyError
+
+_BROKEN_PIPE = 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
+
+
+class _Stopped(BaseException):
+    """A signal asked for the end; no library may take it for an error of its own."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code (DIA-5)."""
     arguments = sys.argv[1:] if argv is None else argv
+    _prepare_streams()
+    before = _listen()
     try:
-        return _run(arguments)
+        code = _run(arguments)
+        sys.stdout.flush()
+        return code
     except PolicyError as error:
         return _tell(error)
-    except BrokenPipeError:  # the reader of our output left, as in `corvus check | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        return 130
+    except (_Stopped, KeyboardInterrupt) as stop:
+        return getattr(stop, "exit_code", 128 + signal.SIGINT)
+    except OSError as fault:
+        return _lost_output(fault)
     except Exception as error:
-        if os.environ.get("CORVUS_TRACEBACK"):
-            raise
-        print(f"corvus failed unexpectedly: {type(error).__name__}: {error}", file=sys.stderr)
-        print("This is a bug in corvus. Set CORVUS_TRACEBACK=1 to see where.", file=sys.stderr)
-        return 3
+        if str(error) == "Query interrupted":  # how DuckDB passes on what a signal raised
+            return 128 + signal.SIGINT
+        return _unexpected(error)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _prepare_streams() -> None:
+    """Let every character be printed: what a terminal cannot show is written as an escape."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - open until the end
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _listen() -> dict[int, Any]:
+    """Turn signals into ``_Stopped``; return the handlers there were before."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise _Stopped(number)
+
+    try:
+        return {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: whoever started it handles signals
+        return {}
 
 
 def _run(argv: list[str]) -> int:
@@ -50,10 +89,37 @@ def _run(argv: list[str]) -> int:
 
 def _tell(error: PolicyError) -> int:
     from policy.cli.exits import exit_for
+    from policy.diagnostics.plain import escape
 
     if isinstance(error, ConfigError) and error.diagnostics:
         from policy.diagnostics.machine import concise
 
         print(concise(error.diagnostics), file=sys.stderr)
-    print(f"error[{error.code}]: {error}", file=sys.stderr)
+    print(f"error[{error.code}]: {escape(str(error))}", file=sys.stderr)
     return int(exit_for(error))
+
+
+def _lost_output(fault: OSError) -> int:
+    """End when nobody takes our output: the reader left (``| head``), or the disk is full."""
+    if os.environ.get("CORVUS_TRACEBACK"):
+        raise fault
+    # What is still buffered must not fail once more at the very end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if isinstance(fault, BrokenPipeError):
+        return _BROKEN_PIPE
+    from policy.cli.exits import Exit
+
+    reason = fault.strerror or str(fault)
+    where = f" {fault.filename}" if fault.filename else ""
+    print(f"error[system-error]: the system refused{where}: {reason}", file=sys.stderr)
+    return Exit.USAGE
+
+
+def _unexpected(error: Exception) -> int:
+    from policy.cli.exits import Exit
+
+    if os.environ.get("CORVUS_TRACEBACK"):
+        raise error
+    print(f"corvus failed unexpectedly: {type(error).__name__}: {error}", file=sys.stderr)
+    print("This is a bug in corvus. Set CORVUS_TRACEBACK=1 to see where.", file=sys.stderr)
+    return Exit.FAILURE

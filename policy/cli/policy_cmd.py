@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from policy.cli.common import console, is_terminal
+from policy.cli.common import console, is_terminal, json_text
 from policy.cli.options import Config
 from policy.model.budget import Budget
 from policy.model.policy import Policy
@@ -47,7 +46,7 @@ def show(
     runtime = open_runtime(config or [])
     match output or (Format.TABLE if is_terminal() else Format.KV):
         case Format.JSON:
-            print(json.dumps(_as_json(runtime.policy), indent=2, default=str))
+            print(json_text(_as_json(runtime.policy)))
         case Format.KV:
             print("\n".join(_kv(runtime.policy, runtime.config_shown)))
         case Format.TABLE:

@@ -63,7 +63,6 @@ def group() -> None:
 @app.command("list")
 def list_reports(
     reports_dir: ReportsDir = None,
-    config: Config = None,
     output: Annotated[
         str | None,
         typer.Option("--format", help="table, kv or json; table on a terminal, else kv."),
@@ -76,9 +75,6 @@ def list_reports(
     from policy.cli import report_list
     from policy.reporting.catalog import load_catalog
 
-    del (
-        config
-    )  # accepted so that one set of options fits every report command; a list needs no ledger
     report_list.show(load_catalog(reports_dir), output or ("table" if is_terminal() else "kv"))
 
 
@@ -91,10 +87,9 @@ def show(
 
     Example: corvus report show by-model > my-reports/by-model.sql
     """
-    from policy.cli.report_view import printable
     from policy.reporting.catalog import load_catalog
 
-    sys.stdout.write(printable(load_catalog(reports_dir).find(name).sql))
+    sys.stdout.write(load_catalog(reports_dir).find(name).sql)
 
 
 @app.command(_RUN)
@@ -177,9 +172,9 @@ def _bounds(since: str | None, until: str | None, now: datetime) -> dict[str, da
         bounds["since"] = parse_since(since, now)
     if until is not None:
         bounds["until"] = parse_until(until, now)
-    if since and until and bounds["since"] > bounds["until"]:
+    if since and until and bounds["since"] >= bounds["until"]:
         raise ReportParameterInvalid(
-            f"--since {since} ({bounds['since']:%Y-%m-%d %H:%M}) is after "
+            f"--since {since} ({bounds['since']:%Y-%m-%d %H:%M}) is not before the end of "
             f"--until {until} ({bounds['until']:%Y-%m-%d %H:%M})"
         )
     return bounds
@@ -248,11 +243,10 @@ def _text(report: Report, table: Table, shape: Format, about: Mapping[str, objec
 
 
 def _write(text: str | None, table: Table, file: Path | None) -> None:
-    from policy.cli.report_view import printable
     from policy.reporting.formats import write_parquet
 
     if file is None:
-        sys.stdout.write(printable(text or ""))
+        sys.stdout.write(text or "")
         return
     try:
         if text is None:

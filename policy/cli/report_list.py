@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 
-from policy.cli.common import console
-from policy.cli.report_view import printable
+from policy.cli.common import console, json_text
 from policy.diagnostics.plain import escape
 from policy.errors import ReportInvalid, ReportParameterInvalid
 from policy.reporting.catalog import Catalog, Report
@@ -40,12 +38,10 @@ def show(catalog: Catalog, shape: str) -> None:
             _print_table(entries)
         case "kv":
             for entry in entries:
-                sys.stdout.write(
-                    printable(
-                        f"report={kv_text(entry.report)} origin={entry.origin} "
-                        f"parameters={','.join(entry.parameters) or 'none'} "
-                        f"summary={json.dumps(entry.summary)}\n"
-                    )
+                print(
+                    f"report={kv_text(entry.report)} origin={entry.origin} "
+                    f"parameters={','.join(entry.parameters) or 'none'} "
+                    f"summary={json.dumps(entry.summary)}"
                 )
         case "json":
             rows = [
@@ -57,7 +53,7 @@ def show(catalog: Catalog, shape: str) -> None:
                 }
                 for entry in entries
             ]
-            sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+            print(json_text(rows))
         case _:
             raise ReportParameterInvalid(f"--format must be table, kv or json, got {shape!r}")
 

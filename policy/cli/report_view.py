@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from policy.cli.common import is_unicode
 from policy.cli.report_layout import GAP_CELLS, Layout, is_rigid, lay_out
 from policy.reporting.chart import bars
 from policy.reporting.formats import human
@@ -78,17 +78,6 @@ def chart_lines(table: Table, chart: Chart) -> list[str]:
         f"{label:<{width}}  {mark:<{_BAR_CELLS}}  {row[1]}"
         for label, mark, row in zip(labels, drawn, rows, strict=True)
     ]
-
-
-def is_unicode() -> bool:
-    """Tell whether standard output can show block characters."""
-    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-
-
-def printable(text: str) -> str:
-    """Return a text that standard output can encode; what it cannot is written as an escape."""
-    encoding = sys.stdout.encoding or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _rich_table(layout: Layout, marks: Sequence[str]) -> RichTable:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from policy.cli.common import console
-from policy.cli.summary_text import counted, in_order
+from policy.cli.common import console, is_unicode, shown
+from policy.cli.summary_text import in_order
 from policy.model.decision import BudgetState, BudgetStatus
 from policy.money import usd, usd_short
 from policy.runtime import Runtime, Status
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _GLYPHS = {BudgetState.ALLOWED: "●", BudgetState.WARNING: "▲", BudgetState.EXCEEDED: "■"}
+_ASCII = {BudgetState.ALLOWED: "o", BudgetState.WARNING: "!", BudgetState.EXCEEDED: "X"}
 _COLOURS = {
     BudgetState.ALLOWED: "green",
     BudgetState.WARNING: "yellow",
@@ -30,17 +31,15 @@ _NONE = "-"
 
 def print_table(runtime: Runtime, status: Status) -> None:
     """Print a row for each budget, with a bar where there is room, and remarks below."""
-    from rich.markup import escape
-
     out = console()
-    now = f"{runtime.clock.now():%Y-%m-%d %H:%M} UTC"
-    out.print(f"[bold]budgets[/] of {escape(runtime.config_shown)} at {now}", soft_wrap=True)
-    out.print(_table(in_order(runtime, status), status, runtime.clock.now(), out.width))
+    now = f"{status.now:%Y-%m-%d %H:%M} UTC"
+    out.print(f"[bold]budgets[/] of {shown(runtime.config_shown)} at {now}", soft_wrap=True)
+    out.print(_table(in_order(runtime, status), status, out.width))
     for line in _remarks(runtime, status):
         out.print(line)
 
 
-def _table(items: list[BudgetStatus], status: Status, now: datetime, width: int) -> Table:
+def _table(items: list[BudgetStatus], status: Status, width: int) -> Table:
     from rich.table import Table
     from rich.text import Text
 
@@ -52,7 +51,7 @@ def _table(items: list[BudgetStatus], status: Status, now: datetime, width: int)
         "held": [f"${usd_short(item.held_nano_usd)}" for item in items],
         "limit": [_limit(item) for item in items],
         "calls": [_calls(item, status) for item in items],
-        "resets": [_resets(item, now) for item in items],
+        "resets": [_resets(item, status.now) for item in items],
     }
     if not any(item.held_nano_usd for item in items):
         del columns["held"]
@@ -78,7 +77,9 @@ def _style(item: BudgetStatus) -> str:
 
 
 def _state(item: BudgetStatus) -> str:
-    return f"{_GLYPHS[item.state]} {item.state.word}" if item.budget.limit_nano_usd else "  off"
+    if not item.budget.limit_nano_usd:
+        return "  off"
+    return f"{(_GLYPHS if is_unicode() else _ASCII)[item.state]} {item.state.word}"
 
 
 def _percent(item: BudgetStatus) -> str:
@@ -125,12 +126,11 @@ def _span(left: timedelta) -> str:
 
 def _bar(percent: Fraction, cells: int) -> str:
     filled = min(cells, round(percent * cells / 100))
-    return "█" * filled + "░" * (cells - filled)
+    full, empty = "█░" if is_unicode() else "#."
+    return full * filled + empty * (cells - filled)
 
 
 def _remarks(runtime: Runtime, status: Status) -> list[str]:
-    from rich.markup import escape
-
     remarks: list[str] = []
     governing = status.decision.governing
     if not runtime.policy.enabled:
@@ -138,20 +138,21 @@ def _remarks(runtime: Runtime, status: Status) -> list[str]:
             "[yellow]disabled[/]: cost.enabled = false; spend is shown, nothing is enforced"
         )
     elif governing is not None and governing.budget.limit_nano_usd:
-        key = escape(governing.budget.config_key)
-        remarks.append(f"governed by [bold]{escape(governing.budget.name)}[/], set by {key}")
+        key = shown(governing.budget.config_key)
+        remarks.append(f"governed by [bold]{shown(governing.budget.name)}[/], set by {key}")
     if status.session_id is None and status.latest_session_id is not None:
         remarks.append(
-            f"[dim]no session named; the latest is --session {escape(status.latest_session_id)}[/]"
+            f"[dim]no session named; the latest is --session {shown(status.latest_session_id)}[/]"
         )
-    spend = counted(status)
+    spends = [spend for spend in status.spends.values() if spend is not None]
+    spend = max(spends, key=lambda spend: spend.unpriced_calls, default=None)
     if spend and spend.unpriced_calls:
         remarks.append(
             f"[yellow]{spend.unpriced_calls} of {spend.calls} calls have no price[/] "
             "and are not in these sums; see `corvus report unpriced`"
         )
     remarks += [
-        f"[yellow]deprecated[/] {escape(path)}: see `corvus explain deprecated-key`"
+        f"[yellow]deprecated[/] {shown(path)}: see `corvus explain deprecated-key`"
         for path in runtime.policy.deprecated_fields
     ]
     return remarks

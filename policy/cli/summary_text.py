@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from policy.model.decision import BudgetState, BudgetStatus
 from policy.money import usd_exact, usd_text
+from policy.reporting.formats import kv_text
 from policy.runtime import Runtime, Status
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def kv(runtime: Runtime, status: Status) -> list[str]:
     named = {item.budget.name: item for item in status.decision.statuses}
     spend = counted(status)
     lines = [
-        f"session_id={status.session_id or 'none'}",
+        f"session_id={kv_text(status.session_id) if status.session_id else 'none'}",
         f"budget_state={_state(runtime, status)}",
         f"active_period={_active(runtime, status, 'period') or 'none'}",
         f"active_scope={_active(runtime, status, 'name') or 'none'}",
@@ -39,7 +40,7 @@ def kv(runtime: Runtime, status: Status) -> list[str]:
         f"deprecated_fields={','.join(policy.deprecated_fields) or 'none'}",
         f"policy_hash={policy.content_hash}",
     ]
-    return lines + [_budget_line(item) for item in in_order(runtime, status)]
+    return lines + [_budget_line(item, status) for item in in_order(runtime, status)]
 
 
 def as_json(runtime: Runtime, status: Status) -> dict[str, object]:
@@ -47,7 +48,7 @@ def as_json(runtime: Runtime, status: Status) -> dict[str, object]:
     spend = counted(status)
     return {
         "session_id": status.session_id,
-        "as_of": runtime.clock.now().isoformat(),
+        "as_of": status.now.isoformat(),
         "config": runtime.config_shown,
         "policy_hash": runtime.policy.content_hash,
         "enabled": runtime.policy.enabled,
@@ -57,7 +58,7 @@ def as_json(runtime: Runtime, status: Status) -> dict[str, object]:
         "total_tokens": spend.tokens if spend else 0,
         "unpriced_calls": spend.unpriced_calls if spend else 0,
         "deprecated_fields": list(runtime.policy.deprecated_fields),
-        "budgets": [_budget_json(item) for item in status.decision.statuses],
+        "budgets": [_budget_json(item, status) for item in status.decision.statuses],
     }
 
 
@@ -84,17 +85,20 @@ def _active(runtime: Runtime, status: Status, what: str) -> str | None:
     return str(getattr(governing.budget, what))
 
 
-def _budget_line(item: BudgetStatus) -> str:
+def _budget_line(item: BudgetStatus, status: Status) -> str:
+    spend = status.spends[item.budget.name]
     return (
         f"budget={item.budget.name} state={item.state.word} "
         f"spent_usd={usd_exact(item.spent_nano_usd)} held_usd={usd_exact(item.held_nano_usd)} "
         f"limit_usd={usd_exact(item.budget.limit_nano_usd)} "
-        f"percent_used={_percent(item)} "
+        f"percent_used={_percent(item)} calls={spend.calls if spend else 0} "
+        f"unpriced_calls={spend.unpriced_calls if spend else 0} "
         f"resets_at={item.resets_at.isoformat() if item.resets_at else 'none'}"
     )
 
 
-def _budget_json(item: BudgetStatus) -> dict[str, object]:
+def _budget_json(item: BudgetStatus, status: Status) -> dict[str, object]:
+    spend = status.spends[item.budget.name]
     return {
         "name": item.budget.name,
         "period": item.budget.period.value,
@@ -106,6 +110,8 @@ def _budget_json(item: BudgetStatus) -> dict[str, object]:
         "limit_usd": float(usd_text(item.budget.limit_nano_usd, 9)),
         "limit_nano_usd": str(item.budget.limit_nano_usd),
         "percent_used": round(float(item.percent_used), 2),
+        "calls": spend.calls if spend else 0,
+        "unpriced_calls": spend.unpriced_calls if spend else 0,
         "warn_at_percent": item.budget.warn_at_percent,
         "resets_at": item.resets_at.isoformat() if item.resets_at else None,
         "config_key": item.budget.config_key,

@@ -16,6 +16,8 @@ from policy.period import next_month
 _AGO = re.compile(r"(?P<count>[0-9]{1,5})(?P<unit>[hdw])")
 _HOURS = {"h": 1, "d": 24, "w": 168}
 _MONTH = re.compile(r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})")
+_STARTS_WITH_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
+_FIRST, _END = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -29,12 +31,18 @@ def parse_instant(text: str) -> datetime:
         ReportParameterInvalid: The text is neither.
     """
     try:
+        if not _STARTS_WITH_DAY.match(text):
+            raise ValueError
         instant = datetime.fromisoformat(text)
-        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+        instant = instant.replace(tzinfo=instant.tzinfo or UTC).astimezone(UTC)
+        if not _FIRST <= instant < _END:
+            raise ValueError
     except (ValueError, OverflowError):
         raise ReportParameterInvalid(
-            f"{text!r} is no date or instant such as 2026-11-23 or 2026-11-23T10:00:00Z"
+            f"{text!r} is no date or instant of 1970..2199 such as 2026-11-23 or "
+            "2026-11-23T10:00:00Z"
         ) from None
+    return instant
 
 
 def clock_at(as_of: str | None) -> Clock:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from policy.cli.common import json_text
 from policy.diagnostics.plain import escape
 from policy.money import usd_exact
 
@@ -63,7 +63,7 @@ def as_json(summary: ImportSummary, ledger: Path) -> str:
     document["bad_lines"] = [
         {"file": str(bad.file), "line": bad.line, "reason": bad.reason} for bad in summary.bad
     ]
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return json_text(document)
 
 
 def as_table(summary: ImportSummary, ledger: Path) -> Table:

@@ -6,11 +6,14 @@ directory or a pattern, and by place within a file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from policy.config.dialects import Detected
+from policy.config.dialects import Detected, is_foreign
+from policy.config.discover import STDIN, find, same_file
 from policy.config.document import Document, read_bytes, read_document, source_text
 from policy.config.load import load_documents
 
@@ -18,17 +21,8 @@ if TYPE_CHECKING:
     from policy.config.rules import HasPrice
     from policy.diagnostics.model import Diagnostic
 
-STDIN = "-"
-_PATTERN = frozenset("*?[")
-_SKIPPED_FOLDERS = frozenset(
-    {".git", ".hg", ".nox", ".tox", ".venv", "__pycache__", "node_modules", "target", "venv"}
-)
-_OTHER_TOOLS = frozenset(
-    {
-        ".taplo.toml", "Cargo.toml", "clippy.toml", "pixi.toml", "poetry.toml", "pyproject.toml",
-        "ruff.toml", ".ruff.toml", "rust-toolchain.toml", "rustfmt.toml", "taplo.toml", "uv.toml",
-    }
-)  # fmt: skip
+_OWN_NAME = "corvus.toml"
+_MENTIONS = re.compile(r"^[ \t]*\[+[ \t]*(?:cost|autonomy|mission|governance)\b", re.MULTILINE)
 
 
 class CheckedFile(NamedTuple):
@@ -52,13 +46,15 @@ class Checked(NamedTuple):
 
     Attributes:
         files: Every file that was looked at, in order.
-        unmatched: Diagnostics of arguments that name no file at all.
+        unmatched: Diagnostics of arguments that name no file, and of folders not searched.
         unreadable: Whether some input could not be read, so that "clean" would be a lie (DIA-5).
+        passed_over: Files below a directory that are the config of nobody corvus knows.
     """
 
     files: tuple[CheckedFile, ...]
     unmatched: tuple[Diagnostic, ...]
     unreadable: bool
+    passed_over: tuple[str, ...] = ()
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -90,57 +86,45 @@ def check_paths(arguments: Sequence[str], options: Options | None = None) -> Che
         options: How to check.
     """
     how = options or Options()
-    files: dict[str, CheckedFile] = {}
+    files: dict[str, CheckedFile | None] = {}
     unmatched: list[Diagnostic] = []
     for argument in arguments:
-        names = tuple(_expand(argument))
-        if not names:
+        found = find(argument)
+        unmatched += (_not_searched(folder, reason) for folder, reason in found.unsearched)
+        for name in found.names:
+            key = same_file(name)
+            if files.get(key) is None:
+                files[key] = _check_one(name, how, walked=found.walked)
+        if not found.names:
             unmatched.append(_no_file(argument))
-        for name in names:
-            key = name if name == STDIN else str(Path(name).absolute())
-            if key not in files:
-                files[key] = _check_one(name, how)
-    checked = tuple(files.values())
-    unreadable = bool(unmatched) or any(file.text is None for file in checked)
-    return Checked(checked, tuple(unmatched), unreadable)
-
-
-def _expand(argument: str) -> Iterator[str]:
-    """Return the files an argument stands for; a missing file stands for itself."""
-    path = Path(argument)
-    if argument == STDIN:
-        yield argument
-    elif path.is_dir():
-        yield from (str(found) for found in _below(path))
-    elif path.exists() or not _PATTERN & set(argument):
-        yield argument
-    else:
-        from glob import glob
-
-        yield from (name for name in sorted(glob(argument, recursive=True)) if Path(name).is_file())
-
-
-def _below(directory: Path) -> list[Path]:
-    """Return the ``*.toml`` files below a directory, but not those of well-known tools."""
-    found = (
-        path
-        for path in directory.rglob("*.toml")
-        if path.name not in _OTHER_TOOLS
-        and not _SKIPPED_FOLDERS & set(path.relative_to(directory).parts[:-1])
-        and path.is_file()
+    checked = tuple(file for file in files.values() if file is not None)
+    return Checked(
+        files=checked,
+        unmatched=tuple(unmatched),
+        unreadable=bool(unmatched) or any(file.text is None for file in checked),
+        passed_over=tuple(name for name, file in files.items() if file is None),
     )
-    return sorted(found)
 
 
-def _check_one(name: str, how: Options) -> CheckedFile:
+def _check_one(name: str, how: Options, *, walked: bool) -> CheckedFile | None:
+    """Check a file; one found below a directory that is clearly of another tool is ``None``."""
     shown = how.stdin_name if name == STDIN else name
-    raw, errors = (how.stdin(), []) if name == STDIN else read_bytes(Path(name), shown)
+    try:
+        raw, errors = (how.stdin(), []) if name == STDIN else read_bytes(Path(name), shown)
+    except OSError as fault:
+        return CheckedFile(shown, diagnostics=(_unreadable(shown, fault.strerror or str(fault)),))
     if raw is None:
         too_large = any(error.code == "file-too-large" for error in errors)
         return CheckedFile(shown, text="" if too_large else None, diagnostics=tuple(errors))
     document, diagnostics = read_document(raw, shown)
+    walked = walked and os.path.basename(name) != _OWN_NAME
     if document is None:
-        return CheckedFile(shown, text=source_text(raw), diagnostics=tuple(diagnostics))
+        text = source_text(raw)
+        if walked and not _MENTIONS.search(text):
+            return None
+        return CheckedFile(shown, text=text, diagnostics=tuple(diagnostics))
+    if walked and is_foreign(document.data):
+        return None
     return _checked(document, diagnostics, how)
 
 
@@ -156,19 +140,26 @@ def _checked(document: Document, diagnostics: list[Diagnostic], how: Options) ->
 
 
 def _no_file(argument: str) -> Diagnostic:
-    from policy.diagnostics.model import Diagnostic, Severity
+    if not argument:
+        message = "an empty path names no file; was a variable not set?"
+    elif os.path.isdir(argument):
+        message = f"no *.toml file below the directory `{argument}`"
+    else:
+        message = f"no file matches `{argument}`"
+    help_ = "Name a file, a directory that holds one, or a pattern that matches one."
+    return _about(argument, "no-file-matched", message, help_)
 
-    directory = Path(argument).is_dir()
-    message = (
-        f"no *.toml file below the directory `{argument}`"
-        if directory
-        else f"no file matches `{argument}`"
-    )
-    return Diagnostic(
-        code="no-file-matched",
-        severity=Severity.ERROR,
-        message=message,
-        file=argument,
-        span=None,
-        help=("Name a file, a directory that holds one, or a pattern that matches one.",),
-    )
+
+def _not_searched(folder: str, reason: str) -> Diagnostic:
+    message = f"the directory `{folder}` cannot be searched: {reason}"
+    return _about(folder, "file-unreadable", message, "Check its permissions.")
+
+
+def _unreadable(shown: str, reason: str) -> Diagnostic:
+    return _about(shown, "file-unreadable", f"`{shown}` cannot be read: {reason}", "Is it closed?")
+
+
+def _about(file: str, code: str, message: str, help_: str) -> Diagnostic:
+    from policy.config.diagnose import without_text
+
+    return without_text(code, message, file, help_)

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from policy.config.aliases import ALIASES
 from policy.config.reporter import Note, Reporter
 from policy.config.values import Route, Table, as_items, header, is_table, shown
 
@@ -94,6 +95,17 @@ def detect(data: Mapping[str, object], wanted: str = "auto") -> Detected:
     if evidence:
         return Detected(Dialect.ZEROCLAW, tuple(evidence))
     return Detected(Dialect.CORVUS, tuple(common))
+
+
+def is_foreign(data: Mapping[str, object]) -> bool:
+    """Tell whether a document is the config of another tool: not even a misspelt table is ours."""
+    from policy.config.suggest import closest
+
+    ours = {*GOVERNED, *host_keys(Dialect.CORVUS), *host_keys(Dialect.ZEROCLAW)}
+    return not any(
+        key in ours or closest(key, GOVERNED) or any(alias.old[-1] == key for alias in ALIASES)
+        for key in data
+    )
 
 
 def _is_section(value: object) -> bool:

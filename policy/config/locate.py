@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,8 @@ def locate(
     explicit = environment.get("CORVUS_CONFIG")
     for index, place in enumerate(places):
         # CORVUS_CONFIG was set by the user: a missing file is an error, not a reason to go on.
-        if place.is_file() or (explicit and place == Path(explicit)):
+        # NOTE: os.path answers False where Path raises, as below a folder one may not enter.
+        if os.path.isfile(place) or (explicit and place == Path(explicit)):
             return Located((place,), str(place), places[: index + 1])
     tried = ", ".join(str(place) for place in places)
     return Located((), f"defaults (no {tried})", places)

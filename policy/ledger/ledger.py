@@ -19,7 +19,7 @@ import duckdb
 from policy.clock import Clock, SystemClock
 from policy.errors import LedgerCorrupt, LedgerError, LedgerLocked
 from policy.ledger.lock import ledger_lock
-from policy.ledger.migrate import migrate, shipped_migrations, verify
+from policy.ledger.migrate import migrate, roll_back, shipped_migrations, verify
 
 LOCK_TIMEOUT_SECONDS = 30.0
 """How long to wait for another process before giving up."""
@@ -34,6 +34,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "allow_community_extensions": "false",
 }
 _THREADS_MAX = 4
+_FILE = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
 _APPEND = """
 INSERT INTO usage_record BY NAME
 SELECT * FROM temp.usage_staged ORDER BY admitted_at, id
@@ -76,10 +77,10 @@ class Ledger:
             yield
             connection.execute("COMMIT")
         except duckdb.Error as fault:
-            self._roll_back()
+            roll_back(connection)
             raise _explained(fault, self.path) from fault
         except BaseException:
-            self._roll_back()
+            roll_back(connection)
             raise
 
     def append_usage(self) -> int:
@@ -92,13 +93,6 @@ class Ledger:
         """
         counted = self.connection.execute(_APPEND).fetchone()
         return int(counted[0]) if counted else 0
-
-    def _roll_back(self) -> None:
-        try:
-            self._connection.rollback()
-        except duckdb.Error:
-            # A failed COMMIT has already ended the transaction.
-            return
 
 
 @contextmanager
@@ -127,9 +121,12 @@ def open_ledger(
         LedgerTooNew: A newer corvus wrote it.
         LedgerCorrupt: The file is no ledger, or is damaged.
     """
+    # NOTE: os.path answers False where Path raises, as below a folder one may not enter.
+    if not path.name or os.path.isdir(path):
+        raise LedgerError(f"{path} is a folder, no ledger; name a file with --ledger")
     if write:
         _make_folder(path)
-    elif not path.exists() or (path.is_file() and path.stat().st_size == 0):
+    elif not os.path.isfile(path) or os.path.getsize(path) == 0:
         raise LedgerError(
             f"there is no ledger at {path} yet; make one with `corvus usage import PATH`"
         )
@@ -162,14 +159,16 @@ def _make_folder(path: Path) -> None:
 
 
 def _connect(path: Path, *, write: bool, deadline: float) -> duckdb.DuckDBPyConnection:
-    if path.is_dir():
-        raise LedgerCorrupt(f"{path} is a folder, no ledger; name a file with --ledger")
     config = _CONFIG | {"threads": min(os.cpu_count() or 1, _THREADS_MAX)}
     if write:
         config["storage_compatibility_version"] = STORAGE_VERSION
+    else:
+        config["enable_external_access"] = "false"  # a report reads the ledger and nothing else
     while True:
         try:
-            return duckdb.connect(path, read_only=not write, config=config)
+            # In full, so that no name is taken for `:memory:` or the address of a service.
+            connection = duckdb.connect(path.absolute(), read_only=not write, config=config)
+            return _kept_in_the_file(connection, path)
         except duckdb.Error as fault:
             explained = _explained(fault, path)
             # Another DuckDB client knows nothing of our lock; wait for it as well.
@@ -178,9 +177,20 @@ def _connect(path: Path, *, write: bool, deadline: float) -> duckdb.DuckDBPyConn
             time.sleep(0.05)
 
 
+def _kept_in_the_file(
+    connection: duckdb.DuckDBPyConnection, path: Path
+) -> duckdb.DuckDBPyConnection:
+    """Refuse a CSV or JSON file, which DuckDB opens as a view in memory: nothing would be kept."""
+    row = connection.execute(_FILE).fetchone()
+    if row is not None and row[0] is not None:
+        return connection
+    connection.close()
+    raise LedgerCorrupt(f"{path} is no ledger; name another with --ledger")
+
+
 def _explained(fault: duckdb.Error, path: Path) -> LedgerError:
     """Turn DuckDB's fault into ours, in words that say what to do."""
-    text = str(fault)
+    text = str(fault).replace(str(path.absolute()), path.name)
     if "Could not set lock" in text or "different configuration" in text:
         return LedgerLocked(f"the ledger {path} is open in another program; close it and try again")
     if "Permission denied" in text or "read-only" in text.lower():

@@ -7,6 +7,7 @@ database that is something else.
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from importlib.resources import files
@@ -91,8 +92,14 @@ def migrate(
             connection.execute(_RECORD, [one.version, one.name, one.sha256, now])
         connection.execute("COMMIT")
     except BaseException:
-        connection.rollback()
+        roll_back(connection)
         raise
+
+
+def roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    """End a transaction without keeping it; a failed COMMIT may have done so already."""
+    with suppress(duckdb.Error):
+        connection.rollback()
 
 
 def verify(connection: duckdb.DuckDBPyConnection, migrations: tuple[Migration, ...]) -> None:

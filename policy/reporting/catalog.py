@@ -8,6 +8,7 @@ is asked for; it never hides the others.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -32,20 +33,24 @@ class Report:
         name: Full name, such as ``spend/by-model``.
         origin: ``shipped`` with corvus, or the ``user``'s own.
         file: Name of the file for messages.
+        fault: Why the file cannot be read, if it cannot.
     """
 
     name: str
     origin: Literal["shipped", "user"]
     file: str
     content: bytes
+    fault: str = ""
 
     @cached_property
     def sql(self) -> str:
         """The text of the file.
 
         Raises:
-            ReportInvalid: It is larger than 1 MiB or not UTF-8.
+            ReportInvalid: It cannot be read, is larger than 1 MiB or not UTF-8.
         """
+        if self.fault:
+            raise ReportInvalid(f"{self.file}: {self.fault}")
         if len(self.content) > _MAX_BYTES:
             raise ReportInvalid(f"{self.file}: a report is 1 MiB at most")
         try:
@@ -104,7 +109,7 @@ def load_catalog(folder: Path | None = None) -> Catalog:
     """
     found = {report.name: report for report in _reports(shipped("reports"), "shipped")}
     if folder is not None:
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise ReportNotFound(f"--reports-dir {folder} is no folder")
         try:
             found |= {report.name: report for report in _reports(folder, "user")}
@@ -116,7 +121,13 @@ def load_catalog(folder: Path | None = None) -> Catalog:
 def _reports(folder: Traversable, origin: Literal["shipped", "user"]) -> Iterator[Report]:
     for name, entry in _files(folder, "", _MAX_DEPTH):
         file = str(entry) if origin == "user" else f"reports/{name}.sql"
-        yield Report(name, origin, file, entry.read_bytes())
+        try:
+            content = entry.read_bytes() if entry.is_file() else None
+        except OSError as error:
+            yield Report(name, origin, file, b"", f"cannot be read: {error.strerror}")
+        else:
+            fault = "is no file" if content is None else ""
+            yield Report(name, origin, file, content or b"", fault)
 
 
 def _files(folder: Traversable, prefix: str, depth: int) -> Iterator[tuple[str, Traversable]]:

@@ -98,18 +98,18 @@ def test_lines_are_the_upstreams_in_its_order_then_ours(
         "unpriced_calls=0",
         "deprecated_fields=none",
         "budget=session state=warning spent_usd=1.7500 held_usd=0.0000 limit_usd=2.0000 "
-        "percent_used=87.50 resets_at=none",
+        "percent_used=87.50 calls=2 unpriced_calls=0 resets_at=none",
         "budget=day state=warning spent_usd=3.2500 held_usd=0.0000 limit_usd=4.0000 "
-        "percent_used=81.25 resets_at=2026-11-19T00:00:00+00:00",
+        "percent_used=81.25 calls=4 unpriced_calls=1 resets_at=2026-11-19T00:00:00+00:00",
         "budget=month state=allowed spent_usd=5.2500 held_usd=0.0000 limit_usd=0.0000 "
-        "percent_used=0.00 resets_at=2026-12-01T00:00:00+00:00",
+        "percent_used=0.00 calls=6 unpriced_calls=1 resets_at=2026-12-01T00:00:00+00:00",
         "budget=mission state=allowed spent_usd=0.0000 held_usd=0.0000 limit_usd=2.5000 "
-        "percent_used=0.00 resets_at=none",
+        "percent_used=0.00 calls=0 unpriced_calls=0 resets_at=none",
         # opus since Monday: 1.5 + 0.25
         "budget=opus-week state=allowed spent_usd=1.7500 held_usd=0.0000 limit_usd=3.0000 "
-        "percent_used=58.33 resets_at=2026-11-23T00:00:00+00:00",
+        "percent_used=58.33 calls=2 unpriced_calls=0 resets_at=2026-11-23T00:00:00+00:00",
         "budget=team state=allowed spent_usd=12.2500 held_usd=0.0000 limit_usd=1000.0000 "
-        "percent_used=1.23 resets_at=none",
+        "percent_used=1.23 calls=7 unpriced_calls=1 resets_at=none",
     ]
 
 
@@ -132,13 +132,20 @@ def test_a_table_names_the_governing_key_the_latest_session_and_unknown_cost(
     shown = capsys.readouterr().out
     assert "governed by day, set by cost.daily_limit_usd" in shown
     assert "the latest is --session b" in shown
-    assert "1 of 6 calls have no price" in shown
+    assert "1 of 4 calls have no price" in shown
     (row,) = [line for line in shown.splitlines() if line.startswith("day ")]
     assert row.split() == ["day", "▲", "warning", "81.2", "%", "$3.2500", "$4.00", "4", "in", "12",
                            "h", "█" * 8 + "░" * 2]  # fmt: skip
     (month,) = [line for line in shown.splitlines() if line.startswith("month ")]
     assert month.split()[1] == "off"
     assert max(map(len, shown.splitlines()[1:])) <= 80
+
+
+def test_a_call_without_a_price_is_told_whatever_session_is_named(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert summary(config, "--session", "a", "--format", "table") == Exit.CLEAN
+    assert "1 of 4 calls have no price" in capsys.readouterr().out
 
 
 def test_disabled_governance_shows_spend_and_governs_nothing(
@@ -174,7 +181,7 @@ def test_a_config_with_errors_is_told_with_all_of_them(
 ) -> None:
     path = tmp_path / "corvus.toml"
     path.write_text("[cost]\nenabld = true\nwarn_at_percent = 101\n")
-    assert summary(path) == Exit.FINDINGS
+    assert summary(path) == Exit.USAGE
     told = capsys.readouterr().err.splitlines()
     assert [line.partition("] ")[0].partition(": ")[2] for line in told[:2]] == [
         "error[unknown-key",

@@ -108,6 +108,19 @@ def test_it_runs_again_in_its_own_folder(capsys: pytest.CaptureFixture[str]) -> 
     assert "new=24" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize("name", ["corvus.toml", "ledger.duckdb"])
+def test_what_was_changed_since_is_not_overwritten(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = tmp_path / "corvus-demo" / name
+    changed.write_bytes(changed.read_bytes() + b"# mine\n")
+    before = changed.read_bytes()
+    assert main(["demo"]) == Exit.USAGE
+    assert "was changed since `corvus demo` made it" in capsys.readouterr().err
+    assert changed.read_bytes() == before
+
+
 def test_a_folder_of_somebody_else_is_left_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -103,5 +103,5 @@ def test_a_config_named_by_the_environment_must_exist(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CORVUS_CONFIG", "nowhere.toml")
-    assert main(["policy", "show"]) == Exit.FINDINGS
+    assert main(["policy", "show"]) == Exit.USAGE
     assert "file-missing" in capsys.readouterr().err

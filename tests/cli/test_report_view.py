@@ -84,10 +84,3 @@ def test_chart_without_utf8_is_ascii(
     lines = report_view.chart_lines(TABLE, Chart("model", "cost_nano_usd"))
     assert mark * 30 in lines[0]
     assert lines[1] == f"{'y' * 37}...  {'?':<30}  unknown"
-
-
-def test_text_that_the_terminal_cannot_encode_becomes_an_escape(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
-    assert report_view.printable("año") == "a\\xf1o"

@@ -28,7 +28,7 @@ def codes(checked: Checked) -> list[str]:
 
 def test_a_directory_is_walked_and_sorted() -> None:
     for name in ("b.toml", "a/z.toml", "a/.hidden/c.toml", "readme.md"):
-        put(name)
+        put(name, "[cost]\n")
     assert names(check_paths(["."])) == ["a/.hidden/c.toml", "a/z.toml", "b.toml"]
 
 
@@ -37,6 +37,59 @@ def test_files_of_other_tools_are_left_out_of_a_directory_but_not_when_named() -
         put(name)
     assert names(check_paths(["."])) == ["corvus.toml"]
     assert names(check_paths(["pyproject.toml"])) == ["pyproject.toml"]
+
+
+def test_below_a_directory_what_is_clearly_of_another_tool_is_passed_over_and_named() -> None:
+    put("deny.toml", "[advisories]\nignore = []\n")
+    put("book.toml", "[book]\ntitle = 'x'\n")
+    put("broken.toml", "[package\n")
+    put("agent.toml", "[gateway]\nport = 1\n")
+    put("typo.toml", "[costs]\nenabled = true\n")
+    put("torn.toml", "[cost]\nenabled =\n")
+    put("corvus.toml", "[advisories]\n")
+    checked = check_paths(["."])
+    assert names(checked) == ["agent.toml", "corvus.toml", "torn.toml", "typo.toml"]
+    assert [Path(name).name for name in checked.passed_over] == [
+        "book.toml",
+        "broken.toml",
+        "deny.toml",
+    ]
+    assert codes(checked) == ["unknown-key", "syntax-error", "unknown-key"]
+    assert codes(check_paths(["deny.toml"])) == ["unknown-key"]  # named, so meant
+
+
+def test_an_empty_argument_is_not_the_whole_directory() -> None:
+    put("corvus.toml")
+    checked = check_paths([""])
+    assert (checked.files, codes(checked), checked.unreadable) == ((), ["no-file-matched"], True)
+
+
+@pytest.mark.usefixtures("unprivileged")
+def test_a_directory_that_may_not_be_searched_is_no_pass() -> None:
+    put("teams/a.toml", "[cost]\n")
+    put("teams/secret/b.toml", "[cost]\n")
+    Path("teams/secret").chmod(0)
+    checked = check_paths(["teams", "teams/secret/b.toml"])
+    Path("teams/secret").chmod(0o700)
+    assert codes(checked) == ["file-unreadable", "file-unreadable"]
+    assert names(checked)[0] == "teams/a.toml"
+    assert checked.unreadable
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a/" * 3000, "\0"])
+def test_an_impossible_name_hides_nothing(name: str) -> None:
+    put("bad.toml", "[costs]\n")
+    checked = check_paths([name, "bad.toml"])
+    assert codes(checked)[-1] == "unknown-key"
+    assert checked.unreadable
+
+
+def test_one_file_under_two_names_is_checked_once(tmp_path: Path) -> None:
+    put("a.toml", "[costs]\n")
+    Path("b.toml").symlink_to("a.toml")
+    assert (
+        len(check_paths(["a.toml", "b.toml", f"../{tmp_path.name}/a.toml", "./a.toml"]).files) == 1
+    )
 
 
 def test_a_pattern_is_expanded_and_sorted() -> None:

@@ -78,7 +78,8 @@ def test_reading_a_missing_ledger_says_what_to_type_and_creates_nothing(tmp_path
 
 def test_reading_creates_no_file_even_without_a_lock_file(tmp_path: Path) -> None:
     path = make(tmp_path / "ledger.duckdb")
-    (tmp_path / "ledger.duckdb.lock").unlink()
+    for ending in ("lock", "queue"):
+        (tmp_path / f"ledger.duckdb.{ending}").unlink()
     with open_ledger(path) as ledger:
         assert ledger.connection.execute("SELECT count(*) FROM usage_record").fetchone() == (0,)
     assert [one.name for one in tmp_path.iterdir()] == ["ledger.duckdb"]
@@ -150,7 +151,7 @@ def test_somebody_elses_duckdb_database_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LedgerCorrupt, match="folder"), open_ledger(tmp_path, write=True):
+    with pytest.raises(LedgerError, match="folder"), open_ledger(tmp_path, write=True):
         pass
 
 

@@ -1,0 +1,76 @@
+"""Which files the arguments of a check stand for (DIA-6); opens none of them.
+
+NOTE: it asks ``os.path`` and not ``Path``, whose questions raise where the answer is no: below a
+folder one may not enter, for a name that is too long, in a directory that was removed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+STDIN = "-"
+_PATTERN = frozenset("*?[")
+_SKIPPED_FOLDERS = frozenset(
+    {".git", ".hg", ".nox", ".tox", ".venv", "__pycache__", "node_modules", "target", "venv"}
+)
+_OTHER_TOOLS = frozenset(
+    {
+        ".taplo.toml", "Cargo.toml", "clippy.toml", "pixi.toml", "poetry.toml", "pyproject.toml",
+        "ruff.toml", ".ruff.toml", "rust-toolchain.toml", "rustfmt.toml", "taplo.toml", "uv.toml",
+    }
+)  # fmt: skip
+
+
+class Found(NamedTuple):
+    """What one argument stands for.
+
+    Attributes:
+        names: Files, sorted; a missing file stands for itself.
+        walked: Whether they were found below a directory, where other tools keep theirs, too.
+        unsearched: Folders that may not be searched, and why.
+    """
+
+    names: tuple[str, ...]
+    walked: bool = False
+    unsearched: tuple[tuple[str, str], ...] = ()
+
+
+def find(argument: str) -> Found:
+    """Return the files of a path, a directory, a pattern or ``-``; nothing where none matches."""
+    if not argument:
+        return Found(())
+    if argument != STDIN and os.path.isdir(argument):
+        return _below(argument)
+    if os.path.lexists(argument) or not _PATTERN & set(argument):
+        return Found((argument,))
+    from glob import glob
+
+    matching = sorted(glob(argument, recursive=True))
+    return Found(tuple(name for name in matching if not os.path.isdir(name)))
+
+
+def same_file(name: str) -> str:
+    """Return what is equal for two names of one file."""
+    try:
+        return name if name == STDIN else os.path.realpath(name)
+    except (OSError, ValueError):  # the working directory was removed; a NUL in the name
+        return name
+
+
+def _below(directory: str) -> Found:
+    names: list[str] = []
+    unsearched: list[tuple[str, str]] = []
+
+    def tell(fault: OSError) -> None:
+        unsearched.append((str(fault.filename or directory), fault.strerror or str(fault)))
+
+    for parent, folders, files in os.walk(directory, onerror=tell):
+        folders[:] = sorted(name for name in folders if name not in _SKIPPED_FOLDERS)
+        names += (
+            os.path.join(parent, name)
+            for name in files
+            if name.endswith(".toml") and name not in _OTHER_TOOLS
+        )
+    plain = (name.removeprefix(f".{os.sep}") for name in names)
+    return Found(tuple(sorted(plain)), True, tuple(unsearched))
