@@ -148,11 +148,10 @@ def _findings(checked: Checked, options: argparse.Namespace) -> str:
         from policy.diagnostics.machine import concise
 
         return concise(checked.diagnostics)
-    from policy.config.mask import masked
     from policy.diagnostics.text import render
 
     sources = {
-        file.shown: masked(file.text)
+        file.shown: file.text
         for file in checked.files
         if file.diagnostics and file.text is not None
     }

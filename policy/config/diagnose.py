@@ -12,13 +12,13 @@ from policy.config.spans import Conflict, SpanIndex
 from policy.config.toml_problems import Problem
 from policy.config.toml_scan import scan
 from policy.config.toml_tokens import FORBIDDEN
+from policy.diagnostics.conceal import Hidden, conceal
 from policy.diagnostics.model import Diagnostic, Label, Position, Severity, Span
 
 if TYPE_CHECKING:
     from policy.config.guard import Excess
 
 _SUFFIX: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
-_START: Final = Position(0, 0, 1, 1)
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -47,7 +47,7 @@ def explain_refusal(text: str, file: str, refusal: Exception, *, has_bom: bool) 
     if not found:
         found = [_from_refusal(text, lines, refusal)]
     found.sort(key=lambda problem: problem.start)
-    return [to_diagnostic(problem, file, lines) for problem in found[:MAX_PROBLEMS]]
+    return _to_diagnostics(found[:MAX_PROBLEMS], file, text, lines)
 
 
 def explain_problems(text: str, file: str, *, has_bom: bool) -> list[Diagnostic]:
@@ -60,7 +60,7 @@ def explain_problems(text: str, file: str, *, has_bom: bool) -> list[Diagnostic]
     if all(problem.code not in {problems.DEEP, problems.MODERN} for problem in found):
         return []
     lines = LineIndex(text, has_bom=has_bom)
-    return [to_diagnostic(problem, file, lines) for problem in found]
+    return _to_diagnostics(list(found), file, text, lines)
 
 
 def explain_excess(excess: Excess, file: str, key: Span, value: Span) -> Diagnostic:
@@ -90,7 +90,14 @@ def explain_excess(excess: Excess, file: str, key: Span, value: Span) -> Diagnos
     )
 
 
-def to_diagnostic(problem: Problem, file: str, lines: LineIndex) -> Diagnostic:
+def _to_diagnostics(
+    found: list[Problem], file: str, text: str, lines: LineIndex
+) -> list[Diagnostic]:
+    hidden = Hidden(text)
+    return [conceal(_to_diagnostic(problem, file, lines), hidden) for problem in found]
+
+
+def _to_diagnostic(problem: Problem, file: str, lines: LineIndex) -> Diagnostic:
     """Give a problem its file and positions."""
     related: tuple[Label, ...] = ()
     if problem.related:

@@ -105,6 +105,7 @@ class Reporter:
 
     def _add(self, code: str, route: Route, message: str, note: Note, span: Span) -> None:
         from policy.diagnostics.codes import lookup
+        from policy.diagnostics.conceal import conceal
         from policy.diagnostics.model import Diagnostic, Label
 
         document = self.document(route)
@@ -114,16 +115,15 @@ class Reporter:
             if document.has(place)
         )
         self._routes.add(route)
-        self.found.append(
-            Diagnostic(
-                code=code,
-                severity=lookup(code).severity,
-                message=message,
-                file=document.file,
-                span=span,
-                label=note.label,
-                related=related,
-                help=note.help,
-                path=route,
-            )
+        found = Diagnostic(
+            code=code,
+            severity=lookup(code).severity,
+            message=message,
+            file=document.file,
+            span=span,
+            label=note.label,
+            related=related,
+            help=note.help,
+            path=route,
         )
+        self.found.append(conceal(found, document.hidden()))
