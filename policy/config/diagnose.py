@@ -47,7 +47,7 @@ def explain_refusal(text: str, file: str, refusal: Exception, *, has_bom: bool) 
     if not found:
         found = [_from_refusal(text, lines, refusal)]
     found.sort(key=lambda problem: problem.start)
-    return _to_diagnostics(found[:MAX_PROBLEMS], file, text, lines)
+    return _to_diagnostics(found, file, text, lines)
 
 
 def explain_problems(text: str, file: str, *, has_bom: bool) -> list[Diagnostic]:
@@ -94,6 +94,10 @@ def _to_diagnostics(
     found: list[Problem], file: str, text: str, lines: LineIndex
 ) -> list[Diagnostic]:
     hidden = Hidden(text)
+    if len(found) > MAX_PROBLEMS:
+        last = found[MAX_PROBLEMS - 1]
+        cut = f"These are the first {MAX_PROBLEMS} mistakes of the file; more follow."
+        found = [*found[: MAX_PROBLEMS - 1], last._replace(help=(*last.help, cut))]
     return [conceal(_to_diagnostic(problem, file, lines), hidden) for problem in found]
 
 
@@ -129,14 +133,22 @@ def byte_order_mark(file: str) -> Diagnostic:
     )
 
 
-def not_utf8(raw: bytes, file: str) -> Diagnostic:
-    """Describe the first byte that is not UTF-8 in a file that has one."""
-    try:
-        before = raw.decode()
-    except UnicodeDecodeError as error:
-        before = raw[: error.start].decode()
-    byte_offset = len(before.encode())
-    before = before.removeprefix("\ufeff")
+def not_utf8(raw: bytes, file: str) -> list[Diagnostic]:
+    """Describe the first byte that is not UTF-8 in each line that has one."""
+    found: list[Diagnostic] = []
+    pos = 0
+    while 0 <= pos < len(raw) and len(found) < MAX_PROBLEMS:
+        try:
+            raw[pos:].decode()
+            break
+        except UnicodeDecodeError as error:
+            found.append(_undecodable_byte(raw, pos + error.start, file))
+            pos = raw.find(b"\n", pos + error.start) + 1 or len(raw)
+    return found
+
+
+def _undecodable_byte(raw: bytes, byte_offset: int, file: str) -> Diagnostic:
+    before = raw[:byte_offset].decode(errors="replace").removeprefix("\ufeff")
     line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
     start = Position(len(before), byte_offset, line, column)
     end = Position(len(before) + 1, byte_offset + 1, line, column + 1)

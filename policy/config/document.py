@@ -217,8 +217,9 @@ def _undecodable(raw: bytes, file: str) -> list[Diagnostic]:
 
     body = raw.removeprefix(_BOM)
     found = [diagnose.byte_order_mark(file)] if body is not raw else []
-    found.append(diagnose.utf16(file) if _looks_like_utf16(body) else diagnose.not_utf8(raw, file))
-    return found
+    if _looks_like_utf16(body):
+        return [*found, diagnose.utf16(file)]
+    return [*found, *diagnose.not_utf8(raw, file)]
 
 
 def _too_large(file: str) -> Diagnostic:

@@ -82,8 +82,8 @@ def load_documents(
             needs it.
         want_settings: ``False`` spares building the settings: only the problems are asked for.
     """
-    reporter = Reporter(documents)
     detected = tuple(dialects.detect(document.data, dialect) for document in documents)
+    reporter = Reporter(documents, [found.dialect for found in detected])
     deprecated: list[str] = []
     merged: Table = {}
     whole: Table = {}
@@ -110,7 +110,7 @@ class _Layer(NamedTuple):
 
 def _layer(document: Document, found: Detected, deprecated: list[str]) -> _Layer:
     """Reduce one document to its governed tables under canonical names."""
-    reporter = Reporter((document,))
+    reporter = Reporter((document,), (found.dialect,))
     governed = dialects.governed(document.data, found.dialect, reporter)
     if "cost" in governed:
         from policy.config.rules import price_shapes

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from policy.config.limits import MAX_FINDINGS
 from policy.config.values import Route, kind
 
 if TYPE_CHECKING:
+    from policy.config.dialects import Dialect
     from policy.config.document import Document
     from policy.diagnostics.model import Diagnostic, Span
 
@@ -38,11 +40,13 @@ class Reporter:
 
     Args:
         documents: Lowest layer first; a route is looked for in the last one that has it.
+        dialects: What each of them is checked as.
     """
 
-    def __init__(self, documents: Sequence[Document]) -> None:
+    def __init__(self, documents: Sequence[Document], dialects: Sequence[Dialect]) -> None:
         self.found: list[Diagnostic] = []
         self._documents = documents
+        self._dialects = dialects
         self._routes: set[Route] = set()
 
     def at_key(self, code: str, route: Route, message: str, note: Note = _NO_NOTE) -> None:
@@ -58,6 +62,10 @@ class Reporter:
     def is_reported(self, route: Route) -> bool:
         """Tell whether this value, one that holds it or one inside it was reported already."""
         return any(route[: len(known)] == known[: len(route)] for known in self._routes)
+
+    def is_full(self) -> bool:
+        """Tell whether no more is reported, so that nothing need be looked up for it."""
+        return len(self.found) >= MAX_FINDINGS
 
     def take(self, other: Reporter) -> None:
         """Take over what another reporter found."""
@@ -81,6 +89,10 @@ class Reporter:
                 if document.has(route[:end]):
                     return document
         return self._documents[-1]
+
+    def dialect(self, route: Route) -> Dialect:
+        """Return what the document that decides a route is checked as."""
+        return self._dialects[self._documents.index(self.document(route))]
 
     def seen(self, route: Route, value: object) -> str:
         """Name the value a user wrote: as it stands in the file; its type when long or secret."""
@@ -115,6 +127,11 @@ class Reporter:
             if document.has(place)
         )
         self._routes.add(route)
+        if self.is_full():
+            return
+        if len(self.found) == MAX_FINDINGS - 1:
+            cut = f"These are the first {MAX_FINDINGS} findings of the file; more follow."
+            note = note._replace(help=(*note.help, cut))
         found = Diagnostic(
             code=code,
             severity=lookup(code).severity,

@@ -13,7 +13,8 @@ from typing import Final
 
 from policy.diagnostics.model import Span
 from policy.diagnostics.plain import escape, escape_character, width
-from policy.diagnostics.secrets import MASK, joined, secret_ranges
+from policy.diagnostics.ranges import joined
+from policy.diagnostics.secrets import MASK, secret_ranges
 
 MAX_COLUMNS: Final = 100
 _BEFORE: Final = 40

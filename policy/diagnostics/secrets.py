@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from policy.diagnostics.ranges import joined
+
 MASK: Final = "***"
 
 _SECRET: Final = re.compile(
@@ -57,8 +59,8 @@ _SHAPES: Final = re.compile(
 )
 _PASTED: Final = re.compile(
     # A key pasted where the name of its variable belongs.
-    r"""(?<![\w-])[\w-]++(?<=_env)["']?+[ \t]*+=[ \t]*+(?P<quote>["'])(?![A-Za-z_][A-Za-z0-9_]*+(?P=quote))"""
-    r"""(?P<value>[^"'\r\n]*)"""
+    r"""(?<![\w-])[\w-]++(?<=_env)["']?+[ \t]*+=[ \t]*+(?P<quote>["'])"""
+    r"""(?![A-Za-z_][A-Za-z0-9_]*+(?P=quote))(?P<value>[^"'\r\n]*)"""
 )
 _STATEMENT: Final = re.compile(r"[ \t\r]*+(?:\Z|[#\[\n]|[^\s#=]++(?:[ \t]++[^\s#=]++)?+[ \t]*+=)")
 
@@ -143,14 +145,3 @@ def _end_of_bracket(text: str, start: int) -> int:
         if char == "\n" and _STARTS_SETTING.match(text, pos):
             return pos - 1
     return len(text)
-
-
-def joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return sorted ranges with those that overlap or touch made one."""
-    whole: list[tuple[int, int]] = []
-    for start, end in ranges:
-        if whole and start <= whole[-1][1]:
-            whole[-1] = (whole[-1][0], max(end, whole[-1][1]))
-        else:
-            whole.append((start, end))
-    return whole

@@ -1,4 +1,4 @@
-"""No output repeats what may be a secret: names that sound like one, and shapes that look like one."""
+"""No output repeats what may be a secret, be it by its name or by its shape."""
 
 from __future__ import annotations
 
@@ -72,8 +72,12 @@ PLACES = [
 ]
 
 
+def _no_price(_model: str) -> bool:
+    return False
+
+
 def _outputs(text: str, dialect: str = "auto") -> str:
-    checked = check_paths(["-"], Options(dialect, text.encode, has_price=lambda _model: False))
+    checked = check_paths(["-"], Options(dialect, text.encode, has_price=_no_price))
     found = checked.diagnostics
     sources = {file.shown: file.text for file in checked.files if file.text is not None}
     return "\n".join(
