@@ -77,6 +77,10 @@ def _run(argv: list[str]) -> int:
             from policy.cli.check import main as check
 
             return check(argv[1:])
+        case ["migrate"]:
+            from policy.cli.migrate import main as migrate
+
+            return migrate(argv[1:])
         case ["explain"]:
             from policy.cli.explain import main as explain
 
