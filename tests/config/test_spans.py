@@ -204,7 +204,7 @@ def documents(draw: st.DrawFn) -> str:
     return text.replace("\n", "\r\n") if draw(st.booleans()) else text
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(documents())
 def test_every_key_and_value_of_a_generated_document_is_where_its_span_says(text: str) -> None:
     document = parsed(text)
