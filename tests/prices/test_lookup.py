@@ -276,6 +276,13 @@ def test_before_the_first_day_of_an_own_entry_the_bundled_price_holds() -> None:
     assert before.book == "bundled"
 
 
+def test_an_own_entry_of_the_day_of_a_bundled_one_takes_its_place() -> None:
+    day = date(2026, 9, 10)
+    books = PriceBooks([own("deepseek/deepseek-v4-flash", CHEAP, day)])
+    history = books.history("deepseek-v4-flash")
+    assert [one.book for one in history if one.effective_from == day] == ["user"]
+
+
 def test_a_dated_own_entry_of_an_ambiguous_name_leaves_only_the_days_before_unpriced() -> None:
     books = PriceBooks([own("glm-4.7", CHEAP, date(2026, 9, 1))])
     assert books.find("glm-4.7", on=date(2026, 8, 31)) is None
