@@ -29,6 +29,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(folder),
         "COLUMNS": "80",
+        "TMPDIR": os.environ["TMPDIR"],
     }
     return subprocess.run(
         command,
