@@ -89,6 +89,18 @@ def test_own_prices_become_exact_integers() -> None:
     assert price.entry == "user:acme/tiny@2026-11-01"
 
 
+def test_an_own_price_of_reasoning_stands_beside_that_of_output() -> None:
+    """PRC-2: reasoning costs as output only where the author does not say otherwise."""
+    (price,) = compiled("""
+        [cost.prices.thinker]
+        input = 1
+        output = 2
+        reasoning = 0.5
+    """).prices
+    assert price.rates[TokenKind.OUTPUT] == 2_000_000_000
+    assert price.rates[TokenKind.REASONING] == 500_000_000
+
+
 def test_the_hash_names_what_is_enforced_and_nothing_else() -> None:
     plain = compiled("cost.daily_limit_usd = 25")
     assert (

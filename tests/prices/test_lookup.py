@@ -255,6 +255,14 @@ def test_a_bare_name_with_own_prices_of_two_providers_is_ambiguous_only_if_they_
         PriceBooks([own("b/house"), own("a/house", DEAR)]).find("house")
 
 
+@pytest.mark.parametrize("kind", list(TokenKind))
+def test_own_prices_that_differ_in_one_kind_alone_are_ambiguous(kind: TokenKind) -> None:
+    cheap = {one: 1 for one in TokenKind}
+    books = PriceBooks([own("a/house", cheap), own("b/house", cheap | {kind: 2})])
+    with pytest.raises(AmbiguousModel, match=r"a/house, b/house"):
+        books.find("house")
+
+
 def test_before_the_first_day_of_an_own_entry_the_bundled_price_holds() -> None:
     start = date(2026, 9, 1)
     books = PriceBooks([own("deepseek/deepseek-v4-flash", CHEAP, start)])
@@ -266,6 +274,13 @@ def test_before_the_first_day_of_an_own_entry_the_bundled_price_holds() -> None:
     before = books.find("deepseek-v4-flash", on=date(2026, 8, 31))
     assert before is not None
     assert before.book == "bundled"
+
+
+def test_an_own_entry_of_the_day_of_a_bundled_one_takes_its_place() -> None:
+    day = date(2026, 9, 10)
+    books = PriceBooks([own("deepseek/deepseek-v4-flash", CHEAP, day)])
+    history = books.history("deepseek-v4-flash")
+    assert [one.book for one in history if one.effective_from == day] == ["user"]
 
 
 def test_a_dated_own_entry_of_an_ambiguous_name_leaves_only_the_days_before_unpriced() -> None:
