@@ -1,6 +1,7 @@
 """The author's own price book, ``[cost.prices]`` (PRC-3).
 
-Refuses aliases: an entry answers the model that its key spells out, and no other.
+Refuses aliases: an entry answers the model that its key spells out, and no other. Two keys for one
+model that differ in price are told by ``policy.prices.clashes``.
 """
 
 from __future__ import annotations
