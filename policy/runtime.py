@@ -136,7 +136,8 @@ def open_runtime(
         clock: The clock to read; the machine's by default.
 
     Raises:
-        ConfigError: A file has errors; it carries all of them.
+        ConfigError: A file has errors; it carries all of them. Or two keys of ``[cost.prices]``
+            mean one model and ask different prices (PRC-4).
     """
     located = locate([Path(file) for file in config], environment=os.environ)
     loaded = load(located.paths)
@@ -145,9 +146,12 @@ def open_runtime(
             f"cannot use {located.shown}: run `corvus check` on it", loaded.diagnostics
         )
     policy = compile_policy(loaded.settings, loaded.deprecated_fields)
+    books = PriceBooks(policy.prices)
+    if clashes := books.clashes():
+        raise ConfigError(f"cannot use {located.shown}: {'; '.join(map(str, clashes))}")
     return Runtime(
         policy=policy,
-        books=PriceBooks(policy.prices),
+        books=books,
         config_shown=located.shown,
         ledger_path=_ledger_path(loaded) if ledger is None else Path(ledger),
         clock=clock or SystemClock(),

@@ -16,6 +16,7 @@ from functools import cached_property
 from policy.errors import AmbiguousModel
 from policy.model.price import Price
 from policy.prices.book import BundledBook, Entry, Shop
+from policy.prices.clashes import Clash, find_clashes
 from policy.prices.names import LONG_CONTEXT, provider_id, variant
 from policy.prices.own import OwnBook
 
@@ -30,6 +31,7 @@ class PriceBooks:
     """
 
     def __init__(self, user: Sequence[Price] = ()) -> None:
+        self._user = tuple(user)
         self._own = OwnBook(user)
         self._known: dict[_Key, tuple[Price, ...]] = {}
 
@@ -83,6 +85,17 @@ class PriceBooks:
             by_name.setdefault(name if "/" in model else entry.model, name)
         near = get_close_matches(model, by_name, n=3, cutoff=0.7)
         return tuple(dict.fromkeys(by_name[name] for name in near))
+
+    def clashes(self) -> tuple[Clash, ...]:
+        """Return the pairs of own keys that mean one model and differ in price (PRC-4)."""
+        return tuple(find_clashes(self._user, self._maker))
+
+    def _maker(self, model: str) -> str | None:
+        try:
+            entry = self._sold_by_anyone(model)
+        except AmbiguousModel:
+            return None
+        return entry.provider if entry is not None and entry.own else None
 
     @property
     def bundled_version(self) -> str:
