@@ -136,8 +136,8 @@ def open_runtime(
         clock: The clock to read; the machine's by default.
 
     Raises:
-        ConfigError: A file has errors; it carries all of them. Or two keys of ``[cost.prices]``
-            mean one model and ask different prices (PRC-4).
+        ConfigError: A file has errors; it carries all of them. Or what it says cannot be compiled:
+            a malformed glob (CFG-10), or two prices of one model (PRC-4).
     """
     located = locate([Path(file) for file in config], environment=os.environ)
     loaded = load(located.paths)
@@ -145,10 +145,11 @@ def open_runtime(
         raise ConfigError(
             f"cannot use {located.shown}: run `corvus check` on it", loaded.diagnostics
         )
-    policy = compile_policy(loaded.settings, loaded.deprecated_fields)
-    books = PriceBooks(policy.prices)
-    if clashes := books.clashes():
-        raise ConfigError(f"cannot use {located.shown}: {'; '.join(map(str, clashes))}")
+    try:
+        policy = compile_policy(loaded.settings, loaded.deprecated_fields)
+        books = _books(policy)
+    except ConfigError as refused:
+        raise ConfigError(f"cannot use {located.shown}: {refused}") from None
     return Runtime(
         policy=policy,
         books=books,
@@ -156,6 +157,13 @@ def open_runtime(
         ledger_path=_ledger_path(loaded) if ledger is None else Path(ledger),
         clock=clock or SystemClock(),
     )
+
+
+def _books(policy: Policy) -> PriceBooks:
+    books = PriceBooks(policy.prices)
+    if clashes := books.clashes():
+        raise ConfigError("; ".join(map(str, clashes)))
+    return books
 
 
 def _ledger_path(loaded: Loaded) -> Path:
