@@ -9,7 +9,7 @@ from policy.cli.common import console, json_text
 from policy.diagnostics.plain import escape
 from policy.errors import ReportInvalid, ReportParameterInvalid
 from policy.reporting.catalog import Catalog, Report
-from policy.reporting.formats import kv_text
+from policy.reporting.kv import kv_text
 
 
 @dataclass(frozen=True, slots=True)
