@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 GAP_CELLS = 2
 """Space between two columns."""
+_INDENT = "  "
 
 
 def print_rows(
@@ -47,17 +48,27 @@ def print_rows(
 def print_stacked(
     out: Console, headings: Sequence[str], rows: Sequence[Sequence[Text | str]]
 ) -> None:
-    """Print each row as its first value and, below it, one line for each other value."""
-    from rich.table import Table
+    """Print each row as its first value and, below it, one line for each other value.
 
+    A value that has no room beside its heading stands below it.
+    """
+    from rich.padding import Padding
+    from rich.text import Text
+
+    wide = max(map(len, headings[1:]), default=0)
     for row in rows:
         out.print(_text(row[0]), style="bold")
-        lines = Table.grid(padding=(0, GAP_CELLS))
-        lines.add_column(style="dim", no_wrap=True)
-        lines.add_column(overflow="fold")
         for heading, cell in list(zip(headings, row, strict=True))[1:]:
-            lines.add_row(f"  {heading}", _text(cell))
-        out.print(lines)
+            value = _text(cell)
+            lines = value.split("\n")
+            room = out.width - len(_INDENT) - wide - GAP_CELLS
+            label = Text(f"{_INDENT}{heading:<{wide + GAP_CELLS}}", style="dim")
+            if len(lines) == 1 and value.cell_len <= room:
+                out.print(Text.assemble(label, value))
+            else:
+                label.rstrip()
+                out.print(label)
+                out.print(Padding(value, (0, 0, 0, 2 * len(_INDENT)), expand=False))
 
 
 def natural_width(headings: Sequence[str], rows: Sequence[Sequence[Text | str]]) -> int:
