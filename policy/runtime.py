@@ -42,6 +42,7 @@ class Runtime:
     Attributes:
         config_shown: Where the config came from, in words a person understands (CFG-6).
         ledger_path: The ledger file; it need not exist yet.
+        unused_keys: Keys that the config sets and that have no effect yet.
     """
 
     policy: Policy
@@ -49,6 +50,7 @@ class Runtime:
     config_shown: str
     ledger_path: Path
     clock: Clock
+    unused_keys: tuple[str, ...] = ()
 
     @contextmanager
     def ledger(self, *, write: bool = False) -> Generator[Ledger]:
@@ -156,6 +158,7 @@ def open_runtime(
         config_shown=located.shown,
         ledger_path=_ledger_path(loaded) if ledger is None else Path(ledger),
         clock=clock or SystemClock(),
+        unused_keys=("governance.ledger.url",) if loaded.settings.governance.ledger.url else (),
     )
 
 

@@ -9,7 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from policy.cli.common import is_unicode
+from policy.cli.common import is_unicode, warn_unused
 from policy.cli.fitted import GAP_CELLS, print_stacked
 from policy.cli.report_layout import Layout, is_rigid, lay_out
 from policy.diagnostics.plain import width as cells
@@ -30,6 +30,8 @@ _LABEL_CELLS = 40
 def ledger_path(config: Sequence[Path] | None, ledger: Path | None) -> Path:
     """Return the ledger to read: the one named, else the config's, else the user's own.
 
+    Warns of a key of the config that is meant to name another and is not used yet.
+
     Raises:
         ConfigError: No ledger is named, and the config that would name it has errors.
     """
@@ -37,7 +39,9 @@ def ledger_path(config: Sequence[Path] | None, ledger: Path | None) -> Path:
         return ledger
     from policy.runtime import open_runtime
 
-    return open_runtime(config or []).ledger_path
+    runtime = open_runtime(config or [])
+    warn_unused(runtime)
+    return runtime.ledger_path
 
 
 def print_table(out: Console, table: Table, title: str, *, chart: Chart | None = None) -> None:

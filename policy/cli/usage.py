@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from policy.cli.common import console, is_terminal
+from policy.cli.common import console, is_terminal, warn_unused
 from policy.cli.exits import Exit
 from policy.cli.options import Config, LedgerPath
 
@@ -108,6 +108,7 @@ def import_(
         inclusive=inclusive,
     )
     runtime = open_runtime(config or (), ledger=ledger)
+    warn_unused(runtime)
     with _progress() as on_progress:
         summary = import_usage(
             lambda: runtime.ledger(write=True),
