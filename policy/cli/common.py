@@ -15,7 +15,6 @@ def console(*, stderr: bool = False) -> Console:
     """Return a rich console; colour follows the terminal and NO_COLOR."""
     from rich.console import Console
 
-
     return Console(stderr=stderr, highlight=False, soft_wrap=False)
 
 

@@ -151,7 +151,9 @@ def _print_table(runtime: Runtime) -> None:
     if policy.prices:
         out.print("own prices, USD per million tokens")
         _print_prices(out, policy.prices)
-    out.print(f"price book: {books.bundled_version}; by time of day, the dearest counts")
+    out.print(
+        f"price book: {books.bundled_version} (prices by time of day are held at their dearest)"
+    )
     out.print(f"price_book_sha256 [dim]{books.bundled_sha256}[/]", soft_wrap=True)
     out.print(f"a model without a price: [bold]{policy.unpriced_models}[/]")
     autonomy = policy.autonomy
