@@ -30,6 +30,7 @@ EXITS = {
     "ReportParameterInvalid": Exit.USAGE,
     "ReportInvalid": Exit.USAGE,
     "DemoRefused": Exit.USAGE,
+    "EditRefused": Exit.USAGE,
     "ResourceMissing": Exit.FAILURE,
 }
 """The whole table (DIA-5): a new error needs a row here, and a decision."""
