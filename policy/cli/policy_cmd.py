@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from policy.cli.common import console, is_terminal, json_text
-from policy.cli.options import Config
+from policy.cli.options import Config, Sets
 from policy.model.budget import Budget
 from policy.model.policy import Policy
 from policy.money import usd_exact, usd_short, usd_text
@@ -36,6 +36,7 @@ def show(
     output: Annotated[
         Format | None, typer.Option("--format", help="Default: table on a terminal, else kv.")
     ] = None,
+    sets: Sets = None,
 ) -> None:
     """Show what the config compiles to: budgets, prices, autonomy and the content hash.
 
@@ -43,7 +44,7 @@ def show(
     """
     from policy.runtime import open_runtime
 
-    runtime = open_runtime(config or [])
+    runtime = open_runtime(config or [], sets=sets or ())
     match output or (Format.TABLE if is_terminal() else Format.KV):
         case Format.JSON:
             print(json_text(_as_json(runtime.policy)))

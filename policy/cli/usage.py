@@ -12,7 +12,7 @@ import typer
 
 from policy.cli.common import console, is_terminal
 from policy.cli.exits import Exit
-from policy.cli.options import Config, LedgerPath
+from policy.cli.options import Config, LedgerPath, Sets
 
 if TYPE_CHECKING:
     from policy.reporting.importers.model import ImportProgress, ImportSummary, OnProgress
@@ -89,6 +89,7 @@ def import_(
         typer.Option("--output", help="Default: table on a terminal, kv elsewhere."),
     ] = None,
     config: Config = None,
+    sets: Sets = None,
     ledger: LedgerPath = None,
 ) -> None:
     """Import usage from agent logs or exports, each call exactly once.
@@ -108,7 +109,7 @@ def import_(
         provider=provider,
         inclusive=inclusive,
     )
-    runtime = open_runtime(config or (), ledger=ledger)
+    runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)
     with _progress() as on_progress:
         summary = import_usage(
             lambda: runtime.ledger(write=True),

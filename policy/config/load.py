@@ -1,4 +1,4 @@
-"""Documents to settings: one pass that collects every problem (CFG-3) and layers files (CFG-6).
+"""Documents to settings: one pass that collects every problem (CFG-3) and layers them (CFG-5).
 
 Nothing here raises for what a user wrote: problems are diagnostics, and settings are ``None`` when
 one of them is an error.
@@ -30,7 +30,7 @@ class Loaded(NamedTuple):
         diagnostics: All problems, by file and then by place.
         deprecated_fields: Dotted paths of the deprecated keys in use (DEP-2), each once.
         dialects: What each document was checked as, in the order of ``documents``.
-        documents: The files that could be parsed, lowest layer first.
+        documents: The files that could be parsed, then the overlays, lowest layer first.
     """
 
     settings: Settings | None
@@ -40,12 +40,15 @@ class Loaded(NamedTuple):
     documents: tuple[Document, ...]
 
 
-def load(paths: Sequence[Path], dialect: str = "auto") -> Loaded:
+def load(
+    paths: Sequence[Path], dialect: str = "auto", *, overlays: Sequence[Document] = ()
+) -> Loaded:
     """Read files and layer them, later over earlier; no file at all gives the defaults.
 
     Args:
         paths: Files named by the user or found by ``locate``. A missing one is an error (CFG-6).
         dialect: ``auto``, or a dialect that every file must be.
+        overlays: Layers above all files, which may have what corvus.toml may have.
     """
     documents: list[Document] = []
     diagnostics: list[Diagnostic] = []
@@ -54,7 +57,7 @@ def load(paths: Sequence[Path], dialect: str = "auto") -> Loaded:
         diagnostics += problems
         if document is not None:
             documents.append(document)
-    loaded = load_documents(documents, dialect)
+    loaded = load_documents(documents, dialect, overlays=overlays)
     found = (*diagnostics, *loaded.diagnostics)
     broken = any(diagnostic.is_error for diagnostic in found)
     return Loaded(
@@ -70,6 +73,7 @@ def load_documents(
     documents: Sequence[Document],
     dialect: str = "auto",
     *,
+    overlays: Sequence[Document] = (),
     has_price: HasPrice | None = None,
     want_settings: bool = True,
 ) -> Loaded:
@@ -78,12 +82,17 @@ def load_documents(
     Args:
         documents: Lowest layer first.
         dialect: ``auto``, or a dialect that every document must be.
+        overlays: Layers above the documents, native whatever those are.
         has_price: Looks a model up in the bundled price book; ``None`` leaves out the one rule that
             needs it.
         want_settings: ``False`` spares building the settings: only the problems are asked for.
     """
+    detected = (
+        *(dialects.detect(document.data, dialect) for document in documents),
+        *(Detected(Dialect.NATIVE, pinned=True) for _ in overlays),
+    )
+    documents = (*documents, *overlays)
     reporter = Reporter(documents)
-    detected = tuple(dialects.detect(document.data, dialect) for document in documents)
     deprecated: list[str] = []
     merged: Table = {}
     whole: Table = {}
@@ -99,7 +108,7 @@ def load_documents(
         diagnostics=reporter.in_order(),
         deprecated_fields=tuple(dict.fromkeys(deprecated)),
         dialects=detected,
-        documents=tuple(documents),
+        documents=documents,
     )
 
 
