@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -101,6 +102,48 @@ def get(
     else:
         (row,) = found.rows
         _print_one(config_get.bare(row, reveal=reveal), row.origin.place if origin else "")
+
+
+File = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="The file to change; default: the one that is read."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the diff and write nothing.")]
+
+
+@app.command("set")
+def set_(
+    key: Key,
+    value: Annotated[
+        str,
+        typer.Argument(
+            metavar="VALUE", help="As TOML writes it: 25, true, '[\"a\"]'; a word is a string."
+        ),
+    ],
+    *,
+    config: File = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Set a key of a config file; comments and layout stay, and it must check as well as before.
+
+    Example: corvus config set cost.daily_limit_usd 25
+    """
+    from policy.cli.config_edit import apply, target
+    from policy.config.change import set_key
+
+    apply(set_key(target(config, os.environ), key, value), dry_run=dry_run)
+
+
+@app.command("unset")
+def unset(key: Key, *, config: File = None, dry_run: DryRun = False) -> None:
+    """Take a key or a table out of a config file, so that its default holds again.
+
+    Example: corvus config unset cost.daily_limit_usd
+    """
+    from policy.cli.config_edit import apply, target
+    from policy.config.change import unset_key
+
+    apply(unset_key(target(config, os.environ), key), dry_run=dry_run)
 
 
 def _print_one(text: str, place: str) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy.config.environment import OTHER_USES, variable
@@ -41,8 +41,8 @@ LAYER = st.fixed_dictionaries({}, optional=VALUES)
 Settings = dict[Route, object]
 
 
-def document(settings: Settings) -> str:
-    return "".join(f"{shown(route)} = {written(value)}\n" for route, value in settings.items())
+def document(stated: Settings) -> str:
+    return "".join(f"{shown(route)} = {written(value)}\n" for route, value in stated.items())
 
 
 def by_route(layered: Layered) -> dict[Route, Effective]:
@@ -59,14 +59,15 @@ def refused(*sets: str, **variables: str) -> ConfigError:
     return caught.value
 
 
+@settings(deadline=None)  # it writes files
 @given(lower=LAYER, upper=LAYER, environment=LAYER, command_line=LAYER)
 def test_the_last_layer_wins_and_its_place_is_told(
     lower: Settings, upper: Settings, environment: Settings, command_line: Settings
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder, "1.toml"), Path(folder, "2.toml")]
-        for file, settings in zip(files, (lower, upper), strict=True):
-            file.write_text(document(settings), encoding="utf-8", newline="")
+        for file, layer in zip(files, (lower, upper), strict=True):
+            file.write_text(document(layer), encoding="utf-8", newline="")
         layered = load_layers(
             files,
             [f"{shown(route)}={written(value)}" for route, value in command_line.items()],
@@ -75,11 +76,11 @@ def test_the_last_layer_wins_and_its_place_is_told(
     rows = by_route(layered)
     for route, default in DEFAULTS.items():
         stated: list[tuple[object, str]] = [(default, "default")]
-        for file, settings in zip(files, (lower, upper), strict=True):
-            if route in settings:
-                line = list(settings).index(route) + 1
+        for file, layer in zip(files, (lower, upper), strict=True):
+            if route in layer:
+                line = list(layer).index(route) + 1
                 column = shown(route).rindex(str(route[-1])) + 1
-                stated.append((settings[route], f"{file}:{line}:{column}"))
+                stated.append((layer[route], f"{file}:{line}:{column}"))
         if route in environment:
             stated.append((environment[route], f"env {variable(route)}"))
         if route in command_line:
