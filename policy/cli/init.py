@@ -18,7 +18,8 @@ _STARTER = Path(__file__).with_name("starter.toml")
 
 def init(
     path: Annotated[
-        Path, typer.Argument(metavar="[PATH]", help="A file, or a folder for its corvus.toml.")
+        Path,
+        typer.Argument(metavar="[PATH]", help="A file that ends in .toml, or a folder for it."),
     ] = Path(NAME),
     *,
     force: Annotated[
@@ -32,11 +33,12 @@ def init(
     from policy.config.rewrite import replace_file
     from policy.resources import shipped
 
-    file = path / NAME if os.path.isdir(path) else path
+    file = path if path.suffix == ".toml" and not os.path.isdir(path) else path / NAME
     schema = shipped("schemas").joinpath("config.native.schema.json").read_bytes()
     contents = {file.with_name(SCHEMA): schema, file: _STARTER.read_bytes()}
     for one, data in contents.items():
         _refuse_to_lose(one, data, force=force)
+    _make_folder(file.parent)
     for one, data in contents.items():
         replace_file(one, data)
     print("\n".join(_said(file)))
@@ -54,6 +56,18 @@ def _refuse_to_lose(path: Path, data: bytes, *, force: bool) -> None:
         raise EditRefused(
             f"{path} exists: --force overwrites it, `corvus config set` changes a key"
         )
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder of the config; the one above must be there.
+
+    Raises:
+        EditRefused: The system refused.
+    """
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as fault:
+        raise EditRefused(f"the folder {folder} cannot be made: {fault.strerror}") from fault
 
 
 def _said(file: Path) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tomllib
 from decimal import Decimal
 from pathlib import Path
@@ -215,6 +217,19 @@ def test_check_judges_files_alone(
     monkeypatch.setenv("CORVUS_NOPE", "1")
     assert main(["check", str(config)]) == Exit.CLEAN
     assert "CORVUS_" not in capsys.readouterr().out
+
+
+def test_check_does_not_load_what_reads_variables(config: Path) -> None:
+    """Its start-up time is a feature, and a variable does not matter to it."""
+    script = (
+        "import sys; from policy.cli.main import main; code = main(sys.argv[1:])\n"
+        "layers = ('assignment', 'environment', 'layers', 'origins')\n"
+        "print(code, sorted({f'policy.config.{name}' for name in layers} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", script, "check", str(config)]
+    environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "CORVUS_COST__ENABLED": "true"}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "0 []"
 
 
 @pytest.mark.usefixtures("config")

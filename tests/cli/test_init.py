@@ -46,7 +46,6 @@ def test_the_commands_it_names_run(
     tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "a b"
-    folder.mkdir()
     assert main(["init", str(folder)]) == Exit.CLEAN
     said = capsys.readouterr().out
     assert f"corvus check '{folder}/corvus.toml'" in said
@@ -74,7 +73,7 @@ def test_a_second_time_changes_nothing() -> None:
     assert main(["init"]) == Exit.CLEAN
 
 
-@pytest.mark.parametrize("path", ["nowhere/corvus.toml", "file/corvus.toml"])
+@pytest.mark.parametrize("path", ["no/where/corvus.toml", "file/corvus.toml", "file"])
 def test_a_place_that_cannot_be_written_is_a_usage_error(path: str, capsys: Capture) -> None:
     Path("file").write_text("")
     assert main(["init", path]) == Exit.USAGE
