@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from policy.cli.exits import Exit
 from policy.cli.inputs import read_stdin, usual_files
-from policy.cli.price_facts import has_price, price_clashes
+from policy.cli.price_facts import PRICE_FACTS
 
 if TYPE_CHECKING:
     from policy.config.check import Checked, CheckedFile
@@ -49,8 +49,7 @@ def main(argv: list[str]) -> int:
             dialect=options.dialect,
             stdin=read_stdin,
             stdin_name=options.stdin_filename,
-            has_price=has_price,
-            clashes=price_clashes,
+            facts=PRICE_FACTS,
         ),
     )
     written = _written(checked, options)

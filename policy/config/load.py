@@ -1,4 +1,4 @@
-"""Documents to settings: one pass that collects every problem (CFG-3) and layers files (CFG-6).
+"""Documents to settings: one pass that collects every problem (CFG-3) and layers them (CFG-5).
 
 Nothing here raises for what a user wrote: problems are diagnostics, and settings are ``None`` when
 one of them is an error.
@@ -17,7 +17,7 @@ from policy.config.reporter import Reporter
 from policy.config.values import Route, Table, is_table, shown, value_at
 
 if TYPE_CHECKING:
-    from policy.config.rules import HasPrice, PriceClashes
+    from policy.config.rules import PriceFacts
     from policy.config.settings import Settings
     from policy.diagnostics.model import Diagnostic
 
@@ -30,7 +30,7 @@ class Loaded(NamedTuple):
         diagnostics: All problems, by file and then by place.
         deprecated_fields: Dotted paths of the deprecated keys in use (DEP-2), each once.
         dialects: What each document was checked as, in the order of ``documents``.
-        documents: The files that could be parsed, lowest layer first.
+        documents: The files that could be parsed, then the overlays, lowest layer first.
     """
 
     settings: Settings | None
@@ -40,12 +40,15 @@ class Loaded(NamedTuple):
     documents: tuple[Document, ...]
 
 
-def load(paths: Sequence[Path], dialect: str = "auto") -> Loaded:
+def load(
+    paths: Sequence[Path], dialect: str = "auto", *, overlays: Sequence[Document] = ()
+) -> Loaded:
     """Read files and layer them, later over earlier; no file at all gives the defaults.
 
     Args:
         paths: Files named by the user or found by ``locate``. A missing one is an error (CFG-6).
         dialect: ``auto``, or a dialect that every file must be.
+        overlays: Layers above all files, which may have what corvus.toml may have.
     """
     documents: list[Document] = []
     diagnostics: list[Diagnostic] = []
@@ -54,7 +57,7 @@ def load(paths: Sequence[Path], dialect: str = "auto") -> Loaded:
         diagnostics += problems
         if document is not None:
             documents.append(document)
-    loaded = load_documents(documents, dialect)
+    loaded = load_documents(documents, dialect, overlays=overlays)
     found = (*diagnostics, *loaded.diagnostics)
     broken = any(diagnostic.is_error for diagnostic in found)
     return Loaded(
@@ -70,8 +73,8 @@ def load_documents(
     documents: Sequence[Document],
     dialect: str = "auto",
     *,
-    has_price: HasPrice | None = None,
-    clashes: PriceClashes | None = None,
+    overlays: Sequence[Document] = (),
+    facts: PriceFacts | None = None,
     want_settings: bool = True,
 ) -> Loaded:
     """Check parsed documents and layer them, later over earlier.
@@ -79,12 +82,15 @@ def load_documents(
     Args:
         documents: Lowest layer first.
         dialect: ``auto``, or a dialect that every document must be.
-        has_price: Looks a model up in the bundled price book; ``None`` leaves out the one rule that
-            needs it.
-        clashes: Finds own prices that clash; the same.
+        overlays: Layers above the documents, native whatever those are.
+        facts: Answers about prices; ``None`` leaves out the rules that need them.
         want_settings: ``False`` spares building the settings: only the problems are asked for.
     """
-    detected = tuple(dialects.detect(document.data, dialect) for document in documents)
+    detected = (
+        *(dialects.detect(document.data, dialect) for document in documents),
+        *(Detected(Dialect.NATIVE, pinned=True) for _ in overlays),
+    )
+    documents = (*documents, *overlays)
     reporter = Reporter(documents, [found.dialect for found in detected])
     deprecated: list[str] = []
     merged: Table = {}
@@ -94,14 +100,14 @@ def load_documents(
         reporter.take(layer.reporter)
         merged = _merge(merged, layer.governed)
         whole |= document.data
-    settings = _validated(merged, whole, reporter, how=_How(has_price, clashes, want_settings))
+    settings = _validated(merged, whole, reporter, how=_How(facts, want_settings))
     errors = any(diagnostic.is_error for diagnostic in reporter.found)
     return Loaded(
         settings=None if errors else settings,
         diagnostics=reporter.in_order(),
         deprecated_fields=tuple(dict.fromkeys(deprecated)),
         dialects=detected,
-        documents=tuple(documents),
+        documents=documents,
     )
 
 
@@ -160,11 +166,10 @@ def _validated(merged: Table, whole: Table, reporter: Reporter, *, how: _How) ->
     if merged:
         from policy.config.rules import cross_field
 
-        cross_field(merged, whole, reporter, how.has_price, how.clashes)
+        cross_field(merged, whole, reporter, how.facts)
     return settings
 
 
 class _How(NamedTuple):
-    has_price: HasPrice | None
-    clashes: PriceClashes | None
+    facts: PriceFacts | None
     want_settings: bool
