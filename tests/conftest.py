@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -59,9 +58,8 @@ def unprivileged(tmp_path: Path) -> Iterator[None]:
         yield
         return
     for folder in tmp_path.parents:
-        if folder == Path(tempfile.gettempdir()):
-            break
-        folder.chmod(folder.stat().st_mode | 0o011)
+        if folder.stat().st_mode & 0o011 != 0o011:
+            folder.chmod(folder.stat().st_mode | 0o011)
     os.chown(tmp_path, _NOBODY, _NOBODY)
     os.seteuid(_NOBODY)
     try:
