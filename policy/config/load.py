@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from policy.diagnostics.model import Diagnostic
 
 
+_MARK = "corvus:"
+"""What a comment that ignores a diagnostic holds; a file without it needs no look at comments."""
+
+
 class Loaded(NamedTuple):
     """What one file, or several layered ones, say.
 
@@ -82,6 +86,24 @@ def load_documents(
             needs it.
         want_settings: ``False`` spares building the settings: only the problems are asked for.
     """
+    how = _How(has_price, want_settings)
+    loaded = _load_once(documents, dialect, how)
+    if not any(_MARK in document.text for document in documents):
+        return loaded
+    from policy.config.ignore import Ignores
+
+    ignores = Ignores(documents)
+    kept = ignores.without_ignored_keys(loaded.diagnostics)
+    again = loaded if kept == list(documents) else _load_once(kept, dialect, how)
+    unasked = () if has_price else ("unpriced-default-model",)
+    return again._replace(
+        diagnostics=ignores.judge(loaded.diagnostics, again.diagnostics, unasked=unasked),
+        dialects=loaded.dialects,
+        documents=loaded.documents,
+    )
+
+
+def _load_once(documents: Sequence[Document], dialect: str, how: _How) -> Loaded:
     reporter = Reporter(documents)
     detected = tuple(dialects.detect(document.data, dialect) for document in documents)
     deprecated: list[str] = []
@@ -92,7 +114,7 @@ def load_documents(
         reporter.take(layer.reporter)
         merged = _merge(merged, layer.governed)
         whole |= document.data
-    settings = _validated(merged, whole, reporter, how=_How(has_price, want_settings))
+    settings = _validated(merged, whole, reporter, how=how)
     errors = any(diagnostic.is_error for diagnostic in reporter.found)
     return Loaded(
         settings=None if errors else settings,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
     from policy.config.settings import Settings
+    from policy.diagnostics.model import Fix
 
 _EXPECTED_TYPES = {
     "bool_type": "a boolean, true or false",
@@ -144,8 +145,16 @@ def _tell_type(problem: _Problem, route: Route, reporter: Reporter) -> None:
     expected = _EXPECTED_TYPES[problem.kind]
     message = f"`{shown(route)}` must be {expected}, not {reporter.seen(route, problem.value)}"
     help_ = (*_type_help(problem, route), *_zero_means(problem.route))
-    note = Note(f"expected {expected}", help=help_)
+    note = Note(f"expected {expected}", help=help_, fix=_unquoted(problem, route, reporter))
     reporter.at_value("wrong-type", route, message, note)
+
+
+def _unquoted(problem: _Problem, route: Route, reporter: Reporter) -> Fix | None:
+    if not isinstance(problem.value, str) or not _reads_as(problem.value, problem.kind):
+        return None
+    from policy.config.fixes import unquote
+
+    return unquote(reporter, route)
 
 
 def _type_help(problem: _Problem, route: Route) -> tuple[str, ...]:
@@ -237,26 +246,34 @@ def _tell_missing(table: Route, names: list[str], reporter: Reporter) -> None:
 def _tell_unknown(route: Route, reporter: Reporter) -> None:
     table = route[:-1]
     message = f"unknown key `{shown(route)}`"
-    note = Note(f"not a key of {header(table)}", help=_unknown_help(table, str(route[-1])))
+    near, help_ = _unknown_help(table, str(route[-1]))
+    fix = None
+    if near is not None:
+        from policy.config.fixes import rename
+
+        fix = rename(reporter, route, near)
+    note = Note(f"not a key of {header(table)}", help=help_, fix=fix)
     reporter.at_key("unknown-key", route, message, note)
 
 
-def _unknown_help(table: Route, key: str) -> tuple[str, ...]:
+def _unknown_help(table: Route, key: str) -> tuple[str | None, tuple[str, ...]]:
+    """Return the key that was most likely meant, if one is near, and what to do."""
     from policy.config.dialects import Dialect, host_keys
     from policy.config.keys import homes, known_keys
     from policy.config.suggest import closest
 
     if key in _OTHER_WORDS:
-        return (_OTHER_WORDS[key],)
+        return None, (_OTHER_WORDS[key],)
     if key in host_keys(Dialect.ZEROCLAW, ".".join(str(part) for part in table)):
-        return ("It is a key of the zeroclaw runtime; `--dialect zeroclaw` passes it over.",)
+        passes = "It is a key of the zeroclaw runtime; `--dialect zeroclaw` passes it over."
+        return None, (passes,)
     known = known_keys(table)
     near = closest(key, known)
     elsewhere = " and ".join(_any_name(home) for home in homes(key))
     help_ = (f"Did you mean `{near}`?",) if near else ()
     if elsewhere:
         help_ += (f"`{key}` is a key of {elsewhere}.",)
-    return help_ or (f"The keys of {header(table)} are {', '.join(known)}.",)
+    return near, help_ or (f"The keys of {header(table)} are {', '.join(known)}.",)
 
 
 def _any_name(table: Route) -> str:

@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from policy.diagnostics import codes_config, codes_document
+from policy.diagnostics import codes_config, codes_document, codes_ignore
 from policy.diagnostics.code_info import CodeInfo
 
 __all__ = ["CODES", "CodeInfo", "lookup"]
 
 CODES: Final[Mapping[str, CodeInfo]] = MappingProxyType(
-    {info.code: info for info in (*codes_document.CODES, *codes_config.CODES)}
+    {info.code: info for info in (*codes_document.CODES, *codes_config.CODES, *codes_ignore.CODES)}
 )
-"""Every entry by its code: first those of documents, then those of settings."""
+"""Every entry by its code: those of documents, of settings, and of comments that ignore."""
 
 
 def lookup(code: str) -> CodeInfo:
