@@ -232,6 +232,10 @@ def _summary(checked: Checked) -> list[str]:
     else:
         head = f"{said} in {total if len(looked_at) == 1 else f'{affected} of {total}'}"
     lines = _dialect_lines(checked.files)
+    unread = len(checked.unmatched) + sum(file.text is None for file in checked.files)
+    if unread:
+        verb = "was" if unread == 1 else "were"
+        lines.append(f"{_many(unread, 'input')} {verb} not checked: this is no pass")
     if checked.passed_over:
         lines.append(f"{_many(len(checked.passed_over), 'file')} of other tools passed over")
     return [f"{head}; {lines[0]}"] if not said and len(lines) == 1 else [head, *lines]
