@@ -40,8 +40,9 @@ def outcome_of(checked: Checked, *, failing: tuple[str, ...], exit_code: int) ->
 
 def _root(folder: str, environment: Mapping[str, str]) -> str:
     for name in _CI_FOLDERS:
-        checkout = os.path.realpath(environment.get(name) or folder)
-        if f"{folder}/".startswith(f"{checkout.rstrip('/')}/"):
+        named = environment.get(name)
+        checkout = os.path.realpath(named) if named else None
+        if checkout and f"{folder}/".startswith(f"{checkout.rstrip('/')}/"):
             return checkout
     return folder
 

@@ -116,17 +116,25 @@ class Ignores:
         used = {ignore for one in (*first, *diagnostics) for ignore in self._covering(one)}
         for file, found in self._found.items():
             for ignore in found:
-                if ignore not in used and ignore.code not in unasked:
+                if ignore not in used and not self._may_be_used(ignore, unasked):
                     kept.append(_useless(ignore, file))
         files = {document.file: index for index, document in enumerate(self._documents)}
         return tuple(sorted(kept, key=lambda one: (files.get(one.file, 0), _offset(one))))
+
+    def _may_be_used(self, ignore: Ignore, unasked: Sequence[str]) -> bool:
+        """Tell whether a check of the file alone may find what this load does not.
+
+        Of a key that several layers set, only the highest is looked at.
+        """
+        is_partial = ignore.code in unasked or len(self._documents) > 1
+        return is_partial and ignore.is_effective
 
     def _covering(self, diagnostic: Diagnostic) -> list[Ignore]:
         """Return the comments that ask to ignore a finding: of its line, or of the whole file."""
         if diagnostic.span is None:
             return []
-        lines = (0, diagnostic.span.start.line, diagnostic.span.end.line)
-        places = ((diagnostic.file, diagnostic.code, line) for line in dict.fromkeys(lines))
+        lines = (0, diagnostic.span.start.line)
+        places = ((diagnostic.file, diagnostic.code, line) for line in lines)
         return [self._effective[place] for place in places if place in self._effective]
 
 

@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from policy.cli.check_outputs import outcome_of, written
+from policy.cli.check_outputs import outcome_of
 from policy.config.check import Options, check_paths
 from policy.diagnostics.outcome import Outcome
 
 Check = Callable[..., Outcome]
-Report = Callable[..., str]
 
 
 def checked(text: str | bytes, name: str = "corvus.toml", **changes: object) -> Outcome:
@@ -27,13 +26,3 @@ def checked(text: str | bytes, name: str = "corvus.toml", **changes: object) -> 
 def check() -> Check:
     """Check a text and return what renderers get; paths start at ``/repo``."""
     return checked
-
-
-@pytest.fixture
-def report() -> Report:
-    """Check a text and return it in a format."""
-
-    def written_as(style: str, text: str | bytes, **changes: object) -> str:
-        return written(style, checked(text, **changes))
-
-    return written_as

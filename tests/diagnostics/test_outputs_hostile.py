@@ -15,6 +15,7 @@ from jsonschema import Draft4Validator
 
 from policy.cli.check_outputs import outcome_of, written
 from policy.config.check import Options, check_paths
+from policy.config.values import as_items, is_table
 from policy.diagnostics.codes import CODES
 from policy.diagnostics.model import Diagnostic, Edit, Fix, Label, Position, Severity, Span
 from policy.diagnostics.outcome import Input, Outcome
@@ -67,9 +68,10 @@ def strings(value: object) -> list[str]:
     """Return every string of a JSON value, keys too."""
     if isinstance(value, str):
         return [value]
-    if isinstance(value, dict):
-        return [text for pair in value.items() for part in pair for text in strings(part)]
-    return [text for part in value for text in strings(part)] if isinstance(value, list) else []
+    parts: list[object] = as_items(value)
+    if is_table(value):
+        parts = [*value.keys(), *value.values()]
+    return [text for part in parts for text in strings(part)]
 
 
 def assert_harmless(style: str, output: str) -> None:

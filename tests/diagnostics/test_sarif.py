@@ -54,9 +54,9 @@ def test_a_region_leads_to_the_very_characters(check: Check) -> None:
     run = run_of(check(MISTAKES))
     assert run["columnKind"] == "unicodeCodePoints"
     lines = MISTAKES.split("\n")
-    found = {}
+    found: dict[str, str] = {}
     for result in run["results"]:
-        region = result["locations"][0]["physicalLocation"]["region"]
+        region: dict[str, int] = result["locations"][0]["physicalLocation"]["region"]
         assert region["startLine"] == region["endLine"]
         line = lines[region["startLine"] - 1]
         text = line[region["startColumn"] - 1 : region["endColumn"] - 1]
