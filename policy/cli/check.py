@@ -201,11 +201,10 @@ def _text(checked: Checked, options: argparse.Namespace) -> str:
     summary = "" if options.quiet else "\n".join(_summary(checked))
     if not checked.diagnostics:
         return summary
-    from policy.config.mask import masked
     from policy.diagnostics.text import render
 
     sources = {
-        file.shown: masked(file.text)
+        file.shown: file.text
         for file in checked.files
         if file.diagnostics and file.text is not None
     }

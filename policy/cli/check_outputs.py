@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping
 
 from policy.config.check import Checked
-from policy.config.mask import masked
 from policy.diagnostics.model import Severity
 from policy.diagnostics.outcome import Input, Outcome
 
@@ -22,7 +21,7 @@ def outcome_of(checked: Checked, *, failing: tuple[str, ...], exit_code: int) ->
         inputs=tuple(
             Input(
                 file=file.shown,
-                text=None if file.text is None else masked(file.text),
+                text=file.text,
                 checked_as=file.detected.dialect.value if file.detected else None,
                 evidence=file.detected.evidence if file.detected else (),
                 deprecated_fields=file.deprecated_fields,

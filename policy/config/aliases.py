@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
+from policy.config.defaults import is_exact_number
 from policy.config.reporter import Note, Reporter
 from policy.config.values import Route, Table, is_table, shown, value_at
 
@@ -116,7 +117,7 @@ def warn(
         zero = "0 blocks every action" if old == 0 else "there 0 blocks every action"
         help_ = (
             f"Review the number, then write it as `{alias.new[-1]}`; {zero}.",
-            *((_cap_help(data, old, "For a cap on money"),) if old else ()),
+            *(_cap_help(data, old, "For a cap on money") if old else ()),
         )
     else:
         label, related = "ignored", ((alias.new, "this value wins"),)
@@ -137,14 +138,24 @@ def _winner(alias: Alias, new: object) -> str:
 def _lost_cap(data: Mapping[str, object], cents: object) -> tuple[str, ...]:
     usd = _usd(cents)
     lost = f"A cap of {usd} USD per day ({cents}/100) is NOT enforced by this key."
-    return lost, _cap_help(data, cents, "For that cap")
+    return (lost, *_cap_help(data, cents, "For that cap"))
 
 
-def _cap_help(data: Mapping[str, object], cents: object, purpose: str) -> str:
+def _cap_help(data: Mapping[str, object], cents: object, purpose: str) -> tuple[str, ...]:
+    """Say where a cap on money belongs; never advise one that is there, or a higher one."""
     now = value_at(data, ("cost", "daily_limit_usd"))
-    is_number = isinstance(now, int | Decimal) and not isinstance(now, bool)
-    known = f" (now {now})" if is_number else ""
-    return f"{purpose} set `cost.daily_limit_usd = {_usd(cents)}`{known}; there 0 means no limit."
+    limit = Decimal(now) if is_exact_number(now) and isinstance(now, int | Decimal) else None
+    usd = _usd(cents)
+    if not cents:
+        return ("No limit in [cost] can be 0 USD: there 0 means no limit.",)
+    if limit is not None and 0 < limit <= Decimal(usd):
+        said = f"`cost.daily_limit_usd = {now}` caps the money of a day already."
+    else:
+        known = f" (now {now})" if limit is not None else ""
+        said = f"{purpose} set `cost.daily_limit_usd = {usd}`{known}; there 0 means no limit."
+    if value_at(data, ("cost", "enabled")) is True:
+        return (said,)
+    return said, "No limit in [cost] is in force until `cost.enabled` is true."
 
 
 def _usd(cents: object) -> str:

@@ -122,10 +122,25 @@ def _check_one(name: str, how: Options, *, walked: bool) -> CheckedFile | None:
         text = source_text(raw)
         if walked and not _MENTIONS.search(text):
             return None
-        return CheckedFile(shown, text=text, diagnostics=tuple(diagnostics))
+        return _checked_rest(text, shown, diagnostics, how)
     if walked and is_foreign(document.data):
         return None
     return _checked(document, diagnostics, how)
+
+
+def _checked_rest(
+    text: str, shown: str, diagnostics: list[Diagnostic], how: Options
+) -> CheckedFile:
+    """Check what can be read of a broken file, so that its first mistake hides no other (CFG-3)."""
+    from policy.config.recover import is_certain, read_rest
+
+    rest = read_rest(text, shown, diagnostics)
+    if rest is None:
+        return CheckedFile(shown, text=text, diagnostics=tuple(diagnostics))
+    checked = _checked(rest, [], how)
+    found = [*diagnostics, *(one for one in checked.diagnostics if is_certain(one.code))]
+    found.sort(key=lambda one: one.span.start.offset if one.span else -1)
+    return checked._replace(diagnostics=tuple(found))
 
 
 def _checked(document: Document, diagnostics: list[Diagnostic], how: Options) -> CheckedFile:

@@ -13,6 +13,8 @@ ZERO_LIMIT = "0 switches this limit off: it neither warns nor blocks"
 ZERO_ACTIONS = "0 blocks every action: here 0 does not mean unlimited"
 """What 0 means for ``max_actions_per_hour`` (CFG-7)."""
 
+_NOT_EVERYWHERE = ("posix/", "right/", "localtime", "posixrules", "Factory")
+
 LIMITS_USD = {
     "session_limit_usd": Decimal(0),
     "daily_limit_usd": Decimal(10),
@@ -27,10 +29,16 @@ def is_exact_number(value: object) -> bool:
 
 
 def is_time_zone(value: object) -> bool:
-    """Tell whether a value is the name of a time zone that the zone database has."""
+    """Tell whether a value names a time zone of the zone database, the same one everywhere.
+
+    ``localtime`` is another zone on each machine; ``posix/...`` and ``right/...`` are files of some
+    systems only.
+    """
     from zoneinfo import ZoneInfo
 
+    if not isinstance(value, str) or value.startswith(_NOT_EVERYWHERE):
+        return False
     try:
-        return isinstance(value, str) and ZoneInfo(value).key == value
+        return ZoneInfo(value).key == value
     except (ValueError, OSError, KeyError):  # a path, a directory, an unknown name
         return False

@@ -12,13 +12,13 @@ from policy.config.spans import Conflict, SpanIndex
 from policy.config.toml_problems import Problem
 from policy.config.toml_scan import scan
 from policy.config.toml_tokens import FORBIDDEN
+from policy.diagnostics.conceal import Hidden, conceal
 from policy.diagnostics.model import Diagnostic, Label, Position, Severity, Span
 
 if TYPE_CHECKING:
     from policy.config.guard import Excess
 
 _SUFFIX: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
-_START: Final = Position(0, 0, 1, 1)
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -47,7 +47,7 @@ def explain_refusal(text: str, file: str, refusal: Exception, *, has_bom: bool) 
     if not found:
         found = [_from_refusal(text, lines, refusal)]
     found.sort(key=lambda problem: problem.start)
-    return [to_diagnostic(problem, file, lines) for problem in found[:MAX_PROBLEMS]]
+    return _to_diagnostics(found, file, text, lines)
 
 
 def explain_problems(text: str, file: str, *, has_bom: bool) -> list[Diagnostic]:
@@ -60,7 +60,7 @@ def explain_problems(text: str, file: str, *, has_bom: bool) -> list[Diagnostic]
     if all(problem.code not in {problems.DEEP, problems.MODERN} for problem in found):
         return []
     lines = LineIndex(text, has_bom=has_bom)
-    return [to_diagnostic(problem, file, lines) for problem in found]
+    return _to_diagnostics(list(found), file, text, lines)
 
 
 def explain_excess(excess: Excess, file: str, key: Span, value: Span) -> Diagnostic:
@@ -90,7 +90,18 @@ def explain_excess(excess: Excess, file: str, key: Span, value: Span) -> Diagnos
     )
 
 
-def to_diagnostic(problem: Problem, file: str, lines: LineIndex) -> Diagnostic:
+def _to_diagnostics(
+    found: list[Problem], file: str, text: str, lines: LineIndex
+) -> list[Diagnostic]:
+    hidden = Hidden(text)
+    if len(found) > MAX_PROBLEMS:
+        last = found[MAX_PROBLEMS - 1]
+        cut = f"These are the first {MAX_PROBLEMS} mistakes of the file; more follow."
+        found = [*found[: MAX_PROBLEMS - 1], last._replace(help=(*last.help, cut))]
+    return [conceal(_to_diagnostic(problem, file, lines), hidden) for problem in found]
+
+
+def _to_diagnostic(problem: Problem, file: str, lines: LineIndex) -> Diagnostic:
     """Give a problem its file and positions."""
     related: tuple[Label, ...] = ()
     if problem.related:
@@ -122,14 +133,22 @@ def byte_order_mark(file: str) -> Diagnostic:
     )
 
 
-def not_utf8(raw: bytes, file: str) -> Diagnostic:
-    """Describe the first byte that is not UTF-8 in a file that has one."""
-    try:
-        before = raw.decode()
-    except UnicodeDecodeError as error:
-        before = raw[: error.start].decode()
-    byte_offset = len(before.encode())
-    before = before.removeprefix("\ufeff")
+def not_utf8(raw: bytes, file: str) -> list[Diagnostic]:
+    """Describe the first byte that is not UTF-8 in each line that has one."""
+    found: list[Diagnostic] = []
+    pos = 0
+    while 0 <= pos < len(raw) and len(found) < MAX_PROBLEMS:
+        try:
+            raw[pos:].decode()
+            break
+        except UnicodeDecodeError as error:
+            found.append(_undecodable_byte(raw, pos + error.start, file))
+            pos = raw.find(b"\n", pos + error.start) + 1 or len(raw)
+    return found
+
+
+def _undecodable_byte(raw: bytes, byte_offset: int, file: str) -> Diagnostic:
+    before = raw[:byte_offset].decode(errors="replace").removeprefix("\ufeff")
     line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
     start = Position(len(before), byte_offset, line, column)
     end = Position(len(before) + 1, byte_offset + 1, line, column + 1)

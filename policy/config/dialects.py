@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from policy.config.aliases import ALIASES
-from policy.config.reporter import Note, Reporter
-from policy.config.values import Route, Table, as_items, header, is_table, shown
+from policy.config.reporter import Reporter
+from policy.config.values import Route, Table, as_items, is_table, shown
 
 # Not importlib.resources: importing it would take longer than reading the file.
 _DATA = Path(__file__).with_name("dialects.json")
@@ -80,21 +80,32 @@ def detect(data: Mapping[str, object], wanted: str = "auto") -> Detected:
 
     Args:
         data: The parsed document.
-        wanted: A dialect, or ``auto``: without a host key native; with one that only zeroclaw has
-            zeroclaw; else corvus. Keys inside governed tables count once there is a host key.
+        wanted: A dialect, or ``auto``: without a host key native, as with more keys that only
+            corvus.toml may have; with keys that only zeroclaw has zeroclaw, unless those that
+            only the corvus runtime has are more; else corvus. Keys inside governed tables count
+            once there is a host key.
     """
     if wanted != "auto":
         return Detected(Dialect(wanted), pinned=True)
     corvus, zeroclaw = host_keys(Dialect.CORVUS), host_keys(Dialect.ZEROCLAW)
-    top = {key: f"[{key}]" if _is_section(value) else key for key, value in data.items()}
+    top = {key: f"[{key}]" if is_section(value) else key for key, value in data.items()}
     common = [word for key, word in top.items() if key in corvus]
     only = [word for key, word in top.items() if key in zeroclaw - corvus]
     if not common and not only:
         return Detected(Dialect.NATIVE)
-    evidence = only or [shown(route) for route in _inner_host_keys(data)]
-    if evidence:
-        return Detected(Dialect.ZEROCLAW, tuple(evidence))
-    return Detected(Dialect.CORVUS, tuple(common))
+    native = [shown(route) for route in _native_only({**data})]
+    if len(native) > len(common) + len(only):
+        return Detected(Dialect.NATIVE, tuple(native))
+    inner = [shown(route) for route in _inner_host_keys(data)]
+    not_zeroclaw = [word for key, word in top.items() if key in corvus - zeroclaw]
+    if (only or inner) and len(only) + len(inner) >= len(not_zeroclaw):
+        return Detected(Dialect.ZEROCLAW, tuple(only or inner))
+    return Detected(Dialect.CORVUS, tuple(not_zeroclaw or common))
+
+
+def is_runtime_only(key: str) -> bool:
+    """Tell whether the corvus runtime sets a key itself and refuses a file that has it."""
+    return key in _hosts()["corvus"]["runtime_only"]
 
 
 def is_foreign(data: Mapping[str, object]) -> bool:
@@ -108,7 +119,8 @@ def is_foreign(data: Mapping[str, object]) -> bool:
     )
 
 
-def _is_section(value: object) -> bool:
+def is_section(value: object) -> bool:
+    """Tell whether a value is a table or an array of tables."""
     return is_table(value) or any(is_table(item) for item in as_items(value))
 
 
@@ -122,14 +134,18 @@ def _inner_host_keys(data: Mapping[str, object]) -> Iterator[Route]:
 def governed(data: Mapping[str, object], dialect: Dialect, reporter: Reporter) -> Table:
     """Return the governed tables without host keys; report every key the dialect does not have."""
     for key in data:
-        if key not in GOVERNED and key not in host_keys(dialect):
-            _report_unknown(key, data[key], dialect, reporter)
+        if key not in GOVERNED and key not in host_keys(dialect) and not reporter.is_full():
+            from policy.config.unknown import tell_unknown_top_level
+
+            tell_unknown_top_level(key, data[key], dialect, reporter)
     kept: Table = {name: data[name] for name in GOVERNED if name in data}
     if dialect is Dialect.ZEROCLAW:
         return {name: _without_host_keys(name, value) for name, value in kept.items()}
     if dialect is Dialect.CORVUS:
         for route in _native_only(kept):
-            _report_native_only(route, reporter)
+            from policy.config.unknown import tell_native_only
+
+            tell_native_only(route, reporter)
             kept = _without(kept, route)
     return kept
 
@@ -163,45 +179,3 @@ def _without(data: Table, route: tuple[str, ...]) -> Table:
     inner = data[first]
     assert is_table(inner)
     return {**data, first: _without(inner, tuple(rest))}
-
-
-def _report_native_only(route: tuple[str, ...], reporter: Reporter) -> None:
-    message = f"the corvus runtime would refuse `{shown(route)}`: it does not know this key"
-    help_ = ("Move it to a corvus.toml of its own, and layer that on top of the runtime's file.",)
-    reporter.at_key("native-only-key", route, message, Note("only in corvus.toml", help=help_))
-
-
-def _report_unknown(key: str, value: object, dialect: Dialect, reporter: Reporter) -> None:
-    from policy.config.suggest import closest
-
-    word = header((key,)) if _is_section(value) else shown((key,))
-    if dialect is Dialect.CORVUS and key in _hosts()["corvus"]["runtime_only"]:
-        message = f"the corvus runtime sets `{word}` itself and refuses a file that has it"
-        note = Note("refused in a file", help=("Remove this line.",))
-        reporter.at_key("runtime-only-key", (key,), message, note)
-        return
-    owners = [other for other in Dialect if key in host_keys(other)]
-    near = closest(key, {*GOVERNED, *host_keys(dialect)})
-    if near:
-        help_ = f"Did you mean `{header((near,)) if _is_section(value) else shown((near,))}`?"
-    elif owners:
-        help_ = (
-            f"`{word}` belongs to the {owners[-1]} runtime: check with `--dialect {owners[-1]}`."
-        )
-    else:
-        help_ = _home(key, dialect)
-    message = f"unknown {'table' if _is_section(value) else 'key'} `{word}`"
-    label = f"not part of the {dialect} dialect"
-    reporter.at_key("unknown-key", (key,), message, Note(label, help=(help_,)))
-
-
-def _home(key: str, dialect: Dialect) -> str:
-    """Say where a key belongs that stands at the top level."""
-    from policy.config.keys import homes
-
-    tables = homes(key)
-    if tables:
-        return f"`{key}` is a key of {' and '.join(f'`{header(table)}`' for table in tables)}."
-    known = ", ".join(header((name,)) for name in GOVERNED)
-    more = "" if dialect is Dialect.NATIVE else f" and the keys of the {dialect} runtime"
-    return f"A file may have {known}{more}."

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from policy.config.positions import KeyPath, LineIndex
     from policy.config.spans import SpanIndex
+    from policy.diagnostics.conceal import Hidden
     from policy.diagnostics.model import Diagnostic, Span
 
 # NOTE: A clean file needs neither positions nor diagnostics, and compiling the patterns of the
@@ -42,13 +43,14 @@ class Document:
         data: Its values; floats are ``Decimal``.
     """
 
-    __slots__ = ("_lines", "_spans", "data", "file", "has_bom", "text")
+    __slots__ = ("_hidden", "_lines", "_spans", "data", "file", "has_bom", "text")
 
     def __init__(self, file: str, text: str, data: dict[str, Any], *, has_bom: bool) -> None:
         self.file = file
         self.text = text
         self.data = data
         self.has_bom = has_bom
+        self._hidden: Hidden | None = None
         self._lines: LineIndex | None = None
         self._spans: SpanIndex | None = None
 
@@ -89,6 +91,14 @@ class Document:
     def mentions(self, path: KeyPath) -> tuple[Span, ...]:
         """Return every key token that spells the last part of a path, in the order of the text."""
         return tuple(self.at(*place) for place in self._index().mentions(path))
+
+    def hidden(self) -> Hidden:
+        """Return the texts that may be secrets."""
+        if self._hidden is None:
+            from policy.diagnostics.conceal import Hidden
+
+            self._hidden = Hidden(self.text)
+        return self._hidden
 
     def at(self, offset_start: int, offset_end: int) -> Span:
         """Return the span between two offsets of the text, the end exclusive."""
@@ -207,8 +217,9 @@ def _undecodable(raw: bytes, file: str) -> list[Diagnostic]:
 
     body = raw.removeprefix(_BOM)
     found = [diagnose.byte_order_mark(file)] if body is not raw else []
-    found.append(diagnose.utf16(file) if _looks_like_utf16(body) else diagnose.not_utf8(raw, file))
-    return found
+    if _looks_like_utf16(body):
+        return [*found, diagnose.utf16(file)]
+    return [*found, *diagnose.not_utf8(raw, file)]
 
 
 def _too_large(file: str) -> Diagnostic:

@@ -24,7 +24,9 @@ from policy.config.toml_tokens import Entry, Header, Statement, Value
 from policy.config.values import Route, Table, as_items, is_table, kind, value_at
 from policy.diagnostics import codes_document, codes_ignore
 from policy.diagnostics.codes import CODES, lookup
+from policy.diagnostics.conceal import conceal
 from policy.diagnostics.model import Diagnostic, Severity, Span
+from policy.diagnostics.secrets import MASK
 
 _DIRECTIVE = re.compile(
     r"#[ \t]*+corvus:[ \t]*+(?P<what>ignore(?:-file)?+)[ \t]*+"
@@ -84,40 +86,42 @@ class Ignores:
             if ignore.is_effective
         }
 
-    def without_ignored_keys(self, diagnostics: Iterable[Diagnostic]) -> list[Document]:
-        """Return the documents without the unknown keys that are ignored; the same if none is."""
+    def without_ignored_keys(
+        self, documents: Sequence[Document], diagnostics: Iterable[Diagnostic]
+    ) -> list[Document]:
+        """Return documents without the unknown keys that are ignored; the same if none is left."""
         routes: dict[str, list[Route]] = {}
         for diagnostic in diagnostics:
             if diagnostic.code == _PASSED_OVER and self._covering(diagnostic):
                 routes.setdefault(diagnostic.file, []).append(diagnostic.path)
         return [
             _without(document, routes[document.file]) if document.file in routes else document
-            for document in self._documents
+            for document in documents
         ]
 
     def judge(
         self,
-        first: Sequence[Diagnostic],
         diagnostics: Sequence[Diagnostic],
         *,
+        seen: Iterable[Diagnostic],
         unasked: Sequence[str],
     ) -> tuple[Diagnostic, ...]:
         """Leave out what is ignored, and report each comment that has no effect.
 
         Args:
-            first: What was found in the documents as they are.
             diagnostics: What was found without the keys that are passed over.
+            seen: All that was found, before and after they were.
             unasked: Codes that were not looked for, so that their absence says nothing.
 
         Returns:
             By file, in the order of the documents, then by place.
         """
         kept = [diagnostic for diagnostic in diagnostics if not self._covering(diagnostic)]
-        used = {ignore for one in (*first, *diagnostics) for ignore in self._covering(one)}
-        for file, found in self._found.items():
-            for ignore in found:
+        used = {ignore for one in seen for ignore in self._covering(one)}
+        for document in self._documents:
+            for ignore in self._found[document.file]:
                 if ignore not in used and not self._may_be_used(ignore, unasked):
-                    kept.append(_useless(ignore, file))
+                    kept.append(conceal(_useless(ignore, document.file), document.hidden()))
         files = {document.file: index for index, document in enumerate(self._documents)}
         return tuple(sorted(kept, key=lambda one: (files.get(one.file, 0), _offset(one))))
 
@@ -131,8 +135,8 @@ class Ignores:
 
     def _covering(self, diagnostic: Diagnostic) -> list[Ignore]:
         """Return the comments that ask to ignore a finding: of its line, or of the whole file."""
-        if diagnostic.span is None:
-            return []
+        if diagnostic.span is None or MASK in diagnostic.path:
+            return []  # a key that may be a secret is known to nobody any more
         lines = (0, diagnostic.span.start.line)
         places = ((diagnostic.file, diagnostic.code, line) for line in lines)
         return [self._effective[place] for place in places if place in self._effective]

@@ -35,11 +35,6 @@ def known_keys(table: Route) -> tuple[str, ...]:
     return tuple(properties) if is_table(properties) else ()
 
 
-def required_keys(table: Route) -> tuple[str, ...]:
-    """Return the keys a table must have."""
-    return tuple(str(name) for name in _list(node(table), "required"))
-
-
 def choices(route: Route) -> tuple[str, ...]:
     """Return the words a key may have; nothing for a key that is no choice."""
     return tuple(str(word) for word in _list(node(route), "enum"))
@@ -47,22 +42,26 @@ def choices(route: Route) -> tuple[str, ...]:
 
 def homes(key: str) -> tuple[Route, ...]:
     """Return the tables that have such a key; ``*`` stands for any name, 0 for any index."""
-    return tuple(sorted(_homes(key, ()), key=repr))
+    return tuple(sorted(_tables_by_key().get(key, ()), key=repr))
 
 
-def _homes(key: str, table: Route) -> list[Route]:
-    schema = node(table)
-    found: list[Route] = []
-    properties = schema.get("properties")
-    if is_table(properties):
-        found += [table] if key in properties else []
-        for name in properties:
-            found += _homes(key, (*table, name))
-    if is_table(schema.get("additionalProperties")) and "propertyNames" not in schema:
-        found += _homes(key, (*table, "*"))
-    if is_table(schema.get("items")):
-        found += _homes(key, (*table, 0))
+@cache
+def _tables_by_key() -> dict[str, list[Route]]:
+    found: dict[str, list[Route]] = {}
+    _collect((), found)
     return found
+
+
+def _collect(table: Route, found: dict[str, list[Route]]) -> None:
+    schema = node(table)
+    properties = schema.get("properties")
+    for name in properties if is_table(properties) else ():
+        found.setdefault(name, []).append(table)
+        _collect((*table, name), found)
+    if is_table(schema.get("additionalProperties")) and "propertyNames" not in schema:
+        _collect((*table, "*"), found)
+    if is_table(schema.get("items")):
+        _collect((*table, 0), found)
 
 
 def _child(schema: Table, part: str | int) -> Table:

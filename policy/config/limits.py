@@ -13,5 +13,8 @@ MAX_DEPTH: Final = 64
 MAX_EXPONENT: Final = 308
 """Largest decimal exponent of a 64-bit float; its negative is that of the smallest normal one."""
 
+MAX_FINDINGS: Final = 1000
+"""Most findings about settings that are reported for one file."""
+
 MAX_PROBLEMS: Final = 100
 """Most problems that are reported for one file as TOML."""

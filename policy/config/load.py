@@ -93,19 +93,21 @@ def load_documents(
     from policy.config.ignore import Ignores
 
     ignores = Ignores(documents)
-    kept = ignores.without_ignored_keys(loaded.diagnostics)
-    again = loaded if kept == list(documents) else _load_once(kept, dialect, how)
+    kept, again, seen = list(documents), loaded, [*loaded.diagnostics]
+    while (less := ignores.without_ignored_keys(kept, again.diagnostics)) != kept:
+        kept, again = less, _load_once(less, dialect, how)
+        seen += again.diagnostics
     unasked = () if has_price else ("unpriced-default-model",)
     return again._replace(
-        diagnostics=ignores.judge(loaded.diagnostics, again.diagnostics, unasked=unasked),
+        diagnostics=ignores.judge(again.diagnostics, seen=seen, unasked=unasked),
         dialects=loaded.dialects,
         documents=loaded.documents,
     )
 
 
 def _load_once(documents: Sequence[Document], dialect: str, how: _How) -> Loaded:
-    reporter = Reporter(documents)
     detected = tuple(dialects.detect(document.data, dialect) for document in documents)
+    reporter = Reporter(documents, [found.dialect for found in detected])
     deprecated: list[str] = []
     merged: Table = {}
     whole: Table = {}
@@ -132,7 +134,7 @@ class _Layer(NamedTuple):
 
 def _layer(document: Document, found: Detected, deprecated: list[str]) -> _Layer:
     """Reduce one document to its governed tables under canonical names."""
-    reporter = Reporter((document,))
+    reporter = Reporter((document,), (found.dialect,))
     governed = dialects.governed(document.data, found.dialect, reporter)
     if "cost" in governed:
         from policy.config.rules import price_shapes

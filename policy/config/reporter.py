@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from policy.config.limits import MAX_FINDINGS
 from policy.config.values import Route, kind
 
 if TYPE_CHECKING:
+    from policy.config.dialects import Dialect
     from policy.config.document import Document
     from policy.diagnostics.model import Diagnostic, Fix, Span
 
@@ -40,11 +42,13 @@ class Reporter:
 
     Args:
         documents: Lowest layer first; a route is looked for in the last one that has it.
+        dialects: What each of them is checked as.
     """
 
-    def __init__(self, documents: Sequence[Document]) -> None:
+    def __init__(self, documents: Sequence[Document], dialects: Sequence[Dialect]) -> None:
         self.found: list[Diagnostic] = []
         self._documents = documents
+        self._dialects = dialects
         self._routes: set[Route] = set()
 
     def at_key(self, code: str, route: Route, message: str, note: Note = _NO_NOTE) -> None:
@@ -60,6 +64,10 @@ class Reporter:
     def is_reported(self, route: Route) -> bool:
         """Tell whether this value, one that holds it or one inside it was reported already."""
         return any(route[: len(known)] == known[: len(route)] for known in self._routes)
+
+    def is_full(self) -> bool:
+        """Tell whether no more is reported, so that nothing need be looked up for it."""
+        return len(self.found) >= MAX_FINDINGS
 
     def take(self, other: Reporter) -> None:
         """Take over what another reporter found."""
@@ -84,6 +92,10 @@ class Reporter:
                     return document
         return self._documents[-1]
 
+    def dialect(self, route: Route) -> Dialect:
+        """Return what the document that decides a route is checked as."""
+        return self._dialects[self._documents.index(self.document(route))]
+
     def seen(self, route: Route, value: object) -> str:
         """Name the value a user wrote: as it stands in the file; its type when long or secret."""
         from policy.diagnostics.secrets import any_secret
@@ -107,6 +119,7 @@ class Reporter:
 
     def _add(self, code: str, route: Route, message: str, note: Note, span: Span) -> None:
         from policy.diagnostics.codes import lookup
+        from policy.diagnostics.conceal import conceal
         from policy.diagnostics.model import Diagnostic, Label
 
         document = self.document(route)
@@ -116,17 +129,21 @@ class Reporter:
             if document.has(place)
         )
         self._routes.add(route)
-        self.found.append(
-            Diagnostic(
-                code=code,
-                severity=lookup(code).severity,
-                message=message,
-                file=document.file,
-                span=span,
-                label=note.label,
-                related=related,
-                help=note.help,
-                path=route,
-                fix=note.fix,
-            )
+        if self.is_full():
+            return
+        if len(self.found) == MAX_FINDINGS - 1:
+            cut = f"These are the first {MAX_FINDINGS} findings of the file; more follow."
+            note = note._replace(help=(*note.help, cut))
+        found = Diagnostic(
+            code=code,
+            severity=lookup(code).severity,
+            message=message,
+            file=document.file,
+            span=span,
+            label=note.label,
+            related=related,
+            help=note.help,
+            path=route,
+            fix=note.fix,
         )
+        self.found.append(conceal(found, document.hidden()))

@@ -52,9 +52,7 @@ def _nested(entry: object) -> dict[str, str]:
     """Return the keys of an entry that are prices themselves, and the model each stands for."""
     if not is_table(entry):
         return {}
-    inner = {
-        key: key for key, value in entry.items() if is_table(value) and _PRICE_KEYS & set(value)
-    }
+    inner = {key: _model_below(key, value) for key, value in entry.items() if _holds_price(value)}
     dotted = {
         key: model
         for key in entry
@@ -62,6 +60,21 @@ def _nested(entry: object) -> dict[str, str]:
         if dot and last in _PRICE_KEYS
     }
     return inner | dotted
+
+
+def _holds_price(value: object) -> bool:
+    """Tell whether a table is a price, or holds one at any depth."""
+    return is_table(value) and (
+        bool(_PRICE_KEYS & set(value)) or any(map(_holds_price, value.values()))
+    )
+
+
+def _model_below(key: str, value: object) -> str:
+    """Join the keys that lead to the first price below one."""
+    while is_table(value) and not _PRICE_KEYS & set(value):
+        inner = next(name for name, below in value.items() if _holds_price(below))
+        key, value = f"{key}{'.' if inner[:1].isdigit() else '/'}{inner}", value[inner]
+    return key
 
 
 def _report_nested(name: str, nested: Mapping[str, str], reporter: Reporter) -> None:

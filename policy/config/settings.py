@@ -59,6 +59,7 @@ _Zone: TypeAlias = Annotated[
 ]
 _Percent: TypeAlias = Annotated[int, Field(ge=0, le=100)]
 _Count: TypeAlias = Annotated[int, Field(ge=0, le=4_294_967_295)]
+_Milliseconds: TypeAlias = Annotated[int, Field(ge=0, le=9_223_372_036_854_775_807)]
 _Text: TypeAlias = Annotated[str, Field(min_length=1)]
 _Slug: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=64)]
 _HttpUrl: TypeAlias = Annotated[str, Field(pattern=r"^https?://[^/\s]+[^\s]*$")]
@@ -230,7 +231,7 @@ class MissionSettings(_Table):
     """Bounds of one mission."""
 
     enabled: Annotated[bool, _about("Whether missions are bounded.")] = False
-    max_runtime_ms: Annotated[_Count, _about("Longest run in milliseconds.")] = 300_000
+    max_runtime_ms: Annotated[_Milliseconds, _about("Longest run in milliseconds.")] = 300_000
     max_steps: Annotated[_Count, _about("Most steps, a count.")] = 10
     max_estimated_cost_cents: Annotated[
         _Count, _about(f"Limit in US cents for each mission. {ZERO_LIMIT}.")

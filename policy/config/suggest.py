@@ -2,19 +2,71 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from functools import lru_cache
+
+_OPPOSITES = (
+    (
+        ("allow", "enable", "permit"),
+        ("block", "forbid", "deny", "denied", "disable", "exclude", "ignore"),
+    ),
+    (("max",), ("min",)),
+    (("input",), ("output",)),
+    (("read",), ("write",)),
+    (
+        ("session",),
+        ("da",),
+        ("week",),
+        ("month",),
+        ("hour",),
+        ("minute",),
+        ("year",),
+        ("total",),
+        ("mission",),
+    ),
+    (("cent",), ("usd", "dollar"), ("token",), ("percent", "pct")),
+    (("second", "sec"), ("ms", "milli"), ("minute",)),
+)
+"""Word beginnings that contradict each other: a limit per day is no typo of one per month."""
+_MOST = 5
+"""How many near words are tried until one does not contradict."""
+_LONGEST = 64
+"""A longer word is no typo of a key."""
 
 
-def closest(word: str, candidates: Iterable[str]) -> str | None:
+def closest(word: str, candidates: Iterable[str], *, cutoff: float = 0.7) -> str | None:
     """Return the candidate a typo most likely stands for, ``None`` when none is near.
 
-    Spelling variants count as near: case, and ``-`` for ``_``.
+    Spelling variants count as near: case, and ``-`` for ``_``. A candidate that says the opposite
+    does not.
     """
+    return _closest(word, tuple(sorted(candidates)), cutoff) if len(word) <= _LONGEST else None
+
+
+@lru_cache(maxsize=1024)
+def _closest(word: str, candidates: tuple[str, ...], cutoff: float) -> str | None:
     from difflib import get_close_matches
 
-    by_plain = {_plain(candidate): candidate for candidate in sorted(candidates)}
-    near = get_close_matches(_plain(word), by_plain, n=1, cutoff=0.7)
-    return by_plain[near[0]] if near else None
+    by_plain = {_plain(candidate): candidate for candidate in candidates}
+    near = get_close_matches(_plain(word), by_plain, n=_MOST, cutoff=cutoff)
+    return next((by_plain[one] for one in near if not _contradict(word, one)), None)
+
+
+def _contradict(word: str, candidate: str) -> bool:
+    for sides in _OPPOSITES:
+        one, other = _side(word, sides), _side(candidate, sides)
+        if one is not None and other is not None and one != other:
+            return True
+    return False
+
+
+def _side(word: str, sides: tuple[tuple[str, ...], ...]) -> int | None:
+    for part in re.split(r"[^a-z]+", _plain(word)):
+        for index, side in enumerate(sides):
+            if part.startswith(side):
+                return index
+    return None
 
 
 def _plain(word: str) -> str:

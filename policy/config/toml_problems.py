@@ -25,7 +25,12 @@ _MODERN_TIME: Final = re.compile(
 _VALUE_HINTS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), what, advice)
     for pattern, what, advice in (
-        (r"(?:true|false|yes|no|on|off)\Z", "a boolean", "Write `true` or `false`, in lower case."),
+        (
+            r"(?:true|false|yes|no|on|off|tru|ture|treu|fals|fasle|flase)\Z",
+            "a boolean",
+            "Write `true` or `false`, in lower case.",
+        ),
+        (r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+\Z", "a number", "Group digits with `_`, as in 1_000."),
         (r"(?:null|nil|none|undefined)\Z", "a value: TOML has no null", "Leave the key out."),
         (r"[0-9]{4}-[0-9]{1,2}-[0-9]", "a date or time", "Write it as `2026-01-31T08:00:00Z`."),
         (r"[+-]?0[0-9_]+(?:\.[0-9_]*)?\Z", "a number", "Drop the leading zero."),
@@ -38,6 +43,8 @@ _VALUE_HINTS: Final = tuple(
         (r"=", "a value", "Write one `=` between key and value."),
     )
 )
+_NAME_REST: Final = re.compile(r"(?P<name>[/:@+][\w./:@+-]*)[ \t]*(?P<after>[=\]])")
+_BACKSLASH: Final = ("Double the backslash, or use single quotes, in which it stands for itself.",)
 _STRAY: Final = {
     "=": "the key before `=` is missing",
     "]": "unexpected `]`: no array is open",
@@ -174,12 +181,7 @@ def trailing(text: str, start: int, token: str, *, secret: bool) -> Problem:
     if token.startswith(_COMMENTS):
         helps = ("A comment starts with `#`.",)
     elif token.startswith(","):
-        decimal = re.match(r",[0-9]", text[start : start + 2]) and text[start - 1].isdigit()
-        helps = (
-            ("Write a decimal point, not a comma.",)
-            if decimal
-            else ("Remove the comma; a line ends by itself.",)
-        )
+        helps = (_comma_help(text, start),)
     elif token.startswith('"') and text[start - 1] == '"':
         helps = ('Write a quotation mark inside a text as `\\"`.',)
     elif re.match(r"[\w\"'.-]+[ \t]*=", text[start : start + 80]):
@@ -192,6 +194,15 @@ def trailing(text: str, start: int, token: str, *, secret: bool) -> Problem:
         "not expected here",
         helps,
     )
+
+
+def _comma_help(text: str, start: int) -> str:
+    """Tell a decimal comma from one that groups digits: they differ by a factor of a thousand."""
+    if re.match(r",[0-9]{3}(?![0-9])", text[start : start + 5]) and text[start - 1].isdigit():
+        return "Write 1_000 for a thousand, and a decimal point in a fraction: 1.5."
+    if re.match(r",[0-9]", text[start : start + 2]) and text[start - 1].isdigit():
+        return "Write a decimal point, not a comma."
+    return "Remove the comma; a line ends by itself."
 
 
 def unclosed_string(start: int, quote: str) -> Problem:
@@ -247,7 +258,7 @@ def bad_escape(start: int, escape: str, *, secret: bool) -> Problem:
         start,
         end,
         "unknown escape",
-        ("Double the backslash, or use single quotes, in which it stands for itself.",),
+        _BACKSLASH,
     )
 
 
@@ -281,10 +292,12 @@ def bad_key(start: int, token: str, *, follows_dot: bool) -> Problem:
     return Problem(SYNTAX, "this line is not a setting", start, end, "expected a key", helps)
 
 
-def no_equals(start: int, end: int, token: str, name: str) -> Problem:
-    """Describe a key that is not followed by ``=``."""
+def no_equals(start: int, end: int, token: str, name: str, *, rest: str) -> Problem:
+    """Describe a key that is not followed by ``=``; ``rest`` is the line from its end on."""
     helps = ("Write `key = value`.",)
-    if token.startswith(":"):
+    if unquoted := _unquoted_name(name, rest, "="):
+        helps = (unquoted,)
+    elif token.startswith(":"):
         helps = ("TOML writes `key = value`, with `=` instead of `:`.",)
     elif token[:1].isalnum() and not token[0].isascii():
         helps = (
@@ -307,15 +320,25 @@ def unnamed_header(start: int, end: int) -> Problem:
     return Problem(SYNTAX, "the table header has no name", start, end, "no name")
 
 
-def unclosed_header(start: int, end: int, brackets: str) -> Problem:
-    """Describe a table header without its closing bracket."""
+def _unquoted_name(name: str, rest: str, closer: str) -> str | None:
+    """Advise quotes around a name such as ``openai/gpt-5`` or ``llama3:8b``."""
+    more = _NAME_REST.match(rest)
+    if more is None or not more["after"].startswith(closer):
+        return None
+    return f'Put a name with `{rest[0]}` in quotes: "{name}{more["name"]}".'
+
+
+def unclosed_header(start: int, end: int, brackets: str, *, name: str, rest: str) -> Problem:
+    """Describe a table header without its closing bracket; ``rest`` is the line from there on."""
     closer = "]" * len(brackets)
+    unquoted = _unquoted_name(name, rest, "]")
     return Problem(
         SYNTAX,
         f"the table header is not closed with `{closer}`",
         start,
         end,
         f"expected `{closer}` after this",
+        (unquoted,) if unquoted else (),
     )
 
 

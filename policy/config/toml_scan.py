@@ -46,7 +46,7 @@ class _Scanner(ValueReader):
         self._statements: list[Statement] = []
 
     def run(self) -> Scan:
-        while len(self._problems) < MAX_PROBLEMS:
+        while len(self._problems) <= MAX_PROBLEMS:
             self._skip(tokens.BLANKS)
             if self._at_end():
                 break
@@ -103,11 +103,15 @@ class _Scanner(ValueReader):
         keys = self._read_keys()
         self._skip(tokens.SPACES)
         if not self._next_is("]" * len(brackets)):
-            raise self._misread(problems.unclosed_header(start, self._pos, brackets))
+            raise self._misread(self._unclosed_header(start, brackets, keys[-1].name))
         self._pos += len(brackets)
         header = Header(keys, start, self._pos, is_array=brackets == "[[")
         self._statements[place] = header
         self._enter(header)
+
+    def _unclosed_header(self, start: int, brackets: str, name: str) -> Problem:
+        rest = self._text[self._pos : self._end_of_line(self._pos)][:200]
+        return problems.unclosed_header(start, self._pos, brackets, name=name, rest=rest)
 
     def _enter(self, header: Header) -> None:
         path: tuple[str | int, ...] = ()

@@ -87,7 +87,8 @@ class ValueReader(Cursor):
         if not self._take("="):
             token = "" if self._line_ends() else self._junk()
             start, end = (equals, equals + len(token)) if token else (key.start, key.end)
-            raise self._misread(problems.no_equals(start, end, token, key.name))
+            rest = self._text[equals : min(self._end_of_line(equals), equals + 200)]
+            raise self._misread(problems.no_equals(start, end, token, key.name, rest=rest))
         self._skip(tokens.SPACES)
         if self._line_ends() or self._text[self._pos] in ",]}":
             raise self._misread(problems.missing_value(key.name, equals, equals + 1))

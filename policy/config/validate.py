@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from policy.config.defaults import is_time_zone
+from policy.config.limits import MAX_FINDINGS
 from policy.config.reporter import Note, Reporter
-from policy.config.values import Route, Table, header, is_table, kind, shown, value_at
+from policy.config.values import Route, Table, shown, value_at
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
     from policy.config.settings import Settings
-    from policy.diagnostics.model import Fix
 
 _EXPECTED_TYPES = {
     "bool_type": "a boolean, true or false",
@@ -40,10 +40,6 @@ _EXPECTED_TEXTS = {
     "url": "a URL that begins with postgresql://",
     "api_key_env": "the name of an environment variable, never the key itself",
     "timezone": "an IANA time zone such as Europe/Berlin",
-}
-_OTHER_WORDS = {
-    "budget_cents_per_day": "A day is limited in USD: 1000 cents are `daily_limit_usd = 10`.",
-    "alert_threshold_pct": "The threshold in percent is `warn_at_percent`.",
 }
 _NOTHING_MOVED: Mapping[Route, Route] = MappingProxyType({})
 
@@ -99,30 +95,40 @@ def _problems(failure: ValidationError, data: Table) -> list[_Problem]:
 
 
 def _tell(problems: list[_Problem], reporter: Reporter, moved: Mapping[Route, Route]) -> None:
-    unknown: defaultdict[Route, list[str]] = defaultdict(list)
+    unknown: defaultdict[Route, list[_Problem]] = defaultdict(list)
     missing: defaultdict[Route, list[str]] = defaultdict(list)
-    for problem in problems:
-        last = str(problem.route[-1]) if problem.route else ""
+    for problem in problems[: MAX_FINDINGS + 1]:
         if problem.kind == "missing":
-            missing[problem.route[:-1]].append(last)
+            missing[problem.route[:-1]].append(str(problem.route[-1]))
         elif problem.kind == "extra_forbidden" or _is_match_attribute(problem):
-            unknown[problem.route[:-1]].append(last)
-            _tell_unknown(problem.route, reporter)
+            unknown[problem.route[:-1]].append(problem)
         else:
             _tell_value(problem, moved.get(problem.route, problem.route), reporter)
-    for table, names in missing.items():
-        _tell_missing(table, _not_misspelt(names, unknown[table]), reporter)
+    for table in dict.fromkeys((*unknown, *missing)):
+        _tell_keys(table, unknown[table], missing[table], reporter)
+
+
+def _tell_keys(
+    table: Route, unknown: list[_Problem], missing: list[str], reporter: Reporter
+) -> None:
+    """Report unknown and missing keys of a table; a misspelt required key is one mistake."""
+    from policy.config.unknown import meant, tell_missing, tell_unknown
+
+    dialect = reporter.dialect(table)
+    found = {problem.route: meant(table, str(problem.route[-1]), dialect) for problem in unknown}
+    lacking = [name for name in missing if name not in found.values()]
+    nameless = [problem.route for problem in unknown if found[problem.route] is None]
+    covered = 0 < len(lacking) <= len(nameless)
+    for problem in unknown:
+        explains = covered and problem.route == nameless[0]
+        tell_unknown(problem.route, problem.value, lacking if explains else [], reporter)
+    if lacking and not covered:
+        tell_missing(table, lacking, reporter)
 
 
 def _is_match_attribute(problem: _Problem) -> bool:
     """Tell whether the name of an attribute is wrong: the keys of ``match`` are choices."""
     return problem.kind == "literal_error" and problem.route[-2:-1] == ("match",)
-
-
-def _not_misspelt(missing: list[str], unknown: list[str]) -> list[str]:
-    from policy.config.suggest import closest
-
-    return [name for name in missing if not any(closest(word, [name]) for word in unknown)]
 
 
 def _tell_value(problem: _Problem, route: Route, reporter: Reporter) -> None:
@@ -142,54 +148,18 @@ def _tell_value(problem: _Problem, route: Route, reporter: Reporter) -> None:
 
 
 def _tell_type(problem: _Problem, route: Route, reporter: Reporter) -> None:
+    from policy.config.type_help import plain, type_help
+
     expected = _EXPECTED_TYPES[problem.kind]
     message = f"`{shown(route)}` must be {expected}, not {reporter.seen(route, problem.value)}"
-    help_ = (*_type_help(problem, route), *_zero_means(problem.route))
-    note = Note(f"expected {expected}", help=help_, fix=_unquoted(problem, route, reporter))
+    help_ = (*type_help(problem.value, problem.kind, route), *_zero_means(problem.route))
+    fix = None
+    if isinstance(problem.value, str) and plain(problem.value, problem.kind) == problem.value:
+        from policy.config.fixes import unquote
+
+        fix = unquote(reporter, route)
+    note = Note(f"expected {expected}", help=help_, fix=fix)
     reporter.at_value("wrong-type", route, message, note)
-
-
-def _unquoted(problem: _Problem, route: Route, reporter: Reporter) -> Fix | None:
-    if not isinstance(problem.value, str) or not _reads_as(problem.value, problem.kind):
-        return None
-    from policy.config.fixes import unquote
-
-    return unquote(reporter, route)
-
-
-def _type_help(problem: _Problem, route: Route) -> tuple[str, ...]:
-    """Say how to write the value that was most likely meant."""
-    value, wanted = problem.value, problem.kind
-    if isinstance(value, str) and _reads_as(value, wanted):
-        return (f"Remove the quotes: {value}.",)
-    if wanted == "int_type" and isinstance(value, Decimal) and value.is_finite():
-        whole = value == value.to_integral_value() and abs(value) < 10**12
-        return (f"Write {int(value)}.",) if whole else ("Write a whole number.",)
-    return _container_help(problem, route)
-
-
-def _container_help(problem: _Problem, route: Route) -> tuple[str, ...]:
-    """Say which brackets were most likely meant."""
-    value, wanted = problem.value, problem.kind
-    if wanted == "list_type" and is_table(value):
-        return (f"Write `{header((*route, 0))}` with two brackets.",)
-    if wanted == "list_type" and isinstance(value, str):
-        return ("Put it in brackets, even when it is the only one.",)
-    if wanted == "model_type" and kind(value) == "array":
-        return (f"Write `{header(route)}` with one pair of brackets.",)
-    if wanted == "model_type" and route[-2:-1] == ("prices",):
-        return ("A price is a table in USD per million tokens: { input = 3, output = 15 }.",)
-    return ()
-
-
-def _reads_as(text: str, wanted: str) -> bool:
-    if wanted == "bool_type":
-        return text in {"true", "false"}
-    if wanted in {"int_type", "decimal_type"}:
-        whole, _, fraction = text.partition(".")
-        digits = whole.isascii() and whole.isdigit() and text.isascii()
-        return digits and (fraction.isdigit() or (not fraction and "." not in text))
-    return False
 
 
 def _tell_range(problem: _Problem, route: Route, reporter: Reporter) -> None:
@@ -219,65 +189,22 @@ def _tell_text(problem: _Problem, route: Route, reporter: Reporter) -> None:
         near = _closest_zone(text) if problem.kind == "time_zone" else None
     message = f"`{shown(route)}` must be {expected}, not {reporter.seen(route, problem.value)}"
     help_ = (f'Did you mean "{near}"?',) if near else ()
+    if problem.kind == "time_zone" and not near:
+        help_ = ("Name a place: an abbreviation or offset does not know daylight saving time.",)
     label = "not one of the words" if words else "not of this form"
     reporter.at_value("invalid-value", route, message, Note(label, help=help_))
 
 
 def _closest_zone(text: str) -> str | None:
+    """Return the zone of a misspelt name or of a city; an abbreviation is none's."""
     from zoneinfo import available_timezones
 
     from policy.config.suggest import closest
 
-    return closest(text, available_timezones())
-
-
-def _tell_missing(table: Route, names: list[str], reporter: Reporter) -> None:
-    from policy.config.keys import node
-
-    if not names:
-        return
-    ticked = [f"`{name}`" for name in names]
-    listed = " and ".join((", ".join(ticked[:-1]), ticked[-1])) if names[1:] else ticked[0]
-    message = f"`{header(table)}` lacks {listed}"
-    help_ = tuple(f"`{name}`: {node((*table, name)).get('description')}" for name in names)
-    reporter.at_key("missing-key", table, message, Note("incomplete", help=help_))
-
-
-def _tell_unknown(route: Route, reporter: Reporter) -> None:
-    table = route[:-1]
-    message = f"unknown key `{shown(route)}`"
-    near, help_ = _unknown_help(table, str(route[-1]))
-    fix = None
-    if near is not None:
-        from policy.config.fixes import rename
-
-        fix = rename(reporter, route, near)
-    note = Note(f"not a key of {header(table)}", help=help_, fix=fix)
-    reporter.at_key("unknown-key", route, message, note)
-
-
-def _unknown_help(table: Route, key: str) -> tuple[str | None, tuple[str, ...]]:
-    """Return the key that was most likely meant, if one is near, and what to do."""
-    from policy.config.dialects import Dialect, host_keys
-    from policy.config.keys import homes, known_keys
-    from policy.config.suggest import closest
-
-    if key in _OTHER_WORDS:
-        return None, (_OTHER_WORDS[key],)
-    if key in host_keys(Dialect.ZEROCLAW, ".".join(str(part) for part in table)):
-        passes = "It is a key of the zeroclaw runtime; `--dialect zeroclaw` passes it over."
-        return None, (passes,)
-    known = known_keys(table)
-    near = closest(key, known)
-    elsewhere = " and ".join(_any_name(home) for home in homes(key))
-    help_ = (f"Did you mean `{near}`?",) if near else ()
-    if elsewhere:
-        help_ += (f"`{key}` is a key of {elsewhere}.",)
-    return near, help_ or (f"The keys of {header(table)} are {', '.join(known)}.",)
-
-
-def _any_name(table: Route) -> str:
-    return f"`{header(table)}`".replace('"*"', "<name>")
+    zones = [zone for zone in available_timezones() if is_time_zone(zone) and "/" in zone]
+    cities = {zone.rpartition("/")[2].casefold(): zone for zone in sorted(zones, reverse=True)}
+    city = text.strip().casefold().replace(" ", "_")
+    return cities.get(city) or closest(text, zones, cutoff=0.85)
 
 
 def _zero_means(route: Route) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from typing import Final
 
 from policy.diagnostics.model import Span
 from policy.diagnostics.plain import escape, escape_character, width
+from policy.diagnostics.ranges import joined
 from policy.diagnostics.secrets import MASK, secret_ranges
 
 MAX_COLUMNS: Final = 100
@@ -93,10 +94,6 @@ class Source:
 
     def _hidden_in(self, line: int, text: str, *, hide: bool) -> list[tuple[int, int]]:
         start = self._starts[line - 1]
-        if hide and not text.lstrip().startswith("["):
-            value = text.find("=") + 1
-            value += len(text[value:]) - len(text[value:].lstrip())
-            return [(value, len(text))] if value < len(text) else []
         first = max(bisect_left(self._hidden, (start, start)) - 1, 0)
         found: list[tuple[int, int]] = []
         for low, high in self._hidden[first:]:
@@ -104,6 +101,10 @@ class Source:
                 break
             if high > start:
                 found.append((max(low - start, 0), min(high - start, len(text))))
+        if hide and not text.lstrip().startswith("["):
+            value = text.find("=") + 1
+            value += len(text[value:]) - len(text[value:].lstrip())
+            found = joined(sorted([*found, (value, len(text))])) if value < len(text) else found
         return found
 
 

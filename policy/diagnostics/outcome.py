@@ -16,7 +16,8 @@ class Input(NamedTuple):
 
     Attributes:
         file: The file as the user named it, as in ``Diagnostic.file``.
-        text: Its text with what may be a secret masked; ``None`` when it could not be read.
+        text: Its text, secrets and all, for excerpts that hide them; ``None`` when it could not be
+            read.
         checked_as: The dialect; ``None`` when it could not be parsed.
         evidence: The keys that decided the dialect.
         deprecated_fields: Dotted paths of the deprecated keys in use.

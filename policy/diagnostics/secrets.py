@@ -1,8 +1,7 @@
 """What in a document may be a secret, judged by names and shapes alone.
 
 A secret may never reach a terminal or a CI log because a diagnostic quoted its line. The guess errs
-on the safe
-side: a text beside a secret-looking name is hidden, a number or boolean never is.
+on the safe side: a text beside a secret-looking name is hidden, a number or boolean never is.
 """
 
 from __future__ import annotations
@@ -11,11 +10,14 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from policy.diagnostics.ranges import joined
+
 MASK: Final = "***"
 
 _SECRET: Final = re.compile(
-    r"api[_-]?key|token|secret|passw|passphrase|authorization|bearer|credential|cookie"
-    r"|[_-]keys?\Z|private[_-]?key",
+    r"api[ _-]?key|token|secret|passw|passphrase|authorization|bearer|credential|cookie|keys?\Z"
+    r"|private[ _-]?key|mnemonic|seed[ _-]?phrase|webhook|dsn\Z|connection[ _-]?string"
+    r"|(?:\A|[ _-])(?:pass|pwd|pin|auth|seed|salt|jwt)(?:\Z|[ _-])",
     re.IGNORECASE,
 )
 _COUNT: Final = re.compile(
@@ -42,10 +44,25 @@ _STRING: Final = re.compile(
 _INSIDE: Final = re.compile(rf"(?:[^\"'#\[\]{{}}\n]++|#[^\n]*+|{_STRING.pattern})*+")
 _JUNK: Final = re.compile(r"[^\s,\]}#]*+")
 _REST: Final = re.compile(r"[^\n]*+")
-_SHAPES: Final = re.compile(
-    r"(?<=://)[^\s/@\"']{1,512}(?=@)"
-    r"|(?<![\w-])(?:sk-|gh[opsu]_|github_pat_|glpat-|xox[abeprs]-|AKIA|AIza|eyJ)[\w.-]{12,}+"
+_PREFIXES: Final = (
+    r"sk[-_]|rk_|pk_live_|gh[oprsu]_|github_pat_|glpat-|xox[abeprs]-|xapp-|AKIA|ASIA|AIza|eyJ|hf_"
+    r"|gsk_|xai-|pplx-|npm_|pypi-|ya29\.|whsec_|dop_v1_|SG\.|AGE-SECRET-KEY-"
 )
+_SHAPES: Final = re.compile(
+    # A password in a URL, which may hold a slash behind its colon.
+    r"(?<=://)(?:[^\s/@\"']{1,512}|[^\s/@:\"']{0,256}:[^\s@\"']{1,512})(?=@)"
+    r"|(?<=hooks\.slack\.com/)[^\s\"']++|(?<=discord\.com/api/webhooks/)[^\s\"']++"
+    rf"|(?<![\w-])(?:{_PREFIXES})[\w./+=-]{{10,}}+"
+    r"|(?<![\w-])[0-9]{8,10}:[\w-]{30,}+"
+    r"|(?i:(?<=bearer )|(?<=basic ))[\w./+=-]{8,}+"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[^\"']*+"
+)
+_PASTED: Final = re.compile(
+    # A key pasted where the name of its variable belongs.
+    r"""(?<![\w-])[\w-]++(?<=_env)["']?+[ \t]*+=[ \t]*+(?P<quote>["'])"""
+    r"""(?![A-Za-z_][A-Za-z0-9_]*+(?P=quote))(?P<value>[^"'\r\n]*)"""
+)
+_STATEMENT: Final = re.compile(r"[ \t\r]*+(?:\Z|[#\[\n]|[^\s#=]++(?:[ \t]++[^\s#=]++)?+[ \t]*+=)")
 
 
 def looks_secret(key: str) -> bool:
@@ -74,6 +91,7 @@ def secret_ranges(text: str) -> list[tuple[int, int]]:
         Half-open ranges of offsets, in order, without overlap.
     """
     found = [match.span() for match in _SHAPES.finditer(text)]
+    found += [match.span("value") for match in _PASTED.finditer(text)]
     pos = 0
     while match := _SETTING.search(text, pos):
         pos = match.end()
@@ -82,12 +100,18 @@ def secret_ranges(text: str) -> list[tuple[int, int]]:
             if end > pos:
                 found.append((pos, end))
             pos = max(pos, end)
-    return _joined(sorted(found))
+    return joined(sorted(found))
+
+
+def looks_like_secret(text: str) -> bool:
+    """Tell whether a text has the shape of a secret, whatever its name is."""
+    return _SHAPES.search(text) is not None
 
 
 def _end_of_secret(text: str, start: int) -> int:
-    if _HARMLESS.match(text, start):
-        return start
+    harmless = _HARMLESS.match(text, start)
+    if harmless:
+        return _end_of_next_line(text, start) if text[start : start + 1] in "\r\n" else start
     string = _STRING.match(text, start)
     if string:
         rest = _JUNK.match(text, string.end())  # what follows a stray quote belongs to the secret
@@ -95,6 +119,15 @@ def _end_of_secret(text: str, start: int) -> int:
     if text[start] in "[{":
         return _end_of_bracket(text, start)
     rest = _REST.match(text, start)
+    return rest.end() if rest else start
+
+
+def _end_of_next_line(text: str, start: int) -> int:
+    """Return the end of a value that was put on the line below its key; ``start`` without one."""
+    below = text.find("\n", start) + 1
+    if not below or _STATEMENT.match(text, below):
+        return start
+    rest = _REST.match(text, below)
     return rest.end() if rest else start
 
 
@@ -112,13 +145,3 @@ def _end_of_bracket(text: str, start: int) -> int:
         if char == "\n" and _STARTS_SETTING.match(text, pos):
             return pos - 1
     return len(text)
-
-
-def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    joined: list[tuple[int, int]] = []
-    for start, end in ranges:
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        else:
-            joined.append((start, end))
-    return joined

@@ -149,7 +149,7 @@ def test_a_file_without_permission_is_unreadable() -> None:
     ("raw", "code"),
     [
         (b"[cost\n", "syntax-error"),
-        (b"a = 1\na = 2\n", "duplicate-key"),
+        (b"[cost]\nenabled = true\nenabled = true\n", "duplicate-key"),
         (b"[cost]\nname = '\xff'\n", "invalid-utf8"),
         (b"[cost]\x00\n", "nul-byte"),
         (b"#" * (1024 * 1024 + 1), "file-too-large"),

@@ -113,7 +113,7 @@ def test_all_mistakes_of_a_file_are_reported_in_one_run() -> None:
         ("a = [\n'x,\n'y',\n]\nb = 1\n", "syntax-error", (2, 1),
          "the string is not closed on its line"),
         ("a = ['x, 'y']\nb = 1\n", "syntax-error", (1, 11), "expected `,` or `]`, found `y'`"),
-        ("a = [tru,\n[fals],\n]\nb = 1\n", "syntax-error", (1, 6), "`tru` is not a value"),
+        ("a = [tru,\n[fals],\n]\nb = 1\n", "syntax-error", (1, 6), "`tru` is not a boolean"),
         ("a = {b = 1\nc = 2\n[d]\n", "syntax-error", (1, 5), "the inline table is not closed"),
         ('a = """x\nb = 1\n', "syntax-error", (1, 5),
          "the string is not closed before the end of the file"),
@@ -141,9 +141,9 @@ def test_reading_goes_on_behind_a_broken_array() -> None:
     text = "a = [1,\n2\nb = tru\n]\n[c]\nd = [tru,\n'x']\ne = fals\n[c]\n"
     assert [(one[1], one[3]) for one in brief(text)] == [
         (1, "the array is not closed"),
-        (3, "`tru` is not a value"),
-        (6, "`tru` is not a value"),
-        (8, "`fals` is not a value"),
+        (3, "`tru` is not a boolean"),
+        (6, "`tru` is not a boolean"),
+        (8, "`fals` is not a boolean"),
         (9, "the table [c] is defined twice"),
     ]
 
