@@ -15,9 +15,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import islice
 from typing import NamedTuple
 
 from policy.config.document import Document
+from policy.config.limits import MAX_FINDINGS
 from policy.config.suggest import closest
 from policy.config.toml_scan import scan
 from policy.config.toml_tokens import Entry, Header, Statement, Value
@@ -119,9 +121,13 @@ class Ignores:
         kept = [diagnostic for diagnostic in diagnostics if not self._covering(diagnostic)]
         used = {ignore for one in seen for ignore in self._covering(one)}
         for document in self._documents:
-            for ignore in self._found[document.file]:
-                if ignore not in used and not self._may_be_used(ignore, unasked):
-                    kept.append(conceal(_useless(ignore, document.file), document.hidden()))
+            useless = (
+                ignore
+                for ignore in self._found[document.file]
+                if ignore not in used and not self._may_be_used(ignore, unasked)
+            )
+            for ignore in islice(useless, MAX_FINDINGS):
+                kept.append(conceal(_useless(ignore, document.file), document.hidden()))
         files = {document.file: index for index, document in enumerate(self._documents)}
         return tuple(sorted(kept, key=lambda one: (files.get(one.file, 0), _offset(one))))
 
