@@ -104,12 +104,12 @@ def _write_all(
     outcome = outcome_of(checked, failing=_failing(options), exit_code=int(code))
     if not options.quiet:
         outcome = outcome._replace(summary=tuple(_summary(checked)))
+    # Reports first: whoever reads standard output may leave, as `head` does.
+    tried = [write(report, written(report.format, outcome), outcome) for report in reports]
     _print(_text(checked, options) if shown == "text" else written(shown, outcome))
-    for report in reports:
-        problem = write(report, written(report.format, outcome), outcome)
-        if problem:
-            print(f"corvus check: error: {problem}", file=sys.stderr)
-            code = Exit.USAGE
+    for problem in filter(None, tried):
+        print(f"corvus check: error: {problem}", file=sys.stderr)
+        code = Exit.USAGE
     return code
 
 
@@ -231,6 +231,9 @@ def _summary(checked: Checked) -> list[str]:
     else:
         head = f"{said} in {total if len(looked_at) == 1 else f'{affected} of {total}'}"
     lines = _dialect_lines(checked.files)
+    ignored = sum(file.ignored for file in checked.files)
+    if ignored:
+        lines.append(f"{_many(ignored, 'finding')} ignored by comments")
     unread = len(checked.unmatched) + sum(file.text is None for file in checked.files)
     if unread:
         verb = "was" if unread == 1 else "were"

@@ -26,6 +26,7 @@ def outcome_of(checked: Checked, *, failing: tuple[str, ...], exit_code: int) ->
                 evidence=file.detected.evidence if file.detected else (),
                 deprecated_fields=file.deprecated_fields,
                 diagnostics=file.diagnostics,
+                ignored=file.ignored,
             )
             for file in checked.files
         ),
@@ -99,6 +100,7 @@ def _json(outcome: Outcome) -> str:
                 "dialect": file.checked_as,
                 "dialect_evidence": list(file.evidence),
                 "deprecated_fields": list(file.deprecated_fields),
+                "ignored": file.ignored,
             }
             for file in outcome.inputs
         ],

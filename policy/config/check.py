@@ -32,6 +32,7 @@ class CheckedFile(NamedTuple):
         shown: The file as the user named it.
         text: Its text without a BOM, for excerpts; ``None`` when it could not be read.
         detected: What it was checked as; ``None`` when it could not be parsed.
+        ignored: How many findings a comment in it ignores.
     """
 
     shown: str
@@ -39,6 +40,7 @@ class CheckedFile(NamedTuple):
     detected: Detected | None = None
     deprecated_fields: tuple[str, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
+    ignored: int = 0
 
 
 class Checked(NamedTuple):
@@ -151,6 +153,7 @@ def _checked(document: Document, diagnostics: list[Diagnostic], how: Options) ->
         detected=loaded.dialects[0],
         deprecated_fields=loaded.deprecated_fields,
         diagnostics=(*diagnostics, *loaded.diagnostics),
+        ignored=loaded.ignored,
     )
 
 

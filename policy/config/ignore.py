@@ -101,6 +101,10 @@ class Ignores:
             for document in documents
         ]
 
+    def count(self, seen: Iterable[Diagnostic]) -> int:
+        """Return how many findings are ignored; one that was found twice counts once."""
+        return len({diagnostic for diagnostic in seen if self._covering(diagnostic)})
+
     def judge(
         self,
         diagnostics: Sequence[Diagnostic],

@@ -35,6 +35,7 @@ class Loaded(NamedTuple):
         deprecated_fields: Dotted paths of the deprecated keys in use (DEP-2), each once.
         dialects: What each document was checked as, in the order of ``documents``.
         documents: The files that could be parsed, lowest layer first.
+        ignored: How many findings comments ignore.
     """
 
     settings: Settings | None
@@ -42,6 +43,7 @@ class Loaded(NamedTuple):
     deprecated_fields: tuple[str, ...]
     dialects: tuple[Detected, ...]
     documents: tuple[Document, ...]
+    ignored: int = 0
 
 
 def load(paths: Sequence[Path], dialect: str = "auto") -> Loaded:
@@ -67,6 +69,7 @@ def load(paths: Sequence[Path], dialect: str = "auto") -> Loaded:
         deprecated_fields=loaded.deprecated_fields,
         dialects=loaded.dialects,
         documents=loaded.documents,
+        ignored=loaded.ignored,
     )
 
 
@@ -99,6 +102,7 @@ def load_documents(
         seen += again.diagnostics
     unasked = () if has_price else ("unpriced-default-model",)
     return again._replace(
+        ignored=ignores.count(seen),
         diagnostics=ignores.judge(again.diagnostics, seen=seen, unasked=unasked),
         dialects=loaded.dialects,
         documents=loaded.documents,

@@ -45,6 +45,7 @@ def _file() -> Table:
         },
         dialect_evidence=_array(_TEXT, "The keys that decided the dialect; empty when pinned."),
         deprecated_fields=_array(_TEXT, "Dotted paths of deprecated keys in use."),
+        ignored={**_COUNT, "description": "How many findings comments in it ignore."},
     )
 
 

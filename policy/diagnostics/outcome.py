@@ -22,6 +22,7 @@ class Input(NamedTuple):
         evidence: The keys that decided the dialect.
         deprecated_fields: Dotted paths of the deprecated keys in use.
         diagnostics: By place.
+        ignored: How many findings a comment in it ignores.
     """
 
     file: str
@@ -30,6 +31,7 @@ class Input(NamedTuple):
     evidence: tuple[str, ...] = ()
     deprecated_fields: tuple[str, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
+    ignored: int = 0
 
 
 class Outcome(NamedTuple):

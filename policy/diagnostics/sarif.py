@@ -69,7 +69,7 @@ def _driver(outcome: Outcome) -> _Object:
 
 
 def _read(outcome: Outcome) -> list[Diagnostic]:
-    unread = {id(diagnostic) for diagnostic in outcome.unread}
+    unread = set(map(id, outcome.unread))
     return [diagnostic for diagnostic in outcome.diagnostics if id(diagnostic) not in unread]
 
 
@@ -130,11 +130,11 @@ def _at(diagnostic: Diagnostic, outcome: Outcome) -> _Object:
 
 def _results(outcome: Outcome) -> list[_Object]:
     rules = {code: index for index, code in enumerate(_codes(_read(outcome)))}
-    names = dict(zip(map(id, outcome.diagnostics), fingerprints(outcome), strict=True))
+    unread = set(map(id, outcome.unread))
     return [
-        _result(diagnostic, outcome, rules)
-        | {"partialFingerprints": {_FINGERPRINT: names[id(diagnostic)]}}
-        for diagnostic in _read(outcome)
+        _result(diagnostic, outcome, rules) | {"partialFingerprints": {_FINGERPRINT: name}}
+        for diagnostic, name in zip(outcome.diagnostics, fingerprints(outcome), strict=True)
+        if id(diagnostic) not in unread
     ]
 
 

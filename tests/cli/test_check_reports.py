@@ -187,6 +187,29 @@ def test_the_summary_says_that_something_was_not_checked(capsys: Capture) -> Non
     ]
 
 
+def test_what_is_ignored_is_counted(capsys: Capture) -> None:
+    """Somebody who reads the log sees that a clean result has been arranged."""
+    Path("ours.toml").write_text(
+        "[cost]\nours = 1 # corvus: ignore[unknown-key] our own tool reads it\n"
+        "warn_at_percent = 100 # corvus: ignore[extreme-threshold] paged by hand\n"
+    )
+    assert main(["ours.toml", "--strict"]) == Exit.CLEAN
+    assert capsys.readouterr().out.splitlines() == [
+        "ok: no problems in 1 file",
+        "checked as native: no key of a host runtime",
+        "2 findings ignored by comments",
+    ]
+    main(["ours.toml", "--format", "json"])
+    assert json.loads(capsys.readouterr().out)["files"][0]["ignored"] == 2
+
+
+def test_reports_are_written_although_nobody_reads_the_output() -> None:
+    command = f"{sys.executable} -m policy check fails.toml --report json=out.json | true"
+    environment = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
+    subprocess.run(command, shell=True, check=True, env=environment, capture_output=True)
+    assert json.loads(Path("out.json").read_text())["summary"]["errors"] == 1
+
+
 def test_github_actions_changes_nothing_by_itself(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
