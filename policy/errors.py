@@ -13,6 +13,7 @@ print, log, exit or know HTTP: ``policy.cli.exits`` alone turns them into exit c
     ├── ImportRefused
     ├── ReportError ─── ReportNotFound · ReportParameterInvalid · ReportInvalid
     ├── DemoRefused
+    ├── EditRefused
     └── ResourceMissing
 """
 
@@ -123,6 +124,12 @@ class DemoRefused(PolicyError):
     """The folder of ``corvus demo`` is somebody else's, or cannot be written."""
 
     code = "demo-refused"
+
+
+class EditRefused(PolicyError):
+    """A config cannot be changed as asked, or its file not be written; it is as it was."""
+
+    code = "edit-refused"
 
 
 class ResourceMissing(PolicyError):

@@ -42,6 +42,7 @@ class Runtime:
     Attributes:
         config_shown: Where the config came from, in words a person understands (CFG-6).
         ledger_path: The ledger file; it need not exist yet.
+        unused_keys: Keys that the config sets and that have no effect yet.
     """
 
     policy: Policy
@@ -49,6 +50,7 @@ class Runtime:
     config_shown: str
     ledger_path: Path
     clock: Clock
+    unused_keys: tuple[str, ...] = ()
 
     @contextmanager
     def ledger(self, *, write: bool = False) -> Generator[Ledger]:
@@ -136,7 +138,8 @@ def open_runtime(
         clock: The clock to read; the machine's by default.
 
     Raises:
-        ConfigError: A file has errors; it carries all of them.
+        ConfigError: A file has errors; it carries all of them. Or what it says cannot be compiled:
+            a malformed glob (CFG-10), or two prices of one model (PRC-4).
     """
     located = locate([Path(file) for file in config], environment=os.environ)
     loaded = load(located.paths)
@@ -144,14 +147,26 @@ def open_runtime(
         raise ConfigError(
             f"cannot use {located.shown}: run `corvus check` on it", loaded.diagnostics
         )
-    policy = compile_policy(loaded.settings, loaded.deprecated_fields)
+    try:
+        policy = compile_policy(loaded.settings, loaded.deprecated_fields)
+        books = _books(policy)
+    except ConfigError as refused:
+        raise ConfigError(f"cannot use {located.shown}: {refused}") from None
     return Runtime(
         policy=policy,
-        books=PriceBooks(policy.prices),
+        books=books,
         config_shown=located.shown,
         ledger_path=_ledger_path(loaded) if ledger is None else Path(ledger),
         clock=clock or SystemClock(),
+        unused_keys=("governance.ledger.url",) if loaded.settings.governance.ledger.url else (),
     )
+
+
+def _books(policy: Policy) -> PriceBooks:
+    books = PriceBooks(policy.prices)
+    if clashes := books.clashes():
+        raise ConfigError("; ".join(map(str, clashes)))
+    return books
 
 
 def _ledger_path(loaded: Loaded) -> Path:

@@ -6,6 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Examples run beside other tests on few cores: how long one takes says nothing about the code.
+settings.register_profile("corvus", deadline=None)
+settings.load_profile("corvus")
 
 _NOBODY = 65_534
 _USUAL_CALL: dict[str, object] = {
@@ -23,6 +28,17 @@ _USUAL_CALL: dict[str, object] = {
     "source": "imported",
     "outcome": "completed",
 }
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Give programs that tests start a folder for temporary files; they must leave it clean."""
+    folder = tmp_path_factory.mktemp("temporary")
+    folder.chmod(0o777)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("TMPDIR", str(folder))
+        yield
+    assert list(folder.glob("corvus-*")) == []
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.period import Period, window_at
+from policy.period import Period, Window, window_at
 
 CALENDARS = (Period.DAY, Period.WEEK, Period.MONTH)
 ZONES = (
@@ -45,3 +45,26 @@ def test_the_day_that_summer_time_begins_has_23_hours() -> None:
     window = window_at(Period.DAY, datetime(2026, 3, 29, 12, tzinfo=UTC), "Europe/Madrid")
     assert window is not None
     assert window.end - window.start == timedelta(hours=23)
+
+
+@pytest.mark.parametrize(
+    ("period", "days", "first", "after"),
+    [
+        (Period.DAY, ["18"], "18", "19"),
+        (Period.WEEK, ["16", "18", "22"], "16", "23"),  # Monday the 16th to Sunday the 22nd
+        (Period.MONTH, ["01", "18", "30"], "01", None),
+    ],
+)
+def test_a_window_begins_where_the_calendar_says(
+    period: Period, days: list[str], first: str, after: str | None
+) -> None:
+    """EVA-8: weeks begin on Monday, as ISO 8601 has it."""
+    end = f"2026-11-{after}" if after else "2026-12-01"
+    expected = Window(midnight(f"2026-11-{first}"), midnight(end))
+    for day in days:
+        assert window_at(period, midnight(f"2026-11-{day}")) == expected
+        assert window_at(period, midnight(f"2026-11-{day}") + timedelta(hours=23)) == expected
+
+
+def midnight(day: str) -> datetime:
+    return datetime.fromisoformat(f"{day}T00:00:00+00:00")

@@ -42,7 +42,10 @@ def imported(log: Path, ledger: Path) -> dict[str, float]:
 
     books = PriceBooks(())
     started = time.perf_counter()
-    summary = import_usage(lambda: open_ledger(ledger, write=True), [log], books)
+    told: list[object] = []  # progress is watched, as on a terminal
+    summary = import_usage(
+        lambda: open_ledger(ledger, write=True), [log], books, on_progress=told.append
+    )
     seconds = time.perf_counter() - started
     return {"seconds": seconds, "new": summary.new, "lines": summary.read_lines}
 

@@ -54,6 +54,17 @@ def check(context: typer.Context) -> None:
     raise typer.Exit(main(context.args))
 
 
+@app.command("migrate", context_settings=_PASSED_ON)
+def migrate(context: typer.Context) -> None:
+    """Rewrite deprecated keys of config files; every other byte stays.
+
+    Example: corvus migrate --diff corvus.toml
+    """
+    from policy.cli.migrate import main
+
+    raise typer.Exit(main(context.args))
+
+
 @app.command("explain", context_settings=_PASSED_ON)
 def explain(context: typer.Context) -> None:
     """Explain a diagnostic code.

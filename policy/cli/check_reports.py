@@ -7,15 +7,17 @@ written to and stays what it is.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from policy.config.discover import same_file
+from policy.config.rewrite import replace_file
 from policy.diagnostics.outcome import Outcome
 from policy.diagnostics.plain import escape
+from policy.errors import EditRefused
 
 
 class Report(NamedTuple):
@@ -85,31 +87,19 @@ def write(report: Report, text: str, outcome: Outcome) -> str | None:
         return f"the report {escape(report.path)} is not written: it is a file that was checked"
     data = f"{text}\n".encode("utf-8", "backslashreplace") if text else b""
     try:
-        _place(os.path.realpath(report.path), data)
+        if _is_special(report.path):
+            with open(report.path, "wb") as stream:
+                stream.write(data)
+        else:
+            replace_file(Path(report.path), data)
+    except EditRefused as refusal:
+        return f"the report is not written: {escape(str(refusal))}"
     except (OSError, ValueError) as fault:
         reason = getattr(fault, "strerror", None) or str(fault)
         return f"the report {escape(report.path)} cannot be written: {reason}"
     return None
 
 
-def _place(path: str, data: bytes) -> None:
-    mode = None
-    if os.path.lexists(path):
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode):
-            with open(path, "wb") as stream:
-                stream.write(data)
-            return
-    # Beside the target, because only within one file system a rename is atomic.
-    beside = f"{path}.{os.getpid()}.tmp"
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    try:
-        with open(handle, "wb") as stream:
-            stream.write(data)
-        if mode is not None:
-            os.chmod(beside, stat.S_IMODE(mode))
-        os.replace(beside, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(beside)
-        raise
+def _is_special(path: str) -> bool:
+    """Tell whether there is something that is no regular file, and must not be replaced by one."""
+    return os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from policy.runtime import Runtime
+
 
 def console(*, stderr: bool = False) -> Console:
     """Return a rich console; colour follows the terminal and NO_COLOR."""
@@ -23,6 +25,15 @@ def shown(text: str) -> str:
     from policy.diagnostics.plain import escape
 
     return no_markup(escape(text))
+
+
+def warn_unused(runtime: Runtime) -> None:
+    """Say on standard error which keys of the config the opened ledger does not follow."""
+    from policy.diagnostics.plain import escape
+
+    for key in runtime.unused_keys:
+        path = escape(str(runtime.ledger_path))
+        print(f"warning: {key} is not used yet; usage goes to {path}", file=sys.stderr)
 
 
 def is_terminal() -> bool:

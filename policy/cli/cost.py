@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from policy.cli.common import is_terminal, json_text
+from policy.cli.common import is_terminal, json_text, warn_unused
 from policy.cli.history import history
 from policy.cli.options import AsOf, Config, LedgerPath, Session
 
@@ -46,6 +46,7 @@ def summary(
     from policy.runtime import open_runtime
 
     runtime = open_runtime(config or [], ledger=ledger, clock=clock_at(as_of))
+    warn_unused(runtime)
     status = runtime.status(session)
     match output or (Format.TABLE if is_terminal() else Format.KV):
         case Format.JSON:

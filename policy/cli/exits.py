@@ -39,6 +39,7 @@ _BY_ERROR: dict[type[errors.PolicyError], Exit] = {
     errors.ImportRefused: Exit.USAGE,
     errors.ReportError: Exit.USAGE,
     errors.DemoRefused: Exit.USAGE,
+    errors.EditRefused: Exit.USAGE,
     errors.ResourceMissing: Exit.FAILURE,
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from policy.reporting.table import Table
 
 DEFAULT_WINDOW = 30
-"""Buckets shown when nothing is asked for, for every period."""
+"""Buckets asked for when none are named, for every period, as upstream."""
 
 
 class Bucket(StrEnum):
@@ -44,8 +45,13 @@ def history(
     *,
     period: Annotated[Bucket, typer.Option(help="What one bucket is.")] = Bucket.DAY,
     window: Annotated[
-        int, typer.Option(help="Buckets, the present one last: 1..=366 days, 1..=60 months.")
-    ] = DEFAULT_WINDOW,
+        int | None,
+        typer.Option(
+            help="Buckets, the present one last: 1..=366 days, 1..=60 months; default 30. Without "
+            "it, a table starts at the first bucket with a call.",
+            show_default=False,
+        ),
+    ] = None,
     as_of: AsOf = None,
     output: Annotated[
         Format | None, typer.Option("--format", help="Default: table on a terminal, else kv.")
@@ -58,7 +64,8 @@ def history(
 
     Example: corvus cost history --period month --window 6
     """
-    check_window(period, window)
+    wanted = DEFAULT_WINDOW if window is None else window
+    check_window(period, wanted)
     from policy.cli.report_view import ledger_path
     from policy.cli.times import clock_at
     from policy.ledger.ledger import open_ledger
@@ -68,14 +75,15 @@ def history(
     now = clock_at(as_of).now()
     report = load_catalog().find(f"spend/history-by-{period}")
     with open_ledger(ledger_path(config, ledger)) as opened:
-        table = run_report(opened.connection, report, {f"{period}s": window}, now=now)
+        table = run_report(opened.connection, report, {f"{period}s": wanted}, now=now)
     match output or (Format.TABLE if is_terminal() else Format.KV):
         case Format.KV:
             print("\n".join(_kv(period, table)))
         case Format.JSON:
             print(json_text(_as_json(period, table)))
         case Format.TABLE:
-            _print_table(period, table, report.header.chart if chart else None)
+            shown = _from_first_call(table) if window is None else table
+            _print_table(period, shown, report.header.chart if chart else None)
 
 
 def check_window(period: Bucket, window: int) -> None:
@@ -94,6 +102,13 @@ def check_window(period: Bucket, window: int) -> None:
         raise ReportParameterInvalid(f"history window is too large, got {window} ({allowed})")
 
 
+def _from_first_call(table: Table) -> Table:
+    """Drop the buckets before the first call; of a table without any call, keep the present one."""
+    calls = table.counts("calls")
+    first = next((place for place, count in enumerate(calls) if count), len(calls) - 1)
+    return replace(table, rows=table.rows[max(first, 0) :])
+
+
 def _total_nano_usd(table: Table) -> int | None:
     """Return the known cost of all buckets; ``None`` when no bucket has one."""
     known = table.counts("cost_nano_usd")
@@ -101,8 +116,8 @@ def _total_nano_usd(table: Table) -> int | None:
 
 
 def _kv(period: Bucket, table: Table) -> list[str]:
-    """Return the upstream's lines in its order; ``unpriced_requests`` comes after its keys."""
-    from policy.reporting.formats import kv_text
+    """Return the upstream's lines in its order; ``unpriced_calls`` comes after its keys."""
+    from policy.reporting.kv import kv_text
 
     lines = [
         f"period={period}",
@@ -116,7 +131,7 @@ def _kv(period: Bucket, table: Table) -> list[str]:
         name = kv_text(bucket) if isinstance(bucket, str) else "none"
         amount = usd_text(cost if isinstance(cost, int) else None)
         line = f"bucket={name} cost_usd={amount} tokens={tokens} requests={calls}"
-        line += f" unpriced_requests={unpriced}"
+        line += f" unpriced_calls={unpriced}"
         session = sessions[place] if sessions else None
         lines.append(f"{line} session_id={kv_text(session)}" if isinstance(session, str) else line)
     return lines
@@ -134,7 +149,7 @@ def _as_json(period: Bucket, table: Table) -> dict[str, object]:
         "total_cost_nano_usd": None if total is None else str(total),
         "total_tokens": sum(table.counts("tokens")),
         "total_requests": sum(table.counts("calls")),
-        "total_unpriced_requests": sum(table.counts("unpriced_calls")),
+        "total_unpriced_calls": sum(table.counts("unpriced_calls")),
         "buckets": buckets,
     }
 
@@ -149,7 +164,7 @@ def _bucket_json(row: dict[str, object]) -> dict[str, object]:
         "cost_nano_usd": None if cost is None else str(cost),
         "tokens": row["tokens"],
         "requests": row["calls"],
-        "unpriced_requests": row["unpriced_calls"],
+        "unpriced_calls": row["unpriced_calls"],
     }
 
 
@@ -167,6 +182,12 @@ def _print_table(period: Bucket, table: Table, chart: Chart | None) -> None:
     out.print(f"total {total} USD, {calls:,} calls", style="bold")
     if unpriced:
         out.print(
-            f"{unpriced:,} of them have no price and are not in the sum: `corvus report unpriced`",
+            f"{_of_them(unpriced)} not in the sum: `corvus report unpriced`",
             style="yellow",
         )
+
+
+def _of_them(unpriced: int) -> str:
+    if unpriced == 1:
+        return "1 of the calls has no price and is"
+    return f"{unpriced:,} of the calls have no price and are"

@@ -9,44 +9,69 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from types import FrameType
 from typing import Any
 
 from policy.errors import ConfigError, PolicyError
 
 _BROKEN_PIPE = 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
+_PATIENCE_SECONDS = 5.0
+"""For how long after one signal others are passed over, lest they cut off the cleaning up."""
 
 
 class _Stopped(BaseException):
     """A signal asked for the end; no library may take it for an error of its own."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
+
+class _Signals:
+    """Turns SIGINT and SIGTERM into ``_Stopped``, and remembers which of them it was."""
+
+    def __init__(self) -> None:
+        self.exit_code = 128 + signal.SIGINT
+        self._quiet_until = 0.0
+        self._before: dict[int, Any] = {}
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._stop)
+        except ValueError:  # not the main thread: whoever started it handles signals
+            pass
+
+    def restore(self) -> None:
+        """Hand the signals back to whoever had them."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if now < self._quiet_until:
+            return
+        self._quiet_until = now + _PATIENCE_SECONDS
         self.exit_code = 128 + number
+        raise _Stopped(number)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code (DIA-5)."""
     arguments = sys.argv[1:] if argv is None else argv
     _prepare_streams()
-    before = _listen()
+    signals = _Signals()
     try:
         code = _run(arguments)
         sys.stdout.flush()
         return code
     except PolicyError as error:
         return _tell(error)
-    except (_Stopped, KeyboardInterrupt) as stop:
-        return getattr(stop, "exit_code", 128 + signal.SIGINT)
+    except (_Stopped, KeyboardInterrupt):
+        return signals.exit_code
     except OSError as fault:
         return _lost_output(fault)
     except Exception as error:
         if str(error) == "Query interrupted":  # how DuckDB passes on what a signal raised
-            return 128 + signal.SIGINT
+            return signals.exit_code
         return _unexpected(error)
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signals.restore()
 
 
 def _prepare_streams() -> None:
@@ -59,24 +84,16 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _listen() -> dict[int, Any]:
-    """Turn signals into ``_Stopped``; return the handlers there were before."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise _Stopped(number)
-
-    try:
-        return {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: whoever started it handles signals
-        return {}
-
-
 def _run(argv: list[str]) -> int:
     match argv[:1]:
         case ["check"]:  # typer would cost more than the whole check
             from policy.cli.check import main as check
 
             return check(argv[1:])
+        case ["migrate"]:
+            from policy.cli.migrate import main as migrate
+
+            return migrate(argv[1:])
         case ["explain"]:
             from policy.cli.explain import main as explain
 

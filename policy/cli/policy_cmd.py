@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from policy.cli.common import console, is_terminal, json_text
+from policy.cli.common import console, is_terminal, json_text, shown
+from policy.cli.fitted import print_rows
 from policy.cli.options import Config
+from policy.diagnostics.plain import escape
 from policy.model.budget import Budget
-from policy.model.policy import Policy
+from policy.model.price import Price
+from policy.model.usage import TokenKind
 from policy.money import usd_exact, usd_short, usd_text
+from policy.reporting.kv import kv_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from policy.runtime import Runtime
 
 app = typer.Typer(help="The compiled policy.", no_args_is_help=True)
 
@@ -37,7 +47,7 @@ def show(
         Format | None, typer.Option("--format", help="Default: table on a terminal, else kv.")
     ] = None,
 ) -> None:
-    """Show what the config compiles to: budgets, prices, autonomy and the content hash.
+    """Show what the config compiles to: budgets, prices, autonomy, and the hash that names it all.
 
     Example: corvus policy show --config corvus.toml
     """
@@ -46,16 +56,23 @@ def show(
     runtime = open_runtime(config or [])
     match output or (Format.TABLE if is_terminal() else Format.KV):
         case Format.JSON:
-            print(json_text(_as_json(runtime.policy)))
+            print(json_text(_as_json(runtime)))
         case Format.KV:
-            print("\n".join(_kv(runtime.policy, runtime.config_shown)))
+            print("\n".join(_kv(runtime)))
         case Format.TABLE:
-            _print_table(runtime.policy, runtime.config_shown)
+            _print_table(runtime)
 
 
-def _as_json(policy: Policy) -> dict[str, object]:
+def _as_json(runtime: Runtime) -> dict[str, object]:
     """Return the policy as plain data; exact nano-USD strings beside readable USD (API-1)."""
-    plain: dict[str, object] = asdict(policy)
+    policy, books = runtime.policy, runtime.books
+    plain: dict[str, object] = {
+        "config": runtime.config_shown,
+        "policy_hash": policy.content_hash,
+        "price_book": {"version": books.bundled_version, "sha256": books.bundled_sha256},
+    }
+    plain |= asdict(policy)
+    del plain["content_hash"]
     plain["budgets"] = [
         {
             "name": budget.name,
@@ -83,10 +100,11 @@ def _as_json(policy: Policy) -> dict[str, object]:
     return plain
 
 
-def _kv(policy: Policy, shown: str) -> list[str]:
+def _kv(runtime: Runtime) -> list[str]:
+    policy, books = runtime.policy, runtime.books
     autonomy = policy.autonomy
     lines = [
-        f"config={shown}",
+        f"config={runtime.config_shown}",
         f"policy_hash={policy.content_hash}",
         f"cost_enabled={str(policy.enabled).lower()}",
         f"allow_override={str(policy.allow_override).lower()}",
@@ -94,11 +112,14 @@ def _kv(policy: Policy, shown: str) -> list[str]:
         f"default_output_tokens={policy.default_output_tokens}",
         f"reservation_ttl_seconds={policy.reservation_ttl_seconds}",
         f"own_prices={len(policy.prices)}",
+        f"price_book={kv_text(books.bundled_version)}",
+        f"price_book_sha256={books.bundled_sha256}",
         f"autonomy_level={autonomy.level}",
         f"max_actions_per_hour={autonomy.max_actions_per_hour}",
         f"deprecated_fields={','.join(policy.deprecated_fields) or 'none'}",
     ]
-    return lines + [_budget_line(budget) for budget in policy.budgets]
+    lines += [_budget_line(budget) for budget in policy.budgets]
+    return lines + [_price_line(price) for price in policy.prices]
 
 
 def _budget_line(budget: Budget) -> str:
@@ -110,26 +131,63 @@ def _budget_line(budget: Budget) -> str:
     )
 
 
-def _print_table(policy: Policy, shown: str) -> None:
-    from rich.markup import escape
-    from rich.table import Table
+def _price_line(price: Price) -> str:
+    rates = " ".join(
+        f"{kind}_usd_per_million={usd_exact(rate)}" for kind, rate in price.rates.items()
+    )
+    since = price.effective_from.isoformat() if price.effective_from else "none"
+    source = kv_text(price.source) if price.source else "none"
+    return f"price={kv_text(price.key)} {rates} effective_from={since} source={source}"
 
+
+def _print_table(runtime: Runtime) -> None:
+    policy, books = runtime.policy, runtime.books
     out = console()
-    out.print(f"[bold]policy[/] of {escape(shown)}", f"[dim]{policy.content_hash}[/]", sep="\n")
+    out.print(f"[bold]policy[/] of {shown(runtime.config_shown)}", soft_wrap=True)
+    out.print(f"policy_hash [dim]{policy.content_hash}[/]", soft_wrap=True)
     if not policy.enabled:
         out.print("[yellow]disabled[/]: cost.enabled = false, nothing is enforced")
-    budgets = Table("budget", "period", "limit", "warns at", "matches", "set by")
-    for budget in policy.budgets:
-        limit = f"${usd_short(budget.limit_nano_usd)}" if budget.limit_nano_usd else "off"
-        match = ", ".join(f"{name}={glob}" for name, glob in budget.match) or "every call"
-        warn = f"{budget.warn_at_percent} %"
-        budgets.add_row(
-            *map(escape, (budget.name, budget.period, limit, warn, match, budget.config_key))
-        )
-    out.print(budgets)
-    own = f"{len(policy.prices)} own price entries over the bundled book"
-    out.print(f"prices    {own}; a model without a price: [bold]{policy.unpriced_models}[/]")
+    _print_budgets(out, policy.budgets)
+    if policy.prices:
+        out.print("own prices, USD per million tokens")
+        _print_prices(out, policy.prices)
+    out.print(
+        f"price book: {books.bundled_version} (prices by time of day are held at their dearest)"
+    )
+    out.print(f"price_book_sha256 [dim]{books.bundled_sha256}[/]", soft_wrap=True)
+    out.print(f"a model without a price: [bold]{policy.unpriced_models}[/]")
     autonomy = policy.autonomy
-    out.print(f"autonomy  {autonomy.level}, {autonomy.max_actions_per_hour} actions per hour")
+    out.print(f"autonomy: {autonomy.level}, {autonomy.max_actions_per_hour} actions per hour")
     for path in policy.deprecated_fields:
-        out.print(f"[yellow]deprecated[/]  {escape(path)}: see `corvus explain deprecated-key`")
+        out.print(f"[yellow]deprecated[/]: {shown(path)}, see `corvus explain deprecated-key`")
+
+
+def _print_budgets(out: Console, budgets: Sequence[Budget]) -> None:
+    rows = [
+        (
+            budget.name,
+            budget.period.value,
+            f"${usd_short(budget.limit_nano_usd)}" if budget.limit_nano_usd else "off",
+            f"{budget.warn_at_percent} %",
+            ", ".join(f"{name}={glob}" for name, glob in budget.match) or "every call",
+            budget.config_key,
+        )
+        for budget in budgets
+    ]
+    headings = ("budget", "period", "limit", "warns at", "matches", "set by")
+    print_rows(out, headings, [[*map(escape, row)] for row in rows], right={2, 3})
+
+
+def _print_prices(out: Console, prices: Sequence[Price]) -> None:
+    kinds = [kind for kind in TokenKind if any(kind in price.rates for price in prices)]
+    rows = [
+        (
+            price.key,
+            price.effective_from.isoformat() if price.effective_from else "always",
+            *(usd_short(price.rates[kind]) if kind in price.rates else "-" for kind in kinds),
+        )
+        for price in prices
+    ]
+    headings = ("model", "from", *(kind.replace("_", " ") for kind in kinds))
+    right = range(2, len(headings))
+    print_rows(out, headings, [[*map(escape, row)] for row in rows], right=right)

@@ -1,23 +1,29 @@
 """Fits an answer into the width of a terminal, so that no digit is ever cut off.
 
-Steps, each only when the one before did not suffice: wrap headings; round token counts; leave out
-token columns from the right, then all instants but the last; fold long texts. Whatever is left
-out is named.
+Steps, each only when those before did not suffice: wrap headings; round token counts; shorten ids
+in their middle and fold texts between words; leave out columns, the least useful first; stack the
+rows, one value on each line. Cost, calls and names of models are never left out, and whatever is
+left out is named.
 """
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from policy.cli.common import is_unicode
+from policy.cli.fitted import GAP_CELLS
+from policy.diagnostics.plain import width as cells
 from policy.reporting.formats import human
 from policy.reporting.table import Cell, Column, Table
 
-GAP_CELLS = 2
-"""Space between two columns."""
-
-_FOLDED_CELLS = 36  # a session id of the common kind stays whole
+_FOLDED_CELLS = 36
+"""A word longer than this may be folded; the common names of models are shorter."""
+_SHORT_ID_CELLS = 9
+_LIST = "models"
+"""The column whose texts are lists; each model gets a line of its own."""
+_KEPT_TEXTS = {"provider", "model", "models"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +31,24 @@ class Layout:
     """What is shown of a table.
 
     Attributes:
-        headings: One for each column, wrapped by line feeds.
+        headings: One for each column, wrapped by line feeds unless stacked.
         rows: The cells as text.
+        widths: Character cells of each column; nothing when the rows are stacked.
         zero: Names of the columns left out because they are 0 in every row.
         hidden: Names of the columns left out for want of room.
-        width: Character cells needed when no text is folded.
     """
 
     columns: tuple[Column, ...]
     headings: list[str]
     rows: list[list[str]]
+    widths: list[int]
     zero: list[str]
     hidden: list[str]
-    width: int
+
+    @property
+    def width(self) -> int:
+        """Character cells of a line of the table."""
+        return sum(self.widths) + GAP_CELLS * (len(self.widths) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +61,18 @@ class _Strip:
 
     @property
     def width(self) -> int:
-        return max(map(len, [*self.texts, *self.heading.split("\n")]))
+        return max(map(cells, "\n".join([*self.texts, self.heading]).split("\n")))
 
     @property
     def least(self) -> int:
         """The width below which the column must not be squeezed."""
-        return self.width if is_rigid(self.column) else min(self.width, _FOLDED_CELLS)
+        if is_rigid(self.column):
+            return self.width
+        heading = max(map(cells, self.heading.split()))
+        if _is_id(self.column):
+            return max(heading, _least_id_cells(self.texts))
+        words = max((cells(word) for text in self.texts for word in text.split()), default=0)
+        return max(heading, min(words, _FOLDED_CELLS))
 
 
 def lay_out(table: Table, width: int) -> Layout:
@@ -66,23 +83,21 @@ def lay_out(table: Table, width: int) -> Layout:
         width: Character cells of the terminal.
     """
     zero = [column.name for column in table.columns if _is_zero(table, column)]
-    strips = [strip for strip in _strips(table, shorten=False) if strip.column.name not in zero]
-    if _needed(strips) > width:
-        strips = [strip for strip in _strips(table, shorten=True) if strip.column.name not in zero]
-    hidden: list[str] = []
-    for name in _dispensable([strip.column for strip in strips]):
-        if _needed(strips) <= width:
+    whole = [strip for strip in _strips(table) if strip.column.name not in zero]
+    strips = [_wrapped(strip) for strip in whole]
+    if _needed([strip.width for strip in strips]) > width:
+        strips = [_wrapped(_shortened(table, strip)) for strip in whole]
+    hidden: set[str] = set()
+    for name in _dispensable(table, strips):
+        if _needed([strip.least for strip in strips]) <= width:
             break
         strips = [strip for strip in strips if strip.column.name != name]
-        hidden.insert(0, name)
-    return Layout(
-        columns=tuple(strip.column for strip in strips),
-        headings=[strip.heading for strip in strips],
-        rows=[[strip.texts[place] for strip in strips] for place in range(len(table.rows))],
-        zero=zero,
-        hidden=hidden,
-        width=sum(strip.width for strip in strips) + GAP_CELLS * (len(strips) - 1),
-    )
+        hidden.add(name)
+    if _needed([strip.least for strip in strips]) > width:
+        return _layout(table, whole, [], zero, set())
+    widths = _widths(strips, width)
+    fitted = [_fitted(strip, wide) for strip, wide in zip(strips, widths, strict=True)]
+    return _layout(table, fitted, widths, zero, hidden)
 
 
 def is_rigid(column: Column) -> bool:
@@ -90,31 +105,89 @@ def is_rigid(column: Column) -> bool:
     return column.is_number or column.type in {"TIMESTAMP", "DATE"}
 
 
-def _strips(table: Table, *, shorten: bool) -> Iterator[_Strip]:
+def _layout(
+    table: Table, strips: Sequence[_Strip], widths: list[int], zero: list[str], hidden: set[str]
+) -> Layout:
+    return Layout(
+        columns=tuple(strip.column for strip in strips),
+        headings=[strip.heading for strip in strips],
+        rows=[[strip.texts[place] for strip in strips] for place in range(len(table.rows))],
+        widths=widths,
+        zero=zero,
+        hidden=[column.name for column in table.columns if column.name in hidden],
+    )
+
+
+def _strips(table: Table) -> Iterator[_Strip]:
     headings, rows = human(table)
     for place, (column, heading) in enumerate(zip(table.columns, headings, strict=True)):
         texts = [row[place] for row in rows]
-        if shorten and column.unit == "tokens":
-            texts = [_rounded(cell) for cell in table.values(column.name)]
-        yield _Strip(column, _wrapped(heading, texts), texts)
+        if column.name == _LIST:
+            texts = [text.replace(", ", "\n") for text in texts]
+        yield _Strip(column, heading.replace("_", " "), texts)
 
 
-def _wrapped(heading: str, texts: Sequence[str]) -> str:
+def _shortened(table: Table, strip: _Strip) -> _Strip:
+    if strip.column.unit != "tokens":
+        return strip
+    return replace(strip, texts=[_rounded(cell) for cell in table.values(strip.column.name)])
+
+
+def _wrapped(strip: _Strip) -> _Strip:
     """Break a heading into words where it is wider than its cells."""
-    words = heading.split("_")
-    width = max(map(len, [*words, *texts]))
-    return "\n".join(textwrap.wrap(" ".join(words), width, break_long_words=False))
+    texts = replace(strip, heading="")
+    return replace(strip, heading=_lines(strip.heading, max(texts.width, 1)))
 
 
-def _needed(strips: Sequence[_Strip]) -> int:
-    return sum(strip.least for strip in strips) + GAP_CELLS * (len(strips) - 1)
+def _fitted(strip: _Strip, width: int) -> _Strip:
+    heading = _lines(strip.heading, width)
+    if not _is_id(strip.column):
+        return replace(strip, heading=heading)
+    return replace(strip, heading=heading, texts=[_middle_cut(one, width) for one in strip.texts])
 
 
-def _dispensable(columns: Sequence[Column]) -> list[str]:
-    """Return the names of what may be left out, the first to go first."""
-    counts = [column.name for column in columns if column.unit in {"tokens", "requests"}]
+def _lines(heading: str, width: int) -> str:
+    words = " ".join(heading.split())
+    return "\n".join(textwrap.wrap(words, width, break_long_words=False))
+
+
+def _needed(widths: Sequence[int]) -> int:
+    return sum(widths) + GAP_CELLS * (len(widths) - 1)
+
+
+def _widths(strips: Sequence[_Strip], width: int) -> list[int]:
+    """Share the room out: what each column needs at least, then ids, then texts from the left."""
+    widths = [strip.least for strip in strips]
+    room = width - _needed(widths)
+    places = sorted(range(len(strips)), key=lambda place: not _is_id(strips[place].column))
+    for place in places:
+        more = min(room, strips[place].width - widths[place])
+        widths[place] += more
+        room -= more
+    return widths
+
+
+def _dispensable(table: Table, strips: Sequence[_Strip]) -> list[str]:
+    """Return the names of what may be left out, the first to go first.
+
+    Kinds of tokens go before their sum, the smallest before the largest; then instants but the
+    last, then texts that say where a call came from.
+    """
+    columns = [strip.column for strip in strips]
+    kinds = [
+        column.name
+        for column in reversed(columns)
+        if column.unit in {"tokens", "requests"} and column.name != "tokens"
+    ]
+    kinds.sort(key=lambda name: sum(table.counts(name)))
+    sums = [column.name for column in columns if column.name == "tokens"]
     instants = [column.name for column in columns if column.type == "TIMESTAMP"]
-    return [*reversed(counts), *instants[:-1]]
+    texts = [
+        column.name
+        for column in columns[1:]
+        if column.type == "VARCHAR" and column.name not in _KEPT_TEXTS
+    ]
+    return [*kinds, *sums, *instants[:-1], *texts]
 
 
 def _is_zero(table: Table, column: Column) -> bool:
@@ -123,6 +196,30 @@ def _is_zero(table: Table, column: Column) -> bool:
         and not column.is_money
         and all(cell == 0 for cell in table.values(column.name))
     )
+
+
+def _is_id(column: Column) -> bool:
+    return column.type == "VARCHAR" and (column.name.endswith("_id") or column.unit.endswith(" id"))
+
+
+def _least_id_cells(texts: Sequence[str]) -> int:
+    """Return the fewest cells at which different ids still look different."""
+    longest = max(map(cells, texts))
+    different = len(set(texts))
+    widths = range(min(_SHORT_ID_CELLS, longest), longest)
+    return next(
+        (wide for wide in widths if len({_middle_cut(one, wide) for one in texts}) == different),
+        longest,
+    )
+
+
+def _middle_cut(text: str, width: int) -> str:
+    """Leave out the middle of a text that is wider than a column."""
+    if cells(text) <= width:
+        return text
+    mark = "…" if is_unicode() else "..."
+    kept = width - len(mark)
+    return f"{text[: kept - kept // 2]}{mark}{text[len(text) - kept // 2 :]}"
 
 
 def _rounded(cell: Cell) -> str:

@@ -6,10 +6,14 @@ import json
 from dataclasses import dataclass
 
 from policy.cli.common import console, json_text
+from policy.cli.fitted import print_stacked
 from policy.diagnostics.plain import escape
 from policy.errors import ReportInvalid, ReportParameterInvalid
 from policy.reporting.catalog import Catalog, Report
-from policy.reporting.formats import kv_text
+from policy.reporting.kv import kv_text
+
+_TABLE_CELLS = 72
+"""A terminal narrower than this has no room for three columns of words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +75,21 @@ def _print_table(entries: list[_Entry]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    out = console()
+    headings = ("report", "what it tells", "parameters")
+    rows = [_cells(entry) for entry in entries]
+    if out.width < _TABLE_CELLS:
+        print_stacked(out, headings, rows)
+        return
     drawn = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("report", "what it tells", "parameters"):
+    drawn.add_column(headings[0], no_wrap=True)
+    for heading in headings[1:]:
         drawn.add_column(heading, overflow="fold")
-    for entry in entries:
-        mark = "" if entry.origin == "shipped" else " (yours)"
-        drawn.add_row(
-            Text(escape(entry.report) + mark, style="bold"),
-            Text(escape(entry.summary)),
-            Text(", ".join(entry.parameters), style="dim"),
-        )
-    console().print(drawn)
+    for name, summary, parameters in rows:
+        drawn.add_row(Text(name, style="bold"), Text(summary), Text(parameters, style="dim"))
+    out.print(drawn)
+
+
+def _cells(entry: _Entry) -> tuple[str, str, str]:
+    mark = "" if entry.origin == "shipped" else " (yours)"
+    return escape(entry.report) + mark, escape(entry.summary), ", ".join(entry.parameters) or "none"

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from policy.cli.common import is_unicode
-from policy.cli.report_layout import GAP_CELLS, Layout, is_rigid, lay_out
+from policy.cli.common import is_unicode, warn_unused
+from policy.cli.fitted import GAP_CELLS, print_stacked
+from policy.cli.report_layout import Layout, is_rigid, lay_out
+from policy.diagnostics.plain import width as cells
 from policy.reporting.chart import bars
 from policy.reporting.formats import human
 from policy.reporting.header import Chart
-from policy.reporting.table import Table
+from policy.reporting.table import Cell, Table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +30,8 @@ _LABEL_CELLS = 40
 def ledger_path(config: Sequence[Path] | None, ledger: Path | None) -> Path:
     """Return the ledger to read: the one named, else the config's, else the user's own.
 
+    Warns of a key of the config that is meant to name another and is not used yet.
+
     Raises:
         ConfigError: No ledger is named, and the config that would name it has errors.
     """
@@ -32,7 +39,9 @@ def ledger_path(config: Sequence[Path] | None, ledger: Path | None) -> Path:
         return ledger
     from policy.runtime import open_runtime
 
-    return open_runtime(config or []).ledger_path
+    runtime = open_runtime(config or [])
+    warn_unused(runtime)
+    return runtime.ledger_path
 
 
 def print_table(out: Console, table: Table, title: str, *, chart: Chart | None = None) -> None:
@@ -49,9 +58,17 @@ def print_table(out: Console, table: Table, title: str, *, chart: Chart | None =
         out.print("no rows: nothing matches", style="dim")
         return
     layout = lay_out(table, out.width)
+    if not layout.widths:
+        print_stacked(out, layout.headings, layout.rows)
+        _print_left_out(out, layout)
+        return
     room = min(out.width - layout.width - GAP_CELLS, _BAR_CELLS)
     marks = _marks(table, chart, room) if chart and room >= _LEAST_BAR_CELLS else []
     out.print(_rich_table(layout, marks))
+    _print_left_out(out, layout)
+
+
+def _print_left_out(out: Console, layout: Layout) -> None:
     if layout.zero:
         out.print(f"0 throughout: {', '.join(layout.zero)}", style="dim", markup=False)
     if layout.hidden:
@@ -73,9 +90,9 @@ def chart_lines(table: Table, chart: Chart) -> list[str]:
     _, rows = human(pair)
     labels = [_label(row[0]) for row in rows]
     drawn = _marks(table, chart, _BAR_CELLS)
-    width = max((len(label) for label in labels), default=0)
+    width = max(map(cells, labels), default=0)
     return [
-        f"{label:<{width}}  {mark:<{_BAR_CELLS}}  {row[1]}"
+        f"{label}{' ' * (width - cells(label))}  {mark:<{_BAR_CELLS}}  {row[1]}"
         for label, mark, row in zip(labels, drawn, rows, strict=True)
     ]
 
@@ -91,8 +108,11 @@ def _rich_table(layout: Layout, marks: Sequence[str]) -> RichTable:
             justify="right" if column.is_number else "left",
             overflow="fold",
             no_wrap=is_rigid(column),
+            width=width,
         )
-        for column, heading in zip(layout.columns, layout.headings, strict=True)
+        for column, heading, width in zip(
+            layout.columns, layout.headings, layout.widths, strict=True
+        )
     ]
     if marks:
         columns.append(RichColumn("", style="cyan", no_wrap=True))
@@ -103,12 +123,25 @@ def _rich_table(layout: Layout, marks: Sequence[str]) -> RichTable:
 
 
 def _label(text: str) -> str:
-    return text if len(text) <= _LABEL_CELLS else f"{text[: _LABEL_CELLS - 3]}..."
+    """Cut a label that would leave no room for the bars."""
+    if cells(text) <= _LABEL_CELLS:
+        return text
+    kept = text[: _LABEL_CELLS - 3]
+    while cells(kept) > _LABEL_CELLS - 3:
+        kept = kept[:-1]
+    return f"{kept}..."
 
 
 def _marks(table: Table, chart: Chart, width: int) -> list[str]:
-    values = [cell if isinstance(cell, int) else None for cell in table.values(chart.y)]
+    values = [_amount(cell) for cell in table.values(chart.y)]
     return bars(values, width=width, unicode=is_unicode())
+
+
+def _amount(cell: Cell) -> Fraction | None:
+    """Return a number of any type exactly; ``None`` for no number, or none that has a length."""
+    if isinstance(cell, int | float | Decimal) and isfinite(cell):
+        return Fraction(cell)
+    return None
 
 
 def _place(table: Table, name: str) -> int:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from policy.cli.common import console, is_unicode, shown
+from policy.cli.fitted import GAP_CELLS, natural_width, print_rows
 from policy.cli.summary_text import in_order
 from policy.model.decision import BudgetState, BudgetStatus
 from policy.money import usd, usd_short
 from policy.runtime import Runtime, Status
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Console
 
 _GLYPHS = {BudgetState.ALLOWED: "●", BudgetState.WARNING: "▲", BudgetState.EXCEEDED: "■"}
 _ASCII = {BudgetState.ALLOWED: "o", BudgetState.WARNING: "!", BudgetState.EXCEEDED: "X"}
@@ -25,7 +25,7 @@ _COLOURS = {
 }
 _BAR_CELLS = (4, 20)
 """Fewest and most cells of a bar; with less room there is none."""
-_GAP_CELLS = 2
+_LEFT = {"budget", "state", "resets"}
 _NONE = "-"
 
 
@@ -34,15 +34,33 @@ def print_table(runtime: Runtime, status: Status) -> None:
     out = console()
     now = f"{status.now:%Y-%m-%d %H:%M} UTC"
     out.print(f"[bold]budgets[/] of {shown(runtime.config_shown)} at {now}", soft_wrap=True)
-    out.print(_table(in_order(runtime, status), status, out.width))
+    _print_budgets(out, in_order(runtime, status), status)
     for line in _remarks(runtime, status):
         out.print(line)
 
 
-def _table(items: list[BudgetStatus], status: Status, width: int) -> Table:
-    from rich.table import Table
+def _print_budgets(out: Console, items: list[BudgetStatus], status: Status) -> None:
     from rich.text import Text
 
+    columns = _columns(items, status)
+    headings = list(columns)
+    rows = [
+        [
+            Text(texts[place], _style(item) if name == "state" else "")
+            for name, texts in columns.items()
+        ]
+        for place, item in enumerate(items)
+    ]
+    room = min(out.width - natural_width(headings, rows) - GAP_CELLS, _BAR_CELLS[1])
+    if room >= _BAR_CELLS[0]:
+        headings.append("")
+        for row, item in zip(rows, items, strict=True):
+            row.append(Text(_bar(item, room), _style(item)))
+    right = [headings.index(name) for name in columns if name not in _LEFT]
+    print_rows(out, headings, rows, right=right)
+
+
+def _columns(items: list[BudgetStatus], status: Status) -> dict[str, list[str]]:
     columns = {
         "budget": [item.budget.name for item in items],
         "state": [_state(item) for item in items],
@@ -55,21 +73,7 @@ def _table(items: list[BudgetStatus], status: Status, width: int) -> Table:
     }
     if not any(item.held_nano_usd for item in items):
         del columns["held"]
-    taken = sum(max(map(len, [name, *texts])) + _GAP_CELLS for name, texts in columns.items())
-    bar_cells = min(width - taken, _BAR_CELLS[1])
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in columns:
-        left = name in {"budget", "state", "resets"}
-        table.add_column(name, justify="left" if left else "right", no_wrap=name != "budget")
-    table.add_column("")
-    for place, item in enumerate(items):
-        style = _style(item)
-        cells = [Text(texts[place]) for texts in columns.values()]
-        cells[1].stylize(style)
-        drawn = bar_cells >= _BAR_CELLS[0] and item.budget.limit_nano_usd
-        bar = Text(_bar(item.percent_used, bar_cells) if drawn else "", style=style)
-        table.add_row(*cells, bar)
-    return table
+    return columns
 
 
 def _style(item: BudgetStatus) -> str:
@@ -124,8 +128,10 @@ def _span(left: timedelta) -> str:
     return f"{minutes // 60} h" if minutes >= 2 * 60 else f"{minutes} min"
 
 
-def _bar(percent: Fraction, cells: int) -> str:
-    filled = min(cells, round(percent * cells / 100))
+def _bar(item: BudgetStatus, cells: int) -> str:
+    if not item.budget.limit_nano_usd:
+        return ""
+    filled = min(cells, round(item.percent_used * cells / 100))
     full, empty = "█░" if is_unicode() else "#."
     return full * filled + empty * (cells - filled)
 

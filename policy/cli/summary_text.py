@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from policy.model.decision import BudgetState, BudgetStatus
 from policy.money import usd_exact, usd_text
-from policy.reporting.formats import kv_text
+from policy.reporting.kv import kv_text
 from policy.runtime import Runtime, Status
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from policy.cli.common import console, is_terminal
+from policy.cli.common import console, is_terminal, warn_unused
 from policy.cli.exits import Exit
 from policy.cli.options import Config, LedgerPath
 
@@ -29,7 +29,7 @@ class SourceFormat(StrEnum):
     GENERIC = "generic"
 
 
-class Output(StrEnum):
+class Format(StrEnum):
     """How the summary is shown."""
 
     TABLE = "table"
@@ -71,7 +71,7 @@ def import_(
     paths: Paths,
     *,
     source_format: Annotated[
-        SourceFormat, typer.Option("--format", help="Format of the files; auto looks at each.")
+        SourceFormat, typer.Option("--from", help="Format of the files; auto looks at each.")
     ] = SourceFormat.AUTO,
     columns: Columns = None,
     inclusive: Inclusive = False,
@@ -85,8 +85,7 @@ def import_(
         bool, typer.Option("--strict", help="Exit with 1 when a line was bad.")
     ] = False,
     output: Annotated[
-        Output | None,
-        typer.Option("--output", help="Default: table on a terminal, kv elsewhere."),
+        Format | None, typer.Option("--format", help="Default: table on a terminal, else kv.")
     ] = None,
     config: Config = None,
     ledger: LedgerPath = None,
@@ -97,18 +96,19 @@ def import_(
 
     Example: corvus usage import ~/.claude/projects
     """
-    from policy.reporting.importers.model import Format, ImportOptions
+    from policy.reporting.importers import model
     from policy.reporting.importers.run import import_usage
     from policy.runtime import open_runtime
 
-    options = ImportOptions(
-        format=None if source_format is SourceFormat.AUTO else Format(source_format.value),
+    options = model.ImportOptions(
+        format=None if source_format is SourceFormat.AUTO else model.Format(source_format.value),
         columns=_map(columns or ()),
         project=project,
         provider=provider,
         inclusive=inclusive,
     )
     runtime = open_runtime(config or (), ledger=ledger)
+    warn_unused(runtime)
     with _progress() as on_progress:
         summary = import_usage(
             lambda: runtime.ledger(write=True),
@@ -117,7 +117,7 @@ def import_(
             options=options,
             on_progress=on_progress,
         )
-    _show(summary, runtime, output or (Output.TABLE if is_terminal() else Output.KV))
+    _show(summary, runtime, output or (Format.TABLE if is_terminal() else Format.KV))
     if strict and summary.bad_lines:
         raise typer.Exit(Exit.FINDINGS)
 
@@ -158,18 +158,18 @@ def _progress() -> Generator[OnProgress | None]:
         yield show
 
 
-def _show(summary: ImportSummary, runtime: Runtime, output: Output) -> None:
+def _show(summary: ImportSummary, runtime: Runtime, output: Format) -> None:
     from policy.cli.usage_text import as_json, as_lines, as_table, remarks
 
     ledger: Path = runtime.ledger_path
     match output:
-        case Output.JSON:
+        case Format.JSON:
             print(as_json(summary, ledger))
-        case Output.KV:
+        case Format.KV:
             print(as_lines(summary, ledger))
-        case Output.TABLE:
+        case Format.TABLE:
             console().print(as_table(summary, ledger))
-    if output is not Output.JSON:
+    if output is not Format.JSON:
         told = console(stderr=True)
         for line in remarks(summary, runtime.books):
             told.print(line, style="yellow", markup=False, soft_wrap=True)

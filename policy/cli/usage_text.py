@@ -25,7 +25,7 @@ _WORDS = {
     "new": "new calls",
     "updated": "calls known better now",
     "duplicate": "calls already there",
-    "unpriced": "calls without a price",
+    "unpriced_calls": "calls without a price",
     "bad": "bad lines, skipped",
     "new_cost_usd": "cost added, USD",
     "ledger": "ledger",
@@ -43,7 +43,7 @@ def facts(summary: ImportSummary, ledger: Path) -> dict[str, str | int]:
         "new": summary.new,
         "updated": summary.updated,
         "duplicate": summary.duplicate,
-        "unpriced": summary.unpriced,
+        "unpriced_calls": summary.unpriced,
         "bad": summary.bad_lines,
         "new_cost_usd": usd_exact(summary.new_cost_nano_usd),
         "ledger": str(ledger),
@@ -73,7 +73,7 @@ def as_table(summary: ImportSummary, ledger: Path) -> Table:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column()
     table.add_column(justify="right", overflow="fold")
-    always = {"formats", "read_lines", "new", "duplicate", "unpriced", "bad", "ledger"}
+    always = {"formats", "read_lines", "new", "duplicate", "unpriced_calls", "bad", "ledger"}
     for key, value in facts(summary, ledger).items():
         if value or key in always:
             shown = f"{value:,}" if isinstance(value, int) else value
@@ -92,7 +92,7 @@ def remarks(summary: ImportSummary, books: PriceBooks) -> Iterator[str]:
         formats = ", ".join(sorted(summary.files))
         yield (
             f"no line has usage: the files were read as {formats}; "
-            "name the format with --format, or the columns with --map"
+            "name the format with --from, or the columns with --map"
         )
     for provider, model, calls in summary.unpriced_models[:_SHOWN]:
         many = "1 call" if calls == 1 else f"{calls:,} calls"

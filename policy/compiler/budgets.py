@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from policy.config.settings import BudgetSettings, Settings
+from policy.errors import ConfigError
 from policy.model.budget import Budget
+from policy.model.globs import glob_fault
 from policy.money import NanoUSD, nano_usd
 from policy.period import Period
 
@@ -11,8 +15,14 @@ _NANO_USD_PER_CENT = 10_000_000
 
 
 def compile_budgets(settings: Settings) -> tuple[Budget, ...]:
-    """Return every budget in the order of EVA-7: session, day, month, mission, then named ones."""
+    """Return every budget in the order of EVA-7: session, day, month, mission, then named ones.
+
+    Raises:
+        ConfigError: A glob of ``match`` is malformed; the budget would govern nothing.
+    """
     cost = settings.cost
+    if faults := [*_glob_faults(cost.budgets)]:
+        raise ConfigError("; ".join(faults))
     limits = (
         (Period.SESSION, nano_usd(cost.session_limit_usd), "cost.session_limit_usd"),
         (Period.DAY, nano_usd(cost.daily_limit_usd), "cost.daily_limit_usd"),
@@ -31,6 +41,13 @@ def compile_budgets(settings: Settings) -> tuple[Budget, ...]:
         _named(index, budget, cost.warn_at_percent) for index, budget in enumerate(cost.budgets)
     )
     return (*budgets, *named)
+
+
+def _glob_faults(budgets: Sequence[BudgetSettings]) -> Iterator[str]:
+    for index, budget in enumerate(budgets):
+        for attribute, glob in budget.match.items():
+            if fault := glob_fault(glob):
+                yield f"cost.budgets[{index}].match.{attribute}: the glob {glob!r} {fault}"
 
 
 def _named(index: int, budget: BudgetSettings, warn_at_percent: int) -> Budget:

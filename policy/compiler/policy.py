@@ -20,6 +20,9 @@ def compile_policy(settings: Settings, deprecated_fields: tuple[str, ...] = ()) 
         settings: Valid settings of all layers.
         deprecated_fields: Paths of deprecated keys the files used; they are shown, and are no part
             of the hash: a migrated file compiles to the same hash as the original (DEP-5).
+
+    Raises:
+        ConfigError: A glob of ``match`` is malformed (CFG-10).
     """
     cost = settings.cost
     policy = Policy(

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
     from policy.config.positions import KeyPath, LineIndex
     from policy.config.spans import SpanIndex
+    from policy.config.toml_tokens import Statement
     from policy.diagnostics.conceal import Hidden
     from policy.diagnostics.model import Diagnostic, Span
 
 # NOTE: A clean file needs neither positions nor diagnostics, and compiling the patterns of the
 # scanner takes longer than reading it: whatever explains is imported where it is needed.
 
-_BOM: Final = b"\xef\xbb\xbf"
+BOM: Final = b"\xef\xbb\xbf"
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _READS_MODERN: Final = sys.hexversion >= 0x030F0000
 
@@ -43,7 +44,7 @@ class Document:
         data: Its values; floats are ``Decimal``.
     """
 
-    __slots__ = ("_hidden", "_lines", "_spans", "data", "file", "has_bom", "text")
+    __slots__ = ("_hidden", "_lines", "_spans", "_statements", "data", "file", "has_bom", "text")
 
     def __init__(self, file: str, text: str, data: dict[str, Any], *, has_bom: bool) -> None:
         self.file = file
@@ -53,6 +54,7 @@ class Document:
         self._hidden: Hidden | None = None
         self._lines: LineIndex | None = None
         self._spans: SpanIndex | None = None
+        self._statements: tuple[Statement, ...] | None = None
 
     def has(self, path: KeyPath) -> bool:
         """Tell whether the document sets a path."""
@@ -108,12 +110,19 @@ class Document:
             self._lines = LineIndex(self.text, has_bom=self.has_bom)
         return self._lines.span(offset_start, offset_end)
 
+    def statements(self) -> tuple[Statement, ...]:
+        """Return the entries and headers of the document in order, with their places."""
+        if self._statements is None:
+            from policy.config.toml_scan import scan
+
+            self._statements = scan(self.text).statements
+        return self._statements
+
     def _index(self) -> SpanIndex:
         if self._spans is None:
             from policy.config.spans import SpanIndex
-            from policy.config.toml_scan import scan
 
-            self._spans = SpanIndex(scan(self.text).statements)
+            self._spans = SpanIndex(self.statements())
         return self._spans
 
 
@@ -130,7 +139,7 @@ def read_document(raw: bytes, file: str) -> tuple[Document | None, list[Diagnost
     """
     if len(raw) > MAX_BYTES:
         return None, [_too_large(file)]
-    body, has_bom = raw.removeprefix(_BOM), raw.startswith(_BOM)
+    body, has_bom = raw.removeprefix(BOM), raw.startswith(BOM)
     try:
         text = body.decode()
     except UnicodeDecodeError:
@@ -179,7 +188,7 @@ def read_bytes(path: Path, shown: str) -> tuple[bytes | None, list[Diagnostic]]:
 
 def source_text(raw: bytes) -> str:
     """Decode a file for excerpts of its diagnostics; what is not UTF-8 becomes ``U+FFFD``."""
-    return raw.removeprefix(_BOM).decode(errors="replace")
+    return raw.removeprefix(BOM).decode(errors="replace")
 
 
 def _parse(text: str, file: str, *, has_bom: bool) -> tuple[Document | None, list[Diagnostic]]:
@@ -215,7 +224,7 @@ def _looks_like_utf16(body: bytes) -> bool:
 def _undecodable(raw: bytes, file: str) -> list[Diagnostic]:
     from policy.config import diagnose
 
-    body = raw.removeprefix(_BOM)
+    body = raw.removeprefix(BOM)
     found = [diagnose.byte_order_mark(file)] if body is not raw else []
     if _looks_like_utf16(body):
         return [*found, diagnose.utf16(file)]

@@ -85,7 +85,7 @@ class _Scanner(ValueReader):
             if len(keys) <= MAX_DEPTH:
                 header = Header(keys, start, simple.end("close"), is_array=simple["open"] == "[[")
                 self._statements.append(header)
-                self._enter(header)
+                self._table = tokens.opened(header, self._array_sizes)
                 self._pos = simple.end()
                 return
         self._slow_header()
@@ -107,22 +107,11 @@ class _Scanner(ValueReader):
         self._pos += len(brackets)
         header = Header(keys, start, self._pos, is_array=brackets == "[[")
         self._statements[place] = header
-        self._enter(header)
+        self._table = tokens.opened(header, self._array_sizes)
 
     def _unclosed_header(self, start: int, brackets: str, name: str) -> Problem:
         rest = self._text[self._pos : self._end_of_line(self._pos)][:200]
         return problems.unclosed_header(start, self._pos, brackets, name=name, rest=rest)
-
-    def _enter(self, header: Header) -> None:
-        path: tuple[str | int, ...] = ()
-        last = len(header.keys) - 1
-        for place, key in enumerate(header.keys):
-            path += (key.name,)
-            if header.is_array and place == last:
-                self._array_sizes[path] = self._array_sizes.get(path, 0) + 1
-            if path in self._array_sizes:
-                path += (self._array_sizes[path] - 1,)
-        self._table = path
 
     def _entry(self) -> None:
         simple = tokens.SIMPLE_ENTRY.match(self._text, self._pos)

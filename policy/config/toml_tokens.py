@@ -133,6 +133,23 @@ class Gap(NamedTuple):
 Statement = Entry | Header | Gap
 
 
+def opened(header: Header, sizes: dict[tuple[str | int, ...], int]) -> tuple[str | int, ...]:
+    """Return the route of the table that a header opens.
+
+    Args:
+        header: The header.
+        sizes: Items of each array of tables so far, by its route; counted on here.
+    """
+    route: tuple[str | int, ...] = ()
+    for place, key in enumerate(header.keys):
+        route += (key.name,)
+        if header.is_array and place == len(header.keys) - 1:
+            sizes[route] = sizes.get(route, 0) + 1
+        if route in sizes:
+            route += (sizes[route] - 1,)
+    return route
+
+
 def unquote(token: str) -> str:
     """Return the name that a key token spells."""
     if token[0] == "'":

@@ -50,6 +50,16 @@ class Price:
     effective_from: date | None = None
     source: str | None = None
 
+    @property
+    def key(self) -> str:
+        """The entry's key in ``[cost.prices]``: ``provider/model``, or the bare model."""
+        return f"{self.provider}/{self.model}" if self.provider else self.model
+
+    def terms(self) -> object:
+        """Return what is asked and from which day, to compare two entries by."""
+        tiers = tuple((tier.above_tokens, tuple(sorted(tier.rates.items()))) for tier in self.tiers)
+        return self.effective_from, tuple(sorted(self.rates.items())), tiers
+
     def rates_for(self, context_tokens: int) -> Rates:
         """Return the rates that apply to a call that read ``context_tokens`` tokens."""
         applying = self.rates

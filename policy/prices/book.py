@@ -19,7 +19,7 @@ from typing import Any
 from policy.errors import ResourceMissing
 from policy.model.price import Price, Rates, Tier
 from policy.model.usage import TokenKind
-from policy.prices.names import dashed_date, stems, unregioned, unwrapped
+from policy.prices.names import respelled, stems, unregioned, unwrapped
 
 BOOK_PATH = Path(__file__).with_name("book.json")
 FORMAT = 1
@@ -96,8 +96,8 @@ class Shop:
     def aliased(self, model: str) -> Entry | None:
         """Return the entry that this name is declared for, by the most specific declaration."""
         plain = unwrapped(self.provider, model)
-        for name in (plain, dashed_date(plain)):
-            if name and (found := self._declared(name)):
+        for name in respelled(plain):
+            if found := self._declared(name):
                 return self._entry(found)
         return None
 

@@ -59,5 +59,4 @@ def _millionths(usage: Usage, price: Price) -> int:
 def _advice(kind: TokenKind, price: Price) -> str:
     if kind is TokenKind.WEB_SEARCH:
         return ""  # [cost.prices] has no key for it
-    key = f"{price.provider}/{price.model}" if price.provider else price.model
-    return f'; state {kind.value} in [cost.prices."{key}"], 0 if it costs nothing'
+    return f'; state {kind.value} in [cost.prices."{price.key}"], 0 if it costs nothing'

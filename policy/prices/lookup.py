@@ -1,10 +1,10 @@
 """Finds the price of a model: the author's book first, then the bundled one (PRC-3, PRC-4).
 
 A name is found by what the books declare, in this order: the exact id, the id behind the name of
-its provider, a declared alias. Names are case-sensitive. A bare id that several providers sell
-means the one that makes the model; without such a one it is ambiguous, unless all ask the same.
-Refuses to match parts of names, to guess a provider, and to merge an entry of the author's with a
-bundled one.
+its provider, a declared alias. Case counts in names of models, not in those of providers. A bare id
+that several providers sell means the one that makes the model; without such a one it is ambiguous,
+unless all ask the same. Refuses to match parts of names, to guess a provider, and to merge an entry
+of the author's with a bundled one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from functools import cached_property
 from policy.errors import AmbiguousModel
 from policy.model.price import Price
 from policy.prices.book import BundledBook, Entry, Shop
-from policy.prices.names import provider_id, variant
+from policy.prices.clashes import Clash, find_clashes
+from policy.prices.names import LONG_CONTEXT, provider_id, variant
 from policy.prices.own import OwnBook
 
 _Key = tuple[str, str | None]
@@ -30,6 +31,7 @@ class PriceBooks:
     """
 
     def __init__(self, user: Sequence[Price] = ()) -> None:
+        self._user = tuple(user)
         self._own = OwnBook(user)
         self._known: dict[_Key, tuple[Price, ...]] = {}
 
@@ -84,6 +86,17 @@ class PriceBooks:
         near = get_close_matches(model, by_name, n=3, cutoff=0.7)
         return tuple(dict.fromkeys(by_name[name] for name in near))
 
+    def clashes(self) -> tuple[Clash, ...]:
+        """Return the pairs of own keys that mean one model and differ in price (PRC-4)."""
+        return tuple(find_clashes(self._user, self._maker))
+
+    def _maker(self, model: str) -> str | None:
+        try:
+            entry = self._sold_by_anyone(model)
+        except AmbiguousModel:
+            return None
+        return entry.provider if entry is not None and entry.own else None
+
     @property
     def bundled_version(self) -> str:
         """Package and version that the bundled book was compiled from."""
@@ -99,7 +112,10 @@ class PriceBooks:
         return BundledBook()
 
     def _history(self, model: str, provider: str | None) -> tuple[Price, ...]:
-        own = self._own.history(model, provider, self._is_provider)
+        plain = model.removesuffix(LONG_CONTEXT)
+        own = self._own.history(model, provider, self._is_provider) or self._own.history(
+            plain, provider, self._is_provider
+        )
         if not own:
             return self._bundled_history(model, provider)
         start = own[0].effective_from

@@ -22,6 +22,7 @@ _SEGMENT = "|".join(
         r"-00\d",  # gemini-2.0-flash-001
         r"[-@](?:latest|default)|-preview|-exp",
         r"-v\d(?::\d)?|:\d",  # Bedrock: claude-3-5-haiku-20241022-v1:0
+        r":\d{1,4}k",  # Bedrock, by context of reserved capacity: claude-3-haiku-20240307-v1:0:200k
         r"\[1m\]",  # Claude Code: the same model with the long context
     )
 )
@@ -33,7 +34,15 @@ _SEPARATORS = re.compile(r"[-@:\[]")
 _COMPACT_DATE = re.compile(rf"-(20\d\d)({_MONTH})({_DAY})$")
 _REGION = re.compile(r"(?:apac|au|ca|eu|global|in|jp|sa|us|us-gov)\.")
 _ARN = re.compile(r"arn:aws[a-z-]*:bedrock:[a-z0-9-]*:\d*:(?:foundation-model|inference-profile)/")
-_VERTEX = re.compile(r"(?:publishers/(?:anthropic|google)/)?models/|anthropic/")
+_ROUTE = re.compile(
+    r"(?:(?:converse|converse_like|invoke)/)?(?:[a-z]{2}(?:-gov)?-[a-z]+-\d/)?"
+)  # LiteLLM: bedrock/converse/us-east-1/anthropic.claude-3-haiku-20240307-v1:0
+_VERTEX = re.compile(
+    r"(?:(?:projects/[^/]+/locations/[^/]+/)?publishers/(?:anthropic|google)/)?models/|anthropic/"
+)
+_AT_DATE = re.compile(rf"@(20\d\d{_MONTH}{_DAY})$")
+LONG_CONTEXT = "[1m]"
+"""What Claude Code writes behind an id that is used with the long context."""
 
 SPELLINGS = {
     "amazon-bedrock": "aws",
@@ -80,8 +89,9 @@ VARIANTS = ("batch", "fast", "flex", "priority")
 
 
 def provider_id(name: str) -> str:
-    """Return the book's name of a provider; an unknown name stands as it is."""
-    return SPELLINGS.get(name, name)
+    """Return the book's name of a provider, in lower case; an unknown name is only lowered."""
+    lowered = name.lower()
+    return SPELLINGS.get(lowered, lowered)
 
 
 def family(prefix: str) -> str:
@@ -105,10 +115,20 @@ def stems(model: str) -> Iterator[tuple[str, str]]:
             yield model[:at], model[at:]
 
 
-def dashed_date(model: str) -> str | None:
-    """Write a trailing ``-20251211`` as ``-2025-12-11``, as some gateways spell dated ids."""
-    dashed = _COMPACT_DATE.sub(r"-\1-\2-\3", model)
-    return None if dashed == model else dashed
+def respelled(model: str) -> Iterator[str]:
+    """Yield an id as asked for, then as its vendor would spell it.
+
+    Gateways write a trailing ``-20251211`` where the vendor writes ``-2025-12-11``, Vertex writes
+    ``@20250514`` or ``@default`` behind an id of Anthropic's, and Claude Code marks its long
+    context by ``[1m]``, which changes the tier and not the model.
+    """
+    yield model
+    plain = model.removesuffix(LONG_CONTEXT)
+    versioned = _AT_DATE.sub(r"-\1", plain.removesuffix("@default"))
+    dashed = _COMPACT_DATE.sub(r"-\1-\2-\3", versioned)
+    for name in dict.fromkeys((plain, versioned, dashed)):
+        if name != model:
+            yield name
 
 
 def variant(model: str) -> tuple[str, str] | None:
@@ -118,9 +138,9 @@ def variant(model: str) -> tuple[str, str] | None:
 
 
 def unwrapped(provider: str, model: str) -> str:
-    """Drop the envelope that a cloud puts around its own ids: an ARN, a Vertex resource path."""
+    """Drop the envelope that a cloud puts around its own ids: an ARN, a route, a resource path."""
     if provider == "aws":
-        return _ARN.sub("", model, count=1) if model.startswith("arn:") else model
+        return _drop_start(_ARN if model.startswith("arn:") else _ROUTE, model)
     return _drop_start(_VERTEX, model) if provider == "google" else model
 
 

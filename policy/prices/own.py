@@ -1,6 +1,7 @@
 """The author's own price book, ``[cost.prices]`` (PRC-3).
 
-Refuses aliases: an entry answers the model that its key spells out, and no other.
+Refuses aliases: an entry answers the model that its key spells out, and no other. Two keys for one
+model that differ in price are told by ``policy.prices.clashes``.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class OwnBook:
         offers = sorted(self._by_model.get(model, ()))
         if not offers:
             return ()
-        terms = {tuple(_terms(price) for price in self._by_key[key]) for key in offers}
+        terms = {tuple(price.terms() for price in self._by_key[key]) for key in offers}
         if len(terms) > 1:
             names = ", ".join(f"{provider}/{model}" for provider, model in offers)
             raise AmbiguousModel(
@@ -85,9 +86,3 @@ def _keys(model: str, provider: str | None) -> Iterator[tuple[str, str]]:
     if slash and provider is None:
         yield provider_id(prefix), rest
     yield "", model
-
-
-def _terms(price: Price) -> object:
-    rates = tuple(sorted(price.rates.items()))
-    tiers = tuple((tier.above_tokens, tuple(sorted(tier.rates.items()))) for tier in price.tiers)
-    return price.effective_from, rates, tiers

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-def bar(value: int, largest: int, *, width: int, unicode: bool = True) -> str:
+def bar(value: int | Fraction, largest: int | Fraction, *, width: int, unicode: bool = True) -> str:
     """Draw one bar.
 
     Args:
-        value: What the bar stands for; 0 or less draws nothing.
+        value: What the bar stands for, exact; 0 or less draws nothing.
         largest: The value of a bar of full width.
         width: Full width in character cells, at least 1.
         unicode: Whether block characters in steps of an eighth can be shown; otherwise ``#`` in
@@ -31,7 +32,7 @@ def bar(value: int, largest: int, *, width: int, unicode: bool = True) -> str:
     return "█" * whole + (_EIGHTHS[rest] if rest else "")
 
 
-def bars(values: Sequence[int | None], *, width: int, unicode: bool = True) -> list[str]:
+def bars(values: Sequence[int | Fraction | None], *, width: int, unicode: bool = True) -> list[str]:
     """Draw one bar for each value on a common scale; an unknown value (``None``) draws ``?``.
 
     Args:

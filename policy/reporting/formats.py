@@ -21,6 +21,7 @@ import duckdb
 from policy.diagnostics.plain import escape
 from policy.errors import ReportError
 from policy.money import usd, usd_exact
+from policy.reporting.kv import kv_text
 from policy.reporting.run import clean_message
 from policy.reporting.table import Cell, Column, Table
 
@@ -50,12 +51,6 @@ def kv_lines(table: Table) -> list[str]:
         )
         for row in table.rows
     ]
-
-
-def kv_text(text: str) -> str:
-    """Return a text as a value of ``key=value``, quoted as JSON where it would be misread."""
-    plain = text == escape(text) and not any(char.isspace() or char in '"\\' for char in text)
-    return text if plain and text not in {"", "none", "unknown"} else json.dumps(text)
 
 
 def csv_text(table: Table) -> str:

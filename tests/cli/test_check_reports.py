@@ -126,7 +126,7 @@ def test_a_report_that_cannot_be_written_is_exit_2_after_the_findings(capsys: Ca
     assert main(arguments) == Exit.USAGE
     out, err = capsys.readouterr()
     assert out.startswith("ok: no problems")
-    assert err.startswith("corvus check: error: the report locked/a cannot be written: ")
+    assert err.startswith("corvus check: error: the report is not written: locked/a ")
     assert Path("out.xml").exists()
 
 
@@ -144,6 +144,9 @@ def test_a_report_through_a_link_leaves_the_link() -> None:
     Path("link").symlink_to("real")
     main(["fails.toml", "--report", "json=link"])
     assert Path("link").is_symlink()
+    assert json.loads(Path("real").read_text())["version"] == 1
+    Path("real").unlink()
+    main(["fails.toml", "--report", "json=link"])
     assert json.loads(Path("real").read_text())["version"] == 1
 
 

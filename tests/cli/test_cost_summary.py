@@ -141,6 +141,20 @@ def test_a_table_names_the_governing_key_the_latest_session_and_unknown_cost(
     assert max(map(len, shown.splitlines()[1:])) <= 80
 
 
+def test_a_narrow_terminal_stacks_the_budgets_and_cuts_nothing_off(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert summary(config, "--format", "table") == Exit.CLEAN
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    at = lines.index("day")
+    assert lines[at + 1 : at + 7] == [
+        "  state   ▲ warning", "  used    81.2 %", "  spent   $3.2500", "  limit   $4.00",
+        "  calls   4", "  resets  in 12 h",
+    ]  # fmt: skip
+    assert max(map(len, lines[1:])) <= 40
+
+
 def test_a_call_without_a_price_is_told_whatever_session_is_named(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -37,6 +37,11 @@ def cost_history(*words: object) -> Result:
     return CliRunner().invoke(app, [*(str(word) for word in words), *now])
 
 
+def buckets(result: Result) -> list[str]:
+    """Return the lines of a table that show a bucket."""
+    return [line for line in result.output.splitlines() if line.startswith("2026-")]
+
+
 def test_days_are_the_upstreams_lines_in_its_order(ledger: Path) -> None:
     assert cost_history("--window", 3, "--ledger", ledger).output.splitlines() == [
         "period=day",
@@ -44,17 +49,17 @@ def test_days_are_the_upstreams_lines_in_its_order(ledger: Path) -> None:
         "total_cost_usd=7.0000",
         "total_tokens=50",
         "total_requests=5",
-        "bucket=2026-04-04 cost_usd=1.2500 tokens=10 requests=1 unpriced_requests=0",
-        "bucket=2026-04-05 cost_usd=2.5000 tokens=20 requests=2 unpriced_requests=0",
-        "bucket=2026-04-06 cost_usd=3.2500 tokens=20 requests=2 unpriced_requests=1",
+        "bucket=2026-04-04 cost_usd=1.2500 tokens=10 requests=1 unpriced_calls=0",
+        "bucket=2026-04-05 cost_usd=2.5000 tokens=20 requests=2 unpriced_calls=0",
+        "bucket=2026-04-06 cost_usd=3.2500 tokens=20 requests=2 unpriced_calls=1",
     ]
 
 
 def test_months_are_zero_filled(ledger: Path) -> None:
     words = ["--period", "month", "--window", 2, "--ledger", ledger]
     assert cost_history(*words).output.splitlines()[5:] == [
-        "bucket=2026-03 cost_usd=0.0000 tokens=0 requests=0 unpriced_requests=0",
-        "bucket=2026-04 cost_usd=7.0000 tokens=50 requests=5 unpriced_requests=1",
+        "bucket=2026-03 cost_usd=0.0000 tokens=0 requests=0 unpriced_calls=0",
+        "bucket=2026-04 cost_usd=7.0000 tokens=50 requests=5 unpriced_calls=1",
     ]
 
 
@@ -62,22 +67,53 @@ def test_default_window_is_30_days_as_upstream(ledger: Path) -> None:
     assert "points=30" in cost_history("--ledger", ledger).output
 
 
+@pytest.mark.parametrize("period", ["day", "month"])
+def test_a_table_starts_at_the_first_bucket_with_a_call_unless_a_window_is_asked_for(
+    ledger: Path, period: str
+) -> None:
+    words = ["--period", period, "--format", "table", "--ledger", ledger]
+    first = {"day": "2026-04-04", "month": "2026-04"}[period]
+    assert buckets(cost_history(*words))[0].startswith(f"{first} ")
+    assert cost_history(*words, "--window", 30).output.count("0.0000") > 25
+
+
+def test_a_table_keeps_the_empty_days_between_two_calls(
+    tmp_path: Path, record_calls: Callable[..., Path]
+) -> None:
+    days = [{"admitted_at": f"2026-04-0{day} 10:00:00", "cost_nano_usd": 10**9} for day in (2, 5)]
+    path = record_calls(tmp_path / "gap.duckdb", *days)
+    result = cost_history("--format", "table", "--ledger", path)
+    assert [line[:18] for line in buckets(result)] == [
+        "2026-04-02  1.0000", "2026-04-03  0.0000", "2026-04-04  0.0000", "2026-04-05  1.0000",
+        "2026-04-06  0.0000",
+    ]  # fmt: skip
+
+
+def test_a_table_without_any_call_shows_the_present_bucket(
+    tmp_path: Path, record_calls: Callable[..., Path]
+) -> None:
+    path = record_calls(tmp_path / "empty.duckdb")
+    result = cost_history("--format", "table", "--ledger", path)
+    assert [line[:18] for line in buckets(result)] == ["2026-04-06  0.0000"]
+    assert result.output.endswith("total 0.0000 USD, 0 calls\n")
+
+
 def test_sessions_are_answered_and_a_name_with_a_space_is_quoted(ledger: Path) -> None:
     lines = cost_history("--period", "session", "--ledger", ledger).output.splitlines()
     assert lines[:3] == ["period=session", "points=3", "total_cost_usd=7.0000"]
     assert lines[5:] == [
-        'bucket="s 1" cost_usd=3.2500 tokens=20 requests=2 unpriced_requests=0',
-        "bucket=s2 cost_usd=0.5000 tokens=10 requests=1 unpriced_requests=0",
-        "bucket=none cost_usd=3.2500 tokens=20 requests=2 unpriced_requests=1",
+        'bucket="s 1" cost_usd=3.2500 tokens=20 requests=2 unpriced_calls=0',
+        "bucket=s2 cost_usd=0.5000 tokens=10 requests=1 unpriced_calls=0",
+        "bucket=none cost_usd=3.2500 tokens=20 requests=2 unpriced_calls=1",
     ]
 
 
 def test_missions_of_two_sessions_are_told_apart(ledger: Path) -> None:
     lines = cost_history("--period", "mission", "--ledger", ledger).output.splitlines()
     assert lines[5:] == [
-        "bucket=none cost_usd=4.5000 tokens=30 requests=3 unpriced_requests=1",
-        'bucket=fix cost_usd=2.0000 tokens=10 requests=1 unpriced_requests=0 session_id="s 1"',
-        "bucket=fix cost_usd=0.5000 tokens=10 requests=1 unpriced_requests=0 session_id=s2",
+        "bucket=none cost_usd=4.5000 tokens=30 requests=3 unpriced_calls=1",
+        'bucket=fix cost_usd=2.0000 tokens=10 requests=1 unpriced_calls=0 session_id="s 1"',
+        "bucket=fix cost_usd=0.5000 tokens=10 requests=1 unpriced_calls=0 session_id=s2",
     ]
 
 
@@ -90,7 +126,7 @@ def test_json_carries_readable_and_exact_amounts(ledger: Path) -> None:
         "total_cost_nano_usd": "3250000000",
         "total_tokens": 20,
         "total_requests": 2,
-        "total_unpriced_requests": 1,
+        "total_unpriced_calls": 1,
         "buckets": [
             {
                 "bucket": "2026-04-06",
@@ -98,7 +134,7 @@ def test_json_carries_readable_and_exact_amounts(ledger: Path) -> None:
                 "cost_nano_usd": "3250000000",
                 "tokens": 20,
                 "requests": 2,
-                "unpriced_requests": 1,
+                "unpriced_calls": 1,
             }
         ],
     }
@@ -123,7 +159,7 @@ def test_table_draws_a_bar_for_each_bucket_unless_told_not_to(ledger: Path) -> N
     assert "█" not in plain
     for text in (drawn, plain):
         assert "total 7.0000 USD, 5 calls" in text
-        assert "1 of them have no price" in text
+        assert "1 of the calls has no price" in text
 
 
 @pytest.mark.parametrize(

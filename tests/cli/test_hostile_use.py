@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -36,7 +38,9 @@ def corvus(
         stderr=subprocess.PIPE,
         text=True,
         errors="surrogateescape",
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": "/nowhere"} | environment,
+        env={name: os.environ[name] for name in ("PATH", "TMPDIR")}
+        | {"PYTHONPATH": str(ROOT), "HOME": "/nowhere"}
+        | environment,
         check=False,
         timeout=60,
     )
@@ -89,13 +93,23 @@ def ledger(tmp_path: Path, record_calls: Callable[..., Path]) -> Path:
     ],
     ids=typed,
 )
-@pytest.mark.usefixtures("unprivileged")
 def test_wrong_use_has_its_exit_code_and_says_what_to_do(
-    words: list[str], code: Exit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    code: Exit,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> None:
-    (tmp_path / "log.jsonl").write_bytes((next(EXAMPLE.glob("sessions/*.jsonl"))).read_bytes())
+    with_rights = tmp_path / "with-rights"
+    with_rights.mkdir()
+    for folder in (tmp_path, with_rights):
+        shutil.copy(next(EXAMPLE.glob("sessions/*.jsonl")), folder / "log.jsonl")
+    with contextlib.chdir(with_rights):
+        main(words)  # loads what the command needs, which without rights may be out of reach
+    request.getfixturevalue("unprivileged")
     secret = tmp_path / "secret"
     secret.mkdir(mode=0)
+    capsys.readouterr()
     assert main(words) == code
     secret.chmod(0o700)
     told = capsys.readouterr()

@@ -9,6 +9,7 @@ import pytest
 
 from policy.cli.exits import Exit
 from policy.cli.main import main
+from policy.prices.lookup import PriceBooks
 
 CONFIG = """
 [cost]
@@ -47,10 +48,42 @@ def test_the_config_of_the_folder_is_found_and_named(
     assert "own_prices=1" in lines
     assert "max_actions_per_hour=500" in lines  # DEP-2: the number stands in unchanged
     assert "deprecated_fields=autonomy.max_cost_per_day_cents" in lines
-    assert lines[-1] == (
+    assert lines[-2] == (
         "budget=night period=day limit_usd=0.000000001 warn_at_percent=80 match=user:ana* "
         "timezone=Europe/Madrid key=cost.budgets[0].limit_usd"
     )
+    assert lines[-1] == (
+        "price=acme/house input_usd_per_million=0.4000 output_usd_per_million=1.6000 "
+        "reasoning_usd_per_million=1.6000 effective_from=2026-11-01 source=none"
+    )
+
+
+@pytest.mark.parametrize("shape", ["table", "kv", "json"])
+def test_every_form_names_the_policy_hash_and_the_price_book(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], shape: str
+) -> None:
+    assert show(tmp_path, CONFIG, "--format", shape) == Exit.CLEAN
+    told = capsys.readouterr().out
+    assert "policy_hash" in told
+    assert "content_hash" not in told
+    assert PriceBooks().bundled_version in told
+    assert PriceBooks().bundled_sha256 in told
+    assert "acme/house" in told
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "120"])
+def test_the_table_cuts_nothing_off_at_any_width(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    columns: str,
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert show(tmp_path, CONFIG, "--format", "table") == Exit.CLEAN
+    told = capsys.readouterr().out
+    assert "…" not in told
+    for text in ("cost.session_limit_usd", "user=ana*", "$0.000000001", "2026-11-01", "1.60"):
+        assert text in told
 
 
 def test_json_carries_exact_amounts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,19 +100,19 @@ def test_json_carries_exact_amounts(tmp_path: Path, capsys: pytest.CaptureFixtur
             "source": None,
         }
     ]  # fmt: skip
-    assert told["content_hash"].startswith("sha256:")
+    assert told["policy_hash"].startswith("sha256:")
 
 
 def test_the_hash_names_what_is_enforced_and_not_how_it_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def content_hash(text: str) -> str:
+    def policy_hash(text: str) -> str:
         assert show(tmp_path, text, "--format", "json") == Exit.CLEAN
-        return str(json.loads(capsys.readouterr().out)["content_hash"])
+        return str(json.loads(capsys.readouterr().out)["policy_hash"])
 
-    plain = content_hash("[cost]\nenabled = true\ndaily_limit_usd = 25\n")
-    assert content_hash("# x\ncost = { daily_limit_usd = 25.00, enabled = true }\n") == plain
-    assert content_hash("[cost]\nenabled = true\ndaily_limit_usd = 26\n") != plain
+    plain = policy_hash("[cost]\nenabled = true\ndaily_limit_usd = 25\n")
+    assert policy_hash("# x\ncost = { daily_limit_usd = 25.00, enabled = true }\n") == plain
+    assert policy_hash("[cost]\nenabled = true\ndaily_limit_usd = 26\n") != plain
 
 
 def test_without_any_config_the_defaults_are_said_to_apply(
@@ -105,3 +138,26 @@ def test_a_config_named_by_the_environment_must_exist(
     monkeypatch.setenv("CORVUS_CONFIG", "nowhere.toml")
     assert main(["policy", "show"]) == Exit.USAGE
     assert "file-missing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            '[cost.prices]\n"gpt-4o" = {input = 1, output = 1}\n'
+            '"openai/gpt-4o" = {input = 1, output = 2}\n',
+            '[cost.prices."gpt-4o"] and [cost.prices."openai/gpt-4o"] mean the same model',
+        ),
+        (
+            '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nmatch = {model = "a["}\n',
+            "cost.budgets[0].match.model: the glob 'a[' has a `[` at character 2",
+        ),
+    ],
+)
+def test_what_cannot_be_compiled_is_refused_with_the_file_and_the_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, reason: str
+) -> None:
+    """PRC-4 and CFG-10."""
+    assert show(tmp_path, text) == Exit.USAGE
+    told = capsys.readouterr().err
+    assert told.startswith(f"error[config-error]: cannot use corvus.toml: {reason}")

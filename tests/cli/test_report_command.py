@@ -54,6 +54,16 @@ def test_list_shows_a_broken_file_beside_the_others(tmp_path: Path) -> None:
     assert own[0]["summary"].startswith("broken: ")
 
 
+@pytest.mark.parametrize("columns", ["40", "80"])
+def test_list_never_breaks_the_name_of_a_report(
+    monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = corvus_report("list", "--format", "table").output.splitlines()
+    assert any(line.split()[:1] == ["spend/history-by-session"] for line in lines)
+    assert max(len(line) for line in lines) <= int(columns)
+
+
 def test_list_as_a_table_names_summary_and_parameters() -> None:
     output = corvus_report("list", "--format", "table").output
     assert "spend/by-model" in output

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+from datetime import datetime
+from decimal import Decimal
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from policy.cli import report_view
 from policy.reporting.header import Chart
-from policy.reporting.table import Column, Table
+from policy.reporting.table import Cell, Column, Table
 
 TABLE = Table(
     (
@@ -46,8 +49,92 @@ def test_terminal_too_narrow_names_the_columns_that_it_leaves_out() -> None:
     wide = Table((*counts, TABLE.columns[2]), ((*range(1, 10), 7_000_000_000),))
     text = printed(wide, 40)
     assert "7.0000" in text
-    assert "no room for kind_4_tokens, kind_5_tokens" in text.replace(" \n", " ")
+    assert "no room for kind_0_tokens, kind_1_tokens" in text.replace(" \n", " ")
+    assert "kind 8" in text  # the largest kind says most
     assert max(len(line) for line in text.splitlines()) <= 40
+
+
+def by_model() -> Table:
+    kinds = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
+    columns = (
+        Column("provider", "VARCHAR", "provider"),
+        Column("model", "VARCHAR", "model"),
+        Column("calls", "BIGINT", "calls"),
+        Column("unpriced_calls", "BIGINT", "calls"),
+        *(Column(f"{kind}_tokens", "BIGINT", "tokens") for kind in kinds),
+        Column("cost_nano_usd", "BIGINT", "nano-USD"),
+        Column("share_percent", "DECIMAL(5,2)", "percent"),
+    )
+    tokens = (301, 31_700, 981_000, 105_800, 30_800)
+    rows = (
+        ("anthropic", "claude-sonnet-4-5-20250929", 15, 0, *tokens, 10**9, Decimal("83.42")),
+        ("unknown", "nimbus-1-preview", 1, 1, *tokens, None, None),
+    )
+    return Table(columns, rows)
+
+
+@pytest.mark.parametrize("width", [40, 60, 72, 80, 100, 120])
+def test_cost_calls_and_share_are_shown_at_any_width_and_raw_tokens_go_first(width: int) -> None:
+    text = printed(by_model(), width)
+    for shown in ("claude-sonnet-4-5-20250929", "1.0000", "unknown", "15", "83.42", "unpriced"):
+        assert shown in text
+    for name in ("cost", "calls", "share", "model", "provider"):
+        assert f"{name}," not in text
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+
+
+def test_of_the_kinds_of_tokens_the_largest_stays_longest() -> None:
+    text = printed(by_model(), 80)
+    assert "981.0k" in text
+    assert "no room for input_tokens, output_tokens, cache_write_5m_tokens" in text
+
+
+def by_session(*ids: str) -> Table:
+    columns = (
+        Column("session_id", "VARCHAR", "session id"),
+        Column("project", "VARCHAR", "projects"),
+        Column("first_at", "TIMESTAMP", "UTC"),
+        Column("last_at", "TIMESTAMP", "UTC"),
+        Column("models", "VARCHAR", "models"),
+        Column("calls", "BIGINT", "calls"),
+        Column("cost_nano_usd", "BIGINT", "nano-USD"),
+    )
+    models = "claude-haiku-4-5-20251001, claude-sonnet-4-5-20250929"
+    at = datetime(2026, 11, 18, 16, 58)  # noqa: DTZ001 - as the ledger answers: naive, in UTC
+    return Table(columns, tuple((one, "/home/dev/x", at, at, models, 9, 10**9) for one in ids))
+
+
+IDS = ("00000000-5e55-4a0e-8a11-f23835daa570", "00000001-5e55-4a0e-8a11-47bc711c219b")
+
+
+def test_ids_lose_their_middle_and_models_stay_whole_where_room_is_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="utf-8"))
+    text = printed(by_session(*IDS), 80)
+    first = text.splitlines()[3]
+    assert first.startswith("0000")
+    assert "…" in first.split()[0]
+    assert first.split()[0].endswith("a570")
+    for model in ("claude-haiku-4-5-20251001", "claude-sonnet-4-5-20250929"):
+        assert text.count(model) == len(IDS)
+    assert IDS[0] in printed(by_session(*IDS), 160)
+    assert IDS[0] in printed(by_session(*IDS), 40)
+
+
+def test_shortened_ids_that_would_look_alike_keep_more_of_themselves() -> None:
+    alike = ("0000aaaa-5e55-4a0e-8a11-f23835daa570", "0000aaab-5e55-4a0e-8a11-f23835daa570")
+    lines = printed(by_session(*alike), 80).splitlines()
+    shown = {line.split()[0] for line in lines if line.startswith("0000")}
+    assert len(shown) == 2
+
+
+def test_a_terminal_too_narrow_for_a_table_stacks_the_rows_and_leaves_nothing_out() -> None:
+    text = printed(by_session(*IDS), 40)
+    assert text.splitlines()[1:4] == [
+        IDS[0], "  project   /home/dev/x", "  first at  2026-11-18 16:58",
+    ]  # fmt: skip
+    assert "no room" not in text
 
 
 @pytest.mark.parametrize("width", range(20, 120, 7))
@@ -84,3 +171,38 @@ def test_chart_without_utf8_is_ascii(
     lines = report_view.chart_lines(TABLE, Chart("model", "cost_nano_usd"))
     assert mark * 30 in lines[0]
     assert lines[1] == f"{'y' * 37}...  {'?':<30}  unknown"
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("DOUBLE", (1.5, 0.75, 0.0)),
+        ("DECIMAL(5,2)", (Decimal("1.50"), Decimal("0.75"), Decimal(0))),
+        ("BIGINT", (150, 75, 0)),
+    ],
+)
+def test_a_chart_draws_numbers_of_every_type(
+    monkeypatch: pytest.MonkeyPatch, kind: str, values: tuple[Cell, ...]
+) -> None:
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    columns = (Column("day", "VARCHAR", "day"), Column("y", kind, "things"))
+    table = Table(columns, (*(("d", value) for value in values), ("d", None)))
+    lines = report_view.chart_lines(table, Chart("day", "y"))
+    assert [line.count("#") for line in lines] == [30, 15, 0, 0]
+    assert [line.split()[1] == "?" for line in lines] == [False, False, False, True]
+
+
+def test_a_chart_draws_no_length_for_what_has_none() -> None:
+    columns = (Column("day", "VARCHAR", "day"), Column("y", "DOUBLE", "things"))
+    table = Table(columns, (("d", float("inf")), ("d", float("nan")), ("d", 1.0)))
+    lines = report_view.chart_lines(table, Chart("day", "y"))
+    assert [line.split()[1] == "?" for line in lines] == [True, True, False]
+
+
+def test_wide_labels_of_a_chart_align_with_narrow_ones() -> None:
+    columns = (Column("project", "VARCHAR", "project"), Column("calls", "BIGINT", "calls"))
+    names = ("検索サービス", "search", "検" * 30)
+    table = Table(columns, tuple((name, 7) for name in names))
+    lines = report_view.chart_lines(table, Chart("project", "calls"))
+    starts = {cell_len(line[: line.index(bar_of_full_width())]) for line in lines}
+    assert starts == {41}

@@ -29,7 +29,7 @@ def test_summary_is_key_value_lines_when_no_terminal_reads(
         "new=24",
         "updated=0",
         "duplicate=0",
-        "unpriced=1",
+        "unpriced_calls=1",
         "bad=1",
         "new_cost_usd=1.644908",
         f"ledger={tmp_path / 'l.duckdb'}",
@@ -45,7 +45,7 @@ def test_summary_is_key_value_lines_when_no_terminal_reads(
 def test_a_second_import_adds_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(SESSIONS, "--ledger", tmp_path / "l.duckdb")
     capsys.readouterr()
-    assert run(SESSIONS, "--ledger", tmp_path / "l.duckdb", "--output", "json") == Exit.CLEAN
+    assert run(SESSIONS, "--ledger", tmp_path / "l.duckdb", "--format", "json") == Exit.CLEAN
     told = json.loads(capsys.readouterr().out)
     assert (told["new"], told["updated"], told["duplicate"]) == (0, 0, 24)
     assert told["new_cost_nano_usd"] == "0"
@@ -53,7 +53,7 @@ def test_a_second_import_adds_nothing(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_a_table_is_shown_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(SESSIONS, "--ledger", tmp_path / "l.duckdb", "--output", "table") == Exit.CLEAN
+    assert run(SESSIONS, "--ledger", tmp_path / "l.duckdb", "--format", "table") == Exit.CLEAN
     text = capsys.readouterr().out
     assert re.search(r"recognised as +claude-code \(3\)", text)
     assert re.search(r"new calls +24", text)

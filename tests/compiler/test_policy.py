@@ -8,6 +8,7 @@ import pytest
 
 from policy.compiler.policy import compile_policy
 from policy.config.settings import Settings
+from policy.errors import ConfigError
 from policy.model.policy import Policy
 from policy.model.usage import TokenKind
 from policy.period import Period
@@ -87,6 +88,40 @@ def test_own_prices_become_exact_integers() -> None:
     }
     assert (price.provider, price.model, price.book) == ("acme", "tiny", "user")
     assert price.entry == "user:acme/tiny@2026-11-01"
+
+
+def test_an_own_price_of_reasoning_stands_beside_that_of_output() -> None:
+    """PRC-2: reasoning costs as output only where the author does not say otherwise."""
+    (price,) = compiled("""
+        [cost.prices.thinker]
+        input = 1
+        output = 2
+        reasoning = 0.5
+    """).prices
+    assert price.rates[TokenKind.OUTPUT] == 2_000_000_000
+    assert price.rates[TokenKind.REASONING] == 500_000_000
+
+
+def test_a_budget_with_a_malformed_glob_is_refused_and_every_such_glob_is_named() -> None:
+    """CFG-10: such a glob matches nothing, so its budget would never count a call."""
+    with pytest.raises(ConfigError) as refused:
+        compiled("""
+            [[cost.budgets]]
+            name = "a"
+            period = "day"
+            limit_usd = 1
+            match = {model = "claude-[", project = "x*"}
+            [[cost.budgets]]
+            name = "b"
+            period = "day"
+            limit_usd = 1
+            match = {user = "[z-a]"}
+        """)
+    assert str(refused.value) == (
+        "cost.budgets[0].match.model: the glob 'claude-[' has a `[` at character 8 that no `]` "
+        "closes; write `\\[` to mean it; "
+        "cost.budgets[1].match.user: the glob '[z-a]' has the set `[z-a]`, whose range z-a is empty"
+    )
 
 
 def test_the_hash_names_what_is_enforced_and_nothing_else() -> None:

@@ -147,3 +147,28 @@ def test_a_limit_named_in_a_message_says_what_zero_means() -> None:
 def test_validation_runs_with_enabled_false() -> None:
     """CFG-8."""
     assert codes("[cost]\nenabled = false\ndaily_limit_usd = -1\n") == ["out-of-range"]
+
+
+@pytest.mark.parametrize(
+    ("written", "advice"),
+    [
+        ("25.0", "Write 25."),
+        ("2.5e1", "Write 25."),
+        ("1e11", "Write 100000000000."),
+        ("1e12", "Write a whole number."),
+        ("25.5", "Write a whole number."),
+    ],
+)
+def test_a_decimal_that_is_a_whole_number_is_told_how_to_be_written(
+    written: str, advice: str
+) -> None:
+    """An exponent of a million would make the advice a megabyte long."""
+    (diagnostic,) = found(f"[mission]\nmax_estimated_cost_cents = {written}\n")
+    assert diagnostic.code == "wrong-type"
+    assert diagnostic.help[0] == advice
+
+
+@pytest.mark.parametrize("written", ["inf", "nan", "-inf"])
+def test_a_decimal_without_a_value_is_not_told_to_be_written_as_a_number(written: str) -> None:
+    (diagnostic,) = found(f"[mission]\nmax_estimated_cost_cents = {written}\n")
+    assert not any(line.startswith("Write ") for line in diagnostic.help)

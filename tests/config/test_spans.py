@@ -204,7 +204,7 @@ def documents(draw: st.DrawFn) -> str:
     return text.replace("\n", "\r\n") if draw(st.booleans()) else text
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300)
 @given(documents())
 def test_every_key_and_value_of_a_generated_document_is_where_its_span_says(text: str) -> None:
     document = parsed(text)
@@ -265,7 +265,7 @@ def test_columns_count_code_points_and_byte_offsets_count_bytes_of_the_file() ->
     assert (start.line, start.column, start.offset, start.byte_offset) == (2, 10, 19, 3 + 22)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), st.integers(0, 50))
 def test_an_offset_and_its_position_name_the_same_place(text: str, offset: int) -> None:
     document = Document("f", text, {}, has_bom=False)

@@ -41,7 +41,7 @@ def is_toml(text: str) -> bool:
     return True
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(SEEDS), EDITS)
 def test_the_scanner_finds_a_mistake_exactly_where_tomllib_refuses(
     seed: str, edits: list[tuple[int, int, str]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -115,6 +116,16 @@ def test_sums_that_floats_get_wrong_are_right() -> None:
 def test_an_estimate_that_is_no_amount_is_refused(amount: object) -> None:
     with pytest.raises(ValueError, match="integer of nano-USD"):
         evaluate([], amount)  # pyright: ignore[reportArgumentType] - the point of the test
+
+
+@pytest.mark.parametrize("name", ["spent", "held"])
+@pytest.mark.parametrize("amount", [-1, 1.5, True])
+def test_a_balance_that_is_no_amount_is_refused_by_name(name: str, amount: object) -> None:
+    """EVA-10: a negative balance would make room that nobody granted."""
+    budget = Budget("day", Period.DAY, NanoUSD(10), 80, "cost.daily_limit_usd")
+    amounts: dict[str, Any] = {"spent_nano_usd": NanoUSD(0), f"{name}_nano_usd": amount}
+    with pytest.raises(ValueError, match=f"^{name} must be an integer of nano-USD >= 0"):
+        evaluate([Balance(budget, **amounts)], NanoUSD(0))
 
 
 def test_without_a_matching_budget_a_call_is_allowed() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
+import random
 import struct
 import subprocess
 import sys
@@ -98,8 +98,11 @@ def test_opening_twice_applies_migrations_once(tmp_path: Path) -> None:
     assert count == (len(shipped_migrations()),)
 
 
-def test_connection_never_downloads_extensions_and_counts_in_utc(tmp_path: Path) -> None:
-    with open_ledger(make(tmp_path / "ledger.duckdb")) as ledger:
+@pytest.mark.parametrize("write", [False, True])
+def test_connection_never_downloads_extensions_and_counts_in_utc(
+    tmp_path: Path, write: bool
+) -> None:
+    with open_ledger(make(tmp_path / "ledger.duckdb"), write=write) as ledger:
         settings = ledger.connection.execute(
             "SELECT current_setting('autoinstall_known_extensions'), "
             "current_setting('autoload_known_extensions'), current_setting('TimeZone'), "
@@ -129,7 +132,11 @@ def test_a_migration_that_differs_from_the_shipped_one_is_refused(tmp_path: Path
         pass
 
 
-@pytest.mark.parametrize("content", [b"hello, I am text", os.urandom(8192), b"", b"\x00" * 4096])
+@pytest.mark.parametrize(
+    "content",
+    [b"hello, I am text", random.Random(1).randbytes(8192), b"", b"\x00" * 4096],
+    ids=["text", "noise", "empty", "zeros"],
+)
 @pytest.mark.parametrize("write", [False, True])
 def test_a_file_that_is_no_ledger_is_refused_and_left_as_it_was(
     tmp_path: Path, content: bytes, write: bool

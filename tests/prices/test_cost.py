@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -31,6 +32,7 @@ def priced(rates: Rates, tiers: tuple[Tier, ...] = ()) -> Price:
     return Price("acme", "house", "user", "user:acme/house", rates, tiers)
 
 
+@cache  # the bundled book is large, and does not change
 def sonnet() -> Price:
     price = PriceBooks().find("claude-sonnet-4-5-20250929")
     assert price is not None

@@ -72,6 +72,33 @@ def entry(model: str, provider: str | None = None, books: PriceBooks = BOOKS) ->
         ("bedrock/apac.anthropic.claude-3-5-sonnet-20241022-v2:0",
          "aws/regional.anthropic.claude-3-5-sonnet-20241022-v2:0"),
         ("vertex_ai/claude-opus-4-5@20251101", "google/claude-opus-4-5"),
+        ("claude-opus-5[1m]", "anthropic/claude-opus-5"),
+        ("claude-opus-4-1-20250805[1m]", "anthropic/claude-opus-4-1"),
+        ("claude-opus-5@default", "anthropic/claude-opus-5"),
+        ("claude-opus-4@20250514", "anthropic/claude-opus-4-0"),
+        ("vertex_ai/claude-opus-4@20250514", "google/claude-4-opus"),
+        ("claude-3-5-sonnet-v2@20241022", "anthropic/claude-3-5-sonnet"),
+        ("publishers/google/models/gemini-2.5-pro", "google/gemini-2.5-pro"),
+        ("projects/p-1/locations/global/publishers/google/models/gemini-2.5-pro",
+         "google/gemini-2.5-pro"),
+        ("models/gemini-2.5-pro", "google/gemini-2.5-pro"),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0[1m]",
+         "aws/regional.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        ("us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0",
+         "aws/regional.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        ("anthropic.claude-3-haiku-20240307-v1:0:200k",
+         "aws/regional.anthropic.claude-3-haiku-20240307-v1:0"),
+        ("bedrock/converse/anthropic.claude-3-haiku-20240307-v1:0",
+         "aws/regional.anthropic.claude-3-haiku-20240307-v1:0"),
+        ("bedrock/us-east-1/anthropic.claude-3-5-sonnet-20240620-v1:0",
+         "aws/regional.anthropic.claude-3-5-sonnet-20240620-v1:0"),
+        ("arn:aws:bedrock:us-east-1:123456789012:inference-profile/"
+         "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+         "aws/regional.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        ("arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-3-5-sonnet-20240620-v1:0",
+         "aws/regional.anthropic.claude-3-5-sonnet-20240620-v1:0"),
+        ("Anthropic/claude-opus-4-5", "anthropic/claude-opus-4-5"),
+        ("OpenAI/gpt-4o", "openai/gpt-4o"),
     ],
 )  # fmt: skip
 def test_a_name_seen_in_real_logs_and_configs_finds_its_entry(model: str, found: str) -> None:
@@ -88,7 +115,10 @@ def test_a_name_seen_in_real_logs_and_configs_finds_its_entry(model: str, found:
         "claude-sonnet-4-5-20250929-eval", "xclaude-sonnet-4-5", "GPT-4o", "Claude-Sonnet-4-5",
         " claude-sonnet-4-5", "<synthetic>", "", "/", "anthropic/",
         "/claude-sonnet-4-5", "llama3.2", "gpt-oss:20b", "fal-ai/flux/schnell", "acme/house-model",
-        "us.claude-sonnet-4-5", "nimbus-1-preview", "sonar", "whisper-1",
+        "us.claude-sonnet-4-5", "nimbus-1-preview", "sonar", "whisper-1", "[1m]", "@default",
+        "claude-opus-5[2m]", "claude-opus-5@yesterday", "claude-opus-4@20251399",
+        "converse/anthropic.claude-3-haiku-20240307-v1:0:big", "models/anything/gemini-2.5-pro",
+        "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3d4e5f6",
     ],
 )  # fmt: skip
 def test_part_of_a_name_or_an_unknown_name_has_no_price(model: str) -> None:
@@ -154,7 +184,10 @@ def test_each_name_of_an_ambiguity_resolves_it() -> None:
         ("gpt-4o", "azure", "bundled:openai/gpt-4o"),
         ("gpt-4o", "anthropic", None),
         ("gpt-4o", "acme", None),
-        ("gpt-4o", "Azure", None),
+        ("gpt-4o", "Azure", "bundled:openai/gpt-4o"),
+        ("models/gemini-2.5-pro", "Gemini", "bundled:google/gemini-2.5-pro"),
+        ("claude-opus-5[1m]", "anthropic", "bundled:anthropic/claude-opus-5"),
+        ("claude-opus-5[1m]", "openai", None),
         ("openai/gpt-4o", "anthropic", None),
     ],
 )  # fmt: skip
@@ -227,6 +260,14 @@ def test_an_own_entry_answers_only_the_model_that_it_spells_out() -> None:
     assert entry("House", None, books) is None
 
 
+def test_the_mark_of_the_long_context_does_not_lead_past_an_own_entry() -> None:
+    books = PriceBooks([own("claude-opus-5"), own("anthropic/house"), own("house[1m]", DEAR)])
+    assert entry("claude-opus-5[1m]", None, books) == "user:claude-opus-5"
+    assert entry("claude-opus-5[1m]", "anthropic", books) == "user:claude-opus-5"
+    assert entry("house[1m]", None, books) == "user:house[1m]"
+    assert entry("house", None, books) == "user:anthropic/house"
+
+
 def test_a_bare_own_key_answers_any_provider() -> None:
     books = PriceBooks([own("house")])
     asked = [("house", None), ("house", "anthropic"), ("house", "acme"), ("openai/house", None)]
@@ -255,6 +296,14 @@ def test_a_bare_name_with_own_prices_of_two_providers_is_ambiguous_only_if_they_
         PriceBooks([own("b/house"), own("a/house", DEAR)]).find("house")
 
 
+@pytest.mark.parametrize("kind", list(TokenKind))
+def test_own_prices_that_differ_in_one_kind_alone_are_ambiguous(kind: TokenKind) -> None:
+    cheap = {one: 1 for one in TokenKind}
+    books = PriceBooks([own("a/house", cheap), own("b/house", cheap | {kind: 2})])
+    with pytest.raises(AmbiguousModel, match=r"a/house, b/house"):
+        books.find("house")
+
+
 def test_before_the_first_day_of_an_own_entry_the_bundled_price_holds() -> None:
     start = date(2026, 9, 1)
     books = PriceBooks([own("deepseek/deepseek-v4-flash", CHEAP, start)])
@@ -266,6 +315,13 @@ def test_before_the_first_day_of_an_own_entry_the_bundled_price_holds() -> None:
     before = books.find("deepseek-v4-flash", on=date(2026, 8, 31))
     assert before is not None
     assert before.book == "bundled"
+
+
+def test_an_own_entry_of_the_day_of_a_bundled_one_takes_its_place() -> None:
+    day = date(2026, 9, 10)
+    books = PriceBooks([own("deepseek/deepseek-v4-flash", CHEAP, day)])
+    history = books.history("deepseek-v4-flash")
+    assert [one.book for one in history if one.effective_from == day] == ["user"]
 
 
 def test_a_dated_own_entry_of_an_ambiguous_name_leaves_only_the_days_before_unpriced() -> None:

@@ -115,3 +115,24 @@ def test_ledger_without_sessions_has_no_latest(connection: duckdb.DuckDBPyConnec
 def test_file_that_is_no_ledger_is_an_error_of_ours() -> None:
     with duckdb.connect() as empty, pytest.raises(ReportError, match="usage_record"):
         spend_in(empty)
+
+
+KINDS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "reasoning_tokens",
+)
+
+
+def test_tokens_of_every_kind_count_and_searches_are_no_tokens(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    counts = [10**number for number in range(len(KINDS))]
+    connection.execute(
+        f"INSERT INTO usage_record (admitted_at, web_search_requests, {', '.join(KINDS)}) "  # noqa: S608 - names of this file
+        f"VALUES ('2026-11-16', 7_000_000, {', '.join(map(str, counts))})"
+    )
+    assert spend_in(connection).tokens == 111_111

@@ -57,6 +57,10 @@ def test_every_file_of_the_package_ships(names: set[str]) -> None:
     assert not missing
 
 
+def test_the_wheel_says_that_the_package_is_typed(names: set[str]) -> None:
+    assert "policy/py.typed" in names
+
+
 def test_nothing_else_ships(names: set[str]) -> None:
     assert {name.split("/")[0] for name in names} == {"policy", "corvus_policy-0.1.0.dist-info"}
     assert not [name for name in names if name.endswith((".pyc", ".duckdb"))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from array import array
+from collections.abc import Callable
 from pathlib import Path
 
 from policy.errors import ImportRefused
@@ -13,8 +14,15 @@ MAX_BYTES = 256 * 1024 * 1024
 """The largest array that is read, in bytes."""
 
 
-def write_items(path: Path, target: Path) -> tuple[array[int], list[tuple[int, str]]]:
+def write_items(
+    path: Path, target: Path, on_bytes: Callable[[int], None]
+) -> tuple[array[int], list[tuple[int, str]]]:
     """Write the items of a JSON array as JSON lines.
+
+    Args:
+        path: The file.
+        target: Where to write.
+        on_bytes: Told once how many bytes are read; an array is read as a whole.
 
     Returns:
         The position from 1 of each item written, and those of the others with the reason.
@@ -31,6 +39,7 @@ def write_items(path: Path, target: Path) -> tuple[array[int], list[tuple[int, s
         items = json.loads(raw.decode("utf-8-sig"))
     except (ValueError, RecursionError) as fault:
         raise ImportRefused(f"no JSON array: {fault}") from fault
+    on_bytes(path.stat().st_size)
     numbers = array("q")
     bad: list[tuple[int, str]] = []
     with target.open("w", encoding="utf-8", errors="replace") as copy:

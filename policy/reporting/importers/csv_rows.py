@@ -11,13 +11,14 @@ import gzip
 import io
 import json
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import BinaryIO, Protocol, TextIO, cast
 
 from policy.errors import ImportRefused
 
 _SNIFFED_CHARACTERS = 16_384
+_LINES_BETWEEN = 1_000
 
 
 class _Reader(Protocol):
@@ -29,10 +30,16 @@ class _Reader(Protocol):
     def __next__(self) -> list[str]: ...
 
 
-def csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str], str]]:
+def csv_rows(
+    path: Path, on_bytes: Callable[[int], None]
+) -> Iterator[tuple[int, dict[str, str], str]]:
     """Yield the rows of a CSV file whose first row names the columns.
 
     The delimiter is recognised: comma, semicolon or tab.
+
+    Args:
+        path: The file; ``.gz`` is unpacked on the way.
+        on_bytes: Told now and then how many bytes of the file are read, packed ones if it is.
 
     Yields:
         Number of the row's last line, and its values by column; or no values and the reason why.
@@ -41,12 +48,14 @@ def csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str], str]]:
         ImportRefused: The header is no CSV, or names a column twice.
         OSError: The file cannot be read.
     """
-    with _opened(path) as file:
+    with path.open("rb") as raw, _text(raw, is_packed=path.suffix == ".gz") as file:
         head = file.read(_SNIFFED_CHARACTERS)
         file.seek(0)
         reader: _Reader = csv.reader(file, delimiter=_delimiter(head), strict=True)
         header = _header(reader)
         while (row := _next(reader)) is not None:
+            if reader.line_num % _LINES_BETWEEN == 0:
+                on_bytes(raw.tell())
             if isinstance(row, str):
                 yield reader.line_num, {}, f"not CSV: {row}"
             elif len(row) != len(header) and row:
@@ -57,8 +66,15 @@ def csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str], str]]:
                 yield reader.line_num, dict(zip(header, row, strict=True)), ""
 
 
-def write_as_json(path: Path, target: Path) -> tuple[array[int], list[tuple[int, str]]]:
+def write_as_json(
+    path: Path, target: Path, on_bytes: Callable[[int], None]
+) -> tuple[array[int], list[tuple[int, str]]]:
     """Write the rows of a CSV file as JSON lines.
+
+    Args:
+        path: The file; ``.gz`` is unpacked on the way.
+        target: Where to write.
+        on_bytes: Told now and then how many bytes of the file are read.
 
     Returns:
         The line number of each row written, and those of the others with the reason.
@@ -69,7 +85,7 @@ def write_as_json(path: Path, target: Path) -> tuple[array[int], list[tuple[int,
     numbers = array("q")
     bad: list[tuple[int, str]] = []
     with target.open("w", encoding="utf-8") as copy:
-        for number, row, reason in csv_rows(path):
+        for number, row, reason in csv_rows(path, on_bytes):
             if reason:
                 bad.append((number, reason))
             else:
@@ -78,12 +94,10 @@ def write_as_json(path: Path, target: Path) -> tuple[array[int], list[tuple[int,
     return numbers, bad
 
 
-def _opened(path: Path) -> TextIO:
+def _text(raw: BinaryIO, *, is_packed: bool) -> TextIO:
     # A byte that is no UTF-8 becomes a lone surrogate, so that only its row is lost.
-    if path.suffix == ".gz":
-        raw = gzip.open(path)  # noqa: SIM115 - the wrapper returned closes it
-        return io.TextIOWrapper(raw, "utf-8-sig", errors="surrogateescape", newline="")
-    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+    plain = cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if is_packed else raw
+    return io.TextIOWrapper(plain, "utf-8-sig", errors="surrogateescape", newline="")
 
 
 def _header(reader: _Reader) -> list[str]:

@@ -99,7 +99,7 @@ class ImportProgress:
     """How far an import is.
 
     Attributes:
-        step: ``reading`` or ``recording``.
+        step: ``reading``, ``merging`` or ``recording``.
         done_bytes: Bytes of the sources read so far, <= ``total_bytes``.
     """
 

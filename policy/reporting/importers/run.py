@@ -22,6 +22,7 @@ from policy.reporting.importers.model import (
     OnProgress,
 )
 from policy.reporting.importers.pricing import PriceHistory
+from policy.reporting.importers.progress import Meter
 from policy.reporting.importers.recording import Recorded, record_calls
 from policy.reporting.importers.sources import find_sources, refuse_nothing
 from policy.reporting.importers.staging import Staged, Stager
@@ -52,7 +53,8 @@ def import_usage(
         patterns: Files, directories (searched recursively), globs, or ``-`` for standard input.
         books: Where prices come from.
         options: How to read the files; by default each is recognised.
-        on_progress: Called after each batch of files.
+        on_progress: Called at most ten times a second while files are read, also from another
+            thread, and once before calls are merged and before they are recorded.
 
     Raises:
         ImportRefused: A pattern matches no file, or no file could be read at all.
@@ -62,27 +64,32 @@ def import_usage(
     wanted = options.format or (Format.GENERIC if options.columns else None)
     column_map(options.columns)  # a wrong map is refused before any file is opened
     refuse_nothing(patterns, wanted)
-    tell = on_progress or _silent
     with tempfile.TemporaryDirectory(prefix="corvus-import-") as name, _scratch(name) as scratch:
         folder = Path(name)
         sources, unknown = find_sources(patterns, wanted, folder)
+        total = sum(source.size_bytes for source in sources)
         stager = Stager(scratch, options, folder)
         for bad in unknown:
             stager.staged.add_bad(bad.file, bad.line, bad.reason)
         calls = folder / "calls.parquet"
         try:
-            staged = stager.stage(sources, tell)
+            staged = stager.stage(sources, Meter(on_progress, total))
+            _tell(on_progress, "merging", total)
             scratch.execute(_EXPORT, {"calls": str(calls)})
         except duckdb.Error as fault:
             reason = str(fault).strip().splitlines()[0]
             raise LedgerError(f"the import failed, nothing was recorded: {reason}") from fault
         if not staged.files:
             raise ImportRefused("; ".join(str(bad) for bad in staged.bad[:3]))
-        total = sum(source.size_bytes for source in sources)
-        tell(ImportProgress("recording", total, total))
+        _tell(on_progress, "recording", total)
         with open_ledger() as ledger:
             recorded = record_calls(ledger, calls, books)
     return _summary(staged, recorded)
+
+
+def _tell(on_progress: OnProgress | None, step: str, total_bytes: int) -> None:
+    if on_progress is not None:
+        on_progress(ImportProgress(step, total_bytes, total_bytes))
 
 
 @contextmanager
@@ -114,7 +121,3 @@ def _summary(staged: Staged, recorded: Recorded) -> ImportSummary:
         new_cost_nano_usd=recorded.new_cost_nano_usd,
         unpriced_models=recorded.unpriced_models,
     )
-
-
-def _silent(progress: ImportProgress) -> None:
-    """Tell nobody."""

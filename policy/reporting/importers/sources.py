@@ -208,7 +208,7 @@ def _recognised(path: Path, file: Path, wanted: Format | None) -> Source | str:
         return Source(path, file, Format.GENERIC, size, Layout.CSV)
     if is_json or wanted is not None or not head:
         return Source(path, file, Format.GENERIC, size)
-    return "neither a Claude Code log nor JSON lines nor CSV; name it with --format"
+    return "neither a Claude Code log nor JSON lines nor CSV; name it with --from"
 
 
 def _is_claude_code(head: bytes) -> bool:

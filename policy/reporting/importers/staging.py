@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import duckdb
 
@@ -31,9 +31,8 @@ from policy.reporting.importers.model import (
     BadLine,
     Format,
     ImportOptions,
-    ImportProgress,
-    OnProgress,
 )
+from policy.reporting.importers.progress import Meter
 from policy.reporting.importers.sources import UNREADABLE, Layout, Source, reason_of
 from policy.reporting.importers.statements import (
     COUNT_LINES,
@@ -59,7 +58,10 @@ _PASSES = (_Pass(256, 1024 * 1024), _Pass(8, MAX_LINE_BYTES), _Pass(1, MAX_LINE_
 _BATCH_BYTES = 64 * 1024 * 1024
 # A statement that is wrong is no property of a file; it must not be told as one.
 _OWN_FAULTS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
-_COPY: dict[Layout, Callable[[Path, Path], tuple[array[int], list[tuple[int, str]]]]] = {
+_Copy: TypeAlias = Callable[
+    [Path, Path, Callable[[int], None]], "tuple[array[int], list[tuple[int, str]]]"
+]
+_COPY: dict[Layout, _Copy] = {
     Layout.CSV: write_as_json,
     Layout.ARRAY: write_items,
 }
@@ -119,19 +121,14 @@ class Stager:
         self._readings: dict[str, _Reading] = {}
         self.staged = Staged()
 
-    def stage(self, sources: Sequence[Source], on_progress: OnProgress) -> Staged:
+    def stage(self, sources: Sequence[Source], meter: Meter) -> Staged:
         """Stage all files; one that cannot be read, or lacks required columns, is a bad line."""
         self._connection.execute(CREATE_LINES)
-        total = sum(source.size_bytes for source in sources)
-        done = 0
         # The order of lines matters only where they are numbered; without it reading is faster.
         self._connection.execute("SET preserve_insertion_order = false")
         for batch in _batches(sources):
-            on_progress(ImportProgress("reading", done, total))
-            self._stage_batch(batch)
-            done += sum(source.size_bytes for source in batch)
+            self._stage_batch(batch, meter)
         self._connection.execute("RESET preserve_insertion_order")
-        on_progress(ImportProgress("reading", total, total))
         self._explain_unusable()
         self._connection.execute(claude_code.STAGE_ITERATIONS)
         counted = self._connection.execute(COUNT_LINES).fetchone() or (0, 0, 0)
@@ -139,34 +136,44 @@ class Stager:
         self.staged.usage_lines, self.staged.synthetic = counted[1], counted[2]
         return self.staged
 
-    def _stage_batch(self, batch: list[Source]) -> None:
+    def _stage_batch(self, batch: list[Source], meter: Meter) -> None:
+        meter.finish(0)
         readable: list[Path] = []
+        left_bytes = sum(source.size_bytes for source in batch)
         for source in batch:
             try:
-                readable.append(self._prepared(source))
+                readable.append(self._prepared(source, meter))
             except (ImportRefused, *UNREADABLE) as fault:
                 reason = str(fault) if isinstance(fault, ImportRefused) else reason_of(fault)
                 self.staged.add_bad(source.path, None, reason)
                 continue
             self.staged.files[source.format] = self.staged.files.get(source.format, 0) + 1
+            if source.layout is not Layout.LINES:
+                meter.finish(source.size_bytes // 2)
+                left_bytes -= source.size_bytes // 2
         if readable:
-            self._read(batch[0].format, readable, 0)
+            with meter.watching(self._connection, left_bytes):
+                self._read(batch[0].format, readable, 0)
+        meter.finish(left_bytes)
 
-    def _prepared(self, source: Source) -> Path:
+    def _prepared(self, source: Source, meter: Meter) -> Path:
         """Return what DuckDB is to read for a source."""
         reading = _Reading(source, source.file, None)
         if source.format is Format.GENERIC:
-            reading = self._copied(source)
+            reading = self._copied(source, meter)
             is_csv = source.layout is Layout.CSV
             generic.check_columns(reading.file, self._columns, is_csv=is_csv)
         self._readings[str(reading.file)] = reading
         return reading.file
 
-    def _copied(self, source: Source) -> _Reading:
+    def _copied(self, source: Source, meter: Meter) -> _Reading:
         if source.layout is Layout.LINES:
             return _Reading(source, source.file, None)
         copy = self._new_copy()
-        numbers, bad = _COPY[source.layout](source.file, copy)
+        # Copying a file takes about as long as reading the copy.
+        numbers, bad = _COPY[source.layout](
+            source.file, copy, lambda read_bytes: meter.within(read_bytes // 2)
+        )
         self.staged.read_lines += len(bad)
         for number, reason in bad:
             self.staged.add_bad(source.path, number, reason)

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from policy.model.price import Price
+from policy.model.usage import TokenKind
+
 if TYPE_CHECKING:
     from tests.reporting.importers.conftest import Desk
 
@@ -141,6 +144,30 @@ def test_fast_mode_is_not_priced_as_the_usual_mode(desk: Desk, line: Line) -> No
     counts = {"input_tokens": 1, "output_tokens": 1, "speed": "fast"}
     summary = desk.take(desk.write("log.jsonl", [line(usage=counts)]))
     assert summary.unpriced == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "tier", "nano_usd"),
+    [
+        ({"service_tier": "standard"}, None, 2_000),
+        ({"service_tier": "batch"}, "batch", 1_000),
+        ({"service_tier": "priority"}, "priority", None),
+        ({"service_tier": "standard", "speed": "fast"}, "fast", None),
+    ],
+)
+def test_a_call_of_another_service_tier_has_the_price_of_that_tier_or_none(
+    desk: Desk, line: Line, said: dict[str, str], tier: str | None, nano_usd: int | None
+) -> None:
+    model = "claude-sonnet-4-5-20250929"
+    half = {kind: 500_000_000 for kind in TokenKind}
+    desk.books.prices = (
+        Price("anthropic", model, "user", "e", {kind: 1_000_000_000 for kind in TokenKind}),
+        Price("anthropic", f"{model}-batch", "user", "b", half),
+    )
+    counts = {"input_tokens": 1, "output_tokens": 1, **said}
+    desk.take(desk.write("log.jsonl", [line(usage=counts)]))
+    found = desk.ask("SELECT service_tier, cost_nano_usd FROM usage_record")
+    assert found == [(tier, nano_usd)]
 
 
 def test_an_advisor_inside_a_message_is_a_call_of_its_own_model(desk: Desk, line: Line) -> None:

@@ -49,6 +49,18 @@ def test_csv_with_semicolons_bom_quotes_and_crlf_is_read(desk: Desk) -> None:
     assert notes == [('two\r\nlines; "quoted"',), (None,)]
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_delimiter_is_the_one_that_the_header_has_most(desk: Desk, delimiter: str) -> None:
+    others = "".join(one for one in ",;\t" if one != delimiter)
+    header = ["timestamp", "model", "input_tokens", "output_tokens", f'"no{others}te"']
+    values = ["2026-11-16T10:00:00Z", SONNET, "1", "2", f'"{others * 9}"']
+    rows = "\n".join(delimiter.join(row) for row in (header, values))
+    (desk.folder / "usage.csv").write_text(rows)
+    summary = desk.take(desk.folder / "usage.csv")
+    assert (summary.new, summary.bad) == (1, ())
+    assert desk.totals()[:3] == (1, 1, 2)
+
+
 def test_bad_csv_rows_have_the_number_of_their_last_line(desk: Desk) -> None:
     lines = [
         b"timestamp,model,input_tokens,output_tokens,note",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -39,6 +40,7 @@ print(import_usage(ledger, sys.argv[2:], Books()).new, flush=True)
 def importing(ledger: Path, *sources: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", IMPORT, str(ledger), *map(str, sources)],
+        env=os.environ | {"TMPDIR": str(ledger.parent)},  # a killed import leaves its files behind
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -1,0 +1,126 @@
+"""``corvus migrate`` as a user types it (DEP-4, DIA-5)."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from policy.cli.main import main
+
+OLD = "[autonomy]\nmax_cost_per_day_cents = 500 # cents\n"
+NEW = "[autonomy]\nmax_actions_per_hour = 500 # cents\n"
+
+
+@pytest.fixture
+def config() -> Path:
+    path = Path("corvus.toml")
+    path.write_text(OLD, encoding="utf-8")
+    return path
+
+
+def test_it_rewrites_in_place_and_says_what_to_review(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.chmod(0o640)
+    assert main(["migrate", "corvus.toml"]) == 0
+    assert config.read_text(encoding="utf-8") == NEW
+    assert stat.S_IMODE(config.stat().st_mode) == 0o640
+    printed = capsys.readouterr().out
+    assert "corvus.toml:2:1" in printed
+    assert "500 cents per day were read as 500 actions per hour" in printed
+    assert "a cap of 5 USD per day is NOT enforced" in printed
+    assert main(["migrate", "corvus.toml"]) == 0
+    assert capsys.readouterr().out == "nothing to migrate in 1 file\n"
+
+
+def test_without_a_path_it_takes_the_usual_config(config: Path) -> None:
+    assert main(["migrate", "-q"]) == 0
+    assert config.read_text(encoding="utf-8") == NEW
+
+
+def test_check_writes_nothing_and_fails_while_a_change_is_pending(config: Path) -> None:
+    assert main(["migrate", "--check", "."]) == 1
+    assert config.read_text(encoding="utf-8") == OLD
+    assert main(["migrate", "."]) == 0
+    assert main(["migrate", "--check", "."]) == 0
+
+
+def test_the_diff_is_what_is_written(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_bytes(b"\xef\xbb\xbf" + OLD.replace("\n", "\r\n").encode() + b"# no end")
+    assert main(["migrate", "--diff", "corvus.toml"]) == 0
+    diff = capsys.readouterr().out
+    before = config.read_bytes()
+    assert main(["migrate", "corvus.toml"]) == 0
+    after = config.read_bytes()
+    config.write_bytes(before)
+    subprocess.run(["git", "apply", "-"], input=diff.encode(), check=True, cwd=Path.cwd())
+    assert config.read_bytes() == after
+
+
+def test_standard_input_goes_to_standard_output(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    text = OLD.replace("\n", "\r\n").encode()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
+    assert main(["migrate", "-", "--stdin-filename", "team.toml"]) == 0
+    printed = capfdbinary.readouterr()
+    assert printed.out == NEW.replace("\n", "\r\n").encode()
+    assert b"team.toml:2:1" in printed.err
+
+
+def test_a_legacy_cap_becomes_a_limit_that_says_when_it_is_in_force(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["migrate", "--legacy-cap", "daily-limit", "corvus.toml"]) == 0
+    assert config.read_text(encoding="utf-8") == NEW + "\n[cost]\ndaily_limit_usd = 5\n"
+    assert "not in force until `cost.enabled` is true" in capsys.readouterr().out
+
+
+def test_a_link_stays_a_link(config: Path) -> None:
+    Path("link.toml").symlink_to(config)
+    assert main(["migrate", "-q", "link.toml"]) == 0
+    assert Path("link.toml").is_symlink()
+    assert config.read_text(encoding="utf-8") == NEW
+
+
+def test_a_broken_file_is_told_and_the_others_are_migrated(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("a.toml").write_text("[autonomy\n", encoding="utf-8")
+    Path("b.toml").write_text("[autonomy]\nmax_cost_per_day_cents = 'x'\n", encoding="utf-8")
+    assert main(["migrate", "."]) == 1
+    assert config.read_text(encoding="utf-8") == NEW
+    assert Path("a.toml").read_text(encoding="utf-8") == "[autonomy\n"
+    printed = capsys.readouterr()
+    assert "a.toml:1:1" in printed.err
+    assert "b.toml:2:26" in printed.err
+    assert "1 of 3 files migrated" in printed.out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nothing.toml"], ["*.nothing"], ["--write", "--diff"], ["--to", "soon"], ["--x"]]
+)
+def test_wrong_use_is_an_error_of_usage(arguments: list[str]) -> None:
+    assert main(["migrate", *arguments]) == 2
+
+
+def test_a_read_only_file_is_not_touched(
+    config: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.chmod(0o444)
+    request.getfixturevalue("unprivileged")
+    assert main(["migrate", "corvus.toml"]) == 1
+    assert config.read_text(encoding="utf-8") == OLD
+    assert "read-only" in capsys.readouterr().err
+
+
+def test_a_folder_of_other_tools_is_passed_over() -> None:
+    text = "[tool]\nmax_cost_per_day_cents = 1\n"
+    Path("other.toml").write_text(text, encoding="utf-8")
+    assert main(["migrate", os.curdir]) == 0
+    assert Path("other.toml").read_text(encoding="utf-8") == text

@@ -1,0 +1,56 @@
+"""A signal ends the program with its own exit code, and lets it clean up first."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import os, signal, sys
+from policy.cli import main as module
+
+def run(argv):
+    try:
+        os.kill(os.getpid(), int(argv[0]))
+    except BaseException:
+        if argv[1] == "duckdb":
+            raise RuntimeError("Query interrupted") from None
+        raise
+    finally:
+        if argv[1] == "twice":
+            os.kill(os.getpid(), int(argv[0]))
+        print("cleaned up")
+
+module._run = run
+code = module.main(sys.argv[1:])
+left = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+assert left == [signal.default_int_handler, signal.SIG_DFL], left
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "way",
+    [
+        "once",
+        "twice",  # an impatient user, or a supervisor that repeats itself
+        "duckdb",  # which turns what a signal raised during a query into an error of its own
+    ],
+)
+def test_a_signal_has_its_own_exit_code_and_does_not_cut_off_cleaning_up(
+    number: signal.Signals, way: str
+) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(int(number)), way],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (128 + number, "cleaned up\n", "")

@@ -1,0 +1,111 @@
+"""A ledger is brought to the shape this version knows, or refused and left as it is (LED-1)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from policy.clock import FixedClock
+from policy.errors import LedgerCorrupt, LedgerError, LedgerTooNew, ResourceMissing
+from policy.ledger import migrate as module
+from policy.ledger.migrate import Migration, migrate, shipped_migrations, verify
+
+CLOCK = FixedClock(datetime(2026, 11, 23, tzinfo=UTC))
+FIRST = Migration(1, "initial", "CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (1);")
+SECOND = Migration(2, "more", "ALTER TABLE a ADD COLUMN y INTEGER DEFAULT 7;")
+WRONG = Migration(3, "wrong", "CREATE TABLE b (x INTEGER); SELECT no_such_column FROM a;")
+
+
+@pytest.fixture
+def ledger() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A ledger of version 1, with one record."""
+    with duckdb.connect() as connection:
+        migrate(connection, (FIRST,), CLOCK)
+        yield connection
+
+
+def applied(ledger: duckdb.DuckDBPyConnection) -> list[tuple[int, str]]:
+    return ledger.execute("SELECT version, name FROM ledger_migration ORDER BY version").fetchall()
+
+
+def test_an_older_ledger_gets_what_it_lacks_and_keeps_what_it_has(
+    ledger: duckdb.DuckDBPyConnection,
+) -> None:
+    with pytest.raises(LedgerError, match="has version 1, this corvus needs 2"):
+        verify(ledger, (FIRST, SECOND))
+    migrate(ledger, (FIRST, SECOND), CLOCK)
+    verify(ledger, (FIRST, SECOND))
+    assert applied(ledger) == [(1, "initial"), (2, "more")]
+    assert ledger.execute("SELECT x, y FROM a").fetchall() == [(1, 7)]
+
+
+def test_a_newer_ledger_is_refused_by_both_ways_of_opening(
+    ledger: duckdb.DuckDBPyConnection,
+) -> None:
+    migrate(ledger, (FIRST, SECOND), CLOCK)
+    with pytest.raises(LedgerTooNew, match="has version 2, this corvus knows up to 1; upgrade"):
+        verify(ledger, (FIRST,))
+    with pytest.raises(LedgerTooNew):
+        migrate(ledger, (FIRST,), CLOCK)
+    assert applied(ledger) == [(1, "initial"), (2, "more")]
+
+
+def test_a_migration_that_fails_leaves_nothing_of_itself_or_of_those_before_it(
+    ledger: duckdb.DuckDBPyConnection,
+) -> None:
+    with pytest.raises(duckdb.Error, match="no_such_column"):
+        migrate(ledger, (FIRST, SECOND, WRONG), CLOCK)
+    assert applied(ledger) == [(1, "initial")]
+    verify(ledger, (FIRST,))
+    assert ledger.execute("SELECT * FROM a").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "other", [Migration(1, "initial", FIRST.sql + " "), Migration(2, "initial", FIRST.sql)]
+)
+def test_another_history_is_refused(ledger: duckdb.DuckDBPyConnection, other: Migration) -> None:
+    with pytest.raises(LedgerCorrupt, match=r"migration 1 .* differs"):
+        migrate(ledger, (other, SECOND), CLOCK)
+
+
+def test_an_empty_database_is_no_ledger_to_read() -> None:
+    with duckdb.connect() as empty, pytest.raises(LedgerError, match="usage import"):
+        verify(empty, (FIRST,))
+
+
+def packaged(folder: Path, monkeypatch: pytest.MonkeyPatch, **named: bytes) -> None:
+    (folder / "migrations").mkdir()
+    for stem, content in named.items():
+        (folder / "migrations" / f"{stem.lstrip('_')}.sql").write_bytes(content)
+    monkeypatch.setattr(module, "files", lambda _: folder)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+
+
+def test_a_checksum_does_not_depend_on_the_line_ends_of_a_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packaged(tmp_path, monkeypatch, _0001_initial=b"SELECT 1;\r\nSELECT 2;\r\n")
+    (read,) = shipped_migrations()
+    assert (read.version, read.name, read.sql) == (1, "initial", "SELECT 1;\nSELECT 2;\n")
+    assert read.sha256 == hashlib.sha256(b"SELECT 1;\nSELECT 2;\n").hexdigest()
+
+
+def test_migrations_come_in_the_order_of_their_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {f"_{number:04}_step": b"SELECT 1;" for number in range(12, 0, -1)}
+    packaged(tmp_path, monkeypatch, **texts)
+    assert [one.version for one in shipped_migrations()] == list(range(1, 13))
+
+
+@pytest.mark.parametrize("stems", [[], ["_0001_a", "_0003_c"], ["_0002_b"]])
+def test_a_missing_migration_is_a_broken_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stems: list[str]
+) -> None:
+    packaged(tmp_path, monkeypatch, **dict.fromkeys(stems, b"SELECT 1;"))
+    with pytest.raises(ResourceMissing, match="migrations"):
+        shipped_migrations()

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from policy.model.usage import TokenKind, Usage
+
+NAMES = [field.name for field in fields(Usage)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("count", [-1, 1.0, "1", True, None])
+def test_a_count_that_is_no_whole_number_from_0_up_is_refused_by_name(
+    name: str, count: object
+) -> None:
+    """EVA-10: a negative count would lower the cost of a call."""
+    with pytest.raises(ValueError, match=f"^{name} must be an integer >= 0, got {count!r}"):
+        Usage(**{name: count})  # pyright: ignore[reportArgumentType] - the point of the test
+
+
+def test_every_count_is_of_a_kind_of_its_own_and_zero_is_left_out() -> None:
+    counts = {name: number for number, name in enumerate(NAMES, start=1)}
+    assert Usage(**counts).by_kind() == dict(zip(TokenKind, range(1, 8), strict=True))
+    assert Usage(**dict.fromkeys(NAMES, 0)).by_kind() == {}
+
+
+def test_the_context_is_what_the_model_read_and_not_what_it_wrote() -> None:
+    counts = {name: 10**number for number, name in enumerate(NAMES)}
+    assert Usage(**counts).context_tokens == 1 + 100 + 1_000 + 10_000

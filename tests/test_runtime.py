@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from policy.clock import FixedClock
+from policy.errors import ConfigError, LedgerError
+from policy.runtime import open_runtime
+
+CONFIG = """
+[[cost.budgets]]
+name = "tokyo"
+period = "day"
+limit_usd = 1
+timezone = "Asia/Tokyo"
+
+[[cost.budgets]]
+name = "utc"
+period = "day"
+limit_usd = 1
+"""
+NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)  # in Tokyo 21:00; its day began at 15:00 UTC
+
+
+def config(folder: Path, text: str = CONFIG) -> Path:
+    path = folder / "corvus.toml"
+    path.write_text(text)
+    return path
+
+
+def test_the_day_of_a_budget_is_that_of_its_own_time_zone(
+    tmp_path: Path, record_calls: Callable[..., Path]
+) -> None:
+    """EVA-8: spend and reset follow the budget's zone, not the machine's."""
+    calls = [
+        {"admitted_at": "2026-11-17 14:59:59", "cost_nano_usd": 1},
+        {"admitted_at": "2026-11-17 15:00:00", "cost_nano_usd": 10},
+        {"admitted_at": "2026-11-18 00:00:00", "cost_nano_usd": 100},
+    ]
+    ledger = record_calls(tmp_path / "ledger.duckdb", *calls)
+    runtime = open_runtime([config(tmp_path)], ledger=ledger, clock=FixedClock(NOON))
+    status = runtime.status(None)
+    found = {
+        one.budget.name: (one.spent_nano_usd, one.resets_at) for one in status.decision.statuses
+    }
+    assert found["tokyo"] == (110, datetime(2026, 11, 18, 15, tzinfo=UTC))
+    assert found["utc"] == (100, datetime(2026, 11, 19, tzinfo=UTC))
+
+
+def test_a_config_with_errors_gives_no_runtime_and_carries_all_of_them(tmp_path: Path) -> None:
+    path = config(tmp_path, "[cost]\ndayly_limit_usd = 1\nwarn_at_percent = 200\n")
+    with pytest.raises(ConfigError, match="corvus check") as one:
+        open_runtime([path])
+    assert [found.code for found in one.value.diagnostics] == ["unknown-key", "out-of-range"]
+
+
+def test_a_relative_ledger_path_starts_at_the_folder_of_its_config(tmp_path: Path) -> None:
+    path = config(tmp_path, '[governance.ledger]\npath = "state/usage.duckdb"\n')
+    assert open_runtime([path]).ledger_path == tmp_path / "state" / "usage.duckdb"
+    assert open_runtime([path], ledger="other.duckdb").ledger_path == Path("other.duckdb")
+
+
+def test_without_a_path_the_ledger_lies_in_the_state_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = config(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert open_runtime([path]).ledger_path == tmp_path / "state" / "corvus" / "ledger.duckdb"
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    expected = tmp_path / ".local" / "state" / "corvus" / "ledger.duckdb"
+    assert open_runtime([path]).ledger_path == expected
+
+
+def test_without_a_home_a_ledger_must_be_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
+    with pytest.raises(LedgerError, match="--ledger"):
+        open_runtime([config(tmp_path)])
