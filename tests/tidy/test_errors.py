@@ -24,6 +24,7 @@ EXITS = {
     "LedgerLocked": Exit.LEDGER_UNAVAILABLE,
     "LedgerTooNew": Exit.LEDGER_UNAVAILABLE,
     "LedgerCorrupt": Exit.LEDGER_UNAVAILABLE,
+    "EditRefused": Exit.USAGE,
     "ImportRefused": Exit.USAGE,
     "ReportError": Exit.USAGE,
     "ReportNotFound": Exit.USAGE,
