@@ -89,8 +89,9 @@ def _exit_code(checked: Checked, options: argparse.Namespace) -> Exit:
 
 def _failing(options: argparse.Namespace) -> tuple[str, ...]:
     """Return the severities that exit 1."""
-    lowest = "warning" if options.strict else options.fail_on
-    return () if lowest == "never" else _SEVERITIES[: _SEVERITIES.index(lowest) + 1]
+    if options.fail_on == "never":
+        return ()
+    return _SEVERITIES[: _SEVERITIES.index(options.fail_on) + 1]
 
 
 def _write_all(
@@ -158,7 +159,13 @@ def _parser() -> argparse.ArgumentParser:
         default="error",
         help="lowest severity that exits 1 (default: error)",
     )
-    parser.add_argument("--strict", action="store_true", help="the same as --fail-on warning")
+    parser.add_argument(
+        "--strict",
+        action="store_const",
+        dest="fail_on",
+        const="warning",
+        help="the same as --fail-on warning; of both, the last counts",
+    )
     parser.add_argument(
         "--stdin-filename", default="<stdin>", metavar="NAME", help="name of - in messages"
     )

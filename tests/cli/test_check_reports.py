@@ -181,6 +181,12 @@ def test_the_fail_level_decides_the_exit_code(level: str, name: str, code: Exit)
     assert main([name, "--fail-on", level]) == code
 
 
+def test_strict_is_a_fail_level_and_the_last_one_counts() -> None:
+    Path("warns.toml").write_text("[cost]\nwarn_at_percent = 100\n")
+    assert main(["warns.toml", "--strict", "--fail-on", "never"]) == Exit.CLEAN
+    assert main(["warns.toml", "--fail-on", "never", "--strict"]) == Exit.FINDINGS
+
+
 def test_the_summary_says_that_something_was_not_checked(capsys: Capture) -> None:
     main(["good.toml", "absent.toml", "*.tmol"])
     lines = capsys.readouterr().out.splitlines()
