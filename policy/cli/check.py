@@ -11,15 +11,16 @@ import argparse
 import os
 import sys
 from collections import Counter
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 from policy.cli.exits import Exit
+from policy.cli.inputs import read_stdin, usual_files
+from policy.cli.price_facts import has_price, price_clashes
 
 if TYPE_CHECKING:
     from policy.cli.check_reports import Report
     from policy.config.check import Checked, CheckedFile
-    from policy.prices.lookup import PriceBooks
 
 _EPILOG = """\
 examples:
@@ -50,12 +51,13 @@ def main(argv: list[str]) -> int:
     from policy.config.check import Options, check_paths
 
     checked = check_paths(
-        options.path or _usual_files(),
+        options.path or usual_files(),
         Options(
             dialect=options.dialect,
-            stdin=_read_stdin,
+            stdin=read_stdin,
             stdin_name=options.stdin_filename,
-            has_price=_bundled_price,
+            has_price=has_price,
+            clashes=price_clashes,
         ),
     )
     code = _exit_code(checked, options)
@@ -172,36 +174,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-q", "--quiet", action="store_true", help="findings only, no summary")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     return parser
-
-
-def _usual_files() -> list[str]:
-    """Return the config that every other command would read (CFG-6)."""
-    from policy.config.locate import locate
-
-    return [str(path) for path in locate(environment=os.environ).paths] or ["corvus.toml"]
-
-
-def _read_stdin() -> bytes:
-    if sys.stdin is None:
-        raise OSError(None, "standard input is closed")
-    return sys.stdin.buffer.read()
-
-
-def _bundled_price(model: str) -> bool:
-    """Tell whether the bundled book prices a model; an ambiguous name has a price, just not one."""
-    from policy.errors import AmbiguousModel
-
-    try:
-        return _bundled_book().find(model) is not None
-    except AmbiguousModel:
-        return True
-
-
-@cache
-def _bundled_book() -> PriceBooks:
-    from policy.prices.lookup import PriceBooks
-
-    return PriceBooks(())
 
 
 def _text(checked: Checked, options: argparse.Namespace) -> str:

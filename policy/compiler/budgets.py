@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from policy.config.settings import BudgetSettings, Settings
 from policy.errors import ConfigError
+from policy.globs import glob_fault
 from policy.model.budget import Budget
-from policy.model.globs import glob_fault
 from policy.money import NanoUSD, nano_usd
 from policy.period import Period
 

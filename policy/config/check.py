@@ -18,7 +18,7 @@ from policy.config.document import Document, read_bytes, read_document, source_t
 from policy.config.load import load_documents
 
 if TYPE_CHECKING:
-    from policy.config.rules import HasPrice
+    from policy.config.rules import HasPrice, PriceClashes
     from policy.diagnostics.model import Diagnostic
 
 _OWN_NAME = "corvus.toml"
@@ -72,12 +72,14 @@ class Options(NamedTuple):
         stdin: Reads standard input, for ``-``.
         stdin_name: How standard input is called in messages.
         has_price: Looks a model up in the bundled price book.
+        clashes: Finds own prices that clash.
     """
 
     dialect: str = "auto"
     stdin: Callable[[], bytes] = bytes
     stdin_name: str = "<stdin>"
     has_price: HasPrice | None = None
+    clashes: PriceClashes | None = None
 
 
 def check_paths(arguments: Sequence[str], options: Options | None = None) -> Checked:
@@ -146,7 +148,13 @@ def _checked_rest(
 
 
 def _checked(document: Document, diagnostics: list[Diagnostic], how: Options) -> CheckedFile:
-    loaded = load_documents((document,), how.dialect, has_price=how.has_price, want_settings=False)
+    loaded = load_documents(
+        (document,),
+        how.dialect,
+        has_price=how.has_price,
+        clashes=how.clashes,
+        want_settings=False,
+    )
     return CheckedFile(
         shown=document.file,
         text=document.text,

@@ -17,7 +17,7 @@ from policy.config.reporter import Reporter
 from policy.config.values import Route, Table, is_table, shown, value_at
 
 if TYPE_CHECKING:
-    from policy.config.rules import HasPrice
+    from policy.config.rules import HasPrice, PriceClashes
     from policy.config.settings import Settings
     from policy.diagnostics.model import Diagnostic
 
@@ -78,6 +78,7 @@ def load_documents(
     dialect: str = "auto",
     *,
     has_price: HasPrice | None = None,
+    clashes: PriceClashes | None = None,
     want_settings: bool = True,
 ) -> Loaded:
     """Check parsed documents and layer them, later over earlier.
@@ -87,9 +88,10 @@ def load_documents(
         dialect: ``auto``, or a dialect that every document must be.
         has_price: Looks a model up in the bundled price book; ``None`` leaves out the one rule that
             needs it.
+        clashes: Finds own prices that clash; the same.
         want_settings: ``False`` spares building the settings: only the problems are asked for.
     """
-    how = _How(has_price, want_settings)
+    how = _How(has_price, clashes, want_settings)
     loaded = _load_once(documents, dialect, how)
     if not any(_MARK in document.text for document in documents):
         return loaded
@@ -186,10 +188,11 @@ def _validated(merged: Table, whole: Table, reporter: Reporter, *, how: _How) ->
     if merged:
         from policy.config.rules import cross_field
 
-        cross_field(merged, whole, reporter, how.has_price)
+        cross_field(merged, whole, reporter, how.has_price, how.clashes)
     return settings
 
 
 class _How(NamedTuple):
     has_price: HasPrice | None
+    clashes: PriceClashes | None
     want_settings: bool

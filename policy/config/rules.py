@@ -5,7 +5,7 @@ They run also when other fields are wrong, and are silent about a value that was
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -15,6 +15,8 @@ from policy.config.values import Route, Table, as_items, is_table, quoted, shown
 
 HasPrice: TypeAlias = Callable[[str], bool]
 """Tells whether the bundled price book prices a model."""
+PriceClashes: TypeAlias = Callable[[Table], Iterable[tuple[str, str, str]]]
+"""Takes valid ``cost.prices``; yields two of its keys that clash (PRC-4), and why they do."""
 
 _PRICE_KEYS = frozenset({"input", "output", "cache_read", "cache_write_5m", "cache_write_1h"})
 _OWNERS = {
@@ -93,7 +95,11 @@ def _report_nested(name: str, nested: Mapping[str, str], reporter: Reporter) -> 
 
 
 def cross_field(
-    data: Table, whole: Mapping[str, object], reporter: Reporter, has_price: HasPrice | None
+    data: Table,
+    whole: Mapping[str, object],
+    reporter: Reporter,
+    has_price: HasPrice | None,
+    clashes: PriceClashes | None,
 ) -> None:
     """Check what no single field shows.
 
@@ -102,9 +108,12 @@ def cross_field(
         whole: All keys, for the host's ``default_model``.
         reporter: Knows what was reported, and receives the rest.
         has_price: Looks a model up in the bundled book; ``None`` leaves out the rule that needs it.
+        clashes: Finds own prices that clash; ``None`` leaves out the rule that needs it.
     """
-    for rule in (_never_binds, _no_limit, _thresholds, _budget_names):
+    for rule in (_never_binds, _no_limit, _thresholds, _budget_names, _globs):
         rule(data, reporter)
+    if clashes is not None:
+        _prices(data, reporter, clashes)
     if has_price is not None:
         _default_model(data, whole, reporter, has_price)
 
@@ -195,6 +204,32 @@ def _budget_names(data: Table, reporter: Reporter) -> None:
         else:
             continue
         reporter.at_value("duplicate-budget-name", route, message, note)
+
+
+def _globs(data: Table, reporter: Reporter) -> None:
+    """A malformed glob matches nothing, so that its budget would never count a call."""
+    for index, budget in enumerate(as_items(value_at(data, ("cost", "budgets")))):
+        match = budget.get("match") if is_table(budget) else None
+        for attribute, glob in match.items() if is_table(match) else ():
+            route: Route = ("cost", "budgets", index, "match", attribute)
+            if not isinstance(glob, str) or reporter.is_reported(route):
+                continue
+            from policy.globs import glob_fault
+
+            if fault := glob_fault(glob):
+                message = f"`{shown(route)}`: {reporter.seen(route, glob)} {fault}"
+                reporter.at_value("invalid-value", route, message, Note("not a glob"))
+
+
+def _prices(data: Table, reporter: Reporter, clashes: PriceClashes) -> None:
+    route: Route = ("cost", "prices")
+    prices = value_at(data, route)
+    if not is_table(prices) or len(prices) < 2 or reporter.is_reported(route):
+        return
+    for first, second, why in clashes(prices):
+        related: tuple[tuple[Route, str], ...] = (((*route, first), "the other price"),)
+        note = Note("the same model", related=related)
+        reporter.at_key("ambiguous-price", (*route, second), why, note)
 
 
 def _names(data: Table) -> Iterator[tuple[Route, str]]:

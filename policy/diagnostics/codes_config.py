@@ -31,6 +31,18 @@ _SHAPES: tuple[CodeInfo, ...] = (
         "Add the key. For a price, write 0 only if that kind of token is really free.",
     ),
     CodeInfo(
+        "ambiguous-price",
+        _ERROR,
+        "two own prices for one model",
+        "Two keys of [cost.prices] mean one model when they differ only in how its provider is "
+        "named, or when one leaves out the provider that makes the model. With different prices "
+        "nobody could tell which of them a call costs.",
+        '[cost.prices."gemini/my-model"]\ninput = 1\noutput = 2\n\n'
+        '[cost.prices."google/my-model"]\ninput = 3\noutput = 4\n',
+        '[cost.prices."google/my-model"]\ninput = 3\noutput = 4\n',
+        "Keep the one that is in force.",
+    ),
+    CodeInfo(
         "wrong-type",
         _ERROR,
         "a value of another TOML type",

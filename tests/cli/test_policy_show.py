@@ -140,24 +140,22 @@ def test_a_config_named_by_the_environment_must_exist(
     assert "file-missing" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        (
-            '[cost.prices]\n"gpt-4o" = {input = 1, output = 1}\n'
-            '"openai/gpt-4o" = {input = 1, output = 2}\n',
-            '[cost.prices."gpt-4o"] and [cost.prices."openai/gpt-4o"] mean the same model',
-        ),
-        (
-            '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nmatch = {model = "a["}\n',
-            "cost.budgets[0].match.model: the glob 'a[' has a `[` at character 2",
-        ),
-    ],
-)
-def test_what_cannot_be_compiled_is_refused_with_the_file_and_the_reason(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, reason: str
+def test_prices_that_clash_are_refused_with_the_file_and_the_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """PRC-4 and CFG-10."""
+    """PRC-4."""
+    text = '[cost.prices]\n"gpt-4o" = {input = 1, output = 1}\n'
+    text += '"openai/gpt-4o" = {input = 1, output = 2}\n'
     assert show(tmp_path, text) == Exit.USAGE
+    reason = '[cost.prices."gpt-4o"] and [cost.prices."openai/gpt-4o"] mean the same model'
     told = capsys.readouterr().err
     assert told.startswith(f"error[config-error]: cannot use corvus.toml: {reason}")
+
+
+def test_a_malformed_glob_is_refused_with_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """CFG-10."""
+    text = '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nmatch = {model = "a["}\n'
+    assert show(tmp_path, text) == Exit.USAGE
+    assert "corvus.toml:5:18: error[invalid-value]" in capsys.readouterr().err

@@ -211,3 +211,19 @@ def test_thousands_of_mistakes_are_cut_and_cost_no_more(head: str) -> None:
     assert time.process_time() - start < 10  # each looked up by itself would take minutes
     assert 1000 <= len(found) <= 1001
     assert "more follow" in " ".join(found[999].help)
+
+
+@pytest.mark.parametrize(
+    ("glob", "fault"),
+    [("claude-[", "no `]` closes"), ("[^a]*", "write `[!…]`"), ("x\\", "backslash")],
+)
+def test_a_malformed_glob_is_told_where_it_stands(glob: str, fault: str) -> None:
+    text = (
+        "[[cost.budgets]]\nname='a'\nperiod='day'\nlimit_usd=1\n"
+        f"match = {{ user = 'x', model = '{glob}' }}"
+    )
+    (found,) = _check(text).diagnostics
+    assert found.code == "invalid-value"
+    assert found.span is not None
+    assert (found.span.start.line, found.span.start.column) == (5, 31)
+    assert fault in found.message

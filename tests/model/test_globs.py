@@ -5,7 +5,7 @@ from itertools import product
 import duckdb
 import pytest
 
-from policy.model.globs import glob_fault
+from policy.globs import glob_fault
 
 
 @pytest.mark.parametrize(

@@ -24,13 +24,13 @@ EXITS = {
     "LedgerLocked": Exit.LEDGER_UNAVAILABLE,
     "LedgerTooNew": Exit.LEDGER_UNAVAILABLE,
     "LedgerCorrupt": Exit.LEDGER_UNAVAILABLE,
-    "EditRefused": Exit.USAGE,
     "ImportRefused": Exit.USAGE,
     "ReportError": Exit.USAGE,
     "ReportNotFound": Exit.USAGE,
     "ReportParameterInvalid": Exit.USAGE,
     "ReportInvalid": Exit.USAGE,
     "DemoRefused": Exit.USAGE,
+    "EditRefused": Exit.USAGE,
     "ResourceMissing": Exit.FAILURE,
 }
 """The whole table (DIA-5): a new error needs a row here, and a decision."""

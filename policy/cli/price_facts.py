@@ -1,0 +1,40 @@
+"""What the price books know that a check asks: config itself may not import them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from policy.config.values import Table
+    from policy.prices.lookup import PriceBooks
+
+
+def has_price(model: str) -> bool:
+    """Tell whether the bundled book prices a model; an ambiguous name has a price, just not one."""
+    from policy.errors import AmbiguousModel
+
+    try:
+        return _bundled_book().find(model) is not None
+    except AmbiguousModel:
+        return True
+
+
+def price_clashes(prices: Table) -> Iterator[tuple[str, str, str]]:
+    """Yield two keys of valid own prices that mean one model, and why that is wrong (PRC-4)."""
+    from policy.compiler.prices import compile_prices
+    from policy.config.settings import Settings
+    from policy.prices.lookup import PriceBooks
+
+    own = compile_prices(Settings.model_validate({"cost": {"prices": prices}}))
+    for clash in PriceBooks(own).clashes():
+        yield clash.first, clash.second, str(clash)
+
+
+@cache
+def _bundled_book() -> PriceBooks:
+    from policy.prices.lookup import PriceBooks
+
+    return PriceBooks(())
