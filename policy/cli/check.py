@@ -1,6 +1,8 @@
 """``corvus check``: parses its own arguments, because typer would cost more than the whole check.
 
 It translates a run of ``policy.config.check`` into text and an exit code, and decides nothing.
+Other formats and reports are written by ``check_outputs`` and ``check_reports``, which a plain
+check never imports. The format is what the user asks for, also inside a CI service.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from policy.cli.inputs import read_stdin, usual_files
 from policy.cli.price_facts import PRICE_FACTS
 
 if TYPE_CHECKING:
+    from policy.cli.check_reports import Report
     from policy.config.check import Checked, CheckedFile
 
 _EPILOG = """\
@@ -26,12 +29,15 @@ examples:
   corvus check 'teams/**/*.toml'        a pattern
   cat corvus.toml | corvus check - --stdin-filename corvus.toml
   corvus check --strict --format concise corvus.toml
+  corvus check --format github --report sarif=corvus.sarif --report junit=corvus.xml .
   corvus explain unknown-key            what a code means and how to mend it
 
-exit codes: 0 clean, 1 findings at or above --fail-on, 2 usage, unreadable input or no file matched
+exit codes: 0 clean, 1 findings at or above --fail-on, 2 usage, unreadable input or no file matched,
+or a report could not be written
 """
 _EVIDENCE = 3
 _SEVERITIES = ("error", "warning", "note")
+_FORMATS = ("text", "concise", "json", "jsonl", "sarif", "github", "gitlab", "junit")
 
 
 def main(argv: list[str]) -> int:
@@ -39,6 +45,7 @@ def main(argv: list[str]) -> int:
     parser = _parser()
     try:
         options = parser.parse_args(argv)
+        shown, reports = _planned(parser, options)
     except SystemExit as stop:  # argparse has printed its message or the help
         return Exit.USAGE if stop.code else Exit.CLEAN
     from policy.config.check import Options, check_paths
@@ -52,13 +59,65 @@ def main(argv: list[str]) -> int:
             facts=PRICE_FACTS,
         ),
     )
-    written = _written(checked, options)
-    if written:
-        print(written)
+    code = _exit_code(checked, options)
+    if shown == "text" and not reports:
+        _print(_text(checked, options))
+        return code
+    return _write_all(checked, options, shown, reports)
+
+
+def _planned(
+    parser: argparse.ArgumentParser, options: argparse.Namespace
+) -> tuple[str, tuple[Report, ...]]:
+    """Return the format of standard output, and the reports to write besides."""
+    if not options.report:
+        return options.format or "text", ()
+    from policy.cli.check_reports import planned
+
+    try:
+        return planned(options.report, options.format, _FORMATS)
+    except ValueError as mistake:
+        parser.error(str(mistake))
+
+
+def _exit_code(checked: Checked, options: argparse.Namespace) -> Exit:
     if checked.unreadable:
         return Exit.USAGE
-    threshold = "warning" if options.strict else options.fail_on
-    return Exit.FINDINGS if _fails(checked, threshold) else Exit.CLEAN
+    failing = _failing(options)
+    fails = any(diagnostic.severity.value in failing for diagnostic in checked.diagnostics)
+    return Exit.FINDINGS if fails else Exit.CLEAN
+
+
+def _failing(options: argparse.Namespace) -> tuple[str, ...]:
+    """Return the severities that exit 1."""
+    if options.fail_on == "never":
+        return ()
+    return _SEVERITIES[: _SEVERITIES.index(options.fail_on) + 1]
+
+
+def _write_all(
+    checked: Checked, options: argparse.Namespace, shown: str, reports: tuple[Report, ...]
+) -> Exit:
+    """Print one format and write the reports; a report that cannot be written is exit 2."""
+    from policy.cli.check_outputs import outcome_of, written
+    from policy.cli.check_reports import write
+
+    code = _exit_code(checked, options)
+    outcome = outcome_of(checked, failing=_failing(options), exit_code=int(code))
+    if not options.quiet:
+        outcome = outcome._replace(summary=tuple(_summary(checked)))
+    # Reports first: whoever reads standard output may leave, as `head` does.
+    tried = [write(report, written(report.format, outcome), outcome) for report in reports]
+    _print(_text(checked, options) if shown == "text" else written(shown, outcome))
+    for problem in filter(None, tried):
+        print(f"corvus check: error: {problem}", file=sys.stderr)
+        code = Exit.USAGE
+    return code
+
+
+def _print(text: str) -> None:
+    if text:
+        print(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,14 +141,32 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="which keys a file may have (default: decided by the file, and said)",
     )
-    parser.add_argument("--format", choices=("text", "concise", "json"), default="text")
+    parser.add_argument(
+        "--format",
+        "--output-format",
+        choices=_FORMATS,
+        help="what standard output gets (default: text, in CI too)",
+    )
+    parser.add_argument(
+        "--report",
+        action="append",
+        metavar="FORMAT=PATH",
+        help="write a report besides, in any of these formats; may be given several times; "
+        "- for PATH is standard output in place of --format",
+    )
     parser.add_argument(
         "--fail-on",
-        choices=_SEVERITIES,
+        choices=(*_SEVERITIES, "never"),
         default="error",
         help="lowest severity that exits 1 (default: error)",
     )
-    parser.add_argument("--strict", action="store_true", help="the same as --fail-on warning")
+    parser.add_argument(
+        "--strict",
+        action="store_const",
+        dest="fail_on",
+        const="warning",
+        help="the same as --fail-on warning; of both, the last counts",
+    )
     parser.add_argument(
         "--stdin-filename", default="<stdin>", metavar="NAME", help="name of - in messages"
     )
@@ -98,27 +175,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _fails(checked: Checked, threshold: str) -> bool:
-    failing = _SEVERITIES[: _SEVERITIES.index(threshold) + 1]
-    return any(diagnostic.severity.value in failing for diagnostic in checked.diagnostics)
-
-
-def _written(checked: Checked, options: argparse.Namespace) -> str:
-    if options.format == "json":
-        return _json(checked)
-    parts: list[str] = []
-    if checked.diagnostics:
-        parts.append(_findings(checked, options).rstrip("\n"))
-    if not options.quiet and options.format == "text":
-        parts.append("\n".join(_summary(checked)))
-    return ("\n\n" if options.format == "text" else "\n").join(part for part in parts if part)
-
-
-def _findings(checked: Checked, options: argparse.Namespace) -> str:
-    if options.format == "concise":
-        from policy.diagnostics.machine import concise
-
-        return concise(checked.diagnostics)
+def _text(checked: Checked, options: argparse.Namespace) -> str:
+    summary = "" if options.quiet else "\n".join(_summary(checked))
+    if not checked.diagnostics:
+        return summary
     from policy.diagnostics.text import render
 
     sources = {
@@ -126,7 +186,8 @@ def _findings(checked: Checked, options: argparse.Namespace) -> str:
         for file in checked.files
         if file.diagnostics and file.text is not None
     }
-    return render(checked.diagnostics, sources, colour=_colour(options.color))
+    findings = render(checked.diagnostics, sources, colour=_colour(options.color))
+    return f"{findings}\n\n{summary}" if summary else findings
 
 
 def _colour(wanted: str) -> bool:
@@ -148,6 +209,13 @@ def _summary(checked: Checked) -> list[str]:
     else:
         head = f"{said} in {total if len(looked_at) == 1 else f'{affected} of {total}'}"
     lines = _dialect_lines(checked.files)
+    ignored = sum(file.ignored for file in checked.files)
+    if ignored:
+        lines.append(f"{_many(ignored, 'finding')} ignored by comments")
+    unread = len(checked.unmatched) + sum(file.text is None for file in checked.files)
+    if unread:
+        verb = "was" if unread == 1 else "were"
+        lines.append(f"{_many(unread, 'input')} {verb} not checked: this is no pass")
     if checked.passed_over:
         lines.append(f"{_many(len(checked.passed_over), 'file')} of other tools passed over")
     return [f"{head}; {lines[0]}"] if not said and len(lines) == 1 else [head, *lines]
@@ -175,27 +243,3 @@ def _dialect_lines(files: tuple[CheckedFile, ...]) -> list[str]:
         many = f"{_many(len(same), 'file')} " if len(found) > 1 else ""
         lines.append(f"{many}checked as {dialect}: {why}")
     return lines
-
-
-def _json(checked: Checked) -> str:
-    from policy.cli.common import json_text
-    from policy.diagnostics.machine import as_json
-
-    files = [
-        {
-            "file": file.shown,
-            "dialect": file.detected.dialect.value if file.detected else None,
-            "dialect_evidence": list(file.detected.evidence) if file.detected else [],
-            "deprecated_fields": list(file.deprecated_fields),
-        }
-        for file in checked.files
-    ]
-    counts = Counter(diagnostic.severity.value for diagnostic in checked.diagnostics)
-    summary = {"files": len(checked.files), **{f"{word}s": counts[word] for word in _SEVERITIES}}
-    whole = {
-        "version": 1,
-        "files": files,
-        "diagnostics": as_json(checked.diagnostics),
-        "summary": summary,
-    }
-    return json_text(whole)

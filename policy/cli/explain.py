@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from textwrap import fill, indent
 from typing import TYPE_CHECKING
 
 from policy.cli.exits import Exit
@@ -12,51 +11,69 @@ from policy.cli.exits import Exit
 if TYPE_CHECKING:
     from policy.diagnostics.codes import CodeInfo
 
-_WIDTH = 88
-
 
 def main(argv: list[str]) -> int:
     """Run ``corvus explain`` with the arguments after its name; return the exit code."""
+    parser = _parser()
+    try:
+        options = parser.parse_args(argv)
+        if options.code is not None and options.list:
+            parser.error("--list takes no CODE")
+    except SystemExit as stop:  # argparse has printed its message or the help
+        return Exit.USAGE if stop.code else Exit.CLEAN
+    from policy.diagnostics.codes import CODES
+
+    if options.code is None:
+        print(_listed(_in_order(tuple(CODES.values())), options.format))
+        return Exit.CLEAN
+    if options.code not in CODES:
+        print(_unknown(options.code), file=sys.stderr)
+        return Exit.USAGE
+    print(_explained(CODES[options.code], options.format))
+    return Exit.CLEAN
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="corvus explain",
         description="Explain a diagnostic code; without one, list them all.",
         epilog="example: corvus explain unknown-key",
     )
     parser.add_argument("code", nargs="?", metavar="CODE", help="a code such as unknown-key")
-    try:
-        code: str | None = parser.parse_args(argv).code
-    except SystemExit as stop:  # argparse has printed its message or the help
-        return Exit.USAGE if stop.code else Exit.CLEAN
-    from policy.diagnostics.codes import CODES
-
-    if code is None:
-        print(_list(tuple(CODES.values())))
-        return Exit.CLEAN
-    if code not in CODES:
-        from policy.config.suggest import closest
-
-        near = closest(code, CODES)
-        hint = f"did you mean {near}?" if near else "run `corvus explain` for the list"
-        print(f"unknown code {code}: {hint}", file=sys.stderr)
-        return Exit.USAGE
-    print(_explained(CODES[code]))
-    return Exit.CLEAN
+    parser.add_argument("--list", action="store_true", help="list every code, errors first")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    return parser
 
 
-def _list(codes: tuple[CodeInfo, ...]) -> str:
+def _in_order(codes: tuple[CodeInfo, ...]) -> list[CodeInfo]:
+    return sorted(codes, key=lambda info: (info.severity.rank, info.code))
+
+
+def _listed(codes: list[CodeInfo], style: str) -> str:
+    if style == "json":
+        from policy.diagnostics.explained import as_json
+        from policy.diagnostics.json_text import json_text
+
+        return json_text([as_json(info) for info in codes])
     width = max(len(info.code) for info in codes)
-    ordered = sorted(codes, key=lambda info: (info.severity.rank, info.code))
-    lines = (f"{info.code:<{width}}  {info.severity:<7}  {info.title}" for info in ordered)
-    return "\n".join(lines)
+    return "\n".join(f"{info.code:<{width}}  {info.severity:<7}  {info.title}" for info in codes)
 
 
-def _explained(info: CodeInfo) -> str:
-    bad = "Reported for:" if info.bad_is_text else "Reported when:"
-    parts = (
-        f"{info.code} ({info.severity}): {info.title}",
-        fill(info.explanation, _WIDTH),
-        f"{bad}\n\n{indent(info.bad.strip(), '    ')}",
-        f"Not reported for:\n\n{indent(info.good.strip(), '    ')}",
-        f"How to mend it:\n\n{indent(fill(info.mend, _WIDTH - 4), '    ')}",
-    )
-    return "\n\n".join(parts)
+def _explained(info: CodeInfo, style: str) -> str:
+    from policy.diagnostics.explained import as_json, as_text
+
+    if style == "text":
+        return as_text(info)
+    from policy.diagnostics.json_text import json_text
+
+    return json_text(as_json(info))
+
+
+def _unknown(code: str) -> str:
+    from policy.config.suggest import closest
+    from policy.diagnostics.codes import CODES
+    from policy.diagnostics.plain import escape
+
+    near = closest(code, CODES)
+    hint = f"did you mean {near}?" if near else "run `corvus explain` for the list"
+    return f"unknown code {escape(code)}: {hint}"

@@ -103,7 +103,12 @@ def warn(
     """
     old, new = value_at(data, alias.old), value_at(data, alias.new)
     related: tuple[tuple[Route, str], ...] = ()
+    fix = None
     if new is None:
+        if host is None:
+            from policy.config.fixes import rename
+
+            fix = rename(reporter, alias.old, alias.new[-1])
         label = f"read as {alias.new[-1]} = {old}"
         message = (
             f"`{shown(alias.old)}` is deprecated, and the units differ: {old} {alias.old_unit} "
@@ -121,7 +126,7 @@ def warn(
         help_ += ("Remove the deprecated line.",) if host is None else ()
     if host is not None:
         help_ += (f"The {host} runtime has a cap of its own under this name; corvus has not.",)
-    note = Note(label, related=related, help=(*help_, alias.timeline))
+    note = Note(label, related=related, help=(*help_, alias.timeline), fix=fix)
     reporter.at_key("deprecated-key", alias.old, message, note)
 
 

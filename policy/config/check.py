@@ -32,6 +32,7 @@ class CheckedFile(NamedTuple):
         shown: The file as the user named it.
         text: Its text without a BOM, for excerpts; ``None`` when it could not be read.
         detected: What it was checked as; ``None`` when it could not be parsed.
+        ignored: How many findings a comment in it ignores.
     """
 
     shown: str
@@ -39,6 +40,7 @@ class CheckedFile(NamedTuple):
     detected: Detected | None = None
     deprecated_fields: tuple[str, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
+    ignored: int = 0
 
 
 class Checked(NamedTuple):
@@ -95,8 +97,8 @@ def check_paths(arguments: Sequence[str], options: Options | None = None) -> Che
             key = same_file(name)
             if files.get(key) is None:
                 files[key] = _check_one(name, how, walked=found.walked)
-        if not found.names:
-            unmatched.append(_no_file(argument))
+        if not any(files[same_file(name)] for name in found.names):
+            unmatched.append(_no_file(argument, others=len(found.names)))
     checked = tuple(file for file in files.values() if file is not None)
     return Checked(
         files=checked,
@@ -156,12 +158,17 @@ def _checked(document: Document, diagnostics: list[Diagnostic], how: Options) ->
         detected=loaded.dialects[0],
         deprecated_fields=loaded.deprecated_fields,
         diagnostics=(*diagnostics, *loaded.diagnostics),
+        ignored=loaded.ignored,
     )
 
 
-def _no_file(argument: str) -> Diagnostic:
+def _no_file(argument: str, *, others: int) -> Diagnostic:
     if not argument:
         message = "an empty path names no file; was a variable not set?"
+    elif others:
+        files = "the *.toml file" if others == 1 else f"none of the {others} *.toml files"
+        known = "not a config" if others == 1 else "a config"
+        message = f"{files} below the directory `{argument}` is {known} that corvus knows"
     elif os.path.isdir(argument):
         message = f"no *.toml file below the directory `{argument}`"
     else:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from policy.diagnostics.model import Diagnostic
 
 
+_MARK = "corvus:"
+"""What a comment that ignores a diagnostic holds; a file without it needs no look at comments."""
+
+
 class Loaded(NamedTuple):
     """What one file, or several layered ones, say.
 
@@ -31,6 +35,7 @@ class Loaded(NamedTuple):
         deprecated_fields: Dotted paths of the deprecated keys in use (DEP-2), each once.
         dialects: What each document was checked as, in the order of ``documents``.
         documents: The files that could be parsed, then the overlays, lowest layer first.
+        ignored: How many findings comments ignore.
     """
 
     settings: Settings | None
@@ -38,6 +43,7 @@ class Loaded(NamedTuple):
     deprecated_fields: tuple[str, ...]
     dialects: tuple[Detected, ...]
     documents: tuple[Document, ...]
+    ignored: int = 0
 
 
 def load(
@@ -66,6 +72,7 @@ def load(
         deprecated_fields=loaded.deprecated_fields,
         dialects=loaded.dialects,
         documents=loaded.documents,
+        ignored=loaded.ignored,
     )
 
 
@@ -86,11 +93,33 @@ def load_documents(
         facts: Answers about prices; ``None`` leaves out the rules that need them.
         want_settings: ``False`` spares building the settings: only the problems are asked for.
     """
-    detected = (
-        *(dialects.detect(document.data, dialect) for document in documents),
-        *(Detected(Dialect.NATIVE, pinned=True) for _ in overlays),
-    )
+    how = _How(facts, want_settings, len(overlays))
     documents = (*documents, *overlays)
+    loaded = _load_once(documents, dialect, how)
+    if not any(_MARK in document.text for document in documents):
+        return loaded
+    from policy.config.ignore import Ignores
+
+    ignores = Ignores(documents)
+    kept, again, seen = list(documents), loaded, [*loaded.diagnostics]
+    while (less := ignores.without_ignored_keys(kept, again.diagnostics)) != kept:
+        kept, again = less, _load_once(less, dialect, how)
+        seen += again.diagnostics
+    unasked = () if facts else ("unpriced-default-model", "ambiguous-price")
+    return again._replace(
+        ignored=ignores.count(seen),
+        diagnostics=ignores.judge(again.diagnostics, seen=seen, unasked=unasked),
+        dialects=loaded.dialects,
+        documents=loaded.documents,
+    )
+
+
+def _load_once(documents: Sequence[Document], dialect: str, how: _How) -> Loaded:
+    files = len(documents) - how.overlays
+    detected = (
+        *(dialects.detect(document.data, dialect) for document in documents[:files]),
+        *(Detected(Dialect.NATIVE, pinned=True) for _ in documents[files:]),
+    )
     reporter = Reporter(documents, [found.dialect for found in detected])
     deprecated: list[str] = []
     merged: Table = {}
@@ -100,14 +129,14 @@ def load_documents(
         reporter.take(layer.reporter)
         merged = _merge(merged, layer.governed)
         whole |= document.data
-    settings = _validated(merged, whole, reporter, how=_How(facts, want_settings))
+    settings = _validated(merged, whole, reporter, how=how)
     errors = any(diagnostic.is_error for diagnostic in reporter.found)
     return Loaded(
         settings=None if errors else settings,
         diagnostics=reporter.in_order(),
         deprecated_fields=tuple(dict.fromkeys(deprecated)),
         dialects=detected,
-        documents=documents,
+        documents=tuple(documents),
     )
 
 
@@ -173,3 +202,4 @@ def _validated(merged: Table, whole: Table, reporter: Reporter, *, how: _How) ->
 class _How(NamedTuple):
     facts: PriceFacts | None
     want_settings: bool
+    overlays: int

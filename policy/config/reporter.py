@@ -15,7 +15,7 @@ from policy.config.values import Route, kind
 if TYPE_CHECKING:
     from policy.config.dialects import Dialect
     from policy.config.document import Document
-    from policy.diagnostics.model import Diagnostic, Span
+    from policy.diagnostics.model import Diagnostic, Fix, Span
 
 # NOTE: a clean file has a reporter but nothing to report; what describes a problem is imported
 # with the first one, and records are no dataclasses, whose import alone takes longer than a check.
@@ -25,11 +25,13 @@ _LONGEST = 40
 
 
 class Note(NamedTuple):
-    """What accompanies a diagnostic: words at the caret, other places, and what to do."""
+    """What accompanies a diagnostic: words at the caret, other places, what to do, and a fix."""
 
     label: str = ""
     related: tuple[tuple[Route, str], ...] = ()
     help: tuple[str, ...] = ()
+    fix: Fix | None = None
+    """Made by ``policy.config.fixes``."""
 
 
 _NO_NOTE = Note()
@@ -142,5 +144,6 @@ class Reporter:
             related=related,
             help=note.help,
             path=route,
+            fix=note.fix,
         )
         self.found.append(conceal(found, document.hidden()))

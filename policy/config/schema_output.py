@@ -19,7 +19,9 @@ def diagnostics_document() -> Table:
         "title": "The output of corvus check --format json",
         "$defs": {
             "diagnostic": _diagnostic(),
+            "edit": _edit(),
             "file": _file(),
+            "fix": _fix(),
             "label": _object(
                 message=_TEXT, start=_reference("position"), end=_reference("position")
             ),
@@ -43,6 +45,7 @@ def _file() -> Table:
         },
         dialect_evidence=_array(_TEXT, "The keys that decided the dialect; empty when pinned."),
         deprecated_fields=_array(_TEXT, "Dotted paths of deprecated keys in use."),
+        ignored={**_COUNT, "description": "How many findings comments in it ignore."},
     )
 
 
@@ -59,6 +62,26 @@ def _diagnostic() -> Table:
         related=_array(_reference("label"), "Other places that explain it."),
         help=_array(_TEXT, "What to do, one sentence each."),
         path=_array(step, "Route of keys and indices; empty when it is about the file."),
+        fix={**_optional("fix"), "description": "How a program could mend it; null when unsure."},
+    )
+
+
+def _fix() -> Table:
+    return _object(
+        description={**_TEXT, "description": "What the edits do."},
+        is_safe={"type": "boolean", "description": "Whether no meaning can be lost."},
+        edits={
+            **_array(_reference("edit"), "By place, without overlap, all in the same file."),
+            "minItems": 1,
+        },
+    )
+
+
+def _edit() -> Table:
+    return _object(
+        start=_reference("position"),
+        end={**_reference("position"), "description": "Exclusive."},
+        replacement={**_TEXT, "description": "Text to write in place of the stretch."},
     )
 
 

@@ -24,8 +24,8 @@ def type_help(value: object, wanted: str, route: Route) -> tuple[str, ...]:
         wanted: The kind of error of pydantic, such as ``int_type``.
         route: Where it stands.
     """
-    if isinstance(value, str) and (plain := _plain(value, wanted)):
-        return (f"Remove the quotes: {plain}." if plain == value else f"Write {plain}.",)
+    if isinstance(value, str) and (meant := plain(value, wanted)):
+        return (f"Remove the quotes: {meant}." if meant == value else f"Write {meant}.",)
     if wanted == "int_type" and isinstance(value, Decimal) and value.is_finite():
         return (_whole(value, str(route[-1])),)
     if wanted == "bool_type" and isinstance(value, int) and value in {0, 1}:
@@ -33,8 +33,13 @@ def type_help(value: object, wanted: str, route: Route) -> tuple[str, ...]:
     return _container_help(value, wanted, route)
 
 
-def _plain(text: str, wanted: str) -> str | None:
-    """Return a text in quotes as the value it spells."""
+def plain(text: str, wanted: str) -> str | None:
+    """Return a text in quotes as the value it spells, ``None`` where it spells none.
+
+    Args:
+        text: The text between the quotes.
+        wanted: The kind of error of pydantic, such as ``int_type``.
+    """
     word = text.strip().casefold()
     if wanted == "bool_type" and word in _YES | _NO:
         return "true" if word in _YES else "false"

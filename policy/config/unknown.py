@@ -18,6 +18,7 @@ from policy.config.dialects import (
     is_runtime_only,
     is_section,
 )
+from policy.config.fixes import rename
 from policy.config.keys import homes, known_keys, node
 from policy.config.reporter import Note, Reporter
 from policy.config.suggest import closest
@@ -77,10 +78,13 @@ def tell_unknown(route: Route, value: object, lacking: list[str], reporter: Repo
         reporter: Receives the diagnostic.
     """
     table = route[:-1]
-    help_ = _help(table, str(route[-1]), value, reporter.dialect(route))
+    key, dialect = str(route[-1]), reporter.dialect(route)
+    help_ = _help(table, key, value, dialect)
     if lacking:
         help_ += (f"{header(table)} lacks {listed(lacking)}.",)
-    note = Note(f"not a key of {header(table)}", help=help_)
+    near = None if _special(table, key, value) else meant(table, key, dialect)
+    fix = rename(reporter, route, near) if near else None
+    note = Note(f"not a key of {header(table)}", help=help_, fix=fix)
     reporter.at_key("unknown-key", route, f"unknown key `{shown(route)}`", note)
 
 

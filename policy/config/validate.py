@@ -148,12 +148,17 @@ def _tell_value(problem: _Problem, route: Route, reporter: Reporter) -> None:
 
 
 def _tell_type(problem: _Problem, route: Route, reporter: Reporter) -> None:
-    from policy.config.type_help import type_help
+    from policy.config.type_help import plain, type_help
 
     expected = _EXPECTED_TYPES[problem.kind]
     message = f"`{shown(route)}` must be {expected}, not {reporter.seen(route, problem.value)}"
     help_ = (*type_help(problem.value, problem.kind, route), *_zero_means(problem.route))
-    note = Note(f"expected {expected}", help=help_)
+    fix = None
+    if isinstance(problem.value, str) and plain(problem.value, problem.kind) == problem.value:
+        from policy.config.fixes import unquote
+
+        fix = unquote(reporter, route)
+    note = Note(f"expected {expected}", help=help_, fix=fix)
     reporter.at_value("wrong-type", route, message, note)
 
 

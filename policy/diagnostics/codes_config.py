@@ -194,8 +194,9 @@ _ACROSS: tuple[CodeInfo, ...] = (
         "no-file-matched",
         _ERROR,
         "an argument that stands for no file",
-        "A pattern that matches nothing, or a directory without a TOML file, is most often a "
-        "typing error. In CI it must not look like a clean result, so the exit code is 2.",
+        "A pattern that matches nothing, or a directory without a config that corvus knows, is "
+        "most often a typing error. In CI it must not look like a clean result, so the exit code "
+        "is 2.",
         "corvus check 'config/*.tmol'",
         "corvus check 'config/*.toml'",
         "Name a file, a directory that holds one, or a pattern that matches one.",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from policy.diagnostics.model import Diagnostic, Label, Position
+from policy.diagnostics.model import Diagnostic, Fix, Label, Position
 from policy.diagnostics.plain import escape
 
 
@@ -23,11 +23,19 @@ def as_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, object]]:
     """Return diagnostics as JSON values.
 
     Every object has the keys ``code``, ``severity``, ``message``, ``label``, ``file``, ``start``,
-    ``end``, ``related``, ``help`` and ``path``. ``start`` and ``end`` (exclusive) are ``null``
-    without a position; lines and columns count from 1, ``offset`` counts code points,
-    ``byte_offset`` bytes of the file.
+    ``end``, ``related``, ``help``, ``path`` and ``fix``. ``start`` and ``end`` (exclusive) are
+    ``null`` without a position; lines and columns count from 1, ``offset`` counts code points,
+    ``byte_offset`` bytes of the file. ``fix`` is ``null`` or has ``description``, ``is_safe`` and
+    ``edits``.
     """
     return [_object(diagnostic) for diagnostic in diagnostics]
+
+
+def as_json_lines(diagnostics: Iterable[Diagnostic]) -> str:
+    """Return one JSON object a line, as ``as_json`` describes it, without a final newline."""
+    from policy.diagnostics.json_text import json_line
+
+    return "\n".join(json_line(_object(diagnostic)) for diagnostic in diagnostics)
 
 
 def _line(diagnostic: Diagnostic) -> str:
@@ -51,7 +59,20 @@ def _object(diagnostic: Diagnostic) -> dict[str, object]:
         "related": [_related(label) for label in diagnostic.related],
         "help": list(diagnostic.help),
         "path": list(diagnostic.path),
+        "fix": _fix(diagnostic.fix) if diagnostic.fix else None,
     }
+
+
+def _fix(fix: Fix) -> dict[str, object]:
+    edits = [
+        {
+            "start": _position(edit.span.start),
+            "end": _position(edit.span.end),
+            "replacement": edit.replacement,
+        }
+        for edit in fix.edits
+    ]
+    return {"description": fix.description, "is_safe": fix.is_safe, "edits": edits}
 
 
 def _related(label: Label) -> dict[str, object]:

@@ -56,6 +56,29 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """A stretch of a document and what to write in its place; an empty span inserts."""
+
+    span: Span
+    replacement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Edits that would mend a diagnostic; nothing here applies them.
+
+    Attributes:
+        description: What the edits do, one sentence without a full stop.
+        edits: At least one, by place, without overlap, all in the file of the diagnostic.
+        is_safe: Whether no meaning can be lost. A guess at what the author meant never is.
+    """
+
+    description: str
+    edits: tuple[Edit, ...]
+    is_safe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One problem.
 
@@ -69,6 +92,7 @@ class Diagnostic:
         related: Other places, such as the first of two duplicate keys.
         help: What to do, one sentence each.
         path: Keys and indices that lead to the value: ``("cost", "budgets", 2, "limit_usd")``.
+        fix: How a program could mend it, where that is certain enough to offer.
     """
 
     code: str
@@ -80,6 +104,7 @@ class Diagnostic:
     related: tuple[Label, ...] = ()
     help: tuple[str, ...] = ()
     path: tuple[str | int, ...] = ()
+    fix: Fix | None = None
 
     @property
     def is_error(self) -> bool:

@@ -24,14 +24,20 @@ def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, col
     Args:
         diagnostics: In the order in which they shall appear.
         sources: Text without byte order mark by file, as in ``Diagnostic.file``; without an entry
-            there is no
-            excerpt.
+            there is no excerpt.
         colour: Whether to write ANSI colours.
 
     Returns:
         Blocks separated by an empty line, without a final newline; empty when there is no
         diagnostic.
     """
+    return "\n\n".join(render_each(diagnostics, sources, colour=colour))
+
+
+def render_each(
+    diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, colour: bool
+) -> list[str]:
+    """Render like ``render``, each diagnostic by itself."""
     prepared: dict[str, Source] = {}
     blocks: list[str] = []
     for diagnostic in diagnostics:
@@ -39,7 +45,7 @@ def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, col
         if diagnostic.span and name in sources and name not in prepared:
             prepared[name] = Source(sources[name])
         blocks.append("\n".join(_block(diagnostic, prepared.get(name), _Paint(enabled=colour))))
-    return "\n\n".join(blocks)
+    return blocks
 
 
 class _Paint:

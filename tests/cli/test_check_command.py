@@ -100,6 +100,7 @@ def test_json_carries_files_diagnostics_and_summary(capsys: Capture) -> None:
         "dialect": "native",
         "dialect_evidence": [],
         "deprecated_fields": ["autonomy.max_cost_per_day_cents"],
+        "ignored": 0,
     }
     assert output["files"][1]["dialect"] is None
     assert [one["code"] for one in output["diagnostics"]] == ["deprecated-key", "file-missing"]

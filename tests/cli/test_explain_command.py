@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from policy.cli.explain import main
@@ -37,3 +39,43 @@ def test_an_unknown_code_is_a_usage_error_with_a_suggestion(capsys: Capture) -> 
     assert "did you mean unknown-key?" in capsys.readouterr().err
     assert main(["zzz"]) == 2
     assert "run `corvus explain`" in capsys.readouterr().err
+
+
+def test_list_prints_what_no_argument_prints(capsys: Capture) -> None:
+    main([])
+    listed = capsys.readouterr().out
+    assert main(["--list"]) == 0
+    assert capsys.readouterr().out == listed
+
+
+def test_list_and_a_code_exclude_each_other(capsys: Capture) -> None:
+    assert main(["--list", "unknown-key"]) == 2
+    assert "--list takes no CODE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_json_holds_the_whole_entry(code: str, capsys: Capture) -> None:
+    info = CODES[code]
+    assert main([code, "--format", "json"]) == 0
+    entry = json.loads(capsys.readouterr().out)
+    names = ("code", "severity", "title", "explanation", "bad", "bad_is_text", "good", "mend")
+    assert entry == {name: getattr(info, name) for name in names}
+
+
+def test_json_lists_every_code_in_the_order_of_the_text(capsys: Capture) -> None:
+    main([])
+    codes = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert main(["--list", "--format", "json"]) == 0
+    assert [entry["code"] for entry in json.loads(capsys.readouterr().out)] == codes
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_an_explanation_shows_no_character_that_cannot_be_seen(code: str, capsys: Capture) -> None:
+    main([code])
+    printed = capsys.readouterr().out
+    assert all(char.isprintable() for char in printed.replace("\n", ""))
+
+
+def test_an_unknown_code_is_shown_without_its_escapes(capsys: Capture) -> None:
+    assert main(["\x1b[31m"]) == 2
+    assert "unknown code \\x1b[31m:" in capsys.readouterr().err

@@ -58,6 +58,19 @@ def test_below_a_directory_what_is_clearly_of_another_tool_is_passed_over_and_na
     assert codes(check_paths(["deny.toml"])) == ["unknown-key"]  # named, so meant
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_directory_with_files_of_other_tools_only_is_no_pass(count: int) -> None:
+    """DIA-5: with the config gone or misnamed, a CI job that checks a folder must fail."""
+    for index in range(count):
+        put(f"teams/book{index}.toml", "[book]\ntitle = 'x'\n")
+    checked = check_paths(["teams"])
+    assert codes(checked) == ["no-file-matched"]
+    assert checked.unreadable
+    assert len(checked.passed_over) == count
+    (diagnostic,) = checked.diagnostics
+    assert "below the directory `teams` is" in diagnostic.message
+
+
 def test_an_empty_argument_is_not_the_whole_directory() -> None:
     put("corvus.toml")
     checked = check_paths([""])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from policy.diagnostics.machine import as_json, concise
-from policy.diagnostics.model import Diagnostic, Label, Position, Severity, Span
+from policy.diagnostics.model import Diagnostic, Edit, Fix, Label, Position, Severity, Span
 
 SCHEMA: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "schemas" / "diagnostics.schema.json").read_text()
@@ -30,6 +30,7 @@ FULL = Diagnostic(
     related=(Label(THERE, "first here"),),
     help=("Remove one.", "Or rename it."),
     path=("cost", "budgets", 2, "a"),
+    fix=Fix("Rename it", (Edit(HERE, "b"),)),
 )
 BARE = Diagnostic("not-found", Severity.WARNING, "no file", "x.toml", None)
 
@@ -49,6 +50,7 @@ DIAGNOSTICS = st.builds(
     related=st.lists(st.builds(Label, SPANS, TEXTS), max_size=2).map(tuple),
     help=st.lists(TEXTS, max_size=2).map(tuple),
     path=st.lists(TEXTS | COUNTS, max_size=3).map(tuple),
+    fix=st.none() | st.builds(Fix, TEXTS, st.tuples(st.builds(Edit, SPANS, TEXTS)), st.booleans()),
 )
 
 
@@ -90,8 +92,20 @@ def test_an_object_holds_every_field_with_null_for_an_unknown_place() -> None:
         ],
         "help": ["Remove one.", "Or rename it."],
         "path": ["cost", "budgets", 2, "a"],
+        "fix": {
+            "description": "Rename it",
+            "is_safe": False,
+            "edits": [
+                {
+                    "start": {"line": 2, "column": 3, "offset": 10, "byte_offset": 12},
+                    "end": {"line": 2, "column": 7, "offset": 14, "byte_offset": 16},
+                    "replacement": "b",
+                }
+            ],
+        },
     }
     assert (bare["start"], bare["end"], bare["related"], bare["help"]) == (None, None, [], [])
+    assert bare["fix"] is None
     assert bare.keys() == full.keys()
 
 

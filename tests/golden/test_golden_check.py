@@ -1,24 +1,53 @@
 """Golden diagnostics: a file and the exact text that ``corvus check`` prints for it.
 
 ``<code>--<slug>.toml`` may name a dialect before its ending: ``<code>--<slug>.corvus.toml``.
+What no file of text can show is set up by ``SITUATIONS``; its text is ``situations/<code>.txt``.
 ``pytest --update-golden`` writes the expected texts anew; the diff is what gets reviewed.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from policy.cli.check import main
+from policy.cli.exits import Exit
 from policy.cli.price_facts import price_clashes
 from policy.config.check import Options, check_paths
+from policy.config.limits import MAX_BYTES
 from policy.config.rules import PriceFacts
 from policy.diagnostics.codes import CODES, CodeInfo
 
 GOLDEN = Path(__file__).parent
 INVALID = sorted((GOLDEN / "invalid").glob("*.toml"))
 VALID = sorted((GOLDEN / "valid").glob("*.toml"))
+
+
+def _unreadable(folder: Path) -> str:
+    """Link a file to itself: unlike permissions, that stops root, too."""
+    (folder / "mine.toml").symlink_to("mine.toml")
+    return "mine.toml"
+
+
+def _written(name: str, raw: bytes) -> Callable[[Path], str]:
+    def write(folder: Path) -> str:
+        (folder / name).write_bytes(raw)
+        return name
+
+    return write
+
+
+SITUATIONS: dict[str, Callable[[Path], str]] = {
+    "file-missing": lambda _folder: "corvsu.toml",
+    "file-too-large": _written("log.toml", b"#" * (MAX_BYTES + 1)),
+    "file-unreadable": _unreadable,
+    "invalid-utf8": _written("latin-1.toml", "[cost]\nowner = 'José' # team\n".encode("latin-1")),
+    "no-file-matched": lambda _folder: "config/*.tmol",
+}
+"""What each code needs: sets it up in an empty folder and returns the argument of the check."""
 SHOWN_IN_A_FILE = [info for info in CODES.values() if info.bad_is_text]
 
 
@@ -66,12 +95,33 @@ def test_a_case_shows_its_own_code_first(path: Path) -> None:
 @pytest.mark.parametrize("path", VALID, ids=name_of)
 def test_a_valid_file_is_clean(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--strict", str(path)]) == 0
-    assert capsys.readouterr().out.startswith("ok: no problems in 1 file; checked as ")
+    assert re.match(r"ok: no problems in 1 file[;\n] ?checked as ", capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("info", SHOWN_IN_A_FILE, ids=code_of)
-def test_every_code_that_a_file_can_show_has_a_case(info: CodeInfo) -> None:
-    assert any(path.name.startswith(f"{info.code}--") for path in INVALID)
+@pytest.mark.parametrize("code", SITUATIONS)
+def test_the_text_of_a_situation_is_exactly_the_expected_one(
+    code: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    update_golden: bool,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    exit_code = main(["--color", "never", SITUATIONS[code](tmp_path)])
+    printed = capsys.readouterr().out
+    expected = GOLDEN / "situations" / f"{code}.txt"
+    if update_golden:
+        expected.write_text(printed, encoding="utf-8")
+    assert printed == expected.read_text(encoding="utf-8")
+    assert printed.startswith(f"error[{code}]: ")
+    is_read = code in {"invalid-utf8", "file-too-large"}
+    assert exit_code == (Exit.FINDINGS if is_read else Exit.USAGE)
+
+
+@pytest.mark.parametrize("info", CODES.values(), ids=code_of)
+def test_every_code_has_a_case(info: CodeInfo) -> None:
+    shown = any(path.name.startswith(f"{info.code}--") for path in INVALID)
+    assert shown or (info.code in SITUATIONS and not info.bad_is_text)
 
 
 @pytest.mark.parametrize("info", SHOWN_IN_A_FILE, ids=code_of)
@@ -90,3 +140,4 @@ def test_the_examples_of_explain_are_true(info: CodeInfo, tmp_path: Path) -> Non
 def test_no_expected_text_is_left_over() -> None:
     texts = {path.stem for path in (GOLDEN / "invalid").glob("*.txt")}
     assert texts == {path.stem for path in INVALID}
+    assert {path.stem for path in (GOLDEN / "situations").iterdir()} == set(SITUATIONS)
