@@ -24,7 +24,6 @@ from policy.config.toml_tokens import PLAIN, Entry
 from policy.config.values import Route, quoted, shown
 
 if TYPE_CHECKING:
-    from policy.config.positions import KeyPath
     from policy.diagnostics.model import Diagnostic, Span
 
 SET = "--set"
@@ -74,10 +73,6 @@ class Assigned(Document):
         if self.is_word or offset_end <= self._shift:
             return super().at(0, len(self.text))
         return super().at(max(offset_start - self._shift, 0), offset_end - self._shift)
-
-    def mentions(self, path: KeyPath) -> tuple[Span, ...]:
-        """Return the place of the value: a key outside a file is spelled once."""
-        return (self.value(path),)
 
     def _index(self) -> SpanIndex:
         if self._spans is None:

@@ -102,14 +102,12 @@ def _blocks(text: str) -> list[Block]:
     entries: list[Entry] = []
     sizes: dict[Route, int] = {}
     for statement in scan(text).statements:
-        match statement:
-            case Entry():
-                entries.append(statement)
-            case Header():
-                blocks.append(Block(table, opened, tuple(entries)))
-                table, opened, entries = _opened(statement, sizes), statement, []
-            case _:
-                raise AssertionError("a valid document has no header that cannot be read")
+        if isinstance(statement, Entry):
+            entries.append(statement)
+            continue
+        assert isinstance(statement, Header), "a valid document has no header that cannot be read"
+        blocks.append(Block(table, opened, tuple(entries)))
+        table, opened, entries = _opened(statement, sizes), statement, []
     return [*blocks, Block(table, opened, tuple(entries))]
 
 

@@ -124,6 +124,12 @@ def test_the_file_that_is_read_is_the_one_that_is_changed(
 
 
 @pytest.mark.usefixtures("config")
+def test_a_new_warning_is_told(capsys: Capture) -> None:
+    assert main(["config", "set", "cost.session_limit_usd", "6"]) == Exit.CLEAN
+    assert "corvus.toml:4:21: warning[limit-never-binds]" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("config")
 def test_a_variable_above_the_file_is_told(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,6 +124,11 @@ def test_secrets_are_never_shown(form: str, capsys: Capture) -> None:
     assert output(capsys, "get", "governance.observability.otlp_endpoint") == (
         "https://***@otel.example\n"
     )
+    upstream = (
+        '{ token = { base_url = "https://hunter5", api_key_env = "hunter6", kind = "openai" } }'
+    )
+    sets = ["--set", f"governance.upstreams={upstream}"]
+    assert "hun" not in output(capsys, "show", "--format", form, *sets)
     revealed = output(capsys, "get", "governance.observability.otlp_endpoint", "--reveal")
     assert revealed == "https://hunter4@otel.example\n"
 

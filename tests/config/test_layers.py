@@ -207,7 +207,7 @@ def test_all_problems_of_all_layers_are_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["cost.enabled", "=1", "", "a..b=1", "cost.budgets[0].x=1", '"\\q"=1']
+    "word", ["cost.enabled", "=1", "", "a..b=1", "cost.budgets[0].x=1", '"\\q"=1', '"\\ud800"=1']
 )
 def test_a_set_without_a_key_and_a_value_is_refused(word: str) -> None:
     (problem,) = refused(word).diagnostics
