@@ -82,7 +82,7 @@ def remove(document: Document, route: Route) -> list[Edit]:
     place = found[0]
     if place.siblings is None:
         return [_without_line(document.text, place.entry)]
-    return [_without_item(document.text, place.entry, place.siblings, place.table)]
+    return [without_item(document.text, place.entry, place.siblings, place.table)]
 
 
 class _Place(NamedTuple):
@@ -136,10 +136,8 @@ def _without_line(text: str, entry: Entry) -> Edit:
     return Edit(start, end, "")
 
 
-def _without_item(
-    text: str, entry: Entry, siblings: tuple[Entry, ...], table: Value | None
-) -> Edit:
-    """Take an entry out of an inline table, with one comma and the space that belongs to it."""
+def without_item(text: str, entry: Entry, siblings: tuple[Entry, ...], table: Value | None) -> Edit:
+    """Return the edit that takes an entry out of braces, with one comma and its space."""
     start, end = entry.keys[0].start, entry.value.end
     if len(siblings) == 1 and table is not None:
         return Edit(table.start + 1, table.end - 1, "")

@@ -16,7 +16,9 @@ from policy.config.aliases import ALIASES, Alias, canonical
 from policy.config.document import BOM, Document, read_document
 from policy.config.edit import Edit, NotEditable, applied, remove, rename
 from policy.config.load import Loaded, load_documents
+from policy.config.placing import with_value
 from policy.config.values import Table, as_items, is_table, kind, value_at
+from policy.errors import EditRefused
 
 if TYPE_CHECKING:
     from policy.diagnostics.model import Diagnostic
@@ -122,7 +124,7 @@ def migrate_document(
     changes = tuple(_change(document, alias, plan.cap) for alias in aliases)
     try:
         after = _proved(document, loaded, changes, plan)
-    except NotEditable as fault:
+    except (NotEditable, EditRefused) as fault:
         return Migration(file, raw, raw, changes, str(fault), host), wrong
     whole = (BOM if document.has_bom else b"") + after.encode()
     return Migration(file, raw, whole, changes, "", host), wrong
@@ -194,12 +196,14 @@ def _means_the_same(before: Loaded, after: Loaded, changes: tuple[Change, ...]) 
 
 
 def _edited(document: Document, changes: tuple[Change, ...]) -> str:
-    edits = [edit for change in changes for edit in _edits(document, change)]
     for change in changes:
         if change.daily_limit_usd is not None:
-            from policy.config.insert import insert
-
-            edits.append(insert(document, *_DAILY_LIMIT, str(change.daily_limit_usd)))
+            text = with_value(document, _DAILY_LIMIT, str(change.daily_limit_usd))
+            again, _ = read_document(text.encode(), document.file)
+            if again is None:
+                raise NotEditable("the limit cannot be added")
+            document = again
+    edits = [edit for change in changes for edit in _edits(document, change)]
     return applied(document.text, edits)
 
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from policy.config.document import Document
-from policy.config.toml_scan import scan
-from policy.config.toml_tokens import Entry, Header, Value
+from policy.config.edit import without_item
+from policy.config.toml_tokens import Entry, Header, Statement, Value, opened
 from policy.config.values import Route, header, shown
 from policy.errors import EditRefused
 
@@ -22,7 +22,6 @@ _COMMENTS = re.compile(r"(?:[ \t]*#[^\n]*(?:\n|\Z))+(?=[ \t]*\r?(?:\n|\Z))")
 """Comment lines that no header follows, and so belong to what stands above them."""
 _BLANK = re.compile(r"[ \t]*\r?\n")
 _LAST_BLANK = re.compile(r"(?<=\n)\r?\n\Z")
-_COMMA = re.compile(r"[ \t]*,[ \t]*")
 
 
 class Block(NamedTuple):
@@ -60,7 +59,7 @@ def with_value(document: Document, route: Route, spelling: str) -> str:
     Raises:
         EditRefused: The key is a table with a header, or an item that is not there.
     """
-    text, blocks = document.text, _blocks(document.text)
+    text, blocks = document.text, _blocks(document.statements())
     found = _find(blocks, route)
     if found:
         return text[: found.value.start] + spelling + text[found.value.end :]
@@ -80,7 +79,7 @@ def without(document: Document, route: Route) -> str:
     Raises:
         EditRefused: The key is one item of an array in brackets.
     """
-    text, blocks = document.text, _blocks(document.text)
+    text, blocks = document.text, _blocks(document.statements())
     found = _find(blocks, route)
     if found is None:
         cuts = [cut for block in blocks for cut in _cuts(text, block, route)]
@@ -89,38 +88,26 @@ def without(document: Document, route: Route) -> str:
     elif found.braces is None:
         cuts = [_lines(text, found.entry.keys[0].start, found.entry.value.end)]
     else:
-        cuts = [_from_braces(text, found.entry, found.siblings, found.braces)]
+        cuts = [without_item(text, found.entry, found.siblings, found.braces)[:2]]
     for start, end in sorted(cuts, reverse=True):
         text = text[:start] + text[end:]
     return text
 
 
-def _blocks(text: str) -> list[Block]:
+def _blocks(statements: Iterable[Statement]) -> list[Block]:
     blocks: list[Block] = []
     table: Route = ()
-    opened: Header | None = None
+    above: Header | None = None
     entries: list[Entry] = []
     sizes: dict[Route, int] = {}
-    for statement in scan(text).statements:
+    for statement in statements:
         if isinstance(statement, Entry):
             entries.append(statement)
             continue
         assert isinstance(statement, Header), "a valid document has no header that cannot be read"
-        blocks.append(Block(table, opened, tuple(entries)))
-        table, opened, entries = _opened(statement, sizes), statement, []
-    return [*blocks, Block(table, opened, tuple(entries))]
-
-
-def _opened(statement: Header, sizes: dict[Route, int]) -> Route:
-    """Return the table that a header opens; ``sizes`` counts the items of arrays of tables."""
-    route: Route = ()
-    for place, key in enumerate(statement.keys):
-        route += (key.name,)
-        if statement.is_array and place == len(statement.keys) - 1:
-            sizes[route] = sizes.get(route, 0) + 1
-        if route in sizes:
-            route += (sizes[route] - 1,)
-    return route
+        blocks.append(Block(table, above, tuple(entries)))
+        table, above, entries = opened(statement, sizes), statement, []
+    return [*blocks, Block(table, above, tuple(entries))]
 
 
 def _route(block: Block, entry: Entry) -> Route:
@@ -242,18 +229,6 @@ def _cuts(text: str, block: Block, route: Route) -> Iterator[tuple[int, int]]:
 def _lines(text: str, start: int, end: int) -> tuple[int, int]:
     """Return the whole lines of a stretch, with what stands behind it and the last line end."""
     return text.rfind("\n", 0, start) + 1, _line_end(text, end)
-
-
-def _from_braces(
-    text: str, entry: Entry, siblings: tuple[Entry, ...], braces: Value
-) -> tuple[int, int]:
-    start, end = entry.keys[0].start, entry.value.end
-    if len(siblings) == 1:
-        return braces.start + 1, braces.end - 1
-    if entry is not siblings[-1]:
-        comma = _COMMA.match(text, end)
-        return start, comma.end() if comma else end
-    return siblings[-2].value.end, end
 
 
 def _line_end(text: str, pos: int) -> int:
