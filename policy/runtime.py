@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from policy.clock import Clock, SystemClock
 from policy.compiler.policy import compile_policy
-from policy.config.load import Loaded, load
-from policy.config.locate import locate
+from policy.config.layers import load_layers
+from policy.config.load import Loaded
 from policy.errors import ConfigError, LedgerError
 from policy.governor.evaluate import Balance, evaluate
 from policy.model.budget import Budget
@@ -126,27 +126,25 @@ def _balance(budget: Budget, spend: Spend | None, window: Window | None) -> Bala
 def open_runtime(
     config: Sequence[str | Path] = (),
     *,
+    sets: Sequence[str] = (),
     ledger: str | Path | None = None,
     clock: Clock | None = None,
 ) -> Runtime:
-    """Read the config, compile it and find the ledger.
+    """Read the config and the ``CORVUS_…`` variables, compile them and find the ledger.
 
     Args:
         config: Files named by the user, later ones layered over earlier ones; empty looks in the
             usual places.
+        sets: ``KEY=VALUE`` words, the highest layer: ``cost.daily_limit_usd=25``.
         ledger: The ledger named by the user; else the config's, else the default place.
         clock: The clock to read; the machine's by default.
 
     Raises:
-        ConfigError: A file has errors; it carries all of them. Or what it says cannot be compiled:
-            a malformed glob (CFG-10), or two prices of one model (PRC-4).
+        ConfigError: A file, a variable or a word has errors; it carries all of them. Or what they
+            say cannot be compiled: a malformed glob (CFG-10), or two prices of one model (PRC-4).
     """
-    located = locate([Path(file) for file in config], environment=os.environ)
-    loaded = load(located.paths)
-    if loaded.settings is None:
-        raise ConfigError(
-            f"cannot use {located.shown}: run `corvus check` on it", loaded.diagnostics
-        )
+    located, loaded = load_layers(config, sets, os.environ)
+    assert loaded.settings is not None, "layers with errors are refused"
     try:
         policy = compile_policy(loaded.settings, loaded.deprecated_fields)
         books = _books(policy)
@@ -172,12 +170,13 @@ def _books(policy: Policy) -> PriceBooks:
 def _ledger_path(loaded: Loaded) -> Path:
     """Return the config's ledger path, else ``$XDG_STATE_HOME/corvus/ledger.duckdb``.
 
-    A relative path starts at the folder of the file that states it, wherever a command is run.
+    A relative path starts at the folder of the file that states it, wherever a command is run; one
+    of the environment or the command line starts at the working directory.
     """
     configured = loaded.settings.governance.ledger.path if loaded.settings else None
     if configured:
         stating = (one for one in reversed(loaded.documents) if one.has(_LEDGER_PATH))
-        folder = next((Path(one.file).parent for one in stating), Path())
+        folder = next((one.folder for one in stating), Path())
         return folder / os.path.expanduser(configured)
     state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     if state.startswith("~"):

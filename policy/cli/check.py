@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from policy.cli.exits import Exit
 from policy.cli.inputs import read_stdin, usual_files
-from policy.cli.price_facts import has_price, price_clashes
+from policy.cli.price_facts import PRICE_FACTS
 
 if TYPE_CHECKING:
     from policy.cli.check_reports import Report
@@ -56,8 +56,7 @@ def main(argv: list[str]) -> int:
             dialect=options.dialect,
             stdin=read_stdin,
             stdin_name=options.stdin_filename,
-            has_price=has_price,
-            clashes=price_clashes,
+            facts=PRICE_FACTS,
         ),
     )
     code = _exit_code(checked, options)

@@ -9,7 +9,7 @@ import typer
 
 from policy.cli.common import is_terminal, json_text, warn_unused
 from policy.cli.history import history
-from policy.cli.options import AsOf, Config, LedgerPath, Session
+from policy.cli.options import AsOf, Config, LedgerPath, Session, Sets
 
 app = typer.Typer(help="Spend against the limits.", no_args_is_help=True)
 
@@ -29,6 +29,7 @@ def group() -> None:
 
 @app.command("summary")
 def summary(
+    *,
     session: Session = None,
     config: Config = None,
     ledger: LedgerPath = None,
@@ -36,6 +37,7 @@ def summary(
     output: Annotated[
         Format | None, typer.Option("--format", help="Default: table on a terminal, else kv.")
     ] = None,
+    sets: Sets = None,
 ) -> None:
     """Show where every budget stands: spend, limit, percent, and which one governs.
 
@@ -45,7 +47,7 @@ def summary(
     from policy.cli.times import clock_at
     from policy.runtime import open_runtime
 
-    runtime = open_runtime(config or [], ledger=ledger, clock=clock_at(as_of))
+    runtime = open_runtime(config or [], sets=sets or (), ledger=ledger, clock=clock_at(as_of))
     warn_unused(runtime)
     status = runtime.status(session)
     match output or (Format.TABLE if is_terminal() else Format.KV):

@@ -29,6 +29,7 @@ class _Signals:
 
     def __init__(self) -> None:
         self.exit_code = 128 + signal.SIGINT
+        self.stopped = False
         self._quiet_until = 0.0
         self._before: dict[int, Any] = {}
         try:
@@ -48,6 +49,7 @@ class _Signals:
             return
         self._quiet_until = now + _PATIENCE_SECONDS
         self.exit_code = 128 + number
+        self.stopped = True
         raise _Stopped(number)
 
 
@@ -67,7 +69,8 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as fault:
         return _lost_output(fault)
     except Exception as error:
-        if str(error) == "Query interrupted":  # how DuckDB passes on what a signal raised
+        # A library may turn what a signal raised into an error of its own, as DuckDB does.
+        if signals.stopped or str(error) == "Query interrupted":
             return signals.exit_code
         return _unexpected(error)
     finally:

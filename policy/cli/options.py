@@ -13,6 +13,14 @@ Config: TypeAlias = Annotated[
         "--config", "-c", help="Config file; may be given several times, later ones on top."
     ),
 ]
+Sets: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set a key above files and variables, such as cost.daily_limit_usd=25; repeatable.",
+    ),
+]
 LedgerPath: TypeAlias = Annotated[
     Path | None,
     typer.Option("--ledger", help="Ledger file; default: the config's, else the user's own."),

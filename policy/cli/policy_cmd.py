@@ -11,7 +11,7 @@ import typer
 
 from policy.cli.common import console, is_terminal, json_text, shown
 from policy.cli.fitted import print_rows
-from policy.cli.options import Config
+from policy.cli.options import Config, Sets
 from policy.diagnostics.plain import escape
 from policy.model.budget import Budget
 from policy.model.price import Price
@@ -46,6 +46,7 @@ def show(
     output: Annotated[
         Format | None, typer.Option("--format", help="Default: table on a terminal, else kv.")
     ] = None,
+    sets: Sets = None,
 ) -> None:
     """Show what the config compiles to: budgets, prices, autonomy, and the hash that names it all.
 
@@ -53,7 +54,7 @@ def show(
     """
     from policy.runtime import open_runtime
 
-    runtime = open_runtime(config or [])
+    runtime = open_runtime(config or [], sets=sets or ())
     match output or (Format.TABLE if is_terminal() else Format.KV):
         case Format.JSON:
             print(json_text(_as_json(runtime)))

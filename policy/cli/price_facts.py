@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from policy.config.rules import PriceFacts
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -31,6 +33,10 @@ def price_clashes(prices: Table) -> Iterator[tuple[str, str, str]]:
     own = compile_prices(Settings.model_validate({"cost": {"prices": prices}}))
     for clash in PriceBooks(own).clashes():
         yield clash.first, clash.second, str(clash)
+
+
+PRICE_FACTS = PriceFacts(has_price, price_clashes)
+"""The answers for a check; the books are read when one is asked for."""
 
 
 @cache

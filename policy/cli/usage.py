@@ -12,7 +12,7 @@ import typer
 
 from policy.cli.common import console, is_terminal, warn_unused
 from policy.cli.exits import Exit
-from policy.cli.options import Config, LedgerPath
+from policy.cli.options import Config, LedgerPath, Sets
 
 if TYPE_CHECKING:
     from policy.reporting.importers.model import ImportProgress, ImportSummary, OnProgress
@@ -88,6 +88,7 @@ def import_(
         Format | None, typer.Option("--format", help="Default: table on a terminal, else kv.")
     ] = None,
     config: Config = None,
+    sets: Sets = None,
     ledger: LedgerPath = None,
 ) -> None:
     """Import usage from agent logs or exports, each call exactly once.
@@ -107,7 +108,7 @@ def import_(
         provider=provider,
         inclusive=inclusive,
     )
-    runtime = open_runtime(config or (), ledger=ledger)
+    runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)
     warn_unused(runtime)
     with _progress() as on_progress:
         summary = import_usage(

@@ -18,7 +18,7 @@ from policy.config.document import Document, read_bytes, read_document, source_t
 from policy.config.load import load_documents
 
 if TYPE_CHECKING:
-    from policy.config.rules import HasPrice, PriceClashes
+    from policy.config.rules import PriceFacts
     from policy.diagnostics.model import Diagnostic
 
 _OWN_NAME = "corvus.toml"
@@ -71,15 +71,13 @@ class Options(NamedTuple):
         dialect: ``auto``, or the dialect every file must be.
         stdin: Reads standard input, for ``-``.
         stdin_name: How standard input is called in messages.
-        has_price: Looks a model up in the bundled price book.
-        clashes: Finds own prices that clash.
+        facts: Answers about prices; ``None`` leaves out the rules that need them.
     """
 
     dialect: str = "auto"
     stdin: Callable[[], bytes] = bytes
     stdin_name: str = "<stdin>"
-    has_price: HasPrice | None = None
-    clashes: PriceClashes | None = None
+    facts: PriceFacts | None = None
 
 
 def check_paths(arguments: Sequence[str], options: Options | None = None) -> Checked:
@@ -151,8 +149,7 @@ def _checked(document: Document, diagnostics: list[Diagnostic], how: Options) ->
     loaded = load_documents(
         (document,),
         how.dialect,
-        has_price=how.has_price,
-        clashes=how.clashes,
+        facts=how.facts,
         want_settings=False,
     )
     return CheckedFile(

@@ -56,6 +56,13 @@ class Document:
         self._spans: SpanIndex | None = None
         self._statements: tuple[Statement, ...] | None = None
 
+    @property
+    def folder(self) -> Path:
+        """Where relative paths of the document start."""
+        from pathlib import Path
+
+        return Path(self.file).parent
+
     def has(self, path: KeyPath) -> bool:
         """Tell whether the document sets a path."""
         value: Any = self.data

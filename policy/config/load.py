@@ -1,4 +1,4 @@
-"""Documents to settings: one pass that collects every problem (CFG-3) and layers files (CFG-6).
+"""Documents to settings: one pass that collects every problem (CFG-3) and layers them (CFG-5).
 
 Nothing here raises for what a user wrote: problems are diagnostics, and settings are ``None`` when
 one of them is an error.
@@ -17,7 +17,7 @@ from policy.config.reporter import Reporter
 from policy.config.values import Route, Table, is_table, shown, value_at
 
 if TYPE_CHECKING:
-    from policy.config.rules import HasPrice, PriceClashes
+    from policy.config.rules import PriceFacts
     from policy.config.settings import Settings
     from policy.diagnostics.model import Diagnostic
 
@@ -34,7 +34,7 @@ class Loaded(NamedTuple):
         diagnostics: All problems, by file and then by place.
         deprecated_fields: Dotted paths of the deprecated keys in use (DEP-2), each once.
         dialects: What each document was checked as, in the order of ``documents``.
-        documents: The files that could be parsed, lowest layer first.
+        documents: The files that could be parsed, then the overlays, lowest layer first.
         ignored: How many findings comments ignore.
     """
 
@@ -46,12 +46,15 @@ class Loaded(NamedTuple):
     ignored: int = 0
 
 
-def load(paths: Sequence[Path], dialect: str = "auto") -> Loaded:
+def load(
+    paths: Sequence[Path], dialect: str = "auto", *, overlays: Sequence[Document] = ()
+) -> Loaded:
     """Read files and layer them, later over earlier; no file at all gives the defaults.
 
     Args:
         paths: Files named by the user or found by ``locate``. A missing one is an error (CFG-6).
         dialect: ``auto``, or a dialect that every file must be.
+        overlays: Layers above all files, which may have what corvus.toml may have.
     """
     documents: list[Document] = []
     diagnostics: list[Diagnostic] = []
@@ -60,7 +63,7 @@ def load(paths: Sequence[Path], dialect: str = "auto") -> Loaded:
         diagnostics += problems
         if document is not None:
             documents.append(document)
-    loaded = load_documents(documents, dialect)
+    loaded = load_documents(documents, dialect, overlays=overlays)
     found = (*diagnostics, *loaded.diagnostics)
     broken = any(diagnostic.is_error for diagnostic in found)
     return Loaded(
@@ -77,8 +80,8 @@ def load_documents(
     documents: Sequence[Document],
     dialect: str = "auto",
     *,
-    has_price: HasPrice | None = None,
-    clashes: PriceClashes | None = None,
+    overlays: Sequence[Document] = (),
+    facts: PriceFacts | None = None,
     want_settings: bool = True,
 ) -> Loaded:
     """Check parsed documents and layer them, later over earlier.
@@ -86,12 +89,12 @@ def load_documents(
     Args:
         documents: Lowest layer first.
         dialect: ``auto``, or a dialect that every document must be.
-        has_price: Looks a model up in the bundled price book; ``None`` leaves out the one rule that
-            needs it.
-        clashes: Finds own prices that clash; the same.
+        overlays: Layers above the documents, native whatever those are.
+        facts: Answers about prices; ``None`` leaves out the rules that need them.
         want_settings: ``False`` spares building the settings: only the problems are asked for.
     """
-    how = _How(has_price, clashes, want_settings)
+    how = _How(facts, want_settings, len(overlays))
+    documents = (*documents, *overlays)
     loaded = _load_once(documents, dialect, how)
     if not any(_MARK in document.text for document in documents):
         return loaded
@@ -102,7 +105,7 @@ def load_documents(
     while (less := ignores.without_ignored_keys(kept, again.diagnostics)) != kept:
         kept, again = less, _load_once(less, dialect, how)
         seen += again.diagnostics
-    unasked = () if has_price else ("unpriced-default-model",)
+    unasked = () if facts else ("unpriced-default-model", "ambiguous-price")
     return again._replace(
         ignored=ignores.count(seen),
         diagnostics=ignores.judge(again.diagnostics, seen=seen, unasked=unasked),
@@ -112,7 +115,11 @@ def load_documents(
 
 
 def _load_once(documents: Sequence[Document], dialect: str, how: _How) -> Loaded:
-    detected = tuple(dialects.detect(document.data, dialect) for document in documents)
+    files = len(documents) - how.overlays
+    detected = (
+        *(dialects.detect(document.data, dialect) for document in documents[:files]),
+        *(Detected(Dialect.NATIVE, pinned=True) for _ in documents[files:]),
+    )
     reporter = Reporter(documents, [found.dialect for found in detected])
     deprecated: list[str] = []
     merged: Table = {}
@@ -188,11 +195,11 @@ def _validated(merged: Table, whole: Table, reporter: Reporter, *, how: _How) ->
     if merged:
         from policy.config.rules import cross_field
 
-        cross_field(merged, whole, reporter, how.has_price, how.clashes)
+        cross_field(merged, whole, reporter, how.facts)
     return settings
 
 
 class _How(NamedTuple):
-    has_price: HasPrice | None
-    clashes: PriceClashes | None
+    facts: PriceFacts | None
     want_settings: bool
+    overlays: int

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from policy.config.defaults import LIMITS_USD, ZERO_LIMIT
 from policy.config.reporter import Note, Reporter
@@ -17,6 +17,19 @@ HasPrice: TypeAlias = Callable[[str], bool]
 """Tells whether the bundled price book prices a model."""
 PriceClashes: TypeAlias = Callable[[Table], Iterable[tuple[str, str, str]]]
 """Takes valid ``cost.prices``; yields two of its keys that clash (PRC-4), and why they do."""
+
+
+class PriceFacts(NamedTuple):
+    """What the price books know that rules ask; config itself may not import them.
+
+    Attributes:
+        has_price: Asked for the host's default model.
+        clashes: Asked for own prices, once they are valid.
+    """
+
+    has_price: HasPrice
+    clashes: PriceClashes
+
 
 _PRICE_KEYS = frozenset({"input", "output", "cache_read", "cache_write_5m", "cache_write_1h"})
 _OWNERS = {
@@ -98,8 +111,7 @@ def cross_field(
     data: Table,
     whole: Mapping[str, object],
     reporter: Reporter,
-    has_price: HasPrice | None,
-    clashes: PriceClashes | None,
+    facts: PriceFacts | None,
 ) -> None:
     """Check what no single field shows.
 
@@ -107,15 +119,13 @@ def cross_field(
         data: The governed tables.
         whole: All keys, for the host's ``default_model``.
         reporter: Knows what was reported, and receives the rest.
-        has_price: Looks a model up in the bundled book; ``None`` leaves out the rule that needs it.
-        clashes: Finds own prices that clash; ``None`` leaves out the rule that needs it.
+        facts: Answers about prices; ``None`` leaves out the rules that need them.
     """
     for rule in (_never_binds, _no_limit, _thresholds, _budget_names, _globs):
         rule(data, reporter)
-    if clashes is not None:
-        _prices(data, reporter, clashes)
-    if has_price is not None:
-        _default_model(data, whole, reporter, has_price)
+    if facts is not None:
+        _prices(data, reporter, facts.clashes)
+        _default_model(data, whole, reporter, facts.has_price)
 
 
 def _limit(data: Table, route: Route, reporter: Reporter) -> Decimal | None:

@@ -61,8 +61,13 @@ def header(route: Route) -> str:
 def quoted(text: str) -> str:
     """Quote a string as TOML does."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    printable = (char if char.isprintable() else f"\\u{ord(char):04X}" for char in escaped)
-    return '"' + "".join(printable) + '"'
+    return '"' + "".join(map(_printable, escaped)) + '"'
+
+
+def _printable(char: str) -> str:
+    if char.isprintable():
+        return char
+    return f"\\u{ord(char):04X}" if ord(char) < 0x10000 else f"\\U{ord(char):08X}"
 
 
 def value_at(data: Mapping[str, object], route: Route) -> object:

@@ -9,15 +9,19 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from policy.diagnostics import codes_config, codes_document, codes_ignore
+from policy.diagnostics import codes_config, codes_document, codes_ignore, codes_layers
 from policy.diagnostics.code_info import CodeInfo
 
 __all__ = ["CODES", "CodeInfo", "lookup"]
 
 CODES: Final[Mapping[str, CodeInfo]] = MappingProxyType(
-    {info.code: info for info in (*codes_document.CODES, *codes_config.CODES, *codes_ignore.CODES)}
+    {
+        info.code: info
+        for module in (codes_document, codes_config, codes_layers, codes_ignore)
+        for info in module.CODES
+    }
 )
-"""Every entry by its code: those of documents, of settings, and of comments that ignore."""
+"""Every entry by its code: documents, settings, layers above the files, comments that ignore."""
 
 
 def lookup(code: str) -> CodeInfo:

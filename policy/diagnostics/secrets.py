@@ -49,8 +49,8 @@ _PREFIXES: Final = (
     r"|gsk_|xai-|pplx-|npm_|pypi-|ya29\.|whsec_|dop_v1_|SG\.|AGE-SECRET-KEY-"
 )
 _SHAPES: Final = re.compile(
-    # A password in a URL, which may hold a slash behind its colon.
-    r"(?<=://)(?:[^\s/@\"']{1,512}|[^\s/@:\"']{0,256}:[^\s@\"']{1,512})(?=@)"
+    # A password in a URL, which may hold a slash or an @ behind its colon.
+    r"(?<=://)(?:[^\s/@:\"']{0,256}:[^\s\"']{1,512}|[^\s/@\"']{1,512})(?=@)"
     r"|(?<=hooks\.slack\.com/)[^\s\"']++|(?<=discord\.com/api/webhooks/)[^\s\"']++"
     rf"|(?<![\w-])(?:{_PREFIXES})[\w./+=-]{{10,}}+"
     r"|(?<![\w-])[0-9]{8,10}:[\w-]{30,}+"

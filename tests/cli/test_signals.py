@@ -20,6 +20,8 @@ def run(argv):
     except BaseException:
         if argv[1] == "duckdb":
             raise RuntimeError("Query interrupted") from None
+        if argv[1] == "library":
+            raise ValueError("half an answer") from None
         raise
     finally:
         if argv[1] == "twice":
@@ -40,6 +42,7 @@ sys.exit(code)
     [
         "once",
         "twice",  # an impatient user, or a supervisor that repeats itself
+        "library",  # whatever breaks because of a signal is no bug of ours
         "duckdb",  # which turns what a signal raised during a query into an error of its own
     ],
 )

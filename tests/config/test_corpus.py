@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from policy.cli.price_facts import price_clashes
 from policy.config.check import Checked, CheckedFile, Options, check_paths
 from policy.config.dialects import Dialect
 from policy.config.document import source_text
+from policy.config.rules import PriceFacts
 from policy.diagnostics.model import Diagnostic, Severity
 from policy.diagnostics.text import render
 
@@ -62,7 +64,7 @@ def checked() -> Checked:
     def has_price(model: str) -> bool:
         return any(name in model for name in PRICED)
 
-    return check_paths([str(CORPUS)], Options(has_price=has_price))
+    return check_paths([str(CORPUS)], Options(facts=PriceFacts(has_price, price_clashes)))
 
 
 def tag(file: CheckedFile) -> str:

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policy.cli.price_facts import price_clashes
 from policy.config.check import Options, check_paths
 from policy.config.document import read_document
 from policy.config.ignore import ignores, may_ignore
 from policy.config.load import load
+from policy.config.rules import PriceFacts
 from policy.diagnostics.codes import CODES
 from policy.diagnostics.model import Severity
 
@@ -24,7 +26,7 @@ def unpriced(_model: str) -> bool:
 
 
 def codes(text: str) -> list[str]:
-    run = check_paths(["-"], Options(stdin=text.encode, has_price=unpriced))
+    run = check_paths(["-"], Options(stdin=text.encode, facts=PriceFacts(unpriced, price_clashes)))
     return [diagnostic.code for diagnostic in run.diagnostics]
 
 

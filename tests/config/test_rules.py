@@ -6,13 +6,15 @@ import pytest
 
 from policy.config.document import read_document
 from policy.config.load import load_documents
+from policy.config.rules import PriceFacts
 from policy.diagnostics.model import Diagnostic
 
 
 def found(text: str, *priced: str) -> list[Diagnostic]:
     document, _ = read_document(text.encode(), "corvus.toml")
     assert document is not None
-    return list(load_documents((document,), has_price=lambda model: model in priced).diagnostics)
+    facts = PriceFacts(lambda model: model in priced, lambda _prices: ())
+    return list(load_documents((document,), facts=facts).diagnostics)
 
 
 def codes(text: str, *priced: str) -> list[str]:

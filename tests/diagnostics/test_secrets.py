@@ -8,6 +8,7 @@ import time
 import pytest
 
 from policy.config.check import Options, check_paths
+from policy.config.rules import PriceFacts
 from policy.diagnostics.machine import as_json, concise
 from policy.diagnostics.secrets import looks_secret, secret_ranges
 from policy.diagnostics.text import render
@@ -40,6 +41,7 @@ NAMED = [
     'api_key = "\\q{}"',
     'url = "https://host/?token={}"',
     'base_url = "https://user:pa/ss{}@host"',
+    'base_url = "https://user:p@ss/{}@host"',
     '[governance.upstreams.a]\nbase_url = "ftp://user:{}@host"\napi_key_env = "{} x"\nkind = "x"',
 ]
 SHAPED = [
@@ -76,8 +78,14 @@ def _no_price(_model: str) -> bool:
     return False
 
 
+def _no_clashes(_prices: object) -> tuple[()]:
+    return ()
+
+
 def _outputs(text: str, dialect: str = "auto") -> str:
-    checked = check_paths(["-"], Options(dialect, text.encode, has_price=_no_price))
+    checked = check_paths(
+        ["-"], Options(dialect, text.encode, facts=PriceFacts(_no_price, _no_clashes))
+    )
     found = checked.diagnostics
     sources = {file.shown: file.text for file in checked.files if file.text is not None}
     return "\n".join(
@@ -122,6 +130,21 @@ def test_a_variable_name_is_shown_but_a_key_in_its_place_is_not() -> None:
     assert secret_ranges('api_key_env = "OPENAI_API_KEY"\n') == []
     pasted = 'api_key_env = "my-own-key"\n'
     assert [pasted[a:b] for a, b in secret_ranges(pasted)] == ["my-own-key"]
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ('url = "postgresql://u:pw@host/x"', ["u:pw"]),
+        ('url = "postgresql://u:p/w@host/x"', ["u:p/w"]),
+        ('url = "postgresql://u:p@w@host/x"', ["u:p@w"]),
+        ('url = "https://host/a"  # me@example.org', []),
+    ],
+)
+def test_the_credentials_of_a_url_are_hidden_whatever_they_hold(
+    text: str, hidden: list[str]
+) -> None:
+    assert [text[start:end] for start, end in secret_ranges(text)] == hidden
 
 
 HOSTILE = {

@@ -18,6 +18,7 @@ from policy.cli.exits import Exit
 from policy.cli.price_facts import price_clashes
 from policy.config.check import Options, check_paths
 from policy.config.limits import MAX_BYTES
+from policy.config.rules import PriceFacts
 from policy.diagnostics.codes import CODES, CodeInfo
 
 GOLDEN = Path(__file__).parent
@@ -86,7 +87,7 @@ def test_the_text_is_exactly_the_expected_one(
 @pytest.mark.parametrize("path", INVALID, ids=name_of)
 def test_a_case_shows_its_own_code_first(path: Path) -> None:
     checked = check_paths(
-        [str(path)], Options(dialect=dialect_of(path), has_price=unpriced, clashes=price_clashes)
+        [str(path)], Options(dialect=dialect_of(path), facts=PriceFacts(unpriced, price_clashes))
     )
     assert path.name.split("--")[0] in {diagnostic.code for diagnostic in checked.diagnostics}
 
@@ -130,7 +131,7 @@ def test_the_examples_of_explain_are_true(info: CodeInfo, tmp_path: Path) -> Non
         path = tmp_path / "corvus.toml"
         path.write_bytes(text.encode())
         found = check_paths(
-            [str(path)], Options(has_price=unpriced, clashes=price_clashes)
+            [str(path)], Options(facts=PriceFacts(unpriced, price_clashes))
         ).diagnostics
         codes = [diagnostic.code for diagnostic in found]
         assert (codes == [info.code]) if is_bad else info.code not in codes

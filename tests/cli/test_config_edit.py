@@ -1,0 +1,189 @@
+"""``corvus config set`` and ``unset``: a file is written whole or not at all, the diff is told."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from policy.cli import config_edit
+from policy.cli.exits import Exit
+from policy.cli.main import main
+
+Capture = pytest.CaptureFixture[str]
+CONFIG = '# mine\n[cost]\ndaily_limit_usd = 5.00 # a day\n\n[governance.ledger]\npath = "a"\n'
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "corvus.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+def test_the_diff_is_printed_and_the_file_written(config: Path, capsys: Capture) -> None:
+    config.chmod(0o600)
+    assert main(["config", "set", "cost.daily_limit_usd", "25"]) == Exit.CLEAN
+    assert capsys.readouterr().out == (
+        "--- corvus.toml\n+++ corvus.toml\n@@ -1,6 +1,6 @@\n # mine\n [cost]\n"
+        "-daily_limit_usd = 5.00 # a day\n+daily_limit_usd = 25 # a day\n \n [governance.ledger]\n"
+        ' path = "a"\n'
+    )
+    assert config.read_text() == CONFIG.replace("5.00", "25")
+    assert config.stat().st_mode & 0o777 == 0o600
+    assert main(["config", "unset", "cost.daily_limit_usd"]) == Exit.CLEAN
+    assert config.read_text() == CONFIG.replace("daily_limit_usd = 5.00 # a day\n", "")
+
+
+def test_a_dry_run_writes_nothing(config: Path, capsys: Capture) -> None:
+    assert main(["config", "set", "cost.daily_limit_usd", "25", "--dry-run"]) == Exit.CLEAN
+    assert "+daily_limit_usd = 25 # a day" in capsys.readouterr().out
+    assert main(["config", "unset", "governance", "--dry-run"]) == Exit.CLEAN
+    assert "-[governance.ledger]" in capsys.readouterr().out
+    assert config.read_text() == CONFIG
+
+
+def test_nothing_to_do_is_said(config: Path, capsys: Capture) -> None:
+    before = config.stat().st_mtime_ns
+    assert main(["config", "set", "cost.daily_limit_usd", "5.00"]) == Exit.CLEAN
+    assert main(["config", "unset", "cost.enabled"]) == Exit.CLEAN
+    assert capsys.readouterr().out == "unchanged: corvus.toml says so already\n" * 2
+    assert config.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["set", "cost.daly_limit_usd", "1"], "did you mean `cost.daily_limit_usd`?"),
+        (["set", "cost.enabled", "yes"], "corvus.toml:4:11: error[wrong-type]"),
+        (["set", "memory.backend", "x"], "belongs to the corvus runtime"),
+        (["set", "cost.enabled", "true", "--config", "absent.toml"], "file-missing"),
+        (["unset", "cost.daly"], "no setting `cost.daly`"),
+        (["set", "cost.enabled"], "Missing argument 'VALUE'"),
+        (["set", "governance.ledger.path", "\udcff"], "not UTF-8"),
+    ],
+)
+def test_a_refused_change_is_a_usage_error(
+    words: list[str], told: str, config: Path, capsys: Capture
+) -> None:
+    assert main(["config", *words]) == Exit.USAGE
+    assert told in capsys.readouterr().err
+    assert config.read_text() == CONFIG
+
+
+def test_without_any_config_init_is_named(capsys: Capture) -> None:
+    assert main(["config", "set", "cost.enabled", "true"]) == Exit.USAGE
+    assert "`corvus init` writes one" in capsys.readouterr().err
+
+
+def test_a_change_by_somebody_else_is_not_lost(
+    config: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = config_edit.replace_file
+
+    def late(path: Path, data: bytes, *, before: bytes) -> None:
+        config.write_text("# theirs\n")
+        replace(path, data, before=before)
+
+    monkeypatch.setattr(config_edit, "replace_file", late)
+    assert main(["config", "set", "cost.enabled", "true"]) == Exit.USAGE
+    told = capsys.readouterr()
+    assert "changed since it was read" in told.err
+    assert told.out == ""
+    assert config.read_text() == "# theirs\n"
+
+
+@pytest.mark.usefixtures("unprivileged")
+def test_a_read_only_folder_is_a_usage_error(config: Path, capsys: Capture) -> None:
+    config.parent.chmod(0o555)
+    try:
+        assert main(["config", "set", "cost.enabled", "true"]) == Exit.USAGE
+        assert "Permission denied" in capsys.readouterr().err
+    finally:
+        config.parent.chmod(0o755)
+
+
+def test_the_file_that_is_read_is_the_one_that_is_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "home" / ".config" / "corvus" / "config.toml"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("[cost]\n")
+    assert main(["config", "set", "cost.enabled", "true"]) == Exit.CLEAN
+    assert mine.read_text() == "[cost]\nenabled = true\n"
+    named = tmp_path / "named.toml"
+    named.write_text("[cost]\n")
+    monkeypatch.setenv("CORVUS_CONFIG", str(named))
+    assert main(["config", "set", "cost.enabled", "true"]) == Exit.CLEAN
+    assert named.read_text() == "[cost]\nenabled = true\n"
+
+
+@pytest.mark.usefixtures("config")
+def test_a_new_warning_is_told(capsys: Capture) -> None:
+    assert main(["config", "set", "cost.session_limit_usd", "6"]) == Exit.CLEAN
+    assert "corvus.toml:4:21: warning[limit-never-binds]" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("config")
+def test_a_variable_above_the_file_is_told(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CORVUS_COST__ENABLED", "false")
+    assert main(["config", "set", "cost.enabled", "true"]) == Exit.CLEAN
+    assert "CORVUS_COST__ENABLED is set and stands above the file" in capsys.readouterr().err
+
+
+def test_the_diff_hides_secrets_and_still_shows_that_they_changed(
+    config: Path, capsys: Capture
+) -> None:
+    config.write_text(
+        '# api_key = "hunter1"\n[governance.ledger]\nurl = "postgresql://u:hun/ter2@host/db"\n'
+    )
+    assert main(["config", "set", "governance.ledger.url", "postgresql://u:hun/ter3@host/db"]) == 0
+    assert main(["config", "set", "cost.enabled", "true"]) == Exit.CLEAN
+    shown = capsys.readouterr().out
+    assert "hun" not in shown
+    assert shown.count('url = "postgresql://**********@host/db"') == 3
+    assert "ter3" in config.read_text()
+
+
+KEYS = {
+    "cost.daily_limit_usd": st.decimals(0, 99, places=9).map(lambda value: f"{value:f}"),
+    "cost.enabled": st.sampled_from(["true", "false"]),
+    "autonomy.level": st.sampled_from(["readonly", "supervised", "full"]),
+    "governance.ledger.path": st.from_regex(r"[a-z][a-z ]{0,8}[a-z]\.duckdb", fullmatch=True),
+}
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.data())
+def test_get_returns_what_set_was_given(config: Path, capsys: Capture, data: st.DataObject) -> None:
+    key = data.draw(st.sampled_from(list(KEYS)))
+    value = data.draw(KEYS[key])
+    assert main(["config", "set", key, value]) == Exit.CLEAN
+    capsys.readouterr()
+    assert main(["config", "get", key]) == Exit.CLEAN
+    assert capsys.readouterr().out == f"{value}\n"
+
+
+@pytest.mark.usefixtures("config")
+def test_nothing_is_asked_and_no_traceback_shown_without_a_terminal() -> None:
+    for words in (["config", "set", "cost", "\x01"], ["config", "unset", ""], ["init"]):
+        result = subprocess.run(
+            [sys.executable, "-m", "policy", *words],
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert result.returncode == Exit.USAGE
+        assert "Traceback" not in result.stderr
