@@ -12,7 +12,6 @@ from collections.abc import Iterable
 
 from policy.config.document import Document
 from policy.config.reporter import Reporter
-from policy.config.toml_tokens import unquote as name_of
 from policy.config.values import Route, quoted
 from policy.diagnostics.model import Edit, Fix, Span
 
@@ -33,10 +32,8 @@ def rename(reporter: Reporter, route: Route, name: str) -> Fix | None:
     document = reporter.document(route)
     if not document.has(route) or document.has((*route[:-1], name)):
         return None
-    places = document.mentions(route)
-    if any(name_of(_text(document, place)) != route[-1] for place in places):
-        return None  # an element of an array has no key of its own to rename
     written = name if _BARE.fullmatch(name) else quoted(name)
+    places = document.mentions(route)
     return _fix(f"Rename it to {written}", ((place, written) for place in places))
 
 

@@ -17,17 +17,12 @@ _LONE: Final = re.compile("[\ud800-\udfff]")
 
 def json_text(value: object) -> str:
     """Return an indented document without a final newline."""
-    return _escaped(json.dumps(_well_formed(value), indent=2))
+    return json.dumps(_well_formed(value), indent=2)
 
 
 def json_line(value: object) -> str:
     """Return a document on one line, without a newline."""
-    return _escaped(json.dumps(_well_formed(value), separators=(",", ":")))
-
-
-def _escaped(text: str) -> str:
-    # The one control character that json counts among ASCII and leaves as it is.
-    return text.replace("\x7f", "\\u007f")
+    return json.dumps(_well_formed(value), separators=(",", ":"))
 
 
 def _well_formed(value: object) -> object:

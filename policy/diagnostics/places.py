@@ -29,7 +29,7 @@ def place_of(file: str, outcome: Outcome) -> Place:
     """
     absolute = os.path.normpath(os.path.join(outcome.folder, file))
     root = outcome.root.rstrip("/") + "/"
-    if not absolute.startswith(root) or absolute == root:
+    if not absolute.startswith(root):
         return Place(absolute.replace(os.sep, "/"), is_below_root=False)
     return Place(absolute[len(root) :].replace(os.sep, "/"), is_below_root=True)
 

@@ -59,6 +59,14 @@ def test_some_files_offer_fixes() -> None:
             '[governance.legder]\npath = "x"\n[governance]\n',
             '[governance.ledger]\npath = "x"\n[governance]\n',
         ),
+        (
+            'cost.budgets = [1, { nmae = "a", period = "day", limit_usd = 1 }]\n',
+            'cost.budgets = [1, { name = "a", period = "day", limit_usd = 1 }]\n',
+        ),
+        (
+            'cost.budgets = [{ nmae = "a", period = "day", limit_usd = 1 }]\n',
+            'cost.budgets = [{ name = "a", period = "day", limit_usd = 1 }]\n',
+        ),
         ('[cost]\ndaily_limit_usd = "5"\n', "[cost]\ndaily_limit_usd = 5\n"),
         ("[cost]\nenabled = '''true'''\n", "[cost]\nenabled = true\n"),
         (
@@ -81,6 +89,7 @@ def test_a_fix_of_a_guess_is_not_safe() -> None:
         "[cost]\ndayly_limit_usd = 5\ndaily_limit_usd = 6\n",
         "[cost]\nnothing_like_it = 5\n",
         '[cost]\ndaily_limit_usd = "five"\n',
+        '[cost]\ndaily_limit_usd = """\n5"""\n',
         "[autonomy]\nmax_cost_per_day_cents = 5\nmax_actions_per_hour = 5\n",
     ],
 )

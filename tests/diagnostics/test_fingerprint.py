@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from policy.diagnostics.fingerprint import fingerprints
@@ -66,6 +66,13 @@ def test_a_secret_does_not_count(check: Check) -> None:
     assert fingerprints(first) == fingerprints(second)
 
 
+def test_a_secret_of_several_lines_moves_no_line_below_it(check: Check) -> None:
+    secret = 'password = """\n1\n2\n"""\n'
+    first, second = (fingerprints(check(f"{secret}= {word}\n")) for word in ("yes", "no"))
+    assert first != second
+
+
+@example([("a:", "b"), ("a", ":b")])
 @given(st.lists(st.tuples(st.text(), st.text()), min_size=2, max_size=2, unique=True))
 def test_parts_do_not_run_into_one_another(routes: list[tuple[str, str]]) -> None:
     found = tuple(

@@ -32,6 +32,11 @@ def test_a_finding_without_a_place_is_put_on_the_first_line() -> None:
     assert finding["location"]["lines"] == {"begin": 1}
 
 
+def test_a_finding_over_several_lines_has_its_last_one(check: Check) -> None:
+    (finding,) = findings(check("[cost]\nenabled = [\n  1,\n]\n"))
+    assert finding["location"]["lines"] == {"begin": 2, "end": 4}
+
+
 def test_severities_are_those_of_gitlab() -> None:
     found = tuple(Diagnostic("unknown-key", one, "m", "a.toml", None) for one in Severity)
     outcome = Outcome((Input("a.toml", "", diagnostics=found),))

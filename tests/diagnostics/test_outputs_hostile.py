@@ -28,7 +28,10 @@ SCHEMA: Final = json.loads(
 VALIDATOR: Final[Any] = Draft4Validator(SCHEMA)
 
 anything = st.text(st.characters(exclude_categories=()), max_size=12)
-short = st.one_of(anything, st.sampled_from(["::error::x", "##[group]", "%0A", "]]>", "](", "{0}"]))
+short = st.one_of(
+    anything,
+    st.sampled_from(["\x7f", "\x9b", "\r\n", "::error::x", "##[group]", "%0A", "]]>", "](", "{0}"]),
+)
 spans = st.lists(st.integers(0, 90), min_size=2, max_size=2).map(
     lambda pair: Span(*(Position(one, one, one // 9 + 1, one % 9 + 1) for one in sorted(pair)))
 )
@@ -137,6 +140,8 @@ LEAKS: Final = {
     "beside a mistake": f'a = {{ token = "{CANARY}", b = , }}\n',
     "twice": f'token = "{CANARY}"\ntoken = "{CANARY}"\n',
     "below a header": f'[secrets]\n[secrets.x]\npassword = "{CANARY}"\npassword = 1\n',
+    "a comment that ignores": f"[cost]\na = 1 # corvus: ignore[sk-{CANARY}] ours\n",
+    "a key that is one": f"[cost]\nsk-{CANARY} = 1 # corvus: ignore[unknown-key] ours\n",
     "a number that was a string": f'[cost]\nsecret = "{CANARY}"\ndaily_limit_usd = "5"\n',
 }
 
