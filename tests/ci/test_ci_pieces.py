@@ -54,7 +54,7 @@ def environment(one: dict[str, Any], folder: Path, **inputs: str) -> dict[str, s
     declared = {name: body["default"] for name, body in read(ACTION)["inputs"].items()}
     assert set(inputs) <= {name.replace("-", "_") for name in declared}
     values: dict[str, str] = {
-        f"inputs.{name}": inputs.get(name.replace("-", "_"), default)
+        f"inputs.{name}": str(inputs.get(name.replace("-", "_"), default))
         for name, default in declared.items()
     }
     values["steps.install.outputs.bin"] = str(folder / "bin")
