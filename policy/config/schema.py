@@ -57,8 +57,9 @@ def document(dialect: Dialect) -> Table:
     """Return the schema of a dialect as data."""
     raw = models.Settings.model_json_schema()
     definitions = _table(raw.pop("$defs"))
-    tables = {
-        name: _plain(_with_defaults(name, _table(body))) for name, body in definitions.items()
+    tables: dict[str, object] = {
+        name: _for_editors(_table(_plain(_with_defaults(name, _table(body)))))
+        for name, body in definitions.items()
     }
     root = _table(_plain(raw))
     for alias in ALIASES:
@@ -69,9 +70,7 @@ def document(dialect: Dialect) -> Table:
     for name in GOVERNED:
         _open(tables, name, dialect)
     for key in sorted(host_keys(dialect)):
-        properties[key] = {
-            "description": f"Belongs to the {dialect} runtime; corvus never looks inside."
-        }
+        properties[key] = _unseen(f"Belongs to the {dialect} runtime; corvus never looks inside.")
     return {
         "$schema": _DRAFT,
         "$id": f"urn:corvus-policy:schema:config.{dialect}/v1",
@@ -105,6 +104,35 @@ def _plain(schema: object) -> object:
     if cleaned.get("type") == "number" and isinstance(cleaned.get("default"), str):
         cleaned["default"] = _number(Decimal(str(cleaned["default"])))
     return cleaned
+
+
+def _for_editors(table: Table) -> Table:
+    """Say the same so that an editor shows one message for one mistake, and offers every key."""
+    named = {
+        key: _with_named_keys(_table(body)) for key, body in _table(table["properties"]).items()
+    }
+    required = as_items(table.get("required"))
+    nested = [body for body in named.values() if "$ref" in body or "properties" in body]
+    if not required or nested:
+        return {**table, "properties": named}
+    # A table in the place of a value is an unknown key already, such as the rest of a model's name
+    # that was not quoted; that its parent lacks keys would be told once more for each of them.
+    flat: Table = {"additionalProperties": {"not": {"type": "object"}}}
+    rest = {key: value for key, value in table.items() if key != "required"}
+    # Without the second `true` tombi takes the branch for a closed table that knows no key.
+    demanded: Table = {"additionalProperties": True, "required": required}
+    return {**rest, "properties": named, "if": flat, "then": demanded}
+
+
+def _with_named_keys(schema: Table) -> Table:
+    """Name the keys of a table of few words: editors do not complete from ``propertyNames``."""
+    names = as_items(_table(schema.get("propertyNames", {})).get("enum"))
+    if not names:
+        return schema
+    rest = {key: value for key, value in schema.items() if key != "propertyNames"}
+    each = schema["additionalProperties"]
+    keys = {str(name): each for name in names}
+    return {**rest, "properties": keys, "additionalProperties": False}
 
 
 def _number(amount: Decimal) -> int | float:
@@ -162,7 +190,12 @@ def _open(tables: dict[str, object], name: str, dialect: Dialect) -> None:
     """Let a host's own keys of a governed table pass unseen."""
     properties = _table(_table(tables[_model_of(name)])["properties"])
     for key in sorted(host_keys(dialect, name)):
-        properties[key] = {"description": f"A key of the {dialect} runtime; corvus passes it over."}
+        properties[key] = _unseen(f"A key of the {dialect} runtime; corvus passes it over.")
+
+
+def _unseen(description: str) -> Table:
+    """Describe a key of a host; tombi warns of every key inside unless told that any may stand."""
+    return {"additionalProperties": True, "description": description}
 
 
 def _used(root: Table, tables: Mapping[str, object]) -> Table:
