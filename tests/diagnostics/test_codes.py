@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from policy.diagnostics import codes_config, codes_document, codes_ignore
+from policy.diagnostics import codes_config, codes_document, codes_ignore, codes_layers
 from policy.diagnostics.codes import CODES, CodeInfo, lookup
 from policy.diagnostics.model import Diagnostic, Position, Severity, Span
 
@@ -17,7 +17,12 @@ SOURCE = "\n".join(
     for path in sorted(POLICY.rglob("*.py"))
     if not path.name.startswith("codes")
 )
-GROUPS = (*codes_document.CODES, *codes_config.CODES, *codes_ignore.CODES)
+GROUPS = (
+    *codes_document.CODES,
+    *codes_config.CODES,
+    *codes_layers.CODES,
+    *codes_ignore.CODES,
+)
 
 
 def test_no_code_stands_twice_and_documents_come_first() -> None:
