@@ -61,7 +61,7 @@ def conceal(diagnostic: Diagnostic, hidden: Hidden) -> Diagnostic:
         help=tuple(map(clean, diagnostic.help)),
         related=tuple(replace(one, message=clean(one.message)) for one in diagnostic.related),
         path=tuple(
-            MASK if isinstance(part, str) and hidden.has(part, 8) else part
+            MASK if isinstance(part, str) and (hidden.has(part, 8) or secret_ranges(part)) else part
             for part in diagnostic.path
         ),
     )

@@ -7,12 +7,14 @@ on the safe side: a text beside a secret-looking name is hidden, a number or boo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from policy.diagnostics.ranges import joined
 
 MASK: Final = "***"
+_LINES_BELOW: Final = 3
 
 _SECRET: Final = re.compile(
     r"api[ _-]?key|token|secret|passw|passphrase|authorization|bearer|credential|cookie|keys?\Z"
@@ -62,7 +64,13 @@ _PASTED: Final = re.compile(
     r"""(?<![\w-])[\w-]++(?<=_env)["']?+[ \t]*+=[ \t]*+(?P<quote>["'])"""
     r"""(?![A-Za-z_][A-Za-z0-9_]*+(?P=quote))(?P<value>[^"'\r\n]*)"""
 )
-_STATEMENT: Final = re.compile(r"[ \t\r]*+(?:\Z|[#\[\n]|[^\s#=]++(?:[ \t]++[^\s#=]++)?+[ \t]*+=)")
+_LOOSE: Final = re.compile(
+    r"(?<![\w-])(?P<key>[\w-]++)[\s.\"']{1,8}+=[ \t]*+(?![+-]?[0-9.]++\s|true\s|false\s)"
+    r"(?P<value>[^\n]*+)"
+)
+_STATEMENT: Final = re.compile(
+    r"[ \t\r]*+(?:\Z|[#\[\n]|[^\s#=\"']++(?:[ \t]++[^\s#=]++)?+[ \t]*+=)"
+)
 
 
 def looks_secret(key: str) -> bool:
@@ -100,7 +108,19 @@ def secret_ranges(text: str) -> list[tuple[int, int]]:
             if end > pos:
                 found.append((pos, end))
             pos = max(pos, end)
-    return joined(sorted(found))
+    found = joined(sorted(found))
+    return joined(sorted([*found, *_beside_broken_keys(text, found)]))
+
+
+def _beside_broken_keys(text: str, found: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield the rest of each line whose key is broken, so that it was not seen as a setting."""
+    known = [start for start, _ in found]
+    for match in _LOOSE.finditer(text):
+        start, end = match.span("value")
+        place = bisect_right(known, start) - 1
+        is_known = place >= 0 and found[place][1] >= start
+        if end > start and not is_known and looks_secret(match["key"]):
+            yield start, end
 
 
 def looks_like_secret(text: str) -> bool:
@@ -123,12 +143,15 @@ def _end_of_secret(text: str, start: int) -> int:
 
 
 def _end_of_next_line(text: str, start: int) -> int:
-    """Return the end of a value that was put on the line below its key; ``start`` without one."""
-    below = text.find("\n", start) + 1
-    if not below or _STATEMENT.match(text, below):
-        return start
-    rest = _REST.match(text, below)
-    return rest.end() if rest else start
+    """Return the end of a value that was put below its key; ``start`` without one."""
+    end = start
+    for _ in range(_LINES_BELOW):
+        below = text.find("\n", end) + 1
+        if not below or _STATEMENT.match(text, below):
+            break
+        rest = _REST.match(text, below)
+        end = rest.end() if rest else end
+    return end
 
 
 def _end_of_bracket(text: str, start: int) -> int:

@@ -16,6 +16,14 @@ from policy.diagnostics.text import render
 CANARY = "hunter2-canary-Zq9"
 NAMED = [
     'api_key = "{}"',
+    '"api key.token = {}" = 1',
+    'api_key =\n "\n{}"',
+    'api_key = \n"{}"=',
+    'api_key .= "{}"',
+    ".password = {}",
+    "'''api_key = \"{}",
+    'api_key\r\n = "{}"',
+    '=api_key = ]"{}"',
     "api_key = {}",
     "api_key = '{}",
     'api_key = "{}" "again"',

@@ -49,7 +49,8 @@ SITUATIONS: dict[str, Callable[[Path], str]] = {
     "no-file-matched": lambda _folder: "config/*.tmol",
 }
 """What each code needs: sets it up in an empty folder and returns the argument of the check."""
-OF_FILES = [info for info in CODES.values() if info not in codes_layers.CODES]
+REPORTED = [info for info in CODES.values() if info not in codes_layers.CODES]
+"""What stands above the files, variables and options, is not what a check looks at."""
 SHOWN_IN_A_FILE = [info for info in CODES.values() if info.bad_is_text]
 
 
@@ -120,8 +121,8 @@ def test_the_text_of_a_situation_is_exactly_the_expected_one(
     assert exit_code == (Exit.FINDINGS if is_read else Exit.USAGE)
 
 
-@pytest.mark.parametrize("info", OF_FILES, ids=code_of)
-def test_every_code_has_a_case(info: CodeInfo) -> None:
+@pytest.mark.parametrize("info", REPORTED, ids=code_of)
+def test_every_code_that_a_check_reports_has_a_case(info: CodeInfo) -> None:
     shown = any(path.name.startswith(f"{info.code}--") for path in INVALID)
     assert shown or (info.code in SITUATIONS and not info.bad_is_text)
 
