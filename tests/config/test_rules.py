@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from policy.cli.price_facts import price_clashes
 from policy.config.document import read_document
 from policy.config.load import load_documents
 from policy.config.rules import PriceFacts
@@ -13,7 +14,11 @@ from policy.diagnostics.model import Diagnostic
 def found(text: str, *priced: str) -> list[Diagnostic]:
     document, _ = read_document(text.encode(), "corvus.toml")
     assert document is not None
-    facts = PriceFacts(lambda model: model in priced, lambda _prices: ())
+
+    def has_price(model: str) -> bool:
+        return model in priced
+
+    facts = PriceFacts(has_price, price_clashes)
     return list(load_documents((document,), facts=facts).diagnostics)
 
 
