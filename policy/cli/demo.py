@@ -117,6 +117,7 @@ def _steps(folder: Path) -> Iterator[tuple[str, list[str]]]:
         "2. A config with a deprecated key, and what to write instead",
         ["check", str(folder / "legacy.toml")],
     )
+    yield "   What migrate would change", ["migrate", "--diff", str(folder / "legacy.toml")]
     yield "3. The mended config", ["check", str(folder / "corvus.toml")]
     yield "4. Import a coding agent's log", ["usage", "import", str(folder / "sessions"), *config]
     yield (
@@ -145,6 +146,7 @@ def _next(folder: Path) -> list[str]:
     return [
         f"everything lies in [bold]{folder}[/]; delete it when you are done. Now with your own:",
         "  corvus check path/to/corvus.toml          [dim]# in CI: exit code 1 on findings[/]",
+        "  corvus migrate --diff path/to/corvus.toml [dim]# what a newer key would look like[/]",
         "  corvus usage import ~/.claude/projects    [dim]# your own logs, your own ledger[/]",
         "  corvus cost history                       [dim]# what each day cost[/]",
         f"  corvus report list --config {config}  [dim]# every report there is[/]",

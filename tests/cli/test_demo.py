@@ -61,6 +61,7 @@ def test_three_mistakes_are_shown_and_the_deprecated_key_with_what_to_write(show
     advice = section(shown, 2)
     assert "warning[deprecated-key]" in advice
     assert "set `cost.daily_limit_usd = 5`" in advice
+    assert "\n-max_cost_per_day_cents = 500\n" in advice  # the diff of migrate
 
 
 def test_the_summary_is_what_the_hand_computation_says(shown: str) -> None:
