@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 CONFIG = """\
 [cost]
 enabled = true
-daily_limit_usd = 20.0
+daily_limit_usd = 20
 [cost.prices."anthropic/claude-sonnet-4-5"]
 input = 3
 output = 15
