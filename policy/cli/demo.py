@@ -117,7 +117,10 @@ def _steps(folder: Path) -> Iterator[tuple[str, list[str]]]:
         "2. A config with a deprecated key, and what to write instead",
         ["check", str(folder / "legacy.toml")],
     )
-    yield "   What migrate would change", ["migrate", "--diff", str(folder / "legacy.toml")]
+    yield (
+        "   What migrate would change",
+        ["migrate", "--diff", "--quiet", str(folder / "legacy.toml")],
+    )
     yield "3. The mended config", ["check", str(folder / "corvus.toml")]
     yield "4. Import a coding agent's log", ["usage", "import", str(folder / "sessions"), *config]
     yield (
