@@ -11,11 +11,10 @@ import argparse
 import os
 import sys
 from collections import Counter
-from functools import partial
 from typing import TYPE_CHECKING
 
 from policy.cli.exits import Exit
-from policy.cli.inputs import read_stdin, usual_files
+from policy.cli.inputs import parser_of_files, read_stdin, usual_files
 from policy.cli.price_facts import PRICE_FACTS
 
 if TYPE_CHECKING:
@@ -121,25 +120,8 @@ def _print(text: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="corvus check",
-        description="Check config files and report every problem with file:line:column.",
-        epilog=_EPILOG,
-        # A fixed width: asking the terminal for its own imports shutil, for every option.
-        formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=96),
-    )
-    parser.add_argument(
-        "path",
-        nargs="*",
-        metavar="PATH",
-        help="a file, a directory, a pattern, or - for stdin; without one, ./corvus.toml and "
-        "the other places a config is looked for",
-    )
-    parser.add_argument(
-        "--dialect",
-        choices=("auto", "native", "corvus", "zeroclaw"),
-        default="auto",
-        help="which keys a file may have (default: decided by the file, and said)",
+    parser = parser_of_files(
+        "check", "Check config files and report every problem with file:line:column.", _EPILOG
     )
     parser.add_argument(
         "--format",
@@ -166,9 +148,6 @@ def _parser() -> argparse.ArgumentParser:
         dest="fail_on",
         const="warning",
         help="the same as --fail-on warning; of both, the last counts",
-    )
-    parser.add_argument(
-        "--stdin-filename", default="<stdin>", metavar="NAME", help="name of - in messages"
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="findings only, no summary")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")

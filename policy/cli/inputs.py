@@ -1,9 +1,39 @@
-"""What ``check`` and ``migrate`` read when told no file, or ``-``."""
+"""What ``check`` and ``migrate`` take: files, standard input, a dialect."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
+from functools import partial
+
+
+def parser_of_files(name: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    """Return a parser that knows the arguments which both commands take."""
+    parser = argparse.ArgumentParser(
+        prog=f"corvus {name}",
+        description=description,
+        epilog=epilog,
+        # A fixed width: asking the terminal for its own imports shutil, for every option.
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=96),
+    )
+    parser.add_argument(
+        "path",
+        nargs="*",
+        metavar="PATH",
+        help="a file, a directory, a pattern, or - for stdin; without one, ./corvus.toml and "
+        "the other places a config is looked for",
+    )
+    parser.add_argument(
+        "--dialect",
+        choices=("auto", "native", "corvus", "zeroclaw"),
+        default="auto",
+        help="which keys a file may have (default: decided by the file, and said)",
+    )
+    parser.add_argument(
+        "--stdin-filename", default="<stdin>", metavar="NAME", help="name of - in messages"
+    )
+    return parser
 
 
 def usual_files() -> list[str]:

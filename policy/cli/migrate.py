@@ -9,12 +9,11 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from policy.cli.exits import Exit
-from policy.cli.inputs import read_stdin, usual_files
+from policy.cli.inputs import parser_of_files, read_stdin, usual_files
 
 if TYPE_CHECKING:
     from policy.config.migrate import Migration
@@ -52,18 +51,8 @@ def main(argv: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="corvus migrate",
-        description="Rewrite deprecated keys; every other byte of a file stays as it is.",
-        epilog=_EPILOG,
-        formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=96),
-    )
-    parser.add_argument(
-        "path",
-        nargs="*",
-        metavar="PATH",
-        help="a file, a directory, a pattern, or - for stdin to stdout; without one, "
-        "./corvus.toml and the other places a config is looked for",
+    parser = parser_of_files(
+        "migrate", "Rewrite deprecated keys; every other byte of a file stays as it is.", _EPILOG
     )
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--write", action="store_true", help="rewrite the files (the default)")
@@ -80,15 +69,6 @@ def _parser() -> argparse.ArgumentParser:
         default="keep-canonical",
         help="what becomes of a cap in cents per day: nothing but the canonical key, or also "
         "cost.daily_limit_usd where the file sets none (default: keep-canonical)",
-    )
-    parser.add_argument(
-        "--dialect",
-        choices=("auto", "native", "corvus", "zeroclaw"),
-        default="auto",
-        help="which keys a file may have (default: decided by the file)",
-    )
-    parser.add_argument(
-        "--stdin-filename", default="<stdin>", metavar="NAME", help="name of - in messages"
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="say only what went wrong")
     return parser
