@@ -10,7 +10,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from inline_snapshot import snapshot
 
 from policy.cli.exits import Exit
 from policy.cli.main import main
@@ -61,9 +60,9 @@ def test_what_is_set_is_shown_with_its_place(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CORVUS_COST__DAILY_LIMIT_USD", "25")
-    assert output(
-        capsys, "show", "--changed", "--origin", "--set", "cost.warn_at_percent=90"
-    ) == snapshot("""\
+    assert (
+        output(capsys, "show", "--changed", "--origin", "--set", "cost.warn_at_percent=90")
+        == """\
 # corvus.toml
 [cost]
 enabled = true        # corvus.toml:3:1
@@ -91,7 +90,8 @@ url = "postgresql://***@db.example/x?password=***"  # corvus.toml:21:1
 otlp_endpoint = "https://***@otel.example"  # corvus.toml:24:1
 
 # deprecated key autonomy.max_cost_per_day_cents at corvus.toml:18:1
-""")
+"""
+    )
 
 
 @pytest.mark.usefixtures("config")
