@@ -7,12 +7,13 @@ keys and carets work as they do there. It decides nothing about names: ``environ
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import tomli
 
 from policy.config.diagnose import without_text
 from policy.config.document import Document, read_document
@@ -51,7 +52,7 @@ class Assigned(Document):
     def __init__(self, route: Route, text: str, file: str, origin: str, *, is_word: bool) -> None:
         head = f"{shown(route)} = "
         self.statement = head + (quoted(text) if is_word else text)
-        data: dict[str, Any] = tomllib.loads(self.statement, parse_float=Decimal)
+        data: dict[str, Any] = tomli.loads(self.statement, parse_float=Decimal)
         super().__init__(file, text or '""', data, has_bom=False)
         self.route = route
         self.origin = origin

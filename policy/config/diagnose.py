@@ -23,12 +23,12 @@ _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def explain_refusal(text: str, file: str, refusal: Exception, *, has_bom: bool) -> list[Diagnostic]:
-    """Say why ``tomllib`` refused a text.
+    """Say why ``tomli`` refused a text.
 
     Args:
         text: The text without byte order mark.
         file: The file as the user named it.
-        refusal: What ``tomllib`` raised. Its own words are used only when the scanner sees no
+        refusal: What ``tomli`` raised. Its own words are used only when the scanner sees no
             mistake.
         has_bom: Whether the file starts with a byte order mark.
 
@@ -51,7 +51,7 @@ def explain_refusal(text: str, file: str, refusal: Exception, *, has_bom: bool) 
 
 
 def explain_problems(text: str, file: str, *, has_bom: bool) -> list[Diagnostic]:
-    """Say why a text is refused that ``tomllib`` must not see, or might accept.
+    """Say why a text is refused that ``tomli`` must not see, or might accept.
 
     Returns:
         All problems of the scan if one of them is such a reason, else nothing.
@@ -240,7 +240,7 @@ def _from_conflict(conflict: Conflict) -> Problem:
 
 
 def _from_refusal(text: str, lines: LineIndex, refusal: Exception) -> Problem:
-    """Use the words of ``tomllib``; before Python 3.14 its position stands only in the message."""
+    """Use the words of ``tomli``; before Python 3.14 its position stands only in the message."""
     message = str(refusal) or type(refusal).__name__
     match = _SUFFIX.search(message)
     line, column = getattr(refusal, "lineno", None), getattr(refusal, "colno", None)

@@ -1,6 +1,6 @@
-"""Keeps hostile documents away from ``tomllib``, and its output within what settings can hold.
+"""Keeps hostile documents away from ``tomli``, and its output within what settings can hold.
 
-``tomllib`` recurses into brackets and is quadratic in the parts of a dotted key; its integers have
+``tomli`` recurses into brackets and is quadratic in the parts of a dotted key; its integers have
 no bound, and a decimal such as ``1e999999999`` explodes when it is written out. The checks here
 cost a clean file little.
 """
@@ -31,7 +31,7 @@ _INT_LIMIT: Final = 2**63
 def may_be_too_deep(text: str) -> bool:
     """Tell whether a text may nest deeper than ``MAX_DEPTH``; only then is it worth a scan.
 
-    Never wrong when it says no, up to the first syntax error, behind which ``tomllib`` does not
+    Never wrong when it says no, up to the first syntax error, behind which ``tomli`` does not
     read.
     """
     if text.count("[") + text.count("{") > MAX_DEPTH and _brackets_too_deep(text):
@@ -54,7 +54,19 @@ def _brackets_too_deep(text: str) -> bool:
 
 def may_be_modern(text: str) -> bool:
     """Tell whether a text may use what TOML 1.1 added; never wrong when it says no."""
-    return bool(re.search(r"\\[ex]|,\s*\}|\{[^}\n]*\n|[0-9]:[0-9]{2}(?![0-9:])", text))
+    if re.search(r"\\[ex]|,\s*\}|[0-9]:[0-9]{2}(?![0-9:])", text):
+        return True
+    return "{" in text and any(map(_may_leave_braces_open, text.split("\n")))
+
+
+def _may_leave_braces_open(line: str) -> bool:
+    """Tell whether braces may be open at the end of a line; strings of one line are left out."""
+    if "{" not in line:
+        return False
+    if '"""' in line or "'''" in line or "\\" in line:
+        return True
+    plain = re.sub(r"\"[^\"]*\"|'[^']*'", "", line)
+    return plain.count("{") > plain.count("}")
 
 
 class Excess(NamedTuple):

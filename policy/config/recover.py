@@ -8,11 +8,12 @@ line. ``is_certain`` names the diagnostics that hold all the same.
 from __future__ import annotations
 
 import re
-import tomllib
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
+
+import tomli
 
 from policy.config.document import Document
 from policy.config.guard import find_excess, may_be_too_deep
@@ -94,7 +95,7 @@ def parse_rest(
         wrong.append(_lines(text, starts[place], max(mistake, following - 1)))
     rest = _blanked(text, joined(sorted(wrong)))
     try:
-        data = tomllib.loads(rest, parse_float=Decimal)
+        data = tomli.loads(rest, parse_float=Decimal)
     except (ValueError, ArithmeticError, RecursionError):
         return None
     return None if find_excess(data) else data

@@ -1,6 +1,6 @@
 """Reads a TOML 1.0 document for places and mistakes, never for values.
 
-``tomllib`` decides what a document means and whether it is valid; it gives no positions and stops
+``tomli`` decides what a document means and whether it is valid; it gives no positions and stops
 at its first error. This scanner gives the place of every key, value and header, and goes on after a
 mistake. One mistake yields one problem: reading resumes at the next line, or behind the bracket in
 which the mistake stands. Each part of the text is read a bounded number of times, so hostile input

@@ -1,7 +1,7 @@
 """The lexical grammar of TOML 1.0 as patterns, and the tokens they yield.
 
 Every pattern is possessive and tried at one known place, so matching is linear in the text, also on
-hostile input. Nothing here builds values: ``tomllib`` does that; these tokens only say *where*.
+hostile input. Nothing here builds values: ``tomli`` does that; these tokens only say *where*.
 """
 
 from __future__ import annotations

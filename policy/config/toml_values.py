@@ -1,6 +1,6 @@
 """Reads keys and values of TOML 1.0 for their places and mistakes.
 
-It refuses what ``tomllib`` refuses; the fuzz test of the scanner holds the two to the same verdict.
+It refuses what ``tomli`` refuses; the fuzz test of the scanner holds the two to the same verdict.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Values as TOML text: what ``tomllib`` reads back as the same value."""
+"""Values as TOML text: what ``tomli`` reads back as the same value."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import socket
+import sys
+import tomllib
 from decimal import Decimal
 from pathlib import Path
 
@@ -277,3 +279,34 @@ def test_no_more_of_a_large_file_is_read_than_the_limit() -> None:
 
 def test_the_source_of_an_undecodable_file_can_still_be_shown() -> None:
     assert source_text(b"\xef\xbb\xbfa = '\xff'\n") == "a = '\ufffd'\n"
+
+
+MODERN = [
+    "a = { b = 1,\n c = 2 }",
+    "a = { b = { c = 1 },\n d = 2 }",
+    'a = { b = """ " } """,\n c = 1 }',
+    "a = { b = '}',\n c = 1 }",
+    'a = { b = """\n}""",\n c = 1 }',
+    "a = { b = 1, # c\n }",
+    "a = { b = 1, }",
+    "a = [ { b = 1,\n } ]",
+    "a = {\n}",
+    'a = "\\e"',
+    'a = "\\x41"',
+    "a = 07:32",
+    "a = 2026-01-01T07:32Z",
+]
+
+
+@pytest.mark.parametrize("text", MODERN)
+def test_what_only_toml_1_1_has_is_refused_on_every_python(text: str) -> None:
+    document, found = read_document(text.encode(), "f.toml")
+    assert document is None
+    assert [one.code for one in found] == ["toml-1.1-syntax"]
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 15), reason="its tomllib reads TOML 1.1")
+@pytest.mark.parametrize("text", MODERN)
+def test_the_standard_library_agrees_that_it_is_not_toml_1_0(text: str) -> None:
+    with pytest.raises(tomllib.TOMLDecodeError):
+        tomllib.loads(text)
