@@ -56,13 +56,12 @@ def may_be_modern(text: str) -> bool:
     """Tell whether a text may use what TOML 1.1 added; never wrong when it says no."""
     if re.search(r"\\[ex]|,\s*\}|[0-9]:[0-9]{2}(?![0-9:])", text):
         return True
-    return "{" in text and any(map(_may_leave_braces_open, text.split("\n")))
+    lines = text.split("\n") if "{" in text else ()
+    return any("{" in line and _may_leave_braces_open(line) for line in lines)
 
 
 def _may_leave_braces_open(line: str) -> bool:
     """Tell whether braces may be open at the end of a line; strings of one line are left out."""
-    if "{" not in line:
-        return False
     if '"""' in line or "'''" in line or "\\" in line:
         return True
     plain = re.sub(r"\"[^\"]*\"|'[^']*'", "", line)
@@ -92,6 +91,8 @@ def find_excess(data: dict[str, Any]) -> list[Excess]:
         for key, value in (
             container.items() if isinstance(container, dict) else enumerate(container)
         ):
+            if isinstance(value, str):
+                continue  # most of what a document holds
             if isinstance(value, dict | list):
                 value = cast("dict[str, Any] | list[Any]", value)
                 deeper = (*path, key)

@@ -234,8 +234,11 @@ def _globs(data: Table, reporter: Reporter) -> None:
 def _prices(data: Table, reporter: Reporter, clashes: PriceClashes) -> None:
     route: Route = ("cost", "prices")
     prices = value_at(data, route)
-    if not is_table(prices) or len(prices) < 2 or reporter.is_reported(route):
+    if not is_table(prices) or reporter.is_reported(route):
         return
+    models = {name.partition("/")[2] or name for name in prices}
+    if len(models) == len(prices):
+        return  # without two keys for one id nothing can clash, and nothing need be loaded
     for first, second, why in clashes(prices):
         related: tuple[tuple[Route, str], ...] = (((*route, first), "the other price"),)
         note = Note("the same model", related=related)
