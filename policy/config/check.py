@@ -16,6 +16,7 @@ from policy.config.dialects import Detected, is_foreign
 from policy.config.discover import STDIN, find, same_file
 from policy.config.document import Document, read_bytes, read_document, source_text
 from policy.config.load import load_documents
+from policy.config.parallel import each
 
 if TYPE_CHECKING:
     from policy.config.rules import PriceFacts
@@ -80,6 +81,11 @@ class Options(NamedTuple):
     facts: PriceFacts | None = None
 
 
+class _Wanted(NamedTuple):
+    name: str
+    walked: bool
+
+
 def check_paths(arguments: Sequence[str], options: Options | None = None) -> Checked:
     """Check files, directories, patterns and standard input.
 
@@ -88,17 +94,21 @@ def check_paths(arguments: Sequence[str], options: Options | None = None) -> Che
         options: How to check.
     """
     how = options or Options()
-    files: dict[str, CheckedFile | None] = {}
-    unmatched: list[Diagnostic] = []
-    for argument in arguments:
-        found = find(argument)
-        unmatched += (_not_searched(folder, reason) for folder, reason in found.unsearched)
-        for name in found.names:
+    arguments = [*dict.fromkeys(arguments)]
+    found = [find(argument) for argument in arguments]
+    wanted: dict[str, _Wanted] = {}
+    for one in found:
+        for name in one.names:
             key = same_file(name)
-            if files.get(key) is None:
-                files[key] = _check_one(name, how, walked=found.walked)
-        if not any(files[same_file(name)] for name in found.names):
-            unmatched.append(_no_file(argument, others=len(found.names)))
+            if key not in wanted or (wanted[key].walked and not one.walked):
+                wanted[key] = _Wanted(name, one.walked)
+    results = each([*wanted.values()], lambda want: _check_one(want.name, how, walked=want.walked))
+    files = dict(zip(wanted, results, strict=True))
+    unmatched: list[Diagnostic] = []
+    for argument, one in zip(arguments, found, strict=True):
+        unmatched += (_not_searched(folder, reason) for folder, reason in one.unsearched)
+        if not any(files[same_file(name)] for name in one.names):
+            unmatched.append(_no_file(argument, others=len(one.names)))
     checked = tuple(file for file in files.values() if file is not None)
     return Checked(
         files=checked,
