@@ -50,7 +50,7 @@ def planned(
     files = tuple(report for report in reports if report.path != "-")
     taken: set[str] = set()
     for report in files:
-        place = same_file(report.path)
+        place = os.path.realpath(report.path)
         if place in taken:
             raise ValueError(f"two reports would be written to {escape(report.path)}")
         taken.add(place)

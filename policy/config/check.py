@@ -96,25 +96,25 @@ def check_paths(arguments: Sequence[str], options: Options | None = None) -> Che
     how = options or Options()
     arguments = [*dict.fromkeys(arguments)]
     found = [find(argument) for argument in arguments]
-    wanted: dict[str, _Wanted] = {}
-    for one in found:
-        for name in one.names:
-            key = same_file(name)
+    keys = [[same_file(name) for name in one.names] for one in found]
+    wanted: dict[str | tuple[int, int], _Wanted] = {}
+    for one, keys_of_one in zip(found, keys, strict=True):
+        for name, key in zip(one.names, keys_of_one, strict=True):
             if key not in wanted or (wanted[key].walked and not one.walked):
                 wanted[key] = _Wanted(name, one.walked)
     results = each([*wanted.values()], lambda want: _check_one(want.name, how, walked=want.walked))
     files = dict(zip(wanted, results, strict=True))
     unmatched: list[Diagnostic] = []
-    for argument, one in zip(arguments, found, strict=True):
+    for argument, one, keys_of_one in zip(arguments, found, keys, strict=True):
         unmatched += (_not_searched(folder, reason) for folder, reason in one.unsearched)
-        if not any(files[same_file(name)] for name in one.names):
+        if not any(files[key] for key in keys_of_one):
             unmatched.append(_no_file(argument, others=len(one.names)))
     checked = tuple(file for file in files.values() if file is not None)
     return Checked(
         files=checked,
         unmatched=tuple(unmatched),
         unreadable=bool(unmatched) or any(file.text is None for file in checked),
-        passed_over=tuple(name for name, file in files.items() if file is None),
+        passed_over=tuple(wanted[key].name for key, file in files.items() if file is None),
     )
 
 

@@ -50,12 +50,15 @@ def find(argument: str) -> Found:
     return Found(tuple(name for name in matching if not os.path.isdir(name)))
 
 
-def same_file(name: str) -> str:
+def same_file(name: str) -> str | tuple[int, int]:
     """Return what is equal for two names of one file."""
-    try:
-        return name if name == STDIN else os.path.realpath(name)
-    except (OSError, ValueError):  # the working directory was removed; a NUL in the name
+    if name == STDIN:
         return name
+    try:
+        status = os.stat(name)
+    except (OSError, ValueError):  # it does not exist, or has a NUL in its name
+        return name
+    return status.st_dev, status.st_ino
 
 
 def _below(directory: str) -> Found:

@@ -60,7 +60,7 @@ def migrate_paths(
         stdin: Reads standard input.
         stdin_name: How standard input is called in messages.
     """
-    files: dict[str, MigratedFile] = {}
+    files: dict[str | tuple[int, int], MigratedFile] = {}
     unmatched: list[str] = []
     for argument in arguments:
         found = find(argument)
