@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from policy.config.discover import same_file
 from policy.config.rewrite import replace_file
 from policy.diagnostics.outcome import Outcome
 from policy.diagnostics.plain import escape
@@ -83,7 +82,8 @@ def write(report: Report, text: str, outcome: Outcome) -> str | None:
     Returns:
         Why it could not be written, in words for the user; ``None`` when it was.
     """
-    if any(same_file(file.file) == same_file(report.path) for file in outcome.inputs):
+    place = os.path.realpath(report.path)  # another hard link may go: the file itself stays
+    if any(os.path.realpath(file.file) == place for file in outcome.inputs):
         return f"the report {escape(report.path)} is not written: it is a file that was checked"
     data = f"{text}\n".encode("utf-8", "backslashreplace") if text else b""
     try:
