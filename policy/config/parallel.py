@@ -1,7 +1,7 @@
 """Does the same to each of many items, on all cores where that is worth it.
 
-Processes are forked, so that what was loaded is not loaded again; without ``fork``, beside threads
-and for few items all is done here. It knows nothing of the items.
+Processes are forked, so that what was loaded is not loaded again; elsewhere than on Linux, beside
+threads and for few items all is done here. It knows nothing of the items.
 """
 
 from __future__ import annotations
@@ -51,10 +51,9 @@ def each(items: Sequence[_Item], do: Callable[[_Item], _Result]) -> list[_Result
 
 def _workers(items: int) -> int:
     threads = sys.modules.get("threading")
-    if not hasattr(os, "fork") or (threads and threads.active_count() > 1):
-        return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(cores or 1, _MOST, items // PER_WORKER)
+    if sys.platform != "linux" or (threads and threads.active_count() > 1):
+        return 1  # macOS can fork, but its libraries may not survive it
+    return min(len(os.sched_getaffinity(0)), _MOST, items // PER_WORKER)
 
 
 class _Worker(Generic[_Item, _Result]):
