@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _QUOTE: Final = re.compile(r"`(?P<ticked>[^`]*)`|\"(?P<quoted>[^\"]*)\"")
 _WORD: Final = re.compile(r"[^\s`\"]{8,}")
-"""A shorter secret may be a plain word, which is hidden only where it is quoted."""
+"""A shorter secret may be a plain word, which is hidden only where it is quoted. So is a piece of
+one: a word of ours may stand in a secret."""
 _PIECE: Final = 4
 """A shorter piece of a secret tells nothing: a bracket, a comma, a letter."""
 
@@ -42,7 +43,9 @@ class Hidden:
 
     def clean(self, words: str) -> str:
         """Return the words with ``***`` for each quotation, and each long word, of a secret."""
-        words = _WORD.sub(lambda word: MASK if self.has(word[0], 8) else word[0], words)
+        words = _WORD.sub(
+            lambda word: MASK if self.has(word[0], len(word[0]) + 1) else word[0], words
+        )
         return _QUOTE.sub(self._cleaned, words)
 
     def _cleaned(self, quote: re.Match[str]) -> str:

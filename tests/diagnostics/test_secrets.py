@@ -178,3 +178,14 @@ def test_hostile_text_costs_linear_time(name: str) -> None:
 
     half, whole = seconds(2**17), seconds(2**18)
     assert whole < 4 * half + 0.2
+
+
+def test_a_word_of_ours_that_stands_in_a_secret_is_shown() -> None:
+    text = (
+        'api_key = "zeroclaw-key-deprecated-runtime"\n[gateway]\n[storage]\n'
+        "[autonomy]\nmax_cost_per_day_cents = 5\n"
+    )
+    shown = _outputs(text)
+    assert "The zeroclaw runtime has a cap" in shown
+    assert "is deprecated" in shown
+    assert "zeroclaw-key" not in shown
