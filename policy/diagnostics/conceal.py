@@ -51,7 +51,8 @@ class Hidden:
     def _cleaned(self, quote: re.Match[str]) -> str:
         mark = quote[0][0]
         piece = quote[0][1:-1].strip("\"'").removesuffix("...")
-        return f"{mark}{MASK}{mark}" if self.has(piece, _PIECE) else quote[0]
+        hides = self.has(piece, _PIECE) or secret_ranges(piece)
+        return f"{mark}{MASK}{mark}" if hides else quote[0]
 
 
 def conceal(diagnostic: Diagnostic, hidden: Hidden) -> Diagnostic:
