@@ -5,7 +5,7 @@ Refuses: naive datetimes. An instant is always an aware ``datetime`` in UTC (EVA
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -40,3 +40,17 @@ class FixedClock:
     def now(self) -> datetime:
         """Return the fixed instant."""
         return self._instant
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def microseconds(instant: datetime) -> int:
+    """Return an aware instant as microseconds since 1970 in UTC, exactly."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def instant_at(instant_us: int) -> datetime:
+    """Return microseconds since 1970 as an aware instant in UTC."""
+    return _EPOCH + timedelta(microseconds=instant_us)

@@ -1,0 +1,36 @@
+"""What the store tells the ledger: rows of its tables, in the order in which they became true."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+Cell: TypeAlias = str | int | bool | dict[str, str] | None
+Row: TypeAlias = dict[str, Cell]
+"""Values by column; instants are microseconds since 1970 in UTC, absent columns are NULL."""
+
+
+class LedgerTable(StrEnum):
+    """Tables of the ledger that the store feeds (LED-1)."""
+
+    USAGE_RECORD = "usage_record"
+    RESERVATION_EVENT = "reservation_event"
+    AUDIT_EVENT = "audit_event"
+    SESSION = "session"
+    MISSION = "mission"
+    RESET = "reset"
+    PRICE_ENTRY = "price_entry"
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEvent:
+    """One row on its way to the ledger.
+
+    Attributes:
+        seq: 1, 2, … in the order of commitment, without a gap.
+    """
+
+    seq: int
+    table: LedgerTable
+    row: Row
