@@ -9,6 +9,10 @@ print, log, exit or know HTTP: ``policy.cli.exits`` alone turns them into exit c
     ├── ConfigError
     ├── UnpricedModel
     ├── AmbiguousModel
+    ├── Denied ──────── BudgetExceeded
+    ├── ReservationError ── ReservationNotFound · ReservationSettled · IdempotencyConflict
+    ├── SteeringRefused
+    ├── StoreError ──── StoreUnavailable · StoreTooNew · StoreCorrupt
     ├── LedgerError ─── LedgerLocked · LedgerTooNew · LedgerCorrupt
     ├── ImportRefused
     ├── ReportError ─── ReportNotFound · ReportParameterInvalid · ReportInvalid
@@ -24,6 +28,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from policy.diagnostics.model import Diagnostic
+    from policy.model.decision import Decision
 
 
 class PolicyError(Exception):
@@ -64,6 +69,88 @@ class AmbiguousModel(UnpricedModel):
     """A model name fits several entries of the price book that cost different amounts (PRC-4)."""
 
     code = "ambiguous-model"
+
+
+class Denied(PolicyError):
+    """A call was refused; raised only by the context managers, ``reserve`` returns the decision.
+
+    Attributes:
+        decision: All that was decided, with the statuses of all budgets.
+    """
+
+    code = "denied"
+
+    def __init__(self, message: str, decision: Decision) -> None:
+        super().__init__(message)
+        self.decision = decision
+
+
+class BudgetExceeded(Denied):
+    """Token spend: a budget, the end of a mission or a missing price refused the call."""
+
+    code = "budget-exceeded"
+
+
+class ReservationError(PolicyError):
+    """A reservation cannot be used as asked."""
+
+    code = "reservation-error"
+
+
+class ReservationNotFound(ReservationError):
+    """No reservation has this id, or it was settled so long ago that it is forgotten."""
+
+    code = "reservation-not-found"
+
+
+class ReservationSettled(ReservationError):
+    """The reservation is settled already (RES-2).
+
+    Attributes:
+        final_state: ``committed``, ``released`` or ``expired``.
+    """
+
+    code = "reservation-settled"
+
+    def __init__(self, message: str, final_state: str) -> None:
+        super().__init__(message)
+        self.final_state = final_state
+
+
+class IdempotencyConflict(ReservationError):
+    """An idempotency key was used again with another body (RES-2)."""
+
+    code = "idempotency-conflict"
+
+
+class SteeringRefused(PolicyError):
+    """An override, a reset, a session or a mission cannot be had as asked."""
+
+    code = "steering-refused"
+
+
+class StoreError(PolicyError):
+    """The store of budgets failed: nothing can be verified, so nothing is admitted (EVA-13)."""
+
+    code = "store-error"
+
+
+class StoreUnavailable(StoreError):
+    """The store is locked, full, forbidden or closed; the caller may try again."""
+
+    code = "store-unavailable"
+
+
+class StoreTooNew(StoreError):
+    """The store was written by a newer corvus; it is refused, not damaged."""
+
+    code = "store-too-new"
+
+
+class StoreCorrupt(StoreError):
+    """The file is no store, is damaged, or its figures contradict each other (MIS-3)."""
+
+    code = "store-corrupt"
 
 
 class LedgerError(PolicyError):

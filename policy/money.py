@@ -10,6 +10,7 @@ from typing import NewType
 
 NanoUSD = NewType("NanoUSD", int)
 
+NOTHING = NanoUSD(0)
 NANO_USD_PER_USD = 1_000_000_000
 MAX_LIMIT_USD = Decimal(9_000_000_000)
 """Largest limit a config may state, inclusive; it keeps every sum inside int64 (spec 2.1)."""

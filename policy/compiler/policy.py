@@ -10,7 +10,7 @@ from datetime import date
 from policy.compiler.budgets import compile_budgets
 from policy.compiler.prices import compile_prices
 from policy.config.settings import Settings
-from policy.model.policy import Autonomy, Policy
+from policy.model.policy import Autonomy, MissionLimits, Policy
 
 
 def compile_policy(settings: Settings, deprecated_fields: tuple[str, ...] = ()) -> Policy:
@@ -34,6 +34,7 @@ def compile_policy(settings: Settings, deprecated_fields: tuple[str, ...] = ()) 
         default_output_tokens=cost.default_output_tokens,
         reservation_ttl_seconds=cost.reservation_ttl_seconds,
         autonomy=_autonomy(settings),
+        mission=_mission(settings),
         deprecated_fields=(),
         content_hash="",
     )
@@ -53,6 +54,11 @@ def _autonomy(settings: Settings) -> Autonomy:
         require_approval_for_medium_risk=autonomy.require_approval_for_medium_risk,
         block_high_risk_commands=autonomy.block_high_risk_commands,
     )
+
+
+def _mission(settings: Settings) -> MissionLimits:
+    mission = settings.mission
+    return MissionLimits(mission.enabled, mission.max_steps, mission.max_runtime_ms / 1000)
 
 
 def _content_hash(policy: Policy) -> str:

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from fractions import Fraction
 
 from policy.model.budget import Budget
-from policy.model.decision import BudgetState, BudgetStatus, Decision
-from policy.money import NanoUSD
+from policy.model.decision import BudgetState, BudgetStatus, Decision, Denial
+from policy.model.request import require_amount
+from policy.money import NOTHING, NanoUSD
 
-_ZERO = Fraction(0)
-_NOTHING = NanoUSD(0)
+_SCALE = 10**40
+"""Two different percentages of limits up to 9e18 differ by more than one part of this, so that a
+percentage scaled by it and cut to an integer orders them exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Balance:
 
     budget: Budget
     spent_nano_usd: NanoUSD
-    held_nano_usd: NanoUSD = _NOTHING
+    held_nano_usd: NanoUSD = NOTHING
     resets_at: datetime | None = None
 
 
@@ -44,36 +45,33 @@ def evaluate(balances: Sequence[Balance], estimate_nano_usd: NanoUSD) -> Decisio
 
     Returns:
         All statuses in order of precedence: severity, then percent used, then the later budget
-        (EVA-7).
+        (EVA-7). It is denied when a budget is exceeded.
 
     Raises:
         ValueError: An amount is negative or no integer (EVA-10).
     """
-    _require_amount("estimate", estimate_nano_usd)
+    require_amount("estimate", estimate_nano_usd)
     statuses = [_status(balance, estimate_nano_usd) for balance in balances]
-    ranked = sorted(
-        enumerate(statuses),
-        key=lambda item: (item[1].state, item[1].percent_used, item[0]),
-        reverse=True,
-    )
-    ordered = tuple(status for _, status in ranked)
-    return Decision(ordered[0].state if ordered else BudgetState.ALLOWED, ordered)
+    ranked = sorted(range(len(statuses)), key=lambda place: _rank(statuses[place], place))
+    ordered = tuple(statuses[place] for place in reversed(ranked))
+    state = ordered[0].state if ordered else BudgetState.ALLOWED
+    denial = Denial.BUDGET_EXCEEDED if state is BudgetState.EXCEEDED else None
+    return Decision(state, ordered, denial, estimate_nano_usd)
+
+
+def _rank(status: BudgetStatus, place: int) -> tuple[int, int, int]:
+    limit = status.budget.limit_nano_usd
+    used = status.projected_nano_usd * _SCALE // limit if limit else 0
+    return status.state, used, place
 
 
 def _status(balance: Balance, estimate_nano_usd: NanoUSD) -> BudgetStatus:
-    _require_amount("spent", balance.spent_nano_usd)
-    _require_amount("held", balance.held_nano_usd)
-    projected = balance.spent_nano_usd + balance.held_nano_usd + estimate_nano_usd
-    limit = balance.budget.limit_nano_usd
-    return BudgetStatus(
-        budget=balance.budget,
-        state=_state(projected, limit, balance.budget.warn_at_percent),
-        spent_nano_usd=balance.spent_nano_usd,
-        held_nano_usd=balance.held_nano_usd,
-        projected_nano_usd=NanoUSD(projected),
-        percent_used=Fraction(projected * 100, limit) if limit else _ZERO,
-        resets_at=balance.resets_at,
-    )
+    spent, held, budget = balance.spent_nano_usd, balance.held_nano_usd, balance.budget
+    require_amount("spent", spent)
+    require_amount("held", held)
+    projected = spent + held + estimate_nano_usd
+    state = _state(projected, budget.limit_nano_usd, budget.warn_at_percent)
+    return BudgetStatus(budget, state, spent, held, NanoUSD(projected), balance.resets_at)
 
 
 def _state(projected: int, limit: int, warn_at_percent: int) -> BudgetState:
@@ -84,8 +82,3 @@ def _state(projected: int, limit: int, warn_at_percent: int) -> BudgetState:
     if projected * 100 >= warn_at_percent * limit:
         return BudgetState.WARNING
     return BudgetState.ALLOWED
-
-
-def _require_amount(name: str, amount: object) -> None:
-    if isinstance(amount, bool) or not isinstance(amount, int) or amount < 0:
-        raise ValueError(f"{name} must be an integer of nano-USD >= 0, got {amount!r}")

@@ -29,6 +29,21 @@ class Autonomy:
 
 
 @dataclass(frozen=True, slots=True)
+class MissionLimits:
+    """Limits of a mission that states none of its own, compiled from ``[mission]`` (MIS-4).
+
+    Attributes:
+        enabled: Whether a mission is bounded by these at all.
+        max_steps: Steps it may take; 0 is no limit.
+        max_runtime_seconds: Time it may take; 0 is no limit.
+    """
+
+    enabled: bool
+    max_steps: int
+    max_runtime_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Everything the settings decide, compiled.
 
@@ -52,5 +67,6 @@ class Policy:
     default_output_tokens: int
     reservation_ttl_seconds: int
     autonomy: Autonomy
+    mission: MissionLimits
     deprecated_fields: tuple[str, ...]
     content_hash: str

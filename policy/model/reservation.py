@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from policy.model.request import Request
 from policy.model.usage import Usage
-from policy.money import NanoUSD
+from policy.money import NOTHING, NanoUSD
 
 
 class ReservationState(StrEnum):
@@ -111,6 +111,6 @@ class Settled:
     """
 
     reservation: Reservation
-    overrun_nano_usd: NanoUSD = NanoUSD(0)
+    overrun_nano_usd: NanoUSD = NOTHING
     replaced: bool = False
     replayed: bool = False

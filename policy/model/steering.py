@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from policy.model.decision import BudgetState
-from policy.money import NanoUSD
+from policy.money import NOTHING, NanoUSD
 
 
 class OverrideState(StrEnum):
@@ -91,7 +91,7 @@ class MissionRecord:
     session_id: str
     id: str
     started_at: datetime
-    limit_nano_usd: NanoUSD = NanoUSD(0)
+    limit_nano_usd: NanoUSD = NOTHING
     max_steps: int = 0
     deadline_at: datetime | None = None
     steps: int = 0

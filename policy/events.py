@@ -1,0 +1,117 @@
+"""What listeners are told (OBS-1), after the transaction that made it true was committed.
+
+An event carries amounts and names, never who did something or why: those stay in the audit (OBS-3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class _Threshold:
+    """A budget met a threshold.
+
+    Attributes:
+        budget_state: ``warning`` or ``exceeded``.
+        current_nano_usd: Spent, without what is held.
+        projected_nano_usd: Spent, held and asked for.
+        percent_used: Of the limit, two decimals, for reading.
+    """
+
+    budget_state: str
+    period: str
+    budget: str
+    current_nano_usd: int
+    projected_nano_usd: int
+    limit_nano_usd: int
+    percent_used: float
+    session_id: str
+    mission_id: str | None
+    surface: str
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetWarning(_Threshold):
+    """A call came to the warning threshold of a budget.
+
+    Attributes:
+        is_transition: Whether the budget was below it before; told once per transition and window.
+    """
+
+    is_transition: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetExceeded(_Threshold):
+    """A call was refused by a budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetOverride:
+    """An override was granted or used, or ended otherwise."""
+
+    action: Literal["granted", "consumed", "restored", "replaced", "expired"]
+    scope: str
+    override_id: str
+    session_id: str | None
+    surface: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResetApplied:
+    """A budget has a new baseline."""
+
+    budget: str
+    period: str
+    removed_nano_usd: int
+    removed_requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsChanged:
+    """Limits are other than before."""
+
+    policy_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationExpired:
+    """A hold outlived its holder; ``presumed_nano_usd`` was recorded as spent, ``None`` if none."""
+
+    reservation_id: str
+    presumed_nano_usd: int | None
+    session_id: str
+    surface: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnpricedCall:
+    """A call has no price; it was refused, or its cost is unknown."""
+
+    model: str
+    provider: str
+    refused: bool
+    surface: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overrun:
+    """A call cost more than was held for it."""
+
+    reservation_id: str
+    overrun_nano_usd: int
+    surface: str
+
+
+Event: TypeAlias = (
+    BudgetWarning
+    | BudgetExceeded
+    | BudgetOverride
+    | ResetApplied
+    | LimitsChanged
+    | ReservationExpired
+    | UnpricedCall
+    | Overrun
+)

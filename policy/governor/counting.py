@@ -1,0 +1,101 @@
+"""Which sums a call is counted in: the budgets that match it, each in one window (CFG-10, EVA-8).
+
+The same rule serves admission, settlement and the count anew from the ledger (STO-2), so that
+balances can be derived again at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from policy.clock import microseconds
+from policy.globs import glob_matches
+from policy.model.budget import Budget
+from policy.model.request import Attributes
+from policy.period import Period, Window, window_at
+from policy.store.api import BalanceKey
+
+_REMEMBERED_MAX = 10_000
+
+
+class Counted(NamedTuple):
+    """A sum that a call is counted in; ``window`` is ``None`` without a calendar window."""
+
+    key: BalanceKey
+    window: Window | None
+
+
+class Counting:
+    """The registered budgets, asked by call.
+
+    Args:
+        budgets: The budgets by id.
+    """
+
+    def __init__(self, budgets: Mapping[int, Budget]) -> None:
+        self.budgets = budgets
+        self._matching: dict[Attributes, tuple[int, ...]] = {}
+        self._windows: dict[tuple[Period, str], Window] = {}
+
+    def of(
+        self,
+        attributes: Attributes,
+        session_id: str | None,
+        mission_id: str | None,
+        admitted_at: datetime,
+    ) -> list[Counted]:
+        """Return the sums that a call is counted in, in the order of registration."""
+        counted: list[Counted] = []
+        for budget_id in self._match(attributes):
+            period = self.budgets[budget_id].period
+            match period:
+                case Period.SESSION:
+                    if session_id:
+                        counted.append(Counted(BalanceKey(budget_id, 0, session_id), None))
+                case Period.MISSION:
+                    if session_id and mission_id:
+                        key = BalanceKey(budget_id, 0, session_id, mission_id)
+                        counted.append(Counted(key, None))
+                case Period.TOTAL:
+                    counted.append(Counted(BalanceKey(budget_id), None))
+                case _:
+                    window = self.window(self.budgets[budget_id], admitted_at)
+                    assert window is not None, f"{period} has a calendar"
+                    key = BalanceKey(budget_id, microseconds(window.start))
+                    counted.append(Counted(key, window))
+        return counted
+
+    def window(self, budget: Budget, instant: datetime) -> Window | None:
+        """Return the calendar window of a budget that holds an instant."""
+        kind = (budget.period, budget.timezone)
+        known = self._windows.get(kind)
+        if known is not None and known.start <= instant < known.end:
+            return known
+        window = window_at(budget.period, instant, budget.timezone)
+        if window is not None:
+            self._windows[kind] = window
+        return window
+
+    def _match(self, attributes: Attributes) -> tuple[int, ...]:
+        found = self._matching.get(attributes)
+        if found is None:
+            if len(self._matching) >= _REMEMBERED_MAX:
+                self._matching.clear()
+            found = tuple(
+                budget_id
+                for budget_id, budget in self.budgets.items()
+                if matches(budget, attributes)
+            )
+            self._matching[attributes] = found
+        return found
+
+
+def matches(budget: Budget, attributes: Attributes) -> bool:
+    """Tell whether a budget counts calls with these attributes."""
+    for name, glob in budget.match:
+        value = getattr(attributes, name)
+        if value is None or not glob_matches(glob, value):
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""Hot transactional state: reservations, balances, overrides, and the outbox to the ledger."""

@@ -1,0 +1,188 @@
+"""What every store holds and every backend must do.
+
+A store is a backend (SQLite, memory) behind one writer (``policy.store.store``). The governor's
+rules run inside the writer's transaction, over a ``Unit`` (``policy.store.unit``); a backend only
+loads rows and keeps the changes of one transaction together, so that every store shares the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from policy.model.budget import Budget
+from policy.model.outbox import OutboxEvent
+from policy.model.reservation import Reservation
+from policy.model.steering import MissionRecord, Override, SessionRecord
+
+
+class BalanceKey(NamedTuple):
+    """Which sum of which budget: one window, session or mission.
+
+    Attributes:
+        window_start_us: Microseconds since 1970; 0 without a calendar window.
+        session_id: Empty unless the period is ``session`` or ``mission``.
+        mission_id: Empty unless the period is ``mission``.
+    """
+
+    budget_id: int
+    window_start_us: int = 0
+    session_id: str = ""
+    mission_id: str = ""
+
+
+@dataclass(slots=True)
+class StoredBalance:
+    """Sums of one budget in one window since its last reset; mutable inside a transaction.
+
+    Attributes:
+        spent_nano_usd: Cost of the settled calls, >= 0.
+        held_nano_usd: Sum of the open holds, >= 0.
+        calls: Settled calls.
+        unpriced_calls: Those whose cost is unknown and not in the sum.
+        tokens: Tokens of all kinds.
+        since_us: Instant of the last reset, microseconds; 0 without one. What was settled earlier
+            does not count.
+        state: State of the last evaluation, to tell a transition (OBS-1).
+    """
+
+    key: BalanceKey
+    spent_nano_usd: int = 0
+    held_nano_usd: int = 0
+    calls: int = 0
+    unpriced_calls: int = 0
+    tokens: int = 0
+    since_us: int = 0
+    state: int = 0
+
+
+@dataclass(slots=True)
+class StoreState:
+    """The one row of facts about the store itself.
+
+    Attributes:
+        store_id: UUID text, made with the store.
+        last_us: The latest instant that was stamped; time never runs backwards.
+        next_seq: Number of the next outbox event.
+        drained_seq: Events up to here were handed over to the ledger and forgotten.
+        audit_position: Position of the newest audit event.
+        audit_head: Its hash.
+        recount_due: Whether the ledger has usage that the balances do not count yet.
+    """
+
+    store_id: str
+    last_us: int = 0
+    next_seq: int = 1
+    drained_seq: int = 0
+    audit_position: int = 0
+    audit_head: str = "0" * 64
+    recount_due: bool = False
+
+
+@dataclass(slots=True)
+class Changes:
+    """All that one transaction writes."""
+
+    state: StoreState | None = None
+    new_reservations: dict[str, Reservation] = field(default_factory=dict[str, Reservation])
+    reservations: dict[str, Reservation] = field(default_factory=dict[str, Reservation])
+    balances: dict[BalanceKey, StoredBalance] = field(
+        default_factory=dict[BalanceKey, StoredBalance]
+    )
+    overrides: dict[str, Override] = field(default_factory=dict[str, Override])
+    sessions: dict[str, SessionRecord] = field(default_factory=dict[str, SessionRecord])
+    missions: dict[tuple[str, str], MissionRecord] = field(
+        default_factory=dict[tuple[str, str], MissionRecord]
+    )
+    budgets: dict[int, Budget] = field(default_factory=dict[int, Budget])
+    price_entries: set[str] = field(default_factory=set[str])
+    events: list[OutboxEvent] = field(default_factory=list[OutboxEvent])
+    forgotten_seq: int = 0
+    forgotten_reservations_us: int = 0
+    dropped_balances: list[BalanceKey] = field(default_factory=list[BalanceKey])
+
+
+class Backend(Protocol):
+    """Keeps the state; called by one thread at a time, between ``begin`` and its end.
+
+    Every method may raise ``StoreUnavailable`` (locked, full, no permission) or ``StoreCorrupt``.
+    """
+
+    name: str
+
+    def begin(self) -> bool:
+        """Start a transaction, alone among all processes; tell whether others wrote since."""
+        ...
+
+    def commit(self, changes: Changes) -> None:
+        """Make the changes durable, all or none."""
+        ...
+
+    def roll_back(self) -> None:
+        """End the transaction without a change."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything."""
+        ...
+
+    def state(self) -> StoreState:
+        """Return the store's own row."""
+        ...
+
+    def budgets(self) -> Mapping[int, Budget]:
+        """Return the registered budgets by id; only what identifies them is meaningful."""
+        ...
+
+    def reservation(self, reservation_id: str) -> Reservation | None:
+        """Return a reservation by id."""
+        ...
+
+    def reservation_by_key(self, idempotency_key: str) -> Reservation | None:
+        """Return a reservation by the idempotency key of its request."""
+        ...
+
+    def overdue(self, now_us: int, limit: int) -> Sequence[Reservation]:
+        """Return held reservations with ``expires_at <= now``, the oldest first."""
+        ...
+
+    def held(self) -> Sequence[Reservation]:
+        """Return every held reservation."""
+        ...
+
+    def balance(self, key: BalanceKey) -> StoredBalance | None:
+        """Return one balance."""
+        ...
+
+    def balances(self, budget_id: int) -> Sequence[StoredBalance]:
+        """Return every balance of a budget."""
+        ...
+
+    def active_overrides(self) -> Sequence[Override]:
+        """Return every active override, the oldest first."""
+        ...
+
+    def override(self, override_id: str) -> Override | None:
+        """Return an override by id."""
+        ...
+
+    def session(self, session_id: str) -> SessionRecord | None:
+        """Return a session by id."""
+        ...
+
+    def mission(self, session_id: str, mission_id: str) -> MissionRecord | None:
+        """Return a mission by its session and id."""
+        ...
+
+    def open_missions(self, session_id: str) -> Sequence[MissionRecord]:
+        """Return the missions of a session that run, the oldest first."""
+        ...
+
+    def has_price_entry(self, entry: str) -> bool:
+        """Tell whether a price entry was told to the ledger already."""
+        ...
+
+    def events(self, after_seq: int, limit: int) -> Sequence[OutboxEvent]:
+        """Return outbox events with a greater number, ascending."""
+        ...

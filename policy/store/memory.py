@@ -1,0 +1,145 @@
+"""A store in memory, for tests and trials: the same rules, nothing on disk.
+
+Refuses nothing; it is gone with its process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+
+from policy.clock import microseconds
+from policy.ids import new_id
+from policy.model.budget import Budget
+from policy.model.outbox import OutboxEvent
+from policy.model.reservation import Reservation, ReservationState
+from policy.model.steering import MissionRecord, Override, OverrideState, SessionRecord
+from policy.store.api import BalanceKey, Changes, StoredBalance, StoreState
+
+
+class MemoryBackend:
+    """Keeps the state in dictionaries."""
+
+    name = "in memory"
+
+    def __init__(self) -> None:
+        self._state = StoreState(store_id=new_id(0))
+        self._budgets: dict[int, Budget] = {}
+        self._reservations: dict[str, Reservation] = {}
+        self._keys: dict[str, str] = {}
+        self._balances: dict[BalanceKey, StoredBalance] = {}
+        self._overrides: dict[str, Override] = {}
+        self._sessions: dict[str, SessionRecord] = {}
+        self._missions: dict[tuple[str, str], MissionRecord] = {}
+        self._price_entries: set[str] = set()
+        self._events: dict[int, OutboxEvent] = {}
+
+    def begin(self) -> bool:
+        """Do nothing: there are no others."""
+        return False
+
+    def roll_back(self) -> None:
+        """Do nothing: only ``commit`` changes anything."""
+
+    def close(self) -> None:
+        """Do nothing: a later store may go on with this backend."""
+
+    def commit(self, changes: Changes) -> None:
+        """Keep the changes."""
+        if changes.state is not None:
+            self._state = copy(changes.state)
+        for fresh in changes.new_reservations.values():
+            if fresh.request.idempotency_key is not None:
+                self._keys[fresh.request.idempotency_key] = fresh.id
+        self._reservations |= changes.new_reservations | changes.reservations
+        self._balances |= {key: copy(one) for key, one in changes.balances.items()}
+        for key in changes.dropped_balances:
+            self._balances.pop(key, None)
+        self._budgets |= changes.budgets
+        self._overrides |= changes.overrides
+        self._sessions |= changes.sessions
+        self._missions |= changes.missions
+        self._price_entries |= changes.price_entries
+        self._events |= {event.seq: event for event in changes.events}
+        self._forget(changes.forgotten_seq, changes.forgotten_reservations_us)
+
+    def _forget(self, through_seq: int, before_us: int) -> None:
+        for seq in [seq for seq in self._events if seq <= through_seq]:
+            del self._events[seq]
+        if not before_us:
+            return
+        for one in [*self._reservations.values()]:
+            if one.settled_at is not None and microseconds(one.settled_at) < before_us:
+                del self._reservations[one.id]
+                self._keys.pop(one.request.idempotency_key or "", None)
+
+    def state(self) -> StoreState:
+        """Return the store's own row."""
+        return copy(self._state)
+
+    def budgets(self) -> Mapping[int, Budget]:
+        """Return the registered budgets by id."""
+        return self._budgets
+
+    def reservation(self, reservation_id: str) -> Reservation | None:
+        """Return a reservation by id."""
+        return self._reservations.get(reservation_id)
+
+    def reservation_by_key(self, idempotency_key: str) -> Reservation | None:
+        """Return a reservation by the idempotency key of its request."""
+        return self._reservations.get(self._keys.get(idempotency_key, ""))
+
+    def overdue(self, now_us: int, limit: int) -> Sequence[Reservation]:
+        """Return held reservations with ``expires_at <= now``, the oldest first."""
+        found = [one for one in self.held() if microseconds(one.expires_at) <= now_us]
+        return sorted(found, key=lambda one: one.expires_at)[:limit]
+
+    def held(self) -> Sequence[Reservation]:
+        """Return every held reservation."""
+        return [one for one in self._reservations.values() if one.state is ReservationState.HELD]
+
+    def balance(self, key: BalanceKey) -> StoredBalance | None:
+        """Return one balance."""
+        found = self._balances.get(key)
+        return copy(found) if found is not None else None
+
+    def balances(self, budget_id: int) -> Sequence[StoredBalance]:
+        """Return every balance of a budget."""
+        return [copy(one) for one in self._balances.values() if one.key.budget_id == budget_id]
+
+    def active_overrides(self) -> Sequence[Override]:
+        """Return every active override, the oldest first."""
+        return [
+            one for _, one in sorted(self._overrides.items()) if one.state is OverrideState.ACTIVE
+        ]
+
+    def override(self, override_id: str) -> Override | None:
+        """Return an override by id."""
+        return self._overrides.get(override_id)
+
+    def session(self, session_id: str) -> SessionRecord | None:
+        """Return a session by id."""
+        return self._sessions.get(session_id)
+
+    def mission(self, session_id: str, mission_id: str) -> MissionRecord | None:
+        """Return a mission by its session and id."""
+        return self._missions.get((session_id, mission_id))
+
+    def open_missions(self, session_id: str) -> Sequence[MissionRecord]:
+        """Return the missions of a session that run, the oldest first."""
+        return sorted(
+            (
+                one
+                for one in self._missions.values()
+                if one.session_id == session_id and one.ended_at is None
+            ),
+            key=lambda one: one.started_at,
+        )
+
+    def has_price_entry(self, entry: str) -> bool:
+        """Tell whether a price entry was told to the ledger already."""
+        return entry in self._price_entries
+
+    def events(self, after_seq: int, limit: int) -> Sequence[OutboxEvent]:
+        """Return outbox events with a greater number, ascending."""
+        return [event for seq, event in sorted(self._events.items()) if seq > after_seq][:limit]

@@ -1,0 +1,118 @@
+"""Changes of a transaction to rows of the SQLite store, and rows back to objects."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from policy.clock import microseconds
+from policy.ids import new_id
+from policy.model.outbox import LedgerTable, OutboxEvent
+from policy.model.reservation import Reservation
+from policy.store import bodies, statements
+from policy.store.api import BalanceKey, Changes, StoredBalance, StoreState
+
+
+def write(connection: sqlite3.Connection, changes: Changes) -> None:
+    """Write all changes of a transaction; it is committed by the caller."""
+    many = connection.executemany
+    if changes.new_reservations:
+        fresh = changes.new_reservations.values()
+        many(statements.NEW_RESERVATION, [_reservation_row(one) for one in fresh])
+    if changes.reservations:
+        changed = changes.reservations.values()
+        many(statements.WRITE_RESERVATION, [_settled_row(one) for one in changed])
+    if changes.balances:
+        many(statements.WRITE_BALANCE, [_balance_row(one) for one in changes.balances.values()])
+    if changes.events:
+        many(
+            statements.NEW_EVENT,
+            [(event.seq, event.table, bodies.row_text(event.row)) for event in changes.events],
+        )
+    if changes.state is not None:
+        connection.execute(statements.WRITE_STATE, state_row(changes.state))
+    _write_rare(connection, changes)
+
+
+def _write_rare(connection: sqlite3.Connection, changes: Changes) -> None:
+    many = connection.executemany
+    many(statements.DROP_BALANCE, changes.dropped_balances)
+    many(
+        statements.WRITE_OVERRIDE,
+        [(one.id, one.state, bodies.override_body(one)) for one in changes.overrides.values()],
+    )
+    many(
+        statements.WRITE_SESSION,
+        [(one.id, bodies.session_body(one)) for one in changes.sessions.values()],
+    )
+    many(
+        statements.WRITE_MISSION,
+        [
+            (one.session_id, one.id, one.ended_at is None, bodies.mission_body(one))
+            for one in changes.missions.values()
+        ],
+    )
+    many(
+        statements.NEW_BUDGET,
+        [(budget_id, bodies.budget_key(one)) for budget_id, one in changes.budgets.items()],
+    )
+    many(statements.NEW_PRICE_ENTRY, [(entry,) for entry in changes.price_entries])
+    if changes.forgotten_seq:
+        connection.execute(statements.FORGET_EVENTS, (changes.forgotten_seq,))
+    before_us = changes.forgotten_reservations_us
+    if before_us:
+        connection.execute(statements.FORGET_RESERVATIONS, (new_id(before_us), before_us))
+
+
+def state_row(state: StoreState) -> tuple[object, ...]:
+    """Return the store's own row."""
+    return (
+        state.store_id,
+        state.last_us,
+        state.next_seq,
+        state.drained_seq,
+        state.audit_position,
+        state.audit_head,
+        int(state.recount_due),
+    )
+
+
+def balance(row: tuple[Any, ...]) -> StoredBalance:
+    """Read a row of the table ``balance``."""
+    return StoredBalance(BalanceKey(*row[:4]), *row[4:])
+
+
+def _balance_row(one: StoredBalance) -> tuple[object, ...]:
+    return (
+        *one.key,
+        one.spent_nano_usd,
+        one.held_nano_usd,
+        one.calls,
+        one.unpriced_calls,
+        one.tokens,
+        one.since_us,
+        one.state,
+    )
+
+
+def _reservation_row(one: Reservation) -> tuple[object, ...]:
+    return (
+        one.id,
+        one.request.idempotency_key,
+        one.state,
+        one.hold_nano_usd,
+        microseconds(one.admitted_at),
+        microseconds(one.expires_at),
+        None if one.settled_at is None else microseconds(one.settled_at),
+        bodies.reservation_body(one),
+    )
+
+
+def _settled_row(one: Reservation) -> tuple[object, ...]:
+    reservation_id, _, state, hold, _, expires, settled, body = _reservation_row(one)
+    return (state, hold, expires, settled, body, reservation_id)
+
+
+def event(row: tuple[Any, ...]) -> OutboxEvent:
+    """Read a row of the table ``outbox``."""
+    return OutboxEvent(row[0], LedgerTable(row[1]), bodies.row_of(row[2]))

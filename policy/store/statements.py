@@ -1,0 +1,133 @@
+"""The SQL of the SQLite store: its shape, step by step, and every statement it runs."""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x436F_7276
+"""Marks the file as ours (``Corv``), so that no other database is taken for a store."""
+
+MIGRATIONS = (
+    """
+CREATE TABLE store_state (
+    store_id       TEXT    NOT NULL,
+    last_us        INTEGER NOT NULL, -- the latest instant stamped, microseconds since 1970, UTC
+    next_seq       INTEGER NOT NULL, -- number of the next outbox event
+    drained_seq    INTEGER NOT NULL, -- events up to here are in the ledger and forgotten here
+    audit_position INTEGER NOT NULL,
+    audit_head     TEXT    NOT NULL, -- hash of the newest audit event
+    recount_due    INTEGER NOT NULL  -- 1 while the ledger has usage the balances do not count yet
+) STRICT;
+CREATE TABLE budget (
+    id  INTEGER NOT NULL PRIMARY KEY,
+    key TEXT    NOT NULL UNIQUE, -- what identifies it: name, period, timezone, match, as JSON
+) STRICT;
+CREATE TABLE balance (
+    budget_id       INTEGER NOT NULL,
+    window_start_us INTEGER NOT NULL,
+    session_id      TEXT    NOT NULL,
+    mission_id      TEXT    NOT NULL,
+    spent_nano_usd  INTEGER NOT NULL,
+    held_nano_usd   INTEGER NOT NULL,
+    calls           INTEGER NOT NULL,
+    unpriced_calls  INTEGER NOT NULL,
+    tokens          INTEGER NOT NULL,
+    since_us        INTEGER NOT NULL, -- the last reset; what was settled earlier does not count
+    state           INTEGER NOT NULL, -- of the last evaluation: 0 allowed, 1 warning, 2 exceeded
+    PRIMARY KEY (budget_id, window_start_us, session_id, mission_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE reservation (
+    id              TEXT    NOT NULL PRIMARY KEY, -- UUIDv7, so in order of admission
+    idempotency_key TEXT,
+    state           TEXT    NOT NULL, -- held, committed, released, expired
+    hold_nano_usd   INTEGER NOT NULL,
+    admitted_at_us  INTEGER NOT NULL, -- decides the windows it is counted in
+    expires_at_us   INTEGER NOT NULL,
+    settled_at_us   INTEGER,
+    body            TEXT    NOT NULL  -- the rest, as JSON
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX reservation_key ON reservation (idempotency_key)
+    WHERE idempotency_key IS NOT NULL;
+CREATE INDEX reservation_held ON reservation (expires_at_us) WHERE state = 'held';
+CREATE TABLE override (
+    id    TEXT NOT NULL PRIMARY KEY,
+    state TEXT NOT NULL, -- active, consumed, replaced, expired
+    body  TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX override_active ON override (id) WHERE state = 'active';
+CREATE TABLE session (
+    id   TEXT NOT NULL PRIMARY KEY,
+    body TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE mission (
+    session_id TEXT    NOT NULL,
+    id         TEXT    NOT NULL,
+    is_open    INTEGER NOT NULL,
+    body       TEXT    NOT NULL,
+    PRIMARY KEY (session_id, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE price_entry (entry TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE outbox (
+    seq          INTEGER NOT NULL PRIMARY KEY,
+    ledger_table TEXT    NOT NULL,
+    row          TEXT    NOT NULL -- JSON
+) STRICT;
+""",
+)
+"""Each brings a store one version further; ``PRAGMA user_version`` is how many were applied."""
+
+READ_STATE = "SELECT * FROM store_state"
+WRITE_STATE = """
+UPDATE store_state SET store_id = ?, last_us = ?, next_seq = ?, drained_seq = ?,
+    audit_position = ?, audit_head = ?, recount_due = ?
+"""
+NEW_STATE = "INSERT INTO store_state VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+READ_BUDGETS = "SELECT id, key FROM budget ORDER BY id"
+NEW_BUDGET = "INSERT INTO budget (id, key) VALUES (?, ?)"
+
+READ_BALANCE = """
+SELECT * FROM balance
+WHERE budget_id = ? AND window_start_us = ? AND session_id = ? AND mission_id = ?
+"""
+READ_BALANCES = "SELECT * FROM balance WHERE budget_id = ?"
+WRITE_BALANCE = "INSERT OR REPLACE INTO balance VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+DROP_BALANCE = """
+DELETE FROM balance
+WHERE budget_id = ? AND window_start_us = ? AND session_id = ? AND mission_id = ?
+"""
+
+_RESERVATION = """
+SELECT id, idempotency_key, state, hold_nano_usd, admitted_at_us, expires_at_us, settled_at_us, body
+FROM reservation
+"""
+READ_RESERVATION = f"{_RESERVATION} WHERE id = ?"
+READ_RESERVATION_BY_KEY = f"{_RESERVATION} WHERE idempotency_key = ?"
+READ_OVERDUE = f"""{_RESERVATION}
+WHERE state = 'held' AND expires_at_us <= ? ORDER BY expires_at_us LIMIT ?
+"""
+READ_HELD = f"{_RESERVATION} WHERE state = 'held'"
+NEW_RESERVATION = "INSERT INTO reservation VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+WRITE_RESERVATION = """
+UPDATE reservation SET state = ?, hold_nano_usd = ?, expires_at_us = ?, settled_at_us = ?, body = ?
+WHERE id = ?
+"""
+FORGET_RESERVATIONS = """
+DELETE FROM reservation WHERE id < ? AND state <> 'held' AND settled_at_us < ?
+"""
+
+READ_ACTIVE_OVERRIDES = "SELECT body FROM override WHERE state = 'active' ORDER BY id"
+READ_OVERRIDE = "SELECT body FROM override WHERE id = ?"
+WRITE_OVERRIDE = "INSERT OR REPLACE INTO override VALUES (?, ?, ?)"
+
+READ_SESSION = "SELECT body FROM session WHERE id = ?"
+WRITE_SESSION = "INSERT OR REPLACE INTO session VALUES (?, ?)"
+
+READ_MISSION = "SELECT body FROM mission WHERE session_id = ? AND id = ?"
+READ_OPEN_MISSIONS = "SELECT body FROM mission WHERE session_id = ? AND is_open = 1"
+WRITE_MISSION = "INSERT OR REPLACE INTO mission VALUES (?, ?, ?, ?)"
+
+READ_PRICE_ENTRY = "SELECT 1 FROM price_entry WHERE entry = ?"
+NEW_PRICE_ENTRY = "INSERT OR IGNORE INTO price_entry VALUES (?)"
+
+READ_EVENTS = "SELECT seq, ledger_table, row FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?"
+NEW_EVENT = "INSERT INTO outbox VALUES (?, ?, ?)"
+FORGET_EVENTS = "DELETE FROM outbox WHERE seq <= ?"

@@ -1,0 +1,301 @@
+"""The one writer of a process.
+
+Callers hand over steps, and those that come together share a transaction and its fsync (group
+commit). Steps run on a thread of their own, so that Ctrl-C in a caller never cuts a transaction in
+two. A caller is answered when its step is durable, or has changed nothing. Refuses to be used after
+a fork, and to make anybody wait for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar, cast
+
+from policy.clock import Clock, SystemClock, instant_at, microseconds
+from policy.errors import PolicyError, StoreUnavailable
+from policy.store.api import Backend
+from policy.store.unit import Known, Unit
+
+T = TypeVar("T")
+
+WAIT_SECONDS = 10.0
+"""How long a caller waits for its turn before it is refused."""
+
+_BATCH_MAX = 256
+"""Most steps in one transaction: the last of them waits for all."""
+_BACKWARDS_US = 24 * 3600 * 1_000_000
+"""How far the clock may step back: so long, time stands still. Beyond it, nobody can tell which of
+the two times was wrong."""
+
+
+class _Job:
+    """A step, and where its answer goes. Whoever takes ``claim`` first decides whether it runs."""
+
+    __slots__ = ("claim", "done", "error", "result", "step", "when_done")
+
+    def __init__(self, step: Callable[[Unit], Any]) -> None:
+        self.step = step
+        self.claim = threading.Lock()
+        self.done = threading.Lock()
+        self.done.acquire()
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.when_done: Callable[[], None] | None = None
+
+    def finish(self) -> None:
+        self.done.release()
+        if self.when_done is not None:
+            self.when_done()
+
+
+class Store:
+    """A store: a backend, and the thread that alone writes to it in this process.
+
+    Args:
+        backend: Where the state lies.
+        clock: What stamps it; the machine's by default.
+        wait_seconds: How long a caller waits for its turn, > 0.
+    """
+
+    def __init__(
+        self, backend: Backend, clock: Clock | None = None, wait_seconds: float = WAIT_SECONDS
+    ) -> None:
+        self._backend = backend
+        self._clock = clock or SystemClock()
+        self._wait_seconds = wait_seconds
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._known = Known()
+        self._process = os.getpid()
+        self._closed = False
+        self._writer = threading.Thread(target=self._write, name="corvus-store", daemon=True)
+        self._writer.start()
+
+    @property
+    def backend(self) -> Backend:
+        """Where the state lies."""
+        return self._backend
+
+    def run(self, step: Callable[[Unit], T], undo: Callable[[T], object] | None = None) -> T:
+        """Run a step in a transaction, and return its answer once that is durable.
+
+        Args:
+            step: Reads and changes the unit. It may run again if a neighbour in its transaction
+                failed, so it changes nothing else. What it raises goes to the caller, with nothing
+                changed.
+            undo: Called with the answer when the caller was interrupted (Ctrl-C) while the step
+                succeeded, before the interruption goes on.
+
+        Raises:
+            StoreUnavailable: It could not be done in time, or not be written; nothing was changed,
+                as far as the disk can tell.
+            StoreCorrupt: What is stored contradicts itself.
+        """
+        job = _Job(step)
+        try:
+            self._submit(job)
+            finished = job.done.acquire(timeout=self._wait_seconds)
+        except BaseException:
+            self._interrupted(job, undo)
+            raise
+        if not finished and job.claim.acquire(blocking=False):
+            raise self._late()
+        if not finished:
+            job.done.acquire()  # it is being written: its end is near, and must be known
+        if job.error is not None:
+            raise job.error
+        return cast("T", job.result)
+
+    async def run_async(
+        self, step: Callable[[Unit], T], undo: Callable[[T], object] | None = None
+    ) -> T:
+        """Do what ``run`` does, without keeping the event loop waiting.
+
+        A cancelled caller is answered at once; ``undo`` then runs as soon as the outcome is known.
+        """
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
+        job = _Job(step)
+
+        def settle() -> None:
+            if not ended.done():
+                ended.set_result(None)
+
+        def tell() -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(settle)
+
+        job.when_done = tell
+        try:
+            self._submit(job)
+            finished, _ = await asyncio.wait([ended], timeout=self._wait_seconds)
+            if not finished and job.claim.acquire(blocking=False):
+                raise self._late()
+            await ended  # from the moment it is being written, its end is near and must be known
+        except asyncio.CancelledError:
+            self._cancelled(job, undo)
+            raise
+        if job.error is not None:
+            raise job.error
+        return cast("T", job.result)
+
+    def close(self) -> None:
+        """Finish what was handed over, and let go of the backend. May be called again."""
+        if self._closed or os.getpid() != self._process:
+            return
+        self._closed = True
+        self._jobs.put(None)
+        self._writer.join(self._wait_seconds)
+
+    def _submit(self, job: _Job) -> None:
+        if os.getpid() != self._process:
+            raise StoreUnavailable("a store cannot be used after a fork; open it in the child")
+        if self._closed:
+            raise StoreUnavailable(f"the store {self._backend.name} is closed")
+        self._jobs.put(job)
+
+    def _interrupted(self, job: _Job, undo: Callable[[Any], object] | None) -> None:
+        if job.claim.acquire(blocking=False):
+            return  # it will never run
+        job.done.acquire()
+        if undo is not None and job.error is None:
+            undo(job.result)
+
+    def _cancelled(self, job: _Job, undo: Callable[[Any], object] | None) -> None:
+        if job.claim.acquire(blocking=False) or undo is None:
+            return
+
+        def wait_and_undo() -> None:
+            job.done.acquire()
+            if job.error is None:
+                undo(job.result)
+
+        threading.Thread(target=wait_and_undo, name="corvus-undo", daemon=True).start()
+
+    def _late(self) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"the store {self._backend.name} was in use by others for all of "
+            f"{self._wait_seconds:.3g} s; nothing was admitted or changed"
+        )
+
+    def _write(self) -> None:
+        """Run batches until the store is closed."""
+        open_ = True
+        while open_:
+            jobs, open_ = self._take()
+            if jobs:
+                self._run_batch(jobs)
+        self._backend.close()
+
+    def _take(self) -> tuple[list[_Job], bool]:
+        """Wait for a job, then take all that have come with it."""
+        jobs: list[_Job] = []
+        job = self._jobs.get()
+        while job is not None:
+            jobs.append(job)
+            if len(jobs) == _BATCH_MAX:
+                return jobs, True
+            try:
+                job = self._jobs.get_nowait()
+            except Empty:
+                return jobs, True
+        return jobs, False
+
+    def _run_batch(self, jobs: list[_Job]) -> None:
+        """Run jobs in one transaction; one that breaks it is set apart and the others run again."""
+        try:
+            stale = self._backend.begin()
+        except Exception as fault:
+            self._fail(_claimed(jobs), fault)
+            return
+        jobs = _claimed(jobs)
+        if stale:
+            self._known = Known()
+        while jobs:
+            broken = self._try(jobs)
+            if broken is None:
+                break
+            jobs.remove(broken)
+            self._fail([broken], cast("BaseException", broken.error))
+            if jobs and (fault := self._begin_again()) is not None:
+                self._fail(jobs, fault)
+                return
+        else:
+            self._backend.roll_back()
+        for job in jobs:
+            job.finish()
+
+    def _begin_again(self) -> Exception | None:
+        try:
+            self._backend.begin()
+        except Exception as fault:
+            return fault
+        return None
+
+    def _try(self, jobs: list[_Job]) -> _Job | None:
+        """Run all jobs and commit; return the one that spoiled the transaction, if one did."""
+        try:
+            unit = Unit(self._backend, self._known, self._clock_us())
+        except Exception as fault:
+            return self._spoiled(jobs, fault)
+        for job in jobs:
+            before = unit.wrote
+            job.error = None
+            try:
+                job.result = job.step(unit)
+            except Exception as fault:
+                job.error = fault
+                if unit.wrote != before or not isinstance(fault, PolicyError | ValueError):
+                    self._abandon()
+                    return job
+        try:
+            self._commit(unit)
+        except Exception as fault:
+            return self._spoiled(jobs, fault)
+        self._known.trim()
+        return None
+
+    def _commit(self, unit: Unit) -> None:
+        if unit.changes.state is None:
+            self._backend.roll_back()
+        else:
+            self._backend.commit(unit.changes)
+
+    def _spoiled(self, jobs: list[_Job], fault: Exception) -> _Job:
+        """Fail all jobs but one with a fault that is nobody's own; the last goes to the caller."""
+        self._abandon()
+        last = jobs[-1]
+        self._fail(jobs[:-1], fault)
+        del jobs[:-1]
+        last.error = fault
+        return last
+
+    def _abandon(self) -> None:
+        self._known = Known()
+        with suppress(PolicyError):  # what made the transaction fail is told instead
+            self._backend.roll_back()
+
+    def _fail(self, jobs: list[_Job], fault: BaseException) -> None:
+        for job in jobs:
+            job.error = fault
+            job.finish()
+
+    def _clock_us(self) -> int:
+        clock_us = microseconds(self._clock.now())
+        state = self._known.state or self._backend.state()
+        if clock_us < state.last_us - _BACKWARDS_US:
+            raise StoreUnavailable(
+                f"the clock says {instant_at(clock_us):%Y-%m-%d %H:%M} UTC, but the store "
+                f"{self._backend.name} has stamped {instant_at(state.last_us):%Y-%m-%d %H:%M}; "
+                "set the clock right, or run `corvus ledger verify --rebuild` if the stamp is wrong"
+            )
+        return clock_us
+
+
+def _claimed(jobs: list[_Job]) -> list[_Job]:
+    """Return the jobs whose callers still wait; from here on they do until the end."""
+    return [job for job in jobs if job.claim.acquire(blocking=False)]

@@ -1,0 +1,295 @@
+"""One transaction as the governor's rules see it: loaded rows, and the changes to keep.
+
+Rows are loaded once and then known; what was changed is written together at the end, so that the
+callers who share a transaction share its statements too. Knowledge outlives a transaction as long
+as nobody else writes. Refuses to let time run backwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from policy.clock import instant_at
+from policy.errors import StoreCorrupt
+from policy.model.budget import Budget
+from policy.model.outbox import LedgerTable, OutboxEvent, Row
+from policy.model.reservation import Reservation
+from policy.model.steering import MissionRecord, Override, OverrideState, SessionRecord
+from policy.store.api import Backend, BalanceKey, Changes, StoredBalance, StoreState
+
+_KNOWN_MAX = 50_000
+"""Rows of a kind that are kept in memory between transactions."""
+
+
+@dataclass(slots=True)
+class Known:
+    """What was loaded from or written to the backend, valid until somebody else writes."""
+
+    state: StoreState | None = None
+    budgets: dict[int, Budget] | None = None
+    overrides: dict[str, Override] | None = None
+    reservations: dict[str, Reservation] = field(default_factory=dict[str, Reservation])
+    keys: dict[str, str] = field(default_factory=dict[str, str])
+    balances: dict[BalanceKey, StoredBalance] = field(
+        default_factory=dict[BalanceKey, StoredBalance]
+    )
+    sessions: dict[str, SessionRecord | None] = field(
+        default_factory=dict[str, SessionRecord | None]
+    )
+    missions: dict[tuple[str, str], MissionRecord | None] = field(
+        default_factory=dict[tuple[str, str], MissionRecord | None]
+    )
+    price_entries: set[str] = field(default_factory=set[str])
+
+    def trim(self) -> None:
+        """Forget kinds of which too much is known."""
+        kinds = (self.reservations, self.keys, self.balances, self.sessions, self.missions)
+        for rows in kinds:
+            if len(rows) > _KNOWN_MAX:
+                rows.clear()
+
+
+class Unit:
+    """A transaction under way.
+
+    Args:
+        backend: Where rows come from; its transaction has begun.
+        known: What is known already.
+        clock_us: What the clock says, microseconds.
+
+    Attributes:
+        changes: What is to be written.
+        upkept: Whether overdue holds were looked for in this transaction.
+        wrote: A number that grows with every change, to tell whether a step has changed anything.
+    """
+
+    def __init__(self, backend: Backend, known: Known, clock_us: int) -> None:
+        self._backend = backend
+        self._known = known
+        self.changes = Changes()
+        self.upkept = False
+        self.wrote = 0
+        if known.state is None:
+            known.state = backend.state()
+        self._state = known.state
+        self.now_us = max(clock_us, self._state.last_us)
+        self.now = instant_at(self.now_us)
+
+    @property
+    def state(self) -> StoreState:
+        """The store's own row; call ``touch`` before changing it."""
+        return self._state
+
+    def touch(self) -> StoreState:
+        """Return the store's own row, to be written with this transaction."""
+        self.wrote += 1
+        self._state.last_us = max(self.now_us, self._state.last_us)
+        self.changes.state = self._state
+        return self._state
+
+    def tick(self) -> datetime:
+        """Move the present past everything stamped so far, and return it."""
+        self.now_us = max(self.now_us, self._state.last_us) + 1
+        self.now = instant_at(self.now_us)
+        self.touch()
+        return self.now
+
+    def append(self, table: LedgerTable, row: Row) -> int:
+        """Put a row into the outbox and return its number."""
+        state = self.touch()
+        seq = state.next_seq
+        state.next_seq += 1
+        self.changes.events.append(OutboxEvent(seq, table, row))
+        return seq
+
+    def budgets(self) -> dict[int, Budget]:
+        """Return the registered budgets by id."""
+        if self._known.budgets is None:
+            self._known.budgets = dict(self._backend.budgets())
+        return self._known.budgets
+
+    def register(self, budget: Budget) -> int:
+        """Register a budget and return its id."""
+        budgets = dict(self.budgets())
+        budget_id = max(budgets, default=0) + 1
+        budgets[budget_id] = budget
+        self._known.budgets = budgets  # a new object: who derived from the old one sees it
+        self.touch()
+        self.changes.budgets[budget_id] = budget
+        return budget_id
+
+    def reservation(self, reservation_id: str) -> Reservation | None:
+        """Return a reservation by id."""
+        known = self._known.reservations.get(reservation_id)
+        if known is None:
+            known = self._backend.reservation(reservation_id)
+            if known is not None:
+                self._known.reservations[reservation_id] = known
+        return known
+
+    def reservation_by_key(self, key: str) -> Reservation | None:
+        """Return a reservation by the idempotency key of its request."""
+        known = self._known.keys.get(key)
+        if known is not None:
+            return self.reservation(known)
+        found = self._backend.reservation_by_key(key)
+        if found is None:
+            return None
+        self._known.keys[key] = found.id
+        return self._known.reservations.setdefault(found.id, found)
+
+    def add_reservation(self, reservation: Reservation) -> None:
+        """Keep a new reservation."""
+        self.touch()
+        self._known.reservations[reservation.id] = reservation
+        key = reservation.request.idempotency_key
+        if key is not None:
+            self._known.keys[key] = reservation.id
+        self.changes.new_reservations[reservation.id] = reservation
+
+    def put_reservation(self, reservation: Reservation) -> None:
+        """Keep a changed reservation."""
+        self.touch()
+        self._known.reservations[reservation.id] = reservation
+        fresh = self.changes.new_reservations
+        (fresh if reservation.id in fresh else self.changes.reservations)[reservation.id] = (
+            reservation
+        )
+
+    def overdue(self, limit: int) -> Sequence[Reservation]:
+        """Return held reservations past their deadline, those settled in this transaction left out.
+
+        Those made in it cannot be overdue yet: a hold lives a second at least.
+        """
+        changed = self.changes.reservations
+        found = self._backend.overdue(self.now_us, limit)
+        return [one for one in found if one.id not in changed]
+
+    def held(self) -> list[Reservation]:
+        """Return every held reservation; only for a transaction that changed none."""
+        return list(self._backend.held())
+
+    def balance(self, key: BalanceKey) -> StoredBalance:
+        """Return a balance; one that is not there yet is 0.
+
+        Raises:
+            StoreCorrupt: A figure went below 0 (MIS-3).
+        """
+        known = self._known.balances.get(key)
+        if known is None:
+            known = self._backend.balance(key) or StoredBalance(key)
+            self._known.balances[key] = known
+        if known.spent_nano_usd < 0 or known.held_nano_usd < 0:
+            raise StoreCorrupt(
+                f"the balance of budget {self.budgets()[key.budget_id].name} in "
+                f"{self._backend.name} went below 0; run `corvus ledger verify --rebuild`"
+            )
+        return known
+
+    def balances(self, budget_id: int) -> dict[BalanceKey, StoredBalance]:
+        """Return every balance of a budget, as this transaction sees it."""
+        found = {one.key: one for one in self._backend.balances(budget_id)}
+        known = self._known.balances.items()
+        return found | {key: one for key, one in known if key.budget_id == budget_id}
+
+    def put_balance(self, balance: StoredBalance) -> None:
+        """Keep a changed balance."""
+        self.touch()
+        self._known.balances[balance.key] = balance
+        self.changes.balances[balance.key] = balance
+
+    def drop_balance(self, key: BalanceKey) -> None:
+        """Forget a balance: it is 0 from now on."""
+        self.touch()
+        self._known.balances.pop(key, None)
+        self.changes.balances.pop(key, None)
+        self.changes.dropped_balances.append(key)
+
+    def active_overrides(self) -> dict[str, Override]:
+        """Return the active overrides by id, the oldest first."""
+        if self._known.overrides is None:
+            self._known.overrides = {one.id: one for one in self._backend.active_overrides()}
+        return self._known.overrides
+
+    def override(self, override_id: str) -> Override | None:
+        """Return an override by id, whatever its state."""
+        changed = self.changes.overrides.get(override_id)
+        return changed or self._backend.override(override_id)
+
+    def put_override(self, override: Override) -> None:
+        """Keep a new or changed override."""
+        self.touch()
+        active = self.active_overrides()
+        if override.state is OverrideState.ACTIVE:
+            active[override.id] = override
+        else:
+            active.pop(override.id, None)
+        self.changes.overrides[override.id] = override
+
+    def session(self, session_id: str) -> SessionRecord | None:
+        """Return a session by id."""
+        known = self._known.sessions
+        if session_id not in known:
+            known[session_id] = self._backend.session(session_id)
+        return known[session_id]
+
+    def put_session(self, session: SessionRecord) -> None:
+        """Keep a new or changed session."""
+        self.touch()
+        self._known.sessions[session.id] = session
+        self.changes.sessions[session.id] = session
+
+    def mission(self, session_id: str, mission_id: str) -> MissionRecord | None:
+        """Return a mission by its session and id."""
+        known = self._known.missions
+        if (session_id, mission_id) not in known:
+            known[session_id, mission_id] = self._backend.mission(session_id, mission_id)
+        return known[session_id, mission_id]
+
+    def open_missions(self, session_id: str) -> list[MissionRecord]:
+        """Return the missions of a session that run, the oldest first."""
+        found = {one.id: one for one in self._backend.open_missions(session_id)}
+        for (owner, mission_id), changed in self.changes.missions.items():
+            if owner == session_id:
+                found[mission_id] = changed
+        return [one for one in found.values() if one.ended_at is None]
+
+    def put_mission(self, mission: MissionRecord) -> None:
+        """Keep a new or changed mission."""
+        self.touch()
+        self._known.missions[mission.session_id, mission.id] = mission
+        self.changes.missions[mission.session_id, mission.id] = mission
+
+    def is_new_price_entry(self, entry: str) -> bool:
+        """Tell whether the ledger has not been told of a price entry, and count it as told."""
+        known = self._known.price_entries
+        if entry in known:
+            return False
+        known.add(entry)
+        if self._backend.has_price_entry(entry):
+            return False
+        self.touch()
+        self.changes.price_entries.add(entry)
+        return True
+
+    def events(self, after_seq: int, limit: int) -> Sequence[OutboxEvent]:
+        """Return outbox events with a greater number; only for a transaction that appended none."""
+        return self._backend.events(after_seq, limit)
+
+    def forget(self, through_seq: int, reservations_before_us: int) -> None:
+        """Forget drained events, and reservations that were settled long ago.
+
+        Args:
+            through_seq: Number of the last event the ledger has kept for good.
+            reservations_before_us: Those settled before this instant are forgotten with their
+                idempotency keys, unless the ledger has yet to hear of them.
+        """
+        state = self.touch()
+        state.drained_seq = max(state.drained_seq, through_seq)
+        self.changes.forgotten_seq = state.drained_seq
+        if state.drained_seq == state.next_seq - 1:
+            self.changes.forgotten_reservations_us = reservations_before_us
+            self._known.reservations.clear()
+            self._known.keys.clear()
