@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from policy.config.check import check_paths
     from policy.diagnostics.model import Diagnostic
-    from policy.errors import ConfigError, PolicyError, UnpricedModel
+    from policy.errors import BudgetExceeded, ConfigError, PolicyError, UnpricedModel
+    from policy.governor.governor import Governor
     from policy.model.budget import Budget
     from policy.model.decision import Decision
     from policy.model.policy import Policy
     from policy.model.price import Price
+    from policy.model.reservation import Reservation
     from policy.model.usage import Usage
     from policy.money import NanoUSD
     from policy.runtime import Runtime, open_runtime
@@ -25,13 +27,16 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Budget",
+    "BudgetExceeded",
     "ConfigError",
     "Decision",
     "Diagnostic",
+    "Governor",
     "NanoUSD",
     "Policy",
     "PolicyError",
     "Price",
+    "Reservation",
     "Runtime",
     "UnpricedModel",
     "Usage",
@@ -41,13 +46,16 @@ __all__ = [
 
 _HOME = {
     "Budget": "policy.model.budget",
+    "BudgetExceeded": "policy.errors",
     "ConfigError": "policy.errors",
     "Decision": "policy.model.decision",
     "Diagnostic": "policy.diagnostics.model",
+    "Governor": "policy.governor.governor",
     "NanoUSD": "policy.money",
     "Policy": "policy.model.policy",
     "PolicyError": "policy.errors",
     "Price": "policy.model.price",
+    "Reservation": "policy.model.reservation",
     "Runtime": "policy.runtime",
     "UnpricedModel": "policy.errors",
     "Usage": "policy.model.usage",

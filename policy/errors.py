@@ -12,6 +12,7 @@ print, log, exit or know HTTP: ``policy.cli.exits`` alone turns them into exit c
     ├── Denied ──────── BudgetExceeded
     ├── ReservationError ── ReservationNotFound · ReservationSettled · IdempotencyConflict
     ├── SteeringRefused
+    ├── MissionEnded
     ├── StoreError ──── StoreUnavailable · StoreTooNew · StoreCorrupt
     ├── LedgerError ─── LedgerLocked · LedgerTooNew · LedgerCorrupt
     ├── ImportRefused
@@ -127,6 +128,20 @@ class SteeringRefused(PolicyError):
     """An override, a reset, a session or a mission cannot be had as asked."""
 
     code = "steering-refused"
+
+
+class MissionEnded(PolicyError):
+    """A mission took a step beyond its limits, and has ended (MIS-4).
+
+    Attributes:
+        outcome: ``budget_exhausted`` or ``sla_exceeded``.
+    """
+
+    code = "mission-ended"
+
+    def __init__(self, message: str, outcome: str) -> None:
+        super().__init__(message)
+        self.outcome = outcome
 
 
 class StoreError(PolicyError):

@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+OverrideAction: TypeAlias = Literal["granted", "consumed", "restored", "replaced", "expired"]
+
 
 @dataclass(frozen=True, slots=True)
-class _Threshold:
-    """A budget met a threshold.
+class Threshold:
+    """A budget that a call brought to a threshold.
 
     Attributes:
         budget_state: ``warning`` or ``exceeded``.
@@ -33,26 +35,29 @@ class _Threshold:
 
 
 @dataclass(frozen=True, slots=True)
-class BudgetWarning(_Threshold):
+class BudgetWarning:
     """A call came to the warning threshold of a budget.
 
     Attributes:
         is_transition: Whether the budget was below it before; told once per transition and window.
     """
 
-    is_transition: bool = True
+    threshold: Threshold
+    is_transition: bool
 
 
 @dataclass(frozen=True, slots=True)
-class BudgetExceeded(_Threshold):
+class BudgetExceeded:
     """A call was refused by a budget."""
+
+    threshold: Threshold
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetOverride:
     """An override was granted or used, or ended otherwise."""
 
-    action: Literal["granted", "consumed", "restored", "replaced", "expired"]
+    action: OverrideAction
     scope: str
     override_id: str
     session_id: str | None

@@ -1,6 +1,7 @@
 """The globs of ``match`` (CFG-10): what is wrong with one, and what one matches.
 
-A malformed glob matches nothing, silently, so it is refused before it is used. The grammar is DuckDB's, which sums the spend: ``*``, ``?``, sets such as ``[a-z]`` and ``[!0-9]``,
+A malformed glob matches nothing, silently, so it is refused before it is used. The grammar is
+DuckDB's, which sums the spend of the ledger: ``*``, ``?``, sets such as ``[a-z]`` and ``[!0-9]``,
 and a backslash before a character that stands for itself. Refuses to repair anything.
 """
 

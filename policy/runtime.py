@@ -29,7 +29,7 @@ from policy.prices.lookup import PriceBooks
 
 if TYPE_CHECKING:
     from policy.ledger.ledger import Ledger
-    from policy.reporting.spend import Spend
+    from policy.model.spend import Spend
 
 
 _LEDGER_PATH = ("governance", "ledger", "path")

@@ -35,6 +35,11 @@ class Exit(IntEnum):
 _BY_ERROR: dict[type[errors.PolicyError], Exit] = {
     errors.ConfigError: Exit.USAGE,
     errors.UnpricedModel: Exit.USAGE,
+    errors.Denied: Exit.DENIED_SPEND,
+    errors.MissionEnded: Exit.DENIED_SPEND,
+    errors.ReservationError: Exit.USAGE,
+    errors.SteeringRefused: Exit.USAGE,
+    errors.StoreError: Exit.LEDGER_UNAVAILABLE,
     errors.LedgerError: Exit.LEDGER_UNAVAILABLE,
     errors.ImportRefused: Exit.USAGE,
     errors.ReportError: Exit.USAGE,

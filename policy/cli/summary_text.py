@@ -10,7 +10,7 @@ from policy.reporting.kv import kv_text
 from policy.runtime import Runtime, Status
 
 if TYPE_CHECKING:
-    from policy.reporting.spend import Spend
+    from policy.model.spend import Spend
 
 _LEGACY = {"session": "session", "day": "daily", "month": "monthly"}
 

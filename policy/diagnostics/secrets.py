@@ -68,6 +68,7 @@ _LOOSE: Final = re.compile(
     r"(?<![\w-])(?P<key>[\w-]++)[\s.\"']{1,8}+=[ \t]*+(?![+-]?[0-9.]++\s|true\s|false\s)"
     r"(?P<value>[^\n]*+)"
 )
+_ASSIGNED: Final = re.compile(r"(?P<key>[\w-]++)[\"']?+[ \t]*+[=:][ \t]*+(?P<value>[^\s,;]++)")
 _STATEMENT: Final = re.compile(
     r"[ \t\r]*+(?:\Z|[#\[\n]|[^\s#=\"']++(?:[ \t]++[^\s#=]++)?+[ \t]*+=)"
 )
@@ -126,6 +127,21 @@ def _beside_broken_keys(text: str, found: list[tuple[int, int]]) -> Iterator[tup
 def looks_like_secret(text: str) -> bool:
     """Tell whether a text has the shape of a secret, whatever its name is."""
     return _SHAPES.search(text) is not None
+
+
+def scrub(text: str) -> str:
+    """Return a sentence of a person with ``***`` for each secret in it.
+
+    Shapes of keys and passwords are hidden, and what is assigned to a name like that of a secret;
+    plain words such as "needs more tokens" stay.
+    """
+    hidden = _SHAPES.sub(MASK, text)
+    return _ASSIGNED.sub(
+        lambda found: (
+            found[0].replace(found["value"], MASK) if looks_secret(found["key"]) else found[0]
+        ),
+        hidden,
+    )
 
 
 def _end_of_secret(text: str, start: int) -> int:

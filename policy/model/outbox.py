@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-Cell: TypeAlias = str | int | bool | dict[str, str] | None
+Cell: TypeAlias = str | int | bool | dict[str, str] | dict[str, int] | None
 Row: TypeAlias = dict[str, Cell]
 """Values by column; instants are microseconds since 1970 in UTC, absent columns are NULL."""
 

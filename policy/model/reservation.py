@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from policy.model.price import Price
 from policy.model.request import Request
 from policy.model.usage import Usage
 from policy.money import NOTHING, NanoUSD
@@ -83,8 +84,7 @@ class Settlement:
     Attributes:
         cost_nano_usd: Cost, nano-USD; ``None`` is unknown, never 0 (PRC-5).
         source: How the cost is known.
-        price_book: ``user`` or ``bundled``; ``None`` when no price took part.
-        price_entry: The entry that priced the call (PRC-4).
+        price: The entry that priced the call (PRC-4); ``None`` when no price took part.
         first_token_at: Aware UTC.
     """
 
@@ -93,8 +93,7 @@ class Settlement:
     source: Source
     outcome: Outcome = Outcome.COMPLETED
     answering_model: str | None = None
-    price_book: str | None = None
-    price_entry: str | None = None
+    price: Price | None = None
     service_tier: str | None = None
     provider_request_id: str | None = None
     first_token_at: datetime | None = None

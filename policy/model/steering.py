@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from policy.model.decision import BudgetState
@@ -37,6 +37,40 @@ class Override:
     expires_at: datetime
     state: OverrideState = OverrideState.ACTIVE
     consumed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideRequest:
+    """Who asks for an override, and why.
+
+    Attributes:
+        actor: The authenticated principal, or the local user (OVR-5).
+        session_id: The session it shall be bound to; ``None`` serves any.
+        expires_in: Life of the override, > 0; ``None`` is one hour.
+    """
+
+    actor: str
+    reason: str | None = None
+    session_id: str | None = None
+    expires_in: timedelta | None = None
+    surface: str = "python"
+
+
+@dataclass(frozen=True, slots=True)
+class ResetRequest:
+    """Who asks for a new baseline, and why.
+
+    Attributes:
+        scope: Name of a budget: ``session``, ``day``, ``month``, ``mission``, or the author's.
+        session_id: Which session, where the budget counts sessions or missions.
+        mission_id: Which mission, where it counts missions.
+    """
+
+    scope: str
+    actor: str
+    reason: str | None = None
+    session_id: str | None = None
+    mission_id: str | None = None
 
 
 class SessionOutcome(StrEnum):
@@ -98,6 +132,23 @@ class MissionRecord:
     stopped_by: MissionOutcome | None = None
     ended_at: datetime | None = None
     outcome: MissionOutcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MissionRequest:
+    """A mission that shall begin; ``None`` takes what the policy says.
+
+    Attributes:
+        limit_nano_usd: Its cost limit; 0 is none.
+        max_steps: Steps it may take; 0 is no limit.
+        max_runtime_seconds: Time it may take; 0 is no limit.
+    """
+
+    session_id: str
+    id: str
+    limit_nano_usd: NanoUSD | None = None
+    max_steps: int | None = None
+    max_runtime_seconds: float | None = None
 
 
 class AuditKind(StrEnum):

@@ -67,3 +67,8 @@ class Usage:
             + self.cache_write_5m_tokens
             + self.cache_write_1h_tokens
         )
+
+    @property
+    def total_tokens(self) -> int:
+        """Tokens of all kinds."""
+        return self.context_tokens + self.output_tokens + self.reasoning_tokens

@@ -7,12 +7,12 @@ taken for 0 (PRC-5).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from policy.errors import ReportError
+from policy.model.spend import Spend
 from policy.money import NanoUSD
 from policy.period import Window
 from policy.reporting.parameters import Value, naive_utc
@@ -24,22 +24,6 @@ if TYPE_CHECKING:
 
 ATTRIBUTES = ("model", "provider", "project", "user", "agent", "surface")
 """What a budget can match on (CFG-10)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spend:
-    """What the calls of one selection used.
-
-    Attributes:
-        cost_nano_usd: Cost of the priced calls.
-        unpriced_calls: Those of ``calls`` whose cost is unknown and not in the sum.
-        tokens: Tokens of all kinds of all calls.
-    """
-
-    cost_nano_usd: NanoUSD
-    calls: int
-    unpriced_calls: int
-    tokens: int
 
 
 def spend_in(

@@ -18,7 +18,7 @@ CREATE TABLE store_state (
 ) STRICT;
 CREATE TABLE budget (
     id  INTEGER NOT NULL PRIMARY KEY,
-    key TEXT    NOT NULL UNIQUE, -- what identifies it: name, period, timezone, match, as JSON
+    key TEXT    NOT NULL UNIQUE -- what identifies it: name, period, timezone, match, as JSON
 ) STRICT;
 CREATE TABLE balance (
     budget_id       INTEGER NOT NULL,

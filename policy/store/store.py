@@ -9,6 +9,7 @@ a fork, and to make anybody wait for ever.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import threading
 from collections.abc import Callable
@@ -66,7 +67,7 @@ class Store:
         self, backend: Backend, clock: Clock | None = None, wait_seconds: float = WAIT_SECONDS
     ) -> None:
         self._backend = backend
-        self._clock = clock or SystemClock()
+        self.clock = clock or SystemClock()
         self._wait_seconds = wait_seconds
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._known = Known()
@@ -74,13 +75,20 @@ class Store:
         self._closed = False
         self._writer = threading.Thread(target=self._write, name="corvus-store", daemon=True)
         self._writer.start()
+        atexit.register(self.close)
 
     @property
     def backend(self) -> Backend:
         """Where the state lies."""
         return self._backend
 
-    def run(self, step: Callable[[Unit], T], undo: Callable[[T], object] | None = None) -> T:
+    def run(
+        self,
+        step: Callable[[Unit], T],
+        *,
+        undo: Callable[[T], object] | None = None,
+        keep: bool = False,
+    ) -> T:
         """Run a step in a transaction, and return its answer once that is durable.
 
         Args:
@@ -89,6 +97,8 @@ class Store:
                 changed.
             undo: Called with the answer when the caller was interrupted (Ctrl-C) while the step
                 succeeded, before the interruption goes on.
+            keep: Whether an interrupted caller waits for the step before the interruption goes on,
+                because what it says must not get lost.
 
         Raises:
             StoreUnavailable: It could not be done in time, or not be written; nothing was changed,
@@ -100,7 +110,7 @@ class Store:
             self._submit(job)
             finished = job.done.acquire(timeout=self._wait_seconds)
         except BaseException:
-            self._interrupted(job, undo)
+            self._interrupted(job, undo, keep=keep)
             raise
         if not finished and job.claim.acquire(blocking=False):
             raise self._late()
@@ -111,11 +121,16 @@ class Store:
         return cast("T", job.result)
 
     async def run_async(
-        self, step: Callable[[Unit], T], undo: Callable[[T], object] | None = None
+        self,
+        step: Callable[[Unit], T],
+        *,
+        undo: Callable[[T], object] | None = None,
+        keep: bool = False,
     ) -> T:
         """Do what ``run`` does, without keeping the event loop waiting.
 
-        A cancelled caller is answered at once; ``undo`` then runs as soon as the outcome is known.
+        A cancelled caller is answered at once; ``undo`` then runs as soon as the outcome is known,
+        and with ``keep`` the step is done all the same.
         """
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = loop.create_future()
@@ -137,7 +152,7 @@ class Store:
                 raise self._late()
             await ended  # from the moment it is being written, its end is near and must be known
         except asyncio.CancelledError:
-            self._cancelled(job, undo)
+            self._cancelled(job, undo, keep=keep)
             raise
         if job.error is not None:
             raise job.error
@@ -150,6 +165,7 @@ class Store:
         self._closed = True
         self._jobs.put(None)
         self._writer.join(self._wait_seconds)
+        atexit.unregister(self.close)
 
     def _submit(self, job: _Job) -> None:
         if os.getpid() != self._process:
@@ -158,15 +174,15 @@ class Store:
             raise StoreUnavailable(f"the store {self._backend.name} is closed")
         self._jobs.put(job)
 
-    def _interrupted(self, job: _Job, undo: Callable[[Any], object] | None) -> None:
-        if job.claim.acquire(blocking=False):
+    def _interrupted(self, job: _Job, undo: Callable[[Any], object] | None, *, keep: bool) -> None:
+        if not keep and job.claim.acquire(blocking=False):
             return  # it will never run
-        job.done.acquire()
-        if undo is not None and job.error is None:
+        finished = job.done.acquire(timeout=self._wait_seconds)
+        if finished and undo is not None and job.error is None:
             undo(job.result)
 
-    def _cancelled(self, job: _Job, undo: Callable[[Any], object] | None) -> None:
-        if job.claim.acquire(blocking=False) or undo is None:
+    def _cancelled(self, job: _Job, undo: Callable[[Any], object] | None, *, keep: bool) -> None:
+        if keep or job.claim.acquire(blocking=False) or undo is None:
             return
 
         def wait_and_undo() -> None:
@@ -285,7 +301,7 @@ class Store:
             job.finish()
 
     def _clock_us(self) -> int:
-        clock_us = microseconds(self._clock.now())
+        clock_us = microseconds(self.clock.now())
         state = self._known.state or self._backend.state()
         if clock_us < state.last_us - _BACKWARDS_US:
             raise StoreUnavailable(

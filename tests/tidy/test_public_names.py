@@ -10,13 +10,16 @@ def test_the_public_names_are_these() -> None:
     """At most 16, so that a newcomer can read them; a change here is a change for users."""
     assert policy.__all__ == [
         "Budget",
+        "BudgetExceeded",
         "ConfigError",
         "Decision",
         "Diagnostic",
+        "Governor",
         "NanoUSD",
         "Policy",
         "PolicyError",
         "Price",
+        "Reservation",
         "Runtime",
         "UnpricedModel",
         "Usage",

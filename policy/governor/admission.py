@@ -1,0 +1,232 @@
+"""Admits a call, or refuses it: check, override use and reservation in one transaction (RES-1).
+
+Order of the reasons to refuse: a model without a price, the end of its mission, a budget.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from policy.errors import IdempotencyConflict
+from policy.events import BudgetExceeded, BudgetWarning, Event, Threshold, UnpricedCall
+from policy.governor.answers import answer_of, answer_text
+from policy.governor.counting import Counted
+from policy.governor.evaluate import evaluate
+from policy.governor.overrides import consume, usable
+from policy.governor.records import event_row
+from policy.governor.rules import MISSION, Register, Rules
+from policy.governor.scopes import LIMITS, keep_mission, meet, mission_of_call, stop_mission
+from policy.governor.settlement import upkeep
+from policy.ids import new_id
+from policy.model.decision import BudgetState, BudgetStatus, Decision, Denial
+from policy.model.outbox import LedgerTable, Row
+from policy.model.request import Request
+from policy.model.reservation import Reservation, ReservationState
+from policy.model.steering import MissionOutcome, MissionRecord
+from policy.money import NOTHING
+from policy.store.unit import Unit
+
+
+@dataclass(slots=True)
+class Answer:
+    """A decision, and what listeners are to be told of it."""
+
+    decision: Decision
+    events: list[Event] = field(default_factory=list[Event])
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A request with everything that bears on it."""
+
+    request: Request
+    mission: MissionRecord | None
+    counted: list[Counted]
+    decision: Decision
+
+
+def reserve(
+    unit: Unit, rules: Rules, register: Register, request: Request, reservation_id: str | None
+) -> Answer:
+    """Admit or refuse a call.
+
+    Args:
+        unit: The transaction under way.
+        rules: The policy in force.
+        register: The registered budgets.
+        request: The call.
+        reservation_id: Id for the reservation, when the caller has chosen one.
+
+    Raises:
+        IdempotencyConflict: The key was used with another request.
+        StoreCorrupt: A balance contradicts itself; nothing is admitted (MIS-3).
+    """
+    if (replay := _replay(unit, request)) is not None:
+        return Answer(replay)
+    events: list[Event] = upkeep(unit, register)
+    case = weigh(unit, rules, register, request)
+    if case.mission is not None:
+        keep_mission(unit, case.mission)
+    answer = _decide(unit, rules, case, reservation_id)
+    return Answer(answer.decision, events + answer.events)
+
+
+def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Case:
+    """Evaluate a request without admitting it."""
+    mission = mission_of_call(unit, rules, request)
+    running = mission if mission is not None and mission.ended_at is None else None
+    counted = register.counting(unit).of(
+        request.attributes, request.session_id, request.mission_id, unit.now
+    )
+    balances = rules.balances(unit, counted, running)
+    decision = evaluate(balances, request.estimate_nano_usd or NOTHING)
+    denial = decision.denial
+    if request.estimate_nano_usd is None and rules.policy.unpriced_models == "deny":
+        denial = Denial.UNPRICED_MODEL
+    elif mission is not None and mission.outcome in LIMITS:
+        denial = Denial.MISSION_ENDED
+    decision = replace(
+        decision,
+        denial=denial,
+        estimate_nano_usd=request.estimate_nano_usd,
+        override_possible=rules.policy.allow_override and denial is Denial.BUDGET_EXCEEDED,
+        policy_hash=rules.policy.content_hash,
+        session_id=request.session_id,
+        mission_id=request.mission_id,
+    )
+    affordable = _fits(decision, request)
+    return Case(
+        request, mission, counted, replace(decision, max_affordable_output_tokens=affordable)
+    )
+
+
+def _fits(decision: Decision, request: Request) -> int | None:
+    """Return the longest output that every budget has room for; ``None`` when that is unknown."""
+    headroom = decision.headroom_nano_usd
+    if headroom is None or request.output_rate is None or request.input_nano_usd is None:
+        return None
+    left = headroom - request.input_nano_usd
+    if left < 0 or not request.output_rate:
+        return 0 if left < 0 else None
+    return left * 1_000_000 // request.output_rate
+
+
+def _replay(unit: Unit, request: Request) -> Decision | None:
+    """Return the first answer to an idempotency key (RES-2)."""
+    if request.idempotency_key is None:
+        return None
+    known = unit.reservation_by_key(request.idempotency_key)
+    if known is None:
+        return None
+    if known.request != request:
+        raise IdempotencyConflict(
+            f"the idempotency key {request.idempotency_key!r} was used for another request; "
+            "repeat that request unchanged, or choose a new key"
+        )
+    return answer_of(known)
+
+
+def _decide(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) -> Answer:
+    decision, request = case.decision, case.request
+    override = None
+    if decision.denial is Denial.BUDGET_EXCEEDED and rules.policy.allow_override:
+        override = usable(unit, request.session_id)
+    events = _note_states(unit, rules, case)
+    if request.estimate_nano_usd is None:
+        refused = decision.denial is Denial.UNPRICED_MODEL
+        events.append(UnpricedCall(request.model, request.provider, refused, request.surface))
+    if not decision.allowed and override is None:
+        return Answer(decision, events + _refuse(unit, case))
+    reservation = _reservation(unit, rules, case, reservation_id)
+    if override is not None:
+        reservation = replace(reservation, override_id=override.id)
+        decision = replace(decision, denial=None, override_id=override.id)
+        events.append(consume(unit, override, reservation))
+    if request.idempotency_key is not None:
+        reservation = replace(reservation, answer=answer_text(decision))
+    _hold(unit, case, reservation, decision)
+    return Answer(replace(decision, reservation=reservation), events)
+
+
+def _reservation(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) -> Reservation:
+    ttl_seconds = case.request.ttl_seconds or rules.policy.reservation_ttl_seconds
+    return Reservation(
+        id=reservation_id or new_id(unit.now_us),
+        request=case.request,
+        state=ReservationState.HELD,
+        hold_nano_usd=case.request.estimate_nano_usd or NOTHING,
+        admitted_at=unit.now,
+        expires_at=unit.now + timedelta(seconds=ttl_seconds),
+        policy_hash=rules.policy.content_hash,
+    )
+
+
+def _hold(unit: Unit, case: Case, reservation: Reservation, decision: Decision) -> None:
+    for one in case.counted:
+        balance = unit.balance(one.key)
+        balance.held_nano_usd += reservation.hold_nano_usd
+        unit.put_balance(balance)
+    unit.add_reservation(reservation)
+    meet(unit, reservation.request, decision.state, decision.policy_hash)
+    row = event_row(unit, "reserved", reservation.request, reservation)
+    unit.append(LedgerTable.RESERVATION_EVENT, row | _decided(decision))
+
+
+def _refuse(unit: Unit, case: Case) -> list[Event]:
+    """Keep what was refused, and what it would have cost (REP-2)."""
+    decision, request = case.decision, case.request
+    meet(unit, request, BudgetState.EXCEEDED, decision.policy_hash)
+    row = event_row(unit, "denied", request, None) | {"policy_hash": decision.policy_hash}
+    unit.append(LedgerTable.RESERVATION_EVENT, row | _decided(decision))
+    if decision.denial is not Denial.BUDGET_EXCEEDED:
+        return []
+    exceeded = [one for one in decision.statuses if one.state is BudgetState.EXCEEDED]
+    if case.mission is not None and any(one.budget.name == MISSION for one in exceeded):
+        stop_mission(unit, case.mission, MissionOutcome.BUDGET_EXHAUSTED)
+    return [BudgetExceeded(_threshold(exceeded[0], request))]
+
+
+def _note_states(unit: Unit, rules: Rules, case: Case) -> list[Event]:
+    """Remember the state of each budget, and tell of those that came to warn (OBS-1)."""
+    names = {
+        rules.budgets[one.key.budget_id].name: one.key
+        for one in case.counted
+        if one.key.budget_id in rules.budgets
+    }
+    events: list[Event] = []
+    for status in case.decision.statuses:
+        balance = unit.balance(names[status.budget.name])
+        if status.state is BudgetState.WARNING:
+            is_transition = balance.state < BudgetState.WARNING
+            events.append(BudgetWarning(_threshold(status, case.request), is_transition))
+        if balance.state != status.state:
+            balance.state = status.state
+            unit.put_balance(balance)
+    return events
+
+
+def _decided(decision: Decision) -> Row:
+    governing = decision.governing
+    return {
+        "state": decision.state.word,
+        "denial": decision.denial,
+        "governing_budget": governing.budget.name if governing else None,
+        "governing_limit_nano_usd": governing.budget.limit_nano_usd if governing else None,
+        "projected_nano_usd": governing.projected_nano_usd if governing else None,
+    }
+
+
+def _threshold(status: BudgetStatus, request: Request) -> Threshold:
+    return Threshold(
+        budget_state=status.state.word,
+        period=status.budget.period.value,
+        budget=status.budget.name,
+        current_nano_usd=status.spent_nano_usd,
+        projected_nano_usd=status.projected_nano_usd,
+        limit_nano_usd=status.budget.limit_nano_usd,
+        percent_used=round(float(status.percent_used), 2),
+        session_id=request.session_id,
+        mission_id=request.mission_id,
+        surface=request.surface,
+    )

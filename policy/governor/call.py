@@ -1,0 +1,141 @@
+"""One call as a context: admitted on entry, settled on every way out (RES-5).
+
+It serves ``with`` and ``async with`` alike. An exception, Ctrl-C, the cancellation of a task and
+the closing of a generator all end here; what was used by then is committed, and where nothing was,
+the hold is released.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, Unpack
+
+from policy.clock import microseconds
+from policy.governor.denial import refusal
+from policy.governor.pricing import Report
+from policy.ids import new_id
+from policy.model.decision import Decision
+from policy.model.request import Request
+from policy.model.reservation import Outcome, Reservation, Settled
+from policy.model.usage import Usage
+
+if TYPE_CHECKING:
+    from policy.governor.governor import Governor
+
+_CANCELS = (KeyboardInterrupt, GeneratorExit, asyncio.CancelledError)
+
+
+class Call:
+    """A governed call. Made by ``Governor.call``, ``Session.call`` or ``Mission.call``.
+
+    Attributes:
+        request: What was asked for.
+        settled: What became of it; ``None`` until the context is left, and while governance is
+            disabled.
+    """
+
+    def __init__(self, governor: Governor, request: Request) -> None:
+        self._governor = governor
+        self.request = request
+        self.settled: Settled | None = None
+        self._decision: Decision | None = None
+        self._usage: Usage | None = None
+        self._report: Report = {}
+        self._has_flowed = False
+
+    @property
+    def decision(self) -> Decision:
+        """The decision that admitted the call."""
+        assert self._decision is not None, "a call is decided on entry"
+        return self._decision
+
+    @property
+    def reservation(self) -> Reservation | None:
+        """The hold of the call; ``None`` while governance is disabled."""
+        return self.decision.reservation
+
+    def used(self, usage: Usage | None = None, **report: Unpack[Report]) -> None:
+        """Say what the call has used so far; the last word counts.
+
+        Args:
+            usage: As the provider reports it; ``None`` when it reports none.
+            **report: See ``Report``.
+        """
+        self._has_flowed = True
+        self._usage = usage if usage is not None else self._usage
+        self._report.update(report)
+
+    def started(self) -> None:
+        """Say that tokens have begun to flow: from now on the call costs, however it ends."""
+        self._has_flowed = True
+
+    def extend(self, ttl_seconds: int) -> None:
+        """Let the call live longer (RES-7).
+
+        Args:
+            ttl_seconds: Life from now on, 1..=86400.
+        """
+        if self.reservation is not None:
+            self._governor.extend(self.reservation, ttl_seconds=ttl_seconds)
+
+    def __enter__(self) -> Self:
+        reservation_id = self._new_id()
+        try:
+            self._admit(self._governor.reserve(self.request, reservation_id=reservation_id))
+        except (KeyboardInterrupt, GeneratorExit):
+            self._governor.forget(reservation_id)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.reservation is None:
+            return
+        if self._costs(error):
+            report = self._ended(error)
+            self.settled = self._governor.commit(self.reservation, self._usage, **report)
+        else:
+            self.settled = self._governor.release(self.reservation)
+
+    async def __aenter__(self) -> Self:
+        reservation_id = self._new_id()
+        decision = await self._governor.areserve(self.request, reservation_id=reservation_id)
+        self._admit(decision)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.reservation is None:
+            return
+        if self._costs(error):
+            report = self._ended(error)
+            self.settled = await self._governor.acommit(self.reservation, self._usage, **report)
+        else:
+            self.settled = await self._governor.arelease(self.reservation)
+
+    def _new_id(self) -> str:
+        return new_id(microseconds(self._governor.store.clock.now()))
+
+    def _admit(self, decision: Decision) -> None:
+        if not decision.allowed:
+            raise refusal(decision)
+        self._decision = decision
+
+    def _costs(self, error: BaseException | None) -> bool:
+        """Tell whether the call is to be committed: it ended well, or tokens had flowed."""
+        return error is None or self._has_flowed
+
+    def _ended(self, error: BaseException | None) -> Report:
+        if error is None or "outcome" in self._report:
+            return self._report
+        outcome = Outcome.CANCELLED if isinstance(error, _CANCELS) else Outcome.FAILED
+        return {**self._report, "outcome": outcome}

@@ -1,0 +1,98 @@
+"""What a refused call is told: one sentence for a person, one object for a program (PRX-4)."""
+
+from __future__ import annotations
+
+from policy.errors import BudgetExceeded
+from policy.model.decision import BudgetStatus, Decision, Denial
+from policy.money import usd_short, usd_text
+
+DOMAIN = "token_spend"
+"""The governance domain of everything here; action rate is another (ACT-2)."""
+
+
+def refusal(decision: Decision) -> BudgetExceeded:
+    """Return the error that a context manager raises for a denied call."""
+    return BudgetExceeded(denial_text(decision), decision)
+
+
+def denial_text(decision: Decision) -> str:
+    """Return why a call was refused, and what can be done about it."""
+    match decision.denial:
+        case Denial.UNPRICED_MODEL:
+            return (
+                "the model has no price, so its cost cannot be held against any budget; state one "
+                'in [cost.prices], or set cost.unpriced_models = "warn" to record it as unknown'
+            )
+        case Denial.MISSION_ENDED:
+            return f"mission {decision.mission_id!r} has ended: a limit of its own stopped it"
+        case _:
+            governing = decision.governing
+            assert governing is not None, "only a budget denies otherwise"
+            return f"{_amounts(governing, decision)}. {_ways_out(governing, decision)}"
+
+
+def _amounts(status: BudgetStatus, decision: Decision) -> str:
+    held = f" + ${usd_short(status.held_nano_usd)} held" if status.held_nano_usd else ""
+    return (
+        f"budget {status.budget.name!r} would be exceeded: ${usd_short(status.spent_nano_usd)} "
+        f"spent{held} + ${usd_short(decision.estimate_nano_usd or 0)} estimated = "
+        f"${usd_short(status.projected_nano_usd)} of ${usd_short(status.budget.limit_nano_usd)}, "
+        f"set by {status.budget.config_key}"
+    )
+
+
+def _ways_out(status: BudgetStatus, decision: Decision) -> str:
+    ways = [f"${usd_short(decision.headroom_nano_usd or 0)} would still fit"]
+    if status.resets_at is not None:
+        ways.append(f"it resets at {status.resets_at:%Y-%m-%d %H:%M} UTC")
+    if decision.override_possible:
+        ways.append("`corvus cost override` lifts the block for one call")
+    return "; ".join(ways)
+
+
+def denial_body(decision: Decision) -> dict[str, object]:
+    """Return a denial as an object with everything a program needs to go on.
+
+    Amounts come as numbers of USD for reading, and as exact strings of nano-USD.
+    """
+    governing = decision.governing
+    body: dict[str, object] = {
+        "code": decision.denial.value if decision.denial else None,
+        "governance_domain": DOMAIN,
+        "message": denial_text(decision) if decision.denial else None,
+        "session_id": decision.session_id,
+        "mission_id": decision.mission_id,
+        "policy_hash": decision.policy_hash,
+        "override_possible": decision.override_possible,
+        "max_affordable_output_tokens": decision.max_affordable_output_tokens,
+        **_money("estimate", decision.estimate_nano_usd),
+        **_money("headroom", decision.headroom_nano_usd),
+        "scopes": [status_body(status) for status in decision.statuses],
+    }
+    if governing is not None:
+        body |= status_body(governing)
+    return body
+
+
+def status_body(status: BudgetStatus) -> dict[str, object]:
+    """Return one budget's status as an object."""
+    return {
+        "scope": status.budget.name,
+        "period": status.budget.period.value,
+        "budget_state": status.state.word,
+        **_money("limit", status.budget.limit_nano_usd),
+        **_money("spent", status.spent_nano_usd),
+        **_money("held", status.held_nano_usd),
+        **_money("projected", status.projected_nano_usd),
+        "percent_used": round(float(status.percent_used), 2),
+        "resets_at": status.resets_at.isoformat() if status.resets_at else None,
+        "config_key": status.budget.config_key,
+    }
+
+
+def _money(name: str, amount: int | None) -> dict[str, object]:
+    readable = None if amount is None else float(usd_text(amount, 9))
+    return {
+        f"{name}_usd": readable,
+        f"{name}_nano_usd": None if amount is None else str(amount),
+    }

@@ -1,0 +1,127 @@
+"""Overrides: dated, attributed, single-use lifts of a block (OVR).
+
+There is one active override for each session, and one for any session. A call takes that of its own
+session first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from policy.errors import SteeringRefused
+from policy.events import BudgetOverride, Event, OverrideAction
+from policy.governor.audit import SYSTEM, append_audit
+from policy.ids import new_id
+from policy.model.policy import Policy
+from policy.model.reservation import Reservation
+from policy.model.steering import AuditKind, Override, OverrideRequest, OverrideState
+from policy.store.unit import Unit
+
+SCOPE = "next_request"
+EXPIRES_IN = timedelta(hours=1)
+"""Life of an override that states none (OVR-2)."""
+
+
+def grant(unit: Unit, policy: Policy, wish: OverrideRequest) -> tuple[Override, list[Event]]:
+    """Grant an override for the next call that would be refused.
+
+    Raises:
+        SteeringRefused: The policy allows no override (OVR-1), or it would have expired already.
+    """
+    require_allowed(policy)
+    expires_in = EXPIRES_IN if wish.expires_in is None else wish.expires_in
+    if expires_in <= timedelta(0):
+        raise SteeringRefused(f"an override must expire later than now, got {expires_in}")
+    events = expire_overrides(unit)
+    for active in [*unit.active_overrides().values()]:
+        if active.session_id == wish.session_id:
+            events.append(_end(unit, active, OverrideState.REPLACED, wish.actor))
+    override = Override(
+        id=new_id(unit.now_us),
+        actor=wish.actor,
+        reason=wish.reason,
+        session_id=wish.session_id,
+        granted_at=unit.now,
+        expires_at=unit.now + expires_in,
+    )
+    unit.put_override(override)
+    _audit(unit, AuditKind.OVERRIDE_GRANTED, override, wish.actor, wish.reason)
+    return override, [*events, _event("granted", override, wish.surface)]
+
+
+def require_allowed(policy: Policy) -> None:
+    """Check that the policy lets a block be lifted.
+
+    Raises:
+        SteeringRefused: It does not (OVR-1).
+    """
+    if not policy.enabled:
+        raise SteeringRefused("Cost tracking is disabled: set cost.enabled = true to use overrides")
+    if not policy.allow_override:
+        raise SteeringRefused("Cost overrides are disabled by policy")
+
+
+def usable(unit: Unit, session_id: str) -> Override | None:
+    """Return the override that a call of a session may use; expired ones are gone already."""
+    active = unit.active_overrides().values()
+    own = [one for one in active if one.session_id == session_id]
+    return next(iter(own or [one for one in active if one.session_id is None]), None)
+
+
+def consume(unit: Unit, override: Override, reservation: Reservation) -> Event:
+    """Use an override for a reservation."""
+    used = replace(override, state=OverrideState.CONSUMED, consumed_by=reservation.id)
+    unit.put_override(used)
+    _audit(unit, AuditKind.OVERRIDE_CONSUMED, used, override.actor, override.reason)
+    return _event("consumed", used, reservation.request.surface)
+
+
+def restore(unit: Unit, released: Reservation) -> list[Event]:
+    """Give back the override of a call that was released without spend (OVR-4)."""
+    if released.override_id is None:
+        return []
+    override = unit.override(released.override_id)
+    if override is None or override.consumed_by != released.id:
+        return []
+    active = [one.session_id for one in unit.active_overrides().values()]
+    if override.session_id in active:
+        return [_end(unit, override, OverrideState.REPLACED, SYSTEM)]
+    if override.expires_at <= unit.now:
+        return [_end(unit, override, OverrideState.EXPIRED, SYSTEM)]
+    restored = replace(override, state=OverrideState.ACTIVE, consumed_by=None)
+    unit.put_override(restored)
+    _audit(unit, AuditKind.OVERRIDE_RESTORED, restored, SYSTEM, None)
+    return [_event("restored", restored, released.request.surface)]
+
+
+def expire_overrides(unit: Unit) -> list[Event]:
+    """End the overrides whose time is over, each once."""
+    overdue = [one for one in unit.active_overrides().values() if one.expires_at <= unit.now]
+    return [_end(unit, one, OverrideState.EXPIRED, SYSTEM) for one in overdue]
+
+
+def _end(unit: Unit, override: Override, state: OverrideState, actor: str) -> Event:
+    unit.put_override(replace(override, state=state, consumed_by=None))
+    if state is OverrideState.REPLACED:
+        _audit(unit, AuditKind.OVERRIDE_REPLACED, override, actor, None)
+        return _event("replaced", override)
+    _audit(unit, AuditKind.OVERRIDE_EXPIRED, override, actor, None)
+    return _event("expired", override)
+
+
+def _audit(unit: Unit, kind: AuditKind, override: Override, actor: str, reason: str | None) -> None:
+    append_audit(
+        unit,
+        kind,
+        actor,
+        reason,
+        session_id=override.session_id,
+        override_id=override.id,
+        reservation_id=override.consumed_by,
+        expires_at=override.expires_at,
+    )
+
+
+def _event(action: OverrideAction, override: Override, surface: str = "store") -> BudgetOverride:
+    return BudgetOverride(action, SCOPE, override.id, override.session_id, surface)

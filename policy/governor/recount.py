@@ -1,0 +1,225 @@
+"""Counts balances anew: from the ledger, the events it lacks, and the open holds (STO-2).
+
+It serves a budget that was not counted so far, usage that came into the ledger by another way, and
+the proof that balances agree with what was recorded. What the ledger says is read first; then, in
+one transaction, what happened since is added. Should the ledger have moved on in between, it is
+read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, TypeAlias
+
+from policy.clock import instant_at
+from policy.governor.counting import Counting
+from policy.governor.rules import registered
+from policy.model.budget import Budget
+from policy.model.outbox import LedgerTable, OutboxEvent
+from policy.model.request import Attributes
+from policy.model.reservation import Reservation
+from policy.model.spend import Spend
+from policy.store.api import BalanceKey, StoredBalance
+from policy.store.bodies import budget_key
+from policy.store.unit import Unit
+
+_PAGE = 10_000
+
+
+class SumKey(NamedTuple):
+    """Which sum of a budget; as ``BalanceKey`` without the budget."""
+
+    window_start_us: int = 0
+    session_id: str = ""
+    mission_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What is recorded of budgets, as of one event.
+
+    Attributes:
+        through_seq: The newest event of the store that is in these sums.
+        sums: By budget key (``budget_key``), the sums since the last reset.
+        since_us: By budget key, when a sum was last reset, microseconds.
+    """
+
+    through_seq: int = 0
+    sums: Mapping[str, Mapping[SumKey, Spend]] = field(
+        default_factory=dict[str, Mapping[SumKey, Spend]]
+    )
+    since_us: Mapping[str, Mapping[SumKey, int]] = field(
+        default_factory=dict[str, Mapping[SumKey, int]]
+    )
+
+
+History: TypeAlias = Callable[[Sequence[Budget]], AbstractContextManager[Recorded]]
+"""Reads what is recorded of budgets; while its context is open, no import changes the ledger."""
+
+
+@contextmanager
+def no_history(budgets: Sequence[Budget]) -> Generator[Recorded]:
+    """Stand for a ledger that does not exist: nothing is recorded but what the store knows."""
+    yield Recorded()
+
+
+class Stale(Exception):
+    """The ledger has moved on since it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A balance that is not what was recorded."""
+
+    budget: Budget
+    stored: StoredBalance
+    counted: StoredBalance
+
+
+def count_anew(
+    unit: Unit, budgets: Iterable[Budget], recorded: Recorded, *, write: bool
+) -> list[Difference]:
+    """Compare balances with what is recorded, and mend them.
+
+    Args:
+        unit: The transaction under way, in which nothing was changed yet.
+        budgets: Budgets to count; those not registered are registered when ``write`` is set.
+        recorded: What the ledger says of them.
+        write: Whether to make the balances what was counted.
+
+    Raises:
+        Stale: The ledger must be read again.
+    """
+    wanted = list(budgets)
+    events = _events_after(unit, recorded.through_seq)
+    _refuse_stale(unit, wanted, events, recorded)
+    held = unit.held()
+    ids = registered(unit, wanted)
+    differences: list[Difference] = []
+    for budget in wanted:
+        key = budget_key(budget)
+        budget_id = ids.get(key)
+        if budget_id is None:
+            if not write:
+                continue
+            budget_id = unit.register(budget)
+        tally = _Tally(budget_id, budget, recorded.since_us.get(key, {}))
+        for sum_key, spend in recorded.sums.get(key, {}).items():
+            tally.add(sum_key, spend)
+        for event in events:
+            tally.add_event(event)
+        for one in held:
+            tally.hold(one)
+        differences += _differences(unit, tally)
+    if write:
+        _mend(unit, differences)
+    return differences
+
+
+def _events_after(unit: Unit, seq: int) -> list[OutboxEvent]:
+    found: list[OutboxEvent] = []
+    while page := unit.events(found[-1].seq if found else seq, _PAGE):
+        found += page
+    return found
+
+
+def _refuse_stale(
+    unit: Unit, budgets: Sequence[Budget], events: Sequence[OutboxEvent], recorded: Recorded
+) -> None:
+    if unit.state.drained_seq > recorded.through_seq:
+        raise Stale
+    keys = {budget_key(budget) for budget in budgets}
+    for event in events:
+        if event.table is not LedgerTable.RESET or event.row["budget_key"] not in keys:
+            continue
+        row: dict[str, Any] = event.row
+        sum_key = SumKey(row["window_start"] or 0, row["session_id"] or "", row["mission_id"] or "")
+        since = recorded.since_us.get(row["budget_key"], {}).get(sum_key, 0)
+        if row["effective_at"] > since:
+            raise Stale
+
+
+class _Tally:
+    """Sums of one budget."""
+
+    def __init__(self, budget_id: int, budget: Budget, since_us: Mapping[SumKey, int]) -> None:
+        self.budget_id = budget_id
+        self.budget = budget
+        self._counting = Counting({budget_id: budget})
+        self._since_us = since_us
+        self.balances: dict[BalanceKey, StoredBalance] = {}
+        for sum_key in since_us:
+            self._at(BalanceKey(budget_id, *sum_key))
+
+    def _at(self, key: BalanceKey) -> StoredBalance:
+        found = self.balances.get(key)
+        if found is None:
+            since_us = self._since_us.get(SumKey(*key[1:]), 0)
+            found = self.balances[key] = StoredBalance(key, since_us=since_us)
+        return found
+
+    def add(self, sum_key: SumKey, spend: Spend) -> None:
+        balance = self._at(BalanceKey(self.budget_id, *sum_key))
+        balance.spent_nano_usd += spend.cost_nano_usd
+        balance.calls += spend.calls
+        balance.unpriced_calls += spend.unpriced_calls
+        balance.tokens += spend.tokens
+
+    def add_event(self, event: OutboxEvent) -> None:
+        if event.table is not LedgerTable.USAGE_RECORD:
+            return
+        row: dict[str, Any] = event.row
+        attributes = Attributes(
+            row["requested_model"],
+            row["provider"],
+            row.get("project"),
+            row.get("user_name"),
+            row.get("agent"),
+            row["surface"],
+        )
+        admitted_at = instant_at(row["admitted_at"])
+        session_id, mission_id = row.get("session_id"), row.get("mission_id")
+        cost = row.get("cost_nano_usd")
+        for one in self._counting.of(attributes, session_id, mission_id, admitted_at):
+            balance = self._at(one.key)
+            if row["settled_at"] < balance.since_us:
+                continue
+            balance.spent_nano_usd += cost or 0
+            balance.calls += row["calls"]
+            balance.unpriced_calls += row["calls"] if cost is None else 0
+            balance.tokens += sum(row[name] for name in _TOKENS)
+
+    def hold(self, held: Reservation) -> None:
+        request = held.request
+        for one in self._counting.of(
+            request.attributes, request.session_id, request.mission_id, held.admitted_at
+        ):
+            self._at(one.key).held_nano_usd += held.hold_nano_usd
+
+
+_TOKENS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "reasoning_tokens",
+)
+
+
+def _differences(unit: Unit, tally: _Tally) -> list[Difference]:
+    stored, counted = unit.balances(tally.budget_id), tally.balances
+    found: list[Difference] = []
+    for key in sorted(stored.keys() | counted.keys()):
+        before = stored.get(key, StoredBalance(key))
+        after = replace(counted.get(key, StoredBalance(key)), state=before.state)
+        if before != after:
+            found.append(Difference(tally.budget, before, after))
+    return found
+
+
+def _mend(unit: Unit, differences: Iterable[Difference]) -> None:
+    for one in differences:
+        unit.put_balance(one.counted)

@@ -1,0 +1,113 @@
+"""Resets: a new baseline for one scope; nothing is deleted (RST)."""
+
+from __future__ import annotations
+
+from policy.clock import microseconds
+from policy.errors import SteeringRefused
+from policy.events import Event, ResetApplied
+from policy.governor.audit import append_audit
+from policy.governor.rules import Register, Rules
+from policy.model.budget import Budget
+from policy.model.outbox import LedgerTable
+from policy.model.steering import AuditKind, ResetRequest, ResetResult
+from policy.money import NanoUSD
+from policy.period import Period
+from policy.store.api import BalanceKey, StoredBalance
+from policy.store.bodies import budget_key
+from policy.store.unit import Unit
+
+
+def reset(
+    unit: Unit,
+    rules: Rules,
+    register: Register,
+    wish: ResetRequest,
+) -> tuple[ResetResult, list[Event]]:
+    """Start a new baseline for the present window, session or mission of one budget.
+
+    What was settled before it no longer counts there; open holds stay counted (RST-2).
+
+    Raises:
+        SteeringRefused: The policy has no such budget, or its session or mission is not named.
+    """
+    budget_id, budget = _found(rules, wish.scope)
+    key = balance_key(unit, register, budget_id, wish.session_id, wish.mission_id)
+    balance = unit.balance(key)
+    removed_cost, removed_calls = NanoUSD(balance.spent_nano_usd), balance.calls
+    effective_at = unit.tick()
+    unit.put_balance(
+        StoredBalance(
+            key,
+            held_nano_usd=balance.held_nano_usd,
+            since_us=unit.now_us,
+        )
+    )
+    audit = append_audit(
+        unit,
+        AuditKind.RESET_APPLIED,
+        wish.actor,
+        wish.reason,
+        budget=budget.name,
+        session_id=key.session_id or None,
+        mission_id=key.mission_id or None,
+        removed_cost_nano_usd=removed_cost,
+        removed_requests=removed_calls,
+    )
+    unit.append(
+        LedgerTable.RESET,
+        {
+            "audit_id": audit.id,
+            "budget": budget.name,
+            "budget_key": budget_key(budget),
+            "period": budget.period.value,
+            "window_start": key.window_start_us or None,
+            "session_id": key.session_id or None,
+            "mission_id": key.mission_id or None,
+            "effective_at": microseconds(effective_at),
+            "removed_cost_nano_usd": removed_cost,
+            "removed_requests": removed_calls,
+        },
+    )
+    result = ResetResult(budget.name, removed_cost, removed_calls, effective_at, audit)
+    return result, [ResetApplied(budget.name, budget.period.value, removed_cost, removed_calls)]
+
+
+def balance_key(
+    unit: Unit,
+    register: Register,
+    budget_id: int,
+    session_id: str | None,
+    mission_id: str | None,
+) -> BalanceKey:
+    """Return the present sum of a budget: of this window, or of the session or mission named.
+
+    Raises:
+        SteeringRefused: The budget counts sessions or missions, and none is named.
+    """
+    counting = register.counting(unit)
+    budget = counting.budgets[budget_id]
+    match budget.period:
+        case Period.SESSION:
+            if not session_id:
+                raise SteeringRefused(
+                    f"{budget.name} counts each session apart: name one with --session"
+                )
+            return BalanceKey(budget_id, 0, session_id)
+        case Period.MISSION:
+            if not session_id or not mission_id:
+                raise SteeringRefused(
+                    f"{budget.name} counts each mission apart: name one with --session and "
+                    "--mission"
+                )
+            return BalanceKey(budget_id, 0, session_id, mission_id)
+        case _:
+            window = counting.window(budget, unit.now)
+            return BalanceKey(budget_id, microseconds(window.start) if window else 0)
+
+
+def _found(rules: Rules, scope: str) -> tuple[int, Budget]:
+    for budget_id, budget in rules.budgets.items():
+        if budget.name == scope:
+            return budget_id, budget
+    names = ", ".join(budget.name for budget in rules.budgets.values())
+    raise SteeringRefused(f"the policy has no budget {scope!r}; it has {names}")

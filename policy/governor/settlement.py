@@ -1,0 +1,268 @@
+"""Settles reservations: commit, release, extend, and expiry of those whose holder died.
+
+Each ends exactly once (RES-2), in one transaction that frees the hold and counts the cost, so that
+no moment counts both or neither (RES-4). Sums change by the same rule by which they can be counted
+anew: a record counts in every matching budget, from the last reset on (STO-2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from policy.clock import microseconds
+from policy.errors import ReservationNotFound, ReservationSettled
+from policy.events import Event, Overrun, ReservationExpired
+from policy.governor import records
+from policy.governor.audit import SYSTEM, append_audit
+from policy.governor.overrides import expire_overrides, restore
+from policy.governor.rules import Register
+from policy.ids import new_id
+from policy.model.outbox import LedgerTable
+from policy.model.request import require_amount
+from policy.model.reservation import (
+    Outcome,
+    Reservation,
+    ReservationState,
+    Settled,
+    Settlement,
+    Source,
+)
+from policy.model.steering import AuditKind
+from policy.model.usage import Usage
+from policy.money import NanoUSD
+from policy.store.api import StoredBalance
+from policy.store.unit import Unit
+
+_AT_ONCE = 1000
+"""Overdue holds that one transaction expires; those left over still count as held."""
+
+
+def commit(
+    unit: Unit,
+    register: Register,
+    reservation_id: str,
+    settlement: Settlement,
+    settlement_key: str | None,
+) -> tuple[Settled, list[Event]]:
+    """Record what a call cost, and free its hold.
+
+    A late commit of an expired reservation replaces what was presumed (RES-6).
+
+    Raises:
+        ReservationNotFound: There is no such reservation.
+        ReservationSettled: It was settled before, and not by this ``settlement_key``.
+        ValueError: The cost is no amount (EVA-10).
+    """
+    if settlement.cost_nano_usd is not None:
+        require_amount("cost", settlement.cost_nano_usd)
+    before = found(unit, reservation_id)
+    if settlement_key is not None and before.settlement_key == settlement_key:
+        return Settled(before, replayed=True), []
+    _refuse_settled(before)
+    replaced = before.record_id is not None
+    record_id = new_id(microseconds(before.admitted_at)) if replaced else before.id
+    after = replace(
+        before,
+        state=ReservationState.COMMITTED,
+        settled_at=unit.now,
+        cost_nano_usd=settlement.cost_nano_usd,
+        record_id=record_id,
+        settlement_key=settlement_key,
+    )
+    _close(unit, register, before)
+    for balance in _balances(unit, register, before):
+        _count(balance, settlement.cost_nano_usd, settlement.usage.total_tokens, +1)
+        unit.put_balance(balance)
+    unit.append(LedgerTable.USAGE_RECORD, records.usage_row(after, settlement, before.record_id))
+    if settlement.price is not None and unit.is_new_price_entry(settlement.price.entry):
+        unit.append(LedgerTable.PRICE_ENTRY, records.price_row(unit, settlement.price))
+    kind = "replaced" if replaced else "committed"
+    row = records.event_row(unit, kind, before.request, after)
+    unit.append(LedgerTable.RESERVATION_EVENT, row | {"cost_nano_usd": settlement.cost_nano_usd})
+    unit.put_reservation(after)
+    overrun = NanoUSD(max(0, (settlement.cost_nano_usd or 0) - before.hold_nano_usd))
+    events: list[Event] = [Overrun(after.id, overrun, after.request.surface)] if overrun else []
+    return Settled(after, overrun, replaced), events
+
+
+def release(
+    unit: Unit, register: Register, reservation_id: str, settlement_key: str | None
+) -> tuple[Settled, list[Event]]:
+    """Free a hold of which nothing was spent; its override, if it used one, is given back (OVR-4).
+
+    Raises:
+        ReservationNotFound: There is no such reservation.
+        ReservationSettled: It was settled before, and not by this ``settlement_key``.
+    """
+    before = found(unit, reservation_id)
+    if settlement_key is not None and before.settlement_key == settlement_key:
+        return Settled(before, replayed=True), []
+    _refuse_settled(before)
+    after = replace(
+        before,
+        state=ReservationState.RELEASED,
+        settled_at=unit.now,
+        cost_nano_usd=None,
+        settlement_key=settlement_key,
+    )
+    _close(unit, register, before)
+    unit.append(
+        LedgerTable.RESERVATION_EVENT, records.event_row(unit, "released", before.request, after)
+    )
+    unit.put_reservation(after)
+    return Settled(after, replaced=before.record_id is not None), restore(unit, after)
+
+
+def extend(
+    unit: Unit,
+    register: Register,
+    reservation_id: str,
+    ttl_seconds: int | None,
+    hold_nano_usd: NanoUSD | None,
+) -> Reservation:
+    """Let a long call live longer, or hold more for it (RES-7); no budget refuses that (EVA-9).
+
+    Raises:
+        ReservationNotFound: There is no such reservation.
+        ReservationSettled: It is no longer held.
+        ValueError: The new hold is no amount, or below the present one.
+    """
+    before = found(unit, reservation_id)
+    if before.state is not ReservationState.HELD:
+        raise _settled(before)
+    after = before
+    if ttl_seconds is not None:
+        later = max(before.expires_at, unit.now + timedelta(seconds=ttl_seconds))
+        after = replace(after, expires_at=later)
+    if hold_nano_usd is not None:
+        require_amount("hold", hold_nano_usd)
+        if hold_nano_usd < before.hold_nano_usd:
+            raise ValueError(f"a hold only grows: {before.hold_nano_usd} to {hold_nano_usd}")
+        after = replace(after, hold_nano_usd=hold_nano_usd)
+        for balance in _balances(unit, register, before):
+            balance.held_nano_usd += hold_nano_usd - before.hold_nano_usd
+            unit.put_balance(balance)
+    row = records.event_row(unit, "extended", after.request, after)
+    unit.append(LedgerTable.RESERVATION_EVENT, row | {"estimate_nano_usd": after.hold_nano_usd})
+    unit.put_reservation(after)
+    return after
+
+
+def upkeep(unit: Unit, register: Register) -> list[Event]:
+    """Expire what is overdue: overrides, and holds whose holder died (RES-6).
+
+    Done once in a transaction. A hold that may have been spent is recorded as usage, presumed at
+    its estimate; one that surely was not is given back.
+    """
+    if unit.upkept:
+        return []
+    unit.upkept = True
+    events = expire_overrides(unit)
+    for overdue in unit.overdue(_AT_ONCE):
+        events += _expire(unit, register, overdue)
+    return events
+
+
+def found(unit: Unit, reservation_id: str) -> Reservation:
+    """Return a reservation.
+
+    Raises:
+        ReservationNotFound: There is none.
+    """
+    reservation = unit.reservation(reservation_id)
+    if reservation is None:
+        raise ReservationNotFound(
+            f"there is no reservation {reservation_id!r}; it was never made in this store, or was "
+            "settled more than a week ago"
+        )
+    return reservation
+
+
+def _expire(unit: Unit, register: Register, before: Reservation) -> list[Event]:
+    presumed = before.request.dispatched
+    after = replace(
+        before,
+        state=ReservationState.EXPIRED,
+        settled_at=unit.now,
+        cost_nano_usd=before.hold_nano_usd if presumed and _is_priced(before) else None,
+        record_id=before.id if presumed else None,
+    )
+    for balance in _balances(unit, register, before):
+        balance.held_nano_usd -= before.hold_nano_usd
+        if presumed:
+            _count(balance, after.cost_nano_usd, 0, +1)
+        unit.put_balance(balance)
+    if presumed:
+        source = Source.PRESUMED if _is_priced(before) else Source.UNKNOWN
+        told = Settlement(Usage(), after.cost_nano_usd, source, Outcome.EXPIRED)
+        unit.append(LedgerTable.USAGE_RECORD, records.usage_row(after, told, None))
+    row = records.event_row(unit, "expired", before.request, after)
+    unit.append(LedgerTable.RESERVATION_EVENT, row | {"cost_nano_usd": after.cost_nano_usd})
+    unit.put_reservation(after)
+    append_audit(
+        unit,
+        AuditKind.RESERVATION_EXPIRED,
+        SYSTEM,
+        session_id=before.request.session_id,
+        mission_id=before.request.mission_id,
+        reservation_id=before.id,
+        expires_at=before.expires_at,
+    )
+    request = before.request
+    event = ReservationExpired(
+        before.id, after.cost_nano_usd if presumed else None, request.session_id, request.surface
+    )
+    return [event, *([] if presumed else restore(unit, after))]
+
+
+def _is_priced(reservation: Reservation) -> bool:
+    return reservation.request.estimate_nano_usd is not None
+
+
+def _close(unit: Unit, register: Register, before: Reservation) -> None:
+    """Take out of all sums what stands there for a reservation: its hold, or a presumption."""
+    if before.state is ReservationState.HELD:
+        for balance in _balances(unit, register, before):
+            balance.held_nano_usd -= before.hold_nano_usd
+            unit.put_balance(balance)
+    elif before.record_id is not None:
+        assert before.settled_at is not None
+        settled_us = microseconds(before.settled_at)
+        for balance in _balances(unit, register, before):
+            if settled_us >= balance.since_us:
+                _count(balance, before.cost_nano_usd, 0, -1)
+                unit.put_balance(balance)
+        unit.append(LedgerTable.USAGE_RECORD, records.taken_back_row(before))
+
+
+def _count(balance: StoredBalance, cost: int | None, tokens: int, calls: int) -> None:
+    balance.calls += calls
+    balance.tokens += tokens
+    if cost is None:
+        balance.unpriced_calls += calls
+    else:
+        balance.spent_nano_usd += cost * calls
+
+
+def _balances(unit: Unit, register: Register, one: Reservation) -> list[StoredBalance]:
+    """Return the sums that a reservation is counted in, those of its admission (EVA-8)."""
+    request = one.request
+    counted = register.counting(unit).of(
+        request.attributes, request.session_id, request.mission_id, one.admitted_at
+    )
+    return [unit.balance(each.key) for each in counted]
+
+
+def _refuse_settled(reservation: Reservation) -> None:
+    """Refuse to settle twice; what has only expired may still be told by its late holder."""
+    if reservation.state in (ReservationState.COMMITTED, ReservationState.RELEASED):
+        raise _settled(reservation)
+
+
+def _settled(reservation: Reservation) -> ReservationSettled:
+    return ReservationSettled(
+        f"reservation {reservation.id} is {reservation.state.value} already, since "
+        f"{reservation.settled_at:%Y-%m-%d %H:%M:%S} UTC; a reservation is settled once",
+        reservation.state.value,
+    )

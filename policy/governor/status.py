@@ -1,0 +1,107 @@
+"""Where every budget stands, by the rule that enforces, with an estimate of 0 (EVA-12)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from policy.errors import SteeringRefused
+from policy.governor.evaluate import Balance, evaluate
+from policy.governor.resets import balance_key
+from policy.governor.rules import MISSION, Register, Rules, own_limit
+from policy.model.decision import Decision
+from policy.model.spend import Spend
+from policy.model.steering import MissionRecord, Override, SessionRecord
+from policy.money import NOTHING, NanoUSD
+from policy.store.unit import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """Where every budget of a policy stands.
+
+    Attributes:
+        now: The instant of which this is true, aware UTC.
+        session_id: The session whose budgets are shown; ``None`` leaves them at 0.
+        mission_id: The mission whose budget is shown.
+        decision: The statuses of all budgets, evaluated with an estimate of 0.
+        spends: Per budget name, what was counted against it; ``None`` when no session or mission
+            was named.
+        session: What is known of the session.
+        mission: What is known of the mission.
+        overrides: The active overrides that a call of the session could use.
+    """
+
+    now: datetime
+    session_id: str | None
+    mission_id: str | None
+    decision: Decision
+    spends: Mapping[str, Spend | None]
+    session: SessionRecord | None = None
+    mission: MissionRecord | None = None
+    overrides: tuple[Override, ...] = ()
+
+
+def report_status(
+    unit: Unit, rules: Rules, register: Register, session_id: str | None, mission_id: str | None
+) -> StatusReport:
+    """Report where every budget stands; of a session's missions, the latest that runs is shown."""
+    mission = _mission(unit, session_id, mission_id)
+    balances: list[Balance] = []
+    spends: dict[str, Spend | None] = {}
+    for budget_id, budget in rules.budgets.items():
+        if budget.name == MISSION:
+            if mission is None and not budget.limit_nano_usd:
+                continue  # the policy has no such budget, and no mission runs
+            budget = own_limit(budget, mission) if mission is not None else budget
+        try:
+            key = balance_key(
+                unit, register, budget_id, session_id, mission.id if mission else None
+            )
+        except SteeringRefused:
+            spends[budget.name] = None
+            balances.append(Balance(budget, NOTHING))
+            continue
+        stored = unit.balance(key)
+        spends[budget.name] = Spend(
+            NanoUSD(stored.spent_nano_usd), stored.calls, stored.unpriced_calls, stored.tokens
+        )
+        window = register.counting(unit).window(budget, unit.now)
+        balances.append(
+            Balance(
+                budget,
+                NanoUSD(stored.spent_nano_usd),
+                NanoUSD(stored.held_nano_usd),
+                window.end if window is not None else None,
+            )
+        )
+    decision = replace(
+        evaluate(balances, NOTHING),
+        denial=None,
+        override_possible=rules.policy.allow_override,
+        policy_hash=rules.policy.content_hash,
+        session_id=session_id,
+    )
+    usable = [
+        one for one in unit.active_overrides().values() if one.session_id in (None, session_id)
+    ]
+    return StatusReport(
+        now=unit.now,
+        session_id=session_id,
+        mission_id=mission.id if mission else None,
+        decision=decision,
+        spends=spends,
+        session=unit.session(session_id) if session_id else None,
+        mission=mission,
+        overrides=tuple(usable),
+    )
+
+
+def _mission(unit: Unit, session_id: str | None, mission_id: str | None) -> MissionRecord | None:
+    if session_id is None:
+        return None
+    if mission_id is not None:
+        return unit.mission(session_id, mission_id)
+    running = unit.open_missions(session_id)
+    return running[-1] if running else None
