@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
 from policy.clock import microseconds
-from policy.governor.denial import refusal
+from policy.errors import BudgetExceeded
+from policy.governor.denial import denial_text
 from policy.governor.pricing import Report
 from policy.ids import new_id
 from policy.model.decision import Decision
@@ -127,7 +128,7 @@ class Call:
 
     def _admit(self, decision: Decision) -> None:
         if not decision.allowed:
-            raise refusal(decision)
+            raise BudgetExceeded(denial_text(decision), decision)
         self._decision = decision
 
     def _costs(self, error: BaseException | None) -> bool:

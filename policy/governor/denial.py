@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from policy.errors import BudgetExceeded
 from policy.model.decision import BudgetStatus, Decision, Denial
 from policy.money import usd_short, usd_text
 
 DOMAIN = "token_spend"
 """The governance domain of everything here; action rate is another (ACT-2)."""
-
-
-def refusal(decision: Decision) -> BudgetExceeded:
-    """Return the error that a context manager raises for a denied call."""
-    return BudgetExceeded(denial_text(decision), decision)
 
 
 def denial_text(decision: Decision) -> str:

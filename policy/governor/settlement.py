@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import NoReturn
 
 from policy.clock import microseconds
 from policy.errors import ReservationNotFound, ReservationSettled
@@ -130,7 +131,7 @@ def extend(
     """
     before = found(unit, reservation_id)
     if before.state is not ReservationState.HELD:
-        raise _settled(before)
+        _refuse_to_settle(before)
     after = before
     if ttl_seconds is not None:
         later = max(before.expires_at, unit.now + timedelta(seconds=ttl_seconds))
@@ -257,11 +258,11 @@ def _balances(unit: Unit, register: Register, one: Reservation) -> list[StoredBa
 def _refuse_settled(reservation: Reservation) -> None:
     """Refuse to settle twice; what has only expired may still be told by its late holder."""
     if reservation.state in (ReservationState.COMMITTED, ReservationState.RELEASED):
-        raise _settled(reservation)
+        _refuse_to_settle(reservation)
 
 
-def _settled(reservation: Reservation) -> ReservationSettled:
-    return ReservationSettled(
+def _refuse_to_settle(reservation: Reservation) -> NoReturn:
+    raise ReservationSettled(
         f"reservation {reservation.id} is {reservation.state.value} already, since "
         f"{reservation.settled_at:%Y-%m-%d %H:%M:%S} UTC; a reservation is settled once",
         reservation.state.value,

@@ -1,0 +1,253 @@
+"""Operations on calls: evaluate, reserve, commit, release, extend; each also for an event loop."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import cached_property
+from typing import Unpack
+
+from policy.clock import microseconds
+from policy.governor import admission, settlement
+from policy.governor.engine import Engine, Step, Told
+from policy.governor.pricing import (
+    UNKNOWN_PROVIDER,
+    CallOptions,
+    Estimate,
+    Report,
+    estimated,
+    find_price,
+    settlement_of,
+)
+from policy.ids import new_id
+from policy.model.decision import BudgetState, Decision
+from policy.model.price import Price
+from policy.model.request import Request
+from policy.model.reservation import Reservation, ReservationState, Settled
+from policy.model.usage import Usage
+from policy.money import nano_usd
+from policy.store.unit import Unit
+
+
+class Calls(Engine):
+    """What can be done about one call."""
+
+    @cached_property
+    def session_id(self) -> str:
+        """Session of the calls that name none; made when it is first needed (SES-1)."""
+        return new_id(microseconds(self.store.clock.now()))
+
+    def request(self, model: str, **options: Unpack[CallOptions]) -> Request:
+        """Describe a call that is to be made, with what it is expected to cost.
+
+        Args:
+            model: The model, as the provider or the price book names it.
+            **options: See ``CallOptions``.
+
+        Raises:
+            ValueError: A count, an amount or a duration is out of range.
+        """
+        provider = options.get("provider")
+        price = find_price(self.books, model, provider, self.store.clock.now().date())
+        estimate = self._estimate(price, options)
+        return Request(
+            model=model,
+            estimate_nano_usd=estimate.total_nano_usd,
+            session_id=options.get("session_id") or self.session_id,
+            provider=provider or (price.provider if price else "") or UNKNOWN_PROVIDER,
+            mission_id=options.get("mission_id"),
+            surface=options.get("surface", "python"),
+            project=options.get("project"),
+            user=options.get("user"),
+            agent=options.get("agent"),
+            tags=tuple(sorted(options.get("tags", {}).items())),
+            idempotency_key=options.get("idempotency_key"),
+            ttl_seconds=options.get("ttl_seconds"),
+            dispatched=options.get("dispatched", True),
+            input_nano_usd=estimate.input_nano_usd,
+            output_rate=estimate.output_rate,
+        )
+
+    def _estimate(self, price: Price | None, options: CallOptions) -> Estimate:
+        amount = options.get("estimate_usd")
+        if amount is not None:
+            return Estimate(nano_usd(amount))
+        expected = options.get("expected")
+        if expected is None:
+            most = options.get("max_output_tokens")
+            expected = Usage(
+                input_tokens=options.get("input_tokens", 0),
+                output_tokens=self.policy.default_output_tokens if most is None else most,
+            )
+        return estimated(price, expected)
+
+    def evaluate(self, request: Request) -> Decision:
+        """Say what would be decided of a call now, and reserve nothing.
+
+        Raises:
+            StoreError: The store cannot answer.
+        """
+        if not self.policy.enabled:
+            return self._ungoverned(request)
+
+        def step(unit: Unit) -> Told[Decision]:
+            events = settlement.upkeep(unit, self.register)
+            return admission.weigh(unit, self.rules, self.register, request).decision, events
+
+        return self.run_step(step)
+
+    def reserve(self, request: Request, *, reservation_id: str | None = None) -> Decision:
+        """Admit a call and hold its estimate in every matching budget, or refuse it.
+
+        Args:
+            request: The call.
+            reservation_id: Id for the reservation, a UUIDv7; made by default.
+
+        Returns:
+            A decision; only one that is ``allowed`` permits the call, and its reservation is on
+            disk already. A denial is a value, too.
+
+        Raises:
+            IdempotencyConflict: The request's key was used for another request.
+            StoreError: The store cannot answer, so the call must not be made.
+        """
+        if not self.policy.enabled:
+            return self._ungoverned(request)
+        return self.run_step(self._reserving(request, reservation_id), undo=self._give_back)
+
+    async def areserve(self, request: Request, *, reservation_id: str | None = None) -> Decision:
+        """Do what ``reserve`` does, without keeping the event loop waiting."""
+        if not self.policy.enabled:
+            return self._ungoverned(request)
+        return await self.arun_step(self._reserving(request, reservation_id), undo=self._give_back)
+
+    def commit(
+        self, reservation: Reservation, usage: Usage | None = None, **report: Unpack[Report]
+    ) -> Settled:
+        """Record what a call used and cost, and free its hold.
+
+        Args:
+            reservation: As ``reserve`` returned it.
+            usage: What the provider reports; ``None`` takes what was held, marked as estimated.
+            **report: See ``Report``.
+
+        Raises:
+            ReservationNotFound: There is no such reservation.
+            ReservationSettled: It is committed or released already.
+            StoreError: The store cannot answer; nothing was recorded, so try again.
+        """
+        return self.run_step(self._committing(reservation, usage, report), keep=True)
+
+    async def acommit(
+        self, reservation: Reservation, usage: Usage | None = None, **report: Unpack[Report]
+    ) -> Settled:
+        """Do what ``commit`` does, without keeping the event loop waiting."""
+        return await self.arun_step(self._committing(reservation, usage, report), keep=True)
+
+    def release(self, reservation: Reservation, *, settlement_key: str | None = None) -> Settled:
+        """Free a hold of which nothing was spent.
+
+        Raises:
+            ReservationNotFound: There is no such reservation.
+            ReservationSettled: It is committed or released already.
+            StoreError: The store cannot answer; the hold stays until its deadline.
+        """
+        return self.run_step(self._releasing(reservation.id, settlement_key), keep=True)
+
+    async def arelease(
+        self, reservation: Reservation, *, settlement_key: str | None = None
+    ) -> Settled:
+        """Do what ``release`` does, without keeping the event loop waiting."""
+        return await self.arun_step(self._releasing(reservation.id, settlement_key), keep=True)
+
+    def extend(
+        self,
+        reservation: Reservation,
+        *,
+        ttl_seconds: int | None = None,
+        hold_usd: Decimal | int | None = None,
+    ) -> Reservation:
+        """Let a long call live longer, or hold more for it (RES-7).
+
+        Args:
+            reservation: As ``reserve`` returned it.
+            ttl_seconds: Life from now on, 1..=86400.
+            hold_usd: The new amount to hold, at least the present one.
+
+        Raises:
+            ReservationNotFound: There is no such reservation.
+            ReservationSettled: It is no longer held.
+            ValueError: An argument is out of range.
+        """
+        return self.run_step(self._extending(reservation.id, ttl_seconds, hold_usd))
+
+    async def aextend(
+        self,
+        reservation: Reservation,
+        *,
+        ttl_seconds: int | None = None,
+        hold_usd: Decimal | int | None = None,
+    ) -> Reservation:
+        """Do what ``extend`` does, without keeping the event loop waiting."""
+        return await self.arun_step(self._extending(reservation.id, ttl_seconds, hold_usd))
+
+    def reservation(self, reservation_id: str) -> Reservation:
+        """Return a reservation by id.
+
+        Raises:
+            ReservationNotFound: There is no such reservation.
+        """
+        return self.run_step(lambda unit: (settlement.found(unit, reservation_id), []))
+
+    def _reserving(self, request: Request, reservation_id: str | None) -> Step[Decision]:
+        def step(unit: Unit) -> Told[Decision]:
+            answer = admission.reserve(unit, self.rules, self.register, request, reservation_id)
+            return answer.decision, answer.events
+
+        return step
+
+    def _committing(
+        self, reservation: Reservation, usage: Usage | None, report: Report
+    ) -> Step[Settled]:
+        known = settlement_of(self.books, reservation, usage, report)
+        key = report.get("settlement_key")
+        return lambda unit: settlement.commit(unit, self.register, reservation.id, known, key)
+
+    def _releasing(self, reservation_id: str, key: str | None) -> Step[Settled]:
+        return lambda unit: settlement.release(unit, self.register, reservation_id, key)
+
+    def _extending(
+        self, reservation_id: str, ttl_seconds: int | None, hold_usd: Decimal | int | None
+    ) -> Step[Reservation]:
+        hold = None if hold_usd is None else nano_usd(hold_usd)
+        return lambda unit: (
+            settlement.extend(unit, self.register, reservation_id, ttl_seconds, hold),
+            [],
+        )
+
+    def forget(self, reservation_id: str) -> None:
+        """Release a reservation if there is one: for a caller who was never told of it."""
+
+        def step(unit: Unit) -> Told[None]:
+            known = unit.reservation(reservation_id)
+            if known is None or known.state is not ReservationState.HELD:
+                return None, []
+            return None, settlement.release(unit, self.register, reservation_id, None)[1]
+
+        self.run_step(step, keep=True)
+
+    def _give_back(self, told: Told[Decision]) -> None:
+        """Release what a caller reserved who was interrupted before hearing of it."""
+        decision, _ = told
+        if decision.reservation is not None and not decision.replayed:
+            self.release(decision.reservation)
+
+    def _ungoverned(self, request: Request) -> Decision:
+        """Allow a call while governance is disabled; nothing is reserved or recorded (EVA-11)."""
+        return Decision(
+            BudgetState.ALLOWED,
+            (),
+            estimate_nano_usd=request.estimate_nano_usd,
+            policy_hash=self.policy.content_hash,
+            session_id=request.session_id,
+            mission_id=request.mission_id,
+        )

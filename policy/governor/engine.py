@@ -1,0 +1,128 @@
+"""What every operation of the governor stands on: the rules in force, and durable steps.
+
+Budgets are enrolled when a governor is made: those that the store did not count so far are counted
+in from what the ledger has recorded (STO-2).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeAlias, TypeVar
+
+from policy.errors import StoreUnavailable
+from policy.events import Event
+from policy.governor.recount import Difference, History, Stale, count_anew, no_history
+from policy.governor.rules import Register, Rules, budgets_to_register, registered
+from policy.model.budget import Budget
+from policy.model.policy import Policy
+from policy.prices.lookup import PriceBooks
+from policy.store.bodies import budget_key
+from policy.store.store import Store
+from policy.store.unit import Unit
+
+T = TypeVar("T")
+Listener: TypeAlias = Callable[[Event], None]
+"""Hears what happened, after it became durable, on the caller's thread."""
+Told: TypeAlias = tuple[T, list[Event]]
+Step: TypeAlias = Callable[[Unit], tuple[T, list[Event]]]
+
+_READ_AGAIN = 10
+_log = logging.getLogger("corvus.governor")
+
+
+class Engine:
+    """Runs steps in the store, and tells listeners of them.
+
+    Args:
+        policy: What is enforced.
+        store: Where it is kept; closed by whoever opened it.
+        books: Prices; by default those of the policy over the bundled book.
+        listeners: Told of events after they are durable. What they raise is logged.
+        history: Reads what the ledger has recorded, for budgets that were not counted so far.
+
+    Raises:
+        StoreUnavailable: The store cannot be read or written.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        store: Store,
+        *,
+        books: PriceBooks | None = None,
+        listeners: Sequence[Listener] = (),
+        history: History = no_history,
+    ) -> None:
+        self.policy = policy
+        self.store = store
+        self.books = books or PriceBooks(policy.prices)
+        self._listeners = tuple(listeners)
+        self._history = history
+        self.register = Register()
+        self.rules = self._enrol()
+
+    def recount(self, *, write: bool) -> list[Difference]:
+        """Count all balances of the policy anew (STO-2), and mend them if ``write`` is set.
+
+        Returns:
+            The balances that differ from what is recorded.
+        """
+        return self._count(budgets_to_register(self.policy), write=write)
+
+    def _enrol(self) -> Rules:
+        """Have the policy's budgets counted; those that were not so far are counted in."""
+        wanted = budgets_to_register(self.policy)
+
+        def known(unit: Unit) -> Told[tuple[dict[str, int], bool]]:
+            return (registered(unit, wanted), unit.state.recount_due), []
+
+        ids, is_due = self.run_step(known)
+        missing = [budget for budget in wanted if budget_key(budget) not in ids]
+        if missing or is_due:
+            self._count(wanted if is_due else missing, write=True)
+            ids, _ = self.run_step(known)
+        return Rules(self.policy, {ids[budget_key(budget)]: budget for budget in wanted})
+
+    def _count(self, budgets: Sequence[Budget], *, write: bool) -> list[Difference]:
+        for _ in range(_READ_AGAIN):
+            with self._history(budgets) as recorded:
+                try:
+                    return self.store.run(
+                        lambda unit: count_anew(unit, budgets, recorded, write=write)
+                    )
+                except Stale:
+                    continue
+        raise StoreUnavailable("the ledger kept changing while balances were counted; try again")
+
+    def run_step(
+        self,
+        step: Step[T],
+        *,
+        undo: Callable[[Told[T]], object] | None = None,
+        keep: bool = False,
+    ) -> T:
+        """Run a step, and tell listeners of it; see ``Store.run`` for the arguments."""
+        value, events = self.store.run(step, undo=undo, keep=keep)
+        self._tell(events)
+        return value
+
+    async def arun_step(
+        self,
+        step: Step[T],
+        *,
+        undo: Callable[[Told[T]], object] | None = None,
+        keep: bool = False,
+    ) -> T:
+        """Do what ``run_step`` does, without keeping the event loop waiting."""
+        value, events = await self.store.run_async(step, undo=undo, keep=keep)
+        self._tell(events)
+        return value
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        for event in events:
+            for listener in self._listeners:
+                try:
+                    listener(event)
+                except Exception:
+                    _log.exception("a listener failed on %s", type(event).__name__)
