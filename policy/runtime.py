@@ -28,6 +28,8 @@ from policy.period import Period, Window, window_at
 from policy.prices.lookup import PriceBooks
 
 if TYPE_CHECKING:
+    from policy.governor.engine import Listener
+    from policy.governor.governor import Governor
     from policy.ledger.ledger import Ledger
     from policy.model.spend import Spend
 
@@ -59,6 +61,31 @@ class Runtime:
 
         with open_ledger(self.ledger_path, write=write) as ledger:
             yield ledger
+
+    @property
+    def store_path(self) -> Path:
+        """The store of budgets, beside the ledger; it need not exist yet."""
+        return self.ledger_path.with_name(f"{self.ledger_path.name}.store")
+
+    @contextmanager
+    def governor(self, listeners: Sequence[Listener] = ()) -> Generator[Governor]:
+        """Open the governor; makes the store when it is missing.
+
+        Args:
+            listeners: Told of events after they are durable.
+
+        Raises:
+            StoreError: The store cannot be opened: nothing can be admitted.
+        """
+        from policy.governor.governor import Governor
+        from policy.store.sqlite import SqliteBackend
+        from policy.store.store import Store
+
+        store = Store(SqliteBackend(self.store_path), self.clock)
+        try:
+            yield Governor(self.policy, store, books=self.books, listeners=listeners)
+        finally:
+            store.close()
 
     def status(self, session_id: str | None) -> Status:
         """Say where every budget stands now (EVA-12), from the ledger.
