@@ -284,12 +284,11 @@ class Unit:
         Args:
             through_seq: Number of the last event the ledger has kept for good.
             reservations_before_us: Those settled before this instant are forgotten with their
-                idempotency keys, unless the ledger has yet to hear of them.
+                idempotency keys.
         """
         state = self.touch()
         state.drained_seq = max(state.drained_seq, through_seq)
         self.changes.forgotten_seq = state.drained_seq
-        if state.drained_seq == state.next_seq - 1:
-            self.changes.forgotten_reservations_us = reservations_before_us
-            self._known.reservations.clear()
-            self._known.keys.clear()
+        self.changes.forgotten_reservations_us = reservations_before_us
+        self._known.reservations.clear()
+        self._known.keys.clear()

@@ -1,0 +1,108 @@
+"""The outbox of a store for the ledger: reads beside a busy writer, forgets through it (LED-2).
+
+Refuses to create anything: reading what is not there is the caller's question to ask first.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from policy.clock import microseconds
+from policy.errors import StoreCorrupt
+from policy.model.outbox import OutboxEvent
+from policy.store import rows, statements
+from policy.store.sqlite import SqliteBackend, explain
+from policy.store.store import Store
+from policy.store.unit import Unit
+
+KEEP_SETTLED = timedelta(days=7)
+"""How long a settled reservation and its idempotency key are remembered."""
+
+
+class StoreOutbox:
+    """The events of a store that the ledger may not have yet.
+
+    Args:
+        path: The file of the store, which exists.
+        store: The open store of this process, if it has one.
+
+    Raises:
+        StoreError: The file cannot be read.
+    """
+
+    def __init__(self, path: Path, store: Store | None = None) -> None:
+        self._path = path
+        self._store = store
+        with self._reading() as connection:
+            self._store_id = str(_state(connection, path)[0])
+
+    @property
+    def store_id(self) -> str:
+        """UUID text, fixed for the life of a store."""
+        return self._store_id
+
+    def drained_seq(self) -> int:
+        """Return the number up to which events were handed over and forgotten; 0 at first."""
+        with self._reading() as connection:
+            return _state(connection, self._path)[1]
+
+    def pending(self, after_seq: int, limit: int) -> list[OutboxEvent]:
+        """Return up to ``limit`` events with a greater number, ascending, without a gap."""
+        with self._reading() as connection:
+            found = connection.execute(statements.READ_EVENTS, (after_seq, limit))
+            return [*map(rows.event, found)]
+
+    def forget(self, through_seq: int) -> None:
+        """Forget the events up to a number, durably, and what was settled long before them."""
+
+        def step(unit: Unit) -> None:
+            unit.forget(through_seq, microseconds(unit.now - KEEP_SETTLED))
+
+        if self._store is not None:
+            self._store.run(step)
+            return
+        store = Store(SqliteBackend(self._path))
+        try:
+            store.run(step)
+        finally:
+            store.close()
+
+    @contextmanager
+    def _reading(self) -> Generator[sqlite3.Connection]:
+        connection = None
+        try:
+            connection = _connect(self._path)
+            yield connection
+        except sqlite3.Error as fault:
+            raise explain(fault, str(self._path)) from fault
+        finally:
+            if connection is not None:
+                connection.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open a store for reading, also in a folder where nothing may be written."""
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(address, uri=True, isolation_level=None)
+    try:
+        connection.execute(statements.READ_STATE).fetchone()
+    except sqlite3.OperationalError as fault:
+        connection.close()
+        wal = path.with_name(f"{path.name}-wal")
+        is_quiet = not (os.path.exists(wal) and os.path.getsize(wal))
+        if fault.sqlite_errorname != "SQLITE_CANTOPEN" or not is_quiet:
+            raise
+        return sqlite3.connect(f"{address}&immutable=1", uri=True, isolation_level=None)
+    return connection
+
+
+def _state(connection: sqlite3.Connection, path: Path) -> tuple[str, int]:
+    row = connection.execute("SELECT store_id, drained_seq FROM store_state").fetchone()
+    if row is None:
+        raise StoreCorrupt(f"{path} has lost its own row; keep the file and start another")
+    return row
