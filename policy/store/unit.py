@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from policy.clock import instant_at
+from policy.clock import instant_at, microseconds
 from policy.errors import StoreCorrupt
 from policy.model.budget import Budget
 from policy.model.outbox import LedgerTable, OutboxEvent, Row
@@ -290,5 +290,9 @@ class Unit:
         state.drained_seq = max(state.drained_seq, through_seq)
         self.changes.forgotten_seq = state.drained_seq
         self.changes.forgotten_reservations_us = reservations_before_us
-        self._known.reservations.clear()
-        self._known.keys.clear()
+        known = self._known.reservations
+        for one in [*known.values()]:
+            settled_at = one.settled_at
+            if settled_at is not None and microseconds(settled_at) < reservations_before_us:
+                del known[one.id]
+                self._known.keys.pop(one.request.idempotency_key or "", None)
