@@ -8,13 +8,13 @@ the watermark tells which.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from policy.clock import Clock, SystemClock, microseconds
+from policy.ledger.files import sync
 from policy.ledger.ledger import LOCK_TIMEOUT_SECONDS, Ledger, open_file
 from policy.ledger.outbox import Outbox, batches, last_seq, refuse_lost_rows
 from policy.ledger.staging import Staging, by_table
@@ -109,16 +109,5 @@ def _forget(ledger: Ledger, outbox: Outbox) -> None:
     """Let the store forget what the file of the ledger has for certain."""
     with ledger.explaining():
         ledger.connection.execute("CHECKPOINT")
-    _sync_folder(ledger.path.parent)
+    sync(ledger.path.absolute().parent)  # DuckDB does not, for a file that is new there
     outbox.forget(ledger.watermark(outbox.store_id))
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the entry of a file that is new in a folder durable, as DuckDB does not."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

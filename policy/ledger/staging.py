@@ -52,7 +52,7 @@ class Staging:
             LedgerError: A row has a column that the ledger does not know.
         """
         columns = self._columns_of(table)
-        blank: dict[str, object] = dict.fromkeys(columns)
+        blank: dict[str, object] = {name: None for name in columns}
         if "store_id" in columns:
             blank["store_id"] = self._store_id
         lines = [blank | event.row for event in events]

@@ -23,6 +23,7 @@ _DATABASE = "SELECT current_database()"
 _FILES = "SELECT table_name, file FROM ledger_archive ORDER BY table_name, month, file"
 _TAIL = "CREATE TEMP TABLE tail_{name} AS SELECT * FROM {table} LIMIT 0"
 _SHOW = "CREATE TEMP VIEW {name} AS {parts}"
+_ROWS = "SELECT * FROM {source}"
 _VIEWS = """
 SELECT sql FROM duckdb_views()
 WHERE database_name = current_database() AND NOT internal AND NOT temporary ORDER BY view_oid
@@ -35,6 +36,11 @@ def qualified(connection: DuckDBPyConnection, name: str) -> str:
     assert row is not None, "every connection has a database"
     database = str(row[0]).replace('"', '""')
     return f'"{database}".main.{name}'
+
+
+def quoted(file: Path) -> str:
+    """Return the full name of a file as SQL writes it."""
+    return "'" + str(file.absolute()).replace("'", "''") + "'"
 
 
 def archive_folder(path: Path) -> Path:
@@ -63,7 +69,7 @@ def archived_files(connection: DuckDBPyConnection, path: Path) -> dict[str, list
 def fence(connection: DuckDBPyConnection, files: Mapping[str, Sequence[Path]]) -> None:
     """Let a connection reach the ledger and its archive, and nothing else."""
     if files:
-        allowed = ", ".join(_quoted(file) for some in files.values() for file in some)
+        allowed = ", ".join(quoted(file) for some in files.values() for file in some)
         connection.execute(f"SET allowed_paths = [{allowed}]")
     connection.execute("SET enable_external_access = false")
 
@@ -93,13 +99,14 @@ def show_all(
             staging.insert(table, f"temp.tail_{table}", events)
     shown = sorted(tails | files.keys())
     for name in shown:
-        parts = [f"SELECT * FROM {qualified(connection, name)}"]
+        sources = [qualified(connection, name)]
         if name in files:
-            listed = ", ".join(map(_quoted, files[name]))
-            parts.append(f"SELECT * FROM read_parquet([{listed}], union_by_name = true)")
+            listed = ", ".join(map(quoted, files[name]))
+            sources.append(f"read_parquet([{listed}], union_by_name = true)")
         if name in tails:
-            parts.append(f"SELECT * FROM temp.tail_{name}")
-        connection.execute(_SHOW.format(name=name, parts=" UNION ALL BY NAME ".join(parts)))
+            sources.append(f"temp.tail_{name}")
+        parts = " UNION ALL BY NAME ".join(_ROWS.format(source=source) for source in sources)
+        connection.execute(_SHOW.format(name=name, parts=parts))
     if shown:
         _show_views(connection)
 
@@ -108,7 +115,3 @@ def _show_views(connection: DuckDBPyConnection) -> None:
     """Put the file's own views anew over the views of this module."""
     for (sql,) in connection.execute(_VIEWS).fetchall():
         connection.execute(str(sql).replace("CREATE VIEW", "CREATE TEMP VIEW", 1))
-
-
-def _quoted(file: Path) -> str:
-    return "'" + str(file.absolute()).replace("'", "''") + "'"
