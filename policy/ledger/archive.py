@@ -174,7 +174,7 @@ def _write(ledger: Ledger, kind: _Archived, selected: str, file: Path) -> int:
 
 
 def _free_file(folder: Path, stem: str) -> Path:
-    """Return the first name that is free: rows that come after their month was moved get one too."""
+    """Return the first free name: rows that come after their month was moved get a file too."""
     number = 1
     while (file := folder / f"{stem}-{number}.parquet").exists():
         number += 1

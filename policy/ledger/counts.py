@@ -131,14 +131,14 @@ def count_budget(
     Raises:
         LedgerError: DuckDB could not run the statement.
     """
-    globs: dict[str, object] = {attribute: None for attribute in ATTRIBUTES} | dict(budget.match)
+    globs: Mapping[str, object] = dict.fromkeys(ATTRIBUTES) | dict(budget.match)
     match budget.period:
         case Period.SESSION:
             values = {
                 "sessions": [key.session_id for key in since],
                 "since": [*map(microseconds, since.values())],
             }
-            rows = _fetched(ledger, _BY_SESSION, globs | values)
+            rows = _fetched(ledger, _BY_SESSION, {**globs, **values})
             return {CountKey(None, session): Count(*sums) for session, *sums in rows}
         case Period.MISSION:
             values = {
@@ -146,14 +146,14 @@ def count_budget(
                 "missions": [key.mission_id for key in since],
                 "since": [*map(microseconds, since.values())],
             }
-            rows = _fetched(ledger, _BY_MISSION, globs | values)
+            rows = _fetched(ledger, _BY_MISSION, {**globs, **values})
             return {
                 CountKey(None, session, mission): Count(*sums) for session, mission, *sums in rows
             }
         case Period.TOTAL:
             reset_at = since.get(CountKey())
             value = {"since": None if reset_at is None else microseconds(reset_at)}
-            rows = _fetched(ledger, _IN_TOTAL, globs | value)
+            rows = _fetched(ledger, _IN_TOTAL, {**globs, **value})
             return {CountKey(): Count(*sums) for sums in rows}
         case Period.DAY | Period.WEEK | Period.MONTH:
             return _by_window(ledger, budget, globs, since)
@@ -175,11 +175,11 @@ def latest_resets(ledger: Ledger, budget_key: str) -> dict[CountKey, datetime]:
 
 
 def _by_window(
-    ledger: Ledger, budget: Budget, globs: dict[str, object], since: Mapping[CountKey, datetime]
+    ledger: Ledger, budget: Budget, globs: Mapping[str, object], since: Mapping[CountKey, datetime]
 ) -> dict[CountKey, Count]:
     starts = _window_starts(ledger, budget)
     grain = next(size for size in _GRAINS_SECONDS if not any(s % (size * 10**6) for s in starts))
-    rows = _fetched(ledger, _BY_WINDOW, globs | {"grain": grain, "starts": starts})
+    rows = _fetched(ledger, _BY_WINDOW, {**globs, "grain": grain, "starts": starts})
     counts = {CountKey(instant_at(start)): Count(*sums) for start, *sums in rows}
     resets = {key.window_start: at for key, at in since.items() if key in counts}
     if not resets:
@@ -192,7 +192,7 @@ def _by_window(
     }
     for window in windows:
         del counts[CountKey(window.start)]
-    for start, *sums in _fetched(ledger, _SINCE_BY_WINDOW, globs | values):
+    for start, *sums in _fetched(ledger, _SINCE_BY_WINDOW, {**globs, **values}):
         counts[CountKey(instant_at(start))] = Count(*sums)
     return counts
 
