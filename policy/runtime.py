@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from policy.governor.engine import Listener
     from policy.governor.governor import Governor
     from policy.ledger.ledger import Ledger
+    from policy.ledger.outbox import Outbox
     from policy.model.spend import Spend
 
 
@@ -55,11 +56,11 @@ class Runtime:
     unused_keys: tuple[str, ...] = ()
 
     @contextmanager
-    def ledger(self, *, write: bool = False) -> Generator[Ledger]:
-        """Open the ledger for a moment."""
+    def ledger(self, *, write: bool = False, outbox: Outbox | None = None) -> Generator[Ledger]:
+        """Open the ledger for a moment; with an outbox, it shows the undrained events too."""
         from policy.ledger.ledger import open_ledger
 
-        with open_ledger(self.ledger_path, write=write) as ledger:
+        with open_ledger(self.ledger_path, write=write, outbox=outbox) as ledger:
             yield ledger
 
     @property

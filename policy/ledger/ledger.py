@@ -1,9 +1,10 @@
 """The ledger: one DuckDB file with every usage record (LED-1), opened for moments, never held.
 
 Who may open it is decided by ``policy.ledger.lock``; its shape is the work of
-``policy.ledger.migrate``. Refuses: files that are something else, ledgers of a newer version, use
-after a fork, and any network or extension download. Nothing here reads the ``.duckdb`` or ``.wal``
-file itself (see the lock).
+``policy.ledger.migrate``; what lies beside the file, in a store's outbox and in the archive, is
+shown by ``policy.ledger.views``. Refuses: files that are something else, ledgers of a newer
+version, use after a fork, and any network or extension download. Nothing here reads the ``.duckdb``
+or ``.wal`` file itself (see the lock).
 """
 
 from __future__ import annotations
@@ -17,28 +18,22 @@ from pathlib import Path
 import duckdb
 
 from policy.clock import Clock, SystemClock
-from policy.errors import LedgerCorrupt, LedgerError, LedgerLocked
+from policy.errors import LedgerCorrupt, LedgerError
+from policy.ledger.connect import connect_to_file, connect_to_memory, explained
 from policy.ledger.lock import ledger_lock
 from policy.ledger.migrate import migrate, roll_back, shipped_migrations, verify
+from policy.ledger.outbox import Outbox, batches, last_seq, refuse_lost_rows
+from policy.ledger.views import archived_files, fence, qualified, show_all
+from policy.model.outbox import OutboxEvent
 
 LOCK_TIMEOUT_SECONDS = 30.0
 """How long to wait for another process before giving up."""
 
-STORAGE_VERSION = "v1.5.0"
-"""The file format: readable by every DuckDB from 1.5 on."""
-
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "memory_limit": "1GB",  # the default would be 80 % of the machine
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "allow_community_extensions": "false",
-}
-_THREADS_MAX = 4
-_FILE = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
 _APPEND = """
-INSERT INTO usage_record BY NAME
+INSERT INTO {table} BY NAME
 SELECT * FROM temp.usage_staged ORDER BY admitted_at, id
 """
+_WATERMARK = "SELECT coalesce(max(seq), 0) FROM ledger_watermark WHERE store_id = ?"
 
 
 class Ledger:
@@ -72,16 +67,32 @@ class Ledger:
             LedgerError: DuckDB could not do it, for instance because the disk is full.
         """
         connection = self.connection
-        connection.execute("BEGIN TRANSACTION")
+        with self.explaining():
+            connection.execute("BEGIN TRANSACTION")
+            try:
+                yield
+                connection.execute("COMMIT")
+            except BaseException:
+                roll_back(connection)
+                raise
+
+    @contextmanager
+    def explaining(self) -> Generator[None]:
+        """Turn the faults of DuckDB into ``LedgerError``."""
         try:
             yield
-            connection.execute("COMMIT")
         except duckdb.Error as fault:
-            roll_back(connection)
-            raise _explained(fault, self.path) from fault
-        except BaseException:
-            roll_back(connection)
-            raise
+            raise explained(fault, self.path) from fault
+
+    def table(self, name: str) -> str:
+        """Return a table of the file as SQL writes it, whatever view stands before it."""
+        return qualified(self.connection, name)
+
+    def watermark(self, store_id: str) -> int:
+        """Return the number of the newest event of a store that the ledger has; 0 without one."""
+        with self.explaining():
+            row = self.connection.execute(_WATERMARK, [store_id]).fetchone()
+        return int(row[0]) if row else 0
 
     def append_usage(self) -> int:
         """Append the rows of the temporary table ``usage_staged``, in order of admission.
@@ -91,7 +102,8 @@ class Ledger:
         Returns:
             How many rows were appended.
         """
-        counted = self.connection.execute(_APPEND).fetchone()
+        statement = _APPEND.format(table=self.table("usage_record"))
+        counted = self.connection.execute(statement).fetchone()
         return int(counted[0]) if counted else 0
 
 
@@ -102,8 +114,12 @@ def open_ledger(
     write: bool = False,
     timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
     clock: Clock | None = None,
+    outbox: Outbox | None = None,
 ) -> Generator[Ledger]:
-    """Open a ledger for a moment.
+    """Open a ledger for a moment, with all that belongs to it.
+
+    Its tables show, beside the rows of the file, those that retention has moved to the archive
+    (LED-4), and those that are still in a store's outbox (LED-2).
 
     Args:
         path: The ledger file.
@@ -111,41 +127,75 @@ def open_ledger(
             open for reading, together with other readers: creates and changes nothing.
         timeout_seconds: How long to wait while others hold the ledger, >= 0.
         clock: Stamps applied migrations; the machine's by default.
+        outbox: The store whose undrained events are shown; a ledger that is yet to be made can be
+            read when it has some.
 
     Yields:
         The open ledger; it is closed on leaving.
 
     Raises:
-        LedgerError: The file is missing (when reading), or cannot be opened, created or written.
+        LedgerError: The file is missing (when reading), or cannot be opened, created or written; or
+            a file of its archive is missing.
         LedgerLocked: Others held it all the time.
         LedgerTooNew: A newer corvus wrote it.
-        LedgerCorrupt: The file is no ledger, or is damaged.
+        LedgerCorrupt: The file is no ledger, or is damaged, or has lost rows of the store.
     """
+    events = None if write or outbox is None else _events_before_the_ledger(path, outbox)
+    if events and outbox is not None:
+        with _in_memory(path) as ledger:
+            _show(ledger, outbox.store_id, [events], {}, write=False)
+            yield ledger
+        return
+    with open_file(path, write=write, timeout_seconds=timeout_seconds, clock=clock) as ledger:
+        files = archived_files(ledger.connection, path)
+        store_id, found = "", list[list[OutboxEvent]]()
+        if outbox is not None:
+            watermark = ledger.watermark(outbox.store_id)
+            refuse_lost_rows(outbox, watermark)
+            # Nobody drains while we hold the ledger, so all after the watermark is still there.
+            store_id = outbox.store_id
+            found = [*batches(outbox, watermark, last_seq(outbox, watermark))]
+        _show(ledger, store_id, found, files, write=write)
+        yield ledger
+
+
+@contextmanager
+def open_file(
+    path: Path,
+    *,
+    write: bool = False,
+    timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
+    clock: Clock | None = None,
+) -> Generator[Ledger]:
+    """Open the file of a ledger alone, without archive and outbox; else as ``open_ledger``."""
     # NOTE: os.path answers False where Path raises, as below a folder one may not enter.
     if not path.name or os.path.isdir(path):
         raise LedgerError(f"{path} is a folder, no ledger; name a file with --ledger")
     if write:
         _make_folder(path)
-    elif not os.path.isfile(path) or os.path.getsize(path) == 0:
+    elif not _is_there(path):
         raise LedgerError(
             f"there is no ledger at {path} yet; make one with `corvus usage import PATH`"
         )
     migrations = shipped_migrations()
     deadline = time.monotonic() + timeout_seconds
     with ledger_lock(path, write=write, timeout_seconds=timeout_seconds):
-        connection = _connect(path, write=write, deadline=deadline)
+        connection = connect_to_file(path, write=write, deadline=deadline)
         try:
-            try:
+            ledger = Ledger(connection, path)
+            with ledger.explaining():
                 connection.execute("SET TimeZone = 'UTC'")
                 if write:
                     migrate(connection, migrations, clock or SystemClock())
                 else:
                     verify(connection, migrations)
-            except duckdb.Error as fault:
-                raise _explained(fault, path) from fault
-            yield Ledger(connection, path)
+            yield ledger
         finally:
             connection.close()
+
+
+def _is_there(path: Path) -> bool:
+    return os.path.isfile(path) and os.path.getsize(path) > 0
 
 
 def _make_folder(path: Path) -> None:
@@ -158,63 +208,37 @@ def _make_folder(path: Path) -> None:
         ) from fault
 
 
-def _connect(path: Path, *, write: bool, deadline: float) -> duckdb.DuckDBPyConnection:
-    config = _CONFIG | {"threads": min(os.cpu_count() or 1, _THREADS_MAX)}
-    if write:
-        config["storage_compatibility_version"] = STORAGE_VERSION
-    else:
-        config["enable_external_access"] = "false"  # a report reads the ledger and nothing else
-    while True:
-        try:
-            # In full, so that no name is taken for `:memory:` or the address of a service.
-            connection = duckdb.connect(path.absolute(), read_only=not write, config=config)
-            return _kept_in_the_file(connection, path)
-        except duckdb.Error as fault:
-            explained = _explained(fault, path)
-            # Another DuckDB client knows nothing of our lock; wait for it as well.
-            if not isinstance(explained, LedgerLocked) or time.monotonic() >= deadline:
-                raise explained from fault
-            time.sleep(0.05)
+def _events_before_the_ledger(path: Path, outbox: Outbox) -> list[OutboxEvent]:
+    """Return the events of a store whose first drain is yet to come; none if there is a ledger."""
+    if os.path.exists(path):
+        return []
+    try:
+        refuse_lost_rows(outbox, 0)
+        return [event for batch in batches(outbox, 0, last_seq(outbox, 0)) for event in batch]
+    except LedgerCorrupt:
+        if os.path.exists(path):
+            return []  # the first drain has come meanwhile
+        raise
 
 
-def _kept_in_the_file(
-    connection: duckdb.DuckDBPyConnection, path: Path
-) -> duckdb.DuckDBPyConnection:
-    """Refuse a CSV or JSON file, which DuckDB opens as a view in memory: nothing would be kept."""
-    row = connection.execute(_FILE).fetchone()
-    if row is not None and row[0] is not None:
-        return connection
-    connection.close()
-    raise LedgerCorrupt(f"{path} is no ledger; name another with --ledger")
+@contextmanager
+def _in_memory(path: Path) -> Generator[Ledger]:
+    """Open an empty ledger that stands in for a file yet to be made."""
+    with connect_to_memory() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        migrate(connection, shipped_migrations(), SystemClock())
+        yield Ledger(connection, path)
 
 
-def _explained(fault: duckdb.Error, path: Path) -> LedgerError:
-    """Turn DuckDB's fault into ours, in words that say what to do."""
-    text = str(fault).replace(str(path.absolute()), path.name)
-    if "Could not set lock" in text or "different configuration" in text:
-        return LedgerLocked(f"the ledger {path} is open in another program; close it and try again")
-    if "Permission denied" in text or "read-only" in text.lower():
-        return LedgerError(f"no permission for the ledger {path}; name another with --ledger")
-    if "No space left" in text:
-        return LedgerError(f"the disk of the ledger {path} is full; nothing of this was recorded")
-    if any(sign in text for sign in _DAMAGE):
-        return LedgerCorrupt(
-            f"{path} is no ledger, or is damaged: {_first_line(text)}; "
-            "keep it and its .wal file, and name another with --ledger"
-        )
-    return LedgerError(f"the ledger {path} failed: {_first_line(text)}")
-
-
-_DAMAGE = (
-    "not a valid DuckDB database file",
-    "version number",
-    "Corrupt",
-    "corrupt",
-    "WAL file",
-    "sqlite",
-    "extension",
-)
-
-
-def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0][:300] if text.strip() else "no reason given"
+def _show(
+    ledger: Ledger,
+    store_id: str,
+    batches: list[list[OutboxEvent]],
+    files: dict[str, list[Path]],
+    *,
+    write: bool,
+) -> None:
+    with ledger.explaining():
+        if not write:
+            fence(ledger.connection, files)
+        show_all(ledger.connection, store_id, batches, files)

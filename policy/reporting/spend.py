@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from policy.errors import ReportError
+from policy.ledger.statements import ATTRIBUTES
 from policy.model.spend import Spend
 from policy.money import NanoUSD
 from policy.period import Window
@@ -21,9 +22,6 @@ from policy.reporting.statements import LATEST_SESSION, SPEND
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-ATTRIBUTES = ("model", "provider", "project", "user", "agent", "surface")
-"""What a budget can match on (CFG-10)."""
 
 
 def spend_in(

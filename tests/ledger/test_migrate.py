@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +13,9 @@ import pytest
 from policy.clock import FixedClock
 from policy.errors import LedgerCorrupt, LedgerError, LedgerTooNew, ResourceMissing
 from policy.ledger import migrate as module
+from policy.ledger.ledger import open_ledger
 from policy.ledger.migrate import Migration, migrate, shipped_migrations, verify
+from policy.model.outbox import LedgerTable
 
 CLOCK = FixedClock(datetime(2026, 11, 23, tzinfo=UTC))
 FIRST = Migration(1, "initial", "CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (1);")
@@ -109,3 +111,42 @@ def test_a_missing_migration_is_a_broken_install(
     packaged(tmp_path, monkeypatch, **dict.fromkeys(stems, b"SELECT 1;"))
     with pytest.raises(ResourceMissing, match="migrations"):
         shipped_migrations()
+
+
+def test_the_second_version_keeps_every_row_of_the_first_and_adds_empty_tables(
+    tmp_path: Path, record_calls: Callable[..., Path]
+) -> None:
+    path = record_calls(tmp_path / "later.duckdb", {"admitted_at": datetime(2026, 1, 2)})  # noqa: DTZ001 - the ledger is naive UTC
+    first, *_ = shipped_migrations()
+    with duckdb.connect(tmp_path / "ledger.duckdb") as connection:
+        migrate(connection, (first,), CLOCK)
+        connection.execute(f"ATTACH '{path}' AS later")
+        connection.execute("INSERT INTO usage_record FROM later.usage_record")
+        before = connection.execute("FROM usage_record").fetchall()
+    with open_ledger(tmp_path / "ledger.duckdb", write=True) as ledger:
+        assert ledger.connection.execute("FROM usage_record").fetchall() == before
+        assert ledger.connection.execute("FROM usage_call").fetchall() != []
+        tables = {
+            str(name): ledger.connection.execute(f"SELECT count(*) FROM {name}").fetchone()  # noqa: S608 - tables of ours
+            for (name,) in ledger.connection.execute(
+                "SELECT table_name FROM duckdb_tables() WHERE NOT temporary"
+            ).fetchall()
+        }
+    assert len(before) == 1
+    fed = {table.value: (0,) for table in LedgerTable} | {"usage_record": (1,)}
+    own = {"ledger_migration": (2,), "ledger_watermark": (0,), "ledger_archive": (0,)}
+    assert tables == fed | own
+
+
+def test_no_table_has_a_key_or_an_index_and_every_governed_row_names_its_store() -> None:
+    with duckdb.connect() as connection:
+        migrate(connection, shipped_migrations(), CLOCK)
+        kinds = connection.execute("SELECT DISTINCT constraint_type FROM duckdb_constraints()")
+        assert kinds.fetchall() == [("NOT NULL",)]
+        assert connection.execute("SELECT count(*) FROM duckdb_indexes()").fetchone() == (0,)
+        leading = connection.execute(
+            "SELECT table_name FROM duckdb_columns() WHERE column_name = 'seq' "
+            "AND column_index = 2 AND data_type = 'BIGINT' AND NOT is_nullable"
+        ).fetchall()
+    governed = {table.value for table in LedgerTable} - {"usage_record"}
+    assert {name for (name,) in leading} == governed | {"ledger_watermark"}

@@ -1,0 +1,304 @@
+"""A ledger shows its file, its archive and a store's undrained events as one (LED-2, LED-4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from policy.clock import FixedClock
+from policy.errors import LedgerCorrupt, LedgerError
+from policy.ledger import ledger as module
+from policy.ledger.archive import archive
+from policy.ledger.drain import drain
+from policy.ledger.ledger import Ledger, open_file, open_ledger
+from policy.ledger.views import archive_folder
+from policy.model.outbox import LedgerTable
+from policy.reporting.catalog import load_catalog
+from policy.reporting.run import run_report
+from policy.reporting.spend import spend_in
+from policy.reporting.table import Table
+from policy.runtime import open_runtime
+from tests.ledger.outboxes import (
+    NOON_US,
+    STORE,
+    FileOutbox,
+    asked,
+    call,
+    contents,
+    keys,
+    mixed,
+    opened,
+    reserved,
+    uuid_at,
+)
+
+DAY_US = 86_400_000_000
+LATER = FixedClock(datetime(2026, 11, 23, tzinfo=UTC))
+REPORTS = load_catalog().reports
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.duckdb"
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> FileOutbox:
+    return FileOutbox(tmp_path / "outbox.sqlite")
+
+
+def answers(path: Path, outbox: FileOutbox | None) -> dict[str, Table]:
+    """Return what every shipped report says at the end of January 2026."""
+    found: dict[str, Table] = {}
+    with open_ledger(path, outbox=outbox) as ledger:
+        for name, report in REPORTS.items():
+            wanted = {parameter.name for parameter in report.header.parameters}
+            given = {
+                "as_of": "2026-01-31T00:00:00Z",
+                "since": "2025-11-01",
+                "until": "2026-02-01",
+                "days": 90,
+                "months": 4,
+            }
+            chosen = {key: value for key, value in given.items() if key in wanted}
+            found[name] = run_report(ledger.connection, report, chosen, now=LATER.now())
+    return found
+
+
+def quarter() -> list[tuple[LedgerTable, dict[str, object]]]:
+    """Return two months of calls, with missions, a correction and an unknown cost."""
+    rows = [
+        call(
+            number,
+            admitted_at=NOON_US + number * DAY_US,
+            mission_id="mission" if number % 4 else None,
+            cost_nano_usd=None if number % 10 == 9 else number * 1000,
+            requested_model=("gpt-5", "gpt-5-mini")[number % 2],
+        )
+        for number in range(60)
+    ]
+    wrong = rows[30][1]
+    taken_back = wrong | {
+        "id": uuid_at(NOON_US, 500),
+        "corrects_id": wrong["id"],
+        "calls": -1,
+        "input_tokens": -10,
+        "cost_nano_usd": -30_000,
+    }
+    return [*rows, (LedgerTable.USAGE_RECORD, taken_back)]
+
+
+def test_reports_say_the_same_before_and_after_the_drain_and_the_archive(
+    path: Path, outbox: FileOutbox
+) -> None:
+    outbox.append(quarter())
+    undrained = answers(path, outbox)
+    assert not path.exists()
+    drain(path, outbox)
+    drained = answers(path, None)
+    assert [file.name for file in archive(path, 30, clock=LATER).files] == [
+        f"usage_record-{month}-1.parquet" for month in ("2025-11", "2025-12", "2026-01")
+    ]
+    with open_file(path) as ledger:
+        assert asked(ledger, "SELECT count(*) FROM usage_record") == [(0,)]
+    archived = answers(path, outbox)
+    assert all(table.rows for table in undrained.values())
+    assert undrained == drained == archived
+
+
+def test_file_archive_and_tail_are_one_table_in_every_mode(path: Path, outbox: FileOutbox) -> None:
+    outbox.append([call(1), reserved(1)])
+    drain(path, outbox)
+    archive(path, 30, clock=LATER)
+    outbox.append([call(2), reserved(2), opened(2)])
+    drain(path, outbox)
+    outbox.append([call(3), reserved(3), opened(3)])
+    for write in (False, True):
+        with open_ledger(path, write=write, outbox=outbox) as ledger:
+            assert spend_in(ledger.connection).cost_nano_usd == 1 + 2 + 3
+            for table in ("usage_call", "reservation_event"):
+                assert asked(ledger, f"SELECT count(*) FROM {table}") == [(3,)]  # noqa: S608 - tables of ours
+            assert asked(ledger, "SELECT session_id FROM session ORDER BY ALL") == [
+                ("session-2",),
+                ("session-3",),
+            ]
+            assert asked(ledger, "SELECT DISTINCT tags['team'] FROM usage_call") == [("core",)]
+            assert asked(ledger, f"SELECT count(*) FROM {ledger.table('usage_record')}") == [(1,)]  # noqa: S608 - a table of ours
+
+
+def test_a_view_has_the_columns_and_types_of_its_table(path: Path, outbox: FileOutbox) -> None:
+    outbox.append([call(1), reserved(1)])
+    drain(path, outbox)
+    archive(path, 30, clock=LATER)
+    outbox.append([call(2), reserved(2)])
+    for table in ("usage_record", "usage_call", "reservation_event"):
+        with open_ledger(path, outbox=outbox) as ledger:
+            whole = asked(ledger, f"SELECT column_name, column_type FROM (DESCRIBE {table})")  # noqa: S608 - a table of ours
+        with open_file(path) as ledger:
+            bare = asked(ledger, f"SELECT column_name, column_type FROM (DESCRIBE {table})")  # noqa: S608 - a table of ours
+        assert whole == bare
+
+
+def test_without_rows_elsewhere_no_view_stands_before_a_table(
+    path: Path, outbox: FileOutbox
+) -> None:
+    outbox.append(mixed(3))
+    drain(path, outbox)
+    with open_ledger(path, outbox=outbox) as ledger:
+        views = asked(ledger, "SELECT view_name FROM duckdb_views() WHERE temporary")
+        assert ("usage_record",) not in views
+
+
+def test_a_correction_in_the_tail_takes_back_a_call_of_the_file(
+    path: Path, outbox: FileOutbox
+) -> None:
+    _, row = call(1)
+    outbox.append([(LedgerTable.USAGE_RECORD, row)])
+    drain(path, outbox)
+    back = row | {"id": uuid_at(NOON_US, 9), "corrects_id": row["id"], "calls": -1}
+    outbox.append([(LedgerTable.USAGE_RECORD, back)])
+    with open_ledger(path, outbox=outbox) as ledger:
+        assert asked(ledger, "SELECT count(*) FROM usage_call") == [(0,)]
+
+
+def test_rows_are_appended_to_the_file_also_behind_a_view(path: Path, outbox: FileOutbox) -> None:
+    outbox.append([call(1)])
+    with open_ledger(path, write=True, outbox=outbox) as ledger:
+        ledger.connection.execute(
+            "CREATE TEMP TABLE usage_staged AS SELECT * REPLACE (uuidv7() AS id) FROM usage_record"
+        )
+        with ledger.transaction():
+            assert ledger.append_usage() == 1
+        assert asked(ledger, "SELECT count(*) FROM usage_record") == [(2,)]
+    with open_file(path) as ledger:
+        assert asked(ledger, "SELECT count(*) FROM usage_record") == [(1,)]
+
+
+@pytest.mark.parametrize("name", ["my ledger.duckdb", "a\"b'c.db", "[x]*?.duckdb", "temp.duckdb"])
+def test_a_ledger_may_have_any_name(tmp_path: Path, outbox: FileOutbox, name: str) -> None:
+    path = tmp_path / name
+    outbox.append(mixed(3))
+    drain(path, outbox)
+    archive(path, 30, clock=LATER)
+    outbox.append(mixed(3, start=3))
+    with open_ledger(path, outbox=outbox) as ledger:
+        assert contents(ledger) == keys(mixed(6))
+
+
+def test_a_store_without_a_ledger_can_be_read_and_nothing_is_made(
+    path: Path, outbox: FileOutbox
+) -> None:
+    outbox.append(mixed(4))
+    before = {file.name for file in path.parent.iterdir()}
+    with open_ledger(path, outbox=outbox) as ledger:
+        assert contents(ledger) == keys(mixed(4))
+        with pytest.raises(duckdb.Error, match="disabled"):
+            ledger.connection.execute("SELECT * FROM read_text('/etc/hostname')")
+    assert {file.name for file in path.parent.iterdir()} == before
+
+
+def test_without_ledger_and_events_the_message_says_what_to_type(
+    path: Path, outbox: FileOutbox
+) -> None:
+    with pytest.raises(LedgerError, match="usage import"), open_ledger(path, outbox=outbox):
+        pass
+
+
+def test_a_lost_ledger_is_refused_not_shown_as_empty(path: Path, outbox: FileOutbox) -> None:
+    outbox.append(mixed(4))
+    drain(path, outbox)
+    path.unlink()
+    with (
+        pytest.raises(LedgerCorrupt, match="has lost events 1 to 4"),
+        open_ledger(path, outbox=outbox),
+    ):
+        pass
+
+
+def test_the_first_drain_may_come_while_a_reader_looks(
+    path: Path, outbox: FileOutbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox.append(mixed(4))
+
+    def overtaken(store: FileOutbox, after_seq: int) -> int:
+        monkeypatch.undo()
+        drain(path, outbox)
+        return after_seq + 4
+
+    monkeypatch.setattr(module, "last_seq", overtaken)
+    with open_ledger(path, outbox=outbox) as ledger:
+        assert contents(ledger) == keys(mixed(4))
+        assert ledger.watermark(STORE) == 4
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_a_missing_archive_file_is_named_when_the_ledger_is_opened(
+    path: Path, outbox: FileOutbox, write: bool
+) -> None:
+    outbox.append([call(1)])
+    drain(path, outbox)
+    (file,) = archive(path, 30, clock=LATER).files
+    file.unlink()
+    with (
+        pytest.raises(LedgerError, match=r"usage_record-2025-11-1\.parquet is missing"),
+        open_ledger(path, write=write),
+    ):
+        pass
+
+
+def test_a_reader_reaches_the_archive_and_no_other_file(path: Path, outbox: FileOutbox) -> None:
+    outbox.append([call(1)])
+    drain(path, outbox)
+    archive(path, 30, clock=LATER)
+    other = archive_folder(path) / "other.csv"
+    other.write_text("a\n1\n")
+    with open_ledger(path) as ledger:
+        for statement in (
+            f"SELECT * FROM read_csv('{other}')",
+            "SELECT * FROM glob('/etc/*')",
+            f"COPY (SELECT 1) TO '{other}'",
+            "SET enable_external_access = true",
+            "SET allowed_paths = ['/etc/hostname']",
+        ):
+            with pytest.raises(duckdb.Error):
+                ledger.connection.execute(statement)
+        assert asked(ledger, "SELECT count(*) FROM usage_record") == [(1,)]
+    assert other.read_text() == "a\n1\n"
+
+
+def test_the_runtime_shows_what_an_outbox_has(
+    path: Path, outbox: FileOutbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(path.parent)
+    outbox.append(mixed(4))
+    with open_runtime(ledger=path).ledger(outbox=outbox) as ledger:
+        assert contents(ledger) == keys(mixed(4))
+
+
+def totals(ledger: Ledger) -> list[tuple[object, ...]]:
+    return asked(ledger, "SELECT sum(calls), sum(cost_nano_usd) FROM usage_record")
+
+
+def test_a_reader_sees_all_of_a_tail_of_several_batches(
+    path: Path, outbox: FileOutbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("policy.ledger.outbox.BATCH_EVENTS", 3)
+    outbox.append(call(number) for number in range(10))
+    with open_ledger(path, outbox=outbox) as ledger:
+        assert totals(ledger) == [(10, 45)]
+
+
+Record = Callable[..., Path]
+
+
+def test_imported_calls_and_governed_calls_stand_side_by_side(
+    path: Path, outbox: FileOutbox, record_calls: Record
+) -> None:
+    record_calls(path, {"admitted_at": datetime(2026, 1, 2), "cost_nano_usd": 100})  # noqa: DTZ001 - the ledger is naive UTC
+    outbox.append([call(5)])
+    with open_ledger(path, outbox=outbox) as ledger:
+        assert totals(ledger) == [(2, 105)]
