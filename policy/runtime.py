@@ -11,6 +11,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,17 +29,17 @@ from policy.period import Period, Window, window_at
 from policy.prices.lookup import PriceBooks
 
 if TYPE_CHECKING:
+    from policy.bookkeeping import Bookkeeping
     from policy.governor.engine import Listener
     from policy.governor.governor import Governor
     from policy.ledger.ledger import Ledger
-    from policy.ledger.outbox import Outbox
     from policy.model.spend import Spend
 
 
 _LEDGER_PATH = ("governance", "ledger", "path")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Runtime:
     """A config in force, its policy, and where the ledger lies.
 
@@ -55,18 +56,23 @@ class Runtime:
     clock: Clock
     unused_keys: tuple[str, ...] = ()
 
-    @contextmanager
-    def ledger(self, *, write: bool = False, outbox: Outbox | None = None) -> Generator[Ledger]:
-        """Open the ledger for a moment; with an outbox, it shows the undrained events too."""
-        from policy.ledger.ledger import open_ledger
-
-        with open_ledger(self.ledger_path, write=write, outbox=outbox) as ledger:
-            yield ledger
-
     @property
     def store_path(self) -> Path:
         """The store of budgets, beside the ledger; it need not exist yet."""
         return self.ledger_path.with_name(f"{self.ledger_path.name}.store")
+
+    @cached_property
+    def bookkeeping(self) -> Bookkeeping:
+        """What keeps the store and the ledger in agreement."""
+        from policy.bookkeeping import Bookkeeping
+
+        return Bookkeeping(self.ledger_path, self.store_path, self.clock)
+
+    @contextmanager
+    def ledger(self) -> Generator[Ledger]:
+        """Open the ledger for reading, with what the store has not handed over yet."""
+        with self.bookkeeping.ledger() as ledger:
+            yield ledger
 
     @contextmanager
     def governor(self, listeners: Sequence[Listener] = ()) -> Generator[Governor]:
@@ -77,16 +83,15 @@ class Runtime:
 
         Raises:
             StoreError: The store cannot be opened: nothing can be admitted.
+            LedgerError: Budgets must be counted anew, and the ledger cannot be read.
         """
         from policy.governor.governor import Governor
-        from policy.store.sqlite import SqliteBackend
-        from policy.store.store import Store
 
-        store = Store(SqliteBackend(self.store_path), self.clock)
-        try:
-            yield Governor(self.policy, store, books=self.books, listeners=listeners)
-        finally:
-            store.close()
+        with self.bookkeeping.store() as store:
+            history = self.bookkeeping.history(store)
+            yield Governor(
+                self.policy, store, books=self.books, listeners=listeners, history=history
+            )
 
     def status(self, session_id: str | None) -> Status:
         """Say where every budget stands now (EVA-12), from the ledger.

@@ -112,12 +112,13 @@ def import_(
     warn_unused(runtime)
     with _progress() as on_progress:
         summary = import_usage(
-            lambda: runtime.ledger(write=True),
+            runtime.bookkeeping.importing,
             paths,
             runtime.books,
             options=options,
             on_progress=on_progress,
         )
+    runtime.bookkeeping.settle_import()
     _show(summary, runtime, output or (Format.TABLE if is_terminal() else Format.KV))
     if strict and summary.bad_lines:
         raise typer.Exit(Exit.FINDINGS)

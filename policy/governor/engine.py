@@ -10,11 +10,9 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TypeAlias, TypeVar
 
-from policy.errors import StoreUnavailable
 from policy.events import Event
-from policy.governor.recount import Difference, History, Stale, count_anew, no_history
+from policy.governor.recount import Difference, History, no_history, recount
 from policy.governor.rules import Register, Rules, budgets_to_register, registered
-from policy.model.budget import Budget
 from policy.model.policy import Policy
 from policy.prices.lookup import PriceBooks
 from policy.store.bodies import budget_key
@@ -27,7 +25,6 @@ Listener: TypeAlias = Callable[[Event], None]
 Told: TypeAlias = tuple[T, list[Event]]
 Step: TypeAlias = Callable[[Unit], tuple[T, list[Event]]]
 
-_READ_AGAIN = 10
 _log = logging.getLogger("corvus.governor")
 
 
@@ -63,12 +60,12 @@ class Engine:
         self.rules = self._enrol()
 
     def recount(self, *, write: bool) -> list[Difference]:
-        """Count all balances of the policy anew (STO-2), and mend them if ``write`` is set.
+        """Count all balances of the store anew (STO-2), and mend them if ``write`` is set.
 
         Returns:
             The balances that differ from what is recorded.
         """
-        return self._count(budgets_to_register(self.policy), write=write)
+        return recount(self.store, self._history, write=write)
 
     def _enrol(self) -> Rules:
         """Have the policy's budgets counted; those that were not so far are counted in."""
@@ -78,22 +75,12 @@ class Engine:
             return (registered(unit, wanted), unit.state.recount_due), []
 
         ids, is_due = self.run_step(known)
-        missing = [budget for budget in wanted if budget_key(budget) not in ids]
-        if missing or is_due:
-            self._count(wanted if is_due else missing, write=True)
+        if missing := [budget for budget in wanted if budget_key(budget) not in ids]:
+            recount(self.store, self._history, missing, write=True)
             ids, _ = self.run_step(known)
+        if is_due:
+            self.recount(write=True)
         return Rules(self.policy, {ids[budget_key(budget)]: budget for budget in wanted})
-
-    def _count(self, budgets: Sequence[Budget], *, write: bool) -> list[Difference]:
-        for _ in range(_READ_AGAIN):
-            with self._history(budgets) as recorded:
-                try:
-                    return self.store.run(
-                        lambda unit: count_anew(unit, budgets, recorded, write=write)
-                    )
-                except Stale:
-                    continue
-        raise StoreUnavailable("the ledger kept changing while balances were counted; try again")
 
     def run_step(
         self,

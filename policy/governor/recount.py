@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from policy.clock import instant_at
+from policy.errors import StoreUnavailable
 from policy.governor.counting import Counting
 from policy.governor.rules import registered
 from policy.model.budget import Budget
@@ -23,9 +24,11 @@ from policy.model.reservation import Reservation
 from policy.model.spend import Spend
 from policy.store.api import BalanceKey, StoredBalance
 from policy.store.bodies import budget_key
+from policy.store.store import Store
 from policy.store.unit import Unit
 
 _PAGE = 10_000
+_READ_AGAIN = 10
 
 
 class SumKey(NamedTuple):
@@ -76,6 +79,48 @@ class Difference:
     budget: Budget
     stored: StoredBalance
     counted: StoredBalance
+
+
+def recount(
+    store: Store, history: History, budgets: Sequence[Budget] | None = None, *, write: bool
+) -> list[Difference]:
+    """Compare balances with what is recorded, and mend them if ``write`` is set.
+
+    Args:
+        store: Whose balances.
+        history: Reads the ledger.
+        budgets: Which budgets; those not registered are registered when ``write`` is set. ``None``
+            takes all that are registered.
+        write: Whether to make the balances what was counted.
+
+    Returns:
+        The balances that differed.
+
+    Raises:
+        LedgerError: The ledger cannot be read.
+        StoreError: The store cannot be read or written, or the ledger kept changing.
+    """
+    for _ in range(_READ_AGAIN):
+        wanted = store.run(lambda unit: [*unit.budgets().values()]) if budgets is None else budgets
+        with history(wanted) as recorded:
+            try:
+                return store.run(
+                    lambda unit: _step(unit, wanted, recorded, write=write, is_all=budgets is None)  # noqa: B023 - run before the next turn
+                )
+            except Stale:
+                continue
+    raise StoreUnavailable("the ledger kept changing while balances were counted; try again")
+
+
+def _step(
+    unit: Unit, budgets: Sequence[Budget], recorded: Recorded, *, write: bool, is_all: bool
+) -> list[Difference]:
+    if is_all and len(budgets) < len(unit.budgets()):
+        raise Stale  # one was registered meanwhile
+    differences = count_anew(unit, budgets, recorded, write=write)
+    if write and is_all and unit.state.recount_due:
+        unit.touch().recount_due = False
+    return differences
 
 
 def count_anew(
@@ -137,7 +182,7 @@ def _refuse_stale(
         row: dict[str, Any] = event.row
         sum_key = SumKey(row["window_start"] or 0, row["session_id"] or "", row["mission_id"] or "")
         since = recorded.since_us.get(row["budget_key"], {}).get(sum_key, 0)
-        if row["effective_at"] > since:
+        if since < row["effective_at"] <= unit.now_us:
             raise Stale
 
 

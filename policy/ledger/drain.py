@@ -13,17 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from policy.clock import Clock, SystemClock, microseconds
+from policy.clock import Clock, SystemClock
 from policy.ledger.files import sync
-from policy.ledger.ledger import LOCK_TIMEOUT_SECONDS, Ledger, open_file
+from policy.ledger.ledger import LOCK_TIMEOUT_SECONDS, Ledger, mark_drained, open_file
 from policy.ledger.outbox import Outbox, batches, last_seq, refuse_lost_rows
 from policy.ledger.staging import Staging, by_table
 from policy.model.outbox import LedgerTable, OutboxEvent
 
 Progress = Callable[[int, int], None]
 """Called with how many events are taken over, and how many there are."""
-
-_MARK = "INSERT INTO {table} VALUES ($store_id, $seq, $events, make_timestamp($drained_us))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +91,7 @@ def _take_over(
     with ledger.transaction():
         for table, some in sorted_out.items():
             staging.insert(table, ledger.table(table), some)
-        ledger.connection.execute(
-            _MARK.format(table=ledger.table("ledger_watermark")),
-            {
-                "store_id": store_id,
-                "seq": events[-1].seq,
-                "events": len(events),
-                "drained_us": microseconds(clock.now()),
-            },
-        )
+        mark_drained(ledger, store_id, events[-1].seq, len(events), clock)
     return Counter({table: len(some) for table, some in sorted_out.items()})
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from policy.clock import Clock, SystemClock
+from policy.clock import Clock, SystemClock, microseconds
 from policy.errors import LedgerCorrupt, LedgerError
 from policy.ledger.connect import connect_to_file, connect_to_memory, explained
 from policy.ledger.lock import ledger_lock
@@ -33,6 +33,7 @@ _APPEND = """
 INSERT INTO {table} BY NAME
 SELECT * FROM temp.usage_staged ORDER BY admitted_at, id
 """
+_MARK = "INSERT INTO {table} VALUES ($store_id, $seq, $events, make_timestamp($drained_us))"
 _WATERMARK = "SELECT coalesce(max(seq), 0) FROM ledger_watermark WHERE store_id = ?"
 
 
@@ -41,12 +42,15 @@ class Ledger:
 
     Attributes:
         path: The file.
+        through_seq: Number of the newest event of the store that its tables show; 0 when it was
+            opened without an outbox.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         self._connection = connection
         self._process = os.getpid()
         self.path = path
+        self.through_seq = 0
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -94,6 +98,18 @@ class Ledger:
             row = self.connection.execute(_WATERMARK, [store_id]).fetchone()
         return int(row[0]) if row else 0
 
+    def accept_loss(self, store_id: str, through_seq: int, clock: Clock) -> int:
+        """Take note that events which a store had handed over are lost for good.
+
+        Returns:
+            How many events are lost.
+        """
+        lost = through_seq - self.watermark(store_id)
+        if lost > 0:
+            with self.transaction():
+                mark_drained(self, store_id, through_seq, lost, clock)
+        return max(0, lost)
+
     def append_usage(self) -> int:
         """Append the rows of the temporary table ``usage_staged``, in order of admission.
 
@@ -105,6 +121,21 @@ class Ledger:
         statement = _APPEND.format(table=self.table("usage_record"))
         counted = self.connection.execute(statement).fetchone()
         return int(counted[0]) if counted else 0
+
+
+def mark_drained(
+    ledger: Ledger, store_id: str, through_seq: int, events: int, clock: Clock
+) -> None:
+    """Write down, in the transaction under way, that the ledger has all events up to a number."""
+    ledger.connection.execute(
+        _MARK.format(table=ledger.table("ledger_watermark")),
+        {
+            "store_id": store_id,
+            "seq": through_seq,
+            "events": events,
+            "drained_us": microseconds(clock.now()),
+        },
+    )
 
 
 @contextmanager
@@ -143,6 +174,7 @@ def open_ledger(
     events = None if write or outbox is None else _events_before_the_ledger(path, outbox)
     if events and outbox is not None:
         with _in_memory(path) as ledger:
+            ledger.through_seq = events[-1].seq
             _show(ledger, outbox.store_id, [events], {}, write=False)
             yield ledger
         return
@@ -154,7 +186,8 @@ def open_ledger(
             refuse_lost_rows(outbox, watermark)
             # Nobody drains while we hold the ledger, so all after the watermark is still there.
             store_id = outbox.store_id
-            found = [*batches(outbox, watermark, last_seq(outbox, watermark))]
+            ledger.through_seq = last_seq(outbox, watermark)
+            found = [*batches(outbox, watermark, ledger.through_seq)]
         _show(ledger, store_id, found, files, write=write)
         yield ledger
 

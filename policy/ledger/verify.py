@@ -53,6 +53,9 @@ GROUP BY store_id
 HAVING max(seq) <> events
 ORDER BY store_id
 """
+_NEWEST = """
+SELECT position, hash FROM audit_event WHERE store_id = ? ORDER BY position DESC LIMIT 1
+"""
 _FILES = "SELECT file, sha256 FROM ledger_archive ORDER BY file"
 
 
@@ -193,6 +196,13 @@ def check_archive(ledger: Ledger) -> list[Finding]:
                 Finding(FindingCode.ARCHIVE_ALTERED, f"{file} is not as it was written")
             )
     return findings
+
+
+def newest_audit(ledger: Ledger, store_id: str) -> AuditHead:
+    """Return the newest audit event of a store that the ledger has."""
+    with ledger.explaining():
+        row = ledger.connection.execute(_NEWEST, [store_id]).fetchone()
+    return AuditHead(*row) if row is not None else AuditHead(0, GENESIS)
 
 
 def _link(chain: _Chain, event: AuditEvent) -> Iterator[Finding]:

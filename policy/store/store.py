@@ -61,14 +61,21 @@ class Store:
         backend: Where the state lies.
         clock: What stamps it; the machine's by default.
         wait_seconds: How long a caller waits for its turn, > 0.
+        trust_clock: Whether to follow a clock that stepped back by days: the stamps were wrong.
     """
 
     def __init__(
-        self, backend: Backend, clock: Clock | None = None, wait_seconds: float = WAIT_SECONDS
+        self,
+        backend: Backend,
+        clock: Clock | None = None,
+        *,
+        wait_seconds: float = WAIT_SECONDS,
+        trust_clock: bool = False,
     ) -> None:
         self._backend = backend
         self.clock = clock or SystemClock()
         self._wait_seconds = wait_seconds
+        self._trust_clock = trust_clock
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._known = Known()
         self._process = os.getpid()
@@ -302,8 +309,12 @@ class Store:
 
     def _clock_us(self) -> int:
         clock_us = microseconds(self.clock.now())
-        state = self._known.state or self._backend.state()
-        if clock_us < state.last_us - _BACKWARDS_US:
+        if self._known.state is None:
+            self._known.state = self._backend.state()
+        state = self._known.state
+        if clock_us < state.last_us - _BACKWARDS_US and self._trust_clock:
+            state.last_us = clock_us
+        elif clock_us < state.last_us - _BACKWARDS_US:
             raise StoreUnavailable(
                 f"the clock says {instant_at(clock_us):%Y-%m-%d %H:%M} UTC, but the store "
                 f"{self._backend.name} has stamped {instant_at(state.last_us):%Y-%m-%d %H:%M}; "

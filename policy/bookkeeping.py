@@ -1,0 +1,356 @@
+"""Keeps the store and the ledger of one place in agreement (LED-2, STO-2).
+
+The store holds what is under way, the ledger what is over; here events go from one to the other,
+reports see both, and each is proved against the other. Refuses to guess when they contradict each
+other: it says what is missing, and only ``rebuild`` goes on without it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from policy.clock import Clock, microseconds
+from policy.errors import LedgerCorrupt, LedgerError
+from policy.governor.audit import append_audit
+from policy.governor.recount import Difference, History, Recorded, SumKey, recount
+from policy.model.budget import Budget
+from policy.model.spend import Spend
+from policy.model.steering import AuditKind
+from policy.money import NanoUSD
+from policy.store.api import StoreState
+from policy.store.bodies import budget_key
+from policy.store.outbox import StoreOutbox
+from policy.store.sqlite import SqliteBackend
+from policy.store.store import Store
+from policy.store.unit import Unit
+
+if TYPE_CHECKING:
+    from policy.ledger.archive import ArchiveSummary
+    from policy.ledger.drain import DrainSummary, Progress
+    from policy.ledger.ledger import Ledger
+    from policy.ledger.verify import AuditHead
+
+_TAIL_MAX = 1000
+"""Undrained events up to which a report reads them from the store rather than drain them first."""
+_PATIENCE_SECONDS = 1.0
+"""How long such a drain waits for others who hold the ledger; then the tail is read instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a verification found.
+
+    Attributes:
+        findings: Code and words of each contradiction of the ledger, of itself or with the store.
+        differences: Balances that are not what is recorded.
+        lost_events: Events that the ledger has lost, and that a rebuild went on without.
+        audit_position: Number of the newest audit event, and …
+        audit_head: … its hash, to be kept elsewhere as an anchor.
+    """
+
+    findings: tuple[tuple[str, str], ...] = ()
+    differences: tuple[Difference, ...] = ()
+    lost_events: int = 0
+    audit_position: int = 0
+    audit_head: str = ""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing contradicts anything."""
+        return not self.findings and not self.differences
+
+
+class Bookkeeping:
+    """The store and the ledger of one place.
+
+    Args:
+        ledger_path: The ledger file; it need not exist yet.
+        store_path: The store file; it need not exist yet.
+        clock: What the time is.
+    """
+
+    def __init__(self, ledger_path: Path, store_path: Path, clock: Clock) -> None:
+        self.ledger_path = ledger_path
+        self.store_path = store_path
+        self._clock = clock
+
+    @property
+    def has_store(self) -> bool:
+        """Whether anything was ever governed here."""
+        return self.store_path.is_file()
+
+    @contextmanager
+    def store(self, *, trust_clock: bool = False) -> Generator[Store]:
+        """Open the store for a moment; it is made when missing.
+
+        Raises:
+            StoreError: It cannot be opened.
+        """
+        store = Store(SqliteBackend(self.store_path), self._clock, trust_clock=trust_clock)
+        try:
+            yield store
+        finally:
+            store.close()
+
+    @contextmanager
+    def ledger(self) -> Generator[Ledger]:
+        """Open the ledger for reading, with what the store has not handed over yet.
+
+        Raises:
+            LedgerError: It cannot be opened, or there is nothing to read.
+            StoreError: The store is there and cannot be read.
+        """
+        from policy.ledger.ledger import open_ledger
+
+        outbox = StoreOutbox(self.store_path) if self.has_store else None
+        if outbox is not None and outbox.pending(outbox.drained_seq() + _TAIL_MAX, 1):
+            self._try_to_drain()
+        with open_ledger(self.ledger_path, outbox=outbox) as ledger:
+            yield ledger
+
+    @contextmanager
+    def importing(self) -> Generator[Ledger]:
+        """Open the ledger for usage that comes in by another way than the store.
+
+        The store is told before, so that a process which dies in between leaves balances that are
+        known to lag behind, and ``settle_import`` or the next governor counts them anew.
+        """
+        from policy.ledger.ledger import open_ledger
+
+        with open_ledger(self.ledger_path, write=True, clock=self._clock) as ledger:
+            if self.has_store:
+                with self.store() as store:
+                    store.run(_mark_recount_due)
+            yield ledger
+
+    def settle_import(self) -> None:
+        """Count into the balances what was imported."""
+        if not self.has_store:
+            return
+        with self.store() as store:
+            if store.run(lambda unit: unit.state.recount_due):
+                recount(store, self.history(store), write=True)
+
+    def drain(
+        self, store: Store | None = None, on_progress: Progress | None = None
+    ) -> DrainSummary:
+        """Hand the events of the store over to the ledger.
+
+        Args:
+            store: The open store of this process, if it has one.
+            on_progress: Told of events done, and of all.
+
+        Raises:
+            LedgerError: The ledger cannot be written; nothing is lost.
+            StoreError: The store cannot be read.
+        """
+        from policy.ledger.drain import DrainSummary, drain
+
+        if not self.has_store:
+            return DrainSummary(0, {}, 0)
+        outbox = StoreOutbox(self.store_path, store)
+        return drain(self.ledger_path, outbox, on_progress=on_progress, clock=self._clock)
+
+    def archive(self, retention_days: int) -> ArchiveSummary:
+        """Move months that are older than the retention to Parquet (LED-4).
+
+        Raises:
+            LedgerError: The ledger or its archive cannot be written; nothing is lost.
+        """
+        from policy.ledger.archive import ArchiveSummary, archive
+
+        if not self.ledger_path.is_file():
+            return ArchiveSummary(0, ())
+        return archive(self.ledger_path, retention_days, clock=self._clock)
+
+    def history(self, store: Store) -> History:
+        """Return how the governor reads what is recorded of budgets."""
+        return lambda budgets: self._recorded(store, budgets)
+
+    def verify(self, anchor: tuple[int, str] | None = None) -> Verdict:
+        """Prove that ledger, store and audit agree.
+
+        Args:
+            anchor: Position and hash of an audit event, exported earlier, that must still be there.
+
+        Raises:
+            LedgerError: The ledger cannot be read at all.
+            StoreError: The store cannot be read.
+        """
+        from policy.ledger.verify import AuditHead
+
+        if not self.has_store:
+            return Verdict(findings=tuple(self._check_ledger({})))
+        with self.store() as store:
+            state = store.run(_state)
+            if findings := self._check_watermark(state, StoreOutbox(self.store_path, store)):
+                return Verdict(tuple(findings))
+            heads = {state.store_id: AuditHead(state.audit_position, state.audit_head)}
+            findings = self._check_ledger(heads)
+            if anchor is not None:
+                findings += self._check_ledger(
+                    {state.store_id: AuditHead(*anchor)}, only_audit=True
+                )
+            differences = recount(store, self.history(store), write=False)
+        return Verdict(
+            tuple(dict.fromkeys(findings)),
+            tuple(differences),
+            audit_position=state.audit_position,
+            audit_head=state.audit_head,
+        )
+
+    def rebuild(self, actor: str, reason: str | None) -> Verdict:
+        """Make the balances what is recorded, and take note of events that are lost for good.
+
+        Args:
+            actor: Who asks for it, for the audit.
+            reason: Why, without secrets.
+
+        Raises:
+            LedgerError: The ledger cannot be read or written.
+            StoreError: The store cannot be read or written.
+        """
+        with self.store(trust_clock=True) as store:
+            lost = self._accept_loss(store)
+            differences = recount(store, self.history(store), write=True)
+
+            def tell(unit: Unit) -> StoreState:
+                details = {"balances": len(differences), "lost_events": lost}
+                told = json.dumps(details, sort_keys=True, separators=(",", ":"))
+                append_audit(unit, AuditKind.LEDGER_REBUILT, actor, reason, details=told)
+                return unit.state
+
+            after = store.run(tell)
+        return Verdict(
+            differences=tuple(differences),
+            lost_events=lost,
+            audit_position=after.audit_position,
+            audit_head=after.audit_head,
+        )
+
+    def _try_to_drain(self) -> None:
+        from policy.ledger.drain import drain
+
+        outbox = StoreOutbox(self.store_path)
+        try:
+            drain(self.ledger_path, outbox, timeout_seconds=_PATIENCE_SECONDS, clock=self._clock)
+        except LedgerCorrupt:
+            raise
+        except LedgerError:
+            pass  # locked, or not ours to write: the tail is read from the store
+
+    def _watermark(self, store_id: str) -> int:
+        from policy.ledger.ledger import open_file
+
+        if not self.ledger_path.is_file():
+            return 0
+        with open_file(self.ledger_path) as ledger:
+            return ledger.watermark(store_id)
+
+    def _check_watermark(self, state: StoreState, outbox: StoreOutbox) -> list[tuple[str, str]]:
+        """Check that ledger and store agree on what was handed over."""
+        from policy.ledger.outbox import refuse_lost_rows
+        from policy.ledger.verify import FindingCode
+
+        try:
+            refuse_lost_rows(outbox, self._watermark(state.store_id))
+        except LedgerCorrupt as lost:
+            return [(FindingCode.EVENTS_MISSING.value, str(lost))]
+        return []
+
+    def _accept_loss(self, store: Store) -> int:
+        """Make ledger and store agree on what was handed over, as far as they still know it.
+
+        Returns:
+            How many events the ledger had and has lost.
+        """
+        from policy.ledger.ledger import open_file
+        from policy.ledger.verify import newest_audit
+
+        state = store.run(_state)
+        outbox = StoreOutbox(self.store_path, store)
+        if not self._check_watermark(state, outbox):
+            return 0
+        with open_file(self.ledger_path, write=True, clock=self._clock) as ledger:
+            watermark, newest = (
+                ledger.watermark(state.store_id),
+                newest_audit(ledger, state.store_id),
+            )
+            if watermark < state.drained_seq:
+                return ledger.accept_loss(state.store_id, state.drained_seq, self._clock)
+
+        def go_on(unit: Unit) -> None:
+            """Go on behind the ledger, which knows more than a store that was set back."""
+            state = unit.touch()
+            state.next_seq = watermark + 1
+            state.audit_position, state.audit_head = newest
+            unit.forget(watermark, 0)
+
+        store.run(go_on)
+        return 0
+
+    def _check_ledger(
+        self, heads: dict[str, AuditHead], *, only_audit: bool = False
+    ) -> list[tuple[str, str]]:
+        from policy.ledger import verify
+        from policy.ledger.ledger import open_file, open_ledger
+
+        if not self.ledger_path.is_file() and not self.has_store:
+            raise LedgerError(f"there is no ledger at {self.ledger_path} yet")
+        if self.ledger_path.is_file():
+            with open_file(self.ledger_path) as ledger:
+                found = verify.check_archive(ledger)
+            if found:
+                return [(one.code.value, one.words) for one in found]
+        outbox = StoreOutbox(self.store_path) if self.has_store else None
+        with open_ledger(self.ledger_path, outbox=outbox) as ledger:
+            found = verify.check_audit(ledger, heads)
+            if not only_audit:
+                found += verify.check_settlements(ledger) + verify.check_numbers(ledger)
+        return [(one.code.value, one.words) for one in found]
+
+    @contextmanager
+    def _recorded(self, store: Store, budgets: Sequence[Budget]) -> Generator[Recorded]:
+        from policy.ledger.counts import CountKey, count_budget, latest_resets
+        from policy.ledger.ledger import open_ledger
+
+        outbox = StoreOutbox(self.store_path, store)
+        nothing_yet = not self.ledger_path.is_file() and not outbox.pending(0, 1)
+        if nothing_yet and not outbox.drained_seq():
+            yield Recorded()
+            return
+
+        def sum_key(key: CountKey) -> SumKey:
+            start = microseconds(key.window_start) if key.window_start else 0
+            return SumKey(start, key.session_id, key.mission_id)
+
+        with open_ledger(self.ledger_path, outbox=outbox) as ledger:
+            now = self._clock.now()
+            sums: dict[str, dict[SumKey, Spend]] = {}
+            since_us: dict[str, dict[SumKey, int]] = {}
+            for budget in budgets:
+                name = budget_key(budget)
+                resets = {key: at for key, at in latest_resets(ledger, name).items() if at <= now}
+                counts = count_budget(ledger, budget, resets)
+                since_us[name] = {sum_key(key): microseconds(at) for key, at in resets.items()}
+                sums[name] = {
+                    sum_key(key): Spend(
+                        NanoUSD(one.cost_nano_usd), one.calls, one.unpriced_calls, one.tokens
+                    )
+                    for key, one in counts.items()
+                }
+            yield Recorded(ledger.through_seq, sums, since_us)
+
+
+def _state(unit: Unit) -> StoreState:
+    return copy(unit.state)
+
+
+def _mark_recount_due(unit: Unit) -> None:
+    unit.touch().recount_due = True
