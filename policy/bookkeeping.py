@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from policy.clock import Clock, microseconds
+from policy.clock import Clock, SystemClock, microseconds
 from policy.errors import LedgerCorrupt, LedgerError
 from policy.governor.audit import append_audit
 from policy.governor.recount import Difference, History, Recorded, SumKey, recount
@@ -71,14 +71,16 @@ class Bookkeeping:
 
     Args:
         ledger_path: The ledger file; it need not exist yet.
-        store_path: The store file; it need not exist yet.
-        clock: What the time is.
+        clock: What the time is; the machine's by default.
+
+    Attributes:
+        store_path: The store of budgets, beside the ledger; it need not exist yet.
     """
 
-    def __init__(self, ledger_path: Path, store_path: Path, clock: Clock) -> None:
+    def __init__(self, ledger_path: Path, clock: Clock | None = None) -> None:
         self.ledger_path = ledger_path
-        self.store_path = store_path
-        self._clock = clock
+        self.store_path = Path(f"{ledger_path}.store")
+        self._clock = clock or SystemClock()
 
     @property
     def has_store(self) -> bool:

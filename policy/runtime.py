@@ -47,6 +47,7 @@ class Runtime:
         config_shown: Where the config came from, in words a person understands (CFG-6).
         ledger_path: The ledger file; it need not exist yet.
         unused_keys: Keys that the config sets and that have no effect yet.
+        retention_days: Days that usage stays in the ledger file itself; 0 is for ever.
     """
 
     policy: Policy
@@ -55,18 +56,14 @@ class Runtime:
     ledger_path: Path
     clock: Clock
     unused_keys: tuple[str, ...] = ()
-
-    @property
-    def store_path(self) -> Path:
-        """The store of budgets, beside the ledger; it need not exist yet."""
-        return self.ledger_path.with_name(f"{self.ledger_path.name}.store")
+    retention_days: int = 0
 
     @cached_property
     def bookkeeping(self) -> Bookkeeping:
         """What keeps the store and the ledger in agreement."""
         from policy.bookkeeping import Bookkeeping
 
-        return Bookkeeping(self.ledger_path, self.store_path, self.clock)
+        return Bookkeeping(self.ledger_path, self.clock)
 
     @contextmanager
     def ledger(self) -> Generator[Ledger]:
@@ -190,6 +187,7 @@ def open_runtime(
         ledger_path=_ledger_path(loaded) if ledger is None else Path(ledger),
         clock=clock or SystemClock(),
         unused_keys=("governance.ledger.url",) if loaded.settings.governance.ledger.url else (),
+        retention_days=loaded.settings.governance.ledger.retention_days,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from policy import __version__
-from policy.cli import config_group, cost, demo, init, policy_cmd, report, usage
+from policy.cli import config_group, cost, demo, init, ledger, policy_cmd, report, usage
 
 _PASSED_ON: dict[str, object] = {
     "ignore_unknown_options": True,
@@ -81,6 +81,7 @@ app.add_typer(policy_cmd.app, name="policy")
 app.add_typer(usage.app, name="usage")
 app.add_typer(cost.app, name="cost")
 app.add_typer(report.app, name="report")
+app.add_typer(ledger.app, name="ledger")
 app.command("demo")(demo.demo)
 app.command("init")(init.init)
 

@@ -66,15 +66,15 @@ def history(
     """
     wanted = DEFAULT_WINDOW if window is None else window
     check_window(period, wanted)
+    from policy.bookkeeping import Bookkeeping
     from policy.cli.report_view import ledger_path
     from policy.cli.times import clock_at
-    from policy.ledger.ledger import open_ledger
     from policy.reporting.catalog import load_catalog
     from policy.reporting.run import run_report
 
     now = clock_at(as_of).now()
     report = load_catalog().find(f"spend/history-by-{period}")
-    with open_ledger(ledger_path(config, ledger)) as opened:
+    with Bookkeeping(ledger_path(config, ledger)).ledger() as opened:
         table = run_report(opened.connection, report, {f"{period}s": wanted}, now=now)
     match output or (Format.TABLE if is_terminal() else Format.KV):
         case Format.KV:

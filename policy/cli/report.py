@@ -125,9 +125,9 @@ def run(
 
     Example: corvus report by-model --since 2026-11 --format csv -o november.csv
     """
+    from policy.bookkeeping import Bookkeeping
     from policy.cli.report_view import ledger_path
     from policy.cli.times import clock_at
-    from policy.ledger.ledger import open_ledger
     from policy.reporting.catalog import load_catalog
     from policy.reporting.run import run_report
 
@@ -137,7 +137,7 @@ def run(
         raise ReportError(f"report {report.name} declares no chart; leave out --chart")
     now = clock_at(as_of).now()
     given = _given(report, param or [], _bounds(since, until, now))
-    with open_ledger(ledger_path(config, ledger)) as opened:
+    with Bookkeeping(ledger_path(config, ledger)).ledger() as opened:
         table = run_report(opened.connection, report, given, now=now)
     if shape == "table":
         _print(report, table, chart=chart)
