@@ -8,6 +8,7 @@ other: it says what is missing, and only ``rebuild`` goes on without it.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -85,7 +86,7 @@ class Bookkeeping:
     @property
     def has_store(self) -> bool:
         """Whether anything was ever governed here."""
-        return self.store_path.is_file()
+        return os.path.isfile(self.store_path)
 
     @contextmanager
     def store(self, *, trust_clock: bool = False) -> Generator[Store]:
@@ -110,7 +111,7 @@ class Bookkeeping:
         """
         from policy.ledger.ledger import open_ledger
 
-        outbox = StoreOutbox(self.store_path) if self.has_store else None
+        outbox = self._outbox() if self.has_store else None
         if outbox is not None and outbox.pending(outbox.drained_seq() + _TAIL_MAX, 1):
             self._try_to_drain()
         with open_ledger(self.ledger_path, outbox=outbox) as ledger:
@@ -156,7 +157,7 @@ class Bookkeeping:
 
         if not self.has_store:
             return DrainSummary(0, {}, 0)
-        outbox = StoreOutbox(self.store_path, store)
+        outbox = self._outbox(store)
         return drain(self.ledger_path, outbox, on_progress=on_progress, clock=self._clock)
 
     def archive(self, retention_days: int) -> ArchiveSummary:
@@ -167,7 +168,7 @@ class Bookkeeping:
         """
         from policy.ledger.archive import ArchiveSummary, archive
 
-        if not self.ledger_path.is_file():
+        if not os.path.isfile(self.ledger_path):
             return ArchiveSummary(0, ())
         return archive(self.ledger_path, retention_days, clock=self._clock)
 
@@ -191,7 +192,7 @@ class Bookkeeping:
             return Verdict(findings=tuple(self._check_ledger({})))
         with self.store() as store:
             state = store.run(_state)
-            if findings := self._check_watermark(state, StoreOutbox(self.store_path, store)):
+            if findings := self._check_watermark(state, self._outbox(store)):
                 return Verdict(tuple(findings))
             heads = {state.store_id: AuditHead(state.audit_position, state.audit_head)}
             findings = self._check_ledger(heads)
@@ -236,10 +237,13 @@ class Bookkeeping:
             audit_head=after.audit_head,
         )
 
+    def _outbox(self, store: Store | None = None) -> StoreOutbox:
+        return StoreOutbox(self.store_path, store, self._clock)
+
     def _try_to_drain(self) -> None:
         from policy.ledger.drain import drain
 
-        outbox = StoreOutbox(self.store_path)
+        outbox = self._outbox()
         try:
             drain(self.ledger_path, outbox, timeout_seconds=_PATIENCE_SECONDS, clock=self._clock)
         except LedgerCorrupt:
@@ -250,7 +254,7 @@ class Bookkeeping:
     def _watermark(self, store_id: str) -> int:
         from policy.ledger.ledger import open_file
 
-        if not self.ledger_path.is_file():
+        if not os.path.isfile(self.ledger_path):
             return 0
         with open_file(self.ledger_path) as ledger:
             return ledger.watermark(store_id)
@@ -276,7 +280,7 @@ class Bookkeeping:
         from policy.ledger.verify import newest_audit
 
         state = store.run(_state)
-        outbox = StoreOutbox(self.store_path, store)
+        outbox = self._outbox(store)
         if not self._check_watermark(state, outbox):
             return 0
         with open_file(self.ledger_path, write=True, clock=self._clock) as ledger:
@@ -303,14 +307,14 @@ class Bookkeeping:
         from policy.ledger import verify
         from policy.ledger.ledger import open_file, open_ledger
 
-        if not self.ledger_path.is_file() and not self.has_store:
+        if not os.path.isfile(self.ledger_path) and not self.has_store:
             raise LedgerError(f"there is no ledger at {self.ledger_path} yet")
-        if self.ledger_path.is_file():
+        if os.path.isfile(self.ledger_path):
             with open_file(self.ledger_path) as ledger:
                 found = verify.check_archive(ledger)
             if found:
                 return [(one.code.value, one.words) for one in found]
-        outbox = StoreOutbox(self.store_path) if self.has_store else None
+        outbox = self._outbox() if self.has_store else None
         with open_ledger(self.ledger_path, outbox=outbox) as ledger:
             found = verify.check_audit(ledger, heads)
             if not only_audit:
@@ -322,8 +326,8 @@ class Bookkeeping:
         from policy.ledger.counts import CountKey, count_budget, latest_resets
         from policy.ledger.ledger import open_ledger
 
-        outbox = StoreOutbox(self.store_path, store)
-        nothing_yet = not self.ledger_path.is_file() and not outbox.pending(0, 1)
+        outbox = self._outbox(store)
+        nothing_yet = not os.path.isfile(self.ledger_path) and not outbox.pending(0, 1)
         if nothing_yet and not outbox.drained_seq():
             yield Recorded()
             return

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from policy.clock import microseconds
+from policy.clock import Clock, microseconds
 from policy.errors import StoreCorrupt
 from policy.model.outbox import OutboxEvent
 from policy.store import rows, statements
@@ -30,14 +30,16 @@ class StoreOutbox:
     Args:
         path: The file of the store, which exists.
         store: The open store of this process, if it has one.
+        clock: Stamps what is forgotten, where there is none; the machine's by default.
 
     Raises:
         StoreError: The file cannot be read.
     """
 
-    def __init__(self, path: Path, store: Store | None = None) -> None:
+    def __init__(self, path: Path, store: Store | None = None, clock: Clock | None = None) -> None:
         self._path = path
         self._store = store
+        self._clock = clock
         with self._reading() as connection:
             self._store_id = str(_state(connection, path)[0])
 
@@ -66,7 +68,7 @@ class StoreOutbox:
         if self._store is not None:
             self._store.run(step)
             return
-        store = Store(SqliteBackend(self._path))
+        store = Store(SqliteBackend(self._path), self._clock)
         try:
             store.run(step)
         finally:

@@ -1,0 +1,28 @@
+"""Stand-ins for what tests must control: time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+
+class FrozenClock:
+    """A clock that moves only when told to.
+
+    Args:
+        instant: Where it starts, aware.
+    """
+
+    def __init__(self, instant: datetime = datetime(2026, 11, 25, 12, tzinfo=UTC)) -> None:
+        self._instant = instant
+
+    def now(self) -> datetime:
+        """Return the present instant."""
+        return self._instant
+
+    def move(self, by: timedelta) -> None:
+        """Move on, or back."""
+        self._instant += by
+
+    def set(self, instant: datetime) -> None:
+        """Move to an instant."""
+        self._instant = instant

@@ -1,0 +1,331 @@
+"""Store and ledger as one: what is committed shows at once, each is proved against the other."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from policy import Usage, open_runtime
+from policy.bookkeeping import Bookkeeping
+from policy.errors import LedgerCorrupt, StoreUnavailable
+from policy.governor.governor import Governor
+from policy.model.request import Request
+from policy.model.steering import OverrideRequest, ResetRequest
+from policy.money import NanoUSD
+from policy.runtime import Runtime
+from tests.fakes import FrozenClock
+
+CONFIG = """
+[cost]
+enabled = true
+session_limit_usd = 5
+daily_limit_usd = 10
+allow_override = true
+
+[cost.prices.m]
+input = 1
+output = 2
+"""
+OPUS_WEEK = """
+[[cost.budgets]]
+name = "search-week"
+period = "week"
+limit_usd = 3
+match = { project = "search" }
+timezone = "Europe/Berlin"
+"""
+CENT = 10_000_000
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    return FrozenClock()
+
+
+@pytest.fixture
+def opened(tmp_path: Path, clock: FrozenClock) -> Callable[..., Runtime]:
+    """Open the runtime of a config; every one shares the ledger and the clock."""
+
+    def open_(extra: str = "") -> Runtime:
+        config = tmp_path / "corvus.toml"
+        config.write_text(CONFIG + extra)
+        return open_runtime([config], ledger=tmp_path / "l.duckdb", clock=clock)
+
+    return open_
+
+
+def spend(governor: Governor, cents: int, session: str = "s", project: str | None = None) -> None:
+    cost = NanoUSD(cents * CENT)
+    decision = governor.reserve(Request("m", cost, session, project=project))
+    assert decision.reservation is not None
+    governor.commit(decision.reservation, Usage(10, 5), cost_nano_usd=cost)
+
+
+def spent(governor: Governor, name: str, session: str = "s") -> int:
+    statuses = governor.status(session).decision.statuses
+    (found,) = [one.spent_nano_usd for one in statuses if one.budget.name == name]
+    return found // CENT
+
+
+def recorded(runtime: Runtime) -> tuple[object, ...]:
+    with runtime.ledger() as ledger:
+        query = "SELECT sum(calls)::BIGINT, sum(cost_nano_usd)::BIGINT FROM usage_record"
+        (row,) = ledger.connection.execute(query).fetchall()
+    return row
+
+
+def test_a_committed_call_shows_at_once_and_counts_once_after_the_drain(
+    opened: Callable[..., Runtime],
+) -> None:
+    runtime = opened()
+    with runtime.governor() as governor:
+        spend(governor, 30)
+        assert recorded(runtime) == (1, 30 * CENT)
+        assert runtime.bookkeeping.drain(governor.store).events > 0
+        assert recorded(runtime) == (1, 30 * CENT)
+        spend(governor, 5)
+        assert recorded(runtime) == (2, 35 * CENT)
+    assert runtime.bookkeeping.drain().events > 0
+    assert runtime.bookkeeping.drain().events == 0
+    assert recorded(runtime) == (2, 35 * CENT)
+
+
+def test_a_long_tail_is_drained_before_a_report(
+    opened: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("policy.bookkeeping._TAIL_MAX", 3)
+    runtime = opened()
+    with runtime.governor() as governor:
+        for _ in range(4):
+            spend(governor, 1)
+    assert recorded(runtime) == (4, 4 * CENT)
+    assert runtime.bookkeeping.drain().events == 0
+
+
+@pytest.mark.parametrize("is_drained", [False, True])
+def test_a_new_budget_knows_what_its_window_has_cost_already(
+    opened: Callable[..., Runtime], is_drained: bool
+) -> None:
+    with opened().governor() as governor:
+        spend(governor, 100, project="search")
+        spend(governor, 40, project="ads")
+        held = governor.reserve(Request("m", NanoUSD(50 * CENT), "s", project="search"))
+    if is_drained:
+        opened().bookkeeping.drain()
+    with opened(OPUS_WEEK).governor() as governor:
+        status = governor.status("s")
+        (week,) = [one for one in status.decision.statuses if one.budget.name == "search-week"]
+        assert (week.spent_nano_usd, week.held_nano_usd) == (100 * CENT, 50 * CENT)
+        assert held.reservation is not None
+        governor.commit(held.reservation, cost_nano_usd=NanoUSD(60 * CENT))
+        assert spent(governor, "search-week") == 160
+        assert governor.recount(write=False) == []
+
+
+def test_a_budget_counts_what_other_policies_admit_from_then_on(
+    opened: Callable[..., Runtime],
+) -> None:
+    with opened(OPUS_WEEK).governor():
+        pass
+    with opened().governor() as governor:
+        spend(governor, 70, project="search")
+    with opened(OPUS_WEEK).governor() as governor:
+        assert spent(governor, "search-week") == 70
+
+
+def test_imported_usage_counts_in_the_balances(
+    opened: Callable[..., Runtime], clock: FrozenClock
+) -> None:
+    runtime = opened()
+    with runtime.governor() as governor:
+        spend(governor, 10)
+    imported(runtime, clock, cents=25)
+    runtime.bookkeeping.settle_import()
+    with runtime.governor() as governor:
+        assert spent(governor, "day") == 35
+        assert spent(governor, "session", "imported") == 25
+    assert runtime.bookkeeping.verify().is_sound
+
+
+def test_an_import_that_died_before_it_was_counted_is_counted_by_the_next_governor(
+    opened: Callable[..., Runtime], clock: FrozenClock
+) -> None:
+    runtime = opened()
+    with runtime.governor() as governor:
+        spend(governor, 10)
+    imported(runtime, clock, cents=25)  # and no settle_import
+    with runtime.governor() as governor:
+        assert spent(governor, "day") == 35
+
+
+def imported(runtime: Runtime, clock: FrozenClock, cents: int) -> None:
+    with runtime.bookkeeping.importing() as ledger:
+        ledger.connection.execute(
+            """INSERT INTO usage_record BY NAME SELECT uuidv7() AS id, 1 AS calls,
+            $now::TIMESTAMP AS requested_at, $now::TIMESTAMP AS admitted_at,
+            $now::TIMESTAMP AS settled_at, 'imported' AS session_id, 'import' AS surface,
+            'p' AS provider, 'm' AS requested_model, 0 AS input_tokens, 0 AS output_tokens,
+            0 AS cache_read_tokens, 0 AS cache_write_5m_tokens, 0 AS cache_write_1h_tokens,
+            0 AS reasoning_tokens, 0 AS web_search_requests, $cost::BIGINT AS cost_nano_usd,
+            'imported' AS source, 'completed' AS outcome""",
+            {"now": clock.now().replace(tzinfo=None), "cost": cents * CENT},
+        )
+
+
+def test_a_lost_store_is_counted_anew_from_the_ledger_with_its_resets(
+    opened: Callable[..., Runtime], clock: FrozenClock
+) -> None:
+    runtime = opened()
+    with runtime.governor() as governor:
+        spend(governor, 100)
+        clock.move(timedelta(seconds=1))
+        governor.reset(ResetRequest("day", "ana"))
+        clock.move(timedelta(seconds=1))
+        spend(governor, 7)
+    runtime.bookkeeping.drain()
+    remove_store(runtime)
+    with runtime.governor() as governor:
+        assert (spent(governor, "day"), spent(governor, "month")) == (7, 107)
+        assert runtime.bookkeeping.verify().is_sound
+
+
+def remove_store(runtime: Runtime) -> None:
+    for ending in ("", "-wal", "-shm"):
+        Path(f"{runtime.bookkeeping.store_path}{ending}").unlink(missing_ok=True)
+
+
+def tampered(runtime: Runtime, statement: str) -> None:
+    with sqlite3.connect(runtime.bookkeeping.store_path) as connection:
+        connection.execute(statement)
+    connection.close()
+
+
+def test_verify_tells_a_balance_that_is_not_what_was_recorded_and_rebuild_mends_it(
+    opened: Callable[..., Runtime],
+) -> None:
+    runtime = opened()
+    with runtime.governor() as governor:
+        spend(governor, 30)
+        governor.reserve(Request("m", NanoUSD(CENT), "s"))
+    tampered(runtime, "UPDATE balance SET spent_nano_usd = 1, held_nano_usd = 2, calls = 3")
+    verdict = runtime.bookkeeping.verify()
+    assert not verdict.is_sound
+    assert {one.budget.name for one in verdict.differences} == {"session", "day", "month"}
+    assert {one.counted.spent_nano_usd for one in verdict.differences} == {30 * CENT}
+    assert {one.counted.held_nano_usd for one in verdict.differences} == {CENT}
+    rebuilt = runtime.bookkeeping.rebuild("ana", "as told")
+    assert len(rebuilt.differences) == 3
+    assert runtime.bookkeeping.verify().is_sound
+    with runtime.ledger() as ledger:
+        found = ledger.connection.execute("SELECT kind, actor, reason FROM audit_event").fetchall()
+    assert found == [("ledger_rebuilt", "ana", "as told")]
+
+
+def test_a_balance_below_zero_admits_nothing_until_it_is_rebuilt(
+    opened: Callable[..., Runtime],
+) -> None:
+    from policy.errors import StoreCorrupt
+
+    runtime = opened()
+    with runtime.governor() as governor:
+        spend(governor, 30)
+    tampered(runtime, "UPDATE balance SET spent_nano_usd = -1")
+    with runtime.governor() as governor, pytest.raises(StoreCorrupt, match="verify --rebuild"):
+        spend(governor, 1)
+    runtime.bookkeeping.rebuild("ana", None)
+    with runtime.governor() as governor:
+        assert spent(governor, "day") == 30
+
+
+def test_a_ledger_that_lost_what_it_had_is_refused_until_the_loss_is_accepted(
+    opened: Callable[..., Runtime],
+) -> None:
+    runtime = opened()
+    with runtime.governor() as governor:
+        spend(governor, 30)
+    runtime.bookkeeping.drain()
+    with runtime.governor() as governor:
+        spend(governor, 4)
+    runtime.ledger_path.unlink()
+    verdict = runtime.bookkeeping.verify()
+    assert [code for code, _ in verdict.findings] == ["events-missing"]
+    with pytest.raises(LedgerCorrupt, match="verify --rebuild"):
+        recorded(runtime)
+    with runtime.governor() as governor:
+        assert spent(governor, "day") == 34, "a lost ledger frees no budget"
+    assert runtime.bookkeeping.rebuild("ana", None).lost_events > 0
+    assert runtime.bookkeeping.verify().is_sound
+    assert recorded(runtime) == (1, 4 * CENT)
+
+
+def test_a_store_that_was_set_back_goes_on_behind_the_ledger(
+    opened: Callable[..., Runtime], tmp_path: Path
+) -> None:
+    runtime = opened()
+    store_path = runtime.bookkeeping.store_path
+    with runtime.governor() as governor:
+        governor.override(OverrideRequest("ana"))
+        spend(governor, 30)
+    shutil.copy(store_path, tmp_path / "backup")
+    with runtime.governor() as governor:
+        governor.override(OverrideRequest("bob"))
+        spend(governor, 5)
+    runtime.bookkeeping.drain()
+    remove_store(runtime)
+    shutil.copy(tmp_path / "backup", store_path)
+    assert not runtime.bookkeeping.verify().is_sound
+    runtime.bookkeeping.rebuild("ana", None)
+    with runtime.governor() as governor:
+        assert spent(governor, "day") == 35
+        spend(governor, 1)
+    assert runtime.bookkeeping.drain().events > 0
+    assert runtime.bookkeeping.verify().findings == ()
+
+
+def test_an_anchor_proves_that_the_audit_was_not_cut_off(
+    opened: Callable[..., Runtime],
+) -> None:
+    runtime = opened()
+    with runtime.governor() as governor:
+        for actor in ("ana", "bob", "cem"):
+            governor.override(OverrideRequest(actor))
+    verdict = runtime.bookkeeping.verify()
+    assert verdict.is_sound
+    anchor = (verdict.audit_position, verdict.audit_head)
+    assert runtime.bookkeeping.verify(anchor).is_sound
+    tampered(runtime, "DELETE FROM outbox WHERE seq = (SELECT max(seq) FROM outbox)")
+    tampered(
+        runtime,
+        "UPDATE store_state SET audit_position = audit_position - 1, next_seq = next_seq - 1",
+    )
+    codes = [code for code, _ in runtime.bookkeeping.verify(anchor).findings]
+    assert "audit-truncated" in codes
+
+
+def test_a_clock_that_went_back_by_days_is_told_and_rebuild_follows_it(
+    opened: Callable[..., Runtime], clock: FrozenClock
+) -> None:
+    runtime = opened()
+    clock.set(datetime(2036, 1, 1, tzinfo=UTC))
+    with runtime.governor() as governor:
+        spend(governor, 30)
+    clock.set(datetime(2026, 11, 25, 12, tzinfo=UTC))
+    with pytest.raises(StoreUnavailable, match="set the clock right"), runtime.governor():
+        pass
+    runtime.bookkeeping.rebuild("ana", "the clock was wrong")
+    with runtime.governor() as governor:
+        spend(governor, 2)
+        assert spent(governor, "day") == 2
+    assert runtime.bookkeeping.verify().is_sound
+
+
+def test_nothing_at_all_is_sound_only_where_something_is(tmp_path: Path) -> None:
+    from policy.errors import LedgerError
+
+    with pytest.raises(LedgerError, match="there is no ledger"):
+        Bookkeeping(tmp_path / "l.duckdb").verify()
