@@ -119,7 +119,7 @@ def _replay(unit: Unit, request: Request) -> Decision | None:
     known = unit.reservation_by_key(request.idempotency_key)
     if known is None:
         return None
-    if known.request != request:
+    if replace(known.request, dispatched=request.dispatched) != request:
         raise IdempotencyConflict(
             f"the idempotency key {request.idempotency_key!r} was used for another request; "
             "repeat that request unchanged, or choose a new key"

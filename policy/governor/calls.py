@@ -159,6 +159,17 @@ class Calls(Engine):
         """Do what ``release`` does, without keeping the event loop waiting."""
         return await self.arun_step(self._releasing(reservation.id, settlement_key), keep=True)
 
+    def dispatch(self, reservation: Reservation) -> Reservation:
+        """Note that a call which was reserved with ``dispatched=False`` is about to leave.
+
+        From then on its hold, should it expire, is presumed spent (RES-6).
+
+        Raises:
+            ReservationNotFound: There is no such reservation.
+            ReservationSettled: It is no longer held: the call must not leave.
+        """
+        return self.run_step(lambda unit: (settlement.dispatch(unit, reservation.id), []))
+
     def extend(
         self,
         reservation: Reservation,

@@ -150,6 +150,21 @@ def extend(
     return after
 
 
+def dispatch(unit: Unit, reservation_id: str) -> Reservation:
+    """Note that a call which was reserved as not yet sent is about to leave (RES-6).
+
+    Raises:
+        ReservationNotFound: There is no such reservation.
+        ReservationSettled: It is no longer held, so the call must not leave.
+    """
+    before = found(unit, reservation_id)
+    if before.state is not ReservationState.HELD:
+        _refuse_to_settle(before)
+    after = replace(before, request=replace(before.request, dispatched=True))
+    unit.put_reservation(after)
+    return after
+
+
 def upkeep(unit: Unit, register: Register) -> list[Event]:
     """Expire what is overdue: overrides, and holds whose holder died (RES-6).
 
