@@ -82,13 +82,16 @@ class Runtime:
             StoreError: The store cannot be opened: nothing can be admitted.
             LedgerError: Budgets must be counted anew, and the ledger cannot be read.
         """
+        from policy.actor import local_actor
         from policy.governor.governor import Governor
 
         with self.bookkeeping.store() as store:
             history = self.bookkeeping.history(store)
-            yield Governor(
+            governor = Governor(
                 self.policy, store, books=self.books, listeners=listeners, history=history
             )
+            governor.note_limits(self.config_shown, local_actor())
+            yield governor
 
     def status(self, session_id: str | None) -> Status:
         """Say where every budget stands now (EVA-12), from the ledger.

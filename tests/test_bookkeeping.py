@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -329,3 +330,22 @@ def test_nothing_at_all_is_sound_only_where_something_is(tmp_path: Path) -> None
 
     with pytest.raises(LedgerError, match="there is no ledger"):
         Bookkeeping(tmp_path / "l.duckdb").verify()
+
+
+def test_limits_that_changed_since_the_last_time_are_kept_in_the_audit(
+    opened: Callable[..., Runtime],
+) -> None:
+    with opened().governor():
+        pass
+    with opened().governor():
+        pass
+    with opened(OPUS_WEEK).governor():
+        pass
+    with opened().ledger() as ledger:
+        rows = ledger.connection.execute("SELECT kind, details FROM audit_event").fetchall()
+    ((kind, details),) = rows
+    assert kind == "limits_changed"
+    told = json.loads(details)
+    assert "search-week" not in told["before"]["budgets"]
+    week = told["after"]["budgets"]["search-week"]
+    assert week == {"limit_nano_usd": 300 * CENT, "warn_at_percent": 80}

@@ -127,7 +127,8 @@ def drain_figures(calls: int, runs: int) -> None:
             floors.append(time_floor(Path(name), usage))
     ours, floor = median(drained), median(floors)
     print(
-        f"drain of {events:,} events of {calls:,} calls: {ours:.2f} s, {events / ours:,.0f} events/s, "
+        f"drain of {events:,} events of {calls:,} calls: {ours:.2f} s, "
+        f"{events / ours:,.0f} events/s, "
         f"{calls / ours:,.0f} calls/s"
     )
     print(f"floor, the usage rows alone by the appender: {floor:.2f} s, ratio {ours / floor:.1f}")

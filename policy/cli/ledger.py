@@ -117,7 +117,7 @@ def _runtime(config: Any, sets: Any, ledger: Any) -> Runtime:
 
 
 def _rebuilt(runtime: Runtime, reason: str | None) -> Verdict:
-    from policy.cli.actor import local_actor
+    from policy.actor import local_actor
     from policy.diagnostics.secrets import scrub
 
     return runtime.bookkeeping.rebuild(local_actor(), scrub(reason) if reason else None)

@@ -12,7 +12,7 @@ from typing import Unpack
 
 from policy.clock import microseconds
 from policy.diagnostics.secrets import scrub
-from policy.governor import overrides, resets, scopes, settlement
+from policy.governor import limits, overrides, resets, scopes, settlement
 from policy.governor.call import Call
 from policy.governor.calls import Calls
 from policy.governor.engine import Told
@@ -99,6 +99,15 @@ class Governor(Calls):
             return result, events + more
 
         return self.run_step(step)
+
+    def note_limits(self, origin: str, actor: str) -> None:
+        """Keep in the audit when limits in force are other than the last time (AUD-1).
+
+        Args:
+            origin: Where the policy came from; each origin is compared with itself.
+            actor: Who puts the policy in force.
+        """
+        self.run_step(lambda unit: limits.note(unit, self.policy, origin, actor))
 
     def close_session(self, session_id: str) -> SessionRecord:
         """Close a session and record its outcome (SES-2).

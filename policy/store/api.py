@@ -97,6 +97,7 @@ class Changes:
     )
     budgets: dict[int, Budget] = field(default_factory=dict[int, Budget])
     price_entries: set[str] = field(default_factory=set[str])
+    limits: dict[str, str] = field(default_factory=dict[str, str])
     events: list[OutboxEvent] = field(default_factory=list[OutboxEvent])
     forgotten_seq: int = 0
     forgotten_reservations_us: int = 0
@@ -181,6 +182,10 @@ class Backend(Protocol):
 
     def has_price_entry(self, entry: str) -> bool:
         """Tell whether a price entry was told to the ledger already."""
+        ...
+
+    def limits(self, origin: str) -> str | None:
+        """Return the limits of the policy of one origin when it was last in force."""
         ...
 
     def events(self, after_seq: int, limit: int) -> Sequence[OutboxEvent]:

@@ -32,6 +32,7 @@ class MemoryBackend:
         self._sessions: dict[str, SessionRecord] = {}
         self._missions: dict[tuple[str, str], MissionRecord] = {}
         self._price_entries: set[str] = set()
+        self._limits: dict[str, str] = {}
         self._events: dict[int, OutboxEvent] = {}
 
     def begin(self) -> bool:
@@ -60,6 +61,7 @@ class MemoryBackend:
         self._sessions |= changes.sessions
         self._missions |= changes.missions
         self._price_entries |= changes.price_entries
+        self._limits |= changes.limits
         self._events |= {event.seq: event for event in changes.events}
         self._forget(changes.forgotten_seq, changes.forgotten_reservations_us)
 
@@ -139,6 +141,10 @@ class MemoryBackend:
     def has_price_entry(self, entry: str) -> bool:
         """Tell whether a price entry was told to the ledger already."""
         return entry in self._price_entries
+
+    def limits(self, origin: str) -> str | None:
+        """Return the limits of the policy of one origin when it was last in force."""
+        return self._limits.get(origin)
 
     def events(self, after_seq: int, limit: int) -> Sequence[OutboxEvent]:
         """Return outbox events with a greater number, ascending."""

@@ -57,6 +57,7 @@ def _write_rare(connection: sqlite3.Connection, changes: Changes) -> None:
         [(budget_id, bodies.budget_key(one)) for budget_id, one in changes.budgets.items()],
     )
     many(statements.NEW_PRICE_ENTRY, [(entry,) for entry in changes.price_entries])
+    many(statements.WRITE_LIMITS, [*changes.limits.items()])
     if changes.forgotten_seq:
         connection.execute(statements.FORGET_EVENTS, (changes.forgotten_seq,))
     before_us = changes.forgotten_reservations_us

@@ -161,6 +161,11 @@ class SqliteBackend:
         """Tell whether a price entry was told to the ledger already."""
         return self._one(statements.READ_PRICE_ENTRY, entry) is not None
 
+    def limits(self, origin: str) -> str | None:
+        """Return the limits of the policy of one origin when it was last in force."""
+        row = self._one(statements.READ_LIMITS, origin)
+        return row[0] if row is not None else None
+
     def events(self, after_seq: int, limit: int) -> Sequence[OutboxEvent]:
         """Return outbox events with a greater number, ascending."""
         return [*map(rows.event, self._all(statements.READ_EVENTS, after_seq, limit))]

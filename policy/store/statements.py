@@ -64,6 +64,10 @@ CREATE TABLE mission (
     body       TEXT    NOT NULL,
     PRIMARY KEY (session_id, id)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE policy_limits (
+    origin TEXT NOT NULL PRIMARY KEY, -- where the policy came from
+    limits TEXT NOT NULL              -- its limits when it was last in force, as JSON
+) STRICT, WITHOUT ROWID;
 CREATE TABLE price_entry (entry TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE outbox (
     seq          INTEGER NOT NULL PRIMARY KEY,
@@ -127,6 +131,9 @@ WRITE_MISSION = "INSERT OR REPLACE INTO mission VALUES (?, ?, ?, ?)"
 
 READ_PRICE_ENTRY = "SELECT 1 FROM price_entry WHERE entry = ?"
 NEW_PRICE_ENTRY = "INSERT OR IGNORE INTO price_entry VALUES (?)"
+
+READ_LIMITS = "SELECT limits FROM policy_limits WHERE origin = ?"
+WRITE_LIMITS = "INSERT OR REPLACE INTO policy_limits VALUES (?, ?)"
 
 READ_EVENTS = "SELECT seq, ledger_table, row FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?"
 NEW_EVENT = "INSERT INTO outbox VALUES (?, ?, ?)"

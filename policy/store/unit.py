@@ -274,6 +274,15 @@ class Unit:
         self.changes.price_entries.add(entry)
         return True
 
+    def limits(self, origin: str) -> str | None:
+        """Return the limits of the policy of one origin when it was last in force."""
+        return self.changes.limits.get(origin) or self._backend.limits(origin)
+
+    def put_limits(self, origin: str, limits: str) -> None:
+        """Keep the limits that are in force now."""
+        self.touch()
+        self.changes.limits[origin] = limits
+
     def events(self, after_seq: int, limit: int) -> Sequence[OutboxEvent]:
         """Return outbox events with a greater number; only for a transaction that appended none."""
         return self._backend.events(after_seq, limit)
