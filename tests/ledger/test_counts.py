@@ -57,7 +57,7 @@ def key_of(row: Mapping[str, Any], counted: Budget) -> CountKey | None:
         case Period.SESSION:
             return CountKey(None, row["session_id"]) if row["session_id"] else None
         case Period.MISSION:
-            both = row["session_id"] and row["mission_id"]
+            both = row["session_id"] and row.get("mission_id")
             return CountKey(None, row["session_id"], row["mission_id"]) if both else None
         case Period.TOTAL:
             return CountKey()
