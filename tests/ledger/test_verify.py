@@ -280,16 +280,20 @@ def test_a_ledger_behind_its_store_is_found(path: Path, outbox: FileOutbox) -> N
     assert "has lost events 1 to 5" in finding.words
 
 
+def _remove(file: Path) -> None:
+    file.unlink()
+
+
+def _lengthen(file: Path) -> None:
+    file.write_bytes(file.read_bytes() + b"x")
+
+
 @pytest.mark.parametrize(
     ("harm", "code"),
-    [
-        (lambda file: file.unlink(), FindingCode.ARCHIVE_MISSING),
-        (lambda file: file.write_bytes(file.read_bytes() + b"x"), FindingCode.ARCHIVE_ALTERED),
-    ],
-    ids=["missing", "altered"],
+    [(_remove, FindingCode.ARCHIVE_MISSING), (_lengthen, FindingCode.ARCHIVE_ALTERED)],
 )
 def test_a_harmed_file_of_the_archive_is_found(
-    path: Path, outbox: FileOutbox, harm: Callable[[Path], object], code: FindingCode
+    path: Path, outbox: FileOutbox, harm: Callable[[Path], None], code: FindingCode
 ) -> None:
     outbox.append([call(1)])
     drain(path, outbox)
