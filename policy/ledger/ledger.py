@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -148,13 +148,13 @@ def open_ledger(
         return
     with open_file(path, write=write, timeout_seconds=timeout_seconds, clock=clock) as ledger:
         files = archived_files(ledger.connection, path)
-        store_id, found = "", iter(list[list[OutboxEvent]]())
+        store_id, found = "", list[list[OutboxEvent]]()
         if outbox is not None:
             watermark = ledger.watermark(outbox.store_id)
             refuse_lost_rows(outbox, watermark)
             # Nobody drains while we hold the ledger, so all after the watermark is still there.
             store_id = outbox.store_id
-            found = batches(outbox, watermark, last_seq(outbox, watermark))
+            found = [*batches(outbox, watermark, last_seq(outbox, watermark))]
         _show(ledger, store_id, found, files, write=write)
         yield ledger
 
@@ -233,7 +233,7 @@ def _in_memory(path: Path) -> Generator[Ledger]:
 def _show(
     ledger: Ledger,
     store_id: str,
-    found: Iterable[list[OutboxEvent]],
+    batches: list[list[OutboxEvent]],
     files: dict[str, list[Path]],
     *,
     write: bool,
@@ -241,4 +241,4 @@ def _show(
     with ledger.explaining():
         if not write:
             fence(ledger.connection, files)
-        show_all(ledger.connection, store_id, found, files)
+        show_all(ledger.connection, store_id, batches, files)
