@@ -3,6 +3,9 @@
 A view has the name of the table it stands before, so that no report needs to know (LED-2, LED-4).
 It is temporary, as everything here. Without rows elsewhere there is no view: reports read the table
 itself.
+
+NOTE: DuckDB 2.0 takes a temporary view before a table of its name, also where the table is named
+with its schema, and inside the file's own views. Only the name of the database leads past it.
 """
 
 from __future__ import annotations
@@ -24,10 +27,6 @@ _FILES = "SELECT table_name, file FROM ledger_archive ORDER BY table_name, month
 _TAIL = "CREATE TEMP TABLE tail_{name} AS SELECT * FROM {table} LIMIT 0"
 _SHOW = "CREATE TEMP VIEW {name} AS {parts}"
 _ROWS = "SELECT * FROM {source}"
-_VIEWS = """
-SELECT sql FROM duckdb_views()
-WHERE database_name = current_database() AND NOT internal AND NOT temporary ORDER BY view_oid
-"""
 
 
 def qualified(connection: DuckDBPyConnection, name: str) -> str:
@@ -107,11 +106,3 @@ def show_all(
             sources.append(f"temp.tail_{name}")
         parts = " UNION ALL BY NAME ".join(_ROWS.format(source=source) for source in sources)
         connection.execute(_SHOW.format(name=name, parts=parts))
-    if shown:
-        _show_views(connection)
-
-
-def _show_views(connection: DuckDBPyConnection) -> None:
-    """Put the file's own views anew over the views of this module."""
-    for (sql,) in connection.execute(_VIEWS).fetchall():
-        connection.execute(str(sql).replace("CREATE VIEW", "CREATE TEMP VIEW", 1))

@@ -91,7 +91,7 @@ class _Transaction:
 
 
 def uuid_at(instant_us: int, number: int) -> str:
-    text = f"{instant_us // 1000:012x}7{number % 4096:03x}8{number:015x}"
+    text = f"{max(instant_us, 0) // 1000:012x}7{number % 4096:03x}8{number:015x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 

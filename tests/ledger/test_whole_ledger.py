@@ -16,7 +16,7 @@ from policy.ledger.archive import archive
 from policy.ledger.drain import drain
 from policy.ledger.ledger import Ledger, open_file, open_ledger
 from policy.ledger.views import archive_folder
-from policy.model.outbox import LedgerTable
+from policy.model.outbox import LedgerTable, Row
 from policy.reporting.catalog import load_catalog
 from policy.reporting.run import run_report
 from policy.reporting.spend import spend_in
@@ -68,7 +68,7 @@ def answers(path: Path, outbox: FileOutbox | None) -> dict[str, Table]:
     return found
 
 
-def quarter() -> list[tuple[LedgerTable, dict[str, object]]]:
+def quarter() -> list[tuple[LedgerTable, Row]]:
     """Return two months of calls, with missions, a correction and an unknown cost."""
     rows = [
         call(
@@ -81,7 +81,7 @@ def quarter() -> list[tuple[LedgerTable, dict[str, object]]]:
         for number in range(60)
     ]
     wrong = rows[30][1]
-    taken_back = wrong | {
+    taken_back: Row = wrong | {
         "id": uuid_at(NOON_US, 500),
         "corrects_id": wrong["id"],
         "calls": -1,

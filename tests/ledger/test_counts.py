@@ -1,0 +1,263 @@
+"""Counts from the ledger are what a plain sum over its rows says (STO-2)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policy.clock import instant_at, microseconds
+from policy.errors import LedgerError
+from policy.globs import glob_matches
+from policy.ledger.archive import archive
+from policy.ledger.counts import Count, CountKey, count_budget, latest_resets
+from policy.ledger.drain import drain
+from policy.ledger.ledger import open_ledger
+from policy.model.budget import Budget
+from policy.model.outbox import LedgerTable, Row
+from policy.money import NOTHING
+from policy.period import Period, window_at
+from tests.ledger.outboxes import NOON_US, FileOutbox, call, uuid_at
+
+COLUMNS = {"model": "requested_model", "user": "user_name"}
+ZONES = ("UTC", "Europe/Madrid", "Asia/Kolkata", "America/Sao_Paulo", "Australia/Lord_Howe")
+EDGES = (
+    datetime(2025, 10, 26, 1, tzinfo=UTC),  # Madrid sets its clocks back
+    datetime(2026, 3, 29, 1, tzinfo=UTC),  # … and forth
+    datetime(2018, 11, 4, 3, tzinfo=UTC),  # São Paulo skips midnight
+    datetime(2026, 4, 4, 15, tzinfo=UTC),  # Lord Howe moves by half an hour
+    datetime(2026, 1, 1, tzinfo=UTC),
+    datetime(2025, 12, 31, 18, 30, tzinfo=UTC),  # midnight in Kolkata
+)
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> FileOutbox:
+    return FileOutbox(tmp_path / "outbox.sqlite")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.duckdb"
+
+
+def budget(period: Period, timezone: str = "UTC", **match: str) -> Budget:
+    return Budget("b", period, NOTHING, 80, "cost.budgets", tuple(match.items()), timezone)
+
+
+def key_of(row: Mapping[str, Any], counted: Budget) -> CountKey | None:
+    """Return the key that a row counts under, worked out without DuckDB."""
+    match counted.period:
+        case Period.SESSION:
+            return CountKey(None, row["session_id"]) if row["session_id"] else None
+        case Period.MISSION:
+            both = row["session_id"] and row.get("mission_id")
+            return CountKey(None, row["session_id"], row["mission_id"]) if both else None
+        case Period.TOTAL:
+            return CountKey()
+        case _:
+            instant = instant_at(row["admitted_at"])
+            window = window_at(counted.period, instant, counted.timezone)
+            assert window is not None
+            return CountKey(window.start)
+
+
+def plain_sum(
+    rows: Iterable[Mapping[str, Any]], counted: Budget, since: Mapping[CountKey, datetime]
+) -> dict[CountKey, Count]:
+    sums: dict[CountKey, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    for row in rows:
+        values = [(row.get(COLUMNS.get(name, name)), glob) for name, glob in counted.match]
+        if not all(value is not None and glob_matches(glob, value) for value, glob in values):
+            continue
+        key = key_of(row, counted)
+        if key is None or (key in since and row["settled_at"] < microseconds(since[key])):
+            continue
+        cost = row["cost_nano_usd"]
+        sums[key][0] += cost or 0
+        sums[key][1] += row["calls"]
+        sums[key][2] += row["calls"] if cost is None else 0
+        sums[key][3] += sum(value for name, value in row.items() if name.endswith("_tokens"))
+    return {key: Count(*some) for key, some in sums.items()}
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> dict[str, Any]:
+    near = draw(st.sampled_from(EDGES)) + timedelta(
+        microseconds=draw(
+            st.one_of(
+                st.sampled_from([-1, 0, 1]), st.integers(-3 * 86_400_000_000, 3 * 86_400_000_000)
+            )
+        )
+    )
+    admitted_us = microseconds(near)
+    sign = draw(st.sampled_from([1, 1, 1, -1]))
+    cost = draw(st.none() | st.integers(0, 10**13))
+    return {
+        "calls": sign,
+        "admitted_at": admitted_us,
+        "settled_at": admitted_us + draw(st.integers(0, 2 * 86_400_000_000)),
+        "session_id": draw(st.sampled_from([None, "", "s1", "s2"])),
+        "mission_id": draw(st.sampled_from([None, "", "m1", "m2"])),
+        "requested_model": draw(st.sampled_from(["gpt-5", "gpt-5-mini", "claude"])),
+        "user_name": draw(st.sampled_from([None, "ada", "bob"])),
+        "input_tokens": sign * draw(st.integers(0, 10**9)),
+        "cache_write_1h_tokens": sign * draw(st.integers(0, 99)),
+        "reasoning_tokens": sign * draw(st.integers(0, 99)),
+        "web_search_requests": sign * draw(st.integers(0, 9)),
+        "cost_nano_usd": None if cost is None else sign * cost,
+    }
+
+
+MATCHES = st.sampled_from(
+    [{}, {"model": "gpt-*"}, {"user": "*"}, {"model": "*-mini", "user": "a?a"}, {"agent": "*"}]
+)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(rows(), max_size=25),
+    st.sampled_from([*Period]),
+    st.sampled_from(ZONES),
+    MATCHES,
+    st.data(),
+)
+def test_a_count_is_the_plain_sum_over_the_rows(
+    tmp_path_factory: pytest.TempPathFactory,
+    drawn: list[dict[str, Any]],
+    period: Period,
+    timezone: str,
+    match: dict[str, str],
+    data: st.DataObject,
+) -> None:
+    folder = tmp_path_factory.mktemp("counts")
+    outbox = FileOutbox(folder / "outbox.sqlite")
+    # One record more, so that there is always something to open.
+    unusual = [*drawn, {"admitted_at": NOON_US, "requested_model": "gpt-5"}]
+    recorded = [call(number, **one) for number, one in enumerate(unusual)]
+    outbox.append(recorded)
+    counted = budget(period, timezone, **match)
+    all_rows = [row for _, row in recorded]
+    every_key = sorted(plain_sum(all_rows, counted, {}), key=repr)
+    since: dict[CountKey, datetime] = {}
+    for key in every_key:
+        if data.draw(st.booleans()):
+            row = data.draw(st.sampled_from(all_rows))
+            since[key] = instant_at(int(str(row["settled_at"])))
+    with open_ledger(folder / "ledger.duckdb", outbox=outbox) as ledger:
+        assert count_budget(ledger, counted, since) == plain_sum(all_rows, counted, since)
+
+
+def counted_in(
+    path: Path, outbox: FileOutbox, counted: Budget, since: Mapping[CountKey, datetime]
+) -> dict[CountKey, Count]:
+    with open_ledger(path, outbox=outbox) as ledger:
+        return count_budget(ledger, counted, since)
+
+
+def test_a_count_holds_the_file_the_archive_and_the_tail(path: Path, outbox: FileOutbox) -> None:
+    for number in (1, 2, 3):
+        outbox.append([call(number)])
+        if number < 3:
+            drain(path, outbox)
+        if number < 2:
+            archive(path, 1)
+    day = CountKey(datetime(2025, 11, 25, tzinfo=UTC))
+    assert counted_in(path, outbox, budget(Period.DAY), {}) == {day: Count(6, 3, 0, 30)}
+    assert counted_in(path, outbox, budget(Period.TOTAL), {}) == {CountKey(): Count(6, 3, 0, 30)}
+
+
+@pytest.mark.parametrize("period", [*Period])
+def test_an_empty_ledger_has_no_counts(path: Path, period: Period) -> None:
+    with open_ledger(path, write=True) as ledger:
+        assert count_budget(ledger, budget(period), {}) == {}
+
+
+def test_the_instant_of_a_reset_counts_and_the_one_before_does_not(
+    path: Path, outbox: FileOutbox
+) -> None:
+    outbox.append(call(number, settled_at=NOON_US + number) for number in (1, 2, 3))
+    day = CountKey(datetime(2025, 11, 25, tzinfo=UTC))
+    for counted, key in (
+        (budget(Period.DAY), day),
+        (budget(Period.TOTAL), CountKey()),
+    ):
+        counts = counted_in(path, outbox, counted, {key: instant_at(NOON_US + 2)})
+        assert counts == {key: Count(5, 2, 0, 20)}
+        assert counted_in(path, outbox, counted, {key: instant_at(NOON_US + 4)}) == {}
+    other = CountKey(datetime(2025, 11, 24, tzinfo=UTC))
+    untouched = counted_in(path, outbox, budget(Period.DAY), {other: instant_at(NOON_US + 9)})
+    assert untouched == {day: Count(6, 3, 0, 30)}
+
+
+def test_a_call_late_in_a_window_whose_zone_once_had_odd_seconds_is_counted_there(
+    path: Path, outbox: FileOutbox
+) -> None:
+    # Until 1972 Monrovia was 44 minutes and 30 seconds behind.
+    midnight = microseconds(datetime(1971, 5, 2, 0, 44, 30, tzinfo=UTC))
+    outbox.append([call(1, admitted_at=midnight - 1), call(2, admitted_at=midnight)])
+    assert counted_in(path, outbox, budget(Period.DAY, "Africa/Monrovia"), {}) == {
+        CountKey(datetime(1971, 5, 1, 0, 44, 30, tzinfo=UTC)): Count(1, 1, 0, 10),
+        CountKey(datetime(1971, 5, 2, 0, 44, 30, tzinfo=UTC)): Count(2, 1, 0, 10),
+    }
+
+
+def test_calls_before_1970_lie_in_the_window_before_it(path: Path, outbox: FileOutbox) -> None:
+    outbox.append([call(1, admitted_at=-1), call(2, admitted_at=0, id=uuid_at(0, 2))])
+    assert counted_in(path, outbox, budget(Period.DAY), {}) == {
+        CountKey(datetime(1969, 12, 31, tzinfo=UTC)): Count(1, 1, 0, 10),
+        CountKey(datetime(1970, 1, 1, tzinfo=UTC)): Count(2, 1, 0, 10),
+    }
+
+
+def test_sums_beyond_64_bits_fail_instead_of_wrapping(path: Path, outbox: FileOutbox) -> None:
+    outbox.append(call(number, cost_nano_usd=2**63 - 1) for number in (1, 2))
+    with pytest.raises(LedgerError, match="out of range"):
+        counted_in(path, outbox, budget(Period.DAY), {})
+
+
+def reset(window_us: int | None, session: str | None, mission: str | None, at_us: int) -> Row:
+    return {
+        "audit_id": uuid_at(at_us, 1),
+        "budget": "b",
+        "budget_key": "key",
+        "period": "day",
+        "window_start": window_us,
+        "session_id": session,
+        "mission_id": mission,
+        "effective_at": at_us,
+        "removed_cost_nano_usd": 0,
+        "removed_requests": 0,
+    }
+
+
+def test_the_latest_reset_of_each_key_is_found_in_file_and_tail(
+    path: Path, outbox: FileOutbox
+) -> None:
+    outbox.append(
+        (LedgerTable.RESET, row)
+        for row in (
+            reset(NOON_US, None, None, 5),
+            reset(NOON_US, None, None, 9),
+            reset(None, "s", None, 7),
+            reset(None, "s", "m", 8),
+            reset(None, None, None, 3),
+            reset(None, None, None, 99) | {"budget_key": "another"},
+        )
+    )
+    drain(path, outbox)
+    outbox.append([(LedgerTable.RESET, reset(None, "s", "m", 11))])
+    with open_ledger(path, outbox=outbox) as ledger:
+        found = latest_resets(ledger, "key")
+    assert found == {
+        CountKey(instant_at(NOON_US)): instant_at(9),
+        CountKey(None, "s"): instant_at(7),
+        CountKey(None, "s", "m"): instant_at(11),
+        CountKey(): instant_at(3),
+    }
