@@ -11,6 +11,10 @@ MAX_ESTIMATE = nano_usd(MAX_LIMIT_USD)
 """Largest estimate or cost of one call, inclusive; it keeps every sum inside int64."""
 
 
+TEXT_MAX = 1000
+"""Longest id, attribute, tag or reason, in characters."""
+
+
 class Attributes(NamedTuple):
     """What a budget can match on (CFG-10); an absent attribute matches no glob, not even ``*``."""
 
@@ -64,6 +68,8 @@ class Request:
             require_amount("estimate", self.estimate_nano_usd)
         if not self.session_id or not self.model:
             raise ValueError("a request names a session and a model")
+        require_text(*self.attributes, self.session_id, self.mission_id, self.idempotency_key)
+        require_text(*(text for tag in self.tags for text in tag))
         if self.ttl_seconds is not None and not 1 <= self.ttl_seconds <= 86_400:
             raise ValueError(f"ttl_seconds must be 1..=86400, got {self.ttl_seconds!r}")
 
@@ -73,6 +79,25 @@ class Request:
         return Attributes(
             self.model, self.provider, self.project, self.user, self.agent, self.surface
         )
+
+
+def require_text(*texts: str | None) -> None:
+    """Check ids, attributes and reasons before they are kept.
+
+    Raises:
+        ValueError: One is longer than 1,000 characters, or holds half a surrogate pair, which no
+            file can keep.
+    """
+    for text in texts:
+        if text is None:
+            continue
+        if len(text) > TEXT_MAX:
+            raise ValueError(f"a text has {len(text):,} characters, at most {TEXT_MAX:,} are kept")
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                raise ValueError(f"{text!r} is no valid text: it holds a lone surrogate") from None
 
 
 def require_amount(name: str, amount: object) -> None:

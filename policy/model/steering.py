@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from policy.model.decision import BudgetState
+from policy.model.request import require_text
 from policy.money import NOTHING, NanoUSD
 
 
@@ -55,6 +56,9 @@ class OverrideRequest:
     expires_in: timedelta | None = None
     surface: str = "python"
 
+    def __post_init__(self) -> None:
+        require_text(self.actor, self.reason, self.session_id)
+
 
 @dataclass(frozen=True, slots=True)
 class ResetRequest:
@@ -71,6 +75,9 @@ class ResetRequest:
     reason: str | None = None
     session_id: str | None = None
     mission_id: str | None = None
+
+    def __post_init__(self) -> None:
+        require_text(self.actor, self.reason, self.session_id, self.mission_id)
 
 
 class SessionOutcome(StrEnum):
@@ -149,6 +156,9 @@ class MissionRequest:
     limit_nano_usd: NanoUSD | None = None
     max_steps: int | None = None
     max_runtime_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        require_text(self.session_id, self.id)
 
 
 class AuditKind(StrEnum):
