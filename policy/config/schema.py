@@ -23,6 +23,11 @@ from policy.config.dialects import (
     host_keys,
 )
 from policy.config.schema_output import diagnostics_document
+from policy.config.schema_records import (
+    audit_event_document,
+    denial_document,
+    usage_record_document,
+)
 from policy.config.values import Table, as_items, is_table, shown
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -45,7 +50,16 @@ def render(dialect: Dialect) -> str:
 def published() -> dict[str, str]:
     """Return every file of ``schemas/`` that this package makes, by its name."""
     configs = {f"config.{dialect}.schema.json": render(dialect) for dialect in Dialect}
-    return {**configs, "diagnostics.schema.json": written(diagnostics_document())}
+    outputs = {
+        "diagnostics": diagnostics_document(),
+        "budget-exceeded": denial_document(),
+        "audit-event": audit_event_document(),
+        "usage-record": usage_record_document(),
+    }
+    return {
+        **configs,
+        **{f"{name}.schema.json": written(schema) for name, schema in outputs.items()},
+    }
 
 
 def written(schema: Mapping[str, object]) -> str:

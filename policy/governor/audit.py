@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime
 from typing import TypedDict, Unpack
@@ -11,7 +12,8 @@ from policy.ids import new_id
 from policy.model.audit_hash import audit_hash
 from policy.model.outbox import LedgerTable, Row
 from policy.model.steering import AuditEvent, AuditKind
-from policy.money import NanoUSD
+from policy.money import NanoUSD, usd_text
+from policy.period import Period
 from policy.store.unit import Unit
 
 SYSTEM = "corvus"
@@ -59,6 +61,35 @@ def append_audit(
     state.audit_position, state.audit_head = event.position, event.hash
     unit.append(LedgerTable.AUDIT_EVENT, audit_row(event))
     return event
+
+
+def audit_body(event: AuditEvent) -> dict[str, object]:
+    """Return an event as an object for programs; the upstream's keys among them."""
+    removed = event.removed_cost_nano_usd
+    is_override = event.kind.value.startswith("override_")
+    return {
+        "position": event.position,
+        "id": event.id,
+        "kind": event.kind.value,
+        "recorded_at": event.recorded_at.isoformat(),
+        "actor": event.actor,
+        "reason": event.reason,
+        "period": event.budget if event.budget in set(Period) else None,
+        "override_scope": "next_request" if is_override else None,
+        "reset_scope": event.budget if event.kind is AuditKind.RESET_APPLIED else None,
+        "budget": event.budget,
+        "session_id": event.session_id,
+        "mission_id": event.mission_id,
+        "override_id": event.override_id,
+        "reservation_id": event.reservation_id,
+        "expires_at": event.expires_at.isoformat() if event.expires_at else None,
+        "removed_cost_usd": None if removed is None else float(usd_text(removed, 9)),
+        "removed_cost_nano_usd": None if removed is None else str(removed),
+        "removed_requests": event.removed_requests,
+        "details": json.loads(event.details) if event.details else None,
+        "previous_hash": event.previous_hash,
+        "hash": event.hash,
+    }
 
 
 def audit_row(event: AuditEvent) -> Row:
