@@ -326,9 +326,9 @@ class Bookkeeping:
         from policy.ledger.counts import CountKey, count_budget, latest_resets
         from policy.ledger.ledger import open_ledger
 
-        outbox = self._outbox(store)
-        nothing_yet = not os.path.isfile(self.ledger_path) and not outbox.pending(0, 1)
-        if nothing_yet and not outbox.drained_seq():
+        outbox = self._outbox(store) if self.has_store else None
+        is_empty = outbox is None or not (outbox.drained_seq() or outbox.pending(0, 1))
+        if is_empty and not os.path.isfile(self.ledger_path):
             yield Recorded()
             return
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -19,7 +19,7 @@ from policy.clock import Clock, SystemClock
 from policy.compiler.policy import compile_policy
 from policy.config.layers import load_layers
 from policy.config.load import Loaded
-from policy.errors import ConfigError, LedgerError
+from policy.errors import ConfigError, LedgerError, StoreError
 from policy.governor.evaluate import Balance, evaluate
 from policy.model.budget import Budget
 from policy.model.decision import Decision
@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from policy.bookkeeping import Bookkeeping
     from policy.governor.engine import Listener
     from policy.governor.governor import Governor
+    from policy.governor.recount import History
     from policy.ledger.ledger import Ledger
     from policy.model.spend import Spend
+    from policy.store.store import Store
 
 
 _LEDGER_PATH = ("governance", "ledger", "path")
@@ -75,23 +77,50 @@ class Runtime:
     def governor(self, listeners: Sequence[Listener] = ()) -> Generator[Governor]:
         """Open the governor; makes the store when it is missing.
 
+        While governance is disabled nothing is made, and a store that cannot be used is passed
+        over: every call is allowed without it (EVA-11).
+
         Args:
             listeners: Told of events after they are durable.
 
         Raises:
-            StoreError: The store cannot be opened: nothing can be admitted.
+            StoreError: Governance is enabled and the store cannot be opened: nothing can be
+                admitted.
             LedgerError: Budgets must be counted anew, and the ledger cannot be read.
         """
         from policy.actor import local_actor
         from policy.governor.governor import Governor
 
-        with self.bookkeeping.store() as store:
-            history = self.bookkeeping.history(store)
+        with self._store() as (store, history):
             governor = Governor(
                 self.policy, store, books=self.books, listeners=listeners, history=history
             )
-            governor.note_limits(self.config_shown, local_actor())
+            if self.policy.enabled:
+                governor.note_limits(self.config_shown, local_actor())
             yield governor
+
+    @contextmanager
+    def _store(self) -> Generator[tuple[Store, History]]:
+        from policy.governor.recount import no_history
+        from policy.store.memory import MemoryBackend
+        from policy.store.store import Store
+
+        books = self.bookkeeping
+        with ExitStack() as opened:
+            if self.policy.enabled or books.has_store:
+                try:
+                    store = opened.enter_context(books.store())
+                except StoreError:
+                    if self.policy.enabled:
+                        raise
+                    store, history = Store(MemoryBackend(), self.clock), no_history
+                else:
+                    history = books.history(store)
+            else:
+                store = Store(MemoryBackend(), self.clock)
+                history = books.history(store)
+            opened.callback(store.close)
+            yield store, history
 
     def status(self, session_id: str | None) -> Status:
         """Say where every budget stands now (EVA-12), from the ledger.

@@ -13,7 +13,7 @@ import pytest
 
 from policy import Usage, open_runtime
 from policy.bookkeeping import Bookkeeping
-from policy.errors import LedgerCorrupt, StoreUnavailable
+from policy.errors import LedgerCorrupt, LedgerError, StoreCorrupt, StoreUnavailable
 from policy.governor.governor import Governor
 from policy.model.request import Request
 from policy.model.steering import OverrideRequest, ResetRequest
@@ -230,8 +230,6 @@ def test_verify_tells_a_balance_that_is_not_what_was_recorded_and_rebuild_mends_
 def test_a_balance_below_zero_admits_nothing_until_it_is_rebuilt(
     opened: Callable[..., Runtime],
 ) -> None:
-    from policy.errors import StoreCorrupt
-
     runtime = opened()
     with runtime.governor() as governor:
         spend(governor, 30)
@@ -326,8 +324,6 @@ def test_a_clock_that_went_back_by_days_is_told_and_rebuild_follows_it(
 
 
 def test_nothing_at_all_is_sound_only_where_something_is(tmp_path: Path) -> None:
-    from policy.errors import LedgerError
-
     with pytest.raises(LedgerError, match="there is no ledger"):
         Bookkeeping(tmp_path / "l.duckdb").verify()
 
@@ -349,3 +345,30 @@ def test_limits_that_changed_since_the_last_time_are_kept_in_the_audit(
     assert "search-week" not in told["before"]["budgets"]
     week = told["after"]["budgets"]["search-week"]
     assert week == {"limit_nano_usd": 300 * CENT, "warn_at_percent": 80}
+
+
+def test_finding_10_a_store_that_cannot_be_opened_matters_only_while_governance_is_enabled(
+    tmp_path: Path, opened: Callable[..., Runtime]
+) -> None:
+    opened().bookkeeping.store_path.write_text("this is no store")
+    with pytest.raises(StoreCorrupt, match="is no store"), opened().governor():
+        pass
+    config = tmp_path / "corvus.toml"
+    config.write_text(CONFIG.replace("enabled = true", "enabled = false"))
+    with open_runtime([config], ledger=tmp_path / "l.duckdb").governor() as governor:
+        decision = governor.reserve(governor.request("m", estimate_usd=1_000))
+        assert (decision.allowed, decision.reservation) == (True, None)
+
+
+def test_disabled_governance_makes_no_file_and_shows_what_the_ledger_holds(
+    tmp_path: Path, opened: Callable[..., Runtime], clock: FrozenClock
+) -> None:
+    imported(opened(), clock, cents=25)
+    config = tmp_path / "corvus.toml"
+    config.write_text(CONFIG.replace("enabled = true", "enabled = false"))
+    runtime = open_runtime([config], ledger=tmp_path / "l.duckdb", clock=clock)
+    with runtime.governor() as governor:
+        with governor.call("m", session_id="imported") as call:
+            call.used(Usage(10, 10))
+        assert spent(governor, "session", "imported") == 25
+    assert not runtime.bookkeeping.has_store
