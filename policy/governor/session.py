@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
-from policy.errors import MissionEnded
+from policy.errors import MissionEnded, SteeringRefused
 from policy.governor.call import Call
 from policy.governor.pricing import CallOptions
 from policy.governor.scopes import LIMITS
@@ -74,7 +75,8 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        with suppress(SteeringRefused):  # it was closed inside
+            self.close()
 
 
 class Mission:
