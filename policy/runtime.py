@@ -7,9 +7,9 @@ wired elsewhere.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,10 +19,11 @@ from policy.clock import Clock, SystemClock
 from policy.compiler.policy import compile_policy
 from policy.config.layers import load_layers
 from policy.config.load import Loaded
-from policy.errors import ConfigError, LedgerError, StoreError
+from policy.errors import ConfigError, LedgerError, StoreError, StoreUnavailable
 from policy.governor.evaluate import Balance, evaluate
+from policy.governor.status import StatusReport
+from policy.model.audit_hash import GENESIS
 from policy.model.budget import Budget
-from policy.model.decision import Decision
 from policy.model.policy import Policy
 from policy.money import NanoUSD
 from policy.period import Period, Window, window_at
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
     from policy.governor.engine import Listener
     from policy.governor.governor import Governor
     from policy.governor.recount import History
+    from policy.health import Health
     from policy.ledger.ledger import Ledger
     from policy.model.spend import Spend
+    from policy.model.steering import AuditEvent
     from policy.store.store import Store
 
 
@@ -122,13 +125,77 @@ class Runtime:
             opened.callback(store.close)
             yield store, history
 
-    def status(self, session_id: str | None) -> Status:
-        """Say where every budget stands now (EVA-12), from the ledger.
+    def status(
+        self,
+        session_id: str | None = None,
+        mission_id: str | None = None,
+        *,
+        recorded: bool = False,
+    ) -> StatusReport:
+        """Say where every budget stands now (EVA-12): by the store, where there is one.
 
         Args:
             session_id: The session whose spend counts against session budgets; ``None`` leaves
                 them at 0.
+            mission_id: The mission of that session; ``None`` takes the latest that runs.
+            recorded: Ask the ledger alone: what was recorded up to the clock's instant, without
+                holds, resets and overrides.
+
+        Raises:
+            StoreError: The store is there and cannot be used.
+            LedgerError: There is nothing to read.
         """
+        if recorded or not self.bookkeeping.has_store:
+            return self._recorded_status(session_id, mission_id)
+        from policy.governor.governor import Governor
+        from policy.store.reader import latest_session
+
+        with self.bookkeeping.store() as store:
+            history = self.bookkeeping.history(store)
+            governor = Governor(self.policy, store, books=self.books, history=history)
+            report = governor.status(session_id, mission_id)
+        latest = latest_session(self.bookkeeping.store_path) if session_id is None else None
+        return replace(report, latest_session_id=latest)
+
+    def audit(
+        self, limit: int, since: datetime | None = None, kinds: Collection[str] = ()
+    ) -> list[AuditEvent]:
+        """Return the newest audit events, the newest last (AUD-3).
+
+        Args:
+            limit: How many at most, >= 0.
+            since: The first instant, inclusive, aware; ``None`` is the beginning.
+            kinds: The kinds wanted; none is all.
+        """
+        from policy.ledger.audit import audit_events
+
+        with self.ledger() as ledger:
+            return audit_events(ledger, limit=limit, since=since, kinds=kinds)
+
+    def audit_head(self) -> tuple[int, str]:
+        """Return position and hash of the newest audit event, as the store knows it (AUD-2).
+
+        Raises:
+            StoreError: The store cannot be read.
+            LedgerError: There is no store, and the ledger cannot be read.
+        """
+        from policy.store.health import store_health
+
+        store = store_health(self.bookkeeping.store_path, self.clock.now())
+        if store.exists and store.store_id is None:
+            raise StoreUnavailable(store.problem)
+        if store.exists:
+            return store.audit_position, store.audit_head or GENESIS
+        newest = self.audit(1)
+        return (newest[0].position, newest[0].hash) if newest else (0, GENESIS)
+
+    def health(self) -> Health:
+        """Say how store and ledger are; changes nothing, and makes nothing."""
+        from policy.health import examine
+
+        return examine(self.ledger_path, self.bookkeeping.store_path, self.clock.now())
+
+    def _recorded_status(self, session_id: str | None, mission_id: str | None) -> StatusReport:
         from policy.reporting.spend import latest_session, spend_in
 
         now = self.clock.now()
@@ -140,14 +207,17 @@ class Runtime:
             connection = ledger.connection
 
             def spend(budget: Budget) -> Spend | None:
-                if budget.period is Period.MISSION or (
-                    budget.period is Period.SESSION and session_id is None
+                session = session_id if budget.period in (Period.SESSION, Period.MISSION) else None
+                mission = mission_id if budget.period is Period.MISSION else None
+                if (budget.period is Period.SESSION and session is None) or (
+                    budget.period is Period.MISSION and (session is None or mission is None)
                 ):
                     return None
                 return spend_in(
                     connection,
                     window=windows[budget.name],
-                    session_id=session_id if budget.period is Period.SESSION else None,
+                    session_id=session,
+                    mission_id=mission,
                     match=budget.match,
                 )
 
@@ -157,27 +227,15 @@ class Runtime:
             _balance(budget, spends[budget.name], windows[budget.name])
             for budget in self.policy.budgets
         ]
-        return Status(now, session_id, latest, evaluate(balances, NanoUSD(0)), spends)
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Where every budget stands.
-
-    Attributes:
-        now: The instant of which this is true, aware UTC.
-        session_id: The session asked for.
-        latest_session_id: The session of the newest record, as a hint when none was asked for.
-        decision: The statuses of all budgets, evaluated with an estimate of 0.
-        spends: Per budget name, what was counted against it; ``None`` when no session or mission
-            was named.
-    """
-
-    now: datetime
-    session_id: str | None
-    latest_session_id: str | None
-    decision: Decision
-    spends: Mapping[str, Spend | None]
+        return StatusReport(
+            now,
+            session_id,
+            mission_id,
+            evaluate(balances, NanoUSD(0)),
+            spends,
+            latest_session_id=latest,
+            is_recorded=True,
+        )
 
 
 def _balance(budget: Budget, spend: Spend | None, window: Window | None) -> Balance:

@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
+from policy.cli.audit import audit
+from policy.cli.budgets import budgets
 from policy.cli.common import is_terminal, json_text, warn_unused
 from policy.cli.history import history
-from policy.cli.options import AsOf, Config, LedgerPath, Session, Sets
+from policy.cli.options import AsOf, Config, LedgerPath, Mission, Session, Sets
+from policy.cli.steering import override, reset
 
 app = typer.Typer(help="Spend against the limits.", no_args_is_help=True)
 
@@ -31,6 +34,7 @@ def group() -> None:
 def summary(
     *,
     session: Session = None,
+    mission: Mission = None,
     config: Config = None,
     ledger: LedgerPath = None,
     as_of: AsOf = None,
@@ -49,7 +53,7 @@ def summary(
 
     runtime = open_runtime(config or [], sets=sets or (), ledger=ledger, clock=clock_at(as_of))
     warn_unused(runtime)
-    status = runtime.status(session)
+    status = runtime.status(session, mission, recorded=as_of is not None)
     match output or (Format.TABLE if is_terminal() else Format.KV):
         case Format.JSON:
             print(json_text(summary_text.as_json(runtime, status)))
@@ -60,3 +64,7 @@ def summary(
 
 
 app.command("history")(history)
+app.command("budgets")(budgets)
+app.command("override")(override)
+app.command("reset")(reset)
+app.command("audit")(audit)

@@ -13,7 +13,7 @@ import time
 from types import FrameType
 from typing import Any
 
-from policy.errors import ConfigError, PolicyError
+from policy.errors import ConfigError, Denied, PolicyError
 
 _BROKEN_PIPE = 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
 _PATIENCE_SECONDS = 5.0
@@ -111,6 +111,10 @@ def _tell(error: PolicyError) -> int:
     from policy.cli.exits import exit_for
     from policy.diagnostics.plain import escape
 
+    if isinstance(error, Denied):
+        from policy.cli.denied import tell_denial
+
+        return tell_denial(error.decision)
     if isinstance(error, ConfigError) and error.diagnostics:
         from policy.diagnostics.machine import concise
 

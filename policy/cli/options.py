@@ -29,6 +29,10 @@ AsOf: TypeAlias = Annotated[
     str | None,
     typer.Option("--as-of", help="Answer as of this instant (ISO 8601, UTC) instead of now."),
 ]
+Mission: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--mission", help="Mission of that session; default: the latest that runs."),
+]
 Session: TypeAlias = Annotated[
     str | None,
     typer.Option("--session", envvar="CORVUS_SESSION_ID", help="Session whose spend counts."),

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from policy.cli.common import console, is_unicode, shown
 from policy.cli.fitted import GAP_CELLS, natural_width, print_rows
-from policy.cli.summary_text import in_order
+from policy.cli.summary_text import in_order, mission_state
+from policy.diagnostics.plain import escape
 from policy.model.decision import BudgetState, BudgetStatus
 from policy.money import usd, usd_short
-from policy.runtime import Runtime, Status
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from policy.governor.status import StatusReport
+    from policy.runtime import Runtime
 
 _GLYPHS = {BudgetState.ALLOWED: "●", BudgetState.WARNING: "▲", BudgetState.EXCEEDED: "■"}
 _ASCII = {BudgetState.ALLOWED: "o", BudgetState.WARNING: "!", BudgetState.EXCEEDED: "X"}
@@ -25,24 +28,40 @@ _COLOURS = {
 }
 _BAR_CELLS = (4, 20)
 """Fewest and most cells of a bar; with less room there is none."""
-_LEFT = {"budget", "state", "resets"}
+_RIGHT = {"used", "spent", "held", "limit", "calls", "left", "warns at"}
 _NONE = "-"
 
 
-def print_table(runtime: Runtime, status: Status) -> None:
+def print_table(runtime: Runtime, status: StatusReport) -> None:
     """Print a row for each budget, with a bar where there is room, and remarks below."""
     out = console()
     now = f"{status.now:%Y-%m-%d %H:%M} UTC"
     out.print(f"[bold]budgets[/] of {shown(runtime.config_shown)} at {now}", soft_wrap=True)
-    _print_budgets(out, in_order(runtime, status), status)
+    print_budgets(out, in_order(runtime, status), status)
     for line in _remarks(runtime, status):
         out.print(line)
 
 
-def _print_budgets(out: Console, items: list[BudgetStatus], status: Status) -> None:
+def print_budgets(
+    out: Console,
+    items: list[BudgetStatus],
+    status: StatusReport,
+    more: Mapping[str, list[str]] | None = None,
+) -> None:
+    """Print a row for each budget, with a bar where there is room.
+
+    Args:
+        out: Where to print.
+        items: The budgets, in order.
+        status: Of which they are a part.
+        more: Further columns, one text for each budget.
+    """
     from rich.text import Text
 
     columns = _columns(items, status)
+    if more is not None:
+        columns["left"] = [_left(item) for item in items]
+        columns |= {name: [*map(escape, texts)] for name, texts in more.items()}
     headings = list(columns)
     rows = [
         [
@@ -56,11 +75,11 @@ def _print_budgets(out: Console, items: list[BudgetStatus], status: Status) -> N
         headings.append("")
         for row, item in zip(rows, items, strict=True):
             row.append(Text(_bar(item, room), _style(item)))
-    right = [headings.index(name) for name in columns if name not in _LEFT]
+    right = [headings.index(name) for name in columns if name in _RIGHT]
     print_rows(out, headings, rows, right=right)
 
 
-def _columns(items: list[BudgetStatus], status: Status) -> dict[str, list[str]]:
+def _columns(items: list[BudgetStatus], status: StatusReport) -> dict[str, list[str]]:
     columns = {
         "budget": [item.budget.name for item in items],
         "state": [_state(item) for item in items],
@@ -95,7 +114,12 @@ def _limit(item: BudgetStatus) -> str:
     return f"${usd_short(limit)}" if limit else _NONE
 
 
-def _amounts(items: Sequence[BudgetStatus], status: Status) -> list[str]:
+def _left(item: BudgetStatus) -> str:
+    left = item.headroom_nano_usd
+    return _NONE if left is None else f"${usd_short(left)}"
+
+
+def _amounts(items: Sequence[BudgetStatus], status: StatusReport) -> list[str]:
     """Write the spends with as many decimals as the smallest of them needs."""
     from policy.reporting.formats import usd_places
 
@@ -111,7 +135,7 @@ def _amounts(items: Sequence[BudgetStatus], status: Status) -> list[str]:
     ]
 
 
-def _calls(item: BudgetStatus, status: Status) -> str:
+def _calls(item: BudgetStatus, status: StatusReport) -> str:
     spend = status.spends.get(item.budget.name)
     return _NONE if spend is None else f"{spend.calls:,}"
 
@@ -136,7 +160,25 @@ def _bar(item: BudgetStatus, cells: int) -> str:
     return full * filled + empty * (cells - filled)
 
 
-def _remarks(runtime: Runtime, status: Status) -> list[str]:
+def _under_way(status: StatusReport) -> list[str]:
+    remarks: list[str] = []
+    if status.session is not None:
+        remarks.append(f"session so far: {status.session.outcome.value.replace('_', ' ')}")
+    if status.mission is not None:
+        one = status.mission
+        steps = f"{one.steps} of {one.max_steps} steps" if one.max_steps else f"{one.steps} steps"
+        state = mission_state(one).replace("_", " ")
+        remarks.append(f"mission [bold]{shown(one.id)}[/]: {state}, {steps}")
+    for override in status.overrides:
+        whose = f"session {shown(override.session_id)}" if override.session_id else "any session"
+        left = _span(override.expires_at - status.now)
+        remarks.append(
+            f"[yellow]override[/] {override.id} lifts the next block of {whose}, for {left}"
+        )
+    return remarks
+
+
+def _remarks(runtime: Runtime, status: StatusReport) -> list[str]:
     remarks: list[str] = []
     governing = status.decision.governing
     if not runtime.policy.enabled:
@@ -146,6 +188,7 @@ def _remarks(runtime: Runtime, status: Status) -> list[str]:
     elif governing is not None and governing.budget.limit_nano_usd:
         key = shown(governing.budget.config_key)
         remarks.append(f"governed by [bold]{shown(governing.budget.name)}[/], set by {key}")
+    remarks += _under_way(status)
     if status.session_id is None and status.latest_session_id is not None:
         remarks.append(
             f"[dim]no session named; the latest is --session {shown(status.latest_session_id)}[/]"

@@ -18,6 +18,11 @@ _HOURS = {"h": 1, "d": 24, "w": 168}
 _MONTH = re.compile(r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})")
 _STARTS_WITH_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
 _FIRST, _END = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_DURATION = re.compile(
+    r"(?:(?P<days>[0-9]{1,8})d)?(?:(?P<hours>[0-9]{1,8})h)?"
+    r"(?:(?P<minutes>[0-9]{1,8})m)?(?:(?P<seconds>[0-9]{1,8})s)?"
+)
+_LONGEST = timedelta(days=366)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -82,6 +87,26 @@ def parse_until(text: str, now: datetime) -> datetime:
         ReportParameterInvalid: The text is none of these.
     """
     return _named(text, now)[1]
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read a length of time such as ``90s``, ``15m``, ``2h30m`` or ``1d``.
+
+    Returns:
+        A span of at least a second and at most 366 days.
+
+    Raises:
+        ValueError: The text is none, in words that say what is wrong.
+    """
+    word = text.strip().lower()
+    found = _DURATION.fullmatch(word)
+    if not word or found is None:
+        raise ValueError(f"{text!r} is no length of time: try 90s, 15m, 1h, 2h30m or 1d")
+    counts = {name: int(count) for name, count in found.groupdict("0").items()}
+    span = timedelta(**counts)
+    if not timedelta(seconds=1) <= span <= _LONGEST:
+        raise ValueError(f"{text!r} is outside 1s..=366d: try 90s, 15m, 1h, 2h30m or 1d")
+    return span
 
 
 def _named(text: str, now: datetime) -> tuple[datetime, datetime]:

@@ -66,11 +66,11 @@ def append_audit(
 def audit_body(event: AuditEvent) -> dict[str, object]:
     """Return an event as an object for programs; the upstream's keys among them."""
     removed = event.removed_cost_nano_usd
-    is_override = event.kind.value.startswith("override_")
+    is_override = event.kind.startswith("override_")
     return {
         "position": event.position,
         "id": event.id,
-        "kind": event.kind.value,
+        "kind": str(event.kind),
         "recorded_at": event.recorded_at.isoformat(),
         "actor": event.actor,
         "reason": event.reason,

@@ -17,6 +17,7 @@ from policy.governor.call import Call
 from policy.governor.calls import Calls
 from policy.governor.engine import Told
 from policy.governor.pricing import CallOptions
+from policy.governor.resets import Resettable
 from policy.governor.session import Session
 from policy.governor.status import StatusReport, report_status
 from policy.ids import new_id
@@ -97,6 +98,19 @@ class Governor(Calls):
             events = settlement.upkeep(unit, self.register)
             result, more = resets.reset(unit, self.rules, self.register, clean)
             return result, events + more
+
+        return self.run_step(step)
+
+    def resettable(self, wish: ResetRequest) -> Resettable:
+        """Say what a reset would no longer count, without doing it.
+
+        Raises:
+            SteeringRefused: There is no such scope, or its session or mission is not named.
+        """
+
+        def step(unit: Unit) -> Told[Resettable]:
+            events = settlement.upkeep(unit, self.register)
+            return resets.resettable(unit, self.rules, self.register, wish), events
 
         return self.run_step(step)
 

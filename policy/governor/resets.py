@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from policy.clock import microseconds
 from policy.errors import SteeringRefused
 from policy.events import Event, ResetApplied
 from policy.governor.audit import append_audit
-from policy.governor.rules import Register, Rules
+from policy.governor.rules import MISSION, Register, Rules, own_limit
 from policy.model.budget import Budget
 from policy.model.outbox import LedgerTable
 from policy.model.steering import AuditKind, ResetRequest, ResetResult
@@ -15,6 +17,30 @@ from policy.period import Period
 from policy.store.api import BalanceKey, StoredBalance
 from policy.store.bodies import budget_key
 from policy.store.unit import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Resettable:
+    """What a reset would no longer count, at this instant."""
+
+    budget: Budget
+    spent_nano_usd: NanoUSD
+    calls: int
+
+
+def resettable(unit: Unit, rules: Rules, register: Register, wish: ResetRequest) -> Resettable:
+    """Return what a reset would do, without doing it.
+
+    Raises:
+        SteeringRefused: As for ``reset``.
+    """
+    budget_id, budget = _found(rules, wish.scope)
+    key = balance_key(unit, register, budget_id, wish.session_id, wish.mission_id)
+    balance = unit.balance(key)
+    if budget.name == MISSION and wish.session_id and wish.mission_id:
+        mission = unit.mission(wish.session_id, wish.mission_id)
+        budget = own_limit(budget, mission) if mission is not None else budget
+    return Resettable(budget, NanoUSD(balance.spent_nano_usd), balance.calls)
 
 
 def reset(

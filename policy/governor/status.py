@@ -31,6 +31,9 @@ class StatusReport:
         session: What is known of the session.
         mission: What is known of the mission.
         overrides: The active overrides that a call of the session could use.
+        latest_session_id: The session of the call that was admitted last, as a hint when none was
+            asked for.
+        is_recorded: Whether it comes from the ledger alone: without holds, resets and overrides.
     """
 
     now: datetime
@@ -41,6 +44,8 @@ class StatusReport:
     session: SessionRecord | None = None
     mission: MissionRecord | None = None
     overrides: tuple[Override, ...] = ()
+    latest_session_id: str | None = None
+    is_recorded: bool = False
 
 
 def report_status(

@@ -120,6 +120,16 @@ def verify(connection: duckdb.DuckDBPyConnection, migrations: tuple[Migration, .
         )
 
 
+def applied_version(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return how many migrations a ledger has seen.
+
+    Raises:
+        LedgerTooNew: As for ``migrate``.
+        LedgerCorrupt: As for ``migrate``.
+    """
+    return _applied(connection, shipped_migrations())
+
+
 def _applied(connection: duckdb.DuckDBPyConnection, migrations: tuple[Migration, ...]) -> int:
     """Return how many migrations the ledger has, all of them known."""
     tables = [str(row[0]) for row in connection.execute(_TABLES).fetchall()]

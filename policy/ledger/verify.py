@@ -6,26 +6,24 @@ Every check returns what it found, worst first to nothing; none repairs anything
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import NamedTuple
 
 from policy.errors import LedgerCorrupt
+from policy.ledger.audit import AUDIT_COLUMNS, event_of
 from policy.ledger.files import file_sha256
 from policy.ledger.ledger import Ledger
 from policy.ledger.outbox import Outbox, refuse_lost_rows
 from policy.ledger.views import archive_folder
 from policy.model.audit_hash import GENESIS, audit_hash
 from policy.model.outbox import LedgerTable
-from policy.model.steering import AuditEvent, AuditKind
+from policy.model.steering import AuditEvent
 
-_AUDIT_FIELDS = tuple(one.name for one in fields(AuditEvent))
 _AUDIT = f"""
-SELECT store_id::VARCHAR, {", ".join(_AUDIT_FIELDS)}
+SELECT store_id::VARCHAR, {", ".join(AUDIT_COLUMNS)}
 FROM audit_event
 ORDER BY store_id, position, seq
 """  # noqa: S608 - made of constants of this package
@@ -125,7 +123,7 @@ def check_audit(ledger: Ledger, heads: Mapping[str, AuditHead] | None = None) ->
     for store_id, events in groupby(rows, key=itemgetter(0)):
         chain = _Chain(str(store_id))
         for row in events:
-            findings.extend(_link(chain, _event(row[1:])))
+            findings.extend(_link(chain, event_of(row[1:])))
         findings.extend(_head(chain, expected.pop(chain.store_id, None)))
     for store_id, head in expected.items():
         findings.extend(_head(_Chain(store_id), head))
@@ -241,20 +239,3 @@ def _head(chain: _Chain, head: AuditHead | None) -> Iterator[Finding]:
             FindingCode.AUDIT_ALTERED,
             f"audit event {head.position} of store {chain.store_id} has another hash than expected",
         )
-
-
-def _event(values: tuple[Any, ...]) -> AuditEvent:
-    named = {name: _plain(value) for name, value in zip(_AUDIT_FIELDS, values, strict=True)}
-    return AuditEvent(**named | {"kind": _kind(named["kind"])})
-
-
-def _kind(text: str) -> Any:
-    """Return a kind; one of another version stays text, which hashes alike."""
-    return AuditKind(text) if text in AuditKind.__members__.values() else text
-
-
-def _plain(value: Any) -> Any:
-    """Return a value of DuckDB as the store had it: aware instants, ids as text."""
-    if isinstance(value, UUID):
-        return str(value)
-    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value

@@ -5,10 +5,7 @@ Refuses to create anything: reading what is not there is the caller's question t
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Generator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +13,8 @@ from policy.clock import Clock, microseconds
 from policy.errors import StoreCorrupt
 from policy.model.outbox import OutboxEvent
 from policy.store import rows, statements
-from policy.store.sqlite import SqliteBackend, explain
+from policy.store.reader import reading
+from policy.store.sqlite import SqliteBackend
 from policy.store.store import Store
 from policy.store.unit import Unit
 
@@ -40,7 +38,7 @@ class StoreOutbox:
         self._path = path
         self._store = store
         self._clock = clock
-        with self._reading() as connection:
+        with reading(self._path) as connection:
             self._store_id = str(_state(connection, path)[0])
 
     @property
@@ -50,12 +48,12 @@ class StoreOutbox:
 
     def drained_seq(self) -> int:
         """Return the number up to which events were handed over and forgotten; 0 at first."""
-        with self._reading() as connection:
+        with reading(self._path) as connection:
             return _state(connection, self._path)[1]
 
     def pending(self, after_seq: int, limit: int) -> list[OutboxEvent]:
         """Return up to ``limit`` events with a greater number, ascending, without a gap."""
-        with self._reading() as connection:
+        with reading(self._path) as connection:
             found = connection.execute(statements.READ_EVENTS, (after_seq, limit))
             return [*map(rows.event, found)]
 
@@ -73,34 +71,6 @@ class StoreOutbox:
             store.run(step)
         finally:
             store.close()
-
-    @contextmanager
-    def _reading(self) -> Generator[sqlite3.Connection]:
-        connection = None
-        try:
-            connection = _connect(self._path)
-            yield connection
-        except sqlite3.Error as fault:
-            raise explain(fault, str(self._path)) from fault
-        finally:
-            if connection is not None:
-                connection.close()
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    """Open a store for reading, also in a folder where nothing may be written."""
-    address = f"{path.absolute().as_uri()}?mode=ro"
-    connection = sqlite3.connect(address, uri=True, isolation_level=None)
-    try:
-        connection.execute(statements.READ_STATE).fetchone()
-    except sqlite3.OperationalError as fault:
-        connection.close()
-        wal = path.with_name(f"{path.name}-wal")
-        is_quiet = not (os.path.exists(wal) and os.path.getsize(wal))
-        if fault.sqlite_errorname != "SQLITE_CANTOPEN" or not is_quiet:
-            raise
-        return sqlite3.connect(f"{address}&immutable=1", uri=True, isolation_level=None)
-    return connection
 
 
 def _state(connection: sqlite3.Connection, path: Path) -> tuple[str, int]:

@@ -78,6 +78,12 @@ def state_row(state: StoreState) -> tuple[object, ...]:
     )
 
 
+def state(row: tuple[Any, ...]) -> StoreState:
+    """Read the store's own row."""
+    *others, recount_due = row
+    return StoreState(*others, recount_due=bool(recount_due))
+
+
 def balance(row: tuple[Any, ...]) -> StoredBalance:
     """Read a row of the table ``balance``."""
     return StoredBalance(BalanceKey(*row[:4]), *row[4:])

@@ -99,8 +99,7 @@ class SqliteBackend:
         row = self._one(statements.READ_STATE)
         if row is None:
             raise StoreCorrupt(f"{self.name} has lost its own row; keep the file and start another")
-        *others, recount_due = row
-        return StoreState(*others, recount_due=bool(recount_due))
+        return rows.state(row)
 
     def budgets(self) -> Mapping[int, Budget]:
         """Return the registered budgets by id."""
@@ -261,6 +260,29 @@ def explain(fault: sqlite3.Error, name: str) -> StoreError:
             return StoreUnavailable(f"the store {name} failed: {fault}")
 
 
+def known_version(connection: sqlite3.Connection, name: str) -> int:
+    """Return the version of a store; 0 for an empty database.
+
+    Raises:
+        StoreCorrupt: It is the database of another program.
+        StoreTooNew: A newer corvus wrote it.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute(statements.COUNT_TABLES).fetchone()
+    if tables and application != statements.APPLICATION_ID:
+        raise StoreCorrupt(
+            f"{name} is a SQLite database, but no store; name another ledger with --ledger"
+        )
+    newest = len(statements.MIGRATIONS)
+    if version > newest:
+        raise StoreTooNew(
+            f"the store {name} has version {version}, this corvus knows up to {newest}; "
+            "upgrade corvus (pip install --upgrade corvus-policy)"
+        )
+    return version
+
+
 def _make_folder(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -274,19 +296,8 @@ def _make_folder(path: Path) -> None:
 def _migrate(connection: sqlite3.Connection, name: str) -> None:
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "fullfsync = 1"):
         connection.execute(f"PRAGMA {pragma}")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if tables and application != statements.APPLICATION_ID:
-        raise StoreCorrupt(
-            f"{name} is a SQLite database, but no store; name another ledger with --ledger"
-        )
+    version = known_version(connection, name)
     newest = len(statements.MIGRATIONS)
-    if version > newest:
-        raise StoreTooNew(
-            f"the store {name} has version {version}, this corvus knows up to {newest}; "
-            "upgrade corvus (pip install --upgrade corvus-policy)"
-        )
     if version == newest:
         return
     connection.execute("BEGIN IMMEDIATE")

@@ -78,6 +78,7 @@ CREATE TABLE outbox (
 )
 """Each brings a store one version further; ``PRAGMA user_version`` is how many were applied."""
 
+COUNT_TABLES = "SELECT count(*) FROM sqlite_schema"
 READ_STATE = "SELECT * FROM store_state"
 WRITE_STATE = """
 UPDATE store_state SET store_id = ?, last_us = ?, next_seq = ?, drained_seq = ?,
@@ -109,6 +110,12 @@ READ_OVERDUE = f"""{_RESERVATION}
 WHERE state = 'held' AND expires_at_us <= ? ORDER BY expires_at_us LIMIT ?
 """
 READ_HELD = f"{_RESERVATION} WHERE state = 'held'"
+READ_LATEST = f"{_RESERVATION} ORDER BY id DESC LIMIT 1"
+SUM_HELD = """
+SELECT count(*), coalesce(sum(hold_nano_usd), 0), min(admitted_at_us),
+    count(*) FILTER (WHERE expires_at_us <= ?)
+FROM reservation WHERE state = 'held'
+"""
 NEW_RESERVATION = "INSERT INTO reservation VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 WRITE_RESERVATION = """
 UPDATE reservation SET state = ?, hold_nano_usd = ?, expires_at_us = ?, settled_at_us = ?, body = ?
@@ -122,6 +129,7 @@ READ_ACTIVE_OVERRIDES = "SELECT body FROM override WHERE state = 'active' ORDER 
 READ_OVERRIDE = "SELECT body FROM override WHERE id = ?"
 WRITE_OVERRIDE = "INSERT OR REPLACE INTO override VALUES (?, ?, ?)"
 
+COUNT_OPEN_SESSIONS = "SELECT count(*) FROM session WHERE body ->> 'closed_at' IS NULL"
 READ_SESSION = "SELECT body FROM session WHERE id = ?"
 WRITE_SESSION = "INSERT OR REPLACE INTO session VALUES (?, ?)"
 

@@ -1,0 +1,77 @@
+"""``corvus cost budgets``: all that is known of every budget of the policy."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from policy.cli.common import console, is_terminal, json_text, shown, warn_unused
+from policy.cli.options import AsOf, Config, LedgerPath, Mission, Session, Sets
+
+if TYPE_CHECKING:
+    from policy.governor.status import StatusReport
+    from policy.runtime import Runtime
+
+
+class Format(StrEnum):
+    """How budgets are shown."""
+
+    TABLE = "table"
+    KV = "kv"
+    JSON = "json"
+
+
+def budgets(
+    *,
+    session: Session = None,
+    mission: Mission = None,
+    config: Config = None,
+    ledger: LedgerPath = None,
+    as_of: AsOf = None,
+    output: Annotated[
+        Format | None, typer.Option("--format", help="Default: table on a terminal, else kv.")
+    ] = None,
+    sets: Sets = None,
+) -> None:
+    """Show every budget: what it counts, its limit, and what is spent, held and left.
+
+    Example: corvus cost budgets --session 4c1e…
+    """
+    from policy.cli.summary_text import budget_json, budget_line_whole, in_order
+    from policy.cli.times import clock_at
+    from policy.runtime import open_runtime
+
+    runtime = open_runtime(config or (), sets=sets or (), ledger=ledger, clock=clock_at(as_of))
+    warn_unused(runtime)
+    status = runtime.status(session, mission, recorded=as_of is not None)
+    items = in_order(runtime, status)
+    match output or (Format.TABLE if is_terminal() else Format.KV):
+        case Format.JSON:
+            print(json_text({"budgets": [budget_json(item, status) for item in items]}))
+        case Format.KV:
+            print("\n".join(budget_line_whole(item, status) for item in items))
+        case Format.TABLE:
+            _print_table(runtime, status)
+
+
+def _print_table(runtime: Runtime, status: StatusReport) -> None:
+    from policy.cli.summary_table import print_budgets
+    from policy.cli.summary_text import in_order, match_text
+
+    out = console()
+    now = f"{status.now:%Y-%m-%d %H:%M} UTC"
+    out.print(f"[bold]budgets[/] of {shown(runtime.config_shown)} at {now}", soft_wrap=True)
+    items = in_order(runtime, status)
+    print_budgets(
+        out,
+        items,
+        status,
+        {
+            "period": [item.budget.period.value for item in items],
+            "matches": [match_text(item.budget) or "every call" for item in items],
+            "warns at": [f"{item.budget.warn_at_percent} %" for item in items],
+            "set by": [item.budget.config_key for item in items],
+        },
+    )

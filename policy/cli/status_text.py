@@ -1,0 +1,220 @@
+"""The state of a place as text: a page for a person, lines and JSON for programs (CLI-6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
+
+from policy import __version__
+from policy.cli.common import console, shown
+from policy.cli.config_show import row_json
+from policy.cli.summary_text import override_json
+from policy.config import origins
+from policy.config.toml_write import written
+from policy.config.values import shown as dotted
+from policy.money import usd_exact, usd_short
+from policy.reporting.kv import kv_text, kv_value
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from policy.config.layers import Layered
+    from policy.config.origins import Effective
+    from policy.health import Health
+    from policy.ledger.health import LedgerHealth
+    from policy.runtime import Runtime
+    from policy.store.health import StoreHealth
+
+_UNITS = ("B", "kB", "MB", "GB")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that is told.
+
+    Attributes:
+        now: When it was looked at, aware UTC.
+    """
+
+    runtime: Runtime
+    layered: Layered
+    health: Health
+    now: datetime
+
+    @property
+    def changed(self) -> list[Effective]:
+        """What a file, a variable or the command line sets."""
+        return [row for row in origins.effective(self.layered.loaded) if not row.is_default]
+
+
+def as_json(seen: Seen) -> dict[str, object]:
+    """Return the state as data."""
+    runtime, store, ledger = seen.runtime, seen.health.store, seen.health.ledger
+    policy, books = runtime.policy, runtime.books
+    return {
+        "version": __version__,
+        "as_of": seen.now.isoformat(),
+        "healthy": seen.health.is_usable,
+        "config": runtime.config_shown,
+        "settings": {dotted(row.route): row_json(row) for row in seen.changed},
+        "deprecated_fields": list(policy.deprecated_fields),
+        "policy_hash": policy.content_hash,
+        "cost_enabled": policy.enabled,
+        "allow_override": policy.allow_override,
+        "price_book": books.bundled_version,
+        "own_prices": len(policy.prices),
+        "store": {
+            "path": str(store.path),
+            "state": _state(store),
+            "problem": store.problem,
+            "writable": store.is_writable,
+            "size_bytes": store.size_bytes,
+            "version": store.version,
+            "undrained_events": store.undrained_events,
+            "recount_due": store.recount_due,
+        },
+        "ledger": {
+            "path": str(ledger.path),
+            "state": _state(ledger),
+            "problem": ledger.problem,
+            "writable": ledger.is_writable,
+            "size_bytes": ledger.size_bytes,
+            "version": ledger.version,
+            "archive_files": ledger.archive_files,
+        },
+        "reservations": {
+            "open": store.holds.count,
+            "held_usd": usd_exact(store.holds.held_nano_usd),
+            "oldest_at": store.holds.oldest_at.isoformat() if store.holds.oldest_at else None,
+            "overdue": store.holds.overdue,
+        },
+        "open_sessions": store.open_sessions,
+        "audit": {"position": store.audit_position, "hash": store.audit_head},
+        "overrides": [override_json(one) for one in store.overrides],
+    }
+
+
+def as_lines(seen: Seen) -> list[str]:
+    """Return ``key=value`` lines: one for each fact, then each override and each setting."""
+    lines: list[str] = []
+    for name, value in as_json(seen).items():
+        match name, value:
+            case (("settings" | "overrides"), _):
+                continue
+            case "deprecated_fields", _:
+                lines.append(f"{name}={','.join(seen.runtime.policy.deprecated_fields) or 'none'}")
+            case _, dict():
+                inner = cast("dict[str, object]", value)
+                lines += [f"{name}_{key}={kv_value(one)}" for key, one in inner.items()]
+            case _:
+                lines.append(f"{name}={kv_value(value)}")
+    for one in seen.health.store.overrides:
+        session = kv_value(one.session_id)
+        expires = one.expires_at.isoformat()
+        lines.append(f"override={one.id} session_id={session} expires_at={expires}")
+    for row in seen.changed:
+        value, place = kv_text(_value(row)), kv_text(row.origin.place)
+        lines.append(f"setting={kv_text(dotted(row.route))} value={value} origin={place}")
+    return lines
+
+
+def print_page(seen: Seen) -> None:
+    """Print a page for a person."""
+    from rich.table import Table
+
+    out = console()
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, words in (*_in_force(seen), *_files(seen.health), *_under_way(seen)):
+        table.add_row(name, words)
+    out.print(f"[bold]corvus {__version__}[/] on {shown(seen.runtime.config_shown)}")
+    out.print(table)
+    if seen.changed:
+        out.print("[bold]set[/], all else is as by default")
+        out.print(_settings(seen))
+
+
+def _in_force(seen: Seen) -> Iterator[tuple[str, str]]:
+    policy, books = seen.runtime.policy, seen.runtime.books
+    limits = sum(1 for budget in policy.budgets if budget.limit_nano_usd)
+    overrides = "allowed" if policy.allow_override else "not allowed"
+    enabled = f"{_many(limits, 'limit')}, overrides {overrides}"
+    yield "policy", enabled if policy.enabled else "[yellow]disabled[/]: nothing is enforced"
+    yield "", f"[dim]{policy.content_hash}[/]"
+    yield "prices", f"{shown(books.bundled_version)}, {len(policy.prices)} of your own"
+    for path in policy.deprecated_fields:
+        yield "[yellow]deprecated[/]", f"{shown(path)}: `corvus migrate` rewrites it"
+
+
+def _files(health: Health) -> Iterator[tuple[str, str]]:
+    for name, one in (("store", health.store), ("ledger", health.ledger)):
+        state = _state(one)
+        colour = {"ok": "green", "missing": "yellow", "busy": "yellow"}.get(state, "red")
+        about = [f"[{colour}]{'none yet' if state == 'missing' else state}[/]"]
+        if one.exists:
+            about.append(f"{_size(one.size_bytes)}, version {one.version}")
+            about += [] if one.is_writable else ["[yellow]read-only[/]"]
+        yield name, f"{shown(str(one.path))}  {', '.join(about)}"
+        if one.problem is not None:
+            yield "", f"[red]{shown(one.problem)}[/]"
+    if health.store.undrained_events:
+        yield "", f"{_many(health.store.undrained_events, 'event')} for `corvus ledger drain`"
+
+
+def _under_way(seen: Seen) -> Iterator[tuple[str, str]]:
+    store = seen.health.store
+    if store.store_id is None:
+        return
+    holds = store.holds
+    held = f"{_many(holds.count, 'call')} open, ${usd_short(holds.held_nano_usd)} held"
+    if holds.oldest_at is not None:
+        held += f", the oldest since {holds.oldest_at:%Y-%m-%d %H:%M} UTC"
+    if holds.overdue:
+        held += f", [yellow]{holds.overdue} overdue[/]"
+    yield "held", held
+    yield "sessions", f"{store.open_sessions:,} open"
+    for one in store.overrides:
+        whose = f"session {shown(one.session_id)}" if one.session_id else "any session"
+        yield "override", f"{one.id} of {whose}, until {one.expires_at:%Y-%m-%d %H:%M} UTC"
+    head = f", the newest [dim]{store.audit_head}[/]" if store.audit_head else ""
+    yield "audit", f"{_many(store.audit_position, 'event')}{head}"
+
+
+def _settings(seen: Seen) -> Table:
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for _ in range(3):
+        table.add_column(overflow="fold")
+    for row in seen.changed:
+        origin = f"[dim]{shown(row.origin.place)}[/]"
+        table.add_row(shown(dotted(row.route)), shown(_value(row)), origin)
+    return table
+
+
+def _value(row: Effective) -> str:
+    return written(origins.masked(row.route, row.value))
+
+
+def _state(one: StoreHealth | LedgerHealth) -> str:
+    if one.problem is not None:
+        return "unusable"
+    if not one.exists:
+        return "missing"
+    return "busy" if getattr(one, "is_busy", False) else "ok"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _size(size_bytes: int) -> str:
+    size = float(size_bytes)
+    for unit in _UNITS[:-1]:
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} {_UNITS[-1]}"

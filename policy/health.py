@@ -1,0 +1,37 @@
+"""Says how the store and the ledger of one place are, each whatever the other is (CLI-6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from policy.errors import StoreError
+from policy.ledger.health import LedgerHealth, ledger_health
+from policy.store.health import StoreHealth, store_health
+from policy.store.outbox import StoreOutbox
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How store and ledger are."""
+
+    store: StoreHealth
+    ledger: LedgerHealth
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether calls can be admitted, and reports read."""
+        return self.store.problem is None and self.ledger.problem is None
+
+
+def examine(ledger_path: Path, store_path: Path, now: datetime) -> Health:
+    """Examine both; changes nothing, and makes nothing."""
+    store = store_health(store_path, now)
+    outbox = None
+    try:
+        if store.store_id is not None:
+            outbox = StoreOutbox(store_path)
+    except StoreError:
+        pass  # it was replaced a moment ago; the ledger is told of alone
+    return Health(store, ledger_health(ledger_path, outbox))

@@ -1,0 +1,143 @@
+"""Says how a store is, and what is under way in it, without changing anything (CLI-6)."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from policy.clock import instant_at, microseconds
+from policy.errors import StoreError
+from policy.model.steering import Override
+from policy.money import NOTHING, NanoUSD
+from policy.store import bodies, rows, statements
+from policy.store.reader import reading
+from policy.store.sqlite import known_version
+
+_SIDES = ("", "-wal", "-shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """The reservations that are open.
+
+    Attributes:
+        held_nano_usd: What they hold together.
+        oldest_at: When the oldest was admitted, aware UTC; ``None`` when there is none.
+        overdue: Those past their deadline; the next call settles them.
+    """
+
+    count: int = 0
+    held_nano_usd: NanoUSD = NOTHING
+    oldest_at: datetime | None = None
+    overdue: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoreHealth:
+    """How a store is.
+
+    Attributes:
+        exists: Whether the file is there; the first governed call makes it.
+        is_writable: Whether this user may write it, or make it.
+        problem: Why it cannot be used, in words; ``None`` when it can.
+        size_bytes: Of the file and of what SQLite keeps beside it.
+        version: How many migrations it has seen.
+        undrained_events: Events that the ledger may not have yet.
+        recount_due: Whether balances will be counted anew by the next governed call.
+        audit_position: Number of the newest audit event; 0 without one.
+        audit_head: Its hash.
+        overrides: Those that are active and have not expired, the oldest first.
+    """
+
+    path: Path
+    exists: bool = False
+    is_writable: bool = False
+    problem: str | None = None
+    size_bytes: int = 0
+    version: int = 0
+    store_id: str | None = None
+    undrained_events: int = 0
+    recount_due: bool = False
+    audit_position: int = 0
+    audit_head: str | None = None
+    holds: Holds = Holds()
+    open_sessions: int = 0
+    overrides: tuple[Override, ...] = ()
+
+
+def store_health(path: Path, now: datetime) -> StoreHealth:
+    """Examine a store.
+
+    Args:
+        path: The file; it need not exist.
+        now: The present instant, aware.
+    """
+    exists = os.path.lexists(path)
+    writable = _is_writable(path)
+    if not exists:
+        problem = None if writable else f"no permission to make {path}; name another with --ledger"
+        return StoreHealth(path, is_writable=writable, problem=problem)
+    size = sum(os.path.getsize(side) for side in _beside(path) if os.path.isfile(side))
+    if not os.path.isfile(path):
+        problem = f"{path} is no file; name another ledger with --ledger"
+        return StoreHealth(path, exists=True, problem=problem, size_bytes=size)
+    try:
+        with reading(path) as connection:
+            return _examined(connection, path, now, writable=writable, size_bytes=size)
+    except StoreError as fault:
+        return StoreHealth(
+            path, exists=True, is_writable=writable, problem=str(fault), size_bytes=size
+        )
+
+
+def _examined(
+    connection: sqlite3.Connection, path: Path, now: datetime, *, writable: bool, size_bytes: int
+) -> StoreHealth:
+    connection.execute("BEGIN")  # all of it is of one instant
+    version = known_version(connection, str(path))
+    row = connection.execute(statements.READ_STATE).fetchone() if version else None
+    if row is None:
+        problem = f"{path} is empty or has lost its own row; move it away, and a new one is made"
+        return StoreHealth(path, exists=True, is_writable=writable, problem=problem)
+    state = rows.state(row)
+    active = connection.execute(statements.READ_ACTIVE_OVERRIDES).fetchall()
+    overrides = [bodies.override_of(body) for (body,) in active]
+    (open_sessions,) = connection.execute(statements.COUNT_OPEN_SESSIONS).fetchone()
+    return StoreHealth(
+        path,
+        exists=True,
+        is_writable=writable,
+        problem=None if writable else f"no permission to write {path}: no call can be admitted",
+        size_bytes=size_bytes,
+        version=version,
+        store_id=state.store_id,
+        undrained_events=state.next_seq - 1 - state.drained_seq,
+        recount_due=state.recount_due,
+        audit_position=state.audit_position,
+        audit_head=state.audit_head if state.audit_position else None,
+        holds=_holds(connection, now),
+        open_sessions=open_sessions,
+        overrides=tuple(one for one in overrides if one.expires_at > now),
+    )
+
+
+def _holds(connection: sqlite3.Connection, now: datetime) -> Holds:
+    row = connection.execute(statements.SUM_HELD, (microseconds(now),)).fetchone()
+    count, held, oldest_us, overdue = row
+    oldest = None if oldest_us is None else instant_at(oldest_us)
+    return Holds(count, NanoUSD(held), oldest, overdue)
+
+
+def _beside(path: Path) -> list[str]:
+    return [f"{path}{side}" for side in _SIDES]
+
+
+def _is_writable(path: Path) -> bool:
+    """Tell whether a file may be written, or made with the folders above it."""
+    if os.path.lexists(path):
+        return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    folder = next((one for one in path.absolute().parents if os.path.lexists(one)), path.parent)
+    return os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)

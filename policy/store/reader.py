@@ -1,0 +1,60 @@
+"""Looks into the file of a store beside any writer: locks, changes and makes nothing."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from policy.store import bodies, statements
+from policy.store.sqlite import explain, known_version
+
+
+@contextmanager
+def reading(path: Path) -> Generator[sqlite3.Connection]:
+    """Open the file of a store, which exists, for reading.
+
+    Raises:
+        StoreUnavailable: It cannot be read.
+        StoreTooNew: A newer corvus wrote it.
+        StoreCorrupt: It is no store, or is damaged.
+    """
+    connection = None
+    try:
+        connection = _connect(path)
+        known_version(connection, str(path))
+        yield connection
+    except sqlite3.Error as fault:
+        raise explain(fault, str(path)) from fault
+    finally:
+        if connection is not None:
+            connection.close()
+
+
+def latest_session(path: Path) -> str | None:
+    """Return the session of the call that was admitted last; ``None`` when none is remembered.
+
+    Raises:
+        StoreError: The file cannot be read.
+    """
+    with reading(path) as connection:
+        row = connection.execute(statements.READ_LATEST).fetchone()
+    return None if row is None else bodies.reservation_of(row).request.session_id
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open a store for reading, also in a folder where nothing may be written."""
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(address, uri=True, isolation_level=None)
+    try:
+        connection.execute(statements.COUNT_TABLES).fetchone()
+    except sqlite3.OperationalError as fault:
+        connection.close()
+        wal = path.with_name(f"{path.name}-wal")
+        is_quiet = not (os.path.exists(wal) and os.path.getsize(wal))
+        if fault.sqlite_errorname != "SQLITE_CANTOPEN" or not is_quiet:
+            raise
+        return sqlite3.connect(f"{address}&immutable=1", uri=True, isolation_level=None)
+    return connection
