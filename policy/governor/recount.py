@@ -139,7 +139,8 @@ def count_anew(
     """
     wanted = list(budgets)
     events = _events_after(unit, recorded.through_seq)
-    _refuse_stale(unit, wanted, events, recorded)
+    if unit.state.drained_seq > recorded.through_seq:
+        raise Stale
     held = unit.held()
     ids = registered(unit, wanted)
     differences: list[Difference] = []
@@ -150,7 +151,7 @@ def count_anew(
             if not write:
                 continue
             budget_id = unit.register(budget)
-        tally = _Tally(budget_id, budget, recorded.since_us.get(key, {}))
+        tally = _Tally(budget_id, budget, _resets(unit, key, events, recorded))
         for sum_key, spend in recorded.sums.get(key, {}).items():
             tally.add(sum_key, spend)
         for event in events:
@@ -170,20 +171,25 @@ def _events_after(unit: Unit, seq: int) -> list[OutboxEvent]:
     return found
 
 
-def _refuse_stale(
-    unit: Unit, budgets: Sequence[Budget], events: Sequence[OutboxEvent], recorded: Recorded
-) -> None:
-    if unit.state.drained_seq > recorded.through_seq:
-        raise Stale
-    keys = {budget_key(budget) for budget in budgets}
+def _resets(
+    unit: Unit, key: str, events: Sequence[OutboxEvent], recorded: Recorded
+) -> dict[SumKey, int]:
+    """Return when each sum of a budget was last reset, also since the ledger was read.
+
+    Raises:
+        Stale: A sum of the ledger is from before such a reset.
+    """
+    since_us = dict(recorded.since_us.get(key, {}))
     for event in events:
-        if event.table is not LedgerTable.RESET or event.row["budget_key"] not in keys:
-            continue
         row: dict[str, Any] = event.row
+        if event.table is not LedgerTable.RESET or row["budget_key"] != key:
+            continue
         sum_key = SumKey(row["window_start"] or 0, row["session_id"] or "", row["mission_id"] or "")
-        since = recorded.since_us.get(row["budget_key"], {}).get(sum_key, 0)
-        if since < row["effective_at"] <= unit.now_us:
-            raise Stale
+        if since_us.get(sum_key, 0) < row["effective_at"] <= unit.now_us:
+            if sum_key in recorded.sums.get(key, {}):
+                raise Stale
+            since_us[sum_key] = row["effective_at"]
+    return since_us
 
 
 class _Tally:
