@@ -145,23 +145,31 @@ def count_anew(
     ids = registered(unit, wanted)
     differences: list[Difference] = []
     for budget in wanted:
-        key = budget_key(budget)
-        budget_id = ids.get(key)
-        if budget_id is None:
-            if not write:
-                continue
+        budget_id = ids.get(budget_key(budget))
+        if budget_id is None and write:
             budget_id = unit.register(budget)
-        tally = _Tally(budget_id, budget, _resets(unit, key, events, recorded))
-        for sum_key, spend in recorded.sums.get(key, {}).items():
-            tally.add(sum_key, spend)
-        for event in events:
-            tally.add_event(event)
-        for one in held:
-            tally.hold(one)
-        differences += _differences(unit, tally)
+        if budget_id is not None:
+            tally = _tallied(unit, budget_id, budget, recorded, events)
+            for one in held:
+                tally.hold(one)
+            differences += _differences(unit, tally)
     if write:
-        _mend(unit, differences)
+        for one in differences:
+            unit.put_balance(one.counted)
     return differences
+
+
+def _tallied(
+    unit: Unit, budget_id: int, budget: Budget, recorded: Recorded, events: Sequence[OutboxEvent]
+) -> _Tally:
+    """Sum what is recorded of a budget, in the ledger and after it."""
+    key = budget_key(budget)
+    tally = _Tally(budget_id, budget, _resets(unit, key, events, recorded))
+    for sum_key, spend in recorded.sums.get(key, {}).items():
+        tally.add(sum_key, spend)
+    for event in events:
+        tally.add_event(event)
+    return tally
 
 
 def _events_after(unit: Unit, seq: int) -> list[OutboxEvent]:
@@ -269,8 +277,3 @@ def _differences(unit: Unit, tally: _Tally) -> list[Difference]:
         if before != after:
             found.append(Difference(tally.budget, before, after))
     return found
-
-
-def _mend(unit: Unit, differences: Iterable[Difference]) -> None:
-    for one in differences:
-        unit.put_balance(one.counted)
