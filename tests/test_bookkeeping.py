@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -372,3 +373,14 @@ def test_disabled_governance_makes_no_file_and_shows_what_the_ledger_holds(
             call.used(Usage(10, 10))
         assert spent(governor, "session", "imported") == 25
     assert not runtime.bookkeeping.has_store
+
+
+def test_counting_anew_beside_busy_callers_finds_and_changes_nothing(
+    opened: Callable[..., Runtime],
+) -> None:
+    with opened().governor() as governor, ThreadPoolExecutor(8) as pool:
+        spending = [pool.submit(spend, governor, 1, f"s{number % 5}") for number in range(300)]
+        found = [governor.recount(write=number % 2 == 0) for number in range(20)]
+        assert found == [[]] * 20
+        assert [one.exception() for one in spending] == [None] * 300
+        assert spent(governor, "day") == 300

@@ -105,7 +105,8 @@ def recount(
         with history(wanted) as recorded:
             try:
                 return store.run(
-                    lambda unit: _step(unit, wanted, recorded, write=write, is_all=budgets is None)  # noqa: B023 - run before the next turn
+                    lambda unit: _step(unit, wanted, recorded, write=write, is_all=budgets is None),  # noqa: B023 - run before the next turn
+                    alone=True,
                 )
             except Stale:
                 continue

@@ -12,7 +12,7 @@ import asyncio
 import atexit
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar, cast
@@ -37,10 +37,11 @@ the two times was wrong."""
 class _Job:
     """A step, and where its answer goes. Whoever takes ``claim`` first decides whether it runs."""
 
-    __slots__ = ("claim", "done", "error", "result", "step", "when_done")
+    __slots__ = ("alone", "claim", "done", "error", "result", "step", "when_done")
 
-    def __init__(self, step: Callable[[Unit], Any]) -> None:
+    def __init__(self, step: Callable[[Unit], Any], *, alone: bool = False) -> None:
         self.step = step
+        self.alone = alone
         self.claim = threading.Lock()
         self.done = threading.Lock()
         self.done.acquire()
@@ -95,6 +96,7 @@ class Store:
         *,
         undo: Callable[[T], object] | None = None,
         keep: bool = False,
+        alone: bool = False,
     ) -> T:
         """Run a step in a transaction, and return its answer once that is durable.
 
@@ -106,13 +108,15 @@ class Store:
                 succeeded, before the interruption goes on.
             keep: Whether an interrupted caller waits for the step before the interruption goes on,
                 because what it says must not get lost.
+            alone: Whether the step has a transaction of its own: it reads what is on disk, and
+                what its neighbours change is not there yet.
 
         Raises:
             StoreUnavailable: It could not be done in time, or not be written; nothing was changed,
                 as far as the disk can tell.
             StoreCorrupt: What is stored contradicts itself.
         """
-        job = _Job(step)
+        job = _Job(step, alone=alone)
         try:
             self._submit(job)
             finished = job.done.acquire(timeout=self._wait_seconds)
@@ -210,8 +214,8 @@ class Store:
         open_ = True
         while open_:
             jobs, open_ = self._take()
-            if jobs:
-                self._run_batch(jobs)
+            for batch in _batches(jobs):
+                self._run_batch(batch)
         self._backend.close()
 
     def _take(self) -> tuple[list[_Job], bool]:
@@ -321,6 +325,21 @@ class Store:
                 "set the clock right, or run `corvus ledger verify --rebuild` if the stamp is wrong"
             )
         return clock_us
+
+
+def _batches(jobs: list[_Job]) -> Iterator[list[_Job]]:
+    """Yield the jobs in order, those together that may share a transaction."""
+    batch: list[_Job] = []
+    for job in jobs:
+        if job.alone and batch:
+            yield batch
+            batch = []
+        batch.append(job)
+        if job.alone:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _claimed(jobs: list[_Job]) -> list[_Job]:
