@@ -1,0 +1,317 @@
+"""Measures durable reserve + commit pairs, beside the floor and beside raw SQLite.
+
+Floor: append 256 bytes and `fdatasync`. Raw: the same rows written with the same statements by one
+writer thread that shares transactions among the callers who wait, so without any rule. Every figure
+is the median of rounds, the kinds in turn, so that a busy moment of the machine hits all of them.
+
+    python benchmarks/governor/pairs.py [--folder DIR on a real disk]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from statistics import median
+from typing import Any
+
+from policy import Governor, Usage, open_runtime
+from policy.model.request import Request
+from policy.money import NanoUSD
+from policy.store import statements
+from policy.store.memory import MemoryBackend
+from policy.store.sqlite import SqliteBackend
+from policy.store.store import Store
+
+CONFIG = """
+[cost]
+enabled = true
+session_limit_usd = 1000000
+daily_limit_usd = 1000000
+monthly_limit_usd = 1000000
+
+[mission]
+enabled = true
+max_estimated_cost_cents = 100000000
+max_runtime_ms = 0
+
+[cost.prices.m]
+input = 3
+output = 15
+"""
+CALLERS = (1, 8, 64)
+PAIRS = 3_000
+USED = Usage(input_tokens=900, output_tokens=100)
+
+
+def percentile(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def floor(folder: Path) -> dict[str, float]:
+    descriptor = os.open(folder / "floor", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    took: list[float] = []
+    for _ in range(500):
+        started = time.perf_counter()
+        os.write(descriptor, b"x" * 256)
+        os.fdatasync(descriptor)
+        took.append(time.perf_counter() - started)
+    os.close(descriptor)
+    return {"p50": percentile(took, 0.5), "p99": percentile(took, 0.99)}
+
+
+def by_threads(callers: int, pair: Callable[[int], float]) -> dict[str, float]:
+    """Run pairs from so many threads; ``pair`` returns the seconds its reserve took."""
+    took: list[list[float]] = [[] for _ in range(callers)]
+
+    def work(number: int) -> None:
+        for _ in range(PAIRS // callers):
+            took[number].append(pair(number))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(callers)]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    seconds = time.perf_counter() - started
+    flat = [one for some in took for one in some]
+    return {
+        "pairs/s": len(flat) / seconds,
+        "p50": percentile(flat, 0.5),
+        "p99": percentile(flat, 0.99),
+    }
+
+
+def governor_in(folder: Path, store: Store) -> Governor:
+    config = folder / "corvus.toml"
+    config.write_text(CONFIG)
+    return Governor(open_runtime([config]).policy, store)
+
+
+def pair_of(governor: Governor) -> Callable[[int], float]:
+    def pair(number: int) -> float:
+        request = Request(
+            "m", NanoUSD(10_500_000), f"session-{number}", "p", mission_id=f"mission-{number}"
+        )
+        started = time.perf_counter()
+        decision = governor.reserve(request)
+        took = time.perf_counter() - started
+        assert decision.reservation is not None
+        governor.commit(decision.reservation, USED)
+        return took
+
+    return pair
+
+
+def ours(folder: Path, callers: int) -> dict[str, float]:
+    store = Store(SqliteBackend(folder / "store"))
+    pair = pair_of(governor_in(folder, store))
+    for number in range(callers):
+        pair(number)
+    found = by_threads(callers, pair)
+    store.close()
+    return found
+
+
+def in_memory(folder: Path) -> dict[str, float]:
+    store = Store(MemoryBackend())
+    found = by_threads(1, pair_of(governor_in(folder, store)))
+    store.close()
+    return found
+
+
+class Raw:
+    """The rows of real pairs, written again and again, with group commit."""
+
+    def __init__(self, folder: Path) -> None:
+        self.templates = templates(folder)
+        self.connection = sqlite3.connect(
+            folder / "raw", isolation_level=None, check_same_thread=False
+        )
+        for pragma in ("journal_mode = WAL", "synchronous = FULL"):
+            self.connection.execute(f"PRAGMA {pragma}")
+        self.connection.executescript(statements.MIGRATIONS[0])
+        self.connection.execute(statements.NEW_STATE, ("x", 0, 1, 0, 0, "0" * 64, 0))
+        self.seq = 0
+        self.jobs: SimpleQueue[tuple[bool, str, threading.Lock] | None] = SimpleQueue()
+        self.writer = threading.Thread(target=self.write)
+        self.writer.start()
+
+    def call(self, is_reserve: bool, name: str) -> None:
+        done = threading.Lock()
+        done.acquire()
+        self.jobs.put((is_reserve, name, done))
+        done.acquire()
+
+    def pair(self, number: int) -> float:
+        name = f"{number}-{time.perf_counter_ns()}"
+        started = time.perf_counter()
+        self.call(True, name)
+        took = time.perf_counter() - started
+        self.call(False, name)
+        return took
+
+    def write(self) -> None:
+        while (job := self.jobs.get()) is not None:
+            batch = [job]
+            while len(batch) < 256:
+                try:
+                    further = self.jobs.get_nowait()
+                except Empty:
+                    break
+                if further is None:
+                    self.jobs.put(None)
+                    break
+                batch.append(further)
+            self.transaction(batch)
+
+    def transaction(self, batch: list[tuple[bool, str, threading.Lock]]) -> None:
+        self.connection.execute("BEGIN IMMEDIATE")
+        for is_reserve, name, _ in batch:
+            self.operation(is_reserve, name)
+        self.connection.execute(statements.WRITE_STATE, ("x", 0, self.seq, 0, 0, "0" * 64, 0))
+        self.connection.execute("COMMIT")
+        for _, _, done in batch:
+            done.release()
+
+    def operation(self, is_reserve: bool, name: str) -> None:
+        kind = "reserve" if is_reserve else "commit"
+        row, rest = self.templates["new"], self.templates[kind]
+        if is_reserve:
+            self.connection.execute(statements.NEW_RESERVATION, (name, *row[1:]))
+        else:
+            state, hold, expires, settled, body = self.templates["settled"]
+            self.connection.execute(
+                statements.WRITE_RESERVATION, (state, hold, expires, settled, body, name)
+            )
+        for budget in range(4):
+            self.connection.execute(
+                statements.WRITE_BALANCE, (budget, 0, name[:2], "", self.seq, 1, 1, 1, 1, 1, 1)
+            )
+        for table, text in rest:
+            self.seq += 1
+            self.connection.execute(statements.NEW_EVENT, (self.seq, table, text))
+
+    def close(self) -> None:
+        self.jobs.put(None)
+        self.writer.join()
+        self.connection.close()
+
+
+def templates(folder: Path) -> dict[str, Any]:
+    """Return the rows that one real pair writes."""
+    store = Store(SqliteBackend(folder / "template"))
+    governor = governor_in(folder, store)
+    pair = pair_of(governor)
+    pair(0)
+    first = store.run(lambda unit: unit.state.next_seq)
+    pair(0)
+    store.close()
+    connection = sqlite3.connect(folder / "template")
+    found: dict[str, Any] = {"reserve": [], "commit": []}
+    query = "SELECT seq, ledger_table, row FROM outbox WHERE seq >= ? ORDER BY seq"
+    for place, (_, table, text) in enumerate(connection.execute(query, (first,))):
+        found["commit" if place else "reserve"].append((table, text))
+    found["new"] = connection.execute("SELECT * FROM reservation").fetchone()
+    query = "SELECT state, hold_nano_usd, expires_at_us, settled_at_us, body FROM reservation"
+    found["settled"] = connection.execute(query).fetchone()
+    connection.close()
+    return found
+
+
+def raw(folder: Path, callers: int) -> dict[str, float]:
+    writer = Raw(folder)
+    found = by_threads(callers, writer.pair)
+    writer.close()
+    return found
+
+
+def four_processes(folder: Path) -> dict[str, float]:
+    """Run 16 threads in each of 4 processes on one store."""
+    store = Store(SqliteBackend(folder / "store"))
+    governor_in(folder, store)
+    store.close()
+    words = [sys.executable, __file__, "--child", str(folder)]
+    children = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    told = [json.loads(child.communicate()[0]) for child in children]
+    flat = [one for some in told for one in some["took"]]
+    return {
+        "pairs/s": sum(some["pairs/s"] for some in told),
+        "p50": percentile(flat, 0.5),
+        "p99": percentile(flat, 0.99),
+    }
+
+
+def child(folder: Path) -> None:
+    store = Store(SqliteBackend(folder / "store"))
+    pair = pair_of(governor_in(folder, store))
+    took: list[float] = []
+
+    def kept(number: int) -> float:
+        seconds = pair(os.getpid() * 100 + number)
+        took.append(seconds)
+        return seconds
+
+    found = by_threads(16, kept)
+    store.close()
+    print(json.dumps({"took": took, "pairs/s": found["pairs/s"]}))
+
+
+def measure(parent: Path, rounds: int) -> dict[str, list[dict[str, float]]]:
+    kinds: dict[str, Callable[[Path], dict[str, float]]] = {
+        "fdatasync": floor,
+        "in memory, 1 caller": in_memory,
+        "4 processes x 16 callers": four_processes,
+    }
+    for callers in CALLERS:
+        kinds[f"corvus, {callers} callers"] = lambda folder, n=callers: ours(folder, n)
+        kinds[f"raw SQLite, {callers} callers"] = lambda folder, n=callers: raw(folder, n)
+    taken: dict[str, list[dict[str, float]]] = {kind: [] for kind in kinds}
+    for _ in range(rounds):
+        for kind, run in kinds.items():
+            folder = Path(tempfile.mkdtemp(dir=parent))
+            taken[kind].append(run(folder))
+            shutil.rmtree(folder)
+    return taken
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path.cwd())
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--child", type=Path)
+    options = parser.parse_args()
+    if options.child:
+        child(options.child)
+        return
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        taken = measure(Path(name), options.rounds)
+    middle = {
+        kind: {key: median(one[key] for one in runs) for key in runs[0]}
+        for kind, runs in taken.items()
+    }
+    sync = middle["fdatasync"]["p50"]
+    for kind, found in sorted(middle.items()):
+        rate = f"{found['pairs/s']:7,.0f} pairs/s  " if "pairs/s" in found else " " * 17
+        print(
+            f"{kind:26} {rate}p50 {found['p50'] * 1e3:7.3f} ms ({found['p50'] / sync:5.1f}x)  "
+            f"p99 {found['p99'] * 1e3:7.3f} ms ({found['p99'] / sync:5.1f}x)"
+        )
+    for callers in CALLERS:
+        ours_, raw_ = middle[f"corvus, {callers} callers"], middle[f"raw SQLite, {callers} callers"]
+        print(f"{callers} callers: {ours_['pairs/s'] / raw_['pairs/s']:.0%} of raw SQLite")
+
+
+if __name__ == "__main__":
+    main()
