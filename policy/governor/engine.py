@@ -1,15 +1,18 @@
 """What every operation of the governor stands on: the rules in force, and durable steps.
 
 Budgets are enrolled when a governor is made: those that the store did not count so far are counted
-in from what the ledger has recorded (STO-2).
+in from what the ledger has recorded (STO-2). Should the file of the store be deleted or replaced,
+they are enrolled again: in a store that does not know them, nothing would ever be refused.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from typing import TypeAlias, TypeVar
 
+from policy.errors import StoreUnavailable
 from policy.events import Event
 from policy.governor.recount import Difference, History, no_history, recount
 from policy.governor.rules import Register, Rules, budgets_to_register, registered
@@ -26,6 +29,10 @@ Told: TypeAlias = tuple[T, list[Event]]
 Step: TypeAlias = Callable[[Unit], tuple[T, list[Event]]]
 
 _log = logging.getLogger("corvus.governor")
+
+
+class _Replaced(StoreUnavailable):
+    """The store is another one than that in which the budgets were enrolled."""
 
 
 class Engine:
@@ -71,16 +78,17 @@ class Engine:
         """Have the policy's budgets counted; those that were not so far are counted in."""
         wanted = budgets_to_register(self.policy)
 
-        def known(unit: Unit) -> Told[tuple[dict[str, int], bool]]:
-            return (registered(unit, wanted), unit.state.recount_due), []
+        def known(unit: Unit) -> tuple[dict[str, int], bool, str]:
+            return registered(unit, wanted), unit.state.recount_due, unit.state.store_id
 
-        ids, is_due = self.run_step(known)
+        ids, is_due, store_id = self.store.run(known)
         if missing := [budget for budget in wanted if budget_key(budget) not in ids]:
             recount(self.store, self._history, missing, write=True)
-            ids, _ = self.run_step(known)
+            ids, _, store_id = self.store.run(known)
         if is_due:
             self.recount(write=True)
-        return Rules(self.policy, {ids[budget_key(budget)]: budget for budget in wanted})
+        budgets = {ids[budget_key(budget)]: budget for budget in wanted}
+        return Rules(self.policy, budgets, store_id)
 
     def run_step(
         self,
@@ -90,7 +98,12 @@ class Engine:
         keep: bool = False,
     ) -> T:
         """Run a step, and tell listeners of it; see ``Store.run`` for the arguments."""
-        value, events = self.store.run(step, undo=undo, keep=keep)
+        checked = self._checked(step)
+        try:
+            value, events = self.store.run(checked, undo=undo, keep=keep)
+        except _Replaced:
+            self.rules = self._enrol()
+            value, events = self.store.run(checked, undo=undo, keep=keep)
         self._tell(events)
         return value
 
@@ -102,9 +115,26 @@ class Engine:
         keep: bool = False,
     ) -> T:
         """Do what ``run_step`` does, without keeping the event loop waiting."""
-        value, events = await self.store.run_async(step, undo=undo, keep=keep)
+        checked = self._checked(step)
+        try:
+            value, events = await self.store.run_async(checked, undo=undo, keep=keep)
+        except _Replaced:
+            self.rules = await asyncio.to_thread(self._enrol)
+            value, events = await self.store.run_async(checked, undo=undo, keep=keep)
         self._tell(events)
         return value
+
+    def _checked(self, step: Step[T]) -> Step[T]:
+        """Return a step that is taken only in the store that the rules belong to."""
+
+        def checked(unit: Unit) -> Told[T]:
+            if unit.state.store_id != self.rules.store_id:
+                raise _Replaced(
+                    f"the store {self.store.backend.name} was replaced; nothing was done, try again"
+                )
+            return step(unit)
+
+        return checked
 
     def _tell(self, events: Sequence[Event]) -> None:
         for event in events:

@@ -50,10 +50,12 @@ class Rules:
 
     Attributes:
         budgets: The policy's budgets by registered id, in the order of EVA-7.
+        store_id: The store in which these ids are registered; in another they mean nothing.
     """
 
     policy: Policy
     budgets: Mapping[int, Budget]
+    store_id: str
 
     def balances(
         self, unit: Unit, counted: Iterable[Counted], mission: MissionRecord | None

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from policy.store import bodies, statements
-from policy.store.sqlite import explain, known_version
+from policy.store.faults import explain
+from policy.store.sqlite import known_version
 
 
 @contextmanager

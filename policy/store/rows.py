@@ -7,6 +7,7 @@ from typing import Any
 
 from policy.clock import microseconds
 from policy.ids import new_id
+from policy.model.budget import Budget
 from policy.model.outbox import LedgerTable, OutboxEvent
 from policy.model.reservation import Reservation
 from policy.store import bodies, statements
@@ -82,6 +83,11 @@ def state(row: tuple[Any, ...]) -> StoreState:
     """Read the store's own row."""
     *others, recount_due = row
     return StoreState(*others, recount_due=bool(recount_due))
+
+
+def budget(row: tuple[Any, ...]) -> tuple[int, Budget]:
+    """Read a row of the table ``budget``."""
+    return row[0], bodies.budget_of(row[1])
 
 
 def balance(row: tuple[Any, ...]) -> StoredBalance:

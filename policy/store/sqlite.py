@@ -1,17 +1,19 @@
 """The store in one SQLite file beside the ledger: durable, for any number of processes of one host.
 
-Write-ahead log with ``synchronous=FULL``: what was committed survives a power cut. Refuses files
-that are something else, stores of a newer version, and a file that was replaced under its feet.
+Write-ahead log with ``synchronous=FULL``: what was committed survives a power cut. Only its owner
+may read the file, for it says who did what and why. Refuses files that are something else, stores
+of a newer version (both stay as they are), and a file that was replaced under its feet. Network
+file systems cannot share a write-ahead log between hosts: the file belongs on a local disk.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from policy.errors import StoreCorrupt, StoreError, StoreTooNew, StoreUnavailable
 from policy.ids import new_id
@@ -21,11 +23,21 @@ from policy.model.reservation import Reservation
 from policy.model.steering import MissionRecord, Override, SessionRecord
 from policy.store import bodies, rows, statements
 from policy.store.api import BalanceKey, Changes, StoredBalance, StoreState
+from policy.store.faults import explain
 from policy.store.lock import StoreLock
 from policy.store.rows import write
 
+T = TypeVar("T")
+
 BUSY_SECONDS = 5.0
 """How long to wait for a program that holds SQLite's lock without ours."""
+OPEN_SECONDS = 10.0
+"""How long opening waits for the processes that are at work in the store."""
+
+_LOG_KEPT_BYTES = 64 * 1024 * 1024
+"""Size to which the write-ahead log shrinks again after somebody kept it from being emptied."""
+_Identity: TypeAlias = tuple[int, int] | None
+_Parse: TypeAlias = Callable[[tuple[Any, ...]], T]
 
 
 class SqliteBackend:
@@ -34,6 +46,7 @@ class SqliteBackend:
     Args:
         path: The file; made with its folder when missing.
         busy_seconds: How long to wait for strangers that lock the file, >= 0.
+        open_seconds: How long to wait for our own kind while opening, > 0.
 
     Raises:
         StoreUnavailable: The file cannot be made, opened or written.
@@ -41,32 +54,42 @@ class SqliteBackend:
         StoreCorrupt: It is no store, or is damaged.
     """
 
-    def __init__(self, path: Path, busy_seconds: float = BUSY_SECONDS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        busy_seconds: float = BUSY_SECONDS,
+        *,
+        open_seconds: float = OPEN_SECONDS,
+    ) -> None:
         self.name = str(path)
         self._path = path
         self._busy_seconds = busy_seconds
         _make_folder(path)
-        self._lock = StoreLock(path)
+        self._lock = StoreLock(Path(os.path.realpath(path)))
         self._connection: sqlite3.Connection | None = None
-        self._inode = (0, 0)
+        self._inode: _Identity = None
+        self._log_inode: _Identity = None
         self._data_version = -1
-        self._lock.take()
         try:
+            self._lock.take_within(open_seconds)
             self._open()
-        finally:
-            self._lock.give_back()
+        except BaseException:
+            self._lock.close()
+            raise
+        self._lock.give_back()
 
     def begin(self) -> bool:
         """Start a transaction, alone among all processes; tell whether others wrote since."""
         self._lock.take()
         try:
             with self._explained():
-                connection = self._connection or self._open()
                 self._refuse_replaced()
+                connection = self._connection or self._open()
                 connection.execute("BEGIN IMMEDIATE")
                 (version,) = connection.execute("PRAGMA data_version").fetchone()
         except BaseException:
-            self._lock.give_back()
+            with suppress(StoreError):  # what went wrong first is told instead
+                self.roll_back()
             raise
         stale = version != self._data_version
         self._data_version = version
@@ -96,94 +119,96 @@ class SqliteBackend:
 
     def state(self) -> StoreState:
         """Return the store's own row."""
-        row = self._one(statements.READ_STATE)
-        if row is None:
+        state = self._one(rows.state, statements.READ_STATE)
+        if state is None:
             raise StoreCorrupt(f"{self.name} has lost its own row; keep the file and start another")
-        return rows.state(row)
+        return state
 
     def budgets(self) -> Mapping[int, Budget]:
         """Return the registered budgets by id."""
-        return {row[0]: bodies.budget_of(row[1]) for row in self._all(statements.READ_BUDGETS)}
+        return dict(self._all(rows.budget, statements.READ_BUDGETS))
 
     def reservation(self, reservation_id: str) -> Reservation | None:
         """Return a reservation by id."""
-        row = self._one(statements.READ_RESERVATION, reservation_id)
-        return bodies.reservation_of(row) if row is not None else None
+        return self._one(bodies.reservation_of, statements.READ_RESERVATION, reservation_id)
 
     def reservation_by_key(self, idempotency_key: str) -> Reservation | None:
         """Return a reservation by the idempotency key of its request."""
-        row = self._one(statements.READ_RESERVATION_BY_KEY, idempotency_key)
-        return bodies.reservation_of(row) if row is not None else None
+        return self._one(bodies.reservation_of, statements.READ_RESERVATION_BY_KEY, idempotency_key)
 
     def overdue(self, now_us: int, limit: int) -> Sequence[Reservation]:
         """Return held reservations with ``expires_at <= now``, the oldest first."""
-        return [*map(bodies.reservation_of, self._all(statements.READ_OVERDUE, now_us, limit))]
+        return self._all(bodies.reservation_of, statements.READ_OVERDUE, now_us, limit)
 
     def held(self) -> Sequence[Reservation]:
         """Return every held reservation."""
-        return [*map(bodies.reservation_of, self._all(statements.READ_HELD))]
+        return self._all(bodies.reservation_of, statements.READ_HELD)
 
     def balance(self, key: BalanceKey) -> StoredBalance | None:
         """Return one balance."""
-        row = self._one(statements.READ_BALANCE, *key)
-        return rows.balance(row) if row is not None else None
+        return self._one(rows.balance, statements.READ_BALANCE, *key)
 
     def balances(self, budget_id: int) -> Sequence[StoredBalance]:
         """Return every balance of a budget."""
-        return [*map(rows.balance, self._all(statements.READ_BALANCES, budget_id))]
+        return self._all(rows.balance, statements.READ_BALANCES, budget_id)
 
     def active_overrides(self) -> Sequence[Override]:
         """Return every active override, the oldest first."""
-        return [bodies.override_of(row[0]) for row in self._all(statements.READ_ACTIVE_OVERRIDES)]
+        return self._all(_body(bodies.override_of), statements.READ_ACTIVE_OVERRIDES)
 
     def override(self, override_id: str) -> Override | None:
         """Return an override by id."""
-        row = self._one(statements.READ_OVERRIDE, override_id)
-        return bodies.override_of(row[0]) if row is not None else None
+        return self._one(_body(bodies.override_of), statements.READ_OVERRIDE, override_id)
 
     def session(self, session_id: str) -> SessionRecord | None:
         """Return a session by id."""
-        row = self._one(statements.READ_SESSION, session_id)
-        return bodies.session_of(row[0]) if row is not None else None
+        return self._one(_body(bodies.session_of), statements.READ_SESSION, session_id)
 
     def mission(self, session_id: str, mission_id: str) -> MissionRecord | None:
         """Return a mission by its session and id."""
-        row = self._one(statements.READ_MISSION, session_id, mission_id)
-        return bodies.mission_of(row[0]) if row is not None else None
+        parse = _body(bodies.mission_of)
+        return self._one(parse, statements.READ_MISSION, session_id, mission_id)
 
     def open_missions(self, session_id: str) -> Sequence[MissionRecord]:
         """Return the missions of a session that run, the oldest first."""
-        found = self._all(statements.READ_OPEN_MISSIONS, session_id)
-        return sorted((bodies.mission_of(row[0]) for row in found), key=lambda one: one.started_at)
+        found = self._all(_body(bodies.mission_of), statements.READ_OPEN_MISSIONS, session_id)
+        return sorted(found, key=lambda one: one.started_at)
 
     def has_price_entry(self, entry: str) -> bool:
         """Tell whether a price entry was told to the ledger already."""
-        return self._one(statements.READ_PRICE_ENTRY, entry) is not None
+        return self._one(bool, statements.READ_PRICE_ENTRY, entry) is not None
 
     def limits(self, origin: str) -> str | None:
         """Return the limits of the policy of one origin when it was last in force."""
-        row = self._one(statements.READ_LIMITS, origin)
-        return row[0] if row is not None else None
+        return self._one(_body(str), statements.READ_LIMITS, origin)
 
     def events(self, after_seq: int, limit: int) -> Sequence[OutboxEvent]:
         """Return outbox events with a greater number, ascending."""
-        return [*map(rows.event, self._all(statements.READ_EVENTS, after_seq, limit))]
+        return self._all(rows.event, statements.READ_EVENTS, after_seq, limit)
 
     @property
     def _connected(self) -> sqlite3.Connection:
         assert self._connection is not None, "rows are read inside a transaction"
         return self._connection
 
-    def _one(self, statement: str, *values: object) -> tuple[Any, ...] | None:
-        with self._explained():
-            return self._connected.execute(statement, values).fetchone()
+    def _one(self, parse: _Parse[T], statement: str, *values: object) -> T | None:
+        found = self._all(parse, statement, *values)
+        return found[0] if found else None
 
-    def _all(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    def _all(self, parse: _Parse[T], statement: str, *values: object) -> list[T]:
         with self._explained():
-            return self._connected.execute(statement, values).fetchall()
+            found = self._connected.execute(statement, values).fetchall()
+        try:
+            return [parse(row) for row in found]
+        except (ValueError, LookupError, TypeError, OverflowError) as fault:
+            raise StoreCorrupt(
+                f"a row of {self.name} is damaged ({fault}); keep the file and its -wal, "
+                "move them away, and the next start counts anew from the ledger"
+            ) from fault
 
     def _open(self) -> sqlite3.Connection:
         """Open the file, bring it to the present shape and remember which file it is."""
+        _make_private(os.path.realpath(self._path))
         with self._explained():
             connection = sqlite3.connect(
                 self._path,
@@ -191,12 +216,21 @@ class SqliteBackend:
                 isolation_level=None,
                 check_same_thread=False,
             )
-            self._connection = connection
-            _migrate(connection, self.name)
-        stat = os.stat(self._path)
-        self._inode = (stat.st_dev, stat.st_ino)
+            try:
+                _migrate(connection, self.name)
+            except BaseException:
+                connection.close()
+                raise
+        self._connection = connection
+        self._inode = _identity(self.name)
+        self._log_inode = _identity(self._log)
         self._data_version = -1
         return connection
+
+    @property
+    def _log(self) -> str:
+        """The write-ahead log; SQLite puts it beside the file itself, not beside a link to it."""
+        return f"{os.path.realpath(self._path)}-wal"
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -204,13 +238,23 @@ class SqliteBackend:
             connection.close()
 
     def _refuse_replaced(self) -> None:
-        """Refuse to go on with a file that is no longer there: what is written would be lost."""
-        try:
-            stat = os.stat(self._path)
-        except OSError:
-            stat = None
-        if stat is None or (stat.st_dev, stat.st_ino) != self._inode:
-            self._disconnect()
+        """Refuse to go on with a file that is no longer there: what is written would be lost.
+
+        Nor with another one as long as the log of the old one lies beside it: SQLite would take
+        that log for its own.
+        """
+        inode = _identity(self.name)
+        if inode == self._inode:
+            return
+        was_open = self._connection is not None
+        self._disconnect()
+        if inode is not None and _identity(self._log) == self._log_inode is not None:
+            raise StoreUnavailable(
+                f"the store {self.name} was replaced while it was in use, and the log of the old "
+                f"one, {self._log}, lies beside it; end every program that uses the store, delete "
+                "the log and the -shm beside it, and start again"
+            )
+        if was_open:
             raise StoreUnavailable(
                 f"the store {self.name} was deleted or replaced while it was in use; "
                 "what it held is not lost if the ledger has it: try again to go on with a new one"
@@ -229,35 +273,6 @@ class SqliteBackend:
 
 
 _UNUSABLE = ("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CANTOPEN")
-
-
-def explain(fault: sqlite3.Error, name: str) -> StoreError:
-    """Turn a fault of SQLite into ours.
-
-    Args:
-        fault: What SQLite raised.
-        name: The store, as the user knows it.
-    """
-    kind = getattr(fault, "sqlite_errorname", "")
-    match kind.split("_")[1] if "_" in kind else "":
-        case "FULL":
-            return StoreUnavailable(f"the disk of the store {name} is full; nothing was changed")
-        case "BUSY" | "LOCKED":
-            return StoreUnavailable(
-                f"another program holds the store {name}; close it and try again"
-            )
-        case "READONLY" | "PERM" | "CANTOPEN" | "AUTH":
-            return StoreUnavailable(
-                f"no permission for the store {name}, or its folder is missing; "
-                "name another ledger with --ledger"
-            )
-        case "NOTADB" | "CORRUPT":
-            return StoreCorrupt(
-                f"{name} is no store, or is damaged: {fault}; keep the file and its -wal, "
-                "move them away, and the next start counts anew from the ledger"
-            )
-        case _:
-            return StoreUnavailable(f"the store {name} failed: {fault}")
 
 
 def known_version(connection: sqlite3.Connection, name: str) -> int:
@@ -293,10 +308,37 @@ def _make_folder(path: Path) -> None:
         ) from fault
 
 
+def _make_private(path: str) -> None:
+    """Make a file that is missing; SQLite gives what it puts beside it the same permissions.
+
+    NOTE: an existing one is never opened here: closing it would drop the locks that SQLite holds on
+    it in this process (https://sqlite.org/howtocorrupt.html, section 2.2).
+    """
+    with suppress(OSError):  # SQLite comes to the same end, and says why
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def _identity(path: str) -> _Identity:
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
+
+
+def _body(parse: Callable[[str], T]) -> _Parse[T]:
+    return lambda row: parse(row[0])
+
+
 def _migrate(connection: sqlite3.Connection, name: str) -> None:
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "fullfsync = 1"):
-        connection.execute(f"PRAGMA {pragma}")
     version = known_version(connection, name)
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "fullfsync = 1",
+        f"journal_size_limit = {_LOG_KEPT_BYTES}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
     newest = len(statements.MIGRATIONS)
     if version == newest:
         return

@@ -2,8 +2,9 @@
 
 Callers hand over steps, and those that come together share a transaction and its fsync (group
 commit). Steps run on a thread of their own, so that Ctrl-C in a caller never cuts a transaction in
-two. A caller is answered when its step is durable, or has changed nothing. Refuses to be used after
-a fork, and to make anybody wait for ever.
+two. A caller is answered when its step is durable, or has changed nothing. Whatever a step or the
+backend raises goes to a caller, and never ends the thread. Refuses to be used after a fork, and to
+make anybody wait for ever.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ the two times was wrong."""
 class _Job:
     """A step, and where its answer goes. Whoever takes ``claim`` first decides whether it runs."""
 
-    __slots__ = ("alone", "claim", "done", "error", "result", "step", "when_done")
+    __slots__ = ("alone", "claim", "done", "error", "is_finished", "result", "step", "when_done")
 
     def __init__(self, step: Callable[[Unit], Any], *, alone: bool = False) -> None:
         self.step = step
@@ -48,8 +49,10 @@ class _Job:
         self.result: Any = None
         self.error: BaseException | None = None
         self.when_done: Callable[[], None] | None = None
+        self.is_finished = False
 
     def finish(self) -> None:
+        self.is_finished = True
         self.done.release()
         if self.when_done is not None:
             self.when_done()
@@ -116,17 +119,16 @@ class Store:
                 as far as the disk can tell.
             StoreCorrupt: What is stored contradicts itself.
         """
+        self._refuse_unusable()
         job = _Job(step, alone=alone)
         try:
-            self._submit(job)
-            finished = job.done.acquire(timeout=self._wait_seconds)
+            self._jobs.put(job)
+            finished = job.done.acquire(timeout=self._wait_seconds) or _outlasted(job)
         except BaseException:
             self._interrupted(job, undo, keep=keep)
             raise
-        if not finished and job.claim.acquire(blocking=False):
-            raise self._late()
         if not finished:
-            job.done.acquire()  # it is being written: its end is near, and must be known
+            raise self._late()
         if job.error is not None:
             raise job.error
         return cast("T", job.result)
@@ -143,6 +145,7 @@ class Store:
         A cancelled caller is answered at once; ``undo`` then runs as soon as the outcome is known,
         and with ``keep`` the step is done all the same.
         """
+        self._refuse_unusable()
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = loop.create_future()
         job = _Job(step)
@@ -157,7 +160,7 @@ class Store:
 
         job.when_done = tell
         try:
-            self._submit(job)
+            self._jobs.put(job)
             finished, _ = await asyncio.wait([ended], timeout=self._wait_seconds)
             if not finished and job.claim.acquire(blocking=False):
                 raise self._late()
@@ -178,12 +181,11 @@ class Store:
         self._writer.join(self._wait_seconds)
         atexit.unregister(self.close)
 
-    def _submit(self, job: _Job) -> None:
+    def _refuse_unusable(self) -> None:
         if os.getpid() != self._process:
             raise StoreUnavailable("a store cannot be used after a fork; open it in the child")
         if self._closed:
-            raise StoreUnavailable(f"the store {self._backend.name} is closed")
-        self._jobs.put(job)
+            raise self._over()
 
     def _interrupted(self, job: _Job, undo: Callable[[Any], object] | None, *, keep: bool) -> None:
         if not keep and job.claim.acquire(blocking=False):
@@ -203,6 +205,9 @@ class Store:
 
         threading.Thread(target=wait_and_undo, name="corvus-undo", daemon=True).start()
 
+    def _over(self) -> StoreUnavailable:
+        return StoreUnavailable(f"the store {self._backend.name} is closed; open it anew")
+
     def _late(self) -> StoreUnavailable:
         return StoreUnavailable(
             f"the store {self._backend.name} was in use by others for all of "
@@ -214,9 +219,22 @@ class Store:
         open_ = True
         while open_:
             jobs, open_ = self._take()
-            for batch in _batches(jobs):
-                self._run_batch(batch)
+            try:
+                for batch in _batches(jobs):
+                    self._run_batch(batch)
+            except BaseException as fault:  # none may be left waiting, whatever it was
+                self._abandon()
+                self._fail(_unfinished(jobs), fault)
         self._backend.close()
+        self._refuse_late_comers()
+
+    def _refuse_late_comers(self) -> None:
+        """Answer those who handed over a job while the store was being closed."""
+        with suppress(Empty):
+            while True:
+                job = self._jobs.get_nowait()
+                if job is not None:
+                    self._fail(_claimed([job]), self._over())
 
     def _take(self) -> tuple[list[_Job], bool]:
         """Wait for a job, then take all that have come with it."""
@@ -234,9 +252,11 @@ class Store:
 
     def _run_batch(self, jobs: list[_Job]) -> None:
         """Run jobs in one transaction; one that breaks it is set apart and the others run again."""
+        if not jobs:
+            return
         try:
             stale = self._backend.begin()
-        except Exception as fault:
+        except BaseException as fault:
             self._fail(_claimed(jobs), fault)
             return
         jobs = _claimed(jobs)
@@ -256,10 +276,10 @@ class Store:
         for job in jobs:
             job.finish()
 
-    def _begin_again(self) -> Exception | None:
+    def _begin_again(self) -> BaseException | None:
         try:
             self._backend.begin()
-        except Exception as fault:
+        except BaseException as fault:
             return fault
         return None
 
@@ -267,21 +287,21 @@ class Store:
         """Run all jobs and commit; return the one that spoiled the transaction, if one did."""
         try:
             unit = Unit(self._backend, self._known, self._clock_us())
-        except Exception as fault:
+        except BaseException as fault:
             return self._spoiled(jobs, fault)
         for job in jobs:
             before = unit.wrote
             job.error = None
             try:
                 job.result = job.step(unit)
-            except Exception as fault:
+            except BaseException as fault:
                 job.error = fault
                 if unit.wrote != before or not isinstance(fault, PolicyError | ValueError):
                     self._abandon()
                     return job
         try:
             self._commit(unit)
-        except Exception as fault:
+        except BaseException as fault:
             return self._spoiled(jobs, fault)
         self._known.trim()
         return None
@@ -292,7 +312,7 @@ class Store:
         else:
             self._backend.commit(unit.changes)
 
-    def _spoiled(self, jobs: list[_Job], fault: Exception) -> _Job:
+    def _spoiled(self, jobs: list[_Job], fault: BaseException) -> _Job:
         """Fail all jobs but one with a fault that is nobody's own; the last goes to the caller."""
         self._abandon()
         last = jobs[-1]
@@ -303,7 +323,7 @@ class Store:
 
     def _abandon(self) -> None:
         self._known = Known()
-        with suppress(PolicyError):  # what made the transaction fail is told instead
+        with suppress(Exception):  # what made the transaction fail is told instead
             self._backend.roll_back()
 
     def _fail(self, jobs: list[_Job], fault: BaseException) -> None:
@@ -340,6 +360,17 @@ def _batches(jobs: list[_Job]) -> Iterator[list[_Job]]:
             batch = []
     if batch:
         yield batch
+
+
+def _outlasted(job: _Job) -> bool:
+    """Take a job back; if it is being written, its end is near and must be known instead."""
+    return not job.claim.acquire(blocking=False) and job.done.acquire()
+
+
+def _unfinished(jobs: list[_Job]) -> list[_Job]:
+    """Return the jobs whose callers wait for an answer, and will not be told by another."""
+    _claimed(jobs)
+    return [job for job in jobs if not job.is_finished]
 
 
 def _claimed(jobs: list[_Job]) -> list[_Job]:
