@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,11 +28,20 @@ class Health:
 
 def examine(ledger_path: Path, store_path: Path, now: datetime) -> Health:
     """Examine both; changes nothing, and makes nothing."""
-    store = store_health(store_path, now)
+    store = store_health(store_path, now, writable=_is_writable(store_path))
     outbox = None
     try:
         if store.store_id is not None:
             outbox = StoreOutbox(store_path)
     except StoreError:
         pass  # it was replaced a moment ago; the ledger is told of alone
-    return Health(store, ledger_health(ledger_path, outbox))
+    ledger = ledger_health(ledger_path, outbox, writable=_is_writable(ledger_path))
+    return Health(store, ledger)
+
+
+def _is_writable(path: Path) -> bool:
+    """Tell whether a file may be written, or made with the folders above it."""
+    if os.path.lexists(path):
+        return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    folder = next((one for one in path.absolute().parents if os.path.lexists(one)), path.parent)
+    return os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)

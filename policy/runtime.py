@@ -19,7 +19,7 @@ from policy.clock import Clock, SystemClock
 from policy.compiler.policy import compile_policy
 from policy.config.layers import load_layers
 from policy.config.load import Loaded
-from policy.errors import ConfigError, LedgerError, StoreUnavailable
+from policy.errors import ConfigError, LedgerError
 from policy.governor.evaluate import Balance, evaluate
 from policy.governor.status import StatusReport
 from policy.model.audit_hash import GENESIS
@@ -150,13 +150,10 @@ class Runtime:
             StoreError: The store cannot be read.
             LedgerError: There is no store, and the ledger cannot be read.
         """
-        from policy.store.health import store_health
+        from policy.store.reader import audit_head
 
-        store = store_health(self.bookkeeping.store_path, self.clock.now())
-        if store.exists and store.store_id is None:
-            raise StoreUnavailable(store.problem)
-        if store.exists:
-            return store.audit_position, store.audit_head or GENESIS
+        if self.bookkeeping.has_store:
+            return audit_head(self.bookkeeping.store_path)
         newest = self.audit(1)
         return (newest[0].position, newest[0].hash) if newest else (0, GENESIS)
 

@@ -145,5 +145,5 @@ def _what(event: AuditEvent) -> str:
     if event.details:
         return event.details
     if event.expires_at is not None:
-        return f"expires {event.expires_at:%Y-%m-%d %H:%M}"
+        return f"until {event.expires_at:%Y-%m-%d %H:%M}"
     return _NONE
