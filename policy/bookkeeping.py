@@ -337,7 +337,8 @@ class Bookkeeping:
             return SumKey(start, key.session_id, key.mission_id)
 
         with open_ledger(self.ledger_path, outbox=outbox) as ledger:
-            now = self._clock.now()
+            # The store's present, not the clock's, which may have gone back behind a stamp.
+            now = store.run(lambda unit: unit.now)
             sums: dict[str, dict[SumKey, Spend]] = {}
             since_us: dict[str, dict[SumKey, int]] = {}
             for budget in budgets:

@@ -206,6 +206,20 @@ def tampered(runtime: Runtime, statement: str) -> None:
     connection.close()
 
 
+def test_a_reset_counts_also_when_the_clock_goes_back_a_little(
+    opened: Callable[..., Runtime], clock: FrozenClock
+) -> None:
+    """RST-1: the store stamped the reset later than what the machine's clock says now."""
+    with opened().governor() as governor:
+        spend(governor, 50)
+        governor.reset(ResetRequest("day", "ana"))
+    clock.move(timedelta(seconds=-2))
+    assert opened().bookkeeping.verify().is_sound
+    with opened().governor() as governor:
+        assert governor.recount(write=True) == []
+        assert spent(governor, "day") == 0
+
+
 def test_verify_tells_a_balance_that_is_not_what_was_recorded_and_rebuild_mends_it(
     opened: Callable[..., Runtime],
 ) -> None:
