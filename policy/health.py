@@ -27,7 +27,7 @@ class Health:
 
 
 def examine(ledger_path: Path, store_path: Path, now: datetime) -> Health:
-    """Examine both; changes nothing, and makes nothing."""
+    """Examine both; no byte of either changes."""
     store = store_health(store_path, now, writable=_is_writable(store_path))
     outbox = None
     try:
@@ -42,6 +42,10 @@ def examine(ledger_path: Path, store_path: Path, now: datetime) -> Health:
 def _is_writable(path: Path) -> bool:
     """Tell whether a file may be written, or made with the folders above it."""
     if os.path.lexists(path):
-        return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+        return _may(path, os.W_OK) and _may(path.parent, os.W_OK)
     folder = next((one for one in path.absolute().parents if os.path.lexists(one)), path.parent)
-    return os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
+    return os.path.isdir(folder) and _may(folder, os.W_OK | os.X_OK)
+
+
+def _may(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)

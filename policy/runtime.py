@@ -140,6 +140,10 @@ class Runtime:
         """
         from policy.ledger.audit import audit_events
 
+        if not os.path.lexists(self.ledger_path) and self.bookkeeping.has_store:
+            position, _ = self.audit_head()
+            if position == 0:
+                return []  # nothing was handed over yet, and there is nothing to hand over
         with self.ledger() as ledger:
             return audit_events(ledger, limit=limit, since=since, kinds=kinds)
 
@@ -158,7 +162,7 @@ class Runtime:
         return (newest[0].position, newest[0].hash) if newest else (0, GENESIS)
 
     def health(self) -> Health:
-        """Say how store and ledger are; changes nothing, and makes nothing."""
+        """Say how store and ledger are; no byte of either changes."""
         from policy.health import examine
 
         return examine(self.ledger_path, self.bookkeeping.store_path, self.clock.now())

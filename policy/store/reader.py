@@ -1,4 +1,7 @@
-"""Looks into the file of a store beside any writer: locks, changes and makes nothing."""
+"""Looks into the file of a store beside any writer: takes no lock of ours, and changes no byte.
+
+SQLite itself may leave its ``-shm`` and an empty ``-wal`` beside the file.
+"""
 
 from __future__ import annotations
 
