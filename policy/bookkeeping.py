@@ -94,7 +94,12 @@ class Bookkeeping:
 
         Raises:
             StoreError: It cannot be opened.
+            LedgerError: The ledger is a folder, beside which no store belongs.
         """
+        if os.path.isdir(self.ledger_path):
+            raise LedgerError(
+                f"{self.ledger_path} is a folder, no ledger; name a file with --ledger"
+            )
         store = Store(SqliteBackend(self.store_path), self._clock, trust_clock=trust_clock)
         try:
             yield store

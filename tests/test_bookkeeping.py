@@ -13,7 +13,7 @@ import pytest
 
 from policy import Usage, open_runtime
 from policy.bookkeeping import Bookkeeping
-from policy.errors import LedgerCorrupt, StoreUnavailable
+from policy.errors import LedgerCorrupt, LedgerError, StoreUnavailable
 from policy.governor.governor import Governor
 from policy.model.request import Request
 from policy.model.steering import OverrideRequest, ResetRequest
@@ -337,6 +337,14 @@ def test_a_clock_that_went_back_by_days_is_told_and_rebuild_follows_it(
         spend(governor, 2)
         assert spent(governor, "day") == 2
     assert runtime.bookkeeping.verify().is_sound
+
+
+def test_no_store_is_made_beside_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "l.duckdb"
+    folder.mkdir()
+    with pytest.raises(LedgerError, match="is a folder, no ledger"), Bookkeeping(folder).store():
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["l.duckdb"]
 
 
 def test_nothing_at_all_is_sound_only_where_something_is(tmp_path: Path) -> None:
