@@ -41,7 +41,13 @@ def examine(ledger_path: Path, store_path: Path, now: datetime) -> Health:
 
 def _is_writable(path: Path) -> bool:
     """Tell whether a file may be written, or made with the folders above it."""
-    if os.path.lexists(path):
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False  # its name is too long, or what stands above it is no folder
+    else:
         return _may(path, os.W_OK) and _may(path.parent, os.W_OK)
     folder = next((one for one in path.absolute().parents if os.path.lexists(one)), path.parent)
     return os.path.isdir(folder) and _may(folder, os.W_OK | os.X_OK)

@@ -78,7 +78,7 @@ def store_health(path: Path, now: datetime, *, writable: bool) -> StoreHealth:
     """
     exists = os.path.lexists(path)
     if not exists:
-        problem = None if writable else f"no permission to make {path}; name another with --ledger"
+        problem = None if writable else f"{path} cannot be made; name another ledger with --ledger"
         return StoreHealth(path, is_writable=writable, problem=problem)
     size = sum(os.path.getsize(side) for side in _beside(path) if os.path.isfile(side))
     if not os.path.isfile(path):

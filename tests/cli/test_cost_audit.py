@@ -101,7 +101,8 @@ def test_a_line_tells_who_what_and_why(steered: Place, capsys: pytest.CaptureFix
     line = re.sub(r"id=[0-9a-f-]{36}", "id=ID", line)
     assert re.sub(r"hash=[0-9a-f]{64}", "hash=HASH", line) == (
         "audit_event=2 id=ID kind=reset_applied "
-        "recorded_at=2026-11-18T12:59:59.000001+00:00 actor=ana reason=none period=day override_scope=none reset_scope=day budget=day session_id=none "
+        "recorded_at=2026-11-18T12:59:59.000001+00:00 actor=ana reason=none period=day "
+        "override_scope=none reset_scope=day budget=day session_id=none "
         "mission_id=none override_id=none reservation_id=none expires_at=none "
         "removed_cost_usd=0.7500 removed_cost_nano_usd=750000000 removed_requests=1 details=none "
         "previous_hash=HASH hash=HASH"

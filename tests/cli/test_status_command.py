@@ -251,7 +251,7 @@ def test_a_store_that_may_only_be_read_admits_nothing_and_is_told(
     tmp_path.chmod(0o555)
     seen = told(place, capsys, Exit.LEDGER_UNAVAILABLE)
     tmp_path.chmod(0o755)
-    assert "no permission to make" in seen["store"]["problem"]
+    assert "cannot be made; name another ledger" in seen["store"]["problem"]
 
 
 def test_looking_changes_no_file(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
