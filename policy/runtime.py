@@ -118,12 +118,9 @@ class Runtime:
         """
         if recorded or not self.bookkeeping.has_store:
             return self._recorded_status(session_id, mission_id)
-        from policy.governor.governor import Governor
         from policy.store.reader import latest_session
 
-        with self.bookkeeping.store() as store:
-            history = self.bookkeeping.history(store)
-            governor = Governor(self.policy, store, books=self.books, history=history)
+        with self._stored_governor() as governor:
             report = governor.status(session_id, mission_id)
         latest = latest_session(self.bookkeeping.store_path) if session_id is None else None
         return replace(report, latest_session_id=latest)
@@ -160,6 +157,28 @@ class Runtime:
             return audit_head(self.bookkeeping.store_path)
         newest = self.audit(1)
         return (newest[0].position, newest[0].hash) if newest else (0, GENESIS)
+
+    @contextmanager
+    def steering(self) -> Generator[Governor]:
+        """Open the governor for an operator: over the store also while governance is disabled.
+
+        Raises:
+            StoreError: The store cannot be opened or made: what is done would not last.
+            LedgerError: Budgets must be counted anew, and the ledger cannot be read.
+        """
+        from policy.actor import local_actor
+
+        with self._stored_governor() as governor:
+            governor.note_limits(self.config_shown, local_actor())
+            yield governor
+
+    @contextmanager
+    def _stored_governor(self) -> Generator[Governor]:
+        from policy.governor.governor import Governor
+
+        with self.bookkeeping.store() as store:
+            history = self.bookkeeping.history(store)
+            yield Governor(self.policy, store, books=self.books, history=history)
 
     def health(self) -> Health:
         """Say how store and ledger are; no byte of either changes."""

@@ -78,7 +78,7 @@ def override(
         "--reason, --session",
     )
     runtime = _runtime(config, sets, ledger)
-    with runtime.governor() as governor:
+    with runtime.steering() as governor:
         if not yes and sys.stdin.isatty():
             _ask_before_replacing(governor, wish)
         granted = _granted(runtime, governor, wish)
@@ -139,7 +139,7 @@ def reset(
         lambda: ResetRequest(scope, local_actor(), reason, session, mission),
         "--scope, --reason, --session, --mission",
     )
-    with _runtime(config, sets, ledger).governor() as governor:
+    with _runtime(config, sets, ledger).steering() as governor:
         if not yes:
             _ask_before_reset(governor, wish)
         result = governor.reset(wish)

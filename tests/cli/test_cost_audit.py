@@ -12,7 +12,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from policy.cli.exits import Exit
-from tests.cli.places import Place
+from policy.ledger.ledger import open_file
+from tests.cli.places import CONFIG, Place
 from tests.fakes import FrozenClock
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "audit-event.schema.json"
@@ -130,6 +131,26 @@ def test_a_table_fits_a_wide_terminal_and_stacks_on_a_narrow_one(
     ]  # fmt: skip
 
 
+def test_a_change_of_limits_is_told_as_what_differs(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AUD-1."""
+    monkeypatch.setenv("COLUMNS", "200")
+    place.spend(25)
+    more = '[[cost.budgets]]\nname = "all"\nperiod = "total"\nlimit_usd = 7\n'
+    place.config.write_text(CONFIG.replace("daily_limit_usd = 4", "daily_limit_usd = 9.5") + more)
+    place.spend(25)
+    place.run("ledger", "verify", "--rebuild", "--yes")
+    capsys.readouterr()
+    assert place.run("cost", "audit", "--format", "table") == Exit.CLEAN
+    shown = capsys.readouterr().out
+    assert (
+        "budgets.day.limit: $4.00 to $9.50, budgets.all.limit: none to $7.00, "
+        "budgets.all.warn_at_percent: none to 75"
+    ) in shown
+    assert "balances: 0, lost_events: 0" in shown
+
+
 @pytest.mark.parametrize("style", ["table", "kv", "json", "jsonl"])
 def test_a_hostile_reason_steers_no_terminal_and_forges_no_line(
     style: str, place: Place, capsys: pytest.CaptureFixture[str]
@@ -142,6 +163,23 @@ def test_a_hostile_reason_steers_no_terminal_and_forges_no_line(
     assert "\x1b" not in told
     assert not any(line.startswith("audit_event=9") for line in told.splitlines())
     assert "[red]x" in told
+
+
+@pytest.mark.parametrize(
+    "details", ["no JSON", "[1]", "7", '{"before":1,"after":{}}', '{"x_nano_usd":"many"}']
+)
+@pytest.mark.parametrize("style", ["table", "kv", "json", "jsonl"])
+def test_details_that_somebody_has_edited_are_shown_as_they_are(
+    style: str, details: str, steered: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steered.run("ledger", "drain")
+    with open_file(steered.ledger, write=True) as ledger:
+        values = ("limits_changed", details)
+        ledger.connection.execute("UPDATE audit_event SET kind = ?, details = ?", values)
+    capsys.readouterr()
+    assert steered.run("cost", "audit", "--format", style) == Exit.CLEAN
+    assert "limits_changed" in capsys.readouterr().out
+    assert steered.run("ledger", "verify") == Exit.FINDINGS
 
 
 def test_a_store_without_events_has_an_empty_audit(

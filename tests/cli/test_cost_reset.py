@@ -59,6 +59,12 @@ def test_nothing_to_remove_is_a_success_and_holds_stay(
     assert not place.hold(60)
 
 
+def test_a_reset_lasts_also_while_governance_is_disabled(place: Place) -> None:
+    words = ["--scope", "day", "--yes", "--set", "cost.enabled=false"]
+    assert place.run("cost", "reset", *words) == Exit.CLEAN
+    assert [one.kind.value for one in place.runtime.audit(9)] == ["reset_applied"]
+
+
 def test_a_script_must_say_yes(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     """RST-3."""
     place.spend(75)
