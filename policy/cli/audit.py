@@ -154,7 +154,8 @@ def _details(event: AuditEvent) -> str:
     before, after = details.get("before"), details.get("after")
     if not (isinstance(before, dict) and isinstance(after, dict)):
         return ", ".join(f"{name}: {value}" for name, value in _flat(details))
-    was, has = (dict(_flat(cast("dict[str, Any]", one))) for one in (before, after))
+    was = dict(_flat(cast("dict[str, Any]", before)))
+    has = dict(_flat(cast("dict[str, Any]", after)))
     return ", ".join(
         f"{name}: {was.get(name, 'none')} to {has.get(name, 'none')}"
         for name in was | has
