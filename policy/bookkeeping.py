@@ -94,7 +94,12 @@ class Bookkeeping:
 
         Raises:
             StoreError: It cannot be opened.
+            LedgerError: The ledger is a folder, beside which no store belongs.
         """
+        if os.path.isdir(self.ledger_path):
+            raise LedgerError(
+                f"{self.ledger_path} is a folder, no ledger; name a file with --ledger"
+            )
         store = Store(SqliteBackend(self.store_path), self._clock, trust_clock=trust_clock)
         try:
             yield store
@@ -337,7 +342,8 @@ class Bookkeeping:
             return SumKey(start, key.session_id, key.mission_id)
 
         with open_ledger(self.ledger_path, outbox=outbox) as ledger:
-            now = self._clock.now()
+            # The store's present, not the clock's, which may have gone back behind a stamp.
+            now = store.run(lambda unit: unit.now)
             sums: dict[str, dict[SumKey, Spend]] = {}
             since_us: dict[str, dict[SumKey, int]] = {}
             for budget in budgets:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,12 +27,31 @@ class Health:
 
 
 def examine(ledger_path: Path, store_path: Path, now: datetime) -> Health:
-    """Examine both; changes nothing, and makes nothing."""
-    store = store_health(store_path, now)
+    """Examine both; no byte of either changes."""
+    store = store_health(store_path, now, writable=_is_writable(store_path))
     outbox = None
     try:
         if store.store_id is not None:
             outbox = StoreOutbox(store_path)
     except StoreError:
         pass  # it was replaced a moment ago; the ledger is told of alone
-    return Health(store, ledger_health(ledger_path, outbox))
+    ledger = ledger_health(ledger_path, outbox, writable=_is_writable(ledger_path))
+    return Health(store, ledger)
+
+
+def _is_writable(path: Path) -> bool:
+    """Tell whether a file may be written, or made with the folders above it."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False  # its name is too long, or what stands above it is no folder
+    else:
+        return _may(path, os.W_OK) and _may(path.parent, os.W_OK)
+    folder = next((one for one in path.absolute().parents if os.path.lexists(one)), path.parent)
+    return os.path.isdir(folder) and _may(folder, os.W_OK | os.X_OK)
+
+
+def _may(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)

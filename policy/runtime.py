@@ -19,7 +19,7 @@ from policy.clock import Clock, SystemClock
 from policy.compiler.policy import compile_policy
 from policy.config.layers import load_layers
 from policy.config.load import Loaded
-from policy.errors import ConfigError, LedgerError, StoreError, StoreUnavailable
+from policy.errors import ConfigError, LedgerError, StoreError
 from policy.governor.evaluate import Balance, evaluate
 from policy.governor.status import StatusReport
 from policy.model.audit_hash import GENESIS
@@ -147,12 +147,9 @@ class Runtime:
         """
         if recorded or not self.bookkeeping.has_store:
             return self._recorded_status(session_id, mission_id)
-        from policy.governor.governor import Governor
         from policy.store.reader import latest_session
 
-        with self.bookkeeping.store() as store:
-            history = self.bookkeeping.history(store)
-            governor = Governor(self.policy, store, books=self.books, history=history)
+        with self._stored_governor() as governor:
             report = governor.status(session_id, mission_id)
         latest = latest_session(self.bookkeeping.store_path) if session_id is None else None
         return replace(report, latest_session_id=latest)
@@ -169,6 +166,10 @@ class Runtime:
         """
         from policy.ledger.audit import audit_events
 
+        if not os.path.lexists(self.ledger_path) and self.bookkeeping.has_store:
+            position, _ = self.audit_head()
+            if position == 0:
+                return []  # nothing was handed over yet, and there is nothing to hand over
         with self.ledger() as ledger:
             return audit_events(ledger, limit=limit, since=since, kinds=kinds)
 
@@ -179,18 +180,37 @@ class Runtime:
             StoreError: The store cannot be read.
             LedgerError: There is no store, and the ledger cannot be read.
         """
-        from policy.store.health import store_health
+        from policy.store.reader import audit_head
 
-        store = store_health(self.bookkeeping.store_path, self.clock.now())
-        if store.exists and store.store_id is None:
-            raise StoreUnavailable(store.problem)
-        if store.exists:
-            return store.audit_position, store.audit_head or GENESIS
+        if self.bookkeeping.has_store:
+            return audit_head(self.bookkeeping.store_path)
         newest = self.audit(1)
         return (newest[0].position, newest[0].hash) if newest else (0, GENESIS)
 
+    @contextmanager
+    def steering(self) -> Generator[Governor]:
+        """Open the governor for an operator: over the store also while governance is disabled.
+
+        Raises:
+            StoreError: The store cannot be opened or made: what is done would not last.
+            LedgerError: Budgets must be counted anew, and the ledger cannot be read.
+        """
+        from policy.actor import local_actor
+
+        with self._stored_governor() as governor:
+            governor.note_limits(self.config_shown, local_actor())
+            yield governor
+
+    @contextmanager
+    def _stored_governor(self) -> Generator[Governor]:
+        from policy.governor.governor import Governor
+
+        with self.bookkeeping.store() as store:
+            history = self.bookkeeping.history(store)
+            yield Governor(self.policy, store, books=self.books, history=history)
+
     def health(self) -> Health:
-        """Say how store and ledger are; changes nothing, and makes nothing."""
+        """Say how store and ledger are; no byte of either changes."""
         from policy.health import examine
 
         return examine(self.ledger_path, self.bookkeeping.store_path, self.clock.now())

@@ -207,6 +207,20 @@ def tampered(runtime: Runtime, statement: str) -> None:
     connection.close()
 
 
+def test_a_reset_counts_also_when_the_clock_goes_back_a_little(
+    opened: Callable[..., Runtime], clock: FrozenClock
+) -> None:
+    """RST-1: the store stamped the reset later than what the machine's clock says now."""
+    with opened().governor() as governor:
+        spend(governor, 50)
+        governor.reset(ResetRequest("day", "ana"))
+    clock.move(timedelta(seconds=-2))
+    assert opened().bookkeeping.verify().is_sound
+    with opened().governor() as governor:
+        assert governor.recount(write=True) == []
+        assert spent(governor, "day") == 0
+
+
 def test_verify_tells_a_balance_that_is_not_what_was_recorded_and_rebuild_mends_it(
     opened: Callable[..., Runtime],
 ) -> None:
@@ -322,6 +336,14 @@ def test_a_clock_that_went_back_by_days_is_told_and_rebuild_follows_it(
         spend(governor, 2)
         assert spent(governor, "day") == 2
     assert runtime.bookkeeping.verify().is_sound
+
+
+def test_no_store_is_made_beside_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "l.duckdb"
+    folder.mkdir()
+    with pytest.raises(LedgerError, match="is a folder, no ledger"), Bookkeeping(folder).store():
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["l.duckdb"]
 
 
 def test_nothing_at_all_is_sound_only_where_something_is(tmp_path: Path) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from policy.cli.common import console, is_terminal, is_unicode, json_text
 from policy.cli.options import Config, LedgerPath
-from policy.model.steering import AuditKind
 from policy.money import usd_exact, usd_short
 
 if TYPE_CHECKING:
@@ -30,6 +29,13 @@ class Format(StrEnum):
     JSONL = "jsonl"
 
 
+def kinds(incomplete: str) -> list[str]:
+    """Return the kinds of events that begin as typed, for the shell's completion."""
+    from policy.model.steering import AuditKind
+
+    return [kind.value for kind in AuditKind if kind.startswith(incomplete)]
+
+
 def audit(
     *,
     limit: Annotated[int, typer.Option(help="How many of the newest.", min=0, max=1_000_000)] = 50,
@@ -37,7 +43,13 @@ def audit(
         str | None, typer.Option(help="Only from then on: 7d, today, 2026-11, 2026-11-23T10:00Z.")
     ] = None,
     kind: Annotated[
-        list[AuditKind] | None, typer.Option("--kind", help="Only of this kind; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help="Only of this kind, such as reset_applied; repeatable.",
+            autocompletion=kinds,
+        ),
     ] = None,
     anchor: Annotated[
         bool,
@@ -57,6 +69,9 @@ def audit(
 
     Example: corvus cost audit --since 7d --kind reset_applied
     """
+    for one in kind or ():
+        if one not in (known := kinds("")):
+            raise typer.BadParameter(f"{one!r} is none of {', '.join(known)}", param_hint="--kind")
     from policy.cli.times import parse_since
     from policy.runtime import open_runtime
 
@@ -66,7 +81,7 @@ def audit(
         _print_anchor(runtime, shape)
         return
     first = parse_since(since, runtime.clock.now()) if since is not None else None
-    _print(runtime.audit(limit, first, [one.value for one in kind or ()]), shape)
+    _print(runtime.audit(limit, first, kind or ()), shape)
 
 
 def _print_anchor(runtime: Runtime, shape: Format) -> None:
@@ -128,6 +143,36 @@ def _print_table(events: Sequence[AuditEvent]) -> None:
     print_rows(out, headings, rows, right={0})
 
 
+def _details(event: AuditEvent) -> str:
+    """Write what changed: ``budgets.day.limit: $5.00 to $9.00``; else all of it."""
+    from policy.governor.audit import details_of
+
+    found = details_of(event)
+    if not isinstance(found, dict):
+        return str(found)
+    details = cast("dict[str, Any]", found)
+    before, after = details.get("before"), details.get("after")
+    if not (isinstance(before, dict) and isinstance(after, dict)):
+        return ", ".join(f"{name}: {value}" for name, value in _flat(details))
+    was = dict(_flat(cast("dict[str, Any]", before)))
+    has = dict(_flat(cast("dict[str, Any]", after)))
+    return ", ".join(
+        f"{name}: {was.get(name, 'none')} to {has.get(name, 'none')}"
+        for name in was | has
+        if was.get(name) != has.get(name)
+    )
+
+
+def _flat(values: dict[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(cast("dict[str, Any]", value), f"{within}{name}.")
+        elif name.endswith("_nano_usd") and isinstance(value, int):
+            yield f"{within}{name.removesuffix('_nano_usd')}", f"${usd_short(value)}"
+        else:
+            yield f"{within}{name}", value if isinstance(value, str) else json.dumps(value)
+
+
 def _about(event: AuditEvent) -> str:
     named = (
         ("budget", event.budget),
@@ -143,7 +188,7 @@ def _what(event: AuditEvent) -> str:
         calls = "1 call" if count == 1 else f"{count:,} calls"
         return f"${usd_short(event.removed_cost_nano_usd)} in {calls}"
     if event.details:
-        return event.details
+        return _details(event)
     if event.expires_at is not None:
-        return f"expires {event.expires_at:%Y-%m-%d %H:%M}"
+        return f"until {event.expires_at:%Y-%m-%d %H:%M}"
     return _NONE

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from policy.cli.common import console, is_terminal, json_text, shown, warn_unused
+from policy.cli.common import (
+    console,
+    is_terminal,
+    json_text,
+    require_session,
+    shown,
+    warn_unused,
+)
 from policy.cli.options import AsOf, Config, LedgerPath, Mission, Session, Sets
 
 if TYPE_CHECKING:
@@ -39,6 +46,7 @@ def budgets(
 
     Example: corvus cost budgets --session 4c1e…
     """
+    require_session(session, mission)
     from policy.cli.summary_text import budget_json, budget_line_whole, in_order
     from policy.cli.times import clock_at
     from policy.runtime import open_runtime
@@ -57,21 +65,26 @@ def budgets(
 
 
 def _print_table(runtime: Runtime, status: StatusReport) -> None:
-    from policy.cli.summary_table import print_budgets
+    from policy.cli.fitted import print_rows
+    from policy.cli.summary_table import ROOMY, print_budgets, resets
     from policy.cli.summary_text import in_order, match_text
+    from policy.diagnostics.plain import escape
 
     out = console()
     now = f"{status.now:%Y-%m-%d %H:%M} UTC"
     out.print(f"[bold]budgets[/] of {shown(runtime.config_shown)} at {now}", soft_wrap=True)
     items = in_order(runtime, status)
-    print_budgets(
-        out,
-        items,
-        status,
-        {
-            "period": [item.budget.period.value for item in items],
-            "matches": [match_text(item.budget) or "every call" for item in items],
-            "warns at": [f"{item.budget.warn_at_percent} %" for item in items],
-            "set by": [item.budget.config_key for item in items],
-        },
-    )
+    print_budgets(out, items, status, ROOMY)
+    out.print()
+    rows = [
+        [
+            item.budget.name,
+            item.budget.period.value,
+            escape(match_text(item.budget)) or "every call",
+            resets(item, status.now),
+            escape(item.budget.config_key),
+        ]
+        for item in items
+    ]
+    headings = ("budget", "period", "counts", "resets", "set by")
+    print_rows(out, headings, rows)

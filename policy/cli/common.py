@@ -36,6 +36,16 @@ def warn_unused(runtime: Runtime) -> None:
         print(f"warning: {key} is not used yet; usage goes to {path}", file=sys.stderr)
 
 
+def require_session(session: str | None, mission: str | None) -> None:
+    """Refuse a mission without its session: ids of missions are unique inside a session only."""
+    if mission is not None and not session:
+        import typer
+
+        raise typer.BadParameter(
+            "a mission belongs to a session: name it with --session", param_hint="--mission"
+        )
+
+
 def is_terminal() -> bool:
     """Tell whether a person reads standard output."""
     return sys.stdout.isatty()

@@ -9,7 +9,7 @@ import typer
 
 from policy.cli.audit import audit
 from policy.cli.budgets import budgets
-from policy.cli.common import is_terminal, json_text, warn_unused
+from policy.cli.common import is_terminal, json_text, require_session, warn_unused
 from policy.cli.history import history
 from policy.cli.options import AsOf, Config, LedgerPath, Mission, Session, Sets
 from policy.cli.steering import override, reset
@@ -47,6 +47,7 @@ def summary(
 
     Example: corvus cost summary --session 4c1e…
     """
+    require_session(session, mission)
     from policy.cli import summary_table, summary_text
     from policy.cli.times import clock_at
     from policy.runtime import open_runtime

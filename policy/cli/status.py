@@ -30,9 +30,9 @@ def status(
         Format | None, typer.Option("--format", help="Default: text on a terminal, else kv.")
     ] = None,
 ) -> None:
-    """Show the config in force, whether store and ledger work, and what is under way; exit 30.
+    """Show the config in force, whether store and ledger work, and what is under way.
 
-    It changes nothing. The exit code is 30 when store or ledger cannot be used, else 0.
+    It settles and changes nothing. The exit code is 30 when store or ledger cannot be used, else 0.
 
     Example: corvus status
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, cast
 from policy import __version__
 from policy.cli.common import console, shown
 from policy.cli.config_show import row_json
+from policy.cli.fitted import print_rows
 from policy.cli.summary_text import override_json
 from policy.config import origins
 from policy.config.toml_write import written
 from policy.config.values import shown as dotted
+from policy.diagnostics.plain import escape
 from policy.money import usd_exact, usd_short
 from policy.reporting.kv import kv_text, kv_value
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Console
 
     from policy.config.layers import Layered
     from policy.config.origins import Effective
@@ -132,9 +134,7 @@ def print_page(seen: Seen) -> None:
         table.add_row(name, words)
     out.print(f"[bold]corvus {__version__}[/] on {shown(seen.runtime.config_shown)}")
     out.print(table)
-    if seen.changed:
-        out.print("[bold]set[/], all else is as by default")
-        out.print(_settings(seen))
+    _print_settings(out, seen.changed)
 
 
 def _in_force(seen: Seen) -> Iterator[tuple[str, str]]:
@@ -143,7 +143,7 @@ def _in_force(seen: Seen) -> Iterator[tuple[str, str]]:
     overrides = "allowed" if policy.allow_override else "not allowed"
     enabled = f"{_many(limits, 'limit')}, overrides {overrides}"
     yield "policy", enabled if policy.enabled else "[yellow]disabled[/]: nothing is enforced"
-    yield "", f"[dim]{policy.content_hash}[/]"
+    yield "", f"[dim]{policy.content_hash[:23]}[/]"
     yield "prices", f"{shown(books.bundled_version)}, {len(policy.prices)} of your own"
     for path in policy.deprecated_fields:
         yield "[yellow]deprecated[/]", f"{shown(path)}: `corvus migrate` rewrites it"
@@ -179,20 +179,18 @@ def _under_way(seen: Seen) -> Iterator[tuple[str, str]]:
     for one in store.overrides:
         whose = f"session {shown(one.session_id)}" if one.session_id else "any session"
         yield "override", f"{one.id} of {whose}, until {one.expires_at:%Y-%m-%d %H:%M} UTC"
-    head = f", the newest [dim]{store.audit_head}[/]" if store.audit_head else ""
+    head = f", the newest [dim]{store.audit_head[:16]}[/]" if store.audit_head else ""
     yield "audit", f"{_many(store.audit_position, 'event')}{head}"
 
 
-def _settings(seen: Seen) -> Table:
-    from rich.table import Table
-
-    table = Table(show_header=False, box=None, pad_edge=False)
-    for _ in range(3):
-        table.add_column(overflow="fold")
-    for row in seen.changed:
-        origin = f"[dim]{shown(row.origin.place)}[/]"
-        table.add_row(shown(dotted(row.route)), shown(_value(row)), origin)
-    return table
+def _print_settings(out: Console, changed: Sequence[Effective]) -> None:
+    if not changed:
+        return
+    rows = [
+        [escape(dotted(row.route)), escape(_value(row)), escape(row.origin.place)]
+        for row in changed
+    ]
+    print_rows(out, ("set, unlike the default", "value", "by"), rows)
 
 
 def _value(row: Effective) -> str:

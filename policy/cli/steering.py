@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -70,7 +70,7 @@ def override(
     from policy.cli.times import parse_duration
     from policy.model.steering import OverrideRequest
 
-    life: timedelta = _read(lambda: parse_duration(expires_in), "--expires-in")
+    life = _read(lambda: parse_duration(expires_in), "--expires-in")
     if session == "":
         raise typer.BadParameter("a session has a name; leave it out for any", param_hint="session")
     wish = _read(
@@ -78,7 +78,7 @@ def override(
         "--reason, --session",
     )
     runtime = _runtime(config, sets, ledger)
-    with runtime.governor() as governor:
+    with runtime.steering() as governor:
         if not yes and sys.stdin.isatty():
             _ask_before_replacing(governor, wish)
         granted = _granted(runtime, governor, wish)
@@ -134,12 +134,12 @@ def reset(
     from policy.model.steering import ResetRequest
 
     if not yes and not sys.stdin.isatty():
-        raise typer.BadParameter("a reset asks first; pass --yes in a script", param_hint="--yes")
+        raise typer.BadParameter("a reset asks first; pass --yes in a script")
     wish = _read(
         lambda: ResetRequest(scope, local_actor(), reason, session, mission),
         "--scope, --reason, --session, --mission",
     )
-    with _runtime(config, sets, ledger).governor() as governor:
+    with _runtime(config, sets, ledger).steering() as governor:
         if not yes:
             _ask_before_reset(governor, wish)
         result = governor.reset(wish)

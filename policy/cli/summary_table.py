@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from policy.cli.common import console, is_unicode, shown
 from policy.cli.fitted import GAP_CELLS, natural_width, print_rows
 from policy.cli.summary_text import in_order, mission_state
-from policy.diagnostics.plain import escape
 from policy.model.decision import BudgetState, BudgetStatus
 from policy.money import usd, usd_short
 
@@ -28,7 +27,11 @@ _COLOURS = {
 }
 _BAR_CELLS = (4, 20)
 """Fewest and most cells of a bar; with less room there is none."""
-_RIGHT = {"used", "spent", "held", "limit", "calls", "left", "warns at"}
+_RIGHT = {"used", "warns", "spent", "held", "limit", "left", "calls"}
+BRIEF = ("budget", "state", "used", "spent", "held", "limit", "calls", "resets")
+"""Columns of a summary."""
+ROOMY = ("budget", "state", "used", "warns", "spent", "held", "limit", "left")
+"""Columns where a second table has the rest."""
 _NONE = "-"
 
 
@@ -37,7 +40,7 @@ def print_table(runtime: Runtime, status: StatusReport) -> None:
     out = console()
     now = f"{status.now:%Y-%m-%d %H:%M} UTC"
     out.print(f"[bold]budgets[/] of {shown(runtime.config_shown)} at {now}", soft_wrap=True)
-    print_budgets(out, in_order(runtime, status), status)
+    print_budgets(out, in_order(runtime, status), status, BRIEF)
     for line in _remarks(runtime, status):
         out.print(line)
 
@@ -46,7 +49,7 @@ def print_budgets(
     out: Console,
     items: list[BudgetStatus],
     status: StatusReport,
-    more: Mapping[str, list[str]] | None = None,
+    wanted: Collection[str],
 ) -> None:
     """Print a row for each budget, with a bar where there is room.
 
@@ -54,14 +57,11 @@ def print_budgets(
         out: Where to print.
         items: The budgets, in order.
         status: Of which they are a part.
-        more: Further columns, one text for each budget.
+        wanted: Which columns: ``BRIEF`` or ``ROOMY``.
     """
     from rich.text import Text
 
-    columns = _columns(items, status)
-    if more is not None:
-        columns["left"] = [_left(item) for item in items]
-        columns |= {name: [*map(escape, texts)] for name, texts in more.items()}
+    columns = {name: texts for name, texts in _columns(items, status).items() if name in wanted}
     headings = list(columns)
     rows = [
         [
@@ -84,11 +84,13 @@ def _columns(items: list[BudgetStatus], status: StatusReport) -> dict[str, list[
         "budget": [item.budget.name for item in items],
         "state": [_state(item) for item in items],
         "used": [_percent(item) for item in items],
+        "warns": [_warns(item) for item in items],
         "spent": _amounts(items, status),
         "held": [f"${usd_short(item.held_nano_usd)}" for item in items],
         "limit": [_limit(item) for item in items],
+        "left": [_left(item) for item in items],
         "calls": [_calls(item, status) for item in items],
-        "resets": [_resets(item, status.now) for item in items],
+        "resets": [resets(item, status.now) for item in items],
     }
     if not any(item.held_nano_usd for item in items):
         del columns["held"]
@@ -107,6 +109,10 @@ def _state(item: BudgetStatus) -> str:
 
 def _percent(item: BudgetStatus) -> str:
     return f"{float(item.percent_used):,.1f} %" if item.budget.limit_nano_usd else _NONE
+
+
+def _warns(item: BudgetStatus) -> str:
+    return f"{item.budget.warn_at_percent} %" if item.budget.limit_nano_usd else _NONE
 
 
 def _limit(item: BudgetStatus) -> str:
@@ -140,7 +146,8 @@ def _calls(item: BudgetStatus, status: StatusReport) -> str:
     return _NONE if spend is None else f"{spend.calls:,}"
 
 
-def _resets(item: BudgetStatus, now: datetime) -> str:
+def resets(item: BudgetStatus, now: datetime) -> str:
+    """Return in how long a budget starts anew; ``-`` where it never does."""
     return _NONE if item.resets_at is None else f"in {_span(item.resets_at - now)}"
 
 

@@ -86,10 +86,20 @@ def audit_body(event: AuditEvent) -> dict[str, object]:
         "removed_cost_usd": None if removed is None else float(usd_text(removed, 9)),
         "removed_cost_nano_usd": None if removed is None else str(removed),
         "removed_requests": event.removed_requests,
-        "details": json.loads(event.details) if event.details else None,
+        "details": details_of(event),
         "previous_hash": event.previous_hash,
         "hash": event.hash,
     }
+
+
+def details_of(event: AuditEvent) -> object:
+    """Return the details of an event as data; as they are where somebody has made them no JSON."""
+    if event.details is None:
+        return None
+    try:
+        return json.loads(event.details)
+    except ValueError:
+        return event.details
 
 
 def audit_row(event: AuditEvent) -> Row:

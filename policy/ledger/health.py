@@ -21,7 +21,7 @@ class LedgerHealth:
 
     Attributes:
         exists: Whether the file is there; the first import or drain makes it.
-        is_writable: Whether this user may write it.
+        is_writable: Whether this user may write it, or make it.
         is_busy: Whether another process writes it now, so that it could not be looked into.
         problem: Why it cannot be used, in words; ``None`` when it can.
         size_bytes: Of the file and its write-ahead log, without the archive.
@@ -39,20 +39,21 @@ class LedgerHealth:
     archive_files: int = 0
 
 
-def ledger_health(path: Path, outbox: Outbox | None) -> LedgerHealth:
+def ledger_health(path: Path, outbox: Outbox | None, *, writable: bool) -> LedgerHealth:
     """Examine a ledger.
 
     Args:
         path: The file; it need not exist.
         outbox: The store beside it, which must agree on what was handed over.
+        writable: Whether this user may write it, or make it.
     """
     if not os.path.lexists(path):
-        return LedgerHealth(path, problem=_lost_rows(outbox, 0))
+        return LedgerHealth(path, is_writable=writable, problem=_lost_rows(outbox, 0))
     sides = [one for one in (str(path), f"{path}.wal") if os.path.isfile(one)]
     found = LedgerHealth(
         path,
         exists=True,
-        is_writable=os.access(path, os.W_OK) and os.access(path.parent, os.W_OK),
+        is_writable=writable,
         size_bytes=sum(map(os.path.getsize, sides)),
     )
     try:

@@ -12,8 +12,8 @@ from policy.clock import instant_at, microseconds
 from policy.errors import StoreError
 from policy.model.steering import Override
 from policy.money import NOTHING, NanoUSD
-from policy.store import bodies, rows, statements
-from policy.store.reader import reading
+from policy.store import bodies, statements
+from policy.store.reader import own_row, reading
 from policy.store.sqlite import known_version
 
 _SIDES = ("", "-wal", "-shm")
@@ -68,17 +68,17 @@ class StoreHealth:
     overrides: tuple[Override, ...] = ()
 
 
-def store_health(path: Path, now: datetime) -> StoreHealth:
+def store_health(path: Path, now: datetime, *, writable: bool) -> StoreHealth:
     """Examine a store.
 
     Args:
         path: The file; it need not exist.
         now: The present instant, aware.
+        writable: Whether this user may write it, or make it.
     """
     exists = os.path.lexists(path)
-    writable = _is_writable(path)
     if not exists:
-        problem = None if writable else f"no permission to make {path}; name another with --ledger"
+        problem = None if writable else f"{path} cannot be made; name another ledger with --ledger"
         return StoreHealth(path, is_writable=writable, problem=problem)
     size = sum(os.path.getsize(side) for side in _beside(path) if os.path.isfile(side))
     if not os.path.isfile(path):
@@ -98,11 +98,9 @@ def _examined(
 ) -> StoreHealth:
     connection.execute("BEGIN")  # all of it is of one instant
     version = known_version(connection, str(path))
-    row = connection.execute(statements.READ_STATE).fetchone() if version else None
-    if row is None:
-        problem = f"{path} is empty or has lost its own row; move it away, and a new one is made"
-        return StoreHealth(path, exists=True, is_writable=writable, problem=problem)
-    state = rows.state(row)
+    if version == 0:
+        return StoreHealth(path, exists=True, is_writable=writable, size_bytes=size_bytes)
+    state = own_row(connection, path)
     active = connection.execute(statements.READ_ACTIVE_OVERRIDES).fetchall()
     overrides = [bodies.override_of(body) for (body,) in active]
     (open_sessions,) = connection.execute(statements.COUNT_OPEN_SESSIONS).fetchone()
@@ -133,11 +131,3 @@ def _holds(connection: sqlite3.Connection, now: datetime) -> Holds:
 
 def _beside(path: Path) -> list[str]:
     return [f"{path}{side}" for side in _SIDES]
-
-
-def _is_writable(path: Path) -> bool:
-    """Tell whether a file may be written, or made with the folders above it."""
-    if os.path.lexists(path):
-        return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-    folder = next((one for one in path.absolute().parents if os.path.lexists(one)), path.parent)
-    return os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)

@@ -5,15 +5,13 @@ Refuses to create anything: reading what is not there is the caller's question t
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
 from policy.clock import Clock, microseconds
-from policy.errors import StoreCorrupt
 from policy.model.outbox import OutboxEvent
 from policy.store import rows, statements
-from policy.store.reader import reading
+from policy.store.reader import own_row, reading
 from policy.store.sqlite import SqliteBackend
 from policy.store.store import Store
 from policy.store.unit import Unit
@@ -39,7 +37,7 @@ class StoreOutbox:
         self._store = store
         self._clock = clock
         with reading(self._path) as connection:
-            self._store_id = str(_state(connection, path)[0])
+            self._store_id = own_row(connection, path).store_id
 
     @property
     def store_id(self) -> str:
@@ -49,7 +47,7 @@ class StoreOutbox:
     def drained_seq(self) -> int:
         """Return the number up to which events were handed over and forgotten; 0 at first."""
         with reading(self._path) as connection:
-            return _state(connection, self._path)[1]
+            return own_row(connection, self._path).drained_seq
 
     def pending(self, after_seq: int, limit: int) -> list[OutboxEvent]:
         """Return up to ``limit`` events with a greater number, ascending, without a gap."""
@@ -71,10 +69,3 @@ class StoreOutbox:
             store.run(step)
         finally:
             store.close()
-
-
-def _state(connection: sqlite3.Connection, path: Path) -> tuple[str, int]:
-    row = connection.execute("SELECT store_id, drained_seq FROM store_state").fetchone()
-    if row is None:
-        raise StoreCorrupt(f"{path} has lost its own row; keep the file and start another")
-    return row

@@ -1,4 +1,7 @@
-"""Looks into the file of a store beside any writer: locks, changes and makes nothing."""
+"""Looks into the file of a store beside any writer: takes no lock of ours, and changes no byte.
+
+SQLite itself may leave its ``-shm`` and an empty ``-wal`` beside the file.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from policy.store import bodies, statements
+from policy.errors import StoreCorrupt
+from policy.store import bodies, rows, statements
+from policy.store.api import StoreState
 from policy.store.faults import explain
 from policy.store.sqlite import known_version
 
@@ -43,6 +48,29 @@ def latest_session(path: Path) -> str | None:
     with reading(path) as connection:
         row = connection.execute(statements.READ_LATEST).fetchone()
     return None if row is None else bodies.reservation_of(row).request.session_id
+
+
+def audit_head(path: Path) -> tuple[int, str]:
+    """Return position and hash of the newest audit event; 0 and 64 zeros without one.
+
+    Raises:
+        StoreError: The file cannot be read.
+    """
+    with reading(path) as connection:
+        state = own_row(connection, path)
+    return state.audit_position, state.audit_head
+
+
+def own_row(connection: sqlite3.Connection, path: Path) -> StoreState:
+    """Return the store's own row.
+
+    Raises:
+        StoreCorrupt: It is lost.
+    """
+    row = connection.execute(statements.READ_STATE).fetchone()
+    if row is None:
+        raise StoreCorrupt(f"{path} has lost its own row; keep the file and start another")
+    return rows.state(row)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

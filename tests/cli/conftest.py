@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
+from tests.cli.places import Place
+from tests.fakes import FrozenClock
 
 
 @pytest.fixture(autouse=True)
@@ -17,3 +21,24 @@ def _private_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     for name in [name for name in os.environ if name.startswith("CORVUS_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FrozenClock:
+    """Let every command of this process read a clock that stands: Wednesday, noon."""
+    clock = FrozenClock(datetime(2026, 11, 18, 12, tzinfo=UTC))
+    for module in ("policy.runtime", "policy.cli.times"):
+        monkeypatch.setattr(f"{module}.SystemClock", lambda: clock)
+    return clock
+
+
+@pytest.fixture
+def place(tmp_path: Path, clock: FrozenClock) -> Place:
+    """A place where calls are governed, at the time of the clock."""
+    return Place(tmp_path, clock)
+
+
+@pytest.fixture
+def real_place(tmp_path: Path) -> Place:
+    """A place for processes, which have the machine's clock."""
+    return Place(tmp_path)

@@ -83,6 +83,28 @@ def ledger(tmp_path: Path, record_calls: Callable[..., Path]) -> Path:
         (["cost", "summary", "--as-of", "0001-01-01"], Exit.USAGE),
         (["cost", "history", "--window", "0"], Exit.USAGE),
         (["cost", "history", "--window", "x"], Exit.USAGE),
+        (["cost", "override", "--expires-in", "soon"], Exit.USAGE),
+        (["cost", "override", "--ledger", "own.duckdb"], Exit.USAGE),
+        (["cost", "override", "--ledger", ""], Exit.LEDGER_UNAVAILABLE),
+        (["cost", "override", "--ledger", "."], Exit.LEDGER_UNAVAILABLE),
+        (["cost", "override", "--ledger", "secret/l.duckdb"], Exit.LEDGER_UNAVAILABLE),
+        (["cost", "override", "--ledger", LONG], Exit.LEDGER_UNAVAILABLE),
+        (["cost", "reset", "--yes"], Exit.USAGE),
+        (["cost", "reset", "--scope", "day"], Exit.USAGE),
+        (["cost", "reset", "--scope", "", "--yes", "--ledger", "own.duckdb"], Exit.USAGE),
+        (["cost", "reset", "--scope", LONG, "--yes", "--ledger", "own.duckdb"], Exit.USAGE),
+        (["cost", "reset", "--scope", "day", "--yes", "--ledger", "/"], Exit.LEDGER_UNAVAILABLE),
+        (["cost", "audit", "--ledger", "log.jsonl"], Exit.LEDGER_UNAVAILABLE),
+        (["cost", "audit", "--since", LONG], Exit.USAGE),
+        (["cost", "audit", "--ledger", "secret/l.duckdb", "--anchor"], Exit.LEDGER_UNAVAILABLE),
+        (["cost", "budgets", "--mission", "m"], Exit.USAGE),
+        (["cost", "budgets", "--ledger", "log.jsonl"], Exit.LEDGER_UNAVAILABLE),
+        (["status", "--ledger", ""], Exit.LEDGER_UNAVAILABLE),
+        (["status", "--ledger", "log.jsonl"], Exit.LEDGER_UNAVAILABLE),
+        (["status", "--ledger", "secret/l.duckdb"], Exit.LEDGER_UNAVAILABLE),
+        (["status", "--ledger", LONG], Exit.LEDGER_UNAVAILABLE),
+        (["status", "--config", "absent.toml"], Exit.USAGE),
+        (["status"], Exit.CLEAN),
         (["report", "nothing"], Exit.USAGE),
         (["report", "by-model", "--reports-dir", "secret/reports"], Exit.USAGE),
         (["report", "by-model", "--since", "20261105"], Exit.USAGE),
@@ -123,6 +145,9 @@ def test_wrong_use_has_its_exit_code_and_says_what_to_do(
     [
         ["cost", "summary", "--format", "table"],
         ["cost", "history", "--format", "table"],
+        ["cost", "budgets", "--format", "table"],
+        ["cost", "audit", "--format", "table"],
+        ["status", "--format", "text"],
         ["report", "by-session", "--format", "table"],
         ["report", "by-session", "--format", "json"],
         ["report", "list", "--format", "table"],
@@ -133,7 +158,7 @@ def test_wrong_use_has_its_exit_code_and_says_what_to_do(
 def test_a_terminal_that_cannot_show_every_character_gets_escapes(
     words: list[str], encoding: str, ledger: Path
 ) -> None:
-    extra = ["--ledger", str(ledger)] if words[0] != "policy" and words[1] != "list" else []
+    extra = ["--ledger", str(ledger)] if words[0] != "policy" and "list" not in words else []
     result = corvus([*words, *extra], PYTHONIOENCODING=encoding)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout
@@ -160,7 +185,8 @@ def test_a_reader_that_leaves_early_does_not_turn_findings_into_a_pass(tmp_path:
 
 
 @pytest.mark.parametrize(
-    "words", [["check", str(EXAMPLE / "broken.toml")], ["report", "list"], ["policy", "show"]]
+    "words",
+    [["check", str(EXAMPLE / "broken.toml")], ["report", "list"], ["policy", "show"], ["status"]],
 )
 def test_a_full_disk_behind_standard_output_is_an_error(words: list[str]) -> None:
     full = os.open("/dev/full", os.O_WRONLY)

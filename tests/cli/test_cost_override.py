@@ -1,0 +1,172 @@
+"""``corvus cost override``: one call passes that would be refused (OVR, CLI-3)."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from policy.cli.exits import Exit
+from policy.cli.times import parse_duration
+from policy.model.steering import AuditEvent, Override
+from tests.cli.places import Place
+
+
+def active(place: Place, session: str | None = None) -> list[Override]:
+    with place.governor() as governor:
+        return [*governor.status(session).overrides]
+
+
+def audit(place: Place) -> list[AuditEvent]:
+    return place.runtime.audit(100)
+
+
+def test_lines_are_the_upstreams_then_session_and_expiry(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert place.run("cost", "override", "--session", "a", "--expires-in", "2h30m") == Exit.CLEAN
+    (granted,) = active(place, "a")
+    assert capsys.readouterr().out.splitlines() == [
+        "budget_override=applied",
+        "scope=next_request",
+        f"override_id={granted.id}",
+        "session_id=a",
+        "expires_at=2026-11-18T14:30:00+00:00",
+    ]
+
+
+def test_without_options_it_serves_any_session_for_an_hour(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """OVR-2."""
+    assert place.run("cost", "override", "--format", "json") == Exit.CLEAN
+    told = json.loads(capsys.readouterr().out)
+    assert (told["session_id"], told["expires_at"]) == (None, "2026-11-18T13:00:00+00:00")
+
+
+def test_exactly_one_call_over_the_budget_passes(place: Place) -> None:
+    """OVR-3."""
+    place.spend(200)
+    assert not place.hold(50)
+    place.run("cost", "override", "--session", "a")
+    assert [place.hold(50, "b", model="opus-9") for _ in range(4)] == [True] * 4  # not its session
+    assert [place.hold(50) for _ in range(2)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("15m", 900), ("1h", 3600), ("2h30m", 9000), ("1d", 86400), ("1D2H3M4S", 93784)],
+)
+def test_a_length_of_time_reads_as_people_write_it(text: str, seconds: int) -> None:
+    assert parse_duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "5", "h", "-1h", "1.5h", "1w", "30m2h", "1h 30m", "0s", "0d0h", "367d", "99999999d", "٣h"],
+)
+def test_any_other_length_is_a_usage_error_with_an_example(
+    text: str, place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert place.run("cost", "override", f"--expires-in={text}") == Exit.USAGE
+    assert "2h30m" in capsys.readouterr().err
+    assert active(place) == []
+
+
+def test_a_policy_without_overrides_refuses_and_names_the_key(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """OVR-1."""
+    assert place.run("cost", "override", "--set", "cost.allow_override=false") == Exit.USAGE
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == (
+        "error[steering-refused]: Cost overrides are disabled by policy; "
+        "cost.allow_override = true allows them\n"
+    )
+    assert place.run("cost", "override", "--set", "cost.enabled=false") == Exit.USAGE
+    assert "set cost.enabled = true" in capsys.readouterr().err
+    assert active(place) == []
+
+
+def test_the_actor_is_the_local_user_and_nobody_can_say_otherwise(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OVR-5."""
+    monkeypatch.setattr("getpass.getuser", lambda: "ana")
+    assert place.run("cost", "override", "--actor", "root") == Exit.USAGE
+    assert place.run("cost", "override", "--reason", "actor=root") == Exit.CLEAN
+    assert [(one.actor, one.reason) for one in audit(place)] == [("ana", "actor=root")]
+
+
+def test_a_secret_in_the_reason_is_not_kept(place: Place) -> None:
+    """AUD-3."""
+    secret = "sk-ant-api03-" + "a1B2" * 20
+    place.run("cost", "override", "--reason", f"with {secret}")
+    (one,) = audit(place)
+    assert one.reason == "with ***"
+    assert secret.encode() not in place.store.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--session", ""],
+        ["--session", "\udcff"],
+        ["--session", "x" * 1001],
+        ["--reason", "\udcff"],
+        ["--reason", "x" * 1001],
+    ],
+    ids=["empty", "surrogate", "long", "reason-surrogate", "reason-long"],
+)
+def test_texts_that_cannot_be_kept_are_usage_errors(
+    words: list[str], place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert place.run("cost", "override", *words) == Exit.USAGE
+    assert "unexpectedly" not in capsys.readouterr().err
+    assert not place.store.exists()
+
+
+@pytest.mark.parametrize("style", ["text", "kv", "json"])
+def test_a_hostile_session_steers_no_terminal(
+    style: str, place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = "\x1b[31m[red]\nscope=all"
+    assert place.run("cost", "override", "--session", hostile, "--format", style) == Exit.CLEAN
+    told = capsys.readouterr().out
+    assert "\x1b" not in told
+    assert "scope=all" not in told.splitlines()
+    assert len(active(place, hostile)) == 1
+
+
+def test_on_a_terminal_an_active_one_is_replaced_only_when_wished(real_place: Place) -> None:
+    real_place.run("cost", "override", "--reason", "first")
+    (first,) = active(real_place)
+    code, shown = real_place.on_terminal(b"n\n", "cost", "override")
+    assert code == Exit.FINDINGS
+    assert f"(first), active until {first.expires_at:%Y-%m-%d %H:%M} UTC. Replace it?" in shown
+    assert [one.id for one in active(real_place)] == [first.id]
+    code, shown = real_place.on_terminal(b"y\n", "cost", "override")
+    (second,) = active(real_place)
+    assert (code, second.id != first.id) == (Exit.CLEAN, True)
+    assert f"the next block of any session is lifted once, until {second.expires_at:%Y}" in shown
+    code, shown = real_place.on_terminal(b"", "cost", "override", "--yes")
+    assert (code, "[y/N]" in shown) == (Exit.CLEAN, False)
+    assert [one.kind.value for one in audit(real_place)] == [
+        "override_granted", "override_replaced", "override_granted",
+        "override_replaced", "override_granted",
+    ]  # fmt: skip
+
+
+def test_an_override_of_another_slot_is_no_reason_to_ask(real_place: Place) -> None:
+    real_place.run("cost", "override")
+    code, shown = real_place.on_terminal(b"", "cost", "override", "--session", "a")
+    assert (code, "[y/N]" in shown) == (Exit.CLEAN, False)
+    assert len(active(real_place, "a")) == 2
+
+
+def test_the_longest_life_stays_a_date(place: Place) -> None:
+    assert place.run("cost", "override", "--expires-in", "366d") == Exit.CLEAN
+    (granted,) = active(place)
+    assert granted.expires_at == datetime(2027, 11, 19, 12, tzinfo=UTC)
