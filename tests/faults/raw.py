@@ -160,7 +160,7 @@ def _check_lives(store: RawStore) -> list[str]:
     """Check that each reservation was made once and ended at most once (RES-2)."""
     lives: dict[str, list[str]] = defaultdict(list)
     for row in store.of("reservation_event"):
-        if row["kind"] != "denied":
+        if row["kind"] not in ("denied", "extended"):
             lives[row["reservation_id"]].append(row["kind"])
     found: list[str] = []
     for one in store.reservations:
@@ -207,6 +207,10 @@ def _check_admissions(store: RawStore, limits: dict[str, int]) -> list[str]:
             taken.update(dict.fromkeys(keys, row["estimate_nano_usd"]))
             if row["override_id"] is None:
                 found += _above(taken, keys, kinds, limits)
+        elif kind == "extended":
+            keys, hold = holds[row["reservation_id"]]
+            holds[row["reservation_id"]] = keys, row["estimate_nano_usd"]
+            taken.update(dict.fromkeys(keys, row["estimate_nano_usd"] - hold))
         elif kind in _FINAL:
             keys, hold = holds.pop(row["reservation_id"])
             taken.subtract(dict.fromkeys(keys, hold))
