@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,9 +76,10 @@ def test_the_connection_itself_is_in_the_mode_that_syncs(
     opened: list[sqlite3.Connection] = []
     connect = sqlite3.connect
 
-    def remember(*arguments: object, **options: object) -> sqlite3.Connection:
-        opened.append(connect(*arguments, **options))  # pyright: ignore[reportArgumentType, reportCallIssue] - passed on
-        return opened[-1]
+    def remember(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*arguments, **options)
+        opened.append(connection)
+        return connection
 
     monkeypatch.setattr(sqlite3, "connect", remember)
     for _ in range(2):  # a new file, and one that is there

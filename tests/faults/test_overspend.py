@@ -115,7 +115,7 @@ def test_one_override_lets_exactly_one_of_20_threads_pass(tmp_path: Path) -> Non
         assert governor.reserve(cents(1000)).allowed
         governor.override(OverrideRequest("ana"))
         with ThreadPoolExecutor(20) as pool:
-            decisions = list(pool.map(lambda _: governor.reserve(cents(5)), range(20)))
+            decisions = list(pool.map(governor.reserve, [cents(5)] * 20))
     assert sum(decision.allowed for decision in decisions) == 1
     assert raw.findings(path, {"day": 1000 * CENT}) == []
 
