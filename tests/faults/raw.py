@@ -8,11 +8,13 @@ import sqlite3
 from collections import Counter, defaultdict
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
 Row: TypeAlias = dict[str, Any]
 _Key: TypeAlias = tuple[int, int, str, str]
+_DAY_US = 86_400 * 1_000_000
 _FINAL = ("committed", "released", "expired")
 _AUDIT_FIELDS = [
     "position",
@@ -139,14 +141,11 @@ def _of_records(
 def _keys(
     kinds: dict[int, list[str]], admitted_us: int, session: str, mission: str | None
 ) -> list[_Key]:
-    day = datetime.fromtimestamp(admitted_us / 1e6, UTC).replace(
-        hour=0, minute=0, second=0, microsecond=0
-    )
-    starts = {"day": day, "month": day.replace(day=1)}
+    starts = _starts(admitted_us // _DAY_US)
     keys: list[_Key] = []
     for budget_id, (_, period) in kinds.items():
         if period in starts:
-            keys.append((budget_id, int(starts[period].timestamp()) * 1_000_000, "", ""))
+            keys.append((budget_id, starts[period], "", ""))
         elif period == "session":
             keys.append((budget_id, 0, session, ""))
         elif period == "total":
@@ -154,6 +153,13 @@ def _keys(
         elif mission is not None:
             keys.append((budget_id, 0, session, mission))
     return keys
+
+
+@cache
+def _starts(day: int) -> dict[str, int]:
+    """Return where the windows begin that hold a day, counted from 1970."""
+    into_month = datetime.fromtimestamp(day * 86_400, UTC).day - 1
+    return {"day": day * _DAY_US, "month": (day - into_month) * _DAY_US}
 
 
 def _check_lives(store: RawStore) -> list[str]:

@@ -39,7 +39,6 @@ def show_many(folder: Path, holds: int) -> None:
         assert governor.reserve(cents(1, ttl_seconds=60)).allowed
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(MULTIPLY.format(n=holds - 1))
-    assert raw.findings(path, {"day": limit_cents * CENT}) == []
     with governing(policy, path, clock, wait_seconds=600) as governor:
         assert not governor.reserve(cents(501)).allowed
         last = governor.reserve(cents(500, ttl_seconds=86_400)).reservation
