@@ -8,11 +8,13 @@ import sqlite3
 from collections import Counter, defaultdict
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
 Row: TypeAlias = dict[str, Any]
 _Key: TypeAlias = tuple[int, int, str, str]
+_DAY_US = 86_400 * 1_000_000
 _FINAL = ("committed", "released", "expired")
 _AUDIT_FIELDS = [
     "position",
@@ -139,14 +141,11 @@ def _of_records(
 def _keys(
     kinds: dict[int, list[str]], admitted_us: int, session: str, mission: str | None
 ) -> list[_Key]:
-    day = datetime.fromtimestamp(admitted_us / 1e6, UTC).replace(
-        hour=0, minute=0, second=0, microsecond=0
-    )
-    starts = {"day": day, "month": day.replace(day=1)}
+    starts = _starts(admitted_us // _DAY_US)
     keys: list[_Key] = []
     for budget_id, (_, period) in kinds.items():
         if period in starts:
-            keys.append((budget_id, int(starts[period].timestamp()) * 1_000_000, "", ""))
+            keys.append((budget_id, starts[period], "", ""))
         elif period == "session":
             keys.append((budget_id, 0, session, ""))
         elif period == "total":
@@ -156,11 +155,18 @@ def _keys(
     return keys
 
 
+@cache
+def _starts(day: int) -> dict[str, int]:
+    """Return where the windows begin that hold a day, counted from 1970."""
+    into_month = datetime.fromtimestamp(day * 86_400, UTC).day - 1
+    return {"day": day * _DAY_US, "month": (day - into_month) * _DAY_US}
+
+
 def _check_lives(store: RawStore) -> list[str]:
     """Check that each reservation was made once and ended at most once (RES-2)."""
     lives: dict[str, list[str]] = defaultdict(list)
     for row in store.of("reservation_event"):
-        if row["kind"] != "denied":
+        if row["kind"] not in ("denied", "extended"):
             lives[row["reservation_id"]].append(row["kind"])
     found: list[str] = []
     for one in store.reservations:
@@ -207,6 +213,10 @@ def _check_admissions(store: RawStore, limits: dict[str, int]) -> list[str]:
             taken.update(dict.fromkeys(keys, row["estimate_nano_usd"]))
             if row["override_id"] is None:
                 found += _above(taken, keys, kinds, limits)
+        elif kind == "extended":
+            keys, hold = holds[row["reservation_id"]]
+            holds[row["reservation_id"]] = keys, row["estimate_nano_usd"]
+            taken.update(dict.fromkeys(keys, row["estimate_nano_usd"] - hold))
         elif kind in _FINAL:
             keys, hold = holds.pop(row["reservation_id"])
             taken.subtract(dict.fromkeys(keys, hold))
