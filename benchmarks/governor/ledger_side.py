@@ -28,7 +28,7 @@ from policy.governor import admission, settlement
 from policy.governor.governor import Governor
 from policy.governor.pricing import settlement_of
 from policy.ledger.ledger import open_ledger
-from policy.model.outbox import LedgerTable
+from policy.model.outbox import LedgerTable, Row
 from policy.runtime import Runtime
 from policy.store.unit import Unit
 
@@ -71,7 +71,7 @@ def fill(governor: Governor, calls: int) -> None:
         governor.store.run(step)
 
 
-def time_drain(folder: Path, calls: int) -> tuple[float, int, list[dict[str, object]]]:
+def time_drain(folder: Path, calls: int) -> tuple[float, int, list[Row]]:
     """Return seconds of a drain, its events, and the usage rows among them."""
     runtime = runtime_in(folder)
     with runtime.governor() as governor:
@@ -86,7 +86,7 @@ def time_drain(folder: Path, calls: int) -> tuple[float, int, list[dict[str, obj
     return time.perf_counter() - started, events, usage
 
 
-def time_floor(folder: Path, usage: list[dict[str, object]]) -> float:
+def time_floor(folder: Path, usage: list[Row]) -> float:
     """Return seconds of appending the usage rows alone, with a commit and a checkpoint."""
     with open_ledger(folder / "floor.duckdb", write=True) as ledger:
         connection = ledger.connection
@@ -102,7 +102,7 @@ def time_floor(folder: Path, usage: list[dict[str, object]]) -> float:
         assert epoch is not None
         from datetime import timedelta
 
-        def cell(row: dict[str, object], name: str) -> object:
+        def cell(row: Row, name: str) -> object:
             value = row.get(name)
             if name in at and isinstance(value, int):
                 return epoch[0] + timedelta(microseconds=value)

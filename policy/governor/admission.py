@@ -5,6 +5,7 @@ Order of the reasons to refuse: a model without a price, the end of its mission,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -12,14 +13,14 @@ from policy.errors import IdempotencyConflict
 from policy.events import BudgetExceeded, BudgetWarning, Event, Threshold, UnpricedCall
 from policy.governor.answers import answer_of, answer_text
 from policy.governor.counting import Counted
-from policy.governor.evaluate import evaluate
+from policy.governor.evaluate import judge, state_of
 from policy.governor.overrides import consume, usable
 from policy.governor.records import event_row
 from policy.governor.rules import MISSION, Register, Rules
 from policy.governor.scopes import LIMITS, keep_mission, meet, mission_of_call, stop_mission
 from policy.governor.settlement import upkeep
 from policy.ids import new_id
-from policy.model.decision import BudgetState, BudgetStatus, Decision, Denial
+from policy.model.decision import BudgetState, BudgetStatus, Decision, Denial, headroom
 from policy.model.outbox import LedgerTable, Row
 from policy.model.request import Request
 from policy.model.reservation import Reservation, ReservationState
@@ -80,33 +81,41 @@ def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Cas
         request.attributes, request.session_id, request.mission_id, unit.now
     )
     balances = rules.balances(unit, counted, running)
-    decision = evaluate(balances, request.estimate_nano_usd or NOTHING)
-    denial = decision.denial
-    if request.estimate_nano_usd is None and rules.policy.unpriced_models == "deny":
-        denial = Denial.UNPRICED_MODEL
-    elif mission is not None and mission.outcome in LIMITS:
-        denial = Denial.MISSION_ENDED
-    decision = replace(
-        decision,
-        denial=denial,
-        estimate_nano_usd=request.estimate_nano_usd,
+    statuses = judge(balances, request.estimate_nano_usd or NOTHING)
+    state = state_of(statuses)
+    denial = _denial(rules, request, mission, state)
+    decision = Decision(
+        state,
+        statuses,
+        denial,
+        request.estimate_nano_usd,
         override_possible=rules.policy.allow_override and denial is Denial.BUDGET_EXCEEDED,
+        max_affordable_output_tokens=_fits(statuses, request),
         policy_hash=rules.policy.content_hash,
         session_id=request.session_id,
         mission_id=request.mission_id,
     )
-    affordable = _fits(decision, request)
-    return Case(
-        request, mission, counted, replace(decision, max_affordable_output_tokens=affordable)
-    )
+    return Case(request, mission, counted, decision)
 
 
-def _fits(decision: Decision, request: Request) -> int | None:
+def _denial(
+    rules: Rules, request: Request, mission: MissionRecord | None, state: BudgetState
+) -> Denial | None:
+    if request.estimate_nano_usd is None and rules.policy.unpriced_models == "deny":
+        return Denial.UNPRICED_MODEL
+    if mission is not None and mission.outcome in LIMITS:
+        return Denial.MISSION_ENDED
+    return Denial.BUDGET_EXCEEDED if state is BudgetState.EXCEEDED else None
+
+
+def _fits(statuses: Sequence[BudgetStatus], request: Request) -> int | None:
     """Return the longest output that every budget has room for; ``None`` when that is unknown."""
-    headroom = decision.headroom_nano_usd
-    if headroom is None or request.output_rate is None or request.input_nano_usd is None:
+    if request.output_rate is None or request.input_nano_usd is None:
         return None
-    left = headroom - request.input_nano_usd
+    room = headroom(statuses)
+    if room is None:
+        return None
+    left = room - request.input_nano_usd
     if left < 0 or not request.output_rate:
         return 0 if left < 0 else None
     return left * 1_000_000 // request.output_rate

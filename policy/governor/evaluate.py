@@ -7,8 +7,8 @@ and answers a decision.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from policy.model.budget import Budget
 from policy.model.decision import BudgetState, BudgetStatus, Decision, Denial
@@ -20,8 +20,7 @@ _SCALE = 10**40
 percentage scaled by it and cut to an integer orders them exactly."""
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(NamedTuple):
     """What stands against one budget in its present window.
 
     Attributes:
@@ -36,16 +35,16 @@ class Balance:
     resets_at: datetime | None = None
 
 
-def evaluate(balances: Sequence[Balance], estimate_nano_usd: NanoUSD) -> Decision:
-    """Evaluate a request against every matching budget; with an estimate of 0, the present status.
+def judge(balances: Sequence[Balance], estimate_nano_usd: NanoUSD) -> tuple[BudgetStatus, ...]:
+    """Judge a request by every matching budget; with an estimate of 0, the present status.
 
     Args:
         balances: One for each matching budget, in the order session, day, month, mission, named.
         estimate_nano_usd: Cost expected of the call, nano-USD, an integer >= 0.
 
     Returns:
-        All statuses in order of precedence: severity, then percent used, then the later budget
-        (EVA-7). It is denied when a budget is exceeded.
+        All statuses in order of precedence: severity, then percent used, then the later budget; the
+        first one governs (EVA-7).
 
     Raises:
         ValueError: An amount is negative or no integer (EVA-10).
@@ -53,10 +52,24 @@ def evaluate(balances: Sequence[Balance], estimate_nano_usd: NanoUSD) -> Decisio
     require_amount("estimate", estimate_nano_usd)
     statuses = [_status(balance, estimate_nano_usd) for balance in balances]
     ranked = sorted(range(len(statuses)), key=lambda place: _rank(statuses[place], place))
-    ordered = tuple(statuses[place] for place in reversed(ranked))
-    state = ordered[0].state if ordered else BudgetState.ALLOWED
+    return tuple([statuses[place] for place in reversed(ranked)])
+
+
+def evaluate(balances: Sequence[Balance], estimate_nano_usd: NanoUSD) -> Decision:
+    """Evaluate a request: what its statuses decide. It is denied when a budget is exceeded.
+
+    Raises:
+        ValueError: An amount is negative or no integer (EVA-10).
+    """
+    statuses = judge(balances, estimate_nano_usd)
+    state = state_of(statuses)
     denial = Denial.BUDGET_EXCEEDED if state is BudgetState.EXCEEDED else None
-    return Decision(state, ordered, denial, estimate_nano_usd)
+    return Decision(state, statuses, denial, estimate_nano_usd)
+
+
+def state_of(statuses: Sequence[BudgetStatus]) -> BudgetState:
+    """Return the state that governs; without a budget everything is allowed."""
+    return statuses[0].state if statuses else BudgetState.ALLOWED
 
 
 def _rank(status: BudgetStatus, place: int) -> tuple[int, int, int]:

@@ -63,16 +63,16 @@ def commit(
     _refuse_settled(before)
     replaced = before.record_id is not None
     record_id = new_id(microseconds(before.admitted_at)) if replaced else before.id
-    after = replace(
-        before,
-        state=ReservationState.COMMITTED,
-        settled_at=unit.now,
+    after = before.ended(
+        ReservationState.COMMITTED,
+        unit.now,
         cost_nano_usd=settlement.cost_nano_usd,
         record_id=record_id,
         settlement_key=settlement_key,
     )
-    _close(unit, register, before)
-    for balance in _balances(unit, register, before):
+    balances = _balances(unit, register, before)
+    _close(unit, before, balances)
+    for balance in balances:
         _count(balance, settlement.cost_nano_usd, settlement.usage.total_tokens, +1)
         unit.put_balance(balance)
     unit.append(LedgerTable.USAGE_RECORD, records.usage_row(after, settlement, before.record_id))
@@ -100,14 +100,13 @@ def release(
     if settlement_key is not None and before.settlement_key == settlement_key:
         return Settled(before, replayed=True), []
     _refuse_settled(before)
-    after = replace(
-        before,
-        state=ReservationState.RELEASED,
-        settled_at=unit.now,
-        cost_nano_usd=None,
+    after = before.ended(
+        ReservationState.RELEASED,
+        unit.now,
+        record_id=before.record_id,
         settlement_key=settlement_key,
     )
-    _close(unit, register, before)
+    _close(unit, before, _balances(unit, register, before))
     unit.append(
         LedgerTable.RESERVATION_EVENT, records.event_row(unit, "released", before.request, after)
     )
@@ -197,10 +196,9 @@ def found(unit: Unit, reservation_id: str) -> Reservation:
 
 def _expire(unit: Unit, register: Register, before: Reservation) -> list[Event]:
     presumed = before.request.dispatched
-    after = replace(
-        before,
-        state=ReservationState.EXPIRED,
-        settled_at=unit.now,
+    after = before.ended(
+        ReservationState.EXPIRED,
+        unit.now,
         cost_nano_usd=before.hold_nano_usd if presumed and _is_priced(before) else None,
         record_id=before.id if presumed else None,
     )
@@ -236,16 +234,16 @@ def _is_priced(reservation: Reservation) -> bool:
     return reservation.request.estimate_nano_usd is not None
 
 
-def _close(unit: Unit, register: Register, before: Reservation) -> None:
+def _close(unit: Unit, before: Reservation, balances: list[StoredBalance]) -> None:
     """Take out of all sums what stands there for a reservation: its hold, or a presumption."""
     if before.state is ReservationState.HELD:
-        for balance in _balances(unit, register, before):
+        for balance in balances:
             balance.held_nano_usd -= before.hold_nano_usd
             unit.put_balance(balance)
     elif before.record_id is not None:
         assert before.settled_at is not None
         settled_us = microseconds(before.settled_at)
-        for balance in _balances(unit, register, before):
+        for balance in balances:
             if settled_us >= balance.since_us:
                 _count(balance, before.cost_nano_usd, 0, -1)
                 unit.put_balance(balance)

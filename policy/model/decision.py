@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from fractions import Fraction
+from typing import NamedTuple
 
 from policy.model.budget import Budget
 from policy.model.reservation import Reservation
@@ -33,8 +35,7 @@ class Denial(StrEnum):
     BUDGET_EXCEEDED = "budget_exceeded"
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetStatus:
+class BudgetStatus(NamedTuple):
     """One budget against what was spent, is held and is asked for.
 
     Attributes:
@@ -110,5 +111,10 @@ class Decision:
     @property
     def headroom_nano_usd(self) -> NanoUSD | None:
         """The dearest call that would still fit into every budget; ``None`` without a limit."""
-        left = [status.headroom_nano_usd for status in self.statuses]
-        return min((one for one in left if one is not None), default=None)
+        return headroom(self.statuses)
+
+
+def headroom(statuses: Sequence[BudgetStatus]) -> NanoUSD | None:
+    """Return what the tightest of the budgets has room for; ``None`` without a limit."""
+    left = [status.headroom_nano_usd for status in statuses]
+    return min((one for one in left if one is not None), default=None)

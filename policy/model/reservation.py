@@ -76,6 +76,32 @@ class Reservation:
     answer: str | None = None
     settlement_key: str | None = None
 
+    def ended(
+        self,
+        state: ReservationState,
+        settled_at: datetime,
+        *,
+        cost_nano_usd: NanoUSD | None = None,
+        record_id: str | None = None,
+        settlement_key: str | None = None,
+    ) -> Reservation:
+        """Return the reservation as it is after its end; faster than ``replace``."""
+        return Reservation(
+            self.id,
+            self.request,
+            state,
+            self.hold_nano_usd,
+            self.admitted_at,
+            self.expires_at,
+            self.policy_hash,
+            settled_at,
+            cost_nano_usd,
+            record_id,
+            self.override_id,
+            self.answer,
+            settlement_key,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Settlement:

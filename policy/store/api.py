@@ -103,6 +103,21 @@ class Changes:
     forgotten_reservations_us: int = 0
     dropped_balances: list[BalanceKey] = field(default_factory=list[BalanceKey])
 
+    @property
+    def has_rare(self) -> bool:
+        """Whether anything is written that most transactions do not write."""
+        rare = (
+            self.overrides,
+            self.sessions,
+            self.missions,
+            self.budgets,
+            self.price_entries,
+            self.limits,
+            self.forgotten_seq,
+            self.dropped_balances,
+        )
+        return any(rare)
+
 
 class Backend(Protocol):
     """Keeps the state; called by one thread at a time, between ``begin`` and its end.

@@ -46,7 +46,7 @@ def budget_of(key: str) -> Budget:
 
 
 def reservation_body(reservation: Reservation) -> str:
-    """Write what has no column of its own."""
+    """Write what never changes of a reservation and has no column of its own."""
     request = reservation.request
     return dumped(
         {
@@ -61,22 +61,19 @@ def reservation_body(reservation: Reservation) -> str:
             "agent": request.agent,
             "tags": request.tags or None,
             "ttl": request.ttl_seconds,
-            "undispatched": None if request.dispatched else 1,
             "input": request.input_nano_usd,
             "rate": request.output_rate,
             "policy": reservation.policy_hash,
-            "cost": reservation.cost_nano_usd,
-            "record": reservation.record_id,
             "override": reservation.override_id,
             "answer": reservation.answer,
-            "settlement": reservation.settlement_key,
         }
     )
 
 
 def reservation_of(row: tuple[Any, ...]) -> Reservation:
     """Read a row of the table ``reservation``."""
-    reservation_id, key, state, hold, admitted, expires, settled, text = row
+    reservation_id, key, state, hold, admitted, expires, settled, *changing, text = row
+    dispatched, cost, record_id, settlement_key = changing
     body = _decode(text)
     get = body.get
     request = Request(
@@ -92,7 +89,7 @@ def reservation_of(row: tuple[Any, ...]) -> Reservation:
         tags=tuple((name, value) for name, value in get("tags", ())),
         idempotency_key=key,
         ttl_seconds=get("ttl"),
-        dispatched="undispatched" not in body,
+        dispatched=bool(dispatched),
         input_nano_usd=get("input"),
         output_rate=get("rate"),
     )
@@ -105,11 +102,11 @@ def reservation_of(row: tuple[Any, ...]) -> Reservation:
         expires_at=instant_at(expires),
         policy_hash=body["policy"],
         settled_at=_instant(settled),
-        cost_nano_usd=get("cost"),
-        record_id=get("record"),
+        cost_nano_usd=cost,
+        record_id=record_id,
         override_id=get("override"),
         answer=get("answer"),
-        settlement_key=get("settlement"),
+        settlement_key=settlement_key,
     )
 
 

@@ -32,7 +32,8 @@ def write(connection: sqlite3.Connection, changes: Changes) -> None:
         )
     if changes.state is not None:
         connection.execute(statements.WRITE_STATE, state_row(changes.state))
-    _write_rare(connection, changes)
+    if changes.has_rare:
+        _write_rare(connection, changes)
 
 
 def _write_rare(connection: sqlite3.Connection, changes: Changes) -> None:
@@ -117,13 +118,26 @@ def _reservation_row(one: Reservation) -> tuple[object, ...]:
         microseconds(one.admitted_at),
         microseconds(one.expires_at),
         None if one.settled_at is None else microseconds(one.settled_at),
+        one.request.dispatched,
+        one.cost_nano_usd,
+        one.record_id,
+        one.settlement_key,
         bodies.reservation_body(one),
     )
 
 
 def _settled_row(one: Reservation) -> tuple[object, ...]:
-    reservation_id, _, state, hold, _, expires, settled, body = _reservation_row(one)
-    return (state, hold, expires, settled, body, reservation_id)
+    return (
+        one.state,
+        one.hold_nano_usd,
+        microseconds(one.expires_at),
+        None if one.settled_at is None else microseconds(one.settled_at),
+        one.request.dispatched,
+        one.cost_nano_usd,
+        one.record_id,
+        one.settlement_key,
+        one.id,
+    )
 
 
 def event(row: tuple[Any, ...]) -> OutboxEvent:

@@ -42,7 +42,11 @@ CREATE TABLE reservation (
     admitted_at_us  INTEGER NOT NULL, -- decides the windows it is counted in
     expires_at_us   INTEGER NOT NULL,
     settled_at_us   INTEGER,
-    body            TEXT    NOT NULL  -- the rest, as JSON
+    dispatched      INTEGER NOT NULL, -- 0 while the call has surely not left for its provider
+    cost_nano_usd   INTEGER,          -- what was recorded
+    record_id       TEXT,             -- the usage record that stands for the call
+    settlement_key  TEXT,
+    body            TEXT    NOT NULL  -- what never changes, as JSON
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX reservation_key ON reservation (idempotency_key)
     WHERE idempotency_key IS NOT NULL;
@@ -101,7 +105,7 @@ WHERE budget_id = ? AND window_start_us = ? AND session_id = ? AND mission_id = 
 """
 
 _RESERVATION = """
-SELECT id, idempotency_key, state, hold_nano_usd, admitted_at_us, expires_at_us, settled_at_us, body
+SELECT *
 FROM reservation
 """
 READ_RESERVATION = f"{_RESERVATION} WHERE id = ?"
@@ -116,9 +120,10 @@ SELECT count(*), coalesce(sum(hold_nano_usd), 0), min(admitted_at_us),
     count(*) FILTER (WHERE expires_at_us <= ?)
 FROM reservation WHERE state = 'held'
 """
-NEW_RESERVATION = "INSERT INTO reservation VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+NEW_RESERVATION = "INSERT INTO reservation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 WRITE_RESERVATION = """
-UPDATE reservation SET state = ?, hold_nano_usd = ?, expires_at_us = ?, settled_at_us = ?, body = ?
+UPDATE reservation SET state = ?, hold_nano_usd = ?, expires_at_us = ?, settled_at_us = ?,
+    dispatched = ?, cost_nano_usd = ?, record_id = ?, settlement_key = ?
 WHERE id = ?
 """
 FORGET_RESERVATIONS = """

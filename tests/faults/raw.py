@@ -122,7 +122,7 @@ def _of_reservations(
             if one["state"] == "held":
                 held[key] += one["hold_nano_usd"]
             elif one["state"] != "released" and one["settled_at_us"] >= since.get(key, 0):
-                settled[key] += body.get("cost", 0)
+                settled[key] += one["cost_nano_usd"] or 0
     return held, settled
 
 
