@@ -194,17 +194,13 @@ class Bookkeeping:
         from policy.ledger.verify import AuditHead
 
         if not self.has_store:
-            return Verdict(findings=tuple(self._check_ledger({})))
+            return Verdict(findings=tuple(self._check_ledger({}, anchor)))
         with self.store() as store:
             state = store.run(_state)
             if findings := self._check_watermark(state, self._outbox(store)):
                 return Verdict(tuple(findings))
             heads = {state.store_id: AuditHead(state.audit_position, state.audit_head)}
-            findings = self._check_ledger(heads)
-            if anchor is not None:
-                findings += self._check_ledger(
-                    {state.store_id: AuditHead(*anchor)}, only_audit=True
-                )
+            findings = self._check_ledger(heads, anchor)
             differences = recount(store, self.history(store), write=False)
         return Verdict(
             tuple(dict.fromkeys(findings)),
@@ -307,7 +303,7 @@ class Bookkeeping:
         return 0
 
     def _check_ledger(
-        self, heads: dict[str, AuditHead], *, only_audit: bool = False
+        self, heads: dict[str, AuditHead], anchor: tuple[int, str] | None
     ) -> list[tuple[str, str]]:
         from policy.ledger import verify
         from policy.ledger.ledger import open_file, open_ledger
@@ -322,8 +318,9 @@ class Bookkeeping:
         outbox = self._outbox() if self.has_store else None
         with open_ledger(self.ledger_path, outbox=outbox) as ledger:
             found = verify.check_audit(ledger, heads)
-            if not only_audit:
-                found += verify.check_settlements(ledger) + verify.check_numbers(ledger)
+            if anchor is not None:
+                found += verify.check_anchor(ledger, verify.AuditHead(*anchor))
+            found += verify.check_settlements(ledger) + verify.check_numbers(ledger)
         return [(one.code.value, one.words) for one in found]
 
     @contextmanager

@@ -16,6 +16,7 @@ from policy import Usage, open_runtime
 from policy.bookkeeping import Bookkeeping
 from policy.errors import LedgerCorrupt, LedgerError, StoreCorrupt, StoreUnavailable
 from policy.governor.governor import Governor
+from policy.ledger.ledger import open_file
 from policy.model.request import Request
 from policy.model.steering import OverrideRequest, ResetRequest
 from policy.money import NanoUSD
@@ -319,6 +320,31 @@ def test_an_anchor_proves_that_the_audit_was_not_cut_off(
     )
     codes = [code for code, _ in runtime.bookkeeping.verify(anchor).findings]
     assert "audit-truncated" in codes
+
+
+def test_an_anchor_is_looked_for_in_the_ledger_also_when_its_store_is_gone(
+    opened: Callable[..., Runtime],
+) -> None:
+    """AUD-2: who deletes the store with the end of the chain is found out by the anchor alone."""
+    runtime = opened()
+    with runtime.governor() as governor:
+        for actor in ("ana", "bob"):
+            governor.override(OverrideRequest(actor))
+    anchor = runtime.audit_head()
+    runtime.bookkeeping.drain()
+    remove_store(runtime)
+    assert runtime.bookkeeping.verify(anchor).is_sound
+    with runtime.governor():
+        pass  # a new store, with a chain of its own
+    assert runtime.bookkeeping.verify(anchor).is_sound
+    remove_store(runtime)
+    with open_file(runtime.ledger_path, write=True) as ledger:
+        ledger.connection.execute("DELETE FROM audit_event WHERE position = ?", [anchor[0]])
+    assert runtime.bookkeeping.verify().is_sound
+    codes = [code for code, _ in runtime.bookkeeping.verify(anchor).findings]
+    assert codes == ["audit-truncated"]
+    forged = [code for code, _ in runtime.bookkeeping.verify((1, "f" * 64)).findings]
+    assert forged == ["audit-altered"]
 
 
 def test_a_clock_that_went_back_by_days_is_told_and_rebuild_follows_it(

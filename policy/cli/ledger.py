@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -126,9 +127,9 @@ def _rebuilt(runtime: Runtime, reason: str | None) -> Verdict:
 def _anchor(text: str | None) -> tuple[int, str] | None:
     if text is None:
         return None
-    position, colon, digest = text.partition(":")
-    if not (colon and position.isdigit() and len(digest) == 64):
+    if not re.fullmatch(r"[0-9]{1,18}:[0-9a-fA-F]{64}", text):
         raise typer.BadParameter(f"{text!r} is not POSITION:HASH", param_hint="--anchor")
+    position, _, digest = text.partition(":")
     return int(position), digest.lower()
 
 

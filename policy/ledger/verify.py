@@ -54,6 +54,7 @@ ORDER BY store_id
 _NEWEST = """
 SELECT position, hash FROM audit_event WHERE store_id = ? ORDER BY position DESC LIMIT 1
 """
+_AT = "SELECT hash FROM audit_event WHERE position = ?"
 _FILES = "SELECT file, sha256 FROM ledger_archive ORDER BY file"
 
 
@@ -128,6 +129,24 @@ def check_audit(ledger: Ledger, heads: Mapping[str, AuditHead] | None = None) ->
     for store_id, head in expected.items():
         findings.extend(_head(_Chain(store_id), head))
     return findings
+
+
+def check_anchor(ledger: Ledger, anchor: AuditHead) -> list[Finding]:
+    """Check that an event which was exported earlier is still there, in the chain of any store.
+
+    Its store may be gone; whether the chain before it is whole is for ``check_audit`` to say.
+    """
+    if anchor.position == 0:
+        return []
+    with ledger.explaining():
+        rows = ledger.connection.execute(_AT, [anchor.position]).fetchall()
+    hashes = [str(row[0]) for row in rows]
+    if anchor.hash in hashes:
+        return []
+    shown = f"audit event {anchor.position}"
+    if hashes:
+        return [Finding(FindingCode.AUDIT_ALTERED, f"{shown} has another hash than expected")]
+    return [Finding(FindingCode.AUDIT_TRUNCATED, f"{shown} is not there any more")]
 
 
 def check_settlements(ledger: Ledger) -> list[Finding]:

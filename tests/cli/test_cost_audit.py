@@ -234,6 +234,18 @@ def test_the_anchor_proves_that_the_newest_event_is_still_there(
     assert json.loads(capsys.readouterr().out)["position"] == 5
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["", "1", f"²:{'f' * 64}", f"{'9' * 50}:{'f' * 64}", f"1:{'g' * 64}", f"-1:{'f' * 64}"],
+    ids=["empty", "position", "superscript", "huge", "digest", "negative"],
+)
+def test_what_is_no_anchor_is_a_usage_error(
+    text: str, steered: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert steered.run("ledger", "verify", f"--anchor={text}") == Exit.USAGE
+    assert "POSITION:HASH" in capsys.readouterr().err
+
+
 def test_the_anchor_of_a_ledger_without_its_store_is_the_ledgers(
     steered: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
