@@ -191,10 +191,8 @@ class Raw:
         if is_reserve:
             self.connection.execute(statements.NEW_RESERVATION, (name, *row[1:]))
         else:
-            state, hold, expires, settled, body = self.templates["settled"]
-            self.connection.execute(
-                statements.WRITE_RESERVATION, (state, hold, expires, settled, body, name)
-            )
+            changing = self.templates["settled"]
+            self.connection.execute(statements.WRITE_RESERVATION, (*changing, name))
         for budget in range(4):
             self.connection.execute(
                 statements.WRITE_BALANCE, (budget, 0, name[:2], "", self.seq, 1, 1, 1, 1, 1, 1)
@@ -224,7 +222,8 @@ def templates(folder: Path) -> dict[str, Any]:
     for place, (_, table, text) in enumerate(connection.execute(query, (first,))):
         found["commit" if place else "reserve"].append((table, text))
     found["new"] = connection.execute("SELECT * FROM reservation").fetchone()
-    query = "SELECT state, hold_nano_usd, expires_at_us, settled_at_us, body FROM reservation"
+    query = """SELECT state, hold_nano_usd, expires_at_us, settled_at_us, dispatched, cost_nano_usd,
+        record_id, settlement_key FROM reservation"""
     found["settled"] = connection.execute(query).fetchone()
     connection.close()
     return found

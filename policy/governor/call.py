@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 from policy.clock import microseconds
 from policy.errors import BudgetExceeded
 from policy.governor.denial import denial_text
-from policy.governor.pricing import Report
+from policy.governor.pricing import Report, refuse_unknown
 from policy.ids import new_id
 from policy.model.decision import Decision
 from policy.model.request import Request
@@ -63,6 +63,7 @@ class Call:
             usage: As the provider reports it; ``None`` when it reports none.
             **report: See ``Report``.
         """
+        refuse_unknown(report, Report)
         self._has_flowed = True
         self._usage = usage if usage is not None else self._usage
         self._report.update(report)

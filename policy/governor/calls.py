@@ -16,6 +16,7 @@ from policy.governor.pricing import (
     Report,
     estimated,
     find_price,
+    refuse_unknown,
     settlement_of,
 )
 from policy.ids import new_id
@@ -46,6 +47,7 @@ class Calls(Engine):
         Raises:
             ValueError: A count, an amount or a duration is out of range.
         """
+        refuse_unknown(options, CallOptions)
         provider = options.get("provider")
         price = find_price(self.books, model, provider, self.store.clock.now().date())
         estimate = self._estimate(price, options)
@@ -219,6 +221,7 @@ class Calls(Engine):
     def _committing(
         self, reservation: Reservation, usage: Usage | None, report: Report
     ) -> Step[Settled]:
+        refuse_unknown(report, Report)
         known = settlement_of(self.books, reservation, usage, report)
         key = report.get("settlement_key")
         return lambda unit: settlement.commit(unit, self.register, reservation.id, known, key)

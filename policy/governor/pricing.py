@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import NamedTuple, TypedDict
 
 from policy.errors import UnpricedModel
@@ -65,6 +66,19 @@ class Report(TypedDict, total=False):
     service_tier: str | None
     first_token_at: datetime | None
     settlement_key: str | None
+
+
+def refuse_unknown(given: Mapping[str, object], kind: type) -> None:
+    """Refuse words that nothing would read: a misspelt bound would hold too little.
+
+    Raises:
+        TypeError: One is no key of ``CallOptions`` or ``Report``; it names the nearest one.
+    """
+    known = kind.__annotations__.keys()
+    for name in given.keys() - known:
+        near = get_close_matches(name, known, 1)
+        meant = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+        raise TypeError(f"{name!r} is no option of a call{meant}")
 
 
 class Estimate(NamedTuple):

@@ -321,3 +321,12 @@ def test_a_step_that_breaks_its_transaction_harms_no_neighbour(compiled: MakePol
     assert sorted(map(str, outcomes)) == ["True"] * 8 + ["a bug"]
     assert held_in(governor) == 3 * 8 * 10**9, "session, day and month"
     store.close()
+
+
+def test_a_misspelt_option_is_refused_and_not_passed_over(one: Bench) -> None:
+    with pytest.raises(TypeError, match="did you mean input_tokens"):
+        one.governor.call("m", inptu_tokens=5)  # pyright: ignore[reportCallIssue]
+    with one.governor.call("m", input_tokens=5) as call:
+        with pytest.raises(TypeError, match="did you mean cost_nano_usd"):
+            call.used(cost_usd=5)  # pyright: ignore[reportCallIssue]
+        call.used(USED)
