@@ -68,4 +68,5 @@ def test_20_000_open_holds_count_and_expire_in_portions(tmp_path: Path) -> None:
 
 @pytest.mark.nightly
 def test_a_million_open_holds_count_and_expire_in_portions(tmp_path: Path) -> None:
+    """Takes minutes, and 16 GB: the check keeps the 4 million events that come of it."""
     show_many(tmp_path, 1_000_000)
