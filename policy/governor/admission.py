@@ -172,10 +172,10 @@ def _reservation(unit: Unit, rules: Rules, case: Case, reservation_id: str | Non
 
 
 def _hold(unit: Unit, case: Case, reservation: Reservation, decision: Decision) -> None:
-    for one in case.counted:
-        balance = unit.balance(one.key)
+    balances = [unit.balance(one.key) for one in case.counted]
+    for balance in balances:
         balance.held_nano_usd += reservation.hold_nano_usd
-        unit.put_balance(balance)
+    unit.put_balances(balances)
     unit.add_reservation(reservation)
     meet(unit, reservation.request, decision.state, decision.policy_hash)
     row = event_row(unit, "reserved", reservation.request, reservation)

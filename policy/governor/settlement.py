@@ -72,9 +72,9 @@ def commit(
     )
     balances = _balances(unit, register, before)
     _close(unit, before, balances)
+    tokens = settlement.usage.total_tokens
     for balance in balances:
-        _count(balance, settlement.cost_nano_usd, settlement.usage.total_tokens, +1)
-        unit.put_balance(balance)
+        _count(balance, settlement.cost_nano_usd, tokens, +1)
     unit.append(LedgerTable.USAGE_RECORD, records.usage_row(after, settlement, before.record_id))
     if settlement.price is not None and unit.is_new_price_entry(settlement.price.entry):
         unit.append(LedgerTable.PRICE_ENTRY, records.price_row(unit, settlement.price))
@@ -235,18 +235,20 @@ def _is_priced(reservation: Reservation) -> bool:
 
 
 def _close(unit: Unit, before: Reservation, balances: list[StoredBalance]) -> None:
-    """Take out of all sums what stands there for a reservation: its hold, or a presumption."""
+    """Take out of all sums what stands there for a reservation: its hold, or a presumption.
+
+    All are put into the transaction, where they may be changed further.
+    """
+    unit.put_balances(balances)
     if before.state is ReservationState.HELD:
         for balance in balances:
             balance.held_nano_usd -= before.hold_nano_usd
-            unit.put_balance(balance)
     elif before.record_id is not None:
         assert before.settled_at is not None
         settled_us = microseconds(before.settled_at)
         for balance in balances:
             if settled_us >= balance.since_us:
                 _count(balance, before.cost_nano_usd, 0, -1)
-                unit.put_balance(balance)
         unit.append(LedgerTable.USAGE_RECORD, records.taken_back_row(before))
 
 

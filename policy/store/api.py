@@ -101,7 +101,6 @@ class Changes:
     events: list[OutboxEvent] = field(default_factory=list[OutboxEvent])
     forgotten_seq: int = 0
     forgotten_reservations_us: int = 0
-    dropped_balances: list[BalanceKey] = field(default_factory=list[BalanceKey])
 
     @property
     def has_rare(self) -> bool:
@@ -114,7 +113,6 @@ class Changes:
             self.price_entries,
             self.limits,
             self.forgotten_seq,
-            self.dropped_balances,
         )
         return any(rare)
 

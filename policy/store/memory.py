@@ -54,8 +54,6 @@ class MemoryBackend:
                 self._keys[fresh.request.idempotency_key] = fresh.id
         self._reservations |= changes.new_reservations | changes.reservations
         self._balances |= {key: copy(one) for key, one in changes.balances.items()}
-        for key in changes.dropped_balances:
-            self._balances.pop(key, None)
         self._budgets |= changes.budgets
         self._overrides |= changes.overrides
         self._sessions |= changes.sessions

@@ -38,7 +38,6 @@ def write(connection: sqlite3.Connection, changes: Changes) -> None:
 
 def _write_rare(connection: sqlite3.Connection, changes: Changes) -> None:
     many = connection.executemany
-    many(statements.DROP_BALANCE, changes.dropped_balances)
     many(
         statements.WRITE_OVERRIDE,
         [(one.id, one.state, bodies.override_body(one)) for one in changes.overrides.values()],

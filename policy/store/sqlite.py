@@ -62,7 +62,7 @@ class SqliteBackend:
         open_seconds: float = OPEN_SECONDS,
     ) -> None:
         self.name = str(path)
-        self._path = path
+        self._path = path.absolute()  # the program may change its folder
         self._busy_seconds = busy_seconds
         _make_folder(path)
         self._lock = StoreLock(Path(os.path.realpath(path)))
@@ -222,7 +222,7 @@ class SqliteBackend:
                 connection.close()
                 raise
         self._connection = connection
-        self._inode = _identity(self.name)
+        self._inode = _identity(self._path)
         self._log_inode = _identity(self._log)
         self._data_version = -1
         return connection
@@ -243,7 +243,7 @@ class SqliteBackend:
         Nor with another one as long as the log of the old one lies beside it: SQLite would take
         that log for its own.
         """
-        inode = _identity(self.name)
+        inode = _identity(self._path)
         if inode == self._inode:
             return
         was_open = self._connection is not None
@@ -318,7 +318,7 @@ def _make_private(path: str) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
-def _identity(path: str) -> _Identity:
+def _identity(path: str | Path) -> _Identity:
     try:
         stat = os.stat(path)
     except OSError:

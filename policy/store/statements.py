@@ -99,10 +99,6 @@ WHERE budget_id = ? AND window_start_us = ? AND session_id = ? AND mission_id = 
 """
 READ_BALANCES = "SELECT * FROM balance WHERE budget_id = ?"
 WRITE_BALANCE = "INSERT OR REPLACE INTO balance VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-DROP_BALANCE = """
-DELETE FROM balance
-WHERE budget_id = ? AND window_start_us = ? AND session_id = ? AND mission_id = ?
-"""
 
 _RESERVATION = """
 SELECT *

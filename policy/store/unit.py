@@ -7,7 +7,7 @@ as nobody else writes. Refuses to let time run backwards.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -200,12 +200,12 @@ class Unit:
         self._known.balances[balance.key] = balance
         self.changes.balances[balance.key] = balance
 
-    def drop_balance(self, key: BalanceKey) -> None:
-        """Forget a balance: it is 0 from now on."""
+    def put_balances(self, balances: Iterable[StoredBalance]) -> None:
+        """Keep changed balances."""
         self.touch()
-        self._known.balances.pop(key, None)
-        self.changes.balances.pop(key, None)
-        self.changes.dropped_balances.append(key)
+        for balance in balances:
+            self._known.balances[balance.key] = balance
+            self.changes.balances[balance.key] = balance
 
     def active_overrides(self) -> dict[str, Override]:
         """Return the active overrides by id, the oldest first."""

@@ -303,6 +303,18 @@ def test_the_log_of_a_replaced_store_is_not_taken_over(
         assert not governor.reserve(cents(400)).allowed
 
 
+def test_a_program_that_changes_its_folder_stays_with_its_store(
+    tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with governing(policy, Path("a.store")) as governor:
+        reserve(governor, 900)
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        assert not governor.reserve(cents(900)).allowed
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def test_a_copy_of_a_store_goes_on_where_it_was_copied(path: Path, policy: Policy) -> None:
     with governing(policy, path) as governor:
         reserve(governor, 700)
