@@ -50,7 +50,7 @@ input = 3
 output = 15
 """
 CALLERS = (1, 8, 64)
-PAIRS = 3_000
+PAIRS = 4_000
 USED = Usage(input_tokens=900, output_tokens=100)
 
 

@@ -7,8 +7,8 @@ balances can be derived again at any time.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import NamedTuple
+from datetime import UTC, datetime
+from typing import NamedTuple, TypeAlias
 
 from policy.clock import microseconds
 from policy.globs import glob_matches
@@ -18,6 +18,9 @@ from policy.period import Period, Window, window_at
 from policy.store.api import BalanceKey
 
 _REMEMBERED_MAX = 10_000
+_EVER = datetime.min.replace(tzinfo=UTC)
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_Who: TypeAlias = tuple[Attributes, str | None, str | None]
 
 
 class Counted(NamedTuple):
@@ -38,6 +41,7 @@ class Counting:
         self.budgets = budgets
         self._matching: dict[Attributes, tuple[int, ...]] = {}
         self._windows: dict[tuple[Period, str], Window] = {}
+        self._answers: dict[_Who, tuple[datetime, datetime, list[Counted]]] = {}
 
     def of(
         self,
@@ -46,7 +50,30 @@ class Counting:
         mission_id: str | None,
         admitted_at: datetime,
     ) -> list[Counted]:
-        """Return the sums that a call is counted in, in the order of registration."""
+        """Return the sums that a call is counted in, in the order of registration.
+
+        The answer may be shared; it is not to be changed.
+        """
+        who = (attributes, session_id, mission_id)
+        known = self._answers.get(who)
+        if known is not None and known[0] <= admitted_at < known[1]:
+            return known[2]
+        counted = self._of(attributes, session_id, mission_id, admitted_at)
+        windows = [one.window for one in counted if one.window is not None]
+        start = max((window.start for window in windows), default=_EVER)
+        end = min((window.end for window in windows), default=_NEVER)
+        if len(self._answers) >= _REMEMBERED_MAX:
+            self._answers.clear()
+        self._answers[who] = (start, end, counted)
+        return counted
+
+    def _of(
+        self,
+        attributes: Attributes,
+        session_id: str | None,
+        mission_id: str | None,
+        admitted_at: datetime,
+    ) -> list[Counted]:
         counted: list[Counted] = []
         for budget_id in self._match(attributes):
             period = self.budgets[budget_id].period

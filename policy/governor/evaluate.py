@@ -79,12 +79,13 @@ def _rank(status: BudgetStatus, place: int) -> tuple[int, int, int]:
 
 
 def _status(balance: Balance, estimate_nano_usd: NanoUSD) -> BudgetStatus:
-    spent, held, budget = balance.spent_nano_usd, balance.held_nano_usd, balance.budget
-    require_amount("spent", spent)
-    require_amount("held", held)
+    budget, spent, held, resets_at = balance
+    if type(spent) is not int or type(held) is not int or spent < 0 or held < 0:
+        require_amount("spent", spent)
+        require_amount("held", held)
     projected = spent + held + estimate_nano_usd
     state = _state(projected, budget.limit_nano_usd, budget.warn_at_percent)
-    return BudgetStatus(budget, state, spent, held, NanoUSD(projected), balance.resets_at)
+    return BudgetStatus(budget, state, spent, held, NanoUSD(projected), resets_at)
 
 
 def _state(projected: int, limit: int, warn_at_percent: int) -> BudgetState:
