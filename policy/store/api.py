@@ -113,6 +113,7 @@ class Changes:
             self.price_entries,
             self.limits,
             self.forgotten_seq,
+            self.forgotten_reservations_us,
         )
         return any(rare)
 

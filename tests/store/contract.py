@@ -1,0 +1,290 @@
+"""What every store must do, whatever keeps it: each backend's test module inherits these tests."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from policy.clock import microseconds
+from policy.errors import ReservationNotFound, StoreUnavailable
+from policy.model.budget import Budget
+from policy.model.decision import BudgetState
+from policy.model.outbox import LedgerTable
+from policy.model.request import Request
+from policy.model.reservation import Reservation, ReservationState
+from policy.model.steering import (
+    MissionOutcome,
+    MissionRecord,
+    Override,
+    OverrideState,
+    SessionRecord,
+)
+from policy.money import NanoUSD
+from policy.period import Period
+from policy.store.api import Backend, BalanceKey, StoredBalance
+from policy.store.store import Store
+from policy.store.unit import Unit
+from tests.fakes import FrozenClock
+
+NOW = datetime(2026, 11, 25, 12, 0, 0, 123456, tzinfo=UTC)
+REQUEST = Request(
+    model="m/1",
+    estimate_nano_usd=NanoUSD(12_345),
+    session_id="séance",
+    provider="p",
+    mission_id="mission",
+    surface="proxy",
+    project="search",
+    user="ana",
+    agent="bot",
+    tags=(("team", "s"), ("env", "prod")),
+    idempotency_key="key",
+    ttl_seconds=77,
+    dispatched=False,
+    input_nano_usd=45,
+    output_rate=15_000_000_000,
+)
+HELD = Reservation(
+    id="01a2138a-da1c-7cdd-b3ac-99abde901db7",
+    request=REQUEST,
+    state=ReservationState.HELD,
+    hold_nano_usd=NanoUSD(12_345),
+    admitted_at=NOW,
+    expires_at=NOW + timedelta(seconds=77),
+    policy_hash="sha256:x",
+    override_id="01a2138a-da1c-7cdd-b3ac-99abde901db8",
+    answer="[1]",
+)
+BARE = Request("m", None, "s")
+BUDGET = Budget(
+    "b", Period.WEEK, NanoUSD(0), 0, "", (("model", "claude-*"), ("user", "?")), "Asia/Tokyo"
+)
+
+
+class StoreContract:
+    """Tests of a store; a subclass makes the backend, and may open it anew."""
+
+    clock: FrozenClock
+    store: Store
+    folder: Path
+
+    def make_backend(self) -> Backend:
+        raise NotImplementedError
+
+    def again(self) -> Backend:
+        """Return the backend as another process would find it."""
+        raise NotImplementedError
+
+    @pytest.fixture(autouse=True)
+    def _opened(self, tmp_path: Path) -> Iterator[None]:
+        self.folder = tmp_path
+        self.clock = FrozenClock(NOW)
+        self.store = Store(self.make_backend(), self.clock)
+        yield
+        self.store.close()
+
+    def reopen(self) -> None:
+        self.store.close()
+        self.store = Store(self.again(), self.clock)
+
+    def test_a_reservation_comes_back_as_it_was(self) -> None:
+        bare = replace(HELD, id="01a2138a-0000-7000-8000-000000000000", request=BARE, answer=None)
+
+        def add(unit: Unit) -> None:
+            unit.add_reservation(HELD)
+            unit.add_reservation(bare)
+            assert unit.reservation(HELD.id) == HELD, "also inside its transaction"
+            assert unit.reservation_by_key("key") == HELD
+
+        self.store.run(add)
+        self.reopen()
+        assert self.store.run(lambda unit: unit.reservation(HELD.id)) == HELD
+        assert self.store.run(lambda unit: unit.reservation(bare.id)) == bare
+        assert self.store.run(lambda unit: unit.reservation_by_key("key")) == HELD
+        assert self.store.run(lambda unit: unit.reservation_by_key("other")) is None
+        assert self.store.run(lambda unit: unit.reservation("nobody")) is None
+
+    def test_a_settled_reservation_comes_back_as_it_ended(self) -> None:
+        self.store.run(lambda unit: unit.add_reservation(HELD))
+        ended = replace(
+            HELD.ended(
+                ReservationState.COMMITTED,
+                NOW + timedelta(seconds=5),
+                cost_nano_usd=NanoUSD(7),
+                record_id="01a2138a-da1c-7cdd-b3ac-99abde901db9",
+                settlement_key="once",
+            ),
+            hold_nano_usd=NanoUSD(99_999),
+            expires_at=NOW + timedelta(hours=1),
+            request=replace(REQUEST, dispatched=True),
+        )
+        self.store.run(lambda unit: unit.put_reservation(ended))
+        self.reopen()
+        assert self.store.run(lambda unit: unit.reservation(HELD.id)) == ended
+        assert self.store.run(lambda unit: unit.held()) == []
+
+    def test_overdue_holds_come_oldest_first_and_no_more_than_asked_for(self) -> None:
+        made = [
+            replace(
+                HELD,
+                id=f"01a2138a-da1c-7cdd-b3ac-00000000000{number}",
+                request=BARE,
+                expires_at=NOW + timedelta(seconds=10 - number),
+            )
+            for number in range(4)
+        ]
+
+        def add(unit: Unit) -> None:
+            for one in made:
+                unit.add_reservation(one)
+
+        self.store.run(add)
+        self.clock.move(timedelta(seconds=9))
+        found = self.store.run(lambda unit: unit.overdue(10))
+        assert [one.id for one in found] == [made[3].id, made[2].id, made[1].id]
+        assert len(self.store.run(lambda unit: unit.overdue(2))) == 2
+
+    def test_balances_are_0_until_they_are_kept(self) -> None:
+        key = BalanceKey(1, 5, "s", "m")
+        kept = StoredBalance(key, 1, 2, 3, 4, 5, 6, 1)
+        assert self.store.run(lambda unit: unit.balance(key)) == StoredBalance(key)
+        self.store.run(lambda unit: unit.put_balance(kept))
+        self.reopen()
+        assert self.store.run(lambda unit: unit.balance(key)) == kept
+        assert self.store.run(lambda unit: unit.balances(1)) == {key: kept}
+        assert self.store.run(lambda unit: unit.balances(2)) == {}
+
+    def test_registered_budgets_keep_what_identifies_them(self) -> None:
+        assert self.store.run(lambda unit: unit.register(BUDGET)) == 1
+        self.reopen()
+        assert self.store.run(lambda unit: unit.budgets()) == {1: BUDGET}
+        assert self.store.run(lambda unit: unit.register(replace(BUDGET, name="c"))) == 2
+
+    def test_only_active_overrides_are_active(self) -> None:
+        one = Override("1", "ana", "why", "s", NOW, NOW + timedelta(hours=1))
+        two = replace(one, id="2", reason=None, session_id=None)
+
+        def grant(unit: Unit) -> None:
+            unit.put_override(one)
+            unit.put_override(two)
+
+        self.store.run(grant)
+        used = replace(one, state=OverrideState.CONSUMED, consumed_by="r")
+        self.store.run(lambda unit: unit.put_override(used))
+        self.reopen()
+        assert self.store.run(lambda unit: unit.active_overrides()) == {"2": two}
+        assert self.store.run(lambda unit: unit.override("1")) == used
+
+    def test_sessions_and_missions_come_back(self) -> None:
+        session = SessionRecord("s", NOW, BudgetState.WARNING, NOW + timedelta(seconds=1))
+        running = MissionRecord("s", "a", NOW, NanoUSD(5), 3, NOW + timedelta(minutes=1), 2)
+        ended = replace(
+            running, id="b", ended_at=NOW, outcome=MissionOutcome.FAILED, deadline_at=None
+        )
+
+        def keep(unit: Unit) -> None:
+            unit.put_session(session)
+            unit.put_mission(running)
+            unit.put_mission(ended)
+            assert unit.open_missions("s") == [running]
+
+        self.store.run(keep)
+        self.reopen()
+        assert self.store.run(lambda unit: unit.session("s")) == session
+        assert self.store.run(lambda unit: unit.session("t")) is None
+        assert self.store.run(lambda unit: unit.mission("s", "b")) == ended
+        assert self.store.run(lambda unit: unit.open_missions("s")) == [running]
+
+    def test_a_price_entry_is_new_once(self) -> None:
+        assert self.store.run(lambda unit: unit.is_new_price_entry("e"))
+        assert not self.store.run(lambda unit: unit.is_new_price_entry("e"))
+        self.reopen()
+        assert not self.store.run(lambda unit: unit.is_new_price_entry("e"))
+
+    def test_limits_are_those_last_kept(self) -> None:
+        assert self.store.run(lambda unit: unit.limits("o")) is None
+        self.store.run(lambda unit: unit.put_limits("o", "{}"))
+        self.reopen()
+        assert self.store.run(lambda unit: unit.limits("o")) == "{}"
+
+    def test_events_are_numbered_without_a_gap_and_forgotten_up_to_a_number(self) -> None:
+        rows = [{"n": number, "tags": {"a": "ü"}, "none": None} for number in range(5)]
+        for row in rows:
+            self.store.run(lambda unit, row=row: unit.append(LedgerTable.SESSION, dict(row)))
+        self.reopen()
+        found = self.store.run(lambda unit: [*unit.events(1, 3)], alone=True)
+        assert [(one.seq, one.row) for one in found] == [(2, rows[1]), (3, rows[2]), (4, rows[3])]
+        self.store.run(lambda unit: unit.forget(3, 0))
+        self.reopen()
+        found = self.store.run(lambda unit: [*unit.events(0, 10)], alone=True)
+        assert [one.seq for one in found] == [4, 5]
+        assert self.store.run(lambda unit: unit.state.drained_seq) == 3
+        assert self.store.run(lambda unit: unit.append(LedgerTable.SESSION, {})) == 6
+
+    def test_forgetting_leaves_open_and_recent_reservations(self) -> None:
+        old, recent, open_ = (
+            replace(HELD, id=f"01a2138a-da1c-7cdd-b3ac-00000000000{number}", request=BARE)
+            for number in range(3)
+        )
+
+        def keep(unit: Unit) -> None:
+            unit.add_reservation(old.ended(ReservationState.RELEASED, NOW))
+            later = NOW + timedelta(days=2)
+            unit.add_reservation(recent.ended(ReservationState.RELEASED, later))
+            unit.add_reservation(open_)
+
+        self.store.run(keep)
+        before_us = microseconds(NOW + timedelta(days=1))
+        self.store.run(lambda unit: unit.forget(0, before_us))
+        assert self.store.run(lambda unit: unit.reservation(old.id)) is None
+        assert self.store.run(lambda unit: unit.reservation(recent.id)) is not None
+        assert self.store.run(lambda unit: unit.reservation(open_.id)) is not None
+
+    def test_time_never_runs_backwards_not_even_after_a_restart(self) -> None:
+        self.store.run(lambda unit: unit.touch())
+        self.clock.move(timedelta(hours=-1))
+        assert self.store.run(lambda unit: unit.now) == NOW
+        self.reopen()
+        assert self.store.run(lambda unit: unit.now) == NOW
+        ticked = self.store.run(lambda unit: unit.tick())
+        assert ticked == NOW + timedelta(microseconds=1)
+
+    def test_a_step_that_is_refused_changes_nothing(self) -> None:
+        def refuse(unit: Unit) -> None:
+            unit.add_reservation(HELD)
+            raise ReservationNotFound("no")
+
+        with pytest.raises(ReservationNotFound):
+            self.store.run(refuse)
+        assert self.store.run(lambda unit: unit.reservation(HELD.id)) is None
+        assert self.store.run(lambda unit: unit.reservation_by_key("key")) is None
+
+    def test_steps_of_many_threads_are_all_done_one_after_another(self) -> None:
+        key = BalanceKey(1)
+
+        def add(unit: Unit) -> None:
+            balance = unit.balance(key)
+            balance.spent_nano_usd += 1
+            unit.put_balance(balance)
+
+        def work() -> None:
+            for _ in range(50):
+                self.store.run(add)
+
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.reopen()
+        assert self.store.run(lambda unit: unit.balance(key)).spent_nano_usd == 400
+
+    def test_a_closed_store_is_refused(self) -> None:
+        self.store.close()
+        with pytest.raises(StoreUnavailable, match="is closed"):
+            self.store.run(lambda unit: unit.now)
