@@ -32,7 +32,13 @@ from policy.model.outbox import LedgerTable, Row
 from policy.runtime import Runtime
 from policy.store.unit import Unit
 
-CONFIG = "[cost]\nenabled = true\nsession_limit_usd = 1000000\ndaily_limit_usd = 1000000\n"
+CONFIG = """
+[cost]
+enabled = true
+session_limit_usd = 1000000
+daily_limit_usd = 1000000
+monthly_limit_usd = 1000000
+"""
 SIZES = (1, 100_000, 10_000_000)
 HISTORY = """
 INSERT INTO {table} BY NAME

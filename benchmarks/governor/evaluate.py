@@ -1,0 +1,32 @@
+"""Measures the rule that decides, alone: no store, no disk.
+
+python benchmarks/governor/evaluate.py
+"""
+
+from __future__ import annotations
+
+import timeit
+
+from policy.governor.evaluate import Balance, evaluate
+from policy.model.budget import Budget
+from policy.money import NanoUSD
+from policy.period import Period
+
+
+def main() -> None:
+    balances = [
+        Balance(
+            Budget(f"b{number}", Period.DAY, NanoUSD(10**12 + number), 80, "key"),
+            NanoUSD(10**11 * (number % 7)),
+            NanoUSD(5),
+        )
+        for number in range(100)
+    ]
+    for count in (4, 100):
+        some = balances[:count]
+        rounds = timeit.repeat(lambda some=some: evaluate(some, NanoUSD(1_000)), number=2_000)
+        print(f"evaluate, {count} budgets: {min(rounds) / 2_000 * 1e6:.1f} us")
+
+
+if __name__ == "__main__":
+    main()
