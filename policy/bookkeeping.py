@@ -23,7 +23,6 @@ from policy.governor.recount import Difference, History, Recorded, SumKey, recou
 from policy.model.budget import Budget
 from policy.model.spend import Spend
 from policy.model.steering import AuditKind
-from policy.money import NanoUSD
 from policy.store.api import StoreState
 from policy.store.bodies import budget_key
 from policy.store.outbox import StoreOutbox
@@ -348,12 +347,7 @@ class Bookkeeping:
                 resets = {key: at for key, at in latest_resets(ledger, name).items() if at <= now}
                 counts = count_budget(ledger, budget, resets)
                 since_us[name] = {sum_key(key): microseconds(at) for key, at in resets.items()}
-                sums[name] = {
-                    sum_key(key): Spend(
-                        NanoUSD(one.cost_nano_usd), one.calls, one.unpriced_calls, one.tokens
-                    )
-                    for key, one in counts.items()
-                }
+                sums[name] = {sum_key(key): one for key, one in counts.items()}
             yield Recorded(ledger.through_seq, sums, since_us)
 
 

@@ -15,6 +15,7 @@ from policy.clock import instant_at, microseconds
 from policy.ledger.ledger import Ledger
 from policy.ledger.statements import ATTRIBUTES, MATCHES, SUMS
 from policy.model.budget import Budget
+from policy.model.spend import Spend
 from policy.period import Period, Window, window_at
 
 _GRAINS_SECONDS = (3600, 900, 1)
@@ -85,22 +86,6 @@ GROUP BY ALL
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
-    """Sums over usage records.
-
-    Attributes:
-        cost_nano_usd: Cost of the priced calls.
-        unpriced_calls: Those of ``calls`` whose cost is unknown and not in the sum.
-        tokens: Tokens of all kinds of all calls.
-    """
-
-    cost_nano_usd: int
-    calls: int
-    unpriced_calls: int
-    tokens: int
-
-
-@dataclass(frozen=True, slots=True)
 class CountKey:
     """Which sum of a budget: one window, session or mission.
 
@@ -117,7 +102,7 @@ class CountKey:
 
 def count_budget(
     ledger: Ledger, budget: Budget, since: Mapping[CountKey, datetime]
-) -> dict[CountKey, Count]:
+) -> dict[CountKey, Spend]:
     """Sum the usage of a budget, by window, session or mission.
 
     Args:
@@ -139,7 +124,7 @@ def count_budget(
                 "since": [*map(microseconds, since.values())],
             }
             rows = _fetched(ledger, _BY_SESSION, {**globs, **values})
-            return {CountKey(None, session): Count(*sums) for session, *sums in rows}
+            return {CountKey(None, session): Spend(*sums) for session, *sums in rows}
         case Period.MISSION:
             values = {
                 "sessions": [key.session_id for key in since],
@@ -148,13 +133,13 @@ def count_budget(
             }
             rows = _fetched(ledger, _BY_MISSION, {**globs, **values})
             return {
-                CountKey(None, session, mission): Count(*sums) for session, mission, *sums in rows
+                CountKey(None, session, mission): Spend(*sums) for session, mission, *sums in rows
             }
         case Period.TOTAL:
             reset_at = since.get(CountKey())
             value = {"since": None if reset_at is None else microseconds(reset_at)}
             rows = _fetched(ledger, _IN_TOTAL, {**globs, **value})
-            return {CountKey(): Count(*sums) for sums in rows}
+            return {CountKey(): Spend(*sums) for sums in rows}
         case Period.DAY | Period.WEEK | Period.MONTH:
             return _by_window(ledger, budget, globs, since)
 
@@ -176,11 +161,11 @@ def latest_resets(ledger: Ledger, budget_key: str) -> dict[CountKey, datetime]:
 
 def _by_window(
     ledger: Ledger, budget: Budget, globs: Mapping[str, object], since: Mapping[CountKey, datetime]
-) -> dict[CountKey, Count]:
+) -> dict[CountKey, Spend]:
     starts = _window_starts(ledger, budget)
     grain = next(size for size in _GRAINS_SECONDS if not any(s % (size * 10**6) for s in starts))
     rows = _fetched(ledger, _BY_WINDOW, {**globs, "grain": grain, "starts": starts})
-    counts = {CountKey(instant_at(start)): Count(*sums) for start, *sums in rows}
+    counts = {CountKey(instant_at(start)): Spend(*sums) for start, *sums in rows}
     resets = {key.window_start: at for key, at in since.items() if key in counts}
     if not resets:
         return counts
@@ -193,7 +178,7 @@ def _by_window(
     for window in windows:
         del counts[CountKey(window.start)]
     for start, *sums in _fetched(ledger, _SINCE_BY_WINDOW, {**globs, **values}):
-        counts[CountKey(instant_at(start))] = Count(*sums)
+        counts[CountKey(instant_at(start))] = Spend(*sums)
     return counts
 
 

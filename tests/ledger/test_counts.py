@@ -16,12 +16,13 @@ from policy.clock import instant_at, microseconds
 from policy.errors import LedgerError
 from policy.globs import glob_matches
 from policy.ledger.archive import archive
-from policy.ledger.counts import Count, CountKey, count_budget, latest_resets
+from policy.ledger.counts import CountKey, count_budget, latest_resets
 from policy.ledger.drain import drain
 from policy.ledger.ledger import open_ledger
 from policy.model.budget import Budget
 from policy.model.outbox import LedgerTable, Row
-from policy.money import NOTHING
+from policy.model.spend import Spend
+from policy.money import NOTHING, NanoUSD
 from policy.period import Period, window_at
 from tests.ledger.outboxes import NOON_US, FileOutbox, call, uuid_at
 
@@ -70,7 +71,7 @@ def key_of(row: Mapping[str, Any], counted: Budget) -> CountKey | None:
 
 def plain_sum(
     rows: Iterable[Mapping[str, Any]], counted: Budget, since: Mapping[CountKey, datetime]
-) -> dict[CountKey, Count]:
+) -> dict[CountKey, Spend]:
     sums: dict[CountKey, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for row in rows:
         values = [(row.get(COLUMNS.get(name, name)), glob) for name, glob in counted.match]
@@ -84,7 +85,7 @@ def plain_sum(
         sums[key][1] += row["calls"]
         sums[key][2] += row["calls"] if cost is None else 0
         sums[key][3] += sum(value for name, value in row.items() if name.endswith("_tokens"))
-    return {key: Count(*some) for key, some in sums.items()}
+    return {key: Spend(NanoUSD(cost), *rest) for key, (cost, *rest) in sums.items()}
 
 
 @st.composite
@@ -156,7 +157,7 @@ def test_a_count_is_the_plain_sum_over_the_rows(
 
 def counted_in(
     path: Path, outbox: FileOutbox, counted: Budget, since: Mapping[CountKey, datetime]
-) -> dict[CountKey, Count]:
+) -> dict[CountKey, Spend]:
     with open_ledger(path, outbox=outbox) as ledger:
         return count_budget(ledger, counted, since)
 
@@ -169,8 +170,10 @@ def test_a_count_holds_the_file_the_archive_and_the_tail(path: Path, outbox: Fil
         if number < 2:
             archive(path, 1)
     day = CountKey(datetime(2025, 11, 25, tzinfo=UTC))
-    assert counted_in(path, outbox, budget(Period.DAY), {}) == {day: Count(6, 3, 0, 30)}
-    assert counted_in(path, outbox, budget(Period.TOTAL), {}) == {CountKey(): Count(6, 3, 0, 30)}
+    assert counted_in(path, outbox, budget(Period.DAY), {}) == {day: Spend(NanoUSD(6), 3, 0, 30)}
+    assert counted_in(path, outbox, budget(Period.TOTAL), {}) == {
+        CountKey(): Spend(NanoUSD(6), 3, 0, 30)
+    }
 
 
 @pytest.mark.parametrize("period", [*Period])
@@ -189,11 +192,11 @@ def test_the_instant_of_a_reset_counts_and_the_one_before_does_not(
         (budget(Period.TOTAL), CountKey()),
     ):
         counts = counted_in(path, outbox, counted, {key: instant_at(NOON_US + 2)})
-        assert counts == {key: Count(5, 2, 0, 20)}
+        assert counts == {key: Spend(NanoUSD(5), 2, 0, 20)}
         assert counted_in(path, outbox, counted, {key: instant_at(NOON_US + 4)}) == {}
     other = CountKey(datetime(2025, 11, 24, tzinfo=UTC))
     untouched = counted_in(path, outbox, budget(Period.DAY), {other: instant_at(NOON_US + 9)})
-    assert untouched == {day: Count(6, 3, 0, 30)}
+    assert untouched == {day: Spend(NanoUSD(6), 3, 0, 30)}
 
 
 def test_a_call_late_in_a_window_whose_zone_once_had_odd_seconds_is_counted_there(
@@ -203,16 +206,16 @@ def test_a_call_late_in_a_window_whose_zone_once_had_odd_seconds_is_counted_ther
     midnight = microseconds(datetime(1971, 5, 2, 0, 44, 30, tzinfo=UTC))
     outbox.append([call(1, admitted_at=midnight - 1), call(2, admitted_at=midnight)])
     assert counted_in(path, outbox, budget(Period.DAY, "Africa/Monrovia"), {}) == {
-        CountKey(datetime(1971, 5, 1, 0, 44, 30, tzinfo=UTC)): Count(1, 1, 0, 10),
-        CountKey(datetime(1971, 5, 2, 0, 44, 30, tzinfo=UTC)): Count(2, 1, 0, 10),
+        CountKey(datetime(1971, 5, 1, 0, 44, 30, tzinfo=UTC)): Spend(NanoUSD(1), 1, 0, 10),
+        CountKey(datetime(1971, 5, 2, 0, 44, 30, tzinfo=UTC)): Spend(NanoUSD(2), 1, 0, 10),
     }
 
 
 def test_calls_before_1970_lie_in_the_window_before_it(path: Path, outbox: FileOutbox) -> None:
     outbox.append([call(1, admitted_at=-1), call(2, admitted_at=0, id=uuid_at(0, 2))])
     assert counted_in(path, outbox, budget(Period.DAY), {}) == {
-        CountKey(datetime(1969, 12, 31, tzinfo=UTC)): Count(1, 1, 0, 10),
-        CountKey(datetime(1970, 1, 1, tzinfo=UTC)): Count(2, 1, 0, 10),
+        CountKey(datetime(1969, 12, 31, tzinfo=UTC)): Spend(NanoUSD(1), 1, 0, 10),
+        CountKey(datetime(1970, 1, 1, tzinfo=UTC)): Spend(NanoUSD(2), 1, 0, 10),
     }
 
 
