@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,7 +59,8 @@ def sql(
 
     if timeout is not None and not 0 < timeout <= _TIMEOUT_MAX_SECONDS:
         raise ReportParameterInvalid(
-            f"--timeout must be above 0 and at most {_TIMEOUT_MAX_SECONDS:g} seconds, got {timeout:g}"
+            f"--timeout must be above 0 and at most {_TIMEOUT_MAX_SECONDS:g} seconds, "
+            f"got {timeout:g}"
         )
     books = Bookkeeping(ledger_path(config, ledger))
     if statement is None and sys.stdin.isatty() and is_terminal() and output is file is None:

@@ -25,9 +25,11 @@ A SELECT may take several lines; a semicolon ends it.
 .quit           leave, as does Ctrl-D; Ctrl-C drops a line or stops a statement"""
 _COMMANDS = (".help", ".quit", ".schema", ".tables")
 _WORDS = (
-    "SELECT FROM WHERE GROUP BY ALL ORDER HAVING LIMIT COUNT(*) SUM( AVG( MIN( MAX( AS DESC AND OR "
-    "NOT NULL IS IN LIKE BETWEEN CASE WHEN THEN ELSE END JOIN ON USING WITH DISTINCT DESCRIBE"
-).split()
+    *("SELECT", "FROM", "WHERE", "GROUP", "ORDER", "BY", "ALL", "HAVING", "LIMIT", "DISTINCT"),
+    *("AS", "DESC", "AND", "OR", "NOT", "NULL", "IS", "IN", "LIKE", "BETWEEN", "JOIN", "ON"),
+    *("USING", "WITH", "CASE", "WHEN", "THEN", "ELSE", "END", "DESCRIBE"),
+    *("COUNT(*)", "SUM(", "AVG(", "MIN(", "MAX("),
+)
 _HISTORY_LINES = 1000
 
 

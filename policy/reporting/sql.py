@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from threading import Thread
 from typing import TypeVar
@@ -23,7 +23,7 @@ from policy.diagnostics.plain import escape
 from policy.errors import ReportError
 from policy.reporting.run import clean_message
 from policy.reporting.sql_guard import judge
-from policy.reporting.table import MONEY_SUFFIX, MONEY_UNIT, Cell, Column, Table
+from policy.reporting.table import MONEY_UNIT, Cell, Column, Table
 
 _T = TypeVar("_T")
 _RETRY_SECONDS = 0.05
@@ -193,20 +193,27 @@ def _is_decimal(kind: str) -> bool:
 
 def _cell(column: Column, value: object) -> Cell:
     match value:
-        case None | bool() | str() | int():
-            return value if column.type != "VARCHAR" or not isinstance(value, int) else str(value)
         case float() if not math.isfinite(value):
             return None
-        case float() | Decimal():
-            return _nano_usd(value) if column.name.endswith(MONEY_SUFFIX) else value
-        case datetime():
+        case float() | Decimal() if column.is_money:
+            return _nano_usd(value)
+        case datetime() if column.type == "TIMESTAMP":
             return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+        case None | str() | bool() | int() | float() | Decimal() | date():
+            return value if column.type != "VARCHAR" or value is None else str(value)
+        case _:
+            return _text(value)
+
+
+def _text(value: object) -> str:
+    """Return what has no type of its own in a report: nested values as JSON, bytes in hex."""
+    match value:
         case bytes():
             return value.hex()
         case dict() | list() | tuple():
             return json.dumps(value, default=str, ensure_ascii=False)
         case _:
-            return value if column.type == "DATE" else str(value)  # pyright: ignore[reportReturnType]
+            return str(value)
 
 
 def _nano_usd(value: float | Decimal) -> int:

@@ -162,14 +162,13 @@ def _nodes(tree: object) -> Iterator[Mapping[str, Any]]:
     """Yield every object of a tree; not recursive, as an expression may be nested deeply."""
     pending = [tree]
     while pending:
-        match pending.pop():
-            case dict() as node:
-                yield cast("dict[str, Any]", node)
-                pending.extend(cast("dict[str, object]", node).values())
-            case list() as some:
-                pending.extend(cast("list[object]", some))
-            case _:
-                pass
+        item = pending.pop()
+        if isinstance(item, dict):
+            node = cast("dict[str, Any]", item)
+            yield node
+            pending.extend(node.values())
+        elif isinstance(item, list):
+            pending.extend(cast("list[object]", item))
 
 
 def _common_table_names(node: Mapping[str, Any]) -> Iterator[str]:
