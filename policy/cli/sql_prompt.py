@@ -59,17 +59,28 @@ class Prompt:
         print("SQL on the ledger, read-only; a semicolon ends a statement, .help helps.")
         with _interruptible(), _line_editor(names):
             lines: list[str] = []
-            while (line := _read("   ...> " if lines else "corvus> ")) is not None:
-                if line == _DROPPED:
-                    lines = []
-                elif not lines and line.strip().startswith("."):
-                    if not self._command(line.strip()):
+            while True:
+                try:
+                    if not self._take(lines):
                         return
-                elif lines or line.strip():
-                    lines.append(line)
-                    if is_complete("\n".join(lines)):
-                        self._answer("\n".join(lines))
-                        lines = []
+                except KeyboardInterrupt:
+                    lines.clear()
+                    print()
+
+    def _take(self, lines: list[str]) -> bool:
+        """Read a line onto those of a statement, and answer what is complete; ``False`` leaves."""
+        line = _read("   ...> " if lines else "corvus> ")
+        if line is None:
+            return False
+        if not lines and line.strip().startswith("."):
+            return self._command(line.strip())
+        if lines or line.strip():
+            lines.append(line)
+        if is_complete("\n".join(lines)):
+            statement = "\n".join(lines)
+            lines.clear()
+            self._answer(statement)
+        return True
 
     def _names(self) -> list[str]:
         from policy.reporting.sql_guard import columns, relations
@@ -135,10 +146,6 @@ def is_complete(text: str) -> bool:
     return ended and not quote
 
 
-_DROPPED = "\0"
-"""Stands for a line that was dropped with Ctrl-C, as nobody can type it."""
-
-
 def _read(prompt: str) -> str | None:
     """Read a line; ``None`` at the end of the input."""
     try:
@@ -146,9 +153,6 @@ def _read(prompt: str) -> str | None:
     except EOFError:
         print()
         return None
-    except KeyboardInterrupt:
-        print()
-        return _DROPPED
 
 
 @contextmanager
