@@ -114,7 +114,7 @@ def run(
     """
     from policy.bookkeeping import Bookkeeping
     from policy.cli.report_view import ledger_path
-    from policy.cli.times import clock_at
+    from policy.cli.times import clock_at, parse_bounds
     from policy.reporting.catalog import load_catalog
     from policy.reporting.run import run_report
 
@@ -123,7 +123,7 @@ def run(
     if chart and report.header.chart is None:
         raise ReportError(f"report {report.name} declares no chart; leave out --chart")
     now = clock_at(as_of).now()
-    given = _given(report, param or [], _bounds(since, until, now))
+    given = _given(report, param or [], parse_bounds(since, until, now))
     with Bookkeeping(ledger_path(config, ledger)).ledger() as opened:
         table = run_report(opened.connection, report, given, now=now)
     if shape == "table":
@@ -131,22 +131,6 @@ def run(
     else:
         about = _about(report, given, now)
         give(table, shape, file, about=about, head={"report": report.name})
-
-
-def _bounds(since: str | None, until: str | None, now: datetime) -> dict[str, datetime]:
-    from policy.cli.times import parse_since, parse_until
-
-    bounds: dict[str, datetime] = {}
-    if since is not None:
-        bounds["since"] = parse_since(since, now)
-    if until is not None:
-        bounds["until"] = parse_until(until, now)
-    if since and until and bounds["since"] >= bounds["until"]:
-        raise ReportParameterInvalid(
-            f"--since {since} ({bounds['since']:%Y-%m-%d %H:%M}) is not before the end of "
-            f"--until {until} ({bounds['until']:%Y-%m-%d %H:%M})"
-        )
-    return bounds
 
 
 def _given(
