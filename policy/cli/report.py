@@ -1,6 +1,6 @@
 """``corvus report``: spend reports by name, in the shape asked for (REP-3).
 
-``list`` and ``show`` are commands; any other word is the name of a report.
+``list``, ``show`` and ``reprice`` are commands; any other word is the name of a report.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from policy.cli.answer import Output, OutputFile, choose_format, give
 from policy.cli.common import console, is_terminal
 from policy.cli.options import AsOf, Config, LedgerPath
+from policy.cli.reprice import reprice
 from policy.errors import ReportError, ReportParameterInvalid
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class _NameOrCommand(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Send any other first word than a command to the command that runs a report."""
-        if args and args[0] not in {"list", "show", _RUN, "-h", "--help"}:
+        if args and args[0] not in {"list", "show", "reprice", _RUN, "-h", "--help"}:
             args = [_RUN, *args]
         return super().parse_args(ctx, args)
 
@@ -82,6 +83,9 @@ def show(
     from policy.reporting.catalog import load_catalog
 
     sys.stdout.write(load_catalog(reports_dir).find(name).sql)
+
+
+app.command("reprice")(reprice)
 
 
 @app.command(_RUN)

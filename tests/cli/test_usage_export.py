@@ -77,7 +77,7 @@ def test_an_export_takes_time_session_and_project(ledger: Path) -> None:
     ("words", "reason"),
     [
         (["--format", "parquet"], "-o FILE"),
-        (["--format", "parquet", "-o", "/dev/stdout"], "-o FILE"),
+        (["--format", "parquet", "-o", "/dev/null"], "-o FILE"),
         (["--billing-account", "x"], "focus alone"),
         (["--since", "tomorrow-ish"], "is no time"),
         (["--since", "2026-05", "--until", "2026-04"], "not before"),
