@@ -1,9 +1,9 @@
 """Exports the usage of a period: chooses the rows, writes them line by line (EXP-1).
 
-DuckDB makes the lines; here they only pass from its cursor into the file, so that memory does not
-grow with the ledger. A connection to the ledger cannot write files, so a Parquet file is made from
-JSON lines by a second one, beside it. Refuses nothing but what the file format cannot say: what is
-left out is counted in the summary.
+DuckDB makes the lines; here they only pass from its cursor into the file. It sorts some days at a
+time, so that memory grows with a day of the ledger and not with its age. A connection to the ledger
+cannot write files, so a Parquet file is made from JSON lines by a second one. What a format cannot
+say is left out and counted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
@@ -38,15 +38,35 @@ OnProgress: TypeAlias = Callable[[int, int], None]
 """Told of rows written, and of all."""
 
 _LINES_AT_ONCE = 10_000
-_CHOSEN = """
+_SLICE_ROWS = 50_000
+_FILTER = """
 FROM {table} AS record
 WHERE ($since::TIMESTAMP IS NULL OR record.admitted_at >= $since)
   AND ($until::TIMESTAMP IS NULL OR record.admitted_at < $until)
   AND ($session::VARCHAR IS NULL OR record.session_id = $session)
   AND ($project::VARCHAR IS NULL OR record.project = $project)
 """
-_ORDER = "ORDER BY record.admitted_at, record.id"
-
+_CHOSEN = {
+    True: _FILTER.format(table="usage_call"),
+    False: _FILTER.format(table="usage_record"),
+}
+"""The rows of FOCUS, and those of the other exports."""
+_DAYS = {
+    is_focus: f"""
+SELECT date_trunc('day', record.admitted_at)::TIMESTAMP AS day,
+    count(*) FILTER (NOT {unknown}), count(*) FILTER ({unknown})
+{_CHOSEN[is_focus]}
+GROUP BY day ORDER BY day
+"""
+    for is_focus, unknown in {True: "record.cost_nano_usd IS NULL", False: "false"}.items()
+}
+_OF_SLICE = {
+    is_focus: f"""
+  AND record.admitted_at >= $first AND record.admitted_at < $last{priced}
+ORDER BY record.admitted_at, record.id
+"""
+    for is_focus, priced in {True: " AND record.cost_nano_usd IS NOT NULL", False: ""}.items()
+}
 _TO_PARQUET = """
 COPY (FROM read_json(?, format = 'newline_delimited', columns = {columns}))
 TO '{path}' (FORMAT parquet)
@@ -100,6 +120,16 @@ class ExportSummary:
     unpriced: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """Some days, naive UTC, and how many rows and calls without a price they have."""
+
+    since: datetime
+    until: datetime
+    rows: int
+    unpriced: int
+
+
 class TextSink(Protocol):
     """Where lines go."""
 
@@ -128,19 +158,21 @@ def export_text(
         ReportError: DuckDB could not read the ledger.
     """
     try:
-        counted = _count(connection, choice)
+        slices = _slices(connection, choice)
+        total = sum(one.rows for one in slices)
         if shape is Shape.CSV:
             sink.write(csv_header(choice.fields) + "\n")
         line = csv_line(choice.fields) if shape is Shape.CSV else json_line(choice.fields)
         done = 0
-        for lines in _batches(connection, choice, line):
-            sink.write("\n".join(lines) + "\n")
-            done += len(lines)
-            if on_progress is not None:
-                on_progress(done, counted.rows)
+        for one in slices:
+            for lines in _batches(connection, choice, line, one):
+                sink.write("\n".join(lines) + "\n")
+                done += len(lines)
+                if on_progress is not None:
+                    on_progress(done, total)
     except duckdb.Error as error:
         raise ReportError(f"the export failed: {clean_message(error)}") from None
-    return counted
+    return ExportSummary(total, sum(one.unpriced for one in slices))
 
 
 def export_file(
@@ -168,26 +200,30 @@ def export_file(
             return summary
 
 
-def _count(connection: DuckDBPyConnection, choice: Choice) -> ExportSummary:
-    unknown = "record.cost_nano_usd IS NULL" if choice.focus else "false"
-    counts = f"SELECT count(*) FILTER (NOT {unknown}), count(*) FILTER ({unknown})"
-    row = connection.execute(counts + _chosen(choice), _values(choice)).fetchone()
-    return ExportSummary(*row) if row else ExportSummary(0)
+def _slices(connection: DuckDBPyConnection, choice: Choice) -> list[_Slice]:
+    """Return the days that have rows, in order, put together up to a size that is worth a query."""
+    slices: list[_Slice] = []
+    for day, rows, unpriced in connection.execute(_DAYS[choice.focus], _values(choice)).fetchall():
+        until = day + timedelta(days=1)
+        if slices and slices[-1].rows + rows <= _SLICE_ROWS:
+            last = slices[-1]
+            slices[-1] = _Slice(last.since, until, last.rows + rows, last.unpriced + unpriced)
+        else:
+            slices.append(_Slice(day, until, rows, unpriced))
+    return slices
 
 
-def _batches(connection: DuckDBPyConnection, choice: Choice, line: str) -> Iterator[list[str]]:
-    priced = " AND record.cost_nano_usd IS NOT NULL" if choice.focus else ""
+def _batches(
+    connection: DuckDBPyConnection, choice: Choice, line: str, one: _Slice
+) -> Iterator[list[str]]:
     values = _values(choice)
     if choice.focus:
         values["account"] = choice.account
-    chosen = f"SELECT {line}{_chosen(choice)}{priced} {_ORDER}"
-    cursor = connection.execute(chosen, values)
+    values["first"], values["last"] = one.since, one.until
+    lines = f"SELECT {line}{_CHOSEN[choice.focus]}{_OF_SLICE[choice.focus]}"
+    cursor = connection.execute(lines, values)
     while rows := cursor.fetchmany(_LINES_AT_ONCE):
         yield [str(text) for (text,) in rows]
-
-
-def _chosen(choice: Choice) -> str:
-    return _CHOSEN.format(table="usage_call" if choice.focus else "usage_record")
 
 
 def _values(choice: Choice) -> dict[str, object]:
