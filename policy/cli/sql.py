@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -20,6 +20,17 @@ _TABLE_ROWS = 200
 _TIMEOUT_MAX_SECONDS = 86_400.0
 
 
+Limit: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--limit", min=0, help=f"Rows at most, 0 for all; default: {_TABLE_ROWS} in a table."
+    ),
+]
+Timeout: TypeAlias = Annotated[
+    float | None, typer.Option("--timeout", metavar="SECONDS", help="Give up after this long.")
+]
+
+
 def sql(
     statement: Annotated[
         str | None,
@@ -30,15 +41,8 @@ def sql(
     *,
     output: Output = None,
     file: OutputFile = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            "--limit", min=0, help=f"Rows at most, 0 for all; default: {_TABLE_ROWS} in a table."
-        ),
-    ] = None,
-    timeout: Annotated[
-        float | None, typer.Option("--timeout", metavar="SECONDS", help="Give up after this long.")
-    ] = None,
+    limit: Limit = None,
+    timeout: Timeout = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show DuckDB's plan instead of the rows.")
     ] = False,

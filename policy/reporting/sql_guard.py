@@ -59,17 +59,18 @@ _REFUSED_FUNCTIONS = {
 """Functions of a value that read what is outside the tables, or do something."""
 _SCHEMAS = {"", "main", "information_schema"}
 _RELATIONS = """
-SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary
+SELECT table_name FROM duckdb_tables()
+WHERE NOT internal AND database_name = current_database()
 UNION
-SELECT view_name FROM duckdb_views() WHERE NOT internal
+SELECT view_name FROM duckdb_views()
+WHERE NOT internal AND database_name = current_database()
 ORDER BY table_name
 """
 _COLUMNS = """
 SELECT column_name, data_type, is_nullable
 FROM duckdb_columns()
-WHERE NOT internal AND schema_name = 'main' AND lower(table_name) = lower(?)
-GROUP BY ALL
-ORDER BY min(column_index)
+WHERE NOT internal AND database_name = current_database() AND table_name = lower(?)
+ORDER BY column_index
 """
 
 

@@ -27,6 +27,7 @@ from policy.ledger.archive import archive
 from policy.model.request import Request
 from policy.model.usage import Usage
 from policy.money import NanoUSD
+from policy.reporting.sql_guard import columns
 from tests.fakes import FrozenClock
 
 SUM = "SELECT requested_model, SUM(cost_nano_usd) AS cost_nano_usd FROM usage_record GROUP BY ALL"
@@ -148,6 +149,9 @@ def test_what_is_not_drained_yet_and_what_is_archived_count(tmp_path: Path) -> N
     spend()
     question = "SELECT SUM(cost_nano_usd) AS cost_nano_usd, COUNT(*) AS n FROM usage_call"
     assert corvus_sql(question, "--ledger", path).stdout == "rows=1\ncost_usd=0.0200 n=2\n"
+    with runtime.bookkeeping.ledger() as opened:
+        names = [name for name, *_ in columns(opened.connection, "usage_record")]
+    assert len(names) == len(set(names)) == 34
 
 
 @pytest.mark.parametrize(

@@ -198,6 +198,25 @@ def test_the_exported_columns_are_those_of_the_ledger(ledger: Path) -> None:
     ]
 
 
+def test_a_corrected_call_is_three_records_whose_sum_is_right_and_one_row_of_focus(
+    tmp_path: Path, record_calls: Callable[..., Path]
+) -> None:
+    path = record_calls(tmp_path / "corrected.duckdb", CALL)
+    with open_ledger(path, write=True) as opened:
+        changes = {"calls": -1, "cost_nano_usd": -1_250_000_001}, {"cost_nano_usd": 7}
+        for change in changes:
+            replaced = ", ".join(f"{value} AS {name}" for name, value in change.items())
+            opened.connection.execute(
+                f"INSERT INTO usage_record SELECT * REPLACE (uuidv7() AS id, id AS corrects_id, "  # noqa: S608 - constants of this test
+                f"{replaced}) FROM usage_record WHERE corrects_id IS NULL"
+            )
+    rows = [json.loads(line) for line in text_of(path, Shape.JSONL)[0].splitlines()]
+    assert [len(rows), sum(row["calls"] for row in rows)] == [3, 1]
+    assert sum(row["cost_nano_usd"] for row in rows) == 7
+    (row,) = rows_of(text_of(path, Shape.CSV, focus=True)[0])
+    assert row["BilledCost"] == "0.000000007"
+
+
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
 def test_a_file_read_back_is_the_ledger(ledger: Path, tmp_path: Path, suffix: str) -> None:
     target = tmp_path / f"out.{suffix}"
@@ -257,6 +276,28 @@ def test_a_folder_that_is_not_there_is_told(ledger: Path, tmp_path: Path) -> Non
         pytest.raises(ReportError, match=r"cannot write .*nowhere"),
     ):
         export_file(opened.connection, Choice(), Shape.CSV, tmp_path / "nowhere" / "out.csv")
+
+
+def test_days_are_put_together_and_stay_in_order(
+    tmp_path: Path, record_calls: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = ["2026-04-02 00:00:00", "2026-04-01 23:59:59.999999", "2026-04-05 01:00:00"]
+    times += ["2026-04-01 00:00:00", "2026-04-05 00:00:00"]
+    path = record_calls(tmp_path / "days.duckdb", *(CALL | {"admitted_at": at} for at in times))
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr("policy.reporting.exporters.export._SLICE_ROWS", 3)
+    sink = io.StringIO()
+    with open_ledger(path) as opened:
+        export_text(
+            opened.connection,
+            Choice(),
+            Shape.CSV,
+            sink,
+            lambda done, total: told.append((done, total)),
+        )
+    exported = [row["admitted_at"] for row in rows_of(sink.getvalue())]
+    assert [at.rstrip("Z").replace("T", " ") for at in exported] == sorted(times)
+    assert told == [(3, 5), (5, 5)]
 
 
 def test_progress_ends_with_all_rows(ledger: Path) -> None:
