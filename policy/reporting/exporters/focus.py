@@ -9,9 +9,9 @@ Refuses to invent: an unpriced call is no row, as its cost is unknown and may no
 no unit price, as a call has one for each kind of token; and the account that is billed is not known
 beyond the name of the provider, unless it is told.
 
-NOTE: focus-validator 2.0.1 with its model of 1.2 passes CSV and Parquet (2026-11-25: 202 rules pass,
-375 are not for a program to check) but for one rule, ``InvoiceId-C-005-C``. It is one of two that
-exclude each other; a charge that no invoice is known for follows the other, and the pair passes.
+NOTE: of the rules of focus-validator 2.0.1 for 1.2, CSV and Parquet pass all that apply and that a
+program can check (202, on 2026-11-25) but one, ``InvoiceId-C-005-C``. It is one of two that exclude
+each other; a charge that no invoice is known for follows the other, and the pair passes.
 
 Source: FOCUS Specification v1.2, "Cost and Usage", and its requirements as focus-validator 2.0.1
     has them (``model-1.2.json``), read 2026-11-25.
