@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 
 from policy import __version__
-from policy.cli import config_group, cost, demo, init, ledger, policy_cmd, report, status, usage
+from policy.cli import (
+    config_group,
+    cost,
+    demo,
+    init,
+    ledger,
+    policy_cmd,
+    report,
+    sql,
+    status,
+    usage,
+)
 
 _PASSED_ON: dict[str, object] = {
     "ignore_unknown_options": True,
@@ -82,6 +93,7 @@ app.add_typer(usage.app, name="usage")
 app.add_typer(cost.app, name="cost")
 app.add_typer(report.app, name="report")
 app.add_typer(ledger.app, name="ledger")
+app.command("sql")(sql.sql)
 app.command("status")(status.status)
 app.command("demo")(demo.demo)
 app.command("init")(init.init)

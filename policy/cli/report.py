@@ -1,6 +1,6 @@
 """``corvus report``: spend reports by name, in the shape asked for (REP-3).
 
-``list`` and ``show`` are commands; any other word is the name of a report.
+``list``, ``show`` and ``reprice`` are commands; any other word is the name of a report.
 """
 
 from __future__ import annotations
@@ -14,23 +14,16 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 from typer.core import TyperGroup
 
+from policy.cli.answer import Output, OutputFile, choose_format, give
 from policy.cli.common import console, is_terminal
 from policy.cli.options import AsOf, Config, LedgerPath
+from policy.cli.reprice import reprice
 from policy.errors import ReportError, ReportParameterInvalid
 
 if TYPE_CHECKING:
     from policy.reporting.catalog import Report
-    from policy.reporting.formats import Format
     from policy.reporting.table import Table
 
-_FORMATS = ("table", "kv", "csv", "json", "jsonl", "markdown", "parquet")
-_BY_SUFFIX = {
-    ".csv": "csv",
-    ".json": "json",
-    ".jsonl": "jsonl",
-    ".md": "markdown",
-    ".parquet": "parquet",
-}
 _RUN = "NAME"
 
 ReportsDir: TypeAlias = Annotated[
@@ -43,7 +36,7 @@ class _NameOrCommand(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Send any other first word than a command to the command that runs a report."""
-        if args and args[0] not in {"list", "show", _RUN, "-h", "--help"}:
+        if args and args[0] not in {"list", "show", "reprice", _RUN, "-h", "--help"}:
             args = [_RUN, *args]
         return super().parse_args(ctx, args)
 
@@ -92,6 +85,9 @@ def show(
     sys.stdout.write(load_catalog(reports_dir).find(name).sql)
 
 
+app.command("reprice")(reprice)
+
+
 @app.command(_RUN)
 def run(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a report.")],
@@ -105,13 +101,8 @@ def run(
     until: Annotated[
         str | None, typer.Option(help="To the end of: yesterday, 2026-11, 2026-11-23, an instant.")
     ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option("--format", help=f"{', '.join(_FORMATS)}; table on a terminal, else kv."),
-    ] = None,
-    file: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write to this file instead.")
-    ] = None,
+    output: Output = None,
+    file: OutputFile = None,
     chart: Annotated[bool, typer.Option("--chart", help="Draw bars below the table.")] = False,
     config: Config = None,
     ledger: LedgerPath = None,
@@ -127,57 +118,23 @@ def run(
     """
     from policy.bookkeeping import Bookkeeping
     from policy.cli.report_view import ledger_path
-    from policy.cli.times import clock_at
+    from policy.cli.times import clock_at, parse_bounds
     from policy.reporting.catalog import load_catalog
     from policy.reporting.run import run_report
 
     report = load_catalog(reports_dir).find(name)
-    shape = _format(output, file, chart=chart)
+    shape = choose_format(output, file, chart=chart)
     if chart and report.header.chart is None:
         raise ReportError(f"report {report.name} declares no chart; leave out --chart")
     now = clock_at(as_of).now()
-    given = _given(report, param or [], _bounds(since, until, now))
+    given = _given(report, param or [], parse_bounds(since, until, now))
     with Bookkeeping(ledger_path(config, ledger)).ledger() as opened:
         table = run_report(opened.connection, report, given, now=now)
     if shape == "table":
         _print(report, table, chart=chart)
     else:
-        _write(_text(report, table, shape, _about(report, given, now)), table, file)
-
-
-def _format(output: str | None, file: Path | None, *, chart: bool) -> Format:
-    """Decide the format: the one asked for, else by the file's suffix, else by who reads."""
-    from policy.reporting.formats import Format
-
-    if output is not None and output not in _FORMATS:
-        raise ReportParameterInvalid(
-            f"--format must be one of {', '.join(_FORMATS)}, got {output!r}"
-        )
-    chosen = output or (_BY_SUFFIX.get(file.suffix.lower()) if file else None)
-    shape = Format(chosen or ("table" if file is None and (chart or is_terminal()) else "kv"))
-    if shape is Format.PARQUET and file is None:
-        raise ReportParameterInvalid("parquet is no text: name a file with -o FILE")
-    if shape is Format.TABLE and file is not None:
-        raise ReportParameterInvalid("a table is for a terminal: take --format markdown for a file")
-    if chart and shape is not Format.TABLE:
-        raise ReportParameterInvalid(f"--chart draws beside a table, not in {shape}")
-    return shape
-
-
-def _bounds(since: str | None, until: str | None, now: datetime) -> dict[str, datetime]:
-    from policy.cli.times import parse_since, parse_until
-
-    bounds: dict[str, datetime] = {}
-    if since is not None:
-        bounds["since"] = parse_since(since, now)
-    if until is not None:
-        bounds["until"] = parse_until(until, now)
-    if since and until and bounds["since"] >= bounds["until"]:
-        raise ReportParameterInvalid(
-            f"--since {since} ({bounds['since']:%Y-%m-%d %H:%M}) is not before the end of "
-            f"--until {until} ({bounds['until']:%Y-%m-%d %H:%M})"
-        )
-    return bounds
+        about = _about(report, given, now)
+        give(table, shape, file, about=about, head={"report": report.name})
 
 
 def _given(
@@ -220,38 +177,3 @@ def _about(report: Report, given: Mapping[str, object], now: datetime) -> dict[s
         "title": report.header.title,
         "parameters": bind(report.header.parameters, given, now=now),
     }
-
-
-def _text(report: Report, table: Table, shape: Format, about: Mapping[str, object]) -> str | None:
-    """Write an answer as text; ``None`` for a format that is no text."""
-    from policy.reporting import formats
-
-    match shape:
-        case formats.Format.CSV:
-            return formats.csv_text(table)
-        case formats.Format.JSON:
-            return formats.json_text(table, about)
-        case formats.Format.JSONL:
-            return formats.jsonl_text(table)
-        case formats.Format.MARKDOWN:
-            return formats.markdown_text(table)
-        case formats.Format.PARQUET:
-            return None
-        case formats.Format.KV | formats.Format.TABLE:
-            head = [f"report={report.name}", f"rows={len(table.rows)}"]
-            return "\n".join([*head, *formats.kv_lines(table)]) + "\n"
-
-
-def _write(text: str | None, table: Table, file: Path | None) -> None:
-    from policy.reporting.formats import write_parquet
-
-    if file is None:
-        sys.stdout.write(text or "")
-        return
-    try:
-        if text is None:
-            write_parquet(table, file)
-        else:
-            file.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        raise ReportError(f"cannot write {file}: {error.strerror}") from None

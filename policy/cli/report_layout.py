@@ -83,6 +83,8 @@ def lay_out(table: Table, width: int) -> Layout:
         width: Character cells of the terminal.
     """
     zero = [column.name for column in table.columns if _is_zero(table, column)]
+    if len(zero) == len(table.columns):
+        zero = []  # then it is all there is to tell
     whole = [strip for strip in _strips(table) if strip.column.name not in zero]
     strips = [_wrapped(strip) for strip in whole]
     if _needed([strip.width for strip in strips]) > width:

@@ -50,10 +50,11 @@ def print_table(out: Console, table: Table, title: str, *, chart: Chart | None =
     Args:
         out: Where to print.
         table: The answer.
-        title: Printed above.
+        title: Printed above, if there is one.
         chart: Draws a bar at the end of each row, if given and if there is room.
     """
-    out.print(title, style="bold", markup=False)
+    if title:
+        out.print(title, style="bold", markup=False)
     if not table.rows:
         out.print("no rows: nothing matches", style="dim")
         return

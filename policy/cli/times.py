@@ -89,6 +89,28 @@ def parse_until(text: str, now: datetime) -> datetime:
     return _named(text, now)[1]
 
 
+def parse_bounds(since: str | None, until: str | None, now: datetime) -> dict[str, datetime]:
+    """Read the range that ``--since`` and ``--until`` name together.
+
+    Returns:
+        ``since``, inclusive, and ``until``, exclusive, as far as they are given.
+
+    Raises:
+        ReportParameterInvalid: One is no time, or the range is empty.
+    """
+    bounds: dict[str, datetime] = {}
+    if since is not None:
+        bounds["since"] = parse_since(since, now)
+    if until is not None:
+        bounds["until"] = parse_until(until, now)
+    if since and until and bounds["since"] >= bounds["until"]:
+        raise ReportParameterInvalid(
+            f"--since {since} ({bounds['since']:%Y-%m-%d %H:%M}) is not before the end of "
+            f"--until {until} ({bounds['until']:%Y-%m-%d %H:%M})"
+        )
+    return bounds
+
+
 def parse_duration(text: str) -> timedelta:
     """Read a length of time such as ``90s``, ``15m``, ``2h30m`` or ``1d``.
 

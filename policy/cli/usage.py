@@ -1,4 +1,4 @@
-"""``corvus usage``: bring usage that was recorded elsewhere into the ledger (IMP-1)."""
+"""``corvus usage``: bring usage recorded elsewhere into the ledger (IMP-1), and hand it on."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ import typer
 from policy.cli.common import console, is_terminal, warn_unused
 from policy.cli.exits import Exit
 from policy.cli.options import Config, LedgerPath, Sets
+from policy.cli.usage_export import export
 
 if TYPE_CHECKING:
     from policy.reporting.importers.model import ImportProgress, ImportSummary, OnProgress
     from policy.runtime import Runtime
 
-app = typer.Typer(help="Usage recorded elsewhere.", no_args_is_help=True)
+app = typer.Typer(help="Bring recorded usage in, and hand it on.", no_args_is_help=True)
+app.command("export")(export)
 
 
 class SourceFormat(StrEnum):
@@ -63,7 +65,7 @@ Inclusive: TypeAlias = Annotated[
 
 @app.callback()
 def group() -> None:
-    """Usage recorded elsewhere."""
+    """Bring recorded usage in, and hand it on."""
 
 
 @app.command("import")

@@ -43,7 +43,9 @@ class Format(StrEnum):
 
 def kv_lines(table: Table) -> list[str]:
     """Return one line of ``key=value`` pairs for each row; a value with spaces is a JSON string."""
-    names = [column.usd_name if column.is_money else column.name for column in table.columns]
+    names = [
+        kv_text(column.usd_name if column.is_money else column.name) for column in table.columns
+    ]
     return [
         " ".join(
             f"{name}={_kv_cell(column, cell)}"
@@ -56,7 +58,7 @@ def kv_lines(table: Table) -> list[str]:
 def csv_text(table: Table) -> str:
     """Return comma-separated values with a header line; NULL is an empty cell."""
     exact = with_usd(table)
-    lines = [",".join(column.name for column in exact.columns)]
+    lines = [",".join(_csv_cell(column.name) for column in exact.columns)]
     lines += [",".join(_csv_cell(cell) for cell in row) or '""' for row in exact.rows]
     return "\n".join(lines) + "\n"
 
@@ -96,8 +98,8 @@ def write_parquet(table: Table, path: Path) -> None:
     Raises:
         ReportError: The file cannot be written.
     """
-    # Names and types come from a checked header: lower-case words and a closed set of types.
-    columns = ", ".join(f'"{column.name}" {column.type}' for column in table.columns)
+    # Types are of a closed set; names are words of a header, or whatever a statement calls them.
+    columns = ", ".join(f"{_identifier(column.name)} {column.type}" for column in table.columns)
     try:
         with duckdb.connect() as scratch:
             scratch.execute(f"CREATE TABLE answer ({columns})")
@@ -158,6 +160,10 @@ def exact_text(cell: Cell) -> str:
             return f"{cell:f}"
         case _:
             return str(cell)
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _kv_cell(column: Column, cell: Cell) -> str:

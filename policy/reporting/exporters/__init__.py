@@ -1,0 +1,1 @@
+"""Hands recorded usage over to other tools (EXP-1)."""

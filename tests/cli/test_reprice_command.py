@@ -1,0 +1,80 @@
+"""``corvus report reprice`` shows both costs in every format, and says what it takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from policy import errors
+from policy.cli.app import app
+
+CONFIG = """
+[cost.prices."acme/m"]
+input = 8
+output = 16
+effective_from = 2026-06-01
+"""
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, record_calls: Callable[..., Path]) -> Path:
+    call: dict[str, object] = {"provider": "acme", "requested_model": "m", "input_tokens": 1000}
+    call |= {"admitted_at": "2026-04-06 08:00:00", "cost_nano_usd": 5_000_000}
+    return record_calls(tmp_path / "ledger.duckdb", call)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "prices.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+def reprice(ledger: Path, config: Path, *words: object) -> Result:
+    common = ["report", "reprice", "--ledger", str(ledger), "--config", str(config)]
+    return CliRunner().invoke(app, [*common, *map(str, words)])
+
+
+def test_the_lines_name_the_day_and_both_costs(ledger: Path, config: Path) -> None:
+    result = reprice(ledger, config, "--book", "2026-06-01")
+    assert result.exception is None, result.exception
+    assert result.stdout.splitlines() == [
+        "report=reprice",
+        "book=2026-06-01",
+        "rows=1",
+        "provider=acme model=m calls=1 recorded_usd=0.0050 repriced_usd=0.0080 "
+        "difference_usd=0.0030 unpriced_calls=0 unpriced_then_calls=0",
+    ]
+
+
+def test_json_tells_the_period_that_was_asked_for(ledger: Path, config: Path) -> None:
+    words = ["--book", "2026-05", "--since", "2026-04", "--format", "json"]
+    body = json.loads(reprice(ledger, config, *words).stdout)
+    assert body["book"] == "2026-05-01"
+    assert body["parameters"] == {"since": "2026-04-01T00:00:00Z"}
+    assert body["rows"][0]["unpriced_then_calls"] == 1
+
+
+def test_a_table_is_for_a_person(ledger: Path, config: Path) -> None:
+    output = reprice(ledger, config, "--book", "2026-06-01", "--format", "table").stdout
+    assert output.startswith("Recorded cost, and cost at the prices of 2026-06-01\n")
+    assert "0.0080" in output
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json", "jsonl", "md", "parquet"])
+def test_every_format_goes_into_a_file(
+    ledger: Path, config: Path, tmp_path: Path, suffix: str
+) -> None:
+    target = tmp_path / f"out.{suffix}"
+    assert reprice(ledger, config, "--book", "today", "-o", target).stdout == ""
+    assert target.stat().st_size > 0
+
+
+def test_a_book_of_no_day_is_refused(ledger: Path, config: Path) -> None:
+    result = reprice(ledger, config, "--book", "last-year")
+    assert isinstance(result.exception, errors.ReportParameterInvalid)
+    assert "is no time" in str(result.exception)
