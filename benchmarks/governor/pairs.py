@@ -55,7 +55,6 @@ output = 15
 """
 CALLERS = (1, 8, 64)
 PAIRS = 3_000
-BATCH = 256
 USED = Usage(input_tokens=900, output_tokens=100)
 
 
@@ -139,6 +138,10 @@ def in_memory(folder: Path) -> dict[str, float]:
     found = by_threads(1, pair_of(governor_in(folder, store)))
     store.close()
     return found
+
+
+BATCH = 256
+"""Most calls in one transaction, as in the store."""
 
 
 class Job(NamedTuple):
