@@ -12,7 +12,6 @@ from datetime import timedelta
 from policy.errors import IdempotencyConflict
 from policy.events import BudgetExceeded, BudgetWarning, Event, Threshold, UnpricedCall
 from policy.governor.answers import answer_of, answer_text
-from policy.governor.counting import Counted
 from policy.governor.evaluate import judge, state_of
 from policy.governor.overrides import consume, usable
 from policy.governor.records import event_row
@@ -26,6 +25,7 @@ from policy.model.request import Request
 from policy.model.reservation import Reservation, ReservationState
 from policy.model.steering import MissionOutcome, MissionRecord
 from policy.money import NOTHING
+from policy.store.api import StoredBalance
 from policy.store.unit import Unit
 
 
@@ -39,11 +39,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A request with everything that bears on it."""
+    """A request with everything that bears on it.
+
+    Attributes:
+        sums: Those that the call is counted in; of all registered budgets, not of one policy.
+    """
 
     request: Request
     mission: MissionRecord | None
-    counted: list[Counted]
+    sums: list[StoredBalance]
     decision: Decision
 
 
@@ -80,7 +84,8 @@ def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Cas
     counted = register.counting(unit).of(
         request.attributes, request.session_id, request.mission_id, unit.now
     )
-    balances = rules.balances(unit, counted, running)
+    sums = [unit.balance(one.key) for one in counted]
+    balances = rules.balances(counted, sums, running)
     statuses = judge(balances, request.estimate_nano_usd or NOTHING)
     state = state_of(statuses)
     denial = _denial(rules, request, mission, state)
@@ -95,7 +100,7 @@ def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Cas
         session_id=request.session_id,
         mission_id=request.mission_id,
     )
-    return Case(request, mission, counted, decision)
+    return Case(request, mission, sums, decision)
 
 
 def _denial(
@@ -172,10 +177,9 @@ def _reservation(unit: Unit, rules: Rules, case: Case, reservation_id: str | Non
 
 
 def _hold(unit: Unit, case: Case, reservation: Reservation, decision: Decision) -> None:
-    balances = [unit.balance(one.key) for one in case.counted]
-    for balance in balances:
+    for balance in case.sums:
         balance.held_nano_usd += reservation.hold_nano_usd
-    unit.put_balances(balances)
+    unit.put_balances(case.sums)
     unit.add_reservation(reservation)
     meet(unit, reservation.request, decision.state, decision.policy_hash)
     row = event_row(unit, "reserved", reservation.request, reservation)
@@ -198,14 +202,13 @@ def _refuse(unit: Unit, case: Case) -> list[Event]:
 
 def _note_states(unit: Unit, rules: Rules, case: Case) -> list[Event]:
     """Remember the state of each budget, and tell of those that came to warn (OBS-1)."""
-    names = {
-        rules.budgets[one.key.budget_id].name: one.key
-        for one in case.counted
-        if one.key.budget_id in rules.budgets
+    budgets = rules.budgets
+    by_name = {
+        budgets[one.key.budget_id].name: one for one in case.sums if one.key.budget_id in budgets
     }
     events: list[Event] = []
     for status in case.decision.statuses:
-        balance = unit.balance(names[status.budget.name])
+        balance = by_name[status.budget.name]
         if status.state is BudgetState.WARNING:
             is_transition = balance.state < BudgetState.WARNING
             events.append(BudgetWarning(_threshold(status, case.request), is_transition))

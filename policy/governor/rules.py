@@ -13,6 +13,7 @@ from policy.model.policy import Policy
 from policy.model.steering import MissionRecord, MissionRequest
 from policy.money import NOTHING, NanoUSD
 from policy.period import Period
+from policy.store.api import StoredBalance
 from policy.store.bodies import budget_key
 from policy.store.unit import Unit
 
@@ -58,23 +59,27 @@ class Rules:
     store_id: str
 
     def balances(
-        self, unit: Unit, counted: Iterable[Counted], mission: MissionRecord | None
+        self,
+        counted: Iterable[Counted],
+        sums: Iterable[StoredBalance],
+        mission: MissionRecord | None,
     ) -> list[Balance]:
         """Return what stands against each of the policy's budgets that count a call.
 
         Args:
-            unit: The transaction under way.
-            counted: The sums that the call is counted in.
+            counted: Where the call is counted.
+            sums: What stands there, in the same order.
             mission: The running mission of the call, whose own limit counts; ``None`` when it has
                 none, or it has ended.
         """
-        by_id = {one.key.budget_id: one for one in counted}
+        by_id = {
+            one.key.budget_id: (one, stored) for one, stored in zip(counted, sums, strict=True)
+        }
         found: list[Balance] = []
         for budget_id, budget in self.budgets.items():
-            one = by_id.get(budget_id)
-            if one is None or (budget.period is Period.MISSION and mission is None):
+            if budget_id not in by_id or (budget.period is Period.MISSION and mission is None):
                 continue  # after its end, a call sees no mission budget (MIS-2)
-            stored = unit.balance(one.key)
+            one, stored = by_id[budget_id]
             limited = own_limit(budget, mission) if mission and budget.name == MISSION else budget
             found.append(
                 Balance(

@@ -303,7 +303,7 @@ class Store:
             self._commit(unit)
         except BaseException as fault:
             return self._spoiled(jobs, fault)
-        self._known.trim()
+        self._known.trim(unit.changes)
         return None
 
     def _commit(self, unit: Unit) -> None:

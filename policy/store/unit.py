@@ -15,7 +15,7 @@ from policy.clock import instant_at, microseconds
 from policy.errors import StoreCorrupt
 from policy.model.budget import Budget
 from policy.model.outbox import LedgerTable, OutboxEvent, Row
-from policy.model.reservation import Reservation
+from policy.model.reservation import Reservation, ReservationState
 from policy.model.steering import MissionRecord, Override, OverrideState, SessionRecord
 from policy.store.api import Backend, BalanceKey, Changes, StoredBalance, StoreState
 
@@ -43,8 +43,15 @@ class Known:
     )
     price_entries: set[str] = field(default_factory=set[str])
 
-    def trim(self) -> None:
-        """Forget kinds of which too much is known."""
+    def trim(self, written: Changes) -> None:
+        """Forget reservations that have ended, and kinds of which too much is known.
+
+        Args:
+            written: What was committed just now.
+        """
+        for one in written.reservations.values():
+            if one.state is not ReservationState.HELD:
+                self.reservations.pop(one.id, None)
         kinds = (self.reservations, self.keys, self.balances, self.sessions, self.missions)
         for rows in kinds:
             if len(rows) > _KNOWN_MAX:

@@ -1,0 +1,37 @@
+"""What a process remembers of its store between transactions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from policy.model.request import Request
+from policy.model.reservation import Reservation, ReservationState
+from policy.money import NanoUSD
+from policy.store.api import Changes
+from policy.store.unit import Known
+
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+HELD = Reservation(
+    "019abcde-0000-7000-8000-000000000001",
+    Request("m", NanoUSD(5), "s"),
+    ReservationState.HELD,
+    NanoUSD(5),
+    NOW,
+    NOW + timedelta(minutes=10),
+    "sha256:0",
+)
+
+
+def test_an_ended_reservation_is_forgotten_once_it_is_written() -> None:
+    ended = HELD.ended(ReservationState.COMMITTED, NOW, cost_nano_usd=NanoUSD(4))
+    known = Known(reservations={ended.id: ended})
+    known.trim(Changes(reservations={ended.id: ended}))
+    assert known.reservations == {}
+
+
+def test_a_held_reservation_stays_known_after_it_was_extended() -> None:
+    extended = replace(HELD, expires_at=NOW + timedelta(hours=1))
+    known = Known(reservations={extended.id: extended})
+    known.trim(Changes(reservations={extended.id: extended}))
+    assert known.reservations == {extended.id: extended}
