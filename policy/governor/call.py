@@ -7,7 +7,6 @@ the hold is released.
 
 from __future__ import annotations
 
-import asyncio
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
@@ -23,8 +22,6 @@ from policy.model.usage import Usage
 
 if TYPE_CHECKING:
     from policy.governor.governor import Governor
-
-_CANCELS = (KeyboardInterrupt, GeneratorExit, asyncio.CancelledError)
 
 
 class Call:
@@ -139,5 +136,12 @@ class Call:
     def _ended(self, error: BaseException | None) -> Report:
         if error is None or "outcome" in self._report:
             return self._report
-        outcome = Outcome.CANCELLED if isinstance(error, _CANCELS) else Outcome.FAILED
+        outcome = Outcome.CANCELLED if _is_cancel(error) else Outcome.FAILED
         return {**self._report, "outcome": outcome}
+
+
+def _is_cancel(error: BaseException) -> bool:
+    """Tell whether a call was broken off rather than failed."""
+    from asyncio import CancelledError
+
+    return isinstance(error, KeyboardInterrupt | GeneratorExit | CancelledError)

@@ -7,7 +7,6 @@ they are enrolled again: in a store that does not know them, nothing would ever 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from typing import TypeAlias, TypeVar
@@ -119,7 +118,9 @@ class Engine:
         try:
             value, events = await self.store.run_async(checked, undo=undo, keep=keep)
         except _Replaced:
-            self.rules = await asyncio.to_thread(self._enrol)
+            from asyncio import to_thread
+
+            self.rules = await to_thread(self._enrol)
             value, events = await self.store.run_async(checked, undo=undo, keep=keep)
         self._tell(events)
         return value

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Cell: TypeAlias = str | int | bool | dict[str, str] | dict[str, int] | None
 Row: TypeAlias = dict[str, Cell]
@@ -23,8 +22,7 @@ class LedgerTable(StrEnum):
     PRICE_ENTRY = "price_entry"
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxEvent:
+class OutboxEvent(NamedTuple):
     """One row on its way to the ledger.
 
     Attributes:

@@ -200,8 +200,8 @@ def mission_of(text: str) -> MissionRecord:
 
 
 def row_text(row: dict[str, Any]) -> str:
-    """Write a row of the outbox."""
-    return _encode(row)
+    """Write a row of the outbox; a column that is absent there is NULL in the ledger."""
+    return dumped(row)
 
 
 def row_of(text: str) -> dict[str, Any]:

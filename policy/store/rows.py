@@ -1,4 +1,8 @@
-"""Changes of a transaction to rows of the SQLite store, and rows back to objects."""
+"""Changes of a transaction to rows of the SQLite store, and rows back to objects.
+
+Rows hold plain ``int`` and ``str``: for a member of an enumeration or a ``bool``, sqlite3 first
+looks for an adapter, which costs as much as writing the value.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ def write(connection: sqlite3.Connection, changes: Changes) -> None:
     if changes.events:
         many(
             statements.NEW_EVENT,
-            [(event.seq, event.table, bodies.row_text(event.row)) for event in changes.events],
+            [(seq, table.value, bodies.row_text(row)) for seq, table, row in changes.events],
         )
     if changes.state is not None:
         connection.execute(statements.WRITE_STATE, state_row(changes.state))
@@ -104,7 +108,7 @@ def _balance_row(one: StoredBalance) -> tuple[object, ...]:
         one.unpriced_calls,
         one.tokens,
         one.since_us,
-        one.state,
+        int(one.state),
     )
 
 
@@ -112,12 +116,12 @@ def _reservation_row(one: Reservation) -> tuple[object, ...]:
     return (
         one.id,
         one.request.idempotency_key,
-        one.state,
+        one.state.value,
         one.hold_nano_usd,
         microseconds(one.admitted_at),
         microseconds(one.expires_at),
         None if one.settled_at is None else microseconds(one.settled_at),
-        one.request.dispatched,
+        int(one.request.dispatched),
         one.cost_nano_usd,
         one.record_id,
         one.settlement_key,
@@ -127,11 +131,11 @@ def _reservation_row(one: Reservation) -> tuple[object, ...]:
 
 def _settled_row(one: Reservation) -> tuple[object, ...]:
     return (
-        one.state,
+        one.state.value,
         one.hold_nano_usd,
         microseconds(one.expires_at),
         None if one.settled_at is None else microseconds(one.settled_at),
-        one.request.dispatched,
+        int(one.request.dispatched),
         one.cost_nano_usd,
         one.record_id,
         one.settlement_key,

@@ -9,7 +9,6 @@ make anybody wait for ever.
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import os
 import threading
@@ -145,6 +144,8 @@ class Store:
         A cancelled caller is answered at once; ``undo`` then runs as soon as the outcome is known,
         and with ``keep`` the step is done all the same.
         """
+        import asyncio  # a quarter of the time to import the governor, for those who do without
+
         self._refuse_unusable()
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = loop.create_future()

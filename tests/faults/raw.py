@@ -36,6 +36,13 @@ _AUDIT_FIELDS = [
 ]
 
 
+class _Columns(dict[str, Any]):
+    """A row of the outbox: a column that is absent is NULL."""
+
+    def __missing__(self, name: str) -> None:
+        return None
+
+
 class RawStore:
     """All rows of a store that the checks need, read at one instant."""
 
@@ -50,7 +57,9 @@ class RawStore:
             self.reservations = _rows(connection, "SELECT * FROM reservation")
             self.overrides = _rows(connection, "SELECT * FROM override")
             self.outbox = _rows(connection, "SELECT * FROM outbox ORDER BY seq")
-        self.events = [(event["ledger_table"], json.loads(event["row"])) for event in self.outbox]
+        self.events = [
+            (event["ledger_table"], _Columns(json.loads(event["row"]))) for event in self.outbox
+        ]
 
     def of(self, table: str) -> list[Row]:
         """Return the rows that are on their way to a table of the ledger, oldest first."""
