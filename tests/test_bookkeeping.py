@@ -432,3 +432,16 @@ def test_counting_anew_beside_busy_callers_finds_and_changes_nothing(
         assert found == [[]] * 20
         assert [one.exception() for one in spending] == [None] * 300
         assert spent(governor, "day") == 300
+
+
+@pytest.mark.parametrize("scope", ["session", "day", "month"])
+def test_a_reset_that_the_ledger_has_not_heard_of_is_followed(
+    opened: Callable[..., Runtime], scope: str
+) -> None:
+    runtime = opened()
+    with runtime.governor() as governor:
+        spend(governor, 3)
+        governor.reset(ResetRequest(scope, "ana", session_id="s"))
+        spend(governor, 4)
+        assert spent(governor, scope) == 4
+    assert runtime.bookkeeping.verify().is_sound

@@ -193,7 +193,9 @@ def _resets(
         row: dict[str, Any] = event.row
         if event.table is not LedgerTable.RESET or row["budget_key"] != key:
             continue
-        sum_key = SumKey(row["window_start"] or 0, row["session_id"] or "", row["mission_id"] or "")
+        sum_key = SumKey(
+            row.get("window_start") or 0, row.get("session_id") or "", row.get("mission_id") or ""
+        )
         if since_us.get(sum_key, 0) < row["effective_at"] <= unit.now_us:
             if sum_key in recorded.sums.get(key, {}):
                 raise Stale

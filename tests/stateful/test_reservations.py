@@ -350,7 +350,8 @@ def audit_event(row: dict[str, Any]) -> AuditEvent:
 
     read: dict[str, Any] = dict(row)
     for name in ("recorded_at", "expires_at"):
-        read[name] = instant_at(read[name]) if read[name] is not None else None
+        instant_us = read.get(name)
+        read[name] = None if instant_us is None else instant_at(instant_us)
     read["kind"] = AuditKind(read["kind"])
     return AuditEvent(**read)
 

@@ -213,7 +213,7 @@ class StoreContract:
         assert self.store.run(lambda unit: unit.limits("o")) == "{}"
 
     def test_events_are_numbered_without_a_gap_and_forgotten_up_to_a_number(self) -> None:
-        rows = [{"n": number, "tags": {"a": "ü"}, "none": None} for number in range(5)]
+        rows = [{"n": number, "tags": {"a": "ü"}} for number in range(5)]
         for row in rows:
             self.store.run(lambda unit, row=row: unit.append(LedgerTable.SESSION, dict(row)))
         self.reopen()
