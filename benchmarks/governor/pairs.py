@@ -100,7 +100,8 @@ def by_threads(callers: int, pair: Callable[[int], float]) -> dict[str, float]:
 
 def governor_in(folder: Path, store: Store) -> Governor:
     config = folder / "corvus.toml"
-    config.write_text(CONFIG)
+    if not config.exists():  # another process may be reading it
+        config.write_text(CONFIG)
     return Governor(open_runtime([config]).policy, store)
 
 
