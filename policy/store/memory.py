@@ -26,6 +26,7 @@ class MemoryBackend:
         self._state = StoreState(store_id=new_id(0))
         self._budgets: dict[int, Budget] = {}
         self._reservations: dict[str, Reservation] = {}
+        self._held: dict[str, Reservation] = {}
         self._keys: dict[str, str] = {}
         self._balances: dict[BalanceKey, StoredBalance] = {}
         self._overrides: dict[str, Override] = {}
@@ -52,7 +53,7 @@ class MemoryBackend:
         for fresh in changes.new_reservations.values():
             if fresh.request.idempotency_key is not None:
                 self._keys[fresh.request.idempotency_key] = fresh.id
-        self._reservations |= changes.new_reservations | changes.reservations
+        self._keep(changes.new_reservations | changes.reservations)
         self._balances |= {key: copy(one) for key, one in changes.balances.items()}
         self._budgets |= changes.budgets
         self._overrides |= changes.overrides
@@ -61,13 +62,22 @@ class MemoryBackend:
         self._price_entries |= changes.price_entries
         self._limits |= changes.limits
         self._events |= {event.seq: event for event in changes.events}
-        self._forget(changes.forgotten_seq, changes.forgotten_reservations_us)
+        if changes.forgotten_seq:
+            self._events = {
+                seq: event for seq, event in self._events.items() if seq > changes.forgotten_seq
+            }
+        if changes.forgotten_reservations_us:
+            self._forget(changes.forgotten_reservations_us)
 
-    def _forget(self, through_seq: int, before_us: int) -> None:
-        for seq in [seq for seq in self._events if seq <= through_seq]:
-            del self._events[seq]
-        if not before_us:
-            return
+    def _keep(self, written: Mapping[str, Reservation]) -> None:
+        self._reservations |= written
+        for one in written.values():
+            if one.state is ReservationState.HELD:
+                self._held[one.id] = one
+            else:
+                self._held.pop(one.id, None)
+
+    def _forget(self, before_us: int) -> None:
         for one in [*self._reservations.values()]:
             if one.settled_at is not None and microseconds(one.settled_at) < before_us:
                 del self._reservations[one.id]
@@ -96,7 +106,7 @@ class MemoryBackend:
 
     def held(self) -> Sequence[Reservation]:
         """Return every held reservation."""
-        return [one for one in self._reservations.values() if one.state is ReservationState.HELD]
+        return [*self._held.values()]
 
     def balance(self, key: BalanceKey) -> StoredBalance | None:
         """Return one balance."""
