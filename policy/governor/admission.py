@@ -160,7 +160,7 @@ def _decide(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) ->
     if request.idempotency_key is not None:
         reservation = replace(reservation, answer=answer_text(decision))
     _hold(unit, case, reservation, decision)
-    return Answer(replace(decision, reservation=reservation), events)
+    return Answer(decision.admitting(reservation), events)
 
 
 def _reservation(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) -> Reservation:

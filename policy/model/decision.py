@@ -98,6 +98,23 @@ class Decision:
     session_id: str | None = None
     mission_id: str | None = None
 
+    def admitting(self, reservation: Reservation) -> Decision:
+        """Return the decision with the hold that it led to; faster than ``replace``."""
+        return Decision(
+            self.state,
+            self.statuses,
+            self.denial,
+            self.estimate_nano_usd,
+            reservation,
+            self.override_id,
+            self.override_possible,
+            self.max_affordable_output_tokens,
+            self.replayed,
+            self.policy_hash,
+            self.session_id,
+            self.mission_id,
+        )
+
     @property
     def allowed(self) -> bool:
         """Whether the call may be made."""
