@@ -1,4 +1,4 @@
-"""``corvus cost history``: what each day, month, session or mission cost (CLI-2)."""
+"""``corvus cost history``: what each day, week, month, session or mission cost (CLI-2)."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class Bucket(StrEnum):
     """What one bucket of the history is."""
 
     DAY = "day"
+    WEEK = "week"
     MONTH = "month"
     SESSION = "session"
     MISSION = "mission"
@@ -38,7 +39,13 @@ class Format(StrEnum):
     JSON = "json"
 
 
-_LARGEST = {Bucket.DAY: 366, Bucket.MONTH: 60, Bucket.SESSION: 1000, Bucket.MISSION: 1000}
+_LARGEST = {
+    Bucket.DAY: 366,
+    Bucket.WEEK: 260,
+    Bucket.MONTH: 60,
+    Bucket.SESSION: 1000,
+    Bucket.MISSION: 1000,
+}
 
 
 def history(
@@ -47,8 +54,8 @@ def history(
     window: Annotated[
         int | None,
         typer.Option(
-            help="Buckets, the present one last: 1..=366 days, 1..=60 months; default 30. Without "
-            "it, a table starts at the first bucket with a call.",
+            help="Buckets, the present one last: 1..=366 days, 1..=260 weeks, 1..=60 months; "
+            "default 30. Without it, a table starts at the first bucket with a call.",
             show_default=False,
         ),
     ] = None,
@@ -60,7 +67,7 @@ def history(
     ledger: LedgerPath = None,
     config: Config = None,
 ) -> None:
-    """Show what each day, month, session or mission cost.
+    """Show what each day, week, month, session or mission cost.
 
     Example: corvus cost history --period month --window 6
     """

@@ -29,6 +29,18 @@ AsOf: TypeAlias = Annotated[
     str | None,
     typer.Option("--as-of", help="Answer as of this instant (ISO 8601, UTC) instead of now."),
 ]
+Since: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--since", help="From: 7d, today, last-week, 2026-11, 2026-11-23 or an instant (UTC)."
+    ),
+]
+Until: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--until", help="To the end of: yesterday, last-week, 2026-11, 2026-11-23, an instant."
+    ),
+]
 Mission: TypeAlias = Annotated[
     str | None,
     typer.Option("--mission", help="Mission of that session; default: the latest that runs."),

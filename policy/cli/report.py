@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -15,16 +16,19 @@ import typer
 from typer.core import TyperGroup
 
 from policy.cli.answer import Output, OutputFile, choose_format, give
-from policy.cli.common import console, is_terminal
-from policy.cli.options import AsOf, Config, LedgerPath
+from policy.cli.common import console, is_terminal, warn_unused
+from policy.cli.options import AsOf, Config, LedgerPath, Sets, Since, Until
 from policy.cli.reprice import reprice
 from policy.errors import ReportError, ReportParameterInvalid
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
     from policy.reporting.catalog import Report
     from policy.reporting.table import Table
 
 _RUN = "NAME"
+_BUDGET_TABLES = {"budget", "budget_window"}
 
 ReportsDir: TypeAlias = Annotated[
     Path | None, typer.Option("--reports-dir", help="A folder with .sql reports of your own.")
@@ -95,12 +99,8 @@ def run(
     param: Annotated[
         list[str] | None, typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter.")
     ] = None,
-    since: Annotated[
-        str | None, typer.Option(help="From: 7d, today, 2026-11, 2026-11-23 or an instant (UTC).")
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option(help="To the end of: yesterday, 2026-11, 2026-11-23, an instant.")
-    ] = None,
+    since: Since = None,
+    until: Until = None,
     output: Output = None,
     file: OutputFile = None,
     chart: Annotated[bool, typer.Option("--chart", help="Draw bars below the table.")] = False,
@@ -108,16 +108,17 @@ def run(
     ledger: LedgerPath = None,
     reports_dir: ReportsDir = None,
     as_of: AsOf = None,
+    sets: Sets = None,
 ) -> None:
     """Run a report.
+
+    Reports of budgets take limits, matches and windows from the config; try others with --set.
 
     In CSV, a text that a spreadsheet would run as a formula gets a leading apostrophe; the other
     formats keep every text as it is.
 
     Example: corvus report by-model --since 2026-11 --format csv -o november.csv
     """
-    from policy.bookkeeping import Bookkeeping
-    from policy.cli.report_view import ledger_path
     from policy.cli.times import clock_at, parse_bounds
     from policy.reporting.catalog import load_catalog
     from policy.reporting.run import run_report
@@ -128,13 +129,39 @@ def run(
         raise ReportError(f"report {report.name} declares no chart; leave out --chart")
     now = clock_at(as_of).now()
     given = _given(report, param or [], parse_bounds(since, until, now))
-    with Bookkeeping(ledger_path(config, ledger)).ledger() as opened:
-        table = run_report(opened.connection, report, given, now=now)
+    with _ledger(report, config, ledger, sets, now) as connection:
+        table = run_report(connection, report, given, now=now)
     if shape == "table":
         _print(report, table, chart=chart)
     else:
         about = _about(report, given, now)
         give(table, shape, file, about=about, head={"report": report.name})
+
+
+@contextmanager
+def _ledger(
+    report: Report,
+    config: Sequence[Path] | None,
+    ledger: Path | None,
+    sets: Sequence[str] | None,
+    now: datetime,
+) -> Generator[DuckDBPyConnection]:
+    """Open what a report reads: the ledger, and where it asks for them the budgets in force."""
+    from policy.bookkeeping import Bookkeeping
+    from policy.cli.report_view import ledger_path
+
+    if not _BUDGET_TABLES & set(report.header.reads):
+        with Bookkeeping(ledger_path(config, ledger)).ledger() as opened:
+            yield opened.connection
+        return
+    from policy.reporting.in_force import show_budgets
+    from policy.runtime import open_runtime
+
+    runtime = open_runtime(config or [], sets=sets or (), ledger=ledger)
+    warn_unused(runtime)
+    with runtime.ledger() as opened:
+        show_budgets(opened.connection, runtime.policy.budgets, now)
+        yield opened.connection
 
 
 def _given(
@@ -164,6 +191,8 @@ def _print(report: Report, table: Table, *, chart: bool) -> None:
 
     out = console()
     print_table(out, table, report.header.title)
+    if report.header.method:
+        out.print(report.header.method, style="dim", markup=False)
     if chart and report.header.chart is not None:
         out.print()
         print_chart(out, table, report.header.chart)

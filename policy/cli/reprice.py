@@ -8,7 +8,7 @@ import typer
 
 from policy.cli.answer import Output, OutputFile, choose_format, give
 from policy.cli.common import console, warn_unused
-from policy.cli.options import AsOf, Config, LedgerPath
+from policy.cli.options import AsOf, Config, LedgerPath, Since, Until
 
 
 def reprice(
@@ -21,12 +21,8 @@ def reprice(
             help="Day whose prices hold (UTC): 2026-11-23, 2026-11, today.",
         ),
     ],
-    since: Annotated[
-        str | None, typer.Option(help="From: 7d, today, 2026-11, 2026-11-23 or an instant (UTC).")
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option(help="To the end of: yesterday, 2026-11, 2026-11-23, an instant.")
-    ] = None,
+    since: Since = None,
+    until: Until = None,
     output: Output = None,
     file: OutputFile = None,
     config: Config = None,

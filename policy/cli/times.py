@@ -1,4 +1,4 @@
-"""Reads points in time as people type them: ISO dates, months, ``today``, ``7d``; all in UTC.
+"""Reads points in time as people type them: dates, months, ``last-week``, ``7d``; all in UTC.
 
 It refuses what it would have to guess: local times without a zone are UTC, and there are no month
 names.
@@ -15,7 +15,9 @@ from policy.period import next_month
 
 _AGO = re.compile(r"(?P<count>[0-9]{1,5})(?P<unit>[hdw])")
 _HOURS = {"h": 1, "d": 24, "w": 168}
+_YEAR = re.compile(r"[0-9]{4}")
 _MONTH = re.compile(r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})")
+_WEEK = re.compile(r"(?P<year>[0-9]{4})-w(?P<week>[0-9]{2})")
 _STARTS_WITH_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
 _FIRST, _END = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _DURATION = re.compile(
@@ -63,8 +65,9 @@ def parse_since(text: str, now: datetime) -> datetime:
     """Read the inclusive start of a range: the first instant of what the text names.
 
     Args:
-        text: ``7d``, ``12h`` or ``2w`` before now, ``now``, ``today``, ``yesterday``, a month
-            ``2026-11``, a day ``2026-11-23``, or an instant.
+        text: ``7d``, ``12h`` or ``2w`` before now, ``now``, ``today``, ``yesterday``, ``this-week``
+            (from Monday), ``last-week``, ``this-month``, ``last-month``, a year ``2026``, a month
+            ``2026-11``, an ISO week ``2026-W47``, a day ``2026-11-23``, or an instant.
         now: The present instant, aware.
 
     Raises:
@@ -74,7 +77,7 @@ def parse_since(text: str, now: datetime) -> datetime:
 
 
 def parse_until(text: str, now: datetime) -> datetime:
-    """Read the exclusive end of a range: the end of the day or month named, else the instant.
+    """Read the exclusive end of a range: the end of what the text names, else the instant.
 
     ``--until 2026-11`` thus ends with the last instant of November, ``--until yesterday`` with
     yesterday.
@@ -135,29 +138,47 @@ def _named(text: str, now: datetime) -> tuple[datetime, datetime]:
     """Return first instant and exclusive end of what a text names; an instant is both."""
     word = text.strip().lower()
     try:
-        if month := _MONTH.fullmatch(word):
-            first = date(int(month["year"]), int(month["month"]), 1)
-            return _midnight(first), _midnight(next_month(first))
-        if day := _day(word, now.astimezone(UTC).date()):
-            return _midnight(day), _midnight(day + timedelta(days=1))
+        if days := _days(word, now.astimezone(UTC).date()):
+            return _midnight(days[0]), _midnight(days[1])
         instant = _instant(word, now)
     except (ValueError, OverflowError, ReportParameterInvalid):
         raise ReportParameterInvalid(
-            f"{text!r} is no time: try 7d, 12h, today, yesterday, 2026-11, 2026-11-23 "
-            "or 2026-11-23T10:00:00Z"
+            f"{text!r} is no time: try 7d, 12h, today, yesterday, last-week, last-month, 2026-11, "
+            "2026-11-23 or 2026-11-23T10:00:00Z"
         ) from None
     return instant, instant
 
 
-def _day(word: str, today: date) -> date | None:
-    """Return the day that a word names; ``None`` when it names none."""
-    match word:
-        case "today":
-            return today
-        case "yesterday":
-            return today - timedelta(days=1)
-        case _:
-            return date.fromisoformat(word) if _DAY.fullmatch(word) else None
+def _days(word: str, today: date) -> tuple[date, date] | None:
+    """Return the first day of what a word names, and the day after; ``None`` when it names none."""
+    monday, first = today - timedelta(days=today.weekday()), today.replace(day=1)
+    named = {
+        "today": _from(today, 1),
+        "yesterday": _from(today - timedelta(days=1), 1),
+        "this-week": _from(monday, 7),
+        "last-week": _from(monday - timedelta(days=7), 7),
+        "this-month": (first, next_month(first)),
+        "last-month": ((first - timedelta(days=1)).replace(day=1), first),
+    }
+    return named.get(word) or _dated(word)
+
+
+def _dated(word: str) -> tuple[date, date] | None:
+    """Read a day, an ISO week, a month or a year."""
+    if _DAY.fullmatch(word):
+        return _from(date.fromisoformat(word), 1)
+    if week := _WEEK.fullmatch(word):
+        return _from(date.fromisocalendar(int(week["year"]), int(week["week"]), 1), 7)
+    if month := _MONTH.fullmatch(word):
+        first = date(int(month["year"]), int(month["month"]), 1)
+        return first, next_month(first)
+    if _YEAR.fullmatch(word):
+        return date(int(word), 1, 1), date(int(word) + 1, 1, 1)
+    return None
+
+
+def _from(day: date, days: int) -> tuple[date, date]:
+    return day, day + timedelta(days=days)
 
 
 def _instant(word: str, now: datetime) -> datetime:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from policy.cli.common import console
-from policy.cli.options import AsOf, Config, LedgerPath
+from policy.cli.options import AsOf, Config, LedgerPath, Since, Until
 from policy.errors import ReportParameterInvalid
 
 if TYPE_CHECKING:
@@ -39,12 +39,8 @@ def export(
     file: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write to this file, whole or not at all.")
     ] = None,
-    since: Annotated[
-        str | None, typer.Option(help="From: 7d, today, 2026-11, 2026-11-23 or an instant (UTC).")
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option(help="To the end of: yesterday, 2026-11, 2026-11-23, an instant.")
-    ] = None,
+    since: Since = None,
+    until: Until = None,
     session: Annotated[str | None, typer.Option("--session", help="Only of this session.")] = None,
     project: Annotated[str | None, typer.Option("--project", help="Only of this project.")] = None,
     account: Annotated[

@@ -76,7 +76,7 @@ def commit(
     for balance in balances:
         _count(balance, settlement.cost_nano_usd, tokens, +1)
     unit.append(LedgerTable.USAGE_RECORD, records.usage_row(after, settlement, before.record_id))
-    if settlement.price is not None and unit.is_new_price_entry(settlement.price.entry):
+    if settlement.price is not None and unit.is_new_price(settlement.price.version):
         unit.append(LedgerTable.PRICE_ENTRY, records.price_row(unit, settlement.price))
     kind = "replaced" if replaced else "committed"
     row = records.event_row(unit, kind, before.request, after)

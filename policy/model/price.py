@@ -55,6 +55,11 @@ class Price:
         """The entry's key in ``[cost.prices]``: ``provider/model``, or the bare model."""
         return f"{self.provider}/{self.model}" if self.provider else self.model
 
+    @property
+    def version(self) -> str:
+        """Entry and rates as a text: the rates of an entry may change under the same name."""
+        return f"{self.entry} {' '.join(f'{kind}={rate}' for kind, rate in self.rates.items())}"
+
     def terms(self) -> object:
         """Return what is asked and from which day, to compare two entries by."""
         tiers = tuple((tier.above_tokens, tuple(sorted(tier.rates.items()))) for tier in self.tiers)

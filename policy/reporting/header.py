@@ -4,10 +4,12 @@
 
     -- title:   Spend by model
     -- summary: Cost and usage of each provider and model, dearest first.
+    -- method:  How the answer comes about, where the summary does not say it; optional.
     -- param:   since          TIMESTAMP  optional                first instant, inclusive
     -- param:   days           BIGINT     default=30 range=1..=366  number of days
     -- column:  model          VARCHAR    model that was asked for
     -- column:  cost_nano_usd  BIGINT     nano-USD, NULL when unknown
+    -- span:    366 days
     -- reads:   usage_record
     -- chart:   x=model y=cost_nano_usd
 
@@ -24,9 +26,10 @@ from dataclasses import dataclass, field
 
 from policy.errors import ReportInvalid
 from policy.reporting.parameters import Parameter, ParameterType, Value, value_from_text
+from policy.reporting.span import Span, parse_span
 from policy.reporting.table import MONEY_UNIT, Column
 
-_KEYS = ("title", "summary", "param", "column", "reads", "chart")
+_KEYS = ("title", "summary", "method", "param", "span", "column", "reads", "chart")
 _LINE = re.compile(r"--\s?(?P<key>[A-Za-z_]+)\s*:\s*(?P<text>.*)")
 _CONTINUED = re.compile(r"--\s{3,}(?P<text>\S.*)")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -44,7 +47,13 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The declared contract of a report."""
+    """The declared contract of a report.
+
+    Attributes:
+        reads: Names of the tables that it reads.
+        method: How the answer comes about, where the summary does not say it.
+        span: The longest range of ``since`` and ``until``, if there is one.
+    """
 
     title: str
     summary: str
@@ -52,6 +61,8 @@ class Header:
     columns: tuple[Column, ...]
     reads: tuple[str, ...]
     chart: Chart | None = None
+    method: str = ""
+    span: Span | None = None
 
 
 @dataclass(slots=True)
@@ -116,7 +127,7 @@ def _take(draft: _Draft, key: str, text: str) -> None:
             column = _column(text)
             _refuse_repeated(column.name, draft.columns)
             draft.columns[column.name] = column
-        case "title" | "summary" | "reads" | "chart":
+        case "title" | "summary" | "method" | "span" | "reads" | "chart":
             _refuse_repeated(key, draft.texts)
             if not text:
                 raise ValueError(f"{key} is empty")
@@ -138,7 +149,18 @@ def _finish(draft: _Draft) -> Header:
         columns=tuple(draft.columns.values()),
         reads=tuple(name.strip() for name in draft.texts["reads"].split(",")),
         chart=_chart(draft.texts.get("chart"), draft.columns),
+        method=draft.texts.get("method", ""),
+        span=_span(draft),
     )
+
+
+def _span(draft: _Draft) -> Span | None:
+    text = draft.texts.get("span")
+    if text is None:
+        return None
+    if not {"since", "until", "as_of"} <= draft.parameters.keys():
+        raise ValueError("a span limits the range of since, until and as_of; declare all three")
+    return parse_span(text)
 
 
 def _parameter(text: str) -> Parameter:

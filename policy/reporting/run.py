@@ -15,6 +15,7 @@ import duckdb
 from policy.errors import ReportError, ReportInvalid
 from policy.reporting.catalog import Report
 from policy.reporting.parameters import bind
+from policy.reporting.span import check_span
 from policy.reporting.table import Table
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def run_report(
     """
     check_statement(report)
     values = bind(report.header.parameters, parameters, now=now)
+    if report.header.span is not None:
+        check_span(report.header.span, values)
     try:
         result = connection.execute(report.sql, values)
         columns = [(name, str(kind)) for name, kind, *_ in result.description or ()]

@@ -96,7 +96,7 @@ class Changes:
         default_factory=dict[tuple[str, str], MissionRecord]
     )
     budgets: dict[int, Budget] = field(default_factory=dict[int, Budget])
-    price_entries: set[str] = field(default_factory=set[str])
+    price_versions: set[str] = field(default_factory=set[str])
     limits: dict[str, str] = field(default_factory=dict[str, str])
     events: list[OutboxEvent] = field(default_factory=list[OutboxEvent])
     forgotten_seq: int = 0
@@ -110,7 +110,7 @@ class Changes:
             self.sessions,
             self.missions,
             self.budgets,
-            self.price_entries,
+            self.price_versions,
             self.limits,
             self.forgotten_seq,
             self.forgotten_reservations_us,
@@ -194,8 +194,8 @@ class Backend(Protocol):
         """Return the missions of a session that run, the oldest first."""
         ...
 
-    def has_price_entry(self, entry: str) -> bool:
-        """Tell whether a price entry was told to the ledger already."""
+    def has_price(self, version: str) -> bool:
+        """Tell whether a price was told to the ledger already."""
         ...
 
     def limits(self, origin: str) -> str | None:

@@ -32,7 +32,7 @@ class MemoryBackend:
         self._overrides: dict[str, Override] = {}
         self._sessions: dict[str, SessionRecord] = {}
         self._missions: dict[tuple[str, str], MissionRecord] = {}
-        self._price_entries: set[str] = set()
+        self._price_versions: set[str] = set()
         self._limits: dict[str, str] = {}
         self._events: dict[int, OutboxEvent] = {}
 
@@ -59,7 +59,7 @@ class MemoryBackend:
         self._overrides |= changes.overrides
         self._sessions |= changes.sessions
         self._missions |= changes.missions
-        self._price_entries |= changes.price_entries
+        self._price_versions |= changes.price_versions
         self._limits |= changes.limits
         self._events |= {event.seq: event for event in changes.events}
         if changes.forgotten_seq:
@@ -146,9 +146,9 @@ class MemoryBackend:
             key=lambda one: one.started_at,
         )
 
-    def has_price_entry(self, entry: str) -> bool:
-        """Tell whether a price entry was told to the ledger already."""
-        return entry in self._price_entries
+    def has_price(self, version: str) -> bool:
+        """Tell whether a price was told to the ledger already."""
+        return version in self._price_versions
 
     def limits(self, origin: str) -> str | None:
         """Return the limits of the policy of one origin when it was last in force."""

@@ -61,7 +61,7 @@ def _write_rare(connection: sqlite3.Connection, changes: Changes) -> None:
         statements.NEW_BUDGET,
         [(budget_id, bodies.budget_key(one)) for budget_id, one in changes.budgets.items()],
     )
-    many(statements.NEW_PRICE_ENTRY, [(entry,) for entry in changes.price_entries])
+    many(statements.NEW_PRICE_ENTRY, [(entry,) for entry in changes.price_versions])
     many(statements.WRITE_LIMITS, [*changes.limits.items()])
     if changes.forgotten_seq:
         connection.execute(statements.FORGET_EVENTS, (changes.forgotten_seq,))

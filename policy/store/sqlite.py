@@ -174,9 +174,9 @@ class SqliteBackend:
         found = self._all(_body(bodies.mission_of), statements.READ_OPEN_MISSIONS, session_id)
         return sorted(found, key=lambda one: one.started_at)
 
-    def has_price_entry(self, entry: str) -> bool:
-        """Tell whether a price entry was told to the ledger already."""
-        return self._one(bool, statements.READ_PRICE_ENTRY, entry) is not None
+    def has_price(self, version: str) -> bool:
+        """Tell whether a price was told to the ledger already."""
+        return self._one(bool, statements.READ_PRICE_ENTRY, version) is not None
 
     def limits(self, origin: str) -> str | None:
         """Return the limits of the policy of one origin when it was last in force."""

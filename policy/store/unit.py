@@ -41,7 +41,7 @@ class Known:
     missions: dict[tuple[str, str], MissionRecord | None] = field(
         default_factory=dict[tuple[str, str], MissionRecord | None]
     )
-    price_entries: set[str] = field(default_factory=set[str])
+    price_versions: set[str] = field(default_factory=set[str])
 
     def trim(self, written: Changes) -> None:
         """Forget reservations that have ended, and kinds of which too much is known.
@@ -269,16 +269,16 @@ class Unit:
         self._known.missions[mission.session_id, mission.id] = mission
         self.changes.missions[mission.session_id, mission.id] = mission
 
-    def is_new_price_entry(self, entry: str) -> bool:
-        """Tell whether the ledger has not been told of a price entry, and count it as told."""
-        known = self._known.price_entries
-        if entry in known:
+    def is_new_price(self, version: str) -> bool:
+        """Tell whether the ledger has not been told of a price, and count it as told."""
+        known = self._known.price_versions
+        if version in known:
             return False
-        known.add(entry)
-        if self._backend.has_price_entry(entry):
+        known.add(version)
+        if self._backend.has_price(version):
             return False
         self.touch()
-        self.changes.price_entries.add(entry)
+        self.changes.price_versions.add(version)
         return True
 
     def limits(self, origin: str) -> str | None:

@@ -1,10 +1,15 @@
 -- title:   Spend by day
 -- summary: Cost, tokens and calls of each UTC day, ascending; a day without a call shows 0.
+-- method:  A call counts in the day of its admission, in UTC.
+--          Whole days are shown, from the one that holds `since` to the one that holds the last instant asked for.
 -- param:   as_of           TIMESTAMP  default=now                an instant inside the last day, UTC
 -- param:   days            BIGINT     default=30  range=1..=366  number of days, the last one included
+-- param:   since           TIMESTAMP  optional                   an instant inside the first day, instead of `days`
+-- param:   until           TIMESTAMP  optional                   end of the range, exclusive, instead of `as_of`
 -- param:   session         VARCHAR    optional                   only calls of this session
 -- param:   model           VARCHAR    optional                   only calls that asked for this model
 -- param:   project         VARCHAR    optional                   only calls of this project
+-- span:    366 days
 -- column:  bucket          VARCHAR    YYYY-MM-DD, in UTC
 -- column:  cost_nano_usd   BIGINT     nano-USD, of the priced calls; NULL when none of the calls has a price
 -- column:  tokens          BIGINT     tokens, of all kinds
@@ -12,13 +17,16 @@
 -- column:  unpriced_calls  BIGINT     calls, those without a price
 -- reads:   usage_record
 -- chart:   x=bucket y=cost_nano_usd
-WITH bucket_start AS (
-    SELECT CAST(range AS TIMESTAMP) AS starts_at
-    FROM range(
-        date_trunc('day', $as_of::TIMESTAMP) - to_days(CAST($days AS INTEGER) - 1),
-        date_trunc('day', $as_of::TIMESTAMP) + INTERVAL 1 DAY,
+WITH last_bucket AS (
+    SELECT date_trunc('day', LEAST($as_of::TIMESTAMP, $until::TIMESTAMP - INTERVAL 1 MICROSECOND)) AS starts_at
+),
+bucket_start AS (
+    SELECT CAST(UNNEST(range(
+        COALESCE(date_trunc('day', $since::TIMESTAMP), starts_at - to_days(CAST($days AS INTEGER) - 1)),
+        starts_at + INTERVAL 1 DAY,
         INTERVAL 1 DAY
-    )
+    )) AS TIMESTAMP) AS starts_at
+    FROM last_bucket
 ),
 spent AS (
     SELECT
@@ -30,8 +38,8 @@ spent AS (
         SUM(calls) AS calls,
         SUM(calls) FILTER (WHERE cost_nano_usd IS NULL) AS unpriced_calls
     FROM usage_record
-    WHERE admitted_at >= date_trunc('day', $as_of::TIMESTAMP) - to_days(CAST($days AS INTEGER) - 1)
-      AND admitted_at < date_trunc('day', $as_of::TIMESTAMP) + INTERVAL 1 DAY
+    WHERE admitted_at >= (SELECT MIN(starts_at) FROM bucket_start)
+      AND admitted_at < (SELECT MAX(starts_at) + INTERVAL 1 DAY FROM bucket_start)
       AND ($session::VARCHAR IS NULL OR session_id = $session)
       AND ($model::VARCHAR IS NULL OR requested_model = $model)
       AND ($project::VARCHAR IS NULL OR project = $project)

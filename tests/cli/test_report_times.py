@@ -25,6 +25,13 @@ def utc(*parts: int) -> datetime:
         ("7d", utc(2026, 2, 22, 10, 30), utc(2026, 2, 22, 10, 30)),
         ("12h", utc(2026, 2, 28, 22, 30), utc(2026, 2, 28, 22, 30)),
         ("2w", utc(2026, 2, 15, 10, 30), utc(2026, 2, 15, 10, 30)),
+        ("this-week", utc(2026, 2, 23), utc(2026, 3, 2)),
+        ("last-week", utc(2026, 2, 16), utc(2026, 2, 23)),
+        ("this-month", utc(2026, 3, 1), utc(2026, 4, 1)),
+        ("last-month", utc(2026, 2, 1), utc(2026, 3, 1)),
+        ("2026", utc(2026, 1, 1), utc(2027, 1, 1)),
+        ("2026-W01", utc(2025, 12, 29), utc(2026, 1, 5)),
+        ("2020-w53", utc(2020, 12, 28), utc(2021, 1, 4)),
         ("2026-11", utc(2026, 11, 1), utc(2026, 12, 1)),
         ("2025-12", utc(2025, 12, 1), utc(2026, 1, 1)),
         ("2024-02-29", utc(2024, 2, 29), utc(2024, 3, 1)),
@@ -40,7 +47,21 @@ def test_named_time_has_a_first_instant_and_an_exclusive_end(
 
 
 @pytest.mark.parametrize(
-    "text", ["", "soon", "2026-13", "2026-02-30", "7", "7y", "999999w", "-7d", "9999-12", "12:00"]
+    "text",
+    [
+        "",
+        "soon",
+        "2026-13",
+        "2026-02-30",
+        "7",
+        "7y",
+        "999999w",
+        "-7d",
+        "9999-12",
+        "12:00",
+        "2026-W54",
+        "9999",
+    ],
 )
 def test_text_that_is_no_time_is_refused_with_examples(text: str) -> None:
     with pytest.raises(ReportParameterInvalid, match="is no time: try 7d, 12h, today"):

@@ -30,7 +30,7 @@ def test_unknown_name_is_refused_with_the_nearest() -> None:
 
 
 def test_name_that_resembles_none_is_refused_with_all() -> None:
-    with pytest.raises(ReportNotFound, match=r"there are: spend/by-model, "):
+    with pytest.raises(ReportNotFound, match=r"there are: audit/overrides, "):
         load_catalog().find("zzzzzzzz")
 
 

@@ -7,6 +7,7 @@ import pytest
 from policy.errors import ReportInvalid
 from policy.reporting.header import Chart, parse_header
 from policy.reporting.parameters import Parameter, ParameterType
+from policy.reporting.span import Span
 from policy.reporting.table import Column
 
 GOOD = """\
@@ -23,6 +24,10 @@ GOOD = """\
 -- column:  share_percent  DECIMAL(5,2) percent
 -- reads:   usage_record, session
 -- chart:   x=model y=cost_nano_usd
+-- param:   until          TIMESTAMP  optional                  last instant, exclusive
+-- method:  As the invoice
+--          has it.
+-- span:    366 days
 SELECT 1
 -- title: a comment below the header is no header
 """
@@ -32,6 +37,8 @@ def test_every_entry_of_a_header_is_read() -> None:
     header = parse_header(GOOD, "x.sql")
     assert header.title == "Spend by model"
     assert header.summary == "Cost of each model, dearest first."
+    assert header.method == "As the invoice has it."
+    assert header.span == Span(366, "days")
     assert header.reads == ("usage_record", "session")
     assert header.chart == Chart("model", "cost_nano_usd")
     assert header.columns == (
@@ -46,6 +53,7 @@ def test_every_entry_of_a_header_is_read() -> None:
         Parameter("as_of", stamp, "present instant", default_now=True),
         Parameter("days", big, "days, the last one included", default=30, minimum=1, maximum=366),
         Parameter("model", ParameterType.VARCHAR, "only this model", required=True),
+        Parameter("until", stamp, "last instant, exclusive"),
     )
 
 
@@ -72,6 +80,8 @@ def test_every_entry_of_a_header_is_read() -> None:
         (1, "x=model y", "x=modell y", "draws 'modell', which is no column"),
         (1, "y=cost_nano_usd", "y=model", "draws 'model', which is no number"),
         (1, "-- reads:   usage_record, session\n", "", "the header has no reads"),
+        (1, "366 days", "a year", "a span reads `366 days`"),
+        (1, "-- param:   until ", "-- param:   before ", "declare all three"),
     ],
 )
 def test_broken_header_is_refused_with_its_line(

@@ -82,6 +82,8 @@ def test_no_result_stays_open_even_when_the_columns_are_wrong(
     [
         ("history-by-day", "days", 0),
         ("history-by-day", "days", 367),
+        ("history-by-week", "weeks", 0),
+        ("history-by-week", "weeks", 261),
         ("history-by-month", "months", 0),
         ("history-by-month", "months", 61),
     ],
@@ -99,6 +101,8 @@ def test_history_windows_beyond_their_range_are_refused(
     [
         ("history-by-day", {"days": 366}, "2025-04-06"),
         ("history-by-day", {"days": 1}, "2026-04-06"),
+        ("history-by-week", {"weeks": 260}, "2021-W16"),
+        ("history-by-week", {"weeks": 1}, "2026-W15"),
         ("history-by-month", {"months": 60}, "2021-05"),
         ("history-by-month", {"months": 1}, "2026-04"),
     ],
@@ -111,7 +115,7 @@ def test_largest_and_smallest_history_windows_are_zero_filled(
     buckets = table.values("bucket")
     assert [len(buckets)] == [value for value in given.values() if isinstance(value, int)]
     assert buckets[0] == first
-    assert str(buckets[-1]) in {"2026-04-06", "2026-04"}
+    assert str(buckets[-1]) in {"2026-04-06", "2026-W15", "2026-04"}
     assert set(table.values("cost_nano_usd")) == {0}
 
 

@@ -201,10 +201,10 @@ class StoreContract:
         assert self.store.run(lambda unit: unit.open_missions("s")) == [running]
 
     def test_a_price_entry_is_new_once(self) -> None:
-        assert self.store.run(lambda unit: unit.is_new_price_entry("e"))
-        assert not self.store.run(lambda unit: unit.is_new_price_entry("e"))
+        assert self.store.run(lambda unit: unit.is_new_price("e"))
+        assert not self.store.run(lambda unit: unit.is_new_price("e"))
         self.reopen()
-        assert not self.store.run(lambda unit: unit.is_new_price_entry("e"))
+        assert not self.store.run(lambda unit: unit.is_new_price("e"))
 
     def test_limits_are_those_last_kept(self) -> None:
         assert self.store.run(lambda unit: unit.limits("o")) is None

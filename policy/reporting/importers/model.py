@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias
 
+from policy.clock import Clock, SystemClock
+
 BAD_LINES_KEPT = 1_000
 """How many bad lines a summary lists; all of them are counted."""
 
@@ -33,6 +35,7 @@ class ImportOptions:
             of the model.
         inclusive: For the generic format: counts of input include what was cached, and counts of
             output include reasoning, as OpenAI and OpenTelemetry count; they are made disjoint.
+        clock: Says when the import is recorded.
     """
 
     format: Format | None = None
@@ -40,6 +43,7 @@ class ImportOptions:
     project: str | None = None
     provider: str | None = None
     inclusive: bool = False
+    clock: Clock = field(default_factory=SystemClock)
 
 
 @dataclass(frozen=True, slots=True)

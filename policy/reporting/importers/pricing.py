@@ -16,17 +16,19 @@ Source: https://platform.claude.com/docs/en/manage-claude/data-residency and the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from itertools import pairwise
 from typing import Protocol
 
 import duckdb
 
 from policy.errors import UnpricedModel
+from policy.ledger.ledger import Ledger
 from policy.model.price import Price, Rates
 from policy.model.usage import TokenKind
 from policy.reporting.importers.claude_code import CREATE_REQUESTS
 from policy.reporting.importers.statements import half_even
+from policy.reporting.parameters import naive_utc
 
 
 class PriceHistory(Protocol):
@@ -41,13 +43,13 @@ _CREATE = """
 CREATE OR REPLACE TEMP TABLE import_rate (
     asked_provider VARCHAR, model VARCHAR, -- as the call names them
     from_day DATE, until_day DATE, above_tokens BIGINT, up_to_tokens BIGINT,
-    provider VARCHAR, book VARCHAR, entry VARCHAR,
+    provider VARCHAR, book VARCHAR, entry VARCHAR, entry_model VARCHAR, source VARCHAR,
     input BIGINT, output BIGINT, cache_read BIGINT, cache_write_5m BIGINT, cache_write_1h BIGINT,
     reasoning BIGINT, web_search BIGINT -- nano-USD per million; NULL has no price
 )
 """
 _MODELS = "SELECT DISTINCT provider, price_model FROM temp.import_change ORDER BY ALL"
-_INSERT = "INSERT INTO temp.import_rate VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = f"INSERT INTO temp.import_rate VALUES ({', '.join('?' * 18)})"  # noqa: S608 - marks only
 
 _FIRST_DAY = date(1, 1, 1)
 _LAST_DAY = date(9999, 12, 31)
@@ -113,6 +115,33 @@ LEFT JOIN usage_record AS record ON record.id = used.known_id
 """  # noqa: S608 - made of constants of this package
 
 
+# The ledger itself tells these; no store does. An entry is told again when its rates are others.
+_PAIRS = ", ".join(f"{{'kind': '{kind}', 'rate': rate.{kind}}}" for kind in TokenKind)
+_TELL = """
+INSERT INTO {table} BY NAME
+WITH used AS (
+    SELECT DISTINCT rate.entry, rate.book, nullif(rate.provider, '') AS provider,
+        rate.entry_model AS model, nullif(rate.from_day, DATE '0001-01-01') AS effective_from,
+        {rates} AS rates, rate.source
+    FROM temp.import_rate AS rate
+    WHERE above_tokens < 0
+        AND entry IN (SELECT price_entry FROM temp.import_priced)
+),
+known AS (
+    SELECT entry, arg_max(rates, (recorded_at, seq)) AS rates FROM price_entry GROUP BY entry
+)
+SELECT used.*, $told_at::TIMESTAMP AS recorded_at, '{ledger}' AS store_id,
+    row_number() OVER (ORDER BY used.entry)
+        + (SELECT coalesce(max(seq), 0) FROM price_entry WHERE store_id = '{ledger}') AS seq
+FROM used
+LEFT JOIN known ON known.entry = used.entry
+WHERE known.rates IS DISTINCT FROM used.rates
+ORDER BY seq
+"""
+LEDGER_ITSELF = "00000000-0000-0000-0000-000000000000"
+"""Stands for the store of a price that an import used: no store told it."""
+
+
 def price_changes(connection: duckdb.DuckDBPyConnection, books: PriceHistory) -> None:
     """Price the calls of ``import_change`` into ``import_priced``."""
     connection.execute(_CREATE)
@@ -121,6 +150,23 @@ def price_changes(connection: duckdb.DuckDBPyConnection, books: PriceHistory) ->
             connection.execute(_INSERT, [provider, model, *row])
     connection.execute(CREATE_REQUESTS)
     connection.execute(_PRICED)
+
+
+def tell_prices(ledger: Ledger, told_at: datetime) -> None:
+    """Keep the entries that have priced the calls, so that the ledger says what costs come from.
+
+    Args:
+        ledger: Open for writing, in the transaction of the import.
+        told_at: The present instant, aware.
+    """
+    ledger.connection.execute(
+        _TELL.format(
+            table=ledger.table("price_entry"),
+            rates=f"map_from_entries([pair FOR pair IN [{_PAIRS}] IF pair.rate IS NOT NULL])",
+            ledger=LEDGER_ITSELF,
+        ),
+        {"told_at": naive_utc(told_at)},
+    )
 
 
 def _history(books: PriceHistory, model: str, provider: str | None) -> Sequence[Price]:
@@ -139,5 +185,5 @@ def _rate_rows(history: Sequence[Price]) -> Iterator[list[object]]:
         tiers += [(tier.above_tokens, tier.rates) for tier in price.tiers]
         bounds = [above for above, _ in tiers]
         for (above, rates), up_to in zip(tiers, [*bounds[1:], _UNBOUNDED_TOKENS], strict=True):
-            names = [price.provider, price.book, price.entry]
+            names = [price.provider, price.book, price.entry, price.model, price.source]
             yield [start, end, above, up_to, *names, *(rates.get(kind) for kind in TokenKind)]

@@ -9,11 +9,12 @@ is priced as soon as the books have one; a known price is never replaced while t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from policy.ledger.ledger import Ledger
 from policy.reporting.importers.merging import PLACE, merged
-from policy.reporting.importers.pricing import PriceHistory, price_changes
+from policy.reporting.importers.pricing import PriceHistory, price_changes, tell_prices
 from policy.reporting.importers.statements import COUNTS, each
 
 _KNOWN_PLACE = [name for name in PLACE if name != "is_fork"]
@@ -104,13 +105,14 @@ class Recorded:
     unpriced_models: tuple[tuple[str, str, int], ...]
 
 
-def record_calls(ledger: Ledger, calls: Path, books: PriceHistory) -> Recorded:
+def record_calls(ledger: Ledger, calls: Path, books: PriceHistory, now: datetime) -> Recorded:
     """Add merged calls to the ledger.
 
     Args:
         ledger: Open for writing.
         calls: A Parquet file of merged calls.
         books: Where prices come from.
+        now: The present instant, aware.
 
     Raises:
         LedgerError: The ledger could not be written; nothing of this import was kept.
@@ -123,6 +125,7 @@ def record_calls(ledger: Ledger, calls: Path, books: PriceHistory) -> Recorded:
         price_changes(connection, books)
         for statement in (_DROP_UNCHANGED, _STAGED):
             connection.execute(statement)
+        tell_prices(ledger, now)
         ledger.append_usage()
         counted = connection.execute(_COUNTED).fetchone() or (0, 0, 0, 0, 0)
         unpriced_models = connection.execute(_UNPRICED).fetchall()

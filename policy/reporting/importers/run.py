@@ -83,7 +83,7 @@ def import_usage(
             raise ImportRefused("; ".join(str(bad) for bad in staged.bad[:3]))
         _tell(on_progress, "recording", total)
         with open_ledger() as ledger:
-            recorded = record_calls(ledger, calls, books)
+            recorded = record_calls(ledger, calls, books, options.clock.now())
     return _summary(staged, recorded)
 
 

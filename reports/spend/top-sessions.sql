@@ -1,0 +1,74 @@
+-- title:   Top sessions
+-- summary: The dearest sessions, with their share of all known cost, how far they add up, and what was refused to them.
+-- method:  Shares are of the known cost of all calls in the time asked for, those outside any session included.
+-- param:   since               TIMESTAMP     optional                     first instant, inclusive, UTC
+-- param:   until               TIMESTAMP     optional                     last instant, exclusive, UTC
+-- param:   top                 BIGINT        default=10  range=1..=10000  number of sessions
+-- column:  place               BIGINT        place, 1 is the dearest
+-- column:  session_id          VARCHAR       session id
+-- column:  outcome             VARCHAR       within_budget, warned or blocked; NULL while open or not governed
+-- column:  calls               BIGINT        calls
+-- column:  denied_calls        BIGINT        calls, refused before they were made
+-- column:  cost_per_call_nano_usd  BIGINT    nano-USD, mean of the priced calls
+-- column:  cost_nano_usd       BIGINT        nano-USD, of the priced calls; NULL when none of the calls has a price
+-- column:  share_percent       DECIMAL(5,2)  percent, of all known cost
+-- column:  cumulative_percent  DECIMAL(5,2)  percent, of all known cost, this session and the dearer ones
+-- reads:   usage_record, reservation_event, session
+-- chart:   x=session_id y=cost_nano_usd
+WITH spent AS (
+    SELECT
+        session_id,
+        SUM(calls)::BIGINT AS calls,
+        SUM(calls) FILTER (WHERE cost_nano_usd IS NOT NULL) AS priced_calls,
+        CASE WHEN SUM(calls) FILTER (WHERE cost_nano_usd IS NOT NULL) > 0 THEN SUM(cost_nano_usd) END::BIGINT
+            AS cost_nano_usd
+    FROM usage_record
+    WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
+      AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
+    GROUP BY session_id
+    HAVING SUM(calls) > 0
+),
+total AS (
+    SELECT NULLIF(SUM(cost_nano_usd), 0) AS cost_nano_usd FROM spent
+),
+ranked AS (
+    SELECT
+        ROW_NUMBER() OVER (ORDER BY cost_nano_usd DESC NULLS LAST, session_id) AS place,
+        session_id,
+        calls,
+        priced_calls,
+        cost_nano_usd,
+        SUM(cost_nano_usd) OVER (ORDER BY cost_nano_usd DESC NULLS LAST, session_id) AS cumulative_nano_usd
+    FROM spent
+    WHERE session_id IS NOT NULL
+    ORDER BY place
+    LIMIT $top::BIGINT
+),
+refused AS (
+    SELECT session_id, COUNT(*) AS denied_calls
+    FROM reservation_event
+    WHERE kind = 'denied'
+      AND ($since::TIMESTAMP IS NULL OR recorded_at >= $since)
+      AND ($until::TIMESTAMP IS NULL OR recorded_at < $until)
+    GROUP BY session_id
+),
+governed AS (
+    SELECT session_id, arg_max(outcome, (recorded_at, seq)) FILTER (WHERE event = 'closed') AS outcome
+    FROM session
+    GROUP BY session_id
+)
+SELECT
+    ranked.place,
+    ranked.session_id,
+    governed.outcome,
+    ranked.calls,
+    COALESCE(refused.denied_calls, 0) AS denied_calls,
+    CAST(ranked.cost_nano_usd // NULLIF(ranked.priced_calls, 0) AS BIGINT) AS cost_per_call_nano_usd,
+    ranked.cost_nano_usd,
+    CAST(100 * (ranked.cost_nano_usd / total.cost_nano_usd) AS DECIMAL(5, 2)) AS share_percent,
+    CAST(100 * (ranked.cumulative_nano_usd / total.cost_nano_usd) AS DECIMAL(5, 2)) AS cumulative_percent
+FROM ranked
+CROSS JOIN total
+LEFT JOIN refused ON refused.session_id = ranked.session_id
+LEFT JOIN governed ON governed.session_id = ranked.session_id
+ORDER BY place;

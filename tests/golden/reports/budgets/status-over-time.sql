@@ -1,0 +1,30 @@
+-- The budgets, the present and the parameters stand in the test: day 1 USD (80 %), month without a limit, gpt-week
+-- 2 USD (80 %) for models gpt-* in New York, all 10 USD in total; 2026-04-08T12:00Z, 2 windows.
+-- day 04-07: 0.80 + 0.20 = 1.00 USD: exactly the limit, so a warning, from 0.80 in the quarter of 10:00 on; one call
+--     without a price; two refusals (that for want of a price is not the budget's) and one reset
+-- day 04-08: 0.30 USD; the call that was taken back and that of half past twelve, after the present, do not count
+-- month of April: 0.30 + 1.00 + 1.00 + 0.30 = 2.60 USD of no limit; March ended before the first call
+-- gpt-week: Monday 04-06 begins at 04:00Z in New York. Before it 0.30 USD, 15 %. In it 1.00 + 0.80 = 1.80, a warning
+--     from 1.60 on; then 2.10, 105 %, in the quarter of 11:45. claude does not match.
+-- all: 2.60 USD of 10.
+INSERT INTO usage_record (calls, admitted_at, requested_model, cost_nano_usd)
+VALUES
+    (1, '2026-04-06 03:00:00', 'gpt-5', 300_000_000),
+    (1, '2026-04-06 04:00:00', 'gpt-5', 1_000_000_000),
+    (1, '2026-04-07 10:05:00', 'gpt-5', 800_000_000),
+    (1, '2026-04-07 10:20:00', 'claude', 200_000_000),
+    (1, '2026-04-07 23:59:59', 'gpt-5', NULL),
+    (1, '2026-04-08 11:50:00', 'gpt-5', 300_000_000),
+    (1, '2026-04-08 11:59:59', 'gpt-5', 5_000_000_000),
+    (-1, '2026-04-08 11:59:59', 'gpt-5', -5_000_000_000),
+    (1, '2026-04-08 12:30:00', 'gpt-5', 9_000_000_000);
+INSERT INTO reservation_event (store_id, seq, recorded_at, kind, denial, governing_budget)
+VALUES
+    (uuid(), 1, '2026-04-07 12:00:00', 'denied', 'budget_exceeded', 'day'),
+    (uuid(), 2, '2026-04-07 12:10:00', 'denied', 'budget_exceeded', 'day'),
+    (uuid(), 3, '2026-04-07 12:20:00', 'denied', 'unpriced_model', 'day'),
+    (uuid(), 4, '2026-04-07 12:20:00', 'reserved', NULL, 'day'),
+    (uuid(), 5, '2026-04-08 11:55:00', 'denied', 'budget_exceeded', 'gpt-week'),
+    (uuid(), 6, '2026-04-08 12:30:00', 'denied', 'budget_exceeded', 'gpt-week');
+INSERT INTO reset (store_id, seq, audit_id, budget, budget_key, period, effective_at, removed_cost_nano_usd, removed_requests)
+VALUES (uuid(), 7, uuid(), 'day', 'd', 'day', '2026-04-07 13:00:00', 1_000_000_000, 2);

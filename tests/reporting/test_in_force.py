@@ -1,0 +1,127 @@
+"""Reports of budgets see exactly the budgets and windows that are enforced."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from policy.model.budget import Budget
+from policy.money import NanoUSD
+from policy.period import Period, Window, window_at
+from policy.reporting.catalog import load_catalog
+from policy.reporting.in_force import WINDOWS_MAX, show_budgets
+from policy.reporting.run import run_report
+from policy.reporting.spend import spend_in
+
+NOW = datetime(2026, 4, 8, 12, tzinfo=UTC)
+LIMIT = NanoUSD(1_000)
+
+
+def budget(name: str, period: Period, **about: Any) -> Budget:
+    return Budget(name, period, LIMIT, 80, "key", **about)
+
+
+def test_windows_are_those_of_enforcement_back_from_the_present() -> None:
+    zoned = budget("b", Period.DAY, timezone="America/Sao_Paulo")
+    with duckdb.connect() as connection:
+        show_budgets(connection, [zoned], NOW)
+        rows = connection.execute(
+            "SELECT starts_at, ends_at FROM budget_window ORDER BY number"
+        ).fetchall()
+    assert len(rows) == WINDOWS_MAX
+    for number, (start, end) in enumerate(rows):
+        expected = window_at(Period.DAY, NOW - timedelta(days=number), "America/Sao_Paulo")
+        assert Window(start.replace(tzinfo=UTC), end.replace(tzinfo=UTC)) == expected
+
+
+def test_a_total_budget_has_one_window_and_a_session_budget_none() -> None:
+    budgets = [budget("all", Period.TOTAL), budget("session", Period.SESSION)]
+    with duckdb.connect() as connection:
+        show_budgets(connection, budgets, NOW)
+        rows = connection.execute("SELECT * FROM budget_window").fetchall()
+        names = connection.execute("SELECT name FROM budget ORDER BY place").fetchall()
+    assert rows == [("all", 0, None, None)]
+    assert names == [("all",), ("session",)]
+
+
+def test_showing_them_again_replaces_them() -> None:
+    with duckdb.connect() as connection:
+        show_budgets(connection, [budget("a", Period.DAY)], NOW)
+        show_budgets(connection, [budget("b", Period.DAY)], NOW)
+        assert connection.execute("SELECT name FROM budget").fetchall() == [("b",)]
+
+
+INSERT = """
+INSERT INTO usage_record (admitted_at, requested_model, provider, project, cost_nano_usd)
+VALUES (?, ?, ?, ?, ?)
+"""
+ATTRIBUTES = {"model": ["gpt-5", "o3"], "provider": ["openai", "azure"], "project": ["web", None]}
+CALLS = st.lists(
+    st.tuples(
+        st.integers(0, 60 * 24 * 40),  # minutes before the present
+        *(st.sampled_from(values) for values in ATTRIBUTES.values()),
+        st.one_of(st.none(), st.integers(0, 3_000)),
+    ),
+    max_size=30,
+)
+MATCH = st.dictionaries(
+    st.sampled_from(sorted(ATTRIBUTES)),
+    st.sampled_from(["*", "o*", "gpt-[0-9]", "w?b"]),
+    max_size=2,
+)
+BUDGETS = st.lists(
+    st.tuples(
+        st.sampled_from([Period.DAY, Period.WEEK, Period.MONTH, Period.TOTAL]),
+        MATCH,
+        st.sampled_from(["UTC", "Asia/Kathmandu", "America/New_York"]),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(calls=CALLS, drawn=BUDGETS)
+def test_each_window_costs_what_enforcement_counts_in_it(
+    connection: duckdb.DuckDBPyConnection,
+    calls: list[tuple[int, str, str, str | None, int | None]],
+    drawn: list[tuple[Period, dict[str, str], str]],
+) -> None:
+    budgets = [
+        budget(f"b{number}", period, match=tuple(match.items()), timezone=zone)
+        for number, (period, match, zone) in enumerate(drawn)
+    ]
+    connection.execute("DELETE FROM usage_record")
+    for minutes, *about in calls:
+        connection.execute(INSERT, [NOW - timedelta(minutes=minutes), *about])
+    show_budgets(connection, budgets, NOW)
+    report = load_catalog().find("status-over-time")
+    table = run_report(connection, report, {"windows": WINDOWS_MAX}, now=NOW)
+    seen = dict.fromkeys((one.name for one in budgets), 0)
+    for row in table.rows:
+        told = dict(zip((column.name for column in table.columns), row, strict=True))
+        one = next(each for each in budgets if each.name == told["budget"])
+        spend = spend_in(connection, window=window(told), match=one.match)
+        assert told["cost_nano_usd"] == spend.cost_nano_usd
+        assert told["unpriced_calls"] == spend.unpriced_calls
+        assert told["calls"] == spend.calls
+        assert told["state"] == state(spend.cost_nano_usd)
+        assert (told["warned_at"] is None) == (told["state"] == "allowed")
+        assert (told["exceeded_at"] is None) == (told["state"] != "exceeded")
+        seen[one.name] += spend.calls
+    # Every call that a budget matches is in one of its windows.
+    assert seen == {one.name: spend_in(connection, match=one.match).calls for one in budgets}
+
+
+def window(told: dict[str, Any]) -> Window | None:
+    if told["window_start"] is None:
+        return None
+    return Window(*(told[name].replace(tzinfo=UTC) for name in ("window_start", "window_end")))
+
+
+def state(cost: int) -> str:
+    return "exceeded" if cost > LIMIT else "warning" if cost >= 800 else "allowed"
