@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from policy.ledger.drain import DrainSummary, Progress
     from policy.ledger.ledger import Ledger
     from policy.ledger.verify import AuditHead
+    from policy.reporting.importers.model import KnownFiles
 
 _TAIL_MAX = 1000
 """Undrained events up to which a report reads them from the store rather than drain them first."""
@@ -135,6 +136,21 @@ class Bookkeeping:
                 with self.store() as store:
                     store.run(_mark_recount_due)
             yield ledger
+
+    def imported_files(self) -> KnownFiles:
+        """Return what the ledger knows of files that were imported; nothing without a ledger.
+
+        Raises:
+            LedgerError: It cannot be read.
+        """
+        from policy.ledger.ledger import open_ledger
+        from policy.reporting.importers.known import known_files
+        from policy.reporting.importers.model import KnownFiles
+
+        if not os.path.isfile(self.ledger_path):
+            return KnownFiles()
+        with open_ledger(self.ledger_path) as ledger:
+            return known_files(ledger)
 
     def settle_import(self) -> None:
         """Count into the balances what was imported."""

@@ -63,6 +63,17 @@ Inclusive: TypeAlias = Annotated[
 ]
 
 
+Project: TypeAlias = Annotated[
+    str | None, typer.Option("--project", help="Project of every call, whatever the file says.")
+]
+Provider: TypeAlias = Annotated[
+    str | None, typer.Option("--provider", help="Who bills every call, such as zai.")
+]
+Reread: TypeAlias = Annotated[
+    bool, typer.Option("--reread", help="Read files also when nothing in them is new.")
+]
+
+
 @app.callback()
 def group() -> None:
     """Bring recorded usage in, and hand it on."""
@@ -77,12 +88,9 @@ def import_(
     ] = SourceFormat.AUTO,
     columns: Columns = None,
     inclusive: Inclusive = False,
-    project: Annotated[
-        str | None, typer.Option("--project", help="Project of every call, whatever the file says.")
-    ] = None,
-    provider: Annotated[
-        str | None, typer.Option("--provider", help="Who bills every call, such as zai.")
-    ] = None,
+    project: Project = None,
+    provider: Provider = None,
+    reread: Reread = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 when a line was bad.")
     ] = False,
@@ -95,6 +103,9 @@ def import_(
 ) -> None:
     """Import usage from agent logs or exports, each call exactly once.
 
+    Files that have not changed since their last import are not read again, and of a log that has
+    grown only its new lines; other options, or new prices for calls that had none, read all of it.
+
     Bad lines are reported with their numbers and skipped; the exit code stays 0 unless --strict.
 
     Example: corvus usage import ~/.claude/projects
@@ -103,15 +114,17 @@ def import_(
     from policy.reporting.importers.run import import_usage
     from policy.runtime import open_runtime
 
+    runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)
+    warn_unused(runtime)
     options = model.ImportOptions(
         format=None if source_format is SourceFormat.AUTO else model.Format(source_format.value),
         columns=_map(columns or ()),
         project=project,
         provider=provider,
         inclusive=inclusive,
+        clock=runtime.clock,
+        known=model.KnownFiles() if reread else runtime.bookkeeping.imported_files(),
     )
-    runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)
-    warn_unused(runtime)
     with _progress() as on_progress:
         summary = import_usage(
             runtime.bookkeeping.importing,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _SHOWN = 10
 _WORDS = {
     "formats": "recognised as",
+    "unchanged_files": "files unchanged, not read again",
     "read_lines": "lines read",
     "usage_lines": "lines with usage",
     "synthetic": "client's own error messages",
@@ -36,7 +37,8 @@ def facts(summary: ImportSummary, ledger: Path) -> dict[str, str | int]:
     """Return the facts of a summary by key, in the order in which they are shown."""
     formats = ", ".join(f"{form} ({count})" for form, count in sorted(summary.files.items()))
     return {
-        "formats": formats,
+        "formats": formats or "none",
+        "unchanged_files": summary.unchanged,
         "read_lines": summary.read_lines,
         "usage_lines": summary.usage_lines,
         "synthetic": summary.synthetic,

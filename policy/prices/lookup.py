@@ -9,6 +9,7 @@ of the author's with a bundled one.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from functools import cached_property
@@ -96,6 +97,12 @@ class PriceBooks:
         except AmbiguousModel:
             return None
         return entry.provider if entry is not None and entry.own else None
+
+    @property
+    def version(self) -> str:
+        """SHA-256 of all prices, the author's and the bundled ones, in hexadecimal."""
+        own = sorted((price.entry, price.version, price.terms()) for price in self._user)
+        return hashlib.sha256(f"{self.bundled_sha256} {own}".encode()).hexdigest()
 
     @property
     def bundled_version(self) -> str:

@@ -17,20 +17,39 @@
 -- column:  cost_nano_usd          BIGINT        nano-USD, of all these calls
 -- reads:   reservation_event
 -- chart:   x=model y=overrun_nano_usd
-WITH settled AS (
+WITH known AS (
     SELECT
-        arg_max(provider, (recorded_at, seq)) AS provider,
-        arg_max(requested_model, (recorded_at, seq)) AS model,
-        arg_max(estimate_nano_usd, (recorded_at, seq)) AS estimate_nano_usd,
-        arg_max(cost_nano_usd, (recorded_at, seq)) AS cost_nano_usd
+        kind,
+        seq,
+        recorded_at,
+        reservation_id,
+        provider,
+        requested_model AS model,
+        estimate_nano_usd,
+        cost_nano_usd
     FROM reservation_event
     WHERE kind IN ('committed', 'replaced')
-      AND estimate_nano_usd IS NOT NULL
-      AND cost_nano_usd IS NOT NULL
       AND ($since::TIMESTAMP IS NULL OR recorded_at >= $since)
       AND ($until::TIMESTAMP IS NULL OR recorded_at < $until)
       AND ($project::VARCHAR IS NULL OR project = $project)
+),
+replaced AS (
+    SELECT
+        reservation_id,
+        arg_max(ROW(provider, model, estimate_nano_usd, cost_nano_usd), (recorded_at, seq)) AS latest
+    FROM known
+    WHERE kind = 'replaced'
     GROUP BY reservation_id
+),
+settled AS (
+    SELECT provider, model, estimate_nano_usd, cost_nano_usd
+    FROM known
+    ANTI JOIN replaced ON replaced.reservation_id = known.reservation_id
+    WHERE estimate_nano_usd IS NOT NULL AND cost_nano_usd IS NOT NULL
+    UNION ALL
+    SELECT latest[1], latest[2], latest[3], latest[4]
+    FROM replaced
+    WHERE latest[3] IS NOT NULL AND latest[4] IS NOT NULL
 )
 SELECT
     provider,

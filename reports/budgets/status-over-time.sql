@@ -45,34 +45,27 @@ WITH shown AS (
       AND ($since::TIMESTAMP IS NULL OR budget_window.ends_at IS NULL OR budget_window.ends_at > $since)
       AND ($until::TIMESTAMP IS NULL OR budget_window.starts_at IS NULL OR budget_window.starts_at < $until)
 ),
--- What no budget matches on need not be told apart.
-matched AS (
-    SELECT
-        COUNT(match['model']) > 0 AS by_model,
-        COUNT(match['provider']) > 0 AS by_provider,
-        COUNT(match['project']) > 0 AS by_project,
-        COUNT(match['user']) > 0 AS by_user,
-        COUNT(match['agent']) > 0 AS by_agent,
-        COUNT(match['surface']) > 0 AS by_surface
+ranged AS (
+    SELECT name, ANY_VALUE(match) AS match, MIN(starts_at) AS starts_at, MAX(ends_at) AS ends_at
     FROM shown
+    GROUP BY name
 ),
 quarter AS (
     SELECT
-        time_bucket(INTERVAL 15 MINUTE, admitted_at) AS quarter_start,
-        CASE WHEN by_model THEN requested_model END AS model,
-        CASE WHEN by_provider THEN provider END AS provider,
-        CASE WHEN by_project THEN project END AS project,
-        CASE WHEN by_user THEN user_name END AS user_name,
-        CASE WHEN by_agent THEN agent END AS agent,
-        CASE WHEN by_surface THEN surface END AS surface,
-        COALESCE(SUM(cost_nano_usd), 0) AS cost,
-        SUM(calls) AS calls,
-        COALESCE(SUM(calls) FILTER (WHERE cost_nano_usd IS NULL), 0) AS unpriced_calls
-    FROM usage_record
-    CROSS JOIN matched
-    WHERE admitted_at >= (SELECT MIN(starts_at) FROM shown)
-      AND admitted_at < (SELECT MAX(ends_at) FROM shown)
-      AND admitted_at <= $as_of::TIMESTAMP
+        ranged.name,
+        time_bucket(INTERVAL 15 MINUTE, used.admitted_at) AS quarter_start,
+        COALESCE(SUM(used.cost_nano_usd), 0) AS cost,
+        SUM(used.calls) AS calls,
+        COALESCE(SUM(used.calls) FILTER (WHERE used.cost_nano_usd IS NULL), 0) AS unpriced_calls
+    FROM usage_record AS used
+    JOIN ranged ON used.admitted_at >= ranged.starts_at AND used.admitted_at < ranged.ends_at
+    WHERE used.admitted_at <= $as_of::TIMESTAMP
+      AND (match['model'] IS NULL OR used.requested_model GLOB match['model'])
+      AND (match['provider'] IS NULL OR used.provider GLOB match['provider'])
+      AND (match['project'] IS NULL OR used.project GLOB match['project'])
+      AND (match['user'] IS NULL OR used.user_name GLOB match['user'])
+      AND (match['agent'] IS NULL OR used.agent GLOB match['agent'])
+      AND (match['surface'] IS NULL OR used.surface GLOB match['surface'])
     GROUP BY ALL
 ),
 counted AS (
@@ -82,18 +75,14 @@ counted AS (
         shown.limit_nano_usd,
         shown.warn_at_percent,
         quarter.quarter_start,
-        SUM(quarter.cost) AS cost,
-        SUM(quarter.calls) AS calls,
-        SUM(quarter.unpriced_calls) AS unpriced_calls
+        quarter.cost,
+        quarter.calls,
+        quarter.unpriced_calls
     FROM shown
-    JOIN quarter ON quarter.quarter_start >= shown.starts_at AND quarter.quarter_start < shown.ends_at
-    WHERE (match['model'] IS NULL OR quarter.model GLOB match['model'])
-      AND (match['provider'] IS NULL OR quarter.provider GLOB match['provider'])
-      AND (match['project'] IS NULL OR quarter.project GLOB match['project'])
-      AND (match['user'] IS NULL OR quarter.user_name GLOB match['user'])
-      AND (match['agent'] IS NULL OR quarter.agent GLOB match['agent'])
-      AND (match['surface'] IS NULL OR quarter.surface GLOB match['surface'])
-    GROUP BY ALL
+    JOIN quarter
+        ON quarter.name = shown.name
+        AND quarter.quarter_start >= shown.starts_at
+        AND quarter.quarter_start < shown.ends_at
 ),
 cumulated AS (
     SELECT

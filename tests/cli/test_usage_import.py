@@ -23,6 +23,7 @@ def test_summary_is_key_value_lines_when_no_terminal_reads(
     told = capsys.readouterr()
     assert told.out.splitlines() == [
         "formats=claude-code (3)",
+        "unchanged_files=0",
         "read_lines=83",
         "usage_lines=50",
         "synthetic=2",
@@ -42,13 +43,26 @@ def test_summary_is_key_value_lines_when_no_terminal_reads(
     )
 
 
-def test_a_second_import_adds_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_import_reads_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(SESSIONS, "--ledger", tmp_path / "l.duckdb")
     capsys.readouterr()
     assert run(SESSIONS, "--ledger", tmp_path / "l.duckdb", "--format", "json") == Exit.CLEAN
     told = json.loads(capsys.readouterr().out)
-    assert (told["new"], told["updated"], told["duplicate"]) == (0, 0, 24)
+    assert (told["unchanged_files"], told["read_lines"], told["bad"]) == (3, 0, 0)
+    assert (told["new"], told["updated"], told["duplicate"]) == (0, 0, 0)
     assert told["new_cost_nano_usd"] == "0"
+
+
+def test_reread_reads_everything_and_adds_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(SESSIONS, "--ledger", tmp_path / "l.duckdb")
+    capsys.readouterr()
+    words = ["--ledger", tmp_path / "l.duckdb", "--format", "json", "--reread"]
+    assert run(SESSIONS, *words) == Exit.CLEAN
+    told = json.loads(capsys.readouterr().out)
+    assert (told["unchanged_files"], told["read_lines"]) == (0, 83)
+    assert (told["new"], told["updated"], told["duplicate"]) == (0, 0, 24)
     assert told["bad_lines"][0]["line"] == 37
 
 

@@ -113,7 +113,7 @@ def test_a_missing_migration_is_a_broken_install(
         shipped_migrations()
 
 
-def test_the_second_version_keeps_every_row_of_the_first_and_adds_empty_tables(
+def test_later_versions_keep_every_row_of_the_first_and_add_empty_tables(
     tmp_path: Path, record_calls: Callable[..., Path]
 ) -> None:
     path = record_calls(tmp_path / "later.duckdb", {"admitted_at": datetime(2026, 1, 2)})  # noqa: DTZ001 - the ledger is naive UTC
@@ -134,7 +134,8 @@ def test_the_second_version_keeps_every_row_of_the_first_and_adds_empty_tables(
         }
     assert len(before) == 1
     fed = {table.value: (0,) for table in LedgerTable} | {"usage_record": (1,)}
-    own = {"ledger_migration": (2,), "ledger_watermark": (0,), "ledger_archive": (0,)}
+    empty = dict.fromkeys(("ledger_watermark", "ledger_archive", "import_file"), (0,))
+    own = empty | {"ledger_migration": (3,)}
     assert tables == fed | own
 
 

@@ -16,8 +16,12 @@ from policy.ledger.archive import archive
 from policy.ledger.drain import drain
 from policy.ledger.ledger import Ledger, open_file, open_ledger
 from policy.ledger.views import archive_folder
+from policy.model.budget import Budget
 from policy.model.outbox import LedgerTable, Row
+from policy.money import NanoUSD
+from policy.period import Period
 from policy.reporting.catalog import load_catalog
+from policy.reporting.in_force import show_budgets
 from policy.reporting.run import run_report
 from policy.reporting.spend import spend_in
 from policy.reporting.table import Table
@@ -38,6 +42,7 @@ from tests.ledger.outboxes import (
 DAY_US = 86_400_000_000
 LATER = FixedClock(datetime(2026, 11, 23, tzinfo=UTC))
 REPORTS = load_catalog().reports
+BUDGETS = (Budget("day", Period.DAY, NanoUSD(10), 80, "cost.daily_limit_usd"),)
 
 
 @pytest.fixture
@@ -54,6 +59,7 @@ def answers(path: Path, outbox: FileOutbox | None) -> dict[str, Table]:
     """Return what every shipped report says at the end of January 2026."""
     found: dict[str, Table] = {}
     with open_ledger(path, outbox=outbox) as ledger:
+        show_budgets(ledger.connection, BUDGETS, LATER.now())
         for name, report in REPORTS.items():
             wanted = {parameter.name for parameter in report.header.parameters}
             given = {
@@ -61,7 +67,9 @@ def answers(path: Path, outbox: FileOutbox | None) -> dict[str, Table]:
                 "since": "2025-11-01",
                 "until": "2026-02-01",
                 "days": 90,
+                "weeks": 13,
                 "months": 4,
+                "windows": 366,
             }
             chosen = {key: value for key, value in given.items() if key in wanted}
             found[name] = run_report(ledger.connection, report, chosen, now=LATER.now())
@@ -88,7 +96,39 @@ def quarter() -> list[tuple[LedgerTable, Row]]:
         "input_tokens": -10,
         "cost_nano_usd": -30_000,
     }
-    return [*rows, (LedgerTable.USAGE_RECORD, taken_back)]
+    return [*rows, (LedgerTable.USAGE_RECORD, taken_back), *told()]
+
+
+def told() -> list[tuple[LedgerTable, Row]]:
+    """Return one of everything else that reports read."""
+    day = {"governing_budget": "day", "governing_limit_nano_usd": 10, "projected_nano_usd": 20}
+    override = uuid_at(NOON_US, 900)
+    granted: Row = {
+        "position": 1,
+        "id": uuid_at(NOON_US, 901),
+        "kind": "override_granted",
+        "recorded_at": NOON_US,
+        "actor": "ana",
+        "override_id": override,
+        "previous_hash": "0",
+        "hash": "1",
+    }
+    price: Row = {
+        "recorded_at": NOON_US,
+        "entry": "user:gpt-5",
+        "book": "user",
+        "model": "gpt-5",
+        "rates": {"input": 1},
+    }
+    return [
+        call(61, cache_read_tokens=5),
+        reserved(70, state="warning", **day),
+        reserved(71, kind="denied", state="exceeded", denial="budget_exceeded", **day),
+        reserved(72, kind="committed", cost_nano_usd=100, override_id=override),
+        opened(1),
+        (LedgerTable.AUDIT_EVENT, granted),
+        (LedgerTable.PRICE_ENTRY, price),
+    ]
 
 
 def test_reports_say_the_same_before_and_after_the_drain_and_the_archive(
@@ -100,7 +140,8 @@ def test_reports_say_the_same_before_and_after_the_drain_and_the_archive(
     drain(path, outbox)
     drained = answers(path, None)
     assert [file.name for file in archive(path, 30, clock=LATER).files] == [
-        f"usage_record-{month}-1.parquet" for month in ("2025-11", "2025-12", "2026-01")
+        *(f"usage_record-{month}-1.parquet" for month in ("2025-11", "2025-12", "2026-01")),
+        "reservation_event-2025-11-1.parquet",
     ]
     with open_file(path) as ledger:
         assert asked(ledger, "SELECT count(*) FROM usage_record") == [(0,)]

@@ -22,6 +22,36 @@ class Format(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class KnownFile:
+    """How much of a file was imported: a row of ``import_file``, whose units are there."""
+
+    file: str
+    format: str
+    settings: str
+    prices: str
+    size_bytes: int
+    modified_ns: int
+    read_bytes: int = 0
+    read_lines: int = 0
+    head_hash: str = ""
+    content_hash: str = ""
+    imported_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFiles:
+    """What a ledger knows of files.
+
+    Attributes:
+        files: In order of import, the latest last.
+        has_unpriced: Whether a call that was imported has no price.
+    """
+
+    files: tuple[KnownFile, ...] = ()
+    has_unpriced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ImportOptions:
     """How to read the sources.
 
@@ -36,6 +66,7 @@ class ImportOptions:
         inclusive: For the generic format: counts of input include what was cached, and counts of
             output include reasoning, as OpenAI and OpenTelemetry count; they are made disjoint.
         clock: Says when the import is recorded.
+        known: What the ledger knows of files; what it has of them is not read again.
     """
 
     format: Format | None = None
@@ -44,6 +75,7 @@ class ImportOptions:
     provider: str | None = None
     inclusive: bool = False
     clock: Clock = field(default_factory=SystemClock)
+    known: KnownFiles = KnownFiles()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +102,7 @@ class ImportSummary:
 
     Attributes:
         files: Files read, by format.
+        unchanged: Files not read, as nothing in them is new.
         read_lines: Lines that are not blank.
         usage_lines: Lines that report usage of a call, repeated snapshots included.
         synthetic: Messages that the client made up itself, such as API errors; they used nothing.
@@ -96,6 +129,7 @@ class ImportSummary:
     bad: tuple[BadLine, ...]
     new_cost_nano_usd: int
     unpriced_models: tuple[tuple[str, str, int], ...] = ()
+    unchanged: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,11 @@ from policy.reporting.parameters import naive_utc
 class PriceHistory(Protocol):
     """Where prices come from: ``policy.prices.lookup.PriceBooks``."""
 
+    @property
+    def version(self) -> str:
+        """Hash of all prices."""
+        ...
+
     def history(self, model: str, *, provider: str | None = None) -> Sequence[Price]:
         """Return all entries of a model, or nothing."""
         ...

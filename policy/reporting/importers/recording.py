@@ -13,7 +13,9 @@ from datetime import datetime
 from pathlib import Path
 
 from policy.ledger.ledger import Ledger
+from policy.reporting.importers.known import remember
 from policy.reporting.importers.merging import PLACE, merged
+from policy.reporting.importers.model import KnownFile
 from policy.reporting.importers.pricing import PriceHistory, price_changes, tell_prices
 from policy.reporting.importers.statements import COUNTS, each
 
@@ -105,12 +107,25 @@ class Recorded:
     unpriced_models: tuple[tuple[str, str, int], ...]
 
 
-def record_calls(ledger: Ledger, calls: Path, books: PriceHistory, now: datetime) -> Recorded:
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What an import brings.
+
+    Attributes:
+        calls: A Parquet file of merged calls.
+        files: What is to be remembered of the files that they were read from.
+    """
+
+    calls: Path
+    files: tuple[KnownFile, ...] = ()
+
+
+def record_calls(ledger: Ledger, batch: Batch, books: PriceHistory, now: datetime) -> Recorded:
     """Add merged calls to the ledger.
 
     Args:
         ledger: Open for writing.
-        calls: A Parquet file of merged calls.
+        batch: The calls, and their files.
         books: Where prices come from.
         now: The present instant, aware.
 
@@ -119,7 +134,7 @@ def record_calls(ledger: Ledger, calls: Path, books: PriceHistory, now: datetime
     """
     connection = ledger.connection
     with ledger.transaction():
-        connection.execute(_CANDIDATES, {"calls": str(calls)})
+        connection.execute(_CANDIDATES, {"calls": str(batch.calls)})
         for statement in (_CALLS, _CHANGES):
             connection.execute(statement)
         price_changes(connection, books)
@@ -127,6 +142,7 @@ def record_calls(ledger: Ledger, calls: Path, books: PriceHistory, now: datetime
             connection.execute(statement)
         tell_prices(ledger, now)
         ledger.append_usage()
+        remember(ledger, batch.files, now)
         counted = connection.execute(_COUNTED).fetchone() or (0, 0, 0, 0, 0)
         unpriced_models = connection.execute(_UNPRICED).fetchall()
     total, new, updated, unpriced, cost = counted

@@ -13,6 +13,7 @@ import duckdb
 from policy.errors import ImportRefused, LedgerError
 from policy.ledger.ledger import Ledger
 from policy.reporting.importers.generic import column_map
+from policy.reporting.importers.known import Selector
 from policy.reporting.importers.merging import merged
 from policy.reporting.importers.model import (
     Format,
@@ -23,7 +24,7 @@ from policy.reporting.importers.model import (
 )
 from policy.reporting.importers.pricing import PriceHistory
 from policy.reporting.importers.progress import Meter
-from policy.reporting.importers.recording import Recorded, record_calls
+from policy.reporting.importers.recording import Batch, Recorded, record_calls
 from policy.reporting.importers.sources import find_sources, refuse_nothing
 from policy.reporting.importers.staging import Staged, Stager
 
@@ -33,6 +34,7 @@ OpenLedger: TypeAlias = Callable[[], AbstractContextManager[Ledger]]
 _EXPORT = f"""
 COPY ({merged("temp.import_line", "kind IN ('usage', 'part')")}) TO $calls (FORMAT parquet)
 """
+_NOTHING = Recorded(0, 0, 0, 0, 0, ())
 
 
 def import_usage(
@@ -67,24 +69,30 @@ def import_usage(
     with tempfile.TemporaryDirectory(prefix="corvus-import-") as name, _scratch(name) as scratch:
         folder = Path(name)
         sources, unknown = find_sources(patterns, wanted, folder)
-        total = sum(source.size_bytes for source in sources)
+        selection = Selector(options, books, folder).select(sources)
+        total = sum(source.size_bytes for source in selection.sources)
         stager = Stager(scratch, options, folder)
         for bad in unknown:
             stager.staged.add_bad(bad.file, bad.line, bad.reason)
         calls = folder / "calls.parquet"
         try:
-            staged = stager.stage(sources, Meter(on_progress, total))
+            staged = stager.stage(selection.sources, Meter(on_progress, total))
             _tell(on_progress, "merging", total)
             scratch.execute(_EXPORT, {"calls": str(calls)})
         except duckdb.Error as fault:
             reason = str(fault).strip().splitlines()[0]
             raise LedgerError(f"the import failed, nothing was recorded: {reason}") from fault
-        if not staged.files:
+        if not staged.files and not selection.unchanged:
             raise ImportRefused("; ".join(str(bad) for bad in staged.bad[:3]))
         _tell(on_progress, "recording", total)
-        with open_ledger() as ledger:
-            recorded = record_calls(ledger, calls, books, options.clock.now())
-    return _summary(staged, recorded)
+        seen = [one for path, one in selection.seen.items() if path not in staged.failed]
+        recorded = _NOTHING
+        if staged.files or seen:
+            with open_ledger() as ledger:
+                recorded = record_calls(
+                    ledger, Batch(calls, tuple(seen)), books, options.clock.now()
+                )
+    return _summary(staged, recorded, selection.unchanged)
 
 
 def _tell(on_progress: OnProgress | None, step: str, total_bytes: int) -> None:
@@ -106,7 +114,7 @@ def _scratch(folder: str) -> Generator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def _summary(staged: Staged, recorded: Recorded) -> ImportSummary:
+def _summary(staged: Staged, recorded: Recorded, unchanged: int) -> ImportSummary:
     return ImportSummary(
         files=staged.files,
         read_lines=staged.read_lines,
@@ -120,4 +128,5 @@ def _summary(staged: Staged, recorded: Recorded) -> ImportSummary:
         bad=tuple(staged.bad),
         new_cost_nano_usd=recorded.new_cost_nano_usd,
         unpriced_models=recorded.unpriced_models,
+        unchanged=unchanged,
     )

@@ -49,6 +49,7 @@ class Source:
         path: The file as the user named it, for messages.
         file: Where its content is: the same, or a copy of what came through a pipe.
         size_bytes: Size when it was found; a live log may have grown since.
+        first_line: Number of its first line: above 1 in a copy of what is new in a log.
     """
 
     path: Path
@@ -56,6 +57,7 @@ class Source:
     format: Format
     size_bytes: int
     layout: Layout = Layout.LINES
+    first_line: int = 1
 
 
 def refuse_nothing(patterns: Sequence[str | Path], wanted: Format | None) -> None:

@@ -85,6 +85,7 @@ class Staged:
     Attributes:
         files: Files read, by format.
         bad: The first ``BAD_LINES_KEPT`` bad lines.
+        failed: Files of which something could not be read at all.
     """
 
     files: dict[Format, int] = field(default_factory=dict[Format, int])
@@ -92,11 +93,14 @@ class Staged:
     usage_lines: int = 0
     synthetic: int = 0
     bad_lines: int = 0
+    failed: set[Path] = field(default_factory=set[Path])
     bad: list[BadLine] = field(default_factory=list[BadLine])
 
     def add_bad(self, file: Path, line: int | None, reason: str) -> None:
         """Count a bad line, and keep it while there is room."""
         self.bad_lines += 1
+        if line is None:
+            self.failed.add(file)
         if len(self.bad) < BAD_LINES_KEPT:
             self.bad.append(BadLine(file, line, reason))
 
@@ -264,13 +268,15 @@ class Stager:
         text, reason = mended(line)
         if not text:
             self.staged.read_lines += 1
+            number += reading.source.first_line - 1
             self.staged.add_bad(reading.source.path, number, reason)
         return not text
 
     def _explain_file(self, reading: _Reading, unusable: list[tuple[int, str | None]]) -> None:
         reasons = {ordinal: reason for ordinal, reason in unusable}
         path = reading.source.path
-        for ordinal, number, line in pick(reading.source.file, reasons):
+        for ordinal, found, line in pick(reading.source.file, reasons):
+            number = found + reading.source.first_line - 1
             known = reasons[ordinal]
             if known is not None:
                 self.staged.add_bad(path, number, known)

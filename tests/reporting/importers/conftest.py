@@ -11,7 +11,8 @@ import pytest
 from policy.ledger.ledger import open_ledger
 from policy.model.price import Price, Rates, Tier
 from policy.model.usage import TokenKind
-from policy.reporting.importers.model import ImportOptions, ImportSummary
+from policy.reporting.importers.known import known_files
+from policy.reporting.importers.model import ImportOptions, ImportSummary, KnownFiles
 from policy.reporting.importers.run import import_usage
 
 SONNET: Rates = {
@@ -36,6 +37,10 @@ class Books:
 
     def __init__(self, *prices: Price) -> None:
         self.prices = prices
+
+    @property
+    def version(self) -> str:
+        return str(self.prices)
 
     def history(self, model: str, *, provider: str | None = None) -> tuple[Price, ...]:
         return tuple(
@@ -66,6 +71,14 @@ class Desk:
         self.folder = folder
         self.path = folder / "ledger.duckdb"
         self.books = books
+
+    def take_new(self, *sources: str | Path, **options: Any) -> ImportSummary:
+        """Import what the ledger does not know yet."""
+        known = KnownFiles()
+        if self.path.is_file():
+            with open_ledger(self.path) as ledger:
+                known = known_files(ledger)
+        return self.take(*sources, known=known, **options)
 
     def take(self, *sources: str | Path, **options: Any) -> ImportSummary:
         return import_usage(

@@ -28,6 +28,7 @@ from pathlib import Path
 from policy.ledger.ledger import open_ledger
 from policy.reporting.importers.run import import_usage
 class Books:
+    version = ""
     def history(self, model, *, provider=None):
         return ()
 print("ready", flush=True)
@@ -255,6 +256,8 @@ def test_a_ledger_that_fails_while_recording_keeps_nothing(desk: Desk, line: Lin
     desk.take(desk.write("first.jsonl", [line(99)]))
 
     class Failing:
+        version = ""
+
         def history(self, model: str, *, provider: str | None = None) -> tuple[Any, ...]:
             raise LedgerError("the disk is full")
 
