@@ -28,6 +28,10 @@ class SourceFormat(StrEnum):
 
     AUTO = "auto"
     CLAUDE_CODE = "claude-code"
+    CODEX = "codex"
+    LITELLM = "litellm"
+    OPENAI = "openai"
+    OTEL = "otel"
     GENERIC = "generic"
 
 

@@ -115,7 +115,10 @@ def usage_record_document() -> Table:
         {
             "id": _text("UUIDv7, by time of admission."),
             "corrects_id": _nullable(_text("The record that this row takes back or replaces.")),
-            "calls": {"enum": [1, -1], "description": "-1 takes a record back, counts negated."},
+            "calls": {
+                "type": "integer",
+                "description": "1, or more for a sum; negative takes a record back.",
+            },
             "import_key": _nullable(_text("Identity of the call at its origin.")),
             "requested_at": _INSTANT,
             "admitted_at": {**_INSTANT, "description": "Decides the window. UTC, ISO 8601."},

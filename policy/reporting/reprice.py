@@ -56,7 +56,7 @@ _UNBOUNDED_TOKENS = 2**62
 _KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "reasoning")
 _CONTEXT = (
     "(used.input_tokens + used.cache_read_tokens "
-    "+ used.cache_write_5m_tokens + used.cache_write_1h_tokens)"
+    "+ used.cache_write_5m_tokens + used.cache_write_1h_tokens) // used.calls"
 )
 _TOKENS = " + ".join(
     f"if(used.{kind}_tokens = 0, 0, used.{kind}_tokens::HUGEINT * rate.{kind})" for kind in _KINDS
@@ -73,7 +73,7 @@ SELECT nullif(provider, 'unknown') AS asked_provider, provider,
     requested_model || {_SERVED} AS requested, requested_model AS model, cost_nano_usd,
     tags['inference_geo'] = 'us' AS is_kept_in_us,
     input_tokens, output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
-    reasoning_tokens, web_search_requests
+    reasoning_tokens, web_search_requests, calls
 FROM usage_call
 WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
   AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
@@ -92,7 +92,7 @@ CREATE OR REPLACE TEMP TABLE reprice_rate (
 _INSERT = "INSERT INTO temp.reprice_rate VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ANSWER = f"""
 WITH millionths AS (
-    SELECT used.provider, used.model, used.cost_nano_usd,
+    SELECT used.provider, used.model, used.cost_nano_usd, used.calls,
         (({_TOKENS}) * if(used.is_kept_in_us, 11, 10) + ({_SEARCHES}) * 10)::HUGEINT AS ten,
         rate.above_tokens IS NOT NULL AS is_listed
     FROM temp.reprice_call AS used
@@ -102,16 +102,16 @@ WITH millionths AS (
         AND {_CONTEXT} > rate.above_tokens AND {_CONTEXT} <= rate.up_to_tokens
 ),
 repriced AS (
-    SELECT provider, model, cost_nano_usd,
+    SELECT provider, model, cost_nano_usd, calls,
         CASE WHEN is_listed THEN {half_even("ten", 10_000_000)} END AS then_nano_usd
     FROM millionths
 )
-SELECT provider, model, count(*) AS calls,
+SELECT provider, model, sum(calls)::BIGINT AS calls,
     sum(cost_nano_usd)::BIGINT AS recorded_nano_usd,
     sum(then_nano_usd)::BIGINT AS repriced_nano_usd,
     sum(then_nano_usd - cost_nano_usd)::BIGINT AS difference_nano_usd,
-    count(*) - count(cost_nano_usd) AS unpriced_calls,
-    count(*) - count(then_nano_usd) AS unpriced_then_calls
+    coalesce(sum(calls) FILTER (WHERE cost_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
+    coalesce(sum(calls) FILTER (WHERE then_nano_usd IS NULL), 0)::BIGINT AS unpriced_then_calls
 FROM repriced
 GROUP BY ALL
 ORDER BY abs(difference_nano_usd) DESC NULLS LAST, provider, model

@@ -24,8 +24,8 @@ WITH spent AS (
         mission_id,
         MIN(admitted_at) AS first_at,
         MAX(admitted_at) AS last_at,
-        COUNT(*) AS calls,
-        COUNT(*) FILTER (WHERE cost_nano_usd IS NULL) AS unpriced_calls,
+        SUM(calls)::BIGINT AS calls,
+        COALESCE(SUM(calls) FILTER (WHERE cost_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
         SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
             + cache_write_1h_tokens + reasoning_tokens)::BIGINT AS tokens,
         SUM(cost_nano_usd)::BIGINT AS cost_nano_usd

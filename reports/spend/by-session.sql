@@ -22,8 +22,8 @@ SELECT
     MIN(admitted_at) AS first_at,
     MAX(admitted_at) AS last_at,
     string_agg(DISTINCT requested_model, ', ' ORDER BY requested_model) AS models,
-    COUNT(*) AS calls,
-    COUNT(*) FILTER (WHERE usage_call.cost_nano_usd IS NULL) AS unpriced_calls,
+    SUM(usage_call.calls)::BIGINT AS calls,
+    COALESCE(SUM(usage_call.calls) FILTER (WHERE usage_call.cost_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
     SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
         + cache_write_1h_tokens + reasoning_tokens)::BIGINT AS tokens,
     SUM(usage_call.cost_nano_usd)::BIGINT AS cost_nano_usd

@@ -1,7 +1,8 @@
 -- title:   Cost per call
 -- summary: How the cost of single calls is spread for each model: median, 90th and 99th percentile, and the dearest.
 -- method:  Percentiles are costs that really occurred: the smallest that at least so many percent of the calls do not
---          exceed. Calls without a price are left out and counted apart.
+--          exceed. Calls without a price are left out and counted apart; records that are sums of several calls, as
+--          exports of providers have them, are left out altogether.
 -- param:   since           TIMESTAMP  optional  first instant, inclusive, UTC
 -- param:   until           TIMESTAMP  optional  last instant, exclusive, UTC
 -- param:   project         VARCHAR    optional  only calls of this project
@@ -27,7 +28,8 @@ WITH spread AS (
         MAX(cost_nano_usd) AS max_nano_usd,
         SUM(cost_nano_usd) AS cost_nano_usd
     FROM usage_call
-    WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
+    WHERE calls = 1
+      AND ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
       AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
       AND ($project::VARCHAR IS NULL OR project = $project)
     GROUP BY provider, requested_model

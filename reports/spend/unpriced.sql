@@ -15,8 +15,8 @@ WITH used AS (
     SELECT
         provider,
         requested_model AS model,
-        COUNT(*) AS calls,
-        COUNT(*) FILTER (WHERE cost_nano_usd IS NULL) AS unpriced_calls,
+        SUM(calls)::BIGINT AS calls,
+        COALESCE(SUM(calls) FILTER (WHERE cost_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
         SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
             + cache_write_1h_tokens + reasoning_tokens)
             FILTER (WHERE cost_nano_usd IS NULL)::BIGINT AS tokens,

@@ -13,7 +13,7 @@ _TAGS = "MAP(VARCHAR, VARCHAR)"
 _TYPES = {
     "id": "UUID",
     "corrects_id": "UUID",
-    "calls": "TINYINT",
+    "calls": "INTEGER",
     "import_key": "UUID",
     "requested_at": "TIMESTAMP",
     "admitted_at": "TIMESTAMP",

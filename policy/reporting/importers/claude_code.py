@@ -196,7 +196,7 @@ WITH iteration AS (
         AND json_extract_string(one, '$.type') = 'message'
 ),
 request AS (
-    SELECT import_key, provider, price_model, admitted_at, {_COUNTS_OF_USAGE}
+    SELECT import_key, provider, price_model, admitted_at, 1 AS calls, {_COUNTS_OF_USAGE}
     FROM (SELECT *, {_WRITES} FROM iteration)
 ),
 whole AS (

@@ -1,4 +1,4 @@
-"""Reads CSV with the line number of every row, and writes it as JSON lines for the import.
+"""Reads CSV with the line number of every row.
 
 DuckDB's own CSV reader is faster, but knows no line numbers once a value spans lines. Refuses
 nothing: a row that cannot be read is told with its reason.
@@ -9,8 +9,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
-from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol, TextIO, cast
@@ -64,34 +62,6 @@ def csv_rows(
                 yield reader.line_num, {}, "not UTF-8"
             elif row:
                 yield reader.line_num, dict(zip(header, row, strict=True)), ""
-
-
-def write_as_json(
-    path: Path, target: Path, on_bytes: Callable[[int], None]
-) -> tuple[array[int], list[tuple[int, str]]]:
-    """Write the rows of a CSV file as JSON lines.
-
-    Args:
-        path: The file; ``.gz`` is unpacked on the way.
-        target: Where to write.
-        on_bytes: Told now and then how many bytes of the file are read.
-
-    Returns:
-        The line number of each row written, and those of the others with the reason.
-
-    Raises:
-        OSError: The file cannot be read, or the copy not written.
-    """
-    numbers = array("q")
-    bad: list[tuple[int, str]] = []
-    with target.open("w", encoding="utf-8") as copy:
-        for number, row, reason in csv_rows(path, on_bytes):
-            if reason:
-                bad.append((number, reason))
-            else:
-                copy.write(json.dumps(row, ensure_ascii=False) + "\n")
-                numbers.append(number)
-    return numbers, bad
 
 
 def _text(raw: BinaryIO, *, is_packed: bool) -> TextIO:

@@ -51,8 +51,12 @@ OPTIONAL = (
     "service_tier",
     "outcome",
     "provider_request_id",
+    "calls",
 )
+_OWN = ("is_fork",)
 FIELDS = (*REQUIRED, *OPTIONAL)
+"""What a user may map to a column."""
+_READ = (*FIELDS, *_OWN)
 _TAG = "tags."
 _SAMPLE_LINES = 100
 
@@ -71,7 +75,7 @@ class ColumnMap:
 
     def paths(self) -> list[str]:
         """Return JSON paths: for each field the column of that literal name and the dotted path."""
-        columns = [self.columns.get(field, field) for field in FIELDS]
+        columns = [self.columns.get(field, field) for field in _READ]
         columns += self.tags.values()
         return [path for column in columns for path in (_literal(column), _dotted(column))]
 
@@ -147,7 +151,7 @@ def _dotted(column: str) -> str:
 
 
 def _fields() -> Iterator[str]:
-    for position, field in enumerate(FIELDS):
+    for position, field in enumerate(_READ):
         literal, dotted = 2 * position + 1, 2 * position + 2
         yield f"nullif(trim(coalesce(found[{literal}], found[{dotted}])), '') AS f_{field}"
 
@@ -191,7 +195,7 @@ field AS (
             list_transform($tags, lambda tag, i: {{
                 'key': tag,
                 'value': coalesce(
-                    found[{2 * len(FIELDS)} + 2 * i - 1], found[{2 * len(FIELDS)} + 2 * i]
+                    found[{2 * len(_READ)} + 2 * i - 1], found[{2 * len(_READ)} + 2 * i]
                 )
             }}),
             lambda entry: entry.value <> '')) AS tags,
@@ -206,7 +210,10 @@ read AS (
         {_instant("timestamp")} AS admitted_at,
         {_instant("requested_at")} AS requested_at, {_instant("first_token_at")} AS first_token_at,
         {_instant("settled_at")} AS settled_at, {_NEWLINE.join(_count(field) for field in COUNTS)},
-        f_cost_usd, TRY_CAST(f_cost_usd AS DECIMAL(38, 18)) AS cost_usd
+        f_cost_usd, TRY_CAST(f_cost_usd AS DECIMAL(38, 18)) AS cost_usd,
+        if(f_calls IS NULL, 1, if(regexp_full_match(f_calls, '[0-9]{{1,9}}'), f_calls::BIGINT, 0))
+            AS calls,
+        coalesce(f_is_fork = 'true', false) AS is_fork
     FROM field
 ),
 disjoint AS (
@@ -231,6 +238,7 @@ judged AS (
             THEN if($inclusive AND least(stated_input_tokens, stated_output_tokens) >= 0,
                 'its parts are more than the count of tokens that includes them',
                 'a count is no whole number of at most 10 digits, >= 0')
+        WHEN calls = 0 THEN 'calls is no whole number in 1..10^9'
         WHEN f_cost_usd IS NOT NULL AND coalesce(cost_usd, -1) NOT BETWEEN 0 AND 10000000
             THEN 'cost_usd is no amount in 0..=10000000: ' || f_cost_usd
     END AS reason
@@ -239,9 +247,10 @@ judged AS (
 SELECT file, n,
     CASE WHEN json IS NULL THEN 'suspect' WHEN reason IS NULL THEN 'usage' ELSE 'bad' END AS kind,
     reason,
-    CASE WHEN f_id IS NOT NULL THEN md5(concat_ws(':', 'generic:id', f_id, f_timestamp, f_model))
-        ELSE md5('generic:content:' || md5(json) || ':' || row_number() OVER (
-            PARTITION BY file, md5(json)))
+    CASE WHEN f_id IS NOT NULL AND $origin IS NOT NULL THEN md5($origin || ':id:' || f_id)
+        WHEN f_id IS NOT NULL THEN md5(concat_ws(':', 'generic:id', f_id, f_timestamp, f_model))
+        ELSE md5(coalesce($origin, 'generic') || ':content:' || md5(json) || ':'
+            || row_number() OVER (PARTITION BY file, md5(json)))
     END::UUID AS import_key,
     coalesce(requested_at, admitted_at) AS requested_at,
     admitted_at, first_token_at,
@@ -253,7 +262,7 @@ SELECT file, n,
     f_model AS requested_model, f_answering_model AS answering_model,
     lower(f_service_tier) AS service_tier,
     coalesce($project, f_project) AS project, f_user_name AS user_name, f_agent AS agent,
-    if(cardinality(tags) > 0, tags, NULL) AS tags, false AS is_fork,
+    if(cardinality(tags) > 0, tags, NULL) AS tags, is_fork, calls,
     {", ".join(COUNTS)},
     -- the digits of the amount are a whole number of 1e-18 USD: no rounding but this one
     {half_even("replace(cost_usd::VARCHAR, '.', '')::HUGEINT", 1_000_000_000)} AS reported_nano_usd,

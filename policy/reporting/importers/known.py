@@ -27,7 +27,8 @@ from policy.clock import microseconds
 from policy.ledger.ledger import Ledger
 from policy.reporting.importers.model import Format, ImportOptions, KnownFile, KnownFiles
 from policy.reporting.importers.pricing import PriceHistory
-from policy.reporting.importers.sources import Layout, Source
+from policy.reporting.importers.recognise import Layout
+from policy.reporting.importers.sources import Source
 from policy.reporting.parameters import naive_utc
 
 READER_VERSION = 1

@@ -24,7 +24,14 @@ PLACE = (
     "tags",
     "is_fork",
 )
-LAST = ("settled_at", "answering_model", "outcome", "provider_request_id", "reported_nano_usd")
+LAST = (
+    "settled_at",
+    "answering_model",
+    "outcome",
+    "provider_request_id",
+    "reported_nano_usd",
+    "calls",
+)
 
 # A line of the main conversation counts before its repetition in a sub-agent's log, and one of the
 # session it was said in before the copy that a fork of the session begins with. Of two equal ones

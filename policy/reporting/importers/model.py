@@ -18,6 +18,10 @@ class Format(StrEnum):
     """The formats an import understands."""
 
     CLAUDE_CODE = "claude-code"
+    CODEX = "codex"
+    LITELLM = "litellm"
+    OPENAI = "openai"
+    OTEL = "otel"
     GENERIC = "generic"
 
 

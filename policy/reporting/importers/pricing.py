@@ -60,9 +60,10 @@ _FIRST_DAY = date(1, 1, 1)
 _LAST_DAY = date(9999, 12, 31)
 _UNBOUNDED_TOKENS = 2**62
 _KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "reasoning")
+# Of a sum of many calls the average.
 _CONTEXT = (
-    "used.input_tokens + used.cache_read_tokens "
-    "+ used.cache_write_5m_tokens + used.cache_write_1h_tokens"
+    "(used.input_tokens + used.cache_read_tokens "
+    "+ used.cache_write_5m_tokens + used.cache_write_1h_tokens) // used.calls"
 )
 _TOKENS = "\n        + ".join(
     f"if(used.{kind}_tokens = 0, 0, used.{kind}_tokens::HUGEINT * rate.{kind})" for kind in _KINDS

@@ -28,7 +28,7 @@ UNION ALL BY NAME
 SELECT id AS known_id, import_key, nullif(provider, 'unknown') AS provider, service_tier,
     {", ".join(_KNOWN_PLACE)}, tags['fork'] IS NOT NULL AS is_fork,
     settled_at, answering_model, outcome, provider_request_id,
-    if(source = 'provider', cost_nano_usd, NULL) AS reported_nano_usd, {", ".join(COUNTS)}
+    if(source = 'provider', cost_nano_usd, NULL) AS reported_nano_usd, calls, {", ".join(COUNTS)}
 FROM usage_call
 WHERE import_key IN (SELECT import_key FROM read_parquet($calls))
 """  # noqa: S608 - made of constants of this package
@@ -67,11 +67,12 @@ _BACK = "concat_ws(':', record.import_key, record.id, 'taken back')"
 _STAGED = f"""
 CREATE OR REPLACE TEMP TABLE usage_staged AS
 SELECT {_ID.format(time="call.admitted_at", text=_NEW)} AS id, call.known_id AS corrects_id,
-    1 AS calls, call.* EXCLUDE (known_id, keeps_place, keeps_counts, price_model, is_fork)
+    call.* EXCLUDE (known_id, keeps_place, keeps_counts, price_model, is_fork)
 FROM temp.import_priced AS call
 UNION ALL BY NAME
 SELECT {_ID.format(time="record.admitted_at", text=_BACK)} AS id, record.id AS corrects_id,
-    -1 AS calls, {each("-record.{count} AS {count}")}, -record.cost_nano_usd AS cost_nano_usd,
+    -record.calls AS calls, {each("-record.{count} AS {count}")},
+    -record.cost_nano_usd AS cost_nano_usd,
     record.* EXCLUDE (id, corrects_id, calls, {each("{count}", ", ")}, cost_nano_usd)
 FROM temp.import_priced AS call
 JOIN usage_record AS record ON record.id = call.known_id

@@ -11,34 +11,36 @@ import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import IO
 
 from policy.errors import ImportRefused
 from policy.reporting.importers.model import BadLine, Format
+from policy.reporting.importers.recognise import (
+    CSV_SUFFIXES,
+    PARQUET_SUFFIX,
+    Layout,
+    format_of,
+    layout_of,
+)
 
 STDIN = "-"
 _HEAD_BYTES = 65_536
-_CSV_SUFFIXES = {".csv", ".tsv"}
+_LINES = {".jsonl", ".ndjson"}
 _SUFFIXES = {
     None: {".jsonl"},
     Format.CLAUDE_CODE: {".jsonl"},
-    Format.GENERIC: {".jsonl", ".ndjson", *_CSV_SUFFIXES},
+    Format.CODEX: {".jsonl"},
+    Format.LITELLM: {*_LINES, *CSV_SUFFIXES, ".json"},
+    Format.OPENAI: {*_LINES, *CSV_SUFFIXES, ".json"},
+    Format.OTEL: {*_LINES, ".json"},
+    Format.GENERIC: {*_LINES, *CSV_SUFFIXES, PARQUET_SUFFIX},
 }
-# Every line of a session log has one of these near its beginning; other JSON lines do not.
-_CLAUDE_MARKS = (b'"sessionId"', b'"parentUuid"', b'"leafUuid"', b'"isSnapshotUpdate"')
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_PACKED = "packed with zstd; unpack it first: zstd -d FILE"
 _BOM = b"\xef\xbb\xbf"
 UNREADABLE = (OSError, EOFError, zlib.error)
 """What reading a file may raise; a packed one may be cut or damaged."""
-
-
-class Layout(Enum):
-    """How the records of a file are written down."""
-
-    LINES = "JSON lines"
-    ARRAY = "one JSON array"
-    CSV = "CSV"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,8 @@ def _below(directory: str, wanted: Format | None, bad: list[BadLine]) -> Iterato
             plain = Path(name.removesuffix(".gz"))
             if plain.suffix in _SUFFIXES[wanted]:
                 yield Path(parent, name)
+            elif plain.suffix == ".zst" and Path(plain.stem).suffix in _SUFFIXES[wanted]:
+                bad.append(BadLine(Path(parent, name), None, _PACKED))
 
 
 def _nothing_at(pattern: str | Path, wanted: Format | None) -> str:
@@ -153,7 +157,10 @@ def _nothing_at(pattern: str | Path, wanted: Format | None) -> str:
     if os.path.isdir(name):
         kinds = ", ".join(sorted(f"*{suffix}" for suffix in _SUFFIXES[wanted]))
         return f"no {kinds} file in the directory {name}"
-    return f"no file matches {name}; Claude Code keeps its logs in ~/.claude/projects"
+    return (
+        f"no file matches {name}; Claude Code keeps its logs in ~/.claude/projects, "
+        "Codex in ~/.codex/sessions"
+    )
 
 
 def _readable(path: Path, folder: Path) -> Path:
@@ -197,35 +204,19 @@ def _is_packed(path: Path) -> bool:
 
 def _recognised(path: Path, file: Path, wanted: Format | None) -> Source | str:
     """Return the source, or why it is none."""
-    size = file.stat().st_size
-    head = _head(file).removeprefix(_BOM).lstrip()
-    name = path.with_suffix("") if path.suffix == ".gz" else path
-    is_json = head.startswith((b"{", b"["))
-    if wanted is Format.CLAUDE_CODE or (wanted is None and _is_claude_code(head)):
-        return Source(path, file, Format.CLAUDE_CODE, size)
-    if head.startswith(b"["):
-        return Source(path, file, Format.GENERIC, size, Layout.ARRAY)
-    looks_like_csv = not is_json and (wanted is not None or _looks_like_csv(head))
-    if name.suffix.lower() in _CSV_SUFFIXES or looks_like_csv:
-        return Source(path, file, Format.GENERIC, size, Layout.CSV)
-    if is_json or wanted is not None or not head:
-        return Source(path, file, Format.GENERIC, size)
-    return "neither a Claude Code log nor JSON lines nor CSV; name it with --from"
-
-
-def _is_claude_code(head: bytes) -> bool:
-    return (
-        head.startswith(b"{")
-        and any(mark in head for mark in _CLAUDE_MARKS)
-        and (b'"type"' in head or b'"message"' in head)
-    )
+    raw = _head(file)
+    if raw.startswith(_ZSTD):
+        return _PACKED
+    head = raw.removeprefix(_BOM).lstrip()
+    layout = layout_of(path, head, wanted)
+    if layout is None:
+        return "neither a known log nor JSON, CSV or Parquet; name its format with --from"
+    form = wanted or format_of(head, layout)
+    if form is Format.CLAUDE_CODE:
+        layout = Layout.LINES
+    return Source(path, file, form, file.stat().st_size, layout)
 
 
 def _head(file: Path) -> bytes:
     with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as opened:
         return opened.read(_HEAD_BYTES)
-
-
-def _looks_like_csv(head: bytes) -> bool:
-    header = head.split(b"\n", 1)[0]
-    return b"\x00" not in head and any(mark in header for mark in (b",", b";", b"\t"))

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import glob
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import duckdb
 
 from policy.errors import ImportRefused
 from policy.reporting.importers import claude_code, generic
-from policy.reporting.importers.arrays import write_items
-from policy.reporting.importers.csv_rows import write_as_json
+from policy.reporting.importers.copying import Copier, columns_of
 from policy.reporting.importers.lines import (
     MAX_LINE_BYTES,
     copy_readable,
@@ -33,7 +32,8 @@ from policy.reporting.importers.model import (
     ImportOptions,
 )
 from policy.reporting.importers.progress import Meter
-from policy.reporting.importers.sources import UNREADABLE, Layout, Source, reason_of
+from policy.reporting.importers.recognise import Layout
+from policy.reporting.importers.sources import UNREADABLE, Source, reason_of
 from policy.reporting.importers.statements import (
     COUNT_LINES,
     CREATE_LINES,
@@ -56,15 +56,9 @@ class _Pass(NamedTuple):
 
 _PASSES = (_Pass(256, 1024 * 1024), _Pass(8, MAX_LINE_BYTES), _Pass(1, MAX_LINE_BYTES))
 _BATCH_BYTES = 64 * 1024 * 1024
+_DIRECT = {Format.CLAUDE_CODE, Format.GENERIC}
 # A statement that is wrong is no property of a file; it must not be told as one.
 _OWN_FAULTS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
-_Copy: TypeAlias = Callable[
-    [Path, Path, Callable[[int], None]], "tuple[array[int], list[tuple[int, str]]]"
-]
-_COPY: dict[Layout, _Copy] = {
-    Layout.CSV: write_as_json,
-    Layout.ARRAY: write_items,
-}
 
 
 class _Reading(NamedTuple):
@@ -121,6 +115,7 @@ class Stager:
         self._folder = folder
         self._copies = 0
         self._columns = generic.column_map(options.columns)
+        self._copier = Copier(connection)
         self._mended: dict[Format, list[tuple[Path, int, bytes]]] = {one: [] for one in Format}
         self._readings: dict[str, _Reading] = {}
         self.staged = Staged()
@@ -152,7 +147,7 @@ class Stager:
                 self.staged.add_bad(source.path, None, reason)
                 continue
             self.staged.files[source.format] = self.staged.files.get(source.format, 0) + 1
-            if source.layout is not Layout.LINES:
+            if source.layout is not Layout.LINES or source.format not in _DIRECT:
                 meter.finish(source.size_bytes // 2)
                 left_bytes -= source.size_bytes // 2
         if readable:
@@ -161,27 +156,26 @@ class Stager:
         meter.finish(left_bytes)
 
     def _prepared(self, source: Source, meter: Meter) -> Path:
-        """Return what DuckDB is to read for a source."""
+        """Return what DuckDB is to read for a source: the file itself, or a copy of its records."""
+        form = source.format
         reading = _Reading(source, source.file, None)
-        if source.format is Format.GENERIC:
+        is_readable = form is Format.GENERIC and source.layout is Layout.LINES
+        if form is not Format.CLAUDE_CODE and not is_readable:
             reading = self._copied(source, meter)
-            is_csv = source.layout is Layout.CSV
-            generic.check_columns(reading.file, self._columns, is_csv=is_csv)
+        if form is Format.GENERIC:
+            is_table = source.layout in {Layout.CSV, Layout.PARQUET}
+            generic.check_columns(reading.file, self._columns, is_csv=is_table)
         self._readings[str(reading.file)] = reading
         return reading.file
 
     def _copied(self, source: Source, meter: Meter) -> _Reading:
-        if source.layout is Layout.LINES:
-            return _Reading(source, source.file, None)
         copy = self._new_copy()
         # Copying a file takes about as long as reading the copy.
-        numbers, bad = _COPY[source.layout](
-            source.file, copy, lambda read_bytes: meter.within(read_bytes // 2)
-        )
-        self.staged.read_lines += len(bad)
-        for number, reason in bad:
+        copied = self._copier.copy(source, copy, lambda read_bytes: meter.within(read_bytes // 2))
+        self.staged.read_lines += len(copied.bad) + copied.other
+        for number, reason in copied.bad:
             self.staged.add_bad(source.path, number, reason)
-        return _Reading(source, copy, numbers)
+        return _Reading(source, copy, copied.numbers)
 
     def _read(self, form: Format, paths: Sequence[Path], number: int) -> None:
         """Read files at once; where that fails, in smaller groups, to know which of them it was."""
@@ -230,10 +224,13 @@ class Stager:
             "project": self._options.project,
             "provider": self._options.provider,
         }
-        if form is Format.GENERIC:
-            parameters["paths"] = self._columns.paths()
-            parameters["tags"] = list(self._columns.tags)
-            parameters["inclusive"] = self._options.inclusive
+        if form is not Format.CLAUDE_CODE:
+            is_generic = form is Format.GENERIC
+            columns = self._columns if is_generic else columns_of(form)
+            parameters["paths"] = columns.paths()
+            parameters["tags"] = list(columns.tags)
+            parameters["inclusive"] = self._options.inclusive and is_generic
+            parameters["origin"] = None if is_generic else form.value
         return parameters
 
     def _explain_unusable(self) -> None:

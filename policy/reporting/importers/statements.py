@@ -31,12 +31,13 @@ CREATE OR REPLACE TEMP TABLE import_line (
     input_tokens BIGINT, output_tokens BIGINT, cache_read_tokens BIGINT,
     cache_write_5m_tokens BIGINT, cache_write_1h_tokens BIGINT, reasoning_tokens BIGINT,
     web_search_requests BIGINT, reported_nano_usd BIGINT, outcome VARCHAR,
-    provider_request_id VARCHAR, iterations VARCHAR, is_fork BOOLEAN, known_id UUID
+    provider_request_id VARCHAR, iterations VARCHAR, is_fork BOOLEAN, known_id UUID,
+    calls BIGINT DEFAULT 1
 )
 """
-"""Lines of all files. ``kind`` is ``usage``, ``part`` (a call inside another), ``ignored``,
-``synthetic``, ``bad`` (with a reason), or ``suspect`` (DuckDB could not read it;
-``policy.reporting.importers.lines`` looks)."""
+"""Lines of all files. ``calls`` is above 1 where an export states a sum. ``kind`` is ``usage``,
+``part`` (a call inside another), ``ignored``, ``synthetic``, ``bad`` (with a reason), or ``suspect``
+(DuckDB could not read it; ``policy.reporting.importers.lines`` looks)."""
 
 UNUSABLE_FILES = """
 SELECT file, count(*) FROM temp.import_line WHERE kind IN ('suspect', 'bad')

@@ -173,7 +173,7 @@ def test_bad_lines_beyond_those_kept_are_still_counted(desk: Desk, line: Line) -
 
 def test_a_binary_file_alone_is_refused_with_its_name(desk: Desk) -> None:
     (desk.folder / "noise.jsonl").write_bytes(random.Random(2).randbytes(100_000))
-    with pytest.raises(ImportRefused, match=r"noise\.jsonl: neither a Claude Code log"):
+    with pytest.raises(ImportRefused, match=r"noise\.jsonl: neither a known log"):
         desk.take(desk.folder / "noise.jsonl")
 
 
