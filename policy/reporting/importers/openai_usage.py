@@ -39,6 +39,18 @@ _MARKS = (
     b'"n_context_tokens_total"',
 )
 _REQUESTS = ("num_model_requests", "n_requests")
+_DIMENSIONS = (
+    "project_id",
+    "user_id",
+    "api_key_id",
+    "model",
+    "snapshot_id",
+    "batch",
+    "service_tier",
+    "operation",
+    "email",
+    "organization_id",
+)
 _STANDARD = {"default", "auto", "standard"}
 
 
@@ -84,7 +96,7 @@ def _record(result: Object, bucket: Object) -> Iterator[Object]:
         raise BadRecord("the result names no model; export it with group_by=model")
     start = _start(result) or _start(bucket)
     yield {
-        "id": _identity(result, bucket, start, kind),
+        "id": _identity(result, bucket, start),
         "timestamp": start,
         "model": model,
         "calls": calls or 1,
@@ -127,9 +139,12 @@ def _tier(result: Object) -> str | None:
     return None if tier in _STANDARD else tier
 
 
-def _identity(result: Object, bucket: Object, start: str | None, kind: str) -> str:
+def _identity(result: Object, bucket: Object, start: str | None) -> str:
     end = text_at(result, "end_time", "end_time_iso") or text_at(bucket, "end_time") or ""
-    names = ("project_id", "user_id", "api_key_id", "model", "snapshot_id", "batch")
-    more = ("service_tier", "operation", "email", "organization_id", "api_source")
-    grouped = [str(result.get(name) or "").lower() for name in (*names, *more)]
-    return "|".join([start or "", end, kind, *grouped])
+    return "|".join([start or "", end, *(_dimension(result, name) for name in _DIMENSIONS)])
+
+
+def _dimension(result: Object, name: str) -> str:
+    """Return what a result is grouped by; CSV has texts where JSON has truth values or nothing."""
+    told = str(result.get(name)).strip().lower()
+    return "" if told in {"none", "null", "false", "default"} else told

@@ -36,8 +36,8 @@ CREATE OR REPLACE TEMP TABLE import_line (
 )
 """
 """Lines of all files. ``calls`` is above 1 where an export states a sum. ``kind`` is ``usage``,
-``part`` (a call inside another), ``ignored``, ``synthetic``, ``bad`` (with a reason), or ``suspect``
-(DuckDB could not read it; ``policy.reporting.importers.lines`` looks)."""
+``part`` (a call inside another), ``ignored``, ``synthetic``, ``bad`` (with a reason), or
+``suspect`` (DuckDB could not read it; ``policy.reporting.importers.lines`` looks)."""
 
 UNUSABLE_FILES = """
 SELECT file, count(*) FROM temp.import_line WHERE kind IN ('suspect', 'bad')
