@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -359,30 +360,29 @@ def otlp_value(value: object) -> dict[str, Any]:
     return {"stringValue": value}
 
 
-def span(number: int, attributes: dict[str, object], **rest: Any) -> dict[str, Any]:
-    return {
+def span(number: int, attributes: Mapping[str, object], **rest: Any) -> dict[str, Any]:
+    told: list[dict[str, Any]] = [
+        {"key": key, "value": otlp_value(value)} for key, value in attributes.items()
+    ]
+    usual: dict[str, Any] = {
         "traceId": "5b8efff798038103d269b633813fc60c",
         "spanId": f"{number:016x}",
         "name": "chat gpt-5",
         "startTimeUnixNano": "1790812800123456789",
         "endTimeUnixNano": "1790812803000000000",
-        "attributes": [
-            {"key": key, "value": otlp_value(value)} for key, value in attributes.items()
-        ],
+        "attributes": told,
         "status": {},
-    } | rest
+    }
+    return usual | rest
 
 
 def otlp(*found: dict[str, Any]) -> dict[str, Any]:
     service = {"key": "service.name", "value": {"stringValue": "search"}}
-    return {
-        "resourceSpans": [
-            {
-                "resource": {"attributes": [service]},
-                "scopeSpans": [{"scope": {}, "spans": list(found)}],
-            }
-        ]
+    resource: dict[str, Any] = {
+        "resource": {"attributes": [service]},
+        "scopeSpans": [{"spans": list(found)}],
     }
+    return {"resourceSpans": [resource]}
 
 
 NEW: dict[str, object] = {
