@@ -197,3 +197,17 @@ def test_help_shows_an_example_of_every_command() -> None:
     for words in (["list"], ["show"], ["NAME"]):
         assert "Example: corvus report" in corvus_report(*words, "--help").output
     assert "list" in corvus_report("--help").output
+
+
+def test_budgets_of_a_report_come_from_the_config_and_what_is_set_over_it(
+    ledger: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "corvus.toml"
+    config.write_text("[cost]\nenabled = true\ndaily_limit_usd = 1.0\nmonthly_limit_usd = 0.0\n")
+    words = ["status-over-time", *NOW, "--ledger", ledger, "--config", config, "--format", "json"]
+    for limit_usd, state in ((1, "exceeded"), (100, "allowed")):
+        result = corvus_report(*words, "--set", f"cost.daily_limit_usd={limit_usd}.0")
+        assert result.exit_code == 0, result.output
+        today = [row for row in json.loads(result.output)["rows"] if row["cost_nano_usd"] > 0]
+        assert {row["limit_nano_usd"] for row in today} == {limit_usd * 1_000_000_000}
+        assert state in {row["state"] for row in today}

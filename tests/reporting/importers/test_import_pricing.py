@@ -14,8 +14,12 @@ from policy.errors import UnpricedModel
 from policy.model.price import Price, Tier
 from policy.model.usage import TokenKind, Usage
 from policy.prices.cost import cost
+from tests.reporting.importers.conftest import SONNET, Books
+from tests.reporting.importers.conftest import price as entry_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.reporting.importers.conftest import Desk
 
 COUNTS = st.one_of(st.just(0), st.integers(1, 1200), st.integers(0, 10**9))
@@ -121,3 +125,17 @@ def test_a_long_context_is_priced_by_its_tier_as_a_whole(desk: Desk) -> None:
     ]
     desk.take(desk.write("usage.jsonl", rows))
     assert desk.ask("SELECT cost_nano_usd FROM usage_record") == [(105,), (318,)]
+
+
+def test_the_prices_that_an_import_used_are_kept_and_told_anew_when_they_change(
+    desk: Desk, line: Callable[..., dict[str, Any]]
+) -> None:
+    model = "claude-sonnet-4-5-20250929"
+    desk.take(desk.write("first.jsonl", [line(1), line(2)]))
+    desk.take(desk.write("second.jsonl", [line(3)]))
+    dearer = {kind: 2 * rate for kind, rate in SONNET.items()}
+    desk.books = Books(entry_of(model, dearer))
+    desk.take(desk.write("third.jsonl", [line(4)]))
+    told = desk.ask("SELECT entry, rates['input'] FROM price_entry ORDER BY seq")
+    entry = f"bundled:anthropic/{model}@always"
+    assert told == [(entry, SONNET[TokenKind.INPUT]), (entry, 2 * SONNET[TokenKind.INPUT])]
