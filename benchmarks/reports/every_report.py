@@ -173,7 +173,7 @@ def write(ledger: Path, rate: int) -> None:
     signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
     text = ledger.with_name("corvus.toml").read_text()
     generous = ledger.with_name("writer.toml")
-    generous.write_text(text.replace("limit_usd = ", "limit_usd = 1000000"))
+    generous.write_text(text.replace("limit_usd = ", "limit_usd = 1000"))
     runtime = open_runtime([generous], ledger=ledger)
     written, late, drains = 0, 0, list[float]()
     with runtime.governor() as governor:
