@@ -17,7 +17,7 @@
 -- column:  cost_nano_usd          BIGINT        nano-USD, of all these calls
 -- reads:   reservation_event
 -- chart:   x=model y=overrun_nano_usd
-WITH known AS (
+WITH known AS NOT MATERIALIZED ( -- or all events would be copied to memory for the few that replace one
     SELECT
         kind,
         seq,

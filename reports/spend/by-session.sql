@@ -16,22 +16,49 @@
 -- column:  cost_nano_usd   BIGINT     nano-USD, of the priced calls; NULL when none of the calls has a price
 -- reads:   usage_call
 -- chart:   x=session_id y=cost_nano_usd
+WITH dearest AS (
+    SELECT
+        session_id,
+        MIN(admitted_at) AS first_at,
+        MAX(admitted_at) AS last_at,
+        SUM(usage_call.calls)::BIGINT AS calls,
+        COALESCE(SUM(usage_call.calls) FILTER (WHERE usage_call.cost_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
+        SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
+            + cache_write_1h_tokens + reasoning_tokens)::BIGINT AS tokens,
+        SUM(usage_call.cost_nano_usd)::BIGINT AS cost_nano_usd
+    FROM usage_call
+    WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
+      AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
+      AND ($model::VARCHAR IS NULL OR requested_model = $model)
+      AND ($project::VARCHAR IS NULL OR project = $project)
+    GROUP BY session_id
+    ORDER BY cost_nano_usd DESC NULLS LAST, first_at, session_id NULLS LAST
+    LIMIT $top::BIGINT
+),
+-- The names are collected for the sessions shown alone: for all sessions that would be most of the work.
+named AS (
+    SELECT
+        session_id,
+        string_agg(DISTINCT usage_call.project, ', ' ORDER BY usage_call.project) AS project,
+        string_agg(DISTINCT requested_model, ', ' ORDER BY requested_model) AS models
+    FROM usage_call
+    SEMI JOIN dearest ON dearest.session_id IS NOT DISTINCT FROM usage_call.session_id
+    WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
+      AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
+      AND ($model::VARCHAR IS NULL OR requested_model = $model)
+      AND ($project::VARCHAR IS NULL OR usage_call.project = $project)
+    GROUP BY session_id
+)
 SELECT
-    session_id,
-    string_agg(DISTINCT usage_call.project, ', ' ORDER BY usage_call.project) AS project,
-    MIN(admitted_at) AS first_at,
-    MAX(admitted_at) AS last_at,
-    string_agg(DISTINCT requested_model, ', ' ORDER BY requested_model) AS models,
-    SUM(usage_call.calls)::BIGINT AS calls,
-    COALESCE(SUM(usage_call.calls) FILTER (WHERE usage_call.cost_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
-    SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
-        + cache_write_1h_tokens + reasoning_tokens)::BIGINT AS tokens,
-    SUM(usage_call.cost_nano_usd)::BIGINT AS cost_nano_usd
-FROM usage_call
-WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
-  AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
-  AND ($model::VARCHAR IS NULL OR requested_model = $model)
-  AND ($project::VARCHAR IS NULL OR usage_call.project = $project)
-GROUP BY session_id
-ORDER BY cost_nano_usd DESC NULLS LAST, first_at, session_id NULLS LAST
-LIMIT $top::BIGINT;
+    dearest.session_id,
+    named.project,
+    dearest.first_at,
+    dearest.last_at,
+    named.models,
+    dearest.calls,
+    dearest.unpriced_calls,
+    dearest.tokens,
+    dearest.cost_nano_usd
+FROM dearest
+JOIN named ON named.session_id IS NOT DISTINCT FROM dearest.session_id
+ORDER BY dearest.cost_nano_usd DESC NULLS LAST, dearest.first_at, dearest.session_id NULLS LAST;
