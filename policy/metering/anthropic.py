@@ -127,8 +127,10 @@ def parts_of(counts: Json, model: str | None, first_model: str | None) -> tuple[
         (own if is_own else others).append(part)
     tools = member(counts, "server_tool_use")
     searches = Usage(web_search_requests=count(tools, "web_search_requests"))
-    if not own or not _covers((part.usage for part in own), whole):
+    if not _covers((part.usage for part in own), whole):
         own = [UsagePart(model, whole, tier, geo)]
+    elif len(own) == 1 and own[0].usage.total_tokens == whole.total_tokens:
+        own = [UsagePart(own[0].model, whole, tier, geo)]  # the whole also tells thinking apart
     first = own[0]
     own[0] = UsagePart(first.model, add_usage(first.usage, searches), tier, geo)
     return (*own, *others)
