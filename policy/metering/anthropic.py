@@ -55,9 +55,10 @@ class MessagesStreamTap(StreamTap):
             started = member(message, "message")
             self._model = self._first_model = text_or_none(started, "model")
             self._merge(member(started, "usage"))
-        elif kind == "message_delta" and "usage" in message:
-            self._has_final_counts = True
-            self._merge(member(message, "usage"))
+        elif kind == "message_delta":
+            counts = member(message, "usage")
+            self._has_final_counts |= counts.get("output_tokens") is not None
+            self._merge(counts)
         elif kind == "message_stop":
             self.is_settled = not self.usage_unknown
         elif kind == "error":
@@ -95,7 +96,7 @@ class MessagesBodyTap(BodyTap):
         """Take the whole answer."""
         self.error = error_of(message)
         counts = as_object(message.get("usage"))
-        if counts is not None and message.get("type") == "message":
+        if counts is not None and counts.get("output_tokens") is not None:
             model = text_or_none(message, "model")
             self.usage = MeteredUsage(parts_of(counts, model, model))
 
@@ -127,7 +128,7 @@ def parts_of(counts: Json, model: str | None, first_model: str | None) -> tuple[
         (own if is_own else others).append(part)
     tools = member(counts, "server_tool_use")
     searches = Usage(web_search_requests=count(tools, "web_search_requests"))
-    if not _covers((part.usage for part in own), whole):
+    if not own or not _covers((part.usage for part in own), whole):
         own = [UsagePart(model, whole, tier, geo)]
     elif len(own) == 1 and own[0].usage.total_tokens == whole.total_tokens:
         own = [UsagePart(own[0].model, whole, tier, geo)]  # the whole also tells thinking apart

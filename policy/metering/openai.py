@@ -29,6 +29,7 @@ _USUAL_TIERS = (None, "auto", "default", "standard", "on_demand")
 _TERMINAL = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
 _CHAT_OUTPUT = string_of("content", "reasoning_content", "reasoning", "refusal", "arguments")
 _NO_OUTPUT = re.compile(rb"(?!)()")
+_TOTALS = ("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens")
 _ENDS_BYTES = 16 * 1024
 _FLAT_USAGE = re.compile(rb'"usage"\s*:\s*(\{[^{}]*\})')
 _MODEL = re.compile(rb'"model"\s*:\s*"([^"\\]*)"')
@@ -104,7 +105,7 @@ class ResponsesStreamTap(StreamTap):
         if kind in _TERMINAL:
             response = member(message, "response")
             self.error = error_of(response) or self.error
-            counts = as_object(response.get("usage"))
+            counts = stated(response.get("usage"))
             if counts is not None:
                 self.usage = _metered(response, _usage_of(counts, response))
                 self.is_settled = True
@@ -121,7 +122,7 @@ class ResponsesBodyTap(BodyTap):
     def read(self, message: Json) -> None:
         """Take the whole answer."""
         self.error = error_of(message)
-        counts = as_object(message.get("usage"))
+        counts = stated(message.get("usage"))
         if counts is not None:
             self.usage = _metered(message, _usage_of(counts, message))
 
@@ -155,7 +156,7 @@ class EmbeddingsTap(BodyTap):
     def read(self, message: Json) -> None:
         """Take the whole answer."""
         self.error = error_of(message)
-        counts = as_object(message.get("usage"))
+        counts = stated(message.get("usage"))
         if counts is not None:
             self.usage = _metered(message, Usage(input_tokens=count(counts, "prompt_tokens")))
 
@@ -182,8 +183,16 @@ def responses_tap(*, is_stream: bool) -> Tap:
 
 def chat_counts(message: Json) -> Json | None:
     """Return the usage object of a chat answer or chunk, wherever its vendor puts it."""
-    own = as_object(message.get("usage"))
-    return own if own is not None else as_object(member(message, "x_groq").get("usage"))
+    own = stated(message.get("usage"))
+    return own if own is not None else stated(member(message, "x_groq").get("usage"))
+
+
+def stated(usage: object) -> Json | None:
+    """Return a usage object that states some total; an empty one says nothing, which is not 0."""
+    counts = as_object(usage)
+    if counts is None or all(counts.get(key) is None for key in _TOTALS):
+        return None
+    return counts
 
 
 def _metered(answer: Json, usage: Usage) -> MeteredUsage:

@@ -184,6 +184,14 @@ def test_a_count_that_is_none_makes_the_usage_unknown(odd: object) -> None:
     assert not tap.is_settled
 
 
+@pytest.mark.parametrize("empty", [{}, {"prompt_tokens": None}, {"cost": 1}])
+def test_usage_that_states_nothing_is_unknown_and_not_zero(empty: object) -> None:
+    assert chat(chat_chunk(), chat_chunk(None, usage=empty), "[DONE]").usage_unknown
+    body = json.dumps({"model": "m", "usage": empty}).encode()
+    for make in (ChatBodyTap, ResponsesBodyTap, EmbeddingsTap):
+        assert read_every_way(make, body).usage_unknown
+
+
 def test_an_error_in_the_middle_of_a_stream_is_told() -> None:
     error = {"error": {"message": "too slow", "type": "server_error", "code": None}}
     tap = chat(chat_chunk(), error)
