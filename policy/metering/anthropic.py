@@ -31,7 +31,7 @@ from policy.model.usage import Usage
 
 _OWN = ("message", "fallback_message")
 _TIERS = ("batch", "priority")
-_OUTPUT = string_of("text", "thinking", "partial_json")
+_OUTPUT = string_of("text", "thinking", "partial_json", "name", "data", "content")
 
 
 class MessagesStreamTap(StreamTap):
@@ -89,8 +89,6 @@ class MessagesStreamTap(StreamTap):
 
 class MessagesBodyTap(BodyTap):
     """``POST /v1/messages`` without streaming."""
-
-    output_text = _OUTPUT
 
     def read(self, message: Json) -> None:
         """Take the whole answer."""

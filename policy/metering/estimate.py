@@ -3,7 +3,9 @@
 Input is bounded from the bytes of the whole request, so its JSON counts as text, too. That is above
 what providers count for prose and code, and far above it for pictures sent inside the request. What
 is not in the request escapes it: earlier turns that the provider keeps, files named by id or
-address, what a server tool fetches. ``reads_more`` tells of the kinds that show.
+address, what a server tool fetches, contexts that are read again to be shortened. ``reads_more``
+tells of the kinds that show. What providers tell a model about tools, schemas and citations has a
+bound of its own.
 
 Refuses nothing: members that are not what they should be count as absent; the provider will say so.
 """
@@ -23,11 +25,29 @@ from policy.metering.facts import (
     count,
     json_object,
     member,
+    objects,
     text_or_none,
 )
 from policy.metering.text import other_bytes_of, token_bound
 
-_STORED_INPUT = ("previous_response_id", "conversation", "prompt", "container", "mcp_servers")
+HIDDEN_TOKENS = 800
+"""Most that a provider tells a model about the tools, schemas or citations of one request.
+
+Recorded: up to 570 tokens above the bytes of the request.
+"""
+
+_ADDED_INPUT = (
+    "previous_response_id",
+    "conversation",
+    "prompt",
+    "container",
+    "mcp_servers",
+    "context_management",
+)
+_OWN_TOOLS = (None, "function", "custom")
+_HIDDEN_INPUT = re.compile(
+    rb'"(?:tools|functions|response_format|output_format|output_config|citations|text)"\s*:\s*[\[{]'
+)
 _NAMED_INPUT = re.compile(rb'"(?:file_id|file_url)"\s*:\s*"|"(?:url|image_url)"\s*:\s*"https?:')
 _SPACE = re.compile(r"[ \t\r\n]*")
 _MAXIMA = {
@@ -77,14 +97,13 @@ def read_request(endpoint: Endpoint, body: bytes) -> RequestFacts | None:
     choices = max(1, _count(request, "n") or 1) if endpoint is Endpoint.CHAT else 1
     return RequestFacts(
         model=text_or_none(request, "model"),
-        input_tokens=input_token_bound(body),
+        input_tokens=input_token_bound(body) + (HIDDEN_TOKENS if _HIDDEN_INPUT.search(body) else 0),
         max_output_tokens=_max_output(endpoint, request, choices),
         is_stream=request.get("stream") is True and endpoint is not Endpoint.EMBEDDINGS,
         asks_usage=member(request, "stream_options").get("include_usage") is True,
         choices=choices,
         service_tier=text_or_none(request, "service_tier"),
-        reads_more=any(request.get(key) for key in _STORED_INPUT)
-        or _NAMED_INPUT.search(body) is not None,
+        reads_more=_reads_more(request) or _NAMED_INPUT.search(body) is not None,
     )
 
 
@@ -127,6 +146,13 @@ def _max_output(endpoint: Endpoint, request: Json, choices: int) -> int | None:
         # NOTE: with interleaved thinking the budget may be larger than max_tokens.
         most = max(most, _count(member(request, "thinking"), "budget_tokens") or 0)
     return None if most is None else most * choices
+
+
+def _reads_more(request: Json) -> bool:
+    """Tell whether the provider is asked to add input: kept turns, or tools that it runs itself."""
+    return any(request.get(key) for key in _ADDED_INPUT) or any(
+        tool.get("type") not in _OWN_TOOLS for tool in objects(request, "tools")
+    )
 
 
 def _count(of: Json, key: str) -> int | None:

@@ -27,7 +27,9 @@ from policy.model.usage import Usage
 
 _USUAL_TIERS = (None, "auto", "default", "standard", "on_demand")
 _TERMINAL = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
-_CHAT_OUTPUT = string_of("content", "reasoning_content", "reasoning", "refusal", "arguments")
+_CHAT_OUTPUT = string_of(
+    "content", "reasoning_content", "reasoning", "refusal", "name", "arguments"
+)
 _NO_OUTPUT = re.compile(rb"(?!)()")
 _TOTALS = ("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens")
 _ENDS_BYTES = 16 * 1024
@@ -81,8 +83,6 @@ class ChatStreamTap(StreamTap):
 class ChatBodyTap(BodyTap):
     """``POST /v1/chat/completions`` without streaming."""
 
-    output_text = _CHAT_OUTPUT
-
     def read(self, message: Json) -> None:
         """Take the whole answer."""
         self.error = error_of(message)
@@ -116,8 +116,6 @@ class ResponsesStreamTap(StreamTap):
 
 class ResponsesBodyTap(BodyTap):
     """``POST /v1/responses`` without streaming."""
-
-    output_text = string_of("text", "arguments")
 
     def read(self, message: Json) -> None:
         """Take the whole answer."""

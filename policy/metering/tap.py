@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from policy.metering.facts import Json, Unusable, as_object, json_object, text_or_none
 from policy.metering.sse import LIMIT_BYTES, EventBlocks, data_of, events
-from policy.metering.text import RelayedText
+from policy.metering.text import WHOLE_BODY, RelayedText
 from policy.metering.usage import MeteredUsage, ProviderError, UsagePart, add_usage
 from policy.model.usage import Usage
 
@@ -54,7 +54,10 @@ class Tap(ABC):
 
     @property
     def output_bytes_relayed(self) -> int:
-        """Bytes of text that the model wrote and that were relayed, as JSON has them."""
+        """Bytes of text that the model wrote and that were relayed, as JSON has them.
+
+        The framing of events is not in it; a body in one piece counts whole.
+        """
         return self._text.bytes_seen
 
     def usage_or_estimate(self, *, model: str, input_tokens: int) -> MeteredUsage:
@@ -159,7 +162,9 @@ class StreamTap(Tap):
 
 
 class BodyTap(Tap):
-    """An answer in one JSON body."""
+    """An answer in one JSON body, which as a whole stands for the text that the model wrote."""
+
+    output_text = WHOLE_BODY
 
     def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
         super().__init__()

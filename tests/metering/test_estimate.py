@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from policy.metering.anthropic import MessagesBodyTap, MessagesStreamTap
 from policy.metering.endpoints import Endpoint
 from policy.metering.estimate import (
+    HIDDEN_TOKENS,
     RequestFacts,
     input_token_bound,
     read_request,
@@ -90,12 +92,21 @@ def test_a_request_tells_model_stream_usage_choices_and_tier() -> None:
     [
         {"previous_response_id": "resp_1"},
         {"conversation": "conv_1"},
+        {"context_management": {"edits": []}},
+        {"tools": [{"type": "function"}, {"type": "web_search_20250305"}]},
         {"input": [{"type": "input_file", "file_id": "file_1"}]},
         {"messages": [{"content": [{"type": "image", "source": {"url": "https://x/y"}}]}]},
     ],
 )
 def test_input_that_is_not_in_the_request_shows(members: dict[str, object]) -> None:
     assert facts(Endpoint.RESPONSES, **members).reads_more
+
+
+def test_tools_of_the_client_add_what_providers_say_to_the_model_about_tools() -> None:
+    bare = facts(Endpoint.MESSAGES, model="m")
+    with_tools = facts(Endpoint.MESSAGES, model="m", tools=[{"name": "f"}])
+    assert not with_tools.reads_more
+    assert with_tools.input_tokens >= bare.input_tokens + HIDDEN_TOKENS
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"nonsense", b"\xff\xfe", b"[" * 100_000])
@@ -168,8 +179,11 @@ def test_the_request_means_the_same_but_for_the_option(
     except UnicodeEncodeError:
         return  # a lone surrogate: no UTF-8 text
     options = request_members.get("stream_options")
-    kept = options if isinstance(options, dict) else {}
-    expected = {**request_members, "stream_options": {**kept, "include_usage": True}}
+    kept = cast(dict[str, object], options) if isinstance(options, dict) else {}
+    expected: dict[str, object] = {
+        **request_members,
+        "stream_options": {**kept, "include_usage": True},
+    }
     assert json.loads(with_usage_requested(encoded)) == expected
 
 

@@ -89,7 +89,7 @@ def test_a_first_chunk_without_choices_or_usage_stays() -> None:
 
 
 def last_chunk(**members: object) -> dict[str, object]:
-    choice = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    choice: dict[str, object] = {"index": 0, "delta": {}, "finish_reason": "stop"}
     return {"model": "m", "choices": [choice], **members}
 
 
@@ -204,7 +204,7 @@ def test_a_chat_body_is_read_at_its_end() -> None:
     tap = read_every_way(ChatBodyTap, body.encode())
     assert total(tap) == DISJOINT
     assert tap.is_settled
-    assert tap.output_bytes_relayed == 3
+    assert tap.output_bytes_relayed == len(body)
 
 
 def test_an_error_body_is_told() -> None:
@@ -254,7 +254,7 @@ def test_an_unknown_event_with_usage_counts_for_nothing() -> None:
 
 
 def test_searches_of_a_response_are_counted_and_opened_pages_are_not() -> None:
-    output = [
+    output: list[dict[str, object]] = [
         {"type": "web_search_call", "action": {"type": "search"}},
         {"type": "web_search_call", "action": {"type": "open_page"}},
         {"type": "message", "content": []},
