@@ -30,6 +30,9 @@ from policy.metering.facts import (
 )
 from policy.metering.text import other_bytes_of, token_bound
 
+FRAME_TOKENS = 32
+"""Bound of the tokens that set the messages of a short request apart, beyond those of its JSON."""
+
 HIDDEN_TOKENS = 800
 """Most that a provider tells a model about the tools, schemas or citations of one request.
 
@@ -97,7 +100,8 @@ def read_request(endpoint: Endpoint, body: bytes) -> RequestFacts | None:
     choices = max(1, _count(request, "n") or 1) if endpoint is Endpoint.CHAT else 1
     return RequestFacts(
         model=text_or_none(request, "model"),
-        input_tokens=input_token_bound(body) + (HIDDEN_TOKENS if _HIDDEN_INPUT.search(body) else 0),
+        input_tokens=input_token_bound(body)
+        + (HIDDEN_TOKENS if _HIDDEN_INPUT.search(body) else FRAME_TOKENS),
         max_output_tokens=_max_output(endpoint, request, choices),
         is_stream=request.get("stream") is True and endpoint is not Endpoint.EMBEDDINGS,
         asks_usage=member(request, "stream_options").get("include_usage") is True,
