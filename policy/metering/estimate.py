@@ -49,7 +49,7 @@ _ADDED_INPUT = (
 )
 _OWN_TOOLS = (None, "function", "custom")
 _HIDDEN_INPUT = re.compile(
-    rb'"(?:tools|functions|response_format|output_format|output_config|citations|text)"\s*:\s*[\[{]'
+    rb'"(?:tools?|functions|response_format|output_format|output_config|citations|text)"\s*:\s*[\[{]'
 )
 _NAMED_INPUT = re.compile(rb'"(?:file_id|file_url)"\s*:\s*"|"(?:url|image_url)"\s*:\s*"https?:')
 _SPACE = re.compile(r"[ \t\r\n]*")
