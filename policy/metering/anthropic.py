@@ -66,6 +66,11 @@ class MessagesStreamTap(StreamTap):
         elif kind == "content_block_start":
             self._fall_back(member(message, "content_block"))
 
+    @staticmethod
+    def may_matter(block: bytes) -> bool:
+        """Tell whether there is an event of the whole message, an error or a fallback."""
+        return b'"message_' in block or b'"error"' in block or b'"fallback"' in block
+
     def _merge(self, counts: Json) -> None:
         stated = {key: value for key, value in counts.items() if value is not None}
         if not stated:

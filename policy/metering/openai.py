@@ -47,7 +47,7 @@ class ChatStreamTap(StreamTap):
         limit_bytes: Longest event that is read.
     """
 
-    interesting = re.compile(rb'"(?:usage|error)"(?!\s*:\s*null)|\[DONE\]')
+    interesting = re.compile(rb'"usage"(?!\s*:\s*null)|"error"(?!\s*:\s*null)|\[DONE\]')
     output_text = _CHAT_OUTPUT
 
     def __init__(
@@ -70,6 +70,15 @@ class ChatStreamTap(StreamTap):
         choices = objects(message, "choices")
         is_last = self._choices == 1 and all(one.get("finish_reason") for one in choices)
         self.is_settled = self.is_settled or not choices or is_last
+
+    @staticmethod
+    def may_matter(block: bytes) -> bool:
+        """Tell whether there is usage, an error or an end; each chunk may say ``"usage":null``."""
+        return (
+            block.count(b'"usage"') > block.count(b'"usage":null')
+            or b'"error"' in block
+            or b"[DONE]" in block
+        )
 
     def is_surplus(self, message: Json) -> bool:
         """Tell whether a chunk has usage and no choices."""
@@ -98,6 +107,11 @@ class ResponsesStreamTap(StreamTap):
         rb'"response\.(?:completed|incomplete|failed|cancelled)"|"error"(?!\s*:\s*null)'
     )
     output_text = string_of("delta")
+
+    @staticmethod
+    def may_matter(block: bytes) -> bool:
+        """Tell whether there is an event with a whole response, or an error."""
+        return b'"response"' in block or b'"error"' in block
 
     def read(self, message: Json) -> None:
         """Take the data of one event, by its type."""

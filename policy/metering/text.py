@@ -12,7 +12,7 @@ import re
 
 _ASCII_BYTES_PER_TOKEN = 3
 _OTHER_BYTES_PER_TOKEN = 2
-_KEPT_BYTES = 256 * 1024
+_KEPT_BYTES = 1024 * 1024
 _NOT_ASCII = re.compile(rb"[\x80-\xff]+")
 
 
@@ -36,7 +36,7 @@ def other_bytes_of(text: bytes) -> int:
 class RelayedText:
     """Counts the text that a model wrote, in case its provider never says how much it was.
 
-    Most answers do say, so blocks are kept unread, up to 256 KB, until somebody asks.
+    Most answers do say, so blocks are kept unread, up to 1 MB, until somebody asks.
 
     Args:
         pattern: Finds the pieces of text in a block; the piece is the first group.
