@@ -172,6 +172,12 @@ def test_reasoning_that_is_counted_beside_the_output_is_added(
     assert used.reasoning_tokens == 3
 
 
+def test_cached_input_that_is_larger_than_the_input_is_counted_beside_it() -> None:
+    details = {"cached_tokens": 60}
+    counts = {"prompt_tokens": 9, "completion_tokens": 1, "prompt_tokens_details": details}
+    assert total(chat(chat_chunk(None, usage=counts))) == Usage(9, 1, cache_read_tokens=60)
+
+
 def test_deepseek_tells_cache_hits_in_its_own_word() -> None:
     counts = {"prompt_tokens": 9, "prompt_cache_hit_tokens": 6, "completion_tokens": 1}
     assert total(chat(chat_chunk(None, usage=counts))) == Usage(3, 1, cache_read_tokens=6)

@@ -99,6 +99,15 @@ def test_an_event_beyond_the_limit_passes_unread_and_the_next_is_read(
     assert tap.usage is not None
 
 
+@pytest.mark.parametrize("size", [100, 700])
+def test_the_end_of_an_event_beyond_the_limit_is_not_taken_for_an_event(size: int) -> None:
+    body = b"data: " + b"x" * 5_000 + b"\n" + sse(USAGE) + sse(chat_chunk())
+    tap = ChatStreamTap(limit_bytes=1_000)
+    pass_through(tap, [body[at : at + size] for at in range(0, len(body), size)])
+    assert tap.has_overflowed
+    assert tap.usage is None
+
+
 def test_no_more_than_the_limit_is_kept_of_an_endless_event() -> None:
     tap = ChatStreamTap(drops_usage_chunk=True, limit_bytes=1_000)
     relayed = sum(len(tap.feed(b"x" * 100)) for _ in range(100))
