@@ -1,0 +1,73 @@
+"""Reads JSON that someone else wrote: tells what is there from what is not, and never guesses.
+
+Counts are whole numbers of at most nine digits. Anything else in the place of a count means that
+the usage around it cannot be trusted, and is an error here; taps turn it into "usage unknown".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeAlias, cast
+
+Json: TypeAlias = Mapping[str, Any]
+"""A JSON object whose members are not known yet."""
+
+_COUNT_MAX = 999_999_999
+_NOTHING: Json = {}
+
+
+class Unusable(ValueError):
+    """A count is no count."""
+
+
+def json_object(text: bytes) -> Json | None:
+    """Decode a JSON object; ``None`` when the text is anything else, however broken."""
+    try:
+        value: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return as_object(value)
+
+
+def as_object(value: object) -> Json | None:
+    """Return a JSON object as such; ``None`` for any other value."""
+    return cast(Json, value) if isinstance(value, dict) else None
+
+
+def member(of: Json, key: str) -> Json:
+    """Return the object under a key; an empty one when there is none."""
+    return as_object(of.get(key)) or _NOTHING
+
+
+def objects(of: Json, key: str) -> list[Json]:
+    """Return the objects of the array under a key."""
+    value = of.get(key)
+    if not isinstance(value, list):
+        return []
+    found = (as_object(one) for one in cast(list[object], value))
+    return [one for one in found if one is not None]
+
+
+def text_or_none(of: Json, key: str) -> str | None:
+    """Return the text under a key; ``None`` when it is absent, empty or no text."""
+    value = of.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+def count(of: Json, *keys: str) -> int:
+    """Return the count under the first key that has one; 0 when none has.
+
+    Raises:
+        Unusable: It is negative, no whole number, or has more than nine digits.
+    """
+    for key in keys:
+        value = of.get(key)
+        if value is None:
+            continue
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _COUNT_MAX:
+            raise Unusable(f"{key} is no count: {value!r}")
+        return value
+    return 0

