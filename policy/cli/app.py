@@ -20,6 +20,7 @@ from policy.cli import (
     report,
     sql,
     status,
+    token,
     usage,
 )
 
@@ -93,6 +94,7 @@ app.add_typer(usage.app, name="usage")
 app.add_typer(cost.app, name="cost")
 app.add_typer(report.app, name="report")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(token.app, name="token")
 app.command("sql")(sql.sql)
 app.command("status")(status.status)
 app.command("demo")(demo.demo)
