@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -65,7 +65,7 @@ class Runtime:
     clock: Clock
     unused_keys: tuple[str, ...] = ()
     retention_days: int = 0
-    gateway: GatewayOptions = GatewayOptions()
+    gateway: GatewayOptions = field(default_factory=GatewayOptions)
 
     @cached_property
     def bookkeeping(self) -> Bookkeeping:
