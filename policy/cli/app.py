@@ -14,6 +14,7 @@ from policy.cli import (
     config_group,
     cost,
     demo,
+    gateway,
     init,
     ledger,
     policy_cmd,
@@ -97,6 +98,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(token.app, name="token")
 app.command("sql")(sql.sql)
 app.command("status")(status.status)
+app.command("gateway")(gateway.gateway)
 app.command("demo")(demo.demo)
 app.command("init")(init.init)
 

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from policy.governor.status import StatusReport
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_ABOUT = {
+    "limit": "Limit of a budget in USD; 0 is none.",
+    "used": "Spent in the present window, in USD.",
+    "reserved": "Held for open calls, in USD.",
+}
 _SURFACES = {"api", "proxy", "cli", "cli-agent", "cli-code", "python", "gateway_admin"}
 
 
@@ -77,14 +82,15 @@ class _Gauges:
         named = [
             one for one in self._status.decision.statuses if self._status.spends[one.budget.name]
         ]
-        for name, about, amount in (
-            ("limit", "Limit of a budget in USD; 0 is none.", lambda s: s.budget.limit_nano_usd),
-            ("used", "Spent in the present window, in USD.", lambda s: s.spent_nano_usd),
-            ("reserved", "Held for open calls, in USD.", lambda s: s.held_nano_usd),
-        ):
+        amounts = {
+            "limit": [one.budget.limit_nano_usd for one in named],
+            "used": [one.spent_nano_usd for one in named],
+            "reserved": [one.held_nano_usd for one in named],
+        }
+        for name, about in _ABOUT.items():
             family = GaugeMetricFamily(f"corvus_budget_{name}_usd", about, labels=["budget"])
-            for one in named:
-                family.add_metric([one.budget.name], amount(one) / 1e9)
+            for one, amount in zip(named, amounts[name], strict=True):
+                family.add_metric([one.budget.name], amount / 1e9)
             yield family
         yield GaugeMetricFamily(
             "corvus_reservations_open", "Calls that are held.", value=self._open_holds

@@ -73,6 +73,7 @@ _STATUS: dict[type[errors.PolicyError], int] = {
     errors.ReportParameterInvalid: 400,
     errors.DemoRefused: 409,
     errors.EditRefused: 409,
+    errors.GatewayRefused: 500,
     errors.ResourceMissing: 500,
 }
 _FIXED: dict[type[errors.PolicyError], str] = {
