@@ -5,12 +5,33 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+)
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 _Tokens = Annotated[int, Field(ge=0, le=1_000_000_000)]
 _Ttl = Annotated[int, Field(ge=1, le=86_400)]
-_Usd = Annotated[Decimal, Field(ge=0, le=9_000_000_000, decimal_places=9, strict=False)]
+
+
+def _number(value: object) -> object:
+    """Take numbers of JSON alone: a text or a truth value is no amount (CFG-4)."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise ValueError("a number")
+    return value
+
+
+_Amount = Annotated[Decimal, Field(strict=False), BeforeValidator(_number)]
+_Usd = Annotated[
+    Decimal,
+    Field(ge=0, le=9_000_000_000, decimal_places=9, strict=False),
+    BeforeValidator(_number),
+]
 
 
 class Body(BaseModel):
@@ -51,9 +72,9 @@ class CostPatch(Body):
     """Keys of ``[cost]``; their rules are those of the file, which decides (API-4)."""
 
     enabled: bool | None = None
-    session_limit_usd: Decimal | int | None = Field(default=None, strict=False)
-    daily_limit_usd: Decimal | int | None = Field(default=None, strict=False)
-    monthly_limit_usd: Decimal | int | None = Field(default=None, strict=False)
+    session_limit_usd: _Amount | None = None
+    daily_limit_usd: _Amount | None = None
+    monthly_limit_usd: _Amount | None = None
     warn_at_percent: int | None = None
     allow_override: bool | None = None
     unpriced_models: str | None = None

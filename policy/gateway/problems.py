@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from policy import errors
+from policy.config.values import shown
 from policy.diagnostics.secrets import scrub
 from policy.governor.denial import denial_body
 
@@ -99,7 +100,7 @@ def problem_of(error: errors.PolicyError) -> Problem:
         return Problem(status, "budget_exceeded", scrub(str(error)), denial_body(error.decision))
     if isinstance(error, errors.ConfigError):
         found = [
-            {"field": one.path, "code": one.code, "message": scrub(one.message)}
+            {"field": shown(one.path), "code": one.code, "message": scrub(one.message)}
             for one in error.diagnostics
         ]
         return Problem(status, error.code, "the config would have errors", {"errors": found})

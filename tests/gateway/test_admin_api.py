@@ -148,8 +148,8 @@ def test_metrics_have_the_names_of_the_upstream(served: Served) -> None:
         client.post("/web/reservations", json={**ESTIMATE, "estimate_usd": 99})
         client.post("/web/reservations", json=ESTIMATE)
         text = reader.get("/metrics").text
-    assert 'corvus_budget_exceeded_total{period="month"' not in text
-    assert 'corvus_budget_exceeded_total{period="day",surface="api"} 1.0' in text
+    assert 'corvus_budget_exceeded_total{period="session",surface="api"} 1.0' in text
+    assert 'corvus_budget_exceeded_total{period="day"' not in text, "only one governs"
     assert 'corvus_budget_used_usd{budget="day"} 0.5' in text
     assert "corvus_reservations_open 1.0" in text
     assert 'budget="session"' not in text, "it has no figure without a session"
