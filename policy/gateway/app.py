@@ -18,6 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from policy import __version__
+from policy.diagnostics.secrets import scrub
 from policy.errors import PolicyError
 from policy.gateway import admin, cost, ops, reports, reservations
 from policy.gateway.auth import Tokens
@@ -32,6 +33,11 @@ DRAIN_SECONDS = 5.0
 """How often events are handed over to the ledger."""
 
 _PREFIXES = ("/web", "/api/web")
+_HTTP = {
+    400: ("json-invalid", "the body cannot be read as JSON"),
+    404: ("not-found", "there is no such route"),
+    405: ("method-not-allowed", "this route has no such method"),
+}
 _log = logging.getLogger("corvus.gateway")
 _PROBLEM = {
     "description": "A problem (RFC 9457)",
@@ -154,7 +160,10 @@ async def _policy_error(_: Request, error: Exception) -> Response:
 
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    found = [(".".join(map(str, one["loc"])), one["type"], one["msg"]) for one in error.errors()]
+    found = [
+        (scrub(".".join(map(str, one["loc"]))), one["type"], scrub(one["msg"]))
+        for one in error.errors()
+    ]
     is_broken = any(kind == "json_invalid" for _, kind, _ in found)
     status, code = (400, "json-invalid") if is_broken else (422, "request-invalid")
     told = [{"field": field, "code": kind, "message": words} for field, kind, words in found]
@@ -167,9 +176,8 @@ async def _value_error(_: Request, error: Exception) -> Response:
 
 async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    codes = {404: "not-found", 405: "method-not-allowed", 400: "bad-request"}
-    code = codes.get(error.status_code, "request-refused")
-    answer = _answer(Problem(error.status_code, code, "there is no such route or method"))
+    code, detail = _HTTP.get(error.status_code, ("request-refused", "this cannot be served"))
+    answer = _answer(Problem(error.status_code, code, detail))
     answer.headers.update(error.headers or {})
     return answer
 

@@ -16,7 +16,6 @@ def raw(served: Served, request: bytes) -> tuple[int, str]:
     """Send bytes as they are; return the status and all that came back."""
     with socket.create_connection(("127.0.0.1", served.port), timeout=20) as client:
         client.sendall(request)
-        client.shutdown(socket.SHUT_WR)
         answer = b""
         while piece := client.recv(65_536):
             answer += piece
