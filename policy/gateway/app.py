@@ -13,8 +13,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
 from policy import __version__
@@ -115,7 +116,8 @@ def _api(service: Service) -> FastAPI:
         responses=_PROBLEMS,
         redirect_slashes=False,
     )
-    areas = APIRouter()
+    bearer = HTTPBearer(auto_error=False, description="`corvus token create` makes one")
+    areas = APIRouter(dependencies=[Security(bearer)])  # told by the OpenAPI, judged by the guards
     for area in (cost, admin, reports, reservations):
         areas.include_router(area.routes(service))
     for prefix in _PREFIXES:

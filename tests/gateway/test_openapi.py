@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.cli.places import Place
 from tests.gateway.conftest import Served
@@ -46,3 +49,55 @@ def test_every_route_is_there_under_both_prefixes(document: dict[str, dict[str, 
     ops = {"/healthz", "/readyz", "/metrics"}
     both = {prefix + path for prefix in ("/web", "/api/web") for path in inner | ops}
     assert {*document["paths"]} == both | ops
+
+
+def attack(running: Served, document: dict[str, object], examples: int) -> int:
+    """Send what is made from the OpenAPI; return how many requests were judged."""
+    schema = schemathesis.openapi.from_dict(document)
+    own = [
+        found.ok()
+        for found in schema.get_all_operations()
+        if not found.ok().path.startswith("/api/web")  # the same handlers
+    ]
+    return sum(judged(running, operation, examples) for operation in own)
+
+
+def judged(running: Served, operation: schemathesis.APIOperation, examples: int) -> int:
+    scope = "proxy" if "/reservations" in operation.path else "admin"
+    headers = {"authorization": f"Bearer {running.secrets[scope]}"}
+    count = 0
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=[*HealthCheck],
+    )
+    @given(case=operation.as_strategy())
+    def judge(case: schemathesis.Case) -> None:
+        nonlocal count
+        count += 1
+        case.call_and_validate(
+            base_url=running.url,
+            headers=headers,
+            timeout=20,
+            # Some rules no schema tells: a window depends on its period, a scope on the config.
+            excluded_checks=[positive_data_acceptance],
+        )
+
+    judge()
+    return count
+
+
+def test_requests_made_from_the_openapi_find_nothing(
+    running: Served, document: dict[str, object]
+) -> None:
+    assert attack(running, document, _EXAMPLES) >= 16 * _EXAMPLES // 2
+
+
+@pytest.mark.nightly
+def test_many_requests_made_from_the_openapi_find_nothing(
+    running: Served, document: dict[str, object]
+) -> None:
+    assert attack(running, document, 200) >= 1000
