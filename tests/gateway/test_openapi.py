@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
 from tests.cli.places import Place
 from tests.gateway.conftest import Served
@@ -51,6 +51,21 @@ def test_every_route_is_there_under_both_prefixes(document: dict[str, dict[str, 
     assert {*document["paths"]} == both | ops
 
 
+def test_every_route_but_health_refuses_who_has_no_token(
+    running: Served, document: dict[str, dict[str, dict[str, object]]]
+) -> None:
+    answers: dict[str, int] = {}
+    with running.client() as client:
+        client.headers.pop("authorization")
+        for path, methods in document["paths"].items():
+            for method in methods:
+                answers[path] = client.request(method.upper(), path).status_code
+    free = {path for path, status in answers.items() if status != 401}
+    assert free == {
+        prefix + path for prefix in ("", "/web", "/api/web") for path in ("/healthz", "/readyz")
+    }
+
+
 def attack(running: Served, document: dict[str, object], examples: int) -> int:
     """Send what is made from the OpenAPI; return how many requests were judged."""
     schema = schemathesis.openapi.from_dict(document)
@@ -83,7 +98,8 @@ def judged(running: Served, operation: schemathesis.APIOperation, examples: int)
             headers=headers,
             timeout=20,
             # Some rules no schema tells: a window depends on its period, a scope on the config.
-            excluded_checks=[positive_data_acceptance],
+            # Whether a token is needed is judged below: here each request is sent with a good one.
+            excluded_checks=[positive_data_acceptance, ignored_auth],
         )
 
     judge()
