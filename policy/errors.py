@@ -1,7 +1,8 @@
 """The one tree of errors of corvus.
 
 Errors carry data and a message that says what is wrong, the value seen and what to do. They never
-print, log, exit or know HTTP: ``policy.cli.exits`` alone turns them into exit codes.
+print, log, exit or know HTTP: ``policy.cli.exits`` turns them into exit codes,
+``policy.gateway.problems`` into answers.
 
 ::
 
@@ -19,6 +20,7 @@ print, log, exit or know HTTP: ``policy.cli.exits`` alone turns them into exit c
     ├── ReportError ─── ReportNotFound · ReportParameterInvalid · ReportInvalid
     ├── DemoRefused
     ├── EditRefused
+    ├── GatewayRefused
     └── ResourceMissing
 """
 
@@ -232,6 +234,12 @@ class EditRefused(PolicyError):
     """A config cannot be changed as asked, or its file not be written; it is as it was."""
 
     code = "edit-refused"
+
+
+class GatewayRefused(PolicyError):
+    """The gateway cannot be served as asked: its address, its tokens or its libraries."""
+
+    code = "gateway-refused"
 
 
 class ResourceMissing(PolicyError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from policy.governor.evaluate import Balance, evaluate
 from policy.governor.status import StatusReport
 from policy.model.audit_hash import GENESIS
 from policy.model.budget import Budget
+from policy.model.gateway import GatewayOptions
 from policy.model.policy import Policy
 from policy.money import NanoUSD
 from policy.period import Period, Window, window_at
@@ -31,6 +32,7 @@ from policy.prices.lookup import PriceBooks
 
 if TYPE_CHECKING:
     from policy.bookkeeping import Bookkeeping
+    from policy.config.settings import Settings
     from policy.governor.engine import Listener
     from policy.governor.governor import Governor
     from policy.governor.recount import History
@@ -53,6 +55,7 @@ class Runtime:
         ledger_path: The ledger file; it need not exist yet.
         unused_keys: Keys that the config sets and that have no effect yet.
         retention_days: Days that usage stays in the ledger file itself; 0 is for ever.
+        gateway: How the gateway listens.
     """
 
     policy: Policy
@@ -62,6 +65,7 @@ class Runtime:
     clock: Clock
     unused_keys: tuple[str, ...] = ()
     retention_days: int = 0
+    gateway: GatewayOptions = field(default_factory=GatewayOptions)
 
     @cached_property
     def bookkeeping(self) -> Bookkeeping:
@@ -298,6 +302,19 @@ def open_runtime(
         clock=clock or SystemClock(),
         unused_keys=("governance.ledger.url",) if loaded.settings.governance.ledger.url else (),
         retention_days=loaded.settings.governance.ledger.retention_days,
+        gateway=_gateway(loaded.settings),
+    )
+
+
+def _gateway(settings: Settings) -> GatewayOptions:
+    gateway = settings.governance.gateway
+    return GatewayOptions(
+        host=gateway.host,
+        port=gateway.port,
+        allowed_hosts=tuple(name.lower() for name in gateway.allowed_hosts),
+        allowed_origins=tuple(gateway.allowed_origins),
+        max_body_bytes=gateway.max_body_bytes,
+        metrics=settings.governance.observability.metrics,
     )
 
 

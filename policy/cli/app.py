@@ -14,12 +14,14 @@ from policy.cli import (
     config_group,
     cost,
     demo,
+    gateway,
     init,
     ledger,
     policy_cmd,
     report,
     sql,
     status,
+    token,
     usage,
 )
 
@@ -93,8 +95,10 @@ app.add_typer(usage.app, name="usage")
 app.add_typer(cost.app, name="cost")
 app.add_typer(report.app, name="report")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(token.app, name="token")
 app.command("sql")(sql.sql)
 app.command("status")(status.status)
+app.command("gateway")(gateway.gateway)
 app.command("demo")(demo.demo)
 app.command("init")(init.init)
 

@@ -47,8 +47,9 @@ def budgets(
     Example: corvus cost budgets --session 4c1e…
     """
     require_session(session, mission)
-    from policy.cli.summary_text import budget_json, budget_line_whole, in_order
+    from policy.cli.summary_text import budget_line_whole, in_order
     from policy.cli.times import clock_at
+    from policy.governor.summary import budget_json
     from policy.runtime import open_runtime
 
     runtime = open_runtime(config or (), sets=sets or (), ledger=ledger, clock=clock_at(as_of))

@@ -50,6 +50,7 @@ def summary(
     require_session(session, mission)
     from policy.cli import summary_table, summary_text
     from policy.cli.times import clock_at
+    from policy.governor.summary import summary_body
     from policy.runtime import open_runtime
 
     runtime = open_runtime(config or [], sets=sets or (), ledger=ledger, clock=clock_at(as_of))
@@ -57,7 +58,7 @@ def summary(
     status = runtime.status(session, mission, recorded=as_of is not None)
     match output or (Format.TABLE if is_terminal() else Format.KV):
         case Format.JSON:
-            print(json_text(summary_text.as_json(runtime, status)))
+            print(json_text(summary_body(runtime.policy, runtime.config_shown, status)))
         case Format.KV:
             print("\n".join(summary_text.kv(runtime, status)))
         case Format.TABLE:

@@ -45,6 +45,7 @@ _BY_ERROR: dict[type[errors.PolicyError], Exit] = {
     errors.ReportError: Exit.USAGE,
     errors.DemoRefused: Exit.USAGE,
     errors.EditRefused: Exit.USAGE,
+    errors.GatewayRefused: Exit.USAGE,
     errors.ResourceMissing: Exit.FAILURE,
 }
 

@@ -10,25 +10,18 @@ import typer
 
 from policy.cli.common import console, is_terminal, json_text
 from policy.cli.options import AsOf, Config, LedgerPath
-from policy.errors import ReportParameterInvalid
 from policy.money import usd_text
+from policy.reporting.history import (
+    DEFAULT_WINDOW,
+    Bucket,
+    check_window,
+    history_body,
+    total_nano_usd,
+)
 
 if TYPE_CHECKING:
     from policy.reporting.header import Chart
     from policy.reporting.table import Table
-
-DEFAULT_WINDOW = 30
-"""Buckets asked for when none are named, for every period, as upstream."""
-
-
-class Bucket(StrEnum):
-    """What one bucket of the history is."""
-
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-    SESSION = "session"
-    MISSION = "mission"
 
 
 class Format(StrEnum):
@@ -37,15 +30,6 @@ class Format(StrEnum):
     TABLE = "table"
     KV = "kv"
     JSON = "json"
-
-
-_LARGEST = {
-    Bucket.DAY: 366,
-    Bucket.WEEK: 260,
-    Bucket.MONTH: 60,
-    Bucket.SESSION: 1000,
-    Bucket.MISSION: 1000,
-}
 
 
 def history(
@@ -87,26 +71,10 @@ def history(
         case Format.KV:
             print("\n".join(_kv(period, table)))
         case Format.JSON:
-            print(json_text(_as_json(period, table)))
+            print(json_text(history_body(period, table)))
         case Format.TABLE:
             shown = _from_first_call(table) if window is None else table
             _print_table(period, shown, report.header.chart if chart else None)
-
-
-def check_window(period: Bucket, window: int) -> None:
-    """Refuse a window before any work is done (REP-5, upstream HIS-1).
-
-    Raises:
-        ReportParameterInvalid: The window is 0 or less, or larger than the period allows.
-    """
-    largest = _LARGEST[period]
-    allowed = f"--period {period}: 1..={largest}"
-    if window <= 0:
-        raise ReportParameterInvalid(
-            f"history window must be greater than zero, got {window} ({allowed})"
-        )
-    if window > largest:
-        raise ReportParameterInvalid(f"history window is too large, got {window} ({allowed})")
 
 
 def _from_first_call(table: Table) -> Table:
@@ -116,12 +84,6 @@ def _from_first_call(table: Table) -> Table:
     return replace(table, rows=table.rows[max(first, 0) :])
 
 
-def _total_nano_usd(table: Table) -> int | None:
-    """Return the known cost of all buckets; ``None`` when no bucket has one."""
-    known = table.counts("cost_nano_usd")
-    return sum(known) if known or not table.rows else None
-
-
 def _kv(period: Bucket, table: Table) -> list[str]:
     """Return the upstream's lines in its order; ``unpriced_calls`` comes after its keys."""
     from policy.reporting.kv import kv_text
@@ -129,7 +91,7 @@ def _kv(period: Bucket, table: Table) -> list[str]:
     lines = [
         f"period={period}",
         f"points={len(table.rows)}",
-        f"total_cost_usd={usd_text(_total_nano_usd(table))}",
+        f"total_cost_usd={usd_text(total_nano_usd(table))}",
         f"total_tokens={sum(table.counts('tokens'))}",
         f"total_requests={sum(table.counts('calls'))}",
     ]
@@ -144,46 +106,11 @@ def _kv(period: Bucket, table: Table) -> list[str]:
     return lines
 
 
-def _as_json(period: Bucket, table: Table) -> dict[str, object]:
-    """Return the history as data: USD as numbers for reading, nano-USD as exact strings (API-1)."""
-    total = _total_nano_usd(table)
-    names = [column.name for column in table.columns]
-    buckets = [_bucket_json(dict(zip(names, row, strict=True))) for row in table.rows]
-    return {
-        "period": period.value,
-        "points": len(table.rows),
-        "total_cost_usd": _number(total),
-        "total_cost_nano_usd": None if total is None else str(total),
-        "total_tokens": sum(table.counts("tokens")),
-        "total_requests": sum(table.counts("calls")),
-        "total_unpriced_calls": sum(table.counts("unpriced_calls")),
-        "buckets": buckets,
-    }
-
-
-def _bucket_json(row: dict[str, object]) -> dict[str, object]:
-    cost = row["cost_nano_usd"] if isinstance(row["cost_nano_usd"], int) else None
-    named = {"session_id": row["session_id"]} if "session_id" in row else {}
-    return {
-        "bucket": row["bucket"],
-        **named,
-        "cost_usd": _number(cost),
-        "cost_nano_usd": None if cost is None else str(cost),
-        "tokens": row["tokens"],
-        "requests": row["calls"],
-        "unpriced_calls": row["unpriced_calls"],
-    }
-
-
-def _number(amount_nano_usd: int | None) -> float | None:
-    return None if amount_nano_usd is None else float(usd_text(amount_nano_usd, 9))
-
-
 def _print_table(period: Bucket, table: Table, chart: Chart | None) -> None:
     from policy.cli.report_view import print_table
 
     out = console()
-    total = usd_text(_total_nano_usd(table))
+    total = usd_text(total_nano_usd(table))
     calls, unpriced = sum(table.counts("calls")), sum(table.counts("unpriced_calls"))
     print_table(out, table, f"Spend by {period}", chart=chart)
     out.print(f"total {total} USD, {calls:,} calls", style="bold")

@@ -11,11 +11,11 @@ from policy import __version__
 from policy.cli.common import console, shown
 from policy.cli.config_show import row_json
 from policy.cli.fitted import print_rows
-from policy.cli.summary_text import override_json
 from policy.config import origins
 from policy.config.toml_write import written
 from policy.config.values import shown as dotted
 from policy.diagnostics.plain import escape
+from policy.governor.summary import override_json
 from policy.money import usd_exact, usd_short
 from policy.reporting.kv import kv_text, kv_value
 

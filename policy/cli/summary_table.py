@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from policy.cli.common import console, is_unicode, shown
 from policy.cli.fitted import GAP_CELLS, natural_width, print_rows
-from policy.cli.summary_text import in_order, mission_state
+from policy.cli.summary_text import in_order
+from policy.governor.summary import mission_state
 from policy.model.decision import BudgetState, BudgetStatus
 from policy.money import usd, usd_short
 

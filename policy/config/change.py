@@ -63,18 +63,50 @@ def set_key(path: Path, key: str, text: str) -> Change:
             that it has not now.
         EditRefused: The key is none of the file's governed keys, or is not one value.
     """
-    raw, document = _read(path)
-    route = _route(key)
+    return set_keys(path, {key: text})
+
+
+def set_keys(path: Path, values: Mapping[str, str]) -> Change:
+    """Plan to set several keys at once: all of them, or none.
+
+    Args:
+        path: A config file.
+        values: Dotted keys and values as for ``set_key``, at least one.
+
+    Raises:
+        ConfigError: As for ``set_key``.
+        EditRefused: As for ``set_key``, or a value before has made the file unreadable.
+    """
+    raw, first = _read(path)
+    document, expected, route = first, cast("object", first.data), ()
+    for key, text in values.items():
+        route = _settable(_route(key), document)
+        assigned, problems = assign(_VALUE, text, file="VALUE", origin="VALUE")
+        if assigned is None:
+            raise ConfigError("this is no TOML value: nothing is written", problems)
+        written = with_value(document, route, assigned.spelling)
+        expected = _set(expected, route, assigned.data["value"])
+        document = _reread(written, document, route)
+    return _checked(Change(path, route, raw, b""), first, document.text, expected)
+
+
+def _settable(route: Route, document: Document) -> Route:
     _refuse_foreign(route, document)
     _refuse_deprecated(route)
     if len(route) == 1 or not keys.node(route):
         raise EditRefused(_unknown(route))
-    assigned, problems = assign(_VALUE, text, file="VALUE", origin="VALUE")
-    if assigned is None:
-        raise ConfigError("this is no TOML value: nothing is written", problems)
-    written = with_value(document, route, assigned.spelling)
-    expected = _set(document.data, route, assigned.data["value"])
-    return _checked(Change(path, route, raw, b""), document, written, expected)
+    return route
+
+
+def _reread(written: str, document: Document, route: Route) -> Document:
+    again, _ = read_document(written.encode(), document.file)
+    if again is None:
+        raise EditRefused(_no_place(route, document))
+    return again
+
+
+def _no_place(route: Route, document: Document) -> str:
+    return f"`{shown(route)}` has no place of its own in {document.file}: edit it by hand"
 
 
 def unset_key(path: Path, key: str) -> Change:
@@ -152,10 +184,7 @@ def _checked(change: Change, document: Document, written: str, expected: object)
     """Finish a change whose text says what it should and has no new error."""
     new, problems = read_document(written.encode(), document.file)
     if new is None or not _same(_pruned(new.data), _pruned(expected)):
-        message = (
-            f"`{shown(change.route)}` has no place of its own in {document.file}: edit it by hand"
-        )
-        raise EditRefused(message)
+        raise EditRefused(_no_place(change.route, document))
     old_found = load_documents((document,), want_settings=False).diagnostics
     found = load_documents((new,), want_settings=False).diagnostics
     added = (*problems, *_added(old_found, found))

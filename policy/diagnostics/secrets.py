@@ -47,7 +47,7 @@ _INSIDE: Final = re.compile(rf"(?:[^\"'#\[\]{{}}\n]++|#[^\n]*+|{_STRING.pattern}
 _JUNK: Final = re.compile(r"[^\s,\]}#]*+")
 _REST: Final = re.compile(r"[^\n]*+")
 _PREFIXES: Final = (
-    r"sk[-_]|rk_|pk_live_|gh[oprsu]_|github_pat_|glpat-|xox[abeprs]-|xapp-|AKIA|ASIA|AIza|eyJ|hf_"
+    r"sk[-_]|cvk_|rk_|pk_live_|gh[oprsu]_|github_pat_|glpat-|xox[abeprs]-|xapp-|AKIA|ASIA|AIza|eyJ|hf_"
     r"|gsk_|xai-|pplx-|npm_|pypi-|ya29\.|whsec_|dop_v1_|SG\.|AGE-SECRET-KEY-"
 )
 _SHAPES: Final = re.compile(

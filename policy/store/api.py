@@ -15,6 +15,7 @@ from policy.model.budget import Budget
 from policy.model.outbox import OutboxEvent
 from policy.model.reservation import Reservation
 from policy.model.steering import MissionRecord, Override, SessionRecord
+from policy.model.token import Token
 
 
 class BalanceKey(NamedTuple):
@@ -98,6 +99,7 @@ class Changes:
     budgets: dict[int, Budget] = field(default_factory=dict[int, Budget])
     price_versions: set[str] = field(default_factory=set[str])
     limits: dict[str, str] = field(default_factory=dict[str, str])
+    tokens: dict[str, Token] = field(default_factory=dict[str, Token])
     events: list[OutboxEvent] = field(default_factory=list[OutboxEvent])
     forgotten_seq: int = 0
     forgotten_reservations_us: int = 0
@@ -112,6 +114,7 @@ class Changes:
             self.budgets,
             self.price_versions,
             self.limits,
+            self.tokens,
             self.forgotten_seq,
             self.forgotten_reservations_us,
         )
@@ -200,6 +203,10 @@ class Backend(Protocol):
 
     def limits(self, origin: str) -> str | None:
         """Return the limits of the policy of one origin when it was last in force."""
+        ...
+
+    def tokens(self) -> Sequence[Token]:
+        """Return every access token, the oldest first."""
         ...
 
     def events(self, after_seq: int, limit: int) -> Sequence[OutboxEvent]:

@@ -21,6 +21,7 @@ from policy.model.steering import (
     OverrideState,
     SessionRecord,
 )
+from policy.model.token import Token, TokenScope
 from policy.money import NanoUSD
 from policy.period import Period
 
@@ -196,6 +197,35 @@ def mission_of(text: str) -> MissionRecord:
         stopped_by=_outcome(body.get("stopped_by")),
         ended_at=_instant(body.get("ended_at")),
         outcome=_outcome(body.get("outcome")),
+    )
+
+
+def token_body(token: Token) -> str:
+    """Write an access token."""
+    return dumped(
+        {
+            "id": token.id,
+            "name": token.name,
+            "scope": token.scope,
+            "digest": token.digest,
+            "created_at": microseconds(token.created_at),
+            "created_by": token.created_by,
+            "revoked_at": _microseconds(token.revoked_at),
+        }
+    )
+
+
+def token_of(text: str) -> Token:
+    """Read an access token."""
+    body = _decode(text)
+    return Token(
+        id=body["id"],
+        name=body["name"],
+        scope=TokenScope(body["scope"]),
+        digest=body["digest"],
+        created_at=instant_at(body["created_at"]),
+        created_by=body["created_by"],
+        revoked_at=_instant(body.get("revoked_at")),
     )
 
 

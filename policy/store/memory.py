@@ -14,6 +14,7 @@ from policy.model.budget import Budget
 from policy.model.outbox import OutboxEvent
 from policy.model.reservation import Reservation, ReservationState
 from policy.model.steering import MissionRecord, Override, OverrideState, SessionRecord
+from policy.model.token import Token
 from policy.store.api import BalanceKey, Changes, StoredBalance, StoreState
 
 
@@ -34,6 +35,7 @@ class MemoryBackend:
         self._missions: dict[tuple[str, str], MissionRecord] = {}
         self._price_versions: set[str] = set()
         self._limits: dict[str, str] = {}
+        self._tokens: dict[str, Token] = {}
         self._events: dict[int, OutboxEvent] = {}
 
     def begin(self) -> bool:
@@ -61,6 +63,7 @@ class MemoryBackend:
         self._missions |= changes.missions
         self._price_versions |= changes.price_versions
         self._limits |= changes.limits
+        self._tokens |= changes.tokens
         self._events |= {event.seq: event for event in changes.events}
         if changes.forgotten_seq:
             self._events = {
@@ -153,6 +156,10 @@ class MemoryBackend:
     def limits(self, origin: str) -> str | None:
         """Return the limits of the policy of one origin when it was last in force."""
         return self._limits.get(origin)
+
+    def tokens(self) -> Sequence[Token]:
+        """Return every access token, the oldest first."""
+        return [one for _, one in sorted(self._tokens.items())]
 
     def events(self, after_seq: int, limit: int) -> Sequence[OutboxEvent]:
         """Return outbox events with a greater number, ascending."""

@@ -63,6 +63,10 @@ def _write_rare(connection: sqlite3.Connection, changes: Changes) -> None:
     )
     many(statements.NEW_PRICE_ENTRY, [(entry,) for entry in changes.price_versions])
     many(statements.WRITE_LIMITS, [*changes.limits.items()])
+    many(
+        statements.WRITE_TOKEN,
+        [(one.id, bodies.token_body(one)) for one in changes.tokens.values()],
+    )
     if changes.forgotten_seq:
         connection.execute(statements.FORGET_EVENTS, (changes.forgotten_seq,))
     before_us = changes.forgotten_reservations_us

@@ -21,6 +21,7 @@ from policy.model.budget import Budget
 from policy.model.outbox import OutboxEvent
 from policy.model.reservation import Reservation
 from policy.model.steering import MissionRecord, Override, SessionRecord
+from policy.model.token import Token
 from policy.store import bodies, rows, statements
 from policy.store.api import BalanceKey, Changes, StoredBalance, StoreState
 from policy.store.faults import explain
@@ -181,6 +182,10 @@ class SqliteBackend:
     def limits(self, origin: str) -> str | None:
         """Return the limits of the policy of one origin when it was last in force."""
         return self._one(_body(str), statements.READ_LIMITS, origin)
+
+    def tokens(self) -> Sequence[Token]:
+        """Return every access token, the oldest first."""
+        return self._all(_body(bodies.token_of), statements.READ_TOKENS)
 
     def events(self, after_seq: int, limit: int) -> Sequence[OutboxEvent]:
         """Return outbox events with a greater number, ascending."""

@@ -79,6 +79,12 @@ CREATE TABLE outbox (
     row          TEXT    NOT NULL -- JSON
 ) STRICT;
 """,
+    """
+CREATE TABLE access_token (
+    id   TEXT NOT NULL PRIMARY KEY, -- UUIDv7
+    body TEXT NOT NULL              -- JSON; of the token itself only the SHA-256
+) STRICT, WITHOUT ROWID;
+""",
 )
 """Each brings a store one version further; ``PRAGMA user_version`` is how many were applied."""
 
@@ -143,6 +149,9 @@ NEW_PRICE_ENTRY = "INSERT OR IGNORE INTO price_entry VALUES (?)"
 
 READ_LIMITS = "SELECT limits FROM policy_limits WHERE origin = ?"
 WRITE_LIMITS = "INSERT OR REPLACE INTO policy_limits VALUES (?, ?)"
+
+READ_TOKENS = "SELECT body FROM access_token ORDER BY id"
+WRITE_TOKEN = "INSERT OR REPLACE INTO access_token VALUES (?, ?)"
 
 READ_EVENTS = "SELECT seq, ledger_table, row FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?"
 NEW_EVENT = "INSERT INTO outbox VALUES (?, ?, ?)"

@@ -17,6 +17,7 @@ from policy.model.budget import Budget
 from policy.model.outbox import LedgerTable, OutboxEvent, Row
 from policy.model.reservation import Reservation, ReservationState
 from policy.model.steering import MissionRecord, Override, OverrideState, SessionRecord
+from policy.model.token import Token
 from policy.store.api import Backend, BalanceKey, Changes, StoredBalance, StoreState
 
 _KNOWN_MAX = 50_000
@@ -30,6 +31,7 @@ class Known:
     state: StoreState | None = None
     budgets: dict[int, Budget] | None = None
     overrides: dict[str, Override] | None = None
+    tokens: dict[str, Token] | None = None
     reservations: dict[str, Reservation] = field(default_factory=dict[str, Reservation])
     keys: dict[str, str] = field(default_factory=dict[str, str])
     balances: dict[BalanceKey, StoredBalance] = field(
@@ -289,6 +291,18 @@ class Unit:
         """Keep the limits that are in force now."""
         self.touch()
         self.changes.limits[origin] = limits
+
+    def tokens(self) -> dict[str, Token]:
+        """Return every access token by id, the oldest first."""
+        if self._known.tokens is None:
+            self._known.tokens = {one.id: one for one in self._backend.tokens()}
+        return self._known.tokens
+
+    def put_token(self, token: Token) -> None:
+        """Keep a new or changed access token."""
+        self.touch()
+        self.tokens()[token.id] = token
+        self.changes.tokens[token.id] = token
 
     def events(self, after_seq: int, limit: int) -> Sequence[OutboxEvent]:
         """Return outbox events with a greater number; only for a transaction that appended none."""

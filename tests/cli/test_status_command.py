@@ -149,7 +149,7 @@ def rowless_store(place: Place) -> None:
     ("ruin", "words"),
     [
         (ruin_store, "is no store, or is damaged"),
-        (newer_store, "has version 99, this corvus knows up to 1; upgrade corvus"),
+        (newer_store, "has version 99, this corvus knows up to 2; upgrade corvus"),
         (strange_store, "is a SQLite database, but no store"),
         (folder_for_a_store, "is no file"),
         (dangling_store, "is no file"),

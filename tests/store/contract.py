@@ -24,6 +24,7 @@ from policy.model.steering import (
     OverrideState,
     SessionRecord,
 )
+from policy.model.token import Token, TokenScope
 from policy.money import NanoUSD
 from policy.period import Period
 from policy.store.api import Backend, BalanceKey, StoredBalance
@@ -91,6 +92,21 @@ class StoreContract:
     def reopen(self) -> None:
         self.store.close()
         self.store = Store(self.again(), self.clock)
+
+    def test_tokens_come_back_as_they_were_the_oldest_first(self) -> None:
+        old = Token("01a2138a-0000-7000-8000-000000000000", "ci", TokenScope.READ, "d", NOW, "ana")
+        new = replace(old, id="01a2138a-0000-7000-8000-000000000001", scope=TokenScope.ADMIN)
+        gone = replace(old, revoked_at=NOW + timedelta(seconds=1))
+
+        def add(unit: Unit) -> None:
+            unit.put_token(new)
+            unit.put_token(old)
+            assert unit.tokens()[old.id] == old, "also inside its transaction"
+
+        self.store.run(add)
+        self.store.run(lambda unit: unit.put_token(gone))
+        self.reopen()
+        assert self.store.run(lambda unit: [*unit.tokens().values()]) == [gone, new]
 
     def test_a_reservation_comes_back_as_it_was(self) -> None:
         bare = replace(HELD, id="01a2138a-0000-7000-8000-000000000000", request=BARE, answer=None)

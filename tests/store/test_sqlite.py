@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sqlite3
+
 from policy.store.api import Backend
 from policy.store.sqlite import SqliteBackend
 from tests.store.contract import StoreContract
@@ -13,3 +15,11 @@ class TestSqlite(StoreContract):
 
     def again(self) -> Backend:
         return SqliteBackend(self.folder / "store")
+
+    def test_a_store_of_the_first_version_gets_room_for_tokens(self) -> None:
+        with sqlite3.connect(self.folder / "store") as connection:
+            connection.execute("DROP TABLE access_token")
+            connection.execute("PRAGMA user_version = 1")
+        connection.close()
+        self.reopen()
+        assert self.store.run(lambda unit: unit.tokens()) == {}

@@ -43,6 +43,7 @@ EXITS = {
     "ReportInvalid": Exit.USAGE,
     "DemoRefused": Exit.USAGE,
     "EditRefused": Exit.USAGE,
+    "GatewayRefused": Exit.USAGE,
     "ResourceMissing": Exit.FAILURE,
 }
 """The whole table (DIA-5): a new error needs a row here, and a decision."""

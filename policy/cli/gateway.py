@@ -1,0 +1,67 @@
+"""``corvus gateway``: serves the admin API until it is asked to stop (section 15)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from policy.cli.common import warn_unused
+from policy.cli.options import Config, LedgerPath, Sets
+
+if TYPE_CHECKING:
+    from policy.runtime import Runtime
+
+
+def gateway(
+    *,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; default: the config's.")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port; 0 takes a free one; default: the config's.", min=0, max=65_535),
+    ] = None,
+    config: Config = None,
+    sets: Sets = None,
+    ledger: LedgerPath = None,
+) -> None:
+    """Serve the admin API; every request needs a token of `corvus token create`.
+
+    Example: corvus gateway --port 8642
+    """
+    from policy.config.locate import locate
+    from policy.errors import GatewayRefused
+    from policy.runtime import open_runtime
+
+    try:
+        from policy.gateway import serve
+    except ModuleNotFoundError as missing:
+        raise GatewayRefused(
+            f"the gateway needs {missing.name}: pip install 'corvus-policy[gateway]'"
+        ) from None
+
+    def load() -> Runtime:
+        return open_runtime(config or (), sets=sets or (), ledger=ledger)
+
+    runtime = load()
+    warn_unused(runtime)
+    paths = locate([Path(one) for one in config or ()], environment=os.environ).paths
+    address = host or runtime.gateway.host
+    listening = serve.bind(runtime, address, runtime.gateway.port if port is None else port)
+    shown = f"[{address}]" if ":" in address and not address.startswith("[") else address
+    bound = listening.getsockname()[1]
+
+    def tell() -> None:
+        print(f"listening on http://{shown}:{bound}", file=sys.stderr, flush=True)
+
+    serve.serve(
+        runtime,
+        listening,
+        reload=load,
+        config_path=paths[-1] if paths else None,
+        on_ready=tell,
+    )

@@ -1,0 +1,109 @@
+"""Routes that change things: reset, override, config. The actor is the token's holder (OVR-5)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from policy.errors import EditRefused
+from policy.gateway.bodies import ConfigPatch, GrantOverride, Reset
+from policy.gateway.cost import config_body
+from policy.gateway.guards import TOKEN
+from policy.gateway.service import Service
+from policy.governor.audit import audit_body
+from policy.model.policy import Policy
+from policy.model.steering import OverrideRequest, ResetRequest
+from policy.money import usd_text
+
+SURFACE = "gateway_admin"
+
+
+def routes(service: Service) -> APIRouter:
+    """Return the routes over a service."""
+    router = APIRouter(prefix="/admin", tags=["admin"])
+
+    @router.post("/cost/reset")
+    def reset(body: Reset, request: Request) -> dict[str, Any]:
+        """Start a new baseline for one scope; nothing is deleted."""
+        wish = ResetRequest(
+            body.scope, actor_of(request), body.reason, body.session_id, body.mission_id
+        )
+        done = service.require_enabled().reset(wish)
+        return {
+            "scope": done.scope,
+            "removed_cost_usd": float(usd_text(done.removed_cost_nano_usd, 9)),
+            "removed_cost_nano_usd": str(done.removed_cost_nano_usd),
+            "removed_requests": done.removed_requests,
+            "effective_at": done.effective_at.isoformat(),
+            "audit_event": audit_body(done.audit_event),
+        }
+
+    @router.post("/cost/override")
+    def override(body: GrantOverride, request: Request) -> dict[str, Any]:
+        """Let one call pass that its budgets would refuse."""
+        life = body.expires_in_seconds
+        wish = OverrideRequest(
+            actor_of(request),
+            body.reason,
+            body.session_id,
+            None if life is None else timedelta(seconds=life),
+            surface=SURFACE,
+        )
+        granted = service.require_enabled().override(wish)
+        return {
+            "id": granted.id,
+            "actor": granted.actor,
+            "scope": body.scope,
+            "reason": granted.reason,
+            "requested_at": granted.granted_at.isoformat(),
+            "expires_at": granted.expires_at.isoformat(),
+            "session_id": granted.session_id,
+            "remaining_uses": 1,
+        }
+
+    @router.get("/config")
+    def config() -> dict[str, Any]:
+        """Tell the config in force."""
+        return _config(service.runtime.policy)
+
+    @router.patch("/config")
+    def change(body: ConfigPatch, request: Request) -> dict[str, Any]:
+        """Change keys of [cost]: file, live policy and audit, or nothing."""
+        wanted = body.cost.model_dump(exclude_unset=True)
+        if not wanted or None in wanted.values():
+            raise EditRefused("name at least one key, each with a value")
+        values = {f"cost.{name}": _toml(value) for name, value in wanted.items()}
+        runtime = service.change_config(values, actor_of(request))
+        return {"updated": True, "config": _config(runtime.policy)}
+
+    return router
+
+
+def actor_of(request: Request) -> str:
+    """Return the principal of a request that the guards let through."""
+    return request.scope[TOKEN].principal
+
+
+def _config(policy: Policy) -> dict[str, Any]:
+    return {
+        "cost": config_body(policy),
+        "autonomy": {"deprecated_fields": list(policy.deprecated_fields)},
+        "policy_hash": policy.content_hash,
+    }
+
+
+def _toml(value: object) -> str:
+    from policy.config.values import quoted
+
+    match value:
+        case bool():
+            return str(value).lower()
+        case Decimal():
+            return f"{value:f}"
+        case str():
+            return quoted(value)
+        case _:
+            return str(value)

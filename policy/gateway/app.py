@@ -1,0 +1,189 @@
+"""Puts the served surface together: guards around the admin API, and beside it the proxy.
+
+The proxy is any ASGI app; it gets every path under ``/v1/``, behind the same guards. Refuses to
+serve documentation pages, which would load scripts of strangers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response, Security
+from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPBearer
+from starlette.exceptions import HTTPException
+
+from policy import __version__
+from policy.diagnostics.secrets import scrub
+from policy.errors import PolicyError
+from policy.gateway import admin, cost, ops, reports, reservations
+from policy.gateway.auth import Tokens
+from policy.gateway.guards import ASGIApp, Guards, Receive, Scope, Send
+from policy.gateway.problems import MEDIA_TYPE, Problem, problem_of
+from policy.gateway.service import Reload, Service
+from policy.runtime import Runtime
+from policy.store.sqlite import SqliteBackend
+from policy.store.store import Store
+
+DRAIN_SECONDS = 5.0
+"""How often events are handed over to the ledger."""
+
+_PREFIXES = ("/web", "/api/web")
+_HTTP = {
+    400: ("json-invalid", "the body cannot be read as JSON"),
+    404: ("not-found", "there is no such route"),
+    405: ("method-not-allowed", "this route has no such method"),
+}
+_log = logging.getLogger("corvus.gateway")
+_PROBLEM = {
+    "description": "A problem (RFC 9457)",
+    "content": {
+        MEDIA_TYPE: {
+            "schema": {
+                "type": "object",
+                "required": ["type", "title", "status", "code", "detail"],
+                "properties": {
+                    "type": {"type": "string"},
+                    "title": {"type": "string"},
+                    "status": {"type": "integer"},
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            }
+        }
+    },
+}
+_STATUSES = (400, 401, 402, 403, 404, 405, 408, 409, 413, 415, 421, 422, 431, 500, 503)
+_PROBLEMS: dict[int | str, dict[str, Any]] = dict.fromkeys(_STATUSES, _PROBLEM)
+
+
+def make_app(
+    runtime: Runtime,
+    *,
+    reload: Reload | None = None,
+    config_path: Path | None = None,
+    proxy: ASGIApp | None = None,
+) -> ASGIApp:
+    """Return the gateway as an ASGI app, which owns its store from now to the end of its lifespan.
+
+    Args:
+        runtime: The config in force at the start.
+        reload: Reads the config anew after a change; ``None`` makes it unchangeable.
+        config_path: The file that a change is written to.
+        proxy: Serves ``/v1/``; without one these paths are not found.
+
+    Raises:
+        StoreError: The store cannot be opened.
+        LedgerError: Budgets must be counted anew, and the ledger cannot be read.
+    """
+    store = Store(SqliteBackend(runtime.bookkeeping.store_path), runtime.clock)
+    try:
+        service = Service(runtime, store, reload=reload, config_path=config_path)
+    except BaseException:
+        store.close()
+        raise
+    api = _api(service)
+    inner = api if proxy is None else _beside(api, proxy)
+    return Guards(inner, runtime.gateway, Tokens(store))
+
+
+def openapi_of(service: Service) -> dict[str, Any]:
+    """Return the OpenAPI document of the admin API."""
+    return _api(service).openapi()
+
+
+def _api(service: Service) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        draining = asyncio.create_task(_drain(service))
+        try:
+            yield
+        finally:
+            draining.cancel()
+            await asyncio.to_thread(service.close)
+
+    api = FastAPI(
+        title="corvus admin API",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        responses=_PROBLEMS,
+        redirect_slashes=False,
+    )
+    bearer = HTTPBearer(auto_error=False, description="`corvus token create` makes one")
+    areas = APIRouter(dependencies=[Security(bearer)])  # told by the OpenAPI, judged by the guards
+    for area in (cost, admin, reports, reservations):
+        areas.include_router(area.routes(service))
+    for prefix in _PREFIXES:
+        api.include_router(areas, prefix=prefix)
+    for prefix in ("", *_PREFIXES):
+        api.include_router(ops.routes(service), prefix=prefix)
+    api.add_exception_handler(PolicyError, _policy_error)
+    api.add_exception_handler(RequestValidationError, _invalid)
+    api.add_exception_handler(HTTPException, _http_error)
+    api.add_exception_handler(ValueError, _value_error)
+    api.add_exception_handler(Exception, _bug)
+    return api
+
+
+def _beside(api: ASGIApp, proxy: ASGIApp) -> ASGIApp:
+    async def routed(scope: Scope, receive: Receive, send: Send) -> None:
+        is_proxied = scope["type"] == "http" and scope["path"].startswith("/v1/")
+        await (proxy if is_proxied else api)(scope, receive, send)
+
+    return routed
+
+
+async def _drain(service: Service) -> None:
+    while True:
+        await asyncio.sleep(DRAIN_SECONDS)
+        await asyncio.to_thread(service.drain)
+        if service.drain_fault is not None:
+            _log.warning("the ledger takes no events: %s", service.drain_fault)
+
+
+def _answer(problem: Problem) -> Response:
+    return Response(problem.body, problem.status, problem.headers)
+
+
+async def _policy_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, PolicyError)
+    problem = problem_of(error)
+    if problem.status >= 500:
+        _log.error("%s: %s", error.code, error)
+    return _answer(problem)
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = [
+        (scrub(".".join(map(str, one["loc"]))), one["type"], scrub(one["msg"]))
+        for one in error.errors()
+    ]
+    is_broken = any(kind == "json_invalid" for _, kind, _ in found)
+    status, code = (400, "json-invalid") if is_broken else (422, "request-invalid")
+    told = [{"field": field, "code": kind, "message": words} for field, kind, words in found]
+    return _answer(Problem(status, code, "the request breaks its rules", {"errors": told}))
+
+
+async def _value_error(_: Request, error: Exception) -> Response:
+    return _answer(Problem(422, "request-invalid", "a value is out of its range"))
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code, detail = _HTTP.get(error.status_code, ("request-refused", "this cannot be served"))
+    answer = _answer(Problem(error.status_code, code, detail))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _bug(_: Request, error: Exception) -> Response:
+    _log.error("a request failed", exc_info=error)
+    return _answer(Problem(500, "internal", "the request failed; the server's own log says why"))

@@ -1,0 +1,233 @@
+"""What every request must pass before anything looks at it, in the order of API-5.
+
+Host allow-list, Origin and Sec-Fetch, bearer token with its scope, body limit, JSON type. It is a
+plain ASGI callable, so that the proxy behind it keeps its own ``receive``. Refuses what two parsers
+could read in two ways: two Hosts, two Authorizations.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+from policy.errors import PolicyError
+from policy.gateway.auth import Tokens
+from policy.gateway.problems import Problem, problem_of
+from policy.model.gateway import GatewayOptions
+from policy.model.token import Token, TokenScope
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+TOKEN = "corvus.token"
+"""Key of the scope under which the app behind finds the ``Token`` of the request."""
+HEADER_BYTES_MAX = 32_768
+ADMIN_BODY_BYTES_MAX = 65_536
+BODY_SECONDS = 30.0
+"""How long a body may take to come in whole."""
+
+_OPEN = {"/healthz", "/readyz"}
+_PREFIXES = ("/api/web", "/web")
+_SAFE = {"GET", "HEAD"}
+_SAME = {b"same-origin", b"none"}
+
+
+class Refused(Exception):
+    """A request that goes no further."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.problem = Problem(status, code, detail)
+
+
+class Guards:
+    """Lets through to an app what may pass.
+
+    Args:
+        app: What is guarded.
+        options: What hosts and origins are let in.
+        tokens: Who may ask.
+    """
+
+    def __init__(self, app: ASGIApp, options: GatewayOptions, tokens: Tokens) -> None:
+        self._app = app
+        self._options = options
+        self._tokens = tokens
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection; everything but HTTP and the lifespan is closed."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        try:
+            headers = _headers(scope)
+            _check_host(headers, self._options)
+            _check_origin(scope["method"], headers, self._options)
+            if not is_open(scope["path"]):
+                scope[TOKEN] = await self._authenticated(scope, headers)
+            body = await _body(headers, receive, _body_limit(scope["path"], self._options))
+            _check_json(scope["method"], headers, body)
+        except Refused as refused:
+            await send_problem(send, refused.problem)
+        except PolicyError as error:
+            await send_problem(send, problem_of(error))
+        else:
+            await self._app(scope, _replayed(body, receive), send)
+
+    async def _authenticated(self, scope: Scope, headers: dict[bytes, list[bytes]]) -> Token:
+        given = headers.get(b"authorization", [])
+        if len(given) > 1:
+            raise Refused(400, "ambiguous-authorization", "send one Authorization header")
+        scheme, _, secret = (given[0] if given else b"").partition(b" ")
+        if scheme.lower() != b"bearer" or not secret:
+            detail = "send Authorization: Bearer TOKEN; `corvus token create` makes one"
+            raise Refused(401, "token-missing", detail)
+        token = await self._tokens.find(secret.decode("latin-1"))
+        if token is None:
+            raise Refused(401, "token-unknown", "this token is unknown or revoked")
+        wanted = wanted_scope(scope["method"], scope["path"])
+        if not token.scope.allows(wanted):
+            raise Refused(403, "scope-missing", f"this needs a token of scope {wanted}")
+        return token
+
+
+def is_open(path: str) -> bool:
+    """Tell whether a path answers without a token: whether the process lives is no secret."""
+    return _inner(path) in _OPEN
+
+
+def wanted_scope(method: str, path: str) -> TokenScope:
+    """Return the scope that a request needs: what is unknown needs the narrowest for its method."""
+    inner = _inner(path)
+    if inner == "/reservations" or inner.startswith(("/reservations/", "/v1/")):
+        return TokenScope.PROXY
+    return TokenScope.READ if method in _SAFE else TokenScope.ADMIN
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address or name is this machine's own."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+async def send_problem(send: Send, problem: Problem) -> None:
+    """Answer with a problem, and end the connection: the body may not have been read."""
+    body = problem.body
+    headers = {**problem.headers, "content-length": str(len(body)), "connection": "close"}
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": problem.status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _inner(path: str) -> str:
+    prefix = next((one for one in _PREFIXES if path.startswith(f"{one}/")), "")
+    return path.removeprefix(prefix)
+
+
+def _headers(scope: Scope) -> dict[bytes, list[bytes]]:
+    found: dict[bytes, list[bytes]] = {}
+    size = len(scope.get("query_string", b"")) + len(scope.get("raw_path") or b"")
+    for name, value in scope["headers"]:
+        size += len(name) + len(value)
+        found.setdefault(name.lower(), []).append(value)
+    if size > HEADER_BYTES_MAX:
+        raise Refused(431, "headers-too-large", f"headers take {HEADER_BYTES_MAX:,} bytes at most")
+    return found
+
+
+def _check_host(headers: dict[bytes, list[bytes]], options: GatewayOptions) -> None:
+    hosts = headers.get(b"host", [])
+    if len(hosts) != 1:
+        raise Refused(400, "ambiguous-host", "send exactly one Host header")
+    name = _host_name(hosts[0].decode("latin-1"))
+    if not name or not (is_loopback(name) or name in options.allowed_hosts):
+        detail = (
+            "this host name is not served; governance.gateway.allowed_hosts lists those that are"
+        )
+        raise Refused(421, "host-refused", detail)
+
+
+def _host_name(host: str) -> str:
+    try:
+        parts = urlsplit(f"//{host}")
+        _ = parts.port
+    except ValueError:
+        return ""
+    if parts.username is not None or parts.path or parts.query or parts.fragment:
+        return ""
+    return (parts.hostname or "").lower()
+
+
+def _check_origin(method: str, headers: dict[bytes, list[bytes]], options: GatewayOptions) -> None:
+    origins = headers.get(b"origin", [])
+    if method == "OPTIONS" or len(origins) > 1:
+        raise Refused(403, "origin-refused", "other origins are not served")
+    allowed = {one.encode() for one in options.allowed_origins}
+    if origins:
+        own = f"http://{headers[b'host'][0].decode('latin-1')}".encode()
+        if origins[0] not in allowed and origins[0] != own:
+            raise Refused(403, "origin-refused", "this origin may not call")
+    elif any(site not in _SAME for site in headers.get(b"sec-fetch-site", [])):
+        raise Refused(403, "origin-refused", "other sites may not call")
+
+
+def _body_limit(path: str, options: GatewayOptions) -> int:
+    is_proxied = path.startswith("/v1/")
+    return (
+        options.max_body_bytes if is_proxied else min(ADMIN_BODY_BYTES_MAX, options.max_body_bytes)
+    )
+
+
+async def _body(headers: dict[bytes, list[bytes]], receive: Receive, limit: int) -> bytes:
+    too_large = Refused(413, "body-too-large", f"a body has {limit:,} bytes at most")
+    stated = headers.get(b"content-length", [b"0"])[0]
+    if stated.isdigit() and int(stated) > limit:
+        raise too_large
+    parts = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise Refused(400, "body-incomplete", "the body ended early")
+                parts += message.get("body", b"")
+                if len(parts) > limit:
+                    raise too_large
+                if not message.get("more_body", False):
+                    return bytes(parts)
+    except TimeoutError:
+        raise Refused(408, "body-too-slow", "the body took too long") from None
+
+
+def _check_json(method: str, headers: dict[bytes, list[bytes]], body: bytes) -> None:
+    if method in _SAFE or not body:
+        return
+    kinds = headers.get(b"content-type", [])
+    essence = kinds[0].partition(b";")[0].strip().lower() if len(kinds) == 1 else b""
+    if essence != b"application/json":
+        raise Refused(415, "not-json", "send one Content-Type: application/json")
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Return a ``receive`` that gives the body once, then what the client does next."""
+    is_given = False
+
+    async def again() -> Message:
+        nonlocal is_given
+        if is_given:
+            return await receive()
+        is_given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

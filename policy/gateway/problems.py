@@ -1,0 +1,123 @@
+"""Errors as ``application/problem+json`` (RFC 9457): one envelope for all, with ``code`` (API-2).
+
+The one table that turns an error of ours into a status. Refuses to tell paths, text of a driver or
+what a secret was: faults of store and ledger get fixed words, the rest is scrubbed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import NamedTuple
+
+from policy import errors
+from policy.config.values import shown
+from policy.diagnostics.secrets import scrub
+from policy.governor.denial import denial_body
+
+MEDIA_TYPE = "application/problem+json"
+_TYPE = "urn:corvus:problem:"
+
+
+class Problem(NamedTuple):
+    """One answer that is an error.
+
+    Attributes:
+        code: Stable kebab-case name.
+        detail: What is wrong and what to do, for a person.
+        more: Further members for programs.
+    """
+
+    status: int
+    code: str
+    detail: str
+    more: dict[str, object] = {}  # noqa: RUF012 - never changed
+
+    @property
+    def body(self) -> bytes:
+        """The envelope as JSON."""
+        members = {
+            "type": _TYPE + self.code,
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+        }
+        return json.dumps({**self.more, **members}).encode()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers that belong to the status."""
+        found = {"content-type": MEDIA_TYPE, "cache-control": "no-store"}
+        if self.status == HTTPStatus.UNAUTHORIZED:
+            found["www-authenticate"] = "Bearer"
+        if self.status == HTTPStatus.PAYMENT_REQUIRED:
+            found["x-should-retry"] = "false"
+        return found
+
+
+_STATUS: dict[type[errors.PolicyError], int] = {
+    errors.PolicyError: 500,
+    errors.ConfigError: 422,
+    errors.UnpricedModel: 422,
+    errors.Denied: 402,
+    errors.MissionEnded: 409,
+    errors.ReservationError: 409,
+    errors.ReservationNotFound: 404,
+    errors.SteeringRefused: 409,
+    errors.StoreError: 503,
+    errors.LedgerError: 503,
+    errors.ImportRefused: 422,
+    errors.ReportError: 500,
+    errors.ReportNotFound: 404,
+    errors.ReportParameterInvalid: 400,
+    errors.DemoRefused: 409,
+    errors.EditRefused: 409,
+    errors.GatewayRefused: 500,
+    errors.ResourceMissing: 500,
+}
+_FIXED: dict[type[errors.PolicyError], str] = {
+    errors.StoreError: "the store of budgets cannot answer, so nothing was admitted or changed; "
+    "the server's own log says why",
+    errors.LedgerError: "the ledger cannot be read now; the server's own log says why",
+    errors.EditRefused: "the config cannot be changed as asked; it is as it was",
+    errors.ReportError: "the report failed; the server's own log says why",
+    errors.ResourceMissing: "the installation is incomplete",
+    errors.PolicyError: "the request failed; the server's own log says why",
+}
+
+
+def status_of(error: errors.PolicyError) -> int:
+    """Return the HTTP status of an error: that of its nearest listed ancestor."""
+    return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+
+
+def problem_of(error: errors.PolicyError) -> Problem:
+    """Return what the client is told of an error."""
+    status = status_of(error)
+    if isinstance(error, errors.Denied):
+        return Problem(status, "budget_exceeded", scrub(str(error)), denial_body(error.decision))
+    if isinstance(error, errors.ConfigError):
+        found = [
+            {"field": shown(one.path), "code": one.code, "message": scrub(one.message)}
+            for one in error.diagnostics
+        ]
+        return Problem(status, error.code, "the config would have errors", {"errors": found})
+    if isinstance(error, _ABOUT_THE_REQUEST):
+        return Problem(status, error.code, scrub(str(error)))
+    return Problem(status, error.code, next(_FIXED[kind] for kind in _known(error)))
+
+
+_ABOUT_THE_REQUEST = (
+    errors.MissionEnded,
+    errors.ReportNotFound,
+    errors.ReportParameterInvalid,
+    errors.ReservationError,
+    errors.SteeringRefused,
+    errors.UnpricedModel,
+)
+
+
+def _known(error: errors.PolicyError) -> Iterator[type[errors.PolicyError]]:
+    return (kind for kind in type(error).__mro__ if kind in _FIXED)

@@ -1,0 +1,127 @@
+"""Routes that govern the calls of programs in any language: reserve, then settle once (RES-2)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Response
+
+from policy.clock import microseconds
+from policy.errors import BudgetExceeded
+from policy.gateway.bodies import Commit, Extend, Release, Reserve
+from policy.gateway.service import Service
+from policy.governor.denial import denial_text, status_body
+from policy.governor.pricing import CallOptions, Report
+from policy.ids import new_id
+from policy.model.reservation import Outcome, Reservation, Settled
+from policy.model.usage import Usage
+from policy.money import nano_usd, usd_text
+
+Id = Annotated[str, Path(min_length=1, max_length=100)]
+_COUNTS = tuple(Usage.__dataclass_fields__)
+
+
+def routes(service: Service) -> APIRouter:
+    """Return the routes over a service."""
+    router = APIRouter(prefix="/reservations", tags=["reservations"])
+
+    @router.post("", status_code=201, responses={200: {"description": "Not governed"}})
+    def reserve(body: Reserve, response: Response) -> dict[str, Any]:
+        """Admit a call and hold its estimate; a refusal is 402 with all that a program needs."""
+        governor = service.governor
+        decision = governor.reserve(governor.request(body.model, **_options(service, body)))
+        if not decision.allowed:
+            raise BudgetExceeded(denial_text(decision), decision)
+        if decision.reservation is None:
+            response.status_code = 200  # governance is disabled: nothing is held (EVA-11)
+        return {
+            "allowed": True,
+            "budget_state": decision.state.word,
+            "session_id": decision.session_id,
+            "replayed": decision.replayed,
+            "override_id": decision.override_id,
+            "reservation": _reservation(decision.reservation) if decision.reservation else None,
+            "scopes": [status_body(one) for one in decision.statuses],
+        }
+
+    @router.post("/{reservation_id}/commit")
+    def commit(reservation_id: Id, body: Commit) -> dict[str, Any]:
+        """Record what a call used and cost, and free its hold."""
+        governor = service.governor
+        counts = {name: getattr(body, name) for name in _COUNTS}
+        known = {name: count for name, count in counts.items() if count is not None}
+        report: Report = {
+            "outcome": Outcome(body.outcome),
+            "answering_model": body.answering_model,
+            "provider_request_id": body.provider_request_id,
+            "settlement_key": body.settlement_key,
+            "cost_nano_usd": None if body.cost_usd is None else nano_usd(body.cost_usd),
+        }
+        held = governor.reservation(reservation_id)
+        return _settled(governor.commit(held, Usage(**known) if known else None, **report))
+
+    @router.post("/{reservation_id}/release")
+    def release(reservation_id: Id, body: Release | None = None) -> dict[str, Any]:
+        """Free a hold of which nothing was spent."""
+        governor = service.governor
+        key = body.settlement_key if body else None
+        held = governor.reservation(reservation_id)
+        return _settled(governor.release(held, settlement_key=key))
+
+    @router.post("/{reservation_id}/extend")
+    def extend(reservation_id: Id, body: Extend) -> dict[str, Any]:
+        """Let a long call live longer, or hold more for it."""
+        governor = service.governor
+        held = governor.reservation(reservation_id)
+        longer = governor.extend(held, ttl_seconds=body.ttl_seconds, hold_usd=body.hold_usd)
+        return {"reservation": _reservation(longer)}
+
+    return router
+
+
+def _options(service: Service, body: Reserve) -> CallOptions:
+    fresh = new_id(microseconds(service.store.clock.now()))
+    options: CallOptions = {
+        "session_id": body.session_id or fresh,
+        "mission_id": body.mission_id,
+        "provider": body.provider,
+        "surface": "api",
+        "project": body.project,
+        "user": body.user,
+        "agent": body.agent,
+        "tags": body.tags,
+        "idempotency_key": body.idempotency_key,
+        "ttl_seconds": body.ttl_seconds,
+        "input_tokens": body.input_tokens,
+        "max_output_tokens": body.max_output_tokens,
+        "dispatched": body.dispatched,
+    }
+    if body.estimate_usd is not None:
+        options["estimate_usd"] = body.estimate_usd
+    return options
+
+
+def _reservation(one: Reservation) -> dict[str, Any]:
+    cost = one.cost_nano_usd
+    return {
+        "id": one.id,
+        "state": one.state.value,
+        "session_id": one.request.session_id,
+        "held_usd": float(usd_text(one.hold_nano_usd, 9)),
+        "held_nano_usd": str(one.hold_nano_usd),
+        "admitted_at": one.admitted_at.isoformat(),
+        "expires_at": one.expires_at.isoformat(),
+        "cost_usd": None if cost is None else float(usd_text(cost, 9)),
+        "cost_nano_usd": None if cost is None else str(cost),
+        "policy_hash": one.policy_hash,
+    }
+
+
+def _settled(done: Settled) -> dict[str, Any]:
+    return {
+        "reservation": _reservation(done.reservation),
+        "overrun_usd": float(usd_text(done.overrun_nano_usd, 9)),
+        "overrun_nano_usd": str(done.overrun_nano_usd),
+        "replaced": done.replaced,
+        "replayed": done.replayed,
+    }

@@ -1,0 +1,158 @@
+"""What the routes ask: one open store, the policy in force, the ledger for moments.
+
+The policy can be replaced while the gateway runs (API-4); whoever asks gets the governor in force
+then. Ledger reads and drains of this process go one after the other. Refuses to change a config
+that was not named by a file, and leaves the file as it was when its policy cannot be put in force.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from policy.config.change import set_keys
+from policy.config.rewrite import replace_file
+from policy.errors import EditRefused, LedgerError, PolicyError, SteeringRefused
+from policy.gateway.metrics import Metrics
+from policy.governor.governor import Governor
+from policy.runtime import Runtime
+from policy.store.store import Store
+
+if TYPE_CHECKING:
+    from policy.reporting.catalog import Report
+    from policy.reporting.table import Table
+
+Reload = Callable[[], Runtime]
+"""Reads the config anew, as it was read at the start."""
+
+
+class Service:
+    """The things behind the routes.
+
+    Args:
+        runtime: The config in force at the start.
+        store: The open store; closed by whoever opened it.
+        reload: See ``Reload``; ``None`` makes the config unchangeable.
+        config_path: The file that a change is written to.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        store: Store,
+        *,
+        reload: Reload | None = None,
+        config_path: Path | None = None,
+    ) -> None:
+        self.store = store
+        self.metrics = Metrics()
+        self.drain_fault: PolicyError | None = None
+        self._reload = reload
+        self._config_path = config_path
+        self._ledger_lock = threading.Lock()
+        self._config_lock = threading.Lock()
+        self._in_force = runtime, self._governor_of(runtime)
+        self.governor.note_limits(runtime.config_shown, "corvus")
+
+    @property
+    def runtime(self) -> Runtime:
+        """The config in force."""
+        return self._in_force[0]
+
+    @property
+    def governor(self) -> Governor:
+        """The governor in force."""
+        return self._in_force[1]
+
+    def require_enabled(self) -> Governor:
+        """Return the governor in force.
+
+        Raises:
+            SteeringRefused: Governance is disabled: there is nothing to change (API-3).
+        """
+        if not self.runtime.policy.enabled:
+            raise SteeringRefused("cost governance is disabled: set cost.enabled = true first")
+        return self.governor
+
+    def change_config(self, values: Mapping[str, str], actor: str) -> Runtime:
+        """Set keys of the config file, and put the new policy in force; all or nothing (API-4).
+
+        Args:
+            values: Dotted keys, and values as TOML writes them.
+            actor: Who changes them, for the audit.
+
+        Raises:
+            ConfigError: The file, or all layers together, would have an error.
+            EditRefused: There is no file to write to, or it cannot be written.
+            StoreError: The change cannot be audited.
+        """
+        if self._reload is None or self._config_path is None:
+            raise EditRefused("the gateway was started without a config file")
+        with self._config_lock:
+            change = set_keys(self._config_path, values)
+            replace_file(change.path, change.after, before=change.before)
+            try:
+                runtime = self._reload()
+                governor = self._governor_of(runtime)
+                governor.note_limits(runtime.config_shown, actor)
+            except BaseException:
+                replace_file(change.path, change.before, before=change.after)
+                raise
+            self._in_force = runtime, governor
+            return runtime
+
+    def run_report(self, report: Report, given: Mapping[str, object]) -> Table:
+        """Run a report over the ledger and what the store has not handed over yet.
+
+        Raises:
+            ReportError: It cannot be run as asked.
+            LedgerError: The ledger cannot be read.
+        """
+        from policy.reporting.in_force import show_budgets
+        from policy.reporting.run import run_report
+
+        now = self.runtime.clock.now()
+        with self._ledger_lock, self.runtime.ledger() as ledger:
+            if any(name.startswith("budget") for name in report.header.reads):
+                show_budgets(ledger.connection, self.runtime.policy.budgets, now)
+            return run_report(ledger.connection, report, given, now=now)
+
+    def audit(self, limit: int, kinds: list[str]) -> list[dict[str, object]]:
+        """Return the newest audit events as bodies, the newest last."""
+        from policy.governor.audit import audit_body
+
+        with self._ledger_lock:
+            try:
+                found = self.runtime.audit(limit, None, kinds)
+            except LedgerError:
+                if self.runtime.audit_head()[0]:
+                    raise
+                found = []  # nothing was ever audited, and there is no ledger yet
+        return [audit_body(one) for one in found]
+
+    def drain(self) -> None:
+        """Hand events over to the ledger; a fault is kept for ``readyz``, and nothing is lost."""
+        self.drain_fault = None
+        with self._ledger_lock:
+            try:
+                self.runtime.bookkeeping.drain(self.store)
+            except PolicyError as fault:
+                self.drain_fault = fault
+
+    def close(self) -> None:
+        """Drain a last time, and let go of the store."""
+        with suppress(PolicyError):
+            self.drain()
+        self.store.close()
+
+    def _governor_of(self, runtime: Runtime) -> Governor:
+        return Governor(
+            runtime.policy,
+            self.store,
+            books=runtime.books,
+            listeners=[self.metrics.hear],
+            history=runtime.bookkeeping.history(self.store),
+        )

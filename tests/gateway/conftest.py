@@ -1,0 +1,62 @@
+"""A gateway on a real socket, in a thread of its own, and clients with tokens of each scope."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from policy.errors import PolicyError
+from policy.gateway.app import make_app
+from policy.gateway.serve import Server, bind
+from policy.governor import tokens
+from policy.model.token import TokenScope, new_secret
+from tests.cli.places import Place
+
+
+class Served:
+    """A running gateway.
+
+    Attributes:
+        secrets: A token of each scope.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.secrets = {scope.value: new_secret() for scope in TokenScope}
+        with place.runtime.bookkeeping.store() as store:
+            for scope in TokenScope:
+                secret = self.secrets[scope.value]
+                store.run(lambda unit, s=scope, t=secret: tokens.create(unit, s.value, s, t, "ana"))
+        self._socket = bind(place.runtime, "127.0.0.1", 0)
+        self.port: int = self._socket.getsockname()[1]
+        self._ready = threading.Event()
+        app = make_app(place.runtime, reload=lambda: place.runtime, config_path=Path(place.config))
+        self._server = Server(app, self._ready.set)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
+        self._thread.start()
+        if not self._ready.wait(20):
+            raise PolicyError("the gateway did not start")
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self, scope: str = "admin") -> httpx2.Client:
+        headers = {"authorization": f"Bearer {self.secrets[scope]}"}
+        return httpx2.Client(base_url=self.url, headers=headers, timeout=20, trust_env=False)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    gateway = Served(Place(tmp_path))
+    yield gateway
+    gateway.stop()

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import inspect
+import json
+
+import pytest
+
+from policy import errors
+from policy.gateway.problems import Problem, problem_of, status_of
+
+STATUSES = {
+    "PolicyError": 500,
+    "ConfigError": 422,
+    "UnpricedModel": 422,
+    "AmbiguousModel": 422,
+    "Denied": 402,
+    "BudgetExceeded": 402,
+    "MissionEnded": 409,
+    "ReservationError": 409,
+    "ReservationNotFound": 404,
+    "ReservationSettled": 409,
+    "IdempotencyConflict": 409,
+    "SteeringRefused": 409,
+    "StoreError": 503,
+    "StoreUnavailable": 503,
+    "StoreTooNew": 503,
+    "StoreCorrupt": 503,
+    "LedgerError": 503,
+    "LedgerLocked": 503,
+    "LedgerTooNew": 503,
+    "LedgerCorrupt": 503,
+    "ImportRefused": 422,
+    "ReportError": 500,
+    "ReportNotFound": 404,
+    "ReportParameterInvalid": 400,
+    "ReportInvalid": 500,
+    "DemoRefused": 409,
+    "EditRefused": 409,
+    "GatewayRefused": 500,
+    "ResourceMissing": 500,
+}
+"""The whole table (API-2): a new error needs a row here, and a decision."""
+
+
+def test_every_error_has_the_status_of_the_table() -> None:
+    kinds = [
+        kind
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, errors.PolicyError)
+    ]
+    assert {kind.__name__: status_of(kind.__new__(kind)) for kind in kinds} == STATUSES
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.PolicyError("/home/ana/x"),
+        errors.StoreUnavailable("/home/ana/l.store: database is locked"),
+        errors.LedgerCorrupt("/home/ana/l.duckdb: IO Error"),
+        errors.ReportInvalid("/home/ana/x.sql: Binder Error"),
+        errors.EditRefused("/home/ana/corvus.toml cannot be written: Permission denied"),
+        errors.ImportRefused("/home/ana/x"),
+        errors.DemoRefused("/home/ana/x"),
+        errors.GatewayRefused("/home/ana/x"),
+        errors.ResourceMissing("/home/ana/x"),
+        errors.ConfigError("cannot use /home/ana/corvus.toml"),
+    ],
+)
+def test_no_path_and_no_text_of_a_driver_is_told(error: errors.PolicyError) -> None:
+    told = problem_of(error).body.decode()
+    assert json.loads(told)["code"] == error.code
+    for word in ("/home", "database", "IO Error", "Binder", "Permission"):
+        assert word not in told
+
+
+def test_what_is_wrong_with_the_request_is_told_without_its_secrets() -> None:
+    words = "there is no report 'sk-1234567890abcdef'"
+    problem = problem_of(errors.ReportNotFound(words))
+    assert problem == Problem(404, "report-not-found", "there is no report '***'")
