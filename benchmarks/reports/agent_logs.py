@@ -1,4 +1,4 @@
-"""Measures the import of a folder of Claude Code logs beside ccusage and tokscale on the same files.
+"""Measures the import of Claude Code logs beside ccusage and tokscale on the same files.
 
 In turn, in fresh processes: `corvus usage import` into an empty ledger, `ccusage daily`, and
 `tokscale models`, the peers without any cache of theirs; then each once more with nothing new, and
@@ -156,7 +156,13 @@ def of_corvus(ledger: Path) -> dict[str, dict[str, Any]]:
         result = opened.connection.execute(SUMS)
         names = [name for name, *_ in result.description or ()]
         rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-    return {row.pop("model"): row for row in rows}
+    return {plain(row.pop("model")): row for row in rows}
+
+
+def plain(model: str) -> str:
+    """Return a model without its date, as tokscale names it."""
+    name, _, last = model.rpartition("-")
+    return name if len(last) == 8 and last.isdigit() else model
 
 
 def of_ccusage(said: str) -> dict[str, dict[str, Any]]:
@@ -164,7 +170,7 @@ def of_ccusage(said: str) -> dict[str, dict[str, Any]]:
     keys = "inputTokens", "outputTokens", "cacheReadTokens", "cacheCreationTokens"
     for day in json.loads(said)["daily"]:
         for one in day["modelBreakdowns"]:
-            row = sums.setdefault(one["modelName"], dict.fromkeys((*KINDS, "usd"), 0))
+            row = sums.setdefault(plain(one["modelName"]), dict.fromkeys((*KINDS, "usd"), 0))
             for kind, key in zip((*KINDS, "usd"), (*keys, "cost"), strict=True):
                 row[kind] += one[key]
     return sums
@@ -186,9 +192,8 @@ def compare(three: Three) -> None:
         "ccusage": of_ccusage(three.run("ccusage")[2]),
         "tokscale": of_tokscale(three.run("tokscale")[2]),
     }
-    print(
-        "\n| model | | input | output | cache read | cache write | USD |\n|---|---|---|---|---|---|---|"
-    )
+    print("\n| model | | input | output | cache read | cache write | USD |")
+    print("|---|---|---|---|---|---|---|")
     for model in sorted({model for sums in told.values() for model in sums}):
         for name, sums in told.items():
             if row := sums.get(model):
@@ -208,6 +213,9 @@ def main() -> None:
     if wanted.install:
         wanted.peers.mkdir(parents=True, exist_ok=True)
         subprocess.run(["npm", "install", "--silent", *PACKAGES], cwd=wanted.peers, check=True)
+        # Its first start by way of node makes the program of ccusage executable.
+        start = ["node", "node_modules/ccusage/src/cli.js", "--version"]
+        subprocess.run(start, cwd=wanted.peers, check=True)
     size = make(wanted.home, wanted.lines)
     print(f"{size / 1e6:,.0f} MB of logs\n")
     with tempfile.TemporaryDirectory() as folder:
