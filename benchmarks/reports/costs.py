@@ -2,9 +2,9 @@
 
 The bundled book of corvus is compiled from genai-prices, so a difference from it is a fault of the
 compile or of the arithmetic. LiteLLM keeps a table of its own; it is read from the wheel, and
-applied by the rules that its keys state: a suffix for a tier of service, `_above_200k_tokens` for
-all tokens of a call whose context is longer, reasoning as output unless it has a rate, a price for
-a search. Nothing of it is run. All of it is computed in decimals.
+applied by the rules that its keys state: a suffix or a factor for a tier of service,
+`_above_200k_tokens` for all tokens of a call whose context is longer, reasoning as output unless it
+has a rate, a price for a search. Nothing of it is run. All of it is computed in decimals.
 
     pip download --no-deps litellm -d /tmp/peers/wheels
     python benchmarks/reports/costs.py /tmp/peers/wheels/litellm-*.whl
@@ -116,9 +116,12 @@ def of_genai(call: Call) -> str:
 
 def of_litellm(table: Mapping[str, Any], call: Call) -> str:
     entry = table.get(call.listed or PREFIX.get(call.provider, "") + call.model)
-    if entry is None or (call.variant and call.variant not in SUFFIX):
+    if entry is None:
         return "no price"
     suffix = SUFFIX.get(call.variant, "")
+    times = entry.get("provider_specific_entry", {}).get(call.variant, 1)
+    if call.variant and not suffix and times == 1:
+        return "no price"
     if suffix and f"input_cost_per_token{suffix}" not in entry:
         return "no price"
     is_long = call.usage.context_tokens > LONG
@@ -132,7 +135,7 @@ def of_litellm(table: Mapping[str, Any], call: Call) -> str:
 
     used = call.usage
     search = entry.get("search_context_cost_per_query", {}).get("search_context_size_medium", 0)
-    total = (
+    tokens = (
         used.input_tokens * rate("input_cost_per_token")
         + used.output_tokens * rate("output_cost_per_token")
         + used.cache_read_tokens * rate("cache_read_input_token_cost")
@@ -140,9 +143,9 @@ def of_litellm(table: Mapping[str, Any], call: Call) -> str:
         + used.cache_write_1h_tokens * rate("cache_creation_input_token_cost_above_1hr")
         + used.reasoning_tokens
         * rate("output_cost_per_reasoning_token", instead="output_cost_per_token")
-        + used.web_search_requests * Decimal(str(search))
     )
-    return plain(total)
+    searches = used.web_search_requests * Decimal(str(search))
+    return plain(tokens * Decimal(str(times)) + searches)
 
 
 def plain(amount: Decimal) -> str:
