@@ -75,8 +75,8 @@ def grow(home: Path, number: int) -> None:
             log.write(json.dumps(last, separators=(",", ":")) + "\n")
 
 
-def seconds(words: Sequence[str], home: Path | None = None) -> tuple[float, float, str]:
-    """Run a program; return its seconds, its peak memory in MB and what it printed."""
+def seconds(words: Sequence[str], home: Path | None = None) -> tuple[dict[str, float], str]:
+    """Run a program; return its seconds, CPU seconds and peak memory, and what it printed."""
     environment = os.environ | ({"HOME": str(home), "XDG_CACHE_HOME": ""} if home else {})
     if home:
         environment = {name: one for name, one in environment.items() if one}
@@ -89,7 +89,8 @@ def seconds(words: Sequence[str], home: Path | None = None) -> tuple[float, floa
         out.seek(0)
         if child.returncode:
             raise SystemExit(f"{' '.join(words)}: {child.returncode}")
-        return taken, used.ru_maxrss / 1024, out.read().decode()
+        cpu, megabytes = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+        return {"s": taken, "cpu": cpu, "MB": megabytes}, out.read().decode()
 
 
 class Three:
@@ -114,7 +115,7 @@ class Three:
         }
         self.words["tokscale"] += ["--home", str(home)]
 
-    def run(self, name: str) -> tuple[float, float, str]:
+    def run(self, name: str) -> tuple[dict[str, float], str]:
         return seconds(self.words[name], None if name == "corvus" else self.home)
 
     def forget(self) -> None:
@@ -124,8 +125,7 @@ class Three:
 
 
 def measure(three: Three, rounds: int) -> None:
-    taken: dict[tuple[str, str], list[float]] = {}
-    memory: dict[str, list[float]] = {}
+    taken: dict[tuple[str, str], list[dict[str, float]]] = {}
     number = int(time.time())
     for _ in range(rounds):
         three.forget()
@@ -134,18 +134,18 @@ def measure(three: Three, rounds: int) -> None:
                 number += 1
                 grow(three.home, number % 1_000_000)
             for name in three.words:
-                one, peak, _ = three.run(name)
-                taken.setdefault((name, when), []).append(one)
-                memory.setdefault(f"{name} {when}", []).append(peak)
-    print("| | cold, s | MB | nothing new, s | of its cold | grown, s | of its cold |")
-    print("|---|---|---|---|---|---|---|")
+                taken.setdefault((name, when), []).append(three.run(name)[0])
+    print("| | cold, s | CPU s | MB | nothing new, s | of its cold | grown, s | of its cold |")
+    print("|---|---|---|---|---|---|---|---|")
     for name in three.words:
-        cold, nothing, grown = (
-            median(taken[name, when]) for when in ("cold", "nothing new", "grown")
-        )
+
+        def middle(when: str, what: str = "s", name: str = name) -> float:
+            return median(one[what] for one in taken[name, when])
+
+        cold, nothing, grown = middle("cold"), middle("nothing new"), middle("grown")
         print(
-            f"| {name} | {cold:.2f} | {median(memory[f'{name} cold']):.0f} | {nothing:.2f} | "
-            f"1/{cold / nothing:.1f} | {grown:.2f} | 1/{cold / grown:.1f} |"
+            f"| {name} | {cold:.2f} | {middle('cold', 'cpu'):.2f} | {middle('cold', 'MB'):.0f} | "
+            f"{nothing:.2f} | 1/{cold / nothing:.1f} | {grown:.2f} | 1/{cold / grown:.1f} |"
         )
 
 
@@ -189,8 +189,8 @@ def of_tokscale(said: str) -> dict[str, dict[str, Any]]:
 def compare(three: Three) -> None:
     told = {
         "corvus": of_corvus(three.ledger),
-        "ccusage": of_ccusage(three.run("ccusage")[2]),
-        "tokscale": of_tokscale(three.run("tokscale")[2]),
+        "ccusage": of_ccusage(three.run("ccusage")[1]),
+        "tokscale": of_tokscale(three.run("tokscale")[1]),
     }
     print("\n| model | | input | output | cache read | cache write | USD |")
     print("|---|---|---|---|---|---|---|")
@@ -203,7 +203,7 @@ def compare(three: Three) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("home", type=Path, help="folder for the logs; they are made if missing")
     parser.add_argument("--peers", type=Path, required=True, help="folder with node_modules")
     parser.add_argument("--install", action="store_true", help="let npm install the peers there")

@@ -154,7 +154,7 @@ def plain(amount: Decimal) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("wheel", type=Path, help="a wheel of litellm, as pip downloads it")
     with zipfile.ZipFile(parser.parse_args().wheel) as wheel:
         table = json.loads(wheel.read(TABLE))

@@ -250,7 +250,7 @@ def print_beside_writer(ledger: Path, rounds: int, rate: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("ledger", type=Path, help="as make_ledger.py has made it")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--writer", type=int, default=0, help="calls a second; changes the ledger")
