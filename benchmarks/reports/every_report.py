@@ -9,9 +9,9 @@ Four fresh processes for each report, in turn, several times; figures are median
   with the tables of budgets in force where it reads them. Its answer must be the same, row by row.
 
 With `--writer N` another process commits N calls a second through the governor and drains them into
-the same ledger once a second while the reports run. Then every report must answer without an error,
-the sum of all calls must never fall, and at the end it must have grown by what was committed. This
-changes the ledger: give it a copy.
+the same ledger once a second. Each report is timed beside it and, in turn, while it pauses. Every
+report must answer without an error, the sum of all calls must never fall, and at the end it must
+have grown by what was committed. This changes the ledger: give it a copy.
 
     python benchmarks/reports/every_report.py /tmp/year/ledger.duckdb
 """
@@ -26,8 +26,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -163,35 +164,50 @@ def print_all(ledger: Path, rounds: int) -> None:
             )
 
 
-def write(ledger: Path, rate: int) -> None:
-    """Commit so many calls each second and drain them, until told to stop; say how many."""
-    from policy import Usage, open_runtime
+def committing(governor: Any, rate: int) -> Callable[[Any], None]:
+    """Return a step of the store that reserves and commits so many calls in one transaction."""
+    from policy import Usage
     from policy.governor import admission, settlement
     from policy.governor.pricing import settlement_of
 
-    stopped: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
+    request = governor.request(
+        "claude-sonnet-4-5", session_id="s", input_tokens=1000, max_output_tokens=500
+    )
+
+    def step(unit: Any) -> None:
+        for _ in range(rate):
+            answer = admission.reserve(unit, governor.rules, governor.register, request, None)
+            reservation = answer.decision.reservation
+            assert reservation is not None, answer
+            known = settlement_of(governor.books, reservation, Usage(900, 100), {})
+            settlement.commit(unit, governor.register, reservation.id, known, None)
+
+    return step
+
+
+def write(ledger: Path, rate: int) -> None:
+    """Commit so many calls each second and drain them, until told to stop; say how many."""
+    from policy import open_runtime
+
+    stopped, paused = threading.Event(), threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    signal.signal(signal.SIGUSR1, lambda *_: paused.set())
+    signal.signal(signal.SIGUSR2, lambda *_: paused.clear())
     text = ledger.with_name("corvus.toml").read_text()
     generous = ledger.with_name("writer.toml")
     generous.write_text(text.replace("limit_usd = ", "limit_usd = 1000"))
     runtime = open_runtime([generous], ledger=ledger)
     written, late, drains = 0, 0, list[float]()
     with runtime.governor() as governor:
-        request = governor.request(
-            "claude-sonnet-4-5", session_id="s", input_tokens=1000, max_output_tokens=500
-        )
-
-        def step(unit: Any) -> None:
-            for _ in range(rate):
-                answer = admission.reserve(unit, governor.rules, governor.register, request, None)
-                reservation = answer.decision.reservation
-                assert reservation is not None, answer
-                known = settlement_of(governor.books, reservation, Usage(900, 100), {})
-                settlement.commit(unit, governor.register, reservation.id, known, None)
-
+        step = committing(governor, rate)
         print("ready", flush=True)
         due = time.monotonic()
-        while not stopped:
+        while not stopped.is_set():
+            if paused.is_set():
+                print("paused", flush=True)
+                while paused.is_set():
+                    time.sleep(0.01)
+                due = time.monotonic()
             governor.store.run(step)
             written += rate
             started = time.monotonic()
@@ -212,45 +228,69 @@ def calls_in(answer: bytes) -> int:
     return sum(row["calls"] for row in told["rows"])
 
 
+class Writer:
+    """The process that writes, which can pause between two drains."""
+
+    def __init__(self, ledger: Path, rate: int) -> None:
+        words = [sys.executable, __file__, str(ledger), "--child", "write", "--writer", str(rate)]
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        self.wrote_seconds = 0.0
+        self._expect("ready")
+        self._since = time.monotonic()
+
+    def pause(self) -> None:
+        self.process.send_signal(signal.SIGUSR1)
+        self._expect("paused")
+        self.wrote_seconds += time.monotonic() - self._since
+
+    def go_on(self) -> None:
+        self._since = time.monotonic()
+        self.process.send_signal(signal.SIGUSR2)
+
+    def stop(self) -> dict[str, float]:
+        self.process.terminate()
+        self.wrote_seconds += time.monotonic() - self._since
+        return json.loads(self.process.communicate()[0])
+
+    def _expect(self, word: str) -> None:
+        assert self.process.stdout is not None
+        said = self.process.stdout.readline().strip()
+        if said != word:
+            raise SystemExit(f"the writer said {said!r}, not {word}")
+
+
 def print_beside_writer(ledger: Path, rounds: int, rate: int) -> None:
-    total = calls_in(process(command(WHOLE[0], ledger, None))[2])
-    before, alone = total, dict[str, float]()
+    """Time each report alone and beside the writer, in turn, and count all calls as they grow."""
+    before = total = calls_in(process(command(WHOLE[0], ledger, None))[2])
+    writer, checked = Writer(ledger, rate), 0
+    print("| report | alone, s | beside the writer, s | ratio |\n|---|---|---|---|")
     for name in names():
-        alone[name] = median(process(command(name, ledger, None))[0] for _ in range(rounds))
-    words = [sys.executable, __file__, str(ledger), "--child", "write", "--writer", str(rate)]
-    writer = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-    assert writer.stdout is not None
-    assert writer.stdout.readline().strip() == "ready", "the writer has begun"
-    began = time.monotonic()
-    print("| report | alone | beside the writer | ratio |\n|---|---|---|---|")
-    checked = 0
-    for name in names():
-        seconds = list[float]()
+        alone, beside = list[float](), list[float]()
         for _ in range(rounds):
+            writer.pause()
+            alone.append(process(command(name, ledger, None))[0])
+            writer.go_on()
+            time.sleep(0.5 + len(alone) / (2 * rounds))  # at other moments between two drains
             taken, _, answer = process(command(name, ledger, None))
-            seconds.append(taken)
+            beside.append(taken)
             if name in WHOLE:
                 found = calls_in(answer)
                 if found < total:
                     raise SystemExit(f"{name}: {found:,} calls after {total:,}")
                 total, checked = found, checked + 1
-        beside = median(seconds)
-        ratio = beside / alone[name]
-        print(f"| {name} | {alone[name]:.2f} | {beside:.2f} | {ratio:.2f} |", flush=True)
-    writer.terminate()
-    told = json.loads(writer.communicate()[0])
-    lasted = time.monotonic() - began
+        one, other = median(alone), median(beside)
+        print(f"| {name} | {one:.2f} | {other:.2f} | {other / one:.2f} |", flush=True)
+    told = writer.stop()
     grown = calls_in(process(command(WHOLE[0], ledger, None))[2]) - before
-    print(
-        f"writer: {json.dumps(told)}, {told['written'] / lasted:,.0f} calls/s over {lasted:.0f} s"
-    )
+    seconds = writer.wrote_seconds
+    print(f"writer: {json.dumps(told)}, {told['written'] / seconds:,.0f} calls/s, {seconds:.0f} s")
     print(f"calls: {checked} sums, none below the one before; grown by {grown:,}")
     if grown != told["written"]:
         raise SystemExit("the ledger has not grown by what was committed")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("ledger", type=Path, help="as make_ledger.py has made it")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--writer", type=int, default=0, help="calls a second; changes the ledger")

@@ -310,7 +310,7 @@ def write_audit(ledger: Ledger, first: datetime) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("ledger", type=Path, help="file to make; it must not exist")
     parser.add_argument("--calls", type=int, default=10_000_000)
     wanted = parser.parse_args()

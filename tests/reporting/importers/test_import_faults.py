@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,8 @@ from policy.errors import ImportRefused, LedgerError
 from policy.ledger.ledger import open_ledger
 from policy.reporting.importers.lines import MAX_LINE_BYTES
 from policy.reporting.importers.model import Format
+from tests.reporting.importers.test_codex_import import PARENT, at, context, meta
+from tests.reporting.importers.test_codex_import import count as count_of
 
 if TYPE_CHECKING:
     from tests.reporting.importers.conftest import Desk
@@ -265,3 +269,52 @@ def test_a_ledger_that_fails_while_recording_keeps_nothing(desk: Desk, line: Lin
     with pytest.raises(LedgerError, match="disk is full"):
         desk.take(log)
     assert desk.totals()[0] == 1
+
+
+@pytest.mark.nightly
+def test_a_line_of_two_gigabytes_is_told_in_little_memory(desk: Desk, line: Line) -> None:
+    log = desk.write("log.jsonl", [line(1)])
+    with log.open("ab") as file:
+        file.write(b'{"type":"user","x":"')
+        for _ in range(2_000):
+            file.write(b"x" * 1_000_000)
+        file.write(b'"}\n')
+        file.write((desk.write("more.jsonl", [line(2)])).read_bytes())
+    with importing(desk.path, log) as child:
+        _, status, used = os.wait4(child.pid, 0)
+    assert status == 0
+    assert used.ru_maxrss < 600_000  # KiB
+    assert desk.totals()[0] == 2
+
+
+@pytest.mark.parametrize("form", ["claude", "codex"])
+def test_a_log_that_grows_while_it_is_read_is_imported_whole_and_once(
+    desk: Desk, line: Line, form: str
+) -> None:
+    count = 3000
+
+    def entry(number: int) -> dict[str, Any]:
+        return line(number) if form == "claude" else turns(number)
+
+    head = [] if form == "claude" else [meta(PARENT), context()]
+    log = desk.write("log.jsonl", [*head, entry(1)])
+
+    def write() -> None:
+        with log.open("a", buffering=1 << 10) as file:  # blocks end within lines
+            for number in range(2, count + 1):
+                file.write(json.dumps(entry(number)) + "\n")
+                if number % 100 == 0:
+                    time.sleep(0.02)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    new = 0
+    while writer.is_alive():
+        new += desk.take_new(log).new
+    writer.join()
+    new += desk.take_new(log).new
+    assert new == desk.totals()[0] == count
+
+
+def turns(number: int) -> dict[str, Any]:
+    return count_of(at(number // 60 % 60, number % 60), (number * 10, 0, number, 0), (10, 0, 1, 0))
