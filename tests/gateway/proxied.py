@@ -170,6 +170,12 @@ class Proxied:
             )
             return [Record(*row) for row in found.fetchall()]
 
+    def denials(self) -> int:
+        """Return how many calls were refused."""
+        with self.runtime.ledger() as ledger:
+            query = "SELECT count(*) FROM reservation_event WHERE kind = 'denied'"
+            return sum(row[0] for row in ledger.connection.execute(query).fetchall())
+
     def record(self) -> Record:
         """Return the one record, once its call is settled."""
         self.settled()

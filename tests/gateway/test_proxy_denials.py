@@ -106,8 +106,7 @@ def test_a_hundred_callers_never_spend_more_than_there_is(tmp_path: Path, is_str
 
     async def expensive(call: Call) -> None:
         tokens = call.json["max_tokens"]
-        # As many tokens as a byte each: more than a tokeniser makes of JSON.
-        read = len(call.body) // 4
+        read = len(call.body) // 4  # what tokenisers make of English in JSON
         usage = {"prompt_tokens": read, "completion_tokens": tokens}
         await asyncio.sleep(0.05)
         with lock:
