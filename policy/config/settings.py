@@ -306,6 +306,7 @@ class UpstreamSettings(_Table):
     ] = False
     denied_status: Annotated[
         Literal[400, 402, 403, 422],
+        Field(json_schema_extra={"minimum": 400, "maximum": 422}),
         _about("HTTP status of a call that a budget refuses: 400, 402, 403 or 422."),
     ] = 402
 

@@ -150,7 +150,7 @@ CHAT_BODY = {
     ],
     "usage": CHAT_USAGE,
 }
-RESPONSE = {
+RESPONSE: dict[str, object] = {
     "id": "r",
     "object": "response",
     "created_at": 1,
@@ -237,7 +237,7 @@ async def usual(call: Call) -> None:
         await call.chunk(RESPONSE_STREAM)
     else:
         await call.chunk(CHAT_TEXT)
-        if (call.json.get("stream_options") or {}).get("include_usage"):
+        if "include_usage" in str(call.json.get("stream_options")):
             await call.chunk(CHAT_LAST)
         await call.chunk(DONE)
     await call.end()

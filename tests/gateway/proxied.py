@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -184,7 +184,7 @@ class Proxied:
 
 
 @contextmanager
-def proxied(folder: Path, settings: Settings = USUAL) -> Iterator[Proxied]:
+def proxied(folder: Path, settings: Settings = USUAL) -> Generator[Proxied]:
     provider = Provider()
     try:
         gateway = Proxied(folder, provider, settings)
