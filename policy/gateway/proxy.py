@@ -26,6 +26,7 @@ from policy.gateway.wire import WireError, denied, failed, send_error, send_star
 from policy.governor.governor import Governor
 from policy.ids import new_id
 from policy.metering.endpoints import Endpoint
+from policy.model.decision import Decision
 from policy.model.gateway import GatewayOptions, Kind
 from policy.model.token import Token
 
@@ -45,6 +46,7 @@ class Proxy:
         options: Where they go, and how long an answer may be silent.
         fixed: What all calls belong to, whatever they say; ``None`` lets each call say it.
         environment: Where the keys of the upstreams are found.
+        on_decision: Told of each decision, before its call is sent or refused.
 
     Raises:
         GatewayRefused: An upstream cannot be forwarded to as it is configured.
@@ -57,11 +59,13 @@ class Proxy:
         *,
         fixed: Caller | None = None,
         environment: Mapping[str, str] = os.environ,
+        on_decision: Callable[[Decision], None] = lambda _: None,
     ) -> None:
         self._governing = governing
         self._upstreams = Upstreams(options.upstreams, environment)
         self._silence_seconds = float(options.request_timeout_seconds)
         self._fixed = fixed
+        self._on_decision = on_decision
         self._client: Client | None = None
         self._sessions: dict[str, str] = {}
         self._pending: set[asyncio.Task[None]] = set()
@@ -103,6 +107,7 @@ class Proxy:
         governor = self._governing()
         asked = ask(governor, endpoint, target, body, self._caller(governor, scope))
         decision = await governor.areserve(asked.request)
+        self._on_decision(decision)
         if not decision.allowed:
             raise denied(decision, target.upstream.denied_status)
         hold = Hold(governor, decision.reservation, self._pending)
