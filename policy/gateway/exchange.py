@@ -11,6 +11,7 @@ provider. An error without usage costs nothing.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ from policy.model.gateway import Kind
 from policy.model.reservation import Outcome
 
 _COUNTED_SECONDS = 1.0
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -48,6 +50,7 @@ class Exchange:
     more: dict[str, str]
     tap: Tap | None = None
     _answer: Answer | None = None
+    _looks_at: float = 0.0
 
     async def run(self, open_answer: Callable[[], Awaitable[Answer]], send: Send) -> None:
         """Send the call and pass its answer on.
@@ -85,10 +88,23 @@ class Exchange:
             if self.tap is not None and self.tap.is_settled and not self.hold.is_settled:
                 self.hold.commit(self.tap.usage, self._report(Outcome.COMPLETED))
                 await self.hold.settled(_COUNTED_SECONDS)
+            if self.tap is not None:
+                self._cover(self.tap)
             if passed:
                 await send({"type": "http.response.body", "body": passed, "more_body": True})
         if self.tap is not None and (rest := self.tap.finish()):
             await send({"type": "http.response.body", "body": rest, "more_body": True})
+
+    def _cover(self, tap: Tap) -> None:
+        """Now and then, see that what is held is not below what was written (RES-7)."""
+        now = asyncio.get_running_loop().time()
+        if self._looks_at > now or self.hold.is_settled or not self._is_stream:
+            return
+        self._looks_at = now + _LOOK_SECONDS
+        so_far = tap.usage_or_estimate(
+            model=self.asked.request.model, input_tokens=self.asked.facts.input_tokens
+        ).total
+        self.hold.cover(so_far.output_tokens + so_far.reasoning_tokens)
 
     def _settle(self, outcome: Outcome) -> None:
         """Settle by what is known, unless that was done."""

@@ -16,6 +16,7 @@ from policy.governor.governor import Governor
 from policy.governor.pricing import Report
 from policy.metering.usage import MeteredUsage
 from policy.model.reservation import Reservation
+from policy.money import divide_up, usd
 from policy.prices.names import VARIANTS
 
 _RETRY_SECONDS = (0.05, 0.2, 1.0, 4.0, 15.0, 40.0)
@@ -44,6 +45,7 @@ class Hold:
         self._pending = pending
         self._settling: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._held_nano_usd = reservation.hold_nano_usd if reservation is not None else 0
         self._ttl_seconds = governor.policy.reservation_ttl_seconds
         if reservation is not None:
             self._wait_for_beat()
@@ -78,6 +80,17 @@ class Hold:
         held = self._reservation
         if held is not None and not self.is_settled:
             self._settle(lambda: self._governor.arelease(held, settlement_key=held.id))
+
+    def cover(self, output_tokens: int) -> None:
+        """Hold more where a stream has written more than was expected of it, and will go on."""
+        held = self._reservation
+        if held is None or self.is_settled or held.request.output_rate is None:
+            return
+        read = held.request.input_nano_usd or 0
+        written = divide_up(output_tokens * held.request.output_rate, 1_000_000)
+        if read + written > self._held_nano_usd:
+            self._held_nano_usd = read + 2 * written
+            self._start(self._extend())
 
     async def settled(self, timeout_seconds: float | None = None) -> None:
         """Wait until it is settled, or for so long."""
@@ -116,8 +129,10 @@ class Hold:
         if held is None or self.is_settled:
             return
         try:
-            await self._governor.aextend(held, ttl_seconds=self._ttl_seconds)
-        except PolicyError as fault:
+            await self._governor.aextend(
+                held, ttl_seconds=self._ttl_seconds, hold_usd=usd(self._held_nano_usd)
+            )
+        except (PolicyError, ValueError) as fault:
             _log.warning("a hold was not extended: %s", fault)
 
     def _start(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:

@@ -146,6 +146,11 @@ class Proxied:
         with self.runtime.bookkeeping.store() as store:
             return store.run(lambda unit: len(unit.held()))
 
+    def held_nano_usd(self) -> int:
+        """Return how much is held, nano-USD."""
+        with self.runtime.bookkeeping.store() as store:
+            return store.run(lambda unit: sum(one.hold_nano_usd for one in unit.held()))
+
     def settled(self, seconds: float = 10) -> None:
         """Wait until no call is held open."""
         until = time.monotonic() + seconds

@@ -278,6 +278,39 @@ def test_a_long_call_keeps_its_hold(tmp_path: Path) -> None:
         assert gateway.record()[:3] == (REPORTED, "priced", "completed")
 
 
+def test_a_stream_that_writes_more_than_expected_is_held_for_more(gateway: Proxied) -> None:
+    """RES-7: 100 tokens were expected of a call that states no maximum."""
+
+    async def long(call: Call) -> None:
+        await call.begin()
+        await call.chunk(sse(chat_chunk("x" * 3000)))
+        await asyncio.sleep(60)
+
+    gateway.provider.script = long
+    body = {key: value for key, value in STREAM.items() if key != "max_tokens"}
+    leaving = threading.Event()
+
+    def read() -> None:
+        with (
+            gateway.client() as client,
+            client.stream("POST", "/v1/chat/completions", json=body) as answer,
+        ):
+            chunks = answer.iter_bytes()  # dropping it would end the call
+            next(chunks)
+            leaving.wait(20)
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    until = time.monotonic() + 10
+    while gateway.held_nano_usd() < 1000 * OUTPUT and time.monotonic() < until:
+        time.sleep(0.05)
+    held = gateway.held_nano_usd()
+    leaving.set()
+    reading.join(20)
+    assert held >= 2 * 1000 * OUTPUT
+    assert gateway.record().output_tokens == 1000
+
+
 def test_a_locked_store_admits_nothing_and_says_so(tmp_path: Path) -> None:
     import sqlite3
 
