@@ -24,7 +24,7 @@ from policy.governor.evaluate import Balance, evaluate
 from policy.governor.status import StatusReport
 from policy.model.audit_hash import GENESIS
 from policy.model.budget import Budget
-from policy.model.gateway import GatewayOptions
+from policy.model.gateway import GatewayOptions, Kind, Upstream
 from policy.model.policy import Policy
 from policy.money import NanoUSD
 from policy.period import Period, Window, window_at
@@ -315,6 +315,18 @@ def _gateway(settings: Settings) -> GatewayOptions:
         allowed_origins=tuple(gateway.allowed_origins),
         max_body_bytes=gateway.max_body_bytes,
         metrics=settings.governance.observability.metrics,
+        request_timeout_seconds=gateway.request_timeout_seconds,
+        upstreams=tuple(
+            Upstream(
+                name,
+                one.base_url,
+                Kind(one.kind),
+                one.api_key_env,
+                one.pass_through,
+                one.denied_status,
+            )
+            for name, one in settings.governance.upstreams.items()
+        ),
     )
 
 

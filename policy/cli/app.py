@@ -11,6 +11,7 @@ import typer
 
 from policy import __version__
 from policy.cli import (
+    agent,
     config_group,
     cost,
     demo,
@@ -30,6 +31,8 @@ _PASSED_ON: dict[str, object] = {
     "allow_extra_args": True,
     "help_option_names": [],
 }
+
+_TO_COMMAND: dict[str, object] = {"allow_interspersed_args": False}
 
 app = typer.Typer(
     name="corvus",
@@ -99,6 +102,8 @@ app.add_typer(token.app, name="token")
 app.command("sql")(sql.sql)
 app.command("status")(status.status)
 app.command("gateway")(gateway.gateway)
+app.command("agent", context_settings=_TO_COMMAND)(agent.agent)
+app.command("code", context_settings=_TO_COMMAND)(agent.code)
 app.command("demo")(demo.demo)
 app.command("init")(init.init)
 

@@ -286,11 +286,29 @@ class GatewaySettings(_Table):
 class UpstreamSettings(_Table):
     """A provider that the gateway forwards to."""
 
-    base_url: Annotated[_HttpUrl, _about("Base URL of the provider, http:// or https://.")]
-    api_key_env: Annotated[
-        _Variable, _about("Name of the environment variable that holds the key; never the key.")
+    base_url: Annotated[
+        _HttpUrl,
+        _about(
+            "Base URL as the provider's own SDK takes it, https://; http:// to this machine only."
+        ),
     ]
+    api_key_env: Annotated[
+        _Variable | None,
+        _about(
+            "Name of the environment variable that holds the key; never the key. "
+            "Left out: no key is sent."
+        ),
+    ] = None
     kind: Annotated[Literal["openai", "anthropic"], _about("Which API the provider speaks.")]
+    pass_through: Annotated[
+        bool,
+        _about("Send the client's own credentials, as of a subscription, in place of the key."),
+    ] = False
+    denied_status: Annotated[
+        Literal[400, 402, 403, 422],
+        Field(json_schema_extra={"minimum": 400, "maximum": 422}),
+        _about("HTTP status of a call that a budget refuses: 400, 402, 403 or 422."),
+    ] = 402
 
 
 class ObservabilitySettings(_Table):

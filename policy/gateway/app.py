@@ -1,7 +1,7 @@
 """Puts the served surface together: guards around the admin API, and beside it the proxy.
 
-The proxy is any ASGI app; it gets every path under ``/v1/``, behind the same guards. Refuses to
-serve documentation pages, which would load scripts of strangers.
+The proxy gets every path under ``/v1/``, behind the same guards. Refuses to serve documentation
+pages, which would load scripts of strangers.
 """
 
 from __future__ import annotations
@@ -23,8 +23,17 @@ from policy.diagnostics.secrets import scrub
 from policy.errors import PolicyError
 from policy.gateway import admin, cost, ops, reports, reservations
 from policy.gateway.auth import Tokens
-from policy.gateway.guards import ASGIApp, Guards, Receive, Scope, Send
+from policy.gateway.guards import (
+    ASGIApp,
+    Guards,
+    Receive,
+    Scope,
+    Send,
+    is_probe,
+    is_proxied,
+)
 from policy.gateway.problems import MEDIA_TYPE, Problem, problem_of
+from policy.gateway.proxy import Proxy
 from policy.gateway.service import Reload, Service
 from policy.runtime import Runtime
 from policy.store.sqlite import SqliteBackend
@@ -67,7 +76,8 @@ def make_app(
     *,
     reload: Reload | None = None,
     config_path: Path | None = None,
-    proxy: ASGIApp | None = None,
+    proxies: bool = True,
+    serves_own_machine: bool = False,
 ) -> ASGIApp:
     """Return the gateway as an ASGI app, which owns its store from now to the end of its lifespan.
 
@@ -75,21 +85,25 @@ def make_app(
         runtime: The config in force at the start.
         reload: Reads the config anew after a change; ``None`` makes it unchangeable.
         config_path: The file that a change is written to.
-        proxy: Serves ``/v1/``; without one these paths are not found.
+        proxies: Serve ``/v1/``; without it these paths are not found.
+        serves_own_machine: As for ``Guards``.
 
     Raises:
+        GatewayRefused: An upstream cannot be forwarded to as it is configured.
         StoreError: The store cannot be opened.
         LedgerError: Budgets must be counted anew, and the ledger cannot be read.
     """
     store = Store(SqliteBackend(runtime.bookkeeping.store_path), runtime.clock)
     try:
         service = Service(runtime, store, reload=reload, config_path=config_path)
+        proxy = Proxy(lambda: service.governor, runtime.gateway) if proxies else None
     except BaseException:
         store.close()
         raise
-    api = _api(service)
+    api = _api(service, proxy)
     inner = api if proxy is None else _beside(api, proxy)
-    return Guards(inner, runtime.gateway, Tokens(store))
+    tokens = Tokens(store)
+    return Guards(inner, runtime.gateway, tokens, serves_own_machine=serves_own_machine)
 
 
 def openapi_of(service: Service) -> dict[str, Any]:
@@ -97,7 +111,7 @@ def openapi_of(service: Service) -> dict[str, Any]:
     return _api(service).openapi()
 
 
-def _api(service: Service) -> FastAPI:
+def _api(service: Service, proxy: Proxy | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         draining = asyncio.create_task(_drain(service))
@@ -105,6 +119,8 @@ def _api(service: Service) -> FastAPI:
             yield
         finally:
             draining.cancel()
+            if proxy is not None:
+                await proxy.close()  # what its calls have cost is recorded first
             await asyncio.to_thread(service.close)
 
     api = FastAPI(
@@ -134,8 +150,8 @@ def _api(service: Service) -> FastAPI:
 
 def _beside(api: ASGIApp, proxy: ASGIApp) -> ASGIApp:
     async def routed(scope: Scope, receive: Receive, send: Send) -> None:
-        is_proxied = scope["type"] == "http" and scope["path"].startswith("/v1/")
-        await (proxy if is_proxied else api)(scope, receive, send)
+        is_call = scope["type"] == "http" and (is_proxied(scope["path"]) or is_probe(scope))
+        await (proxy if is_call else api)(scope, receive, send)
 
     return routed
 

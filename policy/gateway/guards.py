@@ -3,6 +3,9 @@
 Host allow-list, Origin and Sec-Fetch, bearer token with its scope, body limit, JSON type. It is a
 plain ASGI callable, so that the proxy behind it keeps its own ``receive``. Refuses what two parsers
 could read in two ways: two Hosts, two Authorizations.
+
+A proxied call may bring its token where the SDK of its provider puts a key; in a header of our own
+where the client's credentials are to pass.
 """
 
 from __future__ import annotations
@@ -14,10 +17,10 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from policy.errors import PolicyError
-from policy.gateway.auth import Tokens
+from policy.gateway.auth import Holders
 from policy.gateway.problems import Problem, problem_of
 from policy.model.gateway import GatewayOptions
-from policy.model.token import Token, TokenScope
+from policy.model.token import TokenScope
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -26,7 +29,10 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 TOKEN = "corvus.token"
-"""Key of the scope under which the app behind finds the ``Token`` of the request."""
+"""Key of the scope under which the app behind finds the ``Token`` of the request, if it has one."""
+TOKEN_FROM = "corvus.token-from"
+"""Key of the scope under which it finds the name of the header that the token came in."""
+TOKEN_HEADER = b"x-corvus-token"
 HEADER_BYTES_MAX = 32_768
 ADMIN_BODY_BYTES_MAX = 65_536
 BODY_SECONDS = 30.0
@@ -53,12 +59,22 @@ class Guards:
         app: What is guarded.
         options: What hosts and origins are let in.
         tokens: Who may ask.
+        serves_own_machine: Proxied calls of this machine need no token as long as there is none
+            for them.
     """
 
-    def __init__(self, app: ASGIApp, options: GatewayOptions, tokens: Tokens) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        options: GatewayOptions,
+        tokens: Holders,
+        *,
+        serves_own_machine: bool = False,
+    ) -> None:
         self._app = app
         self._options = options
         self._tokens = tokens
+        self._serves_own_machine = serves_own_machine
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection; everything but HTTP and the lifespan is closed."""
@@ -72,8 +88,8 @@ class Guards:
             headers = _headers(scope)
             _check_host(headers, self._options)
             _check_origin(scope["method"], headers, self._options)
-            if not is_open(scope["path"]):
-                scope[TOKEN] = await self._authenticated(scope, headers)
+            if not (is_open(scope["path"]) or is_probe(scope)):
+                await self._authenticate(scope, headers)
             body = await _body(headers, receive, _body_limit(scope["path"], self._options))
             _check_json(scope["method"], headers, body)
         except Refused as refused:
@@ -83,21 +99,36 @@ class Guards:
         else:
             await self._app(scope, _replayed(body, receive), send)
 
-    async def _authenticated(self, scope: Scope, headers: dict[bytes, list[bytes]]) -> Token:
-        given = headers.get(b"authorization", [])
-        if len(given) > 1:
-            raise Refused(400, "ambiguous-authorization", "send one Authorization header")
-        scheme, _, secret = (given[0] if given else b"").partition(b" ")
-        if scheme.lower() != b"bearer" or not secret:
-            detail = "send Authorization: Bearer TOKEN; `corvus token create` makes one"
-            raise Refused(401, "token-missing", detail)
-        token = await self._tokens.find(secret.decode("latin-1"))
-        if token is None:
-            raise Refused(401, "token-unknown", "this token is unknown or revoked")
+    async def _authenticate(self, scope: Scope, headers: dict[bytes, list[bytes]]) -> None:
         wanted = wanted_scope(scope["method"], scope["path"])
-        if not token.scope.allows(wanted):
-            raise Refused(403, "scope-missing", f"this needs a token of scope {wanted}")
-        return token
+        secrets = _secrets(headers, is_proxied=is_proxied(scope["path"]))
+        for header, secret in secrets:
+            token = await self._tokens.find(secret)
+            if token is None:
+                continue
+            if not token.scope.allows(wanted):
+                raise Refused(403, "scope-missing", f"this needs a token of scope {wanted}")
+            scope[TOKEN], scope[TOKEN_FROM] = token, header
+            return
+        if is_proxied(scope["path"]) and await self._needs_no_token(scope):
+            return
+        if secrets:
+            raise Refused(401, "token-unknown", "this token is unknown or revoked")
+        detail = "send Authorization: Bearer TOKEN; `corvus token create` makes one"
+        raise Refused(401, "token-missing", detail)
+
+    async def _needs_no_token(self, scope: Scope) -> bool:
+        peer = (scope.get("client") or ("", 0))[0]
+        return (
+            self._serves_own_machine
+            and is_loopback(peer)
+            and not await self._tokens.has(TokenScope.PROXY)
+        )
+
+
+def is_proxied(path: str) -> bool:
+    """Tell whether a path is one of a provider's API."""
+    return path.startswith("/v1/")
 
 
 def is_open(path: str) -> bool:
@@ -121,6 +152,11 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+def is_probe(scope: Scope) -> bool:
+    """Tell whether a request only asks whether there is somebody."""
+    return scope["method"] == "HEAD" and scope["path"] == "/"
+
+
 async def send_problem(send: Send, problem: Problem) -> None:
     """Answer with a problem, and end the connection: the body may not have been read."""
     body = problem.body
@@ -128,6 +164,23 @@ async def send_problem(send: Send, problem: Problem) -> None:
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": problem.status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
+
+
+def _secrets(headers: dict[bytes, list[bytes]], *, is_proxied: bool) -> list[tuple[bytes, str]]:
+    """Return what may be our token, each with its header, the most explicit first."""
+    found: list[tuple[bytes, str]] = []
+    names = (TOKEN_HEADER, b"authorization", b"x-api-key") if is_proxied else (b"authorization",)
+    for name in names:
+        given = headers.get(name, [])
+        if len(given) > 1:
+            raise Refused(400, "ambiguous-authorization", f"send one {name.decode()} header")
+        value = given[0] if given else b""
+        if name == b"authorization":
+            scheme, _, value = value.partition(b" ")
+            value = value if scheme.lower() == b"bearer" else b""
+        if value:
+            found.append((name, value.decode("latin-1")))
+    return found
 
 
 def _inner(path: str) -> str:
@@ -183,10 +236,9 @@ def _check_origin(method: str, headers: dict[bytes, list[bytes]], options: Gatew
 
 
 def _body_limit(path: str, options: GatewayOptions) -> int:
-    is_proxied = path.startswith("/v1/")
-    return (
-        options.max_body_bytes if is_proxied else min(ADMIN_BODY_BYTES_MAX, options.max_body_bytes)
-    )
+    if is_proxied(path):
+        return options.max_body_bytes
+    return min(ADMIN_BODY_BYTES_MAX, options.max_body_bytes)
 
 
 async def _body(headers: dict[bytes, list[bytes]], receive: Receive, limit: int) -> bytes:

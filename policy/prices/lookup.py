@@ -87,6 +87,11 @@ class PriceBooks:
         near = get_close_matches(model, by_name, n=3, cutoff=0.7)
         return tuple(dict.fromkeys(by_name[name] for name in near))
 
+    def knows_provider(self, name: str) -> bool:
+        """Tell whether a name is that of a provider in either book."""
+        known = provider_id(name)
+        return self._is_provider(name) or any(price.provider == known for price in self._user)
+
     def clashes(self) -> tuple[Clash, ...]:
         """Return the pairs of own keys that mean one model and differ in price (PRC-4)."""
         return tuple(find_clashes(self._user, self._maker))

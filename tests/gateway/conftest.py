@@ -15,6 +15,7 @@ from policy.gateway.serve import Server, bind
 from policy.governor import tokens
 from policy.model.token import TokenScope, new_secret
 from tests.cli.places import Place
+from tests.gateway.proxied import KEY, Proxied, proxied
 
 
 class Served:
@@ -60,3 +61,15 @@ def served(tmp_path: Path) -> Iterator[Served]:
     gateway = Served(Place(tmp_path))
     yield gateway
     gateway.stop()
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_OPENAI_KEY", KEY)
+    monkeypatch.setenv("TEST_ANTHROPIC_KEY", KEY)
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[Proxied]:
+    with proxied(tmp_path) as running:
+        yield running

@@ -1,0 +1,115 @@
+"""Runs the command of an agent: what it is given, signals to it, and its exit code (CLI-4).
+
+The real keys stay here: the command gets the key of this run, which is worth nothing elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Collection, Mapping, Sequence
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from policy.errors import GatewayRefused
+
+if TYPE_CHECKING:
+    from policy.model.gateway import Upstream
+
+_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
+_LOG_INS = ("ANTHROPIC_AUTH_TOKEN",)
+_OWN_HOSTS = "127.0.0.1,localhost"
+_FORWARDED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+_FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
+_CODEX = (
+    'model_providers.corvus={{name="corvus",base_url="{url}/v1",env_key="OPENAI_API_KEY",'
+    'wire_api="responses",stream_max_retries=0,request_max_retries=0}}'
+)
+
+
+def environment_of(
+    base: Mapping[str, str],
+    url: str,
+    key: str | None,
+    *,
+    upstreams: Collection[Upstream],
+    session_id: str,
+) -> dict[str, str]:
+    """Return the environment of the command.
+
+    Args:
+        base: That of this process.
+        url: Where the proxy listens, without ``/v1``.
+        key: The key of the run; ``None`` leaves the command its own credentials.
+        upstreams: Whose keys are taken out.
+        session_id: Of the run.
+    """
+    found = dict(base)
+    if key is not None:
+        for name in (*_LOG_INS, *(one.api_key_env for one in upstreams)):
+            found.pop(name or "", None)
+        found |= dict.fromkeys(_KEYS, key)
+    found["OPENAI_BASE_URL"] = f"{url}/v1"
+    found["ANTHROPIC_BASE_URL"] = url
+    found["CORVUS_SESSION_ID"] = session_id
+    for name in ("NO_PROXY", "no_proxy"):
+        before = found.get(name)
+        found[name] = f"{before},{_OWN_HOSTS}" if before else _OWN_HOSTS
+    return found
+
+
+def command_of(command: Sequence[str], url: str, *, has_key: bool) -> list[str]:
+    """Return the command with what it must be told on its command line.
+
+    Codex reads no variable for the address of its provider, and would try again after a refusal.
+    """
+    if os.path.basename(command[0]) != "codex":
+        return [*command]
+    told = [f'openai_base_url="{url}/v1"']
+    if has_key:
+        told = ['model_provider="corvus"', _CODEX.format(url=url)]
+    return [command[0], *(word for one in told for word in ("-c", one)), *command[1:]]
+
+
+def run_child(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a command to its end, and return its exit code; 128 + N when signal N ended it.
+
+    Signals that ask this process to end are passed on, but for those of a terminal, which reach the
+    command by themselves.
+
+    Raises:
+        GatewayRefused: It cannot be started.
+    """
+    child: subprocess.Popen[bytes] | None = None
+
+    def pass_on(number: int, _: FrameType | None) -> None:
+        if child is not None and not (number in _FROM_TERMINAL and _is_in_foreground()):
+            child.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in _FORWARDED}
+    try:
+        try:
+            child = subprocess.Popen(command, env=environment)
+        except OSError as fault:
+            reason = fault.strerror or str(fault)
+            raise GatewayRefused(f"cannot run {command[0]}: {reason}") from fault
+        code = child.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return 128 - code if code < 0 else code
+
+
+def _is_in_foreground() -> bool:
+    """Tell whether what is typed at a terminal reaches this process and its command alike."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)

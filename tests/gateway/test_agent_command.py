@@ -1,0 +1,212 @@
+"""``corvus agent``: a command behind a proxy of its own (CLI-4, CLI-5, DIA-5)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from policy.cli.child import command_of, environment_of
+from policy.model.gateway import Kind, Upstream
+from tests.gateway.provider import Provider
+from tests.gateway.proxied import CONFIG, KEY, Settings
+
+CALL = """
+import json, os, sys, urllib.request, urllib.error
+body = json.dumps({"model": "m", "max_tokens": 50, "messages": [{"role": "user", "content": "x"}]})
+url = os.environ["OPENAI_BASE_URL"] + "/chat/completions"
+headers = {"authorization": "Bearer " + os.environ["OPENAI_API_KEY"],
+           "content-type": "application/json"}
+for _ in range(int(sys.argv[1])):
+    request = urllib.request.Request(url, body.encode(), headers)
+    try:
+        print(json.load(urllib.request.urlopen(request))["choices"][0]["message"]["content"])
+    except urllib.error.HTTPError as refused:
+        print(refused.code)
+        sys.exit(7)
+"""
+
+
+class Desk:
+    """Where an agent is run from."""
+
+    def __init__(self, folder: Path, provider: Provider) -> None:
+        self.folder = folder
+        self.provider = provider
+        self.ledger = folder / "l.duckdb"
+        self.limit("1000")
+
+    def limit(self, usd: str, cost: str = "") -> None:
+        settings = Settings(limit=usd, cost=cost)
+        text = CONFIG.format(url=self.provider.url, **settings._asdict())
+        (self.folder / "corvus.toml").write_text(text)
+
+    def words(self, *options: str, name: str = "agent") -> list[str]:
+        where = ["--config", str(self.folder / "corvus.toml"), "--ledger", str(self.ledger)]
+        return [sys.executable, "-m", "policy", name, *where, *options]
+
+    def run(
+        self, *options: str, name: str = "agent", **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.words(*options, name=name),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, **more},
+            check=False,
+        )
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    provider = Provider()
+    yield Desk(tmp_path, provider)
+    provider.stop()
+
+
+def caller(times: int) -> list[str]:
+    return ["--", sys.executable, "-c", CALL, str(times)]
+
+
+def facts(text: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+
+@pytest.mark.parametrize(("name", "surface"), [("agent", "cli-agent"), ("code", "cli-code")])
+def test_calls_of_the_command_are_governed_and_summed_up(
+    desk: Desk, name: str, surface: str
+) -> None:
+    done = desk.run("--session", "s-1", *caller(2), name=name)
+    assert (done.returncode, done.stdout) == (0, "Hi\nHi\n")
+    told = facts(done.stderr)
+    assert (told["session_id"], told["request_count"]) == ("s-1", "2")
+    assert told["session_cost_usd"] == "0.1200"
+    assert "session s-1 starts" in done.stderr
+    assert "session s-1 ended with 0" in done.stderr
+    query = "SELECT DISTINCT surface FROM usage_record"
+    command = [sys.executable, "-m", "policy", "sql", "--ledger", str(desk.ledger), query]
+    assert surface in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_real_key_stays_with_the_parent(desk: Desk) -> None:
+    script = "import os; print(sorted(os.environ.items()))"
+    done = desk.run("--", sys.executable, "-c", script, NO_PROXY="example.org")
+    assert KEY not in done.stdout
+    assert "cvk_" in done.stdout
+    assert "example.org,127.0.0.1,localhost" in done.stdout
+    assert desk.run(*caller(1)).returncode == 0
+    assert desk.provider.calls[0].header("authorization") == f"Bearer {KEY}"
+
+
+def test_a_call_without_the_key_of_the_run_is_refused(desk: Desk) -> None:
+    script = CALL.replace('os.environ["OPENAI_API_KEY"]', '"sk-guessed"')
+    done = desk.run("--", sys.executable, "-c", script, "1")
+    assert (done.returncode, done.stdout) == (7, "401\n")
+    assert desk.provider.calls == []
+
+
+def test_a_log_in_of_the_command_passes_when_asked_for(desk: Desk) -> None:
+    done = desk.run("--pass-through", *caller(1), OPENAI_API_KEY="of-a-subscription")
+    assert done.returncode == 0, done.stderr
+    assert desk.provider.calls[0].header("authorization") == "Bearer of-a-subscription"
+
+
+@pytest.mark.parametrize("code", [0, 1, 42, 255])
+def test_the_exit_code_of_the_command_passes_through(desk: Desk, code: int) -> None:
+    assert desk.run("--", sys.executable, "-c", f"raise SystemExit({code})").returncode == code
+
+
+def test_a_budget_that_stops_the_command_is_told_to_programs(desk: Desk) -> None:
+    """CLI-5: exit 20 and one JSON line on standard error."""
+    desk.limit("0.6")
+    done = desk.run(*caller(5))
+    assert done.returncode == 20
+    assert done.stdout.splitlines()[-1] == "402"
+    denial = json.loads(done.stderr.splitlines()[-1])
+    assert denial["code"] == "budget_exceeded"
+    assert denial["governance_domain"] == "token_spend"
+    assert (denial["scope"], denial["limit_nano_usd"]) == ("day", "600000000")
+    assert denial["resets_at"] is not None
+
+
+def test_a_denial_that_the_command_gets_over_is_its_own_affair(desk: Desk) -> None:
+    desk.limit("0.001")
+    script = CALL.replace("sys.exit(7)", "sys.exit(0)")
+    assert desk.run("--", sys.executable, "-c", script, "1").returncode == 0
+
+
+def test_an_override_lifts_one_block_of_the_run(desk: Desk) -> None:
+    desk.limit("0.001", "allow_override = true")
+    done = desk.run("--override-budget", *caller(2))
+    assert done.stdout == "Hi\n402\n"
+    assert done.returncode == 20
+
+
+def test_an_override_that_is_refused_stops_before_anything_starts(desk: Desk) -> None:
+    done = desk.run("--override-budget", *caller(1))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "starts" not in done.stderr
+    assert desk.provider.calls == []
+
+
+def test_a_mission_has_its_own_limit_and_ends_with_the_run(desk: Desk) -> None:
+    done = desk.run("--session", "s", "--mission", "triage", "--limit", "0.6", *caller(5))
+    assert done.returncode == 20
+    assert json.loads(done.stderr.splitlines()[-1])["scope"] == "mission"
+    again = desk.run("--session", "s", "--mission", "triage", "--limit", "0.6", *caller(1))
+    assert again.returncode == 2
+    assert "starts" not in again.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signals_reach_the_command(desk: Desk, number: signal.Signals) -> None:
+    script = "import time; print('up', flush=True); time.sleep(60)"
+    with subprocess.Popen(
+        desk.words("--", sys.executable, "-c", script),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        started = time.monotonic()
+        process.send_signal(number)
+        _, told = process.communicate(timeout=30)
+    assert time.monotonic() - started < 20
+    assert process.returncode == 128 + number
+    assert "ended with" in told
+    assert "request_count=0" in told
+
+
+def test_a_command_that_is_not_there_is_told_and_the_session_ends(desk: Desk) -> None:
+    done = desk.run("--", "/no/such/command")
+    assert done.returncode == 2
+    assert "cannot run /no/such/command" in done.stderr
+    assert "was not run" in done.stderr
+
+
+def test_codex_is_told_where_its_provider_is_and_not_to_try_again() -> None:
+    words = command_of(["/usr/bin/codex", "exec", "x"], "http://127.0.0.1:9", has_key=True)
+    assert words[:4] == ["/usr/bin/codex", "-c", 'model_provider="corvus"', "-c"]
+    assert 'base_url="http://127.0.0.1:9/v1"' in words[4]
+    assert "stream_max_retries=0,request_max_retries=0" in words[4]
+    assert words[5:] == ["exec", "x"]
+    own = command_of(["codex"], "http://127.0.0.1:9", has_key=False)
+    assert own == ["codex", "-c", 'openai_base_url="http://127.0.0.1:9/v1"']
+
+
+def test_no_key_of_any_upstream_reaches_the_command() -> None:
+    upstream = Upstream("x", "https://x.example", Kind.OPENAI, "X_KEY")
+    base = {"X_KEY": "a", "ANTHROPIC_AUTH_TOKEN": "b", "ANTHROPIC_API_KEY": "c", "HOME": "/h"}
+    given = environment_of(base, "http://h", "dummy", upstreams=[upstream], session_id="s")
+    assert not {"a", "b", "c"} & set(given.values())
+    assert given["HOME"] == "/h"

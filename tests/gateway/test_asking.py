@@ -1,0 +1,108 @@
+"""What is held for a call, by what its body says (PRC-7)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from policy.gateway.asking import Caller, ask
+from policy.gateway.upstreams import Upstreams
+from policy.governor.governor import Governor
+from policy.metering.endpoints import Endpoint
+from policy.model.gateway import Kind, Upstream
+from policy.runtime import open_runtime
+
+CONFIG = """
+[cost]
+enabled = true
+default_output_tokens = 100
+
+[cost.prices.m]
+input = 1000
+output = 10000
+cache_write_5m = 1250
+cache_write_1h = 2000
+
+[cost.prices.m-fast]
+input = 3000
+output = 30000
+"""
+INPUT, OUTPUT = 1_000_000, 10_000_000
+
+
+@pytest.fixture
+def governor(tmp_path: Path) -> Iterator[Governor]:
+    config = tmp_path / "corvus.toml"
+    config.write_text(CONFIG)
+    with open_runtime([config], ledger=tmp_path / "l.duckdb").governor() as opened:
+        yield opened
+
+
+def held(
+    governor: Governor, body: dict[str, Any], endpoint: Endpoint = Endpoint.MESSAGES
+) -> tuple[int, int]:
+    """Return the bound of the input, and what is held beside 10 tokens of output."""
+    kind = Kind.ANTHROPIC if endpoint is Endpoint.MESSAGES else Kind.OPENAI
+    upstreams = Upstreams((Upstream(kind.value, "https://x.example", kind),), {})
+    target = upstreams.target(endpoint)
+    assert target is not None
+    asked = ask(governor, endpoint, target, json.dumps(body).encode(), Caller("s"))
+    estimate = asked.request.estimate_nano_usd
+    assert estimate is not None
+    return asked.facts.input_tokens, estimate
+
+
+PLAIN = {"model": "m", "max_tokens": 10}
+
+
+def test_input_and_the_stated_output_are_held(governor: Governor) -> None:
+    tokens, amount = held(governor, PLAIN)
+    assert amount == tokens * INPUT + 10 * OUTPUT
+
+
+def test_without_a_maximum_the_policys_own_is_held_for_each_choice(governor: Governor) -> None:
+    tokens, amount = held(governor, {"model": "m", "n": 3}, Endpoint.CHAT)
+    assert amount == tokens * INPUT * 5 // 4 + 3 * 100 * OUTPUT
+
+
+@pytest.mark.parametrize(
+    ("more", "rate"),
+    [
+        ({"cache_control": {"type": "ephemeral"}}, 1_250_000),
+        ({"cache_control": {"type": "ephemeral", "ttl": "1h"}}, 2_000_000),
+    ],
+)
+def test_input_that_may_be_written_to_a_cache_is_held_at_that_price(
+    governor: Governor, more: dict[str, Any], rate: int
+) -> None:
+    tokens, amount = held(governor, {**PLAIN, **more})
+    assert amount == tokens * rate + 10 * OUTPUT
+
+
+def test_a_fast_call_is_held_at_the_price_of_its_tier(governor: Governor) -> None:
+    tokens, amount = held(governor, {**PLAIN, "speed": "fast"})
+    assert amount == 3 * (tokens * INPUT + 10 * OUTPUT)
+
+
+def test_a_call_kept_in_the_united_states_is_held_for_a_tenth_more(governor: Governor) -> None:
+    tokens, amount = held(governor, {**PLAIN, "inference_geo": "us"})
+    assert amount == -(-tokens * 11 // 10) * INPUT + 11 * OUTPUT
+
+
+def test_input_that_the_provider_adds_doubles_the_bound(governor: Governor) -> None:
+    tool = {"type": "web_search_20250305", "name": "web_search"}
+    tokens, amount = held(governor, {**PLAIN, "tools": [tool]})
+    assert amount == 2 * tokens * INPUT + 10 * OUTPUT
+
+
+def test_the_upstreams_name_says_who_bills_where_a_book_knows_it(governor: Governor) -> None:
+    for name, provider in (("mistral", "mistral"), ("main", "openai"), ("openai", "openai")):
+        upstreams = Upstreams((Upstream(name, "https://x.example", Kind.OPENAI),), {})
+        target = upstreams.target(Endpoint.CHAT)
+        assert target is not None
+        asked = ask(governor, Endpoint.CHAT, target, b'{"model": "m"}', Caller("s"))
+        assert asked.request.provider == provider

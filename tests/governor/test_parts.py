@@ -1,0 +1,124 @@
+"""Usage in parts, tiers and bounds: what several prices cost together (PRC-6, PRC-7, PRX-3)."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from policy.governor.bounds import dearest
+from policy.governor.pricing import Report, find_tier_price, settlement_of
+from policy.model.price import Price, Tier
+from policy.model.request import Request
+from policy.model.reservation import Reservation, ReservationState, Source
+from policy.model.usage import TokenKind, Usage, UsagePart
+from policy.money import NanoUSD
+from policy.prices.lookup import PriceBooks
+
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
+TODAY = date(2026, 11, 26)
+PER = 1_000_000
+
+
+def price(model: str, rate: int, **more: int) -> Price:
+    """Return a price of ``rate`` nano-USD for a token of input, ten times that for output."""
+    rates = {TokenKind.INPUT: rate * PER, TokenKind.OUTPUT: 10 * rate * PER}
+    rates |= {TokenKind(name): value * PER for name, value in more.items()}
+    return Price("", model, "user", f"user:{model}", rates)
+
+
+BOOKS = PriceBooks([price("m", 3), price("big", 5, web_search=100), price("m-fast", 9)])
+HELD = Reservation(
+    "018f0000-0000-7000-8000-000000000000",
+    Request("m", NanoUSD(777), "s", provider="anthropic"),
+    ReservationState.HELD,
+    NanoUSD(777),
+    NOW,
+    NOW,
+    "hash",
+)
+
+
+def cost_of(*parts: UsagePart, **more: bool) -> tuple[int | None, Source]:
+    report: Report = {"parts": parts, "is_estimated": more.get("is_estimated", False)}
+    total = Usage(1)  # what is recorded, and never priced where there are parts
+    settled = settlement_of(BOOKS, HELD, total, report)
+    return settled.cost_nano_usd, settled.source
+
+
+def test_each_part_pays_the_price_of_its_own_model() -> None:
+    parts = UsagePart("m", Usage(10, 5)), UsagePart("big", Usage(10, 5))
+    assert cost_of(*parts) == (10 * 3 + 5 * 30 + 10 * 5 + 5 * 50, Source.PRICED)
+
+
+def test_each_part_pays_the_price_of_its_own_tier() -> None:
+    parts = UsagePart("m", Usage(10)), UsagePart("m", Usage(10), "fast")
+    assert cost_of(*parts) == (10 * 3 + 10 * 9, Source.PRICED)
+
+
+def test_each_part_pays_the_tier_of_its_own_context() -> None:
+    tiered = Price(
+        "", "t", "user", "user:t", {TokenKind.INPUT: PER}, (Tier(15, {TokenKind.INPUT: 7 * PER}),)
+    )
+    report: Report = {"parts": [UsagePart("t", Usage(10)), UsagePart("t", Usage(20))]}
+    settled = settlement_of(PriceBooks([tiered]), HELD, Usage(30), report)
+    assert settled.cost_nano_usd == 10 + 20 * 7
+
+
+def test_a_call_kept_in_the_united_states_pays_a_tenth_more_for_tokens_alone() -> None:
+    usage = Usage(10, 5, web_search_requests=2)
+    part = UsagePart("big", usage, inference_geo="us")
+    assert cost_of(part) == ((10 * 5 + 5 * 50) * 11 // 10 + 2 * 100, Source.PRICED)
+
+
+def test_parts_are_rounded_once_together() -> None:
+    third = Price("", "r", "user", "user:r", {TokenKind.INPUT: 400_000})  # 0.4 nano-USD a token
+    report: Report = {"parts": [UsagePart("r", Usage(1))] * 3}
+    assert settlement_of(PriceBooks([third]), HELD, Usage(3), report).cost_nano_usd == 1
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        UsagePart("no-such-model", Usage(1)),
+        UsagePart("m", Usage(1), "priority"),
+        UsagePart("m", Usage(web_search_requests=1)),
+    ],
+)
+def test_a_further_part_without_price_leaves_what_was_held(part: UsagePart) -> None:
+    assert cost_of(UsagePart("m", Usage(1)), part) == (777, Source.ESTIMATED)
+
+
+def test_an_answering_model_that_no_book_knows_is_priced_as_the_one_asked_for() -> None:
+    assert cost_of(UsagePart("m-2026-preview-x", Usage(10))) == (30, Source.PRICED)
+
+
+def test_an_estimate_is_marked_as_one() -> None:
+    assert cost_of(UsagePart("m", Usage(10)), is_estimated=True) == (30, Source.ESTIMATED)
+
+
+@pytest.mark.parametrize(
+    ("tier", "entry"),
+    [
+        (None, "user:m"),
+        ("fast", "user:m-fast"),
+        ("flex", "user:m"),
+        ("batch", "user:m"),
+        ("priority", None),
+    ],
+)
+def test_only_a_cheaper_tier_may_take_the_usual_price(tier: str | None, entry: str | None) -> None:
+    found = find_tier_price(BOOKS, "m", tier, None, TODAY)
+    assert (found.entry if found else None) == entry
+
+
+def test_the_bound_takes_the_dearest_kind_that_is_possible() -> None:
+    kinds = (TokenKind.CACHE_WRITE_5M, TokenKind.CACHE_WRITE_1H)
+    cached = price("m", 4, cache_write_5m=5, cache_write_1h=8, reasoning=90)
+    assert dearest(cached, 10, 20) == Usage(10, reasoning_tokens=20)
+    assert dearest(cached, 10, 20, kinds[:1]) == Usage(
+        cache_write_5m_tokens=10, reasoning_tokens=20
+    )
+    assert dearest(cached, 10, 20, kinds) == Usage(cache_write_1h_tokens=10, reasoning_tokens=20)
+    assert dearest(price("m", 4), 10, 20, kinds) == Usage(10, 20)
+    assert dearest(None, 10, 20, kinds) == Usage(10, 20)
