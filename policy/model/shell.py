@@ -182,7 +182,7 @@ class _Reader:
 
     def _dollar(self, char: str) -> None:
         if self._next() not in ("", " ", "\t", "\n"):
-            reason = "a variable stands for what only the shell knows; write it out, or quote it with '…'"
+            reason = "a variable stands for what only the shell knows; write it out or quote it"
             raise _Stop(Refused.SUBSTITUTION, reason)
         self._put(char)
 

@@ -221,7 +221,7 @@ def test_where_an_action_may_reach(
 def test_tools_are_judged_by_their_lists_and_the_level() -> None:
     """POL-5."""
 
-    def of(tool: str, *, reads: bool = False, **changes: object) -> str:
+    def of(tool: str, *, reads: bool = False, **changes: Any) -> str:
         decision = autonomy(**changes).decide(Action(tool=tool, reads_only=reads))
         return f"{decision.verdict} {decision.rule}"
 
@@ -231,7 +231,7 @@ def test_tools_are_judged_by_their_lists_and_the_level() -> None:
     assert of("mcp_x", level="full") == "allow level"
     assert of("file_read", level="readonly") == "deny read_only"
     assert of("file_read", level="readonly", reads=True) == "allow level"
-    asked: dict[str, object] = {"always_ask": ("file_read", "mcp_x", "shell")}
+    asked: dict[str, Any] = {"always_ask": ("file_read", "mcp_x", "shell")}
     assert of("file_read", **asked) == "needs_approval always_ask"
     assert of("mcp_x", reads=True, **asked) == "needs_approval always_ask"
     assert of("mcp_x", level="full", **asked) == "needs_approval always_ask"
