@@ -51,13 +51,14 @@ def test_8_processes_admit_exactly_as_many_as_there_may_be(tmp_path: Path) -> No
 def test_kill_9_forgets_no_action_that_was_let_through(tmp_path: Path) -> None:
     """A dead process leaves its admissions behind; at most those under way are told to nobody."""
     threads = 4
-    limit = 300
+    limit = 2000
     processes = started(tmp_path, limit, threads=threads, calls=10_000)
     told = 0
     for process in processes[:4]:
         for _ in range(15):
             told += output(process).readline().startswith(b"admitted")
         process.send_signal(signal.SIGKILL)
+    assert len(instants(tmp_path)) < limit, "they died while actions were being admitted"
     rest = [process.communicate(timeout=60)[0] for process in processes[:4]]
     told += b"".join(rest).count(b"admitted")
     assert told > 0

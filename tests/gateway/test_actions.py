@@ -97,8 +97,10 @@ WHO = ("token:proxy", "token:admin", "root")
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"command": ""}, {"command": "ls", "tool": "x"}, {"tool": " "}, {"tool": "shell"}]
-    + [{"command": "ls", "workspace": "relative"}, {"command": "ls", "record": 1}],
+    [
+        *({}, {"command": ""}, {"command": "ls", "tool": "x"}, {"tool": " "}, {"tool": "shell"}),
+        *({"command": "ls", "workspace": "relative"}, {"command": "ls", "record": 1}),
+    ],
 )
 def test_a_body_that_names_no_action_is_422(served: Served, body: dict[str, Any]) -> None:
     with served.client("proxy") as client:
