@@ -13,6 +13,7 @@ print, log, exit or know HTTP: ``policy.cli.exits`` turns them into exit codes,
     ├── Denied ──────── BudgetExceeded
     ├── ReservationError ── ReservationNotFound · ReservationSettled · IdempotencyConflict
     ├── SteeringRefused
+    ├── ActionRefused ── ActionRateExceeded
     ├── MissionEnded
     ├── StoreError ──── StoreUnavailable · StoreTooNew · StoreCorrupt
     ├── LedgerError ─── LedgerLocked · LedgerTooNew · LedgerCorrupt
@@ -31,6 +32,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from policy.diagnostics.model import Diagnostic
+    from policy.governor.actions import ActionAnswer
     from policy.model.decision import Decision
 
 
@@ -130,6 +132,26 @@ class SteeringRefused(PolicyError):
     """An override, a reset, a session or a mission cannot be had as asked."""
 
     code = "steering-refused"
+
+
+class ActionRefused(PolicyError):
+    """Autonomy: an action is denied, or a person must approve it first (ACT-1).
+
+    Attributes:
+        answer: All that was decided, and how many actions there were.
+    """
+
+    code = "action-refused"
+
+    def __init__(self, message: str, answer: ActionAnswer) -> None:
+        super().__init__(message)
+        self.answer = answer
+
+
+class ActionRateExceeded(ActionRefused):
+    """Action rate: the hour has had all its actions (ACT-2)."""
+
+    code = "action-rate-exceeded"
 
 
 class MissionEnded(PolicyError):

@@ -33,11 +33,13 @@ from policy.prices.lookup import PriceBooks
 if TYPE_CHECKING:
     from policy.bookkeeping import Bookkeeping
     from policy.config.settings import Settings
+    from policy.governor.actions import ActionAnswer
     from policy.governor.engine import Listener
     from policy.governor.governor import Governor
     from policy.governor.recount import History
     from policy.health import Health
     from policy.ledger.ledger import Ledger
+    from policy.model.autonomy import Action
     from policy.model.spend import Spend
     from policy.model.steering import AuditEvent
     from policy.store.store import Store
@@ -212,6 +214,30 @@ class Runtime:
         with self.bookkeeping.store() as store:
             history = self.bookkeeping.history(store)
             yield Governor(self.policy, store, books=self.books, history=history)
+
+    def decide(
+        self, action: Action, principal: str, *, approved: bool = False, record: bool = False
+    ) -> ActionAnswer:
+        """Say whether an agent may act (ACT-1, ACT-2).
+
+        Args:
+            action: What is about to be done.
+            principal: Who does it.
+            approved: Whether a person has approved it.
+            record: Whether to count it if it may be done; makes the store when it is missing.
+
+        Raises:
+            StoreError: The store is there or needed, and cannot be used.
+        """
+        from policy.governor import actions
+
+        if not record and not self.bookkeeping.has_store:
+            return actions.judge(self.policy, action, approved=approved)
+        answer = actions.admit if record else actions.look
+        with self.bookkeeping.store() as store:
+            return store.run(
+                lambda unit: answer(unit, self.policy, action, principal, approved=approved)
+            )
 
     def health(self) -> Health:
         """Say how store and ledger are; no byte of either changes."""

@@ -39,6 +39,7 @@ _BY_ERROR: dict[type[errors.PolicyError], Exit] = {
     errors.MissionEnded: Exit.DENIED_SPEND,
     errors.ReservationError: Exit.USAGE,
     errors.SteeringRefused: Exit.USAGE,
+    errors.ActionRefused: Exit.DENIED_ACTION,
     errors.StoreError: Exit.LEDGER_UNAVAILABLE,
     errors.LedgerError: Exit.LEDGER_UNAVAILABLE,
     errors.ImportRefused: Exit.USAGE,

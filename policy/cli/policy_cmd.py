@@ -1,4 +1,4 @@
-"""``corvus policy``: the compiled policy, as it is enforced."""
+"""``corvus policy``: the compiled policy, as it is enforced, and what it says of an action."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from policy.cli.common import console, is_terminal, json_text, shown
+from policy.cli.decide import decide
 from policy.cli.fitted import print_rows
 from policy.cli.options import Config, Sets
 from policy.diagnostics.plain import escape
@@ -192,3 +193,6 @@ def _print_prices(out: Console, prices: Sequence[Price]) -> None:
     headings = ("model", "from", *(kind.replace("_", " ") for kind in kinds))
     right = range(2, len(headings))
     print_rows(out, headings, [[*map(escape, row)] for row in rows], right=right)
+
+
+app.command("decide")(decide)

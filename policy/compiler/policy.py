@@ -7,10 +7,11 @@ import json
 from dataclasses import asdict, replace
 from datetime import date
 
+from policy.compiler.autonomy import compile_autonomy
 from policy.compiler.budgets import compile_budgets
 from policy.compiler.prices import compile_prices
 from policy.config.settings import Settings
-from policy.model.policy import Autonomy, MissionLimits, Policy
+from policy.model.policy import MissionLimits, Policy
 
 
 def compile_policy(settings: Settings, deprecated_fields: tuple[str, ...] = ()) -> Policy:
@@ -33,27 +34,12 @@ def compile_policy(settings: Settings, deprecated_fields: tuple[str, ...] = ()) 
         unpriced_models=cost.unpriced_models,
         default_output_tokens=cost.default_output_tokens,
         reservation_ttl_seconds=cost.reservation_ttl_seconds,
-        autonomy=_autonomy(settings),
+        autonomy=compile_autonomy(settings.autonomy),
         mission=_mission(settings),
         deprecated_fields=(),
         content_hash="",
     )
     return replace(policy, deprecated_fields=deprecated_fields, content_hash=_content_hash(policy))
-
-
-def _autonomy(settings: Settings) -> Autonomy:
-    autonomy = settings.autonomy
-    return Autonomy(
-        level=autonomy.level,
-        workspace_only=autonomy.workspace_only,
-        allowed_commands=tuple(autonomy.allowed_commands),
-        forbidden_paths=tuple(autonomy.forbidden_paths),
-        auto_approve=tuple(autonomy.auto_approve),
-        always_ask=tuple(autonomy.always_ask),
-        max_actions_per_hour=autonomy.max_actions_per_hour,
-        require_approval_for_medium_risk=autonomy.require_approval_for_medium_risk,
-        block_high_risk_commands=autonomy.block_high_risk_commands,
-    )
 
 
 def _mission(settings: Settings) -> MissionLimits:

@@ -24,6 +24,7 @@ from policy.config.dialects import (
 )
 from policy.config.schema_output import diagnostics_document
 from policy.config.schema_records import (
+    action_document,
     audit_event_document,
     denial_document,
     usage_record_document,
@@ -53,6 +54,7 @@ def published() -> dict[str, str]:
     outputs = {
         "diagnostics": diagnostics_document(),
         "budget-exceeded": denial_document(),
+        "action-decision": action_document(),
         "audit-event": audit_event_document(),
         "usage-record": usage_record_document(),
     }

@@ -25,6 +25,11 @@ _AUDIT_KINDS = (
     "reservation_expired",
     "ledger_rebuilt",
 )
+_RULES = (
+    *("character", "comment", "empty", "grouping", "operator", "quoting", "redirect"),
+    *("substitution", "read_only", "assignment", "command", "argument", "path", "risk"),
+    *("always_ask", "auto_approve", "level", "tool", "action_rate"),
+)
 
 
 def denial_document() -> Table:
@@ -65,6 +70,32 @@ def denial_document() -> Table:
         "required": [*about],  # the governing budget's own keys are there when one matches
         "$defs": {"status": _closed(status)},
     }
+
+
+def action_document() -> Table:
+    """Return the schema of the answer about an action."""
+    count: Table = {"type": "integer", "minimum": 0}
+    return _document(
+        "action-decision",
+        "Whether an agent may act",
+        {
+            "decision": {"enum": ["allow", "needs_approval", "deny"]},
+            "code": {"enum": ["approval_needed", "action_rate_exceeded", "action_denied", None]},
+            "governance_domain": {"const": "action_rate"},
+            "rule": {"enum": [*_RULES], "description": "Which rule decided."},
+            "risk": {
+                "enum": ["low", "medium", "high", None],
+                "description": "Of a command that could be judged.",
+            },
+            "reason": _text("Why, for a person."),
+            "counted": {"type": "boolean", "description": "Whether it counts as an action now."},
+            "actions_in_last_hour": {**count, "description": "Admitted in the last 3600 s."},
+            "max_actions_per_hour": {**count, "description": "0 blocks every action."},
+            "resets_at": _nullable({**_INSTANT, "description": "When the oldest falls out."}),
+            "config_key": _text("The key that sets the limit."),
+            "policy_hash": _text("Content hash of the policy that decided."),
+        },
+    )
 
 
 def audit_event_document() -> Table:

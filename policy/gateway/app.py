@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 from policy import __version__
 from policy.diagnostics.secrets import scrub
 from policy.errors import PolicyError
-from policy.gateway import admin, cost, ops, reports, reservations
+from policy.gateway import actions, admin, cost, ops, reports, reservations
 from policy.gateway.auth import Tokens
 from policy.gateway.guards import (
     ASGIApp,
@@ -67,7 +67,7 @@ _PROBLEM = {
         }
     },
 }
-_STATUSES = (400, 401, 402, 403, 404, 405, 408, 409, 413, 415, 421, 422, 431, 500, 503)
+_STATUSES = (400, 401, 402, 403, 404, 405, 408, 409, 413, 415, 421, 422, 429, 431, 500, 503)
 _PROBLEMS: dict[int | str, dict[str, Any]] = dict.fromkeys(_STATUSES, _PROBLEM)
 
 
@@ -134,7 +134,7 @@ def _api(service: Service, proxy: Proxy | None = None) -> FastAPI:
     )
     bearer = HTTPBearer(auto_error=False, description="`corvus token create` makes one")
     areas = APIRouter(dependencies=[Security(bearer)])  # told by the OpenAPI, judged by the guards
-    for area in (cost, admin, reports, reservations):
+    for area in (cost, admin, reports, reservations, actions):
         areas.include_router(area.routes(service))
     for prefix in _PREFIXES:
         api.include_router(areas, prefix=prefix)

@@ -15,6 +15,8 @@ from pydantic import (
 )
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+_Command = Annotated[str, StringConstraints(min_length=1, max_length=32_768)]
+_Folder = Annotated[str, StringConstraints(pattern="^/", max_length=1000)]
 _Tokens = Annotated[int, Field(ge=0, le=1_000_000_000)]
 _Ttl = Annotated[int, Field(ge=1, le=86_400)]
 
@@ -105,6 +107,19 @@ class Reserve(Body):
     max_output_tokens: _Tokens | None = None
     estimate_usd: _Usd | None = None
     dispatched: bool = True
+
+
+class Act(Body):
+    """What an agent is about to do: a command, or the use of another tool."""
+
+    command: _Command | None = None
+    tool: _Text | None = None
+    paths: Annotated[list[_Text], Field(max_length=100)] = Field(default_factory=list[str])
+    reads_only: bool = False
+    workspace: _Folder | None = None
+    home: _Folder | None = None
+    approved: bool = False
+    record: bool = True
 
 
 class Commit(Body):

@@ -139,7 +139,7 @@ def is_open(path: str) -> bool:
 def wanted_scope(method: str, path: str) -> TokenScope:
     """Return the scope that a request needs: what is unknown needs the narrowest for its method."""
     inner = _inner(path)
-    if inner == "/reservations" or inner.startswith(("/reservations/", "/v1/")):
+    if inner in ("/reservations", "/actions") or inner.startswith(("/reservations/", "/v1/")):
         return TokenScope.PROXY
     return TokenScope.READ if method in _SAFE else TokenScope.ADMIN
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from policy import errors
 from policy.config.values import shown
 from policy.diagnostics.secrets import scrub
+from policy.governor.actions import action_body
 from policy.governor.denial import denial_body
 
 MEDIA_TYPE = "application/problem+json"
@@ -62,6 +63,8 @@ _STATUS: dict[type[errors.PolicyError], int] = {
     errors.ConfigError: 422,
     errors.UnpricedModel: 422,
     errors.Denied: 402,
+    errors.ActionRefused: 403,
+    errors.ActionRateExceeded: 429,
     errors.MissionEnded: 409,
     errors.ReservationError: 409,
     errors.ReservationNotFound: 404,
@@ -98,6 +101,9 @@ def problem_of(error: errors.PolicyError) -> Problem:
     status = status_of(error)
     if isinstance(error, errors.Denied):
         return Problem(status, "budget_exceeded", scrub(str(error)), denial_body(error.decision))
+    if isinstance(error, errors.ActionRefused):
+        code = error.answer.code or error.code
+        return Problem(status, code, scrub(str(error)), action_body(error.answer))
     if isinstance(error, errors.ConfigError):
         found = [
             {"field": shown(one.path), "code": one.code, "message": scrub(one.message)}

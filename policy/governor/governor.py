@@ -12,7 +12,8 @@ from typing import Unpack
 
 from policy.clock import microseconds
 from policy.diagnostics.secrets import scrub
-from policy.governor import limits, overrides, resets, scopes, settlement
+from policy.governor import actions, limits, overrides, resets, scopes, settlement
+from policy.governor.actions import ActionAnswer
 from policy.governor.call import Call
 from policy.governor.calls import Calls
 from policy.governor.engine import Told
@@ -21,6 +22,7 @@ from policy.governor.resets import Resettable
 from policy.governor.session import Session
 from policy.governor.status import StatusReport, report_status
 from policy.ids import new_id
+from policy.model.autonomy import Action
 from policy.model.steering import (
     MissionOutcome,
     MissionRecord,
@@ -65,6 +67,21 @@ class Governor(Calls):
     def session(self, session_id: str | None = None) -> Session:
         """Return a session to make calls in: the one named, or a new one (SES-1)."""
         return Session(self, session_id or new_id(microseconds(self.store.clock.now())))
+
+    def act(self, action: Action, principal: str, *, approved: bool = False) -> ActionAnswer:
+        """Say whether an agent may act, and count the action if it may (ACT-2).
+
+        No budget is read or changed, and none needs to be enabled.
+
+        Args:
+            action: What is about to be done.
+            principal: Who does it; each has the whole rate for itself, in all processes together.
+            approved: Whether a person has approved it.
+        """
+        policy = self.policy
+        return self.run_step(
+            lambda unit: (actions.admit(unit, policy, action, principal, approved=approved), [])
+        )
 
     def status(self, session_id: str | None = None, mission_id: str | None = None) -> StatusReport:
         """Say where every budget stands now, by the rule that enforces (EVA-12)."""

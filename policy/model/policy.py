@@ -5,27 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from policy.model.autonomy import Autonomy
 from policy.model.budget import Budget
 from policy.model.price import Price
-
-
-@dataclass(frozen=True, slots=True)
-class Autonomy:
-    """What an agent may do, compiled from ``[autonomy]`` (section 17).
-
-    Attributes:
-        max_actions_per_hour: Actions admitted in any 3600 s; 0 blocks every action (CFG-7).
-    """
-
-    level: Literal["readonly", "supervised", "full"]
-    workspace_only: bool
-    allowed_commands: tuple[str, ...]
-    forbidden_paths: tuple[str, ...]
-    auto_approve: tuple[str, ...]
-    always_ask: tuple[str, ...]
-    max_actions_per_hour: int
-    require_approval_for_medium_risk: bool
-    block_high_risk_commands: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,13 @@ class StoreState:
 
 @dataclass(slots=True)
 class Changes:
-    """All that one transaction writes."""
+    """All that one transaction writes.
+
+    Attributes:
+        actions: Principal and instant, microseconds, of each admitted action.
+        forgotten_actions: By principal, the span ``(after, until]`` outside of which its admitted
+            actions are forgotten; done before ``actions`` are written.
+    """
 
     state: StoreState | None = None
     new_reservations: dict[str, Reservation] = field(default_factory=dict[str, Reservation])
@@ -100,6 +106,10 @@ class Changes:
     price_versions: set[str] = field(default_factory=set[str])
     limits: dict[str, str] = field(default_factory=dict[str, str])
     tokens: dict[str, Token] = field(default_factory=dict[str, Token])
+    actions: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    forgotten_actions: dict[str, tuple[int, int]] = field(
+        default_factory=dict[str, tuple[int, int]]
+    )
     events: list[OutboxEvent] = field(default_factory=list[OutboxEvent])
     forgotten_seq: int = 0
     forgotten_reservations_us: int = 0
@@ -115,6 +125,7 @@ class Changes:
             self.price_versions,
             self.limits,
             self.tokens,
+            self.actions,
             self.forgotten_seq,
             self.forgotten_reservations_us,
         )
@@ -207,6 +218,10 @@ class Backend(Protocol):
 
     def tokens(self) -> Sequence[Token]:
         """Return every access token, the oldest first."""
+        ...
+
+    def actions(self, principal: str, after_us: int, until_us: int) -> Sequence[int]:
+        """Return the instants in ``(after, until]`` of a principal's actions, the oldest first."""
         ...
 
     def events(self, after_seq: int, limit: int) -> Sequence[OutboxEvent]:

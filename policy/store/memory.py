@@ -36,6 +36,7 @@ class MemoryBackend:
         self._price_versions: set[str] = set()
         self._limits: dict[str, str] = {}
         self._tokens: dict[str, Token] = {}
+        self._actions: dict[str, list[int]] = {}
         self._events: dict[int, OutboxEvent] = {}
 
     def begin(self) -> bool:
@@ -64,6 +65,7 @@ class MemoryBackend:
         self._price_versions |= changes.price_versions
         self._limits |= changes.limits
         self._tokens |= changes.tokens
+        self._act(changes)
         self._events |= {event.seq: event for event in changes.events}
         if changes.forgotten_seq:
             self._events = {
@@ -71,6 +73,12 @@ class MemoryBackend:
             }
         if changes.forgotten_reservations_us:
             self._forget(changes.forgotten_reservations_us)
+
+    def _act(self, changes: Changes) -> None:
+        for principal, (after_us, until_us) in changes.forgotten_actions.items():
+            self._actions[principal] = [*self.actions(principal, after_us, until_us)]
+        for principal, instant_us in changes.actions:
+            self._actions.setdefault(principal, []).append(instant_us)
 
     def _keep(self, written: Mapping[str, Reservation]) -> None:
         self._reservations |= written
@@ -160,6 +168,11 @@ class MemoryBackend:
     def tokens(self) -> Sequence[Token]:
         """Return every access token, the oldest first."""
         return [one for _, one in sorted(self._tokens.items())]
+
+    def actions(self, principal: str, after_us: int, until_us: int) -> Sequence[int]:
+        """Return the instants in ``(after, until]`` of a principal's actions, the oldest first."""
+        kept = self._actions.get(principal, [])
+        return [one for one in kept if after_us < one <= until_us]
 
     def events(self, after_seq: int, limit: int) -> Sequence[OutboxEvent]:
         """Return outbox events with a greater number, ascending."""

@@ -67,6 +67,11 @@ def _write_rare(connection: sqlite3.Connection, changes: Changes) -> None:
         statements.WRITE_TOKEN,
         [(one.id, bodies.token_body(one)) for one in changes.tokens.values()],
     )
+    many(
+        statements.FORGET_ACTIONS,
+        [(principal, *span) for principal, span in changes.forgotten_actions.items()],
+    )
+    many(statements.NEW_ACTION, changes.actions)
     if changes.forgotten_seq:
         connection.execute(statements.FORGET_EVENTS, (changes.forgotten_seq,))
     before_us = changes.forgotten_reservations_us

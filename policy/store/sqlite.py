@@ -187,6 +187,10 @@ class SqliteBackend:
         """Return every access token, the oldest first."""
         return self._all(_body(bodies.token_of), statements.READ_TOKENS)
 
+    def actions(self, principal: str, after_us: int, until_us: int) -> Sequence[int]:
+        """Return the instants in ``(after, until]`` of a principal's actions, the oldest first."""
+        return self._all(_instant, statements.READ_ACTIONS, principal, after_us, until_us)
+
     def events(self, after_seq: int, limit: int) -> Sequence[OutboxEvent]:
         """Return outbox events with a greater number, ascending."""
         return self._all(rows.event, statements.READ_EVENTS, after_seq, limit)
@@ -329,6 +333,10 @@ def _identity(path: str | Path) -> _Identity:
     except OSError:
         return None
     return stat.st_dev, stat.st_ino
+
+
+def _instant(row: tuple[Any, ...]) -> int:
+    return int(row[0])
 
 
 def _body(parse: Callable[[str], T]) -> _Parse[T]:

@@ -85,6 +85,13 @@ CREATE TABLE access_token (
     body TEXT NOT NULL              -- JSON; of the token itself only the SHA-256
 ) STRICT, WITHOUT ROWID;
 """,
+    """
+CREATE TABLE action (
+    principal      TEXT    NOT NULL,
+    admitted_at_us INTEGER NOT NULL, -- of an admitted action; no two share an instant
+    PRIMARY KEY (principal, admitted_at_us)
+) STRICT, WITHOUT ROWID;
+""",
 )
 """Each brings a store one version further; ``PRAGMA user_version`` is how many were applied."""
 
@@ -152,6 +159,15 @@ WRITE_LIMITS = "INSERT OR REPLACE INTO policy_limits VALUES (?, ?)"
 
 READ_TOKENS = "SELECT body FROM access_token ORDER BY id"
 WRITE_TOKEN = "INSERT OR REPLACE INTO access_token VALUES (?, ?)"
+
+READ_ACTIONS = """
+SELECT admitted_at_us FROM action
+WHERE principal = ? AND admitted_at_us > ? AND admitted_at_us <= ? ORDER BY admitted_at_us
+"""
+NEW_ACTION = "INSERT INTO action VALUES (?, ?)"
+FORGET_ACTIONS = """
+DELETE FROM action WHERE principal = ? AND NOT (admitted_at_us > ? AND admitted_at_us <= ?)
+"""
 
 READ_EVENTS = "SELECT seq, ledger_table, row FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?"
 NEW_EVENT = "INSERT INTO outbox VALUES (?, ?, ?)"

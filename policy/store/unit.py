@@ -7,6 +7,7 @@ as nobody else writes. Refuses to let time run backwards.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +23,8 @@ from policy.store.api import Backend, BalanceKey, Changes, StoredBalance, StoreS
 
 _KNOWN_MAX = 50_000
 """Rows of a kind that are kept in memory between transactions."""
+_PRINCIPALS_MAX = 1_000
+"""Principals whose actions are; each has no more of them than its limit."""
 
 
 @dataclass(slots=True)
@@ -44,6 +47,7 @@ class Known:
         default_factory=dict[tuple[str, str], MissionRecord | None]
     )
     price_versions: set[str] = field(default_factory=set[str])
+    actions: dict[str, deque[int]] = field(default_factory=dict[str, deque[int]])
 
     def trim(self, written: Changes) -> None:
         """Forget reservations that have ended, and kinds of which too much is known.
@@ -58,6 +62,8 @@ class Known:
         for rows in kinds:
             if len(rows) > _KNOWN_MAX:
                 rows.clear()
+        if len(self.actions) > _PRINCIPALS_MAX:
+            self.actions.clear()
 
 
 class Unit:
@@ -303,6 +309,33 @@ class Unit:
         self.touch()
         self.tokens()[token.id] = token
         self.changes.tokens[token.id] = token
+
+    def actions(self, principal: str, span_us: int) -> deque[int]:
+        """Return when a principal's actions of the span up to now were admitted, ascending.
+
+        Args:
+            principal: Who acts.
+            span_us: Microseconds; what was admitted exactly so long ago is over.
+        """
+        after_us = self.now_us - span_us
+        known = self._known.actions.get(principal)
+        if known is None:
+            known = deque(self._backend.actions(principal, after_us, self.now_us))
+            self._known.actions[principal] = known
+        while known and known[0] <= after_us:
+            known.popleft()
+        return known
+
+    def add_action(self, principal: str, span_us: int) -> datetime:
+        """Count an action as admitted now, forget those before the span, and return the instant.
+
+        Time moves on by the least there is: of two actions one is always the older.
+        """
+        now = self.tick()
+        self.actions(principal, span_us).append(self.now_us)
+        self.changes.forgotten_actions[principal] = (self.now_us - span_us, self.now_us)
+        self.changes.actions.append((principal, self.now_us))
+        return now
 
     def events(self, after_seq: int, limit: int) -> Sequence[OutboxEvent]:
         """Return outbox events with a greater number; only for a transaction that appended none."""

@@ -44,6 +44,7 @@ def test_every_route_is_there_under_both_prefixes(document: dict[str, dict[str, 
         "/admin/config",
         "/reports",
         "/reports/{name}",
+        "/actions",
         "/reservations",
         "/reservations/{reservation_id}/commit",
         "/reservations/{reservation_id}/release",
@@ -81,7 +82,8 @@ def attack(running: Served, document: dict[str, object], examples: int) -> int:
 
 
 def judged(running: Served, operation: Any, examples: int) -> int:
-    scope = "proxy" if "/reservations" in operation.path else "admin"
+    is_proxied = "/reservations" in operation.path or "/actions" in operation.path
+    scope = "proxy" if is_proxied else "admin"
     headers = {"authorization": f"Bearer {running.secrets[scope]}"}
     count = 0
 

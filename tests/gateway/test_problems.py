@@ -15,6 +15,8 @@ STATUSES = {
     "AmbiguousModel": 422,
     "Denied": 402,
     "BudgetExceeded": 402,
+    "ActionRefused": 403,
+    "ActionRateExceeded": 429,
     "MissionEnded": 409,
     "ReservationError": 409,
     "ReservationNotFound": 404,

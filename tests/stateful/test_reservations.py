@@ -22,9 +22,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from policy import Governor, Policy
 from policy.errors import IdempotencyConflict, ReservationSettled
 from policy.model.audit_hash import GENESIS, audit_hash
+from policy.model.autonomy import Autonomy
 from policy.model.budget import Budget
 from policy.model.outbox import LedgerTable
-from policy.model.policy import Autonomy, MissionLimits
+from policy.model.policy import MissionLimits
 from policy.model.request import Request
 from policy.model.reservation import Reservation, ReservationState
 from policy.model.steering import AuditEvent, AuditKind, OverrideRequest, ResetRequest

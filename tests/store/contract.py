@@ -66,6 +66,8 @@ BUDGET = Budget(
     "b", Period.WEEK, NanoUSD(0), 0, "", (("model", "claude-*"), ("user", "?")), "Asia/Tokyo"
 )
 
+HOUR_US = 3_600_000_000
+
 
 class StoreContract:
     """Tests of a store; a subclass makes the backend, and may open it anew."""
@@ -107,6 +109,54 @@ class StoreContract:
         self.store.run(lambda unit: unit.put_token(gone))
         self.reopen()
         assert self.store.run(lambda unit: [*unit.tokens().values()]) == [gone, new]
+
+    def test_actions_of_a_span_come_back_by_principal_the_oldest_first(self) -> None:
+        """ACT-2."""
+
+        def act(unit: Unit) -> list[int]:
+            unit.add_action("ana", HOUR_US)
+            unit.add_action("bob", HOUR_US)
+            unit.add_action("ana", HOUR_US)
+            return [*unit.actions("ana", HOUR_US)]
+
+        made = self.store.run(act)
+        assert made == sorted(set(made))
+        assert len(made) == 2
+        self.reopen()
+        assert [*self.store.run(lambda unit: unit.actions("ana", HOUR_US))] == made
+        assert len(self.store.run(lambda unit: unit.actions("bob", HOUR_US))) == 1
+        assert not self.store.run(lambda unit: unit.actions("eve", HOUR_US))
+
+    def test_an_action_is_over_exactly_when_its_span_is(self) -> None:
+        at = self.store.run(lambda unit: unit.add_action("ana", HOUR_US))
+        for reopen in (False, True):
+            self.clock.set(at + timedelta(hours=1, microseconds=-1))
+            assert len(self.store.run(lambda unit: unit.actions("ana", HOUR_US))) == 1
+            if reopen:
+                self.reopen()
+        self.clock.set(at + timedelta(hours=1))
+        assert not self.store.run(lambda unit: unit.actions("ana", HOUR_US))
+        self.reopen()
+        assert not self.store.run(lambda unit: unit.actions("ana", HOUR_US))
+
+    def test_actions_before_the_span_are_forgotten_by_the_next_one(self) -> None:
+        self.store.run(lambda unit: unit.add_action("ana", HOUR_US))
+        self.store.run(lambda unit: unit.add_action("bob", HOUR_US))
+        self.clock.move(timedelta(hours=1))
+        self.store.run(lambda unit: unit.add_action("ana", HOUR_US))
+        self.reopen()
+        all_us = 10 * HOUR_US
+        assert len(self.store.run(lambda unit: unit.actions("ana", all_us))) == 1
+        assert len(self.store.run(lambda unit: unit.actions("bob", all_us))) == 1
+
+    def test_a_refused_step_admits_no_action(self) -> None:
+        def refuse(unit: Unit) -> None:
+            unit.add_action("ana", HOUR_US)
+            raise ReservationNotFound("no")
+
+        with pytest.raises(ReservationNotFound):
+            self.store.run(refuse)
+        assert not self.store.run(lambda unit: unit.actions("ana", HOUR_US))
 
     def test_a_reservation_comes_back_as_it_was(self) -> None:
         bare = replace(HELD, id="01a2138a-0000-7000-8000-000000000000", request=BARE, answer=None)

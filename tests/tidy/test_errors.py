@@ -22,6 +22,8 @@ EXITS = {
     "AmbiguousModel": Exit.USAGE,
     "Denied": Exit.DENIED_SPEND,
     "BudgetExceeded": Exit.DENIED_SPEND,
+    "ActionRefused": Exit.DENIED_ACTION,
+    "ActionRateExceeded": Exit.DENIED_ACTION,
     "MissionEnded": Exit.DENIED_SPEND,
     "ReservationError": Exit.USAGE,
     "ReservationNotFound": Exit.USAGE,
