@@ -26,7 +26,6 @@ from policy.model.request import Request
 from policy.model.reservation import Reservation, ReservationState, Settled
 from policy.model.usage import Usage
 from policy.money import nano_usd
-from policy.prices.names import VARIANTS
 from policy.store.unit import Unit
 
 
@@ -50,11 +49,7 @@ class Calls(Engine):
         """
         refuse_unknown(options, CallOptions)
         provider = options.get("provider")
-        on = self.store.clock.now().date()
-        price = find_price(self.books, model, provider, on)
-        tier = options.get("service_tier")
-        if tier in VARIANTS:
-            price = find_price(self.books, f"{model}-{tier}", provider, on) or price
+        price = find_price(self.books, model, provider, self.store.clock.now().date())
         estimate = self._estimate(price, options)
         return Request(
             model=model,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
@@ -15,7 +15,6 @@ from policy.model.usage import TokenKind, Usage
 from policy.money import NanoUSD
 from policy.prices.cost import cost, estimate
 from policy.prices.lookup import PriceBooks
-from policy.prices.names import variant
 
 UNKNOWN_PROVIDER = "unknown"
 
@@ -29,7 +28,6 @@ class CallOptions(TypedDict, total=False):
         input_tokens: Upper bound of the input, >= 0.
         max_output_tokens: The request's own maximum; without one, the policy's default.
         expected: Upper bounds by kind, instead of the two above.
-        service_tier: The tier asked for; one with prices of its own is held at those.
         estimate_usd: The cost expected, instead of a price.
         dispatched: ``False`` for a hold whose call has surely not left yet (RES-6).
     """
@@ -47,7 +45,6 @@ class CallOptions(TypedDict, total=False):
     input_tokens: int
     max_output_tokens: int | None
     expected: Usage
-    service_tier: str | None
     estimate_usd: Decimal | int
     dispatched: bool
 
@@ -60,9 +57,6 @@ class Report(TypedDict, total=False):
         outcome: How it ended.
         settlement_key: Repeating a settlement with its key repeats the first answer.
         first_token_at: Aware UTC.
-        parts: The usage by the name that each part of it is priced under, where one answer used
-            several models or a tier; their sum is the usage.
-        is_estimated: The usage is an upper bound, not the provider's word (PRC-7).
     """
 
     cost_nano_usd: NanoUSD | None
@@ -72,8 +66,6 @@ class Report(TypedDict, total=False):
     service_tier: str | None
     first_token_at: datetime | None
     settlement_key: str | None
-    parts: Sequence[tuple[str, Usage]]
-    is_estimated: bool
 
 
 def refuse_unknown(given: Mapping[str, object], kind: type) -> None:
@@ -168,38 +160,16 @@ def _cost(
         return reported, Source.PROVIDER, None
     if usage is not None:
         model = report.get("answering_model") or request.model
-        priced = _priced(books, reservation, report.get("parts") or [(model, usage)])
-        if priced is not None:
-            is_estimated = report.get("is_estimated", False)
-            return priced[0], Source.ESTIMATED if is_estimated else Source.PRICED, priced[1]
+        provider = None if request.provider == UNKNOWN_PROVIDER else request.provider
+        on = reservation.admitted_at.date()
+        price = find_price(books, model, provider, on) or find_price(
+            books, request.model, provider, on
+        )
+        try:
+            if price is not None:
+                return cost(usage, price), Source.PRICED, price
+        except UnpricedModel:
+            pass  # a used kind has no price: what is held for the call stands in for its cost
     if request.estimate_nano_usd is None:
         return None, Source.UNKNOWN, None
     return reservation.hold_nano_usd, Source.ESTIMATED, None
-
-
-def _priced(
-    books: PriceBooks, reservation: Reservation, parts: Sequence[tuple[str, Usage]]
-) -> tuple[NanoUSD, Price] | None:
-    """Return the cost of all parts, and the price of the first.
-
-    A part without a price of its own takes that of the model it is a variant of, then that of the
-    model asked for. ``None`` when a used kind has no price: what is held then stands in.
-    """
-    request = reservation.request
-    provider = None if request.provider == UNKNOWN_PROVIDER else request.provider
-    on = reservation.admitted_at.date()
-    total = 0
-    first: Price | None = None
-    for model, usage in parts:
-        split = variant(model)
-        names = (model, *([split[0]] if split else []), request.model)
-        found = (find_price(books, name, provider, on) for name in names)
-        price = next((one for one in found if one is not None), None)
-        if price is None:
-            return None
-        try:
-            total += cost(usage, price)
-        except UnpricedModel:
-            return None
-        first = first or price
-    return (NanoUSD(total), first) if first is not None else None
