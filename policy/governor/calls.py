@@ -15,7 +15,7 @@ from policy.governor.pricing import (
     Estimate,
     Report,
     estimated,
-    find_price,
+    find_tier_price,
     refuse_unknown,
     settlement_of,
 )
@@ -49,7 +49,9 @@ class Calls(Engine):
         """
         refuse_unknown(options, CallOptions)
         provider = options.get("provider")
-        price = find_price(self.books, model, provider, self.store.clock.now().date())
+        today = self.store.clock.now().date()
+        tier = options.get("service_tier")
+        price = find_tier_price(self.books, model, tier, provider, today)
         estimate = self._estimate(price, options)
         return Request(
             model=model,

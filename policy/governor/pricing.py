@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
@@ -10,13 +11,16 @@ from typing import NamedTuple, TypedDict
 
 from policy.errors import UnpricedModel
 from policy.model.price import Price
+from policy.model.request import Request
 from policy.model.reservation import Outcome, Reservation, Settlement, Source
-from policy.model.usage import TokenKind, Usage
-from policy.money import NanoUSD
-from policy.prices.cost import cost, estimate
+from policy.model.usage import TokenKind, Usage, UsagePart
+from policy.money import NanoUSD, divide_half_even
+from policy.prices.cost import cost, estimate, millionths
 from policy.prices.lookup import PriceBooks
 
 UNKNOWN_PROVIDER = "unknown"
+_CHEAPER = ("batch", "flex")
+_PLAIN, _KEPT_IN_US = 10, 11
 
 
 class CallOptions(TypedDict, total=False):
@@ -29,6 +33,7 @@ class CallOptions(TypedDict, total=False):
         max_output_tokens: The request's own maximum; without one, the policy's default.
         expected: Upper bounds by kind, instead of the two above.
         estimate_usd: The cost expected, instead of a price.
+        service_tier: Tier asked for; one of ``VARIANTS`` has prices of its own.
         dispatched: ``False`` for a hold whose call has surely not left yet (RES-6).
     """
 
@@ -46,6 +51,7 @@ class CallOptions(TypedDict, total=False):
     max_output_tokens: int | None
     expected: Usage
     estimate_usd: Decimal | int
+    service_tier: str | None
     dispatched: bool
 
 
@@ -54,12 +60,16 @@ class Report(TypedDict, total=False):
 
     Attributes:
         cost_nano_usd: The cost that the provider itself reports.
+        parts: The usage by model and tier, where one price does not do for all of it.
+        is_estimated: The usage is not the provider's own, but derived from what passed by.
         outcome: How it ended.
         settlement_key: Repeating a settlement with its key repeats the first answer.
         first_token_at: Aware UTC.
     """
 
     cost_nano_usd: NanoUSD | None
+    parts: Sequence[UsagePart]
+    is_estimated: bool
     outcome: Outcome
     answering_model: str | None
     provider_request_id: str | None
@@ -101,6 +111,30 @@ def find_price(books: PriceBooks, model: str, provider: str | None, on: date) ->
         return books.find(model, provider=provider, on=on)
     except UnpricedModel:
         return None
+
+
+def find_tier_price(
+    books: PriceBooks, model: str, tier: str | None, provider: str | None, on: date
+) -> Price | None:
+    """Return the price of a model in a tier that may have prices of its own.
+
+    Args:
+        books: Where prices are.
+        model: As the caller or the answer names it.
+        tier: ``None`` for the usual one.
+        provider: Who bills, if known.
+        on: UTC day of the call.
+
+    Returns:
+        The price in force. A tier that is cheaper by its nature and has no price of its own is
+        taken at the usual one; any other is unpriced then, ``None``.
+    """
+    if tier is None:
+        return find_price(books, model, provider, on)
+    own = find_price(books, f"{model}-{tier}", provider, on)
+    if own is None and tier in _CHEAPER:
+        return find_price(books, model, provider, on)
+    return own
 
 
 def estimated(price: Price | None, expected: Usage) -> Estimate:
@@ -158,18 +192,68 @@ def _cost(
     reported = report.get("cost_nano_usd")
     if reported is not None:
         return reported, Source.PROVIDER, None
-    if usage is not None:
+    on = reservation.admitted_at.date()
+    if (parts := report.get("parts")) and (priced := _parts_cost(books, request, parts, on)):
+        return _marked(*priced, report)
+    if usage is not None and not parts:
         model = report.get("answering_model") or request.model
-        provider = None if request.provider == UNKNOWN_PROVIDER else request.provider
-        on = reservation.admitted_at.date()
+        provider = _provider_of(request)
         price = find_price(books, model, provider, on) or find_price(
             books, request.model, provider, on
         )
         try:
             if price is not None:
-                return cost(usage, price), Source.PRICED, price
+                return _marked(cost(usage, price), price, report)
         except UnpricedModel:
             pass  # a used kind has no price: what is held for the call stands in for its cost
     if request.estimate_nano_usd is None:
         return None, Source.UNKNOWN, None
     return reservation.hold_nano_usd, Source.ESTIMATED, None
+
+
+def _marked(
+    amount: NanoUSD, price: Price, report: Report
+) -> tuple[NanoUSD | None, Source, Price | None]:
+    source = Source.ESTIMATED if report.get("is_estimated") else Source.PRICED
+    return amount, source, price
+
+
+def _parts_cost(
+    books: PriceBooks, request: Request, parts: Sequence[UsagePart], on: date
+) -> tuple[NanoUSD, Price] | None:
+    """Price parts, each by its own model, tier and context; rounded once, half to even (PRC-6).
+
+    A call kept within the United States pays a tenth more for its tokens, and not for its searches.
+
+    Returns:
+        The cost and the price of the first part; ``None`` when one of them has none.
+
+    Source:
+        https://platform.claude.com/docs/en/manage-claude/data-residency ("a 1.1x pricing
+        multiplier applies"), read 2026-11-24.
+    """
+    provider = _provider_of(request)
+    total = 0
+    first: Price | None = None
+    for part in parts:
+        model = part.model or request.model
+        price = find_tier_price(books, model, part.service_tier, provider, on)
+        if price is None and first is None:  # an alias that only the caller's name is known by
+            price = find_tier_price(books, request.model, part.service_tier, provider, on)
+        if price is None:
+            return None
+        searches = Usage(web_search_requests=part.usage.web_search_requests)
+        tokens = replace(part.usage, web_search_requests=0)
+        tenths = _KEPT_IN_US if part.inference_geo == "us" else _PLAIN
+        try:
+            total += millionths(tokens, price) * tenths + millionths(searches, price) * _PLAIN
+        except UnpricedModel:
+            return None
+        first = first or price
+    if first is None:
+        return None
+    return NanoUSD(divide_half_even(total, 1_000_000 * _PLAIN)), first
+
+
+def _provider_of(request: Request) -> str | None:
+    return None if request.provider == UNKNOWN_PROVIDER else request.provider

@@ -9,25 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from policy.model.usage import Usage
-
-
-@dataclass(frozen=True, slots=True)
-class UsagePart:
-    """Usage of one model at one price.
-
-    Attributes:
-        model: Model that answered; ``None`` when the answer does not say.
-        usage: Counts by disjoint kind.
-        service_tier: Tier with prices of its own, such as ``flex``, ``priority`` or ``fast``;
-            ``None`` is the usual one.
-        inference_geo: Region that the call was kept in, where the provider says so.
-    """
-
-    model: str | None
-    usage: Usage
-    service_tier: str | None = None
-    inference_geo: str | None = None
+from policy.model.usage import Usage, UsagePart
 
 
 @dataclass(frozen=True, slots=True)

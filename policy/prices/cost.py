@@ -24,7 +24,7 @@ def cost(usage: Usage, price: Price) -> NanoUSD:
     Raises:
         UnpricedModel: A used kind has no rate in ``price`` (PRC-2); the message names it.
     """
-    return NanoUSD(divide_half_even(_millionths(usage, price), _PER))
+    return NanoUSD(divide_half_even(millionths(usage, price), _PER))
 
 
 def estimate(usage: Usage, price: Price) -> NanoUSD:
@@ -37,11 +37,15 @@ def estimate(usage: Usage, price: Price) -> NanoUSD:
     Raises:
         UnpricedModel: A used kind has no rate in ``price`` (PRC-2).
     """
-    return NanoUSD(divide_up(_millionths(usage, price), _PER))
+    return NanoUSD(divide_up(millionths(usage, price), _PER))
 
 
-def _millionths(usage: Usage, price: Price) -> int:
-    """Sum counts times rates, in millionths of a nano-USD."""
+def millionths(usage: Usage, price: Price) -> int:
+    """Sum counts times rates, in millionths of a nano-USD: for costs that are rounded elsewhere.
+
+    Raises:
+        UnpricedModel: A used kind has no rate in ``price`` (PRC-2).
+    """
     rates = price.rates_for(usage.context_tokens)
     total = 0
     for kind, count in usage.by_kind().items():
