@@ -17,7 +17,7 @@ from policy.clock import Clock
 from policy.governor.pricing import Report
 from policy.metering.tap import Tap
 from policy.metering.taps import open_tap
-from policy.metering.usage import MeteredUsage, UsagePart
+from policy.metering.usage import MeteredUsage
 from policy.model.reservation import Outcome, Reservation
 from policy.model.usage import Usage
 
@@ -121,9 +121,7 @@ class Booking:
         self._report["answering_model"] = told.model
         self._report["service_tier"] = told.service_tier
         self._report["is_estimated"] = told.is_estimated
-        self._report["parts"] = [
-            (_priced_as(one, self._plan.model), one.usage) for one in told.parts
-        ]
+        self._report["parts"] = told.parts
         return Ending(self._reservation, is_release, told.total, self._report)
 
     def _outcome(self) -> Outcome:
@@ -131,9 +129,3 @@ class Booking:
         if tap is None or self._is_error or tap.error is not None:
             return Outcome.FAILED
         return Outcome.COMPLETED if self._is_complete or tap.is_settled else Outcome.CANCELLED
-
-
-def _priced_as(part: UsagePart, asked_for: str) -> str:
-    """Return the name under which a part has its price; tiers are variants of their model."""
-    model = part.model or asked_for
-    return f"{model}-{part.service_tier}" if part.service_tier else model

@@ -8,7 +8,7 @@ from policy.clients.booking import Booking
 from policy.clients.plan import Plan, endpoint_of, is_free, plan_of
 from policy.clients.refusals import Refusal, denied, ungoverned, unreadable
 from policy.governor.calls import Calls
-from policy.governor.pricing import CallOptions, refuse_unknown
+from policy.governor.pricing import CallOptions, find_tier_price, refuse_unknown
 from policy.metering.endpoints import Endpoint
 from policy.model.decision import Decision
 from policy.model.request import Request
@@ -49,12 +49,16 @@ class Gate:
         plan = plan_of(endpoint, body)
         if plan is None:
             return unreadable(endpoint)
-        told = plan.options(self._governor.policy.default_output_tokens)
+        governor, tier = self._governor, plan.service_tier
+        today = governor.store.clock.now().date()
+        provider = self._options.get("provider")
+        price = find_tier_price(governor.books, plan.model, tier, provider, today)
+        told: CallOptions = {
+            "service_tier": tier,
+            "expected": plan.expected(price, governor.policy.default_output_tokens),
+        }
         try:
-            request = self._governor.request(plan.model, **{**told, **self._options})
-            if request.estimate_nano_usd is None:  # perhaps only a kind of input has no price
-                plain = plan.plain_options(self._governor.policy.default_output_tokens)
-                request = self._governor.request(plan.model, **{**plain, **self._options})
+            request = governor.request(plan.model, **{**told, **self._options})
         except ValueError:
             return unreadable(endpoint)
         return Asked(plan, request)

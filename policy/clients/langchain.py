@@ -28,6 +28,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
 from policy.clients.booking import Ending
+from policy.clients.plan import priced_tier
 from policy.clients.settler import Settler
 from policy.errors import BudgetExceeded
 from policy.governor.calls import Calls
@@ -124,7 +125,7 @@ class GovernedCallback(BaseCallbackHandler):
         told: CallOptions = {
             "input_tokens": bound,
             "max_output_tokens": self._max_output(metadata, params),
-            "service_tier": text_or_none(params, "service_tier"),
+            "service_tier": priced_tier(text_or_none(params, "service_tier")),
             **self._options,
         }
         decision = self._governor.reserve(self._governor.request(model, **told))

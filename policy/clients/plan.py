@@ -6,13 +6,16 @@ cannot be metered, such as images or batches: no request reaches a provider past
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TypedDict
 
-from policy.governor.pricing import CallOptions
+from policy.governor.bounds import dearest
 from policy.metering.endpoints import Endpoint
 from policy.metering.estimate import RequestFacts, read_request, with_usage_requested
-from policy.model.usage import Usage
+from policy.metering.facts import json_object
+from policy.model.price import Price
+from policy.model.usage import TokenKind, Usage
+from policy.prices.names import VARIANTS
 
 _FREE_METHODS = ("GET", "HEAD", "OPTIONS", "DELETE")
 _FREE_POSTS = ("/messages/count_tokens", "/responses/input_tokens", "/cancel")
@@ -23,6 +26,14 @@ _ENDS = {
     "/v1/messages": Endpoint.MESSAGES,
 }
 _HIDDEN_INPUT_FACTOR = 2
+_FAST = re.compile(rb'"speed"\s*:\s*"fast"')
+_IN_US = re.compile(rb'"inference_geo"\s*:\s*"us"')
+_HOUR = re.compile(rb'"ttl"\s*:\s*"1h"')
+
+
+def priced_tier(tier: str | None) -> str | None:
+    """Return a tier that is asked for if it has prices of its own; ``None`` is the usual one."""
+    return tier if tier in VARIANTS else None
 
 
 def endpoint_of(method: str, path: str) -> Endpoint | None:
@@ -35,13 +46,6 @@ def endpoint_of(method: str, path: str) -> Endpoint | None:
 def is_free(method: str, path: str) -> bool:
     """Tell whether a request costs nothing, so that it passes without a reservation."""
     return method in _FREE_METHODS or (method == "POST" and path.endswith(_FREE_POSTS))
-
-
-class PlainOptions(TypedDict):
-    """What a request says of its call."""
-
-    expected: Usage
-    service_tier: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,41 +69,51 @@ class Plan:
         return self.facts.input_tokens * factor
 
     @property
+    def service_tier(self) -> str | None:
+        """The tier asked for, if it has prices of its own."""
+        return "fast" if _FAST.search(self.body) else priced_tier(self.facts.service_tier)
+
+    @property
     def body_to_send(self) -> bytes:
         """The request with usage asked for, where it comes only when asked for."""
         is_chat = self.endpoint is Endpoint.CHAT
         return with_usage_requested(self.body) if is_chat else self.body
 
-    def options(self, default_output_tokens: int) -> CallOptions:
-        """Return what the governor is told of the call; a cache write costs more than input.
+    def expected(self, price: Price | None, default_output_tokens: int) -> Usage:
+        """Return the dearest usage that the request allows (PRC-7).
 
         Args:
+            price: Of its model in its tier.
             default_output_tokens: Length of each answer of a request that sets no maximum.
         """
-        plain = self.plain_options(default_output_tokens)
-        if self.endpoint is not Endpoint.MESSAGES or b'"cache_control"' not in self.body:
-            return {"expected": plain["expected"], "service_tier": plain["service_tier"]}
-        output = plain["expected"].output_tokens
-        if b'"1h"' in self.body:
-            expected = Usage(cache_write_1h_tokens=self.input_tokens, output_tokens=output)
-        else:
-            expected = Usage(cache_write_5m_tokens=self.input_tokens, output_tokens=output)
-        return {"expected": expected, "service_tier": plain["service_tier"]}
-
-    def plain_options(self, default_output_tokens: int) -> PlainOptions:
-        """Return the same, with all input at the price of input."""
         most = self.facts.max_output_tokens
         if most is None:
             most = default_output_tokens * self.facts.choices
-        return {
-            "expected": Usage(input_tokens=self.input_tokens, output_tokens=most),
-            "service_tier": self.facts.service_tier,
-        }
+        read = self.input_tokens
+        if _IN_US.search(self.body):  # a tenth more is asked for every token
+            read, most = -(-read * 11 // 10), -(-most * 11 // 10)
+        return dearest(price, read, most, self._input_kinds)
+
+    @property
+    def _input_kinds(self) -> tuple[TokenKind, ...]:
+        """As what input may be billed; OpenAI writes to its cache without being asked."""
+        if self.endpoint is not Endpoint.MESSAGES:
+            return (TokenKind.CACHE_WRITE_5M,)
+        if b"cache_control" not in self.body:
+            return ()
+        kinds = (TokenKind.CACHE_WRITE_5M, TokenKind.CACHE_WRITE_1H)
+        return kinds if _HOUR.search(self.body) else kinds[:1]
 
 
 def plan_of(endpoint: Endpoint, body: bytes) -> Plan | None:
-    """Return the plan of a request; ``None`` when it is no JSON object that names a model."""
+    """Return the plan of a request; ``None`` when it cannot be metered.
+
+    That is when it is no JSON object that names a model, and when its answer is to be made in the
+    background, for then nobody is told what it used.
+    """
     facts = read_request(endpoint, body)
     if facts is None or facts.model is None:
+        return None
+    if b"background" in body and (json_object(body) or {}).get("background") is True:
         return None
     return Plan(endpoint, facts.model, facts, body)

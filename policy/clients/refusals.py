@@ -52,8 +52,11 @@ def unverified(endpoint: Endpoint) -> Refusal:
 
 
 def unreadable(endpoint: Endpoint) -> Refusal:
-    """Return the answer to a request whose cost cannot be told, for it names no model."""
-    text = "the request is no JSON object that names a model, so its cost cannot be held"
+    """Return the answer to a request whose cost nobody could tell."""
+    text = (
+        "the request cannot be metered: it must be a JSON object that names a model, and its "
+        "answer must not be made in the background"
+    )
     return Refusal(400, _shaped(endpoint, ("invalid_request_error", "request_unreadable"), text))
 
 
