@@ -25,6 +25,7 @@ from policy.governor.status import StatusReport
 from policy.model.audit_hash import GENESIS
 from policy.model.budget import Budget
 from policy.model.gateway import GatewayOptions
+from policy.model.observability import ObservabilityOptions
 from policy.model.policy import Policy
 from policy.money import NanoUSD
 from policy.period import Period, Window, window_at
@@ -56,6 +57,7 @@ class Runtime:
         unused_keys: Keys that the config sets and that have no effect yet.
         retention_days: Days that usage stays in the ledger file itself; 0 is for ever.
         gateway: How the gateway listens.
+        observability: What it tells about itself.
     """
 
     policy: Policy
@@ -66,6 +68,7 @@ class Runtime:
     unused_keys: tuple[str, ...] = ()
     retention_days: int = 0
     gateway: GatewayOptions = field(default_factory=GatewayOptions)
+    observability: ObservabilityOptions = field(default_factory=ObservabilityOptions)
 
     @cached_property
     def bookkeeping(self) -> Bookkeeping:
@@ -303,6 +306,7 @@ def open_runtime(
         unused_keys=("governance.ledger.url",) if loaded.settings.governance.ledger.url else (),
         retention_days=loaded.settings.governance.ledger.retention_days,
         gateway=_gateway(loaded.settings),
+        observability=_observability(loaded.settings),
     )
 
 
@@ -316,6 +320,11 @@ def _gateway(settings: Settings) -> GatewayOptions:
         max_body_bytes=gateway.max_body_bytes,
         metrics=settings.governance.observability.metrics,
     )
+
+
+def _observability(settings: Settings) -> ObservabilityOptions:
+    told = settings.governance.observability
+    return ObservabilityOptions(log=told.log, otlp_endpoint=told.otlp_endpoint)
 
 
 def _books(policy: Policy) -> PriceBooks:

@@ -26,6 +26,7 @@ from policy.gateway.auth import Tokens
 from policy.gateway.guards import ASGIApp, Guards, Receive, Scope, Send
 from policy.gateway.problems import MEDIA_TYPE, Problem, problem_of
 from policy.gateway.service import Reload, Service
+from policy.observability.sinks import Telemetry
 from policy.runtime import Runtime
 from policy.store.sqlite import SqliteBackend
 from policy.store.store import Store
@@ -68,6 +69,7 @@ def make_app(
     reload: Reload | None = None,
     config_path: Path | None = None,
     proxy: ASGIApp | None = None,
+    telemetry: Telemetry | None = None,
 ) -> ASGIApp:
     """Return the gateway as an ASGI app, which owns its store from now to the end of its lifespan.
 
@@ -76,6 +78,7 @@ def make_app(
         reload: Reads the config anew after a change; ``None`` makes it unchangeable.
         config_path: The file that a change is written to.
         proxy: Serves ``/v1/``; without one these paths are not found.
+        telemetry: Sinks beside the metrics; closed by whoever opened them.
 
     Raises:
         StoreError: The store cannot be opened.
@@ -83,7 +86,9 @@ def make_app(
     """
     store = Store(SqliteBackend(runtime.bookkeeping.store_path), runtime.clock)
     try:
-        service = Service(runtime, store, reload=reload, config_path=config_path)
+        service = Service(
+            runtime, store, reload=reload, config_path=config_path, telemetry=telemetry
+        )
     except BaseException:
         store.close()
         raise
