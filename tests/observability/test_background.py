@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from policy import Usage
-from policy.events import Event
+from policy.events import Event, LimitsChanged
 from policy.observability.background import Background
 from tests.observability.happenings import scene
 
@@ -80,7 +80,12 @@ def test_what_does_not_fit_is_dropped_and_counted(
 
 def test_closing_waits_no_longer_than_asked() -> None:
     stuck = threading.Event()
-    background = Background(lambda event: bool(stuck.wait(20)))
+
+    def hang(event: Event) -> None:
+        stuck.wait(20)
+
+    background = Background(hang)
+    background(LimitsChanged("h"))
     begin = time.monotonic()
     background.close(0.1)
     assert time.monotonic() - begin < 5
