@@ -6,6 +6,7 @@ An event carries amounts and names, never who did something or why: those stay i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, TypeAlias
 
 OverrideAction: TypeAlias = Literal["granted", "consumed", "restored", "replaced", "expired"]
@@ -110,8 +111,53 @@ class Overrun:
     surface: str
 
 
+@dataclass(frozen=True, slots=True)
+class CallDenied:
+    """A call was refused, for whatever reason.
+
+    Attributes:
+        denial: ``unpriced_model``, ``mission_ended`` or ``budget_exceeded``.
+    """
+
+    denial: str
+    surface: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallSettled:
+    """An admitted call is over.
+
+    Attributes:
+        outcome: ``completed``, ``failed``, ``cancelled``, ``expired``, or ``released`` when nothing
+            was spent.
+        source: How the cost is known (LED-3); empty when released.
+        cost_nano_usd: ``None`` is unknown, or nothing was spent.
+        replaced_nano_usd: What had been presumed of it before, and was told of then.
+        tokens: Counts that are not 0 by kind, the names of ``TokenKind``.
+        first_token_at: Aware UTC; ``None`` when nobody said.
+    """
+
+    reservation_id: str
+    provider: str
+    model: str
+    answering_model: str | None
+    session_id: str
+    mission_id: str | None
+    surface: str
+    outcome: str
+    source: str
+    cost_nano_usd: int | None
+    replaced_nano_usd: int
+    tokens: tuple[tuple[str, int], ...]
+    admitted_at: datetime
+    settled_at: datetime
+    first_token_at: datetime | None = None
+
+
 Event: TypeAlias = (
-    BudgetWarning
+    CallDenied
+    | CallSettled
+    | BudgetWarning
     | BudgetExceeded
     | BudgetOverride
     | ResetApplied

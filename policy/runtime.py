@@ -25,6 +25,7 @@ from policy.governor.status import StatusReport
 from policy.model.audit_hash import GENESIS
 from policy.model.budget import Budget
 from policy.model.gateway import GatewayOptions, Kind, Upstream
+from policy.model.observability import ObservabilityOptions
 from policy.model.policy import Policy
 from policy.money import NanoUSD
 from policy.period import Period, Window, window_at
@@ -58,6 +59,7 @@ class Runtime:
         unused_keys: Keys that the config sets and that have no effect yet.
         retention_days: Days that usage stays in the ledger file itself; 0 is for ever.
         gateway: How the gateway listens.
+        observability: What it tells about itself.
     """
 
     policy: Policy
@@ -68,6 +70,7 @@ class Runtime:
     unused_keys: tuple[str, ...] = ()
     retention_days: int = 0
     gateway: GatewayOptions = field(default_factory=GatewayOptions)
+    observability: ObservabilityOptions = field(default_factory=ObservabilityOptions)
 
     @cached_property
     def bookkeeping(self) -> Bookkeeping:
@@ -329,6 +332,7 @@ def open_runtime(
         unused_keys=("governance.ledger.url",) if loaded.settings.governance.ledger.url else (),
         retention_days=loaded.settings.governance.ledger.retention_days,
         gateway=_gateway(loaded.settings),
+        observability=_observability(loaded.settings),
     )
 
 
@@ -354,6 +358,11 @@ def _gateway(settings: Settings) -> GatewayOptions:
             for name, one in settings.governance.upstreams.items()
         ),
     )
+
+
+def _observability(settings: Settings) -> ObservabilityOptions:
+    told = settings.governance.observability
+    return ObservabilityOptions(log=told.log, otlp_endpoint=told.otlp_endpoint)
 
 
 def _books(policy: Policy) -> PriceBooks:

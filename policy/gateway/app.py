@@ -35,6 +35,7 @@ from policy.gateway.guards import (
 from policy.gateway.problems import MEDIA_TYPE, Problem, problem_of
 from policy.gateway.proxy import Proxy
 from policy.gateway.service import Reload, Service
+from policy.observability.sinks import Telemetry
 from policy.runtime import Runtime
 from policy.store.sqlite import SqliteBackend
 from policy.store.store import Store
@@ -78,6 +79,7 @@ def make_app(
     config_path: Path | None = None,
     proxies: bool = True,
     serves_own_machine: bool = False,
+    telemetry: Telemetry | None = None,
 ) -> ASGIApp:
     """Return the gateway as an ASGI app, which owns its store from now to the end of its lifespan.
 
@@ -87,6 +89,7 @@ def make_app(
         config_path: The file that a change is written to.
         proxies: Serve ``/v1/``; without it these paths are not found.
         serves_own_machine: As for ``Guards``.
+        telemetry: Sinks beside the metrics; closed by whoever opened them.
 
     Raises:
         GatewayRefused: An upstream cannot be forwarded to as it is configured.
@@ -95,7 +98,9 @@ def make_app(
     """
     store = Store(SqliteBackend(runtime.bookkeeping.store_path), runtime.clock)
     try:
-        service = Service(runtime, store, reload=reload, config_path=config_path)
+        service = Service(
+            runtime, store, reload=reload, config_path=config_path, telemetry=telemetry
+        )
         proxy = Proxy(lambda: service.governor, runtime.gateway) if proxies else None
     except BaseException:
         store.close()

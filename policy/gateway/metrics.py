@@ -10,10 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
-from policy.events import BudgetExceeded, BudgetOverride, BudgetWarning, Event
+from policy.events import (
+    BudgetExceeded,
+    BudgetOverride,
+    BudgetWarning,
+    CallDenied,
+    CallSettled,
+    Event,
+    ResetApplied,
+    Threshold,
+)
+from policy.model.usage import TokenKind
+from policy.observability.redact import Redactor, surface
 
 if TYPE_CHECKING:
     from policy.governor.status import StatusReport
@@ -24,45 +35,96 @@ _ABOUT = {
     "used": "Spent in the present window, in USD.",
     "reserved": "Held for open calls, in USD.",
 }
-_SURFACES = {"api", "proxy", "cli", "cli-agent", "cli-code", "python", "gateway_admin"}
+_OVERHEAD_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
+_UNKNOWN_USAGE = ("estimated", "presumed", "unknown")
 
 
 class Metrics:
-    """Counters of this process, and gauges of the store."""
+    """Counters of this process, and gauges of the store.
 
-    def __init__(self) -> None:
+    Counters start at 0 with the process and are floats: money of record is in the ledger.
+
+    Args:
+        redactor: Names models and providers as the price books do.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
         self._registry = CollectorRegistry()
-        self._warnings = Counter(
-            "corvus_budget_warnings",
-            "Calls that came to a warning threshold.",
-            ["period", "surface"],
+        counter = self._counter
+        self._warnings = counter(
+            "budget_warnings", "Calls that came to a warning threshold.", "period", "surface"
+        )
+        self._exceeded = counter(
+            "budget_exceeded", "Calls that a budget refused.", "period", "surface"
+        )
+        self._overrides = counter(
+            "budget_overrides", "What became of overrides.", "action", "scope", "surface"
+        )
+        self._events = counter("budget_events", "What happened to a budget.", "event", "budget")
+        self._requests = counter("requests", "Calls by their end.", "surface", "outcome")
+        self._cost = counter(
+            "cost_usd", "Cost of settled calls in USD.", "provider", "model", "scope_kind"
+        )
+        self._tokens = counter(
+            "tokens", "Tokens of settled calls, by disjoint kind.", "provider", "model", "type"
+        )
+        self._unknown = counter(
+            "usage_unknown", "Settled calls whose usage nobody reported.", "provider"
+        )
+        self._overhead = Histogram(
+            "corvus_proxy_overhead_seconds",
+            "Time that the proxy adds to a call before it is forwarded.",
+            buckets=_OVERHEAD_BUCKETS,
             registry=self._registry,
         )
-        self._exceeded = Counter(
-            "corvus_budget_exceeded",
-            "Calls that a budget refused.",
-            ["period", "surface"],
-            registry=self._registry,
-        )
-        self._overrides = Counter(
-            "corvus_budget_overrides",
-            "What became of overrides.",
-            ["action", "scope", "surface"],
-            registry=self._registry,
-        )
+
+    def time_overhead(self, seconds: float) -> None:
+        """Take what the proxy added to one call before it left."""
+        self._overhead.observe(seconds)
 
     def hear(self, event: Event) -> None:
         """Count an event; a listener of the governor."""
         match event:
             case BudgetWarning(threshold):
-                self._warnings.labels(threshold.period, _surface(threshold.surface)).inc()
+                self._warnings.labels(threshold.period, surface(threshold.surface)).inc()
+                if event.is_transition:
+                    self._budget_event("warning", threshold)
             case BudgetExceeded(threshold):
-                self._exceeded.labels(threshold.period, _surface(threshold.surface)).inc()
+                self._exceeded.labels(threshold.period, surface(threshold.surface)).inc()
+                self._budget_event("exceeded", threshold)
             case BudgetOverride():
-                labels = event.action, event.scope, _surface(event.surface)
+                labels = event.action, event.scope, surface(event.surface)
                 self._overrides.labels(*labels).inc()
+            case ResetApplied():
+                self._events.labels("reset", event.budget).inc()
+            case CallDenied():
+                self._requests.labels(surface(event.surface), event.denial).inc()
+            case CallSettled():
+                self._settled(event)
             case _:
                 pass
+
+    def _settled(self, call: CallSettled) -> None:
+        self._requests.labels(surface(call.surface), call.outcome).inc()
+        if not call.source:
+            return
+        listed = self._redactor.listed(call.model, call.provider)
+        kind = "mission" if call.mission_id else "session"
+        spent = max(0, (call.cost_nano_usd or 0) - call.replaced_nano_usd)
+        self._cost.labels(listed.provider, listed.model, kind).inc(spent / 1e9)
+        for token_kind, tokens in call.tokens:
+            if token_kind == TokenKind.WEB_SEARCH:
+                continue  # searches are requests
+            self._tokens.labels(listed.provider, listed.model, token_kind).inc(tokens)
+        if call.source in _UNKNOWN_USAGE:
+            self._unknown.labels(listed.provider).inc()
+
+    def _budget_event(self, name: str, threshold: Threshold) -> None:
+        self._events.labels(name, threshold.budget).inc()
+
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(f"corvus_{name}", about, labels, registry=self._registry)
 
     def text(self, status: StatusReport, open_holds: int) -> bytes:
         """Return all metrics; the gauges tell one status report."""
@@ -95,7 +157,3 @@ class _Gauges:
         yield GaugeMetricFamily(
             "corvus_reservations_open", "Calls that are held.", value=self._open_holds
         )
-
-
-def _surface(word: str) -> str:
-    return word if word in _SURFACES else "other"

@@ -12,6 +12,8 @@ from policy.gateway.guards import is_loopback
 from policy.gateway.listening import Server, open_socket
 from policy.gateway.service import Reload
 from policy.governor.tokens import good
+from policy.observability.redact import Redactor
+from policy.observability.sinks import hash_key, open_sinks
 from policy.runtime import Runtime
 
 
@@ -34,9 +36,13 @@ def serve(
 
     Raises:
         StoreError: The store cannot be opened.
+        ConfigError: The config asks for a sink that is not installed.
     """
-    app = make_app(runtime, reload=reload, config_path=config_path)
-    Server(app, on_ready).run(sockets=[listening])
+    with runtime.bookkeeping.store() as store:
+        key = hash_key(store.run(lambda unit: unit.state.store_id))
+    with open_sinks(runtime.observability, Redactor(runtime.books, key)) as telemetry:
+        app = make_app(runtime, reload=reload, config_path=config_path, telemetry=telemetry)
+        Server(app, on_ready).run(sockets=[listening])
 
 
 def bind(runtime: Runtime, host: str, port: int) -> socket.socket:

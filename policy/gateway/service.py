@@ -18,6 +18,8 @@ from policy.config.rewrite import replace_file
 from policy.errors import EditRefused, LedgerError, PolicyError, SteeringRefused
 from policy.gateway.metrics import Metrics
 from policy.governor.governor import Governor
+from policy.observability.redact import Redactor
+from policy.observability.sinks import Telemetry
 from policy.runtime import Runtime
 from policy.store.store import Store
 
@@ -37,6 +39,7 @@ class Service:
         store: The open store; closed by whoever opened it.
         reload: See ``Reload``; ``None`` makes the config unchangeable.
         config_path: The file that a change is written to.
+        telemetry: Sinks beside the metrics; closed by whoever opened them.
     """
 
     def __init__(
@@ -46,9 +49,12 @@ class Service:
         *,
         reload: Reload | None = None,
         config_path: Path | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self.store = store
-        self.metrics = Metrics()
+        self._redactor = telemetry.redactor if telemetry else Redactor(runtime.books)
+        self.metrics = Metrics(self._redactor)
+        self._listeners = [self.metrics.hear, *([telemetry.listener] if telemetry else [])]
         self.drain_fault: PolicyError | None = None
         self._reload = reload
         self._config_path = config_path
@@ -102,6 +108,7 @@ class Service:
                 replace_file(change.path, change.before, before=change.after)
                 raise
             self._in_force = runtime, governor
+            self._redactor.use(runtime.books)
             return runtime
 
     def run_report(self, report: Report, given: Mapping[str, object]) -> Table:
@@ -153,6 +160,6 @@ class Service:
             runtime.policy,
             self.store,
             books=runtime.books,
-            listeners=[self.metrics.hear],
+            listeners=self._listeners,
             history=runtime.bookkeeping.history(self.store),
         )

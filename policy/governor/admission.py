@@ -10,7 +10,14 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from policy.errors import IdempotencyConflict
-from policy.events import BudgetExceeded, BudgetWarning, Event, Threshold, UnpricedCall
+from policy.events import (
+    BudgetExceeded,
+    BudgetWarning,
+    CallDenied,
+    Event,
+    Threshold,
+    UnpricedCall,
+)
 from policy.governor.answers import answer_of, answer_text
 from policy.governor.evaluate import judge, state_of
 from policy.governor.overrides import consume, usable
@@ -192,12 +199,14 @@ def _refuse(unit: Unit, case: Case) -> list[Event]:
     meet(unit, request, BudgetState.EXCEEDED, decision.policy_hash)
     row = event_row(unit, "denied", request, None) | {"policy_hash": decision.policy_hash}
     unit.append(LedgerTable.RESERVATION_EVENT, row | _decided(decision))
+    assert decision.denial is not None, "only a denied call is refused"
+    events: list[Event] = [CallDenied(decision.denial.value, request.surface)]
     if decision.denial is not Denial.BUDGET_EXCEEDED:
-        return []
+        return events
     exceeded = [one for one in decision.statuses if one.state is BudgetState.EXCEEDED]
     if case.mission is not None and any(one.budget.name == MISSION for one in exceeded):
         stop_mission(unit, case.mission, MissionOutcome.BUDGET_EXHAUSTED)
-    return [BudgetExceeded(_threshold(exceeded[0], request))]
+    return [*events, BudgetExceeded(_threshold(exceeded[0], request))]
 
 
 def _note_states(unit: Unit, rules: Rules, case: Case) -> list[Event]:

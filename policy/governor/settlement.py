@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from policy.clock import microseconds
 from policy.errors import ReservationNotFound, ReservationSettled
-from policy.events import Event, Overrun, ReservationExpired
+from policy.events import CallSettled, Event, Overrun, ReservationExpired
 from policy.governor import records
 from policy.governor.audit import SYSTEM, append_audit
 from policy.governor.overrides import expire_overrides, restore
@@ -37,6 +37,7 @@ from policy.store.unit import Unit
 
 _AT_ONCE = 1000
 """Overdue holds that one transaction expires; those left over still count as held."""
+_RELEASED = ReservationState.RELEASED.value
 
 
 def commit(
@@ -83,7 +84,9 @@ def commit(
     unit.append(LedgerTable.RESERVATION_EVENT, row | {"cost_nano_usd": settlement.cost_nano_usd})
     unit.put_reservation(after)
     overrun = NanoUSD(max(0, (settlement.cost_nano_usd or 0) - before.hold_nano_usd))
-    events: list[Event] = [Overrun(after.id, overrun, after.request.surface)] if overrun else []
+    events: list[Event] = [_over(after, settlement, before.cost_nano_usd or 0)]
+    if overrun:
+        events.append(Overrun(after.id, overrun, after.request.surface))
     return Settled(after, overrun, replaced), events
 
 
@@ -111,7 +114,8 @@ def release(
         LedgerTable.RESERVATION_EVENT, records.event_row(unit, "released", before.request, after)
     )
     unit.put_reservation(after)
-    return Settled(after, replaced=before.record_id is not None), restore(unit, after)
+    events = [_over(after, None, before.cost_nano_usd or 0), *restore(unit, after)]
+    return Settled(after, replaced=before.record_id is not None), events
 
 
 def extend(
@@ -207,6 +211,7 @@ def _expire(unit: Unit, register: Register, before: Reservation) -> list[Event]:
         if presumed:
             _count(balance, after.cost_nano_usd, 0, +1)
         unit.put_balance(balance)
+    told = None
     if presumed:
         source = Source.PRESUMED if _is_priced(before) else Source.UNKNOWN
         told = Settlement(Usage(), after.cost_nano_usd, source, Outcome.EXPIRED)
@@ -227,7 +232,30 @@ def _expire(unit: Unit, register: Register, before: Reservation) -> list[Event]:
     event = ReservationExpired(
         before.id, after.cost_nano_usd if presumed else None, request.session_id, request.surface
     )
-    return [event, *([] if presumed else restore(unit, after))]
+    return [event, _over(after, told, 0), *([] if presumed else restore(unit, after))]
+
+
+def _over(after: Reservation, told: Settlement | None, replaced_nano_usd: int) -> CallSettled:
+    """Return the event of a call that is over; ``told`` is ``None`` when nothing was spent."""
+    request = after.request
+    assert after.settled_at is not None, "it is told of what is settled"
+    return CallSettled(
+        reservation_id=after.id,
+        provider=request.provider,
+        model=request.model,
+        answering_model=told.answering_model if told else None,
+        session_id=request.session_id,
+        mission_id=request.mission_id,
+        surface=request.surface,
+        outcome=told.outcome.value if told else _RELEASED,
+        source=told.source.value if told else "",
+        cost_nano_usd=told.cost_nano_usd if told else None,
+        replaced_nano_usd=replaced_nano_usd,
+        tokens=tuple((kind.value, n) for kind, n in told.usage.by_kind().items()) if told else (),
+        admitted_at=after.admitted_at,
+        settled_at=after.settled_at,
+        first_token_at=told.first_token_at if told else None,
+    )
 
 
 def _is_priced(reservation: Reservation) -> bool:

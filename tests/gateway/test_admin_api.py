@@ -152,7 +152,7 @@ def test_metrics_have_the_names_of_the_upstream(served: Served) -> None:
     assert 'corvus_budget_exceeded_total{period="day"' not in text, "only one governs"
     assert 'corvus_budget_used_usd{budget="day"} 0.5' in text
     assert "corvus_reservations_open 1.0" in text
-    assert 'budget="session"' not in text, "it has no figure without a session"
+    assert '_usd{budget="session"}' not in text, "it has no figure without a session"
 
 
 def test_health_needs_no_token_and_a_broken_store_is_not_ready(served: Served) -> None:

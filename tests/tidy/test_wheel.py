@@ -36,7 +36,9 @@ def tracked(folder: str) -> list[Path]:
     return [
         path
         for path in (ROOT / folder).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file()
+        and "__pycache__" not in path.parts
+        and not (folder == "examples" and path.suffix == ".py")  # programs to read, not to import
     ]
 
 

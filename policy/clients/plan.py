@@ -1,0 +1,119 @@
+"""What a request to a provider is: a call to be governed, one that is free, or neither (PRX-1).
+
+A path is known by its end, for base URLs differ between vendors. Refuses what could cost money and
+cannot be metered, such as images or batches: no request reaches a provider past the budgets.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from policy.governor.bounds import dearest
+from policy.metering.endpoints import Endpoint
+from policy.metering.estimate import RequestFacts, read_request, with_usage_requested
+from policy.metering.facts import json_object
+from policy.model.price import Price
+from policy.model.usage import TokenKind, Usage
+from policy.prices.names import VARIANTS
+
+_FREE_METHODS = ("GET", "HEAD", "OPTIONS", "DELETE")
+_FREE_POSTS = ("/messages/count_tokens", "/responses/input_tokens", "/cancel")
+_ENDS = {
+    "/chat/completions": Endpoint.CHAT,
+    "/responses": Endpoint.RESPONSES,
+    "/embeddings": Endpoint.EMBEDDINGS,
+    "/v1/messages": Endpoint.MESSAGES,
+}
+_HIDDEN_INPUT_FACTOR = 2
+_FAST = re.compile(rb'"speed"\s*:\s*"fast"')
+_IN_US = re.compile(rb'"inference_geo"\s*:\s*"us"')
+_HOUR = re.compile(rb'"ttl"\s*:\s*"1h"')
+
+
+def priced_tier(tier: str | None) -> str | None:
+    """Return a tier that is asked for if it has prices of its own; ``None`` is the usual one."""
+    return tier if tier in VARIANTS else None
+
+
+def endpoint_of(method: str, path: str) -> Endpoint | None:
+    """Return the metered endpoint of a request; ``None`` when it is none."""
+    if method != "POST":
+        return None
+    return next((one for end, one in _ENDS.items() if path.endswith(end)), None)
+
+
+def is_free(method: str, path: str) -> bool:
+    """Tell whether a request costs nothing, so that it passes without a reservation."""
+    return method in _FREE_METHODS or (method == "POST" and path.endswith(_FREE_POSTS))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One call before it is made.
+
+    Attributes:
+        model: Model that is asked for.
+        body: The client's own request.
+    """
+
+    endpoint: Endpoint
+    model: str
+    facts: RequestFacts
+    body: bytes
+
+    @property
+    def input_tokens(self) -> int:
+        """Most tokens that the call may read; doubled where the provider adds input of its own."""
+        factor = _HIDDEN_INPUT_FACTOR if self.facts.reads_more else 1
+        return self.facts.input_tokens * factor
+
+    @property
+    def service_tier(self) -> str | None:
+        """The tier asked for, if it has prices of its own."""
+        return "fast" if _FAST.search(self.body) else priced_tier(self.facts.service_tier)
+
+    @property
+    def body_to_send(self) -> bytes:
+        """The request with usage asked for, where it comes only when asked for."""
+        is_chat = self.endpoint is Endpoint.CHAT
+        return with_usage_requested(self.body) if is_chat else self.body
+
+    def expected(self, price: Price | None, default_output_tokens: int) -> Usage:
+        """Return the dearest usage that the request allows (PRC-7).
+
+        Args:
+            price: Of its model in its tier.
+            default_output_tokens: Length of each answer of a request that sets no maximum.
+        """
+        most = self.facts.max_output_tokens
+        if most is None:
+            most = default_output_tokens * self.facts.choices
+        read = self.input_tokens
+        if _IN_US.search(self.body):  # a tenth more is asked for every token
+            read, most = -(-read * 11 // 10), -(-most * 11 // 10)
+        return dearest(price, read, most, self._input_kinds)
+
+    @property
+    def _input_kinds(self) -> tuple[TokenKind, ...]:
+        """As what input may be billed; OpenAI writes to its cache without being asked."""
+        if self.endpoint is not Endpoint.MESSAGES:
+            return (TokenKind.CACHE_WRITE_5M,)
+        if b"cache_control" not in self.body:
+            return ()
+        kinds = (TokenKind.CACHE_WRITE_5M, TokenKind.CACHE_WRITE_1H)
+        return kinds if _HOUR.search(self.body) else kinds[:1]
+
+
+def plan_of(endpoint: Endpoint, body: bytes) -> Plan | None:
+    """Return the plan of a request; ``None`` when it cannot be metered.
+
+    That is when it is no JSON object that names a model, and when its answer is to be made in the
+    background, for then nobody is told what it used.
+    """
+    facts = read_request(endpoint, body)
+    if facts is None or facts.model is None:
+        return None
+    if b"background" in body and (json_object(body) or {}).get("background") is True:
+        return None
+    return Plan(endpoint, facts.model, facts, body)

@@ -1,0 +1,63 @@
+"""Each example runs as it stands, with the real SDK, against a provider on a real socket."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from policy import open_runtime
+from tests.clients.upstream import Upstream
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ["govern-openai.py", "govern-anthropic.py", "govern-langchain.py"]
+
+
+def run(name: str, folder: Path, upstream: Upstream) -> str:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "PYTHONPATH": str(ROOT),
+        "OPENAI_BASE_URL": f"{upstream.url}/v1",
+        "OPENAI_API_KEY": "k",
+        "ANTHROPIC_BASE_URL": upstream.url,
+        "ANTHROPIC_API_KEY": "k",
+    }
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / name)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "Traceback" not in result.stderr
+    return result.stdout
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_runs_and_obeys_its_budget(
+    name: str, tmp_path: Path, upstream: Upstream
+) -> None:
+    config = tmp_path / "corvus.toml"
+    text = '[cost]\nenabled = true\ndaily_limit_usd = {}\n[governance.ledger]\npath = "l.duckdb"\n'
+    config.write_text(text.format(1))
+    assert run(name, tmp_path, upstream) == "Hello\n"
+    with open_runtime([config]).governor() as governor:
+        (day,) = [one for one in governor.status().decision.statuses if one.budget.name == "day"]
+        assert day.spent_nano_usd > 0
+        assert day.held_nano_usd == 0
+    config.write_text(text.format("0.0001"))
+    assert "budget 'day' would be exceeded" in run(name, tmp_path, upstream)
+    assert len(upstream.asked) == 1
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_is_short(name: str) -> None:
+    lines = (ROOT / "examples" / name).read_text().split("\n\n")[-1].splitlines()
+    assert len(lines) <= 11

@@ -1,0 +1,134 @@
+"""PRX-6 for LangChain: a real model class over a real socket, and models of its own kit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import openai
+import pytest
+from langchain_core.caches import InMemoryCache
+from langchain_core.language_models import FakeListLLM, GenericFakeChatModel
+from langchain_core.messages import AIMessage
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
+
+from policy import BudgetExceeded
+from policy.clients.langchain import GovernedCallback
+from tests.clients.conftest import Governed
+from tests.clients.upstream import STREAM, Answer, Asked, Upstream, chat_events
+
+CHAT = Decimal("0.0018")
+
+
+@pytest.fixture
+def govern(governed: Governed) -> Iterator[GovernedCallback]:
+    callback = GovernedCallback(governed.governor, project="p")
+    yield callback
+    callback.close()
+
+
+def model_of(upstream: Upstream, govern: GovernedCallback, **more: Any) -> ChatOpenAI:
+    settings: dict[str, Any] = {"max_tokens": 600, **more}
+    return ChatOpenAI(
+        model="gpt-test",
+        base_url=f"{upstream.url}/v1",
+        api_key=SecretStr("k"),
+        max_retries=0,
+        stream_usage=True,
+        callbacks=[govern],
+        **settings,
+    )
+
+
+def test_calls_and_streams_are_recorded_at_what_is_reported(
+    upstream: Upstream, govern: GovernedCallback, governed: Governed
+) -> None:
+    model = model_of(upstream, govern)
+    assert model.invoke("hi").text == "Hello"
+    assert "".join(one.text for one in model.stream("hi")) == "Hello"
+    assert asyncio.run(model.ainvoke("hi")).text == "Hello"
+    assert governed.costs() == [CHAT, CHAT, CHAT]
+    assert {row["source"] for row in governed.records()} == {"priced"}
+    assert {row["project"] for row in governed.records()} == {"p"}
+
+
+def test_a_refused_call_is_not_made(
+    upstream: Upstream, govern: GovernedCallback, governed: Governed
+) -> None:
+    model = model_of(upstream, govern, max_tokens=1_000_000)
+    with pytest.raises(BudgetExceeded, match="budget 'day' would be exceeded"):
+        model.invoke("hi")
+    with pytest.raises(BudgetExceeded):
+        asyncio.run(model.ainvoke("hi"))
+    assert upstream.asked == []
+    assert governed.open_holds() == 0
+
+
+def test_a_provider_that_refuses_is_not_paid(
+    upstream: Upstream, govern: GovernedCallback, governed: Governed
+) -> None:
+    upstream.script = lambda path, asked: Answer([b"{}"], status=500)
+    with pytest.raises(openai.InternalServerError):
+        model_of(upstream, govern).invoke("hi")
+    assert governed.records() == []
+    assert governed.open_holds() == 0
+
+
+def test_a_stream_that_is_left_is_settled_as_an_estimate(
+    upstream: Upstream, govern: GovernedCallback, governed: Governed
+) -> None:
+    def endless(path: str, asked: Asked) -> Answer:
+        return Answer([chat_events(asked)[0]] * 100, kind=STREAM, pause=0.05)
+
+    upstream.script = endless
+    stream = model_of(upstream, govern).stream("hi")
+    next(stream)
+    getattr(stream, "close")()  # noqa: B009 - it is a generator, typed as an iterator
+    assert governed.settled_soon()
+    (record,) = governed.records()
+    assert (record["source"], record["outcome"]) == ("estimated", "cancelled")
+
+
+def test_an_answer_without_usage_is_never_free(
+    govern: GovernedCallback, governed: Governed
+) -> None:
+    said = AIMessage("one two three four", response_metadata={"model_name": "gpt-test"})
+    model = GenericFakeChatModel(messages=iter([said]), callbacks=[govern])
+    model.invoke("hi", model="gpt-test")
+    (record,) = governed.records()
+    assert record["source"] == "estimated"
+    assert record["output_tokens"] == 6  # 18 bytes, three to a token
+
+
+def test_kinds_of_input_are_told_apart(govern: GovernedCallback, governed: Governed) -> None:
+    usage: Any = {
+        "input_tokens": 1000,
+        "output_tokens": 50,
+        "total_tokens": 1050,
+        "input_token_details": {"cache_read": 200, "ephemeral_1h_input_tokens": 300},
+    }
+    said = AIMessage("x", usage_metadata=usage, response_metadata={"model_name": "claude-test"})
+    model = GenericFakeChatModel(messages=iter([said]), callbacks=[govern])
+    model.invoke("hi", model="claude-test")
+    (record,) = governed.records()
+    kinds = ("input_tokens", "cache_read_tokens", "cache_write_1h_tokens", "output_tokens")
+    assert [record[kind] for kind in kinds] == [500, 200, 300, 50]
+
+
+def test_an_answer_from_the_cache_costs_nothing(
+    upstream: Upstream, govern: GovernedCallback, governed: Governed
+) -> None:
+    model = model_of(upstream, govern, cache=InMemoryCache())
+    model.invoke("hi")
+    model.invoke("hi")
+    assert len(upstream.asked) == 1
+    assert governed.costs() == [CHAT]
+    assert governed.open_holds() == 0
+
+
+def test_models_without_a_name_are_refused_as_unpriced(govern: GovernedCallback) -> None:
+    with pytest.raises(BudgetExceeded, match="has no price"):
+        FakeListLLM(responses=["x"], callbacks=[govern]).invoke("hi")

@@ -1,0 +1,75 @@
+"""OBS-2: the log as text and as JSON lines."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from policy.model.observability import ObservabilityOptions
+from policy.observability.names import EVENTS
+from policy.observability.redact import Redactor
+from policy.observability.sinks import open_sinks
+from policy.prices.lookup import PriceBooks
+from tests.observability.happenings import CANARY, SHAPED, all_events
+
+
+def written(folder: Path, form: str) -> list[str]:
+    found, redactor = all_events(folder)
+    stream = io.StringIO()
+    options = ObservabilityOptions(log=form)  # pyright: ignore[reportArgumentType]
+    with open_sinks(options, redactor, stream) as telemetry:
+        for event in found:
+            telemetry.listener(event)
+    return stream.getvalue().splitlines()
+
+
+def test_json_lines_have_the_fields_of_the_table(tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in written(tmp_path, "json")]
+    by_name = {kind.name: kind for kind in EVENTS.values()}
+    assert {line["event"] for line in lines} == set(by_name)
+    for line in lines:
+        extra = set(line) - {"time", "level", "event"}
+        assert extra <= set(by_name[line["event"]].fields)
+    (warning,) = [line for line in lines if line["event"] == "budget.warning"]
+    assert (warning["level"], warning["budget"], warning["percent_used"]) == (
+        "warning",
+        "day",
+        75.0,
+    )
+    assert CANARY not in repr(lines)
+
+
+def test_text_lines_say_the_same(tmp_path: Path) -> None:
+    lines = written(tmp_path, "text")
+    (line,) = [line for line in lines if " budget.exceeded " in line]
+    assert line.split(" ", 1)[1].startswith(
+        "WARNING budget.exceeded budget_state=exceeded period=day budget=day current_usd="
+    )
+    assert CANARY not in "\n".join(lines)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_line_that_is_no_event_is_scrubbed_and_stays_one_line(form: str) -> None:
+    stream = io.StringIO()
+    options = ObservabilityOptions(log=form)  # pyright: ignore[reportArgumentType]
+    with open_sinks(options, Redactor(PriceBooks()), stream):
+        logging.getLogger("corvus.gateway").warning("key %s\nin two lines", SHAPED)
+    text = stream.getvalue()
+    assert SHAPED not in text
+    assert "***" in text
+    if form == "json":
+        assert json.loads(text)["message"] == "key ***\nin two lines"
+
+
+def test_off_writes_nothing_and_the_log_ends_with_its_context(tmp_path: Path) -> None:
+    assert written(tmp_path, "off") == []
+    stream = io.StringIO()
+    logger = logging.getLogger("corvus")
+    before = logger.handlers[:], logger.level, logger.propagate
+    with open_sinks(ObservabilityOptions(), Redactor(PriceBooks()), stream):
+        assert logger.handlers != before[0]
+    assert (logger.handlers, logger.level, logger.propagate) == before

@@ -1,0 +1,112 @@
+"""OBS-2: what a collector receives over a real socket, read by the official protobufs."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from policy.events import CallSettled
+from policy.model.observability import ObservabilityOptions
+from policy.observability.names import EVENTS
+from policy.observability.redact import Redactor
+from policy.observability.sinks import open_sinks
+from policy.prices.lookup import PriceBooks
+from tests.observability.collector import Collector
+from tests.observability.happenings import CANARY, all_events
+
+
+@pytest.fixture(scope="module")
+def received(tmp_path_factory: pytest.TempPathFactory) -> Collector:
+    found, redactor = all_events(tmp_path_factory.mktemp("scene"))
+    collector = Collector()
+    with collector.running():
+        options = ObservabilityOptions(log="off", otlp_endpoint=collector.url)
+        with open_sinks(options, redactor) as telemetry:
+            for event in found:
+                telemetry.listener(event)
+    return collector
+
+
+def test_a_call_is_a_span_by_the_conventions(received: Collector) -> None:
+    name, told, span = received.spans[0]
+    assert name == "chat house"
+    assert span.kind == Span.SPAN_KIND_CLIENT
+    assert span.end_time_unix_nano - span.start_time_unix_nano == 2_000_000_000
+    session, mission = told.pop("corvus.session"), told.pop("corvus.mission")
+    assert len(session) == len(mission) == 16
+    assert session != mission
+    assert told.pop("corvus.reservation_id")
+    assert told == {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "acme",
+        "gen_ai.request.model": "house",
+        "gen_ai.response.model": "other",
+        "gen_ai.usage.input_tokens": 500_400,
+        "gen_ai.usage.output_tokens": 107,
+        "gen_ai.usage.cache_read.input_tokens": 400,
+        "gen_ai.usage.reasoning.output_tokens": 7,
+        "corvus.surface": "cli-agent",
+        "corvus.source": "priced",
+        "corvus.cost_usd": "0.500414",
+    }
+
+
+def test_what_budgets_do_is_told_as_spans(received: Collector) -> None:
+    names = [name for name, _, _ in received.spans]
+    calls = {EVENTS[CallSettled].name}
+    assert {kind.name for kind in EVENTS.values()} - calls <= set(names)
+    ((_, told, span),) = [one for one in received.spans if one[0] == "budget.exceeded"]
+    assert (span.status.code, span.status.message) == (Status.STATUS_CODE_ERROR, "budget exceeded")
+    assert told["limit_usd"] == "10.0000"
+    assert names.count("budget.warning") == 1, "only the transition"
+
+
+def test_metrics_have_the_usual_names_and_what_was_reported(received: Collector) -> None:
+    points = received.points
+    by_kind = {
+        told["gen_ai.token.type"]: point
+        for told, point in points["gen_ai.client.token.usage"]
+        if told["gen_ai.request.model"] == "house" and "gen_ai.response.model" in told
+    }
+    assert (by_kind["input"].count, by_kind["input"].sum) == (1, 500_400)
+    assert by_kind["output"].sum == 107
+    assert list(by_kind["input"].explicit_bounds)[:4] == [1, 4, 16, 64]
+    assert sum(one.as_int for _, one in points["corvus.budget.warnings"]) == 2
+    assert sum(one.as_int for _, one in points["corvus.budget.exceeded"]) == 1
+    actions = {told["action"] for told, _ in points["corvus.budget.overrides"]}
+    assert {"granted", "consumed"} <= actions
+    assert points["gen_ai.client.operation.duration"]
+    first = points["gen_ai.client.operation.time_to_first_chunk"]
+    assert {point.sum / point.count for _, point in first} == {1.0}
+
+
+def test_calls_whose_usage_nobody_reported_are_no_token_usage(received: Collector) -> None:
+    sources = {
+        told.get("corvus.source")
+        for _, told, _ in received.spans
+        if "gen_ai.usage.input_tokens" in told
+    }
+    assert sources == {"priced"}
+    counted = received.points["corvus.cost.usd"]
+    spent = {told["corvus.cost.source"]: one.as_double for told, one in counted}
+    assert spent["presumed"] > 0
+
+
+def test_no_secret_reaches_the_wire(received: Collector) -> None:
+    assert len(received.bodies) >= 2
+    assert CANARY.encode() not in b"".join(received.bodies)
+
+
+def test_a_collector_that_is_not_there_holds_up_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    found, _ = all_events(tmp_path)
+    options = ObservabilityOptions(log="off", otlp_endpoint="http://127.0.0.1:1")
+    with open_sinks(options, Redactor(PriceBooks())) as telemetry:
+        begin = time.monotonic()
+        for event in found * 50:
+            telemetry.listener(event)
+        assert time.monotonic() - begin < 2

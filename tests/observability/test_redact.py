@@ -1,0 +1,89 @@
+"""OBS-1 and OBS-3: all events are in the table, and none shows what a caller chose."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from policy import events
+from policy.events import BudgetExceeded, BudgetWarning, CallSettled, Event
+from policy.observability.names import EVENTS
+from policy.observability.redact import Redactor
+from policy.prices.lookup import PriceBooks
+from tests.observability.happenings import CANARY, KEY, all_events
+
+KINDS: tuple[type[Event], ...] = get_args(events.Event)
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Event], Redactor]:
+    return all_events(tmp_path_factory.mktemp("scene"))
+
+
+def test_every_kind_of_event_is_in_the_table_once() -> None:
+    assert set(EVENTS) == set(KINDS)
+    names = [kind.name for kind in EVENTS.values()]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_event_comes_about_and_has_the_fields_of_the_table(
+    kind: type[Event], heard: tuple[list[Event], Redactor]
+) -> None:
+    found, redactor = heard
+    of_kind = [event for event in found if isinstance(event, kind)]
+    assert of_kind
+    shown = {name for event in of_kind for name in redactor.told(event).fields}
+    optional = {"presumed_usd", "mission"} if kind is not CallSettled else set[str]()
+    assert set(EVENTS[kind].fields) - optional <= shown <= set(EVENTS[kind].fields)
+
+
+def test_no_event_shows_what_a_caller_chose(heard: tuple[list[Event], Redactor]) -> None:
+    found, redactor = heard
+    raw = [event for event in found if CANARY in repr(event)]
+    assert len(raw) > 5, "the secret reaches the events, so that hiding it means something"
+    shown = [redactor.told(event).fields for event in found]
+    assert CANARY not in repr(shown)
+    assert {"other"} < {one.get("surface", "other") for one in shown}
+
+
+def test_a_warning_is_told_as_a_transition_once(heard: tuple[list[Event], Redactor]) -> None:
+    warnings = [event for event in heard[0] if isinstance(event, BudgetWarning)]
+    assert [event.is_transition for event in warnings] == [True, False]
+
+
+def test_the_fields_of_a_threshold_are_exact(heard: tuple[list[Event], Redactor]) -> None:
+    found, redactor = heard
+    (exceeded,) = [event for event in found if isinstance(event, BudgetExceeded)]
+    told = redactor.told(exceeded).fields
+    hashed = told.pop("session")
+    assert hashed == redactor.hashed(f"session {CANARY}")
+    assert told == {
+        "budget_state": "exceeded",
+        "period": "day",
+        "budget": "day",
+        "current_usd": "5.500414",
+        "projected_usd": "95.500415",
+        "limit_usd": "10.0000",
+        "percent_used": 955.0,
+        "surface": "cli-agent",
+    }
+
+
+def test_a_hash_depends_on_its_key() -> None:
+    books = PriceBooks()
+    one, same, other = Redactor(books, KEY), Redactor(books, KEY), Redactor(books)
+    assert one.hashed("s") == same.hashed("s")
+    assert one.hashed("s") != other.hashed("s")
+    assert one.hashed("s") != one.hashed("t")
+
+
+def test_models_are_shown_as_the_price_book_names_them() -> None:
+    redactor = Redactor(PriceBooks(), KEY)
+    assert redactor.listed("claude-haiku-4-5-20251001", "unknown") == (
+        "anthropic",
+        "claude-haiku-4-5",
+    )
+    assert redactor.listed(CANARY, "anthropic") == ("other", "other")
+    assert redactor.listed("gpt-5-mini", CANARY) == ("openai", "gpt-5-mini")
