@@ -77,8 +77,6 @@ def make_app(
     *,
     reload: Reload | None = None,
     config_path: Path | None = None,
-    proxies: bool = True,
-    serves_own_machine: bool = False,
     telemetry: Telemetry | None = None,
 ) -> ASGIApp:
     """Return the gateway as an ASGI app, which owns its store from now to the end of its lifespan.
@@ -87,8 +85,6 @@ def make_app(
         runtime: The config in force at the start.
         reload: Reads the config anew after a change; ``None`` makes it unchangeable.
         config_path: The file that a change is written to.
-        proxies: Serve ``/v1/``; without it these paths are not found.
-        serves_own_machine: As for ``Guards``.
         telemetry: Sinks beside the metrics; closed by whoever opened them.
 
     Raises:
@@ -101,14 +97,12 @@ def make_app(
         service = Service(
             runtime, store, reload=reload, config_path=config_path, telemetry=telemetry
         )
-        proxy = Proxy(lambda: service.governor, runtime.gateway) if proxies else None
+        proxy = Proxy(lambda: service.governor, runtime.gateway)
     except BaseException:
         store.close()
         raise
     api = _api(service, proxy)
-    inner = api if proxy is None else _beside(api, proxy)
-    tokens = Tokens(store)
-    return Guards(inner, runtime.gateway, tokens, serves_own_machine=serves_own_machine)
+    return Guards(_beside(api, proxy), runtime.gateway, Tokens(store))
 
 
 def openapi_of(service: Service) -> dict[str, Any]:
