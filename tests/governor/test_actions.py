@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from policy import Governor, open_runtime
 from policy.governor import actions
 from policy.governor.actions import ActionAnswer, action_body
 from policy.governor.denial import DOMAIN as TOKEN_SPEND
-from policy.model.autonomy import Action
+from policy.model.autonomy import Action, Rule
 from policy.model.policy import Policy
 from policy.model.request import Request
 from policy.money import NanoUSD
@@ -24,7 +25,7 @@ from policy.runtime import Runtime
 from policy.store.memory import MemoryBackend
 from policy.store.store import Store
 from tests.fakes import FrozenClock
-from tests.governor.test_schemas import complaints
+from tests.governor.test_schemas import SCHEMAS, complaints
 from tests.model.test_autonomy import MONEY
 
 CONFIG = """
@@ -204,6 +205,11 @@ def test_every_answer_fits_its_schema_and_says_no_word_about_money(governor: Gov
         assert body["governance_domain"] == "action_rate" != TOKEN_SPEND
         told = str(body["reason"]).lower()
         assert not [word for word in MONEY if word in told]
+
+
+def test_the_schema_names_every_rule() -> None:
+    schema = json.loads((SCHEMAS / "action-decision.schema.json").read_text())
+    assert schema["properties"]["rule"]["enum"] == [*Rule]
 
 
 def test_a_reason_shows_no_secret(governor: Governor) -> None:
