@@ -236,11 +236,9 @@ class Runtime:
 
         if not record and not self.bookkeeping.has_store:
             return actions.judge(self.policy, action, approved=approved)
-        answer = actions.admit if record else actions.look
+        step = actions.step(self.policy, action, principal, approved=approved, record=record)
         with self.bookkeeping.store() as store:
-            return store.run(
-                lambda unit: answer(unit, self.policy, action, principal, approved=approved)
-            )
+            return store.run(step)
 
     def health(self) -> Health:
         """Say how store and ledger are; no byte of either changes."""

@@ -30,11 +30,14 @@ def routes(service: Service) -> APIRouter:
         An action that is let through counts, unless it only reads or is not to be recorded.
         """
         action = _action(body)
-        policy, principal = service.runtime.policy, actor_of(request)
-        answer_of = actions.admit if body.record else actions.look
-        answer = service.store.run(
-            lambda unit: answer_of(unit, policy, action, principal, approved=body.approved)
+        step = actions.step(
+            service.runtime.policy,
+            action,
+            actor_of(request),
+            approved=body.approved,
+            record=body.record,
         )
+        answer = service.store.run(step)
         if answer.decision.rule is Rule.ACTION_RATE:
             raise ActionRateExceeded(answer.decision.reason, answer)
         if not answer.allowed:

@@ -8,13 +8,13 @@ not counted, so that trying again never keeps the way closed. This is the govern
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from policy.clock import instant_at
 from policy.diagnostics.secrets import scrub
-from policy.model.autonomy import Action, ActionDecision, Autonomy, Rule, Verdict
+from policy.model.autonomy import Action, ActionDecision, Rule, Verdict
 from policy.model.policy import Policy
 from policy.store.unit import Unit
 
@@ -64,55 +64,63 @@ class ActionAnswer:
                 return "action_denied"
 
 
-def judge(
-    policy: Policy, action: Action, instants_us: Sequence[int] = (), *, approved: bool = False
-) -> ActionAnswer:
-    """Say what follows for an action, without counting it.
+def judge(policy: Policy, action: Action, *, approved: bool = False) -> ActionAnswer:
+    """Say what follows for an action of somebody who has had none, without a store.
 
     Args:
         policy: What is in force.
         action: What is about to be done.
-        instants_us: When the principal's actions of the last 3600 seconds were admitted, ascending.
         approved: Whether a person has approved it, which never lifts a denial.
     """
-    autonomy = policy.autonomy
-    decision = autonomy.decide(action)
-    count, limit = len(instants_us), autonomy.max_actions_per_hour
-    resets_at = _over(instants_us[max(0, count - limit)]) if count and limit else None
-    is_full = not action.reads_only and count >= limit
-    if is_full and decision.verdict is not Verdict.DENY:
-        decision = _rate_denial(autonomy, resets_at)
-    elif approved and decision.verdict is Verdict.NEEDS_APPROVAL:
-        reason = f"approved: {decision.reason}"
-        decision = replace(decision, verdict=Verdict.ALLOW, reason=reason)
-    return ActionAnswer(decision, False, count, limit, resets_at, policy.content_hash)
+    return _weighed(policy, action, policy.autonomy.decide(action), approved)(())
 
 
-def look(
-    unit: Unit, policy: Policy, action: Action, principal: str, *, approved: bool = False
-) -> ActionAnswer:
-    """Say what ``admit`` would, and count nothing."""
-    return judge(policy, action, unit.actions(principal, SPAN_US), approved=approved)
+def step(
+    policy: Policy, action: Action, principal: str, *, approved: bool = False, record: bool = True
+) -> Callable[[Unit], ActionAnswer]:
+    """Return the step of a store that answers for an action, and counts it if it may be done.
 
-
-def admit(
-    unit: Unit, policy: Policy, action: Action, principal: str, *, approved: bool = False
-) -> ActionAnswer:
-    """Say what follows for an action, and count it if it may be done and does not only read.
+    The text of the action is judged here and now: the step, for which all processes wait, only
+    counts.
 
     Args:
-        unit: The transaction under way: question and count are one step for all processes.
         policy: What is in force.
-        action: What is about to be done.
+        action: What is about to be done; one that only reads is not counted.
         principal: Who does it: a token's holder, or the local user.
         approved: See ``judge``.
+        record: Whether to count it; else the step only says what it would.
     """
-    answer = look(unit, policy, action, principal, approved=approved)
-    if not answer.allowed or action.reads_only:
-        return answer
-    unit.add_action(principal, SPAN_US)
-    oldest = unit.actions(principal, SPAN_US)[0]
-    return replace(answer, is_counted=True, admitted=answer.admitted + 1, resets_at=_over(oldest))
+    weighed = _weighed(policy, action, policy.autonomy.decide(action), approved)
+
+    def admit(unit: Unit) -> ActionAnswer:
+        answer = weighed(unit.actions(principal, SPAN_US))
+        if not record or not answer.allowed or action.reads_only:
+            return answer
+        unit.add_action(principal, SPAN_US)
+        resets_at = _over(unit.actions(principal, SPAN_US)[0])
+        return replace(answer, is_counted=True, admitted=answer.admitted + 1, resets_at=resets_at)
+
+    return admit
+
+
+def _weighed(
+    policy: Policy, action: Action, decided: ActionDecision, approved: bool
+) -> Callable[[Sequence[int]], ActionAnswer]:
+    """Return what weighs a decision against the instants of the last hour's actions, ascending."""
+    limit = policy.autonomy.max_actions_per_hour
+
+    def weigh(instants_us: Sequence[int]) -> ActionAnswer:
+        decision, count = decided, len(instants_us)
+        resets_at = _over(instants_us[max(0, count - limit)]) if count and limit else None
+        is_full = not action.reads_only and count >= limit
+        if is_full and decision.verdict is not Verdict.DENY:
+            decision = _rate_denial(limit, resets_at)
+        elif approved and decision.verdict is Verdict.NEEDS_APPROVAL:
+            reason = f"approved: {decision.reason}"
+            decision = replace(decision, verdict=Verdict.ALLOW, reason=reason)
+        return ActionAnswer(decision, False, count, limit, resets_at, policy.content_hash)
+
+    return weigh
 
 
 def action_body(answer: ActionAnswer) -> dict[str, object]:
@@ -134,8 +142,7 @@ def action_body(answer: ActionAnswer) -> dict[str, object]:
     }
 
 
-def _rate_denial(autonomy: Autonomy, resets_at: datetime | None) -> ActionDecision:
-    limit = autonomy.max_actions_per_hour
+def _rate_denial(limit: int, resets_at: datetime | None) -> ActionDecision:
     reason = f"{CONFIG_KEY} is 0, which blocks every action"
     if resets_at is not None:
         reason = (

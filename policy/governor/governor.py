@@ -78,10 +78,8 @@ class Governor(Calls):
             principal: Who does it; each has the whole rate for itself, in all processes together.
             approved: Whether a person has approved it.
         """
-        policy = self.policy
-        return self.run_step(
-            lambda unit: (actions.admit(unit, policy, action, principal, approved=approved), [])
-        )
+        step = actions.step(self.policy, action, principal, approved=approved)
+        return self.run_step(lambda unit: (step(unit), []))
 
     def status(self, session_id: str | None = None, mission_id: str | None = None) -> StatusReport:
         """Say where every budget stands now, by the rule that enforces (EVA-12)."""

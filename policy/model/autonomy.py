@@ -19,7 +19,7 @@ from typing import Literal
 
 from policy.model.paths import NOWHERE, Surroundings, path_refusal, paths_in
 from policy.model.risk import Risk, program_of, refused_argument, risk_of
-from policy.model.shell import Segment, Unreadable, read_command
+from policy.model.shell import Segment, Unreadable, quoted, read_command
 
 SHELL = "shell"
 """The tool that runs commands, as the lists of tools name it."""
@@ -134,7 +134,7 @@ class Autonomy:
     def _of_tool(self, action: Action) -> ActionDecision:
         tool = action.tool
         if action.reads_only and tool not in self.always_ask:
-            return ActionDecision(Verdict.ALLOW, f"{tool} only reads", Rule.LEVEL)
+            return ActionDecision(Verdict.ALLOW, f"{quoted(tool)} only reads", Rule.LEVEL)
         if self.level == "readonly" and not action.reads_only:
             return _read_only(tool)
         if tool in self.always_ask:
@@ -144,7 +144,7 @@ class Autonomy:
             return ActionDecision(Verdict.ALLOW, reason, Rule.AUTO_APPROVE)
         if self.level == "full":
             return ActionDecision(Verdict.ALLOW, "autonomy.level is full", Rule.LEVEL)
-        reason = f"{tool} is not in autonomy.auto_approve"
+        reason = f"{quoted(tool)} is not in autonomy.auto_approve"
         return ActionDecision(Verdict.NEEDS_APPROVAL, reason, Rule.TOOL)
 
     def _of_command(self, command: str, around: Surroundings) -> Iterator[ActionDecision]:
@@ -165,13 +165,12 @@ class Autonomy:
     def _of_segment(self, segment: Segment, around: Surroundings) -> Iterator[ActionDecision]:
         name = segment[0].text
         if _ASSIGNMENT.match(name):
-            reason = (
-                f"{name.partition('=')[0]}=… sets a variable that may change what a program does"
-            )
+            name = quoted(name.partition("=")[0])
+            reason = f"{name} is set, and a variable may change what a program does"
             yield ActionDecision(Verdict.DENY, reason, Rule.ASSIGNMENT)
             return
         if name not in self.allowed_commands:
-            reason = f"{name!r} is not in autonomy.allowed_commands"
+            reason = f"{quoted(name)} is not in autonomy.allowed_commands"
             yield ActionDecision(Verdict.DENY, reason, Rule.COMMAND)
         if (refused := refused_argument(segment)) is not None:
             yield ActionDecision(Verdict.DENY, refused, Rule.ARGUMENT)
@@ -209,7 +208,7 @@ _PATTERN_ELSEWHERE = re.compile(r"-[A-Za-z]*[ef]|--(?:r|f|e|inc|dir|dev|bin)")
 
 
 def _read_only(what: str) -> ActionDecision:
-    reason = f"autonomy.level is readonly: {what} is an act, and only reading is allowed"
+    reason = f"autonomy.level is readonly: {quoted(what)} is an act, and only reading is allowed"
     return ActionDecision(Verdict.DENY, reason, Rule.READ_ONLY)
 
 

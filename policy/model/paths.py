@@ -12,9 +12,15 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+
+from policy.model.shell import quoted
 
 _URL = re.compile(r"(?!file:)[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[=:,@]")
+_LETTERS = re.compile(r"-[A-Za-z0-9]*")
+LETTERS_MAX = 64
+"""Longest run of single-letter options in one word: behind each of them a path may begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +55,17 @@ def path_refusal(
         workspace_only: Whether everything outside the workspace is forbidden.
     """
     if ".." in path.split("/"):
-        return f"{path!r} climbs out of where it starts"
+        return f"{quoted(path)} climbs out of where it starts"
     if path.startswith("~") and path[1:2] not in ("", "/"):
-        return f"{path!r} is in the home of somebody else"
+        return f"{quoted(path)} is in the home of somebody else"
     place = _placed(path, around)
     workspace = _clean(around.workspace) if around.workspace else None
     is_inside = not place.startswith(("/", "~")) or _is_in(place, workspace)
     if workspace_only and not is_inside:
-        return f"{path!r} is outside the workspace"
+        return f"{quoted(path)} is outside the workspace"
     for each in forbidden:
         if _forbids(each, place, around, is_inside=is_inside):
-            return f"{path!r} is forbidden: {each!r} is in autonomy.forbidden_paths"
+            return f"{quoted(path)} is forbidden: {each!r} is in autonomy.forbidden_paths"
     return None
 
 
@@ -72,9 +78,14 @@ def paths_in(word: str) -> Iterator[str]:
     pieces = _SEPARATORS.split(word)
     yield from (piece for piece in pieces[1:] if piece)
     if word.startswith("-") and not word.startswith("--"):
-        letters = re.match(r"-[A-Za-z0-9]+", word)
-        for end in range(2, letters.end() + 1 if letters else 2):
-            yield word[end:]
+        end = letters_of(word)
+        yield from (word[start:] for start in {*range(2, min(end, LETTERS_MAX) + 1), end})
+
+
+def letters_of(word: str) -> int:
+    """Return where the single-letter options at the beginning of a word end, 1 or more."""
+    found = _LETTERS.match(word)
+    return found.end() if found else 1
 
 
 def _placed(path: str, around: Surroundings) -> str:
@@ -97,9 +108,14 @@ def _is_in(path: str, folder: str | None) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
+@lru_cache(maxsize=1024)
+def _forbidden(each: str, around: Surroundings) -> tuple[str, str | None]:
+    """Return a forbidden path and the workspace, in the one form to compare."""
+    return _placed(each, around), _clean(around.workspace) if around.workspace else None
+
+
 def _forbids(each: str, place: str, around: Surroundings, *, is_inside: bool) -> bool:
-    forbidden = _placed(each, around)
-    workspace = _clean(around.workspace) if around.workspace else None
+    forbidden, workspace = _forbidden(each, around)
     if is_inside:
         surrounds = workspace is not None and _is_in(workspace, forbidden)
         return _is_in(place, forbidden) and (forbidden == workspace or not surrounds)

@@ -9,11 +9,13 @@ that is not in the tables may be an alias for anything.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from policy.model.shell import Segment
+from policy.model.paths import LETTERS_MAX, letters_of
+from policy.model.shell import Segment, quoted
 
 
 class Risk(StrEnum):
@@ -52,11 +54,11 @@ def refused_argument(segment: Segment) -> str | None:
     program, *arguments = (word.text for word in segment)
     program = program_of(program)
     globs = [word.text for word in segment[1:] if word.has_glob]
+    if (refused := _refused_of_all(program, arguments, globs)) is not None:
+        return refused
     match program:
         case "find":
             return _refused_of_find(arguments, globs)
-        case _ if globs:
-            return f"the shell would put file names in place of {globs[0]!r}; quote it"
         case "git":
             return _refused_of_git(arguments)
         case "cd" | "pushd" | "popd" if len(arguments) != 1 or arguments[0].startswith("-"):
@@ -69,6 +71,14 @@ def refused_argument(segment: Segment) -> str | None:
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
+
+
+def _refused_of_all(program: str, arguments: Sequence[str], globs: Sequence[str]) -> str | None:
+    if any(word[:1] == "-" != word[1:2] and letters_of(word) > LETTERS_MAX for word in arguments):
+        return f"a word begins with more than {LETTERS_MAX} letters of options"
+    if globs and program != "find":
+        return f"the shell would put file names in place of {quoted(globs[0])}; quote it"
+    return None
 
 
 _HIGH = {
@@ -164,6 +174,7 @@ _GIT_LONG = (
     *("--upload-pack", "--receive-pack", "--open-files-in-pager", "--template", "--paginate"),
 )
 _GIT_LETTERS = {"clone": "u", "grep": "O", "rebase": "x", "ls-remote": "u"}
+_HELPER = re.compile(r"[A-Za-z0-9.+-]+::")
 _GIT_VALUED = ("-C", "--git-dir", "--work-tree", "--namespace")
 _GIT_GLOBAL = frozenset(
     (*_GIT_VALUED, "-P", "--no-pager", "--bare", "--no-optional-locks", "--literal-pathspecs")
@@ -227,9 +238,9 @@ def _refused_of_find(arguments: Sequence[str], globs: Sequence[str]) -> str | No
     for glob in globs:
         climbs = any(part[0] == "." and fnmatchcase("..", part) for part in glob.split("/") if part)
         if climbs or glob.startswith(("/", "~")):
-            return f"{glob!r} may stand for paths outside the workspace; quote it"
+            return f"{quoted(glob)} may stand for paths outside the workspace; quote it"
         if any(fnmatchcase(action, glob) for action in _FIND_ACTIONS):
-            return f"{glob!r} may stand for a file that is named like an action; quote it"
+            return f"{quoted(glob)} may stand for a file that is named like an action; quote it"
     return None
 
 
@@ -239,6 +250,8 @@ def _refused_of_git(arguments: Sequence[str]) -> str | None:
         return "git config can make git run anything"
     if any(_bundles(word, "c") for word in arguments):
         return "git -c can make git run anything; long options say the rest, such as --create"
+    if any(_HELPER.match(word) for word in arguments):
+        return "an address with :: makes git run a helper"
     if (refused := _named("git", arguments, _GIT_LONG)) is not None:
         return refused
     if any(_bundles(word, _GIT_LETTERS.get(verb, "")) for word in arguments):
@@ -249,9 +262,10 @@ def _refused_of_git(arguments: Sequence[str]) -> str | None:
 def _unknown_of_git(verb: str, before: Sequence[str]) -> str | None:
     strange = next((word for word in before if word.partition("=")[0] not in _GIT_GLOBAL), None)
     if strange is not None:
-        return f"git {strange} before the subcommand is not known here"
+        return f"git {quoted(strange)} before the subcommand is not known here"
     if verb not in _GIT_READS | _GIT_CHANGES:
-        return f"git {verb or 'without a subcommand'} is not known here: it may be an alias"
+        known = f"git {quoted(verb)}" if verb else "git without a subcommand"
+        return f"{known} is not known here: it may be an alias"
     return None
 
 
@@ -261,5 +275,5 @@ def _named(program: str, arguments: Sequence[str], refused: Sequence[str]) -> st
         name = word.partition("=")[0]
         is_long = name.startswith("--") and len(name) > 2
         if is_long and any(option.startswith(name) for option in refused):
-            return f"{name} can make {program} run or overwrite what it is told"
+            return f"{quoted(name)} can make {program} run or overwrite what it is told"
     return None

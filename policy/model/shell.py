@@ -70,6 +70,14 @@ def read_command(command: str) -> tuple[Segment, ...] | Unreadable:
         return stop.found
 
 
+def quoted(text: str) -> str:
+    """Return text of an action for a sentence about it: quoted, in one line, and not too long."""
+    return repr(text if len(text) <= _SHOWN_MAX else f"{text[: _SHOWN_MAX - 1]}…")
+
+
+_SHOWN_MAX = 100
+
+
 class _Stop(Exception):
     def __init__(self, rule: Refused, reason: str) -> None:
         super().__init__(reason)
@@ -183,6 +191,8 @@ class _Reader:
     def _dollar(self, char: str) -> None:
         if self._next() not in ("", " ", "\t", "\n"):
             reason = "a variable stands for what only the shell knows; write it out or quote it"
+            if self._next() == "(":
+                reason = "$( runs a command inside the command"
             raise _Stop(Refused.SUBSTITUTION, reason)
         self._put(char)
 

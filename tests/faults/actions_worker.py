@@ -21,8 +21,9 @@ from tests.faults.worker import tell
 
 
 def ask(store: Store, policy: Policy, task: dict[str, Any]) -> None:
+    step = actions.step(policy, Action("ls"), "ana")
     for _ in range(task["calls"]):
-        answer = store.run(lambda unit: actions.admit(unit, policy, Action("ls"), "ana"))
+        answer = store.run(step)
         tell("admitted" if answer.is_counted else answer.code, answer.admitted)
 
 

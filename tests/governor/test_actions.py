@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy import Governor, open_runtime
-from policy.clock import microseconds
 from policy.governor import actions
 from policy.governor.actions import ActionAnswer, action_body
 from policy.governor.denial import DOMAIN as TOKEN_SPEND
-from policy.model.autonomy import Action
+from policy.model.autonomy import Action, Rule
 from policy.model.policy import Policy
 from policy.model.request import Request
 from policy.money import NanoUSD
@@ -25,7 +25,7 @@ from policy.runtime import Runtime
 from policy.store.memory import MemoryBackend
 from policy.store.store import Store
 from tests.fakes import FrozenClock
-from tests.governor.test_schemas import complaints
+from tests.governor.test_schemas import SCHEMAS, complaints
 from tests.model.test_autonomy import MONEY
 
 CONFIG = """
@@ -142,17 +142,23 @@ def limited(policy: Policy, limit: int) -> Policy:
 
 def test_0_blocks_every_action_and_waiting_does_not_help(governor: Governor) -> None:
     """CFG-7."""
-    answer = actions.judge(limited(governor.policy, 0), LS, [1, 2])
+    answer = actions.judge(limited(governor.policy, 0), LS)
     assert (answer.code, answer.resets_at) == ("action_rate_exceeded", None)
     assert answer.decision.reason == "autonomy.max_actions_per_hour is 0, which blocks every action"
     assert actions.judge(limited(governor.policy, 0), READ).allowed
 
 
-def test_a_lowered_limit_waits_until_enough_have_fallen_out(governor: Governor) -> None:
-    instants = [1, 20, 300, 4_000]
-    answer = actions.judge(limited(governor.policy, 2), LS, instants)
-    assert answer.resets_at is not None
-    assert microseconds(answer.resets_at) == 300 + actions.SPAN_US
+def test_a_lowered_limit_waits_until_enough_have_fallen_out(
+    governor: Governor, clock: FrozenClock
+) -> None:
+    over: list[datetime | None] = []
+    for _ in range(3):
+        clock.move(timedelta(minutes=1))
+        act(governor)
+        over.append(clock.now() + HOUR + timedelta(microseconds=1))
+    answer = governor.store.run(actions.step(limited(governor.policy, 2), LS, "ana"))
+    assert (answer.admitted, answer.limit, answer.code) == (3, 2, "action_rate_exceeded")
+    assert answer.resets_at == over[1]
 
 
 def test_looking_counts_nothing(runtime: Runtime, governor: Governor) -> None:
@@ -201,6 +207,11 @@ def test_every_answer_fits_its_schema_and_says_no_word_about_money(governor: Gov
         assert not [word for word in MONEY if word in told]
 
 
+def test_the_schema_names_every_rule() -> None:
+    schema = json.loads((SCHEMAS / "action-decision.schema.json").read_text())
+    assert schema["properties"]["rule"]["enum"] == [*Rule]
+
+
 def test_a_reason_shows_no_secret(governor: Governor) -> None:
     answer = act(governor, Action("cat /x/sk-1234567890abcdefghij"))
     assert "sk-1234567890abcdefghij" not in str(action_body(answer))
@@ -216,9 +227,10 @@ def test_no_3600_seconds_ever_hold_more_than_the_limit(steps: list[int]) -> None
     admissions: list[int] = []
     for seconds in steps:
         clock.move(timedelta(seconds=seconds))
-        answer = store.run(lambda unit: (actions.admit(unit, policy, LS, "ana"), unit.now_us))
-        within = [one for one in admissions if one > answer[1] - actions.SPAN_US]
-        assert answer[0].allowed == (len(within) < limit)
-        if answer[0].allowed:
-            admissions.append(answer[1])
+        admit = actions.step(policy, LS, "ana")
+        answer, at_us = store.run(lambda unit, step=admit: (step(unit), unit.now_us))
+        within = [one for one in admissions if one > at_us - actions.SPAN_US]
+        assert answer.allowed == (len(within) < limit)
+        if answer.allowed:
+            admissions.append(at_us)
     store.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -115,6 +116,8 @@ def test_every_segment_is_judged_and_the_strictest_decides() -> None:
         ("git --exec-path=. status", "deny argument"),
         ("git bisect run rm x", "deny argument"),
         ("git submodule foreach rm", "deny argument"),
+        ("git clone 'ext::sh -c x'", "deny argument"),
+        ("git remote add x ext::x", "deny argument"),
         ("git surprise", "deny argument"),
         ("git", "deny argument"),
         ("git --version", "allow risk"),
@@ -281,6 +284,18 @@ def test_any_text_gets_a_decision_with_a_rule_and_a_reason(words: list[str], lev
     decision = judged(" ".join(words), "git", level=level)
     assert decision.reason
     assert decision.rule in Rule
+
+
+def test_the_time_to_decide_grows_with_the_command_and_no_faster() -> None:
+    """A command comes from anybody who holds a token; long runs of options are refused."""
+    many = "grep -" + "r" * 65 + "fx y"
+    assert said(many) == "deny argument"
+    for command in ("cat -" + "a" * 30_000, "cat " + "a=" * 15_000, "cat " + "a " * 15_000):
+        before = time.process_time()
+        reason = judged(command).reason
+        assert time.process_time() - before < 5
+        assert len(reason) < 300
+    assert len(judged("cat /" + "x" * 10_000).reason) < 300
 
 
 def test_no_reason_says_a_word_about_money() -> None:
