@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -17,6 +20,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
+from policy import Governor
 from policy.clients.transport import GovernedTransport
 from policy.errors import StoreUnavailable
 from tests.clients.conftest import Governed
@@ -468,6 +472,49 @@ def test_a_settlement_that_fails_does_not_spoil_the_answer_and_is_repeated(
     assert governed.settled_soon()
     assert governed.costs() == [CHAT]
     assert "was not settled (store-unavailable); it is tried again" in caplog.text
+
+
+def test_a_store_that_is_gone_spoils_no_answer_and_holds_up_no_end(
+    governed: Governed, upstream: Upstream
+) -> None:
+    """RES-6: what cannot be settled stays held, and is presumed spent at its deadline."""
+    with httpx2.Client(transport=GovernedTransport(governed.governor)) as http:
+        gpt = openai.OpenAI(base_url=f"{upstream.url}/v1", api_key="k", http_client=http)
+        stream = chat_stream(gpt)
+        governed.governor.store.close()
+        assert len([*stream]) == 3
+        begin = time.monotonic()
+    assert time.monotonic() - begin < 5
+
+
+def test_while_governance_is_disabled_all_goes_through_untouched(
+    governed: Governed, upstream: Upstream
+) -> None:
+    """EVA-11."""
+    off = Governor(replace(governed.governor.policy, enabled=False), governed.governor.store)
+    with httpx2.Client(transport=GovernedTransport(off)) as http:
+        gpt = openai.OpenAI(base_url=f"{upstream.url}/v1", api_key="k", http_client=http)
+        assert len([*chat_stream(gpt, model="no-such-model")]) == 3
+    assert "stream_options" not in upstream.asked[0]
+    assert governed.records() == []
+
+
+def test_an_answer_that_cannot_be_read_on_the_way_costs_what_was_held(
+    gpt: openai.OpenAI, governed: Governed, upstream: Upstream
+) -> None:
+    """The transport asks for plain bytes; a provider that compresses all the same is not free."""
+
+    def compressed(path: str, asked: Asked) -> Answer:
+        body = gzip.compress(chat_body(asked).pieces[0])
+        return Answer([body], headers={"content-encoding": "gzip"})
+
+    upstream.script = compressed
+    assert chat(gpt).choices[0].message.content == "Hello"
+    (record,) = governed.records()
+    assert (record["source"], record["outcome"]) == ("estimated", "completed")
+    (cost,) = governed.costs()
+    assert cost is not None
+    assert cost > Decimal("0.0012")
 
 
 def test_a_misspelt_option_is_refused(governed: Governed) -> None:
