@@ -17,8 +17,11 @@ import pytest
 from policy.cli.exits import Exit
 from policy.ledger.lock import ledger_lock
 from policy.ledger.migrate import shipped_migrations
+from policy.store import statements
 from tests.cli.places import CONFIG, Place
 from tests.fakes import FrozenClock
+
+NEWEST = len(statements.MIGRATIONS)
 
 
 def told(place: Place, capsys: pytest.CaptureFixture[str], code: Exit = Exit.CLEAN) -> Any:
@@ -149,7 +152,7 @@ def rowless_store(place: Place) -> None:
     ("ruin", "words"),
     [
         (ruin_store, "is no store, or is damaged"),
-        (newer_store, "has version 99, this corvus knows up to 2; upgrade corvus"),
+        (newer_store, f"has version 99, this corvus knows up to {NEWEST}; upgrade corvus"),
         (strange_store, "is a SQLite database, but no store"),
         (folder_for_a_store, "is no file"),
         (dangling_store, "is no file"),
