@@ -78,7 +78,7 @@ def test_labels_are_of_the_config_or_of_closed_sets(samples: Samples, text: str)
     assert values["model"] == {"house", "other"}
     assert values["provider"] == {"acme", "other"}
     assert values["surface"] == {"cli-agent", "python", "other"}
-    assert values["budget"] == {"day"}
+    assert values["budget"] == {"day", "month"}
     assert values["scope_kind"] == {"session", "mission"}
     assert values["type"] == {"input", "output", "cache_read", "reasoning"}
     assert values["event"] == {"warning", "exceeded", "reset"}
