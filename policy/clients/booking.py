@@ -12,7 +12,6 @@ import threading
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from policy.clients.plan import Plan
 from policy.clock import Clock
 from policy.governor.pricing import Report
 from policy.metering.tap import Tap
@@ -20,6 +19,7 @@ from policy.metering.taps import open_tap
 from policy.metering.usage import MeteredUsage
 from policy.model.reservation import Outcome, Reservation
 from policy.model.usage import Usage
+from policy.plan import Plan
 
 _REQUEST_IDS = ("request-id", "x-request-id")
 

@@ -1,17 +1,31 @@
-"""The gate that a request passes before it may leave: route, plan, decision (PRX-1, PRX-4)."""
+"""The gate that a request passes before it may leave: route, plan, decision (PRX-1, PRX-4).
+
+Refuses what could cost money and cannot be metered, such as images or batches: no request reaches
+a provider past the budgets.
+"""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from policy.clients.booking import Booking
-from policy.clients.plan import Plan, endpoint_of, is_free, plan_of
 from policy.clients.refusals import Refusal, denied, ungoverned, unreadable
 from policy.governor.calls import Calls
 from policy.governor.pricing import CallOptions, find_tier_price, refuse_unknown
 from policy.metering.endpoints import Endpoint
 from policy.model.decision import Decision
 from policy.model.request import Request
+from policy.plan import Plan, plan_of
+
+_FREE_METHODS = ("GET", "HEAD", "OPTIONS", "DELETE")
+_FREE_POSTS = ("/messages/count_tokens", "/responses/input_tokens", "/cancel")
+# A path is known by its end, for base URLs differ between vendors.
+_ENDS = {
+    "/chat/completions": Endpoint.CHAT,
+    "/responses": Endpoint.RESPONSES,
+    "/embeddings": Endpoint.EMBEDDINGS,
+    "/v1/messages": Endpoint.MESSAGES,
+}
 
 
 class Asked(NamedTuple):
@@ -39,10 +53,10 @@ class Gate:
 
     def route(self, method: str, path: str) -> Endpoint | Refusal | None:
         """Return the endpoint of a request to be governed; ``None`` for one that is free."""
-        endpoint = endpoint_of(method, path)
-        if endpoint is None and not is_free(method, path):
-            return ungoverned(method, path)
-        return endpoint
+        if method in _FREE_METHODS or (method == "POST" and path.endswith(_FREE_POSTS)):
+            return None
+        found = next((one for end, one in _ENDS.items() if path.endswith(end)), None)
+        return found if found is not None and method == "POST" else ungoverned(method, path)
 
     def ask(self, endpoint: Endpoint, body: bytes) -> Asked | Refusal:
         """Return what the governor is to be asked of a request."""

@@ -28,7 +28,6 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
 from policy.clients.booking import Ending
-from policy.clients.plan import priced_tier
 from policy.clients.settler import Settler
 from policy.errors import BudgetExceeded
 from policy.governor.calls import Calls
@@ -38,6 +37,7 @@ from policy.metering.estimate import FRAME_TOKENS, HIDDEN_TOKENS, input_token_bo
 from policy.metering.facts import Json, Unusable, as_object, count, member, text_or_none
 from policy.model.reservation import Outcome, Reservation
 from policy.model.usage import Usage
+from policy.plan import priced_tier
 
 _MODELS = ("model", "model_name", "model_id", "deployment_name")
 _MAXIMA = ("max_completion_tokens", "max_tokens", "max_output_tokens", "max_tokens_to_sample")

@@ -11,7 +11,7 @@ terminal event of a stream, else at its end, when it is closed, when it fails, o
 collected unread. A refused call never leaves; the SDK raises its own error for status 402. Streams
 pass untouched, but for the usage that the SDK's user had not asked for.
 
-Refuses what cannot be metered, see ``policy.clients.plan``. While governance is disabled, all goes
+Refuses what cannot be metered, see ``policy.clients.gate``. While governance is disabled, all goes
 through untouched.
 """
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx2
 
 from policy.clients.booking import Booking
-from policy.clients.plan import Plan
 from policy.clients.refusals import Refusal
+from policy.plan import Plan
 
 NEVER_LEFT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 """Faults after which a request has surely not reached its provider."""

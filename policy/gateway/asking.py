@@ -1,9 +1,5 @@
 """Turns the body of a proxied call into a request for admission (PRC-7, PRX-2).
 
-The hold is meant never to be below the true cost: input as the dearest kind that the body allows,
-output as the request's own maximum, else the policy's default. Where the provider adds input that
-is not in the body, the bound of the input is doubled; no source here knows context windows.
-
 Refuses what cannot be metered: bodies that are no JSON object or are compressed, calls without a
 model, calls that go on in the background, and members named twice, which two parsers may read in
 two ways.
@@ -12,24 +8,18 @@ two ways.
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from policy.gateway.upstreams import Target
 from policy.gateway.wire import WireError
-from policy.governor.bounds import dearest
 from policy.governor.governor import Governor
 from policy.governor.pricing import find_tier_price
 from policy.metering.endpoints import Endpoint
-from policy.metering.estimate import RequestFacts, read_request, with_usage_requested
-from policy.metering.facts import json_object
-from policy.model.gateway import Kind
+from policy.metering.estimate import RequestFacts, read_request
 from policy.model.request import Request
-from policy.model.usage import TokenKind
-from policy.prices.names import VARIANTS
+from policy.plan import Plan, is_background
 
-_READS_MORE_FACTOR = 2
 _DECISIVE = (
     b'"model"',
     b'"stream"',
@@ -42,9 +32,6 @@ _DECISIVE = (
     b'"background"',
     b'"speed"',
 )
-_FAST = re.compile(rb'"speed"\s*:\s*"fast"')
-_IN_US = re.compile(rb'"inference_geo"\s*:\s*"us"')
-_HOUR = re.compile(rb'"ttl"\s*:\s*"1h"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +82,12 @@ def ask(
     if facts.model is None:
         raise WireError(400, "model_missing", "the body must name a model", is_final=True)
     _refuse_unmetered(body)
+    plan = Plan(endpoint, facts.model, facts, body)
     try:
-        request = _request(governor, facts.model, facts, (target, body, caller))
+        request = _request(governor, plan, target, caller)
     except ValueError as wrong:
         raise WireError(400, "request_invalid", str(wrong), is_final=True) from None
-    sent = with_usage_requested(body) if endpoint is Endpoint.CHAT else body
-    return Asked(endpoint, request, facts, sent)
+    return Asked(endpoint, request, facts, plan.body_to_send)
 
 
 def provider_of(governor: Governor, target: Target) -> str:
@@ -109,24 +96,15 @@ def provider_of(governor: Governor, target: Target) -> str:
     return name if governor.books.knows_provider(name) else target.upstream.kind.value
 
 
-def _request(
-    governor: Governor, model: str, facts: RequestFacts, told: tuple[Target, bytes, Caller]
-) -> Request:
-    target, body, caller = told
-    provider = provider_of(governor, target)
-    tier = _tier(facts, body)
+def _request(governor: Governor, plan: Plan, target: Target, caller: Caller) -> Request:
+    provider, tier = provider_of(governor, target), plan.service_tier
     today = governor.store.clock.now().date()
-    price = find_tier_price(governor.books, model, tier, provider, today)
-    most = facts.max_output_tokens
-    output = governor.policy.default_output_tokens * facts.choices if most is None else most
-    read = facts.input_tokens * (_READS_MORE_FACTOR if facts.reads_more else 1)
-    if _IN_US.search(body):  # a tenth more is asked for every token
-        read, output = -(-read * 11 // 10), -(-output * 11 // 10)
+    price = find_tier_price(governor.books, plan.model, tier, provider, today)
     return governor.request(
-        model,
+        plan.model,
         provider=provider,
         service_tier=tier,
-        expected=dearest(price, read, output, _input_kinds(target, body)),
+        expected=plan.expected(price, governor.policy.default_output_tokens),
         session_id=caller.session_id,
         mission_id=caller.mission_id,
         surface=caller.surface,
@@ -136,27 +114,10 @@ def _request(
     )
 
 
-def _tier(facts: RequestFacts, body: bytes) -> str | None:
-    if _FAST.search(body):
-        return "fast"
-    return facts.service_tier if facts.service_tier in VARIANTS else None
-
-
-def _input_kinds(target: Target, body: bytes) -> tuple[TokenKind, ...]:
-    """Return as what input may be billed; OpenAI writes to its cache without being asked."""
-    if target.upstream.kind is Kind.OPENAI:
-        return (TokenKind.CACHE_WRITE_5M,)
-    if b"cache_control" not in body:
-        return ()
-    if _HOUR.search(body):
-        return TokenKind.CACHE_WRITE_5M, TokenKind.CACHE_WRITE_1H
-    return (TokenKind.CACHE_WRITE_5M,)
-
-
 def _refuse_unmetered(body: bytes) -> None:
     if (rb"\u00" in body or any(body.count(key) > 1 for key in _DECISIVE)) and _is_ambiguous(body):
         raise WireError(400, "json_ambiguous", "a member of the body is named twice", is_final=True)
-    if b"background" in body and (json_object(body) or {}).get("background") is True:
+    if is_background(body):
         detail = "a response in the background says what it used to nobody; leave out background"
         raise WireError(400, "background_refused", detail, is_final=True)
 

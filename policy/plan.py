@@ -1,7 +1,11 @@
-"""What a request to a provider is: a call to be governed, one that is free, or neither (PRX-1).
+"""What a call to a provider will cost at most, read from the body of its request (PRC-7).
 
-A path is known by its end, for base URLs differ between vendors. Refuses what could cost money and
-cannot be metered, such as images or batches: no request reaches a provider past the budgets.
+The hold is meant never to be below the true cost: input as the dearest kind that the body allows,
+output as the request's own maximum, else the policy's default. Where the provider adds input that
+is not in the body, the bound of the input is doubled; no source here knows context windows. The
+proxy and the transports of SDKs plan a call alike.
+
+Refuses to plan what nobody could meter: see ``plan_of``.
 """
 
 from __future__ import annotations
@@ -17,14 +21,6 @@ from policy.model.price import Price
 from policy.model.usage import TokenKind, Usage
 from policy.prices.names import VARIANTS
 
-_FREE_METHODS = ("GET", "HEAD", "OPTIONS", "DELETE")
-_FREE_POSTS = ("/messages/count_tokens", "/responses/input_tokens", "/cancel")
-_ENDS = {
-    "/chat/completions": Endpoint.CHAT,
-    "/responses": Endpoint.RESPONSES,
-    "/embeddings": Endpoint.EMBEDDINGS,
-    "/v1/messages": Endpoint.MESSAGES,
-}
 _HIDDEN_INPUT_FACTOR = 2
 _FAST = re.compile(rb'"speed"\s*:\s*"fast"')
 _IN_US = re.compile(rb'"inference_geo"\s*:\s*"us"')
@@ -34,18 +30,6 @@ _HOUR = re.compile(rb'"ttl"\s*:\s*"1h"')
 def priced_tier(tier: str | None) -> str | None:
     """Return a tier that is asked for if it has prices of its own; ``None`` is the usual one."""
     return tier if tier in VARIANTS else None
-
-
-def endpoint_of(method: str, path: str) -> Endpoint | None:
-    """Return the metered endpoint of a request; ``None`` when it is none."""
-    if method != "POST":
-        return None
-    return next((one for end, one in _ENDS.items() if path.endswith(end)), None)
-
-
-def is_free(method: str, path: str) -> bool:
-    """Tell whether a request costs nothing, so that it passes without a reservation."""
-    return method in _FREE_METHODS or (method == "POST" and path.endswith(_FREE_POSTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +98,9 @@ def plan_of(endpoint: Endpoint, body: bytes) -> Plan | None:
     facts = read_request(endpoint, body)
     if facts is None or facts.model is None:
         return None
-    if b"background" in body and (json_object(body) or {}).get("background") is True:
-        return None
-    return Plan(endpoint, facts.model, facts, body)
+    return None if is_background(body) else Plan(endpoint, facts.model, facts, body)
+
+
+def is_background(body: bytes) -> bool:
+    """Tell whether an answer is to be made in the background."""
+    return b"background" in body and (json_object(body) or {}).get("background") is True
