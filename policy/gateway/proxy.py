@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TypeAlias
 
@@ -104,6 +105,7 @@ class Proxy:
         self, endpoint: Endpoint, target: Target, scope: Scope, ends: tuple[bytes, Send]
     ) -> None:
         body, send = ends
+        began = time.perf_counter()
         governor = self._governing()
         asked = ask(governor, endpoint, target, body, self._caller(governor, scope))
         decision = await governor.areserve(asked.request)
@@ -114,6 +116,7 @@ class Proxy:
         more = {"x-corvus-session": asked.request.session_id}
         if decision.reservation is not None:
             more["x-corvus-reservation"] = decision.reservation.id
+        self._on_overhead(time.perf_counter() - began)
         exchange = Exchange(asked, target.upstream.kind, hold, more)
         await exchange.run(lambda: self._forward(target, scope, asked), send)
 

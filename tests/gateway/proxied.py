@@ -133,6 +133,14 @@ class Proxied:
         assert line.startswith("listening on "), line + process.stderr.read()
         return process, int(line.rpartition(":")[2])
 
+    def metrics(self) -> str:
+        """Ask for the metrics, as someone who may only read."""
+        secret = new_secret()
+        with self.runtime.bookkeeping.store() as store:
+            store.run(lambda unit: tokens.create(unit, "eye", TokenScope.READ, secret, "ana"))
+        with self.client(authorization=f"Bearer {secret}") as client:
+            return client.get("/metrics").text
+
     def client(self, **headers: str) -> httpx2.Client:
         sent = {"authorization": f"Bearer {self.secret}", **headers}
         return httpx2.Client(base_url=self.url, headers=sent, timeout=30, trust_env=False)

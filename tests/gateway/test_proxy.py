@@ -249,3 +249,11 @@ def test_a_session_and_attributes_may_be_named_and_are_told(gateway: Proxied) ->
     answer = gateway.post("/v1/chat/completions", CHAT, **{"x-corvus-session": "s-1"})
     assert answer.headers["x-corvus-session"] == "s-1"
     assert gateway.record().session_id == "s-1"
+
+
+def test_the_time_until_a_call_leaves_is_measured(gateway: Proxied) -> None:
+    for _ in range(2):
+        gateway.post("/v1/chat/completions", CHAT)
+    gateway.post("/v1/chat/completions", {**CHAT, "model": "nobody-knows"})  # never leaves
+    seen = gateway.metrics()
+    assert "corvus_proxy_overhead_seconds_count 2.0" in seen
