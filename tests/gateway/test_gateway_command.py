@@ -63,3 +63,16 @@ def test_a_check_imports_no_web_framework() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stderr.strip() == "[]"
+
+
+def test_connections_do_not_wait_for_the_acknowledgement_of_the_last_piece() -> None:
+    """Measured: 40 ms for every answer that comes in two pieces."""
+    import socket
+
+    from policy.gateway.listening import open_socket
+
+    with open_socket("127.0.0.1", 0) as listening:
+        with socket.create_connection(listening.getsockname()):
+            accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
