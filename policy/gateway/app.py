@@ -97,11 +97,8 @@ def make_app(
         service = Service(
             runtime, store, reload=reload, config_path=config_path, telemetry=telemetry
         )
-        proxy = Proxy(
-            lambda: service.governor,
-            runtime.gateway,
-            on_overhead=service.metrics.time_overhead,
-        )
+        proxy = Proxy(lambda: service.governor, runtime.gateway)
+        proxy.on_overhead = service.metrics.time_overhead
     except BaseException:
         store.close()
         raise

@@ -63,6 +63,8 @@ class Proxy:
         on_decision: Callable[[Decision], None] = lambda _: None,
     ) -> None:
         self._governing = governing
+        self.on_overhead: Callable[[float], None] = lambda _: None
+        """Told how many seconds a call waited for its admission before it left."""
         self._upstreams = Upstreams(options.upstreams, environment)
         self._silence_seconds = float(options.request_timeout_seconds)
         self._fixed = fixed
@@ -116,7 +118,7 @@ class Proxy:
         more = {"x-corvus-session": asked.request.session_id}
         if decision.reservation is not None:
             more["x-corvus-reservation"] = decision.reservation.id
-        self._on_overhead(time.perf_counter() - began)
+        self.on_overhead(time.perf_counter() - began)
         exchange = Exchange(asked, target.upstream.kind, hold, more)
         await exchange.run(lambda: self._forward(target, scope, asked), send)
 

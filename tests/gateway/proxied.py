@@ -95,9 +95,10 @@ class Proxied:
         self.config = folder / "corvus.toml"
         self.ledger = folder / "l.duckdb"
         self.config.write_text(CONFIG.format(url=provider.url, **settings._asdict()))
-        self.secret = new_secret()
+        self.secret, self._eye = new_secret(), new_secret()
         with self.runtime.bookkeeping.store() as store:
             store.run(lambda unit: tokens.create(unit, "bot", TokenScope.PROXY, self.secret, "ana"))
+            store.run(lambda unit: tokens.create(unit, "eye", TokenScope.READ, self._eye, "ana"))
         self.start()
 
     @property
@@ -135,10 +136,7 @@ class Proxied:
 
     def metrics(self) -> str:
         """Ask for the metrics, as someone who may only read."""
-        secret = new_secret()
-        with self.runtime.bookkeeping.store() as store:
-            store.run(lambda unit: tokens.create(unit, "eye", TokenScope.READ, secret, "ana"))
-        with self.client(authorization=f"Bearer {secret}") as client:
+        with self.client(authorization=f"Bearer {self._eye}") as client:
             return client.get("/metrics").text
 
     def client(self, **headers: str) -> httpx2.Client:
