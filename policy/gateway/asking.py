@@ -99,7 +99,8 @@ def ask(
         request = _request(governor, facts.model, facts, (target, body, caller))
     except ValueError as wrong:
         raise WireError(400, "request_invalid", str(wrong), is_final=True) from None
-    sent = with_usage_requested(body) if endpoint is Endpoint.CHAT else body
+    is_to_ask = endpoint is Endpoint.CHAT and facts.is_stream and not facts.asks_usage
+    sent = with_usage_requested(body) if is_to_ask else body
     return Asked(endpoint, request, facts, sent)
 
 
