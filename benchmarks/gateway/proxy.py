@@ -115,11 +115,14 @@ def table(middle: dict[str, dict[str, float]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--litellm", type=Path, help="folder of its programs; else it is left out")
+    parser.add_argument("--ungoverned", action="store_true", help="corvus without budgets, too")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each load")
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="on a real disk")
     asked = parser.parse_args()
     starts: dict[str, Start | None] = {"direct": None, "corvus": sides.corvus}
+    if asked.ungoverned:
+        starts["ungoverned"] = lambda url, folder: sides.corvus(url, folder, governs=False)
     if asked.litellm is not None:
         starts["litellm"] = lambda url, folder: sides.litellm(asked.litellm, url, folder)
     taken: dict[str, list[dict[str, float]]] = defaultdict(list)

@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
@@ -32,7 +34,7 @@ READY_SECONDS_MAX = 180
 
 CORVUS = """
 [cost]
-enabled = true
+enabled = {governs}
 session_limit_usd = {session}
 daily_limit_usd = {day}
 monthly_limit_usd = {month}
@@ -76,9 +78,9 @@ class Side:
 
 
 @contextmanager
-def mock(*options: str, core: int = LOAD_CORE) -> Iterator[Side]:
+def mock(*options: str) -> Generator[Side]:
     words = [sys.executable, str(HERE / "mock_upstream.py"), *options]
-    with _running(words, core, stdout=subprocess.PIPE) as process:
+    with _running(words, LOAD_CORE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline())
         yield Side("direct", f"http://127.0.0.1:{port}", process)
@@ -86,35 +88,34 @@ def mock(*options: str, core: int = LOAD_CORE) -> Iterator[Side]:
 
 @contextmanager
 def corvus(
-    upstream: str, folder: Path, *, limit_usd: str | None = None, core: int = SERVER_CORE
-) -> Iterator[Side]:
+    upstream: str, folder: Path, *, limit_usd: str | None = None, governs: bool = True
+) -> Generator[Side]:
     """Start `corvus gateway` with three budgets and a store file; ``limit_usd`` is the day's."""
     config, ledger = folder / "corvus.toml", folder / "ledger.duckdb"
     usual = "1000000"
     limits = {"session": usual, "day": limit_usd or usual, "month": usual}
-    config.write_text(CORVUS.format(upstream=upstream, **limits))
+    enabled = "true" if governs else "false"
+    config.write_text(CORVUS.format(upstream=upstream, governs=enabled, **limits))
     where = ["--config", str(config), "--ledger", str(ledger)]
     base = [sys.executable, "-m", "policy"]
     made = [*base, "token", "create", "load", "--scope", "proxy", "--format", "json", *where]
     secret = json.loads(subprocess.run(made, capture_output=True, text=True, check=True).stdout)
     words = [*base, "gateway", "--port", "0", *where]
     started = time.perf_counter()
-    with _running(words, core, stderr=subprocess.PIPE, MEASURED_KEY=KEY) as process:
-        assert process.stderr is not None
-        line = process.stderr.readline()
-        side = Side("corvus", line.split()[-1], process, secret["token"])
-        yield _ready(side, started)
+    with (
+        (folder / "corvus.log").open("w") as log,
+        _running(words, SERVER_CORE, stderr=log, MEASURED_KEY=KEY) as process,
+    ):
+        while not (said := (folder / "corvus.log").read_text()).endswith("\n"):
+            assert process.poll() is None, f"corvus ended: {said}"
+            time.sleep(0.02)
+        yield _ready(Side("corvus", said.split()[-1], process, secret["token"]), started)
 
 
 @contextmanager
 def litellm(
-    programs: Path,
-    upstream: str,
-    folder: Path,
-    *,
-    limit_usd: str | None = None,
-    core: int = SERVER_CORE,
-) -> Iterator[Side]:
+    programs: Path, upstream: str, folder: Path, *, limit_usd: str | None = None
+) -> Generator[Side]:
     """Start litellm[proxy]; ``limit_usd`` is the budget of its one provider for a day."""
     to = {"model": "openai/gpt-4o", "api_base": f"{upstream}/v1", "api_key": KEY}
     config: dict[str, object] = {
@@ -134,14 +135,14 @@ def litellm(
     started = time.perf_counter()
     with (
         (folder / "litellm.log").open("w") as log,
-        _running(words, core, stdout=log, stderr=log, **settings) as process,
+        _running(words, SERVER_CORE, stdout=log, stderr=log, **settings) as process,
     ):
         yield _ready(Side("litellm", f"http://127.0.0.1:{port}", process), started)
 
 
-def load(side: Side, *options: str, core: int = LOAD_CORE) -> dict[str, object]:
+def load(side: Side, *options: str) -> dict[str, Any]:
     """Run `load.py` on a gateway and return what it tells."""
-    words = ["taskset", "-c", str(core), sys.executable, str(HERE / "load.py")]
+    words = ["taskset", "-c", str(LOAD_CORE), sys.executable, str(HERE / "load.py")]
     words += ["--url", side.url, "--key", side.key, *options]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
@@ -155,12 +156,17 @@ def counted(mock: Side) -> dict[str, int]:
 
 @contextmanager
 def _running(
-    words: list[str], core: int, *, stdout: object = None, stderr: object = None, **settings: str
-) -> Iterator[subprocess.Popen[str]]:
+    words: list[str],
+    core: int,
+    *,
+    stdout: int | IO[str] | None = None,
+    stderr: int | IO[str] | None = None,
+    **settings: str,
+) -> Generator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         ["taskset", "-c", str(core), *words],
-        stdout=stdout,  # pyright: ignore[reportArgumentType] - as Popen takes it
-        stderr=stderr,  # pyright: ignore[reportArgumentType]
+        stdout=stdout,
+        stderr=stderr,
         text=True,
         env={**os.environ, **settings},
     )
@@ -197,8 +203,6 @@ def _ready(side: Side, started: float) -> Side:
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return taken.getsockname()[1]
 

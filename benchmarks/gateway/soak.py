@@ -63,8 +63,9 @@ async def stream(side: sides.Side, clients: int, seconds: float) -> tuple[load.F
                 await client.once()
         client.close()
 
-    seen, *_ = await asyncio.gather(watch(side, until), *[work(one) for one in range(clients)])
-    return found, seen
+    seen = asyncio.create_task(watch(side, until))
+    await asyncio.gather(*[work(one) for one in range(clients)])
+    return found, await seen
 
 
 def told(folder: Path, *words: str) -> tuple[int, Any]:
