@@ -60,8 +60,9 @@ class Plan:
     @property
     def body_to_send(self) -> bytes:
         """The request with usage asked for, where it comes only when asked for."""
-        is_chat = self.endpoint is Endpoint.CHAT
-        return with_usage_requested(self.body) if is_chat else self.body
+        is_stream = self.endpoint is Endpoint.CHAT and self.facts.is_stream
+        is_to_ask = is_stream and not self.facts.asks_usage
+        return with_usage_requested(self.body) if is_to_ask else self.body
 
     def expected(self, price: Price | None, default_output_tokens: int) -> Usage:
         """Return the dearest usage that the request allows (PRC-7).

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -144,6 +145,7 @@ def wanted_scope(method: str, path: str) -> TokenScope:
     return TokenScope.READ if method in _SAFE else TokenScope.ADMIN
 
 
+@lru_cache(256)  # asked of every request's Host
 def is_loopback(host: str) -> bool:
     """Tell whether an address or name is this machine's own."""
     try:

@@ -1,6 +1,7 @@
 """The server under gateway and proxy: uvicorn, with the one parser that refuses smuggled requests.
 
 uvicorn would fall back to another parser when httptools is missing; here that is an error.
+Its event loop is uvloop where there is one, which uvicorn finds by itself.
 """
 
 from __future__ import annotations

@@ -242,17 +242,28 @@ def _parts_cost(
             price = find_tier_price(books, request.model, part.service_tier, provider, on)
         if price is None:
             return None
-        searches = Usage(web_search_requests=part.usage.web_search_requests)
-        tokens = replace(part.usage, web_search_requests=0)
         tenths = _KEPT_IN_US if part.inference_geo == "us" else _PLAIN
         try:
-            total += millionths(tokens, price) * tenths + millionths(searches, price) * _PLAIN
+            total += _tenths(part.usage, price, tenths)
         except UnpricedModel:
             return None
         first = first or price
     if first is None:
         return None
     return NanoUSD(divide_half_even(total, 1_000_000 * _PLAIN)), first
+
+
+def _tenths(usage: Usage, price: Price, tenths: int) -> int:
+    """Return ten times the cost: tokens at so many tenths of their price, searches at all ten.
+
+    Raises:
+        UnpricedModel: A used kind has no price.
+    """
+    if not usage.web_search_requests:
+        return millionths(usage, price) * tenths
+    searches = Usage(web_search_requests=usage.web_search_requests)
+    tokens = replace(usage, web_search_requests=0)
+    return millionths(tokens, price) * tenths + millionths(searches, price) * _PLAIN
 
 
 def _provider_of(request: Request) -> str | None:

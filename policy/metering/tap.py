@@ -192,7 +192,7 @@ class BodyTap(Tap):
         body = bytes(self._body)
         self._body.clear()
         self._text.add(body)
-        if not self.has_overflowed:
+        if body and not self.has_overflowed:  # nothing is left when it has ended already
             self._read_safely(body)
         self.is_settled = not self.usage_unknown
         return b""

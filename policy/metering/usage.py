@@ -7,7 +7,7 @@ so each is a part (PRX-3).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from policy.model.usage import Usage, UsagePart
 
@@ -57,4 +57,6 @@ class ProviderError:
 
 def add_usage(*all_usage: Usage) -> Usage:
     """Add counts kind by kind."""
-    return Usage(*(sum(getattr(one, field.name) for one in all_usage) for field in fields(Usage)))
+    if len(all_usage) == 1:
+        return all_usage[0]
+    return Usage(*(sum(getattr(one, name) for one in all_usage) for name in Usage.__slots__))

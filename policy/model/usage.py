@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -40,10 +40,10 @@ class Usage:
     web_search_requests: int = 0
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            count = getattr(self, field.name)
+        for name in self.__slots__:  # fields() takes twice as long, seven times for each call
+            count = getattr(self, name)
             if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-                raise ValueError(f"{field.name} must be an integer >= 0, got {count!r}")
+                raise ValueError(f"{name} must be an integer >= 0, got {count!r}")
 
     def by_kind(self) -> dict[TokenKind, int]:
         """Return the counts that are not zero, by kind."""

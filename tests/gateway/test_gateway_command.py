@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
 import subprocess
@@ -11,6 +12,8 @@ import pytest
 
 from policy.cli.exits import Exit
 from policy.cli.main import main
+from policy.gateway.guards import Receive, Scope, Send
+from policy.gateway.listening import Server, open_socket
 from tests.cli.places import Place
 
 
@@ -76,3 +79,22 @@ def test_connections_do_not_wait_for_the_acknowledgement_of_the_last_piece() -> 
             accepted, _ = listening.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_requests_are_served_by_the_fast_event_loop() -> None:
+    """Uvicorn would take the slower one without a word when uvloop is missing."""
+    loops: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "lifespan"
+        for kind in ("startup", "shutdown"):
+            assert (await receive())["type"] == f"lifespan.{kind}"
+            await send({"type": f"lifespan.{kind}.complete"})
+
+    def stop() -> None:
+        loops.append(type(asyncio.get_running_loop()).__module__)
+        server.should_exit = True
+
+    server = Server(app, stop)
+    server.run(sockets=[open_socket("127.0.0.1", 0)])
+    assert loops == ["uvloop"]

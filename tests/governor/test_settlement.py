@@ -10,8 +10,10 @@ import pytest
 from policy import Usage
 from policy.errors import IdempotencyConflict, ReservationNotFound, ReservationSettled
 from policy.events import Overrun, ReservationExpired
+from policy.metering.usage import add_usage
 from policy.model.request import Request
 from policy.model.reservation import Outcome, ReservationState, Source
+from policy.model.usage import UsagePart
 from policy.money import NanoUSD, nano_usd
 from tests.governor.conftest import MakeBench, dollars
 
@@ -39,6 +41,20 @@ def test_res_1_a_cost_above_its_estimate_is_recorded_as_an_overrun(bench: MakeBe
     assert one.spent("day") == "11+0"
     assert Overrun(held.id, NanoUSD(usd("8")), "python") in one.events
     assert not one.ask("0").allowed, "the next call is refused (EVA-9)"
+
+
+def test_prc_6_a_call_kept_in_one_country_pays_a_tenth_more_for_tokens_and_not_for_searches(
+    bench: MakeBench,
+) -> None:
+    one = bench(DAY)
+    kept = Usage(input_tokens=100_000, web_search_requests=2)  # 0.30 and 0.02
+    free = Usage(output_tokens=10_000)  # 0.15
+    parts = (
+        UsagePart("claude-sonnet-4-5", kept, inference_geo="us"),
+        UsagePart("claude-sonnet-4-5", free, inference_geo="global"),
+    )
+    one.governor.commit(one.hold("3"), add_usage(kept, free), parts=parts)
+    assert one.spent("day") == "0.5+0", "0.33 + 0.02 + 0.15"
 
 
 def test_res_2_a_reservation_is_settled_once(bench: MakeBench) -> None:

@@ -4,6 +4,7 @@ from dataclasses import fields
 
 import pytest
 
+from policy.metering.usage import add_usage
 from policy.model.usage import TokenKind, Usage
 
 NAMES = [field.name for field in fields(Usage)]
@@ -28,3 +29,10 @@ def test_every_count_is_of_a_kind_of_its_own_and_zero_is_left_out() -> None:
 def test_the_context_is_what_the_model_read_and_not_what_it_wrote() -> None:
     counts = {name: 10**number for number, name in enumerate(NAMES)}
     assert Usage(**counts).context_tokens == 1 + 100 + 1_000 + 10_000
+
+
+def test_counts_are_added_kind_by_kind_and_one_alone_stays_what_it_is() -> None:
+    small, large = Usage(*range(1, 8)), Usage(*range(100, 800, 100))
+    assert add_usage(small, large, small) == Usage(102, 204, 306, 408, 510, 612, 714)
+    assert add_usage(small) == small
+    assert add_usage() == Usage()
