@@ -61,7 +61,7 @@ def main() -> None:
     }
     if asked.litellm is not None:
         starts["litellm"] = lambda url, folder: sides.litellm(
-            asked.litellm, url, folder, limit_usd=LIMIT_USD
+            Path(asked.litellm), url, folder, limit_usd=LIMIT_USD
         )
     for _ in range(asked.rounds):
         for name, start in starts.items():
