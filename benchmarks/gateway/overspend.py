@@ -61,11 +61,11 @@ def main() -> None:
     }
     if asked.litellm is not None:
         starts["litellm"] = lambda url, folder: sides.litellm(
-            Path(asked.litellm), url, folder, limit_usd=LIMIT_USD
+            asked.litellm, url, folder, limit_usd=LIMIT_USD
         )
     for _ in range(asked.rounds):
         for name, start in starts.items():
-            folder = Path(tempfile.mkdtemp(dir=asked.folder))
+            folder = Path(tempfile.mkdtemp(dir=str(asked.folder)))
             try:
                 tell(name, start, folder, asked.clients)
             finally:
