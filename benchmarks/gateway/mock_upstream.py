@@ -99,9 +99,9 @@ def chat_stream(times: Times, asked: dict[str, Any]) -> tuple[list[bytes], list[
         return f"data: {_line({**base, 'choices': choices, **more})}\n\n".encode()
 
     delta = {"index": 0, "delta": {"content": "token "}, "finish_reason": None}
-    last = {"index": 0, "delta": {}, "finish_reason": "stop"}
-    ending = event([last])
-    if (asked.get("stream_options") or {}).get("include_usage"):
+    ending = event([{"index": 0, "delta": {}, "finish_reason": "stop"}])
+    options: dict[str, Any] = asked.get("stream_options") or {}
+    if options.get("include_usage"):
         ending += event([], usage=_chat_usage(times))
     return [event([delta])] * times.chunks, [ending + b"data: [DONE]\n\n"]
 

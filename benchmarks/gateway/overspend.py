@@ -65,7 +65,7 @@ def main() -> None:
         )
     for _ in range(asked.rounds):
         for name, start in starts.items():
-            folder = Path(tempfile.mkdtemp(dir=asked.folder))
+            folder = Path(tempfile.mkdtemp(dir=str(asked.folder)))
             try:
                 tell(name, start, folder, asked.clients)
             finally:
