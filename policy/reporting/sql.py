@@ -115,7 +115,7 @@ def _limited(
         except BaseException as error:
             outcome.set_exception(error)
 
-    worker = Thread(target=run, daemon=True)
+    worker = Thread(target=run, name="corvus-sql", daemon=True)
     try:
         worker.start()
         wait([outcome], timeout_seconds)
