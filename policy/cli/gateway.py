@@ -29,7 +29,7 @@ def gateway(
     sets: Sets = None,
     ledger: LedgerPath = None,
 ) -> None:
-    """Serve the admin API; every request needs a token of `corvus token create`.
+    """Serve proxy, admin API and dashboard; all need a token of `corvus token create`.
 
     Example: corvus gateway --port 8642
     """
@@ -38,6 +38,7 @@ def gateway(
     from policy.runtime import open_runtime
 
     try:
+        from policy.dashboard.app import Dashboard
         from policy.gateway import serve
     except ModuleNotFoundError as missing:
         raise GatewayRefused(
@@ -57,11 +58,13 @@ def gateway(
 
     def tell() -> None:
         print(f"listening on http://{shown}:{bound}", file=sys.stderr, flush=True)
+        print(f"dashboard at http://{shown}:{bound}/dashboard", file=sys.stderr, flush=True)
 
     serve.serve(
         runtime,
         listening,
         reload=load,
         config_path=paths[-1] if paths else None,
+        pages=Dashboard,
         on_ready=tell,
     )
