@@ -220,6 +220,9 @@ async def _run(view: View, ask: Ask) -> Page:
         return await asyncio.to_thread(view, ask)
     except (PolicyError, PermissionError) as error:
         return fault_page(error)
+    except Exception as error:  # a bug in one page leaves the others
+        _log.error("a page failed", exc_info=error)
+        return Page("fault", {"kind": "bug", "detail": ""}, 500)
 
 
 def _missing(_: Ask) -> Page:

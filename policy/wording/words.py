@@ -32,7 +32,7 @@ class Words:
         self.language = language
         self._texts = texts
 
-    def __call__(self, key: str, **values: object) -> str:
+    def __call__(self, key: str, /, **values: object) -> str:
         """Return the text of a key, with values in their places.
 
         Raises:
@@ -41,7 +41,7 @@ class Words:
         text = self._texts[key]
         return text.format(**values) if values else text
 
-    def count(self, key: str, number: int, **values: object) -> str:
+    def count(self, key: str, number: int, /, **values: object) -> str:
         """Return the text of a key that counts: that of one, or that of any other number.
 
         Args:
