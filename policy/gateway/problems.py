@@ -64,6 +64,7 @@ _STATUS: dict[type[errors.PolicyError], int] = {
     errors.UnpricedModel: 422,
     errors.Denied: 402,
     errors.ActionRefused: 403,
+    errors.ProjectRefused: 403,
     errors.ActionRateExceeded: 429,
     errors.MissionEnded: 409,
     errors.ReservationError: 409,
@@ -117,6 +118,7 @@ def problem_of(error: errors.PolicyError) -> Problem:
 
 _ABOUT_THE_REQUEST = (
     errors.MissionEnded,
+    errors.ProjectRefused,
     errors.ReportNotFound,
     errors.ReportParameterInvalid,
     errors.ReservationError,

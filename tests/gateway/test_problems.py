@@ -17,6 +17,7 @@ STATUSES = {
     "BudgetExceeded": 402,
     "ActionRefused": 403,
     "ActionRateExceeded": 429,
+    "ProjectRefused": 403,
     "MissionEnded": 409,
     "ReservationError": 409,
     "ReservationNotFound": 404,
