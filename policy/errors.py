@@ -246,6 +246,12 @@ class ReportInvalid(ReportError):
     code = "report-invalid"
 
 
+class ProjectRefused(PolicyError):
+    """A call says another project than its token is for."""
+
+    code = "project-refused"
+
+
 class DemoRefused(PolicyError):
     """The folder of ``corvus demo`` is somebody else's, or cannot be written."""
 

@@ -13,6 +13,7 @@ _STATUS: dict[type[errors.PolicyError], int] = {
     errors.UnpricedModel: 422,
     errors.Denied: 402,
     errors.ActionRefused: 403,
+    errors.ProjectRefused: 403,
     errors.ActionRateExceeded: 429,
     errors.MissionEnded: 409,
     errors.ReservationError: 409,

@@ -49,6 +49,9 @@ def create(
         TokenScope,
         typer.Option(help="read: ask. admin: ask and change. proxy: make model calls."),
     ] = TokenScope.READ,
+    project: Annotated[
+        str | None, typer.Option(help="All its calls are of this project, whatever they say.")
+    ] = None,
     config: Config = None,
     ledger: LedgerPath = None,
     output: Output = None,
@@ -59,15 +62,15 @@ def create(
     """
     from policy.actor import local_actor
     from policy.governor import tokens
-    from policy.model.token import new_secret
+    from policy.model.token import TokenRequest, new_secret
 
-    secret = new_secret()
+    secret, wish = new_secret(), TokenRequest(name, scope, project)
     with _store(config, ledger) as store:
         try:
-            made = store.run(lambda unit: tokens.create(unit, name, scope, secret, local_actor()))
+            made = store.run(lambda unit: tokens.create(unit, wish, secret, local_actor()))
         except ValueError as mistake:
             raise typer.BadParameter(str(mistake), param_hint="NAME") from None
-    words = f"Keep it now: it is not shown again. {made.scope} token {made.name!r}."
+    words = f"Keep it now: it is not shown again. {made.scope} token {made.name!r}{_of(made)}."
     _print([{**_body(made), "token": secret}], output, [secret, words], is_one=True)
 
 
@@ -80,7 +83,8 @@ def list_(*, config: Config = None, ledger: LedgerPath = None, output: Output = 
     with _store(config, ledger) as store:
         known = store.run(lambda unit: [*unit.tokens().values()])
     lines = [
-        f"{one.name}  {one.scope}  {one.id}  by {one.created_by}, {one.created_at:%Y-%m-%d %H:%M}"
+        f"{one.name}  {one.scope}{_of(one)}  {one.id}  "
+        f"by {one.created_by}, {one.created_at:%Y-%m-%d %H:%M}"
         + (f", revoked {one.revoked_at:%Y-%m-%d %H:%M}" if one.revoked_at else "")
         for one in known
     ]
@@ -117,11 +121,16 @@ def _store(config: Any, ledger: Any) -> Generator[Store]:
         yield store
 
 
+def _of(token: Token) -> str:
+    return "" if token.project is None else f" of project {token.project}"
+
+
 def _body(token: Token) -> dict[str, Any]:
     return {
         "token_id": token.id,
         "name": token.name,
         "scope": token.scope.value,
+        "project": token.project,
         "created_at": token.created_at.isoformat(),
         "created_by": token.created_by,
         "revoked_at": token.revoked_at.isoformat() if token.revoked_at else None,

@@ -91,6 +91,7 @@ def problem_of(error: errors.PolicyError) -> Problem:
 
 _ABOUT_THE_REQUEST = (
     errors.MissionEnded,
+    errors.ProjectRefused,
     errors.ReportNotFound,
     errors.ReportParameterInvalid,
     errors.ReservationError,

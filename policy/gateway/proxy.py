@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import TypeAlias
 
 from policy.clock import microseconds
-from policy.errors import PolicyError
+from policy.errors import PolicyError, ProjectRefused
 from policy.gateway.asking import Asked, Caller, ask
 from policy.gateway.client import Answer, Client, UpstreamFailed
 from policy.gateway.exchange import Exchange
@@ -170,7 +170,7 @@ class Proxy:
         return Caller(
             session_id=_text(headers, "session") or self._session_of(governor, token),
             mission_id=_text(headers, "mission"),
-            project=_text(headers, "project"),
+            project=_project(headers, token),
             agent=_text(headers, "agent"),
             user=token.name if token is not None else None,
         )
@@ -235,6 +235,19 @@ def _no_route(scope: Scope) -> WireError:
         return WireError(426, "upgrade_refused", detail, is_final=True)
     detail = "the gateway has no such route, and passes on only what it can meter"
     return WireError(404, "not_found", detail, is_final=True)
+
+
+def _project(headers: Mapping[bytes, bytes], token: Token | None) -> str | None:
+    """Return the project of a call: that of its token, where the token has one.
+
+    Raises:
+        WireError: The call says another.
+    """
+    said = _text(headers, "project")
+    try:
+        return token.project_of(said) if token is not None else said
+    except ProjectRefused as refused:
+        raise WireError(403, "project_refused", str(refused), is_final=True) from None
 
 
 def _text(headers: Mapping[bytes, bytes], name: str) -> str | None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from policy.clock import microseconds
 from policy.errors import BudgetExceeded
 from policy.gateway.bodies import Commit, Extend, Release, Reserve
+from policy.gateway.guards import TOKEN
 from policy.gateway.service import Service
 from policy.governor.denial import denial_text, status_body
 from policy.governor.pricing import CallOptions, Report
 from policy.ids import new_id
 from policy.model.reservation import Outcome, Reservation, Settled
+from policy.model.token import Token
 from policy.model.usage import Usage
 from policy.money import nano_usd, usd_text
 
@@ -26,10 +28,12 @@ def routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/reservations", tags=["reservations"])
 
     @router.post("", status_code=201, responses={200: {"description": "Not governed"}})
-    def reserve(body: Reserve, response: Response) -> dict[str, Any]:
+    def reserve(body: Reserve, request: Request, response: Response) -> dict[str, Any]:
         """Admit a call and hold its estimate; a refusal is 402 with all that a program needs."""
         governor = service.governor
-        decision = governor.reserve(governor.request(body.model, **_options(service, body)))
+        token: Token = request.scope[TOKEN]
+        options = _options(service, body, token.project_of(body.project))
+        decision = governor.reserve(governor.request(body.model, **options))
         if not decision.allowed:
             raise BudgetExceeded(denial_text(decision), decision)
         if decision.reservation is None:
@@ -79,14 +83,14 @@ def routes(service: Service) -> APIRouter:
     return router
 
 
-def _options(service: Service, body: Reserve) -> CallOptions:
+def _options(service: Service, body: Reserve, project: str | None) -> CallOptions:
     fresh = new_id(microseconds(service.store.clock.now()))
     options: CallOptions = {
         "session_id": body.session_id or fresh,
         "mission_id": body.mission_id,
         "provider": body.provider,
         "surface": "api",
-        "project": body.project,
+        "project": project,
         "user": body.user,
         "agent": body.agent,
         "tags": body.tags,

@@ -12,27 +12,36 @@ from policy.errors import SteeringRefused
 from policy.governor.audit import append_audit
 from policy.ids import new_id
 from policy.model.steering import AuditKind
-from policy.model.token import Token, TokenScope, digest_of
+from policy.model.token import Token, TokenRequest, digest_of
 from policy.store.unit import Unit
 
 
-def create(unit: Unit, name: str, scope: TokenScope, secret: str, actor: str) -> Token:
+def create(unit: Unit, wish: TokenRequest, secret: str, actor: str) -> Token:
     """Keep a new token.
 
     Args:
         unit: The transaction under way.
-        name: What it is called.
-        scope: What it allows.
+        wish: What it is called, what it allows, and of which project its calls are.
         secret: The token in plain text; only its hash is kept.
         actor: Who makes it.
 
     Raises:
         SteeringRefused: A good token has this name.
-        ValueError: The name is none.
+        ValueError: The name or the project is no text.
     """
-    if any(one.name == name for one in good(unit)):
-        raise SteeringRefused(f"there is a token {name!r} already: revoke it, or take another name")
-    token = Token(new_id(unit.now_us), name, scope, digest_of(secret), unit.now, actor)
+    if any(one.name == wish.name for one in good(unit)):
+        raise SteeringRefused(
+            f"there is a token {wish.name!r} already: revoke it, or take another name"
+        )
+    token = Token(
+        new_id(unit.now_us),
+        wish.name,
+        wish.scope,
+        digest_of(secret),
+        unit.now,
+        actor,
+        project=wish.project,
+    )
     unit.put_token(token)
     _audit(unit, AuditKind.TOKEN_CREATED, token, actor)
     return token
@@ -60,4 +69,6 @@ def good(unit: Unit) -> list[Token]:
 
 def _audit(unit: Unit, kind: AuditKind, token: Token, actor: str) -> None:
     details = {"token_id": token.id, "name": token.name, "scope": token.scope.value}
+    if token.project is not None:
+        details["project"] = token.project
     append_audit(unit, kind, actor, details=json.dumps(details, sort_keys=True))

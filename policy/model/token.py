@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from policy.errors import ProjectRefused
 from policy.model.request import require_text
 
 PREFIX = "cvk_"
@@ -43,6 +44,7 @@ class Token:
         digest: SHA-256 of the token, hexadecimal.
         created_by: Who made it.
         revoked_at: Aware UTC; ``None`` while it is good.
+        project: The project that its calls are of, whatever they say; ``None`` lets them say.
     """
 
     id: str
@@ -52,9 +54,10 @@ class Token:
     created_at: datetime
     created_by: str
     revoked_at: datetime | None = None
+    project: str | None = None
 
     def __post_init__(self) -> None:
-        require_text(self.name)
+        require_text(self.name, self.project)
         if not self.name.strip() or not self.name.isprintable():
             raise ValueError(f"a token has a name of printable characters, got {self.name!r}")
 
@@ -62,6 +65,25 @@ class Token:
     def principal(self) -> str:
         """The name under which the audit keeps what its holder does (OVR-5)."""
         return f"token:{self.name}"
+
+    def project_of(self, said: str | None) -> str | None:
+        """Return the project of a call: the token's, where it has one, else what the call says.
+
+        Raises:
+            ProjectRefused: The call says another.
+        """
+        if self.project is not None and said not in (None, self.project):
+            raise ProjectRefused(f"this token is for calls of project {self.project!r} alone")
+        return self.project or said
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """A token that shall be made; members as those of ``Token``."""
+
+    name: str
+    scope: TokenScope
+    project: str | None = None
 
 
 def new_secret() -> str:

@@ -211,6 +211,7 @@ def token_body(token: Token) -> str:
             "created_at": microseconds(token.created_at),
             "created_by": token.created_by,
             "revoked_at": _microseconds(token.revoked_at),
+            "project": token.project,
         }
     )
 
@@ -226,6 +227,7 @@ def token_of(text: str) -> Token:
         created_at=instant_at(body["created_at"]),
         created_by=body["created_by"],
         revoked_at=_instant(body.get("revoked_at")),
+        project=body.get("project"),
     )
 
 

@@ -13,7 +13,7 @@ from policy.errors import PolicyError
 from policy.gateway.app import make_app
 from policy.gateway.serve import Server, bind
 from policy.governor import tokens
-from policy.model.token import TokenScope, new_secret
+from policy.model.token import TokenRequest, TokenScope, new_secret
 from tests.cli.places import Place
 from tests.gateway.proxied import KEY, Proxied, proxied
 
@@ -31,7 +31,11 @@ class Served:
         with place.runtime.bookkeeping.store() as store:
             for scope in TokenScope:
                 secret = self.secrets[scope.value]
-                store.run(lambda unit, s=scope, t=secret: tokens.create(unit, s.value, s, t, "ana"))
+                store.run(
+                    lambda unit, s=scope, t=secret: tokens.create(
+                        unit, TokenRequest(s.value, s), t, "ana"
+                    )
+                )
         self._socket = bind(place.runtime, "127.0.0.1", 0)
         self.port: int = self._socket.getsockname()[1]
         self._ready = threading.Event()

@@ -16,7 +16,7 @@ import httpx2
 from policy.gateway.app import make_app
 from policy.gateway.serve import Server, bind
 from policy.governor import tokens
-from policy.model.token import TokenScope, new_secret
+from policy.model.token import TokenRequest, TokenScope, new_secret
 from policy.runtime import Runtime, open_runtime
 from tests.gateway.provider import Provider
 
@@ -85,6 +85,8 @@ class Settings(NamedTuple):
 
 
 USUAL = Settings()
+BOT = TokenRequest("bot", TokenScope.PROXY)
+EYE = TokenRequest("eye", TokenScope.READ)
 
 
 class Proxied:
@@ -97,8 +99,8 @@ class Proxied:
         self.config.write_text(CONFIG.format(url=provider.url, **settings._asdict()))
         self.secret, self._eye = new_secret(), new_secret()
         with self.runtime.bookkeeping.store() as store:
-            store.run(lambda unit: tokens.create(unit, "bot", TokenScope.PROXY, self.secret, "ana"))
-            store.run(lambda unit: tokens.create(unit, "eye", TokenScope.READ, self._eye, "ana"))
+            store.run(lambda unit: tokens.create(unit, BOT, self.secret, "ana"))
+            store.run(lambda unit: tokens.create(unit, EYE, self._eye, "ana"))
         self.start()
 
     @property

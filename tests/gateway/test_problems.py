@@ -6,7 +6,8 @@ import json
 import pytest
 
 from policy import errors
-from policy.gateway.problems import Problem, problem_of, status_of
+from policy.faults import status_of
+from policy.gateway.problems import Problem, problem_of
 
 STATUSES = {
     "PolicyError": 500,
@@ -17,6 +18,7 @@ STATUSES = {
     "BudgetExceeded": 402,
     "ActionRefused": 403,
     "ActionRateExceeded": 429,
+    "ProjectRefused": 403,
     "MissionEnded": 409,
     "ReservationError": 409,
     "ReservationNotFound": 404,

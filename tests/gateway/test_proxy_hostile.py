@@ -158,11 +158,13 @@ def test_a_key_that_is_not_set_is_told_by_the_name_of_its_variable(
 @pytest.mark.parametrize("scope", ["read", "admin"])
 def test_a_token_of_another_scope_makes_no_calls(gateway: Proxied, scope: str) -> None:
     from policy.governor import tokens
-    from policy.model.token import TokenScope, new_secret
+    from policy.model.token import TokenRequest, TokenScope, new_secret
 
     secret = new_secret()
     with gateway.runtime.bookkeeping.store() as store:
-        store.run(lambda unit: tokens.create(unit, scope, TokenScope(scope), secret, "ana"))
+        store.run(
+            lambda unit: tokens.create(unit, TokenRequest(scope, TokenScope(scope)), secret, "ana")
+        )
     answer = gateway.post(
         "/v1/chat/completions", json.loads(BODY), authorization=f"Bearer {secret}"
     )

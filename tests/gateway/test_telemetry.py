@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 
 from policy.governor import tokens
-from policy.model.token import TokenScope, new_secret
+from policy.model.token import TokenRequest, TokenScope, new_secret
 from tests.cli.places import Place
 from tests.observability.collector import Collector
 from tests.observability.happenings import CANARY
@@ -32,7 +32,11 @@ CALL = {
 def token_of(place: Place, scope: TokenScope) -> str:
     secret = new_secret()
     with place.runtime.bookkeeping.store() as store:
-        store.run(lambda unit: tokens.create(unit, f"{scope.value} {CANARY}", scope, secret, "ana"))
+        store.run(
+            lambda unit: tokens.create(
+                unit, TokenRequest(f"{scope.value} {CANARY}", scope), secret, "ana"
+            )
+        )
     return secret
 
 
