@@ -33,6 +33,7 @@ from policy.prices.lookup import PriceBooks
 
 if TYPE_CHECKING:
     from policy.bookkeeping import Bookkeeping
+    from policy.config.origins import Effective
     from policy.config.settings import Settings
     from policy.governor.actions import ActionAnswer
     from policy.governor.engine import Listener
@@ -60,6 +61,7 @@ class Runtime:
         retention_days: Days that usage stays in the ledger file itself; 0 is for ever.
         gateway: How the gateway listens.
         observability: What it tells about itself.
+        loaded: The layers that all of this was made of.
     """
 
     policy: Policy
@@ -71,6 +73,14 @@ class Runtime:
     retention_days: int = 0
     gateway: GatewayOptions = field(default_factory=GatewayOptions)
     observability: ObservabilityOptions = field(default_factory=ObservabilityOptions)
+    loaded: Loaded | None = None
+
+    @cached_property
+    def effective(self) -> tuple[Effective, ...]:
+        """Every setting in force with where it came from (CFG-5)."""
+        from policy.config.origins import effective
+
+        return effective(self.loaded) if self.loaded is not None else ()
 
     @cached_property
     def bookkeeping(self) -> Bookkeeping:
@@ -331,6 +341,7 @@ def open_runtime(
         retention_days=loaded.settings.governance.ledger.retention_days,
         gateway=_gateway(loaded.settings),
         observability=_observability(loaded.settings),
+        loaded=loaded,
     )
 
 

@@ -14,12 +14,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from policy.dashboard import entry, steering
+from policy.dashboard import entry
 from policy.dashboard.desk import Desk, Doorkeeper
+from policy.dashboard.limits import LIMITS
 from policy.dashboard.live import Board
 from policy.dashboard.page import ROOT, View
 from policy.dashboard.render import asset
 from policy.dashboard.serving import Pages
+from policy.dashboard.steering import ACTIONS
 from policy.dashboard.views import VIEWS
 
 HEADERS = {
@@ -70,8 +72,9 @@ def _routes(pages: Pages) -> list[Route]:
         _route(f"{ROOT}/logout", functools.partial(entry.log_out, pages), "POST"),
         _route(f"{ROOT}/live", pages.stream),
         _route(f"{ROOT}/live/once", pages.once),
+        _route(f"{ROOT}/csv/{{name:path}}", pages.download),
     ]
-    for action in steering.ACTIONS:
+    for action in (*ACTIONS, LIMITS):
         path = f"{ROOT}/{action.name}"
         found += [
             _route(path, functools.partial(pages.confirm, action)),

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-_LEFT, _WIDTH, _HEIGHT, _TOP, _BOTTOM = 84, 640, 200, 10, 20
-_LABELS_MAX = 8
+_LEFT, _WIDTH, _HEIGHT, _TOP, _BOTTOM = 78, 420, 200, 10, 20
+_LABELS_MAX = 7
 _LINES = 4
 
 
@@ -64,16 +64,17 @@ class Bars:
     height: int = _HEIGHT
 
 
-def bars_of(points: Sequence[Point], write: Callable[[int], str]) -> Bars:
+def bars_of(points: Sequence[Point], write: Callable[[int], str], width: int = _WIDTH) -> Bars:
     """Return the chart of some points.
 
     Args:
         points: From left to right.
         write: Writes the amount of a line of the grid.
+        width: Of the view box: half as wide is written twice as large.
     """
     top = _round_up(max((one.value or 0 for one in points), default=0))
     room = _HEIGHT - _TOP - _BOTTOM
-    step = (_WIDTH - _LEFT) / max(1, len(points))
+    step = (width - _LEFT) / max(1, len(points))
     every = -(-len(points) // _LABELS_MAX)
     found: list[Bar] = []
     for place, point in enumerate(points):
@@ -93,7 +94,7 @@ def bars_of(points: Sequence[Point], write: Callable[[int], str]) -> Bars:
         Line(round(_TOP + room * (1 - one / _LINES), 1), write(top * one // _LINES))
         for one in range(_LINES + 1)
     ]
-    return Bars(found, lines)
+    return Bars(found, lines, width=width)
 
 
 def _round_up(value: int) -> int:

@@ -29,6 +29,11 @@ class Desk(Protocol):
         """The governor in force."""
         ...
 
+    @property
+    def can_change(self) -> bool:
+        """Whether there is a config file to change."""
+        ...
+
     def require_enabled(self) -> Governor:
         """Return the governor in force.
 

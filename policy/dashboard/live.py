@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 INTERVAL_SECONDS = 2.0
-"""How old what a stream shows may get."""
+"""How often a stream looks whether there is something new."""
 _PING_SECONDS = 15.0
 _KEYS_MAX = 500
 _PING = b": still here\n\n"
@@ -45,7 +45,7 @@ class Board:
     """What the open pages show.
 
     Args:
-        interval_seconds: How old it may get.
+        interval_seconds: How often a stream looks.
     """
 
     def __init__(self, interval_seconds: float = INTERVAL_SECONDS) -> None:
@@ -65,16 +65,22 @@ class Board:
         self._number += 1
         return self._number
 
-    async def show(self, key: object, make: Callable[[], Awaitable[tuple[str, str]]]) -> Shown:
+    async def show(
+        self,
+        key: object,
+        make: Callable[[], Awaitable[tuple[str, str]]],
+        fresh_seconds: float = INTERVAL_SECONDS,
+    ) -> Shown:
         """Return what pages of a key show, made anew when it is too old.
 
         Args:
             key: Pages of one key show the same.
             make: Returns HTML and headline.
+            fresh_seconds: How old it may get.
         """
         kept = self._kept.setdefault(key, _Kept())
         async with kept.making:
-            if kept.shown is None or monotonic() - kept.made_at >= self._interval:
+            if kept.shown is None or monotonic() - kept.made_at >= fresh_seconds:
                 number = self.next_number()
                 html, headline = await make()
                 if kept.shown is None or kept.shown.html != html:
@@ -94,9 +100,7 @@ class Board:
             }
         )
 
-    async def stream(
-        self, make: Callable[[], Awaitable[Shown | None]]
-    ) -> AsyncGenerator[bytes]:
+    async def stream(self, make: Callable[[], Awaitable[Shown | None]]) -> AsyncGenerator[bytes]:
         """Yield events of a stream (HTML standard, 9.2) until the visit or the server ends.
 
         Args:

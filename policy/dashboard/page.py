@@ -1,7 +1,7 @@
 """What a view gets and what it gives: a question of a visitor, and a page to be filled.
 
 A view is a plain function, run beside the event loop, that asks the desk and returns data for a
-template. Its live part is the same template's ``_live`` half, made again whenever something changed.
+template. Its live part is the same template's ``_live`` half, made again when something changed.
 """
 
 from __future__ import annotations
@@ -80,11 +80,13 @@ class Page:
         return replace(self, status=status)
 
 
+MISSING = Page("fault", {"kind": "missing", "detail": ""}, HTTPStatus.NOT_FOUND)
+"""What is answered where there is nothing."""
 View: TypeAlias = Callable[[Ask], Page]
 
 
 def fault_kind(error: PolicyError) -> str:
-    """Return under which name the catalogue words an error: ``store``, ``ledger``, ``refused``…"""
+    """Return under which name the catalogue words an error: ``store`` or ``refused``."""
     if isinstance(error, StoreError):
         return "store"
     if isinstance(error, LedgerError):

@@ -37,8 +37,10 @@ def whole(ask: Ask, page: Page, **more: object) -> str:
         page: What is answered.
         **more: What belongs to the visit: ``visit``, ``told``, ``live``.
     """
-    return _environment().get_template(f"{page.template}.html").render(
-        **_common(ask), **page.data, **more
+    return (
+        _environment()
+        .get_template(f"{page.template}.html")
+        .render(**_common(ask), **page.data, **more)
     )
 
 

@@ -13,15 +13,19 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 from policy.dashboard import steering
 from policy.dashboard.desk import Desk, Doorkeeper
 from policy.dashboard.figures import Figures
+from policy.dashboard.ledger import answer
 from policy.dashboard.live import Board, Shown
-from policy.dashboard.page import ROOT, Ask, Page, View, fault_kind
+from policy.dashboard.page import MISSING, ROOT, Ask, Page, View, fault_kind
 from policy.dashboard.render import live, whole
-from policy.dashboard.views import find_view
+from policy.dashboard.views import LIVE_SECONDS, find_view
+from policy.dashboard.views.reports import given_of
 from policy.dashboard.visits import COOKIE, Visit, Visits
 from policy.diagnostics.secrets import scrub
 from policy.errors import PolicyError
 from policy.faults import status_of
 from policy.model.token import TokenScope
+from policy.reporting.formats import csv_text
+from policy.reporting.table import Table
 from policy.wording.words import language_of, load_words
 
 LANGUAGE_COOKIE = "corvus_language"
@@ -83,6 +87,20 @@ class Pages:
         visit.told.append(("done", told))
         return RedirectResponse(steering.way_back(form), 303)
 
+    async def download(self, request: Request) -> Response:
+        """Answer with a report as a file of comma-separated values."""
+        visit = await self._visit(request)
+        if isinstance(visit, Response):
+            return visit
+        ask, name = self.ask(request, visit), request.path_params["name"]
+        try:
+            table = await asyncio.to_thread(answer, ask, name, **given_of(ask.query))
+            text = await asyncio.to_thread(csv_text, table or Table((), ()))
+        except PolicyError as error:
+            return self.respond(request, ask, fault_page(error), visit=visit)
+        headers = {"content-disposition": f'attachment; filename="{name.replace("/", "-")}.csv"'}
+        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
     async def stream(self, request: Request) -> Response:
         """Answer with what changes on a page, as it changes."""
         made = await self._live(request)
@@ -133,7 +151,7 @@ class Pages:
         told: list[tuple[str, str]] = []
         if visit is not None:
             told, visit.told = visit.told, []
-        has_live = number is not None and page.status == 200 and find_view(ask.path) is not None
+        has_live = number is not None and page.status == 200 and ask.path in LIVE_SECONDS
         address = quote(ask.link(), safe="")
         html = whole(
             ask,
@@ -148,7 +166,11 @@ class Pages:
         response = HTMLResponse(html, page.status, headers={"content-language": ask.words.language})
         if "lang" in request.query_params:
             response.set_cookie(
-                LANGUAGE_COOKIE, ask.words.language, _YEAR_SECONDS, path=ROOT, samesite="strict",
+                LANGUAGE_COOKIE,
+                ask.words.language,
+                _YEAR_SECONDS,
+                path=ROOT,
+                samesite="strict",
                 httponly=True,
             )
         return response
@@ -180,19 +202,20 @@ class Pages:
             return None
         address = urlsplit(request.query_params.get("page", ""))
         path = address.path.removeprefix(ROOT)
-        view = find_view(path) or _missing
+        view = find_view(path) if path in LIVE_SECONDS else None
+        if view is None:
+            return None
+        viewed = view
         query = _once_each(address.query)
         asked = self.ask(request, visit, path)
-        ask = Ask(
-            asked.desk, asked.words, asked.figures, path, query, asked.scope, asked.principal
-        )
+        ask = Ask(asked.desk, asked.words, asked.figures, path, query, asked.scope, asked.principal)
 
         async def make() -> tuple[str, str]:
-            page = await _run(view, ask)
+            page = await _run(viewed, ask)
             return live(ask, page), page.headline
 
         key = path, tuple(sorted(query.items())), ask.words.language, ask.scope
-        return await self._board.show(key, make)
+        return await self._board.show(key, make, LIVE_SECONDS[path])
 
 
 def fault_page(error: Exception) -> Page:
@@ -226,7 +249,7 @@ async def _run(view: View, ask: Ask) -> Page:
 
 
 def _missing(_: Ask) -> Page:
-    return Page("fault", {"kind": "missing", "detail": ""}, 404)
+    return MISSING
 
 
 def _only_admin(view: View) -> View:

@@ -91,21 +91,26 @@ class Guards:
             await send({"type": "websocket.close", "code": 1008})
             return
         try:
-            headers = _headers(scope)
-            _check_host(headers, self._options)
-            if not _follows_a_link(scope, headers):
-                _check_origin(scope["method"], headers, self._options)
-            if not (is_open(scope["path"]) or is_probe(scope) or is_page(scope["path"])):
-                await self._authenticate(scope, headers)
-            body = await _body(headers, receive, _body_limit(scope["path"], self._options))
-            if not is_page(scope["path"]):
-                _check_json(scope["method"], headers, body)
+            body = await self._checked(scope, receive)
         except Refused as refused:
             await send_problem(send, refused.problem)
         except PolicyError as error:
             await send_problem(send, problem_of(error))
         else:
             await self._app(scope, _replayed(body, receive), send)
+
+    async def _checked(self, scope: Scope, receive: Receive) -> bytes:
+        """Return the body of a request that may pass."""
+        headers, path = _headers(scope), scope["path"]
+        _check_host(headers, self._options)
+        if not _follows_a_link(scope, headers):
+            _check_origin(scope["method"], headers, self._options)
+        if not (is_open(path) or is_probe(scope) or is_page(path)):
+            await self._authenticate(scope, headers)
+        body = await _body(headers, receive, _body_limit(path, self._options))
+        if not is_page(path):
+            _check_json(scope["method"], headers, body)
+        return body
 
     async def _authenticate(self, scope: Scope, headers: dict[bytes, list[bytes]]) -> None:
         wanted = wanted_scope(scope["method"], scope["path"])

@@ -73,6 +73,11 @@ class Service:
         """The governor in force."""
         return self._in_force[1]
 
+    @property
+    def can_change(self) -> bool:
+        """Whether there is a config file to change."""
+        return self._reload is not None and self._config_path is not None
+
     def require_enabled(self) -> Governor:
         """Return the governor in force.
 

@@ -78,10 +78,14 @@ def _days(ask: Ask, rows: Sequence[Mapping[str, Any]]) -> dict[str, object]:
         for row in rows
     ]
     dearest = max(rows, key=lambda row: row["cost_nano_usd"] or 0, default=None)
-    label = "" if dearest is None else ask.words(
-        "chart.cost_by_day",
-        day=figures.day(date.fromisoformat(dearest["bucket"])),
-        amount=figures.usd(dearest["cost_nano_usd"]),
+    label = (
+        ""
+        if dearest is None
+        else ask.words(
+            "chart.cost_by_day",
+            day=figures.day(date.fromisoformat(dearest["bucket"])),
+            amount=figures.usd(dearest["cost_nano_usd"]),
+        )
     )
     return {"days": bars_of(points, figures.usd), "days_label": label}
 
@@ -94,5 +98,3 @@ def _unpriced(status: StatusReport) -> Spend | None:
     """Return the widest spend that has calls without a price."""
     spends = [one for one in status.spends.values() if one is not None and one.unpriced_calls]
     return max(spends, key=lambda one: one.calls, default=None)
-
-
