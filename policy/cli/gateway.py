@@ -40,6 +40,7 @@ def gateway(
     try:
         from policy.dashboard.app import Dashboard
         from policy.gateway import serve
+        from policy.gateway.service import ConfigFile
     except ModuleNotFoundError as missing:
         raise GatewayRefused(
             f"the gateway needs {missing.name}: pip install 'corvus-policy[gateway]'"
@@ -63,8 +64,7 @@ def gateway(
     serve.serve(
         runtime,
         listening,
-        reload=load,
-        config_path=paths[-1] if paths else None,
+        file=ConfigFile(paths[-1], load) if paths else None,
         pages=Dashboard,
         on_ready=tell,
     )

@@ -1,6 +1,6 @@
 """An answer of a report as a table for a person: headings in their words, cells in their figures.
 
-Refuses to leave anything out in silence: rows beyond ``rows_max`` are counted.
+Refuses to leave anything out in silence: rows beyond ``ROWS_MAX`` are counted.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _STATES = {"outcome", "state"}
 Row: TypeAlias = Mapping[str, Cell]
 Link: TypeAlias = Callable[[Row], str | None]
 """Where a cell of a row leads."""
+Links: TypeAlias = Mapping[str, Link]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +69,25 @@ def grid_of(
     ask: Ask,
     table: Table,
     *,
+    only: Sequence[str] = (),
     without: Sequence[str] = (),
-    links: Mapping[str, Link] | None = None,
-    rows_max: int = ROWS_MAX,
+    links: Links | None = None,
 ) -> Grid:
     """Return an answer as a table.
 
     Args:
         ask: In whose words.
         table: The answer.
+        only: Columns to show, in this order, as far as there are any; none is all.
         without: Columns to leave out.
         links: Where the cells of a column lead.
-        rows_max: How many rows to show at most.
     """
-    kept = [column for column in table.columns if column.name not in without]
+    named = {column.name: column for column in table.columns}
+    kept = [named[name] for name in only or named if name in named and name not in without]
     places = {one.name: usd_places(table.values(one.name)) for one in kept if one.is_money}
     names = [column.name for column in table.columns]
     rows: list[list[Shown]] = []
-    for values in table.rows[:rows_max]:
+    for values in table.rows[:ROWS_MAX]:
         row = dict(zip(names, values, strict=True))
         cells: list[Shown] = []
         for column in kept:
@@ -99,7 +101,7 @@ def grid_of(
         Heading(label_of(ask, one), f"{one.unit}, {one.description}".strip(", "), one.is_number)
         for one in kept
     ]
-    return Grid(headings, rows, max(0, len(table.rows) - rows_max))
+    return Grid(headings, rows, max(0, len(table.rows) - ROWS_MAX))
 
 
 def label_of(ask: Ask, column: Column) -> str:

@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, Protocol
 
 from fastapi import APIRouter, FastAPI, Request, Response, Security
@@ -35,7 +34,7 @@ from policy.gateway.guards import (
 )
 from policy.gateway.problems import MEDIA_TYPE, Problem, problem_of
 from policy.gateway.proxy import Proxy
-from policy.gateway.service import Reload, Service
+from policy.gateway.service import ConfigFile, Service
 from policy.observability.sinks import Telemetry
 from policy.runtime import Runtime
 from policy.store.sqlite import SqliteBackend
@@ -92,8 +91,7 @@ MakePages = Callable[[Service, Tokens], Pages]
 def make_app(
     runtime: Runtime,
     *,
-    reload: Reload | None = None,
-    config_path: Path | None = None,
+    file: ConfigFile | None = None,
     telemetry: Telemetry | None = None,
     pages: MakePages | None = None,
 ) -> Guards:
@@ -101,8 +99,7 @@ def make_app(
 
     Args:
         runtime: The config in force at the start.
-        reload: Reads the config anew after a change; ``None`` makes it unchangeable.
-        config_path: The file that a change is written to.
+        file: Where a change of the config is written to; ``None`` makes it unchangeable.
         telemetry: Sinks beside the metrics; closed by whoever opened them.
         pages: Makes the pages of the dashboard; ``None`` serves none.
 
@@ -113,9 +110,7 @@ def make_app(
     """
     store = Store(SqliteBackend(runtime.bookkeeping.store_path), runtime.clock)
     try:
-        service = Service(
-            runtime, store, reload=reload, config_path=config_path, telemetry=telemetry
-        )
+        service = Service(runtime, store, file=file, telemetry=telemetry)
         proxy = Proxy(lambda: service.governor, runtime.gateway)
         proxy.on_overhead = service.metrics.time_overhead
     except BaseException:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from policy.config.change import set_keys
 from policy.config.rewrite import replace_file
@@ -27,8 +27,17 @@ if TYPE_CHECKING:
     from policy.reporting.catalog import Report
     from policy.reporting.table import Table
 
-Reload = Callable[[], Runtime]
-"""Reads the config anew, as it was read at the start."""
+
+class ConfigFile(NamedTuple):
+    """The config as it can be changed.
+
+    Attributes:
+        path: The file that a change is written to.
+        reload: Reads the config anew, all layers, as it was read at the start.
+    """
+
+    path: Path
+    reload: Callable[[], Runtime]
 
 
 class Service:
@@ -37,8 +46,7 @@ class Service:
     Args:
         runtime: The config in force at the start.
         store: The open store; closed by whoever opened it.
-        reload: See ``Reload``; ``None`` makes the config unchangeable.
-        config_path: The file that a change is written to.
+        file: Where a change is written to; ``None`` makes the config unchangeable.
         telemetry: Sinks beside the metrics; closed by whoever opened them.
     """
 
@@ -47,8 +55,7 @@ class Service:
         runtime: Runtime,
         store: Store,
         *,
-        reload: Reload | None = None,
-        config_path: Path | None = None,
+        file: ConfigFile | None = None,
         telemetry: Telemetry | None = None,
     ) -> None:
         self.store = store
@@ -56,8 +63,7 @@ class Service:
         self.metrics = Metrics(self._redactor)
         self._listeners = [self.metrics.hear, *([telemetry.listener] if telemetry else [])]
         self.drain_fault: PolicyError | None = None
-        self._reload = reload
-        self._config_path = config_path
+        self._file = file
         self._ledger_lock = threading.Lock()
         self._config_lock = threading.Lock()
         self._in_force = runtime, self._governor_of(runtime)
@@ -76,7 +82,7 @@ class Service:
     @property
     def can_change(self) -> bool:
         """Whether there is a config file to change."""
-        return self._reload is not None and self._config_path is not None
+        return self._file is not None
 
     def require_enabled(self) -> Governor:
         """Return the governor in force.
@@ -100,13 +106,13 @@ class Service:
             EditRefused: There is no file to write to, or it cannot be written.
             StoreError: The change cannot be audited.
         """
-        if self._reload is None or self._config_path is None:
+        if self._file is None:
             raise EditRefused("the gateway was started without a config file")
         with self._config_lock:
-            change = set_keys(self._config_path, values)
+            change = set_keys(self._file.path, values)
             replace_file(change.path, change.after, before=change.before)
             try:
-                runtime = self._reload()
+                runtime = self._file.reload()
                 governor = self._governor_of(runtime)
                 governor.note_limits(runtime.config_shown, actor)
             except BaseException:

@@ -53,8 +53,9 @@ def _written(ask: Ask, name: str, value: object) -> str:
         return ask.words("figure.none")
     if isinstance(value, bool):
         return ask.words("figure.yes" if value else "figure.no")
-    is_money = name.endswith("_nano_usd") and isinstance(value, int)
-    return ask.figures.usd_exact(value) if is_money else str(value)
+    if name.endswith("_nano_usd") and isinstance(value, int):
+        return ask.figures.usd_exact(value)
+    return str(value)
 
 
 def _flat(prefix: str, value: object) -> Iterator[tuple[str, object]]:

@@ -15,6 +15,10 @@ from policy.reporting.table import Table
 PERIODS = {"day": 30, "week": 12, "month": 12}
 """What a bucket can be, and how many are shown unless asked otherwise."""
 BY = ("model", "provider", "project")
+_COLUMNS = (
+    *("provider", "model", "project"),
+    *("cost_nano_usd", "share_percent", "calls", "unpriced_calls", "tokens"),
+)
 
 
 def history(ask: Ask) -> Page:
@@ -42,7 +46,7 @@ def history(ask: Ask) -> Page:
         assert parts is not None, "the ledger was read a moment ago"
         data |= _chart(ask, table) | {
             "buckets": grid_of(ask, table),
-            "parts": grid_of(ask, parts),
+            "parts": grid_of(ask, parts, only=_COLUMNS),
             "parts_csv": ask.link(f"/csv/spend/by-{by}", since=f"{since:%Y-%m-%d}"),
         }
     return Page("history", data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from policy.dashboard.grid import Row, grid_of
+from policy.dashboard.grid import Links, Row, grid_of
 from policy.dashboard.ledger import answer
 from policy.dashboard.meters import meter_of
 from policy.dashboard.page import MISSING, Ask, Page, fault_kind
@@ -11,6 +11,8 @@ from policy.errors import StoreError
 from policy.reporting.table import Table
 
 _MISSIONS_MAX = 10_000
+_COLUMNS = ("provider", "model", "cost_nano_usd", "share_percent", "calls", "unpriced_calls")
+"""Of what a session cost by model."""
 
 
 def sessions(ask: Ask) -> Page:
@@ -26,7 +28,7 @@ def sessions(ask: Ask) -> Page:
     )
     data: dict[str, object] = {"order": "cost" if is_dearest else "time", "grid": None}
     if table is not None:
-        links = {"session_id": lambda row: _session_link(ask, row)}
+        links: Links = {"session_id": lambda row: _session_link(ask, row)}
         data |= {
             "grid": grid_of(ask, table, without=("sessions",), links=links),
             "pager": pager(ask, len(table.rows), _total(table, "sessions")),
@@ -54,7 +56,7 @@ def session(ask: Ask) -> Page:
     models = answer(ask, "spend/by-model", session=name)
     data |= {
         "missions": _missions_grid(ask, missions_of),
-        "models": None if models is None else grid_of(ask, models),
+        "models": None if models is None else grid_of(ask, models, only=_COLUMNS),
     }
     return Page("session", data | _calls(ask, name, None))
 
@@ -108,7 +110,7 @@ def _calls(ask: Ask, of: str, mission_id: str | None) -> dict[str, object]:
 def _missions_grid(ask: Ask, table: Table | None) -> object:
     if table is None:
         return None
-    links = {
+    links: Links = {
         "session_id": lambda row: _session_link(ask, row),
         "mission_id": lambda row: ask.link(
             "/missions/one", session=row["session_id"], id=row["mission_id"]
