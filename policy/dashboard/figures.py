@@ -9,10 +9,11 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
+from functools import cache
 
 from babel import Locale
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import NumberPattern, format_currency, format_decimal, parse_pattern
 
 from policy.money import usd
 
@@ -49,10 +50,8 @@ class Figures:
         if amount_nano_usd is None:
             return self._unknown
         amount = usd(amount_nano_usd).quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
-        pattern = self._locale.currency_formats["standard"]
-        return pattern.apply(
-            amount, self._locale, currency="USD", currency_digits=False, force_frac=(places, places)
-        )
+        pattern = _with_decimals(self._locale.currency_formats["standard"].pattern, places)
+        return pattern.apply(amount, self._locale, currency="USD", currency_digits=False)
 
     def number(self, value: int | Decimal) -> str:
         """Write a number with its groups."""
@@ -62,9 +61,8 @@ class Figures:
         """Write a percentage with one decimal, cut."""
         exact = Fraction(percent)
         cut = Decimal(int(exact * 10)) / 10
-        pattern = self._locale.percent_formats[None]
-        share = (cut / 100).quantize(Decimal("0.001"), ROUND_DOWN)
-        return pattern.apply(share, self._locale, force_frac=(1, 1))
+        pattern = _with_decimals(self._locale.percent_formats[None].pattern, 1)
+        return pattern.apply((cut / 100).quantize(Decimal("0.001"), ROUND_DOWN), self._locale)
 
     def instant(self, instant: datetime) -> str:
         """Write an instant to the minute, in UTC; a naive one is in UTC."""
@@ -86,3 +84,11 @@ class Figures:
     def _currency(self, amount: Decimal, places: int) -> str:
         rounded = amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN).normalize()
         return format_currency(rounded, "USD", locale=self._locale, decimal_quantization=False)
+
+
+@cache
+def _with_decimals(text: str, places: int) -> NumberPattern:
+    """Return the pattern of a locale with so many decimals instead of its own."""
+    pattern = parse_pattern(text)
+    pattern.frac_prec = places, places
+    return pattern

@@ -56,6 +56,11 @@ class Board:
         self._closing = asyncio.Event()
         self._number = 0
 
+    @property
+    def kept(self) -> int:
+        """How many different pages are remembered."""
+        return len(self._kept)
+
     def close(self) -> None:
         """End every stream: a server waits for them before it stops."""
         self._closing.set()

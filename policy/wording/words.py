@@ -30,7 +30,7 @@ class Words:
 
     def __init__(self, language: str, texts: Texts) -> None:
         self.language = language
-        self._texts = texts
+        self.texts = texts
 
     def __call__(self, key: str, /, **values: object) -> str:
         """Return the text of a key, with values in their places.
@@ -38,8 +38,7 @@ class Words:
         Raises:
             KeyError: The catalogue has no such key, or the text asks for a value that is missing.
         """
-        text = self._texts[key]
-        return text.format(**values) if values else text
+        return self.texts[key].format(**values)
 
     def count(self, key: str, number: int, /, **values: object) -> str:
         """Return the text of a key that counts: that of one, or that of any other number.
@@ -54,7 +53,7 @@ class Words:
 
     def has(self, key: str) -> bool:
         """Tell whether the catalogue has a key."""
-        return key in self._texts
+        return key in self.texts
 
 
 @cache
