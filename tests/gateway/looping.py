@@ -15,11 +15,33 @@ from tests.gateway.provider import Call, usual
 from tests.metering.streams import sse
 
 PER_TOKEN = {
-    "claude-sonnet-4-5": (3_000, 300, 3_750, 6_000, 15_000),
-    "claude-haiku-4-5": (1_000, 100, 1_250, 2_000, 5_000),
-    "gpt-5.1-codex": (1_250, 125, 0, 0, 10_000),
+    "claude-sonnet-4-5": (3_000, 300, 3_750, 6_000, 15_000, 15_000),
+    "claude-haiku-4-5": (1_000, 100, 1_250, 2_000, 5_000, 5_000),
+    "gpt-5.1-codex": (1_250, 125, 0, 0, 10_000, 10_000),
 }
-"""Nano-USD for a token of input, cache read, cache written for 5 minutes and 1 hour, output."""
+"""Nano-USD for a token of input, cache read, cache written for 5 minutes and 1 hour, output,
+and reasoning."""
+
+
+class Tool(NamedTuple):
+    """A tool of an agent, and what it is to be called with."""
+
+    name: str
+    arguments: dict[str, object]
+
+
+SHELLS: dict[str, dict[str, object]] = {
+    "Bash": {"command": "echo turn", "description": "Say turn"},
+    "exec_command": {"cmd": "echo turn"},
+    "shell_command": {"command": "echo turn"},
+    "shell": {"command": ["echo", "turn"]},
+}
+HELPER: dict[str, object] = {
+    "description": "Say turn",
+    "prompt": "Say turn",
+    "subagent_type": "general-purpose",
+    "model": "haiku",
+}
 
 
 class Billed(NamedTuple):
@@ -31,6 +53,7 @@ class Billed(NamedTuple):
     cache_write_5m_tokens: int
     cache_write_1h_tokens: int
     output_tokens: int
+    reasoning_tokens: int
 
     @property
     def nano_usd(self) -> int:
@@ -45,10 +68,12 @@ class Looping:
     Attributes:
         turns: After how many commands the agent is let go; ``None`` is never.
         bill: What was billed, in order.
+        delegates: Whether the first that is asked for is an agent of a smaller model.
         asked: How many commands were asked for.
     """
 
     turns: int | None
+    delegates: bool = False
     bill: list[Billed] = field(default_factory=list[Billed])
     asked: int = 0
 
@@ -64,8 +89,7 @@ class Looping:
         asked: dict[str, Any] = call.json
         is_message = path == "/v1/messages"
         billed = self._billed(asked["model"], caches=is_message)
-        tool = None if self.asked == self.turns else _shell(asked)
-        self.asked += tool is not None
+        tool = self._tool(asked)
         made = message if is_message else response
         events = made(billed, tool, len(self.bill))
         if asked.get("stream") is not True:
@@ -77,33 +101,25 @@ class Looping:
             await call.chunk(sse(one))
         await call.end()
 
+    def _tool(self, asked: dict[str, Any]) -> Tool | None:
+        names = {one.get("name") for one in asked.get("tools", [])}
+        if self.delegates and "Agent" in names:
+            self.delegates = False
+            return Tool("Agent", HELPER)
+        if self.asked == self.turns:
+            return None
+        shell = next((Tool(name, how) for name, how in SHELLS.items() if name in names), None)
+        self.asked += shell is not None
+        return shell
+
     def _billed(self, model: str, *, caches: bool) -> Billed:
         turn = len(self.bill)
-        writes = (700 + turn, 40 + turn) if caches else (0, 0)
-        self.bill.append(Billed(model, 1_000 + turn, 3_000 + turn, *writes, 50 + turn))
+        more = (700 + turn, 40 + turn, 50 + turn, 0) if caches else (0, 0, 50 + turn, 7)
+        self.bill.append(Billed(model, 1_000 + turn, 3_000 + turn, *more))
         return self.bill[-1]
 
 
-class Shell(NamedTuple):
-    """A tool that runs commands, and what it is to be called with."""
-
-    name: str
-    arguments: dict[str, object]
-
-
-def _shell(asked: dict[str, Any]) -> Shell | None:
-    """Return the shell that an agent offers, if it does."""
-    names = {one.get("name") for one in asked.get("tools", [])}
-    ways: dict[str, dict[str, object]] = {
-        "Bash": {"command": "echo turn", "description": "Say turn"},
-        "exec_command": {"cmd": "echo turn"},
-        "shell_command": {"command": "echo turn"},
-        "shell": {"command": ["echo", "turn"]},
-    }
-    return next((Shell(name, ways[name]) for name in ways if name in names), None)
-
-
-def message(billed: Billed, tool: Shell | None, number: int) -> list[dict[str, Any]]:
+def message(billed: Billed, tool: Tool | None, number: int) -> list[dict[str, Any]]:
     """Return the events of a stream of Anthropic's."""
     writes = billed.cache_write_5m_tokens + billed.cache_write_1h_tokens
     usage: dict[str, object] = {
@@ -154,7 +170,7 @@ def whole(events: list[dict[str, Any]]) -> dict[str, Any]:
     return {**begun, **ended["delta"], "content": content, "usage": ended["usage"]}
 
 
-def response(billed: Billed, tool: Shell | None, number: int) -> list[dict[str, Any]]:
+def response(billed: Billed, tool: Tool | None, number: int) -> list[dict[str, Any]]:
     """Return the events of a stream of OpenAI's Responses."""
     item: dict[str, Any] = {
         "type": "message",
@@ -173,12 +189,14 @@ def response(billed: Billed, tool: Shell | None, number: int) -> list[dict[str, 
             "arguments": json.dumps(tool.arguments),
         }
     begun: dict[str, Any] = {"id": f"resp_{number}", "object": "response", "model": billed.model}
+    read = billed.input_tokens + billed.cache_read_tokens
+    written = billed.output_tokens + billed.reasoning_tokens
     usage = {
-        "input_tokens": billed.input_tokens + billed.cache_read_tokens,
+        "input_tokens": read,
         "input_tokens_details": {"cached_tokens": billed.cache_read_tokens},
-        "output_tokens": billed.output_tokens,
-        "output_tokens_details": {"reasoning_tokens": 7},
-        "total_tokens": billed.input_tokens + billed.cache_read_tokens + billed.output_tokens,
+        "output_tokens": written,
+        "output_tokens_details": {"reasoning_tokens": billed.reasoning_tokens},
+        "total_tokens": read + written,
     }
     ended = {**begun, "status": "completed", "output": [item], "usage": usage}
     events: list[dict[str, Any]] = [
