@@ -143,6 +143,23 @@ def test_a_denial_that_the_command_gets_over_is_its_own_affair(desk: Desk) -> No
     assert desk.run("--", sys.executable, "-c", script, "1").returncode == 0
 
 
+def test_an_upgrade_is_refused_without_a_word_among_what_the_command_says(desk: Desk) -> None:
+    """Codex with its own log-in asks for a websocket first, and shares standard error with us."""
+    upgrade = """
+import http.client, os
+from urllib.parse import urlsplit
+line = http.client.HTTPConnection(urlsplit(os.environ["OPENAI_BASE_URL"]).netloc)
+key = "Bearer " + os.environ["OPENAI_API_KEY"]
+more = {"connection": "upgrade", "upgrade": "websocket", "authorization": key}
+line.request("GET", "/v1/responses", headers=more)
+print(line.getresponse().status)
+"""
+    done = desk.run("--session", "s", "--", sys.executable, "-c", upgrade)
+    assert done.stdout == "426\n"
+    first, second, *_ = done.stderr.splitlines()
+    assert (first, second) == ("corvus: session s starts", "corvus: session s ended with 0")
+
+
 def test_an_override_lifts_one_block_of_the_run(desk: Desk) -> None:
     desk.limit("0.001", "allow_override = true")
     done = desk.run("--override-budget", *caller(2))
