@@ -1,6 +1,6 @@
 """Claude Code and Codex as npm has them, and a place to run them in that is nobody's home.
 
-``CORVUS_TEST_AGENTS`` names a folder that they are installed in already; without it they are
+``TEST_AGENTS_FOLDER`` names a folder that they are installed in already; without it they are
 installed for the run. No script of theirs is run to install them. They see no key, no log-in and no
 settings but those of the test.
 """
@@ -46,7 +46,7 @@ QUIET = {"DISABLE_TELEMETRY": "1", "DISABLE_ERROR_REPORTING": "1", "DISABLE_AUTO
 
 def installed(folder: Path) -> dict[str, Path]:
     """Return where each agent is; skip the test when it cannot be had."""
-    place = Path(os.environ.get("CORVUS_TEST_AGENTS", folder))
+    place = Path(os.environ.get("TEST_AGENTS_FOLDER", folder))
     if shutil.which("node") is None:
         pytest.skip("Codex runs on node, which is not there")
     if not (place / "node_modules").is_dir():
