@@ -12,7 +12,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pytest
@@ -109,9 +111,14 @@ class Place:
             shim.chmod(0o755)
 
     def run(
-        self, command: list[str], *, limit: str = "1000", options: tuple[str, ...] = ()
+        self,
+        command: list[str],
+        *,
+        limit: str = "1000",
+        options: tuple[str, ...] = (),
+        more: Mapping[str, str] = MappingProxyType({}),
     ) -> subprocess.CompletedProcess[str]:
-        """Run an agent under ``corvus code``, as a user does."""
+        """Run an agent under ``corvus code``, as a user does, with more in its environment."""
         self._config.write_text(CONFIG.format(url=self.provider.url, limit=limit))
         node = Path(shutil.which("node") or "node").parent
         path = f"{self._folders['bin']}:{node}:/usr/bin:/bin"
@@ -124,7 +131,7 @@ class Place:
             stdin=subprocess.DEVNULL,
             timeout=RUN_SECONDS_MAX,
             cwd=self._folders["work"],
-            env={"PATH": path, "HOME": str(self._folders["home"]), **REAL_KEYS, **QUIET},
+            env={"PATH": path, "HOME": str(self._folders["home"]), **REAL_KEYS, **QUIET, **more},
             check=False,
         )
 

@@ -101,3 +101,14 @@ def test_the_exit_code_of_an_agent_passes_through(place: Place, command: list[st
     done = place.run([command[0], "--no-such-option"])
     assert done.returncode == {"claude": 1, "codex": 2}[command[0]]
     assert place.provider.calls == []
+
+
+def test_codex_with_its_own_log_in_gives_up_its_websocket_at_once(place: Place) -> None:
+    """PRX-1: it is told 426, not 404, which it tries six times more."""
+    done = place.run(CODEX, options=("--pass-through",), more={"CODEX_API_KEY": "sk-of-its-own"})
+    assert done.returncode == 0, done.stderr
+    assert {call.header("authorization") for call in place.metered()} == {"Bearer sk-of-its-own"}
+    assert [one.cost_nano_usd for one in place.records()] == [
+        one.nano_usd for one in place.script.bill
+    ]
+    assert done.stderr.count("failed to connect to Responses WebSocket") == 1, "one try"
