@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from policy.errors import EditRefused
+from policy.gateway import answers
 from policy.gateway.bodies import ConfigPatch, GrantOverride, Reset
 from policy.gateway.cost import config_body
 from policy.gateway.guards import TOKEN
@@ -25,7 +26,7 @@ def routes(service: Service) -> APIRouter:
     """Return the routes over a service."""
     router = APIRouter(prefix="/admin", tags=["admin"])
 
-    @router.post("/cost/reset")
+    @router.post("/cost/reset", responses=answers.answers(answers.RESET, "The reset"))
     def reset(body: Reset, request: Request) -> dict[str, Any]:
         """Start a new baseline for one scope; nothing is deleted."""
         wish = ResetRequest(
@@ -41,7 +42,7 @@ def routes(service: Service) -> APIRouter:
             "audit_event": audit_body(done.audit_event),
         }
 
-    @router.post("/cost/override")
+    @router.post("/cost/override", responses=answers.answers(answers.GRANTED, "The override"))
     def override(body: GrantOverride, request: Request) -> dict[str, Any]:
         """Let one call pass that its budgets would refuse."""
         life = body.expires_in_seconds
@@ -64,12 +65,12 @@ def routes(service: Service) -> APIRouter:
             "remaining_uses": 1,
         }
 
-    @router.get("/config")
+    @router.get("/config", responses=answers.answers(answers.CONFIG, "The config in force"))
     def config() -> dict[str, Any]:
         """Tell the config in force."""
         return _config(service.runtime.policy)
 
-    @router.patch("/config")
+    @router.patch("/config", responses=answers.answers(answers.CHANGED, "The new config"))
     def change(body: ConfigPatch, request: Request) -> dict[str, Any]:
         """Change keys of [cost]: file, live policy and audit, or nothing."""
         wanted = body.cost.model_dump(exclude_unset=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
+from policy.gateway import answers
 from policy.gateway.metrics import CONTENT_TYPE
 from policy.gateway.problems import Problem
 from policy.gateway.service import Service
@@ -15,12 +16,12 @@ def routes(service: Service) -> APIRouter:
     """Return the routes over a service."""
     router = APIRouter(tags=["operations"])
 
-    @router.get("/healthz")
+    @router.get("/healthz", responses=answers.answers(answers.HEALTH, "It lives"))
     def healthz() -> dict[str, str]:
         """Tell that the process lives; asks nothing else."""
         return {"status": "ok"}
 
-    @router.get("/readyz")
+    @router.get("/readyz", responses=answers.answers(answers.READY, "It can answer"))
     def readyz() -> Response:
         """Tell whether calls can be admitted and what was recorded reaches the ledger."""
         service.store.run(lambda unit: unit.state.store_id)  # its error becomes a 503
@@ -29,7 +30,7 @@ def routes(service: Service) -> APIRouter:
             return Response(problem.body, problem.status, problem.headers)
         return JSONResponse({"status": "ready"})
 
-    @router.get("/metrics", response_class=Response)
+    @router.get("/metrics", response_class=Response, responses=answers.text_answer("Metrics"))
     def metrics() -> Response:
         """Give the metrics in Prometheus' text format."""
         if not service.runtime.gateway.metrics:
