@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from fastapi import APIRouter, Request
 
-from policy.errors import EditRefused
 from policy.gateway import answers
 from policy.gateway.bodies import ConfigPatch, GrantOverride, Reset
 from policy.gateway.cost import config_body
@@ -72,12 +71,8 @@ def routes(service: Service) -> APIRouter:
 
     @router.patch("/config", responses=answers.answers(answers.CHANGED, "The new config"))
     def change(body: ConfigPatch, request: Request) -> dict[str, Any]:
-        """Change keys of [cost]: file, live policy and audit, or nothing."""
-        wanted = body.cost.model_dump(exclude_unset=True)
-        if not wanted or None in wanted.values():
-            raise EditRefused("name at least one key, each with a value")
-        values = {f"cost.{name}": _toml(value) for name, value in wanted.items()}
-        runtime = service.change_config(values, actor_of(request))
+        """Change keys of [cost], named budgets, [autonomy]: file, policy and audit, or nothing."""
+        runtime = service.change_config(body, actor_of(request))
         return {"updated": True, "config": _config(runtime.policy)}
 
     return router
@@ -91,20 +86,9 @@ def actor_of(request: Request) -> str:
 def _config(policy: Policy) -> dict[str, Any]:
     return {
         "cost": config_body(policy),
-        "autonomy": {"deprecated_fields": list(policy.deprecated_fields)},
+        "autonomy": {
+            "deprecated_fields": list(policy.deprecated_fields),
+            **asdict(policy.autonomy),
+        },
         "policy_hash": policy.content_hash,
     }
-
-
-def _toml(value: object) -> str:
-    from policy.config.values import quoted
-
-    match value:
-        case bool():
-            return str(value).lower()
-        case Decimal():
-            return f"{value:f}"
-        case str():
-            return quoted(value)
-        case _:
-            return str(value)

@@ -144,10 +144,24 @@ _COST_CONFIG = _closed(
         "reservation_ttl_seconds": _count("Seconds after which a hold expires."),
     }
 )
+_AUTONOMY = _closed(
+    {
+        "deprecated_fields": _list({"type": "string"}, "Keys to migrate."),
+        "level": {"enum": ["readonly", "supervised", "full"], "description": "Of freedom."},
+        "workspace_only": _flag("Whether the agent stays in its workspace."),
+        "allowed_commands": _list({"type": "string"}, "Commands the agent may run."),
+        "forbidden_paths": _list({"type": "string"}, "Paths the agent may not touch."),
+        "auto_approve": _list({"type": "string"}, "Tools that never need approval."),
+        "always_ask": _list({"type": "string"}, "Tools that always need approval."),
+        "max_actions_per_hour": _count("Actions in any 3600 s; 0 blocks every action."),
+        "require_approval_for_medium_risk": _flag("At level supervised."),
+        "block_high_risk_commands": _flag("Whether they are refused."),
+    }
+)
 _CONFIG = _closed(
     {
         "cost": _COST_CONFIG,
-        "autonomy": _closed({"deprecated_fields": _list({"type": "string"}, "Keys to migrate.")}),
+        "autonomy": _AUTONOMY,
         "policy_hash": _POLICY_HASH,
     }
 )

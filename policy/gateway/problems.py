@@ -122,6 +122,7 @@ _ABOUT_THE_REQUEST = (
     errors.ReportNotFound,
     errors.ReportParameterInvalid,
     errors.ReservationError,
+    errors.SettingRefused,
     errors.SteeringRefused,
     errors.UnpricedModel,
 )

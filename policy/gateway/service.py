@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from policy.config.change import set_keys
 from policy.config.rewrite import replace_file
 from policy.errors import EditRefused, LedgerError, PolicyError, SteeringRefused
+from policy.gateway.bodies import ConfigPatch
+from policy.gateway.changing import wanted_keys
 from policy.gateway.metrics import Metrics
 from policy.governor.governor import Governor
 from policy.observability.redact import Redactor
@@ -83,21 +85,23 @@ class Service:
             raise SteeringRefused("cost governance is disabled: set cost.enabled = true first")
         return self.governor
 
-    def change_config(self, values: Mapping[str, str], actor: str) -> Runtime:
+    def change_config(self, patch: ConfigPatch, actor: str) -> Runtime:
         """Set keys of the config file, and put the new policy in force; all or nothing (API-4).
 
         Args:
-            values: Dotted keys, and values as TOML writes them.
+            patch: What is asked for.
             actor: Who changes them, for the audit.
 
         Raises:
             ConfigError: The file, or all layers together, would have an error.
-            EditRefused: There is no file to write to, or it cannot be written.
+            EditRefused: There is no file to write to, it cannot be written, or a key cannot be
+                changed while the gateway runs.
             StoreError: The change cannot be audited.
         """
         if self._reload is None or self._config_path is None:
             raise EditRefused("the gateway was started without a config file")
         with self._config_lock:
+            values = wanted_keys(patch, self._config_path, self.runtime.layers)
             change = set_keys(self._config_path, values)
             replace_file(change.path, change.after, before=change.before)
             try:
