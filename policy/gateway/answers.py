@@ -330,4 +330,15 @@ SETTLED = _closed(
 EXTENDED = _closed({"reservation": _RESERVATION})
 ACTION = _embedded(records.action_document())
 HEALTH = _closed({"status": {"const": "ok"}})
-READY = _closed({"status": {"const": "ready"}})
+READY: Schema = {
+    **_closed(
+        {
+            "status": {"const": "ready"},
+            "config": {
+                "const": "broken",
+                "description": "Only when the edited config cannot be used: the one before holds.",
+            },
+        }
+    ),
+    "required": ["status"],
+}

@@ -6,7 +6,7 @@ what a layer above the file decides: the environment or the command line.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -51,14 +51,15 @@ def wanted_keys(
 def _routes(patch: ConfigPatch, path: Path | None) -> Iterator[tuple[Route, object]]:
     asked = patch.model_dump(exclude_unset=True)
     cost: dict[str, Any] = dict(asked.get("cost") or {})
-    budgets: Mapping[str, Mapping[str, object]] = cost.pop("budgets", None) or {}
+    budgets: dict[str, dict[str, object]] = cost.pop("budgets", None) or {}
     for key, value in cost.items():
         yield ("cost", key), value
     for name, changes in budgets.items():
         route = _budget(name, path)
         for key, value in changes.items():
             yield (*route, key), value
-    for key, value in (asked.get("autonomy") or {}).items():
+    autonomy: dict[str, object] = asked.get("autonomy") or {}
+    for key, value in autonomy.items():
         yield ("autonomy", key), value
     for route, value in _leaves(("governance",), asked.get("governance") or {}):
         if route not in _GOVERNANCE_AT_RUN_TIME:

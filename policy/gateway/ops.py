@@ -23,12 +23,16 @@ def routes(service: Service) -> APIRouter:
 
     @router.get("/readyz", responses=answers.answers(answers.READY, "It can answer"))
     def readyz() -> Response:
-        """Tell whether calls can be admitted and what was recorded reaches the ledger."""
+        """Tell whether calls can be admitted and what was recorded reaches the ledger.
+
+        A config that was edited and cannot be used is told; the policy before it is in force.
+        """
         service.store.run(lambda unit: unit.state.store_id)  # its error becomes a 503
         if service.drain_fault is not None:
             problem = Problem(503, service.drain_fault.code, "the ledger takes no events now")
             return Response(problem.body, problem.status, problem.headers)
-        return JSONResponse({"status": "ready"})
+        broken = {"config": "broken"} if service.config_is_broken else {}
+        return JSONResponse({"status": "ready", **broken})
 
     @router.get("/metrics", response_class=Response, responses=answers.text_answer("Metrics"))
     def metrics() -> Response:
