@@ -39,6 +39,8 @@ def routes(service: Service) -> APIRouter:
             record=body.record,
         )
         answer = service.store.run(step)
+        if body.record:
+            service.metrics.count_action(answer)
         if answer.decision.rule is Rule.ACTION_RATE:
             raise ActionRateExceeded(answer.decision.reason, answer)
         if not answer.allowed:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.gateway.conftest import Served
 from tests.governor.test_schemas import complaints
@@ -126,3 +127,29 @@ def test_a_workspace_is_taken_from_the_body(served: Served) -> None:
     with served.client("proxy") as client:
         assert client.post("/web/actions", json=body).status_code == 200
         assert client.post("/web/actions", json={"command": "cat /srv/agent/x"}).status_code == 403
+
+
+def test_actions_are_counted_by_decision_and_rule(served: Served) -> None:
+    """OBS-2; what was only looked at is no action."""
+    bodies: list[dict[str, Any]] = [
+        *({"command": "ls"}, {"command": "ls", "record": False}),
+        *({"command": "git push"}, {"command": "ls; rm x"}, {"command": "ls > x"}),
+    ]
+    with served.client("proxy") as client, served.client("read") as reader:
+        for body in bodies:
+            client.post("/web/actions", json=body)
+        text = reader.get("/metrics").text
+    (family,) = [
+        one for one in text_string_to_metric_families(text) if one.name == "corvus_actions"
+    ]
+    counts = {
+        (one.labels["governance_domain"], one.labels["decision"], one.labels["rule"]): one.value
+        for one in family.samples
+        if one.name == "corvus_actions_total"
+    }
+    assert counts == {
+        ("action_rate", "allow", "risk"): 1,
+        ("action_rate", "needs_approval", "risk"): 1,
+        ("action_rate", "deny", "command"): 1,
+        ("action_rate", "deny", "redirect"): 1,
+    }
