@@ -33,6 +33,7 @@ from policy.prices.lookup import PriceBooks
 
 if TYPE_CHECKING:
     from policy.bookkeeping import Bookkeeping
+    from policy.config.document import Document
     from policy.config.settings import Settings
     from policy.governor.actions import ActionAnswer
     from policy.governor.engine import Listener
@@ -60,6 +61,7 @@ class Runtime:
         retention_days: Days that usage stays in the ledger file itself; 0 is for ever.
         gateway: How the gateway listens.
         observability: What it tells about itself.
+        layers: Files, environment and command line, lowest first.
     """
 
     policy: Policy
@@ -71,6 +73,7 @@ class Runtime:
     retention_days: int = 0
     gateway: GatewayOptions = field(default_factory=GatewayOptions)
     observability: ObservabilityOptions = field(default_factory=ObservabilityOptions)
+    layers: tuple[Document, ...] = ()
 
     @cached_property
     def bookkeeping(self) -> Bookkeeping:
@@ -331,6 +334,7 @@ def open_runtime(
         retention_days=loaded.settings.governance.ledger.retention_days,
         gateway=_gateway(loaded.settings),
         observability=_observability(loaded.settings),
+        layers=loaded.documents,
     )
 
 
