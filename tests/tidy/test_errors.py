@@ -45,6 +45,7 @@ EXITS = {
     "ReportInvalid": Exit.USAGE,
     "DemoRefused": Exit.USAGE,
     "EditRefused": Exit.USAGE,
+    "ProjectRefused": Exit.USAGE,
     "SettingRefused": Exit.USAGE,
     "GatewayRefused": Exit.USAGE,
     "ResourceMissing": Exit.FAILURE,
