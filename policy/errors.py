@@ -264,6 +264,12 @@ class EditRefused(PolicyError):
     code = "edit-refused"
 
 
+class SettingRefused(EditRefused):
+    """A key cannot be changed at run time: it needs a restart, or a higher layer decides it."""
+
+    code = "setting-refused"
+
+
 class GatewayRefused(PolicyError):
     """The gateway cannot be served as asked: its address, its tokens or its libraries."""
 

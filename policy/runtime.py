@@ -33,6 +33,7 @@ from policy.prices.lookup import PriceBooks
 
 if TYPE_CHECKING:
     from policy.bookkeeping import Bookkeeping
+    from policy.config.document import Document
     from policy.config.origins import Effective
     from policy.config.settings import Settings
     from policy.governor.actions import ActionAnswer
@@ -81,6 +82,11 @@ class Runtime:
         from policy.config.origins import effective
 
         return effective(self.loaded) if self.loaded is not None else ()
+
+    @property
+    def layers(self) -> tuple[Document, ...]:
+        """Files, environment and command line, lowest first."""
+        return self.loaded.documents if self.loaded is not None else ()
 
     @cached_property
     def bookkeeping(self) -> Bookkeeping:

@@ -130,6 +130,7 @@ class Mock(asyncio.Protocol):
     def __init__(self, times: Times, count: Count, open_now: set[object]) -> None:
         self.times, self.count, self.open_now = times, count, open_now
         self.pending = b""
+        self.number = 0
         self.working: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -168,6 +169,7 @@ class Mock(asyncio.Protocol):
 
     def call(self, path: str, asked: dict[str, Any]) -> None:
         self.count.calls += 1
+        self.number = self.count.calls
         if not asked.get("stream"):
             made = (chat_whole if path == CHAT else messages_whole)(self.times, asked["model"])
             if self.times.answer == 0:
@@ -203,7 +205,7 @@ class Mock(asyncio.Protocol):
     async def stream(self, texts: list[bytes], ending: list[bytes]) -> None:
         self.transport.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-            b"Transfer-Encoding: chunked\r\n\r\n"
+            b"X-Request-Id: call-%d\r\nTransfer-Encoding: chunked\r\n\r\n" % self.number
         )
         if self.times.first_token:
             await asyncio.sleep(self.times.first_token)
@@ -217,6 +219,7 @@ class Mock(asyncio.Protocol):
 
     def whole(self, body: bytes, status: str = "200 OK") -> None:
         head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n"
+        head += f"X-Request-Id: call-{self.number}\r\n"
         self.transport.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 
 

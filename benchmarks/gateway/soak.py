@@ -4,8 +4,8 @@
 
 Clients stream one call after the other through `corvus gateway`; every tenth leaves in the middle
 of each answer. Fails when resident memory of the last quarter is more than a tenth above that of
-the second one (the first is warming up), when a hold is open at the end, when the mock has seen
-calls that are not recorded, or when `corvus ledger verify` finds anything.
+the second one (the first is warming up), when a hold is open at the end, when a call that the mock
+has seen is not recorded exactly once, or when `corvus ledger verify` finds anything.
 """
 
 from __future__ import annotations
@@ -92,11 +92,23 @@ def faults(folder: Path, count: dict[str, int], memory: list[float]) -> list[str
     code, verdict = told(folder, "ledger", "verify")
     if code or not verdict["sound"]:
         found.append(f"ledger verify exits with {code}: {verdict['findings']}")
-    _, usage = told(folder, "report", "spend/by-model", "--since", "2000-01-01")
-    recorded = sum(row["calls"] for row in usage["rows"])
-    if recorded != count["calls"]:
-        found.append(f"{count['calls']} calls reached the provider, {recorded} are recorded")
+    recorded, distinct = records(folder)
+    if not recorded == distinct == count["calls"]:
+        found.append(
+            f"{count['calls']} calls reached the provider, {recorded} are recorded, of which "
+            f"{distinct} differ"
+        )
     return found
+
+
+def records(folder: Path) -> tuple[int, int]:
+    """Return how many calls are recorded, and how many of the provider's numbers they have."""
+    query = "SELECT count(*) AS calls, count(DISTINCT provider_request_id) AS ids FROM usage_call"
+    command = [sys.executable, "-m", "policy", "sql", "--format", "json"]
+    where = ["--ledger", str(folder / "ledger.duckdb")]
+    done = subprocess.run([*command, *where, query], capture_output=True, text=True, check=True)
+    row = json.loads(done.stdout)["rows"][0]
+    return int(row["calls"]), int(row["ids"])
 
 
 def main() -> None:

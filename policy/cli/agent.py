@@ -203,10 +203,13 @@ class Run:
             print(f"corvus: no summary: {fault}", file=sys.stderr, flush=True)
 
     def _show(self, governor: Governor, mission: str | None) -> None:
-        from policy.cli import summary_text
+        from policy.cli import summary_table, summary_text
 
         status = governor.status(self.session_id, mission)
-        print("\n".join(summary_text.kv(self._runtime, status)), file=sys.stderr, flush=True)
+        if sys.stderr.isatty():
+            summary_table.print_table(self._runtime, status, stderr=True)
+        else:
+            print("\n".join(summary_text.kv(self._runtime, status)), file=sys.stderr, flush=True)
         if self._runtime.policy.enabled:
             self._runtime.bookkeeping.drain(governor.store)
 

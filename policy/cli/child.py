@@ -82,9 +82,14 @@ def run_child(command: Sequence[str], environment: Mapping[str, str]) -> int:
         GatewayRefused: It cannot be started.
     """
     child: subprocess.Popen[bytes] | None = None
+    early: list[int] = []
 
     def pass_on(number: int, _: FrameType | None) -> None:
-        if child is not None and not (number in _FROM_TERMINAL and _is_in_foreground()):
+        if number in _FROM_TERMINAL and _is_in_foreground():
+            return
+        if child is None:
+            early.append(number)  # it may run already, but nobody has told us how to reach it
+        else:
             child.send_signal(number)
 
     before = {number: signal.signal(number, pass_on) for number in _FORWARDED}
@@ -94,6 +99,8 @@ def run_child(command: Sequence[str], environment: Mapping[str, str]) -> int:
         except OSError as fault:
             reason = fault.strerror or str(fault)
             raise GatewayRefused(f"cannot run {command[0]}: {reason}") from fault
+        for number in early:
+            child.send_signal(number)
         code = child.wait()
     finally:
         for number, handler in before.items():

@@ -46,6 +46,7 @@ _BY_ERROR: dict[type[errors.PolicyError], Exit] = {
     errors.ReportError: Exit.USAGE,
     errors.DemoRefused: Exit.USAGE,
     errors.EditRefused: Exit.USAGE,
+    errors.ProjectRefused: Exit.USAGE,
     errors.GatewayRefused: Exit.USAGE,
     errors.ResourceMissing: Exit.FAILURE,
 }

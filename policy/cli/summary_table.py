@@ -36,9 +36,9 @@ ROOMY = ("budget", "state", "used", "warns", "spent", "held", "limit", "left")
 _NONE = "-"
 
 
-def print_table(runtime: Runtime, status: StatusReport) -> None:
+def print_table(runtime: Runtime, status: StatusReport, *, stderr: bool = False) -> None:
     """Print a row for each budget, with a bar where there is room, and remarks below."""
-    out = console()
+    out = console(stderr=stderr)
     now = f"{status.now:%Y-%m-%d %H:%M} UTC"
     out.print(f"[bold]budgets[/] of {shown(runtime.config_shown)} at {now}", soft_wrap=True)
     print_budgets(out, in_order(runtime, status), status, BRIEF)

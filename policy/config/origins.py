@@ -83,6 +83,20 @@ def effective(loaded: Loaded) -> tuple[Effective, ...]:
     )
 
 
+def above(route: Route, documents: Sequence[Document]) -> str | None:
+    """Return the layer above the files that decides a setting; ``None`` when none does.
+
+    Args:
+        route: The key; of an item of an array, the layer that states the array decides.
+        documents: All layers, lowest first.
+    """
+    array = next((route[:place] for place, part in enumerate(route) if isinstance(part, int)), None)
+    highest = next(_stated(array or route, documents), None)
+    if highest is None or not isinstance(highest[0], Assigned):
+        return None
+    return highest[0].origin
+
+
 def deprecated(loaded: Loaded) -> tuple[tuple[str, Origin], ...]:
     """Return the deprecated keys in use, and where each is stated."""
     return tuple(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from policy.config.values import Route
     from policy.governor.governor import Governor
     from policy.model.token import Token
     from policy.reporting.catalog import Report
@@ -42,16 +43,17 @@ class Desk(Protocol):
         """
         ...
 
-    def change_config(self, values: Mapping[str, str], actor: str) -> Runtime:
+    def change_keys(self, values: Mapping[Route, str], actor: str) -> Runtime:
         """Set keys of the config file, and put the new policy in force; all or nothing (API-4).
 
         Args:
-            values: Dotted keys, and values as TOML writes them.
+            values: Routes of keys, and values as TOML writes them.
             actor: Who changes them, for the audit.
 
         Raises:
             ConfigError: The config would have an error.
-            EditRefused: There is no file to write to, or it cannot be written.
+            EditRefused: There is no file to write to, it cannot be written, or a layer above it
+                decides a key.
             StoreError: The change cannot be audited.
         """
         ...

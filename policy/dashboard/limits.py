@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from policy.config.origins import Effective
 from policy.config.toml_write import written
-from policy.config.values import quoted, shown
+from policy.config.values import Route, quoted, shown
 from policy.dashboard.page import Ask, Page
 from policy.dashboard.steering import Action, Form, Invalid, way_back
 from policy.diagnostics.secrets import scrub
@@ -36,7 +36,8 @@ class Limit:
     """One key that can be changed.
 
     Attributes:
-        key: Dotted key.
+        route: Its key.
+        key: The same, dotted.
         about: Name of the budget that it belongs to; ``None`` for a key of ``[cost]`` itself.
         now: Its value as TOML writes it.
         value: What stands in the form.
@@ -44,6 +45,7 @@ class Limit:
         mistake: What is wrong with what was typed.
     """
 
+    route: Route
     key: str
     name: str
     about: str | None
@@ -72,7 +74,14 @@ def _limit(row: Effective, about: str | None, form: Form, mistakes: Mapping[str,
     key, name = shown(row.route), str(row.route[-1])
     now = str(row.value) if isinstance(row.value, str) else written(row.value)
     return Limit(
-        key, name, about, now, form.get(key, now), _CHOICES.get(name, ()), mistakes.get(key, "")
+        row.route,
+        key,
+        name,
+        about,
+        now,
+        form.get(key, now),
+        _CHOICES.get(name, ()),
+        mistakes.get(key, ""),
     )
 
 
@@ -101,9 +110,9 @@ def _change(ask: Ask, form: Form) -> str:
     }
     if not wanted:
         return ask.words("limits.same")
-    values = {key: _toml(one, form[key].strip()[:_VALUE_MAX]) for key, one in wanted.items()}
+    values = {one.route: _toml(one, form[key].strip()[:_VALUE_MAX]) for key, one in wanted.items()}
     try:
-        ask.desk.change_config(values, ask.principal)
+        ask.desk.change_keys(values, ask.principal)
     except ConfigError as error:
         told = {shown(one.path): scrub(one.message) for one in error.diagnostics}
         mistakes = {key: words for key, words in told.items() if key in wanted}

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 
 from policy.errors import ActionRateExceeded, ActionRefused
+from policy.gateway import answers
 from policy.gateway.admin import actor_of
 from policy.gateway.bodies import Act
 from policy.gateway.service import Service
@@ -23,7 +24,7 @@ def routes(service: Service) -> APIRouter:
     """Return the route over a service."""
     router = APIRouter(prefix="/actions", tags=["actions"])
 
-    @router.post("")
+    @router.post("", responses=answers.answers(answers.ACTION, "It may be done"))
     def act(body: Act, request: Request) -> dict[str, Any]:
         """Let an agent act, or refuse: 403 by autonomy or until approved, 429 by the action rate.
 
@@ -38,6 +39,8 @@ def routes(service: Service) -> APIRouter:
             record=body.record,
         )
         answer = service.store.run(step)
+        if body.record:
+            service.metrics.count_action(answer)
         if answer.decision.rule is Rule.ACTION_RATE:
             raise ActionRateExceeded(answer.decision.reason, answer)
         if not answer.allowed:

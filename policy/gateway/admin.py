@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from fastapi import APIRouter, Request
 
-from policy.errors import EditRefused
+from policy.gateway import answers
 from policy.gateway.bodies import ConfigPatch, GrantOverride, Reset
 from policy.gateway.cost import config_body
 from policy.gateway.guards import TOKEN
@@ -25,7 +25,7 @@ def routes(service: Service) -> APIRouter:
     """Return the routes over a service."""
     router = APIRouter(prefix="/admin", tags=["admin"])
 
-    @router.post("/cost/reset")
+    @router.post("/cost/reset", responses=answers.answers(answers.RESET, "The reset"))
     def reset(body: Reset, request: Request) -> dict[str, Any]:
         """Start a new baseline for one scope; nothing is deleted."""
         wish = ResetRequest(
@@ -41,7 +41,7 @@ def routes(service: Service) -> APIRouter:
             "audit_event": audit_body(done.audit_event),
         }
 
-    @router.post("/cost/override")
+    @router.post("/cost/override", responses=answers.answers(answers.GRANTED, "The override"))
     def override(body: GrantOverride, request: Request) -> dict[str, Any]:
         """Let one call pass that its budgets would refuse."""
         life = body.expires_in_seconds
@@ -64,19 +64,15 @@ def routes(service: Service) -> APIRouter:
             "remaining_uses": 1,
         }
 
-    @router.get("/config")
+    @router.get("/config", responses=answers.answers(answers.CONFIG, "The config in force"))
     def config() -> dict[str, Any]:
         """Tell the config in force."""
         return _config(service.runtime.policy)
 
-    @router.patch("/config")
+    @router.patch("/config", responses=answers.answers(answers.CHANGED, "The new config"))
     def change(body: ConfigPatch, request: Request) -> dict[str, Any]:
-        """Change keys of [cost]: file, live policy and audit, or nothing."""
-        wanted = body.cost.model_dump(exclude_unset=True)
-        if not wanted or None in wanted.values():
-            raise EditRefused("name at least one key, each with a value")
-        values = {f"cost.{name}": _toml(value) for name, value in wanted.items()}
-        runtime = service.change_config(values, actor_of(request))
+        """Change keys of [cost], named budgets, [autonomy]: file, policy and audit, or nothing."""
+        runtime = service.change_config(body, actor_of(request))
         return {"updated": True, "config": _config(runtime.policy)}
 
     return router
@@ -90,20 +86,9 @@ def actor_of(request: Request) -> str:
 def _config(policy: Policy) -> dict[str, Any]:
     return {
         "cost": config_body(policy),
-        "autonomy": {"deprecated_fields": list(policy.deprecated_fields)},
+        "autonomy": {
+            "deprecated_fields": list(policy.deprecated_fields),
+            **asdict(policy.autonomy),
+        },
         "policy_hash": policy.content_hash,
     }
-
-
-def _toml(value: object) -> str:
-    from policy.config.values import quoted
-
-    match value:
-        case bool():
-            return str(value).lower()
-        case Decimal():
-            return f"{value:f}"
-        case str():
-            return quoted(value)
-        case _:
-            return str(value)

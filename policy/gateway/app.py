@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+import signal
+import threading
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Protocol
 
 from fastapi import APIRouter, FastAPI, Request, Response, Security
@@ -134,7 +136,8 @@ def _api(service: Service, proxy: Proxy | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         draining = asyncio.create_task(_drain(service))
         try:
-            yield
+            with _reloading(service):
+                yield
         finally:
             draining.cancel()
             if proxy is not None:
@@ -177,6 +180,22 @@ def _beside(api: ASGIApp, proxy: ASGIApp, pages: ASGIApp | None) -> ASGIApp:
         await serving(scope, receive, send)
 
     return routed
+
+
+@contextmanager
+def _reloading(service: Service) -> Generator[None]:
+    """Read the config anew on SIGHUP, where signals reach the loop: in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(
+        signal.SIGHUP, lambda: loop.run_in_executor(None, service.reload_config)
+    )
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
 
 
 async def _drain(service: Service) -> None:

@@ -10,6 +10,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     StringConstraints,
     field_validator,
 )
@@ -70,6 +71,29 @@ class GrantOverride(Body):
     expires_in_seconds: Annotated[int, Field(ge=1, le=31_622_400)] | None = None
 
 
+class BudgetPatch(Body):
+    """Keys of one item of ``[[cost.budgets]]``."""
+
+    limit_usd: _Amount | None = None
+    warn_at_percent: int | None = None
+    period: str | None = None
+    timezone: str | None = None
+
+
+class AutonomyPatch(Body):
+    """Keys of ``[autonomy]``; a list replaces the one before."""
+
+    level: str | None = None
+    workspace_only: bool | None = None
+    allowed_commands: list[str] | None = None
+    forbidden_paths: list[str] | None = None
+    auto_approve: list[str] | None = None
+    always_ask: list[str] | None = None
+    max_actions_per_hour: int | None = None
+    require_approval_for_medium_risk: bool | None = None
+    block_high_risk_commands: bool | None = None
+
+
 class CostPatch(Body):
     """Keys of ``[cost]``; their rules are those of the file, which decides (API-4)."""
 
@@ -82,12 +106,21 @@ class CostPatch(Body):
     unpriced_models: str | None = None
     default_output_tokens: int | None = None
     reservation_ttl_seconds: int | None = None
+    budgets: dict[_Text, BudgetPatch] | None = Field(
+        default=None, max_length=100, description="By name, budgets that the file has."
+    )
 
 
 class ConfigPatch(Body):
-    """A change of the config."""
+    """A change of the config: all that it names, or nothing."""
 
-    cost: CostPatch
+    cost: CostPatch | None = None
+    autonomy: AutonomyPatch | None = None
+    governance: dict[str, JsonValue] | None = Field(
+        default=None,
+        max_length=20,
+        description="Only `observability.metrics`: the rest takes effect at a restart.",
+    )
 
 
 class Reserve(Body):

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from policy.errors import LedgerError
+from policy.gateway import answers
 from policy.gateway.service import Service
 from policy.governor.status import StatusReport
 from policy.governor.summary import budget_json, summary_body
@@ -23,7 +24,7 @@ def routes(service: Service) -> APIRouter:
     """Return the routes over a service."""
     router = APIRouter(prefix="/cost", tags=["cost"])
 
-    @router.get("/summary")
+    @router.get("/summary", responses=answers.answers(answers.SUMMARY, "Spend and limits"))
     def summary(session_id: Id = None, mission_id: Id = None) -> dict[str, Any]:
         """Tell where every budget stands; the upstream's fields first."""
         runtime = service.runtime
@@ -35,7 +36,7 @@ def routes(service: Service) -> APIRouter:
             "config": config_body(runtime.policy),
         }
 
-    @router.get("/budgets")
+    @router.get("/budgets", responses=answers.answers(answers.BUDGETS, "Every budget"))
     def budgets(session_id: Id = None, mission_id: Id = None) -> dict[str, Any]:
         """Tell every budget with what is spent, held and left."""
         status = service.governor.status(session_id, mission_id if session_id else None)
@@ -45,7 +46,7 @@ def routes(service: Service) -> APIRouter:
             "budgets": [budget_json(one, status) for one in status.decision.statuses],
         }
 
-    @router.get("/history")
+    @router.get("/history", responses=answers.answers(answers.HISTORY, "Cost over time"))
     def history(
         period: Bucket = Bucket.DAY,
         window: Annotated[int, Query(ge=1, le=1000)] = DEFAULT_WINDOW,
@@ -69,7 +70,7 @@ def routes(service: Service) -> APIRouter:
         }
         return body
 
-    @router.get("/audit")
+    @router.get("/audit", responses=answers.answers(answers.AUDIT, "Audit events"))
     def audit(
         limit: Annotated[int, Query(ge=0, le=10_000)] = 50,
         kind: Annotated[list[AuditKind] | None, Query()] = None,

@@ -7,6 +7,7 @@ Its event loop is uvloop where there is one, which uvicorn finds by itself.
 from __future__ import annotations
 
 import ipaddress
+import logging
 import socket
 from collections.abc import Callable
 
@@ -47,6 +48,7 @@ class Server(uvicorn.Server):
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
         super().__init__(config)
+        logging.getLogger("uvicorn.error").addFilter(_is_ours_to_tell)
         self._on_ready = on_ready
         self._on_stop = on_stop
 
@@ -83,6 +85,14 @@ def open_socket(host: str, port: int) -> socket.socket:
     # do not. Without it an answer in two pieces waits 40 ms for the client's delayed ACK.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
+
+
+def _is_ours_to_tell(record: logging.LogRecord) -> bool:
+    """Leave out what uvicorn says of upgrades: to install what would serve them.
+
+    They are refused on purpose, with 426, and Codex with its own log-in asks for one in each run.
+    """
+    return record.funcName != "_unsupported_upgrade_warning"
 
 
 def _is_v6(host: str) -> bool:

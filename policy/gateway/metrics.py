@@ -23,6 +23,7 @@ from policy.events import (
     ResetApplied,
     Threshold,
 )
+from policy.governor.actions import DOMAIN, ActionAnswer
 from policy.model.usage import TokenKind
 from policy.observability.redact import Redactor, surface
 
@@ -72,6 +73,13 @@ class Metrics:
         self._unknown = counter(
             "usage_unknown", "Settled calls whose usage nobody reported.", "provider"
         )
+        self._actions = counter(
+            "actions",
+            "Actions that were asked for, by decision and the rule behind it.",
+            "governance_domain",
+            "decision",
+            "rule",
+        )
         self._overhead = Histogram(
             "corvus_proxy_overhead_seconds",
             "Time that the proxy adds to a call before it is forwarded.",
@@ -82,6 +90,11 @@ class Metrics:
     def time_overhead(self, seconds: float) -> None:
         """Take what the proxy added to one call before it left."""
         self._overhead.observe(seconds)
+
+    def count_action(self, answer: ActionAnswer) -> None:
+        """Count what was decided about an action; all labels are closed sets."""
+        decision = answer.decision
+        self._actions.labels(DOMAIN, decision.verdict.value, decision.rule.value).inc()
 
     def hear(self, event: Event) -> None:
         """Count an event; a listener of the governor."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
+from policy.gateway import answers
 from policy.gateway.metrics import CONTENT_TYPE
 from policy.gateway.problems import Problem
 from policy.gateway.service import Service
@@ -15,21 +16,25 @@ def routes(service: Service) -> APIRouter:
     """Return the routes over a service."""
     router = APIRouter(tags=["operations"])
 
-    @router.get("/healthz")
+    @router.get("/healthz", responses=answers.answers(answers.HEALTH, "It lives"))
     def healthz() -> dict[str, str]:
         """Tell that the process lives; asks nothing else."""
         return {"status": "ok"}
 
-    @router.get("/readyz")
+    @router.get("/readyz", responses=answers.answers(answers.READY, "It can answer"))
     def readyz() -> Response:
-        """Tell whether calls can be admitted and what was recorded reaches the ledger."""
+        """Tell whether calls can be admitted and what was recorded reaches the ledger.
+
+        A config that was edited and cannot be used is told; the policy before it is in force.
+        """
         service.store.run(lambda unit: unit.state.store_id)  # its error becomes a 503
         if service.drain_fault is not None:
             problem = Problem(503, service.drain_fault.code, "the ledger takes no events now")
             return Response(problem.body, problem.status, problem.headers)
-        return JSONResponse({"status": "ready"})
+        broken = {"config": "broken"} if service.config_is_broken else {}
+        return JSONResponse({"status": "ready", **broken})
 
-    @router.get("/metrics", response_class=Response)
+    @router.get("/metrics", response_class=Response, responses=answers.text_answer("Metrics"))
     def metrics() -> Response:
         """Give the metrics in Prometheus' text format."""
         if not service.runtime.gateway.metrics:

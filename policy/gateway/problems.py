@@ -1,7 +1,7 @@
 """Errors as ``application/problem+json`` (RFC 9457): one envelope for all, with ``code`` (API-2).
 
-Refuses to tell paths, text of a driver or
-what a secret was: faults of store and ledger get fixed words, the rest is scrubbed.
+Refuses to tell paths, text of a driver or what a secret was: faults of store and ledger get fixed
+words, the rest is scrubbed.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ class Problem(NamedTuple):
         code: Stable kebab-case name.
         detail: What is wrong and what to do, for a person.
         more: Further members for programs.
+        retry_after_seconds: After how long to ask again; ``None`` when waiting is no way out.
     """
 
     status: int
     code: str
     detail: str
     more: dict[str, object] = {}  # noqa: RUF012 - never changed
+    retry_after_seconds: int | None = None
 
     @property
     def body(self) -> bytes:
@@ -56,6 +58,8 @@ class Problem(NamedTuple):
             found["www-authenticate"] = "Bearer"
         if self.status == HTTPStatus.PAYMENT_REQUIRED:
             found["x-should-retry"] = "false"
+        if self.retry_after_seconds is not None:
+            found["retry-after"] = str(self.retry_after_seconds)
         return found
 
 
@@ -77,7 +81,8 @@ def problem_of(error: errors.PolicyError) -> Problem:
         return Problem(status, "budget_exceeded", scrub(str(error)), denial_body(error.decision))
     if isinstance(error, errors.ActionRefused):
         code = error.answer.code or error.code
-        return Problem(status, code, scrub(str(error)), action_body(error.answer))
+        told, wait = action_body(error.answer), error.answer.wait_seconds
+        return Problem(status, code, scrub(str(error)), told, wait)
     if isinstance(error, errors.ConfigError):
         found = [
             {"field": shown(one.path), "code": one.code, "message": scrub(one.message)}
@@ -95,6 +100,7 @@ _ABOUT_THE_REQUEST = (
     errors.ReportNotFound,
     errors.ReportParameterInvalid,
     errors.ReservationError,
+    errors.SettingRefused,
     errors.SteeringRefused,
     errors.UnpricedModel,
 )

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from policy.errors import ReportInvalid, ReportParameterInvalid
+from policy.gateway import answers
 from policy.gateway.service import Service
 from policy.reporting.catalog import Report, load_catalog
 
@@ -16,12 +17,12 @@ def routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/reports", tags=["reports"])
     catalog = load_catalog()
 
-    @router.get("")
+    @router.get("", responses=answers.answers(answers.REPORTS, "The catalogue"))
     def reports() -> dict[str, Any]:
         """List every report with what it tells."""
         return {"reports": [_entry(one) for one in catalog.reports.values()]}
 
-    @router.get("/{name:path}")
+    @router.get("/{name:path}", responses=answers.answers(answers.REPORT, "The report"))
     def report(name: str, request: Request) -> Response:
         """Run a report; its parameters are those of the query."""
         from policy.reporting.formats import json_text

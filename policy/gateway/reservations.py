@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from policy.clock import microseconds
 from policy.errors import BudgetExceeded
+from policy.gateway import answers
 from policy.gateway.bodies import Commit, Extend, Release, Reserve
 from policy.gateway.guards import TOKEN
 from policy.gateway.service import Service
@@ -21,13 +22,19 @@ from policy.money import nano_usd, usd_text
 
 Id = Annotated[str, Path(min_length=1, max_length=100)]
 _COUNTS = tuple(Usage.__dataclass_fields__)
+_ADMITTED = {
+    **answers.answers(answers.ADMITTED, "Admitted and held", status=201),
+    **answers.answers(answers.ADMITTED, "Not governed: nothing is held"),
+}
+_SETTLED = answers.answers(answers.SETTLED, "The settled reservation")
+_EXTENDED = answers.answers(answers.EXTENDED, "The reservation")
 
 
 def routes(service: Service) -> APIRouter:
     """Return the routes over a service."""
     router = APIRouter(prefix="/reservations", tags=["reservations"])
 
-    @router.post("", status_code=201, responses={200: {"description": "Not governed"}})
+    @router.post("", status_code=201, responses=_ADMITTED)
     def reserve(body: Reserve, request: Request, response: Response) -> dict[str, Any]:
         """Admit a call and hold its estimate; a refusal is 402 with all that a program needs."""
         governor = service.governor
@@ -48,7 +55,7 @@ def routes(service: Service) -> APIRouter:
             "scopes": [status_body(one) for one in decision.statuses],
         }
 
-    @router.post("/{reservation_id}/commit")
+    @router.post("/{reservation_id}/commit", responses=_SETTLED)
     def commit(reservation_id: Id, body: Commit) -> dict[str, Any]:
         """Record what a call used and cost, and free its hold."""
         governor = service.governor
@@ -64,7 +71,7 @@ def routes(service: Service) -> APIRouter:
         held = governor.reservation(reservation_id)
         return _settled(governor.commit(held, Usage(**known) if known else None, **report))
 
-    @router.post("/{reservation_id}/release")
+    @router.post("/{reservation_id}/release", responses=_SETTLED)
     def release(reservation_id: Id, body: Release | None = None) -> dict[str, Any]:
         """Free a hold of which nothing was spent."""
         governor = service.governor
@@ -72,7 +79,7 @@ def routes(service: Service) -> APIRouter:
         held = governor.reservation(reservation_id)
         return _settled(governor.release(held, settlement_key=key))
 
-    @router.post("/{reservation_id}/extend")
+    @router.post("/{reservation_id}/extend", responses=_EXTENDED)
     def extend(reservation_id: Id, body: Extend) -> dict[str, Any]:
         """Let a long call live longer, or hold more for it."""
         governor = service.governor

@@ -7,15 +7,20 @@ that was not named by a file, and leaves the file as it was when its policy cann
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from policy.config.change import set_keys
 from policy.config.rewrite import replace_file
+from policy.config.values import Route, shown
 from policy.errors import EditRefused, LedgerError, PolicyError, SteeringRefused
+from policy.gateway.bodies import ConfigPatch
+from policy.gateway.changing import refuse_decided_above, wanted_keys
 from policy.gateway.metrics import Metrics
 from policy.governor.governor import Governor
 from policy.observability.redact import Redactor
@@ -26,6 +31,8 @@ from policy.store.store import Store
 if TYPE_CHECKING:
     from policy.reporting.catalog import Report
     from policy.reporting.table import Table
+
+_log = logging.getLogger("corvus.gateway")
 
 
 class ConfigFile(NamedTuple):
@@ -63,6 +70,7 @@ class Service:
         self.metrics = Metrics(self._redactor)
         self._listeners = [self.metrics.hear, *([telemetry.listener] if telemetry else [])]
         self.drain_fault: PolicyError | None = None
+        self.config_is_broken = False
         self._file = file
         self._ledger_lock = threading.Lock()
         self._config_lock = threading.Lock()
@@ -94,33 +102,81 @@ class Service:
             raise SteeringRefused("cost governance is disabled: set cost.enabled = true first")
         return self.governor
 
-    def change_config(self, values: Mapping[str, str], actor: str) -> Runtime:
+    def change_config(self, patch: ConfigPatch, actor: str) -> Runtime:
         """Set keys of the config file, and put the new policy in force; all or nothing (API-4).
 
         Args:
-            values: Dotted keys, and values as TOML writes them.
+            patch: What is asked for.
             actor: Who changes them, for the audit.
 
         Raises:
             ConfigError: The file, or all layers together, would have an error.
-            EditRefused: There is no file to write to, or it cannot be written.
+            EditRefused: There is no file to write to, it cannot be written, or a key cannot be
+                changed while the gateway runs.
             StoreError: The change cannot be audited.
         """
         if self._file is None:
             raise EditRefused("the gateway was started without a config file")
         with self._config_lock:
-            change = set_keys(self._file.path, values)
-            replace_file(change.path, change.after, before=change.before)
+            return self._write(wanted_keys(patch, self._file.path, self.runtime.layers), actor)
+
+    def change_keys(self, values: Mapping[Route, str], actor: str) -> Runtime:
+        """Set keys of the config file by their routes, as ``change_config`` does.
+
+        Args:
+            values: Values as TOML writes them.
+            actor: Who changes them, for the audit.
+
+        Raises:
+            ConfigError: As for ``change_config``.
+            EditRefused: As for ``change_config``.
+            StoreError: As for ``change_config``.
+        """
+        if self._file is None:
+            raise EditRefused("the gateway was started without a config file")
+        with self._config_lock:
+            refuse_decided_above(values, self.runtime.layers)
+            return self._write({shown(route): text for route, text in values.items()}, actor)
+
+    def reload_config(self) -> None:
+        """Read the config anew, for somebody has edited it; a broken one changes nothing.
+
+        The fault is kept for ``readyz`` and told in the log; the policy in force stays.
+        """
+        if self._file is None:
+            return
+        with self._config_lock:
             try:
-                runtime = self._file.reload()
-                governor = self._governor_of(runtime)
-                governor.note_limits(runtime.config_shown, actor)
-            except BaseException:
-                replace_file(change.path, change.before, before=change.after)
-                raise
-            self._in_force = runtime, governor
-            self._redactor.use(runtime.books)
-            return runtime
+                runtime = self._put_in_force(self._file.reload(), "corvus")
+            except (PolicyError, OSError) as fault:
+                self.config_is_broken = True
+                _log.error("the config cannot be put in force, the policy stays: %s", fault)
+            else:
+                _log.info("the config was read anew: policy %s", runtime.policy.content_hash)
+
+    def _write(self, values: Mapping[str, str], actor: str) -> Runtime:
+        assert self._file is not None, "checked by whoever changes the config"
+        change = set_keys(self._file.path, values)
+        replace_file(change.path, change.after, before=change.before)
+        try:
+            return self._put_in_force(self._file.reload(), actor)
+        except BaseException:
+            replace_file(change.path, change.before, before=change.after)
+            raise
+
+    def _put_in_force(self, read: Runtime, actor: str) -> Runtime:
+        """Judge by another config from now on; the ledger stays that of the open store."""
+        old = self.runtime
+        runtime = replace(read, ledger_path=old.ledger_path)
+        governor = self._governor_of(runtime)
+        governor.note_limits(runtime.config_shown, actor)
+        self._in_force = runtime, governor
+        self._redactor.use(runtime.books)
+        self.config_is_broken = False
+        listens = replace(old.gateway, metrics=read.gateway.metrics)
+        if (read.ledger_path, read.gateway) != (old.ledger_path, listens):
+            _log.warning("changes of ledger, gateway and upstreams take effect at a restart")
+        return runtime
 
     def run_report(self, report: Report, given: Mapping[str, object]) -> Table:
         """Run a report over the ledger and what the store has not handed over yet.

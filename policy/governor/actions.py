@@ -8,6 +8,7 @@ not counted, so that trying again never keeps the way closed. This is the govern
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -36,6 +37,8 @@ class ActionAnswer:
         resets_at: When an action may be admitted again, or while there is room, when the oldest
             falls out; ``None`` when waiting changes nothing.
         policy_hash: Content hash of the policy that decided.
+        wait_seconds: Whole seconds from the decision to ``resets_at``, rounded up, when the rate
+            refused; ``None`` when waiting changes nothing.
     """
 
     decision: ActionDecision
@@ -44,6 +47,7 @@ class ActionAnswer:
     limit: int
     resets_at: datetime | None
     policy_hash: str
+    wait_seconds: int | None = None
 
     @property
     def allowed(self) -> bool:
@@ -94,6 +98,9 @@ def step(
 
     def admit(unit: Unit) -> ActionAnswer:
         answer = weighed(unit.actions(principal, SPAN_US))
+        if answer.decision.rule is Rule.ACTION_RATE and answer.resets_at is not None:
+            wait = math.ceil((answer.resets_at - unit.now).total_seconds())
+            return replace(answer, wait_seconds=max(1, wait))
         if not record or not answer.allowed or action.reads_only:
             return answer
         unit.add_action(principal, SPAN_US)

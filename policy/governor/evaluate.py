@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from policy.model.budget import Budget
 from policy.model.decision import BudgetState, BudgetStatus, Decision, Denial
-from policy.model.request import require_amount
+from policy.model.request import MAX_ESTIMATE, require_amount
 from policy.money import NOTHING, NanoUSD
 
 _SCALE = 10**40
@@ -80,7 +80,8 @@ def _rank(status: BudgetStatus, place: int) -> tuple[int, int, int]:
 
 def _status(balance: Balance, estimate_nano_usd: NanoUSD) -> BudgetStatus:
     budget, spent, held, resets_at = balance
-    if type(spent) is not int or type(held) is not int or spent < 0 or held < 0:
+    is_plain = type(spent) is int and type(held) is int
+    if not is_plain or not 0 <= spent <= MAX_ESTIMATE or not 0 <= held <= MAX_ESTIMATE:
         require_amount("spent", spent)
         require_amount("held", held)
     projected = spent + held + estimate_nano_usd

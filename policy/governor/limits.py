@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 from policy.events import Event, LimitsChanged
 from policy.governor.audit import append_audit
@@ -48,5 +49,6 @@ def _limits(policy: Policy) -> str:
             }
             for budget in policy.budgets
         },
+        "autonomy": asdict(policy.autonomy),
     }
     return json.dumps(limits, sort_keys=True, separators=(",", ":"))

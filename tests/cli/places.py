@@ -114,7 +114,7 @@ class Place:
         os.close(theirs)
         shown = b""
         answered = False
-        while piece := _read(ours):
+        while piece := read_terminal(ours):
             shown += piece
             if b"[y/N]" in shown and not answered:
                 answered = True
@@ -126,7 +126,7 @@ class Place:
         return process.wait(timeout=60), shown.decode().replace("\r\n", "\n")
 
 
-def _read(descriptor: int) -> bytes:
+def read_terminal(descriptor: int) -> bytes:
     """Read what a terminal shows; nothing when whoever was on it is gone."""
     try:
         return os.read(descriptor, 4096)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.gateway.conftest import Served
 from tests.governor.test_schemas import complaints
@@ -69,6 +71,8 @@ def test_a_full_hour_is_429_and_calls_of_models_go_on(served: Served) -> None:
         told = full.json()
         assert (told["code"], told["actions_in_last_hour"]) == ("action_rate_exceeded", 20)
         assert told["resets_at"] is not None
+        left = datetime.fromisoformat(told["resets_at"]) - datetime.now(UTC)
+        assert 0 <= int(full.headers["retry-after"]) - left.total_seconds() < 5
         assert complaints("action-decision", answered(told)) == []
         estimate = {"model": "m", "session_id": "s", "estimate_usd": 1}
         assert client.post("/web/reservations", json=estimate).status_code == 201
@@ -76,6 +80,16 @@ def test_a_full_hour_is_429_and_calls_of_models_go_on(served: Served) -> None:
         assert dear.status_code == 402
         read = {"tool": "file_read", "reads_only": True}
         assert client.post("/web/actions", json=read).status_code == 200
+
+
+def test_a_rate_of_0_names_no_time_to_come_back(served: Served) -> None:
+    """CFG-7: waiting changes nothing."""
+    with served.client() as admin, served.client("proxy") as client:
+        none = {"autonomy": {"max_actions_per_hour": 0}}
+        assert admin.patch("/web/admin/config", json=none).status_code == 200
+        refused = client.post("/web/actions", json={"command": "ls"})
+    assert refused.status_code == 429
+    assert "retry-after" not in refused.headers
 
 
 def test_who_acts_is_the_holder_of_the_token(served: Served) -> None:
@@ -113,3 +127,29 @@ def test_a_workspace_is_taken_from_the_body(served: Served) -> None:
     with served.client("proxy") as client:
         assert client.post("/web/actions", json=body).status_code == 200
         assert client.post("/web/actions", json={"command": "cat /srv/agent/x"}).status_code == 403
+
+
+def test_actions_are_counted_by_decision_and_rule(served: Served) -> None:
+    """OBS-2; what was only looked at is no action."""
+    bodies: list[dict[str, Any]] = [
+        *({"command": "ls"}, {"command": "ls", "record": False}),
+        *({"command": "git push"}, {"command": "ls; rm x"}, {"command": "ls > x"}),
+    ]
+    with served.client("proxy") as client, served.client("read") as reader:
+        for body in bodies:
+            client.post("/web/actions", json=body)
+        text = reader.get("/metrics").text
+    (family,) = [
+        one for one in text_string_to_metric_families(text) if one.name == "corvus_actions"
+    ]
+    counts = {
+        (one.labels["governance_domain"], one.labels["decision"], one.labels["rule"]): one.value
+        for one in family.samples
+        if one.name == "corvus_actions_total"
+    }
+    assert counts == {
+        ("action_rate", "allow", "risk"): 1,
+        ("action_rate", "needs_approval", "risk"): 1,
+        ("action_rate", "deny", "command"): 1,
+        ("action_rate", "deny", "redirect"): 1,
+    }

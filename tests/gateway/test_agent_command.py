@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from policy.cli.child import command_of, environment_of
 from policy.model.gateway import Kind, Upstream
+from tests.cli.places import read_terminal
 from tests.gateway.provider import Provider
 from tests.gateway.proxied import CONFIG, KEY, Settings
 
@@ -96,6 +98,25 @@ def test_calls_of_the_command_are_governed_and_summed_up(
     assert surface in subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+def test_a_person_at_a_terminal_gets_the_summary_as_a_table(desk: Desk) -> None:
+    """Standard output, which is the command's, may well go elsewhere."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "dumb", "COLUMNS": "100"}
+    words = desk.words("--session", "s-1", *caller(2))
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=theirs, env=environment, text=True
+    ) as process:
+        os.close(theirs)
+        told = b"".join(iter(lambda: read_terminal(ours), b"")).decode()
+        assert process.stdout is not None
+        assert process.stdout.read() == "Hi\nHi\n"
+    os.close(ours)
+    assert "session_cost_usd=" not in told
+    day = next(line for line in told.splitlines() if line.startswith("day"))
+    assert "$0.12" in day
+    assert "$1,000" in day
+
+
 def test_the_real_key_stays_with_the_parent(desk: Desk) -> None:
     script = "import os; print(sorted(os.environ.items()))"
     done = desk.run("--", sys.executable, "-c", script, NO_PROXY="example.org")
@@ -143,6 +164,23 @@ def test_a_denial_that_the_command_gets_over_is_its_own_affair(desk: Desk) -> No
     assert desk.run("--", sys.executable, "-c", script, "1").returncode == 0
 
 
+def test_an_upgrade_is_refused_without_a_word_among_what_the_command_says(desk: Desk) -> None:
+    """Codex with its own log-in asks for a websocket first, and shares standard error with us."""
+    upgrade = """
+import http.client, os
+from urllib.parse import urlsplit
+line = http.client.HTTPConnection(urlsplit(os.environ["OPENAI_BASE_URL"]).netloc)
+key = "Bearer " + os.environ["OPENAI_API_KEY"]
+more = {"connection": "upgrade", "upgrade": "websocket", "authorization": key}
+line.request("GET", "/v1/responses", headers=more)
+print(line.getresponse().status)
+"""
+    done = desk.run("--session", "s", "--", sys.executable, "-c", upgrade)
+    assert done.stdout == "426\n"
+    first, second, *_ = done.stderr.splitlines()
+    assert (first, second) == ("corvus: session s starts", "corvus: session s ended with 0")
+
+
 def test_an_override_lifts_one_block_of_the_run(desk: Desk) -> None:
     desk.limit("0.001", "allow_override = true")
     done = desk.run("--override-budget", *caller(2))
@@ -185,6 +223,31 @@ def test_signals_reach_the_command(desk: Desk, number: signal.Signals) -> None:
     assert process.returncode == 128 + number
     assert "ended with" in told
     assert "request_count=0" in told
+
+
+def test_a_signal_that_comes_while_the_command_starts_is_not_lost() -> None:
+    """Busy threads keep the parent from learning of its child for a while, as a full machine does.
+
+    Before, most of these signals were forgotten, and the command ran on.
+    """
+    script = """
+import os, threading
+from policy.cli.child import run_child
+done = threading.Event()
+def spin():
+    while not done.is_set():
+        pass
+threads = [threading.Thread(target=spin) for _ in range(12)]
+for one in threads:
+    one.start()
+asks = ["/bin/sh", "-c", "kill -TERM $PPID; exec sleep 2"]
+print([run_child(asks, os.environ) for _ in range(5)])
+done.set()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == f"{[128 + signal.SIGTERM] * 5}\n"
 
 
 def test_a_command_that_is_not_there_is_told_and_the_session_ends(desk: Desk) -> None:

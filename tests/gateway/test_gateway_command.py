@@ -5,6 +5,8 @@ import re
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
@@ -14,6 +16,8 @@ from policy.cli.exits import Exit
 from policy.cli.main import main
 from policy.gateway.guards import Receive, Scope, Send
 from policy.gateway.listening import Server, open_socket
+from policy.governor import tokens
+from policy.model.token import TokenRequest, TokenScope, new_secret
 from tests.cli.places import Place
 
 
@@ -36,6 +40,62 @@ def test_the_command_serves_until_a_signal_and_drains_at_the_end(
     assert answer.json() == {"status": "ready"}
     assert "Traceback" not in rest
     assert place.runtime.health().store.undrained_events == 0
+
+
+def test_a_config_edited_by_hand_is_read_on_sighup_and_a_broken_one_is_told(
+    tmp_path: Path,
+) -> None:
+    """API-3: governance is enabled without a restart."""
+    place = Place(tmp_path)
+    good = place.config.read_text()
+    secret = new_secret()
+    with place.runtime.bookkeeping.store() as store:
+        wish = TokenRequest("it", TokenScope.PROXY)
+        store.run(lambda unit: tokens.create(unit, wish, secret, "ana"))
+    headers = {"authorization": f"Bearer {secret}"}
+    place.config.write_text(good.replace("enabled = true", "enabled = false"))
+    command = [sys.executable, "-m", "policy", "gateway", "--port", "0", *place.where]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        url = process.stderr.readline().split()[-1]
+
+        def signalled(text: str) -> None:
+            place.config.write_text(text)
+            process.send_signal(signal.SIGHUP)
+
+        def status() -> int:
+            body = {"model": "m", "session_id": "s", "estimate_usd": 99}
+            path = f"{url}/web/reservations"
+            return httpx2.post(path, json=body, headers=headers, trust_env=False).status_code
+
+        def ready() -> dict[str, str]:
+            return httpx2.get(f"{url}/readyz", trust_env=False).json()
+
+        try:
+            assert status() == 200
+            signalled(good)
+            assert comes(lambda: status() == 402)
+            signalled(good.replace("daily_limit_usd = 4", "daily_limit_usd = -4"))
+            assert comes(lambda: ready() == {"status": "ready", "config": "broken"})
+            assert status() == 402
+            signalled(good)
+            assert comes(lambda: ready() == {"status": "ready"})
+        finally:
+            process.send_signal(signal.SIGTERM)
+            rest = process.stderr.read()
+            process.wait(20)
+    assert "the config cannot be put in force" in rest
+    assert "Traceback" not in rest
+
+
+def comes(is_so: Callable[[], bool]) -> bool:
+    """Wait for something to be true, 10 s at most."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        if is_so():
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def test_other_machines_are_served_only_when_there_is_a_token(

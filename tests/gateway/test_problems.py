@@ -40,6 +40,7 @@ STATUSES = {
     "ReportInvalid": 500,
     "DemoRefused": 409,
     "EditRefused": 409,
+    "SettingRefused": 409,
     "GatewayRefused": 500,
     "ResourceMissing": 500,
 }

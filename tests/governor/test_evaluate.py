@@ -148,3 +148,15 @@ def test_a_call_passes_exactly_when_it_fits(
     state = evaluate([Balance(budget, NanoUSD(spent), NanoUSD(held))], NanoUSD(estimate)).state
     fits = limit == 0 or spent + held + estimate <= limit
     assert (state is not BudgetState.EXCEEDED) == fits
+
+
+@pytest.mark.parametrize("name", ["spent", "held"])
+def test_a_stored_sum_beyond_the_largest_amount_is_refused(name: str) -> None:
+    """EVA-10: up to 9e18 nano-USD every sum of three fits; beyond, the store is damaged."""
+    budget = Budget("day", Period.DAY, usd("1"), 80, "cost.daily_limit_usd")
+    largest = {f"{name}_nano_usd": NanoUSD(9 * 10**18)}
+    full: dict[str, Any] = {"spent_nano_usd": NanoUSD(0), **largest}
+    assert evaluate([Balance(budget, **full)], NanoUSD(0)).state is BudgetState.EXCEEDED
+    full[f"{name}_nano_usd"] += 1
+    with pytest.raises(ValueError, match=f"^{name} must be at most 9000000000000000000 nano-USD"):
+        evaluate([Balance(budget, **full)], NanoUSD(0))

@@ -45,6 +45,8 @@ EXITS = {
     "ReportInvalid": Exit.USAGE,
     "DemoRefused": Exit.USAGE,
     "EditRefused": Exit.USAGE,
+    "ProjectRefused": Exit.USAGE,
+    "SettingRefused": Exit.USAGE,
     "GatewayRefused": Exit.USAGE,
     "ResourceMissing": Exit.FAILURE,
 }

@@ -1,0 +1,120 @@
+"""``PATCH admin/config`` beyond the scalars of ``[cost]`` (API-4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.places import Place
+from tests.gateway.conftest import Served
+
+_OPUS = {"model": "opus-4", "session_id": "s", "estimate_usd": 1}
+
+
+@pytest.fixture
+def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """A gateway of which the environment decides two keys."""
+    monkeypatch.setenv("CORVUS_COST__DAILY_LIMIT_USD", "4")
+    monkeypatch.setenv("CORVUS_AUTONOMY__MAX_ACTIONS_PER_HOUR", "5")
+    gateway = Served(Place(tmp_path))
+    yield gateway
+    gateway.stop()
+
+
+def test_a_named_budget_is_changed_in_the_file_the_policy_and_the_audit(served: Served) -> None:
+    before = served.place.config.read_text()
+    patch = {"cost": {"budgets": {"opus-week": {"limit_usd": 0.5, "warn_at_percent": 60}}}}
+    with served.client() as admin, served.client("proxy") as client:
+        assert client.post("/web/reservations", json=_OPUS).status_code == 201
+        done = admin.patch("/web/admin/config", json=patch)
+        assert done.status_code == 200, done.text
+        refused = client.post("/web/reservations", json=_OPUS)
+        (event,) = admin.get("/web/cost/audit", params={"kind": "limits_changed"}).json()["events"]
+    assert (refused.status_code, refused.json()["scope"]) == (402, "opus-week")
+    limits = [event["details"][when]["budgets"]["opus-week"] for when in ("before", "after")]
+    assert [one["limit_nano_usd"] for one in limits] == [3_000_000_000, 500_000_000]
+    after = served.place.config.read_text()
+    assert "limit_usd = 0.5\n" in after
+    assert after.replace("limit_usd = 0.5", "limit_usd = 3").replace(
+        "warn_at_percent = 60\n", ""
+    ) == before.replace("warn_at_percent = 60\n", "")
+
+
+def test_the_action_rate_is_changed_at_once_and_audited(served: Served) -> None:
+    patch = {"autonomy": {"max_actions_per_hour": 1, "allowed_commands": ["ls", "make"]}}
+    with served.client() as admin, served.client("proxy") as client:
+        done = admin.patch("/web/admin/config", json=patch)
+        assert done.status_code == 200, done.text
+        assert done.json()["config"]["autonomy"]["allowed_commands"] == ["ls", "make"]
+        answers = [client.post("/web/actions", json={"command": "ls"}) for _ in range(2)]
+        (event,) = admin.get("/web/cost/audit", params={"kind": "limits_changed"}).json()["events"]
+    assert [one.status_code for one in answers] == [200, 429]
+    rates = [
+        event["details"][when]["autonomy"]["max_actions_per_hour"] for when in ("before", "after")
+    ]
+    assert rates == [20, 1]
+
+
+def test_metrics_are_switched_off_and_on_while_it_runs(served: Served) -> None:
+    statuses: list[int] = []
+    with served.client() as admin:
+        for on in (False, True):
+            patch = {"governance": {"observability": {"metrics": on}}}
+            assert admin.patch("/web/admin/config", json=patch).status_code == 200
+            statuses.append(admin.get("/metrics").status_code)
+    assert statuses == [404, 200]
+
+
+@pytest.mark.parametrize(
+    ("patch", "words"),
+    [
+        ({"governance": {"gateway": {"port": 1}}}, "governance.gateway.port takes effect at a res"),
+        ({"governance": {"gateway": {"host": "::1"}}}, "governance.gateway.host takes effect"),
+        ({"governance": {"ledger": {"path": "x"}}}, "governance.ledger.path takes effect"),
+        ({"governance": {"ledger": {"url": "x"}}}, "governance.ledger.url takes effect"),
+        ({"governance": {"x": 1}}, "there is no setting governance.x"),
+        ({"cost": {"budgets": {"nobody": {"limit_usd": 1}}}}, 'has no budget "nobody"'),
+    ],
+)
+def test_what_cannot_change_while_it_runs_is_refused_with_the_reason(
+    served: Served, patch: dict[str, Any], words: str
+) -> None:
+    before = served.place.config.read_bytes()
+    with served.client() as admin:
+        answer = admin.patch("/web/admin/config", json=patch)
+    assert (answer.status_code, answer.json()["code"]) == (409, "setting-refused")
+    assert words in answer.json()["detail"]
+    assert served.place.config.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("patch", "variable"),
+    [
+        ({"cost": {"daily_limit_usd": 1}}, "CORVUS_COST__DAILY_LIMIT_USD"),
+        (
+            {"cost": {"warn_at_percent": 5}, "autonomy": {"max_actions_per_hour": 1}},
+            "CORVUS_AUTONOMY__MAX_ACTIONS_PER_HOUR",
+        ),
+    ],
+)
+def test_a_key_that_the_environment_decides_is_refused_with_its_name(
+    held: Served, patch: dict[str, Any], variable: str
+) -> None:
+    before = held.place.config.read_bytes()
+    with held.client() as admin:
+        answer = admin.patch("/web/admin/config", json=patch)
+        free = admin.patch("/web/admin/config", json={"cost": {"monthly_limit_usd": 7}})
+    assert (answer.status_code, answer.json()["code"]) == (409, "setting-refused")
+    assert f"env {variable}" in answer.json()["detail"]
+    assert free.status_code == 200
+    assert held.place.config.read_bytes() != before
+    assert b"warn_at_percent = 5\n" not in held.place.config.read_bytes()
+
+
+@pytest.mark.parametrize("patch", [{}, {"cost": {}}, {"cost": None}, {"autonomy": {"level": None}}])
+def test_a_patch_without_a_value_is_refused(served: Served, patch: dict[str, Any]) -> None:
+    with served.client() as admin:
+        assert admin.patch("/web/admin/config", json=patch).status_code == 409
