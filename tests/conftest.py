@@ -13,6 +13,7 @@ from policy.ledger.migrate import shipped_migrations
 
 # Examples run beside other tests on few cores: how long one takes says nothing about the code.
 settings.register_profile("corvus", deadline=None)
+settings.register_profile("nightly", deadline=None)
 settings.load_profile("corvus")
 
 _MEMORY = Path("/dev/shm")
