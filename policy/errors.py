@@ -19,6 +19,7 @@ print, log, exit or know HTTP: ``policy.cli.exits`` turns them into exit codes,
     ├── LedgerError ─── LedgerLocked · LedgerTooNew · LedgerCorrupt
     ├── ImportRefused
     ├── ReportError ─── ReportNotFound · ReportParameterInvalid · ReportInvalid
+    ├── ProjectRefused
     ├── DemoRefused
     ├── EditRefused
     ├── GatewayRefused

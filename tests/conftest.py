@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,27 @@ from policy.ledger.migrate import shipped_migrations
 
 # Examples run beside other tests on few cores: how long one takes says nothing about the code.
 settings.register_profile("corvus", deadline=None)
+settings.register_profile("nightly", deadline=None)
 settings.load_profile("corvus")
+
+_MEMORY = Path("/dev/shm")
+_MEMORY_BYTES = 4 << 30
+
+
+def _keep_files_in_memory() -> None:
+    """Put the folders of tests into memory where there is room: stores and ledgers sync a lot.
+
+    No test takes the power away, so what a sync reaches makes no difference to any of them. Run
+    with ``PYTEST_DEBUG_TEMPROOT=/tmp`` to have them on the disk.
+    """
+    if not os.access(_MEMORY, os.W_OK) or "PYTEST_DEBUG_TEMPROOT" in os.environ:
+        return
+    there = os.statvfs(_MEMORY)
+    if there.f_bavail * there.f_frsize >= _MEMORY_BYTES and not there.f_flag & os.ST_NOEXEC:
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(_MEMORY)
+
+
+_keep_files_in_memory()
 
 _NOBODY = 65_534
 _USUAL_CALL: dict[str, object] = {
@@ -39,6 +60,7 @@ def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     folder.chmod(0o777)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("TMPDIR", str(folder))
+        environment.setattr(tempfile, "tempdir", str(folder))
         yield
     assert list(folder.glob("corvus-*")) == []
 

@@ -5,9 +5,12 @@ What a command needs is imported only when it runs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Annotated
 
 import typer
+from typer.main import get_command
 
 from policy import __version__
 from policy.cli import (
@@ -115,7 +118,13 @@ def run(argv: list[str]) -> int:
         PolicyError: What a command could not do; ``policy.cli.main`` tells it.
     """
     try:
-        app(args=argv, prog_name="corvus")
+        _command_line()(args=argv, prog_name="corvus")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
     return 0
+
+
+@cache
+def _command_line() -> Callable[..., object]:
+    """Build the commands once: typer would do so, for all of them, at every call of ``app``."""
+    return get_command(app)

@@ -44,6 +44,7 @@ _BY_ERROR: dict[type[errors.PolicyError], Exit] = {
     errors.LedgerError: Exit.LEDGER_UNAVAILABLE,
     errors.ImportRefused: Exit.USAGE,
     errors.ReportError: Exit.USAGE,
+    errors.ProjectRefused: Exit.USAGE,
     errors.DemoRefused: Exit.USAGE,
     errors.EditRefused: Exit.USAGE,
     errors.ProjectRefused: Exit.USAGE,

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from threading import Thread
 
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -174,8 +175,11 @@ def exporting(redactor: Redactor, endpoint: str) -> Generator[OtelListener]:
     try:
         yield OtelListener(redactor, traces, metrics)
     finally:
+        # At once: where no collector is there, each of them tries until its time is up.
+        ending = Thread(target=metrics.shutdown, kwargs={"timeout_millis": _TIMEOUT_SECONDS * 1000})
+        ending.start()
         traces.shutdown()
-        metrics.shutdown(timeout_millis=_TIMEOUT_SECONDS * 1000)
+        ending.join()
 
 
 def _budget(told: Threshold) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Generator
@@ -101,6 +102,9 @@ def test_a_script_runs_until_its_limit_is_used_up(
         ("Bash", {"command": "cat /etc/passwd"}, "deny", "outside the workspace"),
         ("Write", {"file_path": "{place}/a.py", "content": ""}, "allow", "auto_approve"),
         ("Write", {"file_path": "/etc/hosts", "content": ""}, "deny", "outside the workspace"),
+        ("Edit", {"file_path": "{place}/corvus.toml"}, "deny", "forbidden"),
+        ("Write", {"file_path": "{place}/.claude/settings.json"}, "deny", "forbidden"),
+        ("NotebookEdit", {"notebook_path": "{place}/a.ipynb"}, "allow", "auto_approve"),
     ],
 )
 def test_the_hook_answers_as_claude_code_expects(
@@ -122,8 +126,10 @@ def test_the_hook_answers_as_claude_code_expects(
         "tool_input": {name: one.format(place=place) for name, one in given.items()},
         "tool_use_id": "toolu_1",
     }
-    hook = [sys.executable, "ask-corvus.py"]
-    told = run(hook, place, environment, json.dumps(asked))
+    (registered,) = json.loads((place / "settings.json").read_text())["hooks"]["PreToolUse"]
+    assert re.fullmatch(registered["matcher"], tool)
+    hook = ["sh", "-c", registered["hooks"][0]["command"]]
+    told = run(hook, place, environment | {"CLAUDE_PROJECT_DIR": str(place)}, json.dumps(asked))
     assert told.returncode == 0, told.stderr
     answer = json.loads(told.stdout)["hookSpecificOutput"]
     assert answer["hookEventName"] == "PreToolUse"
@@ -131,15 +137,41 @@ def test_the_hook_answers_as_claude_code_expects(
     assert reason in answer["permissionDecisionReason"]
 
 
-def test_the_hook_blocks_when_corvus_gives_no_answer(
+def test_in_a_subfolder_the_hook_keeps_to_the_rules_of_the_repository(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     place = tmp_path / "place"
     copytree(ROOT / "examples" / "coding-agent", place)
-    (place / "corvus.toml").write_text("[cost]\nenabledd = true\n")
-    asked = {"cwd": str(place), "tool_name": "Bash", "tool_input": {"command": "ls"}}
-    hook = [sys.executable, "ask-corvus.py"]
-    assert run(hook, place, environment, json.dumps(asked)).returncode == 2
+    within = place / "within"
+    within.mkdir()
+    asked = {"tool_name": "Write", "tool_input": {"file_path": str(place / "a.py")}}
+    told = run([sys.executable, "../ask-corvus.py"], within, environment, json.dumps(asked))
+    answer = json.loads(told.stdout)["hookSpecificOutput"]
+    assert answer["permissionDecision"] == "allow", answer
+    assert "auto_approve" in answer["permissionDecisionReason"]
+
+
+@pytest.mark.parametrize("fault", ["no corvus", "broken config", "unknown input", "no input"])
+def test_the_hook_blocks_when_corvus_gives_no_answer(
+    tmp_path: Path, environment: dict[str, str], fault: str
+) -> None:
+    place = tmp_path / "place"
+    copytree(ROOT / "examples" / "coding-agent", place)
+    asked = json.dumps({"tool_name": "Bash", "tool_input": {"command": "ls"}})
+    match fault:
+        case "no corvus":
+            (tmp_path / "bin" / "corvus").unlink()
+            environment["PATH"] = str(tmp_path / "bin")
+        case "broken config":
+            (place / "corvus.toml").write_text("[cost]\nenabledd = true\n")
+        case "unknown input":
+            asked = json.dumps({"tool_name": "Write", "tool_input": {}})
+        case _:
+            asked = ""
+    told = run([sys.executable, "ask-corvus.py"], place, environment, asked)
+    assert told.returncode == 2, "any other code but 0 lets the tool run"
+    assert told.stdout == ""
+    assert told.stderr.startswith("corvus gave no answer: ")
 
 
 @contextmanager

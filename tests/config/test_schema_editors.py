@@ -171,7 +171,11 @@ def test_what_the_model_accepts_an_editor_accepts(path: Path, name: str, tmp_pat
     assert [one for one in found if "is deprecated" not in one.text] == []
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def _of_folder(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=_of_folder)
 def test_the_first_line_of_an_example_names_a_schema_that_is_there(path: Path) -> None:
     """SCH-2: relative to the example, so that it resolves in a checkout without a network."""
     first = path.read_text(encoding="utf-8").splitlines()[0]
@@ -181,7 +185,7 @@ def test_the_first_line_of_an_example_names_a_schema_that_is_there(path: Path) -
     assert (path.parent / named[1]).is_file()
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", EXAMPLES, ids=_of_folder)
 def test_corvus_check_accepts_every_example_but_the_broken_one(path: Path) -> None:
     diagnostics = check_paths([str(path)]).diagnostics
     errors = [one for one in diagnostics if one.severity is Severity.ERROR]
@@ -189,7 +193,7 @@ def test_corvus_check_accepts_every_example_but_the_broken_one(path: Path) -> No
 
 
 @pytest.mark.parametrize("name", ENGINES)
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", EXAMPLES, ids=_of_folder)
 def test_an_editor_finds_the_schema_of_an_example(path: Path, name: str, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "schemas", tmp_path / "schemas")
     folder = tmp_path / path.parent.relative_to(ROOT)

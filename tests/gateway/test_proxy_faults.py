@@ -257,10 +257,11 @@ def test_a_packed_answer_passes_and_costs_what_was_held(gateway: Proxied) -> Non
 
 def test_a_long_call_keeps_its_hold(tmp_path: Path) -> None:
     """RES-7: it lives longer than its hold would, and another process finds it held."""
+    go_on = threading.Event()
 
     async def slow(call: Call) -> None:
         await call.begin()
-        await asyncio.sleep(3)
+        await asyncio.to_thread(go_on.wait, 20)
         await call.chunk(CHAT_TEXT + CHAT_LAST + DONE)
         await call.end()
 
@@ -270,10 +271,11 @@ def test_a_long_call_keeps_its_hold(tmp_path: Path) -> None:
             target=gateway.post, args=("/v1/chat/completions", STREAM), daemon=True
         )
         calling.start()
-        time.sleep(2)
+        time.sleep(1.6)
         with gateway.runtime.governor() as governor:
             governor.status()  # would expire what is overdue
         assert gateway.held() == 1
+        go_on.set()
         calling.join(20)
         assert gateway.record()[:3] == (REPORTED, "priced", "completed")
 

@@ -32,6 +32,7 @@ from tests.ledger.outboxes import (
     mixed,
     reserved,
 )
+from tests.properties import examples
 
 ROOT = Path(__file__).parents[2]
 DAY_US = 86_400_000_000
@@ -191,7 +192,7 @@ def test_a_folder_in_the_way_is_told_without_a_traceback(path: Path, outbox: Fil
         archive(path, 30, clock=LATER)
 
 
-@settings(max_examples=15)
+@settings(max_examples=examples(15, by_day=6))
 @given(
     st.lists(st.lists(st.integers(0, 300), max_size=6), min_size=1, max_size=4),
     st.lists(st.integers(1, 400), min_size=4, max_size=4),

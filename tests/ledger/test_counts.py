@@ -25,6 +25,7 @@ from policy.model.spend import Spend
 from policy.money import NOTHING, NanoUSD
 from policy.period import Period, window_at
 from tests.ledger.outboxes import NOON_US, FileOutbox, call, uuid_at
+from tests.properties import examples
 
 COLUMNS = {"model": "requested_model", "user": "user_name"}
 ZONES = ("UTC", "Europe/Madrid", "Asia/Kolkata", "America/Sao_Paulo", "Australia/Lord_Howe")
@@ -121,7 +122,7 @@ MATCHES = st.sampled_from(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60, by_day=25))
 @given(
     st.lists(rows(), max_size=25),
     st.sampled_from([*Period]),

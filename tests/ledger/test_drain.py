@@ -39,6 +39,7 @@ from tests.ledger.outboxes import (
     reserved,
     uuid_at,
 )
+from tests.properties import examples
 
 ROOT = Path(__file__).parents[2]
 TABLES = ("usage_record", "reservation_event", "session")
@@ -169,7 +170,7 @@ def test_the_newest_number_is_found_by_looks_at_single_events(after: int, count:
     assert numbers.looks <= 2 * count.bit_length() + 2
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20, by_day=8))
 @given(
     st.lists(st.sampled_from([call, reserved, opened]), max_size=30),
     st.lists(st.integers(1, 12), min_size=1, max_size=5),

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy.errors import ReportError
@@ -23,6 +23,7 @@ from policy.reporting.exporters.export import Choice, ExportSummary, Shape, expo
 from policy.reporting.exporters.lines import Field, csv_line
 from policy.reporting.exporters.records import FIELDS
 from policy.resources import shipped
+from tests.properties import examples
 
 CALL: dict[str, object] = {
     "admitted_at": "2026-11-30 23:59:59.75",
@@ -313,6 +314,7 @@ def test_progress_ends_with_all_rows(ledger: Path) -> None:
     assert told[-1] == (3, 3)
 
 
+@settings(max_examples=examples(100, by_day=35))
 @given(
     st.lists(
         st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8),

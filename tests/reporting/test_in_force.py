@@ -16,6 +16,7 @@ from policy.reporting.catalog import load_catalog
 from policy.reporting.in_force import WINDOWS_MAX, show_budgets
 from policy.reporting.run import run_report
 from policy.reporting.spend import spend_in
+from tests.properties import examples
 
 NOW = datetime(2026, 4, 8, 12, tzinfo=UTC)
 LIMIT = NanoUSD(1_000)
@@ -84,7 +85,10 @@ BUDGETS = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(100, by_day=35),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(calls=CALLS, drawn=BUDGETS)
 def test_each_window_costs_what_enforcement_counts_in_it(
     connection: duckdb.DuckDBPyConnection,

@@ -19,6 +19,7 @@ from policy.prices.cost import cost
 from policy.prices.lookup import PriceBooks
 from policy.reporting.reprice import COLUMNS, reprice
 from policy.reporting.table import Cell, Table
+from tests.properties import examples
 
 JUNE = date(2026, 6, 1)
 CALL: dict[str, object] = {
@@ -158,7 +159,7 @@ COUNTS = st.integers(0, 10**12)
 RATES = st.dictionaries(st.sampled_from(list(TokenKind)), st.integers(0, 10**12))
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40, by_day=15))
 @given(
     usage=st.builds(Usage, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, st.integers(0, 100)),
     rates=RATES,

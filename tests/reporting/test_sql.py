@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy.errors import ReportError
@@ -19,6 +19,7 @@ from policy.reporting import sql_guard
 from policy.reporting.formats import csv_text, human, json_text, kv_lines, write_parquet
 from policy.reporting.sql import Answer, run_sql
 from policy.reporting.table import Table
+from tests.properties import examples
 
 REFUSED = {
     "INSERT INTO usage_record SELECT * FROM usage_record": "not INSERT",
@@ -245,6 +246,7 @@ def test_the_schema_of_a_table_is_told_in_order(path: Path) -> None:
             sql_guard.columns(ledger.connection, "resets")
 
 
+@settings(max_examples=examples(100, by_day=35))
 @given(st.text(max_size=40))
 def test_no_text_whatever_ends_in_anything_but_an_answer_or_a_refusal(text: str) -> None:
     with duckdb.connect() as connection:

@@ -43,6 +43,7 @@ EXITS = {
     "ReportNotFound": Exit.USAGE,
     "ReportParameterInvalid": Exit.USAGE,
     "ReportInvalid": Exit.USAGE,
+    "ProjectRefused": Exit.USAGE,
     "DemoRefused": Exit.USAGE,
     "EditRefused": Exit.USAGE,
     "ProjectRefused": Exit.USAGE,

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.properties import examples
+
 if TYPE_CHECKING:
     from tests.reporting.importers.conftest import Books, Desk
 
@@ -63,7 +65,9 @@ def records(desk: Desk) -> list[tuple[Any, ...]]:
     return [*calls, *sums]
 
 
-@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(6, by_day=3), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(snapshots=SNAPSHOTS, data=st.data())
 def test_any_split_order_and_repetition_gives_the_same_records(
     desk: Desk, line: Line, books: Books, snapshots: list[Snapshot], data: st.DataObject

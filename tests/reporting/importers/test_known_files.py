@@ -20,6 +20,7 @@ from policy.reporting.importers.known import known_files
 from policy.reporting.importers.model import ImportOptions, ImportSummary
 from policy.reporting.importers.run import import_usage
 from tests.fakes import FrozenClock
+from tests.properties import examples
 from tests.reporting.importers.conftest import HAIKU, Books, Desk, assistant, price
 
 Line = Callable[..., dict[str, Any]]
@@ -241,7 +242,9 @@ class Logs:
         self.log.write_bytes(b"".join(reversed(lines)))
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(8, by_day=4), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(STEPS)
 def test_pieces_imported_in_any_way_are_what_one_import_of_all_would_be(
     desk: Desk, steps: list[tuple[str, int, bool]]
