@@ -47,7 +47,6 @@ _BY_ERROR: dict[type[errors.PolicyError], Exit] = {
     errors.ProjectRefused: Exit.USAGE,
     errors.DemoRefused: Exit.USAGE,
     errors.EditRefused: Exit.USAGE,
-    errors.ProjectRefused: Exit.USAGE,
     errors.GatewayRefused: Exit.USAGE,
     errors.ResourceMissing: Exit.FAILURE,
 }

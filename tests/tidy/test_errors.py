@@ -46,7 +46,6 @@ EXITS = {
     "ProjectRefused": Exit.USAGE,
     "DemoRefused": Exit.USAGE,
     "EditRefused": Exit.USAGE,
-    "ProjectRefused": Exit.USAGE,
     "SettingRefused": Exit.USAGE,
     "GatewayRefused": Exit.USAGE,
     "ResourceMissing": Exit.FAILURE,
