@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from policy.clock import Clock, SystemClock
 from policy.compiler.policy import compile_policy
+from policy.compiler.surfaces import gateway_options, observability_options
 from policy.config.layers import load_layers
 from policy.config.load import Loaded
 from policy.errors import ConfigError, LedgerError, StoreError
@@ -24,7 +25,7 @@ from policy.governor.evaluate import Balance, evaluate
 from policy.governor.status import StatusReport
 from policy.model.audit_hash import GENESIS
 from policy.model.budget import Budget
-from policy.model.gateway import GatewayOptions, Kind, Upstream
+from policy.model.gateway import GatewayOptions
 from policy.model.observability import ObservabilityOptions
 from policy.model.policy import Policy
 from policy.money import NanoUSD
@@ -345,39 +346,10 @@ def open_runtime(
         clock=clock or SystemClock(),
         unused_keys=("governance.ledger.url",) if loaded.settings.governance.ledger.url else (),
         retention_days=loaded.settings.governance.ledger.retention_days,
-        gateway=_gateway(loaded.settings),
-        observability=_observability(loaded.settings),
+        gateway=gateway_options(loaded.settings),
+        observability=observability_options(loaded.settings),
         loaded=loaded,
     )
-
-
-def _gateway(settings: Settings) -> GatewayOptions:
-    gateway = settings.governance.gateway
-    return GatewayOptions(
-        host=gateway.host,
-        port=gateway.port,
-        allowed_hosts=tuple(name.lower() for name in gateway.allowed_hosts),
-        allowed_origins=tuple(gateway.allowed_origins),
-        max_body_bytes=gateway.max_body_bytes,
-        metrics=settings.governance.observability.metrics,
-        request_timeout_seconds=gateway.request_timeout_seconds,
-        upstreams=tuple(
-            Upstream(
-                name,
-                one.base_url,
-                Kind(one.kind),
-                one.api_key_env,
-                one.pass_through,
-                one.denied_status,
-            )
-            for name, one in settings.governance.upstreams.items()
-        ),
-    )
-
-
-def _observability(settings: Settings) -> ObservabilityOptions:
-    told = settings.governance.observability
-    return ObservabilityOptions(log=told.log, otlp_endpoint=told.otlp_endpoint)
 
 
 def _books(policy: Policy) -> PriceBooks:

@@ -59,7 +59,8 @@ def gateway(
 
     def tell() -> None:
         print(f"listening on http://{shown}:{bound}", file=sys.stderr, flush=True)
-        print(f"dashboard at http://{shown}:{bound}/dashboard", file=sys.stderr, flush=True)
+        if sys.stderr.isatty():  # programs that read the log get it alone
+            print(f"dashboard at http://{shown}:{bound}/dashboard", file=sys.stderr, flush=True)
 
     serve.serve(
         runtime,
