@@ -6,8 +6,8 @@ A tab is a page that was loaded and its stream, which is read and not shown. One
 Per ledger one gateway; each phase takes so many seconds: idle, then with 20 governed calls per
 second through the proxy to a mock provider; without a tab, with tabs on the overview, with tabs on
 a mix of pages. Memory is told before the first page, after one loading of every page, and as the
-highest of each phase; a second of every phase is left out, in which tabs open. Each pair of lines
-is measured in turn, so that the machine's other work meets both.
+highest of each phase; the first
+seconds of every phase are left out, in which tabs open.
 """
 
 from __future__ import annotations
@@ -134,10 +134,12 @@ def main() -> None:
     asked = parser.parse_args()
     for ledger in asked.ledgers:
         print(f"{ledger}, {serving.machine()}", flush=True)
-        with tempfile.TemporaryDirectory(dir=asked.folder) as name:
-            with serving.gateway(ledger, Path(name) / "side") as side:
-                side.log_in()
-                asyncio.run(measure(side, asked.tabs, asked.seconds))
+        with (
+            tempfile.TemporaryDirectory(dir=asked.folder) as name,
+            serving.gateway(ledger, Path(name) / "side") as side,
+        ):
+            side.log_in()
+            asyncio.run(measure(side, asked.tabs, asked.seconds))
 
 
 if __name__ == "__main__":
