@@ -6,8 +6,8 @@ A tab is a page that was loaded and its stream, which is read and not shown. One
 Per ledger one gateway; each phase takes so many seconds: idle, then with 20 governed calls per
 second through the proxy to a mock provider; without a tab, with tabs on the overview, with tabs on
 a mix of pages. Memory is told before the first page, after one loading of every page, and as the
-highest of each phase; the first
-seconds of every phase are left out, in which tabs open.
+highest of each phase, and once its tabs are closed. The first seconds of every phase are left out,
+in which tabs open.
 """
 
 from __future__ import annotations
