@@ -216,6 +216,7 @@ class Pages:
             return live(ask, page), page.headline
 
         key = path, tuple(sorted(query.items())), ask.words.language, ask.scope
+
         async def mark() -> object:
             return await asyncio.to_thread(mark_of, self._desk)
 
