@@ -21,6 +21,8 @@ SHARE = 0.02
 """How much of the time goes into making what open pages show, at most; for each thing read."""
 UNCHANGED_SECONDS = 60.0
 """How old something may get that depends on nothing recorded since, but on the time of day."""
+_QUICK_SECONDS = 0.01
+"""What is made within this may always be made when it is due."""
 _REST_SECONDS_MAX = 120.0
 _LIVE_SECONDS = 10.0
 _PING_SECONDS = 15.0
@@ -169,10 +171,11 @@ class Board:
 
         Of the latest two times it was made, the shorter one counts: the other may have waited.
         """
-        if kept.shown is None:
+        took = min(kept.took)
+        if kept.shown is None or took <= _QUICK_SECONDS:
             return 0.0
         live = sum(kept.asked_at - one.asked_at < _LIVE_SECONDS for one in self._kept.values())
-        return min(_REST_SECONDS_MAX, min(kept.took) * live / SHARE)
+        return min(_REST_SECONDS_MAX, took * live / SHARE)
 
     def _forget_old(self, newest: object) -> None:
         while len(self._kept) > _KEYS_MAX:
