@@ -49,6 +49,11 @@ class Digest:
     models: Part = Part()
     audit: Part = Part()
 
+    @property
+    def is_faulty(self) -> bool:
+        """Whether something could not be read, and may well be the next time."""
+        return any(one.fault for one in (self.days, self.models, self.audit))
+
 
 @dataclass(slots=True)
 class _Reader:
@@ -68,7 +73,7 @@ class _Reader:
             mark = mark_of(desk)
             if mark != self.mark or monotonic() - self.read_at >= UNCHANGED_SECONDS:
                 self.read(desk)
-                self.mark = mark
+                self.mark = None if self.digest.is_faulty else mark
             self.looked_at = monotonic()
         finally:
             self.reading.release()

@@ -60,10 +60,11 @@ class _Kept:
         began = monotonic()
         is_same = mark is not None and mark == self.mark
         if self.shown is None or not is_same or began - self.made_at >= UNCHANGED_SECONDS:
+            self.mark = mark
             html, headline = await make()
             if self.shown is None or self.shown.html != html:
                 self.shown = Shown(number, html, headline)
-            self.mark, self.made_at = mark, monotonic()
+            self.made_at = monotonic()
             self.took = self.took[1], self.made_at - began
         self.looked_at = monotonic()
 
@@ -122,6 +123,10 @@ class Board:
         self._forget_old(key)
         assert kept.shown is not None
         return kept.shown
+
+    def distrust(self, key: object) -> None:
+        """Make what pages of a key show anew when it is due, though nothing is new: it failed."""
+        self._kept[key].mark = None
 
     def data(self, shown: Shown) -> str:
         """Return an answer as the page's script reads it."""

@@ -211,11 +211,13 @@ class Pages:
         asked = self.ask(request, visit, path)
         ask = Ask(asked.desk, asked.words, asked.figures, path, query, asked.scope, asked.principal)
 
+        key = path, tuple(sorted(query.items())), ask.words.language, ask.scope
+
         async def make() -> tuple[str, str]:
             page = await _run(viewed, ask)
+            if page.template == "fault":
+                self._board.distrust(key)
             return live(ask, page), page.headline
-
-        key = path, tuple(sorted(query.items())), ask.words.language, ask.scope
 
         async def mark() -> object:
             return await asyncio.to_thread(mark_of, self._desk)

@@ -10,6 +10,7 @@ import pytest
 from policy.dashboard import digest
 from policy.dashboard.digest import OLD_SECONDS, digest_of
 from policy.dashboard.live import UNCHANGED_SECONDS
+from policy.errors import LedgerLocked
 from policy.gateway.service import Service
 from policy.reporting.catalog import Report
 from policy.reporting.table import Table
@@ -20,9 +21,12 @@ class Counting(Service):
     """Counts the reports that are run."""
 
     reports = 0
+    is_locked = False
 
     def run_report(self, report: Report, given: Mapping[str, object]) -> Table:
         self.reports += 1
+        if self.is_locked:
+            raise LedgerLocked("the ledger is locked")
         return super().run_report(report, given)
 
 
@@ -71,6 +75,14 @@ def test_a_changed_ledger_is_read_again_when_it_is_old(
     after = digest_of(desk, 20)
     assert after.days.rows is not None
     assert after.days != before.days
+
+
+def test_what_could_not_be_read_is_tried_again(desk: Counting, hand: Hand) -> None:
+    desk.is_locked = True
+    assert digest_of(desk, 20).is_faulty
+    desk.is_locked = False
+    hand.now += OLD_SECONDS + 1
+    assert not digest_of(desk, 20).is_faulty
 
 
 def test_an_unchanged_ledger_is_read_again_in_time(desk: Counting, hand: Hand) -> None:

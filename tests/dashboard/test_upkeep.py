@@ -60,6 +60,16 @@ def test_what_has_changed_is_made_anew_when_it_is_due(monkeypatch: pytest.Monkey
     assert made.count == 2
 
 
+def test_what_failed_is_made_anew_though_nothing_has_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made, board = Made(monkeypatch, 0.001), Board()
+    made.look(board, 1)
+    board.distrust("page")
+    made.look(board, 6)
+    assert made.count == 2
+
+
 def test_slow_pages_take_their_share_of_the_time_together(monkeypatch: pytest.MonkeyPatch) -> None:
     made, board = Made(monkeypatch, 0.2), Board()
     keys = ("one", "two", "three")
