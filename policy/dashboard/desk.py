@@ -58,6 +58,14 @@ class Desk(Protocol):
         """
         ...
 
+    def mark(self) -> object:
+        """Return what is another one once anything was recorded or the config was changed.
+
+        Raises:
+            StoreError: The store cannot answer.
+        """
+        ...
+
     def run_report(self, report: Report, given: Mapping[str, object]) -> Table:
         """Run a report over everything recorded so far.
 

@@ -1,7 +1,8 @@
 """What the ledger says on the first page, read beside it: a large ledger never delays the page.
 
 One thread reads for all pages at once; pages show what was read last and are told when there is
-more. Refuses to be older than it says.
+more. A large ledger is read less often, and one in which nothing is new not at all. Refuses to
+wait for a reading that took long the last time.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from time import monotonic
 from typing import cast
 
 from policy.dashboard.desk import Desk
+from policy.dashboard.live import SHARE, UNCHANGED_SECONDS
 from policy.dashboard.page import fault_kind
 from policy.errors import PolicyError
 from policy.reporting.table import Cell, Table
 
 OLD_SECONDS = 10.0
-"""How old the parts may get while somebody looks."""
+"""How old the parts may get while somebody looks; older where reading takes long."""
 _DAYS = 14
 _MODELS = 5
 _AUDIT = 5
@@ -47,23 +49,44 @@ class Digest:
     models: Part = Part()
     audit: Part = Part()
 
+    @property
+    def is_faulty(self) -> bool:
+        """Whether something could not be read, and may well be the next time."""
+        return any(one.fault for one in (self.days, self.models, self.audit))
+
 
 @dataclass(slots=True)
 class _Reader:
     digest: Digest = field(default_factory=Digest)
+    mark: object = None
+    looked_at: float = float("-inf")
     read_at: float = float("-inf")
+    took_seconds: float = 0.0
     reading: threading.Lock = field(default_factory=threading.Lock)
 
-    def read(self, desk: Desk) -> None:
+    @property
+    def rest_seconds(self) -> float:
+        return max(OLD_SECONDS, self.took_seconds / SHARE)
+
+    def look(self, desk: Desk) -> None:
         try:
-            self.digest = Digest(
-                _part(lambda: _rows(_report(desk, "spend/history-by-day", days=_DAYS))),
-                _part(lambda: _rows(_report(desk, "spend/by-model"))[:_MODELS]),
-                _part(lambda: desk.audit(_AUDIT, [])[::-1]),
-            )
-            self.read_at = monotonic()
+            mark = mark_of(desk)
+            if mark != self.mark or monotonic() - self.read_at >= UNCHANGED_SECONDS:
+                self.read(desk)
+                self.mark = None if self.digest.is_faulty else mark
+            self.looked_at = monotonic()
         finally:
             self.reading.release()
+
+    def read(self, desk: Desk) -> None:
+        began = monotonic()
+        self.digest = Digest(
+            _part(lambda: _rows(_report(desk, "spend/history-by-day", days=_DAYS))),
+            _part(lambda: _rows(_report(desk, "spend/by-model"))[:_MODELS]),
+            _part(lambda: desk.audit(_AUDIT, [])[::-1]),
+        )
+        self.read_at = monotonic()
+        self.took_seconds = self.read_at - began
 
 
 _readers: weakref.WeakKeyDictionary[Desk, _Reader] = weakref.WeakKeyDictionary()
@@ -74,14 +97,26 @@ def digest_of(desk: Desk, wait_seconds: float = 0.1) -> Digest:
 
     Args:
         desk: Where it is read.
-        wait_seconds: How long the first reading is waited for; a small ledger is read at once.
+        wait_seconds: How long a reading is waited for, unless the last one took longer: a small
+            ledger is read at once.
     """
     reader = _readers.setdefault(desk, _Reader())
-    if monotonic() - reader.read_at > OLD_SECONDS and reader.reading.acquire(blocking=False):
-        thread = threading.Thread(target=reader.read, args=(desk,), name="corvus-digest")
+    is_old = monotonic() - reader.looked_at > reader.rest_seconds
+    if is_old and reader.reading.acquire(blocking=False):
+        is_short = reader.took_seconds <= wait_seconds
+        thread = threading.Thread(target=reader.look, args=(desk,), name="corvus-digest")
         thread.start()
-        thread.join(wait_seconds)
+        if is_short:
+            thread.join(wait_seconds)
     return reader.digest
+
+
+def mark_of(desk: Desk) -> object:
+    """Return what is another one once there is something new, or a new one when none can tell."""
+    try:
+        return desk.mark()
+    except PolicyError:
+        return object()
 
 
 def _part(read: Callable[[], Sequence[Mapping[str, object]]]) -> Part:

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 
 from policy.dashboard import steering
 from policy.dashboard.desk import Desk, Doorkeeper
+from policy.dashboard.digest import mark_of
 from policy.dashboard.figures import Figures
 from policy.dashboard.ledger import answer
 from policy.dashboard.live import Board, Shown
@@ -210,12 +211,20 @@ class Pages:
         asked = self.ask(request, visit, path)
         ask = Ask(asked.desk, asked.words, asked.figures, path, query, asked.scope, asked.principal)
 
+        key = path, tuple(sorted(query.items())), ask.words.language, ask.scope
+
         async def make() -> tuple[str, str]:
             page = await _run(viewed, ask)
+            if page.template == "fault":
+                self._board.distrust(key)
             return live(ask, page), page.headline
 
-        key = path, tuple(sorted(query.items())), ask.words.language, ask.scope
-        return await self._board.show(key, make, LIVE_SECONDS[path])
+        async def mark() -> object:
+            return await asyncio.to_thread(mark_of, self._desk)
+
+        # NOTE: what the overview shows also changes with time: holds and overrides expire.
+        marked = mark if path else None
+        return await self._board.show(key, make, LIVE_SECONDS[path], marked)
 
 
 def fault_page(error: Exception) -> Page:

@@ -8,6 +8,7 @@ that was not named by a file, and leaves the file as it was when its policy cann
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -177,6 +178,21 @@ class Service:
         if (read.ledger_path, read.gateway) != (old.ledger_path, listens):
             _log.warning("changes of ledger, gateway and upstreams take effect at a restart")
         return runtime
+
+    def mark(self) -> object:
+        """Return what is another one once anything was recorded or the config was changed.
+
+        Usage that was imported changes the ledger's file alone.
+
+        Raises:
+            StoreError: The store cannot answer.
+        """
+        seq = self.store.run(lambda unit: unit.state.next_seq)
+        try:
+            found = os.stat(self.runtime.ledger_path)
+        except OSError:
+            return self.runtime.policy.content_hash, seq, None
+        return self.runtime.policy.content_hash, seq, found.st_mtime_ns, found.st_size
 
     def run_report(self, report: Report, given: Mapping[str, object]) -> Table:
         """Run a report over the ledger and what the store has not handed over yet.
