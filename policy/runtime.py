@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from policy.bookkeeping import Bookkeeping
     from policy.config.document import Document
     from policy.config.origins import Effective
-    from policy.config.settings import Settings
     from policy.governor.actions import ActionAnswer
     from policy.governor.engine import Listener
     from policy.governor.governor import Governor
