@@ -1,0 +1,146 @@
+"""Every page in a real browser: languages, schemes and widths (spec section 18)."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.conftest import RecordCalls
+from tests.dashboard.scenery import busy_place
+from tests.dashboard.visitor import ROOT, Visitor, axe_text, visitor
+from tests.gateway.conftest import Served
+
+PAGES = {
+    "overview": "",
+    "overview of a session": "?session=a",
+    "history": "/history",
+    "history by week": "/history?period=week&by=project",
+    "sessions": "/sessions",
+    "session": "/sessions/one?id=a",
+    "missions": "/missions",
+    "mission": "/missions/one?session=a&id=mend-the-tests",
+    "audit": "/audit",
+    "reports": "/reports",
+    "report by model": "/reports/spend/by-model",
+    "report of budgets": "/reports/budgets/warnings",
+    "report with a mistake": "/reports/spend/by-model?since=someday",
+    "configuration": "/config",
+    "limits": "/limits",
+    "reset": "/reset?budget=day",
+    "override": "/override",
+    "log-in": "/login",
+    "missing page": "/nowhere",
+}
+STATUSES = {"report with a mistake": 422, "missing page": 404}
+LANGUAGES = {"en": "en-US", "es": "es-MX"}
+PHONE, DESKTOP, WALL = 360, 1280, 3840
+ALL_RULES = "{resultTypes: ['violations']}"
+COLOURS = "{resultTypes: ['violations'], runOnly: ['color-contrast']}"
+
+
+@pytest.fixture(scope="module")
+def busy(
+    tmp_path_factory: pytest.TempPathFactory, record_calls: RecordCalls
+) -> Generator[Served]:
+    gateway = Served(busy_place(tmp_path_factory.mktemp("busy"), record_calls))
+    yield gateway
+    gateway.stop()
+
+
+@pytest.fixture(scope="module")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures of the pages go: where CI asks for them, or where pytest tidies up."""
+    wanted = os.environ.get("CORVUS_SCREENSHOTS")
+    folder = Path(wanted).absolute() if wanted else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def violations(opened: Visitor, options: str) -> list[tuple[str, list[str]]]:
+    """Return the rules that axe sees violated, and where."""
+    told: list[dict[str, Any]] = opened.page.evaluate(
+        f"axe.run(document, {options}).then(all => all.violations)"
+    )
+    return [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in told]
+
+
+def picture(opened: Visitor, folder: Path, name: str) -> None:
+    """Keep how a page looks on a desktop and on a phone, and leave it as wide as a desktop."""
+    for where, width in (("phone", PHONE), ("desktop", DESKTOP)):
+        opened.page.set_viewport_size({"width": width, "height": 900})
+        file = folder / f"{re.sub(r'[^a-z0-9]+', '-', f'{name} {where}')}.png"
+        opened.page.screenshot(path=file, full_page=True)
+        assert file.stat().st_size > 2000
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_sound_in_every_scheme_and_width(
+    browser: Browser, busy: Served, name: str, language: str, screenshots: Path
+) -> None:
+    axe = axe_text()
+    with visitor(browser, busy, locale=LANGUAGES[language], color_scheme="light") as opened:
+        opened.log_in()
+        assert opened.go(PAGES[name]) == STATUSES.get(name, 200)
+        page = opened.page
+        assert page.get_attribute("html", "lang") == language
+        page.evaluate(axe)
+        found = {"light": violations(opened, ALL_RULES)}
+        for width in (DESKTOP, PHONE, WALL):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert opened.overflow() <= 0, width
+        if language == "en":
+            picture(opened, screenshots, name)
+        page.emulate_media(color_scheme="dark")
+        found["dark"] = violations(opened, COLOURS)  # the scheme changes nothing else
+        assert found == {"light": [], "dark": []}
+        if language == "en":
+            picture(opened, screenshots, f"{name} dark")
+    assert opened.mishaps == []
+
+
+def test_a_chosen_language_lasts(browser: Browser, busy: Served) -> None:
+    with visitor(browser, busy, locale="en-US") as opened:
+        opened.log_in()
+        opened.go("")
+        page = opened.page
+        opened.enter(page.get_by_role("link", name="Español"))
+        page.wait_for_url("**lang=es**")
+        for address in ("", "/sessions", "/nowhere", "/login"):
+            opened.go(address)
+            assert page.get_attribute("html", "lang") == "es", address
+        opened.enter(page.get_by_role("link", name="English"))
+        page.wait_for_url("**lang=en**")
+        opened.go("/sessions")
+        assert page.get_attribute("html", "lang") == "en"
+    assert opened.mishaps == []
+
+
+def test_the_watch_of_these_tests_sees_what_it_looks_for(browser: Browser, busy: Served) -> None:
+    """What never complains proves nothing: three things that must be seen, made on purpose."""
+    with visitor(browser, busy) as opened:
+        opened.log_in()
+        opened.go("")
+        opened.page.evaluate(
+            """() => {
+                const wide = document.createElement("div");
+                wide.innerHTML = '<img src="https://stranger.invalid/x.png"><p style="color: red">x';
+                document.body.append(wide);
+                const script = document.createElement("script");
+                script.text = "1";
+                document.body.append(script);
+                fetch("/dashboard/live/once?page=/nowhere");
+            }"""
+        )
+        opened.page.wait_for_timeout(300)
+        seen = "\n".join(opened.mishaps)
+    assert "script-src" in seen
+    assert "style-src" in seen
+    assert "img-src" in seen
+    assert f"401: {busy.url}{ROOT}/live/once?page=/nowhere" in seen
