@@ -45,9 +45,7 @@ COLOURS = "{resultTypes: ['violations'], runOnly: ['color-contrast']}"
 
 
 @pytest.fixture(scope="module")
-def busy(
-    tmp_path_factory: pytest.TempPathFactory, record_calls: RecordCalls
-) -> Generator[Served]:
+def busy(tmp_path_factory: pytest.TempPathFactory, record_calls: RecordCalls) -> Generator[Served]:
     gateway = Served(busy_place(tmp_path_factory.mktemp("busy"), record_calls))
     yield gateway
     gateway.stop()
@@ -56,7 +54,7 @@ def busy(
 @pytest.fixture(scope="module")
 def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where pictures of the pages go: where CI asks for them, or where pytest tidies up."""
-    wanted = os.environ.get("CORVUS_SCREENSHOTS")
+    wanted = os.environ.get("SCREENSHOTS_FOLDER")
     folder = Path(wanted).absolute() if wanted else tmp_path_factory.mktemp("screenshots")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -130,7 +128,7 @@ def test_the_watch_of_these_tests_sees_what_it_looks_for(browser: Browser, busy:
         opened.page.evaluate(
             """() => {
                 const wide = document.createElement("div");
-                wide.innerHTML = '<img src="https://stranger.invalid/x.png"><p style="color: red">x';
+                wide.innerHTML = '<img src="https://stranger.invalid/x.png"><p style="top: 0">x';
                 document.body.append(wide);
                 const script = document.createElement("script");
                 script.text = "1";

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import tarfile
@@ -154,4 +153,7 @@ def axe_text() -> str:
 
 def _tells_status(text: str) -> bool:
     """Tell whether a message only repeats the status of the page that was opened."""
-    return re.match(r"Failed to load resource: the server responded with a status of", text) is not None
+    return (
+        re.match(r"Failed to load resource: the server responded with a status of", text)
+        is not None
+    )
