@@ -153,7 +153,4 @@ def axe_text() -> str:
 
 def _tells_status(text: str) -> bool:
     """Tell whether a message only repeats the status of the page that was opened."""
-    return (
-        re.match(r"Failed to load resource: the server responded with a status of", text)
-        is not None
-    )
+    return text.startswith("Failed to load resource: the server responded with a status of")
