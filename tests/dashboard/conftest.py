@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.cli.places import Place
-from tests.dashboard.visitor import Visitor, visitor
+from tests.dashboard.visitor import Visitor, serving, visitor
 from tests.gateway.conftest import Served
 
 
@@ -32,9 +32,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Generator[Served]:
-    gateway = Served(Place(tmp_path))
-    yield gateway
-    gateway.stop()
+    with serving(Place(tmp_path)) as gateway:
+        yield gateway
 
 
 @pytest.fixture

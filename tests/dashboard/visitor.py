@@ -22,6 +22,7 @@ from playwright.sync_api import (
     Response,
 )
 
+from tests.cli.places import Place
 from tests.gateway.conftest import Served
 
 ROOT = "/dashboard"
@@ -122,6 +123,16 @@ def visitor(
         yield Visitor(context.new_page(), served)
     finally:
         context.close()
+
+
+@contextmanager
+def serving(place: Place) -> Generator[Served]:
+    """Serve a place."""
+    served = Served(place)
+    try:
+        yield served
+    finally:
+        served.stop()
 
 
 def has_focus(target: Locator) -> bool:
