@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.cli.places import Place
-from tests.dashboard.visitor import Visitor, serving, visitor
+from tests.dashboard.browsing import Visitor, serving, visitor
 from tests.gateway.conftest import Served
 
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.cli.places import CONFIG, Place
-from tests.dashboard.visitor import ROOT, Visitor, has_focus, serving, visitor
+from tests.dashboard.browsing import ROOT, Visitor, has_focus, serving, visitor
 from tests.gateway.conftest import Served
 
 
@@ -172,21 +172,22 @@ def test_a_limit_is_changed_at_once_and_the_file_keeps_its_comments(visit: Visit
     assert "$4.00 → $5.25" in visit.text("tbody tr")
 
 
-@pytest.mark.parametrize("wrong", ["-3", "lots", "1e", '4"', "[1]"])
-def test_a_wrong_limit_is_told_at_its_field_and_changes_nothing(visit: Visitor, wrong: str) -> None:
+def test_a_wrong_limit_is_told_at_its_field_and_changes_nothing(visit: Visitor) -> None:
     before = visit.served.place.config.read_text()
     visit.go("/limits")
     field = visit.page.get_by_label("Limit per day, USD")
-    visit.write(visit.page.get_by_label("Limit per session, USD"), "1.5")
-    visit.write(field, wrong)
-    with visit.page.expect_response("**/limits") as answered:
-        visit.page.keyboard.press("Enter")
-    assert answered.value.status == 422
-    expect(field).to_have_attribute("aria-invalid", "true")
-    expect(visit.page.locator(f"#{field.get_attribute('aria-describedby')}")).not_to_be_empty()
-    assert field.input_value() == wrong
-    assert visit.page.get_by_label("Limit per session, USD").input_value() == "1.5"
-    assert visit.served.place.config.read_text() == before
+    other = visit.page.get_by_label("Limit per session, USD")
+    visit.write(other, "1.5")
+    for wrong in ("-3", "lots", "1e", '4"', "[1]"):
+        visit.write(field, wrong)
+        with visit.page.expect_response("**/limits") as answered:
+            visit.page.keyboard.press("Enter")
+        assert answered.value.status == 422
+        expect(field).to_have_attribute("aria-invalid", "true")
+        expect(visit.page.locator(f"#{field.get_attribute('aria-describedby')}")).not_to_be_empty()
+        assert field.input_value() == wrong
+        assert other.input_value() == "1.5"
+        assert visit.served.place.config.read_text() == before
     visit.go("")
     assert meter(visit, "day") == "Budget day: $0.00 of $4.00, 0.0%, within limits"
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 from policy.governor import tokens
 from tests.cli.places import ROOT as CHECKOUT
 from tests.cli.places import Place
-from tests.dashboard.visitor import Visitor, visitor
+from tests.dashboard.browsing import Visitor, visitor
 from tests.gateway.conftest import Served
 
 _SPEND = """

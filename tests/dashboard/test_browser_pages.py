@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.conftest import RecordCalls
+from tests.dashboard.browsing import ROOT, Visitor, axe_text, visitor
 from tests.dashboard.scenery import busy_place
-from tests.dashboard.visitor import ROOT, Visitor, axe_text, visitor
 from tests.gateway.conftest import Served
 
 PAGES = {

@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, expect
 
 from policy.ledger.ledger import open_ledger
 from tests.cli.places import CENT, Place
+from tests.dashboard.browsing import Visitor, serving, visitor
 from tests.dashboard.scenery import LONG_MODEL, spend
-from tests.dashboard.visitor import Visitor, serving, visitor
 from tests.gateway.conftest import Served
 
 BUDGETS = {
