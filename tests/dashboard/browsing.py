@@ -9,6 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import pytest
@@ -150,12 +151,14 @@ def axe_text() -> str:
         if npm is None:
             pytest.skip("axe-core comes from npm, and npm is not installed")
         folder.mkdir(parents=True, exist_ok=True)
-        command = [npm, "pack", AXE, "--silent"]
-        result = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, check=False, timeout=120
-        )
-        if result.returncode:
-            pytest.skip(f"npm cannot get {AXE}: {result.stderr.strip()[-200:]}")
+        with TemporaryDirectory(dir=folder) as aside:  # another worker may be at it, too
+            command = [npm, "pack", AXE, "--silent"]
+            result = subprocess.run(
+                command, cwd=aside, capture_output=True, text=True, check=False, timeout=120
+            )
+            if result.returncode:
+                pytest.skip(f"npm cannot get {AXE}: {result.stderr.strip()[-200:]}")
+            Path(aside, archive.name).replace(archive)
     with tarfile.open(archive) as opened:
         member = opened.extractfile("package/axe.min.js")
         assert member is not None
