@@ -1,6 +1,7 @@
 """Bars over time as lengths of an SVG; words and amounts come from whoever asks.
 
-Bars start at 0; an unknown cost has no bar. Refuses to draw negative values.
+Bars start at 0; an unknown cost has no bar, and where all are 0 there is no line above it. Refuses
+to draw negative values.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ def bars_of(points: Sequence[Point], write: Callable[[int], str], width: int = _
         write: Writes the amount of a line of the grid.
         width: Of the view box: half as wide is written twice as large.
     """
-    top = _round_up(max((one.value or 0 for one in points), default=0))
+    most = max((one.value or 0 for one in points), default=0)
+    top = _round_up(most)
     room = _HEIGHT - _TOP - _BOTTOM
     step = (width - _LEFT) / max(1, len(points))
     every = -(-len(points) // _LABELS_MAX)
@@ -92,7 +94,7 @@ def bars_of(points: Sequence[Point], write: Callable[[int], str], width: int = _
         )
     lines = [
         Line(round(_TOP + room * (1 - one / _LINES), 1), write(top * one // _LINES))
-        for one in range(_LINES + 1)
+        for one in range(_LINES + 1 if most else 1)
     ]
     return Bars(found, lines, width=width)
 

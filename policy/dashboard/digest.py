@@ -81,7 +81,7 @@ class _Reader:
     def read(self, desk: Desk) -> None:
         began = monotonic()
         self.digest = Digest(
-            _part(lambda: _rows(_report(desk, "spend/history-by-day", days=_DAYS))),
+            _part(lambda: _days(desk)),
             _part(lambda: _rows(_report(desk, "spend/by-model"))[:_MODELS]),
             _part(lambda: desk.audit(_AUDIT, [])[::-1]),
         )
@@ -124,6 +124,12 @@ def _part(read: Callable[[], Sequence[Mapping[str, object]]]) -> Part:
         return Part(read())
     except PolicyError as error:
         return Part(fault=fault_kind(error))
+
+
+def _days(desk: Desk) -> list[dict[str, object]]:
+    """Return each of the latest days; nothing where none of them has a call."""
+    rows = _rows(_report(desk, "spend/history-by-day", days=_DAYS))
+    return rows if any(row["calls"] for row in rows) else []
 
 
 def _report(desk: Desk, name: str, **given: object) -> Table:

@@ -15,6 +15,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
+from policy.errors import PolicyError
+
 INTERVAL_SECONDS = 2.0
 """How often a stream looks whether there is something new."""
 SHARE = 0.02
@@ -143,14 +145,18 @@ class Board:
         """Yield events of a stream (HTML standard, 9.2) until the visit or the server ends.
 
         Args:
-            make: Returns what is to be shown; ``None`` when the visitor is no longer let in.
+            make: Returns what is to be shown; ``None`` when the visitor is no longer let in. An
+                error of it ends the stream: the page asks again, and is told.
         """
         self.open_streams += 1
         try:
             yield b"retry: 3000\n\n"
             last, told_at = 0, monotonic()
             while not self._closing.is_set():
-                shown = await make()
+                try:
+                    shown = await make()
+                except PolicyError:
+                    return
                 if shown is None:
                     yield b"event: ended\ndata: {}\n\n"
                     return

@@ -104,7 +104,10 @@ class Pages:
 
     async def stream(self, request: Request) -> Response:
         """Answer with what changes on a page, as it changes."""
-        made = await self._live(request)
+        try:
+            made = await self._live(request)
+        except PolicyError as error:
+            return Response(error.code, status_of(error))
         if made is None:
             return Response("log in first", 401)
 
@@ -115,7 +118,10 @@ class Pages:
 
     async def once(self, request: Request) -> Response:
         """Answer with what a page shows now, for browsers whose stream is cut off."""
-        shown = await self._live(request)
+        try:
+            shown = await self._live(request)
+        except PolicyError as error:
+            return Response(error.code, status_of(error))
         if shown is None:
             return Response("log in first", 401)
         return Response(self._board.data(shown), media_type="application/json")
@@ -195,10 +201,7 @@ class Pages:
         return RedirectResponse(where, 303)
 
     async def _live(self, request: Request) -> Shown | None:
-        try:
-            visit = await self.visits.find(request.cookies.get(COOKIE))
-        except PolicyError:
-            visit = None
+        visit = await self.visits.find(request.cookies.get(COOKIE))
         if visit is None:
             return None
         address = urlsplit(request.query_params.get("page", ""))

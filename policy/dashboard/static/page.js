@@ -40,13 +40,15 @@ function end() {
 }
 
 async function ask() {
+  let trouble = lost.dataset.lost;
   try {
     const answer = await fetch(live.replace("/live?", "/live/once?"), { cache: "no-store" });
     if (answer.status === 401) return end();
+    if (answer.status === 503) trouble = lost.dataset.store;
     if (!answer.ok) throw new Error(answer.status);
     apply(await answer.text());
   } catch {
-    tell(lost.dataset.lost, false);
+    tell(trouble, false);
   }
   asking = setTimeout(ask, ASK_MS);
 }

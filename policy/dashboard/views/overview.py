@@ -54,16 +54,13 @@ def overview(ask: Ask) -> Page:
 
 
 def _headline(ask: Ask, policy: Policy, meters: list[Meter]) -> str:
+    """Return the state of things, without figures: each change of it is read out."""
     if not policy.enabled:
         return ask.words("overview.disabled")
     governing = next((one for one in meters if not one.is_off), None)
     if governing is None:
         return ask.words("overview.no_budget")
-    return ask.words(
-        f"overview.headline.{governing.state}",
-        budget=governing.name,
-        percent=ask.figures.percent(governing.percent),
-    )
+    return ask.words(f"overview.headline.{governing.state}", budget=governing.name)
 
 
 def _days(ask: Ask, rows: Sequence[Mapping[str, Any]]) -> dict[str, object]:
