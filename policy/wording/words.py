@@ -7,11 +7,12 @@ compares. A text holds ``{name}`` where a value goes; one that counts has a tabl
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import TypeAlias, cast
+
+import tomli
 
 LANGUAGES = {"en": "English", "es": "Español"}
 """What there is, with the name that each language has for itself; the first is the default."""
@@ -64,7 +65,7 @@ def load_words(language: str) -> Words:
         KeyError: There is no such language.
     """
     name = {one: f"{one}.toml" for one in LANGUAGES}[language]
-    document = tomllib.loads(files("policy.wording").joinpath(name).read_text("utf-8"))
+    document = tomli.loads(files("policy.wording").joinpath(name).read_text("utf-8"))
     return Words(language, dict(_flat(document, "")))
 
 
