@@ -103,8 +103,8 @@ class Visitor:
             self.mishaps.append(f"other host: {request.url}")
 
     def _miss(self, request: Request) -> None:
-        # A stream ends when its page is left; that is no failure.
-        if not (request.url.startswith(f"{self.served.url}{ROOT}/live?")):
+        # What is still under way when its page is left, such as a stream, is no failure.
+        if request.failure != "net::ERR_ABORTED":
             self.mishaps.append(f"failed: {request.url} {request.failure}")
 
     def _answer(self, response: Response) -> None:
