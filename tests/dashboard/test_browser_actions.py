@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from pathlib import Path
 
@@ -90,7 +91,7 @@ def test_a_reset_is_confirmed_done_told_once_and_audited(visit: Visitor) -> None
     visit.served.place.spend(150, "a")
     visit.served.place.spend(150, "b")
     visit.go("")
-    assert meter(visit, "day") == "Budget day: $3.00 of $4.00, 75.0%, near the limit"
+    assert meter(visit, "day") == "Budget day: $3.00 of $4.00, 75.0%, warning"
     visit.enter(link(visit, "Reset budget day"))
     visit.page.wait_for_url("**/reset?**")
     assert "$3.00 of 2 calls will no longer count." in visit.text()
@@ -100,7 +101,7 @@ def test_a_reset_is_confirmed_done_told_once_and_audited(visit: Visitor) -> None
     visit.page.wait_for_url(f"**{ROOT}")
     told = visit.page.get_by_role("status").filter(has_text="was reset")
     expect(told).to_contain_text("Budget day was reset: $3.00 of 2 calls no longer count.")
-    assert meter(visit, "day") == "Budget day: $0.00 of $4.00, 0.0%, within limits"
+    assert meter(visit, "day") == "Budget day: $0.00 of $4.00, 0.0%, allowed"
     visit.page.reload()
     expect(visit.page.locator(".told")).to_have_count(0)
     visit.go("/audit?kind=reset_applied")
@@ -115,7 +116,7 @@ def test_cancelling_changes_nothing(visit: Visitor, action: str) -> None:
     visit.served.place.spend(150)
     visit.go("")
     visit.enter(link(visit, action))
-    visit.page.wait_for_url("**back=**")
+    visit.page.wait_for_url(re.compile(r"/(reset|override)\b"))
     visit.enter(link(visit, "Cancel"))
     visit.page.wait_for_url(f"**{ROOT}")
     assert meter(visit, "day").startswith("Budget day: $1.50 of $4.00")
@@ -167,7 +168,7 @@ def test_a_limit_is_changed_at_once_and_the_file_keeps_its_comments(visit: Visit
     expect(visit.page.locator(".told")).to_contain_text("cost.daily_limit_usd 4 → 5.25")
     assert "daily_limit_usd = 5.25 # agreed in March" in place.config.read_text()
     visit.go("")
-    assert meter(visit, "day") == "Budget day: $0.00 of $5.25, 0.0%, within limits"
+    assert meter(visit, "day") == "Budget day: $0.00 of $5.25, 0.0%, allowed"
     visit.go("/audit?kind=limits_changed")
     assert "$4.00 → $5.25" in visit.text("tbody tr")
 
@@ -189,7 +190,7 @@ def test_a_wrong_limit_is_told_at_its_field_and_changes_nothing(visit: Visitor) 
         assert other.input_value() == "1.5"
         assert visit.served.place.config.read_text() == before
     visit.go("")
-    assert meter(visit, "day") == "Budget day: $0.00 of $4.00, 0.0%, within limits"
+    assert meter(visit, "day") == "Budget day: $0.00 of $4.00, 0.0%, allowed"
 
 
 def test_a_token_of_scope_read_sees_no_action_and_is_refused(stranger: Visitor) -> None:

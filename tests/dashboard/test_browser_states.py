@@ -16,11 +16,11 @@ from tests.dashboard.scenery import LONG_MODEL, spend
 from tests.gateway.conftest import Served
 
 BUDGETS = {
-    "none": ("0.0%", "within limits", "✓"),
-    "below": ("79.9%", "within limits", "✓"),
-    "near": ("80.0%", "near the limit", "!"),
-    "full": ("100.0%", "near the limit", "!"),  # what costs nothing still fits
-    "over": ("250.0%", "blocked", "✕"),
+    "none": ("0.0%", "allowed", "✓"),
+    "below": ("79.9%", "allowed", "✓"),
+    "near": ("80.0%", "warning", "!"),
+    "full": ("100.0%", "warning", "!"),  # what costs nothing still fits
+    "over": ("250.0%", "exceeded", "✕"),
 }
 _BUDGET = """
 [[cost.budgets]]
