@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 _LEFT, _WIDTH, _HEIGHT, _TOP, _BOTTOM = 78, 420, 200, 10, 20
 _LABELS_MAX = 7
+_BAR_MAX = 60.0
 _LINES = 4
 
 
@@ -77,6 +78,7 @@ def bars_of(points: Sequence[Point], write: Callable[[int], str], width: int = _
     top = _round_up(most)
     room = _HEIGHT - _TOP - _BOTTOM
     step = (width - _LEFT) / max(1, len(points))
+    wide = min(step * 0.8, _BAR_MAX)
     every = -(-len(points) // _LABELS_MAX)
     found: list[Bar] = []
     for place, point in enumerate(points):
@@ -84,9 +86,9 @@ def bars_of(points: Sequence[Point], write: Callable[[int], str], width: int = _
         height = max(height, 1.0) if point.value else 0.0
         found.append(
             Bar(
-                round(_LEFT + place * step + step * 0.1, 1),
+                round(_LEFT + (place + 0.5) * step - wide / 2, 1),
                 round(_TOP + room - height, 1),
-                round(step * 0.8, 1),
+                round(wide, 1),
                 round(height, 1),
                 point.label if place % every == 0 else "",
                 point.text,

@@ -162,7 +162,7 @@ def test_a_limit_is_changed_at_once_and_the_file_keeps_its_comments(visit: Visit
     visit.go("/config")
     visit.enter(link(visit, "Change limits"))
     visit.page.wait_for_url("**/limits?**")
-    visit.write(visit.page.get_by_label("Limit per day, USD"), "5.25")
+    visit.write(visit.page.get_by_label("Limit per day in USD"), "5.25")
     visit.page.keyboard.press("Enter")
     visit.page.wait_for_url("**/config")
     expect(visit.page.locator(".told")).to_contain_text("cost.daily_limit_usd 4 → 5.25")
@@ -176,8 +176,8 @@ def test_a_limit_is_changed_at_once_and_the_file_keeps_its_comments(visit: Visit
 def test_a_wrong_limit_is_told_at_its_field_and_changes_nothing(visit: Visitor) -> None:
     before = visit.served.place.config.read_text()
     visit.go("/limits")
-    field = visit.page.get_by_label("Limit per day, USD")
-    other = visit.page.get_by_label("Limit per session, USD")
+    field = visit.page.get_by_label("Limit per day in USD")
+    other = visit.page.get_by_label("Limit per session in USD")
     visit.write(other, "1.5")
     for wrong in ("-3", "lots", "1e", '4"', "[1]"):
         visit.write(field, wrong)
