@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from policy.clock import Clock, SystemClock
 from policy.compiler.policy import compile_policy
+from policy.compiler.surfaces import gateway_options, observability_options
 from policy.config.layers import load_layers
 from policy.config.load import Loaded
 from policy.errors import ConfigError, LedgerError, StoreError
@@ -24,7 +25,7 @@ from policy.governor.evaluate import Balance, evaluate
 from policy.governor.status import StatusReport
 from policy.model.audit_hash import GENESIS
 from policy.model.budget import Budget
-from policy.model.gateway import GatewayOptions, Kind, Upstream
+from policy.model.gateway import GatewayOptions
 from policy.model.observability import ObservabilityOptions
 from policy.model.policy import Policy
 from policy.money import NanoUSD
@@ -34,7 +35,7 @@ from policy.prices.lookup import PriceBooks
 if TYPE_CHECKING:
     from policy.bookkeeping import Bookkeeping
     from policy.config.document import Document
-    from policy.config.settings import Settings
+    from policy.config.origins import Effective
     from policy.governor.actions import ActionAnswer
     from policy.governor.engine import Listener
     from policy.governor.governor import Governor
@@ -61,7 +62,7 @@ class Runtime:
         retention_days: Days that usage stays in the ledger file itself; 0 is for ever.
         gateway: How the gateway listens.
         observability: What it tells about itself.
-        layers: Files, environment and command line, lowest first.
+        loaded: The layers that all of this was made of.
     """
 
     policy: Policy
@@ -73,7 +74,19 @@ class Runtime:
     retention_days: int = 0
     gateway: GatewayOptions = field(default_factory=GatewayOptions)
     observability: ObservabilityOptions = field(default_factory=ObservabilityOptions)
-    layers: tuple[Document, ...] = ()
+    loaded: Loaded | None = None
+
+    @cached_property
+    def effective(self) -> tuple[Effective, ...]:
+        """Every setting in force with where it came from (CFG-5)."""
+        from policy.config.origins import effective
+
+        return effective(self.loaded) if self.loaded is not None else ()
+
+    @property
+    def layers(self) -> tuple[Document, ...]:
+        """Files, environment and command line, lowest first."""
+        return self.loaded.documents if self.loaded is not None else ()
 
     @cached_property
     def bookkeeping(self) -> Bookkeeping:
@@ -332,39 +345,10 @@ def open_runtime(
         clock=clock or SystemClock(),
         unused_keys=("governance.ledger.url",) if loaded.settings.governance.ledger.url else (),
         retention_days=loaded.settings.governance.ledger.retention_days,
-        gateway=_gateway(loaded.settings),
-        observability=_observability(loaded.settings),
-        layers=loaded.documents,
+        gateway=gateway_options(loaded.settings),
+        observability=observability_options(loaded.settings),
+        loaded=loaded,
     )
-
-
-def _gateway(settings: Settings) -> GatewayOptions:
-    gateway = settings.governance.gateway
-    return GatewayOptions(
-        host=gateway.host,
-        port=gateway.port,
-        allowed_hosts=tuple(name.lower() for name in gateway.allowed_hosts),
-        allowed_origins=tuple(gateway.allowed_origins),
-        max_body_bytes=gateway.max_body_bytes,
-        metrics=settings.governance.observability.metrics,
-        request_timeout_seconds=gateway.request_timeout_seconds,
-        upstreams=tuple(
-            Upstream(
-                name,
-                one.base_url,
-                Kind(one.kind),
-                one.api_key_env,
-                one.pass_through,
-                one.denied_status,
-            )
-            for name, one in settings.governance.upstreams.items()
-        ),
-    )
-
-
-def _observability(settings: Settings) -> ObservabilityOptions:
-    told = settings.governance.observability
-    return ObservabilityOptions(log=told.log, otlp_endpoint=told.otlp_endpoint)
 
 
 def _books(policy: Policy) -> PriceBooks:

@@ -98,7 +98,7 @@ def unprivileged(tmp_path: Path) -> Iterator[None]:
 RecordCalls = Callable[..., Path]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def record_calls() -> RecordCalls:
     """Make a ledger at a path and put calls into it; each says only what is unusual of it."""
 

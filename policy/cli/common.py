@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from policy.runtime import Runtime
+    from policy.wording.words import Words
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -49,6 +51,17 @@ def require_session(session: str | None, mission: str | None) -> None:
 def is_terminal() -> bool:
     """Tell whether a person reads standard output."""
     return sys.stdout.isatty()
+
+
+def words() -> Words:
+    """Return the words of the user's language, as POSIX finds it: LC_ALL, LC_MESSAGES, LANG.
+
+    Only what a person reads at a terminal has a language; what programs read has none.
+    """
+    from policy.wording.words import language_of, load_words
+
+    named = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return load_words(language_of(next(filter(None, named), None)))
 
 
 def is_unicode() -> bool:

@@ -29,7 +29,7 @@ def gateway(
     sets: Sets = None,
     ledger: LedgerPath = None,
 ) -> None:
-    """Serve the admin API; every request needs a token of `corvus token create`.
+    """Serve proxy, admin API and dashboard; all need a token of `corvus token create`.
 
     Example: corvus gateway --port 8642
     """
@@ -38,7 +38,9 @@ def gateway(
     from policy.runtime import open_runtime
 
     try:
+        from policy.dashboard.app import Dashboard
         from policy.gateway import serve
+        from policy.gateway.service import ConfigFile
     except ModuleNotFoundError as missing:
         raise GatewayRefused(
             f"the gateway needs {missing.name}: pip install 'corvus-policy[gateway]'"
@@ -57,11 +59,13 @@ def gateway(
 
     def tell() -> None:
         print(f"listening on http://{shown}:{bound}", file=sys.stderr, flush=True)
+        if sys.stderr.isatty():  # programs that read the log get it alone
+            print(f"dashboard at http://{shown}:{bound}/dashboard", file=sys.stderr, flush=True)
 
     serve.serve(
         runtime,
         listening,
-        reload=load,
-        config_path=paths[-1] if paths else None,
+        file=ConfigFile(paths[-1], load) if paths else None,
+        pages=Dashboard,
         on_ready=tell,
     )

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from policy.cli.common import console, is_unicode, shown
+from policy.cli.common import console, is_unicode, shown, words
 from policy.cli.fitted import GAP_CELLS, natural_width, print_rows
 from policy.cli.summary_text import in_order
 from policy.governor.summary import mission_state
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from policy.governor.status import StatusReport
+    from policy.model.steering import MissionRecord
     from policy.runtime import Runtime
+    from policy.wording.words import Words
 
 _GLYPHS = {BudgetState.ALLOWED: "●", BudgetState.WARNING: "▲", BudgetState.EXCEEDED: "■"}
 _ASCII = {BudgetState.ALLOWED: "o", BudgetState.WARNING: "!", BudgetState.EXCEEDED: "X"}
@@ -39,8 +41,10 @@ _NONE = "-"
 def print_table(runtime: Runtime, status: StatusReport, *, stderr: bool = False) -> None:
     """Print a row for each budget, with a bar where there is room, and remarks below."""
     out = console(stderr=stderr)
-    now = f"{status.now:%Y-%m-%d %H:%M} UTC"
-    out.print(f"[bold]budgets[/] of {shown(runtime.config_shown)} at {now}", soft_wrap=True)
+    say = words()
+    now, title = f"{status.now:%Y-%m-%d %H:%M} UTC", f"[bold]{say('summary.title')}[/]"
+    heading = say("summary.heading", title=title, config=shown(runtime.config_shown), now=now)
+    out.print(heading, soft_wrap=True)
     print_budgets(out, in_order(runtime, status), status, BRIEF)
     for line in _remarks(runtime, status):
         out.print(line)
@@ -63,7 +67,8 @@ def print_budgets(
     from rich.text import Text
 
     columns = {name: texts for name, texts in _columns(items, status).items() if name in wanted}
-    headings = list(columns)
+    say = words()
+    headings = [say(f"summary.column.{name}") for name in columns]
     rows = [
         [
             Text(texts[place], _style(item) if name == "state" else "")
@@ -76,7 +81,7 @@ def print_budgets(
         headings.append("")
         for row, item in zip(rows, items, strict=True):
             row.append(Text(_bar(item, room), _style(item)))
-    right = [headings.index(name) for name in columns if name in _RIGHT]
+    right = [place for place, name in enumerate(columns) if name in _RIGHT]
     print_rows(out, headings, rows, right=right)
 
 
@@ -104,8 +109,9 @@ def _style(item: BudgetStatus) -> str:
 
 def _state(item: BudgetStatus) -> str:
     if not item.budget.limit_nano_usd:
-        return "  off"
-    return f"{(_GLYPHS if is_unicode() else _ASCII)[item.state]} {item.state.word}"
+        return f"  {words()('state.off')}"
+    glyph = (_GLYPHS if is_unicode() else _ASCII)[item.state]
+    return f"{glyph} {words()(f'state.{item.state.word}')}"
 
 
 def _percent(item: BudgetStatus) -> str:
@@ -149,14 +155,16 @@ def _calls(item: BudgetStatus, status: StatusReport) -> str:
 
 def resets(item: BudgetStatus, now: datetime) -> str:
     """Return in how long a budget starts anew; ``-`` where it never does."""
-    return _NONE if item.resets_at is None else f"in {_span(item.resets_at - now)}"
+    if item.resets_at is None:
+        return _NONE
+    return words()("summary.until", span=_span(item.resets_at - now))
 
 
 def _span(left: timedelta) -> str:
     """Write a span in the largest unit of which it holds two: ``10 days``, ``6 h``, ``59 min``."""
     minutes = -(-int(left.total_seconds()) // 60)
     if minutes >= 2 * 24 * 60:
-        return f"{minutes // (24 * 60)} days"
+        return words()("summary.days", number=minutes // (24 * 60))
     return f"{minutes // 60} h" if minutes >= 2 * 60 else f"{minutes} min"
 
 
@@ -169,47 +177,64 @@ def _bar(item: BudgetStatus, cells: int) -> str:
 
 
 def _under_way(status: StatusReport) -> list[str]:
-    remarks: list[str] = []
+    say, remarks = words(), list[str]()
     if status.session is not None:
-        remarks.append(f"session so far: {status.session.outcome.value.replace('_', ' ')}")
+        outcome = say(f"outcome.{status.session.outcome.value}")
+        remarks.append(say("summary.session", outcome=outcome))
     if status.mission is not None:
         one = status.mission
-        steps = f"{one.steps} of {one.max_steps} steps" if one.max_steps else f"{one.steps} steps"
-        state = mission_state(one).replace("_", " ")
-        remarks.append(f"mission [bold]{shown(one.id)}[/]: {state}, {steps}")
+        steps = (
+            say("summary.steps_of", steps=one.steps, most=one.max_steps)
+            if one.max_steps
+            else say.count("missions.steps", one.steps)
+        )
+        name = f"[bold]{shown(one.id)}[/]"
+        remarks.append(say("summary.mission", mission=name, state=_mission(one, say), steps=steps))
     for override in status.overrides:
-        whose = f"session {shown(override.session_id)}" if override.session_id else "any session"
+        whose = (
+            say("summary.one_session", session=shown(override.session_id))
+            if override.session_id
+            else say("summary.any_session")
+        )
         left = _span(override.expires_at - status.now)
         remarks.append(
-            f"[yellow]override[/] {override.id} lifts the next block of {whose}, for {left}"
+            _coloured("yellow", say("summary.override", id=override.id, whose=whose, left=left))
         )
     return remarks
 
 
+def _mission(mission: MissionRecord, say: Words) -> str:
+    state = mission_state(mission)
+    return say(
+        {"running": "state.running", "ended": "summary.ended"}.get(state, f"outcome.{state}")
+    )
+
+
+def _coloured(colour: str, text: str) -> str:
+    """Colour the first word of a remark."""
+    first, _, rest = text.partition(" ")
+    return f"[{colour}]{first}[/] {rest}"
+
+
 def _remarks(runtime: Runtime, status: StatusReport) -> list[str]:
-    remarks: list[str] = []
+    say, remarks = words(), list[str]()
     governing = status.decision.governing
     if not runtime.policy.enabled:
-        remarks.append(
-            "[yellow]disabled[/]: cost.enabled = false; spend is shown, nothing is enforced"
-        )
+        remarks.append(_coloured("yellow", say("summary.disabled")))
     elif governing is not None and governing.budget.limit_nano_usd:
-        key = shown(governing.budget.config_key)
-        remarks.append(f"governed by [bold]{shown(governing.budget.name)}[/], set by {key}")
+        key, name = shown(governing.budget.config_key), shown(governing.budget.name)
+        remarks.append(say("summary.governed", budget=f"[bold]{name}[/]", key=key))
     remarks += _under_way(status)
     if status.session_id is None and status.latest_session_id is not None:
-        remarks.append(
-            f"[dim]no session named; the latest is --session {shown(status.latest_session_id)}[/]"
-        )
+        latest = say("summary.latest", session=shown(status.latest_session_id))
+        remarks.append(f"[dim]{latest}[/]")
     spends = [spend for spend in status.spends.values() if spend is not None]
     spend = max(spends, key=lambda spend: spend.unpriced_calls, default=None)
     if spend and spend.unpriced_calls:
-        remarks.append(
-            f"[yellow]{spend.unpriced_calls} of {spend.calls} calls have no price[/] "
-            "and are not in these sums; see `corvus report unpriced`"
-        )
+        told = say("summary.unpriced", number=spend.unpriced_calls, calls=spend.calls)
+        remarks.append(f"[yellow]{told}[/]")
     remarks += [
-        f"[yellow]deprecated[/] {shown(path)}: see `corvus explain deprecated-key`"
+        _coloured("yellow", say("summary.deprecated", key=shown(path)))
         for path in runtime.policy.deprecated_fields
     ]
     return remarks

@@ -10,10 +10,9 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import APIRouter, FastAPI, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
@@ -31,12 +30,13 @@ from policy.gateway.guards import (
     Receive,
     Scope,
     Send,
+    is_page,
     is_probe,
     is_proxied,
 )
 from policy.gateway.problems import MEDIA_TYPE, Problem, problem_of
 from policy.gateway.proxy import Proxy
-from policy.gateway.service import Reload, Service
+from policy.gateway.service import ConfigFile, Service
 from policy.observability.sinks import Telemetry
 from policy.runtime import Runtime
 from policy.store.sqlite import SqliteBackend
@@ -74,20 +74,36 @@ _STATUSES = (400, 401, 402, 403, 404, 405, 408, 409, 413, 415, 421, 422, 429, 43
 _PROBLEMS: dict[int | str, dict[str, Any]] = dict.fromkeys(_STATUSES, _PROBLEM)
 
 
+class Pages(Protocol):
+    """Pages for people, served beside the API."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        ...
+
+    def close(self) -> None:
+        """End the open streams."""
+        ...
+
+
+MakePages = Callable[[Service, Tokens], Pages]
+"""Makes the pages over what the gateway serves and who may ask."""
+
+
 def make_app(
     runtime: Runtime,
     *,
-    reload: Reload | None = None,
-    config_path: Path | None = None,
+    file: ConfigFile | None = None,
     telemetry: Telemetry | None = None,
-) -> ASGIApp:
+    pages: MakePages | None = None,
+) -> Guards:
     """Return the gateway as an ASGI app, which owns its store from now to the end of its lifespan.
 
     Args:
         runtime: The config in force at the start.
-        reload: Reads the config anew after a change; ``None`` makes it unchangeable.
-        config_path: The file that a change is written to.
+        file: Where a change of the config is written to; ``None`` makes it unchangeable.
         telemetry: Sinks beside the metrics; closed by whoever opened them.
+        pages: Makes the pages of the dashboard; ``None`` serves none.
 
     Raises:
         GatewayRefused: An upstream cannot be forwarded to as it is configured.
@@ -96,16 +112,18 @@ def make_app(
     """
     store = Store(SqliteBackend(runtime.bookkeeping.store_path), runtime.clock)
     try:
-        service = Service(
-            runtime, store, reload=reload, config_path=config_path, telemetry=telemetry
-        )
+        service = Service(runtime, store, file=file, telemetry=telemetry)
         proxy = Proxy(lambda: service.governor, runtime.gateway)
         proxy.on_overhead = service.metrics.time_overhead
     except BaseException:
         store.close()
         raise
-    api = _api(service, proxy)
-    return Guards(_beside(api, proxy), runtime.gateway, Tokens(store))
+    tokens = Tokens(store)
+    app = _api(service, proxy)
+    if pages is None:
+        return Guards(_beside(app, proxy, None), runtime.gateway, tokens)
+    shown = pages(service, tokens)
+    return Guards(_beside(app, proxy, shown), runtime.gateway, tokens, on_stop=shown.close)
 
 
 def openapi_of(service: Service) -> dict[str, Any]:
@@ -151,10 +169,15 @@ def _api(service: Service, proxy: Proxy | None = None) -> FastAPI:
     return api
 
 
-def _beside(api: ASGIApp, proxy: ASGIApp) -> ASGIApp:
+def _beside(api: ASGIApp, proxy: ASGIApp, pages: ASGIApp | None) -> ASGIApp:
     async def routed(scope: Scope, receive: Receive, send: Send) -> None:
-        is_call = scope["type"] == "http" and (is_proxied(scope["path"]) or is_probe(scope))
-        await (proxy if is_call else api)(scope, receive, send)
+        if scope["type"] != "http":
+            serving = api
+        elif is_proxied(scope["path"]) or is_probe(scope):
+            serving = proxy
+        else:
+            serving = pages if pages is not None and is_page(scope["path"]) else api
+        await serving(scope, receive, send)
 
     return routed
 

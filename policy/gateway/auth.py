@@ -52,6 +52,15 @@ class Tokens:
         """
         return find_token(await self._read(), secret)
 
+    async def get(self, token_id: str) -> Token | None:
+        """Return the token of an id while it is good.
+
+        Raises:
+            StoreError: The store cannot answer.
+        """
+        known = (one for one in await self._read() if one.id == token_id)
+        return next((one for one in known if one.revoked_at is None), None)
+
     async def has(self, scope: TokenScope) -> bool:
         """Tell whether there is a good token of a scope at all.
 

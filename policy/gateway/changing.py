@@ -6,7 +6,7 @@ what a layer above the file decides: the environment or the command line.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -40,12 +40,21 @@ def wanted_keys(
     values = dict(_routes(patch, path))
     if not values or None in values.values():
         raise EditRefused("name at least one key, each with a value")
-    for route in values:
+    refuse_decided_above(values, layers)
+    return {shown(route): _toml(value) for route, value in values.items()}
+
+
+def refuse_decided_above(routes: Iterable[Route], layers: Sequence[Document]) -> None:
+    """Refuse keys that the file does not decide: a change of it would have no effect.
+
+    Raises:
+        SettingRefused: The environment or the command line states one.
+    """
+    for route in routes:
         if place := above(route, layers):
             raise SettingRefused(
                 f"{shown(route)} is decided by {place}, which stands above the file"
             )
-    return {shown(route): _toml(value) for route, value in values.items()}
 
 
 def _routes(patch: ConfigPatch, path: Path | None) -> Iterator[tuple[Route, object]]:

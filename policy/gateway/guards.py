@@ -40,9 +40,11 @@ BODY_SECONDS = 30.0
 """How long a body may take to come in whole."""
 
 _OPEN = {"/healthz", "/readyz"}
+_PAGES = "/dashboard"
 _PREFIXES = ("/api/web", "/web")
 _SAFE = {"GET", "HEAD"}
 _SAME = {b"same-origin", b"none"}
+_NAVIGATION = [b"navigate"]
 
 
 class Refused(Exception):
@@ -62,6 +64,7 @@ class Guards:
         tokens: Who may ask.
         serves_own_machine: Proxied calls of this machine need no token as long as there is none
             for them.
+        on_stop: Ends what never ends by itself, before the server waits for it.
     """
 
     def __init__(
@@ -71,7 +74,9 @@ class Guards:
         tokens: Holders,
         *,
         serves_own_machine: bool = False,
+        on_stop: Callable[[], None] = lambda: None,
     ) -> None:
+        self.stop = on_stop
         self._app = app
         self._options = options
         self._tokens = tokens
@@ -86,19 +91,26 @@ class Guards:
             await send({"type": "websocket.close", "code": 1008})
             return
         try:
-            headers = _headers(scope)
-            _check_host(headers, self._options)
-            _check_origin(scope["method"], headers, self._options)
-            if not (is_open(scope["path"]) or is_probe(scope)):
-                await self._authenticate(scope, headers)
-            body = await _body(headers, receive, _body_limit(scope["path"], self._options))
-            _check_json(scope["method"], headers, body)
+            body = await self._checked(scope, receive)
         except Refused as refused:
             await send_problem(send, refused.problem)
         except PolicyError as error:
             await send_problem(send, problem_of(error))
         else:
             await self._app(scope, _replayed(body, receive), send)
+
+    async def _checked(self, scope: Scope, receive: Receive) -> bytes:
+        """Return the body of a request that may pass."""
+        headers, path = _headers(scope), scope["path"]
+        _check_host(headers, self._options)
+        if not _follows_a_link(scope, headers):
+            _check_origin(scope["method"], headers, self._options)
+        if not (is_open(path) or is_probe(scope) or is_page(path)):
+            await self._authenticate(scope, headers)
+        body = await _body(headers, receive, _body_limit(path, self._options))
+        if not is_page(path):
+            _check_json(scope["method"], headers, body)
+        return body
 
     async def _authenticate(self, scope: Scope, headers: dict[bytes, list[bytes]]) -> None:
         wanted = wanted_scope(scope["method"], scope["path"])
@@ -130,6 +142,11 @@ class Guards:
 def is_proxied(path: str) -> bool:
     """Tell whether a path is one of a provider's API."""
     return path.startswith("/v1/")
+
+
+def is_page(path: str) -> bool:
+    """Tell whether a path is one of the pages, which know their visitors by a cookie."""
+    return path in ("/", _PAGES) or path.startswith(f"{_PAGES}/")
 
 
 def is_open(path: str) -> bool:
@@ -235,6 +252,16 @@ def _check_origin(method: str, headers: dict[bytes, list[bytes]], options: Gatew
             raise Refused(403, "origin-refused", "this origin may not call")
     elif any(site not in _SAME for site in headers.get(b"sec-fetch-site", [])):
         raise Refused(403, "origin-refused", "other sites may not call")
+
+
+def _follows_a_link(scope: Scope, headers: dict[bytes, list[bytes]]) -> bool:
+    """Tell whether a person came to a page by a link, which may stand on any site."""
+    return (
+        scope["method"] == "GET"
+        and is_page(scope["path"])
+        and b"origin" not in headers
+        and headers.get(b"sec-fetch-mode") == _NAVIGATION
+    )
 
 
 def _body_limit(path: str, options: GatewayOptions) -> int:

@@ -28,9 +28,13 @@ class Server(uvicorn.Server):
     Args:
         app: What is served.
         on_ready: Called once, when requests are answered.
+        on_stop: Called once, when the server was asked to stop and before it waits for what is
+            still open.
     """
 
-    def __init__(self, app: ASGIApp, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, app: ASGIApp, on_ready: Callable[[], None], on_stop: Callable[[], None] | None = None
+    ) -> None:
         config = uvicorn.Config(
             app,  # pyright: ignore[reportArgumentType] - uvicorn knows its own spelling of ASGI
             http="httptools",
@@ -46,12 +50,19 @@ class Server(uvicorn.Server):
         super().__init__(config)
         logging.getLogger("uvicorn.error").addFilter(_is_ours_to_tell)
         self._on_ready = on_ready
+        self._on_stop = on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say so."""
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, after what never ends by itself was told to."""
+        if self._on_stop is not None:
+            self._on_stop()
+        await super().shutdown(sockets)
 
 
 def open_socket(host: str, port: int) -> socket.socket:

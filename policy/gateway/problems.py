@@ -1,7 +1,7 @@
 """Errors as ``application/problem+json`` (RFC 9457): one envelope for all, with ``code`` (API-2).
 
-The one table that turns an error of ours into a status. Refuses to tell paths, text of a driver or
-what a secret was: faults of store and ledger get fixed words, the rest is scrubbed.
+Refuses to tell paths, text of a driver or what a secret was: faults of store and ledger get fixed
+words, the rest is scrubbed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from policy import errors
 from policy.config.values import shown
 from policy.diagnostics.secrets import scrub
+from policy.faults import status_of
 from policy.governor.actions import action_body
 from policy.governor.denial import denial_body
 
@@ -62,29 +63,6 @@ class Problem(NamedTuple):
         return found
 
 
-_STATUS: dict[type[errors.PolicyError], int] = {
-    errors.PolicyError: 500,
-    errors.ConfigError: 422,
-    errors.UnpricedModel: 422,
-    errors.Denied: 402,
-    errors.ActionRefused: 403,
-    errors.ProjectRefused: 403,
-    errors.ActionRateExceeded: 429,
-    errors.MissionEnded: 409,
-    errors.ReservationError: 409,
-    errors.ReservationNotFound: 404,
-    errors.SteeringRefused: 409,
-    errors.StoreError: 503,
-    errors.LedgerError: 503,
-    errors.ImportRefused: 422,
-    errors.ReportError: 500,
-    errors.ReportNotFound: 404,
-    errors.ReportParameterInvalid: 400,
-    errors.DemoRefused: 409,
-    errors.EditRefused: 409,
-    errors.GatewayRefused: 500,
-    errors.ResourceMissing: 500,
-}
 _FIXED: dict[type[errors.PolicyError], str] = {
     errors.StoreError: "the store of budgets cannot answer, so nothing was admitted or changed; "
     "the server's own log says why",
@@ -94,11 +72,6 @@ _FIXED: dict[type[errors.PolicyError], str] = {
     errors.ResourceMissing: "the installation is incomplete",
     errors.PolicyError: "the request failed; the server's own log says why",
 }
-
-
-def status_of(error: errors.PolicyError) -> int:
-    """Return the HTTP status of an error: that of its nearest listed ancestor."""
-    return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
 
 
 def problem_of(error: errors.PolicyError) -> Problem:

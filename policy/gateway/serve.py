@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from pathlib import Path
 
 from policy.errors import GatewayRefused
-from policy.gateway.app import make_app
+from policy.gateway.app import MakePages, make_app
 from policy.gateway.guards import is_loopback
 from policy.gateway.listening import Server, open_socket
-from policy.gateway.service import Reload
+from policy.gateway.service import ConfigFile
 from policy.governor.tokens import good
 from policy.observability.redact import Redactor
 from policy.observability.sinks import hash_key, open_sinks
@@ -21,8 +20,8 @@ def serve(
     runtime: Runtime,
     listening: socket.socket,
     *,
-    reload: Reload | None = None,
-    config_path: Path | None = None,
+    file: ConfigFile | None = None,
+    pages: MakePages | None = None,
     on_ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve until a signal asks for the end; open requests are finished first.
@@ -30,8 +29,8 @@ def serve(
     Args:
         runtime: The config in force.
         listening: A bound socket, see ``bind``.
-        reload: As for ``make_app``.
-        config_path: As for ``make_app``.
+        file: As for ``make_app``.
+        pages: As for ``make_app``.
         on_ready: Called once, when requests are answered.
 
     Raises:
@@ -41,8 +40,8 @@ def serve(
     with runtime.bookkeeping.store() as store:
         key = hash_key(store.run(lambda unit: unit.state.store_id))
     with open_sinks(runtime.observability, Redactor(runtime.books, key)) as telemetry:
-        app = make_app(runtime, reload=reload, config_path=config_path, telemetry=telemetry)
-        Server(app, on_ready).run(sockets=[listening])
+        app = make_app(runtime, file=file, telemetry=telemetry, pages=pages)
+        Server(app, on_ready, app.stop).run(sockets=[listening])
 
 
 def bind(runtime: Runtime, host: str, port: int) -> socket.socket:

@@ -8,18 +8,20 @@ that was not named by a file, and leaves the file as it was when its policy cann
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from policy.config.change import set_keys
 from policy.config.rewrite import replace_file
+from policy.config.values import Route, shown
 from policy.errors import EditRefused, LedgerError, PolicyError, SteeringRefused
 from policy.gateway.bodies import ConfigPatch
-from policy.gateway.changing import wanted_keys
+from policy.gateway.changing import refuse_decided_above, wanted_keys
 from policy.gateway.metrics import Metrics
 from policy.governor.governor import Governor
 from policy.observability.redact import Redactor
@@ -33,8 +35,17 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("corvus.gateway")
 
-Reload = Callable[[], Runtime]
-"""Reads the config anew, as it was read at the start."""
+
+class ConfigFile(NamedTuple):
+    """The config as it can be changed.
+
+    Attributes:
+        path: The file that a change is written to.
+        reload: Reads the config anew, all layers, as it was read at the start.
+    """
+
+    path: Path
+    reload: Callable[[], Runtime]
 
 
 class Service:
@@ -43,8 +54,7 @@ class Service:
     Args:
         runtime: The config in force at the start.
         store: The open store; closed by whoever opened it.
-        reload: See ``Reload``; ``None`` makes the config unchangeable.
-        config_path: The file that a change is written to.
+        file: Where a change is written to; ``None`` makes the config unchangeable.
         telemetry: Sinks beside the metrics; closed by whoever opened them.
     """
 
@@ -53,8 +63,7 @@ class Service:
         runtime: Runtime,
         store: Store,
         *,
-        reload: Reload | None = None,
-        config_path: Path | None = None,
+        file: ConfigFile | None = None,
         telemetry: Telemetry | None = None,
     ) -> None:
         self.store = store
@@ -63,8 +72,7 @@ class Service:
         self._listeners = [self.metrics.hear, *([telemetry.listener] if telemetry else [])]
         self.drain_fault: PolicyError | None = None
         self.config_is_broken = False
-        self._reload = reload
-        self._config_path = config_path
+        self._file = file
         self._ledger_lock = threading.Lock()
         self._config_lock = threading.Lock()
         self._in_force = runtime, self._governor_of(runtime)
@@ -79,6 +87,11 @@ class Service:
     def governor(self) -> Governor:
         """The governor in force."""
         return self._in_force[1]
+
+    @property
+    def can_change(self) -> bool:
+        """Whether there is a config file to change."""
+        return self._file is not None
 
     def require_enabled(self) -> Governor:
         """Return the governor in force.
@@ -103,33 +116,54 @@ class Service:
                 changed while the gateway runs.
             StoreError: The change cannot be audited.
         """
-        if self._reload is None or self._config_path is None:
+        if self._file is None:
             raise EditRefused("the gateway was started without a config file")
         with self._config_lock:
-            values = wanted_keys(patch, self._config_path, self.runtime.layers)
-            change = set_keys(self._config_path, values)
-            replace_file(change.path, change.after, before=change.before)
-            try:
-                return self._put_in_force(self._reload(), actor)
-            except BaseException:
-                replace_file(change.path, change.before, before=change.after)
-                raise
+            return self._write(wanted_keys(patch, self._file.path, self.runtime.layers), actor)
+
+    def change_keys(self, values: Mapping[Route, str], actor: str) -> Runtime:
+        """Set keys of the config file by their routes, as ``change_config`` does.
+
+        Args:
+            values: Values as TOML writes them.
+            actor: Who changes them, for the audit.
+
+        Raises:
+            ConfigError: As for ``change_config``.
+            EditRefused: As for ``change_config``.
+            StoreError: As for ``change_config``.
+        """
+        if self._file is None:
+            raise EditRefused("the gateway was started without a config file")
+        with self._config_lock:
+            refuse_decided_above(values, self.runtime.layers)
+            return self._write({shown(route): text for route, text in values.items()}, actor)
 
     def reload_config(self) -> None:
         """Read the config anew, for somebody has edited it; a broken one changes nothing.
 
         The fault is kept for ``readyz`` and told in the log; the policy in force stays.
         """
-        if self._reload is None:
+        if self._file is None:
             return
         with self._config_lock:
             try:
-                runtime = self._put_in_force(self._reload(), "corvus")
+                runtime = self._put_in_force(self._file.reload(), "corvus")
             except (PolicyError, OSError) as fault:
                 self.config_is_broken = True
                 _log.error("the config cannot be put in force, the policy stays: %s", fault)
             else:
                 _log.info("the config was read anew: policy %s", runtime.policy.content_hash)
+
+    def _write(self, values: Mapping[str, str], actor: str) -> Runtime:
+        assert self._file is not None, "checked by whoever changes the config"
+        change = set_keys(self._file.path, values)
+        replace_file(change.path, change.after, before=change.before)
+        try:
+            return self._put_in_force(self._file.reload(), actor)
+        except BaseException:
+            replace_file(change.path, change.before, before=change.after)
+            raise
 
     def _put_in_force(self, read: Runtime, actor: str) -> Runtime:
         """Judge by another config from now on; the ledger stays that of the open store."""
@@ -144,6 +178,21 @@ class Service:
         if (read.ledger_path, read.gateway) != (old.ledger_path, listens):
             _log.warning("changes of ledger, gateway and upstreams take effect at a restart")
         return runtime
+
+    def mark(self) -> object:
+        """Return what is another one once anything was recorded or the config was changed.
+
+        Usage that was imported changes the ledger's file alone.
+
+        Raises:
+            StoreError: The store cannot answer.
+        """
+        seq = self.store.run(lambda unit: unit.state.next_seq)
+        try:
+            found = os.stat(self.runtime.ledger_path)
+        except OSError:
+            return self.runtime.policy.content_hash, seq, None
+        return self.runtime.policy.content_hash, seq, found.st_mtime_ns, found.st_size
 
     def run_report(self, report: Report, given: Mapping[str, object]) -> Table:
         """Run a report over the ledger and what the store has not handed over yet.

@@ -141,6 +141,37 @@ def test_a_table_names_the_governing_key_the_latest_session_and_unknown_cost(
     assert max(map(len, shown.splitlines()[1:])) <= 80
 
 
+@pytest.mark.parametrize(
+    ("variables", "heading"),
+    [
+        ({"LANG": "es_ES.UTF-8"}, "presupuestos de "),
+        ({"LC_ALL": "es_MX", "LANG": "en_US.UTF-8"}, "presupuestos de "),
+        ({"LC_ALL": "C", "LANG": "es_ES.UTF-8"}, "budgets of "),
+        ({"LC_MESSAGES": "en_GB", "LANG": "es_ES.UTF-8"}, "budgets of "),
+        ({}, "budgets of "),
+    ],
+)
+def test_a_person_is_told_in_their_language(
+    config: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    heading: str,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert summary(config, "--format", "table") == Exit.CLEAN
+    shown = capsys.readouterr().out
+    assert shown.startswith(heading)
+    if heading == "presupuestos de ":
+        assert "rige day, fijado por cost.daily_limit_usd" in shown
+        assert "1 de 4 llamadas no tienen precio" in shown
+        (row,) = [line for line in shown.splitlines() if line.startswith("day ")]
+        assert row.split()[1:3] == ["▲", "aviso"]
+    assert summary(config, "--format", "kv") == Exit.CLEAN
+    assert "budget_state=warning" in capsys.readouterr().out
+
+
 def test_a_narrow_terminal_stacks_the_budgets_and_cuts_nothing_off(
     config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

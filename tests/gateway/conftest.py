@@ -9,9 +9,11 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from policy.dashboard.app import Dashboard
 from policy.errors import PolicyError
 from policy.gateway.app import make_app
 from policy.gateway.serve import Server, bind
+from policy.gateway.service import ConfigFile
 from policy.governor import tokens
 from policy.model.token import TokenRequest, TokenScope, new_secret
 from tests.cli.places import Place
@@ -36,14 +38,20 @@ class Served:
                         unit, TokenRequest(s.value, s), t, "ana"
                     )
                 )
-        self._socket = bind(place.runtime, "127.0.0.1", 0)
-        self.port: int = self._socket.getsockname()[1]
-        self._ready = threading.Event()
-        app = make_app(place.runtime, reload=lambda: place.runtime, config_path=Path(place.config))
-        self._server = Server(app, self._ready.set)
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
+        self.start(0)
+
+    def start(self, port: int) -> None:
+        """Serve at a port; at the one from before after a ``stop``."""
+        place = self.place
+        listening = bind(place.runtime, "127.0.0.1", port)
+        self.port: int = listening.getsockname()[1]
+        ready = threading.Event()
+        file = ConfigFile(place.config, lambda: place.runtime)
+        app = make_app(place.runtime, file=file, pages=Dashboard)
+        self._server = Server(app, ready.set, app.stop)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listening]})
         self._thread.start()
-        if not self._ready.wait(20):
+        if not ready.wait(20):
             raise PolicyError("the gateway did not start")
 
     @property

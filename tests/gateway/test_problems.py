@@ -6,7 +6,8 @@ import json
 import pytest
 
 from policy import errors
-from policy.gateway.problems import Problem, problem_of, status_of
+from policy.faults import status_of
+from policy.gateway.problems import Problem, problem_of
 
 STATUSES = {
     "PolicyError": 500,

@@ -1,0 +1,109 @@
+"""Bars over time as lengths of an SVG; words and amounts come from whoever asks.
+
+Bars start at 0; an unknown cost has no bar, and where all are 0 there is no line above it. Refuses
+to draw negative values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+_LEFT, _WIDTH, _HEIGHT, _TOP, _BOTTOM = 78, 420, 200, 10, 20
+_LABELS_MAX = 7
+_BAR_MAX = 60.0
+_LINES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One bar to be drawn.
+
+    Attributes:
+        value: >= 0; ``None`` is unknown.
+        label: What stands below it, where there is room.
+        text: What a pointer over it is told.
+    """
+
+    value: int | None
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar as drawn, in units of the view box."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    label: str
+    text: str
+
+    @property
+    def middle(self) -> float:
+        """Where its label is centred."""
+        return round(self.x + self.width / 2, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the grid with its amount."""
+
+    y: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """A chart, in units of its view box."""
+
+    bars: Sequence[Bar]
+    lines: Sequence[Line]
+    left: int = _LEFT
+    width: int = _WIDTH
+    height: int = _HEIGHT
+
+
+def bars_of(points: Sequence[Point], write: Callable[[int], str], width: int = _WIDTH) -> Bars:
+    """Return the chart of some points.
+
+    Args:
+        points: From left to right.
+        write: Writes the amount of a line of the grid.
+        width: Of the view box: half as wide is written twice as large.
+    """
+    most = max((one.value or 0 for one in points), default=0)
+    top = _round_up(most)
+    room = _HEIGHT - _TOP - _BOTTOM
+    step = (width - _LEFT) / max(1, len(points))
+    wide = min(step * 0.8, _BAR_MAX)
+    every = -(-len(points) // _LABELS_MAX)
+    found: list[Bar] = []
+    for place, point in enumerate(points):
+        height = room * (point.value or 0) / top
+        height = max(height, 1.0) if point.value else 0.0
+        found.append(
+            Bar(
+                round(_LEFT + (place + 0.5) * step - wide / 2, 1),
+                round(_TOP + room - height, 1),
+                round(wide, 1),
+                round(height, 1),
+                point.label if place % every == 0 else "",
+                point.text,
+            )
+        )
+    lines = [
+        Line(round(_TOP + room * (1 - one / _LINES), 1), write(top * one // _LINES))
+        for one in range(_LINES + 1 if most else 1)
+    ]
+    return Bars(found, lines, width=width)
+
+
+def _round_up(value: int) -> int:
+    """Return the next round amount that four lines divide: 1, 2, 4 or 8 with zeros."""
+    if value <= 0:
+        return _LINES
+    power = 10 ** (len(str(value)) - 1)
+    return max(_LINES, next(one * power for one in (1, 2, 4, 8, 10) if one * power >= value))
