@@ -8,14 +8,11 @@ print, log, exit or know HTTP: ``policy.cli.exits`` turns them into exit codes,
 
     PolicyError
     ├── ConfigError
-    ├── UnpricedModel
-    ├── AmbiguousModel
-    ├── Denied ──────── BudgetExceeded
+    ├── Denied ──────── BudgetExceeded · UnpricedModel · MissionEnded · AlreadySettled
     ├── ReservationError ── ReservationNotFound · ReservationSettled · IdempotencyConflict
     ├── SteeringRefused
     ├── ActionRefused ── ActionRateExceeded
-    ├── MissionEnded
-    ├── StoreError ──── StoreUnavailable · StoreTooNew · StoreCorrupt
+    ├── StoreError ──── StoreUnavailable (SettlementPending) · StoreTooNew · StoreCorrupt
     ├── LedgerError ─── LedgerLocked · LedgerTooNew · LedgerCorrupt
     ├── ImportRefused
     ├── ReportError ─── ReportNotFound · ReportParameterInvalid · ReportInvalid
@@ -46,6 +43,14 @@ class PolicyError(Exception):
 
     code: str = "policy-error"
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Rebuild from the class, the message and the attributes, whatever ``__init__`` takes.
+
+        What the standard library does by itself calls ``__init__`` with the message alone, so an
+        error with data could not come back from a process pool.
+        """
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
 
 class ConfigError(PolicyError):
     """The author must edit a configuration file.
@@ -61,13 +66,38 @@ class ConfigError(PolicyError):
         self.diagnostics = tuple(diagnostics)
 
 
-class UnpricedModel(PolicyError):
-    """A used model, or a used kind of token, has no price (PRC-2, PRC-5)."""
+class Denied(PolicyError):
+    """A call was refused; raised only by the context managers, ``reserve`` returns the decision.
+
+    Attributes:
+        decision: All that was decided, with the statuses of all budgets; ``None`` where nobody
+            asked for admission, such as a look-up in the price book.
+    """
+
+    code = "denied"
+
+    def __init__(self, message: str, decision: Decision | None = None) -> None:
+        super().__init__(message)
+        self.decision = decision
+
+
+class BudgetExceeded(Denied):
+    """Token spend: a budget refused the call."""
+
+    code = "budget-exceeded"
+
+
+class UnpricedModel(Denied):
+    """A used model, or a used kind of token, has no price (PRC-2, PRC-5).
+
+    Attributes:
+        model: The model as it was named.
+    """
 
     code = "unpriced-model"
 
-    def __init__(self, message: str, model: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, model: str, decision: Decision | None = None) -> None:
+        super().__init__(message, decision)
         self.model = model
 
 
@@ -77,24 +107,25 @@ class AmbiguousModel(UnpricedModel):
     code = "ambiguous-model"
 
 
-class Denied(PolicyError):
-    """A call was refused; raised only by the context managers, ``reserve`` returns the decision.
+class MissionEnded(Denied):
+    """A mission has ended, so it takes no further step and no further call (MIS-4, MIS-5).
 
     Attributes:
-        decision: All that was decided, with the statuses of all budgets.
+        outcome: Of the mission: ``completed``, ``failed``, ``budget_exhausted`` or
+            ``sla_exceeded``.
     """
 
-    code = "denied"
+    code = "mission-ended"
 
-    def __init__(self, message: str, decision: Decision) -> None:
-        super().__init__(message)
-        self.decision = decision
+    def __init__(self, message: str, outcome: str, decision: Decision | None = None) -> None:
+        super().__init__(message, decision)
+        self.outcome = outcome
 
 
-class BudgetExceeded(Denied):
-    """Token spend: a budget, the end of a mission or a missing price refused the call."""
+class AlreadySettled(Denied):
+    """The idempotency key belongs to a call that is over: it is no permission (RES-2)."""
 
-    code = "budget-exceeded"
+    code = "already-settled"
 
 
 class ReservationError(PolicyError):
@@ -155,20 +186,6 @@ class ActionRateExceeded(ActionRefused):
     code = "action-rate-exceeded"
 
 
-class MissionEnded(PolicyError):
-    """A mission took a step beyond its limits, and has ended (MIS-4).
-
-    Attributes:
-        outcome: ``budget_exhausted`` or ``sla_exceeded``.
-    """
-
-    code = "mission-ended"
-
-    def __init__(self, message: str, outcome: str) -> None:
-        super().__init__(message)
-        self.outcome = outcome
-
-
 class StoreError(PolicyError):
     """The store of budgets failed: nothing can be verified, so nothing is admitted (EVA-13)."""
 
@@ -179,6 +196,12 @@ class StoreUnavailable(StoreError):
     """The store is locked, full, forbidden or closed; the caller may try again."""
 
     code = "store-unavailable"
+
+
+class SettlementPending(StoreUnavailable):
+    """A settlement is kept, and will be written later: do not repeat it (RES-9)."""
+
+    code = "settlement-pending"
 
 
 class StoreTooNew(StoreError):
@@ -281,3 +304,12 @@ class ResourceMissing(PolicyError):
     """A shipped directory is absent: the wheel was built wrong."""
 
     code = "resource-missing"
+
+
+def _rebuilt(
+    kind: type[PolicyError], arguments: tuple[object, ...], data: dict[str, object]
+) -> PolicyError:
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    error.__dict__.update(data)
+    return error

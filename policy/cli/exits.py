@@ -36,7 +36,6 @@ _BY_ERROR: dict[type[errors.PolicyError], Exit] = {
     errors.ConfigError: Exit.USAGE,
     errors.UnpricedModel: Exit.USAGE,
     errors.Denied: Exit.DENIED_SPEND,
-    errors.MissionEnded: Exit.DENIED_SPEND,
     errors.ReservationError: Exit.USAGE,
     errors.SteeringRefused: Exit.USAGE,
     errors.ActionRefused: Exit.DENIED_ACTION,

@@ -111,7 +111,7 @@ def _tell(error: PolicyError) -> int:
     from policy.cli.exits import exit_for
     from policy.diagnostics.plain import escape
 
-    if isinstance(error, Denied):
+    if isinstance(error, Denied) and error.decision is not None:
         from policy.cli.denied import tell_denial
 
         return tell_denial(error.decision)

@@ -29,9 +29,8 @@ from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
 from policy.clients.booking import Ending
 from policy.clients.settler import Settler
-from policy.errors import BudgetExceeded
 from policy.governor.calls import Calls
-from policy.governor.denial import denial_text
+from policy.governor.denial import denial_error
 from policy.governor.pricing import CallOptions, Report, refuse_unknown
 from policy.metering.estimate import FRAME_TOKENS, HIDDEN_TOKENS, input_token_bound
 from policy.metering.facts import Json, Unusable, as_object, count, member, text_or_none
@@ -130,7 +129,7 @@ class GovernedCallback(BaseCallbackHandler):
         }
         decision = self._governor.reserve(self._governor.request(model, **told))
         if not decision.allowed:
-            raise BudgetExceeded(denial_text(decision), decision)
+            raise denial_error(decision, model)
         if decision.reservation is not None:
             with self._lock:
                 self._open[run_id] = _Run(decision.reservation, bound)

@@ -77,8 +77,10 @@ _FIXED: dict[type[errors.PolicyError], str] = {
 def problem_of(error: errors.PolicyError) -> Problem:
     """Return what the client is told of an error."""
     status = status_of(error)
-    if isinstance(error, errors.Denied):
-        return Problem(status, "budget_exceeded", scrub(str(error)), denial_body(error.decision))
+    if isinstance(error, errors.Denied) and error.decision is not None:
+        code = error.code.replace("-", "_")
+        status = 402 if status == 422 else status  # a refused call, not a look-up in the price book
+        return Problem(status, code, scrub(str(error)), denial_body(error.decision))
     if isinstance(error, errors.ActionRefused):
         code = error.answer.code or error.code
         told, wait = action_body(error.answer), error.answer.wait_seconds

@@ -7,12 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 
 from policy.clock import microseconds
-from policy.errors import BudgetExceeded
 from policy.gateway import answers
 from policy.gateway.bodies import Commit, Extend, Release, Reserve
 from policy.gateway.guards import TOKEN
 from policy.gateway.service import Service
-from policy.governor.denial import denial_text, status_body
+from policy.governor.denial import denial_error, status_body
 from policy.governor.pricing import CallOptions, Report
 from policy.ids import new_id
 from policy.model.reservation import Outcome, Reservation, Settled
@@ -42,7 +41,7 @@ def routes(service: Service) -> APIRouter:
         options = _options(service, body, token.project_of(body.project))
         decision = governor.reserve(governor.request(body.model, **options))
         if not decision.allowed:
-            raise BudgetExceeded(denial_text(decision), decision)
+            raise denial_error(decision, body.model)
         if decision.reservation is None:
             response.status_code = 200  # governance is disabled: nothing is held (EVA-11)
         return {

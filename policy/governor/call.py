@@ -11,8 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
 from policy.clock import microseconds
-from policy.errors import BudgetExceeded
-from policy.governor.denial import denial_text
+from policy.governor.denial import denial_error
 from policy.governor.pricing import Report, refuse_unknown
 from policy.ids import new_id
 from policy.model.decision import Decision
@@ -126,7 +125,7 @@ class Call:
 
     def _admit(self, decision: Decision) -> None:
         if not decision.allowed:
-            raise BudgetExceeded(denial_text(decision), decision)
+            raise denial_error(decision, self.request.model)
         self._decision = decision
 
     def _costs(self, error: BaseException | None) -> bool:

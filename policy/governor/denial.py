@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from policy.errors import AlreadySettled, BudgetExceeded, Denied, MissionEnded, UnpricedModel
 from policy.model.decision import BudgetStatus, Decision, Denial
 from policy.money import usd_short, usd_text
 
@@ -19,10 +20,34 @@ def denial_text(decision: Decision) -> str:
             )
         case Denial.MISSION_ENDED:
             return f"mission {decision.mission_id!r} has ended: a limit of its own stopped it"
+        case Denial.ALREADY_SETTLED:
+            return (
+                "the call of this idempotency key is settled already, so the key permits no other; "
+                "use a new key for a new call"
+            )
         case _:
             governing = decision.governing
             assert governing is not None, "only a budget denies otherwise"
             return f"{_amounts(governing, decision)}. {_ways_out(governing, decision)}"
+
+
+def denial_error(decision: Decision, model: str) -> Denied:
+    """Return the exception of a refused call, of the kind that its reason has.
+
+    Args:
+        decision: A denial.
+        model: The model that was asked for.
+    """
+    text = denial_text(decision)
+    match decision.denial:
+        case Denial.UNPRICED_MODEL:
+            return UnpricedModel(text, model, decision)
+        case Denial.MISSION_ENDED:
+            return MissionEnded(text, "ended", decision)
+        case Denial.ALREADY_SETTLED:
+            return AlreadySettled(text, decision)
+        case _:
+            return BudgetExceeded(text, decision)
 
 
 def _amounts(status: BudgetStatus, decision: Decision) -> str:

@@ -32,6 +32,7 @@ class Denial(StrEnum):
 
     UNPRICED_MODEL = "unpriced_model"
     MISSION_ENDED = "mission_ended"
+    ALREADY_SETTLED = "already_settled"
     BUDGET_EXCEEDED = "budget_exceeded"
 
 
