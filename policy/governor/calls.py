@@ -94,7 +94,7 @@ class Calls(Engine):
             return self._ungoverned(request)
 
         def step(unit: Unit) -> Told[Decision]:
-            events = settlement.upkeep(unit, self.register)
+            events = settlement.upkeep(unit, self.in_force)
             return admission.weigh(unit, self.rules, self.register, request).decision, events
 
         return self.run_step(step)
@@ -226,7 +226,7 @@ class Calls(Engine):
         refuse_unknown(report, Report)
         known = settlement_of(self.books, reservation, usage, report)
         key = report.get("settlement_key")
-        return lambda unit: settlement.commit(unit, self.register, reservation.id, known, key)
+        return lambda unit: settlement.commit(unit, self.in_force, reservation.id, known, key)
 
     def _releasing(self, reservation_id: str, key: str | None) -> Step[Settled]:
         return lambda unit: settlement.release(unit, self.register, reservation_id, key)
@@ -235,9 +235,8 @@ class Calls(Engine):
         self, reservation_id: str, ttl_seconds: int | None, hold_usd: Decimal | int | None
     ) -> Step[Reservation]:
         hold = None if hold_usd is None else nano_usd(hold_usd)
-        return lambda unit: (
-            settlement.extend(unit, self.register, reservation_id, ttl_seconds, hold),
-            [],
+        return lambda unit: settlement.extend(
+            unit, self.in_force, reservation_id, ttl_seconds, hold
         )
 
     def forget(self, reservation_id: str) -> None:

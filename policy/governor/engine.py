@@ -14,7 +14,7 @@ from typing import TypeAlias, TypeVar
 from policy.errors import StoreUnavailable
 from policy.events import Event
 from policy.governor.recount import Difference, History, no_history, recount
-from policy.governor.rules import Register, Rules, budgets_to_register, registered
+from policy.governor.rules import InForce, Register, Rules, budgets_to_register, registered
 from policy.model.policy import Policy
 from policy.prices.lookup import PriceBooks
 from policy.store.bodies import budget_key
@@ -64,6 +64,11 @@ class Engine:
         self._history = history
         self.register = Register()
         self.rules = self._enrol()
+
+    @property
+    def in_force(self) -> InForce:
+        """What settlements are judged by."""
+        return InForce(self.rules, self.register)
 
     def recount(self, *, write: bool) -> list[Difference]:
         """Count all balances of the store anew (STO-2), and mend them if ``write`` is set.
