@@ -84,7 +84,12 @@ def routes(service: Service) -> APIRouter:
         governor = service.governor
         held = governor.reservation(reservation_id)
         longer = governor.extend(held, ttl_seconds=body.ttl_seconds, hold_usd=body.hold_usd)
-        return {"reservation": _reservation(longer)}
+        assert longer.reservation is not None, "what was extended is held"
+        return {
+            "budget_state": longer.state.word,
+            "reservation": _reservation(longer.reservation),
+            "scopes": [status_body(one) for one in longer.statuses],
+        }
 
     return router
 
