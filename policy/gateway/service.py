@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from policy.config.change import set_keys
 from policy.config.rewrite import replace_file
 from policy.config.values import Route, shown
-from policy.errors import EditRefused, LedgerError, PolicyError, SteeringRefused
+from policy.errors import EditRefused, LedgerError, PolicyError
 from policy.gateway.bodies import ConfigPatch
 from policy.gateway.changing import refuse_decided_above, wanted_keys
 from policy.gateway.metrics import Metrics
@@ -92,16 +92,6 @@ class Service:
     def can_change(self) -> bool:
         """Whether there is a config file to change."""
         return self._file is not None
-
-    def require_enabled(self) -> Governor:
-        """Return the governor in force.
-
-        Raises:
-            SteeringRefused: Governance is disabled: there is nothing to change (API-3).
-        """
-        if not self.runtime.policy.enabled:
-            raise SteeringRefused("cost governance is disabled: set cost.enabled = true first")
-        return self.governor
 
     def change_config(self, patch: ConfigPatch, actor: str) -> Runtime:
         """Set keys of the config file, and put the new policy in force; all or nothing (API-4).
