@@ -331,9 +331,7 @@ EXTENDED = _closed(
     {
         "budget_state": _STATE,
         "reservation": _RESERVATION,
-        "scopes": _list(
-            _STATUS, "Every matching budget as it is now, the governing one first."
-        ),
+        "scopes": _list(_STATUS, "Every matching budget as it is now, the governing one first."),
     }
 )
 ACTION = _embedded(records.action_document())

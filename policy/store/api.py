@@ -140,8 +140,11 @@ class Backend(Protocol):
     """
 
     name: str
-    unsettled_path: Path | None
-    """Where settlements wait that could not be written; ``None`` keeps none."""
+
+    @property
+    def unsettled_path(self) -> Path | None:
+        """Where settlements wait that could not be written; ``None`` keeps none."""
+        ...
 
     def begin(self) -> bool:
         """Start a transaction, alone among all processes; tell whether others wrote since."""

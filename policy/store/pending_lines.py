@@ -11,6 +11,7 @@ from policy.model.pending import PendingKind, PendingSettlement
 from policy.model.price import Price, Tier
 from policy.model.reservation import Outcome, Settlement, Source
 from policy.model.usage import TokenKind, Usage
+from policy.money import NanoUSD
 from policy.store.bodies import dumped
 
 _VERSION = 1
@@ -68,7 +69,7 @@ def _settlement_of(body: dict[str, Any]) -> Settlement:
         raise ValueError("a cost is an integer >= 0")
     return Settlement(
         usage=Usage(**body["usage"]),
-        cost_nano_usd=cost,
+        cost_nano_usd=None if cost is None else NanoUSD(cost),
         source=Source(body["source"]),
         outcome=Outcome(body["outcome"]),
         answering_model=get("answering_model"),

@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.errors import SettlementPending, StoreUnavailable
+from policy.governor.call import Call
 from policy.governor.governor import Governor
 from policy.model.pending import PendingKind, PendingSettlement
 from policy.model.policy import Policy
@@ -155,21 +156,25 @@ def test_what_was_spent_is_counted_before_the_next_call_is_admitted(
 def test_the_callers_own_error_is_not_masked(path: Path, policy: Policy) -> None:
     with governing(policy, path, wait_seconds=0.2) as governor:
         for fault in (KeyError("mine"), KeyboardInterrupt(), GeneratorExit(), SystemExit(3)):
-            raised: BaseException | None = None
-            with held_by_a_stranger_after(path) as hold:
-                try:
-                    with governor.call("m", session_id="s", estimate_usd=1) as call:
-                        hold()
-                        raise fault
-                except BaseException as error:
-                    raised = error
-            assert raised is fault
+            call = governor.call("m", session_id="s", estimate_usd=1)
+
+            def fail(hold: Callable[[], object], call: Call, fault: BaseException) -> None:
+                with call:
+                    hold()
+                    raise fault
+
+            with (
+                held_by_a_stranger_after(path) as hold,
+                pytest.raises(type(fault)) as raised,
+            ):
+                fail(hold, call, fault)
+            assert raised.value is fault
             assert "do not repeat it" in str(fault.__notes__)
             wait_until(lambda call=call: _state(governor, call.reservation) == "released")
 
 
 @contextmanager
-def held_by_a_stranger_after(path: Path):
+def held_by_a_stranger_after(path: Path) -> Generator[Callable[[], object]]:
     with closing(sqlite3.connect(path, isolation_level=None)) as stranger:
         yield lambda: stranger.execute("BEGIN EXCLUSIVE")
 
@@ -206,6 +211,7 @@ PROCESS = """
 import sys
 from pathlib import Path
 from policy.errors import SettlementPending
+from policy.governor.call import Call
 from policy.governor.governor import Governor
 from policy.money import NanoUSD
 from policy.store.sqlite import SqliteBackend

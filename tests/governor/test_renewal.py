@@ -17,6 +17,7 @@ from policy.errors import ReservationError, ReservationSettled
 from policy.governor.heartbeat import Heartbeat
 from policy.model.decision import BudgetState
 from policy.model.reservation import ReservationState
+from policy.money import NanoUSD
 from tests.governor.conftest import Bench, MakeBench
 
 DAY = "[cost]\nenabled = true\ndaily_limit_usd = 10\n"
@@ -33,7 +34,7 @@ def test_a_block_longer_than_its_life_is_not_presumed(one: Bench) -> None:
         one.governor.renew({call.decision.reservation.id: 3})  # pyright: ignore[reportOptionalMemberAccess]
         one.clock.move(timedelta(seconds=2))
         assert one.spent("day") == "0+1"
-        call.used(cost_nano_usd=5)
+        call.used(cost_nano_usd=NanoUSD(5))
     assert [row["kind"] for row in one.rows("reservation_event")] == [
         "reserved",
         "extended",
