@@ -13,7 +13,7 @@ from policy.errors import IdempotencyConflict
 from policy.events import BudgetExceeded, CallDenied, Event, UnpricedCall
 from policy.governor.answers import answer_of, answer_text
 from policy.governor.evaluate import judge, state_of
-from policy.governor.noting import note_admitted, threshold
+from policy.governor.noting import note_admitted, note_settled, threshold
 from policy.governor.overrides import consume, usable
 from policy.governor.records import event_row
 from policy.governor.rules import MISSION, InForce, Register, Rules
@@ -102,6 +102,36 @@ def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Cas
         mission_id=request.mission_id,
     )
     return Case(request, mission, sums, decision)
+
+
+def extended(
+    unit: Unit, rules: Rules, register: Register, held: Reservation, *, is_raised: bool
+) -> Answer:
+    """Say where the budgets of a call stand after its hold was extended (RES-7).
+
+    The call goes on also where one is passed (EVA-9): the decision permits it, its state says so.
+    """
+    request = held.request
+    mission = mission_of_call(unit, rules, request)
+    running = mission if mission is not None and mission.ended_at is None else None
+    counted = register.counting(unit).of(
+        request.attributes, request.session_id, request.mission_id, held.admitted_at
+    )
+    sums = [unit.balance(one.key) for one in counted]
+    statuses = judge(rules.balances(counted, sums, running), NOTHING)
+    decision = Decision(
+        state_of(statuses),
+        statuses,
+        estimate_nano_usd=held.hold_nano_usd,
+        reservation=held,
+        override_id=held.override_id,
+        policy_hash=rules.policy.content_hash,
+        session_id=request.session_id,
+        mission_id=request.mission_id,
+    )
+    if not is_raised:
+        return Answer(decision)
+    return Answer(decision, note_settled(unit, rules, counted, sums, request))
 
 
 def _denial(

@@ -126,14 +126,12 @@ def release(
 
 def extend(
     unit: Unit,
-    in_force: InForce,
+    register: Register,
     reservation_id: str,
     ttl_seconds: int | None,
     hold_nano_usd: NanoUSD | None,
-) -> tuple[Reservation, list[Event]]:
+) -> Reservation:
     """Let a long call live longer, or hold more for it (RES-7); no budget refuses that (EVA-9).
-
-    A hold that grows over a threshold or a limit is told (EVA-15).
 
     Raises:
         ReservationNotFound: There is no such reservation.
@@ -144,7 +142,6 @@ def extend(
     if before.state is not ReservationState.HELD:
         _refuse_to_settle(before)
     after = before
-    events: list[Event] = []
     if ttl_seconds is not None:
         later = max(before.expires_at, unit.now + timedelta(seconds=ttl_seconds))
         after = replace(after, expires_at=later)
@@ -153,16 +150,14 @@ def extend(
         if hold_nano_usd < before.hold_nano_usd:
             raise ValueError(f"a hold only grows: {before.hold_nano_usd} to {hold_nano_usd}")
         after = replace(after, hold_nano_usd=hold_nano_usd)
-        counted = _counted(unit, in_force.register, before)
-        balances = _balances(unit, counted)
+        balances = _balances(unit, _counted(unit, register, before))
         for balance in balances:
             balance.held_nano_usd += hold_nano_usd - before.hold_nano_usd
         unit.put_balances(balances)
-        events = note_settled(unit, in_force.rules, counted, balances, after.request)
     row = records.event_row(unit, "extended", after.request, after)
     unit.append(LedgerTable.RESERVATION_EVENT, row | {"estimate_nano_usd": after.hold_nano_usd})
     unit.put_reservation(after)
-    return after, events
+    return after
 
 
 def dispatch(unit: Unit, reservation_id: str) -> Reservation:
