@@ -42,7 +42,8 @@ def say_governing(runtime: Runtime) -> None:
     """Say on standard error which file governs what a command does, or that none does (CFG-6)."""
     from policy.diagnostics.plain import escape
 
-    print(f"corvus: governed by {escape(runtime.governing)}", file=sys.stderr, flush=True)
+    what = "governed by" if runtime.config_paths else "no config governs:"
+    print(f"corvus: {what} {escape(runtime.governing)}", file=sys.stderr, flush=True)
 
 
 def require_session(session: str | None, mission: str | None) -> None:

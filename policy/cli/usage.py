@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from policy.cli.common import console, is_terminal, say_governing, warn_unused
+from policy.cli.common import console, is_terminal, warn_unused
 from policy.cli.exits import Exit
 from policy.cli.options import Config, LedgerPath, Sets
 from policy.cli.usage_export import export
@@ -120,7 +120,6 @@ def import_(
 
     runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)
     warn_unused(runtime)
-    say_governing(runtime)
     options = model.ImportOptions(
         format=None if source_format is SourceFormat.AUTO else model.Format(source_format.value),
         columns=_map(columns or ()),
