@@ -35,14 +35,6 @@ class Desk(Protocol):
         """Whether there is a config file to change."""
         ...
 
-    def require_enabled(self) -> Governor:
-        """Return the governor in force.
-
-        Raises:
-            SteeringRefused: Governance is disabled: there is nothing to change (API-3).
-        """
-        ...
-
     def change_keys(self, values: Mapping[Route, str], actor: str) -> Runtime:
         """Set keys of the config file, and put the new policy in force; all or nothing (API-4).
 

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from policy.dashboard.page import ROOT, Ask, Page, View
 from policy.errors import SteeringRefused
+from policy.governor.overrides import require_enabled
 from policy.model.steering import OverrideRequest, ResetRequest
 
 SURFACE = "dashboard"
@@ -54,12 +55,12 @@ def way_back(form: Form) -> str:
 
 def _confirm_reset(ask: Ask) -> Page:
     wish = _reset_of(ask, ask.query)
-    found = ask.desk.require_enabled().resettable(wish)
+    found = ask.desk.governor.resettable(wish)
     return Page("reset", {"wish": wish, "found": found, "back": way_back(ask.query)})
 
 
 def _reset(ask: Ask, form: Form) -> str:
-    done = ask.desk.require_enabled().reset(_reset_of(ask, form))
+    done = ask.desk.governor.reset(_reset_of(ask, form))
     return ask.words.count(
         "reset.done",
         done.removed_requests,
@@ -71,7 +72,8 @@ def _reset(ask: Ask, form: Form) -> str:
 
 
 def _confirm_override(ask: Ask) -> Page:
-    governor = ask.desk.require_enabled()
+    governor = ask.desk.governor
+    require_enabled(governor.policy)
     if not governor.policy.allow_override:
         raise SteeringRefused(ask.words("override.off"))
     session = ask.query.get("session") or None
@@ -89,7 +91,7 @@ def _override(ask: Ask, form: Form) -> str:
         timedelta(hours=hours),
         surface=SURFACE,
     )
-    granted = ask.desk.require_enabled().override(wish)
+    granted = ask.desk.governor.override(wish)
     whose = "override.done_session" if granted.session_id else "override.done"
     until = ask.figures.instant(granted.expires_at)
     return ask.words(whose, until=until, session=granted.session_id, id=granted.id)

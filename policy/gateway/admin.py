@@ -31,7 +31,7 @@ def routes(service: Service) -> APIRouter:
         wish = ResetRequest(
             body.scope, actor_of(request), body.reason, body.session_id, body.mission_id
         )
-        done = service.require_enabled().reset(wish)
+        done = service.governor.reset(wish)
         return {
             "scope": done.scope,
             "removed_cost_usd": float(usd_text(done.removed_cost_nano_usd, 9)),
@@ -52,7 +52,7 @@ def routes(service: Service) -> APIRouter:
             None if life is None else timedelta(seconds=life),
             surface=SURFACE,
         )
-        granted = service.require_enabled().override(wish)
+        granted = service.governor.override(wish)
         return {
             "id": granted.id,
             "actor": granted.actor,

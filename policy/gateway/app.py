@@ -23,17 +23,10 @@ from policy import __version__
 from policy.diagnostics.secrets import scrub
 from policy.errors import PolicyError
 from policy.gateway import actions, admin, cost, ops, reports, reservations
+from policy.gateway.asgi import ASGIApp, Receive, Scope, Send
 from policy.gateway.auth import Tokens
-from policy.gateway.guards import (
-    ASGIApp,
-    Guards,
-    Receive,
-    Scope,
-    Send,
-    is_page,
-    is_probe,
-    is_proxied,
-)
+from policy.gateway.guards import Guards
+from policy.gateway.paths import is_greeting, is_page, is_proxied
 from policy.gateway.problems import MEDIA_TYPE, Problem, problem_of
 from policy.gateway.proxy import Proxy
 from policy.gateway.service import ConfigFile, Service
@@ -120,10 +113,12 @@ def make_app(
         raise
     tokens = Tokens(store)
     app = _api(service, proxy)
-    if pages is None:
-        return Guards(_beside(app, proxy, None), runtime.gateway, tokens)
-    shown = pages(service, tokens)
-    return Guards(_beside(app, proxy, shown), runtime.gateway, tokens, on_stop=shown.close)
+    shown = pages(service, tokens) if pages is not None else None
+    served = _beside(app, proxy, shown)
+    guards = Guards(served, runtime.gateway, tokens, is_route=proxy.has_route)
+    if shown is not None:
+        guards.stop = shown.close
+    return guards
 
 
 def openapi_of(service: Service) -> dict[str, Any]:
@@ -173,7 +168,7 @@ def _beside(api: ASGIApp, proxy: ASGIApp, pages: ASGIApp | None) -> ASGIApp:
     async def routed(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             serving = api
-        elif is_proxied(scope["path"]) or is_probe(scope):
+        elif is_proxied(scope["path"]) or is_greeting(scope["method"], scope["path"]):
             serving = proxy
         else:
             serving = pages if pages is not None and is_page(scope["path"]) else api

@@ -2,7 +2,8 @@
 
 Host allow-list, Origin and Sec-Fetch, bearer token with its scope, body limit, JSON type. It is a
 plain ASGI callable, so that the proxy behind it keeps its own ``receive``. Refuses what two parsers
-could read in two ways: two Hosts, two Authorizations.
+could read in two ways: two Hosts, two Authorizations. A refusal comes in the shape of the surface
+that was asked for, see ``refusing``. What is no route at all needs no token to be told so.
 
 A proxied call may bring its token where the SDK of its provider puts a key; in a header of our own
 where the client's credentials are to pass.
@@ -12,22 +13,19 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Awaitable, Callable, MutableMapping
+import logging
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from policy.errors import PolicyError
+from policy.gateway.asgi import ASGIApp, Message, Receive, Scope, Send
 from policy.gateway.auth import Holders
+from policy.gateway.paths import inner, is_greeting, is_open, is_page, is_proxied
 from policy.gateway.problems import Problem, problem_of
+from policy.gateway.refusing import send_refusal
 from policy.model.gateway import GatewayOptions
 from policy.model.token import TokenScope
-
-Scope: TypeAlias = MutableMapping[str, Any]
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 TOKEN = "corvus.token"
 """Key of the scope under which the app behind finds the ``Token`` of the request, if it has one."""
@@ -39,9 +37,7 @@ ADMIN_BODY_BYTES_MAX = 65_536
 BODY_SECONDS = 30.0
 """How long a body may take to come in whole."""
 
-_OPEN = {"/healthz", "/readyz"}
-_PAGES = "/dashboard"
-_PREFIXES = ("/api/web", "/web")
+_log = logging.getLogger("corvus.gateway")
 _SAFE = {"GET", "HEAD"}
 _SAME = {b"same-origin", b"none"}
 _NAVIGATION = [b"navigate"]
@@ -62,9 +58,9 @@ class Guards:
         app: What is guarded.
         options: What hosts and origins are let in.
         tokens: Who may ask.
+        is_route: Says of a request for a provider's path whether the app has such a route.
         serves_own_machine: Proxied calls of this machine need no token as long as there is none
             for them.
-        on_stop: Ends what never ends by itself, before the server waits for it.
     """
 
     def __init__(
@@ -73,13 +69,15 @@ class Guards:
         options: GatewayOptions,
         tokens: Holders,
         *,
+        is_route: Callable[[Scope], bool] = lambda _: True,
         serves_own_machine: bool = False,
-        on_stop: Callable[[], None] = lambda: None,
     ) -> None:
-        self.stop = on_stop
+        self.stop: Callable[[], None] = lambda: None
+        """Ends what never ends by itself, before the server waits for it."""
         self._app = app
         self._options = options
         self._tokens = tokens
+        self._is_route = is_route
         self._serves_own_machine = serves_own_machine
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,11 +91,22 @@ class Guards:
         try:
             body = await self._checked(scope, receive)
         except Refused as refused:
-            await send_problem(send, refused.problem)
+            await send_refusal(scope, send, refused.problem)
         except PolicyError as error:
-            await send_problem(send, problem_of(error))
+            await send_refusal(scope, send, problem_of(error))
         else:
-            await self._app(scope, _replayed(body, receive), send)
+            await self._serve(scope, _replayed(body, receive), send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except Exception as bug:
+            detail = "the request failed; the server's own log says why"
+            try:
+                await send_refusal(scope, send, Problem(500, "internal", detail))
+            except RuntimeError:
+                raise bug from None  # an answer had begun: the server breaks it off
+            _log.error("a request failed", exc_info=bug)
 
     async def _checked(self, scope: Scope, receive: Receive) -> bytes:
         """Return the body of a request that may pass."""
@@ -105,7 +114,9 @@ class Guards:
         _check_host(headers, self._options)
         if not _follows_a_link(scope, headers):
             _check_origin(scope["method"], headers, self._options)
-        if not (is_open(path) or is_probe(scope) or is_page(path)):
+        if is_proxied(path) and not self._is_route(scope):
+            return b""  # the app says that there is no such route
+        if not (is_open(path) or is_greeting(scope["method"], path) or is_page(path)):
             await self._authenticate(scope, headers)
         body = await _body(headers, receive, _body_limit(path, self._options))
         if not is_page(path):
@@ -139,25 +150,12 @@ class Guards:
         )
 
 
-def is_proxied(path: str) -> bool:
-    """Tell whether a path is one of a provider's API."""
-    return path.startswith("/v1/")
-
-
-def is_page(path: str) -> bool:
-    """Tell whether a path is one of the pages, which know their visitors by a cookie."""
-    return path in ("/", _PAGES) or path.startswith(f"{_PAGES}/")
-
-
-def is_open(path: str) -> bool:
-    """Tell whether a path answers without a token: whether the process lives is no secret."""
-    return _inner(path) in _OPEN
-
-
 def wanted_scope(method: str, path: str) -> TokenScope:
     """Return the scope that a request needs: what is unknown needs the narrowest for its method."""
-    inner = _inner(path)
-    if inner in ("/reservations", "/actions") or inner.startswith(("/reservations/", "/v1/")):
+    asked = inner(path)
+    if is_proxied(path) or asked in ("/reservations", "/actions"):
+        return TokenScope.PROXY
+    if asked.startswith("/reservations/"):
         return TokenScope.PROXY
     return TokenScope.READ if method in _SAFE else TokenScope.ADMIN
 
@@ -169,20 +167,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host.lower() == "localhost"
-
-
-def is_probe(scope: Scope) -> bool:
-    """Tell whether a request only asks whether there is somebody."""
-    return scope["method"] == "HEAD" and scope["path"] == "/"
-
-
-async def send_problem(send: Send, problem: Problem) -> None:
-    """Answer with a problem, and end the connection: the body may not have been read."""
-    body = problem.body
-    headers = {**problem.headers, "content-length": str(len(body)), "connection": "close"}
-    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": problem.status, "headers": raw})
-    await send({"type": "http.response.body", "body": body})
 
 
 def _secrets(headers: dict[bytes, list[bytes]], *, is_proxied: bool) -> list[tuple[bytes, str]]:
@@ -200,11 +184,6 @@ def _secrets(headers: dict[bytes, list[bytes]], *, is_proxied: bool) -> list[tup
         if value:
             found.append((name, value.decode("latin-1")))
     return found
-
-
-def _inner(path: str) -> str:
-    prefix = next((one for one in _PREFIXES if path.startswith(f"{one}/")), "")
-    return path.removeprefix(prefix)
 
 
 def _headers(scope: Scope) -> dict[bytes, list[bytes]]:

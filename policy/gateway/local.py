@@ -39,7 +39,13 @@ def serve_locally(
     """
     listening = open_socket("127.0.0.1", 0)
     ready = threading.Event()
-    guarded = Guards(_alive(proxy), options, key, serves_own_machine=not needs_key)
+    guarded = Guards(
+        _alive(proxy),
+        options,
+        key,
+        is_route=proxy.has_route,
+        serves_own_machine=not needs_key,
+    )
     server = Server(guarded, ready.set)
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [listening]}, name="corvus-proxy", daemon=True

@@ -96,6 +96,10 @@ class Proxy:
         except PolicyError as error:
             await send_error(send, failed(error), kind)
 
+    def has_route(self, scope: Scope) -> bool:
+        """Tell whether a request is for a route that is served."""
+        return _place(scope) is not None
+
     async def close(self) -> None:
         """Wait until all calls are settled, and end all connections."""
         while self._pending:
@@ -225,7 +229,8 @@ def _kind(place: Endpoint | Free | None, scope: Scope) -> Kind:
     names = {name.lower() for name, _ in scope["headers"]}
     speaks_anthropic = b"anthropic-version" in names
     if place is None:
-        return Kind.ANTHROPIC if speaks_anthropic else Kind.OPENAI
+        is_anthropic = speaks_anthropic or scope["path"].startswith(Endpoint.MESSAGES)
+        return Kind.ANTHROPIC if is_anthropic else Kind.OPENAI
     return kind_of(place, speaks_anthropic=speaks_anthropic)
 
 

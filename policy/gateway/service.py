@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from policy.config.change import set_keys
 from policy.config.rewrite import replace_file
 from policy.config.values import Route, shown
-from policy.errors import EditRefused, LedgerError, PolicyError, SteeringRefused
+from policy.errors import EditRefused, LedgerError, PolicyError
 from policy.gateway.bodies import ConfigPatch
 from policy.gateway.changing import refuse_decided_above, wanted_keys
 from policy.gateway.metrics import Metrics
@@ -76,7 +76,7 @@ class Service:
         self._ledger_lock = threading.Lock()
         self._config_lock = threading.Lock()
         self._in_force = runtime, self._governor_of(runtime)
-        self.governor.note_limits(runtime.config_shown, "corvus")
+        self.governor.note_limits(runtime.governing, "corvus")
 
     @property
     def runtime(self) -> Runtime:
@@ -92,16 +92,6 @@ class Service:
     def can_change(self) -> bool:
         """Whether there is a config file to change."""
         return self._file is not None
-
-    def require_enabled(self) -> Governor:
-        """Return the governor in force.
-
-        Raises:
-            SteeringRefused: Governance is disabled: there is nothing to change (API-3).
-        """
-        if not self.runtime.policy.enabled:
-            raise SteeringRefused("cost governance is disabled: set cost.enabled = true first")
-        return self.governor
 
     def change_config(self, patch: ConfigPatch, actor: str) -> Runtime:
         """Set keys of the config file, and put the new policy in force; all or nothing (API-4).
@@ -170,7 +160,7 @@ class Service:
         old = self.runtime
         runtime = replace(read, ledger_path=old.ledger_path)
         governor = self._governor_of(runtime)
-        governor.note_limits(runtime.config_shown, actor)
+        governor.note_limits(runtime.governing, actor)
         self._in_force = runtime, governor
         self._redactor.use(runtime.books)
         self.config_is_broken = False

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 
 from policy.errors import PolicyError, StoreError
-from policy.gateway.guards import Send
+from policy.gateway.asgi import Send
 from policy.gateway.problems import problem_of
 from policy.governor.denial import denial_body, denial_text
 from policy.metering.endpoints import Endpoint
@@ -21,7 +21,14 @@ from policy.model.gateway import Kind
 _NOTHING: Mapping[str, object] = {}
 _ANTHROPIC_TYPES = {
     400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
     404: "not_found_error",
+    413: "request_too_large",
+    415: "invalid_request_error",
+    421: "invalid_request_error",
+    426: "invalid_request_error",
+    431: "invalid_request_error",
     504: "timeout_error",
 }
 

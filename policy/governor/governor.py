@@ -105,8 +105,10 @@ class Governor(Calls):
         """Start a new baseline for one scope; nothing is deleted (RST-1).
 
         Raises:
-            SteeringRefused: There is no such scope, or its session or mission is not named.
+            SteeringRefused: Governance is disabled (API-3), there is no such scope, or its session
+                or mission is not named.
         """
+        overrides.require_enabled(self.policy)
         clean = replace(wish, reason=_clean(wish.reason))
 
         def step(unit: Unit) -> Told[ResetResult]:
@@ -120,8 +122,9 @@ class Governor(Calls):
         """Say what a reset would no longer count, without doing it.
 
         Raises:
-            SteeringRefused: There is no such scope, or its session or mission is not named.
+            SteeringRefused: As for ``reset``.
         """
+        overrides.require_enabled(self.policy)
 
         def step(unit: Unit) -> Told[Resettable]:
             events = settlement.upkeep(unit, self.register)

@@ -56,10 +56,19 @@ def require_allowed(policy: Policy) -> None:
     Raises:
         SteeringRefused: It does not (OVR-1).
     """
-    if not policy.enabled:
-        raise SteeringRefused("Cost tracking is disabled: set cost.enabled = true to use overrides")
+    require_enabled(policy)
     if not policy.allow_override:
         raise SteeringRefused("Cost overrides are disabled by policy")
+
+
+def require_enabled(policy: Policy) -> None:
+    """Check that there is something to steer: a reset would be lost, and nothing is blocked.
+
+    Raises:
+        SteeringRefused: Governance is disabled (API-3).
+    """
+    if not policy.enabled:
+        raise SteeringRefused("Cost tracking is disabled: set cost.enabled = true first")
 
 
 def usable(unit: Unit, session_id: str) -> Override | None:

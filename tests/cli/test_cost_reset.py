@@ -59,10 +59,14 @@ def test_nothing_to_remove_is_a_success_and_holds_stay(
     assert not place.hold(60)
 
 
-def test_a_reset_lasts_also_while_governance_is_disabled(place: Place) -> None:
+def test_a_reset_while_governance_is_disabled_is_refused_as_on_every_surface(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """API-3: what changes something fails clearly; HTTP answers 409 by the same function."""
     words = ["--scope", "day", "--yes", "--set", "cost.enabled=false"]
-    assert place.run("cost", "reset", *words) == Exit.CLEAN
-    assert [one.kind.value for one in place.runtime.audit(9)] == ["reset_applied"]
+    assert place.run("cost", "reset", *words) == Exit.USAGE
+    assert "error[steering-refused]" in capsys.readouterr().err
+    assert place.runtime.audit(9) == []
 
 
 def test_a_script_must_say_yes(place: Place, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from policy.cli.exits import Exit
 from policy.cli.main import main
-from policy.gateway.guards import Receive, Scope, Send
+from policy.gateway.asgi import Receive, Scope, Send
 from policy.gateway.listening import Server, open_socket
 from policy.governor import tokens
 from policy.model.token import TokenRequest, TokenScope, new_secret

@@ -72,18 +72,17 @@ def test_what_two_parsers_may_read_in_two_ways_is_refused(
     ("target", "status"),
     [
         ("@evil.example/v1/chat/completions", 400),
-        ("//evil.example/v1/chat/completions", 403),
+        ("//evil.example/v1/chat/completions", 404),
         ("/v1/chat/completions/../../@evil.example", 404),
         ("/v1/%2e%2e/%2e%2e/v1/chat/completions", 404),
         ("/v1/chat/completions%00", 404),
         ("/v1/chat/completions;x", 404),
-        ("/V1/chat/completions", 403),
+        ("/V1/chat/completions", 404),
     ],
 )
 def test_a_target_that_is_not_listed_reaches_no_host(
     gateway: Proxied, target: str, status: int
 ) -> None:
-    """What is not below /v1 needs a token of another scope: 403."""
     got, _ = raw(gateway, post(gateway, LENGTH, target=target) + BODY.encode())
     assert got == status
     assert gateway.provider.calls == []
