@@ -11,6 +11,7 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -295,8 +296,8 @@ def _require_extra() -> None:
         GatewayRefused: A library is missing.
     """
     try:
-        import policy.gateway.local
-        import policy.gateway.proxy  # noqa: F401 - only whether it can be imported
+        for module in ("local", "proxy"):
+            import_module(f"policy.gateway.{module}")
     except ModuleNotFoundError as missing:
         raise GatewayRefused(
             f"the proxy needs {missing.name}: pip install 'corvus-policy[gateway]'"

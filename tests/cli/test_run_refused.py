@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
+import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -140,14 +139,7 @@ def test_an_unknown_command_is_127_and_one_that_may_not_be_executed_126(
 def test_a_missing_extra_is_said_before_anything_is_opened(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = builtins.__import__
-
-    def without(name: str, *more: Any) -> object:
-        if name == "policy.gateway.local":
-            raise ModuleNotFoundError("No module named 'uvicorn'", name="uvicorn")
-        return real(name, *more)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "policy.gateway.local", None)
     code, said = refused(capsys, "agent", "--daily", "5", "--session", "s", "--mission", "m")
     assert code == 2
     assert "pip install 'corvus-policy[gateway]'" in said
