@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -112,7 +112,7 @@ def closing(request: bytes) -> bytes:
 
 
 @contextmanager
-def many(serving: Serving, count: int, first: bytes) -> Iterator[list[socket.socket]]:
+def many(serving: Serving, count: int, first: bytes) -> Generator[list[socket.socket]]:
     with ExitStack() as opened:
         yield [opened.enter_context(serving.connect(first)) for _ in range(count)]
 
