@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from typing import Unpack
@@ -17,8 +17,8 @@ from policy.governor.pricing import (
     CallOptions,
     Estimate,
     Report,
-    estimated,
-    find_tier_price,
+    dearest_estimate,
+    possible_prices,
     refuse_unknown,
     settlement_of,
 )
@@ -55,8 +55,9 @@ class Calls(Engine):
         provider = options.get("provider")
         today = self.store.clock.now().date()
         tier = options.get("service_tier")
-        price = find_tier_price(self.books, model, tier, provider, today)
-        estimate = self._estimate(price, options)
+        models = tuple(dict.fromkeys((model, *options.get("models", ()))))
+        prices = possible_prices(self.books, models, tier, provider, today)
+        price, estimate = prices[0], self._estimate(prices, options)
         return Request(
             model=model,
             estimate_nano_usd=estimate.total_nano_usd,
@@ -75,7 +76,7 @@ class Calls(Engine):
             output_rate=estimate.output_rate,
         )
 
-    def _estimate(self, price: Price | None, options: CallOptions) -> Estimate:
+    def _estimate(self, prices: Sequence[Price | None], options: CallOptions) -> Estimate:
         amount = options.get("estimate_usd")
         if amount is not None:
             return Estimate(nano_usd(amount))
@@ -86,7 +87,7 @@ class Calls(Engine):
                 input_tokens=options.get("input_tokens", 0),
                 output_tokens=self.policy.default_output_tokens if most is None else most,
             )
-        return estimated(price, expected)
+        return dearest_estimate(prices, expected)
 
     def evaluate(self, request: Request) -> Decision:
         """Say what would be decided of a call now, and reserve nothing.
@@ -98,7 +99,7 @@ class Calls(Engine):
             return self._ungoverned(request)
 
         def step(unit: Unit) -> Told[Decision]:
-            events = settlement.upkeep(unit, self.register)
+            events = settlement.upkeep(unit, self.in_force)
             return admission.weigh(unit, self.rules, self.register, request).decision, events
 
         return self.run_step(step)
@@ -254,7 +255,7 @@ class Calls(Engine):
 
     def _settling(self, pending: PendingSettlement) -> Step[Settled]:
         def step(unit: Unit) -> Told[Settled]:
-            settled, events = unsettled.apply(unit, self.register, pending)
+            settled, events = unsettled.apply(unit, self.in_force, pending)
             assert settled is not None, "only what is to be forgotten may be unknown"
             return settled, events
 
@@ -308,7 +309,7 @@ class Calls(Engine):
         pending = PendingSettlement(PendingKind.FORGET, reservation_id, self._new_id())
 
         def step(unit: Unit) -> Told[None]:
-            return None, unsettled.apply(unit, self.register, pending)[1]
+            return None, unsettled.apply(unit, self.in_force, pending)[1]
 
         self.run_step(step, keep=pending)
 

@@ -50,6 +50,10 @@ EXITS = {
     "EditRefused": Exit.USAGE,
     "SettingRefused": Exit.USAGE,
     "GatewayRefused": Exit.USAGE,
+    "RunRefused": Exit.USAGE,
+    "NoBudget": Exit.USAGE,
+    "CommandNotFound": Exit.NOT_FOUND,
+    "CommandNotExecutable": Exit.NOT_EXECUTABLE,
     "ResourceMissing": Exit.FAILURE,
 }
 """The whole table (DIA-5): a new error needs a row here, and a decision."""
