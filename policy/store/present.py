@@ -99,6 +99,14 @@ def judge_clock(backend: Backend, state: StoreState, clock_us: int, *, is_truste
         )
 
 
+def present_of_boot() -> tuple[int, str]:
+    """Return the time since the machine was started, microseconds, and which start it was."""
+    with suppress(OSError, AttributeError, ValueError):
+        boot_us = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+        return boot_us, _BOOT_ID.read_text().strip().replace(" ", "") or "-"
+    return -1, "-"
+
+
 def _passed_us(backend: Backend, state: StoreState, clock_us: int) -> int | None:
     """Return the time that passed by a witness against the clock; ``None`` without one."""
     then, now = _Witness.of(state.witness), _present(backend, clock_us)
@@ -121,12 +129,5 @@ def _present(backend: Backend, clock_us: int) -> _Witness | None:
     file_us = backend.file_clock_us()
     if file_us is None:
         return None
-    boot_us, boot_id = _boot()
+    boot_us, boot_id = present_of_boot()
     return _Witness(clock_us, file_us, boot_us, boot_id)
-
-
-def _boot() -> tuple[int, str]:
-    with suppress(OSError, AttributeError, ValueError):
-        boot_us = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
-        return boot_us, _BOOT_ID.read_text().strip().replace(" ", "") or "-"
-    return -1, "-"
