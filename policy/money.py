@@ -30,7 +30,7 @@ def nano_usd(amount_usd: Decimal | int) -> NanoUSD:
     """
     if isinstance(amount_usd, float):
         raise ValueError(
-            f"{amount_usd!r} is a float, which is no exact amount; pass Decimal(\"{amount_usd!r}\")"
+            f'{amount_usd!r} is a float, which is no exact amount; pass Decimal("{amount_usd!r}")'
         )
     with localcontext() as context:
         context.prec = 60
