@@ -93,6 +93,9 @@ CREATE TABLE action (
 ) STRICT, WITHOUT ROWID;
 """,
     """
+ALTER TABLE store_state ADD COLUMN witness TEXT NOT NULL DEFAULT ''; -- other clocks at a stamp
+""",
+    """
 ALTER TABLE balance ADD COLUMN refused TEXT; -- what it refused, as JSON; NULL while nothing
 """,
 )
@@ -102,9 +105,9 @@ COUNT_TABLES = "SELECT count(*) FROM sqlite_schema"
 READ_STATE = "SELECT * FROM store_state"
 WRITE_STATE = """
 UPDATE store_state SET store_id = ?, last_us = ?, next_seq = ?, drained_seq = ?,
-    audit_position = ?, audit_head = ?, recount_due = ?
+    audit_position = ?, audit_head = ?, recount_due = ?, witness = ?
 """
-NEW_STATE = "INSERT INTO store_state VALUES (?, ?, ?, ?, ?, ?, ?)"
+NEW_STATE = "INSERT INTO store_state VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 READ_BUDGETS = "SELECT id, key FROM budget ORDER BY id"
 NEW_BUDGET = "INSERT INTO budget (id, key) VALUES (?, ?)"

@@ -21,6 +21,7 @@ class TestSqlite(StoreContract):
             connection.execute("DROP TABLE access_token")
             connection.execute("DROP TABLE action")
             connection.execute("ALTER TABLE balance DROP COLUMN refused")
+            connection.execute("ALTER TABLE store_state DROP COLUMN witness")
             connection.execute("PRAGMA user_version = 1")
         connection.close()
         self.reopen()
@@ -30,6 +31,7 @@ class TestSqlite(StoreContract):
         with sqlite3.connect(self.folder / "store") as connection:
             connection.execute("DROP TABLE action")
             connection.execute("ALTER TABLE balance DROP COLUMN refused")
+            connection.execute("ALTER TABLE store_state DROP COLUMN witness")
             connection.execute("PRAGMA user_version = 2")
         connection.close()
         self.reopen()
