@@ -23,7 +23,13 @@ from policy.governor.evaluate import judge, state_of
 from policy.governor.overrides import consume, usable
 from policy.governor.records import event_row
 from policy.governor.rules import MISSION, Register, Rules
-from policy.governor.scopes import LIMITS, keep_mission, meet, mission_of_call, stop_mission
+from policy.governor.scopes import (
+    admit_to_mission,
+    keep_mission,
+    meet,
+    mission_of_call,
+    stop_mission,
+)
 from policy.governor.settlement import upkeep
 from policy.ids import new_id
 from policy.model.decision import BudgetState, BudgetStatus, Decision, Denial, headroom
@@ -115,7 +121,7 @@ def _denial(
 ) -> Denial | None:
     if request.estimate_nano_usd is None and rules.policy.unpriced_models == "deny":
         return Denial.UNPRICED_MODEL
-    if mission is not None and mission.outcome in LIMITS:
+    if mission is not None and mission.outcome is not None:
         return Denial.MISSION_ENDED
     return Denial.BUDGET_EXCEEDED if state is BudgetState.EXCEEDED else None
 
@@ -152,7 +158,7 @@ def _decide(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) ->
     decision, request = case.decision, case.request
     override = None
     if decision.denial is Denial.BUDGET_EXCEEDED and rules.policy.allow_override:
-        override = usable(unit, request.session_id)
+        override = usable(unit, request.session_id, request.project)
     events = _note_states(unit, rules, case)
     if request.estimate_nano_usd is None:
         refused = decision.denial is Denial.UNPRICED_MODEL
@@ -189,6 +195,8 @@ def _hold(unit: Unit, case: Case, reservation: Reservation, decision: Decision) 
     unit.put_balances(case.sums)
     unit.add_reservation(reservation)
     meet(unit, reservation.request, decision.state, decision.policy_hash)
+    if case.mission is not None:
+        admit_to_mission(unit, case.mission, reservation.request.surface)
     row = event_row(unit, "reserved", reservation.request, reservation)
     unit.append(LedgerTable.RESERVATION_EVENT, row | _decided(decision))
 

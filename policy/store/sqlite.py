@@ -23,7 +23,15 @@ from policy.model.reservation import Reservation
 from policy.model.steering import MissionRecord, Override, SessionRecord
 from policy.model.token import Token
 from policy.store import bodies, rows, statements
-from policy.store.api import BalanceKey, Changes, StoredBalance, StoreState
+from policy.store.api import (
+    BalanceKey,
+    Changes,
+    IdempotencyKey,
+    MissionKey,
+    SessionKey,
+    StoredBalance,
+    StoreState,
+)
 from policy.store.faults import explain
 from policy.store.lock import StoreLock
 from policy.store.rows import write
@@ -133,9 +141,10 @@ class SqliteBackend:
         """Return a reservation by id."""
         return self._one(bodies.reservation_of, statements.READ_RESERVATION, reservation_id)
 
-    def reservation_by_key(self, idempotency_key: str) -> Reservation | None:
-        """Return a reservation by the idempotency key of its request."""
-        return self._one(bodies.reservation_of, statements.READ_RESERVATION_BY_KEY, idempotency_key)
+    def reservation_by_key(self, key: IdempotencyKey) -> Reservation | None:
+        """Return the newest reservation with an idempotency key."""
+        wanted = (key.project or "", key.key)
+        return self._one(bodies.reservation_of, statements.READ_RESERVATION_BY_KEY, *wanted)
 
     def overdue(self, now_us: int, limit: int) -> Sequence[Reservation]:
         """Return held reservations with ``expires_at <= now``, the oldest first."""
@@ -161,18 +170,33 @@ class SqliteBackend:
         """Return an override by id."""
         return self._one(_body(bodies.override_of), statements.READ_OVERRIDE, override_id)
 
-    def session(self, session_id: str) -> SessionRecord | None:
-        """Return a session by id."""
-        return self._one(_body(bodies.session_of), statements.READ_SESSION, session_id)
+    def session(self, key: SessionKey) -> SessionRecord | None:
+        """Return a session."""
+        parse = _body(bodies.session_of)
+        return self._one(parse, statements.READ_SESSION, key.id, key.project or "")
 
-    def mission(self, session_id: str, mission_id: str) -> MissionRecord | None:
-        """Return a mission by its session and id."""
-        parse = _body(bodies.mission_of)
-        return self._one(parse, statements.READ_MISSION, session_id, mission_id)
+    def sessions_named(self, session_id: str) -> Sequence[SessionRecord]:
+        """Return the sessions of one id, of whatever project."""
+        return self._all(_body(bodies.session_of), statements.READ_SESSIONS_NAMED, session_id)
 
-    def open_missions(self, session_id: str) -> Sequence[MissionRecord]:
+    def sessions(self, limit: int) -> Sequence[SessionRecord]:
+        """Return so many sessions of all projects, those opened last first."""
+        return self._all(_body(bodies.session_of), statements.READ_SESSIONS, limit)
+
+    def sessions_of(self, project: str | None, limit: int) -> Sequence[SessionRecord]:
+        """Return so many sessions of a project, those opened last first."""
+        wanted = (project or "", limit)
+        return self._all(_body(bodies.session_of), statements.READ_SESSIONS_OF, *wanted)
+
+    def mission(self, key: MissionKey) -> MissionRecord | None:
+        """Return a mission."""
+        wanted = (key.session_id, key.id, key.project or "")
+        return self._one(_body(bodies.mission_of), statements.READ_MISSION, *wanted)
+
+    def open_missions(self, key: SessionKey) -> Sequence[MissionRecord]:
         """Return the missions of a session that run, the oldest first."""
-        found = self._all(_body(bodies.mission_of), statements.READ_OPEN_MISSIONS, session_id)
+        wanted = (key.id, key.project or "")
+        found = self._all(_body(bodies.mission_of), statements.READ_OPEN_MISSIONS, *wanted)
         return sorted(found, key=lambda one: one.started_at)
 
     def has_price(self, version: str) -> bool:
