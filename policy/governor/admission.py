@@ -20,6 +20,7 @@ from policy.events import (
 )
 from policy.governor.answers import answer_of, answer_text
 from policy.governor.evaluate import judge, state_of
+from policy.governor.identity import is_same
 from policy.governor.overrides import consume, usable
 from policy.governor.records import event_row
 from policy.governor.rules import MISSION, Register, Rules
@@ -30,7 +31,7 @@ from policy.governor.scopes import (
     mission_of_call,
     stop_mission,
 )
-from policy.governor.settlement import upkeep
+from policy.governor.settlement import expire, upkeep
 from policy.ids import new_id
 from policy.model.decision import BudgetState, BudgetStatus, Decision, Denial, headroom
 from policy.model.outbox import LedgerTable, Row
@@ -80,9 +81,12 @@ def reserve(
         IdempotencyConflict: The key was used with another request.
         StoreCorrupt: A balance contradicts itself; nothing is admitted (MIS-3).
     """
-    if (replay := _replay(unit, request)) is not None:
-        return Answer(replay)
     events: list[Event] = upkeep(unit, register)
+    if request.idempotency_key is not None:
+        replayed, more = _replay(unit, register, request)
+        events += more
+        if replayed is not None:
+            return Answer(replayed, events)
     case = weigh(unit, rules, register, request)
     if case.mission is not None:
         keep_mission(unit, case.mission)
@@ -175,19 +179,43 @@ def _fits(statuses: Sequence[BudgetStatus], request: Request) -> int | None:
     return left * 1_000_000 // request.output_rate
 
 
-def _replay(unit: Unit, request: Request) -> Decision | None:
-    """Return the first answer to an idempotency key (RES-2)."""
-    if request.idempotency_key is None:
-        return None
-    known = unit.reservation_by_key(request.idempotency_key)
+def _replay(
+    unit: Unit, register: Register, request: Request
+) -> tuple[Decision | None, list[Event]]:
+    """Return what a repeated idempotency key means now (RES-2); ``None`` admits as a new one.
+
+    The permission stands while its hold does. A call that cost, or is presumed to have, is no
+    permission for another; one that cost nothing may be tried again.
+    """
+    known = _known(unit, request)
     if known is None:
-        return None
-    if replace(known.request, dispatched=request.dispatched) != request:
+        return None, []
+    if not is_same(known.request, request):
         raise IdempotencyConflict(
             f"the idempotency key {request.idempotency_key!r} was used for another request; "
             "repeat that request unchanged, or choose a new key"
         )
-    return answer_of(known)
+    events: list[Event] = []
+    if known.state is ReservationState.HELD and known.expires_at <= unit.now:
+        events = expire(unit, register, known)  # more are overdue than one upkeep expires
+        known = _known(unit, request) or known
+    match known.state:
+        case ReservationState.HELD:
+            return answer_of(known), events
+        case ReservationState.RELEASED:
+            return None, events
+        case ReservationState.EXPIRED if known.record_id is None:
+            return None, events
+        case _:
+            first = replace(answer_of(known), replayed=False)
+            return replace(first, denial=Denial.ALREADY_SETTLED), events
+
+
+def _known(unit: Unit, request: Request) -> Reservation | None:
+    """Return the reservation to which the idempotency key of a request points."""
+    if request.idempotency_key is None:
+        return None
+    return unit.reservation_by_key(request.idempotency_key, request.project)
 
 
 def _decide(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) -> Answer:
@@ -229,6 +257,8 @@ def _hold(unit: Unit, case: Case, reservation: Reservation, decision: Decision) 
     for balance in case.sums:
         balance.held_nano_usd += reservation.hold_nano_usd
     unit.put_balances(case.sums)
+    if (ended := _known(unit, reservation.request)) is not None:
+        unit.drop_key(ended)  # it points to the newest
     unit.add_reservation(reservation)
     meet(unit, reservation.request, decision.state, decision.policy_hash)
     if case.mission is not None:

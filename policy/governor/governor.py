@@ -73,7 +73,7 @@ class Governor(Calls):
                 another project is another session (RES-8).
         """
         named = session_id or new_id(microseconds(self.store.clock.now()))
-        return Session(self, named, project or None)
+        return Session(self, named, project or None, is_made=not session_id)
 
     def act(self, action: Action, principal: str, *, approved: bool = False) -> ActionAnswer:
         """Say whether an agent may act, and count the action if it may (ACT-2).

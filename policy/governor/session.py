@@ -26,8 +26,16 @@ class Session:
         project: The project that it is of; ``None`` is a project of its own.
     """
 
-    def __init__(self, governor: Governor, session_id: str, project: str | None = None) -> None:
+    def __init__(
+        self,
+        governor: Governor,
+        session_id: str,
+        project: str | None = None,
+        *,
+        is_made: bool = False,
+    ) -> None:
         self._governor = governor
+        self._is_made = is_made
         self.id = session_id
         self.project = project
         self._projects: set[str | None] = set()
@@ -40,7 +48,10 @@ class Session:
         """
         project = options.get("project") or self.project
         self._projects.add(project)
-        return self._governor.call(model, **{**options, "session_id": self.id, "project": project})
+        named: CallOptions = {"session_id": self.id, "project": project}
+        if self._is_made:
+            named = {"session_id": None, "made_session_id": self.id, "project": project}
+        return self._governor.call(model, **{**options, **named})
 
     def mission(
         self,

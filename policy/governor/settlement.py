@@ -7,13 +7,14 @@ anew: a record counts in every matching budget, from the last reset on (STO-2).
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn
 
 from policy.clock import microseconds
 from policy.errors import ReservationNotFound, ReservationSettled
-from policy.events import CallSettled, Event, Overrun, ReservationExpired
+from policy.events import CallSettled, Event, Overrun, ReservationExpired, SettlementCorrected
 from policy.governor import records
 from policy.governor.audit import SYSTEM, append_audit
 from policy.governor.overrides import expire_overrides, restore
@@ -62,21 +63,93 @@ def commit(
     if settlement_key is not None and before.settlement_key == settlement_key:
         return Settled(before, replayed=True), []
     _refuse_settled(before)
-    replaced = before.record_id is not None
-    record_id = new_id(microseconds(before.admitted_at)) if replaced else before.id
-    after = before.ended(
-        ReservationState.COMMITTED,
-        unit.now,
-        cost_nano_usd=settlement.cost_nano_usd,
-        record_id=record_id,
-        settlement_key=settlement_key,
+    return _record(unit, register, before, settlement, settlement_key)
+
+
+def correct(
+    unit: Unit,
+    register: Register,
+    reservation_id: str,
+    settlement: Settlement,
+    settlement_key: str,
+) -> tuple[Settled, list[Event]]:
+    """Record what a meter measured of a call that somebody else has settled (RES-8).
+
+    What stood is taken back, what was measured replaces it, and both are audited. A call that
+    nobody has settled is committed.
+
+    Raises:
+        ReservationNotFound: There is no such reservation.
+        ValueError: The cost is no amount (EVA-10).
+    """
+    if settlement.cost_nano_usd is not None:
+        require_amount("cost", settlement.cost_nano_usd)
+    before = found(unit, reservation_id)
+    if before.settlement_key == settlement_key:
+        return Settled(before, replayed=True), []
+    done, events = _record(unit, register, before, settlement, settlement_key)
+    if before.state in (ReservationState.HELD, ReservationState.EXPIRED):
+        return done, events
+    request = before.request
+    details = {
+        "was": before.state.value,
+        "recorded_nano_usd": _told(before.cost_nano_usd),
+        "measured_nano_usd": _told(settlement.cost_nano_usd),
+    }
+    append_audit(
+        unit,
+        AuditKind.SETTLEMENT_CORRECTED,
+        SYSTEM,
+        session_id=request.session_id,
+        mission_id=request.mission_id,
+        reservation_id=before.id,
+        details=json.dumps(details, sort_keys=True, separators=(",", ":")),
+    )
+    told = SettlementCorrected(
+        before.id,
+        before.state.value,
+        before.cost_nano_usd,
+        settlement.cost_nano_usd,
+        request.session_id,
+        request.surface,
+    )
+    return done, [*events, told]
+
+
+def _told(cost: int | None) -> str | None:
+    return None if cost is None else str(cost)
+
+
+def _record(
+    unit: Unit,
+    register: Register,
+    before: Reservation,
+    settlement: Settlement,
+    settlement_key: str | None,
+) -> tuple[Settled, list[Event]]:
+    """Count a cost in place of what stands for a reservation: its hold, or an earlier record."""
+    replaced = stands(before)
+    is_first = before.record_id is None
+    record_id = before.id if is_first else new_id(microseconds(before.admitted_at))
+    after = replace(
+        before.ended(
+            ReservationState.COMMITTED,
+            unit.now,
+            cost_nano_usd=settlement.cost_nano_usd,
+            record_id=record_id,
+            settlement_key=settlement_key,
+        ),
+        recorded=(settlement.source, settlement.usage),
     )
     balances = _balances(unit, register, before)
     _close(unit, before, balances)
     tokens = settlement.usage.total_tokens
     for balance in balances:
         _count(balance, settlement.cost_nano_usd, tokens, +1)
-    unit.append(LedgerTable.USAGE_RECORD, records.usage_row(after, settlement, before.record_id))
+    unit.append(
+        LedgerTable.USAGE_RECORD,
+        records.usage_row(after, settlement, before.record_id if replaced else None),
+    )
     if settlement.price is not None and unit.is_new_price(settlement.price.version):
         unit.append(LedgerTable.PRICE_ENTRY, records.price_row(unit, settlement.price))
     kind = "replaced" if replaced else "committed"
@@ -179,7 +252,7 @@ def upkeep(unit: Unit, register: Register) -> list[Event]:
     unit.upkept = True
     events = expire_overrides(unit)
     for overdue in unit.overdue(_AT_ONCE):
-        events += _expire(unit, register, overdue)
+        events += expire(unit, register, overdue)
     return events
 
 
@@ -198,7 +271,8 @@ def found(unit: Unit, reservation_id: str) -> Reservation:
     return reservation
 
 
-def _expire(unit: Unit, register: Register, before: Reservation) -> list[Event]:
+def expire(unit: Unit, register: Register, before: Reservation) -> list[Event]:
+    """End a hold that is overdue (RES-6)."""
     presumed = before.request.dispatched
     after = before.ended(
         ReservationState.EXPIRED,
@@ -258,6 +332,12 @@ def _over(after: Reservation, told: Settlement | None, replaced_nano_usd: int) -
     )
 
 
+def stands(reservation: Reservation) -> bool:
+    """Return whether a usage record stands for a reservation; one that was released has none."""
+    has_ended = reservation.state in (ReservationState.COMMITTED, ReservationState.EXPIRED)
+    return has_ended and reservation.record_id is not None
+
+
 def _is_priced(reservation: Reservation) -> bool:
     return reservation.request.estimate_nano_usd is not None
 
@@ -271,12 +351,13 @@ def _close(unit: Unit, before: Reservation, balances: list[StoredBalance]) -> No
     if before.state is ReservationState.HELD:
         for balance in balances:
             balance.held_nano_usd -= before.hold_nano_usd
-    elif before.record_id is not None:
+    elif stands(before):
         assert before.settled_at is not None
         settled_us = microseconds(before.settled_at)
+        tokens = before.recorded[1].total_tokens if before.recorded else 0
         for balance in balances:
             if settled_us >= balance.since_us:
-                _count(balance, before.cost_nano_usd, 0, -1)
+                _count(balance, before.cost_nano_usd, tokens, -1)
         unit.append(LedgerTable.USAGE_RECORD, records.taken_back_row(before))
 
 

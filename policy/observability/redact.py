@@ -27,6 +27,7 @@ from policy.events import (
     Overrun,
     ReservationExpired,
     ResetApplied,
+    SettlementCorrected,
     Threshold,
     UnpricedCall,
 )
@@ -117,6 +118,15 @@ class Redactor:
                     "provider": listed.provider,
                     "model": self._model(event.model, listed),
                     "refused": event.refused,
+                    "surface": surface(event.surface),
+                }
+            case SettlementCorrected():
+                return {
+                    "reservation_id": self._id(event.reservation_id),
+                    "was": event.was,
+                    "recorded_usd": _usd(event.recorded_nano_usd),
+                    "measured_usd": _usd(event.measured_nano_usd),
+                    "session": self._chosen(event.session_id),
                     "surface": surface(event.surface),
                 }
             case _:

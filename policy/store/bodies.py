@@ -13,7 +13,7 @@ from policy.clock import instant_at, microseconds
 from policy.model.budget import Budget
 from policy.model.decision import BudgetState
 from policy.model.request import LOCAL, Request
-from policy.model.reservation import Reservation, ReservationState
+from policy.model.reservation import Reservation, ReservationState, Source
 from policy.model.steering import (
     MissionOutcome,
     MissionRecord,
@@ -22,11 +22,13 @@ from policy.model.steering import (
     SessionRecord,
 )
 from policy.model.token import Token, TokenScope
+from policy.model.usage import Usage
 from policy.money import NanoUSD
 from policy.period import Period
 
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _decode = json.JSONDecoder().decode
+_COUNTS = tuple(Usage.__dataclass_fields__)
 
 
 def dumped(values: dict[str, Any]) -> str:
@@ -75,7 +77,7 @@ def reservation_body(reservation: Reservation) -> str:
 def reservation_of(row: tuple[Any, ...]) -> Reservation:
     """Read a row of the table ``reservation``."""
     reservation_id, key, state, hold, admitted, expires, settled, *changing = row
-    dispatched, cost, record_id, settlement_key, text, project = changing
+    dispatched, cost, record_id, settlement_key, text, project, recorded = changing
     body = _decode(text)
     get = body.get
     request = Request(
@@ -111,7 +113,23 @@ def reservation_of(row: tuple[Any, ...]) -> Reservation:
         override_id=get("override"),
         answer=get("answer"),
         settlement_key=settlement_key,
+        recorded=_recorded(recorded),
     )
+
+
+def recorded_text(reservation: Reservation) -> str | None:
+    """Write source and usage of a commit."""
+    if reservation.recorded is None:
+        return None
+    source, usage = reservation.recorded
+    return _encode([source.value, *(getattr(usage, name) for name in _COUNTS)])
+
+
+def _recorded(text: str | None) -> tuple[Source, Usage] | None:
+    if text is None:
+        return None
+    source, *counts = _decode(text)
+    return Source(source), Usage(*counts)
 
 
 def override_body(override: Override) -> str:

@@ -145,6 +145,7 @@ def _reservation_row(one: Reservation) -> tuple[object, ...]:
         one.settlement_key,
         bodies.reservation_body(one),
         one.request.project or "",
+        bodies.recorded_text(one),
     )
 
 
@@ -159,6 +160,7 @@ def _settled_row(one: Reservation) -> tuple[object, ...]:
         one.record_id,
         one.settlement_key,
         one.request.idempotency_key,
+        bodies.recorded_text(one),
         one.id,
     )
 

@@ -119,6 +119,7 @@ DROP TABLE balance;
 ALTER TABLE balance_of_project RENAME TO balance;
 ALTER TABLE reservation ADD COLUMN project TEXT NOT NULL DEFAULT '';
 UPDATE reservation SET project = coalesce(body ->> 'project', '');
+ALTER TABLE reservation ADD COLUMN recorded TEXT; -- source and usage of a commit, as JSON
 DROP INDEX reservation_key;
 CREATE UNIQUE INDEX reservation_key ON reservation (project, idempotency_key)
     WHERE idempotency_key IS NOT NULL;
@@ -194,11 +195,11 @@ SELECT count(*), coalesce(sum(hold_nano_usd), 0), min(admitted_at_us),
     count(*) FILTER (WHERE expires_at_us <= ?)
 FROM reservation WHERE state = 'held'
 """
-NEW_RESERVATION = "INSERT INTO reservation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+NEW_RESERVATION = "INSERT INTO reservation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 WRITE_RESERVATION = """
 UPDATE reservation SET state = ?, hold_nano_usd = ?, expires_at_us = ?, settled_at_us = ?,
     dispatched = ?, cost_nano_usd = ?, record_id = ?, settlement_key = ?,
-    idempotency_key = ?
+    idempotency_key = ?, recorded = ?
 WHERE id = ?
 """
 FORGET_RESERVATIONS = """
