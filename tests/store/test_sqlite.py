@@ -31,7 +31,7 @@ class TestSqlite(StoreContract):
             for script in statements.MIGRATIONS[:version]:
                 connection.executescript(script)
             connection.execute(
-                "INSERT INTO store_state VALUES ('01a2138a-0000-7000-8000-000000000000', ?, 1, 0, 0, ?, 0)",
+                "INSERT INTO store_state VALUES ('an-old-store', ?, 1, 0, 0, ?, 0)",
                 (microseconds(NOW), "0" * 64),
             )
             for row in rows:
