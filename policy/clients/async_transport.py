@@ -60,7 +60,7 @@ class AsyncGovernedTransport(httpx2.AsyncBaseTransport):
             return await self._inner.handle_async_request(request)
         if isinstance(verdict, Refusal):
             return refusal_response(verdict, request)
-        return await self._send(request_to_send(request, asked.plan), verdict)
+        return await self._send(request_to_send(request, asked.body), verdict)
 
     async def _send(self, request: httpx2.Request, booking: Booking) -> httpx2.Response:
         try:

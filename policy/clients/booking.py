@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from policy.calls.plan import Plan
 from policy.clock import Clock
 from policy.governor.pricing import Report
 from policy.metering.tap import Tap
@@ -19,7 +20,6 @@ from policy.metering.taps import open_tap
 from policy.metering.usage import MeteredUsage
 from policy.model.reservation import Outcome, Reservation
 from policy.model.usage import Usage
-from policy.plan import Plan
 
 _REQUEST_IDS = ("request-id", "x-request-id")
 
@@ -69,7 +69,7 @@ class Booking:
         self._is_event_stream = kind.startswith("text/event-stream")
         self._is_error = status >= 300
         self._is_readable = headers.get("content-encoding", "identity") == "identity"
-        self._tap = open_tap(self._plan.endpoint, self._plan.facts, is_stream=self._is_event_stream)
+        self._tap = open_tap(self._plan.endpoint, self._plan, is_stream=self._is_event_stream)
         named = next((headers[name] for name in _REQUEST_IDS if name in headers), None)
         self._report["provider_request_id"] = named[:200] if named else None
 

@@ -8,24 +8,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from policy.calls.plan import Free, Plan, Unreadable, read, route
 from policy.clients.booking import Booking
 from policy.clients.refusals import Refusal, denied, ungoverned, unreadable
 from policy.governor.calls import Calls
-from policy.governor.pricing import CallOptions, find_tier_price, refuse_unknown
+from policy.governor.pricing import CallOptions, refuse_unknown
 from policy.metering.endpoints import Endpoint
 from policy.model.decision import Decision
 from policy.model.request import Request
-from policy.plan import Plan, plan_of
-
-_FREE_METHODS = ("GET", "HEAD", "OPTIONS", "DELETE")
-_FREE_POSTS = ("/messages/count_tokens", "/responses/input_tokens", "/cancel")
-# A path is known by its end, for base URLs differ between vendors.
-_ENDS = {
-    "/chat/completions": Endpoint.CHAT,
-    "/responses": Endpoint.RESPONSES,
-    "/embeddings": Endpoint.EMBEDDINGS,
-    "/v1/messages": Endpoint.MESSAGES,
-}
 
 
 class Asked(NamedTuple):
@@ -33,6 +23,7 @@ class Asked(NamedTuple):
 
     plan: Plan
     request: Request
+    body: bytes
 
 
 class Gate:
@@ -53,29 +44,30 @@ class Gate:
 
     def route(self, method: str, path: str) -> Endpoint | Refusal | None:
         """Return the endpoint of a request to be governed; ``None`` for one that is free."""
-        if method in _FREE_METHODS or (method == "POST" and path.endswith(_FREE_POSTS)):
+        found = route(method, path, exact=False)
+        if isinstance(found, Free):
             return None
-        found = next((one for end, one in _ENDS.items() if path.endswith(end)), None)
-        return found if found is not None and method == "POST" else ungoverned(method, path)
+        return ungoverned(method, path) if isinstance(found, Unreadable) else found
 
     def ask(self, endpoint: Endpoint, body: bytes) -> Asked | Refusal:
         """Return what the governor is to be asked of a request."""
-        plan = plan_of(endpoint, body)
-        if plan is None:
+        plan = read(endpoint, body)
+        if isinstance(plan, Unreadable):
             return unreadable(endpoint)
-        governor, tier = self._governor, plan.service_tier
-        today = governor.store.clock.now().date()
         provider = self._options.get("provider")
-        price = find_tier_price(governor.books, plan.model, tier, provider, today)
+        most = plan.max_output_tokens
+        stated = None if most is not None else plan.output_limit(provider)
+        bound = stated or most or 0
         told: CallOptions = {
-            "service_tier": tier,
-            "expected": plan.expected(price, governor.policy.default_output_tokens),
+            "models": plan.models,
+            "service_tier": plan.service_tier,
+            "expected": lambda price: plan.expected(price, bound),
         }
         try:
-            request = governor.request(plan.model, **{**told, **self._options})
+            request = self._governor.request(plan.model, **{**told, **self._options})
         except ValueError:
             return unreadable(endpoint)
-        return Asked(plan, request)
+        return Asked(plan, request, plan.forward(stated, provider))
 
     def verdict(self, asked: Asked, decision: Decision) -> Booking | Refusal | None:
         """Return what follows from a decision; ``None`` while governance is disabled."""

@@ -27,6 +27,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
+from policy.calls.plan import tier_of
 from policy.clients.booking import Ending
 from policy.clients.settler import Settler
 from policy.governor.calls import Calls
@@ -36,7 +37,6 @@ from policy.metering.estimate import FRAME_TOKENS, HIDDEN_TOKENS, input_token_bo
 from policy.metering.facts import Json, Unusable, as_object, count, member, text_or_none
 from policy.model.reservation import Outcome, Reservation
 from policy.model.usage import Usage
-from policy.plan import priced_tier
 
 _MODELS = ("model", "model_name", "model_id", "deployment_name")
 _MAXIMA = ("max_completion_tokens", "max_tokens", "max_output_tokens", "max_tokens_to_sample")
@@ -124,7 +124,7 @@ class GovernedCallback(BaseCallbackHandler):
         told: CallOptions = {
             "input_tokens": bound,
             "max_output_tokens": self._max_output(metadata, params),
-            "service_tier": priced_tier(text_or_none(params, "service_tier")),
+            "service_tier": tier_of(text_or_none(params, "service_tier")),
             **self._options,
         }
         decision = self._governor.reserve(self._governor.request(model, **told))

@@ -74,7 +74,7 @@ class GovernedTransport(httpx2.BaseTransport):
             return self._inner.handle_request(request)
         if isinstance(verdict, Refusal):
             return refusal_response(verdict, request)
-        return self._send(request_to_send(request, asked.plan), verdict)
+        return self._send(request_to_send(request, asked.body), verdict)
 
     def _send(self, request: httpx2.Request, booking: Booking) -> httpx2.Response:
         try:

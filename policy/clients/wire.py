@@ -6,14 +6,13 @@ import httpx2
 
 from policy.clients.booking import Booking
 from policy.clients.refusals import Refusal
-from policy.plan import Plan
 
 NEVER_LEFT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 """Faults after which a request has surely not reached its provider."""
 
 
-def request_to_send(request: httpx2.Request, plan: Plan) -> httpx2.Request:
-    """Return a request that asks for its usage, in an encoding that can be read on the way."""
+def request_to_send(request: httpx2.Request, body: bytes) -> httpx2.Request:
+    """Return a request with another body, for an answer that can be read on the way."""
     headers = httpx2.Headers(request.headers)
     headers["accept-encoding"] = "identity"
     for length in ("content-length", "transfer-encoding"):
@@ -22,7 +21,7 @@ def request_to_send(request: httpx2.Request, plan: Plan) -> httpx2.Request:
         request.method,
         request.url,
         headers=headers,
-        content=plan.body_to_send,
+        content=body,
         extensions=request.extensions,
     )
 

@@ -1,37 +1,18 @@
 """Turns the body of a proxied call into a request for admission (PRC-7, PRX-2).
 
-Refuses what cannot be metered: bodies that are no JSON object or are compressed, calls without a
-model, calls that go on in the background, and members named twice, which two parsers may read in
-two ways.
+Refuses what cannot be metered, see ``policy.calls.plan``.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any
 
+from policy.calls.plan import Plan, Unreadable, read
 from policy.gateway.upstreams import Target
 from policy.gateway.wire import WireError
 from policy.governor.governor import Governor
-from policy.governor.pricing import find_tier_price
 from policy.metering.endpoints import Endpoint
-from policy.metering.estimate import RequestFacts, read_request
 from policy.model.request import Request
-from policy.plan import Plan, is_background
-
-_DECISIVE = (
-    b'"model"',
-    b'"stream"',
-    b'"stream_options"',
-    b'"n"',
-    b'"max_tokens"',
-    b'"max_completion_tokens"',
-    b'"max_output_tokens"',
-    b'"service_tier"',
-    b'"background"',
-    b'"speed"',
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +39,13 @@ class Asked:
 
     Attributes:
         request: What admission is asked for.
-        facts: What the client's own body says.
+        plan: What the client's own body says.
         body: What is sent to the provider.
     """
 
     endpoint: Endpoint
     request: Request
-    facts: RequestFacts
+    plan: Plan
     body: bytes
 
 
@@ -76,61 +57,33 @@ def ask(
     Raises:
         WireError: It cannot be metered.
     """
-    facts = read_request(endpoint, body)
-    if facts is None:
-        raise WireError(400, "json_invalid", "the body must be a JSON object", is_final=True)
-    if facts.model is None:
-        raise WireError(400, "model_missing", "the body must name a model", is_final=True)
-    _refuse_unmetered(body)
-    plan = Plan(endpoint, facts.model, facts, body)
+    plan = read(endpoint, body)
+    if isinstance(plan, Unreadable):
+        raise WireError(plan.status, plan.code, plan.message, is_final=True)
+    provider = provider_of(governor, target)
+    most = plan.max_output_tokens
+    stated = None if most is not None else plan.output_limit(provider)
+    bound = stated or most or 0
     try:
-        request = _request(governor, plan, target, caller)
+        request = governor.request(
+            plan.model,
+            provider=provider,
+            models=plan.models,
+            service_tier=plan.service_tier,
+            expected=lambda price: plan.expected(price, bound),
+            session_id=caller.session_id,
+            mission_id=caller.mission_id,
+            surface=caller.surface,
+            project=caller.project,
+            agent=caller.agent,
+            user=caller.user,
+        )
     except ValueError as wrong:
         raise WireError(400, "request_invalid", str(wrong), is_final=True) from None
-    return Asked(endpoint, request, facts, plan.body_to_send)
+    return Asked(endpoint, request, plan, plan.forward(stated, provider))
 
 
 def provider_of(governor: Governor, target: Target) -> str:
     """Return who bills: the upstream's name where a price book knows it, else its kind's maker."""
     name = target.upstream.name
     return name if governor.books.knows_provider(name) else target.upstream.kind.value
-
-
-def _request(governor: Governor, plan: Plan, target: Target, caller: Caller) -> Request:
-    provider, tier = provider_of(governor, target), plan.service_tier
-    today = governor.store.clock.now().date()
-    price = find_tier_price(governor.books, plan.model, tier, provider, today)
-    return governor.request(
-        plan.model,
-        provider=provider,
-        service_tier=tier,
-        expected=plan.expected(price, governor.policy.default_output_tokens),
-        session_id=caller.session_id,
-        mission_id=caller.mission_id,
-        surface=caller.surface,
-        project=caller.project,
-        agent=caller.agent,
-        user=caller.user,
-    )
-
-
-def _refuse_unmetered(body: bytes) -> None:
-    if (rb"\u00" in body or any(body.count(key) > 1 for key in _DECISIVE)) and _is_ambiguous(body):
-        raise WireError(400, "json_ambiguous", "a member of the body is named twice", is_final=True)
-    if is_background(body):
-        detail = "a response in the background says what it used to nobody; leave out background"
-        raise WireError(400, "background_refused", detail, is_final=True)
-
-
-def _is_ambiguous(body: bytes) -> bool:
-    """Tell whether the outermost object has two members of one name."""
-    is_repeated = False
-
-    def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal is_repeated
-        found = dict(pairs)
-        is_repeated = len(found) < len(pairs)  # the outermost object is told last
-        return found
-
-    json.loads(body, object_pairs_hook=note)
-    return is_repeated

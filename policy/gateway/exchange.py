@@ -81,7 +81,7 @@ class Exchange:
 
     async def _relay(self, answer: Answer, send: Send) -> None:
         if not answer.is_packed:
-            self.tap = open_tap(self.asked.endpoint, self.asked.facts, is_stream=answer.is_stream)
+            self.tap = open_tap(self.asked.endpoint, self.asked.plan, is_stream=answer.is_stream)
         await send_start(send, answer.status, to_client(answer.headers, self.more))
         async for chunk in answer.chunks():
             passed = chunk if self.tap is None else self.tap.feed(chunk)
@@ -102,7 +102,7 @@ class Exchange:
             return
         self._looks_at = now + _LOOK_SECONDS
         so_far = tap.usage_or_estimate(
-            model=self.asked.request.model, input_tokens=self.asked.facts.input_tokens
+            model=self.asked.request.model, input_tokens=self.asked.plan.input_tokens
         ).total
         self.hold.cover(so_far.output_tokens + so_far.reasoning_tokens)
 
@@ -124,17 +124,17 @@ class Exchange:
 
     def _known(self, outcome: Outcome) -> MeteredUsage | None:
         """Return what was used, or bounds of it; ``None`` where only the hold is a bound."""
-        tap, facts = self.tap, self.asked.facts
+        tap, plan = self.tap, self.asked.plan
         model = self.asked.request.model
         if tap is None:
-            if self._answer is None and facts.is_stream:
-                return open_tap(self.asked.endpoint, facts, is_stream=True).usage_or_estimate(
-                    model=model, input_tokens=facts.input_tokens
+            if self._answer is None and plan.is_stream:
+                return open_tap(self.asked.endpoint, plan, is_stream=True).usage_or_estimate(
+                    model=model, input_tokens=plan.input_tokens
                 )
             return None
         if tap.usage is None and outcome is not Outcome.COMPLETED and not self._is_stream:
             return None
-        return tap.usage_or_estimate(model=model, input_tokens=facts.input_tokens)
+        return tap.usage_or_estimate(model=model, input_tokens=plan.input_tokens)
 
     @property
     def _is_stream(self) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from functools import cached_property
 from typing import Unpack
@@ -18,8 +19,8 @@ from policy.governor.pricing import (
     CallOptions,
     Estimate,
     Report,
-    estimated,
-    find_tier_price,
+    dearest_estimate,
+    possible_prices,
     refuse_unknown,
     settlement_of,
 )
@@ -56,8 +57,9 @@ class Calls(Engine):
         provider = options.get("provider")
         today = self.store.clock.now().date()
         tier = options.get("service_tier")
-        price = find_tier_price(self.books, model, tier, provider, today)
-        estimate = self._estimate(price, options)
+        models = tuple(dict.fromkeys((model, *options.get("models", ()))))
+        prices = possible_prices(self.books, models, tier, provider, today)
+        price, estimate = prices[0], self._estimate(prices, options)
         return Request(
             model=model,
             estimate_nano_usd=estimate.total_nano_usd,
@@ -81,7 +83,7 @@ class Calls(Engine):
             resumes_mission=options.get("resumes_mission", False),
         )
 
-    def _estimate(self, price: Price | None, options: CallOptions) -> Estimate:
+    def _estimate(self, prices: Sequence[Price | None], options: CallOptions) -> Estimate:
         amount = options.get("estimate_usd")
         if amount is not None:
             return Estimate(nano_usd(amount))
@@ -92,7 +94,7 @@ class Calls(Engine):
                 input_tokens=options.get("input_tokens", 0),
                 output_tokens=self.policy.default_output_tokens if most is None else most,
             )
-        return estimated(price, expected)
+        return dearest_estimate(prices, expected)
 
     def evaluate(self, request: Request) -> Decision:
         """Say what would be decided of a call now, and reserve nothing.
@@ -104,7 +106,7 @@ class Calls(Engine):
             return self._ungoverned(request)
 
         def step(unit: Unit) -> Told[Decision]:
-            events = settlement.upkeep(unit, self.register)
+            events = settlement.upkeep(unit, self.in_force)
             return admission.weigh(unit, self.rules, self.register, request).decision, events
 
         return self.run_step(step)
@@ -177,13 +179,13 @@ class Calls(Engine):
             ReservationNotFound: There is no such reservation.
             StoreError: As for ``commit``.
         """
-        return self.run_step(self._correcting(reservation, usage, report), keep=True)
+        return self._settle(self._correcting(reservation, usage, report))
 
     async def acorrect(
         self, reservation: Reservation, usage: Usage | None = None, **report: Unpack[Report]
     ) -> Settled:
         """Do what ``correct`` does, without keeping the event loop waiting."""
-        return await self.arun_step(self._correcting(reservation, usage, report), keep=True)
+        return await self._asettle(self._correcting(reservation, usage, report))
 
     def release(self, reservation: Reservation, *, settlement_key: str | None = None) -> Settled:
         """Free a hold of which nothing was spent.
@@ -277,11 +279,9 @@ class Calls(Engine):
 
     def _correcting(
         self, reservation: Reservation, usage: Usage | None, report: Report
-    ) -> Step[Settled]:
-        refuse_unknown(report, Report)
-        known = settlement_of(self.books, reservation, usage, report)
-        key = report.get("settlement_key") or reservation.id
-        return lambda unit: settlement.correct(unit, self.register, reservation.id, known, key)
+    ) -> PendingSettlement:
+        told: Report = {"settlement_key": reservation.id, **report}
+        return replace(self._committing(reservation, usage, told), kind=PendingKind.CORRECT)
 
     def _releasing(self, reservation_id: str, key: str | None) -> PendingSettlement:
         return PendingSettlement(PendingKind.RELEASE, reservation_id, key or self._new_id())
@@ -294,7 +294,7 @@ class Calls(Engine):
 
     def _settling(self, pending: PendingSettlement) -> Step[Settled]:
         def step(unit: Unit) -> Told[Settled]:
-            settled, events = unsettled.apply(unit, self.register, pending)
+            settled, events = unsettled.apply(unit, self.in_force, pending)
             assert settled is not None, "only what is to be forgotten may be unknown"
             return settled, events
 
@@ -348,7 +348,7 @@ class Calls(Engine):
         pending = PendingSettlement(PendingKind.FORGET, reservation_id, self._new_id())
 
         def step(unit: Unit) -> Told[None]:
-            return None, unsettled.apply(unit, self.register, pending)[1]
+            return None, unsettled.apply(unit, self.in_force, pending)[1]
 
         self.run_step(step, keep=pending)
 

@@ -33,14 +33,27 @@ def meet(unit: Unit, request: Request, state: BudgetState, policy_hash: str) -> 
             request.session_id, opened, max(worst, state), project=request.project
         )
         unit.put_session(session)
-        more: Row = {
+        about: Row = {
             "surface": request.surface,
             "user_name": request.user,
             "policy_hash": policy_hash,
         }
-        _tell_session(unit, session, "opened", more)
-    elif session.worst < state:
-        unit.put_session(replace(session, worst=state))
+        _tell_session(unit, session, "opened", about)
+    else:
+        worsen(unit, request.session_id, request.project, state)
+
+
+def worsen(unit: Unit, session_id: str, project: str | None, state: BudgetState) -> None:
+    """Note that a session met a state, if it is worse than all before (SES-2).
+
+    Also of a closed one: what its last calls cost may become known after it was closed.
+    """
+    session = unit.session(session_id, project)
+    if session is None or session.worst >= state:
+        return
+    session = replace(session, worst=state)
+    unit.put_session(session)
+    _tell_session(unit, session, "state")
 
 
 def close_session(unit: Unit, session_id: str, project: str | None) -> SessionRecord:
@@ -56,7 +69,7 @@ def close_session(unit: Unit, session_id: str, project: str | None) -> SessionRe
         raise SteeringRefused(f"session {session_id!r} is closed already")
     session = replace(session, closed_at=unit.now)
     unit.put_session(session)
-    _tell_session(unit, session, "closed", {"outcome": session.outcome.value})
+    _tell_session(unit, session, "closed")
     return session
 
 
@@ -133,10 +146,17 @@ def step_mission(
 
 
 def stop_mission(unit: Unit, mission: MissionRecord, limit: MissionOutcome) -> MissionRecord:
-    """Note the first limit that refused a mission something: it will be its outcome."""
-    if mission.stopped_by is None:
-        mission = replace(mission, stopped_by=limit)
-        unit.put_mission(mission)
+    """Note the first limit that stopped a mission: it is its outcome, also if it has ended.
+
+    What its last calls cost may become known after its end (EVA-15).
+    """
+    if mission.stopped_by is not None:
+        return mission
+    mission = replace(mission, stopped_by=limit)
+    if mission.ended_at is not None:
+        mission = replace(mission, outcome=limit)
+        _tell(unit, mission, "ended")
+    unit.put_mission(mission)
     return mission
 
 
@@ -199,6 +219,7 @@ def keep_mission(unit: Unit, mission: MissionRecord) -> None:
 
 def admit_to_mission(unit: Unit, mission: MissionRecord, surface: str) -> None:
     """Note an admitted call of a mission; where nobody else counts, it is a step (MIS-4)."""
+    mission = found_mission(unit, mission.session_id, mission.id, mission.project)
     steps = mission.steps + (surface in STEPPED_SURFACES)
     if steps != mission.steps or not mission.has_calls:
         unit.put_mission(replace(mission, steps=steps, has_calls=True))
@@ -246,14 +267,16 @@ def _projects(names: Sequence[str | None]) -> str:
     return ", ".join("no project" if one is None else f"project {one!r}" for one in names)
 
 
-def _tell_session(unit: Unit, session: SessionRecord, event: str, more: Row) -> None:
+def _tell_session(unit: Unit, session: SessionRecord, event: str, about: Row | None = None) -> None:
+    """Tell the ledger of a session, with the worst state that it met so far (SES-2)."""
     row: Row = {
         "recorded_at": unit.now_us,
         "event": event,
         "session_id": session.id,
         "project": session.project,
+        "outcome": session.outcome.value,
     }
-    unit.append(LedgerTable.SESSION, row | more)
+    unit.append(LedgerTable.SESSION, row | (about or {}))
 
 
 def _tell(unit: Unit, mission: MissionRecord, event: str) -> None:

@@ -34,6 +34,7 @@ from policy.store.api import (
 )
 from policy.store.faults import explain
 from policy.store.lock import StoreLock
+from policy.store.place import Identity, identity, make_folder, make_private
 from policy.store.rows import write
 
 T = TypeVar("T")
@@ -45,7 +46,6 @@ OPEN_SECONDS = 10.0
 
 _LOG_KEPT_BYTES = 64 * 1024 * 1024
 """Size to which the write-ahead log shrinks again after somebody kept it from being emptied."""
-_Identity: TypeAlias = tuple[int, int] | None
 _Parse: TypeAlias = Callable[[tuple[Any, ...]], T]
 
 
@@ -75,11 +75,11 @@ class SqliteBackend:
         real = Path(os.path.realpath(path))
         self.unsettled_path: Path | None = real.with_name(f"{real.name}.unsettled.jsonl")
         self._busy_seconds = busy_seconds
-        _make_folder(path)
+        make_folder(path)
         self._lock = StoreLock(real)
         self._connection: sqlite3.Connection | None = None
-        self._inode: _Identity = None
-        self._log_inode: _Identity = None
+        self._inode: Identity = None
+        self._log_inode: Identity = None
         self._data_version = -1
         try:
             self._lock.take_within(open_seconds)
@@ -244,7 +244,7 @@ class SqliteBackend:
 
     def _open(self) -> sqlite3.Connection:
         """Open the file, bring it to the present shape and remember which file it is."""
-        _make_private(os.path.realpath(self._path))
+        make_private(os.path.realpath(self._path))
         with self._explained():
             connection = sqlite3.connect(
                 self._path,
@@ -258,8 +258,8 @@ class SqliteBackend:
                 connection.close()
                 raise
         self._connection = connection
-        self._inode = _identity(self._path)
-        self._log_inode = _identity(self._log)
+        self._inode = identity(self._path)
+        self._log_inode = identity(self._log)
         self._data_version = -1
         return connection
 
@@ -279,12 +279,12 @@ class SqliteBackend:
         Nor with another one as long as the log of the old one lies beside it: SQLite would take
         that log for its own.
         """
-        inode = _identity(self._path)
+        inode = identity(self._path)
         if inode == self._inode:
             return
         was_open = self._connection is not None
         self._disconnect()
-        if inode is not None and _identity(self._log) == self._log_inode is not None:
+        if inode is not None and identity(self._log) == self._log_inode is not None:
             raise StoreUnavailable(
                 f"the store {self.name} was replaced while it was in use, and the log of the old "
                 f"one, {self._log}, lies beside it; end every program that uses the store, delete "
@@ -332,34 +332,6 @@ def known_version(connection: sqlite3.Connection, name: str) -> int:
             "upgrade corvus (pip install --upgrade corvus-policy)"
         )
     return version
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise StoreUnavailable(
-            f"cannot create the folder {path.parent}: {fault.strerror}; "
-            "name another ledger with --ledger"
-        ) from fault
-
-
-def _make_private(path: str) -> None:
-    """Make a file that is missing; SQLite gives what it puts beside it the same permissions.
-
-    NOTE: an existing one is never opened here: closing it would drop the locks that SQLite holds on
-    it in this process (https://sqlite.org/howtocorrupt.html, section 2.2).
-    """
-    with suppress(OSError):  # SQLite comes to the same end, and says why
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-
-
-def _identity(path: str | Path) -> _Identity:
-    try:
-        stat = os.stat(path)
-    except OSError:
-        return None
-    return stat.st_dev, stat.st_ino
 
 
 def _instant(row: tuple[Any, ...]) -> int:
