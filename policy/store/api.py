@@ -95,6 +95,7 @@ class StoreState:
         audit_position: Position of the newest audit event.
         audit_head: Its hash.
         recount_due: Whether the ledger has usage that the balances do not count yet.
+        witness: What other clocks said at a recent stamp (``policy.store.present``).
     """
 
     store_id: str
@@ -104,6 +105,7 @@ class StoreState:
     audit_position: int = 0
     audit_head: str = "0" * 64
     recount_due: bool = False
+    witness: str = ""
 
 
 @dataclass(slots=True)
@@ -170,6 +172,10 @@ class Backend(Protocol):
     @property
     def unsettled_path(self) -> Path | None:
         """Where settlements wait that could not be written; ``None`` keeps none."""
+        ...
+
+    def file_clock_us(self) -> int | None:
+        """Return what the clock of the file system says, microseconds; ``None`` without one."""
         ...
 
     def begin(self) -> bool:

@@ -98,13 +98,14 @@ def state_row(state: StoreState) -> tuple[object, ...]:
         state.audit_position,
         state.audit_head,
         int(state.recount_due),
+        state.witness,
     )
 
 
 def state(row: tuple[Any, ...]) -> StoreState:
     """Read the store's own row."""
-    *others, recount_due = row
-    return StoreState(*others, recount_due=bool(recount_due))
+    *others, recount_due, witness = row
+    return StoreState(*others, recount_due=bool(recount_due), witness=witness)
 
 
 def budget(row: tuple[Any, ...]) -> tuple[int, Budget]:

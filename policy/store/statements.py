@@ -92,6 +92,9 @@ CREATE TABLE action (
     PRIMARY KEY (principal, admitted_at_us)
 ) STRICT, WITHOUT ROWID;
 """,
+    """
+ALTER TABLE store_state ADD COLUMN witness TEXT NOT NULL DEFAULT ''; -- other clocks at a stamp
+""",
     # Sessions, missions and idempotency keys are of a project. A session whose calls of the last
     # week were all of one project goes to it with its missions; any other stays with the calls
     # without a project. The sums of each project are counted anew from the ledger.
@@ -165,9 +168,9 @@ COUNT_TABLES = "SELECT count(*) FROM sqlite_schema"
 READ_STATE = "SELECT * FROM store_state"
 WRITE_STATE = """
 UPDATE store_state SET store_id = ?, last_us = ?, next_seq = ?, drained_seq = ?,
-    audit_position = ?, audit_head = ?, recount_due = ?
+    audit_position = ?, audit_head = ?, recount_due = ?, witness = ?
 """
-NEW_STATE = "INSERT INTO store_state VALUES (?, ?, ?, ?, ?, ?, ?)"
+NEW_STATE = "INSERT INTO store_state VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 READ_BUDGETS = "SELECT id, key FROM budget ORDER BY id"
 NEW_BUDGET = "INSERT INTO budget (id, key) VALUES (?, ?)"

@@ -19,7 +19,7 @@ from policy.model.pending import PendingSettlement
 from policy.store.api import Backend
 from policy.store.jobs import Job, claimed
 from policy.store.known import Known
-from policy.store.present import judge_clock
+from policy.store.present import judge_clock, renew_witness
 from policy.store.spill import spill
 from policy.store.unit import Unit
 
@@ -224,6 +224,7 @@ class Writer:
         if unit.changes.state is None:
             self._backend.roll_back()
         else:
+            renew_witness(self._backend, unit.changes.state)
             self._backend.commit(unit.changes)
 
     def _spoiled(self, jobs: list[Job], fault: BaseException) -> Job:
