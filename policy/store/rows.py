@@ -115,7 +115,8 @@ def budget(row: tuple[Any, ...]) -> tuple[int, Budget]:
 
 def balance(row: tuple[Any, ...]) -> StoredBalance:
     """Read a row of the table ``balance``."""
-    return StoredBalance(BalanceKey(*row[:5]), *row[5:])
+    *figures, refused = row[5:]
+    return StoredBalance(BalanceKey(*row[:5]), *figures, refusals=bodies.refusals_of(refused))
 
 
 def _balance_row(one: StoredBalance) -> tuple[object, ...]:
@@ -128,6 +129,7 @@ def _balance_row(one: StoredBalance) -> tuple[object, ...]:
         one.tokens,
         one.since_us,
         int(one.state),
+        bodies.refusals_body(one.refusals),
     )
 
 

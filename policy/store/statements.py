@@ -95,6 +95,9 @@ CREATE TABLE action (
     """
 ALTER TABLE store_state ADD COLUMN witness TEXT NOT NULL DEFAULT ''; -- other clocks at a stamp
 """,
+    """
+ALTER TABLE balance ADD COLUMN refused TEXT; -- what it refused, as JSON; NULL while nothing
+""",
     # Sessions, missions and idempotency keys are of a project. A session whose calls of the last
     # week were all of one project goes to it with its missions; any other stays with the calls
     # without a project. The sums of each project are counted anew from the ledger.
@@ -112,11 +115,12 @@ CREATE TABLE balance_of_project (
     tokens          INTEGER NOT NULL,
     since_us        INTEGER NOT NULL, -- the last reset; what was settled earlier does not count
     state           INTEGER NOT NULL, -- of the last evaluation: 0 allowed, 1 warning, 2 exceeded
+    refused         TEXT,             -- what it refused, as JSON; NULL while nothing
     PRIMARY KEY (budget_id, window_start_us, session_id, mission_id, project)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO balance_of_project
 SELECT budget_id, window_start_us, session_id, mission_id, '', spent_nano_usd, held_nano_usd,
-    calls, unpriced_calls, tokens, since_us, state
+    calls, unpriced_calls, tokens, since_us, state, refused
 FROM balance;
 DROP TABLE balance;
 ALTER TABLE balance_of_project RENAME TO balance;
@@ -179,8 +183,14 @@ READ_BALANCE = """
 SELECT * FROM balance
 WHERE budget_id = ? AND window_start_us = ? AND session_id = ? AND mission_id = ? AND project = ?
 """
+READ_BLOCKING = """
+SELECT budget.key, balance.window_start_us, balance.session_id, balance.mission_id, balance.refused
+FROM balance JOIN budget ON budget.id = balance.budget_id
+WHERE balance.refused ->> 'blocking'
+ORDER BY balance.refused ->> 'last_at' DESC
+"""
 READ_BALANCES = "SELECT * FROM balance WHERE budget_id = ?"
-WRITE_BALANCE = "INSERT OR REPLACE INTO balance VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+WRITE_BALANCE = "INSERT OR REPLACE INTO balance VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 _RESERVATION = """
 SELECT *
