@@ -31,9 +31,11 @@ from policy.events import (
     Threshold,
     UnpricedCall,
 )
+from policy.model.price import Price
 from policy.money import usd_exact
 from policy.observability.names import EVENTS, OTHER, SURFACES, EventName
 from policy.prices.lookup import PriceBooks
+from policy.prices.names import provider_id
 
 Value: TypeAlias = str | int | float | bool
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -205,8 +207,14 @@ class Redactor:
             except UnpricedModel:
                 continue
             if price is not None:
-                return Listed(price.provider or OTHER, price.model)
+                return Listed(self._biller(price, provider), price.model)
         return _UNLISTED
+
+    def _biller(self, price: Price, provider: str) -> str:
+        """Return who bills; an entry of the user's own book need not say so, but the call does."""
+        if price.book == "user" and self._books.knows_provider(provider):
+            return provider_id(provider)
+        return price.provider or OTHER
 
     def _model(self, model: str, listed: Listed) -> str:
         return f"unlisted:{self.hashed(model)}" if listed is _UNLISTED else listed.model
