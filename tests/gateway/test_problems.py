@@ -49,6 +49,10 @@ STATUSES = {
     "SettingRefused": 409,
     "GatewayRefused": 500,
     "ResourceMissing": 500,
+    "RunRefused": 500,
+    "NoBudget": 500,
+    "CommandNotFound": 500,
+    "CommandNotExecutable": 500,
 }
 """The whole table (API-2): a new error needs a row here, and a decision."""
 
