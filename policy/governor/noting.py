@@ -53,7 +53,7 @@ def note_admitted(
 
 def note_settled(
     unit: Unit,
-    rules: Rules,
+    rules: Rules | None,
     counted: Iterable[Counted],
     sums: Sequence[StoredBalance],
     request: Request,
@@ -70,6 +70,8 @@ def note_settled(
         sums: What stands there now, in the same order.
         request: The call.
     """
+    if rules is None:
+        return []
     mission = unit.mission(request.session_id, request.mission_id) if request.mission_id else None
     statuses = judge(rules.balances(counted, sums, mission), NOTHING)
     by_name = _by_name(rules, sums)

@@ -27,6 +27,7 @@ from policy.store.api import BalanceKey, Changes, StoredBalance, StoreState
 from policy.store.faults import explain
 from policy.store.lock import StoreLock
 from policy.store.rows import write
+from policy.store.spill import UNSETTLED
 
 T = TypeVar("T")
 
@@ -65,7 +66,7 @@ class SqliteBackend:
         self.name = str(path)
         self._path = path.absolute()  # the program may change its folder
         real = Path(os.path.realpath(path))
-        self.unsettled_path: Path | None = real.with_name(f"{real.name}.unsettled.jsonl")
+        self.unsettled_path: Path | None = real.with_name(f"{real.name}{UNSETTLED}")
         self._busy_seconds = busy_seconds
         _make_folder(path)
         self._lock = StoreLock(real)
