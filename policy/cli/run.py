@@ -244,8 +244,8 @@ class Run:
         has_own_limit = self._wish.limits.run_nano_usd is not None
         for caution in run_text.cautions(runtime, self._budgets, in_mission=has_own_limit):
             run_text.say(caution)
-        if hidden:
-            run_text.say(run_text.withheld(hidden))
+        if told := [name for name in hidden if name not in credentials.RUN_KEYS]:
+            run_text.say(run_text.withheld(told))
 
     def _end(self, governor: Governor, exit_code: int | None) -> None:
         """Close what was opened, and show the summary; a fault here changes nothing."""

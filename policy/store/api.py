@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 
 from policy.model.budget import Budget
 from policy.model.outbox import OutboxEvent
+from policy.model.refusals import Refusals
 from policy.model.reservation import Reservation
 from policy.model.steering import MissionRecord, Override, SessionRecord
 from policy.model.token import Token
@@ -47,6 +48,7 @@ class StoredBalance:
         since_us: Instant of the last reset, microseconds; 0 without one. What was settled earlier
             does not count.
         state: State of the last evaluation, to tell a transition (OBS-1).
+        refusals: What it refused; ``None`` while it refused nothing.
     """
 
     key: BalanceKey
@@ -57,6 +59,7 @@ class StoredBalance:
     tokens: int = 0
     since_us: int = 0
     state: int = 0
+    refusals: Refusals | None = None
 
 
 @dataclass(slots=True)

@@ -106,7 +106,8 @@ def budget(row: tuple[Any, ...]) -> tuple[int, Budget]:
 
 def balance(row: tuple[Any, ...]) -> StoredBalance:
     """Read a row of the table ``balance``."""
-    return StoredBalance(BalanceKey(*row[:4]), *row[4:])
+    *figures, refused = row[4:]
+    return StoredBalance(BalanceKey(*row[:4]), *figures, refusals=bodies.refusals_of(refused))
 
 
 def _balance_row(one: StoredBalance) -> tuple[object, ...]:
@@ -119,6 +120,7 @@ def _balance_row(one: StoredBalance) -> tuple[object, ...]:
         one.tokens,
         one.since_us,
         int(one.state),
+        bodies.refusals_body(one.refusals),
     )
 
 

@@ -95,6 +95,9 @@ CREATE TABLE action (
     """
 ALTER TABLE store_state ADD COLUMN witness TEXT NOT NULL DEFAULT ''; -- other clocks at a stamp
 """,
+    """
+ALTER TABLE balance ADD COLUMN refused TEXT; -- what it refused, as JSON; NULL while nothing
+""",
 )
 """Each brings a store one version further; ``PRAGMA user_version`` is how many were applied."""
 
@@ -113,8 +116,14 @@ READ_BALANCE = """
 SELECT * FROM balance
 WHERE budget_id = ? AND window_start_us = ? AND session_id = ? AND mission_id = ?
 """
+READ_BLOCKING = """
+SELECT budget.key, balance.window_start_us, balance.session_id, balance.mission_id, balance.refused
+FROM balance JOIN budget ON budget.id = balance.budget_id
+WHERE balance.refused ->> 'blocking'
+ORDER BY balance.refused ->> 'last_at' DESC
+"""
 READ_BALANCES = "SELECT * FROM balance WHERE budget_id = ?"
-WRITE_BALANCE = "INSERT OR REPLACE INTO balance VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+WRITE_BALANCE = "INSERT OR REPLACE INTO balance VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 _RESERVATION = """
 SELECT *
