@@ -368,7 +368,7 @@ class Bookkeeping:
 
         def sum_key(key: CountKey) -> SumKey:
             start = microseconds(key.window_start) if key.window_start else 0
-            return SumKey(start, key.session_id, key.mission_id)
+            return SumKey(start, key.session_id, key.mission_id, key.project)
 
         with open_ledger(self.ledger_path, outbox=outbox) as ledger:
             # The store's present, not the clock's, which may have gone back behind a stamp.

@@ -123,6 +123,24 @@ class Overrun:
 
 
 @dataclass(frozen=True, slots=True)
+class SettlementCorrected:
+    """A meter found a call of its own settled by somebody else, and recorded what it measured.
+
+    Attributes:
+        was: ``committed`` or ``released``.
+        recorded_nano_usd: What stood before; ``None`` is unknown, or nothing.
+        measured_nano_usd: What stands now; ``None`` is unknown.
+    """
+
+    reservation_id: str
+    was: str
+    recorded_nano_usd: int | None
+    measured_nano_usd: int | None
+    session_id: str
+    surface: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallDenied:
     """A call was refused, for whatever reason.
 
@@ -175,6 +193,7 @@ Event: TypeAlias = (
     | ResetApplied
     | LimitsChanged
     | ReservationExpired
+    | SettlementCorrected
     | UnpricedCall
     | Overrun
 )

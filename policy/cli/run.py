@@ -241,8 +241,13 @@ class Run:
             status = governor.status(self.session_id, self._mission)
             source = run_text.source_of(runtime, self._wish.limits.options)
             run_text.say(run_text.started(source, status, self._budgets, self.session_id))
-        has_own_limit = self._wish.limits.run_nano_usd is not None
-        for caution in run_text.cautions(runtime, self._budgets, in_mission=has_own_limit):
+        cautions = run_text.cautions(
+            runtime,
+            self._budgets,
+            has_own_limit=self._wish.limits.run_nano_usd is not None,
+            keeps_log_in=self._keeps_log_in,
+        )
+        for caution in cautions:
             run_text.say(caution)
         if told := [name for name in hidden if name not in credentials.RUN_KEYS]:
             run_text.say(run_text.withheld(told))

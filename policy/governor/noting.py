@@ -100,7 +100,9 @@ def note_settled(
     """
     if rules is None:
         return []
-    mission = unit.mission(request.session_id, request.mission_id) if request.mission_id else None
+    mission = None
+    if request.mission_id is not None:
+        mission = unit.mission(request.session_id, request.mission_id, request.project)
     statuses = judge(rules.balances(counted, sums, mission), NOTHING)
     by_name = _by_name(rules, sums)
     events: list[Event] = []
@@ -116,7 +118,7 @@ def note_settled(
         if status.state is BudgetState.EXCEEDED:
             events.append(LimitPassed(threshold(status, request)))
     worst = max((status.state for status in statuses), default=BudgetState.ALLOWED)
-    worsen(unit, request.session_id, worst)
+    worsen(unit, request.session_id, request.project, worst)
     if mission is not None and any(
         one.budget.name == MISSION and one.state is BudgetState.EXCEEDED for one in statuses
     ):

@@ -12,6 +12,7 @@ from datetime import timedelta
 from policy.errors import SteeringRefused
 from policy.events import BudgetOverride, Event, OverrideAction
 from policy.governor.audit import SYSTEM, append_audit
+from policy.governor.scopes import refuse_other_project
 from policy.ids import new_id
 from policy.model.policy import Policy
 from policy.model.reservation import Reservation
@@ -27,15 +28,18 @@ def grant(unit: Unit, policy: Policy, wish: OverrideRequest) -> tuple[Override, 
     """Grant an override for the next call that would be refused.
 
     Raises:
-        SteeringRefused: The policy allows no override (OVR-1), or it would have expired already.
+        SteeringRefused: The policy allows no override (OVR-1), it would have expired already, or
+            its session is one of another project.
     """
     require_allowed(policy)
     expires_in = EXPIRES_IN if wish.expires_in is None else wish.expires_in
     if expires_in <= timedelta(0):
         raise SteeringRefused(f"an override must expire later than now, got {expires_in}")
+    refuse_other_project(unit, wish.session_id, wish.project)
+    bound = wish.session_id, wish.project if wish.session_id else None
     events = expire_overrides(unit)
     for active in [*unit.active_overrides().values()]:
-        if active.session_id == wish.session_id:
+        if (active.session_id, active.project) == bound:
             events.append(_end(unit, active, OverrideState.REPLACED, wish.actor))
     override = Override(
         id=new_id(unit.now_us),
@@ -44,6 +48,7 @@ def grant(unit: Unit, policy: Policy, wish: OverrideRequest) -> tuple[Override, 
         session_id=wish.session_id,
         granted_at=unit.now,
         expires_at=unit.now + expires_in,
+        project=bound[1],
     )
     unit.put_override(override)
     _audit(unit, AuditKind.OVERRIDE_GRANTED, override, wish.actor, wish.reason)
@@ -71,11 +76,13 @@ def require_enabled(policy: Policy) -> None:
         raise SteeringRefused("Cost tracking is disabled: set cost.enabled = true first")
 
 
-def usable(unit: Unit, session_id: str) -> Override | None:
-    """Return the override that a call of a session may use; expired ones are gone already."""
-    active = unit.active_overrides().values()
-    own = [one for one in active if one.session_id == session_id]
-    return next(iter(own or [one for one in active if one.session_id is None]), None)
+def usable(unit: Unit, session_id: str, project: str | None) -> Override | None:
+    """Return the override that a call of a session may use; expired ones are gone already.
+
+    One that is bound to the session comes before one for any.
+    """
+    active = [one for one in unit.active_overrides().values() if one.serves(session_id, project)]
+    return min(active, key=lambda one: one.session_id is None, default=None)
 
 
 def consume(unit: Unit, override: Override, reservation: Reservation) -> Event:
@@ -93,8 +100,8 @@ def restore(unit: Unit, released: Reservation) -> list[Event]:
     override = unit.override(released.override_id)
     if override is None or override.consumed_by != released.id:
         return []
-    active = [one.session_id for one in unit.active_overrides().values()]
-    if override.session_id in active:
+    active = [(one.session_id, one.project) for one in unit.active_overrides().values()]
+    if (override.session_id, override.project) in active:
         return [_end(unit, override, OverrideState.REPLACED, SYSTEM)]
     if override.expires_at <= unit.now:
         return [_end(unit, override, OverrideState.EXPIRED, SYSTEM)]

@@ -104,7 +104,9 @@ class Rules:
         if seconds is None:
             seconds = limits.max_runtime_seconds if limits.enabled else 0
         deadline = now + timedelta(seconds=seconds) if seconds else None
-        return MissionRecord(wish.session_id, wish.id, now, limit, steps, deadline)
+        return MissionRecord(
+            wish.session_id, wish.id, now, limit, steps, deadline, project=wish.project
+        )
 
 
 def own_limit(budget: Budget, mission: MissionRecord) -> Budget:

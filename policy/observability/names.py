@@ -66,6 +66,11 @@ EVENTS: dict[type[events.Event], EventName] = {
         logging.WARNING,
         ("reservation_id", "presumed_usd", "session", "surface"),
     ),
+    events.SettlementCorrected: EventName(
+        "settlement.corrected",
+        logging.WARNING,
+        ("reservation_id", "was", "recorded_usd", "measured_usd", "session", "surface"),
+    ),
     events.UnpricedCall: EventName(
         "call.unpriced", logging.WARNING, ("provider", "model", "refused", "surface")
     ),
