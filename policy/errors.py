@@ -20,6 +20,7 @@ print, log, exit or know HTTP: ``policy.cli.exits`` turns them into exit codes,
     ├── DemoRefused
     ├── EditRefused
     ├── GatewayRefused
+    ├── RunRefused ──── NoBudget · CommandNotFound · CommandNotExecutable
     └── ResourceMissing
 """
 
@@ -298,6 +299,30 @@ class GatewayRefused(PolicyError):
     """The gateway cannot be served as asked: its address, its tokens or its libraries."""
 
     code = "gateway-refused"
+
+
+class RunRefused(PolicyError):
+    """A command is not run under its budgets as asked; nothing was started or recorded."""
+
+    code = "run-refused"
+
+
+class NoBudget(RunRefused):
+    """No enforced budget limits the run (CLI-4)."""
+
+    code = "no-budget"
+
+
+class CommandNotFound(RunRefused):
+    """There is no such command."""
+
+    code = "command-not-found"
+
+
+class CommandNotExecutable(RunRefused):
+    """The command is there and may not, or cannot, be executed."""
+
+    code = "command-not-executable"
 
 
 class ResourceMissing(PolicyError):

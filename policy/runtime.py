@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from policy.clock import Clock, SystemClock
 from policy.compiler.policy import compile_policy
+from policy.compiler.run_limits import RunLimits, lay_over
 from policy.compiler.surfaces import gateway_options, observability_options
 from policy.config.layers import load_layers
 from policy.config.load import Loaded
@@ -63,6 +64,7 @@ class Runtime:
         gateway: How the gateway listens.
         observability: What it tells about itself.
         loaded: The layers that all of this was made of.
+        config_paths: The files that were read, lowest layer first.
     """
 
     policy: Policy
@@ -75,6 +77,23 @@ class Runtime:
     gateway: GatewayOptions = field(default_factory=GatewayOptions)
     observability: ObservabilityOptions = field(default_factory=ObservabilityOptions)
     loaded: Loaded | None = None
+    config_paths: tuple[Path, ...] = ()
+
+    @property
+    def governing(self) -> str:
+        """The files that govern, by absolute paths; in words when there is none (CFG-6)."""
+        return ", ".join(map(os.path.abspath, self.config_paths)) or self.config_shown
+
+    def limited(self, limits: RunLimits) -> Runtime:
+        """Return the same with the limits of one run in force, whatever the config says.
+
+        Args:
+            limits: What the command line states.
+        """
+        from policy.config.values import shown
+
+        stated = {shown(one.route) for one in self.effective if not one.is_default}
+        return replace(self, policy=lay_over(self.policy, limits, stated))
 
     @cached_property
     def effective(self) -> tuple[Effective, ...]:
@@ -124,7 +143,7 @@ class Runtime:
                 self.policy, store, books=self.books, listeners=listeners, history=history
             )
             if self.policy.enabled:
-                governor.note_limits(self.config_shown, local_actor())
+                governor.note_limits(self.governing, local_actor())
             yield governor
 
     @contextmanager
@@ -223,7 +242,7 @@ class Runtime:
         from policy.actor import local_actor
 
         with self._stored_governor() as governor:
-            governor.note_limits(self.config_shown, local_actor())
+            governor.note_limits(self.governing, local_actor())
             yield governor
 
     @contextmanager
@@ -348,6 +367,7 @@ def open_runtime(
         gateway=gateway_options(loaded.settings),
         observability=observability_options(loaded.settings),
         loaded=loaded,
+        config_paths=located.paths,
     )
 
 

@@ -6,19 +6,16 @@ The real keys stay here: the command gets the key of this run, which is worth no
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType
-from typing import TYPE_CHECKING
 
-from policy.errors import GatewayRefused
+from policy.cli.credentials import RUN_KEYS
+from policy.cli.guarded import MARK, guarded
+from policy.errors import CommandNotExecutable, CommandNotFound
 
-if TYPE_CHECKING:
-    from policy.model.gateway import Upstream
-
-_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
-_LOG_INS = ("ANTHROPIC_AUTH_TOKEN",)
 _OWN_HOSTS = "127.0.0.1,localhost"
 _FORWARDED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 _FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
@@ -29,34 +26,50 @@ _CODEX = (
 
 
 def environment_of(
-    base: Mapping[str, str],
-    url: str,
-    key: str | None,
-    *,
-    upstreams: Collection[Upstream],
-    session_id: str,
+    base: Mapping[str, str], url: str, key: str | None, *, session_id: str, run_id: str
 ) -> dict[str, str]:
     """Return the environment of the command.
 
     Args:
-        base: That of this process.
+        base: That of this process, without what is withheld.
         url: Where the proxy listens, without ``/v1``.
         key: The key of the run; ``None`` leaves the command its own credentials.
-        upstreams: Whose keys are taken out.
         session_id: Of the run.
+        run_id: Marks the command and what it starts.
     """
     found = dict(base)
     if key is not None:
-        for name in (*_LOG_INS, *(one.api_key_env for one in upstreams)):
-            found.pop(name or "", None)
-        found |= dict.fromkeys(_KEYS, key)
+        found |= dict.fromkeys(RUN_KEYS, key)
     found["OPENAI_BASE_URL"] = f"{url}/v1"
+    if "OPENAI_API_BASE" in found:  # what older clients read
+        found["OPENAI_API_BASE"] = f"{url}/v1"
     found["ANTHROPIC_BASE_URL"] = url
     found["CORVUS_SESSION_ID"] = session_id
+    found[MARK] = run_id
     for name in ("NO_PROXY", "no_proxy"):
         before = found.get(name)
         found[name] = f"{before},{_OWN_HOSTS}" if before else _OWN_HOSTS
     return found
+
+
+def find_command(name: str, search: str | None) -> str:
+    """Return the file that a command is, as a shell finds it.
+
+    Args:
+        name: A path, or a name to look for.
+        search: The folders to look in, as in ``PATH``; ``None`` takes the system's own.
+
+    Raises:
+        CommandNotFound: There is none.
+        CommandNotExecutable: It is there and cannot be executed.
+    """
+    path = shutil.which(name, path=search)
+    if path is not None:
+        return path
+    folders = [""] if os.path.dirname(name) else (search or os.defpath).split(os.pathsep)
+    if name and any(os.path.exists(os.path.join(folder, name)) for folder in folders):
+        raise CommandNotExecutable(f"cannot run {name}: it is no program that may be executed")
+    raise CommandNotFound(f"there is no command {name!r}: check its name and PATH")
 
 
 def command_of(command: Sequence[str], url: str, *, has_key: bool) -> list[str]:
@@ -72,14 +85,19 @@ def command_of(command: Sequence[str], url: str, *, has_key: bool) -> list[str]:
     return [command[0], *(word for one in told for word in ("-c", one)), *command[1:]]
 
 
-def run_child(command: Sequence[str], environment: Mapping[str, str]) -> int:
+def run_child(path: str, command: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a command to its end, and return its exit code; 128 + N when signal N ended it.
 
     Signals that ask this process to end are passed on, but for those of a terminal, which reach the
-    command by themselves.
+    command by themselves. The command does not outlive this process.
+
+    Args:
+        path: The file to execute.
+        command: Its arguments, its own name first.
+        environment: All its variables.
 
     Raises:
-        GatewayRefused: It cannot be started.
+        CommandNotExecutable: It cannot be started.
     """
     child: subprocess.Popen[bytes] | None = None
     early: list[int] = []
@@ -94,14 +112,10 @@ def run_child(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
     before = {number: signal.signal(number, pass_on) for number in _FORWARDED}
     try:
-        try:
-            child = subprocess.Popen(command, env=environment)
-        except OSError as fault:
-            reason = fault.strerror or str(fault)
-            raise GatewayRefused(f"cannot run {command[0]}: {reason}") from fault
-        for number in early:
-            child.send_signal(number)
-        code = child.wait()
+        with guarded(path, command, environment) as child:
+            for number in early:
+                child.send_signal(number)
+            code = child.wait()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -10,6 +10,8 @@
 | 21 | denied by action rate or autonomy |
 | 30 | ledger or store unavailable |
 | 31 | upstream unavailable |
+| 126 | the command of ``agent`` or ``code`` cannot be executed |
+| 127 | the command of ``agent`` or ``code`` is not there |
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ class Exit(IntEnum):
     DENIED_ACTION = 21
     LEDGER_UNAVAILABLE = 30
     UPSTREAM_UNAVAILABLE = 31
+    NOT_EXECUTABLE = 126
+    NOT_FOUND = 127
 
 
 _BY_ERROR: dict[type[errors.PolicyError], Exit] = {
@@ -47,6 +51,9 @@ _BY_ERROR: dict[type[errors.PolicyError], Exit] = {
     errors.DemoRefused: Exit.USAGE,
     errors.EditRefused: Exit.USAGE,
     errors.GatewayRefused: Exit.USAGE,
+    errors.RunRefused: Exit.USAGE,
+    errors.CommandNotFound: Exit.NOT_FOUND,
+    errors.CommandNotExecutable: Exit.NOT_EXECUTABLE,
     errors.ResourceMissing: Exit.FAILURE,
 }
 

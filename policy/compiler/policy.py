@@ -39,7 +39,7 @@ def compile_policy(settings: Settings, deprecated_fields: tuple[str, ...] = ()) 
         deprecated_fields=(),
         content_hash="",
     )
-    return replace(policy, deprecated_fields=deprecated_fields, content_hash=_content_hash(policy))
+    return replace(policy, deprecated_fields=deprecated_fields, content_hash=content_hash(policy))
 
 
 def _mission(settings: Settings) -> MissionLimits:
@@ -47,9 +47,14 @@ def _mission(settings: Settings) -> MissionLimits:
     return MissionLimits(mission.enabled, mission.max_steps, mission.max_runtime_ms / 1000)
 
 
-def _content_hash(policy: Policy) -> str:
-    """Hash what is enforced, in a canonical form: how the file spells it does not count."""
-    canonical = json.dumps(asdict(policy), sort_keys=True, separators=(",", ":"), default=_plain)
+def content_hash(policy: Policy) -> str:
+    """Hash what is enforced, in a canonical form: how the file spells it does not count.
+
+    Args:
+        policy: Its own hash and its deprecated fields take no part.
+    """
+    enforced = replace(policy, deprecated_fields=(), content_hash="")
+    canonical = json.dumps(asdict(enforced), sort_keys=True, separators=(",", ":"), default=_plain)
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
 

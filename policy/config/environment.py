@@ -27,6 +27,7 @@ PREFIX = "CORVUS_"
 OTHER_USES = {
     "CORVUS_CONFIG": "names the config file",
     "CORVUS_SESSION_ID": "names the session",
+    "CORVUS_RUN": "marks what runs under `corvus agent` or `corvus code`",
     "CORVUS_TRACEBACK": "shows where an unexpected failure came from",
     "CORVUS_WORKSPACE": "is read by the corvus agent runtime",
     "CORVUS_GATEWAY_WEBHOOK_DISPATCHER": "is read by the corvus agent runtime",

@@ -327,7 +327,13 @@ SETTLED = _closed(
         "replayed": _flag("Whether the settlement key had been used before."),
     }
 )
-EXTENDED = _closed({"reservation": _RESERVATION})
+EXTENDED = _closed(
+    {
+        "budget_state": _STATE,
+        "reservation": _RESERVATION,
+        "scopes": _list(_STATUS, "Every matching budget as it is now, the governing one first."),
+    }
+)
 ACTION = _embedded(records.action_document())
 HEALTH = _closed({"status": {"const": "ok"}})
 READY: Schema = {

@@ -14,6 +14,7 @@ from policy.gateway.service import Service
 from policy.governor.denial import denial_error, status_body
 from policy.governor.pricing import CallOptions, Report
 from policy.ids import new_id
+from policy.model.decision import Decision
 from policy.model.reservation import Outcome, Reservation, Settled
 from policy.model.token import Token
 from policy.model.usage import Usage
@@ -83,8 +84,9 @@ def routes(service: Service) -> APIRouter:
         """Let a long call live longer, or hold more for it."""
         governor = service.governor
         held = governor.reservation(reservation_id)
-        longer = governor.extend(held, ttl_seconds=body.ttl_seconds, hold_usd=body.hold_usd)
-        return {"reservation": _reservation(longer)}
+        return _extended(
+            governor.extend(held, ttl_seconds=body.ttl_seconds, hold_usd=body.hold_usd)
+        )
 
     return router
 
@@ -124,6 +126,15 @@ def _reservation(one: Reservation) -> dict[str, Any]:
         "cost_usd": None if cost is None else float(usd_text(cost, 9)),
         "cost_nano_usd": None if cost is None else str(cost),
         "policy_hash": one.policy_hash,
+    }
+
+
+def _extended(decision: Decision) -> dict[str, Any]:
+    assert decision.reservation is not None, "what was extended is held"
+    return {
+        "budget_state": decision.state.word,
+        "reservation": _reservation(decision.reservation),
+        "scopes": [status_body(one) for one in decision.statuses],
     }
 
 

@@ -76,7 +76,7 @@ class Service:
         self._ledger_lock = threading.Lock()
         self._config_lock = threading.Lock()
         self._in_force = runtime, self._governor_of(runtime)
-        self.governor.note_limits(runtime.config_shown, "corvus")
+        self.governor.note_limits(runtime.governing, "corvus")
 
     @property
     def runtime(self) -> Runtime:
@@ -160,7 +160,7 @@ class Service:
         old = self.runtime
         runtime = replace(read, ledger_path=old.ledger_path)
         governor = self._governor_of(runtime)
-        governor.note_limits(runtime.config_shown, actor)
+        governor.note_limits(runtime.governing, actor)
         self._in_force = runtime, governor
         self._redactor.use(runtime.books)
         self.config_is_broken = False

@@ -110,6 +110,42 @@ def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Cas
     return Case(request, mission, sums, decision)
 
 
+def extended(
+    unit: Unit, rules: Rules, register: Register, held: Reservation, *, is_raised: bool
+) -> Answer:
+    """Say where the budgets of a call stand after its hold was extended (RES-7).
+
+    The call goes on also where one is passed (EVA-9): the decision permits it, its state says so.
+    """
+    request = held.request
+    mission = mission_of_call(unit, rules, request)
+    running = mission if mission is not None and mission.ended_at is None else None
+    counted = register.counting(unit).of(
+        request.attributes, request.session_id, request.mission_id, held.admitted_at
+    )
+    sums = [unit.balance(one.key) for one in counted]
+    statuses = judge(rules.balances(counted, sums, running), NOTHING)
+    decision = Decision(
+        state_of(statuses),
+        statuses,
+        estimate_nano_usd=held.hold_nano_usd,
+        reservation=held,
+        override_id=held.override_id,
+        policy_hash=rules.policy.content_hash,
+        session_id=request.session_id,
+        mission_id=request.mission_id,
+    )
+    if not is_raised:
+        return Answer(decision)
+    events = _note_states(unit, rules, Case(request, mission, sums, decision))
+    exceeded = [one for one in statuses if one.state is BudgetState.EXCEEDED]
+    if exceeded:
+        events.append(BudgetExceeded(_threshold(exceeded[0], request)))
+    if decision.state > BudgetState.ALLOWED:
+        meet(unit, request, decision.state, decision.policy_hash)
+    return Answer(decision, events)
+
+
 def _denial(
     rules: Rules, request: Request, mission: MissionRecord | None, state: BudgetState
 ) -> Denial | None:

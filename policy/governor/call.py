@@ -2,16 +2,20 @@
 
 It serves ``with`` and ``async with`` alike. An exception, Ctrl-C, the cancellation of a task and
 the closing of a generator all end here; what was used by then is committed, and where nothing was,
-the hold is released.
+the hold is released. While the block runs, its hold renews itself (RES-7). Refuses to mask what the
+block raised (RES-9).
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
 from policy.clock import microseconds
+from policy.errors import ReservationError
 from policy.governor.denial import denial_error
+from policy.governor.leaving import leaving
 from policy.governor.pricing import Report, refuse_unknown
 from policy.ids import new_id
 from policy.model.decision import Decision
@@ -37,20 +41,28 @@ class Call:
         self.request = request
         self.settled: Settled | None = None
         self._decision: Decision | None = None
+        self._reservation: Reservation | None = None
         self._usage: Usage | None = None
         self._report: Report = {}
         self._has_flowed = False
 
     @property
     def decision(self) -> Decision:
-        """The decision that admitted the call."""
-        assert self._decision is not None, "a call is decided on entry"
+        """The decision that admitted the call.
+
+        Raises:
+            ReservationError: The context was not entered: nothing has been decided.
+        """
+        if self._decision is None:
+            raise ReservationError(
+                "a call is decided on entry: use `with governor.call(...) as call:` first"
+            )
         return self._decision
 
     @property
     def reservation(self) -> Reservation | None:
-        """The hold of the call; ``None`` while governance is disabled."""
-        return self.decision.reservation
+        """The hold of the call as it is now; ``None`` while governance is disabled."""
+        return self._reservation or self.decision.reservation
 
     def used(self, usage: Usage | None = None, **report: Unpack[Report]) -> None:
         """Say what the call has used so far; the last word counts.
@@ -68,14 +80,44 @@ class Call:
         """Say that tokens have begun to flow: from now on the call costs, however it ends."""
         self._has_flowed = True
 
-    def extend(self, ttl_seconds: int) -> None:
-        """Let the call live longer (RES-7).
+    def extend(
+        self, ttl_seconds: int | None = None, hold_usd: Decimal | int | None = None
+    ) -> Decision:
+        """Let the call live longer, or hold more for it (RES-7).
+
+        A call renews itself while its block runs; this is for one that is known to take longer than
+        its estimate says, or to cost more.
 
         Args:
             ttl_seconds: Life from now on, 1..=86400.
+            hold_usd: The new amount to hold, at least the present one.
+
+        Returns:
+            Where the budgets stand now; the call goes on also where one is passed (EVA-9).
+
+        Raises:
+            ReservationSettled: It is no longer held.
+            ValueError: An argument is out of range.
         """
-        if self.reservation is not None:
-            self._governor.extend(self.reservation, ttl_seconds=ttl_seconds)
+        if self.reservation is None:
+            return self.decision
+        decision = self._governor.extend(
+            self.reservation, ttl_seconds=ttl_seconds, hold_usd=hold_usd
+        )
+        self._reservation = decision.reservation
+        return decision
+
+    async def aextend(
+        self, ttl_seconds: int | None = None, hold_usd: Decimal | int | None = None
+    ) -> Decision:
+        """Do what ``extend`` does, without keeping the event loop waiting."""
+        if self.reservation is None:
+            return self.decision
+        decision = await self._governor.aextend(
+            self.reservation, ttl_seconds=ttl_seconds, hold_usd=hold_usd
+        )
+        self._reservation = decision.reservation
+        return decision
 
     def __enter__(self) -> Self:
         reservation_id = self._new_id()
@@ -92,13 +134,15 @@ class Call:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.reservation is None:
+        held = self._leave()
+        if held is None:
             return
-        if self._costs(error):
-            report = self._ended(error)
-            self.settled = self._governor.commit(self.reservation, self._usage, **report)
-        else:
-            self.settled = self._governor.release(self.reservation)
+        with leaving(error):
+            if self._costs(error):
+                report = self._ended(error)
+                self.settled = self._governor.commit(held, self._usage, **report)
+            else:
+                self.settled = self._governor.release(held)
 
     async def __aenter__(self) -> Self:
         reservation_id = self._new_id()
@@ -112,13 +156,15 @@ class Call:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.reservation is None:
+        held = self._leave()
+        if held is None:
             return
-        if self._costs(error):
-            report = self._ended(error)
-            self.settled = await self._governor.acommit(self.reservation, self._usage, **report)
-        else:
-            self.settled = await self._governor.arelease(self.reservation)
+        with leaving(error):
+            if self._costs(error):
+                report = self._ended(error)
+                self.settled = await self._governor.acommit(held, self._usage, **report)
+            else:
+                self.settled = await self._governor.arelease(held)
 
     def _new_id(self) -> str:
         return new_id(microseconds(self._governor.store.clock.now()))
@@ -127,6 +173,17 @@ class Call:
         if not decision.allowed:
             raise denial_error(decision, self.request.model)
         self._decision = decision
+        held = decision.reservation
+        if held is not None:
+            life = held.expires_at - held.admitted_at
+            self._governor.heartbeat.start(held.id, life.total_seconds())
+
+    def _leave(self) -> Reservation | None:
+        """Stop renewing the hold, and return it."""
+        held = self.reservation
+        if held is not None:
+            self._governor.heartbeat.stop(held.id)
+        return held
 
     def _costs(self, error: BaseException | None) -> bool:
         """Tell whether the call is to be committed: it ended well, or tokens had flowed."""

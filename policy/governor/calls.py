@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cached_property
 from typing import Unpack
 
 from policy.clock import microseconds
-from policy.governor import admission, settlement
+from policy.governor import admission, settlement, unsettled
 from policy.governor.engine import Engine, Step, Told
+from policy.governor.heartbeat import Heartbeat
 from policy.governor.pricing import (
     UNKNOWN_PROVIDER,
     CallOptions,
@@ -22,8 +24,9 @@ from policy.governor.pricing import (
 )
 from policy.ids import new_id
 from policy.model.decision import BudgetState, Decision, Denial
+from policy.model.pending import PendingKind, PendingSettlement
 from policy.model.price import Price
-from policy.model.request import Request
+from policy.model.request import LONGEST_LIFE_SECONDS, Request, require_amount
 from policy.model.reservation import Reservation, ReservationState, Settled
 from policy.model.usage import Usage
 from policy.money import NOTHING, NanoUSD, nano_usd
@@ -36,7 +39,7 @@ class Calls(Engine):
     @cached_property
     def session_id(self) -> str:
         """Session of the calls that name none; made when it is first needed (SES-1)."""
-        return new_id(microseconds(self.store.clock.now()))
+        return self._new_id()
 
     def request(self, model: str, **options: Unpack[CallOptions]) -> Request:
         """Describe a call that is to be made, with what it is expected to cost.
@@ -169,15 +172,17 @@ class Calls(Engine):
         Raises:
             ReservationNotFound: There is no such reservation.
             ReservationSettled: It is committed or released already.
-            StoreError: The store cannot answer; nothing was recorded, so try again.
+            SettlementPending: The store cannot be written now; the settlement is kept, and written
+                when it can be (RES-9): do not repeat it.
+            StoreError: The store is damaged, or used after a fork.
         """
-        return self.run_step(self._committing(reservation, usage, report), keep=True)
+        return self._settle(self._committing(reservation, usage, report))
 
     async def acommit(
         self, reservation: Reservation, usage: Usage | None = None, **report: Unpack[Report]
     ) -> Settled:
         """Do what ``commit`` does, without keeping the event loop waiting."""
-        return await self.arun_step(self._committing(reservation, usage, report), keep=True)
+        return await self._asettle(self._committing(reservation, usage, report))
 
     def release(self, reservation: Reservation, *, settlement_key: str | None = None) -> Settled:
         """Free a hold of which nothing was spent.
@@ -185,15 +190,17 @@ class Calls(Engine):
         Raises:
             ReservationNotFound: There is no such reservation.
             ReservationSettled: It is committed or released already.
-            StoreError: The store cannot answer; the hold stays until its deadline.
+            SettlementPending: The store cannot be written now; the settlement is kept, and written
+                when it can be (RES-9): do not repeat it.
+            StoreError: The store is damaged, or used after a fork.
         """
-        return self.run_step(self._releasing(reservation.id, settlement_key), keep=True)
+        return self._settle(self._releasing(reservation.id, settlement_key))
 
     async def arelease(
         self, reservation: Reservation, *, settlement_key: str | None = None
     ) -> Settled:
         """Do what ``release`` does, without keeping the event loop waiting."""
-        return await self.arun_step(self._releasing(reservation.id, settlement_key), keep=True)
+        return await self._asettle(self._releasing(reservation.id, settlement_key))
 
     def dispatch(self, reservation: Reservation) -> Reservation:
         """Note that a call which was reserved with ``dispatched=False`` is about to leave.
@@ -212,13 +219,18 @@ class Calls(Engine):
         *,
         ttl_seconds: int | None = None,
         hold_usd: Decimal | int | None = None,
-    ) -> Reservation:
+    ) -> Decision:
         """Let a long call live longer, or hold more for it (RES-7).
 
         Args:
             reservation: As ``reserve`` returned it.
             ttl_seconds: Life from now on, 1..=86400.
             hold_usd: The new amount to hold, at least the present one.
+
+        Returns:
+            Where the budgets stand now, with the reservation as it is. It is always a permission,
+            for an admitted call is never interrupted (EVA-9); ``state`` says whether a threshold
+            or a limit is passed now.
 
         Raises:
             ReservationNotFound: There is no such reservation.
@@ -233,7 +245,7 @@ class Calls(Engine):
         *,
         ttl_seconds: int | None = None,
         hold_usd: Decimal | int | None = None,
-    ) -> Reservation:
+    ) -> Decision:
         """Do what ``extend`` does, without keeping the event loop waiting."""
         return await self.arun_step(self._extending(reservation.id, ttl_seconds, hold_usd))
 
@@ -268,34 +280,82 @@ class Calls(Engine):
 
     def _committing(
         self, reservation: Reservation, usage: Usage | None, report: Report
-    ) -> Step[Settled]:
+    ) -> PendingSettlement:
         refuse_unknown(report, Report)
         known = settlement_of(self.books, reservation, usage, report)
-        key = report.get("settlement_key")
-        return lambda unit: settlement.commit(unit, self.register, reservation.id, known, key)
+        if known.cost_nano_usd is not None:
+            require_amount("cost", known.cost_nano_usd)
+        key = report.get("settlement_key") or self._new_id()
+        return PendingSettlement(PendingKind.COMMIT, reservation.id, key, known)
 
-    def _releasing(self, reservation_id: str, key: str | None) -> Step[Settled]:
-        return lambda unit: settlement.release(unit, self.register, reservation_id, key)
+    def _releasing(self, reservation_id: str, key: str | None) -> PendingSettlement:
+        return PendingSettlement(PendingKind.RELEASE, reservation_id, key or self._new_id())
+
+    def _settle(self, pending: PendingSettlement) -> Settled:
+        return self.run_step(self._settling(pending), keep=pending)
+
+    async def _asettle(self, pending: PendingSettlement) -> Settled:
+        return await self.arun_step(self._settling(pending), keep=pending)
+
+    def _settling(self, pending: PendingSettlement) -> Step[Settled]:
+        def step(unit: Unit) -> Told[Settled]:
+            settled, events = unsettled.apply(unit, self.register, pending)
+            assert settled is not None, "only what is to be forgotten may be unknown"
+            return settled, events
+
+        return step
+
+    def _new_id(self) -> str:
+        return new_id(microseconds(self.store.clock.now()))
 
     def _extending(
         self, reservation_id: str, ttl_seconds: int | None, hold_usd: Decimal | int | None
-    ) -> Step[Reservation]:
+    ) -> Step[Decision]:
         hold = None if hold_usd is None else nano_usd(hold_usd)
-        return lambda unit: (
-            settlement.extend(unit, self.register, reservation_id, ttl_seconds, hold),
-            [],
-        )
+        if ttl_seconds is not None and not 1 <= ttl_seconds <= LONGEST_LIFE_SECONDS:
+            raise ValueError(f"ttl_seconds must be 1..=86400, got {ttl_seconds!r}")
+
+        def step(unit: Unit) -> Told[Decision]:
+            before = settlement.found(unit, reservation_id).hold_nano_usd
+            held = settlement.extend(unit, self.register, reservation_id, ttl_seconds, hold)
+            is_raised = held.hold_nano_usd > before
+            answer = admission.extended(unit, self.rules, self.register, held, is_raised=is_raised)
+            return answer.decision, answer.events
+
+        return step
+
+    def renew(self, lives: Mapping[str, float]) -> None:
+        """Let calls that still run live on, in one step (RES-7).
+
+        Args:
+            lives: Seconds to live from now on, by reservation id; those settled are passed over.
+
+        Raises:
+            StoreError: The store cannot answer; nothing was renewed.
+        """
+
+        def step(unit: Unit) -> Told[None]:
+            for reservation_id, seconds in lives.items():
+                known = unit.reservation(reservation_id)
+                if known is not None and known.state is ReservationState.HELD:
+                    settlement.extend(unit, self.register, reservation_id, math.ceil(seconds), None)
+            return None, []
+
+        self.run_step(step)
+
+    @cached_property
+    def heartbeat(self) -> Heartbeat:
+        """What renews the calls of this process while they run."""
+        return Heartbeat(self)
 
     def forget(self, reservation_id: str) -> None:
         """Release a reservation if there is one: for a caller who was never told of it."""
+        pending = PendingSettlement(PendingKind.FORGET, reservation_id, self._new_id())
 
         def step(unit: Unit) -> Told[None]:
-            known = unit.reservation(reservation_id)
-            if known is None or known.state is not ReservationState.HELD:
-                return None, []
-            return None, settlement.release(unit, self.register, reservation_id, None)[1]
+            return None, unsettled.apply(unit, self.register, pending)[1]
 
-        self.run_step(step, keep=True)
+        self.run_step(step, keep=pending)
 
     def _give_back(self, told: Told[Decision]) -> None:
         """Release what a caller reserved who was interrupted before hearing of it."""

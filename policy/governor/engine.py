@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeAlias, TypeVar
 
-from policy.errors import StoreUnavailable
+from policy.errors import SettlementPending, StoreError
 from policy.events import Event
 from policy.governor.recount import Difference, History, no_history, recount
 from policy.governor.rules import Register, Rules, budgets_to_register, registered
+from policy.governor.unsettled import take_in
+from policy.model.pending import PendingSettlement
 from policy.model.policy import Policy
 from policy.prices.lookup import PriceBooks
 from policy.store.bodies import budget_key
+from policy.store.jobs import WhenLate
 from policy.store.store import Store
 from policy.store.unit import Unit
 
@@ -30,7 +34,7 @@ Step: TypeAlias = Callable[[Unit], tuple[T, list[Event]]]
 _log = logging.getLogger("corvus.governor")
 
 
-class _Replaced(StoreUnavailable):
+class _Replaced(StoreError):
     """The store is another one than that in which the budgets were enrolled."""
 
 
@@ -64,6 +68,11 @@ class Engine:
         self._history = history
         self.register = Register()
         self.rules = self._enrol()
+        self.take_in()
+
+    def take_in(self) -> None:
+        """Settle what processes that ended could not (RES-9)."""
+        self._tell(take_in(self.store))
 
     def recount(self, *, write: bool) -> list[Difference]:
         """Count all balances of the store anew (STO-2), and mend them if ``write`` is set.
@@ -94,15 +103,15 @@ class Engine:
         step: Step[T],
         *,
         undo: Callable[[Told[T]], object] | None = None,
-        keep: bool = False,
+        keep: bool | PendingSettlement = False,
     ) -> T:
         """Run a step, and tell listeners of it; see ``Store.run`` for the arguments."""
-        checked = self._checked(step)
+        checked, late = self._checked(step), self._late(step, keep)
         try:
-            value, events = self.store.run(checked, undo=undo, keep=keep)
+            value, events = self.store.run(checked, undo=undo, keep=keep, when_late=late)
         except _Replaced:
             self.rules = self._enrol()
-            value, events = self.store.run(checked, undo=undo, keep=keep)
+            value, events = self.store.run(checked, undo=undo, keep=keep, when_late=late)
         self._tell(events)
         return value
 
@@ -111,17 +120,21 @@ class Engine:
         step: Step[T],
         *,
         undo: Callable[[Told[T]], object] | None = None,
-        keep: bool = False,
+        keep: bool | PendingSettlement = False,
     ) -> T:
         """Do what ``run_step`` does, without keeping the event loop waiting."""
-        checked = self._checked(step)
+        checked, late = self._checked(step), self._late(step, keep)
         try:
-            value, events = await self.store.run_async(checked, undo=undo, keep=keep)
+            value, events = await self.store.run_async(
+                checked, undo=undo, keep=keep, when_late=late
+            )
         except _Replaced:
             from asyncio import to_thread
 
             self.rules = await to_thread(self._enrol)
-            value, events = await self.store.run_async(checked, undo=undo, keep=keep)
+            value, events = await self.store.run_async(
+                checked, undo=undo, keep=keep, when_late=late
+            )
         self._tell(events)
         return value
 
@@ -136,6 +149,23 @@ class Engine:
             return step(unit)
 
         return checked
+
+    def _late(self, step: Step[T], keep: bool | PendingSettlement) -> WhenLate | None:
+        """Return what hears of a kept step after its caller has left."""
+        if not keep:
+            return None
+
+        def hear(told: Told[T] | None, fault: BaseException | None) -> None:
+            if isinstance(fault, _Replaced):
+                with suppress(StoreError):
+                    self.rules = self._enrol()
+                    self.run_step(step, keep=keep)
+            elif fault is not None and not isinstance(fault, SettlementPending):
+                _log.error("what was kept could not be written: %s", fault)
+            elif told is not None:
+                self._tell(told[1])
+
+        return hear
 
     def _tell(self, events: Sequence[Event]) -> None:
         for event in events:

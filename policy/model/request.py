@@ -26,6 +26,10 @@ class Attributes(NamedTuple):
     surface: str
 
 
+LONGEST_LIFE_SECONDS = 86_400
+"""Longest life that a hold may be given at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A call before it is made.
@@ -70,7 +74,7 @@ class Request:
             raise ValueError("a request names a session and a model")
         require_text(*self.attributes, self.session_id, self.mission_id, self.idempotency_key)
         require_text(*(text for tag in self.tags for text in tag))
-        if self.ttl_seconds is not None and not 1 <= self.ttl_seconds <= 86_400:
+        if self.ttl_seconds is not None and not 1 <= self.ttl_seconds <= LONGEST_LIFE_SECONDS:
             raise ValueError(f"ttl_seconds must be 1..=86400, got {self.ttl_seconds!r}")
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from policy.model.budget import Budget
@@ -139,6 +140,11 @@ class Backend(Protocol):
     """
 
     name: str
+
+    @property
+    def unsettled_path(self) -> Path | None:
+        """Where settlements wait that could not be written; ``None`` keeps none."""
+        ...
 
     def begin(self) -> bool:
         """Start a transaction, alone among all processes; tell whether others wrote since."""

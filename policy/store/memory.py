@@ -22,6 +22,7 @@ class MemoryBackend:
     """Keeps the state in dictionaries."""
 
     name = "in memory"
+    unsettled_path = None
 
     def __init__(self) -> None:
         self._state = StoreState(store_id=new_id(0))

@@ -64,9 +64,11 @@ class SqliteBackend:
     ) -> None:
         self.name = str(path)
         self._path = path.absolute()  # the program may change its folder
+        real = Path(os.path.realpath(path))
+        self.unsettled_path: Path | None = real.with_name(f"{real.name}.unsettled.jsonl")
         self._busy_seconds = busy_seconds
         _make_folder(path)
-        self._lock = StoreLock(Path(os.path.realpath(path)))
+        self._lock = StoreLock(real)
         self._connection: sqlite3.Connection | None = None
         self._inode: _Identity = None
         self._log_inode: _Identity = None
@@ -197,7 +199,8 @@ class SqliteBackend:
 
     @property
     def _connected(self) -> sqlite3.Connection:
-        assert self._connection is not None, "rows are read inside a transaction"
+        if self._connection is None:  # a fault before has closed it
+            raise StoreUnavailable(f"the store {self.name} failed just now; try again")
         return self._connection
 
     def _one(self, parse: _Parse[T], statement: str, *values: object) -> T | None:

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from policy.errors import StoreCorrupt, StoreError, StoreTooNew, StoreUnavailable
+from policy.errors import SettlementPending, StoreCorrupt, StoreError, StoreTooNew, StoreUnavailable
 from policy.governor.governor import Governor
 from policy.model.policy import Policy
 from policy.model.reservation import Reservation
 from policy.model.steering import ResetRequest
 from policy.store.sqlite import SqliteBackend
 from tests.faults import raw
-from tests.faults.governed import CENT, cents, config, governing, policy_of
+from tests.faults.governed import CENT, cents, config, governing, policy_of, wait_until
 
 FULL = r"full.*again"
 
@@ -64,14 +64,15 @@ def reserve_until_refused(governor: Governor, acknowledged: list[str]) -> None:
 def test_a_disk_that_fills_up_refuses_and_keeps_what_was_acknowledged(
     path: Path, policy: Policy
 ) -> None:
-    with governing(policy, path) as governor:
+    with governing(policy, path, wait_seconds=0.2) as governor:
         first = reserve(governor, 1)
         acknowledged = [first.id]
         with files_no_larger_than(300_000), pytest.raises(StoreUnavailable, match=FULL):
             reserve_until_refused(governor, acknowledged)
-        with files_no_larger_than(1_000), pytest.raises(StoreUnavailable, match=FULL):
+        with files_no_larger_than(1_000), pytest.raises(SettlementPending, match=FULL) as told:
             governor.commit(first)
-        governor.commit(first)
+        assert "do not repeat it" in str(told.value)
+        wait_until(lambda: governor.reservation(first.id).state == "committed")
     assert len(acknowledged) > 5
     states = dict.fromkeys(acknowledged, "held") | {first.id: "committed"}
     assert raw.RawStore(path).states() == states

@@ -12,7 +12,7 @@ from policy.errors import StoreUnavailable
 from policy.model.policy import Policy
 from tests.fakes import FrozenClock
 from tests.faults import raw
-from tests.faults.governed import CENT, cents, config, governing, policy_of
+from tests.faults.governed import CENT, cents, config, governing, policy_of, wait_until
 
 SECOND = timedelta(seconds=1)
 
@@ -64,7 +64,7 @@ def test_a_clock_that_steps_back_over_midnight_opens_no_spent_window(
 
 def test_a_clock_that_steps_back_by_more_than_a_day_is_refused(path: Path, policy: Policy) -> None:
     clock = FrozenClock(datetime(2026, 11, 25, 12, tzinfo=UTC))
-    with governing(policy, path, clock) as governor:
+    with governing(policy, path, clock, wait_seconds=0.2) as governor:
         held = governor.reserve(cents(1)).reservation
         assert held is not None
         clock.move(-timedelta(hours=24))
@@ -74,7 +74,7 @@ def test_a_clock_that_steps_back_by_more_than_a_day_is_refused(path: Path, polic
             with pytest.raises(StoreUnavailable, match=r"2026-11-24 11:59 UTC.*--rebuild"):
                 ask()
         clock.move(SECOND)
-        governor.commit(held)
+        wait_until(lambda: governor.reservation(held.id).state == "committed")
     with (
         pytest.raises(StoreUnavailable, match="set the clock right"),
         governing(policy, path, FrozenClock(datetime(2020, 1, 1, tzinfo=UTC))),

@@ -123,9 +123,9 @@ def test_a_closed_store_refuses_at_once(path: Path, keep: bool) -> None:
     """A settlement once waited there for all its time: here, for ever."""
     store = Store(SqliteBackend(path), wait_seconds=threading.TIMEOUT_MAX)
     store.close()
-    with pytest.raises(StoreUnavailable, match=r"is closed; open it anew"):
+    with pytest.raises(StoreUnavailable, match=r"is closed; open it again"):
         store.run(answer, keep=keep)
-    with pytest.raises(StoreUnavailable, match=r"is closed; open it anew"):
+    with pytest.raises(StoreUnavailable, match=r"is closed; open it again"):
         asyncio.run(store.run_async(answer, keep=keep))
 
 

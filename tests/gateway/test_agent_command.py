@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from policy.cli.child import command_of, environment_of
-from policy.model.gateway import Kind, Upstream
+from policy.cli.child import command_of
 from tests.cli.places import read_terminal
 from tests.gateway.provider import Provider
 from tests.gateway.proxied import CONFIG, KEY, Settings
@@ -159,9 +158,21 @@ def test_a_budget_that_stops_the_command_is_told_to_programs(desk: Desk) -> None
 
 
 def test_a_denial_that_the_command_gets_over_is_its_own_affair(desk: Desk) -> None:
+    desk.limit("0.6")
+    script = CALL.replace("sys.exit(7)", "sys.exit(0)")
+    done = desk.run("--", sys.executable, "-c", script, "9")
+    assert done.returncode == 0
+    assert done.stdout.startswith("Hi\n")
+    assert done.stdout.endswith("402\n")
+
+
+def test_a_command_that_got_nothing_but_refusals_was_stopped_by_its_budget(desk: Desk) -> None:
+    """Whatever it says of itself: a script that swallows every error has done nothing."""
     desk.limit("0.001")
     script = CALL.replace("sys.exit(7)", "sys.exit(0)")
-    assert desk.run("--", sys.executable, "-c", script, "1").returncode == 0
+    done = desk.run("--", sys.executable, "-c", script, "1")
+    assert done.returncode == 20
+    assert json.loads(done.stderr.splitlines()[-1])["code"] == "budget_exceeded"
 
 
 def test_an_upgrade_is_refused_without_a_word_among_what_the_command_says(desk: Desk) -> None:
@@ -177,8 +188,10 @@ print(line.getresponse().status)
 """
     done = desk.run("--session", "s", "--", sys.executable, "-c", upgrade)
     assert done.stdout == "426\n"
-    first, second, *_ = done.stderr.splitlines()
-    assert (first, second) == ("corvus: session s starts", "corvus: session s ended with 0")
+    first, *_, last = [line for line in done.stderr.splitlines() if "withheld" not in line]
+    assert first.endswith("; session s starts")
+    assert last.startswith("corvus: 0 calls went through the proxy")
+    assert all(line.startswith("corvus: ") for line in done.stderr.splitlines())
 
 
 def test_an_override_lifts_one_block_of_the_run(desk: Desk) -> None:
@@ -222,7 +235,7 @@ def test_signals_reach_the_command(desk: Desk, number: signal.Signals) -> None:
     assert time.monotonic() - started < 20
     assert process.returncode == 128 + number
     assert "ended with" in told
-    assert "request_count=0" in told
+    assert "0 calls went through the proxy" in told
 
 
 def test_a_signal_that_comes_while_the_command_starts_is_not_lost() -> None:
@@ -241,20 +254,13 @@ threads = [threading.Thread(target=spin) for _ in range(12)]
 for one in threads:
     one.start()
 asks = ["/bin/sh", "-c", "kill -TERM $PPID; exec sleep 2"]
-print([run_child(asks, os.environ) for _ in range(5)])
+print([run_child(asks[0], asks, os.environ) for _ in range(5)])
 done.set()
 """
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout == f"{[128 + signal.SIGTERM] * 5}\n"
-
-
-def test_a_command_that_is_not_there_is_told_and_the_session_ends(desk: Desk) -> None:
-    done = desk.run("--", "/no/such/command")
-    assert done.returncode == 2
-    assert "cannot run /no/such/command" in done.stderr
-    assert "was not run" in done.stderr
 
 
 def test_codex_is_told_where_its_provider_is_and_not_to_try_again() -> None:
@@ -265,11 +271,3 @@ def test_codex_is_told_where_its_provider_is_and_not_to_try_again() -> None:
     assert words[5:] == ["exec", "x"]
     own = command_of(["codex"], "http://127.0.0.1:9", has_key=False)
     assert own == ["codex", "-c", 'openai_base_url="http://127.0.0.1:9/v1"']
-
-
-def test_no_key_of_any_upstream_reaches_the_command() -> None:
-    upstream = Upstream("x", "https://x.example", Kind.OPENAI, "X_KEY")
-    base = {"X_KEY": "a", "ANTHROPIC_AUTH_TOKEN": "b", "ANTHROPIC_API_KEY": "c", "HOME": "/h"}
-    given = environment_of(base, "http://h", "dummy", upstreams=[upstream], session_id="s")
-    assert not {"a", "b", "c"} & set(given.values())
-    assert given["HOME"] == "/h"
