@@ -73,7 +73,7 @@ class Settler:
                 self.settle(one.ending)
             elif isinstance(one, Extend):
                 self._hand_over(lambda told=one: self._extended(told))
-        return _relayed(commands)
+        return relayed(commands)
 
     async def aobey(self, commands: Sequence[Command]) -> bytes:
         """Do what ``obey`` does, without keeping the event loop waiting."""
@@ -82,7 +82,7 @@ class Settler:
                 await self.asettle(one.ending)
             elif isinstance(one, Extend):
                 self._hand_over(lambda told=one: self._extended(told))
-        return _relayed(commands)
+        return relayed(commands)
 
     def settle(self, ending: Ending) -> None:
         """Settle a call now, or as soon as the store can."""
@@ -188,7 +188,8 @@ class Settler:
             again()
 
 
-def _relayed(commands: Sequence[Command]) -> bytes:
+def relayed(commands: Sequence[Command]) -> bytes:
+    """Return the bytes that are to be passed on."""
     return b"".join(one.data for one in commands if isinstance(one, Relay))
 
 

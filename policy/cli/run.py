@@ -164,8 +164,8 @@ class Run:
         from policy.model.token import new_secret
 
         try:
-            from policy.gateway.asking import Caller
             from policy.gateway.auth import RunKey
+            from policy.gateway.callers import Caller
             from policy.gateway.local import serve_locally
             from policy.gateway.proxy import Proxy
         except ModuleNotFoundError as missing:

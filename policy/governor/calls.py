@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from functools import cached_property
 from typing import Unpack
@@ -101,7 +102,7 @@ class Calls(Engine):
             events = settlement.upkeep(unit, self.register)
             return admission.weigh(unit, self.rules, self.register, request).decision, events
 
-        return self.run_step(step)
+        return self._explained(self.run_step(step))
 
     def reserve(self, request: Request, *, reservation_id: str | None = None) -> Decision:
         """Admit a call and hold its estimate in every matching budget, or refuse it.
@@ -120,13 +121,15 @@ class Calls(Engine):
         """
         if not self.policy.enabled:
             return self._ungoverned(request)
-        return self.run_step(self._reserving(request, reservation_id), undo=self._give_back)
+        step = self._reserving(request, reservation_id)
+        return self._explained(self.run_step(step, undo=self._give_back))
 
     async def areserve(self, request: Request, *, reservation_id: str | None = None) -> Decision:
         """Do what ``reserve`` does, without keeping the event loop waiting."""
         if not self.policy.enabled:
             return self._ungoverned(request)
-        return await self.arun_step(self._reserving(request, reservation_id), undo=self._give_back)
+        step = self._reserving(request, reservation_id)
+        return self._explained(await self.arun_step(step, undo=self._give_back))
 
     def reserve_fitting(
         self, request: Request, lower: Callable[[NanoUSD], Request]
@@ -148,7 +151,9 @@ class Calls(Engine):
         """
         if not self.policy.enabled:
             return self._ungoverned(request), request
-        return self.run_step(self._fitting(request, lower), undo=self._give_back_fitting)
+        step = self._fitting(request, lower)
+        decision, asked = self.run_step(step, undo=self._give_back_fitting)
+        return self._explained(decision), asked
 
     async def areserve_fitting(
         self, request: Request, lower: Callable[[NanoUSD], Request]
@@ -157,7 +162,8 @@ class Calls(Engine):
         if not self.policy.enabled:
             return self._ungoverned(request), request
         step = self._fitting(request, lower)
-        return await self.arun_step(step, undo=self._give_back_fitting)
+        decision, asked = await self.arun_step(step, undo=self._give_back_fitting)
+        return self._explained(decision), asked
 
     def commit(
         self, reservation: Reservation, usage: Usage | None = None, **report: Unpack[Report]
@@ -362,6 +368,12 @@ class Calls(Engine):
         decision, _ = told
         if decision.reservation is not None and not decision.replayed:
             self.release(decision.reservation)
+
+    def _explained(self, decision: Decision) -> Decision:
+        """Return a decision that names what is priced, where a model is not."""
+        if decision.denial is not Denial.UNPRICED_MODEL or decision.model is None:
+            return decision
+        return replace(decision, resembling=self.books.resembling(decision.model))
 
     def _give_back_fitting(self, told: Told[tuple[Decision, Request]]) -> None:
         (decision, _), events = told
