@@ -19,7 +19,7 @@ class Threshold:
     Attributes:
         budget_state: ``warning`` or ``exceeded``.
         current_nano_usd: Spent, without what is held.
-        projected_nano_usd: Spent, held and asked for.
+        projected_nano_usd: Spent, held and asked for; nothing is asked for by a settlement.
         percent_used: Of the limit, two decimals, for reading.
     """
 
@@ -37,9 +37,10 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class BudgetWarning:
-    """A call came to the warning threshold of a budget.
+    """A call came to the warning threshold of a budget, when it was admitted or when it settled.
 
     Attributes:
+        threshold: Its state is ``exceeded`` where a settlement passed threshold and limit at once.
         is_transition: Whether the budget was below it before; told once per transition and window.
     """
 
@@ -50,6 +51,16 @@ class BudgetWarning:
 @dataclass(frozen=True, slots=True)
 class BudgetExceeded:
     """A call was refused by a budget."""
+
+    threshold: Threshold
+
+
+@dataclass(frozen=True, slots=True)
+class LimitPassed:
+    """What a call really cost, or holds by now, brought a budget over its limit (EVA-15).
+
+    No call was refused by it: the next one may be. Told once per transition and window.
+    """
 
     threshold: Threshold
 
@@ -159,6 +170,7 @@ Event: TypeAlias = (
     | CallSettled
     | BudgetWarning
     | BudgetExceeded
+    | LimitPassed
     | BudgetOverride
     | ResetApplied
     | LimitsChanged

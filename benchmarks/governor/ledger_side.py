@@ -71,7 +71,7 @@ def fill(governor: Governor, calls: int) -> None:
             reservation = answer.decision.reservation
             assert reservation is not None
             known = settlement_of(governor.books, reservation, Usage(900, 100), {})
-            settlement.commit(unit, governor.register, reservation.id, known, None)
+            settlement.commit(unit, governor.in_force, reservation.id, known, None)
 
     for _ in range(calls // 1000):
         governor.store.run(step)

@@ -180,7 +180,7 @@ def committing(governor: Any, rate: int) -> Callable[[Any], None]:
             reservation = answer.decision.reservation
             assert reservation is not None, answer
             known = settlement_of(governor.books, reservation, Usage(900, 100), {})
-            settlement.commit(unit, governor.register, reservation.id, known, None)
+            settlement.commit(unit, governor.in_force, reservation.id, known, None)
 
     return step
 

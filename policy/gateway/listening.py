@@ -1,25 +1,28 @@
 """The server under gateway and proxy: uvicorn, with the one parser that refuses smuggled requests.
 
-uvicorn would fall back to another parser when httptools is missing; here that is an error.
-Its event loop is uvloop where there is one, which uvicorn finds by itself.
+uvicorn would fall back to another parser when httptools is missing; here that is an error. Its
+event loop is uvloop where there is one, which uvicorn finds by itself. Who gets a connection, and
+for how long, is decided in ``connections``.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import logging
 import socket
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 
-import httptools  # pyright: ignore[reportUnusedImport] # noqa: F401 - a missing parser fails here
 import uvicorn
 
 from policy.errors import GatewayRefused
-from policy.gateway.guards import ASGIApp
+from policy.gateway.asgi import ASGIApp
+from policy.gateway.connections import Connection, Places, Room
 
 GRACE_SECONDS = 10
 """How long open requests may take to end once the gateway is asked to stop."""
-_CONNECTIONS_MAX = 1000
+_DESCRIPTORS_MAX = 65_536
+_DESCRIPTORS_UNKNOWN = 1024
 
 
 class Server(uvicorn.Server):
@@ -37,18 +40,18 @@ class Server(uvicorn.Server):
     ) -> None:
         config = uvicorn.Config(
             app,  # pyright: ignore[reportArgumentType] - uvicorn knows its own spelling of ASGI
-            http="httptools",
+            http=Connection,
             ws="none",
             lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=_CONNECTIONS_MAX,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
         super().__init__(config)
-        logging.getLogger("uvicorn.error").addFilter(_is_ours_to_tell)
+        self.places = Places(Room.within(descriptors()))
+        self.server_state = self.places
         self._on_ready = on_ready
         self._on_stop = on_stop
 
@@ -58,11 +61,42 @@ class Server(uvicorn.Server):
         if self.started:
             self._on_ready()
 
+    async def on_tick(self, counter: int) -> bool:
+        """Look ten times a second for what is to be done, overdue connections among it."""
+        self.places.tick()
+        return await super().on_tick(counter)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop, after what never ends by itself was told to."""
         if self._on_stop is not None:
             self._on_stop()
         await super().shutdown(sockets)
+
+
+def descriptors() -> int:
+    """Return how many files and connections this process may have open."""
+    if sys.platform == "win32":
+        return _DESCRIPTORS_UNKNOWN
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _DESCRIPTORS_MAX if soft == resource.RLIM_INFINITY else soft
+
+
+def raise_descriptors() -> None:
+    """Let this process have as many files and connections open as the system allows it.
+
+    Its children get the same; so it is for a process that has none.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS_MAX if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS_MAX)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):  # a sandbox may forbid it: fewer fit then
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -85,14 +119,6 @@ def open_socket(host: str, port: int) -> socket.socket:
     # do not. Without it an answer in two pieces waits 40 ms for the client's delayed ACK.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
-
-
-def _is_ours_to_tell(record: logging.LogRecord) -> bool:
-    """Leave out what uvicorn says of upgrades: to install what would serve them.
-
-    They are refused on purpose, with 426, and Codex with its own log-in asks for one in each run.
-    """
-    return record.funcName != "_unsupported_upgrade_warning"
 
 
 def _is_v6(host: str) -> bool:

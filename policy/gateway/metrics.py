@@ -20,8 +20,8 @@ from policy.events import (
     CallDenied,
     CallSettled,
     Event,
+    LimitPassed,
     ResetApplied,
-    Threshold,
 )
 from policy.governor.actions import DOMAIN, ActionAnswer
 from policy.model.usage import TokenKind
@@ -53,12 +53,21 @@ class Metrics:
         self._redactor = redactor
         self._registry = CollectorRegistry()
         counter = self._counter
-        self._warnings = counter(
-            "budget_warnings", "Calls that came to a warning threshold.", "period", "surface"
-        )
-        self._exceeded = counter(
-            "budget_exceeded", "Calls that a budget refused.", "period", "surface"
-        )
+        labels = "period", "surface"
+        self._by_threshold = {
+            BudgetWarning: (
+                counter("budget_warnings", "Calls that came to a warning threshold.", *labels),
+                "warning",
+            ),
+            BudgetExceeded: (
+                counter("budget_exceeded", "Calls that a budget refused.", *labels),
+                "exceeded",
+            ),
+            LimitPassed: (
+                counter("budget_limit_passed", "Costs that passed a limit.", *labels),
+                "limit_passed",
+            ),
+        }
         self._overrides = counter(
             "budget_overrides", "What became of overrides.", "action", "scope", "surface"
         )
@@ -99,13 +108,8 @@ class Metrics:
     def hear(self, event: Event) -> None:
         """Count an event; a listener of the governor."""
         match event:
-            case BudgetWarning(threshold):
-                self._warnings.labels(threshold.period, surface(threshold.surface)).inc()
-                if event.is_transition:
-                    self._budget_event("warning", threshold)
-            case BudgetExceeded(threshold):
-                self._exceeded.labels(threshold.period, surface(threshold.surface)).inc()
-                self._budget_event("exceeded", threshold)
+            case BudgetWarning() | BudgetExceeded() | LimitPassed():
+                self._threshold(event)
             case BudgetOverride():
                 labels = event.action, event.scope, surface(event.surface)
                 self._overrides.labels(*labels).inc()
@@ -117,6 +121,13 @@ class Metrics:
                 self._settled(event)
             case _:
                 pass
+
+    def _threshold(self, event: BudgetWarning | BudgetExceeded | LimitPassed) -> None:
+        counter, name = self._by_threshold[type(event)]
+        about = event.threshold
+        counter.labels(about.period, surface(about.surface)).inc()
+        if not isinstance(event, BudgetWarning) or event.is_transition:
+            self._events.labels(name, about.budget).inc()
 
     def _settled(self, call: CallSettled) -> None:
         self._requests.labels(surface(call.surface), call.outcome).inc()
@@ -132,9 +143,6 @@ class Metrics:
             self._tokens.labels(listed.provider, listed.model, token_kind).inc(tokens)
         if call.source in _UNKNOWN_USAGE:
             self._unknown.labels(listed.provider).inc()
-
-    def _budget_event(self, name: str, threshold: Threshold) -> None:
-        self._events.labels(name, threshold.budget).inc()
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(f"corvus_{name}", about, labels, registry=self._registry)

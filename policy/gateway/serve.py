@@ -8,7 +8,7 @@ from collections.abc import Callable
 from policy.errors import GatewayRefused
 from policy.gateway.app import MakePages, make_app
 from policy.gateway.guards import is_loopback
-from policy.gateway.listening import Server, open_socket
+from policy.gateway.listening import Server, open_socket, raise_descriptors
 from policy.gateway.service import ConfigFile
 from policy.governor.tokens import good
 from policy.observability.redact import Redactor
@@ -37,6 +37,7 @@ def serve(
         StoreError: The store cannot be opened.
         ConfigError: The config asks for a sink that is not installed.
     """
+    raise_descriptors()
     with runtime.bookkeeping.store() as store:
         key = hash_key(store.run(lambda unit: unit.state.store_id))
     with open_sinks(runtime.observability, Redactor(runtime.books, key)) as telemetry:

@@ -10,19 +10,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from policy.errors import IdempotencyConflict
-from policy.events import (
-    BudgetExceeded,
-    BudgetWarning,
-    CallDenied,
-    Event,
-    Threshold,
-    UnpricedCall,
-)
+from policy.events import BudgetExceeded, CallDenied, Event, UnpricedCall
 from policy.governor.answers import answer_of, answer_text
 from policy.governor.evaluate import judge, state_of
+from policy.governor.noting import note_admitted, note_settled, threshold
 from policy.governor.overrides import consume, usable
 from policy.governor.records import event_row
-from policy.governor.rules import MISSION, Register, Rules
+from policy.governor.rules import MISSION, InForce, Register, Rules
 from policy.governor.scopes import LIMITS, keep_mission, meet, mission_of_call, stop_mission
 from policy.governor.settlement import upkeep
 from policy.ids import new_id
@@ -76,7 +70,7 @@ def reserve(
     """
     if (replay := _replay(unit, request)) is not None:
         return Answer(replay)
-    events: list[Event] = upkeep(unit, register)
+    events: list[Event] = upkeep(unit, InForce(rules, register))
     case = weigh(unit, rules, register, request)
     if case.mission is not None:
         keep_mission(unit, case.mission)
@@ -138,13 +132,7 @@ def extended(
     )
     if not is_raised:
         return Answer(decision)
-    events = _note_states(unit, rules, Case(request, mission, sums, decision))
-    exceeded = [one for one in statuses if one.state is BudgetState.EXCEEDED]
-    if exceeded:
-        events.append(BudgetExceeded(_threshold(exceeded[0], request)))
-    if decision.state > BudgetState.ALLOWED:
-        meet(unit, request, decision.state, decision.policy_hash)
-    return Answer(decision, events)
+    return Answer(decision, note_settled(unit, rules, counted, sums, request))
 
 
 def _denial(
@@ -190,12 +178,13 @@ def _decide(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) ->
     override = None
     if decision.denial is Denial.BUDGET_EXCEEDED and rules.policy.allow_override:
         override = usable(unit, request.session_id)
-    events = _note_states(unit, rules, case)
+    events: list[Event] = []
     if request.estimate_nano_usd is None:
         refused = decision.denial is Denial.UNPRICED_MODEL
         events.append(UnpricedCall(request.model, request.provider, refused, request.surface))
     if not decision.allowed and override is None:
         return Answer(decision, events + _refuse(unit, case))
+    events += note_admitted(unit, rules, case.sums, decision.statuses, request)
     reservation = _reservation(unit, rules, case, reservation_id)
     if override is not None:
         reservation = replace(reservation, override_id=override.id)
@@ -243,25 +232,7 @@ def _refuse(unit: Unit, case: Case) -> list[Event]:
     exceeded = [one for one in decision.statuses if one.state is BudgetState.EXCEEDED]
     if case.mission is not None and any(one.budget.name == MISSION for one in exceeded):
         stop_mission(unit, case.mission, MissionOutcome.BUDGET_EXHAUSTED)
-    return [*events, BudgetExceeded(_threshold(exceeded[0], request))]
-
-
-def _note_states(unit: Unit, rules: Rules, case: Case) -> list[Event]:
-    """Remember the state of each budget, and tell of those that came to warn (OBS-1)."""
-    budgets = rules.budgets
-    by_name = {
-        budgets[one.key.budget_id].name: one for one in case.sums if one.key.budget_id in budgets
-    }
-    events: list[Event] = []
-    for status in case.decision.statuses:
-        balance = by_name[status.budget.name]
-        if status.state is BudgetState.WARNING:
-            is_transition = balance.state < BudgetState.WARNING
-            events.append(BudgetWarning(_threshold(status, case.request), is_transition))
-        if balance.state != status.state:
-            balance.state = status.state
-            unit.put_balance(balance)
-    return events
+    return [*events, BudgetExceeded(threshold(exceeded[0], request))]
 
 
 def _decided(decision: Decision) -> Row:
@@ -273,18 +244,3 @@ def _decided(decision: Decision) -> Row:
         "governing_limit_nano_usd": governing.budget.limit_nano_usd if governing else None,
         "projected_nano_usd": governing.projected_nano_usd if governing else None,
     }
-
-
-def _threshold(status: BudgetStatus, request: Request) -> Threshold:
-    return Threshold(
-        budget_state=status.state.word,
-        period=status.budget.period.value,
-        budget=status.budget.name,
-        current_nano_usd=status.spent_nano_usd,
-        projected_nano_usd=status.projected_nano_usd,
-        limit_nano_usd=status.budget.limit_nano_usd,
-        percent_used=round(float(status.percent_used), 2),
-        session_id=request.session_id,
-        mission_id=request.mission_id,
-        surface=request.surface,
-    )

@@ -99,7 +99,7 @@ class Calls(Engine):
             return self._ungoverned(request)
 
         def step(unit: Unit) -> Told[Decision]:
-            events = settlement.upkeep(unit, self.register)
+            events = settlement.upkeep(unit, self.in_force)
             return admission.weigh(unit, self.rules, self.register, request).decision, events
 
         return self._explained(self.run_step(step))
@@ -305,7 +305,7 @@ class Calls(Engine):
 
     def _settling(self, pending: PendingSettlement) -> Step[Settled]:
         def step(unit: Unit) -> Told[Settled]:
-            settled, events = unsettled.apply(unit, self.register, pending)
+            settled, events = unsettled.apply(unit, self.in_force, pending)
             assert settled is not None, "only what is to be forgotten may be unknown"
             return settled, events
 
@@ -359,7 +359,7 @@ class Calls(Engine):
         pending = PendingSettlement(PendingKind.FORGET, reservation_id, self._new_id())
 
         def step(unit: Unit) -> Told[None]:
-            return None, unsettled.apply(unit, self.register, pending)[1]
+            return None, unsettled.apply(unit, self.in_force, pending)[1]
 
         self.run_step(step, keep=pending)
 

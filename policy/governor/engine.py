@@ -15,7 +15,7 @@ from typing import TypeAlias, TypeVar
 from policy.errors import SettlementPending, StoreError
 from policy.events import Event
 from policy.governor.recount import Difference, History, no_history, recount
-from policy.governor.rules import Register, Rules, budgets_to_register, registered
+from policy.governor.rules import InForce, Register, Rules, budgets_to_register, registered
 from policy.governor.unsettled import take_in
 from policy.model.pending import PendingSettlement
 from policy.model.policy import Policy
@@ -72,7 +72,12 @@ class Engine:
 
     def take_in(self) -> None:
         """Settle what processes that ended could not (RES-9)."""
-        self._tell(take_in(self.store))
+        self._tell(take_in(self.store, self.in_force))
+
+    @property
+    def in_force(self) -> InForce:
+        """What settlements are judged by."""
+        return InForce(self.rules, self.register)
 
     def recount(self, *, write: bool) -> list[Difference]:
         """Count all balances of the store anew (STO-2), and mend them if ``write`` is set.

@@ -85,7 +85,7 @@ class Governor(Calls):
         """Say where every budget stands now, by the rule that enforces (EVA-12)."""
 
         def step(unit: Unit) -> Told[StatusReport]:
-            events = settlement.upkeep(unit, self.register)
+            events = settlement.upkeep(unit, self.in_force)
             report = report_status(unit, self.rules, self.register, session_id, mission_id)
             return report, events
 
@@ -112,7 +112,7 @@ class Governor(Calls):
         clean = replace(wish, reason=_clean(wish.reason))
 
         def step(unit: Unit) -> Told[ResetResult]:
-            events = settlement.upkeep(unit, self.register)
+            events = settlement.upkeep(unit, self.in_force)
             result, more = resets.reset(unit, self.rules, self.register, clean)
             return result, events + more
 
@@ -127,7 +127,7 @@ class Governor(Calls):
         overrides.require_enabled(self.policy)
 
         def step(unit: Unit) -> Told[Resettable]:
-            events = settlement.upkeep(unit, self.register)
+            events = settlement.upkeep(unit, self.in_force)
             return resets.resettable(unit, self.rules, self.register, wish), events
 
         return self.run_step(step)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from policy.governor.counting import Counted, Counting
 from policy.governor.evaluate import Balance
@@ -125,6 +126,13 @@ class Register:
         if self._counting is None or self._counting.budgets is not budgets:
             self._counting = Counting(budgets)
         return self._counting
+
+
+class InForce(NamedTuple):
+    """What settlements are judged by: the rules of a policy, and all registered sums."""
+
+    rules: Rules
+    register: Register
 
 
 def registered(unit: Unit, budgets: Iterable[Budget]) -> dict[str, int]:

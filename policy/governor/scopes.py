@@ -8,7 +8,7 @@ from policy.clock import microseconds
 from policy.errors import SteeringRefused
 from policy.governor.rules import Rules
 from policy.model.decision import BudgetState
-from policy.model.outbox import LedgerTable
+from policy.model.outbox import LedgerTable, Row
 from policy.model.request import Request
 from policy.model.steering import MissionOutcome, MissionRecord, MissionRequest, SessionRecord
 from policy.store.unit import Unit
@@ -25,19 +25,27 @@ def meet(unit: Unit, request: Request, state: BudgetState, policy_hash: str) -> 
         worst = session.worst if session is not None else BudgetState.ALLOWED
         session = SessionRecord(request.session_id, opened, max(worst, state))
         unit.put_session(session)
-        unit.append(
-            LedgerTable.SESSION,
-            {
-                "recorded_at": unit.now_us,
-                "event": "opened",
-                "session_id": session.id,
-                "surface": request.surface,
-                "user_name": request.user,
-                "policy_hash": policy_hash,
-            },
-        )
-    elif session.worst < state:
-        unit.put_session(replace(session, worst=state))
+        about: Row = {
+            "surface": request.surface,
+            "user_name": request.user,
+            "policy_hash": policy_hash,
+        }
+        _tell_session(unit, session, "opened", about)
+    else:
+        worsen(unit, request.session_id, state)
+
+
+def worsen(unit: Unit, session_id: str, state: BudgetState) -> None:
+    """Note that a session met a state, if it is worse than all before (SES-2).
+
+    Also of a closed one: what its last calls cost may become known after it was closed.
+    """
+    session = unit.session(session_id)
+    if session is None or session.worst >= state:
+        return
+    session = replace(session, worst=state)
+    unit.put_session(session)
+    _tell_session(unit, session, "state")
 
 
 def close_session(unit: Unit, session_id: str) -> SessionRecord:
@@ -53,15 +61,7 @@ def close_session(unit: Unit, session_id: str) -> SessionRecord:
         raise SteeringRefused(f"session {session_id!r} is closed already")
     session = replace(session, closed_at=unit.now)
     unit.put_session(session)
-    unit.append(
-        LedgerTable.SESSION,
-        {
-            "recorded_at": unit.now_us,
-            "event": "closed",
-            "session_id": session.id,
-            "outcome": session.outcome.value,
-        },
-    )
+    _tell_session(unit, session, "closed")
     return session
 
 
@@ -100,10 +100,17 @@ def step_mission(unit: Unit, session_id: str, mission_id: str) -> MissionRecord:
 
 
 def stop_mission(unit: Unit, mission: MissionRecord, limit: MissionOutcome) -> MissionRecord:
-    """Note the first limit that refused a mission something: it will be its outcome."""
-    if mission.stopped_by is None:
-        mission = replace(mission, stopped_by=limit)
-        unit.put_mission(mission)
+    """Note the first limit that stopped a mission: it is its outcome, also if it has ended.
+
+    What its last calls cost may become known after its end (EVA-15).
+    """
+    if mission.stopped_by is not None:
+        return mission
+    mission = replace(mission, stopped_by=limit)
+    if mission.ended_at is not None:
+        mission = replace(mission, outcome=limit)
+        _tell(unit, mission, "ended")
+    unit.put_mission(mission)
     return mission
 
 
@@ -163,6 +170,17 @@ def _ended(unit: Unit, mission: MissionRecord, outcome: MissionOutcome) -> Missi
 
 def _is_late(unit: Unit, mission: MissionRecord) -> bool:
     return mission.deadline_at is not None and mission.deadline_at <= unit.now
+
+
+def _tell_session(unit: Unit, session: SessionRecord, event: str, about: Row | None = None) -> None:
+    """Tell the ledger of a session, with the worst state that it met so far (SES-2)."""
+    row: Row = {
+        "recorded_at": unit.now_us,
+        "event": event,
+        "session_id": session.id,
+        "outcome": session.outcome.value,
+    }
+    unit.append(LedgerTable.SESSION, row | (about or {}))
 
 
 def _tell(unit: Unit, mission: MissionRecord, event: str) -> None:

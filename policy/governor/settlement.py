@@ -7,6 +7,7 @@ anew: a record counts in every matching budget, from the last reset on (STO-2).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn
@@ -16,8 +17,10 @@ from policy.errors import ReservationNotFound, ReservationSettled
 from policy.events import CallSettled, Event, Overrun, ReservationExpired
 from policy.governor import records
 from policy.governor.audit import SYSTEM, append_audit
+from policy.governor.counting import Counted
+from policy.governor.noting import note_settled
 from policy.governor.overrides import expire_overrides, restore
-from policy.governor.rules import Register
+from policy.governor.rules import InForce, Register
 from policy.ids import new_id
 from policy.model.outbox import LedgerTable
 from policy.model.request import require_amount
@@ -42,14 +45,15 @@ _RELEASED = ReservationState.RELEASED.value
 
 def commit(
     unit: Unit,
-    register: Register,
+    in_force: InForce,
     reservation_id: str,
     settlement: Settlement,
     settlement_key: str | None,
 ) -> tuple[Settled, list[Event]]:
     """Record what a call cost, and free its hold.
 
-    A late commit of an expired reservation replaces what was presumed (RES-6).
+    A late commit of an expired reservation replaces what was presumed (RES-6). The budgets are
+    judged by what it really cost (EVA-15).
 
     Raises:
         ReservationNotFound: There is no such reservation.
@@ -71,7 +75,8 @@ def commit(
         record_id=record_id,
         settlement_key=settlement_key,
     )
-    balances = _balances(unit, register, before)
+    counted = _counted(unit, in_force.register, before)
+    balances = _balances(unit, counted)
     _close(unit, before, balances)
     tokens = settlement.usage.total_tokens
     for balance in balances:
@@ -87,6 +92,7 @@ def commit(
     events: list[Event] = [_over(after, settlement, before.cost_nano_usd or 0)]
     if overrun:
         events.append(Overrun(after.id, overrun, after.request.surface))
+    events += note_settled(unit, in_force.rules, counted, balances, after.request)
     return Settled(after, overrun, replaced), events
 
 
@@ -109,7 +115,7 @@ def release(
         record_id=before.record_id,
         settlement_key=settlement_key,
     )
-    _close(unit, before, _balances(unit, register, before))
+    _close(unit, before, _balances(unit, _counted(unit, register, before)))
     unit.append(
         LedgerTable.RESERVATION_EVENT, records.event_row(unit, "released", before.request, after)
     )
@@ -144,9 +150,10 @@ def extend(
         if hold_nano_usd < before.hold_nano_usd:
             raise ValueError(f"a hold only grows: {before.hold_nano_usd} to {hold_nano_usd}")
         after = replace(after, hold_nano_usd=hold_nano_usd)
-        for balance in _balances(unit, register, before):
+        balances = _balances(unit, _counted(unit, register, before))
+        for balance in balances:
             balance.held_nano_usd += hold_nano_usd - before.hold_nano_usd
-            unit.put_balance(balance)
+        unit.put_balances(balances)
     row = records.event_row(unit, "extended", after.request, after)
     unit.append(LedgerTable.RESERVATION_EVENT, row | {"estimate_nano_usd": after.hold_nano_usd})
     unit.put_reservation(after)
@@ -168,7 +175,7 @@ def dispatch(unit: Unit, reservation_id: str) -> Reservation:
     return after
 
 
-def upkeep(unit: Unit, register: Register) -> list[Event]:
+def upkeep(unit: Unit, in_force: InForce) -> list[Event]:
     """Expire what is overdue: overrides, and holds whose holder died (RES-6).
 
     Done once in a transaction. A hold that may have been spent is recorded as usage, presumed at
@@ -179,7 +186,7 @@ def upkeep(unit: Unit, register: Register) -> list[Event]:
     unit.upkept = True
     events = expire_overrides(unit)
     for overdue in unit.overdue(_AT_ONCE):
-        events += _expire(unit, register, overdue)
+        events += _expire(unit, in_force, overdue)
     return events
 
 
@@ -198,7 +205,7 @@ def found(unit: Unit, reservation_id: str) -> Reservation:
     return reservation
 
 
-def _expire(unit: Unit, register: Register, before: Reservation) -> list[Event]:
+def _expire(unit: Unit, in_force: InForce, before: Reservation) -> list[Event]:
     presumed = before.request.dispatched
     after = before.ended(
         ReservationState.EXPIRED,
@@ -206,11 +213,13 @@ def _expire(unit: Unit, register: Register, before: Reservation) -> list[Event]:
         cost_nano_usd=before.hold_nano_usd if presumed and _is_priced(before) else None,
         record_id=before.id if presumed else None,
     )
-    for balance in _balances(unit, register, before):
+    counted = _counted(unit, in_force.register, before)
+    balances = _balances(unit, counted)
+    for balance in balances:
         balance.held_nano_usd -= before.hold_nano_usd
         if presumed:
             _count(balance, after.cost_nano_usd, 0, +1)
-        unit.put_balance(balance)
+    unit.put_balances(balances)
     told = None
     if presumed:
         source = Source.PRESUMED if _is_priced(before) else Source.UNKNOWN
@@ -232,7 +241,12 @@ def _expire(unit: Unit, register: Register, before: Reservation) -> list[Event]:
     event = ReservationExpired(
         before.id, after.cost_nano_usd if presumed else None, request.session_id, request.surface
     )
-    return [event, _over(after, told, 0), *([] if presumed else restore(unit, after))]
+    more = (
+        note_settled(unit, in_force.rules, counted, balances, request)
+        if presumed
+        else restore(unit, after)
+    )
+    return [event, _over(after, told, 0), *more]
 
 
 def _over(after: Reservation, told: Settlement | None, replaced_nano_usd: int) -> CallSettled:
@@ -289,12 +303,15 @@ def _count(balance: StoredBalance, cost: int | None, tokens: int, calls: int) ->
         balance.spent_nano_usd += cost * calls
 
 
-def _balances(unit: Unit, register: Register, one: Reservation) -> list[StoredBalance]:
-    """Return the sums that a reservation is counted in, those of its admission (EVA-8)."""
+def _counted(unit: Unit, register: Register, one: Reservation) -> list[Counted]:
+    """Return where a reservation is counted: the windows of its admission (EVA-8)."""
     request = one.request
-    counted = register.counting(unit).of(
+    return register.counting(unit).of(
         request.attributes, request.session_id, request.mission_id, one.admitted_at
     )
+
+
+def _balances(unit: Unit, counted: Iterable[Counted]) -> list[StoredBalance]:
     return [unit.balance(each.key) for each in counted]
 
 

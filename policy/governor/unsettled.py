@@ -14,7 +14,7 @@ from pathlib import Path
 from policy.errors import ReservationError, StoreError
 from policy.events import Event
 from policy.governor import settlement
-from policy.governor.rules import Register
+from policy.governor.rules import InForce
 from policy.model.pending import PendingKind, PendingSettlement
 from policy.model.reservation import ReservationState, Settled
 from policy.store.spill import SpilledLine, keep_aside, rejected_path, shown, taking_in, waiting
@@ -25,7 +25,7 @@ _log = logging.getLogger("corvus.governor")
 
 
 def apply(
-    unit: Unit, register: Register, pending: PendingSettlement
+    unit: Unit, in_force: InForce, pending: PendingSettlement
 ) -> tuple[Settled | None, list[Event]]:
     """Settle a reservation as the data says.
 
@@ -41,17 +41,17 @@ def apply(
     match pending.kind:
         case PendingKind.COMMIT:
             assert pending.settlement is not None, "a commit says what the call used"
-            return settlement.commit(unit, register, reservation_id, pending.settlement, key)
+            return settlement.commit(unit, in_force, reservation_id, pending.settlement, key)
         case PendingKind.RELEASE:
-            return settlement.release(unit, register, reservation_id, key)
+            return settlement.release(unit, in_force.register, reservation_id, key)
         case PendingKind.FORGET:
             known = unit.reservation(reservation_id)
             if known is None or known.state is not ReservationState.HELD:
                 return None, []
-            return settlement.release(unit, register, reservation_id, key)
+            return settlement.release(unit, in_force.register, reservation_id, key)
 
 
-def take_in(store: Store) -> list[Event]:
+def take_in(store: Store, in_force: InForce) -> list[Event]:
     """Settle what processes that ended could not, before anything else is decided.
 
     A store that cannot be written now leaves the file to the next one who opens it.
@@ -67,21 +67,23 @@ def take_in(store: Store) -> list[Event]:
         try:
             with taking_in(file) as lines:
                 if lines:
-                    events += _settle(store, path, lines)
+                    events += _settle(store, in_force, path, lines)
         except (OSError, StoreError) as fault:
             _log.warning("the settlements in %s wait on: %s", file, fault)
     return events
 
 
-def _settle(store: Store, path: Path, lines: Sequence[SpilledLine]) -> list[Event]:
+def _settle(
+    store: Store, in_force: InForce, path: Path, lines: Sequence[SpilledLine]
+) -> list[Event]:
     def step(unit: Unit) -> tuple[list[Event], list[str]]:
-        register, events, refused = Register(), list[Event](), list[str]()
+        events, refused = list[Event](), list[str]()
         for line in lines:
             if line.pending is None:
                 refused.append(line.text)
                 continue
             try:
-                events += apply(unit, register, line.pending)[1]
+                events += apply(unit, in_force, line.pending)[1]
             except (ReservationError, ValueError) as fault:
                 _log.error("reservation %s: %s", shown(line.text), fault)
                 refused.append(line.text)

@@ -51,6 +51,7 @@ class EventName(NamedTuple):
 EVENTS: dict[type[events.Event], EventName] = {
     events.BudgetWarning: EventName("budget.warning", logging.WARNING, _THRESHOLD),
     events.BudgetExceeded: EventName("budget.exceeded", logging.WARNING, _THRESHOLD),
+    events.LimitPassed: EventName("budget.limit_passed", logging.WARNING, _THRESHOLD),
     events.BudgetOverride: EventName(
         "budget.override",
         logging.WARNING,
@@ -117,6 +118,7 @@ class Own:
 
     WARNINGS = "corvus.budget.warnings"
     EXCEEDED = "corvus.budget.exceeded"
+    LIMIT_PASSED = "corvus.budget.limit_passed"
     OVERRIDES = "corvus.budget.overrides"
     COST = "corvus.cost.usd"
     SOURCE = "corvus.cost.source"

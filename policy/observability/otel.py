@@ -35,6 +35,7 @@ from policy.events import (
     BudgetWarning,
     CallSettled,
     Event,
+    LimitPassed,
     Threshold,
 )
 from policy.observability.names import GenAI, Own
@@ -75,6 +76,7 @@ class OtelListener:
         self._cost = meter.create_counter(Own.COST, "usd")
         self._warnings = meter.create_counter(Own.WARNINGS)
         self._exceeded = meter.create_counter(Own.EXCEEDED)
+        self._passed = meter.create_counter(Own.LIMIT_PASSED)
         self._overrides = meter.create_counter(Own.OVERRIDES)
 
     def __call__(self, event: Event) -> None:
@@ -89,6 +91,9 @@ class OtelListener:
             case BudgetExceeded(threshold):
                 self._exceeded.add(1, _budget(threshold))
                 self._span(event, "budget exceeded")
+            case LimitPassed(threshold):
+                self._passed.add(1, _budget(threshold))
+                self._span(event, "limit passed")
             case BudgetOverride():
                 told = {"action": event.action, "scope": event.scope}
                 self._overrides.add(1, {**told, "surface": surface(event.surface)})

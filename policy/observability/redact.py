@@ -23,6 +23,7 @@ from policy.events import (
     CallDenied,
     CallSettled,
     Event,
+    LimitPassed,
     LimitsChanged,
     Overrun,
     ReservationExpired,
@@ -107,7 +108,7 @@ class Redactor:
 
     def _fields(self, event: Event) -> dict[str, Value | None]:
         match event:
-            case BudgetWarning(threshold) | BudgetExceeded(threshold):
+            case BudgetWarning(threshold) | BudgetExceeded(threshold) | LimitPassed(threshold):
                 return self._threshold(threshold)
             case CallSettled():
                 return self._settled(event)

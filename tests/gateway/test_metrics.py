@@ -23,6 +23,7 @@ DASHBOARD = ROOT / "examples" / "grafana" / "corvus.json"
 LABELS = {
     "corvus_budget_warnings_total": {"period", "surface"},
     "corvus_budget_exceeded_total": {"period", "surface"},
+    "corvus_budget_limit_passed_total": {"period", "surface"},
     "corvus_budget_overrides_total": {"action", "scope", "surface"},
     "corvus_budget_events_total": {"event", "budget"},
     "corvus_budget_limit_usd": {"budget"},
@@ -81,7 +82,7 @@ def test_labels_are_of_the_config_or_of_closed_sets(samples: Samples, text: str)
     assert values["budget"] == {"day", "month"}
     assert values["scope_kind"] == {"session", "mission"}
     assert values["type"] == {"input", "output", "cache_read", "reasoning"}
-    assert values["event"] == {"warning", "exceeded", "reset"}
+    assert values["event"] == {"warning", "exceeded", "limit_passed", "reset"}
 
 
 def test_sums_are_what_the_calls_cost(samples: Samples) -> None:

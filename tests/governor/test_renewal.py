@@ -115,7 +115,7 @@ def test_an_extension_says_which_budget_is_passed(one: Bench) -> None:
     assert passed.governing.budget.name == "day"
     assert passed.reservation is not None
     assert passed.reservation.hold_nano_usd == 12_000_000_000
-    assert [type(event).__name__ for event in one.events][-1] == "BudgetExceeded"
+    assert [type(event).__name__ for event in one.events][-1] == "LimitPassed"
     assert not one.ask("0.01").allowed
 
 

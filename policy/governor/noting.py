@@ -1,0 +1,115 @@
+"""Notes what budgets come to, wherever it happens: at admission, and when a call settles (EVA-15).
+
+The state of a sum is kept beside it, so that a transition is told once, whoever brings it about.
+Refuses to lower a state at settlement: a hold that gives way to a smaller cost, call after call,
+would otherwise make every call a transition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from policy.events import BudgetWarning, Event, LimitPassed, Threshold
+from policy.governor.counting import Counted
+from policy.governor.evaluate import judge
+from policy.governor.rules import MISSION, Rules
+from policy.governor.scopes import stop_mission, worsen
+from policy.model.decision import BudgetState, BudgetStatus
+from policy.model.request import Request
+from policy.model.steering import MissionOutcome
+from policy.money import NOTHING
+from policy.store.api import StoredBalance
+from policy.store.unit import Unit
+
+
+def note_admitted(
+    unit: Unit,
+    rules: Rules,
+    sums: Iterable[StoredBalance],
+    statuses: Iterable[BudgetStatus],
+    request: Request,
+) -> list[Event]:
+    """Remember the state of each budget after an admission; tell of those that warn (OBS-1).
+
+    Args:
+        unit: The transaction under way.
+        rules: The policy in force.
+        sums: Where the call is counted; those of other policies among them are left alone.
+        statuses: What the policy's budgets say of the call, its estimate included.
+        request: The call.
+    """
+    by_name = _by_name(rules, sums)
+    events: list[Event] = []
+    for status in statuses:
+        balance = by_name[status.budget.name]
+        if status.state is BudgetState.WARNING:
+            is_transition = balance.state < BudgetState.WARNING
+            events.append(BudgetWarning(threshold(status, request), is_transition))
+        if balance.state != status.state:
+            balance.state = status.state
+            unit.put_balance(balance)
+    return events
+
+
+def note_settled(
+    unit: Unit,
+    rules: Rules,
+    counted: Iterable[Counted],
+    sums: Sequence[StoredBalance],
+    request: Request,
+) -> list[Event]:
+    """Judge the budgets of a call anew after its cost or its hold has changed (EVA-15).
+
+    A sum that rises over its threshold or its limit is told once; the outcome of session and
+    mission follows. One that crosses nothing writes nothing.
+
+    Args:
+        unit: The transaction under way.
+        rules: The policy in force; sums of other policies are not judged.
+        counted: Where the call is counted.
+        sums: What stands there now, in the same order.
+        request: The call.
+    """
+    mission = unit.mission(request.session_id, request.mission_id) if request.mission_id else None
+    statuses = judge(rules.balances(counted, sums, mission), NOTHING)
+    by_name = _by_name(rules, sums)
+    events: list[Event] = []
+    for status in statuses:
+        balance = by_name[status.budget.name]
+        before = balance.state
+        if status.state <= before:
+            continue
+        balance.state = status.state
+        unit.put_balance(balance)
+        if before < BudgetState.WARNING:
+            events.append(BudgetWarning(threshold(status, request), is_transition=True))
+        if status.state is BudgetState.EXCEEDED:
+            events.append(LimitPassed(threshold(status, request)))
+    worst = max((status.state for status in statuses), default=BudgetState.ALLOWED)
+    worsen(unit, request.session_id, worst)
+    if mission is not None and any(
+        one.budget.name == MISSION and one.state is BudgetState.EXCEEDED for one in statuses
+    ):
+        stop_mission(unit, mission, MissionOutcome.BUDGET_EXHAUSTED)
+    return events
+
+
+def threshold(status: BudgetStatus, request: Request) -> Threshold:
+    """Return what is told of a budget that a call brought to a threshold."""
+    return Threshold(
+        budget_state=status.state.word,
+        period=status.budget.period.value,
+        budget=status.budget.name,
+        current_nano_usd=status.spent_nano_usd,
+        projected_nano_usd=status.projected_nano_usd,
+        limit_nano_usd=status.budget.limit_nano_usd,
+        percent_used=round(float(status.percent_used), 2),
+        session_id=request.session_id,
+        mission_id=request.mission_id,
+        surface=request.surface,
+    )
+
+
+def _by_name(rules: Rules, sums: Iterable[StoredBalance]) -> dict[str, StoredBalance]:
+    budgets = rules.budgets
+    return {budgets[one.key.budget_id].name: one for one in sums if one.key.budget_id in budgets}
