@@ -14,8 +14,8 @@ import statistics
 import time
 from collections.abc import Callable
 
+from policy.calls.plan import Plan, read
 from policy.metering.endpoints import Endpoint
-from policy.metering.estimate import read_request
 from policy.metering.taps import open_tap
 
 CHUNK_BYTES = 300
@@ -112,8 +112,8 @@ def main() -> None:
         for options in ({}, {"stream_options": {"include_usage": True}}):
             if options and endpoint is not Endpoint.CHAT:
                 continue
-            request = read_request(endpoint, json.dumps({"stream": True, **options}).encode())
-            assert request is not None
+            request = read(endpoint, json.dumps({"model": "m", "stream": True, **options}).encode())
+            assert isinstance(request, Plan)
             for cut in (cut_at_events, cut_anywhere):
                 chunks = cut(body)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import cached_property
@@ -18,8 +18,8 @@ from policy.governor.pricing import (
     CallOptions,
     Estimate,
     Report,
-    estimated,
-    find_tier_price,
+    dearest_estimate,
+    possible_prices,
     refuse_unknown,
     settlement_of,
 )
@@ -56,8 +56,9 @@ class Calls(Engine):
         provider = options.get("provider")
         today = self.store.clock.now().date()
         tier = options.get("service_tier")
-        price = find_tier_price(self.books, model, tier, provider, today)
-        estimate = self._estimate(price, options)
+        models = tuple(dict.fromkeys((model, *options.get("models", ()))))
+        prices = possible_prices(self.books, models, tier, provider, today)
+        price, estimate = prices[0], self._estimate(prices, options)
         return Request(
             model=model,
             estimate_nano_usd=estimate.total_nano_usd,
@@ -76,7 +77,7 @@ class Calls(Engine):
             output_rate=estimate.output_rate,
         )
 
-    def _estimate(self, price: Price | None, options: CallOptions) -> Estimate:
+    def _estimate(self, prices: Sequence[Price | None], options: CallOptions) -> Estimate:
         amount = options.get("estimate_usd")
         if amount is not None:
             return Estimate(nano_usd(amount))
@@ -87,7 +88,7 @@ class Calls(Engine):
                 input_tokens=options.get("input_tokens", 0),
                 output_tokens=self.policy.default_output_tokens if most is None else most,
             )
-        return estimated(price, expected)
+        return dearest_estimate(prices, expected)
 
     def evaluate(self, request: Request) -> Decision:
         """Say what would be decided of a call now, and reserve nothing.

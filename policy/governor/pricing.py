@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple, TypeAlias, TypedDict
 
 from policy.errors import UnpricedModel
 from policy.model.price import Price
@@ -23,6 +23,10 @@ _CHEAPER = ("batch", "flex")
 _PLAIN, _KEPT_IN_US = 10, 11
 
 
+Bound: TypeAlias = Callable[[Price | None], Usage]
+"""Returns the dearest usage that a call allows at a price."""
+
+
 class CallOptions(TypedDict, total=False):
     """What may be said of a call beside its model.
 
@@ -31,7 +35,9 @@ class CallOptions(TypedDict, total=False):
         provider: Who bills it; without one, the price book says who makes the model.
         input_tokens: Upper bound of the input, >= 0.
         max_output_tokens: The request's own maximum; without one, the policy's default.
-        expected: Upper bounds by kind, instead of the two above.
+        expected: Upper bounds by kind, instead of the two above; or a function that returns them
+            for a price, because what is dearest depends on it.
+        models: All that may answer in its place (fallbacks); the dearest counts (PRC-7).
         estimate_usd: The cost expected, instead of a price.
         service_tier: Tier asked for; one of ``VARIANTS`` has prices of its own.
         dispatched: ``False`` for a hold whose call has surely not left yet (RES-6).
@@ -49,7 +55,8 @@ class CallOptions(TypedDict, total=False):
     ttl_seconds: int | None
     input_tokens: int
     max_output_tokens: int | None
-    expected: Usage
+    expected: Usage | Bound
+    models: Sequence[str]
     estimate_usd: Decimal | int
     service_tier: str | None
     dispatched: bool
@@ -135,6 +142,31 @@ def find_tier_price(
     if own is None and tier in _CHEAPER:
         return find_price(books, model, provider, on)
     return own
+
+
+def possible_prices(
+    books: PriceBooks, models: Sequence[str], tier: str | None, provider: str | None, on: date
+) -> list[Price | None]:
+    """Return every price that a call may be billed at, that of the first model first (PRC-7).
+
+    A provider may serve a call in the usual tier although another one was asked for, or by another
+    model. ``None`` stands for a model, or a tier of it, without a price.
+    """
+    found: list[Price | None] = []
+    for model in models:
+        own = find_tier_price(books, model, tier, provider, on)
+        usual = find_price(books, model, provider, on) if tier is not None else None
+        found += [own] if usual is None or own is None else [own, usual]
+    return found
+
+
+def dearest_estimate(prices: Sequence[Price | None], expected: Usage | Bound) -> Estimate:
+    """Return the largest estimate of all prices; unknown where one of them is (PRC-5)."""
+    found = [
+        estimated(price, expected(price) if callable(expected) else expected) for price in prices
+    ]
+    unknown = next((one for one in found if one.total_nano_usd is None), None)
+    return unknown or max(found, key=lambda one: one.total_nano_usd or 0)
 
 
 def estimated(price: Price | None, expected: Usage) -> Estimate:

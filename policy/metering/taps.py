@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from policy.metering.anthropic import messages_tap
 from policy.metering.endpoints import Endpoint
-from policy.metering.estimate import RequestFacts
 from policy.metering.openai import EmbeddingsTap, chat_tap, responses_tap
 from policy.metering.tap import Tap
 
 
-def open_tap(endpoint: Endpoint, request: RequestFacts, *, is_stream: bool) -> Tap:
+class Asking(Protocol):
+    """What a tap must know of the client's own request."""
+
+    @property
+    def asks_usage(self) -> bool:
+        """Whether a chat stream was to say what it used."""
+        ...
+
+    @property
+    def choices(self) -> int:
+        """How many answers may come, >= 1."""
+        ...
+
+
+def open_tap(endpoint: Endpoint, request: Asking, *, is_stream: bool) -> Tap:
     """Return a tap for one answer.
 
     Args:

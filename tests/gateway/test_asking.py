@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from policy.calls.plan import UNSEEN_TOKENS
 from policy.gateway.asking import Caller, ask
 from policy.gateway.upstreams import Upstreams
 from policy.governor.governor import Governor
 from policy.metering.endpoints import Endpoint
+from policy.metering.models import MOST_OUTPUT_TOKENS
 from policy.model.gateway import Kind, Upstream
 from policy.runtime import open_runtime
 
@@ -53,7 +55,7 @@ def held(
     asked = ask(governor, endpoint, target, json.dumps(body).encode(), Caller("s"))
     estimate = asked.request.estimate_nano_usd
     assert estimate is not None
-    return asked.facts.input_tokens, estimate
+    return asked.plan.input_tokens, estimate
 
 
 PLAIN = {"model": "m", "max_tokens": 10}
@@ -64,9 +66,9 @@ def test_input_and_the_stated_output_are_held(governor: Governor) -> None:
     assert amount == tokens * INPUT + 10 * OUTPUT
 
 
-def test_without_a_maximum_the_policys_own_is_held_for_each_choice(governor: Governor) -> None:
+def test_without_a_maximum_one_is_stated_and_held_for_each_choice(governor: Governor) -> None:
     tokens, amount = held(governor, {"model": "m", "n": 3}, Endpoint.CHAT)
-    assert amount == tokens * INPUT * 5 // 4 + 3 * 100 * OUTPUT
+    assert amount == tokens * INPUT * 5 // 4 + 3 * MOST_OUTPUT_TOKENS * OUTPUT
 
 
 @pytest.mark.parametrize(
@@ -93,10 +95,14 @@ def test_a_call_kept_in_the_united_states_is_held_for_a_tenth_more(governor: Gov
     assert amount == -(-tokens * 11 // 10) * INPUT + 11 * OUTPUT
 
 
-def test_input_that_the_provider_adds_doubles_the_bound(governor: Governor) -> None:
+def test_input_that_the_provider_adds_is_held_beside_twice_that_of_the_body(
+    governor: Governor,
+) -> None:
     tool = {"type": "web_search_20250305", "name": "web_search"}
+    without, _ = held(governor, {**PLAIN, "tools": [{"type": "custom", "name": "web_search"}]})
     tokens, amount = held(governor, {**PLAIN, "tools": [tool]})
-    assert amount == 2 * tokens * INPUT + 10 * OUTPUT
+    assert tokens >= 2 * without + UNSEEN_TOKENS
+    assert amount == tokens * INPUT + 10 * OUTPUT
 
 
 def test_the_upstreams_name_says_who_bills_where_a_book_knows_it(governor: Governor) -> None:

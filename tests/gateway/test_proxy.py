@@ -235,6 +235,9 @@ def test_a_redirect_is_not_followed(gateway: Proxied) -> None:
         (b'{"model": "m", "max_tokens": 1, "max_tokens": 9999}', "json_ambiguous"),
         (b'{"model": "m", "background": true}', "background_refused"),
         (b'{"model": "%s"}' % (b"x" * 1001), "request_invalid"),
+        (b'{"model": "m", "max_tokens": -1}', "maximum_invalid"),
+        (b'{"model": "m", "Max_Tokens": 9}', "json_ambiguous"),
+        ('{"model": "m"}'.encode("utf-16"), "json_invalid"),
     ],
 )
 def test_what_cannot_be_metered_is_refused(gateway: Proxied, body: bytes, code: str) -> None:

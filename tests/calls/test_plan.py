@@ -1,0 +1,377 @@
+"""What a request may cost at most, read from what was decoded (PRC-7), and what is forwarded."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policy.calls.plan import Plan, Unreadable, read
+from policy.metering.endpoints import Endpoint
+from policy.metering.maxima import ANSWERS, COUNT_MAX, MAXIMA, OWN
+from policy.metering.members import MEMBERS_MAX
+from policy.metering.models import MOST_OUTPUT_TOKENS
+
+CHATTY = (Endpoint.CHAT, Endpoint.RESPONSES, Endpoint.MESSAGES)
+
+
+def plan(endpoint: Endpoint = Endpoint.CHAT, **members: object) -> Plan:
+    found = read(endpoint, json.dumps({"model": "m", **members}).encode())
+    assert isinstance(found, Plan), found
+    return found
+
+
+def code(body: bytes, endpoint: Endpoint = Endpoint.CHAT) -> str:
+    found = read(endpoint, body)
+    assert isinstance(found, Unreadable), found
+    return found.code
+
+
+def most(found: Plan, stated: int = MOST_OUTPUT_TOKENS) -> int:
+    """Return the bound of all output."""
+    limit = stated if found.max_output_tokens is None else found.max_output_tokens
+    usage = found.expected(None, limit)
+    return usage.output_tokens + usage.reasoning_tokens
+
+
+counts = st.integers(1, COUNT_MAX)
+
+
+@given(
+    st.sampled_from(CHATTY),
+    st.dictionaries(st.sampled_from(MAXIMA), counts, max_size=5),
+    st.dictionaries(st.sampled_from(ANSWERS), st.integers(1, 100), max_size=3),
+    st.none() | st.integers(1, 100_000),
+)
+def test_no_vendor_writes_more_than_is_held_whichever_names_it_reads(
+    endpoint: Endpoint, maxima: dict[str, int], answers: dict[str, int], thinking: int | None
+) -> None:
+    told = {"thinking": {"budget_tokens": thinking}, "reasoning": {"max_tokens": thinking}}
+    found = plan(endpoint, **maxima, **answers, **(told if thinking else {}))
+    forwarded: dict[str, int] = json.loads(
+        found.forward(None if found.max_output_tokens else MOST_OUTPUT_TOKENS)
+    )
+    assert any(forwarded.get(name) for name in OWN[endpoint])
+    for name in (*maxima, *OWN[endpoint]):
+        if forwarded.get(name):
+            for number in (1, *answers.values()):
+                assert most(found) >= max(forwarded[name], thinking or 0) * number
+
+
+@pytest.mark.parametrize("endpoint", CHATTY)
+@pytest.mark.parametrize("group", ["options", "generation_config", "extra_body", "parameters"])
+def test_a_maximum_inside_an_object_of_options_counts(endpoint: Endpoint, group: str) -> None:
+    name = OWN[endpoint][0]
+    found = plan(endpoint, **{name: 1, group: {"num_predict": 900, "n": 2}})
+    assert most(found) == 1800
+
+
+@pytest.mark.parametrize("endpoint", CHATTY)
+def test_only_a_name_of_the_endpoints_own_api_bounds_a_request(endpoint: Endpoint) -> None:
+    found = plan(endpoint, max_new_tokens=5)
+    assert found.max_output_tokens is None
+    assert most(found) == MOST_OUTPUT_TOKENS
+
+
+@pytest.mark.parametrize("name", [*MAXIMA, *ANSWERS])
+@pytest.mark.parametrize(
+    "value",
+    ["0", "-1", "1.5", "true", '"8"', "[]", "{}", "10000001", "1e400", "9" * 50, "99999999999"],
+)
+def test_a_count_that_may_mean_no_limit_is_refused(name: str, value: str) -> None:
+    assert code(f'{{"model": "m", "{name}": {value}}}'.encode()) == "maximum_invalid"
+
+
+@pytest.mark.parametrize("value", ["6000", "6000.0", "6e3", "60.00E2"])
+def test_every_spelling_of_a_number_is_that_number(value: str) -> None:
+    found = read(Endpoint.CHAT, f'{{"model": "m", "max_tokens": {value}}}'.encode())
+    assert isinstance(found, Plan)
+    assert found.max_output_tokens == 6000
+
+
+def test_null_is_as_if_it_were_not_there() -> None:
+    found = plan(max_tokens=None, n=None, stream=None, background=None, models=None)
+    assert (found.max_output_tokens, found.choices, found.is_stream) == (None, 1, False)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "model", "provider", "name"),
+    [
+        (Endpoint.CHAT, "gpt-5-mini", "openai", "max_completion_tokens"),
+        (Endpoint.CHAT, "o3", None, "max_completion_tokens"),
+        (Endpoint.CHAT, "ft:gpt-4o-2024-08-06:x::y", "azure", "max_completion_tokens"),
+        (Endpoint.CHAT, "openai/gpt-5", "openrouter", "max_tokens"),
+        (Endpoint.CHAT, "gpt-oss-20b", "openai", "max_tokens"),
+        (Endpoint.CHAT, "mistral-large-latest", "mistral", "max_tokens"),
+        (Endpoint.CHAT, "demo", "openai", "max_tokens"),
+        (Endpoint.RESPONSES, "gpt-5", "openai", "max_output_tokens"),
+        (Endpoint.MESSAGES, "claude-sonnet-4-5", "anthropic", "max_tokens"),
+    ],
+)
+def test_a_maximum_is_stated_under_the_name_that_is_read(
+    endpoint: Endpoint, model: str, provider: str | None, name: str
+) -> None:
+    found = plan(endpoint, model=model)
+    sent = json.loads(found.forward(77, provider))
+    assert sent == {"model": model, name: 77}
+
+
+@pytest.mark.parametrize(
+    ("model", "most"),
+    [
+        ("claude-3-opus-20240229", 4_096),
+        ("claude-3-5-sonnet-20241022", 8_192),
+        ("claude-opus-4-20250514", 32_000),
+        ("claude-opus-4-1-20250805", 32_000),
+        ("claude-opus-4-1", 32_000),
+        ("claude-opus-4-5-20251101", 64_000),
+        ("claude-sonnet-4-20250514", 64_000),
+        ("anthropic/claude-sonnet-4", 64_000),
+        ("claude-haiku-4-5", 64_000),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", 64_000),
+        ("claude-opus-4-7", 128_000),
+        ("claude-opus-5", 128_000),
+        ("gpt-4o-mini", 16_384),
+        ("gpt-4.1", 32_768),
+        ("openai/gpt-5.1", 128_000),
+        ("gpt-5-chat-latest", 16_384),
+        ("o4-mini", 100_000),
+        ("o1-mini-2024-09-12", 65_536),
+        ("demo", MOST_OUTPUT_TOKENS),
+        ("claudette", MOST_OUTPUT_TOKENS),
+    ],
+)
+def test_what_is_stated_is_the_models_own_limit(model: str, most: int) -> None:
+    assert plan(model=model).output_limit(None) == most
+
+
+def test_of_several_models_the_smallest_limit_is_stated() -> None:
+    assert plan(model="gpt-4.1", models=["gpt-4o", "gpt-5"]).output_limit(None) == 16_384
+
+
+@pytest.mark.parametrize(
+    ("members", "models"),
+    [
+        ({"models": ["m", "a"]}, ("m", "a")),
+        ({"fallbacks": [{"model": "a"}, "b"]}, ("m", "a", "b")),
+        ({"fallbacks": [{"a": ["b"]}]}, ("m", "a", "b")),
+        ({"fallback_models": "a"}, ("m", "a")),
+        ({"tools": [{"type": "advisor_20260301", "model": "a"}]}, ("m", "a")),
+        ({}, ("m",)),
+    ],
+)
+def test_all_models_that_may_answer_are_known(
+    members: dict[str, object], models: tuple[str, ...]
+) -> None:
+    assert plan(**members).models[0] == "m"
+    assert set(plan(**members).models) == set(models)
+
+
+@pytest.mark.parametrize("value", [1, True, [1], {"a": 3}, [f"m{i}" for i in range(200)]])
+def test_a_list_of_models_that_cannot_be_read_is_refused(value: object) -> None:
+    assert code(json.dumps({"model": "m", "models": value}).encode()) == "json_invalid"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"", "json_invalid"),
+        (b"[]", "json_invalid"),
+        (b"nonsense", "json_invalid"),
+        (b"\xff\xfe", "json_invalid"),
+        (b'{"a":' * 100_000, "json_invalid"),
+        (b'{"model":"m","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "json_invalid"),
+        ('{"model":"m"}'.encode("utf-16"), "json_invalid"),
+        ('{"model":"m"}'.encode("utf-16-le"), "json_invalid"),
+        ('{"model":"m"}'.encode("utf-32"), "json_invalid"),
+        (b'\xef\xbb\xbf{"model":"m"}', "json_invalid"),
+        (b'{"model":"m","x":"\xff"}', "json_invalid"),
+        (b'{"model":"m","x":"\xed\xa0\x80"}', "json_invalid"),
+        (b'{"model":"\\ud800"}', "json_invalid"),
+        (b'{"model":"m","stream":"yes"}', "json_invalid"),
+        (b'{"model":"m","messages":[1]}', "json_invalid"),
+        (b"{}", "model_missing"),
+        (b'{"model":7}', "json_invalid"),
+        (b'{"model":"","x":1}', "model_missing"),
+        (b'{"model":"m","model":"m"}', "json_ambiguous"),
+        (b'{"model":"m","mode\\u006c":"k"}', "json_ambiguous"),
+        (b'{"model":"m","x":1,"x":2}', "json_ambiguous"),
+        (b'{"model":"m","Model":"k"}', "json_ambiguous"),
+        (b'{"model":"m","max_token\\u017f":9}', "json_ambiguous"),
+        (b'{"model":"m","stream_options":{"include_usage":1,"include_usage":2}}', "json_ambiguous"),
+        (b'{"model":"m","thinking":{"budget_tokens":1,"budget_tokens":2}}', "json_ambiguous"),
+        (b'{"model":"m","cache_control":{"ttl":"1h","ttl":"5m"}}', "json_ambiguous"),
+        (b'{"model":"m","background":true}', "background_refused"),
+        (b'{"model":"m","\\u0062ackground":true}', "background_refused"),
+        (b'{"model":"m","background":"true"}', "background_refused"),
+        (b'{"model":"m","background":1}', "background_refused"),
+    ],
+)
+def test_what_two_parsers_may_read_in_two_ways_is_refused(body: bytes, expected: str) -> None:
+    assert code(body, Endpoint.RESPONSES) == expected
+
+
+def test_more_members_than_anybody_needs_are_refused_before_they_are_kept() -> None:
+    many = {f"k{number}": 1 for number in range(MEMBERS_MAX)}
+    assert code(json.dumps({"model": "m", **many}).encode()) == "json_invalid"
+
+
+def test_words_inside_texts_decide_nothing() -> None:
+    text = 'say "background": true, "speed": "fast", "ttl": "1h", "cache_control": {}, "n": 9'
+    found = plan(Endpoint.MESSAGES, messages=[{"role": "user", "content": text}], max_tokens=5)
+    assert (found.service_tier, found.choices, found.input_kinds) == (None, 1, ())
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+NAMES = st.sampled_from(
+    ["messages", "input", "tools", "system", "models", "stream_options", "thinking", "n", "options"]
+)
+
+
+@given(st.dictionaries(NAMES | st.text(), VALUES), st.sampled_from(Endpoint), st.binary())
+def test_no_body_makes_reading_raise(
+    members: dict[str, Any], endpoint: Endpoint, noise: bytes
+) -> None:
+    body = json.dumps({"model": "m", **members}).encode()
+    for text in (body, noise, body[:-1], body.replace(b" ", noise, 1)):
+        assert isinstance(read(endpoint, text), Plan | Unreadable)
+
+
+@st.composite
+def spelt(draw: st.DrawFn, value: object) -> str:
+    """Write a value as JSON in any of its spellings."""
+    space = st.sampled_from(["", " ", "\n\t"])
+    match value:
+        case dict():
+            order = draw(st.permutations(list(value.items())))
+            inner = ",".join(
+                f"{draw(space)}{draw(spelt(key))}{draw(space)}:{draw(space)}{draw(spelt(one))}"
+                for key, one in order
+            )
+            return f"{{{inner}{draw(space)}}}"
+        case list():
+            return "[" + ",".join(draw(spelt(one)) for one in value) + "]"
+        case str():
+            escaped = [
+                f"\\u{ord(one):04x}" if draw(st.booleans()) else json.dumps(one)[1:-1]
+                for one in value
+            ]
+            return f'"{"".join(escaped)}"'
+        case int() if not isinstance(value, bool):
+            return draw(st.sampled_from([str(value), f"{value}.0", f"{value}e0"]))
+        case _:
+            return json.dumps(value)
+
+
+@given(st.data())
+def test_every_spelling_of_a_request_is_read_alike(data: st.DataObject) -> None:
+    request = {
+        "model": "m",
+        "models": ["a", "m"],
+        "max_tokens": 7,
+        "n": 2,
+        "stream": True,
+        "service_tier": "flex",
+        "thinking": {"budget_tokens": 9},
+        "cache_control": {"ttl": "1h"},
+        "tools": [{"type": "web_search", "max_uses": 3}],
+    }
+    found = read(Endpoint.CHAT, data.draw(spelt(request)).encode())
+    assert isinstance(found, Plan)
+    expected = plan(**request)
+    for name in Plan.__slots__:
+        if name not in ("body", "input_tokens"):
+            assert getattr(found, name) == getattr(expected, name), name
+    assert json.loads(found.forward(None)) == {**request, "stream_options": {"include_usage": True}}
+
+
+@pytest.mark.parametrize(
+    ("body", "asking"),
+    [
+        (
+            '{"model":"m","stream":true}',
+            '{"stream_options":{"include_usage":true},"model":"m","stream":true}',
+        ),
+        (
+            ' { "model":"m","stream" : true , "stream_options" : { "a" : 1 } , "top_p" : 1.10 } ',
+            ' { "model":"m","stream" : true , "stream_options" : {"a":1,"include_usage":true} , '
+            '"top_p" : 1.10 } ',
+        ),
+        (
+            '{"model":"m","stream_options":null,"stream":true}',
+            '{"model":"m","stream_options":{"include_usage":true},"stream":true}',
+        ),
+        (
+            '{"x":{"stream_options":3},"y":"stream_options","stream":true,"model":"m"}',
+            '{"stream_options":{"include_usage":true},'
+            '"x":{"stream_options":3},"y":"stream_options","stream":true,"model":"m"}',
+        ),
+    ],
+)
+def test_usage_is_asked_for_and_every_other_byte_stays(body: str, asking: str) -> None:
+    found = read(Endpoint.CHAT, body.encode())
+    assert isinstance(found, Plan)
+    assert found.forward(None).decode() == asking
+
+
+def test_a_maximum_takes_the_place_of_a_null_of_its_name() -> None:
+    found = read(Endpoint.CHAT, b'{"model":"m", "max_tokens" : null,"x":1}')
+    assert isinstance(found, Plan)
+    assert found.forward(5, "mistral") == b'{"model":"m", "max_tokens" : 5,"x":1}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"m","stream":false,"max_tokens":1}',
+        b' {"model" : "m","stream":true,"stream_options":{"include_usage":true}}',
+    ],
+)
+def test_a_request_that_needs_no_change_stays_as_it_is(body: bytes) -> None:
+    found = read(Endpoint.CHAT, body)
+    assert isinstance(found, Plan)
+    assert found.forward(None) == body
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"previous_response_id": "resp_1"},
+        {"conversation": "conv_1"},
+        {"context_management": {"edits": []}},
+        {"tools": [{"type": "function"}, {"type": "web_search_20250305"}]},
+        {"input": [{"type": "message", "content": [{"type": "input_file", "file_id": "f"}]}]},
+        {"messages": [{"content": [{"type": "document", "source": {"url": "HTTPS://x/y"}}]}]},
+    ],
+)
+def test_input_that_is_not_in_the_request_is_bounded_beside_it(members: dict[str, object]) -> None:
+    assert plan(Endpoint.RESPONSES, **members).input_tokens > 30_000
+
+
+def test_embeddings_have_no_output_and_take_tokens_for_text() -> None:
+    found = plan(Endpoint.EMBEDDINGS, input=[[1, 2] * 500])
+    assert (found.max_output_tokens, most(found)) == (0, 0)
+    assert found.input_tokens >= 1_000
+
+
+@pytest.mark.parametrize(
+    ("members", "tier"),
+    [
+        ({"service_tier": "auto"}, None),
+        ({"service_tier": "priority"}, "priority"),
+        ({"service_tier": "turbo"}, "turbo"),
+        ({"speed": "fast", "service_tier": "flex"}, "fast"),
+        ({"speed": "standard"}, None),
+    ],
+)
+def test_a_tier_that_is_not_the_usual_one_shows(
+    members: dict[str, object], tier: str | None
+) -> None:
+    assert plan(**members).service_tier == tier
