@@ -1,4 +1,4 @@
-"""One admitted call from its reservation to its settlement, without input or output (RES-10, RES-11).
+"""One admitted call from its hold to its settlement, without input or output (RES-10, RES-11).
 
 A driver tells what happens to the call, and does what it is answered. Whatever the events and
 however the bytes are cut, the call is settled once, by one table:
@@ -237,19 +237,26 @@ class Flight:
         tap = head.tap
         if how is not _How.ENDED:
             tap.finish()  # of an answer that was cut, what it held back may say more
-        if tap.is_settled:
+        if tap.is_settled or self._is_bounded(head, how):
             return self._ended(how, self._metered(tap))
-        if head.is_error:
-            told = None if tap.usage is None else self._metered(tap)
-            return self._ended(how, told, is_release=told is None)
+        return self._ended(how, None, is_release=self._is_free(head))
+
+    def _is_bounded(self, head: _Head, how: _How) -> bool:
+        """Return whether what was read bounds the usage better than the hold does."""
+        tap = head.tap
+        if self._is_free(head):
+            return False
         if head.unpacker is not None and not head.unpacker.is_whole:
-            return self._ended(how, None)
-        if tap.usage is None:
-            if tap.error is not None and not tap.output_bytes_relayed:
-                return self._ended(how, None, is_release=True)
-            if how is not _How.ENDED and not head.is_stream:
-                return self._ended(how, None)  # it may have been produced to its end
-        return self._ended(how, self._metered(tap))
+            return False
+        # NOTE: a body that broke off may have been produced to its end.
+        return tap.usage is not None or how is _How.ENDED or head.is_stream
+
+    def _is_free(self, head: _Head) -> bool:
+        """Return whether the provider says that it did nothing: an error, before any output."""
+        tap = head.tap
+        if tap.usage is not None:
+            return False
+        return head.is_error or (tap.error is not None and not tap.output_bytes_relayed)
 
     def _ended(
         self, how: _How, metered: MeteredUsage | None, *, is_release: bool = False

@@ -68,8 +68,8 @@ class Refusal:
         if endpoint is Endpoint.MESSAGES:
             return b"event: error\ndata: %s\n\n" % self.body(Kind.ANTHROPIC)
         if endpoint is Endpoint.RESPONSES:
-            flat = {"type": "error", "code": self.code, "message": self.message, "param": None}
-            flat["corvus"] = self._corvus
+            told = {"code": self.code, "message": self.message, "param": None}
+            flat = {"type": "error", **told, "corvus": self._corvus}
             return b"event: error\ndata: %s\n\n" % json.dumps(flat).encode()
         return b"data: %s\n\n" % self.body(Kind.OPENAI)
 

@@ -109,9 +109,7 @@ class Settler:
             self._hand_over(lambda: self._settled(ending))
             raise
 
-    def later(
-        self, commands: Sequence[Command], close: Callable[[], object] | None = None
-    ) -> None:
+    def later(self, commands: Sequence[Command], close: Callable[[], object] | None = None) -> None:
         """Do what a flight says soon, and do not wait for it; safe within garbage collection.
 
         Args:

@@ -27,8 +27,8 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
-from policy.calls.plan import tier_of
 from policy.calls.flight import Ending, Settle
+from policy.calls.plan import tier_of
 from policy.calls.settle import Settler
 from policy.governor.calls import Calls
 from policy.governor.denial import denial_error

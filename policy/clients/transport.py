@@ -82,9 +82,7 @@ class GovernedTransport(httpx2.BaseTransport):
             return unverified()
         return self._gate.verdict(asked, decision)
 
-    def _send(
-        self, request: httpx2.Request, call: Admitted, flight: Flight
-    ) -> httpx2.Response:
+    def _send(self, request: httpx2.Request, call: Admitted, flight: Flight) -> httpx2.Response:
         leaving = Leaving(request, call.asked.body, is_async=False)
         clock, settler = self._governor.store.clock, self._settler
         settler.watch(flight)

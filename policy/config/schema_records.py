@@ -47,9 +47,7 @@ def denial_document() -> Table:
         "config_key": _text("The key that sets the limit."),
     }
     about = {
-        "code": {
-            "enum": ["unpriced_model", "mission_ended", "already_settled", "budget_exceeded"]
-        },
+        "code": {"enum": ["unpriced_model", "mission_ended", "already_settled", "budget_exceeded"]},
         "budget_exceeded": {"type": "boolean", "description": "Whether a budget is the reason."},
         "governance_domain": {"const": "token_spend"},
         "message": _text("Why, and what to do, for a person."),

@@ -143,9 +143,7 @@ class Client:
 
 
 def _silent() -> UpstreamFailed:
-    return UpstreamFailed(
-        504, "upstream_silent", "the provider sent nothing for too long"
-    )
+    return UpstreamFailed(504, "upstream_silent", "the provider sent nothing for too long")
 
 
 def _sending() -> aiohttp.TraceConfig:

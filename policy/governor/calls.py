@@ -275,7 +275,7 @@ class Calls(Engine):
         self, request: Request, lower: Callable[[NanoUSD], Request]
     ) -> Step[tuple[Decision, Request]]:
         def step(unit: Unit) -> Told[tuple[Decision, Request]]:
-            events = settlement.upkeep(unit, self.register)
+            events = settlement.upkeep(unit, self.in_force)
             asked = request
             decision = admission.weigh(unit, self.rules, self.register, request).decision
             if decision.denial is Denial.BUDGET_EXCEEDED:

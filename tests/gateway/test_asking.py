@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from policy.calls.plan import UNSEEN_TOKENS
-from policy.gateway.asking import Caller, ask
+from policy.gateway.callers import Caller
 from policy.gateway.upstreams import Upstreams
 from policy.governor.governor import Governor
 from policy.metering.endpoints import Endpoint
