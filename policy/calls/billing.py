@@ -62,7 +62,8 @@ def provider_of(
     if host is not None and (owner := _owner_of(host.lower())):
         return owner
     today = governor.store.clock.now().date()
-    if find_price(books, plan.model, None, today) is not None:
+    price = find_price(books, plan.model, None, today)
+    if price is not None and price.provider:
         return None
     return kind_of(plan.endpoint).value
 

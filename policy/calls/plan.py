@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import cast
 
 import msgspec
 from msgspec import Raw
@@ -41,7 +42,7 @@ from policy.metering.members import (
     with_members,
 )
 from policy.metering.models import most_output_of, name_of_maximum
-from policy.model.price import Price
+from policy.model.price import Price, Rates
 from policy.model.request import TEXT_MAX
 from policy.model.usage import TokenKind, Usage
 
@@ -169,7 +170,7 @@ class Plan:
         if self.stays_in_us:
             read, most = -(-read * 11 // 10), -(-most * 11 // 10)
         found = dearest(price, read, most, self.input_kinds)
-        rates = price.rates_for(found.context_tokens) if price is not None else {}
+        rates: Rates = price.rates_for(found.context_tokens) if price is not None else {}
         if self.web_searches and TokenKind.WEB_SEARCH in rates:
             return replace(found, web_search_requests=self.web_searches)
         return found
@@ -331,16 +332,16 @@ def _names(member: str, value: object) -> list[str]:
     found: list[str] = []
     waiting = [value]
     while waiting:
-        match waiting.pop():
+        one = waiting.pop()
+        match one:
             case str() as name if 0 < len(name) <= TEXT_MAX:
                 found.append(name)
-            case list() as names:
-                waiting += names
+            case list():
+                waiting += cast(list[object], one)
             case {"model": str() as name}:
                 waiting.append(name)
-            case dict() as named:
-                waiting += named.keys()
-                waiting += named.values()
+            case dict():
+                waiting += (*cast(dict[str, object], one), *cast(dict[str, object], one).values())
             case None:
                 pass
             case _:

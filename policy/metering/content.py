@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 import msgspec
 from msgspec import Raw
@@ -112,11 +113,11 @@ def _nodes(decode: object, name: str, text: Raw) -> Iterator[Node]:
 
 def _flat(value: object) -> Iterator[Node]:
     """Yield the nodes of a value and those inside them, without recursion."""
-    waiting = [value]
+    waiting: list[object] = [value]
     while waiting:
         one = waiting.pop()
         if isinstance(one, list):
-            waiting.extend(one)
+            waiting += cast(list[object], one)
         elif isinstance(one, Node):
             yield one
             waiting += (one.content, one.output, one.source, one.tools)

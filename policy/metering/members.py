@@ -86,14 +86,14 @@ def members_of(text: bytes | Raw) -> dict[str, Raw]:
 
     decoder = msgspec.json.Decoder(dict[_Key, Raw], dec_hook=note)
     try:
-        found: Mapping[str, Raw] = decoder.decode(memoryview(text))
+        found = decoder.decode(memoryview(text))
     except msgspec.ValidationError as wrong:
         if isinstance(wrong.__cause__, Malformed):
             raise wrong.__cause__ from None
         raise Malformed("json_invalid", "the body must be a JSON object") from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise Malformed("json_invalid", "the body must be a JSON object, in valid JSON") from None
-    return dict(found)
+    return {name: found[name] for name in found}
 
 
 def decoded(text: Raw | None) -> Any:

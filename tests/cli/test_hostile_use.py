@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
 import signal
@@ -156,13 +157,22 @@ def test_wrong_use_has_its_exit_code_and_says_what_to_do(
     ids=typed,
 )
 def test_a_terminal_that_cannot_show_every_character_gets_escapes(
-    words: list[str], encoding: str, ledger: Path
+    words: list[str],
+    encoding: str,
+    ledger: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     extra = ["--ledger", str(ledger)] if words[0] != "policy" and "list" not in words else []
-    result = corvus([*words, *extra], PYTHONIOENCODING=encoding)
-    assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout
-    assert "\x1b" not in result.stdout
+    capsys.readouterr()
+    with io.TextIOWrapper(io.BytesIO(), encoding=encoding) as terminal:
+        monkeypatch.setattr("sys.stdout", terminal)
+        assert main([*words, *extra]) == 0
+        terminal.seek(0)
+        told = terminal.read()
+    assert capsys.readouterr().err == ""
+    assert told
+    assert "\x1b" not in told
 
 
 @pytest.mark.parametrize("style", ["text", "concise", "json"])

@@ -19,6 +19,7 @@ from policy.governor import tokens
 from policy.model.token import Token, TokenScope
 from tests.cli.places import Place
 from tests.dashboard.visiting import ROOT, Visitor, words
+from tests.fakes import NO_AUTHORITIES
 from tests.gateway.conftest import Served
 
 PAGES = ["", "/history", "/sessions", "/missions", "/audit", "/reports", "/config"]
@@ -191,7 +192,7 @@ def test_logging_out_ends_the_visit(served: Served) -> None:
 
 
 def test_other_sites_cannot_send_forms(served: Served) -> None:
-    with httpx2.Client(base_url=served.url, trust_env=False) as client:
+    with httpx2.Client(base_url=served.url, trust_env=False, verify=NO_AUTHORITIES) as client:
         for headers in (
             {"origin": "https://evil.example"},
             {"origin": "null"},
@@ -204,7 +205,7 @@ def test_other_sites_cannot_send_forms(served: Served) -> None:
 
 def test_a_link_on_another_site_leads_here_and_is_asked_once_more(served: Served) -> None:
     headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
-    with httpx2.Client(base_url=served.url, trust_env=False) as client:
+    with httpx2.Client(base_url=served.url, trust_env=False, verify=NO_AUTHORITIES) as client:
         answer = client.get(f"{ROOT}/audit", headers=headers)
         assert answer.status_code == 200
         assert '<meta http-equiv="refresh" content="0;url=' in answer.text
@@ -221,7 +222,7 @@ def test_a_visit_opens_nothing_of_the_api(served: Served) -> None:
 
 
 def test_a_foreign_host_is_refused(served: Served) -> None:
-    with httpx2.Client(base_url=served.url, trust_env=False) as client:
+    with httpx2.Client(base_url=served.url, trust_env=False, verify=NO_AUTHORITIES) as client:
         assert client.get(ROOT, headers={"host": "evil.example"}).status_code == 421
 
 

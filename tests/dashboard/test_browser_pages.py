@@ -106,8 +106,9 @@ def test_a_page_is_sound_in_every_scheme_and_width(
         picture(opened, f"{name} desktop light")
     found = {"light": violations(opened, f"{axe};{ALL_RULES}")}
     page.emulate_media(color_scheme="dark")
-    found["dark"] = violations(opened, COLOURS)  # the scheme changes nothing else
-    assert found == {"light": [], "dark": []}
+    if language == "en":  # the scheme changes nothing but colours, and the language none of them
+        found["dark"] = violations(opened, COLOURS)
+    assert not any(found.values()), found
     if language == "en":
         picture(opened, f"{name} desktop dark")
     for width in (DESKTOP, WALL, PHONE):

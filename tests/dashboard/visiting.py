@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import httpx2
 
+from tests.fakes import NO_AUTHORITIES
 from tests.gateway.conftest import Served
 
 ROOT = "/dashboard"
@@ -30,6 +31,7 @@ class Visitor:
             base_url=served.url,
             timeout=20,
             trust_env=False,
+            verify=NO_AUTHORITIES,
             headers={"accept-language": language, "origin": served.url},
         )
         self.opened.append(self.client)

@@ -17,6 +17,7 @@ from policy.gateway.service import ConfigFile
 from policy.governor import tokens
 from policy.model.token import TokenRequest, TokenScope, new_secret
 from tests.cli.places import Place
+from tests.fakes import NO_AUTHORITIES
 from tests.gateway.proxied import KEY, Proxied, proxied
 
 
@@ -60,7 +61,13 @@ class Served:
 
     def client(self, scope: str = "admin") -> httpx2.Client:
         headers = {"authorization": f"Bearer {self.secrets[scope]}"}
-        return httpx2.Client(base_url=self.url, headers=headers, timeout=20, trust_env=False)
+        return httpx2.Client(
+            base_url=self.url,
+            headers=headers,
+            timeout=20,
+            trust_env=False,
+            verify=NO_AUTHORITIES,
+        )
 
     def stop(self) -> None:
         self._server.should_exit = True
@@ -73,6 +80,21 @@ def served(tmp_path: Path) -> Iterator[Served]:
     gateway = Served(Place(tmp_path))
     yield gateway
     gateway.stop()
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One gateway for all tests of a module that leave it as it was."""
+    gateway = Served(Place(tmp_path_factory.mktemp("standing")))
+    yield gateway
+    gateway.stop()
+
+
+@pytest.fixture(scope="module")
+def standing_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
+    """The same with a provider behind it."""
+    with proxied(tmp_path_factory.mktemp("standing")) as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ from policy.gateway.serve import Server, bind
 from policy.governor import tokens
 from policy.model.token import TokenRequest, TokenScope, new_secret
 from policy.runtime import Runtime, open_runtime
+from tests.fakes import NO_AUTHORITIES
 from tests.gateway.provider import Provider
 
 KEY = "the-real-key"
@@ -143,7 +144,13 @@ class Proxied:
 
     def client(self, **headers: str) -> httpx2.Client:
         sent = {"authorization": f"Bearer {self.secret}", **headers}
-        return httpx2.Client(base_url=self.url, headers=sent, timeout=30, trust_env=False)
+        return httpx2.Client(
+            base_url=self.url,
+            headers=sent,
+            timeout=30,
+            trust_env=False,
+            verify=NO_AUTHORITIES,
+        )
 
     def post(self, path: str, body: dict[str, Any], **headers: str) -> httpx2.Response:
         with self.client(**headers) as client:

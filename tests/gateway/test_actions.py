@@ -116,8 +116,8 @@ WHO = ("token:proxy", "token:admin", "root")
         *({"command": "ls", "workspace": "relative"}, {"command": "ls", "record": 1}),
     ],
 )
-def test_a_body_that_names_no_action_is_422(served: Served, body: dict[str, Any]) -> None:
-    with served.client("proxy") as client:
+def test_a_body_that_names_no_action_is_422(standing: Served, body: dict[str, Any]) -> None:
+    with standing.client("proxy") as client:
         answer = client.post("/web/actions", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "request-invalid")
 

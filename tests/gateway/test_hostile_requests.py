@@ -43,8 +43,8 @@ def code(answer: str) -> str:
     return json.loads(body)["code"]
 
 
-def test_the_request_that_the_hostile_ones_are_made_from_passes(served: Served) -> None:
-    assert raw(served, request(served, host(served), bearer(served)))[0] == 200
+def test_the_request_that_the_hostile_ones_are_made_from_passes(standing: Served) -> None:
+    assert raw(standing, request(standing, host(standing), bearer(standing)))[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -69,28 +69,28 @@ def test_the_request_that_the_hostile_ones_are_made_from_passes(served: Served) 
     ],
 )
 def test_a_request_that_could_be_read_in_two_ways_or_is_not_ours_is_refused(
-    served: Served, lines: list[str], status: int, name: str
+    standing: Served, lines: list[str], status: int, name: str
 ) -> None:
     written = [
-        one.replace("{host}", host(served)).replace("{bearer}", bearer(served)) for one in lines
+        one.replace("{host}", host(standing)).replace("{bearer}", bearer(standing)) for one in lines
     ]
-    found, answer = raw(served, request(served, *written))
+    found, answer = raw(standing, request(standing, *written))
     assert (found, code(answer)) == (status, name)
 
 
-def test_the_guards_stand_in_the_order_of_the_rule(served: Served) -> None:
+def test_the_guards_stand_in_the_order_of_the_rule(standing: Served) -> None:
     """API-5: each request fails one guard less than the one before, and names the first."""
     wrong = ["Host: evil.example", "Origin: https://evil.example", "Authorization: Bearer x"]
-    right = [host(served), f"Origin: http://127.0.0.1:{served.port}", bearer(served)]
+    right = [host(standing), f"Origin: http://127.0.0.1:{standing.port}", bearer(standing)]
     tail = ["Content-Type: text/plain", "Content-Length: 70000"]
     names: list[str] = []
     for good in range(4):
         lines = [*right[:good], *wrong[good:], *tail]
-        sent = request(served, *lines, method="POST", path="/web/admin/cost/reset")
-        names.append(code(raw(served, sent)[1]))
+        sent = request(standing, *lines, method="POST", path="/web/admin/cost/reset")
+        names.append(code(raw(standing, sent)[1]))
     small = [*right, "Content-Type: text/plain", "Content-Length: 2"]
-    sent = request(served, *small, method="POST", path="/web/admin/cost/reset", body="{}")
-    names.append(code(raw(served, sent)[1]))
+    sent = request(standing, *small, method="POST", path="/web/admin/cost/reset", body="{}")
+    names.append(code(raw(standing, sent)[1]))
     assert names == [
         "host-refused",
         "origin-refused",
@@ -100,11 +100,11 @@ def test_the_guards_stand_in_the_order_of_the_rule(served: Served) -> None:
     ]
 
 
-def test_a_body_that_says_no_length_is_cut_off_all_the_same(served: Served) -> None:
-    lines = [host(served), bearer(served), "Transfer-Encoding: chunked"]
+def test_a_body_that_says_no_length_is_cut_off_all_the_same(standing: Served) -> None:
+    lines = [host(standing), bearer(standing), "Transfer-Encoding: chunked"]
     body = f"{70_000:x}\r\n{'x' * 70_000}\r\n0\r\n\r\n"
-    sent = request(served, *lines, method="POST", path="/web/admin/cost/reset", body=body)
-    found, answer = raw(served, sent)
+    sent = request(standing, *lines, method="POST", path="/web/admin/cost/reset", body=body)
+    found, answer = raw(standing, sent)
     assert (found, code(answer)) == (413, "body-too-large")
 
 
@@ -116,10 +116,10 @@ def test_a_body_that_says_no_length_is_cut_off_all_the_same(served: Served) -> N
         ["Transfer-Encoding : chunked"],
     ],
 )
-def test_a_smuggled_request_is_refused_by_the_parser(served: Served, lines: list[str]) -> None:
+def test_a_smuggled_request_is_refused_by_the_parser(standing: Served, lines: list[str]) -> None:
     """Httptools is forced: another parser lets some of these through."""
-    sent = request(served, host(served), bearer(served), *lines, method="POST", body="{}")
-    assert raw(served, sent)[0] == 400
+    sent = request(standing, host(standing), bearer(standing), *lines, method="POST", body="{}")
+    assert raw(standing, sent)[0] == 400
 
 
 @pytest.mark.parametrize(
@@ -138,10 +138,10 @@ def test_a_smuggled_request_is_refused_by_the_parser(served: Served, lines: list
     ],
 )
 def test_a_token_may_do_what_its_scope_says(
-    served: Served, scope: str, method: str, path: str, status: int
+    standing: Served, scope: str, method: str, path: str, status: int
 ) -> None:
-    lines = [host(served), bearer(served, scope), "Content-Length: 0"]
-    assert raw(served, request(served, *lines, method=method, path=path))[0] == status
+    lines = [host(standing), bearer(standing, scope), "Content-Length: 0"]
+    assert raw(standing, request(standing, *lines, method=method, path=path))[0] == status
 
 
 def test_a_revoked_token_is_refused_within_a_second(served: Served) -> None:
@@ -164,9 +164,9 @@ def test_a_revoked_token_is_refused_within_a_second(served: Served) -> None:
         f'{{"scope": ["{CANARY}"]}}',
     ],
 )
-def test_a_secret_in_a_request_comes_back_in_no_answer(served: Served, body: str) -> None:
+def test_a_secret_in_a_request_comes_back_in_no_answer(standing: Served, body: str) -> None:
     """OBS-3 for answers: neither in the refusal, nor in the audit that everybody may read."""
-    with served.client() as admin:
+    with standing.client() as admin:
         headers = {"content-type": "application/json", "x-api-key": CANARY}
         path = f"/web/admin/cost/reset?key={CANARY}"
         first = admin.post(path, content=body, headers=headers)
@@ -176,14 +176,14 @@ def test_a_secret_in_a_request_comes_back_in_no_answer(served: Served, body: str
     answers = (first, audit, report, token)
     for answer in answers:
         assert CANARY not in answer.text + str(answer.headers)
-        assert not any(one in answer.text for one in served.secrets.values())
+        assert not any(one in answer.text for one in standing.secrets.values())
 
 
 @pytest.mark.parametrize(
     "body", ["", "[]", "1", '"x"', "{}", '{"scope":', "\xff", '{"scope": NaN}']
 )
-def test_a_body_that_is_none_is_the_mistake_of_the_client(served: Served, body: str) -> None:
-    with served.client() as admin:
+def test_a_body_that_is_none_is_the_mistake_of_the_client(standing: Served, body: str) -> None:
+    with standing.client() as admin:
         headers = {"content-type": "application/json"}
         sent = body.encode("latin-1")
         answer = admin.post("/web/admin/cost/reset", content=sent, headers=headers)

@@ -38,6 +38,13 @@ def post(gateway: Proxied, *lines: str, target: str = "/v1/chat/completions") ->
     return ("\r\n".join(head) + "\r\n\r\n").encode()
 
 
+@pytest.fixture
+def gateway(standing_proxy: Proxied) -> Proxied:
+    """A gateway whose provider was asked for nothing yet."""
+    standing_proxy.provider.calls.clear()
+    return standing_proxy
+
+
 LENGTH = f"Content-Length: {len(BODY)}"
 
 

@@ -15,6 +15,7 @@ import httpx2
 from policy.governor import tokens
 from policy.model.token import TokenRequest, TokenScope, new_secret
 from tests.cli.places import Place
+from tests.fakes import NO_AUTHORITIES
 from tests.observability.collector import Collector
 from tests.observability.happenings import CANARY
 
@@ -86,7 +87,9 @@ def use(url: str, secrets: dict[TokenScope, str]) -> str:
 
     def client(scope: TokenScope) -> httpx2.Client:
         headers = {"authorization": f"Bearer {secrets[scope]}"}
-        return httpx2.Client(base_url=url, headers=headers, timeout=20, trust_env=False)
+        return httpx2.Client(
+            base_url=url, headers=headers, timeout=20, trust_env=False, verify=NO_AUTHORITIES
+        )
 
     with client(TokenScope.PROXY) as agent, client(TokenScope.ADMIN) as admin:
 

@@ -47,8 +47,11 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 @pytest.fixture
 def connection(ledger: Ledger) -> duckdb.DuckDBPyConnection:
     """The connection of a ledger whose required columns have defaults."""
-    for column, default in _DEFAULTS.items():
-        ledger.connection.execute(
-            f"ALTER TABLE usage_record ALTER COLUMN {column} SET DEFAULT {default}"
-        )
+    set_defaults(ledger.connection)
     return ledger.connection
+
+
+def set_defaults(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let a seed name only what matters."""
+    for column, default in _DEFAULTS.items():
+        connection.execute(f"ALTER TABLE usage_record ALTER COLUMN {column} SET DEFAULT {default}")

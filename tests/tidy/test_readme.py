@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from policy.cli.exits import Exit
+from policy.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -22,6 +25,14 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTI
 FINDINGS = {"corvus check corvus-demo/broken.toml"}
 """Commands that show findings: their exit code is 1, and anything else would be a mistake."""
 EXPORT = "time,model,prompt,completion\n2026-11-17T10:00:00Z,claude-haiku-4-5,1000,100\n"
+
+
+class Result(NamedTuple):
+    """How a command ended, and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -43,6 +54,24 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def run_here(command: str, folder: Path, capfd: pytest.CaptureFixture[str]) -> Result:
+    """Run a line of the README; in this process if it is one plain command of ours.
+
+    What starts a command of its own is left to a shell, as is one with variables.
+    """
+    words = shlex.split(command)
+    if words[0] != "corvus" or "--" in words:
+        result = run(command, folder)
+        return Result(result.returncode, result.stdout, result.stderr)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.chdir(folder)
+        environment.setenv("HOME", str(folder))
+        environment.setenv("COLUMNS", "80")
+        capfd.readouterr()
+        code = main(words[1:])
+    return Result(code, *capfd.readouterr())
+
+
 def test_the_first_two_commands_set_up_and_run_the_demo_and_the_tests() -> None:
     kinds = [kind for kind, _ in BLOCKS[:2]]
     assert kinds == ["sh", "sh"]
@@ -53,7 +82,9 @@ def test_the_first_two_commands_set_up_and_run_the_demo_and_the_tests() -> None:
     assert "readme 2" in (ROOT / ".ci" / "run").read_text()
 
 
-def test_every_other_command_runs_and_prints_what_is_shown(tmp_path: Path) -> None:
+def test_every_other_command_runs_and_prints_what_is_shown(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert run("corvus demo", tmp_path).returncode == Exit.CLEAN
     (tmp_path / "export.csv").write_text(EXPORT)
     printed = ""
@@ -64,9 +95,9 @@ def test_every_other_command_runs_and_prints_what_is_shown(tmp_path: Path) -> No
             printed = ""
         elif kind == "sh":
             for command in text.strip().splitlines():
-                result = run(command, tmp_path)
+                result = run_here(command, tmp_path, capfd)
                 expected = Exit.FINDINGS if command in FINDINGS else Exit.CLEAN
-                assert result.returncode == expected, (command, result.stdout, result.stderr)
+                assert result.returncode == expected, (command, result)
                 printed += result.stdout
                 commands += 1
         elif kind == "console":
@@ -94,6 +125,6 @@ def test_the_table_of_exit_codes_names_exactly_those_that_a_command_can_end_with
 
 
 @pytest.mark.parametrize("name", re.findall(r"`(corvus [a-z]+(?: [a-z]+)?)`", README))
-def test_every_command_the_text_names_exists(name: str) -> None:
-    result = run(f"{name} --help", ROOT)
+def test_every_command_the_text_names_exists(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    result = run_here(f"{name} --help", ROOT, capfd)
     assert result.returncode == Exit.CLEAN, result.stderr
