@@ -26,8 +26,12 @@ def nano_usd(amount_usd: Decimal | int) -> NanoUSD:
         The same amount in nano-USD.
 
     Raises:
-        ValueError: The amount is not finite or finer than one nano-USD.
+        ValueError: The amount is a float, not finite, or finer than one nano-USD.
     """
+    if isinstance(amount_usd, float):
+        raise ValueError(
+            f'{amount_usd!r} is a float, which is no exact amount; pass Decimal("{amount_usd!r}")'
+        )
     with localcontext() as context:
         context.prec = 60
         scaled = Decimal(amount_usd) * NANO_USD_PER_USD

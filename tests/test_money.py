@@ -61,3 +61,9 @@ def test_short_and_exact_amounts_read_back_as_they_were(amount: int, least: int)
     decimals = short.partition(".")[2]
     assert least <= len(decimals) <= 9
     assert not decimals[least:].endswith("0")
+
+
+@pytest.mark.parametrize("amount", [0.1, 1.0, float("nan")])
+def test_a_float_is_told_what_to_pass_instead(amount: float) -> None:
+    with pytest.raises(ValueError, match=rf'pass Decimal\("{amount!r}"\)'):
+        nano_usd(amount)  # pyright: ignore[reportArgumentType]

@@ -11,7 +11,7 @@ Refuses to plan what nobody could meter: see ``read``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -20,7 +20,7 @@ from msgspec import Raw
 
 from policy.calls.routes import COUNT_TOKENS, INPUT_TOKENS, MODELS, Free, Unreadable, route
 from policy.governor.bounds import dearest
-from policy.metering.content import content_of
+from policy.metering.content import Content, content_of
 from policy.metering.endpoints import Endpoint
 from policy.metering.estimate import FRAME_TOKENS, HIDDEN_TOKENS, input_token_bound
 from policy.metering.maxima import (
@@ -42,6 +42,7 @@ from policy.metering.members import (
     with_members,
 )
 from policy.metering.models import most_output_of, name_of_maximum
+from policy.metering.text import ASCII_BYTES_PER_TOKEN
 from policy.model.price import Price, Rates
 from policy.model.request import TEXT_MAX
 from policy.model.usage import TokenKind, Usage
@@ -248,17 +249,17 @@ def _plan(endpoint: Endpoint, body: bytes, members: Mapping[str, Raw]) -> Plan |
     maxima = maxima_of(endpoint, members)
     content = content_of(endpoint, members)
     is_embedding = endpoint is Endpoint.EMBEDDINGS
-    reads_more = content.reads_more or any(_is_given(members, name) for name in _ADDED_INPUT)
+    models = _models(members, model, content.models)
     return Plan(
         endpoint=endpoint,
         model=model,
-        models=_models(members, model, content.models),
+        models=models,
         body=body,
         is_stream=_flag(members, "stream") and not is_embedding,
         asks_usage=_options(members.get("stream_options")).get("include_usage") is True,
         service_tier=_tier(members),
         choices=1 if is_embedding else maxima.answers,
-        input_tokens=_input_tokens(endpoint, body, members, reads_more=reads_more),
+        input_tokens=_input_tokens(endpoint, body, members, (content, models)),
         max_output_tokens=0 if is_embedding else maxima.output_tokens,
         other_output_tokens=0 if is_embedding else maxima.other_tokens,
         beside_output_tokens=0 if is_embedding else maxima.beside_tokens + _predicted(members),
@@ -280,13 +281,20 @@ def _refuse_likenesses(members: Mapping[str, Raw]) -> None:
 
 
 def _input_tokens(
-    endpoint: Endpoint, body: bytes, members: Mapping[str, Raw], *, reads_more: bool
+    endpoint: Endpoint,
+    body: bytes,
+    members: Mapping[str, Raw],
+    found: tuple[Content, Sequence[str]],
 ) -> int:
-    is_told_more = any(_is_given(members, name) for name in _TOLD_TO_MODEL)
-    bound = max(input_token_bound(body), _numbers(endpoint, members)) + (
-        HIDDEN_TOKENS if is_told_more else FRAME_TOKENS
-    )
-    return bound * _UNSEEN_FACTOR + UNSEEN_TOKENS if reads_more else bound
+    content, models = found
+    text = input_token_bound(body) - content.media_bytes // ASCII_BYTES_PER_TOKEN
+    media = max(content.media_tokens(endpoint, model) for model in models)
+    is_told_more = content.is_told_more or any(_is_given(members, one) for one in _TOLD_TO_MODEL)
+    bound = max(text, _numbers(endpoint, members)) + media
+    bound += HIDDEN_TOKENS if is_told_more else FRAME_TOKENS
+    if content.reads_more or any(_is_given(members, name) for name in _ADDED_INPUT):
+        return bound * _UNSEEN_FACTOR + UNSEEN_TOKENS
+    return bound
 
 
 def _numbers(endpoint: Endpoint, members: Mapping[str, Raw]) -> int:

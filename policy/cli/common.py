@@ -38,6 +38,14 @@ def warn_unused(runtime: Runtime) -> None:
         print(f"warning: {key} is not used yet; usage goes to {path}", file=sys.stderr)
 
 
+def say_governing(runtime: Runtime) -> None:
+    """Say on standard error which file governs what a command does, or that none does (CFG-6)."""
+    from policy.diagnostics.plain import escape
+
+    what = "governed by" if runtime.config_paths else "no config governs:"
+    print(f"corvus: {what} {escape(runtime.governing)}", file=sys.stderr, flush=True)
+
+
 def require_session(session: str | None, mission: str | None) -> None:
     """Refuse a mission without its session: ids of missions are unique inside a session only."""
     if mission is not None and not session:

@@ -82,7 +82,7 @@ def guarded(
     Raises:
         CommandNotExecutable: The system refuses to start it.
     """
-    watcher = _watcher(f"{MARK}={environment[MARK]}") if MARK in environment else None
+    watcher = _watcher(environment) if MARK in environment else None
     words = [sys.executable, "-I", "-S", "-c", _BECOME, str(os.getpid()), path, *command]
     child: subprocess.Popen[bytes] | None = None
     try:
@@ -102,15 +102,17 @@ def guarded(
             watcher.wait()
 
 
-def _watcher(mark: str) -> subprocess.Popen[bytes] | None:
+def _watcher(environment: Mapping[str, str]) -> subprocess.Popen[bytes] | None:
     """Start what watches over the end of this process; without it, the kernel alone does."""
+    mark = f"{MARK}={environment[MARK]}"
+    unmarked = {name: text for name, text in environment.items() if name != MARK}
     try:
         return subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _WATCH, mark],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={},
+            env=unmarked,
             start_new_session=True,
         )
     except OSError:

@@ -21,8 +21,8 @@ def parser_of_files(name: str, description: str, epilog: str) -> argparse.Argume
         "path",
         nargs="*",
         metavar="PATH",
-        help="a file, a directory, a pattern, or - for stdin; without one, ./corvus.toml and "
-        "the other places a config is looked for",
+        help="a file, a directory, a pattern, or - for stdin; without one, the config that "
+        "governs here: corvus.toml up to the root of the repository, else the user's own",
     )
     parser.add_argument(
         "--dialect",

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,9 +98,10 @@ class Run:
         Raises:
             RunRefused: There is no such command, or it cannot be executed.
             SteeringRefused: The override or the mission cannot be had; nothing was run.
-            GatewayRefused: The proxy cannot be started.
+            GatewayRefused: The proxy cannot be started, or its libraries are missing.
         """
         path = find_command(command[0], os.environ.get("PATH"))
+        _require_extra()
         everything = dict(os.environ)
         hidden = self._withheld(everything)
         with self._runtime.governor() as governor:
@@ -161,17 +163,12 @@ class Run:
         self, governor: Governor, environment: dict[str, str]
     ) -> Generator[tuple[str, str | None]]:
         """Serve the proxy; yields its URL and the key of the run, ``None`` where none is needed."""
+        from policy.gateway.auth import RunKey
+        from policy.gateway.callers import Caller
+        from policy.gateway.local import serve_locally
+        from policy.gateway.proxy import Proxy
         from policy.model.token import new_secret
 
-        try:
-            from policy.gateway.auth import RunKey
-            from policy.gateway.callers import Caller
-            from policy.gateway.local import serve_locally
-            from policy.gateway.proxy import Proxy
-        except ModuleNotFoundError as missing:
-            raise GatewayRefused(
-                f"the proxy needs {missing.name}: pip install 'corvus-policy[gateway]'"
-            ) from None
         secret = new_secret()
         proxy = Proxy(
             lambda: governor,
@@ -243,8 +240,8 @@ class Run:
         has_own_limit = self._wish.limits.run_nano_usd is not None
         for caution in run_text.cautions(runtime, self._budgets, in_mission=has_own_limit):
             run_text.say(caution)
-        if hidden:
-            run_text.say(run_text.withheld(hidden))
+        if told := [name for name in hidden if name not in credentials.RUN_KEYS]:
+            run_text.say(run_text.withheld(told))
 
     def _end(self, governor: Governor, exit_code: int | None) -> None:
         """Close what was opened, and show the summary; a fault here changes nothing."""
@@ -290,6 +287,21 @@ class Run:
         from policy.cli.denied import tell_denial
 
         return tell_denial(last)
+
+
+def _require_extra() -> None:
+    """Import what the proxy is made of, before anything is opened.
+
+    Raises:
+        GatewayRefused: A library is missing.
+    """
+    try:
+        for module in ("local", "proxy"):
+            import_module(f"policy.gateway.{module}")
+    except ModuleNotFoundError as missing:
+        raise GatewayRefused(
+            f"the proxy needs {missing.name}: pip install 'corvus-policy[gateway]'"
+        ) from None
 
 
 def _with_upstreams(options: GatewayOptions, *, pass_through: bool) -> GatewayOptions:

@@ -62,7 +62,7 @@ def ungoverned(runtime: Runtime, session: str) -> str:
     """Return the first line of a run that no budget limits, as the user asked for."""
     return (
         f"corvus: UNGOVERNED, by --ungoverned: no budget limits this run "
-        f"({runtime.governing}); session {session} starts"
+        f"({runtime.governing.removeprefix('defaults ').strip('()')}); session {session} starts"
     )
 
 

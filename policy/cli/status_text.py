@@ -11,11 +11,13 @@ from policy import __version__
 from policy.cli.common import console, shown
 from policy.cli.config_show import row_json
 from policy.cli.fitted import print_rows
+from policy.cli.summary_text import refusals_text
 from policy.config import origins
 from policy.config.toml_write import written
 from policy.config.values import shown as dotted
 from policy.diagnostics.plain import escape
-from policy.governor.summary import override_json
+from policy.governor.rules import budgets_to_register
+from policy.governor.summary import override_json, refusals_json
 from policy.money import usd_exact, usd_short
 from policy.reporting.kv import kv_text, kv_value
 
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
     from policy.health import Health
     from policy.ledger.health import LedgerHealth
     from policy.runtime import Runtime
-    from policy.store.health import StoreHealth
+    from policy.store.health import Blocking, StoreHealth
 
+_SHOWN_MAX = 10
+"""Blocked sums that a page lists."""
 _UNITS = ("B", "kB", "MB", "GB")
 
 
@@ -49,6 +53,15 @@ class Seen:
     def changed(self) -> list[Effective]:
         """What a file, a variable or the command line sets."""
         return [row for row in origins.effective(self.layered.loaded) if not row.is_default]
+
+    @property
+    def blocking(self) -> list[Blocking]:
+        """The sums of budgets in force that refuse calls at present; none while disabled."""
+        policy = self.runtime.policy
+        if not policy.enabled:
+            return []
+        names = {budget.name for budget in budgets_to_register(policy)}
+        return [one for one in self.health.store.blocking if one.budget in names]
 
 
 def as_json(seen: Seen) -> dict[str, object]:
@@ -95,7 +108,13 @@ def as_json(seen: Seen) -> dict[str, object]:
         "open_sessions": store.open_sessions,
         "audit": {"position": store.audit_position, "hash": store.audit_head},
         "overrides": [override_json(one) for one in store.overrides],
+        "blocking": [_blocking_json(one) for one in seen.blocking],
     }
+
+
+def _blocking_json(one: Blocking) -> dict[str, object]:
+    about = {"budget": one.budget, "session_id": one.session_id, "mission_id": one.mission_id}
+    return about | refusals_json(one.refusals)
 
 
 def as_lines(seen: Seen) -> list[str]:
@@ -103,7 +122,7 @@ def as_lines(seen: Seen) -> list[str]:
     lines: list[str] = []
     for name, value in as_json(seen).items():
         match name, value:
-            case (("settings" | "overrides"), _):
+            case (("settings" | "overrides" | "blocking"), _):
                 continue
             case "deprecated_fields", _:
                 lines.append(f"{name}={','.join(seen.runtime.policy.deprecated_fields) or 'none'}")
@@ -116,6 +135,10 @@ def as_lines(seen: Seen) -> list[str]:
         session = kv_value(one.session_id)
         expires = one.expires_at.isoformat()
         lines.append(f"override={one.id} session_id={session} expires_at={expires}")
+    for one in seen.blocking:
+        session, mission = kv_value(one.session_id), kv_value(one.mission_id)
+        about = f"blocking={kv_text(one.budget)} session_id={session} mission_id={mission}"
+        lines.append(f"{about} {refusals_text(one.refusals)}")
     for row in seen.changed:
         value, place = kv_text(_value(row)), kv_text(row.origin.place)
         lines.append(f"setting={kv_text(dotted(row.route))} value={value} origin={place}")
@@ -176,11 +199,27 @@ def _under_way(seen: Seen) -> Iterator[tuple[str, str]]:
         held += f", [yellow]{holds.overdue} overdue[/]"
     yield "held", held
     yield "sessions", f"{store.open_sessions:,} open"
+    for one in seen.blocking[:_SHOWN_MAX]:
+        yield "[red]blocking[/]", _blocking_words(one)
+    if len(seen.blocking) > _SHOWN_MAX:
+        yield "", f"and {len(seen.blocking) - _SHOWN_MAX:,} more sessions or missions"
     for one in store.overrides:
         whose = f"session {shown(one.session_id)}" if one.session_id else "any session"
         yield "override", f"{one.id} of {whose}, until {one.expires_at:%Y-%m-%d %H:%M} UTC"
     head = f", the newest [dim]{store.audit_head[:16]}[/]" if store.audit_head else ""
     yield "audit", f"{_many(store.audit_position, 'event')}{head}"
+
+
+def _blocking_words(one: Blocking) -> str:
+    named = (("session", one.session_id), ("mission", one.mission_id))
+    whose = "".join(f", {word} {shown(name)}" for word, name in named if name)
+    last = one.refusals
+    needed = "?" if last.needed_nano_usd is None else f"${usd_short(last.needed_nano_usd)}"
+    return (
+        f"budget {shown(one.budget)}{whose}: {_many(last.count, 'call')} refused, the last at "
+        f"{last.last_at:%Y-%m-%d %H:%M} UTC: {shown(last.model)} needed {needed}, "
+        f"${usd_short(last.left_nano_usd)} was left"
+    )
 
 
 def _print_settings(out: Console, changed: Sequence[Effective]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from policy.cli.common import is_terminal, json_text, warn_unused
+from policy.cli.common import is_terminal, json_text, say_governing, warn_unused
 from policy.cli.options import Config, LedgerPath, Session, Sets
 from policy.errors import PolicyError, SteeringRefused
 from policy.money import usd_short, usd_text
@@ -163,6 +163,7 @@ def _runtime(config: Any, sets: Any, ledger: Any) -> Runtime:
 
     runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)
     warn_unused(runtime)
+    say_governing(runtime)
     return runtime
 
 

@@ -28,6 +28,8 @@ _COLOURS = {
     BudgetState.WARNING: "yellow",
     BudgetState.EXCEEDED: "red",
 }
+_BLOCKING = "■", "X", "red"
+"""Glyph, the same in ASCII, and colour of a budget that refuses calls at present."""
 _BAR_CELLS = (4, 20)
 """Fewest and most cells of a bar; with less room there is none."""
 _RIGHT = {"used", "warns", "spent", "held", "limit", "left", "calls"}
@@ -71,7 +73,7 @@ def print_budgets(
     headings = [say(f"summary.column.{name}") for name in columns]
     rows = [
         [
-            Text(texts[place], _style(item) if name == "state" else "")
+            Text(texts[place], _style(item, status) if name == "state" else "")
             for name, texts in columns.items()
         ]
         for place, item in enumerate(items)
@@ -80,7 +82,7 @@ def print_budgets(
     if room >= _BAR_CELLS[0]:
         headings.append("")
         for row, item in zip(rows, items, strict=True):
-            row.append(Text(_bar(item, room), _style(item)))
+            row.append(Text(_bar(item, room), _style(item, status)))
     right = [place for place, name in enumerate(columns) if name in _RIGHT]
     print_rows(out, headings, rows, right=right)
 
@@ -88,7 +90,7 @@ def print_budgets(
 def _columns(items: list[BudgetStatus], status: StatusReport) -> dict[str, list[str]]:
     columns = {
         "budget": [item.budget.name for item in items],
-        "state": [_state(item) for item in items],
+        "state": [_state(item, status) for item in items],
         "used": [_percent(item) for item in items],
         "warns": [_warns(item) for item in items],
         "spent": _amounts(items, status),
@@ -103,11 +105,15 @@ def _columns(items: list[BudgetStatus], status: StatusReport) -> dict[str, list[
     return columns
 
 
-def _style(item: BudgetStatus) -> str:
+def _style(item: BudgetStatus, status: StatusReport) -> str:
+    if status.is_blocking(item.budget.name):
+        return _BLOCKING[2]
     return _COLOURS[item.state] if item.budget.limit_nano_usd else "dim"
 
 
-def _state(item: BudgetStatus) -> str:
+def _state(item: BudgetStatus, status: StatusReport) -> str:
+    if status.is_blocking(item.budget.name):
+        return f"{_BLOCKING[0] if is_unicode() else _BLOCKING[1]} {words()('state.blocking')}"
     if not item.budget.limit_nano_usd:
         return f"  {words()('state.off')}"
     glyph = (_GLYPHS if is_unicode() else _ASCII)[item.state]
@@ -203,6 +209,27 @@ def _under_way(status: StatusReport) -> list[str]:
     return remarks
 
 
+def _refused(status: StatusReport) -> list[str]:
+    """Say of each budget what it refused: how often, when last, what was needed and left."""
+    say, told = words(), list[str]()
+    for item in status.decision.statuses:
+        refusals = status.refusals.get(item.budget.name)
+        if refusals is None:
+            continue
+        needed = refusals.needed_nano_usd
+        text = say(
+            "summary.refused",
+            budget=shown(item.budget.name),
+            refusals=say.count("refusals", refusals.count),
+            at=f"{refusals.last_at:%Y-%m-%d %H:%M}",
+            model=shown(refusals.model),
+            needed=say("figure.unknown") if needed is None else f"${usd_short(needed)}",
+            left=f"${usd_short(refusals.left_nano_usd)}",
+        )
+        told.append(f"[red]{text}[/]" if refusals.is_blocking else text)
+    return told
+
+
 def _mission(mission: MissionRecord, say: Words) -> str:
     state = mission_state(mission)
     return say(
@@ -224,6 +251,7 @@ def _remarks(runtime: Runtime, status: StatusReport) -> list[str]:
     elif governing is not None and governing.budget.limit_nano_usd:
         key, name = shown(governing.budget.config_key), shown(governing.budget.name)
         remarks.append(say("summary.governed", budget=f"[bold]{name}[/]", key=key))
+    remarks += _refused(status)
     remarks += _under_way(status)
     if status.session_id is None and status.latest_session_id is not None:
         latest = say("summary.latest", session=shown(status.latest_session_id))

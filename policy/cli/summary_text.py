@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from policy.governor.rules import budgets_to_register
-from policy.governor.summary import active, budget_state, counted, mission_state, window_start
+from policy.governor.summary import (
+    active,
+    budget_state,
+    counted,
+    mission_state,
+    window_start,
+)
 from policy.model.decision import BudgetStatus
 from policy.money import usd_exact, usd_text
 from policy.reporting.kv import kv_text, kv_value
@@ -14,6 +20,7 @@ from policy.runtime import Runtime
 if TYPE_CHECKING:
     from policy.governor.status import StatusReport
     from policy.model.budget import Budget
+    from policy.model.refusals import Refusals
 
 _LEGACY = {"session": "session", "day": "daily", "month": "monthly"}
 
@@ -44,7 +51,9 @@ def kv(runtime: Runtime, status: StatusReport) -> list[str]:
         f"policy_hash={policy.content_hash}",
     ]
     lines += [] if status.is_recorded else _under_way(status)
-    return lines + [_budget_line(item, status) for item in in_order(runtime, status)]
+    return lines + [
+        _budget_line(item, status) + _refused(item, status) for item in in_order(runtime, status)
+    ]
 
 
 def in_order(runtime: Runtime, status: StatusReport) -> list[BudgetStatus]:
@@ -65,6 +74,26 @@ def _budget_line(item: BudgetStatus, status: StatusReport) -> str:
     )
 
 
+def _refused(item: BudgetStatus, status: StatusReport) -> str:
+    """Return what a budget refused, with a space before; a ledger alone says nothing of it."""
+    if status.is_recorded:
+        return ""
+    blocking = str(status.is_blocking(item.budget.name)).lower()
+    return f" blocking={blocking} {refusals_text(status.refusals.get(item.budget.name))}"
+
+
+def refusals_text(refusals: Refusals | None) -> str:
+    """Return what a budget refused as ``key=value`` words."""
+    if refusals is None:
+        return "refusals=0"
+    needed = refusals.needed_nano_usd
+    return (
+        f"refusals={refusals.count} last_refused_at={refusals.last_at.isoformat()} "
+        f"needed_usd={'none' if needed is None else usd_exact(needed)} "
+        f"left_usd={usd_exact(refusals.left_nano_usd)} refused_model={kv_text(refusals.model)}"
+    )
+
+
 def budget_line_whole(item: BudgetStatus, status: StatusReport) -> str:
     """Return the line of a budget with all that is known of it."""
     budget, headroom = item.budget, item.headroom_nano_usd
@@ -78,9 +107,8 @@ def budget_line_whole(item: BudgetStatus, status: StatusReport) -> str:
         "window_start": window_start(item, status) or "none",
         "key": kv_text(budget.config_key),
     }
-    return " ".join(
-        (_budget_line(item, status), *(f"{name}={value}" for name, value in more.items()))
-    )
+    words = (_budget_line(item, status), *(f"{name}={value}" for name, value in more.items()))
+    return " ".join(words) + _refused(item, status)
 
 
 def match_text(budget: Budget) -> str:
@@ -100,6 +128,7 @@ def _under_way(status: StatusReport) -> list[str]:
         "override_id": override.id if override else None,
         "override_session_id": override.session_id if override else None,
         "override_expires_at": override.expires_at.isoformat() if override else None,
+        "blocking": ",".join(status.blocking) or None,
     }
     return [f"{name}={kv_value(value)}" for name, value in facts.items()]
 

@@ -69,8 +69,8 @@ def locate(
     own = _own_place(environment)
     if own is not None and _is_there(own):
         return Located((own,), str(own), (*tried, own))
-    above = f" or above it up to {tried[-1].parent}" if len(tried) > 1 else ""
-    rest = f", no {own}" if own is not None else ""
+    above = f" here or above, up to {tried[-1].parent}" if len(tried) > 1 else ""
+    rest = f", and no {own}" if own is not None else ""
     places = (*tried, own) if own is not None else tuple(tried)
     return Located((), f"defaults (no {tried[0]}{above}{rest})", places)
 

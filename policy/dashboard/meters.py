@@ -12,8 +12,11 @@ from fractions import Fraction
 
 from policy.governor.status import StatusReport
 from policy.model.decision import BudgetState, BudgetStatus
+from policy.model.refusals import Refusals
 
 GLYPHS = {BudgetState.ALLOWED: "✓", BudgetState.WARNING: "!", BudgetState.EXCEEDED: "✕"}
+BLOCKING = "blocking"
+"""State of a budget that refuses calls at present, however full it is (section 18)."""
 _FULL = Fraction(100)
 
 
@@ -22,13 +25,14 @@ class Meter:
     """One budget to be drawn.
 
     Attributes:
-        state: ``allowed``, ``warning`` or ``exceeded``.
+        state: ``allowed``, ``warning``, ``exceeded``, or ``blocking``.
         glyph: One character for the state.
         percent: Spent and held, of the limit, not clamped.
         spent_length: Percent of the line for what was spent, 0..=100.
         held_length: Percent of the line for what is held, after the spent part.
         warn_at_percent: Where the line has its mark.
         match: Which calls it counts: attribute and pattern.
+        refusals: What it refused in its window; ``None`` while nothing.
         calls: ``None`` where no session or mission was named.
         needs_session: Whether it counts one session or mission, and none was named.
     """
@@ -50,6 +54,7 @@ class Meter:
     unpriced_calls: int
     resets_at: datetime | None
     config_key: str
+    refusals: Refusals | None = None
 
     @property
     def is_off(self) -> bool:
@@ -68,12 +73,13 @@ def meter_of(status: BudgetStatus, report: StatusReport) -> Meter:
     spend = report.spends[budget.name]
     spent = _share(status.spent_nano_usd, budget.limit_nano_usd)
     held = _share(status.held_nano_usd, budget.limit_nano_usd)
+    is_blocking = report.is_blocking(budget.name)
     spent_length = min(_FULL, spent)
     return Meter(
         name=budget.name,
         period=budget.period.value,
-        state=status.state.word,
-        glyph=GLYPHS[status.state],
+        state=BLOCKING if is_blocking else status.state.word,
+        glyph=GLYPHS[BudgetState.EXCEEDED if is_blocking else status.state],
         percent=status.percent_used,
         spent_nano_usd=status.spent_nano_usd,
         held_nano_usd=status.held_nano_usd,
@@ -87,6 +93,7 @@ def meter_of(status: BudgetStatus, report: StatusReport) -> Meter:
         unpriced_calls=spend.unpriced_calls if spend else 0,
         resets_at=status.resets_at,
         config_key=budget.config_key,
+        refusals=report.refusals.get(budget.name),
     )
 
 

@@ -107,6 +107,18 @@ _BUDGET = _closed(
         "window_start": _maybe(_instant("Begin of the window, inclusive.")),
         "resets_at": _maybe(_instant("End of the window, exclusive.")),
         "config_key": _text("The key that sets the limit."),
+        "blocking": _flag("Whether its last call was refused, and none was admitted since."),
+        "refusals": _count("Calls that it refused in the window."),
+        "last_refusal": _maybe(
+            _closed(
+                {
+                    "at": _instant("When."),
+                    "model": _text("The model that was asked for."),
+                    **_money("needed", "Estimate of the call.", nullable=True),
+                    **_money("left", "What the budget had left."),
+                }
+            )
+        ),
     }
 )
 _MISSION = _closed(
@@ -200,6 +212,7 @@ SUMMARY = _closed(
                 "enabled": _flag("Whether budgets are enforced."),
                 "budget_state": _STATE,
                 "governing": _maybe(_text("Name of the governing budget.")),
+                "blocking": _list({"type": "string"}, "Names of budgets that refuse calls now."),
                 "request_count": _count("Calls of the session, else of the month."),
                 "total_tokens": _count("Tokens of these calls."),
                 "unpriced_calls": _count("Calls among them whose cost is unknown."),

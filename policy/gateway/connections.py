@@ -90,6 +90,11 @@ class Places(ServerState):
         """What must have ended, or got on, by an instant."""
         self._told_at = float("-inf")
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody has a place."""
+        return not (self.connections or self._waiting or self._serving or self._due)
+
     def arrive(self, one: Connection) -> None:
         """Let a connection in; whoever waits for nothing makes room for it."""
         self.wait(one)

@@ -11,7 +11,6 @@ where the client's credentials are to pass.
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import logging
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from urllib.parse import urlsplit
 from policy.errors import PolicyError
 from policy.gateway.asgi import ASGIApp, Message, Receive, Scope, Send
 from policy.gateway.auth import Holders
+from policy.gateway.body import Bodies, Body, Refused
 from policy.gateway.paths import inner, is_greeting, is_open, is_page, is_proxied
 from policy.gateway.problems import Problem, problem_of
 from policy.gateway.refusing import send_refusal
@@ -34,21 +34,11 @@ TOKEN_FROM = "corvus.token-from"
 TOKEN_HEADER = b"x-corvus-token"
 HEADER_BYTES_MAX = 32_768
 ADMIN_BODY_BYTES_MAX = 65_536
-BODY_SECONDS = 30.0
-"""How long a body may take to come in whole."""
 
 _log = logging.getLogger("corvus.gateway")
 _SAFE = {"GET", "HEAD"}
 _SAME = {b"same-origin", b"none"}
 _NAVIGATION = [b"navigate"]
-
-
-class Refused(Exception):
-    """A request that goes no further."""
-
-    def __init__(self, status: int, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.problem = Problem(status, code, detail)
 
 
 class Guards:
@@ -78,6 +68,7 @@ class Guards:
         self._options = options
         self._tokens = tokens
         self._is_route = is_route
+        self._bodies = Bodies()
         self._serves_own_machine = serves_own_machine
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,14 +79,15 @@ class Guards:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
-        try:
-            body = await self._checked(scope, receive)
-        except Refused as refused:
-            await send_refusal(scope, send, refused.problem)
-        except PolicyError as error:
-            await send_refusal(scope, send, problem_of(error))
-        else:
-            await self._serve(scope, _replayed(body, receive), send)
+        with self._bodies.one() as body:
+            try:
+                content = await self._checked(scope, receive, body)
+            except Refused as refused:
+                await send_refusal(scope, send, refused.problem)
+            except PolicyError as error:
+                await send_refusal(scope, send, problem_of(error))
+            else:
+                await self._serve(scope, _replayed(content, receive), send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -108,8 +100,8 @@ class Guards:
                 raise bug from None  # an answer had begun: the server breaks it off
             _log.error("a request failed", exc_info=bug)
 
-    async def _checked(self, scope: Scope, receive: Receive) -> bytes:
-        """Return the body of a request that may pass."""
+    async def _checked(self, scope: Scope, receive: Receive, body: Body) -> bytes:
+        """Return the content of a request that may pass."""
         headers, path = _headers(scope), scope["path"]
         _check_host(headers, self._options)
         if not _follows_a_link(scope, headers):
@@ -118,10 +110,10 @@ class Guards:
             return b""  # the app says that there is no such route
         if not (is_open(path) or is_greeting(scope["method"], path) or is_page(path)):
             await self._authenticate(scope, headers)
-        body = await _body(headers, receive, _body_limit(path, self._options))
+        content = await body.read(headers, receive, _body_limit(path, self._options))
         if not is_page(path):
-            _check_json(scope["method"], headers, body)
-        return body
+            _check_json(scope["method"], headers, content)
+        return content
 
     async def _authenticate(self, scope: Scope, headers: dict[bytes, list[bytes]]) -> None:
         wanted = wanted_scope(scope["method"], scope["path"])
@@ -247,27 +239,6 @@ def _body_limit(path: str, options: GatewayOptions) -> int:
     if is_proxied(path):
         return options.max_body_bytes
     return min(ADMIN_BODY_BYTES_MAX, options.max_body_bytes)
-
-
-async def _body(headers: dict[bytes, list[bytes]], receive: Receive, limit: int) -> bytes:
-    too_large = Refused(413, "body-too-large", f"a body has {limit:,} bytes at most")
-    stated = headers.get(b"content-length", [b"0"])[0]
-    if stated.isdigit() and int(stated) > limit:
-        raise too_large
-    parts = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] != "http.request":
-                    raise Refused(400, "body-incomplete", "the body ended early")
-                parts += message.get("body", b"")
-                if len(parts) > limit:
-                    raise too_large
-                if not message.get("more_body", False):
-                    return bytes(parts)
-    except TimeoutError:
-        raise Refused(408, "body-too-slow", "the body took too long") from None
 
 
 def _check_json(method: str, headers: dict[bytes, list[bytes]], body: bytes) -> None:

@@ -42,6 +42,7 @@ class Server(uvicorn.Server):
             app,  # pyright: ignore[reportArgumentType] - uvicorn knows its own spelling of ASGI
             http=Connection,
             ws="none",
+            interface="asgi3",
             lifespan="on",
             log_config=None,
             access_log=False,

@@ -175,6 +175,21 @@ class _Gauges:
             for one, amount in zip(named, amounts[name], strict=True):
                 family.add_metric([one.budget.name], amount / 1e9)
             yield family
+        for name, about, figure in (
+            ("refusals", "Calls that a budget refused in its present window.", self._refusals),
+            ("blocking", "1 while a budget refuses: nothing was admitted since.", self._blocking),
+        ):
+            family = GaugeMetricFamily(f"corvus_budget_{name}", about, labels=["budget"])
+            for one in named:
+                family.add_metric([one.budget.name], figure(one.budget.name))
+            yield family
         yield GaugeMetricFamily(
             "corvus_reservations_open", "Calls that are held.", value=self._open_holds
         )
+
+    def _refusals(self, budget: str) -> int:
+        refusals = self._status.refusals.get(budget)
+        return refusals.count if refusals else 0
+
+    def _blocking(self, budget: str) -> int:
+        return int(self._status.is_blocking(budget))

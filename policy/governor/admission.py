@@ -13,7 +13,7 @@ from policy.errors import IdempotencyConflict
 from policy.events import BudgetExceeded, CallDenied, Event, UnpricedCall
 from policy.governor.answers import answer_of, answer_text
 from policy.governor.evaluate import judge, state_of
-from policy.governor.noting import note_admitted, note_settled, threshold
+from policy.governor.noting import note_admitted, note_refused, note_settled, threshold
 from policy.governor.overrides import consume, usable
 from policy.governor.records import event_row
 from policy.governor.rules import MISSION, InForce, Register, Rules
@@ -183,7 +183,7 @@ def _decide(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) ->
         refused = decision.denial is Denial.UNPRICED_MODEL
         events.append(UnpricedCall(request.model, request.provider, refused, request.surface))
     if not decision.allowed and override is None:
-        return Answer(decision, events + _refuse(unit, case))
+        return Answer(decision, events + _refuse(unit, rules, case))
     events += note_admitted(unit, rules, case.sums, decision.statuses, request)
     reservation = _reservation(unit, rules, case, reservation_id)
     if override is not None:
@@ -219,7 +219,7 @@ def _hold(unit: Unit, case: Case, reservation: Reservation, decision: Decision) 
     unit.append(LedgerTable.RESERVATION_EVENT, row | _decided(decision))
 
 
-def _refuse(unit: Unit, case: Case) -> list[Event]:
+def _refuse(unit: Unit, rules: Rules, case: Case) -> list[Event]:
     """Keep what was refused, and what it would have cost (REP-2)."""
     decision, request = case.decision, case.request
     meet(unit, request, BudgetState.EXCEEDED, decision.policy_hash)
@@ -230,6 +230,7 @@ def _refuse(unit: Unit, case: Case) -> list[Event]:
     if decision.denial is not Denial.BUDGET_EXCEEDED:
         return events
     exceeded = [one for one in decision.statuses if one.state is BudgetState.EXCEEDED]
+    note_refused(unit, rules, case.sums, exceeded, request)
     if case.mission is not None and any(one.budget.name == MISSION for one in exceeded):
         stop_mission(unit, case.mission, MissionOutcome.BUDGET_EXHAUSTED)
     return [*events, BudgetExceeded(threshold(exceeded[0], request))]

@@ -8,6 +8,7 @@ would otherwise make every call a transition.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from policy.events import BudgetWarning, Event, LimitPassed, Threshold
 from policy.governor.counting import Counted
@@ -15,6 +16,7 @@ from policy.governor.evaluate import judge
 from policy.governor.rules import MISSION, Rules
 from policy.governor.scopes import stop_mission, worsen
 from policy.model.decision import BudgetState, BudgetStatus
+from policy.model.refusals import Refusals
 from policy.model.request import Request
 from policy.model.steering import MissionOutcome
 from policy.money import NOTHING
@@ -31,6 +33,8 @@ def note_admitted(
 ) -> list[Event]:
     """Remember the state of each budget after an admission; tell of those that warn (OBS-1).
 
+    None of them blocks any longer.
+
     Args:
         unit: The transaction under way.
         rules: The policy in force.
@@ -45,10 +49,34 @@ def note_admitted(
         if status.state is BudgetState.WARNING:
             is_transition = balance.state < BudgetState.WARNING
             events.append(BudgetWarning(threshold(status, request), is_transition))
-        if balance.state != status.state:
+        is_blocking = balance.refusals is not None and balance.refusals.is_blocking
+        if balance.refusals is not None and is_blocking:
+            balance.refusals = replace(balance.refusals, is_blocking=False)
+        if balance.state != status.state or is_blocking:
             balance.state = status.state
             unit.put_balance(balance)
     return events
+
+
+def note_refused(
+    unit: Unit,
+    rules: Rules,
+    sums: Iterable[StoredBalance],
+    exceeded: Iterable[BudgetStatus],
+    request: Request,
+) -> None:
+    """Count a call in the budgets that refused it, and keep what it needed and what was left."""
+    by_name = _by_name(rules, sums)
+    for status in exceeded:
+        balance = by_name[status.budget.name]
+        balance.refusals = Refusals(
+            count=balance.refusals.count + 1 if balance.refusals else 1,
+            last_at=unit.now,
+            needed_nano_usd=request.estimate_nano_usd,
+            left_nano_usd=status.headroom_nano_usd or NOTHING,
+            model=request.model,
+        )
+        unit.put_balance(balance)
 
 
 def note_settled(

@@ -276,7 +276,9 @@ def _differences(unit: Unit, tally: _Tally) -> list[Difference]:
     found: list[Difference] = []
     for key in sorted(stored.keys() | counted.keys()):
         before = stored.get(key, StoredBalance(key))
-        after = replace(counted.get(key, StoredBalance(key)), state=before.state)
+        after = replace(
+            counted.get(key, StoredBalance(key)), state=before.state, refusals=before.refusals
+        )
         if before != after:
             found.append(Difference(tally.budget, before, after))
     return found

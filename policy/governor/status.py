@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from policy.errors import SteeringRefused
@@ -11,6 +11,7 @@ from policy.governor.evaluate import Balance, evaluate
 from policy.governor.resets import balance_key
 from policy.governor.rules import MISSION, Register, Rules, own_limit
 from policy.model.decision import Decision
+from policy.model.refusals import Refusals
 from policy.model.spend import Spend
 from policy.model.steering import MissionRecord, Override, SessionRecord
 from policy.money import NOTHING, NanoUSD
@@ -28,6 +29,7 @@ class StatusReport:
         decision: The statuses of all budgets, evaluated with an estimate of 0.
         spends: Per budget name, what was counted against it; ``None`` when no session or mission
             was named.
+        refusals: Per budget name, what it refused in the present window; absent while nothing.
         session: What is known of the session.
         mission: What is known of the mission.
         overrides: The active overrides that a call of the session could use.
@@ -41,11 +43,23 @@ class StatusReport:
     mission_id: str | None
     decision: Decision
     spends: Mapping[str, Spend | None]
+    refusals: Mapping[str, Refusals] = field(default_factory=dict[str, Refusals])
     session: SessionRecord | None = None
     mission: MissionRecord | None = None
     overrides: tuple[Override, ...] = ()
     latest_session_id: str | None = None
     is_recorded: bool = False
+
+    def is_blocking(self, budget: str) -> bool:
+        """Whether the last call that a budget judged was refused, and none was admitted since."""
+        refusals = self.refusals.get(budget)
+        return refusals is not None and refusals.is_blocking
+
+    @property
+    def blocking(self) -> tuple[str, ...]:
+        """Names of the budgets that refuse calls at present, the governing one first."""
+        names = (one.budget.name for one in self.decision.statuses)
+        return tuple(name for name in names if self.is_blocking(name))
 
 
 def report_status(
@@ -55,6 +69,7 @@ def report_status(
     mission = _mission(unit, session_id, mission_id)
     balances: list[Balance] = []
     spends: dict[str, Spend | None] = {}
+    refusals: dict[str, Refusals] = {}
     for budget_id, budget in rules.budgets.items():
         if budget.name == MISSION:
             if mission is None and not budget.limit_nano_usd:
@@ -72,6 +87,9 @@ def report_status(
         spends[budget.name] = Spend(
             NanoUSD(stored.spent_nano_usd), stored.calls, stored.unpriced_calls, stored.tokens
         )
+        if stored.refusals is not None:
+            blocks = stored.refusals.is_blocking and rules.policy.enabled
+            refusals[budget.name] = replace(stored.refusals, is_blocking=blocks)
         window = register.counting(unit).window(budget, unit.now)
         balances.append(
             Balance(
@@ -97,6 +115,7 @@ def report_status(
         mission_id=mission.id if mission else None,
         decision=decision,
         spends=spends,
+        refusals=refusals,
         session=unit.session(session_id) if session_id else None,
         mission=mission,
         overrides=tuple(usable),

@@ -15,6 +15,7 @@ from policy.period import window_at
 if TYPE_CHECKING:
     from policy.governor.status import StatusReport
     from policy.model.policy import Policy
+    from policy.model.refusals import Refusals
     from policy.model.spend import Spend
     from policy.model.steering import MissionRecord, Override
 
@@ -30,6 +31,7 @@ def summary_body(policy: Policy, config_shown: str, status: StatusReport) -> dic
         "enabled": policy.enabled,
         "budget_state": budget_state(policy, status),
         "governing": active(policy, status, "name"),
+        "blocking": None if status.is_recorded else list(status.blocking),
         "request_count": spend.calls if spend else 0,
         "total_tokens": spend.tokens if spend else 0,
         "unpriced_calls": spend.unpriced_calls if spend else 0,
@@ -85,6 +87,32 @@ def budget_json(item: BudgetStatus, status: StatusReport) -> dict[str, object]:
         "window_start": window_start(item, status),
         "resets_at": item.resets_at.isoformat() if item.resets_at else None,
         "config_key": item.budget.config_key,
+        **_refused(item, status),
+    }
+
+
+def _refused(item: BudgetStatus, status: StatusReport) -> dict[str, object]:
+    if status.is_recorded:
+        return {}  # a ledger alone says nothing of it
+    name = item.budget.name
+    return {"blocking": status.is_blocking(name), **refusals_json(status.refusals.get(name))}
+
+
+def refusals_json(refusals: Refusals | None) -> dict[str, object]:
+    """Return how many calls a budget refused in its window, and what the last of them needed."""
+    if refusals is None:
+        return {"refusals": 0, "last_refusal": None}
+    needed, left = refusals.needed_nano_usd, refusals.left_nano_usd
+    return {
+        "refusals": refusals.count,
+        "last_refusal": {
+            "at": refusals.last_at.isoformat(),
+            "model": refusals.model,
+            "needed_usd": None if needed is None else float(usd_text(needed, 9)),
+            "needed_nano_usd": None if needed is None else str(needed),
+            "left_usd": float(usd_text(left, 9)),
+            "left_nano_usd": str(left),
+        },
     }
 
 

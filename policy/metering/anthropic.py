@@ -1,8 +1,10 @@
 """Reads what Anthropic's Messages API says about usage (PRX-3).
 
 - Counts come with ``message_start`` and again with each ``message_delta``; they are totals, so the
-  last one that is stated counts, field by field. With server tools the input of the last delta can
-  be a hundred times that of the start. A second ``message_start`` is passed over.
+  largest that is stated counts, field by field. With server tools the input of the last delta can
+  be a hundred times that of the start; with some compatible vendors it is 0. Where ``iterations``
+  come along, the totals that come with them count as they are, for a context that was shortened
+  has less input in the end. A second ``message_start`` is passed over.
 - ``input_tokens`` excludes cache reads and cache writes. Writes without a split by lifetime are
   5-minute writes. ``thinking_tokens`` are inside ``output_tokens``.
 - ``iterations`` lists the requests behind one answer, each with its own context and perhaps its own
@@ -21,8 +23,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
-from policy.metering.facts import Json, as_object, count, member, objects, text_or_none
+from policy.metering.facts import Json, as_object, count, grown, member, objects, text_or_none
 from policy.metering.sse import LIMIT_BYTES
 from policy.metering.tap import BodyTap, StreamTap, Tap, error_of
 from policy.metering.text import string_of
@@ -42,7 +45,7 @@ class MessagesStreamTap(StreamTap):
 
     def __init__(self, *, limit_bytes: int = LIMIT_BYTES) -> None:
         super().__init__(limit_bytes=limit_bytes)
-        self._counts: dict[str, object] = {}
+        self._counts: dict[str, Any] = {}
         self._model: str | None = None
         self._first_model: str | None = None
         self._has_started = self._has_final_counts = False
@@ -75,7 +78,10 @@ class MessagesStreamTap(StreamTap):
         stated = {key: value for key, value in counts.items() if value is not None}
         if not stated:
             return
-        self._counts.update(stated)
+        if objects(stated, "iterations"):  # what was read before it was shortened is told there
+            self._counts.update(stated)
+        else:
+            self._counts = grown(self._counts, stated)
         self._tell()
 
     def _fall_back(self, block: Json) -> None:

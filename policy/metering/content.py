@@ -1,8 +1,9 @@
 """What the messages and tools of a request say about its cost (PRC-7).
 
 They are decoded into one kind of node that names only what is asked for; all else is passed over
-unbuilt. Refuses more than 100,000 nodes, and shapes that no API has, for nobody knows what a vendor
-would read in them.
+unbuilt. Pictures and documents that stand in a member for them, and begin as such, have bounds of
+their own; whatever else is there counts by its bytes. Refuses more than 100,000 nodes, and shapes
+that no API has, for nobody knows what a vendor would read in them.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from typing import cast
 import msgspec
 from msgspec import Raw
 
+from policy.metering.documents import Document, document_of
 from policy.metering.endpoints import Endpoint
 from policy.metering.members import Malformed, begins_with, decoded, is_null, members_of, number_of
+from policy.metering.pictures import Picture, picture_of, vision_of
+from policy.metering.pictures import decoded as decoded_base64
 
 NODES_MAX = 100_000
 """Most messages, parts of them and tools of one request."""
@@ -26,6 +30,8 @@ SEARCHES_MAX = 1_000
 
 _NULL = Raw(b"null")
 _ROOTS = ("messages", "input", "system", "instructions", "prompt", "contents")
+_HEAD_MAX = 1_000
+_PDF = "JVBERi0"  # %PDF-
 _OWN_TOOLS = (None, "function", "custom")
 _counter = threading.local()
 
@@ -38,9 +44,20 @@ class Node(msgspec.Struct, kw_only=True, gc=False):
     content: str | list[Node] | Node | None = None
     output: str | list[Node] | Node | None = None
     source: str | Node | None = None
+    image_url: str | Node | None = None
+    detail: str | None = None
+    file: str | Node | None = None
+    file_data: str | None = None
     file_id: str | None = None
     file_url: str | None = None
+    data: str | None = None
     url: str | None = None
+    video_url: Raw = _NULL
+    document_url: Raw = _NULL
+    audio_url: Raw = _NULL
+    images: Raw = _NULL
+    citations: Raw = _NULL
+    tool: Raw = _NULL
     model: str | None = None
     max_uses: Raw = _NULL
     cache_control: Raw = _NULL
@@ -62,17 +79,33 @@ class Content:
 
     Attributes:
         reads_more: The provider adds input that is not in the request.
+        is_told_more: The provider tells the model about citations or tools of its own accord.
         has_cache_control: Some input is to be written to a cache.
         keeps_hour: Some of it for an hour, which costs more.
         models: Models that tools call.
+        pictures: Pictures in the request, or named by an address.
+        documents: PDFs in the request that could be read.
+        media_bytes: Bytes of the body that those are, which are no text.
         searches: Most web searches that the tools state, at least one for each tool that searches.
     """
 
     reads_more: bool = False
+    is_told_more: bool = False
     has_cache_control: bool = False
     keeps_hour: bool = False
     models: list[str] = field(default_factory=list[str])
+    pictures: list[Picture] = field(default_factory=list[Picture])
+    documents: list[Document] = field(default_factory=list[Document])
+    media_bytes: int = 0
     searches: int = 0
+
+    def media_tokens(self, endpoint: Endpoint, model: str) -> int:
+        """Return the most tokens that a model reads in all pictures and documents."""
+        vision = vision_of(endpoint, model)
+        pages = sum(one.pages for one in self.documents)
+        texts = sum(one.text_tokens for one in self.documents)
+        shown = sum(vision.tokens_of(one) for one in self.pictures)
+        return shown + texts + pages * vision.tokens_of(Picture())
 
 
 def content_of(endpoint: Endpoint, members: Mapping[str, Raw]) -> Content:
@@ -120,13 +153,70 @@ def _flat(value: object) -> Iterator[Node]:
             waiting += cast(list[object], one)
         elif isinstance(one, Node):
             yield one
-            waiting += (one.content, one.output, one.source, one.tools)
+            waiting += (one.content, one.output, one.source, one.file, one.tools)
 
 
 def _take(found: Content, node: Node) -> None:
-    found.reads_more |= bool(node.file_id or node.file_url)
-    found.reads_more |= node.url is not None and node.url[:5].lower().startswith("http")
+    refers = (node.source, node.file) if node.image_url is None else ()
+    held = (node, *(one for one in refers if isinstance(one, Node)))
+    is_picture = node.type is not None and "image" in node.type
+    if isinstance(node.image_url, Node):
+        _take_picture(found, node.image_url.url or "", node.image_url.detail or node.detail)
+    elif node.image_url is not None:
+        _take_picture(found, node.image_url, node.detail)
+    elif is_picture and not any(one.data or one.file_data for one in held):
+        found.pictures.append(Picture())
+    elif any(one.file_id or one.file_url or one.url for one in held):
+        found.reads_more = True
+    for data in (node.data, node.file_data):
+        if data:
+            _take_file(found, data)
+    _take_other_media(found, node)
+    found.is_told_more |= node.tools is not None
+    found.is_told_more |= not (is_null(node.citations) and is_null(node.tool))
     _take_cache_control(found, node.cache_control)
+
+
+def _take_picture(found: Content, url: str, detail: str | None) -> None:
+    """Take the address or the content of what an API defines as a picture."""
+    is_low = detail == "low"
+    picture = picture_of(_base64_of(url), is_low=is_low)
+    found.pictures.append(picture or Picture(is_low=is_low))
+    if picture is not None:
+        found.media_bytes += len(url)
+
+
+def _take_file(found: Content, text: str) -> None:
+    """Take a file; one that is neither picture nor readable PDF counts by its bytes."""
+    base64 = _base64_of(text)
+    if (picture := picture_of(base64)) is not None:
+        found.pictures.append(picture)
+    elif (
+        base64.startswith(_PDF)
+        and (data := decoded_base64(base64)) is not None
+        and (document := document_of(data)) is not None
+    ):
+        found.documents.append(document)
+    else:
+        return
+    found.media_bytes += len(text)
+
+
+def _take_other_media(found: Content, node: Node) -> None:
+    """Take what some vendors read: films and documents by address, lists of pictures."""
+    for text in (node.video_url, node.document_url, node.audio_url):
+        found.reads_more |= not is_null(text)
+    if not is_null(node.images):
+        many = bytes(memoryview(node.images)).count(b",") + 1
+        found.pictures += [Picture()] * min(many, NODES_MAX)
+
+
+def _base64_of(text: str) -> str:
+    """Return what stands behind the head of a data URL; the text itself when it has none."""
+    if text[:5].lower() != "data:":
+        return text
+    comma = text.find(",", 0, _HEAD_MAX)
+    return text[comma + 1 :] if comma >= 0 else text
 
 
 def _take_tool(found: Content, tool: Node) -> None:

@@ -55,6 +55,29 @@ def text_or_none(of: Json, key: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def grown(before: Json, now: Json) -> dict[str, Any]:
+    """Return counts that were told twice: they are cumulative, so the larger one holds.
+
+    What is ``None`` says nothing; what is no number is taken as it is told last. Some vendors tell
+    the input at the start of a stream, and 0 at its end.
+    """
+    found = dict(before)
+    for key, value in now.items():
+        known = found.get(key)
+        if value is None:
+            continue
+        inner, known_inner = as_object(value), as_object(known)
+        if inner is not None and known_inner is not None:
+            found[key] = grown(known_inner, inner)
+        elif not (_is_number(known) and _is_number(value) and known > value):
+            found[key] = value
+    return found
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def count(of: Json, *keys: str) -> int:
     """Return the count under the first key that has one; 0 when none has.
 

@@ -5,7 +5,7 @@
   that is larger than its total; then they are added.
 - Chat streams say what they used in an extra chunk without choices, and only when asked. Mistral,
   DeepSeek and Qwen put it on the last chunk with choices, Perplexity on every chunk (totals so
-  far), Groq's older answers under ``x_groq``. The last one counts; ``[DONE]`` may be missing.
+  far), Groq's older answers under ``x_groq``. The largest counts; ``[DONE]`` may be missing.
 - Streams of the Responses API say it in ``response.completed``, ``.incomplete`` or ``.failed``, and
   may end without any of them.
 - ``service_tier`` names the tier that served the call; all but ``auto``, ``default`` and
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 
-from policy.metering.facts import Json, as_object, count, member, objects, text_or_none
+from policy.metering.facts import Json, as_object, count, grown, member, objects, text_or_none
 from policy.metering.sse import LIMIT_BYTES
 from policy.metering.tap import BodyTap, StreamTap, Tap, error_of
 from policy.metering.text import string_of
@@ -59,6 +59,7 @@ class ChatStreamTap(StreamTap):
     ) -> None:
         super().__init__(drops_usage_chunk=drops_usage_chunk, limit_bytes=limit_bytes)
         self._choices = choices
+        self._counts: Json = {}
 
     def read(self, message: Json) -> None:
         """Take one chunk."""
@@ -66,7 +67,8 @@ class ChatStreamTap(StreamTap):
         counts = chat_counts(message)
         if counts is None:
             return
-        self.usage = _metered(message, _usage_of(counts))
+        self._counts = grown(self._counts, counts)
+        self.usage = _metered(message, _usage_of(self._counts))
         choices = objects(message, "choices")
         is_last = self._choices == 1 and all(one.get("finish_reason") for one in choices)
         self.is_settled = self.is_settled or not choices or is_last
@@ -108,6 +110,10 @@ class ResponsesStreamTap(StreamTap):
     )
     output_text = string_of("delta")
 
+    def __init__(self, *, limit_bytes: int = LIMIT_BYTES) -> None:
+        super().__init__(limit_bytes=limit_bytes)
+        self._counts: Json = {}
+
     @staticmethod
     def may_matter(block: bytes) -> bool:
         """Tell whether there is an event with a whole response, or an error."""
@@ -121,7 +127,8 @@ class ResponsesStreamTap(StreamTap):
             self.error = error_of(response) or self.error
             counts = stated(response.get("usage"))
             if counts is not None:
-                self.usage = _metered(response, _usage_of(counts, response))
+                self._counts = grown(self._counts, counts)
+                self.usage = _metered(response, _usage_of(self._counts, response))
                 self.is_settled = True
         elif kind == "error":
             flat = {"error": {**message, "type": message.get("code") or kind}}

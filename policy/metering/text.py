@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-_ASCII_BYTES_PER_TOKEN = 3
+ASCII_BYTES_PER_TOKEN = 3
 _OTHER_BYTES_PER_TOKEN = 2
 _KEPT_BYTES = 1024 * 1024
 _NOT_ASCII = re.compile(rb"[\x80-\xff]+")
@@ -23,7 +23,7 @@ def token_bound(ascii_bytes: int, other_bytes: int) -> int:
         ascii_bytes: Bytes below 0x80, >= 0.
         other_bytes: All other bytes of the UTF-8 text, >= 0.
     """
-    return -(-ascii_bytes // _ASCII_BYTES_PER_TOKEN) - (-other_bytes // _OTHER_BYTES_PER_TOKEN)
+    return -(-ascii_bytes // ASCII_BYTES_PER_TOKEN) - (-other_bytes // _OTHER_BYTES_PER_TOKEN)
 
 
 def other_bytes_of(text: bytes) -> int:

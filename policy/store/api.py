@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 
 from policy.model.budget import Budget
 from policy.model.outbox import OutboxEvent
+from policy.model.refusals import Refusals
 from policy.model.reservation import Reservation
 from policy.model.steering import MissionRecord, Override, SessionRecord
 from policy.model.token import Token
@@ -47,6 +48,7 @@ class StoredBalance:
         since_us: Instant of the last reset, microseconds; 0 without one. What was settled earlier
             does not count.
         state: State of the last evaluation, to tell a transition (OBS-1).
+        refusals: What it refused; ``None`` while it refused nothing.
     """
 
     key: BalanceKey
@@ -57,6 +59,7 @@ class StoredBalance:
     tokens: int = 0
     since_us: int = 0
     state: int = 0
+    refusals: Refusals | None = None
 
 
 @dataclass(slots=True)
@@ -71,6 +74,7 @@ class StoreState:
         audit_position: Position of the newest audit event.
         audit_head: Its hash.
         recount_due: Whether the ledger has usage that the balances do not count yet.
+        witness: What other clocks said at a recent stamp (``policy.store.present``).
     """
 
     store_id: str
@@ -80,6 +84,7 @@ class StoreState:
     audit_position: int = 0
     audit_head: str = "0" * 64
     recount_due: bool = False
+    witness: str = ""
 
 
 @dataclass(slots=True)
@@ -144,6 +149,10 @@ class Backend(Protocol):
     @property
     def unsettled_path(self) -> Path | None:
         """Where settlements wait that could not be written; ``None`` keeps none."""
+        ...
+
+    def file_clock_us(self) -> int | None:
+        """Return what the clock of the file system says, microseconds; ``None`` without one."""
         ...
 
     def begin(self) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from policy.clock import instant_at, microseconds
 from policy.model.budget import Budget
 from policy.model.decision import BudgetState
+from policy.model.refusals import Refusals
 from policy.model.request import Request
 from policy.model.reservation import Reservation, ReservationState
 from policy.model.steering import (
@@ -108,6 +109,37 @@ def reservation_of(row: tuple[Any, ...]) -> Reservation:
         override_id=get("override"),
         answer=get("answer"),
         settlement_key=settlement_key,
+    )
+
+
+def refusals_body(refusals: Refusals | None) -> str | None:
+    """Write what a sum refused."""
+    if refusals is None:
+        return None
+    return dumped(
+        {
+            "count": refusals.count,
+            "last_at": microseconds(refusals.last_at),
+            "needed": refusals.needed_nano_usd,
+            "left": refusals.left_nano_usd,
+            "model": refusals.model,
+            "blocking": refusals.is_blocking,
+        }
+    )
+
+
+def refusals_of(text: str | None) -> Refusals | None:
+    """Read what a sum refused."""
+    if text is None:
+        return None
+    body = _decode(text)
+    return Refusals(
+        count=body["count"],
+        last_at=instant_at(body["last_at"]),
+        needed_nano_usd=body.get("needed"),
+        left_nano_usd=body["left"],
+        model=body["model"],
+        is_blocking=body["blocking"],
     )
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from policy.clock import instant_at, microseconds
 from policy.errors import StoreError
+from policy.model.refusals import Refusals
 from policy.model.steering import Override
 from policy.money import NOTHING, NanoUSD
+from policy.period import window_at
 from policy.store import bodies, statements
 from policy.store.reader import own_row, reading
 from policy.store.sqlite import known_version
@@ -36,6 +38,22 @@ class Holds:
 
 
 @dataclass(frozen=True, slots=True)
+class Blocking:
+    """A sum of a budget that refuses calls at present.
+
+    Attributes:
+        budget: Name of the budget, which may be of another policy than the one in force.
+        session_id: Where it counts sessions or missions.
+        mission_id: Where it counts missions.
+    """
+
+    budget: str
+    session_id: str | None
+    mission_id: str | None
+    refusals: Refusals
+
+
+@dataclass(frozen=True, slots=True)
 class StoreHealth:
     """How a store is.
 
@@ -50,6 +68,7 @@ class StoreHealth:
         audit_position: Number of the newest audit event; 0 without one.
         audit_head: Its hash.
         overrides: Those that are active and have not expired, the oldest first.
+        blocking: Sums that refuse calls in the present window, those that did last first.
     """
 
     path: Path
@@ -66,6 +85,7 @@ class StoreHealth:
     holds: Holds = Holds()
     open_sessions: int = 0
     overrides: tuple[Override, ...] = ()
+    blocking: tuple[Blocking, ...] = ()
 
 
 def store_health(path: Path, now: datetime, *, writable: bool) -> StoreHealth:
@@ -119,7 +139,20 @@ def _examined(
         holds=_holds(connection, now),
         open_sessions=open_sessions,
         overrides=tuple(one for one in overrides if one.expires_at > now),
+        blocking=_blocking(connection, now) if version == len(statements.MIGRATIONS) else (),
     )
+
+
+def _blocking(connection: sqlite3.Connection, now: datetime) -> tuple[Blocking, ...]:
+    found: list[Blocking] = []
+    for key, start_us, session_id, mission_id, body in connection.execute(statements.READ_BLOCKING):
+        budget, refusals = bodies.budget_of(key), bodies.refusals_of(body)
+        window = window_at(budget.period, now, budget.timezone)
+        is_present = window is None or microseconds(window.start) == start_us
+        if is_present and refusals is not None:
+            about = session_id or None, mission_id or None
+            found.append(Blocking(budget.name, *about, refusals))
+    return tuple(found)
 
 
 def _holds(connection: sqlite3.Connection, now: datetime) -> Holds:

@@ -92,6 +92,14 @@ class StoreLock:
 
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
+    def touch_us(self) -> int | None:
+        """Return the present of the file system, microseconds; ``None`` where it has none."""
+        try:
+            os.utime(self._path)
+            return os.stat(self._path).st_mtime_ns // 1000
+        except OSError:
+            return None
+
     def close(self) -> None:
         """Let go of the file. May be called again."""
         descriptor, self._descriptor = self._descriptor, -1

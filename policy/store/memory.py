@@ -40,6 +40,10 @@ class MemoryBackend:
         self._actions: dict[str, list[int]] = {}
         self._events: dict[int, OutboxEvent] = {}
 
+    def file_clock_us(self) -> int | None:
+        """Return nothing: there are no files."""
+        return None
+
     def begin(self) -> bool:
         """Do nothing: there are no others."""
         return False

@@ -33,7 +33,7 @@ def reading(path: Path) -> Generator[sqlite3.Connection]:
         known_version(connection, str(path))
         yield connection
     except sqlite3.Error as fault:
-        raise explain(fault, str(path)) from fault
+        raise explain(fault, path, str(path)) from fault
     finally:
         if connection is not None:
             connection.close()

@@ -89,13 +89,14 @@ def state_row(state: StoreState) -> tuple[object, ...]:
         state.audit_position,
         state.audit_head,
         int(state.recount_due),
+        state.witness,
     )
 
 
 def state(row: tuple[Any, ...]) -> StoreState:
     """Read the store's own row."""
-    *others, recount_due = row
-    return StoreState(*others, recount_due=bool(recount_due))
+    *others, recount_due, witness = row
+    return StoreState(*others, recount_due=bool(recount_due), witness=witness)
 
 
 def budget(row: tuple[Any, ...]) -> tuple[int, Budget]:
@@ -105,7 +106,8 @@ def budget(row: tuple[Any, ...]) -> tuple[int, Budget]:
 
 def balance(row: tuple[Any, ...]) -> StoredBalance:
     """Read a row of the table ``balance``."""
-    return StoredBalance(BalanceKey(*row[:4]), *row[4:])
+    *figures, refused = row[4:]
+    return StoredBalance(BalanceKey(*row[:4]), *figures, refusals=bodies.refusals_of(refused))
 
 
 def _balance_row(one: StoredBalance) -> tuple[object, ...]:
@@ -118,6 +120,7 @@ def _balance_row(one: StoredBalance) -> tuple[object, ...]:
         one.tokens,
         one.since_us,
         int(one.state),
+        bodies.refusals_body(one.refusals),
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -80,6 +80,10 @@ class SqliteBackend:
             self._lock.close()
             raise
         self._lock.give_back()
+
+    def file_clock_us(self) -> int | None:
+        """Return what the clock of the file system says, microseconds; ``None`` without one."""
+        return self._lock.touch_us()
 
     def begin(self) -> bool:
         """Start a transaction, alone among all processes; tell whether others wrote since."""
@@ -212,11 +216,29 @@ class SqliteBackend:
             found = self._connected.execute(statement, values).fetchall()
         try:
             return [parse(row) for row in found]
-        except (ValueError, LookupError, TypeError, OverflowError) as fault:
-            raise StoreCorrupt(
+        except _UNREADABLE as fault:
+            raise self._unreadable_row(fault, parse, statement, values) from fault
+
+    def _unreadable_row(
+        self, fault: Exception, parse: _Parse[Any], statement: str, values: tuple[object, ...]
+    ) -> StoreError:
+        """Read rows once more, over a connection of its own, before they are called damaged."""
+        self._disconnect()
+        try:
+            with self._explained(), closing(sqlite3.connect(self._path)) as connection:
+                for row in connection.execute(statement, values):
+                    parse(row)
+        except _UNREADABLE:
+            return StoreCorrupt(
                 f"a row of {self.name} is damaged ({fault}); keep the file and its -wal, "
-                "move them away, and the next start counts anew from the ledger"
-            ) from fault
+                "move them away, and the next start counts again from the ledger"
+            )
+        except StoreError as other:
+            return other
+        return StoreUnavailable(
+            f"a row of {self.name} could not be read just now ({fault}), but is whole; nothing was "
+            "admitted: look at the disk and try again"
+        )
 
     def _open(self) -> sqlite3.Connection:
         """Open the file, bring it to the present shape and remember which file it is."""
@@ -278,12 +300,12 @@ class SqliteBackend:
         try:
             yield
         except sqlite3.Error as fault:
-            explained = explain(fault, self.name)
             if getattr(fault, "sqlite_errorname", "").startswith(_UNUSABLE):
-                self._disconnect()  # the next transaction opens it anew
-            raise explained from fault
+                self._disconnect()  # the next transaction opens it again
+            raise explain(fault, self._path, self.name) from fault
 
 
+_UNREADABLE = (ValueError, LookupError, TypeError, OverflowError)
 _UNUSABLE = ("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CANTOPEN")
 
 

@@ -92,6 +92,12 @@ CREATE TABLE action (
     PRIMARY KEY (principal, admitted_at_us)
 ) STRICT, WITHOUT ROWID;
 """,
+    """
+ALTER TABLE store_state ADD COLUMN witness TEXT NOT NULL DEFAULT ''; -- other clocks at a stamp
+""",
+    """
+ALTER TABLE balance ADD COLUMN refused TEXT; -- what it refused, as JSON; NULL while nothing
+""",
 )
 """Each brings a store one version further; ``PRAGMA user_version`` is how many were applied."""
 
@@ -99,9 +105,9 @@ COUNT_TABLES = "SELECT count(*) FROM sqlite_schema"
 READ_STATE = "SELECT * FROM store_state"
 WRITE_STATE = """
 UPDATE store_state SET store_id = ?, last_us = ?, next_seq = ?, drained_seq = ?,
-    audit_position = ?, audit_head = ?, recount_due = ?
+    audit_position = ?, audit_head = ?, recount_due = ?, witness = ?
 """
-NEW_STATE = "INSERT INTO store_state VALUES (?, ?, ?, ?, ?, ?, ?)"
+NEW_STATE = "INSERT INTO store_state VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 READ_BUDGETS = "SELECT id, key FROM budget ORDER BY id"
 NEW_BUDGET = "INSERT INTO budget (id, key) VALUES (?, ?)"
@@ -110,8 +116,14 @@ READ_BALANCE = """
 SELECT * FROM balance
 WHERE budget_id = ? AND window_start_us = ? AND session_id = ? AND mission_id = ?
 """
+READ_BLOCKING = """
+SELECT budget.key, balance.window_start_us, balance.session_id, balance.mission_id, balance.refused
+FROM balance JOIN budget ON budget.id = balance.budget_id
+WHERE balance.refused ->> 'blocking'
+ORDER BY balance.refused ->> 'last_at' DESC
+"""
 READ_BALANCES = "SELECT * FROM balance WHERE budget_id = ?"
-WRITE_BALANCE = "INSERT OR REPLACE INTO balance VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+WRITE_BALANCE = "INSERT OR REPLACE INTO balance VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 _RESERVATION = """
 SELECT *

@@ -18,7 +18,7 @@ from policy.errors import PolicyError, SettlementPending, StoreError, StoreUnava
 from policy.model.pending import PendingSettlement
 from policy.store.api import Backend
 from policy.store.jobs import Job, claimed
-from policy.store.present import judge_clock
+from policy.store.present import judge_clock, renew_witness
 from policy.store.spill import spill
 from policy.store.unit import Known, Unit
 
@@ -223,6 +223,7 @@ class Writer:
         if unit.changes.state is None:
             self._backend.roll_back()
         else:
+            renew_witness(self._backend, unit.changes.state)
             self._backend.commit(unit.changes)
 
     def _spoiled(self, jobs: list[Job], fault: BaseException) -> Job:

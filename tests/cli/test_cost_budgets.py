@@ -27,19 +27,21 @@ def test_a_line_has_all_that_is_known_of_a_budget(
         "budget=session state=warning spent_usd=1.5000 held_usd=0.2500 limit_usd=2.0000 "
         "percent_used=87.50 calls=1 unpriced_calls=0 resets_at=none period=session match=none "
         "timezone=UTC warn_at_percent=75 headroom_usd=0.2500 window_start=none "
-        "key=cost.session_limit_usd",
+        "key=cost.session_limit_usd blocking=false refusals=0",
         "budget=day state=allowed spent_usd=1.5000 held_usd=0.2500 limit_usd=4.0000 "
         "percent_used=43.75 calls=1 unpriced_calls=0 resets_at=2026-11-19T00:00:00+00:00 "
         "period=day match=none timezone=UTC warn_at_percent=75 headroom_usd=2.2500 "
-        "window_start=2026-11-18T00:00:00+00:00 key=cost.daily_limit_usd",
+        "window_start=2026-11-18T00:00:00+00:00 key=cost.daily_limit_usd blocking=false refusals=0",
         "budget=month state=allowed spent_usd=1.5000 held_usd=0.2500 limit_usd=0.0000 "
         "percent_used=0.00 calls=1 unpriced_calls=0 resets_at=2026-12-01T00:00:00+00:00 "
         "period=month match=none timezone=UTC warn_at_percent=75 headroom_usd=none "
-        "window_start=2026-11-01T00:00:00+00:00 key=cost.monthly_limit_usd",
+        "window_start=2026-11-01T00:00:00+00:00 key=cost.monthly_limit_usd "
+        "blocking=false refusals=0",
         "budget=opus-week state=allowed spent_usd=1.5000 held_usd=0.2500 limit_usd=3.0000 "
         "percent_used=58.33 calls=1 unpriced_calls=0 resets_at=2026-11-23T00:00:00+00:00 "
         "period=week match=model:opus-* timezone=UTC warn_at_percent=75 headroom_usd=1.2500 "
-        "window_start=2026-11-16T00:00:00+00:00 key=cost.budgets[0].limit_usd",
+        "window_start=2026-11-16T00:00:00+00:00 key=cost.budgets[0].limit_usd "
+        "blocking=false refusals=0",
     ]
 
 

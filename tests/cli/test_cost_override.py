@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from policy.cli.exits import Exit
+from policy.cli.main import main
 from policy.cli.times import parse_duration
 from policy.model.steering import AuditEvent, Override
 from tests.cli.places import Place
@@ -82,12 +83,19 @@ def test_a_policy_without_overrides_refuses_and_names_the_key(
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err == (
+        f"corvus: governed by {place.config}\n"
         "error[steering-refused]: Cost overrides are disabled by policy; "
         "cost.allow_override = true allows them\n"
     )
     assert place.run("cost", "override", "--set", "cost.enabled=false") == Exit.USAGE
     assert "set cost.enabled = true" in capsys.readouterr().err
     assert active(place) == []
+
+
+def test_without_a_config_it_says_that_none_governs(capsys: pytest.CaptureFixture[str]) -> None:
+    """CFG-6: the answer for programs stays as it is, on standard output."""
+    assert main(["cost", "override", "--yes"]) == Exit.USAGE
+    assert capsys.readouterr().err.startswith("corvus: no config governs: defaults (no corvus.toml")
 
 
 def test_the_actor_is_the_local_user_and_nobody_can_say_otherwise(

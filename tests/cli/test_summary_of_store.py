@@ -62,14 +62,18 @@ def test_lines_are_the_upstreams_in_its_order_then_ours_then_the_budgets(
         f"override_id={override.id}",
         "override_session_id=a",
         "override_expires_at=2026-11-18T13:00:00+00:00",
+        "blocking=none",
         "budget=session state=warning spent_usd=1.2500 held_usd=0.5000 limit_usd=2.0000 "
-        "percent_used=87.50 calls=1 unpriced_calls=0 resets_at=none",
+        "percent_used=87.50 calls=1 unpriced_calls=0 resets_at=none blocking=false refusals=0",
         "budget=day state=allowed spent_usd=2.2500 held_usd=0.5000 limit_usd=4.0000 "
-        "percent_used=68.75 calls=2 unpriced_calls=0 resets_at=2026-11-19T00:00:00+00:00",
+        "percent_used=68.75 calls=2 unpriced_calls=0 resets_at=2026-11-19T00:00:00+00:00 "
+        "blocking=false refusals=0",
         "budget=month state=allowed spent_usd=2.2500 held_usd=0.5000 limit_usd=0.0000 "
-        "percent_used=0.00 calls=2 unpriced_calls=0 resets_at=2026-12-01T00:00:00+00:00",
+        "percent_used=0.00 calls=2 unpriced_calls=0 resets_at=2026-12-01T00:00:00+00:00 "
+        "blocking=false refusals=0",
         "budget=opus-week state=allowed spent_usd=0.0000 held_usd=0.0000 limit_usd=3.0000 "
-        "percent_used=0.00 calls=0 unpriced_calls=0 resets_at=2026-11-23T00:00:00+00:00",
+        "percent_used=0.00 calls=0 unpriced_calls=0 resets_at=2026-11-23T00:00:00+00:00 "
+        "blocking=false refusals=0",
     ]
 
 

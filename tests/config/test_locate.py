@@ -47,7 +47,7 @@ def test_nothing_above_the_repository_governs_it(tmp_path: Path, is_worktree: bo
     assert found(deep) == ()
     located = locate(environment={}, directory=deep)
     assert located.looked_at == (deep / "corvus.toml", tmp_path / "repo" / "corvus.toml")
-    assert "above it up to" in located.shown
+    assert "here or above, up to" in located.shown
 
 
 def test_outside_of_a_repository_the_search_ends_at_the_home_of_the_user(tmp_path: Path) -> None:

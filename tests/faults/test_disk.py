@@ -9,6 +9,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -340,3 +341,72 @@ def test_the_log_shrinks_again_after_a_reader_held_it_up(path: Path, policy: Pol
             governor.release(reserve(governor, 1))
         assert grown > 1000 * 4096
         assert log.stat().st_size <= grown + 1100 * 4096
+
+
+class Failing:
+    """A connection of which some statements fail."""
+
+    def __init__(self, connection: sqlite3.Connection, word: str, kind: str) -> None:
+        self._connection = connection
+        self._word = word
+        self._kind = kind
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._connection, name)
+
+    def execute(self, statement: str, *values: object) -> object:
+        if self._word in statement:
+            fault = sqlite3.OperationalError("disk I/O error")
+            fault.sqlite_errorname = self._kind
+            raise fault
+        return self._connection.execute(statement, *values)  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+@pytest.mark.parametrize("kind", ["SQLITE_IOERR_READ", "SQLITE_CORRUPT_VTAB", "SQLITE_NOTADB"])
+def test_one_read_that_fails_hurts_no_other_caller_and_is_no_damage(
+    path: Path, policy: Policy, kind: str
+) -> None:
+    """An innocent neighbour once got an assertion, and everybody the advice to lose the holds."""
+    with governing(policy, path, wait_seconds=5) as governor:
+        reserve(governor, 1)
+        backend = governor.store.backend
+        governor.store.run(lambda unit: None)
+        backend._connection = Failing(backend._connection, "FROM session", kind)  # pyright: ignore
+        entered, go_on = threading.Event(), threading.Event()
+
+        def block(unit: object) -> None:
+            entered.set()
+            go_on.wait()
+
+        told: list[object] = []
+
+        def ask(session: str) -> None:
+            try:
+                told.append(governor.reserve(cents(1, session)).allowed)
+            except StoreError as fault:
+                told.append(fault)
+
+        threads = [threading.Thread(target=governor.store.run, args=(block,))]
+        threads += [threading.Thread(target=ask, args=(f"s{n}",)) for n in range(4)]
+        threads[0].start()
+        entered.wait()
+        for thread in threads[1:]:
+            thread.start()
+        wait_until(lambda: governor.store._jobs.qsize() == 4)  # pyright: ignore[reportPrivateUsage]
+        go_on.set()
+        for thread in threads:
+            thread.join()
+        faults = [one for one in told if one is not True]
+        assert [type(one) for one in faults] == [StoreUnavailable]
+        assert "move" not in str(faults[0])
+        assert governor.reserve(cents(1, "later")).allowed
+    assert raw.findings(path, {"day": 1000 * CENT}) == []
+
+
+def test_a_settlement_survives_a_read_that_fails(path: Path, policy: Policy) -> None:
+    with governing(policy, path, wait_seconds=20) as governor:
+        held = reserve(governor, 1)
+        backend = governor.store.backend
+        governor.store.run(lambda unit: None)
+        backend._connection = Failing(backend._connection, "BEGIN", "SQLITE_IOERR")  # pyright: ignore
+        assert governor.commit(held).reservation.state == "committed"

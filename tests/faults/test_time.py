@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,6 +12,7 @@ import pytest
 
 from policy.errors import StoreUnavailable
 from policy.model.policy import Policy
+from policy.store.present import present_of_boot
 from tests.fakes import FrozenClock
 from tests.faults import raw
 from tests.faults.governed import CENT, cents, config, governing, policy_of, wait_until
@@ -124,7 +127,7 @@ def test_a_window_holds_from_its_first_to_its_last_second(
     text = file.read_text().replace("daily_limit_usd = 10\n", "")
     file.write_text(text + BUDGET.format(period=period, zone=zone.key))
     clock = FrozenClock(start - SECOND)
-    with governing(policy_of(file), tmp_path / "a.store", clock) as governor:
+    with governing(policy_of(file), tmp_path / "a.store", clock, trust_clock=True) as governor:
 
         def admitted(amount: int) -> bool:
             return governor.reserve(cents(amount, ttl_seconds=86_400)).allowed
@@ -153,3 +156,88 @@ def test_a_call_that_settles_after_midnight_is_counted_in_its_day(
         assert governor.reserve(cents(1000)).allowed
         assert not governor.reserve(cents(1)).allowed
     assert raw.findings(path, {"day": 1000 * CENT}) == []
+
+
+DAYS = timedelta(days=1)
+
+
+def test_a_clock_that_leaps_ahead_is_refused_and_a_right_one_goes_on(
+    path: Path, policy: Policy
+) -> None:
+    """Believed once, it would expire all holds, and refuse every right clock afterwards."""
+    start = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    clock = FrozenClock(start)
+    with governing(policy, path, clock) as governor:
+        held = governor.reserve(cents(600)).reservation
+        assert held is not None
+        for ahead in (DAYS + SECOND, 400 * DAYS):
+            clock.set(start + ahead)
+            with pytest.raises(StoreUnavailable, match=r"only 0:00:0\d went by.*--rebuild"):
+                governor.reserve(cents(1))
+        clock.set(start + SECOND)
+        assert not governor.reserve(cents(600)).allowed
+        assert governor.commit(held).reservation.state == "committed"
+    with (
+        pytest.raises(StoreUnavailable, match="set the clock right"),
+        governing(policy, path, FrozenClock(start + 30 * DAYS)) as governor,
+    ):
+        governor.reserve(cents(1))
+    trusted = FrozenClock(start + 30 * DAYS)
+    with governing(policy, path, trusted, trust_clock=True) as governor:
+        assert governor.reserve(cents(600)).allowed
+    with governing(policy, path, trusted) as governor:
+        assert not governor.reserve(cents(600)).allowed
+
+
+def test_a_store_that_was_idle_for_weeks_opens(path: Path, policy: Policy) -> None:
+    """The clock of the file system agrees; also a hold of a killed process does not matter."""
+    then = datetime(2026, 11, 1, tzinfo=UTC)
+    with governing(policy, path, FrozenClock(then)) as governor:
+        assert governor.reserve(cents(600)).allowed
+    set_back(path, 20 * DAYS, boot_too=True)
+    with governing(policy, path, FrozenClock(then + 20 * DAYS)) as governor:
+        assert governor.reserve(cents(600)).allowed
+
+
+def test_a_machine_that_was_up_all_the_while_speaks_for_calls_under_way(
+    path: Path, policy: Policy
+) -> None:
+    then = datetime(2026, 11, 1, tzinfo=UTC)
+    if present_of_boot()[0] < 0:
+        pytest.skip("this machine does not say how long it has been up")
+    with governing(policy, path, FrozenClock(then)) as governor:
+        held = governor.reserve(cents(600)).reservation
+        assert held is not None
+    set_back(path, 20 * DAYS, boot_too=False)
+    with (
+        pytest.raises(StoreUnavailable, match="only"),
+        governing(policy, path, FrozenClock(then + 20 * DAYS)) as governor,
+    ):
+        governor.reserve(cents(600))
+    with governing(policy, path, FrozenClock(then + SECOND)) as governor:
+        governor.release(held)
+    set_back(path, 20 * DAYS, boot_too=False)
+    with governing(policy, path, FrozenClock(then + 20 * DAYS)) as governor:
+        assert governor.reserve(cents(600)).allowed
+
+
+def set_back(path: Path, by: timedelta, *, boot_too: bool) -> None:
+    """Have the witness of a store say that it is of so long ago."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        (witness,) = connection.execute("SELECT witness FROM store_state").fetchone()
+        clock, file, boot, boot_id = witness.split()
+        by_us = by // timedelta(microseconds=1)
+        boot = int(boot) - by_us if boot_too else boot
+        told = f"{clock} {int(file) - by_us} {boot} {boot_id}"
+        connection.execute("UPDATE store_state SET witness = ?", (told,))
+
+
+@pytest.mark.parametrize("witness", ["", "1", "a b c d", "1 2 3 4 5"])
+def test_without_a_witness_a_clock_is_believed(path: Path, policy: Policy, witness: str) -> None:
+    then = datetime(2026, 11, 1, tzinfo=UTC)
+    with governing(policy, path, FrozenClock(then)) as governor:
+        assert governor.reserve(cents(600)).allowed
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE store_state SET witness = ?", (witness,))
+    with governing(policy, path, FrozenClock(then + 20 * DAYS)) as governor:
+        assert governor.reserve(cents(600)).allowed

@@ -27,6 +27,8 @@ LABELS = {
     "corvus_budget_overrides_total": {"action", "scope", "surface"},
     "corvus_budget_events_total": {"event", "budget"},
     "corvus_budget_limit_usd": {"budget"},
+    "corvus_budget_refusals": {"budget"},
+    "corvus_budget_blocking": {"budget"},
     "corvus_budget_used_usd": {"budget"},
     "corvus_budget_reserved_usd": {"budget"},
     "corvus_cost_usd_total": {"provider", "model", "scope_kind"},

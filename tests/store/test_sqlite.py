@@ -20,6 +20,8 @@ class TestSqlite(StoreContract):
         with sqlite3.connect(self.folder / "store") as connection:
             connection.execute("DROP TABLE access_token")
             connection.execute("DROP TABLE action")
+            connection.execute("ALTER TABLE balance DROP COLUMN refused")
+            connection.execute("ALTER TABLE store_state DROP COLUMN witness")
             connection.execute("PRAGMA user_version = 1")
         connection.close()
         self.reopen()
@@ -28,6 +30,8 @@ class TestSqlite(StoreContract):
     def test_a_store_of_the_second_version_gets_room_for_actions(self) -> None:
         with sqlite3.connect(self.folder / "store") as connection:
             connection.execute("DROP TABLE action")
+            connection.execute("ALTER TABLE balance DROP COLUMN refused")
+            connection.execute("ALTER TABLE store_state DROP COLUMN witness")
             connection.execute("PRAGMA user_version = 2")
         connection.close()
         self.reopen()

@@ -12,7 +12,7 @@ from typing import Any
 
 from policy.dashboard.chart import Point, bars_of
 from policy.dashboard.digest import digest_of
-from policy.dashboard.meters import Meter, meter_of
+from policy.dashboard.meters import BLOCKING, Meter, meter_of
 from policy.dashboard.page import Ask, Page, fault_kind
 from policy.errors import StoreError
 from policy.governor.status import StatusReport
@@ -60,7 +60,9 @@ def _headline(ask: Ask, policy: Policy, meters: list[Meter]) -> str:
     governing = next((one for one in meters if not one.is_off), None)
     if governing is None:
         return ask.words("overview.no_budget")
-    return ask.words(f"overview.headline.{governing.state}", budget=governing.name)
+    refusing = (one for one in meters if one.state == BLOCKING and not one.is_off)
+    shown = next(refusing, governing)
+    return ask.words(f"overview.headline.{shown.state}", budget=shown.name)
 
 
 def _days(ask: Ask, rows: Sequence[Mapping[str, Any]]) -> dict[str, object]:
