@@ -251,7 +251,8 @@ def _kind(place: Endpoint | Free | Unreadable, scope: Scope) -> Kind:
     names = {name.lower() for name, _ in scope["headers"]}
     speaks_anthropic = b"anthropic-version" in names
     if isinstance(place, Unreadable):
-        return Kind.ANTHROPIC if speaks_anthropic else Kind.OPENAI
+        is_message = speaks_anthropic or scope["path"].startswith(Endpoint.MESSAGES)
+        return Kind.ANTHROPIC if is_message else Kind.OPENAI
     return kind_of(place, speaks_anthropic=speaks_anthropic)
 
 

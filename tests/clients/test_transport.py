@@ -161,7 +161,7 @@ def test_what_cannot_be_metered_never_leaves(gpt: openai.OpenAI, upstream: Upstr
     [
         ({"background": True}, "background_refused"),
         ({"model": ""}, "model_missing"),
-        ({"model": "m" * 2000}, "model_missing"),
+        ({"model": "m" * 2000}, "request_invalid"),
         ({"model": None}, "model_missing"),
     ],
 )
