@@ -12,7 +12,7 @@ Refuses to plan what nobody could meter: see ``read``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import msgspec
@@ -158,6 +158,7 @@ class Plan:
     web_searches: int
     stays_in_us: bool
     input_kinds: tuple[TokenKind, ...]
+    _members: Mapping[str, Raw] = field(repr=False, compare=False)
 
     def expected(self, price: Price | None, output_tokens: int) -> Usage:
         """Return the dearest usage that the request allows.
@@ -197,11 +198,11 @@ class Plan:
         """
         more: dict[str, bytes] = {}
         if self.endpoint is Endpoint.CHAT and self.is_stream and not self.asks_usage:
-            options = _options(members_of(self.body).get("stream_options"))
+            options = _options(self._members.get("stream_options"))
             more["stream_options"] = msgspec.json.encode({**options, "include_usage": True})
         if stated is not None and self.endpoint is not Endpoint.EMBEDDINGS:
             more[name_of_maximum(self.endpoint, self.model, provider)] = b"%d" % stated
-        return with_members(self.body, more) if more else self.body
+        return with_members(self.body, self._members, more) if more else self.body
 
 
 def read(endpoint: Endpoint, body: bytes, encoding: str = "identity") -> Plan | Unreadable:
@@ -266,6 +267,7 @@ def _plan(endpoint: Endpoint, body: bytes, members: Mapping[str, Raw]) -> Plan |
         web_searches=content.searches,
         stays_in_us=_text(members, "inference_geo") not in (None, "", "global"),
         input_kinds=_input_kinds(endpoint, content.has_cache_control, content.keeps_hour),
+        _members=members,
     )
 
 

@@ -156,7 +156,7 @@ class Settler:
     def _corrected(self, ending: Ending) -> bool:
         """Book what was measured of a call that somebody else settled (RES-8)."""
         try:
-            self._governing().commit(ending.reservation, ending.usage, **ending.report)
+            self._governing().correct(ending.reservation, ending.usage, **ending.report)
         except (PolicyError, ValueError) as fault:
             return _is_over(ending, fault)
         return True

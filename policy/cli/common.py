@@ -46,6 +46,15 @@ def say_governing(runtime: Runtime) -> None:
     print(f"corvus: {what} {escape(runtime.governing)}", file=sys.stderr, flush=True)
 
 
+def warn_unlimited(runtime: Runtime) -> None:
+    """Say on standard error when no budget limits what passes: nothing may be open in silence."""
+    policy = runtime.policy
+    if policy.enabled and any(budget.limit_nano_usd for budget in policy.budgets):
+        return
+    why = "every limit is 0" if policy.enabled else "cost.enabled is not true"
+    print(f"warning: no budget is in force ({why}): calls pass without a limit", file=sys.stderr)
+
+
 def require_session(session: str | None, mission: str | None) -> None:
     """Refuse a mission without its session: ids of missions are unique inside a session only."""
     if mission is not None and not session:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from policy.cli.common import say_governing, warn_unused
+from policy.cli.common import say_governing, warn_unlimited, warn_unused
 from policy.cli.options import Config, LedgerPath, Sets
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def gateway(
     def tell() -> None:
         print(f"listening on http://{shown}:{bound}", file=sys.stderr, flush=True)
         say_governing(runtime)
+        warn_unlimited(runtime)
         if sys.stderr.isatty():  # programs that read the log get it alone
             print(f"dashboard at http://{shown}:{bound}/dashboard", file=sys.stderr, flush=True)
 

@@ -167,6 +167,7 @@ class Run:
         from policy.gateway.callers import Caller
         from policy.gateway.local import serve_locally
         from policy.gateway.proxy import Proxy
+        from policy.governor.upkeep import keeping_up
         from policy.model.token import new_secret
 
         secret = new_secret()
@@ -179,7 +180,10 @@ class Run:
         )
         needs_key = not self._keeps_log_in
         key = RunKey(secret, self._runtime.clock.now(), is_needed=needs_key)
-        with serve_locally(proxy, self._options, key, needs_key=needs_key) as port:
+        with (
+            keeping_up(lambda: governor),
+            serve_locally(proxy, self._options, key, needs_key=needs_key) as port,
+        ):
             yield f"http://127.0.0.1:{port}", secret if needs_key else None
 
     def _hear(self, decision: Decision) -> None:
@@ -237,8 +241,13 @@ class Run:
             status = governor.status(self.session_id, self._mission)
             source = run_text.source_of(runtime, self._wish.limits.options)
             run_text.say(run_text.started(source, status, self._budgets, self.session_id))
-        has_own_limit = self._wish.limits.run_nano_usd is not None
-        for caution in run_text.cautions(runtime, self._budgets, in_mission=has_own_limit):
+        cautions = run_text.cautions(
+            runtime,
+            self._budgets,
+            has_own_limit=self._wish.limits.run_nano_usd is not None,
+            keeps_log_in=self._keeps_log_in,
+        )
+        for caution in cautions:
             run_text.say(caution)
         if told := [name for name in hidden if name not in credentials.RUN_KEYS]:
             run_text.say(run_text.withheld(told))

@@ -66,10 +66,24 @@ def ungoverned(runtime: Runtime, session: str) -> str:
     )
 
 
-def cautions(runtime: Runtime, budgets: Collection[Budget], *, in_mission: bool) -> list[str]:
-    """Return what passes the budgets of a run although it is governed."""
+def cautions(
+    runtime: Runtime, budgets: Collection[Budget], *, has_own_limit: bool, keeps_log_in: bool
+) -> list[str]:
+    """Return what passes the budgets of a run although it is governed.
+
+    Args:
+        runtime: What is in force.
+        budgets: Those that limit the run, but for its own limit.
+        has_own_limit: Whether ``--limit`` limits all of its calls.
+        keeps_log_in: Whether the command has credentials of its own.
+    """
     found: list[str] = []
-    if runtime.policy.enabled and budgets and not in_mission and all(map(is_partial, budgets)):
+    if keeps_log_in:
+        found.append(
+            "corvus: warning: the command keeps its own log-in; what it asks for past the proxy "
+            "is not governed"
+        )
+    if runtime.policy.enabled and budgets and not has_own_limit and all(map(is_partial, budgets)):
         found.append(
             "corvus: warning: every budget of this run is for some models or providers only; "
             "calls of others have no limit"

@@ -19,6 +19,9 @@ from msgspec import Raw
 MEMBERS_MAX = 1_000
 """Most members of one object that is read."""
 
+VALUE_BYTES_MAX = 64 * 1024
+"""Longest value that is built, and not only looked at."""
+
 _CHUNK_BYTES = 256 * 1024
 _NUMBER_BYTES_MAX = 40
 _NULL = b"null"
@@ -100,10 +103,12 @@ def decoded(text: Raw | None) -> Any:
     """Return a small value; ``None`` also for one that is absent.
 
     Raises:
-        Malformed: It cannot be decoded, such as a number beyond all floats.
+        Malformed: It is longer than 64 KB or cannot be decoded, such as a number beyond all floats.
     """
     if text is None:
         return None
+    if len(memoryview(text)) > VALUE_BYTES_MAX:
+        raise Malformed("json_invalid", "the body has an option of more than 64 KB")
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ValueError):
@@ -137,14 +142,14 @@ def number_of(text: Raw) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def with_members(text: bytes, stated: Mapping[str, bytes]) -> bytes:
+def with_members(text: bytes, found: Mapping[str, Raw], stated: Mapping[str, bytes]) -> bytes:
     """State members of an object; every other byte stays as it is.
 
     Args:
-        text: A JSON object that ``members_of`` accepts.
+        text: A JSON object.
+        found: Its members, as ``members_of`` returned them.
         stated: JSON by name; takes the place of a member of that name, else comes first.
     """
-    found = members_of(text)
     start = at = done = text.index(b"{") + 1
     rest: list[bytes] = []
     for name, value in found.items():

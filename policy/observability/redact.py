@@ -28,12 +28,15 @@ from policy.events import (
     Overrun,
     ReservationExpired,
     ResetApplied,
+    SettlementCorrected,
     Threshold,
     UnpricedCall,
 )
+from policy.model.price import Price
 from policy.money import usd_exact
 from policy.observability.names import EVENTS, OTHER, SURFACES, EventName
 from policy.prices.lookup import PriceBooks
+from policy.prices.names import provider_id
 
 Value: TypeAlias = str | int | float | bool
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -120,6 +123,15 @@ class Redactor:
                     "refused": event.refused,
                     "surface": surface(event.surface),
                 }
+            case SettlementCorrected():
+                return {
+                    "reservation_id": self._id(event.reservation_id),
+                    "was": event.was,
+                    "recorded_usd": _usd(event.recorded_nano_usd),
+                    "measured_usd": _usd(event.measured_nano_usd),
+                    "session": self._chosen(event.session_id),
+                    "surface": surface(event.surface),
+                }
             case _:
                 return self._plain(event)
 
@@ -137,6 +149,8 @@ class Redactor:
                 return {
                     "action": event.action,
                     "scope": event.scope,
+                    "previous_state": event.previous_state,
+                    "period": event.period,
                     "override_id": self._id(event.override_id),
                     "session": self._chosen(event.session_id),
                     "surface": surface(event.surface),
@@ -205,8 +219,14 @@ class Redactor:
             except UnpricedModel:
                 continue
             if price is not None:
-                return Listed(price.provider or OTHER, price.model)
+                return Listed(self._biller(price, provider), price.model)
         return _UNLISTED
+
+    def _biller(self, price: Price, provider: str) -> str:
+        """Return who bills; an entry of the user's own book need not say so, but the call does."""
+        if price.book == "user" and self._books.knows_provider(provider):
+            return provider_id(provider)
+        return price.provider or OTHER
 
     def _model(self, model: str, listed: Listed) -> str:
         return f"unlisted:{self.hashed(model)}" if listed is _UNLISTED else listed.model

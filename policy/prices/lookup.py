@@ -100,7 +100,9 @@ class PriceBooks:
     def knows_provider(self, name: str) -> bool:
         """Tell whether a name is that of a provider in either book."""
         known = provider_id(name)
-        return self._is_provider(name) or any(price.provider == known for price in self._user)
+        return self._is_provider(name) or any(
+            provider_id(price.provider) == known for price in self._user
+        )
 
     def clashes(self) -> tuple[Clash, ...]:
         """Return the pairs of own keys that mean one model and differ in price (PRC-4)."""

@@ -1,5 +1,7 @@
 """The author's own price book, ``[cost.prices]`` (PRC-3).
 
+A key is compared whole before it is split: who writes ``anthropic/claude-sonnet-4`` means the model
+of that id, whoever bills it (PRC-10). Only a key that names the biller, too, is more specific.
 Refuses aliases: an entry answers the model that its key spells out, and no other. Two keys for one
 model that differ in price are told by ``policy.prices.clashes``.
 """
@@ -23,12 +25,14 @@ class OwnBook:
 
     def __init__(self, prices: Sequence[Price]) -> None:
         self._by_key: dict[tuple[str, str], list[Price]] = {}
+        self._whole: dict[str, tuple[str, str]] = {}
         self._by_model: dict[str, list[tuple[str, str]]] = {}
         for price in sorted(prices, key=lambda price: price.effective_from or date.min):
             key = (provider_id(price.provider), price.model)
             if key not in self._by_key:
                 self._by_model.setdefault(price.model, []).append(key)
             self._by_key.setdefault(key, []).append(price)
+            self._whole[price.key] = key
 
     def names(self) -> Iterator[str]:
         """Yield the key of each model, as the author wrote it but for the provider's spelling."""
@@ -50,7 +54,7 @@ class OwnBook:
         """
         if not self._by_key:
             return ()
-        for key in _keys(model, provider):
+        for key in self._keys(model, provider):
             if key in self._by_key:
                 return tuple(self._by_key[key])
         prefix, slash, rest = model.partition("/")
@@ -73,13 +77,19 @@ class OwnBook:
             )
         return tuple(self._by_key[offers[0]])
 
+    def _keys(self, model: str, provider: str | None) -> Iterator[tuple[str, str]]:
+        """Yield the keys that spell a model out, the most specific first."""
+        if provider is not None:
+            yield provider_id(provider), model
+        if model in self._whole:
+            yield self._whole[model]
+        yield from _split_keys(model, provider)
 
-def _keys(model: str, provider: str | None) -> Iterator[tuple[str, str]]:
-    """Yield the keys that spell a model out, the most specific first."""
+
+def _split_keys(model: str, provider: str | None) -> Iterator[tuple[str, str]]:
     prefix, slash, rest = model.partition("/")
     if provider is not None:
         biller = provider_id(provider)
-        yield biller, model
         if slash and provider_id(prefix) == biller:
             yield biller, rest
             yield "", rest

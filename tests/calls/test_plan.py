@@ -287,7 +287,7 @@ def test_every_spelling_of_a_request_is_read_alike(data: st.DataObject) -> None:
     assert isinstance(found, Plan)
     expected = plan(**request)
     for name in Plan.__slots__:
-        if name not in ("body", "input_tokens"):
+        if name not in ("body", "input_tokens", "_members"):
             assert getattr(found, name) == getattr(expected, name), name
     assert json.loads(found.forward(None)) == {**request, "stream_options": {"include_usage": True}}
 
@@ -375,3 +375,25 @@ def test_a_tier_that_is_not_the_usual_one_shows(
     members: dict[str, object], tier: str | None
 ) -> None:
     assert plan(**members).service_tier == tier
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        '"models":[%s]',
+        '"fallbacks":[%s]',
+        '"stream_options":{"x":[%s]}',
+        '"cache_control":{"ttl":[%s]}',
+        '"messages":[%s]',
+        '"messages":[{"content":[%s]}]',
+        '"input":[{"content":[{"output":[%s]}]}]',
+        '"tools":[%s]',
+    ],
+)
+def test_a_part_that_decides_is_never_built_without_bound(inside: str) -> None:
+    body = '{"model":"m","max_tokens":1,' + inside % ",".join(['{"a":1}'] * 120_000) + "}"
+    found = read(Endpoint.CHAT, body.encode())
+    if isinstance(found, Plan):  # what is only looked at
+        assert "ttl" not in inside
+    else:
+        assert found.code == "json_invalid"

@@ -283,6 +283,22 @@ def test_an_own_key_with_its_provider_beats_a_bare_one() -> None:
     assert entry("house", None, books) == "user:house"
 
 
+@pytest.mark.parametrize("biller", [None, "openrouter", "openai", "anthropic", "acme"])
+def test_the_exact_id_of_an_own_key_wins_whoever_bills(biller: str | None) -> None:
+    books = PriceBooks([own("anthropic/claude-sonnet-4"), own("test/model")])
+    found = entry("anthropic/claude-sonnet-4", biller, books)
+    assert found == "user:anthropic/claude-sonnet-4"
+    assert entry("test/model", biller, books) == "user:test/model"
+    assert books.history("test/model", provider=biller)[0].entry == "user:test/model"
+
+
+def test_only_a_key_that_names_the_biller_too_beats_the_exact_id() -> None:
+    books = PriceBooks([own("test/model"), own("openrouter/test/model", DEAR)])
+    assert entry("test/model", "openrouter", books) == "user:openrouter/test/model"
+    assert entry("test/model", "openai", books) == "user:test/model"
+    assert entry("model", "openai", books) is None
+
+
 def test_a_provider_may_be_spelled_differently_in_the_config_and_in_the_log() -> None:
     books = PriceBooks([own("gemini/house")])
     assert entry("house", "google", books) == "user:gemini/house"
