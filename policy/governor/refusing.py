@@ -34,8 +34,9 @@ def tell_refusal(unit: Unit, row: Row) -> None:
         tell_counted(unit)
         counted = {}
     if not counted:
-        counted = {"minute": minute, "groups": {}}
-    group = counted["groups"].setdefault(key, {"told": 0, "times": 0})
+        counted = {"minute": minute, "groups": dict[str, Any]()}
+    groups: dict[str, dict[str, Any]] = counted["groups"]
+    group = groups.setdefault(key, {"told": 0, "times": 0})
     if group["told"] < _TOLD_SINGLY:
         group["told"] += 1
         unit.append(LedgerTable.RESERVATION_EVENT, row)

@@ -105,7 +105,9 @@ def state_row(state: StoreState) -> tuple[object, ...]:
 
 def state(row: tuple[Any, ...]) -> StoreState:
     """Read the store's own row; an older store, which is only read, lacks the last of it."""
-    return StoreState(*row[:6], bool(row[6]), *row[7:])
+    first, (recount_due, *later) = row[:6], row[6:]
+    witness, refusals = (*later, "", "")[:2]
+    return StoreState(*first, recount_due=bool(recount_due), witness=witness, refusals=refusals)
 
 
 def budget(row: tuple[Any, ...]) -> tuple[int, Budget]:
