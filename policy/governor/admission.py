@@ -112,6 +112,7 @@ def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Cas
         policy_hash=rules.policy.content_hash,
         session_id=request.session_id,
         mission_id=request.mission_id,
+        model=request.model,
     )
     return Case(request, mission, sums, decision)
 
