@@ -37,6 +37,12 @@ def note(unit: Unit, policy: Policy, origin: str, actor: str) -> tuple[None, lis
     return None, [LimitsChanged(policy.content_hash)]
 
 
+def is_outdated(unit: Unit, policy: Policy, origin: str) -> bool:
+    """Say whether other limits were put in force for an origin since those of a policy."""
+    newest = unit.limits(origin)
+    return newest is not None and newest != _limits(policy)
+
+
 def _limits(policy: Policy) -> str:
     limits = {
         "enabled": policy.enabled,
