@@ -23,6 +23,7 @@ _AUDIT_KINDS = (
     "token_created",
     "token_revoked",
     "reservation_expired",
+    "settlement_corrected",
     "ledger_rebuilt",
 )
 _RULES = (

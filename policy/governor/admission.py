@@ -13,12 +13,19 @@ from policy.errors import IdempotencyConflict
 from policy.events import BudgetExceeded, CallDenied, Event, UnpricedCall
 from policy.governor.answers import answer_of, answer_text
 from policy.governor.evaluate import judge, state_of
+from policy.governor.identity import is_same
 from policy.governor.noting import note_admitted, note_refused, note_settled, threshold
 from policy.governor.overrides import consume, usable
 from policy.governor.records import event_row
 from policy.governor.rules import MISSION, InForce, Register, Rules
-from policy.governor.scopes import LIMITS, keep_mission, meet, mission_of_call, stop_mission
-from policy.governor.settlement import upkeep
+from policy.governor.scopes import (
+    admit_to_mission,
+    keep_mission,
+    meet,
+    mission_of_call,
+    stop_mission,
+)
+from policy.governor.settlement import expire, upkeep
 from policy.ids import new_id
 from policy.model.decision import BudgetState, BudgetStatus, Decision, Denial, headroom
 from policy.model.outbox import LedgerTable, Row
@@ -68,9 +75,13 @@ def reserve(
         IdempotencyConflict: The key was used with another request.
         StoreCorrupt: A balance contradicts itself; nothing is admitted (MIS-3).
     """
-    if (replay := _replay(unit, request)) is not None:
-        return Answer(replay)
-    events: list[Event] = upkeep(unit, InForce(rules, register))
+    in_force = InForce(rules, register)
+    events: list[Event] = upkeep(unit, in_force)
+    if request.idempotency_key is not None:
+        replayed, more = _replay(unit, in_force, request)
+        events += more
+        if replayed is not None:
+            return Answer(replayed, events)
     case = weigh(unit, rules, register, request)
     if case.mission is not None:
         keep_mission(unit, case.mission)
@@ -139,7 +150,7 @@ def _denial(
 ) -> Denial | None:
     if request.estimate_nano_usd is None and rules.policy.unpriced_models == "deny":
         return Denial.UNPRICED_MODEL
-    if mission is not None and mission.outcome in LIMITS:
+    if mission is not None and mission.outcome is not None:
         return Denial.MISSION_ENDED
     return Denial.BUDGET_EXCEEDED if state is BudgetState.EXCEEDED else None
 
@@ -157,26 +168,48 @@ def _fits(statuses: Sequence[BudgetStatus], request: Request) -> int | None:
     return left * 1_000_000 // request.output_rate
 
 
-def _replay(unit: Unit, request: Request) -> Decision | None:
-    """Return the first answer to an idempotency key (RES-2)."""
-    if request.idempotency_key is None:
-        return None
-    known = unit.reservation_by_key(request.idempotency_key)
+def _replay(unit: Unit, in_force: InForce, request: Request) -> tuple[Decision | None, list[Event]]:
+    """Return what a repeated idempotency key means now (RES-2); ``None`` admits as a new one.
+
+    The permission stands while its hold does. A call that cost, or is presumed to have, is no
+    permission for another; one that cost nothing may be tried again.
+    """
+    known = _known(unit, request)
     if known is None:
-        return None
-    if replace(known.request, dispatched=request.dispatched) != request:
+        return None, []
+    if not is_same(known.request, request):
         raise IdempotencyConflict(
             f"the idempotency key {request.idempotency_key!r} was used for another request; "
             "repeat that request unchanged, or choose a new key"
         )
-    return answer_of(known)
+    events: list[Event] = []
+    if known.state is ReservationState.HELD and known.expires_at <= unit.now:
+        events = expire(unit, in_force, known)  # more are overdue than one upkeep expires
+        known = _known(unit, request) or known
+    match known.state:
+        case ReservationState.HELD:
+            return answer_of(known), events
+        case ReservationState.RELEASED:
+            return None, events
+        case ReservationState.EXPIRED if known.record_id is None:
+            return None, events
+        case _:
+            first = replace(answer_of(known), replayed=False)
+            return replace(first, denial=Denial.ALREADY_SETTLED), events
+
+
+def _known(unit: Unit, request: Request) -> Reservation | None:
+    """Return the reservation to which the idempotency key of a request points."""
+    if request.idempotency_key is None:
+        return None
+    return unit.reservation_by_key(request.idempotency_key, request.project)
 
 
 def _decide(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) -> Answer:
     decision, request = case.decision, case.request
     override = None
     if decision.denial is Denial.BUDGET_EXCEEDED and rules.policy.allow_override:
-        override = usable(unit, request.session_id)
+        override = usable(unit, request.session_id, request.project)
     events: list[Event] = []
     if request.estimate_nano_usd is None:
         refused = decision.denial is Denial.UNPRICED_MODEL
@@ -188,7 +221,7 @@ def _decide(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) ->
     if override is not None:
         reservation = replace(reservation, override_id=override.id)
         decision = replace(decision, denial=None, override_id=override.id)
-        events.append(consume(unit, override, reservation))
+        events.append(consume(unit, override, reservation, decision.statuses))
     if request.idempotency_key is not None:
         reservation = replace(reservation, answer=answer_text(decision))
     _hold(unit, case, reservation, decision)
@@ -212,8 +245,12 @@ def _hold(unit: Unit, case: Case, reservation: Reservation, decision: Decision) 
     for balance in case.sums:
         balance.held_nano_usd += reservation.hold_nano_usd
     unit.put_balances(case.sums)
+    if (ended := _known(unit, reservation.request)) is not None:
+        unit.drop_key(ended)  # it points to the newest
     unit.add_reservation(reservation)
     meet(unit, reservation.request, decision.state, decision.policy_hash)
+    if case.mission is not None:
+        admit_to_mission(unit, case.mission, reservation.request.surface)
     row = event_row(unit, "reserved", reservation.request, reservation)
     unit.append(LedgerTable.RESERVATION_EVENT, row | _decided(decision))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from functools import cached_property
 from typing import Unpack
@@ -12,6 +13,7 @@ from policy.clock import microseconds
 from policy.governor import admission, settlement, unsettled
 from policy.governor.engine import Engine, Step, Told
 from policy.governor.heartbeat import Heartbeat
+from policy.governor.identity import fingerprint_of
 from policy.governor.pricing import (
     UNKNOWN_PROVIDER,
     CallOptions,
@@ -26,10 +28,11 @@ from policy.ids import new_id
 from policy.model.decision import BudgetState, Decision
 from policy.model.pending import PendingKind, PendingSettlement
 from policy.model.price import Price
-from policy.model.request import LONGEST_LIFE_SECONDS, Request, require_amount
+from policy.model.request import LOCAL, LONGEST_LIFE_SECONDS, Request, require_amount
 from policy.model.reservation import Reservation, ReservationState, Settled
 from policy.model.usage import Usage
 from policy.money import nano_usd
+from policy.store.spill import is_waiting
 from policy.store.unit import Unit
 
 
@@ -61,11 +64,13 @@ class Calls(Engine):
         return Request(
             model=model,
             estimate_nano_usd=estimate.total_nano_usd,
-            session_id=options.get("session_id") or self.session_id,
+            session_id=options.get("session_id")
+            or options.get("made_session_id")
+            or self.session_id,
             provider=provider or (price.provider if price else "") or UNKNOWN_PROVIDER,
             mission_id=options.get("mission_id"),
             surface=options.get("surface", "python"),
-            project=options.get("project"),
+            project=options.get("project") or None,
             user=options.get("user"),
             agent=options.get("agent"),
             tags=tuple(sorted(options.get("tags", {}).items())),
@@ -74,6 +79,9 @@ class Calls(Engine):
             dispatched=options.get("dispatched", True),
             input_nano_usd=estimate.input_nano_usd,
             output_rate=estimate.output_rate,
+            principal=options.get("principal", LOCAL),
+            fingerprint=fingerprint_of(model, options) if options.get("idempotency_key") else None,
+            resumes_mission=options.get("resumes_mission", False),
         )
 
     def _estimate(self, prices: Sequence[Price | None], options: CallOptions) -> Estimate:
@@ -153,6 +161,32 @@ class Calls(Engine):
     ) -> Settled:
         """Do what ``commit`` does, without keeping the event loop waiting."""
         return await self._asettle(self._committing(reservation, usage, report))
+
+    def correct(
+        self, reservation: Reservation, usage: Usage | None = None, **report: Unpack[Report]
+    ) -> Settled:
+        """Record what a meter of ours measured of a call that somebody else has settled (RES-8).
+
+        What stands for the call is taken back, what was measured replaces it; audit and listeners
+        are told of both figures. A call that nobody has settled is committed. It may be repeated:
+        the same ``settlement_key`` (by default the id of the reservation) counts once.
+
+        Args:
+            reservation: As ``reserve`` returned it.
+            usage: What the provider reports; ``None`` takes what was held, marked as estimated.
+            **report: See ``Report``.
+
+        Raises:
+            ReservationNotFound: There is no such reservation.
+            StoreError: As for ``commit``.
+        """
+        return self._settle(self._correcting(reservation, usage, report))
+
+    async def acorrect(
+        self, reservation: Reservation, usage: Usage | None = None, **report: Unpack[Report]
+    ) -> Settled:
+        """Do what ``correct`` does, without keeping the event loop waiting."""
+        return await self._asettle(self._correcting(reservation, usage, report))
 
     def release(self, reservation: Reservation, *, settlement_key: str | None = None) -> Settled:
         """Free a hold of which nothing was spent.
@@ -244,6 +278,12 @@ class Calls(Engine):
         key = report.get("settlement_key") or self._new_id()
         return PendingSettlement(PendingKind.COMMIT, reservation.id, key, known)
 
+    def _correcting(
+        self, reservation: Reservation, usage: Usage | None, report: Report
+    ) -> PendingSettlement:
+        told: Report = {"settlement_key": reservation.id, **report}
+        return replace(self._committing(reservation, usage, told), kind=PendingKind.CORRECT)
+
     def _releasing(self, reservation_id: str, key: str | None) -> PendingSettlement:
         return PendingSettlement(PendingKind.RELEASE, reservation_id, key or self._new_id())
 
@@ -299,6 +339,19 @@ class Calls(Engine):
 
         self.run_step(step)
 
+    def keep_up(self) -> None:
+        """Expire what is overdue, and take in what processes that ended left unsettled.
+
+        Raises:
+            StoreError: The store cannot be read or written.
+        """
+        if not self.policy.enabled:
+            return
+        path = self.store.backend.unsettled_path
+        if path is not None and is_waiting(path):
+            self.take_in()
+        self.run_step(lambda unit: (None, settlement.upkeep(unit, self.in_force)))
+
     @cached_property
     def heartbeat(self) -> Heartbeat:
         """What renews the calls of this process while they run."""
@@ -316,7 +369,7 @@ class Calls(Engine):
     def _give_back(self, told: Told[Decision]) -> None:
         """Release what a caller reserved who was interrupted before hearing of it."""
         decision, _ = told
-        if decision.reservation is not None and not decision.replayed:
+        if decision.allowed and decision.reservation is not None and not decision.replayed:
             self.release(decision.reservation)
 
     def _ungoverned(self, request: Request) -> Decision:

@@ -75,15 +75,18 @@ class Counting:
         admitted_at: datetime,
     ) -> list[Counted]:
         counted: list[Counted] = []
+        project = attributes.project or ""
         for budget_id in self._match(attributes):
             period = self.budgets[budget_id].period
             match period:
                 case Period.SESSION:
                     if session_id:
-                        counted.append(Counted(BalanceKey(budget_id, 0, session_id), None))
+                        counted.append(
+                            Counted(BalanceKey(budget_id, 0, session_id, "", project), None)
+                        )
                 case Period.MISSION:
                     if session_id and mission_id:
-                        key = BalanceKey(budget_id, 0, session_id, mission_id)
+                        key = BalanceKey(budget_id, 0, session_id, mission_id, project)
                         counted.append(Counted(key, None))
                 case Period.TOTAL:
                     counted.append(Counted(BalanceKey(budget_id), None))

@@ -16,13 +16,14 @@ from policy.governor import actions, limits, overrides, resets, scopes, settleme
 from policy.governor.actions import ActionAnswer
 from policy.governor.call import Call
 from policy.governor.calls import Calls
-from policy.governor.engine import Told
+from policy.governor.engine import Step, Told
 from policy.governor.pricing import CallOptions
-from policy.governor.resets import Resettable
+from policy.governor.resets import Named, Resettable
 from policy.governor.session import Session
 from policy.governor.status import StatusReport, report_status
 from policy.ids import new_id
 from policy.model.autonomy import Action
+from policy.model.decision import BudgetState
 from policy.model.steering import (
     MissionOutcome,
     MissionRecord,
@@ -64,9 +65,16 @@ class Governor(Calls):
         """
         return Call(self, self.request(model, **options))
 
-    def session(self, session_id: str | None = None) -> Session:
-        """Return a session to make calls in: the one named, or a new one (SES-1)."""
-        return Session(self, session_id or new_id(microseconds(self.store.clock.now())))
+    def session(self, session_id: str | None = None, *, project: str | None = None) -> Session:
+        """Return a session to make calls in: the one named, or a new one (SES-1).
+
+        Args:
+            session_id: Its id; made when ``None``.
+            project: The project that it, its calls and its missions are of; the same id in
+                another project is another session (RES-8).
+        """
+        named = session_id or new_id(microseconds(self.store.clock.now()))
+        return Session(self, named, project or None, is_made=not session_id)
 
     def act(self, action: Action, principal: str, *, approved: bool = False) -> ActionAnswer:
         """Say whether an agent may act, and count the action if it may (ACT-2).
@@ -81,12 +89,26 @@ class Governor(Calls):
         step = actions.step(self.policy, action, principal, approved=approved)
         return self.run_step(lambda unit: (step(unit), []))
 
-    def status(self, session_id: str | None = None, mission_id: str | None = None) -> StatusReport:
-        """Say where every budget stands now, by the rule that enforces (EVA-12)."""
+    def status(
+        self,
+        session_id: str | None = None,
+        mission_id: str | None = None,
+        *,
+        project: str | None = None,
+    ) -> StatusReport:
+        """Say where every budget stands now, by the rule that enforces (EVA-12).
+
+        Args:
+            session_id: Whose session budgets are shown.
+            mission_id: Whose mission budget is shown; ``None`` takes the latest that runs.
+            project: Of the session. ``None`` means the session's own where only one project has a
+                session of that id, else no project.
+        """
+        asked = Named(session_id, mission_id, project)
 
         def step(unit: Unit) -> Told[StatusReport]:
             events = settlement.upkeep(unit, self.in_force)
-            report = report_status(unit, self.rules, self.register, session_id, mission_id)
+            report = report_status(unit, self.rules, self.register, asked)
             return report, events
 
         return self.run_step(step)
@@ -99,7 +121,23 @@ class Governor(Calls):
         """
         overrides.require_allowed(self.policy)
         clean = replace(wish, reason=_clean(wish.reason))
-        return self.run_step(lambda unit: overrides.grant(unit, self.policy, clean))
+
+        def step(unit: Unit) -> Told[Override]:
+            events = settlement.upkeep(unit, self.in_force)
+            now = report_status(
+                unit, self.rules, self.register, Named(clean.session_id, None, clean.project)
+            )
+            statuses = now.decision.statuses
+            blocking = [
+                one
+                for one in statuses
+                if one.state is BudgetState.EXCEEDED or now.is_blocking(one.budget.name)
+            ]
+            before = overrides.Before(statuses, blocking)
+            granted, more = overrides.grant(unit, self.policy, clean, before)
+            return granted, events + more
+
+        return self.run_step(step)
 
     def reset(self, wish: ResetRequest) -> ResetResult:
         """Start a new baseline for one scope; nothing is deleted (RST-1).
@@ -141,47 +179,116 @@ class Governor(Calls):
         """
         self.run_step(lambda unit: limits.note(unit, self.policy, origin, actor))
 
-    def close_session(self, session_id: str) -> SessionRecord:
+    def close_session(self, session_id: str, project: str | None = None) -> SessionRecord:
         """Close a session and record its outcome (SES-2).
 
         Raises:
             SteeringRefused: It is closed already.
         """
-        return self.run_step(lambda unit: (scopes.close_session(unit, session_id), []), keep=True)
-
-    def start_mission(self, wish: MissionRequest) -> MissionRecord:
-        """Begin a mission (MIS-1).
-
-        Raises:
-            SteeringRefused: The session already had a mission of this id.
-        """
-        rules = self.rules
         return self.run_step(
-            lambda unit: (scopes.start_mission(unit, rules.new_mission(wish, unit.now)), [])
+            lambda unit: (scopes.close_session(unit, session_id, project), []), keep=True
         )
 
-    def step_mission(self, session_id: str, mission_id: str) -> MissionRecord:
-        """Count a step of a mission; one beyond its limits ends it (MIS-4)."""
-        return self.run_step(lambda unit: (scopes.step_mission(unit, session_id, mission_id), []))
+    async def aclose_session(self, session_id: str, project: str | None = None) -> SessionRecord:
+        """Do what ``close_session`` does, without keeping the event loop waiting."""
+        return await self.arun_step(
+            lambda unit: (scopes.close_session(unit, session_id, project), []), keep=True
+        )
+
+    def sessions(self, *, limit: int = 100) -> list[SessionRecord]:
+        """Return the sessions of all projects, open and closed, those opened last first.
+
+        Args:
+            limit: How many at most, >= 1.
+        """
+        return self.run_step(lambda unit: ([*unit.sessions(limit)], []))
+
+    def sessions_of(self, project: str | None, *, limit: int = 100) -> list[SessionRecord]:
+        """Return the sessions of a project, open and closed, those opened last first.
+
+        Args:
+            project: ``None`` is a project of its own.
+            limit: How many at most, >= 1.
+        """
+        return self.run_step(lambda unit: ([*unit.sessions_of(project, limit)], []))
+
+    def start_mission(self, wish: MissionRequest) -> MissionRecord:
+        """Begin a mission (MIS-1), or join or resume it when the request says so (MIS-5).
+
+        A mission that made no call is begun again by any start, with new limits.
+
+        Raises:
+            SteeringRefused: The session already had a mission of this id that made calls, and it
+                is not to be resumed.
+        """
+        return self.run_step(lambda unit: (scopes.start_mission(unit, wish, self.rules), []))
+
+    async def astart_mission(self, wish: MissionRequest) -> MissionRecord:
+        """Do what ``start_mission`` does, without keeping the event loop waiting."""
+        return await self.arun_step(lambda unit: (scopes.start_mission(unit, wish, self.rules), []))
+
+    def step_mission(
+        self, session_id: str, mission_id: str, project: str | None = None
+    ) -> MissionRecord:
+        """Count a step of a mission; one beyond its limits ends it (MIS-4).
+
+        Raises:
+            SteeringRefused: There is no such mission.
+        """
+        return self.run_step(
+            lambda unit: (scopes.step_mission(unit, session_id, mission_id, project), [])
+        )
 
     def end_mission(
-        self, session_id: str, mission_id: str, outcome: MissionOutcome
+        self,
+        session_id: str,
+        mission_id: str,
+        outcome: MissionOutcome,
+        project: str | None = None,
     ) -> MissionRecord:
-        """End a mission; may be repeated (MIS-2)."""
+        """End a mission, whoever holds it open; may be repeated (MIS-2).
+
+        Raises:
+            SteeringRefused: There is no such mission.
+        """
 
         def step(unit: Unit) -> Told[MissionRecord]:
-            mission = scopes.found_mission(unit, session_id, mission_id)
+            mission = scopes.found_mission(unit, session_id, mission_id, project)
             return scopes.end_mission(unit, mission, outcome), []
 
         return self.run_step(step, keep=True)
 
-    def mission(self, session_id: str, mission_id: str) -> MissionRecord:
+    def leave_mission(
+        self, wish: MissionRequest, outcome: MissionOutcome = MissionOutcome.COMPLETED
+    ) -> MissionRecord:
+        """Let go of a mission that was started or joined; the last to leave ends it (MIS-5)."""
+        return self.run_step(_leaving(wish, outcome), keep=True)
+
+    async def aleave_mission(
+        self, wish: MissionRequest, outcome: MissionOutcome = MissionOutcome.COMPLETED
+    ) -> MissionRecord:
+        """Do what ``leave_mission`` does, without keeping the event loop waiting."""
+        return await self.arun_step(_leaving(wish, outcome), keep=True)
+
+    def mission(
+        self, session_id: str, mission_id: str, project: str | None = None
+    ) -> MissionRecord:
         """Return a mission.
 
         Raises:
             SteeringRefused: There is no such mission.
         """
-        return self.run_step(lambda unit: (scopes.found_mission(unit, session_id, mission_id), []))
+        return self.run_step(
+            lambda unit: (scopes.found_mission(unit, session_id, mission_id, project), [])
+        )
+
+
+def _leaving(wish: MissionRequest, outcome: MissionOutcome) -> Step[MissionRecord]:
+    def step(unit: Unit) -> Told[MissionRecord]:
+        mission = scopes.found_mission(unit, wish.session_id, wish.id, wish.project)
+        return scopes.leave_mission(unit, mission, outcome), []
+
+    return step
 
 
 def _clean(reason: str | None) -> str | None:

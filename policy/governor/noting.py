@@ -81,7 +81,7 @@ def note_refused(
 
 def note_settled(
     unit: Unit,
-    rules: Rules,
+    rules: Rules | None,
     counted: Iterable[Counted],
     sums: Sequence[StoredBalance],
     request: Request,
@@ -98,7 +98,11 @@ def note_settled(
         sums: What stands there now, in the same order.
         request: The call.
     """
-    mission = unit.mission(request.session_id, request.mission_id) if request.mission_id else None
+    if rules is None:
+        return []
+    mission = None
+    if request.mission_id is not None:
+        mission = unit.mission(request.session_id, request.mission_id, request.project)
     statuses = judge(rules.balances(counted, sums, mission), NOTHING)
     by_name = _by_name(rules, sums)
     events: list[Event] = []
@@ -114,7 +118,7 @@ def note_settled(
         if status.state is BudgetState.EXCEEDED:
             events.append(LimitPassed(threshold(status, request)))
     worst = max((status.state for status in statuses), default=BudgetState.ALLOWED)
-    worsen(unit, request.session_id, worst)
+    worsen(unit, request.session_id, request.project, worst)
     if mission is not None and any(
         one.budget.name == MISSION and one.state is BudgetState.EXCEEDED for one in statuses
     ):

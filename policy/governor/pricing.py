@@ -41,6 +41,10 @@ class CallOptions(TypedDict, total=False):
 
     Attributes:
         session_id: Its session; without one, the governor's own.
+        made_session_id: A session that was made for the caller, who named none; it is no part of
+            what a repeated idempotency key is held against (RES-2).
+        principal: Who asks: the id of a token; without one, the local user (RES-8).
+        resumes_mission: Resume the mission if it has ended (MIS-5).
         provider: Who bills it; without one, the price book says who makes the model.
         input_tokens: Upper bound of the input, >= 0.
         max_output_tokens: The request's own maximum; without one, the policy's default.
@@ -53,7 +57,10 @@ class CallOptions(TypedDict, total=False):
     """
 
     session_id: str | None
+    made_session_id: str
     mission_id: str | None
+    resumes_mission: bool
+    principal: str
     provider: str | None
     surface: str
     project: str | None

@@ -65,15 +65,18 @@ def usage_row(
     }
 
 
-def taken_back_row(expired: Reservation) -> Row:
-    """Return the row that takes back what was presumed of a reservation.
+def taken_back_row(settled: Reservation) -> Row:
+    """Return the row that takes back what was presumed or recorded of a reservation.
 
-    It carries the time at which the presumption was settled, so that a reset leaves out both.
+    It carries the time at which that was settled, so that a reset leaves out both.
     """
-    source = Source.PRESUMED if expired.cost_nano_usd is not None else Source.UNKNOWN
-    presumed = Settlement(Usage(), expired.cost_nano_usd, source, Outcome.EXPIRED)
-    row = usage_row(expired, presumed, expired.record_id, calls=-1)
-    row["id"] = new_id(microseconds(expired.admitted_at))
+    source = Source.PRESUMED if settled.cost_nano_usd is not None else Source.UNKNOWN
+    usage, outcome = Usage(), Outcome.EXPIRED
+    if settled.recorded is not None:
+        (source, usage), outcome = settled.recorded, Outcome.COMPLETED
+    stood = Settlement(usage, settled.cost_nano_usd, source, outcome)
+    row = usage_row(settled, stood, settled.record_id, calls=-1)
+    row["id"] = new_id(microseconds(settled.admitted_at))
     return row
 
 

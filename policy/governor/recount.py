@@ -37,6 +37,7 @@ class SumKey(NamedTuple):
     window_start_us: int = 0
     session_id: str = ""
     mission_id: str = ""
+    project: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,10 @@ def _resets(
         if event.table is not LedgerTable.RESET or row["budget_key"] != key:
             continue
         sum_key = SumKey(
-            row.get("window_start") or 0, row.get("session_id") or "", row.get("mission_id") or ""
+            row.get("window_start") or 0,
+            row.get("session_id") or "",
+            row.get("mission_id") or "",
+            row.get("project") or "",
         )
         if since_us.get(sum_key, 0) < row["effective_at"] <= unit.now_us:
             if sum_key in recorded.sums.get(key, {}):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from policy.clock import microseconds
 from policy.errors import SteeringRefused
 from policy.events import Event, ResetApplied
 from policy.governor.audit import append_audit
 from policy.governor.rules import MISSION, Register, Rules, own_limit
+from policy.governor.scopes import refuse_other_project
 from policy.model.budget import Budget
 from policy.model.outbox import LedgerTable
 from policy.model.steering import AuditKind, ResetRequest, ResetResult
@@ -28,6 +31,14 @@ class Resettable:
     calls: int
 
 
+class Named(NamedTuple):
+    """A session or mission that is asked for; the project is that of the session."""
+
+    session_id: str | None
+    mission_id: str | None
+    project: str | None
+
+
 def resettable(unit: Unit, rules: Rules, register: Register, wish: ResetRequest) -> Resettable:
     """Return what a reset would do, without doing it.
 
@@ -35,10 +46,12 @@ def resettable(unit: Unit, rules: Rules, register: Register, wish: ResetRequest)
         SteeringRefused: As for ``reset``.
     """
     budget_id, budget = _found(rules, wish.scope)
-    key = balance_key(unit, register, budget_id, wish.session_id, wish.mission_id)
+    if budget.period in (Period.SESSION, Period.MISSION):
+        refuse_other_project(unit, wish.session_id, wish.project)
+    key = balance_key(unit, register, budget_id, wish)
     balance = unit.balance(key)
     if budget.name == MISSION and wish.session_id and wish.mission_id:
-        mission = unit.mission(wish.session_id, wish.mission_id)
+        mission = unit.mission(wish.session_id, wish.mission_id, wish.project)
         budget = own_limit(budget, mission) if mission is not None else budget
     return Resettable(budget, NanoUSD(balance.spent_nano_usd), balance.calls)
 
@@ -54,10 +67,13 @@ def reset(
     What was settled before it no longer counts there; open holds stay counted (RST-2).
 
     Raises:
-        SteeringRefused: The policy has no such budget, or its session or mission is not named.
+        SteeringRefused: The policy has no such budget, its session or mission is not named, or the
+            session is one of another project.
     """
     budget_id, budget = _found(rules, wish.scope)
-    key = balance_key(unit, register, budget_id, wish.session_id, wish.mission_id)
+    if budget.period in (Period.SESSION, Period.MISSION):
+        refuse_other_project(unit, wish.session_id, wish.project)
+    key = balance_key(unit, register, budget_id, wish)
     balance = unit.balance(key)
     removed_cost, removed_calls = NanoUSD(balance.spent_nano_usd), balance.calls
     effective_at = unit.tick()
@@ -78,6 +94,7 @@ def reset(
         mission_id=key.mission_id or None,
         removed_cost_nano_usd=removed_cost,
         removed_requests=removed_calls,
+        details=json.dumps({"project": key.project}) if key.project else None,
     )
     unit.append(
         LedgerTable.RESET,
@@ -89,6 +106,7 @@ def reset(
             "window_start": key.window_start_us or None,
             "session_id": key.session_id or None,
             "mission_id": key.mission_id or None,
+            "project": key.project or None,
             "effective_at": microseconds(effective_at),
             "removed_cost_nano_usd": removed_cost,
             "removed_requests": removed_calls,
@@ -99,11 +117,7 @@ def reset(
 
 
 def balance_key(
-    unit: Unit,
-    register: Register,
-    budget_id: int,
-    session_id: str | None,
-    mission_id: str | None,
+    unit: Unit, register: Register, budget_id: int, named: ResetRequest | Named
 ) -> BalanceKey:
     """Return the present sum of a budget: of this window, or of the session or mission named.
 
@@ -112,20 +126,21 @@ def balance_key(
     """
     counting = register.counting(unit)
     budget = counting.budgets[budget_id]
+    session_id, mission_id, project = named.session_id, named.mission_id, named.project or ""
     match budget.period:
         case Period.SESSION:
             if not session_id:
                 raise SteeringRefused(
                     f"{budget.name} counts each session apart: name one with --session"
                 )
-            return BalanceKey(budget_id, 0, session_id)
+            return BalanceKey(budget_id, 0, session_id, "", project)
         case Period.MISSION:
             if not session_id or not mission_id:
                 raise SteeringRefused(
                     f"{budget.name} counts each mission apart: name one with --session and "
                     "--mission"
                 )
-            return BalanceKey(budget_id, 0, session_id, mission_id)
+            return BalanceKey(budget_id, 0, session_id, mission_id, project)
         case _:
             window = counting.window(budget, unit.now)
             return BalanceKey(budget_id, microseconds(window.start) if window else 0)

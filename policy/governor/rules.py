@@ -104,7 +104,9 @@ class Rules:
         if seconds is None:
             seconds = limits.max_runtime_seconds if limits.enabled else 0
         deadline = now + timedelta(seconds=seconds) if seconds else None
-        return MissionRecord(wish.session_id, wish.id, now, limit, steps, deadline)
+        return MissionRecord(
+            wish.session_id, wish.id, now, limit, steps, deadline, project=wish.project
+        )
 
 
 def own_limit(budget: Budget, mission: MissionRecord) -> Budget:
@@ -129,9 +131,13 @@ class Register:
 
 
 class InForce(NamedTuple):
-    """What settlements are judged by: the rules of a policy, and all registered sums."""
+    """What settlements are judged by: the rules of a policy, and all registered sums.
 
-    rules: Rules
+    Attributes:
+        rules: ``None`` where no policy is known: nothing is judged, all is counted.
+    """
+
+    rules: Rules | None
     register: Register
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Self, Unpack
 from policy.errors import MissionEnded, SteeringRefused
 from policy.governor.call import Call
 from policy.governor.pricing import CallOptions
-from policy.governor.scopes import LIMITS
 from policy.governor.status import StatusReport
 from policy.model.steering import MissionOutcome, MissionRecord, MissionRequest, SessionRecord
 from policy.money import nano_usd
@@ -24,15 +23,35 @@ class Session:
 
     Attributes:
         id: Its id, to be shown and to be continued by.
+        project: The project that it is of; ``None`` is a project of its own.
     """
 
-    def __init__(self, governor: Governor, session_id: str) -> None:
+    def __init__(
+        self,
+        governor: Governor,
+        session_id: str,
+        project: str | None = None,
+        *,
+        is_made: bool = False,
+    ) -> None:
         self._governor = governor
+        self._is_made = is_made
         self.id = session_id
+        self.project = project
+        self._projects: set[str | None] = set()
 
     def call(self, model: str, **options: Unpack[CallOptions]) -> Call:
-        """Return a governed call of this session; see ``Governor.call``."""
-        return self._governor.call(model, **{**options, "session_id": self.id})
+        """Return a governed call of this session; see ``Governor.call``.
+
+        A call that names another project belongs to the session of this id there, which is closed
+        with this one.
+        """
+        project = options.get("project") or self.project
+        self._projects.add(project)
+        named: CallOptions = {"session_id": self.id, "project": project}
+        if self._is_made:
+            named = {"session_id": None, "made_session_id": self.id, "project": project}
+        return self._governor.call(model, **{**options, **named})
 
     def mission(
         self,
@@ -41,30 +60,43 @@ class Session:
         limit_usd: Decimal | int | None = None,
         max_steps: int | None = None,
         max_runtime_seconds: float | None = None,
+        resume: bool = False,
     ) -> Mission:
         """Return a mission of this session, with limits of its own.
 
         Args:
-            mission_id: An id that the session has not used.
+            mission_id: An id under which the session made no call yet, unless it is resumed.
             limit_usd: Its cost limit; 0 is none, ``None`` takes the policy's.
             max_steps: Steps it may take; 0 is no limit, ``None`` takes the policy's.
             max_runtime_seconds: Time it may take; 0 is no limit, ``None`` takes the policy's.
+            resume: Join it while it runs, resume it when it has ended, begin it when there is
+                none (MIS-5). Of one that there is, the limits stay as they are and the spend goes
+                on. The last of those who joined it ends it on the way out.
         """
         limit = None if limit_usd is None else nano_usd(limit_usd)
-        wish = MissionRequest(self.id, mission_id, limit, max_steps, max_runtime_seconds)
+        wish = MissionRequest(
+            self.id, mission_id, limit, max_steps, max_runtime_seconds, self.project, resume
+        )
         return Mission(self._governor, wish)
 
     def status(self) -> StatusReport:
         """Say where every budget stands for this session."""
-        return self._governor.status(self.id)
+        return self._governor.status(self.id, project=self.project)
 
     def close(self) -> SessionRecord:
         """Close the session and return its record, with its outcome (SES-2).
 
+        Where its calls were of several projects, the record is that of the worst outcome.
+
         Raises:
             SteeringRefused: It is closed already.
         """
-        return self._governor.close_session(self.id)
+        closed = [self._governor.close_session(self.id, one) for one in self._projects_met]
+        return max(closed, key=lambda one: one.worst)
+
+    @property
+    def _projects_met(self) -> list[str | None]:
+        return sorted(self._projects or {self.project}, key=lambda one: one or "")
 
     def __enter__(self) -> Self:
         return self
@@ -77,6 +109,19 @@ class Session:
     ) -> None:
         with suppress(SteeringRefused):  # it was closed inside
             self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with suppress(SteeringRefused):  # it was closed inside
+            for one in self._projects_met:
+                await self._governor.aclose_session(self.id, one)
 
 
 class Mission:
@@ -97,22 +142,43 @@ class Mission:
     @property
     def outcome(self) -> MissionOutcome | None:
         """How it ended, or the limit that will be its outcome; ``None`` while it runs freely."""
-        record = self._governor.mission(self._wish.session_id, self._wish.id)
+        record = self._governor.mission(*self._key)
         return record.outcome or record.stopped_by
 
     def call(self, model: str, **options: Unpack[CallOptions]) -> Call:
-        """Return a governed call of this mission; see ``Governor.call``."""
-        ids: CallOptions = {"session_id": self._wish.session_id, "mission_id": self._wish.id}
+        """Return a governed call of this mission; see ``Governor.call``.
+
+        Raises:
+            ValueError: The call names another project than that of the mission.
+        """
+        session_id, mission_id, project = self._key
+        named = options.get("project") or None
+        if named not in (None, project):
+            own = f"project {project!r}" if project else "no project"
+            raise ValueError(
+                f"mission {mission_id!r} is of {own}, so its limits do not hold "
+                f"for calls of project {named!r}; make it with "
+                f"governor.session({session_id!r}, project={named!r})"
+            )
+        ids: CallOptions = {
+            "session_id": session_id,
+            "mission_id": mission_id,
+            "project": project,
+        }
         return self._governor.call(model, **{**options, **ids})
+
+    @property
+    def _key(self) -> tuple[str, str, str | None]:
+        return self._wish.session_id, self._wish.id, self._wish.project
 
     def step(self) -> MissionRecord:
         """Count a step.
 
         Raises:
-            MissionEnded: The step is beyond the limits of the mission, which has ended with it.
+            MissionEnded: The mission has ended, perhaps with this step beyond its limits.
         """
-        record = self._governor.step_mission(self._wish.session_id, self._wish.id)
-        if record.outcome is not None and record.outcome in LIMITS:
+        record = self._governor.step_mission(*self._key)
+        if record.outcome is not None:
             raise MissionEnded(
                 f"mission {record.id!r} has ended with {record.outcome}: it took {record.steps} "
                 f"steps of {record.max_steps or 'any number'}",
@@ -121,8 +187,9 @@ class Mission:
         return record
 
     def end(self, outcome: MissionOutcome = MissionOutcome.COMPLETED) -> MissionRecord:
-        """End the mission; a limit that stopped it outweighs the outcome given."""
-        return self._governor.end_mission(self._wish.session_id, self._wish.id, outcome)
+        """End the mission for all; a limit that stopped it outweighs the outcome given."""
+        session_id, mission_id, project = self._key
+        return self._governor.end_mission(session_id, mission_id, outcome, project)
 
     def __enter__(self) -> Self:
         self._governor.start_mission(self._wish)
@@ -134,10 +201,11 @@ class Mission:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.end(MissionOutcome.COMPLETED if error is None else MissionOutcome.FAILED)
+        self._governor.leave_mission(self._wish, _outcome_of(error))
 
     async def __aenter__(self) -> Self:
-        return self.__enter__()
+        await self._governor.astart_mission(self._wish)
+        return self
 
     async def __aexit__(
         self,
@@ -145,4 +213,8 @@ class Mission:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.__exit__(kind, error, trace)
+        await self._governor.aleave_mission(self._wish, _outcome_of(error))
+
+
+def _outcome_of(error: BaseException | None) -> MissionOutcome:
+    return MissionOutcome.COMPLETED if error is None else MissionOutcome.FAILED

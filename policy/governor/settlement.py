@@ -66,14 +66,29 @@ def commit(
     if settlement_key is not None and before.settlement_key == settlement_key:
         return Settled(before, replayed=True), []
     _refuse_settled(before)
-    replaced = before.record_id is not None
-    record_id = new_id(microseconds(before.admitted_at)) if replaced else before.id
-    after = before.ended(
-        ReservationState.COMMITTED,
-        unit.now,
-        cost_nano_usd=settlement.cost_nano_usd,
-        record_id=record_id,
-        settlement_key=settlement_key,
+    return record(unit, in_force, before, settlement, settlement_key)
+
+
+def record(
+    unit: Unit,
+    in_force: InForce,
+    before: Reservation,
+    settlement: Settlement,
+    settlement_key: str | None,
+) -> tuple[Settled, list[Event]]:
+    """Count a cost in place of what stands for a reservation: its hold, or an earlier record."""
+    replaced = stands(before)
+    is_first = before.record_id is None
+    record_id = before.id if is_first else new_id(microseconds(before.admitted_at))
+    after = replace(
+        before.ended(
+            ReservationState.COMMITTED,
+            unit.now,
+            cost_nano_usd=settlement.cost_nano_usd,
+            record_id=record_id,
+            settlement_key=settlement_key,
+        ),
+        recorded=(settlement.source, settlement.usage),
     )
     counted = _counted(unit, in_force.register, before)
     balances = _balances(unit, counted)
@@ -81,7 +96,10 @@ def commit(
     tokens = settlement.usage.total_tokens
     for balance in balances:
         _count(balance, settlement.cost_nano_usd, tokens, +1)
-    unit.append(LedgerTable.USAGE_RECORD, records.usage_row(after, settlement, before.record_id))
+    unit.append(
+        LedgerTable.USAGE_RECORD,
+        records.usage_row(after, settlement, before.record_id if replaced else None),
+    )
     if settlement.price is not None and unit.is_new_price(settlement.price.version):
         unit.append(LedgerTable.PRICE_ENTRY, records.price_row(unit, settlement.price))
     kind = "replaced" if replaced else "committed"
@@ -186,7 +204,7 @@ def upkeep(unit: Unit, in_force: InForce) -> list[Event]:
     unit.upkept = True
     events = expire_overrides(unit)
     for overdue in unit.overdue(_AT_ONCE):
-        events += _expire(unit, in_force, overdue)
+        events += expire(unit, in_force, overdue)
     return events
 
 
@@ -205,7 +223,8 @@ def found(unit: Unit, reservation_id: str) -> Reservation:
     return reservation
 
 
-def _expire(unit: Unit, in_force: InForce, before: Reservation) -> list[Event]:
+def expire(unit: Unit, in_force: InForce, before: Reservation) -> list[Event]:
+    """End a hold that is overdue (RES-6)."""
     presumed = before.request.dispatched
     after = before.ended(
         ReservationState.EXPIRED,
@@ -272,6 +291,12 @@ def _over(after: Reservation, told: Settlement | None, replaced_nano_usd: int) -
     )
 
 
+def stands(reservation: Reservation) -> bool:
+    """Return whether a usage record stands for a reservation; one that was released has none."""
+    has_ended = reservation.state in (ReservationState.COMMITTED, ReservationState.EXPIRED)
+    return has_ended and reservation.record_id is not None
+
+
 def _is_priced(reservation: Reservation) -> bool:
     return reservation.request.estimate_nano_usd is not None
 
@@ -285,12 +310,13 @@ def _close(unit: Unit, before: Reservation, balances: list[StoredBalance]) -> No
     if before.state is ReservationState.HELD:
         for balance in balances:
             balance.held_nano_usd -= before.hold_nano_usd
-    elif before.record_id is not None:
+    elif stands(before):
         assert before.settled_at is not None
         settled_us = microseconds(before.settled_at)
+        tokens = before.recorded[1].total_tokens if before.recorded else 0
         for balance in balances:
             if settled_us >= balance.since_us:
-                _count(balance, before.cost_nano_usd, 0, -1)
+                _count(balance, before.cost_nano_usd, tokens, -1)
         unit.append(LedgerTable.USAGE_RECORD, records.taken_back_row(before))
 
 

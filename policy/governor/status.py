@@ -8,7 +8,7 @@ from datetime import datetime
 
 from policy.errors import SteeringRefused
 from policy.governor.evaluate import Balance, evaluate
-from policy.governor.resets import balance_key
+from policy.governor.resets import Named, balance_key
 from policy.governor.rules import MISSION, Register, Rules, own_limit
 from policy.model.decision import Decision
 from policy.model.refusals import Refusals
@@ -25,6 +25,7 @@ class StatusReport:
     Attributes:
         now: The instant of which this is true, aware UTC.
         session_id: The session whose budgets are shown; ``None`` leaves them at 0.
+        project: The project of that session.
         mission_id: The mission whose budget is shown.
         decision: The statuses of all budgets, evaluated with an estimate of 0.
         spends: Per budget name, what was counted against it; ``None`` when no session or mission
@@ -49,6 +50,7 @@ class StatusReport:
     overrides: tuple[Override, ...] = ()
     latest_session_id: str | None = None
     is_recorded: bool = False
+    project: str | None = None
 
     def is_blocking(self, budget: str) -> bool:
         """Whether the last call that a budget judged was refused, and none was admitted since."""
@@ -62,11 +64,20 @@ class StatusReport:
         return tuple(name for name in names if self.is_blocking(name))
 
 
-def report_status(
-    unit: Unit, rules: Rules, register: Register, session_id: str | None, mission_id: str | None
-) -> StatusReport:
-    """Report where every budget stands; of a session's missions, the latest that runs is shown."""
-    mission = _mission(unit, session_id, mission_id)
+def report_status(unit: Unit, rules: Rules, register: Register, asked: Named) -> StatusReport:
+    """Report where every budget stands; of a session's missions, the latest that runs is shown.
+
+    Args:
+        unit: The transaction under way.
+        rules: The policy in force.
+        register: The registered budgets.
+        asked: The session and mission whose budgets are shown. Where no project is named and the
+            session is known in one project alone, that one is meant: this only reads.
+    """
+    session_id = asked.session_id
+    project = _meant(unit, session_id, asked.project)
+    mission = _mission(unit, session_id, asked.mission_id, project)
+    named = Named(session_id, mission.id if mission else None, project)
     balances: list[Balance] = []
     spends: dict[str, Spend | None] = {}
     refusals: dict[str, Refusals] = {}
@@ -76,9 +87,7 @@ def report_status(
                 continue  # the policy has no such budget, and no mission runs
             budget = own_limit(budget, mission) if mission is not None else budget
         try:
-            key = balance_key(
-                unit, register, budget_id, session_id, mission.id if mission else None
-            )
+            key = balance_key(unit, register, budget_id, named)
         except SteeringRefused:
             spends[budget.name] = None
             balances.append(Balance(budget, NOTHING))
@@ -106,9 +115,8 @@ def report_status(
         policy_hash=rules.policy.content_hash,
         session_id=session_id,
     )
-    usable = [
-        one for one in unit.active_overrides().values() if one.session_id in (None, session_id)
-    ]
+    active = unit.active_overrides().values()
+    usable = [one for one in active if one.serves(session_id, project)]
     return StatusReport(
         now=unit.now,
         session_id=session_id,
@@ -116,16 +124,26 @@ def report_status(
         decision=decision,
         spends=spends,
         refusals=refusals,
-        session=unit.session(session_id) if session_id else None,
+        session=unit.session(session_id, project) if session_id else None,
         mission=mission,
         overrides=tuple(usable),
+        project=project,
     )
 
 
-def _mission(unit: Unit, session_id: str | None, mission_id: str | None) -> MissionRecord | None:
+def _meant(unit: Unit, session_id: str | None, project: str | None) -> str | None:
+    if project is not None or session_id is None:
+        return project
+    known = [one.project for one in unit.sessions_named(session_id)]
+    return known[0] if len(known) == 1 else None
+
+
+def _mission(
+    unit: Unit, session_id: str | None, mission_id: str | None, project: str | None
+) -> MissionRecord | None:
     if session_id is None:
         return None
     if mission_id is not None:
-        return unit.mission(session_id, mission_id)
-    running = unit.open_missions(session_id)
+        return unit.mission(session_id, mission_id, project)
+    running = unit.open_missions(session_id, project)
     return running[-1] if running else None

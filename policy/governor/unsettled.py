@@ -14,6 +14,7 @@ from pathlib import Path
 from policy.errors import ReservationError, StoreError
 from policy.events import Event
 from policy.governor import settlement
+from policy.governor.correction import correct
 from policy.governor.rules import InForce
 from policy.model.pending import PendingKind, PendingSettlement
 from policy.model.reservation import ReservationState, Settled
@@ -42,6 +43,9 @@ def apply(
         case PendingKind.COMMIT:
             assert pending.settlement is not None, "a commit says what the call used"
             return settlement.commit(unit, in_force, reservation_id, pending.settlement, key)
+        case PendingKind.CORRECT:
+            assert pending.settlement is not None, "a correction says what the call used"
+            return correct(unit, in_force, reservation_id, pending.settlement, key)
         case PendingKind.RELEASE:
             return settlement.release(unit, in_force.register, reservation_id, key)
         case PendingKind.FORGET:

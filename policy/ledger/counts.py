@@ -50,23 +50,29 @@ GROUP BY windows.first_instant
 """  # noqa: S608 - made of constants of this package
 
 _BY_SESSION = f"""
-SELECT record.session_id, {SUMS}
+SELECT record.session_id, coalesce(record.project, '') AS of_project, {SUMS}
 FROM usage_record AS record
 LEFT JOIN (SELECT unnest($sessions::VARCHAR[]) AS session_id,
-    make_timestamp(unnest($since::BIGINT[])) AS since) AS resets USING (session_id)
+    unnest($projects::VARCHAR[]) AS of_project,
+    make_timestamp(unnest($since::BIGINT[])) AS since) AS resets
+    ON resets.session_id = record.session_id
+    AND resets.of_project = coalesce(record.project, '')
 WHERE record.session_id <> '' AND (since IS NULL OR settled_at >= since) AND {MATCHES}
-GROUP BY record.session_id
+GROUP BY record.session_id, coalesce(record.project, '')
 """  # noqa: S608 - made of constants of this package
 
 _BY_MISSION = f"""
-SELECT record.session_id, record.mission_id, {SUMS}
+SELECT record.session_id, record.mission_id, coalesce(record.project, '') AS of_project, {SUMS}
 FROM usage_record AS record
 LEFT JOIN (SELECT unnest($sessions::VARCHAR[]) AS session_id,
     unnest($missions::VARCHAR[]) AS mission_id,
-    make_timestamp(unnest($since::BIGINT[])) AS since) AS resets USING (session_id, mission_id)
+    unnest($projects::VARCHAR[]) AS of_project,
+    make_timestamp(unnest($since::BIGINT[])) AS since) AS resets
+    ON resets.session_id = record.session_id AND resets.mission_id = record.mission_id
+    AND resets.of_project = coalesce(record.project, '')
 WHERE record.session_id <> '' AND record.mission_id <> ''
     AND (since IS NULL OR settled_at >= since) AND {MATCHES}
-GROUP BY record.session_id, record.mission_id
+GROUP BY record.session_id, record.mission_id, coalesce(record.project, '')
 """  # noqa: S608 - made of constants of this package
 
 _IN_TOTAL = f"""
@@ -78,7 +84,7 @@ HAVING COUNT(*) > 0
 
 _RESETS = """
 SELECT epoch_us(window_start), coalesce(session_id, ''), coalesce(mission_id, ''),
-    epoch_us(max(effective_at))
+    coalesce(project, ''), epoch_us(max(effective_at))
 FROM reset
 WHERE budget_key = ?
 GROUP BY ALL
@@ -93,11 +99,13 @@ class CountKey:
         window_start: Aware UTC; ``None`` without a calendar window.
         session_id: Empty unless the period is ``session`` or ``mission``.
         mission_id: Empty unless the period is ``mission``.
+        project: Of the session or mission; empty without one, and for all other periods.
     """
 
     window_start: datetime | None = None
     session_id: str = ""
     mission_id: str = ""
+    project: str = ""
 
 
 def count_budget(
@@ -121,19 +129,25 @@ def count_budget(
         case Period.SESSION:
             values = {
                 "sessions": [key.session_id for key in since],
+                "projects": [key.project for key in since],
                 "since": [*map(microseconds, since.values())],
             }
             rows = _fetched(ledger, _BY_SESSION, {**globs, **values})
-            return {CountKey(None, session): Spend(*sums) for session, *sums in rows}
+            return {
+                CountKey(None, session, "", project): Spend(*sums)
+                for session, project, *sums in rows
+            }
         case Period.MISSION:
             values = {
                 "sessions": [key.session_id for key in since],
+                "projects": [key.project for key in since],
                 "missions": [key.mission_id for key in since],
                 "since": [*map(microseconds, since.values())],
             }
             rows = _fetched(ledger, _BY_MISSION, {**globs, **values})
             return {
-                CountKey(None, session, mission): Spend(*sums) for session, mission, *sums in rows
+                CountKey(None, session, mission, project): Spend(*sums)
+                for session, mission, project, *sums in rows
             }
         case Period.TOTAL:
             reset_at = since.get(CountKey())
@@ -154,8 +168,10 @@ def latest_resets(ledger: Ledger, budget_key: str) -> dict[CountKey, datetime]:
     with ledger.explaining():
         rows = ledger.connection.execute(_RESETS, [budget_key]).fetchall()
     return {
-        CountKey(None if start is None else instant_at(start), session, mission): instant_at(at_us)
-        for start, session, mission, at_us in rows
+        CountKey(None if start is None else instant_at(start), session, mission, project): (
+            instant_at(at_us)
+        )
+        for start, session, mission, project, at_us in rows
     }
 
 

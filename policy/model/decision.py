@@ -74,8 +74,9 @@ class Decision:
         statuses: By precedence, the governing one first (EVA-7).
         denial: Why the call is refused; ``None`` is an explicit permission (EVA-13).
         estimate_nano_usd: Cost expected of the call; ``None`` when its model has no price.
-        reservation: The durable hold of an admitted call; ``None`` when denied, when governance is
-            disabled, and for a decision that was only asked for.
+        reservation: The durable hold of an admitted call; of a call that is ``already_settled``,
+            its reservation with what was recorded. ``None`` for all other denials, when governance
+            is disabled, and for a decision that was only asked for.
         override_id: The override that lifted the block of this call.
         override_possible: Whether the policy lets a block be lifted at all (OVR-1).
         max_affordable_output_tokens: The longest output that would still fit, when the caller

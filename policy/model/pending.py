@@ -17,6 +17,8 @@ class PendingKind(StrEnum):
 
     COMMIT = "commit"
     RELEASE = "release"
+    CORRECT = "correct"
+    """Record what a meter measured, also where somebody else has settled it (RES-8)."""
     FORGET = "forget"
     """Release it if it is there and held: its caller never heard of it."""
 
@@ -28,7 +30,8 @@ class PendingSettlement:
     Attributes:
         reservation_id: UUIDv7 text.
         settlement_key: Makes a second application harmless: it replays the first (RES-2).
-        settlement: What is known of the call, priced; ``None`` unless it is a commit.
+        settlement: What is known of the call, priced; ``None`` unless it is a commit
+            or a correction.
     """
 
     kind: PendingKind

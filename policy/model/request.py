@@ -11,6 +11,9 @@ MAX_ESTIMATE = nano_usd(MAX_LIMIT_USD)
 """Largest estimate or cost of one call, inclusive; it keeps every sum inside int64."""
 
 
+LOCAL = "local"
+"""Principal of calls that no token vouches for: the local user and his processes (RES-8)."""
+
 TEXT_MAX = 1000
 """Longest id, attribute, tag or reason, in characters."""
 
@@ -49,6 +52,11 @@ class Request:
             that surely was not is given back when it expires (RES-6).
         input_nano_usd: The part of the estimate that the input costs.
         output_rate: Nano-USD per million output tokens, to say what would still fit.
+        principal: Who asks: the id of the token, or ``LOCAL``. Through the API, only the principal
+            of a reservation finds it again (RES-8).
+        fingerprint: Hash of what the caller said, which decides whether a repeated idempotency key
+            means the same request (RES-2); ``None`` without a key.
+        resumes_mission: Whether the call resumes its mission if that has ended (MIS-5).
     """
 
     model: str
@@ -66,6 +74,9 @@ class Request:
     dispatched: bool = True
     input_nano_usd: int | None = None
     output_rate: int | None = None
+    principal: str = LOCAL
+    fingerprint: str | None = None
+    resumes_mission: bool = False
 
     def __post_init__(self) -> None:
         if self.estimate_nano_usd is not None:
@@ -73,6 +84,7 @@ class Request:
         if not self.session_id or not self.model:
             raise ValueError("a request names a session and a model")
         require_text(*self.attributes, self.session_id, self.mission_id, self.idempotency_key)
+        require_text(self.principal)
         require_text(*(text for tag in self.tags for text in tag))
         if self.ttl_seconds is not None and not 1 <= self.ttl_seconds <= LONGEST_LIFE_SECONDS:
             raise ValueError(f"ttl_seconds must be 1..=86400, got {self.ttl_seconds!r}")

@@ -60,6 +60,7 @@ class Reservation:
         override_id: The override that admitted it, if one did.
         answer: The decision as it was given, compact; kept when there is an idempotency key.
         settlement_key: Idempotency key of the settlement, if it had one.
+        recorded: How the cost of a commit is known, and its usage: what a correction takes back.
     """
 
     id: str
@@ -75,6 +76,7 @@ class Reservation:
     override_id: str | None = None
     answer: str | None = None
     settlement_key: str | None = None
+    recorded: tuple[Source, Usage] | None = None
 
     def ended(
         self,

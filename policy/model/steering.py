@@ -26,6 +26,7 @@ class Override:
 
     Attributes:
         session_id: The session it is bound to; ``None`` serves any (OVR-2).
+        project: The project of that session; sessions are of a project (RES-8).
         expires_at: Aware UTC; at this instant it is expired.
         consumed_by: The reservation that used it.
     """
@@ -38,6 +39,13 @@ class Override:
     expires_at: datetime
     state: OverrideState = OverrideState.ACTIVE
     consumed_by: str | None = None
+    project: str | None = None
+
+    def serves(self, session_id: str | None, project: str | None) -> bool:
+        """Return whether a call of a session of a project may use it."""
+        if self.session_id is None:
+            return True
+        return self.session_id == session_id and self.project == project
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,7 @@ class OverrideRequest:
     Attributes:
         actor: The authenticated principal, or the local user (OVR-5).
         session_id: The session it shall be bound to; ``None`` serves any.
+        project: The project of that session; it says nothing without a session.
         expires_in: Life of the override, > 0; ``None`` is one hour.
     """
 
@@ -55,9 +64,10 @@ class OverrideRequest:
     session_id: str | None = None
     expires_in: timedelta | None = None
     surface: str = "python"
+    project: str | None = None
 
     def __post_init__(self) -> None:
-        require_text(self.actor, self.reason, self.session_id)
+        require_text(self.actor, self.reason, self.session_id, self.project)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,7 @@ class ResetRequest:
         scope: Name of a budget: ``session``, ``day``, ``month``, ``mission``, or the author's.
         session_id: Which session, where the budget counts sessions or missions.
         mission_id: Which mission, where it counts missions.
+        project: The project of that session.
     """
 
     scope: str
@@ -75,9 +86,10 @@ class ResetRequest:
     reason: str | None = None
     session_id: str | None = None
     mission_id: str | None = None
+    project: str | None = None
 
     def __post_init__(self) -> None:
-        require_text(self.actor, self.reason, self.session_id, self.mission_id)
+        require_text(self.actor, self.reason, self.session_id, self.mission_id, self.project)
 
 
 class SessionOutcome(StrEnum):
@@ -90,17 +102,19 @@ class SessionOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """A session as the store knows it.
+    """A session as the store knows it: an id inside a project (RES-8).
 
     Attributes:
         worst: The worst state that a call of it met.
         closed_at: Aware UTC; ``None`` while open.
+        project: ``None`` is a project of its own.
     """
 
     id: str
     opened_at: datetime
     worst: BudgetState = BudgetState.ALLOWED
     closed_at: datetime | None = None
+    project: str | None = None
 
     @property
     def outcome(self) -> SessionOutcome:
@@ -127,6 +141,9 @@ class MissionRecord:
         deadline_at: Aware UTC; from this instant on its time is over; ``None`` is no limit.
         stopped_by: The first limit that refused it something.
         ended_at: Aware UTC; ``None`` while it runs.
+        project: The project of its session.
+        has_calls: Whether a call of it was admitted; without one, any start may begin it again.
+        holders: How many guards hold it open; the last one to leave ends it (MIS-5).
     """
 
     session_id: str
@@ -139,6 +156,9 @@ class MissionRecord:
     stopped_by: MissionOutcome | None = None
     ended_at: datetime | None = None
     outcome: MissionOutcome | None = None
+    project: str | None = None
+    has_calls: bool = False
+    holders: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +169,9 @@ class MissionRequest:
         limit_nano_usd: Its cost limit; 0 is none.
         max_steps: Steps it may take; 0 is no limit.
         max_runtime_seconds: Time it may take; 0 is no limit.
+        project: The project of its session.
+        resume: Join the mission if it runs, and resume it if it has ended; its limits are then
+            those of its record, and its spend goes on (MIS-5).
     """
 
     session_id: str
@@ -156,9 +179,11 @@ class MissionRequest:
     limit_nano_usd: NanoUSD | None = None
     max_steps: int | None = None
     max_runtime_seconds: float | None = None
+    project: str | None = None
+    resume: bool = False
 
     def __post_init__(self) -> None:
-        require_text(self.session_id, self.id)
+        require_text(self.session_id, self.id, self.project)
 
 
 class AuditKind(StrEnum):
@@ -175,6 +200,7 @@ class AuditKind(StrEnum):
     TOKEN_CREATED = "token_created"
     TOKEN_REVOKED = "token_revoked"
     RESERVATION_EXPIRED = "reservation_expired"
+    SETTLEMENT_CORRECTED = "settlement_corrected"
     LEDGER_REBUILT = "ledger_rebuilt"
 
 

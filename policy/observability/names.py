@@ -55,7 +55,7 @@ EVENTS: dict[type[events.Event], EventName] = {
     events.BudgetOverride: EventName(
         "budget.override",
         logging.WARNING,
-        ("action", "scope", "override_id", "session", "surface"),
+        ("action", "scope", "previous_state", "period", "override_id", "session", "surface"),
     ),
     events.ResetApplied: EventName(
         "budget.reset", logging.WARNING, ("budget", "period", "removed_usd", "removed_requests")
@@ -65,6 +65,11 @@ EVENTS: dict[type[events.Event], EventName] = {
         "reservation.expired",
         logging.WARNING,
         ("reservation_id", "presumed_usd", "session", "surface"),
+    ),
+    events.SettlementCorrected: EventName(
+        "settlement.corrected",
+        logging.WARNING,
+        ("reservation_id", "was", "recorded_usd", "measured_usd", "session", "surface"),
     ),
     events.UnpricedCall: EventName(
         "call.unpriced", logging.WARNING, ("provider", "model", "refused", "surface")

@@ -28,6 +28,7 @@ from policy.events import (
     Overrun,
     ReservationExpired,
     ResetApplied,
+    SettlementCorrected,
     Threshold,
     UnpricedCall,
 )
@@ -122,6 +123,15 @@ class Redactor:
                     "refused": event.refused,
                     "surface": surface(event.surface),
                 }
+            case SettlementCorrected():
+                return {
+                    "reservation_id": self._id(event.reservation_id),
+                    "was": event.was,
+                    "recorded_usd": _usd(event.recorded_nano_usd),
+                    "measured_usd": _usd(event.measured_nano_usd),
+                    "session": self._chosen(event.session_id),
+                    "surface": surface(event.surface),
+                }
             case _:
                 return self._plain(event)
 
@@ -139,6 +149,8 @@ class Redactor:
                 return {
                     "action": event.action,
                     "scope": event.scope,
+                    "previous_state": event.previous_state,
+                    "period": event.period,
                     "override_id": self._id(event.override_id),
                     "session": self._chosen(event.session_id),
                     "surface": surface(event.surface),

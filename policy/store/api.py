@@ -27,12 +27,36 @@ class BalanceKey(NamedTuple):
         window_start_us: Microseconds since 1970; 0 without a calendar window.
         session_id: Empty unless the period is ``session`` or ``mission``.
         mission_id: Empty unless the period is ``mission``.
+        project: Of the session or mission; empty without one, and for all other periods.
     """
 
     budget_id: int
     window_start_us: int = 0
     session_id: str = ""
     mission_id: str = ""
+    project: str = ""
+
+
+class SessionKey(NamedTuple):
+    """Which session: ids are unique within a project, and no project is one of its own (RES-8)."""
+
+    id: str
+    project: str | None = None
+
+
+class MissionKey(NamedTuple):
+    """Which mission: an id inside a session of a project."""
+
+    session_id: str
+    id: str
+    project: str | None = None
+
+
+class IdempotencyKey(NamedTuple):
+    """Which idempotency key: keys are unique within a project."""
+
+    key: str
+    project: str | None = None
 
 
 @dataclass(slots=True)
@@ -104,9 +128,11 @@ class Changes:
         default_factory=dict[BalanceKey, StoredBalance]
     )
     overrides: dict[str, Override] = field(default_factory=dict[str, Override])
-    sessions: dict[str, SessionRecord] = field(default_factory=dict[str, SessionRecord])
-    missions: dict[tuple[str, str], MissionRecord] = field(
-        default_factory=dict[tuple[str, str], MissionRecord]
+    sessions: dict[SessionKey, SessionRecord] = field(
+        default_factory=dict[SessionKey, SessionRecord]
+    )
+    missions: dict[MissionKey, MissionRecord] = field(
+        default_factory=dict[MissionKey, MissionRecord]
     )
     budgets: dict[int, Budget] = field(default_factory=dict[int, Budget])
     price_versions: set[str] = field(default_factory=set[str])
@@ -183,8 +209,8 @@ class Backend(Protocol):
         """Return a reservation by id."""
         ...
 
-    def reservation_by_key(self, idempotency_key: str) -> Reservation | None:
-        """Return a reservation by the idempotency key of its request."""
+    def reservation_by_key(self, key: IdempotencyKey) -> Reservation | None:
+        """Return the newest reservation with an idempotency key."""
         ...
 
     def overdue(self, now_us: int, limit: int) -> Sequence[Reservation]:
@@ -211,15 +237,27 @@ class Backend(Protocol):
         """Return an override by id."""
         ...
 
-    def session(self, session_id: str) -> SessionRecord | None:
-        """Return a session by id."""
+    def session(self, key: SessionKey) -> SessionRecord | None:
+        """Return a session."""
         ...
 
-    def mission(self, session_id: str, mission_id: str) -> MissionRecord | None:
-        """Return a mission by its session and id."""
+    def sessions_named(self, session_id: str) -> Sequence[SessionRecord]:
+        """Return the sessions of one id, of whatever project."""
         ...
 
-    def open_missions(self, session_id: str) -> Sequence[MissionRecord]:
+    def sessions(self, limit: int) -> Sequence[SessionRecord]:
+        """Return so many sessions of all projects, those opened last first."""
+        ...
+
+    def sessions_of(self, project: str | None, limit: int) -> Sequence[SessionRecord]:
+        """Return so many sessions of a project, those opened last first."""
+        ...
+
+    def mission(self, key: MissionKey) -> MissionRecord | None:
+        """Return a mission."""
+        ...
+
+    def open_missions(self, key: SessionKey) -> Sequence[MissionRecord]:
         """Return the missions of a session that run, the oldest first."""
         ...
 

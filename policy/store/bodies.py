@@ -13,8 +13,8 @@ from policy.clock import instant_at, microseconds
 from policy.model.budget import Budget
 from policy.model.decision import BudgetState
 from policy.model.refusals import Refusals
-from policy.model.request import Request
-from policy.model.reservation import Reservation, ReservationState
+from policy.model.request import LOCAL, Request
+from policy.model.reservation import Reservation, ReservationState, Source
 from policy.model.steering import (
     MissionOutcome,
     MissionRecord,
@@ -23,11 +23,13 @@ from policy.model.steering import (
     SessionRecord,
 )
 from policy.model.token import Token, TokenScope
+from policy.model.usage import Usage
 from policy.money import NanoUSD
 from policy.period import Period
 
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _decode = json.JSONDecoder().decode
+_COUNTS = tuple(Usage.__dataclass_fields__)
 
 
 def dumped(values: dict[str, Any]) -> str:
@@ -58,13 +60,14 @@ def reservation_body(reservation: Reservation) -> str:
             "provider": request.provider,
             "mission": request.mission_id,
             "surface": request.surface,
-            "project": request.project,
             "user": request.user,
             "agent": request.agent,
             "tags": request.tags or None,
             "ttl": request.ttl_seconds,
             "input": request.input_nano_usd,
             "rate": request.output_rate,
+            "principal": None if request.principal == LOCAL else request.principal,
+            "fingerprint": request.fingerprint,
             "policy": reservation.policy_hash,
             "override": reservation.override_id,
             "answer": reservation.answer,
@@ -74,8 +77,8 @@ def reservation_body(reservation: Reservation) -> str:
 
 def reservation_of(row: tuple[Any, ...]) -> Reservation:
     """Read a row of the table ``reservation``."""
-    reservation_id, key, state, hold, admitted, expires, settled, *changing, text = row
-    dispatched, cost, record_id, settlement_key = changing
+    reservation_id, key, state, hold, admitted, expires, settled, *changing = row
+    dispatched, cost, record_id, settlement_key, text, project, recorded = changing
     body = _decode(text)
     get = body.get
     request = Request(
@@ -85,7 +88,7 @@ def reservation_of(row: tuple[Any, ...]) -> Reservation:
         provider=body["provider"],
         mission_id=get("mission"),
         surface=body["surface"],
-        project=get("project"),
+        project=project or None,
         user=get("user"),
         agent=get("agent"),
         tags=tuple((name, value) for name, value in get("tags", ())),
@@ -94,6 +97,8 @@ def reservation_of(row: tuple[Any, ...]) -> Reservation:
         dispatched=bool(dispatched),
         input_nano_usd=get("input"),
         output_rate=get("rate"),
+        principal=get("principal", LOCAL),
+        fingerprint=get("fingerprint"),
     )
     return Reservation(
         id=reservation_id,
@@ -109,7 +114,23 @@ def reservation_of(row: tuple[Any, ...]) -> Reservation:
         override_id=get("override"),
         answer=get("answer"),
         settlement_key=settlement_key,
+        recorded=_recorded(recorded),
     )
+
+
+def recorded_text(reservation: Reservation) -> str | None:
+    """Write source and usage of a commit."""
+    if reservation.recorded is None:
+        return None
+    source, usage = reservation.recorded
+    return _encode([source.value, *(getattr(usage, name) for name in _COUNTS)])
+
+
+def _recorded(text: str | None) -> tuple[Source, Usage] | None:
+    if text is None:
+        return None
+    source, *counts = _decode(text)
+    return Source(source), Usage(*counts)
 
 
 def refusals_body(refusals: Refusals | None) -> str | None:
@@ -155,6 +176,7 @@ def override_body(override: Override) -> str:
             "expires_at": microseconds(override.expires_at),
             "state": override.state,
             "consumed_by": override.consumed_by,
+            "project": override.project,
         }
     )
 
@@ -171,6 +193,7 @@ def override_of(text: str) -> Override:
         expires_at=instant_at(body["expires_at"]),
         state=OverrideState(body["state"]),
         consumed_by=body.get("consumed_by"),
+        project=body.get("project"),
     )
 
 
@@ -182,6 +205,7 @@ def session_body(session: SessionRecord) -> str:
             "opened_at": microseconds(session.opened_at),
             "worst": int(session.worst),
             "closed_at": _microseconds(session.closed_at),
+            "project": session.project,
         }
     )
 
@@ -194,6 +218,7 @@ def session_of(text: str) -> SessionRecord:
         opened_at=instant_at(body["opened_at"]),
         worst=BudgetState(body["worst"]),
         closed_at=_instant(body.get("closed_at")),
+        project=body.get("project"),
     )
 
 
@@ -211,6 +236,9 @@ def mission_body(mission: MissionRecord) -> str:
             "stopped_by": mission.stopped_by,
             "ended_at": _microseconds(mission.ended_at),
             "outcome": mission.outcome,
+            "project": mission.project,
+            "has_calls": mission.has_calls or None,
+            "holders": mission.holders or None,
         }
     )
 
@@ -229,6 +257,9 @@ def mission_of(text: str) -> MissionRecord:
         stopped_by=_outcome(body.get("stopped_by")),
         ended_at=_instant(body.get("ended_at")),
         outcome=_outcome(body.get("outcome")),
+        project=body.get("project"),
+        has_calls=bool(body.get("has_calls")),
+        holders=body.get("holders", 0),
     )
 
 

@@ -15,7 +15,15 @@ from policy.model.outbox import OutboxEvent
 from policy.model.reservation import Reservation, ReservationState
 from policy.model.steering import MissionRecord, Override, OverrideState, SessionRecord
 from policy.model.token import Token
-from policy.store.api import BalanceKey, Changes, StoredBalance, StoreState
+from policy.store.api import (
+    BalanceKey,
+    Changes,
+    IdempotencyKey,
+    MissionKey,
+    SessionKey,
+    StoredBalance,
+    StoreState,
+)
 
 
 class MemoryBackend:
@@ -29,11 +37,11 @@ class MemoryBackend:
         self._budgets: dict[int, Budget] = {}
         self._reservations: dict[str, Reservation] = {}
         self._held: dict[str, Reservation] = {}
-        self._keys: dict[str, str] = {}
+        self._keys: dict[IdempotencyKey, str] = {}
         self._balances: dict[BalanceKey, StoredBalance] = {}
         self._overrides: dict[str, Override] = {}
-        self._sessions: dict[str, SessionRecord] = {}
-        self._missions: dict[tuple[str, str], MissionRecord] = {}
+        self._sessions: dict[SessionKey, SessionRecord] = {}
+        self._missions: dict[MissionKey, MissionRecord] = {}
         self._price_versions: set[str] = set()
         self._limits: dict[str, str] = {}
         self._tokens: dict[str, Token] = {}
@@ -60,7 +68,8 @@ class MemoryBackend:
             self._state = copy(changes.state)
         for fresh in changes.new_reservations.values():
             if fresh.request.idempotency_key is not None:
-                self._keys[fresh.request.idempotency_key] = fresh.id
+                key = IdempotencyKey(fresh.request.idempotency_key, fresh.request.project)
+                self._keys[key] = fresh.id
         self._keep(changes.new_reservations | changes.reservations)
         self._balances |= {key: copy(one) for key, one in changes.balances.items()}
         self._budgets |= changes.budgets
@@ -97,7 +106,7 @@ class MemoryBackend:
         for one in [*self._reservations.values()]:
             if one.settled_at is not None and microseconds(one.settled_at) < before_us:
                 del self._reservations[one.id]
-                self._keys.pop(one.request.idempotency_key or "", None)
+        self._keys = {key: name for key, name in self._keys.items() if name in self._reservations}
 
     def state(self) -> StoreState:
         """Return the store's own row."""
@@ -111,9 +120,9 @@ class MemoryBackend:
         """Return a reservation by id."""
         return self._reservations.get(reservation_id)
 
-    def reservation_by_key(self, idempotency_key: str) -> Reservation | None:
-        """Return a reservation by the idempotency key of its request."""
-        return self._reservations.get(self._keys.get(idempotency_key, ""))
+    def reservation_by_key(self, key: IdempotencyKey) -> Reservation | None:
+        """Return the newest reservation with an idempotency key."""
+        return self._reservations.get(self._keys.get(key, ""))
 
     def overdue(self, now_us: int, limit: int) -> Sequence[Reservation]:
         """Return held reservations with ``expires_at <= now``, the oldest first."""
@@ -143,21 +152,35 @@ class MemoryBackend:
         """Return an override by id."""
         return self._overrides.get(override_id)
 
-    def session(self, session_id: str) -> SessionRecord | None:
-        """Return a session by id."""
-        return self._sessions.get(session_id)
+    def session(self, key: SessionKey) -> SessionRecord | None:
+        """Return a session."""
+        return self._sessions.get(key)
 
-    def mission(self, session_id: str, mission_id: str) -> MissionRecord | None:
-        """Return a mission by its session and id."""
-        return self._missions.get((session_id, mission_id))
+    def sessions_named(self, session_id: str) -> Sequence[SessionRecord]:
+        """Return the sessions of one id, of whatever project."""
+        return [one for one in self._sessions.values() if one.id == session_id]
 
-    def open_missions(self, session_id: str) -> Sequence[MissionRecord]:
+    def sessions(self, limit: int) -> Sequence[SessionRecord]:
+        """Return so many sessions of all projects, those opened last first."""
+        newest = sorted(self._sessions.values(), key=lambda one: one.opened_at, reverse=True)
+        return newest[:limit]
+
+    def sessions_of(self, project: str | None, limit: int) -> Sequence[SessionRecord]:
+        """Return so many sessions of a project, those opened last first."""
+        newest = self.sessions(len(self._sessions))
+        return [one for one in newest if one.project == project][:limit]
+
+    def mission(self, key: MissionKey) -> MissionRecord | None:
+        """Return a mission."""
+        return self._missions.get(key)
+
+    def open_missions(self, key: SessionKey) -> Sequence[MissionRecord]:
         """Return the missions of a session that run, the oldest first."""
         return sorted(
             (
                 one
                 for one in self._missions.values()
-                if one.session_id == session_id and one.ended_at is None
+                if (one.session_id, one.project) == key and one.ended_at is None
             ),
             key=lambda one: one.started_at,
         )

@@ -21,12 +21,12 @@ from policy.store.api import BalanceKey, Changes, StoredBalance, StoreState
 def write(connection: sqlite3.Connection, changes: Changes) -> None:
     """Write all changes of a transaction; it is committed by the caller."""
     many = connection.executemany
+    if changes.reservations:  # first: one may give its idempotency key up for a new one
+        changed = changes.reservations.values()
+        many(statements.WRITE_RESERVATION, [_settled_row(one) for one in changed])
     if changes.new_reservations:
         fresh = changes.new_reservations.values()
         many(statements.NEW_RESERVATION, [_reservation_row(one) for one in fresh])
-    if changes.reservations:
-        changed = changes.reservations.values()
-        many(statements.WRITE_RESERVATION, [_settled_row(one) for one in changed])
     if changes.balances:
         many(statements.WRITE_BALANCE, [_balance_row(one) for one in changes.balances.values()])
     if changes.events:
@@ -48,12 +48,21 @@ def _write_rare(connection: sqlite3.Connection, changes: Changes) -> None:
     )
     many(
         statements.WRITE_SESSION,
-        [(one.id, bodies.session_body(one)) for one in changes.sessions.values()],
+        [
+            (one.id, one.project or "", bodies.session_body(one))
+            for one in changes.sessions.values()
+        ],
     )
     many(
         statements.WRITE_MISSION,
         [
-            (one.session_id, one.id, one.ended_at is None, bodies.mission_body(one))
+            (
+                one.session_id,
+                one.id,
+                one.project or "",
+                one.ended_at is None,
+                bodies.mission_body(one),
+            )
             for one in changes.missions.values()
         ],
     )
@@ -106,8 +115,8 @@ def budget(row: tuple[Any, ...]) -> tuple[int, Budget]:
 
 def balance(row: tuple[Any, ...]) -> StoredBalance:
     """Read a row of the table ``balance``."""
-    *figures, refused = row[4:]
-    return StoredBalance(BalanceKey(*row[:4]), *figures, refusals=bodies.refusals_of(refused))
+    *figures, refused = row[5:]
+    return StoredBalance(BalanceKey(*row[:5]), *figures, refusals=bodies.refusals_of(refused))
 
 
 def _balance_row(one: StoredBalance) -> tuple[object, ...]:
@@ -138,6 +147,8 @@ def _reservation_row(one: Reservation) -> tuple[object, ...]:
         one.record_id,
         one.settlement_key,
         bodies.reservation_body(one),
+        one.request.project or "",
+        bodies.recorded_text(one),
     )
 
 
@@ -151,6 +162,8 @@ def _settled_row(one: Reservation) -> tuple[object, ...]:
         one.cost_nano_usd,
         one.record_id,
         one.settlement_key,
+        one.request.idempotency_key,
+        bodies.recorded_text(one),
         one.id,
     )
 

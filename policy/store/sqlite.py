@@ -23,10 +23,20 @@ from policy.model.reservation import Reservation
 from policy.model.steering import MissionRecord, Override, SessionRecord
 from policy.model.token import Token
 from policy.store import bodies, rows, statements
-from policy.store.api import BalanceKey, Changes, StoredBalance, StoreState
+from policy.store.api import (
+    BalanceKey,
+    Changes,
+    IdempotencyKey,
+    MissionKey,
+    SessionKey,
+    StoredBalance,
+    StoreState,
+)
 from policy.store.faults import explain
 from policy.store.lock import StoreLock
+from policy.store.place import Identity, identity, make_folder, make_private
 from policy.store.rows import write
+from policy.store.spill import UNSETTLED
 
 T = TypeVar("T")
 
@@ -37,7 +47,6 @@ OPEN_SECONDS = 10.0
 
 _LOG_KEPT_BYTES = 64 * 1024 * 1024
 """Size to which the write-ahead log shrinks again after somebody kept it from being emptied."""
-_Identity: TypeAlias = tuple[int, int] | None
 _Parse: TypeAlias = Callable[[tuple[Any, ...]], T]
 
 
@@ -65,13 +74,13 @@ class SqliteBackend:
         self.name = str(path)
         self._path = path.absolute()  # the program may change its folder
         real = Path(os.path.realpath(path))
-        self.unsettled_path: Path | None = real.with_name(f"{real.name}.unsettled.jsonl")
+        self.unsettled_path: Path | None = real.with_name(f"{real.name}{UNSETTLED}")
         self._busy_seconds = busy_seconds
-        _make_folder(path)
+        make_folder(path)
         self._lock = StoreLock(real)
         self._connection: sqlite3.Connection | None = None
-        self._inode: _Identity = None
-        self._log_inode: _Identity = None
+        self._inode: Identity = None
+        self._log_inode: Identity = None
         self._data_version = -1
         try:
             self._lock.take_within(open_seconds)
@@ -139,9 +148,10 @@ class SqliteBackend:
         """Return a reservation by id."""
         return self._one(bodies.reservation_of, statements.READ_RESERVATION, reservation_id)
 
-    def reservation_by_key(self, idempotency_key: str) -> Reservation | None:
-        """Return a reservation by the idempotency key of its request."""
-        return self._one(bodies.reservation_of, statements.READ_RESERVATION_BY_KEY, idempotency_key)
+    def reservation_by_key(self, key: IdempotencyKey) -> Reservation | None:
+        """Return the newest reservation with an idempotency key."""
+        wanted = (key.project or "", key.key)
+        return self._one(bodies.reservation_of, statements.READ_RESERVATION_BY_KEY, *wanted)
 
     def overdue(self, now_us: int, limit: int) -> Sequence[Reservation]:
         """Return held reservations with ``expires_at <= now``, the oldest first."""
@@ -167,18 +177,33 @@ class SqliteBackend:
         """Return an override by id."""
         return self._one(_body(bodies.override_of), statements.READ_OVERRIDE, override_id)
 
-    def session(self, session_id: str) -> SessionRecord | None:
-        """Return a session by id."""
-        return self._one(_body(bodies.session_of), statements.READ_SESSION, session_id)
+    def session(self, key: SessionKey) -> SessionRecord | None:
+        """Return a session."""
+        parse = _body(bodies.session_of)
+        return self._one(parse, statements.READ_SESSION, key.id, key.project or "")
 
-    def mission(self, session_id: str, mission_id: str) -> MissionRecord | None:
-        """Return a mission by its session and id."""
-        parse = _body(bodies.mission_of)
-        return self._one(parse, statements.READ_MISSION, session_id, mission_id)
+    def sessions_named(self, session_id: str) -> Sequence[SessionRecord]:
+        """Return the sessions of one id, of whatever project."""
+        return self._all(_body(bodies.session_of), statements.READ_SESSIONS_NAMED, session_id)
 
-    def open_missions(self, session_id: str) -> Sequence[MissionRecord]:
+    def sessions(self, limit: int) -> Sequence[SessionRecord]:
+        """Return so many sessions of all projects, those opened last first."""
+        return self._all(_body(bodies.session_of), statements.READ_SESSIONS, limit)
+
+    def sessions_of(self, project: str | None, limit: int) -> Sequence[SessionRecord]:
+        """Return so many sessions of a project, those opened last first."""
+        wanted = (project or "", limit)
+        return self._all(_body(bodies.session_of), statements.READ_SESSIONS_OF, *wanted)
+
+    def mission(self, key: MissionKey) -> MissionRecord | None:
+        """Return a mission."""
+        wanted = (key.session_id, key.id, key.project or "")
+        return self._one(_body(bodies.mission_of), statements.READ_MISSION, *wanted)
+
+    def open_missions(self, key: SessionKey) -> Sequence[MissionRecord]:
         """Return the missions of a session that run, the oldest first."""
-        found = self._all(_body(bodies.mission_of), statements.READ_OPEN_MISSIONS, session_id)
+        wanted = (key.id, key.project or "")
+        found = self._all(_body(bodies.mission_of), statements.READ_OPEN_MISSIONS, *wanted)
         return sorted(found, key=lambda one: one.started_at)
 
     def has_price(self, version: str) -> bool:
@@ -242,7 +267,7 @@ class SqliteBackend:
 
     def _open(self) -> sqlite3.Connection:
         """Open the file, bring it to the present shape and remember which file it is."""
-        _make_private(os.path.realpath(self._path))
+        make_private(os.path.realpath(self._path))
         with self._explained():
             connection = sqlite3.connect(
                 self._path,
@@ -256,8 +281,8 @@ class SqliteBackend:
                 connection.close()
                 raise
         self._connection = connection
-        self._inode = _identity(self._path)
-        self._log_inode = _identity(self._log)
+        self._inode = identity(self._path)
+        self._log_inode = identity(self._log)
         self._data_version = -1
         return connection
 
@@ -277,12 +302,12 @@ class SqliteBackend:
         Nor with another one as long as the log of the old one lies beside it: SQLite would take
         that log for its own.
         """
-        inode = _identity(self._path)
+        inode = identity(self._path)
         if inode == self._inode:
             return
         was_open = self._connection is not None
         self._disconnect()
-        if inode is not None and _identity(self._log) == self._log_inode is not None:
+        if inode is not None and identity(self._log) == self._log_inode is not None:
             raise StoreUnavailable(
                 f"the store {self.name} was replaced while it was in use, and the log of the old "
                 f"one, {self._log}, lies beside it; end every program that uses the store, delete "
@@ -330,34 +355,6 @@ def known_version(connection: sqlite3.Connection, name: str) -> int:
             "upgrade corvus (pip install --upgrade corvus-policy)"
         )
     return version
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise StoreUnavailable(
-            f"cannot create the folder {path.parent}: {fault.strerror}; "
-            "name another ledger with --ledger"
-        ) from fault
-
-
-def _make_private(path: str) -> None:
-    """Make a file that is missing; SQLite gives what it puts beside it the same permissions.
-
-    NOTE: an existing one is never opened here: closing it would drop the locks that SQLite holds on
-    it in this process (https://sqlite.org/howtocorrupt.html, section 2.2).
-    """
-    with suppress(OSError):  # SQLite comes to the same end, and says why
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-
-
-def _identity(path: str | Path) -> _Identity:
-    try:
-        stat = os.stat(path)
-    except OSError:
-        return None
-    return stat.st_dev, stat.st_ino
 
 
 def _instant(row: tuple[Any, ...]) -> int:

@@ -98,6 +98,73 @@ ALTER TABLE store_state ADD COLUMN witness TEXT NOT NULL DEFAULT ''; -- other cl
     """
 ALTER TABLE balance ADD COLUMN refused TEXT; -- what it refused, as JSON; NULL while nothing
 """,
+    # Sessions, missions and idempotency keys are of a project. A session whose calls of the last
+    # week were all of one project goes to it with its missions; any other stays with the calls
+    # without a project. The sums of each project are counted anew from the ledger.
+    """
+CREATE TABLE balance_of_project (
+    budget_id       INTEGER NOT NULL,
+    window_start_us INTEGER NOT NULL,
+    session_id      TEXT    NOT NULL,
+    mission_id      TEXT    NOT NULL,
+    project         TEXT    NOT NULL, -- of the session or mission; empty without one
+    spent_nano_usd  INTEGER NOT NULL,
+    held_nano_usd   INTEGER NOT NULL,
+    calls           INTEGER NOT NULL,
+    unpriced_calls  INTEGER NOT NULL,
+    tokens          INTEGER NOT NULL,
+    since_us        INTEGER NOT NULL, -- the last reset; what was settled earlier does not count
+    state           INTEGER NOT NULL, -- of the last evaluation: 0 allowed, 1 warning, 2 exceeded
+    refused         TEXT,             -- what it refused, as JSON; NULL while nothing
+    PRIMARY KEY (budget_id, window_start_us, session_id, mission_id, project)
+) STRICT, WITHOUT ROWID;
+INSERT INTO balance_of_project
+SELECT budget_id, window_start_us, session_id, mission_id, '', spent_nano_usd, held_nano_usd,
+    calls, unpriced_calls, tokens, since_us, state, refused
+FROM balance;
+DROP TABLE balance;
+ALTER TABLE balance_of_project RENAME TO balance;
+ALTER TABLE reservation ADD COLUMN project TEXT NOT NULL DEFAULT '';
+UPDATE reservation SET project = coalesce(body ->> 'project', '');
+ALTER TABLE reservation ADD COLUMN recorded TEXT; -- source and usage of a commit, as JSON
+DROP INDEX reservation_key;
+CREATE UNIQUE INDEX reservation_key ON reservation (project, idempotency_key)
+    WHERE idempotency_key IS NOT NULL;
+CREATE TABLE session_of_project (
+    id      TEXT NOT NULL,
+    project TEXT NOT NULL, -- empty without one
+    body    TEXT NOT NULL,
+    PRIMARY KEY (id, project)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE project_of_session (id TEXT NOT NULL PRIMARY KEY, project TEXT NOT NULL) STRICT;
+INSERT INTO project_of_session
+SELECT body ->> 'session', min(project) FROM reservation GROUP BY 1
+HAVING min(project) = max(project) AND min(project) <> '';
+INSERT INTO session_of_project
+SELECT session.id, coalesce(project, ''),
+    iif(project IS NULL, body, json_set(body, '$.project', project))
+FROM session LEFT JOIN project_of_session USING (id);
+DROP TABLE session;
+ALTER TABLE session_of_project RENAME TO session;
+CREATE INDEX session_opened ON session (project, body ->> 'opened_at');
+CREATE TABLE mission_of_project (
+    session_id TEXT    NOT NULL,
+    id         TEXT    NOT NULL,
+    project    TEXT    NOT NULL, -- of the session; empty without one
+    is_open    INTEGER NOT NULL,
+    body       TEXT    NOT NULL,
+    PRIMARY KEY (session_id, id, project)
+) STRICT, WITHOUT ROWID;
+INSERT INTO mission_of_project
+SELECT session_id, mission.id, coalesce(project, ''), is_open,
+    iif(project IS NULL, json_set(body, '$.has_calls', json('true')),
+        json_set(body, '$.has_calls', json('true'), '$.project', project))
+FROM mission LEFT JOIN project_of_session ON project_of_session.id = session_id;
+DROP TABLE project_of_session;
+DROP TABLE mission;
+ALTER TABLE mission_of_project RENAME TO mission;
+UPDATE store_state SET recount_due = 1;
+""",
 )
 """Each brings a store one version further; ``PRAGMA user_version`` is how many were applied."""
 
@@ -114,7 +181,7 @@ NEW_BUDGET = "INSERT INTO budget (id, key) VALUES (?, ?)"
 
 READ_BALANCE = """
 SELECT * FROM balance
-WHERE budget_id = ? AND window_start_us = ? AND session_id = ? AND mission_id = ?
+WHERE budget_id = ? AND window_start_us = ? AND session_id = ? AND mission_id = ? AND project = ?
 """
 READ_BLOCKING = """
 SELECT budget.key, balance.window_start_us, balance.session_id, balance.mission_id, balance.refused
@@ -123,14 +190,14 @@ WHERE balance.refused ->> 'blocking'
 ORDER BY balance.refused ->> 'last_at' DESC
 """
 READ_BALANCES = "SELECT * FROM balance WHERE budget_id = ?"
-WRITE_BALANCE = "INSERT OR REPLACE INTO balance VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+WRITE_BALANCE = "INSERT OR REPLACE INTO balance VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 _RESERVATION = """
 SELECT *
 FROM reservation
 """
 READ_RESERVATION = f"{_RESERVATION} WHERE id = ?"
-READ_RESERVATION_BY_KEY = f"{_RESERVATION} WHERE idempotency_key = ?"
+READ_RESERVATION_BY_KEY = f"{_RESERVATION} WHERE project = ? AND idempotency_key = ?"
 READ_OVERDUE = f"""{_RESERVATION}
 WHERE state = 'held' AND expires_at_us <= ? ORDER BY expires_at_us LIMIT ?
 """
@@ -141,10 +208,11 @@ SELECT count(*), coalesce(sum(hold_nano_usd), 0), min(admitted_at_us),
     count(*) FILTER (WHERE expires_at_us <= ?)
 FROM reservation WHERE state = 'held'
 """
-NEW_RESERVATION = "INSERT INTO reservation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+NEW_RESERVATION = "INSERT INTO reservation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 WRITE_RESERVATION = """
 UPDATE reservation SET state = ?, hold_nano_usd = ?, expires_at_us = ?, settled_at_us = ?,
-    dispatched = ?, cost_nano_usd = ?, record_id = ?, settlement_key = ?
+    dispatched = ?, cost_nano_usd = ?, record_id = ?, settlement_key = ?,
+    idempotency_key = ?, recorded = ?
 WHERE id = ?
 """
 FORGET_RESERVATIONS = """
@@ -156,12 +224,17 @@ READ_OVERRIDE = "SELECT body FROM override WHERE id = ?"
 WRITE_OVERRIDE = "INSERT OR REPLACE INTO override VALUES (?, ?, ?)"
 
 COUNT_OPEN_SESSIONS = "SELECT count(*) FROM session WHERE body ->> 'closed_at' IS NULL"
-READ_SESSION = "SELECT body FROM session WHERE id = ?"
-WRITE_SESSION = "INSERT OR REPLACE INTO session VALUES (?, ?)"
+READ_SESSION = "SELECT body FROM session WHERE id = ? AND project = ?"
+READ_SESSIONS_NAMED = "SELECT body FROM session WHERE id = ? ORDER BY project"
+READ_SESSIONS = "SELECT body FROM session ORDER BY body ->> 'opened_at' DESC LIMIT ?"
+READ_SESSIONS_OF = """
+SELECT body FROM session WHERE project = ? ORDER BY body ->> 'opened_at' DESC LIMIT ?
+"""
+WRITE_SESSION = "INSERT OR REPLACE INTO session VALUES (?, ?, ?)"
 
-READ_MISSION = "SELECT body FROM mission WHERE session_id = ? AND id = ?"
-READ_OPEN_MISSIONS = "SELECT body FROM mission WHERE session_id = ? AND is_open = 1"
-WRITE_MISSION = "INSERT OR REPLACE INTO mission VALUES (?, ?, ?, ?)"
+READ_MISSION = "SELECT body FROM mission WHERE session_id = ? AND id = ? AND project = ?"
+READ_OPEN_MISSIONS = "SELECT body FROM mission WHERE session_id = ? AND project = ? AND is_open = 1"
+WRITE_MISSION = "INSERT OR REPLACE INTO mission VALUES (?, ?, ?, ?, ?)"
 
 READ_PRICE_ENTRY = "SELECT 1 FROM price_entry WHERE entry = ?"
 NEW_PRICE_ENTRY = "INSERT OR IGNORE INTO price_entry VALUES (?)"

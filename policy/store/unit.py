@@ -9,61 +9,27 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime
 
 from policy.clock import instant_at, microseconds
 from policy.errors import StoreCorrupt
 from policy.model.budget import Budget
 from policy.model.outbox import LedgerTable, OutboxEvent, Row
-from policy.model.reservation import Reservation, ReservationState
+from policy.model.reservation import Reservation
 from policy.model.steering import MissionRecord, Override, OverrideState, SessionRecord
 from policy.model.token import Token
-from policy.store.api import Backend, BalanceKey, Changes, StoredBalance, StoreState
-
-_KNOWN_MAX = 50_000
-"""Rows of a kind that are kept in memory between transactions."""
-_PRINCIPALS_MAX = 1_000
-"""Principals whose actions are; each has no more of them than its limit."""
-
-
-@dataclass(slots=True)
-class Known:
-    """What was loaded from or written to the backend, valid until somebody else writes."""
-
-    state: StoreState | None = None
-    budgets: dict[int, Budget] | None = None
-    overrides: dict[str, Override] | None = None
-    tokens: dict[str, Token] | None = None
-    reservations: dict[str, Reservation] = field(default_factory=dict[str, Reservation])
-    keys: dict[str, str] = field(default_factory=dict[str, str])
-    balances: dict[BalanceKey, StoredBalance] = field(
-        default_factory=dict[BalanceKey, StoredBalance]
-    )
-    sessions: dict[str, SessionRecord | None] = field(
-        default_factory=dict[str, SessionRecord | None]
-    )
-    missions: dict[tuple[str, str], MissionRecord | None] = field(
-        default_factory=dict[tuple[str, str], MissionRecord | None]
-    )
-    price_versions: set[str] = field(default_factory=set[str])
-    actions: dict[str, deque[int]] = field(default_factory=dict[str, deque[int]])
-
-    def trim(self, written: Changes) -> None:
-        """Forget reservations that have ended, and kinds of which too much is known.
-
-        Args:
-            written: What was committed just now.
-        """
-        for one in written.reservations.values():
-            if one.state is not ReservationState.HELD:
-                self.reservations.pop(one.id, None)
-        kinds = (self.reservations, self.keys, self.balances, self.sessions, self.missions)
-        for rows in kinds:
-            if len(rows) > _KNOWN_MAX:
-                rows.clear()
-        if len(self.actions) > _PRINCIPALS_MAX:
-            self.actions.clear()
+from policy.store.api import (
+    Backend,
+    BalanceKey,
+    Changes,
+    IdempotencyKey,
+    MissionKey,
+    SessionKey,
+    StoredBalance,
+    StoreState,
+)
+from policy.store.known import Known
 
 
 class Unit:
@@ -144,23 +110,26 @@ class Unit:
                 self._known.reservations[reservation_id] = known
         return known
 
-    def reservation_by_key(self, key: str) -> Reservation | None:
-        """Return a reservation by the idempotency key of its request."""
-        known = self._known.keys.get(key)
+    def reservation_by_key(self, key: str, project: str | None = None) -> Reservation | None:
+        """Return the reservation to which an idempotency key of a project points."""
+        wanted = IdempotencyKey(key, project)
+        known = self._known.keys.get(wanted)
         if known is not None:
             return self.reservation(known)
-        found = self._backend.reservation_by_key(key)
+        found = self._backend.reservation_by_key(wanted)
         if found is None:
             return None
-        self._known.keys[key] = found.id
+        self._known.keys[wanted] = found.id
         return self._known.reservations.setdefault(found.id, found)
 
     def add_reservation(self, reservation: Reservation) -> None:
-        """Keep a new reservation."""
+        """Keep a new reservation; its idempotency key points to it from now on.
+
+        What held the key before must have given it up (``drop_key``).
+        """
         self.touch()
         self._known.reservations[reservation.id] = reservation
-        key = reservation.request.idempotency_key
-        if key is not None:
+        if (key := _key_of(reservation)) is not None:
             self._known.keys[key] = reservation.id
         self.changes.new_reservations[reservation.id] = reservation
 
@@ -172,6 +141,13 @@ class Unit:
         (fresh if reservation.id in fresh else self.changes.reservations)[reservation.id] = (
             reservation
         )
+
+    def drop_key(self, reservation: Reservation) -> None:
+        """Take the idempotency key from a reservation that has ended, for the next under it."""
+        if (key := _key_of(reservation)) is not None:
+            self._known.keys.pop(key, None)
+        bare = replace(reservation.request, idempotency_key=None)
+        self.put_reservation(replace(reservation, request=bare))
 
     def overdue(self, limit: int) -> Sequence[Reservation]:
         """Return held reservations past their deadline, those settled in this transaction left out.
@@ -243,39 +219,59 @@ class Unit:
             active.pop(override.id, None)
         self.changes.overrides[override.id] = override
 
-    def session(self, session_id: str) -> SessionRecord | None:
-        """Return a session by id."""
-        known = self._known.sessions
-        if session_id not in known:
-            known[session_id] = self._backend.session(session_id)
-        return known[session_id]
+    def session(self, session_id: str, project: str | None = None) -> SessionRecord | None:
+        """Return a session of a project."""
+        key, known = SessionKey(session_id, project), self._known.sessions
+        if key not in known:
+            known[key] = self._backend.session(key)
+        return known[key]
+
+    def sessions_named(self, session_id: str) -> list[SessionRecord]:
+        """Return the sessions of one id, of whatever project."""
+        found = {_session_key(one): one for one in self._backend.sessions_named(session_id)}
+        changed = self.changes.sessions.items()
+        found |= {key: one for key, one in changed if one.id == session_id}
+        return [*found.values()]
+
+    def sessions(self, limit: int) -> Sequence[SessionRecord]:
+        """Return so many sessions of all projects; for a transaction that changed none."""
+        return self._backend.sessions(limit)
+
+    def sessions_of(self, project: str | None, limit: int) -> Sequence[SessionRecord]:
+        """Return so many sessions of a project; for a transaction that changed none."""
+        return self._backend.sessions_of(project, limit)
 
     def put_session(self, session: SessionRecord) -> None:
         """Keep a new or changed session."""
         self.touch()
-        self._known.sessions[session.id] = session
-        self.changes.sessions[session.id] = session
+        key = _session_key(session)
+        self._known.sessions[key] = session
+        self.changes.sessions[key] = session
 
-    def mission(self, session_id: str, mission_id: str) -> MissionRecord | None:
-        """Return a mission by its session and id."""
-        known = self._known.missions
-        if (session_id, mission_id) not in known:
-            known[session_id, mission_id] = self._backend.mission(session_id, mission_id)
-        return known[session_id, mission_id]
+    def mission(
+        self, session_id: str, mission_id: str, project: str | None = None
+    ) -> MissionRecord | None:
+        """Return a mission of a session of a project."""
+        key, known = MissionKey(session_id, mission_id, project), self._known.missions
+        if key not in known:
+            known[key] = self._backend.mission(key)
+        return known[key]
 
-    def open_missions(self, session_id: str) -> list[MissionRecord]:
+    def open_missions(self, session_id: str, project: str | None = None) -> list[MissionRecord]:
         """Return the missions of a session that run, the oldest first."""
-        found = {one.id: one for one in self._backend.open_missions(session_id)}
-        for (owner, mission_id), changed in self.changes.missions.items():
-            if owner == session_id:
-                found[mission_id] = changed
+        key = SessionKey(session_id, project)
+        found = {one.id: one for one in self._backend.open_missions(key)}
+        for changed in self.changes.missions.values():
+            if (changed.session_id, changed.project) == key:
+                found[changed.id] = changed
         return [one for one in found.values() if one.ended_at is None]
 
     def put_mission(self, mission: MissionRecord) -> None:
         """Keep a new or changed mission."""
         self.touch()
-        self._known.missions[mission.session_id, mission.id] = mission
-        self.changes.missions[mission.session_id, mission.id] = mission
+        key = MissionKey(mission.session_id, mission.id, mission.project)
+        self._known.missions[key] = mission
+        self.changes.missions[key] = mission
 
     def is_new_price(self, version: str) -> bool:
         """Tell whether the ledger has not been told of a price, and count it as told."""
@@ -358,4 +354,17 @@ class Unit:
             settled_at = one.settled_at
             if settled_at is not None and microseconds(settled_at) < reservations_before_us:
                 del known[one.id]
-                self._known.keys.pop(one.request.idempotency_key or "", None)
+                key = _key_of(one)
+                if key is not None and self._known.keys.get(key) == one.id:
+                    del self._known.keys[key]
+
+
+def _key_of(reservation: Reservation) -> IdempotencyKey | None:
+    request = reservation.request
+    if request.idempotency_key is None:
+        return None
+    return IdempotencyKey(request.idempotency_key, request.project)
+
+
+def _session_key(session: SessionRecord) -> SessionKey:
+    return SessionKey(session.id, session.project)

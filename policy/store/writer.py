@@ -18,9 +18,10 @@ from policy.errors import PolicyError, SettlementPending, StoreError, StoreUnava
 from policy.model.pending import PendingSettlement
 from policy.store.api import Backend
 from policy.store.jobs import Job, claimed
+from policy.store.known import Known
 from policy.store.present import judge_clock, renew_witness
 from policy.store.spill import spill
-from policy.store.unit import Known, Unit
+from policy.store.unit import Unit
 
 _BATCH_MAX = 256
 """Most steps in one transaction: the last of them waits for all."""

@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import inspect
 import json
+from dataclasses import replace
 
 import pytest
 
 from policy import errors
 from policy.faults import status_of
 from policy.gateway.problems import Problem, problem_of
+from policy.governor.denial import denial_body, denial_error
+from policy.model.decision import Denial
+from tests.model.test_decision import FULL
 
 STATUSES = {
     "PolicyError": 500,
@@ -45,6 +49,10 @@ STATUSES = {
     "SettingRefused": 409,
     "GatewayRefused": 500,
     "ResourceMissing": 500,
+    "RunRefused": 500,
+    "NoBudget": 500,
+    "CommandNotFound": 500,
+    "CommandNotExecutable": 500,
 }
 """The whole table (API-2): a new error needs a row here, and a decision."""
 
@@ -84,3 +92,12 @@ def test_what_is_wrong_with_the_request_is_told_without_its_secrets() -> None:
     words = "there is no report 'sk-1234567890abcdef'"
     problem = problem_of(errors.ReportNotFound(words))
     assert problem == Problem(404, "report-not-found", "there is no report '***'")
+
+
+@pytest.mark.parametrize("denial", list(Denial))
+def test_a_denial_has_one_code_in_the_envelope_and_within(denial: Denial) -> None:
+    decision = replace(FULL, denial=denial, mission_id="m1")
+    problem = problem_of(denial_error(decision, "m"))
+    assert problem.code == denial_body(decision)["code"] == denial.value
+    assert json.loads(problem.body)["code"] == denial.value
+    assert problem.status == (409 if denial is Denial.ALREADY_SETTLED else 402)

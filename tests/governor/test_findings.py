@@ -28,7 +28,7 @@ LATER = {
 
 FINDINGS: dict[str, str] = {
     "1": "test_finding_1_each_warning_carries_the_session_of_its_own_call",
-    "2": "test_mis_2_after_the_end_of_a_mission_a_call_sees_no_mission_budget",
+    "2": "test_mis_2_and_5_a_mission_ends_on_every_way_out_and_then_admits_nothing",
     "3": "test_v21_a_mission_whose_figures_went_backwards_fails_closed",
     "4": "test_eva_11_while_disabled_everything_is_allowed_and_nothing_recorded",
     "5": "test_mistakes",

@@ -220,7 +220,7 @@ def test_mis_1_a_mission_has_a_limit_of_its_own_and_a_session_reset_leaves_it_al
         assert one.ask("0.2").allowed
 
 
-def test_mis_2_after_the_end_of_a_mission_a_call_sees_no_mission_budget(
+def test_mis_2_and_5_a_mission_ends_on_every_way_out_and_then_admits_nothing(
     bench: MakeBench,
 ) -> None:
     one = bench(DAY)
@@ -232,9 +232,10 @@ def test_mis_2_after_the_end_of_a_mission_a_call_sees_no_mission_budget(
     with pytest.raises(KeyboardInterrupt):
         leave()
     assert one.governor.mission("s", "a").outcome is MissionOutcome.FAILED
-    decision = one.ask("2", mission_id="a")
-    assert decision.allowed
-    assert "mission" not in [each.budget.name for each in decision.statuses]
+    assert one.ask("0.1", mission_id="a").denial == "mission_ended"
+    resumed = one.ask("0.1", mission_id="a", resumes_mission=True)
+    assert resumed.allowed
+    assert "mission" in [each.budget.name for each in resumed.statuses]
 
 
 def test_mis_4_each_limit_ends_a_mission_with_its_outcome(bench: MakeBench) -> None:
@@ -253,7 +254,7 @@ def test_mis_4_each_limit_ends_a_mission_with_its_outcome(bench: MakeBench) -> N
         one.clock.move(timedelta(seconds=30))
         assert one.ask("0.1", mission_id="time").denial == "mission_ended"
     with session.mission("well") as well:
-        pass
+        one.spend("0.01", mission_id="well")
     outcomes = [each.outcome for each in (by_cost, by_steps, by_time, well)]
     assert outcomes == ["budget_exhausted", "budget_exhausted", "sla_exceeded", "completed"]
     with pytest.raises(SteeringRefused, match="already had a mission 'well'"):

@@ -59,7 +59,7 @@ class Scene:
         """Bring about every kind of event."""
         governor, clock = self.governor, self.clock
         session = f"session {secret}"
-        governor.start_mission(MissionRequest(session, f"mission {secret}"))
+        governor.start_mission(MissionRequest(session, f"mission {secret}", project=secret))
 
         def ask(model: str = "acme/house", **more: object) -> Any:
             told: dict[str, Any] = {
@@ -81,13 +81,15 @@ class Scene:
         unpriced = ask(f"model {secret}", provider=secret)
         self.commit(unpriced, Usage(5))
         released = ask(input_tokens=1, max_output_tokens=0)
+        governor.correct(over, Usage(MILLION))
         warned = ask(input_tokens=6 * MILLION, max_output_tokens=0)
         self.commit(warned, Usage(4 * MILLION))
         ask(input_tokens=1, max_output_tokens=0, surface=secret)
         governor.extend(released, hold_usd=10)
         governor.release(released)
         ask(input_tokens=90 * MILLION, max_output_tokens=0)
-        governor.override(OverrideRequest(secret, f"because {secret}", session_id=session))
+        wish = OverrideRequest(secret, f"because {secret}", session_id=session, project=secret)
+        governor.override(wish)
         ask(input_tokens=20 * MILLION, max_output_tokens=0, ttl_seconds=60)
         clock.move(timedelta(hours=2))
         governor.status()

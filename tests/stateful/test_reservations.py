@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from policy import Governor, Policy
-from policy.errors import IdempotencyConflict, ReservationSettled
+from policy.errors import IdempotencyConflict, ReservationSettled, SteeringRefused
 from policy.model.audit_hash import GENESIS, audit_hash
 from policy.model.autonomy import Autonomy
 from policy.model.budget import Budget
@@ -82,6 +82,7 @@ class Model:
     calls: list[Call] = field(default_factory=list[Call])
     resets: dict[tuple[str, str], datetime] = field(default_factory=dict[tuple[str, str], datetime])
     override: tuple[str, datetime] | None = None
+    sessions: set[tuple[str, str | None]] = field(default_factory=set[tuple[str, str | None]])
     audit: Counter[str] = field(default_factory=Counter[str])
 
     def where(self, budget: Budget, call: Call) -> str | None:
@@ -91,11 +92,13 @@ class Model:
                 return None
             if "*" not in glob and call.project != glob:
                 return None
-        return self.place(budget, call.session, call.admitted_at)
+        return self.place(budget, call.session, call.project, call.admitted_at)
 
-    def place(self, budget: Budget, session: str, at: datetime) -> str:
+    def place(self, budget: Budget, session: str, project: str | None, at: datetime) -> str:
         window = window_at(budget.period, at, budget.timezone)
-        return session if budget.period is Period.SESSION else str(window and window.start)
+        if budget.period is Period.SESSION:
+            return f"{session} of {project}"
+        return str(window and window.start)
 
     def sums(self, budget: Budget, place: str) -> tuple[int, int, int]:
         """Return spent, held and calls of a budget in one place."""
@@ -122,7 +125,7 @@ class Reservations(RuleBasedStateMachine):
         self.clock = FrozenClock(datetime(2026, 10, 24, 20, 0, tzinfo=UTC))
         self.model = Model()
         self.policy = policy(BUDGETS)
-        self.keys: dict[str, tuple[Request, int]] = {}
+        self.keys: dict[tuple[str, str | None], tuple[Request, int]] = {}
         self.backend: MemoryBackend | SqliteBackend = self.make_backend()
         self.open()
 
@@ -156,10 +159,13 @@ class Reservations(RuleBasedStateMachine):
     )
     def reserve(self, estimate: int, session: str, project: str | None, key: str | None) -> None:
         request = Request("m", NanoUSD(estimate), session, project=project, idempotency_key=key)
-        if key in self.keys:
-            self.repeat(request, *self.keys[key])
-            return
         self.expire()
+        if key is not None and (key, project) in self.keys:
+            first, index = self.keys[key, project]
+            if request != first or self.model.calls[index].state != "released":
+                self.repeat(request, first, index)
+                return
+        self.model.sessions.add((session, project))
         now = self.clock.now()
         call = Call(session, project, now, now + timedelta(seconds=TTL), estimate)
         fits = True
@@ -182,7 +188,9 @@ class Reservations(RuleBasedStateMachine):
         call.reservation = decision.reservation
         self.model.calls.append(call)
         if key is not None:
-            self.keys[key] = (request, len(self.model.calls) - 1)
+            self.keys[key, project] = (request, len(self.model.calls) - 1)
+        assert decision.reservation is not None
+        assert self.governor.reservation(decision.reservation.id).state == "held"
 
     def repeat(self, request: Request, first: Request, index: int) -> None:
         if request != first:
@@ -190,11 +198,15 @@ class Reservations(RuleBasedStateMachine):
                 self.governor.reserve(request)
             return
         decision = self.governor.reserve(request)
-        known = self.model.calls[index].reservation
-        assert decision.replayed
+        call = self.model.calls[index]
         assert decision.reservation is not None
-        assert known is not None
-        assert decision.reservation.id == known.id
+        assert call.reservation is not None
+        assert decision.reservation.id == call.reservation.id
+        assert decision.allowed == decision.replayed == (call.state == "held")
+        assert decision.reservation.state == call.state
+        if not decision.allowed:
+            assert decision.denial == "already_settled"
+            assert decision.reservation.cost_nano_usd == call.cost
 
     @precondition(lambda self: self.model.calls)
     @rule(data=st.data(), cost=st.one_of(st.none(), st.integers(0, 90)))
@@ -249,16 +261,25 @@ class Reservations(RuleBasedStateMachine):
         self.model.override = (granted.id, granted.expires_at)
         self.model.audit["override_granted"] += 1
 
-    @rule(which=st.sampled_from(["session", "day", "month", "berlin", "search", "ever", "ads"]))
-    def reset(self, which: str) -> None:
+    @rule(
+        which=st.sampled_from(["session", "day", "month", "berlin", "search", "ever", "ads"]),
+        project=st.sampled_from([None, "search", "ads"]),
+    )
+    def reset(self, which: str, project: str | None) -> None:
         named = {budget.name: budget for budget in self.policy.budgets}
         if which not in named:
             return
         self.expire()
         budget = named[which]
-        place = self.model.place(budget, "a", self.clock.now())
+        wish = ResetRequest(which, "ana", session_id="a", project=project)
+        others = {of for name, of in self.model.sessions if name == "a"}
+        if budget.period is Period.SESSION and others and project not in others:
+            with pytest.raises(SteeringRefused, match="name its project"):
+                self.governor.reset(wish)
+            return
+        place = self.model.place(budget, "a", project, self.clock.now())
         spent, _, calls = self.model.sums(budget, place)
-        result = self.governor.reset(ResetRequest(which, "ana", session_id="a"))
+        result = self.governor.reset(wish)
         assert (result.removed_cost_nano_usd, result.removed_requests) == (spent, calls)
         self.clock.set(max(self.clock.now(), result.effective_at))
         self.model.resets[which, place] = result.effective_at
@@ -299,11 +320,14 @@ class Reservations(RuleBasedStateMachine):
     @invariant()
     def sums_are_those_of_the_model(self) -> None:
         self.expire()
-        for session in ("a", "b"):
-            report = self.governor.status(session)
+        self.governor.status()
+        for session, project in [("b", None), *sorted(self.model.sessions, key=str)]:
+            if project is None and (session, None) not in self.model.sessions:
+                continue  # then the session of another project is meant
+            report = self.governor.status(session, project=project)
             for status in report.decision.statuses:
                 budget = status.budget
-                place = self.model.place(budget, session, self.clock.now())
+                place = self.model.place(budget, session, project, self.clock.now())
                 spent, held, calls = self.model.sums(budget, place)
                 spend = report.spends[budget.name]
                 assert (status.spent_nano_usd, status.held_nano_usd) == (spent, held), budget

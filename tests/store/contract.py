@@ -16,7 +16,7 @@ from policy.model.budget import Budget
 from policy.model.decision import BudgetState
 from policy.model.outbox import LedgerTable
 from policy.model.request import Request
-from policy.model.reservation import Reservation, ReservationState
+from policy.model.reservation import Reservation, ReservationState, Source
 from policy.model.steering import (
     MissionOutcome,
     MissionRecord,
@@ -25,6 +25,7 @@ from policy.model.steering import (
     SessionRecord,
 )
 from policy.model.token import Token, TokenScope
+from policy.model.usage import Usage
 from policy.money import NanoUSD
 from policy.period import Period
 from policy.store.api import Backend, BalanceKey, StoredBalance
@@ -49,6 +50,8 @@ REQUEST = Request(
     dispatched=False,
     input_nano_usd=45,
     output_rate=15_000_000_000,
+    principal="01a2138a-0000-7000-8000-0000000000aa",
+    fingerprint="f" * 64,
 )
 HELD = Reservation(
     id="01a2138a-da1c-7cdd-b3ac-99abde901db7",
@@ -165,14 +168,17 @@ class StoreContract:
             unit.add_reservation(HELD)
             unit.add_reservation(bare)
             assert unit.reservation(HELD.id) == HELD, "also inside its transaction"
-            assert unit.reservation_by_key("key") == HELD
+            assert unit.reservation_by_key("key", "search") == HELD
 
         self.store.run(add)
         self.reopen()
         assert self.store.run(lambda unit: unit.reservation(HELD.id)) == HELD
         assert self.store.run(lambda unit: unit.reservation(bare.id)) == bare
-        assert self.store.run(lambda unit: unit.reservation_by_key("key")) == HELD
-        assert self.store.run(lambda unit: unit.reservation_by_key("other")) is None
+        assert self.store.run(lambda unit: unit.reservation_by_key("key", "search")) == HELD
+        for key, project in (("other", "search"), ("key", None), ("key", "ads")):
+            assert self.store.run(lambda unit, k=key, p=project: unit.reservation_by_key(k, p)) is (
+                None
+            )
         assert self.store.run(lambda unit: unit.reservation("nobody")) is None
 
     def test_a_settled_reservation_comes_back_as_it_ended(self) -> None:
@@ -188,11 +194,32 @@ class StoreContract:
             hold_nano_usd=NanoUSD(99_999),
             expires_at=NOW + timedelta(hours=1),
             request=replace(REQUEST, dispatched=True),
+            recorded=(Source.PRICED, Usage(1, 2, 3, 4, 5, 6, 7)),
         )
         self.store.run(lambda unit: unit.put_reservation(ended))
         self.reopen()
         assert self.store.run(lambda unit: unit.reservation(HELD.id)) == ended
         assert self.store.run(lambda unit: unit.held()) == []
+
+    def test_a_key_given_up_points_to_the_next_reservation_also_in_one_transaction(self) -> None:
+        """RES-2."""
+        second = replace(HELD, id="01a2138a-da1c-7cdd-b3ac-99abde901dba")
+        third = replace(HELD, id="01a2138a-da1c-7cdd-b3ac-99abde901dbb")
+
+        def again(unit: Unit) -> None:
+            for one in (second, third):
+                before = unit.reservation_by_key("key", "search")
+                assert before is not None
+                unit.drop_key(before)
+                unit.add_reservation(one)
+                assert unit.reservation_by_key("key", "search") == one
+
+        self.store.run(lambda unit: unit.add_reservation(HELD))
+        self.store.run(again)
+        self.reopen()
+        assert self.store.run(lambda unit: unit.reservation_by_key("key", "search")) == third
+        first = self.store.run(lambda unit: unit.reservation(HELD.id))
+        assert first == replace(HELD, request=replace(REQUEST, idempotency_key=None))
 
     def test_overdue_holds_come_oldest_first_and_no_more_than_asked_for(self) -> None:
         made = [
@@ -216,7 +243,7 @@ class StoreContract:
         assert len(self.store.run(lambda unit: unit.overdue(2))) == 2
 
     def test_balances_are_0_until_they_are_kept(self) -> None:
-        key = BalanceKey(1, 5, "s", "m")
+        key = BalanceKey(1, 5, "s", "m", "p")
         kept = StoredBalance(key, 1, 2, 3, 4, 5, 6, 1)
         assert self.store.run(lambda unit: unit.balance(key)) == StoredBalance(key)
         self.store.run(lambda unit: unit.put_balance(kept))
@@ -265,6 +292,37 @@ class StoreContract:
         assert self.store.run(lambda unit: unit.session("t")) is None
         assert self.store.run(lambda unit: unit.mission("s", "b")) == ended
         assert self.store.run(lambda unit: unit.open_missions("s")) == [running]
+
+    def test_sessions_and_missions_of_one_id_are_others_in_other_projects(self) -> None:
+        """RES-8."""
+        projects = (None, "search", "ads")
+        sessions = [
+            SessionRecord("s", NOW + timedelta(seconds=place), project=project)
+            for place, project in enumerate(projects)
+        ]
+        missions = [
+            MissionRecord("s", "m", NOW, NanoUSD(5), project=project, has_calls=True, holders=2)
+            for project in projects
+        ]
+
+        def keep(unit: Unit) -> None:
+            for session, mission in zip(sessions, missions, strict=True):
+                unit.put_session(session)
+                unit.put_mission(mission)
+            assert len(unit.sessions_named("s")) == 3
+
+        self.store.run(keep)
+        self.reopen()
+        for session, mission in zip(sessions, missions, strict=True):
+            project = session.project
+            assert self.store.run(lambda unit, p=project: unit.session("s", p)) == session
+            assert self.store.run(lambda unit, p=project: unit.mission("s", "m", p)) == mission
+            assert self.store.run(lambda unit, p=project: unit.open_missions("s", p)) == [mission]
+            assert self.store.run(lambda unit, p=project: [*unit.sessions_of(p, 9)]) == [session]
+        assert self.store.run(lambda unit: unit.session("s", "other")) is None
+        assert self.store.run(lambda unit: [*unit.sessions(2)]) == [sessions[2], sessions[1]]
+        named = self.store.run(lambda unit: unit.sessions_named("s"))
+        assert {one.project for one in named} == {*projects}
 
     def test_a_price_entry_is_new_once(self) -> None:
         assert self.store.run(lambda unit: unit.is_new_price("e"))
@@ -328,7 +386,7 @@ class StoreContract:
         with pytest.raises(ReservationNotFound):
             self.store.run(refuse)
         assert self.store.run(lambda unit: unit.reservation(HELD.id)) is None
-        assert self.store.run(lambda unit: unit.reservation_by_key("key")) is None
+        assert self.store.run(lambda unit: unit.reservation_by_key("key", "search")) is None
 
     def test_steps_of_many_threads_are_all_done_one_after_another(self) -> None:
         key = BalanceKey(1)

@@ -9,7 +9,7 @@ from policy.model.request import Request
 from policy.model.reservation import Reservation, ReservationState
 from policy.money import NanoUSD
 from policy.store.api import Changes
-from policy.store.unit import Known
+from policy.store.known import Known
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 HELD = Reservation(
