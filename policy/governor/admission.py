@@ -111,6 +111,7 @@ def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Cas
         policy_hash=rules.policy.content_hash,
         session_id=request.session_id,
         mission_id=request.mission_id,
+        model=request.model,
     )
     return Case(request, mission, sums, decision)
 
@@ -221,7 +222,7 @@ def _decide(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) ->
     if override is not None:
         reservation = replace(reservation, override_id=override.id)
         decision = replace(decision, denial=None, override_id=override.id)
-        events.append(consume(unit, override, reservation))
+        events.append(consume(unit, override, reservation, decision.statuses))
     if request.idempotency_key is not None:
         reservation = replace(reservation, answer=answer_text(decision))
     _hold(unit, case, reservation, decision)
