@@ -44,7 +44,8 @@ def test_a_call_belongs_to_the_holder_of_its_token_in_records_and_budgets(tmp_pa
         with gateway.runtime.ledger() as ledger:
             rows = ledger.connection.execute("SELECT user_name FROM usage_call").fetchall()
     assert rows == [("bot",)]
-    assert [one.spent_nano_usd for one in statuses if one.budget.name == "bots"] > [0]
+    (bots,) = [one for one in statuses if one.budget.name == "bots"]
+    assert bots.spent_nano_usd > 0
 
 
 def test_a_header_of_ours_may_have_200_characters(gateway: Proxied) -> None:
