@@ -180,6 +180,14 @@ def test_a_pdf_is_bounded_by_its_pages(packed: bool) -> None:
     assert 7 * (PAGE_TEXT_TOKENS + 1_568) <= found < 7 * (PAGE_TEXT_TOKENS + 1_568) + 1_000
 
 
+def test_every_compressed_part_of_a_pdf_is_looked_into() -> None:
+    packed = zlib.compress(b"<< /Type /Page >>")
+    one = b"4 0 obj << /Type /ObjStm /Filter /FlateDecode >> stream\n%s\nendstream\nendobj\n"
+    found = document_of(b"%PDF-1.7\n" + (one % packed) * 5)
+    assert found is not None
+    assert found.pages == 5
+
+
 def test_the_text_of_a_page_counts_by_its_size() -> None:
     found = document_of(pdf(1, "word " * 100_000))
     assert found is not None
