@@ -29,7 +29,12 @@ def routes(service: Service) -> APIRouter:
     def reset(body: Reset, request: Request) -> dict[str, Any]:
         """Start a new baseline for one scope; nothing is deleted."""
         wish = ResetRequest(
-            body.scope, actor_of(request), body.reason, body.session_id, body.mission_id
+            body.scope,
+            actor_of(request),
+            body.reason,
+            body.session_id,
+            body.mission_id,
+            body.project,
         )
         done = service.governor.reset(wish)
         return {
@@ -51,6 +56,7 @@ def routes(service: Service) -> APIRouter:
             body.session_id,
             None if life is None else timedelta(seconds=life),
             surface=SURFACE,
+            project=body.project,
         )
         granted = service.governor.override(wish)
         return {

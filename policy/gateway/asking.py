@@ -12,7 +12,7 @@ from policy.gateway.upstreams import Target
 from policy.gateway.wire import WireError
 from policy.governor.governor import Governor
 from policy.metering.endpoints import Endpoint
-from policy.model.request import Request
+from policy.model.request import LOCAL, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,9 @@ class Caller:
     Attributes:
         session_id: Every call has one (SES-1).
         surface: ``proxy``, or that of the command that started the proxy.
-        user: Name of the token's holder.
+        user: The token's holder.
+        principal: Id of the token; without one, the local user.
+        resumes_mission: Whether the call resumes its mission if that has ended (MIS-5).
     """
 
     session_id: str
@@ -31,6 +33,8 @@ class Caller:
     project: str | None = None
     agent: str | None = None
     user: str | None = None
+    principal: str = LOCAL
+    resumes_mission: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,8 @@ def ask(
             project=caller.project,
             agent=caller.agent,
             user=caller.user,
+            principal=caller.principal,
+            resumes_mission=caller.resumes_mission,
         )
     except ValueError as wrong:
         raise WireError(400, "request_invalid", str(wrong), is_final=True) from None

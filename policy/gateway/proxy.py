@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import TypeAlias
 
 from policy.clock import microseconds
-from policy.errors import PolicyError, ProjectRefused
+from policy.errors import PolicyError, ProjectRefused, TokenBound
 from policy.gateway.asking import Asked, Caller, ask
 from policy.gateway.client import Answer, Client, UpstreamFailed
 from policy.gateway.exchange import Exchange
@@ -29,7 +29,8 @@ from policy.ids import new_id
 from policy.metering.endpoints import Endpoint
 from policy.model.decision import Decision
 from policy.model.gateway import GatewayOptions, Kind
-from policy.model.token import Token
+from policy.model.request import LOCAL
+from policy.model.token import Claims, Token
 
 Governing: TypeAlias = Callable[[], Governor]
 """Returns the governor in force."""
@@ -171,12 +172,15 @@ class Proxy:
             return self._fixed
         headers = {name.lower(): value for name, value in scope["headers"]}
         token: Token | None = scope.get(TOKEN)
+        named = _named(headers, token)
         return Caller(
-            session_id=_text(headers, "session") or self._session_of(governor, token),
-            mission_id=_text(headers, "mission"),
-            project=_project(headers, token),
-            agent=_text(headers, "agent"),
-            user=token.name if token is not None else None,
+            session_id=named.session or self._session_of(governor, token),
+            mission_id=named.mission,
+            project=named.project,
+            agent=named.agent,
+            user=named.user,
+            principal=token.id if token is not None else LOCAL,
+            resumes_mission=_text(headers, "mission-resume") == "1",
         )
 
     def _session_of(self, governor: Governor, token: Token | None) -> str:
@@ -242,17 +246,23 @@ def _no_route(scope: Scope) -> WireError:
     return WireError(404, "not_found", detail, is_final=True)
 
 
-def _project(headers: Mapping[bytes, bytes], token: Token | None) -> str | None:
-    """Return the project of a call: that of its token, where the token has one.
+def _named(headers: Mapping[bytes, bytes], token: Token | None) -> Claims:
+    """Return what a call belongs to: what its token is bound to, else what its headers say.
 
     Raises:
-        WireError: The call says another.
+        WireError: They say something else than the token.
     """
-    said = _text(headers, "project")
+    said = Claims(
+        project=_text(headers, "project"),
+        agent=_text(headers, "agent"),
+        session=_text(headers, "session"),
+        mission=_text(headers, "mission"),
+    )
     try:
-        return token.project_of(said) if token is not None else said
-    except ProjectRefused as refused:
-        raise WireError(403, "project_refused", str(refused), is_final=True) from None
+        return token.bind(said) if token is not None else said
+    except (ProjectRefused, TokenBound) as refused:
+        code = refused.code.replace("-", "_")
+        raise WireError(403, code, str(refused), is_final=True) from None
 
 
 def _text(headers: Mapping[bytes, bytes], name: str) -> str | None:

@@ -115,8 +115,6 @@ def report_status(unit: Unit, rules: Rules, register: Register, asked: Named) ->
         policy_hash=rules.policy.content_hash,
         session_id=session_id,
     )
-    active = unit.active_overrides().values()
-    usable = [one for one in active if one.serves(session_id, project)]
     return StatusReport(
         now=unit.now,
         session_id=session_id,
@@ -126,9 +124,14 @@ def report_status(unit: Unit, rules: Rules, register: Register, asked: Named) ->
         refusals=refusals,
         session=unit.session(session_id, project) if session_id else None,
         mission=mission,
-        overrides=tuple(usable),
+        overrides=_usable(unit, session_id, project),
         project=project,
     )
+
+
+def _usable(unit: Unit, session_id: str | None, project: str | None) -> tuple[Override, ...]:
+    active = unit.active_overrides().values()
+    return tuple(one for one in active if one.serves(session_id, project))
 
 
 def _meant(unit: Unit, session_id: str | None, project: str | None) -> str | None:
