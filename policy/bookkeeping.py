@@ -10,22 +10,24 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from policy.clock import Clock, SystemClock, microseconds
-from policy.errors import LedgerCorrupt, LedgerError
+from policy.clock import Clock, FixedClock, SystemClock, microseconds
+from policy.errors import LedgerCorrupt, LedgerError, StoreError
 from policy.governor.audit import append_audit
 from policy.governor.recount import Difference, History, Recorded, SumKey, recount
+from policy.governor.upkeep import keep_up
 from policy.model.budget import Budget
 from policy.model.spend import Spend
 from policy.model.steering import AuditKind
 from policy.store.api import StoreState
 from policy.store.bodies import budget_key
 from policy.store.outbox import StoreOutbox
+from policy.store.reader import is_behind
 from policy.store.sqlite import SqliteBackend
 from policy.store.store import Store
 from policy.store.unit import Unit
@@ -116,6 +118,7 @@ class Bookkeeping:
         """
         from policy.ledger.ledger import open_ledger
 
+        self._keep_up()
         outbox = self._outbox() if self.has_store else None
         if outbox is not None and outbox.pending(outbox.drained_seq() + _TAIL_MAX, 1):
             self._try_to_drain()
@@ -177,6 +180,8 @@ class Bookkeeping:
 
         if not self.has_store:
             return DrainSummary(0, {}, 0)
+        if store is None:
+            self._keep_up()
         outbox = self._outbox(store)
         return drain(self.ledger_path, outbox, on_progress=on_progress, clock=self._clock)
 
@@ -255,6 +260,18 @@ class Bookkeeping:
 
     def _outbox(self, store: Store | None = None) -> StoreOutbox:
         return StoreOutbox(self.store_path, store, self._clock)
+
+    def _keep_up(self) -> None:
+        """Book what is overdue, as far as the store may be written now (RES-6).
+
+        A clock that stands at a chosen instant says nothing of what is overdue.
+        """
+        if not self.has_store or isinstance(self._clock, FixedClock):
+            return
+        with suppress(StoreError):
+            if is_behind(self.store_path, self._clock.now()):
+                with self.store() as store:
+                    keep_up(store)
 
     def _try_to_drain(self) -> None:
         from policy.ledger.drain import drain

@@ -67,13 +67,22 @@ class LimitPassed:
 
 @dataclass(frozen=True, slots=True)
 class BudgetOverride:
-    """An override was granted or used, or ended otherwise."""
+    """An override was granted or used, or ended otherwise.
+
+    Attributes:
+        session_id: That of the call which used it or gave it back; else the one it is bound to.
+        previous_state: State of the budgets just before: when it was granted, of the summary; when
+            it was used, of the call. ``None`` when it ended otherwise.
+        period: Of the budget that governed then.
+    """
 
     action: OverrideAction
     scope: str
     override_id: str
     session_id: str | None
     surface: str
+    previous_state: str | None = None
+    period: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

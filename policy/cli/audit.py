@@ -151,6 +151,9 @@ def _details(event: AuditEvent) -> str:
     if not isinstance(found, dict):
         return str(found)
     details = cast("dict[str, Any]", found)
+    budgets = details.get("lifted") or details.get("blocked")
+    if isinstance(budgets, list):
+        return ", ".join(_budget(one) for one in cast("list[dict[str, Any]]", budgets))
     before, after = details.get("before"), details.get("after")
     if not (isinstance(before, dict) and isinstance(after, dict)):
         return ", ".join(f"{name}: {value}" for name, value in _flat(details))
@@ -161,6 +164,12 @@ def _details(event: AuditEvent) -> str:
         for name in was | has
         if was.get(name) != has.get(name)
     )
+
+
+def _budget(one: dict[str, Any]) -> str:
+    """Write a budget that an override lifts: ``day: $3.10 of $2.00``."""
+    projected, limit = usd_short(one["projected_nano_usd"]), usd_short(one["limit_nano_usd"])
+    return f"{one['budget']}: ${projected} of ${limit}"
 
 
 def _flat(values: dict[str, Any], within: str = "") -> Iterator[tuple[str, str]]:

@@ -167,6 +167,7 @@ class Run:
         from policy.gateway.auth import RunKey
         from policy.gateway.local import serve_locally
         from policy.gateway.proxy import Proxy
+        from policy.governor.upkeep import keeping_up
         from policy.model.token import new_secret
 
         secret = new_secret()
@@ -179,7 +180,10 @@ class Run:
         )
         needs_key = not self._keeps_log_in
         key = RunKey(secret, self._runtime.clock.now(), is_needed=needs_key)
-        with serve_locally(proxy, self._options, key, needs_key=needs_key) as port:
+        with (
+            keeping_up(lambda: governor),
+            serve_locally(proxy, self._options, key, needs_key=needs_key) as port,
+        ):
             yield f"http://127.0.0.1:{port}", secret if needs_key else None
 
     def _hear(self, decision: Decision) -> None:

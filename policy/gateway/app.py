@@ -30,6 +30,7 @@ from policy.gateway.paths import is_greeting, is_page, is_proxied
 from policy.gateway.problems import MEDIA_TYPE, Problem, problem_of
 from policy.gateway.proxy import Proxy
 from policy.gateway.service import ConfigFile, Service
+from policy.governor.upkeep import keeping_up
 from policy.observability.sinks import Telemetry
 from policy.runtime import Runtime
 from policy.store.sqlite import SqliteBackend
@@ -131,7 +132,7 @@ def _api(service: Service, proxy: Proxy | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         draining = asyncio.create_task(_drain(service))
         try:
-            with _reloading(service):
+            with _reloading(service), keeping_up(lambda: service.governor):
                 yield
         finally:
             draining.cancel()

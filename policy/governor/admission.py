@@ -221,7 +221,7 @@ def _decide(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) ->
     if override is not None:
         reservation = replace(reservation, override_id=override.id)
         decision = replace(decision, denial=None, override_id=override.id)
-        events.append(consume(unit, override, reservation))
+        events.append(consume(unit, override, reservation, decision.statuses))
     if request.idempotency_key is not None:
         reservation = replace(reservation, answer=answer_text(decision))
     _hold(unit, case, reservation, decision)

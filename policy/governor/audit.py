@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import datetime
-from typing import TypedDict, Unpack
+from typing import TypedDict, Unpack, cast
 
 from policy.clock import microseconds
 from policy.ids import new_id
@@ -74,7 +74,7 @@ def audit_body(event: AuditEvent) -> dict[str, object]:
         "recorded_at": event.recorded_at.isoformat(),
         "actor": event.actor,
         "reason": event.reason,
-        "period": event.budget if event.budget in set(Period) else None,
+        "period": _period(event),
         "override_scope": "next_request" if is_override else None,
         "reset_scope": event.budget if event.kind is AuditKind.RESET_APPLIED else None,
         "budget": event.budget,
@@ -90,6 +90,18 @@ def audit_body(event: AuditEvent) -> dict[str, object]:
         "previous_hash": event.previous_hash,
         "hash": event.hash,
     }
+
+
+def _period(event: AuditEvent) -> str | None:
+    """Return the period of the budget that an event is about, as far as it tells."""
+    details = details_of(event)
+    if isinstance(details, dict):
+        told = cast("dict[str, object]", details)
+        for word in ("lifted", "blocked"):
+            if isinstance(found := told.get(word), list) and found:
+                first = cast("list[dict[str, object]]", found)[0]
+                return str(first.get("period"))
+    return event.budget if event.budget in set(Period) else None
 
 
 def details_of(event: AuditEvent) -> object:

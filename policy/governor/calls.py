@@ -32,6 +32,7 @@ from policy.model.request import LOCAL, LONGEST_LIFE_SECONDS, Request, require_a
 from policy.model.reservation import Reservation, ReservationState, Settled
 from policy.model.usage import Usage
 from policy.money import nano_usd
+from policy.store.spill import is_waiting
 from policy.store.unit import Unit
 
 
@@ -346,6 +347,19 @@ class Calls(Engine):
             return None, []
 
         self.run_step(step)
+
+    def keep_up(self) -> None:
+        """Expire what is overdue, and take in what processes that ended left unsettled.
+
+        Raises:
+            StoreError: The store cannot be read or written.
+        """
+        if not self.policy.enabled:
+            return
+        path = self.store.backend.unsettled_path
+        if path is not None and is_waiting(path):
+            self.take_in()
+        self.run_step(lambda unit: (None, settlement.upkeep(unit, self.in_force)))
 
     @cached_property
     def heartbeat(self) -> Heartbeat:

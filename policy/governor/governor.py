@@ -23,6 +23,7 @@ from policy.governor.session import Session
 from policy.governor.status import StatusReport, report_status
 from policy.ids import new_id
 from policy.model.autonomy import Action
+from policy.model.decision import BudgetState
 from policy.model.steering import (
     MissionOutcome,
     MissionRecord,
@@ -120,7 +121,23 @@ class Governor(Calls):
         """
         overrides.require_allowed(self.policy)
         clean = replace(wish, reason=_clean(wish.reason))
-        return self.run_step(lambda unit: overrides.grant(unit, self.policy, clean))
+
+        def step(unit: Unit) -> Told[Override]:
+            events = settlement.upkeep(unit, self.in_force)
+            now = report_status(
+                unit, self.rules, self.register, Named(clean.session_id, None, clean.project)
+            )
+            statuses = now.decision.statuses
+            blocking = [
+                one
+                for one in statuses
+                if one.state is BudgetState.EXCEEDED or now.is_blocking(one.budget.name)
+            ]
+            before = overrides.Before(statuses, blocking)
+            granted, more = overrides.grant(unit, self.policy, clean, before)
+            return granted, events + more
+
+        return self.run_step(step)
 
     def reset(self, wish: ResetRequest) -> ResetResult:
         """Start a new baseline for one scope; nothing is deleted (RST-1).

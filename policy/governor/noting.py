@@ -81,7 +81,7 @@ def note_refused(
 
 def note_settled(
     unit: Unit,
-    rules: Rules,
+    rules: Rules | None,
     counted: Iterable[Counted],
     sums: Sequence[StoredBalance],
     request: Request,
@@ -98,6 +98,8 @@ def note_settled(
         sums: What stands there now, in the same order.
         request: The call.
     """
+    if rules is None:
+        return []
     mission = None
     if request.mission_id is not None:
         mission = unit.mission(request.session_id, request.mission_id, request.project)

@@ -6,17 +6,22 @@ session first.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import NamedTuple, Unpack
 
 from policy.errors import SteeringRefused
 from policy.events import BudgetOverride, Event, OverrideAction
-from policy.governor.audit import SYSTEM, append_audit
+from policy.governor.audit import SYSTEM, About, append_audit
 from policy.governor.scopes import refuse_other_project
 from policy.ids import new_id
+from policy.model.decision import BudgetState, BudgetStatus
 from policy.model.policy import Policy
 from policy.model.reservation import Reservation
 from policy.model.steering import AuditKind, Override, OverrideRequest, OverrideState
+from policy.period import window_at
 from policy.store.unit import Unit
 
 SCOPE = "next_request"
@@ -24,8 +29,28 @@ EXPIRES_IN = timedelta(hours=1)
 """Life of an override that states none (OVR-2)."""
 
 
-def grant(unit: Unit, policy: Policy, wish: OverrideRequest) -> tuple[Override, list[Event]]:
+class Before(NamedTuple):
+    """Where the budgets stand when an override is granted.
+
+    Attributes:
+        statuses: Of all budgets, the governing one first.
+        blocking: Those of them that refuse calls.
+    """
+
+    statuses: Sequence[BudgetStatus]
+    blocking: Sequence[BudgetStatus]
+
+
+def grant(
+    unit: Unit, policy: Policy, wish: OverrideRequest, before: Before | None = None
+) -> tuple[Override, list[Event]]:
     """Grant an override for the next call that would be refused.
+
+    Args:
+        unit: The transaction under way.
+        policy: The policy in force.
+        wish: Who asks for it, and why.
+        before: Where the budgets stand, for audit and event.
 
     Raises:
         SteeringRefused: The policy allows no override (OVR-1), it would have expired already, or
@@ -51,8 +76,10 @@ def grant(unit: Unit, policy: Policy, wish: OverrideRequest) -> tuple[Override, 
         project=bound[1],
     )
     unit.put_override(override)
-    _audit(unit, AuditKind.OVERRIDE_GRANTED, override, wish.actor, wish.reason)
-    return override, [*events, _event("granted", override, wish.surface)]
+    about = _about(unit, "blocked", before.blocking if before else ())
+    _audit(unit, AuditKind.OVERRIDE_GRANTED, override, (wish.actor, wish.reason), **about)
+    event = _event("granted", override, wish.surface)
+    return override, [*events, _with_state(event, before.statuses if before else ())]
 
 
 def require_allowed(policy: Policy) -> None:
@@ -85,12 +112,26 @@ def usable(unit: Unit, session_id: str, project: str | None) -> Override | None:
     return min(active, key=lambda one: one.session_id is None, default=None)
 
 
-def consume(unit: Unit, override: Override, reservation: Reservation) -> Event:
-    """Use an override for a reservation."""
+def consume(
+    unit: Unit, override: Override, reservation: Reservation, statuses: Sequence[BudgetStatus]
+) -> Event:
+    """Use an override for a reservation; its audit names all that it lifts (OVR-6).
+
+    Args:
+        unit: The transaction under way.
+        override: What is used.
+        reservation: Of the call.
+        statuses: What every budget says of the call, the governing one first.
+    """
+    request = reservation.request
     used = replace(override, state=OverrideState.CONSUMED, consumed_by=reservation.id)
     unit.put_override(used)
-    _audit(unit, AuditKind.OVERRIDE_CONSUMED, used, override.actor, override.reason)
-    return _event("consumed", used, reservation.request.surface)
+    lifted = [one for one in statuses if one.state is BudgetState.EXCEEDED]
+    about = _about(unit, "lifted", lifted)
+    about["session_id"], about["mission_id"] = request.session_id, request.mission_id
+    _audit(unit, AuditKind.OVERRIDE_CONSUMED, used, (override.actor, override.reason), **about)
+    event = replace(_event("consumed", used, request.surface), session_id=request.session_id)
+    return _with_state(event, statuses)
 
 
 def restore(unit: Unit, released: Reservation) -> list[Event]:
@@ -107,8 +148,9 @@ def restore(unit: Unit, released: Reservation) -> list[Event]:
         return [_end(unit, override, OverrideState.EXPIRED, SYSTEM)]
     restored = replace(override, state=OverrideState.ACTIVE, consumed_by=None)
     unit.put_override(restored)
-    _audit(unit, AuditKind.OVERRIDE_RESTORED, restored, SYSTEM, None)
-    return [_event("restored", restored, released.request.surface)]
+    session_id = released.request.session_id
+    _audit(unit, AuditKind.OVERRIDE_RESTORED, restored, (SYSTEM, None), session_id=session_id)
+    return [replace(_event("restored", restored, released.request.surface), session_id=session_id)]
 
 
 def expire_overrides(unit: Unit) -> list[Event]:
@@ -120,23 +162,61 @@ def expire_overrides(unit: Unit) -> list[Event]:
 def _end(unit: Unit, override: Override, state: OverrideState, actor: str) -> Event:
     unit.put_override(replace(override, state=state, consumed_by=None))
     if state is OverrideState.REPLACED:
-        _audit(unit, AuditKind.OVERRIDE_REPLACED, override, actor, None)
+        _audit(unit, AuditKind.OVERRIDE_REPLACED, override, (actor, None))
         return _event("replaced", override)
-    _audit(unit, AuditKind.OVERRIDE_EXPIRED, override, actor, None)
+    _audit(unit, AuditKind.OVERRIDE_EXPIRED, override, (actor, None))
     return _event("expired", override)
 
 
-def _audit(unit: Unit, kind: AuditKind, override: Override, actor: str, reason: str | None) -> None:
-    append_audit(
-        unit,
-        kind,
-        actor,
-        reason,
-        session_id=override.session_id,
-        override_id=override.id,
-        reservation_id=override.consumed_by,
-        expires_at=override.expires_at,
+def _audit(
+    unit: Unit,
+    kind: AuditKind,
+    override: Override,
+    whose: tuple[str, str | None],
+    **about: Unpack[About],
+) -> None:
+    """Append an event; ``whose`` is who did it, and why."""
+    known: About = {
+        "session_id": override.session_id,
+        "override_id": override.id,
+        "reservation_id": override.consumed_by,
+        "expires_at": override.expires_at,
+    }
+    append_audit(unit, kind, *whose, **{**known, **about})
+
+
+def _about(unit: Unit, word: str, statuses: Sequence[BudgetStatus]) -> About:
+    """Return the governing one of some budgets, and all of them with their windows as details."""
+    if not statuses:
+        return {}
+    details = json.dumps(
+        {word: [_status_json(unit, one) for one in statuses]},
+        sort_keys=True,
+        separators=(",", ":"),
     )
+    return {"budget": statuses[0].budget.name, "details": details}
+
+
+def _status_json(unit: Unit, one: BudgetStatus) -> dict[str, object]:
+    budget = one.budget
+    window = window_at(budget.period, unit.now, budget.timezone)
+    return {
+        "budget": budget.name,
+        "period": budget.period.value,
+        "window_start": window.start.isoformat() if window else None,
+        "resets_at": one.resets_at.isoformat() if one.resets_at else None,
+        "limit_nano_usd": budget.limit_nano_usd,
+        "spent_nano_usd": one.spent_nano_usd,
+        "held_nano_usd": one.held_nano_usd,
+        "projected_nano_usd": one.projected_nano_usd,
+    }
+
+
+def _with_state(event: BudgetOverride, statuses: Sequence[BudgetStatus]) -> BudgetOverride:
+    if not statuses:
+        return event
+    governing = statuses[0]
+    return replace(event, previous_state=governing.state.word, period=governing.budget.period.value)
 
 
 def _event(action: OverrideAction, override: Override, surface: str = "store") -> BudgetOverride:

@@ -131,9 +131,13 @@ class Register:
 
 
 class InForce(NamedTuple):
-    """What settlements are judged by: the rules of a policy, and all registered sums."""
+    """What settlements are judged by: the rules of a policy, and all registered sums.
 
-    rules: Rules
+    Attributes:
+        rules: ``None`` where no policy is known: nothing is judged, all is counted.
+    """
+
+    rules: Rules | None
     register: Register
 
 

@@ -19,7 +19,7 @@ import duckdb
 
 from policy.clock import Clock, SystemClock, microseconds
 from policy.errors import LedgerError
-from policy.ledger.files import file_sha256, sync
+from policy.ledger.files import file_sha256, make_private, sync
 from policy.ledger.ledger import LOCK_TIMEOUT_SECONDS, Ledger, open_file
 from policy.ledger.views import archive_folder, quoted
 from policy.period import next_month
@@ -154,13 +154,14 @@ def _move(ledger: Ledger, kind: _Archived, first_day: date, clock: Clock) -> tup
 
 def _write(ledger: Ledger, kind: _Archived, selected: str, file: Path) -> int:
     """Write a file so that it is whole, and on disk, before it has its name; return its rows."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.part")
     try:
         statement = _WRITE.format(
             selected=selected, time=kind.time, key=", ".join(kind.key), file=quoted(part)
         )
         written = ledger.connection.execute(statement).fetchone()
+        make_private(part, is_new=True)
         sync(part)
         os.replace(part, file)
     except BaseException:

@@ -20,6 +20,7 @@ import duckdb
 from policy.clock import Clock, SystemClock, microseconds
 from policy.errors import LedgerCorrupt, LedgerError
 from policy.ledger.connect import connect_to_file, connect_to_memory, explained
+from policy.ledger.files import make_private, reserve_private
 from policy.ledger.lock import ledger_lock
 from policy.ledger.migrate import migrate, roll_back, shipped_migrations, verify
 from policy.ledger.outbox import Outbox, batches, last_seq, refuse_lost_rows
@@ -71,6 +72,7 @@ class Ledger:
             LedgerError: DuckDB could not do it, for instance because the disk is full.
         """
         connection = self.connection
+        reserve_log(self.path)
         with self.explaining():
             connection.execute("BEGIN TRANSACTION")
             try:
@@ -121,6 +123,18 @@ class Ledger:
         statement = _APPEND.format(table=self.table("usage_record"))
         counted = self.connection.execute(statement).fetchone()
         return int(counted[0]) if counted else 0
+
+
+def reserve_log(path: Path) -> None:
+    """Have the write-ahead log of a ledger that is open for writing be its owner's alone.
+
+    DuckDB makes it by the umask when it is first needed, and uses one that is there and empty.
+    """
+    reserve_private(_log(path))
+
+
+def _log(path: Path) -> Path:
+    return path.with_name(f"{path.name}.wal")
 
 
 def mark_drained(
@@ -213,13 +227,19 @@ def open_file(
     migrations = shipped_migrations()
     deadline = time.monotonic() + timeout_seconds
     with ledger_lock(path, write=write, timeout_seconds=timeout_seconds):
+        is_new = write and not os.path.exists(path)
         connection = connect_to_file(path, write=write, deadline=deadline)
         try:
+            if write:
+                make_private(path, is_new=is_new)
             ledger = Ledger(connection, path)
             with ledger.explaining():
                 connection.execute("SET TimeZone = 'UTC'")
                 if write:
+                    if is_new:
+                        reserve_log(path)
                     migrate(connection, migrations, clock or SystemClock())
+                    make_private(_log(path), is_new=True)
                 else:
                     verify(connection, migrations)
             yield ledger

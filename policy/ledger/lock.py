@@ -70,7 +70,7 @@ def _beside(path: Path, ending: str) -> Path:
 def _open(lock_path: Path, *, write: bool) -> int | None:
     try:
         if write:
-            return os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            return os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         return os.open(lock_path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as fault:
         if not write:

@@ -55,7 +55,7 @@ EVENTS: dict[type[events.Event], EventName] = {
     events.BudgetOverride: EventName(
         "budget.override",
         logging.WARNING,
-        ("action", "scope", "override_id", "session", "surface"),
+        ("action", "scope", "previous_state", "period", "override_id", "session", "surface"),
     ),
     events.ResetApplied: EventName(
         "budget.reset", logging.WARNING, ("budget", "period", "removed_usd", "removed_requests")

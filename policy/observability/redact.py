@@ -149,6 +149,8 @@ class Redactor:
                 return {
                     "action": event.action,
                     "scope": event.scope,
+                    "previous_state": event.previous_state,
+                    "period": event.period,
                     "override_id": self._id(event.override_id),
                     "session": self._chosen(event.session_id),
                     "surface": surface(event.surface),

@@ -9,12 +9,15 @@ import os
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
+from policy.clock import microseconds
 from policy.errors import StoreCorrupt
 from policy.store import bodies, rows, statements
 from policy.store.api import StoreState
 from policy.store.faults import explain
+from policy.store.spill import UNSETTLED, is_waiting
 from policy.store.sqlite import known_version
 
 
@@ -37,6 +40,23 @@ def reading(path: Path) -> Generator[sqlite3.Connection]:
     finally:
         if connection is not None:
             connection.close()
+
+
+def is_behind(path: Path, now: datetime) -> bool:
+    """Say whether something waits in a store to be booked: overdue holds, or a spill file.
+
+    Raises:
+        StoreError: The file cannot be read.
+    """
+    real = Path(os.path.realpath(path))
+    if is_waiting(real.with_name(f"{real.name}{UNSETTLED}")):
+        return True
+    with reading(path) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if not version:
+            return False
+        found = connection.execute(statements.READ_OVERDUE, (microseconds(now), 1)).fetchone()
+    return found is not None
 
 
 def latest_session(path: Path) -> str | None:

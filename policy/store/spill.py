@@ -20,6 +20,9 @@ from policy.ids import new_id
 from policy.model.pending import PendingSettlement
 from policy.store.pending_lines import line_of, pending_of
 
+UNSETTLED = ".unsettled.jsonl"
+"""Ending of the file, after the name of the store."""
+
 _LOCK_SECONDS = 2.0
 _POLL_SECONDS = 0.02
 

@@ -36,6 +36,7 @@ from policy.store.faults import explain
 from policy.store.lock import StoreLock
 from policy.store.place import Identity, identity, make_folder, make_private
 from policy.store.rows import write
+from policy.store.spill import UNSETTLED
 
 T = TypeVar("T")
 
@@ -73,7 +74,7 @@ class SqliteBackend:
         self.name = str(path)
         self._path = path.absolute()  # the program may change its folder
         real = Path(os.path.realpath(path))
-        self.unsettled_path: Path | None = real.with_name(f"{real.name}.unsettled.jsonl")
+        self.unsettled_path: Path | None = real.with_name(f"{real.name}{UNSETTLED}")
         self._busy_seconds = busy_seconds
         make_folder(path)
         self._lock = StoreLock(real)

@@ -8,6 +8,8 @@
 -- column:  actor                   VARCHAR    principal who granted it
 -- column:  reason                  VARCHAR    as it was given, NULL without one
 -- column:  session_id              VARCHAR    session it holds for, NULL for any
+-- column:  used_in                 VARCHAR    session of the call that used it, NULL while unused
+-- column:  lifted                  VARCHAR    budgets that it lifted, the governing one first, NULL while unused
 -- column:  expires_at              TIMESTAMP  UTC
 -- column:  fate                    VARCHAR    granted, consumed, restored, replaced or expired: what happened last
 -- column:  fate_at                 TIMESTAMP  UTC, when that happened
@@ -32,6 +34,17 @@ latest AS (
     WHERE override_id IS NOT NULL
     GROUP BY override_id
 ),
+used AS (
+    SELECT
+        override_id,
+        arg_max(session_id, position) AS session_id,
+        arg_max(
+            array_to_string(json_extract_string(details, '$.lifted[*].budget'), ', '), position
+        ) AS lifted
+    FROM audit_event
+    WHERE kind = 'override_consumed'
+    GROUP BY override_id
+),
 passed AS (
     SELECT
         override_id,
@@ -48,6 +61,8 @@ SELECT
     granted.actor,
     granted.reason,
     granted.session_id,
+    used.session_id AS used_in,
+    used.lifted,
     granted.expires_at,
     latest.fate,
     latest.fate_at,
@@ -56,5 +71,6 @@ SELECT
     passed.cost_nano_usd
 FROM granted
 JOIN latest ON latest.override_id = granted.override_id
+LEFT JOIN used ON used.override_id = granted.override_id
 LEFT JOIN passed ON passed.override_id = granted.override_id
 ORDER BY granted_at DESC, granted.position DESC, override_id;

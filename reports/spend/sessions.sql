@@ -1,5 +1,5 @@
 -- title:   Sessions
--- summary: All sessions, the latest first, with how they ended, what was refused to them and what they cost; in pages.
+-- summary: All sessions, the latest first, with the worst that they met, what was refused to them and what they cost; in pages.
 -- method:  A session is there when it has a call, made or refused. Its time is that of its last call.
 -- param:   since           TIMESTAMP  optional                     first instant, inclusive, UTC
 -- param:   until           TIMESTAMP  optional                     last instant, exclusive, UTC
@@ -8,7 +8,7 @@
 -- param:   rows            BIGINT     default=50 range=1..=1000    sessions on a page
 -- param:   page            BIGINT     default=1 range=1..=1000000  number of the page, from 1
 -- column:  session_id      VARCHAR    session id, NULL for calls outside any session
--- column:  outcome         VARCHAR    within_budget, warned or blocked; NULL while open or not governed
+-- column:  outcome         VARCHAR    within_budget, warned or blocked: the worst state so far; NULL when not governed
 -- column:  first_at        TIMESTAMP  UTC, its first call, made or refused
 -- column:  last_at         TIMESTAMP  UTC, its last call, made or refused
 -- column:  calls           BIGINT     calls
@@ -63,7 +63,7 @@ known AS (
     FULL JOIN refused ON refused.session_id IS NOT DISTINCT FROM used.session_id
 ),
 governed AS (
-    SELECT session_id, arg_max(outcome, (recorded_at, seq)) FILTER (WHERE event = 'closed') AS outcome
+    SELECT session_id, arg_max(outcome, (recorded_at, seq)) AS outcome
     FROM session
     GROUP BY session_id
 )

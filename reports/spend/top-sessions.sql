@@ -6,7 +6,7 @@
 -- param:   top                 BIGINT        default=10  range=1..=10000  number of sessions
 -- column:  place               BIGINT        place, 1 is the dearest
 -- column:  session_id          VARCHAR       session id
--- column:  outcome             VARCHAR       within_budget, warned or blocked; NULL while open or not governed
+-- column:  outcome             VARCHAR       within_budget, warned or blocked: the worst state so far; NULL when not governed
 -- column:  calls               BIGINT        calls
 -- column:  denied_calls        BIGINT        calls, refused before they were made
 -- column:  cost_per_call_nano_usd  BIGINT    nano-USD, mean of the priced calls
@@ -53,7 +53,7 @@ refused AS (
     GROUP BY session_id
 ),
 governed AS (
-    SELECT session_id, arg_max(outcome, (recorded_at, seq)) FILTER (WHERE event = 'closed') AS outcome
+    SELECT session_id, arg_max(outcome, (recorded_at, seq)) AS outcome
     FROM session
     GROUP BY session_id
 )

@@ -152,3 +152,13 @@ def test_the_mission_of_a_killed_run_ends_as_failed_when_the_next_one_starts(des
         with pytest.raises(SteeringRefused):
             governor.mission("s", "none")
     assert list(desk.ledger.parent.glob("*.runs/*")) == []
+
+
+def test_a_mission_that_made_no_call_is_begun_again_by_the_next_run(desk: Desk) -> None:
+    words = ("agent", "--session", "s", "--mission", "m", "--limit", "5")
+    assert desk.run(*words, "--", "false")[0] == 1
+    code, out, said = desk.run(*words, *caller(1))
+    assert (code, out) == (0, "Hi\n"), said
+    code, out, said = desk.run(*words, *caller(1))
+    assert (code, out) == (2, ""), "it has made a call"
+    assert "starts" not in said

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from policy.dashboard.page import Ask, Page
 from policy.dashboard.pager import ROWS, page_asked, pager
@@ -36,7 +36,22 @@ def _lines(ask: Ask, details: object) -> list[str]:
     known: dict[str, Any] = details  # pyright: ignore[reportUnknownVariableType] - JSON
     if "before" in known and "after" in known:
         return _changes(ask, dict(_flat("", known["before"])), dict(_flat("", known["after"])))
+    budgets = known.get("lifted") or known.get("blocked")
+    if isinstance(budgets, list):
+        return [_budget(ask, one) for one in cast("list[dict[str, Any]]", budgets)]
     return [f"{name}: {value}" for name, value in known.items()]
+
+
+def _budget(ask: Ask, one: dict[str, Any]) -> str:
+    """Write a budget that an override lifts: what was projected, of which limit."""
+    figures = ask.figures
+    projected, limit = one["projected_nano_usd"], one["limit_nano_usd"]
+    return ask.words(
+        "audit.lifted",
+        budget=one["budget"],
+        projected=figures.usd_exact(projected),
+        limit=figures.usd_exact(limit),
+    )
 
 
 def _changes(ask: Ask, before: dict[str, object], after: dict[str, object]) -> list[str]:

@@ -1,5 +1,5 @@
 -- The newest first. …2: granted by ben, lies unused until it expires. …1: granted by ana, let a call pass that was
--- held at 3 USD and cost 2.50 in the end. A reset is no override.
+-- held at 3 USD and cost 2.50 in the end, in session s-7, which day and session had blocked. A reset is no override.
 INSERT INTO audit_event
     (store_id, seq, position, id, kind, recorded_at, actor, reason, session_id, override_id, expires_at, previous_hash, hash)
 VALUES
@@ -12,6 +12,9 @@ VALUES
      '00000000-0000-8000-8000-000000000002', '2026-04-02 11:00:00', '3', '4'),
     (uuid(), 8, 5, uuid(), 'override_expired', '2026-04-02 11:30:00', 'corvus', NULL, NULL,
      '00000000-0000-8000-8000-000000000002', '2026-04-02 11:00:00', '4', '5');
+UPDATE audit_event
+SET session_id = 's-7', budget = 'day', details = '{"lifted":[{"budget":"day"},{"budget":"session"}]}'
+WHERE kind = 'override_consumed';
 INSERT INTO reservation_event
     (store_id, seq, recorded_at, kind, reservation_id, requested_model, estimate_nano_usd, cost_nano_usd, override_id)
 VALUES
