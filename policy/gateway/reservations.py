@@ -62,17 +62,8 @@ def routes(service: Service) -> APIRouter:
     def commit(reservation_id: Id, body: Commit, request: Request) -> dict[str, Any]:
         """Record what a call used and cost, and free its hold."""
         governor = service.governor
-        counts = {name: getattr(body, name) for name in _COUNTS}
-        known = {name: count for name, count in counts.items() if count is not None}
-        report: Report = {
-            "outcome": Outcome(body.outcome),
-            "answering_model": body.answering_model,
-            "provider_request_id": body.provider_request_id,
-            "settlement_key": body.settlement_key,
-            "cost_nano_usd": None if body.cost_usd is None else nano_usd(body.cost_usd),
-        }
         held = _own(governor, request, reservation_id)
-        return _settled(governor.commit(held, Usage(**known) if known else None, **report))
+        return _settled(governor.commit(held, _usage(body), **_report(body)))
 
     @router.post("/{reservation_id}/release", responses=_SETTLED)
     def release(
@@ -94,6 +85,22 @@ def routes(service: Service) -> APIRouter:
         )
 
     return router
+
+
+def _usage(body: Commit) -> Usage | None:
+    counts = {name: getattr(body, name) for name in _COUNTS}
+    known = {name: count for name, count in counts.items() if count is not None}
+    return Usage(**known) if known else None
+
+
+def _report(body: Commit) -> Report:
+    return {
+        "outcome": Outcome(body.outcome),
+        "answering_model": body.answering_model,
+        "provider_request_id": body.provider_request_id,
+        "settlement_key": body.settlement_key,
+        "cost_nano_usd": None if body.cost_usd is None else nano_usd(body.cost_usd),
+    }
 
 
 def _own(governor: Governor, request: Request, reservation_id: str) -> Reservation:

@@ -29,7 +29,12 @@ _MISSION = answers.answers(answers.MISSION, "The mission")
 def routes(service: Service) -> APIRouter:
     """Return the routes over a service."""
     router = APIRouter()
+    _add_sessions(router, service)
+    _add_missions(router, service)
+    return router
 
+
+def _add_sessions(router: APIRouter, service: Service) -> None:
     @router.get("/sessions", tags=["sessions"], responses=answers.answers(answers.SESSIONS, "List"))
     def sessions(
         request: Request,
@@ -53,6 +58,8 @@ def routes(service: Service) -> APIRouter:
         closed = service.governor.close_session(session_id, named.project)
         return {"session": _session(closed)}
 
+
+def _add_missions(router: APIRouter, service: Service) -> None:
     @router.post("/missions", status_code=201, tags=["missions"], responses=_STARTED)
     def start(body: StartMission, request: Request) -> dict[str, Any]:
         """Begin a mission, or join or resume it."""
@@ -87,8 +94,6 @@ def routes(service: Service) -> APIRouter:
             named.session or "", mission_id, MissionOutcome(body.outcome), named.project
         )
         return {"mission": _mission(record)}
-
-    return router
 
 
 _STARTED = answers.answers(answers.MISSION, "The mission", status=201)

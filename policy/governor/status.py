@@ -67,12 +67,8 @@ class StatusReport:
 def report_status(unit: Unit, rules: Rules, register: Register, asked: Named) -> StatusReport:
     """Report where every budget stands; of a session's missions, the latest that runs is shown.
 
-    Args:
-        unit: The transaction under way.
-        rules: The policy in force.
-        register: The registered budgets.
-        asked: The session and mission whose budgets are shown. Where no project is named and the
-            session is known in one project alone, that one is meant: this only reads.
+    Where no project is named and the session is known in one project alone, that one is meant:
+    this only reads.
     """
     session_id = asked.session_id
     project = _meant(unit, session_id, asked.project)
