@@ -163,8 +163,8 @@ class Run:
         self, governor: Governor, environment: dict[str, str]
     ) -> Generator[tuple[str, str | None]]:
         """Serve the proxy; yields its URL and the key of the run, ``None`` where none is needed."""
-        from policy.gateway.asking import Caller
         from policy.gateway.auth import RunKey
+        from policy.gateway.callers import Caller
         from policy.gateway.local import serve_locally
         from policy.gateway.proxy import Proxy
         from policy.governor.upkeep import keeping_up

@@ -7,14 +7,17 @@ from typing import Unpack
 
 import httpx2
 
-from policy.clients.booking import Booking
-from policy.clients.gate import Gate
-from policy.clients.refusals import Refusal, unverified
-from policy.clients.settler import Settler
-from policy.clients.wire import NEVER_LEFT, begin, refusal_response, request_to_send, with_stream
+from policy.calls.flight import Flight
+from policy.calls.gate import Admitted, Gate
+from policy.calls.plan import Free, Unreadable, route
+from policy.calls.refusal import Refusal, unreadable, unverified
+from policy.calls.settle import Settler
+from policy.clients.leaving import Leaving, kind_of_path, refused, relaying
+from policy.clock import Clock
 from policy.errors import StoreError
 from policy.governor.calls import Calls
 from policy.governor.pricing import CallOptions
+from policy.metering.endpoints import Endpoint
 
 
 class AsyncGovernedTransport(httpx2.AsyncBaseTransport):
@@ -36,44 +39,55 @@ class AsyncGovernedTransport(httpx2.AsyncBaseTransport):
         **options: Unpack[CallOptions],
     ) -> None:
         self._governor = governor
-        self._gate = Gate(governor, options)
+        self._gate = Gate(governor, **options)
         self._inner = inner or httpx2.AsyncHTTPTransport()
-        self._settler = Settler(governor)
+        self._settler = Settler(lambda: governor)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request that is free or admitted; else answer it in the provider's place."""
-        endpoint = self._gate.route(request.method, request.url.path)
-        if endpoint is None:
+        place = route(request.method, request.url.path, exact=False)
+        if isinstance(place, Free) or not self._governor.policy.enabled:
             return await self._inner.handle_async_request(request)
-        if isinstance(endpoint, Refusal):
-            return refusal_response(endpoint, request)
-        asked = self._gate.ask(endpoint, await request.aread())
+        if isinstance(place, Unreadable):
+            verdict = unreadable(place)
+        else:
+            verdict = await self._ask(place, request)
+        if isinstance(verdict, Refusal):
+            return refused(verdict, kind_of_path(request.url.path), request)
+        if verdict.flight is None:
+            return await self._inner.handle_async_request(request)
+        return await self._send(request, verdict, verdict.flight)
+
+    async def _ask(self, endpoint: Endpoint, request: httpx2.Request) -> Admitted | Refusal:
+        encoding = request.headers.get("content-encoding", "")
+        asked = self._gate.ask(endpoint, await request.aread(), encoding, host=request.url.host)
         if isinstance(asked, Refusal):
-            return refusal_response(asked, request)
+            return asked
         self._settler.start()
         try:
-            decision = await self._governor.areserve(asked.request)
-            verdict = self._gate.verdict(asked, decision)
+            decision, asked = await self._gate.aadmit(asked)
         except StoreError:
-            verdict = unverified(endpoint)
-        if verdict is None:
-            return await self._inner.handle_async_request(request)
-        if isinstance(verdict, Refusal):
-            return refusal_response(verdict, request)
-        return await self._send(request_to_send(request, asked.body), verdict)
+            return unverified()
+        return self._gate.verdict(asked, decision)
 
-    async def _send(self, request: httpx2.Request, booking: Booking) -> httpx2.Response:
+    async def _send(
+        self, request: httpx2.Request, call: Admitted, flight: Flight
+    ) -> httpx2.Response:
+        leaving = Leaving(request, call.asked.body, is_async=True)
+        clock, settler = self._governor.store.clock, self._settler
+        settler.watch(flight)
         try:
-            response = await self._inner.handle_async_request(request)
-        except NEVER_LEFT:
-            await self._settler.asettle(booking.never_left())
+            response = await self._inner.handle_async_request(leaving.request)
+        except BaseException as fault:
+            if leaving.may_have_left(fault):
+                flight.sent(clock.now())
+            is_fault = isinstance(fault, Exception)
+            await settler.aobey((flight.broken if is_fault else flight.abandoned)(clock.now()))
             raise
-        except BaseException:
-            await self._settler.asettle(booking.ending())
-            raise
-        begin(booking, response)
+        flight.head(response.status_code, response.headers, clock.now())
         assert isinstance(response.stream, httpx2.AsyncByteStream)
-        return with_stream(response, _Stream(response.stream, booking, self._settler))
+        stream = _Stream(response.stream, flight, settler, clock)
+        return relaying(response, stream, call.asked.told)
 
     async def aclose(self) -> None:
         """Settle what is left, and let go of all connections."""
@@ -86,35 +100,36 @@ class AsyncGovernedTransport(httpx2.AsyncBaseTransport):
 class _Stream(httpx2.AsyncByteStream):
     """The bytes of an answer, read on the side."""
 
-    def __init__(self, inner: httpx2.AsyncByteStream, booking: Booking, settler: Settler) -> None:
+    def __init__(
+        self, inner: httpx2.AsyncByteStream, flight: Flight, settler: Settler, clock: Clock
+    ) -> None:
         self._inner = inner
-        self._booking = booking
+        self._flight = flight
         self._settler = settler
+        self._now = clock.now
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        booking = self._booking
+        flight, obey = self._flight, self._settler.aobey
         try:
             async for chunk in self._inner:
-                relayed = booking.feed(chunk)
-                if booking.is_settled:
-                    await self._settler.asettle(booking.ending())
-                if relayed:
+                if relayed := await obey(flight.data(chunk, self._now())):
                     yield relayed
-            rest = booking.finish()
-            await self._settler.asettle(booking.ending())
-            if rest:
+            if rest := await obey(flight.end(self._now())):
                 yield rest
         except GeneratorExit:
             raise  # it may be the garbage collector's: closing or collecting the stream settles
+        except Exception:
+            await obey(flight.broken(self._now()))
+            raise
         except BaseException:
-            await self._settler.asettle(booking.ending())
+            await obey(flight.abandoned(self._now()))
             raise
 
     async def aclose(self) -> None:
         try:
             await self._inner.aclose()
         finally:
-            await self._settler.asettle(self._booking.ending())
+            await self._settler.aobey(self._flight.abandoned(self._now()))
 
     def __del__(self) -> None:
-        self._settler.later(self._booking.ending())
+        self._settler.later(self._flight.abandoned(self._now()))

@@ -27,9 +27,9 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
+from policy.calls.flight import Ending, Settle
 from policy.calls.plan import tier_of
-from policy.clients.booking import Ending
-from policy.clients.settler import Settler
+from policy.calls.settle import Settler
 from policy.governor.calls import Calls
 from policy.governor.denial import denial_error
 from policy.governor.pricing import CallOptions, Report, refuse_unknown
@@ -60,7 +60,7 @@ class GovernedCallback(BaseCallbackHandler):
         super().__init__()
         self._governor = governor
         self._options = options
-        self._settler = Settler(governor)
+        self._settler = Settler(lambda: governor)
         self._lock = threading.Lock()
         self._open: dict[UUID, _Run] = {}
 
@@ -108,7 +108,7 @@ class GovernedCallback(BaseCallbackHandler):
             return
         ending = run.failed(error, kwargs.get("response"))
         if isinstance(error, GeneratorExit):  # perhaps the garbage collector's: nothing may wait
-            self._settler.later(ending)
+            self._settler.later([Settle(ending)])
         else:
             self._settler.settle(ending)
 
@@ -159,7 +159,7 @@ class _Run:
         self._input_tokens = input_tokens
         self.relayed = ""
 
-    def ended(self, response: LLMResult) -> Ending | None:
+    def ended(self, response: LLMResult) -> Ending:
         """Return how to settle a call that has its answer."""
         answers = [one for turn in response.generations for one in turn]
         told = next((one for one in map(_usage_metadata, answers) if one), None)
@@ -172,7 +172,7 @@ class _Run:
         text = "".join(one.text for one in answers)
         return self._estimate(text or self.relayed, Outcome.COMPLETED)
 
-    def failed(self, error: BaseException, response: object) -> Ending | None:
+    def failed(self, error: BaseException, response: object) -> Ending:
         """Return how to settle a call that has no answer, or part of one."""
         if isinstance(response, LLMResult):
             answers = [one for turn in response.generations for one in turn]
@@ -197,7 +197,7 @@ class _Run:
         *,
         is_release: bool = False,
     ) -> Ending:
-        key = f"{self._reservation.id}/client"
+        key = f"{self._reservation.id}/meter"
         told: Report = {**(report or {}), "outcome": outcome, "settlement_key": key}
         return Ending(self._reservation, is_release, usage, told)
 

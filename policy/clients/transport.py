@@ -11,7 +11,7 @@ terminal event of a stream, else at its end, when it is closed, when it fails, o
 collected unread. A refused call never leaves; the SDK raises its own error for status 402. Streams
 pass untouched, but for the usage that the SDK's user had not asked for.
 
-Refuses what cannot be metered, see ``policy.clients.gate``. While governance is disabled, all goes
+Refuses what cannot be metered, see ``policy.calls.plan``. While governance is disabled, all goes
 through untouched.
 """
 
@@ -22,14 +22,17 @@ from typing import Unpack
 
 import httpx2
 
-from policy.clients.booking import Booking
-from policy.clients.gate import Gate
-from policy.clients.refusals import Refusal, unverified
-from policy.clients.settler import Settler
-from policy.clients.wire import NEVER_LEFT, begin, refusal_response, request_to_send, with_stream
+from policy.calls.flight import Flight
+from policy.calls.gate import Admitted, Gate
+from policy.calls.plan import Free, Unreadable, route
+from policy.calls.refusal import Refusal, unreadable, unverified
+from policy.calls.settle import Settler
+from policy.clients.leaving import Leaving, kind_of_path, refused, relaying
+from policy.clock import Clock
 from policy.errors import StoreError
 from policy.governor.calls import Calls
 from policy.governor.pricing import CallOptions
+from policy.metering.endpoints import Endpoint
 
 
 class GovernedTransport(httpx2.BaseTransport):
@@ -51,43 +54,50 @@ class GovernedTransport(httpx2.BaseTransport):
         **options: Unpack[CallOptions],
     ) -> None:
         self._governor = governor
-        self._gate = Gate(governor, options)
+        self._gate = Gate(governor, **options)
         self._inner = inner or httpx2.HTTPTransport()
-        self._settler = Settler(governor)
+        self._settler = Settler(lambda: governor)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request that is free or admitted; else answer it in the provider's place."""
-        endpoint = self._gate.route(request.method, request.url.path)
-        if endpoint is None:
+        place = route(request.method, request.url.path, exact=False)
+        if isinstance(place, Free) or not self._governor.policy.enabled:
             return self._inner.handle_request(request)
-        if isinstance(endpoint, Refusal):
-            return refusal_response(endpoint, request)
-        asked = self._gate.ask(endpoint, request.read())
+        verdict = unreadable(place) if isinstance(place, Unreadable) else self._ask(place, request)
+        if isinstance(verdict, Refusal):
+            return refused(verdict, kind_of_path(request.url.path), request)
+        if verdict.flight is None:
+            return self._inner.handle_request(request)
+        return self._send(request, verdict, verdict.flight)
+
+    def _ask(self, endpoint: Endpoint, request: httpx2.Request) -> Admitted | Refusal:
+        encoding = request.headers.get("content-encoding", "")
+        asked = self._gate.ask(endpoint, request.read(), encoding, host=request.url.host)
         if isinstance(asked, Refusal):
-            return refusal_response(asked, request)
+            return asked
         self._settler.start()
         try:
-            verdict = self._gate.verdict(asked, self._governor.reserve(asked.request))
+            decision, asked = self._gate.admit(asked)
         except StoreError:
-            verdict = unverified(endpoint)
-        if verdict is None:
-            return self._inner.handle_request(request)
-        if isinstance(verdict, Refusal):
-            return refusal_response(verdict, request)
-        return self._send(request_to_send(request, asked.body), verdict)
+            return unverified()
+        return self._gate.verdict(asked, decision)
 
-    def _send(self, request: httpx2.Request, booking: Booking) -> httpx2.Response:
+    def _send(self, request: httpx2.Request, call: Admitted, flight: Flight) -> httpx2.Response:
+        leaving = Leaving(request, call.asked.body, is_async=False)
+        clock, settler = self._governor.store.clock, self._settler
+        settler.watch(flight)
         try:
-            response = self._inner.handle_request(request)
-        except NEVER_LEFT:
-            self._settler.settle(booking.never_left())
+            response = self._inner.handle_request(leaving.request)
+        except BaseException as fault:
+            if leaving.may_have_left(fault):
+                flight.sent(clock.now())
+            is_fault = isinstance(fault, Exception)
+            settler.obey((flight.broken if is_fault else flight.abandoned)(clock.now()))
             raise
-        except BaseException:
-            self._settler.settle(booking.ending())
-            raise
-        begin(booking, response)
+        flight.head(response.status_code, response.headers, clock.now())
         assert isinstance(response.stream, httpx2.SyncByteStream)
-        return with_stream(response, _Stream(response.stream, booking, self._settler))
+        stream = _Stream(response.stream, flight, settler, clock)
+        return relaying(response, stream, call.asked.told)
 
     def close(self) -> None:
         """Settle what is left, and let go of all connections."""
@@ -98,29 +108,30 @@ class GovernedTransport(httpx2.BaseTransport):
 class _Stream(httpx2.SyncByteStream):
     """The bytes of an answer, read on the side."""
 
-    def __init__(self, inner: httpx2.SyncByteStream, booking: Booking, settler: Settler) -> None:
+    def __init__(
+        self, inner: httpx2.SyncByteStream, flight: Flight, settler: Settler, clock: Clock
+    ) -> None:
         self._inner = inner
-        self._booking = booking
+        self._flight = flight
         self._settler = settler
+        self._now = clock.now
         self._is_closed = False
 
     def __iter__(self) -> Iterator[bytes]:
-        booking = self._booking
+        flight, obey = self._flight, self._settler.obey
         try:
             for chunk in self._inner:
-                relayed = booking.feed(chunk)
-                if booking.is_settled:
-                    self._settler.settle(booking.ending())
-                if relayed:
+                if relayed := obey(flight.data(chunk, self._now())):
                     yield relayed
-            rest = booking.finish()
-            self._settler.settle(booking.ending())
-            if rest:
+            if rest := obey(flight.end(self._now())):
                 yield rest
         except GeneratorExit:
             raise  # it may be the garbage collector's: closing or collecting the stream settles
+        except Exception:
+            obey(flight.broken(self._now()))
+            raise
         except BaseException:
-            self._settler.settle(booking.ending())
+            obey(flight.abandoned(self._now()))
             raise
 
     def close(self) -> None:
@@ -128,8 +139,8 @@ class _Stream(httpx2.SyncByteStream):
         try:
             self._inner.close()
         finally:
-            self._settler.settle(self._booking.ending())
+            self._settler.obey(self._flight.abandoned(self._now()))
 
     def __del__(self) -> None:
         close = None if self._is_closed else self._inner.close
-        self._settler.later(self._booking.ending(), close)
+        self._settler.later(self._flight.abandoned(self._now()), close)

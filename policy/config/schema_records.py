@@ -48,11 +48,14 @@ def denial_document() -> Table:
         "config_key": _text("The key that sets the limit."),
     }
     about = {
-        "code": {"enum": ["unpriced_model", "mission_ended", "budget_exceeded"]},
+        "code": {"enum": ["unpriced_model", "mission_ended", "already_settled", "budget_exceeded"]},
+        "budget_exceeded": {"type": "boolean", "description": "Whether a budget is the reason."},
         "governance_domain": {"const": "token_spend"},
         "message": _text("Why, and what to do, for a person."),
         "session_id": _nullable(_text("Session of the call.")),
         "mission_id": _nullable(_text("Mission of the call.")),
+        "model": _nullable(_text("Model that was asked for.")),
+        "add_line": _nullable(_text("Lines of corvus.toml that give the model a price.")),
         "policy_hash": _text("Content hash of the policy that decided."),
         "override_possible": {"type": "boolean", "description": "Whether a block may be lifted."},
         "max_affordable_output_tokens": _nullable(

@@ -6,7 +6,8 @@ pass as they come.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
 
 import aiohttp
 from yarl import URL
@@ -22,14 +23,12 @@ class UpstreamFailed(Exception):
     Attributes:
         status: 502, or 504 when it was silent for too long.
         code: Stable name of what is wrong.
-        may_cost: It may have taken up the call, and may bill it.
     """
 
-    def __init__(self, status: int, code: str, message: str, *, may_cost: bool) -> None:
+    def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
-        self.may_cost = may_cost
 
 
 class Answer:
@@ -41,20 +40,17 @@ class Answer:
         self.headers = response.headers
 
     @property
-    def is_stream(self) -> bool:
-        """Whether it comes as events."""
-        return self._response.content_type == "text/event-stream"
+    def by_name(self) -> dict[str, str]:
+        """Its headers by name in lower case; of several of one name, the first."""
+        found: dict[str, str] = {}
+        for name, value in self.headers.items():
+            found.setdefault(name.lower(), value)
+        return found
 
     @property
-    def is_packed(self) -> bool:
-        """Whether it is compressed, though that was not asked for."""
-        return self.headers.get("content-encoding", "identity").strip().lower() != "identity"
-
-    @property
-    def request_id(self) -> str | None:
-        """The provider's own name for the call."""
-        found = self.headers.get("request-id") or self.headers.get("x-request-id")
-        return found[:200] if found and found.isascii() else None
+    def is_redirect(self) -> bool:
+        """Whether it names another address, which could be anybody's."""
+        return 300 <= self.status < 400
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes.
@@ -69,7 +65,7 @@ class Answer:
             raise _silent() from None
         except (aiohttp.ClientError, OSError):
             raise UpstreamFailed(
-                502, "upstream_broken", "the provider ended its answer early", may_cost=True
+                502, "upstream_broken", "the provider ended its answer early"
             ) from None
 
     def close(self) -> None:
@@ -95,42 +91,50 @@ class Client:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
+            trace_configs=[_sending()],
             skip_auto_headers=("User-Agent", "Content-Type", "Accept"),
         )
 
     async def send(
-        self, method: str, url: URL, headers: list[tuple[str, str]], body: bytes
+        self,
+        method: str,
+        url: URL,
+        headers: list[tuple[str, str]],
+        body: bytes,
+        on_sent: Callable[[], None] = lambda: None,
     ) -> Answer:
-        """Send a request and wait for the headers of its answer.
+        """Send a request and wait for the head of its answer, which is not followed elsewhere.
+
+        Args:
+            method: In capitals.
+            url: Whole address.
+            headers: As they are sent.
+            body: Empty for none.
+            on_sent: Called before the first byte of the request is written. Until then the provider
+                knows nothing of it: no name was found, no connection or no TLS was to be had.
 
         Raises:
-            UpstreamFailed: None came, or it is a redirect, which could lead anywhere.
+            UpstreamFailed: None came.
         """
         try:
             response = await self._session.request(
-                method, url, headers=headers, data=body or None, allow_redirects=False
+                method,
+                url,
+                headers=headers,
+                data=body or None,
+                allow_redirects=False,
+                trace_request_ctx=on_sent,
             )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
             raise UpstreamFailed(
-                502, "upstream_unreachable", "the provider cannot be reached", may_cost=False
+                502, "upstream_unreachable", "the provider cannot be reached"
             ) from None
         except TimeoutError:
             raise _silent() from None
         except (aiohttp.ClientError, OSError, ValueError):
             raise UpstreamFailed(
-                502,
-                "upstream_broken",
-                "the provider gave no answer that can be read",
-                may_cost=False,
+                502, "upstream_broken", "the provider gave no answer that can be read"
             ) from None
-        if 300 <= response.status < 400:
-            response.close()
-            raise UpstreamFailed(
-                502,
-                "upstream_redirects",
-                "the provider redirects, which is not followed",
-                may_cost=False,
-            )
         return Answer(response)
 
     async def close(self) -> None:
@@ -139,6 +143,15 @@ class Client:
 
 
 def _silent() -> UpstreamFailed:
-    return UpstreamFailed(
-        504, "upstream_silent", "the provider sent nothing for too long", may_cost=True
-    )
+    return UpstreamFailed(504, "upstream_silent", "the provider sent nothing for too long")
+
+
+def _sending() -> aiohttp.TraceConfig:
+    """Return what calls ``on_sent`` of a request; aiohttp asks it before it writes the headers."""
+    config = aiohttp.TraceConfig()
+
+    async def tell(session: object, context: SimpleNamespace, told: object) -> None:
+        context.trace_request_ctx()
+
+    config.on_request_headers_sent.append(tell)
+    return config

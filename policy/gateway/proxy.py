@@ -14,29 +14,30 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TypeAlias
 
+from policy.calls.gate import Gate
+from policy.calls.plan import Free, Unreadable, route
+from policy.calls.refusal import Refusal, unreadable
+from policy.calls.settle import Settler
 from policy.clock import microseconds
-from policy.errors import PolicyError, ProjectRefused, TokenBound
-from policy.gateway.asking import Asked, Caller, ask
+from policy.errors import PolicyError
+from policy.gateway.asgi import Receive, Scope, Send
+from policy.gateway.callers import Caller, caller_of
 from policy.gateway.client import Answer, Client, UpstreamFailed
-from policy.gateway.exchange import Exchange
 from policy.gateway.forwarding import to_client, to_upstream
-from policy.gateway.guards import TOKEN, TOKEN_FROM, Receive, Scope, Send
-from policy.gateway.hold import Hold
-from policy.gateway.upstreams import COUNT_TOKENS, MODELS, Free, Target, Upstreams, kind_of
-from policy.gateway.wire import WireError, denied, failed, send_error, send_start
+from policy.gateway.guards import TOKEN, TOKEN_FROM
+from policy.gateway.passage import Passage
+from policy.gateway.upstreams import Target, Upstreams, kind_of
+from policy.gateway.wire import Refused, failed, send_piece, send_refusal, send_start
 from policy.governor.governor import Governor
 from policy.ids import new_id
 from policy.metering.endpoints import Endpoint
 from policy.model.decision import Decision
 from policy.model.gateway import GatewayOptions, Kind
-from policy.model.request import LOCAL
-from policy.model.token import Claims, Token
+from policy.model.token import Token
 
 Governing: TypeAlias = Callable[[], Governor]
 """Returns the governor in force."""
 
-_METERED = {("POST", one.value): one for one in Endpoint}
-_FREE = {(one.method, f"/v1{one.path}"): one for one in (MODELS, COUNT_TOKENS)}
 _SESSIONS_MAX = 10_000
 
 
@@ -72,7 +73,8 @@ class Proxy:
         self._on_decision = on_decision
         self._client: Client | None = None
         self._sessions: dict[str, str] = {}
-        self._pending: set[asyncio.Task[None]] = set()
+        self._pending: set[asyncio.Task[bytes]] = set()
+        self._settler = Settler(governing)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request that has passed the guards."""
@@ -83,28 +85,29 @@ class Proxy:
                 await send_start(send, 200, [(b"content-length", b"0")])
                 await send({"type": "http.response.body", "body": b""})
                 return
-            if place is None:
-                raise _no_route(scope)
+            if isinstance(place, Unreadable):
+                raise Refused(unreadable(place))
             target = self._target(place, scope)
             body = await _whole(receive)
-            if isinstance(place, Free):
+            if isinstance(place, Free) or not self._governing().policy.enabled:
                 work = self._pass(target, scope, body, send)
             else:
                 work = self._govern(place, target, scope, (body, send))
             await _while_there(work, receive)
-        except WireError as error:
-            await send_error(send, error, kind)
+        except Refused as refused:
+            await send_refusal(send, refused.refusal, kind)
         except PolicyError as error:
-            await send_error(send, failed(error), kind)
+            await send_refusal(send, failed(error), kind)
 
     def has_route(self, scope: Scope) -> bool:
         """Tell whether a request is for a route that is served."""
-        return _place(scope) is not None
+        return not isinstance(_place(scope), Unreadable)
 
     async def close(self) -> None:
         """Wait until all calls are settled, and end all connections."""
         while self._pending:
             await asyncio.wait(set(self._pending))
+        await asyncio.to_thread(self._settler.close)
         if self._client is not None:
             await self._client.close()
 
@@ -114,77 +117,92 @@ class Proxy:
         body, send = ends
         began = time.perf_counter()
         governor = self._governing()
-        asked = ask(governor, endpoint, target, body, self._caller(governor, scope))
-        decision = await governor.areserve(asked.request)
+        caller = self._fixed or caller_of(scope)
+        gate = Gate(governor, **caller.options(self._session_of(governor, scope)))
+        asked = gate.ask(
+            endpoint,
+            body,
+            _encoding(scope),
+            host=target.host,
+            upstream=target.upstream.name,
+        )
+        if isinstance(asked, Refusal):
+            raise Refused(asked)
+        decision, asked = await gate.aadmit(asked)
         self._on_decision(decision)
-        if not decision.allowed:
-            raise denied(decision, target.upstream.denied_status)
-        hold = Hold(governor, decision.reservation, self._pending)
-        more = {"x-corvus-session": asked.request.session_id}
-        if decision.reservation is not None:
-            more["x-corvus-reservation"] = decision.reservation.id
+        verdict = gate.verdict(asked, decision, target.upstream.denied_status)
+        if isinstance(verdict, Refusal):
+            raise Refused(verdict)
+        flight = verdict.flight
+        if flight is None:  # disabled since it was asked
+            await self._pass(target, scope, body, send)
+            return
+        more = {
+            "x-corvus-session": asked.request.session_id,
+            "x-corvus-reservation": flight.reservation.id,
+            **asked.told,
+        }
+        self._settler.watch(flight)
+        passage = Passage(
+            endpoint,
+            flight,
+            kind_of(endpoint),
+            more,
+            self._settler,
+            governor.store.clock,
+            self._pending,
+        )
         self.on_overhead(time.perf_counter() - began)
-        exchange = Exchange(asked, target.upstream.kind, hold, more)
-        await exchange.run(lambda: self._forward(target, scope, asked), send)
-
-    async def _forward(self, target: Target, scope: Scope, asked: Asked) -> Answer:
-        return await self._send(target, scope, asked.body)
+        body = asked.body
+        await passage.run(lambda on_sent: self._send(target, scope, body, on_sent), send)
 
     async def _pass(self, target: Target, scope: Scope, body: bytes, send: Send) -> None:
-        """Pass on what costs nothing."""
+        """Pass on what costs nothing, or what nobody governs."""
         try:
             answer = await self._send(target, scope, body)
+            if answer.is_redirect:
+                answer.close()
+                detail = "the provider redirects, which is not followed"
+                raise UpstreamFailed(502, "upstream_redirects", detail)
         except UpstreamFailed as fault:
-            raise WireError(fault.status, fault.code, str(fault)) from None
+            refusal = Refusal(fault.status, fault.code, str(fault), may_retry=True)
+            raise Refused(refusal) from None
         try:
             await send_start(send, answer.status, to_client(answer.headers, {}))
             async for chunk in answer.chunks():
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                await send_piece(send, chunk)
         except UpstreamFailed:
             return  # without its end, so that it shows
         finally:
             answer.close()
-        await send({"type": "http.response.body", "body": b""})
+        await send_piece(send, b"", is_last=True)
 
-    async def _send(self, target: Target, scope: Scope, body: bytes) -> Answer:
+    async def _send(
+        self, target: Target, scope: Scope, body: bytes, on_sent: Callable[[], None] = lambda: None
+    ) -> Answer:
         url = target.with_query(scope.get("query_string", b""))
         assert url is not None, "checked before the call was admitted"
         if self._client is None:
             self._client = Client(self._silence_seconds)
         headers = to_upstream(scope["headers"], target, scope.get(TOKEN_FROM, b""))
-        return await self._client.send(scope["method"], url, headers, body)
+        return await self._client.send(scope["method"], url, headers, body, on_sent)
 
     def _target(self, place: Endpoint | Free, scope: Scope) -> Target:
         kind = _kind(place, scope)
         target = self._upstreams.target(place, speaks_anthropic=kind is Kind.ANTHROPIC)
         if target is None:
             detail = f"no upstream of kind {kind} is configured in governance.upstreams"
-            raise WireError(404, "upstream_missing", detail, is_final=True)
+            raise Refused(Refusal(404, "upstream_missing", detail))
         if target.with_query(scope.get("query_string", b"")) is None:
-            raise WireError(400, "query_invalid", "the query is no query", is_final=True)
+            raise Refused(Refusal(400, "query_invalid", "the query is no query"))
         if name := self._upstreams.missing_key(target):
             detail = f"the gateway has no key for {target.upstream.name}: set {name} where it runs"
-            raise WireError(502, "upstream_key_missing", detail, is_final=True)
+            raise Refused(Refusal(502, "upstream_key_missing", detail))
         return target
 
-    def _caller(self, governor: Governor, scope: Scope) -> Caller:
-        if self._fixed is not None:
-            return self._fixed
-        headers = {name.lower(): value for name, value in scope["headers"]}
-        token: Token | None = scope.get(TOKEN)
-        named = _named(headers, token)
-        return Caller(
-            session_id=named.session or self._session_of(governor, token),
-            mission_id=named.mission,
-            project=named.project,
-            agent=named.agent,
-            user=named.user,
-            principal=token.id if token is not None else LOCAL,
-            resumes_mission=_text(headers, "mission-resume") == "1",
-        )
-
-    def _session_of(self, governor: Governor, token: Token | None) -> str:
+    def _session_of(self, governor: Governor, scope: Scope) -> str:
         """Return the session of calls that name none: one for each token, as long as this runs."""
+        token: Token | None = scope.get(TOKEN)
         holder = token.id if token is not None else ""
         if holder not in self._sessions and len(self._sessions) < _SESSIONS_MAX:
             self._sessions[holder] = new_id(microseconds(governor.store.clock.now()))
@@ -220,66 +238,24 @@ async def _whole(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-def _place(scope: Scope) -> Endpoint | Free | None:
+def _place(scope: Scope) -> Endpoint | Free | Unreadable:
     """Return the endpoint that is asked for, if it is spelt as it is listed."""
     path = scope["path"]
     if scope.get("raw_path", path.encode()).partition(b"?")[0] != path.encode():
-        return None
-    asked = scope["method"], path
-    return _METERED.get(asked) or _FREE.get(asked)
+        path = ""  # no route has this spelling
+    return route(scope["method"], path, exact=True)
 
 
-def _kind(place: Endpoint | Free | None, scope: Scope) -> Kind:
+def _kind(place: Endpoint | Free | Unreadable, scope: Scope) -> Kind:
+    """Return whose errors the client understands."""
     names = {name.lower() for name, _ in scope["headers"]}
     speaks_anthropic = b"anthropic-version" in names
-    if place is None:
-        is_anthropic = speaks_anthropic or scope["path"].startswith(Endpoint.MESSAGES)
-        return Kind.ANTHROPIC if is_anthropic else Kind.OPENAI
+    if isinstance(place, Unreadable):
+        is_message = speaks_anthropic or scope["path"].startswith(Endpoint.MESSAGES)
+        return Kind.ANTHROPIC if is_message else Kind.OPENAI
     return kind_of(place, speaks_anthropic=speaks_anthropic)
 
 
-def _no_route(scope: Scope) -> WireError:
-    if scope["method"] == "GET" and scope["path"] == Endpoint.RESPONSES:
-        detail = "websockets are not served: send POST /v1/responses"
-        return WireError(426, "upgrade_refused", detail, is_final=True)
-    detail = "the gateway has no such route, and passes on only what it can meter"
-    return WireError(404, "not_found", detail, is_final=True)
-
-
-def _named(headers: Mapping[bytes, bytes], token: Token | None) -> Claims:
-    """Return what a call belongs to: what its token is bound to, else what its headers say.
-
-    Raises:
-        WireError: They say something else than the token.
-    """
-    said = Claims(
-        project=_text(headers, "project"),
-        agent=_text(headers, "agent"),
-        session=_text(headers, "session"),
-        mission=_text(headers, "mission"),
-    )
-    try:
-        return token.bind(said) if token is not None else said
-    except (ProjectRefused, TokenBound) as refused:
-        code = refused.code.replace("-", "_")
-        raise WireError(403, code, str(refused), is_final=True) from None
-
-
-def _text(headers: Mapping[bytes, bytes], name: str) -> str | None:
-    """Return what a header of ours says, if it is plain text.
-
-    Raises:
-        WireError: It is not.
-    """
-    value = headers.get(f"x-corvus-{name}".encode())
-    if value is None:
-        return None
-    try:
-        text = value.decode().strip()
-    except UnicodeDecodeError:
-        text = ""
-    if not text or not text.isprintable() or len(text) > 200:
-        raise WireError(
-            400, "header_invalid", f"x-corvus-{name} must be a short text", is_final=True
-        )
-    return text
+def _encoding(scope: Scope) -> str:
+    found = (value for name, value in scope["headers"] if name.lower() == b"content-encoding")
+    return b",".join(found).decode("latin-1")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from policy.calls.refusal import Refusal as Worded
 from policy.gateway.asgi import Scope, Send
 from policy.gateway.paths import is_proxied
 from policy.gateway.problems import Problem
-from policy.gateway.wire import WireError
 from policy.metering.endpoints import Endpoint
 from policy.model.gateway import Kind
 
@@ -36,10 +36,10 @@ def refusal_of(path: str, names: set[bytes], problem: Problem) -> Refusal:
     """
     body, headers = problem.body, problem.headers
     if path and is_proxied(path):
-        is_final = problem.status not in _MAY_PASS_LATER
+        may_retry = problem.status in _MAY_PASS_LATER
         code = problem.code.replace("-", "_")
-        error = WireError(problem.status, code, problem.detail, is_final=is_final)
-        body, headers = error.body(_kind(path, names)), {**headers, **error.headers()}
+        worded = Worded(problem.status, code, problem.detail, may_retry)
+        body, headers = worded.body(_kind(path, names)), {**headers, **worded.headers}
     headers = {**headers, "content-length": str(len(body)), "connection": "close"}
     return Refusal(problem.status, [(k.encode(), v.encode()) for k, v in headers.items()], body)
 

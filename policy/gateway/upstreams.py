@@ -1,6 +1,7 @@
 """Where calls are forwarded to: hosts of the config and constant suffixes, nothing else (PRX-5).
 
-No byte of a request takes part in an address, but for its query behind the ``?``. Refuses upstreams
+No byte of a request takes part in an address, but for the id of something stored at the provider,
+which is a short word, and its query behind the ``?``. Refuses upstreams
 that would carry a key in plain text to another machine, link-local addresses, where clouds keep
 their credentials, and two upstreams of one kind: a request does not say which it means.
 """
@@ -11,33 +12,17 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from yarl import URL
 
+from policy.calls.plan import COUNT_TOKENS, MODELS, Free
 from policy.errors import GatewayRefused
 from policy.gateway.guards import is_loopback
 from policy.metering.endpoints import Endpoint
 from policy.model.gateway import Kind, Upstream
 
 _QUERY = re.compile(rb"[!-\"$-~]*")  # all that is printable ASCII, but for the space and "#"
-
-
-class Free(NamedTuple):
-    """A path that is passed on without charge.
-
-    Attributes:
-        method: The only one that it has.
-        path: Behind ``/v1``.
-    """
-
-    method: str
-    path: str
-
-
-MODELS = Free("GET", "/models")
-COUNT_TOKENS = Free("POST", "/messages/count_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +37,11 @@ class Target:
     upstream: Upstream
     url: str
     key: str | None
+
+    @property
+    def host(self) -> str:
+        """Host that it is at."""
+        return urlsplit(self.url).hostname or ""
 
     def with_query(self, query: bytes) -> URL | None:
         """Return the whole address; ``None`` when the query holds what none may hold."""
@@ -91,7 +81,7 @@ class Upstreams:
             speaks_anthropic: Whose models are asked for, where both APIs have the path.
         """
         upstream = self._by_kind.get(kind_of(place, speaks_anthropic=speaks_anthropic))
-        if upstream is None and place is MODELS:
+        if upstream is None and _is_of_models(place):
             upstream = next(iter(self._by_kind.values()), None)
         if upstream is None:
             return None
@@ -113,9 +103,14 @@ class Upstreams:
 
 def kind_of(place: Endpoint | Free, *, speaks_anthropic: bool = False) -> Kind:
     """Return whose API an endpoint belongs to."""
-    if place in (Endpoint.MESSAGES, COUNT_TOKENS) or (place is MODELS and speaks_anthropic):
+    if place in (Endpoint.MESSAGES, COUNT_TOKENS):
         return Kind.ANTHROPIC
-    return Kind.OPENAI
+    is_anthropic = _is_of_models(place) and speaks_anthropic
+    return Kind.ANTHROPIC if is_anthropic else Kind.OPENAI
+
+
+def _is_of_models(place: Endpoint | Free) -> bool:
+    return isinstance(place, Free) and place.path.startswith(MODELS.path)
 
 
 def _base(upstream: Upstream) -> str:

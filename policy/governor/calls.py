@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import cached_property
@@ -25,13 +25,13 @@ from policy.governor.pricing import (
     settlement_of,
 )
 from policy.ids import new_id
-from policy.model.decision import BudgetState, Decision
+from policy.model.decision import BudgetState, Decision, Denial
 from policy.model.pending import PendingKind, PendingSettlement
 from policy.model.price import Price
 from policy.model.request import LOCAL, LONGEST_LIFE_SECONDS, Request, require_amount
 from policy.model.reservation import Reservation, ReservationState, Settled
 from policy.model.usage import Usage
-from policy.money import nano_usd
+from policy.money import NOTHING, NanoUSD, nano_usd
 from policy.store.spill import is_waiting
 from policy.store.unit import Unit
 
@@ -110,7 +110,7 @@ class Calls(Engine):
             events = settlement.upkeep(unit, self.in_force)
             return admission.weigh(unit, self.rules, self.register, request).decision, events
 
-        return self.run_step(step)
+        return self._explained(self.run_step(step))
 
     def reserve(self, request: Request, *, reservation_id: str | None = None) -> Decision:
         """Admit a call and hold its estimate in every matching budget, or refuse it.
@@ -129,13 +129,49 @@ class Calls(Engine):
         """
         if not self.policy.enabled:
             return self._ungoverned(request)
-        return self.run_step(self._reserving(request, reservation_id), undo=self._give_back)
+        step = self._reserving(request, reservation_id)
+        return self._explained(self.run_step(step, undo=self._give_back))
 
     async def areserve(self, request: Request, *, reservation_id: str | None = None) -> Decision:
         """Do what ``reserve`` does, without keeping the event loop waiting."""
         if not self.policy.enabled:
             return self._ungoverned(request)
-        return await self.arun_step(self._reserving(request, reservation_id), undo=self._give_back)
+        step = self._reserving(request, reservation_id)
+        return self._explained(await self.arun_step(step, undo=self._give_back))
+
+    def reserve_fitting(
+        self, request: Request, lower: Callable[[NanoUSD], Request]
+    ) -> tuple[Decision, Request]:
+        """Do what ``reserve`` does, or admit less where a budget has no room for all of it.
+
+        Which of the two is asked for is decided in the transaction that admits it (RES-1).
+
+        Args:
+            request: The call at its longest.
+            lower: Returns the call that costs at most so much, or the least that makes sense. May
+                be asked more than once; the last answer counts.
+
+        Returns:
+            The decision, and the request that it is about.
+
+        Raises:
+            StoreError: The store cannot answer, so the call must not be made.
+        """
+        if not self.policy.enabled:
+            return self._ungoverned(request), request
+        step = self._fitting(request, lower)
+        decision, asked = self.run_step(step, undo=self._give_back_fitting)
+        return self._explained(decision), asked
+
+    async def areserve_fitting(
+        self, request: Request, lower: Callable[[NanoUSD], Request]
+    ) -> tuple[Decision, Request]:
+        """Do what ``reserve_fitting`` does, without keeping the event loop waiting."""
+        if not self.policy.enabled:
+            return self._ungoverned(request), request
+        step = self._fitting(request, lower)
+        decision, asked = await self.arun_step(step, undo=self._give_back_fitting)
+        return self._explained(decision), asked
 
     def commit(
         self, reservation: Reservation, usage: Usage | None = None, **report: Unpack[Report]
@@ -277,6 +313,20 @@ class Calls(Engine):
 
         return step
 
+    def _fitting(
+        self, request: Request, lower: Callable[[NanoUSD], Request]
+    ) -> Step[tuple[Decision, Request]]:
+        def step(unit: Unit) -> Told[tuple[Decision, Request]]:
+            events = settlement.upkeep(unit, self.in_force)
+            asked = request
+            decision = admission.weigh(unit, self.rules, self.register, request).decision
+            if decision.denial is Denial.BUDGET_EXCEEDED:
+                asked = lower(decision.headroom_nano_usd or NOTHING)
+            answer = admission.reserve(unit, self.rules, self.register, asked, None)
+            return (answer.decision, asked), events + answer.events
+
+        return step
+
     def _committing(
         self, reservation: Reservation, usage: Usage | None, report: Report
     ) -> PendingSettlement:
@@ -380,6 +430,16 @@ class Calls(Engine):
         decision, _ = told
         if decision.allowed and decision.reservation is not None and not decision.replayed:
             self.release(decision.reservation)
+
+    def _explained(self, decision: Decision) -> Decision:
+        """Return a decision that names what is priced, where a model is not."""
+        if decision.denial is not Denial.UNPRICED_MODEL or decision.model is None:
+            return decision
+        return replace(decision, resembling=self.books.resembling(decision.model))
+
+    def _give_back_fitting(self, told: Told[tuple[Decision, Request]]) -> None:
+        (decision, _), events = told
+        self._give_back((decision, events))
 
     def _ungoverned(self, request: Request) -> Decision:
         """Allow a call while governance is disabled; nothing is reserved or recorded (EVA-11)."""

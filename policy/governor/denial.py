@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from policy.config.values import quoted
 from policy.errors import AlreadySettled, BudgetExceeded, Denied, MissionEnded, UnpricedModel
 from policy.model.decision import BudgetStatus, Decision, Denial
 from policy.money import usd_short, usd_text
@@ -14,10 +15,7 @@ def denial_text(decision: Decision) -> str:
     """Return why a call was refused, and what can be done about it."""
     match decision.denial:
         case Denial.UNPRICED_MODEL:
-            return (
-                "the model has no price, so its cost cannot be held against any budget; state one "
-                'in [cost.prices], or set cost.unpriced_models = "warn" to record it as unknown'
-            )
+            return _unpriced(decision)
         case Denial.MISSION_ENDED:
             return f"mission {decision.mission_id!r} has ended: a limit of its own stopped it"
         case Denial.ALREADY_SETTLED:
@@ -29,6 +27,11 @@ def denial_text(decision: Decision) -> str:
             governing = decision.governing
             assert governing is not None, "only a budget denies otherwise"
             return f"{_amounts(governing, decision)}. {_ways_out(governing, decision)}"
+
+
+def add_lines(model: str) -> str:
+    """Return the lines of ``corvus.toml`` that give a model a price."""
+    return f"[cost.prices.{quoted(model)}]\ninput = …\noutput = …"
 
 
 def denial_error(decision: Decision, model: str) -> Denied:
@@ -48,6 +51,17 @@ def denial_error(decision: Decision, model: str) -> Denied:
             return AlreadySettled(text, decision)
         case _:
             return BudgetExceeded(text, decision)
+
+
+def _unpriced(decision: Decision) -> str:
+    model = decision.model or ""
+    near = f"; priced names that are close: {', '.join(decision.resembling)}"
+    return (
+        f"the model {quoted(model)} has no price, so its cost cannot be held against any "
+        f"budget{near if decision.resembling else ''}. Add to corvus.toml, in USD per million "
+        f'tokens:\n{add_lines(model)}\nor set cost.unpriced_models = "warn" to record its cost '
+        "as unknown"
+    )
 
 
 def _amounts(status: BudgetStatus, decision: Decision) -> str:
@@ -75,12 +89,16 @@ def denial_body(decision: Decision) -> dict[str, object]:
     Amounts come as numbers of USD for reading, and as exact strings of nano-USD.
     """
     governing = decision.governing
+    is_unpriced = decision.denial is Denial.UNPRICED_MODEL
     body: dict[str, object] = {
         "code": decision.denial.value if decision.denial else None,
+        "budget_exceeded": decision.denial is Denial.BUDGET_EXCEEDED,
         "governance_domain": DOMAIN,
         "message": denial_text(decision) if decision.denial else None,
         "session_id": decision.session_id,
         "mission_id": decision.mission_id,
+        "model": decision.model,
+        "add_line": add_lines(decision.model or "") if is_unpriced else None,
         "policy_hash": decision.policy_hash,
         "override_possible": decision.override_possible,
         "max_affordable_output_tokens": decision.max_affordable_output_tokens,

@@ -81,10 +81,14 @@ class Tap(ABC):
         return MeteredUsage((part, *reported.parts[1:]), is_estimated=True)
 
     def _read_safely(self, data: bytes) -> Json | None:
-        """Hand a JSON object to ``read``; return it, or ``None`` when it is none."""
+        """Hand a JSON object to ``read``; return it, or ``None`` when it is none.
+
+        What comes after the final usage is not read: whether it came with it or later must make no
+        difference, for the call is settled by then.
+        """
         message = json_object(data)
-        if message is None:
-            return None
+        if message is None or self.is_settled:
+            return message
         try:
             self.read(message)
         except Unusable:

@@ -85,6 +85,9 @@ class Decision:
         policy_hash: Content hash of the policy that decided.
         session_id: Session of the call.
         mission_id: Mission of the call, if it has one.
+        model: Model that was asked for.
+        resembling: Of a model without a price, up to three ``provider/model`` names that have one
+            and are close, closest first.
     """
 
     state: BudgetState
@@ -99,6 +102,8 @@ class Decision:
     policy_hash: str = ""
     session_id: str | None = None
     mission_id: str | None = None
+    model: str | None = None
+    resembling: tuple[str, ...] = ()
 
     def admitting(self, reservation: Reservation) -> Decision:
         """Return the decision with the hold that it led to; faster than ``replace``."""
@@ -115,6 +120,7 @@ class Decision:
             self.policy_hash,
             self.session_id,
             self.mission_id,
+            self.model,
         )
 
     @property

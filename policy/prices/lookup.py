@@ -19,6 +19,7 @@ from policy.model.price import Price
 from policy.prices.book import BundledBook, Entry, Shop
 from policy.prices.clashes import Clash, find_clashes
 from policy.prices.names import LONG_CONTEXT, provider_id, variant
+from policy.prices.nearest import Nearest
 from policy.prices.own import OwnBook
 
 _Key = tuple[str, str | None]
@@ -77,15 +78,24 @@ class PriceBooks:
 
     def resembling(self, model: str) -> tuple[str, ...]:
         """Return up to three ``provider/model`` names that are close to a name, closest first."""
-        from difflib import get_close_matches
+        by_name, nearest = self._whole_names if "/" in model else self._bare_names
+        return tuple(dict.fromkeys(by_name[name] for name in nearest.find(model, 3)))
 
+    @cached_property
+    def _whole_names(self) -> tuple[dict[str, str], Nearest]:
+        return self._names(is_whole=True)
+
+    @cached_property
+    def _bare_names(self) -> tuple[dict[str, str], Nearest]:
+        return self._names(is_whole=False)
+
+    def _names(self, *, is_whole: bool) -> tuple[dict[str, str], Nearest]:
         by_name = {name: name for name in self._own.names()}
         sold = [entry for shop in self._bundled.shops.values() for entry in shop.models()]
         for entry in sorted(sold, key=lambda entry: not entry.own):
             name = f"{entry.provider}/{entry.model}"
-            by_name.setdefault(name if "/" in model else entry.model, name)
-        near = get_close_matches(model, by_name, n=3, cutoff=0.7)
-        return tuple(dict.fromkeys(by_name[name] for name in near))
+            by_name.setdefault(name if is_whole else entry.model, name)
+        return by_name, Nearest(by_name)
 
     def knows_provider(self, name: str) -> bool:
         """Tell whether a name is that of a provider in either book."""

@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from policy import BudgetExceeded
+from policy import BudgetExceeded, UnpricedModel
 from policy.clients.langchain import GovernedCallback
 from tests.clients.conftest import Governed
 from tests.clients.upstream import STREAM, Answer, Asked, Upstream, chat_events
@@ -130,5 +130,5 @@ def test_an_answer_from_the_cache_costs_nothing(
 
 
 def test_models_without_a_name_are_refused_as_unpriced(govern: GovernedCallback) -> None:
-    with pytest.raises(BudgetExceeded, match="has no price"):
+    with pytest.raises(UnpricedModel, match="has no price"):
         FakeListLLM(responses=["x"], callbacks=[govern]).invoke("hi")

@@ -147,7 +147,7 @@ async def error_in_stream(call: Call) -> None:
 
 @pytest.mark.parametrize(
     ("script", "status"),
-    [(die, 502), (no_http, 502), (overloaded, 503), (refused, 401), (error_in_stream, 200)],
+    [(overloaded, 503), (refused, 401), (error_in_stream, 200)],
 )
 def test_a_provider_that_did_nothing_costs_nothing(
     gateway: Proxied, script: Script, status: int
@@ -159,6 +159,20 @@ def test_a_provider_that_did_nothing_costs_nothing(
     gateway.settled()
     assert gateway.records() == []
     assert gateway.spent() == 0
+
+
+@pytest.mark.parametrize("script", [die, no_http])
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_provider_that_took_the_call_and_gave_no_answer_may_bill_what_was_held(
+    gateway: Proxied, script: Script, is_stream: bool
+) -> None:
+    gateway.provider.script = script
+    answer = gateway.post("/v1/chat/completions", STREAM if is_stream else CHAT)
+    assert answer.status_code == 502
+    record = gateway.record()
+    assert (record.source, record.outcome) == ("estimated", "failed")
+    assert (record.cost_nano_usd or 0) > 50 * OUTPUT
+    assert gateway.held() == 0
 
 
 def test_a_provider_that_cannot_be_reached_costs_nothing(tmp_path: Path) -> None:
@@ -240,7 +254,7 @@ def test_a_stream_without_usage_is_estimated_and_never_free(
     assert record.input_tokens >= 10
 
 
-def test_a_packed_answer_passes_and_costs_what_was_held(gateway: Proxied) -> None:
+def test_a_packed_answer_passes_untouched_and_is_read_on_the_side(gateway: Proxied) -> None:
     import gzip
 
     packed = gzip.compress(json.dumps(CHAT_BODY).encode())
@@ -250,8 +264,17 @@ def test_a_packed_answer_passes_and_costs_what_was_held(gateway: Proxied) -> Non
 
     gateway.provider.script = pack
     assert gateway.post("/v1/chat/completions", CHAT).json() == CHAT_BODY
+    assert gateway.record().source == "priced"
+
+
+def test_an_answer_packed_in_an_unknown_way_costs_what_was_held(gateway: Proxied) -> None:
+    async def pack(call: Call) -> None:
+        await call.answer(b"\x00\x01", more="content-encoding: br\r\n")
+
+    gateway.provider.script = pack
+    gateway.post("/v1/chat/completions", CHAT)
     record = gateway.record()
-    assert record.source == "estimated"
+    assert (record.source, record.outcome) == ("estimated", "completed")
     assert (record.cost_nano_usd or 0) > 50 * OUTPUT
 
 

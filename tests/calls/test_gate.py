@@ -9,13 +9,11 @@ from typing import Any
 
 import pytest
 
+from policy.calls.gate import Asked, Gate
 from policy.calls.plan import UNSEEN_TOKENS
-from policy.gateway.asking import Caller, ask
-from policy.gateway.upstreams import Upstreams
 from policy.governor.governor import Governor
 from policy.metering.endpoints import Endpoint
 from policy.metering.models import MOST_OUTPUT_TOKENS
-from policy.model.gateway import Kind, Upstream
 from policy.runtime import open_runtime
 
 CONFIG = """
@@ -48,11 +46,8 @@ def held(
     governor: Governor, body: dict[str, Any], endpoint: Endpoint = Endpoint.MESSAGES
 ) -> tuple[int, int]:
     """Return the bound of the input, and what is held beside 10 tokens of output."""
-    kind = Kind.ANTHROPIC if endpoint is Endpoint.MESSAGES else Kind.OPENAI
-    upstreams = Upstreams((Upstream(kind.value, "https://x.example", kind),), {})
-    target = upstreams.target(endpoint)
-    assert target is not None
-    asked = ask(governor, endpoint, target, json.dumps(body).encode(), Caller("s"))
+    asked = Gate(governor).ask(endpoint, json.dumps(body).encode())
+    assert isinstance(asked, Asked)
     estimate = asked.request.estimate_nano_usd
     assert estimate is not None
     return asked.plan.input_tokens, estimate
@@ -105,10 +100,27 @@ def test_input_that_the_provider_adds_is_held_beside_twice_that_of_the_body(
     assert amount == tokens * INPUT + 10 * OUTPUT
 
 
-def test_the_upstreams_name_says_who_bills_where_a_book_knows_it(governor: Governor) -> None:
-    for name, provider in (("mistral", "mistral"), ("main", "openai"), ("openai", "openai")):
-        upstreams = Upstreams((Upstream(name, "https://x.example", Kind.OPENAI),), {})
-        target = upstreams.target(Endpoint.CHAT)
-        assert target is not None
-        asked = ask(governor, Endpoint.CHAT, target, b'{"model": "m"}', Caller("s"))
-        assert asked.request.provider == provider
+@pytest.mark.parametrize(
+    ("host", "upstream", "provider"),
+    [
+        ("x.example", "mistral", "mistral"),
+        ("x.example", "main", "openai"),
+        ("127.0.0.1", None, "openai"),
+        ("api.groq.com", "main", "groq"),
+        ("API.MISTRAL.AI", None, "mistral"),
+        ("me.openai.azure.com", None, "azure"),
+    ],
+)
+def test_who_bills_is_found_by_one_rule_for_proxy_and_transports(
+    governor: Governor, host: str, upstream: str | None, provider: str
+) -> None:
+    gate = Gate(governor)
+    asked = gate.ask(Endpoint.CHAT, b'{"model": "m"}', host=host, upstream=upstream)
+    assert isinstance(asked, Asked)
+    assert asked.request.provider == provider
+
+
+def test_what_the_caller_says_of_who_bills_comes_first(governor: Governor) -> None:
+    asked = Gate(governor, provider="groq").ask(Endpoint.CHAT, b'{"model": "m"}', host="x.ai")
+    assert isinstance(asked, Asked)
+    assert asked.request.provider == "groq"
