@@ -258,6 +258,15 @@ class Calls(Renewals):
         """
         return self.run_step(lambda unit: (settlement.found(unit, reservation_id), []))
 
+    def reservation_of(self, principal: str, surface: str, reservation_id: str) -> Reservation:
+        """Return a reservation that a principal made on a surface (RES-8).
+
+        Raises:
+            ReservationNotFound: There is none; whether somebody else has one is not said.
+        """
+        step = settlement.found_own(principal, surface, reservation_id)
+        return self.run_step(lambda unit: (step(unit), []))
+
     def _reserving(self, request: Request, reservation_id: str | None) -> Step[Decision]:
         def step(unit: Unit) -> Told[Decision]:
             answer = admission.reserve(unit, self.rules, self.register, request, reservation_id)

@@ -377,7 +377,7 @@ def _migrate(connection: sqlite3.Connection, name: str) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     for script in statements.MIGRATIONS[version:]:
-        for statement in _statements(script):
+        for statement in statements.split(script):
             connection.execute(statement)
     if version == 0:
         state = StoreState(store_id=new_id(0))
@@ -385,15 +385,3 @@ def _migrate(connection: sqlite3.Connection, name: str) -> None:
     connection.execute(f"PRAGMA application_id = {statements.APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {newest}")
     connection.execute("COMMIT")
-
-
-def _statements(script: str) -> list[str]:
-    """Split a script; ``executescript`` would commit before it."""
-    found: list[str] = []
-    begun = ""
-    for line in script.splitlines(keepends=True):
-        begun += line
-        if sqlite3.complete_statement(begun):
-            found.append(begun)
-            begun = ""
-    return found
