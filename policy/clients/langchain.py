@@ -28,18 +28,20 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
 from policy.calls.flight import Ending, Settle
-from policy.calls.plan import tier_of
 from policy.calls.settle import Settler
 from policy.governor.calls import Calls
 from policy.governor.denial import denial_error
 from policy.governor.pricing import CallOptions, Report, refuse_unknown
 from policy.metering.estimate import FRAME_TOKENS, HIDDEN_TOKENS, input_token_bound
 from policy.metering.facts import Json, Unusable, as_object, count, member, text_or_none
+from policy.metering.maxima import ANSWERS, MAXIMA
+from policy.metering.models import most_output_of
 from policy.model.reservation import Outcome, Reservation
 from policy.model.usage import Usage
+from policy.prices.names import tier_of
 
+_ANSWERS_MAX = 128  # as many as any provider writes for one request
 _MODELS = ("model", "model_name", "model_id", "deployment_name")
-_MAXIMA = ("max_completion_tokens", "max_tokens", "max_output_tokens", "max_tokens_to_sample")
 
 
 class GovernedCallback(BaseCallbackHandler):
@@ -123,7 +125,7 @@ class GovernedCallback(BaseCallbackHandler):
         bound = _input_bound(text, params)
         told: CallOptions = {
             "input_tokens": bound,
-            "max_output_tokens": self._max_output(metadata, params),
+            "max_output_tokens": self._max_output(model, metadata, params),
             "service_tier": tier_of(text_or_none(params, "service_tier")),
             **self._options,
         }
@@ -134,13 +136,12 @@ class GovernedCallback(BaseCallbackHandler):
             with self._lock:
                 self._open[run_id] = _Run(decision.reservation, bound)
 
-    def _max_output(self, metadata: Json, params: Json) -> int:
-        try:
-            most = count(params, *_MAXIMA) or count(metadata, "ls_max_tokens")
-            choices = max(1, count(params, "n"))
-        except Unusable:
-            most, choices = 0, 1
-        return (most or self._governor.policy.default_output_tokens) * choices
+    def _max_output(self, model: str, metadata: Json, params: Json) -> int:
+        limit = most_output_of(model, self._options.get("provider"))
+        stated = [_stated(params, key, limit) for key in MAXIMA]
+        stated.append(_stated(metadata, "ls_max_tokens", limit))
+        most = max(stated) or self._governor.policy.default_output_tokens
+        return most * max(1, *(_stated(params, key, _ANSWERS_MAX) for key in ANSWERS))
 
     def _take(self, run_id: UUID) -> _Run | None:
         with self._lock:
@@ -200,6 +201,20 @@ class _Run:
         key = f"{self._reservation.id}/meter"
         told: Report = {**(report or {}), "outcome": outcome, "settlement_key": key}
         return Ending(self._reservation, is_release, usage, told)
+
+
+def _stated(of: Json, key: str, unlimited: int) -> int:
+    """Return a count that is stated; 0 for none.
+
+    Args:
+        of: What LangChain tells.
+        key: Its name.
+        unlimited: Stands in for one that may mean "no limit", such as -1 (PRC-7).
+    """
+    try:
+        return count(of, key)
+    except Unusable:
+        return unlimited
 
 
 def _input_bound(text: str, params: Json) -> int:

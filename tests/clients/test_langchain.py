@@ -132,3 +132,30 @@ def test_an_answer_from_the_cache_costs_nothing(
 def test_models_without_a_name_are_refused_as_unpriced(govern: GovernedCallback) -> None:
     with pytest.raises(UnpricedModel, match="has no price"):
         FakeListLLM(responses=["x"], callbacks=[govern]).invoke("hi")
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_plain_text_models_are_known_by_their_metadata(
+    govern: GovernedCallback, governed: Governed, is_async: bool
+) -> None:
+    """What has no parameters of its own names its model in LangChain's metadata."""
+    model = FakeListLLM(responses=["one two"], callbacks=[govern])
+    told: Any = {"metadata": {"ls_model_name": "gpt-test", "ls_provider": "openai"}}
+    if is_async:
+        asyncio.run(model.ainvoke("hi", config=told))
+    else:
+        model.invoke("hi", config=told)
+    assert governed.settled_soon()
+    (record,) = governed.records()
+    assert (record["requested_model"], record["provider"]) == ("gpt-test", "openai")
+
+
+@pytest.mark.parametrize("name", ["model_name", "model"])
+def test_the_model_that_answered_is_recorded(
+    govern: GovernedCallback, governed: Governed, name: str
+) -> None:
+    usage: Any = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
+    said = AIMessage("x", usage_metadata=usage, response_metadata={name: "gpt-test-2026"})
+    GenericFakeChatModel(messages=iter([said]), callbacks=[govern]).invoke("hi", model="gpt-test")
+    (record,) = governed.records()
+    assert record["answering_model"] == "gpt-test-2026"
