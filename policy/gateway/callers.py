@@ -11,6 +11,7 @@ from policy.gateway.asgi import Scope
 from policy.gateway.guards import TOKEN
 from policy.gateway.wire import Refused
 from policy.governor.pricing import CallOptions
+from policy.model.request import LOCAL
 from policy.model.token import Token
 
 HEADER_CHARACTERS_MAX = 200
@@ -25,6 +26,7 @@ class Caller:
         session_id: ``None`` where the call names none: its driver has one for it (SES-1).
         surface: ``proxy``, or that of the command that started the proxy.
         user: Name of the token's holder.
+        principal: Id of the token, to which its reservations belong (RES-8).
     """
 
     session_id: str | None
@@ -33,6 +35,7 @@ class Caller:
     project: str | None = None
     agent: str | None = None
     user: str | None = None
+    principal: str = LOCAL
 
     def options(self, session_id: str) -> CallOptions:
         """Return what is said of the call.
@@ -47,6 +50,7 @@ class Caller:
             "project": self.project,
             "agent": self.agent,
             "user": self.user,
+            "principal": self.principal,
         }
 
 
@@ -64,6 +68,7 @@ def caller_of(scope: Scope) -> Caller:
         project=_project(headers, token),
         agent=_text(headers, "agent"),
         user=token.name if token is not None else None,
+        principal=token.id if token is not None else LOCAL,
     )
 
 
