@@ -17,6 +17,7 @@ from policy.governor.identity import is_same
 from policy.governor.noting import note_admitted, note_refused, note_settled, threshold
 from policy.governor.overrides import consume, usable
 from policy.governor.records import event_row
+from policy.governor.refusing import tell_refusal
 from policy.governor.rules import MISSION, InForce, Register, Rules
 from policy.governor.scopes import (
     admit_to_mission,
@@ -261,7 +262,7 @@ def _refuse(unit: Unit, rules: Rules, case: Case) -> list[Event]:
     decision, request = case.decision, case.request
     meet(unit, request, BudgetState.EXCEEDED, decision.policy_hash)
     row = event_row(unit, "denied", request, None) | {"policy_hash": decision.policy_hash}
-    unit.append(LedgerTable.RESERVATION_EVENT, row | _decided(decision))
+    tell_refusal(unit, row | _decided(decision))
     assert decision.denial is not None, "only a denied call is refused"
     events: list[Event] = [CallDenied(decision.denial.value, request.surface)]
     if decision.denial is not Denial.BUDGET_EXCEEDED:

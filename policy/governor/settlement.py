@@ -20,6 +20,7 @@ from policy.governor.audit import SYSTEM, append_audit
 from policy.governor.counting import Counted
 from policy.governor.noting import note_settled
 from policy.governor.overrides import expire_overrides, restore
+from policy.governor.refusing import tell_counted
 from policy.governor.rules import InForce, Register
 from policy.ids import new_id
 from policy.model.outbox import LedgerTable
@@ -202,6 +203,7 @@ def upkeep(unit: Unit, in_force: InForce) -> list[Event]:
     if unit.upkept:
         return []
     unit.upkept = True
+    tell_counted(unit, only_past=True)
     events = expire_overrides(unit)
     for overdue in unit.overdue(_AT_ONCE):
         events += expire(unit, in_force, overdue)

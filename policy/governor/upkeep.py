@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 
 from policy.errors import PolicyError
 from policy.governor import settlement
+from policy.governor.refusing import tell_counted
 from policy.governor.rules import InForce, Register
 from policy.governor.unsettled import take_in
 from policy.store.store import Store
+from policy.store.unit import Unit
 
 if TYPE_CHECKING:
     from policy.governor.calls import Calls
@@ -36,7 +38,12 @@ def keep_up(store: Store) -> None:
     """
     in_force = InForce(None, Register())
     take_in(store, in_force)
-    store.run(lambda unit: settlement.upkeep(unit, in_force))
+
+    def step(unit: Unit) -> None:
+        settlement.upkeep(unit, in_force)
+        tell_counted(unit)
+
+    store.run(step)
 
 
 @contextmanager

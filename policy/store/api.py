@@ -99,6 +99,7 @@ class StoreState:
         audit_head: Its hash.
         recount_due: Whether the ledger has usage that the balances do not count yet.
         witness: What other clocks said at a recent stamp (``policy.store.present``).
+        refusals: Those that were only counted so far, as JSON (``policy.governor.refusing``).
     """
 
     store_id: str
@@ -109,6 +110,7 @@ class StoreState:
     audit_head: str = "0" * 64
     recount_due: bool = False
     witness: str = ""
+    refusals: str = ""
 
 
 @dataclass(slots=True)

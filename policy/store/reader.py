@@ -43,7 +43,7 @@ def reading(path: Path) -> Generator[sqlite3.Connection]:
 
 
 def is_behind(path: Path, now: datetime) -> bool:
-    """Say whether something waits in a store to be booked: overdue holds, or a spill file.
+    """Say whether something waits to be booked: overdue holds, counted refusals, a spill file.
 
     Raises:
         StoreError: The file cannot be read.
@@ -53,8 +53,11 @@ def is_behind(path: Path, now: datetime) -> bool:
         return True
     with reading(path) as connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if not version:
-            return False
+        if version < len(statements.MIGRATIONS):
+            return False  # the next who writes brings it up to date
+        (has_counted,) = connection.execute(statements.READ_COUNTED_REFUSALS).fetchone()
+        if has_counted:
+            return True
         found = connection.execute(statements.READ_OVERDUE, (microseconds(now), 1)).fetchone()
     return found is not None
 

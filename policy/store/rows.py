@@ -99,13 +99,15 @@ def state_row(state: StoreState) -> tuple[object, ...]:
         state.audit_head,
         int(state.recount_due),
         state.witness,
+        state.refusals,
     )
 
 
 def state(row: tuple[Any, ...]) -> StoreState:
-    """Read the store's own row."""
-    *others, recount_due, witness = row
-    return StoreState(*others, recount_due=bool(recount_due), witness=witness)
+    """Read the store's own row; an older store, which is only read, lacks the last of it."""
+    first, (recount_due, *later) = row[:6], row[6:]
+    witness, refusals = (*later, "", "")[:2]
+    return StoreState(*first, recount_due=bool(recount_due), witness=witness, refusals=refusals)
 
 
 def budget(row: tuple[Any, ...]) -> tuple[int, Budget]:

@@ -165,16 +165,20 @@ DROP TABLE mission;
 ALTER TABLE mission_of_project RENAME TO mission;
 UPDATE store_state SET recount_due = 1;
 """,
+    """
+ALTER TABLE store_state ADD COLUMN refusals TEXT NOT NULL DEFAULT ''; -- only counted so far, JSON
+""",
 )
 """Each brings a store one version further; ``PRAGMA user_version`` is how many were applied."""
 
 COUNT_TABLES = "SELECT count(*) FROM sqlite_schema"
 READ_STATE = "SELECT * FROM store_state"
+READ_COUNTED_REFUSALS = "SELECT refusals <> '' FROM store_state"
 WRITE_STATE = """
 UPDATE store_state SET store_id = ?, last_us = ?, next_seq = ?, drained_seq = ?,
-    audit_position = ?, audit_head = ?, recount_due = ?, witness = ?
+    audit_position = ?, audit_head = ?, recount_due = ?, witness = ?, refusals = ?
 """
-NEW_STATE = "INSERT INTO store_state VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+NEW_STATE = "INSERT INTO store_state VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 READ_BUDGETS = "SELECT id, key FROM budget ORDER BY id"
 NEW_BUDGET = "INSERT INTO budget (id, key) VALUES (?, ?)"

@@ -24,12 +24,12 @@ SELECT
     governing_budget AS budget,
     provider,
     requested_model AS model,
-    COUNT(*) AS denied_calls,
-    COUNT(*) FILTER (WHERE estimate_nano_usd IS NULL) AS unpriced_calls,
+    SUM(COALESCE(times, 1))::BIGINT AS denied_calls,
+    COALESCE(SUM(COALESCE(times, 1)) FILTER (WHERE estimate_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
     COUNT(DISTINCT session_id) AS sessions,
     MIN(recorded_at) AS first_at,
     MAX(recorded_at) AS last_at,
-    SUM(estimate_nano_usd)::BIGINT AS avoided_nano_usd,
+    SUM(COALESCE(estimates_nano_usd, estimate_nano_usd))::BIGINT AS avoided_nano_usd,
     MAX(estimate_nano_usd) AS largest_nano_usd
 FROM reservation_event
 WHERE kind = 'denied'

@@ -111,7 +111,7 @@ spent AS (
     GROUP BY name, starts_at
 ),
 refused AS (
-    SELECT shown.name, shown.starts_at, COUNT(*) AS denied_calls
+    SELECT shown.name, shown.starts_at, SUM(COALESCE(event.times, 1))::BIGINT AS denied_calls
     FROM shown
     JOIN reservation_event AS event
         ON event.governing_budget = shown.name

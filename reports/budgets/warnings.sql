@@ -21,7 +21,7 @@ SELECT
     governing_budget AS budget,
     COUNT(*) FILTER (WHERE kind = 'reserved' AND state = 'warning') AS warned_calls,
     COUNT(*) FILTER (WHERE kind = 'reserved' AND state = 'exceeded') AS overridden_calls,
-    COUNT(*) FILTER (WHERE kind = 'denied') AS denied_calls,
+    COALESCE(SUM(COALESCE(times, 1)) FILTER (WHERE kind = 'denied'), 0)::BIGINT AS denied_calls,
     COUNT(DISTINCT session_id) AS sessions,
     MAX(projected_nano_usd) AS highest_nano_usd,
     arg_max(governing_limit_nano_usd, (recorded_at, seq, store_id)) AS limit_nano_usd,

@@ -38,7 +38,7 @@ WITH used AS (
 refused AS (
     SELECT
         session_id,
-        COUNT(*) AS denied_calls,
+        SUM(COALESCE(times, 1))::BIGINT AS denied_calls,
         MIN(recorded_at) AS first_at,
         MAX(recorded_at) AS last_at
     FROM reservation_event

@@ -45,7 +45,7 @@ ranked AS (
     LIMIT $top::BIGINT
 ),
 refused AS (
-    SELECT session_id, COUNT(*) AS denied_calls
+    SELECT session_id, SUM(COALESCE(times, 1))::BIGINT AS denied_calls
     FROM reservation_event
     WHERE kind = 'denied'
       AND ($since::TIMESTAMP IS NULL OR recorded_at >= $since)

@@ -154,7 +154,9 @@ class Place:
 
     def denials(self) -> int:
         """Return how many calls were refused."""
-        query = "SELECT count(*) AS denials FROM reservation_event WHERE kind = 'denied'"
+        query = (
+            "SELECT sum(coalesce(times, 1)) AS denials FROM reservation_event WHERE kind = 'denied'"
+        )
         return int(self.sql(query)[0]["denials"])
 
     def environment(self, name: str) -> str:
