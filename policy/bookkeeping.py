@@ -109,15 +109,22 @@ class Bookkeeping:
             store.close()
 
     @contextmanager
-    def ledger(self) -> Generator[Ledger]:
+    def ledger(self, *, may_be_missing: bool = False) -> Generator[Ledger]:
         """Open the ledger for reading, with what the store has not handed over yet.
+
+        Args:
+            may_be_missing: Show an empty one before the first call.
 
         Raises:
             LedgerError: It cannot be opened, or there is nothing to read.
             StoreError: The store is there and cannot be read.
         """
-        from policy.ledger.ledger import open_ledger
+        from policy.ledger.ledger import empty_ledger, open_ledger
 
+        if may_be_missing and not self.has_store and not os.path.lexists(self.ledger_path):
+            with empty_ledger(self.ledger_path) as ledger:
+                yield ledger
+            return
         self._keep_up()
         outbox = self._outbox() if self.has_store else None
         if outbox is not None and outbox.pending(outbox.drained_seq() + _TAIL_MAX, 1):

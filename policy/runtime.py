@@ -64,6 +64,7 @@ class Runtime:
         gateway: How the gateway listens.
         observability: What it tells about itself.
         loaded: The layers that all of this was made of.
+        is_ledger_named: Whether the user named the ledger for this run, so that it must exist.
         config_paths: The files that were read, lowest layer first.
     """
 
@@ -77,6 +78,7 @@ class Runtime:
     gateway: GatewayOptions = field(default_factory=GatewayOptions)
     observability: ObservabilityOptions = field(default_factory=ObservabilityOptions)
     loaded: Loaded | None = None
+    is_ledger_named: bool = False
     config_paths: tuple[Path, ...] = ()
 
     @property
@@ -289,7 +291,7 @@ class Runtime:
             budget.name: window_at(budget.period, now, budget.timezone)
             for budget in self.policy.budgets
         }
-        with self.ledger() as ledger:
+        with self.bookkeeping.ledger(may_be_missing=not self.is_ledger_named) as ledger:
             connection = ledger.connection
 
             def spend(budget: Budget) -> Spend | None:
@@ -367,6 +369,7 @@ def open_runtime(
         gateway=gateway_options(loaded.settings),
         observability=observability_options(loaded.settings),
         loaded=loaded,
+        is_ledger_named=ledger is not None,
         config_paths=located.paths,
     )
 

@@ -65,7 +65,8 @@ def history(
 
     now = clock_at(as_of).now()
     report = load_catalog().find(f"spend/history-by-{period}")
-    with Bookkeeping(ledger_path(config, ledger)).ledger() as opened:
+    books = Bookkeeping(ledger_path(config, ledger))
+    with books.ledger(may_be_missing=ledger is None) as opened:
         table = run_report(opened.connection, report, {f"{period}s": wanted}, now=now)
     match output or (Format.TABLE if is_terminal() else Format.KV):
         case Format.KV:

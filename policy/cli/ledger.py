@@ -57,6 +57,12 @@ def drain(
     Example: corvus ledger drain
     """
     runtime = _runtime(config, sets, ledger)
+    if ledger is not None and not runtime.bookkeeping.has_store:
+        from policy.errors import LedgerError
+
+        raise LedgerError(
+            f"there is no store beside {ledger}: no call was governed there; check --ledger"
+        )
     with _progress() as on_progress:
         drained = runtime.bookkeeping.drain(on_progress=on_progress)
     archived = runtime.bookkeeping.archive(runtime.retention_days)

@@ -142,4 +142,24 @@ def _write(name: str, migration: Migration) -> bool:
     except EditRefused as refusal:
         print(f"error[{refusal.code}]: {refusal}", file=sys.stderr)
         return False
+    _audit(name, migration)
     return True
+
+
+def _audit(name: str, migration: Migration) -> None:
+    """Keep the migration in the audit where the file has governed calls (AUD-1)."""
+    from policy.actor import local_actor
+    from policy.errors import ConfigError, PolicyError
+    from policy.governor.limits import note_migration
+    from policy.runtime import open_runtime
+
+    keys = [".".join(change.alias.old) for change in migration.changes]
+    try:
+        runtime = open_runtime([name])
+        if runtime.bookkeeping.has_store:
+            with runtime.bookkeeping.store() as store:
+                store.run(lambda u: note_migration(u, runtime.governing, local_actor(), keys))
+    except ConfigError:
+        pass  # it governs nothing by itself
+    except PolicyError as fault:
+        print(f"warning: {name} was migrated, and the audit lacks it: {fault}", file=sys.stderr)

@@ -139,7 +139,7 @@ _OVERRIDE = _closed(
         "actor": _text("Who granted it."),
         "reason": _maybe(_text("Why, without secrets.")),
         "session_id": _maybe(_text("The only session that may use it.")),
-        "granted_at": _instant("When it was granted."),
+        "requested_at": _instant("When it was granted."),
         "expires_at": _instant("When it lapses unused."),
     }
 )

@@ -10,7 +10,7 @@ from policy.errors import LedgerError
 from policy.gateway import answers
 from policy.gateway.service import Service
 from policy.governor.status import StatusReport
-from policy.governor.summary import budget_json, summary_body
+from policy.governor.summary import active, budget_json, summary_body
 from policy.model.policy import Policy
 from policy.model.steering import AuditKind
 from policy.money import usd_text
@@ -32,7 +32,7 @@ def routes(service: Service) -> APIRouter:
         body = summary_body(runtime.policy, runtime.config_shown, status)
         body.pop("config")  # a path of the server
         return {
-            "summary": {**_legacy_summary(status), **body},
+            "summary": {**_legacy_summary(runtime.policy, status), **body},
             "config": config_body(runtime.policy),
         }
 
@@ -98,15 +98,14 @@ def config_body(policy: Policy) -> dict[str, object]:
     }
 
 
-def _legacy_summary(status: StatusReport) -> dict[str, object]:
+def _legacy_summary(policy: Policy, status: StatusReport) -> dict[str, object]:
     named = {one.budget.name: one for one in status.decision.statuses}
     told: dict[str, object] = {}
     for name, word in _LEGACY.items():
         one = named.get(name)
         told[f"{word}_cost_usd"] = float(usd_text(one.spent_nano_usd, 9)) if one else 0.0
         told[f"percent_used_{word}"] = round(float(one.percent_used), 2) if one else 0.0
-    governing = status.decision.governing
-    return {**told, "period": governing.budget.period.value if governing else None}
+    return {**told, "period": active(policy, status, "period")}
 
 
 def _no_history(period: Bucket) -> dict[str, Any]:

@@ -7,8 +7,10 @@ the store cannot answer: the store's error reaches the caller (EVA-13).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Unpack
+from functools import partial
+from typing import TypeVar, Unpack
 
 from policy.clock import microseconds
 from policy.diagnostics.secrets import scrub
@@ -23,7 +25,9 @@ from policy.governor.session import Session
 from policy.governor.status import StatusReport, report_status
 from policy.ids import new_id
 from policy.model.autonomy import Action
-from policy.model.decision import BudgetState
+from policy.model.decision import BudgetState, Decision
+from policy.model.request import Request
+from policy.model.reservation import Reservation
 from policy.model.steering import (
     MissionOutcome,
     MissionRecord,
@@ -35,6 +39,8 @@ from policy.model.steering import (
     SessionRecord,
 )
 from policy.store.unit import Unit
+
+T = TypeVar("T")
 
 
 class Governor(Calls):
@@ -112,6 +118,32 @@ class Governor(Calls):
             return report, events
 
         return self.run_step(step)
+
+    async def astatus(
+        self,
+        session_id: str | None = None,
+        mission_id: str | None = None,
+        *,
+        project: str | None = None,
+    ) -> StatusReport:
+        """Do what ``status`` does, without keeping the event loop waiting."""
+        return await _aside(partial(self.status, session_id, mission_id, project=project))
+
+    async def aoverride(self, wish: OverrideRequest) -> Override:
+        """Do what ``override`` does, without keeping the event loop waiting."""
+        return await _aside(partial(self.override, wish))
+
+    async def areset(self, wish: ResetRequest) -> ResetResult:
+        """Do what ``reset`` does, without keeping the event loop waiting."""
+        return await _aside(partial(self.reset, wish))
+
+    async def aevaluate(self, request: Request) -> Decision:
+        """Do what ``evaluate`` does, without keeping the event loop waiting."""
+        return await _aside(partial(self.evaluate, request))
+
+    async def adispatch(self, reservation: Reservation) -> Reservation:
+        """Do what ``dispatch`` does, without keeping the event loop waiting."""
+        return await _aside(partial(self.dispatch, reservation))
 
     def override(self, wish: OverrideRequest) -> Override:
         """Lift the next block, once (OVR-1).
@@ -294,3 +326,10 @@ def _leaving(wish: MissionRequest, outcome: MissionOutcome) -> Step[MissionRecor
 def _clean(reason: str | None) -> str | None:
     """Return a reason without secrets (AUD-3); a blank one is none."""
     return scrub(reason.strip()) or None if reason else None
+
+
+async def _aside(work: Callable[[], T]) -> T:
+    """Do work of the store on another thread."""
+    from asyncio import to_thread
+
+    return await to_thread(work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from policy.events import Event, LimitsChanged
@@ -35,6 +36,26 @@ def note(unit: Unit, policy: Policy, origin: str, actor: str) -> tuple[None, lis
     told = json.dumps(details, sort_keys=True, separators=(",", ":"))
     append_audit(unit, AuditKind.LIMITS_CHANGED, actor, details=told)
     return None, [LimitsChanged(policy.content_hash)]
+
+
+def note_migration(unit: Unit, origin: str, actor: str, keys: Sequence[str]) -> bool:
+    """Keep in the audit that the file of a policy was migrated, if it has governed here.
+
+    Args:
+        unit: The transaction under way.
+        origin: Where the policy comes from, as it was noted with its limits.
+        actor: Who migrated it.
+        keys: The deprecated keys that were rewritten.
+
+    Returns:
+        Whether it has governed, so that there is something to keep.
+    """
+    if unit.limits(origin) is None:
+        return False
+    details = {"origin": origin, "keys": sorted(keys)}
+    told = json.dumps(details, sort_keys=True, separators=(",", ":"))
+    append_audit(unit, AuditKind.CONFIG_MIGRATED, actor, details=told)
+    return True
 
 
 def _limits(policy: Policy) -> str:

@@ -28,7 +28,7 @@ def tell_refusal(unit: Unit, row: Row) -> None:
         row: As the ledger takes it.
     """
     minute = unit.now_us // _MINUTE_US
-    counted = _counted(unit)
+    counted: dict[str, Any] = _counted(unit)
     key = _key(row)
     if counted and (counted["minute"] != minute or _is_full(counted, key)):
         tell_counted(unit)
@@ -67,7 +67,8 @@ def tell_counted(unit: Unit, *, only_past: bool = False) -> None:
 
 def _counted(unit: Unit) -> dict[str, Any]:
     text = unit.state.refusals
-    return json.loads(text) if text else {}
+    found: dict[str, Any] = json.loads(text) if text else {}
+    return found
 
 
 def _is_full(counted: dict[str, Any], key: str) -> bool:

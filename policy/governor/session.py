@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 
 from policy.errors import MissionEnded, SteeringRefused
 from policy.governor.call import Call
+from policy.governor.leaving import leaving
 from policy.governor.pricing import CallOptions
 from policy.governor.status import StatusReport
 from policy.model.steering import MissionOutcome, MissionRecord, MissionRequest, SessionRecord
@@ -107,7 +108,7 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with suppress(SteeringRefused):  # it was closed inside
+        with leaving(error), suppress(SteeringRefused):  # it was closed inside
             self.close()
 
     async def __aenter__(self) -> Self:
@@ -119,7 +120,7 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with suppress(SteeringRefused):  # it was closed inside
+        with leaving(error), suppress(SteeringRefused):  # it was closed inside
             for one in self._projects_met:
                 await self._governor.aclose_session(self.id, one)
 
@@ -201,7 +202,8 @@ class Mission:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._governor.leave_mission(self._wish, _outcome_of(error))
+        with leaving(error):
+            self._governor.leave_mission(self._wish, _outcome_of(error))
 
     async def __aenter__(self) -> Self:
         await self._governor.astart_mission(self._wish)
@@ -213,7 +215,8 @@ class Mission:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._governor.aleave_mission(self._wish, _outcome_of(error))
+        with leaving(error):
+            await self._governor.aleave_mission(self._wish, _outcome_of(error))
 
 
 def _outcome_of(error: BaseException | None) -> MissionOutcome:

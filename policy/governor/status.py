@@ -97,17 +97,11 @@ def report_status(unit: Unit, rules: Rules, register: Register, asked: Named) ->
             NanoUSD(stored.spent_nano_usd), stored.calls, stored.unpriced_calls, stored.tokens
         )
         if stored.refusals is not None:
-            blocks = stored.refusals.is_blocking and rules.policy.enabled
-            refusals[budget.name] = replace(stored.refusals, is_blocking=blocks)
+            refusals[budget.name] = _in_force(stored.refusals, rules)
         window = register.counting(unit).window(budget, unit.now)
-        balances.append(
-            Balance(
-                budget,
-                NanoUSD(stored.spent_nano_usd),
-                NanoUSD(stored.held_nano_usd),
-                window.end if window is not None else None,
-            )
-        )
+        end = window.end if window is not None else None
+        spent, held = NanoUSD(stored.spent_nano_usd), NanoUSD(stored.held_nano_usd)
+        balances.append(Balance(budget, spent, held, end))
     decision = replace(
         evaluate(balances, NOTHING),
         denial=None,
@@ -129,6 +123,11 @@ def report_status(unit: Unit, rules: Rules, register: Register, asked: Named) ->
         overrides=tuple(usable),
         project=project,
     )
+
+
+def _in_force(refusals: Refusals, rules: Rules) -> Refusals:
+    """Return what a budget refused; it blocks nothing while governance is disabled."""
+    return replace(refusals, is_blocking=refusals.is_blocking and rules.policy.enabled)
 
 
 def _meant(unit: Unit, session_id: str | None, project: str | None) -> str | None:

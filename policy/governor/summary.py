@@ -149,6 +149,6 @@ def override_json(override: Override) -> dict[str, object]:
         "actor": override.actor,
         "reason": override.reason,
         "session_id": override.session_id,
-        "granted_at": override.granted_at.isoformat(),
+        "requested_at": override.granted_at.isoformat(),
         "expires_at": override.expires_at.isoformat(),
     }

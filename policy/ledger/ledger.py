@@ -187,7 +187,7 @@ def open_ledger(
     """
     events = None if write or outbox is None else _events_before_the_ledger(path, outbox)
     if events and outbox is not None:
-        with _in_memory(path) as ledger:
+        with empty_ledger(path) as ledger:
             ledger.through_seq = events[-1].seq
             _show(ledger, outbox.store_id, [events], {}, write=False)
             yield ledger
@@ -275,7 +275,7 @@ def _events_before_the_ledger(path: Path, outbox: Outbox) -> list[OutboxEvent]:
 
 
 @contextmanager
-def _in_memory(path: Path) -> Generator[Ledger]:
+def empty_ledger(path: Path) -> Generator[Ledger]:
     """Open an empty ledger that stands in for a file yet to be made."""
     with connect_to_memory() as connection:
         connection.execute("SET TimeZone = 'UTC'")

@@ -18,7 +18,19 @@ from policy import events
 OTHER = "other"
 """Stands for whatever is in no config, price book or closed set."""
 
-SURFACES = frozenset({"api", "proxy", "cli", "cli-agent", "cli-code", "python", "gateway_admin"})
+SURFACES = frozenset(
+    {
+        "api",
+        "proxy",
+        "cli",
+        "cli-agent",
+        "cli-code",
+        "python",
+        "gateway_admin",
+        "dashboard",
+        "store",  # what happens by itself, such as an override that expires
+    }
+)
 
 _THRESHOLD = (
     "budget_state",

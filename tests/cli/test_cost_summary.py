@@ -210,12 +210,12 @@ def test_the_session_may_come_from_the_environment(
     assert "session_cost_usd=1.5000" in capsys.readouterr().out
 
 
-def test_without_a_ledger_the_answer_says_how_to_make_one(
+def test_a_named_ledger_that_is_not_there_is_told_and_how_to_make_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "corvus.toml"
     path.write_text("[cost]\nenabled = true\n")
-    assert summary(path) == Exit.LEDGER_UNAVAILABLE
+    assert summary(path, "--ledger", str(tmp_path / "wrong.duckdb")) == Exit.LEDGER_UNAVAILABLE
     told = capsys.readouterr().err
     assert "there is no ledger at" in told
     assert "corvus usage import" in told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import stat
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from policy.cli.main import main
+from tests.cli.places import CONFIG, Place
 
 OLD = "[autonomy]\nmax_cost_per_day_cents = 500 # cents\n"
 NEW = "[autonomy]\nmax_actions_per_hour = 500 # cents\n"
@@ -124,3 +126,23 @@ def test_a_folder_of_other_tools_is_passed_over() -> None:
     Path("other.toml").write_text(text, encoding="utf-8")
     assert main(["migrate", os.curdir]) == 0
     assert Path("other.toml").read_text(encoding="utf-8") == text
+
+
+def test_a_migration_of_a_config_that_governs_is_in_its_audit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Place(tmp_path)
+    place.config.write_text(
+        f'{CONFIG}[governance.ledger]\npath = "{place.ledger}"\n\n{OLD}', encoding="utf-8"
+    )
+    other = tmp_path / "other.toml"
+    other.write_bytes(place.config.read_bytes())
+    place.run("cost", "override")  # whoever steers, has it in force
+    assert main(["migrate", str(place.config), str(other)]) == 0
+    capsys.readouterr()
+    assert place.run("cost", "audit", "--format", "json", "--kind", "config_migrated") == 0
+    (event,) = json.loads(capsys.readouterr().out)["events"]
+    assert event["details"] == {
+        "keys": ["autonomy.max_cost_per_day_cents"],
+        "origin": str(place.config),
+    }

@@ -295,3 +295,18 @@ def test_a_broken_config_is_a_usage_error(place: Place, capsys: pytest.CaptureFi
     place.config.write_text("[cost]\nenabld = true\n")
     assert place.run("status") == Exit.USAGE
     assert "unknown-key" in capsys.readouterr().err
+
+
+def test_a_budget_that_refuses_is_told_with_what_was_needed(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not place.hold(5000)
+    told_of = {one["budget"]: one for one in told(place, capsys)["blocking"]}
+    day = told_of["day"]
+    assert (day["refusals"], day["session_id"], day["last_refusal"]["needed_usd"]) == (1, None, 50)
+    assert told_of["session"]["session_id"] == "a"
+    assert place.run("status", "--format", "kv") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("blocking=day ") and "needed_usd=50.0000" in line for line in lines)
+    assert place.hold(1)
+    assert told(place, capsys)["blocking"] == []

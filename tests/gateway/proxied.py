@@ -193,7 +193,10 @@ class Proxied:
     def denials(self) -> int:
         """Return how many calls were refused."""
         with self.runtime.ledger() as ledger:
-            query = "SELECT coalesce(sum(coalesce(times, 1)), 0) FROM reservation_event WHERE kind = 'denied'"
+            query = (
+                "SELECT coalesce(sum(coalesce(times, 1)), 0) FROM reservation_event "
+                "WHERE kind = 'denied'"
+            )
             return sum(row[0] for row in ledger.connection.execute(query).fetchall())
 
     def record(self) -> Record:

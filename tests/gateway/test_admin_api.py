@@ -132,6 +132,8 @@ def test_disabled_governance_reads_and_refuses_changes_and_is_enabled_at_run_tim
         admin.patch("/web/admin/config", json={"cost": {"enabled": False}})
         for path in ("cost/summary", "cost/history", "cost/budgets", "cost/audit", "admin/config"):
             assert admin.get(f"/web/{path}").status_code == 200, path
+        summary = admin.get("/web/cost/summary").json()["summary"]
+        assert (summary["governing"], summary["period"]) == (None, None), "nothing governs"
         refused = admin.post("/web/admin/cost/override", json={"scope": "next_request"})
         assert (refused.status_code, refused.json()["code"]) == (409, "steering-refused")
         refused = admin.post("/web/admin/cost/reset", json={"scope": "day"})
@@ -192,3 +194,18 @@ def test_a_mistake_is_a_problem_with_a_code(
         status,
         code,
     )
+
+
+def test_a_history_that_cannot_be_read_is_zero_only_while_governance_is_disabled(
+    served: Served,
+) -> None:
+    """EVA-11, API-3: an enforced budget beside a made-up 0 would be believed."""
+    with served.client("read") as reader, served.client() as admin:
+        served.place.ledger.write_bytes(b"no ledger" * 1000)
+        broken = reader.get("/web/cost/history")
+        assert broken.status_code >= 500, broken.text
+        assert broken.headers["content-type"] == "application/problem+json"
+        off = admin.patch("/web/admin/config", json={"cost": {"enabled": False}})
+        assert off.status_code == 200, off.text
+        answer = reader.get("/web/cost/history")
+    assert (answer.status_code, answer.json()["totals"]["cost_usd"]) == (200, 0.0)

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from policy.errors import SettingRefused
+from policy.gateway.service import ConfigFile, Service
+from policy.runtime import Runtime, open_runtime
 from tests.cli.places import Place
 from tests.gateway.conftest import Served
 
@@ -118,3 +121,22 @@ def test_a_key_that_the_environment_decides_is_refused_with_its_name(
 def test_a_patch_without_a_value_is_refused(served: Served, patch: dict[str, Any]) -> None:
     with served.client() as admin:
         assert admin.patch("/web/admin/config", json=patch).status_code == 409
+
+
+def test_a_change_by_a_form_of_what_the_environment_decides_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dashboard would say that a limit is changed which stays as it is."""
+    place = Place(tmp_path)
+    monkeypatch.setenv("CORVUS_COST__DAILY_LIMIT_USD", "4")
+
+    def read() -> Runtime:
+        return open_runtime([place.config], ledger=place.ledger)
+
+    runtime, before = read(), place.config.read_bytes()
+    with runtime.bookkeeping.store() as store:
+        service = Service(runtime, store, file=ConfigFile(place.config, read))
+        with pytest.raises(SettingRefused, match="CORVUS_COST__DAILY_LIMIT_USD"):
+            service.change_keys({("cost", "daily_limit_usd"): "500"}, "ana")
+        assert service.runtime is runtime
+    assert place.config.read_bytes() == before
