@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Unpack
 from uuid import UUID
 
@@ -35,6 +36,7 @@ from policy.governor.denial import denial_error
 from policy.governor.pricing import CallOptions, Report, refuse_unknown
 from policy.metering.estimate import FRAME_TOKENS, HIDDEN_TOKENS, input_token_bound
 from policy.metering.facts import Json, Unusable, as_object, count, member, text_or_none
+from policy.metering.models import most_output_of
 from policy.model.reservation import Outcome, Reservation
 from policy.model.usage import Usage
 
@@ -96,6 +98,7 @@ class GovernedCallback(BaseCallbackHandler):
         self, token: str | list[str | dict[str, Any]], *, run_id: UUID, **kwargs: Any
     ) -> None:
         if (run := self._open.get(run_id)) is not None:
+            run.first_token_at = run.first_token_at or self._governor.store.clock.now()
             run.relayed += token if isinstance(token, str) else json.dumps(token)
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:  # noqa: D102
@@ -123,24 +126,25 @@ class GovernedCallback(BaseCallbackHandler):
         bound = _input_bound(text, params)
         told: CallOptions = {
             "input_tokens": bound,
-            "max_output_tokens": self._max_output(metadata, params),
+            "max_output_tokens": self._max_output(model, metadata, params),
             "service_tier": tier_of(text_or_none(params, "service_tier")),
             **self._options,
         }
         decision = self._governor.reserve(self._governor.request(model, **told))
         if not decision.allowed:
             raise denial_error(decision, model)
-        if decision.reservation is not None:
+        held = decision.reservation
+        if held is not None:
+            life = held.request.ttl_seconds or self._governor.policy.reservation_ttl_seconds
+            self._governor.heartbeat.start(held.id, life)
             with self._lock:
-                self._open[run_id] = _Run(decision.reservation, bound)
+                self._open[run_id] = _Run(held, bound)
 
-    def _max_output(self, metadata: Json, params: Json) -> int:
-        try:
-            most = count(params, *_MAXIMA) or count(metadata, "ls_max_tokens")
-            choices = max(1, count(params, "n"))
-        except Unusable:
-            most, choices = 0, 1
-        return (most or self._governor.policy.default_output_tokens) * choices
+    def _max_output(self, model: str, metadata: Json, params: Json) -> int:
+        """Return the largest maximum that is stated, else the model's own limit (PRC-7)."""
+        stated = [_count(params, name) for name in _MAXIMA] + [_count(metadata, "ls_max_tokens")]
+        most = max(stated) or most_output_of(model, self._options.get("provider"))
+        return most * max(1, _count(params, "n"))
 
     def _take(self, run_id: UUID) -> _Run | None:
         with self._lock:
@@ -152,12 +156,14 @@ class _Run:
 
     Attributes:
         relayed: Text that was streamed so far.
+        first_token_at: When the first of it came, aware UTC.
     """
 
     def __init__(self, reservation: Reservation, input_tokens: int) -> None:
         self._reservation = reservation
         self._input_tokens = input_tokens
         self.relayed = ""
+        self.first_token_at: datetime | None = None
 
     def ended(self, response: LLMResult) -> Ending:
         """Return how to settle a call that has its answer."""
@@ -181,7 +187,9 @@ class _Run:
             if usage is not None and usage.output_tokens:
                 return self._ending(usage, Outcome.FAILED)
         if self.relayed:
-            return self._estimate(self.relayed, Outcome.CANCELLED)
+            is_fault = isinstance(error, Exception)
+            outcome = Outcome.FAILED if is_fault else Outcome.CANCELLED
+            return self._estimate(self.relayed, outcome)
         is_release = isinstance(getattr(error, "status_code", None), int)
         return self._ending(None, Outcome.FAILED, is_release=is_release)
 
@@ -198,7 +206,12 @@ class _Run:
         is_release: bool = False,
     ) -> Ending:
         key = f"{self._reservation.id}/meter"
-        told: Report = {**(report or {}), "outcome": outcome, "settlement_key": key}
+        told: Report = {
+            **(report or {}),
+            "outcome": outcome,
+            "settlement_key": key,
+            "first_token_at": self.first_token_at,
+        }
         return Ending(self._reservation, is_release, usage, told)
 
 
@@ -207,6 +220,14 @@ def _input_bound(text: str, params: Json) -> int:
     has_tools = bool(params.get("tools") or params.get("functions"))
     frame = HIDDEN_TOKENS if has_tools else FRAME_TOKENS
     return input_token_bound(body.encode(errors="replace")) + frame
+
+
+def _count(of: Json, name: str) -> int:
+    """Return a count; 0 for what is none, so that it bounds nothing."""
+    try:
+        return count(of, name)
+    except Unusable:
+        return 0
 
 
 def _usage_metadata(answer: Generation) -> Json | None:

@@ -71,7 +71,7 @@ SENSE = {
 
 
 def plan_of(endpoint: Endpoint, *, asks: bool = True) -> Plan:
-    body = {"model": "m", "stream": True, "max_tokens": 50, "messages": []}
+    body: dict[str, object] = {"model": "m", "stream": True, "max_tokens": 50, "messages": []}
     if asks and endpoint is Endpoint.CHAT:
         body["stream_options"] = {"include_usage": True}
     if endpoint is Endpoint.RESPONSES:

@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import openai
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.language_models import FakeListLLM, GenericFakeChatModel
 from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
@@ -132,3 +134,53 @@ def test_an_answer_from_the_cache_costs_nothing(
 def test_models_without_a_name_are_refused_as_unpriced(govern: GovernedCallback) -> None:
     with pytest.raises(UnpricedModel, match="has no price"):
         FakeListLLM(responses=["x"], callbacks=[govern]).invoke("hi")
+
+
+def test_a_plain_llm_is_known_by_the_model_of_its_metadata(governed: Governed) -> None:
+    """What LangChain says of a run is all that is known of a model which has no parameters."""
+    callback = GovernedCallback(governed.governor)
+    with pytest.raises(UnpricedModel) as refused:
+        callback.on_llm_start({}, ["hi"], run_id=uuid4(), metadata={"ls_model_name": "no-such"})
+    assert refused.value.model == "no-such"
+
+
+def test_the_answering_model_is_recorded(governed: Governed, govern: GovernedCallback) -> None:
+    run, told = uuid4(), {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
+    govern.on_llm_start({}, ["hi"], run_id=run, metadata={"ls_model_name": "gpt-test"})
+    message = AIMessage("x", usage_metadata=told, response_metadata={"model_name": "gpt-test-1"})
+    govern.on_llm_end(LLMResult(generations=[[ChatGeneration(message=message)]]), run_id=run)
+    assert [one["answering_model"] for one in governed.records()] == ["gpt-test-1"]
+
+
+def test_without_a_maximum_the_models_own_limit_is_held(
+    governed: Governed, govern: GovernedCallback
+) -> None:
+    for params, least in (({}, 8192), ({"max_tokens": 5, "max_completion_tokens": 900}, 900)):
+        run = uuid4()
+        govern.on_llm_start(
+            {}, ["hi"], run_id=run, metadata={"ls_model_name": "gpt-test"}, invocation_params=params
+        )
+        (held,) = governed.governor.store.run(lambda unit: [*unit.held()])
+        assert held.hold_nano_usd >= least * 2000
+        govern.on_llm_error(_Refused(), run_id=run)
+    assert governed.records() == []
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"), [(ValueError("x"), "failed"), (GeneratorExit(), "cancelled")]
+)
+def test_a_stream_that_fails_has_failed_and_one_that_is_left_was_cancelled(
+    error: BaseException, outcome: str, governed: Governed, govern: GovernedCallback
+) -> None:
+    run = uuid4()
+    govern.on_llm_start({}, ["hi"], run_id=run, metadata={"ls_model_name": "gpt-test"})
+    govern.on_llm_new_token("Hello", run_id=run)
+    govern.on_llm_error(error, run_id=run)
+    assert governed.settled_soon()
+    (record,) = governed.records()
+    assert (record["source"], record["outcome"]) == ("estimated", outcome)
+    assert record["first_token_at"] is not None
+
+
+class _Refused(Exception):
+    status_code = 400
