@@ -17,6 +17,7 @@ print, log, exit or know HTTP: ``policy.cli.exits`` turns them into exit codes,
     ├── ImportRefused
     ├── ReportError ─── ReportNotFound · ReportParameterInvalid · ReportInvalid
     ├── ProjectRefused
+    ├── TokenBound
     ├── DemoRefused
     ├── EditRefused
     ├── GatewayRefused
@@ -275,6 +276,12 @@ class ProjectRefused(PolicyError):
     """A call says another project than its token is for."""
 
     code = "project-refused"
+
+
+class TokenBound(PolicyError):
+    """A call says that it belongs to something else than its token is bound to."""
+
+    code = "token-bound"
 
 
 class DemoRefused(PolicyError):

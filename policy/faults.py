@@ -15,6 +15,7 @@ _STATUS: dict[type[errors.PolicyError], int] = {
     errors.AlreadySettled: 409,
     errors.ActionRefused: 403,
     errors.ProjectRefused: 403,
+    errors.TokenBound: 403,
     errors.ActionRateExceeded: 429,
     errors.ReservationError: 409,
     errors.ReservationNotFound: 404,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -106,10 +107,11 @@ def corvus(
         (folder / "corvus.log").open("w") as log,
         _running(words, SERVER_CORE, stderr=log, MEASURED_KEY=KEY) as process,
     ):
-        while not (said := (folder / "corvus.log").read_text()).endswith("\n"):
-            assert process.poll() is None, f"corvus ended: {said}"
+        log_path = folder / "corvus.log"
+        while not (found := re.search(r"listening on (\S+)\n", log_path.read_text())):
+            assert process.poll() is None, log_path.read_text()
             time.sleep(0.02)
-        yield _ready(Side("corvus", said.split()[-1], process, secret["token"]), started)
+        yield _ready(Side("corvus", found[1], process, secret["token"]), started)
 
 
 @contextmanager

@@ -46,6 +46,7 @@ from policy.metering.text import ASCII_BYTES_PER_TOKEN
 from policy.model.price import Price, Rates
 from policy.model.request import TEXT_MAX
 from policy.model.usage import TokenKind, Usage
+from policy.prices.names import tier_of
 
 __all__ = [
     "COUNT_TOKENS",
@@ -56,14 +57,12 @@ __all__ = [
     "Unreadable",
     "read",
     "route",
-    "tier_of",
 ]
 
 UNSEEN_TOKENS = 32_768
 """Least input that is bounded beside the body where the provider adds some of its own."""
 
 _UNSEEN_FACTOR = 2
-_USUAL_TIERS = (None, "auto", "default", "standard", "standard_only", "on_demand", "scale")
 _USUAL_SPEEDS = (None, "standard", "default", "normal")
 _ADDED_INPUT = (
     "previous_response_id",
@@ -229,11 +228,6 @@ def read(endpoint: Endpoint, body: bytes, encoding: str = "identity") -> Plan | 
         return Unreadable(400, wrong.code, str(wrong))
     except Unusable as wrong:
         return Unreadable(400, "maximum_invalid", str(wrong))
-
-
-def tier_of(asked: str | None) -> str | None:
-    """Return a tier that may have prices of its own; ``None`` for all names of the usual one."""
-    return None if asked in _USUAL_TIERS else asked
 
 
 def _plan(endpoint: Endpoint, body: bytes, members: Mapping[str, Raw]) -> Plan | Unreadable:

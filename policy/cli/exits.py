@@ -48,6 +48,7 @@ _BY_ERROR: dict[type[errors.PolicyError], Exit] = {
     errors.ImportRefused: Exit.USAGE,
     errors.ReportError: Exit.USAGE,
     errors.ProjectRefused: Exit.USAGE,
+    errors.TokenBound: Exit.USAGE,
     errors.DemoRefused: Exit.USAGE,
     errors.EditRefused: Exit.USAGE,
     errors.GatewayRefused: Exit.USAGE,

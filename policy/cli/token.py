@@ -47,11 +47,20 @@ def create(
     *,
     scope: Annotated[
         TokenScope,
-        typer.Option(help="read: ask. admin: ask and change. proxy: make model calls."),
+        typer.Option(
+            help="read: ask. proxy: make model calls. reserve: make and settle reservations of "
+            "its own. admin: ask and change."
+        ),
     ] = TokenScope.READ,
     project: Annotated[
         str | None, typer.Option(help="All its calls are of this project, whatever they say.")
     ] = None,
+    user: Annotated[
+        str | None, typer.Option(help="Who spends by it; without this, its name.")
+    ] = None,
+    agent: Annotated[str | None, typer.Option(help="All its calls are of this agent.")] = None,
+    session: Annotated[str | None, typer.Option(help="All its calls are of this session.")] = None,
+    mission: Annotated[str | None, typer.Option(help="All its calls are of this mission.")] = None,
     config: Config = None,
     ledger: LedgerPath = None,
     output: Output = None,
@@ -64,7 +73,8 @@ def create(
     from policy.governor import tokens
     from policy.model.token import TokenRequest, new_secret
 
-    secret, wish = new_secret(), TokenRequest(name, scope, project)
+    secret = new_secret()
+    wish = TokenRequest(name, scope, project, user, agent, session, mission)
     with _store(config, ledger) as store:
         try:
             made = store.run(lambda unit: tokens.create(unit, wish, secret, local_actor()))
@@ -122,7 +132,9 @@ def _store(config: Any, ledger: Any) -> Generator[Store]:
 
 
 def _of(token: Token) -> str:
-    return "" if token.project is None else f" of project {token.project}"
+    bound = token.bound._asdict().items()
+    told = ", ".join(f"{name} {value}" for name, value in bound if value is not None)
+    return f" of {told}" if told else ""
 
 
 def _body(token: Token) -> dict[str, Any]:
@@ -130,7 +142,7 @@ def _body(token: Token) -> dict[str, Any]:
         "token_id": token.id,
         "name": token.name,
         "scope": token.scope.value,
-        "project": token.project,
+        **token.bound._asdict(),
         "created_at": token.created_at.isoformat(),
         "created_by": token.created_by,
         "revoked_at": token.revoked_at.isoformat() if token.revoked_at else None,

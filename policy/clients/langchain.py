@@ -29,19 +29,20 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
 from policy.calls.flight import Ending, Settle
-from policy.calls.plan import tier_of
 from policy.calls.settle import Settler
 from policy.governor.calls import Calls
 from policy.governor.denial import denial_error
 from policy.governor.pricing import CallOptions, Report, refuse_unknown
 from policy.metering.estimate import FRAME_TOKENS, HIDDEN_TOKENS, input_token_bound
 from policy.metering.facts import Json, Unusable, as_object, count, member, text_or_none
+from policy.metering.maxima import ANSWERS, MAXIMA
 from policy.metering.models import most_output_of
 from policy.model.reservation import Outcome, Reservation
 from policy.model.usage import Usage
+from policy.prices.names import tier_of
 
+_ANSWERS_MAX = 128  # as many as any provider writes for one request
 _MODELS = ("model", "model_name", "model_id", "deployment_name")
-_MAXIMA = ("max_completion_tokens", "max_tokens", "max_output_tokens", "max_tokens_to_sample")
 
 
 class GovernedCallback(BaseCallbackHandler):
@@ -142,9 +143,11 @@ class GovernedCallback(BaseCallbackHandler):
 
     def _max_output(self, model: str, metadata: Json, params: Json) -> int:
         """Return the largest maximum that is stated, else the model's own limit (PRC-7)."""
-        stated = [_count(params, name) for name in _MAXIMA] + [_count(metadata, "ls_max_tokens")]
-        most = max(stated) or most_output_of(model, self._options.get("provider"))
-        return most * max(1, _count(params, "n"))
+        limit = most_output_of(model, self._options.get("provider"))
+        stated = [_stated(params, key, limit) for key in MAXIMA]
+        stated.append(_stated(metadata, "ls_max_tokens", limit))
+        most = max(stated) or limit
+        return most * max(1, *(_stated(params, key, _ANSWERS_MAX) for key in ANSWERS))
 
     def _take(self, run_id: UUID) -> _Run | None:
         with self._lock:
@@ -215,19 +218,25 @@ class _Run:
         return Ending(self._reservation, is_release, usage, told)
 
 
+def _stated(of: Json, key: str, unlimited: int) -> int:
+    """Return a count that is stated; 0 for none.
+
+    Args:
+        of: What LangChain tells.
+        key: Its name.
+        unlimited: Stands in for one that may mean "no limit", such as -1 (PRC-7).
+    """
+    try:
+        return count(of, key)
+    except Unusable:
+        return unlimited
+
+
 def _input_bound(text: str, params: Json) -> int:
     body = text + json.dumps(params, default=str)
     has_tools = bool(params.get("tools") or params.get("functions"))
     frame = HIDDEN_TOKENS if has_tools else FRAME_TOKENS
     return input_token_bound(body.encode(errors="replace")) + frame
-
-
-def _count(of: Json, name: str) -> int:
-    """Return a count; 0 for what is none, so that it bounds nothing."""
-    try:
-        return count(of, name)
-    except Unusable:
-        return 0
 
 
 def _usage_metadata(answer: Generation) -> Json | None:

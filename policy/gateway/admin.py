@@ -28,9 +28,8 @@ def routes(service: Service) -> APIRouter:
     @router.post("/cost/reset", responses=answers.answers(answers.RESET, "The reset"))
     def reset(body: Reset, request: Request) -> dict[str, Any]:
         """Start a new baseline for one scope; nothing is deleted."""
-        wish = ResetRequest(
-            body.scope, actor_of(request), body.reason, body.session_id, body.mission_id
-        )
+        named = body.session_id, body.mission_id, body.project
+        wish = ResetRequest(body.scope, actor_of(request), body.reason, *named)
         done = service.governor.reset(wish)
         return {
             "scope": done.scope,
@@ -44,15 +43,7 @@ def routes(service: Service) -> APIRouter:
     @router.post("/cost/override", responses=answers.answers(answers.GRANTED, "The override"))
     def override(body: GrantOverride, request: Request) -> dict[str, Any]:
         """Let one call pass that its budgets would refuse."""
-        life = body.expires_in_seconds
-        wish = OverrideRequest(
-            actor_of(request),
-            body.reason,
-            body.session_id,
-            None if life is None else timedelta(seconds=life),
-            surface=SURFACE,
-        )
-        granted = service.governor.override(wish)
+        granted = service.governor.override(_override_of(body, actor_of(request)))
         return {
             "id": granted.id,
             "actor": granted.actor,
@@ -76,6 +67,14 @@ def routes(service: Service) -> APIRouter:
         return {"updated": True, "config": _config(runtime.policy)}
 
     return router
+
+
+def _override_of(body: GrantOverride, actor: str) -> OverrideRequest:
+    life = body.expires_in_seconds
+    expires_in = None if life is None else timedelta(seconds=life)
+    return OverrideRequest(
+        actor, body.reason, body.session_id, expires_in, surface=SURFACE, project=body.project
+    )
 
 
 def actor_of(request: Request) -> str:

@@ -340,6 +340,39 @@ SETTLED = _closed(
         "replayed": _flag("Whether the settlement key had been used before."),
     }
 )
+_SESSION = _closed(
+    {
+        "session_id": _text("Of the session, within its project."),
+        "project": _maybe(_text("The project that it is of.")),
+        "opened_at": _instant("When it was opened first."),
+        "closed_at": _maybe(_instant("When it was closed; null while open.")),
+        "outcome": {
+            "enum": ["within_budget", "warned", "blocked"],
+            "description": "The worst state that it met so far.",
+        },
+    }
+)
+SESSION = _closed({"session": _SESSION})
+SESSIONS = _closed({"sessions": _list(_SESSION, "Those opened last first.")})
+MISSION = _closed(
+    {
+        "mission": _closed(
+            {
+                "session_id": _text("Its session."),
+                "mission_id": _text("Of the mission, within its session."),
+                "project": _maybe(_text("The project of its session.")),
+                "state": _text("running, or how it ended."),
+                **_money("limit", "Its cost limit; 0 is none."),
+                "steps": _count("Steps taken."),
+                "max_steps": _count("Steps it may take; 0 is no limit."),
+                "started_at": _instant("When it began."),
+                "deadline_at": _maybe(_instant("When it is stopped.")),
+                "ended_at": _maybe(_instant("When it ended.")),
+                "stopped_by": _maybe(_text("The limit that stopped it.")),
+            }
+        )
+    }
+)
 EXTENDED = _closed(
     {
         "budget_state": _STATE,

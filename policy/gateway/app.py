@@ -22,7 +22,7 @@ from starlette.exceptions import HTTPException
 from policy import __version__
 from policy.diagnostics.secrets import scrub
 from policy.errors import PolicyError
-from policy.gateway import actions, admin, cost, ops, reports, reservations
+from policy.gateway import actions, admin, cost, ops, reports, reservations, scopes
 from policy.gateway.asgi import ASGIApp, Receive, Scope, Send
 from policy.gateway.auth import Tokens
 from policy.gateway.guards import Guards
@@ -151,7 +151,7 @@ def _api(service: Service, proxy: Proxy | None = None) -> FastAPI:
     )
     bearer = HTTPBearer(auto_error=False, description="`corvus token create` makes one")
     areas = APIRouter(dependencies=[Security(bearer)])  # told by the OpenAPI, judged by the guards
-    for area in (cost, admin, reports, reservations, actions):
+    for area in (cost, admin, reports, reservations, scopes, actions):
         areas.include_router(area.routes(service))
     for prefix in _PREFIXES:
         api.include_router(areas, prefix=prefix)

@@ -60,6 +60,7 @@ class Reset(Body):
     reason: _Text | None = None
     session_id: _Text | None = None
     mission_id: _Text | None = None
+    project: _Text | None = None
 
 
 class GrantOverride(Body):
@@ -68,6 +69,7 @@ class GrantOverride(Body):
     scope: Literal["next_request"]
     reason: _Text | None = None
     session_id: _Text | None = None
+    project: _Text | None = None
     expires_in_seconds: Annotated[int, Field(ge=1, le=31_622_400)] | None = None
 
 
@@ -135,11 +137,43 @@ class Reserve(Body):
     agent: _Text | None = None
     tags: dict[_Text, _Text] = Field(default_factory=dict[str, str], max_length=50)
     idempotency_key: _Text | None = None
+    resume_mission: bool = False
     ttl_seconds: _Ttl | None = None
     input_tokens: _Tokens = 0
     max_output_tokens: _Tokens | None = None
     estimate_usd: _Usd | None = None
     dispatched: bool = True
+
+
+class StartMission(Body):
+    """A mission that begins, or is joined or resumed (MIS-1, MIS-5)."""
+
+    session_id: _Text | None = None
+    mission_id: _Text
+    project: _Text | None = None
+    limit_usd: _Usd | None = None
+    max_steps: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
+    max_runtime_seconds: Annotated[int, Field(ge=0, le=31_622_400)] | None = None
+    resume: bool = False
+
+
+class OfSession(Body):
+    """Which session is meant; a bound token need not say."""
+
+    session_id: _Text | None = None
+    project: _Text | None = None
+
+
+class EndMission(OfSession):
+    """How a mission ended; a limit that stopped it outweighs this."""
+
+    outcome: Literal["completed", "failed"] = "completed"
+
+
+class OfProject(Body):
+    """Which project a session is of."""
+
+    project: _Text | None = None
 
 
 class Act(Body):

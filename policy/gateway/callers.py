@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from policy.calls.refusal import Refusal
-from policy.errors import ProjectRefused
+from policy.errors import ProjectRefused, TokenBound
 from policy.gateway.asgi import Scope
 from policy.gateway.guards import TOKEN
 from policy.gateway.wire import Refused
 from policy.governor.pricing import CallOptions
 from policy.model.request import LOCAL
-from policy.model.token import Token
+from policy.model.token import Claims, Token
 
 HEADER_CHARACTERS_MAX = 200
 """Longest value of a header of ours, inclusive."""
@@ -25,8 +25,9 @@ class Caller:
     Attributes:
         session_id: ``None`` where the call names none: its driver has one for it (SES-1).
         surface: ``proxy``, or that of the command that started the proxy.
-        user: Name of the token's holder.
-        principal: Id of the token, to which its reservations belong (RES-8).
+        user: The token's holder.
+        principal: Id of the token; without one, the local user.
+        resumes_mission: Whether the call resumes its mission if that has ended (MIS-5).
     """
 
     session_id: str | None
@@ -36,6 +37,7 @@ class Caller:
     agent: str | None = None
     user: str | None = None
     principal: str = LOCAL
+    resumes_mission: bool = False
 
     def options(self, session_id: str) -> CallOptions:
         """Return what is said of the call.
@@ -51,6 +53,7 @@ class Caller:
             "agent": self.agent,
             "user": self.user,
             "principal": self.principal,
+            "resumes_mission": self.resumes_mission,
         }
 
 
@@ -62,27 +65,35 @@ def caller_of(scope: Scope) -> Caller:
     """
     headers = {name.lower(): value for name, value in scope["headers"]}
     token: Token | None = scope.get(TOKEN)
+    named = _named(headers, token)
     return Caller(
-        session_id=_text(headers, "session"),
-        mission_id=_text(headers, "mission"),
-        project=_project(headers, token),
-        agent=_text(headers, "agent"),
-        user=token.name if token is not None else None,
+        session_id=named.session,
+        mission_id=named.mission,
+        project=named.project,
+        agent=named.agent,
+        user=named.user,
         principal=token.id if token is not None else LOCAL,
+        resumes_mission=_text(headers, "mission-resume") == "1",
     )
 
 
-def _project(headers: Mapping[bytes, bytes], token: Token | None) -> str | None:
-    """Return the project of a call: that of its token, where the token has one.
+def _named(headers: Mapping[bytes, bytes], token: Token | None) -> Claims:
+    """Return what a call belongs to: what its token is bound to, else what its headers say.
 
     Raises:
-        Refused: The call says another.
+        Refused: They say something else than the token.
     """
-    said = _text(headers, "project")
+    said = Claims(
+        project=_text(headers, "project"),
+        agent=_text(headers, "agent"),
+        session=_text(headers, "session"),
+        mission=_text(headers, "mission"),
+    )
     try:
-        return token.project_of(said) if token is not None else said
-    except ProjectRefused as refused:
-        raise Refused(Refusal(403, "project_refused", str(refused))) from None
+        return token.bind(said) if token is not None else said
+    except (ProjectRefused, TokenBound) as refused:
+        code = refused.code.replace("-", "_")
+        raise Refused(Refusal(403, code, str(refused))) from None
 
 
 def _text(headers: Mapping[bytes, bytes], name: str) -> str | None:

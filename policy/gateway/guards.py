@@ -116,14 +116,15 @@ class Guards:
         return content
 
     async def _authenticate(self, scope: Scope, headers: dict[bytes, list[bytes]]) -> None:
-        wanted = wanted_scope(scope["method"], scope["path"])
+        wanted = wanted_scopes(scope["method"], scope["path"])
         secrets = _secrets(headers, is_proxied=is_proxied(scope["path"]))
         for header, secret in secrets:
             token = await self._tokens.find(secret)
             if token is None:
                 continue
-            if not token.scope.allows(wanted):
-                raise Refused(403, "scope-missing", f"this needs a token of scope {wanted}")
+            if not any(token.scope.allows(one) for one in wanted):
+                needed = " or ".join(wanted)
+                raise Refused(403, "scope-missing", f"this needs a token of scope {needed}")
             scope[TOKEN], scope[TOKEN_FROM] = token, header
             return
         if is_proxied(scope["path"]) and await self._needs_no_token(scope):
@@ -142,14 +143,21 @@ class Guards:
         )
 
 
-def wanted_scope(method: str, path: str) -> TokenScope:
-    """Return the scope that a request needs: what is unknown needs the narrowest for its method."""
-    asked = inner(path)
-    if is_proxied(path) or asked in ("/reservations", "/actions"):
-        return TokenScope.PROXY
-    if asked.startswith("/reservations/"):
-        return TokenScope.PROXY
-    return TokenScope.READ if method in _SAFE else TokenScope.ADMIN
+def wanted_scopes(method: str, path: str) -> tuple[TokenScope, ...]:
+    """Return the scopes of which a request needs one (API-8).
+
+    What is unknown needs the narrowest for its method.
+    """
+    area = inner(path).removeprefix("/").partition("/")[0]
+    if is_proxied(path):
+        return (TokenScope.PROXY,)
+    if area == "actions":
+        return TokenScope.PROXY, TokenScope.RESERVE
+    if area in ("reservations", "missions"):
+        return (TokenScope.RESERVE,)
+    if area == "sessions":
+        return (TokenScope.RESERVE, *([TokenScope.READ] if method in _SAFE else []))
+    return (TokenScope.READ,) if method in _SAFE else (TokenScope.ADMIN,)
 
 
 @lru_cache(256)  # asked of every request's Host

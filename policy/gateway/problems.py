@@ -104,6 +104,7 @@ _ABOUT_THE_REQUEST = (
     errors.ReservationError,
     errors.SettingRefused,
     errors.SteeringRefused,
+    errors.TokenBound,
     errors.UnpricedModel,
 )
 

@@ -12,14 +12,17 @@ from policy.gateway.bodies import Commit, Extend, Release, Reserve
 from policy.gateway.guards import TOKEN
 from policy.gateway.service import Service
 from policy.governor.denial import denial_error, status_body
+from policy.governor.governor import Governor
 from policy.governor.pricing import CallOptions, Report
 from policy.ids import new_id
 from policy.model.decision import Decision
 from policy.model.reservation import Outcome, Reservation, Settled
-from policy.model.token import Token
+from policy.model.token import Claims, Token
 from policy.model.usage import Usage
 from policy.money import nano_usd, usd_text
 
+SURFACE = "api"
+"""Surface of the reservations that are made here."""
 Id = Annotated[str, Path(min_length=1, max_length=100)]
 _COUNTS = tuple(Usage.__dataclass_fields__)
 _ADMITTED = {
@@ -39,7 +42,7 @@ def routes(service: Service) -> APIRouter:
         """Admit a call and hold its estimate; a refusal is 402 with all that a program needs."""
         governor = service.governor
         token: Token = request.scope[TOKEN]
-        options = _options(service, body, token.project_of(body.project))
+        options = _options(service, body, token)
         decision = governor.reserve(governor.request(body.model, **options))
         if not decision.allowed:
             raise denial_error(decision, body.model)
@@ -56,34 +59,27 @@ def routes(service: Service) -> APIRouter:
         }
 
     @router.post("/{reservation_id}/commit", responses=_SETTLED)
-    def commit(reservation_id: Id, body: Commit) -> dict[str, Any]:
+    def commit(reservation_id: Id, body: Commit, request: Request) -> dict[str, Any]:
         """Record what a call used and cost, and free its hold."""
         governor = service.governor
-        counts = {name: getattr(body, name) for name in _COUNTS}
-        known = {name: count for name, count in counts.items() if count is not None}
-        report: Report = {
-            "outcome": Outcome(body.outcome),
-            "answering_model": body.answering_model,
-            "provider_request_id": body.provider_request_id,
-            "settlement_key": body.settlement_key,
-            "cost_nano_usd": None if body.cost_usd is None else nano_usd(body.cost_usd),
-        }
-        held = governor.reservation(reservation_id)
-        return _settled(governor.commit(held, Usage(**known) if known else None, **report))
+        held = _own(governor, request, reservation_id)
+        return _settled(governor.commit(held, _usage(body), **_report(body)))
 
     @router.post("/{reservation_id}/release", responses=_SETTLED)
-    def release(reservation_id: Id, body: Release | None = None) -> dict[str, Any]:
+    def release(
+        reservation_id: Id, request: Request, body: Release | None = None
+    ) -> dict[str, Any]:
         """Free a hold of which nothing was spent."""
         governor = service.governor
         key = body.settlement_key if body else None
-        held = governor.reservation(reservation_id)
+        held = _own(governor, request, reservation_id)
         return _settled(governor.release(held, settlement_key=key))
 
     @router.post("/{reservation_id}/extend", responses=_EXTENDED)
-    def extend(reservation_id: Id, body: Extend) -> dict[str, Any]:
+    def extend(reservation_id: Id, body: Extend, request: Request) -> dict[str, Any]:
         """Let a long call live longer, or hold more for it."""
         governor = service.governor
-        held = governor.reservation(reservation_id)
+        held = _own(governor, request, reservation_id)
         return _extended(
             governor.extend(held, ttl_seconds=body.ttl_seconds, hold_usd=body.hold_usd)
         )
@@ -91,16 +87,47 @@ def routes(service: Service) -> APIRouter:
     return router
 
 
-def _options(service: Service, body: Reserve, project: str | None) -> CallOptions:
-    fresh = new_id(microseconds(service.store.clock.now()))
+def _usage(body: Commit) -> Usage | None:
+    counts = {name: getattr(body, name) for name in _COUNTS}
+    known = {name: count for name, count in counts.items() if count is not None}
+    return Usage(**known) if known else None
+
+
+def _report(body: Commit) -> Report:
+    return {
+        "outcome": Outcome(body.outcome),
+        "answering_model": body.answering_model,
+        "provider_request_id": body.provider_request_id,
+        "settlement_key": body.settlement_key,
+        "cost_nano_usd": None if body.cost_usd is None else nano_usd(body.cost_usd),
+    }
+
+
+def _own(governor: Governor, request: Request, reservation_id: str) -> Reservation:
+    """Return a reservation that the token of a request made here (RES-8).
+
+    Raises:
+        ReservationNotFound: There is none, or it is somebody else's.
+    """
+    token: Token = request.scope[TOKEN]
+    return governor.reservation_of(token.id, SURFACE, reservation_id)
+
+
+def _options(service: Service, body: Reserve, token: Token) -> CallOptions:
+    named = token.bind(
+        Claims(body.project, body.user, body.agent, body.session_id, body.mission_id)
+    )
     options: CallOptions = {
-        "session_id": body.session_id or fresh,
-        "mission_id": body.mission_id,
+        "session_id": named.session,
+        "made_session_id": new_id(microseconds(service.store.clock.now())),
+        "mission_id": named.mission,
+        "resumes_mission": body.resume_mission,
         "provider": body.provider,
-        "surface": "api",
-        "project": project,
-        "user": body.user,
-        "agent": body.agent,
+        "surface": SURFACE,
+        "principal": token.id,
+        "project": named.project,
+        "user": named.user,
+        "agent": named.agent,
         "tags": body.tags,
         "idempotency_key": body.idempotency_key,
         "ttl_seconds": body.ttl_seconds,

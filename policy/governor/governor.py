@@ -7,6 +7,7 @@ the store cannot answer: the store's error reaches the caller (EVA-13).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -41,6 +42,7 @@ from policy.model.steering import (
 from policy.store.unit import Unit
 
 T = TypeVar("T")
+_log = logging.getLogger("corvus.governor")
 
 
 class Governor(Fitting):
@@ -56,6 +58,8 @@ class Governor(Fitting):
     Raises:
         StoreUnavailable: The store cannot be read or written.
     """
+
+    _origin: str | None = None
 
     def call(self, model: str, **options: Unpack[CallOptions]) -> Call:
         """Return a context that admits a call on entry and settles it on every way out.
@@ -210,6 +214,25 @@ class Governor(Fitting):
             actor: Who puts the policy in force.
         """
         self.run_step(lambda unit: limits.note(unit, self.policy, origin, actor))
+        self._origin = origin
+
+    def keep_up(self) -> None:
+        """Do what ``Renewals.keep_up`` does, and warn once of a newer policy than the one in force.
+
+        Raises:
+            StoreError: The store cannot be read or written.
+        """
+        super().keep_up()
+        origin = self._origin
+        if origin is None or not self.policy.enabled:
+            return
+        if self.store.run(lambda unit: limits.is_outdated(unit, self.policy, origin)):
+            self._origin = None
+            _log.warning(
+                "this process enforces an older policy of %s than another has put in force since; "
+                "restart it, or let it read its config again",
+                origin,
+            )
 
     def close_session(self, session_id: str, project: str | None = None) -> SessionRecord:
         """Close a session and record its outcome (SES-2).

@@ -29,7 +29,12 @@ def fingerprint_of(model: str, options: CallOptions) -> str:
     """
     said: dict[str, object] = {"model": model}
     for name, value in options.items():
-        if name in _UNSAID or value is None or (name == "input_tokens" and value == 0):
+        if (
+            name in _UNSAID
+            or value is None
+            or callable(value)
+            or (name == "input_tokens" and value == 0)
+        ):
             continue
         if name == "estimate_usd":
             said[name] = nano_usd(value)  # pyright: ignore[reportArgumentType]

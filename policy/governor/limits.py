@@ -38,6 +38,12 @@ def note(unit: Unit, policy: Policy, origin: str, actor: str) -> tuple[None, lis
     return None, [LimitsChanged(policy.content_hash)]
 
 
+def is_outdated(unit: Unit, policy: Policy, origin: str) -> bool:
+    """Say whether other limits were put in force for an origin since those of a policy."""
+    newest = unit.limits(origin)
+    return newest is not None and newest != _limits(policy)
+
+
 def note_migration(unit: Unit, origin: str, actor: str, keys: Sequence[str]) -> bool:
     """Keep in the audit that the file of a policy was migrated, if it has governed here.
 

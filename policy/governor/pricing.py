@@ -15,12 +15,21 @@ from policy.model.request import Request
 from policy.model.reservation import Outcome, Reservation, Settlement, Source
 from policy.model.usage import TokenKind, Usage, UsagePart
 from policy.money import NanoUSD, divide_half_even
-from policy.prices.cost import cost, estimate, millionths
+from policy.prices.cost import estimate, millionths
 from policy.prices.lookup import PriceBooks
+from policy.prices.names import tier_of
 
 UNKNOWN_PROVIDER = "unknown"
 _CHEAPER = ("batch", "flex")
 _PLAIN, _KEPT_IN_US = 10, 11
+_UNPRICED_TIER_TIMES = {"fast": 60}
+_OTHER_TIER_TIMES = 25
+"""Tenths of the usual price that a tier without a price of its own is bounded by.
+
+Source:
+    OpenAI asks at most 2.5 times its usual price for priority, Anthropic 6 times for fast mode;
+    their pages of prices, read 2026-11-28.
+"""
 
 
 Bound: TypeAlias = Callable[[Price | None], Usage]
@@ -161,8 +170,8 @@ def possible_prices(
     """
     found: list[Price | None] = []
     for model in models:
-        own = find_tier_price(books, model, tier, provider, on)
-        usual = find_price(books, model, provider, on) if tier is not None else None
+        own = find_tier_price(books, model, tier_of(tier), provider, on)
+        usual = find_price(books, model, provider, on) if tier_of(tier) else None
         found += [own] if usual is None or own is None else [own, usual]
     return found
 
@@ -232,19 +241,13 @@ def _cost(
     if reported is not None:
         return reported, Source.PROVIDER, None
     on = reservation.admitted_at.date()
-    if (parts := report.get("parts")) and (priced := _parts_cost(books, request, parts, on)):
-        return _marked(*priced, report)
+    parts = report.get("parts") or ()
     if usage is not None and not parts:
-        model = report.get("answering_model") or request.model
-        provider = _provider_of(request)
-        price = find_price(books, model, provider, on) or find_price(
-            books, request.model, provider, on
-        )
-        try:
-            if price is not None:
-                return _marked(cost(usage, price), price, report)
-        except UnpricedModel:
-            pass  # a used kind has no price: what is held for the call stands in for its cost
+        tier = tier_of(report.get("service_tier"))
+        parts = (UsagePart(report.get("answering_model"), usage, tier),)
+    if parts and (priced := _parts_cost(books, request, parts, on)):
+        amount, price, is_bound = priced
+        return _marked(amount, price, {**report, "is_estimated": True} if is_bound else report)
     if request.estimate_nano_usd is None:
         return None, Source.UNKNOWN, None
     return reservation.hold_nano_usd, Source.ESTIMATED, None
@@ -259,13 +262,15 @@ def _marked(
 
 def _parts_cost(
     books: PriceBooks, request: Request, parts: Sequence[UsagePart], on: date
-) -> tuple[NanoUSD, Price] | None:
+) -> tuple[NanoUSD, Price, bool] | None:
     """Price parts, each by its own model, tier and context; rounded once, half to even (PRC-6).
 
     A call kept within the United States pays a tenth more for its tokens, and not for its searches.
+    A tier without a price of its own is bounded by a multiple of the usual one (PRC-8).
 
     Returns:
-        The cost and the price of the first part; ``None`` when one of them has none.
+        The cost, the price of the first part, and whether the cost is such a bound; ``None`` when
+        one of them has no price.
 
     Source:
         https://platform.claude.com/docs/en/manage-claude/data-residency ("a 1.1x pricing
@@ -274,35 +279,51 @@ def _parts_cost(
     provider = _provider_of(request)
     total = 0
     first: Price | None = None
+    is_bound = False
     for part in parts:
         model = part.model or request.model
-        price = find_tier_price(books, model, part.service_tier, provider, on)
-        if price is None and first is None:  # an alias that only the caller's name is known by
-            price = find_tier_price(books, request.model, part.service_tier, provider, on)
-        if price is None:
+        # the caller's own name may be an alias that the answer spells out
+        names = (model,) if first is not None else (model, request.model)
+        found = _tier_or_bound(books, names, part.service_tier, (provider, on))
+        if found is None:
             return None
-        tenths = _KEPT_IN_US if part.inference_geo == "us" else _PLAIN
+        price, times = found
+        is_bound |= times != _PLAIN
+        hundredths = times * (_KEPT_IN_US if part.inference_geo == "us" else _PLAIN)
         try:
-            total += _tenths(part.usage, price, tenths)
+            total += _hundredths(part.usage, price, hundredths)
         except UnpricedModel:
             return None
         first = first or price
     if first is None:
         return None
-    return NanoUSD(divide_half_even(total, 1_000_000 * _PLAIN)), first
+    return NanoUSD(divide_half_even(total, 1_000_000 * _PLAIN * _PLAIN)), first, is_bound
 
 
-def _tenths(usage: Usage, price: Price, tenths: int) -> int:
-    """Return ten times the cost: tokens at so many tenths of their price, searches at all ten.
+def _tier_or_bound(
+    books: PriceBooks, models: Sequence[str], tier: str | None, where: tuple[str | None, date]
+) -> tuple[Price, int] | None:
+    """Return the price of the first model that has any, and the tenths of it that bound a tier."""
+    provider, on = where
+    for model in models:
+        if (price := find_tier_price(books, model, tier, provider, on)) is not None:
+            return price, _PLAIN
+        if tier is not None and (price := find_price(books, model, provider, on)) is not None:
+            return price, _UNPRICED_TIER_TIMES.get(tier, _OTHER_TIER_TIMES)
+    return None
+
+
+def _hundredths(usage: Usage, price: Price, hundredths: int) -> int:
+    """Return a hundred times the cost: tokens at so many hundredths, searches at all of them.
 
     Raises:
         UnpricedModel: A used kind has no price.
     """
     if not usage.web_search_requests:
-        return millionths(usage, price) * tenths
+        return millionths(usage, price) * hundredths
     searches = Usage(web_search_requests=usage.web_search_requests)
     tokens = replace(usage, web_search_requests=0)
-    return millionths(tokens, price) * tenths + millionths(searches, price) * _PLAIN
+    return millionths(tokens, price) * hundredths + millionths(searches, price) * _PLAIN * _PLAIN
 
 
 def _provider_of(request: Request) -> str | None:

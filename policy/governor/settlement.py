@@ -7,7 +7,7 @@ anew: a record counts in every matching budget, from the last reset on (STO-2).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn
@@ -218,11 +218,28 @@ def found(unit: Unit, reservation_id: str) -> Reservation:
     """
     reservation = unit.reservation(reservation_id)
     if reservation is None:
-        raise ReservationNotFound(
-            f"there is no reservation {reservation_id!r}; it was never made in this store, or was "
-            "settled more than a week ago"
-        )
+        raise _not_found(reservation_id)
     return reservation
+
+
+def found_own(principal: str, surface: str, reservation_id: str) -> Callable[[Unit], Reservation]:
+    """Return a step that finds a reservation if the principal made it on the surface (RES-8)."""
+
+    def step(unit: Unit) -> Reservation:
+        reservation = found(unit, reservation_id)
+        request = reservation.request
+        if (request.principal, request.surface) != (principal, surface):
+            raise _not_found(reservation_id)
+        return reservation
+
+    return step
+
+
+def _not_found(reservation_id: str) -> ReservationNotFound:
+    return ReservationNotFound(
+        f"there is no reservation {reservation_id!r}; it was never made in this store, or was "
+        "settled more than a week ago"
+    )
 
 
 def expire(unit: Unit, in_force: InForce, before: Reservation) -> list[Event]:

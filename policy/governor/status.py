@@ -67,12 +67,8 @@ class StatusReport:
 def report_status(unit: Unit, rules: Rules, register: Register, asked: Named) -> StatusReport:
     """Report where every budget stands; of a session's missions, the latest that runs is shown.
 
-    Args:
-        unit: The transaction under way.
-        rules: The policy in force.
-        register: The registered budgets.
-        asked: The session and mission whose budgets are shown. Where no project is named and the
-            session is known in one project alone, that one is meant: this only reads.
+    Where no project is named and the session is known in one project alone, that one is meant:
+    this only reads.
     """
     session_id = asked.session_id
     project = _meant(unit, session_id, asked.project)
@@ -109,8 +105,6 @@ def report_status(unit: Unit, rules: Rules, register: Register, asked: Named) ->
         policy_hash=rules.policy.content_hash,
         session_id=session_id,
     )
-    active = unit.active_overrides().values()
-    usable = [one for one in active if one.serves(session_id, project)]
     return StatusReport(
         now=unit.now,
         session_id=session_id,
@@ -120,9 +114,14 @@ def report_status(unit: Unit, rules: Rules, register: Register, asked: Named) ->
         refusals=refusals,
         session=unit.session(session_id, project) if session_id else None,
         mission=mission,
-        overrides=tuple(usable),
+        overrides=_usable(unit, session_id, project),
         project=project,
     )
+
+
+def _usable(unit: Unit, session_id: str | None, project: str | None) -> tuple[Override, ...]:
+    active = unit.active_overrides().values()
+    return tuple(one for one in active if one.serves(session_id, project))
 
 
 def _in_force(refusals: Refusals, rules: Rules) -> Refusals:

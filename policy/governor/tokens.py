@@ -41,6 +41,10 @@ def create(unit: Unit, wish: TokenRequest, secret: str, actor: str) -> Token:
         unit.now,
         actor,
         project=wish.project,
+        user=wish.user,
+        agent=wish.agent,
+        session=wish.session,
+        mission=wish.mission,
     )
     unit.put_token(token)
     _audit(unit, AuditKind.TOKEN_CREATED, token, actor)
@@ -69,6 +73,6 @@ def good(unit: Unit) -> list[Token]:
 
 def _audit(unit: Unit, kind: AuditKind, token: Token, actor: str) -> None:
     details = {"token_id": token.id, "name": token.name, "scope": token.scope.value}
-    if token.project is not None:
-        details["project"] = token.project
+    bound = token.bound._asdict()
+    details |= {name: value for name, value in bound.items() if value is not None}
     append_audit(unit, kind, actor, details=json.dumps(details, sort_keys=True))

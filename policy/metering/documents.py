@@ -79,7 +79,7 @@ def _pieces(data: bytes) -> list[tuple[bytes, bytes]]:
         end = data.find(b"endstream", start.end())
         end = len(data) if end < 0 else end
         found.append((data[at : start.start()], data[start.end() : end]))
-        at = end
+        at = end + len(b"endstream")  # which ends as a stream begins
         if len(found) > _STREAMS_MAX:
             break
     found.append((data[at:], b""))

@@ -24,8 +24,8 @@ from policy.metering.tap import BodyTap, StreamTap, Tap, error_of
 from policy.metering.text import string_of
 from policy.metering.usage import MeteredUsage, UsagePart
 from policy.model.usage import Usage
+from policy.prices.names import tier_of
 
-_USUAL_TIERS = (None, "auto", "default", "standard", "on_demand")
 _TERMINAL = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
 _CHAT_OUTPUT = string_of(
     "content", "reasoning_content", "reasoning", "refusal", "name", "arguments"
@@ -216,7 +216,7 @@ def stated(usage: object) -> Json | None:
 
 def _metered(answer: Json, usage: Usage) -> MeteredUsage:
     tier = text_or_none(answer, "service_tier")
-    part = UsagePart(text_or_none(answer, "model"), usage, None if tier in _USUAL_TIERS else tier)
+    part = UsagePart(text_or_none(answer, "model"), usage, tier_of(tier))
     return MeteredUsage((part,))
 
 

@@ -87,6 +87,14 @@ SPELLINGS = {
 VARIANTS = ("batch", "fast", "flex", "priority")
 """Ways to be served that have their own price; asked for as ``<model>-<variant>``."""
 
+USUAL_TIERS = (None, "", "auto", "default", "standard", "standard_only", "on_demand", "scale")
+"""Names of the tier that the usual price is for."""
+
+
+def tier_of(name: str | None) -> str | None:
+    """Return a tier that may have prices of its own; ``None`` for all names of the usual one."""
+    return None if name in USUAL_TIERS else name
+
 
 def provider_id(name: str) -> str:
     """Return the book's name of a provider, in lower case; an unknown name is only lowered."""

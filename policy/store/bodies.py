@@ -22,7 +22,7 @@ from policy.model.steering import (
     OverrideState,
     SessionRecord,
 )
-from policy.model.token import Token, TokenScope
+from policy.model.token import Claims, Token, TokenScope
 from policy.model.usage import Usage
 from policy.money import NanoUSD
 from policy.period import Period
@@ -274,7 +274,7 @@ def token_body(token: Token) -> str:
             "created_at": microseconds(token.created_at),
             "created_by": token.created_by,
             "revoked_at": _microseconds(token.revoked_at),
-            "project": token.project,
+            **token.bound._asdict(),
         }
     )
 
@@ -290,7 +290,7 @@ def token_of(text: str) -> Token:
         created_at=instant_at(body["created_at"]),
         created_by=body["created_by"],
         revoked_at=_instant(body.get("revoked_at")),
-        project=body.get("project"),
+        **{name: body.get(name) for name in Claims._fields},
     )
 
 

@@ -220,7 +220,9 @@ class SqliteBackend:
 
     def actions(self, principal: str, after_us: int, until_us: int) -> Sequence[int]:
         """Return the instants in ``(after, until]`` of a principal's actions, the oldest first."""
-        return self._all(_instant, statements.READ_ACTIONS, principal, after_us, until_us)
+        return self._all(
+            lambda row: int(row[0]), statements.READ_ACTIONS, principal, after_us, until_us
+        )
 
     def events(self, after_seq: int, limit: int) -> Sequence[OutboxEvent]:
         """Return outbox events with a greater number, ascending."""
@@ -357,10 +359,6 @@ def known_version(connection: sqlite3.Connection, name: str) -> int:
     return version
 
 
-def _instant(row: tuple[Any, ...]) -> int:
-    return int(row[0])
-
-
 def _body(parse: Callable[[str], T]) -> _Parse[T]:
     return lambda row: parse(row[0])
 
@@ -379,7 +377,7 @@ def _migrate(connection: sqlite3.Connection, name: str) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     for script in statements.MIGRATIONS[version:]:
-        for statement in _statements(script):
+        for statement in statements.split(script):
             connection.execute(statement)
     if version == 0:
         state = StoreState(store_id=new_id(0))
@@ -387,15 +385,3 @@ def _migrate(connection: sqlite3.Connection, name: str) -> None:
     connection.execute(f"PRAGMA application_id = {statements.APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {newest}")
     connection.execute("COMMIT")
-
-
-def _statements(script: str) -> list[str]:
-    """Split a script; ``executescript`` would commit before it."""
-    found: list[str] = []
-    begun = ""
-    for line in script.splitlines(keepends=True):
-        begun += line
-        if sqlite3.complete_statement(begun):
-            found.append(begun)
-            begun = ""
-    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 APPLICATION_ID = 0x436F_7276
 """Marks the file as ours (``Corv``), so that no other database is taken for a store."""
 
@@ -261,3 +263,15 @@ DELETE FROM action WHERE principal = ? AND NOT (admitted_at_us > ? AND admitted_
 READ_EVENTS = "SELECT seq, ledger_table, row FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?"
 NEW_EVENT = "INSERT INTO outbox VALUES (?, ?, ?)"
 FORGET_EVENTS = "DELETE FROM outbox WHERE seq <= ?"
+
+
+def split(script: str) -> list[str]:
+    """Split a script; ``executescript`` would commit before it."""
+    found: list[str] = []
+    begun = ""
+    for line in script.splitlines(keepends=True):
+        begun += line
+        if sqlite3.complete_statement(begun):
+            found.append(begun)
+            begun = ""
+    return found

@@ -13,7 +13,6 @@ import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.language_models import FakeListLLM, GenericFakeChatModel
 from langchain_core.messages import AIMessage
-from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
@@ -136,20 +135,31 @@ def test_models_without_a_name_are_refused_as_unpriced(govern: GovernedCallback)
         FakeListLLM(responses=["x"], callbacks=[govern]).invoke("hi")
 
 
-def test_a_plain_llm_is_known_by_the_model_of_its_metadata(governed: Governed) -> None:
-    """What LangChain says of a run is all that is known of a model which has no parameters."""
-    callback = GovernedCallback(governed.governor)
-    with pytest.raises(UnpricedModel) as refused:
-        callback.on_llm_start({}, ["hi"], run_id=uuid4(), metadata={"ls_model_name": "no-such"})
-    assert refused.value.model == "no-such"
+@pytest.mark.parametrize("is_async", [False, True])
+def test_plain_text_models_are_known_by_their_metadata(
+    govern: GovernedCallback, governed: Governed, is_async: bool
+) -> None:
+    """What has no parameters of its own names its model in LangChain's metadata."""
+    model = FakeListLLM(responses=["one two"], callbacks=[govern])
+    told: Any = {"metadata": {"ls_model_name": "gpt-test", "ls_provider": "openai"}}
+    if is_async:
+        asyncio.run(model.ainvoke("hi", config=told))
+    else:
+        model.invoke("hi", config=told)
+    assert governed.settled_soon()
+    (record,) = governed.records()
+    assert (record["requested_model"], record["provider"]) == ("gpt-test", "openai")
 
 
-def test_the_answering_model_is_recorded(governed: Governed, govern: GovernedCallback) -> None:
-    run, told = uuid4(), {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
-    govern.on_llm_start({}, ["hi"], run_id=run, metadata={"ls_model_name": "gpt-test"})
-    message = AIMessage("x", usage_metadata=told, response_metadata={"model_name": "gpt-test-1"})
-    govern.on_llm_end(LLMResult(generations=[[ChatGeneration(message=message)]]), run_id=run)
-    assert [one["answering_model"] for one in governed.records()] == ["gpt-test-1"]
+@pytest.mark.parametrize("name", ["model_name", "model"])
+def test_the_model_that_answered_is_recorded(
+    govern: GovernedCallback, governed: Governed, name: str
+) -> None:
+    usage: Any = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
+    said = AIMessage("x", usage_metadata=usage, response_metadata={name: "gpt-test-2026"})
+    GenericFakeChatModel(messages=iter([said]), callbacks=[govern]).invoke("hi", model="gpt-test")
+    (record,) = governed.records()
+    assert record["answering_model"] == "gpt-test-2026"
 
 
 def test_without_a_maximum_the_models_own_limit_is_held(

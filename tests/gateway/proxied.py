@@ -25,7 +25,7 @@ KEY = "the-real-key"
 CONFIG = """
 [cost]
 enabled = true
-session_limit_usd = 0
+session_limit_usd = {session}
 daily_limit_usd = {limit}
 monthly_limit_usd = 0
 default_output_tokens = 100
@@ -83,6 +83,7 @@ class Settings(NamedTuple):
     silence: int = 30
     cost: str = ""
     openai: str = ""
+    session: str = "0"
 
 
 USUAL = Settings()

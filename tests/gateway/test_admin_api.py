@@ -25,7 +25,7 @@ def test_a_summary_has_the_fields_of_the_upstream_and_exact_amounts(
 
 
 def test_a_call_is_reserved_committed_and_then_part_of_every_answer(served: Served) -> None:
-    with served.client("proxy") as client, served.client("read") as reader:
+    with served.client("reserve") as client, served.client("read") as reader:
         made = client.post("/web/reservations", json=ESTIMATE)
         assert made.status_code == 201
         held = made.json()["reservation"]
@@ -44,7 +44,7 @@ def test_a_call_is_reserved_committed_and_then_part_of_every_answer(served: Serv
 
 
 def test_a_hold_is_released_without_a_body(served: Served) -> None:
-    with served.client("proxy") as client:
+    with served.client("reserve") as client:
         held = client.post("/web/reservations", json=ESTIMATE).json()["reservation"]
         done = client.post(f"/web/reservations/{held['id']}/release")
         assert done.json()["reservation"]["state"] == "released"
@@ -53,7 +53,7 @@ def test_a_hold_is_released_without_a_body(served: Served) -> None:
 
 
 def test_a_refused_call_is_402_and_says_what_a_program_needs(served: Served) -> None:
-    with served.client("proxy") as client:
+    with served.client("reserve") as client:
         answer = client.post("/web/reservations", json={**ESTIMATE, "estimate_usd": 2.5})
     assert answer.status_code == 402
     assert answer.headers["x-should-retry"] == "false"
@@ -65,7 +65,7 @@ def test_a_refused_call_is_402_and_says_what_a_program_needs(served: Served) -> 
 
 def test_an_override_lifts_one_block_and_names_the_token_that_granted_it(served: Served) -> None:
     """OVR-3, OVR-5."""
-    with served.client() as admin, served.client("proxy") as client:
+    with served.client() as admin, served.client("reserve") as client:
         granted = admin.post("/web/admin/cost/override", json={"scope": "next_request"}).json()
         assert (granted["actor"], granted["remaining_uses"]) == ("token:admin", 1)
         over = {**ESTIMATE, "estimate_usd": 2.5}
@@ -92,7 +92,7 @@ def test_a_change_of_the_config_is_in_force_on_disk_and_in_the_audit(served: Ser
     """API-4."""
     before = "# keep me\n" + served.place.config.read_text()
     served.place.config.write_text(before)
-    with served.client() as admin, served.client("proxy") as client:
+    with served.client() as admin, served.client("reserve") as client:
         patch = {"cost": {"daily_limit_usd": 0.5, "allow_override": False}}
         done = admin.patch("/web/admin/config", json=patch)
         assert done.status_code == 200, done.text
@@ -128,7 +128,7 @@ def test_disabled_governance_reads_and_refuses_changes_and_is_enabled_at_run_tim
     served: Served,
 ) -> None:
     """API-3, EVA-11."""
-    with served.client() as admin, served.client("proxy") as client:
+    with served.client() as admin, served.client("reserve") as client:
         admin.patch("/web/admin/config", json={"cost": {"enabled": False}})
         for path in ("cost/summary", "cost/history", "cost/budgets", "cost/audit", "admin/config"):
             assert admin.get(f"/web/{path}").status_code == 200, path
@@ -148,7 +148,7 @@ def test_disabled_governance_reads_and_refuses_changes_and_is_enabled_at_run_tim
 def test_metrics_have_the_names_of_the_upstream(served: Served) -> None:
     """OBS-2."""
     served.place.spend(50)
-    with served.client("proxy") as client, served.client("read") as reader:
+    with served.client("reserve") as client, served.client("read") as reader:
         client.post("/web/reservations", json={**ESTIMATE, "estimate_usd": 99})
         client.post("/web/reservations", json=ESTIMATE)
         text = reader.get("/metrics").text

@@ -28,7 +28,7 @@ _FIXED: Requests = [
     ("read", "get", "/admin/config", {}),
     ("admin", "patch", "/admin/config", {"json": {"cost": {"warn_at_percent": 70}}}),
     ("read", "get", "/reports", {}),
-    ("proxy", "post", "/actions", {"json": {"command": "ls"}}),
+    ("reserve", "post", "/actions", {"json": {"command": "ls"}}),
     ("read", "get", "/healthz", {}),
     ("read", "get", "/readyz", {}),
 ]
@@ -112,10 +112,10 @@ def test_real_answers_keep_to_their_schemas(served: Served, document: dict[str, 
 
     own = "/reservations/{reservation_id}"
     for ending, body in (("commit", {"input_tokens": 7, "cost_usd": 0.7}), ("release", {})):
-        made = ask("proxy", "post", "/reservations", "/reservations", {"json": _RESERVE})
+        made = ask("reserve", "post", "/reservations", "/reservations", {"json": _RESERVE})
         path = f"/reservations/{made['reservation']['id']}"
-        ask("proxy", "post", f"{path}/extend", f"{own}/extend", {"json": {"ttl_seconds": 900}})
-        ask("proxy", "post", f"{path}/{ending}", f"{own}/{ending}", {"json": body})
+        ask("reserve", "post", f"{path}/extend", f"{own}/extend", {"json": {"ttl_seconds": 900}})
+        ask("reserve", "post", f"{path}/{ending}", f"{own}/{ending}", {"json": body})
     for scope, method, path, more in _FIXED:
         ask(scope, method, path, path, more)
     for one in ask("read", "get", "/reports", "/reports", {})["reports"]:
@@ -136,7 +136,7 @@ def test_without_governance_answers_keep_to_their_schemas(served: Served) -> Non
         assert off.status_code == 200
         document = admin.get("/openapi.json").json()
         read = [admin.get(f"/web{path}") for path in ("/cost/summary", "/cost/budgets")]
-    with served.client("proxy") as client:
+    with served.client("reserve") as client:
         free = client.post("/web/reservations", json=_RESERVE)
     assert (free.status_code, free.json()["reservation"]) == (200, None)
     assert breaches(document, free, "/web/reservations") == []

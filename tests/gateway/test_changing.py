@@ -30,7 +30,7 @@ def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
 def test_a_named_budget_is_changed_in_the_file_the_policy_and_the_audit(served: Served) -> None:
     before = served.place.config.read_text()
     patch = {"cost": {"budgets": {"opus-week": {"limit_usd": 0.5, "warn_at_percent": 60}}}}
-    with served.client() as admin, served.client("proxy") as client:
+    with served.client() as admin, served.client("reserve") as client:
         assert client.post("/web/reservations", json=_OPUS).status_code == 201
         done = admin.patch("/web/admin/config", json=patch)
         assert done.status_code == 200, done.text
@@ -48,7 +48,7 @@ def test_a_named_budget_is_changed_in_the_file_the_policy_and_the_audit(served: 
 
 def test_the_action_rate_is_changed_at_once_and_audited(served: Served) -> None:
     patch = {"autonomy": {"max_actions_per_hour": 1, "allowed_commands": ["ls", "make"]}}
-    with served.client() as admin, served.client("proxy") as client:
+    with served.client() as admin, served.client("reserve") as client:
         done = admin.patch("/web/admin/config", json=patch)
         assert done.status_code == 200, done.text
         assert done.json()["config"]["autonomy"]["allowed_commands"] == ["ls", "make"]

@@ -88,7 +88,7 @@ def test_prometheus_scrapes_a_gateway_and_its_alerts_fire(tmp_path: Path, served
         assert soon(lambda: value('up{job="corvus"}') == [1])
         assert soon(lambda: value('corvus_budget_used_usd{budget="day"}') == [3.8])
         assert soon(lambda: ("CorvusBudgetNearLimit", "day") in firing())
-        with served.client("proxy") as agent:
+        with served.client("reserve") as agent:
             for _ in range(3):
                 answer = agent.post("/web/reservations", json={**CALL, "estimate_usd": 9})
                 assert answer.status_code == 402

@@ -7,7 +7,13 @@ from datetime import UTC, date, datetime
 import pytest
 
 from policy.governor.bounds import dearest
-from policy.governor.pricing import Report, find_tier_price, settlement_of
+from policy.governor.pricing import (
+    Report,
+    dearest_estimate,
+    find_tier_price,
+    possible_prices,
+    settlement_of,
+)
 from policy.model.price import Price, Tier
 from policy.model.request import Request
 from policy.model.reservation import Reservation, ReservationState, Source
@@ -81,12 +87,47 @@ def test_parts_are_rounded_once_together() -> None:
     "part",
     [
         UsagePart("no-such-model", Usage(1)),
-        UsagePart("m", Usage(1), "priority"),
         UsagePart("m", Usage(web_search_requests=1)),
     ],
 )
 def test_a_further_part_without_price_leaves_what_was_held(part: UsagePart) -> None:
     assert cost_of(UsagePart("m", Usage(1)), part) == (777, Source.ESTIMATED)
+
+
+@pytest.mark.parametrize(
+    ("tier", "times"), [("priority", 2.5), ("turbo", 2.5), ("fast", 6), ("flex", None)]
+)
+def test_a_tier_without_a_price_is_bounded_and_marked_never_priced_as_the_usual_one(
+    tier: str, times: float | None
+) -> None:
+    part = UsagePart("big", Usage(10, 2, web_search_requests=1), tier)
+    usual = 10 * 5 + 2 * 50
+    if times is None:
+        assert cost_of(part) == (usual + 100, Source.PRICED)
+    else:
+        assert cost_of(part) == (int(usual * times) + 100, Source.ESTIMATED)
+
+
+@pytest.mark.parametrize("tier", ["priority", "fast", "default", None])
+def test_the_tier_counts_alike_where_the_usage_is_told_as_a_whole(tier: str | None) -> None:
+    part = UsagePart("m", Usage(10, 2), None if tier == "default" else tier)
+    settled = settlement_of(BOOKS, HELD, Usage(10, 2), {"service_tier": tier})
+    assert (settled.cost_nano_usd, settled.source) == cost_of(part)
+
+
+def test_the_dearest_of_all_prices_that_may_apply_is_held() -> None:
+    prices = possible_prices(BOOKS, ["m", "big"], None, None, TODAY)
+    assert dearest_estimate(prices, Usage(10)).total_nano_usd == 50
+    prices = possible_prices(BOOKS, ["m"], "fast", None, TODAY)
+    assert dearest_estimate(prices, Usage(10)).total_nano_usd == 90
+    prices = possible_prices(BOOKS, ["m", "nobody"], None, None, TODAY)
+    assert dearest_estimate(prices, Usage(10)).total_nano_usd is None
+
+
+def test_a_cheaper_tier_is_held_at_the_usual_price_for_it_may_be_served_so() -> None:
+    books = PriceBooks([price("m", 3), price("m-flex", 1)])
+    prices = possible_prices(books, ["m"], "flex", None, TODAY)
+    assert dearest_estimate(prices, Usage(10)).total_nano_usd == 30
 
 
 def test_an_answering_model_that_no_book_knows_is_priced_as_the_one_asked_for() -> None:

@@ -101,3 +101,18 @@ def test_a_report_does_not_fail_over_a_store_that_cannot_be_written(
 
     monkeypatch.setattr("policy.bookkeeping.SqliteBackend", refuse)
     assert presumed(runtime) == 0
+
+
+def test_a_process_that_enforces_an_older_policy_is_told_once(
+    bench: MakeBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    old = bench(DAY)
+    old.governor.note_limits("corvus.toml", "ana")
+    old.governor.keep_up()
+    new = bench(DAY.replace("10", "5"))
+    new.governor.note_limits("corvus.toml", "ana")
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            old.governor.keep_up()
+            new.governor.keep_up()
+    assert caplog.text.count("older policy of corvus.toml") == 1

@@ -46,6 +46,7 @@ EXITS = {
     "ReportParameterInvalid": Exit.USAGE,
     "ReportInvalid": Exit.USAGE,
     "ProjectRefused": Exit.USAGE,
+    "TokenBound": Exit.USAGE,
     "DemoRefused": Exit.USAGE,
     "EditRefused": Exit.USAGE,
     "SettingRefused": Exit.USAGE,

@@ -1,0 +1,209 @@
+"""Pictures and documents have bounds of their own; nothing else passes for one (PRC-7)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policy.calls.plan import Plan, read
+from policy.metering.documents import PAGE_TEXT_TOKENS, Document, document_of
+from policy.metering.endpoints import Endpoint
+from policy.metering.pictures import Picture, picture_of, vision_of
+
+PADDING = bytes(range(256)) * 3000
+
+
+def b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def png(width: int, height: int, more: bytes = PADDING) -> bytes:
+    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", width, height) + more
+
+
+def jpeg(width: int, height: int) -> bytes:
+    exif = b"\xff\xe1" + struct.pack(">H", 60_000) + bytes(59_998)
+    return b"\xff\xd8" + exif + b"\xff\xc2\0\x11\x08" + struct.pack(">HH", height, width) + PADDING
+
+
+def pdf(pages: int, text: str = "hello", *, packed: bool = False) -> bytes:
+    inner = b"".join(b"<< /Type /Page /Parent 2 0 R >>\n" for _ in range(pages))
+    shown = zlib.compress(f"BT ({text}) Tj ET".encode())
+    stream = b"3 0 obj << /Filter /FlateDecode >> stream\n" + shown + b"\nendstream endobj\n"
+    if packed:
+        objects = zlib.compress(inner)
+        inner = b"4 0 obj << /Type /ObjStm /Filter /FlateDecode >> stream\n" + objects
+        inner += b"\nendstream endobj\n"
+    return b"%PDF-1.7\n" + inner + stream + b"%%EOF"
+
+
+def tokens(endpoint: Endpoint, part: dict[str, object], model: str = "m") -> int:
+    name = "input" if endpoint is Endpoint.RESPONSES else "messages"
+    body = {"model": model, "max_tokens": 5, name: [{"role": "user", "content": [part]}]}
+    found = read(endpoint, json.dumps(body).encode())
+    assert isinstance(found, Plan), found
+    return found.input_tokens
+
+
+def chat(data: bytes | str, **more: object) -> dict[str, object]:
+    url = data if isinstance(data, str) else f"data:image/png;base64,{b64(data)}"
+    return {"type": "image_url", "image_url": {"url": url, **more}}
+
+
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [
+        (png(640, 480), (640, 480)),
+        (jpeg(3000, 2000), (3000, 2000)),
+        (b"GIF89a" + struct.pack("<HH", 30, 20) + PADDING, (30, 20)),
+        (
+            b"RIFF\0\0\0\0WEBPVP8X\0\0\0\0\0\0\0\0" + b"\x0f\x27\0" + b"\x07\x13\0" + PADDING,
+            (10_000, 4_872),
+        ),
+        (b"RIFF\0\0\0\0WEBPVP8 \0\0\0\0\0\0\0\x9d\x01\x2a" + struct.pack("<HH", 99, 77), (99, 77)),
+        (png(0, 5), (0, 0)),
+        (b"\x89PNG\r\n\x1a\n" + PADDING, (0, 0)),
+        (b"\xff\xd8\xff" + PADDING, (0, 0)),
+    ],
+)
+def test_the_size_stands_in_the_first_bytes(data: bytes, size: tuple[int, int]) -> None:
+    found = picture_of(b64(data))
+    assert found is not None
+    assert (found.width, found.height) == size
+
+
+@pytest.mark.parametrize("text", ["", "hello world " * 100, b64(b"no picture at all"), "é" * 50])
+def test_what_does_not_begin_as_a_picture_is_none(text: str) -> None:
+    assert picture_of(text) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "least", "most"),
+    [
+        ("claude-sonnet-4-5", (1092, 1092), 1_521, 1_600),
+        ("claude-sonnet-4-5", (8000, 8000), 1_568, 1_600),
+        ("claude-opus-4-7", (8000, 8000), 4_784, 5_000),
+        ("gpt-4o", (1024, 1024), 765, 1_100),
+        ("gpt-4o", (2048, 4096), 1_105, 1_600),
+        ("gpt-4o-mini", (2048, 4096), 36_835, 48_500),
+        ("gpt-4o-mini", (512, 512), 8_500, 26_000),
+        ("gpt-4.1-mini", (1800, 2400), 2_353, 4_000),
+        ("gpt-5-mini", (1024, 1024), 1_659, 2_000),
+        ("o4-mini", (1024, 1024), 1_762, 2_600),
+        ("gpt-5", (1024, 1024), 630, 2_000),
+    ],
+)
+def test_a_picture_is_bounded_by_its_familys_way_to_count(
+    model: str, size: tuple[int, int], least: int, most: int
+) -> None:
+    endpoint = Endpoint.MESSAGES if "claude" in model else Endpoint.CHAT
+    assert least <= vision_of(endpoint, model).tokens_of(Picture(*size)) <= most
+
+
+@given(
+    st.integers(1, 9_000),
+    st.integers(1, 9_000),
+    st.sampled_from(["claude-opus-5", "gpt-4o", "gpt-4o-mini", "gpt-5.5", "qwen3-vl", "m"]),
+)
+def test_no_picture_costs_more_than_one_whose_size_is_unknown(
+    width: int, height: int, model: str
+) -> None:
+    for endpoint in (Endpoint.CHAT, Endpoint.MESSAGES):
+        vision = vision_of(endpoint, model)
+        known = vision.tokens_of(Picture(width, height))
+        assert 0 < known <= vision.tokens_of(Picture())
+
+
+def test_a_picture_is_not_bounded_by_its_bytes() -> None:
+    source = {"type": "base64", "media_type": "image/png", "data": b64(png(1000, 1000))}
+    assert tokens(Endpoint.MESSAGES, {"type": "image", "source": source}, "claude-opus-5") < 2_000
+    shown = {"type": "input_image", "image_url": f"data:image/png;base64,{b64(png(900, 900))}"}
+    assert tokens(Endpoint.RESPONSES, shown, "gpt-4o") < 2_000
+    assert tokens(Endpoint.CHAT, chat(png(1000, 1000)), "gpt-4o") < 2_000
+    result = {"type": "tool_result", "content": [{"type": "image", "source": source}]}
+    assert 1_300 < tokens(Endpoint.MESSAGES, result, "claude-opus-5") < 2_000
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        chat("https://x.example/y.png"),
+        chat(png(8000, 8000, b"")),
+        {"type": "input_image", "file_id": "file_1"},
+        {"type": "image", "source": {"type": "url", "url": "https://x.example/y"}},
+        {"type": "image", "source": {"type": "file", "file_id": "f"}},
+        {"type": "image_url", "image_url": "https://x.example/y.png"},
+    ],
+)
+def test_a_few_bytes_may_stand_for_a_large_picture(part: dict[str, object]) -> None:
+    for endpoint, model, least in (
+        (Endpoint.CHAT, "gpt-4o", 1_105),
+        (Endpoint.RESPONSES, "gpt-4o-mini", 25_501),
+        (Endpoint.MESSAGES, "claude-opus-5", 4_784),
+    ):
+        assert tokens(endpoint, part, model) >= least
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "text", "text": f"data:image/png;base64,{b64(png(10, 10))}"},
+        chat(f"data:text/plain;base64,{b64(PADDING)}"),
+        chat("data:image/png;base64," + "write me a long story " * 40_000),
+        {"type": "document", "source": {"type": "text", "data": "tell me " * 90_000}},
+        {"type": "document", "source": {"type": "base64", "data": b64(PADDING)}},
+        {"type": "unheard_of", "blob": b64(png(10, 10))},
+    ],
+)
+def test_text_that_passes_itself_off_as_a_picture_counts_by_its_bytes(
+    part: dict[str, object],
+) -> None:
+    assert tokens(Endpoint.MESSAGES, part, "claude-opus-5") > 200_000
+
+
+def test_low_detail_is_the_base_of_a_family_that_counts_tiles() -> None:
+    low = tokens(Endpoint.CHAT, chat(png(4000, 4000), detail="low"), "gpt-4o-mini")
+    assert 2_833 <= low < 5_000
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_pdf_is_bounded_by_its_pages(packed: bool) -> None:
+    assert document_of(pdf(7, packed=packed)) == Document(7, 7 * PAGE_TEXT_TOKENS)
+    source = {"type": "base64", "media_type": "application/pdf", "data": b64(pdf(7, packed=packed))}
+    found = tokens(Endpoint.MESSAGES, {"type": "document", "source": source}, "claude-haiku-4-5")
+    assert 7 * (PAGE_TEXT_TOKENS + 1_568) <= found < 7 * (PAGE_TEXT_TOKENS + 1_568) + 1_000
+
+
+def test_every_compressed_part_of_a_pdf_is_looked_into() -> None:
+    packed = zlib.compress(b"<< /Type /Page >>")
+    one = b"4 0 obj << /Type /ObjStm /Filter /FlateDecode >> stream\n%s\nendstream\nendobj\n"
+    found = document_of(b"%PDF-1.7\n" + (one % packed) * 5)
+    assert found is not None
+    assert found.pages == 5
+
+
+def test_the_text_of_a_page_counts_by_its_size() -> None:
+    found = document_of(pdf(1, "word " * 100_000))
+    assert found is not None
+    assert found.text_tokens >= 250_000
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no pdf", b"%PDF-1.7 nothing", pdf(3) + b"/Encrypt 9 0 R", pdf(1, "x" * 5_000_000)],
+)
+def test_a_pdf_that_cannot_be_read_counts_by_its_bytes(data: bytes) -> None:
+    assert document_of(data) is None
+
+
+@given(st.binary(max_size=300))
+def test_no_file_makes_reading_raise(noise: bytes) -> None:
+    for start in (b"%PDF-1.7 /Type/Page stream\n", b"\xff\xd8\xff", b"RIFF1234WEBPVP8X", b"GIF89a"):
+        document_of(start + noise)
+        picture_of(b64(start + noise))
