@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from functools import cached_property
 from typing import Unpack
 
 from policy.clock import microseconds
 from policy.governor import admission, settlement, unsettled
-from policy.governor.engine import Engine, Step, Told
-from policy.governor.heartbeat import Heartbeat
+from policy.governor.engine import Step, Told
 from policy.governor.identity import fingerprint_of
 from policy.governor.pricing import (
     UNKNOWN_PROVIDER,
@@ -24,19 +21,19 @@ from policy.governor.pricing import (
     refuse_unknown,
     settlement_of,
 )
+from policy.governor.renewals import Renewals
 from policy.ids import new_id
 from policy.model.decision import BudgetState, Decision, Denial
 from policy.model.pending import PendingKind, PendingSettlement
 from policy.model.price import Price
-from policy.model.request import LOCAL, LONGEST_LIFE_SECONDS, Request, require_amount
-from policy.model.reservation import Reservation, ReservationState, Settled
+from policy.model.request import LOCAL, Request, require_amount
+from policy.model.reservation import Reservation, Settled
 from policy.model.usage import Usage
 from policy.money import NOTHING, NanoUSD, nano_usd
-from policy.store.spill import is_waiting
 from policy.store.unit import Unit
 
 
-class Calls(Engine):
+class Calls(Renewals):
     """What can be done about one call."""
 
     @cached_property
@@ -253,42 +250,6 @@ class Calls(Engine):
         """
         return self.run_step(lambda unit: (settlement.dispatch(unit, reservation.id), []))
 
-    def extend(
-        self,
-        reservation: Reservation,
-        *,
-        ttl_seconds: int | None = None,
-        hold_usd: Decimal | int | None = None,
-    ) -> Decision:
-        """Let a long call live longer, or hold more for it (RES-7).
-
-        Args:
-            reservation: As ``reserve`` returned it.
-            ttl_seconds: Life from now on, 1..=86400.
-            hold_usd: The new amount to hold, at least the present one.
-
-        Returns:
-            Where the budgets stand now, with the reservation as it is. It is always a permission,
-            for an admitted call is never interrupted (EVA-9); ``state`` says whether a threshold
-            or a limit is passed now.
-
-        Raises:
-            ReservationNotFound: There is no such reservation.
-            ReservationSettled: It is no longer held.
-            ValueError: An argument is out of range.
-        """
-        return self.run_step(self._extending(reservation.id, ttl_seconds, hold_usd))
-
-    async def aextend(
-        self,
-        reservation: Reservation,
-        *,
-        ttl_seconds: int | None = None,
-        hold_usd: Decimal | int | None = None,
-    ) -> Decision:
-        """Do what ``extend`` does, without keeping the event loop waiting."""
-        return await self.arun_step(self._extending(reservation.id, ttl_seconds, hold_usd))
-
     def reservation(self, reservation_id: str) -> Reservation:
         """Return a reservation by id.
 
@@ -362,59 +323,6 @@ class Calls(Engine):
 
     def _new_id(self) -> str:
         return new_id(microseconds(self.store.clock.now()))
-
-    def _extending(
-        self, reservation_id: str, ttl_seconds: int | None, hold_usd: Decimal | int | None
-    ) -> Step[Decision]:
-        hold = None if hold_usd is None else nano_usd(hold_usd)
-        if ttl_seconds is not None and not 1 <= ttl_seconds <= LONGEST_LIFE_SECONDS:
-            raise ValueError(f"ttl_seconds must be 1..=86400, got {ttl_seconds!r}")
-
-        def step(unit: Unit) -> Told[Decision]:
-            before = settlement.found(unit, reservation_id).hold_nano_usd
-            held = settlement.extend(unit, self.register, reservation_id, ttl_seconds, hold)
-            is_raised = held.hold_nano_usd > before
-            answer = admission.extended(unit, self.rules, self.register, held, is_raised=is_raised)
-            return answer.decision, answer.events
-
-        return step
-
-    def renew(self, lives: Mapping[str, float]) -> None:
-        """Let calls that still run live on, in one step (RES-7).
-
-        Args:
-            lives: Seconds to live from now on, by reservation id; those settled are passed over.
-
-        Raises:
-            StoreError: The store cannot answer; nothing was renewed.
-        """
-
-        def step(unit: Unit) -> Told[None]:
-            for reservation_id, seconds in lives.items():
-                known = unit.reservation(reservation_id)
-                if known is not None and known.state is ReservationState.HELD:
-                    settlement.extend(unit, self.register, reservation_id, math.ceil(seconds), None)
-            return None, []
-
-        self.run_step(step)
-
-    def keep_up(self) -> None:
-        """Expire what is overdue, and take in what processes that ended left unsettled.
-
-        Raises:
-            StoreError: The store cannot be read or written.
-        """
-        if not self.policy.enabled:
-            return
-        path = self.store.backend.unsettled_path
-        if path is not None and is_waiting(path):
-            self.take_in()
-        self.run_step(lambda unit: (None, settlement.upkeep(unit, self.in_force)))
-
-    @cached_property
-    def heartbeat(self) -> Heartbeat:
-        """What renews the calls of this process while they run."""
-        return Heartbeat(self)
 
     def forget(self, reservation_id: str) -> None:
         """Release a reservation if there is one: for a caller who was never told of it."""

@@ -217,7 +217,7 @@ class Governor(Calls):
         self._origin = origin
 
     def keep_up(self) -> None:
-        """Do what ``Calls.keep_up`` does, and warn once of a newer policy than the one in force.
+        """Do what ``Renewals.keep_up`` does, and warn once of a newer policy than the one in force.
 
         Raises:
             StoreError: The store cannot be read or written.

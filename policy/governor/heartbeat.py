@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from policy.errors import PolicyError
 
 if TYPE_CHECKING:
-    from policy.governor.calls import Calls
+    from policy.governor.renewals import Renewals
 
 _BEATS_PER_LIFE = 3
 _log = logging.getLogger("corvus.governor")
@@ -40,7 +40,7 @@ class _Beat:
 class Heartbeat:
     """The holds of one governor that are to be kept alive."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Renewals) -> None:
         self._calls = weakref.ref(calls)
         self._live: dict[str, _Beat] = {}
         self._wake = threading.Event()

@@ -22,7 +22,7 @@ from policy.store.store import Store
 from policy.store.unit import Unit
 
 if TYPE_CHECKING:
-    from policy.governor.calls import Calls
+    from policy.governor.renewals import Renewals
 
 PAUSE_SECONDS = 2.0
 """How often a process that serves looks for what is overdue."""
@@ -48,7 +48,7 @@ def keep_up(store: Store) -> None:
 
 @contextmanager
 def keeping_up(
-    governor: Callable[[], Calls], pause_seconds: float = PAUSE_SECONDS
+    governor: Callable[[], Renewals], pause_seconds: float = PAUSE_SECONDS
 ) -> Generator[None]:
     """Keep up from time to time while a process serves.
 

@@ -220,7 +220,9 @@ class SqliteBackend:
 
     def actions(self, principal: str, after_us: int, until_us: int) -> Sequence[int]:
         """Return the instants in ``(after, until]`` of a principal's actions, the oldest first."""
-        return self._all(_instant, statements.READ_ACTIONS, principal, after_us, until_us)
+        return self._all(
+            lambda row: int(row[0]), statements.READ_ACTIONS, principal, after_us, until_us
+        )
 
     def events(self, after_seq: int, limit: int) -> Sequence[OutboxEvent]:
         """Return outbox events with a greater number, ascending."""
@@ -355,10 +357,6 @@ def known_version(connection: sqlite3.Connection, name: str) -> int:
             "upgrade corvus (pip install --upgrade corvus-policy)"
         )
     return version
-
-
-def _instant(row: tuple[Any, ...]) -> int:
-    return int(row[0])
 
 
 def _body(parse: Callable[[str], T]) -> _Parse[T]:
