@@ -82,8 +82,8 @@ def attack(running: Served, document: dict[str, object], examples: int) -> int:
 
 
 def judged(running: Served, operation: Any, examples: int) -> int:
-    is_proxied = "/reservations" in operation.path or "/actions" in operation.path
-    scope = "proxy" if is_proxied else "admin"
+    areas = ("/reservations", "/actions", "/missions", "/sessions")
+    scope = "reserve" if any(area in operation.path for area in areas) else "admin"
     headers = {"authorization": f"Bearer {running.secrets[scope]}"}
     count = 0
 
