@@ -49,6 +49,11 @@ def test_every_route_is_there_under_both_prefixes(document: dict[str, dict[str, 
         "/reservations/{reservation_id}/commit",
         "/reservations/{reservation_id}/release",
         "/reservations/{reservation_id}/extend",
+        "/sessions",
+        "/sessions/{session_id}/close",
+        "/missions",
+        "/missions/{mission_id}/step",
+        "/missions/{mission_id}/end",
     }
     ops = {"/healthz", "/readyz", "/metrics"}
     both = {prefix + path for prefix in ("/web", "/api/web") for path in inner | ops}
