@@ -16,7 +16,7 @@ from policy.calls.billing import provider_of
 from policy.calls.flight import Flight
 from policy.calls.plan import Plan, Unreadable, read
 from policy.calls.refusal import Refusal, denied, invalid, unreadable
-from policy.governor.calls import Calls
+from policy.governor.fitting import Fitting
 from policy.governor.pricing import CallOptions, refuse_unknown
 from policy.metering.endpoints import Endpoint
 from policy.model.decision import Decision
@@ -76,7 +76,7 @@ class Gate:
         TypeError: An option has a name that nothing reads.
     """
 
-    def __init__(self, governor: Calls, **options: Unpack[CallOptions]) -> None:
+    def __init__(self, governor: Fitting, **options: Unpack[CallOptions]) -> None:
         refuse_unknown(options, CallOptions)
         self._governor = governor
         self._options = options

@@ -15,7 +15,7 @@ from policy.calls.settle import Settler
 from policy.clients.leaving import Leaving, kind_of_path, refused, relaying
 from policy.clock import Clock
 from policy.errors import StoreError
-from policy.governor.calls import Calls
+from policy.governor.fitting import Fitting
 from policy.governor.pricing import CallOptions
 from policy.metering.endpoints import Endpoint
 
@@ -34,7 +34,7 @@ class AsyncGovernedTransport(httpx2.AsyncBaseTransport):
 
     def __init__(
         self,
-        governor: Calls,
+        governor: Fitting,
         inner: httpx2.AsyncBaseTransport | None = None,
         **options: Unpack[CallOptions],
     ) -> None:

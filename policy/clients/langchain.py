@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Unpack
 from uuid import UUID
 
@@ -98,6 +99,7 @@ class GovernedCallback(BaseCallbackHandler):
         self, token: str | list[str | dict[str, Any]], *, run_id: UUID, **kwargs: Any
     ) -> None:
         if (run := self._open.get(run_id)) is not None:
+            run.first_token_at = run.first_token_at or self._governor.store.clock.now()
             run.relayed += token if isinstance(token, str) else json.dumps(token)
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:  # noqa: D102
@@ -132,15 +134,19 @@ class GovernedCallback(BaseCallbackHandler):
         decision = self._governor.reserve(self._governor.request(model, **told))
         if not decision.allowed:
             raise denial_error(decision, model)
-        if decision.reservation is not None:
+        held = decision.reservation
+        if held is not None:
+            life = held.request.ttl_seconds or self._governor.policy.reservation_ttl_seconds
+            self._governor.heartbeat.start(held.id, life)
             with self._lock:
-                self._open[run_id] = _Run(decision.reservation, bound)
+                self._open[run_id] = _Run(held, bound)
 
     def _max_output(self, model: str, metadata: Json, params: Json) -> int:
+        """Return the largest maximum that is stated, else the model's own limit (PRC-7)."""
         limit = most_output_of(model, self._options.get("provider"))
         stated = [_stated(params, key, limit) for key in MAXIMA]
         stated.append(_stated(metadata, "ls_max_tokens", limit))
-        most = max(stated) or self._governor.policy.default_output_tokens
+        most = max(stated) or limit
         return most * max(1, *(_stated(params, key, _ANSWERS_MAX) for key in ANSWERS))
 
     def _take(self, run_id: UUID) -> _Run | None:
@@ -153,12 +159,14 @@ class _Run:
 
     Attributes:
         relayed: Text that was streamed so far.
+        first_token_at: When the first of it came, aware UTC.
     """
 
     def __init__(self, reservation: Reservation, input_tokens: int) -> None:
         self._reservation = reservation
         self._input_tokens = input_tokens
         self.relayed = ""
+        self.first_token_at: datetime | None = None
 
     def ended(self, response: LLMResult) -> Ending:
         """Return how to settle a call that has its answer."""
@@ -182,7 +190,9 @@ class _Run:
             if usage is not None and usage.output_tokens:
                 return self._ending(usage, Outcome.FAILED)
         if self.relayed:
-            return self._estimate(self.relayed, Outcome.CANCELLED)
+            is_fault = isinstance(error, Exception)
+            outcome = Outcome.FAILED if is_fault else Outcome.CANCELLED
+            return self._estimate(self.relayed, outcome)
         is_release = isinstance(getattr(error, "status_code", None), int)
         return self._ending(None, Outcome.FAILED, is_release=is_release)
 
@@ -199,7 +209,12 @@ class _Run:
         is_release: bool = False,
     ) -> Ending:
         key = f"{self._reservation.id}/meter"
-        told: Report = {**(report or {}), "outcome": outcome, "settlement_key": key}
+        told: Report = {
+            **(report or {}),
+            "outcome": outcome,
+            "settlement_key": key,
+            "first_token_at": self.first_token_at,
+        }
         return Ending(self._reservation, is_release, usage, told)
 
 

@@ -81,9 +81,10 @@ class Leaving:
 
 def refused(refusal: Refusal, kind: Kind, request: httpx2.Request) -> httpx2.Response:
     """Return a refusal as an answer that never came over a wire."""
-    return httpx2.Response(
-        refusal.status, headers=refusal.headers, content=refusal.body(kind), request=request
-    )
+    body = refusal.body(kind)
+    headers = {**refusal.headers, "content-length": str(len(body))}
+    stream = httpx2.ByteStream(body)
+    return httpx2.Response(refusal.status, headers=headers, stream=stream, request=request)
 
 
 def kind_of_path(path: str) -> Kind:

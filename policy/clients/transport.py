@@ -30,7 +30,7 @@ from policy.calls.settle import Settler
 from policy.clients.leaving import Leaving, kind_of_path, refused, relaying
 from policy.clock import Clock
 from policy.errors import StoreError
-from policy.governor.calls import Calls
+from policy.governor.fitting import Fitting
 from policy.governor.pricing import CallOptions
 from policy.metering.endpoints import Endpoint
 
@@ -49,7 +49,7 @@ class GovernedTransport(httpx2.BaseTransport):
 
     def __init__(
         self,
-        governor: Calls,
+        governor: Fitting,
         inner: httpx2.BaseTransport | None = None,
         **options: Unpack[CallOptions],
     ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Unpack
@@ -29,7 +29,7 @@ from policy.model.price import Price
 from policy.model.request import LOCAL, Request, require_amount
 from policy.model.reservation import Reservation, Settled
 from policy.model.usage import Usage
-from policy.money import NOTHING, NanoUSD, nano_usd
+from policy.money import nano_usd
 from policy.store.unit import Unit
 
 
@@ -136,40 +136,6 @@ class Calls(Renewals):
         step = self._reserving(request, reservation_id)
         return self._explained(await self.arun_step(step, undo=self._give_back))
 
-    def reserve_fitting(
-        self, request: Request, lower: Callable[[NanoUSD], Request]
-    ) -> tuple[Decision, Request]:
-        """Do what ``reserve`` does, or admit less where a budget has no room for all of it.
-
-        Which of the two is asked for is decided in the transaction that admits it (RES-1).
-
-        Args:
-            request: The call at its longest.
-            lower: Returns the call that costs at most so much, or the least that makes sense. May
-                be asked more than once; the last answer counts.
-
-        Returns:
-            The decision, and the request that it is about.
-
-        Raises:
-            StoreError: The store cannot answer, so the call must not be made.
-        """
-        if not self.policy.enabled:
-            return self._ungoverned(request), request
-        step = self._fitting(request, lower)
-        decision, asked = self.run_step(step, undo=self._give_back_fitting)
-        return self._explained(decision), asked
-
-    async def areserve_fitting(
-        self, request: Request, lower: Callable[[NanoUSD], Request]
-    ) -> tuple[Decision, Request]:
-        """Do what ``reserve_fitting`` does, without keeping the event loop waiting."""
-        if not self.policy.enabled:
-            return self._ungoverned(request), request
-        step = self._fitting(request, lower)
-        decision, asked = await self.arun_step(step, undo=self._give_back_fitting)
-        return self._explained(decision), asked
-
     def commit(
         self, reservation: Reservation, usage: Usage | None = None, **report: Unpack[Report]
     ) -> Settled:
@@ -274,20 +240,6 @@ class Calls(Renewals):
 
         return step
 
-    def _fitting(
-        self, request: Request, lower: Callable[[NanoUSD], Request]
-    ) -> Step[tuple[Decision, Request]]:
-        def step(unit: Unit) -> Told[tuple[Decision, Request]]:
-            events = settlement.upkeep(unit, self.in_force)
-            asked = request
-            decision = admission.weigh(unit, self.rules, self.register, request).decision
-            if decision.denial is Denial.BUDGET_EXCEEDED:
-                asked = lower(decision.headroom_nano_usd or NOTHING)
-            answer = admission.reserve(unit, self.rules, self.register, asked, None)
-            return (answer.decision, asked), events + answer.events
-
-        return step
-
     def _committing(
         self, reservation: Reservation, usage: Usage | None, report: Report
     ) -> PendingSettlement:
@@ -344,10 +296,6 @@ class Calls(Renewals):
         if decision.denial is not Denial.UNPRICED_MODEL or decision.model is None:
             return decision
         return replace(decision, resembling=self.books.resembling(decision.model))
-
-    def _give_back_fitting(self, told: Told[tuple[Decision, Request]]) -> None:
-        (decision, _), events = told
-        self._give_back((decision, events))
 
     def _ungoverned(self, request: Request) -> Decision:
         """Allow a call while governance is disabled; nothing is reserved or recorded (EVA-11)."""

@@ -18,8 +18,8 @@ from policy.diagnostics.secrets import scrub
 from policy.governor import actions, limits, overrides, resets, scopes, settlement
 from policy.governor.actions import ActionAnswer
 from policy.governor.call import Call
-from policy.governor.calls import Calls
 from policy.governor.engine import Step, Told
+from policy.governor.fitting import Fitting
 from policy.governor.pricing import CallOptions
 from policy.governor.resets import Named, Resettable
 from policy.governor.session import Session
@@ -45,7 +45,7 @@ T = TypeVar("T")
 _log = logging.getLogger("corvus.governor")
 
 
-class Governor(Calls):
+class Governor(Fitting):
     """Budgets that hold: evaluate, reserve, commit, and everything operators may do about them.
 
     Args:

@@ -335,7 +335,7 @@ def _close(unit: Unit, before: Reservation, balances: list[StoredBalance]) -> No
         tokens = before.recorded[1].total_tokens if before.recorded else 0
         for balance in balances:
             if settled_us >= balance.since_us:
-                _count(balance, before.cost_nano_usd, tokens, -1)
+                _count(balance, before.cost_nano_usd, -tokens, -1)
         unit.append(LedgerTable.USAGE_RECORD, records.taken_back_row(before))
 
 

@@ -34,6 +34,8 @@ _HEAD_MAX = 1_000
 _PDF = "JVBERi0"  # %PDF-
 _OWN_TOOLS = (None, "function", "custom")
 _counter = threading.local()
+_SIX_TIMES_NONE = (None,) * 6
+_THRICE_NONE = (None,) * 3
 
 
 class Node(msgspec.Struct, kw_only=True, gc=False):
@@ -156,7 +158,23 @@ def _flat(value: object) -> Iterator[Node]:
             waiting += (one.content, one.output, one.source, one.file, one.tools)
 
 
+def _is_plain(node: Node) -> bool:
+    """Whether a node has nothing but text, as most have."""
+    absent = (node.source, node.file, node.image_url, node.data, node.url, node.tools)
+    files = (node.file_data, node.file_id, node.file_url)
+    raw = (node.cache_control, node.citations, node.tool, node.images)
+    links = (node.video_url, node.document_url, node.audio_url)
+    return (
+        absent == _SIX_TIMES_NONE
+        and files == _THRICE_NONE
+        and all(one is _NULL for one in (*raw, *links))
+        and (node.type is None or "image" not in node.type)
+    )
+
+
 def _take(found: Content, node: Node) -> None:
+    if _is_plain(node):
+        return
     refers = (node.source, node.file) if node.image_url is None else ()
     held = (node, *(one for one in refers if isinstance(one, Node)))
     is_picture = node.type is not None and "image" in node.type

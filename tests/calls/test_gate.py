@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from policy.calls.gate import Asked, Gate
+from policy.calls.gate import OUTPUT_CAP, Asked, Gate
 from policy.calls.plan import UNSEEN_TOKENS
+from policy.calls.refusal import denied
+from policy.errors import UnpricedModel
+from policy.gateway.problems import problem_of
+from policy.governor.denial import add_lines, denial_error
 from policy.governor.governor import Governor
 from policy.metering.endpoints import Endpoint
 from policy.metering.models import MOST_OUTPUT_TOKENS
+from policy.model.decision import Decision, Denial
+from policy.model.gateway import Kind
 from policy.runtime import open_runtime
 
 CONFIG = """
@@ -124,3 +132,87 @@ def test_what_the_caller_says_of_who_bills_comes_first(governor: Governor) -> No
     asked = Gate(governor, provider="groq").ask(Endpoint.CHAT, b'{"model": "m"}', host="x.ai")
     assert isinstance(asked, Asked)
     assert asked.request.provider == "groq"
+
+
+BUDGETED = CONFIG.replace("default_output_tokens = 100", "default_output_tokens = 100\n{limit}")
+"""One output token costs $0.01; what the request reads, some $0.03 to $0.05."""
+
+
+@pytest.fixture
+def poor(tmp_path: Path) -> Iterator[Governor]:
+    config = tmp_path / "corvus.toml"
+    config.write_text(BUDGETED.format(limit="daily_limit_usd = 10\nsession_limit_usd = 0"))
+    with open_runtime([config], ledger=tmp_path / "l.duckdb").governor() as opened:
+        yield opened
+
+
+def admitted(governor: Governor, body: bytes) -> tuple[Decision, Asked]:
+    gate = Gate(governor)
+    asked = gate.ask(Endpoint.CHAT, body)
+    assert isinstance(asked, Asked)
+    return gate.admit(asked)
+
+
+def test_a_call_without_a_maximum_gets_what_every_budget_has_room_for(poor: Governor) -> None:
+    decision, asked = admitted(poor, b'{"model": "m"}')
+    assert decision.allowed
+    assert asked.stated is not None
+    assert 900 < asked.stated < 1000
+    assert f'"max_completion_tokens":{asked.stated}'.encode() in asked.body.replace(b" ", b"") or (
+        f'"max_tokens":{asked.stated}'.encode() in asked.body.replace(b" ", b"")
+    )
+    assert asked.told == {OUTPUT_CAP: str(asked.stated)}
+    day = decision.governing
+    assert day is not None
+    left = day.budget.limit_nano_usd - day.projected_nano_usd
+    assert 0 <= left < OUTPUT, "one token more would not have fitted"
+
+
+def test_no_less_than_the_default_is_stated_and_then_the_call_is_refused(poor: Governor) -> None:
+    assert admitted(poor, b'{"model": "m", "max_tokens": 950}')[0].allowed
+    decision, asked = admitted(poor, b'{"model": "m"}')
+    assert decision.denial is Denial.BUDGET_EXCEEDED
+    assert asked.stated == 100
+    assert decision.estimate_nano_usd == asked.request.estimate_nano_usd
+
+
+def test_a_call_that_states_a_maximum_keeps_its_bytes_and_is_not_lowered(poor: Governor) -> None:
+    body = b'{"model": "m",  "max_tokens": 5000}'
+    decision, asked = admitted(poor, body)
+    assert not decision.allowed
+    assert (asked.stated, asked.body, asked.told) == (None, body, {})
+
+
+def test_callers_at_once_never_get_more_together_than_there_is(poor: Governor) -> None:
+    def ask(_: int) -> int:
+        decision, asked = admitted(poor, b'{"model": "m"}')
+        return asked.request.estimate_nano_usd or 0 if decision.allowed else 0
+
+    with ThreadPoolExecutor(8) as pool:
+        held = sum(pool.map(ask, range(16)))
+    assert 0 < held <= 10_000_000_000
+    assert held == poor.store.run(lambda unit: sum(one.hold_nano_usd for one in unit.held()))
+
+
+def test_a_denial_for_a_price_names_the_model_the_lines_to_add_and_what_is_close(
+    poor: Governor,
+) -> None:
+    decision, _ = admitted(poor, b'{"model": "claude-sonet-4-5", "max_tokens": 5}')
+    refusal = denied(decision)
+    assert refusal.code == "unpriced_model"
+    assert '[cost.prices."claude-sonet-4-5"]\ninput = ' in refusal.message
+    assert "anthropic/claude-sonnet-4-5" in refusal.message
+    shown = json.loads(refusal.body(Kind.ANTHROPIC))["error"]
+    assert shown["message"] == json.loads(refusal.body(Kind.OPENAI))["error"]["message"]
+    error = denial_error(decision, "claude-sonet-4-5")
+    assert (type(error), str(error)) == (UnpricedModel, refusal.message)
+    problem = problem_of(error)
+    assert (problem.code, problem.detail) == (refusal.code, refusal.message)
+    for endpoint in (Endpoint.CHAT, Endpoint.RESPONSES, Endpoint.MESSAGES):
+        assert b"unpriced_model" in refusal.event(endpoint)
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "a]b", "\u00e9/x"])
+def test_the_lines_to_add_are_toml_whatever_the_model_is_called(name: str) -> None:
+    lines = add_lines(name).replace("\u2026", "1")
+    assert tomllib.loads(lines)["cost"]["prices"] == {name: {"input": 1, "output": 1}}

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import openai
 import pytest
@@ -159,3 +160,37 @@ def test_the_model_that_answered_is_recorded(
     GenericFakeChatModel(messages=iter([said]), callbacks=[govern]).invoke("hi", model="gpt-test")
     (record,) = governed.records()
     assert record["answering_model"] == "gpt-test-2026"
+
+
+def test_without_a_maximum_the_models_own_limit_is_held(
+    governed: Governed, govern: GovernedCallback
+) -> None:
+    for params, least in (({}, 8192), ({"max_tokens": 5, "max_completion_tokens": 900}, 900)):
+        run = uuid4()
+        govern.on_llm_start(
+            {}, ["hi"], run_id=run, metadata={"ls_model_name": "gpt-test"}, invocation_params=params
+        )
+        (held,) = governed.governor.store.run(lambda unit: [*unit.held()])
+        assert held.hold_nano_usd >= least * 2000
+        govern.on_llm_error(_Refused(), run_id=run)
+    assert governed.records() == []
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"), [(ValueError("x"), "failed"), (GeneratorExit(), "cancelled")]
+)
+def test_a_stream_that_fails_has_failed_and_one_that_is_left_was_cancelled(
+    error: BaseException, outcome: str, governed: Governed, govern: GovernedCallback
+) -> None:
+    run = uuid4()
+    govern.on_llm_start({}, ["hi"], run_id=run, metadata={"ls_model_name": "gpt-test"})
+    govern.on_llm_new_token("Hello", run_id=run)
+    govern.on_llm_error(error, run_id=run)
+    assert governed.settled_soon()
+    (record,) = governed.records()
+    assert (record["source"], record["outcome"]) == ("estimated", outcome)
+    assert record["first_token_at"] is not None
+
+
+class _Refused(Exception):
+    status_code = 400

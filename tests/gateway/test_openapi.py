@@ -49,6 +49,11 @@ def test_every_route_is_there_under_both_prefixes(document: dict[str, dict[str, 
         "/reservations/{reservation_id}/commit",
         "/reservations/{reservation_id}/release",
         "/reservations/{reservation_id}/extend",
+        "/sessions",
+        "/sessions/{session_id}/close",
+        "/missions",
+        "/missions/{mission_id}/step",
+        "/missions/{mission_id}/end",
     }
     ops = {"/healthz", "/readyz", "/metrics"}
     both = {prefix + path for prefix in ("/web", "/api/web") for path in inner | ops}
@@ -82,8 +87,8 @@ def attack(running: Served, document: dict[str, object], examples: int) -> int:
 
 
 def judged(running: Served, operation: Any, examples: int) -> int:
-    is_proxied = "/reservations" in operation.path or "/actions" in operation.path
-    scope = "proxy" if is_proxied else "admin"
+    areas = ("/reservations", "/actions", "/missions", "/sessions")
+    scope = "reserve" if any(area in operation.path for area in areas) else "admin"
     headers = {"authorization": f"Bearer {running.secrets[scope]}"}
     count = 0
 
