@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -79,6 +80,7 @@ def override(
     )
     runtime = _runtime(config, sets, ledger)
     with runtime.steering() as governor:
+        wish = replace(wish, project=governor.project_of(session))
         if not yes and sys.stdin.isatty():
             _ask_before_replacing(governor, wish)
         granted = _granted(runtime, governor, wish)
@@ -140,6 +142,7 @@ def reset(
         "--scope, --reason, --session, --mission",
     )
     with _runtime(config, sets, ledger).steering() as governor:
+        wish = replace(wish, project=governor.project_of(session))
         if not yes:
             _ask_before_reset(governor, wish)
         result = governor.reset(wish)

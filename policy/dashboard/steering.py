@@ -90,6 +90,7 @@ def _override(ask: Ask, form: Form) -> str:
         form.get("session") or None,
         timedelta(hours=hours),
         surface=SURFACE,
+        project=ask.desk.governor.project_of(form.get("session")),
     )
     granted = ask.desk.governor.override(wish)
     whose = "override.done_session" if granted.session_id else "override.done"
@@ -104,6 +105,7 @@ def _reset_of(ask: Ask, form: Form) -> ResetRequest:
         _reason(form),
         form.get("session") or None,
         form.get("mission") or None,
+        project=ask.desk.governor.project_of(form.get("session")),
     )
 
 

@@ -149,6 +149,13 @@ class Governor(Fitting):
         """Do what ``dispatch`` does, without keeping the event loop waiting."""
         return await _aside(partial(self.dispatch, reservation))
 
+    def project_of(self, session_id: str | None) -> str | None:
+        """Return the project of a session that one project alone has; ``None`` when it is unclear.
+
+        For operators at hand, who see which session they steer.
+        """
+        return self.status(session_id).project if session_id else None
+
     def override(self, wish: OverrideRequest) -> Override:
         """Lift the next block, once (OVR-1).
 

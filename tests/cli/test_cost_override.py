@@ -178,3 +178,15 @@ def test_the_longest_life_stays_a_date(place: Place) -> None:
     assert place.run("cost", "override", "--expires-in", "366d") == Exit.CLEAN
     (granted,) = active(place)
     assert granted.expires_at == datetime(2027, 11, 19, 12, tzinfo=UTC)
+
+
+def test_a_session_of_a_project_is_steered_by_its_name(place: Place) -> None:
+    """An operator at the command line does not know of projects of tokens."""
+    with place.governor() as governor:
+        request = governor.request("m", session_id="a", project="lab", estimate_usd=1)
+        assert governor.reserve(request).allowed
+    assert place.run("cost", "override", "--session", "a") == 0
+    assert place.run("cost", "reset", "--scope", "session", "--session", "a", "--yes") == 0
+    with place.governor() as governor:
+        (override,) = governor.status("a", project="lab").overrides
+    assert override.project == "lab"

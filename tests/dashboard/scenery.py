@@ -74,11 +74,11 @@ def busy_place(folder: Path, record: Record) -> Place:
     ]
     record(place.ledger, *old)
     with place.governor() as governor:
-        governor.start_mission(MissionRequest("a", "mend-the-tests", limit_nano_usd=NanoUSD(10**9)))
-        governor.start_mission(MissionRequest("b", "done", limit_nano_usd=NanoUSD(10**9)))
+        governor.start_mission(MissionRequest("a", "mend-the-tests", NanoUSD(10**9), project="web"))
+        governor.start_mission(MissionRequest("b", "done", NanoUSD(10**9), project="lab"))
         spend(governor, 55 * CENT, mission_id="mend-the-tests", project="web")
         spend(governor, 117 * CENT, "b", model="opus-5", mission_id="done", project="lab")
-        governor.end_mission("b", "done", MissionOutcome.COMPLETED)
+        governor.end_mission("b", "done", MissionOutcome.COMPLETED, "lab")
         spend(governor, 370 * CENT // 2, "c", project="lab", model=LONG_MODEL)
         spend(governor, 130 * CENT, "d", project="lab", model="opus-5")
         spend(governor, None, "d", model="unheard-of")
@@ -87,6 +87,6 @@ def busy_place(folder: Path, record: Record) -> Place:
             spend(governor, 190 * CENT, session, model="opus-5")
         governor.reserve(Request("m", NanoUSD(40 * CENT), "a"))
         governor.reserve(Request("opus-5", NanoUSD(190 * CENT), "k"))
-        governor.reset(ResetRequest("session", "ana", "a run went astray", "b"))
-        governor.override(OverrideRequest("ana", "the release must go out", "c"))
+        governor.reset(ResetRequest("session", "ana", "a run went astray", "b", project="lab"))
+        governor.override(OverrideRequest("ana", "the release must go out", "c", project="lab"))
     return place
