@@ -133,11 +133,14 @@ class Bill:
 
     Attributes:
         ended: What the provider has charged for each call, nano-USD.
+        corrected: Calls whose hold a program gave up while they ran; what they cost is audited as
+            a correction, and others may have been admitted on it meanwhile.
     """
 
     running: list[Running] = field(default_factory=list[Running])
     kept: list[Kept] = field(default_factory=list[Kept])
     ended: dict[str, int] = field(default_factory=dict[str, int])
+    corrected: set[str] = field(default_factory=set[str])
     keys: dict[tuple[str, str], Kept] = field(default_factory=dict[tuple[str, str], Kept])
 
 
@@ -254,6 +257,7 @@ class Calls(RuleBasedStateMachine):
         except PolicyError:
             return
         one.was_meddled = True
+        self.bill.corrected.add(one.reservation.id)
 
     # -- the reservations API
 
@@ -345,7 +349,8 @@ class Calls(RuleBasedStateMachine):
                 if one.request.session_id == session:
                     cost = one.cost_nano_usd or 0
                     spent += cost
-                    overruns += max(0, cost - one.hold_nano_usd)
+                    held = 0 if reservation_id in self.bill.corrected else one.hold_nano_usd
+                    overruns += max(0, cost - held)
             assert spent <= LIMIT_NANO_USD + overruns
 
     def session_of(self, project: str) -> str:
