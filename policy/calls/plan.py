@@ -11,7 +11,7 @@ Refuses to plan what nobody could meter: see ``read``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -72,6 +72,8 @@ _ADDED_INPUT = (
     "mcp_servers",
     "context_management",
     "web_search_options",
+    "search_parameters",
+    "enable_search",
     "plugins",
 )
 _TOLD_TO_MODEL = (
@@ -284,7 +286,7 @@ def _input_tokens(
 ) -> int:
     content, models = found
     text = input_token_bound(body) - content.media_bytes // ASCII_BYTES_PER_TOKEN
-    media = max(content.media_tokens(endpoint, model) for model in models)
+    media = content.media_tokens(endpoint, models)
     is_told_more = content.is_told_more or any(_is_given(members, one) for one in _TOLD_TO_MODEL)
     bound = max(text, _numbers(endpoint, members)) + media
     bound += HIDDEN_TOKENS if is_told_more else FRAME_TOKENS
@@ -324,11 +326,22 @@ def _predicted(members: Mapping[str, Raw]) -> int:
 def _models(members: Mapping[str, Raw], model: str, called: list[str]) -> tuple[str, ...]:
     found = dict.fromkeys((model, *called))
     for name in _OTHER_MODELS:
-        if not is_null(members.get(name)):
-            found.update(dict.fromkeys(_names(name, decoded(members[name]))))
+        for text in _everywhere(members, name):
+            found.update(dict.fromkeys(_names(name, decoded(text))))
     if len(found) > _MODELS_MAX:
         raise Malformed("json_invalid", f"more than {_MODELS_MAX} models may answer")
     return tuple(found)
+
+
+def _everywhere(members: Mapping[str, Raw], name: str) -> Iterator[Raw]:
+    """Yield what stands under a name, here and in the objects in which vendors look for more."""
+    if not is_null(text := members.get(name)):
+        assert text is not None
+        yield text
+    for group in GROUPS:
+        text = members.get(group)
+        if text is not None and begins_with(text, b"{"):
+            yield from _everywhere(members_of(text), name)
 
 
 def _names(member: str, value: object) -> list[str]:
@@ -343,7 +356,8 @@ def _names(member: str, value: object) -> list[str]:
             case list():
                 waiting += cast(list[object], one)
             case {"model": str() as name}:
-                waiting.append(name)
+                inner = cast(dict[str, object], one)
+                waiting += (name, *(inner.get(member) for member in _OTHER_MODELS))
             case dict():
                 waiting += (*cast(dict[str, object], one), *cast(dict[str, object], one).values())
             case None:
