@@ -20,7 +20,7 @@ from msgspec import Raw
 
 from policy.calls.routes import COUNT_TOKENS, INPUT_TOKENS, MODELS, Free, Unreadable, route
 from policy.governor.bounds import dearest
-from policy.metering.content import Content, content_of
+from policy.metering.content import VALUES_MAX, Content, content_of, has_too_many_values
 from policy.metering.endpoints import Endpoint
 from policy.metering.estimate import FRAME_TOKENS, HIDDEN_TOKENS, input_token_bound
 from policy.metering.maxima import (
@@ -219,7 +219,8 @@ def read(endpoint: Endpoint, body: bytes, encoding: str = "identity") -> Plan | 
         parsers may read it in two ways (``json_ambiguous``), it names no model (``model_missing``),
         its answer is made in the background, so that nobody is told what it used
         (``background_refused``), a maximum or a number of answers is no usable count
-        (``maximum_invalid``), or it is packed in a way that is not read (``encoding_refused``).
+        (``maximum_invalid``), it is packed in a way that is not read (``encoding_refused``), or it
+        has more values than any use of an API (``body_too_complex``).
     """
     if encoding.strip().lower() not in ("", "identity"):
         return Unreadable(415, "encoding_refused", f"a body in {encoding!r} is not read")
@@ -243,6 +244,9 @@ def _plan(endpoint: Endpoint, body: bytes, members: Mapping[str, Raw]) -> Plan |
     if len(model) > TEXT_MAX:
         detail = f"a model has a name of at most {TEXT_MAX:,} characters"
         return Unreadable(400, "request_invalid", detail)
+    if has_too_many_values(members):
+        detail = f"the body has more than {VALUES_MAX:,} JSON values: send fewer"
+        return Unreadable(413, "body_too_complex", detail)
     maxima = maxima_of(endpoint, members)
     content = content_of(endpoint, members)
     is_embedding = endpoint is Endpoint.EMBEDDINGS
