@@ -262,6 +262,7 @@ class Bookkeeping:
 
             after = store.run(tell)
         return Verdict(
+            findings=self.verify().findings,  # what was lost stays lost, also of the audit
             differences=tuple(differences),
             lost_events=lost,
             audit_position=after.audit_position,

@@ -98,10 +98,7 @@ class Settler:
                 key = ending.report.get("settlement_key")
                 await governor.arelease(held, settlement_key=key)
             else:
-                await governor.acommit(held, ending.usage, **ending.report)
-        except ReservationSettled as settled:
-            if _is_to_correct(ending, settled):
-                self._hand_over(lambda: self._corrected(ending))
+                await governor.acorrect(held, ending.usage, **ending.report)
         except (PolicyError, ValueError) as fault:
             if not _is_over(ending, fault):
                 self._hand_over(lambda: self._settled(ending))
@@ -146,17 +143,7 @@ class Settler:
                 key = ending.report.get("settlement_key")
                 governor.release(held, settlement_key=key)
             else:
-                governor.commit(held, ending.usage, **ending.report)
-        except ReservationSettled as settled:
-            return not _is_to_correct(ending, settled) or self._corrected(ending)
-        except (PolicyError, ValueError) as fault:
-            return _is_over(ending, fault)
-        return True
-
-    def _corrected(self, ending: Ending) -> bool:
-        """Book what was measured of a call that somebody else settled (RES-8)."""
-        try:
-            self._governing().correct(ending.reservation, ending.usage, **ending.report)
+                governor.correct(held, ending.usage, **ending.report)
         except (PolicyError, ValueError) as fault:
             return _is_over(ending, fault)
         return True
@@ -191,21 +178,13 @@ def relayed(commands: Sequence[Command]) -> bytes:
     return b"".join(one.data for one in commands if isinstance(one, Relay))
 
 
-def _is_to_correct(ending: Ending, settled: ReservationSettled) -> bool:
-    """Tell that somebody else settled a call; return whether that hides a cost."""
-    _log.warning(
-        "the call of reservation %s was %s by somebody else; %s",
-        ending.reservation.id,
-        settled.final_state,
-        "it used nothing" if ending.is_release else "what it used is booked as a correction",
-    )
-    return not ending.is_release
-
-
 def _is_over(ending: Ending, fault: Exception) -> bool:
     """Return whether a settlement that failed is kept elsewhere, or would fail for ever."""
     if isinstance(fault, SettlementPending):
         _log.warning("the call of reservation %s is settled late", ending.reservation.id)
+        return True
+    if isinstance(fault, ReservationSettled):
+        _log.warning("the call used nothing, and was settled by somebody else: %s", fault)
         return True
     is_over = not isinstance(fault, StoreError)
     _log.error(

@@ -32,7 +32,7 @@ from policy.calls.flight import Ending, Settle
 from policy.calls.settle import Settler
 from policy.governor.calls import Calls
 from policy.governor.denial import denial_error
-from policy.governor.pricing import CallOptions, Report, refuse_unknown
+from policy.governor.pricing import CallOptions, Report, refuse_key, refuse_unknown
 from policy.metering.estimate import FRAME_TOKENS, HIDDEN_TOKENS, input_token_bound
 from policy.metering.facts import Json, Unusable, as_object, count, member, text_or_none
 from policy.metering.maxima import ANSWERS, MAXIMA
@@ -54,12 +54,14 @@ class GovernedCallback(BaseCallbackHandler):
 
     Raises:
         TypeError: An option has a name that nothing reads.
+        ValueError: There is an idempotency key among them.
     """
 
     raise_error = True  # otherwise LangChain logs a refusal and makes the call all the same
 
     def __init__(self, governor: Calls, **options: Unpack[CallOptions]) -> None:
         refuse_unknown(options, CallOptions)
+        refuse_key(options)
         super().__init__()
         self._governor = governor
         self._options = options

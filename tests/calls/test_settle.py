@@ -125,24 +125,24 @@ def test_a_settlement_that_fails_is_done_again(
     settle: Way, governor: Governor, settler: Settler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, tries = held(governor), 0
-    commit, acommit = governor.commit, governor.acommit
+    correct, acorrect = governor.correct, governor.acorrect
 
     def failing(*given: Any, **more: Any) -> Settled:
         nonlocal tries
         tries += 1
         if tries == 1:
             raise StoreUnavailable("busy")
-        return commit(*given, **more)
+        return correct(*given, **more)
 
     async def afailing(*given: Any, **more: Any) -> Settled:
         nonlocal tries
         tries += 1
         if tries == 1:
             raise StoreUnavailable("busy")
-        return await acommit(*given, **more)
+        return await acorrect(*given, **more)
 
-    monkeypatch.setattr(governor, "commit", failing)
-    monkeypatch.setattr(governor, "acommit", afailing)
+    monkeypatch.setattr(governor, "correct", failing)
+    monkeypatch.setattr(governor, "acorrect", afailing)
     settle(settler, ending_of(one))
     settler.close()  # at the latest then
     assert tries == 2
@@ -163,8 +163,8 @@ def test_a_settlement_that_the_store_keeps_is_not_repeated(
     async def apending(*given: Any, **more: Any) -> Settled:
         return pending()
 
-    monkeypatch.setattr(governor, "commit", pending)
-    monkeypatch.setattr(governor, "acommit", apending)
+    monkeypatch.setattr(governor, "correct", pending)
+    monkeypatch.setattr(governor, "acorrect", apending)
     settle(settler, ending_of(one))
     settler.close()
     assert tries == 1

@@ -465,15 +465,15 @@ def test_a_settlement_that_fails_does_not_spoil_the_answer_and_is_repeated(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    commit = governed.governor.commit
+    correct = governed.governor.correct
     faults = [StoreUnavailable("busy")]
 
     def once(*args: Any, **more: Any) -> object:
         if faults:
             raise faults.pop()
-        return commit(*args, **more)
+        return correct(*args, **more)
 
-    monkeypatch.setattr(governed.governor, "commit", once)
+    monkeypatch.setattr(governed.governor, "correct", once)
     with caplog.at_level(logging.ERROR, "corvus.clients"):
         assert chat(gpt).choices[0].message.content == "Hello"
     assert governed.settled_soon()
