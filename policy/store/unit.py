@@ -358,8 +358,7 @@ class Unit:
                 idempotency keys.
         """
         state = self.touch()
-        state.drained_seq = max(state.drained_seq, through_seq)
-        self.changes.forgotten_seq = state.drained_seq
+        self.changes.forgotten_seq = state.drained_seq = max(state.drained_seq, through_seq)
         self.changes.forgotten_reservations_us = reservations_before_us
         self._known.forget_settled(reservations_before_us)
 
