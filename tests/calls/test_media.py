@@ -276,6 +276,8 @@ def test_frames_of_a_gif_may_be_larger_than_it_says() -> None:
         b"2 0 obj << /C#6funt 50 >> 3 0 obj << /Type /Page >> endobj",
         b"2 0 obj << /Kids 4 0 R >> 3 0 obj << /Type /Page >> endobj 4 0 obj [5 0 R]",
         b"3 0 obj << /Filter /LZWDecode >> stream\nx\nendstream << /Type /Page >>",
+        b"3 0 obj << /Type /ObjStm /Subtype /Image /Filter /DCTDecode >> stream\nx\nendstream"
+        b" 4 0 obj << /Type /Page >> endobj",
     ],
 )
 def test_a_pdf_that_hides_its_pages_counts_as_the_most_that_are_taken(inner: bytes) -> None:
