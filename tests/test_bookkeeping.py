@@ -278,6 +278,21 @@ def test_a_ledger_that_lost_what_it_had_is_refused_until_the_loss_is_accepted(
     assert recorded(runtime) == (1, 4 * CENT)
 
 
+def test_a_rebuild_does_not_call_an_audit_whole_that_has_lost_its_beginning(
+    opened: Callable[..., Runtime],
+) -> None:
+    runtime = opened()
+    with runtime.governor() as governor:
+        governor.override(OverrideRequest("ana"))
+        spend(governor, 30)
+    runtime.bookkeeping.drain()
+    runtime.ledger_path.unlink()
+    rebuilt = runtime.bookkeeping.rebuild("ana", None)
+    assert rebuilt.lost_events > 0
+    assert [code for code, _ in rebuilt.findings] == ["audit-missing"]
+    assert runtime.bookkeeping.verify().findings == rebuilt.findings
+
+
 def test_a_store_that_was_set_back_goes_on_behind_the_ledger(
     opened: Callable[..., Runtime], tmp_path: Path
 ) -> None:

@@ -111,9 +111,11 @@ def verify(
         verdict = _rebuilt(runtime, reason)
     told = _as_dict(verdict, runtime)
     if rebuild:
-        told |= {"sound": True, "findings": [], "mended": told["findings"]}
+        left = told["findings"][: len(verdict.findings)]
+        mended = told["findings"][len(verdict.findings) :]
+        told |= {"sound": not left, "findings": left, "mended": mended}
     _print(told, output, _words(verdict, rebuilt=rebuild))
-    if not rebuild and not verdict.is_sound:
+    if not told["sound"]:
         raise typer.Exit(Exit.FINDINGS)
 
 
@@ -204,12 +206,14 @@ def _as_dict(verdict: Verdict, runtime: Runtime) -> dict[str, Any]:
 
 
 def _words(verdict: Verdict, *, rebuilt: bool) -> list[str]:
-    words = [f"{code}: {text}" for code, text in verdict.findings]
-    words += [f"balance-differs: {_difference(one)}" for one in verdict.differences]
+    findings = [f"{code}: {text}" for code, text in verdict.findings]
+    words = [f"balance-differs: {_difference(one)}" for one in verdict.differences]
     if rebuilt:
         lost = verdict.lost_events
         without = f", going on without {lost} lost events" if lost else ""
-        return [*words, f"{len(verdict.differences)} balances were mended{without}"]
+        words += [f"{len(verdict.differences)} balances were mended{without}"]
+        return words + [f"not to be mended: {one}" for one in findings]
+    words = findings + words
     if verdict.is_sound:
         head = f"; its newest event is {verdict.audit_position}" if verdict.audit_position else ""
         return [f"all balances equal what is recorded; the audit is whole{head}"]

@@ -90,6 +90,7 @@ class Run:
         self._keeps_log_in = any(one.pass_through for one in self._options.upstreams)
         self._budgets = self._require_budget()
         self._last: Decision | None = None
+        self._refused: str | None = None
         self._is_any_admitted = False
 
     def go(self, command: list[str]) -> int:
@@ -176,7 +177,7 @@ class Run:
             self._options,
             fixed=Caller(self.session_id, self._wish.surface, self._mission),
             environment=environment,
-            on_decision=self._hear,
+            on_verdict=self._hear,
         )
         needs_key = not self._keeps_log_in
         key = RunKey(secret, self._runtime.clock.now(), is_needed=needs_key)
@@ -186,9 +187,12 @@ class Run:
         ):
             yield f"http://127.0.0.1:{port}", secret if needs_key else None
 
-    def _hear(self, decision: Decision) -> None:
-        self._last = decision
-        self._is_any_admitted = self._is_any_admitted or decision.allowed
+    def _hear(self, verdict: Decision | str) -> None:
+        if isinstance(verdict, str):
+            self._refused = verdict
+            return
+        self._last = verdict
+        self._is_any_admitted = self._is_any_admitted or verdict.allowed
 
     @contextmanager
     def _opened(self, governor: Governor, runs: Path) -> Generator[None]:
@@ -272,7 +276,7 @@ class Run:
         from policy.cli import summary_table, summary_text
 
         if self._last is None:
-            run_text.say(run_text.NO_CALL)
+            run_text.say(run_text.no_call(self._refused))
         else:
             status = governor.status(self.session_id, self._mission)
             if sys.stderr.isatty():

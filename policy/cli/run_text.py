@@ -17,16 +17,24 @@ if TYPE_CHECKING:
     from policy.model.decision import BudgetStatus
     from policy.runtime import Runtime
 
-NO_CALL = (
-    "corvus: 0 calls went through the proxy, so nothing was governed; does the command use "
-    "OPENAI_BASE_URL or ANTHROPIC_BASE_URL?"
-)
-"""The end of a run that asked for nothing."""
-
 
 def say(text: str) -> None:
     """Print a line at once; standard output is the command's alone."""
     print(escape(text), file=sys.stderr, flush=True)
+
+
+def no_call(refused: str | None) -> str:
+    """Return the end of a run in which no call was decided on.
+
+    Args:
+        refused: Why the last call was refused before its budgets were asked; ``None`` if none came.
+    """
+    if refused is not None:
+        return f"corvus: no call was made; the last one was refused: {refused}"
+    return (
+        "corvus: 0 calls went through the proxy, so nothing was governed; does the command use "
+        "OPENAI_BASE_URL or ANTHROPIC_BASE_URL?"
+    )
 
 
 def source_of(runtime: Runtime, options: Collection[str]) -> str:

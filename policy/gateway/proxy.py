@@ -9,6 +9,7 @@ messages it could not meter.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable, Coroutine, Mapping
@@ -19,7 +20,7 @@ from policy.calls.plan import Free, Unreadable, route
 from policy.calls.refusal import Refusal, unreadable
 from policy.calls.settle import Settler
 from policy.clock import microseconds
-from policy.errors import PolicyError
+from policy.errors import PolicyError, StoreError
 from policy.gateway.asgi import Receive, Scope, Send
 from policy.gateway.callers import Caller, caller_of
 from policy.gateway.client import Answer, Client, UpstreamFailed
@@ -35,6 +36,8 @@ from policy.model.decision import Decision
 from policy.model.gateway import GatewayOptions, Kind
 from policy.model.token import Token
 
+_log = logging.getLogger("corvus.gateway")
+
 Governing: TypeAlias = Callable[[], Governor]
 """Returns the governor in force."""
 
@@ -49,7 +52,8 @@ class Proxy:
         options: Where they go, and how long an answer may be silent.
         fixed: What all calls belong to, whatever they say; ``None`` lets each call say it.
         environment: Where the keys of the upstreams are found.
-        on_decision: Told of each decision, before its call is sent or refused.
+        on_verdict: Told of each decision, before its call is sent or refused; and, in words for the
+            operator, why a call was refused before there was one.
 
     Raises:
         GatewayRefused: An upstream cannot be forwarded to as it is configured.
@@ -62,7 +66,7 @@ class Proxy:
         *,
         fixed: Caller | None = None,
         environment: Mapping[str, str] = os.environ,
-        on_decision: Callable[[Decision], None] = lambda _: None,
+        on_verdict: Callable[[Decision | str], None] = lambda _: None,
     ) -> None:
         self._governing = governing
         self.on_overhead: Callable[[float], None] = lambda _: None
@@ -70,7 +74,7 @@ class Proxy:
         self._upstreams = Upstreams(options.upstreams, environment)
         self._silence_seconds = float(options.request_timeout_seconds)
         self._fixed = fixed
-        self._on_decision = on_decision
+        self._on_verdict = on_verdict
         self._client: Client | None = None
         self._sessions: dict[str, str] = {}
         self._pending: set[asyncio.Task[bytes]] = set()
@@ -95,8 +99,13 @@ class Proxy:
                 work = self._govern(place, target, scope, (body, send))
             await _while_there(work, receive)
         except Refused as refused:
+            if not refused.is_decided:
+                self._on_verdict(refused.refusal.message)
             await send_refusal(send, refused.refusal, kind)
         except PolicyError as error:
+            if isinstance(error, StoreError):  # the answer does not say why
+                _log.error("a call was refused: %s: %s", error.code, error)
+            self._on_verdict(str(error))
             await send_refusal(send, failed(error), kind)
 
     def has_route(self, scope: Scope) -> bool:
@@ -129,10 +138,10 @@ class Proxy:
         if isinstance(asked, Refusal):
             raise Refused(asked)
         decision, asked = await gate.aadmit(asked)
-        self._on_decision(decision)
+        self._on_verdict(decision)
         verdict = gate.verdict(asked, decision, target.upstream.denied_status)
         if isinstance(verdict, Refusal):
-            raise Refused(verdict)
+            raise Refused(verdict, is_decided=True)
         flight = verdict.flight
         if flight is None:  # disabled since it was asked
             await self._pass(target, scope, body, send)

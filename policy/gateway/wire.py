@@ -14,11 +14,13 @@ class Refused(Exception):
 
     Attributes:
         refusal: What it is told.
+        is_decided: Whether its budgets were asked, and refused it.
     """
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: Refusal, *, is_decided: bool = False) -> None:
         super().__init__(refusal.message)
         self.refusal = refusal
+        self.is_decided = is_decided
 
 
 def failed(error: PolicyError) -> Refusal:

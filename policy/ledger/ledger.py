@@ -12,13 +12,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 
 from policy.clock import Clock, SystemClock, microseconds
-from policy.errors import LedgerCorrupt, LedgerError
+from policy.errors import LedgerCorrupt, LedgerError, LedgerLocked
 from policy.ledger.connect import connect_to_file, connect_to_memory, explained
 from policy.ledger.files import make_private, reserve_private
 from policy.ledger.lock import ledger_lock
@@ -63,6 +63,10 @@ class Ledger:
         if os.getpid() != self._process:
             raise LedgerError("a ledger cannot be used after a fork; open it again in the child")
         return self._connection
+
+    def close(self) -> None:
+        """Close the connection, also in a process that was forked."""
+        self._connection.close()
 
     @contextmanager
     def transaction(self) -> Generator[None]:
@@ -220,35 +224,60 @@ def open_file(
         raise LedgerError(f"{path} is a folder, no ledger; name a file with --ledger")
     if write:
         _make_folder(path)
-    elif not _is_there(path):
+    elif os.path.isfile(path) and not os.path.getsize(path):
+        raise LedgerError(f"the ledger {path} is an empty file; remove it, and a new one is made")
+    elif not os.path.isfile(path):
         raise LedgerError(
             f"there is no ledger at {path} yet; make one with `corvus usage import PATH`"
         )
-    migrations = shipped_migrations()
     deadline = time.monotonic() + timeout_seconds
     with ledger_lock(path, write=write, timeout_seconds=timeout_seconds):
-        is_new = write and not os.path.exists(path)
-        connection = connect_to_file(path, write=write, deadline=deadline)
+        ledger = _opened(path, write=write, deadline=deadline, clock=clock or SystemClock())
         try:
-            if write:
-                make_private(path, is_new=is_new)
-            ledger = Ledger(connection, path)
-            with ledger.explaining():
-                connection.execute("SET TimeZone = 'UTC'")
-                if write:
-                    if is_new:
-                        reserve_log(path)
-                    migrate(connection, migrations, clock or SystemClock())
-                    make_private(_log(path), is_new=True)
-                else:
-                    verify(connection, migrations)
             yield ledger
         finally:
+            ledger.close()
+
+
+def _opened(path: Path, *, write: bool, deadline: float, clock: Clock) -> Ledger:
+    """Open the file, whose lock is held; one that cannot be made whole is not left behind.
+
+    DuckDB leaves an empty file, or half a head, where a disk is full, and takes neither for a
+    database afterwards.
+    """
+    is_new = write and not os.path.lexists(path)
+    try:
+        connection = connect_to_file(path, write=write, deadline=deadline)
+        try:
+            ledger = Ledger(connection, path)
+            _prepare(ledger, write=write, is_new=is_new, clock=clock)
+        except BaseException:
             connection.close()
+            raise
+    except LedgerLocked:
+        raise  # somebody else is making it
+    except BaseException:
+        if is_new:
+            for one in (path, _log(path)):
+                with suppress(OSError):
+                    one.unlink()
+        raise
+    return ledger
 
 
-def _is_there(path: Path) -> bool:
-    return os.path.isfile(path) and os.path.getsize(path) > 0
+def _prepare(ledger: Ledger, *, write: bool, is_new: bool, clock: Clock) -> None:
+    connection, path, migrations = ledger.connection, ledger.path, shipped_migrations()
+    if write:
+        make_private(path, is_new=is_new)
+    with ledger.explaining():
+        connection.execute("SET TimeZone = 'UTC'")
+        if write:
+            if is_new:
+                reserve_log(path)
+            migrate(connection, migrations, clock)
+            make_private(_log(path), is_new=True)
+        else:
+            verify(connection, migrations)
 
 
 def _make_folder(path: Path) -> None:

@@ -1,24 +1,33 @@
 """What the messages and tools of a request say about its cost (PRC-7).
 
 They are decoded into one kind of node that names only what is asked for; all else is passed over
-unbuilt. Pictures and documents that stand in a member for them, and begin as such, have bounds of
-their own; whatever else is there counts by its bytes. Refuses more than 100,000 nodes, and shapes
-that no API has, for nobody knows what a vendor would read in them.
+unbuilt. Pictures and documents that stand in a member for them, say that they are such and begin
+as such, have bounds of their own; whatever else is there counts by its bytes. Refuses more than
+100,000 nodes, and shapes that no API has, for nobody knows what a vendor would read in them.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
 import msgspec
 from msgspec import Raw
 
-from policy.metering.documents import Document, document_of
+from policy.metering.documents import Document, Room, document_of, unread
 from policy.metering.endpoints import Endpoint
-from policy.metering.members import Malformed, begins_with, decoded, is_null, members_of, number_of
+from policy.metering.members import (
+    Malformed,
+    begins_with,
+    decoded,
+    is_null,
+    members_of,
+    number_of,
+    objects_of,
+)
 from policy.metering.pictures import Picture, picture_of, vision_of
 from policy.metering.pictures import decoded as decoded_base64
 
@@ -28,14 +37,24 @@ NODES_MAX = 100_000
 SEARCHES_MAX = 1_000
 """Most searches that are held for one tool, whatever it states."""
 
+VALUES_MAX = 1_000_000
+"""Most JSON values of one request; no use of an API has so many."""
+
 _NULL = Raw(b"null")
 _ROOTS = ("messages", "input", "system", "instructions", "prompt", "contents")
+_TEXTS = frozenset((*_ROOTS, "tools", "functions", "documents", "prediction"))
+_INNER = ("content", "output", "source", "file", "image_url", "tools")
 _HEAD_MAX = 1_000
 _PDF = "JVBERi0"  # %PDF-
-_OWN_TOOLS = (None, "function", "custom")
+_OWN_TOOLS = ("function", "custom")
+_PICTURES = ("image_url", "input_image", "image", "computer_screenshot")
+_FILES = ("file", "input_file")
+_STORED = ("item_reference", "container_upload")
+_PICTURES_READ_MAX = 200
+"""Pictures whose size is looked up; those beyond count as the largest."""
 _counter = threading.local()
 _SIX_TIMES_NONE = (None,) * 6
-_THRICE_NONE = (None,) * 3
+_FOUR_TIMES_NONE = (None,) * 4
 
 
 class Node(msgspec.Struct, kw_only=True, gc=False):
@@ -52,6 +71,10 @@ class Node(msgspec.Struct, kw_only=True, gc=False):
     file_data: str | None = None
     file_id: str | None = None
     file_url: str | None = None
+    filename: str | None = None
+    media_type: str | None = None
+    audio: str | Node | None = None
+    id: Raw = _NULL
     data: str | None = None
     url: str | None = None
     video_url: Raw = _NULL
@@ -61,6 +84,8 @@ class Node(msgspec.Struct, kw_only=True, gc=False):
     citations: Raw = _NULL
     tool: Raw = _NULL
     model: str | None = None
+    name: Raw = _NULL
+    function: Raw = _NULL
     max_uses: Raw = _NULL
     cache_control: Raw = _NULL
     tools: list[Node] | None = None
@@ -85,7 +110,7 @@ class Content:
         has_cache_control: Some input is to be written to a cache.
         keeps_hour: Some of it for an hour, which costs more.
         models: Models that tools call.
-        pictures: Pictures in the request, or named by an address.
+        pictures: Pictures in the request, or named by an address, and how many there are of each.
         documents: PDFs in the request that could be read.
         media_bytes: Bytes of the body that those are, which are no text.
         searches: Most web searches that the tools state, at least one for each tool that searches.
@@ -96,18 +121,37 @@ class Content:
     has_cache_control: bool = False
     keeps_hour: bool = False
     models: list[str] = field(default_factory=list[str])
-    pictures: list[Picture] = field(default_factory=list[Picture])
+    pictures: Counter[Picture] = field(default_factory=Counter[Picture])
     documents: list[Document] = field(default_factory=list[Document])
     media_bytes: int = 0
     searches: int = 0
+    room: Room = field(default_factory=Room)
 
-    def media_tokens(self, endpoint: Endpoint, model: str) -> int:
-        """Return the most tokens that a model reads in all pictures and documents."""
-        vision = vision_of(endpoint, model)
+    def media_tokens(self, endpoint: Endpoint, models: Iterable[str]) -> int:
+        """Return the most tokens that any of some models reads in all pictures and documents."""
         pages = sum(one.pages for one in self.documents)
         texts = sum(one.text_tokens for one in self.documents)
-        shown = sum(vision.tokens_of(one) for one in self.pictures)
-        return shown + texts + pages * vision.tokens_of(Picture())
+        shown = [
+            sum(vision.tokens_of(one) * times for one, times in self.pictures.items())
+            + pages * vision.tokens_of(Picture())
+            for vision in {vision_of(endpoint, model) for model in models}
+        ]
+        return texts + max(shown, default=0)
+
+    def picture(self, base64: str, *, is_low: bool = False) -> bool:
+        """Take what is said to be a picture; return whether it begins as one."""
+        largest = Picture(is_low=is_low)
+        can_read = len(self.pictures) < _PICTURES_READ_MAX
+        found = picture_of(base64, is_low=is_low) if can_read else None
+        self.pictures[found or largest] += 1
+        return found is not None
+
+    def document(self, base64: str) -> bool:
+        """Take what may be a document; return whether it could be read as one."""
+        data = decoded_base64(base64) if base64.startswith(_PDF) else None
+        found = document_of(data, self.room) if data is not None else None
+        self.documents.append(found or unread())
+        return found is not None
 
 
 def content_of(endpoint: Endpoint, members: Mapping[str, Raw]) -> Content:
@@ -122,13 +166,57 @@ def content_of(endpoint: Endpoint, members: Mapping[str, Raw]) -> Content:
     _counter.left = NODES_MAX
     for name in _ROOTS:
         if name in members and not begins_with(members[name], b'"'):
+            _require_single(members[name])
             for node in _nodes(_NODES.decode, name, members[name]):
                 _take(found, node)
     if "tools" in members:
+        _require_single(members["tools"])
         for tool in _nodes(_TOOLS.decode, "tools", members["tools"]):
             _take_tool(found, tool)
     _take_cache_control(found, members.get("cache_control", _NULL))
     return found
+
+
+def has_too_many_values(members: Mapping[str, Raw]) -> bool:
+    """Whether a request has more values than ``VALUES_MAX``, by a bound that is quick to count.
+
+    Where texts stand, only what has quotes around it is counted, for commas are part of prose and
+    code; elsewhere every comma and bracket counts.
+    """
+    if sum(len(memoryview(text)) for text in members.values()) <= 2 * VALUES_MAX:
+        return False
+    return sum(_values(name, text) for name, text in members.items()) > VALUES_MAX
+
+
+def _values(name: str, text: Raw) -> int:
+    if begins_with(text, b'"'):
+        return 1
+    data = bytes(memoryview(text))
+    if name in _TEXTS:
+        return (data.count(b'"') - data.count(b'\\"')) // 2
+    return 1 + data.count(b",") + data.count(b"[") + data.count(b"{")
+
+
+def _require_single(text: Raw) -> None:
+    """Refuse messages and tools whose parts name a member twice: vendors may read either.
+
+    Raises:
+        Malformed: One does.
+    """
+    waiting = [text] if _is_nested(text) else []
+    while waiting:
+        one = waiting.pop()
+        parts = objects_of(one) if begins_with(one, b"[") else [members_of(one)]
+        waiting += [
+            part[name]
+            for part in parts
+            for name in _INNER
+            if name in part and _is_nested(part[name])
+        ]
+
+
+def _is_nested(text: Raw) -> bool:
+    return bytes(memoryview(text)[:1]) in b"[{"
 
 
 def _nodes(decode: object, name: str, text: Raw) -> Iterator[Node]:
@@ -161,15 +249,23 @@ def _flat(value: object) -> Iterator[Node]:
 def _is_plain(node: Node) -> bool:
     """Whether a node has nothing but text, as most have."""
     absent = (node.source, node.file, node.image_url, node.data, node.url, node.tools)
-    files = (node.file_data, node.file_id, node.file_url)
+    files = (node.file_data, node.file_id, node.file_url, node.audio)
     raw = (node.cache_control, node.citations, node.tool, node.images)
     links = (node.video_url, node.document_url, node.audio_url)
     return (
         absent == _SIX_TIMES_NONE
-        and files == _THRICE_NONE
+        and files == _FOUR_TIMES_NONE
         and all(one is _NULL for one in (*raw, *links))
         and (node.type is None or "image" not in node.type)
+        and not _is_stored(node)
     )
+
+
+def _is_stored(node: Node) -> bool:
+    """Whether a node stands for something that the provider keeps."""
+    if node.type in _STORED:
+        return True
+    return node.type is None and node.role is None and node.id is not _NULL
 
 
 def _take(found: Content, node: Node) -> None:
@@ -178,46 +274,57 @@ def _take(found: Content, node: Node) -> None:
     refers = (node.source, node.file) if node.image_url is None else ()
     held = (node, *(one for one in refers if isinstance(one, Node)))
     is_picture = node.type is not None and "image" in node.type
-    if isinstance(node.image_url, Node):
-        _take_picture(found, node.image_url.url or "", node.image_url.detail or node.detail)
-    elif node.image_url is not None:
-        _take_picture(found, node.image_url, node.detail)
-    elif is_picture and not any(one.data or one.file_data for one in held):
-        found.pictures.append(Picture())
+    if node.image_url is not None:
+        _take_picture(found, node)
+    elif is_picture and not any(one.type == "base64" and one.data for one in held):
+        found.pictures[Picture()] += 1
     elif any(one.file_id or one.file_url or one.url for one in held):
         found.reads_more = True
-    for data in (node.data, node.file_data):
-        if data:
-            _take_file(found, data)
+    if node.data and node.type == "base64":
+        _take_file(found, node.data, node.media_type or "")
+    for holder in (node, node.file):
+        if isinstance(holder, Node) and holder.file_data and node.type in _FILES:
+            _take_file_data(found, holder.file_data, holder.filename)
     _take_other_media(found, node)
+    found.reads_more |= node.audio is not None or _is_stored(node)
     found.is_told_more |= node.tools is not None
     found.is_told_more |= not (is_null(node.citations) and is_null(node.tool))
     _take_cache_control(found, node.cache_control)
 
 
-def _take_picture(found: Content, url: str, detail: str | None) -> None:
-    """Take the address or the content of what an API defines as a picture."""
-    is_low = detail == "low"
-    picture = picture_of(_base64_of(url), is_low=is_low)
-    found.pictures.append(picture or Picture(is_low=is_low))
-    if picture is not None:
-        found.media_bytes += len(url)
+def _take_picture(found: Content, node: Node) -> None:
+    """Take the address or the content of a picture; it is one where an API has pictures."""
+    url, detail = node.image_url, node.detail
+    if isinstance(url, Node):
+        url, detail = url.url, url.detail or detail
+    kind, base64 = _data_of(url or "")
+    is_one = node.type in _PICTURES and kind.startswith("image/")
+    if found.picture(base64 if is_one else "", is_low=detail == "low"):
+        found.media_bytes += len(url or "")
 
 
-def _take_file(found: Content, text: str) -> None:
-    """Take a file; one that is neither picture nor readable PDF counts by its bytes."""
-    base64 = _base64_of(text)
-    if (picture := picture_of(base64)) is not None:
-        found.pictures.append(picture)
-    elif (
-        base64.startswith(_PDF)
-        and (data := decoded_base64(base64)) is not None
-        and (document := document_of(data)) is not None
-    ):
-        found.documents.append(document)
-    else:
+def _take_file_data(found: Content, text: str, filename: str | None) -> None:
+    """Take a file that says by its head, or by its name, what it is."""
+    kind, base64 = _data_of(text)
+    ending = (filename or "").lower().rpartition(".")[2]
+    if not kind and ending == "pdf":
+        kind = "application/pdf"
+    elif kind == "application/pdf" and ending not in ("", "pdf"):
+        kind = "?"  # either may be believed
+    _take_file(found, base64, kind)
+
+
+def _take_file(found: Content, base64: str, kind: str) -> None:
+    """Take a file of some media type; what is neither picture nor PDF counts by its bytes, too."""
+    kind = kind.lower()
+    if kind.startswith("text/"):
         return
-    found.media_bytes += len(text)
+    if kind.startswith("image/"):
+        is_read = found.picture(base64)
+    else:
+        is_read = found.document(base64) and kind == "application/pdf"
+    if is_read:
+        found.media_bytes += len(base64)
 
 
 def _take_other_media(found: Content, node: Node) -> None:
@@ -226,20 +333,23 @@ def _take_other_media(found: Content, node: Node) -> None:
         found.reads_more |= not is_null(text)
     if not is_null(node.images):
         many = bytes(memoryview(node.images)).count(b",") + 1
-        found.pictures += [Picture()] * min(many, NODES_MAX)
+        found.pictures[Picture()] += many
 
 
-def _base64_of(text: str) -> str:
-    """Return what stands behind the head of a data URL; the text itself when it has none."""
-    if text[:5].lower() != "data:":
-        return text
+def _data_of(text: str) -> tuple[str, str]:
+    """Split a data URL into its media type and its base64; a text that is none has no type."""
     comma = text.find(",", 0, _HEAD_MAX)
-    return text[comma + 1 :] if comma >= 0 else text
+    if text[:5].lower() != "data:" or comma < 0:
+        return "", text
+    head = text[5:comma].lower()
+    kind = head.partition(";")[0].strip()
+    return (kind if head.endswith("base64") else "text/plain"), text[comma + 1 :]
 
 
 def _take_tool(found: Content, tool: Node) -> None:
     _take_cache_control(found, tool.cache_control)
-    if tool.type in _OWN_TOOLS:
+    is_own = tool.type in _OWN_TOOLS
+    if is_own or (tool.type is None and not (is_null(tool.name) and is_null(tool.function))):
         return
     found.reads_more = True
     if tool.model:

@@ -1,8 +1,9 @@
 """Most tokens that a picture is billed as, from its size and the family of the model (PRC-7).
 
-The size stands in the first bytes of a PNG, GIF, WebP or JPEG; where it cannot be read, the picture
-counts as the largest that its family knows. Vendors cut pictures into tiles or patches after they
-scaled them down; where a family is not known, the dearest way to count is taken. Rounded up.
+The size stands in the first bytes of a PNG, WebP or JPEG; where it cannot be read, the picture
+counts as the largest that its family knows. So does a GIF, whose frames may be larger than it says.
+Vendors cut pictures into tiles or patches after they scaled them down; where a family is not known,
+the dearest way to count is taken. Rounded up.
 
 Source:
     platform.claude.com/docs/en/build-with-claude/vision (28 px patches; at most 1,568 tokens, from
@@ -22,6 +23,7 @@ from policy.metering.models import bare
 
 _HEADS_CHARACTERS = (4 * 1024, 2 * 1024 * 1024)
 _SIDE_MAX = 100_000
+_SEGMENTS_MAX = 1_000
 _TILES_MAX = 8
 _TILE_PX = 512
 _SIZED_JPEG = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -139,8 +141,6 @@ def _size_of(head: bytes) -> tuple[int, int]:
     """Return width and height; 0 where they cannot be read."""
     if head.startswith(b"\x89PNG") and head[12:16] == b"IHDR" and len(head) >= 24:
         return int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
-    if head.startswith(b"GIF8") and len(head) >= 10:
-        return int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little")
     if head.startswith(b"RIFF") and len(head) >= 30:
         return _webp_size(head)
     return _jpeg_size(head) if head.startswith(b"\xff\xd8") else (0, 0)
@@ -166,7 +166,9 @@ def _webp_size(head: bytes) -> tuple[int, int]:
 
 def _jpeg_size(head: bytes) -> tuple[int, int]:
     at = 2
-    while at + 9 <= len(head) and head[at] == 0xFF:
+    for _ in range(_SEGMENTS_MAX):
+        if at + 9 > len(head) or head[at] != 0xFF:
+            break
         marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4])
         if marker in _SIZED_JPEG:
             return int.from_bytes(head[at + 7 : at + 9]), int.from_bytes(head[at + 5 : at + 7])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,9 +16,15 @@ from policy.model.steering import Override
 from policy.money import NOTHING, NanoUSD
 from policy.period import window_at
 from policy.store import bodies, statements
+from policy.store.faults import explain
+from policy.store.lock import StoreLock
 from policy.store.reader import own_row, reading
 from policy.store.sqlite import known_version
 
+_PATIENCE_SECONDS = 2.0
+"""How long others may hold the store before it counts as unusable."""
+_ROOM_BYTES = 64 * 1024
+"""What a disk must have free for a call to be held and settled: some pages and their log."""
 _SIDES = ("", "-wal", "-shm")
 
 
@@ -106,11 +113,53 @@ def store_health(path: Path, now: datetime, *, writable: bool) -> StoreHealth:
         return StoreHealth(path, exists=True, problem=problem, size_bytes=size)
     try:
         with reading(path) as connection:
-            return _examined(connection, path, now, writable=writable, size_bytes=size)
+            found = _examined(connection, path, now, writable=writable, size_bytes=size)
+            if found.problem is None:
+                found = replace(found, problem=_writing_problem(path))
+            return found
     except StoreError as fault:
         return StoreHealth(
             path, exists=True, is_writable=writable, problem=str(fault), size_bytes=size
         )
+
+
+def _writing_problem(path: Path) -> str | None:
+    """Return what keeps everybody from writing a store that this user may write; nothing changes.
+
+    The caller has it open for reading, so that no connection here is the last to leave: that one
+    would write the log back.
+    """
+    real = Path(os.path.realpath(path))
+    if _is_full(real.parent):
+        return f"the disk of the store {path} is full, so no call can be admitted: make room"
+    if not os.path.exists(f"{real}-shm"):
+        return None  # nobody has it open, so nobody holds it
+    address = f"{real.absolute().as_uri()}?mode=rw"
+    try:
+        with closing(StoreLock(real)) as lock:
+            lock.take_within(_PATIENCE_SECONDS)
+            connection = sqlite3.connect(
+                address, uri=True, isolation_level=None, timeout=_PATIENCE_SECONDS
+            )
+            with closing(connection):
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+    except StoreError as fault:
+        return str(fault)
+    except sqlite3.Error as fault:
+        return str(explain(fault, path, str(path)))
+    return None
+
+
+def _is_full(folder: Path) -> bool:
+    if not hasattr(os, "statvfs"):
+        return False  # Windows: the next write tells
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return False
+    free = disk.f_bfree if os.geteuid() == 0 else disk.f_bavail  # the rest is for root
+    return disk.f_blocks > 0 and free * disk.f_frsize < _ROOM_BYTES
 
 
 def _examined(

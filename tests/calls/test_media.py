@@ -6,13 +6,20 @@ import base64
 import json
 import struct
 import zlib
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.calls.plan import Plan, read
-from policy.metering.documents import PAGE_TEXT_TOKENS, Document, document_of
+from policy.calls.plan import UNSEEN_TOKENS, Plan, read
+from policy.metering.documents import (
+    PAGE_TEXT_TOKENS,
+    UNREAD_PAGES,
+    Document,
+    Room,
+    document_of,
+)
 from policy.metering.endpoints import Endpoint
 from policy.metering.pictures import Picture, picture_of, vision_of
 
@@ -43,7 +50,7 @@ def pdf(pages: int, text: str = "hello", *, packed: bool = False) -> bytes:
     return b"%PDF-1.7\n" + inner + stream + b"%%EOF"
 
 
-def tokens(endpoint: Endpoint, part: dict[str, object], model: str = "m") -> int:
+def tokens(endpoint: Endpoint, part: Mapping[str, object], model: str = "m") -> int:
     name = "input" if endpoint is Endpoint.RESPONSES else "messages"
     body = {"model": model, "max_tokens": 5, name: [{"role": "user", "content": [part]}]}
     found = read(endpoint, json.dumps(body).encode())
@@ -61,7 +68,7 @@ def chat(data: bytes | str, **more: object) -> dict[str, object]:
     [
         (png(640, 480), (640, 480)),
         (jpeg(3000, 2000), (3000, 2000)),
-        (b"GIF89a" + struct.pack("<HH", 30, 20) + PADDING, (30, 20)),
+        (b"GIF89a" + struct.pack("<HH", 30, 20) + PADDING, (0, 0)),
         (
             b"RIFF\0\0\0\0WEBPVP8X\0\0\0\0\0\0\0\0" + b"\x0f\x27\0" + b"\x07\x13\0" + PADDING,
             (10_000, 4_872),
@@ -174,7 +181,7 @@ def test_low_detail_is_the_base_of_a_family_that_counts_tiles() -> None:
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_pdf_is_bounded_by_its_pages(packed: bool) -> None:
-    assert document_of(pdf(7, packed=packed)) == Document(7, 7 * PAGE_TEXT_TOKENS)
+    assert document_of(pdf(7, packed=packed), Room()) == Document(7, 7 * PAGE_TEXT_TOKENS)
     source = {"type": "base64", "media_type": "application/pdf", "data": b64(pdf(7, packed=packed))}
     found = tokens(Endpoint.MESSAGES, {"type": "document", "source": source}, "claude-haiku-4-5")
     assert 7 * (PAGE_TEXT_TOKENS + 1_568) <= found < 7 * (PAGE_TEXT_TOKENS + 1_568) + 1_000
@@ -183,27 +190,191 @@ def test_a_pdf_is_bounded_by_its_pages(packed: bool) -> None:
 def test_every_compressed_part_of_a_pdf_is_looked_into() -> None:
     packed = zlib.compress(b"<< /Type /Page >>")
     one = b"4 0 obj << /Type /ObjStm /Filter /FlateDecode >> stream\n%s\nendstream\nendobj\n"
-    found = document_of(b"%PDF-1.7\n" + (one % packed) * 5)
+    found = document_of(b"%PDF-1.7\n" + (one % packed) * 5, Room())
     assert found is not None
     assert found.pages == 5
 
 
 def test_the_text_of_a_page_counts_by_its_size() -> None:
-    found = document_of(pdf(1, "word " * 100_000))
+    found = document_of(pdf(1, "word " * 100_000), Room())
     assert found is not None
     assert found.text_tokens >= 250_000
 
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"no pdf", b"%PDF-1.7 nothing", pdf(3) + b"/Encrypt 9 0 R", pdf(1, "x" * 5_000_000)],
+    [b"", b"no pdf", b"%PDF-1.7 nothing", pdf(3) + b"/Encrypt 9 0 R", pdf(1, "x" * 9_000_000)],
 )
-def test_a_pdf_that_cannot_be_read_counts_by_its_bytes(data: bytes) -> None:
-    assert document_of(data) is None
+def test_a_pdf_that_cannot_be_read_is_none(data: bytes) -> None:
+    assert document_of(data, Room()) is None
 
 
 @given(st.binary(max_size=300))
 def test_no_file_makes_reading_raise(noise: bytes) -> None:
     for start in (b"%PDF-1.7 /Type/Page stream\n", b"\xff\xd8\xff", b"RIFF1234WEBPVP8X", b"GIF89a"):
-        document_of(start + noise)
+        document_of(start + noise, Room())
         picture_of(b64(start + noise))
+
+
+TEXT = b64(png(1, 1, b"")) + "words that a model reads " * 20_000
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "part"),
+    [
+        (
+            Endpoint.MESSAGES,
+            {
+                "type": "document",
+                "source": {"type": "text", "media_type": "text/plain", "data": TEXT},
+            },
+        ),
+        (
+            Endpoint.MESSAGES,
+            {
+                "type": "document",
+                "source": {"type": "base64", "media_type": "text/plain", "data": TEXT},
+            },
+        ),
+        (
+            Endpoint.CHAT,
+            {"type": "file", "file": {"file_data": f"data:text/plain;base64,{TEXT}"}},
+        ),
+        (
+            Endpoint.RESPONSES,
+            {"type": "input_file", "filename": "a.md", "file_data": TEXT},
+        ),
+        (Endpoint.CHAT, {"type": "text", "text": "", "image_url": f"data:image/png;base64,{TEXT}"}),
+        (Endpoint.CHAT, chat(f"data:text/plain;base64,{TEXT}")),
+        (Endpoint.CHAT, chat(f"data:image/png,{TEXT}")),
+        (
+            Endpoint.RESPONSES,
+            {
+                "type": "input_file",
+                "filename": "a.txt",
+                "file_data": "data:application/pdf;base64," + b64(pdf(1)) + TEXT,
+            },
+        ),
+    ],
+)
+def test_text_that_begins_as_a_picture_counts_as_text(
+    endpoint: Endpoint, part: Mapping[str, object]
+) -> None:
+    assert tokens(endpoint, part) > len(TEXT) // 4
+
+
+def test_frames_of_a_gif_may_be_larger_than_it_says() -> None:
+    small = base64.b64encode(b"GIF89a" + struct.pack("<HH", 1, 1) + PADDING).decode()
+    assert tokens(Endpoint.CHAT, chat(f"data:image/gif;base64,{small}"), "gpt-4o") > 1_000
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        b"/Encrypt 9 0 R" + b"3 0 obj << /Type /Page >> endobj\n",
+        b"2 0 obj << /Count 1 /Kids [" + b"3 0 R " * 50 + b"] >> 3 0 obj << /Type /Page >>",
+        b"2 0 obj << /C#6funt 50 >> 3 0 obj << /Type /Page >> endobj",
+        b"2 0 obj << /Kids 4 0 R >> 3 0 obj << /Type /Page >> endobj 4 0 obj [5 0 R]",
+        b"3 0 obj << /Filter /LZWDecode >> stream\nx\nendstream << /Type /Page >>",
+        b"3 0 obj << /Type /ObjStm /Subtype /Image /Filter /DCTDecode >> stream\nx\nendstream"
+        b" 4 0 obj << /Type /Page >> endobj",
+    ],
+)
+def test_a_pdf_that_hides_its_pages_counts_as_the_most_that_are_taken(inner: bytes) -> None:
+    url = "data:application/pdf;base64," + b64(b"%PDF-1.7\n" + inner)
+    part: dict[str, object] = {"type": "input_file", "file_data": url}
+    assert tokens(Endpoint.RESPONSES, part) > UNREAD_PAGES * PAGE_TEXT_TOKENS
+
+
+def test_a_pdf_has_as_many_pages_as_its_tree_refers_to() -> None:
+    tree = b"".join(b"%d 0 R " % one for one in range(3, 43))
+    found = document_of(b"%PDF-1.7\n1 0 obj << /Count 1 /Kids [" + tree + b"] >>", Room())
+    assert found is not None
+    assert found.pages == 40
+
+
+def test_the_files_of_a_request_share_what_is_looked_into() -> None:
+    room = Room()
+    bomb = pdf(1, "x" * 3_000_000)
+    found = [document_of(bomb, room) for _ in range(5)]
+    assert [one is not None for one in found] == [True, True, False, False, False]
+
+
+def test_sizes_are_read_of_so_many_pictures_only() -> None:
+    parts = [chat(png(10, 10 + one, b"")) for one in range(300)]
+    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": parts}]}
+    found = read(Endpoint.CHAT, json.dumps(body).encode())
+    assert isinstance(found, Plan)
+    assert found.input_tokens > 100 * 1_445
+
+
+@pytest.mark.parametrize("fill", [b"\xff", b"\xff\xe0\0\2"])
+def test_a_jpeg_of_nothing_but_markers_is_the_largest(fill: bytes) -> None:
+    assert picture_of(b64(b"\xff\xd8" + fill * 10_000)) == Picture()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "more"),
+    [
+        (Endpoint.RESPONSES, {"input": [{"type": "item_reference", "id": "msg_1"}]}),
+        (Endpoint.RESPONSES, {"input": [{"id": "msg_1"}]}),
+        (Endpoint.CHAT, {"messages": [{"role": "assistant", "audio": {"id": "audio_1"}}]}),
+        (Endpoint.CHAT, {"tools": [{"google_search": {"x": 1}}]}),
+        (Endpoint.CHAT, {"search_parameters": {"mode": "on"}}),
+        (Endpoint.CHAT, {"enable_search": True}),
+    ],
+)
+def test_what_the_provider_adds_is_expected(endpoint: Endpoint, more: Mapping[str, object]) -> None:
+    found = read(endpoint, json.dumps({"model": "m", **more}).encode())
+    assert isinstance(found, Plan)
+    assert found.input_tokens > UNSEEN_TOKENS
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"fallbacks": [{"model": "m", "fallbacks": ["large"]}]},
+        {"fallbacks": [{"m": ["large"]}]},
+        {"extra_body": {"models": ["large"]}},
+        {"extra_body": {"extra_body": {"fallbacks": "large"}}},
+    ],
+)
+def test_models_are_found_wherever_a_vendor_looks(more: dict[str, object]) -> None:
+    found = read(Endpoint.CHAT, json.dumps({"model": "m", "messages": [], **more}).encode())
+    assert isinstance(found, Plan)
+    assert "large" in found.models
+
+
+PICTURE = '"image_url":{"url":"https://x.example/a.png"}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f'[{{"type":"image_url",{PICTURE},"image_url":null}}]',
+        f'[{{"type":"text","text":"x",{PICTURE},"image_\\u0075rl":null}}]',
+        f'[{{"type":"image_url","type":"text","text":"x",{PICTURE}}}]',
+        '[{"type":"image_url","image_url":{"url":"https://x.example/a.png","url":""}}]',
+        '[{"type":"image_url","image_url":{"url":"x","detail":"high","detail":"low"}}]',
+        '[{"type":"document","source":{"type":"url","url":"https://x.example/a","url":null}}]',
+        '[{"type":"file","file":{"file_id":"f","file_id":null}}]',
+        '[{"type":"tool_result","content":[{"type":"image","type":"text"}]}]',
+        f'{{"type":"image_url",{PICTURE},"image_url":null}}',
+    ],
+)
+@pytest.mark.parametrize("root", ["messages", "input", "tools"])
+def test_a_part_that_names_a_member_twice_is_refused(root: str, content: str) -> None:
+    """A vendor may read the first where we read the last."""
+    inner = content if root == "tools" else f'[{{"role":"user","content":{content}}}]'
+    if root == "tools" and not content.startswith("["):
+        inner = f"[{content}]"
+    body = f'{{"model":"m","max_tokens":5,"{root}":{inner}}}'
+    found = read(Endpoint.CHAT, body.encode())
+    assert not isinstance(found, Plan)
+    assert found.code == "json_ambiguous"
+
+
+def test_one_name_in_several_parts_is_not_named_twice() -> None:
+    parts = [chat(png(64, 64)), chat(png(64, 64)), {"type": "text", "text": '"a","a"'}]
+    body = {"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": parts}] * 3}
+    assert isinstance(read(Endpoint.CHAT, json.dumps(body).encode()), Plan)

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ import pytest
 from policy.cli.exits import Exit
 from policy.ledger.lock import ledger_lock
 from policy.ledger.migrate import shipped_migrations
-from policy.store import statements
+from policy.store import health, statements
+from policy.store.lock import StoreLock
 from tests.cli.places import CONFIG, Place
 from tests.fakes import FrozenClock
 
@@ -256,6 +258,43 @@ def test_a_store_that_may_only_be_read_admits_nothing_and_is_told(
     seen = told(place, capsys, Exit.LEDGER_UNAVAILABLE)
     tmp_path.chmod(0o755)
     assert "cannot be made; name another ledger" in seen["store"]["problem"]
+
+
+def test_a_store_that_somebody_holds_is_not_called_healthy(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was stopped in a transaction keeps every call out, though all can read."""
+    monkeypatch.setattr(health, "_PATIENCE_SECONDS", 0.1)
+    place.hold(25)
+    holder = sqlite3.connect(place.store, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    seen = told(place, capsys, Exit.LEDGER_UNAVAILABLE)
+    assert (seen["healthy"], seen["store"]["state"]) == (False, "unusable")
+    assert "another program holds the store" in seen["store"]["problem"]
+    assert seen["reservations"]["open"] == 1, "what can be read is told"
+    holder.execute("ROLLBACK")
+    assert told(place, capsys)["healthy"]
+    with closing(StoreLock(place.store)) as lock:
+        lock.take()
+        seen = told(place, capsys, Exit.LEDGER_UNAVAILABLE)
+        assert "look for one that was stopped" in seen["store"]["problem"]
+    holder.close()
+
+
+def test_a_full_disk_is_not_called_healthy(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.hold(25)
+    disk = [4096, 4096, 1000, 0, 0, 9, 9, 9, 0, 255]
+
+    def statvfs(_: object) -> os.statvfs_result:
+        return os.statvfs_result(disk)
+
+    monkeypatch.setattr(os, "statvfs", statvfs)
+    seen = told(place, capsys, Exit.LEDGER_UNAVAILABLE)
+    assert "is full, so no call can be admitted" in seen["store"]["problem"]
+    disk[3] = disk[4] = 1000
+    assert told(place, capsys)["healthy"]
 
 
 def test_looking_changes_no_file(place: Place, capsys: pytest.CaptureFixture[str]) -> None:

@@ -190,8 +190,17 @@ print(line.getresponse().status)
     assert done.stdout == "426\n"
     first, *_, last = [line for line in done.stderr.splitlines() if "withheld" not in line]
     assert first.endswith("; session s starts")
-    assert last.startswith("corvus: 0 calls went through the proxy")
+    assert last.startswith("corvus: no call was made; the last one was refused: websockets are not")
     assert all(line.startswith("corvus: ") for line in done.stderr.splitlines())
+
+
+def test_a_run_whose_calls_were_refused_unread_says_why_and_not_that_none_came(desk: Desk) -> None:
+    done = desk.run("--", sys.executable, "-c", CALL.replace('"model": "m", ', ""), "1")
+    assert (done.stdout, done.returncode) == ("400\n", 7)
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("corvus: no call was made; the last one was refused: ")
+    assert "model" in last
+    assert desk.provider.calls == []
 
 
 def test_an_override_lifts_one_block_of_the_run(desk: Desk) -> None:

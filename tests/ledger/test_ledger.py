@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
 import struct
 import subprocess
@@ -146,6 +147,36 @@ def test_a_file_that_is_no_ledger_is_refused_and_left_as_it_was(
     with pytest.raises(LedgerError), open_ledger(path, write=write):
         pass
     assert path.read_bytes() == content
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of the size of files there")
+@pytest.mark.parametrize("size", [0, 4096, 8192])
+def test_a_ledger_that_a_full_disk_kept_from_being_made_leaves_nothing(
+    tmp_path: Path, size: int
+) -> None:
+    """DuckDB leaves an empty file or half a head, and takes neither for a database afterwards."""
+    import resource
+
+    path = tmp_path / "ledger.duckdb"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        with pytest.raises(LedgerError), open_ledger(path, write=True):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not [name for name in os.listdir(tmp_path) if name.endswith((".duckdb", ".wal"))]
+    with open_ledger(path, write=True):
+        pass
+    with open_ledger(path) as ledger:
+        assert ledger.watermark("00000000-0000-7000-8000-000000000000") == 0
+
+
+def test_an_empty_file_is_told_as_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.duckdb"
+    path.touch()
+    with pytest.raises(LedgerError, match="empty file; remove it"), open_ledger(path):
+        pass
 
 
 def test_somebody_elses_duckdb_database_is_refused(tmp_path: Path) -> None:
