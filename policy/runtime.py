@@ -30,6 +30,7 @@ from policy.model.gateway import GatewayOptions
 from policy.model.observability import ObservabilityOptions
 from policy.model.policy import Policy
 from policy.money import NanoUSD
+from policy.opening import Opening
 from policy.period import Period, Window, window_at
 from policy.prices.lookup import PriceBooks
 
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from policy.model.spend import Spend
     from policy.model.steering import AuditEvent
     from policy.store.store import Store
-
 
 _LEDGER_PATH = ("governance", "ledger", "path")
 
@@ -122,9 +122,8 @@ class Runtime:
         with self.bookkeeping.ledger() as ledger:
             yield ledger
 
-    @contextmanager
-    def governor(self, listeners: Sequence[Listener] = ()) -> Generator[Governor]:
-        """Open the governor; makes the store when it is missing.
+    def governor(self, listeners: Sequence[Listener] = ()) -> Opening[Governor]:
+        """Open the governor, with ``with`` or ``async with``; makes the store when it is missing.
 
         While governance is disabled nothing is made, and a store that cannot be used is passed
         over: every call is allowed without it (EVA-11).
@@ -133,10 +132,13 @@ class Runtime:
             listeners: Told of events after they are durable.
 
         Raises:
-            StoreError: Governance is enabled and the store cannot be opened: nothing can be
-                admitted.
+            StoreError: Governance is enabled and the store cannot be opened.
             LedgerError: Budgets must be counted anew, and the ledger cannot be read.
         """
+        return Opening(self._governor(listeners))
+
+    @contextmanager
+    def _governor(self, listeners: Sequence[Listener]) -> Generator[Governor]:
         from policy.actor import local_actor
         from policy.governor.governor import Governor
 

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from policy import Governor
 from policy.clock import FixedClock
-from policy.errors import ConfigError, LedgerError
+from policy.errors import ConfigError, LedgerError, StoreError
+from policy.opening import Opening
+from policy.period import Period
 from policy.runtime import open_runtime
 
 CONFIG = """
@@ -82,3 +89,51 @@ def test_without_a_home_a_ledger_must_be_named(
     monkeypatch.setattr("os.path.expanduser", lambda path: path)  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
     with pytest.raises(LedgerError, match="--ledger"):
         open_runtime([config(tmp_path)])
+
+
+def test_a_governor_is_opened_by_an_async_context_and_closed_on_every_way_out(
+    tmp_path: Path,
+) -> None:
+    path = config(tmp_path, "[cost]\nenabled = true\ndaily_limit_usd = 1\n")
+    runtime = open_runtime([path], ledger=tmp_path / "ledger.duckdb")
+
+    async def spend(fault: Exception | None) -> Governor:
+        async with runtime.governor() as governor:
+            async with governor.call("m", session_id="s", estimate_usd=Decimal("0.25")):
+                pass
+            if fault is not None:
+                raise fault
+        return governor
+
+    governor = asyncio.run(spend(None))
+    with pytest.raises(KeyError, match="own"):
+        asyncio.run(spend(KeyError("own")))
+    with pytest.raises(StoreError, match="closed"):
+        governor.status()
+    with runtime.governor() as again:
+        spent = {one.budget.period: one.spent_nano_usd for one in again.status().decision.statuses}
+        assert spent[Period.DAY] == 500_000_000
+
+
+def test_a_governor_that_nobody_waited_for_is_closed_again() -> None:
+    opened, closed = threading.Event(), threading.Event()
+
+    @contextmanager
+    def slow() -> Generator[None]:
+        opened.wait(5)
+        try:
+            yield
+        finally:
+            closed.set()
+
+    async def abandon() -> None:
+        task = asyncio.ensure_future(Opening(slow()).__aenter__())
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        opened.set()
+        await asyncio.to_thread(closed.wait, 5)
+
+    asyncio.run(abandon())
+    assert closed.is_set()

@@ -17,7 +17,7 @@ from policy.calls.flight import Flight
 from policy.calls.plan import Plan, Unreadable, read
 from policy.calls.refusal import Refusal, denied, invalid, unreadable
 from policy.governor.fitting import Fitting
-from policy.governor.pricing import CallOptions, refuse_unknown
+from policy.governor.pricing import CallOptions, refuse_key, refuse_unknown
 from policy.metering.endpoints import Endpoint
 from policy.model.decision import Decision
 from policy.model.request import Request
@@ -74,10 +74,12 @@ class Gate:
 
     Raises:
         TypeError: An option has a name that nothing reads.
+        ValueError: There is an idempotency key among them.
     """
 
     def __init__(self, governor: Fitting, **options: Unpack[CallOptions]) -> None:
         refuse_unknown(options, CallOptions)
+        refuse_key(options)
         self._governor = governor
         self._options = options
 

@@ -54,7 +54,9 @@ def denial_document() -> Table:
         "message": _text("Why, and what to do, for a person."),
         "session_id": _nullable(_text("Session of the call.")),
         "mission_id": _nullable(_text("Mission of the call.")),
-        "model": _nullable(_text("Model that was asked for.")),
+        "model": _nullable(
+            _text("Model that was asked for; the one without a price where that is the reason.")
+        ),
         "add_line": _nullable(_text("Lines of corvus.toml that give the model a price.")),
         "policy_hash": _text("Content hash of the policy that decided."),
         "override_possible": {"type": "boolean", "description": "Whether a block may be lifted."},
@@ -69,8 +71,20 @@ def denial_document() -> Table:
             "description": "Every matching budget by precedence, the governing one first.",
         },
     }
+    settled = {
+        "reservation": {
+            **_closed(
+                {
+                    "id": _text("Of the call."),
+                    "state": {"enum": ["committed", "expired"]},
+                }
+            ),
+            "description": "The call that a key was used for; there when it is already settled.",
+        },
+        **_optional_money("cost", "What is recorded of that call; null when it is unknown."),
+    }
     return {
-        **_document("budget-exceeded", "A call that a budget refused", {**about, **status}),
+        **_document("budget-exceeded", "A call that was refused", {**about, **status, **settled}),
         "required": [*about],  # the governing budget's own keys are there when one matches
         "$defs": {"status": _closed(status)},
     }

@@ -112,7 +112,7 @@ def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Cas
         policy_hash=rules.policy.content_hash,
         session_id=request.session_id,
         mission_id=request.mission_id,
-        model=request.model,
+        model=request.unpriced_model or request.model,
     )
     return Case(request, mission, sums, decision)
 
@@ -215,7 +215,8 @@ def _decide(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) ->
     events: list[Event] = []
     if request.estimate_nano_usd is None:
         refused = decision.denial is Denial.UNPRICED_MODEL
-        events.append(UnpricedCall(request.model, request.provider, refused, request.surface))
+        unpriced = request.unpriced_model or request.model
+        events.append(UnpricedCall(unpriced, request.provider, refused, request.surface))
     if not decision.allowed and override is None:
         return Answer(decision, events + _refuse(unit, rules, case))
     events += note_admitted(unit, rules, case.sums, decision.statuses, request)

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
 from policy.clock import microseconds
-from policy.errors import ReservationError
+from policy.errors import IdempotencyConflict, ReservationError
 from policy.governor.denial import denial_error
 from policy.governor.leaving import leaving
 from policy.governor.pricing import Report, refuse_unknown
@@ -140,7 +140,8 @@ class Call:
         with leaving(error):
             if self._costs(error):
                 report = self._ended(error)
-                self.settled = self._governor.commit(held, self._usage, **report)
+                commit = self._governor.add if self._may_be_shared else self._governor.commit
+                self.settled = commit(held, self._usage, **report)
             else:
                 self.settled = self._governor.release(held)
 
@@ -162,7 +163,8 @@ class Call:
         with leaving(error):
             if self._costs(error):
                 report = self._ended(error)
-                self.settled = await self._governor.acommit(held, self._usage, **report)
+                commit = self._governor.aadd if self._may_be_shared else self._governor.acommit
+                self.settled = await commit(held, self._usage, **report)
             else:
                 self.settled = await self._governor.arelease(held)
 
@@ -172,11 +174,21 @@ class Call:
     def _admit(self, decision: Decision) -> None:
         if not decision.allowed:
             raise denial_error(decision, self.request.model)
-        self._decision = decision
         held = decision.reservation
         if held is not None:
             life = held.expires_at - held.admitted_at
-            self._governor.heartbeat.start(held.id, life.total_seconds())
+            if not self._governor.heartbeat.start(held.id, life.total_seconds()):
+                raise IdempotencyConflict(
+                    f"a call of the idempotency key {self.request.idempotency_key!r} is running "
+                    "in this process, and its hold is for one call: repeat it when that has "
+                    "ended, or choose a new key"
+                )
+        self._decision = decision
+
+    @property
+    def _may_be_shared(self) -> bool:
+        """Whether another process may run a call under the same hold (RES-2)."""
+        return self.request.idempotency_key is not None and "settlement_key" not in self._report
 
     def _leave(self) -> Reservation | None:
         """Stop renewing the hold, and return it."""

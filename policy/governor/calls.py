@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from functools import cached_property
 from typing import Unpack
 
@@ -58,6 +59,9 @@ class Calls(Renewals):
         models = tuple(dict.fromkeys((model, *options.get("models", ()))))
         prices = possible_prices(self.books, models, tier, provider, today)
         price, estimate = prices[0], self._estimate(prices, options)
+        unpriced = None
+        if estimate.total_nano_usd is None:
+            unpriced = self._unpriced(models, options, today)
         return Request(
             model=model,
             estimate_nano_usd=estimate.total_nano_usd,
@@ -79,7 +83,17 @@ class Calls(Renewals):
             principal=options.get("principal", LOCAL),
             fingerprint=fingerprint_of(model, options) if options.get("idempotency_key") else None,
             resumes_mission=options.get("resumes_mission", False),
+            unpriced_model=unpriced,
         )
+
+    def _unpriced(self, models: Sequence[str], options: CallOptions, on: date) -> str | None:
+        """Return the first of the models that may answer whose call has no price."""
+        tier, provider = options.get("service_tier"), options.get("provider")
+        for model in models:
+            prices = possible_prices(self.books, (model,), tier, provider, on)
+            if self._estimate(prices, options).total_nano_usd is None:
+                return model
+        return None
 
     def _estimate(self, prices: Sequence[Price | None], options: CallOptions) -> Estimate:
         amount = options.get("estimate_usd")
@@ -187,6 +201,32 @@ class Calls(Renewals):
         """Do what ``correct`` does, without keeping the event loop waiting."""
         return await self._asettle(self._correcting(reservation, usage, report))
 
+    def add(
+        self, reservation: Reservation, usage: Usage | None = None, **report: Unpack[Report]
+    ) -> Settled:
+        """Commit a call whose hold another call may share (RES-2).
+
+        Where that one has settled it, this one is recorded beside it, and both count: two processes
+        that repeat an idempotency key at once are given one permission.
+
+        Args:
+            reservation: As ``reserve`` returned it.
+            usage: What the provider reports; ``None`` takes what was held, marked as estimated.
+            **report: See ``Report``; without a ``settlement_key``.
+
+        Raises:
+            ReservationNotFound: There is no such reservation.
+            SettlementPending: As for ``commit``.
+            StoreError: The store is damaged, or used after a fork.
+        """
+        return self._settle(self._adding(reservation, usage, report))
+
+    async def aadd(
+        self, reservation: Reservation, usage: Usage | None = None, **report: Unpack[Report]
+    ) -> Settled:
+        """Do what ``add`` does, without keeping the event loop waiting."""
+        return await self._asettle(self._adding(reservation, usage, report))
+
     def release(self, reservation: Reservation, *, settlement_key: str | None = None) -> Settled:
         """Free a hold of which nothing was spent.
 
@@ -255,6 +295,12 @@ class Calls(Renewals):
     ) -> PendingSettlement:
         told: Report = {"settlement_key": reservation.id, **report}
         return replace(self._committing(reservation, usage, told), kind=PendingKind.CORRECT)
+
+    def _adding(
+        self, reservation: Reservation, usage: Usage | None, report: Report
+    ) -> PendingSettlement:
+        told: Report = {**report, "settlement_key": self._new_id()}
+        return replace(self._committing(reservation, usage, told), kind=PendingKind.ADD)
 
     def _releasing(self, reservation_id: str, key: str | None) -> PendingSettlement:
         return PendingSettlement(PendingKind.RELEASE, reservation_id, key or self._new_id())

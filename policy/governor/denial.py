@@ -20,8 +20,8 @@ def denial_text(decision: Decision) -> str:
             return f"mission {decision.mission_id!r} has ended: a limit of its own stopped it"
         case Denial.ALREADY_SETTLED:
             return (
-                "the call of this idempotency key is settled already, so the key permits no other; "
-                "use a new key for a new call"
+                f"the call of this idempotency key is settled already{_recorded(decision)}, so the "
+                "key permits no other; use a new key for a new call"
             )
         case _:
             governing = decision.governing
@@ -44,13 +44,20 @@ def denial_error(decision: Decision, model: str) -> Denied:
     text = denial_text(decision)
     match decision.denial:
         case Denial.UNPRICED_MODEL:
-            return UnpricedModel(text, model, decision)
+            return UnpricedModel(text, decision.model or model, decision)
         case Denial.MISSION_ENDED:
             return MissionEnded(text, "ended", decision)
         case Denial.ALREADY_SETTLED:
             return AlreadySettled(text, decision)
         case _:
             return BudgetExceeded(text, decision)
+
+
+def _recorded(decision: Decision) -> str:
+    settled = decision.reservation
+    if settled is None or settled.cost_nano_usd is None:
+        return ""
+    return f" at ${usd_short(settled.cost_nano_usd)}"
 
 
 def _unpriced(decision: Decision) -> str:
@@ -86,7 +93,8 @@ def _ways_out(status: BudgetStatus, decision: Decision) -> str:
 def denial_body(decision: Decision) -> dict[str, object]:
     """Return a denial as an object with everything a program needs to go on.
 
-    Amounts come as numbers of USD for reading, and as exact strings of nano-USD.
+    Amounts come as numbers of USD for reading, and as exact strings of nano-USD. A call that is
+    ``already_settled`` comes with its reservation, and the cost that is recorded of it (RES-2).
     """
     governing = decision.governing
     is_unpriced = decision.denial is Denial.UNPRICED_MODEL
@@ -108,6 +116,10 @@ def denial_body(decision: Decision) -> dict[str, object]:
     }
     if governing is not None:
         body |= status_body(governing)
+    settled = decision.reservation
+    if settled is not None and decision.denial is Denial.ALREADY_SETTLED:
+        body |= {"reservation": {"id": settled.id, "state": settled.state.value}}
+        body |= _money("cost", settled.cost_nano_usd)
     return body
 
 

@@ -47,14 +47,19 @@ class Heartbeat:
         self._wake_at = float("inf")
         self._thread: threading.Thread | None = None
 
-    def start(self, reservation_id: str, ttl_seconds: float) -> None:
+    def start(self, reservation_id: str, ttl_seconds: float) -> bool:
         """Keep a hold alive from now on.
 
         Args:
             reservation_id: Whose hold.
             ttl_seconds: Its life, which each beat begins again, > 0.
+
+        Returns:
+            Whether nobody here had kept it alive before: it is the caller's then.
         """
-        beat = self._live[reservation_id] = _Beat(reservation_id, ttl_seconds)
+        beat = _Beat(reservation_id, ttl_seconds)
+        if self._live.setdefault(reservation_id, beat) is not beat:
+            return False
         if self._thread is None or not self._thread.is_alive():
             self._wake_at = beat.due
             self._thread = threading.Thread(
@@ -63,6 +68,7 @@ class Heartbeat:
             self._thread.start()
         elif beat.due < self._wake_at:
             self._wake.set()
+        return True
 
     def stop(self, reservation_id: str) -> None:
         """Let a hold be; may be called again."""

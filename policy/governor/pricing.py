@@ -114,6 +114,18 @@ def refuse_unknown(given: Mapping[str, object], kind: type) -> None:
         raise TypeError(f"{name!r} is no option of a call{meant}")
 
 
+def refuse_key(options: CallOptions) -> None:
+    """Refuse an idempotency key where options are for all calls: they would share one hold (RES-2).
+
+    Raises:
+        ValueError: There is one.
+    """
+    if options.get("idempotency_key") is not None:
+        raise ValueError(
+            "an idempotency key is for one call, and these options are for many: leave it out"
+        )
+
+
 class Estimate(NamedTuple):
     """What a call is expected to cost.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from policy.errors import ReservationError, StoreError
 from policy.events import Event
 from policy.governor import settlement
-from policy.governor.correction import correct
+from policy.governor.correction import add, correct
 from policy.governor.rules import InForce
 from policy.model.pending import PendingKind, PendingSettlement
 from policy.model.reservation import ReservationState, Settled
@@ -46,6 +46,9 @@ def apply(
         case PendingKind.CORRECT:
             assert pending.settlement is not None, "a correction says what the call used"
             return correct(unit, in_force, reservation_id, pending.settlement, key)
+        case PendingKind.ADD:
+            assert pending.settlement is not None, "an addition says what the call used"
+            return add(unit, in_force, reservation_id, pending.settlement, key)
         case PendingKind.RELEASE:
             return settlement.release(unit, in_force.register, reservation_id, key)
         case PendingKind.FORGET:

@@ -85,7 +85,7 @@ class Decision:
         policy_hash: Content hash of the policy that decided.
         session_id: Session of the call.
         mission_id: Mission of the call, if it has one.
-        model: Model that was asked for.
+        model: Model that was asked for; where one that may answer has no price, that one.
         resembling: Of a model without a price, up to three ``provider/model`` names that have one
             and are close, closest first.
     """

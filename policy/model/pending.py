@@ -19,6 +19,8 @@ class PendingKind(StrEnum):
     RELEASE = "release"
     CORRECT = "correct"
     """Record what a meter measured, also where somebody else has settled it (RES-8)."""
+    ADD = "add"
+    """Commit it; where somebody else has settled it, record a call of its own beside it (RES-2)."""
     FORGET = "forget"
     """Release it if it is there and held: its caller never heard of it."""
 
@@ -29,9 +31,10 @@ class PendingSettlement:
 
     Attributes:
         reservation_id: UUIDv7 text.
-        settlement_key: Makes a second application harmless: it replays the first (RES-2).
-        settlement: What is known of the call, priced; ``None`` unless it is a commit
-            or a correction.
+        settlement_key: Makes a second application harmless: it replays the first (RES-2). Of an
+            addition it is a UUIDv7, and the id of the reservation that may be added.
+        settlement: What is known of the call, priced; ``None`` for a release, or what is to be
+            forgotten.
     """
 
     kind: PendingKind

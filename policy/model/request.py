@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from policy.money import MAX_LIMIT_USD, NanoUSD, nano_usd
@@ -57,6 +57,8 @@ class Request:
         fingerprint: Hash of what the caller said, which decides whether a repeated idempotency key
             means the same request (RES-2); ``None`` without a key.
         resumes_mission: Whether the call resumes its mission if that has ended (MIS-5).
+        unpriced_model: Of the models that may answer, the first without a price; ``None`` when all
+            have one, or where it is not known. Nobody keeps it.
     """
 
     model: str
@@ -77,6 +79,7 @@ class Request:
     principal: str = LOCAL
     fingerprint: str | None = None
     resumes_mission: bool = False
+    unpriced_model: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.estimate_nano_usd is not None:

@@ -38,7 +38,7 @@ def pending_of(line: str) -> PendingSettlement | None:
         if body["version"] != _VERSION:
             return None
         kind, told = PendingKind(body["kind"]), body.get("settlement")
-        if (kind in (PendingKind.COMMIT, PendingKind.CORRECT)) is (told is None):
+        if (kind in (PendingKind.RELEASE, PendingKind.FORGET)) is not (told is None):
             return None
         known = None if told is None else _settlement_of(told)
         return PendingSettlement(kind, str(body["reservation"]), str(body["key"]), known)

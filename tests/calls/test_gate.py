@@ -216,3 +216,24 @@ def test_a_denial_for_a_price_names_the_model_the_lines_to_add_and_what_is_close
 def test_the_lines_to_add_are_toml_whatever_the_model_is_called(name: str) -> None:
     lines = add_lines(name).replace("\u2026", "1")
     assert tomllib.loads(lines)["cost"]["prices"] == {name: {"input": 1, "output": 1}}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"models": ["m", "nobody-sells-this"]}, {"fallbacks": [{"model": "nobody-sells-this"}]}],
+)
+def test_a_fallback_without_a_price_is_the_one_that_a_denial_names(
+    governor: Governor, more: dict[str, Any]
+) -> None:
+    body = json.dumps({"model": "m", "max_tokens": 10, **more}).encode()
+    gate = Gate(governor)
+    asked = gate.ask(Endpoint.CHAT, body)
+    assert isinstance(asked, Asked)
+    decision, _ = gate.admit(asked)
+    refusal = denied(decision)
+    assert refusal.told["model"] == "nobody-sells-this"
+    assert refusal.told["add_line"] == add_lines("nobody-sells-this")
+    assert "nobody-sells-this" in refusal.message
+    error = denial_error(decision, "m")
+    assert isinstance(error, UnpricedModel)
+    assert error.model == "nobody-sells-this"

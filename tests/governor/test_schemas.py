@@ -69,11 +69,19 @@ def test_every_kind_of_denial_fits_its_schema(governor: Governor, clock: FrozenC
         ended = governor.reserve(governor.request("m", session_id="s", mission_id="m1"))
     unpriced = governor.reserve(governor.request("nobody-sells-this", session_id="s"))
     dear = governor.reserve(governor.request("m", input_tokens=1, max_output_tokens=10**7))
-    bodies = [denial_body(one) for one in (ended, unpriced, dear)]
-    assert [one["code"] for one in bodies] == ["mission_ended", "unpriced_model", "budget_exceeded"]
-    assert [complaints("budget-exceeded", one) for one in bodies] == [
-        [], [], []
-    ]  # fmt: skip
+    keyed = governor.request("m", session_id="s", estimate_usd=Decimal("0.25"), idempotency_key="k")
+    first = governor.reserve(keyed)
+    assert first.reservation is not None
+    governor.commit(first.reservation)
+    over = governor.reserve(keyed)
+    bodies = [denial_body(one) for one in (ended, unpriced, dear, over)]
+    codes = ["mission_ended", "unpriced_model", "budget_exceeded", "already_settled"]
+    assert [one["code"] for one in bodies] == codes
+    assert [complaints("budget-exceeded", one) for one in bodies] == [[], [], [], []]
+    assert bodies[3]["reservation"] == {"id": first.reservation.id, "state": "committed"}
+    assert (bodies[3]["cost_usd"], bodies[3]["cost_nano_usd"]) == (0.25, "250000000")
+    assert "at $0.25" in str(bodies[3]["message"])
+    assert not any("cost_usd" in one for one in bodies[:3])
     assert bodies[2]["max_affordable_output_tokens"] == 499_999
 
 
