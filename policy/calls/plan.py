@@ -13,14 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import cast
 
 import msgspec
 from msgspec import Raw
 
 from policy.calls.routes import COUNT_TOKENS, INPUT_TOKENS, MODELS, Free, Unreadable, route
 from policy.governor.bounds import dearest
-from policy.metering.content import Content, content_of
+from policy.metering.content import VALUES_MAX, Content, content_of, has_too_many_values
 from policy.metering.endpoints import Endpoint
 from policy.metering.estimate import FRAME_TOKENS, HIDDEN_TOKENS, input_token_bound
 from policy.metering.maxima import (
@@ -41,7 +40,7 @@ from policy.metering.members import (
     require_utf8,
     with_members,
 )
-from policy.metering.models import most_output_of, name_of_maximum
+from policy.metering.models import OTHER_MODELS, models_in, most_output_of, name_of_maximum
 from policy.metering.text import ASCII_BYTES_PER_TOKEN
 from policy.model.price import Price, Rates
 from policy.model.request import TEXT_MAX
@@ -85,14 +84,6 @@ _TOLD_TO_MODEL = (
     "citations",
     "text",
 )
-_OTHER_MODELS = (
-    "models",
-    "fallbacks",
-    "fallback_models",
-    "fallback_model",
-    "context_window_fallbacks",
-    "content_policy_fallbacks",
-)
 _MODELS_MAX = 100
 _DECISIVE = (
     "model",
@@ -111,7 +102,7 @@ _DECISIVE = (
     "max_tool_calls",
     *_ADDED_INPUT,
     *_TOLD_TO_MODEL,
-    *_OTHER_MODELS,
+    *OTHER_MODELS,
     *MAXIMA,
     *ANSWERS,
     *THINKING,
@@ -182,9 +173,6 @@ class Plan:
         """Return the maximum to state for one answer where the request states none.
 
         It is the model's own where that is known; the smallest of them where several may answer.
-
-        Args:
-            provider: Who bills, if known.
         """
         return min(most_output_of(one, provider) for one in self.models)
 
@@ -219,7 +207,8 @@ def read(endpoint: Endpoint, body: bytes, encoding: str = "identity") -> Plan | 
         parsers may read it in two ways (``json_ambiguous``), it names no model (``model_missing``),
         its answer is made in the background, so that nobody is told what it used
         (``background_refused``), a maximum or a number of answers is no usable count
-        (``maximum_invalid``), or it is packed in a way that is not read (``encoding_refused``).
+        (``maximum_invalid``), it is packed in a way that is not read (``encoding_refused``), or it
+        has more values than any use of an API (``body_too_complex``).
     """
     if encoding.strip().lower() not in ("", "identity"):
         return Unreadable(415, "encoding_refused", f"a body in {encoding!r} is not read")
@@ -243,6 +232,9 @@ def _plan(endpoint: Endpoint, body: bytes, members: Mapping[str, Raw]) -> Plan |
     if len(model) > TEXT_MAX:
         detail = f"a model has a name of at most {TEXT_MAX:,} characters"
         return Unreadable(400, "request_invalid", detail)
+    if has_too_many_values(members):
+        text = f"the body has more than {VALUES_MAX:,} JSON values: send fewer"
+        return Unreadable(413, "body_too_complex", text)
     maxima = maxima_of(endpoint, members)
     content = content_of(endpoint, members)
     is_embedding = endpoint is Endpoint.EMBEDDINGS
@@ -325,9 +317,9 @@ def _predicted(members: Mapping[str, Raw]) -> int:
 
 def _models(members: Mapping[str, Raw], model: str, called: list[str]) -> tuple[str, ...]:
     found = dict.fromkeys((model, *called))
-    for name in _OTHER_MODELS:
+    for name in OTHER_MODELS:
         for text in _everywhere(members, name):
-            found.update(dict.fromkeys(_names(name, decoded(text))))
+            found.update(dict.fromkeys(models_in(name, decoded(text))))
     if len(found) > _MODELS_MAX:
         raise Malformed("json_invalid", f"more than {_MODELS_MAX} models may answer")
     return tuple(found)
@@ -342,29 +334,6 @@ def _everywhere(members: Mapping[str, Raw], name: str) -> Iterator[Raw]:
         text = members.get(group)
         if text is not None and begins_with(text, b"{"):
             yield from _everywhere(members_of(text), name)
-
-
-def _names(member: str, value: object) -> list[str]:
-    """Return the models that a member names, in any of the shapes that vendors read."""
-    found: list[str] = []
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        match one:
-            case str() as name if 0 < len(name) <= TEXT_MAX:
-                found.append(name)
-            case list():
-                waiting += cast(list[object], one)
-            case {"model": str() as name}:
-                inner = cast(dict[str, object], one)
-                waiting += (name, *(inner.get(member) for member in _OTHER_MODELS))
-            case dict():
-                waiting += (*cast(dict[str, object], one), *cast(dict[str, object], one).values())
-            case None:
-                pass
-            case _:
-                raise Malformed("json_invalid", f"{member} must be a list of models")
-    return found
 
 
 def _options(text: Raw | None) -> dict[str, object]:

@@ -36,12 +36,13 @@ from policy.governor.pricing import CallOptions, Report, refuse_key, refuse_unkn
 from policy.metering.estimate import FRAME_TOKENS, HIDDEN_TOKENS, input_token_bound
 from policy.metering.facts import Json, Unusable, as_object, count, member, text_or_none
 from policy.metering.maxima import ANSWERS, MAXIMA
-from policy.metering.models import most_output_of
+from policy.metering.models import OTHER_MODELS, models_in, most_output_of
 from policy.model.reservation import Outcome, Reservation
 from policy.model.usage import Usage
 from policy.prices.names import tier_of
 
 _ANSWERS_MAX = 128  # as many as any provider writes for one request
+_BODIES = ("extra_body", "model_kwargs", "generation_config")
 _MODELS = ("model", "model_name", "model_id", "deployment_name")
 
 
@@ -127,10 +128,12 @@ class GovernedCallback(BaseCallbackHandler):
         model = next((name for key in _MODELS if (name := text_or_none(params, key))), None)
         model = model or text_or_none(metadata, "ls_model_name") or "unknown"
         bound = _input_bound(text, params)
+        others = _other_models(params)
         told: CallOptions = {
             "input_tokens": bound,
-            "max_output_tokens": self._max_output(model, metadata, params),
-            "service_tier": tier_of(text_or_none(params, "service_tier")),
+            "max_output_tokens": self._max_output((model, *others), metadata, params),
+            "models": others,
+            "service_tier": _tier(params),
             **self._options,
         }
         decision = self._governor.reserve(self._governor.request(model, **told))
@@ -143,13 +146,18 @@ class GovernedCallback(BaseCallbackHandler):
             with self._lock:
                 self._open[run_id] = _Run(held, bound)
 
-    def _max_output(self, model: str, metadata: Json, params: Json) -> int:
-        """Return the largest maximum that is stated, else the model's own limit (PRC-7)."""
-        limit = most_output_of(model, self._options.get("provider"))
-        stated = [_stated(params, key, limit) for key in MAXIMA]
+    def _max_output(self, models: Sequence[str], metadata: Json, params: Json) -> int:
+        """Return the largest maximum that is stated, else the models' own limit (PRC-7).
+
+        A callback cannot state one, so of several models the one that writes most counts.
+        """
+        limit = max(most_output_of(one, self._options.get("provider")) for one in models)
+        bodies = _bodies(params)
+        stated = [_stated(body, key, limit) for body in bodies for key in MAXIMA]
         stated.append(_stated(metadata, "ls_max_tokens", limit))
         most = max(stated) or limit
-        return most * max(1, *(_stated(params, key, _ANSWERS_MAX) for key in ANSWERS))
+        answers = [_stated(body, key, _ANSWERS_MAX) for body in bodies for key in ANSWERS]
+        return most * max(1, *answers)
 
     def _take(self, run_id: UUID) -> _Run | None:
         with self._lock:
@@ -180,7 +188,7 @@ class _Run:
         usage = _usage_of(told) if told is not None else None
         if usage is not None:
             return self._ending(usage, Outcome.COMPLETED, report)
-        text = "".join(one.text for one in answers)
+        text = "".join(map(_written, answers))
         return self._estimate(text or self.relayed, Outcome.COMPLETED)
 
     def failed(self, error: BaseException, response: object) -> Ending:
@@ -220,6 +228,26 @@ class _Run:
         return Ending(self._reservation, is_release, usage, told)
 
 
+def _bodies(params: Json) -> tuple[Json, ...]:
+    """Return where a model class keeps members of its request."""
+    return (params, *(member(params, name) for name in _BODIES))
+
+
+def _tier(params: Json) -> str | None:
+    asked = (text_or_none(body, "service_tier") for body in _bodies(params))
+    return tier_of(next((one for one in asked if one), None))
+
+
+def _other_models(params: Json) -> tuple[str, ...]:
+    """Return the models that may answer in place of the first."""
+    return tuple(
+        model
+        for body in _bodies(params)
+        for name in OTHER_MODELS
+        for model in models_in(name, body.get(name))
+    )
+
+
 def _stated(of: Json, key: str, unlimited: int) -> int:
     """Return a count that is stated; 0 for none.
 
@@ -239,6 +267,13 @@ def _input_bound(text: str, params: Json) -> int:
     has_tools = bool(params.get("tools") or params.get("functions"))
     frame = HIDDEN_TOKENS if has_tools else FRAME_TOKENS
     return input_token_bound(body.encode(errors="replace")) + frame
+
+
+def _written(answer: Generation) -> str:
+    """Return what stands for the output of an answer: with the calls of tools that are in it."""
+    message = answer.message if isinstance(answer, ChatGeneration) else None
+    calls = getattr(message, "tool_calls", None)
+    return answer.text + (json.dumps(calls, default=str) if calls else "")
 
 
 def _usage_metadata(answer: Generation) -> Json | None:

@@ -19,7 +19,15 @@ from msgspec import Raw
 
 from policy.metering.documents import Document, Room, document_of, unread
 from policy.metering.endpoints import Endpoint
-from policy.metering.members import Malformed, begins_with, decoded, is_null, members_of, number_of
+from policy.metering.members import (
+    Malformed,
+    begins_with,
+    decoded,
+    is_null,
+    members_of,
+    number_of,
+    objects_of,
+)
 from policy.metering.pictures import Picture, picture_of, vision_of
 from policy.metering.pictures import decoded as decoded_base64
 
@@ -29,8 +37,13 @@ NODES_MAX = 100_000
 SEARCHES_MAX = 1_000
 """Most searches that are held for one tool, whatever it states."""
 
+VALUES_MAX = 1_000_000
+"""Most JSON values of one request; no use of an API has so many."""
+
 _NULL = Raw(b"null")
 _ROOTS = ("messages", "input", "system", "instructions", "prompt", "contents")
+_TEXTS = frozenset((*_ROOTS, "tools", "functions", "documents", "prediction"))
+_INNER = ("content", "output", "source", "file", "image_url", "tools")
 _HEAD_MAX = 1_000
 _PDF = "JVBERi0"  # %PDF-
 _OWN_TOOLS = ("function", "custom")
@@ -153,13 +166,57 @@ def content_of(endpoint: Endpoint, members: Mapping[str, Raw]) -> Content:
     _counter.left = NODES_MAX
     for name in _ROOTS:
         if name in members and not begins_with(members[name], b'"'):
+            _require_single(members[name])
             for node in _nodes(_NODES.decode, name, members[name]):
                 _take(found, node)
     if "tools" in members:
+        _require_single(members["tools"])
         for tool in _nodes(_TOOLS.decode, "tools", members["tools"]):
             _take_tool(found, tool)
     _take_cache_control(found, members.get("cache_control", _NULL))
     return found
+
+
+def has_too_many_values(members: Mapping[str, Raw]) -> bool:
+    """Whether a request has more values than ``VALUES_MAX``, by a bound that is quick to count.
+
+    Where texts stand, only what has quotes around it is counted, for commas are part of prose and
+    code; elsewhere every comma and bracket counts.
+    """
+    if sum(len(memoryview(text)) for text in members.values()) <= 2 * VALUES_MAX:
+        return False
+    return sum(_values(name, text) for name, text in members.items()) > VALUES_MAX
+
+
+def _values(name: str, text: Raw) -> int:
+    if begins_with(text, b'"'):
+        return 1
+    data = bytes(memoryview(text))
+    if name in _TEXTS:
+        return (data.count(b'"') - data.count(b'\\"')) // 2
+    return 1 + data.count(b",") + data.count(b"[") + data.count(b"{")
+
+
+def _require_single(text: Raw) -> None:
+    """Refuse messages and tools whose parts name a member twice: vendors may read either.
+
+    Raises:
+        Malformed: One does.
+    """
+    waiting = [text] if _is_nested(text) else []
+    while waiting:
+        one = waiting.pop()
+        parts = objects_of(one) if begins_with(one, b"[") else [members_of(one)]
+        waiting += [
+            part[name]
+            for part in parts
+            for name in _INNER
+            if name in part and _is_nested(part[name])
+        ]
+
+
+def _is_nested(text: Raw) -> bool:
+    return bytes(memoryview(text)[:1]) in b"[{"
 
 
 def _nodes(decode: object, name: str, text: Raw) -> Iterator[Node]:

@@ -149,7 +149,10 @@ def _unpacked(pieces: list[tuple[bytes, bytes]], room: Room) -> list[bytes] | No
     found: list[bytes] = []
     for before, stream in pieces:
         described = before[before.rfind(b"obj") :] if b"obj" in before else before
-        if not stream or any(word in described for word in _PICTURE_DATA):
+        is_picture = b"/ObjStm" not in described and any(
+            word in described for word in _PICTURE_DATA
+        )
+        if not stream or is_picture:
             continue
         text = _inflated(described, stream, room)
         if text is None:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import codecs
 import re
+import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import Raw
@@ -45,6 +46,15 @@ class _Key(str):
     """The key of a member; msgspec asks a hook for each one, also for one that is repeated."""
 
     __slots__ = ()
+
+
+def _count_key(_: type, key: object) -> _Key:
+    _counter.keys += 1
+    return _Key(key)
+
+
+_counter = threading.local()
+_OBJECTS = msgspec.json.Decoder(list[dict[_Key, Raw]], dec_hook=_count_key)
 
 
 def require_utf8(text: bytes) -> None:
@@ -97,6 +107,25 @@ def members_of(text: bytes | Raw) -> dict[str, Raw]:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise Malformed("json_invalid", "the body must be a JSON object, in valid JSON") from None
     return {name: found[name] for name in found}
+
+
+def objects_of(text: bytes | Raw) -> list[dict[str, Raw]]:
+    """Return the members of each object of a list, faster than ``members_of`` one by one.
+
+    Args:
+        text: A JSON list; empty is returned when it holds anything but objects.
+
+    Raises:
+        Malformed: An object names a member twice.
+    """
+    _counter.keys = 0
+    try:
+        found = _OBJECTS.decode(memoryview(text))
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return []
+    if _counter.keys != sum(map(len, found)):
+        raise Malformed("json_ambiguous", "a part of a message names a member twice")
+    return cast("list[dict[str, Raw]]", found)
 
 
 def decoded(text: Raw | None) -> Any:

@@ -1,4 +1,4 @@
-"""What is known of families of models and of vendors: longest answer, name of the maximum (PRC-7).
+"""What is known of models and of vendors: longest answer, name of the maximum, lists (PRC-7).
 
 A maximum above the model's own makes some providers refuse the request, so what is not known gets a
 modest one. Families are matched by the start of the name, without what providers put before it.
@@ -11,9 +11,22 @@ Source:
 from __future__ import annotations
 
 import re
+from typing import cast
 
 from policy.metering.endpoints import Endpoint
+from policy.metering.members import Malformed
+from policy.model.request import TEXT_MAX
 from policy.prices.names import provider_id
+
+OTHER_MODELS = (
+    "models",
+    "fallbacks",
+    "fallback_models",
+    "fallback_model",
+    "context_window_fallbacks",
+    "content_policy_fallbacks",
+)
+"""Members of a request in which vendors read the models that may answer in place of the first."""
 
 MOST_OUTPUT_TOKENS = 8_192
 """Longest answer that is stated for a model whose own limit is not known."""
@@ -81,3 +94,34 @@ def name_of_maximum(endpoint: Endpoint, model: str, provider: str | None) -> str
     if endpoint is Endpoint.CHAT and is_openai and _OWN_MODELS.match(bare(model)):
         return "max_completion_tokens"
     return "max_tokens"
+
+
+def models_in(member: str, value: object) -> list[str]:
+    """Return the models that a member names, in any of the shapes that vendors read.
+
+    Args:
+        member: One of ``OTHER_MODELS``, for the error.
+        value: What stands there.
+
+    Raises:
+        Malformed: Something in it can be no name of a model.
+    """
+    found: list[str] = []
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        match one:
+            case str() as name if 0 < len(name) <= TEXT_MAX:
+                found.append(name)
+            case list():
+                waiting += cast(list[object], one)
+            case {"model": str() as name}:
+                inner = cast(dict[str, object], one)
+                waiting += (name, *(inner.get(other) for other in OTHER_MODELS))
+            case dict():
+                waiting += (*cast(dict[str, object], one), *cast(dict[str, object], one).values())
+            case None:
+                pass
+            case _:
+                raise Malformed("json_invalid", f"{member} must be a list of models")
+    return found

@@ -276,6 +276,8 @@ def test_frames_of_a_gif_may_be_larger_than_it_says() -> None:
         b"2 0 obj << /C#6funt 50 >> 3 0 obj << /Type /Page >> endobj",
         b"2 0 obj << /Kids 4 0 R >> 3 0 obj << /Type /Page >> endobj 4 0 obj [5 0 R]",
         b"3 0 obj << /Filter /LZWDecode >> stream\nx\nendstream << /Type /Page >>",
+        b"3 0 obj << /Type /ObjStm /Subtype /Image /Filter /DCTDecode >> stream\nx\nendstream"
+        b" 4 0 obj << /Type /Page >> endobj",
     ],
 )
 def test_a_pdf_that_hides_its_pages_counts_as_the_most_that_are_taken(inner: bytes) -> None:
@@ -341,3 +343,38 @@ def test_models_are_found_wherever_a_vendor_looks(more: dict[str, object]) -> No
     found = read(Endpoint.CHAT, json.dumps({"model": "m", "messages": [], **more}).encode())
     assert isinstance(found, Plan)
     assert "large" in found.models
+
+
+PICTURE = '"image_url":{"url":"https://x.example/a.png"}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f'[{{"type":"image_url",{PICTURE},"image_url":null}}]',
+        f'[{{"type":"text","text":"x",{PICTURE},"image_\\u0075rl":null}}]',
+        f'[{{"type":"image_url","type":"text","text":"x",{PICTURE}}}]',
+        '[{"type":"image_url","image_url":{"url":"https://x.example/a.png","url":""}}]',
+        '[{"type":"image_url","image_url":{"url":"x","detail":"high","detail":"low"}}]',
+        '[{"type":"document","source":{"type":"url","url":"https://x.example/a","url":null}}]',
+        '[{"type":"file","file":{"file_id":"f","file_id":null}}]',
+        '[{"type":"tool_result","content":[{"type":"image","type":"text"}]}]',
+        f'{{"type":"image_url",{PICTURE},"image_url":null}}',
+    ],
+)
+@pytest.mark.parametrize("root", ["messages", "input", "tools"])
+def test_a_part_that_names_a_member_twice_is_refused(root: str, content: str) -> None:
+    """A vendor may read the first where we read the last."""
+    inner = content if root == "tools" else f'[{{"role":"user","content":{content}}}]'
+    if root == "tools" and not content.startswith("["):
+        inner = f"[{content}]"
+    body = f'{{"model":"m","max_tokens":5,"{root}":{inner}}}'
+    found = read(Endpoint.CHAT, body.encode())
+    assert not isinstance(found, Plan)
+    assert found.code == "json_ambiguous"
+
+
+def test_one_name_in_several_parts_is_not_named_twice() -> None:
+    parts = [chat(png(64, 64)), chat(png(64, 64)), {"type": "text", "text": '"a","a"'}]
+    body = {"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": parts}] * 3}
+    assert isinstance(read(Endpoint.CHAT, json.dumps(body).encode()), Plan)

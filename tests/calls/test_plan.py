@@ -397,3 +397,34 @@ def test_a_part_that_decides_is_never_built_without_bound(inside: str) -> None:
         assert "ttl" not in inside
     else:
         assert found.code == "json_invalid"
+
+
+SMALL = ",".join(['{"a":1}'] * 600_000)
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        f'"metadata":[{SMALL}]',
+        f'"metadata":{{"a":[{SMALL}]}}',
+        f'"user":"x","m1":[{SMALL[: 8 * 300_000 - 1]}],"m2":[{SMALL[: 8 * 300_000 - 1]}]',
+        '"metadata":[' + ",".join(["1"] * 1_100_000) + "]",
+        f'"messages":[{{"role":"user","content":"x","z":[{",".join([SMALL] * 2)}]}}]',
+    ],
+    ids=["list", "inside an object", "in two members", "numbers", "inside a message"],
+)
+def test_more_values_than_any_honest_request_has_are_refused(member: str) -> None:
+    """PRX-10: they are refused by a count, before anything is decoded."""
+    found = read(Endpoint.CHAT, f'{{"model":"m","max_tokens":5,{member}}}'.encode())
+    assert isinstance(found, Unreadable)
+    assert (found.status, found.code) == (413, "body_too_complex")
+
+
+def test_long_contexts_of_code_and_prose_are_no_values() -> None:
+    code = 'def f(a, b, c=[1, {2}]):\n    return "a", "b", {"k": [a, b]}\n' * 150
+    turns = [{"role": "user", "content": code}, {"role": "assistant", "content": [{"text": code}]}]
+    body = json.dumps({"model": "m", "max_tokens": 5, "system": code, "messages": turns * 500})
+    assert len(body) > 8_000_000
+    assert body.count(",") > 900_000
+    assert body.count("[") + body.count("{") > 400_000
+    assert isinstance(read(Endpoint.CHAT, body.encode()), Plan)

@@ -165,7 +165,13 @@ def test_the_model_that_answered_is_recorded(
 def test_without_a_maximum_the_models_own_limit_is_held(
     governed: Governed, govern: GovernedCallback
 ) -> None:
-    for params, least in (({}, 8192), ({"max_tokens": 5, "max_completion_tokens": 900}, 900)):
+    cases: tuple[tuple[dict[str, Any], int], ...] = (
+        ({}, 8192),
+        ({"n": 3}, 3 * 8192),
+        ({"max_tokens": 5, "max_completion_tokens": 900}, 900),
+        ({"max_tokens": 5, "extra_body": {"max_completion_tokens": 900, "n": 2}}, 1800),
+    )
+    for params, least in cases:
         run = uuid4()
         govern.on_llm_start(
             {}, ["hi"], run_id=run, metadata={"ls_model_name": "gpt-test"}, invocation_params=params
@@ -194,3 +200,24 @@ def test_a_stream_that_fails_has_failed_and_one_that_is_left_was_cancelled(
 
 class _Refused(Exception):
     status_code = 400
+
+
+@pytest.mark.parametrize("inside", [None, "extra_body", "model_kwargs"])
+def test_of_several_models_that_may_answer_the_dearest_is_held(
+    governed: Governed, govern: GovernedCallback, inside: str | None
+) -> None:
+    others = {"models": ["gpt-test", "anthropic/claude-other"]}
+    holds: list[int] = []
+    for more in ({}, others if inside is None else {inside: others}):
+        run, params = uuid4(), {"model": "gpt-test", "max_tokens": 600, **more}
+        govern.on_llm_start({}, ["hi"], run_id=run, metadata={}, invocation_params=params)
+        (held,) = governed.governor.store.run(lambda unit: [*unit.held()])
+        holds.append(held.hold_nano_usd)
+        govern.on_llm_error(_Refused(), run_id=run)
+    assert holds[1] > holds[0]
+
+
+def test_a_fallback_without_a_price_is_refused(govern: GovernedCallback) -> None:
+    params = {"model": "gpt-test", "models": ["nobody-sells-this"]}
+    with pytest.raises(UnpricedModel, match="nobody-sells-this"):
+        govern.on_llm_start({}, ["hi"], run_id=uuid4(), metadata={}, invocation_params=params)
