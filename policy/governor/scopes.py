@@ -60,13 +60,24 @@ def worsen(unit: Unit, session_id: str, project: str | None, state: BudgetState)
     _tell_session(unit, session, "state")
 
 
-def close_session(unit: Unit, session_id: str, project: str | None) -> SessionRecord:
+def close_session(
+    unit: Unit, session_id: str, project: str | None, *, must_exist: bool = False
+) -> SessionRecord:
     """Close a session and record its outcome (SES-2).
 
+    Args:
+        unit: What is known.
+        session_id: Its id.
+        project: Whose it is.
+        must_exist: Refuse one that was never heard of: whoever names it from afar mistypes.
+
     Raises:
-        SteeringRefused: It is closed already.
+        SteeringRefused: It is closed already, or must exist and does not.
     """
     session = unit.session(session_id, project)
+    if session is None and must_exist:
+        refuse_other_project(unit, session_id, project)
+        raise SteeringRefused(f"there is no session {session_id!r}")
     if session is None:  # one that never asked for anything
         session = SessionRecord(session_id, unit.now, project=project)
     if session.closed_at is not None:

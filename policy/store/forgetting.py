@@ -17,7 +17,7 @@ What is old is looked up beside the writer, and each transaction deletes a bound
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from policy.clock import microseconds
@@ -44,7 +44,8 @@ class Old:
     Attributes:
         session_ids: Those that may be forgotten, the oldest first.
         before_us: What happened from here on is not over.
-        seen_seq: The newest event then; who is named in a later one is not forgotten.
+        seen_seq: The newest event seen, and …
+        named: … the sessions named in those since the look; they are not forgotten.
         windows_before_us: Sums of windows that began before may be forgotten.
         has_more: Whether there are such, or ended overrides.
     """
@@ -54,26 +55,31 @@ class Old:
     seen_seq: int
     windows_before_us: int
     has_more: bool = False
+    named: frozenset[str] = frozenset()
 
 
-def forget_sessions(unit: Unit, session_ids: Sequence[str], old: Old) -> list[str]:
-    """Forget those of some sessions that are still over, and return them.
+def forget_sessions(unit: Unit, session_ids: Sequence[str], old: Old) -> Old | None:
+    """Forget those of some sessions that are still over.
 
     Args:
         unit: A transaction of its own.
         session_ids: Which.
-        old: As of when they were over.
+        old: What was seen so far.
+
+    Returns:
+        What is seen by now; ``None`` when too much has happened to know, and the next drain is to
+        look again.
     """
     events = unit.events(old.seen_seq, _SEEN_MAX)
     if unit.state.drained_seq > old.seen_seq or len(events) == _SEEN_MAX:
-        return []  # too much has happened since to know; the next drain looks again
-    used: set[object] = {str(one.row.get("session_id")) for one in events}
-    used |= {one.request.session_id for one in unit.held()}
-    used |= {one.session_id for one in unit.active_overrides().values()}
+        return None
+    named = old.named | {str(one.row.get("session_id")) for one in events}
+    used = {one.request.session_id for one in unit.held()}
+    used |= {one.session_id or "" for one in unit.active_overrides().values()}
     gone: list[str] = []
     untold: list[MissionRecord] = []
     for session_id in session_ids:
-        if session_id in used or unit.is_forgotten(session_id):
+        if session_id in named or session_id in used or unit.is_forgotten(session_id):
             continue
         missions = unit.missions_named(session_id)
         if _is_over(unit, session_id, missions, old.before_us):
@@ -83,7 +89,7 @@ def forget_sessions(unit: Unit, session_ids: Sequence[str], old: Old) -> list[st
         unit.forget_over(gone)
     for mission in untold:
         unit.append(LedgerTable.MISSION, mission_row(unit, mission, FORGOTTEN))
-    return gone
+    return replace(old, seen_seq=unit.state.next_seq - 1, named=named)
 
 
 def mission_row(unit: Unit, mission: MissionRecord, event: str) -> Row:

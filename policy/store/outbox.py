@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from policy.clock import Clock, microseconds
@@ -81,13 +82,20 @@ def _forget(path: Path, store: Store, through_seq: int) -> None:
     while _has_settled(path, store):
         store.run(lambda unit: unit.forget(0, _before_us(unit)))
     old = _look(path, store)
-    for start in range(0, len(old.session_ids), _SESSIONS_AT_ONCE):
-        some = old.session_ids[start : start + _SESSIONS_AT_ONCE]
-        store.run(lambda unit, some=some: forget_sessions(unit, some, old), alone=True)
+    _forget_sessions(store, old)
     if old.has_more:
         store.run(
             lambda unit: unit.forget_over((), old.windows_before_us, old.before_us), alone=True
         )
+
+
+def _forget_sessions(store: Store, old: Old) -> None:
+    seen: Old | None = old
+    for start in range(0, len(old.session_ids), _SESSIONS_AT_ONCE):
+        some, known = old.session_ids[start : start + _SESSIONS_AT_ONCE], seen
+        seen = store.run(partial(forget_sessions, session_ids=some, old=known), alone=True)
+        if seen is None:
+            return
 
 
 def _before_us(unit: Unit) -> int:

@@ -254,7 +254,11 @@ SELECT name FROM (
     UNION ALL
     SELECT session_id, 0 FROM balance WHERE session_id <> ''
 )
-WHERE name NOT IN (SELECT body ->> 'session' FROM reservation)
+WHERE name NOT IN (
+    SELECT body ->> 'session' FROM reservation WHERE body ->> 'session' IS NOT NULL
+    UNION ALL
+    SELECT session_id FROM mission WHERE is_open = 1 AND body ->> 'holders' > 0
+)
 GROUP BY name HAVING max(used) < ? ORDER BY max(used) LIMIT ?
 """
 FORGET_SESSION = "DELETE FROM session WHERE id = ?"

@@ -115,6 +115,24 @@ def test_sessions_missions_and_windows_long_over_leave_no_row(place: Place) -> N
         assert governor.recount(write=True) == []
 
 
+def test_what_forgetting_tells_of_open_missions_does_not_end_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them is an event since the look; they are its own."""
+    monkeypatch.setattr("policy.store.forgetting._SEEN_MAX", 15)
+    monkeypatch.setattr("policy.store.outbox._SESSIONS_AT_ONCE", 5)
+    with place.governor() as governor:
+        for number in range(40):
+            spend(governor, 1, f"s{number}", "m")
+        place.drain(governor)
+        place.clock.move(MONTHS)
+        place.drain(governor)
+        assert place.rows("session") == place.rows("mission") == 0
+        assert place.rows("outbox") == 40
+        place.drain(governor)
+        assert place.rows("outbox") == 0
+
+
 def test_what_a_forgotten_session_spent_is_spent_when_it_is_named_again(place: Place) -> None:
     with place.governor() as governor:
         assert spend(governor, 90, "s").allowed
