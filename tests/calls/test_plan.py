@@ -429,3 +429,11 @@ def test_long_contexts_of_code_and_prose_are_no_values() -> None:
     assert body.count(",") > 900_000
     assert body.count("[") + body.count("{") > 400_000
     assert isinstance(read(Endpoint.CHAT, body.encode()), Plan)
+
+
+@pytest.mark.parametrize("name", ["extra_body", "options", "thinking"])
+def test_an_object_of_options_is_no_place_for_megabytes(name: str) -> None:
+    body = json.dumps({"model": "m", "messages": [], name: {"x": "y" * 70_000}}).encode()
+    found = read(Endpoint.CHAT, body)
+    assert isinstance(found, Unreadable)
+    assert found.code == "json_invalid"
