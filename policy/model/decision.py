@@ -121,6 +121,7 @@ class Decision:
             self.session_id,
             self.mission_id,
             self.model,
+            self.resembling,
         )
 
     @property

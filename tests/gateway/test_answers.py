@@ -28,6 +28,7 @@ _FIXED: Requests = [
     ("read", "get", "/admin/config", {}),
     ("admin", "patch", "/admin/config", {"json": {"cost": {"warn_at_percent": 70}}}),
     ("read", "get", "/reports", {}),
+    ("reserve", "get", "/sessions", {}),
     ("reserve", "post", "/actions", {"json": {"command": "ls"}}),
     ("read", "get", "/healthz", {}),
     ("read", "get", "/readyz", {}),
@@ -116,8 +117,14 @@ def test_real_answers_keep_to_their_schemas(served: Served, document: dict[str, 
         path = f"/reservations/{made['reservation']['id']}"
         ask("reserve", "post", f"{path}/extend", f"{own}/extend", {"json": {"ttl_seconds": 900}})
         ask("reserve", "post", f"{path}/{ending}", f"{own}/{ending}", {"json": body})
+    mission = {"session_id": "s", "mission_id": "m"}
+    ask("reserve", "post", "/missions", "/missions", {"json": mission})
+    for step in ("step", "end"):
+        route = f"/missions/{{mission_id}}/{step}"
+        ask("reserve", "post", f"/missions/m/{step}", route, {"json": {"session_id": "s"}})
     for scope, method, path, more in _FIXED:
         ask(scope, method, path, path, more)
+    ask("reserve", "post", "/sessions/s/close", "/sessions/{session_id}/close", {})
     for one in ask("read", "get", "/reports", "/reports", {})["reports"]:
         if not one["parameters"]:
             ask("read", "get", f"/reports/{one['report']}", "/reports/{name}", {})

@@ -24,6 +24,7 @@ STATUSES = {
     "ActionRefused": 403,
     "ActionRateExceeded": 429,
     "ProjectRefused": 403,
+    "TokenBound": 403,
     "MissionEnded": 402,
     "ReservationError": 409,
     "ReservationNotFound": 404,

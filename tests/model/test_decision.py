@@ -28,6 +28,8 @@ FULL = Decision(
     policy_hash="sha256:0",
     session_id="s",
     mission_id="m",
+    model="demo",
+    resembling=("acme/demo",),
 )
 HOLD = Reservation(
     "019abcde-0000-7000-8000-000000000001",
