@@ -85,7 +85,7 @@ def test_the_first_two_commands_set_up_and_run_the_demo_and_the_tests() -> None:
 def test_every_other_command_runs_and_prints_what_is_shown(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("corvus demo", tmp_path).returncode == Exit.CLEAN
+    assert run_here("corvus demo", tmp_path, capfd).returncode == Exit.CLEAN
     (tmp_path / "export.csv").write_text(EXPORT)
     printed = ""
     commands = examples = 0
@@ -104,7 +104,8 @@ def test_every_other_command_runs_and_prints_what_is_shown(
             assert "corvus gateway" in text or "summarize.py" in text  # tests/dashboard walks it
         elif kind == "toml":
             (tmp_path / "shown.toml").write_text(text)
-            assert run("corvus check shown.toml", tmp_path).returncode == Exit.CLEAN
+            result = run_here("corvus check shown.toml", tmp_path, capfd)
+            assert result.returncode == Exit.CLEAN, result
         else:
             assert kind == "python"
             result = run(f"python -W error - <<'END'\n{text}\nEND", tmp_path)
