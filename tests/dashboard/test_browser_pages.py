@@ -81,7 +81,8 @@ def visitors(browser: Browser, busy: Served) -> Generator[dict[str, Visitor]]:
             found[language] = opened.enter_context(visitor(browser, busy, locale=locale))
             found[language].log_in()
         found["en"].go("")
-        expect(found["en"].page.locator("#days-data")).to_be_visible()  # the ledger was read
+        read = found["en"].page.locator("#days-data")  # shown when the ledger was read
+        expect(read).to_be_visible(timeout=30_000)
         yield found
 
 

@@ -169,7 +169,7 @@ def test_no_smuggled_command_runs_and_words_are_those_of_the_shell(programs: Pat
         ran += same_as_the_shell("ok " + "".join(parts), programs)
 
     smuggle()
-    assert ran > 100
+    assert ran > examples(1500, by_day=500) // 15
 
 
 def test_the_oracle_sees_what_is_smuggled(programs: Path) -> None:
