@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from policy.clock import Clock, FixedClock, SystemClock, microseconds
+from policy.clock import Clock, FixedClock, SystemClock
 from policy.errors import LedgerCorrupt, LedgerError, StoreError
 from policy.governor.audit import append_audit
-from policy.governor.recount import Difference, History, Recorded, SumKey, recount
+from policy.governor.history import LedgerHistory
+from policy.governor.recount import Difference, History, recount
 from policy.governor.upkeep import keep_up
-from policy.model.budget import Budget
-from policy.model.spend import Spend
 from policy.model.steering import AuditKind
 from policy.store.api import StoreState
-from policy.store.bodies import budget_key
 from policy.store.outbox import StoreOutbox
 from policy.store.reader import is_behind
 from policy.store.sqlite import SqliteBackend
@@ -190,7 +188,10 @@ class Bookkeeping:
         if store is None:
             self._keep_up()
         outbox = self._outbox(store)
-        return drain(self.ledger_path, outbox, on_progress=on_progress, clock=self._clock)
+        done = drain(self.ledger_path, outbox, on_progress=on_progress, clock=self._clock)
+        if not done.events:
+            outbox.forget(done.through_seq)  # time alone has made things old
+        return done
 
     def archive(self, retention_days: int) -> ArchiveSummary:
         """Move months that are older than the retention to Parquet (LED-4).
@@ -206,7 +207,9 @@ class Bookkeeping:
 
     def history(self, store: Store) -> History:
         """Return how the governor reads what is recorded of budgets."""
-        return lambda budgets: self._recorded(store, budgets)
+        return LedgerHistory(
+            self.ledger_path, store, lambda: self._outbox(store) if self.has_store else None
+        )
 
     def verify(self, anchor: tuple[int, str] | None = None) -> Verdict:
         """Prove that ledger, store and audit agree.
@@ -362,34 +365,6 @@ class Bookkeeping:
                 found += verify.check_anchor(ledger, verify.AuditHead(*anchor))
             found += verify.check_settlements(ledger) + verify.check_numbers(ledger)
         return [(one.code.value, one.words) for one in found]
-
-    @contextmanager
-    def _recorded(self, store: Store, budgets: Sequence[Budget]) -> Generator[Recorded]:
-        from policy.ledger.counts import CountKey, count_budget, latest_resets
-        from policy.ledger.ledger import open_ledger
-
-        outbox = self._outbox(store) if self.has_store else None
-        is_empty = outbox is None or not (outbox.drained_seq() or outbox.pending(0, 1))
-        if is_empty and not os.path.isfile(self.ledger_path):
-            yield Recorded()
-            return
-
-        def sum_key(key: CountKey) -> SumKey:
-            start = microseconds(key.window_start) if key.window_start else 0
-            return SumKey(start, key.session_id, key.mission_id, key.project)
-
-        with open_ledger(self.ledger_path, outbox=outbox) as ledger:
-            # The store's present, not the clock's, which may have gone back behind a stamp.
-            now = store.run(lambda unit: unit.now)
-            sums: dict[str, dict[SumKey, Spend]] = {}
-            since_us: dict[str, dict[SumKey, int]] = {}
-            for budget in budgets:
-                name = budget_key(budget)
-                resets = {key: at for key, at in latest_resets(ledger, name).items() if at <= now}
-                counts = count_budget(ledger, budget, resets)
-                since_us[name] = {sum_key(key): microseconds(at) for key, at in resets.items()}
-                sums[name] = {sum_key(key): one for key, one in counts.items()}
-            yield Recorded(ledger.through_seq, sums, since_us)
 
 
 def _state(unit: Unit) -> StoreState:

@@ -157,7 +157,7 @@ class Flight:
         """
         self._is_sent = True
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        is_stream = kind == "text/event-stream"
+        is_stream = kind == "text/event-stream" or (not kind and self._plan.is_stream)
         named = next((headers[name] for name in _REQUEST_IDS if headers.get(name)), None)
         self._head = _Head(
             is_error=status >= 300,
@@ -254,7 +254,7 @@ class Flight:
     def _is_free(self, head: _Head) -> bool:
         """Return whether the provider says that it did nothing: an error, before any output."""
         tap = head.tap
-        if tap.usage is not None:
+        if tap.usage is not None and tap.usage.total.total_tokens:
             return False
         return head.is_error or (tap.error is not None and not tap.output_bytes_relayed)
 

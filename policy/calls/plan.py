@@ -11,7 +11,7 @@ Refuses to plan what nobody could meter: see ``read``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -30,6 +30,7 @@ from policy.metering.maxima import (
     THOUGHTS,
     Unusable,
     maxima_of,
+    places_of,
 )
 from policy.metering.members import (
     Malformed,
@@ -317,23 +318,13 @@ def _predicted(members: Mapping[str, Raw]) -> int:
 
 def _models(members: Mapping[str, Raw], model: str, called: list[str]) -> tuple[str, ...]:
     found = dict.fromkeys((model, *called))
-    for name in OTHER_MODELS:
-        for text in _everywhere(members, name):
-            found.update(dict.fromkeys(models_in(name, decoded(text))))
+    for place in places_of(members):
+        for name in OTHER_MODELS:
+            if not is_null(text := place.get(name)):
+                found.update(dict.fromkeys(models_in(name, decoded(text))))
     if len(found) > _MODELS_MAX:
         raise Malformed("json_invalid", f"more than {_MODELS_MAX} models may answer")
     return tuple(found)
-
-
-def _everywhere(members: Mapping[str, Raw], name: str) -> Iterator[Raw]:
-    """Yield what stands under a name, here and in the objects in which vendors look for more."""
-    if not is_null(text := members.get(name)):
-        assert text is not None
-        yield text
-    for group in GROUPS:
-        text = members.get(group)
-        if text is not None and begins_with(text, b"{"):
-            yield from _everywhere(members_of(text), name)
 
 
 def _options(text: Raw | None) -> dict[str, object]:

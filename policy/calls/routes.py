@@ -51,7 +51,11 @@ _ID = r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}"
 _READ_ONE = re.compile(rf"/(?:models/{_ID}|responses/{_ID}(?:/input_items)?)")
 _CANCEL = re.compile(rf"/responses/{_ID}/cancel")
 _FREE_METHODS = ("GET", "HEAD", "OPTIONS", "DELETE")
-_FREE_ENDS = (COUNT_TOKENS.path, INPUT_TOKENS.path, "/cancel")
+_FREE_END = re.compile(
+    rf"(?:{COUNT_TOKENS.path}|{INPUT_TOKENS.path}"
+    rf"|/(?:responses|batches|file_batches|jobs|runs|uploads)/{_ID}/cancel)\Z"
+)
+_PLAIN = re.compile(r"(?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9_.~:@-]+)+")
 _ENDS = {
     "/chat/completions": Endpoint.CHAT,
     "/responses": Endpoint.RESPONSES,
@@ -91,9 +95,11 @@ def _exactly(method: str, path: str) -> Endpoint | Free | Unreadable:
 
 
 def _by_end(method: str, path: str) -> Endpoint | Free | Unreadable:
-    if method in _FREE_METHODS or (method == "POST" and path.endswith(_FREE_ENDS)):
+    if method in _FREE_METHODS:
         return Free(method, path)
-    if method == "POST":
+    if method == "POST" and _PLAIN.fullmatch(path):
+        if _FREE_END.search(path):
+            return Free(method, path)
         found = next((one for end, one in _ENDS.items() if path.endswith(end)), None)
         if found is not None:
             return found

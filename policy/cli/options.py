@@ -45,6 +45,12 @@ Mission: TypeAlias = Annotated[
     str | None,
     typer.Option("--mission", help="Mission of that session; default: the latest that runs."),
 ]
+SessionProject: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--project", help="Project of that session; needed where several have one of its name."
+    ),
+]
 Session: TypeAlias = Annotated[
     str | None,
     typer.Option("--session", envvar="CORVUS_SESSION_ID", help="Session whose spend counts."),

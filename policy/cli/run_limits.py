@@ -38,7 +38,8 @@ def refuse_without_budget(runtime: Runtime, surface: str) -> NoReturn:
         why = (
             f"{runtime.governing} does not set cost.enabled = true"
             if runtime.config_paths
-            else f"there is no config: {runtime.governing.removeprefix('defaults ').strip('()')}"
+            else "cost.enabled is not true, and there is no config: "
+            + runtime.governing.removeprefix("defaults ").strip("()")
         )
     elif not any(budget.limit_nano_usd for budget in runtime.policy.budgets):
         why = f"every limit of {runtime.governing} is 0, which switches it off"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from policy.cli.common import is_terminal, json_text, say_governing, warn_unused
-from policy.cli.options import Config, LedgerPath, Session, Sets
+from policy.cli.options import Config, LedgerPath, Session, SessionProject, Sets
 from policy.errors import PolicyError, SteeringRefused
 from policy.money import usd_short, usd_text
 
@@ -55,6 +55,7 @@ def override(
             help="Session it is for; without one, the next block of any session.",
         ),
     ] = None,
+    project: SessionProject = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Do not ask before replacing an active one.")
     ] = False,
@@ -74,13 +75,14 @@ def override(
     life = _read(lambda: parse_duration(expires_in), "--expires-in")
     if session == "":
         raise typer.BadParameter("a session has a name; leave it out for any", param_hint="session")
+    _refuse_lonely(project, session)
     wish = _read(
         lambda: OverrideRequest(local_actor(), reason, session, life, surface="cli"),
         "--reason, --session",
     )
     runtime = _runtime(config, sets, ledger)
     with runtime.steering() as governor:
-        wish = replace(wish, project=governor.project_of(session))
+        wish = replace(wish, project=project or governor.project_of(session))
         if not yes and sys.stdin.isatty():
             _ask_before_replacing(governor, wish)
         granted = _granted(runtime, governor, wish)
@@ -90,8 +92,10 @@ def override(
         "override_id": granted.id,
         "session_id": granted.session_id,
         "expires_at": granted.expires_at.isoformat(),
+        **({"project": granted.project} if granted.project else {}),
     }
     whose = f"session {granted.session_id}" if granted.session_id else "any session"
+    whose += f" of project {granted.project}" if granted.project else ""
     until = _minute(granted.expires_at)
     _print(told, output, f"the next block of {whose} is lifted once, until {until} ({granted.id})")
 
@@ -121,6 +125,7 @@ def reset(
     mission: Annotated[
         str | None, typer.Option("--mission", help="Which mission of that session.")
     ] = None,
+    project: SessionProject = None,
     reason: Reason = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; a script needs it.")] = False,
     config: Config = None,
@@ -137,12 +142,13 @@ def reset(
 
     if not yes and not sys.stdin.isatty():
         raise typer.BadParameter("a reset asks first; pass --yes in a script")
+    _refuse_lonely(project, session)
     wish = _read(
         lambda: ResetRequest(scope, local_actor(), reason, session, mission),
         "--scope, --reason, --session, --mission",
     )
     with _runtime(config, sets, ledger).steering() as governor:
-        wish = replace(wish, project=governor.project_of(session))
+        wish = replace(wish, project=project or governor.project_of(session))
         if not yes:
             _ask_before_reset(governor, wish)
         result = governor.reset(wish)
@@ -156,9 +162,17 @@ def reset(
         "mission_id": event.mission_id,
         "audit_event": event.position,
         "removed_cost_nano_usd": str(result.removed_cost_nano_usd),
+        **({"project": wish.project} if wish.project else {}),
     }
     removed = f"${usd_short(result.removed_cost_nano_usd)} in {_calls(result.removed_requests)}"
     _print(told, output, f"{result.scope}: {removed} no longer count; history keeps them")
+
+
+def _refuse_lonely(project: str | None, session: str | None) -> None:
+    if project is not None and not session:
+        raise typer.BadParameter(
+            "a project says which session is meant: name it with --session", param_hint="--project"
+        )
 
 
 def _runtime(config: Any, sets: Any, ledger: Any) -> Runtime:
@@ -190,8 +204,8 @@ def _granted(runtime: Runtime, governor: Governor, wish: OverrideRequest) -> Any
 def _ask_before_replacing(governor: Governor, wish: OverrideRequest) -> None:
     from policy.diagnostics.plain import escape
 
-    for one in governor.status(wish.session_id).overrides:
-        if one.session_id == wish.session_id:
+    for one in governor.status(wish.session_id, project=wish.project).overrides:
+        if (one.session_id, one.project) == (wish.session_id, wish.project):
             why = f" ({escape(one.reason)})" if one.reason else ""
             typer.confirm(
                 f"{escape(one.actor)} granted one at {_minute(one.granted_at)}{why}, active until "

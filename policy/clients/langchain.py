@@ -188,7 +188,7 @@ class _Run:
         usage = _usage_of(told) if told is not None else None
         if usage is not None:
             return self._ending(usage, Outcome.COMPLETED, report)
-        text = "".join(one.text for one in answers)
+        text = "".join(map(_written, answers))
         return self._estimate(text or self.relayed, Outcome.COMPLETED)
 
     def failed(self, error: BaseException, response: object) -> Ending:
@@ -267,6 +267,13 @@ def _input_bound(text: str, params: Json) -> int:
     has_tools = bool(params.get("tools") or params.get("functions"))
     frame = HIDDEN_TOKENS if has_tools else FRAME_TOKENS
     return input_token_bound(body.encode(errors="replace")) + frame
+
+
+def _written(answer: Generation) -> str:
+    """Return what stands for the output of an answer: with the calls of tools that are in it."""
+    message = answer.message if isinstance(answer, ChatGeneration) else None
+    calls = getattr(message, "tool_calls", None)
+    return answer.text + (json.dumps(calls, default=str) if calls else "")
 
 
 def _usage_metadata(answer: Generation) -> Json | None:

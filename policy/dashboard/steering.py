@@ -77,8 +77,16 @@ def _confirm_override(ask: Ask) -> Page:
     if not governor.policy.allow_override:
         raise SteeringRefused(ask.words("override.off"))
     session = ask.query.get("session") or None
-    active = governor.status(session).overrides
-    data = {"session": session, "active": active, "hours": _HOURS, "back": way_back(ask.query)}
+    project = _project_of(ask, ask.query)
+    bound = session, project
+    known = governor.status(session, project=project).overrides
+    data: dict[str, object] = {
+        "session": session,
+        "project": project,
+        "active": [one for one in known if (one.session_id, one.project) == bound],
+        "hours": _HOURS,
+        "back": way_back(ask.query),
+    }
     return Page("override", data)
 
 
@@ -90,7 +98,7 @@ def _override(ask: Ask, form: Form) -> str:
         form.get("session") or None,
         timedelta(hours=hours),
         surface=SURFACE,
-        project=ask.desk.governor.project_of(form.get("session")),
+        project=_project_of(ask, form),
     )
     granted = ask.desk.governor.override(wish)
     whose = "override.done_session" if granted.session_id else "override.done"
@@ -105,8 +113,16 @@ def _reset_of(ask: Ask, form: Form) -> ResetRequest:
         _reason(form),
         form.get("session") or None,
         form.get("mission") or None,
-        project=ask.desk.governor.project_of(form.get("session")),
+        project=_project_of(ask, form),
     )
+
+
+def _project_of(ask: Ask, form: Form) -> str | None:
+    """Return the project that is named with a session, else the only one that has it."""
+    session = form.get("session")
+    if not session:
+        return None
+    return form.get("project") or ask.desk.governor.project_of(session)
 
 
 def _reason(form: Form) -> str | None:

@@ -241,6 +241,7 @@ _POINT: Schema = {
             _text("First day, or the id of its session or mission; null without one.")
         ),
         "session_id": _maybe(_text("Session of a mission.")),
+        "project": _maybe(_text("Project of a session or mission.")),
         **_money("cost", "Known cost.", nullable=True),
         "tokens": _count("Tokens of all kinds."),
         "requests": _count("Calls."),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from policy.calls.refusal import Refusal
 from policy.errors import ProjectRefused, TokenBound
 from policy.gateway.asgi import Scope
+from policy.gateway.forwarding import OWN
 from policy.gateway.guards import TOKEN
 from policy.gateway.wire import Refused
 from policy.governor.pricing import CallOptions
@@ -63,7 +64,7 @@ def caller_of(scope: Scope) -> Caller:
     Raises:
         Refused: A header of ours is no short text, or contradicts the token.
     """
-    headers = {name.lower(): value for name, value in scope["headers"]}
+    headers = _own_headers(scope)
     token: Token | None = scope.get(TOKEN)
     named = _named(headers, token)
     return Caller(
@@ -94,6 +95,21 @@ def _named(headers: Mapping[bytes, bytes], token: Token | None) -> Claims:
     except (ProjectRefused, TokenBound) as refused:
         code = refused.code.replace("-", "_")
         raise Refused(Refusal(403, code, str(refused))) from None
+
+
+def _own_headers(scope: Scope) -> dict[bytes, bytes]:
+    """Return the headers of ours.
+
+    Raises:
+        Refused: One came twice, so that it says two things.
+    """
+    found: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        name = name.lower()
+        if name.startswith(OWN) and found.setdefault(name, value) != value:
+            detail = f"send one {name.decode()} header"
+            raise Refused(Refusal(400, "header_invalid", detail))
+    return found
 
 
 def _text(headers: Mapping[bytes, bytes], name: str) -> str | None:

@@ -15,6 +15,7 @@ from yarl import URL
 CONNECT_SECONDS = 10.0
 _KEEPALIVE_SECONDS = 10.0
 _CONNECTIONS_MAX = 1000
+_STATUS_MIN, _STATUS_MAX = 200, 599
 
 
 class UpstreamFailed(Exception):
@@ -132,14 +133,19 @@ class Client:
         except TimeoutError:
             raise _silent() from None
         except (aiohttp.ClientError, OSError, ValueError):
-            raise UpstreamFailed(
-                502, "upstream_broken", "the provider gave no answer that can be read"
-            ) from None
+            raise _unread() from None
+        if not _STATUS_MIN <= response.status <= _STATUS_MAX:
+            response.close()
+            raise _unread()
         return Answer(response)
 
     async def close(self) -> None:
         """End all connections."""
         await self._session.close()
+
+
+def _unread() -> UpstreamFailed:
+    return UpstreamFailed(502, "upstream_broken", "the provider gave no answer that can be read")
 
 
 def _silent() -> UpstreamFailed:

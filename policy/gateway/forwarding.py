@@ -1,7 +1,8 @@
 """Which headers pass, each way (PRX-5).
 
 To the provider goes what the client says about its request, without what belongs to the connection,
-to the client's own place, or to the gateway; credentials are the configured ones. To the client
+to the client's own place, or to the gateway, and without what could turn it into another request;
+credentials are the configured ones. To the client
 goes what the provider says about its answer, without what belongs to the connection. The length of
 an answer is left out: its end is told once the call is settled.
 """
@@ -20,6 +21,7 @@ OWN = b"x-corvus-"
 _HOP_BY_HOP = {
     b"connection",
     b"expect",
+    b"http2-settings",
     b"keep-alive",
     b"proxy-authenticate",
     b"proxy-authorization",
@@ -40,8 +42,15 @@ _KEPT_FROM_UPSTREAM = _HOP_BY_HOP | {
     b"referer",
     b"via",
     b"x-goog-api-key",
+    b"x-http-method",
+    b"x-http-method-override",
+    b"x-method-override",
+    b"x-original-uri",
+    b"x-original-url",
     b"x-real-ip",
+    b"x-rewrite-url",
 }
+_ABOUT_BODY = {b"content-encoding", b"content-type"}
 _CREDENTIALS = {b"authorization", b"x-api-key"}
 _KEPT_FROM_CLIENT = _HOP_BY_HOP | {
     b"alt-svc",
@@ -66,6 +75,7 @@ def to_upstream(raw: Raw, target: Target, used: bytes) -> list[tuple[str, str]]:
         (name.decode(), value.decode())
         for name, value in ((name.lower(), value) for name, value in headers)
         if name not in kept
+        and not _passes_for(name, kept | _ABOUT_BODY)
         and not name.startswith((OWN, b"x-forwarded-", b"sec-"))
         and name.isascii()
         and value.isascii()
@@ -74,6 +84,11 @@ def to_upstream(raw: Raw, target: Target, used: bytes) -> list[tuple[str, str]]:
     if target.key is not None:
         passed.append(_credential(target.upstream.kind, target.key))
     return passed
+
+
+def _passes_for(name: bytes, others: set[bytes]) -> bool:
+    """Return whether servers that take ``_`` for ``-`` may read a name as one of others."""
+    return b"_" in name and name.replace(b"_", b"-") in others
 
 
 def to_client(headers: Mapping[str, str], more: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

@@ -37,6 +37,7 @@ ADMIN_BODY_BYTES_MAX = 65_536
 
 _log = logging.getLogger("corvus.gateway")
 _SAFE = {"GET", "HEAD"}
+_UTF8 = (b"utf-8", b"utf8", b"us-ascii")
 _SAME = {b"same-origin", b"none"}
 _NAVIGATION = [b"navigate"]
 
@@ -253,9 +254,12 @@ def _check_json(method: str, headers: dict[bytes, list[bytes]], body: bytes) -> 
     if method in _SAFE or not body:
         return
     kinds = headers.get(b"content-type", [])
-    essence = kinds[0].partition(b";")[0].strip().lower() if len(kinds) == 1 else b""
-    if essence != b"application/json":
+    essence, *more = kinds[0].lower().split(b";") if len(kinds) == 1 else [b""]
+    if essence.strip() != b"application/json":
         raise Refused(415, "not-json", "send one Content-Type: application/json")
+    for name, _, value in (one.partition(b"=") for one in more):
+        if name.strip() == b"charset" and value.strip(b' \t"') not in _UTF8:
+            raise Refused(415, "charset-refused", "JSON is read as UTF-8 alone: leave out charset")
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

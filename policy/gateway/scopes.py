@@ -55,7 +55,7 @@ def _add_sessions(router: APIRouter, service: Service) -> None:
     def close(session_id: Id, request: Request, body: OfProject | None = None) -> dict[str, Any]:
         """Close a session, and tell its outcome."""
         named = _named(request, session_id, None, body.project if body else None)
-        closed = service.governor.close_session(session_id, named.project)
+        closed = service.governor.close_session(session_id, named.project, must_exist=True)
         return {"session": _session(closed)}
 
 

@@ -14,12 +14,14 @@ from typing import TypeAlias, TypeVar
 
 from policy.errors import SettlementPending, StoreError
 from policy.events import Event
+from policy.governor.recall import recall
 from policy.governor.recount import Difference, History, no_history, recount
 from policy.governor.rules import InForce, Register, Rules, budgets_to_register, registered
 from policy.governor.unsettled import take_in
 from policy.model.pending import PendingSettlement
 from policy.model.policy import Policy
 from policy.prices.lookup import PriceBooks
+from policy.store.api import Forgotten
 from policy.store.bodies import budget_key
 from policy.store.jobs import WhenLate
 from policy.store.store import Store
@@ -30,6 +32,9 @@ Listener: TypeAlias = Callable[[Event], None]
 """Hears what happened, after it became durable, on the caller's thread."""
 Told: TypeAlias = tuple[T, list[Event]]
 Step: TypeAlias = Callable[[Unit], tuple[T, list[Event]]]
+
+_MENDED_MAX = 3
+"""How often what a step lacked is mended before its fault goes to the caller."""
 
 _log = logging.getLogger("corvus.governor")
 
@@ -112,10 +117,13 @@ class Engine:
     ) -> T:
         """Run a step, and tell listeners of it; see ``Store.run`` for the arguments."""
         checked, late = self._checked(step), self._late(step, keep)
-        try:
-            value, events = self.store.run(checked, undo=undo, keep=keep, when_late=late)
-        except _Replaced:
-            self.rules = self._enrol()
+        for _ in range(_MENDED_MAX):
+            try:
+                value, events = self.store.run(checked, undo=undo, keep=keep, when_late=late)
+                break
+            except (_Replaced, Forgotten) as fault:
+                self._mend(fault)
+        else:
             value, events = self.store.run(checked, undo=undo, keep=keep, when_late=late)
         self._tell(events)
         return value
@@ -129,19 +137,29 @@ class Engine:
     ) -> T:
         """Do what ``run_step`` does, without keeping the event loop waiting."""
         checked, late = self._checked(step), self._late(step, keep)
-        try:
-            value, events = await self.store.run_async(
-                checked, undo=undo, keep=keep, when_late=late
-            )
-        except _Replaced:
-            from asyncio import to_thread
+        for _ in range(_MENDED_MAX):
+            try:
+                value, events = await self.store.run_async(
+                    checked, undo=undo, keep=keep, when_late=late
+                )
+                break
+            except (_Replaced, Forgotten) as fault:
+                from asyncio import to_thread
 
-            self.rules = await to_thread(self._enrol)
+                await to_thread(self._mend, fault)
+        else:
             value, events = await self.store.run_async(
                 checked, undo=undo, keep=keep, when_late=late
             )
         self._tell(events)
         return value
+
+    def _mend(self, fault: _Replaced | Forgotten) -> None:
+        """Do what a step lacked, so that it can be tried again."""
+        if isinstance(fault, Forgotten):
+            recall(self.store, self._history, fault)
+        else:
+            self.rules = self._enrol()
 
     def _checked(self, step: Step[T]) -> Step[T]:
         """Return a step that is taken only in the store that the rules belong to."""
@@ -161,9 +179,9 @@ class Engine:
             return None
 
         def hear(told: Told[T] | None, fault: BaseException | None) -> None:
-            if isinstance(fault, _Replaced):
+            if isinstance(fault, _Replaced | Forgotten):
                 with suppress(StoreError):
-                    self.rules = self._enrol()
+                    self._mend(fault)
                     self.run_step(step, keep=keep)
             elif fault is not None and not isinstance(fault, SettlementPending):
                 _log.error("what was kept could not be written: %s", fault)

@@ -241,14 +241,25 @@ class Governor(Fitting):
                 origin,
             )
 
-    def close_session(self, session_id: str, project: str | None = None) -> SessionRecord:
+    def close_session(
+        self, session_id: str, project: str | None = None, *, must_exist: bool = False
+    ) -> SessionRecord:
         """Close a session and record its outcome (SES-2).
 
+        Args:
+            session_id: Its id.
+            project: Whose it is.
+            must_exist: Refuse one that never asked for anything.
+
         Raises:
-            SteeringRefused: It is closed already.
+            SteeringRefused: It is closed already, or must exist and does not.
         """
         return self.run_step(
-            lambda unit: (scopes.close_session(unit, session_id, project), []), keep=True
+            lambda unit: (
+                scopes.close_session(unit, session_id, project, must_exist=must_exist),
+                [],
+            ),
+            keep=True,
         )
 
     async def aclose_session(self, session_id: str, project: str | None = None) -> SessionRecord:

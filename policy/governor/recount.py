@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
-from policy.clock import instant_at
+from policy.clock import instant_at, microseconds
 from policy.errors import StoreUnavailable
 from policy.governor.counting import Counting
 from policy.governor.rules import registered
@@ -22,8 +22,10 @@ from policy.model.outbox import LedgerTable, OutboxEvent
 from policy.model.request import Attributes
 from policy.model.reservation import Reservation
 from policy.model.spend import Spend
+from policy.model.steering import MissionRecord, SessionRecord
 from policy.store.api import BalanceKey, StoredBalance
 from policy.store.bodies import budget_key
+from policy.store.forgetting import KEEP_WINDOWS
 from policy.store.store import Store
 from policy.store.unit import Unit
 
@@ -48,6 +50,10 @@ class Recorded:
         through_seq: The newest event of the store that is in these sums.
         sums: By budget key (``budget_key``), the sums since the last reset.
         since_us: By budget key, when a sum was last reset, microseconds.
+        forgotten_times: As in the store's own row when forgotten sessions were left out; ``None``
+            when nothing was read.
+        sessions: Of the one session id that was asked for, what is recorded of each project.
+        missions: So are the missions.
     """
 
     through_seq: int = 0
@@ -57,14 +63,21 @@ class Recorded:
     since_us: Mapping[str, Mapping[SumKey, int]] = field(
         default_factory=dict[str, Mapping[SumKey, int]]
     )
+    forgotten_times: int | None = None
+    sessions: Sequence[SessionRecord] = ()
+    missions: Sequence[MissionRecord] = ()
 
 
-History: TypeAlias = Callable[[Sequence[Budget]], AbstractContextManager[Recorded]]
-"""Reads what is recorded of budgets; while its context is open, no import changes the ledger."""
+History: TypeAlias = Callable[[Sequence[Budget], str | None], AbstractContextManager[Recorded]]
+"""Reads what is recorded of budgets; while its context is open, no import changes the ledger.
+
+With a session id it reads the sums of that session alone, and what is recorded of it; without one,
+those of forgotten sessions are left out.
+"""
 
 
 @contextmanager
-def no_history(budgets: Sequence[Budget]) -> Generator[Recorded]:
+def no_history(budgets: Sequence[Budget], session_id: str | None = None) -> Generator[Recorded]:
     """Stand for a ledger that does not exist: nothing is recorded but what the store knows."""
     yield Recorded()
 
@@ -83,7 +96,12 @@ class Difference:
 
 
 def recount(
-    store: Store, history: History, budgets: Sequence[Budget] | None = None, *, write: bool
+    store: Store,
+    history: History,
+    budgets: Sequence[Budget] | None = None,
+    *,
+    write: bool,
+    all_windows: bool = False,
 ) -> list[Difference]:
     """Compare balances with what is recorded, and mend them if ``write`` is set.
 
@@ -93,6 +111,7 @@ def recount(
         budgets: Which budgets; those not registered are registered when ``write`` is set. ``None``
             takes all that are registered.
         write: Whether to make the balances what was counted.
+        all_windows: Whether to remember the windows again that were forgotten.
 
     Returns:
         The balances that differed.
@@ -101,12 +120,13 @@ def recount(
         LedgerError: The ledger cannot be read.
         StoreError: The store cannot be read or written, or the ledger kept changing.
     """
+    scope = _Scope(budgets is None, all_windows)
     for _ in range(_READ_AGAIN):
         wanted = store.run(lambda unit: [*unit.budgets().values()]) if budgets is None else budgets
-        with history(wanted) as recorded:
+        with history(wanted, None) as recorded:
             try:
                 return store.run(
-                    lambda unit: _step(unit, wanted, recorded, write=write, is_all=budgets is None),  # noqa: B023 - run before the next turn
+                    lambda unit: _step(unit, wanted, recorded, write=write, scope=scope),  # noqa: B023 - run before the next turn
                     alone=True,
                 )
             except Stale:
@@ -114,15 +134,29 @@ def recount(
     raise StoreUnavailable("the ledger kept changing while balances were counted; try again")
 
 
+class _Scope(NamedTuple):
+    """What is counted: all budgets or some, with or without the windows that were forgotten."""
+
+    is_all: bool
+    all_windows: bool
+
+
 def _step(
-    unit: Unit, budgets: Sequence[Budget], recorded: Recorded, *, write: bool, is_all: bool
+    unit: Unit, budgets: Sequence[Budget], recorded: Recorded, *, write: bool, scope: _Scope
 ) -> list[Difference]:
-    if is_all and len(budgets) < len(unit.budgets()):
+    if scope.is_all and len(budgets) < len(unit.budgets()):
         raise Stale  # one was registered meanwhile
+    if write and scope.is_all and (scope.all_windows or _are_live_forgotten(unit)):
+        unit.touch().windows_before_us = 0
     differences = count_anew(unit, budgets, recorded, write=write)
-    if write and is_all and unit.state.recount_due:
+    if write and scope.is_all and unit.state.recount_due:
         unit.touch().recount_due = False
     return differences
+
+
+def _are_live_forgotten(unit: Unit) -> bool:
+    """Return whether windows were forgotten by a clock that was ahead and has been set right."""
+    return unit.state.windows_before_us > microseconds(unit.now - KEEP_WINDOWS)
 
 
 def count_anew(
@@ -140,9 +174,8 @@ def count_anew(
         Stale: The ledger must be read again.
     """
     wanted = list(budgets)
-    events = _events_after(unit, recorded.through_seq)
-    if unit.state.drained_seq > recorded.through_seq:
-        raise Stale
+    events = events_after(unit, recorded.through_seq)
+    refuse_stale(unit, recorded)
     held = unit.held()
     ids = registered(unit, wanted)
     differences: list[Difference] = []
@@ -151,7 +184,7 @@ def count_anew(
         if budget_id is None and write:
             budget_id = unit.register(budget)
         if budget_id is not None:
-            tally = _tallied(unit, budget_id, budget, recorded, events)
+            tally = tallied(unit, budget_id, budget, recorded, events)
             for one in held:
                 tally.hold(one)
             differences += _differences(unit, tally)
@@ -161,12 +194,24 @@ def count_anew(
     return differences
 
 
-def _tallied(
+def refuse_stale(unit: Unit, recorded: Recorded) -> None:
+    """Refuse what was read of the ledger before events or sessions left the store.
+
+    Raises:
+        Stale: It must be read again.
+    """
+    if unit.state.drained_seq > recorded.through_seq:
+        raise Stale
+    if recorded.forgotten_times not in (None, unit.state.forgotten_times):
+        raise Stale
+
+
+def tallied(
     unit: Unit, budget_id: int, budget: Budget, recorded: Recorded, events: Sequence[OutboxEvent]
-) -> _Tally:
-    """Sum what is recorded of a budget, in the ledger and after it."""
+) -> Tally:
+    """Sum what is recorded of a budget, in the ledger and after it; holds are left out."""
     key = budget_key(budget)
-    tally = _Tally(budget_id, budget, _resets(unit, key, events, recorded))
+    tally = Tally(budget_id, budget, _resets(unit, key, events, recorded))
     for sum_key, spend in recorded.sums.get(key, {}).items():
         tally.add(sum_key, spend)
     for event in events:
@@ -174,7 +219,8 @@ def _tallied(
     return tally
 
 
-def _events_after(unit: Unit, seq: int) -> list[OutboxEvent]:
+def events_after(unit: Unit, seq: int) -> list[OutboxEvent]:
+    """Return all events of the store with a greater number."""
     found: list[OutboxEvent] = []
     while page := unit.events(found[-1].seq if found else seq, _PAGE):
         found += page
@@ -207,8 +253,17 @@ def _resets(
     return since_us
 
 
-class _Tally:
-    """Sums of one budget."""
+class Tally:
+    """Sums of one budget.
+
+    Args:
+        budget_id: Its id, and …
+        budget: … what identifies it.
+        since_us: When each sum was last reset, microseconds.
+
+    Attributes:
+        balances: The sums so far.
+    """
 
     def __init__(self, budget_id: int, budget: Budget, since_us: Mapping[SumKey, int]) -> None:
         self.budget_id = budget_id
@@ -227,6 +282,7 @@ class _Tally:
         return found
 
     def add(self, sum_key: SumKey, spend: Spend) -> None:
+        """Add what the ledger has."""
         balance = self._at(BalanceKey(self.budget_id, *sum_key))
         balance.spent_nano_usd += spend.cost_nano_usd
         balance.calls += spend.calls
@@ -234,6 +290,7 @@ class _Tally:
         balance.tokens += spend.tokens
 
     def add_event(self, event: OutboxEvent) -> None:
+        """Add what the ledger does not have yet."""
         if event.table is not LedgerTable.USAGE_RECORD:
             return
         row: dict[str, Any] = event.row
@@ -258,6 +315,7 @@ class _Tally:
             balance.tokens += sum(row[name] for name in _TOKENS)
 
     def hold(self, held: Reservation) -> None:
+        """Add an open hold."""
         request = held.request
         for one in self._counting.of(
             request.attributes, request.session_id, request.mission_id, held.admitted_at
@@ -275,10 +333,13 @@ _TOKENS = (
 )
 
 
-def _differences(unit: Unit, tally: _Tally) -> list[Difference]:
+def _differences(unit: Unit, tally: Tally) -> list[Difference]:
     stored, counted = unit.balances(tally.budget_id), tally.balances
     found: list[Difference] = []
+    windows_us = unit.state.windows_before_us
     for key in sorted(stored.keys() | counted.keys()):
+        if 0 < key.window_start_us < windows_us:
+            continue  # forgotten
         before = stored.get(key, StoredBalance(key))
         after = replace(
             counted.get(key, StoredBalance(key)), state=before.state, refusals=before.refusals

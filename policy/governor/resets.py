@@ -131,14 +131,15 @@ def balance_key(
         case Period.SESSION:
             if not session_id:
                 raise SteeringRefused(
-                    f"{budget.name} counts each session apart: name one with --session"
+                    f"{budget.name} counts each session apart: name one with --session or "
+                    "session_id"
                 )
             return BalanceKey(budget_id, 0, session_id, "", project)
         case Period.MISSION:
             if not session_id or not mission_id:
                 raise SteeringRefused(
                     f"{budget.name} counts each mission apart: name one with --session and "
-                    "--mission"
+                    "--mission, or session_id and mission_id"
                 )
             return BalanceKey(budget_id, 0, session_id, mission_id, project)
         case _:

@@ -8,17 +8,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from policy.clock import microseconds
 from policy.errors import SteeringRefused
 from policy.governor.rules import Rules
 from policy.model.decision import BudgetState
 from policy.model.outbox import LedgerTable, Row
 from policy.model.request import Request
-from policy.model.steering import MissionOutcome, MissionRecord, MissionRequest, SessionRecord
+from policy.model.steering import (
+    LIMITS,
+    MissionOutcome,
+    MissionRecord,
+    MissionRequest,
+    SessionRecord,
+)
+from policy.store.forgetting import mission_row
 from policy.store.unit import Unit
 
-LIMITS = (MissionOutcome.BUDGET_EXHAUSTED, MissionOutcome.SLA_EXCEEDED)
-"""Outcomes that a limit brings about; they outweigh what a guard says."""
 STEPPED_SURFACES = ("proxy", "cli-agent", "cli-code")
 """Surfaces on which each admitted call is a step: nobody else counts there (MIS-4)."""
 
@@ -56,13 +60,24 @@ def worsen(unit: Unit, session_id: str, project: str | None, state: BudgetState)
     _tell_session(unit, session, "state")
 
 
-def close_session(unit: Unit, session_id: str, project: str | None) -> SessionRecord:
+def close_session(
+    unit: Unit, session_id: str, project: str | None, *, must_exist: bool = False
+) -> SessionRecord:
     """Close a session and record its outcome (SES-2).
 
+    Args:
+        unit: What is known.
+        session_id: Its id.
+        project: Whose it is.
+        must_exist: Refuse one that was never heard of: whoever names it from afar mistypes.
+
     Raises:
-        SteeringRefused: It is closed already.
+        SteeringRefused: It is closed already, or must exist and does not.
     """
     session = unit.session(session_id, project)
+    if session is None and must_exist:
+        refuse_other_project(unit, session_id, project)
+        raise SteeringRefused(f"there is no session {session_id!r}")
     if session is None:  # one that never asked for anything
         session = SessionRecord(session_id, unit.now, project=project)
     if session.closed_at is not None:
@@ -280,18 +295,4 @@ def _tell_session(unit: Unit, session: SessionRecord, event: str, about: Row | N
 
 
 def _tell(unit: Unit, mission: MissionRecord, event: str) -> None:
-    unit.append(
-        LedgerTable.MISSION,
-        {
-            "recorded_at": unit.now_us,
-            "event": event,
-            "session_id": mission.session_id,
-            "mission_id": mission.id,
-            "project": mission.project,
-            "limit_nano_usd": mission.limit_nano_usd,
-            "max_steps": mission.max_steps,
-            "deadline_at": microseconds(mission.deadline_at) if mission.deadline_at else None,
-            "steps": mission.steps,
-            "outcome": mission.outcome,
-        },
-    )
+    unit.append(LedgerTable.MISSION, mission_row(unit, mission, event))

@@ -49,6 +49,9 @@ WHERE settled_at >= windows.since AND {MATCHES}
 GROUP BY windows.first_instant
 """  # noqa: S608 - made of constants of this package
 
+_MARK = "sha256(record.session_id)[1:32]"
+"""What the store keeps of a session that it forgot (``policy.store.api.session_mark``)."""
+
 _BY_SESSION = f"""
 SELECT record.session_id, coalesce(record.project, '') AS of_project, {SUMS}
 FROM usage_record AS record
@@ -58,7 +61,9 @@ LEFT JOIN (SELECT unnest($sessions::VARCHAR[]) AS session_id,
     ON resets.session_id = record.session_id
     AND resets.of_project = coalesce(record.project, '')
 WHERE record.session_id <> '' AND (since IS NULL OR settled_at >= since) AND {MATCHES}
+    AND ($session::VARCHAR IS NULL OR record.session_id = $session)
 GROUP BY record.session_id, coalesce(record.project, '')
+HAVING {_MARK} NOT IN (SELECT unnest($forgotten::VARCHAR[]))
 """  # noqa: S608 - made of constants of this package
 
 _BY_MISSION = f"""
@@ -72,7 +77,9 @@ LEFT JOIN (SELECT unnest($sessions::VARCHAR[]) AS session_id,
     AND resets.of_project = coalesce(record.project, '')
 WHERE record.session_id <> '' AND record.mission_id <> ''
     AND (since IS NULL OR settled_at >= since) AND {MATCHES}
+    AND ($session::VARCHAR IS NULL OR record.session_id = $session)
 GROUP BY record.session_id, record.mission_id, coalesce(record.project, '')
+HAVING {_MARK} NOT IN (SELECT unnest($forgotten::VARCHAR[]))
 """  # noqa: S608 - made of constants of this package
 
 _IN_TOTAL = f"""
@@ -109,7 +116,12 @@ class CountKey:
 
 
 def count_budget(
-    ledger: Ledger, budget: Budget, since: Mapping[CountKey, datetime]
+    ledger: Ledger,
+    budget: Budget,
+    since: Mapping[CountKey, datetime],
+    *,
+    session_id: str | None = None,
+    forgotten: Sequence[str] = (),
 ) -> dict[CountKey, Spend]:
     """Sum the usage of a budget, by window, session or mission.
 
@@ -117,6 +129,8 @@ def count_budget(
         ledger: Opened so that its tables show all that shall count: with the outbox.
         budget: Which records, and how they are summed; its limit does not matter.
         since: Instants of resets, aware; what a key's calls settled earlier does not count (RST-1).
+        session_id: Of a session or mission budget, only the sums of this session.
+        forgotten: Of such a budget, the marks of sessions that are left out.
 
     Returns:
         One sum for each key that has records; of a ``total`` budget at most one.
@@ -125,6 +139,7 @@ def count_budget(
         LedgerError: DuckDB could not run the statement.
     """
     globs: Mapping[str, object] = dict.fromkeys(ATTRIBUTES) | dict(budget.match)
+    scope: Mapping[str, object] = {"session": session_id, "forgotten": [*forgotten]}
     match budget.period:
         case Period.SESSION:
             values = {
@@ -132,7 +147,7 @@ def count_budget(
                 "projects": [key.project for key in since],
                 "since": [*map(microseconds, since.values())],
             }
-            rows = _fetched(ledger, _BY_SESSION, {**globs, **values})
+            rows = _fetched(ledger, _BY_SESSION, {**globs, **scope, **values})
             return {
                 CountKey(None, session, "", project): Spend(*sums)
                 for session, project, *sums in rows
@@ -144,7 +159,7 @@ def count_budget(
                 "missions": [key.mission_id for key in since],
                 "since": [*map(microseconds, since.values())],
             }
-            rows = _fetched(ledger, _BY_MISSION, {**globs, **values})
+            rows = _fetched(ledger, _BY_MISSION, {**globs, **scope, **values})
             return {
                 CountKey(None, session, mission, project): Spend(*sums)
                 for session, mission, project, *sums in rows

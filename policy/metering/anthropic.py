@@ -48,7 +48,7 @@ class MessagesStreamTap(StreamTap):
         self._counts: dict[str, Any] = {}
         self._model: str | None = None
         self._first_model: str | None = None
-        self._has_started = self._has_final_counts = False
+        self._has_started = self._has_written = False
 
     def read(self, message: Json) -> None:
         """Take the data of one event, by its type."""
@@ -60,7 +60,7 @@ class MessagesStreamTap(StreamTap):
             self._merge(member(started, "usage"))
         elif kind == "message_delta":
             counts = member(message, "usage")
-            self._has_final_counts |= counts.get("output_tokens") is not None
+            self._has_written |= counts.get("output_tokens") is not None
             self._merge(counts)
         elif kind == "message_stop":
             self.is_settled = not self.usage_unknown
@@ -92,10 +92,8 @@ class MessagesStreamTap(StreamTap):
                 self._tell()
 
     def _tell(self) -> None:
-        self.usage = MeteredUsage(
-            parts_of(self._counts, self._model, self._first_model),
-            is_partial=not self._has_final_counts,
-        )
+        parts = parts_of(self._counts, self._model, self._first_model)
+        self.usage = MeteredUsage(parts, is_partial=not (self._has_written and _has_read(parts)))
 
 
 class MessagesBodyTap(BodyTap):
@@ -105,9 +103,11 @@ class MessagesBodyTap(BodyTap):
         """Take the whole answer."""
         self.error = error_of(message)
         counts = as_object(message.get("usage"))
-        if counts is not None and counts.get("output_tokens") is not None:
+        if counts:
             model = text_or_none(message, "model")
-            self.usage = MeteredUsage(parts_of(counts, model, model))
+            parts = parts_of(counts, model, model)
+            is_whole = counts.get("output_tokens") is not None and _has_read(parts)
+            self.usage = MeteredUsage(parts, is_partial=not is_whole)
 
 
 def messages_tap(*, is_stream: bool) -> Tap:
@@ -144,6 +144,11 @@ def parts_of(counts: Json, model: str | None, first_model: str | None) -> tuple[
     first = own[0]
     own[0] = UsagePart(first.model, add_usage(first.usage, searches), tier, geo)
     return (*own, *others)
+
+
+def _has_read(parts: tuple[UsagePart, ...]) -> bool:
+    """Return whether any input is told: no request has none."""
+    return any(part.usage.context_tokens for part in parts)
 
 
 def _covers(parts: Iterable[Usage], whole: Usage) -> bool:

@@ -50,8 +50,10 @@ _OWN_TOOLS = ("function", "custom")
 _PICTURES = ("image_url", "input_image", "image", "computer_screenshot")
 _FILES = ("file", "input_file")
 _STORED = ("item_reference", "container_upload")
-_PICTURES_READ_MAX = 200
-"""Pictures whose size is looked up; those beyond count as the largest."""
+_READ_MAX = 200
+"""Pictures, and files, that are looked into; those beyond count as the largest."""
+_LIFETIMES_MAX = 1_000
+"""Cache controls that are looked into; with more, all input counts as kept for an hour."""
 _counter = threading.local()
 _SIX_TIMES_NONE = (None,) * 6
 _FOUR_TIMES_NONE = (None,) * 4
@@ -114,6 +116,8 @@ class Content:
         documents: PDFs in the request that could be read.
         media_bytes: Bytes of the body that those are, which are no text.
         searches: Most web searches that the tools state, at least one for each tool that searches.
+        room: What may still be looked into of its files.
+        lifetimes: Cache controls so far.
     """
 
     reads_more: bool = False
@@ -126,6 +130,7 @@ class Content:
     media_bytes: int = 0
     searches: int = 0
     room: Room = field(default_factory=Room)
+    lifetimes: int = 0
 
     def media_tokens(self, endpoint: Endpoint, models: Iterable[str]) -> int:
         """Return the most tokens that any of some models reads in all pictures and documents."""
@@ -141,14 +146,15 @@ class Content:
     def picture(self, base64: str, *, is_low: bool = False) -> bool:
         """Take what is said to be a picture; return whether it begins as one."""
         largest = Picture(is_low=is_low)
-        can_read = len(self.pictures) < _PICTURES_READ_MAX
+        can_read = self.pictures.total() < _READ_MAX
         found = picture_of(base64, is_low=is_low) if can_read else None
         self.pictures[found or largest] += 1
         return found is not None
 
     def document(self, base64: str) -> bool:
         """Take what may be a document; return whether it could be read as one."""
-        data = decoded_base64(base64) if base64.startswith(_PDF) else None
+        can_read = len(self.documents) < _READ_MAX and base64.startswith(_PDF)
+        data = decoded_base64(base64) if can_read else None
         found = document_of(data, self.room) if data is not None else None
         self.documents.append(found or unread())
         return found is not None
@@ -194,7 +200,10 @@ def _values(name: str, text: Raw) -> int:
     data = bytes(memoryview(text))
     if name in _TEXTS:
         return (data.count(b'"') - data.count(b'\\"')) // 2
-    return 1 + data.count(b",") + data.count(b"[") + data.count(b"{")
+    objects = data.count(b"{")
+    if objects > VALUES_MAX:
+        return objects  # each of the counts takes its time
+    return 1 + objects + data.count(b",") + data.count(b"[")
 
 
 def _require_single(text: Raw) -> None:
@@ -363,7 +372,10 @@ def _take_cache_control(found: Content, text: Raw) -> None:
     if is_null(text):
         return
     found.has_cache_control = True
-    if not begins_with(text, b"{"):
+    if found.keeps_hour:
+        return
+    found.lifetimes += 1
+    if found.lifetimes > _LIFETIMES_MAX or not begins_with(text, b"{"):
         found.keeps_hour = True
         return
     ttl = members_of(text).get("ttl")

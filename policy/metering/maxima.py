@@ -18,7 +18,14 @@ from typing import NamedTuple
 from msgspec import Raw
 
 from policy.metering.endpoints import Endpoint
-from policy.metering.members import begins_with, is_null, members_of, number_of
+from policy.metering.members import (
+    VALUE_BYTES_MAX,
+    Malformed,
+    begins_with,
+    is_null,
+    members_of,
+    number_of,
+)
 
 COUNT_MAX = 10_000_000
 """Largest count that is taken for one, inclusive."""
@@ -115,12 +122,13 @@ def maxima_of(endpoint: Endpoint, members: Mapping[str, Raw]) -> Maxima:
 
     Raises:
         Unusable: A count is not in 1..=10,000,000.
-        Malformed: An object that may hold one names a member twice.
+        Malformed: An object that may hold one names a member twice, or is longer than 64 KB.
     """
     own = [_count(name, members[name]) for name in OWN[endpoint] if name in members]
     stated = [one for one in own if one is not None]
     found = _Found()
-    found.take(members)
+    for place in places_of(members):
+        found.take(place)
     largest = max((*stated, found.output_tokens))
     return Maxima(
         output_tokens=largest if stated else None,
@@ -137,15 +145,11 @@ class _Found:
         self.output_tokens = self.beside_tokens = 0
         self.answers = 1
 
-    def take(self, members: Mapping[str, Raw], depth: int = 0) -> None:
-        """Read an object, and those in it that may hold more."""
+    def take(self, members: Mapping[str, Raw]) -> None:
+        """Read an object, and what it says about thinking."""
         self.output_tokens = max(self.output_tokens, *_counts(members, MAXIMA))
         self.answers = max(self.answers, *_counts(members, ANSWERS))
         self.beside_tokens = max(self.beside_tokens, *_counts(members, THINKING, least=0))
-        if depth == _DEPTH_MAX:
-            return
-        for inner in _objects(members, GROUPS):
-            self.take(inner, depth + 1)
         for inner in _objects(members, THOUGHTS):
             self.output_tokens = max(self.output_tokens, *_counts(inner, _NESTED_THINKING, least=0))
 
@@ -155,9 +159,23 @@ def _counts(members: Mapping[str, Raw], names: tuple[str, ...], least: int = 1) 
     return [0, *(one for one in stated if one is not None)]
 
 
+def places_of(members: Mapping[str, Raw], depth: int = 0) -> Iterator[Mapping[str, Raw]]:
+    """Yield the members of a request, and of the objects in which some vendors look for more.
+
+    Raises:
+        Malformed: One of these objects names a member twice, or is longer than 64 KB.
+    """
+    yield members
+    if depth < _DEPTH_MAX:
+        for inner in _objects(members, GROUPS):
+            yield from places_of(inner, depth + 1)
+
+
 def _objects(members: Mapping[str, Raw], names: tuple[str, ...]) -> Iterator[Mapping[str, Raw]]:
     for name in names:
         if name in members and begins_with(members[name], b"{"):
+            if len(memoryview(members[name])) > VALUE_BYTES_MAX:
+                raise Malformed("json_invalid", f"{name} takes more than 64 KB")
             yield members_of(members[name])
 
 

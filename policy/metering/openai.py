@@ -8,6 +8,7 @@
   far), Groq's older answers under ``x_groq``. The largest counts; ``[DONE]`` may be missing.
 - Streams of the Responses API say it in ``response.completed``, ``.incomplete`` or ``.failed``, and
   may end without any of them.
+- Sound and the fees of some tools have no price here: what is recorded is a marked lower bound.
 - ``service_tier`` names the tier that served the call; all but ``auto``, ``default`` and
   ``standard`` have prices of their own.
 
@@ -28,10 +29,22 @@ from policy.prices.names import tier_of
 
 _TERMINAL = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
 _CHAT_OUTPUT = string_of(
-    "content", "reasoning_content", "reasoning", "refusal", "name", "arguments"
+    "content",
+    "reasoning_content",
+    "reasoning",
+    "thinking",
+    "text",
+    "refusal",
+    "name",
+    "arguments",
+    "transcript",
 )
 _NO_OUTPUT = re.compile(rb"(?!)()")
-_TOTALS = ("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens")
+_READ = ("prompt_tokens", "input_tokens")
+_WRITTEN = ("completion_tokens", "output_tokens")
+_FEES = ("code_interpreter_call", "file_search_call", "image_generation_call")
+"""Items of an answer that are billed beside its tokens, for which no book has a price."""
+
 _ENDS_BYTES = 16 * 1024
 _FLAT_USAGE = re.compile(rb'"usage"\s*:\s*(\{[^{}]*\})')
 _MODEL = re.compile(rb'"model"\s*:\s*"([^"\\]*)"')
@@ -68,7 +81,7 @@ class ChatStreamTap(StreamTap):
         if counts is None:
             return
         self._counts = grown(self._counts, counts)
-        self.usage = _metered(message, _usage_of(self._counts))
+        self.usage = _metered(message, self._counts)
         choices = objects(message, "choices")
         is_last = self._choices == 1 and all(one.get("finish_reason") for one in choices)
         self.is_settled = self.is_settled or not choices or is_last
@@ -99,7 +112,7 @@ class ChatBodyTap(BodyTap):
         self.error = error_of(message)
         counts = chat_counts(message)
         if counts is not None:
-            self.usage = _metered(message, _usage_of(counts))
+            self.usage = _metered(message, counts)
 
 
 class ResponsesStreamTap(StreamTap):
@@ -128,7 +141,7 @@ class ResponsesStreamTap(StreamTap):
             counts = stated(response.get("usage"))
             if counts is not None:
                 self._counts = grown(self._counts, counts)
-                self.usage = _metered(response, _usage_of(self._counts, response))
+                self.usage = _metered(response, self._counts, response)
                 self.is_settled = True
         elif kind == "error":
             flat = {"error": {**message, "type": message.get("code") or kind}}
@@ -143,7 +156,7 @@ class ResponsesBodyTap(BodyTap):
         self.error = error_of(message)
         counts = stated(message.get("usage"))
         if counts is not None:
-            self.usage = _metered(message, _usage_of(counts, message))
+            self.usage = _metered(message, counts, message)
 
 
 class EmbeddingsTap(BodyTap):
@@ -177,7 +190,7 @@ class EmbeddingsTap(BodyTap):
         self.error = error_of(message)
         counts = stated(message.get("usage"))
         if counts is not None:
-            self.usage = _metered(message, Usage(input_tokens=count(counts, "prompt_tokens")))
+            self.usage = _metered(message, {"completion_tokens": 0, **counts})
 
     def _read_ends(self) -> None:
         for end in (self._tail, self._head):
@@ -209,15 +222,39 @@ def chat_counts(message: Json) -> Json | None:
 def stated(usage: object) -> Json | None:
     """Return a usage object that states some total; an empty one says nothing, which is not 0."""
     counts = as_object(usage)
-    if counts is None or all(counts.get(key) is None for key in _TOTALS):
+    if counts is None or not (_says(counts, _READ) or _says(counts, _WRITTEN)):
         return None
     return counts
 
 
-def _metered(answer: Json, usage: Usage) -> MeteredUsage:
+def _says(counts: Json, keys: tuple[str, ...]) -> bool:
+    return any(counts.get(key) is not None for key in keys)
+
+
+def _metered(answer: Json, counts: Json, response: Json | None = None) -> MeteredUsage:
+    """Return what an answer used; a total that is left out is unknown, and so is an input of 0.
+
+    Raises:
+        Unusable: A count is none.
+    """
     tier = text_or_none(answer, "service_tier")
+    usage = _usage_of(counts, response)
     part = UsagePart(text_or_none(answer, "model"), usage, tier_of(tier))
-    return MeteredUsage((part,))
+    return MeteredUsage(
+        (part,),
+        is_partial=not (usage.context_tokens and _says(counts, _WRITTEN)),
+        is_estimated=_is_lower_bound(counts, response),
+    )
+
+
+def _is_lower_bound(counts: Json, response: Json | None) -> bool:
+    """Return whether something was used that no book has a price for: sound, fees (PRC-8)."""
+    details = (member(counts, f"{key}_details") for key in (*_READ, *_WRITTEN))
+    if any(count(one, "audio_tokens") for one in details):
+        return True
+    return response is not None and any(
+        one.get("type") in _FEES for one in objects(response, "output")
+    )
 
 
 def _usage_of(counts: Json, response: Json | None = None) -> Usage:

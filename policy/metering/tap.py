@@ -76,7 +76,8 @@ class Tap(ABC):
             return MeteredUsage((part,), is_estimated=True)
         first = reported.parts[0]
         missing = max(0, output - first.usage.output_tokens - first.usage.reasoning_tokens)
-        usage = add_usage(first.usage, Usage(output_tokens=missing))
+        read = 0 if first.usage.context_tokens else input_tokens
+        usage = add_usage(first.usage, Usage(input_tokens=read, output_tokens=missing))
         part = UsagePart(first.model or model, usage, first.service_tier, first.inference_geo)
         return MeteredUsage((part, *reported.parts[1:]), is_estimated=True)
 
@@ -126,6 +127,7 @@ class StreamTap(Tap):
         unread, block = self._blocks.feed(chunk)
         if unread:
             self.has_overflowed = True
+            self._text.add(unread)
         kept = self._pass(block) if block else block
         return unread + kept if self._drops else chunk
 

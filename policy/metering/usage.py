@@ -18,7 +18,8 @@ class MeteredUsage:
 
     Attributes:
         parts: At least one; the first is of the model that was asked.
-        is_partial: The output count is not final: only the begin of the answer was reported.
+        is_partial: Not all totals are final: only the start of the answer was reported, or one of
+            them was left out.
         is_estimated: Some count is not the provider's own, but derived from relayed bytes (PRC-7).
     """
 

@@ -131,6 +131,10 @@ class MissionOutcome(StrEnum):
     SLA_EXCEEDED = "sla_exceeded"
 
 
+LIMITS = (MissionOutcome.BUDGET_EXHAUSTED, MissionOutcome.SLA_EXCEEDED)
+"""Outcomes that a limit brings about; they outweigh what a guard says."""
+
+
 @dataclass(frozen=True, slots=True)
 class MissionRecord:
     """A mission as the store knows it: an id inside a session, with limits of its own (MIS-1).

@@ -75,7 +75,7 @@ def history_body(period: Bucket, table: Table) -> dict[str, object]:
 
 def _bucket_json(row: dict[str, object]) -> dict[str, object]:
     cost = row["cost_nano_usd"] if isinstance(row["cost_nano_usd"], int) else None
-    named = {"session_id": row["session_id"]} if "session_id" in row else {}
+    named = {name: row[name] for name in ("session_id", "project") if name in row}
     return {
         "bucket": row["bucket"],
         **named,

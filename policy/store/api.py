@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from policy.errors import PolicyError
 from policy.model.budget import Budget
 from policy.model.outbox import OutboxEvent
 from policy.model.refusals import Refusals
@@ -44,12 +46,39 @@ class SessionKey(NamedTuple):
     project: str | None = None
 
 
+def session_mark(session_id: str) -> str:
+    """Return what is kept of a forgotten session: the first 128 bits of the SHA-256 of its id.
+
+    Nobody can find two sessions that share one, of which the one would be recalled and unmark the
+    other.
+    """
+    return sha256(session_id.encode()).hexdigest()[:32]
+
+
 class MissionKey(NamedTuple):
     """Which mission: an id inside a session of a project."""
 
     session_id: str
     id: str
     project: str | None = None
+
+
+class Forgotten(PolicyError):
+    """What is over and was forgotten is named again: it is to be recalled from the ledger first.
+
+    Attributes:
+        session_id: The session; ``None`` is a calendar window.
+    """
+
+    code = "forgotten"
+
+    def __init__(self, session_id: str | None) -> None:
+        what = "a past window" if session_id is None else f"session {session_id!r}"
+        super().__init__(
+            f"{what} is over and was forgotten; its sums are in the ledger, which cannot be read "
+            "here: run `corvus ledger verify`"
+        )
+        self.session_id = session_id
 
 
 class IdempotencyKey(NamedTuple):
@@ -100,6 +129,8 @@ class StoreState:
         recount_due: Whether the ledger has usage that the balances do not count yet.
         witness: What other clocks said at a recent stamp (``policy.store.present``).
         refusals: Those that were only counted so far, as JSON (``policy.governor.refusing``).
+        forgotten_times: How often sessions were forgotten or recalled, to tell a change.
+        windows_before_us: The sums of calendar windows that began before are forgotten.
     """
 
     store_id: str
@@ -111,6 +142,8 @@ class StoreState:
     recount_due: bool = False
     witness: str = ""
     refusals: str = ""
+    forgotten_times: int = 0
+    windows_before_us: int = 0
 
 
 @dataclass(slots=True)
@@ -147,6 +180,10 @@ class Changes:
     events: list[OutboxEvent] = field(default_factory=list[OutboxEvent])
     forgotten_seq: int = 0
     forgotten_reservations_us: int = 0
+    forgotten_sessions: list[str] = field(default_factory=list[str])
+    recalled_sessions: list[str] = field(default_factory=list[str])
+    forgotten_windows_us: int = 0
+    forgotten_overrides_us: int = 0
 
     @property
     def has_rare(self) -> bool:
@@ -162,6 +199,10 @@ class Changes:
             self.actions,
             self.forgotten_seq,
             self.forgotten_reservations_us,
+            self.forgotten_sessions,
+            self.recalled_sessions,
+            self.forgotten_windows_us,
+            self.forgotten_overrides_us,
         )
         return any(rare)
 
@@ -261,6 +302,18 @@ class Backend(Protocol):
 
     def open_missions(self, key: SessionKey) -> Sequence[MissionRecord]:
         """Return the missions of a session that run, the oldest first."""
+        ...
+
+    def missions_named(self, session_id: str) -> Sequence[MissionRecord]:
+        """Return the missions of the sessions of one id, of whatever project."""
+        ...
+
+    def is_forgotten(self, session_id: str) -> bool:
+        """Return whether sessions of this id may have been forgotten: whether its mark is there."""
+        ...
+
+    def forgotten_marks(self) -> Sequence[str]:
+        """Return the marks (``session_mark``) of all forgotten sessions."""
         ...
 
     def has_price(self, version: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from policy.clock import microseconds
 from policy.model.budget import Budget
 from policy.model.reservation import Reservation, ReservationState
 from policy.model.steering import MissionRecord, Override, SessionRecord
@@ -46,6 +47,24 @@ class Known:
     )
     price_versions: set[str] = field(default_factory=set[str])
     actions: dict[str, deque[int]] = field(default_factory=dict[str, deque[int]])
+    remembered: set[str] = field(default_factory=set[str])
+    """Ids of sessions that were not forgotten."""
+
+    def forget_settled(self, before_us: int) -> None:
+        """Forget reservations that were settled before an instant, with their keys."""
+        for one in [*self.reservations.values()]:
+            settled_at = one.settled_at
+            if settled_at is None or microseconds(settled_at) >= before_us:
+                continue
+            del self.reservations[one.id]
+            key = key_of(one)
+            if key is not None and self.keys.get(key) == one.id:
+                del self.keys[key]
+
+    def forget_scopes(self) -> None:
+        """Forget all sessions, missions and sums; for a transaction that changed none."""
+        for rows in (self.balances, self.sessions, self.missions, self.remembered):
+            rows.clear()
 
     def trim(self, written: Changes) -> None:
         """Forget reservations that have ended, and kinds of which too much is known.
@@ -56,9 +75,24 @@ class Known:
         for one in written.reservations.values():
             if one.state is not ReservationState.HELD:
                 self.reservations.pop(one.id, None)
-        kinds = (self.reservations, self.keys, self.balances, self.sessions, self.missions)
+        kinds = (
+            self.reservations,
+            self.keys,
+            self.balances,
+            self.sessions,
+            self.missions,
+            self.remembered,
+        )
         for rows in kinds:
             if len(rows) > _KNOWN_MAX:
                 rows.clear()
         if len(self.actions) > _PRINCIPALS_MAX:
             self.actions.clear()
+
+
+def key_of(reservation: Reservation) -> IdempotencyKey | None:
+    """Return the idempotency key of a reservation, within its project."""
+    request = reservation.request
+    if request.idempotency_key is None:
+        return None
+    return IdempotencyKey(request.idempotency_key, request.project)

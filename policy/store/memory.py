@@ -23,6 +23,7 @@ from policy.store.api import (
     SessionKey,
     StoredBalance,
     StoreState,
+    session_mark,
 )
 
 
@@ -47,6 +48,7 @@ class MemoryBackend:
         self._tokens: dict[str, Token] = {}
         self._actions: dict[str, list[int]] = {}
         self._events: dict[int, OutboxEvent] = {}
+        self._marks: set[str] = set()
 
     def file_clock_us(self) -> int | None:
         """Return nothing: there are no files."""
@@ -87,6 +89,8 @@ class MemoryBackend:
             }
         if changes.forgotten_reservations_us:
             self._forget(changes.forgotten_reservations_us)
+        if changes.has_rare:
+            self._forget_over(changes)
 
     def _act(self, changes: Changes) -> None:
         for principal, (after_us, until_us) in changes.forgotten_actions.items():
@@ -107,6 +111,26 @@ class MemoryBackend:
             if one.settled_at is not None and microseconds(one.settled_at) < before_us:
                 del self._reservations[one.id]
         self._keys = {key: name for key, name in self._keys.items() if name in self._reservations}
+
+    def _forget_over(self, changes: Changes) -> None:
+        gone, before_us = {*changes.forgotten_sessions}, changes.forgotten_windows_us
+        self._marks |= {session_mark(one) for one in gone}
+        self._marks -= {session_mark(one) for one in changes.recalled_sessions}
+        self._sessions = {k: one for k, one in self._sessions.items() if k.id not in gone}
+        self._missions = {k: one for k, one in self._missions.items() if k.session_id not in gone}
+        self._balances = {
+            key: one
+            for key, one in self._balances.items()
+            if key.session_id not in gone and not 0 < key.window_start_us < before_us
+        }
+        until = new_id(changes.forgotten_overrides_us) if changes.forgotten_overrides_us else ""
+        self._overrides = {
+            name: one
+            for name, one in self._overrides.items()
+            if name >= until
+            or one.state is OverrideState.ACTIVE
+            or one.consumed_by in self._reservations
+        }
 
     def state(self) -> StoreState:
         """Return the store's own row."""
@@ -184,6 +208,18 @@ class MemoryBackend:
             ),
             key=lambda one: one.started_at,
         )
+
+    def missions_named(self, session_id: str) -> Sequence[MissionRecord]:
+        """Return the missions of the sessions of one id, of whatever project."""
+        return [one for one in self._missions.values() if one.session_id == session_id]
+
+    def is_forgotten(self, session_id: str) -> bool:
+        """Return whether sessions of this id may have been forgotten."""
+        return session_mark(session_id) in self._marks
+
+    def forgotten_marks(self) -> Sequence[str]:
+        """Return the marks of all forgotten sessions."""
+        return [*self._marks]
 
     def has_price(self, version: str) -> bool:
         """Tell whether a price was told to the ledger already."""

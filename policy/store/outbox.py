@@ -5,19 +5,25 @@ Refuses to create anything: reading what is not there is the caller's question t
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from policy.clock import Clock, microseconds
+from policy.ids import new_id
 from policy.model.outbox import OutboxEvent
 from policy.store import rows, statements
+from policy.store.forgetting import KEEP_SCOPES, KEEP_SETTLED, KEEP_WINDOWS, Old, forget_sessions
 from policy.store.reader import own_row, reading
 from policy.store.sqlite import SqliteBackend
 from policy.store.store import Store
 from policy.store.unit import Unit
 
-KEEP_SETTLED = timedelta(days=7)
-"""How long a settled reservation and its idempotency key are remembered."""
+_EVENTS_AT_ONCE = 20_000
+_SESSIONS_AT_ONCE = 250
+_SESSIONS_MAX = 50_000
+"""Sessions that one drain forgets at most; the next goes on."""
 
 
 class StoreOutbox:
@@ -56,16 +62,72 @@ class StoreOutbox:
             return [*map(rows.event, found)]
 
     def forget(self, through_seq: int) -> None:
-        """Forget the events up to a number, durably, and what was settled long before them."""
-
-        def step(unit: Unit) -> None:
-            unit.forget(through_seq, microseconds(unit.now - KEEP_SETTLED))
-
+        """Forget the events up to a number, durably, and what is over since long."""
         if self._store is not None:
-            self._store.run(step)
+            _forget(self._path, self._store, through_seq)
             return
         store = Store(SqliteBackend(self._path), self._clock)
         try:
-            store.run(step)
+            _forget(self._path, store, through_seq)
         finally:
             store.close()
+
+
+def _forget(path: Path, store: Store, through_seq: int) -> None:
+    """Forget events that the ledger has for good, durably, and what is over since long."""
+    drained = store.run(lambda unit: unit.state.drained_seq)
+    steps = [*range(drained + _EVENTS_AT_ONCE, through_seq, _EVENTS_AT_ONCE), through_seq]
+    for seq in steps if through_seq > drained else ():
+        store.run(lambda unit, seq=seq: unit.forget(seq, _before_us(unit)))
+    while _has_settled(path, store):
+        store.run(lambda unit: unit.forget(0, _before_us(unit)))
+    old = _look(path, store)
+    _forget_sessions(store, old)
+    if old.has_more:
+        store.run(
+            lambda unit: unit.forget_over((), old.windows_before_us, old.before_us), alone=True
+        )
+
+
+def _forget_sessions(store: Store, old: Old) -> None:
+    seen: Old | None = old
+    for start in range(0, len(old.session_ids), _SESSIONS_AT_ONCE):
+        some, known = old.session_ids[start : start + _SESSIONS_AT_ONCE], seen
+        seen = store.run(partial(forget_sessions, session_ids=some, old=known), alone=True)
+        if seen is None:
+            return
+
+
+def _before_us(unit: Unit) -> int:
+    return microseconds(unit.now - KEEP_SETTLED)
+
+
+def _has_settled(path: Path, store: Store) -> bool:
+    before_us = store.run(_before_us)
+    with reading(path) as connection:
+        found = connection.execute(
+            statements.READ_FORGETTABLE_RESERVATION, (new_id(before_us), before_us)
+        )
+        return found.fetchone() is not None
+
+
+def _look(path: Path, store: Store) -> Old:
+    now = store.run(lambda unit: unit.now)
+    before_us = microseconds(now - KEEP_SCOPES)
+    windows_us = microseconds(now - KEEP_WINDOWS)
+    with reading(path) as connection:
+        connection.execute("BEGIN")  # what follows is as of one instant
+        state = rows.state(connection.execute(statements.READ_STATE).fetchone())
+        (first_us,) = connection.execute(statements.READ_FIRST_ADMITTED).fetchone()
+        if first_us is not None:  # what was admitted long ago may still be settled
+            windows_us = min(windows_us, first_us - KEEP_WINDOWS // timedelta(microseconds=1))
+        found = _old_sessions(connection, before_us)
+        more = connection.execute(
+            statements.READ_FORGETTABLE_MORE, (windows_us, new_id(before_us))
+        ).fetchone()
+    return Old(found, before_us, state.next_seq - 1, windows_us, has_more=more is not None)
+
+
+def _old_sessions(connection: sqlite3.Connection, before_us: int) -> list[str]:
+    found = connection.execute(statements.READ_OLD_SESSIONS, (before_us, _SESSIONS_MAX))
+    return [str(name) for (name,) in found]

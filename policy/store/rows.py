@@ -15,7 +15,7 @@ from policy.model.budget import Budget
 from policy.model.outbox import LedgerTable, OutboxEvent
 from policy.model.reservation import Reservation
 from policy.store import bodies, statements
-from policy.store.api import BalanceKey, Changes, StoredBalance, StoreState
+from policy.store.api import BalanceKey, Changes, StoredBalance, StoreState, session_mark
 
 
 def write(connection: sqlite3.Connection, changes: Changes) -> None:
@@ -86,6 +86,27 @@ def _write_rare(connection: sqlite3.Connection, changes: Changes) -> None:
     before_us = changes.forgotten_reservations_us
     if before_us:
         connection.execute(statements.FORGET_RESERVATIONS, (new_id(before_us), before_us))
+    _write_forgotten(connection, changes)
+
+
+def _write_forgotten(connection: sqlite3.Connection, changes: Changes) -> None:
+    """Delete what is over (``policy.store.forgetting``)."""
+    many = connection.executemany
+    before_us = changes.forgotten_windows_us
+    budgets: list[int] = []
+    if changes.forgotten_sessions or before_us:
+        budgets = [row[0] for row in connection.execute(statements.READ_BUDGETS)]
+    gone = changes.forgotten_sessions
+    many(statements.FORGET_SESSION, [(one,) for one in gone])
+    many(statements.FORGET_MISSIONS, [(one,) for one in gone])
+    many(statements.FORGET_BALANCES, [(budget, one) for budget in budgets for one in gone])
+    many(statements.MARK_FORGOTTEN, [(session_mark(one),) for one in gone])
+    recalled = changes.recalled_sessions
+    many(statements.UNMARK_FORGOTTEN, [(session_mark(one),) for one in recalled])
+    if before_us:
+        many(statements.FORGET_WINDOWS, [(budget, before_us) for budget in budgets])
+    if changes.forgotten_overrides_us:
+        connection.execute(statements.FORGET_OVERRIDES, (new_id(changes.forgotten_overrides_us),))
 
 
 def state_row(state: StoreState) -> tuple[object, ...]:
@@ -100,14 +121,16 @@ def state_row(state: StoreState) -> tuple[object, ...]:
         int(state.recount_due),
         state.witness,
         state.refusals,
+        state.forgotten_times,
+        state.windows_before_us,
     )
 
 
 def state(row: tuple[Any, ...]) -> StoreState:
     """Read the store's own row; an older store, which is only read, lacks the last of it."""
-    first, (recount_due, *later) = row[:6], row[6:]
-    witness, refusals = (*later, "", "")[:2]
-    return StoreState(*first, recount_due=bool(recount_due), witness=witness, refusals=refusals)
+    found = StoreState(*row)
+    found.recount_due = bool(found.recount_due)
+    return found
 
 
 def budget(row: tuple[Any, ...]) -> tuple[int, Budget]:

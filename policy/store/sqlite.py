@@ -31,6 +31,7 @@ from policy.store.api import (
     SessionKey,
     StoredBalance,
     StoreState,
+    session_mark,
 )
 from policy.store.faults import explain
 from policy.store.lock import StoreLock
@@ -205,6 +206,18 @@ class SqliteBackend:
         wanted = (key.id, key.project or "")
         found = self._all(_body(bodies.mission_of), statements.READ_OPEN_MISSIONS, *wanted)
         return sorted(found, key=lambda one: one.started_at)
+
+    def missions_named(self, session_id: str) -> Sequence[MissionRecord]:
+        """Return the missions of the sessions of one id, of whatever project."""
+        return self._all(_body(bodies.mission_of), statements.READ_MISSIONS_NAMED, session_id)
+
+    def is_forgotten(self, session_id: str) -> bool:
+        """Return whether sessions of this id may have been forgotten."""
+        return bool(self._all(bool, statements.READ_MARK, session_mark(session_id)))
+
+    def forgotten_marks(self) -> Sequence[str]:
+        """Return the marks of all forgotten sessions."""
+        return self._all(lambda row: str(row[0]), statements.READ_MARKS)
 
     def has_price(self, version: str) -> bool:
         """Tell whether a price was told to the ledger already."""

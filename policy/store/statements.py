@@ -170,6 +170,13 @@ UPDATE store_state SET recount_due = 1;
     """
 ALTER TABLE store_state ADD COLUMN refusals TEXT NOT NULL DEFAULT ''; -- only counted so far, JSON
 """,
+    """
+CREATE TABLE forgotten_session (
+    mark TEXT NOT NULL PRIMARY KEY -- first 128 bits of the SHA-256 of its id, hexadecimal
+) STRICT, WITHOUT ROWID;
+ALTER TABLE store_state ADD COLUMN forgotten_times INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE store_state ADD COLUMN windows_before_us INTEGER NOT NULL DEFAULT 0; -- forgotten sums
+""",
 )
 """Each brings a store one version further; ``PRAGMA user_version`` is how many were applied."""
 
@@ -178,9 +185,10 @@ READ_STATE = "SELECT * FROM store_state"
 READ_COUNTED_REFUSALS = "SELECT refusals <> '' FROM store_state"
 WRITE_STATE = """
 UPDATE store_state SET store_id = ?, last_us = ?, next_seq = ?, drained_seq = ?,
-    audit_position = ?, audit_head = ?, recount_due = ?, witness = ?, refusals = ?
+    audit_position = ?, audit_head = ?, recount_due = ?, witness = ?, refusals = ?,
+    forgotten_times = ?, windows_before_us = ?
 """
-NEW_STATE = "INSERT INTO store_state VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+NEW_STATE = "INSERT INTO store_state VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 READ_BUDGETS = "SELECT id, key FROM budget ORDER BY id"
 NEW_BUDGET = "INSERT INTO budget (id, key) VALUES (?, ?)"
@@ -222,11 +230,59 @@ UPDATE reservation SET state = ?, hold_nano_usd = ?, expires_at_us = ?, settled_
 WHERE id = ?
 """
 FORGET_RESERVATIONS = """
-DELETE FROM reservation WHERE id < ? AND state <> 'held' AND settled_at_us < ?
+DELETE FROM reservation WHERE id IN (
+    SELECT id FROM reservation WHERE id < ? AND state <> 'held' AND settled_at_us < ? LIMIT 5000
+)
 """
+READ_FORGETTABLE_RESERVATION = """
+SELECT 1 FROM reservation WHERE id < ? AND state <> 'held' AND settled_at_us < ? LIMIT 1
+"""
+READ_FORGETTABLE_MORE = """
+SELECT 1 FROM balance WHERE window_start_us > 0 AND window_start_us < ?
+UNION ALL
+SELECT 1 FROM override WHERE id < ? AND state <> 'active' AND NOT EXISTS (
+    SELECT 1 FROM reservation WHERE reservation.id = override.body ->> 'consumed_by'
+)
+LIMIT 1
+"""
+READ_FIRST_ADMITTED = "SELECT min(admitted_at_us) FROM reservation"
+READ_OLD_SESSIONS = """
+SELECT name FROM (
+    SELECT id AS name, coalesce(body ->> 'closed_at', body ->> 'opened_at') AS used FROM session
+    UNION ALL
+    SELECT session_id, coalesce(body ->> 'ended_at', body ->> 'started_at') FROM mission
+    UNION ALL
+    SELECT session_id, 0 FROM balance WHERE session_id <> ''
+)
+WHERE name NOT IN (
+    SELECT body ->> 'session' FROM reservation WHERE body ->> 'session' IS NOT NULL
+    UNION ALL
+    SELECT session_id FROM mission WHERE is_open = 1 AND body ->> 'holders' > 0
+)
+GROUP BY name HAVING max(used) < ? ORDER BY max(used) LIMIT ?
+"""
+FORGET_SESSION = "DELETE FROM session WHERE id = ?"
+FORGET_MISSIONS = "DELETE FROM mission WHERE session_id = ?"
+FORGET_BALANCES = (
+    "DELETE FROM balance WHERE budget_id = ? AND window_start_us = 0 AND session_id = ?"
+)
+FORGET_WINDOWS = """
+DELETE FROM balance WHERE budget_id = ? AND window_start_us > 0 AND window_start_us < ?
+"""
+MARK_FORGOTTEN = "INSERT OR IGNORE INTO forgotten_session VALUES (?)"
+UNMARK_FORGOTTEN = "DELETE FROM forgotten_session WHERE mark = ?"
+READ_MARK = "SELECT 1 FROM forgotten_session WHERE mark = ?"
+READ_MARKS = "SELECT mark FROM forgotten_session"
 
 READ_ACTIVE_OVERRIDES = "SELECT body FROM override WHERE state = 'active' ORDER BY id"
 READ_OVERRIDE = "SELECT body FROM override WHERE id = ?"
+FORGET_OVERRIDES = """
+DELETE FROM override WHERE id IN (
+    SELECT id FROM override WHERE id < ? AND state <> 'active' AND NOT EXISTS (
+        SELECT 1 FROM reservation WHERE reservation.id = override.body ->> 'consumed_by'
+    ) LIMIT 1000
+)
+"""
 WRITE_OVERRIDE = "INSERT OR REPLACE INTO override VALUES (?, ?, ?)"
 
 COUNT_OPEN_SESSIONS = "SELECT count(*) FROM session WHERE body ->> 'closed_at' IS NULL"
@@ -240,6 +296,7 @@ WRITE_SESSION = "INSERT OR REPLACE INTO session VALUES (?, ?, ?)"
 
 READ_MISSION = "SELECT body FROM mission WHERE session_id = ? AND id = ? AND project = ?"
 READ_OPEN_MISSIONS = "SELECT body FROM mission WHERE session_id = ? AND project = ? AND is_open = 1"
+READ_MISSIONS_NAMED = "SELECT body FROM mission WHERE session_id = ?"
 WRITE_MISSION = "INSERT OR REPLACE INTO mission VALUES (?, ?, ?, ?, ?)"
 
 READ_PRICE_ENTRY = "SELECT 1 FROM price_entry WHERE entry = ?"

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from policy.clock import instant_at, microseconds
+from policy.clock import instant_at
 from policy.errors import StoreCorrupt
 from policy.model.budget import Budget
 from policy.model.outbox import LedgerTable, OutboxEvent, Row
@@ -23,13 +23,14 @@ from policy.store.api import (
     Backend,
     BalanceKey,
     Changes,
+    Forgotten,
     IdempotencyKey,
     MissionKey,
     SessionKey,
     StoredBalance,
     StoreState,
 )
-from policy.store.known import Known
+from policy.store.known import Known, key_of
 
 
 class Unit:
@@ -129,7 +130,7 @@ class Unit:
         """
         self.touch()
         self._known.reservations[reservation.id] = reservation
-        if (key := _key_of(reservation)) is not None:
+        if (key := key_of(reservation)) is not None:
             self._known.keys[key] = reservation.id
         self.changes.new_reservations[reservation.id] = reservation
 
@@ -144,7 +145,7 @@ class Unit:
 
     def drop_key(self, reservation: Reservation) -> None:
         """Take the idempotency key from a reservation that has ended, for the next under it."""
-        if (key := _key_of(reservation)) is not None:
+        if (key := key_of(reservation)) is not None:
             self._known.keys.pop(key, None)
         bare = replace(reservation.request, idempotency_key=None)
         self.put_reservation(replace(reservation, request=bare))
@@ -170,6 +171,7 @@ class Unit:
         """
         known = self._known.balances.get(key)
         if known is None:
+            self._refuse_forgotten(key.session_id, key.window_start_us)
             known = self._backend.balance(key) or StoredBalance(key)
             self._known.balances[key] = known
         if known.spent_nano_usd < 0 or known.held_nano_usd < 0:
@@ -223,12 +225,16 @@ class Unit:
         """Return a session of a project."""
         key, known = SessionKey(session_id, project), self._known.sessions
         if key not in known:
+            self._refuse_forgotten(session_id)
             known[key] = self._backend.session(key)
         return known[key]
 
     def sessions_named(self, session_id: str) -> list[SessionRecord]:
         """Return the sessions of one id, of whatever project."""
-        found = {_session_key(one): one for one in self._backend.sessions_named(session_id)}
+        self._refuse_forgotten(session_id)
+        found = {
+            SessionKey(one.id, one.project): one for one in self._backend.sessions_named(session_id)
+        }
         changed = self.changes.sessions.items()
         found |= {key: one for key, one in changed if one.id == session_id}
         return [*found.values()]
@@ -244,7 +250,7 @@ class Unit:
     def put_session(self, session: SessionRecord) -> None:
         """Keep a new or changed session."""
         self.touch()
-        key = _session_key(session)
+        key = SessionKey(session.id, session.project)
         self._known.sessions[key] = session
         self.changes.sessions[key] = session
 
@@ -254,17 +260,23 @@ class Unit:
         """Return a mission of a session of a project."""
         key, known = MissionKey(session_id, mission_id, project), self._known.missions
         if key not in known:
+            self._refuse_forgotten(session_id)
             known[key] = self._backend.mission(key)
         return known[key]
 
     def open_missions(self, session_id: str, project: str | None = None) -> list[MissionRecord]:
         """Return the missions of a session that run, the oldest first."""
         key = SessionKey(session_id, project)
+        self._refuse_forgotten(session_id)
         found = {one.id: one for one in self._backend.open_missions(key)}
         for changed in self.changes.missions.values():
             if (changed.session_id, changed.project) == key:
                 found[changed.id] = changed
         return [one for one in found.values() if one.ended_at is None]
+
+    def missions_named(self, session_id: str) -> Sequence[MissionRecord]:
+        """Return the missions of all sessions of one id, as they are stored."""
+        return self._backend.missions_named(session_id)
 
     def put_mission(self, mission: MissionRecord) -> None:
         """Keep a new or changed mission."""
@@ -346,25 +358,43 @@ class Unit:
                 idempotency keys.
         """
         state = self.touch()
-        state.drained_seq = max(state.drained_seq, through_seq)
-        self.changes.forgotten_seq = state.drained_seq
+        self.changes.forgotten_seq = state.drained_seq = max(state.drained_seq, through_seq)
         self.changes.forgotten_reservations_us = reservations_before_us
-        known = self._known.reservations
-        for one in [*known.values()]:
-            settled_at = one.settled_at
-            if settled_at is not None and microseconds(settled_at) < reservations_before_us:
-                del known[one.id]
-                key = _key_of(one)
-                if key is not None and self._known.keys.get(key) == one.id:
-                    del self._known.keys[key]
+        self._known.forget_settled(reservations_before_us)
 
+    def forget_over(
+        self, sessions: Sequence[str] = (), windows_before_us: int = 0, overrides_before_us: int = 0
+    ) -> None:
+        """Forget what ``Changes`` names; for a transaction of its own."""
+        state = self.touch()
+        state.forgotten_times += bool(sessions)
+        state.windows_before_us = max(state.windows_before_us, windows_before_us)
+        self.changes.forgotten_sessions += sessions
+        self.changes.forgotten_windows_us = windows_before_us
+        self.changes.forgotten_overrides_us = overrides_before_us
+        self._known.forget_scopes()
 
-def _key_of(reservation: Reservation) -> IdempotencyKey | None:
-    request = reservation.request
-    if request.idempotency_key is None:
-        return None
-    return IdempotencyKey(request.idempotency_key, request.project)
+    def recall_session(self, session_id: str) -> None:
+        """Take a session for known again; its rows are put back by the caller."""
+        self.touch().forgotten_times += 1
+        self.changes.recalled_sessions.append(session_id)
+        self._known.forget_scopes()
+        self._known.remembered.add(session_id)
 
+    def is_forgotten(self, session_id: str) -> bool:
+        """Return whether sessions of this id may have been forgotten."""
+        known = self._known.remembered
+        if session_id not in known and self._backend.is_forgotten(session_id):
+            return True
+        known.add(session_id)
+        return False
 
-def _session_key(session: SessionRecord) -> SessionKey:
-    return SessionKey(session.id, session.project)
+    def forgotten_marks(self) -> Sequence[str]:
+        """Return the marks of forgotten sessions; not those of this transaction."""
+        return self._backend.forgotten_marks()
+
+    def _refuse_forgotten(self, session_id: str, window_start_us: int = 0) -> None:
+        if session_id and self.is_forgotten(session_id):
+            raise Forgotten(session_id)
+        if 0 < window_start_us < self._state.windows_before_us:
+            raise Forgotten(None)

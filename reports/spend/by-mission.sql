@@ -3,8 +3,10 @@
 -- param:   since               TIMESTAMP      optional                     first instant, inclusive, UTC
 -- param:   until               TIMESTAMP      optional                     last instant, exclusive, UTC
 -- param:   session             VARCHAR        optional                     only missions of this session
+-- param:   project             VARCHAR        optional                     only missions of this project
 -- param:   top                 BIGINT         default=20  range=1..=10000  number of missions
 -- column:  session_id          VARCHAR        session of the mission
+-- column:  project             VARCHAR        project of that session, NULL without one
 -- column:  mission_id          VARCHAR        mission id
 -- column:  outcome             VARCHAR        completed, failed, budget_exhausted or sla_exceeded; NULL while it runs
 -- column:  first_at            TIMESTAMP      UTC, admission of the first call
@@ -21,6 +23,7 @@
 WITH spent AS (
     SELECT
         session_id,
+        project,
         mission_id,
         MIN(admitted_at) AS first_at,
         MAX(admitted_at) AS last_at,
@@ -34,20 +37,23 @@ WITH spent AS (
       AND ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
       AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
       AND ($session::VARCHAR IS NULL OR session_id = $session)
-    GROUP BY session_id, mission_id
+      AND ($project::VARCHAR IS NULL OR project = $project)
+    GROUP BY session_id, project, mission_id
 ),
 governed AS (
     SELECT
         session_id,
+        project,
         mission_id,
         MAX(outcome) FILTER (WHERE event = 'ended') AS outcome,
         MAX(steps) FILTER (WHERE event = 'ended') AS steps,
         NULLIF(MAX(limit_nano_usd), 0) AS limit_nano_usd
     FROM mission
-    GROUP BY session_id, mission_id
+    GROUP BY session_id, project, mission_id
 )
 SELECT
     spent.session_id,
+    spent.project,
     spent.mission_id,
     governed.outcome,
     spent.first_at,
@@ -61,6 +67,13 @@ SELECT
     CAST(100 * (spent.cost_nano_usd / governed.limit_nano_usd) AS DECIMAL(18, 2)) AS percent
 FROM spent
 LEFT JOIN governed
-    ON governed.session_id IS NOT DISTINCT FROM spent.session_id AND governed.mission_id = spent.mission_id
-ORDER BY spent.cost_nano_usd DESC NULLS LAST, spent.first_at, spent.session_id NULLS LAST, spent.mission_id
+    ON governed.session_id IS NOT DISTINCT FROM spent.session_id
+    AND governed.project IS NOT DISTINCT FROM spent.project
+    AND governed.mission_id = spent.mission_id
+ORDER BY
+    spent.cost_nano_usd DESC NULLS LAST,
+    spent.first_at,
+    spent.session_id NULLS LAST,
+    spent.project NULLS LAST,
+    spent.mission_id
 LIMIT $top::BIGINT;

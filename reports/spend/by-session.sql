@@ -6,7 +6,7 @@
 -- param:   project         VARCHAR    optional                     only calls of this project
 -- param:   top             BIGINT     default=20  range=1..=10000  number of sessions
 -- column:  session_id      VARCHAR    session id, NULL for calls outside any session
--- column:  project         VARCHAR    projects, all that its calls name
+-- column:  project         VARCHAR    project of the session; the same id in another project is another session
 -- column:  first_at        TIMESTAMP  UTC, admission of the first call
 -- column:  last_at         TIMESTAMP  UTC, admission of the last call
 -- column:  models          VARCHAR    models, all that were asked for
@@ -19,6 +19,7 @@
 WITH dearest AS (
     SELECT
         session_id,
+        project,
         MIN(admitted_at) AS first_at,
         MAX(admitted_at) AS last_at,
         SUM(usage_call.calls)::BIGINT AS calls,
@@ -31,27 +32,29 @@ WITH dearest AS (
       AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
       AND ($model::VARCHAR IS NULL OR requested_model = $model)
       AND ($project::VARCHAR IS NULL OR project = $project)
-    GROUP BY session_id
-    ORDER BY cost_nano_usd DESC NULLS LAST, first_at, session_id NULLS LAST
+    GROUP BY session_id, project
+    ORDER BY cost_nano_usd DESC NULLS LAST, first_at, session_id NULLS LAST, project NULLS LAST
     LIMIT $top::BIGINT
 ),
 -- The names are collected for the sessions shown alone: for all sessions that would be most of the work.
 named AS (
     SELECT
         session_id,
-        string_agg(DISTINCT usage_call.project, ', ' ORDER BY usage_call.project) AS project,
+        usage_call.project,
         string_agg(DISTINCT requested_model, ', ' ORDER BY requested_model) AS models
     FROM usage_call
-    SEMI JOIN dearest ON dearest.session_id IS NOT DISTINCT FROM usage_call.session_id
+    SEMI JOIN dearest
+        ON dearest.session_id IS NOT DISTINCT FROM usage_call.session_id
+        AND dearest.project IS NOT DISTINCT FROM usage_call.project
     WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
       AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
       AND ($model::VARCHAR IS NULL OR requested_model = $model)
       AND ($project::VARCHAR IS NULL OR usage_call.project = $project)
-    GROUP BY session_id
+    GROUP BY session_id, usage_call.project
 )
 SELECT
     dearest.session_id,
-    named.project,
+    dearest.project,
     dearest.first_at,
     dearest.last_at,
     named.models,
@@ -60,5 +63,11 @@ SELECT
     dearest.tokens,
     dearest.cost_nano_usd
 FROM dearest
-JOIN named ON named.session_id IS NOT DISTINCT FROM dearest.session_id
-ORDER BY dearest.cost_nano_usd DESC NULLS LAST, dearest.first_at, dearest.session_id NULLS LAST;
+JOIN named
+    ON named.session_id IS NOT DISTINCT FROM dearest.session_id
+    AND named.project IS NOT DISTINCT FROM dearest.project
+ORDER BY
+    dearest.cost_nano_usd DESC NULLS LAST,
+    dearest.first_at,
+    dearest.session_id NULLS LAST,
+    dearest.project NULLS LAST;

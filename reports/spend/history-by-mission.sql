@@ -9,13 +9,15 @@
 -- column:  unpriced_calls  BIGINT     calls, those without a price
 -- column:  first_at        TIMESTAMP  UTC, admission of the first call
 -- column:  session_id      VARCHAR    session of the mission
+-- column:  project         VARCHAR    project of that session, NULL without one
 -- reads:   usage_call
 -- chart:   x=bucket y=cost_nano_usd
 WITH latest AS (
     SELECT
         mission_id,
-        -- A mission is an id inside a session (MIS-1); the calls outside any mission are one row.
+        -- A mission is an id inside a session of a project (MIS-1); the calls outside any mission are one row.
         CASE WHEN mission_id IS NOT NULL THEN session_id END AS mission_session_id,
+        CASE WHEN mission_id IS NOT NULL THEN project END AS mission_project,
         SUM(cost_nano_usd)::BIGINT AS cost_nano_usd,
         SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
             + cache_write_1h_tokens + reasoning_tokens)::BIGINT AS tokens,
@@ -25,8 +27,9 @@ WITH latest AS (
         MAX(admitted_at) AS last_at
     FROM usage_call
     WHERE admitted_at <= $as_of::TIMESTAMP
-    GROUP BY mission_id, mission_session_id
-    ORDER BY last_at DESC, mission_session_id NULLS LAST, mission_id NULLS LAST
+    GROUP BY mission_id, mission_session_id, mission_project
+    ORDER BY
+        last_at DESC, mission_session_id NULLS LAST, mission_id NULLS LAST, mission_project NULLS LAST
     LIMIT $missions::BIGINT
 )
 SELECT
@@ -36,6 +39,7 @@ SELECT
     calls,
     unpriced_calls,
     first_at,
-    mission_session_id AS session_id
+    mission_session_id AS session_id,
+    mission_project AS project
 FROM latest
-ORDER BY first_at, bucket NULLS FIRST, session_id NULLS FIRST;
+ORDER BY first_at, bucket NULLS FIRST, session_id NULLS FIRST, project NULLS FIRST;

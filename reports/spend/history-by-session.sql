@@ -8,11 +8,13 @@
 -- column:  calls           BIGINT     calls
 -- column:  unpriced_calls  BIGINT     calls, those without a price
 -- column:  first_at        TIMESTAMP  UTC, admission of the first call
+-- column:  project         VARCHAR    project of the session, NULL without one
 -- reads:   usage_call
 -- chart:   x=bucket y=cost_nano_usd
 WITH latest AS (
     SELECT
         session_id,
+        project,
         SUM(cost_nano_usd)::BIGINT AS cost_nano_usd,
         SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
             + cache_write_1h_tokens + reasoning_tokens)::BIGINT AS tokens,
@@ -22,10 +24,10 @@ WITH latest AS (
         MAX(admitted_at) AS last_at
     FROM usage_call
     WHERE admitted_at <= $as_of::TIMESTAMP
-    GROUP BY session_id
-    ORDER BY last_at DESC, session_id NULLS LAST
+    GROUP BY session_id, project
+    ORDER BY last_at DESC, session_id NULLS LAST, project NULLS LAST
     LIMIT $sessions::BIGINT
 )
-SELECT session_id AS bucket, cost_nano_usd, tokens, calls, unpriced_calls, first_at
+SELECT session_id AS bucket, cost_nano_usd, tokens, calls, unpriced_calls, first_at, project
 FROM latest
-ORDER BY first_at, bucket NULLS FIRST;
+ORDER BY first_at, bucket NULLS FIRST, project NULLS FIRST;

@@ -8,6 +8,7 @@
 -- param:   rows            BIGINT     default=50 range=1..=1000    sessions on a page
 -- param:   page            BIGINT     default=1 range=1..=1000000  number of the page, from 1
 -- column:  session_id      VARCHAR    session id, NULL for calls outside any session
+-- column:  project         VARCHAR    project of the session, NULL without one
 -- column:  outcome         VARCHAR    within_budget, warned or blocked: the worst state so far; NULL when not governed
 -- column:  first_at        TIMESTAMP  UTC, its first call, made or refused
 -- column:  last_at         TIMESTAMP  UTC, its last call, made or refused
@@ -22,6 +23,7 @@
 WITH used AS (
     SELECT
         session_id,
+        project,
         MIN(admitted_at) AS first_at,
         MAX(admitted_at) AS last_at,
         SUM(usage_call.calls)::BIGINT AS calls,
@@ -33,11 +35,12 @@ WITH used AS (
     WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
       AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
       AND ($project::VARCHAR IS NULL OR project = $project)
-    GROUP BY session_id
+    GROUP BY session_id, project
 ),
 refused AS (
     SELECT
         session_id,
+        project,
         SUM(COALESCE(times, 1))::BIGINT AS denied_calls,
         MIN(recorded_at) AS first_at,
         MAX(recorded_at) AS last_at
@@ -46,11 +49,12 @@ refused AS (
       AND ($since::TIMESTAMP IS NULL OR recorded_at >= $since)
       AND ($until::TIMESTAMP IS NULL OR recorded_at < $until)
       AND ($project::VARCHAR IS NULL OR project = $project)
-    GROUP BY session_id
+    GROUP BY session_id, project
 ),
 known AS (
     SELECT
         COALESCE(used.session_id, refused.session_id) AS session_id,
+        CASE WHEN used.calls IS NULL THEN refused.project ELSE used.project END AS project,
         LEAST(used.first_at, refused.first_at) AS first_at,
         GREATEST(used.last_at, refused.last_at) AS last_at,
         COALESCE(used.calls, 0) AS calls,
@@ -60,15 +64,18 @@ known AS (
         -- Nothing but refusals costs nothing, which is known.
         CASE WHEN used.calls IS NULL THEN 0 ELSE used.cost_nano_usd END AS cost_nano_usd
     FROM used
-    FULL JOIN refused ON refused.session_id IS NOT DISTINCT FROM used.session_id
+    FULL JOIN refused
+        ON refused.session_id IS NOT DISTINCT FROM used.session_id
+        AND refused.project IS NOT DISTINCT FROM used.project
 ),
 governed AS (
-    SELECT session_id, arg_max(outcome, (recorded_at, seq)) AS outcome
+    SELECT session_id, project, arg_max(outcome, (recorded_at, seq)) AS outcome
     FROM session
-    GROUP BY session_id
+    GROUP BY session_id, project
 )
 SELECT
     known.session_id,
+    known.project,
     governed.outcome,
     known.first_at,
     known.last_at,
@@ -79,10 +86,13 @@ SELECT
     known.cost_nano_usd,
     COUNT(*) OVER () AS sessions
 FROM known
-LEFT JOIN governed ON governed.session_id = known.session_id
+LEFT JOIN governed
+    ON governed.session_id = known.session_id
+    AND governed.project IS NOT DISTINCT FROM known.project
 ORDER BY
     CASE WHEN $dearest::BOOLEAN THEN known.cost_nano_usd END DESC NULLS LAST,
     known.last_at DESC,
-    known.session_id NULLS LAST
+    known.session_id NULLS LAST,
+    known.project NULLS LAST
 LIMIT $rows::BIGINT
 OFFSET $rows::BIGINT * $page::BIGINT - $rows::BIGINT;

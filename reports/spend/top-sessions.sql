@@ -6,6 +6,7 @@
 -- param:   top                 BIGINT        default=10  range=1..=10000  number of sessions
 -- column:  place               BIGINT        place, 1 is the dearest
 -- column:  session_id          VARCHAR       session id
+-- column:  project             VARCHAR       project of the session, NULL without one
 -- column:  outcome             VARCHAR       within_budget, warned or blocked: the worst state so far; NULL when not governed
 -- column:  calls               BIGINT        calls
 -- column:  denied_calls        BIGINT        calls, refused before they were made
@@ -18,6 +19,7 @@
 WITH spent AS (
     SELECT
         session_id,
+        project,
         SUM(calls)::BIGINT AS calls,
         SUM(calls) FILTER (WHERE cost_nano_usd IS NOT NULL) AS priced_calls,
         CASE WHEN SUM(calls) FILTER (WHERE cost_nano_usd IS NOT NULL) > 0 THEN SUM(cost_nano_usd) END::BIGINT
@@ -25,7 +27,7 @@ WITH spent AS (
     FROM usage_record
     WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
       AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
-    GROUP BY session_id
+    GROUP BY session_id, project
     HAVING SUM(calls) > 0
 ),
 total AS (
@@ -33,33 +35,35 @@ total AS (
 ),
 ranked AS (
     SELECT
-        ROW_NUMBER() OVER (ORDER BY cost_nano_usd DESC NULLS LAST, session_id) AS place,
+        ROW_NUMBER() OVER (ORDER BY cost_nano_usd DESC NULLS LAST, session_id, project NULLS LAST) AS place,
         session_id,
+        project,
         calls,
         priced_calls,
         cost_nano_usd,
-        SUM(cost_nano_usd) OVER (ORDER BY cost_nano_usd DESC NULLS LAST, session_id) AS cumulative_nano_usd
+        SUM(cost_nano_usd) OVER (ORDER BY cost_nano_usd DESC NULLS LAST, session_id, project NULLS LAST) AS cumulative_nano_usd
     FROM spent
     WHERE session_id IS NOT NULL
     ORDER BY place
     LIMIT $top::BIGINT
 ),
 refused AS (
-    SELECT session_id, SUM(COALESCE(times, 1))::BIGINT AS denied_calls
+    SELECT session_id, project, SUM(COALESCE(times, 1))::BIGINT AS denied_calls
     FROM reservation_event
     WHERE kind = 'denied'
       AND ($since::TIMESTAMP IS NULL OR recorded_at >= $since)
       AND ($until::TIMESTAMP IS NULL OR recorded_at < $until)
-    GROUP BY session_id
+    GROUP BY session_id, project
 ),
 governed AS (
-    SELECT session_id, arg_max(outcome, (recorded_at, seq)) AS outcome
+    SELECT session_id, project, arg_max(outcome, (recorded_at, seq)) AS outcome
     FROM session
-    GROUP BY session_id
+    GROUP BY session_id, project
 )
 SELECT
     ranked.place,
     ranked.session_id,
+    ranked.project,
     governed.outcome,
     ranked.calls,
     COALESCE(refused.denied_calls, 0) AS denied_calls,
@@ -69,6 +73,10 @@ SELECT
     CAST(100 * (ranked.cumulative_nano_usd / total.cost_nano_usd) AS DECIMAL(5, 2)) AS cumulative_percent
 FROM ranked
 CROSS JOIN total
-LEFT JOIN refused ON refused.session_id = ranked.session_id
-LEFT JOIN governed ON governed.session_id = ranked.session_id
+LEFT JOIN refused
+    ON refused.session_id = ranked.session_id
+    AND refused.project IS NOT DISTINCT FROM ranked.project
+LEFT JOIN governed
+    ON governed.session_id = ranked.session_id
+    AND governed.project IS NOT DISTINCT FROM ranked.project
 ORDER BY place;

@@ -338,3 +338,22 @@ def test_a_stream_that_outgrows_its_hold_has_more_held() -> None:
     assert raised
     assert raised == sorted(raised)
     assert raised[0] > HOLD
+
+
+def test_a_stream_whose_kind_is_not_told_is_read_as_it_was_asked_for() -> None:
+    flight = flight_of()
+    flight.head(200, {}, NOW)
+    commands = [*flight.data(CHAT, NOW), *flight.end(NOW)]
+    (ending,) = [one.ending for one in commands if isinstance(one, Settle)]
+    assert ending.usage is not None
+    assert (ending.usage.input_tokens, ending.usage.output_tokens) == (10, 4)
+
+
+def test_an_error_that_says_that_nothing_was_used_is_free() -> None:
+    flight = flight_of()
+    flight.head(400, BODY, NOW)
+    usage = {"prompt_tokens": 0, "completion_tokens": 0}
+    body = json.dumps({"error": {"message": "no"}, "usage": usage}).encode()
+    commands = [*flight.data(body, NOW), *flight.end(NOW)]
+    (ending,) = [one.ending for one in commands if isinstance(one, Settle)]
+    assert ending.is_release

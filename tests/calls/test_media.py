@@ -22,6 +22,7 @@ from policy.metering.documents import (
 )
 from policy.metering.endpoints import Endpoint
 from policy.metering.pictures import Picture, picture_of, vision_of
+from policy.model.usage import TokenKind
 
 PADDING = bytes(range(256)) * 3000
 
@@ -378,3 +379,11 @@ def test_one_name_in_several_parts_is_not_named_twice() -> None:
     parts = [chat(png(64, 64)), chat(png(64, 64)), {"type": "text", "text": '"a","a"'}]
     body = {"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": parts}] * 3}
     assert isinstance(read(Endpoint.CHAT, json.dumps(body).encode()), Plan)
+
+
+def test_so_many_cache_controls_are_read_and_more_count_as_the_dearest() -> None:
+    part = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
+    body = {"model": "m", "messages": [{"role": "user", "content": [part] * 1_001}]}
+    found = read(Endpoint.MESSAGES, json.dumps(body).encode())
+    assert isinstance(found, Plan)
+    assert TokenKind.CACHE_WRITE_1H in found.input_kinds

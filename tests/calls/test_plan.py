@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -64,7 +64,7 @@ def test_no_vendor_writes_more_than_is_held_whichever_names_it_reads(
 @pytest.mark.parametrize("endpoint", CHATTY)
 @pytest.mark.parametrize("group", ["options", "generation_config", "extra_body", "parameters"])
 def test_a_maximum_inside_an_object_of_options_counts(endpoint: Endpoint, group: str) -> None:
-    name = OWN[endpoint][0]
+    name = next(iter(OWN[endpoint]))
     found = plan(endpoint, **{name: 1, group: {"num_predict": 900, "n": 2}})
     assert most(found) == 1800
 
@@ -166,8 +166,9 @@ def test_of_several_models_the_smallest_limit_is_stated() -> None:
 def test_all_models_that_may_answer_are_known(
     members: dict[str, object], models: tuple[str, ...]
 ) -> None:
-    assert plan(**members).models[0] == "m"
-    assert set(plan(**members).models) == set(models)
+    found = plan(Endpoint.CHAT, **members)
+    assert found.models[0] == "m"
+    assert set(found.models) == set(models)
 
 
 @pytest.mark.parametrize("value", [1, True, [1], {"a": 3}, [f"m{i}" for i in range(200)]])
@@ -250,14 +251,14 @@ def spelt(draw: st.DrawFn, value: object) -> str:
     space = st.sampled_from(["", " ", "\n\t"])
     match value:
         case dict():
-            order = draw(st.permutations(list(value.items())))
+            order = draw(st.permutations(list(cast(dict[str, object], value).items())))
             inner = ",".join(
                 f"{draw(space)}{draw(spelt(key))}{draw(space)}:{draw(space)}{draw(spelt(one))}"
                 for key, one in order
             )
             return f"{{{inner}{draw(space)}}}"
         case list():
-            return "[" + ",".join(draw(spelt(one)) for one in value) + "]"
+            return "[" + ",".join(draw(spelt(one)) for one in cast(list[object], value)) + "]"
         case str():
             escaped = [
                 f"\\u{ord(one):04x}" if draw(st.booleans()) else json.dumps(one)[1:-1]
@@ -285,7 +286,7 @@ def test_every_spelling_of_a_request_is_read_alike(data: st.DataObject) -> None:
     }
     found = read(Endpoint.CHAT, data.draw(spelt(request)).encode())
     assert isinstance(found, Plan)
-    expected = plan(**request)
+    expected = plan(Endpoint.CHAT, **request)
     for name in Plan.__slots__:
         if name not in ("body", "input_tokens", "_members"):
             assert getattr(found, name) == getattr(expected, name), name
@@ -374,7 +375,7 @@ def test_embeddings_have_no_output_and_take_tokens_for_text() -> None:
 def test_a_tier_that_is_not_the_usual_one_shows(
     members: dict[str, object], tier: str | None
 ) -> None:
-    assert plan(**members).service_tier == tier
+    assert plan(Endpoint.CHAT, **members).service_tier == tier
 
 
 @pytest.mark.parametrize(
@@ -428,3 +429,11 @@ def test_long_contexts_of_code_and_prose_are_no_values() -> None:
     assert body.count(",") > 900_000
     assert body.count("[") + body.count("{") > 400_000
     assert isinstance(read(Endpoint.CHAT, body.encode()), Plan)
+
+
+@pytest.mark.parametrize("name", ["extra_body", "options", "thinking"])
+def test_an_object_of_options_is_no_place_for_megabytes(name: str) -> None:
+    body = json.dumps({"model": "m", "messages": [], name: {"x": "y" * 70_000}}).encode()
+    found = read(Endpoint.CHAT, body)
+    assert isinstance(found, Unreadable)
+    assert found.code == "json_invalid"

@@ -58,3 +58,27 @@ def test_websockets_are_refused_by_name() -> None:
     found = route("GET", "/v1/responses", exact=True)
     assert isinstance(found, Unreadable)
     assert (found.status, found.code) == (426, "upgrade_refused")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/chat/completions/cancel",
+        "/v1/chat/completions;/cancel",
+        "/v1/chat/completions;/messages/count_tokens",
+        "/v1/chat/completions/x/cancel",
+        "/v1/x/../chat/completions",
+        "//v1/chat/completions",
+        "/v1/./chat/completions",
+    ],
+)
+def test_no_path_passes_free_by_a_false_end(path: str) -> None:
+    assert isinstance(route("POST", path, exact=False), Unreadable)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/messages/batches/b_1/cancel", "/v1/fine_tuning/jobs/j/cancel", "/v1/runs/r/cancel"],
+)
+def test_what_ends_something_at_the_provider_is_free(path: str) -> None:
+    assert isinstance(route("POST", path, exact=False), Free)

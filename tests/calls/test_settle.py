@@ -188,7 +188,11 @@ def test_a_running_call_is_kept_alive_until_it_is_settled(
     stopped: list[str] = []
     beat = governor.heartbeat
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(beat, "start", lambda key, life: started.append(key))
+
+        def start(key: str, life: int) -> None:
+            started.append(key)
+
+        patch.setattr(beat, "start", start)
         patch.setattr(beat, "stop", stopped.append)
         settler.watch(flight)
         settler.obey(flight.broken(governor.store.clock.now()))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from policy import Governor, Reservation
 from policy.cli.exits import Exit
 from policy.cli.main import main
 from policy.cli.times import parse_duration
@@ -190,3 +191,37 @@ def test_a_session_of_a_project_is_steered_by_its_name(place: Place) -> None:
     with place.governor() as governor:
         (override,) = governor.status("a", project="lab").overrides
     assert override.project == "lab"
+
+
+def test_the_project_says_which_of_two_sessions_is_meant(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """RES-8: a session is an id inside a project."""
+    with place.governor() as governor:
+        for project in ("pa", "pb"):
+            governor.release(_held(governor, project))
+    told = ["cost", "override", "--session", "a"]
+    assert place.run(*told) != Exit.CLEAN, "two projects have one of this name"
+    capsys.readouterr()
+    assert place.run(*told, "--project", "pb") == Exit.CLEAN
+    assert "project=pb" in capsys.readouterr().out.splitlines()
+    with place.governor() as governor:
+        assert [one.project for one in governor.status("a", project="pb").overrides] == ["pb"]
+        assert governor.status("a", project="pa").overrides == ()
+    assert (
+        place.run("cost", "reset", "--scope", "session", *told[2:], "--project", "pa", "--yes") == 0
+    )
+    assert "project=pa" in capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("command", [["override"], ["reset", "--scope", "day", "--yes"]])
+def test_a_project_without_a_session_is_a_mistake(place: Place, command: list[str]) -> None:
+    assert place.run("cost", *command, "--project", "pa") == Exit.USAGE
+
+
+def _held(governor: Governor, project: str) -> Reservation:
+    decision = governor.reserve(
+        governor.request("m", session_id="a", project=project, estimate_usd=0)
+    )
+    assert decision.reservation is not None, decision
+    return decision.reservation

@@ -430,3 +430,80 @@ def test_a_killed_process_leaves_whole_lines_or_holds(
     with governing(policy, path) as governor:
         assert {_state(governor, governor.reservation(one)) for one in ids} == {"held"}
     assert os.listdir(tmp_path).count(file.name) == 0
+
+
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from policy.store import spill
+from policy.store.pending_lines import pending_of
+from tests.faults.governed import governing, policy_of
+module = sys.modules[sys.argv[1]]
+real = getattr(module, sys.argv[2])
+def dying(*given, **more):
+    if sys.argv[3] == "after":
+        real(*given, **more)
+    os.kill(os.getpid(), signal.SIGKILL)
+config, path, file, line = sys.argv[4:]
+policy = policy_of(Path(config))
+setattr(module, sys.argv[2], dying)
+if line:
+    spill.spill(Path(file), [pending_of(line)])
+else:
+    with governing(policy, Path(path)):
+        pass
+"""
+
+
+def dies_at(step: tuple[str, str, str], *given: str) -> None:
+    """Run a process that is killed at a step of spilling, or of taking in."""
+    done = subprocess.run([sys.executable, "-c", DYING, *step, *given], cwd=ROOT, check=False)
+    assert done.returncode == -9, "the step was never reached"
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    "name", ["_locked", "_is_file", "_write", "_sync_folder"], ids=lambda name: name.strip("_")
+)
+def test_a_kill_at_any_step_of_a_spill_leaves_it_whole_or_not_at_all(
+    path: Path, file: Path, tmp_path: Path, policy: Policy, name: str, when: str
+) -> None:
+    with governing(policy, path) as governor:
+        held = reserve(governor)
+    step = ("policy.store.spill", name, when)
+    dies_at(step, str(config(tmp_path)), str(path), str(file), line_of(pending_commit(held)))
+    is_written = name == "_sync_folder" or (name, when) == ("_write", "after")
+    for _ in range(2):
+        with governing(policy, path) as governor:
+            assert spent(governor) == (SPENT if is_written else 0)
+    assert not file.exists()
+    with governing(policy, path) as governor:
+        governor.commit(held, cost_nano_usd=SPENT, settlement_key="k")
+        assert spent(governor) == SPENT
+    assert raw.findings(path, {}) == []
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("policy.store.spill", "_is_file"),
+        ("policy.governor.unsettled", "apply"),
+        ("policy.governor.unsettled", "_settle"),
+        ("policy.store.spill", "_sync_folder"),
+    ],
+)
+def test_a_kill_at_any_step_of_taking_in_counts_a_settlement_once(
+    path: Path, file: Path, tmp_path: Path, policy: Policy, module: str, name: str, when: str
+) -> None:
+    with governing(policy, path) as governor:
+        held = reserve(governor)
+    spill(file, [pending_commit(held)])
+    dies_at((module, name, when), str(config(tmp_path)), str(path), str(file), "")
+    for _ in range(2):
+        with governing(policy, path) as governor:
+            assert spent(governor) == SPENT
+    assert not file.exists()
+    assert raw.findings(path, {}) == []

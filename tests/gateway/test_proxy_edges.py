@@ -73,3 +73,17 @@ def test_a_provider_that_fails_while_governance_is_off_is_passed_on(
         assert (answer.status_code, answer.json()["error"]["message"]) == (529, "overloaded")
         assert gateway.records() == []
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("status", [199, 600])
+def test_an_answer_whose_status_is_none_costs_what_was_held(gateway: Proxied, status: int) -> None:
+    async def answer(call: Call) -> None:
+        await call.answer({}, status=status)
+        call.die()
+
+    gateway.provider.script = answer
+    assert gateway.post(PATH, CHAT).status_code == 502
+    gateway.settled()
+    record = gateway.record()
+    assert (record.source, record.outcome) == ("estimated", "failed")
+    assert record.cost_nano_usd

@@ -180,3 +180,46 @@ def test_a_token_of_another_scope_makes_no_calls(gateway: Proxied, scope: str) -
         assert client.post("/v1/chat/completions", json=json.loads(BODY)).status_code == 401
         assert client.get("/web/cost/summary").status_code == 401
     assert gateway.provider.calls == []
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "UTF-7", '"utf-32le"', "iso-8859-1"])
+def test_json_in_a_charset_that_may_make_it_other_json_is_refused(
+    gateway: Proxied, charset: str
+) -> None:
+    kind = f"Content-Type: application/json; charset={charset}"
+    request = post(gateway, LENGTH).replace(b"Content-Type: application/json", kind.encode())
+    status, answer = raw(gateway, request + BODY.encode())
+    assert (status, gateway.provider.calls) == (415, [])
+    assert b"charset_refused" in answer
+
+
+@pytest.mark.parametrize("charset", ["utf-8", '"UTF-8"'])
+def test_json_that_says_that_it_is_utf_8_passes(gateway: Proxied, charset: str) -> None:
+    kind = f"Content-Type: application/json; charset={charset}"
+    request = post(gateway, LENGTH).replace(b"Content-Type: application/json", kind.encode())
+    assert raw(gateway, request + BODY.encode())[0] == 200
+
+
+def test_a_header_of_ours_that_says_two_things_is_refused(gateway: Proxied) -> None:
+    lines = ["X-Corvus-Session: one", "x-corvus-session: two"]
+    status, answer = raw(gateway, post(gateway, LENGTH, *lines) + BODY.encode())
+    assert (status, gateway.provider.calls) == (400, [])
+    assert b"header_invalid" in answer
+
+
+def test_headers_that_may_turn_a_request_into_another_go_no_further(gateway: Proxied) -> None:
+    lines = [
+        "Content_Encoding: gzip",
+        "Content_Length: 3",
+        "Transfer_Encoding: chunked",
+        "X_Api_Key: other",
+        "X-Original-URL: /v1/other",
+        "X-HTTP-Method-Override: GET",
+        "session_id: of-the-client",
+    ]
+    assert raw(gateway, post(gateway, LENGTH, *lines) + BODY.encode())[0] == 200
+    (call,) = gateway.provider.calls
+    passed = {name.lower() for name, _ in call.headers}
+    assert "session_id" in passed
+    hidden = {line.partition(":")[0].lower() for line in lines[:-1]}
+    assert not passed & hidden

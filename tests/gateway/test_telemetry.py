@@ -23,7 +23,6 @@ CALL = {
     "model": f"model {CANARY}",
     "session_id": f"session {CANARY}",
     "project": CANARY,
-    "user": CANARY,
     "agent": CANARY,
     "tags": {CANARY: CANARY},
     "idempotency_key": CANARY,
@@ -63,6 +62,7 @@ def test_a_gateway_tells_its_sinks_everything_but_the_secrets(tmp_path: Path) ->
             first = process.stderr.readline()
             found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+)\n", first)
             assert found is not None, first
+            assert process.stderr.readline().startswith("corvus: governed by ")
             reader = threading.Thread(target=lambda: lines.extend(process.stderr or ()))
             reader.start()
             try:
@@ -91,7 +91,7 @@ def use(url: str, secrets: dict[TokenScope, str]) -> str:
             base_url=url, headers=headers, timeout=20, trust_env=False, verify=NO_AUTHORITIES
         )
 
-    with client(TokenScope.PROXY) as agent, client(TokenScope.ADMIN) as admin:
+    with client(TokenScope.RESERVE) as agent, client(TokenScope.ADMIN) as admin:
 
         def ask(usd: float | None, **more: Any) -> httpx2.Response:
             amount = {} if usd is None else {"estimate_usd": usd}

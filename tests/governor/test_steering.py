@@ -280,4 +280,5 @@ def test_a_denied_context_says_what_where_how_long_and_what_to_do(bench: MakeBen
         "cost.daily_limit_usd. $0.10 would still fit; it resets at 2026-11-26 00:00 UTC; "
         "`corvus cost override` lifts the block for one call"
     )
+    assert refused.value.decision is not None
     assert refused.value.decision.denial == "budget_exceeded"

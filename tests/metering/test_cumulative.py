@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.metering.anthropic import MessagesStreamTap
+from policy.metering.anthropic import MessagesBodyTap, MessagesStreamTap
 from policy.metering.facts import grown
-from policy.metering.openai import ChatStreamTap, ResponsesStreamTap
+from policy.metering.openai import (
+    ChatBodyTap,
+    ChatStreamTap,
+    ResponsesBodyTap,
+    ResponsesStreamTap,
+)
+from policy.metering.tap import BodyTap
 from policy.model.usage import Usage
 from tests.metering.streams import chat_chunk, pass_through, sse
 
@@ -78,3 +85,60 @@ def test_a_stream_of_responses_that_ends_twice_keeps_the_largest() -> None:
 @pytest.mark.parametrize("now", [{"a": None}, {}, {"a": 1}, {"a": 1.0}])
 def test_what_says_nothing_or_less_changes_nothing(now: dict[str, Any]) -> None:
     assert grown({"a": 2, "b": {"c": 3}}, now | {"b": {"c": 1}}) == {"a": 2, "b": {"c": 3}}
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (ChatBodyTap, {"usage": {"prompt_tokens": 20}}),
+        (ChatBodyTap, {"usage": {"completion_tokens": 5}}),
+        (ChatBodyTap, {"usage": {"prompt_tokens": 0, "completion_tokens": 0}}),
+        (ResponsesBodyTap, {"usage": {"input_tokens": 20, "output_tokens": None}}),
+        (ResponsesBodyTap, {"usage": {"output_tokens": 5}}),
+        (MessagesBodyTap, {"usage": {"input_tokens": 20}}),
+        (MessagesBodyTap, {"usage": {"output_tokens": 5}}),
+        (MessagesBodyTap, {"usage": {"input_tokens": 0, "output_tokens": 5}}),
+    ],
+)
+def test_a_total_that_is_left_out_is_not_0(make: type[BodyTap], message: dict[str, Any]) -> None:
+    tap = make()
+    pass_through(tap, [json.dumps({**message, "text": "w " * 300}).encode()])
+    found = tap.usage_or_estimate(model="m", input_tokens=400)
+    assert found.is_estimated
+    assert found.total.context_tokens >= 20
+    assert found.total.output_tokens >= 200 or message["usage"].get("output_tokens")
+
+
+def test_a_stream_that_never_tells_its_input_is_taken_at_the_bound() -> None:
+    tap = MessagesStreamTap()
+    start = {"type": "message_start", "message": {"model": "m"}}
+    delta = {"type": "message_delta", "usage": {"output_tokens": 50}}
+    pass_through(tap, [sse(start, delta, {"type": "message_stop"})])
+    found = tap.usage_or_estimate(model="m", input_tokens=400)
+    assert (found.is_estimated, found.total) == (True, Usage(400, 50))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"usage": {"output_tokens_details": {"audio_tokens": 3}}},
+        {"output": [{"type": "image_generation_call"}]},
+        {"output": [{"type": "code_interpreter_call"}]},
+        {"output": [{"type": "file_search_call"}]},
+    ],
+)
+def test_what_has_no_price_marks_the_record_as_a_lower_bound(more: dict[str, Any]) -> None:
+    tap = ResponsesBodyTap()
+    usage = {"input_tokens": 20, "output_tokens": 5, **more.get("usage", {})}
+    pass_through(tap, [json.dumps({**more, "usage": usage}).encode()])
+    found = tap.usage_or_estimate(model="m", input_tokens=400)
+    assert (found.is_estimated, found.total) == (True, Usage(20, 5))
+
+
+def test_what_is_thought_aloud_counts_as_written() -> None:
+    thought = [{"type": "thinking", "thinking": [{"type": "text", "text": "w" * 300}]}]
+    chunk = {"choices": [{"index": 0, "delta": {"content": thought}}]}
+    tap = ChatStreamTap()
+    pass_through(tap, [sse(chunk)])
+    found = tap.usage_or_estimate(model="m", input_tokens=1)
+    assert found.total.output_tokens >= 100

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,7 +28,7 @@ from policy.model.token import Token, TokenScope
 from policy.model.usage import Usage
 from policy.money import NanoUSD
 from policy.period import Period
-from policy.store.api import Backend, BalanceKey, StoredBalance
+from policy.store.api import Backend, BalanceKey, Forgotten, StoredBalance, session_mark
 from policy.store.store import Store
 from policy.store.unit import Unit
 from tests.fakes import FrozenClock
@@ -368,6 +368,84 @@ class StoreContract:
         assert self.store.run(lambda unit: unit.reservation(old.id)) is None
         assert self.store.run(lambda unit: unit.reservation(recent.id)) is not None
         assert self.store.run(lambda unit: unit.reservation(open_.id)) is not None
+
+    def test_a_forgotten_session_leaves_its_mark_alone_until_it_is_recalled(self) -> None:
+        budget = Budget("s", Period.SESSION, NanoUSD(1), 80, "k")
+        ours = BalanceKey(1, 0, "s", "", "p"), BalanceKey(1, 0, "s", "m", "")
+        others = BalanceKey(1), BalanceKey(1, 0, "t", "", "p")
+
+        def keep(unit: Unit) -> None:
+            unit.register(budget)
+            unit.put_balances([StoredBalance(key, calls=1) for key in (*ours, *others)])
+            for name in ("s", "t"):
+                unit.put_session(SessionRecord(name, NOW, project="p"))
+                unit.put_mission(MissionRecord(name, "m", NOW, project="p"))
+
+        self.store.run(keep)
+        self.store.run(lambda unit: unit.forget_over(["s"]), alone=True)
+        self.reopen()
+        assert self.store.run(lambda unit: [*unit.forgotten_marks()]) == [session_mark("s")]
+        touches: list[Callable[[Unit], object]] = [
+            lambda unit: unit.session("s", "other"),
+            lambda unit: unit.mission("s", "m", "p"),
+            lambda unit: unit.open_missions("s", "p"),
+            lambda unit: unit.sessions_named("s"),
+            lambda unit: unit.balance(ours[0]),
+        ]
+        for touch in touches:
+            with pytest.raises(Forgotten):
+                self.store.run(touch)
+        kept = self.store.run(lambda unit: {*unit.balances(1)})
+        assert kept == {*others}
+        assert self.store.run(lambda unit: unit.mission("t", "m", "p")) is not None
+        self.store.run(lambda unit: unit.recall_session("s"), alone=True)
+        self.reopen()
+        assert self.store.run(lambda unit: unit.session("s", "p")) is None
+        assert self.store.run(lambda unit: unit.missions_named("s")) == []
+        assert self.store.run(lambda unit: unit.balance(ours[0]).calls) == 0
+        assert self.store.run(lambda unit: unit.state.forgotten_times) == 2
+
+    def test_windows_that_began_before_are_forgotten_and_not_zero(self) -> None:
+        early, late = BalanceKey(1, 1_000), BalanceKey(1, 2_000)
+
+        def keep(unit: Unit) -> None:
+            unit.register(Budget("d", Period.DAY, NanoUSD(1), 80, "k"))
+            unit.put_balances([StoredBalance(key, calls=1) for key in (early, late, BalanceKey(1))])
+
+        self.store.run(keep)
+        self.store.run(lambda unit: unit.forget_over((), 2_000), alone=True)
+        self.reopen()
+        assert self.store.run(lambda unit: {*unit.balances(1)}) == {late, BalanceKey(1)}
+        with pytest.raises(Forgotten):
+            self.store.run(lambda unit: unit.balance(early))
+
+    def test_overrides_that_are_over_are_forgotten_with_their_reservations(self) -> None:
+        from policy.ids import new_id
+
+        old, young = microseconds(NOW), microseconds(NOW + timedelta(days=2))
+
+        def grant(at_us: int, state: OverrideState, user: str | None = None) -> Override:
+            made = Override(new_id(at_us), "ana", None, None, NOW, NOW, state, consumed_by=user)
+            self.store.run(lambda unit: unit.put_override(made))
+            return made
+
+        self.store.run(lambda unit: unit.add_reservation(HELD))
+        gone = [
+            grant(old, OverrideState.EXPIRED),
+            grant(old, OverrideState.CONSUMED, "01a2138a-da1c-7cdd-b3ac-99abde901db8"),
+        ]
+        kept = [
+            grant(old, OverrideState.ACTIVE),
+            grant(old, OverrideState.CONSUMED, HELD.id),
+            grant(young, OverrideState.EXPIRED),
+        ]
+        before_us = microseconds(NOW + timedelta(days=1))
+        self.store.run(lambda unit: unit.forget_over((), 0, before_us), alone=True)
+        self.reopen()
+        for one in gone:
+            assert self.store.run(lambda unit, one=one: unit.override(one.id)) is None
+        for one in kept:
+            assert self.store.run(lambda unit, one=one: unit.override(one.id)) == one
 
     def test_time_never_runs_backwards_not_even_after_a_restart(self) -> None:
         self.store.run(lambda unit: unit.touch())

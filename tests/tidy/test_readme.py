@@ -69,7 +69,8 @@ def run_here(command: str, folder: Path, capfd: pytest.CaptureFixture[str]) -> R
         environment.setenv("COLUMNS", "80")
         capfd.readouterr()
         code = main(words[1:])
-    return Result(code, *capfd.readouterr())
+    printed = capfd.readouterr()
+    return Result(code, printed.out, printed.err)
 
 
 def test_the_first_two_commands_set_up_and_run_the_demo_and_the_tests() -> None:

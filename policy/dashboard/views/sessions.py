@@ -38,12 +38,13 @@ def sessions(ask: Ask) -> Page:
 
 def session(ask: Ask) -> Page:
     """Show one session: its budget, its missions, its models, its calls."""
-    name = ask.query.get("id", "")
+    name, project = ask.query.get("id", ""), ask.query.get("project") or None
     if not name:
         return MISSING
-    data: dict[str, object] = {"name": name, "meters": (), "fault": None, "policy": None}
+    data: dict[str, object] = {"name": name, "project": project, "meters": (), "fault": None}
+    data["policy"] = None
     try:
-        status = ask.desk.governor.status(name)
+        status = ask.desk.governor.status(name, project=project)
         meters = [meter_of(one, status) for one in status.decision.statuses]
         data |= {
             "policy": ask.desk.runtime.policy,
@@ -52,13 +53,13 @@ def session(ask: Ask) -> Page:
         }
     except StoreError as error:
         data |= {"fault": fault_kind(error), "outcome": None}
-    missions_of = answer(ask, "spend/by-mission", session=name, top=ROWS)
-    models = answer(ask, "spend/by-model", session=name)
+    missions_of = answer(ask, "spend/by-mission", session=name, project=project, top=ROWS)
+    models = answer(ask, "spend/by-model", session=name, project=project)
     data |= {
         "missions": _missions_grid(ask, missions_of),
         "models": None if models is None else grid_of(ask, models, only=_COLUMNS),
     }
-    return Page("session", data | _calls(ask, name, None))
+    return Page("session", data | _calls(ask, name, None, project))
 
 
 def missions(ask: Ask) -> Page:
@@ -78,11 +79,13 @@ def missions(ask: Ask) -> Page:
 def mission(ask: Ask) -> Page:
     """Show one mission: its limit and its calls."""
     name, of = ask.query.get("id", ""), ask.query.get("session", "")
+    project = ask.query.get("project") or None
     if not name or not of:
         return MISSING
-    data: dict[str, object] = {"name": name, "session": of, "meters": (), "fault": None}
+    data: dict[str, object] = {"name": name, "session": of, "project": project, "meters": ()}
+    data["fault"] = None
     try:
-        status = ask.desk.governor.status(of, name)
+        status = ask.desk.governor.status(of, name, project=project)
         meters = [meter_of(one, status) for one in status.decision.statuses]
         data |= {
             "policy": ask.desk.runtime.policy,
@@ -91,11 +94,11 @@ def mission(ask: Ask) -> Page:
         }
     except StoreError as error:
         data |= {"fault": fault_kind(error), "record": None, "policy": None}
-    return Page("mission", data | _calls(ask, of, name))
+    return Page("mission", data | _calls(ask, of, name, project))
 
 
-def _calls(ask: Ask, of: str, mission_id: str | None) -> dict[str, object]:
-    given = {"session": of, "mission": mission_id}
+def _calls(ask: Ask, of: str, mission_id: str | None, project: str | None) -> dict[str, object]:
+    given = {"session": of, "mission": mission_id, "project": project}
     table = answer(ask, "spend/calls", rows=ROWS, page=page_asked(ask), **given)
     if table is None:
         return {"calls": None}
@@ -113,7 +116,10 @@ def _missions_grid(ask: Ask, table: Table | None) -> object:
     links: Links = {
         "session_id": lambda row: _session_link(ask, row),
         "mission_id": lambda row: ask.link(
-            "/missions/one", session=row["session_id"], id=row["mission_id"]
+            "/missions/one",
+            session=row["session_id"],
+            project=row["project"],
+            id=row["mission_id"],
         ),
     }
     return grid_of(ask, table, links=links)
@@ -121,7 +127,7 @@ def _missions_grid(ask: Ask, table: Table | None) -> object:
 
 def _session_link(ask: Ask, row: Row) -> str | None:
     name = row["session_id"]
-    return None if name is None else ask.link("/sessions/one", id=name)
+    return None if name is None else ask.link("/sessions/one", id=name, project=row["project"])
 
 
 def _total(table: Table, column: str) -> int:
