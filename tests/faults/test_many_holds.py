@@ -62,8 +62,8 @@ def held_cents(path: Path) -> int:
     return held // CENT
 
 
-def test_thousands_of_open_holds_count_and_expire_in_portions(tmp_path: Path) -> None:
-    show_many(tmp_path, 5_000)
+def test_20_000_open_holds_count_and_expire_in_portions(tmp_path: Path) -> None:
+    show_many(tmp_path, 20_000)
 
 
 @pytest.mark.nightly

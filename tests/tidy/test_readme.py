@@ -86,7 +86,7 @@ def test_the_first_two_commands_set_up_and_run_the_demo_and_the_tests() -> None:
 def test_every_other_command_runs_and_prints_what_is_shown(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_here("corvus demo", tmp_path, capfd).returncode == Exit.CLEAN
+    assert run("corvus demo", tmp_path).returncode == Exit.CLEAN
     (tmp_path / "export.csv").write_text(EXPORT)
     printed = ""
     commands = examples = 0
@@ -105,8 +105,7 @@ def test_every_other_command_runs_and_prints_what_is_shown(
             assert "corvus gateway" in text or "summarize.py" in text  # tests/dashboard walks it
         elif kind == "toml":
             (tmp_path / "shown.toml").write_text(text)
-            result = run_here("corvus check shown.toml", tmp_path, capfd)
-            assert result.returncode == Exit.CLEAN, result
+            assert run("corvus check shown.toml", tmp_path).returncode == Exit.CLEAN
         else:
             assert kind == "python"
             result = run(f"python -W error - <<'END'\n{text}\nEND", tmp_path)
