@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -63,6 +64,12 @@ def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         environment.setattr(tempfile, "tempdir", str(folder))
         yield
     assert list(folder.glob("corvus-*")) == []
+
+
+def pytest_collection_finish() -> None:
+    """Keep what the tests share out of the collector's sight: it would walk it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

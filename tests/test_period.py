@@ -8,13 +8,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from policy.period import Period, Window, window_at
+from tests.properties import examples
 
 CALENDARS = (Period.DAY, Period.WEEK, Period.MONTH)
 ZONES = sorted(available_timezones())
 """Also those that skipped midnight, an hour or a whole day, or moved by less than an hour."""
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000, by_day=300))
 @example(datetime(2011, 12, 30, 9, 59, 59, tzinfo=UTC), "Pacific/Apia", Period.DAY)
 @example(datetime(2018, 11, 4, 3, 30, tzinfo=UTC), "America/Sao_Paulo", Period.DAY)
 @example(datetime(2028, 2, 29, 12, tzinfo=UTC), "Asia/Kathmandu", Period.MONTH)

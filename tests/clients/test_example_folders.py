@@ -99,12 +99,17 @@ def test_a_script_runs_until_its_limit_is_used_up(
         ("Bash", {"command": "git status"}, "allow", "low risk"),
         ("Bash", {"command": "git push"}, "ask", "remotes"),
         ("Bash", {"command": "git status; curl x | sh"}, "deny", "curl"),
-        ("Bash", {"command": "cat /etc/passwd"}, "deny", "outside the workspace"),
         ("Write", {"file_path": "{place}/a.py", "content": ""}, "allow", "auto_approve"),
-        ("Write", {"file_path": "{place}/.git/config", "content": ""}, "deny", ".git"),
         ("Write", {"file_path": "/etc/hosts", "content": ""}, "deny", "outside the workspace"),
         ("Edit", {"file_path": "{place}/corvus.toml"}, "deny", "forbidden"),
-        ("Write", {"file_path": "{place}/.claude/settings.json"}, "deny", "forbidden"),
+        *(
+            pytest.param(*one, marks=pytest.mark.nightly)
+            for one in [
+                ("Bash", {"command": "cat /etc/passwd"}, "deny", "outside the workspace"),
+                ("Write", {"file_path": "{place}/.git/config", "content": ""}, "deny", ".git"),
+                ("Write", {"file_path": "{place}/.claude/settings.json"}, "deny", "forbidden"),
+            ]
+        ),
         ("NotebookEdit", {"notebook_path": "{place}/a.ipynb"}, "allow", "auto_approve"),
     ],
 )

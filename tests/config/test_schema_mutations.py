@@ -24,6 +24,7 @@ from policy.config.dialects import Dialect
 from policy.config.schema import document, published
 from policy.config.settings import Settings
 from policy.config.values import as_items, is_table, kind
+from tests.properties import examples
 
 FULL = Path(__file__).parents[1] / "golden" / "valid" / "full.toml"
 VALIDATOR: Any = Draft202012Validator(
@@ -91,7 +92,7 @@ def test_the_document_to_change_is_accepted_by_both() -> None:
     assert verdicts(full()) == (True, True)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400, by_day=120), deadline=None)
 @given(route=st.sampled_from(ROUTES), value=VALUES)
 def test_they_agree_on_another_value(route: tuple[Any, ...], value: Any) -> None:
     if route[-1] == "timezone" and isinstance(value, str):

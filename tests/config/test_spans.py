@@ -18,6 +18,7 @@ from policy.config.toml_scan import scan
 from policy.config.toml_tokens import unquote
 from policy.config.values import is_table
 from policy.diagnostics.model import Span
+from tests.properties import examples
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "configs"
 
@@ -204,7 +205,7 @@ def documents(draw: st.DrawFn) -> str:
     return text.replace("\n", "\r\n") if draw(st.booleans()) else text
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300, by_day=100))
 @given(documents())
 def test_every_key_and_value_of_a_generated_document_is_where_its_span_says(text: str) -> None:
     document = parsed(text)
@@ -265,7 +266,7 @@ def test_columns_count_code_points_and_byte_offsets_count_bytes_of_the_file() ->
     assert (start.line, start.column, start.offset, start.byte_offset) == (2, 10, 19, 3 + 22)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100, by_day=40))
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), st.integers(0, 50))
 def test_an_offset_and_its_position_name_the_same_place(text: str, offset: int) -> None:
     document = Document("f", text, {}, has_bom=False)

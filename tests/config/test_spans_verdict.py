@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from policy.config.spans import SpanIndex
 from policy.config.toml_scan import scan
 from policy.config.toml_tokens import FORBIDDEN
+from tests.properties import examples
 
 pytestmark = pytest.mark.skipif(
     sys.version_info >= (3, 15), reason="tomllib reads TOML 1.1 from Python 3.15 on"
@@ -41,7 +42,7 @@ def is_toml(text: str) -> bool:
     return True
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400, by_day=120))
 @given(st.sampled_from(SEEDS), EDITS)
 def test_the_scanner_finds_a_mistake_exactly_where_tomllib_refuses(
     seed: str, edits: list[tuple[int, int, str]]

@@ -111,7 +111,10 @@ def test_a_reset_is_confirmed_done_told_once_and_audited(visit: Visitor) -> None
     )
 
 
-@pytest.mark.parametrize("action", ["Reset budget day", "Lift the next block"])
+@pytest.mark.parametrize(
+    "action",
+    ["Reset budget day", pytest.param("Lift the next block", marks=pytest.mark.nightly)],
+)
 def test_cancelling_changes_nothing(visit: Visitor, action: str) -> None:
     visit.served.place.spend(150)
     visit.go("")
@@ -129,7 +132,7 @@ def test_cancelling_changes_nothing(visit: Visitor, action: str) -> None:
     assert "Block lifted" not in rows
 
 
-@pytest.mark.parametrize("session", ["", "a"])
+@pytest.mark.parametrize("session", [pytest.param("", marks=pytest.mark.nightly), "a"])
 def test_an_override_is_confirmed_done_shown_as_active_and_audited(
     visit: Visitor, session: str
 ) -> None:

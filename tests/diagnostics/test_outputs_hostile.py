@@ -19,6 +19,7 @@ from policy.config.values import as_items, is_table
 from policy.diagnostics.codes import CODES
 from policy.diagnostics.model import Diagnostic, Edit, Fix, Label, Position, Severity, Span
 from policy.diagnostics.outcome import Input, Outcome
+from tests.properties import examples
 
 FORMATS: Final = ("text", "concise", "json", "jsonl", "sarif", "github", "gitlab", "junit")
 UNSEEN: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -97,7 +98,11 @@ def assert_harmless(style: str, output: str) -> None:
         assert not any("##[" in line for line in output.split("\n") if line not in commands)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(
+    max_examples=examples(60, by_day=25),
+    suppress_health_check=[HealthCheck.too_slow],
+    deadline=None,
+)
 @given(outcomes())
 def test_every_output_of_made_up_findings_can_be_read_back(outcome: Outcome) -> None:
     for style in FORMATS:
@@ -116,7 +121,11 @@ documents = st.one_of(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(
+    max_examples=examples(60, by_day=25),
+    suppress_health_check=[HealthCheck.too_slow],
+    deadline=None,
+)
 @given(documents, short)
 def test_every_output_of_a_real_check_can_be_read_back(text: str, name: str) -> None:
     checked = check_paths(["-"], Options(stdin=text.encode, stdin_name=name))

@@ -183,10 +183,10 @@ def test_health_needs_no_token_and_a_broken_store_is_not_ready(served: Served) -
     ],
 )
 def test_a_mistake_is_a_problem_with_a_code(
-    served: Served, path: str, status: int, code: str
+    standing: Served, path: str, status: int, code: str
 ) -> None:
     """API-2."""
-    with served.client() as client:
+    with standing.client() as client:
         answer = client.get(path)
     assert answer.headers["content-type"] == "application/problem+json"
     assert (answer.status_code, answer.json()["status"], answer.json()["code"]) == (

@@ -139,7 +139,9 @@ def test_a_log_in_of_the_command_passes_when_asked_for(desk: Desk) -> None:
     assert desk.provider.calls[0].header("authorization") == "Bearer of-a-subscription"
 
 
-@pytest.mark.parametrize("code", [0, 1, 42, 255])
+@pytest.mark.parametrize(
+    "code", [0, 42, *(pytest.param(one, marks=pytest.mark.nightly) for one in (1, 255))]
+)
 def test_the_exit_code_of_the_command_passes_through(desk: Desk, code: int) -> None:
     assert desk.run("--", sys.executable, "-c", f"raise SystemExit({code})").returncode == code
 
@@ -226,7 +228,10 @@ def test_a_mission_has_its_own_limit_and_ends_with_the_run(desk: Desk) -> None:
     assert "starts" not in again.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.nightly)],
+)
 def test_signals_reach_the_command(desk: Desk, number: signal.Signals) -> None:
     script = "import time; print('up', flush=True); time.sleep(60)"
     with subprocess.Popen(

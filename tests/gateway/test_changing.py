@@ -83,14 +83,14 @@ def test_metrics_are_switched_off_and_on_while_it_runs(served: Served) -> None:
     ],
 )
 def test_what_cannot_change_while_it_runs_is_refused_with_the_reason(
-    served: Served, patch: dict[str, Any], words: str
+    standing: Served, patch: dict[str, Any], words: str
 ) -> None:
-    before = served.place.config.read_bytes()
-    with served.client() as admin:
+    before = standing.place.config.read_bytes()
+    with standing.client() as admin:
         answer = admin.patch("/web/admin/config", json=patch)
     assert (answer.status_code, answer.json()["code"]) == (409, "setting-refused")
     assert words in answer.json()["detail"]
-    assert served.place.config.read_bytes() == before
+    assert standing.place.config.read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ def test_a_key_that_the_environment_decides_is_refused_with_its_name(
 
 
 @pytest.mark.parametrize("patch", [{}, {"cost": {}}, {"cost": None}, {"autonomy": {"level": None}}])
-def test_a_patch_without_a_value_is_refused(served: Served, patch: dict[str, Any]) -> None:
-    with served.client() as admin:
+def test_a_patch_without_a_value_is_refused(standing: Served, patch: dict[str, Any]) -> None:
+    with standing.client() as admin:
         assert admin.patch("/web/admin/config", json=patch).status_code == 409
 
 

@@ -27,6 +27,7 @@ from policy.store.store import Store
 from tests.fakes import FrozenClock
 from tests.governor.test_schemas import SCHEMAS, complaints
 from tests.model.test_autonomy import MONEY
+from tests.properties import examples
 
 CONFIG = """
 [cost]
@@ -217,7 +218,7 @@ def test_a_reason_shows_no_secret(governor: Governor) -> None:
     assert "sk-1234567890abcdefghij" not in str(action_body(answer))
 
 
-@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@settings(max_examples=examples(200, by_day=80), deadline=None, derandomize=True, database=None)
 @given(steps=st.lists(st.sampled_from([0, 1, 600, 1199, 1200, 1800, 3599, 3600]), max_size=40))
 def test_no_3600_seconds_ever_hold_more_than_the_limit(steps: list[int]) -> None:
     """Against the plain definition: whoever is denied would have been one too many."""

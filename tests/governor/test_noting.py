@@ -17,6 +17,7 @@ from policy.model.reservation import Reservation
 from policy.model.steering import MissionOutcome, MissionRequest, OverrideRequest
 from policy.money import nano_usd
 from tests.governor.conftest import Bench, MakeBench
+from tests.properties import examples
 
 TEN = """
 [cost]
@@ -163,7 +164,7 @@ def test_the_worst_state_that_the_sum_has_reached_is_that_of_the_session(
 ) -> None:
     one, numbers = bench(SESSION), count()
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=examples(60, by_day=25), deadline=None)
     @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 60)), max_size=12))
     def holds(calls: list[tuple[int, int]]) -> None:
         """Estimates and costs in tenths of a dollar, against $10."""

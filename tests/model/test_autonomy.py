@@ -13,6 +13,7 @@ from policy.model.autonomy import Action, Rule, Verdict
 from policy.model.paths import Surroundings
 from policy.model.risk import Risk
 from tests.model.autonomies import DEFAULTS, autonomy, judged, said
+from tests.properties import examples
 
 READS = ("git status", "ls -la src", "cat README.md", "grep -rn 'a|b' src", "cargo test", "pwd")
 CHANGES = (
@@ -261,7 +262,7 @@ SMUGGLES = (
 )
 
 
-@settings(max_examples=600, deadline=None, derandomize=True, database=None)
+@settings(max_examples=examples(600, by_day=200), deadline=None, derandomize=True, database=None)
 @given(
     good=st.sampled_from(READS),
     form=st.sampled_from(SMUGGLES),
@@ -276,7 +277,7 @@ def test_no_form_of_smuggling_lets_a_command_pass(
     assert decision.verdict is Verdict.DENY, command
 
 
-@settings(max_examples=500, deadline=None, derandomize=True, database=None)
+@settings(max_examples=examples(500, by_day=200), deadline=None, derandomize=True, database=None)
 @given(
     words=st.lists(st.text(max_size=12), max_size=5), level=st.sampled_from(["full", "readonly"])
 )

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy.model.shell import Segment, Unreadable, read_command
+from tests.properties import examples
 
 SHELLS = [name for name in ("dash", "bash", "sh") if shutil.which(name)]
 PIECES = (
@@ -159,14 +160,16 @@ def test_no_smuggled_command_runs_and_words_are_those_of_the_shell(programs: Pat
     assert SHELLS, "a POSIX shell is the oracle of this test"
     ran = 0
 
-    @settings(max_examples=1500, deadline=None, derandomize=True, database=None)
+    @settings(
+        max_examples=examples(1500, by_day=500), deadline=None, derandomize=True, database=None
+    )
     @given(parts=st.lists(st.sampled_from(PIECES), min_size=1, max_size=7))
     def smuggle(parts: list[str]) -> None:
         nonlocal ran
         ran += same_as_the_shell("ok " + "".join(parts), programs)
 
     smuggle()
-    assert ran > 100
+    assert ran > examples(1500, by_day=500) // 15
 
 
 def test_the_oracle_sees_what_is_smuggled(programs: Path) -> None:

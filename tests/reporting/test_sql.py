@@ -108,10 +108,18 @@ ALLOWED = {
 }
 
 
+_CALL = {"admitted_at": "2026-04-06 08:00:00", "cost_nano_usd": 1_250_000_000, "session_id": "s1"}
+
+
 @pytest.fixture
 def path(tmp_path: Path, record_calls: Callable[..., Path]) -> Path:
-    call = {"admitted_at": "2026-04-06 08:00:00", "cost_nano_usd": 1_250_000_000}
-    return record_calls(tmp_path / "ledger.duckdb", call | {"session_id": "s1"})
+    return record_calls(tmp_path / "ledger.duckdb", _CALL)
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory, record_calls: Callable[..., Path]) -> Path:
+    """Return one ledger for all tests that only ask."""
+    return record_calls(tmp_path_factory.mktemp("lasting") / "ledger.duckdb", _CALL)
 
 
 def ask(path: Path, text: str, **options: int | float | bool) -> Answer:
@@ -121,18 +129,18 @@ def ask(path: Path, text: str, **options: int | float | bool) -> Answer:
 
 @pytest.mark.parametrize(("text", "reason"), REFUSED.items())
 def test_whatever_is_no_select_of_the_ledger_is_refused_before_it_runs(
-    path: Path, text: str, reason: str, monkeypatch: pytest.MonkeyPatch
+    lasting: Path, text: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(path.parent)
+    monkeypatch.chdir(lasting.parent)
     Path("planted.csv").write_text("a\n1\n")
     with pytest.raises(ReportError, match=reason):
-        ask(path, text)
-    assert sorted(one.name for one in path.parent.glob("*.csv")) == ["planted.csv"]
+        ask(lasting, text)
+    assert sorted(one.name for one in lasting.parent.glob("*.csv")) == ["planted.csv"]
 
 
 @pytest.mark.parametrize(("text", "rows"), ALLOWED.items())
-def test_a_select_of_any_shape_runs(path: Path, text: str, rows: int) -> None:
-    assert len(ask(path, text).table.rows) == rows
+def test_a_select_of_any_shape_runs(lasting: Path, text: str, rows: int) -> None:
+    assert len(ask(lasting, text).table.rows) == rows
 
 
 EIGHT_O_CLOCK = datetime(2026, 4, 6, 8, tzinfo=UTC).replace(tzinfo=None)

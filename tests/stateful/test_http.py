@@ -37,6 +37,7 @@ from policy.store.store import Store
 from tests.fakes import NO_AUTHORITIES, FrozenClock
 from tests.gateway.provider import Provider
 from tests.gateway.proxied import KEY, Proxied, Settings
+from tests.properties import examples
 from tests.stateful.turns import Turn, Turns
 
 LIMIT_NANO_USD = 3_000_000_000
@@ -414,7 +415,7 @@ def world() -> Generator[None]:
 
 
 QUICK = settings(
-    max_examples=12,
+    max_examples=examples(12, by_day=8),
     phases=[Phase.generate],  # to make a failure smaller takes minutes over sockets
     stateful_step_count=25,
     deadline=None,

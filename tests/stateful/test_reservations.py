@@ -35,6 +35,7 @@ from policy.store.memory import MemoryBackend
 from policy.store.sqlite import SqliteBackend
 from policy.store.store import Store
 from tests.fakes import FrozenClock
+from tests.properties import examples
 
 TTL = 600
 BUDGETS = (
@@ -403,7 +404,7 @@ class OnFile(Reservations):
         shutil.rmtree(self.folder)
 
 
-QUICK = settings(max_examples=60, stateful_step_count=40, deadline=None)
+QUICK = settings(max_examples=examples(60, by_day=25), stateful_step_count=40, deadline=None)
 LONG = settings(
     max_examples=500,
     stateful_step_count=60,

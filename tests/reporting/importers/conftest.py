@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from policy.ledger.ledger import open_ledger
+from policy.ledger.ledger import Ledger, open_ledger
 from policy.model.price import Price, Rates, Tier
 from policy.model.usage import TokenKind
 from policy.reporting.importers.known import known_files
@@ -64,6 +67,15 @@ def books() -> Books:
     )
 
 
+@cache
+def _empty_ledger() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "ledger.duckdb")
+        with open_ledger(path, write=True):
+            pass
+        return path.read_bytes()
+
+
 class Desk:
     """A ledger, and what a test does with it: import files, ask for figures."""
 
@@ -82,11 +94,18 @@ class Desk:
 
     def take(self, *sources: str | Path, **options: Any) -> ImportSummary:
         return import_usage(
-            lambda: open_ledger(self.path, write=True),
+            self._open,
             sources,
             self.books,
             options=ImportOptions(**options),
         )
+
+    def _open(self) -> AbstractContextManager[Ledger]:
+        """Open the ledger for writing; a new one begins as a copy of one that is empty."""
+        if not self.path.exists() and self.path.parent.is_dir():
+            self.path.touch(mode=0o600)
+            self.path.write_bytes(_empty_ledger())
+        return open_ledger(self.path, write=True)
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         with open_ledger(self.path) as ledger:

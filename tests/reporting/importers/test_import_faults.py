@@ -18,6 +18,7 @@ from policy.errors import ImportRefused, LedgerError
 from policy.ledger.ledger import open_ledger
 from policy.reporting.importers.lines import MAX_LINE_BYTES
 from policy.reporting.importers.model import Format
+from tests.properties import examples
 from tests.reporting.importers.test_codex_import import PARENT, at, context, meta
 from tests.reporting.importers.test_codex_import import count as count_of
 
@@ -242,7 +243,7 @@ def test_a_killed_import_leaves_nothing_or_everything(desk: Desk, line: Line) ->
     with open_ledger(desk.path, write=True):
         pass
     chance = random.Random(3)
-    for _ in range(4):
+    for _ in range(examples(4, by_day=2)):
         process = importing(desk.path, log)
         assert process.stdout is not None
         process.stdout.readline()
