@@ -174,9 +174,10 @@ class Store:
     def _interrupted(self, job: _Job, undo: Callable[[Any], object] | None) -> None:
         if not job.keep and job.give_up():
             return  # it will never run
-        finished = job.done.acquire(timeout=self._wait_seconds)
+        # NOTE: the interruption may come when `done` was just acquired, and it opens once only.
+        finished = job.is_finished or job.done.acquire(timeout=self._wait_seconds)
         if not finished and job.keep and not job.give_up():
-            finished = job.done.acquire()
+            finished = True  # it was answered meanwhile
         if finished and undo is not None and job.error is None:
             undo(job.result)
 
