@@ -8,8 +8,9 @@ import pty
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from policy import Governor, Usage, open_runtime
@@ -121,9 +122,19 @@ class Place:
                 if isinstance(answer, bytes):
                     os.write(ours, answer)
                 else:
-                    process.send_signal(answer)
+                    threading.Thread(target=_press, args=(process, answer), daemon=True).start()
         os.close(ours)
         return process.wait(timeout=60), shown.decode().replace("\r\n", "\n")
+
+
+def _press(process: subprocess.Popen[bytes], key: signal.Signals) -> None:
+    """Press a key until it is heeded, as a person does: it may come just before the reading."""
+    for _ in range(50):
+        process.send_signal(key)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.5)
+            return
+    process.kill()
 
 
 def read_terminal(descriptor: int) -> bytes:
