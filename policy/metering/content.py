@@ -31,8 +31,12 @@ from policy.metering.members import (
 from policy.metering.pictures import Picture, picture_of, vision_of
 from policy.metering.pictures import decoded as decoded_base64
 
-NODES_MAX = 100_000
-"""Most messages, parts of them and tools of one request."""
+NODES_MAX = 20_000
+"""Most messages, parts of them and tools of one request.
+
+Long sessions of coding agents have a few thousand. Each costs some 0.02 ms to look into, and while
+one body is read no other call moves on (PRX-10).
+"""
 
 SEARCHES_MAX = 1_000
 """Most searches that are held for one tool, whatever it states."""

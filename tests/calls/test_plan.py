@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.calls.plan import Plan, Unreadable, read
+from policy.metering.content import NODES_MAX
 from policy.metering.endpoints import Endpoint
 from policy.metering.maxima import ANSWERS, COUNT_MAX, MAXIMA, OWN
 from policy.metering.members import MEMBERS_MAX
@@ -437,3 +438,9 @@ def test_an_object_of_options_is_no_place_for_megabytes(name: str) -> None:
     found = read(Endpoint.CHAT, body)
     assert isinstance(found, Unreadable)
     assert found.code == "json_invalid"
+
+
+def test_a_request_of_more_parts_than_any_session_has_is_refused() -> None:
+    parts = ",".join(['{"type":"text","cache_control":{"ttl":"1h"}}'] * NODES_MAX)
+    body = f'{{"model":"m","max_tokens":5,"messages":[{{"content":[{parts}]}}]}}'.encode()
+    assert code(body, Endpoint.MESSAGES) == "json_invalid"
