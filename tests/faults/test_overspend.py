@@ -75,7 +75,8 @@ def test_the_check_finds_the_overspend_of_check_then_insert(tmp_path: Path) -> N
             name = f"racy{number}"
             connection.execute(
                 "INSERT INTO reservation SELECT ?, NULL, state, ?, admitted_at_us, expires_at_us,"
-                " NULL, dispatched, NULL, NULL, NULL, body FROM reservation LIMIT 1",
+                " NULL, dispatched, NULL, NULL, NULL, body, project, recorded"
+                " FROM reservation LIMIT 1",
                 (name, 80 * CENT),
             )
             connection.execute("UPDATE balance SET held_nano_usd = held_nano_usd + ?", (80 * CENT,))

@@ -192,7 +192,7 @@ def test_a_block_that_ends_well_is_only_warned_of_in_the_log(
             call.used(cost_nano_usd=SPENT)
             hold()
 
-    with governing(policy, path, wait_seconds=0.2) as governor:
+    with governing(policy, path, wait_seconds=1.0) as governor:
         with (
             held_by_a_stranger_after(path) as hold,
             caplog.at_level(logging.WARNING),
