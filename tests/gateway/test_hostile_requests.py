@@ -131,7 +131,7 @@ def test_a_smuggled_request_is_refused_by_the_parser(standing: Served, lines: li
         ("proxy", "GET", "/web/cost/summary", 403),
         ("proxy", "POST", "/web/admin/cost/override", 403),
         ("proxy", "GET", "/metrics", 403),
-        ("admin", "POST", "/web/reservations", 403),
+        ("admin", "POST", "/web/reservations", 422),
         ("admin", "OPTIONS", "/web/cost/summary", 403),
         ("read", "GET", "/web/cost/summary", 200),
         ("admin", "GET", "/web/cost/summary", 200),
