@@ -119,7 +119,7 @@ def visitor(
     """Open a window with nothing kept from others; ``options`` are of playwright's context."""
     size = {"width": width, "height": 900}
     context: BrowserContext = browser.new_context(viewport=size, **options)  # type: ignore[arg-type]
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     try:
         yield Visitor(context.new_page(), served)
     finally:

@@ -24,7 +24,7 @@ def browser() -> Iterator[Browser]:
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("there is no chromium: apt-get install chromium")
-    expect.set_options(timeout=10_000)  # pages are looked at beside other tests
+    expect.set_options(timeout=30_000)  # pages are looked at beside other tests
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield opened
