@@ -135,7 +135,7 @@ def _deliver(name: str, migration: Migration) -> bool:
 
 def _write(name: str, migration: Migration) -> bool:
     from corvus.base.errors import EditRefused
-    from corvus.config.edit.rewrite import replace_file
+    from corvus.base.files import replace_file
 
     try:
         replace_file(Path(name), migration.after, before=migration.before)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import duckdb
 
 from corvus.base.errors import ReportError
-from corvus.reporting.files import whole_file
+from corvus.base.files import whole_file
 from corvus.reporting.parameters import naive_utc
 from corvus.reporting.run import clean_message
 from corvus.usage.exporters import focus, records
