@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from policy import errors
+from corvus import errors
 
 
 def kinds(of: type[errors.PolicyError]) -> Iterator[type[errors.PolicyError]]:

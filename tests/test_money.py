@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.money import (
+from corvus.money import (
     divide_half_even,
     divide_up,
     nano_usd,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from policy.period import Period, Window, window_at
+from corvus.period import Period, Window, window_at
 from tests.properties import examples
 
 CALENDARS = (Period.DAY, Period.WEEK, Period.MONTH)

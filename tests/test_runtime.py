@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from policy import Governor
-from policy.clock import FixedClock
-from policy.errors import ConfigError, LedgerError, StoreError
-from policy.opening import Opening
-from policy.period import Period
-from policy.runtime import open_runtime
+from corvus import Governor
+from corvus.clock import FixedClock
+from corvus.errors import ConfigError, LedgerError, StoreError
+from corvus.opening import Opening
+from corvus.period import Period
+from corvus.runtime import open_runtime
 
 CONFIG = """
 [[cost.budgets]]

@@ -45,7 +45,7 @@ def ratio(check: list[str], rounds: int) -> tuple[float, float, float]:
 
 
 def line(name: str, paths: list[str], rounds: int) -> str:
-    check = [sys.executable, "-m", "policy", "check", *paths]
+    check = [sys.executable, "-m", "corvus", "check", *paths]
     seconds(check)
     middle, floor, checked = ratio(check, rounds)
     return (

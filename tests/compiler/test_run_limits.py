@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.compiler.run_limits import RunLimits, lay_over
-from policy.model.policy import Policy
-from policy.money import NanoUSD
-from policy.period import Period
-from policy.runtime import open_runtime
+from corvus.compiler.run_limits import RunLimits, lay_over
+from corvus.model.policy import Policy
+from corvus.money import NanoUSD
+from corvus.period import Period
+from corvus.runtime import open_runtime
 
 USD = 1_000_000_000
 STATED = ("cost.session_limit_usd", "cost.daily_limit_usd", "cost.monthly_limit_usd")

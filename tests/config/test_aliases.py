@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from policy.config.aliases import ALIASES
-from policy.config.document import read_document
-from policy.config.load import Loaded, load_documents
+from corvus.config.aliases import ALIASES
+from corvus.config.document import read_document
+from corvus.config.load import Loaded, load_documents
 
 OLD = "autonomy.max_cost_per_day_cents"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from policy.config.check import check_paths
+from corvus.config.check import check_paths
 
 FILES = sorted((Path(__file__).parents[2] / "benchmarks/config/mistakes").glob("*.toml"))
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from policy.config.change import Change, set_key, unset_key
-from policy.config.check import check_paths
-from policy.config.document import read_document
-from policy.config.load import load_documents
-from policy.config.toml_write import written
-from policy.config.values import Route, shown, value_at
-from policy.errors import ConfigError, EditRefused
+from corvus.config.change import Change, set_key, unset_key
+from corvus.config.check import check_paths
+from corvus.config.document import read_document
+from corvus.config.load import load_documents
+from corvus.config.toml_write import written
+from corvus.config.values import Route, shown, value_at
+from corvus.errors import ConfigError, EditRefused
 
 CORPUS = sorted((Path(__file__).parents[2] / ".." / "shared" / "configs").glob("*.toml"))
 

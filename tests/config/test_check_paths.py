@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from policy.config.check import Checked, Options, check_paths
+from corvus.config.check import Checked, Options, check_paths
 
 
 @pytest.fixture(autouse=True)

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from policy.cli.price_facts import price_clashes
-from policy.config.check import Checked, CheckedFile, Options, check_paths
-from policy.config.dialects import Dialect
-from policy.config.document import source_text
-from policy.config.rules import PriceFacts
-from policy.diagnostics.model import Diagnostic, Severity
-from policy.diagnostics.text import render
+from corvus.cli.price_facts import price_clashes
+from corvus.config.check import Checked, CheckedFile, Options, check_paths
+from corvus.config.dialects import Dialect
+from corvus.config.document import source_text
+from corvus.config.rules import PriceFacts
+from corvus.diagnostics.model import Diagnostic, Severity
+from corvus.diagnostics.text import render
 
 CORPUS = Path(__file__).parents[2] / ".." / "shared" / "configs"
 FILES = sorted(CORPUS.glob("*.toml"))

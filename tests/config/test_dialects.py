@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from policy.config.dialects import (
+from corvus.config.dialects import (
     GOVERNED,
     NATIVE_PRICE_KEYS,
     Detected,
@@ -10,9 +10,9 @@ from policy.config.dialects import (
     detect,
     host_keys,
 )
-from policy.config.document import read_document
-from policy.config.load import Loaded, load_documents
-from policy.config.settings import PriceSettings
+from corvus.config.document import read_document
+from corvus.config.load import Loaded, load_documents
+from corvus.config.settings import PriceSettings
 
 
 def loaded(text: str, dialect: str = "auto") -> Loaded:

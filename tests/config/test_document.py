@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from policy.config.document import (
+from corvus.config.document import (
     MAX_BYTES,
     Document,
     read_bytes,
@@ -16,8 +16,8 @@ from policy.config.document import (
     read_file,
     source_text,
 )
-from policy.diagnostics.codes import lookup
-from policy.diagnostics.model import Diagnostic, Severity
+from corvus.diagnostics.codes import lookup
+from corvus.diagnostics.model import Diagnostic, Severity
 
 
 def only(found: list[Diagnostic]) -> Diagnostic:

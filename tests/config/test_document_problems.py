@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from policy.config.document import MAX_BYTES, read_document
-from policy.config.limits import MAX_PROBLEMS
-from policy.diagnostics.model import Diagnostic
+from corvus.config.document import MAX_BYTES, read_document
+from corvus.config.limits import MAX_PROBLEMS
+from corvus.diagnostics.model import Diagnostic
 
 
 def problems(text: str) -> list[Diagnostic]:

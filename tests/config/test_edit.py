@@ -6,9 +6,9 @@ import tomllib
 
 import pytest
 
-from policy.config.document import Document, read_document
-from policy.config.edit import NotEditable, applied, remove, rename
-from policy.config.values import Route
+from corvus.config.document import Document, read_document
+from corvus.config.edit import NotEditable, applied, remove, rename
+from corvus.config.values import Route
 
 
 def parsed(text: str) -> Document:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from policy.config.check import Options, check_paths
-from policy.diagnostics.model import Diagnostic
+from corvus.config.check import Options, check_paths
+from corvus.diagnostics.model import Diagnostic
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(ROOT.glob("tests/golden/invalid/*.toml")) + sorted(

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.cli.price_facts import price_clashes
-from policy.config.check import Options, check_paths
-from policy.config.document import read_document
-from policy.config.ignore import ignores, may_ignore
-from policy.config.load import load
-from policy.config.rules import PriceFacts
-from policy.diagnostics.codes import CODES
-from policy.diagnostics.model import Severity
+from corvus.cli.price_facts import price_clashes
+from corvus.config.check import Options, check_paths
+from corvus.config.document import read_document
+from corvus.config.ignore import ignores, may_ignore
+from corvus.config.load import load
+from corvus.config.rules import PriceFacts
+from corvus.diagnostics.codes import CODES
+from corvus.diagnostics.model import Severity
 
 BECAUSE = "it is read by our own tool"
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from policy.config.environment import OTHER_USES, variable
-from policy.config.layers import Layered, load_layers
-from policy.config.origins import Effective, effective
-from policy.config.toml_write import written
-from policy.config.values import Route, shown
-from policy.errors import ConfigError
+from corvus.config.environment import OTHER_USES, variable
+from corvus.config.layers import Layered, load_layers
+from corvus.config.origins import Effective, effective
+from corvus.config.toml_write import written
+from corvus.config.values import Route, shown
+from corvus.errors import ConfigError
 
 DEFAULTS: dict[Route, object] = {
     ("cost", "enabled"): False,

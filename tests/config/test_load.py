@@ -3,8 +3,8 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
-from policy.config.load import load
-from policy.config.locate import locate
+from corvus.config.load import load
+from corvus.config.locate import locate
 
 
 def write(path: Path, text: str) -> Path:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from policy.config.load import load
-from policy.config.locate import locate
-from policy.errors import ConfigError
+from corvus.config.load import load
+from corvus.config.locate import locate
+from corvus.errors import ConfigError
 
 
 def write(path: Path, text: str = "") -> Path:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.config.document import BOM, read_document
-from policy.config.load import load_documents
-from policy.config.migrate import LegacyCap, Migration, Plan, migrate_document
+from corvus.config.document import BOM, read_document
+from corvus.config.load import load_documents
+from corvus.config.migrate import LegacyCap, Migration, Plan, migrate_document
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "configs"
 OLD = "max_cost_per_day_cents"

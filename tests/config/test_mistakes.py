@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from policy.config.check import check_paths
+from corvus.config.check import check_paths
 
 MISTAKES = Path(__file__).parent / "mistakes"
 

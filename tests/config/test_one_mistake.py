@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from policy.config.check import CheckedFile, Options, check_paths
+from corvus.config.check import CheckedFile, Options, check_paths
 
 
 def _check(text: str, dialect: str = "auto") -> CheckedFile:

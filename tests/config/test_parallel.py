@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from policy.config import parallel
+from corvus.config import parallel
 
 ROOT = Path(__file__).parents[2]
 PRELUDE = """
 import os, signal, sys, time
-from policy.config import parallel
+from corvus.config import parallel
 parallel._workers = lambda items: 4
 home = os.getpid()
 """
@@ -33,7 +33,7 @@ def run(script: str, cwd: Path) -> str:
         cwd=cwd,
         timeout=60,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT / "policy")},
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -84,7 +84,7 @@ def test_a_thousand_files_give_the_output_of_one_process(tmp_path: Path) -> None
         wrong = "\nwarn_at_pct = 1" if number % 50 == 7 else ""
         (tmp_path / f"{number:03}.toml").write_text(f"[cost]\nenabled = true{wrong}\n")
     script = (
-        "from policy.cli.main import main\n"
+        "from corvus.cli.main import main\n"
         "parallel._workers = lambda items: {}\n"
         "main(['check', '.', '--format', 'json'])"
     )
@@ -93,8 +93,8 @@ def test_a_thousand_files_give_the_output_of_one_process(tmp_path: Path) -> None
 
 def test_an_interrupt_ends_the_check_and_its_processes(tmp_path: Path) -> None:
     script = (
-        "from policy.cli.main import main\n"
-        "from policy.config import check\n"
+        "from corvus.cli.main import main\n"
+        "from corvus.config import check\n"
         "first = iter([True])\n"
         "check._check_one = lambda *_, **__: None if next(first, False) else time.sleep(30)\n"
         "print('started', flush=True)\n"
@@ -106,7 +106,7 @@ def test_an_interrupt_ends_the_check_and_its_processes(tmp_path: Path) -> None:
         [sys.executable, "-c", PRELUDE + script],
         stdout=subprocess.PIPE,
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT / "policy")},
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"started\n"

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from policy.config import quick
-from policy.config.quick_compile import render
-from policy.config.settings import Settings
-from policy.config.values import as_items, is_table
+from corvus.config import quick
+from corvus.config.quick_compile import render
+from corvus.config.settings import Settings
+from corvus.config.values import as_items, is_table
 
 ROOT = Path(__file__).parents[2]
 FULL = ROOT / "tests" / "golden" / "valid" / "full.toml"
@@ -101,9 +101,9 @@ def test_a_pydantic_core_that_does_not_know_the_data_takes_the_slower_way(
 
 def test_pydantic_can_be_imported_after_its_compiled_part_alone() -> None:
     script = (
-        "import sys\nfrom policy.config import quick\n"
+        "import sys\nfrom corvus.config import quick\n"
         "print(quick.is_valid({'cost': {'enabled': True}}), 'pydantic_core' in sys.modules)\n"
-        "from policy.config.settings import Settings\n"
+        "from corvus.config.settings import Settings\n"
         "print(Settings.model_validate({'cost': {'enabled': True}}).cost.enabled)\n"
         "print(quick.is_valid({'cost': {'enabled': 1}}))\n"
     )

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from policy.config import rewrite
-from policy.config.rewrite import replace_file
-from policy.errors import EditRefused
+from corvus.config import rewrite
+from corvus.config.rewrite import replace_file
+from corvus.errors import EditRefused
 
 OLD, NEW = b"old = 1\n", b"new = 22\n"
 
@@ -122,7 +122,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 def test_a_process_killed_before_the_rename_leaves_the_old_file(file: Path, step: str) -> None:
     killed = (
-        "import os, signal\nfrom pathlib import Path\nfrom policy.config import rewrite\n"
+        "import os, signal\nfrom pathlib import Path\nfrom corvus.config import rewrite\n"
         f"rewrite.os.{step} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"rewrite.replace_file(Path({str(file)!r}), {NEW!r}, before={OLD!r})\n"
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from policy.cli.price_facts import price_clashes
-from policy.config.document import read_document
-from policy.config.load import load_documents
-from policy.config.rules import PriceFacts
-from policy.diagnostics.model import Diagnostic
+from corvus.cli.price_facts import price_clashes
+from corvus.config.document import read_document
+from corvus.config.load import load_documents
+from corvus.config.rules import PriceFacts
+from corvus.diagnostics.model import Diagnostic
 
 
 def found(text: str, *priced: str) -> list[Diagnostic]:

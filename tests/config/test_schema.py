@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from policy.cli.check import main
-from policy.config.check import Options, check_paths
-from policy.config.dialects import Dialect, detect
-from policy.config.schema import document, published
-from policy.config.schema_output import diagnostics_document
-from policy.config.values import Table, as_items, is_table, kind
-from policy.diagnostics.model import Severity
+from corvus.cli.check import main
+from corvus.config.check import Options, check_paths
+from corvus.config.dialects import Dialect, detect
+from corvus.config.schema import document, published
+from corvus.config.schema_output import diagnostics_document
+from corvus.config.values import Table, as_items, is_table, kind
+from corvus.diagnostics.model import Severity
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden"

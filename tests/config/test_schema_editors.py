@@ -19,9 +19,9 @@ from typing import NamedTuple
 
 import pytest
 
-from policy.config.check import check_paths
-from policy.config.dialects import Dialect, detect
-from policy.diagnostics.model import Severity
+from corvus.config.check import check_paths
+from corvus.config.dialects import Dialect, detect
+from corvus.diagnostics.model import Severity
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("**/*.toml"))

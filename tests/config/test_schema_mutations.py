@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
-from policy.config.dialects import Dialect
-from policy.config.schema import document, published
-from policy.config.settings import Settings
-from policy.config.values import as_items, is_table, kind
+from corvus.config.dialects import Dialect
+from corvus.config.schema import document, published
+from corvus.config.settings import Settings
+from corvus.config.values import as_items, is_table, kind
 from tests.properties import examples
 
 FULL = Path(__file__).parents[1] / "golden" / "valid" / "full.toml"

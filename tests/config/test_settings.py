@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from policy.config.defaults import ZERO_ACTIONS, ZERO_LIMIT
-from policy.config.settings import Settings
-from policy.money import MAX_LIMIT_USD
+from corvus.config.defaults import ZERO_ACTIONS, ZERO_LIMIT
+from corvus.config.settings import Settings
+from corvus.money import MAX_LIMIT_USD
 
 
 def read(text: str) -> Settings:

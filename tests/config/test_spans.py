@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.config.document import Document, read_document
-from policy.config.positions import KeyPath
-from policy.config.toml_scan import scan
-from policy.config.toml_tokens import unquote
-from policy.config.values import is_table
-from policy.diagnostics.model import Span
+from corvus.config.document import Document, read_document
+from corvus.config.positions import KeyPath
+from corvus.config.toml_scan import scan
+from corvus.config.toml_tokens import unquote
+from corvus.config.values import is_table
+from corvus.diagnostics.model import Span
 from tests.properties import examples
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "configs"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.config.spans import SpanIndex
-from policy.config.toml_scan import scan
-from policy.config.toml_tokens import FORBIDDEN
+from corvus.config.spans import SpanIndex
+from corvus.config.toml_scan import scan
+from corvus.config.toml_tokens import FORBIDDEN
 from tests.properties import examples
 
 pytestmark = pytest.mark.skipif(

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from policy import Governor, Usage
-from policy.model.request import Request
-from policy.model.steering import MissionOutcome, MissionRequest, OverrideRequest, ResetRequest
-from policy.money import NanoUSD
+from corvus import Governor, Usage
+from corvus.model.request import Request
+from corvus.model.steering import MissionOutcome, MissionRequest, OverrideRequest, ResetRequest
+from corvus.money import NanoUSD
 from tests.cli.places import CENT, Place
 
 CONFIG = """

@@ -12,11 +12,11 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from policy.dashboard.app import HEADERS
-from policy.dashboard.visits import COOKIE, VISIT_SECONDS, Visits
-from policy.gateway.auth import REMEMBERED_SECONDS
-from policy.governor import tokens
-from policy.model.token import Token, TokenScope
+from corvus.dashboard.app import HEADERS
+from corvus.dashboard.visits import COOKIE, VISIT_SECONDS, Visits
+from corvus.gateway.auth import REMEMBERED_SECONDS
+from corvus.governor import tokens
+from corvus.model.token import Token, TokenScope
 from tests.cli.places import Place
 from tests.dashboard.visiting import ROOT, Visitor, words
 from tests.fakes import NO_AUTHORITIES

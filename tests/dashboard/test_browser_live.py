@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from policy.governor import tokens
+from corvus.governor import tokens
 from tests.cli.places import ROOT as CHECKOUT
 from tests.cli.places import Place
 from tests.dashboard.browsing import Visitor, visitor

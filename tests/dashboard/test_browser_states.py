@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from policy.ledger.ledger import open_ledger
+from corvus.ledger.ledger import open_ledger
 from tests.cli.places import CENT, Place
 from tests.dashboard.browsing import Visitor, serving, visitor
 from tests.dashboard.scenery import LONG_MODEL, spend

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from policy.dashboard import digest
-from policy.dashboard.digest import OLD_SECONDS, digest_of
-from policy.dashboard.live import UNCHANGED_SECONDS
-from policy.errors import LedgerLocked
-from policy.gateway.service import Service
-from policy.reporting.catalog import Report
-from policy.reporting.table import Table
+from corvus.dashboard import digest
+from corvus.dashboard.digest import OLD_SECONDS, digest_of
+from corvus.dashboard.live import UNCHANGED_SECONDS
+from corvus.errors import LedgerLocked
+from corvus.gateway.service import Service
+from corvus.reporting.catalog import Report
+from corvus.reporting.table import Table
 from tests.cli.places import Place
 
 

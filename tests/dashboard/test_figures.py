@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.dashboard.figures import Figures
+from corvus.dashboard.figures import Figures
 
 EN, ES = Figures("en", "unknown"), Figures("es", "desconocido")
 USD = 1_000_000_000

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from policy.dashboard.live import Board, Shown
+from corvus.dashboard.live import Board, Shown
 
 
 class Maker:

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from policy.dashboard import live
-from policy.dashboard.live import Board
+from corvus.dashboard import live
+from corvus.dashboard.live import Board
 
 
 class Made:

@@ -37,7 +37,7 @@ class Walk:
         config.write_text(config.read_text().replace("https://api.openai.com", upstream.url))
         programs = folder / "bin"
         programs.mkdir()
-        (programs / "corvus").write_text(f'#!/bin/sh\nexec {sys.executable} -m policy "$@"\n')
+        (programs / "corvus").write_text(f'#!/bin/sh\nexec {sys.executable} -m corvus "$@"\n')
         (programs / "corvus").chmod(0o755)
         (programs / "python").symlink_to(sys.executable)
         self.environment = {

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from policy.dashboard.digest import digest_of
-from policy.dashboard.figures import Figures
-from policy.dashboard.page import Ask
-from policy.dashboard.render import whole
-from policy.dashboard.views.overview import overview
-from policy.dashboard.visits import Visit
-from policy.gateway.service import Service
-from policy.model.token import TokenScope
-from policy.wording.words import LANGUAGES, load_words
+from corvus.dashboard.digest import digest_of
+from corvus.dashboard.figures import Figures
+from corvus.dashboard.page import Ask
+from corvus.dashboard.render import whole
+from corvus.dashboard.views.overview import overview
+from corvus.dashboard.visits import Visit
+from corvus.gateway.service import Service
+from corvus.model.token import TokenScope
+from corvus.wording.words import LANGUAGES, load_words
 from tests.cli.places import CONFIG, Place
 
 HTML_BYTES_MAX = 30_000

@@ -14,12 +14,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from policy.clock import microseconds
-from policy.governor.governor import Governor
-from policy.ids import new_id
-from policy.money import NanoUSD
-from policy.store.sqlite import SqliteBackend
-from policy.store.store import Store
+from corvus.clock import microseconds
+from corvus.governor.governor import Governor
+from corvus.ids import new_id
+from corvus.money import NanoUSD
+from corvus.store.sqlite import SqliteBackend
+from corvus.store.store import Store
 from tests.faults.governed import cents, policy_of
 
 

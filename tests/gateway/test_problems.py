@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from policy import errors
-from policy.faults import status_of
-from policy.gateway.problems import Problem, problem_of
-from policy.governor.denial import denial_body, denial_error
-from policy.model.decision import Denial
+from corvus import errors
+from corvus.faults import status_of
+from corvus.gateway.problems import Problem, problem_of
+from corvus.governor.denial import denial_body, denial_error
+from corvus.model.decision import Denial
 from tests.model.test_decision import FULL
 
 STATUSES = {

@@ -13,17 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy import Governor, open_runtime
-from policy.governor import actions
-from policy.governor.actions import ActionAnswer, action_body
-from policy.governor.denial import DOMAIN as TOKEN_SPEND
-from policy.model.autonomy import Action, Rule
-from policy.model.policy import Policy
-from policy.model.request import Request
-from policy.money import NanoUSD
-from policy.runtime import Runtime
-from policy.store.memory import MemoryBackend
-from policy.store.store import Store
+from corvus import Governor, open_runtime
+from corvus.governor import actions
+from corvus.governor.actions import ActionAnswer, action_body
+from corvus.governor.denial import DOMAIN as TOKEN_SPEND
+from corvus.model.autonomy import Action, Rule
+from corvus.model.policy import Policy
+from corvus.model.request import Request
+from corvus.money import NanoUSD
+from corvus.runtime import Runtime
+from corvus.store.memory import MemoryBackend
+from corvus.store.store import Store
 from tests.fakes import FrozenClock
 from tests.governor.test_schemas import SCHEMAS, complaints
 from tests.model.test_autonomy import MONEY

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from policy import Governor, Usage
-from policy.events import BudgetWarning
-from policy.model.reservation import Source
+from corvus import Governor, Usage
+from corvus.events import BudgetWarning
+from corvus.model.reservation import Source
 from tests.governor.conftest import Bench, MakeBench, dollars
 
 TESTS = Path(__file__).parents[1]

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from policy.governor.summary import budget_json, summary_body
-from policy.model.refusals import Refusals
-from policy.model.steering import ResetRequest
+from corvus.governor.summary import budget_json, summary_body
+from corvus.model.refusals import Refusals
+from corvus.model.steering import ResetRequest
 from tests.governor.conftest import Bench, MakeBench, dollars
 
 LIMITS = """

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from policy.errors import BudgetExceeded, MissionEnded, SteeringRefused
-from policy.model.steering import MissionOutcome, OverrideRequest, ResetRequest, SessionOutcome
-from policy.money import NanoUSD
+from corvus.errors import BudgetExceeded, MissionEnded, SteeringRefused
+from corvus.model.steering import MissionOutcome, OverrideRequest, ResetRequest, SessionOutcome
+from corvus.money import NanoUSD
 from tests.governor.conftest import MakeBench, dollars
 
 OVERRIDES = "[cost]\nenabled = true\ndaily_limit_usd = 1\nallow_override = true\n"

@@ -12,11 +12,11 @@ from datetime import timedelta
 
 import pytest
 
-from policy.errors import StoreCorrupt
-from policy.model.decision import BudgetState
-from policy.model.steering import OverrideRequest, ResetRequest
-from policy.store.api import BalanceKey
-from policy.store.unit import Unit
+from corvus.errors import StoreCorrupt
+from corvus.model.decision import BudgetState
+from corvus.model.steering import OverrideRequest, ResetRequest
+from corvus.store.api import BalanceKey
+from corvus.store.unit import Unit
 from tests.governor.conftest import MakeBench, dollars
 
 COST = """

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from policy.compiler.autonomy import compile_autonomy
-from policy.config.settings import AutonomySettings
-from policy.model.autonomy import Action, ActionDecision, Autonomy
+from corvus.compiler.autonomy import compile_autonomy
+from corvus.config.settings import AutonomySettings
+from corvus.model.autonomy import Action, ActionDecision, Autonomy
 
 DEFAULTS = compile_autonomy(AutonomySettings())
 

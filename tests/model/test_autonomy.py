@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.model.autonomy import Action, Rule, Verdict
-from policy.model.paths import Surroundings
-from policy.model.risk import Risk
+from corvus.model.autonomy import Action, Rule, Verdict
+from corvus.model.paths import Surroundings
+from corvus.model.risk import Risk
 from tests.model.autonomies import DEFAULTS, autonomy, judged, said
 from tests.properties import examples
 

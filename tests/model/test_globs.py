@@ -5,7 +5,7 @@ from itertools import product
 import duckdb
 import pytest
 
-from policy.globs import glob_fault
+from corvus.globs import glob_fault
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.model.shell import Segment, Unreadable, read_command
+from corvus.model.shell import Segment, Unreadable, read_command
 from tests.properties import examples
 
 SHELLS = [name for name in ("dash", "bash", "sh") if shutil.which(name)]

@@ -17,12 +17,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.errors import ReportError
-from policy.ledger.ledger import open_ledger
-from policy.reporting.exporters.export import Choice, ExportSummary, Shape, export_file, export_text
-from policy.reporting.exporters.lines import Field, csv_line
-from policy.reporting.exporters.records import FIELDS
-from policy.resources import shipped
+from corvus.errors import ReportError
+from corvus.ledger.ledger import open_ledger
+from corvus.reporting.exporters.export import Choice, ExportSummary, Shape, export_file, export_text
+from corvus.reporting.exporters.lines import Field, csv_line
+from corvus.reporting.exporters.records import FIELDS
+from corvus.resources import shipped
 from tests.properties import examples
 
 CALL: dict[str, object] = {
@@ -286,7 +286,7 @@ def test_days_are_put_together_and_stay_in_order(
     times += ["2026-04-01 00:00:00", "2026-04-05 00:00:00"]
     path = record_calls(tmp_path / "days.duckdb", *(CALL | {"admitted_at": at} for at in times))
     told: list[tuple[int, int]] = []
-    monkeypatch.setattr("policy.reporting.exporters.export._SLICE_ROWS", 3)
+    monkeypatch.setattr("corvus.reporting.exporters.export._SLICE_ROWS", 3)
     sink = io.StringIO()
     with open_ledger(path) as opened:
         export_text(

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from policy.errors import ReportParameterInvalid
-from policy.reporting.parameters import Parameter, ParameterType, bind
+from corvus.errors import ReportParameterInvalid
+from corvus.reporting.parameters import Parameter, ParameterType, bind
 
 NOW = datetime(2026, 4, 6, 12, tzinfo=UTC)
 DAYS = Parameter("days", ParameterType.BIGINT, "days", default=30, minimum=1, maximum=366)

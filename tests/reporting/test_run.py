@@ -5,9 +5,9 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from policy.errors import ReportError, ReportInvalid, ReportParameterInvalid
-from policy.reporting.catalog import Report, load_catalog
-from policy.reporting.run import run_report
+from corvus.errors import ReportError, ReportInvalid, ReportParameterInvalid
+from corvus.reporting.catalog import Report, load_catalog
+from corvus.reporting.run import run_report
 
 HEAD = "-- title: T\n-- summary: S\n-- column: calls BIGINT calls\n-- reads: usage_record\n"
 

@@ -7,10 +7,10 @@ from datetime import datetime
 import duckdb
 import pytest
 
-from policy.errors import ReportParameterInvalid
-from policy.reporting.catalog import load_catalog
-from policy.reporting.run import run_report
-from policy.reporting.span import Span, check_span, parse_span
+from corvus.errors import ReportParameterInvalid
+from corvus.reporting.catalog import load_catalog
+from corvus.reporting.run import run_report
+from corvus.reporting.span import Span, check_span, parse_span
 
 
 @pytest.mark.parametrize(

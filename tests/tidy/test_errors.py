@@ -4,9 +4,9 @@ import inspect
 import re
 from pathlib import Path
 
-from policy import errors
-from policy.cli import exits
-from policy.cli.exits import Exit, exit_for
+from corvus import errors
+from corvus.cli import exits
+from corvus.cli.exits import Exit, exit_for
 
 KINDS: list[type[errors.PolicyError]] = [
     kind

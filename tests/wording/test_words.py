@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from policy.model.decision import BudgetState
-from policy.model.steering import AuditKind, MissionOutcome, SessionOutcome
-from policy.period import Period
-from policy.reporting.catalog import load_catalog
-from policy.wording.words import DEFAULT, LANGUAGES, language_of, load_words
+from corvus.model.decision import BudgetState
+from corvus.model.steering import AuditKind, MissionOutcome, SessionOutcome
+from corvus.period import Period
+from corvus.reporting.catalog import load_catalog
+from corvus.wording.words import DEFAULT, LANGUAGES, language_of, load_words
 
-ROOT = Path(__file__).parents[2] / "policy"
+ROOT = Path(__file__).parents[2] / "policy" / "corvus"
 REPORTS = load_catalog().reports.values()
 _OWN = ("report.", "parameter_hint.")
 """What English has in the headers of the reports."""

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from policy.ledger.ledger import Ledger, open_ledger
-from policy.model.price import Price, Rates, Tier
-from policy.model.usage import TokenKind
-from policy.reporting.importers.known import known_files
-from policy.reporting.importers.model import ImportOptions, ImportSummary, KnownFiles
-from policy.reporting.importers.run import import_usage
+from corvus.ledger.ledger import Ledger, open_ledger
+from corvus.model.price import Price, Rates, Tier
+from corvus.model.usage import TokenKind
+from corvus.reporting.importers.known import known_files
+from corvus.reporting.importers.model import ImportOptions, ImportSummary, KnownFiles
+from corvus.reporting.importers.run import import_usage
 
 SONNET: Rates = {
     TokenKind.INPUT: 3_000_000_000,

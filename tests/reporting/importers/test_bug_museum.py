@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from policy.errors import ImportRefused
-from policy.ledger.ledger import open_ledger
-from policy.model.price import Tier
-from policy.model.usage import TokenKind
-from policy.reporting.catalog import load_catalog
-from policy.reporting.run import run_report
-from policy.reporting.spend import spend_in
+from corvus.errors import ImportRefused
+from corvus.ledger.ledger import open_ledger
+from corvus.model.price import Tier
+from corvus.model.usage import TokenKind
+from corvus.reporting.catalog import load_catalog
+from corvus.reporting.run import run_report
+from corvus.reporting.spend import spend_in
 from tests.reporting.importers.conftest import HAIKU, SONNET, Books, price
 
 if TYPE_CHECKING:

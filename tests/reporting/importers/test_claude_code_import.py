@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from policy.model.price import Price
-from policy.model.usage import TokenKind
+from corvus.model.price import Price
+from corvus.model.usage import TokenKind
 
 if TYPE_CHECKING:
     from tests.reporting.importers.conftest import Desk

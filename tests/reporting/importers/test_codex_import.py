@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from policy.model.price import Price
-from policy.model.usage import TokenKind
-from policy.reporting.importers.model import Format
+from corvus.model.price import Price
+from corvus.model.usage import TokenKind
+from corvus.reporting.importers.model import Format
 from tests.reporting.importers.conftest import Books
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from policy.errors import ImportRefused
-from policy.ledger.ledger import open_ledger
-from policy.model.price import Price, Tier
-from policy.model.usage import TokenKind
-from policy.reporting.catalog import load_catalog
-from policy.reporting.importers.model import Format
-from policy.reporting.run import run_report
+from corvus.errors import ImportRefused
+from corvus.ledger.ledger import open_ledger
+from corvus.model.price import Price, Tier
+from corvus.model.usage import TokenKind
+from corvus.reporting.catalog import load_catalog
+from corvus.reporting.importers.model import Format
+from corvus.reporting.run import run_report
 from tests.reporting.importers.conftest import SONNET, Books, price
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from policy.prices.lookup import PriceBooks
+from corvus.prices.lookup import PriceBooks
 
 if TYPE_CHECKING:
     from tests.reporting.importers.conftest import Desk

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from policy.errors import ImportRefused
-from policy.reporting.importers.model import Format
+from corvus.errors import ImportRefused
+from corvus.reporting.importers.model import Format
 
 if TYPE_CHECKING:
     from tests.reporting.importers.conftest import Desk

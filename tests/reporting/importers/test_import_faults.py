@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from policy.errors import ImportRefused, LedgerError
-from policy.ledger.ledger import open_ledger
-from policy.reporting.importers.lines import MAX_LINE_BYTES
-from policy.reporting.importers.model import Format
+from corvus.errors import ImportRefused, LedgerError
+from corvus.ledger.ledger import open_ledger
+from corvus.reporting.importers.lines import MAX_LINE_BYTES
+from corvus.reporting.importers.model import Format
 from tests.properties import examples
 from tests.reporting.importers.test_codex_import import PARENT, at, context, meta
 from tests.reporting.importers.test_codex_import import count as count_of
@@ -30,8 +30,8 @@ Line = Callable[..., dict[str, Any]]
 IMPORT = """
 import sys
 from pathlib import Path
-from policy.ledger.ledger import open_ledger
-from policy.reporting.importers.run import import_usage
+from corvus.ledger.ledger import open_ledger
+from corvus.reporting.importers.run import import_usage
 class Books:
     version = ""
     def history(self, model, *, provider=None):

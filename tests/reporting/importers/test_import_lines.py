@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from policy.reporting.importers.lines import last_line, mended, numbered_lines, pick
+from corvus.reporting.importers.lines import last_line, mended, numbered_lines, pick
 
 
 def write(tmp_path: Path, content: bytes) -> Path:

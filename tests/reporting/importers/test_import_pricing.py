@@ -1,4 +1,4 @@
-"""What SQL computes is what ``policy.prices.cost`` computes, to the nano-USD (PRC-6)."""
+"""What SQL computes is what ``corvus.prices.cost`` computes, to the nano-USD (PRC-6)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from policy.errors import UnpricedModel
-from policy.model.price import Price, Tier
-from policy.model.usage import TokenKind, Usage
-from policy.prices.cost import cost
+from corvus.errors import UnpricedModel
+from corvus.model.price import Price, Tier
+from corvus.model.usage import TokenKind, Usage
+from corvus.prices.cost import cost
 from tests.reporting.importers.conftest import SONNET, Books
 from tests.reporting.importers.conftest import price as entry_of
 

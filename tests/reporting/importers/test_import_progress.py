@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from policy.ledger.ledger import open_ledger
-from policy.prices.lookup import PriceBooks
-from policy.reporting.importers.model import ImportProgress
-from policy.reporting.importers.progress import Meter
-from policy.reporting.importers.run import import_usage
+from corvus.ledger.ledger import open_ledger
+from corvus.prices.lookup import PriceBooks
+from corvus.reporting.importers.model import ImportProgress
+from corvus.reporting.importers.progress import Meter
+from corvus.reporting.importers.run import import_usage
 
 
 class FakeConnection:
@@ -31,7 +31,7 @@ class FakeConnection:
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("policy.reporting.importers.progress._SECONDS", 0.001)
+    monkeypatch.setattr("corvus.reporting.importers.progress._SECONDS", 0.001)
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:

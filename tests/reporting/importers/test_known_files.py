@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from policy.errors import LedgerError
-from policy.ledger.ledger import Ledger, open_ledger
-from policy.reporting.importers.known import known_files
-from policy.reporting.importers.model import ImportOptions, ImportSummary
-from policy.reporting.importers.run import import_usage
+from corvus.errors import LedgerError
+from corvus.ledger.ledger import Ledger, open_ledger
+from corvus.reporting.importers.known import known_files
+from corvus.reporting.importers.model import ImportOptions, ImportSummary
+from corvus.reporting.importers.run import import_usage
 from tests.fakes import FrozenClock
 from tests.properties import examples
 from tests.reporting.importers.conftest import HAIKU, Books, Desk, assistant, price

@@ -1,0 +1,38 @@
+"""Which HTTP status an error of ours is, on every served surface (API-2).
+
+Refuses to word anything: problems and pages have their own.
+"""
+
+from __future__ import annotations
+
+from corvus import errors
+
+_STATUS: dict[type[errors.PolicyError], int] = {
+    errors.PolicyError: 500,
+    errors.ConfigError: 422,
+    errors.Denied: 402,
+    errors.UnpricedModel: 422,
+    errors.AlreadySettled: 409,
+    errors.ActionRefused: 403,
+    errors.ProjectRefused: 403,
+    errors.TokenBound: 403,
+    errors.ActionRateExceeded: 429,
+    errors.ReservationError: 409,
+    errors.ReservationNotFound: 404,
+    errors.SteeringRefused: 409,
+    errors.StoreError: 503,
+    errors.LedgerError: 503,
+    errors.ImportRefused: 422,
+    errors.ReportError: 500,
+    errors.ReportNotFound: 404,
+    errors.ReportParameterInvalid: 400,
+    errors.DemoRefused: 409,
+    errors.EditRefused: 409,
+    errors.GatewayRefused: 500,
+    errors.ResourceMissing: 500,
+}
+
+
+def status_of(error: errors.PolicyError) -> int:
+    """Return the HTTP status of an error: that of its nearest listed ancestor."""
+    return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
