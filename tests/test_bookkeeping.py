@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from corvus import Usage, open_runtime
+from corvus.base.errors import LedgerCorrupt, LedgerError, StoreCorrupt, StoreUnavailable
+from corvus.base.money import NanoUSD
 from corvus.bookkeeping import Bookkeeping
-from corvus.errors import LedgerCorrupt, LedgerError, StoreCorrupt, StoreUnavailable
 from corvus.governor.governor import Governor
 from corvus.ledger.ledger import open_file
 from corvus.model.request import Request
 from corvus.model.steering import OverrideRequest, ResetRequest
-from corvus.money import NanoUSD
 from corvus.runtime import Runtime
 from tests.fakes import FrozenClock
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from corvus import Governor
-from corvus.clock import FixedClock
-from corvus.errors import ConfigError, LedgerError, StoreError
-from corvus.opening import Opening
-from corvus.period import Period
+from corvus.base.context import Opening
+from corvus.base.errors import LedgerError, StoreError
+from corvus.base.period import Period
+from corvus.base.time import FixedClock
+from corvus.diagnostics.model import ConfigError
 from corvus.runtime import open_runtime
 
 CONFIG = """

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import timeit
 
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period
 from corvus.governor.evaluate import Balance, evaluate
 from corvus.model.budget import Budget
-from corvus.money import NanoUSD
-from corvus.period import Period
 
 
 def main() -> None:

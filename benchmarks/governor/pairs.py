@@ -29,9 +29,9 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from corvus import Governor, Usage, open_runtime
-from corvus.ids import new_id
+from corvus.base.ids import new_id
+from corvus.base.money import NanoUSD
 from corvus.model.request import Request
-from corvus.money import NanoUSD
 from corvus.store import statements
 from corvus.store.memory import MemoryBackend
 from corvus.store.sqlite import SqliteBackend

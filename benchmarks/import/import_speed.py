@@ -38,7 +38,7 @@ def raw(log: Path) -> dict[str, float]:
 def imported(log: Path, ledger: Path) -> dict[str, float]:
     from corvus.ledger.ledger import open_ledger
     from corvus.prices.lookup import PriceBooks
-    from corvus.reporting.importers.run import import_usage
+    from corvus.usage.importers.run import import_usage
 
     books = PriceBooks(())
     started = time.perf_counter()

@@ -24,8 +24,8 @@ from typing import Any
 
 import genai_prices
 
+from corvus.base.money import usd_exact
 from corvus.model.usage import Usage
-from corvus.money import usd_exact
 from corvus.prices.cost import cost
 from corvus.prices.lookup import PriceBooks
 

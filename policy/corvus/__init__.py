@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 from corvus.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from corvus.config.check import check_paths
-    from corvus.diagnostics.model import Diagnostic
-    from corvus.errors import BudgetExceeded, ConfigError, PolicyError, UnpricedModel
+    from corvus.base.errors import PolicyError
+    from corvus.base.money import NanoUSD
+    from corvus.config.check.check import check_paths
+    from corvus.diagnostics.model import ConfigError, Diagnostic
     from corvus.governor.governor import Governor
     from corvus.model.budget import Budget
-    from corvus.model.decision import Decision
+    from corvus.model.decision import BudgetExceeded, Decision, UnpricedModel
     from corvus.model.policy import Policy
     from corvus.model.price import Price
     from corvus.model.reservation import Reservation
     from corvus.model.usage import Usage
-    from corvus.money import NanoUSD
     from corvus.runtime import Runtime, open_runtime
 
 __all__ = [
@@ -46,20 +46,20 @@ __all__ = [
 
 _HOME = {
     "Budget": "corvus.model.budget",
-    "BudgetExceeded": "corvus.errors",
-    "ConfigError": "corvus.errors",
+    "BudgetExceeded": "corvus.model.decision",
+    "ConfigError": "corvus.diagnostics.model",
     "Decision": "corvus.model.decision",
     "Diagnostic": "corvus.diagnostics.model",
     "Governor": "corvus.governor.governor",
-    "NanoUSD": "corvus.money",
+    "NanoUSD": "corvus.base.money",
     "Policy": "corvus.model.policy",
-    "PolicyError": "corvus.errors",
+    "PolicyError": "corvus.base.errors",
     "Price": "corvus.model.price",
     "Reservation": "corvus.model.reservation",
     "Runtime": "corvus.runtime",
-    "UnpricedModel": "corvus.errors",
+    "UnpricedModel": "corvus.model.decision",
     "Usage": "corvus.model.usage",
-    "check_paths": "corvus.config.check",
+    "check_paths": "corvus.config.check.check",
     "open_runtime": "corvus.runtime",
 }
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from corvus.clock import Clock, FixedClock, SystemClock
-from corvus.errors import LedgerCorrupt, LedgerError, StoreError
+from corvus.base.errors import LedgerCorrupt, LedgerError, StoreError
+from corvus.base.time import Clock, FixedClock, SystemClock
 from corvus.governor.audit import append_audit
 from corvus.governor.history import LedgerHistory
 from corvus.governor.recount import Difference, History, recount
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from corvus.ledger.drain import DrainSummary, Progress
     from corvus.ledger.ledger import Ledger
     from corvus.ledger.verify import AuditHead
-    from corvus.reporting.importers.model import KnownFiles
+    from corvus.usage.importers.model import KnownFiles
 
 _TAIL_MAX = 1000
 """Undrained events up to which a report reads them from the store rather than drain them first."""
@@ -152,8 +152,8 @@ class Bookkeeping:
             LedgerError: It cannot be read.
         """
         from corvus.ledger.ledger import open_ledger
-        from corvus.reporting.importers.known import known_files
-        from corvus.reporting.importers.model import KnownFiles
+        from corvus.usage.importers.known import known_files
+        from corvus.usage.importers.model import KnownFiles
 
         if not os.path.isfile(self.ledger_path):
             return KnownFiles()

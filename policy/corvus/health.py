@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from corvus.errors import StoreError
+from corvus.base.errors import StoreError
 from corvus.ledger.health import LedgerHealth, ledger_health
 from corvus.store.health import StoreHealth, store_health
 from corvus.store.outbox import StoreOutbox

@@ -15,13 +15,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from corvus.clock import Clock, SystemClock
+from corvus.base.context import Opening
+from corvus.base.errors import LedgerError, StoreError
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period, Window, window_at
+from corvus.base.time import Clock, SystemClock
 from corvus.compiler.policy import compile_policy
 from corvus.compiler.run_limits import RunLimits, lay_over
 from corvus.compiler.surfaces import gateway_options, observability_options
-from corvus.config.layers import load_layers
-from corvus.config.load import Loaded
-from corvus.errors import ConfigError, LedgerError, StoreError
+from corvus.config.layers.layers import load_layers
+from corvus.config.layers.load import Loaded
+from corvus.diagnostics.model import ConfigError
 from corvus.governor.evaluate import Balance, evaluate
 from corvus.governor.status import StatusReport
 from corvus.model.audit_hash import GENESIS
@@ -29,22 +33,18 @@ from corvus.model.budget import Budget
 from corvus.model.gateway import GatewayOptions
 from corvus.model.observability import ObservabilityOptions
 from corvus.model.policy import Policy
-from corvus.money import NanoUSD
-from corvus.opening import Opening
-from corvus.period import Period, Window, window_at
 from corvus.prices.lookup import PriceBooks
 
 if TYPE_CHECKING:
+    from corvus.autonomy.decide import Action, ActionAnswer
     from corvus.bookkeeping import Bookkeeping
-    from corvus.config.document import Document
-    from corvus.config.origins import Effective
-    from corvus.governor.actions import ActionAnswer
+    from corvus.config.layers.origins import Effective
+    from corvus.config.toml.document import Document
     from corvus.governor.engine import Listener
     from corvus.governor.governor import Governor
     from corvus.governor.recount import History
     from corvus.health import Health
     from corvus.ledger.ledger import Ledger
-    from corvus.model.autonomy import Action
     from corvus.model.spend import Spend
     from corvus.model.steering import AuditEvent
     from corvus.store.store import Store
@@ -92,7 +92,7 @@ class Runtime:
         Args:
             limits: What the command line states.
         """
-        from corvus.config.values import shown
+        from corvus.config.toml.values import shown
 
         stated = {shown(one.route) for one in self.effective if not one.is_default}
         return replace(self, policy=lay_over(self.policy, limits, stated))
@@ -100,7 +100,7 @@ class Runtime:
     @cached_property
     def effective(self) -> tuple[Effective, ...]:
         """Every setting in force with where it came from (CFG-5)."""
-        from corvus.config.origins import effective
+        from corvus.config.layers.origins import effective
 
         return effective(self.loaded) if self.loaded is not None else ()
 

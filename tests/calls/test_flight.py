@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corvus.base.money import NanoUSD
 from corvus.calls.flight import Command, Ending, Extend, Flight, Relay, Settle
 from corvus.calls.plan import Plan, read
 from corvus.metering.endpoints import Endpoint
 from corvus.model.request import Request
 from corvus.model.reservation import Outcome, Reservation, ReservationState
-from corvus.money import NanoUSD
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 STREAM = {"content-type": "text/event-stream; charset=utf-8", "x-request-id": "req-1"}

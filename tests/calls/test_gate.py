@@ -14,13 +14,12 @@ import pytest
 from corvus.calls.gate import OUTPUT_CAP, Asked, Gate
 from corvus.calls.plan import UNSEEN_TOKENS
 from corvus.calls.refusal import denied
-from corvus.errors import UnpricedModel
 from corvus.gateway.problems import problem_of
 from corvus.governor.denial import add_lines, denial_error
 from corvus.governor.governor import Governor
 from corvus.metering.endpoints import Endpoint
 from corvus.metering.models import MOST_OUTPUT_TOKENS
-from corvus.model.decision import Decision, Denial
+from corvus.model.decision import Decision, Denial, UnpricedModel
 from corvus.model.gateway import Kind
 from corvus.runtime import open_runtime
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from corvus import Governor, open_runtime
+from corvus.base.errors import SettlementPending, StoreUnavailable
 from corvus.calls.flight import Ending, Flight, Settle
 from corvus.calls.gate import Admitted, Asked, Gate
 from corvus.calls.settle import Settler
-from corvus.errors import SettlementPending, StoreUnavailable
 from corvus.metering.endpoints import Endpoint
 from corvus.model.outbox import LedgerTable
 from corvus.model.reservation import Reservation, Settled

@@ -14,10 +14,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from corvus import Governor, Usage, open_runtime
+from corvus.base.money import NanoUSD
+from corvus.base.time import Clock
 from corvus.cli.main import main
-from corvus.clock import Clock
 from corvus.model.request import Request
-from corvus.money import NanoUSD
 from corvus.runtime import Runtime
 
 ROOT = Path(__file__).parents[2]

@@ -229,7 +229,8 @@ def test_check_does_not_load_what_reads_variables(config: Path) -> None:
     script = (
         "import sys; from corvus.cli.main import main; code = main(sys.argv[1:])\n"
         "layers = ('assignment', 'environment', 'layers', 'origins')\n"
-        "print(code, sorted({f'corvus.config.{name}' for name in layers} & set(sys.modules)))"
+        "found = {f'corvus.config.layers.{name}' for name in layers} & set(sys.modules)\n"
+        "print(code, sorted(found))"
     )
     command = [sys.executable, "-c", script, "check", str(config)]
     environment = {

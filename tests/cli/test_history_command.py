@@ -10,8 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from corvus.base.errors import LedgerError, ReportParameterInvalid
 from corvus.cli.history import history
-from corvus.errors import LedgerError, ReportParameterInvalid
 
 # V16 of the upstream contract: 1.25, 2.0 + 0.5, and 3.25 USD on three days; sessions added.
 CALLS = [

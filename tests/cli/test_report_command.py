@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from corvus import errors
+from corvus.base import errors
 from corvus.cli.report import app
 
 NOW = ["--as-of", "2026-04-06T12:00:00Z"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from corvus import errors
+from corvus.base import errors
 from corvus.cli.app import app
 
 CONFIG = """

@@ -19,14 +19,15 @@ import duckdb
 import pytest
 from typer.testing import CliRunner, Result
 
-from corvus import errors, open_runtime
+from corvus import open_runtime
+from corvus.base import errors
+from corvus.base.money import NanoUSD
 from corvus.cli.app import app
 from corvus.cli.exits import Exit
 from corvus.cli.sql_prompt import is_complete
 from corvus.ledger.archive import archive
 from corvus.model.request import Request
 from corvus.model.usage import Usage
-from corvus.money import NanoUSD
 from corvus.reporting.sql_guard import columns
 from tests.fakes import FrozenClock
 

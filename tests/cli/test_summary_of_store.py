@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 
 from corvus import Usage
+from corvus.base.money import NanoUSD
 from corvus.cli.exits import Exit
-from corvus.money import NanoUSD
 from tests.cli.places import CONFIG, Place
 from tests.fakes import FrozenClock
 

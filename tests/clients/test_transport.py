@@ -21,8 +21,8 @@ import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from corvus import Governor
+from corvus.base.errors import StoreUnavailable
 from corvus.clients.transport import GovernedTransport
-from corvus.errors import StoreUnavailable
 from tests.clients.conftest import Governed
 from tests.clients.upstream import (
     CHAT_USAGE,

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from corvus.base.period import Period
 from corvus.compiler.policy import compile_policy
-from corvus.config.settings import Settings
-from corvus.errors import ConfigError
+from corvus.config.model.settings import Settings
+from corvus.diagnostics.model import ConfigError
 from corvus.model.policy import Policy
 from corvus.model.usage import TokenKind
-from corvus.period import Period
 
 
 def compiled(text: str = "", deprecated: tuple[str, ...] = ()) -> Policy:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period
 from corvus.compiler.run_limits import RunLimits, lay_over
 from corvus.model.policy import Policy
-from corvus.money import NanoUSD
-from corvus.period import Period
 from corvus.runtime import open_runtime
 
 USD = 1_000_000_000

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from corvus.cli.price_facts import price_clashes
-from corvus.config.check import Checked, CheckedFile, Options, check_paths
-from corvus.config.dialects import Dialect
-from corvus.config.document import source_text
-from corvus.config.rules import PriceFacts
+from corvus.config.check.check import Checked, CheckedFile, Options, check_paths
+from corvus.config.check.dialects import Dialect
+from corvus.config.check.rules import PriceFacts
+from corvus.config.toml.document import source_text
 from corvus.diagnostics.model import Diagnostic, Severity
 from corvus.diagnostics.text import render
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from corvus.cli.check_outputs import outcome_of
-from corvus.config.check import Options, check_paths
+from corvus.config.check.check import Options, check_paths
 from corvus.diagnostics.outcome import Outcome
 
 Check = Callable[..., Outcome]

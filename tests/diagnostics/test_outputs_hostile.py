@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
 from corvus.cli.check_outputs import outcome_of, written
-from corvus.config.check import Options, check_paths
-from corvus.config.values import as_items, is_table
+from corvus.config.check.check import Options, check_paths
+from corvus.config.toml.values import as_items, is_table
 from corvus.diagnostics.codes import CODES
 from corvus.diagnostics.model import Diagnostic, Edit, Fix, Label, Position, Severity, Span
 from corvus.diagnostics.outcome import Input, Outcome

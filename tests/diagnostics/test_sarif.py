@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft4Validator
 
 from corvus.cli.check_outputs import written
-from corvus.config.check import check_paths
+from corvus.config.check.check import check_paths
 from corvus.diagnostics.codes import CODES
 from corvus.diagnostics.model import Diagnostic, Severity
 from corvus.diagnostics.outcome import Input, Outcome

@@ -11,8 +11,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from corvus.autonomy.decide import Action
 from corvus.governor import actions
-from corvus.model.autonomy import Action
 from corvus.model.policy import Policy
 from corvus.store.sqlite import SqliteBackend
 from corvus.store.store import Store

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from corvus import open_runtime
-from corvus.clock import Clock
+from corvus.base.money import NanoUSD
+from corvus.base.time import Clock
 from corvus.governor.governor import Governor
 from corvus.model.policy import Policy
 from corvus.model.request import Request
-from corvus.money import NanoUSD
 from corvus.store.sqlite import SqliteBackend
 from corvus.store.store import Store
 

@@ -16,7 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from corvus.errors import SettlementPending, StoreCorrupt, StoreError, StoreTooNew, StoreUnavailable
+from corvus.base.errors import (
+    SettlementPending,
+    StoreCorrupt,
+    StoreError,
+    StoreTooNew,
+    StoreUnavailable,
+)
 from corvus.governor.governor import Governor
 from corvus.model.policy import Policy
 from corvus.model.reservation import Reservation

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from corvus.errors import ReservationSettled
+from corvus.base.errors import ReservationSettled
 from corvus.model.steering import OverrideRequest
 from tests.fakes import FrozenClock
 from tests.faults import raw

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from corvus.errors import StoreCorrupt, StoreUnavailable
+from corvus.base.errors import StoreCorrupt, StoreUnavailable
 from corvus.model.policy import Policy
 from corvus.store.sqlite import SqliteBackend
 from tests.faults import raw

@@ -19,7 +19,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corvus.errors import SettlementPending, StoreUnavailable
+from corvus.base.errors import SettlementPending, StoreUnavailable
+from corvus.base.money import NanoUSD
 from corvus.governor.call import Call
 from corvus.governor.governor import Governor
 from corvus.model.pending import PendingKind, PendingSettlement
@@ -27,7 +28,6 @@ from corvus.model.policy import Policy
 from corvus.model.price import Price, Tier
 from corvus.model.reservation import Outcome, Reservation, Settlement, Source
 from corvus.model.usage import TokenKind, Usage
-from corvus.money import NanoUSD
 from corvus.store.memory import MemoryBackend
 from corvus.store.pending_lines import line_of, pending_of
 from corvus.store.spill import rejected_path, spill
@@ -214,10 +214,10 @@ def test_a_block_that_ends_well_is_only_warned_of_in_the_log(
 PROCESS = """
 import sys
 from pathlib import Path
-from corvus.errors import SettlementPending
+from corvus.base.errors import (SettlementPending)
 from corvus.governor.call import Call
 from corvus.governor.governor import Governor
-from corvus.money import NanoUSD
+from corvus.base.money import NanoUSD
 from corvus.store.sqlite import SqliteBackend
 from corvus.store.store import Store
 from tests.faults.governed import cents, policy_of

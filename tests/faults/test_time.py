@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from corvus.errors import StoreUnavailable
+from corvus.base.errors import StoreUnavailable
 from corvus.model.policy import Policy
 from corvus.store.present import present_of_boot
 from tests.fakes import FrozenClock

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from corvus.errors import StoreUnavailable
+from corvus.base.errors import StoreUnavailable
 from corvus.model.policy import Policy
 from corvus.store.memory import MemoryBackend
 from corvus.store.sqlite import SqliteBackend
@@ -163,7 +163,7 @@ def test_a_forked_child_is_refused_and_opens_a_store_of_its_own(path: Path, tmp_
     script = """
 import os, sys
 from pathlib import Path
-from corvus.errors import StoreUnavailable
+from corvus.base.errors import (StoreUnavailable)
 from corvus.governor.governor import Governor
 from corvus.store.sqlite import SqliteBackend
 from corvus.store.store import Store

@@ -14,10 +14,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from corvus.clock import microseconds
+from corvus.base.ids import new_id
+from corvus.base.money import NanoUSD
+from corvus.base.time import microseconds
 from corvus.governor.governor import Governor
-from corvus.ids import new_id
-from corvus.money import NanoUSD
 from corvus.store.sqlite import SqliteBackend
 from corvus.store.store import Store
 from tests.faults.governed import cents, policy_of

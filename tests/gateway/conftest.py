@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from corvus.dashboard.app import Dashboard
-from corvus.errors import PolicyError
+from corvus.base.errors import PolicyError
 from corvus.gateway.app import make_app
+from corvus.gateway.pages.app import Dashboard
 from corvus.gateway.serve import Server, bind
 from corvus.gateway.service import ConfigFile
 from corvus.governor import tokens

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from corvus.errors import SettingRefused
+from corvus.base.errors import SettingRefused
 from corvus.gateway.service import ConfigFile, Service
 from corvus.runtime import Runtime, open_runtime
 from tests.cli.places import Place

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from corvus.errors import PolicyError
+from corvus.base.errors import PolicyError
 from corvus.gateway.service import ConfigFile, Service
 from tests.cli.places import Place
 from tests.gateway.conftest import Served

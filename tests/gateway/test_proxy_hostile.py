@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from corvus.errors import GatewayRefused
-from corvus.gateway.upstreams import Upstreams
+from corvus.base.errors import GatewayRefused
+from corvus.gateway.proxy.upstreams import Upstreams
 from corvus.model.gateway import Kind, Upstream
 from tests.gateway.proxied import Proxied, Settings, proxied
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from corvus.errors import SteeringRefused
+from corvus.base.errors import SteeringRefused
 from corvus.model.steering import MissionOutcome
 from corvus.runtime import open_runtime
 from tests.gateway.provider import Provider

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from corvus.errors import StoreUnavailable
+from corvus.base.errors import StoreUnavailable
 from corvus.gateway import auth
 from corvus.gateway.auth import Tokens
 from corvus.governor import tokens

@@ -16,9 +16,9 @@ import pytest
 from corvus.cli.check import main
 from corvus.cli.exits import Exit
 from corvus.cli.price_facts import price_clashes
-from corvus.config.check import Options, check_paths
-from corvus.config.limits import MAX_BYTES
-from corvus.config.rules import PriceFacts
+from corvus.config.check.check import Options, check_paths
+from corvus.config.check.rules import PriceFacts
+from corvus.config.toml.limits import MAX_BYTES
 from corvus.diagnostics import codes_layers
 from corvus.diagnostics.codes import CODES, CodeInfo
 

@@ -14,19 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corvus import Governor, open_runtime
+from corvus.autonomy.decide import Action, ActionAnswer, Rule
+from corvus.base.money import NanoUSD
 from corvus.governor import actions
-from corvus.governor.actions import ActionAnswer, action_body
+from corvus.governor.actions import action_body
 from corvus.governor.denial import DOMAIN as TOKEN_SPEND
-from corvus.model.autonomy import Action, Rule
 from corvus.model.policy import Policy
 from corvus.model.request import Request
-from corvus.money import NanoUSD
 from corvus.runtime import Runtime
 from corvus.store.memory import MemoryBackend
 from corvus.store.store import Store
+from tests.autonomy.test_decide import MONEY
 from tests.fakes import FrozenClock
 from tests.governor.test_schemas import SCHEMAS, complaints
-from tests.model.test_autonomy import MONEY
 from tests.properties import examples
 
 CONFIG = """

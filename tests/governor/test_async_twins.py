@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from corvus.errors import StoreUnavailable
+from corvus.base.errors import StoreUnavailable
 from corvus.model.steering import OverrideRequest, ResetRequest
 from tests.governor.conftest import Bench, MakeBench
 

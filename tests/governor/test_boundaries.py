@@ -9,10 +9,10 @@ from datetime import timedelta
 import pytest
 
 from corvus import Governor
+from corvus.base.money import NanoUSD
 from corvus.governor import overrides
 from corvus.model.request import TEXT_MAX, Request
 from corvus.model.steering import MissionOutcome, OverrideRequest, ResetRequest
-from corvus.money import NanoUSD
 from corvus.store.jobs import Job
 from tests.governor.conftest import MakeBench
 

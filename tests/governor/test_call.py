@@ -214,7 +214,7 @@ def test_a_task_cancelled_while_it_waits_for_admission_holds_nothing(
 def test_a_caller_that_is_too_late_is_refused_and_its_step_never_runs(
     compiled: MakePolicy,
 ) -> None:
-    from corvus.errors import StoreUnavailable
+    from corvus.base.errors import StoreUnavailable
 
     backend = SlowBackend()
     store = Store(backend, wait_seconds=0.1)
@@ -271,7 +271,7 @@ def test_a_listener_that_fails_harms_nobody(
 
 
 def test_a_child_of_fork_is_refused(tmp_path: Path, compiled: MakePolicy) -> None:
-    from corvus.errors import StoreUnavailable
+    from corvus.base.errors import StoreUnavailable
 
     store = Store(MemoryBackend())
     governor = Governor(compiled(DAY), store)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corvus.base.money import NanoUSD, nano_usd
+from corvus.base.period import Period
 from corvus.governor.evaluate import Balance, evaluate
 from corvus.model.budget import Budget
 from corvus.model.decision import BudgetState
-from corvus.money import NanoUSD, nano_usd
-from corvus.period import Period
 
 ORDER = (Period.SESSION, Period.DAY, Period.MONTH, Period.MISSION)
 

@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from corvus import Usage
+from corvus.base.errors import PolicyError
+from corvus.base.money import NanoUSD
 from corvus.bookkeeping import Bookkeeping
-from corvus.errors import PolicyError
 from corvus.governor.governor import Governor
 from corvus.model.decision import Decision, Denial
 from corvus.model.policy import Policy
@@ -25,7 +26,6 @@ from corvus.model.steering import (
     OverrideRequest,
     ResetRequest,
 )
-from corvus.money import NanoUSD
 from corvus.store.api import Forgotten, session_mark
 from corvus.store.sqlite import SqliteBackend
 from corvus.store.store import Store

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from corvus.base.money import nano_usd
 from corvus.events import BudgetExceeded, BudgetWarning, CallDenied, LimitPassed
 from corvus.model.decision import BudgetState
 from corvus.model.reservation import Reservation
 from corvus.model.steering import MissionOutcome, MissionRequest, OverrideRequest
-from corvus.money import nano_usd
 from tests.governor.conftest import Bench, MakeBench
 from tests.properties import examples
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from corvus.base.money import NanoUSD
 from corvus.governor.bounds import dearest
 from corvus.governor.pricing import (
     Report,
@@ -18,7 +19,6 @@ from corvus.model.price import Price, Tier
 from corvus.model.request import Request
 from corvus.model.reservation import Reservation, ReservationState, Source
 from corvus.model.usage import TokenKind, Usage, UsagePart
-from corvus.money import NanoUSD
 from corvus.prices.lookup import PriceBooks
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corvus import open_runtime
+from corvus.base.money import NanoUSD
 from corvus.governor import upkeep
 from corvus.governor.refusing import tell_counted, tell_refusal
 from corvus.model.request import Request
-from corvus.money import NanoUSD
 from corvus.reporting.catalog import load_catalog
 from corvus.reporting.run import run_report
 from corvus.runtime import Runtime

@@ -13,11 +13,11 @@ from decimal import Decimal
 
 import pytest
 
-from corvus.errors import ReservationError, ReservationSettled
+from corvus.base.errors import ReservationError, ReservationSettled
+from corvus.base.money import NanoUSD
 from corvus.governor.heartbeat import Heartbeat
 from corvus.model.decision import BudgetState
 from corvus.model.reservation import ReservationState
-from corvus.money import NanoUSD
 from tests.governor.conftest import Bench, MakeBench
 
 DAY = "[cost]\nenabled = true\ndaily_limit_usd = 10\n"

@@ -8,13 +8,13 @@ from decimal import Decimal
 import pytest
 
 from corvus import Usage
-from corvus.errors import IdempotencyConflict, ReservationNotFound, ReservationSettled
+from corvus.base.errors import IdempotencyConflict, ReservationNotFound, ReservationSettled
+from corvus.base.money import NanoUSD, nano_usd
 from corvus.events import Overrun, ReservationExpired
 from corvus.metering.usage import add_usage
 from corvus.model.request import Request
 from corvus.model.reservation import Outcome, ReservationState, Source
 from corvus.model.usage import UsagePart
-from corvus.money import NanoUSD, nano_usd
 from tests.governor.conftest import MakeBench, dollars
 
 DAY = "[cost]\nenabled = true\ndaily_limit_usd = 10\nreservation_ttl_seconds = 60\n"

@@ -7,12 +7,12 @@ import asyncio
 import pytest
 
 from corvus import Governor, Usage
-from corvus.errors import IdempotencyConflict
+from corvus.base.errors import IdempotencyConflict
+from corvus.base.money import NanoUSD
 from corvus.governor.calls import Calls
 from corvus.governor.pricing import CallOptions
 from corvus.model.pending import PendingKind, PendingSettlement
 from corvus.model.reservation import Outcome, ReservationState, Settlement, Source
-from corvus.money import NanoUSD
 from corvus.store.pending_lines import line_of, pending_of
 from corvus.store.unit import Unit
 from tests.governor.conftest import Bench, MakeBench

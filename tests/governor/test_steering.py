@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from corvus.errors import BudgetExceeded, MissionEnded, SteeringRefused
+from corvus.base.errors import SteeringRefused
+from corvus.base.money import NanoUSD
+from corvus.model.decision import BudgetExceeded, MissionEnded
 from corvus.model.steering import MissionOutcome, OverrideRequest, ResetRequest, SessionOutcome
-from corvus.money import NanoUSD
 from tests.governor.conftest import MakeBench, dollars
 
 OVERRIDES = "[cost]\nenabled = true\ndaily_limit_usd = 1\nallow_override = true\n"

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from corvus import open_runtime
-from corvus.clock import FixedClock
-from corvus.errors import StoreUnavailable
+from corvus.base.errors import StoreUnavailable
+from corvus.base.money import NanoUSD
+from corvus.base.time import FixedClock
 from corvus.governor.upkeep import keeping_up
 from corvus.model.request import Request
-from corvus.money import NanoUSD
 from corvus.runtime import Runtime
 from tests.fakes import FrozenClock
 from tests.governor.conftest import Bench, MakeBench

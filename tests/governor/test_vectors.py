@@ -2,7 +2,7 @@
 
 V12 and V13 (prices, estimates) stand in tests/prices/test_cost.py, V16 and V17 (history) in
 tests/cli/test_history_command.py, V19 (a table without prices) in tests/prices/test_book.py, V20
-(the deprecated alias) in tests/config/test_aliases.py.
+(the deprecated alias) in tests/config/check/test_aliases.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import pytest
 
-from corvus.errors import StoreCorrupt
+from corvus.base.errors import StoreCorrupt
 from corvus.model.decision import BudgetState
 from corvus.model.steering import OverrideRequest, ResetRequest
 from corvus.store.api import BalanceKey

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corvus.clock import FixedClock
-from corvus.errors import LedgerError
+from corvus.base.errors import LedgerError
+from corvus.base.time import FixedClock
 from corvus.ledger.archive import ArchiveSummary, archive
 from corvus.ledger.drain import drain
 from corvus.ledger.ledger import open_file, open_ledger
@@ -219,7 +219,7 @@ DIE_AT_EACH_STEP = """
 import os, shutil, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from corvus.clock import FixedClock
+from corvus.base.time import FixedClock
 from corvus.ledger import archive as archive_module, ledger as ledger_module
 from corvus.ledger.archive import archive
 

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corvus.clock import instant_at, microseconds
-from corvus.errors import LedgerError
-from corvus.globs import glob_matches
+from corvus.base.errors import LedgerError
+from corvus.base.globs import glob_matches
+from corvus.base.money import NOTHING, NanoUSD
+from corvus.base.period import Period, window_at
+from corvus.base.time import instant_at, microseconds
 from corvus.ledger.archive import archive
 from corvus.ledger.counts import CountKey, count_budget, latest_resets
 from corvus.ledger.drain import drain
@@ -22,8 +24,6 @@ from corvus.ledger.ledger import open_ledger
 from corvus.model.budget import Budget
 from corvus.model.outbox import LedgerTable, Row
 from corvus.model.spend import Spend
-from corvus.money import NOTHING, NanoUSD
-from corvus.period import Period, window_at
 from tests.ledger.outboxes import NOON_US, FileOutbox, call, uuid_at
 from tests.properties import examples
 

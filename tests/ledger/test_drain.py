@@ -19,8 +19,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corvus.clock import FixedClock
-from corvus.errors import LedgerCorrupt, LedgerError, LedgerLocked
+from corvus.base.errors import LedgerCorrupt, LedgerError, LedgerLocked
+from corvus.base.time import FixedClock
 from corvus.ledger import outbox as module
 from corvus.ledger.drain import DrainSummary, drain
 from corvus.ledger.ledger import open_file, open_ledger

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from corvus import open_runtime
+from corvus.base.money import NanoUSD
 from corvus.ledger.archive import archive
 from corvus.ledger.files import sync
 from corvus.ledger.ledger import open_file
 from corvus.model.request import Request
-from corvus.money import NanoUSD
 from corvus.runtime import Runtime
 from tests.fakes import FrozenClock
 

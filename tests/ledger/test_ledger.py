@@ -13,8 +13,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from corvus.clock import FixedClock
-from corvus.errors import LedgerCorrupt, LedgerError, LedgerLocked, LedgerTooNew
+from corvus.base.errors import LedgerCorrupt, LedgerError, LedgerLocked, LedgerTooNew
+from corvus.base.time import FixedClock
 from corvus.ledger.ledger import Ledger, open_ledger
 from corvus.ledger.migrate import shipped_migrations
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from corvus.clock import FixedClock
-from corvus.errors import LedgerCorrupt, LedgerError, LedgerTooNew, ResourceMissing
+from corvus.base.errors import LedgerCorrupt, LedgerError, LedgerTooNew, ResourceMissing
+from corvus.base.time import FixedClock
 from corvus.ledger import migrate as module
 from corvus.ledger.ledger import open_ledger
 from corvus.ledger.migrate import Migration, migrate, shipped_migrations, verify

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from corvus.clock import instant_at, microseconds
+from corvus.base.money import NanoUSD
+from corvus.base.time import instant_at, microseconds
 from corvus.ledger.archive import archive
 from corvus.ledger.drain import drain
 from corvus.ledger.ledger import open_file, open_ledger
@@ -26,7 +27,6 @@ from corvus.ledger.verify import (
 from corvus.model.audit_hash import GENESIS, audit_hash
 from corvus.model.outbox import LedgerTable, Row
 from corvus.model.steering import AuditEvent, AuditKind
-from corvus.money import NanoUSD
 from tests.ledger.outboxes import NOON_US, STORE, FileOutbox, call, mixed, opened, uuid_at
 
 KINDS = (AuditKind.OVERRIDE_GRANTED, AuditKind.RESET_APPLIED, AuditKind.LIMITS_CHANGED)

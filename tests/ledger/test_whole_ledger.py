@@ -9,8 +9,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from corvus.clock import FixedClock
-from corvus.errors import LedgerCorrupt, LedgerError
+from corvus.base.errors import LedgerCorrupt, LedgerError
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period
+from corvus.base.time import FixedClock
 from corvus.ledger import ledger as module
 from corvus.ledger.archive import archive
 from corvus.ledger.drain import drain
@@ -18,8 +20,6 @@ from corvus.ledger.ledger import Ledger, open_file, open_ledger
 from corvus.ledger.views import archive_folder
 from corvus.model.budget import Budget
 from corvus.model.outbox import LedgerTable, Row
-from corvus.money import NanoUSD
-from corvus.period import Period
 from corvus.reporting.catalog import load_catalog
 from corvus.reporting.in_force import show_budgets
 from corvus.reporting.run import run_report

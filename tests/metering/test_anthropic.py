@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corvus.metering.anthropic import MessagesBodyTap, MessagesStreamTap
+from corvus.metering.providers.anthropic import MessagesBodyTap, MessagesStreamTap
 from corvus.metering.tap import Tap
 from corvus.metering.usage import ProviderError, UsagePart
 from corvus.model.usage import Usage

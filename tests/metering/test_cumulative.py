@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corvus.metering.anthropic import MessagesBodyTap, MessagesStreamTap
 from corvus.metering.facts import grown
-from corvus.metering.openai import (
+from corvus.metering.providers.anthropic import MessagesBodyTap, MessagesStreamTap
+from corvus.metering.providers.openai import (
     ChatBodyTap,
     ChatStreamTap,
     ResponsesBodyTap,

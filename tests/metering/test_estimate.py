@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corvus.metering.anthropic import MessagesBodyTap, MessagesStreamTap
 from corvus.metering.endpoints import Endpoint
 from corvus.metering.estimate import input_token_bound
-from corvus.metering.openai import (
+from corvus.metering.providers.anthropic import MessagesBodyTap, MessagesStreamTap
+from corvus.metering.providers.openai import (
     ChatBodyTap,
     ChatStreamTap,
     EmbeddingsTap,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corvus.metering.openai import (
+from corvus.metering.providers.openai import (
     ChatBodyTap,
     ChatStreamTap,
     EmbeddingsTap,

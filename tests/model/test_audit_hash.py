@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from corvus.clock import microseconds
+from corvus.base.money import NanoUSD
+from corvus.base.time import microseconds
 from corvus.model.audit_hash import GENESIS, audit_hash
 from corvus.model.steering import AuditEvent, AuditKind
-from corvus.money import NanoUSD
 
 EVENT = AuditEvent(
     position=2,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period
 from corvus.model.budget import Budget
 from corvus.model.decision import BudgetState, BudgetStatus, Decision, Denial
 from corvus.model.request import Request
 from corvus.model.reservation import Reservation, ReservationState
-from corvus.money import NanoUSD
-from corvus.period import Period
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 BUDGET = Budget("day", Period.DAY, NanoUSD(10), 80, "cost.daily_limit_usd")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from corvus.errors import ResourceMissing
+from corvus.base.errors import ResourceMissing
 from corvus.prices import book
 from corvus.prices.book import BOOK_PATH, BundledBook
 from corvus.prices.compile import Tally, compile_book

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corvus.errors import UnpricedModel
+from corvus.base.money import nano_usd, usd
+from corvus.model.decision import UnpricedModel
 from corvus.model.price import Price, Rates, Tier
 from corvus.model.usage import TokenKind, Usage
-from corvus.money import nano_usd, usd
 from corvus.prices.cost import cost, estimate
 from corvus.prices.lookup import PriceBooks
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corvus.errors import AmbiguousModel
+from corvus.model.decision import AmbiguousModel
 from corvus.model.price import Price, Rates
 from corvus.model.usage import TokenKind
 from corvus.prices.lookup import PriceBooks

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from corvus.errors import ReportInvalid, ReportNotFound
+from corvus.base.errors import ReportInvalid, ReportNotFound
 from corvus.reporting.catalog import load_catalog
 
 OWN = """-- title: Own

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corvus.errors import ReportError
+from corvus.base.errors import ReportError
 from corvus.reporting.formats import (
     csv_text,
     human,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from corvus.errors import ReportInvalid
+from corvus.base.errors import ReportInvalid
 from corvus.reporting.header import Chart, parse_header
 from corvus.reporting.parameters import Parameter, ParameterType
 from corvus.reporting.span import Span

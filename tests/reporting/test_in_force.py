@@ -9,9 +9,9 @@ import duckdb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period, Window, window_at
 from corvus.model.budget import Budget
-from corvus.money import NanoUSD
-from corvus.period import Period, Window, window_at
 from corvus.reporting.catalog import load_catalog
 from corvus.reporting.in_force import WINDOWS_MAX, show_budgets
 from corvus.reporting.run import run_report

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from corvus.errors import ReportParameterInvalid
+from corvus.base.errors import ReportParameterInvalid
 from corvus.reporting.parameters import Parameter, ParameterType, bind
 
 NOW = datetime(2026, 4, 6, 12, tzinfo=UTC)

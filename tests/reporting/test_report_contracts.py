@@ -12,10 +12,10 @@ from typing import Any, cast
 import duckdb
 import pytest
 
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period
 from corvus.ledger.ledger import open_ledger
 from corvus.model.budget import Budget
-from corvus.money import NanoUSD
-from corvus.period import Period
 from corvus.reporting.catalog import load_catalog
 from corvus.reporting.formats import csv_text
 from corvus.reporting.in_force import show_budgets

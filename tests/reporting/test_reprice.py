@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corvus.errors import UnpricedModel
 from corvus.ledger.ledger import open_ledger
+from corvus.model.decision import UnpricedModel
 from corvus.model.price import Price, Tier
 from corvus.model.usage import TokenKind, Usage
 from corvus.prices.cost import cost

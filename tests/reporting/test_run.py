@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from corvus.errors import ReportError, ReportInvalid, ReportParameterInvalid
+from corvus.base.errors import ReportError, ReportInvalid, ReportParameterInvalid
 from corvus.reporting.catalog import Report, load_catalog
 from corvus.reporting.run import run_report
 

@@ -7,7 +7,7 @@ from datetime import datetime
 import duckdb
 import pytest
 
-from corvus.errors import ReportParameterInvalid
+from corvus.base.errors import ReportParameterInvalid
 from corvus.reporting.catalog import load_catalog
 from corvus.reporting.run import run_report
 from corvus.reporting.span import Span, check_span, parse_span

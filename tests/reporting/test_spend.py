@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 
-from corvus.errors import ReportError
-from corvus.money import NanoUSD
-from corvus.period import Period, Window, window_at
+from corvus.base.errors import ReportError
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period, Window, window_at
 from corvus.reporting.spend import Spend, latest_session, spend_in
 
 SEED = """

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corvus.errors import ReportError
+from corvus.base.errors import ReportError
 from corvus.ledger.ledger import open_ledger
 from corvus.reporting import sql_guard
 from corvus.reporting.formats import csv_text, human, json_text, kv_lines, write_parquet

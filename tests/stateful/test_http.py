@@ -26,12 +26,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from corvus.errors import PolicyError
+from corvus.base.errors import PolicyError
+from corvus.base.money import NanoUSD
 from corvus.governor import tokens
 from corvus.governor.governor import Governor
 from corvus.model.reservation import Reservation, ReservationState
 from corvus.model.token import TokenRequest, TokenScope, new_secret
-from corvus.money import NanoUSD
 from corvus.runtime import Runtime, open_runtime
 from corvus.store.store import Store
 from tests.fakes import NO_AUTHORITIES, FrozenClock

@@ -20,17 +20,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from corvus import Governor, Policy
-from corvus.errors import IdempotencyConflict, ReservationSettled, SteeringRefused
+from corvus.autonomy.decide import Autonomy
+from corvus.base.errors import IdempotencyConflict, ReservationSettled, SteeringRefused
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period, window_at
 from corvus.model.audit_hash import GENESIS, audit_hash
-from corvus.model.autonomy import Autonomy
 from corvus.model.budget import Budget
 from corvus.model.outbox import LedgerTable
 from corvus.model.policy import MissionLimits
 from corvus.model.request import Request
 from corvus.model.reservation import Reservation, ReservationState
 from corvus.model.steering import AuditEvent, AuditKind, OverrideRequest, ResetRequest
-from corvus.money import NanoUSD
-from corvus.period import Period, window_at
 from corvus.store.memory import MemoryBackend
 from corvus.store.sqlite import SqliteBackend
 from corvus.store.store import Store
@@ -372,7 +372,7 @@ class Reservations(RuleBasedStateMachine):
 
 
 def audit_event(row: dict[str, Any]) -> AuditEvent:
-    from corvus.clock import instant_at
+    from corvus.base.time import instant_at
 
     read: dict[str, Any] = dict(row)
     for name in ("recorded_at", "expires_at"):

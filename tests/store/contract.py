@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from corvus.clock import microseconds
-from corvus.errors import ReservationNotFound, StoreUnavailable
+from corvus.base.errors import ReservationNotFound, StoreUnavailable
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period
+from corvus.base.time import microseconds
 from corvus.model.budget import Budget
 from corvus.model.decision import BudgetState
 from corvus.model.outbox import LedgerTable
@@ -26,8 +28,6 @@ from corvus.model.steering import (
 )
 from corvus.model.token import Token, TokenScope
 from corvus.model.usage import Usage
-from corvus.money import NanoUSD
-from corvus.period import Period
 from corvus.store.api import Backend, BalanceKey, Forgotten, StoredBalance, session_mark
 from corvus.store.store import Store
 from corvus.store.unit import Unit
@@ -420,7 +420,7 @@ class StoreContract:
             self.store.run(lambda unit: unit.balance(early))
 
     def test_overrides_that_are_over_are_forgotten_with_their_reservations(self) -> None:
-        from corvus.ids import new_id
+        from corvus.base.ids import new_id
 
         old, young = microseconds(NOW), microseconds(NOW + timedelta(days=2))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from corvus.base.money import NanoUSD
 from corvus.model.request import Request
 from corvus.model.reservation import Reservation, ReservationState
-from corvus.money import NanoUSD
 from corvus.store.api import Changes
 from corvus.store.known import Known
 

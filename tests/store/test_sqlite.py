@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from corvus.clock import microseconds
+from corvus.base.time import microseconds
 from corvus.model.request import LOCAL
 from corvus.store import statements
 from corvus.store.api import Backend

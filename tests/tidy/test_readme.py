@@ -104,7 +104,9 @@ def test_every_other_command_runs_and_prints_what_is_shown(
                 printed += result.stdout
                 commands += 1
         elif kind == "console":
-            assert "corvus gateway" in text or "summarize.py" in text  # tests/dashboard walks it
+            assert (
+                "corvus gateway" in text or "summarize.py" in text
+            )  # tests/gateway/pages walks it
         elif kind == "toml":
             (tmp_path / "shown.toml").write_text(text)
             assert run("corvus check shown.toml", tmp_path).returncode == Exit.CLEAN

@@ -1,4 +1,4 @@
-"""The distribution takes one name on the import path, so a user's own modules never replace ours."""
+"""We take one name on the import path, so the modules of a user never replace ours."""
 
 from __future__ import annotations
 

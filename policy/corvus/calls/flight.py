@@ -35,6 +35,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import NamedTuple, TypeAlias
 
+from corvus.base.money import NanoUSD, divide_up
 from corvus.calls.plan import Plan
 from corvus.calls.unpacking import Unpacker, unpacker_of
 from corvus.governor.pricing import Report
@@ -43,7 +44,6 @@ from corvus.metering.taps import open_tap
 from corvus.metering.usage import MeteredUsage
 from corvus.model.reservation import Outcome, Reservation
 from corvus.model.usage import Usage
-from corvus.money import NanoUSD, divide_up
 from corvus.prices.names import VARIANTS
 
 _LOOK = timedelta(seconds=1)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Unpack
 
+from corvus.base.money import NanoUSD
 from corvus.calls.billing import provider_of
 from corvus.calls.flight import Flight
 from corvus.calls.plan import Plan, Unreadable, read
@@ -21,7 +22,6 @@ from corvus.governor.pricing import CallOptions, refuse_key, refuse_unknown
 from corvus.metering.endpoints import Endpoint
 from corvus.model.decision import Decision
 from corvus.model.request import Request
-from corvus.money import NanoUSD
 
 OUTPUT_CAP = "x-corvus-output-cap"
 """Header of an answer: the maximum that was stated for a request without one."""

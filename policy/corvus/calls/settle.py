@@ -18,15 +18,10 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 
+from corvus.base.errors import PolicyError, ReservationSettled, SettlementPending, StoreError
+from corvus.base.money import usd
 from corvus.calls.flight import Command, Ending, Extend, Flight, Relay, Settle
-from corvus.errors import (
-    PolicyError,
-    ReservationSettled,
-    SettlementPending,
-    StoreError,
-)
 from corvus.governor.calls import Calls
-from corvus.money import usd
 
 _REPEAT_SECONDS = 1.0
 _CLOSE_SECONDS = 15.0

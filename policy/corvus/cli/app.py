@@ -20,13 +20,13 @@ from corvus.cli import (
     gateway,
     init,
     ledger,
-    policy_cmd,
     report,
     sql,
     status,
     token,
     usage,
 )
+from corvus.cli import policy as policy_cmd
 from corvus.version import __version__
 
 _PASSED_ON: dict[str, object] = {

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from corvus.base.money import usd_exact, usd_short
 from corvus.cli.common import console, is_terminal, is_unicode, json_text
 from corvus.cli.options import Config, LedgerPath
-from corvus.money import usd_exact, usd_short
 
 if TYPE_CHECKING:
     from corvus.model.steering import AuditEvent

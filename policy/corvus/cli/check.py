@@ -1,8 +1,8 @@
 """``corvus check``: parses its own arguments, because typer would cost more than the whole check.
 
-It translates a run of ``corvus.config.check`` into text and an exit code, and decides nothing.
-Other formats and reports are written by ``check_outputs`` and ``check_reports``, which a plain
-check never imports. The format is what the user asks for, also inside a CI service.
+It translates a run of ``corvus.config.check.check`` into text and an exit code, and decides
+nothing. Other formats and reports are written by ``check_outputs`` and ``check_reports``, which a
+plain check never imports. The format is what the user asks for, also inside a CI service.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from corvus.cli.price_facts import PRICE_FACTS
 
 if TYPE_CHECKING:
     from corvus.cli.check_reports import Report
-    from corvus.config.check import Checked, CheckedFile
+    from corvus.config.check.check import Checked, CheckedFile
 
 _EPILOG = """\
 examples:
@@ -47,7 +47,7 @@ def main(argv: list[str]) -> int:
         shown, reports = _planned(parser, options)
     except SystemExit as stop:  # argparse has printed its message or the help
         return Exit.USAGE if stop.code else Exit.CLEAN
-    from corvus.config.check import Options, check_paths
+    from corvus.config.check.check import Options, check_paths
 
     checked = check_paths(
         options.path or usual_files(),

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 
-from corvus.config.check import Checked
+from corvus.config.check.check import Checked
 from corvus.diagnostics.model import Severity
 from corvus.diagnostics.outcome import Input, Outcome
 

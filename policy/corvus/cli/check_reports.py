@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from corvus.config.rewrite import replace_file
+from corvus.base.errors import EditRefused
+from corvus.config.edit.rewrite import replace_file
 from corvus.diagnostics.outcome import Outcome
 from corvus.diagnostics.plain import escape
-from corvus.errors import EditRefused
 
 
 class Report(NamedTuple):

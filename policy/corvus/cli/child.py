@@ -12,9 +12,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
+from corvus.base.errors import CommandNotExecutable, CommandNotFound
 from corvus.cli.credentials import RUN_KEYS
 from corvus.cli.guarded import MARK, guarded
-from corvus.errors import CommandNotExecutable, CommandNotFound
 
 _OWN_HOSTS = "127.0.0.1,localhost"
 _FORWARDED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)

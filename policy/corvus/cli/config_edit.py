@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from corvus.config.change import Change
-from corvus.config.environment import variable
-from corvus.config.locate import locate
-from corvus.config.rewrite import replace_file
+from corvus.base.errors import EditRefused
+from corvus.config.edit.change import Change
+from corvus.config.edit.rewrite import replace_file
+from corvus.config.layers.environment import variable
+from corvus.config.layers.locate import locate
 from corvus.diagnostics.machine import concise
 from corvus.diagnostics.plain import escape
 from corvus.diagnostics.secrets import secret_ranges
-from corvus.errors import EditRefused
 
 _CONTEXT_LINES = 3
 

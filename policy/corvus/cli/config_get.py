@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from corvus.config import origins
-from corvus.config.aliases import ALIASES
-from corvus.config.dotted import whole_key
-from corvus.config.origins import Effective
-from corvus.config.suggest import closest
-from corvus.config.toml_write import written
-from corvus.config.values import Route, kind, shown, value_at
-from corvus.errors import ConfigError
+from corvus.config.check.aliases import ALIASES
+from corvus.config.check.suggest import closest
+from corvus.config.layers import origins
+from corvus.config.layers.dotted import whole_key
+from corvus.config.layers.origins import Effective
+from corvus.config.toml.values import Route, kind, shown, value_at
+from corvus.config.toml.write import written
+from corvus.diagnostics.model import ConfigError
 
 
 class Found(NamedTuple):

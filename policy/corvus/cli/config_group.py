@@ -57,8 +57,8 @@ def show(
     Example: corvus config show --origin
     """
     from corvus.cli import config_show
-    from corvus.config.layers import load_layers
-    from corvus.config.origins import effective
+    from corvus.config.layers.layers import load_layers
+    from corvus.config.layers.origins import effective
 
     layered = load_layers(config or (), sets or (), os.environ)
     rows = [row for row in effective(layered.loaded) if not (changed and row.is_default)]
@@ -88,9 +88,9 @@ def get(
     Example: corvus config get cost.daily_limit_usd
     """
     from corvus.cli import config_get, config_show
-    from corvus.config.layers import load_layers
-    from corvus.config.origins import effective
-    from corvus.config.values import shown
+    from corvus.config.layers.layers import load_layers
+    from corvus.config.layers.origins import effective
+    from corvus.config.toml.values import shown
 
     layered = load_layers(config or (), sets or (), os.environ)
     found = config_get.find(effective(layered.loaded), key)
@@ -129,7 +129,7 @@ def set_(
     Example: corvus config set cost.daily_limit_usd 25
     """
     from corvus.cli.config_edit import apply, target
-    from corvus.config.change import set_key
+    from corvus.config.edit.change import set_key
 
     apply(set_key(target(config, os.environ), key, value), dry_run=dry_run)
 
@@ -141,7 +141,7 @@ def unset(key: Key, *, config: File = None, dry_run: DryRun = False) -> None:
     Example: corvus config unset cost.daily_limit_usd
     """
     from corvus.cli.config_edit import apply, target
-    from corvus.config.change import unset_key
+    from corvus.config.edit.change import unset_key
 
     apply(unset_key(target(config, os.environ), key), dry_run=dry_run)
 

@@ -10,12 +10,12 @@ from datetime import date
 from decimal import Decimal
 
 from corvus.cli.common import console, shown
-from corvus.config import origins
-from corvus.config.layers import Layered
-from corvus.config.origins import Effective
-from corvus.config.toml_write import written
-from corvus.config.values import Route, as_items, header, is_table
-from corvus.config.values import shown as dotted
+from corvus.config.layers import origins
+from corvus.config.layers.layers import Layered
+from corvus.config.layers.origins import Effective
+from corvus.config.toml.values import Route, as_items, header, is_table
+from corvus.config.toml.values import shown as dotted
+from corvus.config.toml.write import written
 from corvus.diagnostics.plain import escape
 
 _COLUMN = 44

@@ -17,8 +17,7 @@ from corvus.cli.exits import Exit
 from corvus.cli.options import Config, LedgerPath, Sets
 
 if TYPE_CHECKING:
-    from corvus.governor.actions import ActionAnswer
-    from corvus.model.autonomy import Action
+    from corvus.autonomy.decide import Action, ActionAnswer
 
 
 class Format(StrEnum):
@@ -84,8 +83,8 @@ def _action(
     reads_only: bool,
     workspace: str | None,
 ) -> Action:
-    from corvus.model.autonomy import SHELL, Action
-    from corvus.model.paths import Surroundings
+    from corvus.autonomy.decide import SHELL, Action
+    from corvus.autonomy.paths import Surroundings
 
     if (command is None) == (tool is None):
         raise typer.BadParameter("name a command or a tool, one of them", param_hint="--command")

@@ -17,10 +17,10 @@ from typing import Annotated
 
 import typer
 
+from corvus.base.errors import DemoRefused
+from corvus.base.resources import shipped
 from corvus.cli.common import console
 from corvus.cli.exits import Exit
-from corvus.errors import DemoRefused
-from corvus.resources import shipped
 
 AS_OF = "2026-11-20T18:00:00Z"
 """The instant at which the demo looks at its log: the afternoon of the log's last day."""

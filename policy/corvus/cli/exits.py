@@ -18,7 +18,10 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from corvus import errors
+from corvus.autonomy.decide import ActionRefused
+from corvus.base import errors
+from corvus.diagnostics.model import ConfigError
+from corvus.model.decision import Denied, UnpricedModel
 
 
 class Exit(IntEnum):
@@ -37,12 +40,12 @@ class Exit(IntEnum):
 
 
 _BY_ERROR: dict[type[errors.PolicyError], Exit] = {
-    errors.ConfigError: Exit.USAGE,
-    errors.UnpricedModel: Exit.USAGE,
-    errors.Denied: Exit.DENIED_SPEND,
+    ConfigError: Exit.USAGE,
+    UnpricedModel: Exit.USAGE,
+    Denied: Exit.DENIED_SPEND,
     errors.ReservationError: Exit.USAGE,
     errors.SteeringRefused: Exit.USAGE,
-    errors.ActionRefused: Exit.DENIED_ACTION,
+    ActionRefused: Exit.DENIED_ACTION,
     errors.StoreError: Exit.LEDGER_UNAVAILABLE,
     errors.LedgerError: Exit.LEDGER_UNAVAILABLE,
     errors.ImportRefused: Exit.USAGE,

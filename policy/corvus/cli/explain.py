@@ -70,7 +70,7 @@ def _explained(info: CodeInfo, style: str) -> str:
 
 
 def _unknown(code: str) -> str:
-    from corvus.config.suggest import closest
+    from corvus.config.check.suggest import closest
     from corvus.diagnostics.codes import CODES
     from corvus.diagnostics.plain import escape
 

@@ -33,13 +33,13 @@ def gateway(
 
     Example: corvus gateway --port 8642
     """
-    from corvus.config.locate import locate
-    from corvus.errors import GatewayRefused
+    from corvus.base.errors import GatewayRefused
+    from corvus.config.layers.locate import locate
     from corvus.runtime import open_runtime
 
     try:
-        from corvus.dashboard.app import Dashboard
         from corvus.gateway import serve
+        from corvus.gateway.pages.app import Dashboard
         from corvus.gateway.service import ConfigFile
     except ModuleNotFoundError as missing:
         raise GatewayRefused(

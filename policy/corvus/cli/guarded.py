@@ -15,7 +15,7 @@ import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-from corvus.errors import CommandNotExecutable
+from corvus.base.errors import CommandNotExecutable
 
 MARK = "CORVUS_RUN"
 """The variable that marks what belongs to a run; its value is the id of the run."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from corvus.base.money import usd_text
 from corvus.cli.common import console, is_terminal, json_text
 from corvus.cli.options import AsOf, Config, LedgerPath
-from corvus.money import usd_text
 from corvus.reporting.history import (
     DEFAULT_WINDOW,
     Bucket,

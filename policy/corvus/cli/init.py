@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from corvus.errors import EditRefused
+from corvus.base.errors import EditRefused
 
 NAME = "corvus.toml"
 SCHEMA = "corvus.schema.json"
@@ -30,8 +30,8 @@ def init(
 
     Example: corvus init
     """
-    from corvus.config.rewrite import replace_file
-    from corvus.resources import shipped
+    from corvus.base.resources import shipped
+    from corvus.config.edit.rewrite import replace_file
 
     file = path if path.suffix == ".toml" and not os.path.isdir(path) else path / NAME
     schema = shipped("schemas").joinpath("config.native.schema.json").read_bytes()

@@ -38,7 +38,7 @@ def parser_of_files(name: str, description: str, epilog: str) -> argparse.Argume
 
 def usual_files() -> list[str]:
     """Return the config that every other command would read (CFG-6)."""
-    from corvus.config.locate import locate
+    from corvus.config.layers.locate import locate
 
     return [str(path) for path in locate(environment=os.environ).paths] or ["corvus.toml"]
 

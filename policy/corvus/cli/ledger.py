@@ -58,7 +58,7 @@ def drain(
     """
     runtime = _runtime(config, sets, ledger)
     if ledger is not None and not runtime.bookkeeping.has_store:
-        from corvus.errors import LedgerError
+        from corvus.base.errors import LedgerError
 
         raise LedgerError(
             f"there is no store beside {ledger}: no call was governed there; check --ledger"
@@ -221,8 +221,8 @@ def _words(verdict: Verdict, *, rebuilt: bool) -> list[str]:
 
 
 def _difference(one: Difference) -> str:
-    from corvus.clock import instant_at
-    from corvus.money import usd_short
+    from corvus.base.money import usd_short
+    from corvus.base.time import instant_at
 
     key, stored, counted = one.stored.key, one.stored, one.counted
     which = [one.budget.name]

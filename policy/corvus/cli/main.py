@@ -13,7 +13,9 @@ import time
 from types import FrameType
 from typing import Any
 
-from corvus.errors import ConfigError, Denied, PolicyError
+from corvus.base.errors import PolicyError
+from corvus.diagnostics.model import ConfigError
+from corvus.model.decision import Denied
 
 _BROKEN_PIPE = 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
 _PATIENCE_SECONDS = 5.0

@@ -1,7 +1,7 @@
 """``corvus migrate``: rewrites deprecated keys in place, or shows what would change (DEP-4).
 
-Like ``check`` it parses its own arguments. It decides nothing: ``corvus.config.migrate`` plans and
-proves, ``corvus.config.rewrite`` writes.
+Like ``check`` it parses its own arguments. It decides nothing: ``corvus.config.edit.migrate`` plans
+and proves, ``corvus.config.edit.rewrite`` writes.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from corvus.cli.exits import Exit
 from corvus.cli.inputs import parser_of_files, read_stdin, usual_files
 
 if TYPE_CHECKING:
-    from corvus.config.migrate import Migration
-    from corvus.config.migrate_paths import MigratedFile, Run
+    from corvus.config.edit.migrate import Migration
+    from corvus.config.edit.migrate_paths import MigratedFile, Run
 
 _EPILOG = """\
 examples:
@@ -42,8 +42,8 @@ def main(argv: list[str]) -> int:
             parser.error("--diff writes nothing: leave out --write")
     except SystemExit as stop:  # argparse has printed its message or the help
         return Exit.USAGE if stop.code else Exit.CLEAN
-    from corvus.config.migrate import LegacyCap, Plan
-    from corvus.config.migrate_paths import migrate_paths
+    from corvus.config.edit.migrate import LegacyCap, Plan
+    from corvus.config.edit.migrate_paths import migrate_paths
 
     plan = Plan(options.dialect, LegacyCap(options.legacy_cap), options.to or "")
     run = migrate_paths(options.path or usual_files(), plan, read_stdin, options.stdin_filename)
@@ -134,8 +134,8 @@ def _deliver(name: str, migration: Migration) -> bool:
 
 
 def _write(name: str, migration: Migration) -> bool:
-    from corvus.config.rewrite import replace_file
-    from corvus.errors import EditRefused
+    from corvus.base.errors import EditRefused
+    from corvus.config.edit.rewrite import replace_file
 
     try:
         replace_file(Path(name), migration.after, before=migration.before)
@@ -149,7 +149,8 @@ def _write(name: str, migration: Migration) -> bool:
 def _audit(name: str, migration: Migration) -> None:
     """Keep the migration in the audit where the file has governed calls (AUD-1)."""
     from corvus.actor import local_actor
-    from corvus.errors import ConfigError, PolicyError
+    from corvus.base.errors import PolicyError
+    from corvus.diagnostics.model import ConfigError
     from corvus.governor.limits import note_migration
     from corvus.runtime import open_runtime
 

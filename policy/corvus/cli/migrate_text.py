@@ -6,12 +6,12 @@ import difflib
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from corvus.config.values import shown
+from corvus.config.toml.values import shown
 from corvus.diagnostics.plain import escape
 
 if TYPE_CHECKING:
-    from corvus.config.migrate import Change, Migration
-    from corvus.config.migrate_paths import Run
+    from corvus.config.edit.migrate import Change, Migration
+    from corvus.config.edit.migrate_paths import Run
 
 
 def diff(migration: Migration) -> str:

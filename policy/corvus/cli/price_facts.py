@@ -5,18 +5,18 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from corvus.config.rules import PriceFacts
+from corvus.config.check.rules import PriceFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from corvus.config.values import Table
+    from corvus.config.toml.values import Table
     from corvus.prices.lookup import PriceBooks
 
 
 def has_price(model: str) -> bool:
     """Tell whether the bundled book prices a model; an ambiguous name has a price, just not one."""
-    from corvus.errors import AmbiguousModel
+    from corvus.model.decision import AmbiguousModel
 
     try:
         return _bundled_book().find(model) is not None
@@ -27,7 +27,7 @@ def has_price(model: str) -> bool:
 def price_clashes(prices: Table) -> Iterator[tuple[str, str, str]]:
     """Yield two keys of valid own prices that mean one model, and why that is wrong (PRC-4)."""
     from corvus.compiler.prices import compile_prices
-    from corvus.config.settings import Settings
+    from corvus.config.model.settings import Settings
     from corvus.prices.lookup import PriceBooks
 
     own = compile_prices(Settings.model_validate({"cost": {"prices": prices}}))

@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 from typer.core import TyperGroup
 
-from corvus.cli.answer import Output, OutputFile, choose_format, give
+from corvus.base.errors import ReportError, ReportParameterInvalid
 from corvus.cli.common import console, is_terminal, warn_unused
 from corvus.cli.options import AsOf, Config, LedgerPath, Sets, Since, Until
+from corvus.cli.output import Output, OutputFile, choose_format, give
 from corvus.cli.reprice import reprice
-from corvus.errors import ReportError, ReportParameterInvalid
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
+    from corvus.ledger.connect import Connection
     from corvus.reporting.catalog import Report
     from corvus.reporting.table import Table
 
@@ -145,7 +144,7 @@ def _ledger(
     ledger: Path | None,
     sets: Sequence[str] | None,
     now: datetime,
-) -> Generator[DuckDBPyConnection]:
+) -> Generator[Connection]:
     """Open what a report reads: the ledger, and where it asks for them the budgets in force."""
     from corvus.bookkeeping import Bookkeeping
     from corvus.cli.report_view import ledger_path

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from corvus.base.errors import ReportInvalid, ReportParameterInvalid
 from corvus.cli.common import console, json_text
 from corvus.cli.fitted import print_stacked
 from corvus.diagnostics.plain import escape
-from corvus.errors import ReportInvalid, ReportParameterInvalid
 from corvus.reporting.catalog import Catalog, Report
 from corvus.reporting.kv import kv_text
 

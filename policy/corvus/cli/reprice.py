@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from corvus.cli.answer import Output, OutputFile, choose_format, give
 from corvus.cli.common import console, warn_unused
 from corvus.cli.options import AsOf, Config, LedgerPath, Since, Until
+from corvus.cli.output import Output, OutputFile, choose_format, give
 
 
 def reprice(

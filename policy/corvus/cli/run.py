@@ -15,22 +15,22 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from corvus.base.errors import GatewayRefused, PolicyError, RunRefused, SteeringRefused
 from corvus.cli import credentials, run_text, runfile
 from corvus.cli.child import command_of, environment_of, find_command, run_child
 from corvus.cli.guarded import MARK
 from corvus.cli.run_limits import refuse_without_budget
 from corvus.cli.scrub import hide
 from corvus.compiler.run_limits import RunLimits
-from corvus.errors import GatewayRefused, PolicyError, RunRefused, SteeringRefused
 from corvus.governor.reach import budgets_of_run
 from corvus.model.gateway import GatewayOptions, Kind, Upstream
 from corvus.model.steering import MissionOutcome, MissionRequest, OverrideRequest
 
 if TYPE_CHECKING:
+    from corvus.base.money import NanoUSD
     from corvus.governor.governor import Governor
     from corvus.model.budget import Budget
     from corvus.model.decision import Decision
-    from corvus.money import NanoUSD
     from corvus.runtime import Runtime
 
 
@@ -71,8 +71,8 @@ class Run:
     """
 
     def __init__(self, runtime: Runtime, wish: Wish) -> None:
-        from corvus.clock import microseconds
-        from corvus.ids import new_id
+        from corvus.base.ids import new_id
+        from corvus.base.time import microseconds
 
         if os.environ.get(MARK):
             raise RunRefused(
@@ -165,9 +165,9 @@ class Run:
     ) -> Generator[tuple[str, str | None]]:
         """Serve the proxy; yields its URL and the key of the run, ``None`` where none is needed."""
         from corvus.gateway.auth import RunKey
-        from corvus.gateway.callers import Caller
-        from corvus.gateway.local import serve_locally
-        from corvus.gateway.proxy import Proxy
+        from corvus.gateway.proxy.callers import Caller
+        from corvus.gateway.proxy.local import serve_locally
+        from corvus.gateway.proxy.proxy import Proxy
         from corvus.governor.upkeep import keeping_up
         from corvus.model.token import new_secret
 
@@ -310,7 +310,7 @@ def _require_extra() -> None:
     """
     try:
         for module in ("local", "proxy"):
-            import_module(f"corvus.gateway.{module}")
+            import_module(f"corvus.gateway.proxy.{module}")
     except ModuleNotFoundError as missing:
         raise GatewayRefused(
             f"the proxy needs {missing.name}: pip install 'corvus-policy[gateway]'"

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from corvus.base.money import usd_short
 from corvus.diagnostics.plain import escape
 from corvus.governor.reach import is_partial
 from corvus.governor.rules import MISSION
-from corvus.money import usd_short
 
 if TYPE_CHECKING:
     from corvus.governor.status import StatusReport

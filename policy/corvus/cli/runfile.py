@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from corvus.errors import SteeringRefused
+from corvus.base.errors import SteeringRefused
 from corvus.model.steering import MissionOutcome
 
 if TYPE_CHECKING:

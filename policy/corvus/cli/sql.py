@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from corvus.cli.answer import Output, OutputFile, choose_format, give
+from corvus.base.errors import ReportParameterInvalid
 from corvus.cli.common import console, is_terminal
 from corvus.cli.options import Config, LedgerPath
-from corvus.errors import ReportParameterInvalid
+from corvus.cli.output import Output, OutputFile, choose_format, give
 
 if TYPE_CHECKING:
     from corvus.reporting.sql import Answer

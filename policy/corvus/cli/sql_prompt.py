@@ -13,10 +13,10 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from corvus.base.errors import PolicyError
 from corvus.bookkeeping import Bookkeeping
 from corvus.cli.common import console, shown
 from corvus.diagnostics.plain import escape
-from corvus.errors import PolicyError
 
 _HELP = """\
 A SELECT may take several lines; a semicolon ends it.

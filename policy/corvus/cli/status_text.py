@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
+from corvus.base.money import usd_exact, usd_short
 from corvus.cli.common import console, shown
 from corvus.cli.config_show import row_json
 from corvus.cli.fitted import print_rows
 from corvus.cli.summary_text import refusals_text
-from corvus.config import origins
-from corvus.config.toml_write import written
-from corvus.config.values import shown as dotted
+from corvus.config.layers import origins
+from corvus.config.toml.values import shown as dotted
+from corvus.config.toml.write import written
 from corvus.diagnostics.plain import escape
 from corvus.governor.rules import budgets_to_register
 from corvus.governor.summary import override_json, refusals_json
-from corvus.money import usd_exact, usd_short
 from corvus.reporting.kv import kv_text, kv_value
 from corvus.version import __version__
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from corvus.config.layers import Layered
-    from corvus.config.origins import Effective
+    from corvus.config.layers.layers import Layered
+    from corvus.config.layers.origins import Effective
     from corvus.health import Health
     from corvus.ledger.health import LedgerHealth
     from corvus.runtime import Runtime

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from corvus.base.errors import PolicyError, SteeringRefused
+from corvus.base.money import usd_short, usd_text
 from corvus.cli.common import is_terminal, json_text, say_governing, warn_unused
 from corvus.cli.options import Config, LedgerPath, Session, SessionProject, Sets
-from corvus.errors import PolicyError, SteeringRefused
-from corvus.money import usd_short, usd_text
 
 if TYPE_CHECKING:
     from corvus.governor.governor import Governor

@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from corvus.base.money import usd, usd_short
 from corvus.cli.common import console, is_unicode, shown, words
 from corvus.cli.fitted import GAP_CELLS, natural_width, print_rows
 from corvus.cli.summary_text import in_order
 from corvus.governor.summary import mission_state
 from corvus.model.decision import BudgetState, BudgetStatus
-from corvus.money import usd, usd_short
 
 if TYPE_CHECKING:
     from rich.console import Console

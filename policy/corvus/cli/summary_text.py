@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from corvus.base.money import usd_exact, usd_text
 from corvus.governor.rules import budgets_to_register
 from corvus.governor.summary import (
     active,
@@ -13,7 +14,6 @@ from corvus.governor.summary import (
     window_start,
 )
 from corvus.model.decision import BudgetStatus
-from corvus.money import usd_exact, usd_text
 from corvus.reporting.kv import kv_text, kv_value
 from corvus.runtime import Runtime
 

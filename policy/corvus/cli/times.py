@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta
 
-from corvus.clock import Clock, FixedClock, SystemClock
-from corvus.errors import ReportParameterInvalid
-from corvus.period import next_month
+from corvus.base.errors import ReportParameterInvalid
+from corvus.base.period import next_month
+from corvus.base.time import Clock, FixedClock, SystemClock
 
 _AGO = re.compile(r"(?P<count>[0-9]{1,5})(?P<unit>[hdw])")
 _HOURS = {"h": 1, "d": 24, "w": 168}

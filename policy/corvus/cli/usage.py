@@ -16,8 +16,8 @@ from corvus.cli.options import Config, LedgerPath, Sets
 from corvus.cli.usage_export import export
 
 if TYPE_CHECKING:
-    from corvus.reporting.importers.model import ImportProgress, ImportSummary, OnProgress
     from corvus.runtime import Runtime
+    from corvus.usage.importers.model import ImportProgress, ImportSummary, OnProgress
 
 app = typer.Typer(help="Bring recorded usage in, and hand it on.", no_args_is_help=True)
 app.command("export")(export)
@@ -114,9 +114,9 @@ def import_(
 
     Example: corvus usage import ~/.claude/projects
     """
-    from corvus.reporting.importers import model
-    from corvus.reporting.importers.run import import_usage
     from corvus.runtime import open_runtime
+    from corvus.usage.importers import model
+    from corvus.usage.importers.run import import_usage
 
     runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)
     warn_unused(runtime)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from corvus.base.errors import ReportParameterInvalid
 from corvus.cli.common import console
 from corvus.cli.options import AsOf, Config, LedgerPath, Since, Until
-from corvus.errors import ReportParameterInvalid
 
 if TYPE_CHECKING:
-    from corvus.reporting.exporters.export import ExportSummary, OnProgress, Shape
+    from corvus.usage.exporters.export import ExportSummary, OnProgress, Shape
 
 _SHAPES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 
@@ -62,7 +62,7 @@ def export(
     from corvus.bookkeeping import Bookkeeping
     from corvus.cli.report_view import ledger_path
     from corvus.cli.times import clock_at, parse_bounds
-    from corvus.reporting.exporters.export import Choice, export_file, export_text
+    from corvus.usage.exporters.export import Choice, export_file, export_text
 
     shape = _shape(output, file)
     bounds = parse_bounds(since, until, clock_at(as_of).now())
@@ -86,7 +86,7 @@ def export(
 
 
 def _shape(output: ExportFormat | None, file: Path | None) -> Shape:
-    from corvus.reporting.exporters.export import Shape
+    from corvus.usage.exporters.export import Shape
 
     by_suffix = _SHAPES.get(file.suffix.lower()) if file else None
     if output is ExportFormat.FOCUS:

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from corvus.base.money import usd_exact
 from corvus.cli.common import json_text
 from corvus.diagnostics.plain import escape
-from corvus.money import usd_exact
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from corvus.prices.lookup import PriceBooks
-    from corvus.reporting.importers.model import ImportSummary
+    from corvus.usage.importers.model import ImportSummary
 
 _SHOWN = 10
 _WORDS = {
@@ -103,7 +103,7 @@ def remarks(summary: ImportSummary, books: PriceBooks) -> Iterator[str]:
 
 
 def _why_unpriced(books: PriceBooks, model: str, provider: str | None) -> str:
-    from corvus.errors import AmbiguousModel
+    from corvus.model.decision import AmbiguousModel
 
     try:
         history = books.history(model, provider=provider)

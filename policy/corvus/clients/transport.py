@@ -22,14 +22,14 @@ from typing import Unpack
 
 import httpx2
 
+from corvus.base.errors import StoreError
+from corvus.base.time import Clock
 from corvus.calls.flight import Flight
 from corvus.calls.gate import Admitted, Gate
 from corvus.calls.plan import Free, Unreadable, route
 from corvus.calls.refusal import Refusal, unreadable, unverified
 from corvus.calls.settle import Settler
 from corvus.clients.leaving import Leaving, kind_of_path, refused, relaying
-from corvus.clock import Clock
-from corvus.errors import StoreError
 from corvus.governor.fitting import Fitting
 from corvus.governor.pricing import CallOptions
 from corvus.metering.endpoints import Endpoint

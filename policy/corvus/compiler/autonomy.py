@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from corvus.config.settings import AutonomySettings
-from corvus.model.autonomy import Autonomy
+from corvus.autonomy.decide import Autonomy
+from corvus.config.model.settings import AutonomySettings
 
 
 def compile_autonomy(settings: AutonomySettings) -> Autonomy:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from corvus.config.settings import BudgetSettings, Settings
-from corvus.errors import ConfigError
-from corvus.globs import glob_fault
+from corvus.base.globs import glob_fault
+from corvus.base.money import NanoUSD, nano_usd
+from corvus.base.period import Period
+from corvus.config.model.settings import BudgetSettings, Settings
+from corvus.diagnostics.model import ConfigError
 from corvus.model.budget import Budget
-from corvus.money import NanoUSD, nano_usd
-from corvus.period import Period
 
 _NANO_USD_PER_CENT = 10_000_000
 

@@ -10,7 +10,7 @@ from datetime import date
 from corvus.compiler.autonomy import compile_autonomy
 from corvus.compiler.budgets import compile_budgets
 from corvus.compiler.prices import compile_prices
-from corvus.config.settings import Settings
+from corvus.config.model.settings import Settings
 from corvus.model.policy import MissionLimits, Policy
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from corvus.config.settings import PriceSettings, Settings
+from corvus.base.money import nano_usd
+from corvus.config.model.settings import PriceSettings, Settings
 from corvus.model.price import Price
 from corvus.model.usage import TokenKind
-from corvus.money import nano_usd
 
 
 def compile_prices(settings: Settings) -> tuple[Price, ...]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from corvus.base.money import NOTHING, NanoUSD
+from corvus.base.period import Period
 from corvus.compiler.policy import content_hash
-from corvus.config.defaults import LIMITS_USD
+from corvus.config.model.defaults import LIMITS_USD
 from corvus.model.budget import Budget
 from corvus.model.policy import Policy
-from corvus.money import NOTHING, NanoUSD
-from corvus.period import Period
 
 _WITH_DEFAULT = frozenset(f"cost.{name}" for name in LIMITS_USD)
 _OPTIONS = {Period.DAY: "--daily", Period.SESSION: "--session-limit"}

@@ -8,7 +8,7 @@ from corvus.model.gateway import GatewayOptions, Kind, Upstream
 from corvus.model.observability import ObservabilityOptions
 
 if TYPE_CHECKING:
-    from corvus.config.settings import Settings
+    from corvus.config.model.settings import Settings
 
 
 def gateway_options(settings: Settings) -> GatewayOptions:

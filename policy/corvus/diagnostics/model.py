@@ -5,8 +5,11 @@ It holds data only. It never prints, and it is never an exception.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from corvus.base.errors import PolicyError
 
 
 class Severity(StrEnum):
@@ -110,3 +113,17 @@ class Diagnostic:
     def is_error(self) -> bool:
         """Whether it makes the document unusable."""
         return self.severity is Severity.ERROR
+
+
+class ConfigError(PolicyError):
+    """The author must edit a configuration file.
+
+    Attributes:
+        diagnostics: All problems found, in file order.
+    """
+
+    code = "config-error"
+
+    def __init__(self, message: str, diagnostics: Sequence[Diagnostic] = ()) -> None:
+        super().__init__(message)
+        self.diagnostics = tuple(diagnostics)

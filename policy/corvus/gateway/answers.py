@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from corvus.config import schema_records as records
+from corvus.config.model import schema_records as records
 
 Schema = dict[str, Any]
 Responses = dict[int | str, dict[str, Any]]

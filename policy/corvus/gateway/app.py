@@ -19,15 +19,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
+from corvus.base.errors import PolicyError
 from corvus.diagnostics.secrets import scrub
-from corvus.errors import PolicyError
-from corvus.gateway import actions, admin, cost, ops, reports, reservations, scopes
+from corvus.gateway.api import actions, admin, cost, ops, reports, reservations, scopes
 from corvus.gateway.asgi import ASGIApp, Receive, Scope, Send
 from corvus.gateway.auth import Tokens
 from corvus.gateway.guards import Guards
 from corvus.gateway.paths import is_greeting, is_page, is_proxied
 from corvus.gateway.problems import MEDIA_TYPE, Problem, problem_of
-from corvus.gateway.proxy import Proxy
+from corvus.gateway.proxy.proxy import Proxy
 from corvus.gateway.service import ConfigFile, Service
 from corvus.governor.upkeep import keeping_up
 from corvus.observability.sinks import Telemetry

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from corvus.errors import PolicyError
+from corvus.base.errors import PolicyError
 from corvus.gateway.asgi import ASGIApp, Message, Receive, Scope, Send
 from corvus.gateway.auth import Holders
 from corvus.gateway.body import Bodies, Body, Refused

@@ -15,7 +15,7 @@ from contextlib import suppress
 
 import uvicorn
 
-from corvus.errors import GatewayRefused
+from corvus.base.errors import GatewayRefused
 from corvus.gateway.asgi import ASGIApp
 from corvus.gateway.connections import Connection, Places, Room
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
+from corvus.autonomy.decide import ActionAnswer
 from corvus.events import (
     BudgetExceeded,
     BudgetOverride,
@@ -23,7 +24,7 @@ from corvus.events import (
     LimitPassed,
     ResetApplied,
 )
-from corvus.governor.actions import DOMAIN, ActionAnswer
+from corvus.governor.actions import DOMAIN
 from corvus.model.usage import TokenKind
 from corvus.observability.redact import Redactor, surface
 

@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import NamedTuple
 
-from corvus import errors
-from corvus.config.values import shown
+from corvus.autonomy.decide import ActionRefused
+from corvus.base import errors
+from corvus.config.toml.values import shown
+from corvus.diagnostics.model import ConfigError
 from corvus.diagnostics.secrets import scrub
-from corvus.faults import status_of
+from corvus.gateway.statuses import status_of
 from corvus.governor.actions import action_body
 from corvus.governor.denial import denial_body
+from corvus.model.decision import Denied, MissionEnded, UnpricedModel
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE = "urn:corvus:problem:"
@@ -77,15 +80,15 @@ _FIXED: dict[type[errors.PolicyError], str] = {
 def problem_of(error: errors.PolicyError) -> Problem:
     """Return what the client is told of an error."""
     status = status_of(error)
-    if isinstance(error, errors.Denied) and error.decision is not None:
+    if isinstance(error, Denied) and error.decision is not None:
         code = error.code.replace("-", "_")
         status = 402 if status == 422 else status  # a refused call, not a look-up in the price book
         return Problem(status, code, scrub(str(error)), denial_body(error.decision))
-    if isinstance(error, errors.ActionRefused):
+    if isinstance(error, ActionRefused):
         code = error.answer.code or error.code
         told, wait = action_body(error.answer), error.answer.wait_seconds
         return Problem(status, code, scrub(str(error)), told, wait)
-    if isinstance(error, errors.ConfigError):
+    if isinstance(error, ConfigError):
         found = [
             {"field": shown(one.path), "code": one.code, "message": scrub(one.message)}
             for one in error.diagnostics
@@ -97,7 +100,7 @@ def problem_of(error: errors.PolicyError) -> Problem:
 
 
 _ABOUT_THE_REQUEST = (
-    errors.MissionEnded,
+    MissionEnded,
     errors.ProjectRefused,
     errors.ReportNotFound,
     errors.ReportParameterInvalid,
@@ -105,7 +108,7 @@ _ABOUT_THE_REQUEST = (
     errors.SettingRefused,
     errors.SteeringRefused,
     errors.TokenBound,
-    errors.UnpricedModel,
+    UnpricedModel,
 )
 
 

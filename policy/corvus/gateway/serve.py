@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
-from corvus.errors import GatewayRefused
+from corvus.base.errors import GatewayRefused
 from corvus.gateway.app import MakePages, make_app
 from corvus.gateway.guards import is_loopback
 from corvus.gateway.listening import Server, open_socket, raise_descriptors

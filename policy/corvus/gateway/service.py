@@ -16,13 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from corvus.config.change import set_keys
-from corvus.config.rewrite import replace_file
-from corvus.config.values import Route, shown
-from corvus.errors import EditRefused, LedgerError, PolicyError
-from corvus.gateway.bodies import ConfigPatch
-from corvus.gateway.changing import refuse_decided_above, wanted_keys
+from corvus.base.errors import EditRefused, LedgerError, PolicyError
+from corvus.config.edit.change import set_keys
+from corvus.config.edit.rewrite import replace_file
+from corvus.config.toml.values import Route, shown
+from corvus.gateway.api.bodies import ConfigPatch
 from corvus.gateway.metrics import Metrics
+from corvus.gateway.patch import refuse_decided_above, wanted_keys
 from corvus.governor.governor import Governor
 from corvus.observability.redact import Redactor
 from corvus.observability.sinks import Telemetry

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
-from corvus.clock import instant_at
+from corvus.autonomy.decide import Action, ActionAnswer, ActionDecision, Rule, Verdict
+from corvus.base.time import instant_at
 from corvus.diagnostics.secrets import scrub
-from corvus.model.autonomy import Action, ActionDecision, Rule, Verdict
 from corvus.model.policy import Policy
 from corvus.store.unit import Unit
 
@@ -24,48 +24,6 @@ DOMAIN = "action_rate"
 CONFIG_KEY = "autonomy.max_actions_per_hour"
 SPAN_SECONDS = 3600
 SPAN_US = SPAN_SECONDS * 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class ActionAnswer:
-    """What was decided about an action, and how many its principal has had.
-
-    Attributes:
-        is_counted: Whether the action was admitted and counts from now on.
-        admitted: Actions of the principal in the last 3600 seconds, this one included if counted.
-        limit: How many there may be; 0 blocks every action.
-        resets_at: When an action may be admitted again, or while there is room, when the oldest
-            falls out; ``None`` when waiting changes nothing.
-        policy_hash: Content hash of the policy that decided.
-        wait_seconds: Whole seconds from the decision to ``resets_at``, rounded up, when the rate
-            refused; ``None`` when waiting changes nothing.
-    """
-
-    decision: ActionDecision
-    is_counted: bool
-    admitted: int
-    limit: int
-    resets_at: datetime | None
-    policy_hash: str
-    wait_seconds: int | None = None
-
-    @property
-    def allowed(self) -> bool:
-        """Whether the action may be done; approval that is still needed is no permission."""
-        return self.decision.verdict is Verdict.ALLOW
-
-    @property
-    def code(self) -> str | None:
-        """Why the action may not be done, for a program; ``None`` when it may."""
-        match self.decision:
-            case ActionDecision(verdict=Verdict.ALLOW):
-                return None
-            case ActionDecision(verdict=Verdict.NEEDS_APPROVAL):
-                return "approval_needed"
-            case ActionDecision(rule=Rule.ACTION_RATE):
-                return "action_rate_exceeded"
-            case _:
-                return "action_denied"
 
 
 def judge(policy: Policy, action: Action, *, approved: bool = False) -> ActionAnswer:

@@ -9,15 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from corvus.errors import IdempotencyConflict
+from corvus.base.errors import IdempotencyConflict
+from corvus.base.ids import new_id
+from corvus.base.money import NOTHING
 from corvus.events import BudgetExceeded, CallDenied, Event, UnpricedCall
-from corvus.governor.answers import answer_of, answer_text
 from corvus.governor.evaluate import judge, state_of
 from corvus.governor.identity import is_same
 from corvus.governor.noting import note_admitted, note_refused, note_settled, threshold
 from corvus.governor.overrides import consume, usable
 from corvus.governor.records import event_row
 from corvus.governor.refusing import tell_refusal
+from corvus.governor.replay import answer_of, answer_text
 from corvus.governor.rules import MISSION, InForce, Register, Rules
 from corvus.governor.scopes import (
     admit_to_mission,
@@ -27,13 +29,11 @@ from corvus.governor.scopes import (
     stop_mission,
 )
 from corvus.governor.settlement import expire, upkeep
-from corvus.ids import new_id
 from corvus.model.decision import BudgetState, BudgetStatus, Decision, Denial, headroom
 from corvus.model.outbox import LedgerTable, Row
 from corvus.model.request import Request
 from corvus.model.reservation import Reservation, ReservationState
 from corvus.model.steering import MissionOutcome, MissionRecord
-from corvus.money import NOTHING
 from corvus.store.api import StoredBalance
 from corvus.store.unit import Unit
 

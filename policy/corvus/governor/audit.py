@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypedDict, Unpack, cast
 
-from corvus.clock import microseconds
-from corvus.ids import new_id
+from corvus.base.ids import new_id
+from corvus.base.money import NanoUSD, usd_text
+from corvus.base.period import Period
+from corvus.base.time import microseconds
 from corvus.model.audit_hash import audit_hash
 from corvus.model.outbox import LedgerTable, Row
 from corvus.model.steering import AuditEvent, AuditKind
-from corvus.money import NanoUSD, usd_text
-from corvus.period import Period
 from corvus.store.unit import Unit
 
 SYSTEM = "corvus"

@@ -12,12 +12,12 @@ from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
-from corvus.clock import microseconds
-from corvus.errors import IdempotencyConflict, ReservationError
+from corvus.base.errors import IdempotencyConflict, ReservationError
+from corvus.base.ids import new_id
+from corvus.base.time import microseconds
 from corvus.governor.denial import denial_error
 from corvus.governor.leaving import leaving
 from corvus.governor.pricing import Report, refuse_unknown
-from corvus.ids import new_id
 from corvus.model.decision import Decision
 from corvus.model.request import Request
 from corvus.model.reservation import Outcome, Reservation, Settled

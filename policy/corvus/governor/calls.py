@@ -8,7 +8,9 @@ from datetime import date
 from functools import cached_property
 from typing import Unpack
 
-from corvus.clock import microseconds
+from corvus.base.ids import new_id
+from corvus.base.money import nano_usd
+from corvus.base.time import microseconds
 from corvus.governor import admission, settlement, unsettled
 from corvus.governor.engine import Step, Told
 from corvus.governor.identity import fingerprint_of
@@ -23,14 +25,12 @@ from corvus.governor.pricing import (
     settlement_of,
 )
 from corvus.governor.renewals import Renewals
-from corvus.ids import new_id
 from corvus.model.decision import BudgetState, Decision, Denial
 from corvus.model.pending import PendingKind, PendingSettlement
 from corvus.model.price import Price
 from corvus.model.request import LOCAL, Request, require_amount
 from corvus.model.reservation import Reservation, Settled
 from corvus.model.usage import Usage
-from corvus.money import nano_usd
 from corvus.store.unit import Unit
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from corvus.base.money import NOTHING
 from corvus.events import Event, SettlementCorrected
 from corvus.governor.audit import SYSTEM, append_audit
 from corvus.governor.records import event_row
@@ -20,7 +21,6 @@ from corvus.model.outbox import LedgerTable
 from corvus.model.request import require_amount
 from corvus.model.reservation import Reservation, ReservationState, Settled, Settlement
 from corvus.model.steering import AuditKind
-from corvus.money import NOTHING
 from corvus.store.unit import Unit
 
 

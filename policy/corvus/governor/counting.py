@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeAlias
 
-from corvus.clock import microseconds
-from corvus.globs import glob_matches
+from corvus.base.globs import glob_matches
+from corvus.base.period import Period, Window, window_at
+from corvus.base.time import microseconds
 from corvus.model.budget import Budget
 from corvus.model.request import Attributes
-from corvus.period import Period, Window, window_at
 from corvus.store.api import BalanceKey
 
 _REMEMBERED_MAX = 10_000

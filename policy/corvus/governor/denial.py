@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from corvus.config.values import quoted
-from corvus.errors import AlreadySettled, BudgetExceeded, Denied, MissionEnded, UnpricedModel
-from corvus.model.decision import BudgetStatus, Decision, Denial
-from corvus.money import usd_short, usd_text
+from corvus.base.money import usd_short, usd_text
+from corvus.config.toml.values import quoted
+from corvus.model.decision import (
+    AlreadySettled,
+    BudgetExceeded,
+    BudgetStatus,
+    Decision,
+    Denial,
+    Denied,
+    MissionEnded,
+    UnpricedModel,
+)
 
 DOMAIN = "token_spend"
 """The governance domain of everything here; action rate is another (ACT-2)."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeAlias, TypeVar
 
-from corvus.errors import SettlementPending, StoreError
+from corvus.base.errors import SettlementPending, StoreError
 from corvus.events import Event
 from corvus.governor.recall import recall
 from corvus.governor.recount import Difference, History, no_history, recount

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from corvus.base.money import NOTHING, NanoUSD
 from corvus.model.budget import Budget
 from corvus.model.decision import BudgetState, BudgetStatus, Decision, Denial
 from corvus.model.request import MAX_ESTIMATE, require_amount
-from corvus.money import NOTHING, NanoUSD
 
 _SCALE = 10**40
 """Two different percentages of limits up to 9e18 differ by more than one part of this, so that a

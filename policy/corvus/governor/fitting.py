@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from corvus.base.money import NOTHING, NanoUSD
 from corvus.governor import admission, settlement
 from corvus.governor.calls import Calls
 from corvus.governor.engine import Step, Told
 from corvus.model.decision import Decision, Denial
 from corvus.model.request import Request
-from corvus.money import NOTHING, NanoUSD
 from corvus.store.unit import Unit
 
 

@@ -13,10 +13,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar, Unpack
 
-from corvus.clock import microseconds
+from corvus.autonomy.decide import Action, ActionAnswer
+from corvus.base.ids import new_id
+from corvus.base.time import microseconds
 from corvus.diagnostics.secrets import scrub
 from corvus.governor import actions, limits, overrides, resets, scopes, settlement
-from corvus.governor.actions import ActionAnswer
 from corvus.governor.call import Call
 from corvus.governor.engine import Step, Told
 from corvus.governor.fitting import Fitting
@@ -24,8 +25,6 @@ from corvus.governor.pricing import CallOptions
 from corvus.governor.resets import Named, Resettable
 from corvus.governor.session import Session
 from corvus.governor.status import StatusReport, report_status
-from corvus.ids import new_id
-from corvus.model.autonomy import Action
 from corvus.model.decision import BudgetState, Decision
 from corvus.model.request import Request
 from corvus.model.reservation import Reservation

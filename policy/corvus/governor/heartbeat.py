@@ -13,7 +13,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
-from corvus.errors import PolicyError
+from corvus.base.errors import PolicyError
 
 if TYPE_CHECKING:
     from corvus.governor.renewals import Renewals

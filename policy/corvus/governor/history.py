@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from corvus.clock import microseconds
+from corvus.base.time import microseconds
 from corvus.governor.recount import Recorded, SumKey
 from corvus.model.budget import Budget
 from corvus.model.spend import Spend

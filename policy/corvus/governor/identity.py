@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import cast
 
+from corvus.base.money import nano_usd
 from corvus.governor.pricing import CallOptions
 from corvus.model.request import Request
 from corvus.model.usage import Usage
-from corvus.money import nano_usd
 
 _UNSAID = {"idempotency_key", "made_session_id", "dispatched", "principal", "resumes_mission"}
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from corvus.errors import SettlementPending
+from corvus.base.errors import SettlementPending
 
 _log = logging.getLogger("corvus.governor")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from corvus.base.money import NOTHING
 from corvus.events import BudgetWarning, Event, LimitPassed, Threshold
 from corvus.governor.counting import Counted
 from corvus.governor.evaluate import judge
@@ -19,7 +20,6 @@ from corvus.model.decision import BudgetState, BudgetStatus
 from corvus.model.refusals import Refusals
 from corvus.model.request import Request
 from corvus.model.steering import MissionOutcome
-from corvus.money import NOTHING
 from corvus.store.api import StoredBalance
 from corvus.store.unit import Unit
 

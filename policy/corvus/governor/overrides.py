@@ -12,16 +12,16 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple, Unpack
 
-from corvus.errors import SteeringRefused
+from corvus.base.errors import SteeringRefused
+from corvus.base.ids import new_id
+from corvus.base.period import window_at
 from corvus.events import BudgetOverride, Event, OverrideAction
 from corvus.governor.audit import SYSTEM, About, append_audit
 from corvus.governor.scopes import refuse_other_project
-from corvus.ids import new_id
 from corvus.model.decision import BudgetState, BudgetStatus
 from corvus.model.policy import Policy
 from corvus.model.reservation import Reservation
 from corvus.model.steering import AuditKind, Override, OverrideRequest, OverrideState
-from corvus.period import window_at
 from corvus.store.unit import Unit
 
 SCOPE = "next_request"

@@ -9,12 +9,12 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import NamedTuple, TypeAlias, TypedDict
 
-from corvus.errors import UnpricedModel
+from corvus.base.money import NanoUSD, divide_half_even
+from corvus.model.decision import UnpricedModel
 from corvus.model.price import Price
 from corvus.model.request import Request
 from corvus.model.reservation import Outcome, Reservation, Settlement, Source
 from corvus.model.usage import TokenKind, Usage, UsagePart
-from corvus.money import NanoUSD, divide_half_even
 from corvus.prices.cost import estimate, millionths
 from corvus.prices.lookup import PriceBooks
 from corvus.prices.names import tier_of

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from corvus.globs import glob_matches
+from corvus.base.globs import glob_matches
+from corvus.base.period import Period
 from corvus.model.budget import Budget
 from corvus.model.policy import Policy
-from corvus.period import Period
 
 _OPEN = frozenset({"model", "provider"})
 """What each call of a run says for itself; all else is the same for all of them."""

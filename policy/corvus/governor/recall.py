@@ -7,7 +7,8 @@ on without the ledger: what was spent would be free again.
 
 from __future__ import annotations
 
-from corvus.errors import StoreUnavailable
+from corvus.base.errors import StoreUnavailable
+from corvus.base.period import Period
 from corvus.governor.recount import (
     History,
     Recorded,
@@ -19,7 +20,6 @@ from corvus.governor.recount import (
     tallied,
 )
 from corvus.model.budget import Budget
-from corvus.period import Period
 from corvus.store.api import Forgotten
 from corvus.store.store import Store
 from corvus.store.unit import Unit

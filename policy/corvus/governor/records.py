@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from corvus.clock import microseconds
-from corvus.ids import new_id
+from corvus.base.ids import new_id
+from corvus.base.time import microseconds
 from corvus.model.outbox import Row
 from corvus.model.price import Price
 from corvus.model.request import Request

@@ -13,8 +13,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
-from corvus.clock import instant_at, microseconds
-from corvus.errors import StoreUnavailable
+from corvus.base.errors import StoreUnavailable
+from corvus.base.time import instant_at, microseconds
 from corvus.governor.counting import Counting
 from corvus.governor.rules import registered
 from corvus.model.budget import Budget

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
 
+from corvus.base.money import nano_usd
 from corvus.governor import admission, settlement
 from corvus.governor.engine import Engine, Step, Told
 from corvus.governor.heartbeat import Heartbeat
 from corvus.model.decision import Decision
 from corvus.model.request import LONGEST_LIFE_SECONDS
 from corvus.model.reservation import Reservation, ReservationState
-from corvus.money import nano_usd
 from corvus.store.spill import is_waiting
 from corvus.store.unit import Unit
 

@@ -6,8 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from corvus.clock import microseconds
-from corvus.errors import SteeringRefused
+from corvus.base.errors import SteeringRefused
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period
+from corvus.base.time import microseconds
 from corvus.events import Event, ResetApplied
 from corvus.governor.audit import append_audit
 from corvus.governor.rules import MISSION, Register, Rules, own_limit
@@ -15,8 +17,6 @@ from corvus.governor.scopes import refuse_other_project
 from corvus.model.budget import Budget
 from corvus.model.outbox import LedgerTable
 from corvus.model.steering import AuditKind, ResetRequest, ResetResult
-from corvus.money import NanoUSD
-from corvus.period import Period
 from corvus.store.api import BalanceKey, StoredBalance
 from corvus.store.bodies import budget_key
 from corvus.store.unit import Unit

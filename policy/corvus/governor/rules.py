@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from corvus.base.money import NOTHING, NanoUSD
+from corvus.base.period import Period
 from corvus.governor.counting import Counted, Counting
 from corvus.governor.evaluate import Balance
 from corvus.model.budget import Budget
 from corvus.model.policy import Policy
 from corvus.model.steering import MissionRecord, MissionRequest
-from corvus.money import NOTHING, NanoUSD
-from corvus.period import Period
 from corvus.store.api import StoredBalance
 from corvus.store.bodies import budget_key
 from corvus.store.unit import Unit

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from corvus.errors import SteeringRefused
+from corvus.base.errors import SteeringRefused
 from corvus.governor.rules import Rules
 from corvus.model.decision import BudgetState
 from corvus.model.outbox import LedgerTable, Row

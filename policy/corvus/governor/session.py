@@ -7,13 +7,14 @@ from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
-from corvus.errors import MissionEnded, SteeringRefused
+from corvus.base.errors import SteeringRefused
+from corvus.base.money import nano_usd
 from corvus.governor.call import Call
 from corvus.governor.leaving import leaving
 from corvus.governor.pricing import CallOptions
 from corvus.governor.status import StatusReport
+from corvus.model.decision import MissionEnded
 from corvus.model.steering import MissionOutcome, MissionRecord, MissionRequest, SessionRecord
-from corvus.money import nano_usd
 
 if TYPE_CHECKING:
     from corvus.governor.governor import Governor

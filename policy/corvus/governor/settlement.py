@@ -12,8 +12,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn
 
-from corvus.clock import microseconds
-from corvus.errors import ReservationNotFound, ReservationSettled
+from corvus.base.errors import ReservationNotFound, ReservationSettled
+from corvus.base.ids import new_id
+from corvus.base.money import NanoUSD
+from corvus.base.time import microseconds
 from corvus.events import CallSettled, Event, Overrun, ReservationExpired
 from corvus.governor import records
 from corvus.governor.audit import SYSTEM, append_audit
@@ -22,7 +24,6 @@ from corvus.governor.noting import note_settled
 from corvus.governor.overrides import expire_overrides, restore
 from corvus.governor.refusing import tell_counted
 from corvus.governor.rules import InForce, Register
-from corvus.ids import new_id
 from corvus.model.outbox import LedgerTable
 from corvus.model.request import require_amount
 from corvus.model.reservation import (
@@ -35,7 +36,6 @@ from corvus.model.reservation import (
 )
 from corvus.model.steering import AuditKind
 from corvus.model.usage import Usage
-from corvus.money import NanoUSD
 from corvus.store.api import StoredBalance
 from corvus.store.unit import Unit
 

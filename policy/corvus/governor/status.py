@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from corvus.errors import SteeringRefused
+from corvus.base.errors import SteeringRefused
+from corvus.base.money import NOTHING, NanoUSD
 from corvus.governor.evaluate import Balance, evaluate
 from corvus.governor.resets import Named, balance_key
 from corvus.governor.rules import MISSION, Register, Rules, own_limit
@@ -14,7 +15,6 @@ from corvus.model.decision import Decision
 from corvus.model.refusals import Refusals
 from corvus.model.spend import Spend
 from corvus.model.steering import MissionRecord, Override, SessionRecord
-from corvus.money import NOTHING, NanoUSD
 from corvus.store.unit import Unit
 
 

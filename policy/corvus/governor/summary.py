@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from corvus.base.money import usd_text
+from corvus.base.period import window_at
 from corvus.model.decision import BudgetState, BudgetStatus
-from corvus.money import usd_text
-from corvus.period import window_at
 
 if TYPE_CHECKING:
     from corvus.governor.status import StatusReport

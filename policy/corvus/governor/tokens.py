@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from corvus.errors import SteeringRefused
+from corvus.base.errors import SteeringRefused
+from corvus.base.ids import new_id
 from corvus.governor.audit import append_audit
-from corvus.ids import new_id
 from corvus.model.steering import AuditKind
 from corvus.model.token import Token, TokenRequest, digest_of
 from corvus.store.unit import Unit

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from corvus.errors import ReservationError, StoreError
+from corvus.base.errors import ReservationError, StoreError
 from corvus.events import Event
 from corvus.governor import settlement
 from corvus.governor.correction import add, correct

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from corvus.errors import PolicyError
+from corvus.base.errors import PolicyError
 from corvus.governor import settlement
 from corvus.governor.refusing import tell_counted
 from corvus.governor.rules import InForce, Register

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import TypeAlias
 
 import duckdb
 
-from corvus.errors import LedgerCorrupt, LedgerError, LedgerLocked
+from corvus.base.errors import LedgerCorrupt, LedgerError, LedgerLocked
 
 STORAGE_VERSION = "v1.5.0"
 """The file format: readable by every DuckDB from 1.5 on."""
@@ -24,6 +25,9 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 _THREADS_MAX = 4
 _FILE = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+
+Connection: TypeAlias = duckdb.DuckDBPyConnection
+"""A connection to a ledger, for rooms that do not know DuckDB."""
 
 
 def connect_to_file(path: Path, *, write: bool, deadline: float) -> duckdb.DuckDBPyConnection:

@@ -1,7 +1,7 @@
 """Counts the usage of a budget from the ledger: what its balances are derived from (STO-2).
 
-Windows are computed by ``corvus.period`` alone, never by DuckDB's own table of time zones, so that
-a count from the ledger puts each call in the window that admission put it in.
+Windows are computed by ``corvus.base.period`` alone, never by DuckDB's own table of time zones, so
+that a count from the ledger puts each call in the window that admission put it in.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from corvus.clock import instant_at, microseconds
+from corvus.base.period import Period, Window, window_at
+from corvus.base.time import instant_at, microseconds
 from corvus.ledger.ledger import Ledger
 from corvus.ledger.statements import ATTRIBUTES, MATCHES, SUMS
 from corvus.model.budget import Budget
 from corvus.model.spend import Spend
-from corvus.period import Period, Window, window_at
 
 _GRAINS_SECONDS = (3600, 900, 1)
 """Usage is summed by the coarsest of these that every window starts on: hours nearly everywhere,

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from corvus.clock import Clock, SystemClock
+from corvus.base.time import Clock, SystemClock
 from corvus.ledger.files import sync
 from corvus.ledger.ledger import LOCK_TIMEOUT_SECONDS, Ledger, mark_drained, open_file
 from corvus.ledger.outbox import Outbox, batches, last_seq, refuse_lost_rows

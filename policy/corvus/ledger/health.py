@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from corvus.errors import LedgerError, LedgerLocked, StoreError
+from corvus.base.errors import LedgerError, LedgerLocked, StoreError
 from corvus.ledger.ledger import open_file
 from corvus.ledger.migrate import applied_version
 from corvus.ledger.outbox import Outbox, refuse_lost_rows

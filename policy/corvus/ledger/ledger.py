@@ -17,8 +17,8 @@ from pathlib import Path
 
 import duckdb
 
-from corvus.clock import Clock, SystemClock, microseconds
-from corvus.errors import LedgerCorrupt, LedgerError, LedgerLocked
+from corvus.base.errors import LedgerCorrupt, LedgerError, LedgerLocked
+from corvus.base.time import Clock, SystemClock, microseconds
 from corvus.ledger.connect import connect_to_file, connect_to_memory, explained
 from corvus.ledger.files import make_private, reserve_private
 from corvus.ledger.lock import ledger_lock

@@ -15,7 +15,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from corvus.errors import LedgerError, LedgerLocked
+from corvus.base.errors import LedgerError, LedgerLocked
 
 _POLL_SECONDS = 0.02
 _LARGEST_PROCESS_ID = 2**31

@@ -14,8 +14,8 @@ from importlib.resources import files
 
 import duckdb
 
-from corvus.clock import Clock
-from corvus.errors import LedgerCorrupt, LedgerError, LedgerTooNew, ResourceMissing
+from corvus.base.errors import LedgerCorrupt, LedgerError, LedgerTooNew, ResourceMissing
+from corvus.base.time import Clock
 
 _CREATE = """
 CREATE TABLE ledger_migration (

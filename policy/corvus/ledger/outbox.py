@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from corvus.errors import LedgerCorrupt
+from corvus.base.errors import LedgerCorrupt
 from corvus.model.outbox import OutboxEvent
 
 BATCH_EVENTS = 10_000

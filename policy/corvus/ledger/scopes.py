@@ -6,7 +6,8 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from corvus.clock import instant_at
+from corvus.base.money import NOTHING, NanoUSD
+from corvus.base.time import instant_at
 from corvus.ledger.ledger import Ledger
 from corvus.model.decision import BudgetState
 from corvus.model.steering import (
@@ -16,7 +17,6 @@ from corvus.model.steering import (
     SessionOutcome,
     SessionRecord,
 )
-from corvus.money import NOTHING, NanoUSD
 
 _SESSION = """
 SELECT project, event, epoch_us(recorded_at), outcome

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from corvus.errors import LedgerError
+from corvus.base.errors import LedgerError
 from corvus.model.outbox import LedgerTable, OutboxEvent
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
-from corvus.errors import LedgerCorrupt
+from corvus.base.errors import LedgerCorrupt
 from corvus.ledger.audit import AUDIT_COLUMNS, event_of
 from corvus.ledger.files import file_sha256
 from corvus.ledger.ledger import Ledger

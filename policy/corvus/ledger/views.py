@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from corvus.errors import LedgerError
+from corvus.base.errors import LedgerError
 from corvus.ledger.staging import Staging, by_table
 from corvus.model.outbox import OutboxEvent
 

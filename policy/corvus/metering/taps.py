@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from corvus.metering.anthropic import messages_tap
 from corvus.metering.endpoints import Endpoint
-from corvus.metering.openai import EmbeddingsTap, chat_tap, responses_tap
+from corvus.metering.providers.anthropic import messages_tap
+from corvus.metering.providers.openai import EmbeddingsTap, chat_tap, responses_tap
 from corvus.metering.tap import Tap
 
 

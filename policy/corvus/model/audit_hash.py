@@ -7,7 +7,7 @@ import json
 from dataclasses import fields
 from datetime import datetime
 
-from corvus.clock import microseconds
+from corvus.base.time import microseconds
 from corvus.model.steering import AuditEvent
 
 GENESIS = "0" * 64

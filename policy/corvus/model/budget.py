@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from corvus.money import NanoUSD
-from corvus.period import Period
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from enum import IntEnum, StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
+from corvus.base.errors import PolicyError
+from corvus.base.money import NanoUSD
 from corvus.model.budget import Budget
 from corvus.model.reservation import Reservation
-from corvus.money import NanoUSD
 
 
 class BudgetState(IntEnum):
@@ -144,3 +145,65 @@ def headroom(statuses: Sequence[BudgetStatus]) -> NanoUSD | None:
     """Return what the tightest of the budgets has room for; ``None`` without a limit."""
     left = [status.headroom_nano_usd for status in statuses]
     return min((one for one in left if one is not None), default=None)
+
+
+class Denied(PolicyError):
+    """A call was refused; raised only by the context managers, ``reserve`` returns the decision.
+
+    Attributes:
+        decision: All that was decided, with the statuses of all budgets; ``None`` where nobody
+            asked for admission, such as a look-up in the price book.
+    """
+
+    code = "denied"
+
+    def __init__(self, message: str, decision: Decision | None = None) -> None:
+        super().__init__(message)
+        self.decision = decision
+
+
+class BudgetExceeded(Denied):
+    """Token spend: a budget refused the call."""
+
+    code = "budget-exceeded"
+
+
+class UnpricedModel(Denied):
+    """A used model, or a used kind of token, has no price (PRC-2, PRC-5).
+
+    Attributes:
+        model: The model as it was named.
+    """
+
+    code = "unpriced-model"
+
+    def __init__(self, message: str, model: str, decision: Decision | None = None) -> None:
+        super().__init__(message, decision)
+        self.model = model
+
+
+class AmbiguousModel(UnpricedModel):
+    """A model name fits several entries of the price book that cost different amounts (PRC-4)."""
+
+    code = "ambiguous-model"
+
+
+class MissionEnded(Denied):
+    """A mission has ended, so it takes no further step and no further call (MIS-4, MIS-5).
+
+    Attributes:
+        outcome: Of the mission: ``completed``, ``failed``, ``budget_exhausted`` or
+            ``sla_exceeded``.
+    """
+
+    code = "mission-ended"
+
+    def __init__(self, message: str, outcome: str, decision: Decision | None = None) -> None:
+        super().__init__(message, decision)
+        self.outcome = outcome
+
+
+class AlreadySettled(Denied):
+    """The idempotency key belongs to a call that is over: it is no permission (RES-2)."""
+
+    code = "already-settled"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from corvus.model.autonomy import Autonomy
+from corvus.autonomy.decide import Autonomy
 from corvus.model.budget import Budget
 from corvus.model.price import Price
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from corvus.money import NanoUSD
+from corvus.base.money import NanoUSD
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from corvus.money import MAX_LIMIT_USD, NanoUSD, nano_usd
+from corvus.base.money import MAX_LIMIT_USD, NanoUSD, nano_usd
 
 MAX_ESTIMATE = nano_usd(MAX_LIMIT_USD)
 """Largest estimate or cost of one call, inclusive; it keeps every sum inside int64."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from corvus.base.money import NOTHING, NanoUSD
 from corvus.model.price import Price
 from corvus.model.request import Request
 from corvus.model.usage import Usage
-from corvus.money import NOTHING, NanoUSD
 
 
 class ReservationState(StrEnum):

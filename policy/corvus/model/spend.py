@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from corvus.money import NanoUSD
+from corvus.base.money import NanoUSD
 
 
 @dataclass(frozen=True, slots=True)

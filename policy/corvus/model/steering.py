@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from corvus.base.money import NOTHING, NanoUSD
 from corvus.model.decision import BudgetState
 from corvus.model.request import require_text
-from corvus.money import NOTHING, NanoUSD
 
 
 class OverrideState(StrEnum):

@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from corvus.errors import ProjectRefused, TokenBound
+from corvus.base.errors import ProjectRefused, TokenBound
 from corvus.model.request import require_text
 
 PREFIX = "cvk_"

@@ -27,7 +27,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.trace import TracerProvider as AnyTracerProvider
 
-from corvus.clock import microseconds
+from corvus.base.time import microseconds
 from corvus.events import (
     BudgetExceeded,
     BudgetOverride,

@@ -14,8 +14,8 @@ import re
 import secrets
 from typing import NamedTuple, TypeAlias
 
+from corvus.base.money import usd_exact
 from corvus.diagnostics.secrets import scrub
-from corvus.errors import UnpricedModel
 from corvus.events import (
     BudgetExceeded,
     BudgetOverride,
@@ -32,8 +32,8 @@ from corvus.events import (
     Threshold,
     UnpricedCall,
 )
+from corvus.model.decision import UnpricedModel
 from corvus.model.price import Price
-from corvus.money import usd_exact
 from corvus.observability.names import EVENTS, OTHER, SURFACES, EventName
 from corvus.prices.lookup import PriceBooks
 from corvus.prices.names import provider_id

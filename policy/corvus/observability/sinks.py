@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import NamedTuple, TextIO
 
-from corvus.errors import ConfigError
+from corvus.diagnostics.model import ConfigError
 from corvus.events import Event
 from corvus.governor.engine import Listener
 from corvus.model.observability import ObservabilityOptions

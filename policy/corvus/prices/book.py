@@ -16,7 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from corvus.errors import ResourceMissing
+from corvus.base.errors import ResourceMissing
 from corvus.model.price import Price, Rates, Tier
 from corvus.model.usage import TokenKind
 from corvus.prices.names import respelled, stems, unregioned, unwrapped

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from corvus.errors import UnpricedModel
+from corvus.base.money import NanoUSD, divide_half_even, divide_up
+from corvus.model.decision import UnpricedModel
 from corvus.model.price import Price
 from corvus.model.usage import TokenKind, Usage
-from corvus.money import NanoUSD, divide_half_even, divide_up
 
 _PER = 1_000_000
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from functools import cached_property
 
-from corvus.errors import AmbiguousModel
+from corvus.model.decision import AmbiguousModel
 from corvus.model.price import Price
 from corvus.prices.book import BundledBook, Entry, Shop
 from corvus.prices.clashes import Clash, find_clashes

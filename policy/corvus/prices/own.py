@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
-from corvus.errors import AmbiguousModel
+from corvus.model.decision import AmbiguousModel
 from corvus.model.price import Price
 from corvus.prices.names import provider_id
 

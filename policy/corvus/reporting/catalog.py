@@ -17,9 +17,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
 
-from corvus.errors import ReportInvalid, ReportNotFound
+from corvus.base.errors import ReportInvalid, ReportNotFound
+from corvus.base.resources import shipped
 from corvus.reporting.header import Header, parse_header
-from corvus.resources import shipped
 
 _MAX_BYTES = 1_048_576
 _MAX_DEPTH = 4

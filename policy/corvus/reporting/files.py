@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from corvus.errors import ReportError
+from corvus.base.errors import ReportError
 
 
 @contextmanager

@@ -24,7 +24,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from corvus.errors import ReportInvalid
+from corvus.base.errors import ReportInvalid
 from corvus.reporting.parameters import Parameter, ParameterType, Value, value_from_text
 from corvus.reporting.span import Span, parse_span
 from corvus.reporting.table import MONEY_UNIT, Column

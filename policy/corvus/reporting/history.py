@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from corvus.errors import ReportParameterInvalid
-from corvus.money import usd_text
+from corvus.base.errors import ReportParameterInvalid
+from corvus.base.money import usd_text
 
 if TYPE_CHECKING:
     from corvus.reporting.table import Table

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from corvus.base.period import Period, window_at
 from corvus.model.budget import Budget
-from corvus.period import Period, window_at
 from corvus.reporting.parameters import naive_utc
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import TypeAlias
 
-from corvus.errors import ReportParameterInvalid
+from corvus.base.errors import ReportParameterInvalid
 
 Value: TypeAlias = str | int | bool | date | datetime | None
 """A typed value as DuckDB binds it; ``datetime`` is naive and in UTC."""

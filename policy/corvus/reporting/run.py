@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from corvus.errors import ReportError, ReportInvalid
+from corvus.base.errors import ReportError, ReportInvalid
 from corvus.reporting.catalog import Report
 from corvus.reporting.parameters import bind
 from corvus.reporting.span import check_span

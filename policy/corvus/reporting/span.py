@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal, TypeAlias
 
-from corvus.errors import ReportParameterInvalid
+from corvus.base.errors import ReportParameterInvalid
 from corvus.reporting.parameters import Value
 
 Unit: TypeAlias = Literal["days", "weeks", "months"]

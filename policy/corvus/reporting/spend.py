@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from corvus.errors import ReportError
+from corvus.base.errors import ReportError
+from corvus.base.money import NanoUSD
+from corvus.base.period import Window
 from corvus.ledger.statements import ATTRIBUTES
 from corvus.model.spend import Spend
-from corvus.money import NanoUSD
-from corvus.period import Window
 from corvus.reporting.parameters import Value, naive_utc
 from corvus.reporting.run import clean_message
 from corvus.reporting.statements import LATEST_SESSION, SPEND

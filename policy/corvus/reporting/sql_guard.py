@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import duckdb
 
-from corvus.errors import ReportError
+from corvus.base.errors import ReportError
 from corvus.reporting.run import clean_message
 
 _EXPLAIN = re.compile(

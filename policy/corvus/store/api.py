@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from corvus.errors import PolicyError
+from corvus.base.errors import PolicyError
 from corvus.model.budget import Budget
 from corvus.model.outbox import OutboxEvent
 from corvus.model.refusals import Refusals

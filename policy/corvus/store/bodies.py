@@ -9,7 +9,9 @@ import json
 from datetime import datetime
 from typing import Any
 
-from corvus.clock import instant_at, microseconds
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period
+from corvus.base.time import instant_at, microseconds
 from corvus.model.budget import Budget
 from corvus.model.decision import BudgetState
 from corvus.model.refusals import Refusals
@@ -24,8 +26,6 @@ from corvus.model.steering import (
 )
 from corvus.model.token import Claims, Token, TokenScope
 from corvus.model.usage import Usage
-from corvus.money import NanoUSD
-from corvus.period import Period
 
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _decode = json.JSONDecoder().decode

@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from corvus.errors import StoreCorrupt, StoreError, StoreUnavailable
+from corvus.base.errors import StoreCorrupt, StoreError, StoreUnavailable
 
 _DAMAGE = ("CORRUPT", "NOTADB")
 

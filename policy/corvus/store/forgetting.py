@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from corvus.clock import microseconds
+from corvus.base.time import microseconds
 from corvus.model.outbox import LedgerTable, Row
 from corvus.model.steering import MissionRecord
 from corvus.store.unit import Unit

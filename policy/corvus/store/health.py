@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from corvus.clock import instant_at, microseconds
-from corvus.errors import StoreError
+from corvus.base.errors import StoreError
+from corvus.base.money import NOTHING, NanoUSD
+from corvus.base.period import window_at
+from corvus.base.time import instant_at, microseconds
 from corvus.model.refusals import Refusals
 from corvus.model.steering import Override
-from corvus.money import NOTHING, NanoUSD
-from corvus.period import window_at
 from corvus.store import bodies, statements
 from corvus.store.faults import explain
 from corvus.store.lock import StoreLock

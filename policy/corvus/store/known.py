@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from corvus.clock import microseconds
+from corvus.base.time import microseconds
 from corvus.model.budget import Budget
 from corvus.model.reservation import Reservation, ReservationState
 from corvus.model.steering import MissionRecord, Override, SessionRecord

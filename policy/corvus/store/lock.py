@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from weakref import WeakSet
 
-from corvus.errors import StoreUnavailable
+from corvus.base.errors import StoreUnavailable
 
 
 class StoreLock:

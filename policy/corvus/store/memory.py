@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 
-from corvus.clock import microseconds
-from corvus.ids import new_id
+from corvus.base.ids import new_id
+from corvus.base.time import microseconds
 from corvus.model.budget import Budget
 from corvus.model.outbox import OutboxEvent
 from corvus.model.reservation import Reservation, ReservationState

@@ -10,8 +10,8 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from corvus.clock import Clock, microseconds
-from corvus.ids import new_id
+from corvus.base.ids import new_id
+from corvus.base.time import Clock, microseconds
 from corvus.model.outbox import OutboxEvent
 from corvus.store import rows, statements
 from corvus.store.forgetting import KEEP_SCOPES, KEEP_SETTLED, KEEP_WINDOWS, Old, forget_sessions

@@ -6,12 +6,12 @@ import json
 from datetime import date
 from typing import Any
 
-from corvus.clock import instant_at, microseconds
+from corvus.base.money import NanoUSD
+from corvus.base.time import instant_at, microseconds
 from corvus.model.pending import PendingKind, PendingSettlement
 from corvus.model.price import Price, Tier
 from corvus.model.reservation import Outcome, Settlement, Source
 from corvus.model.usage import TokenKind, Usage
-from corvus.money import NanoUSD
 from corvus.store.bodies import dumped
 
 _VERSION = 1

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
-from corvus.errors import StoreUnavailable
+from corvus.base.errors import StoreUnavailable
 
 Identity: TypeAlias = tuple[int, int] | None
 """Device and inode of a file; ``None`` when there is none."""

@@ -16,8 +16,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from corvus.clock import instant_at, microseconds
-from corvus.errors import StoreUnavailable
+from corvus.base.errors import StoreUnavailable
+from corvus.base.time import instant_at, microseconds
 from corvus.store.api import Backend, StoreState
 
 _DAY_US = 24 * 3600 * 1_000_000

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from corvus.clock import microseconds
-from corvus.errors import StoreCorrupt
+from corvus.base.errors import StoreCorrupt
+from corvus.base.time import microseconds
 from corvus.store import bodies, rows, statements
 from corvus.store.api import StoreState
 from corvus.store.faults import explain

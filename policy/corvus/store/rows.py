@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from corvus.clock import microseconds
-from corvus.ids import new_id
+from corvus.base.ids import new_id
+from corvus.base.time import microseconds
 from corvus.model.budget import Budget
 from corvus.model.outbox import LedgerTable, OutboxEvent
 from corvus.model.reservation import Reservation

@@ -16,7 +16,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from corvus.ids import new_id
+from corvus.base.ids import new_id
 from corvus.model.pending import PendingSettlement
 from corvus.store.pending_lines import line_of, pending_of
 

@@ -15,8 +15,8 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from corvus.errors import StoreCorrupt, StoreError, StoreTooNew, StoreUnavailable
-from corvus.ids import new_id
+from corvus.base.errors import StoreCorrupt, StoreError, StoreTooNew, StoreUnavailable
+from corvus.base.ids import new_id
 from corvus.model.budget import Budget
 from corvus.model.outbox import OutboxEvent
 from corvus.model.reservation import Reservation

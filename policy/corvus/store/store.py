@@ -18,8 +18,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar, cast
 
-from corvus.clock import Clock, SystemClock
-from corvus.errors import StoreUnavailable
+from corvus.base.errors import StoreUnavailable
+from corvus.base.time import Clock, SystemClock
 from corvus.model.pending import PendingSettlement
 from corvus.store.api import Backend
 from corvus.store.jobs import Job as _Job

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from corvus.clock import instant_at
-from corvus.errors import StoreCorrupt
+from corvus.base.errors import StoreCorrupt
+from corvus.base.time import instant_at
 from corvus.model.budget import Budget
 from corvus.model.outbox import LedgerTable, OutboxEvent, Row
 from corvus.model.reservation import Reservation

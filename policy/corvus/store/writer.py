@@ -13,8 +13,8 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import cast
 
-from corvus.clock import Clock, microseconds
-from corvus.errors import PolicyError, SettlementPending, StoreError, StoreUnavailable
+from corvus.base.errors import PolicyError, SettlementPending, StoreError, StoreUnavailable
+from corvus.base.time import Clock, microseconds
 from corvus.model.pending import PendingSettlement
 from corvus.store.api import Backend
 from corvus.store.jobs import Job, claimed
