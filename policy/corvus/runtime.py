@@ -1,4 +1,4 @@
-"""The only composition root: from a config and a ledger to objects that answer (design section 2).
+"""The only composition root: from a config and a ledger to objects that answer.
 
 Surfaces call this module and format what it returns; nothing here formats, and nothing below it is
 wired elsewhere.

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from tests.governor.test_findings import DEFECTS, FINDINGS
+
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "docs" / "rules.md"
 UPSTREAM = ROOT / "docs" / "upstream-contract.md"
@@ -16,7 +18,7 @@ FOLDERS = (
     "tools",
 )  # fmt: skip
 SUFFIXES = {"", ".css", ".html", ".js", ".json", ".md", ".py", ".sql", ".toml", ".yaml", ".yml"}
-NOT_RULES = {"EST", "GLM", "GPT", "PDF", "SHA", "SSH", "UTF"}
+NOT_RULES = {"GLM", "GPT", "PDF", "SHA", "SSH", "UTF"}
 """Names of encodings, hashes and models that look like ids of rules."""
 ENTRY = re.compile(r"^- \*\*((?:UP-)?[A-Z]+-?[0-9]+)\*\* ", re.MULTILINE)
 CITED = re.compile(r"(?<![\w-])(?!UP-)([A-Z]{3})-([0-9]+)(?:\s+to\s+\1-([0-9]+))?(?![\w-])")
@@ -88,6 +90,11 @@ def test_entries_stand_in_their_area_in_ascending_order() -> None:
     by_area = [[n for place, n in order if place == index] for index in range(len(areas))]
     assert order == sorted(order, key=lambda entry: entry[0])
     assert all(sorted(numbers) == sorted(set(numbers)) for numbers in by_area)
+
+
+def test_every_finding_and_defect_of_the_upstream_has_its_requirement_and_its_proof() -> None:
+    listed = [rule for rule in entries(UPSTREAM) if re.match(r"UP-[FX]\d", rule)]
+    assert [*(f"UP-F{name}" for name in FINDINGS), *(f"UP-{name}" for name in DEFECTS)] == listed
 
 
 def test_a_document_names_each_id_that_it_cites() -> None:
