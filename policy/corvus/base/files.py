@@ -54,7 +54,7 @@ def whole_file(path: Path) -> Generator[Path]:
 
 
 def replace_file(path: Path, data: bytes, *, before: bytes | None = None) -> None:
-    """Write a file atomically: mode and owner stay, and so does a symbolic link that leads to it.
+    """Write a file atomically (CFG-12): its mode, its owner and a link that leads to it stay.
 
     Other hard links to the old file keep the old bytes. A process killed half-way leaves the file
     as it was, and a hidden ``.NAME.*.tmp`` next to it.

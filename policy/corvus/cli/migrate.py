@@ -1,7 +1,7 @@
 """``corvus migrate``: rewrites deprecated keys in place, or shows what would change (DEP-4).
 
 Like ``check`` it parses its own arguments. It decides nothing: ``corvus.config.edit.migrate`` plans
-and proves, ``corvus.config.edit.rewrite`` writes.
+and proves, ``corvus.base.files`` writes.
 """
 
 from __future__ import annotations
