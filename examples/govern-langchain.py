@@ -2,8 +2,8 @@
 
 from langchain_openai import ChatOpenAI
 
-from policy import BudgetExceeded, open_runtime
-from policy.clients.langchain import GovernedCallback
+from corvus import BudgetExceeded, open_runtime
+from corvus.clients.langchain import GovernedCallback
 
 with open_runtime().governor() as governor:
     govern = GovernedCallback(governor, project="docs")

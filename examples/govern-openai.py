@@ -3,8 +3,8 @@
 import httpx2
 import openai
 
-from policy import open_runtime
-from policy.clients.transport import GovernedTransport
+from corvus import open_runtime
+from corvus.clients.transport import GovernedTransport
 
 with open_runtime().governor() as governor:
     http = httpx2.Client(transport=GovernedTransport(governor, project="docs"), timeout=600)

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from hypothesis import settings
 
-from policy.ledger.migrate import shipped_migrations
+from corvus.ledger.migrate import shipped_migrations
 
 # Examples run beside other tests on few cores: how long one takes says nothing about the code.
 settings.register_profile("corvus", deadline=None)
@@ -110,7 +110,7 @@ def record_calls() -> RecordCalls:
     """Make a ledger at a path and put calls into it; each says only what is unusual of it."""
 
     def record(path: Path, *calls: dict[str, object]) -> Path:
-        from policy.ledger.ledger import open_ledger
+        from corvus.ledger.ledger import open_ledger
 
         with open_ledger(path, write=True) as ledger:
             for call in calls:

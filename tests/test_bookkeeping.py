@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from policy import Usage, open_runtime
-from policy.bookkeeping import Bookkeeping
-from policy.errors import LedgerCorrupt, LedgerError, StoreCorrupt, StoreUnavailable
-from policy.governor.governor import Governor
-from policy.ledger.ledger import open_file
-from policy.model.request import Request
-from policy.model.steering import OverrideRequest, ResetRequest
-from policy.money import NanoUSD
-from policy.runtime import Runtime
+from corvus import Usage, open_runtime
+from corvus.base.errors import LedgerCorrupt, LedgerError, StoreCorrupt, StoreUnavailable
+from corvus.base.money import NanoUSD
+from corvus.bookkeeping import Bookkeeping
+from corvus.governor.governor import Governor
+from corvus.ledger.ledger import open_file
+from corvus.model.request import Request
+from corvus.model.steering import OverrideRequest, ResetRequest
+from corvus.runtime import Runtime
 from tests.fakes import FrozenClock
 
 CONFIG = """
@@ -101,7 +101,7 @@ def test_a_committed_call_shows_at_once_and_counts_once_after_the_drain(
 def test_a_long_tail_is_drained_before_a_report(
     opened: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("policy.bookkeeping._TAIL_MAX", 3)
+    monkeypatch.setattr("corvus.bookkeeping._TAIL_MAX", 3)
     runtime = opened()
     with runtime.governor() as governor:
         for _ in range(4):

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from policy import Governor
-from policy.clock import FixedClock
-from policy.errors import ConfigError, LedgerError, StoreError
-from policy.opening import Opening
-from policy.period import Period
-from policy.runtime import open_runtime
+from corvus import Governor
+from corvus.base.context import Opening
+from corvus.base.errors import LedgerError, StoreError
+from corvus.base.period import Period
+from corvus.base.time import FixedClock
+from corvus.diagnostics.model import ConfigError
+from corvus.runtime import open_runtime
 
 CONFIG = """
 [[cost.budgets]]

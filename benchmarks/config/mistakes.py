@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 from peers import ROOT, SCHEMA, corvus, installed
 from pydantic import ValidationError
 
-from policy.config.settings import Settings
+from corvus.config.model.settings import Settings
 
 FILES = sorted((Path(__file__).parent / "mistakes").glob("*.toml"))
 MARK = re.compile(r"# (\d+) (\S+)(?: -> (\S+))?$")

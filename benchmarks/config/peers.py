@@ -31,4 +31,4 @@ def installed() -> Iterator[Path]:
 
 
 def corvus(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "policy", "check", *arguments]
+    return [sys.executable, "-m", "corvus", "check", *arguments]

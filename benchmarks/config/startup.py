@@ -1,4 +1,4 @@
-"""Start-up of ``corvus check`` as a ratio to a bare interpreter (bar: at most 12, spec 21).
+"""Start-up of ``corvus check`` as a ratio to a bare interpreter (bar: at most 12, PRF-1).
 
 Both commands run in turn, so that a busy machine slows both; the median of the ratios is printed.
 """
@@ -45,7 +45,7 @@ def ratio(check: list[str], rounds: int) -> tuple[float, float, float]:
 
 
 def line(name: str, paths: list[str], rounds: int) -> str:
-    check = [sys.executable, "-m", "policy", "check", *paths]
+    check = [sys.executable, "-m", "corvus", "check", *paths]
     seconds(check)
     middle, floor, checked = ratio(check, rounds)
     return (

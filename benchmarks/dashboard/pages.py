@@ -20,7 +20,7 @@ from statistics import median
 
 import serving
 
-from policy.wording.words import load_words
+from corvus.wording.words import load_words
 
 PAGES = {
     "overview": "",

@@ -115,7 +115,7 @@ def gateway(ledger: Path, folder: Path, *, budgets: int = 9) -> Generator[Gatewa
             text += BUDGET.format(number=number, limit=100 + number)
         config.write_text(text)
         where = ["--config", str(config), "--ledger", str(copied)]
-        base = [sys.executable, "-m", "policy"]
+        base = [sys.executable, "-m", "corvus"]
         tokens = {scope: _token([*base, "token", "create"], scope, where) for scope in SCOPES}
         log = folder / "corvus.log"
         with (

@@ -279,7 +279,7 @@ class Gateway:
 
     def overrun_nano_usd(self) -> int:
         """Return by how much calls are reported to have passed their holds."""
-        words = [sys.executable, "-m", "policy", "report", "overruns", "--format", "json"]
+        words = [sys.executable, "-m", "corvus", "report", "overruns", "--format", "json"]
         words += self.where
         done = subprocess.run(words, capture_output=True, text=True, check=True)
         return sum(int(row["overrun_nano_usd"]) for row in json.loads(done.stdout)["rows"])
@@ -292,7 +292,7 @@ def gateway(provider: Provider, folder: Path) -> Generator[Gateway]:
     config = place / "corvus.toml"
     config.write_text(CONFIG.format(url=f"http://127.0.0.1:{provider.port}"))
     where = ["--config", str(config), "--ledger", str(place / "ledger.duckdb")]
-    base = [sys.executable, "-m", "policy"]
+    base = [sys.executable, "-m", "corvus"]
 
     def token(scope: str) -> str:
         words = [*base, "token", "create", scope, "--scope", scope, "--format", "json", *where]

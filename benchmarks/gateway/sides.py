@@ -98,7 +98,7 @@ def corvus(
     enabled = "true" if governs else "false"
     config.write_text(CORVUS.format(upstream=upstream, governs=enabled, **limits))
     where = ["--config", str(config), "--ledger", str(ledger)]
-    base = [sys.executable, "-m", "policy"]
+    base = [sys.executable, "-m", "corvus"]
     made = [*base, "token", "create", "load", "--scope", "proxy", "--format", "json", *where]
     secret = json.loads(subprocess.run(made, capture_output=True, text=True, check=True).stdout)
     words = [*base, "gateway", "--port", "0", *where]

@@ -71,7 +71,7 @@ async def stream(side: sides.Side, clients: int, seconds: float) -> tuple[load.F
 def told(folder: Path, *words: str) -> tuple[int, Any]:
     """Run a command of corvus on the store of the soak; return its exit code and its JSON."""
     where = ["--config", str(folder / "corvus.toml"), "--ledger", str(folder / "ledger.duckdb")]
-    command = [sys.executable, "-m", "policy", *words, "--format", "json", *where]
+    command = [sys.executable, "-m", "corvus", *words, "--format", "json", *where]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, json.loads(done.stdout)
 
@@ -104,7 +104,7 @@ def faults(folder: Path, count: dict[str, int], memory: list[float]) -> list[str
 def records(folder: Path) -> tuple[int, int]:
     """Return how many calls are recorded, and how many of the provider's numbers they have."""
     query = "SELECT count(*) AS calls, count(DISTINCT provider_request_id) AS ids FROM usage_call"
-    command = [sys.executable, "-m", "policy", "sql", "--format", "json"]
+    command = [sys.executable, "-m", "corvus", "sql", "--format", "json"]
     where = ["--ledger", str(folder / "ledger.duckdb")]
     done = subprocess.run([*command, *where, query], capture_output=True, text=True, check=True)
     row = json.loads(done.stdout)["rows"][0]

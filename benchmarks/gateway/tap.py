@@ -14,9 +14,9 @@ import statistics
 import time
 from collections.abc import Callable
 
-from policy.calls.plan import Plan, read
-from policy.metering.endpoints import Endpoint
-from policy.metering.taps import open_tap
+from corvus.calls.plan import Plan, read
+from corvus.metering.endpoints import Endpoint
+from corvus.metering.taps import open_tap
 
 CHUNK_BYTES = 300
 EVENTS = 2_000

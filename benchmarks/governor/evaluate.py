@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import timeit
 
-from policy.governor.evaluate import Balance, evaluate
-from policy.model.budget import Budget
-from policy.money import NanoUSD
-from policy.period import Period
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period
+from corvus.governor.evaluate import Balance, evaluate
+from corvus.model.budget import Budget
 
 
 def main() -> None:

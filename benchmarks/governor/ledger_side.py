@@ -23,14 +23,14 @@ from statistics import median
 
 import duckdb
 
-from policy import Usage, open_runtime
-from policy.governor import admission, settlement
-from policy.governor.governor import Governor
-from policy.governor.pricing import settlement_of
-from policy.ledger.ledger import open_ledger
-from policy.model.outbox import LedgerTable, Row
-from policy.runtime import Runtime
-from policy.store.unit import Unit
+from corvus import Usage, open_runtime
+from corvus.governor import admission, settlement
+from corvus.governor.governor import Governor
+from corvus.governor.pricing import settlement_of
+from corvus.ledger.ledger import open_ledger
+from corvus.model.outbox import LedgerTable, Row
+from corvus.runtime import Runtime
+from corvus.store.unit import Unit
 
 CONFIG = """
 [cost]

@@ -28,14 +28,14 @@ from queue import Empty, SimpleQueue
 from statistics import median
 from typing import Any, NamedTuple
 
-from policy import Governor, Usage, open_runtime
-from policy.ids import new_id
-from policy.model.request import Request
-from policy.money import NanoUSD
-from policy.store import statements
-from policy.store.memory import MemoryBackend
-from policy.store.sqlite import SqliteBackend
-from policy.store.store import Store
+from corvus import Governor, Usage, open_runtime
+from corvus.base.ids import new_id
+from corvus.base.money import NanoUSD
+from corvus.model.request import Request
+from corvus.store import statements
+from corvus.store.memory import MemoryBackend
+from corvus.store.sqlite import SqliteBackend
+from corvus.store.store import Store
 
 CONFIG = """
 [cost]

@@ -24,10 +24,10 @@ from litellm.proxy import proxy_server
 from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.spend_tracking.budget_reservation import reserve_budget_for_request
 
-from policy import Governor, open_runtime
-from policy.store.memory import MemoryBackend
-from policy.store.sqlite import SqliteBackend
-from policy.store.store import Store
+from corvus import Governor, open_runtime
+from corvus.store.memory import MemoryBackend
+from corvus.store.sqlite import SqliteBackend
+from corvus.store.store import Store
 
 BODY = {
     "model": "gpt-4o",

@@ -36,9 +36,9 @@ def raw(log: Path) -> dict[str, float]:
 
 
 def imported(log: Path, ledger: Path) -> dict[str, float]:
-    from policy.ledger.ledger import open_ledger
-    from policy.prices.lookup import PriceBooks
-    from policy.reporting.importers.run import import_usage
+    from corvus.ledger.ledger import open_ledger
+    from corvus.prices.lookup import PriceBooks
+    from corvus.usage.importers.run import import_usage
 
     books = PriceBooks(())
     started = time.perf_counter()

@@ -150,7 +150,7 @@ def measure(three: Three, rounds: int) -> None:
 
 
 def of_corvus(ledger: Path) -> dict[str, dict[str, Any]]:
-    from policy.ledger.ledger import open_ledger
+    from corvus.ledger.ledger import open_ledger
 
     with open_ledger(ledger) as opened:
         result = opened.connection.execute(SUMS)

@@ -24,10 +24,10 @@ from typing import Any
 
 import genai_prices
 
-from policy.model.usage import Usage
-from policy.money import usd_exact
-from policy.prices.cost import cost
-from policy.prices.lookup import PriceBooks
+from corvus.base.money import usd_exact
+from corvus.model.usage import Usage
+from corvus.prices.cost import cost
+from corvus.prices.lookup import PriceBooks
 
 TABLE = "litellm/model_prices_and_context_window_backup.json"
 WHEN = datetime(2026, 11, 20, 12, tzinfo=UTC)

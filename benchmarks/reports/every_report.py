@@ -45,12 +45,12 @@ def query(kind: str, name: str, ledger: Path, as_of: datetime) -> dict[str, Any]
     """Run the SQL of a report once and return its seconds and a digest of its answer."""
     import duckdb
 
-    from policy.ledger.ledger import open_ledger
-    from policy.reporting.catalog import load_catalog
-    from policy.reporting.in_force import show_budgets
-    from policy.reporting.parameters import bind
-    from policy.reporting.run import run_report
-    from policy.runtime import open_runtime
+    from corvus.ledger.ledger import open_ledger
+    from corvus.reporting.catalog import load_catalog
+    from corvus.reporting.in_force import show_budgets
+    from corvus.reporting.parameters import bind
+    from corvus.reporting.run import run_report
+    from corvus.runtime import open_runtime
 
     report = load_catalog().find(name)
     budgets = BUDGETS & set(report.header.reads)
@@ -106,14 +106,14 @@ def child(kind: str, name: str, ledger: Path, as_of: datetime) -> dict[str, Any]
 
 
 def names() -> list[str]:
-    from policy.reporting.catalog import load_catalog
+    from corvus.reporting.catalog import load_catalog
 
     return list(load_catalog().reports)
 
 
 def empty_beside(ledger: Path, folder: Path) -> Path:
     """Make an empty ledger with the same config."""
-    from policy.ledger.ledger import open_ledger
+    from corvus.ledger.ledger import open_ledger
 
     (folder / "corvus.toml").write_text(ledger.with_name("corvus.toml").read_text())
     with open_ledger(folder / "ledger.duckdb", write=True) as opened:
@@ -166,9 +166,9 @@ def print_all(ledger: Path, rounds: int) -> None:
 
 def committing(governor: Any, rate: int) -> Callable[[Any], None]:
     """Return a step of the store that reserves and commits so many calls in one transaction."""
-    from policy import Usage
-    from policy.governor import admission, settlement
-    from policy.governor.pricing import settlement_of
+    from corvus import Usage
+    from corvus.governor import admission, settlement
+    from corvus.governor.pricing import settlement_of
 
     request = governor.request(
         "claude-sonnet-4-5", session_id="s", input_tokens=1000, max_output_tokens=500
@@ -187,7 +187,7 @@ def committing(governor: Any, rate: int) -> Callable[[Any], None]:
 
 def write(ledger: Path, rate: int) -> None:
     """Commit so many calls each second and drain them, until told to stop; say how many."""
-    from policy import open_runtime
+    from corvus import open_runtime
 
     stopped, paused = threading.Event(), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())

@@ -18,11 +18,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from policy.ledger.audit import AUDIT_COLUMNS
-from policy.ledger.ledger import Ledger, open_ledger
-from policy.model.audit_hash import GENESIS, audit_hash
-from policy.model.steering import AuditEvent, AuditKind
-from policy.prices.lookup import PriceBooks
+from corvus.ledger.audit import AUDIT_COLUMNS
+from corvus.ledger.ledger import Ledger, open_ledger
+from corvus.model.audit_hash import GENESIS, audit_hash
+from corvus.model.steering import AuditEvent, AuditKind
+from corvus.prices.lookup import PriceBooks
 
 STORE = "01990000-0000-7000-8000-000000000001"
 CHUNK = 1_000_000

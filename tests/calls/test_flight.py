@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.calls.flight import Command, Ending, Extend, Flight, Relay, Settle
-from policy.calls.plan import Plan, read
-from policy.metering.endpoints import Endpoint
-from policy.model.request import Request
-from policy.model.reservation import Outcome, Reservation, ReservationState
-from policy.money import NanoUSD
+from corvus.base.money import NanoUSD
+from corvus.calls.flight import Command, Ending, Extend, Flight, Relay, Settle
+from corvus.calls.plan import Plan, read
+from corvus.metering.endpoints import Endpoint
+from corvus.model.request import Request
+from corvus.model.reservation import Outcome, Reservation, ReservationState
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 STREAM = {"content-type": "text/event-stream; charset=utf-8", "x-request-id": "req-1"}

@@ -11,18 +11,17 @@ from typing import Any
 
 import pytest
 
-from policy.calls.gate import OUTPUT_CAP, Asked, Gate
-from policy.calls.plan import UNSEEN_TOKENS
-from policy.calls.refusal import denied
-from policy.errors import UnpricedModel
-from policy.gateway.problems import problem_of
-from policy.governor.denial import add_lines, denial_error
-from policy.governor.governor import Governor
-from policy.metering.endpoints import Endpoint
-from policy.metering.models import MOST_OUTPUT_TOKENS
-from policy.model.decision import Decision, Denial
-from policy.model.gateway import Kind
-from policy.runtime import open_runtime
+from corvus.calls.gate import OUTPUT_CAP, Asked, Gate
+from corvus.calls.plan import UNSEEN_TOKENS
+from corvus.calls.refusal import denied
+from corvus.gateway.problems import problem_of
+from corvus.governor.denial import add_lines, denial_error
+from corvus.governor.governor import Governor
+from corvus.metering.endpoints import Endpoint
+from corvus.metering.models import MOST_OUTPUT_TOKENS
+from corvus.model.decision import Decision, Denial, UnpricedModel
+from corvus.model.gateway import Kind
+from corvus.runtime import open_runtime
 
 CONFIG = """
 [cost]

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.calls.plan import UNSEEN_TOKENS, Plan, read
-from policy.metering.documents import (
+from corvus.calls.plan import UNSEEN_TOKENS, Plan, read
+from corvus.metering.documents import (
     PAGE_TEXT_TOKENS,
     UNREAD_PAGES,
     Document,
     Room,
     document_of,
 )
-from policy.metering.endpoints import Endpoint
-from policy.metering.pictures import Picture, picture_of, vision_of
-from policy.model.usage import TokenKind
+from corvus.metering.endpoints import Endpoint
+from corvus.metering.pictures import Picture, picture_of, vision_of
+from corvus.model.usage import TokenKind
 
 PADDING = bytes(range(256)) * 3000
 

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 
-from policy.clients.async_transport import AsyncGovernedTransport
-from policy.clients.transport import GovernedTransport
-from policy.governor.governor import Governor
+from corvus.clients.async_transport import AsyncGovernedTransport
+from corvus.clients.transport import GovernedTransport
+from corvus.governor.governor import Governor
 from tests.gateway.provider import CHAT_BODY, CHAT_LAST, CHAT_TEXT, DONE, Call, Script
 from tests.gateway.proxied import KEY, Proxied, proxied
 

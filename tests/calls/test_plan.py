@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.calls.plan import Plan, Unreadable, read
-from policy.metering.content import NODES_MAX
-from policy.metering.endpoints import Endpoint
-from policy.metering.maxima import ANSWERS, COUNT_MAX, MAXIMA, OWN
-from policy.metering.members import MEMBERS_MAX
-from policy.metering.models import MOST_OUTPUT_TOKENS
+from corvus.calls.plan import Plan, Unreadable, read
+from corvus.metering.content import NODES_MAX
+from corvus.metering.endpoints import Endpoint
+from corvus.metering.maxima import ANSWERS, COUNT_MAX, MAXIMA, OWN
+from corvus.metering.members import MEMBERS_MAX
+from corvus.metering.models import MOST_OUTPUT_TOKENS
 
 CHATTY = (Endpoint.CHAT, Endpoint.RESPONSES, Endpoint.MESSAGES)
 

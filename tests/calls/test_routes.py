@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from policy.calls.plan import Free, Unreadable, route
-from policy.metering.endpoints import Endpoint
+from corvus.calls.plan import Free, Unreadable, route
+from corvus.metering.endpoints import Endpoint
 
 
 @pytest.mark.parametrize("endpoint", Endpoint)

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from policy import Governor, open_runtime
-from policy.calls.flight import Ending, Flight, Settle
-from policy.calls.gate import Admitted, Asked, Gate
-from policy.calls.settle import Settler
-from policy.errors import SettlementPending, StoreUnavailable
-from policy.metering.endpoints import Endpoint
-from policy.model.outbox import LedgerTable
-from policy.model.reservation import Reservation, Settled
-from policy.model.usage import Usage
+from corvus import Governor, open_runtime
+from corvus.base.errors import SettlementPending, StoreUnavailable
+from corvus.calls.flight import Ending, Flight, Settle
+from corvus.calls.gate import Admitted, Asked, Gate
+from corvus.calls.settle import Settler
+from corvus.metering.endpoints import Endpoint
+from corvus.model.outbox import LedgerTable
+from corvus.model.reservation import Reservation, Settled
+from corvus.model.usage import Usage
 
 CONFIG = """
 [cost]

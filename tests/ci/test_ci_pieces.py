@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from policy.cli.exits import Exit
+from corvus.cli.exits import Exit
 
 yaml: Any = pytest.importorskip(
     "yaml", reason="pyyaml is not installed; the dev dependencies have it"
@@ -181,7 +181,7 @@ def test_the_install_step_takes_the_corvus_of_its_own_commit(tmp_path: Path) -> 
 
 
 def corvus(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "policy", *words]
+    command = [sys.executable, "-m", "corvus", *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

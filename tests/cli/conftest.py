@@ -27,7 +27,7 @@ def _private_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> FrozenClock:
     """Let every command of this process read a clock that stands: Wednesday, noon."""
     clock = FrozenClock(datetime(2026, 11, 18, 12, tzinfo=UTC))
-    for module in ("policy.runtime", "policy.cli.times"):
+    for module in ("corvus.runtime", "corvus.cli.times"):
         monkeypatch.setattr(f"{module}.SystemClock", lambda: clock)
     return clock
 

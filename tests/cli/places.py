@@ -13,12 +13,12 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from policy import Governor, Usage, open_runtime
-from policy.cli.main import main
-from policy.clock import Clock
-from policy.model.request import Request
-from policy.money import NanoUSD
-from policy.runtime import Runtime
+from corvus import Governor, Usage, open_runtime
+from corvus.base.money import NanoUSD
+from corvus.base.time import Clock
+from corvus.cli.main import main
+from corvus.model.request import Request
+from corvus.runtime import Runtime
 
 ROOT = Path(__file__).parents[2]
 CONFIG = """
@@ -91,11 +91,11 @@ class Place:
 
     def command(self, *words: str) -> list[str]:
         """Return a command of this place for a process of its own."""
-        return [sys.executable, "-m", "policy", *words, *self.where]
+        return [sys.executable, "-m", "corvus", *words, *self.where]
 
     def environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "TMPDIR")}
-        return kept | {"PYTHONPATH": str(ROOT), "HOME": "/nowhere", "COLUMNS": "100"}
+        return kept | {"PYTHONPATH": str(ROOT / "policy"), "HOME": "/nowhere", "COLUMNS": "100"}
 
     def on_terminal(self, answer: bytes | signal.Signals, *words: str) -> tuple[int, str]:
         """Run a command on a terminal of its own, and answer when it asks.

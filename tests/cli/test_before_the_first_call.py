@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from policy import errors
-from policy.cli.app import app
+from corvus.base import errors
+from corvus.cli.app import app
 
 
 @pytest.fixture

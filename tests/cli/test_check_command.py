@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from policy.cli.check import main
+from corvus.cli.check import main
 
 Capture = pytest.CaptureFixture[str]
 ROOT = Path(__file__).parents[2]
@@ -137,11 +137,11 @@ def test_a_secret_appears_in_no_output(style: str, capsys: Capture) -> None:
 
 
 def test_checking_loads_no_heavy_module() -> None:
-    """The bar of spec 21 holds only while a check imports none of these."""
-    heavy = ["duckdb", "rich", "typer", "policy.reporting", "policy.ledger", "policy.cli.app"]
-    needless = ["difflib", "dataclasses", "shutil", "pydantic", "policy.diagnostics.model"]
+    """PRF-1: the bar holds only while a check imports none of these."""
+    heavy = ["duckdb", "rich", "typer", "corvus.reporting", "corvus.ledger", "corvus.cli.app"]
+    needless = ["difflib", "dataclasses", "shutil", "pydantic", "corvus.diagnostics.model"]
     script = (
-        "import sys\nfrom policy.cli.main import main\n"
+        "import sys\nfrom corvus.cli.main import main\n"
         "code = main(['check', 'good.toml'])\n"
         f"print(code, [name for name in {heavy!r} if name in sys.modules])\n"
         f"print([name for name in {needless!r} if name in sys.modules])\n"
@@ -151,7 +151,7 @@ def test_checking_loads_no_heavy_module() -> None:
         capture_output=True,
         text=True,
         check=True,
-        env={"PYTHONPATH": str(ROOT)},
+        env={"PYTHONPATH": str(ROOT / "policy")},
     )
     assert run.stdout.splitlines()[-2:] == ["0 []", "[]"], run.stderr
 
@@ -166,7 +166,7 @@ def test_checking_loads_no_heavy_module() -> None:
 def test_a_clean_file_needs_no_pydantic(text: str) -> None:
     Path("clean.toml").write_text(text)
     script = (
-        "import sys\nfrom policy.cli.check import main\n"
+        "import sys\nfrom corvus.cli.check import main\n"
         "code = main(['clean.toml'])\nprint(code, 'pydantic' in sys.modules)\n"
     )
     run = subprocess.run(
@@ -174,6 +174,6 @@ def test_a_clean_file_needs_no_pydantic(text: str) -> None:
         capture_output=True,
         text=True,
         check=True,
-        env={"PYTHONPATH": str(ROOT)},
+        env={"PYTHONPATH": str(ROOT / "policy")},
     )
     assert run.stdout.splitlines()[-1] == "0 False", run.stderr

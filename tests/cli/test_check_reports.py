@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from policy.cli.check import main
-from policy.cli.exits import Exit
+from corvus.cli.check import main
+from corvus.cli.exits import Exit
 
 Capture = pytest.CaptureFixture[str]
 ROOT = Path(__file__).parents[2]
@@ -213,8 +213,8 @@ def test_what_is_ignored_is_counted(capsys: Capture) -> None:
 
 
 def test_reports_are_written_although_nobody_reads_the_output() -> None:
-    command = f"{sys.executable} -m policy check fails.toml --report json=out.json | true"
-    environment = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
+    command = f"{sys.executable} -m corvus check fails.toml --report json=out.json | true"
+    environment = {"PYTHONPATH": str(ROOT / "policy"), "PATH": os.environ["PATH"]}
     subprocess.run(command, shell=True, check=True, env=environment, capture_output=True)
     assert json.loads(Path("out.json").read_text())["summary"]["errors"] == 1
 
@@ -250,10 +250,14 @@ def test_the_same_bytes_in_every_locale() -> None:
     outputs: set[bytes] = set()
     for encoding in ("utf-8", "ascii", "latin-1"):
         run = subprocess.run(
-            [sys.executable, "-m", "policy", "check", "é.toml", "--format", "junit"],
+            [sys.executable, "-m", "corvus", "check", "é.toml", "--format", "junit"],
             capture_output=True,
             check=False,
-            env={"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"},
+            env={
+                "PYTHONPATH": str(ROOT / "policy"),
+                "PYTHONIOENCODING": encoding,
+                "PYTHONUTF8": "1",
+            },
         )
         outputs.add(run.stdout)
     assert len(outputs) == 1
@@ -276,17 +280,18 @@ def test_standard_input_can_be_reported(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_plain_check_imports_nothing_that_writes_reports() -> None:
-    """The bar of spec 21: who does not ask for a report does not pay for it."""
+    """PRF-1: who does not ask for a report does not pay for it."""
     others = [
-        "policy.cli.check_outputs", "policy.cli.check_reports", "policy.config.fixes",
-        "policy.config.ignore", "policy.diagnostics.explained", "policy.diagnostics.fingerprint",
-        "policy.diagnostics.github", "policy.diagnostics.gitlab", "policy.diagnostics.json_text",
-        "policy.diagnostics.junit", "policy.diagnostics.machine", "policy.diagnostics.outcome",
-        "policy.diagnostics.places", "policy.diagnostics.sarif",
+        "corvus.cli.check_outputs", "corvus.cli.check_reports", "corvus.config.check.fixes",
+        "corvus.config.check.ignore", "corvus.diagnostics.explained",
+        "corvus.diagnostics.fingerprint",
+        "corvus.diagnostics.github", "corvus.diagnostics.gitlab", "corvus.diagnostics.json_text",
+        "corvus.diagnostics.junit", "corvus.diagnostics.machine", "corvus.diagnostics.outcome",
+        "corvus.diagnostics.places", "corvus.diagnostics.sarif",
     ]  # fmt: skip
     Path("wrong.toml").write_text("[cost]\nwarn_at_percent = 150\n")
     script = (
-        "import sys\nfrom policy.cli.main import main\n"
+        "import sys\nfrom corvus.cli.main import main\n"
         "before = set(sys.modules)\n"
         "main(['check', 'good.toml']); main(['check', 'wrong.toml'])\n"
         f"print([name for name in {others!r} if name in sys.modules and name not in before])\n"
@@ -296,7 +301,7 @@ def test_a_plain_check_imports_nothing_that_writes_reports() -> None:
         capture_output=True,
         text=True,
         check=True,
-        env={"PYTHONPATH": str(ROOT)},
+        env={"PYTHONPATH": str(ROOT / "policy")},
     )
     assert run.stdout.splitlines()[-1] == "[]", run.stderr
 
@@ -304,17 +309,17 @@ def test_a_plain_check_imports_nothing_that_writes_reports() -> None:
 @pytest.mark.parametrize("style", ["sarif", "github", "gitlab", "junit", "json"])
 def test_a_format_imports_no_other(style: str) -> None:
     script = (
-        "import sys\nfrom policy.cli.main import main\n"
+        "import sys\nfrom corvus.cli.main import main\n"
         f"main(['check', 'fails.toml', '--format', {style!r}])\n"
         "print([one for one in ('sarif', 'github', 'gitlab', 'junit')"
-        " if f'policy.diagnostics.{one}' in sys.modules])\n"
+        " if f'corvus.diagnostics.{one}' in sys.modules])\n"
     )
     run = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,
         text=True,
         check=True,
-        env={"PYTHONPATH": str(ROOT)},
+        env={"PYTHONPATH": str(ROOT / "policy")},
     )
     expected = [] if style == "json" else [style]
     assert run.stdout.splitlines()[-1] == str(expected), run.stderr

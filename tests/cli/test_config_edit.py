@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from policy.cli import config_edit
-from policy.cli.exits import Exit
-from policy.cli.main import main
+from corvus.cli import config_edit
+from corvus.cli.exits import Exit
+from corvus.cli.main import main
 
 Capture = pytest.CaptureFixture[str]
 CONFIG = '# mine\n[cost]\ndaily_limit_usd = 5.00 # a day\n\n[governance.ledger]\npath = "a"\n'
@@ -177,8 +177,8 @@ def test_get_returns_what_set_was_given(config: Path, capsys: Capture, data: st.
 def test_nothing_is_asked_and_no_traceback_shown_without_a_terminal() -> None:
     for words in (["config", "set", "cost", "\x01"], ["config", "unset", ""], ["init"]):
         result = subprocess.run(
-            [sys.executable, "-m", "policy", *words],
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            [sys.executable, "-m", "corvus", *words],
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "policy")},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

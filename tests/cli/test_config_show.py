@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from policy.cli.exits import Exit
-from policy.cli.main import main
-from policy.runtime import open_runtime
+from corvus.cli.exits import Exit
+from corvus.cli.main import main
+from corvus.runtime import open_runtime
 
 CONFIG = """
 [cost]
@@ -227,12 +227,16 @@ def test_check_judges_files_alone(
 def test_check_does_not_load_what_reads_variables(config: Path) -> None:
     """Its start-up time is a feature, and a variable does not matter to it."""
     script = (
-        "import sys; from policy.cli.main import main; code = main(sys.argv[1:])\n"
+        "import sys; from corvus.cli.main import main; code = main(sys.argv[1:])\n"
         "layers = ('assignment', 'environment', 'layers', 'origins')\n"
-        "print(code, sorted({f'policy.config.{name}' for name in layers} & set(sys.modules)))"
+        "found = {f'corvus.config.layers.{name}' for name in layers} & set(sys.modules)\n"
+        "print(code, sorted(found))"
     )
     command = [sys.executable, "-c", script, "check", str(config)]
-    environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "CORVUS_COST__ENABLED": "true"}
+    environment = {
+        "PYTHONPATH": str(Path(__file__).parents[2] / "policy"),
+        "CORVUS_COST__ENABLED": "true",
+    }
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[-1] == "0 []"
 

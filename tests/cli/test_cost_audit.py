@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from policy.cli.exits import Exit
-from policy.ledger.ledger import open_file
+from corvus.cli.exits import Exit
+from corvus.ledger.ledger import open_file
 from tests.cli.places import CONFIG, Place
 from tests.fakes import FrozenClock
 

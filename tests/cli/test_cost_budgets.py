@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from policy.cli.exits import Exit
+from corvus.cli.exits import Exit
 from tests.cli.places import CONFIG, Place
 
 BAR = "█" * 7 + "░" * 6

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from policy import Governor, Reservation
-from policy.cli.exits import Exit
-from policy.cli.main import main
-from policy.cli.times import parse_duration
-from policy.model.steering import AuditEvent, Override
+from corvus import Governor, Reservation
+from corvus.cli.exits import Exit
+from corvus.cli.main import main
+from corvus.cli.times import parse_duration
+from corvus.model.steering import AuditEvent, Override
 from tests.cli.places import Place
 
 

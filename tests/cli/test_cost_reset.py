@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from policy import Usage
-from policy.cli.exits import Exit
+from corvus import Usage
+from corvus.cli.exits import Exit
 from tests.cli.places import Place
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from policy.cli.exits import Exit
-from policy.cli.main import main
+from corvus.cli.exits import Exit
+from corvus.cli.main import main
 
 CONFIG = """
 [cost]

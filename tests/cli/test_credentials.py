@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from policy.cli.child import environment_of
-from policy.cli.credentials import withheld
-from policy.model.gateway import Kind, Upstream
+from corvus.cli.child import environment_of
+from corvus.cli.credentials import withheld
+from corvus.model.gateway import Kind, Upstream
 
 UPSTREAM = Upstream("x", "https://x.example", Kind.OPENAI, "X_KEY")
 HARMLESS = {

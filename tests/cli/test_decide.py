@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from policy.cli.exits import Exit
+from corvus.cli.exits import Exit
 from tests.cli.places import Place
 
 DECIDE = ("policy", "decide")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from policy.cli.exits import Exit
-from policy.cli.main import main
+from corvus.cli.exits import Exit
+from corvus.cli.main import main
 
 SONNET = (3_000, 15_000, 300, 3_750, 6_000)  # nano-USD per token
 HAIKU = (1_000, 5_000, 100, 1_250, 2_000)

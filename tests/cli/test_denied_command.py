@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from policy.cli import main as module
-from policy.cli.exits import Exit
+from corvus.cli import main as module
+from corvus.cli.exits import Exit
 from tests.cli.places import Place
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "budget-exceeded.schema.json"
 PROGRAM = """
 import sys
-from policy import open_runtime
-from policy.cli import main as module
+from corvus import open_runtime
+from corvus.cli import main as module
 
 def run(argv):
     with open_runtime([argv[0]], ledger=argv[1]).governor() as governor:

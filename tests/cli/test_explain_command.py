@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from policy.cli.explain import main
-from policy.diagnostics.codes import CODES
+from corvus.cli.explain import main
+from corvus.diagnostics.codes import CODES
 
 Capture = pytest.CaptureFixture[str]
 

@@ -14,7 +14,7 @@ import pytest
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 PARENT = """
 import os, sys
-from policy.cli.child import run_child
+from corvus.cli.child import run_child
 mark, *command = sys.argv[1:]
 sys.exit(run_child(command[0], command, {**os.environ, "CORVUS_RUN": mark}))
 """
@@ -28,7 +28,7 @@ time.sleep(60)
 """
 SCRUBBED = """
 import os, subprocess, sys
-from policy.cli.scrub import hide
+from corvus.cli.scrub import hide
 hide(["SECRET_A", "SECRET_B", "NOT_THERE"])
 assert "SECRET_A" not in os.environ
 look = "import os, sys; print(open(f'/proc/{os.getppid()}/environ').read().replace(chr(0), '|'))"
@@ -96,7 +96,7 @@ def test_a_command_has_the_signals_of_a_fresh_process() -> None:
     """An interpreter ignores SIGPIPE; ``corvus agent -- sh -c 'yes | head'`` must not."""
     script = """
 import os
-from policy.cli.child import run_child
+from corvus.cli.child import run_child
 run_child("/bin/sh", ["/bin/sh", "-c", 'kill -PIPE $$; echo ignored'], dict(os.environ))
 """
     done = subprocess.run(

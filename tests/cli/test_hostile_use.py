@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from policy.cli.exits import Exit
-from policy.cli.main import main
+from corvus.cli.exits import Exit
+from corvus.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "first-light"
@@ -33,14 +33,14 @@ def corvus(
     words: list[str], *, stdout: int = subprocess.PIPE, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "policy", *words],
+        [sys.executable, "-m", "corvus", *words],
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
         errors="surrogateescape",
         env={name: os.environ[name] for name in ("PATH", "TMPDIR")}
-        | {"PYTHONPATH": str(ROOT), "HOME": "/nowhere"}
+        | {"PYTHONPATH": str(ROOT / "policy"), "HOME": "/nowhere"}
         | environment,
         check=False,
         timeout=60,
@@ -186,7 +186,7 @@ def test_a_check_prints_on_any_terminal(style: str, tmp_path: Path) -> None:
 def test_a_reader_that_leaves_early_does_not_turn_findings_into_a_pass(tmp_path: Path) -> None:
     for number in range(300):
         (tmp_path / f"{number}.toml").write_text("[cost]\nenabeld = true\nlevell = 1\n")
-    command = f"{sys.executable} -m policy check {tmp_path} | head -1; exit ${{PIPESTATUS[0]}}"
+    command = f"{sys.executable} -m corvus check {tmp_path} | head -1; exit ${{PIPESTATUS[0]}}"
     result = subprocess.run(
         ["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, check=False
     )
@@ -208,7 +208,7 @@ def test_a_full_disk_behind_standard_output_is_an_error(words: list[str]) -> Non
 
 @pytest.mark.parametrize("words", [["check", "-"], ["policy", "show"], ["report", "list"]])
 def test_closed_streams_are_no_bug_of_ours(words: list[str]) -> None:
-    command = f"{sys.executable} -m policy {' '.join(words)} <&- >&- 2>&-"
+    command = f"{sys.executable} -m corvus {' '.join(words)} <&- >&- 2>&-"
     result = subprocess.run(["bash", "-c", command], cwd=ROOT, check=False, timeout=60)
     assert result.returncode == (Exit.USAGE if words[0] == "check" else Exit.CLEAN)
 
@@ -218,7 +218,7 @@ def test_a_signal_ends_an_import_cleanly(number: signal.Signals, tmp_path: Path)
     os.mkfifo(tmp_path / "pipe")
     words = ["usage", "import", str(tmp_path / "pipe"), "--ledger", str(tmp_path / "l.duckdb")]
     process = subprocess.Popen(
-        [sys.executable, "-m", "policy", *words],
+        [sys.executable, "-m", "corvus", *words],
         cwd=ROOT,
         env=os.environ | {"TMPDIR": str(tmp_path)},
         stderr=subprocess.PIPE,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from policy.cli.exits import Exit
-from policy.cli.main import main
+from corvus.cli.exits import Exit
+from corvus.cli.main import main
 
 Capture = pytest.CaptureFixture[str]
 _COMMENTED = re.compile(r"^# (?=\[|\w+ = )", re.MULTILINE)

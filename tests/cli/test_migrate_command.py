@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from policy.cli.main import main
+from corvus.cli.main import main
 from tests.cli.places import CONFIG, Place
 
 OLD = "[autonomy]\nmax_cost_per_day_cents = 500 # cents\n"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from policy.cli.exits import Exit
-from policy.cli.main import main
-from policy.prices.lookup import PriceBooks
+from corvus.cli.exits import Exit
+from corvus.cli.main import main
+from corvus.prices.lookup import PriceBooks
 
 CONFIG = """
 [cost]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from policy import errors
-from policy.cli.report import app
+from corvus.base import errors
+from corvus.cli.report import app
 
 NOW = ["--as-of", "2026-04-06T12:00:00Z"]
 

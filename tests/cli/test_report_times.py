@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from policy.cli.times import clock_at, parse_instant, parse_since, parse_until
-from policy.errors import ReportParameterInvalid
+from corvus.base.errors import ReportParameterInvalid
+from corvus.cli.times import clock_at, parse_instant, parse_since, parse_until
 
 NOW = datetime(2026, 3, 1, 10, 30, tzinfo=UTC)
 

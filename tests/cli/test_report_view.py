@@ -10,9 +10,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from policy.cli import report_view
-from policy.reporting.header import Chart
-from policy.reporting.table import Cell, Column, Table
+from corvus.cli import report_view
+from corvus.reporting.header import Chart
+from corvus.reporting.table import Cell, Column, Table
 
 TABLE = Table(
     (

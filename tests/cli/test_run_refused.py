@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from policy.cli.main import main
+from corvus.cli.main import main
 
 ENFORCED = "[cost]\nenabled = true\nallow_override = true\ndaily_limit_usd = 5\n"
 MADE = ".local/state/corvus"
@@ -18,7 +18,7 @@ def _no_child(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object) -> int:
         raise AssertionError("a refused run has started its command")
 
-    monkeypatch.setattr("policy.cli.run.run_child", never)
+    monkeypatch.setattr("corvus.cli.run.run_child", never)
 
 
 def refused(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
@@ -139,7 +139,7 @@ def test_an_unknown_command_is_127_and_one_that_may_not_be_executed_126(
 def test_a_missing_extra_is_said_before_anything_is_opened(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "policy.gateway.local", None)
+    monkeypatch.setitem(sys.modules, "corvus.gateway.proxy.local", None)
     code, said = refused(capsys, "agent", "--daily", "5", "--session", "s", "--mission", "m")
     assert code == 2
     assert "pip install 'corvus-policy[gateway]'" in said

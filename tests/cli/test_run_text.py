@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from policy.cli.common import say_governing, warn_unlimited
-from policy.cli.run_text import cautions
-from policy.governor.reach import budgets_of_run
-from policy.runtime import Runtime, open_runtime
+from corvus.cli.common import say_governing, warn_unlimited
+from corvus.cli.run_text import cautions
+from corvus.governor.reach import budgets_of_run
+from corvus.runtime import Runtime, open_runtime
 
 NO_LIMITS = "session_limit_usd = 0\ndaily_limit_usd = 0\nmonthly_limit_usd = 0\n"
 OPUS = '[[cost.budgets]]\nname = "o"\nperiod = "day"\nlimit_usd = 1\nmatch = { model = "opus-*" }\n'

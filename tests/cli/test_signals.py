@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import os, signal, sys
-from policy.cli import main as module
+from corvus.cli import main as module
 
 def run(argv):
     try:

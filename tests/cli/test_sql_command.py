@@ -19,15 +19,16 @@ import duckdb
 import pytest
 from typer.testing import CliRunner, Result
 
-from policy import errors, open_runtime
-from policy.cli.app import app
-from policy.cli.exits import Exit
-from policy.cli.sql_prompt import is_complete
-from policy.ledger.archive import archive
-from policy.model.request import Request
-from policy.model.usage import Usage
-from policy.money import NanoUSD
-from policy.reporting.sql_guard import columns
+from corvus import open_runtime
+from corvus.base import errors
+from corvus.base.money import NanoUSD
+from corvus.cli.app import app
+from corvus.cli.exits import Exit
+from corvus.cli.sql_prompt import is_complete
+from corvus.ledger.archive import archive
+from corvus.model.request import Request
+from corvus.model.usage import Usage
+from corvus.reporting.sql_guard import columns
 from tests.fakes import FrozenClock
 
 SUM = "SELECT requested_model, SUM(cost_nano_usd) AS cost_nano_usd FROM usage_record GROUP BY ALL"
@@ -187,7 +188,7 @@ class Terminal:
             "NO_COLOR": "1",
         }
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "policy", "sql", *map(str, words)],
+            [sys.executable, "-m", "corvus", "sql", *map(str, words)],
             stdin=behind,
             stdout=behind,
             stderr=behind,

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from policy.cli.exits import Exit
-from policy.ledger.lock import ledger_lock
-from policy.ledger.migrate import shipped_migrations
-from policy.store import health, statements
-from policy.store.lock import StoreLock
+from corvus.cli.exits import Exit
+from corvus.ledger.lock import ledger_lock
+from corvus.ledger.migrate import shipped_migrations
+from corvus.store import health, statements
+from corvus.store.place import taken_lock
 from tests.cli.places import CONFIG, Place
 from tests.fakes import FrozenClock
 
@@ -223,7 +223,7 @@ def test_a_ledger_that_another_process_writes_is_busy_and_nothing_is_wrong(
     place.spend(10)
     place.run("ledger", "drain")
     program = (
-        "import sys; from pathlib import Path; from policy.ledger.lock import ledger_lock\n"
+        "import sys; from pathlib import Path; from corvus.ledger.lock import ledger_lock\n"
         f"with ledger_lock(Path({str(place.ledger)!r}), write=True, timeout_seconds=5):\n"
         "    print('held', flush=True); sys.stdin.read()"
     )
@@ -274,8 +274,7 @@ def test_a_store_that_somebody_holds_is_not_called_healthy(
     assert seen["reservations"]["open"] == 1, "what can be read is told"
     holder.execute("ROLLBACK")
     assert told(place, capsys)["healthy"]
-    with closing(StoreLock(place.store)) as lock:
-        lock.take()
+    with closing(taken_lock(place.store, 1)):
         seen = told(place, capsys, Exit.LEDGER_UNAVAILABLE)
         assert "look for one that was stopped" in seen["store"]["problem"]
     holder.close()

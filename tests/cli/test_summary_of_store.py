@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import pytest
 
-from policy import Usage
-from policy.cli.exits import Exit
-from policy.money import NanoUSD
+from corvus import Usage
+from corvus.base.money import NanoUSD
+from corvus.cli.exits import Exit
 from tests.cli.places import CONFIG, Place
 from tests.fakes import FrozenClock
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from policy.cli.exits import Exit
-from policy.cli.main import main
+from corvus.cli.exits import Exit
+from corvus.cli.main import main
 from tests.cli.places import Place
 
 

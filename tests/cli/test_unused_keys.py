@@ -1,4 +1,4 @@
-"""A key that is accepted and has no effect yet is told, never ignored without a word."""
+"""A key that is accepted and has no effect yet is named, never ignored in silence (CFG-11)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from policy.cli.exits import Exit
-from policy.cli.main import main
+from corvus.cli.exits import Exit
+from corvus.cli.main import main
 
 CONFIG = """
 [governance.ledger]

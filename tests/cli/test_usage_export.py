@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from policy import errors
-from policy.cli.app import app
+from corvus.base import errors
+from corvus.cli.app import app
 
 
 @pytest.fixture

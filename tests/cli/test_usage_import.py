@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from policy.cli.exits import Exit
-from policy.cli.main import main
+from corvus.cli.exits import Exit
+from corvus.cli.main import main
 
 SESSIONS = Path(__file__).parents[2] / "examples" / "first-light" / "sessions"
 

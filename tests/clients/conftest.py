@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from policy import Governor, open_runtime
-from policy.model.outbox import LedgerTable
+from corvus import Governor, open_runtime
+from corvus.model.outbox import LedgerTable
 from tests.clients.upstream import Upstream
 
 CONFIG = """

@@ -19,7 +19,7 @@ from tests.clients.upstream import Answer, Asked, Upstream
 
 ROOT = Path(__file__).parents[2]
 DENIED = 20
-PROGRAM = [sys.executable, "-m", "policy"]
+PROGRAM = [sys.executable, "-m", "corvus"]
 
 
 @pytest.fixture
@@ -28,12 +28,12 @@ def environment(tmp_path: Path) -> dict[str, str]:
     programs = tmp_path / "bin"
     programs.mkdir()
     corvus = programs / "corvus"
-    corvus.write_text(f'#!/bin/sh\nexec {sys.executable} -m policy "$@"\n')
+    corvus.write_text(f'#!/bin/sh\nexec {sys.executable} -m corvus "$@"\n')
     corvus.chmod(0o755)
     return {
         "PATH": f"{programs}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": str(ROOT / "policy"),
         "OPENAI_API_KEY": "the-real-key",
         "ANTHROPIC_API_KEY": "the-real-key",
     }

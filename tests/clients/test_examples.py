@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from policy import open_runtime
+from corvus import open_runtime
 from tests.clients.upstream import Upstream
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +20,7 @@ def run(name: str, folder: Path, upstream: Upstream) -> str:
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": str(ROOT / "policy"),
         "OPENAI_BASE_URL": f"{upstream.url}/v1",
         "OPENAI_API_KEY": "k",
         "ANTHROPIC_BASE_URL": upstream.url,

@@ -16,8 +16,8 @@ from langchain_core.messages import AIMessage
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from policy import BudgetExceeded, UnpricedModel
-from policy.clients.langchain import GovernedCallback
+from corvus import BudgetExceeded, UnpricedModel
+from corvus.clients.langchain import GovernedCallback
 from tests.clients.conftest import Governed
 from tests.clients.upstream import STREAM, Answer, Asked, Upstream, chat_events
 

@@ -20,9 +20,9 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from policy import Governor
-from policy.clients.transport import GovernedTransport
-from policy.errors import StoreUnavailable
+from corvus import Governor
+from corvus.base.errors import StoreUnavailable
+from corvus.clients.transport import GovernedTransport
 from tests.clients.conftest import Governed
 from tests.clients.upstream import (
     CHAT_USAGE,

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from policy.cli.check_outputs import outcome_of
-from policy.config.check import Options, check_paths
-from policy.diagnostics.outcome import Outcome
+from corvus.cli.check_outputs import outcome_of
+from corvus.config.check.check import Options, check_paths
+from corvus.diagnostics.outcome import Outcome
 
 Check = Callable[..., Outcome]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from policy.diagnostics import codes_config, codes_document, codes_ignore, codes_layers
-from policy.diagnostics.codes import CODES, CodeInfo, lookup
-from policy.diagnostics.model import Diagnostic, Position, Severity, Span
+from corvus.diagnostics import codes_config, codes_document, codes_ignore, codes_layers
+from corvus.diagnostics.codes import CODES, CodeInfo, lookup
+from corvus.diagnostics.model import Diagnostic, Position, Severity, Span
 
 POLICY = Path(codes_config.__file__).parents[1]
 SOURCE = "\n".join(

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.diagnostics.excerpt import MAX_COLUMNS, Mark, Row, Source
-from policy.diagnostics.model import Position, Span
-from policy.diagnostics.plain import width
+from corvus.diagnostics.excerpt import MAX_COLUMNS, Mark, Row, Source
+from corvus.diagnostics.model import Position, Span
+from corvus.diagnostics.plain import width
 
 
 def position(line: int, column: int) -> Position:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from policy.diagnostics.fingerprint import fingerprints
-from policy.diagnostics.model import Diagnostic, Severity
-from policy.diagnostics.outcome import Input, Outcome
+from corvus.diagnostics.fingerprint import fingerprints
+from corvus.diagnostics.model import Diagnostic, Severity
+from corvus.diagnostics.outcome import Input, Outcome
 
 Check = Callable[..., Outcome]
 TEXT = """\

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import pytest
 
-from policy.cli.check_outputs import written
-from policy.diagnostics.github import MAX_SHOWN
-from policy.diagnostics.model import Diagnostic, Severity
-from policy.diagnostics.outcome import Input, Outcome
+from corvus.cli.check_outputs import written
+from corvus.diagnostics.github import MAX_SHOWN
+from corvus.diagnostics.model import Diagnostic, Severity
+from corvus.diagnostics.outcome import Input, Outcome
 
 Check = Callable[..., Outcome]
 

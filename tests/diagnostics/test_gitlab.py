@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from policy.cli.check_outputs import written
-from policy.diagnostics.model import Diagnostic, Severity
-from policy.diagnostics.outcome import Input, Outcome
+from corvus.cli.check_outputs import written
+from corvus.diagnostics.model import Diagnostic, Severity
+from corvus.diagnostics.outcome import Input, Outcome
 
 Check = Callable[..., Outcome]
 

@@ -10,9 +10,9 @@ from typing import Final
 
 import pytest
 
-from policy.cli.check_outputs import written
-from policy.diagnostics.model import Diagnostic, Severity
-from policy.diagnostics.outcome import Input, Outcome
+from corvus.cli.check_outputs import written
+from corvus.diagnostics.model import Diagnostic, Severity
+from corvus.diagnostics.outcome import Input, Outcome
 
 Check = Callable[..., Outcome]
 ROOT: Final = Path(__file__).parents[2]

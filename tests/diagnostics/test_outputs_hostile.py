@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
-from policy.cli.check_outputs import outcome_of, written
-from policy.config.check import Options, check_paths
-from policy.config.values import as_items, is_table
-from policy.diagnostics.codes import CODES
-from policy.diagnostics.model import Diagnostic, Edit, Fix, Label, Position, Severity, Span
-from policy.diagnostics.outcome import Input, Outcome
+from corvus.cli.check_outputs import outcome_of, written
+from corvus.config.check.check import Options, check_paths
+from corvus.config.toml.values import as_items, is_table
+from corvus.diagnostics.codes import CODES
+from corvus.diagnostics.model import Diagnostic, Edit, Fix, Label, Position, Severity, Span
+from corvus.diagnostics.outcome import Input, Outcome
 from tests.properties import examples
 
 FORMATS: Final = ("text", "concise", "json", "jsonl", "sarif", "github", "gitlab", "junit")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.diagnostics.plain import escape, escape_character, width
+from corvus.diagnostics.plain import escape, escape_character, width
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft4Validator
 
-from policy.cli.check_outputs import written
-from policy.config.check import check_paths
-from policy.diagnostics.codes import CODES
-from policy.diagnostics.model import Diagnostic, Severity
-from policy.diagnostics.outcome import Input, Outcome
+from corvus.cli.check_outputs import written
+from corvus.config.check.check import check_paths
+from corvus.diagnostics.codes import CODES
+from corvus.diagnostics.model import Diagnostic, Severity
+from corvus.diagnostics.outcome import Input, Outcome
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "tests/standards/sarif-2.1.0-rtm.5.json").read_text())

@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from policy.config.check import Options, check_paths
-from policy.config.rules import PriceFacts
-from policy.diagnostics.machine import as_json, concise
-from policy.diagnostics.secrets import looks_secret, secret_ranges
-from policy.diagnostics.text import render
+from corvus.config.check.check import Options, check_paths
+from corvus.config.check.rules import PriceFacts
+from corvus.diagnostics.machine import as_json, concise
+from corvus.diagnostics.secrets import looks_secret, secret_ranges
+from corvus.diagnostics.text import render
 
 CANARY = "hunter2-canary-Zq9"
 NAMED = [

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from policy.diagnostics.model import Diagnostic, Label, Position, Severity, Span
-from policy.diagnostics.text import place, render
+from corvus.diagnostics.model import Diagnostic, Label, Position, Severity, Span
+from corvus.diagnostics.text import place, render
 
 TEXT = "[cost]\ndayly_limit = 5\nother = 1\n\n\n\n\n\n\n\nlast = 2\n"
 

@@ -11,11 +11,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from policy.governor import actions
-from policy.model.autonomy import Action
-from policy.model.policy import Policy
-from policy.store.sqlite import SqliteBackend
-from policy.store.store import Store
+from corvus.autonomy.decide import Action
+from corvus.governor import actions
+from corvus.model.policy import Policy
+from corvus.store.sqlite import SqliteBackend
+from corvus.store.store import Store
 from tests.faults.governed import policy_of
 from tests.faults.worker import tell
 

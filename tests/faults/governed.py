@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from policy import open_runtime
-from policy.clock import Clock
-from policy.governor.governor import Governor
-from policy.model.policy import Policy
-from policy.model.request import Request
-from policy.money import NanoUSD
-from policy.store.sqlite import SqliteBackend
-from policy.store.store import Store
+from corvus import open_runtime
+from corvus.base.money import NanoUSD
+from corvus.base.time import Clock
+from corvus.governor.governor import Governor
+from corvus.model.policy import Policy
+from corvus.model.request import Request
+from corvus.store.sqlite import SqliteBackend
+from corvus.store.store import Store
 
 ROOT = Path(__file__).parents[2]
 CENT = 10_000_000

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from policy.governor.actions import SPAN_US
+from corvus.governor.actions import SPAN_US
 from tests.faults.governed import config, finish, output, start
 
 PROCESSES = 8

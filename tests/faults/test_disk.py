@@ -16,12 +16,18 @@ from pathlib import Path
 
 import pytest
 
-from policy.errors import SettlementPending, StoreCorrupt, StoreError, StoreTooNew, StoreUnavailable
-from policy.governor.governor import Governor
-from policy.model.policy import Policy
-from policy.model.reservation import Reservation
-from policy.model.steering import ResetRequest
-from policy.store.sqlite import SqliteBackend
+from corvus.base.errors import (
+    SettlementPending,
+    StoreCorrupt,
+    StoreError,
+    StoreTooNew,
+    StoreUnavailable,
+)
+from corvus.governor.governor import Governor
+from corvus.model.policy import Policy
+from corvus.model.reservation import Reservation
+from corvus.model.steering import ResetRequest
+from corvus.store.sqlite import SqliteBackend
 from tests.faults import raw
 from tests.faults.governed import CENT, cents, config, governing, policy_of, wait_until
 

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from policy.store.sqlite import SqliteBackend
+from corvus.store.sqlite import SqliteBackend
 from tests.faults.governed import ROOT, config
 
 ACKNOWLEDGE = """
 import os, sys
 from pathlib import Path
-from policy.governor.governor import Governor
-from policy.model.steering import OverrideRequest, ResetRequest
-from policy.store.sqlite import SqliteBackend
-from policy.store.store import Store
+from corvus.governor.governor import Governor
+from corvus.model.steering import OverrideRequest, ResetRequest
+from corvus.store.sqlite import SqliteBackend
+from corvus.store.store import Store
 from tests.faults.governed import cents, policy_of
 store = Store(SqliteBackend(Path(sys.argv[2])))
 governor = Governor(policy_of(Path(sys.argv[1])), store)

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from policy.errors import ReservationSettled
-from policy.model.steering import OverrideRequest
+from corvus.base.errors import ReservationSettled
+from corvus.model.steering import OverrideRequest
 from tests.fakes import FrozenClock
 from tests.faults import raw
 from tests.faults.governed import (
@@ -114,10 +114,10 @@ def test_kill_9_a_hundred_times_loses_nothing_acknowledged(tmp_path: Path) -> No
 DIE_AT = """
 import os, sys
 from pathlib import Path
-from policy.governor.governor import Governor
-from policy.model.steering import OverrideRequest, ResetRequest
-from policy.store import sqlite
-from policy.store.store import Store
+from corvus.governor.governor import Governor
+from corvus.model.steering import OverrideRequest, ResetRequest
+from corvus.store import sqlite
+from corvus.store.store import Store
 from tests.faults.governed import cents, policy_of
 config, path, operation, point = sys.argv[1:]
 store = Store(sqlite.SqliteBackend(Path(path)))

@@ -15,16 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from policy.errors import StoreCorrupt, StoreUnavailable
-from policy.model.policy import Policy
-from policy.store.sqlite import SqliteBackend
+from corvus.base.errors import StoreCorrupt, StoreUnavailable
+from corvus.model.policy import Policy
+from corvus.store.sqlite import SqliteBackend
 from tests.faults import raw
 from tests.faults.governed import CENT, ROOT, cents, config, governing, output, policy_of
 
 HOLD_IT = """
 import sys
 from pathlib import Path
-from policy.store.sqlite import SqliteBackend
+from corvus.store.sqlite import SqliteBackend
 backend = SqliteBackend(Path(sys.argv[1]))
 backend.begin()
 print("held", flush=True)
@@ -134,7 +134,7 @@ def test_a_store_that_could_not_be_opened_leaves_no_file_open(path: Path) -> Non
 FORK_AND_DIE = """
 import os, sys
 from pathlib import Path
-from policy.store.sqlite import SqliteBackend
+from corvus.store.sqlite import SqliteBackend
 backend = SqliteBackend(Path(sys.argv[1]))
 if os.fork() == 0:
     sys.stdin.readline()

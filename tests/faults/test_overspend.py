@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from policy.model.steering import OverrideRequest
+from corvus.model.steering import OverrideRequest
 from tests.faults import raw
 from tests.faults.governed import CENT, cents, config, finish, governing, output, policy_of, start
 

@@ -19,20 +19,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.errors import SettlementPending, StoreUnavailable
-from policy.governor.call import Call
-from policy.governor.governor import Governor
-from policy.model.pending import PendingKind, PendingSettlement
-from policy.model.policy import Policy
-from policy.model.price import Price, Tier
-from policy.model.reservation import Outcome, Reservation, Settlement, Source
-from policy.model.usage import TokenKind, Usage
-from policy.money import NanoUSD
-from policy.store.memory import MemoryBackend
-from policy.store.pending_lines import line_of, pending_of
-from policy.store.spill import rejected_path, spill
-from policy.store.sqlite import SqliteBackend
-from policy.store.store import Store
+from corvus.base.errors import SettlementPending, StoreUnavailable
+from corvus.base.money import NanoUSD
+from corvus.governor.call import Call
+from corvus.governor.governor import Governor
+from corvus.model.pending import PendingKind, PendingSettlement
+from corvus.model.policy import Policy
+from corvus.model.price import Price, Tier
+from corvus.model.reservation import Outcome, Reservation, Settlement, Source
+from corvus.model.usage import TokenKind, Usage
+from corvus.store.memory import MemoryBackend
+from corvus.store.pending_lines import line_of, pending_of
+from corvus.store.spill import rejected_path, spill
+from corvus.store.sqlite import SqliteBackend
+from corvus.store.store import Store
 from tests.faults import raw
 from tests.faults.governed import CENT, ROOT, cents, config, governing, policy_of, wait_until
 
@@ -214,12 +214,12 @@ def test_a_block_that_ends_well_is_only_warned_of_in_the_log(
 PROCESS = """
 import sys
 from pathlib import Path
-from policy.errors import SettlementPending
-from policy.governor.call import Call
-from policy.governor.governor import Governor
-from policy.money import NanoUSD
-from policy.store.sqlite import SqliteBackend
-from policy.store.store import Store
+from corvus.base.errors import (SettlementPending)
+from corvus.governor.call import Call
+from corvus.governor.governor import Governor
+from corvus.base.money import NanoUSD
+from corvus.store.sqlite import SqliteBackend
+from corvus.store.store import Store
 from tests.faults.governed import cents, policy_of
 store = Store(SqliteBackend(Path(sys.argv[2]), busy_seconds=0.05), wait_seconds=0.3)
 governor = Governor(policy_of(Path(sys.argv[1])), store)
@@ -439,8 +439,8 @@ def test_a_killed_process_leaves_whole_lines_or_holds(
 DYING = """
 import os, signal, sys
 from pathlib import Path
-from policy.store import spill
-from policy.store.pending_lines import pending_of
+from corvus.store import spill
+from corvus.store.pending_lines import pending_of
 from tests.faults.governed import governing, policy_of
 module = sys.modules[sys.argv[1]]
 real = getattr(module, sys.argv[2])
@@ -468,16 +468,16 @@ def dies_at(step: tuple[str, str, str], *given: str) -> None:
 @pytest.mark.nightly
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(
-    "name", ["_locked", "_is_file", "_write", "_sync_folder"], ids=lambda name: name.strip("_")
+    "name", ["try_lock", "_is_file", "_write", "sync"], ids=lambda name: name.strip("_")
 )
 def test_a_kill_at_any_step_of_a_spill_leaves_it_whole_or_not_at_all(
     path: Path, file: Path, tmp_path: Path, policy: Policy, name: str, when: str
 ) -> None:
     with governing(policy, path) as governor:
         held = reserve(governor)
-    step = ("policy.store.spill", name, when)
+    step = ("corvus.store.spill", name, when)
     dies_at(step, str(config(tmp_path)), str(path), str(file), line_of(pending_commit(held)))
-    is_written = name == "_sync_folder" or (name, when) == ("_write", "after")
+    is_written = name == "sync" or (name, when) == ("_write", "after")
     for _ in range(2):
         with governing(policy, path) as governor:
             assert spent(governor) == (SPENT if is_written else 0)
@@ -493,10 +493,10 @@ def test_a_kill_at_any_step_of_a_spill_leaves_it_whole_or_not_at_all(
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        ("policy.store.spill", "_is_file"),
-        ("policy.governor.unsettled", "apply"),
-        ("policy.governor.unsettled", "_settle"),
-        ("policy.store.spill", "_sync_folder"),
+        ("corvus.store.spill", "_is_file"),
+        ("corvus.governor.unsettled", "apply"),
+        ("corvus.governor.unsettled", "_settle"),
+        ("corvus.store.spill", "sync"),
     ],
 )
 def test_a_kill_at_any_step_of_taking_in_counts_a_settlement_once(

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from policy.errors import StoreUnavailable
-from policy.model.policy import Policy
-from policy.store.present import present_of_boot
+from corvus.base.errors import StoreUnavailable
+from corvus.model.policy import Policy
+from corvus.store.present import present_of_boot
 from tests.fakes import FrozenClock
 from tests.faults import raw
 from tests.faults.governed import CENT, cents, config, governing, policy_of, wait_until

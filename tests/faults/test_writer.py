@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from policy.errors import StoreUnavailable
-from policy.model.policy import Policy
-from policy.store.memory import MemoryBackend
-from policy.store.sqlite import SqliteBackend
-from policy.store.store import Store
-from policy.store.unit import Unit
+from corvus.base.errors import StoreUnavailable
+from corvus.model.policy import Policy
+from corvus.store.memory import MemoryBackend
+from corvus.store.sqlite import SqliteBackend
+from corvus.store.store import Store
+from corvus.store.unit import Unit
 from tests.faults import raw
 from tests.faults.governed import CENT, ROOT, cents, config, governing, policy_of
 
@@ -163,10 +163,10 @@ def test_a_forked_child_is_refused_and_opens_a_store_of_its_own(path: Path, tmp_
     script = """
 import os, sys
 from pathlib import Path
-from policy.errors import StoreUnavailable
-from policy.governor.governor import Governor
-from policy.store.sqlite import SqliteBackend
-from policy.store.store import Store
+from corvus.base.errors import (StoreUnavailable)
+from corvus.governor.governor import Governor
+from corvus.store.sqlite import SqliteBackend
+from corvus.store.store import Store
 from tests.faults.governed import cents, policy_of
 policy, path = policy_of(Path(sys.argv[1])), Path(sys.argv[2])
 store = Store(SqliteBackend(path))
@@ -208,9 +208,9 @@ def test_work_that_is_queued_when_the_interpreter_ends_is_done(path: Path, tmp_p
     script = """
 import sys, threading
 from pathlib import Path
-from policy.governor.governor import Governor
-from policy.store.sqlite import SqliteBackend
-from policy.store.store import Store
+from corvus.governor.governor import Governor
+from corvus.store.sqlite import SqliteBackend
+from corvus.store.store import Store
 from tests.faults.governed import cents, policy_of
 store = Store(SqliteBackend(Path(sys.argv[2])))
 governor = Governor(policy_of(Path(sys.argv[1])), store)

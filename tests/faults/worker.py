@@ -14,12 +14,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from policy.clock import microseconds
-from policy.governor.governor import Governor
-from policy.ids import new_id
-from policy.money import NanoUSD
-from policy.store.sqlite import SqliteBackend
-from policy.store.store import Store
+from corvus.base.ids import new_id
+from corvus.base.money import NanoUSD
+from corvus.base.time import microseconds
+from corvus.governor.governor import Governor
+from corvus.store.sqlite import SqliteBackend
+from corvus.store.store import Store
 from tests.faults.governed import cents, policy_of
 
 

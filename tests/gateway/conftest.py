@@ -9,13 +9,13 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from policy.dashboard.app import Dashboard
-from policy.errors import PolicyError
-from policy.gateway.app import make_app
-from policy.gateway.serve import Server, bind
-from policy.gateway.service import ConfigFile
-from policy.governor import tokens
-from policy.model.token import TokenRequest, TokenScope, new_secret
+from corvus.base.errors import PolicyError
+from corvus.gateway.app import make_app
+from corvus.gateway.pages.app import Dashboard
+from corvus.gateway.serve import Server, bind
+from corvus.gateway.service import ConfigFile
+from corvus.governor import tokens
+from corvus.model.token import TokenRequest, TokenScope, new_secret
 from tests.cli.places import Place
 from tests.fakes import NO_AUTHORITIES
 from tests.gateway.proxied import KEY, Proxied, proxied

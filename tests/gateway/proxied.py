@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import httpx2
 
-from policy.gateway.app import make_app
-from policy.gateway.serve import Server, bind
-from policy.governor import tokens
-from policy.model.token import TokenRequest, TokenScope, new_secret
-from policy.runtime import Runtime, open_runtime
+from corvus.gateway.app import make_app
+from corvus.gateway.serve import Server, bind
+from corvus.governor import tokens
+from corvus.model.token import TokenRequest, TokenScope, new_secret
+from corvus.runtime import Runtime, open_runtime
 from tests.fakes import NO_AUTHORITIES
 from tests.gateway.provider import Provider
 
@@ -131,7 +131,7 @@ class Proxied:
     def start_process(self) -> tuple[subprocess.Popen[str], int]:
         """Serve in a process of its own; return it, and its port."""
         where = ["--config", str(self.config), "--ledger", str(self.ledger)]
-        command = [sys.executable, "-m", "policy", "gateway", "--port", "0", *where]
+        command = [sys.executable, "-m", "corvus", "gateway", "--port", "0", *where]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         assert process.stderr is not None
         line = process.stderr.readline()

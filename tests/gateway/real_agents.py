@@ -123,7 +123,7 @@ class Place:
         node = Path(shutil.which("node") or "node").parent
         path = f"{self._folders['bin']}:{node}:/usr/bin:/bin"
         where = ["--config", str(self._config), "--ledger", str(self._ledger)]
-        words = [sys.executable, "-m", "policy", "code", *where, "--session", "s", *options]
+        words = [sys.executable, "-m", "corvus", "code", *where, "--session", "s", *options]
         return subprocess.run(
             [*words, "--", *command],
             capture_output=True,
@@ -136,7 +136,7 @@ class Place:
         )
 
     def sql(self, query: str) -> list[dict[str, str]]:
-        command = [sys.executable, "-m", "policy", "sql", "--ledger", str(self._ledger)]
+        command = [sys.executable, "-m", "corvus", "sql", "--ledger", str(self._ledger)]
         words = [*command, "--format", "json", query]
         done = subprocess.run(words, capture_output=True, text=True, check=True)
         return json.loads(done.stdout)["rows"]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from policy.cli.child import command_of
+from corvus.cli.child import command_of
 from tests.cli.places import read_terminal
 from tests.gateway.provider import Provider
 from tests.gateway.proxied import CONFIG, KEY, Settings
@@ -51,7 +51,7 @@ class Desk:
 
     def words(self, *options: str, name: str = "agent") -> list[str]:
         where = ["--config", str(self.folder / "corvus.toml"), "--ledger", str(self.ledger)]
-        return [sys.executable, "-m", "policy", name, *where, *options]
+        return [sys.executable, "-m", "corvus", name, *where, *options]
 
     def run(
         self, *options: str, name: str = "agent", **more: str
@@ -93,7 +93,7 @@ def test_calls_of_the_command_are_governed_and_summed_up(
     assert "session s-1 starts" in done.stderr
     assert "session s-1 ended with 0" in done.stderr
     query = "SELECT DISTINCT surface FROM usage_record"
-    command = [sys.executable, "-m", "policy", "sql", "--ledger", str(desk.ledger), query]
+    command = [sys.executable, "-m", "corvus", "sql", "--ledger", str(desk.ledger), query]
     assert surface in subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
@@ -259,7 +259,7 @@ def test_a_signal_that_comes_while_the_command_starts_is_not_lost() -> None:
     """
     script = """
 import os, threading
-from policy.cli.child import run_child
+from corvus.cli.child import run_child
 done = threading.Event()
 def spin():
     while not done.is_set():

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from policy.gateway import body as reading
-from policy.gateway.asgi import Message, Receive
-from policy.gateway.body import Bodies, Refused
+from corvus.gateway import body as reading
+from corvus.gateway.asgi import Message, Receive
+from corvus.gateway.body import Bodies, Refused
 
 LIMIT = 100
 

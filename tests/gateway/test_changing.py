@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from policy.errors import SettingRefused
-from policy.gateway.service import ConfigFile, Service
-from policy.runtime import Runtime, open_runtime
+from corvus.base.errors import SettingRefused
+from corvus.gateway.service import ConfigFile, Service
+from corvus.runtime import Runtime, open_runtime
 from tests.cli.places import Place
 from tests.gateway.conftest import Served
 

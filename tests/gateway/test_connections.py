@@ -12,8 +12,8 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from policy.gateway.asgi import Receive, Scope, Send
-from policy.gateway.connections import (
+from corvus.gateway.asgi import Receive, Scope, Send
+from corvus.gateway.connections import (
     HEAD_SECONDS,
     LINGER_SECONDS,
     STALL_SECONDS,
@@ -21,7 +21,7 @@ from policy.gateway.connections import (
     Places,
     Room,
 )
-from policy.gateway.listening import Server, open_socket
+from corvus.gateway.listening import Server, open_socket
 
 ROOM = Room(sockets=12, requests=6, of_a_peer=4)
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from policy.errors import PolicyError
-from policy.gateway.service import ConfigFile, Service
+from corvus.base.errors import PolicyError
+from corvus.gateway.service import ConfigFile, Service
 from tests.cli.places import Place
 from tests.gateway.conftest import Served
 

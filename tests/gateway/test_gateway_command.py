@@ -12,12 +12,12 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from policy.cli.exits import Exit
-from policy.cli.main import main
-from policy.gateway.asgi import Receive, Scope, Send
-from policy.gateway.listening import Server, open_socket
-from policy.governor import tokens
-from policy.model.token import TokenRequest, TokenScope, new_secret
+from corvus.cli.exits import Exit
+from corvus.cli.main import main
+from corvus.gateway.asgi import Receive, Scope, Send
+from corvus.gateway.listening import Server, open_socket
+from corvus.governor import tokens
+from corvus.model.token import TokenRequest, TokenScope, new_secret
 from tests.cli.places import Place
 
 
@@ -26,7 +26,7 @@ def test_the_command_serves_until_a_signal_and_drains_at_the_end(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     place = Place(tmp_path)
-    command = [sys.executable, "-m", "policy", "gateway", "--port", "0", *place.where]
+    command = [sys.executable, "-m", "corvus", "gateway", "--port", "0", *place.where]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         line = process.stderr.readline()
@@ -54,7 +54,7 @@ def test_a_config_edited_by_hand_is_read_on_sighup_and_a_broken_one_is_told(
         store.run(lambda unit: tokens.create(unit, wish, secret, "ana"))
     headers = {"authorization": f"Bearer {secret}"}
     place.config.write_text(good.replace("enabled = true", "enabled = false"))
-    command = [sys.executable, "-m", "policy", "gateway", "--port", "0", *place.where]
+    command = [sys.executable, "-m", "corvus", "gateway", "--port", "0", *place.where]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         url = process.stderr.readline().split()[-1]
@@ -119,7 +119,7 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_a_check_imports_no_web_framework() -> None:
     heavy = {"fastapi", "starlette", "uvicorn", "aiohttp", "duckdb", "prometheus_client"}
     script = (
-        "import sys; from policy.cli.main import main; main(['check', '--help']); "
+        "import sys; from corvus.cli.main import main; main(['check', '--help']); "
         f"main(['token', '--help']); print(sorted({heavy} & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run(
@@ -132,7 +132,7 @@ def test_connections_do_not_wait_for_the_acknowledgement_of_the_last_piece() -> 
     """Measured: 40 ms for every answer that comes in two pieces."""
     import socket
 
-    from policy.gateway.listening import open_socket
+    from corvus.gateway.listening import open_socket
 
     with open_socket("127.0.0.1", 0) as listening:
         with socket.create_connection(listening.getsockname()):

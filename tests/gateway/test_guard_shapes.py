@@ -130,6 +130,6 @@ def test_a_fault_of_ours_has_the_shape_too(
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("policy.gateway.proxy.Proxy._target", broken)
+    monkeypatch.setattr("corvus.gateway.proxy.proxy.Proxy._target", broken)
     answer = ask(gateway, "/v1/chat/completions", {}, json.dumps(CALL).encode())
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from policy.gateway.metrics import Metrics
+from corvus.gateway.metrics import Metrics
 from tests.observability.happenings import CANARY, scene
 
 ROOT = Path(__file__).parents[2]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from policy.gateway.auth import RunKey
-from policy.gateway.guards import TOKEN, Guards, Message, Receive, Scope, Send
-from policy.model.gateway import GatewayOptions
+from corvus.gateway.auth import RunKey
+from corvus.gateway.guards import TOKEN, Guards, Message, Receive, Scope, Send
+from corvus.model.gateway import GatewayOptions
 
 
 def answer(

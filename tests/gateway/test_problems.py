@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from policy import errors
-from policy.faults import status_of
-from policy.gateway.problems import Problem, problem_of
-from policy.governor.denial import denial_body, denial_error
-from policy.model.decision import Denial
+from corvus.base import errors
+from corvus.diagnostics.model import ConfigError
+from corvus.gateway.problems import Problem, problem_of
+from corvus.gateway.statuses import status_of
+from corvus.governor.denial import denial_body, denial_error
+from corvus.model.decision import Denial
 from tests.model.test_decision import FULL
 
 STATUSES = {
@@ -79,7 +80,7 @@ def test_every_error_has_the_status_of_the_table() -> None:
         errors.DemoRefused("/home/ana/x"),
         errors.GatewayRefused("/home/ana/x"),
         errors.ResourceMissing("/home/ana/x"),
-        errors.ConfigError("cannot use /home/ana/corvus.toml"),
+        ConfigError("cannot use /home/ana/corvus.toml"),
     ],
 )
 def test_no_path_and_no_text_of_a_driver_is_told(error: errors.PolicyError) -> None:

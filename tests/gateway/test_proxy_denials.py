@@ -77,7 +77,7 @@ def test_a_model_without_price_is_refused_before_it_is_called(gateway: Proxied) 
 
 
 def test_an_override_lifts_one_denial(tmp_path: Path) -> None:
-    from policy.model.steering import OverrideRequest
+    from corvus.model.steering import OverrideRequest
 
     with proxied(tmp_path, Settings(limit="0.001", cost="allow_override = true")) as gateway:
         assert gateway.post("/v1/chat/completions", CHAT).status_code == 402

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from policy.errors import GatewayRefused
-from policy.gateway.upstreams import Upstreams
-from policy.model.gateway import Kind, Upstream
+from corvus.base.errors import GatewayRefused
+from corvus.gateway.proxy.upstreams import Upstreams
+from corvus.model.gateway import Kind, Upstream
 from tests.gateway.proxied import Proxied, Settings, proxied
 
 BODY = json.dumps({"model": "m", "messages": [], "max_tokens": 5})
@@ -163,8 +163,8 @@ def test_a_key_that_is_not_set_is_told_by_the_name_of_its_variable(
 
 @pytest.mark.parametrize("scope", ["read", "admin"])
 def test_a_token_of_another_scope_makes_no_calls(gateway: Proxied, scope: str) -> None:
-    from policy.governor import tokens
-    from policy.model.token import TokenRequest, TokenScope, new_secret
+    from corvus.governor import tokens
+    from corvus.model.token import TokenRequest, TokenScope, new_secret
 
     secret = new_secret()
     with gateway.runtime.bookkeeping.store() as store:

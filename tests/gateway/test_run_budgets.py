@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from policy.errors import SteeringRefused
-from policy.model.steering import MissionOutcome
-from policy.runtime import open_runtime
+from corvus.base.errors import SteeringRefused
+from corvus.model.steering import MissionOutcome
+from corvus.runtime import open_runtime
 from tests.gateway.provider import Provider
 from tests.gateway.test_agent_command import CALL
 
@@ -50,7 +50,7 @@ class Desk:
         for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME"):
             environment.pop(name, None)
         return subprocess.Popen(
-            [sys.executable, "-m", "policy", *words],
+            [sys.executable, "-m", "corvus", *words],
             cwd=self.repository,
             env=environment,
             stdout=subprocess.PIPE,

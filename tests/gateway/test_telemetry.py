@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx2
 
-from policy.governor import tokens
-from policy.model.token import TokenRequest, TokenScope, new_secret
+from corvus.governor import tokens
+from corvus.model.token import TokenRequest, TokenScope, new_secret
 from tests.cli.places import Place
 from tests.fakes import NO_AUTHORITIES
 from tests.observability.collector import Collector

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from policy.errors import StoreUnavailable
-from policy.gateway import auth
-from policy.gateway.auth import Tokens
-from policy.governor import tokens
-from policy.model.token import TokenRequest, TokenScope, new_secret
-from policy.store.memory import MemoryBackend
-from policy.store.store import Store
+from corvus.base.errors import StoreUnavailable
+from corvus.gateway import auth
+from corvus.gateway.auth import Tokens
+from corvus.governor import tokens
+from corvus.model.token import TokenRequest, TokenScope, new_secret
+from corvus.store.memory import MemoryBackend
+from corvus.store.store import Store
 from tests.fakes import FrozenClock
 
 

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from policy.cli.check import main
-from policy.cli.exits import Exit
-from policy.cli.price_facts import price_clashes
-from policy.config.check import Options, check_paths
-from policy.config.limits import MAX_BYTES
-from policy.config.rules import PriceFacts
-from policy.diagnostics import codes_layers
-from policy.diagnostics.codes import CODES, CodeInfo
+from corvus.cli.check import main
+from corvus.cli.exits import Exit
+from corvus.cli.price_facts import price_clashes
+from corvus.config.check.check import Options, check_paths
+from corvus.config.check.rules import PriceFacts
+from corvus.config.toml.limits import MAX_BYTES
+from corvus.diagnostics import codes_layers
+from corvus.diagnostics.codes import CODES, CodeInfo
 
 GOLDEN = Path(__file__).parent
 INVALID = sorted((GOLDEN / "invalid").glob("*.toml"))

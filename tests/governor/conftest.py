@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from policy import Decision, Governor, Policy, Reservation, open_runtime
-from policy.events import Event
-from policy.model.request import Request
-from policy.money import nano_usd
-from policy.store.memory import MemoryBackend
-from policy.store.store import Store
+from corvus import Decision, Governor, Policy, Reservation, open_runtime
+from corvus.base.money import nano_usd
+from corvus.events import Event
+from corvus.model.request import Request
+from corvus.store.memory import MemoryBackend
+from corvus.store.store import Store
 from tests.fakes import FrozenClock
 
 PRICES = """
@@ -64,7 +64,7 @@ class Bench:
 
     def audit(self) -> list[str]:
         """Return the kinds of all audit events, in order."""
-        from policy.model.outbox import LedgerTable
+        from corvus.model.outbox import LedgerTable
 
         events = self.governor.store.run(lambda unit: [*unit.events(0, 100_000)])
         return [str(one.row["kind"]) for one in events if one.table is LedgerTable.AUDIT_EVENT]

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from policy.errors import StoreUnavailable
-from policy.model.steering import OverrideRequest, ResetRequest
+from corvus.base.errors import StoreUnavailable
+from corvus.model.steering import OverrideRequest, ResetRequest
 from tests.governor.conftest import Bench, MakeBench
 
 DAY = "[cost]\nenabled = true\nallow_override = true\ndaily_limit_usd = 10\n"

@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import pytest
 
-from policy import Governor
-from policy.governor import overrides
-from policy.model.request import TEXT_MAX, Request
-from policy.model.steering import MissionOutcome, OverrideRequest, ResetRequest
-from policy.money import NanoUSD
-from policy.store.jobs import Job
+from corvus import Governor
+from corvus.base.money import NanoUSD
+from corvus.governor import overrides
+from corvus.model.request import TEXT_MAX, Request
+from corvus.model.steering import MissionOutcome, OverrideRequest, ResetRequest
+from corvus.store.jobs import Job
 from tests.governor.conftest import MakeBench
 
 DAY = "[cost]\nenabled = true\ndaily_limit_usd = 10\nreservation_ttl_seconds = 60\n"

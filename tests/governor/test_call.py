@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from policy import BudgetExceeded, Governor, Usage
-from policy.governor.call import Call
-from policy.model.reservation import Outcome, ReservationState, Source
-from policy.store.memory import MemoryBackend
-from policy.store.store import Store
-from policy.store.unit import Unit
+from corvus import BudgetExceeded, Governor, Usage
+from corvus.governor.call import Call
+from corvus.model.reservation import Outcome, ReservationState, Source
+from corvus.store.memory import MemoryBackend
+from corvus.store.store import Store
+from corvus.store.unit import Unit
 from tests.governor.conftest import Bench, MakeBench, MakePolicy
 
 DAY = "[cost]\nenabled = true\ndaily_limit_usd = 10\n"
@@ -214,7 +214,7 @@ def test_a_task_cancelled_while_it_waits_for_admission_holds_nothing(
 def test_a_caller_that_is_too_late_is_refused_and_its_step_never_runs(
     compiled: MakePolicy,
 ) -> None:
-    from policy.errors import StoreUnavailable
+    from corvus.base.errors import StoreUnavailable
 
     backend = SlowBackend()
     store = Store(backend, wait_seconds=0.1)
@@ -229,7 +229,7 @@ def test_a_caller_that_is_too_late_is_refused_and_its_step_never_runs(
 
 CTRL_C = """
 import os, signal, sys, threading, time
-from policy import open_runtime
+from corvus import open_runtime
 runtime = open_runtime([sys.argv[1]], ledger=sys.argv[2])
 with runtime.governor() as governor:
     store = governor.store.backend
@@ -271,7 +271,7 @@ def test_a_listener_that_fails_harms_nobody(
 
 
 def test_a_child_of_fork_is_refused(tmp_path: Path, compiled: MakePolicy) -> None:
-    from policy.errors import StoreUnavailable
+    from corvus.base.errors import StoreUnavailable
 
     store = Store(MemoryBackend())
     governor = Governor(compiled(DAY), store)

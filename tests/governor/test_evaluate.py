@@ -1,4 +1,4 @@
-"""The evaluation rule, with the vectors V1 to V11 that users of the upstream expect."""
+"""The evaluation rule, with the vectors UP-V1 to UP-V11 that users of the upstream expect."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.governor.evaluate import Balance, evaluate
-from policy.model.budget import Budget
-from policy.model.decision import BudgetState
-from policy.money import NanoUSD, nano_usd
-from policy.period import Period
+from corvus.base.money import NanoUSD, nano_usd
+from corvus.base.period import Period
+from corvus.governor.evaluate import Balance, evaluate
+from corvus.model.budget import Budget
+from corvus.model.decision import BudgetState
 
 ORDER = (Period.SESSION, Period.DAY, Period.MONTH, Period.MISSION)
 
@@ -108,7 +108,7 @@ def test_all_statuses_are_told_the_governing_one_first() -> None:
 
 
 def test_sums_that_floats_get_wrong_are_right() -> None:
-    """0.1 + 0.2 against 0.3 is exactly at the limit (the upstream's EST-8 blocks it)."""
+    """0.1 + 0.2 against 0.3 is exactly at the limit (UP-EST-8: the upstream blocks it)."""
     assert evaluate(balances({"day": "0.3"}, "0.1"), usd("0.2")).state is BudgetState.WARNING
 
 

@@ -13,22 +13,22 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from policy import Usage
-from policy.bookkeeping import Bookkeeping
-from policy.errors import PolicyError
-from policy.governor.governor import Governor
-from policy.model.decision import Decision, Denial
-from policy.model.policy import Policy
-from policy.model.steering import (
+from corvus import Usage
+from corvus.base.errors import PolicyError
+from corvus.base.money import NanoUSD
+from corvus.bookkeeping import Bookkeeping
+from corvus.governor.governor import Governor
+from corvus.model.decision import Decision, Denial
+from corvus.model.policy import Policy
+from corvus.model.steering import (
     MissionOutcome,
     MissionRequest,
     OverrideRequest,
     ResetRequest,
 )
-from policy.money import NanoUSD
-from policy.store.api import Forgotten, session_mark
-from policy.store.sqlite import SqliteBackend
-from policy.store.store import Store
+from corvus.store.api import Forgotten, session_mark
+from corvus.store.sqlite import SqliteBackend
+from corvus.store.store import Store
 from tests.fakes import FrozenClock
 from tests.faults.governed import CENT, cents, config, policy_of
 
@@ -119,8 +119,8 @@ def test_what_forgetting_tells_of_open_missions_does_not_end_it(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each of them is an event since the look; they are its own."""
-    monkeypatch.setattr("policy.store.forgetting._SEEN_MAX", 15)
-    monkeypatch.setattr("policy.store.outbox._SESSIONS_AT_ONCE", 5)
+    monkeypatch.setattr("corvus.store.forgetting._SEEN_MAX", 15)
+    monkeypatch.setattr("corvus.store.outbox._SESSIONS_AT_ONCE", 5)
     with place.governor() as governor:
         for number in range(40):
             spend(governor, 1, f"s{number}", "m")
@@ -192,7 +192,7 @@ def test_what_is_under_way_or_lifted_is_not_forgotten(place: Place) -> None:
 
 
 def test_a_session_used_since_the_look_is_not_forgotten(place: Place) -> None:
-    from policy.store import outbox
+    from corvus.store import outbox
 
     with place.governor() as governor:
         spend(governor, 10, "s")

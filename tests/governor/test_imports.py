@@ -8,7 +8,7 @@ import sys
 
 PROGRAM = """
 import json, sys
-import policy.governor.governor, policy.store.sqlite
+import corvus.governor.governor, corvus.store.sqlite
 print(json.dumps([*sys.modules]))
 """
 
@@ -18,6 +18,6 @@ def test_importing_the_governor_leaves_out_what_it_does_not_need() -> None:
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True
     ).stdout
     loaded = set(json.loads(told))
-    assert "policy.governor.governor" in loaded
+    assert "corvus.governor.governor" in loaded
     heavy = {"asyncio", "duckdb", "pydantic", "pydantic_core", "rich", "typer"}
     assert loaded & heavy == set()

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from policy.events import BudgetOverride
-from policy.model.steering import OverrideRequest
+from corvus.events import BudgetOverride
+from corvus.model.steering import OverrideRequest
 from tests.governor.conftest import Bench, MakeBench
 
 LIMITS = """

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.events import BudgetExceeded, BudgetWarning, CallDenied, LimitPassed
-from policy.model.decision import BudgetState
-from policy.model.reservation import Reservation
-from policy.model.steering import MissionOutcome, MissionRequest, OverrideRequest
-from policy.money import nano_usd
+from corvus.base.money import nano_usd
+from corvus.events import BudgetExceeded, BudgetWarning, CallDenied, LimitPassed
+from corvus.model.decision import BudgetState
+from corvus.model.reservation import Reservation
+from corvus.model.steering import MissionOutcome, MissionRequest, OverrideRequest
 from tests.governor.conftest import Bench, MakeBench
 from tests.properties import examples
 

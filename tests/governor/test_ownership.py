@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from policy.errors import IdempotencyConflict, ReservationNotFound, SteeringRefused
-from policy.governor import overrides
-from policy.model.request import TEXT_MAX, Request
-from policy.model.steering import MissionOutcome, OverrideRequest
-from policy.model.token import Claims, Token, TokenScope
-from policy.model.usage import Usage
-from policy.money import NanoUSD
+from corvus.base.errors import IdempotencyConflict, ReservationNotFound, SteeringRefused
+from corvus.base.money import NanoUSD
+from corvus.governor import overrides
+from corvus.model.request import TEXT_MAX, Request
+from corvus.model.steering import MissionOutcome, OverrideRequest
+from corvus.model.token import Claims, Token, TokenScope
+from corvus.model.usage import Usage
 from tests.governor.conftest import MakeBench
 from tests.store.contract import NOW
 
@@ -136,7 +136,7 @@ def test_an_admitted_call_is_a_step_where_nobody_else_counts(
 
 
 def test_a_bound_token_wins_and_a_contradiction_is_refused() -> None:
-    from policy.errors import ProjectRefused, TokenBound
+    from corvus.base.errors import ProjectRefused, TokenBound
 
     token = Token("1", "bot", TokenScope.PROXY, "d", NOW, "ana", session="s")
     assert token.bind(Claims()) == Claims(None, "bot", None, "s", None)

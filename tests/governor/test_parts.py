@@ -6,20 +6,20 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from policy.governor.bounds import dearest
-from policy.governor.pricing import (
+from corvus.base.money import NanoUSD
+from corvus.governor.bounds import dearest
+from corvus.governor.pricing import (
     Report,
     dearest_estimate,
     find_tier_price,
     possible_prices,
     settlement_of,
 )
-from policy.model.price import Price, Tier
-from policy.model.request import Request
-from policy.model.reservation import Reservation, ReservationState, Source
-from policy.model.usage import TokenKind, Usage, UsagePart
-from policy.money import NanoUSD
-from policy.prices.lookup import PriceBooks
+from corvus.model.price import Price, Tier
+from corvus.model.request import Request
+from corvus.model.reservation import Reservation, ReservationState, Source
+from corvus.model.usage import TokenKind, Usage, UsagePart
+from corvus.prices.lookup import PriceBooks
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 TODAY = date(2026, 11, 26)

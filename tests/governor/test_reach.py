@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from policy.governor.reach import budgets_of_run, is_partial
-from policy.runtime import open_runtime
+from corvus.governor.reach import budgets_of_run, is_partial
+from corvus.runtime import open_runtime
 
 NAMED = """
 [cost]

@@ -1,4 +1,4 @@
-"""What a budget refuses is kept beside its sum, so that operators see it (section 18)."""
+"""What a budget refuses is kept beside its sum, so that operators see it (DSH-4)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from policy.governor.summary import budget_json, summary_body
-from policy.model.refusals import Refusals
-from policy.model.steering import ResetRequest
+from corvus.governor.summary import budget_json, summary_body
+from corvus.model.refusals import Refusals
+from corvus.model.steering import ResetRequest
 from tests.governor.conftest import Bench, MakeBench, dollars
 
 LIMITS = """

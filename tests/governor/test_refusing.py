@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy import open_runtime
-from policy.governor import upkeep
-from policy.governor.refusing import tell_counted, tell_refusal
-from policy.model.request import Request
-from policy.money import NanoUSD
-from policy.reporting.catalog import load_catalog
-from policy.reporting.run import run_report
-from policy.runtime import Runtime
-from policy.store.memory import MemoryBackend
-from policy.store.store import Store
-from policy.store.unit import Unit
+from corvus import open_runtime
+from corvus.base.money import NanoUSD
+from corvus.governor import upkeep
+from corvus.governor.refusing import tell_counted, tell_refusal
+from corvus.model.request import Request
+from corvus.reporting.catalog import load_catalog
+from corvus.reporting.run import run_report
+from corvus.runtime import Runtime
+from corvus.store.memory import MemoryBackend
+from corvus.store.store import Store
+from corvus.store.unit import Unit
 from tests.fakes import FrozenClock
 from tests.governor.conftest import Bench, MakeBench
 

@@ -13,11 +13,11 @@ from decimal import Decimal
 
 import pytest
 
-from policy.errors import ReservationError, ReservationSettled
-from policy.governor.heartbeat import Heartbeat
-from policy.model.decision import BudgetState
-from policy.model.reservation import ReservationState
-from policy.money import NanoUSD
+from corvus.base.errors import ReservationError, ReservationSettled
+from corvus.base.money import NanoUSD
+from corvus.governor.heartbeat import Heartbeat
+from corvus.model.decision import BudgetState
+from corvus.model.reservation import ReservationState
 from tests.governor.conftest import Bench, MakeBench
 
 DAY = "[cost]\nenabled = true\ndaily_limit_usd = 10\n"

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from policy import Governor, Usage, open_runtime
-from policy.governor.audit import audit_body
-from policy.governor.denial import denial_body
-from policy.ledger.ledger import open_ledger
-from policy.model.outbox import LedgerTable
-from policy.model.steering import AuditEvent, AuditKind, OverrideRequest, ResetRequest
-from policy.runtime import Runtime
+from corvus import Governor, Usage, open_runtime
+from corvus.governor.audit import audit_body
+from corvus.governor.denial import denial_body
+from corvus.ledger.ledger import open_ledger
+from corvus.model.outbox import LedgerTable
+from corvus.model.steering import AuditEvent, AuditKind, OverrideRequest, ResetRequest
+from corvus.runtime import Runtime
 from tests.fakes import FrozenClock
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"

@@ -1,4 +1,4 @@
-"""Reservations end exactly once, and what they leave behind is what happened (section 8)."""
+"""Reservations end exactly once, and what they leave behind is what happened (RES-2)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from decimal import Decimal
 
 import pytest
 
-from policy import Usage
-from policy.errors import IdempotencyConflict, ReservationNotFound, ReservationSettled
-from policy.events import Overrun, ReservationExpired
-from policy.metering.usage import add_usage
-from policy.model.request import Request
-from policy.model.reservation import Outcome, ReservationState, Source
-from policy.model.usage import UsagePart
-from policy.money import NanoUSD, nano_usd
+from corvus import Usage
+from corvus.base.errors import IdempotencyConflict, ReservationNotFound, ReservationSettled
+from corvus.base.money import NanoUSD, nano_usd
+from corvus.events import Overrun, ReservationExpired
+from corvus.metering.usage import add_usage
+from corvus.model.request import Request
+from corvus.model.reservation import Outcome, ReservationState, Source
+from corvus.model.usage import UsagePart
 from tests.governor.conftest import MakeBench, dollars
 
 DAY = "[cost]\nenabled = true\ndaily_limit_usd = 10\nreservation_ttl_seconds = 60\n"

@@ -6,15 +6,15 @@ import asyncio
 
 import pytest
 
-from policy import Governor, Usage
-from policy.errors import IdempotencyConflict
-from policy.governor.calls import Calls
-from policy.governor.pricing import CallOptions
-from policy.model.pending import PendingKind, PendingSettlement
-from policy.model.reservation import Outcome, ReservationState, Settlement, Source
-from policy.money import NanoUSD
-from policy.store.pending_lines import line_of, pending_of
-from policy.store.unit import Unit
+from corvus import Governor, Usage
+from corvus.base.errors import IdempotencyConflict
+from corvus.base.money import NanoUSD
+from corvus.governor.calls import Calls
+from corvus.governor.pricing import CallOptions
+from corvus.model.pending import PendingKind, PendingSettlement
+from corvus.model.reservation import Outcome, ReservationState, Settlement, Source
+from corvus.store.pending_lines import line_of, pending_of
+from corvus.store.unit import Unit
 from tests.governor.conftest import Bench, MakeBench
 
 DAY = "[cost]\nenabled = true\ndaily_limit_usd = 10\n"
@@ -117,7 +117,7 @@ def test_an_addition_that_is_applied_twice_counts_once(bench: MakeBench) -> None
 def _applied(
     unit: Unit, governor: Calls, pending: PendingSettlement
 ) -> tuple[ReservationState, bool]:
-    from policy.governor import unsettled
+    from corvus.governor import unsettled
 
     settled, _ = unsettled.apply(unit, governor.in_force, pending)
     assert settled is not None
@@ -125,8 +125,8 @@ def _applied(
 
 
 def test_options_of_many_calls_take_no_idempotency_key(bench: MakeBench) -> None:
-    from policy.calls.gate import Gate
-    from policy.clients.langchain import GovernedCallback
+    from corvus.calls.gate import Gate
+    from corvus.clients.langchain import GovernedCallback
 
     governor = bench(DAY).governor
     for make in (Gate, GovernedCallback):

@@ -1,4 +1,4 @@
-"""Overrides, resets, sessions and missions (sections 9 to 11)."""
+"""Overrides, resets, sessions and missions (OVR, RST, SES, MIS)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from policy.errors import BudgetExceeded, MissionEnded, SteeringRefused
-from policy.model.steering import MissionOutcome, OverrideRequest, ResetRequest, SessionOutcome
-from policy.money import NanoUSD
+from corvus.base.errors import SteeringRefused
+from corvus.base.money import NanoUSD
+from corvus.model.decision import BudgetExceeded, MissionEnded
+from corvus.model.steering import MissionOutcome, OverrideRequest, ResetRequest, SessionOutcome
 from tests.governor.conftest import MakeBench, dollars
 
 OVERRIDES = "[cost]\nenabled = true\ndaily_limit_usd = 1\nallow_override = true\n"

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from policy import open_runtime
-from policy.clock import FixedClock
-from policy.errors import StoreUnavailable
-from policy.governor.upkeep import keeping_up
-from policy.model.request import Request
-from policy.money import NanoUSD
-from policy.runtime import Runtime
+from corvus import open_runtime
+from corvus.base.errors import StoreUnavailable
+from corvus.base.money import NanoUSD
+from corvus.base.time import FixedClock
+from corvus.governor.upkeep import keeping_up
+from corvus.model.request import Request
+from corvus.runtime import Runtime
 from tests.fakes import FrozenClock
 from tests.governor.conftest import Bench, MakeBench
 
@@ -99,7 +99,7 @@ def test_a_report_does_not_fail_over_a_store_that_cannot_be_written(
     def refuse(*_: object, **__: object) -> None:
         raise StoreUnavailable("busy")
 
-    monkeypatch.setattr("policy.bookkeeping.SqliteBackend", refuse)
+    monkeypatch.setattr("corvus.bookkeeping.SqliteBackend", refuse)
     assert presumed(runtime) == 0
 
 

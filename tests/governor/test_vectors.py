@@ -1,8 +1,8 @@
-"""The upstream's test vectors (contract section 19), with our deliberate differences.
+"""The upstream's test vectors (UP-V1 to UP-V23), with our deliberate differences.
 
 V12 and V13 (prices, estimates) stand in tests/prices/test_cost.py, V16 and V17 (history) in
 tests/cli/test_history_command.py, V19 (a table without prices) in tests/prices/test_book.py, V20
-(the deprecated alias) in tests/config/test_aliases.py.
+(the deprecated alias) in tests/config/check/test_aliases.py.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from datetime import timedelta
 
 import pytest
 
-from policy.errors import StoreCorrupt
-from policy.model.decision import BudgetState
-from policy.model.steering import OverrideRequest, ResetRequest
-from policy.store.api import BalanceKey
-from policy.store.unit import Unit
+from corvus.base.errors import StoreCorrupt
+from corvus.model.decision import BudgetState
+from corvus.model.steering import OverrideRequest, ResetRequest
+from corvus.store.api import BalanceKey
+from corvus.store.unit import Unit
 from tests.governor.conftest import MakeBench, dollars
 
 COST = """

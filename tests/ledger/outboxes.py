@@ -9,8 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from policy.ledger.ledger import Ledger
-from policy.model.outbox import LedgerTable, OutboxEvent, Row
+from corvus.ledger.ledger import Ledger
+from corvus.model.outbox import LedgerTable, OutboxEvent, Row
 
 STORE = "01900000-0000-7000-8000-000000000001"
 NOON_US = 1_764_072_000_000_000

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.clock import FixedClock
-from policy.errors import LedgerError
-from policy.ledger.archive import ArchiveSummary, archive
-from policy.ledger.drain import drain
-from policy.ledger.ledger import open_file, open_ledger
-from policy.ledger.verify import check_archive
-from policy.ledger.views import archive_folder
-from policy.model.outbox import LedgerTable, Row
+from corvus.base.errors import LedgerError
+from corvus.base.time import FixedClock
+from corvus.ledger.archive import ArchiveSummary, archive
+from corvus.ledger.drain import drain
+from corvus.ledger.ledger import open_file, open_ledger
+from corvus.ledger.verify import check_archive
+from corvus.ledger.views import archive_folder
+from corvus.model.outbox import LedgerTable, Row
 from tests.ledger.outboxes import (
     NOON_US,
     FileOutbox,
@@ -219,9 +219,9 @@ DIE_AT_EACH_STEP = """
 import os, shutil, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from policy.clock import FixedClock
-from policy.ledger import archive as archive_module, ledger as ledger_module
-from policy.ledger.archive import archive
+from corvus.base.time import FixedClock
+from corvus.ledger import archive as archive_module, ledger as ledger_module
+from corvus.ledger.archive import archive
 
 def run(folder, fatal):
     steps = [0]
@@ -271,7 +271,7 @@ def test_a_process_that_dies_at_any_step_loses_nothing_and_doubles_nothing(
     runs.mkdir()
     done = subprocess.run(
         [sys.executable, "-c", DIE_AT_EACH_STEP, str(runs), str(path)],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT / "policy")},
         timeout=120,
         check=False,
     )

@@ -12,18 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.clock import instant_at, microseconds
-from policy.errors import LedgerError
-from policy.globs import glob_matches
-from policy.ledger.archive import archive
-from policy.ledger.counts import CountKey, count_budget, latest_resets
-from policy.ledger.drain import drain
-from policy.ledger.ledger import open_ledger
-from policy.model.budget import Budget
-from policy.model.outbox import LedgerTable, Row
-from policy.model.spend import Spend
-from policy.money import NOTHING, NanoUSD
-from policy.period import Period, window_at
+from corvus.base.errors import LedgerError
+from corvus.base.globs import glob_matches
+from corvus.base.money import NOTHING, NanoUSD
+from corvus.base.period import Period, window_at
+from corvus.base.time import instant_at, microseconds
+from corvus.ledger.archive import archive
+from corvus.ledger.counts import CountKey, count_budget, latest_resets
+from corvus.ledger.drain import drain
+from corvus.ledger.ledger import open_ledger
+from corvus.model.budget import Budget
+from corvus.model.outbox import LedgerTable, Row
+from corvus.model.spend import Spend
 from tests.ledger.outboxes import NOON_US, FileOutbox, call, uuid_at
 from tests.properties import examples
 

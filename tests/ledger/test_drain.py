@@ -19,13 +19,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.clock import FixedClock
-from policy.errors import LedgerCorrupt, LedgerError, LedgerLocked
-from policy.ledger import outbox as module
-from policy.ledger.drain import DrainSummary, drain
-from policy.ledger.ledger import open_file, open_ledger
-from policy.ledger.outbox import last_seq
-from policy.model.outbox import LedgerTable, OutboxEvent, Row
+from corvus.base.errors import LedgerCorrupt, LedgerError, LedgerLocked
+from corvus.base.time import FixedClock
+from corvus.ledger import outbox as module
+from corvus.ledger.drain import DrainSummary, drain
+from corvus.ledger.ledger import open_file, open_ledger
+from corvus.ledger.outbox import last_seq
+from corvus.model.outbox import LedgerTable, OutboxEvent, Row
 from tests.ledger.outboxes import (
     NOON_US,
     STORE,
@@ -310,8 +310,8 @@ def test_a_full_disk_loses_nothing(
 DIE_AT_EACH_STEP = """
 import json, os, sys
 from pathlib import Path
-from policy.ledger import drain as drain_module, ledger as ledger_module, outbox as outbox_module
-from policy.ledger.drain import drain
+from corvus.ledger import drain as drain_module, ledger as ledger_module, outbox as outbox_module
+from corvus.ledger.drain import drain
 from tests.ledger.outboxes import FileOutbox, mixed
 
 def run(folder, fatal):
@@ -360,7 +360,7 @@ for number in range(1, 1000):
 def child(code: str, *words: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, words)],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT / "policy")},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -398,8 +398,8 @@ def test_a_process_that_dies_at_any_step_loses_nothing_and_doubles_nothing(tmp_p
 APPEND_AND_DRAIN = """
 import sys
 from pathlib import Path
-from policy.ledger import outbox as outbox_module
-from policy.ledger.drain import drain
+from corvus.ledger import outbox as outbox_module
+from corvus.ledger.drain import drain
 from tests.ledger.outboxes import FileOutbox, mixed
 outbox_module.BATCH_EVENTS = 50
 folder, start = Path(sys.argv[1]), int(sys.argv[2])
@@ -441,8 +441,8 @@ def test_a_process_killed_at_any_moment_loses_nothing_and_doubles_nothing(
 DRAIN = """
 import sys
 from pathlib import Path
-from policy.ledger import outbox as outbox_module
-from policy.ledger.drain import drain
+from corvus.ledger import outbox as outbox_module
+from corvus.ledger.drain import drain
 from tests.ledger.outboxes import FileOutbox
 outbox_module.BATCH_EVENTS = 50
 folder = Path(sys.argv[1])

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from policy import open_runtime
-from policy.ledger.archive import archive
-from policy.ledger.files import sync
-from policy.ledger.ledger import open_file
-from policy.model.request import Request
-from policy.money import NanoUSD
-from policy.runtime import Runtime
+from corvus import open_runtime
+from corvus.base.files import sync
+from corvus.base.money import NanoUSD
+from corvus.ledger.archive import archive
+from corvus.ledger.ledger import open_file
+from corvus.model.request import Request
+from corvus.runtime import Runtime
 from tests.fakes import FrozenClock
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there are no such modes here")
@@ -92,7 +92,7 @@ def test_the_empty_log_of_a_killed_process_is_no_obstacle(path: Path) -> None:
     script = """
 import os, sys
 from pathlib import Path
-from policy.ledger.ledger import open_file
+from corvus.ledger.ledger import open_file
 with open_file(Path(sys.argv[1]), write=True) as ledger, ledger.transaction():
     os._exit(0)
 """

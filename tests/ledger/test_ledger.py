@@ -13,15 +13,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from policy.clock import FixedClock
-from policy.errors import LedgerCorrupt, LedgerError, LedgerLocked, LedgerTooNew
-from policy.ledger.ledger import Ledger, open_ledger
-from policy.ledger.migrate import shipped_migrations
+from corvus.base.errors import LedgerCorrupt, LedgerError, LedgerLocked, LedgerTooNew
+from corvus.base.time import FixedClock
+from corvus.ledger.ledger import Ledger, open_ledger
+from corvus.ledger.migrate import shipped_migrations
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from policy.ledger.ledger import open_ledger
+from corvus.ledger.ledger import open_ledger
 with open_ledger(Path(sys.argv[1]), write=sys.argv[2] == "write"):
     print("held", flush=True)
     time.sleep(60)

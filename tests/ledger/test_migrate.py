@@ -10,12 +10,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from policy.clock import FixedClock
-from policy.errors import LedgerCorrupt, LedgerError, LedgerTooNew, ResourceMissing
-from policy.ledger import migrate as module
-from policy.ledger.ledger import open_ledger
-from policy.ledger.migrate import Migration, migrate, shipped_migrations, verify
-from policy.model.outbox import LedgerTable
+from corvus.base.errors import LedgerCorrupt, LedgerError, LedgerTooNew, ResourceMissing
+from corvus.base.time import FixedClock
+from corvus.ledger import migrate as module
+from corvus.ledger.ledger import open_ledger
+from corvus.ledger.migrate import Migration, migrate, shipped_migrations, verify
+from corvus.model.outbox import LedgerTable
 
 CLOCK = FixedClock(datetime(2026, 11, 23, tzinfo=UTC))
 FIRST = Migration(1, "initial", "CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (1);")

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from policy.clock import instant_at, microseconds
-from policy.ledger.archive import archive
-from policy.ledger.drain import drain
-from policy.ledger.ledger import open_file, open_ledger
-from policy.ledger.verify import (
+from corvus.base.money import NanoUSD
+from corvus.base.time import instant_at, microseconds
+from corvus.ledger.archive import archive
+from corvus.ledger.drain import drain
+from corvus.ledger.ledger import open_file, open_ledger
+from corvus.ledger.verify import (
     AuditHead,
     Finding,
     FindingCode,
@@ -23,10 +24,9 @@ from policy.ledger.verify import (
     check_settlements,
     check_watermark,
 )
-from policy.model.audit_hash import GENESIS, audit_hash
-from policy.model.outbox import LedgerTable, Row
-from policy.model.steering import AuditEvent, AuditKind
-from policy.money import NanoUSD
+from corvus.model.audit_hash import GENESIS, audit_hash
+from corvus.model.outbox import LedgerTable, Row
+from corvus.model.steering import AuditEvent, AuditKind
 from tests.ledger.outboxes import NOON_US, STORE, FileOutbox, call, mixed, opened, uuid_at
 
 KINDS = (AuditKind.OVERRIDE_GRANTED, AuditKind.RESET_APPLIED, AuditKind.LIMITS_CHANGED)
@@ -260,7 +260,7 @@ def test_an_event_that_came_twice_is_found(path: Path, outbox: FileOutbox) -> No
 def test_a_lost_batch_in_the_middle_is_found(
     path: Path, outbox: FileOutbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("policy.ledger.outbox.BATCH_EVENTS", 2)
+    monkeypatch.setattr("corvus.ledger.outbox.BATCH_EVENTS", 2)
     outbox.append(mixed(6))
     drain(path, outbox)
     with open_file(path, write=True) as ledger:

@@ -9,22 +9,22 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from policy.clock import FixedClock
-from policy.errors import LedgerCorrupt, LedgerError
-from policy.ledger import ledger as module
-from policy.ledger.archive import archive
-from policy.ledger.drain import drain
-from policy.ledger.ledger import Ledger, open_file, open_ledger
-from policy.ledger.views import archive_folder
-from policy.model.budget import Budget
-from policy.model.outbox import LedgerTable, Row
-from policy.money import NanoUSD
-from policy.period import Period
-from policy.reporting.catalog import load_catalog
-from policy.reporting.in_force import show_budgets
-from policy.reporting.run import run_report
-from policy.reporting.spend import spend_in
-from policy.reporting.table import Table
+from corvus.base.errors import LedgerCorrupt, LedgerError
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period
+from corvus.base.time import FixedClock
+from corvus.ledger import ledger as module
+from corvus.ledger.archive import archive
+from corvus.ledger.drain import drain
+from corvus.ledger.ledger import Ledger, open_file, open_ledger
+from corvus.ledger.views import archive_folder
+from corvus.model.budget import Budget
+from corvus.model.outbox import LedgerTable, Row
+from corvus.reporting.catalog import load_catalog
+from corvus.reporting.in_force import show_budgets
+from corvus.reporting.run import run_report
+from corvus.reporting.spend import spend_in
+from corvus.reporting.table import Table
 from tests.ledger.outboxes import (
     NOON_US,
     STORE,
@@ -317,7 +317,7 @@ def totals(ledger: Ledger) -> list[tuple[object, ...]]:
 def test_a_reader_sees_all_of_a_tail_of_several_batches(
     path: Path, outbox: FileOutbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("policy.ledger.outbox.BATCH_EVENTS", 3)
+    monkeypatch.setattr("corvus.ledger.outbox.BATCH_EVENTS", 3)
     outbox.append(call(number) for number in range(10))
     with open_ledger(path, outbox=outbox) as ledger:
         assert totals(ledger) == [(10, 45)]

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, cast
 
 import yaml
 
-from policy.metering.endpoints import Endpoint
+from corvus.metering.endpoints import Endpoint
 
 ARCHIVES = (
     "langchain-openai==1.7.4",

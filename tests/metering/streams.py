@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 
-from policy.metering.tap import Tap
+from corvus.metering.tap import Tap
 
 Made = Callable[[], Tap]
 

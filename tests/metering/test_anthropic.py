@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.metering.anthropic import MessagesBodyTap, MessagesStreamTap
-from policy.metering.tap import Tap
-from policy.metering.usage import ProviderError, UsagePart
-from policy.model.usage import Usage
+from corvus.metering.providers.anthropic import MessagesBodyTap, MessagesStreamTap
+from corvus.metering.tap import Tap
+from corvus.metering.usage import ProviderError, UsagePart
+from corvus.model.usage import Usage
 from tests.metering.streams import pass_through, read_every_way, sse
 
 STOP = {"type": "message_stop"}

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.metering.anthropic import MessagesBodyTap, MessagesStreamTap
-from policy.metering.facts import grown
-from policy.metering.openai import (
+from corvus.metering.facts import grown
+from corvus.metering.providers.anthropic import MessagesBodyTap, MessagesStreamTap
+from corvus.metering.providers.openai import (
     ChatBodyTap,
     ChatStreamTap,
     ResponsesBodyTap,
     ResponsesStreamTap,
 )
-from policy.metering.tap import BodyTap
-from policy.model.usage import Usage
+from corvus.metering.tap import BodyTap
+from corvus.model.usage import Usage
 from tests.metering.streams import chat_chunk, pass_through, sse
 
 NAMES = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")

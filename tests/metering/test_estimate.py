@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.metering.anthropic import MessagesBodyTap, MessagesStreamTap
-from policy.metering.endpoints import Endpoint
-from policy.metering.estimate import input_token_bound
-from policy.metering.openai import (
+from corvus.metering.endpoints import Endpoint
+from corvus.metering.estimate import input_token_bound
+from corvus.metering.providers.anthropic import MessagesBodyTap, MessagesStreamTap
+from corvus.metering.providers.openai import (
     ChatBodyTap,
     ChatStreamTap,
     EmbeddingsTap,
     ResponsesBodyTap,
     ResponsesStreamTap,
 )
-from policy.metering.tap import Tap
-from policy.metering.taps import open_tap
+from corvus.metering.tap import Tap
+from corvus.metering.taps import open_tap
 from tests.metering.streams import chat_chunk, pass_through, sse
 
 

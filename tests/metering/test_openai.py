@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.metering.openai import (
+from corvus.metering.providers.openai import (
     ChatBodyTap,
     ChatStreamTap,
     EmbeddingsTap,
     ResponsesBodyTap,
     ResponsesStreamTap,
 )
-from policy.metering.tap import Tap
-from policy.metering.usage import ProviderError
-from policy.model.usage import Usage
+from corvus.metering.tap import Tap
+from corvus.metering.usage import ProviderError
+from corvus.model.usage import Usage
 from tests.metering.streams import chat_chunk, pass_through, read_every_way, sse
 
 COUNTS = {

@@ -10,12 +10,12 @@ from typing import Any, cast
 
 import pytest
 
-from policy.calls.plan import Plan, read
-from policy.metering.endpoints import Endpoint
-from policy.metering.sse import data_of, events
-from policy.metering.tap import Tap
-from policy.metering.taps import open_tap
-from policy.model.usage import Usage
+from corvus.calls.plan import Plan, read
+from corvus.metering.endpoints import Endpoint
+from corvus.metering.sse import data_of, events
+from corvus.metering.tap import Tap
+from corvus.metering.taps import open_tap
+from corvus.model.usage import Usage
 from tests.metering.recordings import NoIndex, Recording, downloaded, recordings
 from tests.metering.streams import pass_through, said
 

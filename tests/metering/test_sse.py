@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.metering.openai import ChatStreamTap
-from policy.metering.sse import EventBlocks, data_of, events
-from policy.model.usage import Usage
+from corvus.metering.providers.openai import ChatStreamTap
+from corvus.metering.sse import EventBlocks, data_of, events
+from corvus.model.usage import Usage
 from tests.metering.streams import chat_chunk, pass_through, read_every_way, said, sse
 
 COUNTS = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}

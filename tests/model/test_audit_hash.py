@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from policy.clock import microseconds
-from policy.model.audit_hash import GENESIS, audit_hash
-from policy.model.steering import AuditEvent, AuditKind
-from policy.money import NanoUSD
+from corvus.base.money import NanoUSD
+from corvus.base.time import microseconds
+from corvus.model.audit_hash import GENESIS, audit_hash
+from corvus.model.steering import AuditEvent, AuditKind
 
 EVENT = AuditEvent(
     position=2,

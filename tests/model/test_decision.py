@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 
-from policy.model.budget import Budget
-from policy.model.decision import BudgetState, BudgetStatus, Decision, Denial
-from policy.model.request import Request
-from policy.model.reservation import Reservation, ReservationState
-from policy.money import NanoUSD
-from policy.period import Period
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period
+from corvus.model.budget import Budget
+from corvus.model.decision import BudgetState, BudgetStatus, Decision, Denial
+from corvus.model.request import Request
+from corvus.model.reservation import Reservation, ReservationState
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 BUDGET = Budget("day", Period.DAY, NanoUSD(10), 80, "cost.daily_limit_usd")

@@ -4,8 +4,8 @@ from dataclasses import fields
 
 import pytest
 
-from policy.metering.usage import add_usage
-from policy.model.usage import TokenKind, Usage
+from corvus.metering.usage import add_usage
+from corvus.model.usage import TokenKind, Usage
 
 NAMES = [field.name for field in fields(Usage)]
 

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from policy import Governor, Usage, open_runtime
-from policy.events import Event
-from policy.governor.engine import Listener
-from policy.model.steering import MissionRequest, OverrideRequest, ResetRequest
-from policy.observability.redact import Redactor
-from policy.observability.sinks import hash_key
+from corvus import Governor, Usage, open_runtime
+from corvus.events import Event
+from corvus.governor.engine import Listener
+from corvus.model.steering import MissionRequest, OverrideRequest, ResetRequest
+from corvus.observability.redact import Redactor
+from corvus.observability.sinks import hash_key
 from tests.fakes import FrozenClock
 
 CANARY = "correct horse battery staple"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from policy import Usage
-from policy.events import Event, LimitsChanged
-from policy.observability.background import Background
+from corvus import Usage
+from corvus.events import Event, LimitsChanged
+from corvus.observability.background import Background
 from tests.observability.happenings import scene
 
 

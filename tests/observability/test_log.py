@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from policy.model.observability import ObservabilityOptions
-from policy.observability.names import EVENTS
-from policy.observability.redact import Redactor
-from policy.observability.sinks import open_sinks
-from policy.prices.lookup import PriceBooks
+from corvus.model.observability import ObservabilityOptions
+from corvus.observability.names import EVENTS
+from corvus.observability.redact import Redactor
+from corvus.observability.sinks import open_sinks
+from corvus.prices.lookup import PriceBooks
 from tests.observability.happenings import CANARY, SHAPED, all_events
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from policy.events import CallSettled
-from policy.model.observability import ObservabilityOptions
-from policy.observability.names import EVENTS
-from policy.observability.redact import Redactor
-from policy.observability.sinks import open_sinks
-from policy.prices.lookup import PriceBooks
+from corvus.events import CallSettled
+from corvus.model.observability import ObservabilityOptions
+from corvus.observability.names import EVENTS
+from corvus.observability.redact import Redactor
+from corvus.observability.sinks import open_sinks
+from corvus.prices.lookup import PriceBooks
 from tests.observability.collector import Collector
 from tests.observability.happenings import CANARY, all_events
 

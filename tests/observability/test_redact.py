@@ -6,11 +6,11 @@ from typing import get_args
 
 import pytest
 
-from policy import events
-from policy.events import BudgetExceeded, BudgetWarning, CallSettled, Event
-from policy.observability.names import EVENTS
-from policy.observability.redact import Redactor
-from policy.prices.lookup import PriceBooks
+from corvus import events
+from corvus.events import BudgetExceeded, BudgetWarning, CallSettled, Event
+from corvus.observability.names import EVENTS
+from corvus.observability.redact import Redactor
+from corvus.prices.lookup import PriceBooks
 from tests.observability.happenings import CANARY, KEY, all_events
 
 KINDS: tuple[type[Event], ...] = get_args(events.Event)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from policy.errors import ResourceMissing
-from policy.prices import book
-from policy.prices.book import BOOK_PATH, BundledBook
-from policy.prices.compile import Tally, compile_book
+from corvus.base.errors import ResourceMissing
+from corvus.prices import book
+from corvus.prices.book import BOOK_PATH, BundledBook
+from corvus.prices.compile import Tally, compile_book
 
 TEXT = BOOK_PATH.read_bytes()
 HEADER = json.loads(TEXT)["book"]

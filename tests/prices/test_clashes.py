@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
-from policy.model.price import Price, Rates
-from policy.model.usage import TokenKind
-from policy.prices.lookup import PriceBooks
+from corvus.model.price import Price, Rates
+from corvus.model.usage import TokenKind
+from corvus.prices.lookup import PriceBooks
 
 CHEAP: Rates = {TokenKind.INPUT: 1, TokenKind.OUTPUT: 2}
 DEAR: Rates = {TokenKind.INPUT: 10, TokenKind.OUTPUT: 20}

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.errors import UnpricedModel
-from policy.model.price import Price, Rates, Tier
-from policy.model.usage import TokenKind, Usage
-from policy.money import nano_usd, usd
-from policy.prices.cost import cost, estimate
-from policy.prices.lookup import PriceBooks
+from corvus.base.money import nano_usd, usd
+from corvus.model.decision import UnpricedModel
+from corvus.model.price import Price, Rates, Tier
+from corvus.model.usage import TokenKind, Usage
+from corvus.prices.cost import cost, estimate
+from corvus.prices.lookup import PriceBooks
 
 FIELDS = {
     TokenKind.INPUT: "input_tokens",

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.errors import AmbiguousModel
-from policy.model.price import Price, Rates
-from policy.model.usage import TokenKind
-from policy.prices.lookup import PriceBooks
+from corvus.model.decision import AmbiguousModel
+from corvus.model.price import Price, Rates
+from corvus.model.usage import TokenKind
+from corvus.prices.lookup import PriceBooks
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT.parent / "shared" / "configs"
@@ -366,10 +366,10 @@ def test_a_wrong_name_is_answered_with_names_that_have_a_price() -> None:
 
 def test_an_own_price_is_found_without_reading_the_bundled_book() -> None:
     program = (
-        "import policy.prices.book as book\n"
+        "import corvus.prices.book as book\n"
         "book.BOOK_PATH = book.BOOK_PATH.with_name('absent.json')\n"
-        "from policy.model.price import Price\n"
-        "from policy.prices.lookup import PriceBooks\n"
+        "from corvus.model.price import Price\n"
+        "from corvus.prices.lookup import PriceBooks\n"
         "books = PriceBooks([Price('acme', 'house', 'user', 'user:acme/house', {})])\n"
         "assert books.find('acme/house') and books.find('house', provider='acme')\n"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from policy.ledger.ledger import Ledger, open_ledger
+from corvus.ledger.ledger import Ledger, open_ledger
 
 _DEFAULTS = {
     "id": "uuidv7()",

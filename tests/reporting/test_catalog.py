@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from policy.errors import ReportInvalid, ReportNotFound
-from policy.reporting.catalog import load_catalog
+from corvus.base.errors import ReportInvalid, ReportNotFound
+from corvus.reporting.catalog import load_catalog
 
 OWN = """-- title: Own
 -- summary: One row.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.reporting.chart import bar, bars
+from corvus.reporting.chart import bar, bars
 
 
 def test_bars_share_one_scale() -> None:

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.errors import ReportError
-from policy.reporting.formats import (
+from corvus.base.errors import ReportError
+from corvus.reporting.formats import (
     csv_text,
     human,
     json_text,
@@ -26,7 +26,7 @@ from policy.reporting.formats import (
     usd_places,
     write_parquet,
 )
-from policy.reporting.table import Column, Table
+from corvus.reporting.table import Column, Table
 
 COLUMNS = (
     Column("model", "VARCHAR", "model"),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from policy.errors import ReportInvalid
-from policy.reporting.header import Chart, parse_header
-from policy.reporting.parameters import Parameter, ParameterType
-from policy.reporting.span import Span
-from policy.reporting.table import Column
+from corvus.base.errors import ReportInvalid
+from corvus.reporting.header import Chart, parse_header
+from corvus.reporting.parameters import Parameter, ParameterType, Span
+from corvus.reporting.table import Column
 
 GOOD = """\
 -- title:   Spend by model

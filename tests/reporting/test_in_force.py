@@ -9,13 +9,13 @@ import duckdb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from policy.model.budget import Budget
-from policy.money import NanoUSD
-from policy.period import Period, Window, window_at
-from policy.reporting.catalog import load_catalog
-from policy.reporting.in_force import WINDOWS_MAX, show_budgets
-from policy.reporting.run import run_report
-from policy.reporting.spend import spend_in
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period, Window, window_at
+from corvus.model.budget import Budget
+from corvus.reporting.catalog import load_catalog
+from corvus.reporting.in_force import WINDOWS_MAX, show_budgets
+from corvus.reporting.run import run_report
+from corvus.reporting.spend import spend_in
 from tests.properties import examples
 
 NOW = datetime(2026, 4, 8, 12, tzinfo=UTC)

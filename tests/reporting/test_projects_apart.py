@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from policy.ledger.ledger import open_ledger
-from policy.reporting.catalog import load_catalog
-from policy.reporting.run import run_report
+from corvus.ledger.ledger import open_ledger
+from corvus.reporting.catalog import load_catalog
+from corvus.reporting.run import run_report
 
 DAY = "2026-04-01 10:00:00"
 REPORTS = ("by-session", "by-mission", "sessions", "top-sessions")

@@ -12,15 +12,15 @@ from typing import Any, cast
 import duckdb
 import pytest
 
-from policy.ledger.ledger import open_ledger
-from policy.model.budget import Budget
-from policy.money import NanoUSD
-from policy.period import Period
-from policy.reporting.catalog import load_catalog
-from policy.reporting.formats import csv_text
-from policy.reporting.in_force import show_budgets
-from policy.reporting.run import check_statement, run_report
-from policy.reporting.table import Table
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period
+from corvus.ledger.ledger import open_ledger
+from corvus.model.budget import Budget
+from corvus.reporting.catalog import load_catalog
+from corvus.reporting.formats import csv_text
+from corvus.reporting.in_force import show_budgets
+from corvus.reporting.run import check_statement, run_report
+from corvus.reporting.table import Table
 from tests.properties import examples
 from tests.reporting.conftest import set_defaults
 

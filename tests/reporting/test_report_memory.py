@@ -7,9 +7,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from policy.ledger.ledger import open_ledger
-from policy.reporting.catalog import load_catalog
-from policy.reporting.run import run_report
+from corvus.ledger.ledger import open_ledger
+from corvus.reporting.catalog import load_catalog
+from corvus.reporting.run import run_report
 
 CALLS = 600_000
 USAGE = """

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from policy.ledger.ledger import open_ledger
-from policy.reporting.catalog import load_catalog
-from policy.reporting.run import run_report
+from corvus.ledger.ledger import open_ledger
+from corvus.reporting.catalog import load_catalog
+from corvus.reporting.run import run_report
 
 Record = Callable[..., Path]
 USD = 1_000_000_000

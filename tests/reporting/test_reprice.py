@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.errors import UnpricedModel
-from policy.ledger.ledger import open_ledger
-from policy.model.price import Price, Tier
-from policy.model.usage import TokenKind, Usage
-from policy.prices.cost import cost
-from policy.prices.lookup import PriceBooks
-from policy.reporting.reprice import COLUMNS, reprice
-from policy.reporting.table import Cell, Table
+from corvus.ledger.ledger import open_ledger
+from corvus.model.decision import UnpricedModel
+from corvus.model.price import Price, Tier
+from corvus.model.usage import TokenKind, Usage
+from corvus.prices.cost import cost
+from corvus.prices.lookup import PriceBooks
+from corvus.reporting.reprice import COLUMNS, reprice
+from corvus.reporting.table import Cell, Table
 from tests.properties import examples
 
 JUNE = date(2026, 6, 1)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 
-from policy.errors import ReportError
-from policy.money import NanoUSD
-from policy.period import Period, Window, window_at
-from policy.reporting.spend import Spend, latest_session, spend_in
+from corvus.base.errors import ReportError
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period, Window, window_at
+from corvus.reporting.spend import Spend, latest_session, spend_in
 
 SEED = """
 INSERT INTO usage_record

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.errors import ReportError
-from policy.ledger.ledger import open_ledger
-from policy.reporting import sql_guard
-from policy.reporting.formats import csv_text, human, json_text, kv_lines, write_parquet
-from policy.reporting.sql import Answer, run_sql
-from policy.reporting.table import Table
+from corvus.base.errors import ReportError
+from corvus.ledger.ledger import open_ledger
+from corvus.reporting import sql_guard
+from corvus.reporting.formats import csv_text, human, json_text, kv_lines, write_parquet
+from corvus.reporting.sql import Answer, run_sql
+from corvus.reporting.table import Table
 from tests.properties import examples
 
 REFUSED = {

@@ -26,14 +26,14 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from policy.errors import PolicyError
-from policy.governor import tokens
-from policy.governor.governor import Governor
-from policy.model.reservation import Reservation, ReservationState
-from policy.model.token import TokenRequest, TokenScope, new_secret
-from policy.money import NanoUSD
-from policy.runtime import Runtime, open_runtime
-from policy.store.store import Store
+from corvus.base.errors import PolicyError
+from corvus.base.money import NanoUSD
+from corvus.governor import tokens
+from corvus.governor.governor import Governor
+from corvus.model.reservation import Reservation, ReservationState
+from corvus.model.token import TokenRequest, TokenScope, new_secret
+from corvus.runtime import Runtime, open_runtime
+from corvus.store.store import Store
 from tests.fakes import NO_AUTHORITIES, FrozenClock
 from tests.gateway.provider import Provider
 from tests.gateway.proxied import KEY, Proxied, Settings
@@ -402,7 +402,7 @@ def world() -> Generator[None]:
         for name in ("TEST_OPENAI_KEY", "TEST_ANTHROPIC_KEY"):
             environment.setenv(name, KEY)
         impatient = partial(Store, wait_seconds=STORE_WAIT_SECONDS)
-        environment.setattr("policy.gateway.app.Store", impatient)
+        environment.setattr("corvus.gateway.app.Store", impatient)
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="calls-over-http-")))
         provider = Provider()
         stack.callback(provider.stop)

@@ -19,21 +19,21 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from policy import Governor, Policy
-from policy.errors import IdempotencyConflict, ReservationSettled, SteeringRefused
-from policy.model.audit_hash import GENESIS, audit_hash
-from policy.model.autonomy import Autonomy
-from policy.model.budget import Budget
-from policy.model.outbox import LedgerTable
-from policy.model.policy import MissionLimits
-from policy.model.request import Request
-from policy.model.reservation import Reservation, ReservationState
-from policy.model.steering import AuditEvent, AuditKind, OverrideRequest, ResetRequest
-from policy.money import NanoUSD
-from policy.period import Period, window_at
-from policy.store.memory import MemoryBackend
-from policy.store.sqlite import SqliteBackend
-from policy.store.store import Store
+from corvus import Governor, Policy
+from corvus.autonomy.decide import Autonomy
+from corvus.base.errors import IdempotencyConflict, ReservationSettled, SteeringRefused
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period, window_at
+from corvus.model.audit_hash import GENESIS, audit_hash
+from corvus.model.budget import Budget
+from corvus.model.outbox import LedgerTable
+from corvus.model.policy import MissionLimits
+from corvus.model.request import Request
+from corvus.model.reservation import Reservation, ReservationState
+from corvus.model.steering import AuditEvent, AuditKind, OverrideRequest, ResetRequest
+from corvus.store.memory import MemoryBackend
+from corvus.store.sqlite import SqliteBackend
+from corvus.store.store import Store
 from tests.fakes import FrozenClock
 from tests.properties import examples
 
@@ -372,7 +372,7 @@ class Reservations(RuleBasedStateMachine):
 
 
 def audit_event(row: dict[str, Any]) -> AuditEvent:
-    from policy.clock import instant_at
+    from corvus.base.time import instant_at
 
     read: dict[str, Any] = dict(row)
     for name in ("recorded_at", "expires_at"):

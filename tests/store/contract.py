@@ -10,27 +10,27 @@ from pathlib import Path
 
 import pytest
 
-from policy.clock import microseconds
-from policy.errors import ReservationNotFound, StoreUnavailable
-from policy.model.budget import Budget
-from policy.model.decision import BudgetState
-from policy.model.outbox import LedgerTable
-from policy.model.request import Request
-from policy.model.reservation import Reservation, ReservationState, Source
-from policy.model.steering import (
+from corvus.base.errors import ReservationNotFound, StoreUnavailable
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period
+from corvus.base.time import microseconds
+from corvus.model.budget import Budget
+from corvus.model.decision import BudgetState
+from corvus.model.outbox import LedgerTable
+from corvus.model.request import Request
+from corvus.model.reservation import Reservation, ReservationState, Source
+from corvus.model.steering import (
     MissionOutcome,
     MissionRecord,
     Override,
     OverrideState,
     SessionRecord,
 )
-from policy.model.token import Token, TokenScope
-from policy.model.usage import Usage
-from policy.money import NanoUSD
-from policy.period import Period
-from policy.store.api import Backend, BalanceKey, Forgotten, StoredBalance, session_mark
-from policy.store.store import Store
-from policy.store.unit import Unit
+from corvus.model.token import Token, TokenScope
+from corvus.model.usage import Usage
+from corvus.store.api import Backend, BalanceKey, Forgotten, StoredBalance, session_mark
+from corvus.store.store import Store
+from corvus.store.unit import Unit
 from tests.fakes import FrozenClock
 
 NOW = datetime(2026, 11, 25, 12, 0, 0, 123456, tzinfo=UTC)
@@ -420,7 +420,7 @@ class StoreContract:
             self.store.run(lambda unit: unit.balance(early))
 
     def test_overrides_that_are_over_are_forgotten_with_their_reservations(self) -> None:
-        from policy.ids import new_id
+        from corvus.base.ids import new_id
 
         old, young = microseconds(NOW), microseconds(NOW + timedelta(days=2))
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from policy.store.jobs import Job, claimed
+from corvus.store.jobs import Job, claimed
 
 
 @pytest.mark.parametrize("keep", [False, True])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from policy.model.request import Request
-from policy.model.reservation import Reservation, ReservationState
-from policy.money import NanoUSD
-from policy.store.api import Changes
-from policy.store.known import Known
+from corvus.base.money import NanoUSD
+from corvus.model.request import Request
+from corvus.model.reservation import Reservation, ReservationState
+from corvus.store.api import Changes
+from corvus.store.known import Known
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 HELD = Reservation(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from policy.store.api import Backend
-from policy.store.memory import MemoryBackend
+from corvus.store.api import Backend
+from corvus.store.memory import MemoryBackend
 from tests.store.contract import StoreContract
 
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 
 import sqlite3
 
-from policy.clock import microseconds
-from policy.model.request import LOCAL
-from policy.store import statements
-from policy.store.api import Backend
-from policy.store.sqlite import SqliteBackend
-from policy.store.store import Store
+from corvus.base.time import microseconds
+from corvus.model.request import LOCAL
+from corvus.store import statements
+from corvus.store.api import Backend
+from corvus.store.sqlite import SqliteBackend
+from corvus.store.store import Store
 from tests.store.contract import HOUR_US, NOW, StoreContract
 
 

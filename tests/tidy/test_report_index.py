@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from policy.reporting.catalog import load_catalog
+from corvus.reporting.catalog import load_catalog
 
 README = Path(__file__).parents[2] / "README.md"
 _INDEX = re.compile(r"(?<=<!-- reports -->\n)(.*?)(?=<!-- end of reports -->)", re.DOTALL)

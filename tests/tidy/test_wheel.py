@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from corvus.version import __version__
+
 ROOT = Path(__file__).parents[2]
 SHIPPED = {"reports": "_reports", "schemas": "_schemas", "examples": "_examples"}
 
@@ -49,20 +51,26 @@ def test_a_top_level_folder_ships_inside_the_package(folder: str, names: set[str
     missing = [
         path
         for path in files
-        if f"policy/{SHIPPED[folder]}/{path.relative_to(ROOT / folder).as_posix()}" not in names
+        if f"corvus/{SHIPPED[folder]}/{path.relative_to(ROOT / folder).as_posix()}" not in names
     ]
     assert not missing
 
 
 def test_every_file_of_the_package_ships(names: set[str]) -> None:
-    missing = [path for path in tracked("policy") if path.relative_to(ROOT).as_posix() not in names]
+    source = ROOT / "policy"
+    missing = [
+        path for path in tracked("policy") if path.relative_to(source).as_posix() not in names
+    ]
     assert not missing
 
 
 def test_the_wheel_says_that_the_package_is_typed(names: set[str]) -> None:
-    assert "policy/py.typed" in names
+    assert "corvus/py.typed" in names
 
 
 def test_nothing_else_ships(names: set[str]) -> None:
-    assert {name.split("/")[0] for name in names} == {"policy", "corvus_policy-0.1.0.dist-info"}
+    assert {name.split("/")[0] for name in names} == {
+        "corvus",
+        f"corvus_policy-{__version__}.dist-info",
+    }
     assert not [name for name in names if name.endswith((".pyc", ".duckdb"))]

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from policy.model.decision import BudgetState
-from policy.model.steering import AuditKind, MissionOutcome, SessionOutcome
-from policy.period import Period
-from policy.reporting.catalog import load_catalog
-from policy.wording.words import DEFAULT, LANGUAGES, language_of, load_words
+from corvus.base.period import Period
+from corvus.model.decision import BudgetState
+from corvus.model.steering import AuditKind, MissionOutcome, SessionOutcome
+from corvus.reporting.catalog import load_catalog
+from corvus.wording.words import DEFAULT, LANGUAGES, language_of, load_words
 
-ROOT = Path(__file__).parents[2] / "policy"
+ROOT = Path(__file__).parents[2] / "policy" / "corvus"
 REPORTS = load_catalog().reports.values()
 _OWN = ("report.", "parameter_hint.")
 """What English has in the headers of the reports."""
@@ -104,13 +104,13 @@ def test_every_report_is_told_in_other_languages(language: str) -> None:
 def asked_for() -> set[str]:
     """Return the keys that templates and modules ask for by name."""
     found: set[str] = set()
-    for template in (ROOT / "dashboard" / "templates").glob("*.html"):
+    for template in (ROOT / "gateway" / "pages" / "templates").glob("*.html"):
         found |= set(
             re.findall(
                 r"""\bt(?:\.count|\.has)?\(["']([a-z_.]+[a-z_])["'] *[,)]""", template.read_text()
             )
         )
-    for module in (ROOT / "dashboard").rglob("*.py"):
+    for module in (ROOT / "gateway" / "pages").rglob("*.py"):
         for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
                 key, called = node.args[0].value, ast.unparse(node.func)

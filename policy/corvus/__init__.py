@@ -1,0 +1,71 @@
+"""corvus: budgets as code for AI agents.
+
+The public names; everything else is importable by module. Each is loaded when it is first used, so
+that ``corvus check`` starts without what it does not need.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from corvus.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from corvus.base.errors import PolicyError
+    from corvus.base.money import NanoUSD
+    from corvus.config.check.check import check_paths
+    from corvus.diagnostics.model import ConfigError, Diagnostic
+    from corvus.governor.governor import Governor
+    from corvus.model.budget import Budget
+    from corvus.model.decision import BudgetExceeded, Decision, UnpricedModel
+    from corvus.model.policy import Policy
+    from corvus.model.price import Price
+    from corvus.model.reservation import Reservation
+    from corvus.model.usage import Usage
+    from corvus.runtime import Runtime, open_runtime
+
+__all__ = [
+    "Budget",
+    "BudgetExceeded",
+    "ConfigError",
+    "Decision",
+    "Diagnostic",
+    "Governor",
+    "NanoUSD",
+    "Policy",
+    "PolicyError",
+    "Price",
+    "Reservation",
+    "Runtime",
+    "UnpricedModel",
+    "Usage",
+    "check_paths",
+    "open_runtime",
+]
+
+_HOME = {
+    "Budget": "corvus.model.budget",
+    "BudgetExceeded": "corvus.model.decision",
+    "ConfigError": "corvus.diagnostics.model",
+    "Decision": "corvus.model.decision",
+    "Diagnostic": "corvus.diagnostics.model",
+    "Governor": "corvus.governor.governor",
+    "NanoUSD": "corvus.base.money",
+    "Policy": "corvus.model.policy",
+    "PolicyError": "corvus.base.errors",
+    "Price": "corvus.model.price",
+    "Reservation": "corvus.model.reservation",
+    "Runtime": "corvus.runtime",
+    "UnpricedModel": "corvus.model.decision",
+    "Usage": "corvus.model.usage",
+    "check_paths": "corvus.config.check.check",
+    "open_runtime": "corvus.runtime",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name on first use (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'corvus' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

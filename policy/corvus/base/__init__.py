@@ -1,0 +1,1 @@
+"""What every room may use: errors, money, time, globs. Knows nothing of the domain."""

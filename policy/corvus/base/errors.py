@@ -1,0 +1,243 @@
+"""The one tree of errors of corvus.
+
+Errors carry data and a message that says what is wrong, the value seen and what to do. They never
+print, log, exit or know HTTP: ``corvus.cli.exits`` turns them into exit codes,
+``corvus.gateway.problems`` into answers.
+
+::
+
+    PolicyError
+    ├── ConfigError
+    ├── Denied ──────── BudgetExceeded · UnpricedModel · MissionEnded · AlreadySettled
+    ├── ReservationError ── ReservationNotFound · ReservationSettled · IdempotencyConflict
+    ├── SteeringRefused
+    ├── ActionRefused ── ActionRateExceeded
+    ├── StoreError ──── StoreUnavailable (SettlementPending) · StoreTooNew · StoreCorrupt
+    ├── LedgerError ─── LedgerLocked · LedgerTooNew · LedgerCorrupt
+    ├── ImportRefused
+    ├── ReportError ─── ReportNotFound · ReportParameterInvalid · ReportInvalid
+    ├── ProjectRefused
+    ├── TokenBound
+    ├── DemoRefused
+    ├── EditRefused
+    ├── GatewayRefused
+    ├── RunRefused ──── NoBudget · CommandNotFound · CommandNotExecutable
+    └── ResourceMissing
+"""
+
+from __future__ import annotations
+
+
+class PolicyError(Exception):
+    """Every error that corvus raises on purpose.
+
+    Attributes:
+        code: Stable kebab-case name of the kind of failure, the same on every surface.
+    """
+
+    code: str = "policy-error"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Rebuild from the class, the message and the attributes, whatever ``__init__`` takes.
+
+        What the standard library does by itself calls ``__init__`` with the message alone, so an
+        error with data could not come back from a process pool.
+        """
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+class ReservationError(PolicyError):
+    """A reservation cannot be used as asked."""
+
+    code = "reservation-error"
+
+
+class ReservationNotFound(ReservationError):
+    """No reservation has this id, or it was settled so long ago that it is forgotten."""
+
+    code = "reservation-not-found"
+
+
+class ReservationSettled(ReservationError):
+    """The reservation is settled already (RES-2).
+
+    Attributes:
+        final_state: ``committed``, ``released`` or ``expired``.
+    """
+
+    code = "reservation-settled"
+
+    def __init__(self, message: str, final_state: str) -> None:
+        super().__init__(message)
+        self.final_state = final_state
+
+
+class IdempotencyConflict(ReservationError):
+    """An idempotency key was used again with another body (RES-2)."""
+
+    code = "idempotency-conflict"
+
+
+class SteeringRefused(PolicyError):
+    """An override, a reset, a session or a mission cannot be had as asked."""
+
+    code = "steering-refused"
+
+
+class StoreError(PolicyError):
+    """The store of budgets failed: nothing can be verified, so nothing is admitted (EVA-13)."""
+
+    code = "store-error"
+
+
+class StoreUnavailable(StoreError):
+    """The store is locked, full, forbidden or closed; the caller may try again."""
+
+    code = "store-unavailable"
+
+
+class SettlementPending(StoreUnavailable):
+    """A settlement is kept, and will be written later: do not repeat it (RES-9)."""
+
+    code = "settlement-pending"
+
+
+class StoreTooNew(StoreError):
+    """The store was written by a newer corvus; it is refused, not damaged."""
+
+    code = "store-too-new"
+
+
+class StoreCorrupt(StoreError):
+    """The file is no store, is damaged, or its figures contradict each other (MIS-3)."""
+
+    code = "store-corrupt"
+
+
+class LedgerError(PolicyError):
+    """The ledger file could not be opened, read or written."""
+
+    code = "ledger-error"
+
+
+class LedgerLocked(LedgerError):
+    """Another process holds the ledger; the caller may try again."""
+
+    code = "ledger-locked"
+
+
+class LedgerTooNew(LedgerError):
+    """The ledger was written by a newer corvus; it is refused, not damaged (LED-1)."""
+
+    code = "ledger-too-new"
+
+
+class LedgerCorrupt(LedgerError):
+    """The file is no ledger, or DuckDB cannot read it."""
+
+    code = "ledger-corrupt"
+
+
+class ImportRefused(PolicyError):
+    """An input of ``usage import`` cannot be read: missing, unknown format, mapped wrongly."""
+
+    code = "import-refused"
+
+
+class ReportError(PolicyError):
+    """A report could not be run."""
+
+    code = "report-error"
+
+
+class ReportNotFound(ReportError):
+    """No report has this name."""
+
+    code = "report-not-found"
+
+
+class ReportParameterInvalid(ReportError):
+    """A parameter is unknown, missing, of the wrong type or out of range."""
+
+    code = "report-parameter-invalid"
+
+
+class ReportInvalid(ReportError):
+    """A report file breaks its own contract: header, statement kind or columns (REP-1)."""
+
+    code = "report-invalid"
+
+
+class ProjectRefused(PolicyError):
+    """A call says another project than its token is for."""
+
+    code = "project-refused"
+
+
+class TokenBound(PolicyError):
+    """A call says that it belongs to something else than its token is bound to."""
+
+    code = "token-bound"
+
+
+class DemoRefused(PolicyError):
+    """The folder of ``corvus demo`` is somebody else's, or cannot be written."""
+
+    code = "demo-refused"
+
+
+class EditRefused(PolicyError):
+    """A config cannot be changed as asked, or its file not be written; it is as it was."""
+
+    code = "edit-refused"
+
+
+class SettingRefused(EditRefused):
+    """A key cannot be changed at run time: it needs a restart, or a higher layer decides it."""
+
+    code = "setting-refused"
+
+
+class GatewayRefused(PolicyError):
+    """The gateway cannot be served as asked: its address, its tokens or its libraries."""
+
+    code = "gateway-refused"
+
+
+class RunRefused(PolicyError):
+    """A command is not run under its budgets as asked; nothing was started or recorded."""
+
+    code = "run-refused"
+
+
+class NoBudget(RunRefused):
+    """No enforced budget limits the run (CLI-4)."""
+
+    code = "no-budget"
+
+
+class CommandNotFound(RunRefused):
+    """There is no such command."""
+
+    code = "command-not-found"
+
+
+class CommandNotExecutable(RunRefused):
+    """The command is there and may not, or cannot, be executed."""
+
+    code = "command-not-executable"
+
+
+class ResourceMissing(PolicyError):
+    """A shipped directory is absent: the wheel was built wrong."""
+
+    code = "resource-missing"
+
+
+def _rebuilt(
+    kind: type[PolicyError], arguments: tuple[object, ...], data: dict[str, object]
+) -> PolicyError:
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    error.__dict__.update(data)
+    return error

@@ -1,0 +1,73 @@
+"""Who bills a call: one rule for the proxy and for the transports of SDKs (PRC-7, RES-11)."""
+
+from __future__ import annotations
+
+from corvus.calls.plan import Plan
+from corvus.calls.refusal import kind_of
+from corvus.governor.calls import Calls
+from corvus.governor.pricing import find_price
+
+_HOSTS = {
+    "api.anthropic.com": "anthropic",
+    "api.cerebras.ai": "cerebras",
+    "api.cohere.ai": "cohere",
+    "api.cohere.com": "cohere",
+    "api.deepseek.com": "deepseek",
+    "api.fireworks.ai": "fireworks",
+    "api.groq.com": "groq",
+    "api.minimax.io": "minimax",
+    "api.mistral.ai": "mistral",
+    "api.moonshot.ai": "moonshotai",
+    "api.novita.ai": "novita",
+    "api.openai.com": "openai",
+    "api.perplexity.ai": "perplexity",
+    "api.together.ai": "together",
+    "api.together.xyz": "together",
+    "api.voyageai.com": "voyageai",
+    "api.x.ai": "x-ai",
+    "api.z.ai": "zai",
+    "generativelanguage.googleapis.com": "google",
+    "open.bigmodel.cn": "zhipuai",
+    "openrouter.ai": "openrouter",
+}
+"""Hosts of base URLs as the vendors document them, read 2026-11-28, and the price book's names."""
+
+_SUFFIXES = {
+    ".api.cognitive.microsoft.com": "azure",
+    ".openai.azure.com": "azure",
+    ".services.ai.azure.com": "azure",
+}
+
+
+def provider_of(
+    governor: Calls, plan: Plan, *, host: str | None = None, upstream: str | None = None
+) -> str | None:
+    """Return who bills a call of which nobody has said it.
+
+    It is the upstream's name where a price book knows it, else whom the host belongs to, else
+    whoever the price book names for the model, else the maker of the API.
+
+    Args:
+        governor: Whose price books are asked.
+        plan: What is asked for.
+        host: Host that the call is sent to.
+        upstream: Name of the upstream in the config.
+
+    Returns:
+        ``None`` where the price book decides by the model.
+    """
+    books = governor.books
+    if upstream is not None and books.knows_provider(upstream):
+        return upstream
+    if host is not None and (owner := _owner_of(host.lower())):
+        return owner
+    today = governor.store.clock.now().date()
+    price = find_price(books, plan.model, None, today)
+    if price is not None and price.provider:
+        return None
+    return kind_of(plan.endpoint).value
+
+
+def _owner_of(host: str) -> str | None:
+    by_suffix = (name for end, name in _SUFFIXES.items() if host.endswith(end))
+    return _HOSTS.get(host) or next(by_suffix, None)

@@ -1,0 +1,357 @@
+"""What one call to a provider may cost at most, read from the body of its request (PRC-7).
+
+The body is decoded once, and every decision is taken from what was decoded. The hold is meant never
+to be below the true cost at a provider that reads whatever it can of the request: the largest of
+all maxima, as many answers as any member asks for, the dearest of all models and tiers that may
+answer, input as the dearest kind. A request without a maximum gets one of ours, stated in what is
+forwarded. The proxy and the transports of SDKs plan a call alike (RES-11).
+
+Refuses to plan what nobody could meter: see ``read``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec import Raw
+
+from corvus.calls.routes import COUNT_TOKENS, INPUT_TOKENS, MODELS, Free, Unreadable, route
+from corvus.governor.bounds import dearest
+from corvus.metering.content import VALUES_MAX, Content, content_of, has_too_many_values
+from corvus.metering.endpoints import Endpoint
+from corvus.metering.estimate import FRAME_TOKENS, HIDDEN_TOKENS, input_token_bound
+from corvus.metering.maxima import (
+    ANSWERS,
+    GROUPS,
+    MAXIMA,
+    THINKING,
+    THOUGHTS,
+    Unusable,
+    maxima_of,
+    places_of,
+)
+from corvus.metering.members import (
+    Malformed,
+    begins_with,
+    decoded,
+    is_null,
+    members_of,
+    require_utf8,
+    with_members,
+)
+from corvus.metering.models import OTHER_MODELS, models_in, most_output_of, name_of_maximum
+from corvus.metering.text import ASCII_BYTES_PER_TOKEN
+from corvus.model.price import Price, Rates
+from corvus.model.request import TEXT_MAX
+from corvus.model.usage import TokenKind, Usage
+from corvus.prices.names import tier_of
+
+__all__ = [
+    "COUNT_TOKENS",
+    "INPUT_TOKENS",
+    "MODELS",
+    "Free",
+    "Plan",
+    "Unreadable",
+    "read",
+    "route",
+]
+
+UNSEEN_TOKENS = 32_768
+"""Least input that is bounded beside the body where the provider adds some of its own."""
+
+_UNSEEN_FACTOR = 2
+_USUAL_SPEEDS = (None, "standard", "default", "normal")
+_ADDED_INPUT = (
+    "previous_response_id",
+    "conversation",
+    "prompt",
+    "container",
+    "mcp_servers",
+    "context_management",
+    "web_search_options",
+    "search_parameters",
+    "enable_search",
+    "plugins",
+)
+_TOLD_TO_MODEL = (
+    "tools",
+    "functions",
+    "response_format",
+    "output_format",
+    "output_config",
+    "citations",
+    "text",
+)
+_MODELS_MAX = 100
+_DECISIVE = (
+    "model",
+    "stream",
+    "stream_options",
+    "service_tier",
+    "background",
+    "speed",
+    "inference_geo",
+    "messages",
+    "input",
+    "system",
+    "instructions",
+    "prediction",
+    "cache_control",
+    "max_tool_calls",
+    *_ADDED_INPUT,
+    *_TOLD_TO_MODEL,
+    *OTHER_MODELS,
+    *MAXIMA,
+    *ANSWERS,
+    *THINKING,
+    *THOUGHTS,
+    *GROUPS,
+)
+_FOLDED = {name.casefold(): name for name in _DECISIVE}
+_NAMES = frozenset(_DECISIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One call before it is made.
+
+    Attributes:
+        model: Model that is asked for.
+        models: All that may answer, ``model`` first, or are called on the way.
+        body: The client's own request, decompressed.
+        is_stream: Whether the answer is to come as events.
+        asks_usage: Whether a chat stream is to say what it used.
+        service_tier: The tier asked for, if it may have prices of its own; ``None`` is the usual.
+        choices: How many answers may be written, >= 1.
+        input_tokens: Most tokens that the call may read.
+        max_output_tokens: Most of **one** answer; ``None`` when no usable maximum is stated. 0 for
+            embeddings.
+        other_output_tokens: Largest that is stated under any name for one answer; 0 for none.
+        beside_output_tokens: What one answer may cost on top of its maximum.
+        web_searches: Most web searches that are stated; at least one for each tool that searches.
+        stays_in_us: A tenth more is asked for every token.
+        input_kinds: As what input may be billed beside plain input.
+    """
+
+    endpoint: Endpoint
+    model: str
+    models: tuple[str, ...]
+    body: bytes
+    is_stream: bool
+    asks_usage: bool
+    service_tier: str | None
+    choices: int
+    input_tokens: int
+    max_output_tokens: int | None
+    other_output_tokens: int
+    beside_output_tokens: int
+    web_searches: int
+    stays_in_us: bool
+    input_kinds: tuple[TokenKind, ...]
+    _members: Mapping[str, Raw] = field(repr=False, compare=False)
+
+    def expected(self, price: Price | None, output_tokens: int) -> Usage:
+        """Return the dearest usage that the request allows.
+
+        Args:
+            price: Of a model that may answer, in its tier.
+            output_tokens: Most of one answer: ``max_output_tokens``, or what ``forward`` states.
+        """
+        written = max(output_tokens, self.other_output_tokens) + self.beside_output_tokens
+        most, read = written * self.choices, self.input_tokens
+        if self.stays_in_us:
+            read, most = -(-read * 11 // 10), -(-most * 11 // 10)
+        found = dearest(price, read, most, self.input_kinds)
+        rates: Rates = price.rates_for(found.context_tokens) if price is not None else {}
+        if self.web_searches and TokenKind.WEB_SEARCH in rates:
+            return replace(found, web_search_requests=self.web_searches)
+        return found
+
+    def output_limit(self, provider: str | None) -> int:
+        """Return the maximum to state for one answer where the request states none.
+
+        It is the model's own where that is known; the smallest of them where several may answer.
+        """
+        return min(most_output_of(one, provider) for one in self.models)
+
+    def forward(self, stated: int | None, provider: str | None = None) -> bytes:
+        """Return the bytes to send: the client's own, but for what is asked for in its name.
+
+        That is usage at the end of a chat stream, and a maximum.
+
+        Args:
+            stated: Maximum to state for one answer; ``None`` where the request has its own.
+            provider: Who is asked: it decides under which name the maximum is stated.
+        """
+        more: dict[str, bytes] = {}
+        if self.endpoint is Endpoint.CHAT and self.is_stream and not self.asks_usage:
+            options = _options(self._members.get("stream_options"))
+            more["stream_options"] = msgspec.json.encode({**options, "include_usage": True})
+        if stated is not None and self.endpoint is not Endpoint.EMBEDDINGS:
+            more[name_of_maximum(self.endpoint, self.model, provider)] = b"%d" % stated
+        return with_members(self.body, self._members, more) if more else self.body
+
+
+def read(endpoint: Endpoint, body: bytes, encoding: str = "identity") -> Plan | Unreadable:
+    """Read a request.
+
+    Args:
+        endpoint: Where it is sent.
+        body: As it came.
+        encoding: Its ``content-encoding``.
+
+    Returns:
+        A plan, or why there is none: the body is no UTF-8 JSON object (``json_invalid``), two
+        parsers may read it in two ways (``json_ambiguous``), it names no model (``model_missing``),
+        its answer is made in the background, so that nobody is told what it used
+        (``background_refused``), a maximum or a number of answers is no usable count
+        (``maximum_invalid``), it is packed in a way that is not read (``encoding_refused``), or it
+        has more values than any use of an API (``body_too_complex``).
+    """
+    if encoding.strip().lower() not in ("", "identity"):
+        return Unreadable(415, "encoding_refused", f"a body in {encoding!r} is not read")
+    try:
+        require_utf8(body)
+        return _plan(endpoint, body, members_of(body))
+    except Malformed as wrong:
+        return Unreadable(400, wrong.code, str(wrong))
+    except Unusable as wrong:
+        return Unreadable(400, "maximum_invalid", str(wrong))
+
+
+def _plan(endpoint: Endpoint, body: bytes, members: Mapping[str, Raw]) -> Plan | Unreadable:
+    _refuse_likenesses(members)
+    if not is_null(background := members.get("background")) and decoded(background) is not False:
+        detail = "nobody is told what an answer in the background used: leave out background"
+        return Unreadable(400, "background_refused", detail)
+    model = _text(members, "model")
+    if not model:
+        return Unreadable(400, "model_missing", "the body must name a model")
+    if len(model) > TEXT_MAX:
+        detail = f"a model has a name of at most {TEXT_MAX:,} characters"
+        return Unreadable(400, "request_invalid", detail)
+    if has_too_many_values(members):
+        text = f"the body has more than {VALUES_MAX:,} JSON values: send fewer"
+        return Unreadable(413, "body_too_complex", text)
+    maxima = maxima_of(endpoint, members)
+    content = content_of(endpoint, members)
+    is_embedding = endpoint is Endpoint.EMBEDDINGS
+    models = _models(members, model, content.models)
+    return Plan(
+        endpoint=endpoint,
+        model=model,
+        models=models,
+        body=body,
+        is_stream=_flag(members, "stream") and not is_embedding,
+        asks_usage=_options(members.get("stream_options")).get("include_usage") is True,
+        service_tier=_tier(members),
+        choices=1 if is_embedding else maxima.answers,
+        input_tokens=_input_tokens(endpoint, body, members, (content, models)),
+        max_output_tokens=0 if is_embedding else maxima.output_tokens,
+        other_output_tokens=0 if is_embedding else maxima.other_tokens,
+        beside_output_tokens=0 if is_embedding else maxima.beside_tokens + _predicted(members),
+        web_searches=content.searches,
+        stays_in_us=_text(members, "inference_geo") not in (None, "", "global"),
+        input_kinds=_input_kinds(endpoint, content.has_cache_control, content.keeps_hour),
+        _members=members,
+    )
+
+
+def _refuse_likenesses(members: Mapping[str, Raw]) -> None:
+    """Refuse members that some parsers, such as Go's, take for one of another spelling.
+
+    Raises:
+        Malformed: There is one.
+    """
+    for name in members:
+        if name not in _NAMES and (meant := _FOLDED.get(name.casefold())):
+            raise Malformed("json_ambiguous", f"the member {name[:60]!r} must be spelt {meant!r}")
+
+
+def _input_tokens(
+    endpoint: Endpoint,
+    body: bytes,
+    members: Mapping[str, Raw],
+    found: tuple[Content, Sequence[str]],
+) -> int:
+    content, models = found
+    text = input_token_bound(body) - content.media_bytes // ASCII_BYTES_PER_TOKEN
+    media = content.media_tokens(endpoint, models)
+    is_told_more = content.is_told_more or any(_is_given(members, one) for one in _TOLD_TO_MODEL)
+    bound = max(text, _numbers(endpoint, members)) + media
+    bound += HIDDEN_TOKENS if is_told_more else FRAME_TOKENS
+    if content.reads_more or any(_is_given(members, name) for name in _ADDED_INPUT):
+        return bound * _UNSEEN_FACTOR + UNSEEN_TOKENS
+    return bound
+
+
+def _numbers(endpoint: Endpoint, members: Mapping[str, Raw]) -> int:
+    """Return how many tokens an input for embeddings may spell out as numbers."""
+    text = members.get("input")
+    if endpoint is not Endpoint.EMBEDDINGS or text is None or not begins_with(text, b"["):
+        return 0
+    return bytes(memoryview(text)).count(b",") + 1
+
+
+def _input_kinds(endpoint: Endpoint, has_cache: bool, keeps_hour: bool) -> tuple[TokenKind, ...]:
+    """Return as what input may be billed; OpenAI writes to its cache without being asked."""
+    if endpoint is Endpoint.MESSAGES and not has_cache:
+        return ()
+    kinds = (TokenKind.CACHE_WRITE_5M, TokenKind.CACHE_WRITE_1H)
+    return kinds if keeps_hour else kinds[:1]
+
+
+def _tier(members: Mapping[str, Raw]) -> str | None:
+    speed = _text(members, "speed")
+    return tier_of(_text(members, "service_tier")) if speed in _USUAL_SPEEDS else speed
+
+
+def _predicted(members: Mapping[str, Raw]) -> int:
+    """Return the bound of a prediction: what is rejected of it is billed as output."""
+    if is_null(members.get("prediction")):
+        return 0
+    return input_token_bound(bytes(memoryview(members["prediction"])))
+
+
+def _models(members: Mapping[str, Raw], model: str, called: list[str]) -> tuple[str, ...]:
+    found = dict.fromkeys((model, *called))
+    for place in places_of(members):
+        for name in OTHER_MODELS:
+            if not is_null(text := place.get(name)):
+                found.update(dict.fromkeys(models_in(name, decoded(text))))
+    if len(found) > _MODELS_MAX:
+        raise Malformed("json_invalid", f"more than {_MODELS_MAX} models may answer")
+    return tuple(found)
+
+
+def _options(text: Raw | None) -> dict[str, object]:
+    """Return an object whose members decide.
+
+    Raises:
+        Malformed: It names a member twice.
+    """
+    if text is None or not begins_with(text, b"{"):
+        return {}
+    return {str(name): decoded(value) for name, value in members_of(text).items()}
+
+
+def _is_given(members: Mapping[str, Raw], name: str) -> bool:
+    text = members.get(name)
+    return text is not None and bytes(memoryview(text)[:5]) not in (b"null", b"false", b'""', b"[]")
+
+
+def _flag(members: Mapping[str, Raw], name: str) -> bool:
+    value = decoded(members.get(name))
+    if value is None or isinstance(value, bool):
+        return value is True
+    raise Malformed("json_invalid", f"{name} must be true or false")
+
+
+def _text(members: Mapping[str, Raw], name: str) -> str | None:
+    value = decoded(members.get(name))
+    if value is None or isinstance(value, str):
+        return value
+    raise Malformed("json_invalid", f"{name} must be a text")

@@ -1,0 +1,148 @@
+"""``corvus agent`` and ``corvus code``: run a command whose model calls are paid from a budget.
+
+The command's calls go through a proxy that lives as long as the command. Standard output is the
+command's alone; what corvus says goes to standard error. Without an enforced budget nothing is run,
+unless the user says so. A summary that fails is said and changes nothing about how the run ended
+(CLI-4, CLI-5).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from corvus.cli.options import Config, LedgerPath, Sets
+
+if TYPE_CHECKING:
+    from corvus.cli.run import Wish
+
+Command: TypeAlias = Annotated[
+    list[str], typer.Argument(metavar="COMMAND...", help="What to run, with its own options.")
+]
+Session: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--session", envvar="CORVUS_SESSION_ID", help="Session of the run; default: new."),
+]
+MissionName: TypeAlias = Annotated[
+    str | None, typer.Option("--mission", help="Run it as a mission of this name.")
+]
+Limit: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--limit", metavar="USD", help="Limit of this run, or of its mission."),
+]
+Daily: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--daily", metavar="USD", help="Limit of each day (UTC), over all runs."),
+]
+SessionLimit: TypeAlias = Annotated[
+    str | None, typer.Option("--session-limit", metavar="USD", help="Limit of the session.")
+]
+OverrideBudget: TypeAlias = Annotated[
+    bool, typer.Option("--override-budget", help="Lift the first block of the run, once.")
+]
+Ungoverned: TypeAlias = Annotated[
+    bool, typer.Option("--ungoverned", help="Run it although no budget limits it.")
+]
+PassThrough: TypeAlias = Annotated[
+    bool,
+    typer.Option("--pass-through", help="Leave the command its own log-in instead of our keys."),
+]
+PassEnv: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--pass-env",
+        metavar="NAME",
+        help="Hand the command this variable although it may hold a key; repeatable.",
+    ),
+]
+
+
+def agent(
+    command: Command,
+    *,
+    session: Session = None,
+    mission: MissionName = None,
+    limit: Limit = None,
+    daily: Daily = None,
+    session_limit: SessionLimit = None,
+    override_budget: OverrideBudget = False,
+    ungoverned: Ungoverned = False,
+    pass_through: PassThrough = False,
+    pass_env: PassEnv = None,
+    config: Config = None,
+    sets: Sets = None,
+    ledger: LedgerPath = None,
+) -> None:
+    """Run an agent whose model calls are paid from the budgets.
+
+    Without a budget in force nothing is run. Its limits hold with or without a config; where the
+    config has one for the same period, the lower binds.
+
+    Example: corvus agent --mission triage --limit 2.50 -- python agent.py
+    """
+    from corvus.cli.run import Wish
+    from corvus.cli.run_limits import read_limits
+
+    limits = read_limits(limit, daily, session_limit)
+    wish = Wish(
+        "cli-agent",
+        session,
+        mission,
+        limits,
+        override_budget,
+        ungoverned,
+        pass_through,
+        tuple(pass_env or ()),
+    )
+    _run(command, wish, config, sets, ledger)
+
+
+def code(
+    command: Command,
+    *,
+    session: Session = None,
+    mission: MissionName = None,
+    limit: Limit = None,
+    daily: Daily = None,
+    session_limit: SessionLimit = None,
+    override_budget: OverrideBudget = False,
+    ungoverned: Ungoverned = False,
+    pass_through: PassThrough = False,
+    pass_env: PassEnv = None,
+    config: Config = None,
+    sets: Sets = None,
+    ledger: LedgerPath = None,
+) -> None:
+    """Run a coding agent, such as claude or codex, whose calls are paid from the budgets.
+
+    Without a budget in force nothing is run. Its limits hold with or without a config; where the
+    config has one for the same period, the lower binds.
+
+    Example: corvus code --daily 5 -- claude -p "fix the tests"
+    """
+    from corvus.cli.run import Wish
+    from corvus.cli.run_limits import read_limits
+
+    limits = read_limits(limit, daily, session_limit)
+    wish = Wish(
+        "cli-code",
+        session,
+        mission,
+        limits,
+        override_budget,
+        ungoverned,
+        pass_through,
+        tuple(pass_env or ()),
+    )
+    _run(command, wish, config, sets, ledger)
+
+
+def _run(command: list[str], wish: Wish, config: Config, sets: Sets, ledger: LedgerPath) -> None:
+    from corvus.cli.common import warn_unused
+    from corvus.cli.run import Run
+    from corvus.runtime import open_runtime
+
+    runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)
+    warn_unused(runtime)
+    raise typer.Exit(Run(runtime, wish).go(command))

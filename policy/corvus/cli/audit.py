@@ -1,0 +1,203 @@
+"""``corvus cost audit``: who changed what about budgets, when and why (AUD-3)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from corvus.base.money import usd_exact, usd_short
+from corvus.cli.common import console, is_terminal, is_unicode, json_text
+from corvus.cli.options import Config, LedgerPath
+
+if TYPE_CHECKING:
+    from corvus.model.steering import AuditEvent
+    from corvus.runtime import Runtime
+
+_NONE = "-"
+
+
+class Format(StrEnum):
+    """How audit events are shown."""
+
+    TABLE = "table"
+    KV = "kv"
+    JSON = "json"
+    JSONL = "jsonl"
+
+
+def kinds(incomplete: str) -> list[str]:
+    """Return the kinds of events that begin as typed, for the shell's completion."""
+    from corvus.model.steering import AuditKind
+
+    return [kind.value for kind in AuditKind if kind.startswith(incomplete)]
+
+
+def audit(
+    *,
+    limit: Annotated[int, typer.Option(help="How many of the newest.", min=0, max=1_000_000)] = 50,
+    since: Annotated[
+        str | None, typer.Option(help="Only from then on: 7d, today, 2026-11, 2026-11-23T10:00Z.")
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help="Only of this kind, such as reset_applied; repeatable.",
+            autocompletion=kinds,
+        ),
+    ] = None,
+    anchor: Annotated[
+        bool,
+        typer.Option(
+            "--anchor",
+            help="Print POSITION:HASH of the newest event, to be kept elsewhere: "
+            "`corvus ledger verify --anchor` proves by it that nothing was cut off.",
+        ),
+    ] = False,
+    output: Annotated[
+        Format | None, typer.Option("--format", help="Default: table on a terminal, else kv.")
+    ] = None,
+    config: Config = None,
+    ledger: LedgerPath = None,
+) -> None:
+    """Show who changed what about budgets, when and why; the newest last.
+
+    Example: corvus cost audit --since 7d --kind reset_applied
+    """
+    for one in kind or ():
+        if one not in (known := kinds("")):
+            raise typer.BadParameter(f"{one!r} is none of {', '.join(known)}", param_hint="--kind")
+    from corvus.cli.times import parse_since
+    from corvus.runtime import open_runtime
+
+    runtime = open_runtime(config or (), ledger=ledger)
+    shape = output or (Format.TABLE if is_terminal() else Format.KV)
+    if anchor:
+        _print_anchor(runtime, shape)
+        return
+    first = parse_since(since, runtime.clock.now()) if since is not None else None
+    _print(runtime.audit(limit, first, kind or ()), shape)
+
+
+def _print_anchor(runtime: Runtime, shape: Format) -> None:
+    position, digest = runtime.audit_head()
+    if shape in (Format.JSON, Format.JSONL):
+        print(json.dumps({"position": position, "hash": digest}))
+    else:
+        print(f"{position}:{digest}")
+
+
+def _print(events: Sequence[AuditEvent], shape: Format) -> None:
+    from corvus.governor.audit import audit_body
+
+    match shape:
+        case Format.JSON:
+            print(json_text({"events": [audit_body(event) for event in events]}))
+        case Format.JSONL:
+            for event in events:
+                print(json.dumps(audit_body(event), ensure_ascii=not is_unicode()))
+        case Format.KV:
+            for event in events:
+                print(_line(event))
+        case Format.TABLE:
+            _print_table(events)
+
+
+def _line(event: AuditEvent) -> str:
+    from corvus.governor.audit import audit_body
+    from corvus.reporting.kv import kv_value
+
+    body = audit_body(event)
+    removed = event.removed_cost_nano_usd
+    body["removed_cost_usd"] = None if removed is None else usd_exact(removed)
+    first = f"audit_event={body.pop('position')}"
+    return " ".join((first, *(f"{name}={kv_value(value)}" for name, value in body.items())))
+
+
+def _print_table(events: Sequence[AuditEvent]) -> None:
+    from corvus.cli.fitted import print_rows
+    from corvus.diagnostics.plain import escape
+
+    out = console()
+    if not events:
+        out.print("no audit event")
+        return
+    headings = ("event", "at, UTC", "kind", "by", "about", "what", "why")
+    rows = [
+        [
+            f"{event.position}",
+            f"{event.recorded_at:%Y-%m-%d %H:%M:%S}",
+            escape(str(event.kind)),
+            escape(event.actor),
+            escape(_about(event)),
+            escape(_what(event)),
+            escape(event.reason or _NONE),
+        ]
+        for event in events
+    ]
+    print_rows(out, headings, rows, right={0})
+
+
+def _details(event: AuditEvent) -> str:
+    """Write what changed: ``budgets.day.limit: $5.00 to $9.00``; else all of it."""
+    from corvus.governor.audit import details_of
+
+    found = details_of(event)
+    if not isinstance(found, dict):
+        return str(found)
+    details = cast("dict[str, Any]", found)
+    budgets = details.get("lifted") or details.get("blocked")
+    if isinstance(budgets, list):
+        return ", ".join(_budget(one) for one in cast("list[dict[str, Any]]", budgets))
+    before, after = details.get("before"), details.get("after")
+    if not (isinstance(before, dict) and isinstance(after, dict)):
+        return ", ".join(f"{name}: {value}" for name, value in _flat(details))
+    was = dict(_flat(cast("dict[str, Any]", before)))
+    has = dict(_flat(cast("dict[str, Any]", after)))
+    return ", ".join(
+        f"{name}: {was.get(name, 'none')} to {has.get(name, 'none')}"
+        for name in was | has
+        if was.get(name) != has.get(name)
+    )
+
+
+def _budget(one: dict[str, Any]) -> str:
+    """Write a budget that an override lifts: ``day: $3.10 of $2.00``."""
+    projected, limit = usd_short(one["projected_nano_usd"]), usd_short(one["limit_nano_usd"])
+    return f"{one['budget']}: ${projected} of ${limit}"
+
+
+def _flat(values: dict[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(cast("dict[str, Any]", value), f"{within}{name}.")
+        elif name.endswith("_nano_usd") and isinstance(value, int):
+            yield f"{within}{name.removesuffix('_nano_usd')}", f"${usd_short(value)}"
+        else:
+            yield f"{within}{name}", value if isinstance(value, str) else json.dumps(value)
+
+
+def _about(event: AuditEvent) -> str:
+    named = (
+        ("budget", event.budget),
+        ("session", event.session_id),
+        ("mission", event.mission_id),
+    )
+    return ", ".join(f"{name} {value}" for name, value in named if value) or _NONE
+
+
+def _what(event: AuditEvent) -> str:
+    if event.removed_cost_nano_usd is not None:
+        count = event.removed_requests or 0
+        calls = "1 call" if count == 1 else f"{count:,} calls"
+        return f"${usd_short(event.removed_cost_nano_usd)} in {calls}"
+    if event.details:
+        return _details(event)
+    if event.expires_at is not None:
+        return f"until {event.expires_at:%Y-%m-%d %H:%M}"
+    return _NONE

@@ -1,0 +1,224 @@
+"""``corvus check``: parses its own arguments, because typer would cost more than the whole check.
+
+It translates a run of ``corvus.config.check.check`` into text and an exit code, and decides
+nothing. Other formats and reports are written by ``check_outputs`` and ``check_reports``, which a
+plain check never imports. The format is what the user asks for, also inside a CI service.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from corvus.cli.exits import Exit
+from corvus.cli.inputs import parser_of_files, read_stdin, usual_files
+from corvus.cli.price_facts import PRICE_FACTS
+
+if TYPE_CHECKING:
+    from corvus.cli.check_reports import Report
+    from corvus.config.check.check import Checked, CheckedFile
+
+_EPILOG = """\
+examples:
+  corvus check corvus.toml              one file
+  corvus check .                        every *.toml below a directory, except those of known tools
+  corvus check 'teams/**/*.toml'        a pattern
+  cat corvus.toml | corvus check - --stdin-filename corvus.toml
+  corvus check --strict --format concise corvus.toml
+  corvus check --format github --report sarif=corvus.sarif --report junit=corvus.xml .
+  corvus explain unknown-key            what a code means and how to mend it
+
+exit codes: 0 clean, 1 findings at or above --fail-on, 2 usage, unreadable input or no file matched,
+or a report could not be written
+"""
+_EVIDENCE = 3
+_SEVERITIES = ("error", "warning", "note")
+_FORMATS = ("text", "concise", "json", "jsonl", "sarif", "github", "gitlab", "junit")
+
+
+def main(argv: list[str]) -> int:
+    """Run ``corvus check`` with the arguments after its name; return the exit code (DIA-5)."""
+    parser = _parser()
+    try:
+        options = parser.parse_args(argv)
+        shown, reports = _planned(parser, options)
+    except SystemExit as stop:  # argparse has printed its message or the help
+        return Exit.USAGE if stop.code else Exit.CLEAN
+    from corvus.config.check.check import Options, check_paths
+
+    checked = check_paths(
+        options.path or usual_files(),
+        Options(
+            dialect=options.dialect,
+            stdin=read_stdin,
+            stdin_name=options.stdin_filename,
+            facts=PRICE_FACTS,
+        ),
+    )
+    code = _exit_code(checked, options)
+    if shown == "text" and not reports:
+        _print(_text(checked, options))
+        return code
+    return _write_all(checked, options, shown, reports)
+
+
+def _planned(
+    parser: argparse.ArgumentParser, options: argparse.Namespace
+) -> tuple[str, tuple[Report, ...]]:
+    """Return the format of standard output, and the reports to write besides."""
+    if not options.report:
+        return options.format or "text", ()
+    from corvus.cli.check_reports import planned
+
+    try:
+        return planned(options.report, options.format, _FORMATS)
+    except ValueError as mistake:
+        parser.error(str(mistake))
+
+
+def _exit_code(checked: Checked, options: argparse.Namespace) -> Exit:
+    if checked.unreadable:
+        return Exit.USAGE
+    failing = _failing(options)
+    fails = any(diagnostic.severity.value in failing for diagnostic in checked.diagnostics)
+    return Exit.FINDINGS if fails else Exit.CLEAN
+
+
+def _failing(options: argparse.Namespace) -> tuple[str, ...]:
+    """Return the severities that exit 1."""
+    if options.fail_on == "never":
+        return ()
+    return _SEVERITIES[: _SEVERITIES.index(options.fail_on) + 1]
+
+
+def _write_all(
+    checked: Checked, options: argparse.Namespace, shown: str, reports: tuple[Report, ...]
+) -> Exit:
+    """Print one format and write the reports; a report that cannot be written is exit 2."""
+    from corvus.cli.check_outputs import outcome_of, written
+    from corvus.cli.check_reports import write
+
+    code = _exit_code(checked, options)
+    outcome = outcome_of(checked, failing=_failing(options), exit_code=int(code))
+    if not options.quiet:
+        outcome = outcome._replace(summary=tuple(_summary(checked)))
+    # Reports first: whoever reads standard output may leave, as `head` does.
+    tried = [write(report, written(report.format, outcome), outcome) for report in reports]
+    _print(_text(checked, options) if shown == "text" else written(shown, outcome))
+    for problem in filter(None, tried):
+        print(f"corvus check: error: {problem}", file=sys.stderr)
+        code = Exit.USAGE
+    return code
+
+
+def _print(text: str) -> None:
+    if text:
+        print(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = parser_of_files(
+        "check", "Check config files and report every problem with file:line:column.", _EPILOG
+    )
+    parser.add_argument(
+        "--format",
+        "--output-format",
+        choices=_FORMATS,
+        help="what standard output gets (default: text, in CI too)",
+    )
+    parser.add_argument(
+        "--report",
+        action="append",
+        metavar="FORMAT=PATH",
+        help="write a report besides, in any of these formats; may be given several times; "
+        "- for PATH is standard output in place of --format",
+    )
+    parser.add_argument(
+        "--fail-on",
+        choices=(*_SEVERITIES, "never"),
+        default="error",
+        help="lowest severity that exits 1 (default: error)",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_const",
+        dest="fail_on",
+        const="warning",
+        help="the same as --fail-on warning; of both, the last counts",
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="findings only, no summary")
+    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    return parser
+
+
+def _text(checked: Checked, options: argparse.Namespace) -> str:
+    summary = "" if options.quiet else "\n".join(_summary(checked))
+    if not checked.diagnostics:
+        return summary
+    from corvus.diagnostics.text import render
+
+    sources = {
+        file.shown: file.text
+        for file in checked.files
+        if file.diagnostics and file.text is not None
+    }
+    findings = render(checked.diagnostics, sources, colour=_colour(options.color))
+    return f"{findings}\n\n{summary}" if summary else findings
+
+
+def _colour(wanted: str) -> bool:
+    if wanted != "auto":
+        return wanted == "always"
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _summary(checked: Checked) -> list[str]:
+    counts = Counter(diagnostic.severity.value for diagnostic in checked.diagnostics)
+    said = ", ".join(_many(counts[word], word) for word in _SEVERITIES if counts[word])
+    looked_at = [file for file in checked.files if file.detected is not None or file.diagnostics]
+    affected = sum(bool(file.diagnostics) for file in looked_at)
+    total = _many(len(checked.files), "file")
+    if not said:
+        head = f"ok: no problems in {total}"
+    elif not looked_at:
+        head = said
+    else:
+        head = f"{said} in {total if len(looked_at) == 1 else f'{affected} of {total}'}"
+    lines = _dialect_lines(checked.files)
+    ignored = sum(file.ignored for file in checked.files)
+    if ignored:
+        lines.append(f"{_many(ignored, 'finding')} ignored by comments")
+    unread = len(checked.unmatched) + sum(file.text is None for file in checked.files)
+    if unread:
+        verb = "was" if unread == 1 else "were"
+        lines.append(f"{_many(unread, 'input')} {verb} not checked: this is no pass")
+    if checked.passed_over:
+        lines.append(f"{_many(len(checked.passed_over), 'file')} of other tools passed over")
+    return [f"{head}; {lines[0]}"] if not said and len(lines) == 1 else [head, *lines]
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def _dialect_lines(files: tuple[CheckedFile, ...]) -> list[str]:
+    """Say what the files were checked as and why: one line for each dialect (CFG-2)."""
+    lines: list[str] = []
+    found = [file.detected for file in files if file.detected is not None]
+    for dialect in dict.fromkeys(detected.dialect for detected in found):
+        same = [detected for detected in found if detected.dialect is dialect]
+        evidence = Counter(key for detected in same for key in detected.evidence)
+        shown = [key for key, _ in evidence.most_common(_EVIDENCE)]
+        more = f" and {len(evidence) - _EVIDENCE} more" if len(evidence) > _EVIDENCE else ""
+        if same[0].pinned:
+            why = "as --dialect says"
+        elif shown:
+            why = f"found {', '.join(shown)}{more}"
+        else:
+            why = "no key of a host runtime"
+        many = f"{_many(len(same), 'file')} " if len(found) > 1 else ""
+        lines.append(f"{many}checked as {dialect}: {why}")
+    return lines

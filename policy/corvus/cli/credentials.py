@@ -1,0 +1,76 @@
+"""What a governed command is not given: keys that would pay for calls beyond its budgets (CLI-4).
+
+A key that stays in the environment of an agent buys calls that no budget sees. So everything that
+is known, or looks like, a credential of a model provider is withheld, and so are switches that lead
+an agent past the proxy. Files that agents log in from are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from corvus.model.gateway import Upstream
+
+RUN_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
+"""Get the key of the run: what the SDKs of both providers read."""
+LOG_INS = (
+    "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN", "CODEX_ACCESS_TOKEN", "CODEX_API_KEY",
+)  # fmt: skip
+"""By which agents log in themselves; like those above they are kept under ``--pass-through``."""
+
+_KNOWN = frozenset(
+    {
+        "AI_GATEWAY_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_BEARER_TOKEN_BEDROCK",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN",
+        "AWS_WEB_IDENTITY_TOKEN_FILE", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_SECRET",
+        "AZURE_FEDERATED_TOKEN_FILE", "AZURE_OPENAI_AD_TOKEN", "AZURE_OPENAI_KEY",
+        "CLOUDSDK_AUTH_ACCESS_TOKEN", "DATABRICKS_TOKEN",
+        "GOOGLE_APPLICATION_CREDENTIALS", "HF_TOKEN",
+        "HUGGINGFACEHUB_API_TOKEN", "HUGGING_FACE_HUB_TOKEN", "OPENAI_ADMIN_KEY",
+        "REPLICATE_API_TOKEN", "WATSONX_APIKEY", "WATSONX_TOKEN",
+    }
+)  # fmt: skip
+_ENDINGS = ("_API_KEY", "_APIKEY", "_API_KEYS")
+_PAST_THE_PROXY = (
+    "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_FOUNDRY", "CLAUDE_CODE_USE_VERTEX",
+)  # fmt: skip
+"""Make Claude Code pass over ``ANTHROPIC_BASE_URL``.
+
+Source:
+    https://docs.claude.com/en/docs/claude-code/settings "Environment variables", as of 2026-11.
+"""
+
+
+def withheld(
+    environment: Mapping[str, str],
+    *,
+    upstreams: Iterable[Upstream],
+    passed: Collection[str] = (),
+    keeps_log_in: bool = False,
+) -> tuple[str, ...]:
+    """Return the variables that a command is not given, sorted.
+
+    Args:
+        environment: Of this process.
+        upstreams: Whose keys the config names.
+        passed: Names that the user hands over by ``--pass-env``.
+        keeps_log_in: Whether the command logs in to OpenAI or Anthropic by itself.
+    """
+    of_upstreams = {one.api_key_env for one in upstreams if one.api_key_env}
+    return tuple(
+        name
+        for name in sorted(environment)
+        if name not in passed
+        and (name in of_upstreams or is_credential(name) or name.upper() in _PAST_THE_PROXY)
+        and not (keeps_log_in and name in (*RUN_KEYS, *LOG_INS))
+    )
+
+
+def is_credential(name: str) -> bool:
+    """Return whether a variable holds, or by its name may hold, the key of a model provider."""
+    upper = name.upper()
+    return upper in _KNOWN or upper in LOG_INS or upper.endswith(_ENDINGS) or upper == "API_KEY"

@@ -1,0 +1,79 @@
+"""``corvus explain``: what a code means, a failing and a passing example, the remedy (DIA-4)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from corvus.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from corvus.diagnostics.codes import CodeInfo
+
+
+def main(argv: list[str]) -> int:
+    """Run ``corvus explain`` with the arguments after its name; return the exit code."""
+    parser = _parser()
+    try:
+        options = parser.parse_args(argv)
+        if options.code is not None and options.list:
+            parser.error("--list takes no CODE")
+    except SystemExit as stop:  # argparse has printed its message or the help
+        return Exit.USAGE if stop.code else Exit.CLEAN
+    from corvus.diagnostics.codes import CODES
+
+    if options.code is None:
+        print(_listed(_in_order(tuple(CODES.values())), options.format))
+        return Exit.CLEAN
+    if options.code not in CODES:
+        print(_unknown(options.code), file=sys.stderr)
+        return Exit.USAGE
+    print(_explained(CODES[options.code], options.format))
+    return Exit.CLEAN
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="corvus explain",
+        description="Explain a diagnostic code; without one, list them all.",
+        epilog="example: corvus explain unknown-key",
+    )
+    parser.add_argument("code", nargs="?", metavar="CODE", help="a code such as unknown-key")
+    parser.add_argument("--list", action="store_true", help="list every code, errors first")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    return parser
+
+
+def _in_order(codes: tuple[CodeInfo, ...]) -> list[CodeInfo]:
+    return sorted(codes, key=lambda info: (info.severity.rank, info.code))
+
+
+def _listed(codes: list[CodeInfo], style: str) -> str:
+    if style == "json":
+        from corvus.diagnostics.explained import as_json
+        from corvus.diagnostics.json_text import json_text
+
+        return json_text([as_json(info) for info in codes])
+    width = max(len(info.code) for info in codes)
+    return "\n".join(f"{info.code:<{width}}  {info.severity:<7}  {info.title}" for info in codes)
+
+
+def _explained(info: CodeInfo, style: str) -> str:
+    from corvus.diagnostics.explained import as_json, as_text
+
+    if style == "text":
+        return as_text(info)
+    from corvus.diagnostics.json_text import json_text
+
+    return json_text(as_json(info))
+
+
+def _unknown(code: str) -> str:
+    from corvus.config.check.suggest import closest
+    from corvus.diagnostics.codes import CODES
+    from corvus.diagnostics.plain import escape
+
+    near = closest(code, CODES)
+    hint = f"did you mean {near}?" if near else "run `corvus explain` for the list"
+    return f"unknown code {escape(code)}: {hint}"

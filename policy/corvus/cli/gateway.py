@@ -1,0 +1,73 @@
+"""``corvus gateway``: serves the admin API until it is asked to stop (API-5)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from corvus.cli.common import say_governing, warn_unlimited, warn_unused
+from corvus.cli.options import Config, LedgerPath, Sets
+
+if TYPE_CHECKING:
+    from corvus.runtime import Runtime
+
+
+def gateway(
+    *,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; default: the config's.")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port; 0 takes a free one; default: the config's.", min=0, max=65_535),
+    ] = None,
+    config: Config = None,
+    sets: Sets = None,
+    ledger: LedgerPath = None,
+) -> None:
+    """Serve proxy, admin API and dashboard; all need a token of `corvus token create`.
+
+    Example: corvus gateway --port 8642
+    """
+    from corvus.base.errors import GatewayRefused
+    from corvus.config.layers.locate import locate
+    from corvus.runtime import open_runtime
+
+    try:
+        from corvus.gateway import serve
+        from corvus.gateway.pages.app import Dashboard
+        from corvus.gateway.service import ConfigFile
+    except ModuleNotFoundError as missing:
+        raise GatewayRefused(
+            f"the gateway needs {missing.name}: pip install 'corvus-policy[gateway]'"
+        ) from None
+
+    def load() -> Runtime:
+        return open_runtime(config or (), sets=sets or (), ledger=ledger)
+
+    runtime = load()
+    warn_unused(runtime)
+    paths = locate([Path(one) for one in config or ()], environment=os.environ).paths
+    address = host or runtime.gateway.host
+    listening = serve.bind(runtime, address, runtime.gateway.port if port is None else port)
+    shown = f"[{address}]" if ":" in address and not address.startswith("[") else address
+    bound = listening.getsockname()[1]
+
+    def tell() -> None:
+        print(f"listening on http://{shown}:{bound}", file=sys.stderr, flush=True)
+        say_governing(runtime)
+        warn_unlimited(runtime)
+        if sys.stderr.isatty():  # programs that read the log get it alone
+            print(f"dashboard at http://{shown}:{bound}/dashboard", file=sys.stderr, flush=True)
+
+    serve.serve(
+        runtime,
+        listening,
+        file=ConfigFile(paths[-1], load) if paths else None,
+        pages=Dashboard,
+        on_ready=tell,
+    )

@@ -1,0 +1,82 @@
+"""``corvus init``: a commented config to start from, with the schema that its first line names."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from corvus.base.errors import EditRefused
+
+NAME = "corvus.toml"
+SCHEMA = "corvus.schema.json"
+_STARTER = Path(__file__).with_name("starter.toml")
+
+
+def init(
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="[PATH]", help="A file that ends in .toml, or a folder for it."),
+    ] = Path(NAME),
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite a config that is there.")
+    ] = False,
+) -> None:
+    """Write a commented starter config; it checks clean, and refuses to overwrite one.
+
+    Example: corvus init
+    """
+    from corvus.base.files import replace_file
+    from corvus.base.resources import shipped
+
+    file = path if path.suffix == ".toml" and not os.path.isdir(path) else path / NAME
+    schema = shipped("schemas").joinpath("config.native.schema.json").read_bytes()
+    contents = {file.with_name(SCHEMA): schema, file: _STARTER.read_bytes()}
+    for one, data in contents.items():
+        _refuse_to_lose(one, data, force=force)
+    _make_folder(file.parent)
+    for one, data in contents.items():
+        replace_file(one, data)
+    print("\n".join(_said(file)))
+
+
+def _refuse_to_lose(path: Path, data: bytes, *, force: bool) -> None:
+    """Refuse to write over a file that says something else.
+
+    Raises:
+        EditRefused: It does, and nobody forces us.
+    """
+    if force or not os.path.lexists(path):
+        return
+    if not os.path.isfile(path) or path.read_bytes() != data:
+        raise EditRefused(
+            f"{path} exists: --force overwrites it, `corvus config set` changes a key"
+        )
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder of the config; the one above must be there.
+
+    Raises:
+        EditRefused: The system refused.
+    """
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as fault:
+        raise EditRefused(f"the folder {folder} cannot be made: {fault.strerror}") from fault
+
+
+def _said(file: Path) -> list[str]:
+    quoted = shlex.quote(str(file))
+    config = "" if file == Path(NAME) else f" --config {quoted}"
+    return [
+        f"wrote {file}, and {file.with_name(SCHEMA)} for completion in your editor; next:",
+        f"  corvus check{config and f' {quoted}'}",
+        f"  corvus config show --origin{config}",
+        f"  corvus usage import ~/.claude/projects{config}",
+        f"  corvus cost summary{config}",
+    ]

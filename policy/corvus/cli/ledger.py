@@ -1,0 +1,256 @@
+"""``corvus ledger``: hand events over, move old months away, prove that everything agrees."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from corvus.cli.common import console, is_terminal, json_text
+from corvus.cli.exits import Exit
+from corvus.cli.options import Config, LedgerPath, Sets
+
+if TYPE_CHECKING:
+    from corvus.bookkeeping import Verdict
+    from corvus.governor.recount import Difference
+    from corvus.ledger.drain import Progress
+    from corvus.runtime import Runtime
+
+app = typer.Typer(help="The ledger of usage and the store of budgets.", no_args_is_help=True)
+
+
+class Format(StrEnum):
+    """How an answer is shown."""
+
+    TEXT = "text"
+    KV = "kv"
+    JSON = "json"
+
+
+Output = Annotated[
+    Format | None, typer.Option("--format", help="Default: text on a terminal, else kv.")
+]
+
+
+@app.callback()
+def group() -> None:
+    """The ledger of usage and the store of budgets."""
+
+
+@app.command("drain")
+def drain(
+    *,
+    config: Config = None,
+    sets: Sets = None,
+    ledger: LedgerPath = None,
+    output: Output = None,
+) -> None:
+    """Hand what the store knows over to the ledger; move months past retention to Parquet.
+
+    Reports show it all without this; a cron job keeps the store small.
+
+    Example: corvus ledger drain
+    """
+    runtime = _runtime(config, sets, ledger)
+    if ledger is not None and not runtime.bookkeeping.has_store:
+        from corvus.base.errors import LedgerError
+
+        raise LedgerError(
+            f"there is no store beside {ledger}: no call was governed there; check --ledger"
+        )
+    with _progress() as on_progress:
+        drained = runtime.bookkeeping.drain(on_progress=on_progress)
+    archived = runtime.bookkeeping.archive(runtime.retention_days)
+    told = {
+        "ledger": str(runtime.ledger_path),
+        "events": drained.events,
+        "through_seq": drained.through_seq,
+        "archived_rows": archived.rows,
+        "archived_files": [str(file) for file in archived.files],
+    }
+    _print(told, output, _drained_words(told))
+
+
+@app.command("verify")
+def verify(
+    *,
+    rebuild: Annotated[
+        bool,
+        typer.Option("--rebuild", help="Make the balances what is recorded; kept in the audit."),
+    ] = False,
+    anchor: Annotated[
+        str | None,
+        typer.Option(
+            "--anchor",
+            metavar="POSITION:HASH",
+            help="An audit event kept elsewhere (`corvus cost audit --anchor`) that must be there.",
+        ),
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why it is rebuilt, for the audit.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before rebuilding.")] = False,
+    config: Config = None,
+    sets: Sets = None,
+    ledger: LedgerPath = None,
+    output: Output = None,
+) -> None:
+    """Prove that balances equal what was recorded, and that the audit is whole; exit 1 if not.
+
+    Example: corvus ledger verify
+    """
+    runtime = _runtime(config, sets, ledger)
+    verdict = runtime.bookkeeping.verify(_anchor(anchor))
+    if rebuild:
+        _confirm(verdict, yes=yes)
+        verdict = _rebuilt(runtime, reason)
+    told = _as_dict(verdict, runtime)
+    if rebuild:
+        left = told["findings"][: len(verdict.findings)]
+        mended = told["findings"][len(verdict.findings) :]
+        told |= {"sound": not left, "findings": left, "mended": mended}
+    _print(told, output, _words(verdict, rebuilt=rebuild))
+    if not told["sound"]:
+        raise typer.Exit(Exit.FINDINGS)
+
+
+def _runtime(config: Any, sets: Any, ledger: Any) -> Runtime:
+    from corvus.runtime import open_runtime
+
+    return open_runtime(config or (), sets=sets or (), ledger=ledger)
+
+
+def _rebuilt(runtime: Runtime, reason: str | None) -> Verdict:
+    from corvus.actor import local_actor
+    from corvus.diagnostics.secrets import scrub
+
+    return runtime.bookkeeping.rebuild(local_actor(), scrub(reason) if reason else None)
+
+
+def _anchor(text: str | None) -> tuple[int, str] | None:
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,18}:[0-9a-fA-F]{64}", text):
+        raise typer.BadParameter(f"{text!r} is not POSITION:HASH", param_hint="--anchor")
+    position, _, digest = text.partition(":")
+    return int(position), digest.lower()
+
+
+def _confirm(verdict: Verdict, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("rebuilding asks first; pass --yes in a script")
+    print("\n".join(_words(verdict, rebuilt=False)), file=sys.stderr)
+    typer.confirm("Make the balances what is recorded?", abort=True, err=True)
+
+
+def _print(told: dict[str, Any], output: Format | None, words: list[str]) -> None:
+    from corvus.diagnostics.plain import escape
+    from corvus.reporting.kv import kv_text
+
+    match output or (Format.TEXT if is_terminal() else Format.KV):
+        case Format.JSON:
+            print(json_text(told))
+        case Format.TEXT:
+            print("\n".join(map(escape, words)))
+        case Format.KV:
+            for name, value in told.items():
+                print(f"{name}={_kv(value)}")
+            for finding in told.get("findings", ()):
+                print(f"finding={finding['code']} message={kv_text(finding['message'])}")
+
+
+def _kv(value: object) -> str:
+    from corvus.reporting.kv import kv_text
+
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return str(value).lower()
+        case list():
+            return str(len(value))  # pyright: ignore[reportUnknownArgumentType] - of anything
+        case str():
+            return kv_text(value)
+        case _:
+            return str(value)
+
+
+def _drained_words(told: dict[str, Any]) -> list[str]:
+    words = [f"{told['events']:,} events handed over to {told['ledger']}"]
+    if told["archived_rows"]:
+        files = len(told["archived_files"])
+        words.append(f"{told['archived_rows']:,} rows moved to {files} files beside it")
+    return words
+
+
+def _as_dict(verdict: Verdict, runtime: Runtime) -> dict[str, Any]:
+    findings = [{"code": code, "message": words} for code, words in verdict.findings]
+    findings += [
+        {"code": "balance-differs", "message": _difference(one)} for one in verdict.differences
+    ]
+    return {
+        "ledger": str(runtime.ledger_path),
+        "sound": verdict.is_sound,
+        "findings": findings,
+        "lost_events": verdict.lost_events,
+        "audit_position": verdict.audit_position,
+        "audit_head": verdict.audit_head or None,
+    }
+
+
+def _words(verdict: Verdict, *, rebuilt: bool) -> list[str]:
+    findings = [f"{code}: {text}" for code, text in verdict.findings]
+    words = [f"balance-differs: {_difference(one)}" for one in verdict.differences]
+    if rebuilt:
+        lost = verdict.lost_events
+        without = f", going on without {lost} lost events" if lost else ""
+        words += [f"{len(verdict.differences)} balances were mended{without}"]
+        return words + [f"not to be mended: {one}" for one in findings]
+    words = findings + words
+    if verdict.is_sound:
+        head = f"; its newest event is {verdict.audit_position}" if verdict.audit_position else ""
+        return [f"all balances equal what is recorded; the audit is whole{head}"]
+    return [*words, "see `corvus ledger verify --rebuild`"]
+
+
+def _difference(one: Difference) -> str:
+    from corvus.base.money import usd_short
+    from corvus.base.time import instant_at
+
+    key, stored, counted = one.stored.key, one.stored, one.counted
+    which = [one.budget.name]
+    if key.window_start_us:
+        which.append(f"from {instant_at(key.window_start_us):%Y-%m-%d %H:%M}")
+    which += [
+        f"{name} {value}"
+        for name, value in (("session", key.session_id), ("mission", key.mission_id))
+        if value
+    ]
+    return (
+        f"budget {' '.join(which)} has ${usd_short(stored.spent_nano_usd)} spent in "
+        f"{stored.calls} calls and ${usd_short(stored.held_nano_usd)} held, recorded are "
+        f"${usd_short(counted.spent_nano_usd)} in {counted.calls} and "
+        f"${usd_short(counted.held_nano_usd)} held"
+    )
+
+
+@contextmanager
+def _progress() -> Generator[Progress | None]:
+    """Show a bar on standard error while a person waits; elsewhere nothing."""
+    told = console(stderr=True)
+    if not told.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("events"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=told, transient=True) as bar:
+        task = bar.add_task("events", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

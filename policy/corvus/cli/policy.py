@@ -1,0 +1,198 @@
+"""``corvus policy``: the compiled policy, as it is enforced, and what it says of an action."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from corvus.base.money import usd_exact, usd_short, usd_text
+from corvus.cli.common import console, is_terminal, json_text, shown
+from corvus.cli.decide import decide
+from corvus.cli.fitted import print_rows
+from corvus.cli.options import Config, Sets
+from corvus.diagnostics.plain import escape
+from corvus.model.budget import Budget
+from corvus.model.price import Price
+from corvus.model.usage import TokenKind
+from corvus.reporting.kv import kv_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from corvus.runtime import Runtime
+
+app = typer.Typer(help="The compiled policy.", no_args_is_help=True)
+
+
+class Format(StrEnum):
+    """How a policy is shown."""
+
+    TABLE = "table"
+    KV = "kv"
+    JSON = "json"
+
+
+@app.callback()
+def group() -> None:
+    """The compiled policy."""
+
+
+@app.command("show")
+def show(
+    config: Config = None,
+    output: Annotated[
+        Format | None, typer.Option("--format", help="Default: table on a terminal, else kv.")
+    ] = None,
+    sets: Sets = None,
+) -> None:
+    """Show what the config compiles to: budgets, prices, autonomy, and the hash that names it all.
+
+    Example: corvus policy show --config corvus.toml
+    """
+    from corvus.runtime import open_runtime
+
+    runtime = open_runtime(config or [], sets=sets or ())
+    match output or (Format.TABLE if is_terminal() else Format.KV):
+        case Format.JSON:
+            print(json_text(_as_json(runtime)))
+        case Format.KV:
+            print("\n".join(_kv(runtime)))
+        case Format.TABLE:
+            _print_table(runtime)
+
+
+def _as_json(runtime: Runtime) -> dict[str, object]:
+    """Return the policy as plain data; exact nano-USD strings beside readable USD (API-1)."""
+    policy, books = runtime.policy, runtime.books
+    plain: dict[str, object] = {
+        "config": runtime.config_shown,
+        "policy_hash": policy.content_hash,
+        "price_book": {"version": books.bundled_version, "sha256": books.bundled_sha256},
+    }
+    plain |= asdict(policy)
+    del plain["content_hash"]
+    plain["budgets"] = [
+        {
+            "name": budget.name,
+            "period": budget.period.value,
+            "limit_usd": float(usd_text(budget.limit_nano_usd, 9)),
+            "limit_nano_usd": str(budget.limit_nano_usd),
+            "warn_at_percent": budget.warn_at_percent,
+            "match": dict(budget.match),
+            "timezone": budget.timezone,
+            "config_key": budget.config_key,
+        }
+        for budget in policy.budgets
+    ]
+    plain["prices"] = [
+        {
+            "entry": price.entry,
+            "usd_per_million": {
+                kind.value: usd_text(rate, 9) for kind, rate in price.rates.items()
+            },
+            "effective_from": price.effective_from.isoformat() if price.effective_from else None,
+            "source": price.source,
+        }
+        for price in policy.prices
+    ]
+    return plain
+
+
+def _kv(runtime: Runtime) -> list[str]:
+    policy, books = runtime.policy, runtime.books
+    autonomy = policy.autonomy
+    lines = [
+        f"config={runtime.config_shown}",
+        f"policy_hash={policy.content_hash}",
+        f"cost_enabled={str(policy.enabled).lower()}",
+        f"allow_override={str(policy.allow_override).lower()}",
+        f"unpriced_models={policy.unpriced_models}",
+        f"default_output_tokens={policy.default_output_tokens}",
+        f"reservation_ttl_seconds={policy.reservation_ttl_seconds}",
+        f"own_prices={len(policy.prices)}",
+        f"price_book={kv_text(books.bundled_version)}",
+        f"price_book_sha256={books.bundled_sha256}",
+        f"autonomy_level={autonomy.level}",
+        f"max_actions_per_hour={autonomy.max_actions_per_hour}",
+        f"deprecated_fields={','.join(policy.deprecated_fields) or 'none'}",
+    ]
+    lines += [_budget_line(budget) for budget in policy.budgets]
+    return lines + [_price_line(price) for price in policy.prices]
+
+
+def _budget_line(budget: Budget) -> str:
+    match = ",".join(f"{name}:{glob}" for name, glob in budget.match) or "all"
+    return (
+        f"budget={budget.name} period={budget.period} limit_usd={usd_exact(budget.limit_nano_usd)} "
+        f"warn_at_percent={budget.warn_at_percent} match={match} timezone={budget.timezone} "
+        f"key={budget.config_key}"
+    )
+
+
+def _price_line(price: Price) -> str:
+    rates = " ".join(
+        f"{kind}_usd_per_million={usd_exact(rate)}" for kind, rate in price.rates.items()
+    )
+    since = price.effective_from.isoformat() if price.effective_from else "none"
+    source = kv_text(price.source) if price.source else "none"
+    return f"price={kv_text(price.key)} {rates} effective_from={since} source={source}"
+
+
+def _print_table(runtime: Runtime) -> None:
+    policy, books = runtime.policy, runtime.books
+    out = console()
+    out.print(f"[bold]policy[/] of {shown(runtime.config_shown)}", soft_wrap=True)
+    out.print(f"policy_hash [dim]{policy.content_hash}[/]", soft_wrap=True)
+    if not policy.enabled:
+        out.print("[yellow]disabled[/]: cost.enabled = false, nothing is enforced")
+    _print_budgets(out, policy.budgets)
+    if policy.prices:
+        out.print("own prices, USD per million tokens")
+        _print_prices(out, policy.prices)
+    out.print(
+        f"price book: {books.bundled_version} (prices by time of day are held at their dearest)"
+    )
+    out.print(f"price_book_sha256 [dim]{books.bundled_sha256}[/]", soft_wrap=True)
+    out.print(f"a model without a price: [bold]{policy.unpriced_models}[/]")
+    autonomy = policy.autonomy
+    out.print(f"autonomy: {autonomy.level}, {autonomy.max_actions_per_hour} actions per hour")
+    for path in policy.deprecated_fields:
+        out.print(f"[yellow]deprecated[/]: {shown(path)}, see `corvus explain deprecated-key`")
+
+
+def _print_budgets(out: Console, budgets: Sequence[Budget]) -> None:
+    rows = [
+        (
+            budget.name,
+            budget.period.value,
+            f"${usd_short(budget.limit_nano_usd)}" if budget.limit_nano_usd else "off",
+            f"{budget.warn_at_percent} %",
+            ", ".join(f"{name}={glob}" for name, glob in budget.match) or "every call",
+            budget.config_key,
+        )
+        for budget in budgets
+    ]
+    headings = ("budget", "period", "limit", "warns at", "matches", "set by")
+    print_rows(out, headings, [[*map(escape, row)] for row in rows], right={2, 3})
+
+
+def _print_prices(out: Console, prices: Sequence[Price]) -> None:
+    kinds = [kind for kind in TokenKind if any(kind in price.rates for price in prices)]
+    rows = [
+        (
+            price.key,
+            price.effective_from.isoformat() if price.effective_from else "always",
+            *(usd_short(price.rates[kind]) if kind in price.rates else "-" for kind in kinds),
+        )
+        for price in prices
+    ]
+    headings = ("model", "from", *(kind.replace("_", " ") for kind in kinds))
+    right = range(2, len(headings))
+    print_rows(out, headings, [[*map(escape, row)] for row in rows], right=right)
+
+
+app.command("decide")(decide)

@@ -1,0 +1,336 @@
+"""One run of a command behind a proxy of its own (CLI-4).
+
+Everything that may refuse the run comes before anything is opened: the limits, the command, the
+libraries, the proxy. Whatever was opened is closed on every way out.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from corvus.base.errors import GatewayRefused, PolicyError, RunRefused, SteeringRefused
+from corvus.cli import credentials, run_text, runfile
+from corvus.cli.child import command_of, environment_of, find_command, run_child
+from corvus.cli.guarded import MARK
+from corvus.cli.run_limits import refuse_without_budget
+from corvus.cli.scrub import hide
+from corvus.compile import RunLimits
+from corvus.governor.reach import budgets_of_run
+from corvus.model.gateway import GatewayOptions, Kind, Upstream
+from corvus.model.steering import MissionOutcome, MissionRequest, OverrideRequest
+
+if TYPE_CHECKING:
+    from corvus.base.money import NanoUSD
+    from corvus.governor.governor import Governor
+    from corvus.model.budget import Budget
+    from corvus.model.decision import Decision
+    from corvus.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line asks for.
+
+    Attributes:
+        surface: ``cli-agent`` or ``cli-code``.
+        session: The session named by the user.
+        mission: The mission named by the user.
+        limits: What the options limit.
+        override: Whether to lift the first block.
+        ungoverned: Whether to run although nothing limits it.
+        pass_through: Whether the command keeps its own log-in.
+        passed: Variables that the command shall get although they hold keys.
+    """
+
+    surface: str
+    session: str | None = None
+    mission: str | None = None
+    limits: RunLimits = field(default_factory=RunLimits)
+    override: bool = False
+    ungoverned: bool = False
+    pass_through: bool = False
+    passed: tuple[str, ...] = ()
+
+
+class Run:
+    """One run.
+
+    Args:
+        runtime: The config in force.
+        wish: What the command line asks for.
+
+    Raises:
+        RunRefused: It asks for what contradicts itself, or nothing limits the run.
+    """
+
+    def __init__(self, runtime: Runtime, wish: Wish) -> None:
+        from corvus.base.ids import new_id
+        from corvus.base.time import microseconds
+
+        if os.environ.get(MARK):
+            raise RunRefused(
+                "this is a governed run already, and its command pays from those budgets: run the "
+                f"command by itself, without `corvus agent` or `corvus code`; {MARK} marks the run"
+            )
+        self._runtime = runtime.limited(wish.limits)
+        self._wish = wish
+        self._id = new_id(microseconds(runtime.clock.now()))
+        self.session_id = wish.session or self._id
+        self._mission = wish.mission
+        if wish.mission is None and wish.limits.run_nano_usd is not None:
+            self._mission = f"run-{self._id}"
+        self._options = _with_upstreams(runtime.gateway, pass_through=wish.pass_through)
+        self._keeps_log_in = any(one.pass_through for one in self._options.upstreams)
+        self._budgets = self._require_budget()
+        self._last: Decision | None = None
+        self._refused: str | None = None
+        self._is_any_admitted = False
+
+    def go(self, command: list[str]) -> int:
+        """Run a command, and return the exit code of ours.
+
+        Raises:
+            RunRefused: There is no such command, or it cannot be executed.
+            SteeringRefused: The override or the mission cannot be had; nothing was run.
+            GatewayRefused: The proxy cannot be started, or its libraries are missing.
+        """
+        path = find_command(command[0], os.environ.get("PATH"))
+        _require_extra()
+        everything = dict(os.environ)
+        hidden = self._withheld(everything)
+        with self._runtime.governor() as governor:
+            runs = runfile.folder_of(self._runtime.bookkeeping.store_path)
+            if self._runtime.policy.enabled:
+                runfile.end_dead_runs(runs, governor)
+            with self._proxy(governor, everything) as (url, secret):
+                hide({*hidden, *credentials.RUN_KEYS})
+                kept = {name: text for name, text in everything.items() if name not in hidden}
+                environment = environment_of(
+                    kept, url, secret, session_id=self.session_id, run_id=self._id
+                )
+                words = command_of(command, url, has_key=secret is not None)
+                with self._opened(governor, runs):
+                    exit_code: int | None = None
+                    try:
+                        self._say_start(governor, hidden)
+                        exit_code = run_child(path, words, environment)
+                    finally:
+                        self._end(governor, exit_code)
+        return self._told(exit_code)
+
+    def _require_budget(self) -> list[Budget]:
+        """Return the budgets that limit the run.
+
+        Raises:
+            RunRefused: There is none, and the user did not say ``--ungoverned``; or the user said
+                so beside a limit.
+        """
+        wish = self._wish
+        if wish.ungoverned and wish.limits.options:
+            raise RunRefused(
+                f"--ungoverned contradicts {' '.join(wish.limits.options)}: leave one of them out"
+            )
+        for name in wish.passed:
+            if name in credentials.RUN_KEYS and not self._keeps_log_in:
+                raise RunRefused(
+                    f"--pass-env {name}: the command gets the key of the run in its place; "
+                    "--pass-through leaves it its own log-in"
+                )
+        providers = {word for one in self._options.upstreams for word in (one.name, one.kind.value)}
+        budgets = budgets_of_run(
+            self._runtime.policy, wish.surface, providers, in_mission=wish.mission is not None
+        )
+        if not budgets and wish.limits.run_nano_usd is None and not wish.ungoverned:
+            refuse_without_budget(self._runtime, wish.surface)
+        return budgets
+
+    def _withheld(self, environment: dict[str, str]) -> tuple[str, ...]:
+        return credentials.withheld(
+            environment,
+            upstreams=self._options.upstreams,
+            passed=self._wish.passed,
+            keeps_log_in=self._keeps_log_in,
+        )
+
+    @contextmanager
+    def _proxy(
+        self, governor: Governor, environment: dict[str, str]
+    ) -> Generator[tuple[str, str | None]]:
+        """Serve the proxy; yields its URL and the key of the run, ``None`` where none is needed."""
+        from corvus.gateway.auth import RunKey
+        from corvus.gateway.proxy.callers import Caller
+        from corvus.gateway.proxy.local import serve_locally
+        from corvus.gateway.proxy.proxy import Proxy
+        from corvus.governor.upkeep import keeping_up
+        from corvus.model.token import new_secret
+
+        secret = new_secret()
+        proxy = Proxy(
+            lambda: governor,
+            self._options,
+            fixed=Caller(self.session_id, self._wish.surface, self._mission),
+            environment=environment,
+            on_verdict=self._hear,
+        )
+        needs_key = not self._keeps_log_in
+        key = RunKey(secret, self._runtime.clock.now(), is_needed=needs_key)
+        with (
+            keeping_up(lambda: governor),
+            serve_locally(proxy, self._options, key, needs_key=needs_key) as port,
+        ):
+            yield f"http://127.0.0.1:{port}", secret if needs_key else None
+
+    def _hear(self, verdict: Decision | str) -> None:
+        if isinstance(verdict, str):
+            self._refused = verdict
+            return
+        self._last = verdict
+        self._is_any_admitted = self._is_any_admitted or verdict.allowed
+
+    @contextmanager
+    def _opened(self, governor: Governor, runs: Path) -> Generator[None]:
+        """Open the mission and grant the override; what is refused leaves nothing behind."""
+        if self._wish.override:
+            from corvus.governor.overrides import require_allowed
+
+            require_allowed(self._runtime.policy)
+        run = runfile.OpenRun(self._id, self.session_id, self._mission, not self._wish.session)
+        noting = runfile.noted(runs, run) if self._runtime.policy.enabled else nullcontext()
+        with noting:
+            if self._mission is not None:
+                governor.start_mission(self._mission_request(self._mission))
+            if self._wish.override:
+                self._override(governor)
+            yield
+
+    def _mission_request(self, mission: str) -> MissionRequest:
+        limit = self._wish.limits.run_nano_usd
+        if self._wish.mission is None:  # the run itself: the config's bounds of missions are not
+            return MissionRequest(self.session_id, mission, limit, 0, 0)
+        return MissionRequest(self.session_id, mission, self._lower(limit))
+
+    def _lower(self, limit: NanoUSD | None) -> NanoUSD | None:
+        """Return the lower of an option and the config's limit of missions: both hold."""
+        from corvus.governor.rules import MISSION
+
+        configured = [
+            one.limit_nano_usd
+            for one in self._runtime.policy.budgets
+            if one.name == MISSION and one.limit_nano_usd
+        ]
+        return limit if limit is None else min([limit, *configured])
+
+    def _override(self, governor: Governor) -> None:
+        from corvus.actor import local_actor
+
+        governor.override(
+            OverrideRequest(
+                local_actor(), "asked for the run", self.session_id, surface=self._wish.surface
+            )
+        )
+
+    def _say_start(self, governor: Governor, hidden: tuple[str, ...]) -> None:
+        runtime = self._runtime
+        is_limited = bool(self._budgets) or self._wish.limits.run_nano_usd is not None
+        if not is_limited:
+            run_text.say(run_text.ungoverned(runtime, self.session_id))
+        else:
+            status = governor.status(self.session_id, self._mission)
+            source = run_text.source_of(runtime, self._wish.limits.options)
+            run_text.say(run_text.started(source, status, self._budgets, self.session_id))
+        cautions = run_text.cautions(
+            runtime,
+            self._budgets,
+            has_own_limit=self._wish.limits.run_nano_usd is not None,
+            keeps_log_in=self._keeps_log_in,
+        )
+        for caution in cautions:
+            run_text.say(caution)
+        if told := [name for name in hidden if name not in credentials.RUN_KEYS]:
+            run_text.say(run_text.withheld(told))
+
+    def _end(self, governor: Governor, exit_code: int | None) -> None:
+        """Close what was opened, and show the summary; a fault here changes nothing."""
+        shown = "was not run" if exit_code is None else f"ended with {exit_code}"
+        run_text.say(f"corvus: session {self.session_id} {shown}")
+        try:
+            if self._mission is not None:
+                ok = exit_code == 0
+                outcome = MissionOutcome.COMPLETED if ok else MissionOutcome.FAILED
+                governor.end_mission(self.session_id, self._mission, outcome)
+            if not self._wish.session and self._last is not None:
+                with suppress(SteeringRefused):
+                    governor.close_session(self.session_id)
+            self._show(governor)
+        except PolicyError as fault:
+            run_text.say(f"corvus: no summary: {fault}")
+
+    def _show(self, governor: Governor) -> None:
+        from corvus.cli import summary_table, summary_text
+
+        if self._last is None:
+            run_text.say(run_text.no_call(self._refused))
+        else:
+            status = governor.status(self.session_id, self._mission)
+            if sys.stderr.isatty():
+                summary_table.print_table(self._runtime, status, stderr=True)
+            else:
+                print("\n".join(summary_text.kv(self._runtime, status)), file=sys.stderr)
+                sys.stderr.flush()
+        if self._runtime.policy.enabled:
+            self._runtime.bookkeeping.drain(governor.store)
+
+    def _told(self, exit_code: int | None) -> int:
+        """Return the exit code: the command's own, unless a budget stopped it (DIA-5, CLI-5).
+
+        A budget stopped a command that failed after a refusal, and one that got nothing but
+        refusals: whatever it says of itself, it has done nothing.
+        """
+        assert exit_code is not None, "a run without an exit code has raised"
+        last = self._last
+        if last is None or last.allowed or (exit_code == 0 and self._is_any_admitted):
+            return exit_code
+        from corvus.cli.denied import tell_denial
+
+        return tell_denial(last)
+
+
+def _require_extra() -> None:
+    """Import what the proxy is made of, before anything is opened.
+
+    Raises:
+        GatewayRefused: A library is missing.
+    """
+    try:
+        for module in ("local", "proxy"):
+            import_module(f"corvus.gateway.proxy.{module}")
+    except ModuleNotFoundError as missing:
+        raise GatewayRefused(
+            f"the proxy needs {missing.name}: pip install 'corvus-policy[gateway]'"
+        ) from None
+
+
+def _with_upstreams(options: GatewayOptions, *, pass_through: bool) -> GatewayOptions:
+    """Return the options with both providers: those of the config, else the makers' own."""
+    usual = {
+        Kind.OPENAI: Upstream("openai", "https://api.openai.com/v1", Kind.OPENAI, _KEY_OPENAI),
+        Kind.ANTHROPIC: Upstream(
+            "anthropic", "https://api.anthropic.com", Kind.ANTHROPIC, _KEY_ANTHROPIC
+        ),
+    }
+    configured = {one.kind for one in options.upstreams}
+    missing = [one for kind, one in usual.items() if kind not in configured]
+    upstreams: list[Upstream] = [*options.upstreams, *missing]
+    if pass_through:
+        upstreams = [replace(one, pass_through=True) for one in upstreams]
+    return replace(options, upstreams=tuple(upstreams))
+
+
+_KEY_OPENAI, _KEY_ANTHROPIC = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"

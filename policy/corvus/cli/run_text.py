@@ -1,0 +1,119 @@
+"""What a governed run says on standard error: what governs it, what is left, what was withheld."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from corvus.base.money import usd_short
+from corvus.diagnostics.plain import escape
+from corvus.governor.reach import is_partial
+from corvus.governor.rules import MISSION
+
+if TYPE_CHECKING:
+    from corvus.governor.status import StatusReport
+    from corvus.model.budget import Budget
+    from corvus.model.decision import BudgetStatus
+    from corvus.runtime import Runtime
+
+
+def say(text: str) -> None:
+    """Print a line at once; standard output is the command's alone."""
+    print(escape(text), file=sys.stderr, flush=True)
+
+
+def no_call(refused: str | None) -> str:
+    """Return the end of a run in which no call was decided on.
+
+    Args:
+        refused: Why the last call was refused before its budgets were asked; ``None`` if none came.
+    """
+    if refused is not None:
+        return f"corvus: no call was made; the last one was refused: {refused}"
+    return (
+        "corvus: 0 calls went through the proxy, so nothing was governed; does the command use "
+        "OPENAI_BASE_URL or ANTHROPIC_BASE_URL?"
+    )
+
+
+def source_of(runtime: Runtime, options: Collection[str]) -> str:
+    """Return what the budgets of a run come from: files, options, or both."""
+    files = runtime.governing if runtime.config_paths else ""
+    stated = " ".join(options)
+    if files and stated:
+        return f"{files} and {stated}"
+    if stated:
+        return f"{stated} (no config)"
+    return files or "CORVUS_ variables and --set (no config)"
+
+
+def started(source: str, status: StatusReport, budgets: Collection[Budget], session: str) -> str:
+    """Return the first line of a governed run.
+
+    Args:
+        source: What the budgets come from.
+        status: Where they stand.
+        budgets: Those that limit the run.
+        session: Its id.
+    """
+    by_name = {one.budget.name: one for one in status.decision.statuses}
+    names = [one.name for one in budgets]
+    mission = by_name.get(MISSION)
+    if mission is not None and mission.budget.limit_nano_usd and MISSION not in names:
+        names.append(MISSION)
+    left = ", ".join(_left(by_name[name]) for name in names if name in by_name)
+    return f"corvus: governed by {source}: {left} left; session {session} starts"
+
+
+def ungoverned(runtime: Runtime, session: str) -> str:
+    """Return the first line of a run that no budget limits, as the user asked for."""
+    return (
+        f"corvus: UNGOVERNED, by --ungoverned: no budget limits this run "
+        f"({runtime.governing.removeprefix('defaults ').strip('()')}); session {session} starts"
+    )
+
+
+def cautions(
+    runtime: Runtime, budgets: Collection[Budget], *, has_own_limit: bool, keeps_log_in: bool
+) -> list[str]:
+    """Return what passes the budgets of a run although it is governed.
+
+    Args:
+        runtime: What is in force.
+        budgets: Those that limit the run, but for its own limit.
+        has_own_limit: Whether ``--limit`` limits all of its calls.
+        keeps_log_in: Whether the command has credentials of its own.
+    """
+    found: list[str] = []
+    if keeps_log_in:
+        found.append(
+            "corvus: warning: the command keeps its own log-in; what it asks for past the proxy "
+            "is not governed"
+        )
+    if runtime.policy.enabled and budgets and not has_own_limit and all(map(is_partial, budgets)):
+        found.append(
+            "corvus: warning: every budget of this run is for some models or providers only; "
+            "calls of others have no limit"
+        )
+    if runtime.policy.enabled and runtime.policy.unpriced_models == "warn":
+        found.append(
+            "corvus: warning: calls of models without a price pass without a limit "
+            '(cost.unpriced_models = "warn")'
+        )
+    return found
+
+
+def withheld(names: Collection[str]) -> str:
+    """Return the line about variables that the command does not get."""
+    return f"corvus: withheld from the command: {', '.join(names)} (--pass-env NAME hands one over)"
+
+
+def _left(status: BudgetStatus) -> str:
+    limit = status.budget.limit_nano_usd
+    left = max(0, limit - status.spent_nano_usd - status.held_nano_usd)
+    only = ",".join(f"{name}:{glob}" for name, glob in status.budget.match)
+    return (
+        f"{status.budget.name}{f' ({only})' if only else ''} "
+        f"${usd_short(left)} of ${usd_short(limit)}"
+    )

@@ -1,0 +1,257 @@
+"""The state of a place as text: a page for a person, lines and JSON for programs (CLI-6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
+
+from corvus.base.money import usd_exact, usd_short
+from corvus.cli.common import console, shown
+from corvus.cli.config_show import row_json
+from corvus.cli.fitted import print_rows
+from corvus.cli.summary_text import refusals_text
+from corvus.config.layers import origins
+from corvus.config.toml.values import shown as dotted
+from corvus.config.toml.write import written
+from corvus.diagnostics.plain import escape
+from corvus.governor.rules import budgets_to_register
+from corvus.governor.summary import override_json, refusals_json
+from corvus.reporting.kv import kv_text, kv_value
+from corvus.version import __version__
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from corvus.config.layers.layers import Layered
+    from corvus.config.layers.origins import Effective
+    from corvus.health import Health
+    from corvus.ledger.health import LedgerHealth
+    from corvus.runtime import Runtime
+    from corvus.store.health import Blocking, StoreHealth
+
+_SHOWN_MAX = 10
+"""Blocked sums that a page lists."""
+_UNITS = ("B", "kB", "MB", "GB")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that is told.
+
+    Attributes:
+        now: When it was looked at, aware UTC.
+    """
+
+    runtime: Runtime
+    layered: Layered
+    health: Health
+    now: datetime
+
+    @property
+    def changed(self) -> list[Effective]:
+        """What a file, a variable or the command line sets."""
+        return [row for row in origins.effective(self.layered.loaded) if not row.is_default]
+
+    @property
+    def blocking(self) -> list[Blocking]:
+        """The sums of budgets in force that refuse calls at present; none while disabled."""
+        policy = self.runtime.policy
+        if not policy.enabled:
+            return []
+        names = {budget.name for budget in budgets_to_register(policy)}
+        return [one for one in self.health.store.blocking if one.budget in names]
+
+
+def as_json(seen: Seen) -> dict[str, object]:
+    """Return the state as data."""
+    runtime, store, ledger = seen.runtime, seen.health.store, seen.health.ledger
+    policy, books = runtime.policy, runtime.books
+    return {
+        "version": __version__,
+        "as_of": seen.now.isoformat(),
+        "healthy": seen.health.is_usable,
+        "config": runtime.config_shown,
+        "settings": {dotted(row.route): row_json(row) for row in seen.changed},
+        "deprecated_fields": list(policy.deprecated_fields),
+        "policy_hash": policy.content_hash,
+        "cost_enabled": policy.enabled,
+        "allow_override": policy.allow_override,
+        "price_book": books.bundled_version,
+        "own_prices": len(policy.prices),
+        "store": {
+            "path": str(store.path),
+            "state": _state(store),
+            "problem": store.problem,
+            "writable": store.is_writable,
+            "size_bytes": store.size_bytes,
+            "version": store.version,
+            "undrained_events": store.undrained_events,
+            "recount_due": store.recount_due,
+        },
+        "ledger": {
+            "path": str(ledger.path),
+            "state": _state(ledger),
+            "problem": ledger.problem,
+            "writable": ledger.is_writable,
+            "size_bytes": ledger.size_bytes,
+            "version": ledger.version,
+            "archive_files": ledger.archive_files,
+        },
+        "reservations": {
+            "open": store.holds.count,
+            "held_usd": usd_exact(store.holds.held_nano_usd),
+            "oldest_at": store.holds.oldest_at.isoformat() if store.holds.oldest_at else None,
+            "overdue": store.holds.overdue,
+        },
+        "open_sessions": store.open_sessions,
+        "audit": {"position": store.audit_position, "hash": store.audit_head},
+        "overrides": [override_json(one) for one in store.overrides],
+        "blocking": [_blocking_json(one) for one in seen.blocking],
+    }
+
+
+def _blocking_json(one: Blocking) -> dict[str, object]:
+    about = {"budget": one.budget, "session_id": one.session_id, "mission_id": one.mission_id}
+    return about | refusals_json(one.refusals)
+
+
+def as_lines(seen: Seen) -> list[str]:
+    """Return ``key=value`` lines: one for each fact, then each override and each setting."""
+    lines: list[str] = []
+    for name, value in as_json(seen).items():
+        match name, value:
+            case (("settings" | "overrides" | "blocking"), _):
+                continue
+            case "deprecated_fields", _:
+                lines.append(f"{name}={','.join(seen.runtime.policy.deprecated_fields) or 'none'}")
+            case _, dict():
+                inner = cast("dict[str, object]", value)
+                lines += [f"{name}_{key}={kv_value(one)}" for key, one in inner.items()]
+            case _:
+                lines.append(f"{name}={kv_value(value)}")
+    for one in seen.health.store.overrides:
+        session = kv_value(one.session_id)
+        expires = one.expires_at.isoformat()
+        lines.append(f"override={one.id} session_id={session} expires_at={expires}")
+    for one in seen.blocking:
+        session, mission = kv_value(one.session_id), kv_value(one.mission_id)
+        about = f"blocking={kv_text(one.budget)} session_id={session} mission_id={mission}"
+        lines.append(f"{about} {refusals_text(one.refusals)}")
+    for row in seen.changed:
+        value, place = kv_text(_value(row)), kv_text(row.origin.place)
+        lines.append(f"setting={kv_text(dotted(row.route))} value={value} origin={place}")
+    return lines
+
+
+def print_page(seen: Seen) -> None:
+    """Print a page for a person."""
+    from rich.table import Table
+
+    out = console()
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, words in (*_in_force(seen), *_files(seen.health), *_under_way(seen)):
+        table.add_row(name, words)
+    out.print(f"[bold]corvus {__version__}[/] on {shown(seen.runtime.config_shown)}")
+    out.print(table)
+    _print_settings(out, seen.changed)
+
+
+def _in_force(seen: Seen) -> Iterator[tuple[str, str]]:
+    policy, books = seen.runtime.policy, seen.runtime.books
+    limits = sum(1 for budget in policy.budgets if budget.limit_nano_usd)
+    overrides = "allowed" if policy.allow_override else "not allowed"
+    enabled = f"{_many(limits, 'limit')}, overrides {overrides}"
+    yield "policy", enabled if policy.enabled else "[yellow]disabled[/]: nothing is enforced"
+    yield "", f"[dim]{policy.content_hash[:23]}[/]"
+    yield "prices", f"{shown(books.bundled_version)}, {len(policy.prices)} of your own"
+    for path in policy.deprecated_fields:
+        yield "[yellow]deprecated[/]", f"{shown(path)}: `corvus migrate` rewrites it"
+
+
+def _files(health: Health) -> Iterator[tuple[str, str]]:
+    for name, one in (("store", health.store), ("ledger", health.ledger)):
+        state = _state(one)
+        colour = {"ok": "green", "missing": "yellow", "busy": "yellow"}.get(state, "red")
+        about = [f"[{colour}]{'none yet' if state == 'missing' else state}[/]"]
+        if one.exists:
+            about.append(f"{_size(one.size_bytes)}, version {one.version}")
+            about += [] if one.is_writable else ["[yellow]read-only[/]"]
+        yield name, f"{shown(str(one.path))}  {', '.join(about)}"
+        if one.problem is not None:
+            yield "", f"[red]{shown(one.problem)}[/]"
+    if health.store.undrained_events:
+        yield "", f"{_many(health.store.undrained_events, 'event')} for `corvus ledger drain`"
+
+
+def _under_way(seen: Seen) -> Iterator[tuple[str, str]]:
+    store = seen.health.store
+    if store.store_id is None:
+        return
+    holds = store.holds
+    held = f"{_many(holds.count, 'call')} open, ${usd_short(holds.held_nano_usd)} held"
+    if holds.oldest_at is not None:
+        held += f", the oldest since {holds.oldest_at:%Y-%m-%d %H:%M} UTC"
+    if holds.overdue:
+        held += f", [yellow]{holds.overdue} overdue[/]"
+    yield "held", held
+    yield "sessions", f"{store.open_sessions:,} open"
+    for one in seen.blocking[:_SHOWN_MAX]:
+        yield "[red]blocking[/]", _blocking_words(one)
+    if len(seen.blocking) > _SHOWN_MAX:
+        yield "", f"and {len(seen.blocking) - _SHOWN_MAX:,} more sessions or missions"
+    for one in store.overrides:
+        whose = f"session {shown(one.session_id)}" if one.session_id else "any session"
+        yield "override", f"{one.id} of {whose}, until {one.expires_at:%Y-%m-%d %H:%M} UTC"
+    head = f", the newest [dim]{store.audit_head[:16]}[/]" if store.audit_head else ""
+    yield "audit", f"{_many(store.audit_position, 'event')}{head}"
+
+
+def _blocking_words(one: Blocking) -> str:
+    named = (("session", one.session_id), ("mission", one.mission_id))
+    whose = "".join(f", {word} {shown(name)}" for word, name in named if name)
+    last = one.refusals
+    needed = "?" if last.needed_nano_usd is None else f"${usd_short(last.needed_nano_usd)}"
+    return (
+        f"budget {shown(one.budget)}{whose}: {_many(last.count, 'call')} refused, the last at "
+        f"{last.last_at:%Y-%m-%d %H:%M} UTC: {shown(last.model)} needed {needed}, "
+        f"${usd_short(last.left_nano_usd)} was left"
+    )
+
+
+def _print_settings(out: Console, changed: Sequence[Effective]) -> None:
+    if not changed:
+        return
+    rows = [
+        [escape(dotted(row.route)), escape(_value(row)), escape(row.origin.place)]
+        for row in changed
+    ]
+    print_rows(out, ("set, unlike the default", "value", "by"), rows)
+
+
+def _value(row: Effective) -> str:
+    return written(origins.masked(row.route, row.value))
+
+
+def _state(one: StoreHealth | LedgerHealth) -> str:
+    if one.problem is not None:
+        return "unusable"
+    if not one.exists:
+        return "missing"
+    return "busy" if getattr(one, "is_busy", False) else "ok"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _size(size_bytes: int) -> str:
+    size = float(size_bytes)
+    for unit in _UNITS[:-1]:
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} {_UNITS[-1]}"

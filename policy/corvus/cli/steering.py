@@ -1,0 +1,249 @@
+"""``corvus cost override`` and ``corvus cost reset``: what operators may do about a block (CLI-3).
+
+Who does it is the local user, whatever the command line says (OVR-5).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from corvus.base.errors import PolicyError, SteeringRefused
+from corvus.base.money import usd_short, usd_text
+from corvus.cli.common import is_terminal, json_text, say_governing, warn_unused
+from corvus.cli.options import Config, LedgerPath, Session, SessionProject, Sets
+
+if TYPE_CHECKING:
+    from corvus.governor.governor import Governor
+    from corvus.model.steering import OverrideRequest, ResetRequest
+    from corvus.runtime import Runtime
+
+T = TypeVar("T")
+
+
+class Format(StrEnum):
+    """How an answer is shown."""
+
+    TEXT = "text"
+    KV = "kv"
+    JSON = "json"
+
+
+Output = Annotated[
+    Format | None, typer.Option("--format", help="Default: text on a terminal, else kv.")
+]
+Reason = Annotated[str | None, typer.Option("--reason", help="Why, for the audit.")]
+
+
+def override(
+    *,
+    reason: Reason = None,
+    expires_in: Annotated[
+        str, typer.Option("--expires-in", help="How long it waits for a block: 90s, 15m, 2h30m.")
+    ] = "1h",
+    session: Annotated[
+        str | None,
+        typer.Option(
+            "--session",
+            envvar="CORVUS_SESSION_ID",
+            help="Session it is for; without one, the next block of any session.",
+        ),
+    ] = None,
+    project: SessionProject = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask before replacing an active one.")
+    ] = False,
+    config: Config = None,
+    sets: Sets = None,
+    ledger: LedgerPath = None,
+    output: Output = None,
+) -> None:
+    """Let one call pass that its budgets would refuse.
+
+    Example: corvus cost override --reason "release day" --expires-in 2h
+    """
+    from corvus.actor import local_actor
+    from corvus.cli.times import parse_duration
+    from corvus.model.steering import OverrideRequest
+
+    life = _read(lambda: parse_duration(expires_in), "--expires-in")
+    if session == "":
+        raise typer.BadParameter("a session has a name; leave it out for any", param_hint="session")
+    _refuse_lonely(project, session)
+    wish = _read(
+        lambda: OverrideRequest(local_actor(), reason, session, life, surface="cli"),
+        "--reason, --session",
+    )
+    runtime = _runtime(config, sets, ledger)
+    with runtime.steering() as governor:
+        wish = replace(wish, project=project or governor.project_of(session))
+        if not yes and sys.stdin.isatty():
+            _ask_before_replacing(governor, wish)
+        granted = _granted(runtime, governor, wish)
+    told = {
+        "budget_override": "applied",
+        "scope": "next_request",
+        "override_id": granted.id,
+        "session_id": granted.session_id,
+        "expires_at": granted.expires_at.isoformat(),
+        **({"project": granted.project} if granted.project else {}),
+    }
+    whose = f"session {granted.session_id}" if granted.session_id else "any session"
+    whose += f" of project {granted.project}" if granted.project else ""
+    until = _minute(granted.expires_at)
+    _print(told, output, f"the next block of {whose} is lifted once, until {until} ({granted.id})")
+
+
+def budget_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the budgets of the config that begin as typed, for the shell's completion."""
+    from corvus.runtime import open_runtime
+
+    try:
+        policy = open_runtime(context.params.get("config") or ()).policy
+    except (PolicyError, OSError):
+        return []
+    return [budget.name for budget in policy.budgets if budget.name.startswith(incomplete)]
+
+
+def reset(
+    *,
+    scope: Annotated[
+        str,
+        typer.Option(
+            "--scope",
+            help="Name of the budget: session, day, month, mission, or one of your own.",
+            autocompletion=budget_names,
+        ),
+    ],
+    session: Session = None,
+    mission: Annotated[
+        str | None, typer.Option("--mission", help="Which mission of that session.")
+    ] = None,
+    project: SessionProject = None,
+    reason: Reason = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; a script needs it.")] = False,
+    config: Config = None,
+    sets: Sets = None,
+    ledger: LedgerPath = None,
+    output: Output = None,
+) -> None:
+    """Let a budget start from 0 in its present window; history and reports keep the spend.
+
+    Example: corvus cost reset --scope day --reason "test run"
+    """
+    from corvus.actor import local_actor
+    from corvus.model.steering import ResetRequest
+
+    if not yes and not sys.stdin.isatty():
+        raise typer.BadParameter("a reset asks first; pass --yes in a script")
+    _refuse_lonely(project, session)
+    wish = _read(
+        lambda: ResetRequest(scope, local_actor(), reason, session, mission),
+        "--scope, --reason, --session, --mission",
+    )
+    with _runtime(config, sets, ledger).steering() as governor:
+        wish = replace(wish, project=project or governor.project_of(session))
+        if not yes:
+            _ask_before_reset(governor, wish)
+        result = governor.reset(wish)
+    event = result.audit_event
+    told = {
+        "scope": result.scope,
+        "removed_cost_usd": usd_text(result.removed_cost_nano_usd),
+        "removed_requests": result.removed_requests,
+        "effective_at": result.effective_at.isoformat(),
+        "session_id": event.session_id,
+        "mission_id": event.mission_id,
+        "audit_event": event.position,
+        "removed_cost_nano_usd": str(result.removed_cost_nano_usd),
+        **({"project": wish.project} if wish.project else {}),
+    }
+    removed = f"${usd_short(result.removed_cost_nano_usd)} in {_calls(result.removed_requests)}"
+    _print(told, output, f"{result.scope}: {removed} no longer count; history keeps them")
+
+
+def _refuse_lonely(project: str | None, session: str | None) -> None:
+    if project is not None and not session:
+        raise typer.BadParameter(
+            "a project says which session is meant: name it with --session", param_hint="--project"
+        )
+
+
+def _runtime(config: Any, sets: Any, ledger: Any) -> Runtime:
+    from corvus.runtime import open_runtime
+
+    runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)
+    warn_unused(runtime)
+    say_governing(runtime)
+    return runtime
+
+
+def _read(make: Callable[[], T], options: str) -> T:
+    """Make a value of what was typed; what cannot be kept is a mistake in the options."""
+    try:
+        return make()
+    except ValueError as mistake:
+        raise typer.BadParameter(str(mistake), param_hint=options) from None
+
+
+def _granted(runtime: Runtime, governor: Governor, wish: OverrideRequest) -> Any:
+    try:
+        return governor.override(wish)
+    except SteeringRefused as refused:
+        if runtime.policy.enabled and not runtime.policy.allow_override:
+            raise SteeringRefused(f"{refused}; cost.allow_override = true allows them") from None
+        raise
+
+
+def _ask_before_replacing(governor: Governor, wish: OverrideRequest) -> None:
+    from corvus.diagnostics.plain import escape
+
+    for one in governor.status(wish.session_id, project=wish.project).overrides:
+        if (one.session_id, one.project) == (wish.session_id, wish.project):
+            why = f" ({escape(one.reason)})" if one.reason else ""
+            typer.confirm(
+                f"{escape(one.actor)} granted one at {_minute(one.granted_at)}{why}, active until "
+                f"{_minute(one.expires_at)}. Replace it?",
+                abort=True,
+                err=True,
+            )
+
+
+def _ask_before_reset(governor: Governor, wish: ResetRequest) -> None:
+    found = governor.resettable(wish)
+    limit = found.budget.limit_nano_usd
+    of_limit = f" of ${usd_short(limit)}" if limit else ""
+    typer.confirm(
+        f"{found.budget.name}: ${usd_short(found.spent_nano_usd)}{of_limit} in "
+        f"{_calls(found.calls)} will no longer count; history keeps them. Reset?",
+        abort=True,
+        err=True,
+    )
+
+
+def _calls(count: int) -> str:
+    return "1 call" if count == 1 else f"{count:,} calls"
+
+
+def _minute(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M} UTC"
+
+
+def _print(told: dict[str, Any], output: Format | None, words: str) -> None:
+    from corvus.diagnostics.plain import escape
+    from corvus.reporting.kv import kv_value
+
+    match output or (Format.TEXT if is_terminal() else Format.KV):
+        case Format.JSON:
+            print(json_text(told))
+        case Format.TEXT:
+            print(escape(words))
+        case Format.KV:
+            for name, value in told.items():
+                print(f"{name}={kv_value(value)}")

@@ -1,0 +1,312 @@
+"""A LangChain callback that governs the calls of any chat model or LLM (PRX-6).
+
+::
+
+    model = ChatOpenAI(model="gpt-5-mini", callbacks=[GovernedCallback(governor)])
+
+It reserves before a model is called, and settles with the usage that LangChain reports. A refused
+call raises ``BudgetExceeded`` before anything is sent. It knows only what LangChain tells it:
+searches and tiers of a provider do not show, so where the SDK underneath takes a client of
+``httpx2``, ``GovernedTransport`` meters more exactly. Use one of the two, or calls count twice.
+
+Refuses to take an answer without usage for free: an upper bound stands in. When a model fails, its
+hold is released only if the provider answered with an error status and nothing had flowed. When
+one of several prompts of one ``generate`` is refused, the holds of those before it stay until they
+expire, for LangChain does not tell that they were dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Unpack
+from uuid import UUID
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatGeneration, Generation, LLMResult
+
+from corvus.calls.flight import Ending, Settle
+from corvus.calls.settle import Settler
+from corvus.governor.calls import Calls
+from corvus.governor.denial import denial_error
+from corvus.governor.pricing import CallOptions, Report, refuse_key, refuse_unknown
+from corvus.metering.estimate import FRAME_TOKENS, HIDDEN_TOKENS, input_token_bound
+from corvus.metering.facts import Json, Unusable, as_object, count, member, text_or_none
+from corvus.metering.maxima import ANSWERS, MAXIMA
+from corvus.metering.models import OTHER_MODELS, models_in, most_output_of
+from corvus.model.reservation import Outcome, Reservation
+from corvus.model.usage import Usage
+from corvus.prices.names import tier_of
+
+_ANSWERS_MAX = 128  # as many as any provider writes for one request
+_BODIES = ("extra_body", "model_kwargs", "generation_config")
+_MODELS = ("model", "model_name", "model_id", "deployment_name")
+
+
+class GovernedCallback(BaseCallbackHandler):
+    """A callback handler for models, chains and agents.
+
+    Args:
+        governor: Who admits calls; closed by whoever opened it, after ``close``.
+        **options: What is said of each call: its session, mission, project, user, agent, tags.
+
+    Raises:
+        TypeError: An option has a name that nothing reads.
+        ValueError: There is an idempotency key among them.
+    """
+
+    raise_error = True  # otherwise LangChain logs a refusal and makes the call all the same
+
+    def __init__(self, governor: Calls, **options: Unpack[CallOptions]) -> None:
+        refuse_unknown(options, CallOptions)
+        refuse_key(options)
+        super().__init__()
+        self._governor = governor
+        self._options = options
+        self._settler = Settler(lambda: governor)
+        self._lock = threading.Lock()
+        self._open: dict[UUID, _Run] = {}
+
+    def on_chat_model_start(  # noqa: D102, PLR0913 - LangChain's own signature
+        self,
+        serialized: dict[str, Any],
+        messages: list[list[BaseMessage]],
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        text = "".join(one.model_dump_json() for turn in messages for one in turn)
+        self._reserve(run_id, text, metadata or {}, kwargs.get("invocation_params") or {})
+
+    def on_llm_start(  # noqa: D102, PLR0913 - LangChain's own signature
+        self,
+        serialized: dict[str, Any],
+        prompts: list[str],
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        text = "".join(prompts)
+        self._reserve(run_id, text, metadata or {}, kwargs.get("invocation_params") or {})
+
+    def on_llm_new_token(  # noqa: D102
+        self, token: str | list[str | dict[str, Any]], *, run_id: UUID, **kwargs: Any
+    ) -> None:
+        if (run := self._open.get(run_id)) is not None:
+            run.first_token_at = run.first_token_at or self._governor.store.clock.now()
+            run.relayed += token if isinstance(token, str) else json.dumps(token)
+
+    def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:  # noqa: D102
+        if (run := self._take(run_id)) is not None:
+            self._settler.settle(run.ended(response))
+
+    def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:  # noqa: D102
+        run = self._take(run_id)
+        if run is None:
+            return
+        ending = run.failed(error, kwargs.get("response"))
+        if isinstance(error, GeneratorExit):  # perhaps the garbage collector's: nothing may wait
+            self._settler.later([Settle(ending)])
+        else:
+            self._settler.settle(ending)
+
+    def close(self) -> None:
+        """Settle what was handed over."""
+        self._settler.close()
+
+    def _reserve(self, run_id: UUID, text: str, metadata: Json, params: Json) -> None:
+        self._settler.start()
+        model = next((name for key in _MODELS if (name := text_or_none(params, key))), None)
+        model = model or text_or_none(metadata, "ls_model_name") or "unknown"
+        bound = _input_bound(text, params)
+        others = _other_models(params)
+        told: CallOptions = {
+            "input_tokens": bound,
+            "max_output_tokens": self._max_output((model, *others), metadata, params),
+            "models": others,
+            "service_tier": _tier(params),
+            **self._options,
+        }
+        decision = self._governor.reserve(self._governor.request(model, **told))
+        if not decision.allowed:
+            raise denial_error(decision, model)
+        held = decision.reservation
+        if held is not None:
+            life = held.request.ttl_seconds or self._governor.policy.reservation_ttl_seconds
+            self._governor.heartbeat.start(held.id, life)
+            with self._lock:
+                self._open[run_id] = _Run(held, bound)
+
+    def _max_output(self, models: Sequence[str], metadata: Json, params: Json) -> int:
+        """Return the largest maximum that is stated, else the models' own limit (PRC-7).
+
+        A callback cannot state one, so of several models the one that writes most counts.
+        """
+        limit = max(most_output_of(one, self._options.get("provider")) for one in models)
+        bodies = _bodies(params)
+        stated = [_stated(body, key, limit) for body in bodies for key in MAXIMA]
+        stated.append(_stated(metadata, "ls_max_tokens", limit))
+        most = max(stated) or limit
+        answers = [_stated(body, key, _ANSWERS_MAX) for body in bodies for key in ANSWERS]
+        return most * max(1, *answers)
+
+    def _take(self, run_id: UUID) -> _Run | None:
+        with self._lock:
+            return self._open.pop(run_id, None)
+
+
+class _Run:
+    """One open call.
+
+    Attributes:
+        relayed: Text that was streamed so far.
+        first_token_at: When the first of it came, aware UTC.
+    """
+
+    def __init__(self, reservation: Reservation, input_tokens: int) -> None:
+        self._reservation = reservation
+        self._input_tokens = input_tokens
+        self.relayed = ""
+        self.first_token_at: datetime | None = None
+
+    def ended(self, response: LLMResult) -> Ending:
+        """Return how to settle a call that has its answer."""
+        answers = [one for turn in response.generations for one in turn]
+        told = next((one for one in map(_usage_metadata, answers) if one), None)
+        if told is not None and told.get("total_cost") == 0:
+            return self._ending(None, Outcome.COMPLETED, is_release=True)  # from LangChain's cache
+        report: Report = {"answering_model": _answering_model(answers)}
+        usage = _usage_of(told) if told is not None else None
+        if usage is not None:
+            return self._ending(usage, Outcome.COMPLETED, report)
+        text = "".join(map(_written, answers))
+        return self._estimate(text or self.relayed, Outcome.COMPLETED)
+
+    def failed(self, error: BaseException, response: object) -> Ending:
+        """Return how to settle a call that has no answer, or part of one."""
+        if isinstance(response, LLMResult):
+            answers = [one for turn in response.generations for one in turn]
+            told = next((one for one in map(_usage_metadata, answers) if one), None)
+            usage = _usage_of(told) if told is not None else None
+            if usage is not None and usage.output_tokens:
+                return self._ending(usage, Outcome.FAILED)
+        if self.relayed:
+            is_fault = isinstance(error, Exception)
+            outcome = Outcome.FAILED if is_fault else Outcome.CANCELLED
+            return self._estimate(self.relayed, outcome)
+        is_release = isinstance(getattr(error, "status_code", None), int)
+        return self._ending(None, Outcome.FAILED, is_release=is_release)
+
+    def _estimate(self, text: str, outcome: Outcome) -> Ending:
+        usage = Usage(self._input_tokens, input_token_bound(text.encode(errors="replace")))
+        return self._ending(usage, outcome, {"is_estimated": True})
+
+    def _ending(
+        self,
+        usage: Usage | None,
+        outcome: Outcome,
+        report: Report | None = None,
+        *,
+        is_release: bool = False,
+    ) -> Ending:
+        key = f"{self._reservation.id}/meter"
+        told: Report = {
+            **(report or {}),
+            "outcome": outcome,
+            "settlement_key": key,
+            "first_token_at": self.first_token_at,
+        }
+        return Ending(self._reservation, is_release, usage, told)
+
+
+def _bodies(params: Json) -> tuple[Json, ...]:
+    """Return where a model class keeps members of its request."""
+    return (params, *(member(params, name) for name in _BODIES))
+
+
+def _tier(params: Json) -> str | None:
+    asked = (text_or_none(body, "service_tier") for body in _bodies(params))
+    return tier_of(next((one for one in asked if one), None))
+
+
+def _other_models(params: Json) -> tuple[str, ...]:
+    """Return the models that may answer in place of the first."""
+    return tuple(
+        model
+        for body in _bodies(params)
+        for name in OTHER_MODELS
+        for model in models_in(name, body.get(name))
+    )
+
+
+def _stated(of: Json, key: str, unlimited: int) -> int:
+    """Return a count that is stated; 0 for none.
+
+    Args:
+        of: What LangChain tells.
+        key: Its name.
+        unlimited: Stands in for one that may mean "no limit", such as -1 (PRC-7).
+    """
+    try:
+        return count(of, key)
+    except Unusable:
+        return unlimited
+
+
+def _input_bound(text: str, params: Json) -> int:
+    body = text + json.dumps(params, default=str)
+    has_tools = bool(params.get("tools") or params.get("functions"))
+    frame = HIDDEN_TOKENS if has_tools else FRAME_TOKENS
+    return input_token_bound(body.encode(errors="replace")) + frame
+
+
+def _written(answer: Generation) -> str:
+    """Return what stands for the output of an answer: with the calls of tools that are in it."""
+    message = answer.message if isinstance(answer, ChatGeneration) else None
+    calls = getattr(message, "tool_calls", None)
+    return answer.text + (json.dumps(calls, default=str) if calls else "")
+
+
+def _usage_metadata(answer: Generation) -> Json | None:
+    message = answer.message if isinstance(answer, ChatGeneration) else None
+    return as_object(getattr(message, "usage_metadata", None)) or None
+
+
+def _answering_model(answers: Sequence[Generation]) -> str | None:
+    for one in answers:
+        if isinstance(one, ChatGeneration):
+            told: Json = one.message.response_metadata
+            return text_or_none(told, "model_name") or text_or_none(told, "model")
+    return None
+
+
+def _usage_of(told: Json) -> Usage | None:
+    """Read usage as LangChain words it: totals, with the kinds of input inside; ``None`` if odd."""
+    read, made = member(told, "input_token_details"), member(told, "output_token_details")
+    try:
+        cached = count(read, "cache_read")
+        hour = count(read, "ephemeral_1h_input_tokens")
+        split = count(read, "ephemeral_5m_input_tokens") + hour
+        written = max(count(read, "cache_creation"), split)
+        total, output = count(told, "input_tokens"), count(told, "output_tokens")
+        reasoning = min(output, count(made, "reasoning"))
+    except Unusable:
+        return None
+    inside = cached + written
+    return Usage(
+        input_tokens=total - inside if inside <= total else total,
+        output_tokens=output - reasoning,
+        cache_read_tokens=cached,
+        cache_write_5m_tokens=written - hour,
+        cache_write_1h_tokens=hour,
+        reasoning_tokens=reasoning,
+    )

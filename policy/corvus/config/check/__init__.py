@@ -1,0 +1,1 @@
+"""Finds what is wrong in a file, and says how to mend it."""

@@ -1,0 +1,202 @@
+"""Checks any number of files in one run (CFG-3, DIA-6): what ``corvus check`` does, as data.
+
+It never prints and never stops at the first problem. Order is that of the arguments, sorted below a
+directory or a pattern, and by place within a file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from corvus.config.check.dialects import Detected, is_foreign
+from corvus.config.check.discover import STDIN, find, same_file
+from corvus.config.check.parallel import each
+from corvus.config.layers.load import load_documents
+from corvus.config.toml.document import Document, read_bytes, read_document, source_text
+
+if TYPE_CHECKING:
+    from corvus.config.check.rules import PriceFacts
+    from corvus.diagnostics.model import Diagnostic
+
+_OWN_NAME = "corvus.toml"
+_MENTIONS = re.compile(r"^[ \t]*\[+[ \t]*(?:cost|autonomy|mission|governance)\b", re.MULTILINE)
+
+
+class CheckedFile(NamedTuple):
+    """One file of a run.
+
+    Attributes:
+        shown: The file as the user named it.
+        text: Its text without a BOM, for excerpts; ``None`` when it could not be read.
+        detected: What it was checked as; ``None`` when it could not be parsed.
+        ignored: How many findings a comment in it ignores.
+    """
+
+    shown: str
+    text: str | None = None
+    detected: Detected | None = None
+    deprecated_fields: tuple[str, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    ignored: int = 0
+
+
+class Checked(NamedTuple):
+    """A whole run.
+
+    Attributes:
+        files: Every file that was looked at, in order.
+        unmatched: Diagnostics of arguments that name no file, and of folders not searched.
+        unreadable: Whether some input could not be read, so that "clean" would be a lie (DIA-5).
+        passed_over: Files below a directory that are the config of nobody corvus knows.
+    """
+
+    files: tuple[CheckedFile, ...]
+    unmatched: tuple[Diagnostic, ...]
+    unreadable: bool
+    passed_over: tuple[str, ...] = ()
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """All problems of all files, in stable order."""
+        return (*self.unmatched, *(found for file in self.files for found in file.diagnostics))
+
+
+class Options(NamedTuple):
+    """How to check.
+
+    Attributes:
+        dialect: ``auto``, or the dialect every file must be.
+        stdin: Reads standard input, for ``-``.
+        stdin_name: How standard input is called in messages.
+        facts: Answers about prices; ``None`` leaves out the rules that need them.
+    """
+
+    dialect: str = "auto"
+    stdin: Callable[[], bytes] = bytes
+    stdin_name: str = "<stdin>"
+    facts: PriceFacts | None = None
+
+
+class _Wanted(NamedTuple):
+    name: str
+    walked: bool
+
+
+def check_paths(arguments: Sequence[str], options: Options | None = None) -> Checked:
+    """Check files, directories, patterns and standard input.
+
+    Args:
+        arguments: Paths, directories (``*.toml`` below them), glob patterns, or ``-``.
+        options: How to check.
+    """
+    how = options or Options()
+    arguments = [*dict.fromkeys(arguments)]
+    found = [find(argument) for argument in arguments]
+    keys = [[same_file(name) for name in one.names] for one in found]
+    wanted: dict[str | tuple[int, int], _Wanted] = {}
+    for one, keys_of_one in zip(found, keys, strict=True):
+        for name, key in zip(one.names, keys_of_one, strict=True):
+            if key not in wanted or (wanted[key].walked and not one.walked):
+                wanted[key] = _Wanted(name, one.walked)
+    results = each([*wanted.values()], lambda want: _check_one(want.name, how, walked=want.walked))
+    files = dict(zip(wanted, results, strict=True))
+    unmatched: list[Diagnostic] = []
+    for argument, one, keys_of_one in zip(arguments, found, keys, strict=True):
+        unmatched += (_not_searched(folder, reason) for folder, reason in one.unsearched)
+        if not any(files[key] for key in keys_of_one):
+            unmatched.append(_no_file(argument, others=len(one.names)))
+    checked = tuple(file for file in files.values() if file is not None)
+    return Checked(
+        files=checked,
+        unmatched=tuple(unmatched),
+        unreadable=bool(unmatched) or any(file.text is None for file in checked),
+        passed_over=tuple(wanted[key].name for key, file in files.items() if file is None),
+    )
+
+
+def _check_one(name: str, how: Options, *, walked: bool) -> CheckedFile | None:
+    """Check a file; one found below a directory that is clearly of another tool is ``None``."""
+    shown = how.stdin_name if name == STDIN else name
+    try:
+        raw, errors = (how.stdin(), []) if name == STDIN else read_bytes(Path(name), shown)
+    except OSError as fault:
+        return CheckedFile(shown, diagnostics=(_unreadable(shown, fault.strerror or str(fault)),))
+    if raw is None:
+        too_large = any(error.code == "file-too-large" for error in errors)
+        return CheckedFile(shown, text="" if too_large else None, diagnostics=tuple(errors))
+    document, diagnostics = read_document(raw, shown)
+    walked = walked and os.path.basename(name) != _OWN_NAME
+    if document is None:
+        text = source_text(raw)
+        if walked and not _MENTIONS.search(text):
+            return None
+        return _checked_rest(text, shown, diagnostics, how)
+    if walked and is_foreign(document.data):
+        return None
+    return _checked(document, diagnostics, how)
+
+
+def _checked_rest(
+    text: str, shown: str, diagnostics: list[Diagnostic], how: Options
+) -> CheckedFile:
+    """Check what can be read of a broken file, so that its first mistake hides no other (CFG-3)."""
+    from corvus.config.toml.recover import is_certain, read_rest
+
+    rest = read_rest(text, shown, diagnostics)
+    if rest is None:
+        return CheckedFile(shown, text=text, diagnostics=tuple(diagnostics))
+    checked = _checked(rest, [], how)
+    found = [*diagnostics, *(one for one in checked.diagnostics if is_certain(one.code))]
+    found.sort(key=lambda one: one.span.start.offset if one.span else -1)
+    return checked._replace(diagnostics=tuple(found))
+
+
+def _checked(document: Document, diagnostics: list[Diagnostic], how: Options) -> CheckedFile:
+    loaded = load_documents(
+        (document,),
+        how.dialect,
+        facts=how.facts,
+        want_settings=False,
+    )
+    return CheckedFile(
+        shown=document.file,
+        text=document.text,
+        detected=loaded.dialects[0],
+        deprecated_fields=loaded.deprecated_fields,
+        diagnostics=(*diagnostics, *loaded.diagnostics),
+        ignored=loaded.ignored,
+    )
+
+
+def _no_file(argument: str, *, others: int) -> Diagnostic:
+    if not argument:
+        message = "an empty path names no file; was a variable not set?"
+    elif others:
+        files = "the *.toml file" if others == 1 else f"none of the {others} *.toml files"
+        known = "not a config" if others == 1 else "a config"
+        message = f"{files} below the directory `{argument}` is {known} that corvus knows"
+    elif os.path.isdir(argument):
+        message = f"no *.toml file below the directory `{argument}`"
+    else:
+        message = f"no file matches `{argument}`"
+    help_ = "Name a file, a directory that holds one, or a pattern that matches one."
+    return _about(argument, "no-file-matched", message, help_)
+
+
+def _not_searched(folder: str, reason: str) -> Diagnostic:
+    message = f"the directory `{folder}` cannot be searched: {reason}"
+    return _about(folder, "file-unreadable", message, "Check its permissions.")
+
+
+def _unreadable(shown: str, reason: str) -> Diagnostic:
+    return _about(shown, "file-unreadable", f"`{shown}` cannot be read: {reason}", "Is it closed?")
+
+
+def _about(file: str, code: str, message: str, help_: str) -> Diagnostic:
+    from corvus.config.check.diagnose import without_text
+
+    return without_text(code, message, file, help_)

@@ -1,0 +1,223 @@
+"""What to say about a key that is not known: what was meant, where it belongs, what there is.
+
+A suggestion may never turn a limit into its opposite: words that contradict each other are no
+typos (``suggest``).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from corvus.config.check.aliases import ALIASES
+from corvus.config.check.dialects import (
+    GOVERNED,
+    NATIVE_ONLY,
+    NATIVE_PRICE_KEYS,
+    Dialect,
+    host_keys,
+    is_runtime_only,
+    is_section,
+)
+from corvus.config.check.fixes import rename
+from corvus.config.check.reporter import Note, Reporter
+from corvus.config.check.suggest import closest
+from corvus.config.model.keys import homes, known_keys, node
+from corvus.config.toml.values import Route, header, shown
+
+_PRICE = ("cost", "prices", "*")
+_BUDGET = ("cost", "budgets", 0)
+_UPSTREAM = ("governance", "upstreams", "*")
+_SYNONYMS: dict[Route, dict[str, str]] = {
+    _PRICE: {
+        "prompt": "input",
+        "in": "input",
+        "completion": "output",
+        "out": "output",
+        "cached": "cache_read",
+        "cached_input": "cache_read",
+        "cache_write": "cache_write_5m",
+        "thinking": "reasoning",
+    },
+    _BUDGET: {
+        "id": "name",
+        "title": "name",
+        "interval": "period",
+        "window": "period",
+        "every": "period",
+        "amount": "limit_usd",
+        "budget": "limit_usd",
+        "usd": "limit_usd",
+        "limit": "limit_usd",
+        "filter": "match",
+        "where": "match",
+        "tz": "timezone",
+    },
+    _UPSTREAM: {
+        "url": "base_url",
+        "endpoint": "base_url",
+        "key": "api_key_env",
+        "api_key": "api_key_env",
+        "key_env": "api_key_env",
+        "type": "kind",
+        "api": "kind",
+        "protocol": "kind",
+    },
+    ("cost",): {"alert_threshold_pct": "warn_at_percent", "models": "prices"},
+}
+"""What other tools call a key of ours."""
+_PER_TOKEN = ("per_token", "per_1k")
+
+
+def tell_unknown(route: Route, value: object, lacking: list[str], reporter: Reporter) -> None:
+    """Report an unknown key.
+
+    Args:
+        route: Where it stands.
+        value: Its value.
+        lacking: Keys the table must have and has not; one of them was most likely meant.
+        reporter: Receives the diagnostic.
+    """
+    table = route[:-1]
+    key, dialect = str(route[-1]), reporter.dialect(route)
+    help_ = _help(table, key, value, dialect)
+    if lacking:
+        help_ += (f"{header(table)} lacks {listed(lacking)}.",)
+    near = None if _special(table, key, value) else meant(table, key, dialect)
+    fix = rename(reporter, route, near) if near else None
+    note = Note(f"not a key of {header(table)}", help=help_, fix=fix)
+    reporter.at_key("unknown-key", route, f"unknown key `{shown(route)}`", note)
+
+
+def tell_missing(table: Route, names: list[str], reporter: Reporter) -> None:
+    """Report the keys that a table lacks: one diagnostic for the table."""
+    message = f"`{header(table)}` lacks {listed(names)}"
+    help_ = tuple(f"`{name}`: {node((*table, name)).get('description')}" for name in names)
+    reporter.at_key("missing-key", table, message, Note("incomplete", help=help_))
+
+
+def tell_native_only(route: Route, reporter: Reporter) -> None:
+    """Report a key in a runtime's file that only corvus.toml may have."""
+    message = f"the corvus runtime would refuse `{shown(route)}`: it does not know this key"
+    help_ = ("Move it to a corvus.toml of its own, and layer that on top of the runtime's file.",)
+    reporter.at_key("native-only-key", route, message, Note("only in corvus.toml", help=help_))
+
+
+def tell_unknown_top_level(key: str, value: object, dialect: Dialect, reporter: Reporter) -> None:
+    """Report a top-level key that the dialect does not have."""
+    word = header((key,)) if is_section(value) else shown((key,))
+    if dialect is Dialect.CORVUS and is_runtime_only(key):
+        message = f"the corvus runtime sets `{word}` itself and refuses a file that has it"
+        note = Note("refused in a file", help=("Remove this line.",))
+        reporter.at_key("runtime-only-key", (key,), message, note)
+        return
+    owners = [other for other in Dialect if key in host_keys(other)]
+    near = closest(key, {*GOVERNED, *host_keys(dialect)})
+    if near:
+        help_ = f"Did you mean `{header((near,)) if is_section(value) else shown((near,))}`?"
+    elif owners:
+        help_ = (
+            f"`{word}` belongs to the {owners[-1]} runtime: check with `--dialect {owners[-1]}`."
+        )
+    else:
+        help_ = _home(key, dialect)
+    message = f"unknown {'table' if is_section(value) else 'key'} `{word}`"
+    label = f"not part of the {dialect} dialect"
+    reporter.at_key("unknown-key", (key,), message, Note(label, help=(help_,)))
+
+
+def _home(key: str, dialect: Dialect) -> str:
+    """Say where a key belongs that stands at the top level."""
+    if where := _elsewhere(key):
+        return where[0]
+    if of_host := closest(key, host_keys(Dialect.CORVUS) | host_keys(Dialect.ZEROCLAW)):
+        return f"Did you mean `{of_host}`? That is a key of a host runtime's own file."
+    known = ", ".join(header((name,)) for name in GOVERNED)
+    more = "" if dialect is Dialect.NATIVE else f" and the keys of the {dialect} runtime"
+    return f"A file may have {known}{more}."
+
+
+def meant(table: Route, key: str, dialect: Dialect) -> str | None:
+    """Return the key of the table that an unknown one most likely stands for."""
+    other = _synonyms(table).get(key.casefold())
+    return (
+        other or closest(key, _deprecated(table), cutoff=0.9) or closest(key, _keys(table, dialect))
+    )
+
+
+def listed(names: list[str]) -> str:
+    """Join names: ``a``, ``b`` and ``c``, each in backticks."""
+    ticked = [f"`{name}`" for name in names]
+    return " and ".join((", ".join(ticked[:-1]), ticked[-1])) if names[1:] else ticked[0]
+
+
+def _help(table: Route, key: str, value: object, dialect: Dialect) -> tuple[str, ...]:
+    if special := _special(table, key, value):
+        return (special,)
+    near = meant(table, key, dialect)
+    if near:
+        old = {alias.old[-1]: alias.new[-1] for alias in ALIASES if alias.old[:-1] == table}
+        known = f", the deprecated name of `{old[near]}`" if near in old else ""
+        meaning = (
+            node((*table, near)).get("description") if near in _synonyms(table).values() else None
+        )
+        more = (f"`{near}`: {meaning}",) if meaning else _elsewhere(key)
+        return (f"Did you mean `{near}`{known}?", *more)
+    if dialect is not Dialect.ZEROCLAW and key in host_keys(Dialect.ZEROCLAW, _spelt(table)):
+        return ("It is a key of the zeroclaw runtime; `--dialect zeroclaw` passes it over.",)
+    where = _elsewhere(key) or _top_level(key, dialect)
+    return where or (f"The keys of {header(table)} are {', '.join(_keys(table, dialect))}.",)
+
+
+def _special(table: Route, key: str, value: object) -> str | None:
+    """Return the advice for a key whose value must change, too."""
+    if key == "budget_cents_per_day" and isinstance(value, int):
+        usd = f"{Decimal(value) / 100:f}"
+        return f"A day is limited in USD: {value} cents are `daily_limit_usd = {usd}` in [cost]."
+    if _general(table) == _PRICE and key.endswith(_PER_TOKEN):
+        return "A price is in USD per million tokens, as `input` and `output`."
+    if table == ("cost",) and key.casefold().startswith(("weekly", "week_", "total", "hourly")):
+        return 'Other periods are limited by a [[cost.budgets]], such as `period = "week"`.'
+    return None
+
+
+def _elsewhere(key: str) -> tuple[str, ...]:
+    found = [f"`{header(home)}`".replace('"*"', "<name>") for home in homes(key)]
+    found += [f"`{header(alias.old[:-1])}`" for alias in ALIASES if alias.old[-1] == key]
+    return (f"`{key}` is a key of {' and '.join(found)}.",) if found else ()
+
+
+def _top_level(key: str, dialect: Dialect) -> tuple[str, ...]:
+    if dialect is Dialect.NATIVE or key not in host_keys(dialect):
+        return ()
+    return (f"`{key}` belongs at the top level: above the first table, or as a table of its own.",)
+
+
+def _keys(table: Route, dialect: Dialect) -> tuple[str, ...]:
+    """Return the keys that a file of the dialect may have in a table."""
+    known = known_keys(table)
+    if dialect is Dialect.ZEROCLAW:
+        return (*known, *sorted(host_keys(dialect, _spelt(table))))
+    if dialect is Dialect.NATIVE:
+        return known
+    barred = {route[-1] for route in NATIVE_ONLY if route[:-1] == table}
+    barred |= NATIVE_PRICE_KEYS if _general(table) == _PRICE else set()
+    return tuple(key for key in known if key not in barred)
+
+
+def _deprecated(table: Route) -> list[str]:
+    return [alias.old[-1] for alias in ALIASES if alias.old[:-1] == table]
+
+
+def _synonyms(table: Route) -> dict[str, str]:
+    return _SYNONYMS.get(_general(table), {})
+
+
+def _general(table: Route) -> Route:
+    """Return the route with ``*`` for the name of a price or upstream, and 0 for an index."""
+    if table[:2] in {("cost", "prices"), ("governance", "upstreams")} and len(table) == 3:
+        return (*table[:2], "*")
+    return (*table[:-1], 0) if table and isinstance(table[-1], int) else table
+
+
+def _spelt(table: Route) -> str:
+    return ".".join(str(part) for part in table)

@@ -1,0 +1,216 @@
+"""The errors of the settings model as diagnostics that speak TOML (CFG-1, CFG-3, CFG-4).
+
+pydantic finds the problems; its wording, and the values it carries, are never shown. One mistake
+gives one diagnostic: a misspelt required key is not also a missing one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from corvus.config.check.reporter import Note, Reporter
+from corvus.config.model.defaults import is_time_zone
+from corvus.config.toml.limits import MAX_FINDINGS
+from corvus.config.toml.values import Route, Table, shown, value_at
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+    from corvus.config.model.settings import Settings
+
+_EXPECTED_TYPES = {
+    "bool_type": "a boolean, true or false",
+    "int_type": "an integer",
+    "decimal_type": "a number",
+    "string_type": "a string",
+    "literal_error": "a string",
+    "list_type": "an array",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "date_type": "a date such as 2026-11-01",
+}
+_OUT_OF_RANGE = frozenset({"greater_than_equal", "less_than_equal", "finite_number"})
+_EXPECTED_TEXTS = {
+    "name": "lower-case letters and digits, joined by `-` or `_`, at most 64 characters",
+    "base_url": "a URL that begins with http:// or https://",
+    "otlp_endpoint": "a URL that begins with http:// or https://",
+    "url": "a URL that begins with postgresql://",
+    "api_key_env": "the name of an environment variable, never the key itself",
+    "timezone": "an IANA time zone such as Europe/Berlin",
+}
+_NOTHING_MOVED: Mapping[Route, Route] = MappingProxyType({})
+
+
+class _Problem(NamedTuple):
+    """One error of the model: its kind, and where the value and its data are."""
+
+    kind: str
+    route: Route
+    value: object
+
+
+def validate(
+    data: Table, reporter: Reporter, *, moved: Mapping[Route, Route] = _NOTHING_MOVED
+) -> Settings | None:
+    """Check the governed tables.
+
+    Args:
+        data: The governed tables, host and deprecated keys taken away.
+        reporter: Receives one diagnostic for each mistake.
+        moved: Routes of ``data`` that stand elsewhere in the document: a deprecated key's value.
+
+    Returns:
+        The settings, or ``None`` when there is an error.
+    """
+    from pydantic import ValidationError
+
+    from corvus.config.model.settings import Settings
+
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as failure:
+        _tell(_problems(failure, data), reporter, moved)
+        return None
+
+
+def accept(
+    data: Table, reporter: Reporter, *, moved: Mapping[Route, Route] = _NOTHING_MOVED
+) -> bool:
+    """Check like ``validate`` where only the verdict counts: quick when there is no error."""
+    from corvus.config.model.quick import is_valid
+
+    return is_valid(data) or validate(data, reporter, moved=moved) is not None
+
+
+def _problems(failure: ValidationError, data: Table) -> list[_Problem]:
+    errors = failure.errors(include_url=False, include_input=False, include_context=False)
+    routes = [tuple(part for part in error["loc"] if part != "[key]") for error in errors]
+    return [
+        _Problem(error["type"], route, value_at(data, route))
+        for error, route in zip(errors, routes, strict=True)
+    ]
+
+
+def _tell(problems: list[_Problem], reporter: Reporter, moved: Mapping[Route, Route]) -> None:
+    unknown: defaultdict[Route, list[_Problem]] = defaultdict(list)
+    missing: defaultdict[Route, list[str]] = defaultdict(list)
+    for problem in problems[: MAX_FINDINGS + 1]:
+        if problem.kind == "missing":
+            missing[problem.route[:-1]].append(str(problem.route[-1]))
+        elif problem.kind == "extra_forbidden" or _is_match_attribute(problem):
+            unknown[problem.route[:-1]].append(problem)
+        else:
+            _tell_value(problem, moved.get(problem.route, problem.route), reporter)
+    for table in dict.fromkeys((*unknown, *missing)):
+        _tell_keys(table, unknown[table], missing[table], reporter)
+
+
+def _tell_keys(
+    table: Route, unknown: list[_Problem], missing: list[str], reporter: Reporter
+) -> None:
+    """Report unknown and missing keys of a table; a misspelt required key is one mistake."""
+    from corvus.config.check.unknown import meant, tell_missing, tell_unknown
+
+    dialect = reporter.dialect(table)
+    found = {problem.route: meant(table, str(problem.route[-1]), dialect) for problem in unknown}
+    lacking = [name for name in missing if name not in found.values()]
+    nameless = [problem.route for problem in unknown if found[problem.route] is None]
+    covered = 0 < len(lacking) <= len(nameless)
+    for problem in unknown:
+        explains = covered and problem.route == nameless[0]
+        tell_unknown(problem.route, problem.value, lacking if explains else [], reporter)
+    if lacking and not covered:
+        tell_missing(table, lacking, reporter)
+
+
+def _is_match_attribute(problem: _Problem) -> bool:
+    """Tell whether the name of an attribute is wrong: the keys of ``match`` are choices."""
+    return problem.kind == "literal_error" and problem.route[-2:-1] == ("match",)
+
+
+def _tell_value(problem: _Problem, route: Route, reporter: Reporter) -> None:
+    if problem.kind in _EXPECTED_TYPES and not (
+        problem.kind == "literal_error" and isinstance(problem.value, str)
+    ):
+        _tell_type(problem, route, reporter)
+    elif problem.kind in _OUT_OF_RANGE:
+        _tell_range(problem, route, reporter)
+    elif problem.kind == "decimal_max_places":
+        seen = reporter.seen(route, problem.value)
+        message = f"`{shown(route)}` has more than 9 decimal places: {seen}"
+        help_ = ("Amounts are exact to one nano-USD, 0.000000001.", *_zero_means(problem.route))
+        reporter.at_value("too-many-decimals", route, message, Note("too fine", help=help_))
+    else:
+        _tell_text(problem, route, reporter)
+
+
+def _tell_type(problem: _Problem, route: Route, reporter: Reporter) -> None:
+    from corvus.config.check.type_help import plain, type_help
+
+    expected = _EXPECTED_TYPES[problem.kind]
+    message = f"`{shown(route)}` must be {expected}, not {reporter.seen(route, problem.value)}"
+    help_ = (*type_help(problem.value, problem.kind, route), *_zero_means(problem.route))
+    fix = None
+    if isinstance(problem.value, str) and plain(problem.value, problem.kind) == problem.value:
+        from corvus.config.check.fixes import unquote
+
+        fix = unquote(reporter, route)
+    note = Note(f"expected {expected}", help=help_, fix=fix)
+    reporter.at_value("wrong-type", route, message, note)
+
+
+def _tell_range(problem: _Problem, route: Route, reporter: Reporter) -> None:
+    from corvus.config.model.keys import node
+
+    schema = node(problem.route)
+    bounds = f"between {schema['minimum']} and {schema['maximum']}"
+    message = f"`{shown(route)}` must be {bounds}, not {reporter.seen(route, problem.value)}"
+    note = Note(f"expected a number {bounds}", help=_zero_means(problem.route))
+    reporter.at_value("out-of-range", route, message, note)
+
+
+def _tell_text(problem: _Problem, route: Route, reporter: Reporter) -> None:
+    """Report a string that is none of the words, or not of the form, that the key takes."""
+    from corvus.config.check.suggest import closest
+    from corvus.config.model.keys import choices
+
+    words = choices(problem.route)
+    text = problem.value if isinstance(problem.value, str) else ""
+    if words:
+        expected = "one of " + ", ".join(f'"{word}"' for word in words)
+        near = closest(text, words)
+    elif problem.kind == "string_too_short":
+        expected, near = "a string that is not empty", None
+    else:
+        expected = _EXPECTED_TEXTS.get(str(problem.route[-1]), "valid")
+        near = _closest_zone(text) if problem.kind == "time_zone" else None
+    message = f"`{shown(route)}` must be {expected}, not {reporter.seen(route, problem.value)}"
+    help_ = (f'Did you mean "{near}"?',) if near else ()
+    if problem.kind == "time_zone" and not near:
+        help_ = ("Name a place: an abbreviation or offset does not know daylight saving time.",)
+    label = "not one of the words" if words else "not of this form"
+    reporter.at_value("invalid-value", route, message, Note(label, help=help_))
+
+
+def _closest_zone(text: str) -> str | None:
+    """Return the zone of a misspelt name or of a city; an abbreviation is none's."""
+    from zoneinfo import available_timezones
+
+    from corvus.config.check.suggest import closest
+
+    zones = [zone for zone in available_timezones() if is_time_zone(zone) and "/" in zone]
+    cities = {zone.rpartition("/")[2].casefold(): zone for zone in sorted(zones, reverse=True)}
+    city = text.strip().casefold().replace(" ", "_")
+    return cities.get(city) or closest(text, zones, cutoff=0.85)
+
+
+def _zero_means(route: Route) -> tuple[str, ...]:
+    """Say what 0 means for this key, where the settings say so (CFG-7)."""
+    from corvus.config.model.defaults import ZERO_ACTIONS, ZERO_LIMIT
+    from corvus.config.model.keys import node
+
+    description = str(node(route).get("description"))
+    return tuple(f"{zero}." for zero in (ZERO_LIMIT, ZERO_ACTIONS) if zero in description)

@@ -1,0 +1,252 @@
+"""Changes of one key in a config file, checked before anything is written.
+
+A change is data: the old bytes and the new ones. It is right when the new text says what the old
+one said but for the key, and has no error that the old one had not. Refuses host sections, which
+are never ours to write (CFG-2), and deprecated keys.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from corvus.base.errors import EditRefused
+from corvus.config.check.aliases import ALIASES
+from corvus.config.check.dialects import GOVERNED, Dialect, detect, host_keys
+from corvus.config.check.suggest import closest
+from corvus.config.edit.placing import with_value, without
+from corvus.config.layers.assignment import assign
+from corvus.config.layers.dotted import whole_key
+from corvus.config.layers.load import load_documents
+from corvus.config.model import keys
+from corvus.config.toml.document import Document, read_bytes, read_document
+from corvus.config.toml.values import Route, Table, as_items, header, is_table, kind, shown
+from corvus.diagnostics.model import ConfigError
+
+if TYPE_CHECKING:
+    from corvus.diagnostics.model import Diagnostic
+
+_VALUE = ("value",)
+_BOM = b"\xef\xbb\xbf"
+
+
+class Change(NamedTuple):
+    """What a file would become.
+
+    Attributes:
+        path: The file.
+        route: The key.
+        before: Its bytes.
+        after: The new bytes; the same when there is nothing to do.
+        warnings: Diagnostics that the change brings about, no errors.
+    """
+
+    path: Path
+    route: Route
+    before: bytes
+    after: bytes
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+def set_key(path: Path, key: str, text: str) -> Change:
+    """Plan to set a key.
+
+    Args:
+        path: A config file.
+        key: Dotted key as TOML writes it; an item of an array has an index.
+        text: The value as TOML writes it; a word that is no TOML value is a string.
+
+    Raises:
+        ConfigError: The file cannot be read, the value is broken, or the file would have an error
+            that it has not now.
+        EditRefused: The key is none of the file's governed keys, or is not one value.
+    """
+    return set_keys(path, {key: text})
+
+
+def set_keys(path: Path, values: Mapping[str, str]) -> Change:
+    """Plan to set several keys at once: all of them, or none.
+
+    Args:
+        path: A config file.
+        values: Dotted keys and values as for ``set_key``, at least one.
+
+    Raises:
+        ConfigError: As for ``set_key``.
+        EditRefused: As for ``set_key``, or a value before has made the file unreadable.
+    """
+    raw, first = _read(path)
+    document, expected, route = first, cast("object", first.data), ()
+    for key, text in values.items():
+        route = _settable(_route(key), document)
+        assigned, problems = assign(_VALUE, text, file="VALUE", origin="VALUE")
+        if assigned is None:
+            raise ConfigError("this is no TOML value: nothing is written", problems)
+        written = with_value(document, route, assigned.spelling)
+        expected = _set(expected, route, assigned.data["value"])
+        document = _reread(written, document, route)
+    return _checked(Change(path, route, raw, b""), first, document.text, expected)
+
+
+def _settable(route: Route, document: Document) -> Route:
+    _refuse_foreign(route, document)
+    _refuse_deprecated(route)
+    if len(route) == 1 or not keys.node(route):
+        raise EditRefused(_unknown(route))
+    return route
+
+
+def _reread(written: str, document: Document, route: Route) -> Document:
+    again, _ = read_document(written.encode(), document.file)
+    if again is None:
+        raise EditRefused(_no_place(route, document))
+    return again
+
+
+def _no_place(route: Route, document: Document) -> str:
+    return f"`{shown(route)}` has no place of its own in {document.file}: edit it by hand"
+
+
+def unset_key(path: Path, key: str) -> Change:
+    """Plan to take a key or a table out; nothing changes when the file does not have it.
+
+    Args:
+        path: A config file.
+        key: Dotted key as TOML writes it; an item of an array has an index.
+
+    Raises:
+        ConfigError: The file cannot be read, or would have an error that it has not now.
+        EditRefused: The key is none of the file's governed keys, or is not one value.
+    """
+    raw, document = _read(path)
+    route = _route(key)
+    _refuse_foreign(route, document)
+    if not document.has(route):
+        if not keys.node(route) and all(alias.old != route for alias in ALIASES):
+            raise EditRefused(_unknown(route))
+        return Change(path, route, raw, raw)
+    written = without(document, route)
+    return _checked(Change(path, route, raw, b""), document, written, _cut(document.data, route))
+
+
+def _read(path: Path) -> tuple[bytes, Document]:
+    raw, problems = read_bytes(path, str(path))
+    document = None
+    if raw is not None:
+        document, problems = read_document(raw, str(path))
+    if raw is None or document is None:
+        raise ConfigError(f"cannot change {path}: run `corvus check` on it", problems)
+    return raw, document
+
+
+def _route(key: str) -> Route:
+    route = whole_key(key)
+    if route is None:
+        raise EditRefused(f"`{key}` is no key; write it as in cost.daily_limit_usd")
+    return route
+
+
+def _refuse_foreign(route: Route, document: Document) -> None:
+    """Refuse a section, or a key of a governed table, that belongs to a host runtime."""
+    dialect, first = detect(document.data).dialect, str(route[0])
+    owner = next((one for one in Dialect if first in host_keys(one)), None)
+    if first not in GOVERNED and owner:
+        raise EditRefused(f"`{header((first,))}` belongs to the {owner} runtime: it is not ours")
+    table, key = ".".join(str(part) for part in route[:-1]), str(route[-1])
+    if len(route) > 1 and key in host_keys(dialect, table):
+        raise EditRefused(f"`{shown(route)}` belongs to the {dialect} runtime: it is not ours")
+
+
+def _refuse_deprecated(route: Route) -> None:
+    new = next((alias.new for alias in ALIASES if alias.old == route), None)
+    if new:
+        raise EditRefused(f"`{shown(route)}` is deprecated: set `{shown(new)}`")
+
+
+def _unknown(route: Route) -> str:
+    if len(route) == 1 and route[0] in GOVERNED:
+        return f"`{header(route)}` is a table: set its keys one by one"
+    table = route[:-1]
+    names = keys.known_keys(table)
+    near = closest(str(route[-1]), names)
+    if near:
+        hint = f"did you mean `{shown((*table, near))}`?"
+    elif names:
+        hint = f"the keys of {header(table)} are {', '.join(names)}"
+    else:
+        hint = "see `corvus config show`"
+    return f"no setting `{shown(route)}`: {hint}"
+
+
+def _checked(change: Change, document: Document, written: str, expected: object) -> Change:
+    """Finish a change whose text says what it should and has no new error."""
+    new, problems = read_document(written.encode(), document.file)
+    if new is None or not _same(_pruned(new.data), _pruned(expected)):
+        raise EditRefused(_no_place(change.route, document))
+    old_found = load_documents((document,), want_settings=False).diagnostics
+    found = load_documents((new,), want_settings=False).diagnostics
+    added = (*problems, *_added(old_found, found))
+    errors = tuple(one for one in added if one.is_error)
+    if errors:
+        raise ConfigError(f"nothing is written: {document.file} would have a new error", errors)
+    after = (_BOM if document.has_bom else b"") + written.encode()
+    return change._replace(after=after, warnings=added)
+
+
+def _added(before: Iterable[Diagnostic], after: Iterable[Diagnostic]) -> list[Diagnostic]:
+    known = Counter((one.code, one.path, one.message) for one in before)
+    added: list[Diagnostic] = []
+    for one in after:
+        what = (one.code, one.path, one.message)
+        if known[what]:
+            known[what] -= 1
+        else:
+            added.append(one)
+    return added
+
+
+def _set(data: object, route: Route, value: object) -> object:
+    """Return a copy of the data with one value set."""
+    if not route:
+        return value
+    first, rest = route[0], route[1:]
+    if isinstance(first, int):
+        items = as_items(data)
+        items[first] = _set(items[first], rest, value)
+        return items
+    table: Mapping[str, object] = data if is_table(data) else {}
+    return {**table, first: _set(table.get(first), rest, value)}
+
+
+def _cut(data: object, route: Route) -> object:
+    """Return a copy of the data without one value."""
+    first, rest = route[0], route[1:]
+    if isinstance(first, int):
+        items = as_items(data)
+        items[first : first + 1] = [_cut(items[first], rest)] if rest else []
+        return items
+    table = dict(cast("Table", data))
+    inner = table.pop(first)
+    return {**table, first: _cut(inner, rest)} if rest else table
+
+
+def _pruned(value: object) -> object:
+    """Take away empty tables: a header without a key says nothing."""
+    if is_table(value):
+        inner = {key: _pruned(one) for key, one in value.items()}
+        return {key: one for key, one in inner.items() if one != {}}
+    return [_pruned(item) for item in as_items(value)] if kind(value) == "array" else value
+
+
+def _same(one: object, other: object) -> bool:
+    """Compare values of documents: types count, and ``nan`` equals itself."""
+    if is_table(one) and is_table(other):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if kind(one) == kind(other) == "array":
+        pairs = zip(as_items(one), as_items(other), strict=False)
+        return len(as_items(one)) == len(as_items(other)) and all(_same(*pair) for pair in pairs)
+    both_nan = isinstance(one, Decimal) and isinstance(other, Decimal) and one.is_nan()
+    return (both_nan and str(one) == str(other)) or (type(one) is type(other) and one == other)

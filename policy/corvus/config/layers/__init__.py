@@ -1,0 +1,1 @@
+"""What decides a key: files, environment, options; and where each value came from."""

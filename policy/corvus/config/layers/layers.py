@@ -1,0 +1,78 @@
+"""All layers of settings in their order: defaults, files, environment, command line (CFG-5).
+
+``corvus check`` does not come here: it judges files alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from corvus.config.layers.load import Loaded, load
+from corvus.config.layers.locate import Located, locate
+from corvus.diagnostics.model import ConfigError
+
+if TYPE_CHECKING:
+    from corvus.config.toml.document import Document
+    from corvus.diagnostics.model import Diagnostic
+
+
+class Layered(NamedTuple):
+    """The config in force: where its files are, and what all layers together say."""
+
+    located: Located
+    loaded: Loaded
+
+
+def load_layers(
+    named: Sequence[str | Path], sets: Sequence[str], environment: Mapping[str, str]
+) -> Layered:
+    """Read the files, and lay the environment and the command line over them.
+
+    Args:
+        named: Files named by the user; empty looks in the usual places (CFG-6).
+        sets: ``KEY=VALUE`` words of the command line, later ones on top.
+        environment: ``CORVUS_…`` variables, and what ``locate`` reads.
+
+    Returns:
+        The layers; they have settings.
+
+    Raises:
+        ConfigError: A layer has errors; it carries all of them.
+    """
+    located = locate([Path(file) for file in named], environment=environment)
+    overlays, problems = _overlays(sets, environment)
+    loaded = load(located.paths, overlays=overlays)
+    diagnostics = (*loaded.diagnostics, *problems)
+    if loaded.settings is None or problems:
+        raise ConfigError(_refusal(located, diagnostics), diagnostics)
+    return Layered(located, loaded)
+
+
+def _overlays(
+    sets: Sequence[str], environment: Mapping[str, str]
+) -> tuple[list[Document], list[Diagnostic]]:
+    documents: list[Document] = []
+    problems: list[Diagnostic] = []
+    # Most runs have neither: what reads them, and knows every key, is not imported then.
+    if any(name.upper().startswith("CORVUS_") for name in environment):
+        from corvus.config.layers.environment import read_environment
+
+        assigned, found = read_environment(environment)
+        documents += assigned
+        problems += found
+    if sets:
+        from corvus.config.layers.assignment import assign_from_command_line
+
+        assigned, found = assign_from_command_line(sets)
+        documents += assigned
+        problems += found
+    return documents, problems
+
+
+def _refusal(located: Located, diagnostics: Sequence[Diagnostic]) -> str:
+    files = {str(path) for path in located.paths}
+    if any(one.is_error and one.file in files for one in diagnostics):
+        return f"cannot use {located.shown}: run `corvus check` on it"
+    return "cannot use the settings of the environment or the command line"

@@ -1,0 +1,1 @@
+"""The typed contents of a file: settings, their defaults, keys and schema."""

@@ -1,0 +1,1 @@
+"""Reads TOML with places: tokens, spans, problems, recovery."""

@@ -1,0 +1,113 @@
+"""Keeps hostile documents away from ``tomli``, and its output within what settings can hold.
+
+``tomli`` recurses into brackets and is quadratic in the parts of a dotted key; its integers have
+no bound, and a decimal such as ``1e999999999`` explodes when it is written out. The checks here
+cost a clean file little.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+from corvus.config.toml.limits import MAX_DEPTH, MAX_EXPONENT, MAX_PROBLEMS
+
+if TYPE_CHECKING:
+    from corvus.config.toml.positions import KeyPath
+
+WHOLE: Final = (
+    r"#[^\n]*+"
+    r'|"""(?:[^"\\]++|\\[\s\S]|"{1,2}(?!"))*+(?:"{3,5}|\\?+\Z)'
+    r"|'''(?:[^']++|'{1,2}(?!'))*+(?:'{3,5}|\Z)"
+    r'|"(?:[^"\\\n]++|\\[^\n])*+\\?+"?+'
+    r"|'[^'\n]*+'?+"
+)
+"""A comment or string as a unit, closed or not; it never fails, so that skipping stays linear."""
+_SKIP: Final = rf"(?:[^\"'#\[\]{{}}]++|{WHOLE})*+"
+_INT_LIMIT: Final = 2**63
+
+
+def may_be_too_deep(text: str) -> bool:
+    """Tell whether a text may nest deeper than ``MAX_DEPTH``; only then is it worth a scan.
+
+    Never wrong when it says no, up to the first syntax error, behind which ``tomli`` does not
+    read.
+    """
+    if text.count("[") + text.count("{") > MAX_DEPTH and _brackets_too_deep(text):
+        return True
+    if text.count(".") < MAX_DEPTH:
+        return False
+    return any(line.count(".") >= MAX_DEPTH for line in text.split("\n"))
+
+
+def _brackets_too_deep(text: str) -> bool:
+    skip = re.compile(_SKIP).match  # compiled only for a text of many brackets
+    depth = pos = 0
+    while (match := skip(text, pos)) and (pos := match.end()) < len(text):
+        depth = depth + 1 if text[pos] in "[{" else max(depth - 1, 0)
+        if depth > MAX_DEPTH:
+            return True
+        pos += 1
+    return False
+
+
+def may_be_modern(text: str) -> bool:
+    """Tell whether a text may use what TOML 1.1 added; never wrong when it says no."""
+    if re.search(r"\\[ex]|,\s*\}|[0-9]:[0-9]{2}(?![0-9:])", text):
+        return True
+    lines = text.split("\n") if "{" in text else ()
+    return any("{" in line and _may_leave_braces_open(line) for line in lines)
+
+
+def _may_leave_braces_open(line: str) -> bool:
+    """Tell whether braces may be open at the end of a line; strings of one line are left out."""
+    if '"""' in line or "'''" in line or "\\" in line:
+        return True
+    plain = re.sub(r"\"[^\"]*\"|'[^']*'", "", line)
+    return plain.count("{") > plain.count("}")
+
+
+class Excess(NamedTuple):
+    """A value no setting may hold: a number out of range, or else a container nested too deep."""
+
+    path: KeyPath
+    is_number: bool
+
+
+def find_excess(data: dict[str, Any]) -> list[Excess]:
+    """Return the numbers beyond 64 bits and the first containers deeper than ``MAX_DEPTH``.
+
+    Args:
+        data: Parsed data; floats are ``Decimal``.
+
+    Returns:
+        At most ``MAX_PROBLEMS`` entries, in no particular order.
+    """
+    found: list[Excess] = []
+    stack: list[tuple[KeyPath, dict[str, Any] | list[Any]]] = [((), data)]
+    while stack and len(found) < MAX_PROBLEMS:
+        path, container = stack.pop()
+        for key, value in (
+            container.items() if isinstance(container, dict) else enumerate(container)
+        ):
+            if isinstance(value, str):
+                continue  # most of what a document holds
+            if isinstance(value, dict | list):
+                value = cast("dict[str, Any] | list[Any]", value)
+                deeper = (*path, key)
+                if len(deeper) > MAX_DEPTH:
+                    found.append(Excess(deeper, is_number=False))
+                else:
+                    stack.append((deeper, value))
+            elif not _fits(value):
+                found.append(Excess((*path, key), is_number=True))
+    return found
+
+
+def _fits(value: object) -> bool:
+    if isinstance(value, int):
+        return -_INT_LIMIT <= value < _INT_LIMIT
+    if isinstance(value, Decimal) and value.is_finite():
+        return abs(value.adjusted()) <= MAX_EXPONENT
+    return True

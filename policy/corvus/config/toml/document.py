@@ -1,0 +1,252 @@
+"""A configuration file as text, data and places, or the diagnostics that say why there is none.
+
+``tomli`` alone decides what a file means; this module guards it against hostile input and has its
+refusals explained. It never raises for what a file holds, and it knows nothing of settings.
+
+TOML is pinned to 1.0 on every Python: ``tomli`` also reads 1.1, so a file that uses the newer
+syntax is refused here. It is ``tomllib`` compiled: the same parser, in a third of the time.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import tomli
+
+from corvus.config.toml.bounds import find_excess, may_be_modern, may_be_too_deep
+from corvus.config.toml.limits import MAX_BYTES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from corvus.config.toml.positions import KeyPath, LineIndex
+    from corvus.config.toml.spans import SpanIndex
+    from corvus.config.toml.tokens import Statement
+    from corvus.diagnostics.conceal import Hidden
+    from corvus.diagnostics.model import Diagnostic, Span
+
+# NOTE: A clean file needs neither positions nor diagnostics, and compiling the patterns of the
+# scanner takes longer than reading it: whatever explains is imported where it is needed.
+
+BOM: Final = b"\xef\xbb\xbf"
+_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
+
+
+class Document:
+    """A file that was read and parsed.
+
+    Attributes:
+        file: The file as the user named it.
+        text: Its text without byte order mark, line ends as in the file.
+        has_bom: Whether the file starts with a byte order mark.
+        data: Its values; floats are ``Decimal``.
+    """
+
+    __slots__ = ("_hidden", "_lines", "_spans", "_statements", "data", "file", "has_bom", "text")
+
+    def __init__(self, file: str, text: str, data: dict[str, Any], *, has_bom: bool) -> None:
+        self.file = file
+        self.text = text
+        self.data = data
+        self.has_bom = has_bom
+        self._hidden: Hidden | None = None
+        self._lines: LineIndex | None = None
+        self._spans: SpanIndex | None = None
+        self._statements: tuple[Statement, ...] | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths of the document start."""
+        from pathlib import Path
+
+        return Path(self.file).parent
+
+    def has(self, path: KeyPath) -> bool:
+        """Tell whether the document sets a path."""
+        value: Any = self.data
+        for part in path:
+            if isinstance(part, str) and isinstance(value, dict) and part in value:
+                value = cast("dict[str, Any]", value)[part]
+            elif (
+                isinstance(part, int)
+                and isinstance(value, list)
+                and 0 <= part < len(cast("list[Any]", value))
+            ):
+                value = cast("list[Any]", value)[part]
+            else:
+                return False
+        return True
+
+    def key(self, path: KeyPath) -> Span:
+        """Return the last key token of a path.
+
+        For an item of an array it is the item, for a table with a header the token inside the
+        header, for ``()`` the start of the file. Of a path that the document does not set, the
+        nearest ancestor counts.
+        """
+        return self.at(*self._index().key(path))
+
+    def value(self, path: KeyPath) -> Span:
+        """Return the value of a path.
+
+        For a table with a header it is the header with its brackets, for an inline table its
+        braces, for a table made by dotted keys its first key token. Of a path that is not set, the
+        nearest ancestor counts.
+        """
+        return self.at(*self._index().value(path))
+
+    def mentions(self, path: KeyPath) -> tuple[Span, ...]:
+        """Return every key token that spells the last part of a path, in the order of the text."""
+        return tuple(self.at(*place) for place in self._index().mentions(path))
+
+    def hidden(self) -> Hidden:
+        """Return the texts that may be secrets."""
+        if self._hidden is None:
+            from corvus.diagnostics.conceal import Hidden
+
+            self._hidden = Hidden(self.text)
+        return self._hidden
+
+    def at(self, offset_start: int, offset_end: int) -> Span:
+        """Return the span between two offsets of the text, the end exclusive."""
+        if self._lines is None:
+            from corvus.config.toml.positions import LineIndex
+
+            self._lines = LineIndex(self.text, has_bom=self.has_bom)
+        return self._lines.span(offset_start, offset_end)
+
+    def statements(self) -> tuple[Statement, ...]:
+        """Return the entries and headers of the document in order, with their places."""
+        if self._statements is None:
+            from corvus.config.toml.scan import scan
+
+            self._statements = scan(self.text).statements
+        return self._statements
+
+    def _index(self) -> SpanIndex:
+        if self._spans is None:
+            from corvus.config.toml.spans import SpanIndex
+
+            self._spans = SpanIndex(self.statements())
+        return self._spans
+
+
+def read_document(raw: bytes, file: str) -> tuple[Document | None, list[Diagnostic]]:
+    """Parse the bytes of a file.
+
+    Args:
+        raw: The whole file.
+        file: The file as the user named it, for the diagnostics.
+
+    Returns:
+        The document, or ``None`` if an error stands in its way, and all that is wrong with it as
+        TOML.
+    """
+    if len(raw) > MAX_BYTES:
+        return None, [_too_large(file)]
+    body, has_bom = raw.removeprefix(BOM), raw.startswith(BOM)
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        text = ""
+    if _looks_like_utf16(body) or (body and not text):
+        return None, _undecodable(raw, file)
+    document, errors = _parse(text, file, has_bom=has_bom)
+    if has_bom:
+        from corvus.config.check.diagnose import byte_order_mark
+
+        errors.insert(0, byte_order_mark(file))
+    return document, errors
+
+
+def read_file(path: Path, shown: str) -> tuple[Document | None, list[Diagnostic]]:
+    """Read and parse a file; what stands in the way of reading it is a diagnostic, too.
+
+    Args:
+        path: Where the file is.
+        shown: How the user named it.
+    """
+    raw, errors = read_bytes(path, shown)
+    return (None, errors) if raw is None else read_document(raw, shown)
+
+
+def read_bytes(path: Path, shown: str) -> tuple[bytes | None, list[Diagnostic]]:
+    """Read a file of at most ``MAX_BYTES``; of a longer one no more than that is read."""
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        what = (
+            "is a symbolic link to a file that is missing"
+            if path.is_symlink()
+            else "does not exist"
+        )
+        message = f"the file `{shown}` {what}"
+        return None, [_no_text("file-missing", message, shown, "Check the path.")]
+    except IsADirectoryError:
+        return None, [_unreadable(shown, "is a directory", "Name the files in it.")]
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return None, [_unreadable(shown, f"cannot be read: {reason}", "Check its permissions.")]
+    return (raw, []) if len(raw) <= MAX_BYTES else (None, [_too_large(shown)])
+
+
+def source_text(raw: bytes) -> str:
+    """Decode a file for excerpts of its diagnostics; what is not UTF-8 becomes ``U+FFFD``."""
+    return raw.removeprefix(BOM).decode(errors="replace")
+
+
+def _parse(text: str, file: str, *, has_bom: bool) -> tuple[Document | None, list[Diagnostic]]:
+    if may_be_too_deep(text) or may_be_modern(text):
+        from corvus.config.check.diagnose import explain_problems
+
+        refused = explain_problems(text, file, has_bom=has_bom)
+        if refused:
+            return None, refused
+    try:
+        data = tomli.loads(text, parse_float=Decimal)
+    except (ValueError, ArithmeticError, RecursionError) as refusal:
+        from corvus.config.check.diagnose import explain_refusal
+
+        return None, explain_refusal(text, file, refusal, has_bom=has_bom)
+    document = Document(file, text, data, has_bom=has_bom)
+    excess = find_excess(data)
+    if not excess:
+        return document, []
+    from corvus.config.check.diagnose import explain_excess
+
+    found = [
+        explain_excess(one, file, document.key(one.path), document.value(one.path))
+        for one in excess
+    ]
+    return None, sorted(found, key=lambda one: one.span.start.offset if one.span else 0)
+
+
+def _looks_like_utf16(body: bytes) -> bool:
+    return body.startswith(_UTF16) or body.count(0) * 4 > len(body)
+
+
+def _undecodable(raw: bytes, file: str) -> list[Diagnostic]:
+    from corvus.config.check import diagnose
+
+    body = raw.removeprefix(BOM)
+    found = [diagnose.byte_order_mark(file)] if body is not raw else []
+    if _looks_like_utf16(body):
+        return [*found, diagnose.utf16(file)]
+    return [*found, *diagnose.not_utf8(raw, file)]
+
+
+def _too_large(file: str) -> Diagnostic:
+    message = f"the file is larger than {MAX_BYTES} bytes"
+    return _no_text("file-too-large", message, file, "Is this the right file?")
+
+
+def _unreadable(file: str, what: str, advice: str) -> Diagnostic:
+    return _no_text("file-unreadable", f"`{file}` {what}", file, advice)
+
+
+def _no_text(code: str, message: str, file: str, advice: str) -> Diagnostic:
+    from corvus.config.check.diagnose import without_text
+
+    return without_text(code, message, file, advice)

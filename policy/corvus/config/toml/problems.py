@@ -1,0 +1,368 @@
+"""What can be wrong with the syntax of a document, worded for its author.
+
+A problem carries offsets only; ``corvus.config.toml.document`` turns it into a diagnostic. Text of
+the document is quoted in a message only when the key it belongs to does not look secret.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final, NamedTuple
+
+SYNTAX: Final = "syntax-error"
+MODERN: Final = "toml-1.1-syntax"
+DEEP: Final = "nesting-too-deep"
+RANGE: Final = "number-out-of-range"
+
+_MODERN_HELP: Final = "corvus reads TOML 1.0, so that a file means the same on every Python."
+_QUOTES: Final = "\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\xab\xbb"
+_MARKERS: Final = ("<<<<<<<", "=======", ">>>>>>>")
+_COMMENTS: Final = ("//", "/*", "--", ";")
+_MODERN_TIME: Final = re.compile(
+    r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt])?[0-2][0-9]:[0-5][0-9](?:[Zz]|[+-].*)?\Z"
+)
+_VALUE_HINTS: Final = tuple(
+    (re.compile(pattern, re.IGNORECASE), what, advice)
+    for pattern, what, advice in (
+        (
+            r"(?:true|false|yes|no|on|off|tru|ture|treu|fals|fasle|flase)\Z",
+            "a boolean",
+            "Write `true` or `false`, in lower case.",
+        ),
+        (r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+\Z", "a number", "Group digits with `_`, as in 1_000."),
+        (r"(?:null|nil|none|undefined)\Z", "a value: TOML has no null", "Leave the key out."),
+        (r"[0-9]{4}-[0-9]{1,2}-[0-9]", "a date or time", "Write it as `2026-01-31T08:00:00Z`."),
+        (r"[+-]?0[0-9_]+(?:\.[0-9_]*)?\Z", "a number", "Drop the leading zero."),
+        (
+            r"[+-]?[0-9_]*\.[0-9_]*\Z",
+            "a number",
+            "A number needs digits on both sides of its point.",
+        ),
+        (r"[+-]?[0-9]", "a number", "Write digits only, or put a text in quotes."),
+        (r"=", "a value", "Write one `=` between key and value."),
+    )
+)
+_NAME_REST: Final = re.compile(r"(?P<name>[/:@+][\w./:@+-]*)[ \t]*(?P<after>[=\]])")
+_BACKSLASH: Final = ("Double the backslash, or use single quotes, in which it stands for itself.",)
+_STRAY: Final = {
+    "=": "the key before `=` is missing",
+    "]": "unexpected `]`: no array is open",
+    "}": "unexpected `}`: no inline table is open",
+    '"': "the quoted key is not valid",
+    "'": "the quoted key is not valid",
+}
+_SHOWN: Final = 40
+
+
+class Problem(NamedTuple):
+    """One mistake.
+
+    ``start`` and ``end`` are offsets in the text; ``related`` is a second place with its label;
+    ``path`` is the route of the key in whose line it was found.
+    """
+
+    code: str
+    message: str
+    start: int
+    end: int
+    label: str = ""
+    help: tuple[str, ...] = ()
+    related: tuple[int, int, str] | None = None
+    path: tuple[str | int, ...] = ()
+
+
+class Misread(Exception):
+    """A statement cannot be read further.
+
+    Attributes:
+        problem: What is wrong.
+        resume: Offset at or after which reading may go on.
+        maybe_unclosed: Whether a bracket left open before may be the true cause.
+    """
+
+    def __init__(self, problem: Problem, *, resume: int, maybe_unclosed: bool = False) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+        self.resume = resume
+        self.maybe_unclosed = maybe_unclosed
+
+
+def quoted(token: str, *, secret: bool) -> str:
+    """Quote a piece of the document for a message, shortened, or hide it."""
+    if secret:
+        return "`***`"
+    return f"`{token if len(token) <= _SHOWN else token[:_SHOWN] + '...'}`"
+
+
+def odd_character(token: str) -> tuple[str, ...]:
+    """Return help about a first character that people cannot see or did not mean to type."""
+    char = token[:1]
+    if not char or char.isascii():
+        return ()
+    if char in _QUOTES:
+        return ('This is a typographic quotation mark; write a straight one, `"`.',)
+    if char.isalnum():
+        return ()
+    name = unicodedata.name(char, "unnamed")
+    return (f"The character is U+{ord(char):04X} ({name}); remove or replace it.",)
+
+
+def bad_value(token: str, start: int, *, secret: bool) -> Problem:
+    """Describe a bare token that is no TOML value."""
+    if token in {",", "]", "}"}:
+        return Problem(SYNTAX, "a value is missing", start, start + 1, "expected a value")
+    if _MODERN_TIME.match(token):
+        return _modern(
+            f"the time {quoted(token, secret=secret)} has no seconds", start, start + len(token)
+        )
+    message, helps = _explain_value(token, quoted(token, secret=secret), secret=secret)
+    return Problem(SYNTAX, message, start, start + max(1, len(token)), "not a TOML value", helps)
+
+
+def _explain_value(token: str, shown: str, *, secret: bool) -> tuple[str, tuple[str, ...]]:
+    for pattern, what, advice in _VALUE_HINTS:
+        if pattern.match(token):
+            return f"{shown} is not {what}", (advice,)
+    odd = odd_character(token)
+    plain = not secret and re.fullmatch(r"[\w./:@-]+", token)
+    example = f', such as `"{token[:_SHOWN]}"`' if plain else ""
+    return f"{shown} is not a value", odd or (f"A text needs quotes{example}.",)
+
+
+def missing_value(name: str, start: int, end: int) -> Problem:
+    """Describe ``key =`` with nothing after it; the span is the equals sign."""
+    return Problem(
+        SYNTAX,
+        f"`{name}` has no value",
+        start,
+        end,
+        "expected a value after this",
+        ("Write a value, or remove the line.",),
+    )
+
+
+def invalid_date(token: str, start: int) -> Problem:
+    """Describe a date that no calendar has."""
+    return Problem(
+        SYNTAX, f"`{token}` is not a date of the calendar", start, start + len(token), "no such day"
+    )
+
+
+def out_of_range(start: int, end: int) -> Problem:
+    """Describe a number that its TOML type cannot hold."""
+    return Problem(
+        RANGE,
+        "the number does not fit into 64 bits",
+        start,
+        end,
+        "out of range",
+        ("Integers reach from -2^63 to 2^63 - 1, decimals from 1e-308 to 1e308.",),
+    )
+
+
+def too_deep(start: int, limit: int, what: str) -> Problem:
+    """Describe the first bracket or key part beyond the limit."""
+    return Problem(
+        DEEP,
+        f"{what} are nested more than {limit} levels deep",
+        start,
+        start + 1,
+        f"level {limit + 1}",
+        ("No setting needs this; flatten the value.",),
+    )
+
+
+def trailing(text: str, start: int, token: str, *, secret: bool) -> Problem:
+    """Describe what stands after a complete statement on its line."""
+    end = start + max(1, len(token))
+    shown = quoted(token, secret=secret)
+    helps: tuple[str, ...] = odd_character(token)
+    if token.startswith(_COMMENTS):
+        helps = ("A comment starts with `#`.",)
+    elif token.startswith(","):
+        helps = (_comma_help(text, start),)
+    elif token.startswith('"') and text[start - 1] == '"':
+        helps = ('Write a quotation mark inside a text as `\\"`.',)
+    elif re.match(r"[\w\"'.-]+[ \t]*=", text[start : start + 80]):
+        helps = ("Put each setting on a line of its own.",)
+    return Problem(
+        SYNTAX,
+        f"expected the end of the line, found {shown}",
+        start,
+        end,
+        "not expected here",
+        helps,
+    )
+
+
+def _comma_help(text: str, start: int) -> str:
+    """Tell a decimal comma from one that groups digits: they differ by a factor of a thousand."""
+    if re.match(r",[0-9]{3}(?![0-9])", text[start : start + 5]) and text[start - 1].isdigit():
+        return "Write 1_000 for a thousand, and a decimal point in a fraction: 1.5."
+    if re.match(r",[0-9]", text[start : start + 2]) and text[start - 1].isdigit():
+        return "Write a decimal point, not a comma."
+    return "Remove the comma; a line ends by itself."
+
+
+def unclosed_string(start: int, quote: str) -> Problem:
+    """Describe a string without its closing quote; the span is the opening one."""
+    many = len(quote) == 3
+    where = "before the end of the file" if many else "on its line"
+    helps = (f"Close it with `{quote}`.",)
+    if not many:
+        helps = (f"Close it with `{quote}`; a text of several lines needs `{quote * 3}`.",)
+    return Problem(
+        SYNTAX, f"the string is not closed {where}", start, start + len(quote), "opened here", helps
+    )
+
+
+def unclosed_bracket(start: int, bracket: str) -> Problem:
+    """Describe an array or inline table without its closing bracket."""
+    what, closer = ("array", "]") if bracket == "[" else ("inline table", "}")
+    return Problem(
+        SYNTAX,
+        f"the {what} is not closed",
+        start,
+        start + 1,
+        "opened here",
+        (f"Add the missing `{closer}`.",),
+    )
+
+
+def between(start: int, token: str, opener: tuple[int, str], *, secret: bool) -> Problem:
+    """Describe what stands where a comma or the closing bracket was expected."""
+    closer = "]" if opener[1] == "[" else "}"
+    return Problem(
+        SYNTAX,
+        f"expected `,` or `{closer}`, found {quoted(token, secret=secret)}",
+        start,
+        start + max(1, len(token)),
+        f"expected `,` or `{closer}`",
+        odd_character(token),
+        (opener[0], opener[0] + 1, "opened here"),
+    )
+
+
+def bad_escape(start: int, escape: str, *, secret: bool) -> Problem:
+    """Describe a backslash sequence that TOML 1.0 does not know."""
+    end = start + len(escape)
+    if re.match(r"\\(?:e|x[0-9A-Fa-f]{2})", escape):
+        return _modern("the escape " + quoted(escape, secret=secret), start, end)
+    if re.match(r"\\[uU][0-9A-Fa-f]{4}", escape):
+        message = f"the escape {quoted(escape, secret=secret)} is not a Unicode character"
+        return Problem(SYNTAX, message, start, end, "no such character")
+    return Problem(
+        SYNTAX,
+        f"{quoted(escape, secret=secret)} is not an escape of TOML",
+        start,
+        end,
+        "unknown escape",
+        _BACKSLASH,
+    )
+
+
+def modern_table(start: int, *, comma: bool) -> Problem:
+    """Describe an inline table written in the freer style of TOML 1.1."""
+    what = "a comma before `}`" if comma else "an inline table on several lines"
+    return _modern(what, start, start + 1)
+
+
+def _modern(what: str, start: int, end: int) -> Problem:
+    return Problem(
+        MODERN, f"{what}: this needs TOML 1.1", start, end, "TOML 1.1 only", (_MODERN_HELP,)
+    )
+
+
+def bad_key(start: int, token: str, *, follows_dot: bool) -> Problem:
+    """Describe what stands where a key was expected."""
+    end = start + max(1, len(token))
+    if not token or follows_dot:
+        what = "a part of the dotted key" if follows_dot else "a name"
+        return Problem(SYNTAX, f"{what} is missing", start, end, "expected a key")
+    if token[0] in _STRAY:
+        return Problem(SYNTAX, _STRAY[token[0]], start, start + 1, "expected a key")
+    helps = odd_character(token)
+    if token.startswith(_MARKERS):
+        helps = ("This is a conflict marker of git; settle the conflict first.",)
+    elif token.startswith(_COMMENTS):
+        helps = ("A comment starts with `#`.",)
+    elif not helps:
+        helps = ("A key without quotes holds only ASCII letters, digits, `_` and `-`.",)
+    return Problem(SYNTAX, "this line is not a setting", start, end, "expected a key", helps)
+
+
+def no_equals(start: int, end: int, token: str, name: str, *, rest: str) -> Problem:
+    """Describe a key that is not followed by ``=``; ``rest`` is the line from its end on."""
+    helps = ("Write `key = value`.",)
+    if unquoted := _unquoted_name(name, rest, "="):
+        helps = (unquoted,)
+    elif token.startswith(":"):
+        helps = ("TOML writes `key = value`, with `=` instead of `:`.",)
+    elif token[:1].isalnum() and not token[0].isascii():
+        helps = (
+            "A key without quotes holds only ASCII letters, digits, `_` and `-`; put it in quotes.",
+        )
+    elif token[:1].isalnum():
+        helps = ("Write `key = value`; a key with a space needs quotes.",)
+    return Problem(
+        SYNTAX,
+        f"expected `=` after the key `{name}`",
+        start,
+        end,
+        "expected `=`",
+        odd_character(token) or helps,
+    )
+
+
+def unnamed_header(start: int, end: int) -> Problem:
+    """Describe ``[]``."""
+    return Problem(SYNTAX, "the table header has no name", start, end, "no name")
+
+
+def _unquoted_name(name: str, rest: str, closer: str) -> str | None:
+    """Advise quotes around a name such as ``openai/gpt-5`` or ``llama3:8b``."""
+    more = _NAME_REST.match(rest)
+    if more is None or not more["after"].startswith(closer):
+        return None
+    return f'Put a name with `{rest[0]}` in quotes: "{name}{more["name"]}".'
+
+
+def unclosed_header(start: int, end: int, brackets: str, *, name: str, rest: str) -> Problem:
+    """Describe a table header without its closing bracket; ``rest`` is the line from there on."""
+    closer = "]" * len(brackets)
+    unquoted = _unquoted_name(name, rest, "]")
+    return Problem(
+        SYNTAX,
+        f"the table header is not closed with `{closer}`",
+        start,
+        end,
+        f"expected `{closer}` after this",
+        (unquoted,) if unquoted else (),
+    )
+
+
+def forbidden(start: int, char: str) -> Problem:
+    """Describe a control character."""
+    if char == "\r":
+        helps = ("Save the file with LF or CRLF line ends.",)
+        return Problem(
+            SYNTAX, "a carriage return stands alone", start, start + 1, "not a line end", helps
+        )
+    message = f"the control character U+{ord(char):04X} is not allowed"
+    return Problem(
+        SYNTAX, message, start, start + 1, "remove it", ("Inside a text, write it as an escape.",)
+    )
+
+
+def nul_byte(start: int, count: int) -> Problem:
+    """Describe the first of one or more NUL bytes."""
+    many = "a NUL byte" if count == 1 else f"{count} NUL bytes"
+    return Problem(
+        "nul-byte",
+        f"the file holds {many}",
+        start,
+        start + 1,
+        "NUL",
+        ("Is this a text file? Remove the byte.",),
+    )

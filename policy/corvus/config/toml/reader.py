@@ -1,0 +1,254 @@
+"""Reads keys and values of TOML 1.0 for their places and mistakes.
+
+It refuses what ``tomli`` refuses; the fuzz test of the scanner holds the two to the same verdict.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Final, NoReturn
+
+from corvus.config.toml import problems, tokens
+from corvus.config.toml.cursor import Cursor
+from corvus.config.toml.limits import MAX_DEPTH, MAX_EXPONENT
+from corvus.config.toml.problems import Misread, Problem
+from corvus.config.toml.tokens import Entry, KeyToken, Value
+from corvus.diagnostics.secrets import any_secret
+
+_BINARY_DIGITS: Final = 64
+
+
+class ValueReader(Cursor):
+    """Reads one key or value at a time; its subclass knows statements.
+
+    Args:
+        text: The document without byte order mark.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._open: list[tuple[int, str]] = []
+        self._table: tuple[str | int, ...] = ()
+        self._keys: tuple[str, ...] = ()
+        self._modern: Problem | None = None
+        self._problems: list[Problem] = []
+
+    # Where and what
+
+    @property
+    def _path(self) -> tuple[str | int, ...]:
+        return self._table + self._keys
+
+    @property
+    def _secret(self) -> bool:
+        return any_secret(self._path)
+
+    def _note(self, problem: Problem) -> None:
+        self._problems.append(problem._replace(path=self._path))
+
+    def _misread(self, problem: Problem, *, resume: int | None = None) -> Misread:
+        return Misread(problem, resume=self._pos if resume is None else resume)
+
+    # Keys
+
+    def _read_keys(self) -> tuple[KeyToken, ...]:
+        keys: list[KeyToken] = []
+        while True:
+            part = tokens.KEY_PART.match(self._text, self._pos)
+            if part is None:
+                raise self._misread(self._bad_key(follows_dot=bool(keys)))
+            self._check_escapes(part.start(), part.end())
+            keys.append(KeyToken(tokens.unquote(part.group()), part.start(), part.end()))
+            if len(keys) > MAX_DEPTH:
+                problem = problems.too_deep(part.start(), MAX_DEPTH, "the parts of the key")
+                raise self._misread(problem)
+            dot = tokens.DOT.match(self._text, part.end())
+            self._pos = dot.end() if dot else part.end()
+            if dot is None:
+                return tuple(keys)
+
+    def _bad_key(self, *, follows_dot: bool) -> Problem:
+        token = self._junk()
+        if token[:1] in {'"', "'"}:
+            loose = tokens.LOOSE_STRING.match(self._text, self._pos)
+            if loose and (escape := self._first_bad_escape(loose.start(), loose.end())):
+                return escape
+            if loose is None and token.count(token[0]) == 1:
+                return problems.unclosed_string(self._pos, token[0])
+        return problems.bad_key(self._pos, token, follows_dot=follows_dot)
+
+    def _read_after_key(self, key: KeyToken) -> Value:
+        """Read ``= value``."""
+        self._skip(tokens.SPACES)
+        equals = self._pos
+        if not self._take("="):
+            token = "" if self._line_ends() else self._junk()
+            start, end = (equals, equals + len(token)) if token else (key.start, key.end)
+            rest = self._text[equals : min(self._end_of_line(equals), equals + 200)]
+            raise self._misread(problems.no_equals(start, end, token, key.name, rest=rest))
+        self._skip(tokens.SPACES)
+        if self._line_ends() or self._text[self._pos] in ",]}":
+            raise self._misread(problems.missing_value(key.name, equals, equals + 1))
+        return self._read_value()
+
+    # Values
+
+    def _read_value(self) -> Value:
+        match self._text[self._pos : self._pos + 1]:
+            case '"' | "'":
+                return self._string()
+            case "[":
+                return self._array()
+            case "{":
+                return self._inline_table()
+            case _:
+                return self._plain()
+
+    def _string(self) -> Value:
+        start = self._pos
+        match = tokens.STRING.match(self._text, start)
+        if match is None:
+            self._bad_string()
+        self._check_escapes(start, match.end())
+        self._pos = match.end()
+        return Value("scalar", start, self._pos)
+
+    def _bad_string(self) -> NoReturn:
+        start = self._pos
+        loose = tokens.LOOSE_STRING.match(self._text, start)
+        if loose and (problem := self._first_bad_escape(start, loose.end())):
+            raise self._misread(problem, resume=loose.end())
+        char = self._text[start]
+        quote = char * 3 if self._next_is(char * 3) else char
+        resume = len(self._text) if len(quote) == 3 else self._end_of_line(start)
+        raise self._misread(problems.unclosed_string(start, quote), resume=resume)
+
+    def _check_escapes(self, start: int, end: int) -> None:
+        if self._text[start] != '"' or self._text.find("\\", start, end) < 0:
+            return
+        problem = self._first_bad_escape(start, end)
+        if problem:
+            raise self._misread(problem, resume=end)
+
+    def _first_bad_escape(self, start: int, end: int) -> Problem | None:
+        for match in tokens.ANY_ESCAPE.finditer(self._text, start, end):
+            if not tokens.is_escape(match.group()):
+                return problems.bad_escape(match.start(), match.group(), secret=self._secret)
+        return None
+
+    def _array(self) -> Value:
+        start = self._push("[")
+        items: list[Value] = []
+        while True:
+            while simple := tokens.SIMPLE_ITEM.match(self._text, self._pos):
+                items.append(Value("scalar", *simple.span("value")))
+                self._pos = simple.end()
+            self._skip(tokens.BLANKS)
+            if self._take("]"):
+                break
+            items.append(self._read_value())
+            self._skip(tokens.BLANKS)
+            if not self._take(",") and not self._next_is("]"):
+                self._no_separator()
+        self._open.pop()
+        return Value("array", start, self._pos, items=tuple(items))
+
+    def _inline_table(self) -> Value:
+        start = self._push("{")
+        outer = self._keys
+        entries: list[Entry] = []
+        comma: int | None = None
+        modern = self._modern_blanks(start)
+        while not self._take("}"):
+            if self._at_end():
+                self._no_separator()
+            keys = self._read_keys()
+            self._keys = (*outer, *(key.name for key in keys))
+            entries.append(Entry(keys, self._read_after_key(keys[-1])))
+            modern = self._modern_blanks(start) or modern
+            comma, at = None, self._pos
+            if self._take(","):
+                comma = at
+            if comma is None and not self._next_is("}"):
+                self._no_separator()
+            self._keys = outer
+            modern = self._modern_blanks(start) or modern
+        self._open.pop()
+        if comma is not None:
+            modern = modern or problems.modern_table(comma, comma=True)
+        if modern and (self._modern is None or modern.start < self._modern.start):
+            self._modern = modern
+        return Value("table", start, self._pos, entries=tuple(entries))
+
+    def _modern_blanks(self, start: int) -> Problem | None:
+        """Skip blanks; line ends and comments among them are a problem, once the table closes."""
+        self._skip(tokens.SPACES)
+        if not self._line_ends():
+            return None
+        self._skip(tokens.BLANKS)
+        return problems.modern_table(start, comma=False)
+
+    def _plain(self) -> Value:
+        start = self._pos
+        match = tokens.PLAIN.match(self._text, start)
+        if match is None:
+            if self._at_end():
+                self._no_separator()
+            token = self._junk()
+            problem = problems.bad_value(token, start, secret=self._secret)
+            resume = start if token in {",", "}", "]"} else start + len(token)
+            in_array = bool(self._open) and self._open[-1][1] == "["
+            raise Misread(problem, resume=resume, maybe_unclosed=in_array)
+        self._pos = match.end()
+        problem = _check_plain(match)
+        if problem:
+            self._note(problem)
+        return Value("scalar", start, self._pos)
+
+    # Brackets
+
+    def _push(self, bracket: str) -> int:
+        start = self._pos
+        self._pos += 1
+        self._open.append((start, bracket))
+        if len(self._open) > MAX_DEPTH:
+            problem = problems.too_deep(start, MAX_DEPTH, "the brackets")
+            raise self._misread(problem)
+        return start
+
+    def _no_separator(self) -> NoReturn:
+        opener = self._open[-1]
+        if self._at_end():
+            raise self._misread(problems.unclosed_bracket(*opener))
+        problem = problems.between(self._pos, self._junk(), opener, secret=self._secret)
+        raise Misread(problem, resume=self._pos, maybe_unclosed=True)
+
+
+def _check_plain(match: re.Match[str]) -> Problem | None:
+    if match["date"]:
+        try:
+            datetime.date.fromisoformat(match["date"])
+        except ValueError:
+            return problems.invalid_date(match["date"], match.start())
+        return None
+    out = (match["integer"] and not _fits_int64(match["integer"])) or (
+        match["float"] and not _fits_float64(match["float"])
+    )
+    return problems.out_of_range(match.start(), match.end()) if out else None
+
+
+def _fits_int64(literal: str) -> bool:
+    """Tell whether an integer fits; a long one is refused unread, as reading it is quadratic."""
+    digits = literal.replace("_", "")
+    if len(digits.lstrip("+-")[2:].lstrip("0")) > _BINARY_DIGITS:
+        return False
+    return -(2**63) <= int(digits, 0) < 2**63
+
+
+def _fits_float64(literal: str) -> bool:
+    try:
+        return abs(Decimal(literal).adjusted()) <= MAX_EXPONENT
+    except InvalidOperation:
+        return False

@@ -1,0 +1,67 @@
+"""What one run of a check found, as every report needs it.
+
+The renderers of reports know this and nothing of settings, the command line or the file system, so
+that each can be tested on made-up findings.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from corvus.diagnostics.model import Diagnostic
+
+
+class Input(NamedTuple):
+    """One file that was looked at.
+
+    Attributes:
+        file: The file as the user named it, as in ``Diagnostic.file``.
+        text: Its text, secrets and all, for excerpts that hide them; ``None`` when it could not be
+            read.
+        checked_as: The dialect; ``None`` when it could not be parsed.
+        evidence: The keys that decided the dialect.
+        deprecated_fields: Dotted paths of the deprecated keys in use.
+        diagnostics: By place.
+        ignored: How many findings a comment in it ignores.
+    """
+
+    file: str
+    text: str | None = None
+    checked_as: str | None = None
+    evidence: tuple[str, ...] = ()
+    deprecated_fields: tuple[str, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    ignored: int = 0
+
+
+class Outcome(NamedTuple):
+    """A whole run.
+
+    Attributes:
+        inputs: In the order of the output.
+        unmatched: Diagnostics of arguments that name no file; their ``file`` is the argument.
+        failing: The severities that make the run fail, as words; none with ``--fail-on never``.
+        exit_code: What the process will exit with.
+        summary: What was checked and as what, one sentence a line.
+        root: Absolute folder that paths in reports start from.
+        folder: Absolute folder that relative paths of ``inputs`` start from.
+    """
+
+    inputs: tuple[Input, ...]
+    unmatched: tuple[Diagnostic, ...] = ()
+    failing: tuple[str, ...] = ("error",)
+    exit_code: int = 0
+    summary: tuple[str, ...] = ()
+    root: str = "/"
+    folder: str = "/"
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """All findings in the order of the output."""
+        return (*self.unmatched, *(one for file in self.inputs for one in file.diagnostics))
+
+    @property
+    def unread(self) -> tuple[Diagnostic, ...]:
+        """The findings that say an input could not be read, so that nothing is known of it."""
+        missing = (file for file in self.inputs if file.text is None)
+        return (*self.unmatched, *(one for file in missing for one in file.diagnostics))

@@ -1,0 +1,51 @@
+"""Routes for whoever runs the gateway: does it live, can it answer, what does it count."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+from corvus.gateway import answers
+from corvus.gateway.metrics import CONTENT_TYPE
+from corvus.gateway.problems import Problem
+from corvus.gateway.service import Service
+from corvus.store.unit import Unit
+
+
+def routes(service: Service) -> APIRouter:
+    """Return the routes over a service."""
+    router = APIRouter(tags=["operations"])
+
+    @router.get("/healthz", responses=answers.answers(answers.HEALTH, "It lives"))
+    def healthz() -> dict[str, str]:
+        """Tell that the process lives; asks nothing else."""
+        return {"status": "ok"}
+
+    @router.get("/readyz", responses=answers.answers(answers.READY, "It can answer"))
+    def readyz() -> Response:
+        """Tell whether calls can be admitted and what was recorded reaches the ledger.
+
+        A config that was edited and cannot be used is told; the policy before it is in force.
+        """
+        service.store.run(lambda unit: unit.state.store_id)  # its error becomes a 503
+        if service.drain_fault is not None:
+            problem = Problem(503, service.drain_fault.code, "the ledger takes no events now")
+            return Response(problem.body, problem.status, problem.headers)
+        broken = {"config": "broken"} if service.config_is_broken else {}
+        return JSONResponse({"status": "ready", **broken})
+
+    @router.get("/metrics", response_class=Response, responses=answers.text_answer("Metrics"))
+    def metrics() -> Response:
+        """Give the metrics in Prometheus' text format."""
+        if not service.runtime.gateway.metrics:
+            problem = Problem(404, "metrics-off", "governance.observability.metrics is false")
+            return Response(problem.body, problem.status, problem.headers)
+        status = service.governor.status()
+        text = service.metrics.text(status, service.store.run(_open_holds))
+        return Response(text, headers={"content-type": CONTENT_TYPE})
+
+    return router
+
+
+def _open_holds(unit: Unit) -> int:
+    return len(unit.held())

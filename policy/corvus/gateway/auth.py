@@ -1,0 +1,139 @@
+"""Who asks: a token of the store, looked up in memory, or the one key of a run (API-5).
+
+A revoked token is refused after a second at most: for so long the tokens are remembered, so that a
+proxied call does not wait for the store twice. A token that is not among them may have been made
+since, so it is refused only after the store was read again. Such reads are shared by all who wait
+and have a least distance, so that unknown tokens do not keep the store busy. Refuses everybody when
+the store cannot answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from corvus.model.token import Token, TokenScope, digest_of, find_token
+from corvus.store.store import Store
+from corvus.store.unit import Unit
+
+REMEMBERED_SECONDS = 1.0
+REREAD_SECONDS = 0.05
+"""Least time from the start of one read of the tokens to the start of the next."""
+
+
+class Holders(Protocol):
+    """What knows the holders of tokens."""
+
+    async def find(self, secret: str) -> Token | None:
+        """Return the good token that a secret is, if there is one."""
+        ...
+
+    async def has(self, scope: TokenScope) -> bool:
+        """Tell whether there is a good token of a scope at all."""
+        ...
+
+
+@dataclass(slots=True)
+class Tokens:
+    """The tokens of a store.
+
+    Attributes:
+        monotonic: Seconds that only grow, for how long tokens were remembered.
+    """
+
+    store: Store
+    monotonic: Callable[[], float] = time.monotonic
+    _known: list[Token] = field(default_factory=list[Token])
+    _read_at: float = float("-inf")
+    _began_at: float = float("-inf")
+    _reading: asyncio.Task[None] | None = None
+    _next: asyncio.Task[None] | None = None
+
+    async def find(self, secret: str) -> Token | None:
+        """Return the good token that a secret is, if there is one, also if it was just made.
+
+        Raises:
+            StoreError: The store cannot answer.
+        """
+        if self._is_fresh and (found := find_token(self._known, secret)) is not None:
+            return found
+        return find_token(await self._read_again(), secret)
+
+    async def get(self, token_id: str) -> Token | None:
+        """Return the token of an id while it is good.
+
+        Raises:
+            StoreError: The store cannot answer.
+        """
+        known = (one for one in await self._remembered() if one.id == token_id)
+        return next((one for one in known if one.revoked_at is None), None)
+
+    async def has(self, scope: TokenScope) -> bool:
+        """Tell whether there is a good token of a scope at all.
+
+        Raises:
+            StoreError: The store cannot answer.
+        """
+        good = (one for one in await self._remembered() if one.revoked_at is None)
+        return any(one.scope is scope for one in good)
+
+    @property
+    def _is_fresh(self) -> bool:
+        return self.monotonic() - self._read_at <= REMEMBERED_SECONDS
+
+    async def _remembered(self) -> list[Token]:
+        return self._known if self._is_fresh else await self._read_again()
+
+    async def _read_again(self) -> list[Token]:
+        """Return the tokens by a read that begins after now, shared with all who wait for it."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._read(self._reading))
+            self._next.add_done_callback(_take_note)
+        await asyncio.shield(self._next)
+        return self._known
+
+    async def _read(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait({before})
+        await asyncio.sleep(self._began_at + REREAD_SECONDS - self.monotonic())
+        self._reading, self._next = self._next, None  # who comes now waits for the read after this
+        self._began_at = began = self.monotonic()
+        self._known = await self.store.run_async(_tokens)
+        self._read_at = began
+
+
+def _take_note(ended: asyncio.Task[None]) -> None:
+    """Look at the fault of a read, for all who waited for it may be gone."""
+    if not ended.cancelled():
+        ended.exception()
+
+
+class RunKey:
+    """The key of one run of an agent, in memory alone: it ends with the run.
+
+    Args:
+        secret: What the agent is given in place of a real key.
+        made_at: Aware UTC.
+        is_needed: Whether calls without it are refused, too.
+    """
+
+    def __init__(self, secret: str, made_at: datetime, *, is_needed: bool = True) -> None:
+        digest = digest_of(secret)
+        self._token = Token("run", "run", TokenScope.PROXY, digest, made_at, "corvus")
+        self._is_needed = is_needed
+
+    async def find(self, secret: str) -> Token | None:
+        """Return the run's own token, if the secret is it."""
+        return find_token([self._token], secret)
+
+    async def has(self, scope: TokenScope) -> bool:
+        """Tell whether there is a good token of a scope at all."""
+        return scope is TokenScope.PROXY and self._is_needed
+
+
+def _tokens(unit: Unit) -> list[Token]:
+    return [*unit.tokens().values()]

@@ -1,0 +1,276 @@
+"""What every request must pass before anything looks at it, in the order of API-5.
+
+Host allow-list, Origin and Sec-Fetch, bearer token with its scope, body limit, JSON type. It is a
+plain ASGI callable, so that the proxy behind it keeps its own ``receive``. Refuses what two parsers
+could read in two ways: two Hosts, two Authorizations. A refusal comes in the shape of the surface
+that was asked for, see ``refusing``. What is no route at all needs no token to be told so.
+
+A proxied call may bring its token where the SDK of its provider puts a key; in a header of our own
+where the client's credentials are to pass.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections.abc import Callable
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from corvus.base.errors import PolicyError
+from corvus.gateway.asgi import ASGIApp, Message, Receive, Scope, Send
+from corvus.gateway.auth import Holders
+from corvus.gateway.body import Bodies, Body, Refused
+from corvus.gateway.paths import inner, is_greeting, is_open, is_page, is_proxied
+from corvus.gateway.problems import Problem, problem_of
+from corvus.gateway.refusing import send_refusal
+from corvus.model.gateway import GatewayOptions
+from corvus.model.token import TokenScope
+
+TOKEN = "corvus.token"
+"""Key of the scope under which the app behind finds the ``Token`` of the request, if it has one."""
+TOKEN_FROM = "corvus.token-from"
+"""Key of the scope under which it finds the name of the header that the token came in."""
+TOKEN_HEADER = b"x-corvus-token"
+HEADER_BYTES_MAX = 32_768
+ADMIN_BODY_BYTES_MAX = 65_536
+
+_log = logging.getLogger("corvus.gateway")
+_SAFE = {"GET", "HEAD"}
+_UTF8 = (b"utf-8", b"utf8", b"us-ascii")
+_SAME = {b"same-origin", b"none"}
+_NAVIGATION = [b"navigate"]
+
+
+class Guards:
+    """Lets through to an app what may pass.
+
+    Args:
+        app: What is guarded.
+        options: What hosts and origins are let in.
+        tokens: Who may ask.
+        is_route: Says of a request for a provider's path whether the app has such a route.
+        serves_own_machine: Proxied calls of this machine need no token as long as there is none
+            for them.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        options: GatewayOptions,
+        tokens: Holders,
+        *,
+        is_route: Callable[[Scope], bool] = lambda _: True,
+        serves_own_machine: bool = False,
+    ) -> None:
+        self.stop: Callable[[], None] = lambda: None
+        """Ends what never ends by itself, before the server waits for it."""
+        self._app = app
+        self._options = options
+        self._tokens = tokens
+        self._is_route = is_route
+        self._bodies = Bodies()
+        self._serves_own_machine = serves_own_machine
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection; everything but HTTP and the lifespan is closed."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        with self._bodies.one() as body:
+            try:
+                content = await self._checked(scope, receive, body)
+            except Refused as refused:
+                await send_refusal(scope, send, refused.problem)
+            except PolicyError as error:
+                await send_refusal(scope, send, problem_of(error))
+            else:
+                await self._serve(scope, _replayed(content, receive), send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except Exception as bug:
+            detail = "the request failed; the server's own log says why"
+            try:
+                await send_refusal(scope, send, Problem(500, "internal", detail))
+            except RuntimeError:
+                raise bug from None  # an answer had begun: the server breaks it off
+            _log.error("a request failed", exc_info=bug)
+
+    async def _checked(self, scope: Scope, receive: Receive, body: Body) -> bytes:
+        """Return the content of a request that may pass."""
+        headers, path = _headers(scope), scope["path"]
+        _check_host(headers, self._options)
+        if not _follows_a_link(scope, headers):
+            _check_origin(scope["method"], headers, self._options)
+        if is_proxied(path) and not self._is_route(scope):
+            return b""  # the app says that there is no such route
+        if not (is_open(path) or is_greeting(scope["method"], path) or is_page(path)):
+            await self._authenticate(scope, headers)
+        content = await body.read(headers, receive, _body_limit(path, self._options))
+        if not is_page(path):
+            _check_json(scope["method"], headers, content)
+        return content
+
+    async def _authenticate(self, scope: Scope, headers: dict[bytes, list[bytes]]) -> None:
+        wanted = wanted_scopes(scope["method"], scope["path"])
+        secrets = _secrets(headers, is_proxied=is_proxied(scope["path"]))
+        for header, secret in secrets:
+            token = await self._tokens.find(secret)
+            if token is None:
+                continue
+            if not any(token.scope.allows(one) for one in wanted):
+                needed = " or ".join(wanted)
+                raise Refused(403, "scope-missing", f"this needs a token of scope {needed}")
+            scope[TOKEN], scope[TOKEN_FROM] = token, header
+            return
+        if is_proxied(scope["path"]) and await self._needs_no_token(scope):
+            return
+        if secrets:
+            raise Refused(401, "token-unknown", "this token is unknown or revoked")
+        detail = "send Authorization: Bearer TOKEN; `corvus token create` makes one"
+        raise Refused(401, "token-missing", detail)
+
+    async def _needs_no_token(self, scope: Scope) -> bool:
+        peer = (scope.get("client") or ("", 0))[0]
+        return (
+            self._serves_own_machine
+            and is_loopback(peer)
+            and not await self._tokens.has(TokenScope.PROXY)
+        )
+
+
+def wanted_scopes(method: str, path: str) -> tuple[TokenScope, ...]:
+    """Return the scopes of which a request needs one (API-8).
+
+    What is unknown needs the narrowest for its method.
+    """
+    area = inner(path).removeprefix("/").partition("/")[0]
+    if is_proxied(path):
+        return (TokenScope.PROXY,)
+    if area == "actions":
+        return TokenScope.PROXY, TokenScope.RESERVE
+    if area in ("reservations", "missions"):
+        return (TokenScope.RESERVE,)
+    if area == "sessions":
+        return (TokenScope.RESERVE, *([TokenScope.READ] if method in _SAFE else []))
+    return (TokenScope.READ,) if method in _SAFE else (TokenScope.ADMIN,)
+
+
+@lru_cache(256)  # asked of every request's Host
+def is_loopback(host: str) -> bool:
+    """Tell whether an address or name is this machine's own."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _secrets(headers: dict[bytes, list[bytes]], *, is_proxied: bool) -> list[tuple[bytes, str]]:
+    """Return what may be our token, each with its header, the most explicit first."""
+    found: list[tuple[bytes, str]] = []
+    names = (TOKEN_HEADER, b"authorization", b"x-api-key") if is_proxied else (b"authorization",)
+    for name in names:
+        given = headers.get(name, [])
+        if len(given) > 1:
+            raise Refused(400, "ambiguous-authorization", f"send one {name.decode()} header")
+        value = given[0] if given else b""
+        if name == b"authorization":
+            scheme, _, value = value.partition(b" ")
+            value = value if scheme.lower() == b"bearer" else b""
+        if value:
+            found.append((name, value.decode("latin-1")))
+    return found
+
+
+def _headers(scope: Scope) -> dict[bytes, list[bytes]]:
+    found: dict[bytes, list[bytes]] = {}
+    size = len(scope.get("query_string", b"")) + len(scope.get("raw_path") or b"")
+    for name, value in scope["headers"]:
+        size += len(name) + len(value)
+        found.setdefault(name.lower(), []).append(value)
+    if size > HEADER_BYTES_MAX:
+        raise Refused(431, "headers-too-large", f"headers take {HEADER_BYTES_MAX:,} bytes at most")
+    return found
+
+
+def _check_host(headers: dict[bytes, list[bytes]], options: GatewayOptions) -> None:
+    hosts = headers.get(b"host", [])
+    if len(hosts) != 1:
+        raise Refused(400, "ambiguous-host", "send exactly one Host header")
+    name = _host_name(hosts[0].decode("latin-1"))
+    if not name or not (is_loopback(name) or name in options.allowed_hosts):
+        detail = (
+            "this host name is not served; governance.gateway.allowed_hosts lists those that are"
+        )
+        raise Refused(421, "host-refused", detail)
+
+
+def _host_name(host: str) -> str:
+    try:
+        parts = urlsplit(f"//{host}")
+        _ = parts.port
+    except ValueError:
+        return ""
+    if parts.username is not None or parts.path or parts.query or parts.fragment:
+        return ""
+    return (parts.hostname or "").lower()
+
+
+def _check_origin(method: str, headers: dict[bytes, list[bytes]], options: GatewayOptions) -> None:
+    origins = headers.get(b"origin", [])
+    if method == "OPTIONS" or len(origins) > 1:
+        raise Refused(403, "origin-refused", "other origins are not served")
+    allowed = {one.encode() for one in options.allowed_origins}
+    if origins:
+        own = f"http://{headers[b'host'][0].decode('latin-1')}".encode()
+        if origins[0] not in allowed and origins[0] != own:
+            raise Refused(403, "origin-refused", "this origin may not call")
+    elif any(site not in _SAME for site in headers.get(b"sec-fetch-site", [])):
+        raise Refused(403, "origin-refused", "other sites may not call")
+
+
+def _follows_a_link(scope: Scope, headers: dict[bytes, list[bytes]]) -> bool:
+    """Tell whether a person came to a page by a link, which may stand on any site."""
+    return (
+        scope["method"] == "GET"
+        and is_page(scope["path"])
+        and b"origin" not in headers
+        and headers.get(b"sec-fetch-mode") == _NAVIGATION
+    )
+
+
+def _body_limit(path: str, options: GatewayOptions) -> int:
+    if is_proxied(path):
+        return options.max_body_bytes
+    return min(ADMIN_BODY_BYTES_MAX, options.max_body_bytes)
+
+
+def _check_json(method: str, headers: dict[bytes, list[bytes]], body: bytes) -> None:
+    if method in _SAFE or not body:
+        return
+    kinds = headers.get(b"content-type", [])
+    essence, *more = kinds[0].lower().split(b";") if len(kinds) == 1 else [b""]
+    if essence.strip() != b"application/json":
+        raise Refused(415, "not-json", "send one Content-Type: application/json")
+    for name, _, value in (one.partition(b"=") for one in more):
+        if name.strip() == b"charset" and value.strip(b' \t"') not in _UTF8:
+            raise Refused(415, "charset-refused", "JSON is read as UTF-8 alone: leave out charset")
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Return a ``receive`` that gives the body once, then what the client does next."""
+    is_given = False
+
+    async def again() -> Message:
+        nonlocal is_given
+        if is_given:
+            return await receive()
+        is_given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

@@ -1,0 +1,196 @@
+"""Metrics in Prometheus' text format, under the upstream's names first (OBS-2).
+
+Labels come from the config or closed sets; whatever else a caller says becomes ``other``. Budgets
+are gauges read from the store at each scrape: when it cannot answer, the scrape fails, for a gauge
+never shows a stale or a made-up figure. Refuses sessions, missions, actors and reasons as labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+
+from corvus.autonomy.decide import ActionAnswer
+from corvus.events import (
+    BudgetExceeded,
+    BudgetOverride,
+    BudgetWarning,
+    CallDenied,
+    CallSettled,
+    Event,
+    LimitPassed,
+    ResetApplied,
+)
+from corvus.governor.actions import DOMAIN
+from corvus.model.usage import TokenKind
+from corvus.observability.redact import Redactor, surface
+
+if TYPE_CHECKING:
+    from corvus.governor.status import StatusReport
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_ABOUT = {
+    "limit": "Limit of a budget in USD; 0 is none.",
+    "used": "Spent in the present window, in USD.",
+    "reserved": "Held for open calls, in USD.",
+}
+_OVERHEAD_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
+_UNKNOWN_USAGE = ("estimated", "presumed", "unknown")
+
+
+class Metrics:
+    """Counters of this process, and gauges of the store.
+
+    Counters start at 0 with the process and are floats: money of record is in the ledger.
+
+    Args:
+        redactor: Names models and providers as the price books do.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._registry = CollectorRegistry()
+        counter = self._counter
+        labels = "period", "surface"
+        self._by_threshold = {
+            BudgetWarning: (
+                counter("budget_warnings", "Calls that came to a warning threshold.", *labels),
+                "warning",
+            ),
+            BudgetExceeded: (
+                counter("budget_exceeded", "Calls that a budget refused.", *labels),
+                "exceeded",
+            ),
+            LimitPassed: (
+                counter("budget_limit_passed", "Costs that passed a limit.", *labels),
+                "limit_passed",
+            ),
+        }
+        self._overrides = counter(
+            "budget_overrides", "What became of overrides.", "action", "scope", "surface"
+        )
+        self._events = counter("budget_events", "What happened to a budget.", "event", "budget")
+        self._requests = counter("requests", "Calls by their end.", "surface", "outcome")
+        self._cost = counter(
+            "cost_usd", "Cost of settled calls in USD.", "provider", "model", "scope_kind"
+        )
+        self._tokens = counter(
+            "tokens", "Tokens of settled calls, by disjoint kind.", "provider", "model", "type"
+        )
+        self._unknown = counter(
+            "usage_unknown", "Settled calls whose usage nobody reported.", "provider"
+        )
+        self._actions = counter(
+            "actions",
+            "Actions that were asked for, by decision and the rule behind it.",
+            "governance_domain",
+            "decision",
+            "rule",
+        )
+        self._overhead = Histogram(
+            "corvus_proxy_overhead_seconds",
+            "Time that the proxy adds to a call before it is forwarded.",
+            buckets=_OVERHEAD_BUCKETS,
+            registry=self._registry,
+        )
+
+    def time_overhead(self, seconds: float) -> None:
+        """Take what the proxy added to one call before it left."""
+        self._overhead.observe(seconds)
+
+    def count_action(self, answer: ActionAnswer) -> None:
+        """Count what was decided about an action; all labels are closed sets."""
+        decision = answer.decision
+        self._actions.labels(DOMAIN, decision.verdict.value, decision.rule.value).inc()
+
+    def hear(self, event: Event) -> None:
+        """Count an event; a listener of the governor."""
+        match event:
+            case BudgetWarning() | BudgetExceeded() | LimitPassed():
+                self._threshold(event)
+            case BudgetOverride():
+                labels = event.action, event.scope, surface(event.surface)
+                self._overrides.labels(*labels).inc()
+            case ResetApplied():
+                self._events.labels("reset", event.budget).inc()
+            case CallDenied():
+                self._requests.labels(surface(event.surface), event.denial).inc()
+            case CallSettled():
+                self._settled(event)
+            case _:
+                pass
+
+    def _threshold(self, event: BudgetWarning | BudgetExceeded | LimitPassed) -> None:
+        counter, name = self._by_threshold[type(event)]
+        about = event.threshold
+        counter.labels(about.period, surface(about.surface)).inc()
+        if not isinstance(event, BudgetWarning) or event.is_transition:
+            self._events.labels(name, about.budget).inc()
+
+    def _settled(self, call: CallSettled) -> None:
+        self._requests.labels(surface(call.surface), call.outcome).inc()
+        if not call.source:
+            return
+        listed = self._redactor.listed(call.model, call.provider)
+        kind = "mission" if call.mission_id else "session"
+        spent = max(0, (call.cost_nano_usd or 0) - call.replaced_nano_usd)
+        self._cost.labels(listed.provider, listed.model, kind).inc(spent / 1e9)
+        for token_kind, tokens in call.tokens:
+            if token_kind == TokenKind.WEB_SEARCH:
+                continue  # searches are requests
+            self._tokens.labels(listed.provider, listed.model, token_kind).inc(tokens)
+        if call.source in _UNKNOWN_USAGE:
+            self._unknown.labels(listed.provider).inc()
+
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(f"corvus_{name}", about, labels, registry=self._registry)
+
+    def text(self, status: StatusReport, open_holds: int) -> bytes:
+        """Return all metrics; the gauges tell one status report."""
+        registry = CollectorRegistry()
+        registry.register(_Gauges(status, open_holds))
+        return generate_latest(self._registry) + generate_latest(registry)
+
+
+class _Gauges:
+    """One reading of the budgets; those that count sessions or missions apart have no figure."""
+
+    def __init__(self, status: StatusReport, open_holds: int) -> None:
+        self._status = status
+        self._open_holds = open_holds
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        named = [
+            one for one in self._status.decision.statuses if self._status.spends[one.budget.name]
+        ]
+        amounts = {
+            "limit": [one.budget.limit_nano_usd for one in named],
+            "used": [one.spent_nano_usd for one in named],
+            "reserved": [one.held_nano_usd for one in named],
+        }
+        for name, about in _ABOUT.items():
+            family = GaugeMetricFamily(f"corvus_budget_{name}_usd", about, labels=["budget"])
+            for one, amount in zip(named, amounts[name], strict=True):
+                family.add_metric([one.budget.name], amount / 1e9)
+            yield family
+        for name, about, figure in (
+            ("refusals", "Calls that a budget refused in its present window.", self._refusals),
+            ("blocking", "1 while a budget refuses: nothing was admitted since.", self._blocking),
+        ):
+            family = GaugeMetricFamily(f"corvus_budget_{name}", about, labels=["budget"])
+            for one in named:
+                family.add_metric([one.budget.name], figure(one.budget.name))
+            yield family
+        yield GaugeMetricFamily(
+            "corvus_reservations_open", "Calls that are held.", value=self._open_holds
+        )
+
+    def _refusals(self, budget: str) -> int:
+        refusals = self._status.refusals.get(budget)
+        return refusals.count if refusals else 0
+
+    def _blocking(self, budget: str) -> int:
+        return int(self._status.is_blocking(budget))

@@ -1,0 +1,94 @@
+"""Writes amounts, numbers and instants as the reader's language writes them; instants in UTC.
+
+An amount has as many decimals as its size asks for, and no amount above 0 is shown as 0. Percents
+are cut, not rounded: 79.96 is not yet 80. Refuses floats for money.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
+from functools import cache
+
+from babel import Locale
+from babel.dates import format_date, format_datetime
+from babel.numbers import NumberPattern, format_currency, format_decimal, parse_pattern
+
+from corvus.base.money import usd
+
+_CENT_NANO_USD = 10_000_000
+_HUNDRED_NANO_USD = 100_000_000_000
+
+
+class Figures:
+    """How one language writes figures.
+
+    Args:
+        language: A code such as ``es``.
+        unknown: What is written for an amount that is not known.
+    """
+
+    def __init__(self, language: str, unknown: str) -> None:
+        self._locale = Locale.parse(language)
+        self._unknown = unknown
+
+    def usd(self, amount_nano_usd: int | None) -> str:
+        """Write an amount: 2 decimals from $100 on, else 4; below a cent all that it has."""
+        if amount_nano_usd is None:
+            return self._unknown
+        size = abs(amount_nano_usd)
+        places = 2 if size >= _HUNDRED_NANO_USD else 4 if size >= _CENT_NANO_USD else 9
+        return self._currency(usd(amount_nano_usd), places)
+
+    def usd_exact(self, amount_nano_usd: int | None) -> str:
+        """Write an amount with every decimal it has."""
+        return self._unknown if amount_nano_usd is None else self._currency(usd(amount_nano_usd), 9)
+
+    def usd_places(self, amount_nano_usd: int | None, places: int) -> str:
+        """Write an amount with so many decimals, as the column of a table has them."""
+        if amount_nano_usd is None:
+            return self._unknown
+        amount = usd(amount_nano_usd).quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
+        pattern = _with_decimals(self._locale.currency_formats["standard"].pattern, places)
+        return pattern.apply(amount, self._locale, currency="USD", currency_digits=False)
+
+    def number(self, value: int | Decimal) -> str:
+        """Write a number with its groups."""
+        return format_decimal(value, locale=self._locale, decimal_quantization=False)
+
+    def percent(self, percent: Fraction | Decimal | int) -> str:
+        """Write a percentage with one decimal, cut."""
+        exact = Fraction(percent)
+        cut = Decimal(int(exact * 10)) / 10
+        pattern = _with_decimals(self._locale.percent_formats[None].pattern, 1)
+        return pattern.apply((cut / 100).quantize(Decimal("0.001"), ROUND_DOWN), self._locale)
+
+    def instant(self, instant: datetime) -> str:
+        """Write an instant to the minute, in UTC; a naive one is in UTC."""
+        aware = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+        return f"{format_datetime(aware, 'd MMM y, HH:mm', tzinfo=UTC, locale=self._locale)} UTC"
+
+    def stamp(self, text: str) -> str:
+        """Write an instant that is given as ISO 8601 text."""
+        return self.instant(datetime.fromisoformat(text))
+
+    def day(self, day: date) -> str:
+        """Write a day."""
+        return format_date(day, "d MMM y", locale=self._locale)
+
+    def short_day(self, day: date) -> str:
+        """Write a day without its year, where there is little room."""
+        return format_date(day, "d MMM", locale=self._locale)
+
+    def _currency(self, amount: Decimal, places: int) -> str:
+        rounded = amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN).normalize()
+        return format_currency(rounded, "USD", locale=self._locale, decimal_quantization=False)
+
+
+@cache
+def _with_decimals(text: str, places: int) -> NumberPattern:
+    """Return the pattern of a locale with so many decimals instead of its own."""
+    pattern = parse_pattern(text)
+    pattern.frac_prec = places, places
+    return pattern

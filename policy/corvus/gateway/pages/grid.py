@@ -1,0 +1,148 @@
+"""An answer of a report as a table for a person: headings in their words, cells in their figures.
+
+Refuses to leave anything out in silence: rows beyond ``ROWS_MAX`` are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import TypeAlias
+
+from corvus.diagnostics.plain import escape
+from corvus.gateway.pages.page import Ask
+from corvus.reporting.formats import usd_places
+from corvus.reporting.table import Cell, Column, Table
+
+ROWS_MAX = 500
+_STATES = {"outcome", "state"}
+Row: TypeAlias = Mapping[str, Cell]
+Link: TypeAlias = Callable[[Row], str | None]
+"""Where a cell of a row leads."""
+Links: TypeAlias = Mapping[str, Link]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One cell.
+
+    Attributes:
+        link: Where it leads.
+        state: Name of the state that it tells, for its colour.
+    """
+
+    text: str
+    link: str | None = None
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The head of a column.
+
+    Attributes:
+        hint: What it says, with its unit.
+    """
+
+    text: str
+    hint: str
+    is_number: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table to be shown.
+
+    Attributes:
+        left_out: How many rows are not shown.
+    """
+
+    headings: Sequence[Heading]
+    rows: Sequence[Sequence[Shown]]
+    left_out: int = 0
+
+
+def grid_of(
+    ask: Ask,
+    table: Table,
+    *,
+    only: Sequence[str] = (),
+    without: Sequence[str] = (),
+    links: Links | None = None,
+) -> Grid:
+    """Return an answer as a table.
+
+    Args:
+        ask: In whose words.
+        table: The answer.
+        only: Columns to show, in this order, as far as there are any; none is all.
+        without: Columns to leave out.
+        links: Where the cells of a column lead.
+    """
+    named = {column.name: column for column in table.columns}
+    kept = [named[name] for name in only or named if name in named and name not in without]
+    places = {one.name: usd_places(table.values(one.name)) for one in kept if one.is_money}
+    names = [column.name for column in table.columns]
+    rows: list[list[Shown]] = []
+    for values in table.rows[:ROWS_MAX]:
+        row = dict(zip(names, values, strict=True))
+        cells: list[Shown] = []
+        for column in kept:
+            link = links[column.name](row) if links and column.name in links else None
+            cell = row[column.name]
+            text = cell_text(ask, column, cell, places.get(column.name, 4))
+            is_state = column.name in _STATES and isinstance(cell, str)
+            cells.append(Shown(text, link, str(cell) if is_state else ""))
+        rows.append(cells)
+    headings = [
+        Heading(label_of(ask, one), f"{one.unit}, {one.description}".strip(", "), one.is_number)
+        for one in kept
+    ]
+    return Grid(headings, rows, max(0, len(table.rows) - ROWS_MAX))
+
+
+def label_of(ask: Ask, column: Column) -> str:
+    """Return what a column is called; its own name where the catalogue has no word for it."""
+    name = column.name.removesuffix("_nano_usd") if column.is_money else column.name
+    key = f"column.{name}"
+    return ask.words(key) if ask.words.has(key) else name.replace("_", " ")
+
+
+def cell_text(ask: Ask, column: Column, cell: Cell, places: int) -> str:
+    """Write one cell."""
+    words = ask.words
+    match cell:
+        case None:
+            return words("figure.unknown" if column.is_money else "figure.none")
+        case bool():
+            return words("figure.yes" if cell else "figure.no")
+        case datetime():
+            return ask.figures.instant(cell)
+        case date():
+            return ask.figures.day(cell)
+        case str():
+            key = f"{_WORDED.get(column.name, '')}.{cell}"
+            return words(key) if words.has(key) else escape(cell)
+        case _:
+            return _number(ask, column, cell, places)
+
+
+def _number(ask: Ask, column: Column, cell: int | float | Decimal, places: int) -> str:
+    figures = ask.figures
+    if column.is_money and isinstance(cell, int):
+        return figures.usd_places(cell, places)
+    if column.name == "percent" or column.name.endswith("_percent"):
+        return figures.percent(Fraction(cell))
+    return figures.number(Decimal(f"{cell:.4g}") if isinstance(cell, float) else cell)
+
+
+_WORDED = {
+    "outcome": "outcome",
+    "state": "state",
+    "source": "source",
+    "period": "period",
+}
+"""Columns of closed sets of words, and where the catalogue has them."""

@@ -1,0 +1,99 @@
+"""Fills templates. Everything that is put in is escaped; a name that is not there is an error."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.ext import Extension
+
+from corvus.gateway.pages.page import ROOT, Ask, Page
+from corvus.version import __version__
+from corvus.wording.words import LANGUAGES
+
+MENU = ("", "/history", "/sessions", "/missions", "/audit", "/reports", "/config")
+"""The pages that every page links to, in their order."""
+_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+
+
+class _WithoutIndentation(Extension):
+    """Leaves out the indentation of templates: twenty budgets would carry 1.4 KB of it.
+
+    A line break stays, so that words on two lines are still two words.
+    """
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        return re.sub(r"\n[ \t]+", "\n", source)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("corvus.gateway.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+        extensions=[_WithoutIndentation],
+    )
+
+
+def whole(ask: Ask, page: Page, **more: object) -> str:
+    """Return a page as HTML.
+
+    Args:
+        ask: What was asked.
+        page: What is answered.
+        **more: What belongs to the visit: ``visit``, ``told``, ``live``.
+    """
+    return (
+        _environment()
+        .get_template(f"{page.template}.html")
+        .render(**_common(ask), **page.data, **more)
+    )
+
+
+def live(ask: Ask, page: Page) -> str:
+    """Return the part of a page that changes by itself."""
+    template = _environment().get_template(f"{page.template}_live.html")
+    return template.render(**_common(ask), **page.data)
+
+
+def _common(ask: Ask) -> dict[str, object]:
+    return {
+        "ask": ask,
+        "t": ask.words,
+        "f": ask.figures,
+        "link": ask.link,
+        "root": ROOT,
+        "menu": MENU,
+        "languages": LANGUAGES,
+        "version": __version__,
+        "asset": asset_address,
+    }
+
+
+@cache
+def asset(name: str) -> tuple[bytes, str] | None:
+    """Return a file of the pages and its media type, if there is such a file."""
+    kind = _TYPES.get(name.rpartition(".")[2])
+    if kind is None or name not in _names():
+        return None
+    return files("corvus.gateway.pages").joinpath("static", name).read_bytes(), kind
+
+
+@cache
+def asset_address(name: str) -> str:
+    """Return the address of a file of the pages, another one whenever its content is."""
+    found = asset(name)
+    assert found is not None, f"no file {name}"
+    return f"{ROOT}/static/{name}?{hashlib.sha256(found[0]).hexdigest()[:12]}"
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(one.name for one in files("corvus.gateway.pages").joinpath("static").iterdir())

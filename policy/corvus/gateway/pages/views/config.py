@@ -1,0 +1,58 @@
+"""The configuration in force: every setting, its value and where it came from (CFG-5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+
+from corvus.config.layers.origins import Effective, masked
+from corvus.config.toml.values import shown
+from corvus.config.toml.write import written
+from corvus.gateway.pages.page import Ask, Page
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting.
+
+    Attributes:
+        key: Last part of its dotted key.
+        value: As TOML writes it, secrets masked; ``None`` when nothing sets it.
+        origin: Where the value came from.
+        shadowed: Where else it is stated, in vain.
+    """
+
+    key: str
+    value: str | None
+    origin: str
+    shadowed: tuple[str, ...]
+    is_default: bool
+
+
+def config(ask: Ask) -> Page:
+    """Show the configuration in force."""
+    runtime = ask.desk.runtime
+    only_set = ask.query.get("show", "set") != "all"
+    rows = [one for one in runtime.effective if not (only_set and one.is_default)]
+    tables = [
+        (shown(route) if route else "", [_setting(one) for one in some])
+        for route, some in groupby(rows, key=lambda one: one.route[:-1])
+    ]
+    data = {
+        "tables": tables,
+        "only_set": only_set,
+        "policy": runtime.policy,
+        "shown": runtime.config_shown,
+        "limits": ask.may_change and ask.desk.can_change,
+    }
+    return Page("config", data)
+
+
+def _setting(one: Effective) -> Setting:
+    return Setting(
+        key=shown(one.route[-1:]),
+        value=None if one.value is None else written(masked(one.route, one.value)),
+        origin=one.origin.place,
+        shadowed=tuple(place.place for place in one.shadowed),
+        is_default=one.is_default,
+    )

@@ -1,0 +1,96 @@
+"""What each day, week or month has cost, and by which model, provider or project."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from corvus.gateway.pages.chart import Point, bars_of
+from corvus.gateway.pages.grid import grid_of
+from corvus.gateway.pages.ledger import answer
+from corvus.gateway.pages.page import Ask, Page
+from corvus.reporting.history import Bucket, check_window
+from corvus.reporting.table import Table
+
+PERIODS = {"day": 30, "week": 12, "month": 12}
+"""What a bucket can be, and how many are shown unless asked otherwise."""
+BY = ("model", "provider", "project")
+_COLUMNS = (
+    *("provider", "model", "project"),
+    *("cost_nano_usd", "share_percent", "calls", "unpriced_calls", "tokens"),
+)
+
+
+def history(ask: Ask) -> Page:
+    """Show the cost over time and what it was for."""
+    period = ask.query.get("period", "day")
+    period = period if period in PERIODS else "day"
+    by = ask.query.get("by", "model")
+    by = by if by in BY else "model"
+    text = ask.query.get("last", "")
+    last = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else PERIODS[period]
+    check_window(Bucket(period), last)
+    table = answer(ask, f"spend/history-by-{period}", **{f"{period}s": last})
+    data: dict[str, object] = {
+        "period": period,
+        "periods": PERIODS,
+        "by": by,
+        "ways": BY,
+        "last": last,
+        "is_empty": table is None or not any(table.counts("calls")),
+        "csv": ask.link(f"/csv/spend/history-by-{period}", **{f"{period}s": last}),
+    }
+    if table is not None:
+        since = _since(ask.desk.runtime.clock.now(), period, last)
+        parts = answer(ask, f"spend/by-{by}", since=since)
+        assert parts is not None, "the ledger was read a moment ago"
+        data |= _chart(ask, table) | {
+            "buckets": grid_of(ask, table),
+            "parts": grid_of(ask, parts, only=_COLUMNS),
+            "parts_csv": ask.link(f"/csv/spend/by-{by}", since=f"{since:%Y-%m-%d}"),
+        }
+    return Page("history", data)
+
+
+def _chart(ask: Ask, table: Table) -> dict[str, object]:
+    names = [column.name for column in table.columns]
+    rows: list[dict[str, Any]] = [dict(zip(names, row, strict=True)) for row in table.rows]
+    points = [
+        Point(
+            row["cost_nano_usd"],
+            _short(row["bucket"]),
+            f"{row['bucket']}: {ask.figures.usd(row['cost_nano_usd'])}",
+        )
+        for row in rows
+    ]
+    known = [row for row in rows if row["cost_nano_usd"]]
+    total = sum(row["cost_nano_usd"] for row in known)
+    dearest = max(known, key=lambda row: row["cost_nano_usd"], default=None)
+    label = (
+        ask.words("history.chart_empty")
+        if dearest is None
+        else ask.words(
+            "history.chart",
+            total=ask.figures.usd(total),
+            bucket=dearest["bucket"],
+            amount=ask.figures.usd(dearest["cost_nano_usd"]),
+        )
+    )
+    return {"chart": bars_of(points, ask.figures.usd, width=960), "label": label, "total": total}
+
+
+def _short(bucket: str) -> str:
+    return bucket[5:] if bucket.count("-") > 1 else bucket
+
+
+def _since(now: datetime, period: str, last: int) -> datetime:
+    """Return the first instant of the first bucket, in UTC."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    match period:
+        case "day":
+            return midnight - timedelta(days=last - 1)
+        case "week":
+            return midnight - timedelta(days=midnight.weekday() + 7 * (last - 1))
+        case _:
+            months = midnight.year * 12 + midnight.month - last
+            return midnight.replace(year=months // 12, month=months % 12 + 1, day=1)

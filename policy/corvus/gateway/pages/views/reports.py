@@ -1,0 +1,152 @@
+"""Every report of the catalogue, with its parameters as a form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import groupby
+
+from corvus.base.errors import ReportInvalid, ReportParameterInvalid
+from corvus.gateway.pages.chart import Bars, Point, bars_of
+from corvus.gateway.pages.grid import cell_text, grid_of, label_of
+from corvus.gateway.pages.ledger import answer
+from corvus.gateway.pages.page import Ask, Page
+from corvus.reporting.catalog import Report, load_catalog
+from corvus.reporting.header import Header
+from corvus.reporting.parameters import Parameter, ParameterType
+from corvus.reporting.table import Table
+
+PREFIX = "/reports/"
+_BARS_MAX = 60
+_NOT_PARAMETERS = {"lang"}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One parameter to be filled in.
+
+    Attributes:
+        value: What is in it now.
+        preset: What holds while it is empty.
+        kind: ``date``, ``number``, ``choice`` or ``text``.
+    """
+
+    name: str
+    label: str
+    hint: str
+    value: str
+    preset: str
+    kind: str
+    required: bool
+
+
+def reports(ask: Ask) -> Page:
+    """List every report, by folder."""
+    found = [
+        (report.name.partition("/")[0], report.name, title(ask, report), summary(ask, report))
+        for report in load_catalog().reports.values()
+    ]
+    groups = [(folder, list(some)) for folder, some in groupby(found, key=lambda one: one[0])]
+    return Page("reports", {"groups": groups})
+
+
+def report(ask: Ask) -> Page:
+    """Show one report with what was asked of it."""
+    found = load_catalog().find(ask.path.removeprefix(PREFIX))
+    given = given_of(ask.query)
+    data: dict[str, object] = {
+        "name": found.name,
+        "title": title(ask, found),
+        "summary": summary(ask, found),
+        "fields": [_field(ask, one, given) for one in found.header.parameters],
+        "csv": ask.link(f"/csv/{found.name}", **given),
+        "mistake": "",
+        "grid": None,
+        "chart": None,
+    }
+    try:
+        table = answer(ask, found.name, **given)
+    except ReportParameterInvalid as mistake:
+        return Page("report", {**data, "mistake": str(mistake)}, 422 if given else 200)
+    if table is not None:
+        data |= {"grid": grid_of(ask, table), "chart": _chart(ask, found.header, table)}
+    return Page("report", data)
+
+
+def given_of(query: Mapping[str, str]) -> dict[str, object]:
+    """Return the parameters of a query; those left empty are not given."""
+    return {name: value for name, value in query.items() if value and name not in _NOT_PARAMETERS}
+
+
+def title(ask: Ask, found: Report) -> str:
+    """Return the title of a report in the reader's language, else as its author wrote it."""
+    return _told(ask, found, "title")
+
+
+def summary(ask: Ask, found: Report) -> str:
+    """Return what a report tells."""
+    return _told(ask, found, "summary")
+
+
+def _told(ask: Ask, found: Report, what: str) -> str:
+    key = f"report.{found.name}.{what}"
+    if ask.words.has(key):
+        return ask.words(key)
+    try:
+        return str(getattr(found.header, what))
+    except ReportInvalid:
+        return found.name
+
+
+def _field(ask: Ask, one: Parameter, given: Mapping[str, object]) -> Field:
+    key = f"parameter.{one.name}"
+    kinds = {
+        ParameterType.BIGINT: "number",
+        ParameterType.BOOLEAN: "choice",
+        ParameterType.VARCHAR: "text",
+    }
+    preset = ask.words("report_page.now") if one.default_now else one.default
+    return Field(
+        name=one.name,
+        label=ask.words(key) if ask.words.has(key) else one.name,
+        hint=one.description,
+        value=str(given.get(one.name, "")),
+        preset="" if preset is None else str(preset).lower(),
+        kind=kinds.get(one.type, "date"),
+        required=one.required,
+    )
+
+
+def _chart(ask: Ask, header: Header, table: Table) -> tuple[Bars, str] | None:
+    """Return the chart that a report declares, and what it says in words."""
+    if header.chart is None or not 0 < len(table.rows) <= _BARS_MAX:
+        return None
+    x, y = (
+        {one.name: one for one in table.columns}[name] for name in (header.chart.x, header.chart.y)
+    )
+    labels = [cell_text(ask, x, one, 4) for one in table.values(x.name)]
+    values = table.values(y.name)
+    figures = ask.figures
+
+    def write(value: int) -> str:
+        return figures.usd(value) if y.is_money else figures.number(Decimal(value) / _SCALE)
+
+    points = [
+        Point(
+            _length(one, is_money=y.is_money), label[:12], f"{label}: {cell_text(ask, y, one, 4)}"
+        )
+        for one, label in zip(values, labels, strict=True)
+    ]
+    words = ask.words("report_page.chart", y=label_of(ask, y), x=label_of(ask, x))
+    return bars_of(points, write, width=960), words
+
+
+_SCALE = 1000
+"""Numbers that are no money are drawn in thousandths, so that fractions have a length."""
+
+
+def _length(value: object, *, is_money: bool) -> int | None:
+    if not isinstance(value, int | float | Decimal) or isinstance(value, bool):
+        return None
+    return max(0, int(value if is_money else value * _SCALE))

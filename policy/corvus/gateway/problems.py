@@ -1,0 +1,116 @@
+"""Errors as ``application/problem+json`` (RFC 9457): one envelope for all, with ``code`` (API-2).
+
+Refuses to tell paths, text of a driver or what a secret was: faults of store and ledger get fixed
+words, the rest is scrubbed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import NamedTuple
+
+from corvus.autonomy.decide import ActionRefused
+from corvus.base import errors
+from corvus.config.toml.values import shown
+from corvus.diagnostics.model import ConfigError
+from corvus.diagnostics.secrets import scrub
+from corvus.gateway.statuses import status_of
+from corvus.governor.actions import action_body
+from corvus.governor.denial import denial_body
+from corvus.model.decision import Denied, MissionEnded, UnpricedModel
+
+MEDIA_TYPE = "application/problem+json"
+_TYPE = "urn:corvus:problem:"
+
+
+class Problem(NamedTuple):
+    """One answer that is an error.
+
+    Attributes:
+        code: Stable kebab-case name.
+        detail: What is wrong and what to do, for a person.
+        more: Further members for programs.
+        retry_after_seconds: After how long to ask again; ``None`` when waiting is no way out.
+    """
+
+    status: int
+    code: str
+    detail: str
+    more: dict[str, object] = {}  # noqa: RUF012 - never changed
+    retry_after_seconds: int | None = None
+
+    @property
+    def body(self) -> bytes:
+        """The envelope as JSON."""
+        members = {
+            "type": _TYPE + self.code,
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+        }
+        return json.dumps({**self.more, **members}).encode()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers that belong to the status."""
+        found = {"content-type": MEDIA_TYPE, "cache-control": "no-store"}
+        if self.status == HTTPStatus.UNAUTHORIZED:
+            found["www-authenticate"] = "Bearer"
+        if self.status == HTTPStatus.PAYMENT_REQUIRED:
+            found["x-should-retry"] = "false"
+        if self.retry_after_seconds is not None:
+            found["retry-after"] = str(self.retry_after_seconds)
+        return found
+
+
+_FIXED: dict[type[errors.PolicyError], str] = {
+    errors.StoreError: "the store of budgets cannot answer, so nothing was admitted or changed; "
+    "the server's own log says why",
+    errors.LedgerError: "the ledger cannot be read now; the server's own log says why",
+    errors.EditRefused: "the config cannot be changed as asked; it is as it was",
+    errors.ReportError: "the report failed; the server's own log says why",
+    errors.ResourceMissing: "the installation is incomplete",
+    errors.PolicyError: "the request failed; the server's own log says why",
+}
+
+
+def problem_of(error: errors.PolicyError) -> Problem:
+    """Return what the client is told of an error."""
+    status = status_of(error)
+    if isinstance(error, Denied) and error.decision is not None:
+        code = error.code.replace("-", "_")
+        status = 402 if status == 422 else status  # a refused call, not a look-up in the price book
+        return Problem(status, code, scrub(str(error)), denial_body(error.decision))
+    if isinstance(error, ActionRefused):
+        code = error.answer.code or error.code
+        told, wait = action_body(error.answer), error.answer.wait_seconds
+        return Problem(status, code, scrub(str(error)), told, wait)
+    if isinstance(error, ConfigError):
+        found = [
+            {"field": shown(one.path), "code": one.code, "message": scrub(one.message)}
+            for one in error.diagnostics
+        ]
+        return Problem(status, error.code, "the config would have errors", {"errors": found})
+    if isinstance(error, _ABOUT_THE_REQUEST):
+        return Problem(status, error.code, scrub(str(error)))
+    return Problem(status, error.code, next(_FIXED[kind] for kind in _known(error)))
+
+
+_ABOUT_THE_REQUEST = (
+    MissionEnded,
+    errors.ProjectRefused,
+    errors.ReportNotFound,
+    errors.ReportParameterInvalid,
+    errors.ReservationError,
+    errors.SettingRefused,
+    errors.SteeringRefused,
+    errors.TokenBound,
+    UnpricedModel,
+)
+
+
+def _known(error: errors.PolicyError) -> Iterator[type[errors.PolicyError]]:
+    return (kind for kind in type(error).__mro__ if kind in _FIXED)

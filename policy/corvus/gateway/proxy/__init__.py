@@ -1,0 +1,1 @@
+"""The proxy of provider APIs: who calls, where it goes, and its bytes."""

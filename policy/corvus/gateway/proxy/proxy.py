@@ -1,0 +1,270 @@
+"""The governed proxy: model calls pass to their provider, and are paid from a budget (PRX-2).
+
+A plain ASGI callable beside the admin API, behind the same guards. While a call runs, its client is
+watched: when it goes, the provider is told at once. Refuses every path and method that is not
+listed, so that nothing reaches a provider without the gate, and upgrades to websockets, whose
+messages it could not meter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TypeAlias
+
+from corvus.base.errors import PolicyError, StoreError
+from corvus.base.ids import new_id
+from corvus.base.time import microseconds
+from corvus.calls.gate import Gate
+from corvus.calls.plan import Free, Unreadable, route
+from corvus.calls.refusal import Refusal, unreadable
+from corvus.calls.settle import Settler
+from corvus.gateway.asgi import Receive, Scope, Send
+from corvus.gateway.guards import TOKEN, TOKEN_FROM
+from corvus.gateway.proxy.callers import Caller, caller_of
+from corvus.gateway.proxy.client import Answer, Client, UpstreamFailed
+from corvus.gateway.proxy.headers import to_client, to_upstream
+from corvus.gateway.proxy.passage import Passage
+from corvus.gateway.proxy.upstreams import Target, Upstreams, kind_of
+from corvus.gateway.proxy.wire import Refused, failed, send_piece, send_refusal, send_start
+from corvus.governor.governor import Governor
+from corvus.metering.endpoints import Endpoint
+from corvus.model.decision import Decision
+from corvus.model.gateway import GatewayOptions, Kind
+from corvus.model.token import Token
+
+_log = logging.getLogger("corvus.gateway")
+
+Governing: TypeAlias = Callable[[], Governor]
+"""Returns the governor in force."""
+
+_SESSIONS_MAX = 10_000
+
+
+class Proxy:
+    """Forwards model calls.
+
+    Args:
+        governing: Who admits them.
+        options: Where they go, and how long an answer may be silent.
+        fixed: What all calls belong to, whatever they say; ``None`` lets each call say it.
+        environment: Where the keys of the upstreams are found.
+        on_verdict: Told of each decision, before its call is sent or refused; and, in words for the
+            operator, why a call was refused before there was one.
+
+    Raises:
+        GatewayRefused: An upstream cannot be forwarded to as it is configured.
+    """
+
+    def __init__(
+        self,
+        governing: Governing,
+        options: GatewayOptions,
+        *,
+        fixed: Caller | None = None,
+        environment: Mapping[str, str] = os.environ,
+        on_verdict: Callable[[Decision | str], None] = lambda _: None,
+    ) -> None:
+        self._governing = governing
+        self.on_overhead: Callable[[float], None] = lambda _: None
+        """Told how many seconds a call waited for its admission before it left."""
+        self._upstreams = Upstreams(options.upstreams, environment)
+        self._silence_seconds = float(options.request_timeout_seconds)
+        self._fixed = fixed
+        self._on_verdict = on_verdict
+        self._client: Client | None = None
+        self._sessions: dict[str, str] = {}
+        self._pending: set[asyncio.Task[bytes]] = set()
+        self._settler = Settler(governing)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request that has passed the guards."""
+        place = _place(scope)
+        kind = _kind(place, scope)
+        try:
+            if scope["method"] == "HEAD" and scope["path"] == "/":
+                await send_start(send, 200, [(b"content-length", b"0")])
+                await send({"type": "http.response.body", "body": b""})
+                return
+            if isinstance(place, Unreadable):
+                raise Refused(unreadable(place))
+            target = self._target(place, scope)
+            body = await _whole(receive)
+            if isinstance(place, Free) or not self._governing().policy.enabled:
+                work = self._pass(target, scope, body, send)
+            else:
+                work = self._govern(place, target, scope, (body, send))
+            await _while_there(work, receive)
+        except Refused as refused:
+            if not refused.is_decided:
+                self._on_verdict(refused.refusal.message)
+            await send_refusal(send, refused.refusal, kind)
+        except PolicyError as error:
+            if isinstance(error, StoreError):  # the answer does not say why
+                _log.error("a call was refused: %s: %s", error.code, error)
+            self._on_verdict(str(error))
+            await send_refusal(send, failed(error), kind)
+
+    def has_route(self, scope: Scope) -> bool:
+        """Tell whether a request is for a route that is served."""
+        return not isinstance(_place(scope), Unreadable)
+
+    async def close(self) -> None:
+        """Wait until all calls are settled, and end all connections."""
+        while self._pending:
+            await asyncio.wait(set(self._pending))
+        await asyncio.to_thread(self._settler.close)
+        if self._client is not None:
+            await self._client.close()
+
+    async def _govern(
+        self, endpoint: Endpoint, target: Target, scope: Scope, ends: tuple[bytes, Send]
+    ) -> None:
+        body, send = ends
+        began = time.perf_counter()
+        governor = self._governing()
+        caller = self._fixed or caller_of(scope)
+        gate = Gate(governor, **caller.options(self._session_of(governor, scope)))
+        asked = gate.ask(
+            endpoint,
+            body,
+            _encoding(scope),
+            host=target.host,
+            upstream=target.upstream.name,
+        )
+        if isinstance(asked, Refusal):
+            raise Refused(asked)
+        decision, asked = await gate.aadmit(asked)
+        self._on_verdict(decision)
+        verdict = gate.verdict(asked, decision, target.upstream.denied_status)
+        if isinstance(verdict, Refusal):
+            raise Refused(verdict, is_decided=True)
+        flight = verdict.flight
+        if flight is None:  # disabled since it was asked
+            await self._pass(target, scope, body, send)
+            return
+        more = {
+            "x-corvus-session": asked.request.session_id,
+            "x-corvus-reservation": flight.reservation.id,
+            **asked.told,
+        }
+        self._settler.watch(flight)
+        passage = Passage(
+            endpoint,
+            flight,
+            kind_of(endpoint),
+            more,
+            self._settler,
+            governor.store.clock,
+            self._pending,
+        )
+        self.on_overhead(time.perf_counter() - began)
+        body = asked.body
+        await passage.run(lambda on_sent: self._send(target, scope, body, on_sent), send)
+
+    async def _pass(self, target: Target, scope: Scope, body: bytes, send: Send) -> None:
+        """Pass on what costs nothing, or what nobody governs."""
+        try:
+            answer = await self._send(target, scope, body)
+            if answer.is_redirect:
+                answer.close()
+                detail = "the provider redirects, which is not followed"
+                raise UpstreamFailed(502, "upstream_redirects", detail)
+        except UpstreamFailed as fault:
+            refusal = Refusal(fault.status, fault.code, str(fault), may_retry=True)
+            raise Refused(refusal) from None
+        try:
+            await send_start(send, answer.status, to_client(answer.headers, {}))
+            async for chunk in answer.chunks():
+                await send_piece(send, chunk)
+        except UpstreamFailed:
+            return  # without its end, so that it shows
+        finally:
+            answer.close()
+        await send_piece(send, b"", is_last=True)
+
+    async def _send(
+        self, target: Target, scope: Scope, body: bytes, on_sent: Callable[[], None] = lambda: None
+    ) -> Answer:
+        url = target.with_query(scope.get("query_string", b""))
+        assert url is not None, "checked before the call was admitted"
+        if self._client is None:
+            self._client = Client(self._silence_seconds)
+        headers = to_upstream(scope["headers"], target, scope.get(TOKEN_FROM, b""))
+        return await self._client.send(scope["method"], url, headers, body, on_sent)
+
+    def _target(self, place: Endpoint | Free, scope: Scope) -> Target:
+        kind = _kind(place, scope)
+        target = self._upstreams.target(place, speaks_anthropic=kind is Kind.ANTHROPIC)
+        if target is None:
+            detail = f"no upstream of kind {kind} is configured in governance.upstreams"
+            raise Refused(Refusal(404, "upstream_missing", detail))
+        if target.with_query(scope.get("query_string", b"")) is None:
+            raise Refused(Refusal(400, "query_invalid", "the query is no query"))
+        if name := self._upstreams.missing_key(target):
+            detail = f"the gateway has no key for {target.upstream.name}: set {name} where it runs"
+            raise Refused(Refusal(502, "upstream_key_missing", detail))
+        return target
+
+    def _session_of(self, governor: Governor, scope: Scope) -> str:
+        """Return the session of calls that name none: one for each token, as long as this runs."""
+        token: Token | None = scope.get(TOKEN)
+        holder = token.id if token is not None else ""
+        if holder not in self._sessions and len(self._sessions) < _SESSIONS_MAX:
+            self._sessions[holder] = new_id(microseconds(governor.store.clock.now()))
+        return self._sessions.get(holder, governor.session_id)
+
+
+async def _while_there(work: Coroutine[object, object, None], receive: Receive) -> None:
+    """Do something as long as the client is there; when it goes, break it off."""
+    working = asyncio.create_task(work)
+    leaving = asyncio.create_task(_gone(receive))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaving.cancel()
+        working.cancel()
+        await asyncio.wait({working, leaving})
+    if not working.cancelled():
+        working.result()
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _whole(receive: Receive) -> bytes:
+    """Return the body, which the guards have bounded and read."""
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _place(scope: Scope) -> Endpoint | Free | Unreadable:
+    """Return the endpoint that is asked for, if it is spelt as it is listed."""
+    path = scope["path"]
+    if scope.get("raw_path", path.encode()).partition(b"?")[0] != path.encode():
+        path = ""  # no route has this spelling
+    return route(scope["method"], path, exact=True)
+
+
+def _kind(place: Endpoint | Free | Unreadable, scope: Scope) -> Kind:
+    """Return whose errors the client understands."""
+    names = {name.lower() for name, _ in scope["headers"]}
+    speaks_anthropic = b"anthropic-version" in names
+    if isinstance(place, Unreadable):
+        is_message = speaks_anthropic or scope["path"].startswith(Endpoint.MESSAGES)
+        return Kind.ANTHROPIC if is_message else Kind.OPENAI
+    return kind_of(place, speaks_anthropic=speaks_anthropic)
+
+
+def _encoding(scope: Scope) -> str:
+    found = (value for name, value in scope["headers"] if name.lower() == b"content-encoding")
+    return b",".join(found).decode("latin-1")

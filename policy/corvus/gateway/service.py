@@ -1,0 +1,238 @@
+"""What the routes ask: one open store, the policy in force, the ledger for moments.
+
+The policy can be replaced while the gateway runs (API-4); whoever asks gets the governor in force
+then. Ledger reads and drains of this process go one after the other. Refuses to change a config
+that was not named by a file, and leaves the file as it was when its policy cannot be put in force.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from corvus.base.errors import EditRefused, LedgerError, PolicyError
+from corvus.base.files import replace_file
+from corvus.config.edit.change import set_keys
+from corvus.config.toml.values import Route, shown
+from corvus.gateway.api.bodies import ConfigPatch
+from corvus.gateway.metrics import Metrics
+from corvus.gateway.patch import refuse_decided_above, wanted_keys
+from corvus.governor.governor import Governor
+from corvus.observability.redact import Redactor
+from corvus.observability.sinks import Telemetry
+from corvus.runtime import Runtime
+from corvus.store.store import Store
+
+if TYPE_CHECKING:
+    from corvus.reporting.catalog import Report
+    from corvus.reporting.table import Table
+
+_log = logging.getLogger("corvus.gateway")
+
+
+class ConfigFile(NamedTuple):
+    """The config as it can be changed.
+
+    Attributes:
+        path: The file that a change is written to.
+        reload: Reads the config anew, all layers, as it was read at the start.
+    """
+
+    path: Path
+    reload: Callable[[], Runtime]
+
+
+class Service:
+    """The things behind the routes.
+
+    Args:
+        runtime: The config in force at the start.
+        store: The open store; closed by whoever opened it.
+        file: Where a change is written to; ``None`` makes the config unchangeable.
+        telemetry: Sinks beside the metrics; closed by whoever opened them.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        store: Store,
+        *,
+        file: ConfigFile | None = None,
+        telemetry: Telemetry | None = None,
+    ) -> None:
+        self.store = store
+        self._redactor = telemetry.redactor if telemetry else Redactor(runtime.books)
+        self.metrics = Metrics(self._redactor)
+        self._listeners = [self.metrics.hear, *([telemetry.listener] if telemetry else [])]
+        self.drain_fault: PolicyError | None = None
+        self.config_is_broken = False
+        self._file = file
+        self._ledger_lock = threading.Lock()
+        self._config_lock = threading.Lock()
+        self._in_force = runtime, self._governor_of(runtime)
+        self.governor.note_limits(runtime.governing, "corvus")
+
+    @property
+    def runtime(self) -> Runtime:
+        """The config in force."""
+        return self._in_force[0]
+
+    @property
+    def governor(self) -> Governor:
+        """The governor in force."""
+        return self._in_force[1]
+
+    @property
+    def can_change(self) -> bool:
+        """Whether there is a config file to change."""
+        return self._file is not None
+
+    def change_config(self, patch: ConfigPatch, actor: str) -> Runtime:
+        """Set keys of the config file, and put the new policy in force; all or nothing (API-4).
+
+        Args:
+            patch: What is asked for.
+            actor: Who changes them, for the audit.
+
+        Raises:
+            ConfigError: The file, or all layers together, would have an error.
+            EditRefused: There is no file to write to, it cannot be written, or a key cannot be
+                changed while the gateway runs.
+            StoreError: The change cannot be audited.
+        """
+        if self._file is None:
+            raise EditRefused("the gateway was started without a config file")
+        with self._config_lock:
+            return self._write(wanted_keys(patch, self._file.path, self.runtime.layers), actor)
+
+    def change_keys(self, values: Mapping[Route, str], actor: str) -> Runtime:
+        """Set keys of the config file by their routes, as ``change_config`` does.
+
+        Args:
+            values: Values as TOML writes them.
+            actor: Who changes them, for the audit.
+
+        Raises:
+            ConfigError: As for ``change_config``.
+            EditRefused: As for ``change_config``.
+            StoreError: As for ``change_config``.
+        """
+        if self._file is None:
+            raise EditRefused("the gateway was started without a config file")
+        with self._config_lock:
+            refuse_decided_above(values, self.runtime.layers)
+            return self._write({shown(route): text for route, text in values.items()}, actor)
+
+    def reload_config(self) -> None:
+        """Read the config anew, for somebody has edited it; a broken one changes nothing.
+
+        The fault is kept for ``readyz`` and told in the log; the policy in force stays.
+        """
+        if self._file is None:
+            return
+        with self._config_lock:
+            try:
+                runtime = self._put_in_force(self._file.reload(), "corvus")
+            except (PolicyError, OSError) as fault:
+                self.config_is_broken = True
+                _log.error("the config cannot be put in force, the policy stays: %s", fault)
+            else:
+                _log.info("the config was read anew: policy %s", runtime.policy.content_hash)
+
+    def _write(self, values: Mapping[str, str], actor: str) -> Runtime:
+        assert self._file is not None, "checked by whoever changes the config"
+        change = set_keys(self._file.path, values)
+        replace_file(change.path, change.after, before=change.before)
+        try:
+            return self._put_in_force(self._file.reload(), actor)
+        except BaseException:
+            replace_file(change.path, change.before, before=change.after)
+            raise
+
+    def _put_in_force(self, read: Runtime, actor: str) -> Runtime:
+        """Judge by another config from now on; the ledger stays that of the open store."""
+        old = self.runtime
+        runtime = replace(read, ledger_path=old.ledger_path)
+        governor = self._governor_of(runtime)
+        governor.note_limits(runtime.governing, actor)
+        self._in_force = runtime, governor
+        self._redactor.use(runtime.books)
+        self.config_is_broken = False
+        listens = replace(old.gateway, metrics=read.gateway.metrics)
+        if (read.ledger_path, read.gateway) != (old.ledger_path, listens):
+            _log.warning("changes of ledger, gateway and upstreams take effect at a restart")
+        return runtime
+
+    def mark(self) -> object:
+        """Return what is another one once anything was recorded or the config was changed.
+
+        Usage that was imported changes the ledger's file alone.
+
+        Raises:
+            StoreError: The store cannot answer.
+        """
+        seq = self.store.run(lambda unit: unit.state.next_seq)
+        try:
+            found = os.stat(self.runtime.ledger_path)
+        except OSError:
+            return self.runtime.policy.content_hash, seq, None
+        return self.runtime.policy.content_hash, seq, found.st_mtime_ns, found.st_size
+
+    def run_report(self, report: Report, given: Mapping[str, object]) -> Table:
+        """Run a report over the ledger and what the store has not handed over yet.
+
+        Raises:
+            ReportError: It cannot be run as asked.
+            LedgerError: The ledger cannot be read.
+        """
+        from corvus.reporting.in_force import show_budgets
+        from corvus.reporting.run import run_report
+
+        now = self.runtime.clock.now()
+        with self._ledger_lock, self.runtime.ledger() as ledger:
+            if any(name.startswith("budget") for name in report.header.reads):
+                show_budgets(ledger.connection, self.runtime.policy.budgets, now)
+            return run_report(ledger.connection, report, given, now=now)
+
+    def audit(self, limit: int, kinds: list[str]) -> list[dict[str, object]]:
+        """Return the newest audit events as bodies, the newest last."""
+        from corvus.governor.audit import audit_body
+
+        with self._ledger_lock:
+            try:
+                found = self.runtime.audit(limit, None, kinds)
+            except LedgerError:
+                if self.runtime.audit_head()[0]:
+                    raise
+                found = []  # nothing was ever audited, and there is no ledger yet
+        return [audit_body(one) for one in found]
+
+    def drain(self) -> None:
+        """Hand events over to the ledger; a fault is kept for ``readyz``, and nothing is lost."""
+        self.drain_fault = None
+        with self._ledger_lock:
+            try:
+                self.runtime.bookkeeping.drain(self.store)
+            except PolicyError as fault:
+                self.drain_fault = fault
+
+    def close(self) -> None:
+        """Drain a last time, and let go of the store."""
+        with suppress(PolicyError):
+            self.drain()
+        self.store.close()
+
+    def _governor_of(self, runtime: Runtime) -> Governor:
+        return Governor(
+            runtime.policy,
+            self.store,
+            books=runtime.books,
+            listeners=self._listeners,
+            history=runtime.bookkeeping.history(self.store),
+        )

@@ -1,0 +1,286 @@
+"""Admits a call, or refuses it: check, override use and reservation in one transaction (RES-1).
+
+Order of the reasons to refuse: a model without a price, the end of its mission, a budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from corvus.base.errors import IdempotencyConflict
+from corvus.base.ids import new_id
+from corvus.base.money import NOTHING
+from corvus.events import BudgetExceeded, CallDenied, Event, UnpricedCall
+from corvus.governor.evaluate import judge, state_of
+from corvus.governor.identity import is_same
+from corvus.governor.noting import note_admitted, note_refused, note_settled, threshold
+from corvus.governor.overrides import consume, usable
+from corvus.governor.records import event_row
+from corvus.governor.refusing import tell_refusal
+from corvus.governor.replay import answer_of, answer_text
+from corvus.governor.rules import MISSION, InForce, Register, Rules
+from corvus.governor.scopes import (
+    admit_to_mission,
+    keep_mission,
+    meet,
+    mission_of_call,
+    stop_mission,
+)
+from corvus.governor.settlement import expire, upkeep
+from corvus.model.decision import BudgetState, BudgetStatus, Decision, Denial, headroom
+from corvus.model.outbox import LedgerTable, Row
+from corvus.model.request import Request
+from corvus.model.reservation import Reservation, ReservationState
+from corvus.model.steering import MissionOutcome, MissionRecord
+from corvus.store.api import StoredBalance
+from corvus.store.unit import Unit
+
+
+@dataclass(slots=True)
+class Answer:
+    """A decision, and what listeners are to be told of it."""
+
+    decision: Decision
+    events: list[Event] = field(default_factory=list[Event])
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A request with everything that bears on it.
+
+    Attributes:
+        sums: Those that the call is counted in; of all registered budgets, not of one policy.
+    """
+
+    request: Request
+    mission: MissionRecord | None
+    sums: list[StoredBalance]
+    decision: Decision
+
+
+def reserve(
+    unit: Unit, rules: Rules, register: Register, request: Request, reservation_id: str | None
+) -> Answer:
+    """Admit or refuse a call.
+
+    Args:
+        unit: The transaction under way.
+        rules: The policy in force.
+        register: The registered budgets.
+        request: The call.
+        reservation_id: Id for the reservation, when the caller has chosen one.
+
+    Raises:
+        IdempotencyConflict: The key was used with another request.
+        StoreCorrupt: A balance contradicts itself; nothing is admitted (MIS-3).
+    """
+    in_force = InForce(rules, register)
+    events: list[Event] = upkeep(unit, in_force)
+    if request.idempotency_key is not None:
+        replayed, more = _replay(unit, in_force, request)
+        events += more
+        if replayed is not None:
+            return Answer(replayed, events)
+    case = weigh(unit, rules, register, request)
+    if case.mission is not None:
+        keep_mission(unit, case.mission)
+    answer = _decide(unit, rules, case, reservation_id)
+    return Answer(answer.decision, events + answer.events)
+
+
+def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Case:
+    """Evaluate a request without admitting it."""
+    mission = mission_of_call(unit, rules, request)
+    running = mission if mission is not None and mission.ended_at is None else None
+    counted = register.counting(unit).of(
+        request.attributes, request.session_id, request.mission_id, unit.now
+    )
+    sums = [unit.balance(one.key) for one in counted]
+    balances = rules.balances(counted, sums, running)
+    statuses = judge(balances, request.estimate_nano_usd or NOTHING)
+    state = state_of(statuses)
+    denial = _denial(rules, request, mission, state)
+    decision = Decision(
+        state,
+        statuses,
+        denial,
+        request.estimate_nano_usd,
+        override_possible=rules.policy.allow_override and denial is Denial.BUDGET_EXCEEDED,
+        max_affordable_output_tokens=_fits(statuses, request),
+        policy_hash=rules.policy.content_hash,
+        session_id=request.session_id,
+        mission_id=request.mission_id,
+        model=request.unpriced_model or request.model,
+    )
+    return Case(request, mission, sums, decision)
+
+
+def extended(
+    unit: Unit, rules: Rules, register: Register, held: Reservation, *, is_raised: bool
+) -> Answer:
+    """Say where the budgets of a call stand after its hold was extended (RES-7).
+
+    The call goes on also where one is passed (EVA-9): the decision permits it, its state says so.
+    """
+    request = held.request
+    mission = mission_of_call(unit, rules, request)
+    running = mission if mission is not None and mission.ended_at is None else None
+    counted = register.counting(unit).of(
+        request.attributes, request.session_id, request.mission_id, held.admitted_at
+    )
+    sums = [unit.balance(one.key) for one in counted]
+    statuses = judge(rules.balances(counted, sums, running), NOTHING)
+    decision = Decision(
+        state_of(statuses),
+        statuses,
+        estimate_nano_usd=held.hold_nano_usd,
+        reservation=held,
+        override_id=held.override_id,
+        policy_hash=rules.policy.content_hash,
+        session_id=request.session_id,
+        mission_id=request.mission_id,
+    )
+    if not is_raised:
+        return Answer(decision)
+    return Answer(decision, note_settled(unit, rules, counted, sums, request))
+
+
+def _denial(
+    rules: Rules, request: Request, mission: MissionRecord | None, state: BudgetState
+) -> Denial | None:
+    if request.estimate_nano_usd is None and rules.policy.unpriced_models == "deny":
+        return Denial.UNPRICED_MODEL
+    if mission is not None and mission.outcome is not None:
+        return Denial.MISSION_ENDED
+    return Denial.BUDGET_EXCEEDED if state is BudgetState.EXCEEDED else None
+
+
+def _fits(statuses: Sequence[BudgetStatus], request: Request) -> int | None:
+    """Return the longest output that every budget has room for; ``None`` when that is unknown."""
+    if request.output_rate is None or request.input_nano_usd is None:
+        return None
+    room = headroom(statuses)
+    if room is None:
+        return None
+    left = room - request.input_nano_usd
+    if left < 0 or not request.output_rate:
+        return 0 if left < 0 else None
+    return left * 1_000_000 // request.output_rate
+
+
+def _replay(unit: Unit, in_force: InForce, request: Request) -> tuple[Decision | None, list[Event]]:
+    """Return what a repeated idempotency key means now (RES-2); ``None`` admits as a new one.
+
+    The permission stands while its hold does. A call that cost, or is presumed to have, is no
+    permission for another; one that cost nothing may be tried again.
+    """
+    known = _known(unit, request)
+    if known is None:
+        return None, []
+    if not is_same(known.request, request):
+        raise IdempotencyConflict(
+            f"the idempotency key {request.idempotency_key!r} was used for another request; "
+            "repeat that request unchanged, or choose a new key"
+        )
+    events: list[Event] = []
+    if known.state is ReservationState.HELD and known.expires_at <= unit.now:
+        events = expire(unit, in_force, known)  # more are overdue than one upkeep expires
+        known = _known(unit, request) or known
+    match known.state:
+        case ReservationState.HELD:
+            return answer_of(known), events
+        case ReservationState.RELEASED:
+            return None, events
+        case ReservationState.EXPIRED if known.record_id is None:
+            return None, events
+        case _:
+            first = replace(answer_of(known), replayed=False)
+            return replace(first, denial=Denial.ALREADY_SETTLED), events
+
+
+def _known(unit: Unit, request: Request) -> Reservation | None:
+    """Return the reservation to which the idempotency key of a request points."""
+    if request.idempotency_key is None:
+        return None
+    return unit.reservation_by_key(request.idempotency_key, request.project)
+
+
+def _decide(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) -> Answer:
+    decision, request = case.decision, case.request
+    override = None
+    if decision.denial is Denial.BUDGET_EXCEEDED and rules.policy.allow_override:
+        override = usable(unit, request.session_id, request.project)
+    events: list[Event] = []
+    if request.estimate_nano_usd is None:
+        refused = decision.denial is Denial.UNPRICED_MODEL
+        unpriced = request.unpriced_model or request.model
+        events.append(UnpricedCall(unpriced, request.provider, refused, request.surface))
+    if not decision.allowed and override is None:
+        return Answer(decision, events + _refuse(unit, rules, case))
+    events += note_admitted(unit, rules, case.sums, decision.statuses, request)
+    reservation = _reservation(unit, rules, case, reservation_id)
+    if override is not None:
+        reservation = replace(reservation, override_id=override.id)
+        decision = replace(decision, denial=None, override_id=override.id)
+        events.append(consume(unit, override, reservation, decision.statuses))
+    if request.idempotency_key is not None:
+        reservation = replace(reservation, answer=answer_text(decision))
+    _hold(unit, case, reservation, decision)
+    return Answer(decision.admitting(reservation), events)
+
+
+def _reservation(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) -> Reservation:
+    ttl_seconds = case.request.ttl_seconds or rules.policy.reservation_ttl_seconds
+    return Reservation(
+        id=reservation_id or new_id(unit.now_us),
+        request=case.request,
+        state=ReservationState.HELD,
+        hold_nano_usd=case.request.estimate_nano_usd or NOTHING,
+        admitted_at=unit.now,
+        expires_at=unit.now + timedelta(seconds=ttl_seconds),
+        policy_hash=rules.policy.content_hash,
+    )
+
+
+def _hold(unit: Unit, case: Case, reservation: Reservation, decision: Decision) -> None:
+    for balance in case.sums:
+        balance.held_nano_usd += reservation.hold_nano_usd
+    unit.put_balances(case.sums)
+    if (ended := _known(unit, reservation.request)) is not None:
+        unit.drop_key(ended)  # it points to the newest
+    unit.add_reservation(reservation)
+    meet(unit, reservation.request, decision.state, decision.policy_hash)
+    if case.mission is not None:
+        admit_to_mission(unit, case.mission, reservation.request.surface)
+    row = event_row(unit, "reserved", reservation.request, reservation)
+    unit.append(LedgerTable.RESERVATION_EVENT, row | _decided(decision))
+
+
+def _refuse(unit: Unit, rules: Rules, case: Case) -> list[Event]:
+    """Keep what was refused, and what it would have cost (REP-2)."""
+    decision, request = case.decision, case.request
+    meet(unit, request, BudgetState.EXCEEDED, decision.policy_hash)
+    row = event_row(unit, "denied", request, None) | {"policy_hash": decision.policy_hash}
+    tell_refusal(unit, row | _decided(decision))
+    assert decision.denial is not None, "only a denied call is refused"
+    events: list[Event] = [CallDenied(decision.denial.value, request.surface)]
+    if decision.denial is not Denial.BUDGET_EXCEEDED:
+        return events
+    exceeded = [one for one in decision.statuses if one.state is BudgetState.EXCEEDED]
+    note_refused(unit, rules, case.sums, exceeded, request)
+    if case.mission is not None and any(one.budget.name == MISSION for one in exceeded):
+        stop_mission(unit, case.mission, MissionOutcome.BUDGET_EXHAUSTED)
+    return [*events, BudgetExceeded(threshold(exceeded[0], request))]
+
+
+def _decided(decision: Decision) -> Row:
+    governing = decision.governing
+    return {
+        "state": decision.state.word,
+        "denial": decision.denial,
+        "governing_budget": governing.budget.name if governing else None,
+        "governing_limit_nano_usd": governing.budget.limit_nano_usd if governing else None,
+        "projected_nano_usd": governing.projected_nano_usd if governing else None,
+    }

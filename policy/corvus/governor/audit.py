@@ -1,0 +1,137 @@
+"""Appends audit events to their chain, in the transaction of what they describe (AUD-2)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime
+from typing import TypedDict, Unpack, cast
+
+from corvus.base.ids import new_id
+from corvus.base.money import NanoUSD, usd_text
+from corvus.base.period import Period
+from corvus.base.time import microseconds
+from corvus.model.audit_hash import audit_hash
+from corvus.model.outbox import LedgerTable, Row
+from corvus.model.steering import AuditEvent, AuditKind
+from corvus.store.unit import Unit
+
+SYSTEM = "corvus"
+"""The actor of what happens by itself."""
+
+
+class About(TypedDict, total=False):
+    """What an audit event may say beside kind, actor and reason."""
+
+    budget: str | None
+    session_id: str | None
+    mission_id: str | None
+    override_id: str | None
+    reservation_id: str | None
+    removed_cost_nano_usd: NanoUSD | None
+    removed_requests: int | None
+    expires_at: datetime | None
+    details: str | None
+
+
+def append_audit(
+    unit: Unit, kind: AuditKind, actor: str, reason: str | None = None, **about: Unpack[About]
+) -> AuditEvent:
+    """Append an event to the chain.
+
+    Args:
+        unit: The transaction under way.
+        kind: What happened.
+        actor: Who did it.
+        reason: Why, without secrets.
+        **about: What it is about.
+    """
+    state = unit.touch()
+    event = AuditEvent(
+        position=state.audit_position + 1,
+        id=new_id(unit.now_us),
+        kind=kind,
+        recorded_at=unit.now,
+        actor=actor,
+        reason=reason,
+        previous_hash=state.audit_head,
+        **about,
+    )
+    event = replace(event, hash=audit_hash(event))
+    state.audit_position, state.audit_head = event.position, event.hash
+    unit.append(LedgerTable.AUDIT_EVENT, audit_row(event))
+    return event
+
+
+def audit_body(event: AuditEvent) -> dict[str, object]:
+    """Return an event as an object for programs; the upstream's keys among them."""
+    removed = event.removed_cost_nano_usd
+    is_override = event.kind.startswith("override_")
+    return {
+        "position": event.position,
+        "id": event.id,
+        "kind": str(event.kind),
+        "recorded_at": event.recorded_at.isoformat(),
+        "actor": event.actor,
+        "reason": event.reason,
+        "period": _period(event),
+        "override_scope": "next_request" if is_override else None,
+        "reset_scope": event.budget if event.kind is AuditKind.RESET_APPLIED else None,
+        "budget": event.budget,
+        "session_id": event.session_id,
+        "mission_id": event.mission_id,
+        "override_id": event.override_id,
+        "reservation_id": event.reservation_id,
+        "expires_at": event.expires_at.isoformat() if event.expires_at else None,
+        "removed_cost_usd": None if removed is None else float(usd_text(removed, 9)),
+        "removed_cost_nano_usd": None if removed is None else str(removed),
+        "removed_requests": event.removed_requests,
+        "details": details_of(event),
+        "previous_hash": event.previous_hash,
+        "hash": event.hash,
+    }
+
+
+def _period(event: AuditEvent) -> str | None:
+    """Return the period of the budget that an event is about, as far as it tells."""
+    details = details_of(event)
+    if isinstance(details, dict):
+        told = cast("dict[str, object]", details)
+        for word in ("lifted", "blocked"):
+            if isinstance(found := told.get(word), list) and found:
+                first = cast("list[dict[str, object]]", found)[0]
+                return str(first.get("period"))
+    return event.budget if event.budget in set(Period) else None
+
+
+def details_of(event: AuditEvent) -> object:
+    """Return the details of an event as data; as they are where somebody has made them no JSON."""
+    if event.details is None:
+        return None
+    try:
+        return json.loads(event.details)
+    except ValueError:
+        return event.details
+
+
+def audit_row(event: AuditEvent) -> Row:
+    """Return an event as a row of the ledger."""
+    return {
+        "position": event.position,
+        "id": event.id,
+        "kind": event.kind.value,
+        "recorded_at": microseconds(event.recorded_at),
+        "actor": event.actor,
+        "reason": event.reason,
+        "budget": event.budget,
+        "session_id": event.session_id,
+        "mission_id": event.mission_id,
+        "override_id": event.override_id,
+        "reservation_id": event.reservation_id,
+        "expires_at": microseconds(event.expires_at) if event.expires_at else None,
+        "removed_cost_nano_usd": event.removed_cost_nano_usd,
+        "removed_requests": event.removed_requests,
+        "details": event.details,
+        "previous_hash": event.previous_hash,
+        "hash": event.hash,
+    }

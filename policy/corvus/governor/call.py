@@ -1,0 +1,215 @@
+"""One call as a context: admitted on entry, settled on every way out (RES-5).
+
+It serves ``with`` and ``async with`` alike. An exception, Ctrl-C, the cancellation of a task and
+the closing of a generator all end here; what was used by then is committed, and where nothing was,
+the hold is released. While the block runs, its hold renews itself (RES-7). Refuses to mask what the
+block raised (RES-9).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, Unpack
+
+from corvus.base.errors import IdempotencyConflict, ReservationError
+from corvus.base.ids import new_id
+from corvus.base.time import microseconds
+from corvus.governor.denial import denial_error
+from corvus.governor.leaving import leaving
+from corvus.governor.pricing import Report, refuse_unknown
+from corvus.model.decision import Decision
+from corvus.model.request import Request
+from corvus.model.reservation import Outcome, Reservation, Settled
+from corvus.model.usage import Usage
+
+if TYPE_CHECKING:
+    from corvus.governor.governor import Governor
+
+
+class Call:
+    """A governed call. Made by ``Governor.call``, ``Session.call`` or ``Mission.call``.
+
+    Attributes:
+        request: What was asked for.
+        settled: What became of it; ``None`` until the context is left, and while governance is
+            disabled.
+    """
+
+    def __init__(self, governor: Governor, request: Request) -> None:
+        self._governor = governor
+        self.request = request
+        self.settled: Settled | None = None
+        self._decision: Decision | None = None
+        self._reservation: Reservation | None = None
+        self._usage: Usage | None = None
+        self._report: Report = {}
+        self._has_flowed = False
+
+    @property
+    def decision(self) -> Decision:
+        """The decision that admitted the call.
+
+        Raises:
+            ReservationError: The context was not entered: nothing has been decided.
+        """
+        if self._decision is None:
+            raise ReservationError(
+                "a call is decided on entry: use `with governor.call(...) as call:` first"
+            )
+        return self._decision
+
+    @property
+    def reservation(self) -> Reservation | None:
+        """The hold of the call as it is now; ``None`` while governance is disabled."""
+        return self._reservation or self.decision.reservation
+
+    def used(self, usage: Usage | None = None, **report: Unpack[Report]) -> None:
+        """Say what the call has used so far; the last word counts.
+
+        Args:
+            usage: As the provider reports it; ``None`` when it reports none.
+            **report: See ``Report``.
+        """
+        refuse_unknown(report, Report)
+        self._has_flowed = True
+        self._usage = usage if usage is not None else self._usage
+        self._report.update(report)
+
+    def started(self) -> None:
+        """Say that tokens have begun to flow: from now on the call costs, however it ends."""
+        self._has_flowed = True
+
+    def extend(
+        self, ttl_seconds: int | None = None, hold_usd: Decimal | int | None = None
+    ) -> Decision:
+        """Let the call live longer, or hold more for it (RES-7).
+
+        A call renews itself while its block runs; this is for one that is known to take longer than
+        its estimate says, or to cost more.
+
+        Args:
+            ttl_seconds: Life from now on, 1..=86400.
+            hold_usd: The new amount to hold, at least the present one.
+
+        Returns:
+            Where the budgets stand now; the call goes on also where one is passed (EVA-9).
+
+        Raises:
+            ReservationSettled: It is no longer held.
+            ValueError: An argument is out of range.
+        """
+        if self.reservation is None:
+            return self.decision
+        decision = self._governor.extend(
+            self.reservation, ttl_seconds=ttl_seconds, hold_usd=hold_usd
+        )
+        self._reservation = decision.reservation
+        return decision
+
+    async def aextend(
+        self, ttl_seconds: int | None = None, hold_usd: Decimal | int | None = None
+    ) -> Decision:
+        """Do what ``extend`` does, without keeping the event loop waiting."""
+        if self.reservation is None:
+            return self.decision
+        decision = await self._governor.aextend(
+            self.reservation, ttl_seconds=ttl_seconds, hold_usd=hold_usd
+        )
+        self._reservation = decision.reservation
+        return decision
+
+    def __enter__(self) -> Self:
+        reservation_id = self._new_id()
+        try:
+            self._admit(self._governor.reserve(self.request, reservation_id=reservation_id))
+        except (KeyboardInterrupt, GeneratorExit):
+            self._governor.forget(reservation_id)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        held = self._leave()
+        if held is None:
+            return
+        with leaving(error):
+            if self._costs(error):
+                report = self._ended(error)
+                commit = self._governor.add if self._may_be_shared else self._governor.commit
+                self.settled = commit(held, self._usage, **report)
+            else:
+                self.settled = self._governor.release(held)
+
+    async def __aenter__(self) -> Self:
+        reservation_id = self._new_id()
+        decision = await self._governor.areserve(self.request, reservation_id=reservation_id)
+        self._admit(decision)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        held = self._leave()
+        if held is None:
+            return
+        with leaving(error):
+            if self._costs(error):
+                report = self._ended(error)
+                commit = self._governor.aadd if self._may_be_shared else self._governor.acommit
+                self.settled = await commit(held, self._usage, **report)
+            else:
+                self.settled = await self._governor.arelease(held)
+
+    def _new_id(self) -> str:
+        return new_id(microseconds(self._governor.store.clock.now()))
+
+    def _admit(self, decision: Decision) -> None:
+        if not decision.allowed:
+            raise denial_error(decision, self.request.model)
+        held = decision.reservation
+        if held is not None:
+            life = held.expires_at - held.admitted_at
+            if not self._governor.heartbeat.start(held.id, life.total_seconds()):
+                raise IdempotencyConflict(
+                    f"a call of the idempotency key {self.request.idempotency_key!r} is running "
+                    "in this process, and its hold is for one call: repeat it when that has "
+                    "ended, or choose a new key"
+                )
+        self._decision = decision
+
+    @property
+    def _may_be_shared(self) -> bool:
+        """Whether another process may run a call under the same hold (RES-2)."""
+        return self.request.idempotency_key is not None and "settlement_key" not in self._report
+
+    def _leave(self) -> Reservation | None:
+        """Stop renewing the hold, and return it."""
+        held = self.reservation
+        if held is not None:
+            self._governor.heartbeat.stop(held.id)
+        return held
+
+    def _costs(self, error: BaseException | None) -> bool:
+        """Tell whether the call is to be committed: it ended well, or tokens had flowed."""
+        return error is None or self._has_flowed
+
+    def _ended(self, error: BaseException | None) -> Report:
+        if error is None or "outcome" in self._report:
+            return self._report
+        outcome = Outcome.CANCELLED if _is_cancel(error) else Outcome.FAILED
+        return {**self._report, "outcome": outcome}
+
+
+def _is_cancel(error: BaseException) -> bool:
+    """Tell whether a call was broken off rather than failed."""
+    from asyncio import CancelledError
+
+    return isinstance(error, KeyboardInterrupt | GeneratorExit | CancelledError)

@@ -1,0 +1,342 @@
+"""Prices calls for the governor: an estimate before, the cost after (PRC-5, PRC-6, PRC-7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import NamedTuple, TypeAlias, TypedDict
+
+from corvus.base.money import NanoUSD, divide_half_even
+from corvus.model.decision import UnpricedModel
+from corvus.model.price import Price
+from corvus.model.request import Request
+from corvus.model.reservation import Outcome, Reservation, Settlement, Source
+from corvus.model.usage import TokenKind, Usage, UsagePart
+from corvus.prices.cost import estimate, millionths
+from corvus.prices.lookup import PriceBooks
+from corvus.prices.names import tier_of
+
+UNKNOWN_PROVIDER = "unknown"
+_CHEAPER = ("batch", "flex")
+_PLAIN, _KEPT_IN_US = 10, 11
+_UNPRICED_TIER_TIMES = {"fast": 60}
+_OTHER_TIER_TIMES = 25
+"""Tenths of the usual price that a tier without a price of its own is bounded by.
+
+Source:
+    OpenAI asks at most 2.5 times its usual price for priority, Anthropic 6 times for fast mode;
+    their pages of prices, read 2026-11-28.
+"""
+
+
+Bound: TypeAlias = Callable[[Price | None], Usage]
+"""Returns the dearest usage that a call allows at a price."""
+
+
+class CallOptions(TypedDict, total=False):
+    """What may be said of a call beside its model.
+
+    Attributes:
+        session_id: Its session; without one, the governor's own.
+        made_session_id: A session that was made for the caller, who named none; it is no part of
+            what a repeated idempotency key is held against (RES-2).
+        principal: Who asks: the id of a token; without one, the local user (RES-8).
+        resumes_mission: Resume the mission if it has ended (MIS-5).
+        provider: Who bills it; without one, the price book says who makes the model.
+        input_tokens: Upper bound of the input, >= 0.
+        max_output_tokens: The request's own maximum; without one, the policy's default.
+        expected: Upper bounds by kind, instead of the two above; or a function that returns them
+            for a price, because what is dearest depends on it.
+        models: All that may answer in its place (fallbacks); the dearest counts (PRC-7).
+        estimate_usd: The cost expected, instead of a price.
+        service_tier: Tier asked for; one of ``VARIANTS`` has prices of its own.
+        dispatched: ``False`` for a hold whose call has surely not left yet (RES-6).
+    """
+
+    session_id: str | None
+    made_session_id: str
+    mission_id: str | None
+    resumes_mission: bool
+    principal: str
+    provider: str | None
+    surface: str
+    project: str | None
+    user: str | None
+    agent: str | None
+    tags: Mapping[str, str]
+    idempotency_key: str | None
+    ttl_seconds: int | None
+    input_tokens: int
+    max_output_tokens: int | None
+    expected: Usage | Bound
+    models: Sequence[str]
+    estimate_usd: Decimal | int
+    service_tier: str | None
+    dispatched: bool
+
+
+class Report(TypedDict, total=False):
+    """What may be said of a call that is over, beside its usage.
+
+    Attributes:
+        cost_nano_usd: The cost that the provider itself reports.
+        parts: The usage by model and tier, where one price does not do for all of it.
+        is_estimated: The usage is not the provider's own, but derived from what passed by.
+        outcome: How it ended.
+        settlement_key: Repeating a settlement with its key repeats the first answer.
+        first_token_at: Aware UTC.
+    """
+
+    cost_nano_usd: NanoUSD | None
+    parts: Sequence[UsagePart]
+    is_estimated: bool
+    outcome: Outcome
+    answering_model: str | None
+    provider_request_id: str | None
+    service_tier: str | None
+    first_token_at: datetime | None
+    settlement_key: str | None
+
+
+def refuse_unknown(given: Mapping[str, object], kind: type) -> None:
+    """Refuse words that nothing would read: a misspelt bound would hold too little.
+
+    Raises:
+        TypeError: One is no key of ``CallOptions`` or ``Report``; it names the nearest one.
+    """
+    known = kind.__annotations__.keys()
+    for name in given.keys() - known:
+        near = get_close_matches(name, known, 1)
+        meant = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+        raise TypeError(f"{name!r} is no option of a call{meant}")
+
+
+def refuse_key(options: CallOptions) -> None:
+    """Refuse an idempotency key where options are for all calls: they would share one hold (RES-2).
+
+    Raises:
+        ValueError: There is one.
+    """
+    if options.get("idempotency_key") is not None:
+        raise ValueError(
+            "an idempotency key is for one call, and these options are for many: leave it out"
+        )
+
+
+class Estimate(NamedTuple):
+    """What a call is expected to cost.
+
+    Attributes:
+        total_nano_usd: ``None`` when a kind that is expected has no price.
+        input_nano_usd: The part of it that is not output.
+        output_rate: Nano-USD per million output tokens.
+    """
+
+    total_nano_usd: NanoUSD | None
+    input_nano_usd: int | None = None
+    output_rate: int | None = None
+
+
+def find_price(books: PriceBooks, model: str, provider: str | None, on: date) -> Price | None:
+    """Return the price of a model on a UTC day; ``None`` also where several prices fit (PRC-4)."""
+    try:
+        return books.find(model, provider=provider, on=on)
+    except UnpricedModel:
+        return None
+
+
+def find_tier_price(
+    books: PriceBooks, model: str, tier: str | None, provider: str | None, on: date
+) -> Price | None:
+    """Return the price of a model in a tier that may have prices of its own.
+
+    Args:
+        books: Where prices are.
+        model: As the caller or the answer names it.
+        tier: ``None`` for the usual one.
+        provider: Who bills, if known.
+        on: UTC day of the call.
+
+    Returns:
+        The price in force. A tier that is cheaper by its nature and has no price of its own is
+        taken at the usual one; any other is unpriced then, ``None``.
+    """
+    if tier is None:
+        return find_price(books, model, provider, on)
+    own = find_price(books, f"{model}-{tier}", provider, on)
+    if own is None and tier in _CHEAPER:
+        return find_price(books, model, provider, on)
+    return own
+
+
+def possible_prices(
+    books: PriceBooks, models: Sequence[str], tier: str | None, provider: str | None, on: date
+) -> list[Price | None]:
+    """Return every price that a call may be billed at, that of the first model first (PRC-7).
+
+    A provider may serve a call in the usual tier although another one was asked for, or by another
+    model. ``None`` stands for a model, or a tier of it, without a price.
+    """
+    found: list[Price | None] = []
+    for model in models:
+        own = find_tier_price(books, model, tier_of(tier), provider, on)
+        usual = find_price(books, model, provider, on) if tier_of(tier) else None
+        found += [own] if usual is None or own is None else [own, usual]
+    return found
+
+
+def dearest_estimate(prices: Sequence[Price | None], expected: Usage | Bound) -> Estimate:
+    """Return the largest estimate of all prices; unknown where one of them is (PRC-5)."""
+    found = [
+        estimated(price, expected(price) if callable(expected) else expected) for price in prices
+    ]
+    unknown = next((one for one in found if one.total_nano_usd is None), None)
+    return unknown or max(found, key=lambda one: one.total_nano_usd or 0)
+
+
+def estimated(price: Price | None, expected: Usage) -> Estimate:
+    """Return what a call is expected to cost.
+
+    Args:
+        price: The price of its model, if it has one.
+        expected: Upper bounds of what it will use.
+    """
+    if price is None:
+        return Estimate(None)
+    read = Usage(
+        expected.input_tokens,
+        0,
+        expected.cache_read_tokens,
+        expected.cache_write_5m_tokens,
+        expected.cache_write_1h_tokens,
+        0,
+        expected.web_search_requests,
+    )
+    rate = price.rates_for(expected.context_tokens).get(TokenKind.OUTPUT)
+    try:
+        return Estimate(estimate(expected, price), estimate(read, price), rate)
+    except UnpricedModel:
+        return Estimate(None)
+
+
+def settlement_of(
+    books: PriceBooks, reservation: Reservation, usage: Usage | None, report: Report
+) -> Settlement:
+    """Return what is known of a call that is over, priced.
+
+    The provider's own figure comes first, then its usage at the price of the day of admission. What
+    it does not report is taken at what was held and marked so; where that is unknown too, the cost
+    is unknown, never 0.
+    """
+    cost_nano_usd, source, price = _cost(books, reservation, usage, report)
+    return Settlement(
+        usage=usage or Usage(),
+        cost_nano_usd=cost_nano_usd,
+        source=source,
+        outcome=report.get("outcome", Outcome.COMPLETED),
+        answering_model=report.get("answering_model"),
+        price=price,
+        service_tier=report.get("service_tier"),
+        provider_request_id=report.get("provider_request_id"),
+        first_token_at=report.get("first_token_at"),
+    )
+
+
+def _cost(
+    books: PriceBooks, reservation: Reservation, usage: Usage | None, report: Report
+) -> tuple[NanoUSD | None, Source, Price | None]:
+    request = reservation.request
+    reported = report.get("cost_nano_usd")
+    if reported is not None:
+        return reported, Source.PROVIDER, None
+    on = reservation.admitted_at.date()
+    parts = report.get("parts") or ()
+    if usage is not None and not parts:
+        tier = tier_of(report.get("service_tier"))
+        parts = (UsagePart(report.get("answering_model"), usage, tier),)
+    if parts and (priced := _parts_cost(books, request, parts, on)):
+        amount, price, is_bound = priced
+        return _marked(amount, price, {**report, "is_estimated": True} if is_bound else report)
+    if request.estimate_nano_usd is None:
+        return None, Source.UNKNOWN, None
+    return reservation.hold_nano_usd, Source.ESTIMATED, None
+
+
+def _marked(
+    amount: NanoUSD, price: Price, report: Report
+) -> tuple[NanoUSD | None, Source, Price | None]:
+    source = Source.ESTIMATED if report.get("is_estimated") else Source.PRICED
+    return amount, source, price
+
+
+def _parts_cost(
+    books: PriceBooks, request: Request, parts: Sequence[UsagePart], on: date
+) -> tuple[NanoUSD, Price, bool] | None:
+    """Price parts, each by its own model, tier and context; rounded once, half to even (PRC-6).
+
+    A call kept within the United States pays a tenth more for its tokens, and not for its searches.
+    A tier without a price of its own is bounded by a multiple of the usual one (PRC-8).
+
+    Returns:
+        The cost, the price of the first part, and whether the cost is such a bound; ``None`` when
+        one of them has no price.
+
+    Source:
+        https://platform.claude.com/docs/en/manage-claude/data-residency ("a 1.1x pricing
+        multiplier applies"), read 2026-11-24.
+    """
+    provider = _provider_of(request)
+    total = 0
+    first: Price | None = None
+    is_bound = False
+    for part in parts:
+        model = part.model or request.model
+        # the caller's own name may be an alias that the answer spells out
+        names = (model,) if first is not None else (model, request.model)
+        found = _tier_or_bound(books, names, part.service_tier, (provider, on))
+        if found is None:
+            return None
+        price, times = found
+        is_bound |= times != _PLAIN
+        hundredths = times * (_KEPT_IN_US if part.inference_geo == "us" else _PLAIN)
+        try:
+            total += _hundredths(part.usage, price, hundredths)
+        except UnpricedModel:
+            return None
+        first = first or price
+    if first is None:
+        return None
+    return NanoUSD(divide_half_even(total, 1_000_000 * _PLAIN * _PLAIN)), first, is_bound
+
+
+def _tier_or_bound(
+    books: PriceBooks, models: Sequence[str], tier: str | None, where: tuple[str | None, date]
+) -> tuple[Price, int] | None:
+    """Return the price of the first model that has any, and the tenths of it that bound a tier."""
+    provider, on = where
+    for model in models:
+        if (price := find_tier_price(books, model, tier, provider, on)) is not None:
+            return price, _PLAIN
+        if tier is not None and (price := find_price(books, model, provider, on)) is not None:
+            return price, _UNPRICED_TIER_TIMES.get(tier, _OTHER_TIER_TIMES)
+    return None
+
+
+def _hundredths(usage: Usage, price: Price, hundredths: int) -> int:
+    """Return a hundred times the cost: tokens at so many hundredths, searches at all of them.
+
+    Raises:
+        UnpricedModel: A used kind has no price.
+    """
+    if not usage.web_search_requests:
+        return millionths(usage, price) * hundredths
+    searches = Usage(web_search_requests=usage.web_search_requests)
+    tokens = replace(usage, web_search_requests=0)
+    return millionths(tokens, price) * hundredths + millionths(searches, price) * _PLAIN * _PLAIN
+
+
+def _provider_of(request: Request) -> str | None:
+    return None if request.provider == UNKNOWN_PROVIDER else request.provider

@@ -1,0 +1,126 @@
+"""Rows of the ledger about calls: usage records and reservation events (LED-3)."""
+
+from __future__ import annotations
+
+from corvus.base.ids import new_id
+from corvus.base.time import microseconds
+from corvus.model.outbox import Row
+from corvus.model.price import Price
+from corvus.model.request import Request
+from corvus.model.reservation import Outcome, Reservation, Settlement, Source
+from corvus.model.usage import Usage
+from corvus.store.unit import Unit
+
+
+def usage_row(
+    reservation: Reservation, settlement: Settlement, corrects_id: str | None, calls: int = 1
+) -> Row:
+    """Return the usage record of a settled reservation.
+
+    Args:
+        reservation: After its settlement.
+        settlement: What is known of the call.
+        corrects_id: The record that this one replaces or takes back.
+        calls: 1, or -1 to take a record back; counts and cost are then negated.
+    """
+    request, usage = reservation.request, settlement.usage
+    cost = settlement.cost_nano_usd
+    assert reservation.settled_at is not None, "what is recorded is settled"
+    return {
+        "id": reservation.record_id,
+        "corrects_id": corrects_id,
+        "calls": calls,
+        "requested_at": microseconds(reservation.admitted_at),
+        "admitted_at": microseconds(reservation.admitted_at),
+        "first_token_at": (
+            microseconds(settlement.first_token_at) if settlement.first_token_at else None
+        ),
+        "settled_at": microseconds(reservation.settled_at),
+        "session_id": request.session_id,
+        "mission_id": request.mission_id,
+        "surface": request.surface,
+        "provider": request.provider,
+        "requested_model": request.model,
+        "answering_model": settlement.answering_model,
+        "service_tier": settlement.service_tier,
+        "project": request.project,
+        "user_name": request.user,
+        "agent": request.agent,
+        "tags": dict(request.tags) or None,
+        "input_tokens": usage.input_tokens * calls,
+        "output_tokens": usage.output_tokens * calls,
+        "cache_read_tokens": usage.cache_read_tokens * calls,
+        "cache_write_5m_tokens": usage.cache_write_5m_tokens * calls,
+        "cache_write_1h_tokens": usage.cache_write_1h_tokens * calls,
+        "reasoning_tokens": usage.reasoning_tokens * calls,
+        "web_search_requests": usage.web_search_requests * calls,
+        "cost_nano_usd": None if cost is None else cost * calls,
+        "price_book": settlement.price.book if settlement.price else None,
+        "price_entry": settlement.price.entry if settlement.price else None,
+        "source": settlement.source.value,
+        "outcome": settlement.outcome.value,
+        "policy_hash": reservation.policy_hash,
+        "reservation_id": reservation.id,
+        "provider_request_id": settlement.provider_request_id,
+    }
+
+
+def taken_back_row(settled: Reservation) -> Row:
+    """Return the row that takes back what was presumed or recorded of a reservation.
+
+    It carries the time at which that was settled, so that a reset leaves out both.
+    """
+    source = Source.PRESUMED if settled.cost_nano_usd is not None else Source.UNKNOWN
+    usage, outcome = Usage(), Outcome.EXPIRED
+    if settled.recorded is not None:
+        (source, usage), outcome = settled.recorded, Outcome.COMPLETED
+    stood = Settlement(usage, settled.cost_nano_usd, source, outcome)
+    row = usage_row(settled, stood, settled.record_id, calls=-1)
+    row["id"] = new_id(microseconds(settled.admitted_at))
+    return row
+
+
+def price_row(unit: Unit, price: Price) -> Row:
+    """Return a price entry, so that the ledger says what its costs were computed from."""
+    return {
+        "recorded_at": unit.now_us,
+        "entry": price.entry,
+        "book": price.book,
+        "provider": price.provider or None,
+        "model": price.model,
+        "effective_from": price.effective_from.isoformat() if price.effective_from else None,
+        "rates": {kind.value: rate for kind, rate in price.rates.items()},
+        "source": price.source,
+    }
+
+
+def event_row(unit: Unit, kind: str, request: Request, reservation: Reservation | None) -> Row:
+    """Return a row of ``reservation_event`` about a call.
+
+    Args:
+        unit: The transaction under way.
+        kind: ``reserved``, ``denied``, ``committed``, ``released``, ``expired``, ``extended`` or
+            ``replaced``.
+        request: The call.
+        reservation: Its reservation; a denied call has none.
+    """
+    row: Row = {
+        "recorded_at": unit.now_us,
+        "kind": kind,
+        "session_id": request.session_id,
+        "mission_id": request.mission_id,
+        "surface": request.surface,
+        "provider": request.provider,
+        "requested_model": request.model,
+        "project": request.project,
+        "user_name": request.user,
+        "agent": request.agent,
+        "tags": dict(request.tags) or None,
+        "estimate_nano_usd": request.estimate_nano_usd,
+    }
+    if reservation is not None:
+        row["reservation_id"] = reservation.id
+        row["override_id"] = reservation.override_id
+        row["policy_hash"] = reservation.policy_hash
+        row["expires_at"] = microseconds(reservation.expires_at)
+    return row

@@ -1,0 +1,349 @@
+"""Counts balances anew: from the ledger, the events it lacks, and the open holds (STO-2).
+
+It serves a budget that was not counted so far, usage that came into the ledger by another way, and
+the proof that balances agree with what was recorded. What the ledger says is read first; then, in
+one transaction, what happened since is added. Should the ledger have moved on in between, it is
+read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, TypeAlias
+
+from corvus.base.errors import StoreUnavailable
+from corvus.base.time import instant_at, microseconds
+from corvus.governor.counting import Counting
+from corvus.governor.rules import registered
+from corvus.model.budget import Budget
+from corvus.model.outbox import LedgerTable, OutboxEvent
+from corvus.model.request import Attributes
+from corvus.model.reservation import Reservation
+from corvus.model.spend import Spend
+from corvus.model.steering import MissionRecord, SessionRecord
+from corvus.store.api import BalanceKey, StoredBalance
+from corvus.store.bodies import budget_key
+from corvus.store.forgetting import KEEP_WINDOWS
+from corvus.store.store import Store
+from corvus.store.unit import Unit
+
+_PAGE = 10_000
+_READ_AGAIN = 10
+
+
+class SumKey(NamedTuple):
+    """Which sum of a budget; as ``BalanceKey`` without the budget."""
+
+    window_start_us: int = 0
+    session_id: str = ""
+    mission_id: str = ""
+    project: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What is recorded of budgets, as of one event.
+
+    Attributes:
+        through_seq: The newest event of the store that is in these sums.
+        sums: By budget key (``budget_key``), the sums since the last reset.
+        since_us: By budget key, when a sum was last reset, microseconds.
+        forgotten_times: As in the store's own row when forgotten sessions were left out; ``None``
+            when nothing was read.
+        sessions: Of the one session id that was asked for, what is recorded of each project.
+        missions: So are the missions.
+    """
+
+    through_seq: int = 0
+    sums: Mapping[str, Mapping[SumKey, Spend]] = field(
+        default_factory=dict[str, Mapping[SumKey, Spend]]
+    )
+    since_us: Mapping[str, Mapping[SumKey, int]] = field(
+        default_factory=dict[str, Mapping[SumKey, int]]
+    )
+    forgotten_times: int | None = None
+    sessions: Sequence[SessionRecord] = ()
+    missions: Sequence[MissionRecord] = ()
+
+
+History: TypeAlias = Callable[[Sequence[Budget], str | None], AbstractContextManager[Recorded]]
+"""Reads what is recorded of budgets; while its context is open, no import changes the ledger.
+
+With a session id it reads the sums of that session alone, and what is recorded of it; without one,
+those of forgotten sessions are left out.
+"""
+
+
+@contextmanager
+def no_history(budgets: Sequence[Budget], session_id: str | None = None) -> Generator[Recorded]:
+    """Stand for a ledger that does not exist: nothing is recorded but what the store knows."""
+    yield Recorded()
+
+
+class Stale(Exception):
+    """The ledger has moved on since it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A balance that is not what was recorded."""
+
+    budget: Budget
+    stored: StoredBalance
+    counted: StoredBalance
+
+
+def recount(
+    store: Store,
+    history: History,
+    budgets: Sequence[Budget] | None = None,
+    *,
+    write: bool,
+    all_windows: bool = False,
+) -> list[Difference]:
+    """Compare balances with what is recorded, and mend them if ``write`` is set.
+
+    Args:
+        store: Whose balances.
+        history: Reads the ledger.
+        budgets: Which budgets; those not registered are registered when ``write`` is set. ``None``
+            takes all that are registered.
+        write: Whether to make the balances what was counted.
+        all_windows: Whether to remember the windows again that were forgotten.
+
+    Returns:
+        The balances that differed.
+
+    Raises:
+        LedgerError: The ledger cannot be read.
+        StoreError: The store cannot be read or written, or the ledger kept changing.
+    """
+    scope = _Scope(budgets is None, all_windows)
+    for _ in range(_READ_AGAIN):
+        wanted = store.run(lambda unit: [*unit.budgets().values()]) if budgets is None else budgets
+        with history(wanted, None) as recorded:
+            try:
+                return store.run(
+                    lambda unit: _step(unit, wanted, recorded, write=write, scope=scope),  # noqa: B023 - run before the next turn
+                    alone=True,
+                )
+            except Stale:
+                continue
+    raise StoreUnavailable("the ledger kept changing while balances were counted; try again")
+
+
+class _Scope(NamedTuple):
+    """What is counted: all budgets or some, with or without the windows that were forgotten."""
+
+    is_all: bool
+    all_windows: bool
+
+
+def _step(
+    unit: Unit, budgets: Sequence[Budget], recorded: Recorded, *, write: bool, scope: _Scope
+) -> list[Difference]:
+    if scope.is_all and len(budgets) < len(unit.budgets()):
+        raise Stale  # one was registered meanwhile
+    if write and scope.is_all and (scope.all_windows or _are_live_forgotten(unit)):
+        unit.touch().windows_before_us = 0
+    differences = count_anew(unit, budgets, recorded, write=write)
+    if write and scope.is_all and unit.state.recount_due:
+        unit.touch().recount_due = False
+    return differences
+
+
+def _are_live_forgotten(unit: Unit) -> bool:
+    """Return whether windows were forgotten by a clock that was ahead and has been set right."""
+    return unit.state.windows_before_us > microseconds(unit.now - KEEP_WINDOWS)
+
+
+def count_anew(
+    unit: Unit, budgets: Iterable[Budget], recorded: Recorded, *, write: bool
+) -> list[Difference]:
+    """Compare balances with what is recorded, and mend them.
+
+    Args:
+        unit: The transaction under way, in which nothing was changed yet.
+        budgets: Budgets to count; those not registered are registered when ``write`` is set.
+        recorded: What the ledger says of them.
+        write: Whether to make the balances what was counted.
+
+    Raises:
+        Stale: The ledger must be read again.
+    """
+    wanted = list(budgets)
+    events = events_after(unit, recorded.through_seq)
+    refuse_stale(unit, recorded)
+    held = unit.held()
+    ids = registered(unit, wanted)
+    differences: list[Difference] = []
+    for budget in wanted:
+        budget_id = ids.get(budget_key(budget))
+        if budget_id is None and write:
+            budget_id = unit.register(budget)
+        if budget_id is not None:
+            tally = tallied(unit, budget_id, budget, recorded, events)
+            for one in held:
+                tally.hold(one)
+            differences += _differences(unit, tally)
+    if write:
+        for one in differences:
+            unit.put_balance(one.counted)
+    return differences
+
+
+def refuse_stale(unit: Unit, recorded: Recorded) -> None:
+    """Refuse what was read of the ledger before events or sessions left the store.
+
+    Raises:
+        Stale: It must be read again.
+    """
+    if unit.state.drained_seq > recorded.through_seq:
+        raise Stale
+    if recorded.forgotten_times not in (None, unit.state.forgotten_times):
+        raise Stale
+
+
+def tallied(
+    unit: Unit, budget_id: int, budget: Budget, recorded: Recorded, events: Sequence[OutboxEvent]
+) -> Tally:
+    """Sum what is recorded of a budget, in the ledger and after it; holds are left out."""
+    key = budget_key(budget)
+    tally = Tally(budget_id, budget, _resets(unit, key, events, recorded))
+    for sum_key, spend in recorded.sums.get(key, {}).items():
+        tally.add(sum_key, spend)
+    for event in events:
+        tally.add_event(event)
+    return tally
+
+
+def events_after(unit: Unit, seq: int) -> list[OutboxEvent]:
+    """Return all events of the store with a greater number."""
+    found: list[OutboxEvent] = []
+    while page := unit.events(found[-1].seq if found else seq, _PAGE):
+        found += page
+    return found
+
+
+def _resets(
+    unit: Unit, key: str, events: Sequence[OutboxEvent], recorded: Recorded
+) -> dict[SumKey, int]:
+    """Return when each sum of a budget was last reset, also since the ledger was read.
+
+    Raises:
+        Stale: A sum of the ledger is from before such a reset.
+    """
+    since_us = dict(recorded.since_us.get(key, {}))
+    for event in events:
+        row: dict[str, Any] = event.row
+        if event.table is not LedgerTable.RESET or row["budget_key"] != key:
+            continue
+        sum_key = SumKey(
+            row.get("window_start") or 0,
+            row.get("session_id") or "",
+            row.get("mission_id") or "",
+            row.get("project") or "",
+        )
+        if since_us.get(sum_key, 0) < row["effective_at"] <= unit.now_us:
+            if sum_key in recorded.sums.get(key, {}):
+                raise Stale
+            since_us[sum_key] = row["effective_at"]
+    return since_us
+
+
+class Tally:
+    """Sums of one budget.
+
+    Args:
+        budget_id: Its id, and …
+        budget: … what identifies it.
+        since_us: When each sum was last reset, microseconds.
+
+    Attributes:
+        balances: The sums so far.
+    """
+
+    def __init__(self, budget_id: int, budget: Budget, since_us: Mapping[SumKey, int]) -> None:
+        self.budget_id = budget_id
+        self.budget = budget
+        self._counting = Counting({budget_id: budget})
+        self._since_us = since_us
+        self.balances: dict[BalanceKey, StoredBalance] = {}
+        for sum_key in since_us:
+            self._at(BalanceKey(budget_id, *sum_key))
+
+    def _at(self, key: BalanceKey) -> StoredBalance:
+        found = self.balances.get(key)
+        if found is None:
+            since_us = self._since_us.get(SumKey(*key[1:]), 0)
+            found = self.balances[key] = StoredBalance(key, since_us=since_us)
+        return found
+
+    def add(self, sum_key: SumKey, spend: Spend) -> None:
+        """Add what the ledger has."""
+        balance = self._at(BalanceKey(self.budget_id, *sum_key))
+        balance.spent_nano_usd += spend.cost_nano_usd
+        balance.calls += spend.calls
+        balance.unpriced_calls += spend.unpriced_calls
+        balance.tokens += spend.tokens
+
+    def add_event(self, event: OutboxEvent) -> None:
+        """Add what the ledger does not have yet."""
+        if event.table is not LedgerTable.USAGE_RECORD:
+            return
+        row: dict[str, Any] = event.row
+        attributes = Attributes(
+            row["requested_model"],
+            row["provider"],
+            row.get("project"),
+            row.get("user_name"),
+            row.get("agent"),
+            row["surface"],
+        )
+        admitted_at = instant_at(row["admitted_at"])
+        session_id, mission_id = row.get("session_id"), row.get("mission_id")
+        cost = row.get("cost_nano_usd")
+        for one in self._counting.of(attributes, session_id, mission_id, admitted_at):
+            balance = self._at(one.key)
+            if row["settled_at"] < balance.since_us:
+                continue
+            balance.spent_nano_usd += cost or 0
+            balance.calls += row["calls"]
+            balance.unpriced_calls += row["calls"] if cost is None else 0
+            balance.tokens += sum(row[name] for name in _TOKENS)
+
+    def hold(self, held: Reservation) -> None:
+        """Add an open hold."""
+        request = held.request
+        for one in self._counting.of(
+            request.attributes, request.session_id, request.mission_id, held.admitted_at
+        ):
+            self._at(one.key).held_nano_usd += held.hold_nano_usd
+
+
+_TOKENS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "reasoning_tokens",
+)
+
+
+def _differences(unit: Unit, tally: Tally) -> list[Difference]:
+    stored, counted = unit.balances(tally.budget_id), tally.balances
+    found: list[Difference] = []
+    windows_us = unit.state.windows_before_us
+    for key in sorted(stored.keys() | counted.keys()):
+        if 0 < key.window_start_us < windows_us:
+            continue  # forgotten
+        before = stored.get(key, StoredBalance(key))
+        after = replace(
+            counted.get(key, StoredBalance(key)), state=before.state, refusals=before.refusals
+        )
+        if before != after:
+            found.append(Difference(tally.budget, before, after))
+    return found

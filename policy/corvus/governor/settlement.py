@@ -1,0 +1,374 @@
+"""Settles reservations: commit, release, extend, and expiry of those whose holder died.
+
+Each ends exactly once (RES-2), in one transaction that frees the hold and counts the cost, so that
+no moment counts both or neither (RES-4). Sums change by the same rule by which they can be counted
+anew: a record counts in every matching budget, from the last reset on (STO-2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import timedelta
+from typing import NoReturn
+
+from corvus.base.errors import ReservationNotFound, ReservationSettled
+from corvus.base.ids import new_id
+from corvus.base.money import NanoUSD
+from corvus.base.time import microseconds
+from corvus.events import CallSettled, Event, Overrun, ReservationExpired
+from corvus.governor import records
+from corvus.governor.audit import SYSTEM, append_audit
+from corvus.governor.counting import Counted
+from corvus.governor.noting import note_settled
+from corvus.governor.overrides import expire_overrides, restore
+from corvus.governor.refusing import tell_counted
+from corvus.governor.rules import InForce, Register
+from corvus.model.outbox import LedgerTable
+from corvus.model.request import require_amount
+from corvus.model.reservation import (
+    Outcome,
+    Reservation,
+    ReservationState,
+    Settled,
+    Settlement,
+    Source,
+)
+from corvus.model.steering import AuditKind
+from corvus.model.usage import Usage
+from corvus.store.api import StoredBalance
+from corvus.store.unit import Unit
+
+_AT_ONCE = 1000
+"""Overdue holds that one transaction expires; those left over still count as held."""
+_RELEASED = ReservationState.RELEASED.value
+
+
+def commit(
+    unit: Unit,
+    in_force: InForce,
+    reservation_id: str,
+    settlement: Settlement,
+    settlement_key: str | None,
+) -> tuple[Settled, list[Event]]:
+    """Record what a call cost, and free its hold.
+
+    A late commit of an expired reservation replaces what was presumed (RES-6). The budgets are
+    judged by what it really cost (EVA-15).
+
+    Raises:
+        ReservationNotFound: There is no such reservation.
+        ReservationSettled: It was settled before, and not by this ``settlement_key``.
+        ValueError: The cost is no amount (EVA-10).
+    """
+    if settlement.cost_nano_usd is not None:
+        require_amount("cost", settlement.cost_nano_usd)
+    before = found(unit, reservation_id)
+    if settlement_key is not None and before.settlement_key == settlement_key:
+        return Settled(before, replayed=True), []
+    _refuse_settled(before)
+    return record(unit, in_force, before, settlement, settlement_key)
+
+
+def record(
+    unit: Unit,
+    in_force: InForce,
+    before: Reservation,
+    settlement: Settlement,
+    settlement_key: str | None,
+) -> tuple[Settled, list[Event]]:
+    """Count a cost in place of what stands for a reservation: its hold, or an earlier record."""
+    replaced = stands(before)
+    is_first = before.record_id is None
+    record_id = before.id if is_first else new_id(microseconds(before.admitted_at))
+    after = replace(
+        before.ended(
+            ReservationState.COMMITTED,
+            unit.now,
+            cost_nano_usd=settlement.cost_nano_usd,
+            record_id=record_id,
+            settlement_key=settlement_key,
+        ),
+        recorded=(settlement.source, settlement.usage),
+    )
+    counted = _counted(unit, in_force.register, before)
+    balances = _balances(unit, counted)
+    _close(unit, before, balances)
+    tokens = settlement.usage.total_tokens
+    for balance in balances:
+        _count(balance, settlement.cost_nano_usd, tokens, +1)
+    unit.append(
+        LedgerTable.USAGE_RECORD,
+        records.usage_row(after, settlement, before.record_id if replaced else None),
+    )
+    if settlement.price is not None and unit.is_new_price(settlement.price.version):
+        unit.append(LedgerTable.PRICE_ENTRY, records.price_row(unit, settlement.price))
+    kind = "replaced" if replaced else "committed"
+    row = records.event_row(unit, kind, before.request, after)
+    unit.append(LedgerTable.RESERVATION_EVENT, row | {"cost_nano_usd": settlement.cost_nano_usd})
+    unit.put_reservation(after)
+    overrun = NanoUSD(max(0, (settlement.cost_nano_usd or 0) - before.hold_nano_usd))
+    events: list[Event] = [_over(after, settlement, before.cost_nano_usd or 0)]
+    if overrun:
+        events.append(Overrun(after.id, overrun, after.request.surface))
+    events += note_settled(unit, in_force.rules, counted, balances, after.request)
+    return Settled(after, overrun, replaced), events
+
+
+def release(
+    unit: Unit, register: Register, reservation_id: str, settlement_key: str | None
+) -> tuple[Settled, list[Event]]:
+    """Free a hold of which nothing was spent; its override, if it used one, is given back (OVR-4).
+
+    Raises:
+        ReservationNotFound: There is no such reservation.
+        ReservationSettled: It was settled before, and not by this ``settlement_key``.
+    """
+    before = found(unit, reservation_id)
+    if settlement_key is not None and before.settlement_key == settlement_key:
+        return Settled(before, replayed=True), []
+    _refuse_settled(before)
+    after = before.ended(
+        ReservationState.RELEASED,
+        unit.now,
+        record_id=before.record_id,
+        settlement_key=settlement_key,
+    )
+    _close(unit, before, _balances(unit, _counted(unit, register, before)))
+    unit.append(
+        LedgerTable.RESERVATION_EVENT, records.event_row(unit, "released", before.request, after)
+    )
+    unit.put_reservation(after)
+    events = [_over(after, None, before.cost_nano_usd or 0), *restore(unit, after)]
+    return Settled(after, replaced=before.record_id is not None), events
+
+
+def extend(
+    unit: Unit,
+    register: Register,
+    reservation_id: str,
+    ttl_seconds: int | None,
+    hold_nano_usd: NanoUSD | None,
+) -> Reservation:
+    """Let a long call live longer, or hold more for it (RES-7); no budget refuses that (EVA-9).
+
+    Raises:
+        ReservationNotFound: There is no such reservation.
+        ReservationSettled: It is no longer held.
+        ValueError: The new hold is no amount, or below the present one.
+    """
+    before = found(unit, reservation_id)
+    if before.state is not ReservationState.HELD:
+        _refuse_to_settle(before)
+    after = before
+    if ttl_seconds is not None:
+        later = max(before.expires_at, unit.now + timedelta(seconds=ttl_seconds))
+        after = replace(after, expires_at=later)
+    if hold_nano_usd is not None:
+        require_amount("hold", hold_nano_usd)
+        if hold_nano_usd < before.hold_nano_usd:
+            raise ValueError(f"a hold only grows: {before.hold_nano_usd} to {hold_nano_usd}")
+        after = replace(after, hold_nano_usd=hold_nano_usd)
+        balances = _balances(unit, _counted(unit, register, before))
+        for balance in balances:
+            balance.held_nano_usd += hold_nano_usd - before.hold_nano_usd
+        unit.put_balances(balances)
+    row = records.event_row(unit, "extended", after.request, after)
+    unit.append(LedgerTable.RESERVATION_EVENT, row | {"estimate_nano_usd": after.hold_nano_usd})
+    unit.put_reservation(after)
+    return after
+
+
+def dispatch(unit: Unit, reservation_id: str) -> Reservation:
+    """Note that a call which was reserved as not yet sent is about to leave (RES-6).
+
+    Raises:
+        ReservationNotFound: There is no such reservation.
+        ReservationSettled: It is no longer held, so the call must not leave.
+    """
+    before = found(unit, reservation_id)
+    if before.state is not ReservationState.HELD:
+        _refuse_to_settle(before)
+    after = replace(before, request=replace(before.request, dispatched=True))
+    unit.put_reservation(after)
+    return after
+
+
+def upkeep(unit: Unit, in_force: InForce) -> list[Event]:
+    """Expire what is overdue: overrides, and holds whose holder died (RES-6).
+
+    Done once in a transaction. A hold that may have been spent is recorded as usage, presumed at
+    its estimate; one that surely was not is given back.
+    """
+    if unit.upkept:
+        return []
+    unit.upkept = True
+    tell_counted(unit, only_past=True)
+    events = expire_overrides(unit)
+    for overdue in unit.overdue(_AT_ONCE):
+        events += expire(unit, in_force, overdue)
+    return events
+
+
+def found(unit: Unit, reservation_id: str) -> Reservation:
+    """Return a reservation.
+
+    Raises:
+        ReservationNotFound: There is none.
+    """
+    reservation = unit.reservation(reservation_id)
+    if reservation is None:
+        raise _not_found(reservation_id)
+    return reservation
+
+
+def found_own(principal: str, surface: str, reservation_id: str) -> Callable[[Unit], Reservation]:
+    """Return a step that finds a reservation if the principal made it on the surface (RES-8)."""
+
+    def step(unit: Unit) -> Reservation:
+        reservation = found(unit, reservation_id)
+        request = reservation.request
+        if (request.principal, request.surface) != (principal, surface):
+            raise _not_found(reservation_id)
+        return reservation
+
+    return step
+
+
+def _not_found(reservation_id: str) -> ReservationNotFound:
+    return ReservationNotFound(
+        f"there is no reservation {reservation_id!r}; it was never made in this store, or was "
+        "settled more than a week ago"
+    )
+
+
+def expire(unit: Unit, in_force: InForce, before: Reservation) -> list[Event]:
+    """End a hold that is overdue (RES-6)."""
+    presumed = before.request.dispatched
+    after = before.ended(
+        ReservationState.EXPIRED,
+        unit.now,
+        cost_nano_usd=before.hold_nano_usd if presumed and _is_priced(before) else None,
+        record_id=before.id if presumed else None,
+    )
+    counted = _counted(unit, in_force.register, before)
+    balances = _balances(unit, counted)
+    for balance in balances:
+        balance.held_nano_usd -= before.hold_nano_usd
+        if presumed:
+            _count(balance, after.cost_nano_usd, 0, +1)
+    unit.put_balances(balances)
+    told = None
+    if presumed:
+        source = Source.PRESUMED if _is_priced(before) else Source.UNKNOWN
+        told = Settlement(Usage(), after.cost_nano_usd, source, Outcome.EXPIRED)
+        unit.append(LedgerTable.USAGE_RECORD, records.usage_row(after, told, None))
+    row = records.event_row(unit, "expired", before.request, after)
+    unit.append(LedgerTable.RESERVATION_EVENT, row | {"cost_nano_usd": after.cost_nano_usd})
+    unit.put_reservation(after)
+    append_audit(
+        unit,
+        AuditKind.RESERVATION_EXPIRED,
+        SYSTEM,
+        session_id=before.request.session_id,
+        mission_id=before.request.mission_id,
+        reservation_id=before.id,
+        expires_at=before.expires_at,
+    )
+    request = before.request
+    event = ReservationExpired(
+        before.id, after.cost_nano_usd if presumed else None, request.session_id, request.surface
+    )
+    more = (
+        note_settled(unit, in_force.rules, counted, balances, request)
+        if presumed
+        else restore(unit, after)
+    )
+    return [event, _over(after, told, 0), *more]
+
+
+def _over(after: Reservation, told: Settlement | None, replaced_nano_usd: int) -> CallSettled:
+    """Return the event of a call that is over; ``told`` is ``None`` when nothing was spent."""
+    request = after.request
+    assert after.settled_at is not None, "it is told of what is settled"
+    return CallSettled(
+        reservation_id=after.id,
+        provider=request.provider,
+        model=request.model,
+        answering_model=told.answering_model if told else None,
+        session_id=request.session_id,
+        mission_id=request.mission_id,
+        surface=request.surface,
+        outcome=told.outcome.value if told else _RELEASED,
+        source=told.source.value if told else "",
+        cost_nano_usd=told.cost_nano_usd if told else None,
+        replaced_nano_usd=replaced_nano_usd,
+        tokens=tuple((kind.value, n) for kind, n in told.usage.by_kind().items()) if told else (),
+        admitted_at=after.admitted_at,
+        settled_at=after.settled_at,
+        first_token_at=told.first_token_at if told else None,
+    )
+
+
+def stands(reservation: Reservation) -> bool:
+    """Return whether a usage record stands for a reservation; one that was released has none."""
+    has_ended = reservation.state in (ReservationState.COMMITTED, ReservationState.EXPIRED)
+    return has_ended and reservation.record_id is not None
+
+
+def _is_priced(reservation: Reservation) -> bool:
+    return reservation.request.estimate_nano_usd is not None
+
+
+def _close(unit: Unit, before: Reservation, balances: list[StoredBalance]) -> None:
+    """Take out of all sums what stands there for a reservation: its hold, or a presumption.
+
+    All are put into the transaction, where they may be changed further.
+    """
+    unit.put_balances(balances)
+    if before.state is ReservationState.HELD:
+        for balance in balances:
+            balance.held_nano_usd -= before.hold_nano_usd
+    elif stands(before):
+        assert before.settled_at is not None
+        settled_us = microseconds(before.settled_at)
+        tokens = before.recorded[1].total_tokens if before.recorded else 0
+        for balance in balances:
+            if settled_us >= balance.since_us:
+                _count(balance, before.cost_nano_usd, -tokens, -1)
+        unit.append(LedgerTable.USAGE_RECORD, records.taken_back_row(before))
+
+
+def _count(balance: StoredBalance, cost: int | None, tokens: int, calls: int) -> None:
+    balance.calls += calls
+    balance.tokens += tokens
+    if cost is None:
+        balance.unpriced_calls += calls
+    else:
+        balance.spent_nano_usd += cost * calls
+
+
+def _counted(unit: Unit, register: Register, one: Reservation) -> list[Counted]:
+    """Return where a reservation is counted: the windows of its admission (EVA-8)."""
+    request = one.request
+    return register.counting(unit).of(
+        request.attributes, request.session_id, request.mission_id, one.admitted_at
+    )
+
+
+def _balances(unit: Unit, counted: Iterable[Counted]) -> list[StoredBalance]:
+    return [unit.balance(each.key) for each in counted]
+
+
+def _refuse_settled(reservation: Reservation) -> None:
+    """Refuse to settle twice; what has only expired may still be told by its late holder."""
+    if reservation.state in (ReservationState.COMMITTED, ReservationState.RELEASED):
+        _refuse_to_settle(reservation)
+
+
+def _refuse_to_settle(reservation: Reservation) -> NoReturn:
+    raise ReservationSettled(
+        f"reservation {reservation.id} is {reservation.state.value} already, since "
+        f"{reservation.settled_at:%Y-%m-%d %H:%M:%S} UTC; a reservation is settled once",
+        reservation.state.value,
+    )

@@ -1,0 +1,147 @@
+"""Where every budget stands, by the rule that enforces, with an estimate of 0 (EVA-12)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from corvus.base.errors import SteeringRefused
+from corvus.base.money import NOTHING, NanoUSD
+from corvus.governor.evaluate import Balance, evaluate
+from corvus.governor.resets import Named, balance_key
+from corvus.governor.rules import MISSION, Register, Rules, own_limit
+from corvus.model.decision import Decision
+from corvus.model.refusals import Refusals
+from corvus.model.spend import Spend
+from corvus.model.steering import MissionRecord, Override, SessionRecord
+from corvus.store.unit import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """Where every budget of a policy stands.
+
+    Attributes:
+        now: The instant of which this is true, aware UTC.
+        session_id: The session whose budgets are shown; ``None`` leaves them at 0.
+        project: The project of that session.
+        mission_id: The mission whose budget is shown.
+        decision: The statuses of all budgets, evaluated with an estimate of 0.
+        spends: Per budget name, what was counted against it; ``None`` when no session or mission
+            was named.
+        refusals: Per budget name, what it refused in the present window; absent while nothing.
+        session: What is known of the session.
+        mission: What is known of the mission.
+        overrides: The active overrides that a call of the session could use.
+        latest_session_id: The session of the call that was admitted last, as a hint when none was
+            asked for.
+        is_recorded: Whether it comes from the ledger alone: without holds, resets and overrides.
+    """
+
+    now: datetime
+    session_id: str | None
+    mission_id: str | None
+    decision: Decision
+    spends: Mapping[str, Spend | None]
+    refusals: Mapping[str, Refusals] = field(default_factory=dict[str, Refusals])
+    session: SessionRecord | None = None
+    mission: MissionRecord | None = None
+    overrides: tuple[Override, ...] = ()
+    latest_session_id: str | None = None
+    is_recorded: bool = False
+    project: str | None = None
+
+    def is_blocking(self, budget: str) -> bool:
+        """Whether the last call that a budget judged was refused, and none was admitted since."""
+        refusals = self.refusals.get(budget)
+        return refusals is not None and refusals.is_blocking
+
+    @property
+    def blocking(self) -> tuple[str, ...]:
+        """Names of the budgets that refuse calls at present, the governing one first."""
+        names = (one.budget.name for one in self.decision.statuses)
+        return tuple(name for name in names if self.is_blocking(name))
+
+
+def report_status(unit: Unit, rules: Rules, register: Register, asked: Named) -> StatusReport:
+    """Report where every budget stands; of a session's missions, the latest that runs is shown.
+
+    Where no project is named and the session is known in one project alone, that one is meant:
+    this only reads.
+    """
+    session_id = asked.session_id
+    project = _meant(unit, session_id, asked.project)
+    mission = _mission(unit, session_id, asked.mission_id, project)
+    named = Named(session_id, mission.id if mission else None, project)
+    balances: list[Balance] = []
+    spends: dict[str, Spend | None] = {}
+    refusals: dict[str, Refusals] = {}
+    for budget_id, budget in rules.budgets.items():
+        if budget.name == MISSION:
+            if mission is None and not budget.limit_nano_usd:
+                continue  # the policy has no such budget, and no mission runs
+            budget = own_limit(budget, mission) if mission is not None else budget
+        try:
+            key = balance_key(unit, register, budget_id, named)
+        except SteeringRefused:
+            spends[budget.name] = None
+            balances.append(Balance(budget, NOTHING))
+            continue
+        stored = unit.balance(key)
+        spends[budget.name] = Spend(
+            NanoUSD(stored.spent_nano_usd), stored.calls, stored.unpriced_calls, stored.tokens
+        )
+        if stored.refusals is not None:
+            refusals[budget.name] = _in_force(stored.refusals, rules)
+        window = register.counting(unit).window(budget, unit.now)
+        end = window.end if window is not None else None
+        spent, held = NanoUSD(stored.spent_nano_usd), NanoUSD(stored.held_nano_usd)
+        balances.append(Balance(budget, spent, held, end))
+    decision = replace(
+        evaluate(balances, NOTHING),
+        denial=None,
+        override_possible=rules.policy.allow_override,
+        policy_hash=rules.policy.content_hash,
+        session_id=session_id,
+    )
+    return StatusReport(
+        now=unit.now,
+        session_id=session_id,
+        mission_id=mission.id if mission else None,
+        decision=decision,
+        spends=spends,
+        refusals=refusals,
+        session=unit.session(session_id, project) if session_id else None,
+        mission=mission,
+        overrides=_usable(unit, session_id, project),
+        project=project,
+    )
+
+
+def _usable(unit: Unit, session_id: str | None, project: str | None) -> tuple[Override, ...]:
+    active = unit.active_overrides().values()
+    return tuple(one for one in active if one.serves(session_id, project))
+
+
+def _in_force(refusals: Refusals, rules: Rules) -> Refusals:
+    """Return what a budget refused; it blocks nothing while governance is disabled."""
+    return replace(refusals, is_blocking=refusals.is_blocking and rules.policy.enabled)
+
+
+def _meant(unit: Unit, session_id: str | None, project: str | None) -> str | None:
+    if project is not None or session_id is None:
+        return project
+    known = [one.project for one in unit.sessions_named(session_id)]
+    return known[0] if len(known) == 1 else None
+
+
+def _mission(
+    unit: Unit, session_id: str | None, mission_id: str | None, project: str | None
+) -> MissionRecord | None:
+    if session_id is None:
+        return None
+    if mission_id is not None:
+        return unit.mission(session_id, mission_id, project)
+    running = unit.open_missions(session_id, project)
+    return running[-1] if running else None

@@ -1,0 +1,78 @@
+"""Makes and revokes access tokens, each with its audit event in the same transaction (AUD-2).
+
+Refuses two good tokens of one name: the audit names their holders by it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from corvus.base.errors import SteeringRefused
+from corvus.base.ids import new_id
+from corvus.governor.audit import append_audit
+from corvus.model.steering import AuditKind
+from corvus.model.token import Token, TokenRequest, digest_of
+from corvus.store.unit import Unit
+
+
+def create(unit: Unit, wish: TokenRequest, secret: str, actor: str) -> Token:
+    """Keep a new token.
+
+    Args:
+        unit: The transaction under way.
+        wish: What it is called, what it allows, and of which project its calls are.
+        secret: The token in plain text; only its hash is kept.
+        actor: Who makes it.
+
+    Raises:
+        SteeringRefused: A good token has this name.
+        ValueError: The name or the project is no text.
+    """
+    if any(one.name == wish.name for one in good(unit)):
+        raise SteeringRefused(
+            f"there is a token {wish.name!r} already: revoke it, or take another name"
+        )
+    token = Token(
+        new_id(unit.now_us),
+        wish.name,
+        wish.scope,
+        digest_of(secret),
+        unit.now,
+        actor,
+        project=wish.project,
+        user=wish.user,
+        agent=wish.agent,
+        session=wish.session,
+        mission=wish.mission,
+    )
+    unit.put_token(token)
+    _audit(unit, AuditKind.TOKEN_CREATED, token, actor)
+    return token
+
+
+def revoke(unit: Unit, wanted: str, actor: str) -> Token:
+    """Revoke a good token, named by its id or its name.
+
+    Raises:
+        SteeringRefused: There is none.
+    """
+    found = next((one for one in good(unit) if wanted in (one.id, one.name)), None)
+    if found is None:
+        raise SteeringRefused(f"there is no token {wanted!r} to revoke: see `corvus token list`")
+    revoked = replace(found, revoked_at=unit.now)
+    unit.put_token(revoked)
+    _audit(unit, AuditKind.TOKEN_REVOKED, revoked, actor)
+    return revoked
+
+
+def good(unit: Unit) -> list[Token]:
+    """Return the tokens that are not revoked, the oldest first."""
+    return [one for one in unit.tokens().values() if one.revoked_at is None]
+
+
+def _audit(unit: Unit, kind: AuditKind, token: Token, actor: str) -> None:
+    details = {"token_id": token.id, "name": token.name, "scope": token.scope.value}
+    bound = token.bound._asdict()
+    details |= {name: value for name, value in bound.items() if value is not None}
+    append_audit(unit, kind, actor, details=json.dumps(details, sort_keys=True))

@@ -1,0 +1,326 @@
+"""The ledger: one DuckDB file with every usage record (LED-1), opened for moments, never held.
+
+Who may open it is decided by ``corvus.ledger.lock``; its shape is the work of
+``corvus.ledger.migrate``; what lies beside the file, in a store's outbox and in the archive, is
+shown by ``corvus.ledger.views``. Refuses: files that are something else, ledgers of a newer
+version, use after a fork, and any network or extension download. Nothing here reads the ``.duckdb``
+or ``.wal`` file itself (see the lock).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import duckdb
+
+from corvus.base.errors import LedgerCorrupt, LedgerError, LedgerLocked
+from corvus.base.files import make_private, reserve_private
+from corvus.base.time import Clock, SystemClock, microseconds
+from corvus.ledger.connect import connect_to_file, connect_to_memory, explained
+from corvus.ledger.lock import ledger_lock
+from corvus.ledger.migrate import migrate, roll_back, shipped_migrations, verify
+from corvus.ledger.outbox import Outbox, batches, last_seq, refuse_lost_rows
+from corvus.ledger.views import archived_files, fence, qualified, show_all
+from corvus.model.outbox import OutboxEvent
+
+LOCK_TIMEOUT_SECONDS = 30.0
+"""How long to wait for another process before giving up."""
+
+_APPEND = """
+INSERT INTO {table} BY NAME
+SELECT * FROM temp.usage_staged ORDER BY admitted_at, id
+"""
+_MARK = "INSERT INTO {table} VALUES ($store_id, $seq, $events, make_timestamp($drained_us))"
+_WATERMARK = "SELECT coalesce(max(seq), 0) FROM ledger_watermark WHERE store_id = ?"
+
+
+class Ledger:
+    """An open ledger.
+
+    Attributes:
+        path: The file.
+        through_seq: Number of the newest event of the store that its tables show; 0 when it was
+            opened without an outbox.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+        self._connection = connection
+        self._process = os.getpid()
+        self.path = path
+        self.through_seq = 0
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The DuckDB connection; consume every result, an unread one pins a transaction.
+
+        Raises:
+            LedgerError: The process has forked since: what a child writes would vanish.
+        """
+        if os.getpid() != self._process:
+            raise LedgerError("a ledger cannot be used after a fork; open it again in the child")
+        return self._connection
+
+    def close(self) -> None:
+        """Close the connection, also in a process that was forked."""
+        self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Generator[None]:
+        """Make everything inside one transaction: all of it is kept, or nothing.
+
+        Raises:
+            LedgerError: DuckDB could not do it, for instance because the disk is full.
+        """
+        connection = self.connection
+        reserve_log(self.path)
+        with self.explaining():
+            connection.execute("BEGIN TRANSACTION")
+            try:
+                yield
+                connection.execute("COMMIT")
+            except BaseException:
+                roll_back(connection)
+                raise
+
+    @contextmanager
+    def explaining(self) -> Generator[None]:
+        """Turn the faults of DuckDB into ``LedgerError``."""
+        try:
+            yield
+        except duckdb.Error as fault:
+            raise explained(fault, self.path) from fault
+
+    def table(self, name: str) -> str:
+        """Return a table of the file as SQL writes it, whatever view stands before it."""
+        return qualified(self.connection, name)
+
+    def watermark(self, store_id: str) -> int:
+        """Return the number of the newest event of a store that the ledger has; 0 without one."""
+        with self.explaining():
+            row = self.connection.execute(_WATERMARK, [store_id]).fetchone()
+        return int(row[0]) if row else 0
+
+    def accept_loss(self, store_id: str, through_seq: int, clock: Clock) -> int:
+        """Take note that events which a store had handed over are lost for good.
+
+        Returns:
+            How many events are lost.
+        """
+        lost = through_seq - self.watermark(store_id)
+        if lost > 0:
+            with self.transaction():
+                mark_drained(self, store_id, through_seq, lost, clock)
+        return max(0, lost)
+
+    def append_usage(self) -> int:
+        """Append the rows of the temporary table ``usage_staged``, in order of admission.
+
+        Its columns are columns of ``usage_record``; absent ones become NULL.
+
+        Returns:
+            How many rows were appended.
+        """
+        statement = _APPEND.format(table=self.table("usage_record"))
+        counted = self.connection.execute(statement).fetchone()
+        return int(counted[0]) if counted else 0
+
+
+def reserve_log(path: Path) -> None:
+    """Have the write-ahead log of a ledger that is open for writing be its owner's alone.
+
+    DuckDB makes it by the umask when it is first needed, and uses one that is there and empty.
+    """
+    reserve_private(_log(path))
+
+
+def _log(path: Path) -> Path:
+    return path.with_name(f"{path.name}.wal")
+
+
+def mark_drained(
+    ledger: Ledger, store_id: str, through_seq: int, events: int, clock: Clock
+) -> None:
+    """Write down, in the transaction under way, that the ledger has all events up to a number."""
+    ledger.connection.execute(
+        _MARK.format(table=ledger.table("ledger_watermark")),
+        {
+            "store_id": store_id,
+            "seq": through_seq,
+            "events": events,
+            "drained_us": microseconds(clock.now()),
+        },
+    )
+
+
+@contextmanager
+def open_ledger(
+    path: Path,
+    *,
+    write: bool = False,
+    timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
+    clock: Clock | None = None,
+    outbox: Outbox | None = None,
+) -> Generator[Ledger]:
+    """Open a ledger for a moment, with all that belongs to it.
+
+    Its tables show, beside the rows of the file, those that retention has moved to the archive
+    (LED-4), and those that are still in a store's outbox (LED-2).
+
+    Args:
+        path: The ledger file.
+        write: Open for writing, alone: creates folder and file, applies missing migrations. Else
+            open for reading, together with other readers: creates and changes nothing.
+        timeout_seconds: How long to wait while others hold the ledger, >= 0.
+        clock: Stamps applied migrations; the machine's by default.
+        outbox: The store whose undrained events are shown; a ledger that is yet to be made can be
+            read when it has some.
+
+    Yields:
+        The open ledger; it is closed on leaving.
+
+    Raises:
+        LedgerError: The file is missing (when reading), or cannot be opened, created or written; or
+            a file of its archive is missing.
+        LedgerLocked: Others held it all the time.
+        LedgerTooNew: A newer corvus wrote it.
+        LedgerCorrupt: The file is no ledger, or is damaged, or has lost rows of the store.
+    """
+    events = None if write or outbox is None else _events_before_the_ledger(path, outbox)
+    if events and outbox is not None:
+        with empty_ledger(path) as ledger:
+            ledger.through_seq = events[-1].seq
+            _show(ledger, outbox.store_id, [events], {}, write=False)
+            yield ledger
+        return
+    with open_file(path, write=write, timeout_seconds=timeout_seconds, clock=clock) as ledger:
+        files = archived_files(ledger.connection, path)
+        store_id, found = "", list[list[OutboxEvent]]()
+        if outbox is not None:
+            watermark = ledger.watermark(outbox.store_id)
+            refuse_lost_rows(outbox, watermark)
+            # Nobody drains while we hold the ledger, so all after the watermark is still there.
+            store_id = outbox.store_id
+            ledger.through_seq = last_seq(outbox, watermark)
+            found = [*batches(outbox, watermark, ledger.through_seq)]
+        _show(ledger, store_id, found, files, write=write)
+        yield ledger
+
+
+@contextmanager
+def open_file(
+    path: Path,
+    *,
+    write: bool = False,
+    timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
+    clock: Clock | None = None,
+) -> Generator[Ledger]:
+    """Open the file of a ledger alone, without archive and outbox; else as ``open_ledger``."""
+    # NOTE: os.path answers False where Path raises, as below a folder one may not enter.
+    if not path.name or os.path.isdir(path):
+        raise LedgerError(f"{path} is a folder, no ledger; name a file with --ledger")
+    if write:
+        _make_folder(path)
+    elif os.path.isfile(path) and not os.path.getsize(path):
+        raise LedgerError(f"the ledger {path} is an empty file; remove it, and a new one is made")
+    elif not os.path.isfile(path):
+        raise LedgerError(
+            f"there is no ledger at {path} yet; make one with `corvus usage import PATH`"
+        )
+    deadline = time.monotonic() + timeout_seconds
+    with ledger_lock(path, write=write, timeout_seconds=timeout_seconds):
+        ledger = _opened(path, write=write, deadline=deadline, clock=clock or SystemClock())
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+
+
+def _opened(path: Path, *, write: bool, deadline: float, clock: Clock) -> Ledger:
+    """Open the file, whose lock is held; one that cannot be made whole is not left behind.
+
+    DuckDB leaves an empty file, or half a head, where a disk is full, and takes neither for a
+    database afterwards.
+    """
+    is_new = write and not os.path.lexists(path)
+    try:
+        connection = connect_to_file(path, write=write, deadline=deadline)
+        try:
+            ledger = Ledger(connection, path)
+            _prepare(ledger, write=write, is_new=is_new, clock=clock)
+        except BaseException:
+            connection.close()
+            raise
+    except LedgerLocked:
+        raise  # somebody else is making it
+    except BaseException:
+        if is_new:
+            for one in (path, _log(path)):
+                with suppress(OSError):
+                    one.unlink()
+        raise
+    return ledger
+
+
+def _prepare(ledger: Ledger, *, write: bool, is_new: bool, clock: Clock) -> None:
+    connection, path, migrations = ledger.connection, ledger.path, shipped_migrations()
+    if write:
+        make_private(path, is_new=is_new)
+    with ledger.explaining():
+        connection.execute("SET TimeZone = 'UTC'")
+        if write:
+            if is_new:
+                reserve_log(path)
+            migrate(connection, migrations, clock)
+            make_private(_log(path), is_new=True)
+        else:
+            verify(connection, migrations)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise LedgerError(
+            f"cannot create the folder {path.parent}: {fault.strerror}; "
+            "name another ledger with --ledger"
+        ) from fault
+
+
+def _events_before_the_ledger(path: Path, outbox: Outbox) -> list[OutboxEvent]:
+    """Return the events of a store whose first drain is yet to come; none if there is a ledger."""
+    if os.path.exists(path):
+        return []
+    try:
+        refuse_lost_rows(outbox, 0)
+        return [event for batch in batches(outbox, 0, last_seq(outbox, 0)) for event in batch]
+    except LedgerCorrupt:
+        if os.path.exists(path):
+            return []  # the first drain has come meanwhile
+        raise
+
+
+@contextmanager
+def empty_ledger(path: Path) -> Generator[Ledger]:
+    """Open an empty ledger that stands in for a file yet to be made."""
+    with connect_to_memory() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        migrate(connection, shipped_migrations(), SystemClock())
+        yield Ledger(connection, path)
+
+
+def _show(
+    ledger: Ledger,
+    store_id: str,
+    batches: list[list[OutboxEvent]],
+    files: dict[str, list[Path]],
+    *,
+    write: bool,
+) -> None:
+    with ledger.explaining():
+        if not write:
+            fence(ledger.connection, files)
+        show_all(ledger.connection, store_id, batches, files)

@@ -1,0 +1,260 @@
+"""Checks a ledger against itself, its stores and its archive (AUD-2, LED-2, STO-2).
+
+Every check returns what it found, worst first to nothing; none repairs anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
+
+from corvus.base.errors import LedgerCorrupt
+from corvus.base.files import file_sha256
+from corvus.ledger.audit import AUDIT_COLUMNS, event_of
+from corvus.ledger.ledger import Ledger
+from corvus.ledger.outbox import Outbox, refuse_lost_rows
+from corvus.ledger.views import archive_folder
+from corvus.model.audit_hash import GENESIS, audit_hash
+from corvus.model.outbox import LedgerTable
+from corvus.model.steering import AuditEvent
+
+_AUDIT = f"""
+SELECT store_id::VARCHAR, {", ".join(AUDIT_COLUMNS)}
+FROM audit_event
+ORDER BY store_id, position, seq
+"""  # noqa: S608 - made of constants of this package
+
+_SETTLED = """
+SELECT reservation_id::VARCHAR, SUM(calls)::BIGINT AS settlements
+FROM usage_record
+WHERE reservation_id IS NOT NULL
+GROUP BY reservation_id
+HAVING settlements NOT IN (0, 1)
+ORDER BY reservation_id
+"""
+_TWICE = """
+SELECT store_id::VARCHAR, seq, COUNT(*)
+FROM ({rows})
+GROUP BY store_id, seq
+HAVING COUNT(*) > 1
+ORDER BY store_id, seq
+"""
+_NUMBERS = "SELECT store_id, seq FROM {table}"
+_BATCHES = """
+SELECT store_id::VARCHAR, max(seq), SUM(events)::BIGINT AS events
+FROM ledger_watermark
+GROUP BY store_id
+HAVING max(seq) <> events
+ORDER BY store_id
+"""
+_NEWEST = """
+SELECT position, hash FROM audit_event WHERE store_id = ? ORDER BY position DESC LIMIT 1
+"""
+_AT = "SELECT hash FROM audit_event WHERE position = ?"
+_FILES = "SELECT file, sha256 FROM ledger_archive ORDER BY file"
+
+
+class FindingCode(StrEnum):
+    """Kinds of contradiction."""
+
+    AUDIT_MISSING = "audit-missing"
+    AUDIT_REPEATED = "audit-repeated"
+    AUDIT_ALTERED = "audit-altered"
+    AUDIT_UNLINKED = "audit-unlinked"
+    AUDIT_TRUNCATED = "audit-truncated"
+    SETTLED_TWICE = "settled-twice"
+    EVENT_TWICE = "event-twice"
+    EVENTS_MISSING = "events-missing"
+    ARCHIVE_MISSING = "archive-missing"
+    ARCHIVE_ALTERED = "archive-altered"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One contradiction.
+
+    Attributes:
+        words: What is wrong, with the values seen; one sentence without a full stop.
+    """
+
+    code: FindingCode
+    words: str
+
+
+class AuditHead(NamedTuple):
+    """The newest event of a chain, as the store or an exported anchor knows it.
+
+    Attributes:
+        position: 0 for a chain without events.
+    """
+
+    position: int
+    hash: str
+
+
+@dataclass(slots=True)
+class _Chain:
+    """How far a chain has been followed."""
+
+    store_id: str
+    position: int = 0
+    hash: str = GENESIS
+    hashes: dict[int, str] = field(default_factory=dict[int, str])
+
+
+def check_audit(ledger: Ledger, heads: Mapping[str, AuditHead] | None = None) -> list[Finding]:
+    """Follow the hash chain of every store through its audit events.
+
+    Args:
+        ledger: Opened with the outbox, so that the chain is whole.
+        heads: By store id, an event that its chain must hold: the newest one of the store, or an
+            anchor exported earlier. Without it, a chain whose end was cut off looks whole.
+
+    Returns:
+        An event missing, repeated, altered or moved; or a chain that ends too early.
+    """
+    expected = dict(heads or {})
+    findings: list[Finding] = []
+    with ledger.explaining():
+        rows = ledger.connection.execute(_AUDIT).fetchall()
+    for store_id, events in groupby(rows, key=itemgetter(0)):
+        chain = _Chain(str(store_id))
+        for row in events:
+            findings.extend(_link(chain, event_of(row[1:])))
+        findings.extend(_head(chain, expected.pop(chain.store_id, None)))
+    for store_id, head in expected.items():
+        findings.extend(_head(_Chain(store_id), head))
+    return findings
+
+
+def check_anchor(ledger: Ledger, anchor: AuditHead) -> list[Finding]:
+    """Check that an event which was exported earlier is still there, in the chain of any store.
+
+    Its store may be gone; whether the chain before it is whole is for ``check_audit`` to say.
+    """
+    if anchor.position == 0:
+        return []
+    with ledger.explaining():
+        rows = ledger.connection.execute(_AT, [anchor.position]).fetchall()
+    hashes = [str(row[0]) for row in rows]
+    if anchor.hash in hashes:
+        return []
+    shown = f"audit event {anchor.position}"
+    if hashes:
+        return [Finding(FindingCode.AUDIT_ALTERED, f"{shown} has another hash than expected")]
+    return [Finding(FindingCode.AUDIT_TRUNCATED, f"{shown} is not there any more")]
+
+
+def check_settlements(ledger: Ledger) -> list[Finding]:
+    """Check that every reservation was settled at most once (RES-2); takebacks count against it."""
+    with ledger.explaining():
+        rows = ledger.connection.execute(_SETTLED).fetchall()
+    return [
+        Finding(
+            FindingCode.SETTLED_TWICE,
+            f"reservation {reservation} counts as {settlements} calls, not as one or none",
+        )
+        for reservation, settlements in rows
+    ]
+
+
+def check_numbers(ledger: Ledger) -> list[Finding]:
+    """Check that every event came in once: no number twice, and each batch as long as it says."""
+    tables = (table for table in LedgerTable if table is not LedgerTable.USAGE_RECORD)
+    numbers = " UNION ALL ".join(_NUMBERS.format(table=table) for table in tables)
+    with ledger.explaining():
+        twice = ledger.connection.execute(_TWICE.format(rows=numbers)).fetchall()
+        batches = ledger.connection.execute(_BATCHES).fetchall()
+    return [
+        Finding(FindingCode.EVENT_TWICE, f"event {seq} of store {store} is there {times} times")
+        for store, seq, times in twice
+    ] + [
+        Finding(
+            FindingCode.EVENTS_MISSING,
+            f"the batches of store {store} have {events} events, but end with event {seq}",
+        )
+        for store, seq, events in batches
+    ]
+
+
+def check_watermark(ledger: Ledger, outbox: Outbox) -> list[Finding]:
+    """Check that the ledger has all that a store handed over.
+
+    Args:
+        ledger: Opened without the outbox: with it, opening refuses such a ledger.
+        outbox: The events of the store.
+    """
+    try:
+        refuse_lost_rows(outbox, ledger.watermark(outbox.store_id))
+    except LedgerCorrupt as lost:
+        return [Finding(FindingCode.EVENTS_MISSING, str(lost))]
+    return []
+
+
+def check_archive(ledger: Ledger) -> list[Finding]:
+    """Check that every file of the archive is there and as it was written (LED-4).
+
+    Args:
+        ledger: Opened with ``open_file``: ``open_ledger`` refuses a ledger that lacks a file.
+    """
+    with ledger.explaining():
+        rows = ledger.connection.execute(_FILES).fetchall()
+    findings: list[Finding] = []
+    for name, sha256 in rows:
+        file = archive_folder(ledger.path) / str(name)
+        if not file.is_file():
+            findings.append(Finding(FindingCode.ARCHIVE_MISSING, f"{file} is missing"))
+        elif file_sha256(file) != sha256:
+            findings.append(
+                Finding(FindingCode.ARCHIVE_ALTERED, f"{file} is not as it was written")
+            )
+    return findings
+
+
+def newest_audit(ledger: Ledger, store_id: str) -> AuditHead:
+    """Return the newest audit event of a store that the ledger has."""
+    with ledger.explaining():
+        row = ledger.connection.execute(_NEWEST, [store_id]).fetchone()
+    return AuditHead(*row) if row is not None else AuditHead(0, GENESIS)
+
+
+def _link(chain: _Chain, event: AuditEvent) -> Iterator[Finding]:
+    """Follow a chain by one event; go on behind whatever is wrong, so that all of it is found."""
+    shown = f"audit event {event.position} of store {chain.store_id}"
+    if event.position <= chain.position:
+        yield Finding(FindingCode.AUDIT_REPEATED, f"{shown} is there more than once")
+        return
+    if event.position > chain.position + 1:
+        missing = f"{chain.position + 1}"
+        if event.position > chain.position + 2:
+            missing += f" to {event.position - 1}"
+        yield Finding(
+            FindingCode.AUDIT_MISSING, f"audit event {missing} of store {chain.store_id} is missing"
+        )
+    elif event.previous_hash != chain.hash:
+        yield Finding(FindingCode.AUDIT_UNLINKED, f"{shown} does not follow from the one before it")
+    if audit_hash(event) != event.hash:
+        yield Finding(FindingCode.AUDIT_ALTERED, f"{shown} is not as it was written")
+    chain.position, chain.hash = event.position, event.hash
+    chain.hashes[event.position] = event.hash
+
+
+def _head(chain: _Chain, head: AuditHead | None) -> Iterator[Finding]:
+    """Compare a chain that has been followed with an event it must hold."""
+    if head is None or head.position == 0:
+        return
+    if head.position > chain.position:
+        yield Finding(
+            FindingCode.AUDIT_TRUNCATED,
+            f"the audit events of store {chain.store_id} end at {chain.position}, "
+            f"not at {head.position}",
+        )
+    elif (found := chain.hashes.get(head.position)) is not None and found != head.hash:
+        yield Finding(
+            FindingCode.AUDIT_ALTERED,
+            f"audit event {head.position} of store {chain.store_id} has another hash than expected",
+        )

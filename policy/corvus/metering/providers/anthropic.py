@@ -1,0 +1,186 @@
+"""Reads what Anthropic's Messages API says about usage (PRX-3).
+
+- Counts come with ``message_start`` and again with each ``message_delta``; they are totals, so the
+  largest that is stated counts, field by field. With server tools the input of the last delta can
+  be a hundred times that of the start; with some compatible vendors it is 0. Where ``iterations``
+  come along, the totals that come with them count as they are, for a context that was shortened
+  has less input in the end. A second ``message_start`` is passed over.
+- ``input_tokens`` excludes cache reads and cache writes. Writes without a split by lifetime are
+  5-minute writes. ``thinking_tokens`` are inside ``output_tokens``.
+- ``iterations`` lists the requests behind one answer, each with its own context and perhaps its own
+  model. The top-level counts hold neither those of an advisor nor those of a compaction; where the
+  answer's own requests add up to them at least, each request is a part of its own.
+- ``speed: fast`` and the tiers ``batch`` and ``priority`` have prices of their own.
+- Only the events that are known by their ``type`` are read; others may carry a ``usage`` that means
+  something else.
+
+Source:
+    The anthropic package 2.14, ``types/beta/beta_*usage.py`` and ``lib/streaming``, read
+    2026-11-26.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from corvus.metering.facts import Json, as_object, count, grown, member, objects, text_or_none
+from corvus.metering.sse import LIMIT_BYTES
+from corvus.metering.tap import BodyTap, StreamTap, Tap, error_of
+from corvus.metering.text import string_of
+from corvus.metering.usage import MeteredUsage, UsagePart, add_usage
+from corvus.model.usage import Usage
+
+_OWN = ("message", "fallback_message")
+_TIERS = ("batch", "priority")
+_OUTPUT = string_of("text", "thinking", "partial_json", "name", "data", "content")
+
+
+class MessagesStreamTap(StreamTap):
+    """``POST /v1/messages`` with ``stream: true``."""
+
+    interesting = re.compile(rb'"(?:message_(?:start|delta|stop)|error|fallback)"')
+    output_text = _OUTPUT
+
+    def __init__(self, *, limit_bytes: int = LIMIT_BYTES) -> None:
+        super().__init__(limit_bytes=limit_bytes)
+        self._counts: dict[str, Any] = {}
+        self._model: str | None = None
+        self._first_model: str | None = None
+        self._has_started = self._has_written = False
+
+    def read(self, message: Json) -> None:
+        """Take the data of one event, by its type."""
+        kind = message.get("type")
+        if kind == "message_start" and not self._has_started:
+            self._has_started = True
+            started = member(message, "message")
+            self._model = self._first_model = text_or_none(started, "model")
+            self._merge(member(started, "usage"))
+        elif kind == "message_delta":
+            counts = member(message, "usage")
+            self._has_written |= counts.get("output_tokens") is not None
+            self._merge(counts)
+        elif kind == "message_stop":
+            self.is_settled = not self.usage_unknown
+        elif kind == "error":
+            self.error = error_of(message)
+        elif kind == "content_block_start":
+            self._fall_back(member(message, "content_block"))
+
+    @staticmethod
+    def may_matter(block: bytes) -> bool:
+        """Tell whether there is an event of the whole message, an error or a fallback."""
+        return b'"message_' in block or b'"error"' in block or b'"fallback"' in block
+
+    def _merge(self, counts: Json) -> None:
+        stated = {key: value for key, value in counts.items() if value is not None}
+        if not stated:
+            return
+        if objects(stated, "iterations"):  # what was read before it was shortened is told there
+            self._counts.update(stated)
+        else:
+            self._counts = grown(self._counts, stated)
+        self._tell()
+
+    def _fall_back(self, block: Json) -> None:
+        """Note which model goes on when the first one declined."""
+        if block.get("type") == "fallback":
+            self._model = text_or_none(member(block, "to"), "model") or self._model
+            if self._counts:
+                self._tell()
+
+    def _tell(self) -> None:
+        parts = parts_of(self._counts, self._model, self._first_model)
+        self.usage = MeteredUsage(parts, is_partial=not (self._has_written and _has_read(parts)))
+
+
+class MessagesBodyTap(BodyTap):
+    """``POST /v1/messages`` without streaming."""
+
+    def read(self, message: Json) -> None:
+        """Take the whole answer."""
+        self.error = error_of(message)
+        counts = as_object(message.get("usage"))
+        if counts:
+            model = text_or_none(message, "model")
+            parts = parts_of(counts, model, model)
+            is_whole = counts.get("output_tokens") is not None and _has_read(parts)
+            self.usage = MeteredUsage(parts, is_partial=not is_whole)
+
+
+def messages_tap(*, is_stream: bool) -> Tap:
+    """Return the tap for one answer of ``/v1/messages``."""
+    return MessagesStreamTap() if is_stream else MessagesBodyTap()
+
+
+def parts_of(counts: Json, model: str | None, first_model: str | None) -> tuple[UsagePart, ...]:
+    """Split usage into parts that are priced apart.
+
+    Args:
+        counts: The ``usage`` object, merged.
+        model: Model that gave the answer.
+        first_model: Model that began it: that of own requests which name none.
+
+    Raises:
+        Unusable: A count is none.
+    """
+    tier, geo = _tier_of(counts), text_or_none(counts, "inference_geo")
+    whole = _usage_of(counts)
+    own: list[UsagePart] = []
+    others: list[UsagePart] = []
+    for one in objects(counts, "iterations"):
+        is_own = one.get("type") in _OWN
+        named = text_or_none(one, "model") or (first_model if is_own else model)
+        part = UsagePart(named, _usage_of(one), tier, geo)
+        (own if is_own else others).append(part)
+    tools = member(counts, "server_tool_use")
+    searches = Usage(web_search_requests=count(tools, "web_search_requests"))
+    if not own or not _covers((part.usage for part in own), whole):
+        own = [UsagePart(model, whole, tier, geo)]
+    elif len(own) == 1 and own[0].usage.total_tokens == whole.total_tokens:
+        own = [UsagePart(own[0].model, whole, tier, geo)]  # the whole also tells thinking apart
+    first = own[0]
+    own[0] = UsagePart(first.model, add_usage(first.usage, searches), tier, geo)
+    return (*own, *others)
+
+
+def _has_read(parts: tuple[UsagePart, ...]) -> bool:
+    """Return whether any input is told: no request has none."""
+    return any(part.usage.context_tokens for part in parts)
+
+
+def _covers(parts: Iterable[Usage], whole: Usage) -> bool:
+    """Tell whether parts hold at least what the whole holds, in what was read and written."""
+    total = add_usage(*parts)
+    return total.context_tokens >= whole.context_tokens and (
+        total.output_tokens + total.reasoning_tokens >= whole.output_tokens + whole.reasoning_tokens
+    )
+
+
+def _usage_of(counts: Json) -> Usage:
+    """Read one set of counts, without web searches."""
+    split = member(counts, "cache_creation")
+    hour = count(split, "ephemeral_1h_input_tokens")
+    written = count(split, "ephemeral_5m_input_tokens") + hour
+    if counts.get("cache_creation_input_tokens") is not None:
+        written = count(counts, "cache_creation_input_tokens")
+    hour = min(hour, written)
+    output = count(counts, "output_tokens")
+    thinking = min(output, count(member(counts, "output_tokens_details"), "thinking_tokens"))
+    return Usage(
+        input_tokens=count(counts, "input_tokens"),
+        output_tokens=output - thinking,
+        cache_read_tokens=count(counts, "cache_read_input_tokens"),
+        cache_write_5m_tokens=written - hour,
+        cache_write_1h_tokens=hour,
+        reasoning_tokens=thinking,
+    )
+
+
+def _tier_of(counts: Json) -> str | None:
+    if counts.get("speed") == "fast":
+        return "fast"
+    tier = text_or_none(counts, "service_tier")
+    return tier if tier in _TIERS else None

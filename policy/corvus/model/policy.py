@@ -1,0 +1,54 @@
+"""The compiled, immutable policy: what every surface enforces and shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from corvus.autonomy.decide import Autonomy
+from corvus.model.budget import Budget
+from corvus.model.price import Price
+
+
+@dataclass(frozen=True, slots=True)
+class MissionLimits:
+    """Limits of a mission that states none of its own, compiled from ``[mission]`` (MIS-4).
+
+    Attributes:
+        enabled: Whether a mission is bounded by these at all.
+        max_steps: Steps it may take; 0 is no limit.
+        max_runtime_seconds: Time it may take; 0 is no limit.
+    """
+
+    enabled: bool
+    max_steps: int
+    max_runtime_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything the settings decide, compiled.
+
+    Attributes:
+        enabled: Whether token spend is governed at all (EVA-11).
+        budgets: In order of EVA-7: session, day, month, mission, then named budgets in file order.
+        prices: The author's own price book, in file order; it precedes the bundled one (PRC-3).
+        unpriced_models: What happens to a call whose model has no price (PRC-5).
+        default_output_tokens: Output estimate of a request that states no maximum.
+        reservation_ttl_seconds: Life of a hold whose holder died.
+        deprecated_fields: Paths of the deprecated keys the file used (DEP-6).
+        content_hash: ``sha256:`` and 64 hex digits over everything above; stamped on every
+            decision.
+    """
+
+    enabled: bool
+    allow_override: bool
+    budgets: tuple[Budget, ...]
+    prices: tuple[Price, ...]
+    unpriced_models: Literal["deny", "warn"]
+    default_output_tokens: int
+    reservation_ttl_seconds: int
+    autonomy: Autonomy
+    mission: MissionLimits
+    deprecated_fields: tuple[str, ...]
+    content_hash: str

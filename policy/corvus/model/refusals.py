@@ -1,0 +1,29 @@
+"""What a budget has refused in its present window (DSH-4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from corvus.base.money import NanoUSD
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """The calls that one sum of a budget refused, and the last of them.
+
+    Attributes:
+        count: Calls refused since the window began or the sum was reset, > 0.
+        last_at: When the last was refused, aware UTC.
+        needed_nano_usd: What the last was expected to cost; ``None`` when its model has no price.
+        left_nano_usd: What the budget had left for it, >= 0.
+        model: The model that it asked for.
+        is_blocking: Whether no call that the budget judges was admitted since.
+    """
+
+    count: int
+    last_at: datetime
+    needed_nano_usd: NanoUSD | None
+    left_nano_usd: NanoUSD
+    model: str
+    is_blocking: bool = True

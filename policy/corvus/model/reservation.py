@@ -1,0 +1,143 @@
+"""A reservation: an estimate held in every matching budget until the call is settled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from corvus.base.money import NOTHING, NanoUSD
+from corvus.model.price import Price
+from corvus.model.request import Request
+from corvus.model.usage import Usage
+
+
+class ReservationState(StrEnum):
+    """Life of a reservation: ``held``, then exactly one of the others (RES-2).
+
+    An expired one may still be settled once by its late holder, whose word replaces what was
+    presumed (RES-6).
+    """
+
+    HELD = "held"
+    COMMITTED = "committed"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
+class Outcome(StrEnum):
+    """How a call ended."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class Source(StrEnum):
+    """How the cost of a usage record is known (LED-3)."""
+
+    PROVIDER = "provider"
+    PRICED = "priced"
+    ESTIMATED = "estimated"
+    PRESUMED = "presumed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """One admitted call.
+
+    Attributes:
+        id: UUIDv7 text.
+        hold_nano_usd: The amount held while ``held``; the estimate, unless it was raised.
+        admitted_at: Aware UTC; decides the windows that the call is counted in (EVA-8).
+        expires_at: Aware UTC, exclusive: from then on the hold is overdue.
+        settled_at: Aware UTC; ``None`` while held.
+        cost_nano_usd: What was recorded; ``None`` while held, when released or when unknown.
+        record_id: The usage record that stands for the call, if there is one.
+        policy_hash: Content hash of the policy that admitted it.
+        override_id: The override that admitted it, if one did.
+        answer: The decision as it was given, compact; kept when there is an idempotency key.
+        settlement_key: Idempotency key of the settlement, if it had one.
+        recorded: How the cost of a commit is known, and its usage: what a correction takes back.
+    """
+
+    id: str
+    request: Request
+    state: ReservationState
+    hold_nano_usd: NanoUSD
+    admitted_at: datetime
+    expires_at: datetime
+    policy_hash: str
+    settled_at: datetime | None = None
+    cost_nano_usd: NanoUSD | None = None
+    record_id: str | None = None
+    override_id: str | None = None
+    answer: str | None = None
+    settlement_key: str | None = None
+    recorded: tuple[Source, Usage] | None = None
+
+    def ended(
+        self,
+        state: ReservationState,
+        settled_at: datetime,
+        *,
+        cost_nano_usd: NanoUSD | None = None,
+        record_id: str | None = None,
+        settlement_key: str | None = None,
+    ) -> Reservation:
+        """Return the reservation as it is after its end; faster than ``replace``."""
+        return Reservation(
+            self.id,
+            self.request,
+            state,
+            self.hold_nano_usd,
+            self.admitted_at,
+            self.expires_at,
+            self.policy_hash,
+            settled_at,
+            cost_nano_usd,
+            record_id,
+            self.override_id,
+            self.answer,
+            settlement_key,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What is known of a call when it is over.
+
+    Attributes:
+        cost_nano_usd: Cost, nano-USD; ``None`` is unknown, never 0 (PRC-5).
+        source: How the cost is known.
+        price: The entry that priced the call (PRC-4); ``None`` when no price took part.
+        first_token_at: Aware UTC.
+    """
+
+    usage: Usage
+    cost_nano_usd: NanoUSD | None
+    source: Source
+    outcome: Outcome = Outcome.COMPLETED
+    answering_model: str | None = None
+    price: Price | None = None
+    service_tier: str | None = None
+    provider_request_id: str | None = None
+    first_token_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a settlement did.
+
+    Attributes:
+        overrun_nano_usd: Actual cost above what was held, >= 0.
+        replaced: Whether it replaced what had been presumed after the hold expired.
+        replayed: Whether it repeats the first answer to the same idempotency key.
+    """
+
+    reservation: Reservation
+    overrun_nano_usd: NanoUSD = NOTHING
+    replaced: bool = False
+    replayed: bool = False

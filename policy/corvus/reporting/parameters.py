@@ -1,0 +1,256 @@
+"""Parameters of a report: what a header declares, and how given values are typed and bound.
+
+Values are only ever bound, never pasted into SQL. A value of the wrong type, out of range or of
+an unknown name is refused with the names that exist (REP-1, REP-5). So is a range that is longer
+than the span of the report (``-- span: 366 days``), counted in whole buckets, as the report counts
+them: from ``since`` to ``until`` or, without one, to ``as_of``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+from corvus.base.errors import ReportParameterInvalid
+from corvus.base.time import naive_utc
+
+Value: TypeAlias = str | int | bool | date | datetime | None
+"""A typed value as DuckDB binds it; ``datetime`` is naive and in UTC."""
+Unit: TypeAlias = Literal["days", "weeks", "months"]
+
+_INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
+_SPAN = re.compile(r"([1-9][0-9]{0,4}) (days|weeks|months)")
+_WORDS = {"true": True, "false": False}
+
+
+class ParameterType(StrEnum):
+    """The types a parameter can have."""
+
+    VARCHAR = "VARCHAR"
+    BIGINT = "BIGINT"
+    DATE = "DATE"
+    TIMESTAMP = "TIMESTAMP"
+    BOOLEAN = "BOOLEAN"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One declared parameter.
+
+    Attributes:
+        name: Name as in the SQL, without ``$``.
+        required: Whether it must be given; an optional one without a default is bound as NULL.
+        default: The value when nothing is given.
+        default_now: Whether the value is the present instant when nothing is given.
+        minimum: Smallest whole number allowed, inclusive.
+        maximum: Largest whole number allowed, inclusive.
+    """
+
+    name: str
+    type: ParameterType
+    description: str = ""
+    required: bool = False
+    default: Value = None
+    default_now: bool = False
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The longest range, in buckets of ``unit``."""
+
+    most: int
+    unit: Unit
+
+
+def bind(
+    parameters: Sequence[Parameter], given: Mapping[str, object], *, now: datetime | None = None
+) -> dict[str, Value]:
+    """Make the value of every declared parameter.
+
+    Args:
+        parameters: The declared parameters.
+        given: Values by name: text, which is read by the declared type, or values of that type
+            already.
+        now: The present instant, aware, for parameters whose default is ``now``.
+
+    Returns:
+        One value for each declared parameter, in order of declaration.
+
+    Raises:
+        ReportParameterInvalid: A name is unknown, a required value is missing, or a value does
+            not fit.
+    """
+    for name in given:
+        _refuse_unknown(name, parameters)
+    return {
+        parameter.name: _typed(parameter, given[parameter.name])
+        if parameter.name in given
+        else _absent(parameter, now)
+        for parameter in parameters
+    }
+
+
+def value_from_text(kind: ParameterType, text: str) -> Value:
+    """Read a value from text.
+
+    Dates and instants are ISO 8601; an instant without an offset is UTC, and a date stands for
+    its first instant.
+
+    Raises:
+        ValueError: The text does not spell a value of the type; the message says what does.
+    """
+    match kind:
+        case ParameterType.VARCHAR:
+            return text
+        case ParameterType.BIGINT:
+            return _whole_number(text)
+        case ParameterType.DATE:
+            return _instant(text).date()
+        case ParameterType.TIMESTAMP:
+            return _instant(text)
+        case ParameterType.BOOLEAN:
+            if text.lower() not in _WORDS:
+                raise ValueError("true or false")
+            return _WORDS[text.lower()]
+
+
+def parse_span(text: str) -> Span:
+    """Read ``366 days``, ``260 weeks`` or ``60 months``.
+
+    Raises:
+        ValueError: The text reads otherwise.
+    """
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        raise ValueError(f"a span reads `366 days`, `260 weeks` or `60 months`, got {text!r}")
+    unit: dict[str, Unit] = {"days": "days", "weeks": "weeks", "months": "months"}
+    return Span(int(found[1]), unit[found[2]])
+
+
+def check_span(span: Span, values: Mapping[str, Value]) -> None:
+    """Refuse a range that is longer than the span, or that begins after it ends.
+
+    Args:
+        span: The longest range.
+        values: The bound parameters; without ``since`` there is nothing to check.
+
+    Raises:
+        ReportParameterInvalid: The range is too long, or begins after it ends.
+    """
+    since, until, as_of = (values.get(name) for name in ("since", "until", "as_of"))
+    if not isinstance(since, datetime) or not isinstance(as_of, datetime):
+        return
+    last = min(as_of, until - timedelta(microseconds=1)) if isinstance(until, datetime) else as_of
+    if since > last:
+        raise ReportParameterInvalid(
+            f"the range begins at {since:%Y-%m-%d %H:%M}, after its end at {last:%Y-%m-%d %H:%M}"
+        )
+    buckets = _bucket_number(last.date(), span.unit) - _bucket_number(since.date(), span.unit) + 1
+    if buckets > span.most:
+        raise ReportParameterInvalid(
+            f"the range from {since:%Y-%m-%d} to {last:%Y-%m-%d} is {buckets} {span.unit} long, "
+            f"at most {span.most} are shown; begin later, or take longer buckets"
+        )
+
+
+def _refuse_unknown(name: str, parameters: Sequence[Parameter]) -> None:
+    known = [parameter.name for parameter in parameters]
+    if name in known:
+        return
+    near = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise ReportParameterInvalid(
+        f"this report has no parameter {name!r}{hint} (it has: {', '.join(known) or 'none'})"
+    )
+
+
+def _absent(parameter: Parameter, now: datetime | None) -> Value:
+    if parameter.required or (parameter.default_now and now is None):
+        raise ReportParameterInvalid(
+            f"parameter {parameter.name} ({parameter.type}: {parameter.description}) must be given"
+        )
+    if parameter.default_now and now is not None:
+        return _typed(parameter, now)
+    return parameter.default
+
+
+def _typed(parameter: Parameter, value: object) -> Value:
+    try:
+        typed = (
+            value_from_text(parameter.type, value)
+            if isinstance(value, str)
+            else _checked(parameter.type, value)
+        )
+    except (ValueError, OverflowError) as error:
+        raise ReportParameterInvalid(
+            f"parameter {parameter.name} must be {error}, got {value!r}"
+        ) from None
+    if isinstance(typed, int) and not isinstance(typed, bool):
+        _refuse_out_of_range(parameter, typed)
+    return typed
+
+
+def _checked(kind: ParameterType, value: object) -> Value:
+    """Check a typed value; ``bool`` is no whole number and an instant needs a time zone."""
+    match kind, value:
+        case _, None:
+            return None
+        case ParameterType.BOOLEAN, bool():
+            return value
+        case ParameterType.BIGINT, int() if not isinstance(value, bool):
+            return _whole_number(str(value))
+        case ((ParameterType.TIMESTAMP | ParameterType.DATE), datetime()):
+            instant = naive_utc(value)
+            return instant if kind is ParameterType.TIMESTAMP else instant.date()
+        case ParameterType.DATE, date():
+            return value
+        case _:
+            raise ValueError(f"a {kind}")
+
+
+def _refuse_out_of_range(parameter: Parameter, value: int) -> None:
+    low, high = parameter.minimum, parameter.maximum
+    if (low is not None and value < low) or (high is not None and value > high):
+        low_text = "" if low is None else low
+        high_text = "" if high is None else f"={high}"
+        raise ReportParameterInvalid(
+            f"parameter {parameter.name} must be in {low_text}..{high_text}, got {value}"
+        )
+
+
+def _whole_number(text: str) -> int:
+    # NOTE: int() alone would take "1_0", " 1" and digits of other scripts.
+    if not re.fullmatch(r"[+-]?[0-9]{1,19}", text):
+        raise ValueError("a whole number")
+    number = int(text)
+    if not _INT64_MIN <= number <= _INT64_MAX:
+        raise ValueError("a whole number of 64 bits")
+    return number
+
+
+def _instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("a date or instant such as 2026-11-23 or 2026-11-23T10:00:00Z") from None
+    if instant.tzinfo is None:
+        return instant
+    return naive_utc(instant)
+
+
+def _bucket_number(day: date, unit: Unit) -> int:
+    """Return the number of the bucket that holds a day, consecutive along time."""
+    match unit:
+        case "days":
+            return day.toordinal()
+        case "weeks":
+            return (day.toordinal() - 1) // 7  # day 1 of year 1 was a Monday
+        case "months":
+            return day.year * 12 + day.month

@@ -1,0 +1,404 @@
+"""The only composition root: from a config and a ledger to objects that answer.
+
+Surfaces call this module and format what it returns; nothing here formats, and nothing below it is
+wired elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from corvus.base.context import Opening
+from corvus.base.errors import LedgerError, StoreError
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period, Window, window_at
+from corvus.base.time import Clock, SystemClock
+from corvus.compile import (
+    RunLimits,
+    compile_policy,
+    gateway_options,
+    lay_over,
+    observability_options,
+)
+from corvus.config.layers.layers import load_layers
+from corvus.config.layers.load import Loaded
+from corvus.diagnostics.model import ConfigError
+from corvus.governor.evaluate import Balance, evaluate
+from corvus.governor.status import StatusReport
+from corvus.model.audit_hash import GENESIS
+from corvus.model.budget import Budget
+from corvus.model.gateway import GatewayOptions
+from corvus.model.observability import ObservabilityOptions
+from corvus.model.policy import Policy
+from corvus.prices.lookup import PriceBooks
+
+if TYPE_CHECKING:
+    from corvus.autonomy.decide import Action, ActionAnswer
+    from corvus.bookkeeping import Bookkeeping
+    from corvus.config.layers.origins import Effective
+    from corvus.config.toml.document import Document
+    from corvus.governor.engine import Listener
+    from corvus.governor.governor import Governor
+    from corvus.governor.recount import History
+    from corvus.health import Health
+    from corvus.ledger.ledger import Ledger
+    from corvus.model.spend import Spend
+    from corvus.model.steering import AuditEvent
+    from corvus.store.store import Store
+
+_LEDGER_PATH = ("governance", "ledger", "path")
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A config in force, its policy, and where the ledger lies.
+
+    Attributes:
+        config_shown: Where the config came from, in words a person understands (CFG-6).
+        ledger_path: The ledger file; it need not exist yet.
+        unused_keys: Keys that the config sets and that have no effect yet.
+        retention_days: Days that usage stays in the ledger file itself; 0 is for ever.
+        gateway: How the gateway listens.
+        observability: What it tells about itself.
+        loaded: The layers that all of this was made of.
+        is_ledger_named: Whether the user named the ledger for this run, so that it must exist.
+        config_paths: The files that were read, lowest layer first.
+    """
+
+    policy: Policy
+    books: PriceBooks
+    config_shown: str
+    ledger_path: Path
+    clock: Clock
+    unused_keys: tuple[str, ...] = ()
+    retention_days: int = 0
+    gateway: GatewayOptions = field(default_factory=GatewayOptions)
+    observability: ObservabilityOptions = field(default_factory=ObservabilityOptions)
+    loaded: Loaded | None = None
+    is_ledger_named: bool = False
+    config_paths: tuple[Path, ...] = ()
+
+    @property
+    def governing(self) -> str:
+        """The files that govern, by absolute paths; in words when there is none (CFG-6)."""
+        return ", ".join(map(os.path.abspath, self.config_paths)) or self.config_shown
+
+    def limited(self, limits: RunLimits) -> Runtime:
+        """Return the same with the limits of one run in force, whatever the config says.
+
+        Args:
+            limits: What the command line states.
+        """
+        from corvus.config.toml.values import shown
+
+        stated = {shown(one.route) for one in self.effective if not one.is_default}
+        return replace(self, policy=lay_over(self.policy, limits, stated))
+
+    @cached_property
+    def effective(self) -> tuple[Effective, ...]:
+        """Every setting in force with where it came from (CFG-5)."""
+        from corvus.config.layers.origins import effective
+
+        return effective(self.loaded) if self.loaded is not None else ()
+
+    @property
+    def layers(self) -> tuple[Document, ...]:
+        """Files, environment and command line, lowest first."""
+        return self.loaded.documents if self.loaded is not None else ()
+
+    @cached_property
+    def bookkeeping(self) -> Bookkeeping:
+        """What keeps the store and the ledger in agreement."""
+        from corvus.bookkeeping import Bookkeeping
+
+        return Bookkeeping(self.ledger_path, self.clock)
+
+    @contextmanager
+    def ledger(self) -> Generator[Ledger]:
+        """Open the ledger for reading, with what the store has not handed over yet."""
+        with self.bookkeeping.ledger() as ledger:
+            yield ledger
+
+    def governor(self, listeners: Sequence[Listener] = ()) -> Opening[Governor]:
+        """Open the governor, with ``with`` or ``async with``; makes the store when it is missing.
+
+        While governance is disabled nothing is made, and a store that cannot be used is passed
+        over: every call is allowed without it (EVA-11).
+
+        Args:
+            listeners: Told of events after they are durable.
+
+        Raises:
+            StoreError: Governance is enabled and the store cannot be opened.
+            LedgerError: Budgets must be counted anew, and the ledger cannot be read.
+        """
+        return Opening(self._governor(listeners))
+
+    @contextmanager
+    def _governor(self, listeners: Sequence[Listener]) -> Generator[Governor]:
+        from corvus.actor import local_actor
+        from corvus.governor.governor import Governor
+
+        with self._store() as (store, history):
+            governor = Governor(
+                self.policy, store, books=self.books, listeners=listeners, history=history
+            )
+            if self.policy.enabled:
+                governor.note_limits(self.governing, local_actor())
+            yield governor
+
+    @contextmanager
+    def _store(self) -> Generator[tuple[Store, History]]:
+        from corvus.governor.recount import no_history
+        from corvus.store.memory import MemoryBackend
+        from corvus.store.store import Store
+
+        books = self.bookkeeping
+        with ExitStack() as opened:
+            if self.policy.enabled or books.has_store:
+                try:
+                    store = opened.enter_context(books.store())
+                except StoreError:
+                    if self.policy.enabled:
+                        raise
+                    store, history = Store(MemoryBackend(), self.clock), no_history
+                else:
+                    history = books.history(store)
+            else:
+                store = Store(MemoryBackend(), self.clock)
+                history = books.history(store)
+            opened.callback(store.close)
+            yield store, history
+
+    def status(
+        self,
+        session_id: str | None = None,
+        mission_id: str | None = None,
+        *,
+        recorded: bool = False,
+    ) -> StatusReport:
+        """Say where every budget stands now (EVA-12): by the store, where there is one.
+
+        Args:
+            session_id: The session whose spend counts against session budgets; ``None`` leaves
+                them at 0.
+            mission_id: The mission of that session; ``None`` takes the latest that runs.
+            recorded: Ask the ledger alone: what was recorded up to the clock's instant, without
+                holds, resets and overrides.
+
+        Raises:
+            StoreError: The store is there and cannot be used.
+            LedgerError: There is nothing to read.
+        """
+        if recorded or not self.bookkeeping.has_store:
+            return self._recorded_status(session_id, mission_id)
+        from corvus.store.reader import latest_session
+
+        with self._stored_governor() as governor:
+            report = governor.status(session_id, mission_id)
+        latest = latest_session(self.bookkeeping.store_path) if session_id is None else None
+        return replace(report, latest_session_id=latest)
+
+    def audit(
+        self, limit: int, since: datetime | None = None, kinds: Collection[str] = ()
+    ) -> list[AuditEvent]:
+        """Return the newest audit events, the newest last (AUD-3).
+
+        Args:
+            limit: How many at most, >= 0.
+            since: The first instant, inclusive, aware; ``None`` is the beginning.
+            kinds: The kinds wanted; none is all.
+        """
+        from corvus.ledger.audit import audit_events
+
+        if not os.path.lexists(self.ledger_path) and self.bookkeeping.has_store:
+            position, _ = self.audit_head()
+            if position == 0:
+                return []  # nothing was handed over yet, and there is nothing to hand over
+        with self.ledger() as ledger:
+            return audit_events(ledger, limit=limit, since=since, kinds=kinds)
+
+    def audit_head(self) -> tuple[int, str]:
+        """Return position and hash of the newest audit event, as the store knows it (AUD-2).
+
+        Raises:
+            StoreError: The store cannot be read.
+            LedgerError: There is no store, and the ledger cannot be read.
+        """
+        from corvus.store.reader import audit_head
+
+        if self.bookkeeping.has_store:
+            return audit_head(self.bookkeeping.store_path)
+        newest = self.audit(1)
+        return (newest[0].position, newest[0].hash) if newest else (0, GENESIS)
+
+    @contextmanager
+    def steering(self) -> Generator[Governor]:
+        """Open the governor for an operator: over the store also while governance is disabled.
+
+        Raises:
+            StoreError: The store cannot be opened or made: what is done would not last.
+            LedgerError: Budgets must be counted anew, and the ledger cannot be read.
+        """
+        from corvus.actor import local_actor
+
+        with self._stored_governor() as governor:
+            governor.note_limits(self.governing, local_actor())
+            yield governor
+
+    @contextmanager
+    def _stored_governor(self) -> Generator[Governor]:
+        from corvus.governor.governor import Governor
+
+        with self.bookkeeping.store() as store:
+            history = self.bookkeeping.history(store)
+            yield Governor(self.policy, store, books=self.books, history=history)
+
+    def decide(
+        self, action: Action, principal: str, *, approved: bool = False, record: bool = False
+    ) -> ActionAnswer:
+        """Say whether an agent may act (ACT-1, ACT-2).
+
+        Args:
+            action: What is about to be done.
+            principal: Who does it.
+            approved: Whether a person has approved it.
+            record: Whether to count it if it may be done; makes the store when it is missing.
+
+        Raises:
+            StoreError: The store is there or needed, and cannot be used.
+        """
+        from corvus.governor import actions
+
+        if not record and not self.bookkeeping.has_store:
+            return actions.judge(self.policy, action, approved=approved)
+        step = actions.step(self.policy, action, principal, approved=approved, record=record)
+        with self.bookkeeping.store() as store:
+            return store.run(step)
+
+    def health(self) -> Health:
+        """Say how store and ledger are; no byte of either changes."""
+        from corvus.health import examine
+
+        return examine(self.ledger_path, self.bookkeeping.store_path, self.clock.now())
+
+    def _recorded_status(self, session_id: str | None, mission_id: str | None) -> StatusReport:
+        from corvus.reporting.spend import latest_session, spend_in
+
+        now = self.clock.now()
+        windows = {
+            budget.name: window_at(budget.period, now, budget.timezone)
+            for budget in self.policy.budgets
+        }
+        with self.bookkeeping.ledger(may_be_missing=not self.is_ledger_named) as ledger:
+            connection = ledger.connection
+
+            def spend(budget: Budget) -> Spend | None:
+                session = session_id if budget.period in (Period.SESSION, Period.MISSION) else None
+                mission = mission_id if budget.period is Period.MISSION else None
+                if (budget.period is Period.SESSION and session is None) or (
+                    budget.period is Period.MISSION and (session is None or mission is None)
+                ):
+                    return None
+                return spend_in(
+                    connection,
+                    window=windows[budget.name],
+                    session_id=session,
+                    mission_id=mission,
+                    match=budget.match,
+                )
+
+            spends = {budget.name: spend(budget) for budget in self.policy.budgets}
+            latest = latest_session(connection)
+        balances = [
+            _balance(budget, spends[budget.name], windows[budget.name])
+            for budget in self.policy.budgets
+        ]
+        return StatusReport(
+            now,
+            session_id,
+            mission_id,
+            evaluate(balances, NanoUSD(0)),
+            spends,
+            latest_session_id=latest,
+            is_recorded=True,
+        )
+
+
+def _balance(budget: Budget, spend: Spend | None, window: Window | None) -> Balance:
+    spent = NanoUSD(spend.cost_nano_usd if spend else 0)
+    return Balance(budget, spent, resets_at=window.end if window else None)
+
+
+def open_runtime(
+    config: Sequence[str | Path] = (),
+    *,
+    sets: Sequence[str] = (),
+    ledger: str | Path | None = None,
+    clock: Clock | None = None,
+) -> Runtime:
+    """Read the config and the ``CORVUS_…`` variables, compile them and find the ledger.
+
+    Args:
+        config: Files named by the user, later ones layered over earlier ones; empty looks in the
+            usual places.
+        sets: ``KEY=VALUE`` words, the highest layer: ``cost.daily_limit_usd=25``.
+        ledger: The ledger named by the user; else the config's, else the default place.
+        clock: The clock to read; the machine's by default.
+
+    Raises:
+        ConfigError: A file, a variable or a word has errors; it carries all of them. Or what they
+            say cannot be compiled: a malformed glob (CFG-10), or two prices of one model (PRC-4).
+    """
+    located, loaded = load_layers(config, sets, os.environ)
+    assert loaded.settings is not None, "layers with errors are refused"
+    try:
+        policy = compile_policy(loaded.settings, loaded.deprecated_fields)
+        books = _books(policy)
+    except ConfigError as refused:
+        raise ConfigError(f"cannot use {located.shown}: {refused}") from None
+    return Runtime(
+        policy=policy,
+        books=books,
+        config_shown=located.shown,
+        ledger_path=_ledger_path(loaded) if ledger is None else Path(ledger),
+        clock=clock or SystemClock(),
+        unused_keys=("governance.ledger.url",) if loaded.settings.governance.ledger.url else (),
+        retention_days=loaded.settings.governance.ledger.retention_days,
+        gateway=gateway_options(loaded.settings),
+        observability=observability_options(loaded.settings),
+        loaded=loaded,
+        is_ledger_named=ledger is not None,
+        config_paths=located.paths,
+    )
+
+
+def _books(policy: Policy) -> PriceBooks:
+    books = PriceBooks(policy.prices)
+    if clashes := books.clashes():
+        raise ConfigError("; ".join(map(str, clashes)))
+    return books
+
+
+def _ledger_path(loaded: Loaded) -> Path:
+    """Return the config's ledger path, else ``$XDG_STATE_HOME/corvus/ledger.duckdb``.
+
+    A relative path starts at the folder of the file that states it, wherever a command is run; one
+    of the environment or the command line starts at the working directory.
+    """
+    configured = loaded.settings.governance.ledger.path if loaded.settings else None
+    if configured:
+        stating = (one for one in reversed(loaded.documents) if one.has(_LEDGER_PATH))
+        folder = next((one.folder for one in stating), Path())
+        return folder / os.path.expanduser(configured)
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    if state.startswith("~"):
+        raise LedgerError("there is no home directory: name a ledger with --ledger")
+    return Path(state) / "corvus" / "ledger.duckdb"

@@ -1,0 +1,210 @@
+"""The one writer of a process.
+
+Callers hand over steps, and those that come together share a transaction and its fsync (group
+commit). Steps run on a thread of their own, so that Ctrl-C in a caller never cuts a transaction in
+two. A caller is answered when its step is durable, or has changed nothing. What must not get lost
+is never withdrawn (RES-9): it goes first as soon as the store can be written, and what is left at
+the end of the process is spilled beside the store. Whatever a step or the backend raises goes to a
+caller, and never ends the thread. Refuses to be used after a fork, and to make anybody wait for
+ever.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar, cast
+
+from corvus.base.errors import StoreUnavailable
+from corvus.base.time import Clock, SystemClock
+from corvus.model.pending import PendingSettlement
+from corvus.store.api import Backend
+from corvus.store.jobs import Job as _Job
+from corvus.store.jobs import WhenLate
+from corvus.store.unit import Unit
+from corvus.store.writer import Writer
+
+T = TypeVar("T")
+
+WAIT_SECONDS = 10.0
+"""How long a caller waits for its turn before it is refused, or told that it is kept."""
+
+
+class Store:
+    """A store: a backend, and the thread that alone writes to it in this process.
+
+    Args:
+        backend: Where the state lies.
+        clock: What stamps it; the machine's by default.
+        wait_seconds: How long a caller waits for its turn, > 0.
+        trust_clock: Whether to follow a clock that stepped by days: the stamps were wrong.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        clock: Clock | None = None,
+        *,
+        wait_seconds: float = WAIT_SECONDS,
+        trust_clock: bool = False,
+    ) -> None:
+        self._backend = backend
+        self.clock = clock or SystemClock()
+        self._wait_seconds = wait_seconds
+        self._process = os.getpid()
+        self._closed = False
+        self._writer = Writer(backend, self.clock, trust_clock=trust_clock)
+        self._jobs = self._writer.jobs
+        atexit.register(self.close)
+
+    @property
+    def backend(self) -> Backend:
+        """Where the state lies."""
+        return self._backend
+
+    def run(
+        self,
+        step: Callable[[Unit], T],
+        *,
+        undo: Callable[[T], object] | None = None,
+        keep: bool | PendingSettlement = False,
+        when_late: WhenLate | None = None,
+        alone: bool = False,
+    ) -> T:
+        """Run a step in a transaction, and return its answer once that is durable.
+
+        Args:
+            step: Reads and changes the unit. It may run again if a neighbour in its transaction
+                failed, so it changes nothing else. What it raises goes to the caller, with nothing
+                changed.
+            undo: Called with the answer when the caller was interrupted (Ctrl-C) while the step
+                succeeded, before the interruption goes on.
+            keep: Whether the step must not get lost (RES-9): it is tried until it is written, also
+                after its caller has left. The settlement that it stands for, where it is one,
+                outlives the process too.
+            when_late: Gets the answer of a kept step whose caller has left, on another thread.
+            alone: Whether the step has a transaction of its own: it reads what is on disk, and
+                what its neighbours change is not there yet.
+
+        Raises:
+            SettlementPending: A step to be kept could not be written yet; it will be.
+            StoreUnavailable: It could not be done in time, or not be written; nothing was changed,
+                as far as the disk can tell.
+            StoreCorrupt: What is stored contradicts itself.
+        """
+        job = _Job(step, alone=alone, keep=keep, when_late=when_late)
+        self._refuse_unusable(job)
+        try:
+            self._writer.hand_over(job)
+            finished = job.done.acquire(timeout=self._wait_seconds) or _outlasted(job)
+        except BaseException:
+            self._interrupted(job, undo)
+            raise
+        if not finished:
+            raise self._late(job)
+        if job.error is not None:
+            raise job.error
+        return cast("T", job.result)
+
+    async def run_async(
+        self,
+        step: Callable[[Unit], T],
+        *,
+        undo: Callable[[T], object] | None = None,
+        keep: bool | PendingSettlement = False,
+        when_late: WhenLate | None = None,
+    ) -> T:
+        """Do what ``run`` does, without keeping the event loop waiting.
+
+        A cancelled caller is answered at once; ``undo`` then runs as soon as the outcome is known,
+        and with ``keep`` the step is done all the same.
+        """
+        import asyncio  # a quarter of the time to import the governor, for those who do without
+
+        job = _Job(step, keep=keep, when_late=when_late)
+        self._refuse_unusable(job)
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
+
+        def settle() -> None:
+            if not ended.done():
+                ended.set_result(None)
+
+        def tell() -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(settle)
+
+        job.when_done = tell
+        try:
+            self._writer.hand_over(job)
+            finished, _ = await asyncio.wait([ended], timeout=self._wait_seconds)
+            if not finished and job.give_up():
+                raise self._late(job)
+            await ended  # from the moment it is being written, its end is near and must be known
+        except asyncio.CancelledError:
+            self._cancelled(job, undo)
+            raise
+        if job.error is not None:
+            raise job.error
+        return cast("T", job.result)
+
+    def close(self) -> None:
+        """Finish what was handed over, and let go of the backend. May be called again.
+
+        Settlements that cannot be written within the time that a caller waits are spilled.
+        """
+        if self._closed or os.getpid() != self._process:
+            return
+        self._closed = True
+        self._writer.end(self._wait_seconds)
+        atexit.unregister(self.close)
+
+    def _refuse_unusable(self, job: _Job) -> None:
+        if os.getpid() != self._process:
+            raise StoreUnavailable("a store cannot be used after a fork; open it in the child")
+        if not self._closed:
+            return
+        if job.settlement is not None and self._writer.spill([job.settlement]):
+            raise self._late(job)
+        raise self._writer.over()
+
+    def _interrupted(self, job: _Job, undo: Callable[[Any], object] | None) -> None:
+        if not job.keep and job.give_up():
+            return  # it will never run
+        # NOTE: the interruption may come when `done` was just acquired, and it opens once only.
+        finished = job.is_finished or job.done.acquire(timeout=self._wait_seconds)
+        if not finished and job.keep and not job.give_up():
+            finished = True  # it was answered meanwhile
+        if finished and undo is not None and job.error is None:
+            undo(job.result)
+
+    def _cancelled(self, job: _Job, undo: Callable[[Any], object] | None) -> None:
+        if job.keep:
+            if not job.give_up():
+                job.tell_late()  # it was finished while the cancellation was on its way
+            return
+        if job.give_up() or undo is None:
+            return
+
+        def wait_and_undo() -> None:
+            job.done.acquire()
+            if job.error is None:
+                undo(job.result)
+
+        threading.Thread(target=wait_and_undo, name="corvus-undo", daemon=True).start()
+
+    def _late(self, job: _Job) -> StoreUnavailable:
+        if job.keep:
+            return self._writer.pending(job)
+        return StoreUnavailable(
+            f"the store {self._backend.name} was in use by others for all of "
+            f"{self._wait_seconds:.3g} s; nothing was admitted or changed"
+        )
+
+
+def _outlasted(job: _Job) -> bool:
+    """Stop waiting; if the step is being written, its end is near and must be known instead."""
+    return not job.give_up() and job.done.acquire()

@@ -1,0 +1,290 @@
+"""The thread that alone writes to a store in this process.
+
+It forms a batch of all steps that wait when the store is held, and runs them in one transaction.
+A step that spoils the transaction is set apart, and the others run again. What must not get lost
+(RES-9) goes first, is tried again for as long as the process lives, and is spilled at its end.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import cast
+
+from corvus.base.errors import PolicyError, SettlementPending, StoreError, StoreUnavailable
+from corvus.base.time import Clock, microseconds
+from corvus.model.pending import PendingSettlement
+from corvus.store.api import Backend
+from corvus.store.jobs import Job, claimed
+from corvus.store.known import Known
+from corvus.store.present import judge_clock, renew_witness
+from corvus.store.spill import spill
+from corvus.store.unit import Unit
+
+_BATCH_MAX = 256
+"""Most steps in one transaction: the last of them waits for all."""
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 5.0
+"""Between two tries to write what must not get lost."""
+
+_log = logging.getLogger("corvus.store")
+
+
+class Writer:
+    """Runs steps over a backend, from the moment it is made.
+
+    Args:
+        backend: Where the state lies; closed at the end.
+        clock: What stamps it.
+        trust_clock: Whether to follow a clock that stepped by days.
+
+    Attributes:
+        jobs: Takes the steps; ``None`` ends the thread when all before it are done.
+    """
+
+    def __init__(self, backend: Backend, clock: Clock, *, trust_clock: bool) -> None:
+        self._backend = backend
+        self._clock = clock
+        self._trust_clock = trust_clock
+        self.jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._backlog: list[Job] = []
+        self._running: list[Job] = []
+        self._kept: dict[int, Job] = {}
+        self._pause_seconds = 0.0
+        self._is_ending = False
+        self._known = Known()
+        self._thread = threading.Thread(target=self._write, name="corvus-store", daemon=True)
+        self._thread.start()
+
+    def hand_over(self, job: Job) -> None:
+        """Have a step run; one that comes too late is refused, or spilled."""
+        if job.keep:
+            self._kept[id(job)] = job
+        self.jobs.put(job)
+        if not self._thread.is_alive():
+            self._spill_kept()
+            self._fail(claimed([job]), self.over())
+
+    def end(self, timeout_seconds: float) -> None:
+        """Finish what was handed over, and spill the settlements that cannot be written in time."""
+        self.jobs.put(None)
+        self._thread.join(timeout_seconds)
+        self._spill_kept()
+
+    def over(self) -> StoreUnavailable:
+        """Return what those are told who come after the end."""
+        return StoreUnavailable(f"the store {self._backend.name} is closed; open it again")
+
+    def pending(self, job: Job) -> SettlementPending:
+        """Return what the caller of a kept step is told who waits no longer."""
+        why = f" ({job.fault})" if job.fault is not None else ""
+        what = "the settlement" if job.settlement is not None else "the change"
+        return SettlementPending(
+            f"the store {self._backend.name} cannot be written now{why}; {what} is kept and will "
+            "be written as soon as it can be: do not repeat it"
+        )
+
+    def spill(self, settlements: list[PendingSettlement]) -> bool:
+        """Write settlements beside the store; say whether they are on disk."""
+        path = self._backend.unsettled_path
+        ids = ", ".join(one.reservation_id for one in settlements)
+        if path is None:
+            _log.error("the store is gone; not settled: reservations %s", ids)
+            return False
+        try:
+            file = spill(path, settlements)
+        except OSError as fault:
+            _log.error("%s cannot be written (%s); not settled: reservations %s", path, fault, ids)
+            return False
+        _log.warning("%d settlements wait in %s for the next start", len(settlements), file)
+        return True
+
+    def _write(self) -> None:
+        """Run batches until the store is closed."""
+        while self._has_work():
+            try:
+                self._run_batch()
+            except BaseException as fault:  # none may be left waiting, whatever it was
+                self._abandon()
+                unfinished = self._running + claimed(self._backlog)
+                self._running, self._backlog = [], []
+                self._fail([job for job in unfinished if not job.is_finished], fault)
+        self._backend.close()
+        self._refuse_late_comers()
+
+    def _has_work(self) -> bool:
+        """Wait for a job, or for the next try of what is kept; tell whether to go on."""
+        is_waiting = not self._backlog or self._pause_seconds
+        if is_waiting and not self._is_ending:
+            with suppress(Empty):
+                self._take(self.jobs.get(timeout=self._pause_seconds or None))
+        self._take_all()
+        if self._is_ending:
+            return bool(self._backlog) and not self._pause_seconds
+        return True
+
+    def _take(self, job: Job | None) -> None:
+        if job is None:
+            self._is_ending = True
+        else:
+            self._backlog.append(job)
+
+    def _take_all(self) -> None:
+        with suppress(Empty):
+            while True:
+                self._take(self.jobs.get_nowait())
+
+    def _next_batch(self) -> list[Job]:
+        """Return the jobs of one transaction: what must not get lost first, then as they came."""
+        self._backlog.sort(key=lambda job: job.kept_first)
+        batch: list[Job] = []
+        for job in self._backlog:
+            if len(batch) == _BATCH_MAX or (job.alone and batch):
+                break
+            batch.append(job)
+            if job.alone:
+                break
+        del self._backlog[: len(batch)]
+        return claimed(batch)
+
+    def _refuse_late_comers(self) -> None:
+        """Answer those who handed over a job while the store was being closed."""
+        self._take_all()
+        late = [job for job in self._backlog if not job.keep]
+        self._backlog = []
+        self._fail(claimed(late), self.over())
+
+    def _run_batch(self) -> None:
+        """Run jobs in one transaction; one that breaks it is set apart and the others run again.
+
+        The batch is formed when the store is held, from all who wait by then.
+        """
+        try:
+            stale = self._backend.begin()
+        except BaseException as fault:
+            self._take_all()
+            refused, self._backlog = claimed(self._backlog), []
+            self._fail(refused, fault)
+            return
+        self._take_all()
+        jobs = self._running = self._next_batch()
+        self._pause_seconds = 0.0
+        if stale:
+            self._known = Known()
+        while jobs:
+            broken = self._try(jobs)
+            if broken is None:
+                break
+            jobs.remove(broken)
+            self._fail([broken], cast("BaseException", broken.error))
+            if jobs and (fault := self._begin_again()) is not None:
+                self._fail(jobs, fault)
+                return
+        else:
+            self._backend.roll_back()
+        for job in jobs:
+            self._finish(job)
+
+    def _begin_again(self) -> BaseException | None:
+        try:
+            self._backend.begin()
+        except BaseException as fault:
+            return fault
+        return None
+
+    def _try(self, jobs: list[Job]) -> Job | None:
+        """Run all jobs and commit; return the one that spoiled the transaction, if one did.
+
+        A fault of the store itself spoils it too, even where nothing was changed: what the others
+        would read may come from a connection that is gone.
+        """
+        try:
+            unit = Unit(self._backend, self._known, self._clock_us())
+        except BaseException as fault:
+            return self._spoiled(jobs, fault)
+        for job in jobs:
+            before = unit.wrote
+            job.error = None
+            try:
+                job.result = job.step(unit)
+            except BaseException as fault:
+                job.error = fault
+                if unit.wrote != before or not _is_of_the_step(fault):
+                    self._abandon()
+                    return job
+        try:
+            self._commit(unit)
+        except BaseException as fault:
+            return self._spoiled(jobs, fault)
+        self._known.trim(unit.changes)
+        return None
+
+    def _commit(self, unit: Unit) -> None:
+        if unit.changes.state is None:
+            self._backend.roll_back()
+        else:
+            renew_witness(self._backend, unit.changes.state)
+            self._backend.commit(unit.changes)
+
+    def _spoiled(self, jobs: list[Job], fault: BaseException) -> Job:
+        """Fail all jobs but one with a fault that is nobody's own; the last goes to the caller."""
+        self._abandon()
+        last = jobs[-1]
+        self._fail(jobs[:-1], fault)
+        del jobs[:-1]
+        last.error = fault
+        return last
+
+    def _abandon(self) -> None:
+        self._known = Known()
+        with suppress(Exception):  # what made the transaction fail is told instead
+            self._backend.roll_back()
+
+    def _fail(self, jobs: list[Job], fault: BaseException) -> None:
+        for job in jobs:
+            if job.keep and isinstance(fault, StoreUnavailable):
+                self._keep(job, fault)
+                continue
+            job.error = fault
+            if job.settlement is not None and isinstance(fault, StoreError):
+                self.spill([job.settlement])
+            self._finish(job)
+
+    def _keep(self, job: Job, fault: StoreUnavailable) -> None:
+        """Put a step off that must not get lost; it is tried again after a pause."""
+        longer = max(2 * self._pause_seconds, _FIRST_PAUSE_SECONDS)
+        self._pause_seconds = min(longer, _LONGEST_PAUSE_SECONDS)
+        job.fault = fault
+        self._backlog.append(job)
+        job.claim.release()
+
+    def _finish(self, job: Job) -> None:
+        self._kept.pop(id(job), None)
+        job.finish()
+
+    def _spill_kept(self) -> None:
+        """Spill the settlements that were not written; one under way is replayed by its key."""
+        left = [job for job in [*self._kept.values()] if not job.is_finished]
+        if not left:
+            return
+        mine = claimed(left)
+        settlements = [job.settlement for job in left if job.settlement is not None]
+        is_spilled = not settlements or self.spill(settlements)
+        if lost := sum(job.settlement is None for job in mine):
+            _log.error("%d changes of sessions or missions could not be written", lost)
+        for job in mine:
+            job.error = self.pending(job) if is_spilled and job.settlement else self.over()
+            self._finish(job)
+
+    def _clock_us(self) -> int:
+        clock_us = microseconds(self._clock.now())
+        if self._known.state is None:
+            self._known.state = self._backend.state()
+        judge_clock(self._backend, self._known.state, clock_us, is_trusted=self._trust_clock)
+        return clock_us
+
+
+def _is_of_the_step(fault: BaseException) -> bool:
+    """Say whether a step raised it on purpose, about what it was asked: the store is well."""
+    return isinstance(fault, PolicyError | ValueError) and not isinstance(fault, StoreError)

@@ -1,0 +1,1 @@
+"""Usage from elsewhere and to elsewhere: importers and exporters."""

@@ -1,0 +1,295 @@
+"""Reads session logs of Codex: JSON lines, one file per thread, ``rollout-<time>-<thread>.jsonl``.
+
+There is no official description. The facts below were taken from public sources, read on
+2026-11-26: openai/codex issues 3433, 5276, 33189 and 35463, ccusage issues 876, 884, 897, 950, 1288
+and 1371, getagentseal/codeburn pull request 1383, cclank/tokei issue 23, farion1231/cc-switch issue
+5184, robinebers/openusage pull request 1001, steipete/CodexBar issue 3524, and stablyai/orca issue
+19139.
+
+- Each line is ``{timestamp, type, payload}``. ``event_msg`` lines of type ``token_count`` carry the
+  total of the thread and the usage of its last call; newer versions write a ``token_usage_record``
+  for the same call before it, with the id of the response. All other lines are passed over.
+- A ``token_count`` is repeated for each change of a rate limit: a call was made only where the
+  total is another one. Where the last call is not stated, it is the difference of two totals.
+- A fork, and a sub-agent that inherits its parent's context, begins with a copy of the parent's
+  lines, often under new timestamps. So a call is known by its thread, the total after it and its
+  own counts, never by its time. What a fork says that its parent's log said before the fork is a
+  call of the parent: it counts once, under the earliest time that any copy states. Without the log
+  of the parent all calls count as those of the oldest thread that is known of, so that several
+  forks of one lost thread repeat nothing.
+- ``cached_input_tokens`` are part of ``input_tokens``, and reasoning is part of output.
+- The model is that of the ``turn_context`` before a call.
+
+Refuses to guess a model: a call without one is recorded under ``unknown``, which has no price.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from corvus.usage.importers.codex_origin import Origin, agent_of, parent_of
+from corvus.usage.importers.documents import object_of_line
+from corvus.usage.importers.lines import numbered_lines
+from corvus.usage.importers.records import (
+    NOTHING,
+    BadRecord,
+    Copied,
+    Counts,
+    Object,
+    OnBytes,
+    count_at,
+    object_at,
+    text_at,
+    write_records,
+)
+
+TAGS = ("client", "fork")
+_WANTED = (b'"token_count"', b'"token_usage_record"', b'"turn_context"', b'"session_meta"')
+_TYPES = (*_WANTED, b'"event_msg"', b'"response_item"')
+_BYTES_BETWEEN = 4 * 1024 * 1024
+
+
+def is_codex(head: bytes) -> bool:
+    """Tell whether a file that begins so is a session log of Codex."""
+    return (
+        head.startswith(b"{")
+        and b'"payload"' in head
+        and b'"timestamp"' in head
+        and any(name in head for name in _TYPES)
+    )
+
+
+class _State(NamedTuple):
+    """A total of a thread and the counts of its last call, as a log states them."""
+
+    total: tuple[int, ...]
+    used: Counts
+
+    @property
+    def digest(self) -> bytes:
+        used = (self.used.input, self.used.output, self.used.cache_read, self.used.reasoning)
+        return hashlib.blake2b(repr((self.total, used)).encode(), digest_size=16).digest()
+
+
+class _Known(NamedTuple):
+    """Which thread made a call, and when a log says so first."""
+
+    owner: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    at: str
+    state: _State
+    """Its total is empty where the log states none; ``at`` or ``response`` tells calls apart."""
+    payload: Object
+
+
+class Threads:
+    """The threads whose logs lie in the same folders; one of it serves a whole import."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, dict[str, Path]] = {}
+        self._calls: dict[Path, dict[bytes, _Known]] = {}
+
+    def write(self, path: Path, named: Path, target: Path, on_bytes: OnBytes) -> Copied:
+        """Write the calls of a session log as records.
+
+        Args:
+            path: Where the content is.
+            named: The file as the user named it; beside it are the logs of other threads.
+            target: Where to write.
+            on_bytes: Told now and then how many bytes are read.
+
+        Raises:
+            OSError: The file cannot be read, or the copy not written.
+        """
+        copied = Copied()
+        thread = _Thread(named, self)
+        return write_records(_lines(path, thread, on_bytes, copied), target, copied)
+
+    def log_of(self, thread: str, beside: Path) -> Path | None:
+        """Return the log of a thread: ``sessions/YYYY/MM/DD``, archived ones, or one folder."""
+        parents = beside.absolute().parents
+        is_dated = len(parents) > 3 and all(one.name.isdecimal() for one in parents[:3])
+        folder = parents[3] if is_dated else parents[0]
+        if folder not in self._folders:
+            found = list(folder.glob("**/*.jsonl" if is_dated else "*.jsonl"))
+            other = {"sessions": "archived_sessions", "archived_sessions": "sessions"}
+            if folder.name in other:
+                found += folder.with_name(other[folder.name]).glob("**/*.jsonl")
+            self._folders[folder] = {file.stem[-36:]: file for file in found}
+        return self._folders[folder].get(thread)
+
+    def calls_of(self, log: Path) -> dict[bytes, _Known]:
+        """Return the calls that a log tells of, by the digest of their state."""
+        if log not in self._calls:
+            self._calls[log] = {}  # a circle of parents ends here
+            thread = _Thread(log, self)
+            known = self._calls[log]
+            for _, found in _lines(log, thread, lambda _: None, Copied()):
+                if not isinstance(found, str):
+                    _note(known, found, thread)
+        return self._calls[log]
+
+
+def _note(known: dict[bytes, _Known], found: Iterator[Object], thread: _Thread) -> None:
+    try:
+        for record in found:
+            digest = thread.latest.digest
+            at = str(record["timestamp"])
+            known.setdefault(digest, _Known(thread.owner(thread.latest), at))
+    except BadRecord:
+        return  # told where the log itself is read
+
+
+def _lines(
+    path: Path, thread: _Thread, on_bytes: OnBytes, copied: Copied
+) -> Iterator[tuple[int, Iterator[Object] | str]]:
+    read_bytes = told_bytes = 0
+    for number, line in numbered_lines(path):
+        read_bytes += len(line or b"") + 1
+        if read_bytes - told_bytes > _BYTES_BETWEEN:
+            told_bytes = read_bytes
+            on_bytes(read_bytes)
+        if line is not None and line.endswith(b"}") and not any(one in line for one in _WANTED):
+            copied.other += 1
+            continue
+        found = object_of_line(line)
+        yield number, found if isinstance(found, str) else thread.calls_of(found)
+
+
+class _Thread:
+    """Follows the lines of one log."""
+
+    def __init__(self, path: Path, threads: Threads) -> None:
+        self._path = path
+        self._threads = threads
+        self._origin = Origin()
+        self._meta: Object = NOTHING
+        self._context: Object = NOTHING
+        self._total: tuple[int, ...] | None = None
+        self._covered: Counts | None = None
+        self._inherited: dict[bytes, _Known] | None = None
+        self.latest = _State((), Counts())
+
+    def calls_of(self, line: Object) -> Iterator[Object]:
+        """Yield the call that a line reports, if it does."""
+        kind, payload = text_at(line, "type"), object_at(line, "payload")
+        if kind == "session_meta":
+            self._origin.add(payload)
+            self._meta = self._meta or {"timestamp": text_at(line, "timestamp"), **payload}
+        elif kind == "turn_context":
+            self._context = payload
+        elif kind == "token_usage_record":
+            total, used = object_at(payload, "thread_token_usage"), object_at(payload, "usage")
+            yield from self._advanced(line, payload, total, used)
+        elif kind == "event_msg" and payload.get("type") == "token_count":
+            info = object_at(payload, "info")
+            total, last = object_at(info, "total_token_usage"), object_at(info, "last_token_usage")
+            yield from self._advanced(line, payload, total, last)
+
+    def _advanced(
+        self, line: Object, payload: Object, stated: Object, last: Object
+    ) -> Iterator[Object]:
+        """Yield a call if the total is another one than before."""
+        total = _total(stated)
+        used = _counts(last) if last else None
+        if total:
+            before, self._total = self._total, total
+            if total == before:
+                return
+            if used is None:
+                is_inherited = before is None and self._origin.parent is not None
+                used = Counts() if is_inherited else _difference(total, before)
+            if used == self._covered:
+                self._covered = None
+                return
+        elif used is not None:
+            self._covered = used  # the total that this call made comes with the next line
+        if used is not None and not used.is_zero:
+            yield self._record(line, payload, _State(total, used))
+
+    def _record(self, line: Object, payload: Object, state: _State) -> Object:
+        at = text_at(line, "timestamp")
+        if at is None:
+            raise BadRecord("a count of tokens without timestamp")
+        self.latest = state
+        response = text_at(payload, "response_id")
+        identity = state.digest.hex() if state.total else f"{response or at}:{state.digest.hex()}"
+        return {
+            "id": f"{self.owner(state)}:{identity}",
+            "timestamp": at,
+            "model": self._model(payload),
+            "provider": text_at(self._meta, "model_provider") or "openai",
+            "session_id": self._id,
+            "project": text_at(self._context, "cwd") or text_at(self._meta, "cwd"),
+            "agent": agent_of(self._meta),
+            "provider_request_id": response,
+            "is_fork": parent_of(self._meta) is not None,
+            "client": f"codex {text_at(self._meta, 'cli_version') or '?'}",
+            "fork": "true" if text_at(self._meta, "forked_from_id") else None,
+            **state.used.disjoint(),
+        }
+
+    def owner(self, state: _State) -> str:
+        """Return the thread that made a call: this one, or one that it was forked from."""
+        parent = self._origin.parent
+        if parent is None:
+            return self._id
+        if self._inherited is None:
+            log = self._threads.log_of(parent, self._path)
+            if log is None or log == self._path.absolute():
+                return self._origin.oldest or self._id
+            self._inherited = self._threads.calls_of(log)
+        known = self._inherited.get(state.digest)
+        created = text_at(self._meta, "timestamp")
+        if known is None or (created is not None and known.at > created):
+            return self._id
+        return known.owner
+
+    def _model(self, payload: Object) -> str:
+        info = object_at(payload, "info")
+        return (
+            text_at(self._context, "model", "model_name")
+            or text_at(object_at(self._context, "metadata"), "model")
+            or text_at(payload, "model")
+            or text_at(info, "model")
+            or "unknown"
+        )
+
+    @property
+    def _id(self) -> str:
+        return self._origin.thread or self._path.name.removesuffix(".gz").removesuffix(".jsonl")
+
+
+def _total(usage: Object) -> tuple[int, ...]:
+    """Return a total of a thread; empty where none is stated."""
+    if not usage:
+        return ()
+    counts = _counts(usage)
+    stated = count_at(usage, "total_tokens")
+    whole = counts.input + counts.output if stated is None else stated
+    return (counts.input, counts.output, counts.cache_read, counts.reasoning, whole)
+
+
+def _counts(usage: Object) -> Counts:
+    return Counts(
+        input=count_at(usage, "input_tokens") or 0,
+        output=count_at(usage, "output_tokens") or 0,
+        cache_read=count_at(usage, "cached_input_tokens", "cache_read_input_tokens") or 0,
+        cache_write_5m=count_at(usage, "cache_write_input_tokens") or 0,
+        reasoning=count_at(usage, "reasoning_output_tokens") or 0,
+    )
+
+
+def _difference(total: tuple[int, ...], before: tuple[int, ...] | None) -> Counts:
+    parts = [now - then for now, then in zip(total, before or (0,) * 5, strict=True)]
+    if min(parts) < 0:
+        parts = list(total)  # it began again
+    return Counts(input=parts[0], output=parts[1], cache_read=parts[2], reasoning=parts[3])

@@ -1,0 +1,153 @@
+"""What an import is asked for and what it answers; knows neither DuckDB nor files' contents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeAlias
+
+from corvus.base.time import Clock, SystemClock
+
+BAD_LINES_KEPT = 1_000
+"""How many bad lines a summary lists; all of them are counted."""
+
+
+class Format(StrEnum):
+    """The formats an import understands."""
+
+    CLAUDE_CODE = "claude-code"
+    CODEX = "codex"
+    LITELLM = "litellm"
+    OPENAI = "openai"
+    OTEL = "otel"
+    GENERIC = "generic"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """How much of a file was imported: a row of ``import_file``, whose units are there."""
+
+    file: str
+    format: str
+    settings: str
+    prices: str
+    size_bytes: int
+    modified_ns: int
+    read_bytes: int = 0
+    read_lines: int = 0
+    head_hash: str = ""
+    content_hash: str = ""
+    imported_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFiles:
+    """What a ledger knows of files.
+
+    Attributes:
+        files: In order of import, the latest last.
+        has_unpriced: Whether a call that was imported has no price.
+    """
+
+    files: tuple[KnownFile, ...] = ()
+    has_unpriced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """How to read the sources.
+
+    Attributes:
+        format: The format of all files; ``None`` recognises each by itself.
+        columns: For the generic format: field of the usage record (``input_tokens``, ``tags.team``)
+            → column or dotted path in the file. A field not named here is read from the column of
+            its own name.
+        project: The project of every imported call; ``None`` takes it from the file.
+        provider: Who bills every imported call; ``None`` takes it from the file, or from the name
+            of the model.
+        inclusive: For the generic format: counts of input include what was cached, and counts of
+            output include reasoning, as OpenAI and OpenTelemetry count; they are made disjoint.
+        clock: Says when the import is recorded.
+        known: What the ledger knows of files; what it has of them is not read again.
+    """
+
+    format: Format | None = None
+    columns: Mapping[str, str] = field(default_factory=dict[str, str])
+    project: str | None = None
+    provider: str | None = None
+    inclusive: bool = False
+    clock: Clock = field(default_factory=SystemClock)
+    known: KnownFiles = KnownFiles()
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that was skipped, or a file that could not be read at all.
+
+    Attributes:
+        line: Its number, from 1; ``None`` for the whole file.
+    """
+
+    file: Path
+    line: int | None
+    reason: str
+
+    def __str__(self) -> str:
+        """Return ``file:line: reason``."""
+        place = f"{self.file}:{self.line}" if self.line is not None else f"{self.file}"
+        return f"{place}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSummary:
+    """What an import read and what it changed (IMP-1).
+
+    Attributes:
+        files: Files read, by format.
+        unchanged: Files not read, as nothing in them is new.
+        read_lines: Lines that are not blank.
+        usage_lines: Lines that report usage of a call, repeated snapshots included.
+        synthetic: Messages that the client made up itself, such as API errors; they used nothing.
+        new: Calls recorded now for the first time.
+        updated: Calls already in the ledger of which more is known now: later counts, an earlier
+            beginning, a price.
+        duplicate: Calls already in the ledger, unchanged.
+        unpriced: Calls among ``new`` and ``updated`` whose cost is unknown (PRC-5).
+        bad_lines: Lines and files skipped.
+        bad: The first ``BAD_LINES_KEPT`` of them.
+        new_cost_nano_usd: What the ledger's known spend grew by.
+        unpriced_models: Provider, model and number of the ``unpriced`` calls.
+    """
+
+    files: Mapping[Format, int]
+    read_lines: int
+    usage_lines: int
+    synthetic: int
+    new: int
+    updated: int
+    duplicate: int
+    unpriced: int
+    bad_lines: int
+    bad: tuple[BadLine, ...]
+    new_cost_nano_usd: int
+    unpriced_models: tuple[tuple[str, str, int], ...] = ()
+    unchanged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImportProgress:
+    """How far an import is.
+
+    Attributes:
+        step: ``reading``, ``merging`` or ``recording``.
+        done_bytes: Bytes of the sources read so far, <= ``total_bytes``.
+    """
+
+    step: str
+    done_bytes: int
+    total_bytes: int
+
+
+OnProgress: TypeAlias = Callable[[ImportProgress], None]

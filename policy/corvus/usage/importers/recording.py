@@ -1,0 +1,150 @@
+"""Adds merged calls to the ledger exactly once, in one transaction.
+
+What the ledger knows of a call stands beside its new lines, and ``merging`` chooses among all of
+them. Where the result differs from what was recorded, the record is taken back by a row of the
+opposite sign and a new one is appended; nothing is ever edited or deleted. A call that had no price
+is priced as soon as the books have one; a known price is never replaced while the counts stand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from corvus.ledger.ledger import Ledger
+from corvus.usage.importers.known import remember
+from corvus.usage.importers.merging import PLACE, merged
+from corvus.usage.importers.model import KnownFile
+from corvus.usage.importers.pricing import PriceHistory, price_changes, tell_prices
+from corvus.usage.importers.statements import COUNTS, each
+
+_KNOWN_PLACE = [name for name in PLACE if name != "is_fork"]
+
+_CANDIDATES = f"""
+CREATE OR REPLACE TEMP TABLE import_candidate AS
+SELECT * FROM read_parquet($calls)
+UNION ALL BY NAME
+SELECT id AS known_id, import_key, nullif(provider, 'unknown') AS provider, service_tier,
+    {", ".join(_KNOWN_PLACE)}, tags['fork'] IS NOT NULL AS is_fork,
+    settled_at, answering_model, outcome, provider_request_id,
+    if(source = 'provider', cost_nano_usd, NULL) AS reported_nano_usd, calls, {", ".join(COUNTS)}
+FROM usage_call
+WHERE import_key IN (SELECT import_key FROM read_parquet($calls))
+"""  # noqa: S608 - made of constants of this package
+
+_CALLS = f"CREATE OR REPLACE TEMP TABLE import_call AS {merged('temp.import_candidate')}"
+
+_CHANGES = """
+CREATE OR REPLACE TEMP TABLE import_change AS
+SELECT call.*,
+    coalesce(call.answering_model, call.requested_model) || coalesce('-' || call.service_tier, '')
+        AS price_model,
+    coalesce(call.keeps_counts AND record.cost_nano_usd IS NOT NULL
+        AND record.admitted_at::DATE = call.admitted_at::DATE
+        AND record.service_tier IS NOT DISTINCT FROM call.service_tier, false) AS keeps_cost
+FROM temp.import_call AS call
+LEFT JOIN usage_record AS record ON record.id = call.known_id
+WHERE call.known_id IS NULL OR NOT call.keeps_place OR NOT call.keeps_counts
+    OR record.service_tier IS DISTINCT FROM call.service_tier OR record.cost_nano_usd IS NULL
+"""
+
+# What has no price, had none before, and is otherwise as recorded, has not changed after all.
+_DROP_UNCHANGED = """
+DELETE FROM temp.import_priced AS call
+USING usage_record AS record
+WHERE record.id = call.known_id AND call.keeps_place AND call.keeps_counts
+    AND call.cost_nano_usd IS NULL
+    AND record.service_tier IS NOT DISTINCT FROM call.service_tier
+"""
+
+# A time-ordered UUID: 48 bits of milliseconds, then a hash of what makes the row one of a kind.
+_ID = """(lpad(to_hex(epoch_ms({time})), 12, '0') || '8' || substr(md5({text}), 1, 3)
+        || '8' || substr(md5({text}), 4, 15))::UUID"""
+_NEW = "concat_ws(':', call.import_key, call.known_id)"
+_BACK = "concat_ws(':', record.import_key, record.id, 'taken back')"
+
+_STAGED = f"""
+CREATE OR REPLACE TEMP TABLE usage_staged AS
+SELECT {_ID.format(time="call.admitted_at", text=_NEW)} AS id, call.known_id AS corrects_id,
+    call.* EXCLUDE (known_id, keeps_place, keeps_counts, price_model, is_fork)
+FROM temp.import_priced AS call
+UNION ALL BY NAME
+SELECT {_ID.format(time="record.admitted_at", text=_BACK)} AS id, record.id AS corrects_id,
+    -record.calls AS calls, {each("-record.{count} AS {count}")},
+    -record.cost_nano_usd AS cost_nano_usd,
+    record.* EXCLUDE (id, corrects_id, calls, {each("{count}", ", ")}, cost_nano_usd)
+FROM temp.import_priced AS call
+JOIN usage_record AS record ON record.id = call.known_id
+"""  # noqa: S608 - made of constants of this package
+
+_COUNTED = """
+SELECT (SELECT count(*) FROM temp.import_call),
+    count(*) FILTER (WHERE known_id IS NULL),
+    count(*) FILTER (WHERE known_id IS NOT NULL),
+    count(*) FILTER (WHERE cost_nano_usd IS NULL),
+    (SELECT coalesce(sum(cost_nano_usd), 0)::BIGINT FROM temp.usage_staged)
+FROM temp.import_priced
+"""
+_UNPRICED = """
+SELECT provider, price_model, count(*) FROM temp.import_priced WHERE cost_nano_usd IS NULL
+GROUP BY ALL ORDER BY ALL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What recording changed; see ``ImportSummary`` for the words.
+
+    Attributes:
+        unpriced_models: Provider, model and calls of what has no price.
+    """
+
+    new: int
+    updated: int
+    duplicate: int
+    unpriced: int
+    new_cost_nano_usd: int
+    unpriced_models: tuple[tuple[str, str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What an import brings.
+
+    Attributes:
+        calls: A Parquet file of merged calls.
+        files: What is to be remembered of the files that they were read from.
+    """
+
+    calls: Path
+    files: tuple[KnownFile, ...] = ()
+
+
+def record_calls(ledger: Ledger, batch: Batch, books: PriceHistory, now: datetime) -> Recorded:
+    """Add merged calls to the ledger.
+
+    Args:
+        ledger: Open for writing.
+        batch: The calls, and their files.
+        books: Where prices come from.
+        now: The present instant, aware.
+
+    Raises:
+        LedgerError: The ledger could not be written; nothing of this import was kept.
+    """
+    connection = ledger.connection
+    with ledger.transaction():
+        connection.execute(_CANDIDATES, {"calls": str(batch.calls)})
+        for statement in (_CALLS, _CHANGES):
+            connection.execute(statement)
+        price_changes(connection, books)
+        for statement in (_DROP_UNCHANGED, _STAGED):
+            connection.execute(statement)
+        tell_prices(ledger, now)
+        ledger.append_usage()
+        remember(ledger, batch.files, now)
+        counted = connection.execute(_COUNTED).fetchone() or (0, 0, 0, 0, 0)
+        unpriced_models = connection.execute(_UNPRICED).fetchall()
+    total, new, updated, unpriced, cost = counted
+    return Recorded(new, updated, total - new - updated, unpriced, cost, tuple(unpriced_models))

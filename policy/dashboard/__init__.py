@@ -1,1 +1,0 @@
-"""The pages where operators see and steer spend (spec section 18), served beside the gateway."""

@@ -1,0 +1,105 @@
+"""A fix mends its finding, breaks nothing else, and shows nothing of a value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from corvus.config.check.check import Options, check_paths
+from corvus.diagnostics.model import Diagnostic
+
+ROOT = Path(__file__).parents[3]
+FILES = sorted(ROOT.glob("tests/golden/invalid/*.toml")) + sorted(
+    ROOT.glob("tests/config/check/mistakes/*.toml")
+)
+
+
+def found(text: str, dialect: str = "auto") -> tuple[Diagnostic, ...]:
+    return check_paths(["-"], Options(dialect=dialect, stdin=text.encode)).diagnostics
+
+
+def mended(text: str, diagnostic: Diagnostic) -> str:
+    assert diagnostic.fix is not None
+    for edit in reversed(diagnostic.fix.edits):
+        start, end = edit.span.start.offset, edit.span.end.offset
+        text = text[:start] + edit.replacement + text[end:]
+    return text
+
+
+def only_fixed(text: str) -> str:
+    (diagnostic,) = [one for one in found(text) if one.fix]
+    return mended(text, diagnostic)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_offered_fix_mends_its_finding_and_adds_no_error(path: Path) -> None:
+    text = path.read_bytes().decode(errors="replace").removeprefix("\ufeff")
+    before = found(text)
+    for diagnostic in before:
+        if diagnostic.fix is None:
+            continue
+        after = found(mended(text, diagnostic))
+        assert (diagnostic.code, diagnostic.path) not in [(one.code, one.path) for one in after]
+        assert sum(one.is_error for one in after) <= sum(one.is_error for one in before)
+
+
+def test_some_files_offer_fixes() -> None:
+    offered = [one for path in FILES for one in check_paths([str(path)]).diagnostics if one.fix]
+    assert {one.code for one in offered} >= {"unknown-key", "wrong-type", "deprecated-key"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[cost]\ndayly_limit_usd = 5\n", "[cost]\ndaily_limit_usd = 5\n"),
+        ("cost.'dayly_limit_usd' = 5\n", "cost.daily_limit_usd = 5\n"),
+        ("cost = { dayly_limit_usd = 5 }\n", "cost = { daily_limit_usd = 5 }\n"),
+        (
+            '[governance.legder]\npath = "x"\n[governance]\n',
+            '[governance.ledger]\npath = "x"\n[governance]\n',
+        ),
+        (
+            'cost.budgets = [1, { nmae = "a", period = "day", limit_usd = 1 }]\n',
+            'cost.budgets = [1, { name = "a", period = "day", limit_usd = 1 }]\n',
+        ),
+        (
+            'cost.budgets = [{ nmae = "a", period = "day", limit_usd = 1 }]\n',
+            'cost.budgets = [{ name = "a", period = "day", limit_usd = 1 }]\n',
+        ),
+        ('[cost]\ndaily_limit_usd = "5"\n', "[cost]\ndaily_limit_usd = 5\n"),
+        ("[cost]\nenabled = '''true'''\n", "[cost]\nenabled = true\n"),
+        (
+            "[autonomy]\nmax_cost_per_day_cents = 5\n",
+            "[autonomy]\nmax_actions_per_hour = 5\n",
+        ),
+    ],
+)
+def test_a_fix_writes_what_was_most_likely_meant(text: str, expected: str) -> None:
+    assert only_fixed(text) == expected
+
+
+def test_a_fix_of_a_guess_is_not_safe() -> None:
+    assert all(one.fix and not one.fix.is_safe for one in found("[cost]\ndayly_limit_usd = 5\n"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[cost]\ndayly_limit_usd = 5\ndaily_limit_usd = 6\n",
+        "[cost]\nnothing_like_it = 5\n",
+        '[cost]\ndaily_limit_usd = "five"\n',
+        '[cost]\ndaily_limit_usd = """\n5"""\n',
+        "[autonomy]\nmax_cost_per_day_cents = 5\nmax_actions_per_hour = 5\n",
+    ],
+)
+def test_where_an_edit_is_not_certain_there_is_none(text: str) -> None:
+    assert found(text)
+    assert all(one.fix is None for one in found(text))
+
+
+def test_an_edit_holds_nothing_of_a_value() -> None:
+    (diagnostic,) = found('[cost]\ndaily_limit_usd = "8675309"\n')
+    assert diagnostic.fix is not None
+    assert [edit.replacement for edit in diagnostic.fix.edits] == ["", ""]
+    assert "8675309" not in diagnostic.fix.description

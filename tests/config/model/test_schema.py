@@ -1,0 +1,147 @@
+"""The published schemas say what the model says, as far as JSON Schema can (SCH-1 to SCH-3)."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from corvus.cli.check import main
+from corvus.config.check.check import Options, check_paths
+from corvus.config.check.dialects import Dialect, detect
+from corvus.config.model.schema import document, published
+from corvus.config.model.schema_output import diagnostics_document
+from corvus.config.toml.values import Table, as_items, is_table, kind
+from corvus.diagnostics.model import Severity
+
+ROOT = Path(__file__).parents[3]
+GOLDEN = ROOT / "tests" / "golden"
+FILES = sorted(GOLDEN.glob("*/*.toml")) + sorted(
+    (ROOT / "tests/config/check/mistakes").glob("*.toml")
+)
+CORPUS = sorted((ROOT / ".." / "shared" / "configs").glob("*.toml"))
+"""Real configs beside the checkout, where they are; they are no part of this project."""
+
+BEYOND_SCHEMA = {
+    "too-many-decimals": "decimal places cannot be counted without float arithmetic",
+    "duplicate-budget-name": "two items cannot be compared by one key",
+    "limit-never-binds": "keys cannot be compared",
+    "no-limit-set": "it is a warning",
+    "extreme-threshold": "it is a warning",
+    "unpriced-default-model": "it is a warning",
+    "deprecated-key": "it is a warning; the schema says deprecated",
+}
+
+
+def as_json(value: object) -> object:
+    """Turn TOML data into what an editor hands to a schema: dates are RFC 3339 strings."""
+    if is_table(value):
+        return {key: as_json(inner) for key, inner in value.items()}
+    if kind(value) == "array":
+        return [as_json(inner) for inner in as_items(value)]
+    return value.isoformat() if isinstance(value, date | datetime | time) else value
+
+
+def accepts(dialect: Dialect, data: object) -> bool:
+    return not [*messages(document(dialect), data)]
+
+
+def messages(schema: Table, data: object) -> Iterator[str]:
+    validator: Any = Draft202012Validator(schema)
+    return (str(error.message) for error in validator.iter_errors(as_json(data)))
+
+
+def tables_of(dialect: Dialect) -> dict[str, dict[str, Any]]:
+    definitions: Any = document(dialect)["$defs"]
+    return definitions
+
+
+def dialect_of(path: Path, data: dict[str, object]) -> Dialect:
+    middle = path.name.split(".")[1]
+    return Dialect(middle) if middle in set(Dialect) else detect(data).dialect
+
+
+def readable() -> Iterator[Path]:
+    for path in (*FILES, *CORPUS):
+        try:
+            tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, RecursionError):
+            continue
+        yield path
+
+
+@pytest.mark.parametrize("name", sorted(published()))
+def test_the_committed_schema_is_what_the_model_says(name: str, update_golden: bool) -> None:
+    path = ROOT / "schemas" / name
+    if update_golden:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(published()[name], encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == published()[name]
+
+
+@pytest.mark.parametrize("name", sorted(published()))
+def test_a_schema_is_a_valid_schema_with_a_version(name: str) -> None:
+    schema = json.loads(published()[name])
+    Draft202012Validator.check_schema(schema)
+    assert schema["$id"].endswith("/v1")
+
+
+@pytest.mark.parametrize("path", list(readable()), ids=lambda path: path.stem)
+def test_model_and_schema_agree(path: Path) -> None:
+    """SCH-3: on every golden and real document, except for what the schema says it cannot say."""
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    dialect = dialect_of(path, data)
+    checked = check_paths([str(path)], Options(dialect=dialect.value))
+    errors = {one.code for one in checked.diagnostics if one.severity is Severity.ERROR}
+    assert accepts(dialect, data) is not bool(errors - set(BEYOND_SCHEMA))
+
+
+def test_a_whole_float_is_the_one_integer_that_only_the_model_refuses() -> None:
+    """SCH-3: the difference is known, and the schema's own comment says so."""
+    data = {"cost": {"warn_at_percent": 80.0}}
+    assert accepts(Dialect.NATIVE, data)
+    assert "80.0" in str(document(Dialect.NATIVE)["$comment"])
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_governed_tables_are_closed_and_described(dialect: Dialect) -> None:
+    root: dict[str, Any] = document(dialect)
+    for table in (root, *tables_of(dialect).values()):
+        assert table["additionalProperties"] is False
+        assert table["description"]
+        for key, body in table["properties"].items():
+            assert body.get("description") or "$ref" in body, key
+
+
+def test_the_deprecated_key_carries_its_timeline() -> None:
+    for dialect in Dialect:
+        alias = tables_of(dialect)["AutonomySettings"]["properties"]["max_cost_per_day_cents"]
+        assert alias["deprecated"] is True
+        assert alias["x-deprecation"]["replacement"] == "autonomy.max_actions_per_hour"
+        assert alias["x-deprecation"]["removed"] in alias["description"]
+
+
+def test_every_amount_and_count_has_bounds() -> None:
+    for table in tables_of(Dialect.NATIVE).values():
+        for key, body in table["properties"].items():
+            if body.get("type") in {"number", "integer"}:
+                assert {"minimum", "maximum"} <= set(body), key
+
+
+def test_null_is_nowhere_because_toml_has_none() -> None:
+    for dialect in Dialect:
+        assert "null" not in published()[f"config.{dialect}.schema.json"]
+
+
+def test_the_json_output_follows_its_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--format", "json", *(str(path) for path in FILES), "absent.toml", "nothing/*.toml"])
+    output = json.loads(capsys.readouterr().out)
+    assert [*messages(diagnostics_document(), output)] == []
+    assert output["summary"]["files"] == len(output["files"]) == len(FILES) + 1
+    assert output["summary"]["errors"] > 30

@@ -1,0 +1,337 @@
+"""An export says what the ledger says, exactly, in files that other programs read (EXP-1)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from corvus.base.errors import ReportError
+from corvus.base.resources import shipped
+from corvus.ledger.ledger import open_ledger
+from corvus.usage.exporters.export import Choice, ExportSummary, Shape, export_file, export_text
+from corvus.usage.exporters.lines import Field, csv_line
+from corvus.usage.exporters.records import FIELDS
+from tests.properties import examples
+
+CALL: dict[str, object] = {
+    "admitted_at": "2026-11-30 23:59:59.75",
+    "settled_at": "2026-12-01 00:00:02.25",
+    "session_id": "s1",
+    "project": "search",
+    "provider": "anthropic",
+    "requested_model": "claude-sonnet-4-5-20250929",
+    "answering_model": "claude-sonnet-4-5-20250929",
+    "output_tokens": 20,
+    "cache_read_tokens": 300,
+    "cost_nano_usd": 1_250_000_001,
+    "price_book": "bundled",
+    "price_entry": "bundled:anthropic/claude-sonnet-4-5@2026-01-01",
+    "tags": {"team": 'a "b"'},
+}
+FOCUS_ROW = {
+    "BilledCost": "1.250000001",
+    "BillingAccountId": "anthropic",
+    "BillingAccountName": "anthropic",
+    "BillingCurrency": "USD",
+    "BillingPeriodEnd": "2026-12-01T00:00:00Z",
+    "BillingPeriodStart": "2026-11-01T00:00:00Z",
+    "ChargeCategory": "Usage",
+    "ChargeClass": "",
+    "ChargeDescription": "1 call of claude-sonnet-4-5-20250929",
+    "ChargeFrequency": "Usage-Based",
+    "ChargePeriodEnd": "2026-12-01T00:00:03Z",
+    "ChargePeriodStart": "2026-11-30T23:59:59Z",
+    "CommitmentDiscountStatus": "",
+    "ConsumedQuantity": "330.0",
+    "ConsumedUnit": "Tokens",
+    "ContractedCost": "1.250000001",
+    "EffectiveCost": "1.250000001",
+    "InvoiceId": "",
+    "InvoiceIssuerName": "anthropic",
+    "ListCost": "1.250000001",
+    "PricingCategory": "Standard",
+    "PricingQuantity": "330.0",
+    "PricingUnit": "Tokens",
+    "ProviderName": "anthropic",
+    "PublisherName": "anthropic",
+    "ServiceCategory": "AI and Machine Learning",
+    "ServiceName": "anthropic",
+    "ServiceSubcategory": "Generative AI",
+    "SkuId": "anthropic/claude-sonnet-4-5",
+    "SkuMeter": "Tokens",
+    "SkuPriceDetails": '{"x_Provider":"anthropic","x_Sku":"anthropic/claude-sonnet-4-5",'
+    '"x_PriceBook":"bundled"}',
+    "SkuPriceId": "bundled:anthropic/claude-sonnet-4-5@2026-01-01",
+    "SubAccountId": "search",
+    "SubAccountName": "search",
+    "Tags": '{"team":"a \\"b\\"","corvus/project":"search","corvus/session_id":"s1",'
+    '"corvus/surface":"import"}',
+    "x_RequestedModel": "claude-sonnet-4-5-20250929",
+    "x_AnsweringModel": "claude-sonnet-4-5-20250929",
+    "x_ServiceTier": "",
+    "x_CostSource": "imported",
+    "x_InputTokens": "10",
+    "x_OutputTokens": "20",
+    "x_CacheReadTokens": "300",
+    "x_CacheWriteFiveMinuteTokens": "0",
+    "x_CacheWriteOneHourTokens": "0",
+    "x_ReasoningTokens": "0",
+    "x_WebSearchRequests": "0",
+}
+FOCUS_TYPES = {"BilledCost": "DECIMAL(28,9)", "ConsumedQuantity": "DECIMAL(20,1)"} | {
+    name: "TIMESTAMP" for name in FOCUS_ROW if "Period" in name
+}
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, record_calls: Callable[..., Path]) -> Path:
+    """Two priced calls of different sessions and a call without a price."""
+    other = CALL | {"admitted_at": "2026-11-02 00:00:00", "settled_at": "2026-11-02 00:00:00"}
+    unpriced: dict[str, object] = {"cost_nano_usd": None, "price_entry": None, "price_book": None}
+    return record_calls(
+        tmp_path / "ledger.duckdb",
+        CALL,
+        other | {"session_id": "s2", "project": None, "tags": None, "price_entry": None},
+        other | unpriced | {"admitted_at": "2026-11-03 00:00:00", "session_id": "s3"},
+    )
+
+
+def text_of(path: Path, shape: Shape, **options: Any) -> tuple[str, ExportSummary]:
+    sink = io.StringIO()
+    with open_ledger(path) as ledger:
+        summary = export_text(ledger.connection, Choice(**options), shape, sink)
+    return sink.getvalue(), summary
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_a_focus_row_is_the_one_computed_by_hand(ledger: Path) -> None:
+    text, summary = text_of(ledger, Shape.CSV, focus=True, session="s1")
+    (row,) = rows_of(text)
+    assert len(row.pop("x_CallId")) == 36
+    assert row == FOCUS_ROW
+    assert summary == ExportSummary(rows=1)
+
+
+def test_focus_columns_are_in_the_order_of_the_specification_and_ours_come_last(
+    ledger: Path,
+) -> None:
+    names = text_of(ledger, Shape.CSV, focus=True)[0].splitlines()[0].split(",")
+    ours = [name for name in names if name.startswith("x_")]
+    theirs = [name for name in names if not name.startswith("x_")]
+    assert names == theirs + ours
+    assert theirs == sorted(theirs)
+
+
+def test_focus_leaves_out_calls_of_unknown_cost_and_counts_them(ledger: Path) -> None:
+    text, summary = text_of(ledger, Shape.CSV, focus=True)
+    assert summary == ExportSummary(rows=2, unpriced=1)
+    costs = [Decimal(row["BilledCost"]) for row in rows_of(text)]
+    assert costs == [Decimal("1.250000001")] * 2
+
+
+def test_focus_never_leaves_a_required_column_empty(ledger: Path) -> None:
+    nullable = {"ChargeClass", "CommitmentDiscountStatus", "InvoiceId"}
+    nullable |= {"SubAccountId", "SubAccountName", "x_AnsweringModel", "x_ServiceTier"}
+    for row in rows_of(text_of(ledger, Shape.CSV, focus=True)[0]):
+        assert {name for name, cell in row.items() if not cell} <= nullable
+
+
+def test_a_call_without_a_price_entry_is_its_own_sku(ledger: Path) -> None:
+    (row,) = rows_of(text_of(ledger, Shape.CSV, focus=True, session="s2")[0])
+    assert row["SkuId"] == row["SkuPriceId"] == "anthropic/claude-sonnet-4-5-20250929"
+    assert json.loads(row["Tags"]) == {"corvus/session_id": "s2", "corvus/surface": "import"}
+
+
+def test_the_account_that_is_billed_may_be_told(ledger: Path) -> None:
+    text, _ = text_of(ledger, Shape.CSV, focus=True, account="org-7")
+    assert {row["BillingAccountId"] for row in rows_of(text)} == {"org-7"}
+
+
+def test_focus_in_parquet_has_the_types_of_the_specification(ledger: Path, tmp_path: Path) -> None:
+    target = tmp_path / "focus.parquet"
+    with open_ledger(ledger) as opened:
+        export_file(opened.connection, Choice(focus=True), Shape.PARQUET, target)
+    with duckdb.connect() as reader:
+        found = reader.read_parquet(str(target))
+        types = dict(zip(found.columns, map(str, found.types), strict=True))
+        sums = reader.execute("SELECT sum(BilledCost) FROM found").fetchone()
+    assert {name: types[name] for name in FOCUS_TYPES} == FOCUS_TYPES
+    assert sums == (Decimal("2.500000002"),)
+
+
+def test_every_json_line_fits_the_published_schema(ledger: Path) -> None:
+    schema = json.loads(shipped("schemas").joinpath("usage-record.schema.json").read_text())
+    lines = text_of(ledger, Shape.JSONL)[0].splitlines()
+    validator = jsonschema.Draft202012Validator(
+        schema, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
+    )
+    rows = [json.loads(line) for line in lines]
+    assert len(rows) == 3
+    for row in rows:
+        assert validator.is_valid(row)  # pyright: ignore[reportUnknownMemberType] - jsonschema has no types here
+        assert list(row) == [field.name for field in FIELDS]
+    assert rows[2]["tags"] == {"team": 'a "b"'}
+    assert rows[2]["admitted_at"] == "2026-11-30T23:59:59.750000Z"
+    assert rows[2]["cost_nano_usd"] == 1_250_000_001
+
+
+def test_the_exported_columns_are_those_of_the_ledger(ledger: Path) -> None:
+    with open_ledger(ledger) as opened:
+        found = opened.connection.execute("SELECT * FROM usage_record").description
+    assert found is not None
+    assert [(name, str(kind)) for name, kind, *_ in found] == [
+        (field.name, field.type) for field in FIELDS
+    ]
+
+
+def test_a_corrected_call_is_three_records_whose_sum_is_right_and_one_row_of_focus(
+    tmp_path: Path, record_calls: Callable[..., Path]
+) -> None:
+    path = record_calls(tmp_path / "corrected.duckdb", CALL)
+    with open_ledger(path, write=True) as opened:
+        changes = {"calls": -1, "cost_nano_usd": -1_250_000_001}, {"cost_nano_usd": 7}
+        for change in changes:
+            replaced = ", ".join(f"{value} AS {name}" for name, value in change.items())
+            opened.connection.execute(
+                f"INSERT INTO usage_record SELECT * REPLACE (uuidv7() AS id, id AS corrects_id, "  # noqa: S608 - constants of this test
+                f"{replaced}) FROM usage_record WHERE corrects_id IS NULL"
+            )
+    rows = [json.loads(line) for line in text_of(path, Shape.JSONL)[0].splitlines()]
+    assert [len(rows), sum(row["calls"] for row in rows)] == [3, 1]
+    assert sum(row["cost_nano_usd"] for row in rows) == 7
+    (row,) = rows_of(text_of(path, Shape.CSV, focus=True)[0])
+    assert row["BilledCost"] == "0.000000007"
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
+def test_a_file_read_back_is_the_ledger(ledger: Path, tmp_path: Path, suffix: str) -> None:
+    target = tmp_path / f"out.{suffix}"
+    with open_ledger(ledger) as opened:
+        export_file(opened.connection, Choice(), Shape(suffix), target)
+        rows = opened.connection.execute("SELECT * FROM usage_record ORDER BY admitted_at, id")
+        recorded = rows.fetchall()
+    tags = "MAP(VARCHAR, VARCHAR)"
+    columns = "{" + ", ".join(f"'{field.name}': '{field.type}'" for field in FIELDS) + "}"
+    texts = columns.replace(tags, "VARCHAR")
+    source = {
+        "parquet": f"FROM read_parquet('{target}')",
+        "jsonl": f"FROM read_json('{target}', columns = {columns})",
+        "csv": f"FROM read_csv('{target}', columns = {texts}) "
+        f"SELECT * REPLACE (from_json(tags, '\"{tags}\"') AS tags)",
+    }[suffix]
+    with duckdb.connect() as reader:
+        read = reader.execute(source).fetchall()
+    assert read == recorded
+
+
+def test_an_export_is_of_the_period_session_and_project_asked_for(ledger: Path) -> None:
+    december = datetime(2026, 12, 1, tzinfo=UTC)
+    third = datetime(2026, 11, 3, tzinfo=UTC)
+    chosen = {
+        "all": {},
+        "before the third": {"until": third},
+        "from the third": {"since": third, "until": december},
+        "session": {"session": "s2"},
+        "project": {"project": "search"},
+    }
+    counts = {name: text_of(ledger, Shape.CSV, **some)[1].rows for name, some in chosen.items()}
+    assert counts == {
+        "all": 3,
+        "before the third": 1,
+        "from the third": 2,
+        "session": 1,
+        "project": 2,
+    }
+
+
+def test_an_export_that_fails_leaves_the_old_file(ledger: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.csv"
+    target.write_text("old")
+    with open_ledger(ledger) as opened:
+        opened.connection.execute("CREATE TEMP VIEW usage_record AS SELECT 1 AS id")
+        with pytest.raises(ReportError, match="export failed"):
+            export_file(opened.connection, Choice(), Shape.CSV, target)
+    assert target.read_text() == "old"
+    assert list(tmp_path.glob("*.tmp")) == []
+    assert list(tmp_path.glob(".*.jsonl")) == []
+
+
+def test_a_folder_that_is_not_there_is_told(ledger: Path, tmp_path: Path) -> None:
+    with (
+        open_ledger(ledger) as opened,
+        pytest.raises(ReportError, match=r"cannot write .*nowhere"),
+    ):
+        export_file(opened.connection, Choice(), Shape.CSV, tmp_path / "nowhere" / "out.csv")
+
+
+def test_days_are_put_together_and_stay_in_order(
+    tmp_path: Path, record_calls: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = ["2026-04-02 00:00:00", "2026-04-01 23:59:59.999999", "2026-04-05 01:00:00"]
+    times += ["2026-04-01 00:00:00", "2026-04-05 00:00:00"]
+    path = record_calls(tmp_path / "days.duckdb", *(CALL | {"admitted_at": at} for at in times))
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr("corvus.usage.exporters.export._SLICE_ROWS", 3)
+    sink = io.StringIO()
+    with open_ledger(path) as opened:
+        export_text(
+            opened.connection,
+            Choice(),
+            Shape.CSV,
+            sink,
+            lambda done, total: told.append((done, total)),
+        )
+    exported = [row["admitted_at"] for row in rows_of(sink.getvalue())]
+    assert [at.rstrip("Z").replace("T", " ") for at in exported] == sorted(times)
+    assert told == [(3, 5), (5, 5)]
+
+
+def test_progress_ends_with_all_rows(ledger: Path) -> None:
+    told: list[tuple[int, int]] = []
+    with open_ledger(ledger) as opened:
+        export_text(
+            opened.connection,
+            Choice(),
+            Shape.JSONL,
+            io.StringIO(),
+            lambda done, total: told.append((done, total)),
+        )
+    assert told[-1] == (3, 3)
+
+
+@settings(max_examples=examples(100, by_day=35))
+@given(
+    st.lists(
+        st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8),
+        min_size=1,
+    )
+)
+def test_any_text_survives_a_csv_except_for_the_apostrophe_before_formulas(
+    texts: list[str],
+) -> None:
+    fields = [Field(f"f{place}", "VARCHAR", f"texts[{place}]") for place in range(1, 3)]
+    with duckdb.connect() as connection:
+        for text in texts:
+            row = connection.execute(
+                f"SELECT {csv_line(fields)} FROM (SELECT [?, 'x'] AS texts)",  # noqa: S608 - made of constants
+                [text],
+            ).fetchone()
+            assert row is not None
+            (read,) = csv.reader(io.StringIO(row[0], newline=""))
+            defused = f"'{text}" if text[:1] in tuple("=+-@\t\r\n=+-@") and text else text
+            assert read == [defused, "x"]
