@@ -15,13 +15,14 @@ from pathlib import Path
 
 from tools.checkout import Checkout
 
-COLUMNS = (
-    "id corrects_id calls import_key requested_at admitted_at first_token_at settled_at session_id "
-    "mission_id surface provider requested_model answering_model service_tier project user_name "
-    "agent tags input_tokens output_tokens cache_read_tokens cache_write_5m_tokens "
-    "cache_write_1h_tokens reasoning_tokens web_search_requests cost_nano_usd price_book "
-    "price_entry source outcome policy_hash reservation_id provider_request_id"
-).split()
+COLUMNS = [
+    "id", "corrects_id", "calls", "import_key", "requested_at", "admitted_at", "first_token_at",
+    "settled_at", "session_id", "mission_id", "surface", "provider", "requested_model",
+    "answering_model", "service_tier", "project", "user_name", "agent", "tags", "input_tokens",
+    "output_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens",
+    "reasoning_tokens", "web_search_requests", "cost_nano_usd", "price_book", "price_entry",
+    "source", "outcome", "policy_hash", "reservation_id", "provider_request_id",
+]  # fmt: skip
 """The columns of ``usage_record`` (design: one row, one representation)."""
 _SPELLED_OUT = 20
 _SUFFIXES = {".py", ".sql", ".html", ".toml", ".js", ".css"}
@@ -85,7 +86,7 @@ def spelled_out(sources: dict[Path, str]) -> list[Path]:
 
 
 def read_sources(checkout: Checkout) -> dict[Path, str]:
-    """Return the hand-written files that ship, by path in the checkout, with what counts of them."""
+    """Return the hand-written files that ship, by path, with what counts of them."""
     found: dict[Path, str] = {}
     for folder in (checkout.sources, checkout.folder / "reports"):
         for path in sorted(folder.rglob("*")):

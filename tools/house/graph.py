@@ -15,36 +15,24 @@ def rings(graph: Graph) -> list[tuple[str, ...]]:
     Args:
         graph: A node that is only pointed at need not be a key.
     """
-    found: list[tuple[str, ...]] = []
-    index: dict[str, int] = {}
-    low: dict[str, int] = {}
-    stack: list[str] = []
-    for root in sorted(graph):
-        if root in index:
-            continue
-        index[root] = low[root] = len(index)
-        stack.append(root)
-        path = [(root, iter(sorted(graph.get(root, ()))))]
-        while path:
-            node, following = path[-1]
-            for target in following:
-                if target not in index:
-                    index[target] = low[target] = len(index)
-                    stack.append(target)
-                    path.append((target, iter(sorted(graph.get(target, ())))))
-                    break
-                if target in stack:
-                    low[node] = min(low[node], index[target])
-            else:
-                path.pop()
-                if path:
-                    low[path[-1][0]] = min(low[path[-1][0]], low[node])
-                if low[node] == index[node]:
-                    place = stack.index(node)
-                    if len(stack) - place > 1:
-                        found.append(tuple(sorted(stack[place:])))
-                    del stack[place:]
-    return sorted(found, key=lambda ring: (-len(ring), ring))
+    reached = {node: reachable(graph, node) for node in graph}
+    found = {
+        tuple(sorted(other for other in targets if node in reached.get(other, ())))
+        for node, targets in reached.items()
+        if node in targets
+    }
+    return sorted((ring for ring in found if len(ring) > 1), key=lambda ring: (-len(ring), ring))
+
+
+def reachable(graph: Graph, start: str) -> set[str]:
+    """Return all nodes that a chain of arrows leads to; the start only by a ring."""
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        following = {*graph.get(waiting.pop(), ())} - found
+        found |= following
+        waiting += following
+    return found
 
 
 def condensed(graph: Graph) -> dict[str, set[str]]:

@@ -95,29 +95,25 @@ def _length(node: ast.AST) -> int:
 
 def _lines(text: str, tree: ast.Module) -> dict[str, int]:
     """Count the lines of each kind; a line of code with a comment is code."""
-    number = len(text.splitlines())
-    kinds = ["code"] * (number + 1)
-    for index, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            kinds[index] = "blank"
+    kinds = ["code" if line.strip() else "blank" for line in text.splitlines()]
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT and not token.line[: token.start[1]].strip():
-            kinds[token.start[0]] = "comment"
+            kinds[token.start[0] - 1] = "comment"
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            _mark(kinds, node, "import")
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            if isinstance(node.value.value, str):
+        match node:
+            case ast.Import() | ast.ImportFrom():
+                _mark(kinds, node, "import")
+            case ast.Expr(value=ast.Constant(value=str())):
                 _mark(kinds, node, "docstring")
-    counted = {
-        kind: kinds[1:].count(kind) for kind in ("code", "docstring", "blank", "import", "comment")
-    }
-    return {"all": number, **counted}
+            case _:
+                pass
+    counted = ("code", "docstring", "blank", "import", "comment")
+    return {"all": len(kinds), **{kind: kinds.count(kind) for kind in counted}}
 
 
 def _mark(kinds: list[str], node: ast.stmt, kind: str) -> None:
-    for index in range(node.lineno, (node.end_lineno or node.lineno) + 1):
-        kinds[index] = kind
+    for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
+        kinds[line - 1] = kind
 
 
 def _imports(tree: ast.Module, package: str, names: set[str]) -> Iterator[Import]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
+import subprocess
 from pathlib import Path
 
 from tools.checkout import HERE, checkout_at
@@ -57,5 +57,5 @@ def _again(python: Path, folder: str, arguments: list[str]) -> int:
         "LC_ALL": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": os.environ.get("PYTHONDONTWRITEBYTECODE", ""),
     }
-    sys.stdout.flush()
-    return os.spawnve(os.P_WAIT, python, [str(python), "-P", "-c", start], environment)
+    command = [python, "-P", "-c", start]
+    return subprocess.run(command, env=environment, check=False).returncode

@@ -6,7 +6,7 @@ import json
 import shutil
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tools.surfaces.inputs import BUDGETS, copy_tree, write
 from tools.surfaces.stage import Stage
@@ -111,14 +111,16 @@ def _record_codes(stage: Stage) -> None:
     stage.run("explain/none", "explain")
     stage.run("explain/unknown", "explain", "no-such-cod")
     with stage.together():
-        for row in _rows(json.loads(listed.stdout)):
+        for row in rows_of(json.loads(listed.stdout)):
             code = row["code"]
             stage.run(f"explain/{code}", "explain", code)
             stage.run(f"explain/{code}-json", "explain", code, "--format", "json")
 
 
-def _rows(body: Any) -> list[Any]:
-    return body if isinstance(body, list) else next(v for v in body.values() if isinstance(v, list))
+def rows_of(body: Any) -> list[dict[str, Any]]:
+    """Return the list of an answer in JSON, which may stand in an object."""
+    found: list[Any] = [body] if isinstance(body, list) else [*body.values()]
+    return next(cast("list[dict[str, Any]]", rows) for rows in found if isinstance(rows, list))
 
 
 def _record_migrations(stage: Stage) -> None:

@@ -37,12 +37,16 @@ def freeze(package: str, instant: datetime, number: int) -> None:
         instant: What the time is, aware, in UTC.
         number: Of the process; no two count through the same bytes.
     """
-    find(package, "SystemClock").now = lambda _: instant
+
+    def now(_: object) -> datetime:
+        return instant
+
+    find(package, "SystemClock").now = now
     counter = itertools.count((number << 24) + 1)
 
     def counted(size: int) -> bytes:
         return next(counter).to_bytes(8, "big").rjust(size, b"\0")[-size:]
 
     os.urandom = counted
-    vars(random)["_urandom"] = counted
+    random.__dict__["_urandom"] = counted
     random.seed(number)

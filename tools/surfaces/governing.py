@@ -1,4 +1,4 @@
-"""Calls that are governed: a fixed sequence in Python, the commands that steer, and the rows left."""
+"""Calls that are governed: by Python, steered by commands; and the rows that are left."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tools.surfaces.frozen import find
 from tools.surfaces.inputs import BUDGETS, SERVED, write
@@ -28,145 +28,162 @@ _WHERE = ["-c", "corvus.toml", "--ledger", "l.duckdb"]
 def populate(stage: Stage) -> None:
     """Make calls of two weeks in a place, with missions, an override, a reset and refusals."""
     write(stage.folder / "corvus.toml", BUDGETS)
-    stage.record.mkdir(parents=True, exist_ok=True)
-    answer = stage.call(lambda: _live_two_weeks(stage))
+    answer = stage.call(lambda: _Sequence(stage.checkout.package).run())
     stage.note("sequence", answer.shown())
 
 
-def _live_two_weeks(stage: Stage) -> int:
-    package = stage.checkout.package
-    public = import_module(package)
+class _Sequence:
+    """What happens in a place, in a fixed order; each result is printed."""
 
-    def named(name: str) -> Any:
-        return find(package, name)
+    def __init__(self, package: str) -> None:
+        self._package = package
+        self._public = import_module(package)
+        self._usage = self._public.Usage(1200, 340)
 
-    def say(title: str, value: object) -> None:
-        print(title, json.dumps(plain(value), indent=1, ensure_ascii=False, default=str))
+    def run(self) -> int:
+        """Live two weeks."""
+        for day in range(13, 0, -1):
+            with self._runtime(day).governor() as governor:
+                for number in range(1 + day % 3):
+                    self._spend(governor, day, number)
+        events: list[object] = []
+        with self._runtime(0.1).governor(listeners=[events.append]) as governor:
+            for part in (self._hold, self._run_missions, self._steer, self._use_blocks, self._end):
+                part(governor)
+        for event in events:
+            self._say(f"event {type(event).__name__}", event)
+        later = self._runtime(0.05)
+        self._try("status", lambda: later.status("a"))
+        self._try("status of a mission", lambda: later.status("a", "mend-the-tests"))
+        self._try("recorded status", lambda: later.status("a", recorded=True))
+        self._try("health", lambda: later.health())
+        self._try("audit", lambda: later.audit(100))
+        return 0
 
-    def tried(title: str, work: Callable[[], object]) -> Any:
+    def _named(self, name: str) -> Any:
+        return find(self._package, name)
+
+    def _say(self, title: str, value: object) -> None:
+        print(title, json.dumps(plain(value), indent=1, ensure_ascii=False))
+
+    def _try(self, title: str, work: Callable[[], object]) -> Any:
         try:
             value = work()
         except Exception as error:
             print(title, "raised", type(error).__name__, getattr(error, "code", ""), error)
             return None
-        say(title, value)
+        self._say(title, value)
         return value
 
-    def runtime(days_ago: float) -> Any:
-        clock = named("FixedClock")(NOON - timedelta(days=days_ago))
-        return public.open_runtime(["corvus.toml"], ledger="l.duckdb", clock=clock)
+    def _runtime(self, days_ago: float) -> Any:
+        clock = self._named("FixedClock")(NOON - timedelta(days=days_ago))
+        return self._public.open_runtime(["corvus.toml"], ledger="l.duckdb", clock=clock)
 
-    for day in range(13, 0, -1):
-        with runtime(day).governor() as governor:
-            for number in range(1 + day % 3):
-                request = governor.request(
-                    ("m", "opus-5", "claude-sonnet-4-5")[(day + number) % 3],
-                    session_id=f"past-{day}",
-                    project=("web", "lab", None)[day % 3],
-                    user=("ana", "bob")[day % 2],
-                    agent=("planner", None)[number % 2],
-                    tags={"team": "red"} if day % 2 else {},
-                    estimate_usd=1,
-                )
-                decision = governor.reserve(request)
-                if decision.reservation is None:
-                    say("refused", decision)
-                    continue
-                usage = public.Usage(1000 * day, 100 * day, cache_read_tokens=10 * day)
-                governor.commit(decision.reservation, usage, cost_nano_usd=day * 7 * _CENT)
-    events: list[object] = []
-    with runtime(0.1).governor(listeners=[events.append]) as governor:
-        _live_a_day(public, named, governor, tried)
-    for event in events:
-        say(f"event {type(event).__name__}", event)
-    for title, work in (
-        ("status", lambda: runtime(0.05).status("a")),
-        ("status of a mission", lambda: runtime(0.05).status("a", "mend-the-tests")),
-        ("recorded status", lambda: runtime(0.05).status("a", recorded=True)),
-        ("health", lambda: runtime(0.05).health()),
-        ("audit", lambda: runtime(0.05).audit(100)),
-    ):
-        tried(title, work)
-    return 0
+    def _spend(self, governor: Any, day: int, number: int) -> None:
+        request = governor.request(
+            ("m", "opus-5", "claude-sonnet-4-5")[(day + number) % 3],
+            session_id=f"past-{day}",
+            project=("web", "lab", None)[day % 3],
+            user=("ana", "bob")[day % 2],
+            agent=("planner", None)[number % 2],
+            tags={"team": "red"} if day % 2 else {},
+            estimate_usd=1,
+        )
+        decision = governor.reserve(request)
+        if decision.reservation is None:
+            self._say("refused", decision)
+            return
+        usage = self._public.Usage(1000 * day, 100 * day, cache_read_tokens=10 * day)
+        governor.commit(decision.reservation, usage, cost_nano_usd=day * 7 * _CENT)
 
+    def _ask(self, governor: Any, model: str, cents: int, session: str, **options: Any) -> Any:
+        """Ask for a call and return its reservation, if it is admitted."""
+        request = governor.request(
+            model, estimate_usd=Decimal(cents) / 100, session_id=session, **options
+        )
+        title = f"reserve {model} {cents} {session} {options}"
+        decision = self._try(title, lambda: governor.reserve(request))
+        return None if decision is None else decision.reservation
 
-def _live_a_day(public: Any, named: Any, governor: Any, tried: Any) -> None:
-    def ask(model: str = "m", cents: int = 10, **options: Any) -> Any:
-        made = governor.request(model, estimate_usd=Decimal(cents) / 100, **options)
-        return tried(f"reserve {model} {cents} {options}", lambda: governor.reserve(made))
+    def _hold(self, governor: Any) -> None:
+        mission = self._named("MissionRequest")
+        ask = {"session": "a", "mission_id": "mend-the-tests", "idempotency_key": "k1"}
+        wanted = mission("a", "mend-the-tests", 1_500_000_000)
+        self._try("mission", lambda: governor.start_mission(wanted))
+        held = self._ask(governor, "m", 55, **ask)
+        self._try("evaluate", lambda: governor.evaluate(governor.request("m", session_id="a")))
+        self._ask(governor, "m", 55, **ask)
+        self._ask(governor, "m", 56, **ask)
+        options = {"ttl_seconds": 900, "hold_usd": Decimal("0.6")}
+        self._try("extend", lambda: governor.extend(held, **options))
+        report = {"cost_nano_usd": 70 * _CENT}
+        keyed = {**report, "settlement_key": "s"}
+        self._try("commit", lambda: governor.commit(held, self._usage, **keyed))
+        self._try("commit again", lambda: governor.commit(held, self._usage, **report))
+        self._try("commit same", lambda: governor.commit(held, self._usage, **keyed))
+        self._try("release late", lambda: governor.release(held))
 
-    mission = named("MissionRequest")
-    tried("mission", lambda: governor.start_mission(mission("a", "mend-the-tests", 1_500_000_000)))
-    tried("mission again", lambda: governor.start_mission(mission("a", "mend-the-tests")))
-    tried("mission b", lambda: governor.start_mission(mission("b", "done", 10**9, project="lab")))
-    first = ask(cents=55, session_id="a", mission_id="mend-the-tests", idempotency_key="k1")
-    tried("evaluate", lambda: governor.evaluate(governor.request("m", session_id="a")))
-    ask(cents=55, session_id="a", mission_id="mend-the-tests", idempotency_key="k1")
-    ask(cents=56, session_id="a", mission_id="mend-the-tests", idempotency_key="k1")
-    usage = public.Usage(1200, 340)
-    held = first.reservation
-    tried("extend", lambda: governor.extend(held, ttl_seconds=900, hold_usd=Decimal("0.6")))
-    tried(
-        "commit", lambda: governor.commit(held, usage, cost_nano_usd=70 * _CENT, settlement_key="s")
-    )
-    tried("commit again", lambda: governor.commit(held, usage, cost_nano_usd=70 * _CENT))
-    tried(
-        "commit same",
-        lambda: governor.commit(held, usage, cost_nano_usd=70 * _CENT, settlement_key="s"),
-    )
-    tried("release late", lambda: governor.release(held))
-    second = ask("opus-5", 117, session_id="b", mission_id="done", project="lab").reservation
-    tried("release", lambda: governor.release(second))
-    third = ask("opus-5", 117, session_id="b", mission_id="done", project="lab").reservation
-    tried("commit priced", lambda: governor.commit(third, usage, answering_model="claude-opus-4-5"))
-    for number in range(4):
-        tried(f"step {number}", lambda: governor.step_mission("a", "mend-the-tests"))
-    outcome = named("MissionOutcome").COMPLETED
-    tried("end", lambda: governor.end_mission("b", "done", outcome, "lab"))
-    ask("opus-5", 300, session_id="c")
-    ask("m", 150, session_id="c")
-    tried(
-        "override", lambda: governor.override(named("OverrideRequest")("ana", "release day", "c"))
-    )
-    lifted = ask("m", 250, session_id="c")
-    if lifted is not None and lifted.reservation is not None:
-        tried("commit lifted", lambda: governor.commit(lifted.reservation, usage, cost_nano_usd=5))
-    tried("reset", lambda: governor.reset(named("ResetRequest")("session", "ana", "astray", "c")))
-    tried("reset unknown", lambda: governor.reset(named("ResetRequest")("no-such", "ana")))
-    ask("m", 30, session_id="c", user="bob", agent="planner", tags={"team": "blue"})
-    unpriced = ask_unpriced(governor, tried)
-    if unpriced is not None and unpriced.reservation is not None:
-        tried("commit unpriced", lambda: governor.commit(unpriced.reservation, usage))
-    ask("m", 400, session_id="d", project="lab")
-    with governor.session("with", project="web") as session:
-        tried("call", lambda: _call(session, public, usage))
-        tried("failing call", lambda: _call(session, public, usage, fails=True))
-        with session.mission("inner", limit_usd=1) as inner:
-            tried("inner", lambda: _call(inner, public, usage))
-    tried("async", lambda: asyncio.run(_asynchronous(governor, public, usage)))
-    tried("close", lambda: governor.close_session("d", "lab"))
-    tried("close unknown", lambda: governor.close_session("nobody"))
-    tried("sessions", lambda: governor.sessions())
-    for name, options in (("act", {"command": "git status"}), ("act", {"tool": "http_request"})):
-        tried(name, lambda o=options: governor.act(named("Action")(**o), "ana"))
+    def _run_missions(self, governor: Any) -> None:
+        mission = self._named("MissionRequest")
+        again, other = mission("a", "mend-the-tests"), mission("b", "done", 10**9, project="lab")
+        self._try("mission again", lambda: governor.start_mission(again))
+        self._try("mission b", lambda: governor.start_mission(other))
+        ask = {"session": "b", "mission_id": "done", "project": "lab"}
+        second = self._ask(governor, "opus-5", 117, **ask)
+        self._try("release", lambda: governor.release(second))
+        third = self._ask(governor, "opus-5", 17, **ask)
+        answering = {"answering_model": "claude-opus-4-5"}
+        self._try("commit priced", lambda: governor.commit(third, self._usage, **answering))
+        for number in range(4):
+            self._try(f"step {number}", lambda: governor.step_mission("a", "mend-the-tests"))
+        outcome = self._named("MissionOutcome").COMPLETED
+        self._try("end", lambda: governor.end_mission("b", "done", outcome, "lab"))
 
+    def _steer(self, governor: Any) -> None:
+        override, reset = self._named("OverrideRequest"), self._named("ResetRequest")
+        self._ask(governor, "opus-5", 300, "c")
+        self._ask(governor, "m", 150, "c")
+        lift = override("ana", "release day", "c")
+        self._try("override", lambda: governor.override(lift))
+        lifted = self._ask(governor, "m", 250, "c")
+        if lifted is not None:
+            cost = {"cost_nano_usd": 5}
+            self._try("commit lifted", lambda: governor.commit(lifted, self._usage, **cost))
+        self._try("reset", lambda: governor.reset(reset("session", "ana", "astray", "c")))
+        self._try("reset unknown", lambda: governor.reset(reset("no-such", "ana")))
+        self._ask(governor, "m", 30, "c", user="bob", agent="planner", tags={"team": "blue"})
+        unpriced = governor.request("unheard-of", session_id="d")
+        decision = self._try("unpriced", lambda: governor.reserve(unpriced))
+        if decision is not None and decision.reservation is not None:
+            held = decision.reservation
+            self._try("commit unpriced", lambda: governor.commit(held, self._usage))
+        self._ask(governor, "m", 400, "d", project="lab")
 
-def ask_unpriced(governor: Any, tried: Any) -> Any:
-    """Ask for a model that has no price."""
-    return tried(
-        "unpriced", lambda: governor.reserve(governor.request("unheard-of", session_id="d"))
-    )
+    def _use_blocks(self, governor: Any) -> None:
+        with governor.session("with", project="web") as session:
+            self._try("call", lambda: self._call(session))
+            self._try("failing call", lambda: self._call(session, fails=True))
+            with session.mission("inner", limit_usd=1) as inner:
+                self._try("inner", lambda: self._call(inner))
+        self._try("async", lambda: asyncio.run(_asynchronous(governor, self._usage)))
 
+    def _end(self, governor: Any) -> None:
+        self._try("close", lambda: governor.close_session("d", "lab"))
+        self._try("close unknown", lambda: governor.close_session("nobody"))
+        self._try("sessions", lambda: governor.sessions())
+        action = self._named("Action")
+        for words in ({"command": "git status"}, {"tool": "http_request"}):
+            self._try(f"act {words}", lambda w=words: governor.act(action(**w), "ana"))
 
-def _call(scope: Any, public: Any, usage: Any, *, fails: bool = False) -> Any:
-    with scope.call("m", input_tokens=1000, max_output_tokens=100) as call:
-        if fails:
-            raise ValueError("the provider failed")
-        call.used(usage)
-    return call.settled
+    def _call(self, scope: Any, *, fails: bool = False) -> Any:
+        with scope.call("m", input_tokens=1000, max_output_tokens=100) as call:
+            if fails:
+                raise ValueError("the provider failed")
+            call.used(self._usage)
+        return call.settled
 
 
-async def _asynchronous(governor: Any, public: Any, usage: Any) -> Any:
+async def _asynchronous(governor: Any, usage: Any) -> Any:
     async with governor.call("m", session_id="async", input_tokens=100) as call:
         call.used(usage)
     request = governor.request("m", session_id="async", input_tokens=5)
@@ -181,9 +198,10 @@ def plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return plain(asdict(value))
     if isinstance(value, dict):
-        return {str(plain(key)): plain(inner) for key, inner in value.items()}
+        table = cast("dict[Any, Any]", value)
+        return {str(plain(key)): plain(inner) for key, inner in table.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(inner) for inner in value]
+        return [plain(inner) for inner in cast("list[Any]", value)]
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 

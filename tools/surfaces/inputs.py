@@ -250,7 +250,7 @@ _OPENINFERENCE: dict[str, object] = {
 
 
 def _spans(number: int, attributes: dict[str, object]) -> dict[str, Any]:
-    span = {
+    span: dict[str, Any] = {
         "traceId": "5b8efff798038103d269b633813fc60c",
         "spanId": f"{number:016x}",
         "name": "chat gpt-5",

