@@ -21,7 +21,7 @@ from corvus.cli.child import command_of, environment_of, find_command, run_child
 from corvus.cli.guarded import MARK
 from corvus.cli.run_limits import refuse_without_budget
 from corvus.cli.scrub import hide
-from corvus.compiler.run_limits import RunLimits
+from corvus.compile import RunLimits
 from corvus.governor.rules import budgets_of_run
 from corvus.model.gateway import GatewayOptions, Kind, Upstream
 from corvus.model.steering import MissionOutcome, MissionRequest, OverrideRequest

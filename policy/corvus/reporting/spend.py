@@ -14,10 +14,11 @@ import duckdb
 from corvus.base.errors import ReportError
 from corvus.base.money import NanoUSD
 from corvus.base.period import Window
+from corvus.base.time import naive_utc
+from corvus.ledger.connect import clean_message
 from corvus.ledger.statements import ATTRIBUTES
 from corvus.model.spend import Spend
-from corvus.reporting.parameters import Value, naive_utc
-from corvus.reporting.run import clean_message
+from corvus.reporting.parameters import Value
 from corvus.reporting.statements import LATEST_SESSION, SPEND
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Puts new bytes in the place of a file, whole or not at all.
+"""Puts new bytes in the place of a file, whole or not at all (CFG-12).
 
 It knows no TOML. A reader, and whoever pulls the plug, finds the old file or the new one. Refuses
 to write over what it was not shown: a file that changed since it was read, a read-only file, or
