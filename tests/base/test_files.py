@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from corvus.base import files
 from corvus.base.errors import EditRefused
-from corvus.config.edit import rewrite
-from corvus.config.edit.rewrite import replace_file
+from corvus.base.files import replace_file
 
 OLD, NEW = b"old = 1\n", b"new = 22\n"
 
@@ -112,7 +112,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(rewrite.os, step, full)
+    monkeypatch.setattr(files.os, step, full)
     with pytest.raises(EditRefused, match="No space left"):
         replace_file(file, NEW, before=OLD)
     assert file.read_bytes() == OLD
@@ -122,9 +122,9 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 def test_a_process_killed_before_the_rename_leaves_the_old_file(file: Path, step: str) -> None:
     killed = (
-        "import os, signal\nfrom pathlib import Path\nfrom corvus.config.edit import rewrite\n"
-        f"rewrite.os.{step} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"rewrite.replace_file(Path({str(file)!r}), {NEW!r}, before={OLD!r})\n"
+        "import os, signal\nfrom pathlib import Path\nfrom corvus.base import files\n"
+        f"files.os.{step} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"files.replace_file(Path({str(file)!r}), {NEW!r}, before={OLD!r})\n"
     )
     result = subprocess.run([sys.executable, "-c", killed], check=False, capture_output=True)
     assert result.returncode == -9
@@ -147,7 +147,7 @@ def test_the_file_and_then_the_folder_are_synced(
         steps.append("rename")
         replace(source, target)
 
-    monkeypatch.setattr(rewrite.os, "fsync", note_sync)
-    monkeypatch.setattr(rewrite.os, "replace", note_replace)
+    monkeypatch.setattr(files.os, "fsync", note_sync)
+    monkeypatch.setattr(files.os, "replace", note_replace)
     replace_file(file, NEW, before=OLD)
     assert steps == ["file", "rename", "folder"]
