@@ -290,7 +290,7 @@ class Runtime:
         return examine(self.ledger_path, self.bookkeeping.store_path, self.clock.now())
 
     def _recorded_status(self, session_id: str | None, mission_id: str | None) -> StatusReport:
-        from corvus.reporting.spend import latest_session, spend_in
+        from corvus.ledger.counts import latest_session, spend_in
 
         now = self.clock.now()
         windows = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from corvus.governor.reach import budgets_of_run, is_partial
+from corvus.governor.rules import budgets_of_run, is_partial
 from corvus.runtime import open_runtime
 
 NAMED = """

@@ -12,9 +12,8 @@ from dataclasses import replace
 
 from corvus.base.money import NOTHING
 from corvus.events import BudgetWarning, Event, LimitPassed, Threshold
-from corvus.governor.counting import Counted
 from corvus.governor.evaluate import judge
-from corvus.governor.rules import MISSION, Rules
+from corvus.governor.rules import MISSION, Counted, Rules
 from corvus.governor.scopes import stop_mission, worsen
 from corvus.model.decision import BudgetState, BudgetStatus
 from corvus.model.refusals import Refusals

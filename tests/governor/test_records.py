@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from corvus import open_runtime
 from corvus.base.money import NanoUSD
 from corvus.governor import upkeep
-from corvus.governor.refusing import tell_counted, tell_refusal
+from corvus.governor.records import append_counted_refusals, append_refusal
 from corvus.model.request import Request
 from corvus.reporting.catalog import load_catalog
 from corvus.reporting.run import run_report
@@ -68,8 +68,8 @@ def test_whatever_is_refused_adds_up(rows: list[tuple[str, int | None, int]]) ->
     for session, estimate, seconds in rows:
         clock.move(timedelta(seconds=seconds / 10))
         row: dict[str, Any] = {"session_id": session, "estimate_nano_usd": estimate}
-        store.run(lambda unit, row=row: tell_refusal(unit, row))
-    store.run(tell_counted)
+        store.run(lambda unit, row=row: append_refusal(unit, row))
+    store.run(append_counted_refusals)
 
     def told(unit: Unit) -> list[dict[str, Any]]:
         return [dict(event.row) for event in unit.events(0, 10_000)]
