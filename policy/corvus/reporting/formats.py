@@ -18,10 +18,10 @@ from pathlib import Path
 
 import duckdb
 
+from corvus.answers.kv import kv_text
 from corvus.base.errors import ReportError
 from corvus.base.money import usd, usd_exact
 from corvus.diagnostics.plain import escape
-from corvus.reporting.kv import kv_text
 from corvus.reporting.run import clean_message
 from corvus.reporting.table import Cell, Column, Table
 
