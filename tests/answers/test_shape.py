@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 import corvus.answers
 from corvus.answers.shape import (
+    Member,
     Shape,
     count,
     instant,
@@ -91,7 +92,8 @@ def test_an_absent_member_is_not_required_and_a_present_one_keeps_its_place() ->
 
 
 def test_the_members_of_a_part_can_stand_in_the_whole() -> None:
-    flat = Shape[Whole](*parts_of(PART, lambda whole: whole.part))
+    members: list[Member[Whole]] = parts_of(PART, lambda whole: whole.part)
+    flat = Shape[Whole](*members)
     assert flat.schema == PART.schema
     assert flat.body(Whole(Part("p", 1), AT)) == PART.body(Part("p", 1))
 

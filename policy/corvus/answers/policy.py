@@ -30,7 +30,7 @@ from corvus.model.price import Price
 from corvus.prices.lookup import PriceBooks
 
 LEGACY = {"session": "session", "day": "daily", "month": "monthly"}
-"""The budgets that the upstream has, with its words for them (HTTP-10)."""
+"""The budgets that the upstream has, with its words for them (UP-HTTP-10)."""
 
 
 def _limit(policy: Policy, name: str) -> int:
@@ -70,7 +70,7 @@ COST_CONFIG = Shape[Policy](
     count("default_output_tokens", "Tokens of output assumed where a call names none."),
     count("reservation_ttl_seconds", "Seconds after which a hold expires."),
 )
-"""``[cost]`` with the upstream's names (HTTP-10)."""
+"""``[cost]`` with the upstream's names (UP-HTTP-10)."""
 _AUTONOMY = Shape[Policy](
     texts("deprecated_fields", "Keys to migrate."),
     member("level", choice(("readonly", "supervised", "full"), "Of freedom."), "autonomy.level"),

@@ -268,7 +268,7 @@ def summary_body(policy: Policy, config: str, report: StatusReport) -> dict[str,
 
 
 def upstream_summary_body(policy: Policy, report: StatusReport) -> dict[str, object]:
-    """Return the summary as the admin API gives it, with the config that it is of (HTTP-10)."""
+    """Return the summary as the admin API gives it, with the config that it is of (UP-HTTP-10)."""
     summary = _UPSTREAM_SUMMARY.body(_Summary(policy, report))
     return {"summary": summary, "config": COST_CONFIG.body(policy)}
 

@@ -1,4 +1,4 @@
-"""Routes that answer for spend: summary, budgets, history, audit (section 15, contract 13.3)."""
+"""Routes that answer for spend: summary, budgets, history, audit (API-1, UP-HTTP-10)."""
 
 from __future__ import annotations
 
