@@ -11,9 +11,9 @@ from corvus.diagnostics.plain import escape
 from corvus.governor.rules import MISSION, is_partial
 
 if TYPE_CHECKING:
-    from corvus.governor.status import StatusReport
     from corvus.model.budget import Budget
     from corvus.model.decision import BudgetStatus
+    from corvus.model.status import StatusReport
     from corvus.runtime import Runtime
 
 

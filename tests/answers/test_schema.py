@@ -13,8 +13,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from corvus import Governor, Usage, open_runtime
-from corvus.governor.audit import audit_body
-from corvus.governor.denial import denial_body
+from corvus.answers.audit import AUDIT_EVENT
+from corvus.answers.denial import denial_body
 from corvus.ledger.ledger import open_ledger
 from corvus.model.outbox import LedgerTable
 from corvus.model.steering import AuditEvent, AuditKind, OverrideRequest, ResetRequest
@@ -108,7 +108,7 @@ def test_every_audit_event_and_usage_record_fits_its_schema(
     for one in events:
         del one["store_id"], one["seq"]
         one["kind"] = AuditKind(one["kind"])
-        assert complaints("audit-event", audit_body(AuditEvent(**one))) == []
+        assert complaints("audit-event", AUDIT_EVENT.body(AuditEvent(**one))) == []
     assert {one["source"] for one in records} == {"priced", "presumed"}
     for one in records:
         assert complaints("usage-record", one) == []

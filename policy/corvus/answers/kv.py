@@ -1,8 +1,9 @@
-"""Writes texts into ``key=value`` lines. Apart from the other formats, as it needs no DuckDB."""
+"""The flat form of a body: ``key=value`` words, for scripts (CLI-1)."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from corvus.diagnostics.plain import escape
 
@@ -26,3 +27,8 @@ def kv_value(value: object) -> str:
             return kv_text(json.dumps(value, separators=(",", ":")))
         case _:
             return str(value)
+
+
+def kv_words(body: Mapping[str, object]) -> list[str]:
+    """Return a body as ``key=value`` words, one for each member; what is nested is JSON."""
+    return [f"{name}={kv_value(value)}" for name, value in body.items()]
