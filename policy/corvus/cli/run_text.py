@@ -10,6 +10,7 @@ from corvus.base.money import usd_short
 from corvus.diagnostics.plain import escape
 from corvus.governor.reach import is_partial
 from corvus.governor.rules import MISSION
+from corvus.metering.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from corvus.governor.status import StatusReport
@@ -33,7 +34,7 @@ def no_call(refused: str | None) -> str:
         return f"corvus: no call was made; the last one was refused: {refused}"
     return (
         "corvus: 0 calls went through the proxy, so nothing was governed; does the command use "
-        "OPENAI_BASE_URL or ANTHROPIC_BASE_URL?"
+        f"{' or '.join(one.base_variables[0] for one in PROVIDERS.values())}?"
     )
 
 
