@@ -94,7 +94,7 @@ def test_there_is_room_again_exactly_when_the_oldest_falls_out(
 
 
 def test_hammering_does_not_keep_the_way_closed(governor: Governor, clock: FrozenClock) -> None:
-    """The upstream counted refused attempts too (POL-2)."""
+    """The upstream counted refused attempts too (UP-POL-2)."""
     act(governor, times=3)
     for _ in range(59):
         clock.move(timedelta(minutes=1))
@@ -115,7 +115,7 @@ def test_what_was_not_admitted_is_not_counted(governor: Governor) -> None:
 
 
 def test_approval_does_not_lift_the_rate_and_reading_always_passes(governor: Governor) -> None:
-    """POL-4."""
+    """UP-POL-4."""
     act(governor, times=3)
     assert act(governor, PUSH).code == "action_rate_exceeded"
     assert act(governor, PUSH, approved=True).code == "action_rate_exceeded"
@@ -181,7 +181,7 @@ def test_asking_makes_no_store_and_counting_does_while_budgets_are_disabled(
 
 
 def test_a_denial_of_one_domain_never_touches_the_other(governor: Governor) -> None:
-    """ACT-2, POL-7."""
+    """ACT-2, UP-POL-7."""
     dear = Request("m", NanoUSD(2_000_000_000), "s")
     assert not governor.reserve(dear).allowed
     assert admitted(governor) == 0

@@ -1,4 +1,4 @@
-"""What a budget refuses is kept beside its sum, so that operators see it (section 18)."""
+"""What a budget refuses is kept beside its sum, so that operators see it (DSH-4)."""
 
 from __future__ import annotations
 

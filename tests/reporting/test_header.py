@@ -6,8 +6,7 @@ import pytest
 
 from corvus.base.errors import ReportInvalid
 from corvus.reporting.header import Chart, parse_header
-from corvus.reporting.parameters import Parameter, ParameterType
-from corvus.reporting.span import Span
+from corvus.reporting.parameters import Parameter, ParameterType, Span
 from corvus.reporting.table import Column
 
 GOOD = """\

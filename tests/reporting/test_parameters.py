@@ -1,13 +1,26 @@
-"""Parameters are typed, ranged and bound; whatever does not fit is refused by name."""
+"""Parameters are typed, ranged and bound; whatever does not fit is refused by name.
+
+A range is capped like a number of buckets, in whole buckets, before any work is done (REP-5).
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
 
+import duckdb
 import pytest
 
 from corvus.base.errors import ReportParameterInvalid
-from corvus.reporting.parameters import Parameter, ParameterType, bind
+from corvus.reporting.catalog import load_catalog
+from corvus.reporting.parameters import (
+    Parameter,
+    ParameterType,
+    Span,
+    bind,
+    check_span,
+    parse_span,
+)
+from corvus.reporting.run import run_report
 
 NOW = datetime(2026, 4, 6, 12, tzinfo=UTC)
 DAYS = Parameter("days", ParameterType.BIGINT, "days", default=30, minimum=1, maximum=366)
@@ -98,3 +111,95 @@ def test_unknown_name_is_refused_with_the_nearest_and_all_known() -> None:
     with pytest.raises(ReportParameterInvalid) as refusal:
         bind([DAYS, SINCE], {"day": 1})
     assert "'day'; did you mean days? (it has: days, since)" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("366 days", Span(366, "days")),
+        ("1 weeks", Span(1, "weeks")),
+        ("60 months", Span(60, "months")),
+    ],
+)
+def test_a_span_is_a_number_of_buckets(text: str, span: Span) -> None:
+    assert parse_span(text) == span
+
+
+@pytest.mark.parametrize("text", ["366", "0 days", "5 years", "-1 days", "366 days long"])
+def test_anything_else_is_no_span(text: str) -> None:
+    with pytest.raises(ValueError, match="a span reads"):
+        parse_span(text)
+
+
+@pytest.mark.parametrize(
+    ("span", "since", "until", "as_of"),
+    [
+        ("2 days", "2026-04-05T23:59", None, "2026-04-06T00:00"),
+        ("1 days", "2026-04-06T00:00", "2026-04-07T00:00", "2026-06-01T00:00"),
+        ("2 weeks", "2026-04-05", None, "2026-04-12T23:59"),  # Sunday to the Sunday after
+        ("2 months", "2025-12-31", None, "2026-01-01"),
+        ("1 days", "2026-04-06T00:00", "2030-01-01", "2026-04-06T12:00"),  # nothing after as_of
+    ],
+)
+def test_a_range_of_as_many_buckets_is_allowed_and_one_more_is_not(
+    span: str, since: str, until: str | None, as_of: str
+) -> None:
+    values = {
+        "since": datetime.fromisoformat(since),
+        "until": datetime.fromisoformat(until) if until else None,
+        "as_of": datetime.fromisoformat(as_of),
+    }
+    most = parse_span(span)
+    check_span(most, values)
+    shorter = Span(most.most - 1, most.unit)
+    with pytest.raises(ReportParameterInvalid, match=rf"is {most.most} {most.unit} long, at most"):
+        check_span(shorter, values)
+
+
+def test_without_a_start_there_is_nothing_to_check() -> None:
+    check_span(
+        Span(1, "days"),
+        {"since": None, "until": None, "as_of": datetime.fromisoformat("2026-01-01")},
+    )
+
+
+def test_a_range_that_begins_after_the_present_is_refused() -> None:
+    since, as_of = (datetime.fromisoformat(day) for day in ("2026-05-01", "2026-04-06"))
+    values = {"since": since, "until": None, "as_of": as_of}
+    with pytest.raises(ReportParameterInvalid, match="begins at 2026-05-01 00:00, after its end"):
+        check_span(Span(366, "days"), values)
+
+
+@pytest.mark.parametrize(
+    ("name", "since", "until", "buckets"),
+    [
+        (
+            "history-by-day",
+            "2026-04-04T15:00:00Z",
+            None,
+            ["2026-04-04", "2026-04-05", "2026-04-06"],
+        ),
+        ("history-by-day", "2026-04-04", "2026-04-06", ["2026-04-04", "2026-04-05"]),
+        ("history-by-week", "2026-03-31", None, ["2026-W14", "2026-W15"]),
+        ("history-by-month", "2026-02-28", "2026-04-01", ["2026-02", "2026-03"]),
+        ("history-by-month", "2026-03-01", "2027-01-01", ["2026-03", "2026-04"]),
+    ],
+)
+def test_a_history_shows_the_whole_buckets_of_its_range(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    since: str,
+    until: str | None,
+    buckets: list[str],
+) -> None:
+    given = {"as_of": "2026-04-06T12:00:00Z", "since": since, **({"until": until} if until else {})}
+    table = run_report(connection, load_catalog().find(name), given)
+    assert list(table.values("bucket")) == buckets
+
+
+def test_a_history_of_a_range_that_is_too_long_is_refused(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    given = {"as_of": "2026-04-06", "since": "2025-04-05"}
+    with pytest.raises(ReportParameterInvalid, match="is 367 days long, at most 366 are shown"):
+        run_report(connection, load_catalog().find("history-by-day"), given)

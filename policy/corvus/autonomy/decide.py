@@ -108,7 +108,7 @@ class ActionDecision:
 
 @dataclass(frozen=True, slots=True)
 class Autonomy:
-    """What an agent may do, compiled from ``[autonomy]`` (section 17).
+    """What an agent may do, compiled from ``[autonomy]`` (ACT-1).
 
     Attributes:
         max_actions_per_hour: Actions admitted in any 3600 s; 0 blocks every action (CFG-7).

@@ -54,3 +54,14 @@ def microseconds(instant: datetime) -> int:
 def instant_at(instant_us: int) -> datetime:
     """Return microseconds since 1970 as an aware instant in UTC."""
     return _EPOCH + timedelta(microseconds=instant_us)
+
+
+def naive_utc(instant: datetime) -> datetime:
+    """Return an aware instant as the ledger writes it: naive, in UTC.
+
+    Raises:
+        ValueError: The instant has no time zone.
+    """
+    if instant.tzinfo is None:
+        raise ValueError("an instant with a time zone")
+    return instant.astimezone(UTC).replace(tzinfo=None)

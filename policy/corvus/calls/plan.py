@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Raw
 
 from corvus.calls.routes import Unreadable
-from corvus.governor.bounds import dearest
+from corvus.governor.pricing import dearest
 from corvus.metering.content import VALUES_MAX, Content, content_of, has_too_many_values
 from corvus.metering.maxima import (
     ANSWERS,

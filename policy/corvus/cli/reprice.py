@@ -36,10 +36,10 @@ def reprice(
 
     Example: corvus report reprice --book 2026-01-01 --since 2026-11
     """
+    from corvus.base.time import naive_utc
     from corvus.cli.report_view import print_table
     from corvus.cli.times import clock_at, parse_bounds, parse_since
     from corvus.reporting.formats import Format
-    from corvus.reporting.parameters import naive_utc
     from corvus.reporting.reprice import reprice as priced_anew
     from corvus.runtime import open_runtime
 

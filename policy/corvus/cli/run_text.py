@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from corvus.base.money import usd_short
 from corvus.diagnostics.plain import escape
-from corvus.governor.reach import is_partial
-from corvus.governor.rules import MISSION
+from corvus.governor.rules import MISSION, is_partial
 from corvus.metering.providers import PROVIDERS
 
 if TYPE_CHECKING:

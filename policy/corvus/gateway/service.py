@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from corvus.base.errors import EditRefused, LedgerError, PolicyError
+from corvus.base.files import replace_file
 from corvus.config.edit.change import set_keys
-from corvus.config.edit.rewrite import replace_file
 from corvus.config.toml.values import Route, shown
 from corvus.gateway.api.bodies import ConfigPatch
 from corvus.gateway.metrics import Metrics

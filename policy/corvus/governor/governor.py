@@ -17,7 +17,7 @@ from corvus.autonomy.decide import Action, ActionAnswer
 from corvus.base.ids import new_id
 from corvus.base.time import microseconds
 from corvus.diagnostics.secrets import scrub
-from corvus.governor import actions, limits, overrides, resets, scopes, settlement
+from corvus.governor import actions, audit, overrides, resets, scopes, settlement
 from corvus.governor.call import Call
 from corvus.governor.engine import Step, Told
 from corvus.governor.fitting import Fitting
@@ -219,7 +219,7 @@ class Governor(Fitting):
             origin: Where the policy came from; each origin is compared with itself.
             actor: Who puts the policy in force.
         """
-        self.run_step(lambda unit: limits.note(unit, self.policy, origin, actor))
+        self.run_step(lambda unit: audit.note_limits(unit, self.policy, origin, actor))
         self._origin = origin
 
     def keep_up(self) -> None:
@@ -232,7 +232,7 @@ class Governor(Fitting):
         origin = self._origin
         if origin is None or not self.policy.enabled:
             return
-        if self.store.run(lambda unit: limits.is_outdated(unit, self.policy, origin)):
+        if self.store.run(lambda unit: audit.are_limits_outdated(unit, self.policy, origin)):
             self._origin = None
             _log.warning(
                 "this process enforces an older policy of %s than another has put in force since; "

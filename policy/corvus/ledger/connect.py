@@ -77,6 +77,12 @@ def _kept_in_the_file(
     raise LedgerCorrupt(f"{path} is no ledger; name another with --ledger")
 
 
+def clean_message(error: duckdb.Error) -> str:
+    """Return the first line of a DuckDB error: what is wrong, without the statement."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 def explained(fault: duckdb.Error, path: Path) -> LedgerError:
     """Turn DuckDB's fault into ours, in words that say what to do."""
     text = str(fault).replace(str(path.absolute()), path.name)

@@ -25,8 +25,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from corvus.base.errors import ReportInvalid
-from corvus.reporting.parameters import Parameter, ParameterType, Value, value_from_text
-from corvus.reporting.span import Span, parse_span
+from corvus.reporting.parameters import (
+    Parameter,
+    ParameterType,
+    Span,
+    Value,
+    parse_span,
+    value_from_text,
+)
 from corvus.reporting.table import MONEY_UNIT, Column
 
 _KEYS = ("title", "summary", "method", "param", "span", "column", "reads", "chart")

@@ -35,7 +35,7 @@ _LARGEST = {
 
 
 def check_window(period: Bucket, window: int) -> None:
-    """Refuse a window before any work is done (REP-5, upstream HIS-1).
+    """Refuse a window before any work is done (REP-5, UP-HIS-1).
 
     Raises:
         ReportParameterInvalid: The window is 0 or less, or larger than the period allows.

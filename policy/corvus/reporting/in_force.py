@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from corvus.base.period import Period, window_at
+from corvus.base.time import naive_utc
 from corvus.model.budget import Budget
-from corvus.reporting.parameters import naive_utc
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

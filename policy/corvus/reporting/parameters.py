@@ -1,7 +1,9 @@
 """Parameters of a report: what a header declares, and how given values are typed and bound.
 
 Values are only ever bound, never pasted into SQL. A value of the wrong type, out of range or of
-an unknown name is refused with the names that exist (REP-1, REP-5).
+an unknown name is refused with the names that exist (REP-1, REP-5). So is a range that is longer
+than the span of the report (``-- span: 366 days``), counted in whole buckets, as the report counts
+them: from ``since`` to ``until`` or, without one, to ``as_of``.
 """
 
 from __future__ import annotations
@@ -9,17 +11,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from corvus.base.errors import ReportParameterInvalid
+from corvus.base.time import naive_utc
 
 Value: TypeAlias = str | int | bool | date | datetime | None
 """A typed value as DuckDB binds it; ``datetime`` is naive and in UTC."""
+Unit: TypeAlias = Literal["days", "weeks", "months"]
 
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
+_SPAN = re.compile(r"([1-9][0-9]{0,4}) (days|weeks|months)")
 _WORDS = {"true": True, "false": False}
 
 
@@ -54,6 +59,14 @@ class Parameter:
     default_now: bool = False
     minimum: int | None = None
     maximum: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The longest range, in buckets of ``unit``."""
+
+    most: int
+    unit: Unit
 
 
 def bind(
@@ -108,15 +121,43 @@ def value_from_text(kind: ParameterType, text: str) -> Value:
             return _WORDS[text.lower()]
 
 
-def naive_utc(instant: datetime) -> datetime:
-    """Return an aware instant as the ledger writes it: naive, in UTC.
+def parse_span(text: str) -> Span:
+    """Read ``366 days``, ``260 weeks`` or ``60 months``.
 
     Raises:
-        ValueError: The instant has no time zone.
+        ValueError: The text reads otherwise.
     """
-    if instant.tzinfo is None:
-        raise ValueError("an instant with a time zone")
-    return instant.astimezone(UTC).replace(tzinfo=None)
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        raise ValueError(f"a span reads `366 days`, `260 weeks` or `60 months`, got {text!r}")
+    unit: dict[str, Unit] = {"days": "days", "weeks": "weeks", "months": "months"}
+    return Span(int(found[1]), unit[found[2]])
+
+
+def check_span(span: Span, values: Mapping[str, Value]) -> None:
+    """Refuse a range that is longer than the span, or that begins after it ends.
+
+    Args:
+        span: The longest range.
+        values: The bound parameters; without ``since`` there is nothing to check.
+
+    Raises:
+        ReportParameterInvalid: The range is too long, or begins after it ends.
+    """
+    since, until, as_of = (values.get(name) for name in ("since", "until", "as_of"))
+    if not isinstance(since, datetime) or not isinstance(as_of, datetime):
+        return
+    last = min(as_of, until - timedelta(microseconds=1)) if isinstance(until, datetime) else as_of
+    if since > last:
+        raise ReportParameterInvalid(
+            f"the range begins at {since:%Y-%m-%d %H:%M}, after its end at {last:%Y-%m-%d %H:%M}"
+        )
+    buckets = _bucket_number(last.date(), span.unit) - _bucket_number(since.date(), span.unit) + 1
+    if buckets > span.most:
+        raise ReportParameterInvalid(
+            f"the range from {since:%Y-%m-%d} to {last:%Y-%m-%d} is {buckets} {span.unit} long, "
+            f"at most {span.most} are shown; begin later, or take longer buckets"
+        )
 
 
 def _refuse_unknown(name: str, parameters: Sequence[Parameter]) -> None:
@@ -202,3 +243,14 @@ def _instant(text: str) -> datetime:
     if instant.tzinfo is None:
         return instant
     return naive_utc(instant)
+
+
+def _bucket_number(day: date, unit: Unit) -> int:
+    """Return the number of the bucket that holds a day, consecutive along time."""
+    match unit:
+        case "days":
+            return day.toordinal()
+        case "weeks":
+            return (day.toordinal() - 1) // 7  # day 1 of year 1 was a Monday
+        case "months":
+            return day.year * 12 + day.month

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Protocol
 import duckdb
 
 from corvus.base.errors import ReportError
+from corvus.base.time import naive_utc
+from corvus.ledger.connect import clean_message
 from corvus.model.decision import UnpricedModel
 from corvus.model.price import Price, Rates
 from corvus.model.usage import TokenKind
 from corvus.prices.sql import half_even
-from corvus.reporting.parameters import naive_utc
-from corvus.reporting.run import clean_message
 from corvus.reporting.table import MONEY_UNIT, Column, Table
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from corvus.base.errors import ReportError, ReportInvalid
+from corvus.ledger.connect import clean_message
 from corvus.reporting.catalog import Report
-from corvus.reporting.parameters import bind
-from corvus.reporting.span import check_span
+from corvus.reporting.parameters import bind, check_span
 from corvus.reporting.table import Table
 
 if TYPE_CHECKING:
@@ -79,12 +79,6 @@ def check_statement(report: Report) -> None:
             f"{report.file}: the header declares the parameters {_listed(declared)}, "
             f"the SQL uses {_listed(used)}"
         )
-
-
-def clean_message(error: duckdb.Error) -> str:
-    """Return the first line of a DuckDB error: what is wrong, without the statement."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
 
 
 def _refuse_other_columns(report: Report, columns: list[tuple[str, str]]) -> None:

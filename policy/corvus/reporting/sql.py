@@ -21,7 +21,7 @@ import duckdb
 
 from corvus.base.errors import ReportError
 from corvus.diagnostics.plain import escape
-from corvus.reporting.run import clean_message
+from corvus.ledger.connect import clean_message
 from corvus.reporting.sql_guard import judge
 from corvus.reporting.table import MONEY_UNIT, Cell, Column, Table
 

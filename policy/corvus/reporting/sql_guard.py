@@ -18,7 +18,7 @@ from typing import Any, cast
 import duckdb
 
 from corvus.base.errors import ReportError
-from corvus.reporting.run import clean_message
+from corvus.ledger.connect import clean_message
 
 _EXPLAIN = re.compile(
     r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*explain\b(?P<analyze>\s+analyze\b)?(?P<rest>.*)",

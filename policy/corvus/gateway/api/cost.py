@@ -1,4 +1,4 @@
-"""Routes that tell of spend: summary, budgets, history, audit (section 15, contract 13.3)."""
+"""Routes that tell of spend: summary, budgets, history, audit (API-1, UP-HTTP-10)."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def routes(service: Service) -> APIRouter:
 
 
 def config_body(policy: Policy) -> dict[str, object]:
-    """Return the config echo with the upstream's names (HTTP-10)."""
+    """Return the config echo with the upstream's names (UP-HTTP-10)."""
     limits = {one.name: one.limit_nano_usd for one in policy.budgets}
     named = {_LEGACY[name]: limits.get(name, 0) for name in _LEGACY}
     day = next((one for one in policy.budgets if one.name == "day"), None)

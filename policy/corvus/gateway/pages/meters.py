@@ -16,7 +16,7 @@ from corvus.model.refusals import Refusals
 
 GLYPHS = {BudgetState.ALLOWED: "✓", BudgetState.WARNING: "!", BudgetState.EXCEEDED: "✕"}
 BLOCKING = "blocking"
-"""State of a budget that refuses calls at present, however full it is (section 18)."""
+"""State of a budget that refuses calls at present, however full it is (DSH-4)."""
 _FULL = Fraction(100)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from corvus.base.errors import ImportRefused
+from corvus.ledger.connect import clean_message
 from corvus.usage.importers import codex, litellm, openai_usage, otel
 from corvus.usage.importers.documents import (
     objects_of_csv,
@@ -100,7 +101,7 @@ class Copier:
         try:
             rows = self._connection.execute(_PARQUET_ROWS, names).fetchone()
         except duckdb.Error as fault:
-            reason = str(fault).strip().splitlines()[0]
+            reason = clean_message(fault)
             raise ImportRefused(
                 f"no Parquet file that can be read; was it cut? ({reason})"
             ) from fault

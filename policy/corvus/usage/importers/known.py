@@ -23,9 +23,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
-from corvus.base.time import microseconds
+from corvus.base.time import microseconds, naive_utc
 from corvus.ledger.ledger import Ledger
-from corvus.reporting.parameters import naive_utc
 from corvus.usage.importers.model import Format, ImportOptions, KnownFile, KnownFiles
 from corvus.usage.importers.pricing import PriceHistory
 from corvus.usage.importers.recognise import Layout

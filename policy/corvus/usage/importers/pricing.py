@@ -22,12 +22,12 @@ from typing import Protocol
 
 import duckdb
 
+from corvus.base.time import naive_utc
 from corvus.ledger.ledger import Ledger
 from corvus.model.decision import UnpricedModel
 from corvus.model.price import Price, Rates
 from corvus.model.usage import TokenKind
 from corvus.prices.sql import half_even
-from corvus.reporting.parameters import naive_utc
 from corvus.usage.importers.claude_code import CREATE_REQUESTS
 
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import duckdb
 
 from corvus.base.errors import ImportRefused, LedgerError
+from corvus.ledger.connect import clean_message
 from corvus.ledger.ledger import Ledger
 from corvus.usage.importers.generic import column_map
 from corvus.usage.importers.known import Selector
@@ -80,7 +81,7 @@ def import_usage(
             _tell(on_progress, "merging", total)
             scratch.execute(_EXPORT, {"calls": str(calls)})
         except duckdb.Error as fault:
-            reason = str(fault).strip().splitlines()[0]
+            reason = clean_message(fault)
             raise LedgerError(f"the import failed, nothing was recorded: {reason}") from fault
         if not staged.files and not selection.unchanged:
             raise ImportRefused("; ".join(str(bad) for bad in staged.bad[:3]))
