@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from corvus.answers.denial import add_lines, denial_error
 from corvus.calls.gate import OUTPUT_CAP, Asked, Gate
 from corvus.calls.plan import UNSEEN_TOKENS
 from corvus.calls.refusal import denied
 from corvus.gateway.problems import problem_of
-from corvus.governor.denial import add_lines, denial_error
 from corvus.governor.governor import Governor
 from corvus.metering.endpoints import Endpoint
 from corvus.metering.models import MOST_OUTPUT_TOKENS

@@ -24,7 +24,7 @@ CORPUS = Path(__file__).parents[2] / ".." / "shared" / "configs"
 FILES = sorted(CORPUS.glob("*.toml"))
 PRICED = ("claude", "gpt-4o", "gemini")
 
-pytestmark = pytest.mark.skipif(not FILES, reason="../shared/configs is not there")
+pytestmark = pytest.mark.skipif(not FILES, reason="the corpus of real configs is not there")
 
 # Every error of the corpus, by the hash at the end of the file's name, and why it is right.
 EXPECTED_ERRORS = {

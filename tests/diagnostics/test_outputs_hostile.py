@@ -66,7 +66,9 @@ def outcomes(draw: st.DrawFn) -> Outcome:
     )  # fmt: skip
     file = Input(name, draw(st.none() | short), draw(st.none() | st.just("native")), (draw(short),))
     unmatched = tuple(draw(st.lists(diagnostics, max_size=1)))
-    return Outcome((file._replace(diagnostics=renamed),), unmatched, summary=("1 file",), codes=CODES)
+    return Outcome(
+        (file._replace(diagnostics=renamed),), unmatched, summary=("1 file",), codes=CODES
+    )
 
 
 def strings(value: object) -> list[str]:

@@ -112,7 +112,8 @@ def test_a_rule_is_explained_as_the_command_explains_it(check: Check) -> None:
 @pytest.mark.parametrize("severity", Severity)
 def test_every_severity_is_a_level_of_the_standard(severity: Severity) -> None:
     one = Diagnostic("unknown-key", severity, "m", "a.toml", None)
-    (result,) = run_of(Outcome((Input("a.toml", text="", diagnostics=(one,)),), codes=CODES))["results"]
+    outcome = Outcome((Input("a.toml", text="", diagnostics=(one,)),), codes=CODES)
+    (result,) = run_of(outcome)["results"]
     assert result["level"] == severity.value
 
 
@@ -144,8 +145,10 @@ def test_what_could_not_be_read_is_a_notification_and_no_success() -> None:
     checked = check_paths(["absent.toml", "*.tmol"])
     (missing,) = checked.files
     outcome = Outcome(
+        (Input(missing.shown, diagnostics=missing.diagnostics),),
+        checked.unmatched,
+        exit_code=2,
         codes=CODES,
-        (Input(missing.shown, diagnostics=missing.diagnostics),), checked.unmatched, exit_code=2
     )
     run = run_of(outcome)
     (invocation,) = run["invocations"]

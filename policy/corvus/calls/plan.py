@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Raw
 
 from corvus.calls.routes import COUNT_TOKENS, INPUT_TOKENS, MODELS, Free, Unreadable, route
-from corvus.governor.bounds import dearest
+from corvus.governor.pricing import dearest
 from corvus.metering.content import VALUES_MAX, Content, content_of, has_too_many_values
 from corvus.metering.endpoints import Endpoint
 from corvus.metering.estimate import FRAME_TOKENS, HIDDEN_TOKENS, input_token_bound

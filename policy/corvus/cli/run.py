@@ -22,7 +22,7 @@ from corvus.cli.guarded import MARK
 from corvus.cli.run_limits import refuse_without_budget
 from corvus.cli.scrub import hide
 from corvus.compile import RunLimits
-from corvus.governor.reach import budgets_of_run
+from corvus.governor.rules import budgets_of_run
 from corvus.model.gateway import GatewayOptions, Kind, Upstream
 from corvus.model.steering import MissionOutcome, MissionRequest, OverrideRequest
 
@@ -182,7 +182,7 @@ class Run:
         needs_key = not self._keeps_log_in
         key = RunKey(secret, self._runtime.clock.now(), is_needed=needs_key)
         with (
-            keeping_up(lambda: governor),
+            keeping_up(governor.keep_up),
             serve_locally(proxy, self._options, key, needs_key=needs_key) as port,
         ):
             yield f"http://127.0.0.1:{port}", secret if needs_key else None

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 from corvus.base.money import usd_short
 from corvus.diagnostics.plain import escape
-from corvus.governor.reach import is_partial
-from corvus.governor.rules import MISSION
+from corvus.governor.rules import MISSION, is_partial
 
 if TYPE_CHECKING:
-    from corvus.governor.status import StatusReport
     from corvus.model.budget import Budget
     from corvus.model.decision import BudgetStatus
+    from corvus.model.status import StatusReport
     from corvus.runtime import Runtime
 
 

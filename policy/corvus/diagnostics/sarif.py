@@ -165,7 +165,7 @@ def _physical(at: _Object, span: Span | None) -> _Object:
 
 
 def _region(span: Span) -> _Object:
-    """Describe a span; the end is exclusive in SARIF, too (section 3.30.8)."""
+    """Describe a span; the end is exclusive in SARIF, too (SARIF 3.30.8)."""
     return {
         "startLine": span.start.line,
         "startColumn": span.start.column,
@@ -200,5 +200,5 @@ def _words(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Take from a text what SARIF gives a meaning: `{0}` and `[words](target)` (section 3.11)."""
+    """Take from a text what SARIF gives a meaning: `{0}` and `[words](target)` (SARIF 3.11)."""
     return _PLACEHOLDER.sub(r"{{\1}}", text).replace("](", "] (")

@@ -330,7 +330,7 @@ def comments(raw: bytes) -> list[bytes]:
     return [line[line.index(b"#") :] for line in raw.splitlines() if b"#" in line]
 
 
-@pytest.mark.skipif(not CORPUS, reason="../shared/configs is not there")
+@pytest.mark.skipif(not CORPUS, reason="the corpus of real configs is not there")
 @pytest.mark.parametrize("source", CORPUS, ids=lambda path: path.stem[-8:])
 @pytest.mark.parametrize(
     ("key", "value"),

@@ -1,4 +1,4 @@
-"""The governed tables as typed settings (spec 2.1 to 2.3): one strict model for all uses (CFG-8).
+"""The governed tables as typed settings: one strict model for all uses (CFG-8).
 
 File, admin API and JSON Schema share it. Refuses: unknown keys, and every conversion between types
 (CFG-4). Attribute names are the TOML keys. It knows nothing of host runtimes (``dialects``),

@@ -1,4 +1,4 @@
-"""The governed proxy: model calls pass to their provider, and are paid from a budget (section 16).
+"""The governed proxy: model calls pass to their provider, and are paid from a budget (PRX-2).
 
 A plain ASGI callable beside the admin API, behind the same guards. While a call runs, its client is
 watched: when it goes, the provider is told at once. Refuses every path and method that is not
