@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from corvus.answers.denial import add_lines, denial_error
 from corvus.calls.gate import OUTPUT_CAP, Gate, Proposal
 from corvus.calls.plan import UNSEEN_TOKENS
 from corvus.calls.refusal import denied
 from corvus.calls.routes import Metered
 from corvus.gateway.problems import problem_of
-from corvus.governor.denial import add_lines, denial_error
 from corvus.governor.governor import Governor
 from corvus.metering.models import MOST_OUTPUT_TOKENS
 from corvus.metering.provider import Endpoint

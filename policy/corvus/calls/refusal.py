@@ -15,8 +15,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from corvus.answers.denial import DOMAIN, denial_body, denial_text
 from corvus.calls.routes import Unreadable
-from corvus.governor.denial import DOMAIN, denial_body, denial_text
 from corvus.metering.provider import Endpoint, Fault
 from corvus.metering.providers import PROVIDERS
 from corvus.model.decision import Decision, Denial

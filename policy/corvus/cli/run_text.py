@@ -12,9 +12,9 @@ from corvus.governor.rules import MISSION, is_partial
 from corvus.metering.providers import PROVIDERS
 
 if TYPE_CHECKING:
-    from corvus.governor.status import StatusReport
     from corvus.model.budget import Budget
     from corvus.model.decision import BudgetStatus
+    from corvus.model.status import StatusReport
     from corvus.runtime import Runtime
 
 

@@ -28,10 +28,10 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
+from corvus.answers.denial import denial_error
 from corvus.calls.flight import Ending, Settle
 from corvus.calls.settle import Settler
 from corvus.governor.calls import Calls
-from corvus.governor.denial import denial_error
 from corvus.governor.pricing import CallOptions, Report, refuse_key, refuse_unknown
 from corvus.metering.facts import Json, Unusable, as_object, count, member, text_or_none
 from corvus.metering.maxima import ANSWERS, MAXIMA
