@@ -15,10 +15,10 @@ from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
+from corvus.answers.denial import denial_error
 from corvus.base.errors import IdempotencyConflict, ReservationError, SettlementPending
 from corvus.base.ids import new_id
 from corvus.base.time import microseconds
-from corvus.governor.denial import denial_error
 from corvus.governor.pricing import Report, refuse_unknown
 from corvus.model.decision import Decision
 from corvus.model.request import Request

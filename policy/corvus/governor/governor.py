@@ -24,10 +24,11 @@ from corvus.governor.fitting import Fitting
 from corvus.governor.pricing import CallOptions
 from corvus.governor.resets import Named, Resettable
 from corvus.governor.session import Session
-from corvus.governor.status import StatusReport, report_status
+from corvus.governor.status import report_status
 from corvus.model.decision import BudgetState, Decision
 from corvus.model.request import Request
 from corvus.model.reservation import Reservation
+from corvus.model.status import StatusReport
 from corvus.model.steering import (
     MissionOutcome,
     MissionRecord,

@@ -15,9 +15,9 @@ from corvus.gateway.pages.chart import Point, bars_of
 from corvus.gateway.pages.meters import BLOCKING, Meter, meter_of
 from corvus.gateway.pages.page import Page, PageRequest, fault_kind, page
 from corvus.gateway.pages.summary import summary_of
-from corvus.governor.status import StatusReport
 from corvus.model.policy import Policy
 from corvus.model.spend import Spend
+from corvus.model.status import StatusReport
 
 _TILES = ("day", "month", "session")
 
