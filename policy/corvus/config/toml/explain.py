@@ -1,25 +1,47 @@
-"""Turns what is wrong with a document into diagnostics, one for each mistake (CFG-3, DIA-1)."""
+"""Turns findings about a document into diagnostics, one for each mistake (CFG-3, DIA-1)."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable
+from typing import Final
 
 from corvus.config.toml import problems
-from corvus.config.toml.limits import MAX_DEPTH, MAX_PROBLEMS
-from corvus.config.toml.positions import KeyPath, LineIndex
-from corvus.config.toml.problems import Problem
+from corvus.config.toml.bounds import MAX_PROBLEMS
+from corvus.config.toml.finding import Finding, KeyOf, Place, Stretch, ValueOf
 from corvus.config.toml.scan import scan
-from corvus.config.toml.spans import Conflict, SpanIndex
+from corvus.config.toml.spans import LineIndex, SpanIndex
 from corvus.config.toml.tokens import FORBIDDEN
+from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.conceal import Hidden, conceal
-from corvus.diagnostics.model import Diagnostic, Label, Position, Severity, Span
-
-if TYPE_CHECKING:
-    from corvus.config.toml.bounds import Excess
+from corvus.diagnostics.model import Diagnostic, Label, Position, Span
 
 _SUFFIX: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
-_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def to_diagnostic(
+    finding: Finding, file: str, span: Callable[[Place], Span], severity: Severity = Severity.ERROR
+) -> Diagnostic:
+    """Give a finding its file and positions.
+
+    Args:
+        finding: What was found.
+        file: The file as the user named it.
+        span: Returns the positions of a place in that file.
+        severity: How much it matters.
+    """
+    return Diagnostic(
+        code=finding.code,
+        severity=severity,
+        message=finding.message,
+        file=file,
+        span=span(finding.place),
+        label=finding.label,
+        related=tuple(Label(span(place), words) for place, words in finding.related),
+        help=finding.help,
+        path=finding.route,
+        fix=finding.fix,
+    )
 
 
 def explain_refusal(text: str, file: str, refusal: Exception, *, has_bom: bool) -> list[Diagnostic]:
@@ -37,12 +59,12 @@ def explain_refusal(text: str, file: str, refusal: Exception, *, has_bom: bool) 
     """
     lines = LineIndex(text, has_bom=has_bom)
     scanned = scan(text)
-    found = _merge(list(scanned.problems), _forbidden(text), lines)
+    found = _merge(scanned.problems, _forbidden(text), lines)
     misread = {lines.line_of(problem.start) for problem in found}
     found += [
-        _from_conflict(conflict)
+        conflict
         for conflict in SpanIndex(scanned.statements).conflicts
-        if lines.line_of(conflict.place[0]) not in misread
+        if lines.line_of(conflict.start) not in misread
     ]
     if not found:
         found = [_from_refusal(text, lines, refusal)]
@@ -59,65 +81,45 @@ def explain_problems(text: str, file: str, *, has_bom: bool) -> list[Diagnostic]
     found = scan(text).problems
     if all(problem.code not in {problems.DEEP, problems.MODERN} for problem in found):
         return []
-    lines = LineIndex(text, has_bom=has_bom)
-    return _to_diagnostics(list(found), file, text, lines)
+    return _to_diagnostics([*found], file, text, LineIndex(text, has_bom=has_bom))
 
 
-def explain_excess(excess: Excess, file: str, key: Span, value: Span) -> Diagnostic:
-    """Describe a number out of range, or a value nested too deep.
+def explain_excess(
+    places: Iterable[KeyOf | ValueOf], file: str, span: Callable[[Place], Span]
+) -> list[Diagnostic]:
+    """Describe the numbers out of range and the values nested too deep, by place.
 
     Args:
-        excess: What was found in the parsed data.
+        places: What ``find_excess`` found in the parsed data.
         file: The file as the user named it.
-        key: Place of its key.
-        value: Place of its value.
+        span: Returns the positions of a place.
     """
-    if excess.is_number:
-        problem = problems.out_of_range(value.start.offset, value.end.offset)
-        span = value
-    else:
-        problem = problems.too_deep(key.start.offset, MAX_DEPTH, "the tables")
-        span = key
-    return Diagnostic(
-        problem.code,
-        Severity.ERROR,
-        problem.message,
-        file,
-        span,
-        problem.label,
-        help=problem.help,
-        path=excess.path,
+    findings = (
+        problems.out_of_range(place)
+        if isinstance(place, ValueOf)
+        else problems.too_deep(place, "the tables")
+        for place in places
     )
+    found = [to_diagnostic(finding, file, span) for finding in findings]
+    return sorted(found, key=lambda each: each.span.start.offset if each.span else 0)
 
 
 def _to_diagnostics(
-    found: list[Problem], file: str, text: str, lines: LineIndex
+    found: list[Finding], file: str, text: str, lines: LineIndex
 ) -> list[Diagnostic]:
+    def span(place: Place) -> Span:
+        assert isinstance(place, Stretch), "a scanner knows offsets"
+        return lines.span(*place)
+
     hidden = Hidden(text)
     if len(found) > MAX_PROBLEMS:
         last = found[MAX_PROBLEMS - 1]
         cut = f"These are the first {MAX_PROBLEMS} mistakes of the file; more follow."
         found = [*found[: MAX_PROBLEMS - 1], last._replace(help=(*last.help, cut))]
-    return [conceal(_to_diagnostic(problem, file, lines), hidden) for problem in found]
+    return [conceal(to_diagnostic(problem, file, span), hidden) for problem in found]
 
 
-def _to_diagnostic(problem: Problem, file: str, lines: LineIndex) -> Diagnostic:
-    """Give a problem its file and positions."""
-    related: tuple[Label, ...] = ()
-    if problem.related:
-        start, end, message = problem.related
-        related = (Label(lines.span(start, end), message),)
-    return Diagnostic(
-        code=problem.code,
-        severity=Severity.ERROR,
-        message=problem.message,
-        file=file,
-        span=lines.span(problem.start, problem.end),
-        label=problem.label,
-        related=related,
-        help=problem.help,
-        path=problem.path,
-    )
+_START: Final = Position(0, 0, 1, 1)
 
 
 def byte_order_mark(file: str) -> Diagnostic:
@@ -127,7 +129,7 @@ def byte_order_mark(file: str) -> Diagnostic:
         severity=Severity.WARNING,
         message="the file starts with a UTF-8 byte order mark",
         file=file,
-        span=Span(Position(0, 0, 1, 1), Position(0, 3, 1, 1)),
+        span=Span(_START, Position(0, 3, 1, 1)),
         label="before this",
         help=("Save the file as UTF-8 without a byte order mark; other TOML readers refuse it.",),
     )
@@ -165,14 +167,9 @@ def _undecodable_byte(raw: bytes, byte_offset: int, file: str) -> Diagnostic:
 
 def utf16(file: str) -> Diagnostic:
     """Describe a file in the encoding that some Windows tools write."""
-    return Diagnostic(
-        code="invalid-utf8",
-        severity=Severity.ERROR,
-        message="the file looks like UTF-16, not UTF-8",
-        file=file,
-        span=None,
-        help=("Save the file as UTF-8; in PowerShell, write it with `-Encoding utf8`.",),
-    )
+    message = "the file looks like UTF-16, not UTF-8"
+    help_ = "Save the file as UTF-8; in PowerShell, write it with `-Encoding utf8`."
+    return without_text("invalid-utf8", message, file, help_)
 
 
 def without_text(code: str, message: str, file: str, *help_: str) -> Diagnostic:
@@ -180,21 +177,9 @@ def without_text(code: str, message: str, file: str, *help_: str) -> Diagnostic:
     return Diagnostic(code, Severity.ERROR, message, file, None, help=help_)
 
 
-def dotted(path: KeyPath) -> str:
-    """Spell a path the way an author writes it: ``cost.prices."gpt-4.1"``, ``cost.budgets[2]``."""
-    spelled = ""
-    for part in path:
-        if isinstance(part, int):
-            spelled += f"[{part}]"
-            continue
-        name = part if _BARE.fullmatch(part) else f'"{part}"'
-        spelled += f".{name}" if spelled else name
-    return spelled
-
-
-def _forbidden(text: str) -> list[Problem]:
+def _forbidden(text: str) -> list[Finding]:
     """Return a problem for the first NUL byte and for each line with a control character."""
-    found: list[Problem] = []
+    found: list[Finding] = []
     nul = text.find("\0")
     if nul >= 0:
         found.append(problems.nul_byte(nul, text.count("\0")))
@@ -207,7 +192,7 @@ def _forbidden(text: str) -> list[Problem]:
     return found
 
 
-def _merge(scanned: list[Problem], forbidden: list[Problem], lines: LineIndex) -> list[Problem]:
+def _merge(scanned: Iterable[Finding], forbidden: list[Finding], lines: LineIndex) -> list[Finding]:
     """Drop what the scanner says about a line whose true mistake is a control character."""
     spoiled = {lines.line_of(problem.start) for problem in forbidden}
     return [
@@ -215,31 +200,7 @@ def _merge(scanned: list[Problem], forbidden: list[Problem], lines: LineIndex) -
     ] + forbidden
 
 
-def _from_conflict(conflict: Conflict) -> Problem:
-    name = dotted(conflict.path)
-    label = "defined again"
-    if conflict.how == "table":
-        header = dotted(tuple(part for part in conflict.path if isinstance(part, str)))
-        message = f"the table [{header}] is defined twice"
-        helps = (f"Move these keys under the first [{header}], or rename this table.",)
-    elif conflict.how == "addition":
-        message, label = f"`{name}` is complete where it is defined", "adds to it"
-        helps = (f"Put the key where `{name}` is defined.",)
-    else:
-        message = f"`{name}` is defined twice"
-        helps = ("Keep one of the two.",)
-    return Problem(
-        "duplicate-key",
-        message,
-        *conflict.place,
-        label,
-        helps,
-        (*conflict.first, "first defined here"),
-        conflict.path,
-    )
-
-
-def _from_refusal(text: str, lines: LineIndex, refusal: Exception) -> Problem:
+def _from_refusal(text: str, lines: LineIndex, refusal: Exception) -> Finding:
     """Use the words of ``tomli``; before Python 3.14 its position stands only in the message."""
     message = str(refusal) or type(refusal).__name__
     match = _SUFFIX.search(message)
@@ -248,6 +209,5 @@ def _from_refusal(text: str, lines: LineIndex, refusal: Exception) -> Problem:
         line, column = int(match[1]), int(match[2])
     start = len(text) if line is None or column is None else lines.offset(line, column)
     clean = str(getattr(refusal, "msg", message[: match.start()] if match else message))
-    return Problem(
-        problems.SYNTAX, f"not valid TOML: {clean[:1].lower()}{clean[1:]}", start, start + 1
-    )
+    words = f"not valid TOML: {clean[:1].lower()}{clean[1:]}"
+    return Finding(problems.SYNTAX, words, Stretch(start, start + 1))

@@ -7,27 +7,32 @@ from pathlib import Path
 
 import pytest
 
-from corvus.diagnostics import codes_config, codes_document, codes_ignore, codes_layers
-from corvus.diagnostics.codes import CODES, CodeInfo, lookup
-from corvus.diagnostics.model import Diagnostic, Position, Severity, Span
+from corvus.config.check import codes, rules
+from corvus.config.check.codes import CODES, lookup
+from corvus.config.toml import codes as document_codes
+from corvus.diagnostics.codes import CodeInfo, Severity
+from corvus.diagnostics.model import Diagnostic, Position, Span
 
-POLICY = Path(codes_config.__file__).parents[1]
+PACKAGE = Path(codes.__file__).parents[2]
+RULES = Path(rules.__file__).parent
+REGISTRIES = {Path(codes.__file__), Path(document_codes.__file__)}
 SOURCE = "\n".join(
     path.read_text(encoding="utf-8")
-    for path in sorted(POLICY.rglob("*.py"))
-    if not path.name.startswith("codes")
-)
-GROUPS = (
-    *codes_document.CODES,
-    *codes_config.CODES,
-    *codes_layers.CODES,
-    *codes_ignore.CODES,
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path not in REGISTRIES
 )
 
 
-def test_no_code_stands_twice_and_documents_come_first() -> None:
-    assert list(CODES) == [info.code for info in GROUPS]
-    assert len(CODES) == len(GROUPS)
+def test_no_code_stands_twice() -> None:
+    text = SOURCE + "\n".join(path.read_text(encoding="utf-8") for path in REGISTRIES)
+    entries = re.findall(r'CodeInfo\(\s*"([a-z0-9.-]+)"', text)
+    assert sorted(entries) == sorted(CODES)
+
+
+def test_a_rule_is_a_file_named_after_its_code() -> None:
+    files = {path.stem for path in RULES.glob("*.py")} - {"__init__"}
+    listed = {rule.INFO.code for rule in (*rules.RULES, *rules.ON_ONE_LAYER)}
+    assert {name.replace("_", "-") for name in files} == listed
 
 
 def test_a_code_that_is_not_registered_cannot_be_explained() -> None:
@@ -47,7 +52,7 @@ def test_a_code_is_kebab_case_and_reported_somewhere(code: str) -> None:
     assert lookup(code).code == code
 
 
-@pytest.mark.parametrize("info", GROUPS, ids=lambda info: info.code)
+@pytest.mark.parametrize("info", CODES.values(), ids=lambda info: info.code)
 def test_an_entry_is_complete_and_ends_its_sentences(info: CodeInfo) -> None:
     assert info.title
     assert not info.title.endswith(".")

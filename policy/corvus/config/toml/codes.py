@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from corvus.diagnostics.code_info import CodeInfo
-from corvus.diagnostics.model import Severity
+from corvus.diagnostics.codes import CodeInfo, Severity
 
 _ERROR, _WARNING = Severity.ERROR, Severity.WARNING
 _GOOD = "[cost]\ndaily_limit_usd = 10\n"

@@ -13,8 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from corvus.config.check.aliases import ALIASES
-from corvus.config.check.reporter import Reporter
 from corvus.config.toml.values import Route, Table, as_items, is_table, shown
 
 # Not importlib.resources: importing it would take longer than reading the file.
@@ -93,7 +91,7 @@ def detect(data: Mapping[str, object], wanted: str = "auto") -> Detected:
     only = [word for key, word in top.items() if key in zeroclaw - corvus]
     if not common and not only:
         return Detected(Dialect.NATIVE)
-    native = [shown(route) for route in _native_only({**data})]
+    native = [shown(route) for route in native_only({**data})]
     if len(native) > len(common) + len(only):
         return Detected(Dialect.NATIVE, tuple(native))
     inner = [shown(route) for route in _inner_host_keys(data)]
@@ -104,23 +102,12 @@ def detect(data: Mapping[str, object], wanted: str = "auto") -> Detected:
 
 
 def is_runtime_only(key: str) -> bool:
-    """Tell whether the corvus runtime sets a key itself and refuses a file that has it."""
+    """Return whether the corvus runtime sets a key itself and refuses a file that has it."""
     return key in _hosts()["corvus"]["runtime_only"]
 
 
-def is_foreign(data: Mapping[str, object]) -> bool:
-    """Tell whether a document is the config of another tool: not even a misspelt table is ours."""
-    from corvus.config.check.suggest import closest
-
-    ours = {*GOVERNED, *host_keys(Dialect.CORVUS), *host_keys(Dialect.ZEROCLAW)}
-    return not any(
-        key in ours or closest(key, GOVERNED) or any(alias.old[-1] == key for alias in ALIASES)
-        for key in data
-    )
-
-
 def is_section(value: object) -> bool:
-    """Tell whether a value is a table or an array of tables."""
+    """Return whether a value is a table or an array of tables."""
     return is_table(value) or any(is_table(item) for item in as_items(value))
 
 
@@ -131,33 +118,7 @@ def _inner_host_keys(data: Mapping[str, object]) -> Iterator[Route]:
             yield from ((name, key) for key in table if key in host_keys(Dialect.ZEROCLAW, name))
 
 
-def governed(data: Mapping[str, object], dialect: Dialect, reporter: Reporter) -> Table:
-    """Return the governed tables without host keys; report every key the dialect does not have."""
-    for key in data:
-        if key not in GOVERNED and key not in host_keys(dialect) and not reporter.is_full():
-            from corvus.config.check.unknown import tell_unknown_top_level
-
-            tell_unknown_top_level(key, data[key], dialect, reporter)
-    kept: Table = {name: data[name] for name in GOVERNED if name in data}
-    if dialect is Dialect.ZEROCLAW:
-        return {name: _without_host_keys(name, value) for name, value in kept.items()}
-    if dialect is Dialect.CORVUS:
-        for route in _native_only(kept):
-            from corvus.config.check.unknown import tell_native_only
-
-            tell_native_only(route, reporter)
-            kept = _without(kept, route)
-    return kept
-
-
-def _without_host_keys(name: str, value: object) -> object:
-    if not is_table(value):
-        return value
-    extra = host_keys(Dialect.ZEROCLAW, name)
-    return {key: inner for key, inner in value.items() if key not in extra}
-
-
-def _native_only(data: Table) -> list[tuple[str, ...]]:
+def native_only(data: Table) -> list[tuple[str, ...]]:
     """Return the routes in a runtime's file that only corvus.toml may have."""
     found: list[tuple[str, ...]] = []
     cost = data.get("cost")
@@ -170,12 +131,3 @@ def _native_only(data: Table) -> list[tuple[str, ...]]:
         if is_table(price):
             found += [("cost", "prices", model, key) for key in price if key in NATIVE_PRICE_KEYS]
     return found
-
-
-def _without(data: Table, route: tuple[str, ...]) -> Table:
-    first, *rest = route
-    if not rest:
-        return {key: value for key, value in data.items() if key != first}
-    inner = data[first]
-    assert is_table(inner)
-    return {**data, first: _without(inner, tuple(rest))}
