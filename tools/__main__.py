@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 
 TOOLS = {
+    "generate": "write every generated file again, or compare with --check",
     "house": "measure the structure of one checkout, or of two side by side",
     "surfaces": "record what every surface answers to the same inputs",
 }
