@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corvus.metering.endpoints import Endpoint
-from corvus.metering.estimate import input_token_bound
-from corvus.metering.providers.anthropic import MessagesBodyTap, MessagesStreamTap
+from corvus.metering.provider import Endpoint
+from corvus.metering.providers.anthropic import MESSAGES, MessagesBodyTap, MessagesStreamTap
 from corvus.metering.providers.openai import (
+    CHAT,
+    EMBEDDINGS,
+    RESPONSES,
     ChatBodyTap,
     ChatStreamTap,
     EmbeddingsTap,
@@ -19,7 +21,7 @@ from corvus.metering.providers.openai import (
     ResponsesStreamTap,
 )
 from corvus.metering.tap import Tap
-from corvus.metering.taps import open_tap
+from corvus.metering.text import input_token_bound
 from tests.metering.streams import chat_chunk, pass_through, sse
 
 
@@ -49,22 +51,22 @@ def test_the_bound_grows_with_the_text(first: str, second: str) -> None:
 @pytest.mark.parametrize(
     ("endpoint", "is_stream", "kind"),
     [
-        (Endpoint.CHAT, True, ChatStreamTap),
-        (Endpoint.CHAT, False, ChatBodyTap),
-        (Endpoint.RESPONSES, True, ResponsesStreamTap),
-        (Endpoint.RESPONSES, False, ResponsesBodyTap),
-        (Endpoint.EMBEDDINGS, False, EmbeddingsTap),
-        (Endpoint.MESSAGES, True, MessagesStreamTap),
-        (Endpoint.MESSAGES, False, MessagesBodyTap),
+        (CHAT, True, ChatStreamTap),
+        (CHAT, False, ChatBodyTap),
+        (RESPONSES, True, ResponsesStreamTap),
+        (RESPONSES, False, ResponsesBodyTap),
+        (EMBEDDINGS, False, EmbeddingsTap),
+        (MESSAGES, True, MessagesStreamTap),
+        (MESSAGES, False, MessagesBodyTap),
     ],
 )
 def test_the_endpoint_chooses_the_tap(endpoint: Endpoint, is_stream: bool, kind: type[Tap]) -> None:
-    assert type(open_tap(endpoint, Asked(), is_stream=is_stream)) is kind
+    assert type(endpoint.open_tap(Asked(), is_stream=is_stream)) is kind
 
 
 @pytest.mark.parametrize("asks", [True, False])
 def test_only_a_client_that_asked_gets_the_usage_chunk(asks: bool) -> None:
     text, usage = sse(chat_chunk()), sse(chat_chunk(None, usage={"prompt_tokens": 1}))
-    tap = open_tap(Endpoint.CHAT, Asked(asks_usage=asks), is_stream=True)
+    tap = CHAT.open_tap(Asked(asks_usage=asks), is_stream=True)
     assert pass_through(tap, [text + usage]) == (text + usage if asks else text)
     assert tap.is_settled
