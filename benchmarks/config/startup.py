@@ -1,4 +1,4 @@
-"""Start-up of ``corvus check`` as a ratio to a bare interpreter (bar: at most 12, spec 21).
+"""Start-up of ``corvus check`` as a ratio to a bare interpreter (bar: at most 12, PRF-1).
 
 Both commands run in turn, so that a busy machine slows both; the median of the ratios is printed.
 """

@@ -1,4 +1,4 @@
-"""The only composition root: from a config and a ledger to objects that answer (design section 2).
+"""The only composition root: from a config and a ledger to objects that answer.
 
 Surfaces call this module and format what it returns; nothing here formats, and nothing below it is
 wired elsewhere.
@@ -20,19 +20,23 @@ from corvus.base.errors import LedgerError, StoreError
 from corvus.base.money import NanoUSD
 from corvus.base.period import Period, Window, window_at
 from corvus.base.time import Clock, SystemClock
-from corvus.compiler.policy import compile_policy
-from corvus.compiler.run_limits import RunLimits, lay_over
-from corvus.compiler.surfaces import gateway_options, observability_options
-from corvus.config.layers.layers import load_layers
-from corvus.config.layers.load import Loaded
+from corvus.compile import (
+    RunLimits,
+    compile_policy,
+    gateway_options,
+    lay_over,
+    observability_options,
+)
+from corvus.config.check.documents import Loaded
+from corvus.config.layers.load import load_layers
 from corvus.diagnostics.model import ConfigError
 from corvus.governor.evaluate import Balance, evaluate
-from corvus.governor.status import StatusReport
 from corvus.model.audit_hash import GENESIS
 from corvus.model.budget import Budget
 from corvus.model.gateway import GatewayOptions
 from corvus.model.observability import ObservabilityOptions
 from corvus.model.policy import Policy
+from corvus.model.status import StatusReport
 from corvus.prices.lookup import PriceBooks
 
 if TYPE_CHECKING:
@@ -286,7 +290,7 @@ class Runtime:
         return examine(self.ledger_path, self.bookkeeping.store_path, self.clock.now())
 
     def _recorded_status(self, session_id: str | None, mission_id: str | None) -> StatusReport:
-        from corvus.reporting.spend import latest_session, spend_in
+        from corvus.ledger.counts import latest_session, spend_in
 
         now = self.clock.now()
         windows = {

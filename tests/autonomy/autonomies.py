@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from corvus.autonomy.decide import Action, ActionDecision, Autonomy
-from corvus.compiler.autonomy import compile_autonomy
+from corvus.compile import compile_autonomy
 from corvus.config.model.settings import AutonomySettings
 
 DEFAULTS = compile_autonomy(AutonomySettings())

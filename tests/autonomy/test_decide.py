@@ -1,4 +1,4 @@
-"""What an agent may do (ACT-1; POL-4 to POL-6 of the upstream)."""
+"""What an agent may do (ACT-1; UP-POL-4 to UP-POL-6)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_what_only_reads_is_allowed(command: str) -> None:
 
 @pytest.mark.parametrize("command", CHANGES)
 def test_medium_risk_needs_approval_while_supervised_and_asked_for(command: str) -> None:
-    """POL-6."""
+    """UP-POL-6."""
     more = ("touch", "mkdir", "mv", "cp", "ln")
     assert said(command, *more) == "needs_approval risk"
     assert said(command, *more, require_approval_for_medium_risk=False) == "allow risk"
@@ -47,7 +47,7 @@ def test_medium_risk_needs_approval_while_supervised_and_asked_for(command: str)
 
 @pytest.mark.parametrize("name", HIGH)
 def test_high_risk_is_denied_even_where_it_is_an_allowed_command(name: str) -> None:
-    """POL-6; what runs other commands could hide any of them."""
+    """UP-POL-6; what runs other commands could hide any of them."""
     command = f"{name} a"
     assert said(command) == "deny command"
     assert said(command, name) == "deny risk"
@@ -58,7 +58,7 @@ def test_high_risk_is_denied_even_where_it_is_an_allowed_command(name: str) -> N
 
 @pytest.mark.parametrize("command", [*READS, *CHANGES, "rm -rf x"])
 def test_readonly_denies_every_command(command: str) -> None:
-    """POL-4, POL-5."""
+    """UP-POL-4, UP-POL-5."""
     assert said(command, "rm", level="readonly") == "deny read_only"
 
 
@@ -129,7 +129,7 @@ def test_every_segment_is_judged_and_the_strictest_decides() -> None:
     ],
 )
 def test_what_could_smuggle_another_command_is_refused(command: str, expected: str) -> None:
-    """POL-6, and the option of git and find that no list of commands shows."""
+    """UP-POL-6, and the option of git and find that no list of commands shows."""
     assert said(command) == expected
 
 
@@ -223,7 +223,7 @@ def test_where_an_action_may_reach(
 
 
 def test_tools_are_judged_by_their_lists_and_the_level() -> None:
-    """POL-5."""
+    """UP-POL-5."""
 
     def of(tool: str, *, reads: bool = False, **changes: Any) -> str:
         decision = autonomy(**changes).decide(Action(tool=tool, reads_only=reads))

@@ -137,7 +137,7 @@ def test_a_secret_appears_in_no_output(style: str, capsys: Capture) -> None:
 
 
 def test_checking_loads_no_heavy_module() -> None:
-    """The bar of spec 21 holds only while a check imports none of these."""
+    """PRF-1: the bar holds only while a check imports none of these."""
     heavy = ["duckdb", "rich", "typer", "corvus.reporting", "corvus.ledger", "corvus.cli.app"]
     needless = ["difflib", "dataclasses", "shutil", "pydantic", "corvus.diagnostics.model"]
     script = (

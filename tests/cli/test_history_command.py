@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from corvus.base.errors import LedgerError, ReportParameterInvalid
 from corvus.cli.history import history
 
-# V16 of the upstream contract: 1.25, 2.0 + 0.5, and 3.25 USD on three days; sessions added.
+# UP-V16: 1.25, 2.0 + 0.5, and 3.25 USD on three days; sessions added.
 CALLS = [
     ("2026-04-04 10:00:00", 1_250_000_000, "s 1", None),
     ("2026-04-05 10:00:00", 2_000_000_000, "s 1", "fix"),
@@ -177,7 +177,7 @@ def test_table_draws_a_bar_for_each_bucket_unless_told_not_to(ledger: Path) -> N
 def test_window_out_of_range_is_refused_before_any_work(
     tmp_path: Path, period: str, window: int, message: str
 ) -> None:
-    """V17 of the upstream contract, HIS-1: the ledger is not even looked for."""
+    """UP-V17, UP-HIS-1: the ledger is not even looked for."""
     words = ["--period", period, "--window", window, "--ledger", tmp_path / "absent.duckdb"]
     refusal = cost_history(*words).exception
     assert isinstance(refusal, ReportParameterInvalid)

@@ -19,7 +19,7 @@ from corvus.cli.exits import Exit
 from corvus.ledger.lock import ledger_lock
 from corvus.ledger.migrate import shipped_migrations
 from corvus.store import health, statements
-from corvus.store.lock import StoreLock
+from corvus.store.place import taken_lock
 from tests.cli.places import CONFIG, Place
 from tests.fakes import FrozenClock
 
@@ -274,8 +274,7 @@ def test_a_store_that_somebody_holds_is_not_called_healthy(
     assert seen["reservations"]["open"] == 1, "what can be read is told"
     holder.execute("ROLLBACK")
     assert told(place, capsys)["healthy"]
-    with closing(StoreLock(place.store)) as lock:
-        lock.take()
+    with closing(taken_lock(place.store, 1)):
         seen = told(place, capsys, Exit.LEDGER_UNAVAILABLE)
         assert "look for one that was stopped" in seen["store"]["problem"]
     holder.close()

@@ -1,4 +1,4 @@
-"""A key that is accepted and has no effect yet is told, never ignored without a word."""
+"""A key that is accepted and has no effect yet is named, never ignored in silence (CFG-11)."""
 
 from __future__ import annotations
 

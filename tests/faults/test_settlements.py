@@ -468,7 +468,7 @@ def dies_at(step: tuple[str, str, str], *given: str) -> None:
 @pytest.mark.nightly
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(
-    "name", ["_locked", "_is_file", "_write", "_sync_folder"], ids=lambda name: name.strip("_")
+    "name", ["try_lock", "_is_file", "_write", "sync"], ids=lambda name: name.strip("_")
 )
 def test_a_kill_at_any_step_of_a_spill_leaves_it_whole_or_not_at_all(
     path: Path, file: Path, tmp_path: Path, policy: Policy, name: str, when: str
@@ -477,7 +477,7 @@ def test_a_kill_at_any_step_of_a_spill_leaves_it_whole_or_not_at_all(
         held = reserve(governor)
     step = ("corvus.store.spill", name, when)
     dies_at(step, str(config(tmp_path)), str(path), str(file), line_of(pending_commit(held)))
-    is_written = name == "_sync_folder" or (name, when) == ("_write", "after")
+    is_written = name == "sync" or (name, when) == ("_write", "after")
     for _ in range(2):
         with governing(policy, path) as governor:
             assert spent(governor) == (SPENT if is_written else 0)
@@ -494,9 +494,9 @@ def test_a_kill_at_any_step_of_a_spill_leaves_it_whole_or_not_at_all(
     ("module", "name"),
     [
         ("corvus.store.spill", "_is_file"),
-        ("corvus.governor.unsettled", "apply"),
-        ("corvus.governor.unsettled", "_settle"),
-        ("corvus.store.spill", "_sync_folder"),
+        ("corvus.governor.settlement", "apply"),
+        ("corvus.governor.upkeep", "_settle"),
+        ("corvus.store.spill", "sync"),
     ],
 )
 def test_a_kill_at_any_step_of_taking_in_counts_a_settlement_once(

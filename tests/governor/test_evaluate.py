@@ -1,4 +1,4 @@
-"""The evaluation rule, with the vectors V1 to V11 that users of the upstream expect."""
+"""The evaluation rule, with the vectors UP-V1 to UP-V11 that users of the upstream expect."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_all_statuses_are_told_the_governing_one_first() -> None:
 
 
 def test_sums_that_floats_get_wrong_are_right() -> None:
-    """0.1 + 0.2 against 0.3 is exactly at the limit (the upstream's EST-8 blocks it)."""
+    """0.1 + 0.2 against 0.3 is exactly at the limit (UP-EST-8: the upstream blocks it)."""
     assert evaluate(balances({"day": "0.3"}, "0.1"), usd("0.2")).state is BudgetState.WARNING
 
 

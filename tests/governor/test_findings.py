@@ -1,4 +1,4 @@
-"""Every review finding (contract section 20) and defect (section 21) of the upstream, with proof.
+"""Every review finding (UP-F1 to UP-F49) and defect (UP-X1 to UP-X30) of the upstream, with proof.
 
 A row names the test that would fail if it came back, or why it cannot be had yet. Those without a
 proof elsewhere have one below, named after them.

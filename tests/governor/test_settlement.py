@@ -1,4 +1,4 @@
-"""Reservations end exactly once, and what they leave behind is what happened (section 8)."""
+"""Reservations end exactly once, and what they leave behind is what happened (RES-2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Overrides, resets, sessions and missions (sections 9 to 11)."""
+"""Overrides, resets, sessions and missions (OVR, RST, SES, MIS)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The upstream's test vectors (contract section 19), with our deliberate differences.
+"""The upstream's test vectors (UP-V1 to UP-V23), with our deliberate differences.
 
 V12 and V13 (prices, estimates) stand in tests/prices/test_cost.py, V16 and V17 (history) in
 tests/cli/test_history_command.py, V19 (a table without prices) in tests/prices/test_book.py, V20

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from corvus import open_runtime
+from corvus.base.files import sync
 from corvus.base.money import NanoUSD
 from corvus.ledger.archive import archive
-from corvus.ledger.files import sync
 from corvus.ledger.ledger import open_file
 from corvus.model.request import Request
 from corvus.runtime import Runtime

@@ -15,6 +15,7 @@ from corvus.base.period import Period
 from corvus.base.time import FixedClock
 from corvus.ledger import ledger as module
 from corvus.ledger.archive import archive
+from corvus.ledger.counts import spend_in
 from corvus.ledger.drain import drain
 from corvus.ledger.ledger import Ledger, open_file, open_ledger
 from corvus.ledger.views import archive_folder
@@ -23,7 +24,6 @@ from corvus.model.outbox import LedgerTable, Row
 from corvus.reporting.catalog import load_catalog
 from corvus.reporting.in_force import show_budgets
 from corvus.reporting.run import run_report
-from corvus.reporting.spend import spend_in
 from corvus.reporting.table import Table
 from tests.ledger.outboxes import (
     NOON_US,

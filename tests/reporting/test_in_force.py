@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from corvus.base.money import NanoUSD
 from corvus.base.period import Period, Window, window_at
+from corvus.ledger.counts import spend_in
 from corvus.model.budget import Budget
 from corvus.reporting.catalog import load_catalog
 from corvus.reporting.in_force import WINDOWS_MAX, show_budgets
 from corvus.reporting.run import run_report
-from corvus.reporting.spend import spend_in
 from tests.properties import examples
 
 NOW = datetime(2026, 4, 8, 12, tzinfo=UTC)

@@ -91,7 +91,7 @@ def test_no_result_stays_open_even_when_the_columns_are_wrong(
 def test_history_windows_beyond_their_range_are_refused(
     connection: duckdb.DuckDBPyConnection, name: str, parameter: str, value: int
 ) -> None:
-    """V17 of the upstream contract, REP-5."""
+    """UP-V17, REP-5."""
     with pytest.raises(ReportParameterInvalid, match=f"parameter {parameter} must be in 1"):
         run_report(connection, load_catalog().find(name), {parameter: value, "as_of": "2026-04-06"})
 

@@ -106,9 +106,13 @@ class ActionDecision:
     risk: Risk | None = None
 
 
+CONFIG_KEY = "autonomy.max_actions_per_hour"
+"""The key that limits how many actions a principal may take."""
+
+
 @dataclass(frozen=True, slots=True)
 class Autonomy:
-    """What an agent may do, compiled from ``[autonomy]`` (section 17).
+    """What an agent may do, compiled from ``[autonomy]`` (ACT-1).
 
     Attributes:
         max_actions_per_hour: Actions admitted in any 3600 s; 0 blocks every action (CFG-7).

@@ -13,7 +13,7 @@ NanoUSD = NewType("NanoUSD", int)
 NOTHING = NanoUSD(0)
 NANO_USD_PER_USD = 1_000_000_000
 MAX_LIMIT_USD = Decimal(9_000_000_000)
-"""Largest limit a config may state, inclusive; it keeps every sum inside int64 (spec 2.1)."""
+"""Largest limit a config may state, inclusive; it keeps every sum inside int64 (CFG-4)."""
 
 
 def nano_usd(amount_usd: Decimal | int) -> NanoUSD:

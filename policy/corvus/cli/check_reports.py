@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from corvus.base.errors import EditRefused
-from corvus.config.edit.rewrite import replace_file
+from corvus.base.files import replace_file
 from corvus.diagnostics.outcome import Outcome
 from corvus.diagnostics.plain import escape
 

@@ -9,8 +9,8 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 from corvus.base.errors import EditRefused
+from corvus.base.files import replace_file
 from corvus.config.edit.change import Change
-from corvus.config.edit.rewrite import replace_file
 from corvus.config.layers.environment import variable
 from corvus.config.layers.locate import locate
 from corvus.diagnostics.machine import concise

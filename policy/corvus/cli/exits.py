@@ -18,10 +18,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from corvus.autonomy.decide import ActionRefused
-from corvus.base import errors
-from corvus.diagnostics.model import ConfigError
-from corvus.model.decision import Denied, UnpricedModel
+from corvus.base.errors import PolicyError
 
 
 class Exit(IntEnum):
@@ -39,32 +36,30 @@ class Exit(IntEnum):
     NOT_FOUND = 127
 
 
-_BY_ERROR: dict[type[errors.PolicyError], Exit] = {
-    ConfigError: Exit.USAGE,
-    UnpricedModel: Exit.USAGE,
-    Denied: Exit.DENIED_SPEND,
-    errors.ReservationError: Exit.USAGE,
-    errors.SteeringRefused: Exit.USAGE,
-    ActionRefused: Exit.DENIED_ACTION,
-    errors.StoreError: Exit.LEDGER_UNAVAILABLE,
-    errors.LedgerError: Exit.LEDGER_UNAVAILABLE,
-    errors.ImportRefused: Exit.USAGE,
-    errors.ReportError: Exit.USAGE,
-    errors.ProjectRefused: Exit.USAGE,
-    errors.TokenBound: Exit.USAGE,
-    errors.DemoRefused: Exit.USAGE,
-    errors.EditRefused: Exit.USAGE,
-    errors.GatewayRefused: Exit.USAGE,
-    errors.RunRefused: Exit.USAGE,
-    errors.CommandNotFound: Exit.NOT_FOUND,
-    errors.CommandNotExecutable: Exit.NOT_EXECUTABLE,
-    errors.ResourceMissing: Exit.FAILURE,
+_BY_CODE = {
+    "config-error": Exit.USAGE,
+    "unpriced-model": Exit.USAGE,
+    "denied": Exit.DENIED_SPEND,
+    "reservation-error": Exit.USAGE,
+    "steering-refused": Exit.USAGE,
+    "action-refused": Exit.DENIED_ACTION,
+    "store-error": Exit.LEDGER_UNAVAILABLE,
+    "ledger-error": Exit.LEDGER_UNAVAILABLE,
+    "import-refused": Exit.USAGE,
+    "report-error": Exit.USAGE,
+    "project-refused": Exit.USAGE,
+    "token-bound": Exit.USAGE,
+    "demo-refused": Exit.USAGE,
+    "edit-refused": Exit.USAGE,
+    "gateway-refused": Exit.USAGE,
+    "run-refused": Exit.USAGE,
+    "command-not-found": Exit.NOT_FOUND,
+    "command-not-executable": Exit.NOT_EXECUTABLE,
 }
+"""By code and not by class, so that a plain check imports no class that it does not need."""
 
 
-def exit_for(error: errors.PolicyError) -> Exit:
+def exit_for(error: PolicyError) -> Exit:
     """Return the exit code of an error: that of its nearest listed ancestor."""
-    for kind in type(error).__mro__:
-        if kind in _BY_ERROR:
-            return _BY_ERROR[kind]
-    return Exit.FAILURE
+    codes = (kind.code for kind in type(error).__mro__ if issubclass(kind, PolicyError))
+    return next((_BY_CODE[code] for code in codes if code in _BY_CODE), Exit.FAILURE)

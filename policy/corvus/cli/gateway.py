@@ -1,4 +1,4 @@
-"""``corvus gateway``: serves the admin API until it is asked to stop (section 15)."""
+"""``corvus gateway``: serves the admin API until it is asked to stop (API-5)."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ def init(
 
     Example: corvus init
     """
+    from corvus.base.files import replace_file
     from corvus.base.resources import shipped
-    from corvus.config.edit.rewrite import replace_file
 
     file = path if path.suffix == ".toml" and not os.path.isdir(path) else path / NAME
     schema = shipped("schemas").joinpath("config.native.schema.json").read_bytes()

@@ -14,8 +14,6 @@ from types import FrameType
 from typing import Any
 
 from corvus.base.errors import PolicyError
-from corvus.diagnostics.model import ConfigError
-from corvus.model.decision import Denied
 
 _BROKEN_PIPE = 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
 _PATIENCE_SECONDS = 5.0
@@ -111,7 +109,9 @@ def _run(argv: list[str]) -> int:
 
 def _tell(error: PolicyError) -> int:
     from corvus.cli.exits import exit_for
+    from corvus.diagnostics.model import ConfigError
     from corvus.diagnostics.plain import escape
+    from corvus.model.decision import Denied
 
     if isinstance(error, Denied) and error.decision is not None:
         from corvus.cli.denied import tell_denial

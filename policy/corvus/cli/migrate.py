@@ -1,7 +1,7 @@
 """``corvus migrate``: rewrites deprecated keys in place, or shows what would change (DEP-4).
 
 Like ``check`` it parses its own arguments. It decides nothing: ``corvus.config.edit.migrate`` plans
-and proves, ``corvus.config.edit.rewrite`` writes.
+and proves, ``corvus.base.files`` writes.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _deliver(name: str, migration: Migration) -> bool:
 
 def _write(name: str, migration: Migration) -> bool:
     from corvus.base.errors import EditRefused
-    from corvus.config.edit.rewrite import replace_file
+    from corvus.base.files import replace_file
 
     try:
         replace_file(Path(name), migration.after, before=migration.before)
@@ -151,7 +151,7 @@ def _audit(name: str, migration: Migration) -> None:
     from corvus.actor import local_actor
     from corvus.base.errors import PolicyError
     from corvus.diagnostics.model import ConfigError
-    from corvus.governor.limits import note_migration
+    from corvus.governor.audit import note_migration
     from corvus.runtime import open_runtime
 
     keys = [".".join(change.alias.old) for change in migration.changes]

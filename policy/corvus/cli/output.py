@@ -82,7 +82,7 @@ def give(
     Raises:
         ReportError: The file cannot be written.
     """
-    from corvus.reporting.files import whole_file
+    from corvus.base.files import whole_file
     from corvus.reporting.formats import write_parquet
 
     text = _text(table, shape, about, head)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from corvus.config.check.rules import PriceFacts
+from corvus.config.check.subject import PriceFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ def has_price(model: str) -> bool:
 
 def price_clashes(prices: Table) -> Iterator[tuple[str, str, str]]:
     """Yield two keys of valid own prices that mean one model, and why that is wrong (PRC-4)."""
-    from corvus.compiler.prices import compile_prices
+    from corvus.compile import compile_prices
     from corvus.config.model.settings import Settings
     from corvus.prices.lookup import PriceBooks
 

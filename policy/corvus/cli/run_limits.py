@@ -9,7 +9,7 @@ import typer
 
 from corvus.base.errors import NoBudget
 from corvus.base.money import MAX_LIMIT_USD, NanoUSD, nano_usd
-from corvus.compiler.run_limits import RunLimits
+from corvus.compile import RunLimits
 
 if TYPE_CHECKING:
     from corvus.runtime import Runtime

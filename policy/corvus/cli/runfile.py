@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corvus.base.errors import SteeringRefused
+from corvus.base.files import HAS_LOCKS, try_lock
 from corvus.model.steering import MissionOutcome
 
 if TYPE_CHECKING:
@@ -126,11 +127,6 @@ def _end(governor: Governor, run: OpenRun) -> None:
 def _lock(descriptor: int) -> bool:
     """Lock a file unless another process has; return whether it is ours now."""
     try:
-        import fcntl
-    except ModuleNotFoundError:  # no such lock on this system: nothing is ever held for dead
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return HAS_LOCKS and try_lock(descriptor)  # without locks nothing is ever held for dead
     except OSError:
         return False
-    return True

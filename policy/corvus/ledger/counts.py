@@ -1,4 +1,7 @@
-"""Counts the usage of a budget from the ledger: what its balances are derived from (STO-2).
+"""Counts usage from the ledger: the only SQL for what counts against a budget (STO-2, EVA-12).
+
+Balances are derived from it, and what a report or a status without a store sums agrees with them.
+Calls without a price are counted apart, so that their cost is never taken for 0 (PRC-5).
 
 Windows are computed by ``corvus.base.period`` alone, never by DuckDB's own table of time zones, so
 that a count from the ledger puts each call in the window that admission put it in.
@@ -9,14 +12,40 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import duckdb
+
+from corvus.base.errors import ReportError
+from corvus.base.money import NanoUSD
 from corvus.base.period import Period, Window, window_at
-from corvus.base.time import instant_at, microseconds
+from corvus.base.time import instant_at, microseconds, naive_utc
+from corvus.ledger.connect import clean_message
 from corvus.ledger.ledger import Ledger
-from corvus.ledger.statements import ATTRIBUTES, MATCHES, SUMS
 from corvus.model.budget import Budget
 from corvus.model.spend import Spend
+from corvus.model.usage import TOKENS
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+ATTRIBUTES = ("model", "provider", "project", "user", "agent", "surface")
+"""What a budget can match on (CFG-10); each is a parameter of ``MATCHES``."""
+
+SUMS = f"""
+    COALESCE(SUM(cost_nano_usd), 0)::BIGINT AS cost_nano_usd,
+    COALESCE(SUM(calls), 0)::BIGINT AS calls,
+    COALESCE(SUM(calls) FILTER (WHERE cost_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
+    COALESCE(SUM({" + ".join(TOKENS)}), 0)::BIGINT AS tokens"""
+"""What is summed of ``usage_record``: cost, calls, unpriced calls and tokens of all kinds."""
+
+MATCHES = """($model::VARCHAR IS NULL OR requested_model GLOB $model)
+  AND ($provider::VARCHAR IS NULL OR provider GLOB $provider)
+  AND ($project::VARCHAR IS NULL OR project GLOB $project)
+  AND ($user::VARCHAR IS NULL OR user_name GLOB $user)
+  AND ($agent::VARCHAR IS NULL OR agent GLOB $agent)
+  AND ($surface::VARCHAR IS NULL OR surface GLOB $surface)"""
+"""Whether a record fits every glob; one bound as NULL fits all, an absent attribute fits none."""
 
 _GRAINS_SECONDS = (3600, 900, 1)
 """Usage is summed by the coarsest of these that every window starts on: hours nearly everywhere,
@@ -88,6 +117,26 @@ FROM usage_record
 WHERE ($since::BIGINT IS NULL OR settled_at >= make_timestamp($since)) AND {MATCHES}
 HAVING COUNT(*) > 0
 """  # noqa: S608 - made of constants of this package
+
+_SPEND = f"""
+SELECT{SUMS}
+FROM usage_record
+WHERE ($window_start::TIMESTAMP IS NULL OR admitted_at >= $window_start)
+  AND ($window_end::TIMESTAMP IS NULL OR admitted_at < $window_end)
+  AND ($session_id::VARCHAR IS NULL OR session_id = $session_id)
+  AND ($mission_id::VARCHAR IS NULL OR mission_id = $mission_id)
+  AND {MATCHES}
+"""
+"""Spend of the calls that pass every filter; a filter bound as NULL passes all calls."""
+
+_LATEST_SESSION = """
+SELECT session_id
+FROM usage_record
+WHERE session_id IS NOT NULL
+ORDER BY admitted_at DESC, id DESC
+LIMIT 1
+"""
+"""The session of the call admitted last."""
 
 _RESETS = """
 SELECT epoch_us(window_start), coalesce(session_id, ''), coalesce(mission_id, ''),
@@ -190,6 +239,51 @@ def latest_resets(ledger: Ledger, budget_key: str) -> dict[CountKey, datetime]:
     }
 
 
+def spend_in(
+    connection: DuckDBPyConnection,
+    *,
+    window: Window | None = None,
+    session_id: str | None = None,
+    mission_id: str | None = None,
+    match: Sequence[tuple[str, str]] = (),
+) -> Spend:
+    """Sum the calls that pass every filter; without a filter, all calls.
+
+    Args:
+        connection: A connection to the ledger.
+        window: Half-open window that must hold the admission of a call (EVA-8).
+        session_id: Session of the calls.
+        mission_id: Mission of the calls.
+        match: Pairs of attribute and glob (``*``, ``?``, ``[a-z]``; case matters). A call without
+            the attribute does not match, not even ``*``.
+
+    Raises:
+        ValueError: An attribute is unknown or named twice.
+        ReportError: DuckDB could not run the statement.
+    """
+    values: dict[str, object] = {name: None for name in ATTRIBUTES}
+    for attribute, glob in match:
+        if attribute not in values or values[attribute] is not None:
+            raise ValueError(f"{attribute!r} is no attribute to match, or is named twice")
+        values[attribute] = glob
+    values["window_start"] = naive_utc(window.start) if window else None
+    values["window_end"] = naive_utc(window.end) if window else None
+    values["session_id"] = session_id
+    values["mission_id"] = mission_id
+    ((cost, calls, unpriced, tokens),) = _read(connection, _SPEND, values)
+    return Spend(NanoUSD(cost), calls, unpriced, tokens)
+
+
+def latest_session(connection: DuckDBPyConnection) -> str | None:
+    """Return the session of the call that was admitted last; ``None`` when no call has a session.
+
+    Raises:
+        ReportError: DuckDB could not run the statement.
+    """
+    rows = _read(connection, _LATEST_SESSION, {})
+    return rows[0][0] if rows else None
+
+
 def _by_window(
     ledger: Ledger, budget: Budget, globs: Mapping[str, object], since: Mapping[CountKey, datetime]
 ) -> dict[CountKey, Spend]:
@@ -237,3 +331,12 @@ def _fetched(
 ) -> Sequence[tuple[Any, ...]]:
     with ledger.explaining():
         return ledger.connection.execute(statement, dict(values)).fetchall()
+
+
+def _read(
+    connection: DuckDBPyConnection, statement: str, values: dict[str, object]
+) -> list[tuple[Any, ...]]:
+    try:
+        return connection.execute(statement, values).fetchall()
+    except duckdb.Error as error:
+        raise ReportError(f"cannot sum the spend: {clean_message(error)}") from None

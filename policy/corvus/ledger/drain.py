@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from corvus.base.files import sync
 from corvus.base.time import Clock, SystemClock
-from corvus.ledger.files import sync
 from corvus.ledger.ledger import LOCK_TIMEOUT_SECONDS, Ledger, mark_drained, open_file
 from corvus.ledger.outbox import Outbox, batches, last_seq, refuse_lost_rows
 from corvus.ledger.staging import Staging, by_table

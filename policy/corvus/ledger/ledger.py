@@ -18,9 +18,9 @@ from pathlib import Path
 import duckdb
 
 from corvus.base.errors import LedgerCorrupt, LedgerError, LedgerLocked
+from corvus.base.files import make_private, reserve_private
 from corvus.base.time import Clock, SystemClock, microseconds
 from corvus.ledger.connect import connect_to_file, connect_to_memory, explained
-from corvus.ledger.files import make_private, reserve_private
 from corvus.ledger.lock import ledger_lock
 from corvus.ledger.migrate import migrate, roll_back, shipped_migrations, verify
 from corvus.ledger.outbox import Outbox, batches, last_seq, refuse_lost_rows

@@ -9,13 +9,13 @@ Refuses to wait for ever.
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from corvus.base.errors import LedgerError, LedgerLocked
+from corvus.base.files import HAS_LOCKS, FileLock, try_lock
 
 _POLL_SECONDS = 0.02
 _LARGEST_PROCESS_ID = 2**31
@@ -34,8 +34,8 @@ def ledger_lock(path: Path, *, write: bool, timeout_seconds: float) -> Generator
         LedgerLocked: It was not free in time; names the process that writes, if there is one.
         LedgerError: A file cannot be created, opened or locked.
     """
-    if sys.platform == "win32":
-        yield  # no flock there: DuckDB's own lock refuses the second process
+    if not HAS_LOCKS:
+        yield  # DuckDB's own lock refuses the second process
         return
     lock = _open(_beside(path, ".lock"), write=write)
     if lock is None:
@@ -52,7 +52,7 @@ def ledger_lock(path: Path, *, write: bool, timeout_seconds: float) -> Generator
             _wait(lock, lock, path, alone=write, deadline=deadline)
         finally:
             if queue is not None:
-                os.close(queue)
+                queue.close()
         if write:
             signed = True
             _sign(lock, f"{os.getpid()}\n")
@@ -60,18 +60,16 @@ def ledger_lock(path: Path, *, write: bool, timeout_seconds: float) -> Generator
     finally:
         if signed:
             _sign(lock, "")
-        os.close(lock)  # the kernel frees the lock, also when the process is killed
+        lock.close()  # the kernel frees the lock, also when the process is killed
 
 
 def _beside(path: Path, ending: str) -> Path:
     return path.with_name(f"{path.name}{ending}")
 
 
-def _open(lock_path: Path, *, write: bool) -> int | None:
+def _open(lock_path: Path, *, write: bool) -> FileLock | None:
     try:
-        if write:
-            return os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        return os.open(lock_path, os.O_RDONLY | os.O_CLOEXEC)
+        return FileLock(lock_path, create=write)
     except OSError as fault:
         if not write:
             return None
@@ -80,16 +78,16 @@ def _open(lock_path: Path, *, write: bool) -> int | None:
         ) from fault
 
 
-def _sign(descriptor: int, text: str) -> None:
+def _sign(lock: FileLock, text: str) -> None:
     """Write who holds the lock, for the message of those who wait; a full disk may forbid it."""
     with suppress(OSError):
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, text.encode(), 0)
+        os.ftruncate(lock.descriptor, 0)
+        os.pwrite(lock.descriptor, text.encode(), 0)
 
 
-def _wait(descriptor: int, lock: int, path: Path, *, alone: bool, deadline: float) -> None:
+def _wait(waited: FileLock, lock: FileLock, path: Path, *, alone: bool, deadline: float) -> None:
     started = time.monotonic()
-    while not _try(descriptor, path, alone=alone):
+    while not _try(waited, path, alone=alone):
         if time.monotonic() >= deadline:
             writer = _writer(lock)
             by = f"process {writer}" if writer else "other processes"
@@ -100,22 +98,16 @@ def _wait(descriptor: int, lock: int, path: Path, *, alone: bool, deadline: floa
         time.sleep(_POLL_SECONDS)
 
 
-def _try(descriptor: int, path: Path, *, alone: bool) -> bool:
-    """Take a lock if it is free."""
-    import fcntl
-
+def _try(lock: FileLock, path: Path, *, alone: bool) -> bool:
     try:
-        fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return try_lock(lock.descriptor, shared=not alone)
     except OSError as fault:
         raise LedgerError(f"cannot lock the ledger {path}: {fault.strerror}") from fault
-    return True
 
 
-def _writer(lock: int) -> int | None:
+def _writer(lock: FileLock) -> int | None:
     """Return the process that has signed the lock, if it still lives."""
-    text = os.pread(lock, 32, 0).decode("ascii", "replace").strip()
+    text = os.pread(lock.descriptor, 32, 0).decode("ascii", "replace").strip()
     if not text.isdigit() or int(text) >= _LARGEST_PROCESS_ID:
         return None
     try:

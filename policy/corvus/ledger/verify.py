@@ -13,8 +13,8 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from corvus.base.errors import LedgerCorrupt
+from corvus.base.files import file_sha256
 from corvus.ledger.audit import AUDIT_COLUMNS, event_of
-from corvus.ledger.files import file_sha256
 from corvus.ledger.ledger import Ledger
 from corvus.ledger.outbox import Outbox, refuse_lost_rows
 from corvus.ledger.views import archive_folder

@@ -1,4 +1,4 @@
-"""What a budget has refused in its present window (section 18 of the specification)."""
+"""What a budget has refused in its present window (DSH-4)."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class OverrideState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A dated, attributed, single-use lift of a block (section 9). Its scope is the next request.
+    """A dated, attributed, single-use lift of a block (OVR-2). Its scope is the next request.
 
     Attributes:
         session_id: The session it is bound to; ``None`` serves any (OVR-2).

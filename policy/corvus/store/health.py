@@ -17,7 +17,7 @@ from corvus.model.refusals import Refusals
 from corvus.model.steering import Override
 from corvus.store import bodies, statements
 from corvus.store.faults import explain
-from corvus.store.lock import StoreLock
+from corvus.store.place import taken_lock
 from corvus.store.reader import own_row, reading
 from corvus.store.sqlite import known_version
 
@@ -136,8 +136,7 @@ def _writing_problem(path: Path) -> str | None:
         return None  # nobody has it open, so nobody holds it
     address = f"{real.absolute().as_uri()}?mode=rw"
     try:
-        with closing(StoreLock(real)) as lock:
-            lock.take_within(_PATIENCE_SECONDS)
+        with closing(taken_lock(real, _PATIENCE_SECONDS)):
             connection = sqlite3.connect(
                 address, uri=True, isolation_level=None, timeout=_PATIENCE_SECONDS
             )

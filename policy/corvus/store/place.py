@@ -1,13 +1,17 @@
-"""The files of a SQLite store: made for their owner alone, and told from others by their inode."""
+"""The files of a SQLite store: made for their owner alone, and told from others by their inode.
+
+A lock stands before SQLite's own, whose busy handler is unfair: with many writers some wait for
+seconds. It is a courtesy among ours: what keeps transactions apart is SQLite's lock.
+"""
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
 from corvus.base.errors import StoreUnavailable
+from corvus.base.files import FileLock
 
 Identity: TypeAlias = tuple[int, int] | None
 """Device and inode of a file; ``None`` when there is none."""
@@ -28,14 +32,53 @@ def make_folder(path: Path) -> None:
         ) from fault
 
 
-def make_private(path: str) -> None:
-    """Make a file that is missing; SQLite gives what it puts beside it the same permissions.
+def taken_lock(path: Path, seconds: float) -> FileLock:
+    """Open the lock of a store, wait until it is free, and hold it.
 
-    NOTE: an existing one is never opened here: closing it would drop the locks that SQLite holds on
-    it in this process (https://sqlite.org/howtocorrupt.html, section 2.2).
+    Args:
+        path: The file of the store, without links; ``<path>.lock`` stands next to it.
+        seconds: How long to wait, > 0.
+
+    Raises:
+        StoreUnavailable: Its file cannot be made, the file system knows no such locks, or others
+            held it all the while.
     """
-    with suppress(OSError):  # SQLite comes to the same end, and says why
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    lock_path = path.with_name(f"{path.name}.lock")
+    try:
+        lock = FileLock(lock_path)
+    except OSError as fault:
+        raise StoreUnavailable(
+            f"cannot write {lock_path}: {fault.strerror}; name another ledger with --ledger"
+        ) from fault
+    try:
+        is_taken = lock.take_within(seconds)
+    except OSError as fault:
+        lock.close()
+        raise _unlockable(lock, fault) from fault
+    if not is_taken:
+        raise StoreUnavailable(
+            f"another process held {lock_path} for all of {seconds:.3g} s; look for one that "
+            "was stopped, and let it go on or end it"
+        )
+    return lock
+
+
+def take(lock: FileLock) -> None:
+    """Wait until the lock of a store is free, and hold it.
+
+    Raises:
+        StoreUnavailable: The file system knows no such locks.
+    """
+    try:
+        lock.take()
+    except OSError as fault:
+        raise _unlockable(lock, fault) from fault
+
+
+def _unlockable(lock: FileLock, fault: OSError) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"cannot lock {lock.path}: {fault.strerror}; put the ledger on a local disk"
+    )
 
 
 def identity(path: str | Path) -> Identity:

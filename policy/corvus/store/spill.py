@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from corvus.base.files import sync, try_lock
 from corvus.base.ids import new_id
 from corvus.model.pending import PendingSettlement
 from corvus.store.pending_lines import line_of, pending_of
@@ -101,14 +101,14 @@ def taking_in(path: Path) -> Generator[list[SpilledLine] | None]:
         yield None
         return
     try:
-        if not _locked(descriptor) or not _is_file(descriptor, path):
+        if not try_lock(descriptor) or not _is_file(descriptor, path):
             yield None
             return
         with open(descriptor, encoding="utf-8", errors="replace", closefd=False) as opened:
             lines = [SpilledLine(line.rstrip("\n")) for line in opened if line.strip()]
         yield lines
         os.unlink(path)
-        _sync_folder(path)
+        sync(path.absolute().parent)
     finally:
         os.close(descriptor)
 
@@ -138,12 +138,12 @@ def _append(path: Path, text: str) -> None:
     while True:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            if _locked(descriptor) and _is_file(descriptor, path):
+            if try_lock(descriptor) and _is_file(descriptor, path):
                 # A line that a full disk cut short ends here.
                 start = "\n" if os.fstat(descriptor).st_size else ""
                 _write(descriptor, (start + text).encode())
                 os.fsync(descriptor)
-                _sync_folder(path)
+                sync(path.absolute().parent)
                 return
         finally:
             os.close(descriptor)
@@ -157,18 +157,6 @@ def _write(descriptor: int, content: bytes) -> None:
         content = content[os.write(descriptor, content) :]
 
 
-def _locked(descriptor: int) -> bool:
-    if sys.platform == "win32":
-        return True  # no flock there
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def _is_file(descriptor: int, path: Path) -> bool:
     """Tell whether a descriptor is of the file that stands there now, and not of a removed one."""
     try:
@@ -176,16 +164,6 @@ def _is_file(descriptor: int, path: Path) -> bool:
     except OSError:
         return False
     return os.path.samestat(os.fstat(descriptor), there)
-
-
-def _sync_folder(path: Path) -> None:
-    if sys.platform == "win32":
-        return
-    descriptor = os.open(path.absolute().parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def shown(line: str) -> str:

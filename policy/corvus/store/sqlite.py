@@ -1,4 +1,4 @@
-"""The store in one SQLite file beside the ledger: durable, for any number of processes of one host.
+"""The store in one SQLite file for any number of processes of one host, durable (STO-1).
 
 Write-ahead log with ``synchronous=FULL``: what was committed survives a power cut. Only its owner
 may read the file, for it says who did what and why. Refuses files that are something else, stores
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from corvus.base.errors import StoreCorrupt, StoreError, StoreTooNew, StoreUnavailable
+from corvus.base.files import reserve_private
 from corvus.base.ids import new_id
 from corvus.model.budget import Budget
 from corvus.model.outbox import OutboxEvent
@@ -34,8 +35,7 @@ from corvus.store.api import (
     session_mark,
 )
 from corvus.store.faults import explain
-from corvus.store.lock import StoreLock
-from corvus.store.place import Identity, identity, make_folder, make_private
+from corvus.store.place import Identity, identity, make_folder, take, taken_lock
 from corvus.store.rows import write
 from corvus.store.spill import UNSETTLED
 
@@ -78,13 +78,12 @@ class SqliteBackend:
         self.unsettled_path: Path | None = real.with_name(f"{real.name}{UNSETTLED}")
         self._busy_seconds = busy_seconds
         make_folder(path)
-        self._lock = StoreLock(real)
         self._connection: sqlite3.Connection | None = None
         self._inode: Identity = None
         self._log_inode: Identity = None
         self._data_version = -1
+        self._lock = taken_lock(real, open_seconds)
         try:
-            self._lock.take_within(open_seconds)
             self._open()
         except BaseException:
             self._lock.close()
@@ -97,7 +96,7 @@ class SqliteBackend:
 
     def begin(self) -> bool:
         """Start a transaction, alone among all processes; tell whether others wrote since."""
-        self._lock.take()
+        take(self._lock)
         try:
             with self._explained():
                 self._refuse_replaced()
@@ -282,7 +281,8 @@ class SqliteBackend:
 
     def _open(self) -> sqlite3.Connection:
         """Open the file, bring it to the present shape and remember which file it is."""
-        make_private(os.path.realpath(self._path))
+        # SQLite gives what it puts next to it the same permissions.
+        reserve_private(os.path.realpath(self._path))
         with self._explained():
             connection = sqlite3.connect(
                 self._path,

@@ -1,4 +1,4 @@
-"""Looks up what a person reads, in their language (spec section 18).
+"""Looks up what a person reads, in their language (DSH-2).
 
 A catalogue is one TOML file for each language; the keys are the same in all of them, which a test
 compares. A text holds ``{name}`` where a value goes; one that counts has a table of two texts,

@@ -1,4 +1,4 @@
-"""What can be done on the pages, with the keyboard alone (spec section 18)."""
+"""What can be done on the pages, with the keyboard alone (DSH-2, DSH-5)."""
 
 from __future__ import annotations
 

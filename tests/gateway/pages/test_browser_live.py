@@ -1,4 +1,4 @@
-"""Pages keep up to date by themselves, and say so when they cannot (spec section 18)."""
+"""Pages keep up to date by themselves, and say so when they cannot (DSH-3)."""
 
 from __future__ import annotations
 

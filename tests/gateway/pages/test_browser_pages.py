@@ -1,4 +1,4 @@
-"""Every page in a real browser: languages, schemes and widths (spec section 18)."""
+"""Every page in a real browser: languages, schemes and widths (DSH-1, DSH-2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A budget that refuses is not shown as one within its limits (section 18)."""
+"""A budget that refuses is not shown as one within its limits (DSH-4)."""
 
 from __future__ import annotations
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from corvus.base.errors import ImportRefused
+from corvus.ledger.counts import spend_in
 from corvus.ledger.ledger import open_ledger
 from corvus.model.price import Tier
 from corvus.model.usage import TokenKind
 from corvus.reporting.catalog import load_catalog
 from corvus.reporting.run import run_report
-from corvus.reporting.spend import spend_in
 from tests.usage.importers.conftest import HAIKU, SONNET, Books, price
 
 if TYPE_CHECKING:

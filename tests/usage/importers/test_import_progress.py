@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import time
 from collections.abc import Callable
+from hashlib import sha512
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,8 @@ def test_nothing_is_asked_when_nobody_is_told() -> None:
 @pytest.mark.parametrize("packed", [False, True])
 def test_the_bar_moves_within_one_file_and_ends_at_its_size(tmp_path: Path, packed: bool) -> None:
     lines = ["timestamp,model,input_tokens,output_tokens,session_id"]
-    lines += [f"2026-11-17T10:00:00Z,claude-haiku-4-5,{n},1,s{n * n}" for n in range(30_000)]
+    names = [sha512(b"%d" % n).hexdigest() for n in range(30_000)]  # hardly to be compressed
+    lines += [f"2026-11-17T10:00:00Z,claude-haiku-4-5,{n},1,{name}" for n, name in enumerate(names)]
     text = "\n".join(lines).encode()
     path = tmp_path / ("export.csv.gz" if packed else "export.csv")
     path.write_bytes(gzip.compress(text) if packed else text)

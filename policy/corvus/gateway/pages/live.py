@@ -2,7 +2,7 @@
 
 What is slow to make is made less often, so that open pages never take the machine; what has not
 changed is not made again. Each answer has a number that grows, so that a late one never replaces a
-newer (spec section 18), and the name of this run, after which numbers begin anew. Refuses to work
+newer (DSH-3), and the name of this run, after which numbers begin anew. Refuses to work
 for pages nobody looks at.
 """
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
-from corvus.governor.status import StatusReport
 from corvus.model.decision import BudgetState, BudgetStatus
 from corvus.model.refusals import Refusals
+from corvus.model.status import StatusReport
 
 GLYPHS = {BudgetState.ALLOWED: "✓", BudgetState.WARNING: "!", BudgetState.EXCEEDED: "✕"}
 BLOCKING = "blocking"
-"""State of a budget that refuses calls at present, however full it is (section 18)."""
+"""State of a budget that refuses calls at present, however full it is (DSH-4)."""
 _FULL = Fraction(100)
 
 

@@ -1,4 +1,4 @@
-"""What can be done on the pages: lift the next block, reset a budget (spec sections 9 and 10).
+"""What can be done on the pages: lift the next block, reset a budget (DSH-5).
 
 Each is confirmed on a page that says what will happen. Refuses to do anything itself: the governor
 of every other surface does.

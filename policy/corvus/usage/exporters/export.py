@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import duckdb
 
 from corvus.base.errors import ReportError
+from corvus.base.files import whole_file
 from corvus.base.time import naive_utc
 from corvus.ledger.connect import clean_message
-from corvus.reporting.files import whole_file
 from corvus.usage.exporters import focus, records
 from corvus.usage.exporters.lines import (
     Field,

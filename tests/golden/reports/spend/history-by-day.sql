@@ -1,4 +1,4 @@
--- as_of = 2026-04-06T12:00Z, days = 3 (V16 of the upstream contract, with tokens and edges added).
+-- as_of = 2026-04-06T12:00Z, days = 3 (UP-V16, with tokens and edges added).
 -- 2026-04-04: one call, 1.25 USD.                                  tokens 10+20+30+40+50+60 = 210
 -- 2026-04-05: 2.00 + 0.50 = 2.50 USD, and one unpriced call:       3 calls, 1 unpriced, tokens 5+6+7 = 18
 -- 2026-04-06: 3.00 USD, taken back and recorded as 3.25:           1 call, 3.25 USD, tokens 99

@@ -1,0 +1,266 @@
+"""Typed settings to what is enforced: the immutable policy, and the options of what is served.
+
+A key that a policy has under the name of its setting is copied by that name, so that a new key
+needs no line here. What is spelt otherwise in a config, budgets and prices above all, is compiled
+by hand. The hash names what is enforced: how a file spells it does not count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from corvus.autonomy.decide import Autonomy
+from corvus.base.globs import glob_fault
+from corvus.base.money import NOTHING, NanoUSD, nano_usd
+from corvus.base.period import Period
+from corvus.config.model.defaults import LIMITS_USD
+from corvus.diagnostics.model import ConfigError
+from corvus.model.budget import Budget
+from corvus.model.gateway import GatewayOptions, Kind, Upstream
+from corvus.model.observability import ObservabilityOptions
+from corvus.model.policy import MissionLimits, Policy
+from corvus.model.price import Price
+from corvus.model.usage import TokenKind
+
+if TYPE_CHECKING:
+    from corvus.config.model.settings import (
+        AutonomySettings,
+        BudgetSettings,
+        PriceSettings,
+        Settings,
+        UpstreamSettings,
+    )
+
+_NANO_USD_PER_CENT: Final = 10_000_000
+_LIMIT_KEYS: Final = {
+    Period.SESSION: "session_limit_usd",
+    Period.DAY: "daily_limit_usd",
+    Period.MONTH: "monthly_limit_usd",
+}
+_WITH_DEFAULT: Final = frozenset(f"cost.{name}" for name in LIMITS_USD)
+_OPTIONS: Final = {Period.DAY: "--daily", Period.SESSION: "--session-limit"}
+
+
+def compile_policy(settings: Settings, deprecated_fields: tuple[str, ...] = ()) -> Policy:
+    """Compile settings.
+
+    Args:
+        settings: Valid settings of all layers.
+        deprecated_fields: Paths of deprecated keys the files used; they are shown, and are no part
+            of the hash: a migrated file compiles to the same hash as the original (DEP-5).
+
+    Raises:
+        ConfigError: A glob of ``match`` is malformed (CFG-10).
+    """
+    mission = settings.mission
+    policy = Policy(
+        **_same_named(Policy, settings.cost, but=("budgets", "prices")),
+        budgets=compile_budgets(settings),
+        prices=compile_prices(settings),
+        autonomy=compile_autonomy(settings.autonomy),
+        mission=MissionLimits(mission.enabled, mission.max_steps, mission.max_runtime_ms / 1000),
+        deprecated_fields=(),
+        content_hash="",
+    )
+    return replace(policy, deprecated_fields=deprecated_fields, content_hash=content_hash(policy))
+
+
+def compile_autonomy(settings: AutonomySettings) -> Autonomy:
+    """Compile ``[autonomy]`` (ACT-1); lists keep their order, for the hash of the policy."""
+    return Autonomy(**_same_named(Autonomy, settings))
+
+
+def gateway_options(settings: Settings) -> GatewayOptions:
+    """Return how the gateway listens, what it lets in and where it forwards to."""
+    gateway = settings.governance.gateway
+    return GatewayOptions(
+        **_same_named(GatewayOptions, gateway, but=("allowed_hosts",)),
+        allowed_hosts=tuple(name.lower() for name in gateway.allowed_hosts),
+        metrics=settings.governance.observability.metrics,
+        upstreams=tuple(
+            _upstream(name, upstream) for name, upstream in settings.governance.upstreams.items()
+        ),
+    )
+
+
+def observability_options(settings: Settings) -> ObservabilityOptions:
+    """Return which sinks receive events."""
+    return ObservabilityOptions(
+        **_same_named(ObservabilityOptions, settings.governance.observability)
+    )
+
+
+def _same_named(target: type, table: object, *, but: Collection[str] = ()) -> dict[str, Any]:
+    """Return the settings of a table that a dataclass has under the same names, lists as tuples."""
+    names = {field.name for field in fields(target)} - {*but}
+    return {
+        name: tuple(cast("list[object]", value)) if isinstance(value, list) else value
+        for name, value in vars(table).items()
+        if name in names
+    }
+
+
+def _upstream(name: str, settings: UpstreamSettings) -> Upstream:
+    rest = _same_named(Upstream, settings, but=("kind",))
+    return Upstream(name=name, kind=Kind(settings.kind), **rest)
+
+
+def compile_budgets(settings: Settings) -> tuple[Budget, ...]:
+    """Return every budget in the order of EVA-7: session, day, month, mission, then named ones.
+
+    Raises:
+        ConfigError: A glob of ``match`` is malformed; the budget would govern nothing (CFG-10).
+    """
+    cost, mission = settings.cost, settings.mission
+    if faults := [*_glob_faults(cost.budgets)]:
+        raise ConfigError("; ".join(faults))
+    budgets = [
+        Budget(
+            name=period.value,
+            period=period,
+            limit_nano_usd=nano_usd(getattr(cost, key)),
+            warn_at_percent=cost.warn_at_percent,
+            config_key=f"cost.{key}",
+        )
+        for period, key in _LIMIT_KEYS.items()
+    ]
+    if mission.enabled and mission.max_estimated_cost_cents > 0:
+        limit = NanoUSD(mission.max_estimated_cost_cents * _NANO_USD_PER_CENT)
+        key = "mission.max_estimated_cost_cents"
+        budgets.append(Budget("mission", Period.MISSION, limit, cost.warn_at_percent, key))
+    named = (
+        _named(index, budget, cost.warn_at_percent) for index, budget in enumerate(cost.budgets)
+    )
+    return (*budgets, *named)
+
+
+def _glob_faults(budgets: Sequence[BudgetSettings]) -> Iterator[str]:
+    for index, budget in enumerate(budgets):
+        for attribute, glob in budget.match.items():
+            if fault := glob_fault(glob):
+                yield f"cost.budgets[{index}].match.{attribute}: the glob {glob!r} {fault}"
+
+
+def _named(index: int, budget: BudgetSettings, warn_at_percent: int) -> Budget:
+    threshold = warn_at_percent if budget.warn_at_percent is None else budget.warn_at_percent
+    return Budget(
+        name=budget.name,
+        period=Period(budget.period),
+        limit_nano_usd=nano_usd(budget.limit_usd),
+        warn_at_percent=threshold,
+        config_key=f"cost.budgets[{index}].limit_usd",
+        match=tuple(budget.match.items()),
+        timezone=budget.timezone,
+    )
+
+
+def compile_prices(settings: Settings) -> tuple[Price, ...]:
+    """Return the author's own prices in file order, nano-USD per million tokens (PRC-2, PRC-6)."""
+    return tuple(_price(name, entry) for name, entry in settings.cost.prices.items())
+
+
+def _price(name: str, entry: PriceSettings) -> Price:
+    amounts = {kind: getattr(entry, kind.value, None) for kind in TokenKind}
+    if amounts[TokenKind.REASONING] is None:
+        amounts[TokenKind.REASONING] = entry.output
+    provider, slash, model = name.partition("/")
+    dated = f"@{entry.effective_from.isoformat()}" if entry.effective_from else ""
+    return Price(
+        provider=provider if slash else "",
+        model=model if slash else name,
+        book="user",
+        entry=f"user:{name}{dated}",
+        rates={
+            kind: int(nano_usd(amount)) for kind, amount in amounts.items() if amount is not None
+        },
+        effective_from=entry.effective_from,
+        source=entry.source,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """What a run may spend by its command line, nano-USD, > 0; ``None`` states nothing (CLI-4).
+
+    Attributes:
+        daily_nano_usd: All calls of a day (UTC), of this run and of all others in the same store.
+        session_nano_usd: All calls of the run's session.
+        run_nano_usd: The calls of this run alone; it is enforced as the limit of its mission.
+    """
+
+    daily_nano_usd: NanoUSD | None = None
+    session_nano_usd: NanoUSD | None = None
+    run_nano_usd: NanoUSD | None = None
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options that state something, as the user writes them."""
+        stated = (
+            ("--daily", self.daily_nano_usd),
+            ("--session-limit", self.session_nano_usd),
+            ("--limit", self.run_nano_usd),
+        )
+        return tuple(option for option, amount in stated if amount is not None)
+
+
+def lay_over(policy: Policy, limits: RunLimits, stated: Collection[str]) -> Policy:
+    """Return the policy with the limits of a run in force.
+
+    Limits that are given explicitly are enforced: governance is on whatever the config says, and a
+    model without a price is refused, for nothing could be held for it. Where the config has a limit
+    for the same period both hold, so the lower one binds. Defaults of a config that is not enabled
+    were chosen by nobody, and are left out.
+
+    Args:
+        policy: What the config says.
+        limits: What the command line says; when it says nothing, the policy stays as it is.
+        stated: Keys that the config states, such as ``cost.daily_limit_usd``.
+    """
+    if not limits.options:
+        return policy
+    by_period = {Period.DAY: limits.daily_nano_usd, Period.SESSION: limits.session_nano_usd}
+    kept = policy if policy.enabled else _without_defaults(policy, stated)
+    budgets = tuple(_lowered(budget, by_period.get(budget.period)) for budget in kept.budgets)
+    changed = replace(kept, enabled=True, unpriced_models="deny", budgets=budgets)
+    return replace(changed, content_hash=content_hash(changed))
+
+
+def _without_defaults(policy: Policy, stated: Collection[str]) -> Policy:
+    budgets = (
+        replace(budget, limit_nano_usd=NOTHING)
+        if budget.config_key in _WITH_DEFAULT and budget.config_key not in stated
+        else budget
+        for budget in policy.budgets
+    )
+    return replace(policy, budgets=tuple(budgets))
+
+
+def _lowered(budget: Budget, limit: NanoUSD | None) -> Budget:
+    """Return one of the four scopes with the lower of its limit and that of an option."""
+    if limit is None or budget.name != budget.period.value:
+        return budget
+    if 0 < budget.limit_nano_usd <= limit:
+        return budget
+    return replace(budget, limit_nano_usd=limit, config_key=_OPTIONS[budget.period])
+
+
+def content_hash(policy: Policy) -> str:
+    """Hash what is enforced, in a canonical form: how the file spells it does not count.
+
+    Args:
+        policy: Its own hash and its deprecated fields take no part.
+    """
+    enforced = replace(policy, deprecated_fields=(), content_hash="")
+    canonical = json.dumps(asdict(enforced), sort_keys=True, separators=(",", ":"), default=_plain)
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no canonical form")

@@ -1,1 +1,0 @@
-"""Typed settings to the immutable policy."""

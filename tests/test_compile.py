@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import tomllib
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corvus.base.money import NanoUSD
+from corvus.base.period import Period
+from corvus.compile import RunLimits, compile_policy, lay_over
+from corvus.config.model.settings import Settings
+from corvus.diagnostics.model import ConfigError
+from corvus.model.policy import Policy
+from corvus.model.usage import TokenKind
+from corvus.runtime import open_runtime
+
+USD = 1_000_000_000
+STATED = ("cost.session_limit_usd", "cost.daily_limit_usd", "cost.monthly_limit_usd")
+LIMITS = st.none() | st.integers(1, 20 * USD)
+
+
+def compiled(text: str = "", deprecated: tuple[str, ...] = ()) -> Policy:
+    data: dict[str, Any] = tomllib.loads(text, parse_float=Decimal)
+    return compile_policy(Settings.model_validate(data), deprecated)
+
+
+def test_defaults_compile_to_session_day_and_month() -> None:
+    budgets = compiled().budgets
+    assert [(b.name, b.period, b.limit_nano_usd, b.config_key) for b in budgets] == [
+        ("session", Period.SESSION, 0, "cost.session_limit_usd"),
+        ("day", Period.DAY, 10_000_000_000, "cost.daily_limit_usd"),
+        ("month", Period.MONTH, 100_000_000_000, "cost.monthly_limit_usd"),
+    ]
+    assert all(b.match == () and b.timezone == "UTC" and b.warn_at_percent == 80 for b in budgets)
+
+
+def test_a_mission_budget_exists_only_when_missions_are_bounded_by_money() -> None:
+    assert [b.name for b in compiled("mission.enabled = true").budgets][3:] == ["mission"]
+    assert (
+        compiled("mission = {enabled = true, max_estimated_cost_cents = 250}")
+        .budgets[3]
+        .limit_nano_usd
+        == 2_500_000_000
+    )
+    assert len(compiled("mission = {enabled = true, max_estimated_cost_cents = 0}").budgets) == 3
+    assert len(compiled("mission.max_estimated_cost_cents = 250").budgets) == 3
+
+
+def test_named_budgets_follow_in_file_order_and_inherit_the_threshold() -> None:
+    policy = compiled("""
+        [cost]
+        warn_at_percent = 70
+        [[cost.budgets]]
+        name = "team-b"
+        period = "week"
+        limit_usd = 2.5
+        timezone = "Europe/Madrid"
+        match = {project = "search-*", model = "claude-*"}
+        [[cost.budgets]]
+        name = "team-a"
+        period = "total"
+        limit_usd = 7
+        warn_at_percent = 50
+    """)
+    first, second = policy.budgets[3:]
+    assert (first.name, first.period, first.limit_nano_usd) == (
+        "team-b",
+        Period.WEEK,
+        2_500_000_000,
+    )
+    assert (first.warn_at_percent, first.timezone) == (70, "Europe/Madrid")
+    assert first.match == (("project", "search-*"), ("model", "claude-*"))
+    assert first.config_key == "cost.budgets[0].limit_usd"
+    assert (second.name, second.warn_at_percent, second.limit_nano_usd) == (
+        "team-a",
+        50,
+        7_000_000_000,
+    )
+
+
+def test_own_prices_become_exact_integers() -> None:
+    """PRC-6: 0.0375 USD per million tokens is 37,500,000 nano-USD per million, not a float."""
+    (price,) = compiled("""
+        [cost.prices."acme/tiny"]
+        input = 0.0375
+        output = 0
+        effective_from = 2026-11-01
+    """).prices
+    assert price.rates == {
+        TokenKind.INPUT: 37_500_000,
+        TokenKind.OUTPUT: 0,
+        TokenKind.REASONING: 0,
+    }
+    assert (price.provider, price.model, price.book) == ("acme", "tiny", "user")
+    assert price.entry == "user:acme/tiny@2026-11-01"
+
+
+def test_an_own_price_of_reasoning_stands_beside_that_of_output() -> None:
+    """PRC-2: reasoning costs as output only where the author does not say otherwise."""
+    (price,) = compiled("""
+        [cost.prices.thinker]
+        input = 1
+        output = 2
+        reasoning = 0.5
+    """).prices
+    assert price.rates[TokenKind.OUTPUT] == 2_000_000_000
+    assert price.rates[TokenKind.REASONING] == 500_000_000
+
+
+def test_a_budget_with_a_malformed_glob_is_refused_and_every_such_glob_is_named() -> None:
+    """CFG-10: such a glob matches nothing, so its budget would never count a call."""
+    with pytest.raises(ConfigError) as refused:
+        compiled("""
+            [[cost.budgets]]
+            name = "a"
+            period = "day"
+            limit_usd = 1
+            match = {model = "claude-[", project = "x*"}
+            [[cost.budgets]]
+            name = "b"
+            period = "day"
+            limit_usd = 1
+            match = {user = "[z-a]"}
+        """)
+    assert str(refused.value) == (
+        "cost.budgets[0].match.model: the glob 'claude-[' has a `[` at character 8 that no `]` "
+        "closes; write `\\[` to mean it; "
+        "cost.budgets[1].match.user: the glob '[z-a]' has the set `[z-a]`, whose range z-a is empty"
+    )
+
+
+def test_the_hash_names_what_is_enforced_and_nothing_else() -> None:
+    plain = compiled("cost.daily_limit_usd = 25")
+    assert (
+        plain.content_hash == compiled("# a comment\n[cost]\ndaily_limit_usd = 25.0\n").content_hash
+    )
+    assert plain.content_hash == compiled("cost.daily_limit_usd = 25", ("autonomy.x",)).content_hash
+    assert plain.content_hash != compiled("cost.daily_limit_usd = 26").content_hash
+    assert plain.content_hash.startswith("sha256:")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "cost.enabled = true",
+        "cost.allow_override = true",
+        'cost.unpriced_models = "warn"',
+        "cost.default_output_tokens = 1",
+        "cost.reservation_ttl_seconds = 1",
+        "cost.warn_at_percent = 81",
+        'cost.prices."m" = {input = 1, output = 1}',
+        "autonomy.max_actions_per_hour = 0",
+        'autonomy.level = "full"',
+    ],
+)
+def test_every_enforced_setting_changes_the_hash(change: str) -> None:
+    assert compiled(change).content_hash != compiled().content_hash
+
+
+def policy(*sets: str) -> Policy:
+    return open_runtime(sets=sets).policy
+
+
+def limits_of(policy: Policy) -> dict[str, int]:
+    return {one.name: one.limit_nano_usd for one in policy.budgets}
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+
+
+def test_an_option_is_enforced_although_governance_is_off() -> None:
+    laid = lay_over(policy(), RunLimits(daily_nano_usd=NanoUSD(50 * USD)), ())
+    assert laid.enabled
+    assert limits_of(laid) == {"session": 0, "day": 50 * USD, "month": 0}
+    (day,) = [one for one in laid.budgets if one.period is Period.DAY]
+    assert day.config_key == "--daily"
+
+
+def test_what_a_disabled_config_states_holds_beside_the_option() -> None:
+    off = policy("cost.enabled=false", "cost.daily_limit_usd=3", "cost.monthly_limit_usd=7")
+    laid = lay_over(off, RunLimits(daily_nano_usd=NanoUSD(5 * USD)), STATED[1:])
+    assert limits_of(laid) == {"session": 0, "day": 3 * USD, "month": 7 * USD}
+    (day,) = [one for one in laid.budgets if one.period is Period.DAY]
+    assert day.config_key == "cost.daily_limit_usd"
+
+
+def test_a_model_without_a_price_is_refused_where_an_option_asks_for_a_limit() -> None:
+    warns = policy("cost.enabled=true", "cost.unpriced_models=warn")
+    assert lay_over(warns, RunLimits(run_nano_usd=NanoUSD(1)), STATED).unpriced_models == "deny"
+    assert lay_over(warns, RunLimits(), STATED) is warns
+
+
+@given(daily=LIMITS, session=LIMITS, run=LIMITS)
+def test_no_option_ever_loosens_an_enabled_config(
+    daily: int | None, session: int | None, run: int | None
+) -> None:
+    base = _enabled()
+    limits = RunLimits(
+        None if daily is None else NanoUSD(daily),
+        None if session is None else NanoUSD(session),
+        None if run is None else NanoUSD(run),
+    )
+    laid = lay_over(base, limits, ())
+    before, after = limits_of(base), limits_of(laid)
+    for name, limit in before.items():
+        assert not limit or 0 < after[name] <= limit
+    assert after["day"] <= (daily or after["day"])
+    assert session is None or 0 < after["session"] <= session
+    assert (laid.content_hash == base.content_hash) == (laid == base)
+
+
+def _enabled() -> Policy:
+    sets = ("cost.enabled=true", "cost.session_limit_usd=2", "cost.daily_limit_usd=9")
+    return policy(*sets)
