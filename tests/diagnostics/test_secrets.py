@@ -9,9 +9,9 @@ import pytest
 
 from corvus.config.check.check import Options, check_paths
 from corvus.config.check.subject import PriceFacts
-from corvus.diagnostics.machine import as_json, concise
+from corvus.diagnostics.formats.json import as_json
+from corvus.diagnostics.formats.text import concise, render
 from corvus.diagnostics.secrets import looks_secret, secret_ranges
-from corvus.diagnostics.text import render
 
 CANARY = "hunter2-canary-Zq9"
 NAMED = [
