@@ -22,7 +22,7 @@ from corvus.governor.denial import DOMAIN as TOKEN_SPEND
 from corvus.model.policy import Policy
 from corvus.model.request import Request
 from corvus.runtime import Runtime
-from corvus.store.memory import MemoryBackend
+from corvus.store.sqlite import MemoryBackend
 from corvus.store.store import Store
 from tests.autonomy.test_decide import MONEY
 from tests.fakes import FrozenClock

@@ -1,7 +1,7 @@
 """Recalls what was forgotten when it is named again, before anything is decided.
 
 The sums of a forgotten session are counted anew from the ledger, and the session and its missions
-are read from what was told of them; then its mark goes (``corvus.store.forgetting``). Refuses to go
+are read from what was told of them; then its mark goes (``corvus.store.retention``). Refuses to go
 on without the ledger: what was spent would be free again.
 """
 

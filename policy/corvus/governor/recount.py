@@ -24,8 +24,8 @@ from corvus.model.reservation import Reservation
 from corvus.model.spend import Spend
 from corvus.model.steering import MissionRecord, SessionRecord
 from corvus.store.api import BalanceKey, StoredBalance
-from corvus.store.bodies import budget_key
-from corvus.store.forgetting import KEEP_WINDOWS
+from corvus.store.kinds import budget_key
+from corvus.store.retention import KEEP_WINDOWS
 from corvus.store.store import Store
 from corvus.store.unit import Unit
 

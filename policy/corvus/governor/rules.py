@@ -15,7 +15,7 @@ from corvus.model.budget import Budget
 from corvus.model.policy import Policy
 from corvus.model.steering import MissionRecord, MissionRequest
 from corvus.store.api import StoredBalance
-from corvus.store.bodies import budget_key
+from corvus.store.kinds import budget_key
 from corvus.store.unit import Unit
 
 MISSION = "mission"
