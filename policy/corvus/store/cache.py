@@ -71,7 +71,7 @@ class Cache:
     def forget_scopes(self) -> None:
         """Forget all sessions, missions, overrides and sums, in a transaction that changed none."""
         for kind in (BALANCE, SESSION, MISSION, OVERRIDE):
-            self.table(kind).clear()
+            self.tables.pop(kind, None)
         self.present.clear()
 
     def trim(self, written: Changes) -> None:

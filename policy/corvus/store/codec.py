@@ -22,6 +22,7 @@ from typing import (
     NamedTuple,
     TypeAlias,
     TypeVar,
+    cast,
     get_args,
     get_origin,
     get_type_hints,
@@ -289,7 +290,7 @@ class Kind(Generic[T]):
         """Return how a column holds its value, and gives it back."""
         if column == _PROJECT and one.is_optional:
             return _or_blank, _or_none
-        return _column_codes(one.hint)
+        return _column_codes(one.hint, self._names)
 
     def _writer(self, columns: Sequence[str]) -> Callable[[T], list[Any]]:
         writer = _Writer()
@@ -341,7 +342,7 @@ class _Writer:
 
 def values_of(key: Any) -> tuple[Any, ...]:
     """Return a key of ``Kind.key_of`` as its columns hold it."""
-    values = key if isinstance(key, tuple) else (key,)
+    values = cast("tuple[Any, ...]", key) if isinstance(key, tuple) else (key,)
     return tuple("" if value is None else value for value in values)
 
 
@@ -356,7 +357,7 @@ def _declared(row: Any, part: str = "") -> list[_Field]:
 
 def _json_codes(hint: Any) -> tuple[Code, Code]:
     """Return how a value that is not ``None`` is written to JSON and read back."""
-    kind = _required(hint)
+    kind: Any = _required(hint)
     if kind is datetime:
         return microseconds, instant_at
     if isinstance(kind, type) and issubclass(kind, Enum):
@@ -366,9 +367,9 @@ def _json_codes(hint: Any) -> tuple[Code, Code]:
     return None, None
 
 
-def _column_codes(hint: Any) -> tuple[Code, Code]:
+def _column_codes(hint: Any, names: Mapping[str, str]) -> tuple[Code, Code]:
     """Return how a column holds a value, and gives it back."""
-    kind = _required(hint)
+    kind: Any = _required(hint)
     codes: tuple[Code, Code] = (None, None)
     if kind is datetime:
         codes = microseconds, instant_at
@@ -378,30 +379,21 @@ def _column_codes(hint: Any) -> tuple[Code, Code]:
         codes = dumped, _decode
     elif get_origin(kind) is tuple:
         codes = _settled_text, _settled_of(kind)
+    elif is_dataclass(kind):
+        body: Body[Any] = Body(Layout(cast("type[Any]", kind)), names)
+        codes = body.text, body.read
     elif isinstance(kind, type) and issubclass(kind, Enum):
         codes = _member_value, kind
-    elif is_dataclass(kind):
-        body = Body(Layout(kind), _NAMES_IN_COLUMNS)
-        codes = body.text, body.read
     encode, decode = codes
     return encode, _absent_or(decode) if NoneType in get_args(hint) else decode
 
 
-_NAMES_IN_COLUMNS = {
-    "needed_nano_usd": "needed",
-    "left_nano_usd": "left",
-    "is_blocking": "blocking",
-}
-"""Keys of objects that are a column of their own."""
-
-
 def _required(hint: Any) -> Any:
     """Return a type without ``None``."""
-    return (
-        next((one for one in get_args(hint) if one is not NoneType), hint)
-        if (NoneType in get_args(hint))
-        else hint
-    )
+    choices = get_args(hint)
+    if NoneType not in choices:
+        return hint
+    return next(choice for choice in choices if choice is not NoneType)
 
 
 def _absent_or(code: Code) -> Code:

@@ -70,7 +70,12 @@ BALANCE = Kind(
     "budget_id window_start_us session_id mission_id project spent_nano_usd held_nano_usd calls "
     "unpriced_calls tokens since_us state refused",
     key="budget_id window_start_us session_id mission_id project",
-    names={"refusals": "refused"},
+    names={
+        "refusals": "refused",
+        "needed_nano_usd": "needed",
+        "left_nano_usd": "left",
+        "is_blocking": "blocking",
+    },
     parts=("key",),
 )
 RESERVATION = Kind(
