@@ -8,7 +8,7 @@ import pytest
 
 from corvus.cli.common import say_governing, warn_unlimited
 from corvus.cli.run_text import cautions
-from corvus.governor.reach import budgets_of_run
+from corvus.governor.rules import budgets_of_run
 from corvus.runtime import Runtime, open_runtime
 
 NO_LIMITS = "session_limit_usd = 0\ndaily_limit_usd = 0\nmonthly_limit_usd = 0\n"

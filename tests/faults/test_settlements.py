@@ -492,8 +492,8 @@ def test_a_kill_at_any_step_of_a_spill_leaves_it_whole_or_not_at_all(
     ("module", "name"),
     [
         ("corvus.store.spill", "_is_file"),
-        ("corvus.governor.unsettled", "apply"),
-        ("corvus.governor.unsettled", "_settle"),
+        ("corvus.governor.settlement", "apply"),
+        ("corvus.governor.upkeep", "_settle"),
         ("corvus.store.spill", "sync"),
     ],
 )

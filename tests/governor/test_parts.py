@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from corvus.base.money import NanoUSD
-from corvus.governor.bounds import dearest
 from corvus.governor.pricing import (
     Report,
+    dearest,
     dearest_estimate,
     find_tier_price,
     possible_prices,

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 
@@ -15,7 +16,7 @@ import pytest
 
 from corvus.base.errors import ReservationError, ReservationSettled
 from corvus.base.money import NanoUSD
-from corvus.governor.heartbeat import Heartbeat
+from corvus.governor.upkeep import Heartbeat
 from corvus.model.decision import BudgetState
 from corvus.model.reservation import ReservationState
 from tests.governor.conftest import Bench, MakeBench
@@ -73,10 +74,10 @@ def test_a_call_that_is_over_is_not_renewed(one: Bench) -> None:
 
 def test_the_renewing_thread_keeps_no_governor_alive(one: Bench) -> None:
     class Calls:
-        def renew(self, lives: dict[str, float]) -> None: ...
+        def renew(self, lives: Mapping[str, float]) -> None: ...
 
     calls = Calls()
-    heartbeat = Heartbeat(calls)  # pyright: ignore[reportArgumentType]
+    heartbeat = Heartbeat(calls.renew)
     heartbeat.start("r", 1000)
     gone = weakref.ref(heartbeat)
     (thread,) = [each for each in threading.enumerate() if each.name == "corvus-beat"][-1:]

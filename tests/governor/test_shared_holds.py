@@ -117,9 +117,9 @@ def test_an_addition_that_is_applied_twice_counts_once(bench: MakeBench) -> None
 def _applied(
     unit: Unit, governor: Calls, pending: PendingSettlement
 ) -> tuple[ReservationState, bool]:
-    from corvus.governor import unsettled
+    from corvus.governor import settlement
 
-    settled, _ = unsettled.apply(unit, governor.in_force, pending)
+    settled, _ = settlement.apply(unit, governor.in_force, pending)
     assert settled is not None
     return settled.reservation.state, settled.replayed
 

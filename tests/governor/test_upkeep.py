@@ -32,7 +32,7 @@ def test_a_process_that_serves_books_what_is_overdue(one: Bench) -> None:
     one.hold("1", ttl_seconds=1)
     one.clock.move(timedelta(seconds=2))
     end = time.monotonic() + 10
-    with keeping_up(lambda: one.governor, 0.01):
+    with keeping_up(one.governor.keep_up, 0.01):
         while not one.rows("usage_record") and time.monotonic() < end:
             time.sleep(0.01)
     assert [row["source"] for row in one.rows("usage_record")] == ["presumed"]
@@ -48,7 +48,7 @@ def test_a_store_that_is_busy_is_told_once(one: Bench, caplog: pytest.LogCapture
             raise StoreUnavailable("busy")
 
     busy = Busy()
-    with caplog.at_level(logging.WARNING), keeping_up(lambda: busy, 0.001):  # pyright: ignore
+    with caplog.at_level(logging.WARNING), keeping_up(busy.keep_up, 0.001):
         while busy.tries < 5:
             time.sleep(0.001)
     assert caplog.text.count("busy") == 1

@@ -151,7 +151,7 @@ def _audit(name: str, migration: Migration) -> None:
     from corvus.actor import local_actor
     from corvus.base.errors import PolicyError
     from corvus.diagnostics.model import ConfigError
-    from corvus.governor.limits import note_migration
+    from corvus.governor.audit import note_migration
     from corvus.runtime import open_runtime
 
     keys = [".".join(change.alias.old) for change in migration.changes]

@@ -131,7 +131,7 @@ def _api(service: Service, proxy: Proxy | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         draining = asyncio.create_task(_drain(service))
         try:
-            with _reloading(service), keeping_up(lambda: service.governor):
+            with _reloading(service), keeping_up(lambda: service.governor.keep_up()):
                 yield
         finally:
             draining.cancel()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
+from corvus.answers.action import DOMAIN
 from corvus.autonomy.decide import ActionAnswer
 from corvus.events import (
     BudgetExceeded,
@@ -24,12 +25,11 @@ from corvus.events import (
     LimitPassed,
     ResetApplied,
 )
-from corvus.governor.actions import DOMAIN
 from corvus.model.usage import TokenKind
 from corvus.observability.redact import Redactor, surface
 
 if TYPE_CHECKING:
-    from corvus.governor.status import StatusReport
+    from corvus.model.status import StatusReport
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _ABOUT = {

@@ -14,12 +14,9 @@ from corvus.base.ids import new_id
 from corvus.base.money import NOTHING
 from corvus.events import BudgetExceeded, CallDenied, Event, UnpricedCall
 from corvus.governor.evaluate import judge, state_of
-from corvus.governor.identity import is_same
-from corvus.governor.noting import note_admitted, note_refused, note_settled, threshold
 from corvus.governor.overrides import consume, usable
-from corvus.governor.records import event_row
-from corvus.governor.refusing import tell_refusal
-from corvus.governor.replay import answer_of, answer_text
+from corvus.governor.records import append_refusal, event_row
+from corvus.governor.replay import answer_of, answer_text, is_same
 from corvus.governor.rules import MISSION, InForce, Register, Rules
 from corvus.governor.scopes import (
     admit_to_mission,
@@ -29,6 +26,7 @@ from corvus.governor.scopes import (
     stop_mission,
 )
 from corvus.governor.settlement import expire, upkeep
+from corvus.governor.thresholds import note_admitted, note_refused, note_settled, threshold
 from corvus.model.decision import BudgetState, BudgetStatus, Decision, Denial, headroom
 from corvus.model.outbox import LedgerTable, Row
 from corvus.model.request import Request
@@ -263,7 +261,7 @@ def _refuse(unit: Unit, rules: Rules, case: Case) -> list[Event]:
     decision, request = case.decision, case.request
     meet(unit, request, BudgetState.EXCEEDED, decision.policy_hash)
     row = event_row(unit, "denied", request, None) | {"policy_hash": decision.policy_hash}
-    tell_refusal(unit, row | _decided(decision))
+    append_refusal(unit, row | _decided(decision))
     assert decision.denial is not None, "only a denied call is refused"
     events: list[Event] = [CallDenied(decision.denial.value, request.surface)]
     if decision.denial is not Denial.BUDGET_EXCEEDED:

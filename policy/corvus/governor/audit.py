@@ -1,18 +1,24 @@
-"""Appends audit events to their chain, in the transaction of what they describe (AUD-2)."""
+"""Appends audit events to their chain, in the transaction of what they describe (AUD-2).
+
+Among them the changes of limits: the policy of each origin is compared with the one it had in force
+the last time (AUD-1).
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
-from typing import TypedDict, Unpack, cast
+from typing import TypedDict, Unpack
 
 from corvus.base.ids import new_id
-from corvus.base.money import NanoUSD, usd_text
-from corvus.base.period import Period
+from corvus.base.money import NanoUSD
 from corvus.base.time import microseconds
+from corvus.events import Event, LimitsChanged
 from corvus.model.audit_hash import audit_hash
 from corvus.model.outbox import LedgerTable, Row
+from corvus.model.policy import Policy
 from corvus.model.steering import AuditEvent, AuditKind
 from corvus.store.unit import Unit
 
@@ -63,57 +69,6 @@ def append_audit(
     return event
 
 
-def audit_body(event: AuditEvent) -> dict[str, object]:
-    """Return an event as an object for programs; the upstream's keys among them."""
-    removed = event.removed_cost_nano_usd
-    is_override = event.kind.startswith("override_")
-    return {
-        "position": event.position,
-        "id": event.id,
-        "kind": str(event.kind),
-        "recorded_at": event.recorded_at.isoformat(),
-        "actor": event.actor,
-        "reason": event.reason,
-        "period": _period(event),
-        "override_scope": "next_request" if is_override else None,
-        "reset_scope": event.budget if event.kind is AuditKind.RESET_APPLIED else None,
-        "budget": event.budget,
-        "session_id": event.session_id,
-        "mission_id": event.mission_id,
-        "override_id": event.override_id,
-        "reservation_id": event.reservation_id,
-        "expires_at": event.expires_at.isoformat() if event.expires_at else None,
-        "removed_cost_usd": None if removed is None else float(usd_text(removed, 9)),
-        "removed_cost_nano_usd": None if removed is None else str(removed),
-        "removed_requests": event.removed_requests,
-        "details": details_of(event),
-        "previous_hash": event.previous_hash,
-        "hash": event.hash,
-    }
-
-
-def _period(event: AuditEvent) -> str | None:
-    """Return the period of the budget that an event is about, as far as it tells."""
-    details = details_of(event)
-    if isinstance(details, dict):
-        told = cast("dict[str, object]", details)
-        for word in ("lifted", "blocked"):
-            if isinstance(found := told.get(word), list) and found:
-                first = cast("list[dict[str, object]]", found)[0]
-                return str(first.get("period"))
-    return event.budget if event.budget in set(Period) else None
-
-
-def details_of(event: AuditEvent) -> object:
-    """Return the details of an event as data; as they are where somebody has made them no JSON."""
-    if event.details is None:
-        return None
-    try:
-        return json.loads(event.details)
-    except ValueError:
-        return event.details
-
-
 def audit_row(event: AuditEvent) -> Row:
     """Return an event as a row of the ledger."""
     return {
@@ -135,3 +90,71 @@ def audit_row(event: AuditEvent) -> Row:
         "previous_hash": event.previous_hash,
         "hash": event.hash,
     }
+
+
+def note_limits(unit: Unit, policy: Policy, origin: str, actor: str) -> tuple[None, list[Event]]:
+    """Compare the limits of a policy with those of the same origin the last time.
+
+    The first time nothing has changed. The event tells before and after; a policy may come back to
+    earlier limits as often as it likes, each time is told.
+
+    Args:
+        unit: The transaction under way.
+        policy: What is in force now.
+        origin: Where it came from.
+        actor: Who put it in force.
+    """
+    after = _limits(policy)
+    before = unit.limits(origin)
+    if before == after:
+        return None, []
+    unit.put_limits(origin, after)
+    if before is None:
+        return None, []
+    details = {"origin": origin, "before": json.loads(before), "after": json.loads(after)}
+    told = json.dumps(details, sort_keys=True, separators=(",", ":"))
+    append_audit(unit, AuditKind.LIMITS_CHANGED, actor, details=told)
+    return None, [LimitsChanged(policy.content_hash)]
+
+
+def are_limits_outdated(unit: Unit, policy: Policy, origin: str) -> bool:
+    """Return whether an origin has had other limits in force since those of a policy."""
+    newest = unit.limits(origin)
+    return newest is not None and newest != _limits(policy)
+
+
+def note_migration(unit: Unit, origin: str, actor: str, keys: Sequence[str]) -> bool:
+    """Keep in the audit that the file of a policy was migrated, if it has governed here.
+
+    Args:
+        unit: The transaction under way.
+        origin: Where the policy comes from, as it was noted with its limits.
+        actor: Who migrated it.
+        keys: The deprecated keys that were rewritten.
+
+    Returns:
+        Whether it has governed, so that there is something to keep.
+    """
+    if unit.limits(origin) is None:
+        return False
+    details = {"origin": origin, "keys": sorted(keys)}
+    told = json.dumps(details, sort_keys=True, separators=(",", ":"))
+    append_audit(unit, AuditKind.CONFIG_MIGRATED, actor, details=told)
+    return True
+
+
+def _limits(policy: Policy) -> str:
+    limits = {
+        "enabled": policy.enabled,
+        "allow_override": policy.allow_override,
+        "unpriced_models": policy.unpriced_models,
+        "budgets": {
+            budget.name: {
+                "limit_nano_usd": budget.limit_nano_usd,
+                "warn_at_percent": budget.warn_at_percent,
+            }
+            for budget in policy.budgets
+        },
+        "autonomy": asdict(policy.autonomy),
+    }
+    return json.dumps(limits, sort_keys=True, separators=(",", ":"))

@@ -8,15 +8,17 @@ block raised (RES-9).
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Generator
+from contextlib import contextmanager
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
-from corvus.base.errors import IdempotencyConflict, ReservationError
+from corvus.answers.denial import denial_error
+from corvus.base.errors import IdempotencyConflict, ReservationError, SettlementPending
 from corvus.base.ids import new_id
 from corvus.base.time import microseconds
-from corvus.governor.denial import denial_error
-from corvus.governor.leaving import leaving
 from corvus.governor.pricing import Report, refuse_unknown
 from corvus.model.decision import Decision
 from corvus.model.request import Request
@@ -25,6 +27,9 @@ from corvus.model.usage import Usage
 
 if TYPE_CHECKING:
     from corvus.governor.governor import Governor
+
+
+_log = logging.getLogger("corvus.governor")
 
 
 class Call:
@@ -213,3 +218,27 @@ def _is_cancel(error: BaseException) -> bool:
     from asyncio import CancelledError
 
     return isinstance(error, KeyboardInterrupt | GeneratorExit | CancelledError)
+
+
+@contextmanager
+def leaving(error: BaseException | None) -> Generator[None]:
+    """Record the end of a block, without masking what the block raised (RES-9).
+
+    A fault while recording is added as a note to what the block raised. Where the block ended well,
+    what is kept and written later is only logged, and any other fault is raised.
+
+    Args:
+        error: What the block raised.
+
+    Raises:
+        PolicyError: The end could not be recorded, and the block raised nothing.
+    """
+    try:
+        yield
+    except Exception as fault:
+        if error is not None:
+            error.add_note(f"corvus: {fault}")
+        elif isinstance(fault, SettlementPending):
+            _log.warning("%s", fault)
+        else:
+            raise

@@ -11,9 +11,8 @@ from typing import Unpack
 from corvus.base.ids import new_id
 from corvus.base.money import nano_usd
 from corvus.base.time import microseconds
-from corvus.governor import admission, settlement, unsettled
+from corvus.governor import admission, settlement
 from corvus.governor.engine import Step, Told
-from corvus.governor.identity import fingerprint_of
 from corvus.governor.pricing import (
     UNKNOWN_PROVIDER,
     CallOptions,
@@ -25,6 +24,7 @@ from corvus.governor.pricing import (
     settlement_of,
 )
 from corvus.governor.renewals import Renewals
+from corvus.governor.replay import fingerprint_of
 from corvus.model.decision import BudgetState, Decision, Denial
 from corvus.model.pending import PendingKind, PendingSettlement
 from corvus.model.price import Price
@@ -313,7 +313,7 @@ class Calls(Renewals):
 
     def _settling(self, pending: PendingSettlement) -> Step[Settled]:
         def step(unit: Unit) -> Told[Settled]:
-            settled, events = unsettled.apply(unit, self.in_force, pending)
+            settled, events = settlement.apply(unit, self.in_force, pending)
             assert settled is not None, "only what is to be forgotten may be unknown"
             return settled, events
 
@@ -327,7 +327,7 @@ class Calls(Renewals):
         pending = PendingSettlement(PendingKind.FORGET, reservation_id, self._new_id())
 
         def step(unit: Unit) -> Told[None]:
-            return None, unsettled.apply(unit, self.in_force, pending)[1]
+            return None, settlement.apply(unit, self.in_force, pending)[1]
 
         self.run_step(step, keep=pending)
 

@@ -14,10 +14,9 @@ from typing import TypeAlias, TypeVar
 
 from corvus.base.errors import SettlementPending, StoreError
 from corvus.events import Event
-from corvus.governor.recall import recall
-from corvus.governor.recount import Difference, History, no_history, recount
+from corvus.governor.recount import Difference, History, no_history, recall, recount
 from corvus.governor.rules import InForce, Register, Rules, budgets_to_register, registered
-from corvus.governor.unsettled import take_in
+from corvus.governor.upkeep import take_in
 from corvus.model.pending import PendingSettlement
 from corvus.model.policy import Policy
 from corvus.prices.lookup import PriceBooks

@@ -17,17 +17,18 @@ from corvus.autonomy.decide import Action, ActionAnswer
 from corvus.base.ids import new_id
 from corvus.base.time import microseconds
 from corvus.diagnostics.secrets import scrub
-from corvus.governor import actions, limits, overrides, resets, scopes, settlement
+from corvus.governor import actions, audit, overrides, resets, scopes, settlement
 from corvus.governor.call import Call
 from corvus.governor.engine import Step, Told
 from corvus.governor.fitting import Fitting
 from corvus.governor.pricing import CallOptions
 from corvus.governor.resets import Named, Resettable
 from corvus.governor.session import Session
-from corvus.governor.status import StatusReport, report_status
+from corvus.governor.status import report_status
 from corvus.model.decision import BudgetState, Decision
 from corvus.model.request import Request
 from corvus.model.reservation import Reservation
+from corvus.model.status import StatusReport
 from corvus.model.steering import (
     MissionOutcome,
     MissionRecord,
@@ -219,7 +220,7 @@ class Governor(Fitting):
             origin: Where the policy came from; each origin is compared with itself.
             actor: Who puts the policy in force.
         """
-        self.run_step(lambda unit: limits.note(unit, self.policy, origin, actor))
+        self.run_step(lambda unit: audit.note_limits(unit, self.policy, origin, actor))
         self._origin = origin
 
     def keep_up(self) -> None:
@@ -232,7 +233,7 @@ class Governor(Fitting):
         origin = self._origin
         if origin is None or not self.policy.enabled:
             return
-        if self.store.run(lambda unit: limits.is_outdated(unit, self.policy, origin)):
+        if self.store.run(lambda unit: audit.are_limits_outdated(unit, self.policy, origin)):
             self._origin = None
             _log.warning(
                 "this process enforces an older policy of %s than another has put in force since; "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias, TypedDict
 
 from corvus.base.money import NanoUSD, divide_half_even
 from corvus.model.decision import UnpricedModel
-from corvus.model.price import Price
+from corvus.model.price import Price, Rates
 from corvus.model.request import Request
 from corvus.model.reservation import Outcome, Reservation, Settlement, Source
 from corvus.model.usage import TokenKind, Usage, UsagePart
@@ -20,6 +20,7 @@ from corvus.prices.lookup import PriceBooks
 from corvus.prices.names import tier_of
 
 UNKNOWN_PROVIDER = "unknown"
+_OUTPUT = (TokenKind.OUTPUT, TokenKind.REASONING)
 _CHEAPER = ("batch", "flex")
 _PLAIN, _KEPT_IN_US = 10, 11
 _UNPRICED_TIER_TIMES = {"fast": 60}
@@ -186,6 +187,33 @@ def possible_prices(
         usual = find_price(books, model, provider, on) if tier_of(tier) else None
         found += [own] if usual is None or own is None else [own, usual]
     return found
+
+
+def dearest(
+    price: Price | None,
+    input_tokens: int,
+    output_tokens: int,
+    input_kinds: Collection[TokenKind] = (),
+) -> Usage:
+    """Return the dearest usage that a call allows: what is to be held for it (PRC-7).
+
+    A provider may bill input as a write to its cache and output as reasoning. The bound takes the
+    dearest of the kinds that are possible, so that no mix of them costs more. What is billed next
+    to tokens, such as searches, is not bounded: nothing in a request says how many there will be.
+
+    Args:
+        price: Of the model; without one all input is ``input``, all output ``output``.
+        input_tokens: Upper bound.
+        output_tokens: Upper bound, reasoning included.
+        input_kinds: How input may be billed beside plain input; those without a price are not.
+    """
+    plain = Usage(input_tokens=input_tokens)
+    rates: Rates = price.rates_for(plain.context_tokens) if price else {}
+    read = max((TokenKind.INPUT, *input_kinds), key=lambda kind: rates.get(kind, -1))
+    written = max(_OUTPUT, key=lambda kind: rates.get(kind, -1))
+    if read is not TokenKind.INPUT:
+        plain = Usage(**{f"{read.value}_tokens": input_tokens})
+    return replace(plain, **{f"{written.value}_tokens": output_tokens})
 
 
 def dearest_estimate(prices: Sequence[Price | None], expected: Usage | Bound) -> Estimate:

@@ -1,4 +1,4 @@
-"""Counts balances anew: from the ledger, the events it lacks, and the open holds (STO-2).
+"""Counts balances again: from the ledger, the events it lacks, and the open holds (STO-2).
 
 It serves a budget that was not counted so far, usage that came into the ledger by another way, and
 the proof that balances agree with what was recorded. What the ledger says is read first; then, in
@@ -14,16 +14,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from corvus.base.errors import StoreUnavailable
+from corvus.base.period import Period
 from corvus.base.time import instant_at, microseconds
-from corvus.governor.counting import Counting
-from corvus.governor.rules import registered
+from corvus.governor.rules import Counting, registered
 from corvus.model.budget import Budget
 from corvus.model.outbox import LedgerTable, OutboxEvent
 from corvus.model.request import Attributes
 from corvus.model.reservation import Reservation
 from corvus.model.spend import Spend
 from corvus.model.steering import MissionRecord, SessionRecord
-from corvus.store.api import BalanceKey, StoredBalance
+from corvus.store.api import BalanceKey, Forgotten, StoredBalance
 from corvus.store.kinds import budget_key
 from corvus.store.retention import KEEP_WINDOWS
 from corvus.store.store import Store
@@ -31,6 +31,7 @@ from corvus.store.unit import Unit
 
 _PAGE = 10_000
 _READ_AGAIN = 10
+_OF_SCOPES = (Period.SESSION, Period.MISSION)
 
 
 class SumKey(NamedTuple):
@@ -347,3 +348,73 @@ def _differences(unit: Unit, tally: Tally) -> list[Difference]:
         if before != after:
             found.append(Difference(tally.budget, before, after))
     return found
+
+
+def recall(store: Store, history: History, forgotten: Forgotten) -> None:
+    """Bring back what was forgotten and is named again, before anything is decided.
+
+    The sums of a forgotten session are counted from the ledger, and the session and its missions
+    are read from what was recorded of them; then its mark goes (``corvus.store.retention``). There
+    is no going on without the ledger: what was spent would be free again.
+
+    Args:
+        store: From which it is gone.
+        history: Reads the ledger.
+        forgotten: What was named.
+
+    Raises:
+        LedgerError: The ledger cannot be read.
+        StoreError: The store cannot be read or written, or the ledger kept changing.
+        Forgotten: There is no ledger to ask.
+    """
+    session_id = forgotten.session_id
+    if session_id is None:
+        recount(store, history, write=True, all_windows=True)
+        return
+    for _ in range(_READ_AGAIN):
+        budgets = store.run(_scope_budgets)
+        with history([*budgets.values()], session_id) as recorded:
+            if recorded.forgotten_times is None:
+                raise forgotten
+            try:
+                store.run(
+                    lambda unit: _recall_step(unit, budgets, recorded, session_id),  # noqa: B023 - run before the next turn
+                    alone=True,
+                )
+            except Stale:
+                continue
+            return
+    raise StoreUnavailable("the ledger kept changing while a session was recalled; try again")
+
+
+def _scope_budgets(unit: Unit) -> dict[int, Budget]:
+    return {key: one for key, one in unit.budgets().items() if one.period in _OF_SCOPES}
+
+
+def _recall_step(
+    unit: Unit, budgets: dict[int, Budget], recorded: Recorded, session_id: str
+) -> None:
+    if not unit.is_forgotten(session_id):
+        return  # another one was faster
+    refuse_stale(unit, recorded)
+    if _scope_budgets(unit) != budgets:
+        raise Stale
+    events = events_after(unit, recorded.through_seq)
+    held = unit.held()
+    tallies = [tallied(unit, key, one, recorded, events) for key, one in budgets.items()]
+    unit.recall_session(session_id)
+    for tally in tallies:
+        for one in held:
+            tally.hold(one)
+        _put_sums(unit, tally, session_id)
+    for session in recorded.sessions:
+        unit.put_session(session)
+    for mission in recorded.missions:
+        unit.put_mission(mission)
+
+
+def _put_sums(unit: Unit, tally: Tally, session_id: str) -> None:
+    """Put the sums of the session back; those of others are there."""
+    for key, balance in tally.balances.items():
+        if key.session_id == session_id:
+            unit.put_balance(balance)

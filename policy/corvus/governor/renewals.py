@@ -10,7 +10,7 @@ from functools import cached_property
 from corvus.base.money import nano_usd
 from corvus.governor import admission, settlement
 from corvus.governor.engine import Engine, Step, Told
-from corvus.governor.heartbeat import Heartbeat
+from corvus.governor.upkeep import Heartbeat
 from corvus.model.decision import Decision
 from corvus.model.request import LONGEST_LIFE_SECONDS
 from corvus.model.reservation import Reservation, ReservationState
@@ -108,4 +108,4 @@ class Renewals(Engine):
     @cached_property
     def heartbeat(self) -> Heartbeat:
         """What renews the calls of this process while they run."""
-        return Heartbeat(self)
+        return Heartbeat(self.renew)

@@ -1,20 +1,27 @@
-"""What a policy means for the store: which registered sums its budgets are, and in which order."""
+"""What a policy means for the store: which sums count a call, and which budgets judge it.
+
+A call is counted in the budgets that match it, each in one window (CFG-10, EVA-8). The same rule
+serves admission, settlement and the recount from the ledger (STO-2), so that balances can be
+derived again at any time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, TypeAlias
 
+from corvus.base.globs import glob_matches
 from corvus.base.money import NOTHING, NanoUSD
-from corvus.base.period import Period
-from corvus.governor.counting import Counted, Counting
+from corvus.base.period import Period, Window, window_at
+from corvus.base.time import microseconds
 from corvus.governor.evaluate import Balance
 from corvus.model.budget import Budget
 from corvus.model.policy import Policy
+from corvus.model.request import Attributes
 from corvus.model.steering import MissionRecord, MissionRequest
-from corvus.store.api import StoredBalance
+from corvus.store.api import BalanceKey, StoredBalance
 from corvus.store.kinds import budget_key
 from corvus.store.unit import Unit
 
@@ -22,6 +29,12 @@ MISSION = "mission"
 """Name of the budget that a mission's own limit is."""
 
 _OWN_LIMIT = "the limit of the mission"
+_OPEN = frozenset({"model", "provider"})
+"""What each call of a run says for itself; all else is the same for all of them."""
+_REMEMBERED_MAX = 10_000
+_EVER = datetime.min.replace(tzinfo=UTC)
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_Who: TypeAlias = tuple[Attributes, str | None, str | None]
 
 
 def budgets_to_register(policy: Policy) -> list[Budget]:
@@ -44,6 +57,114 @@ def _place_of_mission(budgets: list[Budget]) -> int:
 def _mission_budget(policy: Policy) -> Budget:
     threshold = policy.budgets[0].warn_at_percent if policy.budgets else 80
     return Budget(MISSION, Period.MISSION, NOTHING, threshold, _OWN_LIMIT)
+
+
+class Counted(NamedTuple):
+    """A sum that a call is counted in; ``window`` is ``None`` without a calendar window."""
+
+    key: BalanceKey
+    window: Window | None
+
+
+class Counting:
+    """The registered budgets, asked by call.
+
+    Args:
+        budgets: The budgets by id.
+    """
+
+    def __init__(self, budgets: Mapping[int, Budget]) -> None:
+        self.budgets = budgets
+        self._matching: dict[Attributes, tuple[int, ...]] = {}
+        self._windows: dict[tuple[Period, str], Window] = {}
+        self._answers: dict[_Who, tuple[datetime, datetime, list[Counted]]] = {}
+
+    def of(
+        self,
+        attributes: Attributes,
+        session_id: str | None,
+        mission_id: str | None,
+        admitted_at: datetime,
+    ) -> list[Counted]:
+        """Return the sums that a call is counted in, in the order of registration.
+
+        The answer may be shared; it is not to be changed.
+        """
+        who = (attributes, session_id, mission_id)
+        known = self._answers.get(who)
+        if known is not None and known[0] <= admitted_at < known[1]:
+            return known[2]
+        counted = self._of(attributes, session_id, mission_id, admitted_at)
+        windows = [one.window for one in counted if one.window is not None]
+        start = max((window.start for window in windows), default=_EVER)
+        end = min((window.end for window in windows), default=_NEVER)
+        if len(self._answers) >= _REMEMBERED_MAX:
+            self._answers.clear()
+        self._answers[who] = (start, end, counted)
+        return counted
+
+    def _of(
+        self,
+        attributes: Attributes,
+        session_id: str | None,
+        mission_id: str | None,
+        admitted_at: datetime,
+    ) -> list[Counted]:
+        counted: list[Counted] = []
+        project = attributes.project or ""
+        for budget_id in self._match(attributes):
+            period = self.budgets[budget_id].period
+            match period:
+                case Period.SESSION:
+                    if session_id:
+                        counted.append(
+                            Counted(BalanceKey(budget_id, 0, session_id, "", project), None)
+                        )
+                case Period.MISSION:
+                    if session_id and mission_id:
+                        key = BalanceKey(budget_id, 0, session_id, mission_id, project)
+                        counted.append(Counted(key, None))
+                case Period.TOTAL:
+                    counted.append(Counted(BalanceKey(budget_id), None))
+                case _:
+                    window = self.window(self.budgets[budget_id], admitted_at)
+                    assert window is not None, f"{period} has a calendar"
+                    key = BalanceKey(budget_id, microseconds(window.start))
+                    counted.append(Counted(key, window))
+        return counted
+
+    def window(self, budget: Budget, instant: datetime) -> Window | None:
+        """Return the calendar window of a budget that holds an instant."""
+        kind = (budget.period, budget.timezone)
+        known = self._windows.get(kind)
+        if known is not None and known.start <= instant < known.end:
+            return known
+        window = window_at(budget.period, instant, budget.timezone)
+        if window is not None:
+            self._windows[kind] = window
+        return window
+
+    def _match(self, attributes: Attributes) -> tuple[int, ...]:
+        found = self._matching.get(attributes)
+        if found is None:
+            if len(self._matching) >= _REMEMBERED_MAX:
+                self._matching.clear()
+            found = tuple(
+                budget_id
+                for budget_id, budget in self.budgets.items()
+                if matches(budget, attributes)
+            )
+            self._matching[attributes] = found
+        return found
+
+
+def matches(budget: Budget, attributes: Attributes) -> bool:
+    """Return whether a budget counts calls with these attributes."""
+    for name, glob in budget.match:
+        value = getattr(attributes, name)
+        if value is None or not glob_matches(glob, value):
+            return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +267,45 @@ def registered(unit: Unit, budgets: Iterable[Budget]) -> dict[str, int]:
     known = {budget_key(budget): budget_id for budget_id, budget in unit.budgets().items()}
     keys = [budget_key(budget) for budget in budgets]
     return {key: known[key] for key in keys if key in known}
+
+
+def budgets_of_run(
+    policy: Policy, surface: str, providers: Collection[str], *, in_mission: bool
+) -> list[Budget]:
+    """Return the enforced budgets that calls of a run of a command can meet (CLI-4).
+
+    They come in the order of the policy.
+    One that matches on a model or a provider is among them when some call could match it.
+
+    Args:
+        policy: What is in force; while it is not enabled, no budget limits anything.
+        surface: Where the calls come from.
+        providers: Whoever may bill them.
+        in_mission: Whether they belong to a mission.
+    """
+    if not policy.enabled:
+        return []
+    return [
+        budget
+        for budget in policy.budgets
+        if budget.limit_nano_usd > 0
+        and (in_mission or budget.period is not Period.MISSION)
+        and all(_can_match(name, glob, surface, providers) for name, glob in budget.match)
+    ]
+
+
+def is_partial(budget: Budget) -> bool:
+    """Return whether a budget limits some calls of a run only, by their model or provider."""
+    return any(name in _OPEN and glob != "*" for name, glob in budget.match)
+
+
+def _can_match(name: str, glob: str, surface: str, providers: Collection[str]) -> bool:
+    match name:
+        case "model":
+            return True
+        case "provider":
+            return any(glob_matches(glob, provider) for provider in providers)
+        case "surface":
+            return glob_matches(glob, surface)
+        case _:
+            return False  # a run has no project, user or agent: they match no glob (CFG-10)

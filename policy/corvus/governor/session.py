@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Self, Unpack
 
 from corvus.base.errors import SteeringRefused
 from corvus.base.money import nano_usd
-from corvus.governor.call import Call
-from corvus.governor.leaving import leaving
+from corvus.governor.call import Call, leaving
 from corvus.governor.pricing import CallOptions
-from corvus.governor.status import StatusReport
 from corvus.model.decision import MissionEnded
+from corvus.model.status import StatusReport
 from corvus.model.steering import MissionOutcome, MissionRecord, MissionRequest, SessionRecord
 
 if TYPE_CHECKING:

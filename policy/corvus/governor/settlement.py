@@ -1,12 +1,18 @@
 """Settles reservations: commit, release, extend, and expiry of those whose holder died.
 
 Each ends exactly once (RES-2), in one transaction that frees the hold and counts the cost, so that
-no moment counts both or neither (RES-4). Sums change by the same rule by which they can be counted
-anew: a record counts in every matching budget, from the last reset on (STO-2).
+no moment counts both or neither (RES-4). Sums change by the same rule by which a recount adds them
+up: a record counts in every matching budget, from the last reset on (STO-2).
+
+Where a meter of ours measured a call that somebody else has settled, what stood is taken back and
+what was measured replaces it, each in a row of its own; the audit has both figures (RES-8). Where
+it was another call under the same idempotency key, both count (RES-2). One measurement never counts
+twice: it has a settlement key.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
@@ -14,17 +20,22 @@ from typing import NoReturn
 
 from corvus.base.errors import ReservationNotFound, ReservationSettled
 from corvus.base.ids import new_id
-from corvus.base.money import NanoUSD
+from corvus.base.money import NOTHING, NanoUSD
 from corvus.base.time import microseconds
-from corvus.events import CallSettled, Event, Overrun, ReservationExpired
-from corvus.governor import records
+from corvus.events import CallSettled, Event, Overrun, ReservationExpired, SettlementCorrected
 from corvus.governor.audit import SYSTEM, append_audit
-from corvus.governor.counting import Counted
-from corvus.governor.noting import note_settled
 from corvus.governor.overrides import expire_overrides, restore
-from corvus.governor.refusing import tell_counted
-from corvus.governor.rules import InForce, Register
+from corvus.governor.records import (
+    append_counted_refusals,
+    event_row,
+    price_row,
+    taken_back_row,
+    usage_row,
+)
+from corvus.governor.rules import Counted, InForce, Register
+from corvus.governor.thresholds import note_settled
 from corvus.model.outbox import LedgerTable
+from corvus.model.pending import PendingKind, PendingSettlement
 from corvus.model.request import require_amount
 from corvus.model.reservation import (
     Outcome,
@@ -42,6 +53,39 @@ from corvus.store.unit import Unit
 _AT_ONCE = 1000
 """Overdue holds that one transaction expires; those left over still count as held."""
 _RELEASED = ReservationState.RELEASED.value
+
+
+def apply(
+    unit: Unit, in_force: InForce, pending: PendingSettlement
+) -> tuple[Settled | None, list[Event]]:
+    """Settle a reservation as the data says.
+
+    Returns:
+        What it did; ``None`` when there was nothing to forget.
+
+    Raises:
+        ReservationNotFound: There is no such reservation.
+        ReservationSettled: It was settled before, and not by this key.
+        ValueError: The cost is no amount (EVA-10).
+    """
+    key, reservation_id = pending.settlement_key, pending.reservation_id
+    match pending.kind:
+        case PendingKind.COMMIT:
+            assert pending.settlement is not None, "a commit says what the call used"
+            return commit(unit, in_force, reservation_id, pending.settlement, key)
+        case PendingKind.CORRECT:
+            assert pending.settlement is not None, "a correction says what the call used"
+            return correct(unit, in_force, reservation_id, pending.settlement, key)
+        case PendingKind.ADD:
+            assert pending.settlement is not None, "an addition says what the call used"
+            return add(unit, in_force, reservation_id, pending.settlement, key)
+        case PendingKind.RELEASE:
+            return release(unit, in_force.register, reservation_id, key)
+        case PendingKind.FORGET:
+            known = unit.reservation(reservation_id)
+            if known is None or known.state is not ReservationState.HELD:
+                return None, []
+            return release(unit, in_force.register, reservation_id, key)
 
 
 def commit(
@@ -99,12 +143,12 @@ def record(
         _count(balance, settlement.cost_nano_usd, tokens, +1)
     unit.append(
         LedgerTable.USAGE_RECORD,
-        records.usage_row(after, settlement, before.record_id if replaced else None),
+        usage_row(after, settlement, before.record_id if replaced else None),
     )
     if settlement.price is not None and unit.is_new_price(settlement.price.version):
-        unit.append(LedgerTable.PRICE_ENTRY, records.price_row(unit, settlement.price))
+        unit.append(LedgerTable.PRICE_ENTRY, price_row(unit, settlement.price))
     kind = "replaced" if replaced else "committed"
-    row = records.event_row(unit, kind, before.request, after)
+    row = event_row(unit, kind, before.request, after)
     unit.append(LedgerTable.RESERVATION_EVENT, row | {"cost_nano_usd": settlement.cost_nano_usd})
     unit.put_reservation(after)
     overrun = NanoUSD(max(0, (settlement.cost_nano_usd or 0) - before.hold_nano_usd))
@@ -113,6 +157,102 @@ def record(
         events.append(Overrun(after.id, overrun, after.request.surface))
     events += note_settled(unit, in_force.rules, counted, balances, after.request)
     return Settled(after, overrun, replaced), events
+
+
+def correct(
+    unit: Unit,
+    in_force: InForce,
+    reservation_id: str,
+    settlement: Settlement,
+    settlement_key: str,
+) -> tuple[Settled, list[Event]]:
+    """Record what a meter measured of a call that somebody else has settled (RES-8).
+
+    What stood is taken back, what was measured replaces it, and both are audited. A call that
+    nobody has settled is committed.
+
+    Raises:
+        ReservationNotFound: There is no such reservation.
+        ValueError: The cost is no amount (EVA-10).
+    """
+    if settlement.cost_nano_usd is not None:
+        require_amount("cost", settlement.cost_nano_usd)
+    before = found(unit, reservation_id)
+    if before.settlement_key == settlement_key:
+        return Settled(before, replayed=True), []
+    done, events = record(unit, in_force, before, settlement, settlement_key)
+    if before.state in (ReservationState.HELD, ReservationState.EXPIRED):
+        return done, events
+    request = before.request
+    details = {
+        "was": before.state.value,
+        "recorded_nano_usd": _text(before.cost_nano_usd),
+        "measured_nano_usd": _text(settlement.cost_nano_usd),
+    }
+    append_audit(
+        unit,
+        AuditKind.SETTLEMENT_CORRECTED,
+        SYSTEM,
+        session_id=request.session_id,
+        mission_id=request.mission_id,
+        reservation_id=before.id,
+        details=json.dumps(details, sort_keys=True, separators=(",", ":")),
+    )
+    told = SettlementCorrected(
+        before.id,
+        before.state.value,
+        before.cost_nano_usd,
+        settlement.cost_nano_usd,
+        request.session_id,
+        request.surface,
+    )
+    return done, [*events, told]
+
+
+def add(
+    unit: Unit,
+    in_force: InForce,
+    reservation_id: str,
+    settlement: Settlement,
+    added_id: str,
+) -> tuple[Settled, list[Event]]:
+    """Commit a call that shares its hold, or record it beside the one that was settled (RES-2).
+
+    Two processes that repeat one idempotency key at once are given one permission, and both may
+    have made a call. Whoever ends second finds the hold gone; what its call cost counts, too, in
+    the windows in which both were admitted, in a reservation that holds nothing.
+
+    Args:
+        unit: The transaction.
+        in_force: The policy.
+        reservation_id: Whose hold is shared.
+        settlement: What the call used and cost.
+        added_id: A UUIDv7, for the reservation beside it; it makes a second application harmless.
+
+    Raises:
+        ReservationNotFound: There is no such reservation.
+        ValueError: The cost is no amount (EVA-10).
+    """
+    if settlement.cost_nano_usd is not None:
+        require_amount("cost", settlement.cost_nano_usd)
+    before = found(unit, reservation_id)
+    known = before if before.settlement_key == added_id else unit.reservation(added_id)
+    if known is not None:
+        return Settled(known, replayed=True), []
+    if before.state in (ReservationState.HELD, ReservationState.EXPIRED):
+        return record(unit, in_force, before, settlement, added_id)
+    beside = Reservation(
+        id=added_id,
+        request=replace(before.request, idempotency_key=None, fingerprint=None),
+        state=ReservationState.HELD,
+        hold_nano_usd=NOTHING,
+        admitted_at=before.admitted_at,
+        expires_at=before.expires_at,
+        policy_hash=before.policy_hash,
+    )
+    unit.add_reservation(beside)
+    unit.append(LedgerTable.RESERVATION_EVENT, event_row(unit, "reserved", beside.request, beside))
+    return record(unit, in_force, beside, settlement, added_id)
 
 
 def release(
@@ -135,9 +275,7 @@ def release(
         settlement_key=settlement_key,
     )
     _close(unit, before, _balances(unit, _counted(unit, register, before)))
-    unit.append(
-        LedgerTable.RESERVATION_EVENT, records.event_row(unit, "released", before.request, after)
-    )
+    unit.append(LedgerTable.RESERVATION_EVENT, event_row(unit, "released", before.request, after))
     unit.put_reservation(after)
     events = [_over(after, None, before.cost_nano_usd or 0), *restore(unit, after)]
     return Settled(after, replaced=before.record_id is not None), events
@@ -173,7 +311,7 @@ def extend(
         for balance in balances:
             balance.held_nano_usd += hold_nano_usd - before.hold_nano_usd
         unit.put_balances(balances)
-    row = records.event_row(unit, "extended", after.request, after)
+    row = event_row(unit, "extended", after.request, after)
     unit.append(LedgerTable.RESERVATION_EVENT, row | {"estimate_nano_usd": after.hold_nano_usd})
     unit.put_reservation(after)
     return after
@@ -203,7 +341,7 @@ def upkeep(unit: Unit, in_force: InForce) -> list[Event]:
     if unit.upkept:
         return []
     unit.upkept = True
-    tell_counted(unit, only_past=True)
+    append_counted_refusals(unit, only_past=True)
     events = expire_overrides(unit)
     for overdue in unit.overdue(_AT_ONCE):
         events += expire(unit, in_force, overdue)
@@ -262,8 +400,8 @@ def expire(unit: Unit, in_force: InForce, before: Reservation) -> list[Event]:
     if presumed:
         source = Source.PRESUMED if _is_priced(before) else Source.UNKNOWN
         told = Settlement(Usage(), after.cost_nano_usd, source, Outcome.EXPIRED)
-        unit.append(LedgerTable.USAGE_RECORD, records.usage_row(after, told, None))
-    row = records.event_row(unit, "expired", before.request, after)
+        unit.append(LedgerTable.USAGE_RECORD, usage_row(after, told, None))
+    row = event_row(unit, "expired", before.request, after)
     unit.append(LedgerTable.RESERVATION_EVENT, row | {"cost_nano_usd": after.cost_nano_usd})
     unit.put_reservation(after)
     append_audit(
@@ -336,7 +474,7 @@ def _close(unit: Unit, before: Reservation, balances: list[StoredBalance]) -> No
         for balance in balances:
             if settled_us >= balance.since_us:
                 _count(balance, before.cost_nano_usd, -tokens, -1)
-        unit.append(LedgerTable.USAGE_RECORD, records.taken_back_row(before))
+        unit.append(LedgerTable.USAGE_RECORD, taken_back_row(before))
 
 
 def _count(balance: StoredBalance, cost: int | None, tokens: int, calls: int) -> None:
@@ -372,3 +510,7 @@ def _refuse_to_settle(reservation: Reservation) -> NoReturn:
         f"{reservation.settled_at:%Y-%m-%d %H:%M:%S} UTC; a reservation is settled once",
         reservation.state.value,
     )
+
+
+def _text(cost: int | None) -> str | None:
+    return None if cost is None else str(cost)

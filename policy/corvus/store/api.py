@@ -73,8 +73,6 @@ class Forgotten(PolicyError):
         session_id: The session; ``None`` is a calendar window.
     """
 
-    code = "forgotten"
-
     def __init__(self, session_id: str | None) -> None:
         what = "a past window" if session_id is None else f"session {session_id!r}"
         super().__init__(
@@ -131,7 +129,7 @@ class StoreState:
         audit_head: Its hash.
         recount_due: Whether the ledger has usage that the balances do not count yet.
         witness: What other clocks said at a recent stamp (``corvus.store.witness``).
-        refusals: Those that were only counted so far, as JSON (``corvus.governor.refusing``).
+        refusals: Those that were only counted so far, as JSON (``corvus.governor.records``).
         forgotten_times: How often sessions were forgotten or recalled.
         windows_before_us: The sums of calendar windows that began before are forgotten.
     """

@@ -7,7 +7,7 @@ windows go long after their end, ended overrides with the reservations that used
 ledger does not know yet of an open mission is told to it first.
 
 A session leaves its mark: a short hash, by which one that is named again is recognised and recalled
-from the ledger before anything is decided (``corvus.governor.recall``). A session that is new has
+from the ledger before anything is decided (``corvus.governor.recount``). A session that is new has
 no mark, and costs no look into the ledger. So forgetting changes no decision, only what is at hand.
 
 What is old is looked up next to the writer, and each transaction deletes a bounded part of it
