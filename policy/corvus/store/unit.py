@@ -251,7 +251,8 @@ class Unit:
 
     def override(self, override_id: str) -> Override | None:
         """Return an override by id, whatever its state."""
-        return self.get(OVERRIDE, override_id)
+        changed = self.changes.changed_of(OVERRIDE).get(override_id)
+        return changed or self._backend.get(OVERRIDE, override_id)
 
     def put_override(self, override: Override) -> None:
         """Keep a new or changed override."""
@@ -330,7 +331,8 @@ class Unit:
 
     def limits(self, origin: str) -> str | None:
         """Return the limits of the policy of one origin when it was last in force."""
-        row = self.get(POLICY_LIMITS, origin)
+        changed = self.changes.changed_of(POLICY_LIMITS).get(origin)
+        row = changed or self._backend.get(POLICY_LIMITS, origin)
         return None if row is None else row.limits
 
     def put_limits(self, origin: str, limits: str) -> None:
