@@ -9,8 +9,9 @@ from __future__ import annotations
 from corvus.answers.action import action_document
 from corvus.answers.audit import audit_document
 from corvus.answers.denial import denial_document
-from corvus.answers.shape import COUNT, INSTANT, Schema, array, closed, document, nullable, words
+from corvus.answers.shape import COUNT, Schema, array, closed, document, nullable, words
 from corvus.config.model.schema import written
+from corvus.model.columns import COLUMNS
 
 _TEXT: Schema = {"type": "string"}
 
@@ -72,57 +73,9 @@ def published() -> dict[str, str]:
 
 def usage_record_document() -> Schema:
     """Return the schema of a usage record, as a row of the ledger."""
-    counts = (
-        "input_tokens",
-        "output_tokens",
-        "cache_read_tokens",
-        "cache_write_5m_tokens",
-        "cache_write_1h_tokens",
-        "reasoning_tokens",
-        "web_search_requests",
-    )
     return document(
         "usage-record",
-        closed(
-            {
-                "id": words("UUIDv7, by time of admission."),
-                "corrects_id": nullable(words("The record that this row takes back or replaces.")),
-                "calls": {
-                    "type": "integer",
-                    "description": "1, or more for a sum; negative takes a record back.",
-                },
-                "import_key": nullable(words("Identity of the call at its origin.")),
-                "requested_at": INSTANT,
-                "admitted_at": {**INSTANT, "description": "Decides the window. UTC, ISO 8601."},
-                "first_token_at": nullable(INSTANT),
-                "settled_at": INSTANT,
-                "session_id": nullable(words("Session of the call.")),
-                "mission_id": nullable(words("Mission of the call.")),
-                "surface": words("api, proxy, cli-agent, cli-code, python or import."),
-                "provider": words("Who bills."),
-                "requested_model": words("Model that was asked for."),
-                "answering_model": nullable(words("Model that answered.")),
-                "service_tier": nullable(words("Tier with prices of its own, such as batch.")),
-                "project": nullable(words("Project of the call.")),
-                "user_name": nullable(words("User of the call.")),
-                "agent": nullable(words("Agent of the call.")),
-                "tags": nullable({"type": "object", "additionalProperties": {"type": "string"}}),
-                **{name: {"type": "integer", "description": "Disjoint kinds."} for name in counts},
-                "cost_nano_usd": nullable(
-                    {"type": "integer", "description": "nano-USD; null is unknown, never 0."}
-                ),
-                "price_book": {"enum": ["user", "bundled", None]},
-                "price_entry": nullable(words("The entry that priced the call.")),
-                "source": {
-                    "enum": ["provider", "priced", "estimated", "presumed", "imported", "unknown"],
-                    "description": "How the cost is known.",
-                },
-                "outcome": {"enum": ["completed", "failed", "cancelled", "expired"]},
-                "policy_hash": nullable(words("Content hash of the policy that admitted it.")),
-                "reservation_id": nullable(words("The reservation that it settles.")),
-                "provider_request_id": nullable(words("The provider's own id.")),
-            }
-        ),
+        closed({column.name: column.json_schema() for column in COLUMNS}),
         title="What one call used and what it cost",
     )
 
