@@ -1,7 +1,7 @@
 """The published schemas of what corvus says, and the objects that only they describe (SCH-1).
 
-Each document of ``schemas/`` but those of the config is made here; ``corvus.config.model.schema``
-makes the latter.
+Each document of ``schemas/`` is made here, but for those of the config, which
+``tools.generate.config_schemas`` makes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from corvus.answers.action import action_document
 from corvus.answers.audit import audit_document
 from corvus.answers.denial import denial_document
 from corvus.answers.shape import COUNT, Schema, array, closed, document, nullable, words
-from corvus.config.model.schema import written
 from corvus.model.columns import COLUMNS
 
 _TEXT: Schema = {"type": "string"}
@@ -59,7 +58,7 @@ READY = closed(
 )
 
 
-def published() -> dict[str, str]:
+def published() -> dict[str, Schema]:
     """Return the files of ``schemas/`` that are about what corvus says, by name."""
     documents = {
         "diagnostics": diagnostics_document(),
@@ -68,7 +67,7 @@ def published() -> dict[str, str]:
         "audit-event": audit_document(),
         "usage-record": usage_record_document(),
     }
-    return {f"{name}.schema.json": written(schema) for name, schema in documents.items()}
+    return {f"{name}.schema.json": schema for name, schema in documents.items()}
 
 
 def usage_record_document() -> Schema:

@@ -25,8 +25,8 @@ from corvus.model.spend import Spend
 from corvus.model.steering import MissionRecord, SessionRecord
 from corvus.model.usage import TOKENS
 from corvus.store.api import BalanceKey, Forgotten, StoredBalance
-from corvus.store.bodies import budget_key
-from corvus.store.forgetting import KEEP_WINDOWS
+from corvus.store.kinds import budget_key
+from corvus.store.retention import KEEP_WINDOWS
 from corvus.store.store import Store
 from corvus.store.unit import Unit
 
@@ -345,7 +345,7 @@ def recall(store: Store, history: History, forgotten: Forgotten) -> None:
     """Bring back what was forgotten and is named again, before anything is decided.
 
     The sums of a forgotten session are counted from the ledger, and the session and its missions
-    are read from what was recorded of them; then its mark goes (``corvus.store.forgetting``). There
+    are read from what was recorded of them; then its mark goes (``corvus.store.retention``). There
     is no going on without the ledger: what was spent would be free again.
 
     Args:
