@@ -27,11 +27,24 @@ def next_month(day: date) -> date:
     return date(day.year + day.month // 12, day.month % 12 + 1, 1)
 
 
-_DAYS = Calendar(lambda day: day, lambda first: first + timedelta(days=1))
-_WEEKS = Calendar(
-    lambda day: day - timedelta(days=day.weekday()), lambda first: first + timedelta(days=7)
-)
-_MONTHS = Calendar(lambda day: day.replace(day=1), next_month)
+def _same_day(day: date) -> date:
+    return day
+
+
+def _next_day(day: date) -> date:
+    return day + timedelta(days=1)
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+def _next_monday(day: date) -> date:
+    return _monday(day) + timedelta(days=7)
+
+
+def _first_of_month(day: date) -> date:
+    return day.replace(day=1)
 
 
 class Period(StrEnum):
@@ -67,9 +80,9 @@ class Period(StrEnum):
         return member
 
     SESSION = "session", None, 1000
-    DAY = "day", _DAYS, 366, 30
-    WEEK = "week", _WEEKS, 260, 12
-    MONTH = "month", _MONTHS, 60, 12
+    DAY = "day", Calendar(_same_day, _next_day), 366, 30
+    WEEK = "week", Calendar(_monday, _next_monday), 260, 12
+    MONTH = "month", Calendar(_first_of_month, next_month), 60, 12
     MISSION = "mission", None, 1000
     TOTAL = "total"
 
