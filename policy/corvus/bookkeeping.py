@@ -31,8 +31,10 @@ from corvus.store.unit import Unit
 if TYPE_CHECKING:
     from corvus.ledger.archive import ArchiveSummary
     from corvus.ledger.drain import DrainSummary, Progress
+    from corvus.ledger.health import LedgerHealth
     from corvus.ledger.ledger import Ledger
     from corvus.ledger.verify import AuditHead
+    from corvus.store.health import StoreHealth
     from corvus.usage.importers.model import KnownFiles
 
 _TAIL_MAX = 1000
@@ -63,6 +65,19 @@ class Verdict:
     def is_sound(self) -> bool:
         """Whether nothing contradicts anything."""
         return not self.findings and not self.differences
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How store and ledger are."""
+
+    store: StoreHealth
+    ledger: LedgerHealth
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether calls can be admitted, and reports read."""
+        return self.store.problem is None and self.ledger.problem is None
 
 
 class Bookkeeping:
@@ -239,6 +254,18 @@ class Bookkeeping:
             audit_head=state.audit_head,
         )
 
+    def health(self) -> Health:
+        """Say how store and ledger are, each whatever the other is (CLI-6); no byte changes."""
+        from corvus.ledger.health import ledger_health
+
+        writable = _is_writable(self.store_path)
+        store = self.place.health(self._clock.now(), writable=writable)
+        outbox = None
+        with suppress(StoreError):  # it was replaced a moment ago; the ledger is examined alone
+            outbox = self._outbox() if store.store_id is not None else None
+        writable = _is_writable(self.ledger_path)
+        return Health(store, ledger_health(self.ledger_path, outbox, writable=writable))
+
     def rebuild(self, actor: str, reason: str | None) -> Verdict:
         """Make the balances what is recorded, and take note of events that are lost for good.
 
@@ -373,3 +400,21 @@ def _state(unit: Unit) -> StoreState:
 
 def _mark_recount_due(unit: Unit) -> None:
     unit.touch().recount_due = True
+
+
+def _is_writable(path: Path) -> bool:
+    """Return whether a file may be written, or made with the folders above it."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False  # its name is too long, or what stands above it is no folder
+    else:
+        return _may(path, os.W_OK) and _may(path.parent, os.W_OK)
+    folder = next((one for one in path.absolute().parents if os.path.lexists(one)), path.parent)
+    return os.path.isdir(folder) and _may(folder, os.W_OK | os.X_OK)
+
+
+def _may(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)

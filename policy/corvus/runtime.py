@@ -41,13 +41,12 @@ from corvus.prices.lookup import PriceBooks
 
 if TYPE_CHECKING:
     from corvus.autonomy.decide import Action, ActionAnswer
-    from corvus.bookkeeping import Bookkeeping
+    from corvus.bookkeeping import Bookkeeping, Health
     from corvus.config.layers.origins import Effective
     from corvus.config.toml.document import Document
     from corvus.governor.engine import Listener
     from corvus.governor.governor import Governor
     from corvus.governor.recount import History
-    from corvus.health import Health
     from corvus.ledger.ledger import Ledger
     from corvus.model.spend import Spend
     from corvus.model.steering import AuditEvent
@@ -143,7 +142,6 @@ class Runtime:
 
     @contextmanager
     def _governor(self, listeners: Sequence[Listener]) -> Generator[Governor]:
-        from corvus.actor import local_actor
         from corvus.governor.governor import Governor
 
         with self._store() as (store, history):
@@ -246,8 +244,6 @@ class Runtime:
             StoreError: The store cannot be opened or made: what is done would not last.
             LedgerError: Budgets must be counted anew, and the ledger cannot be read.
         """
-        from corvus.actor import local_actor
-
         with self._stored_governor() as governor:
             governor.note_limits(self.governing, local_actor())
             yield governor
@@ -284,9 +280,7 @@ class Runtime:
 
     def health(self) -> Health:
         """Say how store and ledger are; no byte of either changes."""
-        from corvus.health import examine
-
-        return examine(self.ledger_path, self.bookkeeping.store_path, self.clock.now())
+        return self.bookkeeping.health()
 
     def _recorded_status(self, session_id: str | None, mission_id: str | None) -> StatusReport:
         from corvus.ledger.counts import latest_session, spend_in
@@ -401,3 +395,16 @@ def _ledger_path(loaded: Loaded) -> Path:
     if state.startswith("~"):
         raise LedgerError("there is no home directory: name a ledger with --ledger")
     return Path(state) / "corvus" / "ledger.duckdb"
+
+
+def local_actor() -> str:
+    """Return who runs a command, whatever options say (OVR-5): the user of this process.
+
+    Their number stands for those who have no name.
+    """
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"

@@ -1,4 +1,4 @@
-"""The store in one SQLite file next to the ledger: durable, for any number of processes of a host.
+"""The store in one SQLite file next to the ledger, for any number of processes of a host (STO-1).
 
 Write-ahead log with ``synchronous=FULL``: what was committed survives a power cut. Only its owner
 may read the file, for it says who did what and why. Refuses files that are something else, stores
