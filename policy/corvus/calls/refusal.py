@@ -48,6 +48,11 @@ class Refusal:
         """Return it as a provider of this kind words an error."""
         return json.dumps(PROVIDERS[kind].error(self._fault)).encode()
 
+    def answer(self, kind: Kind) -> tuple[dict[str, str], bytes]:
+        """Return all headers and the body of an answer that has its status."""
+        body = self.body(kind)
+        return {**self.headers, "content-length": str(len(body))}, body
+
     def event(self, endpoint: Endpoint) -> bytes:
         """Return it as an event in a stream of an endpoint."""
         return endpoint.error_event(self._fault)

@@ -321,8 +321,7 @@ async def _arun(steps: _Steps[_Result]) -> _Result:
 
 def _refused(refusal: Refusal, kind: Kind, request: httpx2.Request) -> httpx2.Response:
     """Return a refusal as an answer that never came over a wire."""
-    body = refusal.body(kind)
-    headers = {**refusal.headers, "content-length": str(len(body))}
+    headers, body = refusal.answer(kind)
     stream = httpx2.ByteStream(body)
     return httpx2.Response(refusal.status, headers=headers, stream=stream, request=request)
 

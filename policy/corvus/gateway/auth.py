@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from corvus.model.token import Token, TokenScope, digest_of, find_token
 from corvus.store.store import Store
@@ -23,18 +22,6 @@ from corvus.store.unit import Unit
 REMEMBERED_SECONDS = 1.0
 REREAD_SECONDS = 0.05
 """Least time from the start of one read of the tokens to the start of the next."""
-
-
-class Holders(Protocol):
-    """What knows the holders of tokens."""
-
-    async def find(self, secret: str) -> Token | None:
-        """Return the good token that a secret is, if there is one."""
-        ...
-
-    async def has(self, scope: TokenScope) -> bool:
-        """Tell whether there is a good token of a scope at all."""
-        ...
 
 
 @dataclass(slots=True)

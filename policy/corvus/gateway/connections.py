@@ -30,7 +30,7 @@ from uvicorn.server import ServerState
 from corvus.gateway.asgi import Receive, Scope, Send
 from corvus.gateway.paths import is_probe
 from corvus.gateway.problems import Problem
-from corvus.gateway.refusing import refusal_of, send_refusal
+from corvus.gateway.refusal import reply_of, send_problem
 
 HEAD_SECONDS = 10.0
 """From the accept, or the first byte of a later request, to the last of its head."""
@@ -337,10 +337,10 @@ class Connection(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         path = self.url.partition(b"?")[0].decode("latin-1")
-        refusal = refusal_of(path, {name for name, _ in self.headers}, problem)
-        lines = [*self.server_state.default_headers, *refusal.headers]
+        reply = reply_of(path, {name for name, _ in self.headers}, problem)
+        lines = [*self.server_state.default_headers, *reply.headers]
         head = b"".join(b"%s: %s\r\n" % line for line in lines)
-        self._raw.write(STATUS_LINE[refusal.status] + head + b"\r\n" + refusal.body)
+        self._raw.write(STATUS_LINE[reply.status] + head + b"\r\n" + reply.body)
         self.end()
 
     def _expect_to_be_read(self) -> None:
@@ -362,4 +362,4 @@ class _Outgoing:
 
 
 async def _busy(scope: Scope, _: Receive, send: Send) -> None:
-    await send_refusal(scope, send, _BUSY)
+    await send_problem(scope, send, _BUSY)

@@ -13,8 +13,8 @@ from corvus.base.errors import GatewayRefused
 from corvus.gateway.asgi import ASGIApp, Receive, Scope, Send
 from corvus.gateway.auth import RunKey
 from corvus.gateway.guards import Guards
-from corvus.gateway.listening import Server, open_socket
 from corvus.gateway.proxy.proxy import Proxy
+from corvus.gateway.serve import Server, open_socket
 from corvus.model.gateway import GatewayOptions
 
 _START_SECONDS = 30.0

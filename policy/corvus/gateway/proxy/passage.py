@@ -16,10 +16,10 @@ from corvus.base.time import Clock
 from corvus.calls.flight import Command, Flight, Settle, StopUpstream
 from corvus.calls.refusal import Refusal
 from corvus.calls.settle import Settler, relayed
-from corvus.gateway.asgi import Send
+from corvus.gateway.asgi import Send, send_piece, send_start
 from corvus.gateway.proxy.client import Answer, UpstreamFailed
 from corvus.gateway.proxy.headers import to_client
-from corvus.gateway.proxy.wire import send_piece, send_refusal, send_start
+from corvus.gateway.refusal import send_refusal
 from corvus.metering.provider import Endpoint
 
 _COUNTED_SECONDS = 1.0

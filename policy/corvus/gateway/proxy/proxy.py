@@ -22,14 +22,22 @@ from corvus.calls.gate import Gate
 from corvus.calls.refusal import Refusal, unreadable
 from corvus.calls.routes import Free, Metered, Unreadable, route
 from corvus.calls.settle import Settler
-from corvus.gateway.asgi import Receive, Scope, Send
+from corvus.gateway.asgi import (
+    Receive,
+    Scope,
+    Send,
+    header_names,
+    send_piece,
+    send_start,
+    send_whole,
+)
 from corvus.gateway.guards import TOKEN, TOKEN_FROM
 from corvus.gateway.proxy.callers import Caller, caller_of
 from corvus.gateway.proxy.client import Answer, Client, UpstreamFailed
 from corvus.gateway.proxy.headers import to_client, to_upstream
 from corvus.gateway.proxy.passage import Passage
 from corvus.gateway.proxy.upstreams import Target, Upstreams
-from corvus.gateway.proxy.wire import Refused, failed, send_piece, send_refusal, send_start
+from corvus.gateway.refusal import CallRefused, refusal_of, send_refusal
 from corvus.governor.governor import Governor
 from corvus.metering.providers import kind_shown, kind_spoken
 from corvus.model.decision import Decision
@@ -86,11 +94,10 @@ class Proxy:
         kind = _kind(place, scope)
         try:
             if scope["method"] == "HEAD" and scope["path"] == "/":
-                await send_start(send, 200, [(b"content-length", b"0")])
-                await send({"type": "http.response.body", "body": b""})
+                await send_whole(send, 200, [(b"content-length", b"0")], b"")
                 return
             if isinstance(place, Unreadable):
-                raise Refused(unreadable(place))
+                raise CallRefused(unreadable(place))
             target = self._target(place, kind, scope)
             body = await _whole(receive)
             if isinstance(place, Free) or not self._governing().policy.enabled:
@@ -98,7 +105,7 @@ class Proxy:
             else:
                 work = self._govern(place, target, scope, (body, send))
             await _while_there(work, receive)
-        except Refused as refused:
+        except CallRefused as refused:
             if not refused.is_decided:
                 self._on_verdict(refused.refusal.message)
             await send_refusal(send, refused.refusal, kind)
@@ -106,7 +113,7 @@ class Proxy:
             if isinstance(error, StoreError):  # the answer does not say why
                 _log.error("a call was refused: %s: %s", error.code, error)
             self._on_verdict(str(error))
-            await send_refusal(send, failed(error), kind)
+            await send_refusal(send, refusal_of(error), kind)
 
     def has_route(self, scope: Scope) -> bool:
         """Tell whether a request is for a route that is served."""
@@ -136,12 +143,12 @@ class Proxy:
             upstream=target.upstream.name,
         )
         if isinstance(proposal, Refusal):
-            raise Refused(proposal)
+            raise CallRefused(proposal)
         decision, proposal = await gate.aadmit(proposal)
         self._on_verdict(decision)
         verdict = gate.verdict(proposal, decision, target.upstream.denied_status)
         if isinstance(verdict, Refusal):
-            raise Refused(verdict, is_decided=True)
+            raise CallRefused(verdict, is_decided=True)
         flight = verdict.flight
         if flight is None:  # disabled since it was asked
             await self._pass(target, scope, body, send)
@@ -174,7 +181,7 @@ class Proxy:
                 raise UpstreamFailed(502, "upstream_redirects", detail)
         except UpstreamFailed as fault:
             refusal = Refusal(fault.status, fault.code, str(fault), may_retry=True)
-            raise Refused(refusal) from None
+            raise CallRefused(refusal) from None
         try:
             await send_start(send, answer.status, to_client(answer.headers, {}))
             async for chunk in answer.chunks():
@@ -199,12 +206,12 @@ class Proxy:
         target = self._upstreams.target(place, kind)
         if target is None:
             detail = f"no upstream of kind {kind} is configured in governance.upstreams"
-            raise Refused(Refusal(404, "upstream_missing", detail))
+            raise CallRefused(Refusal(404, "upstream_missing", detail))
         if target.with_query(scope.get("query_string", b"")) is None:
-            raise Refused(Refusal(400, "query_invalid", "the query is no query"))
+            raise CallRefused(Refusal(400, "query_invalid", "the query is no query"))
         if name := self._upstreams.missing_key(target):
             detail = f"the gateway has no key for {target.upstream.name}: set {name} where it runs"
-            raise Refused(Refusal(502, "upstream_key_missing", detail))
+            raise CallRefused(Refusal(502, "upstream_key_missing", detail))
         return target
 
     def _session_of(self, governor: Governor, scope: Scope) -> str:
@@ -255,7 +262,7 @@ def _place(scope: Scope) -> Metered | Free | Unreadable:
 
 def _kind(place: Metered | Free | Unreadable, scope: Scope) -> Kind:
     """Return whose errors the client understands."""
-    names = {name.lower() for name, _ in scope["headers"]}
+    names = header_names(scope)
     if isinstance(place, Unreadable):
         return kind_spoken(scope["path"], names)
     if isinstance(place, Metered):
