@@ -237,8 +237,8 @@ def test_a_fallback_without_a_price_is_the_one_that_a_denial_names(
     assert isinstance(proposal, Proposal)
     decision, _ = gate.admit(proposal)
     refusal = denied(decision)
-    assert refusal.told["model"] == "nobody-sells-this"
-    assert refusal.told["add_line"] == add_lines("nobody-sells-this")
+    assert refusal.more["model"] == "nobody-sells-this"
+    assert refusal.more["add_line"] == add_lines("nobody-sells-this")
     assert "nobody-sells-this" in refusal.message
     error = denial_error(decision, "m")
     assert isinstance(error, UnpricedModel)

@@ -61,7 +61,7 @@ def test_a_call_is_metered_wherever_it_is_sent(endpoint: Endpoint) -> None:
 
 @EACH
 def test_an_error_says_the_same_in_a_body_and_in_an_event(endpoint: Endpoint) -> None:
-    refusal = Refusal(402, "budget_exceeded", "no room", told={"limit": 1})
+    refusal = Refusal(402, "budget_exceeded", "no room", more={"limit": 1})
     body: dict[str, Any] = json.loads(refusal.body(endpoint.kind))
     data = refusal.event(endpoint).partition(b"data: ")[2]
     event: dict[str, Any] = json.loads(data)

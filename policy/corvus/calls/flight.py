@@ -1,7 +1,7 @@
 """One admitted call from its hold to its settlement, without input or output (RES-10, RES-11).
 
-A driver tells what happens to the call, and does what it is answered. Whatever the events and
-however the bytes are cut, the call is settled once, by one table:
+A driver reports what happens to the call, and does what the flight commands. Whatever the events
+and however the bytes are cut, the call is settled once, by one table:
 
 ==============================================  =========================  =========
 reached                                         settled with               outcome
@@ -119,7 +119,7 @@ class Flight:
 
     Args:
         reservation: Its hold.
-        plan: What was asked for.
+        plan: The call.
     """
 
     def __init__(self, reservation: Reservation, plan: Plan) -> None:

@@ -70,7 +70,7 @@ class Gate:
 
     Args:
         governor: Who admits calls.
-        **options: What is said of each call beside what its request says.
+        **options: What is said of each call, next to what its request says.
 
     Raises:
         TypeError: An option has a name that nothing reads.

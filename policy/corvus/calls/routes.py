@@ -58,8 +58,8 @@ class Unreadable:
 
 _FREE_METHODS = ("GET", "HEAD", "OPTIONS", "DELETE")
 _PLAIN = re.compile(r"(?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9_.~:@-]+)+")
-_PATHS = [(re.compile(pattern_of(one.path)), one) for one in ENDPOINTS]
-_ENDS = [(re.compile(rf"{pattern_of(one.end)}\Z"), one) for one in ENDPOINTS]
+_PATHS = [(re.compile(pattern_of(endpoint.path)), endpoint) for endpoint in ENDPOINTS]
+_ENDS = [(re.compile(rf"{pattern_of(endpoint.end)}\Z"), endpoint) for endpoint in ENDPOINTS]
 _FREE = [
     (kind, route.method, re.compile(pattern_of(route.path)))
     for kind, provider in PROVIDERS.items()
@@ -70,18 +70,22 @@ _FREE_ENDS = re.compile(
         rf"(?:{pattern_of(end)})\Z"
         for provider in PROVIDERS.values()
         for end in (
-            *(one.path.removeprefix(provider.version) for one in provider.free if one[0] == "POST"),
+            *(
+                free.path.removeprefix(provider.version)
+                for free in provider.free
+                if free[0] == "POST"
+            ),
             *provider.free_ends,
         )
     )
 )
 _NO_ROUTE = "there is no such route: only what can be metered is passed on, which is " + ", ".join(
-    f"POST {one.path}" for one in ENDPOINTS
+    f"POST {endpoint.path}" for endpoint in ENDPOINTS
 )
 
 
 def route(method: str, path: str, *, exact: bool) -> Metered | Free | Unreadable:
-    """Return what a request asks for.
+    """Return the route of a request.
 
     Args:
         method: In capitals.

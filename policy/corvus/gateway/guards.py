@@ -3,7 +3,7 @@
 Host allow-list, Origin and Sec-Fetch, bearer token with its scope, body limit, JSON type. It is a
 plain ASGI callable, so that the proxy behind it keeps its own ``receive``. Refuses what two parsers
 could read in two ways: two Hosts, two Authorizations. A refusal comes in the shape of the surface
-that was asked for, see ``refusal``. What is no route at all needs no token to be told so.
+that was called, see ``refusal``. What is no route at all needs no token to learn so.
 
 A proxied call may bring its token where the SDK of its provider puts a key; in a header of our own
 where the client's credentials are to pass.
@@ -50,7 +50,7 @@ class Guards:
     Args:
         app: What is guarded.
         options: What hosts and origins are let in.
-        tokens: Who may ask.
+        tokens: Who may call.
         is_route: Says of a request for a provider's path whether the app has such a route.
         serves_own_machine: Proxied calls of this machine need no token as long as there is none
             for them.
@@ -119,14 +119,14 @@ class Guards:
         return content
 
     async def _authenticate(self, scope: Scope, headers: dict[bytes, list[bytes]]) -> None:
-        wanted = wanted_scopes(scope["method"], scope["path"])
+        scopes = scopes_of(scope["method"], scope["path"])
         secrets = _secrets(headers, is_proxied=is_proxied(scope["path"]))
         for header, secret in secrets:
             token = await self._tokens.find(secret)
             if token is None:
                 continue
-            if not any(token.scope.allows(one) for one in wanted):
-                needed = " or ".join(wanted)
+            if not any(token.scope.allows(needed) for needed in scopes):
+                needed = " or ".join(scopes)
                 raise RequestRefused(403, "scope-missing", f"this needs a token of scope {needed}")
             scope[TOKEN], scope[TOKEN_FROM] = token, header
             return
@@ -146,7 +146,7 @@ class Guards:
         )
 
 
-def wanted_scopes(method: str, path: str) -> tuple[TokenScope, ...]:
+def scopes_of(method: str, path: str) -> tuple[TokenScope, ...]:
     """Return the scopes of which a request needs one (API-8).
 
     What is unknown needs the narrowest for its method.
@@ -163,9 +163,9 @@ def wanted_scopes(method: str, path: str) -> tuple[TokenScope, ...]:
     return (TokenScope.READ,) if method in _SAFE else (TokenScope.ADMIN,)
 
 
-@lru_cache(256)  # asked of every request's Host
+@lru_cache(256)  # called for the Host of every request
 def is_loopback(host: str) -> bool:
-    """Tell whether an address or name is this machine's own."""
+    """Return whether an address or name is this machine's own."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -229,7 +229,7 @@ def _check_origin(method: str, headers: dict[bytes, list[bytes]], options: Gatew
     origins = headers.get(b"origin", [])
     if method == "OPTIONS" or len(origins) > 1:
         raise RequestRefused(403, "origin-refused", "other origins are not served")
-    allowed = {one.encode() for one in options.allowed_origins}
+    allowed = {origin.encode() for origin in options.allowed_origins}
     if origins:
         own = f"http://{headers[b'host'][0].decode('latin-1')}".encode()
         if origins[0] not in allowed and origins[0] != own:
@@ -239,7 +239,7 @@ def _check_origin(method: str, headers: dict[bytes, list[bytes]], options: Gatew
 
 
 def _follows_a_link(scope: Scope, headers: dict[bytes, list[bytes]]) -> bool:
-    """Tell whether a person came to a page by a link, which may stand on any site."""
+    """Return whether a person came to a page by a link, which may stand on any site."""
     return (
         scope["method"] == "GET"
         and is_page(scope["path"])
@@ -261,7 +261,7 @@ def _check_json(method: str, headers: dict[bytes, list[bytes]], body: bytes) -> 
     essence, *more = kinds[0].lower().split(b";") if len(kinds) == 1 else [b""]
     if essence.strip() != b"application/json":
         raise RequestRefused(415, "not-json", "send one Content-Type: application/json")
-    for name, _, value in (one.partition(b"=") for one in more):
+    for name, _, value in (parameter.partition(b"=") for parameter in more):
         if name.strip() == b"charset" and value.strip(b' \t"') not in _UTF8:
             raise RequestRefused(
                 415, "charset-refused", "JSON is read as UTF-8 alone: leave out charset"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from corvus.gateway.service import ConfigFile
 
 GRACE_SECONDS = 10
-"""How long open requests may take to end once the gateway is asked to stop."""
+"""How long open requests may take to end once the gateway is to stop."""
 _DESCRIPTORS_MAX = 65_536
 _DESCRIPTORS_UNKNOWN = 1024
 
@@ -42,7 +42,7 @@ class Server(uvicorn.Server):
     Args:
         app: What is served.
         on_ready: Called once, when requests are answered.
-        on_stop: Called once, when the server was asked to stop and before it waits for what is
+        on_stop: Called once, when the server is to stop and before it waits for what is
             still open.
     """
 
@@ -79,7 +79,7 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop, after what never ends by itself was told to."""
+        """Stop, after what never ends by itself was ended."""
         if self._on_stop is not None:
             self._on_stop()
         await super().shutdown(sockets)
@@ -93,7 +93,7 @@ def serve(
     pages: MakePages | None = None,
     on_ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until a signal asks for the end; open requests are finished first.
+    """Serve until a signal ends it; open requests are finished first.
 
     Args:
         runtime: The config in force.
@@ -104,7 +104,7 @@ def serve(
 
     Raises:
         StoreError: The store cannot be opened.
-        ConfigError: The config asks for a sink that is not installed.
+        ConfigError: The config names a sink that is not installed.
     """
     from corvus.gateway.app import make_app
     from corvus.observability.redact import Redactor
@@ -160,10 +160,10 @@ def raise_descriptors() -> None:
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _DESCRIPTORS_MAX if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS_MAX)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
+    most = _DESCRIPTORS_MAX if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS_MAX)
+    if soft != resource.RLIM_INFINITY and soft < most:
         with suppress(OSError, ValueError):  # a sandbox may forbid it: fewer fit then
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def open_socket(host: str, port: int) -> socket.socket:

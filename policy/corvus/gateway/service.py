@@ -1,6 +1,6 @@
-"""What the routes ask: one open store, the policy in force, the ledger for moments.
+"""What the routes work on: one open store, the policy in force, the ledger for moments.
 
-The policy can be replaced while the gateway runs (API-4); whoever asks gets the governor in force
+The policy can be replaced while the gateway runs (API-4); each request gets the governor in force
 then. Ledger reads and drains of this process go one after the other. Refuses to change a config
 that was not named by a file, and leaves the file as it was when its policy cannot be put in force.
 """
@@ -45,7 +45,7 @@ class ConfigFile(NamedTuple):
 
     Attributes:
         path: The file that a change is written to.
-        reload: Reads the config anew, all layers, as it was read at the start.
+        reload: Reads the config again, all layers, as it was read at the start.
     """
 
     path: Path
@@ -59,7 +59,7 @@ class Service:
         runtime: The config in force at the start.
         store: The open store; closed by whoever opened it.
         file: Where a change is written to; ``None`` makes the config unchangeable.
-        telemetry: Sinks beside the metrics; closed by whoever opened them.
+        telemetry: Sinks next to the metrics; closed by whoever opened them.
     """
 
     def __init__(
@@ -134,9 +134,9 @@ class Service:
             return self._write({shown(route): text for route, text in values.items()}, actor)
 
     def reload_config(self) -> None:
-        """Read the config anew, for somebody has edited it; a broken one changes nothing.
+        """Read the config again, for somebody has edited it; a broken one changes nothing.
 
-        The fault is kept for ``readyz`` and told in the log; the policy in force stays.
+        The fault is kept for ``readyz`` and logged; the policy in force stays.
         """
         if self._file is None:
             return
@@ -246,7 +246,7 @@ def _keys_of(patch: Mapping[str, Any], path: Path, layers: Sequence[Document]) -
     """Return the keys of the file that a patch sets, with their values as TOML.
 
     Args:
-        patch: What is asked for.
+        patch: The change.
         path: The file to change, in which named budgets are looked up.
         layers: Files, environment and command line of the config in force.
 

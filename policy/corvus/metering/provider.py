@@ -73,7 +73,7 @@ class Endpoint:
         path: As the gateway serves it; transports know it by its end, see ``end``.
         end: How a path ends at whatever base a vendor has; by default, ``path`` without version.
         body_tap: Makes the tap of an answer in one body. Errors come so even where a stream was
-            asked for.
+            requested.
         stream_tap: Makes the tap of an answer in server-sent events.
         error_event: Returns an error as an event of a stream, which cannot change its status.
         maxima: Names that its API defines for the longest answer.
@@ -82,7 +82,7 @@ class Endpoint:
         maxima_in: Object of the body in which they stand; ``None`` is the body itself.
         is_stream: Whether the answer comes as events; ``None`` where the body says so.
         has_output: Whether a model writes the answer; vectors are none.
-        usage_by_option: A stream says what it used only when ``stream_options`` asks for it.
+        usage_by_option: A stream says what it used only when ``stream_options`` requests it.
         caches_unasked: Input may be written to a cache although the request does not say so.
         may_be_socket: Clients try to open a websocket at its path, which is refused by name.
         unknown_vision: How a model of no known family counts pictures.

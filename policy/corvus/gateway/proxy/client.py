@@ -153,11 +153,11 @@ def _silent() -> UpstreamFailed:
 
 
 def _sending() -> aiohttp.TraceConfig:
-    """Return what calls ``on_sent`` of a request; aiohttp asks it before it writes the headers."""
+    """Return what calls ``on_sent`` of a request; aiohttp calls it before it writes the headers."""
     config = aiohttp.TraceConfig()
 
-    async def tell(session: object, context: SimpleNamespace, told: object) -> None:
+    async def notify(session: object, context: SimpleNamespace, parameters: object) -> None:
         context.trace_request_ctx()
 
-    config.on_request_headers_sent.append(tell)
+    config.on_request_headers_sent.append(notify)
     return config

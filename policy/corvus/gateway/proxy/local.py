@@ -1,4 +1,4 @@
-"""Serves the proxy alone, on a free loopback port, beside one run of an agent (CLI-4).
+"""Serves the proxy alone, on a free loopback port, for one run of an agent (CLI-4).
 
 Nothing of the admin API is loaded or served. Refuses to listen to other machines.
 """

@@ -1,7 +1,7 @@
 """The governed proxy: model calls pass to their provider, and are paid from a budget (PRX-2).
 
-A plain ASGI callable beside the admin API, behind the same guards. While a call runs, its client is
-watched: when it goes, the provider is told at once. Refuses every path and method that is not
+A plain ASGI callable next to the admin API, behind the same guards. While a call runs, its client
+is watched: when it goes, the provider is stopped at once. Refuses every path and method that is not
 listed, so that nothing reaches a provider without the gate, and upgrades to websockets, whose
 messages it could not meter.
 """
@@ -60,8 +60,8 @@ class Proxy:
         options: Where they go, and how long an answer may be silent.
         fixed: What all calls belong to, whatever they say; ``None`` lets each call say it.
         environment: Where the keys of the upstreams are found.
-        on_verdict: Told of each decision, before its call is sent or refused; and, in words for the
-            operator, why a call was refused before there was one.
+        on_verdict: Called with each decision, before its call is sent or refused; and, in words for
+            the operator, with why a call was refused before there was one.
 
     Raises:
         GatewayRefused: An upstream cannot be forwarded to as it is configured.
@@ -78,7 +78,7 @@ class Proxy:
     ) -> None:
         self._governing = governing
         self.on_overhead: Callable[[float], None] = lambda _: None
-        """Told how many seconds a call waited for its admission before it left."""
+        """Called with how many seconds a call waited for its admission before it left."""
         self._upstreams = Upstreams(options.upstreams, environment)
         self._silence_seconds = float(options.request_timeout_seconds)
         self._fixed = fixed
@@ -116,7 +116,7 @@ class Proxy:
             await send_refusal(send, refusal_of(error), kind)
 
     def has_route(self, scope: Scope) -> bool:
-        """Tell whether a request is for a route that is served."""
+        """Return whether a request is for a route that is served."""
         return not isinstance(_place(scope), Unreadable)
 
     async def close(self) -> None:
@@ -150,7 +150,7 @@ class Proxy:
         if isinstance(verdict, Refusal):
             raise CallRefused(verdict, is_decided=True)
         flight = verdict.flight
-        if flight is None:  # disabled since it was asked
+        if flight is None:  # disabled in the meantime
             await self._pass(target, scope, body, send)
             return
         more = {

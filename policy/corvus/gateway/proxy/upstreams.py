@@ -64,14 +64,14 @@ class Upstreams:
     def __init__(self, upstreams: tuple[Upstream, ...], environment: Mapping[str, str]) -> None:
         self._by_kind: dict[Kind, Upstream] = {}
         self._environment = environment
-        for one in upstreams:
-            other = self._by_kind.setdefault(one.kind, one)
-            if other is not one:
+        for upstream in upstreams:
+            other = self._by_kind.setdefault(upstream.kind, upstream)
+            if other is not upstream:
                 raise GatewayRefused(
-                    f"governance.upstreams has two of kind {one.kind}, {other.name!r} and "
-                    f"{one.name!r}: a request does not say which of them it means"
+                    f"governance.upstreams has two of kind {upstream.kind}, {other.name!r} and "
+                    f"{upstream.name!r}: a request does not say which of them it means"
                 )
-            _check(one)
+            _check(upstream)
 
     def target(self, place: Metered | Free, kind: Kind) -> Target | None:
         """Return where a request goes; ``None`` when no upstream serves it.
@@ -83,7 +83,7 @@ class Upstreams:
         upstream = self._by_kind.get(kind)
         if upstream is None and isinstance(place, Free) and len(place.kinds) > 1:
             upstream = next(
-                (one for one in self._by_kind.values() if one.kind in place.kinds), None
+                (other for other in self._by_kind.values() if other.kind in place.kinds), None
             )
         if upstream is None:
             return None
