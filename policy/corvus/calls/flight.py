@@ -22,8 +22,7 @@ The bound of a stream is the bound of the input and of what was written until th
 that is final settles the call, and nothing that comes after it changes that: clients often read no
 further.
 
-The driver keeps the hold alive while the call is under way. Refuses to be fed by two threads at
-once.
+The driver keeps the hold alive while the call is under way. Two threads must not feed it at once.
 """
 
 from __future__ import annotations

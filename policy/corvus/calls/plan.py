@@ -6,7 +6,7 @@ all maxima, as many answers as any member requests, the dearest of all models an
 answer, input as the dearest kind. A request without a maximum gets one of ours, stated in what is
 forwarded. The proxy and the transports of SDKs plan a call alike (RES-11).
 
-Refuses to plan what nobody could meter: see ``read``.
+What nobody could meter has no plan: see ``read``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from corvus.metering.maxima import (
     MAXIMA,
     THINKING,
     THOUGHTS,
-    Unusable,
+    InvalidMaximum,
     maxima_of,
     places_of,
 )
@@ -223,7 +223,7 @@ def read(
         return _plan(endpoint, body, members_of(body), model)
     except Malformed as wrong:
         return Unreadable(400, wrong.code, str(wrong))
-    except Unusable as wrong:
+    except InvalidMaximum as wrong:
         return Unreadable(400, "maximum_invalid", str(wrong))
 
 

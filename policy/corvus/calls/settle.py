@@ -2,7 +2,7 @@
 
 A settlement that the store cannot take now is done again until the process ends; one that the store
 keeps to itself (``SettlementPending``) is done. A reservation that somebody else has settled gets
-the measured cost booked as a correction (RES-8). Refuses to raise: the answer is paid for, and its
+the measured cost booked as a correction (RES-8). Nothing is raised: the answer is paid for, and its
 reader gets it.
 
 An answer that nobody reads to its end is settled when it is collected as garbage. That may happen

@@ -9,7 +9,7 @@ call raises ``BudgetExceeded`` before anything is sent. It knows only what LangC
 searches and tiers of a provider do not show, so where the SDK underneath takes a client of
 ``httpx2``, ``GovernedTransport`` meters more exactly. Use one of the two, or calls count twice.
 
-Refuses to take an answer without usage for free: an upper bound stands in. When a model fails, its
+An answer without usage is not free: an upper bound stands in. When a model fails, its
 hold is released only if the provider answered with an error status and nothing had flowed. When
 one of several prompts of one ``generate`` is refused, the holds of those before it stay until they
 expire, for LangChain does not say that they were dropped.

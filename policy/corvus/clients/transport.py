@@ -29,7 +29,7 @@ from corvus.base.time import Clock
 from corvus.calls.flight import Command, Flight
 from corvus.calls.gate import Admission, Gate, Proposal
 from corvus.calls.refusal import Refusal, unreadable, unverified
-from corvus.calls.routes import Free, Metered, Unreadable, route
+from corvus.calls.routes import FreeCall, MeteredCall, Unreadable, route
 from corvus.calls.settle import Settler
 from corvus.governor.fitting import Fitting
 from corvus.governor.pricing import CallOptions
@@ -79,7 +79,7 @@ class _Governed:
 
     def _handle(self, request: httpx2.Request) -> _Steps[httpx2.Response]:
         place = route(request.method, request.url.path, exact=False)
-        if isinstance(place, Free) or not self._governor.policy.enabled:
+        if isinstance(place, FreeCall) or not self._governor.policy.enabled:
             return (yield partial(self._send, request))
         if isinstance(place, Unreadable):
             return _refused(unreadable(place), kind_at_any_base(request.url.path), request)
@@ -90,7 +90,7 @@ class _Governed:
             return (yield partial(self._send, request))
         return (yield from self._fly(request, verdict.proposal, verdict.flight))
 
-    def _verdict(self, place: Metered, request: httpx2.Request) -> _Steps[Admission | Refusal]:
+    def _verdict(self, place: MeteredCall, request: httpx2.Request) -> _Steps[Admission | Refusal]:
         encoding = request.headers.get("content-encoding", "")
         body = yield request.aread if self._is_async else request.read
         proposal = self._gate.propose(place, body, encoding, host=request.url.host)

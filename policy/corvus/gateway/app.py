@@ -1,7 +1,7 @@
 """Puts the served surface together: guards around the admin API and the proxy.
 
-The proxy gets every path under ``/v1/``, behind the same guards. Refuses to serve documentation
-pages, which would load scripts of strangers.
+The proxy gets every path under ``/v1/``, behind the same guards. Documentation pages are not
+served: they would load scripts of strangers.
 """
 
 from __future__ import annotations

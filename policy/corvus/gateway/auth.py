@@ -3,8 +3,8 @@
 A revoked token is refused after a second at most: for so long the tokens are remembered, so that a
 proxied call does not wait for the store twice. A token that is not among them may have been made
 since, so it is refused only after the store was read again. Such reads are shared by all who wait
-and have a least distance, so that unknown tokens do not keep the store busy. Refuses everybody when
-the store cannot answer.
+and have a least distance, so that unknown tokens do not keep the store busy. Everybody is refused
+when the store cannot answer.
 """
 
 from __future__ import annotations

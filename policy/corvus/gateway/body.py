@@ -1,6 +1,6 @@
 """Reads the body of a request: bounded in size, in time, and in what all bodies take together.
 
-Refuses to wait for a client that trickles, and to keep more in memory than there is room for.
+Does not wait for a client that trickles, nor keep more in memory than there is room for.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 uvicorn counts sockets and has no deadline for the head of a request. Here a connection without a
 request is merely waiting: it has a deadline, and is the first to go when places run out. Requests
-have places of their own, of which one peer never gets all; probes need none. Refuses to keep in
-memory what a client sends without end, or does not take.
+have places of their own, of which one peer never gets all; probes need none. What a client sends
+without end, or does not take, is not kept in memory.
 
 A connection that ends while its client still writes would be reset, and the answer lost with it. So
 the answer and its end are sent first, and what comes is dropped for a while.

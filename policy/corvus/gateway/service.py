@@ -1,8 +1,8 @@
 """What the routes work on: one open store, the policy in force, the ledger for moments.
 
 The policy can be replaced while the gateway runs (API-4); each request gets the governor in force
-then. Ledger reads and drains of this process go one after the other. Refuses to change a config
-that was not named by a file, and leaves the file as it was when its policy cannot be put in force.
+then. Ledger reads and drains of this process go one after the other. A config that no file names is
+not changed, and a file stays as it was when its policy cannot be put in force.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What the messages and tools of a request say about its cost (PRC-7).
 
 They are decoded into one kind of node that names only what is needed; all else is passed over
-unbuilt. Pictures and documents that stand in a member for them, say that they are such and begin
-as such, have bounds of their own; whatever else is there counts by its bytes. Refuses more than
-100,000 nodes, and shapes that no API has, for nobody knows what a vendor would read in them.
+unbuilt. Pictures and documents that stand in a member for them, say that they are such and begin as
+such, have bounds of their own; whatever else is there counts by its bytes. More than 20,000 nodes
+are refused, and shapes that no API has, for nobody knows what a vendor would read in them.
 """
 
 from __future__ import annotations

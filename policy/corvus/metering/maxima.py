@@ -2,8 +2,8 @@
 
 A vendor reads one or two of these names and ignores the rest, so the largest of all stated counts
 (PRC-7). Only a name that the API of an endpoint defines makes a request bounded; another one can
-only raise the bound. Refuses numbers that a vendor may take for "no maximum", such as -1, text, or
-ten digits.
+only raise the bound. A number that a vendor may take for "no maximum", such as -1, text, or ten
+digits, is refused.
 
 Source:
     API references of OpenAI (chat, responses), Anthropic (messages), OpenRouter, vLLM, llama.cpp,
@@ -89,7 +89,7 @@ THOUGHTS = (
 _DEPTH_MAX = 4
 
 
-class Unusable(ValueError):
+class InvalidMaximum(ValueError):
     """A request states a count that is none."""
 
 
@@ -113,7 +113,7 @@ def maxima_of(endpoint: Endpoint, members: Mapping[str, Raw]) -> Maxima:
     """Read what a request states.
 
     Raises:
-        Unusable: A count is not in 1..=10,000,000.
+        InvalidMaximum: A count is not in 1..=10,000,000.
         Malformed: An object that may hold one names a member twice, or is longer than 64 KB.
     """
     places = [members] if endpoint.maxima_in is None else _objects(members, (endpoint.maxima_in,))
@@ -179,7 +179,7 @@ def _count(name: str, text: Raw, least: int = 1) -> int | None:
         return None
     found = number_of(text)
     if found is None or not least <= found <= COUNT_MAX:
-        raise Unusable(
+        raise InvalidMaximum(
             f"{name} must be a whole number from {least} to {COUNT_MAX:,}: anything else may mean "
             "that there is no maximum, which no budget can hold"
         )

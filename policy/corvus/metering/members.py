@@ -1,8 +1,8 @@
 """Decodes JSON that decides about money: once, strictly, and only as far as it is needed (PRC-7).
 
 The members of an object come as slices of the text; what nobody needs is checked to be JSON and
-never built, so that 28 MB of small objects take a tenth of a second and no memory. Refuses what two
-parsers may read in two ways: other encodings than UTF-8, a byte order mark, members named twice
+never built, so that 28 MB of small objects take a tenth of a second and no memory. Refused is what
+two parsers may read in two ways: other encodings than UTF-8, a byte order mark, members named twice
 (also by escapes), and half surrogate pairs.
 """
 

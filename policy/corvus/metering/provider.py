@@ -22,7 +22,7 @@ from corvus.model.gateway import Kind
 _WORD = r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}"
 
 
-class Request(Protocol):
+class RequestOptions(Protocol):
     """What a tap must know of the client's own request."""
 
     @property
@@ -52,7 +52,7 @@ class Fault(NamedTuple):
     corvus: Mapping[str, object]
 
 
-class Route(NamedTuple):
+class FreePath(NamedTuple):
     """A request that is passed on without charge.
 
     Attributes:
@@ -92,7 +92,7 @@ class Endpoint:
     path: str
     end: str
     body_tap: Callable[[], Tap]
-    stream_tap: Callable[[Request], Tap]
+    stream_tap: Callable[[RequestOptions], Tap]
     error_event: Callable[[Fault], bytes]
     maxima: tuple[str, ...] = ()
     maximum_for: Callable[[str, str | None], str] | None = None
@@ -104,7 +104,7 @@ class Endpoint:
     may_be_socket: bool = False
     unknown_vision: Vision = DEAREST
 
-    def open_tap(self, request: Request, *, is_stream: bool) -> Tap:
+    def open_tap(self, request: RequestOptions, *, is_stream: bool) -> Tap:
         """Return a tap for one answer.
 
         Args:
@@ -160,7 +160,7 @@ class Provider:
     client_header: str | None = None
     error: Callable[[Fault], dict[str, object]]
     endpoints: tuple[Endpoint, ...]
-    free: tuple[Route, ...]
+    free: tuple[FreePath, ...]
     free_ends: tuple[str, ...] = ()
     longest_answers: tuple[tuple[str, int], ...] = ()
     visions: tuple[tuple[str, Vision], ...] = ()

@@ -1,7 +1,7 @@
 """The client of the proxy: one pool of connections to the providers (PRX-5).
 
-Refuses redirects, cookies and proxies named by the environment, and does not unpack answers: bytes
-pass as they come.
+Redirects, cookies and proxies named by the environment are not followed, and answers not unpacked:
+bytes pass as they come.
 """
 
 from __future__ import annotations

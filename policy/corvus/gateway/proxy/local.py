@@ -1,6 +1,6 @@
 """Serves the proxy alone, on a free loopback port, for one run of an agent (CLI-4).
 
-Nothing of the admin API is loaded or served. Refuses to listen to other machines.
+Nothing of the admin API is loaded or served. It does not listen to other machines.
 """
 
 from __future__ import annotations

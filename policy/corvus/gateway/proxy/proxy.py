@@ -1,9 +1,9 @@
 """The governed proxy: model calls pass to their provider, and are paid from a budget (PRX-2).
 
 A plain ASGI callable next to the admin API, behind the same guards. While a call runs, its client
-is watched: when it goes, the provider is stopped at once. Refuses every path and method that is not
-listed, so that nothing reaches a provider without the gate, and upgrades to websockets, whose
-messages it could not meter.
+is watched: when it goes, the provider is stopped at once. Every path and method that is not listed
+is refused, so that nothing reaches a provider without the gate, and so are upgrades to websockets,
+whose messages could not be metered.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from corvus.base.ids import new_id
 from corvus.base.time import microseconds
 from corvus.calls.gate import Gate
 from corvus.calls.refusal import Refusal, unreadable
-from corvus.calls.routes import Free, Metered, Unreadable, route
+from corvus.calls.routes import FreeCall, MeteredCall, Unreadable, route
 from corvus.calls.settle import Settler
 from corvus.gateway.asgi import (
     Receive,
@@ -100,7 +100,7 @@ class Proxy:
                 raise CallRefused(unreadable(place))
             target = self._target(place, kind, scope)
             body = await _whole(receive)
-            if isinstance(place, Free) or not self._governing().policy.enabled:
+            if isinstance(place, FreeCall) or not self._governing().policy.enabled:
                 work = self._pass(target, scope, body, send)
             else:
                 work = self._govern(place, target, scope, (body, send))
@@ -128,7 +128,7 @@ class Proxy:
             await self._client.close()
 
     async def _govern(
-        self, place: Metered, target: Target, scope: Scope, ends: tuple[bytes, Send]
+        self, place: MeteredCall, target: Target, scope: Scope, ends: tuple[bytes, Send]
     ) -> None:
         body, send = ends
         began = time.perf_counter()
@@ -202,7 +202,7 @@ class Proxy:
         headers = to_upstream(scope["headers"], target, scope.get(TOKEN_FROM, b""))
         return await self._client.send(scope["method"], url, headers, body, on_sent)
 
-    def _target(self, place: Metered | Free, kind: Kind, scope: Scope) -> Target:
+    def _target(self, place: MeteredCall | FreeCall, kind: Kind, scope: Scope) -> Target:
         target = self._upstreams.target(place, kind)
         if target is None:
             detail = f"no upstream of kind {kind} is configured in governance.upstreams"
@@ -252,7 +252,7 @@ async def _whole(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-def _place(scope: Scope) -> Metered | Free | Unreadable:
+def _place(scope: Scope) -> MeteredCall | FreeCall | Unreadable:
     """Return the route of a request, if it is spelt as it is listed."""
     path = scope["path"]
     if scope.get("raw_path", path.encode()).partition(b"?")[0] != path.encode():
@@ -260,12 +260,12 @@ def _place(scope: Scope) -> Metered | Free | Unreadable:
     return route(scope["method"], path, exact=True)
 
 
-def _kind(place: Metered | Free | Unreadable, scope: Scope) -> Kind:
+def _kind(place: MeteredCall | FreeCall | Unreadable, scope: Scope) -> Kind:
     """Return whose errors the client understands."""
     names = header_names(scope)
     if isinstance(place, Unreadable):
         return kind_spoken(scope["path"], names)
-    if isinstance(place, Metered):
+    if isinstance(place, MeteredCall):
         return place.endpoint.kind
     kind = kind_shown(names)
     return kind if kind is not None and kind in place.kinds else place.kinds[0]

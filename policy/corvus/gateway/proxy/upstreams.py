@@ -1,9 +1,9 @@
 """Where calls are forwarded to: hosts of the config and constant suffixes, nothing else (PRX-5).
 
 No byte of a request takes part in an address, but for the id of something stored at the provider,
-which is a short word, and its query behind the ``?``. Refuses upstreams
-that would carry a key in plain text to another machine, link-local addresses, where clouds keep
-their credentials, and two upstreams of one kind: a request does not say which it means.
+which is a short word, and its query behind the ``?``. Refused are upstreams that would carry a key
+in plain text to another machine, link-local addresses, where clouds keep their credentials, and two
+upstreams of one kind: a request does not say which it means.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from yarl import URL
 
 from corvus.base.errors import GatewayRefused
-from corvus.calls.routes import Free, Metered
+from corvus.calls.routes import FreeCall, MeteredCall
 from corvus.gateway.guards import is_loopback
 from corvus.metering.providers import PROVIDERS
 from corvus.model.gateway import Kind, Upstream
@@ -73,7 +73,7 @@ class Upstreams:
                 )
             _check(upstream)
 
-    def target(self, place: Metered | Free, kind: Kind) -> Target | None:
+    def target(self, place: MeteredCall | FreeCall, kind: Kind) -> Target | None:
         """Return where a request goes; ``None`` when no upstream serves it.
 
         Args:
@@ -81,7 +81,7 @@ class Upstreams:
             kind: The API that its client speaks; where several have the route, another one will do.
         """
         upstream = self._by_kind.get(kind)
-        if upstream is None and isinstance(place, Free) and len(place.kinds) > 1:
+        if upstream is None and isinstance(place, FreeCall) and len(place.kinds) > 1:
             upstream = next(
                 (other for other in self._by_kind.values() if other.kind in place.kinds), None
             )

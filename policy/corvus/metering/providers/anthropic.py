@@ -29,7 +29,7 @@ from typing import Any
 
 from corvus.metering.facts import Json, as_object, count, grown, member, objects, text_or_none
 from corvus.metering.pictures import PATCHES, Vision
-from corvus.metering.provider import Endpoint, Fault, Provider, Route, error_event
+from corvus.metering.provider import Endpoint, Fault, FreePath, Provider, error_event
 from corvus.metering.sse import LIMIT_BYTES
 from corvus.metering.tap import BodyTap, StreamTap, error_of
 from corvus.metering.text import string_of
@@ -245,9 +245,9 @@ PROVIDER = Provider(
     error=_error,
     endpoints=(MESSAGES,),
     free=(
-        Route("GET", "/v1/models"),
-        Route("GET", "/v1/models/{id}"),
-        Route("POST", "/v1/messages/count_tokens"),
+        FreePath("GET", "/v1/models"),
+        FreePath("GET", "/v1/models/{id}"),
+        FreePath("POST", "/v1/messages/count_tokens"),
     ),
     free_ends=("/batches/{id}/cancel",),
     longest_answers=(

@@ -27,7 +27,7 @@ import re
 from corvus.metering.facts import Json, as_object, count, grown, member, objects, text_or_none
 from corvus.metering.models import bare
 from corvus.metering.pictures import Vision
-from corvus.metering.provider import Endpoint, Fault, Provider, Route, error_event
+from corvus.metering.provider import Endpoint, Fault, FreePath, Provider, error_event
 from corvus.metering.sse import LIMIT_BYTES
 from corvus.metering.tap import BodyTap, StreamTap, error_of
 from corvus.metering.text import string_of
@@ -367,12 +367,12 @@ PROVIDER = Provider(
     error=_error,
     endpoints=(CHAT, RESPONSES, EMBEDDINGS),
     free=(
-        Route("GET", "/v1/models"),
-        Route("GET", "/v1/models/{id}"),
-        Route("POST", "/v1/responses/input_tokens"),
-        Route("GET", "/v1/responses/{id}"),
-        Route("GET", "/v1/responses/{id}/input_items"),
-        Route("POST", "/v1/responses/{id}/cancel"),
+        FreePath("GET", "/v1/models"),
+        FreePath("GET", "/v1/models/{id}"),
+        FreePath("POST", "/v1/responses/input_tokens"),
+        FreePath("GET", "/v1/responses/{id}"),
+        FreePath("GET", "/v1/responses/{id}/input_items"),
+        FreePath("POST", "/v1/responses/{id}/cancel"),
     ),
     free_ends=(
         "/batches/{id}/cancel",
