@@ -153,16 +153,7 @@ class GovernedTransport(_Governed, httpx2.BaseTransport):
 
 
 class AsyncGovernedTransport(_Governed, httpx2.AsyncBaseTransport):
-    """A transport for ``httpx2.AsyncClient`` under asyncio; see ``GovernedTransport``.
-
-    Args:
-        governor: Who admits calls; closed by whoever opened it, after this transport.
-        inner: The transport that sends; by default a plain one.
-        **options: What is said of each call: its session, mission, project, user, agent, tags.
-
-    Raises:
-        TypeError: An option has a name that nothing reads.
-    """
+    """A transport for ``httpx2.AsyncClient`` under asyncio, with the arguments of the other."""
 
     def __init__(
         self,
