@@ -114,7 +114,7 @@ def _exit_code(run: Run, *, failed: bool, check: bool) -> int:
 def _tell_errors(file: MigratedFile) -> bool:
     """Say why a file, or a key of it, is not migrated; tell whether there was anything to say."""
     if file.errors:
-        from corvus.diagnostics.text import render
+        from corvus.diagnostics.formats.text import render
 
         sources = {file.shown: file.text} if file.text is not None else {}
         print(render(file.errors, sources, colour=False), file=sys.stderr)
