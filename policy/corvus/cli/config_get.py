@@ -8,13 +8,13 @@ from typing import NamedTuple
 from corvus.config.check.suggest import closest
 from corvus.config.layers import origins
 from corvus.config.layers.dotted import whole_key
-from corvus.config.layers.origins import Effective
+from corvus.config.layers.origins import EffectiveSetting
 from corvus.config.model.aliases import ALIASES
 from corvus.config.toml.values import Route, kind, shown, value_at, written
 from corvus.diagnostics.model import ConfigError
 
 
-class Found(NamedTuple):
+class FileMatch(NamedTuple):
     """What a key stands for.
 
     Attributes:
@@ -22,11 +22,11 @@ class Found(NamedTuple):
         is_table: Whether the key is that of a table.
     """
 
-    rows: tuple[Effective, ...]
+    rows: tuple[EffectiveSetting, ...]
     is_table: bool
 
 
-def find(rows: Sequence[Effective], key: str) -> Found:
+def find(rows: Sequence[EffectiveSetting], key: str) -> FileMatch:
     """Return the setting of a key, or all settings of a table.
 
     Args:
@@ -41,14 +41,14 @@ def find(rows: Sequence[Effective], key: str) -> Found:
         raise ConfigError(f"`{key}` is no key; write it as in cost.daily_limit_usd")
     below = tuple(row for row in rows if row.route[: len(route)] == route)
     if below:
-        return Found(below, is_table=below[0].route != route)
+        return FileMatch(below, is_table=below[0].route != route)
     inside = next((_inside(row, route) for row in rows if _holds(row, route)), None)
     if inside is None or inside.value is None:
         raise ConfigError(_unknown(rows, route))
-    return Found((inside,), is_table=False)
+    return FileMatch((inside,), is_table=False)
 
 
-def bare(row: Effective, *, reveal: bool) -> str:
+def bare(row: EffectiveSetting, *, reveal: bool) -> str:
     """Return a value for a script: a string without quotes, nothing for a key that is not set.
 
     Args:
@@ -61,17 +61,17 @@ def bare(row: Effective, *, reveal: bool) -> str:
     return str(value) if kind(value) == "string" else written(value)
 
 
-def _holds(row: Effective, route: Route) -> bool:
+def _holds(row: EffectiveSetting, route: Route) -> bool:
     return row.route == route[: len(row.route)] and kind(row.value) in {"table", "array"}
 
 
-def _inside(row: Effective, route: Route) -> Effective:
+def _inside(row: EffectiveSetting, route: Route) -> EffectiveSetting:
     """Return an item of an array, or a key of a table, that is one setting as a whole."""
     value = value_at({"held": row.value}, ("held", *route[len(row.route) :]))
     return row._replace(route=route, value=value)
 
 
-def _unknown(rows: Sequence[Effective], route: Route) -> str:
+def _unknown(rows: Sequence[EffectiveSetting], route: Route) -> str:
     name = shown(route)
     new = next((alias.new for alias in ALIASES if alias.old == route), None)
     if new:

@@ -11,8 +11,8 @@ from decimal import Decimal
 
 from corvus.cli.common import console, shown
 from corvus.config.layers import origins
-from corvus.config.layers.load import Layered
-from corvus.config.layers.origins import Effective
+from corvus.config.layers.load import Layers
+from corvus.config.layers.origins import EffectiveSetting
 from corvus.config.toml.values import Route, as_items, header, is_table, written
 from corvus.config.toml.values import shown as dotted
 from corvus.diagnostics.plain import escape
@@ -21,7 +21,7 @@ _COLUMN = 44
 """Comments stand at most this far to the right; longer lines push theirs out."""
 
 
-def as_toml(layered: Layered, rows: Sequence[Effective], *, origin: bool) -> list[str]:
+def as_toml(layered: Layers, rows: Sequence[EffectiveSetting], *, origin: bool) -> list[str]:
     """Return lines of a valid document that holds what is in force.
 
     Args:
@@ -35,7 +35,7 @@ def as_toml(layered: Layered, rows: Sequence[Effective], *, origin: bool) -> lis
     return lines
 
 
-def toml_lines(rows: Sequence[Effective], *, origin: bool) -> list[str]:
+def toml_lines(rows: Sequence[EffectiveSetting], *, origin: bool) -> list[str]:
     """Return settings under the headers of their tables."""
     tables: dict[Route, list[tuple[str, str]]] = {}
     for row in rows:
@@ -51,12 +51,12 @@ def toml_lines(rows: Sequence[Effective], *, origin: bool) -> list[str]:
     return lines[1:]
 
 
-def _comment(row: Effective) -> str:
+def _comment(row: EffectiveSetting) -> str:
     places = [escape(place.place) for place in (row.origin, *row.shadowed)]
     return ", over ".join((places[0], ", ".join(places[1:]))) if places[1:] else places[0]
 
 
-def as_json(layered: Layered, rows: Sequence[Effective]) -> dict[str, object]:
+def as_json(layered: Layers, rows: Sequence[EffectiveSetting]) -> dict[str, object]:
     """Return the settings as JSON values, each with its origin; the exact amount is in ``toml``."""
     return {
         "version": 1,
@@ -69,7 +69,7 @@ def as_json(layered: Layered, rows: Sequence[Effective]) -> dict[str, object]:
     }
 
 
-def row_json(row: Effective) -> dict[str, object]:
+def row_json(row: EffectiveSetting) -> dict[str, object]:
     """Return one setting as JSON values."""
     value = origins.masked(row.route, row.value)
     return {
@@ -94,7 +94,7 @@ def plain(value: object) -> object:
             return [plain(item) for item in as_items(value)] or value
 
 
-def print_table(layered: Layered, rows: Iterable[Effective]) -> None:
+def print_table(layered: Layers, rows: Iterable[EffectiveSetting]) -> None:
     """Print a table for a person."""
     from rich.table import Table
 
