@@ -95,6 +95,12 @@ def test_calls_whose_usage_nobody_reported_are_no_token_usage(received: Collecto
     assert spent["presumed"] > 0
 
 
+def test_tokens_that_no_provider_priced_are_counted_apart_by_kind(received: Collector) -> None:
+    ((about, point),) = received.points["corvus.tokens.estimated"]
+    assert (point.as_int, about["gen_ai.token.type"]) == (5, "input")
+    assert about["gen_ai.request.model"] == "other", "a model of no price book has no name here"
+
+
 def test_no_secret_reaches_the_wire(received: Collector) -> None:
     assert len(received.bodies) >= 2
     assert CANARY.encode() not in b"".join(received.bodies)
