@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from corvus.calls.plan import Plan
 from corvus.calls.refusal import kind_of
-from corvus.governor.calls import Calls
+from corvus.governor.governor import Governor
 from corvus.governor.pricing import find_price
 
 _HOSTS = {
@@ -40,7 +40,7 @@ _SUFFIXES = {
 
 
 def provider_of(
-    governor: Calls, plan: Plan, *, host: str | None = None, upstream: str | None = None
+    governor: Governor, plan: Plan, *, host: str | None = None, upstream: str | None = None
 ) -> str | None:
     """Return who bills a call of which nobody has said it.
 

@@ -15,7 +15,7 @@ from corvus.calls.plan import Free, Unreadable, route
 from corvus.calls.refusal import Refusal, unreadable, unverified
 from corvus.calls.settle import Settler
 from corvus.clients.leaving import Leaving, kind_of_path, refused, relaying
-from corvus.governor.fitting import Fitting
+from corvus.governor.governor import Governor
 from corvus.governor.pricing import CallOptions
 from corvus.metering.endpoints import Endpoint
 
@@ -34,7 +34,7 @@ class AsyncGovernedTransport(httpx2.AsyncBaseTransport):
 
     def __init__(
         self,
-        governor: Fitting,
+        governor: Governor,
         inner: httpx2.AsyncBaseTransport | None = None,
         **options: Unpack[CallOptions],
     ) -> None:

@@ -6,7 +6,7 @@ Order of the reasons to refuse: a model without a price, the end of its mission,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from corvus.base.errors import IdempotencyConflict
@@ -36,14 +36,6 @@ from corvus.store.api import StoredBalance
 from corvus.store.unit import Unit
 
 
-@dataclass(slots=True)
-class Answer:
-    """A decision, and what listeners are to be told of it."""
-
-    decision: Decision
-    events: list[Event] = field(default_factory=list[Event])
-
-
 @dataclass(frozen=True, slots=True)
 class Case:
     """A request with everything that bears on it.
@@ -60,7 +52,7 @@ class Case:
 
 def reserve(
     unit: Unit, rules: Rules, register: Register, request: Request, reservation_id: str | None
-) -> Answer:
+) -> tuple[Decision, list[Event]]:
     """Admit or refuse a call.
 
     Args:
@@ -80,12 +72,12 @@ def reserve(
         replayed, more = _replay(unit, in_force, request)
         events += more
         if replayed is not None:
-            return Answer(replayed, events)
+            return replayed, events
     case = weigh(unit, rules, register, request)
     if case.mission is not None:
         keep_mission(unit, case.mission)
-    answer = _decide(unit, rules, case, reservation_id)
-    return Answer(answer.decision, events + answer.events)
+    decision, more = _decide(unit, rules, case, reservation_id)
+    return decision, events + more
 
 
 def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Case:
@@ -117,7 +109,7 @@ def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Cas
 
 def extended(
     unit: Unit, rules: Rules, register: Register, held: Reservation, *, is_raised: bool
-) -> Answer:
+) -> tuple[Decision, list[Event]]:
     """Say where the budgets of a call stand after its hold was extended (RES-7).
 
     The call goes on also where one is passed (EVA-9): the decision permits it, its state says so.
@@ -141,8 +133,8 @@ def extended(
         mission_id=request.mission_id,
     )
     if not is_raised:
-        return Answer(decision)
-    return Answer(decision, note_settled(unit, rules, counted, sums, request))
+        return decision, []
+    return decision, note_settled(unit, rules, counted, sums, request)
 
 
 def _denial(
@@ -205,7 +197,9 @@ def _known(unit: Unit, request: Request) -> Reservation | None:
     return unit.reservation_by_key(request.idempotency_key, request.project)
 
 
-def _decide(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) -> Answer:
+def _decide(
+    unit: Unit, rules: Rules, case: Case, reservation_id: str | None
+) -> tuple[Decision, list[Event]]:
     decision, request = case.decision, case.request
     override = None
     if decision.denial is Denial.BUDGET_EXCEEDED and rules.policy.allow_override:
@@ -216,7 +210,7 @@ def _decide(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) ->
         unpriced = request.unpriced_model or request.model
         events.append(UnpricedCall(unpriced, request.provider, refused, request.surface))
     if not decision.allowed and override is None:
-        return Answer(decision, events + _refuse(unit, rules, case))
+        return decision, events + _refuse(unit, rules, case)
     events += note_admitted(unit, rules, case.sums, decision.statuses, request)
     reservation = _reservation(unit, rules, case, reservation_id)
     if override is not None:
@@ -226,7 +220,7 @@ def _decide(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) ->
     if request.idempotency_key is not None:
         reservation = replace(reservation, answer=answer_text(decision))
     _hold(unit, case, reservation, decision)
-    return Answer(decision.admitting(reservation), events)
+    return decision.admitting(reservation), events
 
 
 def _reservation(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) -> Reservation:

@@ -42,14 +42,14 @@ class Before(NamedTuple):
 
 
 def grant(
-    unit: Unit, policy: Policy, wish: OverrideRequest, before: Before | None = None
+    unit: Unit, policy: Policy, request: OverrideRequest, before: Before | None = None
 ) -> tuple[Override, list[Event]]:
     """Grant an override for the next call that would be refused.
 
     Args:
         unit: The transaction under way.
         policy: The policy in force.
-        wish: Who asks for it, and why.
+        request: Who asks for it, and why.
         before: Where the budgets stand, for audit and event.
 
     Raises:
@@ -57,28 +57,28 @@ def grant(
             its session is one of another project.
     """
     require_allowed(policy)
-    expires_in = EXPIRES_IN if wish.expires_in is None else wish.expires_in
+    expires_in = EXPIRES_IN if request.expires_in is None else request.expires_in
     if expires_in <= timedelta(0):
         raise SteeringRefused(f"an override must expire later than now, got {expires_in}")
-    refuse_other_project(unit, wish.session_id, wish.project)
-    bound = wish.session_id, wish.project if wish.session_id else None
+    refuse_other_project(unit, request.session_id, request.project)
+    bound = request.session_id, request.project if request.session_id else None
     events = expire_overrides(unit)
     for active in [*unit.active_overrides().values()]:
         if (active.session_id, active.project) == bound:
-            events.append(_end(unit, active, OverrideState.REPLACED, wish.actor))
+            events.append(_end(unit, active, OverrideState.REPLACED, request.actor))
     override = Override(
         id=new_id(unit.now_us),
-        actor=wish.actor,
-        reason=wish.reason,
-        session_id=wish.session_id,
+        actor=request.actor,
+        reason=request.reason,
+        session_id=request.session_id,
         granted_at=unit.now,
         expires_at=unit.now + expires_in,
         project=bound[1],
     )
     unit.put_override(override)
     about = _about(unit, "blocked", before.blocking if before else ())
-    _audit(unit, AuditKind.OVERRIDE_GRANTED, override, (wish.actor, wish.reason), **about)
-    event = _event("granted", override, wish.surface)
+    _audit(unit, AuditKind.OVERRIDE_GRANTED, override, (request.actor, request.reason), **about)
+    event = _event("granted", override, request.surface)
     return override, [*events, _with_state(event, before.statuses if before else ())]
 
 

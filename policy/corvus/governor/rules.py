@@ -213,10 +213,14 @@ class Rules:
             )
         return found
 
-    def new_mission(self, wish: MissionRequest, now: datetime) -> MissionRecord:
+    def new_mission(self, request: MissionRequest, now: datetime) -> MissionRecord:
         """Return a mission that begins; what it does not state comes from the policy."""
         limits = self.policy.mission
-        limit, steps, seconds = wish.limit_nano_usd, wish.max_steps, wish.max_runtime_seconds
+        limit, steps, seconds = (
+            request.limit_nano_usd,
+            request.max_steps,
+            request.max_runtime_seconds,
+        )
         if limit is None:
             own = (one.limit_nano_usd for one in self.budgets.values() if one.name == MISSION)
             limit = next(own, NOTHING)
@@ -226,7 +230,7 @@ class Rules:
             seconds = limits.max_runtime_seconds if limits.enabled else 0
         deadline = now + timedelta(seconds=seconds) if seconds else None
         return MissionRecord(
-            wish.session_id, wish.id, now, limit, steps, deadline, project=wish.project
+            request.session_id, request.id, now, limit, steps, deadline, project=request.project
         )
 
 

@@ -103,7 +103,7 @@ def refuse_other_project(unit: Unit, session_id: str | None, project: str | None
         )
 
 
-def start_mission(unit: Unit, wish: MissionRequest, rules: Rules) -> MissionRecord:
+def start_mission(unit: Unit, request: MissionRequest, rules: Rules) -> MissionRecord:
     """Begin a mission, or join or resume it where the request says so (MIS-5).
 
     One that made no call is begun again by any start: a start that failed burns no name.
@@ -112,15 +112,15 @@ def start_mission(unit: Unit, wish: MissionRequest, rules: Rules) -> MissionReco
         SteeringRefused: The session has a mission of this id that made calls, and the request does
             not resume it.
     """
-    known = unit.mission(wish.session_id, wish.id, wish.project)
-    if known is not None and wish.resume:
+    known = unit.mission(request.session_id, request.id, request.project)
+    if known is not None and request.resume:
         return _joined(unit, known)
     if known is not None and known.has_calls:
         raise SteeringRefused(
-            f"session {wish.session_id!r} already had a mission {wish.id!r}; resume it "
+            f"session {request.session_id!r} already had a mission {request.id!r}; resume it "
             "(resume=True), or choose another id"
         )
-    mission = replace(rules.new_mission(wish, unit.now), holders=1)
+    mission = replace(rules.new_mission(request, unit.now), holders=1)
     unit.put_mission(mission)
     _tell(unit, mission, "started")
     return mission
@@ -150,7 +150,7 @@ def step_mission(
     Raises:
         SteeringRefused: There is no such mission.
     """
-    mission = found_mission(unit, session_id, mission_id, project)
+    mission = find_mission(unit, session_id, mission_id, project)
     if mission.ended_at is not None:
         return mission
     if (limit := _limit_of_step(unit, mission)) is not None:
@@ -205,8 +205,8 @@ def mission_of_call(unit: Unit, rules: Rules, request: Request) -> MissionRecord
         return None
     mission = unit.mission(request.session_id, request.mission_id, request.project)
     if mission is None:
-        wish = MissionRequest(request.session_id, request.mission_id, project=request.project)
-        return rules.new_mission(wish, unit.now)
+        begun = MissionRequest(request.session_id, request.mission_id, project=request.project)
+        return rules.new_mission(begun, unit.now)
     if mission.ended_at is not None and request.resumes_mission:
         mission = replace(mission, ended_at=None, outcome=None, stopped_by=None, holders=0)
     if mission.ended_at is not None:
@@ -234,13 +234,13 @@ def keep_mission(unit: Unit, mission: MissionRecord) -> None:
 
 def admit_to_mission(unit: Unit, mission: MissionRecord, surface: str) -> None:
     """Note an admitted call of a mission; where nobody else counts, it is a step (MIS-4)."""
-    mission = found_mission(unit, mission.session_id, mission.id, mission.project)
+    mission = find_mission(unit, mission.session_id, mission.id, mission.project)
     steps = mission.steps + (surface in STEPPED_SURFACES)
     if steps != mission.steps or not mission.has_calls:
         unit.put_mission(replace(mission, steps=steps, has_calls=True))
 
 
-def found_mission(
+def find_mission(
     unit: Unit, session_id: str, mission_id: str, project: str | None
 ) -> MissionRecord:
     """Return a mission.

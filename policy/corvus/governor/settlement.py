@@ -13,7 +13,7 @@ twice: it has a settlement key.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn
@@ -107,7 +107,7 @@ def commit(
     """
     if settlement.cost_nano_usd is not None:
         require_amount("cost", settlement.cost_nano_usd)
-    before = found(unit, reservation_id)
+    before = find(unit, reservation_id)
     if settlement_key is not None and before.settlement_key == settlement_key:
         return Settled(before, replayed=True), []
     _refuse_settled(before)
@@ -177,7 +177,7 @@ def correct(
     """
     if settlement.cost_nano_usd is not None:
         require_amount("cost", settlement.cost_nano_usd)
-    before = found(unit, reservation_id)
+    before = find(unit, reservation_id)
     if before.settlement_key == settlement_key:
         return Settled(before, replayed=True), []
     done, events = record(unit, in_force, before, settlement, settlement_key)
@@ -235,7 +235,7 @@ def add(
     """
     if settlement.cost_nano_usd is not None:
         require_amount("cost", settlement.cost_nano_usd)
-    before = found(unit, reservation_id)
+    before = find(unit, reservation_id)
     known = before if before.settlement_key == added_id else unit.reservation(added_id)
     if known is not None:
         return Settled(known, replayed=True), []
@@ -264,7 +264,7 @@ def release(
         ReservationNotFound: There is no such reservation.
         ReservationSettled: It was settled before, and not by this ``settlement_key``.
     """
-    before = found(unit, reservation_id)
+    before = find(unit, reservation_id)
     if settlement_key is not None and before.settlement_key == settlement_key:
         return Settled(before, replayed=True), []
     _refuse_settled(before)
@@ -295,7 +295,7 @@ def extend(
         ReservationSettled: It is no longer held.
         ValueError: The new hold is no amount, or below the present one.
     """
-    before = found(unit, reservation_id)
+    before = find(unit, reservation_id)
     if before.state is not ReservationState.HELD:
         _refuse_to_settle(before)
     after = before
@@ -324,7 +324,7 @@ def dispatch(unit: Unit, reservation_id: str) -> Reservation:
         ReservationNotFound: There is no such reservation.
         ReservationSettled: It is no longer held, so the call must not leave.
     """
-    before = found(unit, reservation_id)
+    before = find(unit, reservation_id)
     if before.state is not ReservationState.HELD:
         _refuse_to_settle(before)
     after = replace(before, request=replace(before.request, dispatched=True))
@@ -348,7 +348,7 @@ def upkeep(unit: Unit, in_force: InForce) -> list[Event]:
     return events
 
 
-def found(unit: Unit, reservation_id: str) -> Reservation:
+def find(unit: Unit, reservation_id: str) -> Reservation:
     """Return a reservation.
 
     Raises:
@@ -360,17 +360,17 @@ def found(unit: Unit, reservation_id: str) -> Reservation:
     return reservation
 
 
-def found_own(principal: str, surface: str, reservation_id: str) -> Callable[[Unit], Reservation]:
-    """Return a step that finds a reservation if the principal made it on the surface (RES-8)."""
+def find_own(unit: Unit, principal: str, surface: str, reservation_id: str) -> Reservation:
+    """Return a reservation that a principal made on a surface (RES-8).
 
-    def step(unit: Unit) -> Reservation:
-        reservation = found(unit, reservation_id)
-        request = reservation.request
-        if (request.principal, request.surface) != (principal, surface):
-            raise _not_found(reservation_id)
-        return reservation
-
-    return step
+    Raises:
+        ReservationNotFound: There is none; whether somebody else has one is not said.
+    """
+    reservation = find(unit, reservation_id)
+    request = reservation.request
+    if (request.principal, request.surface) != (principal, surface):
+        raise _not_found(reservation_id)
+    return reservation
 
 
 def _not_found(reservation_id: str) -> ReservationNotFound:

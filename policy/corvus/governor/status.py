@@ -9,7 +9,7 @@ from datetime import datetime
 from corvus.base.errors import SteeringRefused
 from corvus.base.money import NOTHING, NanoUSD
 from corvus.governor.evaluate import Balance, evaluate
-from corvus.governor.resets import Named, balance_key
+from corvus.governor.resets import Subject, balance_key
 from corvus.governor.rules import MISSION, Register, Rules, own_limit
 from corvus.model.decision import Decision
 from corvus.model.refusals import Refusals
@@ -53,27 +53,27 @@ class StatusReport:
     project: str | None = None
 
     def is_blocking(self, budget: str) -> bool:
-        """Whether the last call that a budget judged was refused, and none was admitted since."""
+        """Return whether a budget refused the last call that it judged."""
         refusals = self.refusals.get(budget)
         return refusals is not None and refusals.is_blocking
 
     @property
     def blocking(self) -> tuple[str, ...]:
         """Names of the budgets that refuse calls at present, the governing one first."""
-        names = (one.budget.name for one in self.decision.statuses)
+        names = (status.budget.name for status in self.decision.statuses)
         return tuple(name for name in names if self.is_blocking(name))
 
 
-def report_status(unit: Unit, rules: Rules, register: Register, asked: Named) -> StatusReport:
+def report_status(unit: Unit, rules: Rules, register: Register, subject: Subject) -> StatusReport:
     """Report where every budget stands; of a session's missions, the latest that runs is shown.
 
     Where no project is named and the session is known in one project alone, that one is meant:
     this only reads.
     """
-    session_id = asked.session_id
-    project = _meant(unit, session_id, asked.project)
-    mission = _mission(unit, session_id, asked.mission_id, project)
-    named = Named(session_id, mission.id if mission else None, project)
+    session_id = subject.session_id
+    project = project_of(unit, session_id, subject.project)
+    mission = _mission(unit, session_id, subject.mission_id, project)
+    named = Subject(session_id, mission.id if mission else None, project)
     balances: list[Balance] = []
     spends: dict[str, Spend | None] = {}
     refusals: dict[str, Refusals] = {}
@@ -121,7 +121,7 @@ def report_status(unit: Unit, rules: Rules, register: Register, asked: Named) ->
 
 def _usable(unit: Unit, session_id: str | None, project: str | None) -> tuple[Override, ...]:
     active = unit.active_overrides().values()
-    return tuple(one for one in active if one.serves(session_id, project))
+    return tuple(override for override in active if override.serves(session_id, project))
 
 
 def _in_force(refusals: Refusals, rules: Rules) -> Refusals:
@@ -129,11 +129,12 @@ def _in_force(refusals: Refusals, rules: Rules) -> Refusals:
     return replace(refusals, is_blocking=refusals.is_blocking and rules.policy.enabled)
 
 
-def _meant(unit: Unit, session_id: str | None, project: str | None) -> str | None:
+def project_of(unit: Unit, session_id: str | None, project: str | None) -> str | None:
+    """Return the project named, or the one that alone has a session of this id."""
     if project is not None or session_id is None:
         return project
-    known = [one.project for one in unit.sessions_named(session_id)]
-    return known[0] if len(known) == 1 else None
+    projects = [session.project for session in unit.sessions_named(session_id)]
+    return projects[0] if len(projects) == 1 else None
 
 
 def _mission(

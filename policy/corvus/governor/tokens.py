@@ -16,12 +16,12 @@ from corvus.model.token import Token, TokenRequest, digest_of
 from corvus.store.unit import Unit
 
 
-def create(unit: Unit, wish: TokenRequest, secret: str, actor: str) -> Token:
+def create(unit: Unit, request: TokenRequest, secret: str, actor: str) -> Token:
     """Keep a new token.
 
     Args:
         unit: The transaction under way.
-        wish: What it is called, what it allows, and of which project its calls are.
+        request: What it is called, what it allows, and of which project its calls are.
         secret: The token in plain text; only its hash is kept.
         actor: Who makes it.
 
@@ -29,22 +29,22 @@ def create(unit: Unit, wish: TokenRequest, secret: str, actor: str) -> Token:
         SteeringRefused: A good token has this name.
         ValueError: The name or the project is no text.
     """
-    if any(one.name == wish.name for one in good(unit)):
+    if any(one.name == request.name for one in good(unit)):
         raise SteeringRefused(
-            f"there is a token {wish.name!r} already: revoke it, or take another name"
+            f"there is a token {request.name!r} already: revoke it, or take another name"
         )
     token = Token(
         new_id(unit.now_us),
-        wish.name,
-        wish.scope,
+        request.name,
+        request.scope,
         digest_of(secret),
         unit.now,
         actor,
-        project=wish.project,
-        user=wish.user,
-        agent=wish.agent,
-        session=wish.session,
-        mission=wish.mission,
+        project=request.project,
+        user=request.user,
+        agent=request.agent,
+        session=request.session,
+        mission=request.mission,
     )
     unit.put_token(token)
     _audit(unit, AuditKind.TOKEN_CREATED, token, actor)
