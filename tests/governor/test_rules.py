@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from corvus.governor.rules import budgets_of_run, is_partial
 
+from corvus.governor.rules import budgets_of_run, is_partial
 from corvus.runtime import open_runtime
 
 NAMED = """

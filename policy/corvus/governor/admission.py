@@ -12,7 +12,7 @@ from datetime import timedelta
 from corvus.base.errors import IdempotencyConflict
 from corvus.base.ids import new_id
 from corvus.base.money import NOTHING
-from corvus.events import BudgetExceeded, CallDenied, Event, UnpricedCall
+from corvus.events import BudgetRefusal, CallDenied, Event, UnpricedCall
 from corvus.governor.evaluate import judge, state_of
 from corvus.governor.overrides import consume, usable
 from corvus.governor.records import append_refusal, event_row
@@ -208,7 +208,7 @@ def _decide(
     if request.estimate_nano_usd is None:
         refused = decision.denial is Denial.UNPRICED_MODEL
         unpriced = request.unpriced_model or request.model
-        events.append(UnpricedCall(unpriced, request.provider, refused, request.surface))
+        events.append(UnpricedCall(request.provider, unpriced, refused, request.surface))
     if not decision.allowed and override is None:
         return decision, events + _refuse(unit, rules, case)
     events += note_admitted(unit, rules, case.sums, decision.statuses, request)
@@ -264,7 +264,7 @@ def _refuse(unit: Unit, rules: Rules, case: Case) -> list[Event]:
     note_refused(unit, rules, case.sums, exceeded, request)
     if case.mission is not None and any(one.budget.name == MISSION for one in exceeded):
         stop_mission(unit, case.mission, MissionOutcome.BUDGET_EXHAUSTED)
-    return [*events, BudgetExceeded(threshold(exceeded[0], request))]
+    return [*events, BudgetRefusal(threshold(exceeded[0], request))]
 
 
 def _decided(decision: Decision) -> Row:

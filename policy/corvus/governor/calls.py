@@ -28,7 +28,7 @@ from corvus.governor.replay import fingerprint_of
 from corvus.model.decision import BudgetState, Decision, Denial
 from corvus.model.pending import PendingKind, PendingSettlement
 from corvus.model.price import Price
-from corvus.model.request import LOCAL, LONGEST_LIFE_SECONDS, Request, require_amount
+from corvus.model.request import LOCAL, LONGEST_LIFE_SECONDS, Request, Surface, require_amount
 from corvus.model.reservation import Reservation, Settled
 from corvus.model.usage import Usage
 from corvus.store.unit import Unit
@@ -60,7 +60,7 @@ def describe(engine: Engine, model: str, options: CallOptions) -> Request:
         session_id=options.get("session_id") or options.get("made_session_id") or engine.session_id,
         provider=provider or (price.provider if price else "") or UNKNOWN_PROVIDER,
         mission_id=options.get("mission_id"),
-        surface=options.get("surface", "python"),
+        surface=options.get("surface", Surface.PYTHON),
         project=options.get("project") or None,
         user=options.get("user"),
         agent=options.get("agent"),

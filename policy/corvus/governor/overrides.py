@@ -20,6 +20,7 @@ from corvus.governor.audit import SYSTEM, About, append_audit
 from corvus.governor.scopes import refuse_other_project
 from corvus.model.decision import BudgetState, BudgetStatus
 from corvus.model.policy import Policy
+from corvus.model.request import Surface
 from corvus.model.reservation import Reservation
 from corvus.model.steering import AuditKind, Override, OverrideRequest, OverrideState
 from corvus.store.unit import Unit
@@ -219,5 +220,7 @@ def _with_state(event: BudgetOverride, statuses: Sequence[BudgetStatus]) -> Budg
     return replace(event, previous_state=governing.state.word, period=governing.budget.period.value)
 
 
-def _event(action: OverrideAction, override: Override, surface: str = "store") -> BudgetOverride:
-    return BudgetOverride(action, SCOPE, override.id, override.session_id, surface)
+def _event(
+    action: OverrideAction, override: Override, surface: str = Surface.STORE
+) -> BudgetOverride:
+    return BudgetOverride(action, SCOPE, None, None, override.id, override.session_id, surface)

@@ -12,7 +12,7 @@ from corvus.base.errors import SteeringRefused
 from corvus.governor.rules import Rules
 from corvus.model.decision import BudgetState
 from corvus.model.outbox import LedgerTable, Row
-from corvus.model.request import Request
+from corvus.model.request import Request, Surface
 from corvus.model.steering import (
     LIMITS,
     MissionOutcome,
@@ -23,7 +23,7 @@ from corvus.model.steering import (
 from corvus.store.forgetting import mission_row
 from corvus.store.unit import Unit
 
-STEPPED_SURFACES = ("proxy", "cli-agent", "cli-code")
+STEPPED_SURFACES = (Surface.PROXY, Surface.CLI_AGENT, Surface.CLI_CODE)
 """Surfaces on which each admitted call is a step: nobody else counts there (MIS-4)."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import NamedTuple
 
 from corvus.base.money import MAX_LIMIT_USD, NanoUSD, nano_usd
@@ -16,6 +17,21 @@ LOCAL = "local"
 
 TEXT_MAX = 1000
 """Longest id, attribute, tag or reason, in characters."""
+
+
+class Surface(StrEnum):
+    """Where a call or a change comes from."""
+
+    API = "api"
+    PROXY = "proxy"
+    CLI = "cli"
+    CLI_AGENT = "cli-agent"
+    CLI_CODE = "cli-code"
+    PYTHON = "python"
+    ADMIN = "gateway_admin"
+    DASHBOARD = "dashboard"
+    STORE = "store"
+    """What happens by itself, such as an override that expires."""
 
 
 class Attributes(NamedTuple):
@@ -43,8 +59,7 @@ class Request:
             has no price.
         session_id: Session of the call; every call has one (SES-1).
         mission_id: Mission inside that session.
-        surface: Where the call comes from: ``api``, ``proxy``, ``cli-agent``, ``cli-code``,
-            ``python``.
+        surface: Where the call comes from, one of ``Surface``; another word is kept, too.
         tags: Free-form pairs, kept on the usage record.
         idempotency_key: Repeating a request with its key replays the first answer (RES-2).
         ttl_seconds: Life of the hold, 1..=86400; ``None`` takes the policy's.
@@ -66,7 +81,7 @@ class Request:
     session_id: str
     provider: str = "unknown"
     mission_id: str | None = None
-    surface: str = "python"
+    surface: str = Surface.PYTHON
     project: str | None = None
     user: str | None = None
     agent: str | None = None

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from corvus.base.money import NOTHING, NanoUSD
 from corvus.model.decision import BudgetState
-from corvus.model.request import require_text
+from corvus.model.request import Surface, require_text
 
 
 class OverrideState(StrEnum):
@@ -63,7 +63,7 @@ class OverrideRequest:
     reason: str | None = None
     session_id: str | None = None
     expires_in: timedelta | None = None
-    surface: str = "python"
+    surface: str = Surface.PYTHON
     project: str | None = None
 
     def __post_init__(self) -> None:

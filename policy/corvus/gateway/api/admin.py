@@ -16,9 +16,10 @@ from corvus.gateway.guards import TOKEN
 from corvus.gateway.service import Service
 from corvus.governor.audit import audit_body
 from corvus.model.policy import Policy
+from corvus.model.request import Surface
 from corvus.model.steering import OverrideRequest, ResetRequest
 
-SURFACE = "gateway_admin"
+SURFACE = Surface.ADMIN
 
 
 def routes(service: Service) -> APIRouter:

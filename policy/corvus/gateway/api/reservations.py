@@ -17,11 +17,12 @@ from corvus.governor.denial import denial_error, status_body
 from corvus.governor.governor import Governor
 from corvus.governor.pricing import CallOptions, Report
 from corvus.model.decision import Decision
+from corvus.model.request import Surface
 from corvus.model.reservation import Outcome, Reservation, Settled
 from corvus.model.token import Claims, Token
 from corvus.model.usage import Usage
 
-SURFACE = "api"
+SURFACE = Surface.API
 """Surface of the reservations that are made here."""
 Id = Annotated[str, Path(min_length=1, max_length=100)]
 _COUNTS = tuple(Usage.__dataclass_fields__)
