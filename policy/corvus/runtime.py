@@ -27,16 +27,16 @@ from corvus.compile import (
     lay_over,
     observability_options,
 )
-from corvus.config.layers.layers import load_layers
-from corvus.config.layers.load import Loaded
+from corvus.config.check.documents import Loaded
+from corvus.config.layers.load import load_layers
 from corvus.diagnostics.model import ConfigError
 from corvus.governor.evaluate import Balance, evaluate
-from corvus.governor.status import StatusReport
 from corvus.model.audit_hash import GENESIS
 from corvus.model.budget import Budget
 from corvus.model.gateway import GatewayOptions
 from corvus.model.observability import ObservabilityOptions
 from corvus.model.policy import Policy
+from corvus.model.status import StatusReport
 from corvus.prices.lookup import PriceBooks
 
 if TYPE_CHECKING:

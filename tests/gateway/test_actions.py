@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.answers.test_schema import complaints
 from tests.gateway.conftest import Served
-from tests.governor.test_schemas import complaints
 
 PROBLEM = {"type", "title", "status", "detail"}
 

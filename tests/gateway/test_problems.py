@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from corvus.answers.denial import denial_body, denial_error
 from corvus.base import errors
 from corvus.diagnostics.model import ConfigError
 from corvus.gateway.problems import Problem, problem_of
 from corvus.gateway.statuses import status_of
-from corvus.governor.denial import denial_body, denial_error
 from corvus.model.decision import Denial
 from tests.model.test_decision import FULL
 

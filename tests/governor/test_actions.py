@@ -14,19 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corvus import Governor, open_runtime
+from corvus.answers.action import ACTION
+from corvus.answers.denial import DOMAIN as TOKEN_SPEND
 from corvus.autonomy.decide import Action, ActionAnswer, Rule
 from corvus.base.money import NanoUSD
 from corvus.governor import actions
-from corvus.governor.actions import action_body
-from corvus.governor.denial import DOMAIN as TOKEN_SPEND
 from corvus.model.policy import Policy
 from corvus.model.request import Request
 from corvus.runtime import Runtime
 from corvus.store.memory import MemoryBackend
 from corvus.store.store import Store
+from tests.answers.test_schema import SCHEMAS, complaints
 from tests.autonomy.test_decide import MONEY
 from tests.fakes import FrozenClock
-from tests.governor.test_schemas import SCHEMAS, complaints
 from tests.properties import examples
 
 CONFIG = """
@@ -201,7 +201,7 @@ def test_every_answer_fits_its_schema_and_says_no_word_about_money(governor: Gov
     answers += [actions.judge(limited(governor.policy, 0), LS)]
     codes = {one.code for one in answers}
     assert codes == {None, "approval_needed", "action_denied", "action_rate_exceeded"}
-    for body in map(action_body, answers):
+    for body in map(ACTION.body, answers):
         assert complaints("action-decision", body) == []
         assert body["governance_domain"] == "action_rate" != TOKEN_SPEND
         told = str(body["reason"]).lower()
@@ -215,7 +215,7 @@ def test_the_schema_names_every_rule() -> None:
 
 def test_a_reason_shows_no_secret(governor: Governor) -> None:
     answer = act(governor, Action("cat /x/sk-1234567890abcdefghij"))
-    assert "sk-1234567890abcdefghij" not in str(action_body(answer))
+    assert "sk-1234567890abcdefghij" not in str(ACTION.body(answer))
 
 
 @settings(max_examples=examples(200, by_day=80), deadline=None, derandomize=True, database=None)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from corvus.governor.summary import budget_json, summary_body
+from corvus.answers.status import budget_bodies, summary_body
 from corvus.model.refusals import Refusals
 from corvus.model.steering import ResetRequest
 from tests.governor.conftest import Bench, MakeBench, dollars
@@ -105,7 +105,7 @@ def test_the_summary_says_what_blocks_and_what_was_needed(one: Bench) -> None:
     body = summary_body(one.governor.policy, "corvus.toml", status)
     assert set(body["blocking"]) == {"session", "day"}  # pyright: ignore[reportArgumentType]
     (day,) = (each for each in status.decision.statuses if each.budget.name == "day")
-    told = budget_json(day, status)
+    (told,) = budget_bodies(status, [day])
     assert (told["state"], told["blocking"], told["refusals"]) == ("allowed", True, 1)
     assert told["last_refusal"] == {
         "at": one.clock.now().isoformat(),

@@ -19,7 +19,9 @@ from typing import Any, NamedTuple, cast
 
 import yaml
 
-from corvus.metering.endpoints import Endpoint
+from corvus.metering.provider import Endpoint
+from corvus.metering.providers.anthropic import MESSAGES
+from corvus.metering.providers.openai import CHAT, EMBEDDINGS, RESPONSES
 
 ARCHIVES = (
     "langchain-openai==1.7.4",
@@ -30,7 +32,7 @@ ARCHIVES = (
 )
 
 
-_OPENAI = (Endpoint.CHAT, Endpoint.RESPONSES, Endpoint.EMBEDDINGS)
+_OPENAI = (CHAT, RESPONSES, EMBEDDINGS)
 
 
 class NoIndex(Exception):
@@ -76,7 +78,7 @@ def recordings(archive: Path) -> Iterator[Recording]:
             if "/cassettes/" in one.name and one.name.endswith((".yaml", ".yaml.gz")):
                 yield from _of_cassette(name, file.read(), is_anthropic=is_anthropic)
             elif "/fixtures/" in one.name and one.name.endswith(("_response.txt", ".sse")):
-                yield Recording(name, Endpoint.MESSAGES, True, b"", file.read())
+                yield Recording(name, MESSAGES, True, b"", file.read())
 
 
 def _archive(folder: Path, requirement: str) -> Path:
@@ -125,8 +127,8 @@ def _bytes(body: Any) -> bytes:
 def _endpoint(asked: bytes, uri: str, *, is_anthropic: bool) -> Endpoint | None:
     """Return where a request went; addresses may have been taken out of a recording."""
     path = uri.partition("?")[0]
-    for endpoint in (Endpoint.MESSAGES,) if is_anthropic else _OPENAI:
-        if path.endswith(endpoint.value.removeprefix("/v1")):
+    for endpoint in (MESSAGES,) if is_anthropic else _OPENAI:
+        if path.endswith(endpoint.path.removeprefix("/v1")):
             return endpoint
     if "REDACTED" not in uri:
         return None
@@ -135,5 +137,5 @@ def _endpoint(asked: bytes, uri: str, *, is_anthropic: bool) -> Endpoint | None:
     except ValueError:
         return None
     if "messages" in request:
-        return Endpoint.MESSAGES if is_anthropic else Endpoint.CHAT
-    return Endpoint.RESPONSES if "input" in request and "encoding_format" not in request else None
+        return MESSAGES if is_anthropic else CHAT
+    return RESPONSES if "input" in request and "encoding_format" not in request else None

@@ -106,6 +106,10 @@ class ActionDecision:
     risk: Risk | None = None
 
 
+CONFIG_KEY = "autonomy.max_actions_per_hour"
+"""The key that limits how many actions a principal may take."""
+
+
 @dataclass(frozen=True, slots=True)
 class Autonomy:
     """What an agent may do, compiled from ``[autonomy]`` (ACT-1).

@@ -93,14 +93,14 @@ def _print_anchor(runtime: Runtime, shape: Format) -> None:
 
 
 def _print(events: Sequence[AuditEvent], shape: Format) -> None:
-    from corvus.governor.audit import audit_body
+    from corvus.answers.audit import AUDIT_EVENT
 
     match shape:
         case Format.JSON:
-            print(json_text({"events": [audit_body(event) for event in events]}))
+            print(json_text({"events": AUDIT_EVENT.bodies(events)}))
         case Format.JSONL:
             for event in events:
-                print(json.dumps(audit_body(event), ensure_ascii=not is_unicode()))
+                print(json.dumps(AUDIT_EVENT.body(event), ensure_ascii=not is_unicode()))
         case Format.KV:
             for event in events:
                 print(_line(event))
@@ -109,10 +109,10 @@ def _print(events: Sequence[AuditEvent], shape: Format) -> None:
 
 
 def _line(event: AuditEvent) -> str:
-    from corvus.governor.audit import audit_body
-    from corvus.reporting.kv import kv_value
+    from corvus.answers.audit import AUDIT_EVENT
+    from corvus.answers.kv import kv_value
 
-    body = audit_body(event)
+    body = AUDIT_EVENT.body(event)
     removed = event.removed_cost_nano_usd
     body["removed_cost_usd"] = None if removed is None else usd_exact(removed)
     first = f"audit_event={body.pop('position')}"
@@ -145,7 +145,7 @@ def _print_table(events: Sequence[AuditEvent]) -> None:
 
 def _details(event: AuditEvent) -> str:
     """Write what changed: ``budgets.day.limit: $5.00 to $9.00``; else all of it."""
-    from corvus.governor.audit import details_of
+    from corvus.answers.audit import details_of
 
     found = details_of(event)
     if not isinstance(found, dict):

@@ -18,7 +18,7 @@ from corvus.cli.common import (
 from corvus.cli.options import AsOf, Config, LedgerPath, Mission, Session, Sets
 
 if TYPE_CHECKING:
-    from corvus.governor.status import StatusReport
+    from corvus.model.status import StatusReport
     from corvus.runtime import Runtime
 
 
@@ -47,9 +47,9 @@ def budgets(
     Example: corvus cost budgets --session 4c1e…
     """
     require_session(session, mission)
+    from corvus.answers.status import budget_bodies
     from corvus.cli.summary_text import budget_line_whole, in_order
     from corvus.cli.times import clock_at
-    from corvus.governor.summary import budget_json
     from corvus.runtime import open_runtime
 
     runtime = open_runtime(config or (), sets=sets or (), ledger=ledger, clock=clock_at(as_of))
@@ -58,7 +58,7 @@ def budgets(
     items = in_order(runtime, status)
     match output or (Format.TABLE if is_terminal() else Format.KV):
         case Format.JSON:
-            print(json_text({"budgets": [budget_json(item, status) for item in items]}))
+            print(json_text({"budgets": budget_bodies(status, items)}))
         case Format.KV:
             print("\n".join(budget_line_whole(item, status) for item in items))
         case Format.TABLE:

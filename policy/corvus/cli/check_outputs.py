@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from corvus.config.check.check import Checked
-from corvus.diagnostics.model import Severity
+from corvus.config.check.codes import CODES
+from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.outcome import Input, Outcome
 
 _CI_FOLDERS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
@@ -35,6 +36,7 @@ def outcome_of(checked: Checked, *, failing: tuple[str, ...], exit_code: int) ->
         exit_code=exit_code,
         root=_root(folder, os.environ),
         folder=folder,
+        codes=CODES,
     )
 
 

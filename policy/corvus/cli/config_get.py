@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from corvus.config.check.aliases import ALIASES
 from corvus.config.check.suggest import closest
 from corvus.config.layers import origins
 from corvus.config.layers.dotted import whole_key
 from corvus.config.layers.origins import Effective
-from corvus.config.toml.values import Route, kind, shown, value_at
-from corvus.config.toml.write import written
+from corvus.config.model.aliases import ALIASES
+from corvus.config.toml.values import Route, kind, shown, value_at, written
 from corvus.diagnostics.model import ConfigError
 
 

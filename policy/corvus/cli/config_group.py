@@ -57,7 +57,7 @@ def show(
     Example: corvus config show --origin
     """
     from corvus.cli import config_show
-    from corvus.config.layers.layers import load_layers
+    from corvus.config.layers.load import load_layers
     from corvus.config.layers.origins import effective
 
     layered = load_layers(config or (), sets or (), os.environ)
@@ -88,7 +88,7 @@ def get(
     Example: corvus config get cost.daily_limit_usd
     """
     from corvus.cli import config_get, config_show
-    from corvus.config.layers.layers import load_layers
+    from corvus.config.layers.load import load_layers
     from corvus.config.layers.origins import effective
     from corvus.config.toml.values import shown
 

@@ -11,11 +11,10 @@ from decimal import Decimal
 
 from corvus.cli.common import console, shown
 from corvus.config.layers import origins
-from corvus.config.layers.layers import Layered
+from corvus.config.layers.load import Layered
 from corvus.config.layers.origins import Effective
-from corvus.config.toml.values import Route, as_items, header, is_table
+from corvus.config.toml.values import Route, as_items, header, is_table, written
 from corvus.config.toml.values import shown as dotted
-from corvus.config.toml.write import written
 from corvus.diagnostics.plain import escape
 
 _COLUMN = 44

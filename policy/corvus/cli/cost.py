@@ -48,9 +48,9 @@ def summary(
     Example: corvus cost summary --session 4c1e…
     """
     require_session(session, mission)
+    from corvus.answers.status import summary_body
     from corvus.cli import summary_table, summary_text
     from corvus.cli.times import clock_at
-    from corvus.governor.summary import summary_body
     from corvus.runtime import open_runtime
 
     runtime = open_runtime(config or [], sets=sets or (), ledger=ledger, clock=clock_at(as_of))

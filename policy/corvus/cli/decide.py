@@ -99,11 +99,11 @@ def _action(
 
 
 def _print(answer: ActionAnswer, output: Format | None) -> None:
+    from corvus.answers.action import ACTION
+    from corvus.answers.kv import kv_value
     from corvus.diagnostics.plain import escape
-    from corvus.governor.actions import action_body
-    from corvus.reporting.kv import kv_value
 
-    told = action_body(answer)
+    told = ACTION.body(answer)
     match output or (Format.TEXT if is_terminal() else Format.KV):
         case Format.JSON:
             print(json_text(told))

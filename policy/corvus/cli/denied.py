@@ -18,7 +18,7 @@ def tell_denial(decision: Decision) -> Exit:
     Returns:
         The exit code of the command that was stopped.
     """
-    from corvus.governor.denial import denial_body
+    from corvus.answers.denial import denial_body
 
     print(json.dumps(denial_body(decision), separators=(",", ":")), file=sys.stderr, flush=True)
     return Exit.DENIED_SPEND

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from corvus.answers.history import HISTORY_WITH_BUCKETS
 from corvus.base.money import usd_text
 from corvus.cli.common import console, is_terminal, json_text
 from corvus.cli.options import AsOf, Config, LedgerPath
@@ -15,8 +16,7 @@ from corvus.reporting.history import (
     DEFAULT_WINDOW,
     Bucket,
     check_window,
-    history_body,
-    total_nano_usd,
+    history_of,
 )
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def history(
         case Format.KV:
             print("\n".join(_kv(period, table)))
         case Format.JSON:
-            print(json_text(history_body(period, table)))
+            print(json_text(HISTORY_WITH_BUCKETS.body(history_of(period, table))))
         case Format.TABLE:
             shown = _from_first_call(table) if window is None else table
             _print_table(period, shown, report.header.chart if chart else None)
@@ -87,12 +87,12 @@ def _from_first_call(table: Table) -> Table:
 
 def _kv(period: Bucket, table: Table) -> list[str]:
     """Return the upstream's lines in its order; ``unpriced_calls`` comes after its keys."""
-    from corvus.reporting.kv import kv_text
+    from corvus.answers.kv import kv_text
 
     lines = [
         f"period={period}",
         f"points={len(table.rows)}",
-        f"total_cost_usd={usd_text(total_nano_usd(table))}",
+        f"total_cost_usd={usd_text(history_of(period, table).cost_nano_usd)}",
         f"total_tokens={sum(table.counts('tokens'))}",
         f"total_requests={sum(table.counts('calls'))}",
     ]
@@ -111,7 +111,7 @@ def _print_table(period: Bucket, table: Table, chart: Chart | None) -> None:
     from corvus.cli.report_view import print_table
 
     out = console()
-    total = usd_text(total_nano_usd(table))
+    total = usd_text(history_of(period, table).cost_nano_usd)
     calls, unpriced = sum(table.counts("calls")), sum(table.counts("unpriced_calls"))
     print_table(out, table, f"Spend by {period}", chart=chart)
     out.print(f"total {total} USD, {calls:,} calls", style="bold")

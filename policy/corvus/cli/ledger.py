@@ -151,8 +151,8 @@ def _confirm(verdict: Verdict, *, yes: bool) -> None:
 
 
 def _print(told: dict[str, Any], output: Format | None, words: list[str]) -> None:
+    from corvus.answers.kv import kv_text
     from corvus.diagnostics.plain import escape
-    from corvus.reporting.kv import kv_text
 
     match output or (Format.TEXT if is_terminal() else Format.KV):
         case Format.JSON:
@@ -167,7 +167,7 @@ def _print(told: dict[str, Any], output: Format | None, words: list[str]) -> Non
 
 
 def _kv(value: object) -> str:
-    from corvus.reporting.kv import kv_text
+    from corvus.answers.kv import kv_text
 
     match value:
         case None:

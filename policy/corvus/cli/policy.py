@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from corvus.base.money import usd_exact, usd_short, usd_text
+from corvus.answers.kv import kv_text
+from corvus.answers.policy import policy_body
+from corvus.base.money import usd_exact, usd_short
 from corvus.cli.common import console, is_terminal, json_text, shown
 from corvus.cli.decide import decide
 from corvus.cli.fitted import print_rows
@@ -18,7 +19,6 @@ from corvus.diagnostics.plain import escape
 from corvus.model.budget import Budget
 from corvus.model.price import Price
 from corvus.model.usage import TokenKind
-from corvus.reporting.kv import kv_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,48 +58,11 @@ def show(
     runtime = open_runtime(config or [], sets=sets or ())
     match output or (Format.TABLE if is_terminal() else Format.KV):
         case Format.JSON:
-            print(json_text(_as_json(runtime)))
+            print(json_text(policy_body(runtime.policy, runtime.config_shown, runtime.books)))
         case Format.KV:
             print("\n".join(_kv(runtime)))
         case Format.TABLE:
             _print_table(runtime)
-
-
-def _as_json(runtime: Runtime) -> dict[str, object]:
-    """Return the policy as plain data; exact nano-USD strings beside readable USD (API-1)."""
-    policy, books = runtime.policy, runtime.books
-    plain: dict[str, object] = {
-        "config": runtime.config_shown,
-        "policy_hash": policy.content_hash,
-        "price_book": {"version": books.bundled_version, "sha256": books.bundled_sha256},
-    }
-    plain |= asdict(policy)
-    del plain["content_hash"]
-    plain["budgets"] = [
-        {
-            "name": budget.name,
-            "period": budget.period.value,
-            "limit_usd": float(usd_text(budget.limit_nano_usd, 9)),
-            "limit_nano_usd": str(budget.limit_nano_usd),
-            "warn_at_percent": budget.warn_at_percent,
-            "match": dict(budget.match),
-            "timezone": budget.timezone,
-            "config_key": budget.config_key,
-        }
-        for budget in policy.budgets
-    ]
-    plain["prices"] = [
-        {
-            "entry": price.entry,
-            "usd_per_million": {
-                kind.value: usd_text(rate, 9) for kind, rate in price.rates.items()
-            },
-            "effective_from": price.effective_from.isoformat() if price.effective_from else None,
-            "source": price.source,
-        }
-        for price in policy.prices
-    ]
-    return plain
 
 
 def _kv(runtime: Runtime) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from corvus.config.check.rules import PriceFacts
+from corvus.config.check.subject import PriceFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from corvus.answers.kv import kv_text
 from corvus.base.errors import ReportInvalid, ReportParameterInvalid
 from corvus.cli.common import console, json_text
 from corvus.cli.fitted import print_stacked
 from corvus.diagnostics.plain import escape
 from corvus.reporting.catalog import Catalog, Report
-from corvus.reporting.kv import kv_text
 
 _TABLE_CELLS = 72
 """A terminal narrower than this has no room for three columns of words."""

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from corvus.base.money import usd_short
 from corvus.diagnostics.plain import escape
 from corvus.governor.rules import MISSION, is_partial
+from corvus.metering.providers import PROVIDERS
 
 if TYPE_CHECKING:
-    from corvus.governor.status import StatusReport
     from corvus.model.budget import Budget
     from corvus.model.decision import BudgetStatus
+    from corvus.model.status import StatusReport
     from corvus.runtime import Runtime
 
 
@@ -32,7 +33,7 @@ def no_call(refused: str | None) -> str:
         return f"corvus: no call was made; the last one was refused: {refused}"
     return (
         "corvus: 0 calls went through the proxy, so nothing was governed; does the command use "
-        "OPENAI_BASE_URL or ANTHROPIC_BASE_URL?"
+        f"{' or '.join(one.base_variables[0] for one in PROVIDERS.values())}?"
     )
 
 

@@ -37,7 +37,7 @@ def status(
     Example: corvus status
     """
     from corvus.cli import status_text
-    from corvus.config.layers.layers import load_layers
+    from corvus.config.layers.load import load_layers
     from corvus.runtime import open_runtime
 
     runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)

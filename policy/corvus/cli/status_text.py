@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
+from corvus.answers.kv import kv_text, kv_value
+from corvus.answers.status import OVERRIDE, refusals_body
 from corvus.base.money import usd_exact, usd_short
 from corvus.cli.common import console, shown
 from corvus.cli.config_show import row_json
@@ -14,17 +16,15 @@ from corvus.cli.fitted import print_rows
 from corvus.cli.summary_text import refusals_text
 from corvus.config.layers import origins
 from corvus.config.toml.values import shown as dotted
-from corvus.config.toml.write import written
+from corvus.config.toml.values import written
 from corvus.diagnostics.plain import escape
 from corvus.governor.rules import budgets_to_register
-from corvus.governor.summary import override_json, refusals_json
-from corvus.reporting.kv import kv_text, kv_value
 from corvus.version import __version__
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from corvus.config.layers.layers import Layered
+    from corvus.config.layers.load import Layered
     from corvus.config.layers.origins import Effective
     from corvus.health import Health
     from corvus.ledger.health import LedgerHealth
@@ -107,14 +107,14 @@ def as_json(seen: Seen) -> dict[str, object]:
         },
         "open_sessions": store.open_sessions,
         "audit": {"position": store.audit_position, "hash": store.audit_head},
-        "overrides": [override_json(one) for one in store.overrides],
+        "overrides": OVERRIDE.bodies(store.overrides),
         "blocking": [_blocking_json(one) for one in seen.blocking],
     }
 
 
 def _blocking_json(one: Blocking) -> dict[str, object]:
     about = {"budget": one.budget, "session_id": one.session_id, "mission_id": one.mission_id}
-    return about | refusals_json(one.refusals)
+    return about | refusals_body(one.refusals)
 
 
 def as_lines(seen: Seen) -> list[str]:

@@ -237,8 +237,8 @@ def _minute(instant: datetime) -> str:
 
 
 def _print(told: dict[str, Any], output: Format | None, words: str) -> None:
+    from corvus.answers.kv import kv_value
     from corvus.diagnostics.plain import escape
-    from corvus.reporting.kv import kv_value
 
     match output or (Format.TEXT if is_terminal() else Format.KV):
         case Format.JSON:

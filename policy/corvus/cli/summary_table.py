@@ -6,17 +6,17 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from corvus.answers.steering import mission_state
 from corvus.base.money import usd, usd_short
 from corvus.cli.common import console, is_unicode, shown, words
 from corvus.cli.fitted import GAP_CELLS, natural_width, print_rows
 from corvus.cli.summary_text import in_order
-from corvus.governor.summary import mission_state
 from corvus.model.decision import BudgetState, BudgetStatus
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from corvus.governor.status import StatusReport
+    from corvus.model.status import StatusReport
     from corvus.model.steering import MissionRecord
     from corvus.runtime import Runtime
     from corvus.wording.words import Words

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from corvus.answers.kv import kv_text, kv_value
+from corvus.answers.status import active, budget_state, counted, window_start
+from corvus.answers.steering import mission_state
 from corvus.base.money import usd_exact, usd_text
 from corvus.governor.rules import budgets_to_register
-from corvus.governor.summary import (
-    active,
-    budget_state,
-    counted,
-    mission_state,
-    window_start,
-)
 from corvus.model.decision import BudgetStatus
-from corvus.reporting.kv import kv_text, kv_value
 from corvus.runtime import Runtime
 
 if TYPE_CHECKING:
-    from corvus.governor.status import StatusReport
     from corvus.model.budget import Budget
     from corvus.model.refusals import Refusals
+    from corvus.model.status import StatusReport
 
 _LEGACY = {"session": "session", "day": "daily", "month": "monthly"}
 

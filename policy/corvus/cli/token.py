@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from corvus.answers.steering import TOKEN
 from corvus.cli.common import is_terminal, json_text, warn_unused
 from corvus.cli.options import Config, LedgerPath
 from corvus.model.token import TokenScope
@@ -81,7 +82,7 @@ def create(
         except ValueError as mistake:
             raise typer.BadParameter(str(mistake), param_hint="NAME") from None
     words = f"Keep it now: it is not shown again. {made.scope} token {made.name!r}{_of(made)}."
-    _print([{**_body(made), "token": secret}], output, [secret, words], is_one=True)
+    _print([{**TOKEN.body(made), "token": secret}], output, [secret, words], is_one=True)
 
 
 @app.command("list")
@@ -98,7 +99,7 @@ def list_(*, config: Config = None, ledger: LedgerPath = None, output: Output = 
         + (f", revoked {one.revoked_at:%Y-%m-%d %H:%M}" if one.revoked_at else "")
         for one in known
     ]
-    _print([_body(one) for one in known], output, lines or ["no token"])
+    _print(TOKEN.bodies(known), output, lines or ["no token"])
 
 
 @app.command("revoke")
@@ -118,7 +119,7 @@ def revoke(
 
     with _store(config, ledger) as store:
         gone = store.run(lambda unit: tokens.revoke(unit, token, local_actor()))
-    _print([_body(gone)], output, [f"token {gone.name!r} is revoked"], is_one=True)
+    _print([TOKEN.body(gone)], output, [f"token {gone.name!r} is revoked"], is_one=True)
 
 
 @contextmanager
@@ -137,23 +138,11 @@ def _of(token: Token) -> str:
     return f" of {told}" if told else ""
 
 
-def _body(token: Token) -> dict[str, Any]:
-    return {
-        "token_id": token.id,
-        "name": token.name,
-        "scope": token.scope.value,
-        **token.bound._asdict(),
-        "created_at": token.created_at.isoformat(),
-        "created_by": token.created_by,
-        "revoked_at": token.revoked_at.isoformat() if token.revoked_at else None,
-    }
-
-
 def _print(
     told: list[dict[str, Any]], output: Format | None, words: list[str], *, is_one: bool = False
 ) -> None:
+    from corvus.answers.kv import kv_value
     from corvus.diagnostics.plain import escape
-    from corvus.reporting.kv import kv_value
 
     match output or (Format.TEXT if is_terminal() else Format.KV):
         case Format.JSON:

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
+from corvus.answers.action import DOMAIN
 from corvus.autonomy.decide import ActionAnswer
 from corvus.events import EVENTS, CallDenied, CallSettled, Event
-from corvus.governor.actions import DOMAIN
 from corvus.model.usage import TokenKind
 from corvus.observability.redact import Redactor, surface
 
 if TYPE_CHECKING:
-    from corvus.governor.status import StatusReport
+    from corvus.model.status import StatusReport
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _ABOUT = {

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import NamedTuple
 
+from corvus.answers.action import ACTION
+from corvus.answers.denial import denial_body
 from corvus.autonomy.decide import ActionRefused
 from corvus.base import errors
 from corvus.config.toml.values import shown
 from corvus.diagnostics.model import ConfigError
 from corvus.diagnostics.secrets import scrub
 from corvus.gateway.statuses import status_of
-from corvus.governor.actions import action_body
-from corvus.governor.denial import denial_body
 from corvus.model.decision import Denied, MissionEnded, UnpricedModel
 
 MEDIA_TYPE = "application/problem+json"
@@ -86,8 +86,8 @@ def problem_of(error: errors.PolicyError) -> Problem:
         return Problem(status, code, scrub(str(error)), denial_body(error.decision))
     if isinstance(error, ActionRefused):
         code = error.answer.code or error.code
-        told, wait = action_body(error.answer), error.answer.wait_seconds
-        return Problem(status, code, scrub(str(error)), told, wait)
+        body, wait = ACTION.body(error.answer), error.answer.wait_seconds
+        return Problem(status, code, scrub(str(error)), body, wait)
     if isinstance(error, ConfigError):
         found = [
             {"field": shown(one.path), "code": one.code, "message": scrub(one.message)}

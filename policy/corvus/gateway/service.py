@@ -202,7 +202,7 @@ class Service:
 
     def audit(self, limit: int, kinds: list[str]) -> list[dict[str, object]]:
         """Return the newest audit events as bodies, the newest last."""
-        from corvus.governor.audit import audit_body
+        from corvus.answers.audit import AUDIT_EVENT
 
         with self._ledger_lock:
             try:
@@ -211,7 +211,7 @@ class Service:
                 if self.runtime.audit_head()[0]:
                     raise
                 found = []  # nothing was ever audited, and there is no ledger yet
-        return [audit_body(one) for one in found]
+        return AUDIT_EVENT.bodies(found)
 
     def drain(self) -> None:
         """Hand events over to the ledger; a fault is kept for ``readyz``, and nothing is lost."""

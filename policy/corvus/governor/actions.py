@@ -13,15 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from corvus.autonomy.decide import Action, ActionAnswer, ActionDecision, Rule, Verdict
+from corvus.autonomy.decide import CONFIG_KEY, Action, ActionAnswer, ActionDecision, Rule, Verdict
 from corvus.base.time import instant_at
-from corvus.diagnostics.secrets import scrub
 from corvus.model.policy import Policy
 from corvus.store.unit import Unit
 
-DOMAIN = "action_rate"
-"""The governance domain of everything here; token spend is the other."""
-CONFIG_KEY = "autonomy.max_actions_per_hour"
 SPAN_SECONDS = 3600
 SPAN_US = SPAN_SECONDS * 1_000_000
 
@@ -86,25 +82,6 @@ def _weighed(
         return ActionAnswer(decision, False, count, limit, resets_at, policy.content_hash)
 
     return weigh
-
-
-def action_body(answer: ActionAnswer) -> dict[str, object]:
-    """Return an answer as an object with everything a program needs to go on."""
-    decision = answer.decision
-    return {
-        "decision": decision.verdict.value,
-        "code": answer.code,
-        "governance_domain": DOMAIN,
-        "rule": decision.rule.value,
-        "risk": decision.risk.value if decision.risk else None,
-        "reason": scrub(decision.reason),
-        "counted": answer.is_counted,
-        "actions_in_last_hour": answer.admitted,
-        "max_actions_per_hour": answer.limit,
-        "resets_at": answer.resets_at.isoformat() if answer.resets_at else None,
-        "config_key": CONFIG_KEY,
-        "policy_hash": answer.policy_hash,
-    }
 
 
 def _rate_denial(limit: int, resets_at: datetime | None) -> ActionDecision:

@@ -10,11 +10,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import TypedDict, Unpack, cast
+from typing import TypedDict, Unpack
 
 from corvus.base.ids import new_id
-from corvus.base.money import NanoUSD, usd_text
-from corvus.base.period import Period
+from corvus.base.money import NanoUSD
 from corvus.base.time import microseconds
 from corvus.events import Event, LimitsChanged
 from corvus.model.audit_hash import audit_hash
@@ -68,57 +67,6 @@ def append_audit(
     state.audit_position, state.audit_head = event.position, event.hash
     unit.append(LedgerTable.AUDIT_EVENT, audit_row(event))
     return event
-
-
-def audit_body(event: AuditEvent) -> dict[str, object]:
-    """Return an event as an object for programs; the upstream's keys among them."""
-    removed = event.removed_cost_nano_usd
-    is_override = event.kind.startswith("override_")
-    return {
-        "position": event.position,
-        "id": event.id,
-        "kind": str(event.kind),
-        "recorded_at": event.recorded_at.isoformat(),
-        "actor": event.actor,
-        "reason": event.reason,
-        "period": _period(event),
-        "override_scope": "next_request" if is_override else None,
-        "reset_scope": event.budget if event.kind is AuditKind.RESET_APPLIED else None,
-        "budget": event.budget,
-        "session_id": event.session_id,
-        "mission_id": event.mission_id,
-        "override_id": event.override_id,
-        "reservation_id": event.reservation_id,
-        "expires_at": event.expires_at.isoformat() if event.expires_at else None,
-        "removed_cost_usd": None if removed is None else float(usd_text(removed, 9)),
-        "removed_cost_nano_usd": None if removed is None else str(removed),
-        "removed_requests": event.removed_requests,
-        "details": details_of(event),
-        "previous_hash": event.previous_hash,
-        "hash": event.hash,
-    }
-
-
-def _period(event: AuditEvent) -> str | None:
-    """Return the period of the budget that an event is about, as far as it tells."""
-    details = details_of(event)
-    if isinstance(details, dict):
-        told = cast("dict[str, object]", details)
-        for word in ("lifted", "blocked"):
-            if isinstance(found := told.get(word), list) and found:
-                first = cast("list[dict[str, object]]", found)[0]
-                return str(first.get("period"))
-    return event.budget if event.budget in set(Period) else None
-
-
-def details_of(event: AuditEvent) -> object:
-    """Return the details of an event as data; as they are where somebody has made them no JSON."""
-    if event.details is None:
-        return None
-    try:
-        return json.loads(event.details)
-    except ValueError:
-        return event.details
 
 
 def audit_row(event: AuditEvent) -> Row:

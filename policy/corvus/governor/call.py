@@ -15,9 +15,9 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Self, Unpack
 
+from corvus.answers.denial import denial_error
 from corvus.base.errors import IdempotencyConflict, ReservationError, SettlementPending
 from corvus.governor import calls
-from corvus.governor.denial import denial_error
 from corvus.governor.engine import Engine, Operation
 from corvus.governor.pricing import Report, refuse_unknown
 from corvus.model.decision import Decision

@@ -203,7 +203,11 @@ class Engine:
         path = self.store.backend.unsettled_path
         if path is not None and is_waiting(path):
             self._take_in()
-        self.run(Transaction[None](lambda unit: (None, settlement.upkeep(unit, self.in_force))))
+
+        def step(unit: Unit) -> WithEvents[None]:
+            return None, settlement.upkeep(unit, self.in_force)
+
+        self.run(Transaction(step))
         origin = self._origin
         if origin is not None and self.store.run(
             lambda unit: audit.are_limits_outdated(unit, self.policy, origin)

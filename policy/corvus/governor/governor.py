@@ -30,12 +30,13 @@ from corvus.governor.pricing import CallOptions, Report
 from corvus.governor.recount import Difference, History, no_history
 from corvus.governor.resets import ResetPreview, Subject
 from corvus.governor.session import MissionKey, Session
-from corvus.governor.status import StatusReport, project_of, report_status
+from corvus.governor.status import project_of, report_status
 from corvus.governor.upkeep import Heartbeat
 from corvus.model.decision import BudgetState, Decision
 from corvus.model.policy import Policy
 from corvus.model.request import Request
 from corvus.model.reservation import Reservation, Settled
+from corvus.model.status import StatusReport
 from corvus.model.steering import (
     MissionOutcome,
     MissionRecord,

@@ -14,8 +14,9 @@ from corvus.governor.call import Call, leaving
 from corvus.governor.engine import Engine, Operation, Transaction, WithEvents, awaitable, blocking
 from corvus.governor.pricing import CallOptions
 from corvus.governor.resets import Subject
-from corvus.governor.status import StatusReport, report_status
+from corvus.governor.status import report_status
 from corvus.model.decision import MissionEnded
+from corvus.model.status import StatusReport
 from corvus.model.steering import MissionOutcome, MissionRecord, MissionRequest, SessionRecord
 from corvus.store.unit import Unit
 

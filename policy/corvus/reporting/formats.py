@@ -18,11 +18,11 @@ from pathlib import Path
 
 import duckdb
 
+from corvus.answers.kv import kv_text
 from corvus.base.errors import ReportError
 from corvus.base.money import usd, usd_exact
 from corvus.diagnostics.plain import escape
 from corvus.ledger.connect import clean_message
-from corvus.reporting.kv import kv_text
 from corvus.reporting.table import Cell, Column, Table
 
 _FORMULA_STARTS = tuple("=+-@\t\r\n=+-@")

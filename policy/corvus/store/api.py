@@ -70,8 +70,6 @@ class Forgotten(PolicyError):
         session_id: The session; ``None`` is a calendar window.
     """
 
-    code = "forgotten"
-
     def __init__(self, session_id: str | None) -> None:
         what = "a past window" if session_id is None else f"session {session_id!r}"
         super().__init__(

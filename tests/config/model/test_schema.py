@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from corvus.answers import schema as answers
 from corvus.cli.check import main
 from corvus.config.check.check import Options, check_paths
-from corvus.config.check.dialects import Dialect, detect
-from corvus.config.model.schema import document, published
-from corvus.config.model.schema_output import diagnostics_document
+from corvus.config.model import schema as config
+from corvus.config.model.dialects import Dialect, detect
+from corvus.config.model.schema import document
 from corvus.config.toml.values import Table, as_items, is_table, kind
-from corvus.diagnostics.model import Severity
+from corvus.diagnostics.codes import Severity
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "golden"
@@ -37,6 +38,7 @@ BEYOND_SCHEMA = {
     "unpriced-default-model": "it is a warning",
     "deprecated-key": "it is a warning; the schema says deprecated",
 }
+PUBLISHED = config.published() | answers.published()
 
 
 def as_json(value: object) -> object:
@@ -76,18 +78,18 @@ def readable() -> Iterator[Path]:
         yield path
 
 
-@pytest.mark.parametrize("name", sorted(published()))
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
 def test_the_committed_schema_is_what_the_model_says(name: str, update_golden: bool) -> None:
     path = ROOT / "schemas" / name
     if update_golden:
         path.parent.mkdir(exist_ok=True)
-        path.write_text(published()[name], encoding="utf-8")
-    assert path.read_text(encoding="utf-8") == published()[name]
+        path.write_text(PUBLISHED[name], encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == PUBLISHED[name]
 
 
-@pytest.mark.parametrize("name", sorted(published()))
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
 def test_a_schema_is_a_valid_schema_with_a_version(name: str) -> None:
-    schema = json.loads(published()[name])
+    schema = json.loads(PUBLISHED[name])
     Draft202012Validator.check_schema(schema)
     assert schema["$id"].endswith("/v1")
 
@@ -136,12 +138,12 @@ def test_every_amount_and_count_has_bounds() -> None:
 
 def test_null_is_nowhere_because_toml_has_none() -> None:
     for dialect in Dialect:
-        assert "null" not in published()[f"config.{dialect}.schema.json"]
+        assert "null" not in PUBLISHED[f"config.{dialect}.schema.json"]
 
 
 def test_the_json_output_follows_its_schema(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--format", "json", *(str(path) for path in FILES), "absent.toml", "nothing/*.toml"])
     output = json.loads(capsys.readouterr().out)
-    assert [*messages(diagnostics_document(), output)] == []
+    assert [*messages(answers.diagnostics_document(), output)] == []
     assert output["summary"]["files"] == len(output["files"]) == len(FILES) + 1
     assert output["summary"]["errors"] > 30

@@ -13,21 +13,14 @@ from decimal import Decimal
 
 from pydantic import BaseModel
 
-from corvus.config.check.aliases import ALIASES, Alias
-from corvus.config.check.dialects import (
+from corvus.config.model import settings as models
+from corvus.config.model.aliases import ALIASES, Alias
+from corvus.config.model.dialects import (
     GOVERNED,
     NATIVE_ONLY,
     NATIVE_PRICE_KEYS,
     Dialect,
     host_keys,
-)
-from corvus.config.model import settings as models
-from corvus.config.model.schema_output import diagnostics_document
-from corvus.config.model.schema_records import (
-    action_document,
-    audit_event_document,
-    denial_document,
-    usage_record_document,
 )
 from corvus.config.toml.values import Table, as_items, is_table, shown
 
@@ -49,19 +42,8 @@ def render(dialect: Dialect) -> str:
 
 
 def published() -> dict[str, str]:
-    """Return every file of ``schemas/`` that this package makes, by its name."""
-    configs = {f"config.{dialect}.schema.json": render(dialect) for dialect in Dialect}
-    outputs = {
-        "diagnostics": diagnostics_document(),
-        "budget-exceeded": denial_document(),
-        "action-decision": action_document(),
-        "audit-event": audit_event_document(),
-        "usage-record": usage_record_document(),
-    }
-    return {
-        **configs,
-        **{f"{name}.schema.json": written(schema) for name, schema in outputs.items()},
-    }
+    """Return the files of ``schemas/`` that are about the config, by name."""
+    return {f"config.{dialect}.schema.json": render(dialect) for dialect in Dialect}
 
 
 def written(schema: Mapping[str, object]) -> str:

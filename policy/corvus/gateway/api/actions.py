@@ -10,11 +10,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 
+from corvus.answers.action import ACTION
 from corvus.autonomy.decide import SHELL, Action, ActionRateExceeded, ActionRefused, Rule
 from corvus.autonomy.paths import Surroundings
-from corvus.gateway import answers
 from corvus.gateway.api.admin import actor_of
 from corvus.gateway.api.bodies import Act
+from corvus.gateway.api.responses import json_response
 from corvus.gateway.service import Service
 from corvus.governor import actions
 
@@ -23,7 +24,7 @@ def routes(service: Service) -> APIRouter:
     """Return the route over a service."""
     router = APIRouter(prefix="/actions", tags=["actions"])
 
-    @router.post("", responses=answers.answers(answers.ACTION, "It may be done"))
+    @router.post("", responses=json_response(ACTION.schema, "It may be done"))
     def act(body: Act, request: Request) -> dict[str, Any]:
         """Let an agent act, or refuse: 403 by autonomy or until approved, 429 by the action rate.
 
@@ -44,7 +45,7 @@ def routes(service: Service) -> APIRouter:
             raise ActionRateExceeded(answer.decision.reason, answer)
         if not answer.allowed:
             raise ActionRefused(answer.decision.reason, answer)
-        return actions.action_body(answer)
+        return ACTION.body(answer)
 
     return router
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
-from corvus.gateway import answers
+from corvus.answers.schema import HEALTH, READY
+from corvus.gateway.api.responses import json_response, text_response
 from corvus.gateway.metrics import CONTENT_TYPE
 from corvus.gateway.problems import Problem
 from corvus.gateway.service import Service
@@ -16,12 +17,12 @@ def routes(service: Service) -> APIRouter:
     """Return the routes over a service."""
     router = APIRouter(tags=["operations"])
 
-    @router.get("/healthz", responses=answers.answers(answers.HEALTH, "It lives"))
+    @router.get("/healthz", responses=json_response(HEALTH, "It lives"))
     def healthz() -> dict[str, str]:
         """Tell that the process lives; asks nothing else."""
         return {"status": "ok"}
 
-    @router.get("/readyz", responses=answers.answers(answers.READY, "It can answer"))
+    @router.get("/readyz", responses=json_response(READY, "It can answer"))
     def readyz() -> Response:
         """Tell whether calls can be admitted and what was recorded reaches the ledger.
 
@@ -34,7 +35,7 @@ def routes(service: Service) -> APIRouter:
         broken = {"config": "broken"} if service.config_is_broken else {}
         return JSONResponse({"status": "ready", **broken})
 
-    @router.get("/metrics", response_class=Response, responses=answers.text_answer("Metrics"))
+    @router.get("/metrics", response_class=Response, responses=text_response("Metrics"))
     def metrics() -> Response:
         """Give the metrics in Prometheus' text format."""
         if not service.runtime.gateway.metrics:

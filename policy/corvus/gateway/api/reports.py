@@ -6,8 +6,9 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from corvus.answers.schema import REPORT, REPORTS
 from corvus.base.errors import ReportInvalid, ReportParameterInvalid
-from corvus.gateway import answers
+from corvus.gateway.api.responses import json_response
 from corvus.gateway.service import Service
 from corvus.reporting.catalog import Report, load_catalog
 
@@ -17,12 +18,12 @@ def routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/reports", tags=["reports"])
     catalog = load_catalog()
 
-    @router.get("", responses=answers.answers(answers.REPORTS, "The catalogue"))
+    @router.get("", responses=json_response(REPORTS, "The catalogue"))
     def reports() -> dict[str, Any]:
         """List every report with what it tells."""
         return {"reports": [_entry(one) for one in catalog.reports.values()]}
 
-    @router.get("/{name:path}", responses=answers.answers(answers.REPORT, "The report"))
+    @router.get("/{name:path}", responses=json_response(REPORT, "The report"))
     def report(name: str, request: Request) -> Response:
         """Run a report; its parameters are those of the query."""
         from corvus.reporting.formats import json_text

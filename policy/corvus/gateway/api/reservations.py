@@ -6,19 +6,19 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
+from corvus.answers.denial import denial_error
+from corvus.answers.reservation import ADMITTED, EXTENDED, SETTLED
 from corvus.base.ids import new_id
-from corvus.base.money import nano_usd, usd_text
+from corvus.base.money import nano_usd
 from corvus.base.time import microseconds
-from corvus.gateway import answers
 from corvus.gateway.api.bodies import Commit, Extend, Release, Reserve
+from corvus.gateway.api.responses import json_response
 from corvus.gateway.guards import TOKEN
 from corvus.gateway.service import Service
-from corvus.governor.denial import denial_error, status_body
 from corvus.governor.governor import Governor
 from corvus.governor.pricing import CallOptions, Report
-from corvus.model.decision import Decision
 from corvus.model.request import Surface
-from corvus.model.reservation import Outcome, Reservation, Settled
+from corvus.model.reservation import Outcome, Reservation
 from corvus.model.token import Claims, Token
 from corvus.model.usage import Usage
 
@@ -27,11 +27,11 @@ SURFACE = Surface.API
 Id = Annotated[str, Path(min_length=1, max_length=100)]
 _COUNTS = tuple(Usage.__dataclass_fields__)
 _ADMITTED = {
-    **answers.answers(answers.ADMITTED, "Admitted and held", status=201),
-    **answers.answers(answers.ADMITTED, "Not governed: nothing is held"),
+    **json_response(ADMITTED.schema, "Admitted and held", status=201),
+    **json_response(ADMITTED.schema, "Not governed: nothing is held"),
 }
-_SETTLED = answers.answers(answers.SETTLED, "The settled reservation")
-_EXTENDED = answers.answers(answers.EXTENDED, "The reservation")
+_SETTLED = json_response(SETTLED.schema, "The settled reservation")
+_EXTENDED = json_response(EXTENDED.schema, "The reservation")
 
 
 def routes(service: Service) -> APIRouter:
@@ -49,22 +49,14 @@ def routes(service: Service) -> APIRouter:
             raise denial_error(decision, body.model)
         if decision.reservation is None:
             response.status_code = 200  # governance is disabled: nothing is held (EVA-11)
-        return {
-            "allowed": True,
-            "budget_state": decision.state.word,
-            "session_id": decision.session_id,
-            "replayed": decision.replayed,
-            "override_id": decision.override_id,
-            "reservation": _reservation(decision.reservation) if decision.reservation else None,
-            "scopes": [status_body(one) for one in decision.statuses],
-        }
+        return ADMITTED.body(decision)
 
     @router.post("/{reservation_id}/commit", responses=_SETTLED)
     def commit(reservation_id: Id, body: Commit, request: Request) -> dict[str, Any]:
         """Record what a call used and cost, and free its hold."""
         governor = service.governor
         held = _own(governor, request, reservation_id)
-        return _settled(governor.commit(held, _usage(body), **_report(body)))
+        return SETTLED.body(governor.commit(held, _usage(body), **_report(body)))
 
     @router.post("/{reservation_id}/release", responses=_SETTLED)
     def release(
@@ -74,14 +66,14 @@ def routes(service: Service) -> APIRouter:
         governor = service.governor
         key = body.settlement_key if body else None
         held = _own(governor, request, reservation_id)
-        return _settled(governor.release(held, settlement_key=key))
+        return SETTLED.body(governor.release(held, settlement_key=key))
 
     @router.post("/{reservation_id}/extend", responses=_EXTENDED)
     def extend(reservation_id: Id, body: Extend, request: Request) -> dict[str, Any]:
         """Let a long call live longer, or hold more for it."""
         governor = service.governor
         held = _own(governor, request, reservation_id)
-        return _extended(
+        return EXTENDED.body(
             governor.extend(held, ttl_seconds=body.ttl_seconds, hold_usd=body.hold_usd)
         )
 
@@ -139,38 +131,3 @@ def _options(service: Service, body: Reserve, token: Token) -> CallOptions:
     if body.estimate_usd is not None:
         options["estimate_usd"] = body.estimate_usd
     return options
-
-
-def _reservation(one: Reservation) -> dict[str, Any]:
-    cost = one.cost_nano_usd
-    return {
-        "id": one.id,
-        "state": one.state.value,
-        "session_id": one.request.session_id,
-        "held_usd": float(usd_text(one.hold_nano_usd, 9)),
-        "held_nano_usd": str(one.hold_nano_usd),
-        "admitted_at": one.admitted_at.isoformat(),
-        "expires_at": one.expires_at.isoformat(),
-        "cost_usd": None if cost is None else float(usd_text(cost, 9)),
-        "cost_nano_usd": None if cost is None else str(cost),
-        "policy_hash": one.policy_hash,
-    }
-
-
-def _extended(decision: Decision) -> dict[str, Any]:
-    assert decision.reservation is not None, "what was extended is held"
-    return {
-        "budget_state": decision.state.word,
-        "reservation": _reservation(decision.reservation),
-        "scopes": [status_body(one) for one in decision.statuses],
-    }
-
-
-def _settled(done: Settled) -> dict[str, Any]:
-    return {
-        "reservation": _reservation(done.reservation),
-        "overrun_usd": float(usd_text(done.overrun_nano_usd, 9)),
-        "overrun_nano_usd": str(done.overrun_nano_usd),
-        "replaced": done.replaced,
-        "replayed": done.replayed,
-    }

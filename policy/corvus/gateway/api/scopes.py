@@ -10,21 +10,21 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 
+from corvus.answers.steering import MISSION, ONE_MISSION, ONE_SESSION, SESSION, SESSIONS
 from corvus.base.errors import SteeringRefused
-from corvus.base.money import nano_usd, usd_text
-from corvus.gateway import answers
+from corvus.base.money import nano_usd
 from corvus.gateway.api.bodies import EndMission, OfProject, OfSession, StartMission
+from corvus.gateway.api.responses import json_response
 from corvus.gateway.guards import TOKEN
 from corvus.gateway.service import Service
-from corvus.governor.summary import mission_state
 from corvus.model.decision import MissionEnded
-from corvus.model.steering import MissionOutcome, MissionRecord, MissionRequest, SessionRecord
+from corvus.model.steering import MissionOutcome, MissionRequest
 from corvus.model.token import Claims, Token, TokenScope
 
 Id = Annotated[str, Path(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f]*$")]
 Project = Annotated[str | None, Query(min_length=1, max_length=1000)]
-_SESSION = answers.answers(answers.SESSION, "The session")
-_MISSION = answers.answers(answers.MISSION, "The mission")
+_SESSION = json_response(ONE_SESSION, "The session")
+_MISSION = json_response(ONE_MISSION, "The mission")
 
 
 def routes(service: Service) -> APIRouter:
@@ -36,7 +36,7 @@ def routes(service: Service) -> APIRouter:
 
 
 def _add_sessions(router: APIRouter, service: Service) -> None:
-    @router.get("/sessions", tags=["sessions"], responses=answers.answers(answers.SESSIONS, "List"))
+    @router.get("/sessions", tags=["sessions"], responses=json_response(SESSIONS, "List"))
     def sessions(
         request: Request,
         project: Project = None,
@@ -47,17 +47,18 @@ def _add_sessions(router: APIRouter, service: Service) -> None:
         own = token.project_of(project)
         sees_all = token.scope is not TokenScope.RESERVE and own is None
         governor = service.governor
-        found = (
+        opened = (
             governor.sessions(limit=limit) if sees_all else governor.sessions_of(own, limit=limit)
         )
-        return {"sessions": [_session(one) for one in found if token.session in (None, one.id)]}
+        visible = (session for session in opened if token.session in (None, session.id))
+        return {"sessions": SESSION.bodies(visible)}
 
     @router.post("/sessions/{session_id}/close", tags=["sessions"], responses=_SESSION)
     def close(session_id: Id, request: Request, body: OfProject | None = None) -> dict[str, Any]:
-        """Close a session, and tell its outcome."""
+        """Close a session, and return its outcome."""
         named = _named(request, session_id, None, body.project if body else None)
         closed = service.governor.close_session(session_id, named.project, must_exist=True)
-        return {"session": _session(closed)}
+        return {"session": SESSION.body(closed)}
 
 
 def _add_missions(router: APIRouter, service: Service) -> None:
@@ -65,7 +66,7 @@ def _add_missions(router: APIRouter, service: Service) -> None:
     def start(body: StartMission, request: Request) -> dict[str, Any]:
         """Begin a mission, or join or resume it."""
         named = _named(request, body.session_id, body.mission_id, body.project)
-        wish = MissionRequest(
+        mission = MissionRequest(
             named.session or "",
             body.mission_id,
             None if body.limit_usd is None else nano_usd(body.limit_usd),
@@ -74,7 +75,7 @@ def _add_missions(router: APIRouter, service: Service) -> None:
             named.project,
             body.resume,
         )
-        return {"mission": _mission(service.governor.start_mission(wish))}
+        return {"mission": MISSION.body(service.governor.start_mission(mission))}
 
     @router.post("/missions/{mission_id}/step", tags=["missions"], responses=_MISSION)
     def step(mission_id: Id, body: OfSession, request: Request) -> dict[str, Any]:
@@ -85,7 +86,7 @@ def _add_missions(router: APIRouter, service: Service) -> None:
             raise MissionEnded(
                 f"mission {mission_id!r} has ended with {record.outcome}", record.outcome.value
             )
-        return {"mission": _mission(record)}
+        return {"mission": MISSION.body(record)}
 
     @router.post("/missions/{mission_id}/end", tags=["missions"], responses=_MISSION)
     def end(mission_id: Id, body: EndMission, request: Request) -> dict[str, Any]:
@@ -94,10 +95,10 @@ def _add_missions(router: APIRouter, service: Service) -> None:
         record = service.governor.end_mission(
             named.session or "", mission_id, MissionOutcome(body.outcome), named.project
         )
-        return {"mission": _mission(record)}
+        return {"mission": MISSION.body(record)}
 
 
-_STARTED = answers.answers(answers.MISSION, "The mission", status=201)
+_STARTED = json_response(ONE_MISSION, "The mission", status=201)
 
 
 def _named(
@@ -115,30 +116,3 @@ def _named(
     if named.session is None:
         raise SteeringRefused("name the session: session_id")
     return named
-
-
-def _session(one: SessionRecord) -> dict[str, Any]:
-    return {
-        "session_id": one.id,
-        "project": one.project,
-        "opened_at": one.opened_at.isoformat(),
-        "closed_at": one.closed_at.isoformat() if one.closed_at else None,
-        "outcome": one.outcome.value,
-    }
-
-
-def _mission(one: MissionRecord) -> dict[str, Any]:
-    return {
-        "session_id": one.session_id,
-        "mission_id": one.id,
-        "project": one.project,
-        "state": mission_state(one),
-        "limit_usd": float(usd_text(one.limit_nano_usd, 9)),
-        "limit_nano_usd": str(one.limit_nano_usd),
-        "steps": one.steps,
-        "max_steps": one.max_steps,
-        "started_at": one.started_at.isoformat(),
-        "deadline_at": one.deadline_at.isoformat() if one.deadline_at else None,
-        "ended_at": one.ended_at.isoformat() if one.ended_at else None,
-        "stopped_by": one.stopped_by.value if one.stopped_by else None,
-    }

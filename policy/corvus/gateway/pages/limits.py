@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from corvus.base.errors import EditRefused
 from corvus.config.layers.origins import Effective
-from corvus.config.toml.values import Route, quoted, shown
-from corvus.config.toml.write import written
+from corvus.config.toml.values import Route, quoted, shown, written
 from corvus.diagnostics.model import ConfigError
 from corvus.diagnostics.secrets import scrub
 from corvus.gateway.pages.page import Ask, Page

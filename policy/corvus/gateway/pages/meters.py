@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
-from corvus.governor.status import StatusReport
 from corvus.model.decision import BudgetState, BudgetStatus
 from corvus.model.refusals import Refusals
+from corvus.model.status import StatusReport
 
 GLYPHS = {BudgetState.ALLOWED: "✓", BudgetState.WARNING: "!", BudgetState.EXCEEDED: "✕"}
 BLOCKING = "blocking"

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from corvus.config.layers.origins import Effective, masked
-from corvus.config.toml.values import shown
-from corvus.config.toml.write import written
+from corvus.config.toml.values import shown, written
 from corvus.gateway.pages.page import Ask, Page
 
 

@@ -15,9 +15,9 @@ from corvus.gateway.pages.chart import Point, bars_of
 from corvus.gateway.pages.meters import BLOCKING, Meter, meter_of
 from corvus.gateway.pages.page import Ask, Page, fault_kind
 from corvus.gateway.pages.summary import digest_of
-from corvus.governor.status import StatusReport
 from corvus.model.policy import Policy
 from corvus.model.spend import Spend
+from corvus.model.status import StatusReport
 
 _TILES = ("day", "month", "session")
 

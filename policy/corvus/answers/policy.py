@@ -1,0 +1,144 @@
+"""The policy in force, for every surface: the config echo of the admin API, the compiled policy."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from corvus.answers.shape import (
+    Member,
+    Schema,
+    Shape,
+    choice,
+    closed,
+    count,
+    exact_words,
+    flag,
+    in_usd,
+    member,
+    money,
+    nested,
+    text,
+    texts,
+    usd_number,
+    word,
+)
+from corvus.base.money import NOTHING, usd_text
+from corvus.base.period import Period
+from corvus.model.budget import Budget
+from corvus.model.policy import Policy
+from corvus.model.price import Price
+from corvus.prices.lookup import PriceBooks
+
+LEGACY = {"session": "session", "day": "daily", "month": "monthly"}
+"""The budgets that the upstream has, with its words for them (UP-HTTP-10)."""
+
+
+def _limit(policy: Policy, name: str) -> int:
+    limits = {budget.name: budget.limit_nano_usd for budget in policy.budgets}
+    return limits.get(name, NOTHING)
+
+
+def _limits(name: str, prefix: str) -> tuple[Member[Policy], Member[Policy]]:
+    """Return the limit of a budget of the upstream, for reading and exact."""
+    whose = {"session": "each session", "day": "a day", "month": "a month"}[name]
+    about = f"Limit of {whose}; 0 is off."
+    return (
+        member(
+            f"{prefix}_limit_usd", usd_number(about), lambda policy: in_usd(_limit(policy, name))
+        ),
+        member(
+            f"{prefix}_limit_nano_usd",
+            exact_words(about),
+            lambda policy: str(_limit(policy, name)),
+        ),
+    )
+
+
+def _day_warns_at(policy: Policy) -> int:
+    day = next((budget for budget in policy.budgets if budget.name == "day"), None)
+    return day.warn_at_percent if day else 80
+
+
+_READABLE, _EXACT = zip(*(_limits(name, prefix) for name, prefix in LEGACY.items()), strict=True)
+COST_CONFIG = Shape[Policy](
+    flag("enabled", "Whether budgets are enforced."),
+    *_READABLE,
+    *_EXACT,
+    count("warn_at_percent", "Percent of a limit that warns.", _day_warns_at),
+    flag("allow_override", "Whether a block may be lifted."),
+    text("unpriced_models", "What happens to calls of models without a price."),
+    count("default_output_tokens", "Tokens of output assumed where a call names none."),
+    count("reservation_ttl_seconds", "Seconds after which a hold expires."),
+)
+"""``[cost]`` with the upstream's names (UP-HTTP-10)."""
+_AUTONOMY = Shape[Policy](
+    texts("deprecated_fields", "Keys to migrate."),
+    member("level", choice(("readonly", "supervised", "full"), "Of freedom."), "autonomy.level"),
+    flag("workspace_only", "Whether the agent stays in its workspace.", "autonomy.workspace_only"),
+    texts("allowed_commands", "Commands the agent may run.", "autonomy.allowed_commands"),
+    texts("forbidden_paths", "Paths the agent may not touch.", "autonomy.forbidden_paths"),
+    texts("auto_approve", "Tools that never need approval.", "autonomy.auto_approve"),
+    texts("always_ask", "Tools that always need approval.", "autonomy.always_ask"),
+    count(
+        "max_actions_per_hour",
+        "Actions in any 3600 s; 0 blocks every action.",
+        "autonomy.max_actions_per_hour",
+    ),
+    flag(
+        "require_approval_for_medium_risk",
+        "At level supervised.",
+        "autonomy.require_approval_for_medium_risk",
+    ),
+    flag(
+        "block_high_risk_commands", "Whether they are refused.", "autonomy.block_high_risk_commands"
+    ),
+)
+CONFIG = Shape[Policy](
+    nested("cost", COST_CONFIG, lambda policy: policy),
+    nested("autonomy", _AUTONOMY, lambda policy: policy),
+    text("policy_hash", "Content hash of the policy that decided.", "content_hash"),
+)
+CHANGED: Schema = closed({"updated": {"const": True}, "config": CONFIG.schema})
+_BUDGET = Shape[Budget](
+    text("name", "Name of the budget."),
+    word("period", Period, "What its window is."),
+    money("limit", "The hard ceiling; 0 is off.", "limit_nano_usd"),
+    count("warn_at_percent", "Percent of the limit that warns."),
+    member("match", {"type": "object"}, lambda budget: dict(budget.match)),
+    text("timezone", "IANA zone in which its windows begin."),
+    text("config_key", "The key that sets the limit."),
+)
+
+
+def changed_body(policy: Policy) -> dict[str, object]:
+    """Return the answer to a change of the config."""
+    return {"updated": True, "config": CONFIG.body(policy)}
+
+
+def policy_body(policy: Policy, config: str, books: PriceBooks) -> dict[str, object]:
+    """Return the compiled policy as data (API-1).
+
+    Args:
+        policy: What is in force.
+        config: Where it comes from, for a person.
+        books: The prices that it is held against.
+    """
+    body: dict[str, object] = {
+        "config": config,
+        "policy_hash": policy.content_hash,
+        "price_book": {"version": books.bundled_version, "sha256": books.bundled_sha256},
+        **asdict(policy),
+        "budgets": _BUDGET.bodies(policy.budgets),
+        "prices": [_price_body(price) for price in policy.prices],
+    }
+    del body["content_hash"]
+    return body
+
+
+def _price_body(price: Price) -> dict[str, object]:
+    return {
+        "entry": price.entry,
+        "usd_per_million": {kind.value: usd_text(rate, 9) for kind, rate in price.rates.items()},
+        "effective_from": price.effective_from.isoformat() if price.effective_from else None,
+        "source": price.source,
+    }

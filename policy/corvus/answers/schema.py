@@ -1,0 +1,221 @@
+"""The published schemas of what corvus says, and the objects that only they describe (SCH-1).
+
+Each document of ``schemas/`` but those of the config is made here; ``corvus.config.model.schema``
+makes the latter.
+"""
+
+from __future__ import annotations
+
+from corvus.answers.action import action_document
+from corvus.answers.audit import audit_document
+from corvus.answers.denial import denial_document
+from corvus.answers.shape import COUNT, INSTANT, Schema, array, closed, document, nullable, words
+from corvus.config.model.schema import written
+
+_TEXT: Schema = {"type": "string"}
+
+REPORTS = closed(
+    {
+        "reports": array(
+            closed(
+                {
+                    "report": words("Name, as area/name."),
+                    "summary": words("What it tells."),
+                    "parameters": array({"type": "string"}, "Names of its parameters."),
+                }
+            ),
+            "Every report there is.",
+        )
+    }
+)
+REPORT = closed(
+    {
+        "report": words("Name, as area/name."),
+        "title": words("For a person."),
+        "columns": array(
+            closed(
+                {
+                    "name": words("Key of the column in each row."),
+                    "type": words("SQL type."),
+                    "unit": nullable(words("Unit of its numbers.")),
+                }
+            ),
+            "In the report's order.",
+        ),
+        "rows": array({"type": "object"}, "One object for each row, keyed by column."),
+    }
+)
+HEALTH = closed({"status": {"const": "ok"}})
+READY = closed(
+    {
+        "status": {"const": "ready"},
+        "config": {
+            "const": "broken",
+            "description": "Only when the edited config cannot be used: the one before holds.",
+        },
+    },
+    ["status"],
+)
+
+
+def published() -> dict[str, str]:
+    """Return the files of ``schemas/`` that are about what corvus says, by name."""
+    documents = {
+        "diagnostics": diagnostics_document(),
+        "budget-exceeded": denial_document(),
+        "action-decision": action_document(),
+        "audit-event": audit_document(),
+        "usage-record": usage_record_document(),
+    }
+    return {f"{name}.schema.json": written(schema) for name, schema in documents.items()}
+
+
+def usage_record_document() -> Schema:
+    """Return the schema of a usage record, as a row of the ledger."""
+    counts = (
+        "input_tokens",
+        "output_tokens",
+        "cache_read_tokens",
+        "cache_write_5m_tokens",
+        "cache_write_1h_tokens",
+        "reasoning_tokens",
+        "web_search_requests",
+    )
+    return document(
+        "usage-record",
+        closed(
+            {
+                "id": words("UUIDv7, by time of admission."),
+                "corrects_id": nullable(words("The record that this row takes back or replaces.")),
+                "calls": {
+                    "type": "integer",
+                    "description": "1, or more for a sum; negative takes a record back.",
+                },
+                "import_key": nullable(words("Identity of the call at its origin.")),
+                "requested_at": INSTANT,
+                "admitted_at": {**INSTANT, "description": "Decides the window. UTC, ISO 8601."},
+                "first_token_at": nullable(INSTANT),
+                "settled_at": INSTANT,
+                "session_id": nullable(words("Session of the call.")),
+                "mission_id": nullable(words("Mission of the call.")),
+                "surface": words("api, proxy, cli-agent, cli-code, python or import."),
+                "provider": words("Who bills."),
+                "requested_model": words("Model that was asked for."),
+                "answering_model": nullable(words("Model that answered.")),
+                "service_tier": nullable(words("Tier with prices of its own, such as batch.")),
+                "project": nullable(words("Project of the call.")),
+                "user_name": nullable(words("User of the call.")),
+                "agent": nullable(words("Agent of the call.")),
+                "tags": nullable({"type": "object", "additionalProperties": {"type": "string"}}),
+                **{name: {"type": "integer", "description": "Disjoint kinds."} for name in counts},
+                "cost_nano_usd": nullable(
+                    {"type": "integer", "description": "nano-USD; null is unknown, never 0."}
+                ),
+                "price_book": {"enum": ["user", "bundled", None]},
+                "price_entry": nullable(words("The entry that priced the call.")),
+                "source": {
+                    "enum": ["provider", "priced", "estimated", "presumed", "imported", "unknown"],
+                    "description": "How the cost is known.",
+                },
+                "outcome": {"enum": ["completed", "failed", "cancelled", "expired"]},
+                "policy_hash": nullable(words("Content hash of the policy that admitted it.")),
+                "reservation_id": nullable(words("The reservation that it settles.")),
+                "provider_request_id": nullable(words("The provider's own id.")),
+            }
+        ),
+        title="What one call used and what it cost",
+    )
+
+
+def diagnostics_document() -> Schema:
+    """Return the schema of what ``corvus check --format json`` prints."""
+    position = _reference("position")
+    definitions = {
+        "diagnostic": _diagnostic(),
+        "edit": _edit(),
+        "file": _file(),
+        "fix": _fix(),
+        "label": closed({"message": _TEXT, "start": position, "end": position}),
+        "position": _position(),
+    }
+    shape = closed(
+        {
+            "version": {"const": 1, "description": "Version of this format."},
+            "files": array(_reference("file"), "Every file looked at, in order."),
+            "diagnostics": array(_reference("diagnostic"), "By file, then by place."),
+            "summary": closed(dict.fromkeys(("files", "errors", "warnings", "notes"), COUNT)),
+        }
+    )
+    title = "The output of corvus check --format json"
+    return {**document("diagnostics", shape, title=title), "$defs": definitions}
+
+
+def _file() -> Schema:
+    return _object(
+        file={**_TEXT, "description": "As the user named it."},
+        dialect={
+            "enum": ["native", "corvus", "zeroclaw", None],
+            "description": "What the file was checked as; null when it could not be parsed.",
+        },
+        dialect_evidence=array(_TEXT, "The keys that decided the dialect; empty when pinned."),
+        deprecated_fields=array(_TEXT, "Dotted paths of deprecated keys in use."),
+        ignored={**COUNT, "description": "How many findings comments in it ignore."},
+    )
+
+
+def _diagnostic() -> Schema:
+    step: Schema = {"type": ["string", "integer"]}
+    return _object(
+        code={**_TEXT, "description": "Stable; see corvus explain."},
+        severity={"enum": ["error", "warning", "note"]},
+        message=_TEXT,
+        label={**_TEXT, "description": "A few words for the caret; may be empty."},
+        file=_TEXT,
+        start=_optional("position"),
+        end={**_optional("position"), "description": "Exclusive."},
+        related=array(_reference("label"), "Other places that explain it."),
+        help=array(_TEXT, "What to do, one sentence each."),
+        path=array(step, "Route of keys and indices; empty when it is about the file."),
+        fix={**_optional("fix"), "description": "How a program could mend it; null when unsure."},
+    )
+
+
+def _fix() -> Schema:
+    return _object(
+        description={**_TEXT, "description": "What the edits do."},
+        is_safe={"type": "boolean", "description": "Whether no meaning can be lost."},
+        edits={
+            **array(_reference("edit"), "By place, without overlap, all in the same file."),
+            "minItems": 1,
+        },
+    )
+
+
+def _edit() -> Schema:
+    return _object(
+        start=_reference("position"),
+        end={**_reference("position"), "description": "Exclusive."},
+        replacement={**_TEXT, "description": "Text to write in place of the stretch."},
+    )
+
+
+def _position() -> Schema:
+    first: Schema = {"type": "integer", "minimum": 1}
+    return _object(
+        line={**first, "description": "1-based."},
+        column={**first, "description": "1-based, in code points."},
+        offset={**COUNT, "description": "Code points from the start, a BOM not counted."},
+        byte_offset={**COUNT, "description": "Bytes from the start, a BOM counted."},
+    )
+
+
+def _object(**properties: Schema) -> Schema:
+    return closed(properties)
+
+
+def _reference(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _optional(name: str) -> Schema:
+    return nullable(_reference(name))
