@@ -117,7 +117,7 @@ class Metrics:
         return Counter(f"corvus_{name}", about, labels, registry=self._registry)
 
     def text(self, status: StatusReport, open_holds: int) -> bytes:
-        """Return all metrics; the gauges tell one status report."""
+        """Return all metrics; the gauges show one status report."""
         registry = CollectorRegistry()
         registry.register(_Gauges(status, open_holds))
         return generate_latest(self._registry) + generate_latest(registry)
@@ -132,25 +132,27 @@ class _Gauges:
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         named = [
-            one for one in self._status.decision.statuses if self._status.spends[one.budget.name]
+            status
+            for status in self._status.decision.statuses
+            if self._status.spends[status.budget.name]
         ]
         amounts = {
-            "limit": [one.budget.limit_nano_usd for one in named],
-            "used": [one.spent_nano_usd for one in named],
-            "reserved": [one.held_nano_usd for one in named],
+            "limit": [status.budget.limit_nano_usd for status in named],
+            "used": [status.spent_nano_usd for status in named],
+            "reserved": [status.held_nano_usd for status in named],
         }
         for name, about in _ABOUT.items():
             family = GaugeMetricFamily(f"corvus_budget_{name}_usd", about, labels=["budget"])
-            for one, amount in zip(named, amounts[name], strict=True):
-                family.add_metric([one.budget.name], amount / 1e9)
+            for status, amount in zip(named, amounts[name], strict=True):
+                family.add_metric([status.budget.name], amount / 1e9)
             yield family
         for name, about, figure in (
             ("refusals", "Calls that a budget refused in its present window.", self._refusals),
             ("blocking", "1 while a budget refuses: nothing was admitted since.", self._blocking),
         ):
             family = GaugeMetricFamily(f"corvus_budget_{name}", about, labels=["budget"])
-            for one in named:
-                family.add_metric([one.budget.name], figure(one.budget.name))
+            for status in named:
+                family.add_metric([status.budget.name], figure(status.budget.name))
             yield family
         yield GaugeMetricFamily(
             "corvus_reservations_open", "Calls that are held.", value=self._open_holds

@@ -87,7 +87,7 @@ def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Cas
     counted = register.counting(unit).of(
         request.attributes, request.session_id, request.mission_id, unit.now
     )
-    sums = [unit.balance(one.key) for one in counted]
+    sums = [unit.balance(place.key) for place in counted]
     balances = rules.balances(counted, sums, running)
     statuses = judge(balances, request.estimate_nano_usd or NOTHING)
     state = state_of(statuses)
@@ -120,7 +120,7 @@ def extended(
     counted = register.counting(unit).of(
         request.attributes, request.session_id, request.mission_id, held.admitted_at
     )
-    sums = [unit.balance(one.key) for one in counted]
+    sums = [unit.balance(place.key) for place in counted]
     statuses = judge(rules.balances(counted, sums, running), NOTHING)
     decision = Decision(
         state_of(statuses),
@@ -166,31 +166,31 @@ def _replay(unit: Unit, in_force: InForce, request: Request) -> tuple[Decision |
     The permission stands while its hold does. A call that cost, or is presumed to have, is no
     permission for another; one that cost nothing may be tried again.
     """
-    known = _known(unit, request)
-    if known is None:
+    existing = _existing(unit, request)
+    if existing is None:
         return None, []
-    if not is_same(known.request, request):
+    if not is_same(existing.request, request):
         raise IdempotencyConflict(
             f"the idempotency key {request.idempotency_key!r} was used for another request; "
             "repeat that request unchanged, or choose a new key"
         )
     events: list[Event] = []
-    if known.state is ReservationState.HELD and known.expires_at <= unit.now:
-        events = expire(unit, in_force, known)  # more are overdue than one upkeep expires
-        known = _known(unit, request) or known
-    match known.state:
+    if existing.state is ReservationState.HELD and existing.expires_at <= unit.now:
+        events = expire(unit, in_force, existing)  # more are overdue than one upkeep expires
+        existing = _existing(unit, request) or existing
+    match existing.state:
         case ReservationState.HELD:
-            return answer_of(known), events
+            return answer_of(existing), events
         case ReservationState.RELEASED:
             return None, events
-        case ReservationState.EXPIRED if known.record_id is None:
+        case ReservationState.EXPIRED if existing.record_id is None:
             return None, events
         case _:
-            first = replace(answer_of(known), replayed=False)
+            first = replace(answer_of(existing), replayed=False)
             return replace(first, denial=Denial.ALREADY_SETTLED), events
 
 
-def _known(unit: Unit, request: Request) -> Reservation | None:
+def _existing(unit: Unit, request: Request) -> Reservation | None:
     """Return the reservation to which the idempotency key of a request points."""
     if request.idempotency_key is None:
         return None
@@ -240,7 +240,7 @@ def _hold(unit: Unit, case: Case, reservation: Reservation, decision: Decision) 
     for balance in case.sums:
         balance.held_nano_usd += reservation.hold_nano_usd
     unit.put_balances(case.sums)
-    if (ended := _known(unit, reservation.request)) is not None:
+    if (ended := _existing(unit, reservation.request)) is not None:
         unit.drop_key(ended)  # it points to the newest
     unit.add_reservation(reservation)
     meet(unit, reservation.request, decision.state, decision.policy_hash)
@@ -260,9 +260,9 @@ def _refuse(unit: Unit, rules: Rules, case: Case) -> list[Event]:
     events: list[Event] = [CallDenied(decision.denial.value, request.surface)]
     if decision.denial is not Denial.BUDGET_EXCEEDED:
         return events
-    exceeded = [one for one in decision.statuses if one.state is BudgetState.EXCEEDED]
+    exceeded = [status for status in decision.statuses if status.state is BudgetState.EXCEEDED]
     note_refused(unit, rules, case.sums, exceeded, request)
-    if case.mission is not None and any(one.budget.name == MISSION for one in exceeded):
+    if case.mission is not None and any(status.budget.name == MISSION for status in exceeded):
         stop_mission(unit, case.mission, MissionOutcome.BUDGET_EXHAUSTED)
     return [*events, BudgetRefusal(threshold(exceeded[0], request))]
 

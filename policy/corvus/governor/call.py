@@ -32,7 +32,7 @@ class Call:
     """A governed call. Made by ``Governor.call``, ``Session.call`` or ``Mission.call``.
 
     Attributes:
-        request: What was asked for.
+        request: The call, as it was described.
         settled: What became of it; ``None`` until the context is left, and while governance is
             disabled.
     """

@@ -187,7 +187,7 @@ def release(
 
 
 def forget(engine: Engine, reservation_id: str) -> Operation[None]:
-    """Release a reservation if there is one: its caller never heard of it."""
+    """Release a reservation if there is one: its caller never got it."""
     pending = PendingSettlement(PendingKind.FORGET, reservation_id, engine.new_id())
 
     def step(unit: Unit) -> WithEvents[None]:

@@ -57,7 +57,7 @@ class Transaction(Generic[T]):
 
     Attributes:
         step: Does it, and returns its value and what happened.
-        undo: Called with the value when the caller was interrupted before it heard of it.
+        undo: Called with the value when the caller was interrupted before it got it.
         keep: Whether it must not get lost; see ``Store.run``.
         finish: Completes the value, outside of the transaction.
     """
@@ -83,7 +83,7 @@ class _Replaced(StoreError):
 
 
 class Engine:
-    """Runs operations in the store, and tells listeners what happened.
+    """Runs operations in the store, and reports to listeners what happened.
 
     Args:
         policy: What is enforced.
@@ -135,7 +135,7 @@ class Engine:
         return new_id(microseconds(self.store.clock.now()))
 
     def run(self, operation: Operation[T]) -> T:
-        """Run an operation, and tell listeners what happened.
+        """Run an operation, and report to listeners what happened.
 
         Raises:
             StoreError: See ``Store.run``.

@@ -290,7 +290,7 @@ class Governor:
 
     @blocking
     def forget(self, reservation_id: str) -> Operation[None]:
-        """Release a reservation if there is one: for a caller who never heard of it."""
+        """Release a reservation if there is one: for a caller who never got it."""
         return calls.forget(self.engine, reservation_id)
 
     aforget = awaitable(forget)

@@ -50,7 +50,7 @@ def grant(
     Args:
         unit: The transaction under way.
         policy: The policy in force.
-        request: Who asks for it, and why.
+        request: Who wants it, and why.
         before: Where the budgets stand, for audit and event.
 
     Raises:
@@ -109,8 +109,8 @@ def usable(unit: Unit, session_id: str, project: str | None) -> Override | None:
 
     One that is bound to the session comes before one for any.
     """
-    active = [one for one in unit.active_overrides().values() if one.serves(session_id, project)]
-    return min(active, key=lambda one: one.session_id is None, default=None)
+    active = [each for each in unit.active_overrides().values() if each.serves(session_id, project)]
+    return min(active, key=lambda each: each.session_id is None, default=None)
 
 
 def consume(
@@ -127,7 +127,7 @@ def consume(
     request = reservation.request
     used = replace(override, state=OverrideState.CONSUMED, consumed_by=reservation.id)
     unit.put_override(used)
-    lifted = [one for one in statuses if one.state is BudgetState.EXCEEDED]
+    lifted = [status for status in statuses if status.state is BudgetState.EXCEEDED]
     about = _about(unit, "lifted", lifted)
     about["session_id"], about["mission_id"] = request.session_id, request.mission_id
     _audit(unit, AuditKind.OVERRIDE_CONSUMED, used, (override.actor, override.reason), **about)
@@ -142,7 +142,7 @@ def restore(unit: Unit, released: Reservation) -> list[Event]:
     override = unit.override(released.override_id)
     if override is None or override.consumed_by != released.id:
         return []
-    active = [(one.session_id, one.project) for one in unit.active_overrides().values()]
+    active = [(each.session_id, each.project) for each in unit.active_overrides().values()]
     if (override.session_id, override.project) in active:
         return [_end(unit, override, OverrideState.REPLACED, SYSTEM)]
     if override.expires_at <= unit.now:
@@ -156,8 +156,8 @@ def restore(unit: Unit, released: Reservation) -> list[Event]:
 
 def expire_overrides(unit: Unit) -> list[Event]:
     """End the overrides whose time is over, each once."""
-    overdue = [one for one in unit.active_overrides().values() if one.expires_at <= unit.now]
-    return [_end(unit, one, OverrideState.EXPIRED, SYSTEM) for one in overdue]
+    overdue = [each for each in unit.active_overrides().values() if each.expires_at <= unit.now]
+    return [_end(unit, each, OverrideState.EXPIRED, SYSTEM) for each in overdue]
 
 
 def _end(unit: Unit, override: Override, state: OverrideState, actor: str) -> Event:
@@ -177,13 +177,13 @@ def _audit(
     **about: Unpack[About],
 ) -> None:
     """Append an event; ``whose`` is who did it, and why."""
-    known: About = {
+    own: About = {
         "session_id": override.session_id,
         "override_id": override.id,
         "reservation_id": override.consumed_by,
         "expires_at": override.expires_at,
     }
-    append_audit(unit, kind, *whose, **{**known, **about})
+    append_audit(unit, kind, *whose, **{**own, **about})
 
 
 def _about(unit: Unit, word: str, statuses: Sequence[BudgetStatus]) -> About:
@@ -191,25 +191,25 @@ def _about(unit: Unit, word: str, statuses: Sequence[BudgetStatus]) -> About:
     if not statuses:
         return {}
     details = json.dumps(
-        {word: [_status_json(unit, one) for one in statuses]},
+        {word: [_status_json(unit, status) for status in statuses]},
         sort_keys=True,
         separators=(",", ":"),
     )
     return {"budget": statuses[0].budget.name, "details": details}
 
 
-def _status_json(unit: Unit, one: BudgetStatus) -> dict[str, object]:
-    budget = one.budget
+def _status_json(unit: Unit, status: BudgetStatus) -> dict[str, object]:
+    budget = status.budget
     window = window_at(budget.period, unit.now, budget.timezone)
     return {
         "budget": budget.name,
         "period": budget.period.value,
         "window_start": window.start.isoformat() if window else None,
-        "resets_at": one.resets_at.isoformat() if one.resets_at else None,
+        "resets_at": status.resets_at.isoformat() if status.resets_at else None,
         "limit_nano_usd": budget.limit_nano_usd,
-        "spent_nano_usd": one.spent_nano_usd,
-        "held_nano_usd": one.held_nano_usd,
-        "projected_nano_usd": one.projected_nano_usd,
+        "spent_nano_usd": status.spent_nano_usd,
+        "held_nano_usd": status.held_nano_usd,
+        "projected_nano_usd": status.projected_nano_usd,
     }
 
 

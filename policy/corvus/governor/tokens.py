@@ -29,7 +29,7 @@ def create(unit: Unit, request: TokenRequest, secret: str, actor: str) -> Token:
         SteeringRefused: A good token has this name.
         ValueError: The name or the project is no text.
     """
-    if any(one.name == request.name for one in good(unit)):
+    if any(token.name == request.name for token in good(unit)):
         raise SteeringRefused(
             f"there is a token {request.name!r} already: revoke it, or take another name"
         )
@@ -57,10 +57,10 @@ def revoke(unit: Unit, wanted: str, actor: str) -> Token:
     Raises:
         SteeringRefused: There is none.
     """
-    found = next((one for one in good(unit) if wanted in (one.id, one.name)), None)
-    if found is None:
+    token = next((token for token in good(unit) if wanted in (token.id, token.name)), None)
+    if token is None:
         raise SteeringRefused(f"there is no token {wanted!r} to revoke: see `corvus token list`")
-    revoked = replace(found, revoked_at=unit.now)
+    revoked = replace(token, revoked_at=unit.now)
     unit.put_token(revoked)
     _audit(unit, AuditKind.TOKEN_REVOKED, revoked, actor)
     return revoked
@@ -68,7 +68,7 @@ def revoke(unit: Unit, wanted: str, actor: str) -> Token:
 
 def good(unit: Unit) -> list[Token]:
     """Return the tokens that are not revoked, the oldest first."""
-    return [one for one in unit.tokens().values() if one.revoked_at is None]
+    return [token for token in unit.tokens().values() if token.revoked_at is None]
 
 
 def _audit(unit: Unit, kind: AuditKind, token: Token, actor: str) -> None:

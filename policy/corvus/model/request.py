@@ -1,4 +1,4 @@
-"""A metered call that asks for admission, and the attributes that budgets match on."""
+"""A metered call before it is admitted, and the attributes that budgets match on."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Request:
     """A call before it is made.
 
     Attributes:
-        model: Model that is asked for.
+        model: Model of the call.
         estimate_nano_usd: Cost expected of the call, nano-USD, 0..=9e18; ``None`` when its model
             has no price.
         session_id: Session of the call; every call has one (SES-1).
@@ -67,8 +67,8 @@ class Request:
             that surely was not is given back when it expires (RES-6).
         input_nano_usd: The part of the estimate that the input costs.
         output_rate: Nano-USD per million output tokens, to say what would still fit.
-        principal: Who asks: the id of the token, or ``LOCAL``. Through the API, only the principal
-            of a reservation finds it again (RES-8).
+        principal: Whose call it is: the id of the token, or ``LOCAL``. Through the API, only the
+            principal of a reservation finds it again (RES-8).
         fingerprint: Hash of what the caller said, which decides whether a repeated idempotency key
             means the same request (RES-2); ``None`` without a key.
         resumes_mission: Whether the call resumes its mission if that has ended (MIS-5).

@@ -50,7 +50,7 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class OverrideRequest:
-    """Who asks for an override, and why.
+    """Who wants an override, and why.
 
     Attributes:
         actor: The authenticated principal, or the local user (OVR-5).
@@ -72,7 +72,7 @@ class OverrideRequest:
 
 @dataclass(frozen=True, slots=True)
 class ResetRequest:
-    """Who asks for a new baseline, and why.
+    """Who wants a new baseline, and why.
 
     Attributes:
         scope: Name of a budget: ``session``, ``day``, ``month``, ``mission``, or the author's.
@@ -191,7 +191,7 @@ class MissionRequest:
 
 
 class AuditKind(StrEnum):
-    """What an audit event tells (AUD-1)."""
+    """What happened, who did it and why (AUD-1)."""
 
     OVERRIDE_GRANTED = "override_granted"
     OVERRIDE_CONSUMED = "override_consumed"
