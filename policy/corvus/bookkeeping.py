@@ -24,9 +24,7 @@ from corvus.governor.recount import Difference, History, recount
 from corvus.governor.upkeep import keep_up
 from corvus.model.steering import AuditKind
 from corvus.store.api import StoreState
-from corvus.store.outbox import StoreOutbox
-from corvus.store.reader import is_behind
-from corvus.store.sqlite import SqliteBackend
+from corvus.store.place import StoreOutbox, is_behind, open_store, place_at
 from corvus.store.store import Store
 from corvus.store.unit import Unit
 
@@ -75,18 +73,20 @@ class Bookkeeping:
         clock: What the time is; the machine's by default.
 
     Attributes:
-        store_path: The store of budgets, beside the ledger; it need not exist yet.
+        store_path: The store of budgets, next to the ledger; it need not exist yet.
+        place: The same, to be opened and looked at.
     """
 
     def __init__(self, ledger_path: Path, clock: Clock | None = None) -> None:
         self.ledger_path = ledger_path
         self.store_path = Path(f"{ledger_path}.store")
+        self.place = place_at(self.store_path)
         self._clock = clock or SystemClock()
 
     @property
     def has_store(self) -> bool:
         """Whether anything was ever governed here."""
-        return os.path.isfile(self.store_path)
+        return self.place.exists
 
     @contextmanager
     def store(self, *, trust_clock: bool = False) -> Generator[Store]:
@@ -100,7 +100,7 @@ class Bookkeeping:
             raise LedgerError(
                 f"{self.ledger_path} is a folder, no ledger; name a file with --ledger"
             )
-        store = Store(SqliteBackend(self.store_path), self._clock, trust_clock=trust_clock)
+        store = open_store(self.place, self._clock, trust_clock=trust_clock)
         try:
             yield store
         finally:
@@ -270,7 +270,7 @@ class Bookkeeping:
         )
 
     def _outbox(self, store: Store | None = None) -> StoreOutbox:
-        return StoreOutbox(self.store_path, store, self._clock)
+        return StoreOutbox(self.place, store, self._clock)
 
     def _keep_up(self) -> None:
         """Book what is overdue, as far as the store may be written now (RES-6).
@@ -280,7 +280,7 @@ class Bookkeeping:
         if not self.has_store or isinstance(self._clock, FixedClock):
             return
         with suppress(StoreError):
-            if is_behind(self.store_path, self._clock.now()):
+            if is_behind(self.place, self._clock.now()):
                 with self.store() as store:
                     keep_up(store)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from corvus.base.errors import StoreError
 from corvus.ledger.health import LedgerHealth, ledger_health
-from corvus.store.health import StoreHealth, store_health
-from corvus.store.outbox import StoreOutbox
+from corvus.store.health import StoreHealth
+from corvus.store.place import StoreOutbox, place_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,12 @@ class Health:
 
 def examine(ledger_path: Path, store_path: Path, now: datetime) -> Health:
     """Examine both; no byte of either changes."""
-    store = store_health(store_path, now, writable=_is_writable(store_path))
+    place = place_at(store_path)
+    store = place.health(now, writable=_is_writable(store_path))
     outbox = None
     try:
         if store.store_id is not None:
-            outbox = StoreOutbox(store_path)
+            outbox = StoreOutbox(place)
     except StoreError:
         pass  # it was replaced a moment ago; the ledger is told of alone
     ledger = ledger_health(ledger_path, outbox, writable=_is_writable(ledger_path))

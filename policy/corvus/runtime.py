@@ -157,8 +157,7 @@ class Runtime:
     @contextmanager
     def _store(self) -> Generator[tuple[Store, History]]:
         from corvus.governor.recount import no_history
-        from corvus.store.memory import MemoryBackend
-        from corvus.store.store import Store
+        from corvus.store.place import open_store
 
         books = self.bookkeeping
         with ExitStack() as opened:
@@ -168,11 +167,11 @@ class Runtime:
                 except StoreError:
                     if self.policy.enabled:
                         raise
-                    store, history = Store(MemoryBackend(), self.clock), no_history
+                    store, history = open_store(None, self.clock), no_history
                 else:
                     history = books.history(store)
             else:
-                store = Store(MemoryBackend(), self.clock)
+                store = open_store(None, self.clock)
                 history = books.history(store)
             opened.callback(store.close)
             yield store, history
@@ -199,11 +198,11 @@ class Runtime:
         """
         if recorded or not self.bookkeeping.has_store:
             return self._recorded_status(session_id, mission_id)
-        from corvus.store.reader import latest_session
+        from corvus.store.place import latest_session
 
         with self._stored_governor() as governor:
             report = governor.status(session_id, mission_id)
-        latest = latest_session(self.bookkeeping.store_path) if session_id is None else None
+        latest = latest_session(self.bookkeeping.place) if session_id is None else None
         return replace(report, latest_session_id=latest)
 
     def audit(
@@ -232,10 +231,10 @@ class Runtime:
             StoreError: The store cannot be read.
             LedgerError: There is no store, and the ledger cannot be read.
         """
-        from corvus.store.reader import audit_head
+        from corvus.store.place import audit_head
 
         if self.bookkeeping.has_store:
-            return audit_head(self.bookkeeping.store_path)
+            return audit_head(self.bookkeeping.place)
         newest = self.audit(1)
         return (newest[0].position, newest[0].hash) if newest else (0, GENESIS)
 

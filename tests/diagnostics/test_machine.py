@@ -75,6 +75,7 @@ def test_each_diagnostic_is_one_line_whatever_it_holds(diagnostics: list[Diagnos
 
 
 def test_an_object_holds_every_field_with_null_for_an_unknown_place() -> None:
+    """DIA-1."""
     full, bare = as_json([FULL, BARE])
     assert full == {
         "code": "duplicate-key",

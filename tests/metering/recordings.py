@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import fcntl
 import gzip
+import hashlib
 import json
+import os
+import re
 import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, cast
+from urllib.parse import urljoin
+from urllib.request import urlopen
 
 import yaml
 
@@ -84,18 +89,42 @@ def recordings(archive: Path) -> Iterator[Recording]:
 def _archive(folder: Path, requirement: str) -> Path:
     name, _, version = requirement.partition("==")
     path = folder / f"{name.replace('-', '_')}-{version}.tar.gz"
-    if not path.exists():
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary"]
-        options = [":all:", "--disable-pip-version-check", "--dest", str(folder), requirement]
-        try:
-            result = subprocess.run(
-                [*command, *options], capture_output=True, text=True, check=False, timeout=300
-            )
-        except subprocess.TimeoutExpired as error:
-            raise NoIndex(f"{requirement}: {error}") from error
-        if result.returncode != 0 or not path.exists():
-            raise NoIndex(f"{requirement}: {result.stderr.strip().splitlines()[-1:]}")
+    if not path.exists() and not _fetch(path, name):
+        _download(folder, path, requirement)
     return path
+
+
+def _fetch(path: Path, name: str) -> bool:
+    """Take an archive from the index itself; pip would build each to learn its dependencies."""
+    index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/")
+    part = path.with_suffix(".part")
+    try:
+        with urlopen(f"{index}/{name}/", timeout=30) as page:
+            link = re.search(rf'href="([^"]*/{path.name})#sha256=(\w+)"', page.read().decode())
+        if link is None:
+            return False
+        with urlopen(urljoin(f"{index}/{name}/", link[1]), timeout=60) as answer:
+            content = answer.read()
+    except (OSError, ValueError):
+        return False
+    if hashlib.sha256(content).hexdigest() != link[2]:
+        return False
+    part.write_bytes(content)
+    part.replace(path)
+    return True
+
+
+def _download(folder: Path, path: Path, requirement: str) -> None:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary"]
+    options = [":all:", "--disable-pip-version-check", "--dest", str(folder), requirement]
+    try:
+        result = subprocess.run(
+            [*command, *options], capture_output=True, text=True, check=False, timeout=300
+        )
+    except subprocess.TimeoutExpired as error:
+        raise NoIndex(f"{requirement}: {error}") from error
+    if result.returncode != 0 or not path.exists():
+        raise NoIndex(f"{requirement}: {result.stderr.strip().splitlines()[-1:]}")
 
 
 def _of_cassette(name: str, content: bytes, *, is_anthropic: bool) -> Iterator[Recording]:

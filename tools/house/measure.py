@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,8 +87,13 @@ class House:
         return sorted(name for name in self.modules if name.rpartition(".")[2] in VAGUE)
 
 
-def measure(checkout: Checkout) -> House:
-    """Measure a checkout."""
+def measure(checkout: Checkout, run: Callable[[Checkout], CheckRun] = run_check) -> House:
+    """Measure a checkout.
+
+    Args:
+        checkout: What is measured.
+        run: Runs ``corvus check`` and counts what it imports.
+    """
     modules = read_modules(checkout)
     sources = read_sources(checkout)
     eager = {
@@ -101,7 +107,7 @@ def measure(checkout: Checkout) -> House:
         (rings(_room_graph(modules)), rings(_room_graph(modules, with_types=False))),
         (rings(_file_graph(modules)), rings(_file_graph(modules, with_types=False))),
         longest_chain(eager, "cli.check"),
-        run_check(checkout),
+        run(checkout),
         {change.name: files_of(change, sources) for change in CHANGES},
         spelled_out(sources),
         {**count_words(checkout), "`one` as a loop name": _loops(modules, "one")},

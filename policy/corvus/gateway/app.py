@@ -12,7 +12,7 @@ import signal
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastapi import APIRouter, FastAPI, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
@@ -32,9 +32,11 @@ from corvus.gateway.service import ConfigFile, Service
 from corvus.governor.upkeep import keeping_up
 from corvus.observability.sinks import Telemetry
 from corvus.runtime import Runtime
-from corvus.store.sqlite import SqliteBackend
-from corvus.store.store import Store
+from corvus.store.place import open_store
 from corvus.version import __version__
+
+if TYPE_CHECKING:
+    from corvus.gateway.pages.app import Dashboard
 
 DRAIN_SECONDS = 5.0
 """How often events are handed over to the ledger."""
@@ -68,19 +70,7 @@ _STATUSES = (400, 401, 402, 403, 404, 405, 408, 409, 413, 415, 421, 422, 429, 43
 _PROBLEMS: dict[int | str, dict[str, Any]] = dict.fromkeys(_STATUSES, _PROBLEM)
 
 
-class Pages(Protocol):
-    """Pages for people, served beside the API."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        ...
-
-    def close(self) -> None:
-        """End the open streams."""
-        ...
-
-
-MakePages = Callable[[Service, Tokens], Pages]
+MakePages: TypeAlias = "Callable[[Service, Tokens], Dashboard]"
 """Makes the pages over what the gateway serves and who may ask."""
 
 
@@ -104,7 +94,7 @@ def make_app(
         StoreError: The store cannot be opened.
         LedgerError: Budgets must be counted anew, and the ledger cannot be read.
     """
-    store = Store(SqliteBackend(runtime.bookkeeping.store_path), runtime.clock)
+    store = open_store(runtime.bookkeeping.place, runtime.clock)
     try:
         service = Service(runtime, store, file=file, telemetry=telemetry)
         proxy = Proxy(lambda: service.governor, runtime.gateway)

@@ -20,7 +20,7 @@ from corvus.model.steering import (
     MissionRequest,
     SessionRecord,
 )
-from corvus.store.forgetting import mission_row
+from corvus.store.retention import mission_row
 from corvus.store.unit import Unit
 
 STEPPED_SURFACES = (Surface.PROXY, Surface.CLI_AGENT, Surface.CLI_CODE)

@@ -13,13 +13,13 @@ from corvus.gateway.pages.serving import Pages, fault_page, form_of
 _TOKEN_MAX = 200
 
 
-async def ask(pages: Pages, request: Request) -> Response:
+async def show(pages: Pages, request: Request) -> Response:
     """Show the form that asks for a token."""
     return _form(pages, request, 200, "")
 
 
 async def log_in(pages: Pages, request: Request) -> Response:
-    """Begin a visit, and lead to the page that was wanted."""
+    """Begin a visit, and lead to the page that was requested."""
     form = await form_of(request)
     secret = form.get("token", "").strip()
     try:
@@ -27,7 +27,7 @@ async def log_in(pages: Pages, request: Request) -> Response:
     except PermissionError:
         return _form(pages, request, 403, "login.proxy")
     except PolicyError as error:
-        return pages.respond(request, pages.ask(request, None), fault_page(error))
+        return pages.respond(request, pages.page_request(request, None), fault_page(error))
     if begun is None:
         return _form(pages, request, 401, "login.unknown" if secret else "login.empty")
     response = RedirectResponse(_wanted(request), 303)
@@ -56,7 +56,7 @@ async def log_out(pages: Pages, request: Request) -> Response:
 
 def _form(pages: Pages, request: Request, status: int, mistake: str) -> Response:
     data = {"mistake": mistake, "wanted": request.query_params.get("next", "")}
-    return pages.respond(request, pages.ask(request, None), Page("login", data, status))
+    return pages.respond(request, pages.page_request(request, None), Page("login", data, status))
 
 
 def _wanted(request: Request) -> str:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from corvus.base.errors import StoreUnavailable
 from corvus.base.time import instant_at, microseconds
 from corvus.store.api import Backend, StoreState
+from corvus.store.kinds import HELD
 
 _DAY_US = 24 * 3600 * 1_000_000
 """How far the clock may step back: so long, time stands still. Beyond it, nobody can say which of
@@ -59,8 +60,8 @@ def renew_witness(backend: Backend, state: StoreState) -> None:
         backend: Whose file system is asked; without one there are no witnesses.
         state: About to be written.
     """
-    known = _Witness.of(state.witness)
-    if known is not None and 0 <= state.last_us - known.clock_us < _RENEWED_US:
+    last = _Witness.of(state.witness)
+    if last is not None and 0 <= state.last_us - last.clock_us < _RENEWED_US:
         return
     now = _present(backend, state.last_us)
     state.witness = "" if now is None else " ".join(map(str, now))
@@ -119,8 +120,8 @@ def _passed_us(backend: Backend, state: StoreState, clock_us: int) -> int | None
     is_same_boot = then.boot_us >= 0 and then.boot_id == now.boot_id
     if is_same_boot and claimed_us - (now.boot_us - then.boot_us) > _DAY_US:
         # NOTE: a virtual machine may have been paused, and then its clock is right after all.
-        live = (one for one in backend.held() if microseconds(one.expires_at) > state.last_us)
-        if next(live, None) is not None:
+        ends_us = [microseconds(held.expires_at) for held in backend.find(HELD)]
+        if max(ends_us, default=0) > state.last_us:
             return now.boot_us - then.boot_us
     return None
 

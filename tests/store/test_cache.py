@@ -9,7 +9,8 @@ from corvus.base.money import NanoUSD
 from corvus.model.request import Request
 from corvus.model.reservation import Reservation, ReservationState
 from corvus.store.api import Changes
-from corvus.store.known import Known
+from corvus.store.cache import Cache
+from corvus.store.kinds import RESERVATION
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 HELD = Reservation(
@@ -23,15 +24,18 @@ HELD = Reservation(
 )
 
 
+def trimmed(written: Reservation) -> dict[str, Reservation | None]:
+    """Return what is remembered of a reservation that was written."""
+    cache = Cache(tables={RESERVATION: {written.id: written}})
+    cache.trim(Changes(changed={RESERVATION: {written.id: written}}))
+    return cache.table(RESERVATION)
+
+
 def test_an_ended_reservation_is_forgotten_once_it_is_written() -> None:
     ended = HELD.ended(ReservationState.COMMITTED, NOW, cost_nano_usd=NanoUSD(4))
-    known = Known(reservations={ended.id: ended})
-    known.trim(Changes(reservations={ended.id: ended}))
-    assert known.reservations == {}
+    assert trimmed(ended) == {}
 
 
 def test_a_held_reservation_stays_known_after_it_was_extended() -> None:
     extended = replace(HELD, expires_at=NOW + timedelta(hours=1))
-    known = Known(reservations={extended.id: extended})
-    known.trim(Changes(reservations={extended.id: extended}))
-    assert known.reservations == {extended.id: extended}
+    assert trimmed(extended) == {extended.id: extended}

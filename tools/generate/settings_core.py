@@ -1,4 +1,4 @@
-"""Reduces the core schema that pydantic made of ``settings`` to the data that ``quick`` runs.
+"""Reduces the core schema that pydantic made of ``settings`` to what ``corvus check`` runs.
 
 Classes become tables with the same keys, and defaults go away: only "valid or not" is asked.
 Whatever is not understood is an error here, at build time, and not a difference at run time.
@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, cast
 
+from corvus.config.model import keys
 from corvus.config.model.quick import FUNCTIONS
-from corvus.config.model.settings import Settings
+from corvus.config.model.settings import NATIVE_ONLY, Settings
 from corvus.config.toml.values import is_table
 
 _SILENT = frozenset({"metadata", "ref", "serialization", "title", "computed_fields"})
@@ -23,10 +24,13 @@ _CONFIG = {"strict": True, "extra_fields_behavior": "forbid"}
 
 
 def render() -> str:
-    """Return the data file: the reduced schema."""
+    """Return the data file: the reduced schema, and the keys that only corvus.toml may have."""
     Settings.model_rebuild(force=True)
-    schema = _reduced(Settings.__pydantic_core_schema__)
-    return json.dumps(schema, sort_keys=True, separators=(",", ":")) + "\n"
+    data = {
+        "native_only": [route for route in keys.routes() if keys.node(route).get(NATIVE_ONLY)],
+        "schema": _reduced(Settings.__pydantic_core_schema__),
+    }
+    return json.dumps(data, sort_keys=True, separators=(",", ":")) + "\n"
 
 
 def _reduced(schema: object) -> Any:

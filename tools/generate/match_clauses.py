@@ -1,6 +1,6 @@
-"""Turns the match clauses of genai-prices into declared aliases (PRC-4). Development only.
+"""Turns the match clauses of genai-prices into declared aliases (PRC-4).
 
-Refuses to carry substring matching over: what an id may look like is written out, anchored at both
+Substring matching is not carried over: what an id may look like is written out, anchored at both
 ends, or the compile fails.
 """
 

@@ -1,4 +1,4 @@
-"""Forgets what is over, so that a store does not grow for ever with what was done in it.
+"""Forgets what is over, so that a store does not grow with what was done in it.
 
 Settled reservations go after a week. A session goes with its missions and sums when it was opened
 or closed long ago, no reservation of it is left, no guard holds a mission of it open and no active
@@ -10,8 +10,8 @@ A session leaves its mark: a short hash, by which one that is named again is rec
 from the ledger before anything is decided (``corvus.governor.recount``). A session that is new has
 no mark, and costs no look into the ledger. So forgetting changes no decision, only what is at hand.
 
-What is old is looked up beside the writer, and each transaction deletes a bounded part of it
-(``corvus.store.outbox``), so that admissions never wait for long.
+What is old is looked up next to the writer, and each transaction deletes a bounded part of it
+(``corvus.store.place``), so that admissions never wait for long.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _SEEN_MAX = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Old:
-    """What a look beside the writer found.
+    """What a look next to the writer found.
 
     Attributes:
         session_ids: Those that may be forgotten, the oldest first.

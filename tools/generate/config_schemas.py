@@ -17,8 +17,6 @@ from corvus.config.model import settings as models
 from corvus.config.model.aliases import ALIASES, Alias
 from corvus.config.model.dialects import (
     GOVERNED,
-    NATIVE_ONLY,
-    NATIVE_PRICE_KEYS,
     Dialect,
     host_keys,
 )
@@ -29,6 +27,7 @@ _LIMITS_OF_SCHEMA = (
     "corvus check is the authority. JSON Schema takes 80.0 for an integer, and cannot compare keys "
     "of several tables, names of budgets, or decimal places. A TOML date is a string here."
 )
+_UNPUBLISHED = frozenset({"title", models.LIVE, models.NATIVE_ONLY})
 _TITLES = {
     Dialect.NATIVE: "corvus.toml",
     Dialect.CORVUS: "The config of the corvus agent runtime, with its governed tables",
@@ -36,25 +35,17 @@ _TITLES = {
 }
 
 
-def render(dialect: Dialect) -> str:
-    """Return the published schema of a dialect."""
-    return written(document(dialect))
-
-
-def published() -> dict[str, str]:
+def published() -> dict[str, Table]:
     """Return the files of ``schemas/`` that are about the config, by name."""
-    return {f"config.{dialect}.schema.json": render(dialect) for dialect in Dialect}
-
-
-def written(schema: Mapping[str, object]) -> str:
-    """Write a schema: two spaces, sorted keys, one newline at the end."""
-    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return {f"config.{dialect}.schema.json": document(dialect) for dialect in Dialect}
 
 
 def document(dialect: Dialect) -> Table:
     """Return the schema of a dialect as data."""
     raw = models.Settings.model_json_schema()
     definitions = _table(raw.pop("$defs"))
+    if dialect is Dialect.CORVUS:
+        _take_native_only(raw, *map(_table, definitions.values()))
     tables: dict[str, object] = {
         name: _for_editors(_table(_plain(_with_defaults(name, _table(body)))))
         for name, body in definitions.items()
@@ -62,8 +53,6 @@ def document(dialect: Dialect) -> Table:
     root = _table(_plain(raw))
     for alias in ALIASES:
         _add_alias(tables, alias)
-    if dialect is Dialect.CORVUS:
-        _take_native_only(root, tables)
     properties = _table(root["properties"])
     for name in GOVERNED:
         _open(tables, name, dialect)
@@ -90,7 +79,7 @@ def _plain(schema: object) -> object:
         return [_plain(item) for item in as_items(schema)] or schema
     cleaned: Table = {}
     for key, value in schema.items():
-        if key == "title" or (key == "default" and value is None):
+        if key in _UNPUBLISHED or (key == "default" and value is None):
             continue
         inner = _table(value) if key == "properties" else None
         cleaned[key] = (
@@ -175,13 +164,15 @@ def _model_of(table: str) -> str:
     return f"{table.capitalize()}Settings"
 
 
-def _take_native_only(root: Table, tables: dict[str, object]) -> None:
+def _take_native_only(*tables: Table) -> None:
     """Take away what the corvus runtime would refuse."""
-    for route in NATIVE_ONLY:
-        holder = root if len(route) == 1 else _table(tables[_model_of(route[0])])
-        _table(holder["properties"]).pop(route[-1])
-    for key in NATIVE_PRICE_KEYS:
-        _table(_table(tables["PriceSettings"])["properties"]).pop(key)
+    for table in tables:
+        properties = _table(table["properties"])
+        table["properties"] = {
+            key: body
+            for key, body in properties.items()
+            if not _table(body).get(models.NATIVE_ONLY)
+        }
 
 
 def _open(tables: dict[str, object], name: str, dialect: Dialect) -> None:

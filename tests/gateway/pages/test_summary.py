@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from corvus.base.errors import LedgerLocked
-from corvus.gateway.pages import summary as digest
+from corvus.gateway.pages import summary
 from corvus.gateway.pages.live import UNCHANGED_SECONDS
-from corvus.gateway.pages.summary import OLD_SECONDS, digest_of
+from corvus.gateway.pages.summary import OLD_SECONDS, summary_of
 from corvus.gateway.service import Service
 from corvus.reporting.catalog import Report
 from corvus.reporting.table import Table
@@ -36,7 +36,7 @@ def place(tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-def desk(place: Place) -> Iterator[Counting]:
+def service(place: Place) -> Iterator[Counting]:
     place.spend(1)
     runtime = place.runtime
     with runtime.bookkeeping.store() as store:
@@ -52,51 +52,51 @@ class Hand:
 @pytest.fixture
 def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
     hand = Hand()
-    monkeypatch.setattr(digest, "monotonic", lambda: hand.now)
+    monkeypatch.setattr(summary, "monotonic", lambda: hand.now)
     return hand
 
 
-def test_an_unchanged_ledger_is_not_read_again(desk: Counting, hand: Hand) -> None:
-    digest_of(desk, 20)
-    first = desk.reports
+def test_an_unchanged_ledger_is_not_read_again(service: Counting, hand: Hand) -> None:
+    summary_of(service, 20)
+    first = service.reports
     hand.now += OLD_SECONDS + 1
-    digest_of(desk, 20)
+    summary_of(service, 20)
     assert first > 0
-    assert desk.reports == first
+    assert service.reports == first
 
 
 def test_a_changed_ledger_is_read_again_when_it_is_old(
-    desk: Counting, place: Place, hand: Hand
+    service: Counting, place: Place, hand: Hand
 ) -> None:
-    before = digest_of(desk, 20)
+    before = summary_of(service, 20)
     place.spend(1)
-    assert digest_of(desk, 20) == before
+    assert summary_of(service, 20) == before
     hand.now += OLD_SECONDS + 1
-    after = digest_of(desk, 20)
+    after = summary_of(service, 20)
     assert after.days.rows is not None
     assert after.days != before.days
 
 
-def test_what_could_not_be_read_is_tried_again(desk: Counting, hand: Hand) -> None:
-    desk.is_locked = True
-    assert digest_of(desk, 20).is_faulty
-    desk.is_locked = False
+def test_what_could_not_be_read_is_tried_again(service: Counting, hand: Hand) -> None:
+    service.is_locked = True
+    assert summary_of(service, 20).is_faulty
+    service.is_locked = False
     hand.now += OLD_SECONDS + 1
-    assert not digest_of(desk, 20).is_faulty
+    assert not summary_of(service, 20).is_faulty
 
 
-def test_an_unchanged_ledger_is_read_again_in_time(desk: Counting, hand: Hand) -> None:
-    digest_of(desk, 20)
-    first = desk.reports
+def test_an_unchanged_ledger_is_read_again_in_time(service: Counting, hand: Hand) -> None:
+    summary_of(service, 20)
+    first = service.reports
     hand.now += UNCHANGED_SECONDS + 1
-    digest_of(desk, 20)
-    assert desk.reports > first
+    summary_of(service, 20)
+    assert service.reports > first
 
 
 def test_the_mark_of_a_service_changes_with_a_call_and_else_stays(
-    desk: Counting, place: Place
+    service: Counting, place: Place
 ) -> None:
-    before = desk.mark()
-    assert desk.mark() == before
+    before = service.mark()
+    assert service.mark() == before
     place.spend(1)
-    assert desk.mark() != before
+    assert service.mark() != before

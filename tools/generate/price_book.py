@@ -1,8 +1,8 @@
-"""Compiles the installed genai-prices into ``book.json``: ``python -m corvus.prices.compile``.
+"""Compiles the installed genai-prices into ``book.json``, the bundled price book.
 
-A development tool; genai-prices is imported only here, so that users need neither it nor the
-network. The output is deterministic: the same package gives the same bytes. Refuses to write a book
-when the source says something that this module does not understand.
+genai-prices is imported only here, so that users need neither it nor the network. The output is
+deterministic: the same package gives the same bytes. No book is made when the source says something
+that this module does not understand.
 
 What it decides, where the source leaves room:
 
@@ -21,18 +21,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
+from importlib.metadata import version
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from corvus.model.usage import TokenKind
 from corvus.prices.book import BOOK_PATH, FORMAT, KINDS
-from corvus.prices.clauses import Aliases, aliases
 from corvus.prices.names import VARIANTS
+from tools.generate.match_clauses import Aliases, aliases
 
 if TYPE_CHECKING:
     from genai_prices.types import ConditionalPrice, ModelInfo, ModelPrice, Provider
@@ -69,17 +69,28 @@ class Tally:
     rounded: list[str] = field(default_factory=list[str])
 
 
-def main() -> int:
-    """Write the book beside this module and print what was left out."""
+def render() -> str | None:
+    """Return the text of the book; ``None`` where another version of the source is installed.
+
+    The book names the version that it was compiled from. To compile a new one, install it and
+    delete the old book first.
+    """
+    old = BOOK_PATH.read_text(encoding="utf-8") if BOOK_PATH.exists() else ""
+    if old and json.loads(old)["book"]["package_version"] != version(_PACKAGE):
+        return None
     tally = Tally()
     text = compile_book(tally)
-    BOOK_PATH.write_text(text, encoding="utf-8", newline="\n")
-    print(f"{BOOK_PATH.name}: {len(text):,} bytes")
+    if text != old:
+        _print(tally)
+    return text
+
+
+def _print(tally: Tally) -> None:
+    """Print what was left out."""
     for name, count in sorted(tally.counts.items()):
         print(f"  {count:5,} {name}")
     for line in tally.rounded:
         print(f"  rounded {line}")
-    return 0
 
 
 def compile_book(tally: Tally) -> str:
@@ -88,8 +99,6 @@ def compile_book(tally: Tally) -> str:
     Raises:
         ValueError: The source has a price or a clause that this module does not understand.
     """
-    from importlib.metadata import version
-
     from genai_prices.data import providers
 
     shops = {provider.id: provider for provider in providers}
@@ -131,7 +140,7 @@ def _models(
 
 
 def _is_own(shops: Mapping[str, Provider], provider: Provider, model: str) -> bool:
-    """Tell whether the provider made the model, so that the bare id means it (PRC-4)."""
+    """Return whether the provider made the model, so that the bare id means it (PRC-4)."""
     clause = shops[_SAME_VENDOR.get(provider.id, provider.id)].model_match
     return clause is not None and clause.is_match(model.lower())
 
@@ -305,7 +314,3 @@ def _members(values: Mapping[str, object]) -> str:
 
 def _json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
