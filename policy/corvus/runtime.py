@@ -41,13 +41,12 @@ from corvus.prices.lookup import PriceBooks
 
 if TYPE_CHECKING:
     from corvus.autonomy.decide import Action, ActionAnswer
-    from corvus.bookkeeping import Bookkeeping
+    from corvus.bookkeeping import Bookkeeping, Health
     from corvus.config.layers.origins import Effective
     from corvus.config.toml.document import Document
     from corvus.governor.engine import Listener
     from corvus.governor.governor import Governor
     from corvus.governor.recount import History
-    from corvus.health import Health
     from corvus.ledger.ledger import Ledger
     from corvus.model.spend import Spend
     from corvus.model.steering import AuditEvent
@@ -64,7 +63,7 @@ class Runtime:
         config_shown: Where the config came from, in words a person understands (CFG-6).
         ledger_path: The ledger file; it need not exist yet.
         unused_keys: Keys that the config sets and that have no effect yet.
-        retention_days: Days that usage stays in the ledger file itself; 0 is for ever.
+        retention_days: Days that usage stays in the ledger file itself; 0 keeps it.
         gateway: How the gateway listens.
         observability: What it tells about itself.
         loaded: The layers that all of this was made of.
@@ -98,7 +97,7 @@ class Runtime:
         """
         from corvus.config.toml.values import shown
 
-        stated = {shown(one.route) for one in self.effective if not one.is_default}
+        stated = {shown(setting.route) for setting in self.effective if not setting.is_default}
         return replace(self, policy=lay_over(self.policy, limits, stated))
 
     @cached_property
@@ -133,17 +132,16 @@ class Runtime:
         over: every call is allowed without it (EVA-11).
 
         Args:
-            listeners: Told of events after they are durable.
+            listeners: Get events after they are durable.
 
         Raises:
             StoreError: Governance is enabled and the store cannot be opened.
-            LedgerError: Budgets must be counted anew, and the ledger cannot be read.
+            LedgerError: Budgets must be counted again, and the ledger cannot be read.
         """
         return Opening(self._governor(listeners))
 
     @contextmanager
     def _governor(self, listeners: Sequence[Listener]) -> Generator[Governor]:
-        from corvus.actor import local_actor
         from corvus.governor.governor import Governor
 
         with self._store() as (store, history):
@@ -215,7 +213,7 @@ class Runtime:
             since: The first instant, inclusive, aware; ``None`` is the beginning.
             kinds: The kinds wanted; none is all.
         """
-        from corvus.ledger.audit import audit_events
+        from corvus.ledger.verify import audit_events
 
         if not os.path.lexists(self.ledger_path) and self.bookkeeping.has_store:
             position, _ = self.audit_head()
@@ -244,10 +242,8 @@ class Runtime:
 
         Raises:
             StoreError: The store cannot be opened or made: what is done would not last.
-            LedgerError: Budgets must be counted anew, and the ledger cannot be read.
+            LedgerError: Budgets must be counted again, and the ledger cannot be read.
         """
-        from corvus.actor import local_actor
-
         with self._stored_governor() as governor:
             governor.note_limits(self.governing, local_actor())
             yield governor
@@ -263,7 +259,7 @@ class Runtime:
     def decide(
         self, action: Action, principal: str, *, approved: bool = False, record: bool = False
     ) -> ActionAnswer:
-        """Say whether an agent may act (ACT-1, ACT-2).
+        """Decide whether an agent may act (ACT-1, ACT-2).
 
         Args:
             action: What is about to be done.
@@ -284,9 +280,7 @@ class Runtime:
 
     def health(self) -> Health:
         """Say how store and ledger are; no byte of either changes."""
-        from corvus.health import examine
-
-        return examine(self.ledger_path, self.bookkeeping.store_path, self.clock.now())
+        return self.bookkeeping.health()
 
     def _recorded_status(self, session_id: str | None, mission_id: str | None) -> StatusReport:
         from corvus.ledger.counts import latest_session, spend_in
@@ -394,10 +388,25 @@ def _ledger_path(loaded: Loaded) -> Path:
     """
     configured = loaded.settings.governance.ledger.path if loaded.settings else None
     if configured:
-        stating = (one for one in reversed(loaded.documents) if one.has(_LEDGER_PATH))
-        folder = next((one.folder for one in stating), Path())
+        stating = (
+            document for document in reversed(loaded.documents) if document.has(_LEDGER_PATH)
+        )
+        folder = next((document.folder for document in stating), Path())
         return folder / os.path.expanduser(configured)
     state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     if state.startswith("~"):
         raise LedgerError("there is no home directory: name a ledger with --ledger")
     return Path(state) / "corvus" / "ledger.duckdb"
+
+
+def local_actor() -> str:
+    """Return who runs a command, whatever options say (OVR-5): the user of this process.
+
+    Their number stands for those who have no name.
+    """
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"

@@ -241,6 +241,8 @@ def _print_ledger(path: Path) -> int:
         for table, definition in tables:
             print("#", table, definition)
             rows = connection.execute(f'SELECT * FROM "{table}" ORDER BY ALL').fetchall()
+            if table == "ledger_watermark":  # how many batches there are depends on the time
+                rows = [row[:2] for row in rows[-1:]]
             print(*map(repr, rows), sep="\n")
     return 0
 

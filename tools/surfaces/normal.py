@@ -19,13 +19,16 @@ _NOON_MS = int(NOON.timestamp()) * 1000
 _NUMBERED = (
     ("token", re.compile(r"\bcv[a-z]{1,4}_[A-Za-z0-9_-]{20,}")),
     ("csrf", re.compile(r'(?<=name="csrf" value=")[A-Za-z0-9_-]{20,}')),
-    ("hash", re.compile(r"(?<!sha256:)\b[0-9a-f]{64}\b")),
+    ("hash", re.compile(r'(?<!sha256[:= ])(?<!sha256": ")\b[0-9a-f]{64}\b')),
     ("newest", re.compile(r"(?<=newest )[0-9a-f]{16}\b")),
     ("keyed", re.compile(r'(?:(?<="session": ")|(?<=unlisted:))[0-9a-f]{16}\b')),
-    ("cookie", re.compile(r"(?<=corvus_session=)[A-Za-z0-9_-]{20,}")),
+    ("cookie", re.compile(r"(?<=corvus_visit=)[A-Za-z0-9_-]{20,}")),
 )
 _REPLACED = (
     (re.compile(r"\b\d{16} \d{16} \d+ [0-9a-f-]{36}"), "<witness>"),
+    (re.compile(r"(?<=\r\x1b\[2K).*"), "<progress>"),
+    (re.compile(r"(?m)^[0-9TZ.:-]+Z (?=[A-Z]+ )"), "<time> "),
+    (re.compile(r"(/static/[\w.]+\?)[0-9a-f]{12}"), r"\1<content>"),
     (re.compile(r"(?<=127\.0\.0\.1:)\d{4,5}\b"), "<port>"),
     (re.compile(r"(?<=localhost:)\d{4,5}\b"), "<port>"),
     (re.compile(r'(?<="time": ")[0-9TZ.:-]+(?=")'), "<time>"),

@@ -13,7 +13,7 @@ from corvus.base.files import replace_file
 from corvus.config.edit.change import Change
 from corvus.config.layers.environment import variable
 from corvus.config.layers.locate import locate
-from corvus.diagnostics.machine import concise
+from corvus.diagnostics.formats.text import concise
 from corvus.diagnostics.plain import escape
 from corvus.diagnostics.secrets import secret_ranges
 

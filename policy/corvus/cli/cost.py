@@ -10,6 +10,7 @@ import typer
 from corvus.cli.audit import audit
 from corvus.cli.budgets import budgets
 from corvus.cli.common import is_terminal, json_text, require_session, warn_unused
+from corvus.cli.history import HELP as HISTORY_HELP
 from corvus.cli.history import history
 from corvus.cli.options import AsOf, Config, LedgerPath, Mission, Session, Sets
 from corvus.cli.steering import override, reset
@@ -65,7 +66,7 @@ def summary(
             summary_table.print_table(runtime, status)
 
 
-app.command("history")(history)
+app.command("history", help=HISTORY_HELP)(history)
 app.command("budgets")(budgets)
 app.command("override")(override)
 app.command("reset")(reset)

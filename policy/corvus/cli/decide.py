@@ -63,8 +63,7 @@ def decide(
 
     Example: corvus policy decide --command "git push"
     """
-    from corvus.actor import local_actor
-    from corvus.runtime import open_runtime
+    from corvus.runtime import local_actor, open_runtime
 
     action = _action(command, tool, tuple(paths or ()), reads_only, workspace)
     runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)

@@ -1,4 +1,4 @@
-"""``corvus cost history``: what each day, week, month, session or mission cost (CLI-2)."""
+"""``corvus cost history``: what each bucket of time, session or mission cost (CLI-2)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import typer
 
 from corvus.answers.history import HISTORY_WITH_BUCKETS
 from corvus.base.money import usd_text
+from corvus.base.period import CALENDAR_PERIODS, HISTORY_PERIODS, Period, listed
 from corvus.cli.common import console, is_terminal, json_text
 from corvus.cli.options import AsOf, Config, LedgerPath
 from corvus.reporting.history import (
+    DEFAULT_BUCKET,
     DEFAULT_WINDOW,
     Bucket,
     check_window,
@@ -32,14 +34,21 @@ class Format(StrEnum):
     JSON = "json"
 
 
+_LARGEST = ", ".join(f"1..={period.buckets_max} {period}s" for period in CALENDAR_PERIODS)
+HELP = f"""Show what each {listed(HISTORY_PERIODS, "or")} cost.
+
+Example: corvus cost history --period month --window 6
+"""
+
+
 def history(
     *,
-    period: Annotated[Bucket, typer.Option(help="What one bucket is.")] = Bucket.DAY,
+    period: Annotated[Bucket, typer.Option(help="What one bucket is.")] = DEFAULT_BUCKET,
     window: Annotated[
         int | None,
         typer.Option(
-            help="Buckets, the present one last: 1..=366 days, 1..=260 weeks, 1..=60 months; "
-            "default 30. Without it, a table starts at the first bucket with a call.",
+            help=f"Buckets, the present one last: {_LARGEST}; default {DEFAULT_WINDOW}. "
+            "Without it, a table starts at the first bucket with a call.",
             show_default=False,
         ),
     ] = None,
@@ -51,10 +60,7 @@ def history(
     ledger: LedgerPath = None,
     config: Config = None,
 ) -> None:
-    """Show what each day, week, month, session or mission cost.
-
-    Example: corvus cost history --period month --window 6
-    """
+    """Show a history of cost; ``HELP`` says it to users."""
     wanted = DEFAULT_WINDOW if window is None else window
     check_window(period, wanted)
     from corvus.bookkeeping import Bookkeeping
@@ -96,7 +102,7 @@ def _kv(period: Bucket, table: Table) -> list[str]:
         f"total_tokens={sum(table.counts('tokens'))}",
         f"total_requests={sum(table.counts('calls'))}",
     ]
-    sessions = table.values("session_id") if period is Bucket.MISSION else ()
+    sessions = table.values("session_id") if period == Period.MISSION else ()
     for place, (bucket, cost, tokens, calls, unpriced, *_) in enumerate(table.rows):
         name = kv_text(bucket) if isinstance(bucket, str) else "none"
         amount = usd_text(cost if isinstance(cost, int) else None)

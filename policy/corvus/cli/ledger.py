@@ -126,8 +126,8 @@ def _runtime(config: Any, sets: Any, ledger: Any) -> Runtime:
 
 
 def _rebuilt(runtime: Runtime, reason: str | None) -> Verdict:
-    from corvus.actor import local_actor
     from corvus.diagnostics.secrets import scrub
+    from corvus.runtime import local_actor
 
     return runtime.bookkeeping.rebuild(local_actor(), scrub(reason) if reason else None)
 

@@ -14,6 +14,7 @@ from corvus.cli.common import console, is_terminal, warn_unused
 from corvus.cli.exits import Exit
 from corvus.cli.options import Config, LedgerPath, Sets
 from corvus.cli.usage_export import export
+from corvus.usage.importers import FORMATS
 
 if TYPE_CHECKING:
     from corvus.runtime import Runtime
@@ -27,12 +28,7 @@ class SourceFormat(StrEnum):
     """The format of the files to import."""
 
     AUTO = "auto"
-    CLAUDE_CODE = "claude-code"
-    CODEX = "codex"
-    LITELLM = "litellm"
-    OPENAI = "openai"
-    OTEL = "otel"
-    GENERIC = "generic"
+    vars().update({name: name for name in FORMATS})
 
 
 class Format(StrEnum):
@@ -121,7 +117,7 @@ def import_(
     runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)
     warn_unused(runtime)
     options = model.ImportOptions(
-        format=None if source_format is SourceFormat.AUTO else model.Format(source_format.value),
+        format=None if source_format is SourceFormat.AUTO else source_format.value,
         columns=_map(columns or ()),
         project=project,
         provider=provider,

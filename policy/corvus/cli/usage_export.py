@@ -14,20 +14,16 @@ import typer
 from corvus.base.errors import ReportParameterInvalid
 from corvus.cli.common import console
 from corvus.cli.options import AsOf, Config, LedgerPath, Since, Until
+from corvus.usage.exporters import FORMATS, SUFFIXES, Shape
 
 if TYPE_CHECKING:
-    from corvus.usage.exporters.export import ExportSummary, OnProgress, Shape
-
-_SHAPES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+    from corvus.usage.exporters.export import ExportSummary, OnProgress
 
 
 class ExportFormat(StrEnum):
     """What is written."""
 
-    CSV = "csv"
-    JSONL = "jsonl"
-    PARQUET = "parquet"
-    FOCUS = "focus"
+    vars().update({name: name for name in (*Shape, *FORMATS)})
 
 
 def export(
@@ -62,19 +58,28 @@ def export(
     from corvus.bookkeeping import Bookkeeping
     from corvus.cli.report_view import ledger_path
     from corvus.cli.times import clock_at, parse_bounds
-    from corvus.usage.exporters.export import Choice, export_file, export_text
+    from corvus.usage.exporters.export import (
+        RECORDS,
+        Choice,
+        export_file,
+        export_text,
+        exporter_named,
+    )
 
-    shape = _shape(output, file)
+    exporter = RECORDS
+    if output is not None and output.value in FORMATS:
+        exporter, output = exporter_named(output.value), None
+    shape = _shape(output, file, exporter.shape)
     bounds = parse_bounds(since, until, clock_at(as_of).now())
     choice = Choice(
-        focus=output is ExportFormat.FOCUS,
+        exporter=exporter,
         since=bounds.get("since"),
         until=bounds.get("until"),
         session=session,
         project=project,
         account=account,
     )
-    if account is not None and not choice.focus:
+    if account is not None and not exporter.names_account:
         raise ReportParameterInvalid("--billing-account goes with --format focus alone")
     with Bookkeeping(ledger_path(config, ledger)).ledger() as opened:
         if file is None:
@@ -82,29 +87,24 @@ def export(
         else:
             with _progress() as on_progress:
                 summary = export_file(opened.connection, choice, shape, file, on_progress)
-    _tell(summary, file)
+    _report(summary, file, exporter.title)
 
 
-def _shape(output: ExportFormat | None, file: Path | None) -> Shape:
-    from corvus.usage.exporters.export import Shape
-
-    by_suffix = _SHAPES.get(file.suffix.lower()) if file else None
-    if output is ExportFormat.FOCUS:
-        shape = Shape(by_suffix or "csv")
-    else:
-        shape = Shape(output.value if output else by_suffix or "jsonl")
+def _shape(output: ExportFormat | None, file: Path | None, usual: Shape) -> Shape:
+    by_suffix = SUFFIXES.get(file.suffix.lower()) if file else None
+    shape = Shape(output.value) if output else by_suffix or usual
     if shape is Shape.PARQUET and (file is None or (file.exists() and not file.is_file())):
         raise ReportParameterInvalid("parquet is no text: name a file with -o FILE")
     return shape
 
 
-def _tell(summary: ExportSummary, file: Path | None) -> None:
+def _report(summary: ExportSummary, file: Path | None, title: str) -> None:
     if file is not None:
         print(f"rows={summary.rows}", file=sys.stderr)
     if summary.unpriced:
         calls = "call" if summary.unpriced == 1 else "calls"
         print(
-            f"left out, as FOCUS knows no unknown cost: {summary.unpriced:,} {calls} without a "
+            f"left out, as {title} knows no unknown cost: {summary.unpriced:,} {calls} without a "
             "price; see `corvus report unpriced`",
             file=sys.stderr,
         )

@@ -49,6 +49,22 @@ def render_each(
     return blocks
 
 
+def concise(diagnostics: Iterable[Diagnostic]) -> str:
+    """Return ``file:line:column: severity[code] message (help)``, one diagnostic a line.
+
+    Line and column are left out where there is no position. There is no final newline.
+    """
+    return "\n".join(map(_line, diagnostics))
+
+
+def _line(diagnostic: Diagnostic) -> str:
+    place = diagnostic.file
+    if diagnostic.span is not None:
+        place += f":{diagnostic.span.start.line}:{diagnostic.span.start.column}"
+    head = f"{place}: {diagnostic.severity.value}[{diagnostic.code}] {diagnostic.message}"
+    return escape(f"{head} ({' '.join(diagnostic.help)})" if diagnostic.help else head)
+
+
 class _Paint:
     def __init__(self, *, enabled: bool) -> None:
         self._enabled = enabled

@@ -16,12 +16,11 @@ from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
 from corvus.diagnostics.codes import CodeInfo, Severity
-from corvus.diagnostics.explained import as_markdown, as_text
+from corvus.diagnostics.explanation import as_markdown, as_text
 from corvus.diagnostics.fingerprint import fingerprints
-from corvus.diagnostics.json_text import json_text
+from corvus.diagnostics.formats.json import json_text
 from corvus.diagnostics.model import Diagnostic, Fix, Span
-from corvus.diagnostics.outcome import Outcome
-from corvus.diagnostics.places import place_of
+from corvus.diagnostics.outcome import Outcome, place_of
 from corvus.diagnostics.plain import escape
 from corvus.version import __version__
 

@@ -1,22 +1,41 @@
-"""Diagnostics for programs: one line each, or data for JSON (DIA-2).
+"""Diagnostics as JSON, the same bytes on every machine and harmless on a terminal (DIA-2).
 
-Neither quotes the document beyond what a message already says.
+Everything beyond printable ASCII is an escape, so no locale can spoil it and no control character
+gets through. Half a surrogate pair, which a file name that is not UTF-8 may hold, is no Unicode
+text: strict readers refuse its escape, so it becomes ``U+FFFD``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final, cast
 
 from corvus.diagnostics.model import Diagnostic, Fix, Label, Position
-from corvus.diagnostics.plain import escape
+
+_LONE: Final = re.compile("[\ud800-\udfff]")
 
 
-def concise(diagnostics: Iterable[Diagnostic]) -> str:
-    """Return ``file:line:column: severity[code] message (help)``, one diagnostic a line.
+def json_text(value: object) -> str:
+    """Return an indented document without a final newline."""
+    return json.dumps(_well_formed(value), indent=2)
 
-    Line and column are left out where there is no position. There is no final newline.
-    """
-    return "\n".join(map(_line, diagnostics))
+
+def json_line(value: object) -> str:
+    """Return a document on one line, without a newline."""
+    return json.dumps(_well_formed(value), separators=(",", ":"))
+
+
+def _well_formed(value: object) -> object:
+    if isinstance(value, str):
+        return _LONE.sub("\ufffd", value)
+    if isinstance(value, Mapping):
+        table = cast("Mapping[str, object]", value)
+        return {_LONE.sub("\ufffd", key): _well_formed(inner) for key, inner in table.items()}
+    if isinstance(value, list | tuple):
+        return [_well_formed(inner) for inner in cast("list[object]", value)]
+    return value
 
 
 def as_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, object]]:
@@ -33,17 +52,7 @@ def as_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, object]]:
 
 def as_json_lines(diagnostics: Iterable[Diagnostic]) -> str:
     """Return one JSON object a line, as ``as_json`` describes it, without a final newline."""
-    from corvus.diagnostics.json_text import json_line
-
     return "\n".join(json_line(_object(diagnostic)) for diagnostic in diagnostics)
-
-
-def _line(diagnostic: Diagnostic) -> str:
-    place = diagnostic.file
-    if diagnostic.span is not None:
-        place += f":{diagnostic.span.start.line}:{diagnostic.span.start.column}"
-    head = f"{place}: {diagnostic.severity.value}[{diagnostic.code}] {diagnostic.message}"
-    return escape(f"{head} ({' '.join(diagnostic.help)})" if diagnostic.help else head)
 
 
 def _object(diagnostic: Diagnostic) -> dict[str, object]:

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from corvus.diagnostics.codes import Severity
-from corvus.diagnostics.machine import as_json, concise
+from corvus.diagnostics.formats.json import as_json
+from corvus.diagnostics.formats.text import concise
 from corvus.diagnostics.model import Diagnostic, Edit, Fix, Label, Position, Span
 
 SCHEMA: dict[str, Any] = json.loads(
-    (Path(__file__).parents[2] / "schemas" / "diagnostics.schema.json").read_text()
+    (Path(__file__).parents[3] / "schemas" / "diagnostics.schema.json").read_text()
 )
 ITEM: Any = Draft202012Validator({"$ref": "#/$defs/diagnostic", "$defs": SCHEMA["$defs"]})
 HERE = Span(Position(10, 12, 2, 3), Position(14, 16, 2, 7))

@@ -16,7 +16,7 @@ from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.outcome import Input, Outcome
 
 Check = Callable[..., Outcome]
-ROOT: Final = Path(__file__).parents[2]
+ROOT: Final = Path(__file__).parents[3]
 XS: Final = "{http://www.w3.org/2001/XMLSchema}"
 SCHEMA: Final = ET.parse(ROOT / "tests/standards/junit-10.xsd").getroot()
 FILES = sorted((ROOT / "tests/golden/invalid").glob("*.toml"))

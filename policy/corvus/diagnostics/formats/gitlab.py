@@ -13,10 +13,9 @@ from typing import Final
 
 from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.fingerprint import fingerprints
-from corvus.diagnostics.json_text import json_text
+from corvus.diagnostics.formats.json import json_text
 from corvus.diagnostics.model import Diagnostic
-from corvus.diagnostics.outcome import Outcome
-from corvus.diagnostics.places import place_of
+from corvus.diagnostics.outcome import Outcome, place_of
 from corvus.diagnostics.plain import escape
 
 _SEVERITIES: Final = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.NOTE: "info"}

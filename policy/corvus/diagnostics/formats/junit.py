@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from corvus.diagnostics.machine import concise
+from corvus.diagnostics.formats.text import concise, render_each
 from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.outcome import Input, Outcome
 from corvus.diagnostics.plain import escape
-from corvus.diagnostics.text import render_each
 
 _NAME = "corvus check"
 

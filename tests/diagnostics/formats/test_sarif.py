@@ -17,7 +17,7 @@ from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.outcome import Input, Outcome
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SCHEMA = json.loads((ROOT / "tests/standards/sarif-2.1.0-rtm.5.json").read_text())
 FILES = sorted((ROOT / "tests/golden/invalid").glob("*.toml"))
 MISTAKES = """\

@@ -18,10 +18,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from corvus.diagnostics.codes import Severity
-from corvus.diagnostics.machine import concise
+from corvus.diagnostics.formats.text import concise
 from corvus.diagnostics.model import Diagnostic
-from corvus.diagnostics.outcome import Outcome
-from corvus.diagnostics.places import place_of
+from corvus.diagnostics.outcome import Outcome, place_of
 from corvus.diagnostics.plain import escape
 
 MAX_SHOWN: Final = 10
