@@ -82,7 +82,7 @@ def agent(
     Example: corvus agent --mission triage --limit 2.50 -- python agent.py
     """
     from corvus.cli.run import Wish
-    from corvus.cli.run_limits import read_limits
+    from corvus.cli.run_text import read_limits
 
     limits = read_limits(limit, daily, session_limit)
     wish = Wish(
@@ -122,7 +122,7 @@ def code(
     Example: corvus code --daily 5 -- claude -p "fix the tests"
     """
     from corvus.cli.run import Wish
-    from corvus.cli.run_limits import read_limits
+    from corvus.cli.run_text import read_limits
 
     limits = read_limits(limit, daily, session_limit)
     wish = Wish(
@@ -139,7 +139,7 @@ def code(
 
 
 def _run(command: list[str], wish: Wish, config: Config, sets: Sets, ledger: LedgerPath) -> None:
-    from corvus.cli.common import warn_unused
+    from corvus.cli.options import warn_unused
     from corvus.cli.run import Run
     from corvus.runtime import open_runtime
 

@@ -16,9 +16,15 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from corvus.base.errors import PolicyError
+
+if TYPE_CHECKING:
+    from corvus.model.decision import Decision
 
 
 class Exit(IntEnum):
@@ -63,3 +69,15 @@ def exit_for(error: PolicyError) -> Exit:
     """Return the exit code of an error: that of its nearest listed ancestor."""
     codes = (kind.code for kind in type(error).__mro__ if issubclass(kind, PolicyError))
     return next((_BY_CODE[code] for code in codes if code in _BY_CODE), Exit.FAILURE)
+
+
+def tell_denial(decision: Decision) -> Exit:
+    """Print a denial on standard error as one line of JSON, as its schema says.
+
+    Returns:
+        The exit code of the command that was stopped.
+    """
+    from corvus.answers.denial import denial_body
+
+    print(json.dumps(denial_body(decision), separators=(",", ":")), file=sys.stderr, flush=True)
+    return Exit.DENIED_SPEND

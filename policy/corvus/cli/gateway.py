@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from corvus.cli.common import say_governing, warn_unlimited, warn_unused
-from corvus.cli.options import Config, LedgerPath, Sets
+from corvus.cli.options import Config, LedgerPath, Sets, say_governing, warn_unlimited, warn_unused
 
 if TYPE_CHECKING:
     from corvus.runtime import Runtime

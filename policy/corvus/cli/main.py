@@ -114,7 +114,7 @@ def _tell(error: PolicyError) -> int:
     from corvus.model.decision import Denied
 
     if isinstance(error, Denied) and error.decision is not None:
-        from corvus.cli.denied import tell_denial
+        from corvus.cli.exits import tell_denial
 
         return tell_denial(error.decision)
     if isinstance(error, ConfigError) and error.diagnostics:

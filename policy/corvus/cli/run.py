@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING
 
 from corvus.base.errors import GatewayRefused, PolicyError, RunRefused, SteeringRefused
 from corvus.cli import credentials, run_text, runfile
-from corvus.cli.child import command_of, environment_of, find_command, run_child
-from corvus.cli.guarded import MARK
-from corvus.cli.run_limits import refuse_without_budget
-from corvus.cli.scrub import hide
+from corvus.cli.child import MARK, command_of, environment_of, find_command, run_child
+from corvus.cli.credentials import hide
+from corvus.cli.run_text import refuse_without_budget
 from corvus.compile import RunLimits
 from corvus.governor.rules import budgets_of_run
 from corvus.model.gateway import GatewayOptions, Kind, Upstream
@@ -273,16 +272,16 @@ class Run:
             run_text.say(f"corvus: no summary: {fault}")
 
     def _show(self, governor: Governor) -> None:
-        from corvus.cli import summary_table, summary_text
+        from corvus.cli import summary
 
         if self._last is None:
             run_text.say(run_text.no_call(self._refused))
         else:
             status = governor.status(self.session_id, self._mission)
             if sys.stderr.isatty():
-                summary_table.print_table(self._runtime, status, stderr=True)
+                summary.print_table(self._runtime, status, stderr=True)
             else:
-                print("\n".join(summary_text.kv(self._runtime, status)), file=sys.stderr)
+                print("\n".join(summary.kv(self._runtime, status)), file=sys.stderr)
                 sys.stderr.flush()
         if self._runtime.policy.enabled:
             self._runtime.bookkeeping.drain(governor.store)
@@ -297,7 +296,7 @@ class Run:
         last = self._last
         if last is None or last.allowed or (exit_code == 0 and self._is_any_admitted):
             return exit_code
-        from corvus.cli.denied import tell_denial
+        from corvus.cli.exits import tell_denial
 
         return tell_denial(last)
 

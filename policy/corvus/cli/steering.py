@@ -9,15 +9,23 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from corvus.base.errors import PolicyError, SteeringRefused
 from corvus.base.money import usd_short, usd_text
-from corvus.cli.common import is_terminal, json_text, say_governing, warn_unused
-from corvus.cli.options import Config, LedgerPath, Session, SessionProject, Sets
+from corvus.cli.options import (
+    Config,
+    LedgerPath,
+    Session,
+    SessionProject,
+    Sets,
+    say_governing,
+    warn_unused,
+)
+from corvus.cli.output import TextOrBody, emit
+from corvus.diagnostics.plain import escape
 
 if TYPE_CHECKING:
     from corvus.governor.governor import Governor
@@ -27,17 +35,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Format(StrEnum):
-    """How an answer is shown."""
-
-    TEXT = "text"
-    KV = "kv"
-    JSON = "json"
-
-
-Output = Annotated[
-    Format | None, typer.Option("--format", help="Default: text on a terminal, else kv.")
-]
 Reason = Annotated[str | None, typer.Option("--reason", help="Why, for the audit.")]
 
 
@@ -62,7 +59,7 @@ def override(
     config: Config = None,
     sets: Sets = None,
     ledger: LedgerPath = None,
-    output: Output = None,
+    output: TextOrBody = None,
 ) -> None:
     """Let one call pass that its budgets would refuse.
 
@@ -86,7 +83,7 @@ def override(
         if not yes and sys.stdin.isatty():
             _ask_before_replacing(governor, wish)
         granted = _granted(runtime, governor, wish)
-    told = {
+    body = {
         "budget_override": "applied",
         "scope": "next_request",
         "override_id": granted.id,
@@ -97,7 +94,13 @@ def override(
     whose = f"session {granted.session_id}" if granted.session_id else "any session"
     whose += f" of project {granted.project}" if granted.project else ""
     until = _minute(granted.expires_at)
-    _print(told, output, f"the next block of {whose} is lifted once, until {until} ({granted.id})")
+    emit(
+        output,
+        lambda: body,
+        lambda: print(
+            escape(f"the next block of {whose} is lifted once, until {until} ({granted.id})")
+        ),
+    )
 
 
 def budget_names(context: typer.Context, incomplete: str) -> list[str]:
@@ -131,7 +134,7 @@ def reset(
     config: Config = None,
     sets: Sets = None,
     ledger: LedgerPath = None,
-    output: Output = None,
+    output: TextOrBody = None,
 ) -> None:
     """Let a budget start from 0 in its present window; history and reports keep the spend.
 
@@ -153,7 +156,7 @@ def reset(
             _ask_before_reset(governor, wish)
         result = governor.reset(wish)
     event = result.audit_event
-    told = {
+    body = {
         "scope": result.scope,
         "removed_cost_usd": usd_text(result.removed_cost_nano_usd),
         "removed_requests": result.removed_requests,
@@ -165,7 +168,11 @@ def reset(
         **({"project": wish.project} if wish.project else {}),
     }
     removed = f"${usd_short(result.removed_cost_nano_usd)} in {_calls(result.removed_requests)}"
-    _print(told, output, f"{result.scope}: {removed} no longer count; history keeps them")
+    emit(
+        output,
+        lambda: body,
+        lambda: print(escape(f"{result.scope}: {removed} no longer count; history keeps them")),
+    )
 
 
 def _refuse_lonely(project: str | None, session: str | None) -> None:
@@ -233,17 +240,3 @@ def _calls(count: int) -> str:
 
 def _minute(instant: datetime) -> str:
     return f"{instant:%Y-%m-%d %H:%M} UTC"
-
-
-def _print(told: dict[str, Any], output: Format | None, words: str) -> None:
-    from corvus.answers.kv import kv_value
-    from corvus.diagnostics.plain import escape
-
-    match output or (Format.TEXT if is_terminal() else Format.KV):
-        case Format.JSON:
-            print(json_text(told))
-        case Format.TEXT:
-            print(escape(words))
-        case Format.KV:
-            for name, value in told.items():
-                print(f"{name}={kv_value(value)}")

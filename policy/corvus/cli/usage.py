@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from corvus.cli.common import console, is_terminal, warn_unused
 from corvus.cli.exits import Exit
-from corvus.cli.options import Config, LedgerPath, Sets
+from corvus.cli.options import Config, LedgerPath, Sets, warn_unused
+from corvus.cli.output import console, is_terminal
 from corvus.cli.usage_export import export
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from corvus.base.errors import ReportParameterInvalid
-from corvus.cli.common import console
 from corvus.cli.options import AsOf, Config, LedgerPath, Since, Until
+from corvus.cli.output import console
 
 if TYPE_CHECKING:
     from corvus.usage.exporters.export import ExportSummary, OnProgress, Shape
@@ -60,7 +60,7 @@ def export(
     Example: corvus usage export --format focus --since 2026-11 -o november.csv
     """
     from corvus.bookkeeping import Bookkeeping
-    from corvus.cli.report_view import ledger_path
+    from corvus.cli.tables import ledger_path
     from corvus.cli.times import clock_at, parse_bounds
     from corvus.usage.exporters.export import Choice, export_file, export_text
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corvus.base.money import usd_exact
-from corvus.cli.common import json_text
+from corvus.cli.output import json_text
 from corvus.diagnostics.plain import escape
 
 if TYPE_CHECKING:
