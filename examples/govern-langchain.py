@@ -3,7 +3,7 @@
 from langchain_openai import ChatOpenAI
 
 from corvus import BudgetExceeded, open_runtime
-from corvus.clients.langchain import GovernedCallback
+from corvus.clients import GovernedCallback
 
 with open_runtime().governor() as governor:
     govern = GovernedCallback(governor, project="docs")

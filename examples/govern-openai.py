@@ -4,7 +4,7 @@ import httpx2
 import openai
 
 from corvus import open_runtime
-from corvus.clients.transport import GovernedTransport
+from corvus.clients import GovernedTransport
 
 with open_runtime().governor() as governor:
     http = httpx2.Client(transport=GovernedTransport(governor, project="docs"), timeout=600)

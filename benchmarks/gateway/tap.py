@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable
 
 from corvus.calls.plan import Plan, read
-from corvus.metering.endpoints import Endpoint
-from corvus.metering.taps import open_tap
+from corvus.metering.providers.anthropic import MESSAGES
+from corvus.metering.providers.openai import CHAT, RESPONSES
 
 CHUNK_BYTES = 300
 EVENTS = 2_000
@@ -105,12 +105,12 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    made = {Endpoint.CHAT: chat(), Endpoint.RESPONSES: responses(), Endpoint.MESSAGES: messages()}
+    made = {CHAT: chat(), RESPONSES: responses(), MESSAGES: messages()}
     print("us per chunk, median of", ROUNDS, "rounds in turn; ratio = decode everything / tap")
     for endpoint, data in made.items():
         body = framed(data)
         for options in ({}, {"stream_options": {"include_usage": True}}):
-            if options and endpoint is not Endpoint.CHAT:
+            if options and endpoint is not CHAT:
                 continue
             request = read(endpoint, json.dumps({"model": "m", "stream": True, **options}).encode())
             assert isinstance(request, Plan)
@@ -118,7 +118,7 @@ def main() -> None:
                 chunks = cut(body)
 
                 def tapped(chunks: list[bytes] = chunks) -> None:
-                    tap = open_tap(endpoint, request, is_stream=True)  # noqa: B023 - run at once
+                    tap = endpoint.open_tap(request, is_stream=True)  # noqa: B023 - run at once
                     for chunk in chunks:
                         tap.feed(chunk)
                     tap.finish()
@@ -130,10 +130,10 @@ def main() -> None:
                     peer.append(seconds(lambda chunks=chunks: decode_everything(chunks)))
                 tap_us = statistics.median(ours) / len(chunks) * 1e6
                 peer_us = statistics.median(peer) / len(chunks) * 1e6
-                drops = "drops" if endpoint is Endpoint.CHAT and not options else ""
+                drops = "drops" if endpoint is CHAT and not options else ""
                 size = len(body) // len(chunks)
                 print(
-                    f"{endpoint.name:9} {drops:5} {cut.__name__:13} {size:4} B/chunk "
+                    f"{endpoint.end:17} {drops:5} {cut.__name__:13} {size:4} B/chunk "
                     f"tap {tap_us:5.2f}  decode {peer_us:5.2f}  ratio {peer_us / tap_us:4.1f}"
                 )
 

@@ -27,8 +27,8 @@ from corvus.compile import (
     lay_over,
     observability_options,
 )
-from corvus.config.layers.layers import load_layers
-from corvus.config.layers.load import Loaded
+from corvus.config.check.documents import Loaded
+from corvus.config.layers.load import load_layers
 from corvus.diagnostics.model import ConfigError
 from corvus.governor.evaluate import Balance, evaluate
 from corvus.model.audit_hash import GENESIS

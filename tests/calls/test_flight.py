@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from corvus.base.money import NanoUSD
 from corvus.calls.flight import Command, Ending, Extend, Flight, Relay, Settle
 from corvus.calls.plan import Plan, read
-from corvus.metering.endpoints import Endpoint
+from corvus.metering.provider import Endpoint
+from corvus.metering.providers.anthropic import MESSAGES
+from corvus.metering.providers.openai import CHAT, RESPONSES
 from corvus.model.request import Request
 from corvus.model.reservation import Outcome, Reservation, ReservationState
 
@@ -37,7 +39,9 @@ def text(words: str, finish: str | None = None) -> bytes:
 
 
 USAGE = {"prompt_tokens": 10, "completion_tokens": 4, "total_tokens": 14}
-CHAT = text("Hel") + text("lo", "stop") + event({"model": "m-1", "choices": [], "usage": USAGE})
+CHAT_STREAM = (
+    text("Hel") + text("lo", "stop") + event({"model": "m-1", "choices": [], "usage": USAGE})
+)
 CHAT_ERROR = event({"error": {"message": "no", "type": "server_error"}})
 RESPONSE = {"model": "m-1", "usage": {"input_tokens": 10, "output_tokens": 4}}
 DELTA = event({"type": "response.output_text.delta", "delta": "Hello"})
@@ -52,15 +56,15 @@ COUNTED = event({"type": "message_delta", "usage": {"output_tokens": 4}})
 STOPPED = event({"type": "message_stop"})
 OVERLOADED = event({"type": "error", "error": {"type": "overloaded_error", "message": "no"}})
 SENSE = {
-    Endpoint.CHAT: [
-        CHAT + event("[DONE]"),
-        CHAT,
+    CHAT: [
+        CHAT_STREAM + event("[DONE]"),
+        CHAT_STREAM,
         text("Hel"),
         CHAT_ERROR,
         text("Hel") + CHAT_ERROR,
     ],
-    Endpoint.RESPONSES: [DELTA + FAILED, DELTA],
-    Endpoint.MESSAGES: [
+    RESPONSES: [DELTA + FAILED, DELTA],
+    MESSAGES: [
         STARTED + SAID + COUNTED + STOPPED,
         STARTED + SAID,
         STARTED + OVERLOADED,
@@ -72,16 +76,16 @@ SENSE = {
 
 def plan_of(endpoint: Endpoint, *, asks: bool = True) -> Plan:
     body: dict[str, object] = {"model": "m", "stream": True, "max_tokens": 50, "messages": []}
-    if asks and endpoint is Endpoint.CHAT:
+    if asks and endpoint is CHAT:
         body["stream_options"] = {"include_usage": True}
-    if endpoint is Endpoint.RESPONSES:
+    if endpoint is RESPONSES:
         body = {"model": "m", "stream": True, "max_output_tokens": 50, "input": "x"}
     plan = read(endpoint, json.dumps(body).encode())
     assert isinstance(plan, Plan)
     return plan
 
 
-def flight_of(endpoint: Endpoint = Endpoint.CHAT, *, asks: bool = True) -> Flight:
+def flight_of(endpoint: Endpoint = CHAT, *, asks: bool = True) -> Flight:
     request = Request("m", HOLD, "s", input_nano_usd=1000, output_rate=1_000_000_000)
     held = Reservation("r", request, ReservationState.HELD, HOLD, NOW, NOW, "")
     return Flight(held, plan_of(endpoint, asks=asks))
@@ -215,10 +219,10 @@ def test_what_was_never_written_is_free_and_what_was_written_costs_the_hold(
 
 @pytest.mark.parametrize("status", [302, 400, 429, 503])
 def test_an_error_by_status_is_free_unless_it_tells_usage(status: int) -> None:
-    (plain,) = fly(Endpoint.CHAT, [b'{"error":{}}'], "end", status=status, headers=BODY).endings
+    (plain,) = fly(CHAT, [b'{"error":{}}'], "end", status=status, headers=BODY).endings
     assert plain.is_release
     body = json.dumps({"error": {}, "usage": USAGE}).encode()
-    (told,) = fly(Endpoint.CHAT, [body], "end", status=status, headers=BODY).endings
+    (told,) = fly(CHAT, [body], "end", status=status, headers=BODY).endings
     assert not told.is_release
     assert told.usage is not None
     assert told.usage.output_tokens == 4
@@ -227,17 +231,17 @@ def test_an_error_by_status_is_free_unless_it_tells_usage(status: int) -> None:
 
 @pytest.mark.parametrize("how", ["broken", "abandoned"])
 def test_a_body_that_broke_off_costs_the_hold(how: str) -> None:
-    (ending,) = fly(Endpoint.CHAT, [b'{"choices":[{"mess'], how, headers=BODY).endings
+    (ending,) = fly(CHAT, [b'{"choices":[{"mess'], how, headers=BODY).endings
     assert (ending.is_release, ending.usage) == (False, None)
 
 
 @pytest.mark.parametrize(
     ("endpoint", "data", "is_free"),
     [
-        (Endpoint.CHAT, CHAT_ERROR, True),
-        (Endpoint.MESSAGES, OVERLOADED, True),
-        (Endpoint.CHAT, text("Hel") + CHAT_ERROR, False),
-        (Endpoint.MESSAGES, STARTED + OVERLOADED, False),
+        (CHAT, CHAT_ERROR, True),
+        (MESSAGES, OVERLOADED, True),
+        (CHAT, text("Hel") + CHAT_ERROR, False),
+        (MESSAGES, STARTED + OVERLOADED, False),
     ],
 )
 def test_an_error_event_is_free_only_before_any_usage_and_output(
@@ -253,8 +257,8 @@ def test_an_error_event_is_free_only_before_any_usage_and_output(
 @pytest.mark.parametrize(
     ("endpoint", "data"),
     [
-        (Endpoint.RESPONSES, DELTA + FAILED),
-        (Endpoint.MESSAGES, STARTED + SAID + COUNTED + OVERLOADED),
+        (RESPONSES, DELTA + FAILED),
+        (MESSAGES, STARTED + SAID + COUNTED + OVERLOADED),
     ],
 )
 def test_a_stream_that_fails_with_its_usage_costs_that_and_has_failed(
@@ -272,7 +276,7 @@ def test_a_stream_cut_after_any_event_costs_at_least_what_it_had_cost_by_then(
     said: int, how: str
 ) -> None:
     """The provider bills a token for each byte of text, at most; and all of the input."""
-    (ending,) = fly(Endpoint.CHAT, [text("word ")] * said, how).endings
+    (ending,) = fly(CHAT, [text("word ")] * said, how).endings
     assert not ending.is_release
     assert ending.usage is not None
     assert ending.usage.input_tokens >= 10
@@ -281,27 +285,25 @@ def test_a_stream_cut_after_any_event_costs_at_least_what_it_had_cost_by_then(
 
 
 def test_a_call_is_settled_before_the_bytes_that_tell_its_usage_are_relayed() -> None:
-    seen = fly(Endpoint.CHAT, [text("Hel"), CHAT.removeprefix(text("Hel")), event("[DONE]")], "end")
+    seen = fly(CHAT, [text("Hel"), CHAT_STREAM.removeprefix(text("Hel")), event("[DONE]")], "end")
     assert seen.settled_before == len(text("Hel"))
 
 
 def test_usage_that_was_not_asked_for_is_left_out_and_the_rest_of_the_bytes_is_not() -> None:
     last = b"data: [DONE]"  # without the blank line that ends it
-    seen = fly(Endpoint.CHAT, [CHAT, last], "end", asks=False)
+    seen = fly(CHAT, [CHAT_STREAM, last], "end", asks=False)
     assert seen.relayed == text("Hel") + text("lo", "stop") + last
 
 
 @pytest.mark.parametrize("how", [*ENDS])
 def test_a_packed_answer_is_read_on_the_side_or_costs_the_hold(how: str) -> None:
-    packed = gzip.compress(CHAT + event("[DONE]"))
+    packed = gzip.compress(CHAT_STREAM + event("[DONE]"))
     headers = {**STREAM, "content-encoding": "gzip"}
-    seen = fly(Endpoint.CHAT, [packed[:20], packed[20:]], how, headers=headers)
+    seen = fly(CHAT, [packed[:20], packed[20:]], how, headers=headers)
     assert seen.relayed == packed
     assert seen.endings[0].usage is not None
     for data, encoding in ((packed[:30], "gzip"), (b"\x00" * 50, "gzip"), (packed, "br")):
-        (ending,) = fly(
-            Endpoint.CHAT, [data], how, headers={**STREAM, "content-encoding": encoding}
-        ).endings
+        (ending,) = fly(CHAT, [data], how, headers={**STREAM, "content-encoding": encoding}).endings
         assert (ending.is_release, ending.usage) == (False, None)
 
 
@@ -313,7 +315,7 @@ def test_the_providers_name_of_a_call_is_kept_up_to_200_characters(
     named: str, kept: str | None
 ) -> None:
     headers = {**STREAM, "x-request-id": named}
-    (ending,) = fly(Endpoint.CHAT, [CHAT], "end", headers=headers).endings
+    (ending,) = fly(CHAT, [CHAT_STREAM], "end", headers=headers).endings
     assert ending.report.get("provider_request_id") == kept
 
 
@@ -324,7 +326,7 @@ def test_the_first_byte_says_when_the_answer_began() -> None:
     flight.data(b"", NOW)
     flight.data(text("Hel"), later)
     seen = Seen([])
-    seen.take(flight.data(CHAT, later + timedelta(seconds=2)))
+    seen.take(flight.data(CHAT_STREAM, later + timedelta(seconds=2)))
     assert seen.endings[0].report.get("first_token_at") == later
 
 
@@ -343,7 +345,7 @@ def test_a_stream_that_outgrows_its_hold_has_more_held() -> None:
 def test_a_stream_whose_kind_is_not_told_is_read_as_it_was_asked_for() -> None:
     flight = flight_of()
     flight.head(200, {}, NOW)
-    commands = [*flight.data(CHAT, NOW), *flight.end(NOW)]
+    commands = [*flight.data(CHAT_STREAM, NOW), *flight.end(NOW)]
     (ending,) = [one.ending for one in commands if isinstance(one, Settle)]
     assert ending.usage is not None
     assert (ending.usage.input_tokens, ending.usage.output_tokens) == (10, 4)

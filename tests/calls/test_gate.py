@@ -12,13 +12,16 @@ from typing import Any
 import pytest
 
 from corvus.answers.denial import add_lines, denial_error
-from corvus.calls.gate import OUTPUT_CAP, Asked, Gate
+from corvus.calls.gate import OUTPUT_CAP, Gate, Proposal
 from corvus.calls.plan import UNSEEN_TOKENS
 from corvus.calls.refusal import denied
+from corvus.calls.routes import Metered
 from corvus.gateway.problems import problem_of
 from corvus.governor.governor import Governor
-from corvus.metering.endpoints import Endpoint
 from corvus.metering.models import MOST_OUTPUT_TOKENS
+from corvus.metering.provider import Endpoint
+from corvus.metering.providers.anthropic import MESSAGES
+from corvus.metering.providers.openai import CHAT, RESPONSES
 from corvus.model.decision import Decision, Denial, UnpricedModel
 from corvus.model.gateway import Kind
 from corvus.runtime import open_runtime
@@ -50,14 +53,14 @@ def governor(tmp_path: Path) -> Iterator[Governor]:
 
 
 def held(
-    governor: Governor, body: dict[str, Any], endpoint: Endpoint = Endpoint.MESSAGES
+    governor: Governor, body: dict[str, Any], endpoint: Endpoint = MESSAGES
 ) -> tuple[int, int]:
     """Return the bound of the input, and what is held beside 10 tokens of output."""
-    asked = Gate(governor).ask(endpoint, json.dumps(body).encode())
-    assert isinstance(asked, Asked)
-    estimate = asked.request.estimate_nano_usd
+    proposal = Gate(governor).propose(Metered(endpoint, endpoint.path), json.dumps(body).encode())
+    assert isinstance(proposal, Proposal)
+    estimate = proposal.request.estimate_nano_usd
     assert estimate is not None
-    return asked.plan.input_tokens, estimate
+    return proposal.plan.input_tokens, estimate
 
 
 PLAIN = {"model": "m", "max_tokens": 10}
@@ -69,7 +72,7 @@ def test_input_and_the_stated_output_are_held(governor: Governor) -> None:
 
 
 def test_without_a_maximum_one_is_stated_and_held_for_each_choice(governor: Governor) -> None:
-    tokens, amount = held(governor, {"model": "m", "n": 3}, Endpoint.CHAT)
+    tokens, amount = held(governor, {"model": "m", "n": 3}, CHAT)
     assert amount == tokens * INPUT * 5 // 4 + 3 * MOST_OUTPUT_TOKENS * OUTPUT
 
 
@@ -122,15 +125,19 @@ def test_who_bills_is_found_by_one_rule_for_proxy_and_transports(
     governor: Governor, host: str, upstream: str | None, provider: str
 ) -> None:
     gate = Gate(governor)
-    asked = gate.ask(Endpoint.CHAT, b'{"model": "m"}', host=host, upstream=upstream)
-    assert isinstance(asked, Asked)
-    assert asked.request.provider == provider
+    proposal = gate.propose(
+        Metered(CHAT, CHAT.path), b'{"model": "m"}', host=host, upstream=upstream
+    )
+    assert isinstance(proposal, Proposal)
+    assert proposal.request.provider == provider
 
 
 def test_what_the_caller_says_of_who_bills_comes_first(governor: Governor) -> None:
-    asked = Gate(governor, provider="groq").ask(Endpoint.CHAT, b'{"model": "m"}', host="x.ai")
-    assert isinstance(asked, Asked)
-    assert asked.request.provider == "groq"
+    proposal = Gate(governor, provider="groq").propose(
+        Metered(CHAT, CHAT.path), b'{"model": "m"}', host="x.ai"
+    )
+    assert isinstance(proposal, Proposal)
+    assert proposal.request.provider == "groq"
 
 
 BUDGETED = CONFIG.replace("default_output_tokens = 100", "default_output_tokens = 100\n{limit}")
@@ -145,22 +152,22 @@ def poor(tmp_path: Path) -> Iterator[Governor]:
         yield opened
 
 
-def admitted(governor: Governor, body: bytes) -> tuple[Decision, Asked]:
+def admitted(governor: Governor, body: bytes) -> tuple[Decision, Proposal]:
     gate = Gate(governor)
-    asked = gate.ask(Endpoint.CHAT, body)
-    assert isinstance(asked, Asked)
-    return gate.admit(asked)
+    proposal = gate.propose(Metered(CHAT, CHAT.path), body)
+    assert isinstance(proposal, Proposal)
+    return gate.admit(proposal)
 
 
 def test_a_call_without_a_maximum_gets_what_every_budget_has_room_for(poor: Governor) -> None:
-    decision, asked = admitted(poor, b'{"model": "m"}')
+    decision, proposal = admitted(poor, b'{"model": "m"}')
     assert decision.allowed
-    assert asked.stated is not None
-    assert 900 < asked.stated < 1000
-    assert f'"max_completion_tokens":{asked.stated}'.encode() in asked.body.replace(b" ", b"") or (
-        f'"max_tokens":{asked.stated}'.encode() in asked.body.replace(b" ", b"")
-    )
-    assert asked.told == {OUTPUT_CAP: str(asked.stated)}
+    assert proposal.stated is not None
+    assert 900 < proposal.stated < 1000
+    assert f'"max_completion_tokens":{proposal.stated}'.encode() in proposal.body.replace(
+        b" ", b""
+    ) or (f'"max_tokens":{proposal.stated}'.encode() in proposal.body.replace(b" ", b""))
+    assert proposal.headers == {OUTPUT_CAP: str(proposal.stated)}
     day = decision.governing
     assert day is not None
     left = day.budget.limit_nano_usd - day.projected_nano_usd
@@ -169,23 +176,23 @@ def test_a_call_without_a_maximum_gets_what_every_budget_has_room_for(poor: Gove
 
 def test_no_less_than_the_default_is_stated_and_then_the_call_is_refused(poor: Governor) -> None:
     assert admitted(poor, b'{"model": "m", "max_tokens": 950}')[0].allowed
-    decision, asked = admitted(poor, b'{"model": "m"}')
+    decision, proposal = admitted(poor, b'{"model": "m"}')
     assert decision.denial is Denial.BUDGET_EXCEEDED
-    assert asked.stated == 100
-    assert decision.estimate_nano_usd == asked.request.estimate_nano_usd
+    assert proposal.stated == 100
+    assert decision.estimate_nano_usd == proposal.request.estimate_nano_usd
 
 
 def test_a_call_that_states_a_maximum_keeps_its_bytes_and_is_not_lowered(poor: Governor) -> None:
     body = b'{"model": "m",  "max_tokens": 5000}'
-    decision, asked = admitted(poor, body)
+    decision, proposal = admitted(poor, body)
     assert not decision.allowed
-    assert (asked.stated, asked.body, asked.told) == (None, body, {})
+    assert (proposal.stated, proposal.body, proposal.headers) == (None, body, {})
 
 
 def test_callers_at_once_never_get_more_together_than_there_is(poor: Governor) -> None:
     def ask(_: int) -> int:
-        decision, asked = admitted(poor, b'{"model": "m"}')
-        return asked.request.estimate_nano_usd or 0 if decision.allowed else 0
+        decision, proposal = admitted(poor, b'{"model": "m"}')
+        return proposal.request.estimate_nano_usd or 0 if decision.allowed else 0
 
     with ThreadPoolExecutor(8) as pool:
         held = sum(pool.map(ask, range(16)))
@@ -207,7 +214,7 @@ def test_a_denial_for_a_price_names_the_model_the_lines_to_add_and_what_is_close
     assert (type(error), str(error)) == (UnpricedModel, refusal.message)
     problem = problem_of(error)
     assert (problem.code, problem.detail) == (refusal.code, refusal.message)
-    for endpoint in (Endpoint.CHAT, Endpoint.RESPONSES, Endpoint.MESSAGES):
+    for endpoint in (CHAT, RESPONSES, MESSAGES):
         assert b"unpriced_model" in refusal.event(endpoint)
 
 
@@ -226,9 +233,9 @@ def test_a_fallback_without_a_price_is_the_one_that_a_denial_names(
 ) -> None:
     body = json.dumps({"model": "m", "max_tokens": 10, **more}).encode()
     gate = Gate(governor)
-    asked = gate.ask(Endpoint.CHAT, body)
-    assert isinstance(asked, Asked)
-    decision, _ = gate.admit(asked)
+    proposal = gate.propose(Metered(CHAT, CHAT.path), body)
+    assert isinstance(proposal, Proposal)
+    decision, _ = gate.admit(proposal)
     refusal = denied(decision)
     assert refusal.told["model"] == "nobody-sells-this"
     assert refusal.told["add_line"] == add_lines("nobody-sells-this")

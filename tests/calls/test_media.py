@@ -20,8 +20,11 @@ from corvus.metering.documents import (
     Room,
     document_of,
 )
-from corvus.metering.endpoints import Endpoint
-from corvus.metering.pictures import Picture, picture_of, vision_of
+from corvus.metering.pictures import Picture, picture_of
+from corvus.metering.provider import Endpoint
+from corvus.metering.providers import vision_of
+from corvus.metering.providers.anthropic import MESSAGES
+from corvus.metering.providers.openai import CHAT, RESPONSES
 from corvus.model.usage import TokenKind
 
 PADDING = bytes(range(256)) * 3000
@@ -52,7 +55,7 @@ def pdf(pages: int, text: str = "hello", *, packed: bool = False) -> bytes:
 
 
 def tokens(endpoint: Endpoint, part: Mapping[str, object], model: str = "m") -> int:
-    name = "input" if endpoint is Endpoint.RESPONSES else "messages"
+    name = "input" if endpoint is RESPONSES else "messages"
     body = {"model": model, "max_tokens": 5, name: [{"role": "user", "content": [part]}]}
     found = read(endpoint, json.dumps(body).encode())
     assert isinstance(found, Plan), found
@@ -110,7 +113,7 @@ def test_what_does_not_begin_as_a_picture_is_none(text: str) -> None:
 def test_a_picture_is_bounded_by_its_familys_way_to_count(
     model: str, size: tuple[int, int], least: int, most: int
 ) -> None:
-    endpoint = Endpoint.MESSAGES if "claude" in model else Endpoint.CHAT
+    endpoint = MESSAGES if "claude" in model else CHAT
     assert least <= vision_of(endpoint, model).tokens_of(Picture(*size)) <= most
 
 
@@ -122,7 +125,7 @@ def test_a_picture_is_bounded_by_its_familys_way_to_count(
 def test_no_picture_costs_more_than_one_whose_size_is_unknown(
     width: int, height: int, model: str
 ) -> None:
-    for endpoint in (Endpoint.CHAT, Endpoint.MESSAGES):
+    for endpoint in (CHAT, MESSAGES):
         vision = vision_of(endpoint, model)
         known = vision.tokens_of(Picture(width, height))
         assert 0 < known <= vision.tokens_of(Picture())
@@ -130,12 +133,12 @@ def test_no_picture_costs_more_than_one_whose_size_is_unknown(
 
 def test_a_picture_is_not_bounded_by_its_bytes() -> None:
     source = {"type": "base64", "media_type": "image/png", "data": b64(png(1000, 1000))}
-    assert tokens(Endpoint.MESSAGES, {"type": "image", "source": source}, "claude-opus-5") < 2_000
+    assert tokens(MESSAGES, {"type": "image", "source": source}, "claude-opus-5") < 2_000
     shown = {"type": "input_image", "image_url": f"data:image/png;base64,{b64(png(900, 900))}"}
-    assert tokens(Endpoint.RESPONSES, shown, "gpt-4o") < 2_000
-    assert tokens(Endpoint.CHAT, chat(png(1000, 1000)), "gpt-4o") < 2_000
+    assert tokens(RESPONSES, shown, "gpt-4o") < 2_000
+    assert tokens(CHAT, chat(png(1000, 1000)), "gpt-4o") < 2_000
     result = {"type": "tool_result", "content": [{"type": "image", "source": source}]}
-    assert 1_300 < tokens(Endpoint.MESSAGES, result, "claude-opus-5") < 2_000
+    assert 1_300 < tokens(MESSAGES, result, "claude-opus-5") < 2_000
 
 
 @pytest.mark.parametrize(
@@ -151,9 +154,9 @@ def test_a_picture_is_not_bounded_by_its_bytes() -> None:
 )
 def test_a_few_bytes_may_stand_for_a_large_picture(part: dict[str, object]) -> None:
     for endpoint, model, least in (
-        (Endpoint.CHAT, "gpt-4o", 1_105),
-        (Endpoint.RESPONSES, "gpt-4o-mini", 25_501),
-        (Endpoint.MESSAGES, "claude-opus-5", 4_784),
+        (CHAT, "gpt-4o", 1_105),
+        (RESPONSES, "gpt-4o-mini", 25_501),
+        (MESSAGES, "claude-opus-5", 4_784),
     ):
         assert tokens(endpoint, part, model) >= least
 
@@ -172,11 +175,11 @@ def test_a_few_bytes_may_stand_for_a_large_picture(part: dict[str, object]) -> N
 def test_text_that_passes_itself_off_as_a_picture_counts_by_its_bytes(
     part: dict[str, object],
 ) -> None:
-    assert tokens(Endpoint.MESSAGES, part, "claude-opus-5") > 200_000
+    assert tokens(MESSAGES, part, "claude-opus-5") > 200_000
 
 
 def test_low_detail_is_the_base_of_a_family_that_counts_tiles() -> None:
-    low = tokens(Endpoint.CHAT, chat(png(4000, 4000), detail="low"), "gpt-4o-mini")
+    low = tokens(CHAT, chat(png(4000, 4000), detail="low"), "gpt-4o-mini")
     assert 2_833 <= low < 5_000
 
 
@@ -184,7 +187,7 @@ def test_low_detail_is_the_base_of_a_family_that_counts_tiles() -> None:
 def test_a_pdf_is_bounded_by_its_pages(packed: bool) -> None:
     assert document_of(pdf(7, packed=packed), Room()) == Document(7, 7 * PAGE_TEXT_TOKENS)
     source = {"type": "base64", "media_type": "application/pdf", "data": b64(pdf(7, packed=packed))}
-    found = tokens(Endpoint.MESSAGES, {"type": "document", "source": source}, "claude-haiku-4-5")
+    found = tokens(MESSAGES, {"type": "document", "source": source}, "claude-haiku-4-5")
     assert 7 * (PAGE_TEXT_TOKENS + 1_568) <= found < 7 * (PAGE_TEXT_TOKENS + 1_568) + 1_000
 
 
@@ -224,32 +227,32 @@ TEXT = b64(png(1, 1, b"")) + "words that a model reads " * 20_000
     ("endpoint", "part"),
     [
         (
-            Endpoint.MESSAGES,
+            MESSAGES,
             {
                 "type": "document",
                 "source": {"type": "text", "media_type": "text/plain", "data": TEXT},
             },
         ),
         (
-            Endpoint.MESSAGES,
+            MESSAGES,
             {
                 "type": "document",
                 "source": {"type": "base64", "media_type": "text/plain", "data": TEXT},
             },
         ),
         (
-            Endpoint.CHAT,
+            CHAT,
             {"type": "file", "file": {"file_data": f"data:text/plain;base64,{TEXT}"}},
         ),
         (
-            Endpoint.RESPONSES,
+            RESPONSES,
             {"type": "input_file", "filename": "a.md", "file_data": TEXT},
         ),
-        (Endpoint.CHAT, {"type": "text", "text": "", "image_url": f"data:image/png;base64,{TEXT}"}),
-        (Endpoint.CHAT, chat(f"data:text/plain;base64,{TEXT}")),
-        (Endpoint.CHAT, chat(f"data:image/png,{TEXT}")),
+        (CHAT, {"type": "text", "text": "", "image_url": f"data:image/png;base64,{TEXT}"}),
+        (CHAT, chat(f"data:text/plain;base64,{TEXT}")),
+        (CHAT, chat(f"data:image/png,{TEXT}")),
         (
-            Endpoint.RESPONSES,
+            RESPONSES,
             {
                 "type": "input_file",
                 "filename": "a.txt",
@@ -266,7 +269,7 @@ def test_text_that_begins_as_a_picture_counts_as_text(
 
 def test_frames_of_a_gif_may_be_larger_than_it_says() -> None:
     small = base64.b64encode(b"GIF89a" + struct.pack("<HH", 1, 1) + PADDING).decode()
-    assert tokens(Endpoint.CHAT, chat(f"data:image/gif;base64,{small}"), "gpt-4o") > 1_000
+    assert tokens(CHAT, chat(f"data:image/gif;base64,{small}"), "gpt-4o") > 1_000
 
 
 @pytest.mark.parametrize(
@@ -284,7 +287,7 @@ def test_frames_of_a_gif_may_be_larger_than_it_says() -> None:
 def test_a_pdf_that_hides_its_pages_counts_as_the_most_that_are_taken(inner: bytes) -> None:
     url = "data:application/pdf;base64," + b64(b"%PDF-1.7\n" + inner)
     part: dict[str, object] = {"type": "input_file", "file_data": url}
-    assert tokens(Endpoint.RESPONSES, part) > UNREAD_PAGES * PAGE_TEXT_TOKENS
+    assert tokens(RESPONSES, part) > UNREAD_PAGES * PAGE_TEXT_TOKENS
 
 
 def test_a_pdf_has_as_many_pages_as_its_tree_refers_to() -> None:
@@ -304,7 +307,7 @@ def test_the_files_of_a_request_share_what_is_looked_into() -> None:
 def test_sizes_are_read_of_so_many_pictures_only() -> None:
     parts = [chat(png(10, 10 + one, b"")) for one in range(300)]
     body = {"model": "gpt-4o", "messages": [{"role": "user", "content": parts}]}
-    found = read(Endpoint.CHAT, json.dumps(body).encode())
+    found = read(CHAT, json.dumps(body).encode())
     assert isinstance(found, Plan)
     assert found.input_tokens > 100 * 1_445
 
@@ -317,12 +320,12 @@ def test_a_jpeg_of_nothing_but_markers_is_the_largest(fill: bytes) -> None:
 @pytest.mark.parametrize(
     ("endpoint", "more"),
     [
-        (Endpoint.RESPONSES, {"input": [{"type": "item_reference", "id": "msg_1"}]}),
-        (Endpoint.RESPONSES, {"input": [{"id": "msg_1"}]}),
-        (Endpoint.CHAT, {"messages": [{"role": "assistant", "audio": {"id": "audio_1"}}]}),
-        (Endpoint.CHAT, {"tools": [{"google_search": {"x": 1}}]}),
-        (Endpoint.CHAT, {"search_parameters": {"mode": "on"}}),
-        (Endpoint.CHAT, {"enable_search": True}),
+        (RESPONSES, {"input": [{"type": "item_reference", "id": "msg_1"}]}),
+        (RESPONSES, {"input": [{"id": "msg_1"}]}),
+        (CHAT, {"messages": [{"role": "assistant", "audio": {"id": "audio_1"}}]}),
+        (CHAT, {"tools": [{"google_search": {"x": 1}}]}),
+        (CHAT, {"search_parameters": {"mode": "on"}}),
+        (CHAT, {"enable_search": True}),
     ],
 )
 def test_what_the_provider_adds_is_expected(endpoint: Endpoint, more: Mapping[str, object]) -> None:
@@ -341,7 +344,7 @@ def test_what_the_provider_adds_is_expected(endpoint: Endpoint, more: Mapping[st
     ],
 )
 def test_models_are_found_wherever_a_vendor_looks(more: dict[str, object]) -> None:
-    found = read(Endpoint.CHAT, json.dumps({"model": "m", "messages": [], **more}).encode())
+    found = read(CHAT, json.dumps({"model": "m", "messages": [], **more}).encode())
     assert isinstance(found, Plan)
     assert "large" in found.models
 
@@ -370,7 +373,7 @@ def test_a_part_that_names_a_member_twice_is_refused(root: str, content: str) ->
     if root == "tools" and not content.startswith("["):
         inner = f"[{content}]"
     body = f'{{"model":"m","max_tokens":5,"{root}":{inner}}}'
-    found = read(Endpoint.CHAT, body.encode())
+    found = read(CHAT, body.encode())
     assert not isinstance(found, Plan)
     assert found.code == "json_ambiguous"
 
@@ -378,12 +381,12 @@ def test_a_part_that_names_a_member_twice_is_refused(root: str, content: str) ->
 def test_one_name_in_several_parts_is_not_named_twice() -> None:
     parts = [chat(png(64, 64)), chat(png(64, 64)), {"type": "text", "text": '"a","a"'}]
     body = {"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": parts}] * 3}
-    assert isinstance(read(Endpoint.CHAT, json.dumps(body).encode()), Plan)
+    assert isinstance(read(CHAT, json.dumps(body).encode()), Plan)
 
 
 def test_so_many_cache_controls_are_read_and_more_count_as_the_dearest() -> None:
     part = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
     body = {"model": "m", "messages": [{"role": "user", "content": [part] * 1_001}]}
-    found = read(Endpoint.MESSAGES, json.dumps(body).encode())
+    found = read(MESSAGES, json.dumps(body).encode())
     assert isinstance(found, Plan)
     assert TokenKind.CACHE_WRITE_1H in found.input_kinds

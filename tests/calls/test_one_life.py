@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 
-from corvus.clients.async_transport import AsyncGovernedTransport
-from corvus.clients.transport import GovernedTransport
+from corvus.clients.transport import AsyncGovernedTransport, GovernedTransport
 from corvus.governor.governor import Governor
 from tests.gateway.provider import CHAT_BODY, CHAT_LAST, CHAT_TEXT, DONE, Call, Script
 from tests.gateway.proxied import KEY, Proxied, proxied

@@ -9,23 +9,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corvus.calls.plan import Plan, Unreadable, read
+from corvus.calls.plan import Plan, read
+from corvus.calls.routes import Unreadable
 from corvus.metering.content import NODES_MAX
-from corvus.metering.endpoints import Endpoint
-from corvus.metering.maxima import ANSWERS, COUNT_MAX, MAXIMA, OWN
+from corvus.metering.maxima import ANSWERS, COUNT_MAX, MAXIMA
 from corvus.metering.members import MEMBERS_MAX
 from corvus.metering.models import MOST_OUTPUT_TOKENS
+from corvus.metering.provider import Endpoint
+from corvus.metering.providers import ENDPOINTS
+from corvus.metering.providers.anthropic import MESSAGES
+from corvus.metering.providers.openai import CHAT, EMBEDDINGS, RESPONSES
 
-CHATTY = (Endpoint.CHAT, Endpoint.RESPONSES, Endpoint.MESSAGES)
+CHATTY = (CHAT, RESPONSES, MESSAGES)
 
 
-def plan(endpoint: Endpoint = Endpoint.CHAT, **members: object) -> Plan:
+def plan(endpoint: Endpoint = CHAT, **members: object) -> Plan:
     found = read(endpoint, json.dumps({"model": "m", **members}).encode())
     assert isinstance(found, Plan), found
     return found
 
 
-def code(body: bytes, endpoint: Endpoint = Endpoint.CHAT) -> str:
+def code(body: bytes, endpoint: Endpoint = CHAT) -> str:
     found = read(endpoint, body)
     assert isinstance(found, Unreadable), found
     return found.code
@@ -55,8 +59,8 @@ def test_no_vendor_writes_more_than_is_held_whichever_names_it_reads(
     forwarded: dict[str, int] = json.loads(
         found.forward(None if found.max_output_tokens else MOST_OUTPUT_TOKENS)
     )
-    assert any(forwarded.get(name) for name in OWN[endpoint])
-    for name in (*maxima, *OWN[endpoint]):
+    assert any(forwarded.get(name) for name in endpoint.maxima)
+    for name in (*maxima, *endpoint.maxima):
         if forwarded.get(name):
             for number in (1, *answers.values()):
                 assert most(found) >= max(forwarded[name], thinking or 0) * number
@@ -65,7 +69,7 @@ def test_no_vendor_writes_more_than_is_held_whichever_names_it_reads(
 @pytest.mark.parametrize("endpoint", CHATTY)
 @pytest.mark.parametrize("group", ["options", "generation_config", "extra_body", "parameters"])
 def test_a_maximum_inside_an_object_of_options_counts(endpoint: Endpoint, group: str) -> None:
-    name = next(iter(OWN[endpoint]))
+    name = next(iter(endpoint.maxima))
     found = plan(endpoint, **{name: 1, group: {"num_predict": 900, "n": 2}})
     assert most(found) == 1800
 
@@ -88,7 +92,7 @@ def test_a_count_that_may_mean_no_limit_is_refused(name: str, value: str) -> Non
 
 @pytest.mark.parametrize("value", ["6000", "6000.0", "6e3", "60.00E2"])
 def test_every_spelling_of_a_number_is_that_number(value: str) -> None:
-    found = read(Endpoint.CHAT, f'{{"model": "m", "max_tokens": {value}}}'.encode())
+    found = read(CHAT, f'{{"model": "m", "max_tokens": {value}}}'.encode())
     assert isinstance(found, Plan)
     assert found.max_output_tokens == 6000
 
@@ -101,15 +105,15 @@ def test_null_is_as_if_it_were_not_there() -> None:
 @pytest.mark.parametrize(
     ("endpoint", "model", "provider", "name"),
     [
-        (Endpoint.CHAT, "gpt-5-mini", "openai", "max_completion_tokens"),
-        (Endpoint.CHAT, "o3", None, "max_completion_tokens"),
-        (Endpoint.CHAT, "ft:gpt-4o-2024-08-06:x::y", "azure", "max_completion_tokens"),
-        (Endpoint.CHAT, "openai/gpt-5", "openrouter", "max_tokens"),
-        (Endpoint.CHAT, "gpt-oss-20b", "openai", "max_tokens"),
-        (Endpoint.CHAT, "mistral-large-latest", "mistral", "max_tokens"),
-        (Endpoint.CHAT, "demo", "openai", "max_tokens"),
-        (Endpoint.RESPONSES, "gpt-5", "openai", "max_output_tokens"),
-        (Endpoint.MESSAGES, "claude-sonnet-4-5", "anthropic", "max_tokens"),
+        (CHAT, "gpt-5-mini", "openai", "max_completion_tokens"),
+        (CHAT, "o3", None, "max_completion_tokens"),
+        (CHAT, "ft:gpt-4o-2024-08-06:x::y", "azure", "max_completion_tokens"),
+        (CHAT, "openai/gpt-5", "openrouter", "max_tokens"),
+        (CHAT, "gpt-oss-20b", "openai", "max_tokens"),
+        (CHAT, "mistral-large-latest", "mistral", "max_tokens"),
+        (CHAT, "demo", "openai", "max_tokens"),
+        (RESPONSES, "gpt-5", "openai", "max_output_tokens"),
+        (MESSAGES, "claude-sonnet-4-5", "anthropic", "max_tokens"),
     ],
 )
 def test_a_maximum_is_stated_under_the_name_that_is_read(
@@ -146,11 +150,11 @@ def test_a_maximum_is_stated_under_the_name_that_is_read(
     ],
 )
 def test_what_is_stated_is_the_models_own_limit(model: str, most: int) -> None:
-    assert plan(model=model).output_limit(None) == most
+    assert plan(model=model).output_limit == most
 
 
 def test_of_several_models_the_smallest_limit_is_stated() -> None:
-    assert plan(model="gpt-4.1", models=["gpt-4o", "gpt-5"]).output_limit(None) == 16_384
+    assert plan(model="gpt-4.1", models=["gpt-4o", "gpt-5"]).output_limit == 16_384
 
 
 @pytest.mark.parametrize(
@@ -167,7 +171,7 @@ def test_of_several_models_the_smallest_limit_is_stated() -> None:
 def test_all_models_that_may_answer_are_known(
     members: dict[str, object], models: tuple[str, ...]
 ) -> None:
-    found = plan(Endpoint.CHAT, **members)
+    found = plan(CHAT, **members)
     assert found.models[0] == "m"
     assert set(found.models) == set(models)
 
@@ -213,7 +217,7 @@ def test_a_list_of_models_that_cannot_be_read_is_refused(value: object) -> None:
     ],
 )
 def test_what_two_parsers_may_read_in_two_ways_is_refused(body: bytes, expected: str) -> None:
-    assert code(body, Endpoint.RESPONSES) == expected
+    assert code(body, RESPONSES) == expected
 
 
 def test_more_members_than_anybody_needs_are_refused_before_they_are_kept() -> None:
@@ -223,7 +227,7 @@ def test_more_members_than_anybody_needs_are_refused_before_they_are_kept() -> N
 
 def test_words_inside_texts_decide_nothing() -> None:
     text = 'say "background": true, "speed": "fast", "ttl": "1h", "cache_control": {}, "n": 9'
-    found = plan(Endpoint.MESSAGES, messages=[{"role": "user", "content": text}], max_tokens=5)
+    found = plan(MESSAGES, messages=[{"role": "user", "content": text}], max_tokens=5)
     assert (found.service_tier, found.choices, found.input_kinds) == (None, 1, ())
 
 
@@ -237,7 +241,7 @@ NAMES = st.sampled_from(
 )
 
 
-@given(st.dictionaries(NAMES | st.text(), VALUES), st.sampled_from(Endpoint), st.binary())
+@given(st.dictionaries(NAMES | st.text(), VALUES), st.sampled_from(ENDPOINTS), st.binary())
 def test_no_body_makes_reading_raise(
     members: dict[str, Any], endpoint: Endpoint, noise: bytes
 ) -> None:
@@ -285,9 +289,9 @@ def test_every_spelling_of_a_request_is_read_alike(data: st.DataObject) -> None:
         "cache_control": {"ttl": "1h"},
         "tools": [{"type": "web_search", "max_uses": 3}],
     }
-    found = read(Endpoint.CHAT, data.draw(spelt(request)).encode())
+    found = read(CHAT, data.draw(spelt(request)).encode())
     assert isinstance(found, Plan)
-    expected = plan(Endpoint.CHAT, **request)
+    expected = plan(CHAT, **request)
     for name in Plan.__slots__:
         if name not in ("body", "input_tokens", "_members"):
             assert getattr(found, name) == getattr(expected, name), name
@@ -318,13 +322,13 @@ def test_every_spelling_of_a_request_is_read_alike(data: st.DataObject) -> None:
     ],
 )
 def test_usage_is_asked_for_and_every_other_byte_stays(body: str, asking: str) -> None:
-    found = read(Endpoint.CHAT, body.encode())
+    found = read(CHAT, body.encode())
     assert isinstance(found, Plan)
     assert found.forward(None).decode() == asking
 
 
 def test_a_maximum_takes_the_place_of_a_null_of_its_name() -> None:
-    found = read(Endpoint.CHAT, b'{"model":"m", "max_tokens" : null,"x":1}')
+    found = read(CHAT, b'{"model":"m", "max_tokens" : null,"x":1}')
     assert isinstance(found, Plan)
     assert found.forward(5, "mistral") == b'{"model":"m", "max_tokens" : 5,"x":1}'
 
@@ -337,7 +341,7 @@ def test_a_maximum_takes_the_place_of_a_null_of_its_name() -> None:
     ],
 )
 def test_a_request_that_needs_no_change_stays_as_it_is(body: bytes) -> None:
-    found = read(Endpoint.CHAT, body)
+    found = read(CHAT, body)
     assert isinstance(found, Plan)
     assert found.forward(None) == body
 
@@ -354,11 +358,11 @@ def test_a_request_that_needs_no_change_stays_as_it_is(body: bytes) -> None:
     ],
 )
 def test_input_that_is_not_in_the_request_is_bounded_beside_it(members: dict[str, object]) -> None:
-    assert plan(Endpoint.RESPONSES, **members).input_tokens > 30_000
+    assert plan(RESPONSES, **members).input_tokens > 30_000
 
 
 def test_embeddings_have_no_output_and_take_tokens_for_text() -> None:
-    found = plan(Endpoint.EMBEDDINGS, input=[[1, 2] * 500])
+    found = plan(EMBEDDINGS, input=[[1, 2] * 500])
     assert (found.max_output_tokens, most(found)) == (0, 0)
     assert found.input_tokens >= 1_000
 
@@ -376,7 +380,7 @@ def test_embeddings_have_no_output_and_take_tokens_for_text() -> None:
 def test_a_tier_that_is_not_the_usual_one_shows(
     members: dict[str, object], tier: str | None
 ) -> None:
-    assert plan(Endpoint.CHAT, **members).service_tier == tier
+    assert plan(CHAT, **members).service_tier == tier
 
 
 @pytest.mark.parametrize(
@@ -394,7 +398,7 @@ def test_a_tier_that_is_not_the_usual_one_shows(
 )
 def test_a_part_that_decides_is_never_built_without_bound(inside: str) -> None:
     body = '{"model":"m","max_tokens":1,' + inside % ",".join(['{"a":1}'] * 120_000) + "}"
-    found = read(Endpoint.CHAT, body.encode())
+    found = read(CHAT, body.encode())
     if isinstance(found, Plan):  # what is only looked at
         assert "ttl" not in inside
     else:
@@ -417,7 +421,7 @@ SMALL = ",".join(['{"a":1}'] * 600_000)
 )
 def test_more_values_than_any_honest_request_has_are_refused(member: str) -> None:
     """PRX-10: they are refused by a count, before anything is decoded."""
-    found = read(Endpoint.CHAT, f'{{"model":"m","max_tokens":5,{member}}}'.encode())
+    found = read(CHAT, f'{{"model":"m","max_tokens":5,{member}}}'.encode())
     assert isinstance(found, Unreadable)
     assert (found.status, found.code) == (413, "body_too_complex")
 
@@ -429,13 +433,13 @@ def test_long_contexts_of_code_and_prose_are_no_values() -> None:
     assert len(body) > 8_000_000
     assert body.count(",") > 900_000
     assert body.count("[") + body.count("{") > 400_000
-    assert isinstance(read(Endpoint.CHAT, body.encode()), Plan)
+    assert isinstance(read(CHAT, body.encode()), Plan)
 
 
 @pytest.mark.parametrize("name", ["extra_body", "options", "thinking"])
 def test_an_object_of_options_is_no_place_for_megabytes(name: str) -> None:
     body = json.dumps({"model": "m", "messages": [], name: {"x": "y" * 70_000}}).encode()
-    found = read(Endpoint.CHAT, body)
+    found = read(CHAT, body)
     assert isinstance(found, Unreadable)
     assert found.code == "json_invalid"
 
@@ -443,4 +447,4 @@ def test_an_object_of_options_is_no_place_for_megabytes(name: str) -> None:
 def test_a_request_of_more_parts_than_any_session_has_is_refused() -> None:
     parts = ",".join(['{"type":"text","cache_control":{"ttl":"1h"}}'] * NODES_MAX)
     body = f'{{"model":"m","max_tokens":5,"messages":[{{"content":[{parts}]}}]}}'.encode()
-    assert code(body, Endpoint.MESSAGES) == "json_invalid"
+    assert code(body, MESSAGES) == "json_invalid"

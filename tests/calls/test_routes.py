@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from corvus.calls.plan import Free, Unreadable, route
-from corvus.metering.endpoints import Endpoint
+from corvus.calls.routes import Free, Metered, Unreadable, route
+from corvus.metering.provider import Endpoint
+from corvus.metering.providers import ENDPOINTS
 
 
-@pytest.mark.parametrize("endpoint", Endpoint)
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda one: one.path)
 def test_an_endpoint_is_metered_on_every_surface(endpoint: Endpoint) -> None:
-    assert route("POST", endpoint.value, exact=True) is endpoint
-    assert route("POST", f"/some/base{endpoint.value}", exact=False) is endpoint
+    assert route("POST", endpoint.path, exact=True) == Metered(endpoint, endpoint.path)
+    elsewhere = f"/some/base{endpoint.path}"
+    assert route("POST", elsewhere, exact=False) == Metered(endpoint, elsewhere)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,10 @@ import pytest
 from corvus import Governor, open_runtime
 from corvus.base.errors import SettlementPending, StoreUnavailable
 from corvus.calls.flight import Ending, Flight, Settle
-from corvus.calls.gate import Admitted, Asked, Gate
+from corvus.calls.gate import Admission, Gate, Proposal
+from corvus.calls.routes import Metered
 from corvus.calls.settle import Settler
-from corvus.metering.endpoints import Endpoint
+from corvus.metering.providers.openai import CHAT
 from corvus.model.outbox import LedgerTable
 from corvus.model.reservation import Reservation, Settled
 from corvus.model.usage import Usage
@@ -55,11 +56,11 @@ def held(governor: Governor) -> Reservation:
 
 def flight_of(governor: Governor) -> Flight:
     gate = Gate(governor)
-    asked = gate.ask(Endpoint.CHAT, b'{"model": "m", "max_tokens": 900}')
-    assert isinstance(asked, Asked)
-    decision, asked = gate.admit(asked)
-    verdict = gate.verdict(asked, decision)
-    assert isinstance(verdict, Admitted)
+    proposal = gate.propose(Metered(CHAT, CHAT.path), b'{"model": "m", "max_tokens": 900}')
+    assert isinstance(proposal, Proposal)
+    decision, proposal = gate.admit(proposal)
+    verdict = gate.verdict(proposal, decision)
+    assert isinstance(verdict, Admission)
     assert verdict.flight is not None
     return verdict.flight
 
@@ -207,8 +208,8 @@ def test_while_governance_is_disabled_nothing_is_held_and_nothing_is_settled(
     config.write_text(CONFIG.replace("enabled = true", "enabled = false"))
     with open_runtime([config], ledger=tmp_path / "l.duckdb").governor() as off:
         gate = Gate(off)
-        asked = gate.ask(Endpoint.CHAT, b'{"model": "m"}')
-        assert isinstance(asked, Asked)
-        decision, asked = gate.admit(asked)
-        assert gate.verdict(asked, decision) == Admitted(asked, None)
+        proposal = gate.propose(Metered(CHAT, CHAT.path), b'{"model": "m"}')
+        assert isinstance(proposal, Proposal)
+        decision, proposal = gate.admit(proposal)
+        assert gate.verdict(proposal, decision) == Admission(proposal, None)
         assert [*off.store.run(lambda unit: unit.events(0, 10))] == []

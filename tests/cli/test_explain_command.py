@@ -5,7 +5,7 @@ import json
 import pytest
 
 from corvus.cli.explain import main
-from corvus.diagnostics.codes import CODES
+from corvus.config.check.codes import CODES
 
 Capture = pytest.CaptureFixture[str]
 

@@ -15,7 +15,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionChunk
 
-from corvus.clients.async_transport import AsyncGovernedTransport
+from corvus.clients.transport import AsyncGovernedTransport
 from tests.clients.conftest import Governed
 from tests.clients.upstream import STREAM, Answer, Asked, Upstream, chat_events
 

@@ -13,10 +13,11 @@ import pytest
 
 from corvus.cli.check import price_clashes
 from corvus.config.check.check import Checked, CheckedFile, Options, check_paths
-from corvus.config.check.dialects import Dialect
-from corvus.config.check.rules import PriceFacts
+from corvus.config.check.subject import PriceFacts
+from corvus.config.model.dialects import Dialect
 from corvus.config.toml.document import source_text
-from corvus.diagnostics.model import Diagnostic, Severity
+from corvus.diagnostics.codes import Severity
+from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.text import render
 
 CORPUS = Path(__file__).parents[2] / ".." / "shared" / "configs"

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.fingerprint import fingerprints
-from corvus.diagnostics.model import Diagnostic, Severity
+from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.outcome import Input, Outcome
 
 Check = Callable[..., Outcome]

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import pytest
 
 from corvus.cli.check_outputs import written
+from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.github import MAX_SHOWN
-from corvus.diagnostics.model import Diagnostic, Severity
+from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.outcome import Input, Outcome
 
 Check = Callable[..., Outcome]

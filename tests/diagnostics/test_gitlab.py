@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from corvus.cli.check_outputs import written
-from corvus.diagnostics.model import Diagnostic, Severity
+from corvus.diagnostics.codes import Severity
+from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.outcome import Input, Outcome
 
 Check = Callable[..., Outcome]

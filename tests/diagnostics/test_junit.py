@@ -11,7 +11,8 @@ from typing import Final
 import pytest
 
 from corvus.cli.check_outputs import written
-from corvus.diagnostics.model import Diagnostic, Severity
+from corvus.diagnostics.codes import Severity
+from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.outcome import Input, Outcome
 
 Check = Callable[..., Outcome]

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.machine import as_json, concise
-from corvus.diagnostics.model import Diagnostic, Edit, Fix, Label, Position, Severity, Span
+from corvus.diagnostics.model import Diagnostic, Edit, Fix, Label, Position, Span
 
 SCHEMA: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "schemas" / "diagnostics.schema.json").read_text()

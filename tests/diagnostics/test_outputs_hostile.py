@@ -15,9 +15,10 @@ from jsonschema import Draft4Validator
 
 from corvus.cli.check_outputs import outcome_of, written
 from corvus.config.check.check import Options, check_paths
+from corvus.config.check.codes import CODES
 from corvus.config.toml.values import as_items, is_table
-from corvus.diagnostics.codes import CODES
-from corvus.diagnostics.model import Diagnostic, Edit, Fix, Label, Position, Severity, Span
+from corvus.diagnostics.codes import Severity
+from corvus.diagnostics.model import Diagnostic, Edit, Fix, Label, Position, Span
 from corvus.diagnostics.outcome import Input, Outcome
 from tests.properties import examples
 
@@ -65,7 +66,9 @@ def outcomes(draw: st.DrawFn) -> Outcome:
     )  # fmt: skip
     file = Input(name, draw(st.none() | short), draw(st.none() | st.just("native")), (draw(short),))
     unmatched = tuple(draw(st.lists(diagnostics, max_size=1)))
-    return Outcome((file._replace(diagnostics=renamed),), unmatched, summary=("1 file",))
+    return Outcome(
+        (file._replace(diagnostics=renamed),), unmatched, summary=("1 file",), codes=CODES
+    )
 
 
 def strings(value: object) -> list[str]:

@@ -12,8 +12,9 @@ from jsonschema import Draft4Validator
 
 from corvus.cli.check_outputs import written
 from corvus.config.check.check import check_paths
-from corvus.diagnostics.codes import CODES
-from corvus.diagnostics.model import Diagnostic, Severity
+from corvus.config.check.codes import CODES
+from corvus.diagnostics.codes import Severity
+from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.outcome import Input, Outcome
 
 ROOT = Path(__file__).parents[2]
@@ -111,7 +112,8 @@ def test_a_rule_is_explained_as_the_command_explains_it(check: Check) -> None:
 @pytest.mark.parametrize("severity", Severity)
 def test_every_severity_is_a_level_of_the_standard(severity: Severity) -> None:
     one = Diagnostic("unknown-key", severity, "m", "a.toml", None)
-    (result,) = run_of(Outcome((Input("a.toml", text="", diagnostics=(one,)),)))["results"]
+    outcome = Outcome((Input("a.toml", text="", diagnostics=(one,)),), codes=CODES)
+    (result,) = run_of(outcome)["results"]
     assert result["level"] == severity.value
 
 
@@ -143,7 +145,10 @@ def test_what_could_not_be_read_is_a_notification_and_no_success() -> None:
     checked = check_paths(["absent.toml", "*.tmol"])
     (missing,) = checked.files
     outcome = Outcome(
-        (Input(missing.shown, diagnostics=missing.diagnostics),), checked.unmatched, exit_code=2
+        (Input(missing.shown, diagnostics=missing.diagnostics),),
+        checked.unmatched,
+        exit_code=2,
+        codes=CODES,
     )
     run = run_of(outcome)
     (invocation,) = run["invocations"]

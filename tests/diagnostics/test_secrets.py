@@ -8,7 +8,7 @@ import time
 import pytest
 
 from corvus.config.check.check import Options, check_paths
-from corvus.config.check.rules import PriceFacts
+from corvus.config.check.subject import PriceFacts
 from corvus.diagnostics.machine import as_json, concise
 from corvus.diagnostics.secrets import looks_secret, secret_ranges
 from corvus.diagnostics.text import render

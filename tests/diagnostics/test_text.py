@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from corvus.diagnostics.model import Diagnostic, Label, Position, Severity, Span
+from corvus.diagnostics.codes import Severity
+from corvus.diagnostics.model import Diagnostic, Label, Position, Span
 from corvus.diagnostics.text import place, render
 
 TEXT = "[cost]\ndayly_limit = 5\nother = 1\n\n\n\n\n\n\n\nlast = 2\n"

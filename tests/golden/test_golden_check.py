@@ -16,10 +16,10 @@ import pytest
 from corvus.cli.check import main, price_clashes
 from corvus.cli.exits import Exit
 from corvus.config.check.check import Options, check_paths
-from corvus.config.check.rules import PriceFacts
-from corvus.config.toml.limits import MAX_BYTES
-from corvus.diagnostics import codes_layers
-from corvus.diagnostics.codes import CODES, CodeInfo
+from corvus.config.check.codes import ABOVE_FILES, CODES
+from corvus.config.check.subject import PriceFacts
+from corvus.config.toml.bounds import MAX_BYTES
+from corvus.diagnostics.codes import CodeInfo
 
 GOLDEN = Path(__file__).parent
 INVALID = sorted((GOLDEN / "invalid").glob("*.toml"))
@@ -48,7 +48,7 @@ SITUATIONS: dict[str, Callable[[Path], str]] = {
     "no-file-matched": lambda _folder: "config/*.tmol",
 }
 """What each code needs: sets it up in an empty folder and returns the argument of the check."""
-REPORTED = [info for info in CODES.values() if info not in codes_layers.CODES]
+REPORTED = [info for info in CODES.values() if info not in ABOVE_FILES]
 """What stands above the files, variables and options, is not what a check looks at."""
 SHOWN_IN_A_FILE = [info for info in CODES.values() if info.bad_is_text]
 

@@ -9,17 +9,24 @@ from __future__ import annotations
 
 import fcntl
 import gzip
+import hashlib
 import json
+import os
+import re
 import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, cast
+from urllib.parse import urljoin
+from urllib.request import urlopen
 
 import yaml
 
-from corvus.metering.endpoints import Endpoint
+from corvus.metering.provider import Endpoint
+from corvus.metering.providers.anthropic import MESSAGES
+from corvus.metering.providers.openai import CHAT, EMBEDDINGS, RESPONSES
 
 ARCHIVES = (
     "langchain-openai==1.7.4",
@@ -30,7 +37,7 @@ ARCHIVES = (
 )
 
 
-_OPENAI = (Endpoint.CHAT, Endpoint.RESPONSES, Endpoint.EMBEDDINGS)
+_OPENAI = (CHAT, RESPONSES, EMBEDDINGS)
 
 
 class NoIndex(Exception):
@@ -76,24 +83,48 @@ def recordings(archive: Path) -> Iterator[Recording]:
             if "/cassettes/" in one.name and one.name.endswith((".yaml", ".yaml.gz")):
                 yield from _of_cassette(name, file.read(), is_anthropic=is_anthropic)
             elif "/fixtures/" in one.name and one.name.endswith(("_response.txt", ".sse")):
-                yield Recording(name, Endpoint.MESSAGES, True, b"", file.read())
+                yield Recording(name, MESSAGES, True, b"", file.read())
 
 
 def _archive(folder: Path, requirement: str) -> Path:
     name, _, version = requirement.partition("==")
     path = folder / f"{name.replace('-', '_')}-{version}.tar.gz"
-    if not path.exists():
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary"]
-        options = [":all:", "--disable-pip-version-check", "--dest", str(folder), requirement]
-        try:
-            result = subprocess.run(
-                [*command, *options], capture_output=True, text=True, check=False, timeout=300
-            )
-        except subprocess.TimeoutExpired as error:
-            raise NoIndex(f"{requirement}: {error}") from error
-        if result.returncode != 0 or not path.exists():
-            raise NoIndex(f"{requirement}: {result.stderr.strip().splitlines()[-1:]}")
+    if not path.exists() and not _fetch(path, name):
+        _download(folder, path, requirement)
     return path
+
+
+def _fetch(path: Path, name: str) -> bool:
+    """Take an archive from the index itself; pip would build each to learn its dependencies."""
+    index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/")
+    part = path.with_suffix(".part")
+    try:
+        with urlopen(f"{index}/{name}/", timeout=30) as page:
+            link = re.search(rf'href="([^"]*/{path.name})#sha256=(\w+)"', page.read().decode())
+        if link is None:
+            return False
+        with urlopen(urljoin(f"{index}/{name}/", link[1]), timeout=60) as answer:
+            content = answer.read()
+    except (OSError, ValueError):
+        return False
+    if hashlib.sha256(content).hexdigest() != link[2]:
+        return False
+    part.write_bytes(content)
+    part.replace(path)
+    return True
+
+
+def _download(folder: Path, path: Path, requirement: str) -> None:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary"]
+    options = [":all:", "--disable-pip-version-check", "--dest", str(folder), requirement]
+    try:
+        result = subprocess.run(
+            [*command, *options], capture_output=True, text=True, check=False, timeout=300
+        )
+    except subprocess.TimeoutExpired as error:
+        raise NoIndex(f"{requirement}: {error}") from error
+    if result.returncode != 0 or not path.exists():
+        raise NoIndex(f"{requirement}: {result.stderr.strip().splitlines()[-1:]}")
 
 
 def _of_cassette(name: str, content: bytes, *, is_anthropic: bool) -> Iterator[Recording]:
@@ -125,8 +156,8 @@ def _bytes(body: Any) -> bytes:
 def _endpoint(asked: bytes, uri: str, *, is_anthropic: bool) -> Endpoint | None:
     """Return where a request went; addresses may have been taken out of a recording."""
     path = uri.partition("?")[0]
-    for endpoint in (Endpoint.MESSAGES,) if is_anthropic else _OPENAI:
-        if path.endswith(endpoint.value.removeprefix("/v1")):
+    for endpoint in (MESSAGES,) if is_anthropic else _OPENAI:
+        if path.endswith(endpoint.path.removeprefix("/v1")):
             return endpoint
     if "REDACTED" not in uri:
         return None
@@ -135,5 +166,5 @@ def _endpoint(asked: bytes, uri: str, *, is_anthropic: bool) -> Endpoint | None:
     except ValueError:
         return None
     if "messages" in request:
-        return Endpoint.MESSAGES if is_anthropic else Endpoint.CHAT
-    return Endpoint.RESPONSES if "input" in request and "encoding_format" not in request else None
+        return MESSAGES if is_anthropic else CHAT
+    return RESPONSES if "input" in request and "encoding_format" not in request else None

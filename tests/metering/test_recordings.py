@@ -11,10 +11,10 @@ from typing import Any, cast
 import pytest
 
 from corvus.calls.plan import Plan, read
-from corvus.metering.endpoints import Endpoint
+from corvus.metering.providers.anthropic import MESSAGES
+from corvus.metering.providers.openai import CHAT, EMBEDDINGS, RESPONSES
 from corvus.metering.sse import data_of, events
 from corvus.metering.tap import Tap
-from corvus.metering.taps import open_tap
 from corvus.model.usage import Usage
 from tests.metering.recordings import NoIndex, Recording, downloaded, recordings
 from tests.metering.streams import pass_through, said
@@ -42,7 +42,7 @@ def asked(tape: Recording) -> Plan:
 
 
 def opened(tape: Recording) -> Tap:
-    return open_tap(tape.endpoint, asked(tape), is_stream=tape.is_stream)
+    return tape.endpoint.open_tap(asked(tape), is_stream=tape.is_stream)
 
 
 def played(tape: Recording) -> Tap:
@@ -53,13 +53,13 @@ def played(tape: Recording) -> Tap:
 
 def test_there_are_recordings_of_every_kind(tapes: list[Recording]) -> None:
     kinds = Counter((tape.endpoint, tape.is_stream) for tape in tapes)
-    assert kinds[Endpoint.CHAT, True] >= 80
-    assert kinds[Endpoint.CHAT, False] >= 200
-    assert kinds[Endpoint.RESPONSES, True] >= 140
-    assert kinds[Endpoint.RESPONSES, False] >= 60
-    assert kinds[Endpoint.MESSAGES, True] >= 70
-    assert kinds[Endpoint.MESSAGES, False] >= 80
-    assert kinds[Endpoint.EMBEDDINGS, False] >= 40
+    assert kinds[CHAT, True] >= 80
+    assert kinds[CHAT, False] >= 200
+    assert kinds[RESPONSES, True] >= 140
+    assert kinds[RESPONSES, False] >= 60
+    assert kinds[MESSAGES, True] >= 70
+    assert kinds[MESSAGES, False] >= 80
+    assert kinds[EMBEDDINGS, False] >= 40
 
 
 def test_only_errors_and_chat_streams_that_were_not_asked_are_unknown(
@@ -69,7 +69,7 @@ def test_only_errors_and_chat_streams_that_were_not_asked_are_unknown(
     unexplained = [
         tape.name
         for tape in unknown
-        if not (tape.endpoint is Endpoint.CHAT and tape.is_stream and not asked(tape).asks_usage)
+        if not (tape.endpoint is CHAT and tape.is_stream and not asked(tape).asks_usage)
         and played(tape).error is None
         and not tape.body.startswith(b'{"detail":')
     ]
@@ -114,7 +114,7 @@ def pieces(body: bytes, mean: int, chance: random.Random) -> list[bytes]:
 def test_all_is_relayed_but_the_usage_chunk_that_was_not_asked_for(tapes: list[Recording]) -> None:
     for tape in tapes:
         relayed = pass_through(opened(tape), [tape.body])
-        if tape.endpoint is Endpoint.CHAT and tape.is_stream and not asked(tape).asks_usage:
+        if tape.endpoint is CHAT and tape.is_stream and not asked(tape).asks_usage:
             surplus = [
                 tape.body[one.start : one.end]
                 for one in events(tape.body)
@@ -128,7 +128,7 @@ def test_all_is_relayed_but_the_usage_chunk_that_was_not_asked_for(tapes: list[R
 def test_recorded_chat_requests_mean_the_same_but_for_the_option(tapes: list[Recording]) -> None:
     seen = 0
     for tape in tapes:
-        if tape.endpoint is not Endpoint.CHAT or not asked(tape).is_stream:
+        if tape.endpoint is not CHAT or not asked(tape).is_stream:
             continue
         seen += 1
         before, after = json.loads(tape.asked), json.loads(asked(tape).forward(None))
@@ -156,7 +156,7 @@ def test_usage_equals_that_of_the_official_library(tapes: list[Recording]) -> No
     pytest.importorskip("anthropic", reason="the dev dependency anthropic is not installed")
     equal = refused = 0
     for tape in tapes:
-        if tape.endpoint is not Endpoint.MESSAGES or not tape.is_stream:
+        if tape.endpoint is not MESSAGES or not tape.is_stream:
             continue
         tap = played(tape)
         expected = accumulated(tape.body)
@@ -213,7 +213,7 @@ def accumulated(body: bytes) -> tuple[int, ...] | None:
 
 
 def test_a_second_model_or_request_is_a_part_of_its_own(tapes: list[Recording]) -> None:
-    several = [tape for tape in tapes if tape.endpoint is Endpoint.MESSAGES]
+    several = [tape for tape in tapes if tape.endpoint is MESSAGES]
     taps = [(tape, played(tape).usage) for tape in several]
     compacted = [usage for tape, usage in taps if "compaction_streaming" in tape.name]
     assert [len(usage.parts) for usage in compacted if usage is not None] == [1, 2, 1]

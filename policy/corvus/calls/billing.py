@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from corvus.calls.plan import Plan
-from corvus.calls.refusal import kind_of
 from corvus.governor.calls import Calls
 from corvus.governor.pricing import find_price
+from corvus.metering.providers import PROVIDERS
 
 _HOSTS = {
-    "api.anthropic.com": "anthropic",
+    **{urlsplit(one.base_url).hostname: one.maker for one in PROVIDERS.values()},
     "api.cerebras.ai": "cerebras",
     "api.cohere.ai": "cohere",
     "api.cohere.com": "cohere",
@@ -19,7 +21,6 @@ _HOSTS = {
     "api.mistral.ai": "mistral",
     "api.moonshot.ai": "moonshotai",
     "api.novita.ai": "novita",
-    "api.openai.com": "openai",
     "api.perplexity.ai": "perplexity",
     "api.together.ai": "together",
     "api.together.xyz": "together",
@@ -65,7 +66,7 @@ def provider_of(
     price = find_price(books, plan.model, None, today)
     if price is not None and price.provider:
         return None
-    return kind_of(plan.endpoint).value
+    return PROVIDERS[plan.endpoint.kind].maker
 
 
 def _owner_of(host: str) -> str | None:

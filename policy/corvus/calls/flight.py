@@ -40,7 +40,6 @@ from corvus.calls.plan import Plan
 from corvus.calls.unpacking import Unpacker, unpacker_of
 from corvus.governor.pricing import Report
 from corvus.metering.tap import Tap
-from corvus.metering.taps import open_tap
 from corvus.metering.usage import MeteredUsage
 from corvus.model.reservation import Outcome, Reservation
 from corvus.model.usage import Usage
@@ -163,7 +162,7 @@ class Flight:
             is_error=status >= 300,
             is_stream=is_stream,
             request_id=named[:_ID_CHARACTERS_MAX] if named and named.isascii() else None,
-            tap=open_tap(self._plan.endpoint, self._plan, is_stream=is_stream),
+            tap=self._plan.endpoint.open_tap(self._plan, is_stream=is_stream),
             unpacker=unpacker_of(headers.get("content-encoding", "")),
         )
 
@@ -199,6 +198,10 @@ class Flight:
     def abandoned(self, now: datetime) -> list[Command]:
         """Take it that nobody waits for the answer any more."""
         return [*self._settled(_How.ABANDONED), StopUpstream()]
+
+    def failed(self, fault: BaseException, now: datetime) -> list[Command]:
+        """Take it that a driver met a fault: the provider's, or that it was interrupted."""
+        return self.broken(now) if isinstance(fault, Exception) else self.abandoned(now)
 
     def _read(self, head: _Head, chunk: bytes) -> bytes:
         """Show bytes to the tap; return those to relay, which is all of what is compressed."""

@@ -15,11 +15,11 @@ from typing import Unpack
 from corvus.base.money import NanoUSD
 from corvus.calls.billing import provider_of
 from corvus.calls.flight import Flight
-from corvus.calls.plan import Plan, Unreadable, read
+from corvus.calls.plan import Plan, read
 from corvus.calls.refusal import Refusal, denied, invalid, unreadable
+from corvus.calls.routes import Metered, Unreadable
 from corvus.governor.fitting import Fitting
 from corvus.governor.pricing import CallOptions, refuse_key, refuse_unknown
-from corvus.metering.endpoints import Endpoint
 from corvus.model.decision import Decision
 from corvus.model.request import Request
 
@@ -28,11 +28,11 @@ OUTPUT_CAP = "x-corvus-output-cap"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Proposal:
     """A call, as it is put to the governor.
 
     Attributes:
-        request: What admission is asked for.
+        request: What the governor decides on.
         provider: Who bills; ``None`` where the price book has decided.
         stated: The maximum of one answer that is stated in its name; ``None`` for its own.
     """
@@ -48,25 +48,25 @@ class Asked:
         return self.plan.forward(self.stated, self.provider)
 
     @property
-    def told(self) -> dict[str, str]:
+    def headers(self) -> dict[str, str]:
         """Headers of ours for the client."""
         return {} if self.stated is None else {OUTPUT_CAP: str(self.stated)}
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class Admission:
     """A call that may be made.
 
     Attributes:
         flight: ``None`` while governance is disabled: then nothing is metered.
     """
 
-    asked: Asked
+    proposal: Proposal
     flight: Flight | None
 
 
 class Gate:
-    """What a driver asks, without input or output.
+    """The decisions of a driver, without input or output.
 
     Args:
         governor: Who admits calls.
@@ -83,81 +83,81 @@ class Gate:
         self._governor = governor
         self._options = options
 
-    def ask(
+    def propose(
         self,
-        endpoint: Endpoint,
+        place: Metered,
         body: bytes,
         encoding: str = "",
         *,
         host: str | None = None,
         upstream: str | None = None,
-    ) -> Asked | Refusal:
-        """Return what the governor is to be asked of a request.
+    ) -> Proposal | Refusal:
+        """Return a request as it is put to the governor.
 
         Args:
-            endpoint: Where it is sent.
+            place: Where it is sent.
             body: As it came.
             encoding: Its ``content-encoding``.
             host: Host that it is sent to.
             upstream: Name of the upstream in the config.
         """
-        plan = read(endpoint, body, encoding)
+        plan = read(place.endpoint, body, encoding, place.model)
         if isinstance(plan, Unreadable):
             return unreadable(plan)
         provider = self._options.get("provider")
         provider = provider or provider_of(self._governor, plan, host=host, upstream=upstream)
-        stated = plan.output_limit(provider) if plan.max_output_tokens is None else None
+        stated = plan.output_limit if plan.max_output_tokens is None else None
         try:
-            return self._asked(plan, provider, stated)
+            return self._proposal(plan, provider, stated)
         except ValueError as wrong:
             return invalid(wrong)
 
-    def admit(self, asked: Asked) -> tuple[Decision, Asked]:
+    def admit(self, proposal: Proposal) -> tuple[Decision, Proposal]:
         """Have a call admitted or refused; it may come back with a lower maximum stated.
 
         Raises:
             StoreError: The store cannot answer, so the call must not be made.
         """
-        if asked.stated is None:
-            return self._governor.reserve(asked.request), asked
-        offers = self._offers(asked)
-        decision, request = self._governor.reserve_fitting(asked.request, offers.lower)
+        if proposal.stated is None:
+            return self._governor.reserve(proposal.request), proposal
+        offers = self._offers(proposal)
+        decision, request = self._governor.reserve_fitting(proposal.request, offers.lower)
         return decision, offers.of(request)
 
-    async def aadmit(self, asked: Asked) -> tuple[Decision, Asked]:
+    async def aadmit(self, proposal: Proposal) -> tuple[Decision, Proposal]:
         """Do what ``admit`` does, without keeping the event loop waiting."""
-        if asked.stated is None:
-            return await self._governor.areserve(asked.request), asked
-        offers = self._offers(asked)
-        decision, request = await self._governor.areserve_fitting(asked.request, offers.lower)
+        if proposal.stated is None:
+            return await self._governor.areserve(proposal.request), proposal
+        offers = self._offers(proposal)
+        decision, request = await self._governor.areserve_fitting(proposal.request, offers.lower)
         return decision, offers.of(request)
 
     def verdict(
-        self, asked: Asked, decision: Decision, denied_status: int = 402
-    ) -> Admitted | Refusal:
+        self, proposal: Proposal, decision: Decision, denied_status: int = 402
+    ) -> Admission | Refusal:
         """Return what follows from a decision."""
         if not decision.allowed:
             return denied(decision, denied_status)
         held = decision.reservation
         if held is None:
-            return Admitted(asked, None)
-        return Admitted(asked, Flight(held, asked.plan))
+            return Admission(proposal, None)
+        return Admission(proposal, Flight(held, proposal.plan))
 
-    def _offers(self, asked: Asked) -> _Offers:
+    def _offers(self, proposal: Proposal) -> _Offers:
         least = self._governor.policy.default_output_tokens
-        plan, provider = asked.plan, asked.provider
-        return _Offers(asked, least, lambda stated: self._asked(plan, provider, stated))
+        plan, provider = proposal.plan, proposal.provider
+        return _Offers(proposal, least, lambda stated: self._proposal(plan, provider, stated))
 
-    def _asked(self, plan: Plan, provider: str | None, stated: int | None) -> Asked:
+    def _proposal(self, plan: Plan, provider: str | None, stated: int | None) -> Proposal:
         bound = stated if stated is not None else plan.max_output_tokens or 0
-        told: CallOptions = {
+        options: CallOptions = {
             **self._options,
             "provider": provider,
             "models": plan.models,
             "service_tier": plan.service_tier,
             "expected": lambda price: plan.expected(price, bound),
         }
-        return Asked(plan, self._governor.request(plan.model, **told), provider, stated)
+        return Proposal(plan, self._governor.request(plan.model, **options), provider, stated)
 
 
 class _Offers:
@@ -166,14 +166,14 @@ class _Offers:
     Args:
         first: With the largest.
         least: Smallest maximum that is offered, where the first is not smaller.
-        ask: Returns the call with another maximum.
+        propose: Returns the call with another maximum.
     """
 
-    def __init__(self, first: Asked, least: int, ask: Callable[[int], Asked]) -> None:
+    def __init__(self, first: Proposal, least: int, propose: Callable[[int], Proposal]) -> None:
         self._first = first
         self._least = least
-        self._ask = ask
-        self._lowered: Asked | None = None
+        self._propose = propose
+        self._lowered: Proposal | None = None
 
     def lower(self, room: NanoUSD) -> Request:
         """Return the request with the largest maximum that costs no more than there is room for.
@@ -183,11 +183,11 @@ class _Offers:
         """
         most = self._first.stated or 0
         low = high = min(self._least, most)
-        best = self._ask(low)
+        best = self._propose(low)
         high = most
         while low < high and (best.request.estimate_nano_usd or 0) <= room:
             middle = (low + high + 1) // 2
-            tried = self._ask(middle)
+            tried = self._propose(middle)
             if (tried.request.estimate_nano_usd or 0) <= room:
                 low, best = middle, tried
             else:
@@ -195,7 +195,7 @@ class _Offers:
         self._lowered = best
         return best.request
 
-    def of(self, request: Request) -> Asked:
+    def of(self, request: Request) -> Proposal:
         """Return the call that a request stands for."""
         lowered = self._lowered
         return lowered if lowered is not None and lowered.request is request else self._first

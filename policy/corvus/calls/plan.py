@@ -17,11 +17,9 @@ from dataclasses import dataclass, field, replace
 import msgspec
 from msgspec import Raw
 
-from corvus.calls.routes import COUNT_TOKENS, INPUT_TOKENS, MODELS, Free, Unreadable, route
+from corvus.calls.routes import Unreadable
 from corvus.governor.pricing import dearest
 from corvus.metering.content import VALUES_MAX, Content, content_of, has_too_many_values
-from corvus.metering.endpoints import Endpoint
-from corvus.metering.estimate import FRAME_TOKENS, HIDDEN_TOKENS, input_token_bound
 from corvus.metering.maxima import (
     ANSWERS,
     GROUPS,
@@ -41,23 +39,19 @@ from corvus.metering.members import (
     require_utf8,
     with_members,
 )
-from corvus.metering.models import OTHER_MODELS, models_in, most_output_of, name_of_maximum
-from corvus.metering.text import ASCII_BYTES_PER_TOKEN
+from corvus.metering.models import OTHER_MODELS, models_in
+from corvus.metering.provider import Endpoint
+from corvus.metering.providers import most_output_of
+from corvus.metering.text import (
+    ASCII_BYTES_PER_TOKEN,
+    FRAME_TOKENS,
+    HIDDEN_TOKENS,
+    input_token_bound,
+)
 from corvus.model.price import Price, Rates
 from corvus.model.request import TEXT_MAX
 from corvus.model.usage import TokenKind, Usage
 from corvus.prices.names import tier_of
-
-__all__ = [
-    "COUNT_TOKENS",
-    "INPUT_TOKENS",
-    "MODELS",
-    "Free",
-    "Plan",
-    "Unreadable",
-    "read",
-    "route",
-]
 
 UNSEEN_TOKENS = 32_768
 """Least input that is bounded beside the body where the provider adds some of its own."""
@@ -170,12 +164,13 @@ class Plan:
             return replace(found, web_search_requests=self.web_searches)
         return found
 
-    def output_limit(self, provider: str | None) -> int:
-        """Return the maximum to state for one answer where the request states none.
+    @property
+    def output_limit(self) -> int:
+        """The maximum to state for one answer where the request states none.
 
         It is the model's own where that is known; the smallest of them where several may answer.
         """
-        return min(most_output_of(one, provider) for one in self.models)
+        return min(map(most_output_of, self.models))
 
     def forward(self, stated: int | None, provider: str | None = None) -> bytes:
         """Return the bytes to send: the client's own, but for what is asked for in its name.
@@ -187,21 +182,31 @@ class Plan:
             provider: Who is asked: it decides under which name the maximum is stated.
         """
         more: dict[str, bytes] = {}
-        if self.endpoint is Endpoint.CHAT and self.is_stream and not self.asks_usage:
-            options = _options(self._members.get("stream_options"))
-            more["stream_options"] = msgspec.json.encode({**options, "include_usage": True})
-        if stated is not None and self.endpoint is not Endpoint.EMBEDDINGS:
-            more[name_of_maximum(self.endpoint, self.model, provider)] = b"%d" % stated
+        endpoint = self.endpoint
+        if endpoint.usage_by_option and self.is_stream and not self.asks_usage:
+            more["stream_options"] = self._with_option("stream_options", "include_usage", True)
+        if stated is not None and endpoint.has_output:
+            name = endpoint.maximum_name(self.model, provider)
+            if endpoint.maxima_in is not None:
+                more[endpoint.maxima_in] = self._with_option(endpoint.maxima_in, name, stated)
+            else:
+                more[name] = b"%d" % stated
         return with_members(self.body, self._members, more) if more else self.body
 
+    def _with_option(self, member: str, name: str, value: object) -> bytes:
+        return msgspec.json.encode({**_options(self._members.get(member)), name: value})
 
-def read(endpoint: Endpoint, body: bytes, encoding: str = "identity") -> Plan | Unreadable:
+
+def read(
+    endpoint: Endpoint, body: bytes, encoding: str = "identity", model: str | None = None
+) -> Plan | Unreadable:
     """Read a request.
 
     Args:
         endpoint: Where it is sent.
         body: As it came.
         encoding: Its ``content-encoding``.
+        model: The model that its path names; ``None`` where the body does.
 
     Returns:
         A plan, or why there is none: the body is no UTF-8 JSON object (``json_invalid``), two
@@ -215,19 +220,21 @@ def read(endpoint: Endpoint, body: bytes, encoding: str = "identity") -> Plan | 
         return Unreadable(415, "encoding_refused", f"a body in {encoding!r} is not read")
     try:
         require_utf8(body)
-        return _plan(endpoint, body, members_of(body))
+        return _plan(endpoint, body, members_of(body), model)
     except Malformed as wrong:
         return Unreadable(400, wrong.code, str(wrong))
     except Unusable as wrong:
         return Unreadable(400, "maximum_invalid", str(wrong))
 
 
-def _plan(endpoint: Endpoint, body: bytes, members: Mapping[str, Raw]) -> Plan | Unreadable:
+def _plan(
+    endpoint: Endpoint, body: bytes, members: Mapping[str, Raw], model: str | None
+) -> Plan | Unreadable:
     _refuse_likenesses(members)
     if not is_null(background := members.get("background")) and decoded(background) is not False:
         detail = "nobody is told what an answer in the background used: leave out background"
         return Unreadable(400, "background_refused", detail)
-    model = _text(members, "model")
+    model = model or _text(members, "model")
     if not model:
         return Unreadable(400, "model_missing", "the body must name a model")
     if len(model) > TEXT_MAX:
@@ -238,21 +245,21 @@ def _plan(endpoint: Endpoint, body: bytes, members: Mapping[str, Raw]) -> Plan |
         return Unreadable(413, "body_too_complex", text)
     maxima = maxima_of(endpoint, members)
     content = content_of(endpoint, members)
-    is_embedding = endpoint is Endpoint.EMBEDDINGS
+    writes = endpoint.has_output
     models = _models(members, model, content.models)
     return Plan(
         endpoint=endpoint,
         model=model,
         models=models,
         body=body,
-        is_stream=_flag(members, "stream") and not is_embedding,
+        is_stream=_is_stream(endpoint, members),
         asks_usage=_options(members.get("stream_options")).get("include_usage") is True,
         service_tier=_tier(members),
-        choices=1 if is_embedding else maxima.answers,
+        choices=maxima.answers if writes else 1,
         input_tokens=_input_tokens(endpoint, body, members, (content, models)),
-        max_output_tokens=0 if is_embedding else maxima.output_tokens,
-        other_output_tokens=0 if is_embedding else maxima.other_tokens,
-        beside_output_tokens=0 if is_embedding else maxima.beside_tokens + _predicted(members),
+        max_output_tokens=maxima.output_tokens if writes else 0,
+        other_output_tokens=maxima.other_tokens if writes else 0,
+        beside_output_tokens=maxima.beside_tokens + _predicted(members) if writes else 0,
         web_searches=content.searches,
         stays_in_us=_text(members, "inference_geo") not in (None, "", "global"),
         input_kinds=_input_kinds(endpoint, content.has_cache_control, content.keeps_hour),
@@ -291,14 +298,14 @@ def _input_tokens(
 def _numbers(endpoint: Endpoint, members: Mapping[str, Raw]) -> int:
     """Return how many tokens an input for embeddings may spell out as numbers."""
     text = members.get("input")
-    if endpoint is not Endpoint.EMBEDDINGS or text is None or not begins_with(text, b"["):
+    if endpoint.has_output or text is None or not begins_with(text, b"["):
         return 0
     return bytes(memoryview(text)).count(b",") + 1
 
 
 def _input_kinds(endpoint: Endpoint, has_cache: bool, keeps_hour: bool) -> tuple[TokenKind, ...]:
-    """Return as what input may be billed; OpenAI writes to its cache without being asked."""
-    if endpoint is Endpoint.MESSAGES and not has_cache:
+    """Return as what input may be billed."""
+    if not (endpoint.caches_unasked or has_cache):
         return ()
     kinds = (TokenKind.CACHE_WRITE_5M, TokenKind.CACHE_WRITE_1H)
     return kinds if keeps_hour else kinds[:1]
@@ -341,6 +348,13 @@ def _options(text: Raw | None) -> dict[str, object]:
 def _is_given(members: Mapping[str, Raw], name: str) -> bool:
     text = members.get(name)
     return text is not None and bytes(memoryview(text)[:5]) not in (b"null", b"false", b'""', b"[]")
+
+
+def _is_stream(endpoint: Endpoint, members: Mapping[str, Raw]) -> bool:
+    is_requested = _flag(members, "stream")
+    if endpoint.is_stream is not None:
+        return endpoint.is_stream
+    return is_requested and endpoint.has_output
 
 
 def _flag(members: Mapping[str, Raw], name: str) -> bool:

@@ -1,9 +1,9 @@
 """Refusals of a call, each built once and worded for every surface (RES-11, PRX-4).
 
-Anthropic's SDKs and Claude Code read ``{"type": "error", "error": {...}}``, all others OpenAI's
-``{"error": {...}}``; the members of ours are under ``corvus``. The code is the same word in each of
-them, in problems, in the line of an exit and in the exception of Python. A stream that has begun
-cannot change its status: there an error is an event.
+Each provider has its own words for an error, see ``corvus.metering.providers``; the members of ours
+are under ``corvus``. The code is the same word in each of them, in problems, in the line of an exit
+and in the exception of Python. A stream that has begun cannot change its status: there an error is
+an event.
 
 A denial is final (``x-should-retry: false``) and never carries ``Retry-After``, which some SDKs
 obey for days. Refuses to tell what went wrong inside a store: that may name paths.
@@ -17,28 +17,13 @@ from dataclasses import dataclass, field
 
 from corvus.answers.denial import DOMAIN, denial_body, denial_text
 from corvus.calls.routes import Unreadable
-from corvus.metering.endpoints import Endpoint
+from corvus.metering.provider import Endpoint, Fault
+from corvus.metering.providers import PROVIDERS
 from corvus.model.decision import Decision, Denial
 from corvus.model.gateway import Kind
 
 UNAVAILABLE = "governance_unavailable"
 """Code of a call that was not made because nobody could verify its budgets (EVA-13)."""
-
-_DENIALS = frozenset(Denial)
-_ANTHROPIC_TYPES = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    402: "billing_error",
-    403: "permission_error",
-    404: "not_found_error",
-    408: "timeout_error",
-    413: "request_too_large",
-    415: "invalid_request_error",
-    421: "invalid_request_error",
-    426: "invalid_request_error",
-    431: "invalid_request_error",
-    504: "timeout_error",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +46,11 @@ class Refusal:
 
     def body(self, kind: Kind) -> bytes:
         """Return it as a provider of this kind words an error."""
-        return json.dumps(self._members(kind)).encode()
+        return json.dumps(PROVIDERS[kind].error(self._fault)).encode()
 
     def event(self, endpoint: Endpoint) -> bytes:
         """Return it as an event in a stream of an endpoint."""
-        if endpoint is Endpoint.MESSAGES:
-            return b"event: error\ndata: %s\n\n" % self.body(Kind.ANTHROPIC)
-        if endpoint is Endpoint.RESPONSES:
-            told = {"code": self.code, "message": self.message, "param": None}
-            flat = {"type": "error", **told, "corvus": self._corvus}
-            return b"event: error\ndata: %s\n\n" % json.dumps(flat).encode()
-        return b"data: %s\n\n" % self.body(Kind.OPENAI)
+        return endpoint.error_event(self._fault)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -79,22 +58,10 @@ class Refusal:
         found = {"content-type": "application/json", "cache-control": "no-store"}
         return found if self.may_retry else {**found, "x-should-retry": "false"}
 
-    def _members(self, kind: Kind) -> dict[str, object]:
-        told = {"message": self.message, "code": self.code, "corvus": self._corvus}
-        if kind is Kind.ANTHROPIC:
-            return {"type": "error", "error": {"type": self._anthropic_type, **told}}
-        return {"error": {"type": self.code, "param": None, **told}}
-
     @property
-    def _corvus(self) -> dict[str, object]:
-        return {"code": self.code, "budget_exceeded": False, **self.told}
-
-    @property
-    def _anthropic_type(self) -> str:
-        """Anthropic's closed word for it; what money refuses is billing, whatever the status."""
-        if self.code in _DENIALS:
-            return "billing_error"
-        return _ANTHROPIC_TYPES.get(self.status, "api_error")
+    def _fault(self) -> Fault:
+        more = {"code": self.code, "budget_exceeded": False, **self.told}
+        return Fault(self.status, self.code, self.message, more)
 
 
 def denied(decision: Decision, status: int = 402) -> Refusal:
@@ -125,8 +92,3 @@ def unreadable(wrong: Unreadable) -> Refusal:
 def invalid(wrong: ValueError) -> Refusal:
     """Return the answer to a request of which something is out of range."""
     return Refusal(400, "request_invalid", str(wrong))
-
-
-def kind_of(endpoint: Endpoint) -> Kind:
-    """Return whose errors the clients of an endpoint understand."""
-    return Kind.ANTHROPIC if endpoint is Endpoint.MESSAGES else Kind.OPENAI

@@ -1,8 +1,8 @@
 """Which requests are metered, which are free, and which are passed on by nobody (PRX-1).
 
 One table for the proxy, where a path is spelt exactly as it is listed, and for the transports of
-SDKs, where it is known by its end, because the base URLs of vendors differ. Refuses every other
-path and method: what could cost money and cannot be metered reaches no provider.
+SDKs, where it is known by its end, because the base URLs of vendors differ. Every other path and
+method is refused: what could cost money and cannot be metered reaches no provider.
 """
 
 from __future__ import annotations
@@ -11,19 +11,34 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from corvus.metering.endpoints import Endpoint
+from corvus.metering.provider import Endpoint, pattern_of
+from corvus.metering.providers import ENDPOINTS, PROVIDERS
+from corvus.model.gateway import Kind
+
+
+class Metered(NamedTuple):
+    """A request that is governed.
+
+    Attributes:
+        path: As it was spelt.
+        model: The model that the path names; ``None`` where the body does.
+    """
+
+    endpoint: Endpoint
+    path: str
+    model: str | None = None
 
 
 class Free(NamedTuple):
     """A request that is passed on without charge.
 
     Attributes:
-        method: As it was asked for.
-        path: Behind ``/v1``.
+        path: As it was spelt.
+        kinds: Whose APIs have it; in transports, where it is of no matter, nobody's.
     """
 
-    method: str
     path: str
+    kinds: tuple[Kind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,66 +56,65 @@ class Unreadable:
     message: str
 
 
-MODELS = Free("GET", "/models")
-COUNT_TOKENS = Free("POST", "/messages/count_tokens")
-INPUT_TOKENS = Free("POST", "/responses/input_tokens")
-
-_METERED: dict[str, Endpoint] = {one.value: one for one in Endpoint}
-_EXACT_FREE = {(one.method, one.path): one for one in (MODELS, COUNT_TOKENS, INPUT_TOKENS)}
-_ID = r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}"
-_READ_ONE = re.compile(rf"/(?:models/{_ID}|responses/{_ID}(?:/input_items)?)")
-_CANCEL = re.compile(rf"/responses/{_ID}/cancel")
 _FREE_METHODS = ("GET", "HEAD", "OPTIONS", "DELETE")
-_FREE_END = re.compile(
-    rf"(?:{COUNT_TOKENS.path}|{INPUT_TOKENS.path}"
-    rf"|/(?:responses|batches|file_batches|jobs|runs|uploads)/{_ID}/cancel)\Z"
-)
 _PLAIN = re.compile(r"(?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9_.~:@-]+)+")
-_ENDS = {
-    "/chat/completions": Endpoint.CHAT,
-    "/responses": Endpoint.RESPONSES,
-    "/embeddings": Endpoint.EMBEDDINGS,
-    "/v1/messages": Endpoint.MESSAGES,
-}
+_PATHS = [(re.compile(pattern_of(one.path)), one) for one in ENDPOINTS]
+_ENDS = [(re.compile(rf"{pattern_of(one.end)}\Z"), one) for one in ENDPOINTS]
+_FREE = [
+    (kind, route.method, re.compile(pattern_of(route.path)))
+    for kind, provider in PROVIDERS.items()
+    for route in provider.free
+]
+_FREE_ENDS = re.compile(
+    "|".join(
+        rf"(?:{pattern_of(end)})\Z"
+        for provider in PROVIDERS.values()
+        for end in (
+            *(one.path.removeprefix(provider.version) for one in provider.free if one[0] == "POST"),
+            *provider.free_ends,
+        )
+    )
+)
 _NO_ROUTE = "there is no such route: only what can be metered is passed on, which is " + ", ".join(
-    f"POST {one}" for one in Endpoint
+    f"POST {one.path}" for one in ENDPOINTS
 )
 
 
-def route(method: str, path: str, *, exact: bool) -> Endpoint | Free | Unreadable:
+def route(method: str, path: str, *, exact: bool) -> Metered | Free | Unreadable:
     """Return what a request asks for.
 
     Args:
         method: In capitals.
         path: Decoded, without query.
-        exact: Whether the path must be spelt as it is listed, under ``/v1`` (the proxy), or is
+        exact: Whether the path must be spelt as it is listed, version and all (the proxy), or is
             known by its end (transports).
     """
     return _exactly(method, path) if exact else _by_end(method, path)
 
 
-def _exactly(method: str, path: str) -> Endpoint | Free | Unreadable:
-    if method == "POST" and path in _METERED:
-        return _METERED[path]
-    if method == "GET" and path == Endpoint.RESPONSES:
-        detail = "websockets are not served: send POST /v1/responses"
-        return Unreadable(426, "upgrade_refused", detail)
-    inner = path.removeprefix("/v1") if path.startswith("/v1/") else ""
-    if found := _EXACT_FREE.get((method, inner)):
-        return found
-    pattern = {"GET": _READ_ONE, "POST": _CANCEL}.get(method)
-    if pattern is not None and pattern.fullmatch(inner):
-        return Free(method, inner)
-    return Unreadable(404, "not_found", _NO_ROUTE)
+def _exactly(method: str, path: str) -> Metered | Free | Unreadable:
+    for pattern, endpoint in _PATHS:
+        if found := pattern.fullmatch(path):
+            if method == "POST":
+                return Metered(endpoint, path, found.groupdict().get("model"))
+            if method == "GET" and endpoint.may_be_socket:
+                detail = f"websockets are not served: send POST {path}"
+                return Unreadable(426, "upgrade_refused", detail)
+    kinds = tuple(
+        dict.fromkeys(
+            kind for kind, verb, pattern in _FREE if verb == method and pattern.fullmatch(path)
+        )
+    )
+    return Free(path, kinds) if kinds else Unreadable(404, "not_found", _NO_ROUTE)
 
 
-def _by_end(method: str, path: str) -> Endpoint | Free | Unreadable:
+def _by_end(method: str, path: str) -> Metered | Free | Unreadable:
     if method in _FREE_METHODS:
-        return Free(method, path)
+        return Free(path)
     if method == "POST" and _PLAIN.fullmatch(path):
-        if _FREE_END.search(path):
-            return Free(method, path)
-        found = next((one for end, one in _ENDS.items() if path.endswith(end)), None)
-        if found is not None:
-            return found
+        if _FREE_ENDS.search(path):
+            return Free(path)
+        for pattern, endpoint in _ENDS:
+            if found := pattern.search(path):
+                return Metered(endpoint, path, found.groupdict().get("model"))
     return Unreadable(404, "not_found", _NO_ROUTE)

@@ -15,7 +15,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from corvus.cli.exits import Exit
-from corvus.config.check.rules import PriceFacts
+from corvus.config.check.subject import PriceFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from corvus.base.errors import EditRefused
 from corvus.base.files import replace_file
 from corvus.config.check.check import Checked
-from corvus.diagnostics.model import Severity
+from corvus.config.check.codes import CODES
+from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.outcome import Input, Outcome
 from corvus.diagnostics.plain import escape
 
@@ -41,6 +42,7 @@ def outcome_of(checked: Checked, *, failing: tuple[str, ...], exit_code: int) ->
         exit_code=exit_code,
         root=_root(folder, os.environ),
         folder=folder,
+        codes=CODES,
     )
 
 

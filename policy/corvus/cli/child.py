@@ -16,6 +16,7 @@ from types import FrameType
 
 from corvus.base.errors import CommandNotExecutable, CommandNotFound
 from corvus.cli.credentials import RUN_KEYS
+from corvus.metering.providers import PROVIDERS
 
 _OWN_HOSTS = "127.0.0.1,localhost"
 _FORWARDED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
@@ -41,10 +42,9 @@ def environment_of(
     found = dict(base)
     if key is not None:
         found |= dict.fromkeys(RUN_KEYS, key)
-    found["OPENAI_BASE_URL"] = f"{url}/v1"
-    if "OPENAI_API_BASE" in found:  # what older clients read
-        found["OPENAI_API_BASE"] = f"{url}/v1"
-    found["ANTHROPIC_BASE_URL"] = url
+    for provider in PROVIDERS.values():
+        former = (name for name in provider.former_base_variables if name in found)
+        found |= dict.fromkeys((*provider.base_variables, *former), provider.base_at(url))
     found["CORVUS_SESSION_ID"] = session_id
     found[MARK] = run_id
     for name in ("NO_PROXY", "no_proxy"):

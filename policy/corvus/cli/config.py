@@ -17,18 +17,17 @@ from corvus.base.errors import EditRefused
 from corvus.base.files import replace_file
 from corvus.cli.options import Config, Sets
 from corvus.cli.output import console, is_terminal, json_text, shown
-from corvus.config.check.aliases import ALIASES
 from corvus.config.check.suggest import closest
 from corvus.config.edit.change import Change, set_key, unset_key
 from corvus.config.layers import origins
 from corvus.config.layers.dotted import whole_key
 from corvus.config.layers.environment import variable
-from corvus.config.layers.layers import Layered, load_layers
+from corvus.config.layers.load import Layered, load_layers
 from corvus.config.layers.locate import locate
 from corvus.config.layers.origins import Effective
-from corvus.config.toml.values import Route, as_items, header, is_table, kind, value_at
+from corvus.config.model.aliases import ALIASES
+from corvus.config.toml.values import Route, as_items, header, is_table, kind, value_at, written
 from corvus.config.toml.values import shown as dotted
-from corvus.config.toml.write import written
 from corvus.diagnostics.machine import concise
 from corvus.diagnostics.model import ConfigError
 from corvus.diagnostics.plain import escape

@@ -13,15 +13,14 @@ import sys
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from corvus.metering.providers import PROVIDERS
+
 if TYPE_CHECKING:
     from corvus.model.gateway import Upstream
 
-
-RUN_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
-"""Get the key of the run: what the SDKs of both providers read."""
-LOG_INS = (
-    "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN", "CODEX_ACCESS_TOKEN", "CODEX_API_KEY",
-)  # fmt: skip
+RUN_KEYS = tuple(provider.key_variable for provider in PROVIDERS.values())
+"""Get the key of the run: what the SDKs of the providers read."""
+LOG_INS = tuple(name for provider in PROVIDERS.values() for name in provider.log_in_variables)
 """By which agents log in themselves; like those above they are kept under ``--pass-through``."""
 
 _KNOWN = frozenset(
@@ -39,14 +38,7 @@ _KNOWN = frozenset(
     }
 )  # fmt: skip
 _ENDINGS = ("_API_KEY", "_APIKEY", "_API_KEYS")
-_PAST_THE_PROXY = (
-    "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_FOUNDRY", "CLAUDE_CODE_USE_VERTEX",
-)  # fmt: skip
-"""Make Claude Code pass over ``ANTHROPIC_BASE_URL``.
-
-Source:
-    https://docs.claude.com/en/docs/claude-code/settings "Environment variables", as of 2026-11.
-"""
+_PAST_THE_PROXY = {name for provider in PROVIDERS.values() for name in provider.bypass_variables}
 
 
 def withheld(

@@ -21,7 +21,7 @@ def main(argv: list[str]) -> int:
             parser.error("--list takes no CODE")
     except SystemExit as stop:  # argparse has printed its message or the help
         return Exit.USAGE if stop.code else Exit.CLEAN
-    from corvus.diagnostics.codes import CODES
+    from corvus.config.check.codes import CODES
 
     if options.code is None:
         print(_listed(_in_order(tuple(CODES.values())), options.format))
@@ -70,8 +70,8 @@ def _explained(info: CodeInfo, style: str) -> str:
 
 
 def _unknown(code: str) -> str:
+    from corvus.config.check.codes import CODES
     from corvus.config.check.suggest import closest
-    from corvus.diagnostics.codes import CODES
     from corvus.diagnostics.plain import escape
 
     near = closest(code, CODES)

@@ -22,7 +22,8 @@ from corvus.cli.credentials import hide
 from corvus.cli.run_text import refuse_without_budget
 from corvus.compile import RunLimits
 from corvus.governor.rules import budgets_of_run
-from corvus.model.gateway import GatewayOptions, Kind, Upstream
+from corvus.metering.providers import PROVIDERS
+from corvus.model.gateway import GatewayOptions, Upstream
 from corvus.model.steering import MissionOutcome, MissionRequest, OverrideRequest
 
 if TYPE_CHECKING:
@@ -317,19 +318,14 @@ def _require_extra() -> None:
 
 
 def _with_upstreams(options: GatewayOptions, *, pass_through: bool) -> GatewayOptions:
-    """Return the options with both providers: those of the config, else the makers' own."""
-    usual = {
-        Kind.OPENAI: Upstream("openai", "https://api.openai.com/v1", Kind.OPENAI, _KEY_OPENAI),
-        Kind.ANTHROPIC: Upstream(
-            "anthropic", "https://api.anthropic.com", Kind.ANTHROPIC, _KEY_ANTHROPIC
-        ),
-    }
-    configured = {one.kind for one in options.upstreams}
-    missing = [one for kind, one in usual.items() if kind not in configured]
+    """Return the options with all providers: those of the config, else the makers' own."""
+    configured = {upstream.kind for upstream in options.upstreams}
+    missing = [
+        Upstream(kind.value, provider.base_url, kind, provider.key_variable)
+        for kind, provider in PROVIDERS.items()
+        if kind not in configured
+    ]
     upstreams: list[Upstream] = [*options.upstreams, *missing]
     if pass_through:
         upstreams = [replace(one, pass_through=True) for one in upstreams]
     return replace(options, upstreams=tuple(upstreams))
-
-
-_KEY_OPENAI, _KEY_ANTHROPIC = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"

@@ -14,6 +14,7 @@ from corvus.base.money import MAX_LIMIT_USD, NanoUSD, nano_usd, usd_short
 from corvus.compile import RunLimits
 from corvus.diagnostics.plain import escape
 from corvus.governor.rules import MISSION, is_partial
+from corvus.metering.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from corvus.model.budget import Budget
@@ -37,7 +38,7 @@ def no_call(refused: str | None) -> str:
         return f"corvus: no call was made; the last one was refused: {refused}"
     return (
         "corvus: 0 calls went through the proxy, so nothing was governed; does the command use "
-        "OPENAI_BASE_URL or ANTHROPIC_BASE_URL?"
+        f"{' or '.join(one.base_variables[0] for one in PROVIDERS.values())}?"
     )
 
 

@@ -20,9 +20,9 @@ from corvus.cli.output import TextOrBody, console, emit, shown
 from corvus.cli.summary import refusals_text
 from corvus.cli.tables import print_rows
 from corvus.config.layers import origins
-from corvus.config.layers.layers import load_layers
+from corvus.config.layers.load import load_layers
 from corvus.config.toml.values import shown as dotted
-from corvus.config.toml.write import written
+from corvus.config.toml.values import written
 from corvus.diagnostics.plain import escape
 from corvus.governor.rules import budgets_to_register
 from corvus.version import __version__
@@ -30,7 +30,7 @@ from corvus.version import __version__
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from corvus.config.layers.layers import Layered
+    from corvus.config.layers.load import Layered
     from corvus.config.layers.origins import Effective
     from corvus.health import Health
     from corvus.ledger.health import LedgerHealth

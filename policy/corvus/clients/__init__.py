@@ -1,1 +1,32 @@
-"""Governs the calls of Python programs where they are made: SDK transports, callbacks (PRX-6)."""
+"""Governs the calls of Python programs where they are made: SDK transports, callbacks (PRX-6).
+
+The public names are these three; each is loaded when it is first used, because each needs an extra
+of its own::
+
+    from corvus.clients import GovernedTransport, AsyncGovernedTransport  # corvus-policy[clients]
+    from corvus.clients import GovernedCallback  # corvus-policy[langchain]
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from corvus.clients.langchain import GovernedCallback
+    from corvus.clients.transport import AsyncGovernedTransport, GovernedTransport
+
+__all__ = ["AsyncGovernedTransport", "GovernedCallback", "GovernedTransport"]
+
+_HOME = {
+    "AsyncGovernedTransport": "corvus.clients.transport",
+    "GovernedCallback": "corvus.clients.langchain",
+    "GovernedTransport": "corvus.clients.transport",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name on first use (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'corvus.clients' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

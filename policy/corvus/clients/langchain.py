@@ -33,10 +33,11 @@ from corvus.calls.flight import Ending, Settle
 from corvus.calls.settle import Settler
 from corvus.governor.calls import Calls
 from corvus.governor.pricing import CallOptions, Report, refuse_key, refuse_unknown
-from corvus.metering.estimate import FRAME_TOKENS, HIDDEN_TOKENS, input_token_bound
 from corvus.metering.facts import Json, Unusable, as_object, count, member, text_or_none
 from corvus.metering.maxima import ANSWERS, MAXIMA
-from corvus.metering.models import OTHER_MODELS, models_in, most_output_of
+from corvus.metering.models import OTHER_MODELS, models_in
+from corvus.metering.providers import most_output_of
+from corvus.metering.text import FRAME_TOKENS, HIDDEN_TOKENS, input_token_bound
 from corvus.model.reservation import Outcome, Reservation
 from corvus.model.usage import Usage
 from corvus.prices.names import tier_of
@@ -151,7 +152,7 @@ class GovernedCallback(BaseCallbackHandler):
 
         A callback cannot state one, so of several models the one that writes most counts.
         """
-        limit = max(most_output_of(one, self._options.get("provider")) for one in models)
+        limit = max(most_output_of(one) for one in models)
         bodies = _bodies(params)
         stated = [_stated(body, key, limit) for body in bodies for key in MAXIMA]
         stated.append(_stated(metadata, "ls_max_tokens", limit))

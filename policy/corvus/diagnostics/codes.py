@@ -1,33 +1,48 @@
-"""The registry of every diagnostic code (DIA-4).
+"""What there is to know about one diagnostic code (DIA-4).
 
-A code that is not here cannot be explained, so ``lookup`` refuses it.
+The codes themselves stand next to what reports them; ``corvus.config.check.codes`` is their
+registry. Every check loads this module, so nothing here takes long to import.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Final
-
-from corvus.diagnostics import codes_config, codes_document, codes_ignore, codes_layers
-from corvus.diagnostics.code_info import CodeInfo
-
-__all__ = ["CODES", "CodeInfo", "lookup"]
-
-CODES: Final[Mapping[str, CodeInfo]] = MappingProxyType(
-    {
-        info.code: info
-        for module in (codes_document, codes_config, codes_layers, codes_ignore)
-        for info in module.CODES
-    }
-)
-"""Every entry by its code: documents, settings, layers above the files, comments that ignore."""
+from enum import StrEnum
+from typing import NamedTuple
 
 
-def lookup(code: str) -> CodeInfo:
-    """Return the entry of a code.
+class Severity(StrEnum):
+    """How much a diagnostic matters; ``rank`` orders them, errors first."""
 
-    Raises:
-        KeyError: The code is not registered: a mistake of ours, never of a user.
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+    @property
+    def rank(self) -> int:
+        """0 for errors, 1 for warnings, 2 for notes."""
+        return ("error", "warning", "note").index(self.value)
+
+
+class CodeInfo(NamedTuple):
+    """One entry of ``corvus explain``.
+
+    Attributes:
+        code: Stable kebab-case name; never renamed once released.
+        severity: Used when the place that finds the problem has no reason to say otherwise.
+        title: A few words, no full stop.
+        explanation: Why it is a problem, in whole sentences.
+        bad: An input that yields exactly this code, or, when ``bad_is_text`` is false, the
+            situation in words.
+        good: An input that yields no diagnostic of this code.
+        mend: What to do about it, in whole sentences.
+        bad_is_text: Whether ``bad`` is the text of a file.
     """
-    return CODES[code]
+
+    code: str
+    severity: Severity
+    title: str
+    explanation: str
+    bad: str
+    good: str
+    mend: str
+    bad_is_text: bool = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import fill, indent
 from typing import Final
 
-from corvus.diagnostics.code_info import CodeInfo
+from corvus.diagnostics.codes import CodeInfo
 from corvus.diagnostics.plain import escape
 
 _WIDTH: Final = 88

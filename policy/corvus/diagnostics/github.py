@@ -17,8 +17,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.machine import concise
-from corvus.diagnostics.model import Diagnostic, Severity
+from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.outcome import Outcome
 from corvus.diagnostics.places import place_of
 from corvus.diagnostics.plain import escape

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.fingerprint import fingerprints
 from corvus.diagnostics.json_text import json_text
-from corvus.diagnostics.model import Diagnostic, Severity
+from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.outcome import Outcome
 from corvus.diagnostics.places import place_of
 from corvus.diagnostics.plain import escape

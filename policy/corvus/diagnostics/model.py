@@ -7,22 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from corvus.base.errors import PolicyError
-
-
-class Severity(StrEnum):
-    """How much a diagnostic matters; ``rank`` orders them, errors first."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    NOTE = "note"
-
-    @property
-    def rank(self) -> int:
-        """0 for errors, 1 for warnings, 2 for notes."""
-        return ("error", "warning", "note").index(self.value)
+from corvus.diagnostics.codes import Severity
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -86,7 +73,7 @@ class Diagnostic:
     """One problem.
 
     Attributes:
-        code: Stable kebab-case code, an entry of ``corvus.diagnostics.codes``.
+        code: Stable kebab-case code, an entry of ``corvus.config.check.codes``.
         message: One sentence that names the key and the value seen.
         file: The file as the user named it; ``<stdin>`` for standard input.
         span: The primary place; ``None`` only when the file has no text (missing, a directory, not

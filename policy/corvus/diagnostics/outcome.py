@@ -6,8 +6,11 @@ that each can be tested on made-up findings.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
+from corvus.diagnostics.codes import CodeInfo
 from corvus.diagnostics.model import Diagnostic
 
 
@@ -45,6 +48,7 @@ class Outcome(NamedTuple):
         summary: What was checked and as what, one sentence a line.
         root: Absolute folder that paths in reports start from.
         folder: Absolute folder that relative paths of ``inputs`` start from.
+        codes: What there is to know of each code that was found.
     """
 
     inputs: tuple[Input, ...]
@@ -54,6 +58,7 @@ class Outcome(NamedTuple):
     summary: tuple[str, ...] = ()
     root: str = "/"
     folder: str = "/"
+    codes: Mapping[str, CodeInfo] = MappingProxyType({})
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:

@@ -15,12 +15,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
-from corvus.diagnostics.code_info import CodeInfo
-from corvus.diagnostics.codes import lookup
+from corvus.diagnostics.codes import CodeInfo, Severity
 from corvus.diagnostics.explained import as_markdown, as_text
 from corvus.diagnostics.fingerprint import fingerprints
 from corvus.diagnostics.json_text import json_text
-from corvus.diagnostics.model import Diagnostic, Fix, Severity, Span
+from corvus.diagnostics.model import Diagnostic, Fix, Span
 from corvus.diagnostics.outcome import Outcome
 from corvus.diagnostics.places import place_of
 from corvus.diagnostics.plain import escape
@@ -63,8 +62,8 @@ def _driver(outcome: Outcome) -> _Object:
         "fullName": "corvus: budgets as code for AI agents",
         "version": __version__,
         "semanticVersion": __version__,
-        "rules": [_rule(lookup(code)) for code in _codes(_read(outcome))],
-        "notifications": [_rule(lookup(code)) for code in _codes(outcome.unread)],
+        "rules": [_rule(outcome.codes[code]) for code in _codes(_read(outcome))],
+        "notifications": [_rule(outcome.codes[code]) for code in _codes(outcome.unread)],
     }
 
 

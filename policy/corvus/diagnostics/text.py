@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.excerpt import Row, Source
-from corvus.diagnostics.model import Diagnostic, Severity
+from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.plain import escape
 from corvus.diagnostics.secrets import any_secret
 

@@ -12,7 +12,7 @@ import signal
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastapi import APIRouter, FastAPI, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
@@ -35,6 +35,9 @@ from corvus.runtime import Runtime
 from corvus.store.sqlite import SqliteBackend
 from corvus.store.store import Store
 from corvus.version import __version__
+
+if TYPE_CHECKING:
+    from corvus.gateway.pages.app import Dashboard
 
 DRAIN_SECONDS = 5.0
 """How often events are handed over to the ledger."""
@@ -68,19 +71,7 @@ _STATUSES = (400, 401, 402, 403, 404, 405, 408, 409, 413, 415, 421, 422, 429, 43
 _PROBLEMS: dict[int | str, dict[str, Any]] = dict.fromkeys(_STATUSES, _PROBLEM)
 
 
-class Pages(Protocol):
-    """Pages for people, served beside the API."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        ...
-
-    def close(self) -> None:
-        """End the open streams."""
-        ...
-
-
-MakePages = Callable[[Service, Tokens], Pages]
+MakePages: TypeAlias = "Callable[[Service, Tokens], Dashboard]"
 """Makes the pages over what the gateway serves and who may ask."""
 
 

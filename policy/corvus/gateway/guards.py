@@ -24,6 +24,7 @@ from corvus.gateway.body import Bodies, Body, Refused
 from corvus.gateway.paths import inner, is_greeting, is_open, is_page, is_proxied
 from corvus.gateway.problems import Problem, problem_of
 from corvus.gateway.refusing import send_refusal
+from corvus.metering.providers import CREDENTIAL_HEADERS
 from corvus.model.gateway import GatewayOptions
 from corvus.model.token import TokenScope
 
@@ -32,6 +33,7 @@ TOKEN = "corvus.token"
 TOKEN_FROM = "corvus.token-from"
 """Key of the scope under which it finds the name of the header that the token came in."""
 TOKEN_HEADER = b"x-corvus-token"
+_TOKEN_HEADERS = (TOKEN_HEADER, *(name.encode() for name in CREDENTIAL_HEADERS))
 HEADER_BYTES_MAX = 32_768
 ADMIN_BODY_BYTES_MAX = 65_536
 
@@ -173,7 +175,7 @@ def is_loopback(host: str) -> bool:
 def _secrets(headers: dict[bytes, list[bytes]], *, is_proxied: bool) -> list[tuple[bytes, str]]:
     """Return what may be our token, each with its header, the most explicit first."""
     found: list[tuple[bytes, str]] = []
-    names = (TOKEN_HEADER, b"authorization", b"x-api-key") if is_proxied else (b"authorization",)
+    names = _TOKEN_HEADERS if is_proxied else (b"authorization",)
     for name in names:
         given = headers.get(name, [])
         if len(given) > 1:

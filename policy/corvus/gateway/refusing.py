@@ -12,8 +12,7 @@ from corvus.calls.refusal import Refusal as Worded
 from corvus.gateway.asgi import Scope, Send
 from corvus.gateway.paths import is_proxied
 from corvus.gateway.problems import Problem
-from corvus.metering.endpoints import Endpoint
-from corvus.model.gateway import Kind
+from corvus.metering.providers import kind_spoken
 
 _MAY_PASS_LATER = {408, 429, 500, 502, 503, 504}
 
@@ -39,7 +38,7 @@ def refusal_of(path: str, names: set[bytes], problem: Problem) -> Refusal:
         may_retry = problem.status in _MAY_PASS_LATER
         code = problem.code.replace("-", "_")
         worded = Worded(problem.status, code, problem.detail, may_retry)
-        body, headers = worded.body(_kind(path, names)), {**headers, **worded.headers}
+        body, headers = worded.body(kind_spoken(path, names)), {**headers, **worded.headers}
     headers = {**headers, "content-length": str(len(body)), "connection": "close"}
     return Refusal(problem.status, [(k.encode(), v.encode()) for k, v in headers.items()], body)
 
@@ -51,8 +50,3 @@ async def send_refusal(scope: Scope, send: Send, problem: Problem) -> None:
     start = {"type": "http.response.start", "status": refusal.status, "headers": refusal.headers}
     await send(start)
     await send({"type": "http.response.body", "body": refusal.body})
-
-
-def _kind(path: str, names: set[bytes]) -> Kind:
-    is_message = path.startswith(Endpoint.MESSAGES) or b"anthropic-version" in names
-    return Kind.ANTHROPIC if is_message else Kind.OPENAI

@@ -18,7 +18,6 @@ import msgspec
 from msgspec import Raw
 
 from corvus.metering.documents import Document, Room, document_of, unread
-from corvus.metering.endpoints import Endpoint
 from corvus.metering.members import (
     Malformed,
     begins_with,
@@ -28,8 +27,10 @@ from corvus.metering.members import (
     number_of,
     objects_of,
 )
-from corvus.metering.pictures import Picture, picture_of, vision_of
+from corvus.metering.pictures import Picture, picture_of
 from corvus.metering.pictures import decoded as decoded_base64
+from corvus.metering.provider import Endpoint
+from corvus.metering.providers import vision_of
 
 NODES_MAX = 20_000
 """Most messages, parts of them and tools of one request.
@@ -171,7 +172,7 @@ def content_of(endpoint: Endpoint, members: Mapping[str, Raw]) -> Content:
         Malformed: They have a shape that no API has, or too many parts.
     """
     found = Content()
-    if endpoint is Endpoint.EMBEDDINGS:
+    if not endpoint.has_output:
         return found
     _counter.left = NODES_MAX
     for name in _ROOTS:

@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 from msgspec import Raw
 
-from corvus.metering.endpoints import Endpoint
 from corvus.metering.members import (
     VALUE_BYTES_MAX,
     Malformed,
@@ -26,17 +25,10 @@ from corvus.metering.members import (
     members_of,
     number_of,
 )
+from corvus.metering.provider import Endpoint
 
 COUNT_MAX = 10_000_000
 """Largest count that is taken for one, inclusive."""
-
-OWN = {
-    Endpoint.CHAT: ("max_completion_tokens", "max_tokens"),
-    Endpoint.RESPONSES: ("max_output_tokens",),
-    Endpoint.MESSAGES: ("max_tokens",),
-    Endpoint.EMBEDDINGS: (),
-}
-"""Names that the API of an endpoint defines."""
 
 MAXIMA = (
     "max_tokens",
@@ -124,8 +116,11 @@ def maxima_of(endpoint: Endpoint, members: Mapping[str, Raw]) -> Maxima:
         Unusable: A count is not in 1..=10,000,000.
         Malformed: An object that may hold one names a member twice, or is longer than 64 KB.
     """
-    own = [_count(name, members[name]) for name in OWN[endpoint] if name in members]
-    stated = [one for one in own if one is not None]
+    places = [members] if endpoint.maxima_in is None else _objects(members, (endpoint.maxima_in,))
+    own = [
+        _count(name, place[name]) for place in places for name in endpoint.maxima if name in place
+    ]
+    stated = [count for count in own if count is not None]
     found = _Found()
     for place in places_of(members):
         found.take(place)

@@ -6,20 +6,14 @@ Vendors cut pictures into tiles or patches after they scaled them down; where a 
 the dearest way to count is taken. Rounded up.
 
 Source:
-    platform.claude.com/docs/en/build-with-claude/vision (28 px patches; at most 1,568 tokens, from
-    Opus 4.7 on 4,784) and OpenAI's guide "Images and vision" (tiles of 512 px after scaling to
-    2,048 and then 768 px; patches of 32 px with a factor by model), read 2026-11-28; for others
-    (Gemini, Qwen-VL, Pixtral, Llama) patches of 16 px, at most 16,384.
+    For what the files of providers do not say (Gemini, Qwen-VL, Pixtral, Llama): patches of 16 px,
+    at most 16,384, read 2026-11-28.
 """
 
 from __future__ import annotations
 
 import binascii
-import re
 from typing import NamedTuple
-
-from corvus.metering.endpoints import Endpoint
-from corvus.metering.models import bare
 
 _HEADS_CHARACTERS = (4 * 1024, 2 * 1024 * 1024)
 _SIDE_MAX = 100_000
@@ -76,38 +70,20 @@ class Vision(NamedTuple):
         return -(-patches * self.percent // 100)
 
 
-_OTHERS = Vision(2_240, 0, 16, 100, 16_384)
-_UNKNOWN = Vision(2_833, 5_667, 16, 100, 16_384)
-_FAMILIES = tuple(
-    (re.compile(pattern), vision)
-    for pattern, vision in (
-        (
-            r"claude-3|claude-[a-z]+-4(?:-[0-6])?(?:$|[-@](?:20\d{6}|latest))",
-            Vision(0, 0, 28, 102, 1_568),
-        ),
-        (r"claude", Vision(0, 0, 28, 102, 4_800)),
-        (r"gpt-4o-mini", Vision(2_833, 5_667, 32, 100, 1_536)),
-        (r"gpt-4\.1-(?:mini|nano)|o4-mini|gpt-5-nano", Vision(85, 0, 32, 246, 1_536)),
-        (r"gpt-4o|chatgpt-4o|gpt-4\.[15]|gpt-4-", Vision(85, 170, 32, 100, 1_536)),
-        (r"gpt-5(?:-mini|-chat|-codex|-pro)?(?:$|-20|-latest)", Vision(85, 170, 32, 172, 1_536)),
-        (r"o[13](?:$|-)|computer-use", Vision(85, 170, 32, 172, 1_536)),
-        (r"gpt-|o\d(?:$|-)", Vision(85, 170, 32, 246, 10_000)),
-        (
-            r"gemini|gemma|qwen|qvq|llama|mistral|ministral|magistral|pixtral|grok|glm|kimi|"
-            r"deepseek|minimax|nova|command|internvl|doubao|ernie|hunyuan|molmo",
-            _OTHERS,
-        ),
-    )
+PATCHES = Vision(2_240, 0, 16, 100, 16_384)
+"""The dearest way to count patches."""
+
+DEAREST = Vision(2_833, 5_667, 16, 100, 16_384)
+"""The dearest of all ways, tiles among them."""
+
+OTHER_VISIONS = (
+    (
+        r"gemini|gemma|qwen|qvq|llama|mistral|ministral|magistral|pixtral|grok|glm|kimi|"
+        r"deepseek|minimax|nova|command|internvl|doubao|ernie|hunyuan|molmo",
+        PATCHES,
+    ),
 )
-
-
-def vision_of(endpoint: Endpoint, model: str) -> Vision:
-    """Return how a model counts pictures; an unknown one as the dearest that it may stand for."""
-    name = bare(model)
-    found = next((vision for family, vision in _FAMILIES if family.match(name)), None)
-    if found is not None:
-        return found
-    return _OTHERS if endpoint is Endpoint.MESSAGES else _UNKNOWN
+"""How models count whose own API is not among the providers, by the start of their names."""
 
 
 def picture_of(base64: str, *, is_low: bool = False) -> Picture | None:

@@ -14,8 +14,8 @@ from typing import ClassVar
 from corvus.metering.facts import Json, Unusable, as_object, json_object, text_or_none
 from corvus.metering.sse import LIMIT_BYTES, EventBlocks, data_of, events
 from corvus.metering.text import WHOLE_BODY, RelayedText
-from corvus.metering.usage import MeteredUsage, ProviderError, UsagePart, add_usage
-from corvus.model.usage import Usage
+from corvus.metering.usage import MeteredUsage, ProviderError, add_usage
+from corvus.model.usage import Usage, UsagePart
 
 
 class Tap(ABC):

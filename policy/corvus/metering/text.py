@@ -10,6 +10,15 @@ from __future__ import annotations
 
 import re
 
+FRAME_TOKENS = 32
+"""Bound of the tokens that set the messages of a short request apart, beyond those of its JSON."""
+
+HIDDEN_TOKENS = 800
+"""Most that a provider tells a model about the tools, schemas or citations of one request.
+
+Recorded: up to 570 tokens above the bytes of the request.
+"""
+
 ASCII_BYTES_PER_TOKEN = 3
 _OTHER_BYTES_PER_TOKEN = 2
 _KEPT_BYTES = 1024 * 1024
@@ -24,6 +33,16 @@ def token_bound(ascii_bytes: int, other_bytes: int) -> int:
         other_bytes: All other bytes of the UTF-8 text, >= 0.
     """
     return -(-ascii_bytes // ASCII_BYTES_PER_TOKEN) - (-other_bytes // _OTHER_BYTES_PER_TOKEN)
+
+
+def input_token_bound(text: bytes) -> int:
+    """Return the most tokens that a text is taken to hold: ASCII / 3 plus all else / 2.
+
+    The JSON of a request counts as text, too, which is above what providers count for prose and
+    code. What is not in the request escapes it, see ``corvus.calls.plan``.
+    """
+    other = other_bytes_of(text)
+    return token_bound(len(text) - other, other)
 
 
 def other_bytes_of(text: bytes) -> int:

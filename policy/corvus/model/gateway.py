@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """Which API an upstream speaks."""
+    """Which API an upstream speaks: the providers, each a file of ``corvus.metering.providers``."""
 
     OPENAI = "openai"
     ANTHROPIC = "anthropic"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from corvus.config.check.aliases import ALIASES
-from corvus.config.layers.load import Loaded, load_documents
+from corvus.config.check.documents import Loaded, load_documents
+from corvus.config.model.aliases import ALIASES
 from corvus.config.toml.document import read_document
 
 OLD = "autonomy.max_cost_per_day_cents"

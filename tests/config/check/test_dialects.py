@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from corvus.config.check.dialects import (
+from corvus.config.check.documents import Loaded, load_documents
+from corvus.config.model.dialects import (
     GOVERNED,
     NATIVE_PRICE_KEYS,
     Detected,
@@ -10,7 +11,6 @@ from corvus.config.check.dialects import (
     detect,
     host_keys,
 )
-from corvus.config.layers.load import Loaded, load_documents
 from corvus.config.model.settings import PriceSettings
 from corvus.config.toml.document import read_document
 

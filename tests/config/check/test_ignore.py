@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from corvus.cli.check import price_clashes
 from corvus.config.check.check import Options, check_paths
+from corvus.config.check.codes import CODES
 from corvus.config.check.ignore import ignores, may_ignore
-from corvus.config.check.rules import PriceFacts
+from corvus.config.check.subject import PriceFacts
 from corvus.config.layers.load import load
 from corvus.config.toml.document import read_document
-from corvus.diagnostics.codes import CODES
-from corvus.diagnostics.model import Severity
+from corvus.diagnostics.codes import Severity
 
 BECAUSE = "it is read by our own tool"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from corvus.cli.check import price_clashes
-from corvus.config.check.rules import PriceFacts
-from corvus.config.layers.load import load_documents
+from corvus.config.check.documents import load_documents
+from corvus.config.check.subject import PriceFacts
 from corvus.config.toml.document import read_document
 from corvus.diagnostics.model import Diagnostic
 

@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 
 from corvus.base.errors import EditRefused
 from corvus.config.check.check import check_paths
+from corvus.config.check.documents import load_documents
 from corvus.config.edit.change import Change, set_key, unset_key
-from corvus.config.layers.load import load_documents
 from corvus.config.toml.document import read_document
-from corvus.config.toml.values import Route, shown, value_at
-from corvus.config.toml.write import written
+from corvus.config.toml.values import Route, shown, value_at, written
 from corvus.diagnostics.model import ConfigError
 
 CORPUS = sorted((Path(__file__).parents[3] / ".." / "shared" / "configs").glob("*.toml"))

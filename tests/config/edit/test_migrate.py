@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corvus.config.check.documents import load_documents
 from corvus.config.edit.migrate import LegacyCap, Migration, Plan, migrate_document
-from corvus.config.layers.load import load_documents
 from corvus.config.toml.document import BOM, read_document
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "configs"

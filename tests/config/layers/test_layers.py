@@ -12,10 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from corvus.config.layers.environment import OTHER_USES, variable
-from corvus.config.layers.layers import Layered, load_layers
+from corvus.config.layers.load import Layered, load_layers
 from corvus.config.layers.origins import Effective, effective
-from corvus.config.toml.values import Route, shown
-from corvus.config.toml.write import written
+from corvus.config.toml.values import Route, shown, written
 from corvus.diagnostics.model import ConfigError
 
 DEFAULTS: dict[Route, object] = {

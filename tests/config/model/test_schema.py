@@ -15,11 +15,11 @@ from jsonschema import Draft202012Validator
 from corvus.answers import schema as answers
 from corvus.cli.check import main
 from corvus.config.check.check import Options, check_paths
-from corvus.config.check.dialects import Dialect, detect
 from corvus.config.model import schema as config
+from corvus.config.model.dialects import Dialect, detect
 from corvus.config.model.schema import document
 from corvus.config.toml.values import Table, as_items, is_table, kind
-from corvus.diagnostics.model import Severity
+from corvus.diagnostics.codes import Severity
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "golden"

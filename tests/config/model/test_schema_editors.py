@@ -20,8 +20,8 @@ from typing import NamedTuple
 import pytest
 
 from corvus.config.check.check import check_paths
-from corvus.config.check.dialects import Dialect, detect
-from corvus.diagnostics.model import Severity
+from corvus.config.model.dialects import Dialect, detect
+from corvus.diagnostics.codes import Severity
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = sorted((ROOT / "examples").glob("**/*.toml"))

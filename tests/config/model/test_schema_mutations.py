@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
-from corvus.config.check.dialects import Dialect
+from corvus.config.model.dialects import Dialect
 from corvus.config.model.schema import document, published
 from corvus.config.model.settings import Settings
 from corvus.config.toml.values import as_items, is_table, kind

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from corvus.config.check.codes import lookup
+from corvus.config.toml.bounds import MAX_BYTES
 from corvus.config.toml.document import (
-    MAX_BYTES,
     Document,
     read_bytes,
     read_document,
     read_file,
     source_text,
 )
-from corvus.diagnostics.codes import lookup
-from corvus.diagnostics.model import Diagnostic, Severity
+from corvus.diagnostics.codes import Severity
+from corvus.diagnostics.model import Diagnostic
 
 
 def only(found: list[Diagnostic]) -> Diagnostic:

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from corvus.config.toml.document import MAX_BYTES, read_document
-from corvus.config.toml.limits import MAX_PROBLEMS
+from corvus.config.toml.bounds import MAX_BYTES, MAX_PROBLEMS
+from corvus.config.toml.document import read_document
 from corvus.diagnostics.model import Diagnostic
 
 

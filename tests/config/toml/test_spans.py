@@ -13,10 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corvus.config.toml.document import Document, read_document
-from corvus.config.toml.positions import KeyPath
 from corvus.config.toml.scan import scan
 from corvus.config.toml.tokens import unquote
-from corvus.config.toml.values import is_table
+from corvus.config.toml.values import Route, is_table
 from corvus.diagnostics.model import Span
 from tests.properties import examples
 
@@ -66,7 +65,7 @@ def parsed(text: str, file: str = "test.toml") -> Document:
     return document
 
 
-def paths(value: Any, above: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+def paths(value: Any, above: Route = ()) -> Iterator[tuple[Route, Any]]:
     yield above, value
     items: list[tuple[str | int, Any]] = []
     if isinstance(value, dict):

@@ -254,7 +254,7 @@ class Door:
 
     def __init__(self) -> None:
         self.token = Token(
-            "id", "ana", TokenScope.READ, "digest", datetime(2026, 1, 1, tzinfo=UTC), "ana"
+            "id", "ana", TokenScope.READ, "summary", datetime(2026, 1, 1, tzinfo=UTC), "ana"
         )
 
     async def find(self, secret: str) -> Token | None:

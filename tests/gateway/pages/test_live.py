@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from corvus.gateway.pages.live import Board, Shown
+from corvus.gateway.pages.live import Board, LivePart
 
 
 class Maker:
@@ -66,14 +66,14 @@ def test_a_failed_making_is_tried_again() -> None:
 def test_a_stream_tells_changes_alone_and_ends_with_the_visit() -> None:
     async def stream() -> list[bytes]:
         board = Board(interval_seconds=0.001)
-        answers: list[Shown | None] = [
-            Shown(3, "x", "h"),
-            Shown(3, "x", "h"),
-            Shown(5, "y", "h"),
+        answers: list[LivePart | None] = [
+            LivePart(3, "x", "h"),
+            LivePart(3, "x", "h"),
+            LivePart(5, "y", "h"),
             None,
         ]
 
-        async def make() -> Shown | None:
+        async def make() -> LivePart | None:
             return answers.pop(0)
 
         found = [one async for one in board.stream(make)]
@@ -92,8 +92,8 @@ def test_closing_ends_every_stream_at_once() -> None:
     async def close() -> None:
         board = Board(interval_seconds=60)
 
-        async def make() -> Shown | None:
-            return Shown(1, "x", "h")
+        async def make() -> LivePart | None:
+            return LivePart(1, "x", "h")
 
         async def read() -> list[bytes]:
             return [one async for one in board.stream(make)]

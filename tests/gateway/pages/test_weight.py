@@ -8,9 +8,9 @@ import pytest
 
 from corvus.gateway.pages.cookies import Visit
 from corvus.gateway.pages.figures import Figures
-from corvus.gateway.pages.page import Ask
+from corvus.gateway.pages.page import PageRequest
 from corvus.gateway.pages.render import whole
-from corvus.gateway.pages.summary import digest_of
+from corvus.gateway.pages.summary import summary_of
 from corvus.gateway.pages.views.overview import overview
 from corvus.gateway.service import Service
 from corvus.model.token import TokenScope
@@ -37,16 +37,16 @@ def test_the_overview_of_twenty_budgets_is_below_30_kb(tmp_path: Path, language:
     runtime = place.runtime
     words = load_words(language)
     with runtime.bookkeeping.store() as store:
-        desk = Service(runtime, store)
+        service = Service(runtime, store)
         figures = Figures(language, words("figure.unknown"))
-        ask = Ask(desk, words, figures, "", {}, TokenScope.ADMIN, "ana")
-        assert digest_of(desk, 20).models.rows
+        ask = PageRequest(service, words, figures, "", {}, TokenScope.ADMIN, "ana")
+        assert summary_of(service, 20).models.rows
         page = overview(ask)
     html = whole(
         ask,
         page,
         visit=Visit("token", "ana", TokenScope.ADMIN, 0.0),
-        told=[],
+        notices=[],
         headline=page.headline,
         live="/dashboard/live?page=%2Fdashboard",
         number=1,

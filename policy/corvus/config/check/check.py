@@ -12,14 +12,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from corvus.config.check.dialects import Detected, is_foreign
-from corvus.config.check.discover import STDIN, find, same_file
+from corvus.config.check.discover import STDIN, find, is_foreign, same_file
+from corvus.config.check.documents import load_documents
 from corvus.config.check.parallel import each
-from corvus.config.layers.load import load_documents
+from corvus.config.model.dialects import Detected
 from corvus.config.toml.document import Document, read_bytes, read_document, source_text
 
 if TYPE_CHECKING:
-    from corvus.config.check.rules import PriceFacts
+    from corvus.config.check.subject import PriceFacts
     from corvus.diagnostics.model import Diagnostic
 
 _OWN_NAME = "corvus.toml"
@@ -197,6 +197,6 @@ def _unreadable(shown: str, reason: str) -> Diagnostic:
 
 
 def _about(file: str, code: str, message: str, help_: str) -> Diagnostic:
-    from corvus.config.check.diagnose import without_text
+    from corvus.config.toml.explain import without_text
 
     return without_text(code, message, file, help_)

@@ -1,4 +1,6 @@
-"""Which files the arguments of a check stand for (DIA-6); opens none of them.
+"""Which files the arguments of a check stand for (DIA-6), and which are of other tools.
+
+It opens none of them.
 
 NOTE: it asks ``os.path`` and not ``Path``, whose questions raise where the answer is no: below a
 folder one may not enter, for a name that is too long, in a directory that was removed.
@@ -7,7 +9,11 @@ folder one may not enter, for a name that is too long, in a directory that was r
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import NamedTuple
+
+from corvus.config.model.aliases import ALIASES
+from corvus.config.model.dialects import GOVERNED, Dialect, host_keys
 
 STDIN = "-"
 _PATTERN = frozenset("*?[")
@@ -61,14 +67,25 @@ def same_file(name: str) -> str | tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
+def is_foreign(data: Mapping[str, object]) -> bool:
+    """Return whether a document is of another tool: not even a misspelt table is ours."""
+    from corvus.config.check.suggest import closest
+
+    ours = {*GOVERNED, *host_keys(Dialect.CORVUS), *host_keys(Dialect.ZEROCLAW)}
+    return not any(
+        key in ours or closest(key, GOVERNED) or any(alias.old[-1] == key for alias in ALIASES)
+        for key in data
+    )
+
+
 def _below(directory: str) -> Found:
     names: list[str] = []
     unsearched: list[tuple[str, str]] = []
 
-    def tell(fault: OSError) -> None:
+    def note(fault: OSError) -> None:
         unsearched.append((str(fault.filename or directory), fault.strerror or str(fault)))
 
-    for parent, folders, files in os.walk(directory, onerror=tell):
+    for parent, folders, files in os.walk(directory, onerror=note):
         folders[:] = sorted(name for name in folders if name not in _SKIPPED_FOLDERS)
         names += (
             os.path.join(parent, name)

@@ -1,7 +1,7 @@
 """Fixes for diagnostics about settings, as edits of the text (DIA-1).
 
-A rule that knows what the author most likely meant asks here and hands the answer on in its
-``Note``; where an edit could break the file or show a secret there is none. Nothing here decides
+A rule that knows what the author most likely meant asks here and puts the answer into its
+``Finding``; where an edit could break the file or show a secret there is none. Nothing here decides
 what was meant, and nothing applies a fix.
 """
 
@@ -27,7 +27,7 @@ def rename(reporter: Reporter, route: Route, name: str) -> Fix | None:
         name: The name to write instead, without quotes.
 
     Returns:
-        An unsafe fix; ``None`` when the file has a key of that name beside it already.
+        An unsafe fix; ``None`` when the table has a key of that name already.
     """
     document = reporter.document(route)
     if not document.has(route) or document.has((*route[:-1], name)):

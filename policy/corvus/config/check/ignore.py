@@ -18,16 +18,16 @@ from functools import cache
 from itertools import islice
 from typing import NamedTuple
 
+from corvus.config.check.codes import CODES, NOT_ABOUT_SETTINGS, lookup
 from corvus.config.check.suggest import closest
+from corvus.config.toml.bounds import MAX_FINDINGS
 from corvus.config.toml.document import Document
-from corvus.config.toml.limits import MAX_FINDINGS
 from corvus.config.toml.scan import scan
 from corvus.config.toml.tokens import Entry, Header, Statement, Value
 from corvus.config.toml.values import Route, Table, as_items, is_table, kind, value_at
-from corvus.diagnostics import codes_document, codes_ignore
-from corvus.diagnostics.codes import CODES, lookup
+from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.conceal import conceal
-from corvus.diagnostics.model import Diagnostic, Severity, Span
+from corvus.diagnostics.model import Diagnostic, Span
 from corvus.diagnostics.secrets import MASK
 
 _DIRECTIVE = re.compile(
@@ -38,7 +38,6 @@ _CODE = re.compile(r"[^,\s]++")
 _LONGEST = 40
 _PASSED_OVER = "unknown-key"
 """The one error that can be ignored: the file means the same without the key."""
-_FIXED = frozenset(info.code for info in (*codes_document.CODES, *codes_ignore.CODES))
 
 
 class Ignore(NamedTuple):
@@ -66,7 +65,7 @@ class Ignore(NamedTuple):
 
 def may_ignore(code: str) -> bool:
     """Tell whether a code is one that a comment may ignore."""
-    if code not in CODES or code in _FIXED:
+    if code not in CODES or code in NOT_ABOUT_SETTINGS:
         return False
     return code == _PASSED_OVER or lookup(code).severity is not Severity.ERROR
 
@@ -281,6 +280,6 @@ def _near(code: str) -> str | None:
 
 
 def _refusal(code: str) -> str:
-    if code in _FIXED and lookup(code).severity is not Severity.ERROR:
+    if code in NOT_ABOUT_SETTINGS and lookup(code).severity is not Severity.ERROR:
         return "it is not about a setting"
     return "the file is not usable before it is mended"

@@ -1,21 +1,23 @@
-"""Collects diagnostics about settings: turns routes into spans, and keys and values into words.
+"""Collects findings about settings as diagnostics, and puts the values that users wrote into words.
 
 Rules name a route such as ``("cost", "budgets", 2, "limit_usd")`` and never a line number; this is
-the one place that asks documents where it stands. Refuses to repeat a value that may hold a secret.
+the one place that looks up where it stands. It never repeats a value that may hold a secret.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from corvus.config.toml.limits import MAX_FINDINGS
+from corvus.config.toml.bounds import MAX_FINDINGS
 from corvus.config.toml.values import Route, kind
 
 if TYPE_CHECKING:
-    from corvus.config.check.dialects import Dialect
+    from corvus.config.model.dialects import Dialect
     from corvus.config.toml.document import Document
-    from corvus.diagnostics.model import Diagnostic, Fix, Span
+    from corvus.config.toml.finding import Finding
+    from corvus.diagnostics.codes import Severity
+    from corvus.diagnostics.model import Diagnostic
 
 # NOTE: a clean file has a reporter but nothing to report; what describes a problem is imported
 # with the first one, and records are no dataclasses, whose import alone takes longer than a check.
@@ -24,49 +26,56 @@ _SECRETIVE = frozenset({"url", "base_url", "otlp_endpoint", "api_key_env"})
 _LONGEST = 40
 
 
-class Note(NamedTuple):
-    """What accompanies a diagnostic: words at the caret, other places, what to do, and a fix."""
-
-    label: str = ""
-    related: tuple[tuple[Route, str], ...] = ()
-    help: tuple[str, ...] = ()
-    fix: Fix | None = None
-    """Made by ``corvus.config.check.fixes``."""
-
-
-_NO_NOTE = Note()
-
-
 class Reporter:
     """Collects the diagnostics of one document, or of several layered ones.
 
     Args:
         documents: Lowest layer first; a route is looked for in the last one that has it.
         dialects: What each of them is checked as.
+        severity: Returns how much a code matters.
     """
 
-    def __init__(self, documents: Sequence[Document], dialects: Sequence[Dialect]) -> None:
+    def __init__(
+        self,
+        documents: Sequence[Document],
+        dialects: Sequence[Dialect],
+        severity: Callable[[str], Severity],
+    ) -> None:
         self.found: list[Diagnostic] = []
         self._documents = documents
         self._dialects = dialects
+        self._severity = severity
         self._routes: set[Route] = set()
 
-    def at_key(self, code: str, route: Route, message: str, note: Note = _NO_NOTE) -> None:
-        """Report a key."""
-        document = self.document(route)
-        self._add(code, route, message, note, document.key(self._known(document, route)))
+    def add(self, finding: Finding) -> None:
+        """Report a finding about a key or value; related places that no file has are left out."""
+        from corvus.config.toml.explain import to_diagnostic
+        from corvus.config.toml.finding import Stretch
+        from corvus.diagnostics.conceal import conceal
 
-    def at_value(self, code: str, route: Route, message: str, note: Note = _NO_NOTE) -> None:
-        """Report a value."""
-        document = self.document(route)
-        self._add(code, route, message, note, document.value(self._known(document, route)))
+        document = self.document(finding.route)
+        self._routes.add(finding.route)
+        if self.is_full():
+            return
+        help_ = finding.help
+        if len(self.found) == MAX_FINDINGS - 1:
+            help_ += (f"These are the first {MAX_FINDINGS} findings of the file; more follow.",)
+        related = tuple(
+            (place, words)
+            for place, words in finding.related
+            if not isinstance(place, Stretch) and document.has(place.route)
+        )
+        finding = finding._replace(help=help_, related=related)
+        severity = self._severity(finding.code)
+        found = to_diagnostic(finding, document.file, document.span, severity)
+        self.found.append(conceal(found, document.hidden()))
 
     def is_reported(self, route: Route) -> bool:
-        """Tell whether this value, one that holds it or one inside it was reported already."""
-        return any(route[: len(known)] == known[: len(route)] for known in self._routes)
+        """Return whether this value, one that holds it or one inside it was reported already."""
+        return any(route[: len(reported)] == reported[: len(route)] for reported in self._routes)
 
     def is_full(self) -> bool:
-        """Tell whether no more is reported, so that nothing need be looked up for it."""
+        """Return whether no more is reported, so that nothing need be looked up for it."""
         return len(self.found) >= MAX_FINDINGS
 
     def take(self, other: Reporter) -> None:
@@ -111,39 +120,3 @@ class Reporter:
         if len(text) > _LONGEST or "\n" in text:
             return f"this {word}"
         return f"the {word} {text}"
-
-    def _known(self, document: Document, route: Route) -> Route:
-        while route and not document.has(route):
-            route = route[:-1]
-        return route
-
-    def _add(self, code: str, route: Route, message: str, note: Note, span: Span) -> None:
-        from corvus.diagnostics.codes import lookup
-        from corvus.diagnostics.conceal import conceal
-        from corvus.diagnostics.model import Diagnostic, Label
-
-        document = self.document(route)
-        related = tuple(
-            Label(document.value(place), words)
-            for place, words in note.related
-            if document.has(place)
-        )
-        self._routes.add(route)
-        if self.is_full():
-            return
-        if len(self.found) == MAX_FINDINGS - 1:
-            cut = f"These are the first {MAX_FINDINGS} findings of the file; more follow."
-            note = note._replace(help=(*note.help, cut))
-        found = Diagnostic(
-            code=code,
-            severity=lookup(code).severity,
-            message=message,
-            file=document.file,
-            span=span,
-            label=note.label,
-            related=related,
-            help=note.help,
-            path=route,
-            fix=note.fix,
-        )
-        self.found.append(conceal(found, document.hidden()))

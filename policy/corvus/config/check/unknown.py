@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from corvus.config.check.aliases import ALIASES
-from corvus.config.check.dialects import (
+from corvus.config.check.fixes import rename
+from corvus.config.check.reporter import Reporter
+from corvus.config.check.suggest import closest
+from corvus.config.model.aliases import ALIASES
+from corvus.config.model.dialects import (
     GOVERNED,
     NATIVE_ONLY,
     NATIVE_PRICE_KEYS,
@@ -18,10 +21,8 @@ from corvus.config.check.dialects import (
     is_runtime_only,
     is_section,
 )
-from corvus.config.check.fixes import rename
-from corvus.config.check.reporter import Note, Reporter
-from corvus.config.check.suggest import closest
 from corvus.config.model.keys import homes, known_keys, node
+from corvus.config.toml.finding import Finding, KeyOf
 from corvus.config.toml.values import Route, header, shown
 
 _PRICE = ("cost", "prices", "*")
@@ -68,7 +69,7 @@ _SYNONYMS: dict[Route, dict[str, str]] = {
 _PER_TOKEN = ("per_token", "per_1k")
 
 
-def tell_unknown(route: Route, value: object, lacking: list[str], reporter: Reporter) -> None:
+def report_unknown(route: Route, value: object, lacking: list[str], reporter: Reporter) -> None:
     """Report an unknown key.
 
     Args:
@@ -84,45 +85,46 @@ def tell_unknown(route: Route, value: object, lacking: list[str], reporter: Repo
         help_ += (f"{header(table)} lacks {listed(lacking)}.",)
     near = None if _special(table, key, value) else meant(table, key, dialect)
     fix = rename(reporter, route, near) if near else None
-    note = Note(f"not a key of {header(table)}", help=help_, fix=fix)
-    reporter.at_key("unknown-key", route, f"unknown key `{shown(route)}`", note)
+    message, label = f"unknown key `{shown(route)}`", f"not a key of {header(table)}"
+    reporter.add(Finding("unknown-key", message, KeyOf(route), label, help_, fix=fix))
 
 
-def tell_missing(table: Route, names: list[str], reporter: Reporter) -> None:
+def report_missing(table: Route, names: list[str], reporter: Reporter) -> None:
     """Report the keys that a table lacks: one diagnostic for the table."""
     message = f"`{header(table)}` lacks {listed(names)}"
     help_ = tuple(f"`{name}`: {node((*table, name)).get('description')}" for name in names)
-    reporter.at_key("missing-key", table, message, Note("incomplete", help=help_))
+    reporter.add(Finding("missing-key", message, KeyOf(table), "incomplete", help_))
 
 
-def tell_native_only(route: Route, reporter: Reporter) -> None:
+def report_native_only(route: Route, reporter: Reporter) -> None:
     """Report a key in a runtime's file that only corvus.toml may have."""
     message = f"the corvus runtime would refuse `{shown(route)}`: it does not know this key"
     help_ = ("Move it to a corvus.toml of its own, and layer that on top of the runtime's file.",)
-    reporter.at_key("native-only-key", route, message, Note("only in corvus.toml", help=help_))
+    reporter.add(Finding("native-only-key", message, KeyOf(route), "only in corvus.toml", help_))
 
 
-def tell_unknown_top_level(key: str, value: object, dialect: Dialect, reporter: Reporter) -> None:
+def report_unknown_top_level(key: str, value: object, dialect: Dialect, reporter: Reporter) -> None:
     """Report a top-level key that the dialect does not have."""
     word = header((key,)) if is_section(value) else shown((key,))
     if dialect is Dialect.CORVUS and is_runtime_only(key):
         message = f"the corvus runtime sets `{word}` itself and refuses a file that has it"
-        note = Note("refused in a file", help=("Remove this line.",))
-        reporter.at_key("runtime-only-key", (key,), message, note)
+        help_ = ("Remove this line.",)
+        found = Finding("runtime-only-key", message, KeyOf((key,)), "refused in a file", help_)
+        reporter.add(found)
         return
     owners = [other for other in Dialect if key in host_keys(other)]
     near = closest(key, {*GOVERNED, *host_keys(dialect)})
     if near:
-        help_ = f"Did you mean `{header((near,)) if is_section(value) else shown((near,))}`?"
+        advice = f"Did you mean `{header((near,)) if is_section(value) else shown((near,))}`?"
     elif owners:
-        help_ = (
+        advice = (
             f"`{word}` belongs to the {owners[-1]} runtime: check with `--dialect {owners[-1]}`."
         )
     else:
-        help_ = _home(key, dialect)
+        advice = _home(key, dialect)
     message = f"unknown {'table' if is_section(value) else 'key'} `{word}`"
     label = f"not part of the {dialect} dialect"
-    reporter.at_key("unknown-key", (key,), message, Note(label, help=(help_,)))
+    reporter.add(Finding("unknown-key", message, KeyOf((key,)), label, (advice,)))
 
 
 def _home(key: str, dialect: Dialect) -> str:

@@ -6,15 +6,18 @@ gives one diagnostic: a misspelt required key is not also a missing one.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from corvus.config.check.reporter import Note, Reporter
+from corvus.config.check.reporter import Reporter
 from corvus.config.model.defaults import is_time_zone
-from corvus.config.toml.limits import MAX_FINDINGS
-from corvus.config.toml.values import Route, Table, shown, value_at
+from corvus.config.toml.bounds import MAX_FINDINGS
+from corvus.config.toml.finding import Finding, ValueOf
+from corvus.config.toml.values import Route, Table, header, is_table, kind, shown, value_at
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -41,10 +44,17 @@ _EXPECTED_TEXTS = {
     "api_key_env": "the name of an environment variable, never the key itself",
     "timezone": "an IANA time zone such as Europe/Berlin",
 }
+_YES = frozenset({"true", "yes", "on", "1"})
+_NO = frozenset({"false", "no", "off", "0"})
+_NUMBER = re.compile(
+    r"\s*[$]?\s*(?P<number>(?:0|[1-9][0-9]*)(?:\.[0-9]+)?)\s*(?:%|\$|usd|cents?|percent)?\s*\Z",
+    re.IGNORECASE,
+)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _NOTHING_MOVED: Mapping[Route, Route] = MappingProxyType({})
 
 
-class _Problem(NamedTuple):
+class _ModelError(NamedTuple):
     """One error of the model: its kind, and where the value and its data are."""
 
     kind: str
@@ -72,7 +82,7 @@ def validate(
     try:
         return Settings.model_validate(data)
     except ValidationError as failure:
-        _tell(_problems(failure, data), reporter, moved)
+        _report(_errors(failure, data), reporter, moved)
         return None
 
 
@@ -85,17 +95,17 @@ def accept(
     return is_valid(data) or validate(data, reporter, moved=moved) is not None
 
 
-def _problems(failure: ValidationError, data: Table) -> list[_Problem]:
+def _errors(failure: ValidationError, data: Table) -> list[_ModelError]:
     errors = failure.errors(include_url=False, include_input=False, include_context=False)
     routes = [tuple(part for part in error["loc"] if part != "[key]") for error in errors]
     return [
-        _Problem(error["type"], route, value_at(data, route))
+        _ModelError(error["type"], route, value_at(data, route))
         for error, route in zip(errors, routes, strict=True)
     ]
 
 
-def _tell(problems: list[_Problem], reporter: Reporter, moved: Mapping[Route, Route]) -> None:
-    unknown: defaultdict[Route, list[_Problem]] = defaultdict(list)
+def _report(problems: list[_ModelError], reporter: Reporter, moved: Mapping[Route, Route]) -> None:
+    unknown: defaultdict[Route, list[_ModelError]] = defaultdict(list)
     missing: defaultdict[Route, list[str]] = defaultdict(list)
     for problem in problems[: MAX_FINDINGS + 1]:
         if problem.kind == "missing":
@@ -103,16 +113,16 @@ def _tell(problems: list[_Problem], reporter: Reporter, moved: Mapping[Route, Ro
         elif problem.kind == "extra_forbidden" or _is_match_attribute(problem):
             unknown[problem.route[:-1]].append(problem)
         else:
-            _tell_value(problem, moved.get(problem.route, problem.route), reporter)
+            _report_value(problem, moved.get(problem.route, problem.route), reporter)
     for table in dict.fromkeys((*unknown, *missing)):
-        _tell_keys(table, unknown[table], missing[table], reporter)
+        _report_keys(table, unknown[table], missing[table], reporter)
 
 
-def _tell_keys(
-    table: Route, unknown: list[_Problem], missing: list[str], reporter: Reporter
+def _report_keys(
+    table: Route, unknown: list[_ModelError], missing: list[str], reporter: Reporter
 ) -> None:
     """Report unknown and missing keys of a table; a misspelt required key is one mistake."""
-    from corvus.config.check.unknown import meant, tell_missing, tell_unknown
+    from corvus.config.check.unknown import meant, report_missing, report_unknown
 
     dialect = reporter.dialect(table)
     found = {problem.route: meant(table, str(problem.route[-1]), dialect) for problem in unknown}
@@ -121,58 +131,114 @@ def _tell_keys(
     covered = 0 < len(lacking) <= len(nameless)
     for problem in unknown:
         explains = covered and problem.route == nameless[0]
-        tell_unknown(problem.route, problem.value, lacking if explains else [], reporter)
+        report_unknown(problem.route, problem.value, lacking if explains else [], reporter)
     if lacking and not covered:
-        tell_missing(table, lacking, reporter)
+        report_missing(table, lacking, reporter)
 
 
-def _is_match_attribute(problem: _Problem) -> bool:
-    """Tell whether the name of an attribute is wrong: the keys of ``match`` are choices."""
+def _is_match_attribute(problem: _ModelError) -> bool:
+    """Return whether the name of an attribute is wrong: the keys of ``match`` are choices."""
     return problem.kind == "literal_error" and problem.route[-2:-1] == ("match",)
 
 
-def _tell_value(problem: _Problem, route: Route, reporter: Reporter) -> None:
+def _report_value(problem: _ModelError, route: Route, reporter: Reporter) -> None:
     if problem.kind in _EXPECTED_TYPES and not (
         problem.kind == "literal_error" and isinstance(problem.value, str)
     ):
-        _tell_type(problem, route, reporter)
+        _report_type(problem, route, reporter)
     elif problem.kind in _OUT_OF_RANGE:
-        _tell_range(problem, route, reporter)
+        _report_range(problem, route, reporter)
     elif problem.kind == "decimal_max_places":
         seen = reporter.seen(route, problem.value)
         message = f"`{shown(route)}` has more than 9 decimal places: {seen}"
         help_ = ("Amounts are exact to one nano-USD, 0.000000001.", *_zero_means(problem.route))
-        reporter.at_value("too-many-decimals", route, message, Note("too fine", help=help_))
+        reporter.add(Finding("too-many-decimals", message, ValueOf(route), "too fine", help_))
     else:
-        _tell_text(problem, route, reporter)
+        _report_text(problem, route, reporter)
 
 
-def _tell_type(problem: _Problem, route: Route, reporter: Reporter) -> None:
-    from corvus.config.check.type_help import plain, type_help
-
+def _report_type(problem: _ModelError, route: Route, reporter: Reporter) -> None:
     expected = _EXPECTED_TYPES[problem.kind]
     message = f"`{shown(route)}` must be {expected}, not {reporter.seen(route, problem.value)}"
-    help_ = (*type_help(problem.value, problem.kind, route), *_zero_means(problem.route))
+    help_ = (*_type_help(problem.value, problem.kind, route), *_zero_means(problem.route))
     fix = None
-    if isinstance(problem.value, str) and plain(problem.value, problem.kind) == problem.value:
+    if isinstance(problem.value, str) and _plain(problem.value, problem.kind) == problem.value:
         from corvus.config.check.fixes import unquote
 
         fix = unquote(reporter, route)
-    note = Note(f"expected {expected}", help=help_, fix=fix)
-    reporter.at_value("wrong-type", route, message, note)
+    label = f"expected {expected}"
+    reporter.add(Finding("wrong-type", message, ValueOf(route), label, help_, fix=fix))
 
 
-def _tell_range(problem: _Problem, route: Route, reporter: Reporter) -> None:
+def _type_help(value: object, wanted: str, route: Route) -> tuple[str, ...]:
+    """Return advice, if there is any.
+
+    Args:
+        value: What stands there.
+        wanted: The kind of error of pydantic, such as ``int_type``.
+        route: Where it stands.
+    """
+    if isinstance(value, str) and (meant := _plain(value, wanted)):
+        return (f"Remove the quotes: {meant}." if meant == value else f"Write {meant}.",)
+    if wanted == "int_type" and isinstance(value, Decimal) and value.is_finite():
+        return (_whole(value, str(route[-1])),)
+    if wanted == "bool_type" and isinstance(value, int) and value in {0, 1}:
+        return (f"Write {str(bool(value)).lower()}.",)
+    return _container_help(value, wanted, route)
+
+
+def _plain(text: str, wanted: str) -> str | None:
+    """Return a text in quotes as the value it spells, ``None`` where it spells none.
+
+    Args:
+        text: The text between the quotes.
+        wanted: The kind of error of pydantic, such as ``int_type``.
+    """
+    word = text.strip().casefold()
+    if wanted == "bool_type" and word in _YES | _NO:
+        return "true" if word in _YES else "false"
+    number = _NUMBER.match(text) if wanted in {"int_type", "decimal_type"} else None
+    if number and (wanted == "decimal_type" or "." not in number["number"]):
+        return number["number"]
+    return text if wanted == "date_type" and _DATE.match(text) else None
+
+
+def _whole(value: Decimal, key: str) -> str:
+    if key.endswith("_percent") and 0 < value <= 1:
+        return f"A share is written in percent: {(value * 100).to_integral_value()}."
+    exact = value == value.to_integral_value() and abs(value) < 10**12
+    return f"Write {int(value)}." if exact else "Write a whole number."
+
+
+def _container_help(value: object, wanted: str, route: Route) -> tuple[str, ...]:
+    """Say which brackets were most likely meant."""
+    from corvus.config.model.keys import node
+
+    items = node(route).get("items")
+    holds_tables = is_table(items) and items.get("type") != "string"
+    if wanted == "list_type" and holds_tables:
+        return (f"Write each one below a header of its own, `{header((*route, 0))}`.",)
+    if wanted == "list_type":
+        only = ", even when it is the only one" if isinstance(value, str) else ""
+        return (f'Write texts in square brackets{only}: ["one", "two"].',)
+    if wanted == "model_type" and route[-2:-1] == ("prices",):
+        return ("A price is a table in USD per million tokens: { input = 3, output = 15 }.",)
+    if wanted == "model_type" and kind(value) == "array" and isinstance(route[-1], str):
+        return (f"Write `{header(route)}` with one pair of brackets.",)
+    return ()
+
+
+def _report_range(problem: _ModelError, route: Route, reporter: Reporter) -> None:
     from corvus.config.model.keys import node
 
     schema = node(problem.route)
     bounds = f"between {schema['minimum']} and {schema['maximum']}"
     message = f"`{shown(route)}` must be {bounds}, not {reporter.seen(route, problem.value)}"
-    note = Note(f"expected a number {bounds}", help=_zero_means(problem.route))
-    reporter.at_value("out-of-range", route, message, note)
+    label, help_ = f"expected a number {bounds}", _zero_means(problem.route)
+    reporter.add(Finding("out-of-range", message, ValueOf(route), label, help_))
 
 
-def _tell_text(problem: _Problem, route: Route, reporter: Reporter) -> None:
+def _report_text(problem: _ModelError, route: Route, reporter: Reporter) -> None:
     """Report a string that is none of the words, or not of the form, that the key takes."""
     from corvus.config.check.suggest import closest
     from corvus.config.model.keys import choices
@@ -192,7 +258,7 @@ def _tell_text(problem: _Problem, route: Route, reporter: Reporter) -> None:
     if problem.kind == "time_zone" and not near:
         help_ = ("Name a place: an abbreviation or offset does not know daylight saving time.",)
     label = "not one of the words" if words else "not of this form"
-    reporter.at_value("invalid-value", route, message, Note(label, help=help_))
+    reporter.add(Finding("invalid-value", message, ValueOf(route), label, help_))
 
 
 def _closest_zone(text: str) -> str | None:

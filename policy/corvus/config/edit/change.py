@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from corvus.base.errors import EditRefused
-from corvus.config.check.aliases import ALIASES
-from corvus.config.check.dialects import GOVERNED, Dialect, detect, host_keys
+from corvus.config.check.documents import load_documents
 from corvus.config.check.suggest import closest
 from corvus.config.edit.placing import with_value, without
 from corvus.config.layers.assignment import assign
 from corvus.config.layers.dotted import whole_key
-from corvus.config.layers.load import load_documents
 from corvus.config.model import keys
+from corvus.config.model.aliases import ALIASES
+from corvus.config.model.dialects import GOVERNED, Dialect, detect, host_keys
 from corvus.config.toml.document import Document, read_bytes, read_document
 from corvus.config.toml.values import Route, Table, as_items, header, is_table, kind, shown
 from corvus.diagnostics.model import ConfigError

@@ -13,10 +13,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from corvus.base.errors import EditRefused
-from corvus.config.check.aliases import ALIASES, Alias, canonical
+from corvus.config.check.documents import Loaded, load_documents
 from corvus.config.edit.edit import Edit, NotEditable, applied, remove, rename
 from corvus.config.edit.placing import with_value
-from corvus.config.layers.load import Loaded, load_documents
+from corvus.config.model.aliases import ALIASES, Alias, canonical
 from corvus.config.toml.document import BOM, Document, read_document
 from corvus.config.toml.values import Table, as_items, is_table, kind, value_at
 

@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from corvus.config.check.dialects import is_foreign
-from corvus.config.check.discover import STDIN, find, same_file
+from corvus.config.check.discover import STDIN, find, is_foreign, same_file
 from corvus.config.edit.migrate import Migration, Plan, migrate_document
 from corvus.config.toml.document import read_bytes, read_document, source_text
 

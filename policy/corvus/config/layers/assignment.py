@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import tomli
 
-from corvus.config.check.diagnose import without_text
 from corvus.config.layers.dotted import read_key
 from corvus.config.toml.document import Document, read_document
-from corvus.config.toml.positions import LineIndex
+from corvus.config.toml.explain import without_text
 from corvus.config.toml.scan import scan
-from corvus.config.toml.spans import SpanIndex
+from corvus.config.toml.spans import LineIndex, SpanIndex
 from corvus.config.toml.tokens import PLAIN, Entry
 from corvus.config.toml.values import Route, quoted, shown
 

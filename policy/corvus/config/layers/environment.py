@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from corvus.config.check.aliases import ALIASES
-from corvus.config.check.diagnose import without_text
 from corvus.config.check.suggest import closest
 from corvus.config.layers.assignment import Assigned, assign
 from corvus.config.model import keys
+from corvus.config.model.aliases import ALIASES
+from corvus.config.toml.explain import without_text
 from corvus.config.toml.values import Route
 
 if TYPE_CHECKING:

@@ -1,49 +1,53 @@
-"""Documents to settings: one pass that collects every problem (CFG-3) and layers them (CFG-5).
+"""All layers of settings in their order: defaults, files, environment, command line (CFG-5).
 
-Nothing here raises for what a user wrote: problems are diagnostics, and settings are ``None`` when
-one of them is an error.
+``corvus check`` does not come here: it judges files alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from corvus.config.check import aliases, dialects
-from corvus.config.check.dialects import Detected, Dialect
-from corvus.config.check.reporter import Reporter
+from corvus.config.check.documents import Loaded, load_documents
+from corvus.config.layers.locate import Located, locate
 from corvus.config.toml.document import Document, read_file
-from corvus.config.toml.values import Route, Table, is_table, shown, value_at
+from corvus.diagnostics.model import ConfigError
 
 if TYPE_CHECKING:
-    from corvus.config.check.rules import PriceFacts
-    from corvus.config.model.settings import Settings
     from corvus.diagnostics.model import Diagnostic
 
 
-_MARK = "corvus:"
-"""What a comment that ignores a diagnostic holds; a file without it needs no look at comments."""
+class Layered(NamedTuple):
+    """The config in force: where its files are, and what all layers together say."""
+
+    located: Located
+    loaded: Loaded
 
 
-class Loaded(NamedTuple):
-    """What one file, or several layered ones, say.
+def load_layers(
+    named: Sequence[str | Path], sets: Sequence[str], environment: Mapping[str, str]
+) -> Layered:
+    """Read the files, and lay the environment and the command line over them.
 
-    Attributes:
-        settings: The effective settings; ``None`` when any diagnostic is an error.
-        diagnostics: All problems, by file and then by place.
-        deprecated_fields: Dotted paths of the deprecated keys in use (DEP-2), each once.
-        dialects: What each document was checked as, in the order of ``documents``.
-        documents: The files that could be parsed, then the overlays, lowest layer first.
-        ignored: How many findings comments ignore.
+    Args:
+        named: Files named by the user; empty looks in the usual places (CFG-6).
+        sets: ``KEY=VALUE`` words of the command line, later ones on top.
+        environment: ``CORVUS_…`` variables, and what ``locate`` reads.
+
+    Returns:
+        The layers; they have settings.
+
+    Raises:
+        ConfigError: A layer has errors; it carries all of them.
     """
-
-    settings: Settings | None
-    diagnostics: tuple[Diagnostic, ...]
-    deprecated_fields: tuple[str, ...]
-    dialects: tuple[Detected, ...]
-    documents: tuple[Document, ...]
-    ignored: int = 0
+    located = locate([Path(file) for file in named], environment=environment)
+    overlays, problems = _overlays(sets, environment)
+    loaded = load(located.paths, overlays=overlays)
+    diagnostics = (*loaded.diagnostics, *problems)
+    if loaded.settings is None or problems:
+        raise ConfigError(_refusal(located, diagnostics), diagnostics)
+    return Layered(located, loaded)
 
 
 def load(
@@ -66,140 +70,33 @@ def load(
     loaded = load_documents(documents, dialect, overlays=overlays)
     found = (*diagnostics, *loaded.diagnostics)
     broken = any(diagnostic.is_error for diagnostic in found)
-    return Loaded(
-        settings=None if broken else loaded.settings,
-        diagnostics=found,
-        deprecated_fields=loaded.deprecated_fields,
-        dialects=loaded.dialects,
-        documents=loaded.documents,
-        ignored=loaded.ignored,
-    )
+    settings = None if broken else loaded.settings
+    return loaded._replace(settings=settings, diagnostics=found)
 
 
-def load_documents(
-    documents: Sequence[Document],
-    dialect: str = "auto",
-    *,
-    overlays: Sequence[Document] = (),
-    facts: PriceFacts | None = None,
-    want_settings: bool = True,
-) -> Loaded:
-    """Check parsed documents and layer them, later over earlier.
+def _overlays(
+    sets: Sequence[str], environment: Mapping[str, str]
+) -> tuple[list[Document], list[Diagnostic]]:
+    documents: list[Document] = []
+    problems: list[Diagnostic] = []
+    # Most runs have neither: what reads them, and knows every key, is not imported then.
+    if any(name.upper().startswith("CORVUS_") for name in environment):
+        from corvus.config.layers.environment import read_environment
 
-    Args:
-        documents: Lowest layer first.
-        dialect: ``auto``, or a dialect that every document must be.
-        overlays: Layers above the documents, native whatever those are.
-        facts: Answers about prices; ``None`` leaves out the rules that need them.
-        want_settings: ``False`` spares building the settings: only the problems are asked for.
-    """
-    how = _How(facts, want_settings, len(overlays))
-    documents = (*documents, *overlays)
-    loaded = _load_once(documents, dialect, how)
-    if not any(_MARK in document.text for document in documents):
-        return loaded
-    from corvus.config.check.ignore import Ignores
+        assigned, found = read_environment(environment)
+        documents += assigned
+        problems += found
+    if sets:
+        from corvus.config.layers.assignment import assign_from_command_line
 
-    ignores = Ignores(documents)
-    kept, again, seen = list(documents), loaded, [*loaded.diagnostics]
-    while (less := ignores.without_ignored_keys(kept, again.diagnostics)) != kept:
-        kept, again = less, _load_once(less, dialect, how)
-        seen += again.diagnostics
-    unasked = () if facts else ("unpriced-default-model", "ambiguous-price")
-    return again._replace(
-        ignored=ignores.count(seen),
-        diagnostics=ignores.judge(again.diagnostics, seen=seen, unasked=unasked),
-        dialects=loaded.dialects,
-        documents=loaded.documents,
-    )
+        assigned, found = assign_from_command_line(sets)
+        documents += assigned
+        problems += found
+    return documents, problems
 
 
-def _load_once(documents: Sequence[Document], dialect: str, how: _How) -> Loaded:
-    files = len(documents) - how.overlays
-    detected = (
-        *(dialects.detect(document.data, dialect) for document in documents[:files]),
-        *(Detected(Dialect.NATIVE, pinned=True) for _ in documents[files:]),
-    )
-    reporter = Reporter(documents, [found.dialect for found in detected])
-    deprecated: list[str] = []
-    merged: Table = {}
-    whole: Table = {}
-    for document, found in zip(documents, detected, strict=True):
-        layer = _layer(document, found, deprecated)
-        reporter.take(layer.reporter)
-        merged = _merge(merged, layer.governed)
-        whole |= document.data
-    settings = _validated(merged, whole, reporter, how=how)
-    errors = any(diagnostic.is_error for diagnostic in reporter.found)
-    return Loaded(
-        settings=None if errors else settings,
-        diagnostics=reporter.in_order(),
-        deprecated_fields=tuple(dict.fromkeys(deprecated)),
-        dialects=detected,
-        documents=tuple(documents),
-    )
-
-
-class _Layer(NamedTuple):
-    governed: Table
-    reporter: Reporter
-
-
-def _layer(document: Document, found: Detected, deprecated: list[str]) -> _Layer:
-    """Reduce one document to its governed tables under canonical names."""
-    reporter = Reporter((document,), (found.dialect,))
-    governed = dialects.governed(document.data, found.dialect, reporter)
-    if "cost" in governed:
-        from corvus.config.check.rules import price_shapes
-
-        governed = price_shapes(governed, reporter)
-    for alias in aliases.present(governed):
-        deprecated.append(shown(alias.old))
-        governed = _canonical(governed, alias, reporter, found.dialect)
-    return _Layer(governed, reporter)
-
-
-def _canonical(
-    governed: Table, alias: aliases.Alias, reporter: Reporter, dialect: Dialect
-) -> Table:
-    """Check the deprecated number by the rules of its canonical key, then let it stand in."""
-    from corvus.config.check.validate import accept
-
-    old: Route = alias.old
-    probe = aliases.canonical({}, alias, value_at(governed, old))
-    if not accept(probe, reporter, moved={alias.new: old}):
-        return aliases.without(governed, alias)
-    host = dialect.value if dialect is Dialect.ZEROCLAW else None
-    aliases.warn(governed, alias, reporter, host=host)
-    return aliases.canonical(governed, alias, value_at(governed, old))
-
-
-def _merge(lower: Table, upper: Table) -> Table:
-    """Lay one document over another: tables key by key, anything else whole."""
-    merged = dict(lower)
-    for key, value in upper.items():
-        below = merged.get(key)
-        merged[key] = _merge(below, value) if is_table(below) and is_table(value) else value
-    return merged
-
-
-def _validated(merged: Table, whole: Table, reporter: Reporter, *, how: _How) -> Settings | None:
-    """Check the merged tables and, unless only the verdict counts, build the settings."""
-    from corvus.config.check.validate import accept, validate
-
-    settings = None
-    if how.want_settings:
-        settings = validate(merged, reporter)
-    elif merged:
-        accept(merged, reporter)
-    if merged:
-        from corvus.config.check.rules import cross_field
-
-        cross_field(merged, whole, reporter, how.facts)
-    return settings
-
-
-class _How(NamedTuple):
-    facts: PriceFacts | None
-    want_settings: bool
-    overlays: int
+def _refusal(located: Located, diagnostics: Sequence[Diagnostic]) -> str:
+    files = {str(path) for path in located.paths}
+    if any(one.is_error and one.file in files for one in diagnostics):
+        return f"cannot use {located.shown}: run `corvus check` on it"
+    return "cannot use the settings of the environment or the command line"

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from corvus.config.check.aliases import ALIASES
+from corvus.config.check.documents import Loaded
 from corvus.config.layers.assignment import SET, Assigned
-from corvus.config.layers.load import Loaded
+from corvus.config.model.aliases import ALIASES
 from corvus.config.toml.document import Document
 from corvus.config.toml.values import Route, as_items, is_table, shown
 from corvus.diagnostics.secrets import MASK, any_secret, secret_ranges

@@ -13,15 +13,15 @@ from decimal import Decimal
 
 from pydantic import BaseModel
 
-from corvus.config.check.aliases import ALIASES, Alias
-from corvus.config.check.dialects import (
+from corvus.config.model import settings as models
+from corvus.config.model.aliases import ALIASES, Alias
+from corvus.config.model.dialects import (
     GOVERNED,
     NATIVE_ONLY,
     NATIVE_PRICE_KEYS,
     Dialect,
     host_keys,
 )
-from corvus.config.model import settings as models
 from corvus.config.toml.values import Table, as_items, is_table, shown
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"

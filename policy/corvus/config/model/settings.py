@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -22,6 +22,12 @@ from corvus.config.model.defaults import (
     is_exact_number,
     is_time_zone,
 )
+from corvus.model.gateway import Kind
+
+if TYPE_CHECKING:
+    _Kind: TypeAlias = str
+else:
+    _Kind = Literal[tuple(kind.value for kind in Kind)]
 
 
 def _exact_number(value: object) -> object:
@@ -299,7 +305,7 @@ class UpstreamSettings(_Table):
             "Left out: no key is sent."
         ),
     ] = None
-    kind: Annotated[Literal["openai", "anthropic"], _about("Which API the provider speaks.")]
+    kind: Annotated[_Kind, _about("Which API the provider speaks.")]
     pass_through: Annotated[
         bool,
         _about("Send the client's own credentials, as of a subscription, in place of the key."),

@@ -1,20 +1,35 @@
-"""Keeps hostile documents away from ``tomli``, and its output within what settings can hold.
+"""How large a document may be, and what keeps hostile ones away from ``tomli``.
 
-``tomli`` recurses into brackets and is quadratic in the parts of a dotted key; its integers have
-no bound, and a decimal such as ``1e999999999`` explodes when it is written out. The checks here
-cost a clean file little.
+No honest configuration comes near these bounds. ``tomli`` recurses into brackets and is quadratic
+in the parts of a dotted key; its integers have no bound, and a decimal such as ``1e999999999``
+explodes when it is written out. The checks here cost a clean file little.
 """
 
 from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from corvus.config.toml.limits import MAX_DEPTH, MAX_EXPONENT, MAX_PROBLEMS
+from corvus.config.toml.finding import KeyOf, ValueOf
 
 if TYPE_CHECKING:
-    from corvus.config.toml.positions import KeyPath
+    from corvus.config.toml.values import Route
+
+MAX_BYTES: Final = 1_048_576
+"""Largest file that is read, in bytes."""
+
+MAX_DEPTH: Final = 64
+"""Deepest nesting of brackets, of dotted keys and of the data they make."""
+
+MAX_EXPONENT: Final = 308
+"""Largest decimal exponent of a 64-bit float; its negative is that of the smallest normal one."""
+
+MAX_FINDINGS: Final = 1000
+"""Most findings about settings that are reported for one file."""
+
+MAX_PROBLEMS: Final = 100
+"""Most problems that are reported for one file as TOML."""
 
 WHOLE: Final = (
     r"#[^\n]*+"
@@ -29,7 +44,7 @@ _INT_LIMIT: Final = 2**63
 
 
 def may_be_too_deep(text: str) -> bool:
-    """Tell whether a text may nest deeper than ``MAX_DEPTH``; only then is it worth a scan.
+    """Return whether a text may nest deeper than ``MAX_DEPTH``; only then is it worth a scan.
 
     Never wrong when it says no, up to the first syntax error, behind which ``tomli`` does not
     read.
@@ -53,7 +68,7 @@ def _brackets_too_deep(text: str) -> bool:
 
 
 def may_be_modern(text: str) -> bool:
-    """Tell whether a text may use what TOML 1.1 added; never wrong when it says no."""
+    """Return whether a text may use what TOML 1.1 added; never wrong when it says no."""
     if re.search(r"\\[ex]|,\s*\}|[0-9]:[0-9]{2}(?![0-9:])", text):
         return True
     lines = text.split("\n") if "{" in text else ()
@@ -61,31 +76,25 @@ def may_be_modern(text: str) -> bool:
 
 
 def _may_leave_braces_open(line: str) -> bool:
-    """Tell whether braces may be open at the end of a line; strings of one line are left out."""
+    """Return whether braces may be open at the end of a line; strings of one line are left out."""
     if '"""' in line or "'''" in line or "\\" in line:
         return True
     plain = re.sub(r"\"[^\"]*\"|'[^']*'", "", line)
     return plain.count("{") > plain.count("}")
 
 
-class Excess(NamedTuple):
-    """A value no setting may hold: a number out of range, or else a container nested too deep."""
-
-    path: KeyPath
-    is_number: bool
-
-
-def find_excess(data: dict[str, Any]) -> list[Excess]:
+def find_excess(data: dict[str, Any]) -> list[KeyOf | ValueOf]:
     """Return the numbers beyond 64 bits and the first containers deeper than ``MAX_DEPTH``.
 
     Args:
         data: Parsed data; floats are ``Decimal``.
 
     Returns:
-        At most ``MAX_PROBLEMS`` entries, in no particular order.
+        At most ``MAX_PROBLEMS`` places in no particular order: the value of a number, the key of a
+        container.
     """
-    found: list[Excess] = []
-    stack: list[tuple[KeyPath, dict[str, Any] | list[Any]]] = [((), data)]
+    found: list[KeyOf | ValueOf] = []
+    stack: list[tuple[Route, dict[str, Any] | list[Any]]] = [((), data)]
     while stack and len(found) < MAX_PROBLEMS:
         path, container = stack.pop()
         for key, value in (
@@ -97,11 +106,11 @@ def find_excess(data: dict[str, Any]) -> list[Excess]:
                 value = cast("dict[str, Any] | list[Any]", value)
                 deeper = (*path, key)
                 if len(deeper) > MAX_DEPTH:
-                    found.append(Excess(deeper, is_number=False))
+                    found.append(KeyOf(deeper))
                 else:
                     stack.append((deeper, value))
             elif not _fits(value):
-                found.append(Excess((*path, key), is_number=True))
+                found.append(ValueOf((*path, key)))
     return found
 
 

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import tomli
 
-from corvus.config.toml.bounds import find_excess, may_be_modern, may_be_too_deep
-from corvus.config.toml.limits import MAX_BYTES
+from corvus.config.toml.bounds import MAX_BYTES, find_excess, may_be_modern, may_be_too_deep
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from corvus.config.toml.positions import KeyPath, LineIndex
-    from corvus.config.toml.spans import SpanIndex
+    from corvus.config.toml.finding import Place
+    from corvus.config.toml.spans import LineIndex, SpanIndex
     from corvus.config.toml.tokens import Statement
+    from corvus.config.toml.values import Route
     from corvus.diagnostics.conceal import Hidden
     from corvus.diagnostics.model import Diagnostic, Span
 
@@ -62,8 +62,8 @@ class Document:
 
         return Path(self.file).parent
 
-    def has(self, path: KeyPath) -> bool:
-        """Tell whether the document sets a path."""
+    def has(self, path: Route) -> bool:
+        """Return whether the document sets a path."""
         value: Any = self.data
         for part in path:
             if isinstance(part, str) and isinstance(value, dict) and part in value:
@@ -78,7 +78,7 @@ class Document:
                 return False
         return True
 
-    def key(self, path: KeyPath) -> Span:
+    def key(self, path: Route) -> Span:
         """Return the last key token of a path.
 
         For an item of an array it is the item, for a table with a header the token inside the
@@ -87,7 +87,7 @@ class Document:
         """
         return self.at(*self._index().key(path))
 
-    def value(self, path: KeyPath) -> Span:
+    def value(self, path: Route) -> Span:
         """Return the value of a path.
 
         For a table with a header it is the header with its brackets, for an inline table its
@@ -96,7 +96,15 @@ class Document:
         """
         return self.at(*self._index().value(path))
 
-    def mentions(self, path: KeyPath) -> tuple[Span, ...]:
+    def span(self, place: Place) -> Span:
+        """Return the positions of a place that a finding names."""
+        from corvus.config.toml.finding import KeyOf, Stretch
+
+        if isinstance(place, Stretch):
+            return self.at(*place)
+        return self.key(place.route) if isinstance(place, KeyOf) else self.value(place.route)
+
+    def mentions(self, path: Route) -> tuple[Span, ...]:
         """Return every key token that spells the last part of a path, in the order of the text."""
         return tuple(self.at(*place) for place in self._index().mentions(path))
 
@@ -111,7 +119,7 @@ class Document:
     def at(self, offset_start: int, offset_end: int) -> Span:
         """Return the span between two offsets of the text, the end exclusive."""
         if self._lines is None:
-            from corvus.config.toml.positions import LineIndex
+            from corvus.config.toml.spans import LineIndex
 
             self._lines = LineIndex(self.text, has_bom=self.has_bom)
         return self._lines.span(offset_start, offset_end)
@@ -154,7 +162,7 @@ def read_document(raw: bytes, file: str) -> tuple[Document | None, list[Diagnost
         return None, _undecodable(raw, file)
     document, errors = _parse(text, file, has_bom=has_bom)
     if has_bom:
-        from corvus.config.check.diagnose import byte_order_mark
+        from corvus.config.toml.explain import byte_order_mark
 
         errors.insert(0, byte_order_mark(file))
     return document, errors
@@ -199,7 +207,7 @@ def source_text(raw: bytes) -> str:
 
 def _parse(text: str, file: str, *, has_bom: bool) -> tuple[Document | None, list[Diagnostic]]:
     if may_be_too_deep(text) or may_be_modern(text):
-        from corvus.config.check.diagnose import explain_problems
+        from corvus.config.toml.explain import explain_problems
 
         refused = explain_problems(text, file, has_bom=has_bom)
         if refused:
@@ -207,20 +215,16 @@ def _parse(text: str, file: str, *, has_bom: bool) -> tuple[Document | None, lis
     try:
         data = tomli.loads(text, parse_float=Decimal)
     except (ValueError, ArithmeticError, RecursionError) as refusal:
-        from corvus.config.check.diagnose import explain_refusal
+        from corvus.config.toml.explain import explain_refusal
 
         return None, explain_refusal(text, file, refusal, has_bom=has_bom)
     document = Document(file, text, data, has_bom=has_bom)
     excess = find_excess(data)
     if not excess:
         return document, []
-    from corvus.config.check.diagnose import explain_excess
+    from corvus.config.toml.explain import explain_excess
 
-    found = [
-        explain_excess(one, file, document.key(one.path), document.value(one.path))
-        for one in excess
-    ]
-    return None, sorted(found, key=lambda one: one.span.start.offset if one.span else 0)
+    return None, explain_excess(excess, file, document.span)
 
 
 def _looks_like_utf16(body: bytes) -> bool:
@@ -228,13 +232,13 @@ def _looks_like_utf16(body: bytes) -> bool:
 
 
 def _undecodable(raw: bytes, file: str) -> list[Diagnostic]:
-    from corvus.config.check import diagnose
+    from corvus.config.toml import explain
 
     body = raw.removeprefix(BOM)
-    found = [diagnose.byte_order_mark(file)] if body is not raw else []
+    found = [explain.byte_order_mark(file)] if body is not raw else []
     if _looks_like_utf16(body):
-        return [*found, diagnose.utf16(file)]
-    return [*found, *diagnose.not_utf8(raw, file)]
+        return [*found, explain.utf16(file)]
+    return [*found, *explain.not_utf8(raw, file)]
 
 
 def _too_large(file: str) -> Diagnostic:
@@ -247,6 +251,6 @@ def _unreadable(file: str, what: str, advice: str) -> Diagnostic:
 
 
 def _no_text(code: str, message: str, file: str, advice: str) -> Diagnostic:
-    from corvus.config.check.diagnose import without_text
+    from corvus.config.toml.explain import without_text
 
     return without_text(code, message, file, advice)

@@ -1,14 +1,18 @@
 """What can be wrong with the syntax of a document, worded for its author.
 
-A problem carries offsets only; ``corvus.config.toml.document`` turns it into a diagnostic. Text of
-the document is quoted in a message only when the key it belongs to does not look secret.
+Text of the document is quoted in a message only when the key it belongs to does not look secret.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Final, NamedTuple
+from typing import Final
+
+from corvus.config.toml.bounds import MAX_DEPTH
+from corvus.config.toml.finding import Finding, Place, Stretch
+from corvus.config.toml.values import Route
+from corvus.config.toml.values import shown as dotted
 
 SYNTAX: Final = "syntax-error"
 MODERN: Final = "toml-1.1-syntax"
@@ -55,23 +59,6 @@ _STRAY: Final = {
 _SHOWN: Final = 40
 
 
-class Problem(NamedTuple):
-    """One mistake.
-
-    ``start`` and ``end`` are offsets in the text; ``related`` is a second place with its label;
-    ``path`` is the route of the key in whose line it was found.
-    """
-
-    code: str
-    message: str
-    start: int
-    end: int
-    label: str = ""
-    help: tuple[str, ...] = ()
-    related: tuple[int, int, str] | None = None
-    path: tuple[str | int, ...] = ()
-
-
 class Misread(Exception):
     """A statement cannot be read further.
 
@@ -81,11 +68,15 @@ class Misread(Exception):
         maybe_unclosed: Whether a bracket left open before may be the true cause.
     """
 
-    def __init__(self, problem: Problem, *, resume: int, maybe_unclosed: bool = False) -> None:
+    def __init__(self, problem: Finding, *, resume: int, maybe_unclosed: bool = False) -> None:
         super().__init__(problem.message)
         self.problem = problem
         self.resume = resume
         self.maybe_unclosed = maybe_unclosed
+
+
+def _syntax(message: str, start: int, end: int, label: str, helps: tuple[str, ...] = ()) -> Finding:
+    return Finding(SYNTAX, message, Stretch(start, end), label, helps)
 
 
 def quoted(token: str, *, secret: bool) -> str:
@@ -108,16 +99,16 @@ def odd_character(token: str) -> tuple[str, ...]:
     return (f"The character is U+{ord(char):04X} ({name}); remove or replace it.",)
 
 
-def bad_value(token: str, start: int, *, secret: bool) -> Problem:
+def bad_value(token: str, start: int, *, secret: bool) -> Finding:
     """Describe a bare token that is no TOML value."""
     if token in {",", "]", "}"}:
-        return Problem(SYNTAX, "a value is missing", start, start + 1, "expected a value")
+        return _syntax("a value is missing", start, start + 1, "expected a value")
     if _MODERN_TIME.match(token):
         return _modern(
             f"the time {quoted(token, secret=secret)} has no seconds", start, start + len(token)
         )
     message, helps = _explain_value(token, quoted(token, secret=secret), secret=secret)
-    return Problem(SYNTAX, message, start, start + max(1, len(token)), "not a TOML value", helps)
+    return _syntax(message, start, start + max(1, len(token)), "not a TOML value", helps)
 
 
 def _explain_value(token: str, shown: str, *, secret: bool) -> tuple[str, tuple[str, ...]]:
@@ -130,10 +121,9 @@ def _explain_value(token: str, shown: str, *, secret: bool) -> tuple[str, tuple[
     return f"{shown} is not a value", odd or (f"A text needs quotes{example}.",)
 
 
-def missing_value(name: str, start: int, end: int) -> Problem:
+def missing_value(name: str, start: int, end: int) -> Finding:
     """Describe ``key =`` with nothing after it; the span is the equals sign."""
-    return Problem(
-        SYNTAX,
+    return _syntax(
         f"`{name}` has no value",
         start,
         end,
@@ -142,38 +132,36 @@ def missing_value(name: str, start: int, end: int) -> Problem:
     )
 
 
-def invalid_date(token: str, start: int) -> Problem:
+def invalid_date(token: str, start: int) -> Finding:
     """Describe a date that no calendar has."""
-    return Problem(
-        SYNTAX, f"`{token}` is not a date of the calendar", start, start + len(token), "no such day"
+    return _syntax(
+        f"`{token}` is not a date of the calendar", start, start + len(token), "no such day"
     )
 
 
-def out_of_range(start: int, end: int) -> Problem:
+def out_of_range(place: Place) -> Finding:
     """Describe a number that its TOML type cannot hold."""
-    return Problem(
+    return Finding(
         RANGE,
         "the number does not fit into 64 bits",
-        start,
-        end,
+        place,
         "out of range",
         ("Integers reach from -2^63 to 2^63 - 1, decimals from 1e-308 to 1e308.",),
     )
 
 
-def too_deep(start: int, limit: int, what: str) -> Problem:
+def too_deep(place: Place, what: str) -> Finding:
     """Describe the first bracket or key part beyond the limit."""
-    return Problem(
+    return Finding(
         DEEP,
-        f"{what} are nested more than {limit} levels deep",
-        start,
-        start + 1,
-        f"level {limit + 1}",
+        f"{what} are nested more than {MAX_DEPTH} levels deep",
+        place,
+        f"level {MAX_DEPTH + 1}",
         ("No setting needs this; flatten the value.",),
     )
 
 
-def trailing(text: str, start: int, token: str, *, secret: bool) -> Problem:
+def trailing(text: str, start: int, token: str, *, secret: bool) -> Finding:
     """Describe what stands after a complete statement on its line."""
     end = start + max(1, len(token))
     shown = quoted(token, secret=secret)
@@ -186,13 +174,8 @@ def trailing(text: str, start: int, token: str, *, secret: bool) -> Problem:
         helps = ('Write a quotation mark inside a text as `\\"`.',)
     elif re.match(r"[\w\"'.-]+[ \t]*=", text[start : start + 80]):
         helps = ("Put each setting on a line of its own.",)
-    return Problem(
-        SYNTAX,
-        f"expected the end of the line, found {shown}",
-        start,
-        end,
-        "not expected here",
-        helps,
+    return _syntax(
+        f"expected the end of the line, found {shown}", start, end, "not expected here", helps
     )
 
 
@@ -205,23 +188,22 @@ def _comma_help(text: str, start: int) -> str:
     return "Remove the comma; a line ends by itself."
 
 
-def unclosed_string(start: int, quote: str) -> Problem:
+def unclosed_string(start: int, quote: str) -> Finding:
     """Describe a string without its closing quote; the span is the opening one."""
     many = len(quote) == 3
     where = "before the end of the file" if many else "on its line"
     helps = (f"Close it with `{quote}`.",)
     if not many:
         helps = (f"Close it with `{quote}`; a text of several lines needs `{quote * 3}`.",)
-    return Problem(
-        SYNTAX, f"the string is not closed {where}", start, start + len(quote), "opened here", helps
+    return _syntax(
+        f"the string is not closed {where}", start, start + len(quote), "opened here", helps
     )
 
 
-def unclosed_bracket(start: int, bracket: str) -> Problem:
+def unclosed_bracket(start: int, bracket: str) -> Finding:
     """Describe an array or inline table without its closing bracket."""
     what, closer = ("array", "]") if bracket == "[" else ("inline table", "}")
-    return Problem(
-        SYNTAX,
+    return _syntax(
         f"the {what} is not closed",
         start,
         start + 1,
@@ -230,30 +212,28 @@ def unclosed_bracket(start: int, bracket: str) -> Problem:
     )
 
 
-def between(start: int, token: str, opener: tuple[int, str], *, secret: bool) -> Problem:
+def between(start: int, token: str, opener: tuple[int, str], *, secret: bool) -> Finding:
     """Describe what stands where a comma or the closing bracket was expected."""
     closer = "]" if opener[1] == "[" else "}"
-    return Problem(
+    return Finding(
         SYNTAX,
         f"expected `,` or `{closer}`, found {quoted(token, secret=secret)}",
-        start,
-        start + max(1, len(token)),
+        Stretch(start, start + max(1, len(token))),
         f"expected `,` or `{closer}`",
         odd_character(token),
-        (opener[0], opener[0] + 1, "opened here"),
+        ((Stretch(opener[0], opener[0] + 1), "opened here"),),
     )
 
 
-def bad_escape(start: int, escape: str, *, secret: bool) -> Problem:
+def bad_escape(start: int, escape: str, *, secret: bool) -> Finding:
     """Describe a backslash sequence that TOML 1.0 does not know."""
     end = start + len(escape)
     if re.match(r"\\(?:e|x[0-9A-Fa-f]{2})", escape):
         return _modern("the escape " + quoted(escape, secret=secret), start, end)
     if re.match(r"\\[uU][0-9A-Fa-f]{4}", escape):
         message = f"the escape {quoted(escape, secret=secret)} is not a Unicode character"
-        return Problem(SYNTAX, message, start, end, "no such character")
-    return Problem(
-        SYNTAX,
+        return _syntax(message, start, end, "no such character")
+    return _syntax(
         f"{quoted(escape, secret=secret)} is not an escape of TOML",
         start,
         end,
@@ -262,26 +242,30 @@ def bad_escape(start: int, escape: str, *, secret: bool) -> Problem:
     )
 
 
-def modern_table(start: int, *, comma: bool) -> Problem:
+def modern_table(start: int, *, comma: bool) -> Finding:
     """Describe an inline table written in the freer style of TOML 1.1."""
     what = "a comma before `}`" if comma else "an inline table on several lines"
     return _modern(what, start, start + 1)
 
 
-def _modern(what: str, start: int, end: int) -> Problem:
-    return Problem(
-        MODERN, f"{what}: this needs TOML 1.1", start, end, "TOML 1.1 only", (_MODERN_HELP,)
+def _modern(what: str, start: int, end: int) -> Finding:
+    return Finding(
+        MODERN,
+        f"{what}: this needs TOML 1.1",
+        Stretch(start, end),
+        "TOML 1.1 only",
+        (_MODERN_HELP,),
     )
 
 
-def bad_key(start: int, token: str, *, follows_dot: bool) -> Problem:
+def bad_key(start: int, token: str, *, follows_dot: bool) -> Finding:
     """Describe what stands where a key was expected."""
     end = start + max(1, len(token))
     if not token or follows_dot:
         what = "a part of the dotted key" if follows_dot else "a name"
-        return Problem(SYNTAX, f"{what} is missing", start, end, "expected a key")
+        return _syntax(f"{what} is missing", start, end, "expected a key")
     if token[0] in _STRAY:
-        return Problem(SYNTAX, _STRAY[token[0]], start, start + 1, "expected a key")
+        return _syntax(_STRAY[token[0]], start, start + 1, "expected a key")
     helps = odd_character(token)
     if token.startswith(_MARKERS):
         helps = ("This is a conflict marker of git; settle the conflict first.",)
@@ -289,10 +273,10 @@ def bad_key(start: int, token: str, *, follows_dot: bool) -> Problem:
         helps = ("A comment starts with `#`.",)
     elif not helps:
         helps = ("A key without quotes holds only ASCII letters, digits, `_` and `-`.",)
-    return Problem(SYNTAX, "this line is not a setting", start, end, "expected a key", helps)
+    return _syntax("this line is not a setting", start, end, "expected a key", helps)
 
 
-def no_equals(start: int, end: int, token: str, name: str, *, rest: str) -> Problem:
+def no_equals(start: int, end: int, token: str, name: str, *, rest: str) -> Finding:
     """Describe a key that is not followed by ``=``; ``rest`` is the line from its end on."""
     helps = ("Write `key = value`.",)
     if unquoted := _unquoted_name(name, rest, "="):
@@ -305,8 +289,7 @@ def no_equals(start: int, end: int, token: str, name: str, *, rest: str) -> Prob
         )
     elif token[:1].isalnum():
         helps = ("Write `key = value`; a key with a space needs quotes.",)
-    return Problem(
-        SYNTAX,
+    return _syntax(
         f"expected `=` after the key `{name}`",
         start,
         end,
@@ -315,9 +298,9 @@ def no_equals(start: int, end: int, token: str, name: str, *, rest: str) -> Prob
     )
 
 
-def unnamed_header(start: int, end: int) -> Problem:
+def unnamed_header(start: int, end: int) -> Finding:
     """Describe ``[]``."""
-    return Problem(SYNTAX, "the table header has no name", start, end, "no name")
+    return _syntax("the table header has no name", start, end, "no name")
 
 
 def _unquoted_name(name: str, rest: str, closer: str) -> str | None:
@@ -328,12 +311,11 @@ def _unquoted_name(name: str, rest: str, closer: str) -> str | None:
     return f'Put a name with `{rest[0]}` in quotes: "{name}{more["name"]}".'
 
 
-def unclosed_header(start: int, end: int, brackets: str, *, name: str, rest: str) -> Problem:
+def unclosed_header(start: int, end: int, brackets: str, *, name: str, rest: str) -> Finding:
     """Describe a table header without its closing bracket; ``rest`` is the line from there on."""
     closer = "]" * len(brackets)
     unquoted = _unquoted_name(name, rest, "]")
-    return Problem(
-        SYNTAX,
+    return _syntax(
         f"the table header is not closed with `{closer}`",
         start,
         end,
@@ -342,27 +324,47 @@ def unclosed_header(start: int, end: int, brackets: str, *, name: str, rest: str
     )
 
 
-def forbidden(start: int, char: str) -> Problem:
+def forbidden(start: int, char: str) -> Finding:
     """Describe a control character."""
     if char == "\r":
         helps = ("Save the file with LF or CRLF line ends.",)
-        return Problem(
-            SYNTAX, "a carriage return stands alone", start, start + 1, "not a line end", helps
-        )
+        return _syntax("a carriage return stands alone", start, start + 1, "not a line end", helps)
     message = f"the control character U+{ord(char):04X} is not allowed"
-    return Problem(
-        SYNTAX, message, start, start + 1, "remove it", ("Inside a text, write it as an escape.",)
+    return _syntax(
+        message, start, start + 1, "remove it", ("Inside a text, write it as an escape.",)
     )
 
 
-def nul_byte(start: int, count: int) -> Problem:
+def nul_byte(start: int, count: int) -> Finding:
     """Describe the first of one or more NUL bytes."""
     many = "a NUL byte" if count == 1 else f"{count} NUL bytes"
-    return Problem(
+    return Finding(
         "nul-byte",
         f"the file holds {many}",
-        start,
-        start + 1,
+        Stretch(start, start + 1),
         "NUL",
         ("Is this a text file? Remove the byte.",),
     )
+
+
+def defined_twice(path: Route, place: Stretch, first: Stretch, how: str) -> Finding:
+    """Describe a second definition.
+
+    Args:
+        path: The key or table.
+        place: The second definition.
+        first: The first one.
+        how: A ``"key"`` or ``"table"`` defined twice, or an ``"addition"`` to what is complete.
+    """
+    name, label = dotted(path), "defined again"
+    if how == "table":
+        table = dotted(tuple(part for part in path if isinstance(part, str)))
+        message = f"the table [{table}] is defined twice"
+        help_ = f"Move these keys under the first [{table}], or rename this table."
+    elif how == "addition":
+        message, label = f"`{name}` is complete where it is defined", "adds to it"
+        help_ = f"Put the key where `{name}` is defined."
+    else:
+        message, help_ = f"`{name}` is defined twice", "Keep one of the two."
+    related = ((first, "first defined here"),)
+    return Finding("duplicate-key", message, place, label, (help_,), related, path)

@@ -11,13 +11,61 @@ from decimal import Decimal, InvalidOperation
 from typing import Final, NoReturn
 
 from corvus.config.toml import problems, tokens
-from corvus.config.toml.cursor import Cursor
-from corvus.config.toml.limits import MAX_DEPTH, MAX_EXPONENT
-from corvus.config.toml.problems import Misread, Problem
+from corvus.config.toml.bounds import MAX_DEPTH, MAX_EXPONENT
+from corvus.config.toml.finding import Finding, Stretch
+from corvus.config.toml.problems import Misread
 from corvus.config.toml.tokens import Entry, KeyToken, Value
 from corvus.diagnostics.secrets import any_secret
 
 _BINARY_DIGITS: Final = 64
+
+
+class Cursor:
+    """A text cursor: what every reader needs, and no grammar.
+
+    Args:
+        text: The document without byte order mark.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._pos = 0
+
+    def _at_end(self) -> bool:
+        return self._pos >= len(self._text)
+
+    def _next_is(self, expected: str) -> bool:
+        return self._text.startswith(expected, self._pos)
+
+    def _take(self, char: str) -> bool:
+        if not self._next_is(char):
+            return False
+        self._pos += 1
+        return True
+
+    def _skip(self, pattern: re.Pattern[str]) -> None:
+        self._pos = self._match_end(pattern, self._pos)
+
+    def _match_end(self, pattern: re.Pattern[str], pos: int) -> int:
+        match = pattern.match(self._text, pos)
+        return match.end() if match else pos
+
+    def _junk(self) -> str:
+        """Return what stands here up to a delimiter, a delimiter alone, or nothing at the end."""
+        end = self._match_end(tokens.JUNK, self._pos)
+        return self._text[self._pos : max(end, self._pos + 1)].rstrip("\r\n")
+
+    def _line_ends(self) -> bool:
+        return tokens.LINE_END.match(self._text, self._pos) is not None
+
+    def _end_of_line(self, pos: int) -> int:
+        newline = self._text.find("\n", pos)
+        return len(self._text) if newline < 0 else newline
+
+    def _starts_statement(self, line: int) -> bool:
+        return bool(
+            tokens.KEY_LINE.match(self._text, line) or tokens.HEADER_LINE.match(self._text, line)
+        )
 
 
 class ValueReader(Cursor):
@@ -32,8 +80,8 @@ class ValueReader(Cursor):
         self._open: list[tuple[int, str]] = []
         self._table: tuple[str | int, ...] = ()
         self._keys: tuple[str, ...] = ()
-        self._modern: Problem | None = None
-        self._problems: list[Problem] = []
+        self._modern: Finding | None = None
+        self._problems: list[Finding] = []
 
     # Where and what
 
@@ -45,10 +93,10 @@ class ValueReader(Cursor):
     def _secret(self) -> bool:
         return any_secret(self._path)
 
-    def _note(self, problem: Problem) -> None:
+    def _note(self, problem: Finding) -> None:
         self._problems.append(problem._replace(path=self._path))
 
-    def _misread(self, problem: Problem, *, resume: int | None = None) -> Misread:
+    def _misread(self, problem: Finding, *, resume: int | None = None) -> Misread:
         return Misread(problem, resume=self._pos if resume is None else resume)
 
     # Keys
@@ -62,14 +110,16 @@ class ValueReader(Cursor):
             self._check_escapes(part.start(), part.end())
             keys.append(KeyToken(tokens.unquote(part.group()), part.start(), part.end()))
             if len(keys) > MAX_DEPTH:
-                problem = problems.too_deep(part.start(), MAX_DEPTH, "the parts of the key")
+                problem = problems.too_deep(
+                    Stretch(part.start(), part.start() + 1), "the parts of the key"
+                )
                 raise self._misread(problem)
             dot = tokens.DOT.match(self._text, part.end())
             self._pos = dot.end() if dot else part.end()
             if dot is None:
                 return tuple(keys)
 
-    def _bad_key(self, *, follows_dot: bool) -> Problem:
+    def _bad_key(self, *, follows_dot: bool) -> Finding:
         token = self._junk()
         if token[:1] in {'"', "'"}:
             loose = tokens.LOOSE_STRING.match(self._text, self._pos)
@@ -132,7 +182,7 @@ class ValueReader(Cursor):
         if problem:
             raise self._misread(problem, resume=end)
 
-    def _first_bad_escape(self, start: int, end: int) -> Problem | None:
+    def _first_bad_escape(self, start: int, end: int) -> Finding | None:
         for match in tokens.ANY_ESCAPE.finditer(self._text, start, end):
             if not tokens.is_escape(match.group()):
                 return problems.bad_escape(match.start(), match.group(), secret=self._secret)
@@ -182,7 +232,7 @@ class ValueReader(Cursor):
             self._modern = modern
         return Value("table", start, self._pos, entries=tuple(entries))
 
-    def _modern_blanks(self, start: int) -> Problem | None:
+    def _modern_blanks(self, start: int) -> Finding | None:
         """Skip blanks; line ends and comments among them are a problem, once the table closes."""
         self._skip(tokens.SPACES)
         if not self._line_ends():
@@ -214,7 +264,7 @@ class ValueReader(Cursor):
         self._pos += 1
         self._open.append((start, bracket))
         if len(self._open) > MAX_DEPTH:
-            problem = problems.too_deep(start, MAX_DEPTH, "the brackets")
+            problem = problems.too_deep(Stretch(start, start + 1), "the brackets")
             raise self._misread(problem)
         return start
 
@@ -226,7 +276,7 @@ class ValueReader(Cursor):
         raise Misread(problem, resume=self._pos, maybe_unclosed=True)
 
 
-def _check_plain(match: re.Match[str]) -> Problem | None:
+def _check_plain(match: re.Match[str]) -> Finding | None:
     if match["date"]:
         try:
             datetime.date.fromisoformat(match["date"])
@@ -236,7 +286,7 @@ def _check_plain(match: re.Match[str]) -> Problem | None:
     out = (match["integer"] and not _fits_int64(match["integer"])) or (
         match["float"] and not _fits_float64(match["float"])
     )
-    return problems.out_of_range(match.start(), match.end()) if out else None
+    return problems.out_of_range(Stretch(*match.span())) if out else None
 
 
 def _fits_int64(literal: str) -> bool:

@@ -43,7 +43,7 @@ _CERTAIN: Final = frozenset(
 
 
 def is_certain(code: str) -> bool:
-    """Tell whether a diagnostic about the rest of a document is true of the whole one."""
+    """Return whether a diagnostic about the rest of a document is true of the whole one."""
     return code in _CERTAIN
 
 
@@ -102,7 +102,7 @@ def parse_rest(
 
 
 def _ends_blank(wrong: Statement, following: Statement) -> bool:
-    """Tell whether a statement is not part of the wrong one: below a header, the next header."""
+    """Return whether a statement is not part of the wrong one: below a header, the next header."""
     return isinstance(wrong, Entry) or not isinstance(following, Entry)
 
 

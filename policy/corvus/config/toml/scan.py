@@ -12,8 +12,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from corvus.config.toml import problems, tokens
-from corvus.config.toml.limits import MAX_DEPTH, MAX_PROBLEMS
-from corvus.config.toml.problems import Misread, Problem
+from corvus.config.toml.bounds import MAX_DEPTH, MAX_PROBLEMS
+from corvus.config.toml.finding import Finding
+from corvus.config.toml.problems import Misread
 from corvus.config.toml.reader import ValueReader
 from corvus.config.toml.tokens import Entry, Gap, Header, KeyToken, Statement, Value
 
@@ -22,7 +23,7 @@ class Scan(NamedTuple):
     """The statements of a document in order, and the problems found."""
 
     statements: tuple[Statement, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[Finding, ...]
 
 
 def scan(text: str) -> Scan:
@@ -108,7 +109,7 @@ class _Scanner(ValueReader):
         self._statements[place] = header
         self._table = tokens.opened(header, self._array_sizes)
 
-    def _unclosed_header(self, start: int, brackets: str, name: str) -> Problem:
+    def _unclosed_header(self, start: int, brackets: str, name: str) -> Finding:
         rest = self._text[self._pos : self._end_of_line(self._pos)][:200]
         return problems.unclosed_header(start, self._pos, brackets, name=name, rest=rest)
 

@@ -10,6 +10,8 @@ import re
 from typing import Final, NamedTuple
 
 from corvus.config.toml.bounds import WHOLE
+from corvus.config.toml.finding import Stretch
+from corvus.config.toml.values import Route
 
 ESCAPE: Final = r"\\(?:[btnfr\"\\]|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8})"
 _BASIC: Final = rf'"(?:[^"\\\n]++|{ESCAPE})*+"'
@@ -97,6 +99,11 @@ class KeyToken(NamedTuple):
     start: int
     end: int
 
+    @property
+    def place(self) -> Stretch:
+        """Where it stands."""
+        return Stretch(self.start, self.end)
+
 
 class Value(NamedTuple):
     """A value: a ``"scalar"``, an ``"array"`` of items or an inline ``"table"`` of entries."""
@@ -133,14 +140,14 @@ class Gap(NamedTuple):
 Statement = Entry | Header | Gap
 
 
-def opened(header: Header, sizes: dict[tuple[str | int, ...], int]) -> tuple[str | int, ...]:
+def opened(header: Header, sizes: dict[Route, int]) -> Route:
     """Return the route of the table that a header opens.
 
     Args:
         header: The header.
         sizes: Items of each array of tables so far, by its route; counted on here.
     """
-    route: tuple[str | int, ...] = ()
+    route: Route = ()
     for place, key in enumerate(header.keys):
         route += (key.name,)
         if header.is_array and place == len(header.keys) - 1:
@@ -166,7 +173,7 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def is_escape(escape: str) -> bool:
-    """Tell whether a backslash sequence is one of TOML 1.0 and names a Unicode scalar value."""
+    """Return whether a backslash sequence is one of TOML 1.0 and names a Unicode scalar value."""
     if escape[1] in "uU" and len(escape) > 2:
         code = int(escape[2:], 16)
         return code < 0xD800 or 0xDFFF < code <= 0x10FFFF

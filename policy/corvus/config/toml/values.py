@@ -89,3 +89,36 @@ def as_items(value: object) -> list[object]:
 
 def _is_array(value: object) -> TypeGuard[list[object]]:
     return isinstance(value, list)
+
+
+def written(value: object) -> str:
+    """Write a value on one line.
+
+    Args:
+        value: A boolean, integer, finite ``Decimal``, string, date or time, or a list or dictionary
+            of such.
+
+    Returns:
+        Its TOML; a decimal keeps all of its digits and gets no exponent.
+    """
+    match value:
+        case bool():
+            return str(value).lower()
+        case int():
+            return str(value)
+        case Decimal():
+            return f"{value:f}"
+        case str():
+            return quoted(value)
+        case date() | datetime() | time():
+            return value.isoformat()
+        case _:
+            return _container(value)
+
+
+def _container(value: object) -> str:
+    if is_table(value):
+        entries = [f"{shown((key,))} = {written(inner)}" for key, inner in value.items()]
+        return f"{{ {', '.join(entries)} }}" if entries else "{}"
+    assert kind(value) == "array", "TOML has no other values"
+    return f"[{', '.join(written(item) for item in as_items(value))}]"

@@ -1,1 +1,1 @@
-"""The pages where operators see and steer spend (DSH-1), served beside the gateway."""
+"""The pages where operators see and steer spend (DSH-1), served by the gateway."""

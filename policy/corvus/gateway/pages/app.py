@@ -14,15 +14,16 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from corvus.gateway.pages import entry
-from corvus.gateway.pages.desk import Desk, Doorkeeper
+from corvus.gateway.auth import Tokens
+from corvus.gateway.pages import login
 from corvus.gateway.pages.limits import LIMITS
 from corvus.gateway.pages.live import Board
 from corvus.gateway.pages.page import ROOT, View
 from corvus.gateway.pages.render import asset
 from corvus.gateway.pages.serving import Pages
 from corvus.gateway.pages.steering import ACTIONS
-from corvus.gateway.pages.views import VIEWS
+from corvus.gateway.pages.views import PAGES
+from corvus.gateway.service import Service
 
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -45,13 +46,13 @@ class Dashboard:
     """The pages.
 
     Args:
-        desk: Where they get what they show.
-        doorkeeper: Who may look.
+        service: Where they get what they show.
+        tokens: Who may look.
     """
 
-    def __init__(self, desk: Desk, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, service: Service, tokens: Tokens) -> None:
         self.board = Board()
-        pages = Pages(desk, doorkeeper, self.board)
+        pages = Pages(service, tokens, self.board)
         self._app = Starlette(routes=[*_routes(pages)])
 
     async def __call__(self, scope: object, receive: object, send: object) -> None:
@@ -64,25 +65,25 @@ class Dashboard:
 
 
 def _routes(pages: Pages) -> list[Route]:
-    found: list[Route] = [
+    routes: list[Route] = [
         _route("/", _home),
         _route(f"{ROOT}/static/{{name}}", _static),
-        _route(f"{ROOT}/login", functools.partial(entry.ask, pages)),
-        _route(f"{ROOT}/login", functools.partial(entry.log_in, pages), "POST"),
-        _route(f"{ROOT}/logout", functools.partial(entry.log_out, pages), "POST"),
+        _route(f"{ROOT}/login", functools.partial(login.show, pages)),
+        _route(f"{ROOT}/login", functools.partial(login.log_in, pages), "POST"),
+        _route(f"{ROOT}/logout", functools.partial(login.log_out, pages), "POST"),
         _route(f"{ROOT}/live", pages.stream),
         _route(f"{ROOT}/live/once", pages.once),
         _route(f"{ROOT}/csv/{{name:path}}", pages.download),
     ]
     for action in (*ACTIONS, LIMITS):
         path = f"{ROOT}/{action.name}"
-        found += [
+        routes += [
             _route(path, functools.partial(pages.confirm, action)),
             _route(path, functools.partial(pages.act, action), "POST"),
         ]
-    found += [_route(ROOT + path, _shown(pages, view)) for path, view in VIEWS.items()]
-    found.append(_route(f"{ROOT}/{{rest:path}}", pages.missing))
-    return found
+    routes += [_route(ROOT + path, _shown(pages, entry.view)) for path, entry in PAGES.items()]
+    routes.append(_route(f"{ROOT}/{{rest:path}}", pages.missing))
+    return routes
 
 
 def _route(path: str, handler: _Handler, method: str = "GET") -> Route:
@@ -104,8 +105,8 @@ async def _home(_: Request) -> Response:
 
 
 async def _static(request: Request) -> Response:
-    found = asset(request.path_params["name"])
-    if found is None:
-        return Response("not found", 404)
-    content, kind = found
+    routes = asset(request.path_params["name"])
+    if routes is None:
+        return Response("not routes", 404)
+    content, kind = routes
     return Response(content, media_type=kind, headers={"cache-control": _FOREVER})

@@ -22,7 +22,7 @@ class Point:
     Attributes:
         value: >= 0; ``None`` is unknown.
         label: What stands below it, where there is room.
-        text: What a pointer over it is told.
+        text: What a pointer over it shows.
     """
 
     value: int | None

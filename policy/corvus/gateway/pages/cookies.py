@@ -1,7 +1,7 @@
 """Who is logged in: a cookie that means nothing outside this process, and a token behind it.
 
 A visit ends with the process, when its time is up, and when its token is revoked: each request asks
-anew. Refuses to keep a token in the browser, or to know its secret after the log-in.
+again. Refuses to keep a token in the browser, or to know its secret after the log-in.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
-from corvus.gateway.pages.desk import Doorkeeper
+from corvus.gateway.auth import Tokens
 from corvus.model.token import Token, TokenScope
 
 COOKIE = "corvus_visit"
@@ -27,7 +27,7 @@ class Visit:
 
     Attributes:
         csrf: What each form of it must bring along; other sites cannot know it.
-        told: Results of what was done, shown once on the next page: state and text.
+        notices: Results of what was done, shown once on the next page: state and text.
     """
 
     token_id: str
@@ -35,7 +35,7 @@ class Visit:
     scope: TokenScope
     until: float
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(32))
-    told: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    notices: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
     @property
     def may_change(self) -> bool:
@@ -43,7 +43,7 @@ class Visit:
         return self.scope is TokenScope.ADMIN
 
     def is_own(self, csrf: str) -> bool:
-        """Tell whether a form was made for this visit."""
+        """Return whether a form was made for this visit."""
         return hmac.compare_digest(self.csrf.encode(), csrf.encode("utf-8", "surrogatepass"))
 
 
@@ -51,12 +51,12 @@ class Visits:
     """All log-ins of this process.
 
     Args:
-        doorkeeper: Who knows the tokens.
+        tokens: Who knows the tokens.
         clock: Seconds that only grow.
     """
 
-    def __init__(self, doorkeeper: Doorkeeper, clock: Callable[[], float] = monotonic) -> None:
-        self._doorkeeper = doorkeeper
+    def __init__(self, tokens: Tokens, clock: Callable[[], float] = monotonic) -> None:
+        self._tokens = tokens
         self._clock = clock
         self._open: dict[str, Visit] = {}
 
@@ -67,7 +67,7 @@ class Visits:
             StoreError: The store cannot answer.
             PermissionError: The token is one for model calls alone.
         """
-        token = await self._doorkeeper.find(secret)
+        token = await self._tokens.find(secret)
         if token is None:
             return None
         if not token.scope.allows(TokenScope.READ):
@@ -87,7 +87,7 @@ class Visits:
         visit = self._open.get(key or "")
         if visit is None or key is None:
             return None
-        token = await self._doorkeeper.get(visit.token_id)
+        token = await self._tokens.get(visit.token_id)
         if token is None or self._clock() >= visit.until:
             self.log_out(key)
             return None

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from corvus.diagnostics.plain import escape
-from corvus.gateway.pages.page import Ask
+from corvus.gateway.pages.page import PageRequest
 from corvus.reporting.formats import usd_places
 from corvus.reporting.table import Cell, Column, Table
 
@@ -26,7 +26,7 @@ Links: TypeAlias = Mapping[str, Link]
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class LivePart:
     """One cell.
 
     Attributes:
@@ -61,12 +61,12 @@ class Grid:
     """
 
     headings: Sequence[Heading]
-    rows: Sequence[Sequence[Shown]]
+    rows: Sequence[Sequence[LivePart]]
     left_out: int = 0
 
 
 def grid_of(
-    ask: Ask,
+    request: PageRequest,
     table: Table,
     *,
     only: Sequence[str] = (),
@@ -76,7 +76,7 @@ def grid_of(
     """Return an answer as a table.
 
     Args:
-        ask: In whose words.
+        request: In whose words.
         table: The answer.
         only: Columns to show, in this order, as far as there are any; none is all.
         without: Columns to leave out.
@@ -86,52 +86,52 @@ def grid_of(
     kept = [named[name] for name in only or named if name in named and name not in without]
     places = {one.name: usd_places(table.values(one.name)) for one in kept if one.is_money}
     names = [column.name for column in table.columns]
-    rows: list[list[Shown]] = []
+    rows: list[list[LivePart]] = []
     for values in table.rows[:ROWS_MAX]:
         row = dict(zip(names, values, strict=True))
-        cells: list[Shown] = []
+        cells: list[LivePart] = []
         for column in kept:
             link = links[column.name](row) if links and column.name in links else None
             cell = row[column.name]
-            text = cell_text(ask, column, cell, places.get(column.name, 4))
+            text = cell_text(request, column, cell, places.get(column.name, 4))
             is_state = column.name in _STATES and isinstance(cell, str)
-            cells.append(Shown(text, link, str(cell) if is_state else ""))
+            cells.append(LivePart(text, link, str(cell) if is_state else ""))
         rows.append(cells)
     headings = [
-        Heading(label_of(ask, one), f"{one.unit}, {one.description}".strip(", "), one.is_number)
+        Heading(label_of(request, one), f"{one.unit}, {one.description}".strip(", "), one.is_number)
         for one in kept
     ]
     return Grid(headings, rows, max(0, len(table.rows) - ROWS_MAX))
 
 
-def label_of(ask: Ask, column: Column) -> str:
+def label_of(request: PageRequest, column: Column) -> str:
     """Return what a column is called; its own name where the catalogue has no word for it."""
     name = column.name.removesuffix("_nano_usd") if column.is_money else column.name
     key = f"column.{name}"
-    return ask.words(key) if ask.words.has(key) else name.replace("_", " ")
+    return request.words(key) if request.words.has(key) else name.replace("_", " ")
 
 
-def cell_text(ask: Ask, column: Column, cell: Cell, places: int) -> str:
+def cell_text(request: PageRequest, column: Column, cell: Cell, places: int) -> str:
     """Write one cell."""
-    words = ask.words
+    words = request.words
     match cell:
         case None:
             return words("figure.unknown" if column.is_money else "figure.none")
         case bool():
             return words("figure.yes" if cell else "figure.no")
         case datetime():
-            return ask.figures.instant(cell)
+            return request.figures.instant(cell)
         case date():
-            return ask.figures.day(cell)
+            return request.figures.day(cell)
         case str():
             key = f"{_WORDED.get(column.name, '')}.{cell}"
             return words(key) if words.has(key) else escape(cell)
         case _:
-            return _number(ask, column, cell, places)
+            return _number(request, column, cell, places)
 
 
-def _number(ask: Ask, column: Column, cell: int | float | Decimal, places: int) -> str:
-    figures = ask.figures
+def _number(request: PageRequest, column: Column, cell: int | float | Decimal, places: int) -> str:
+    figures = request.figures
     if column.is_money and isinstance(cell, int):
         return figures.usd_places(cell, places)
     if column.name == "percent" or column.name.endswith("_percent"):

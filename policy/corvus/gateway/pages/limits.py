@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from corvus.base.errors import EditRefused
 from corvus.config.layers.origins import Effective
-from corvus.config.toml.values import Route, quoted, shown
-from corvus.config.toml.write import written
+from corvus.config.toml.values import Route, quoted, shown, written
 from corvus.diagnostics.model import ConfigError
 from corvus.diagnostics.secrets import scrub
-from corvus.gateway.pages.page import Ask, Page
+from corvus.gateway.pages.page import Page, PageRequest
 from corvus.gateway.pages.steering import Action, Form, Invalid, way_back
 
 _SCALARS = (
@@ -56,8 +55,8 @@ class Limit:
     mistake: str = ""
 
 
-def _limits(ask: Ask, form: Form, mistakes: Mapping[str, str]) -> list[Limit]:
-    rows = {one.route: one for one in ask.desk.runtime.effective}
+def _limits(request: PageRequest, form: Form, mistakes: Mapping[str, str]) -> list[Limit]:
+    rows = {one.route: one for one in request.service.runtime.effective}
     found: list[Limit] = []
     for route, row in rows.items():
         name = str(route[-1])
@@ -86,49 +85,49 @@ def _limit(row: Effective, about: str | None, form: Form, mistakes: Mapping[str,
     )
 
 
-def _ask(ask: Ask) -> Page:
-    if not ask.desk.can_change:
-        raise EditRefused(ask.words("limits.no_file"))
-    return _page(ask, ask.query, {}, "")
+def _ask(request: PageRequest) -> Page:
+    if not request.service.can_change:
+        raise EditRefused(request.words("limits.no_file"))
+    return _page(request, request.query, {}, "")
 
 
-def _page(ask: Ask, form: Form, mistakes: Mapping[str, str], mistake: str) -> Page:
+def _page(request: PageRequest, form: Form, mistakes: Mapping[str, str], mistake: str) -> Page:
     data = {
-        "limits": _limits(ask, form, mistakes),
+        "limits": _limits(request, form, mistakes),
         "mistake": mistake,
         "back": way_back(form),
-        "shown": ask.desk.runtime.config_shown,
+        "shown": request.service.runtime.config_shown,
     }
     return Page("limits", data)
 
 
-def _change(ask: Ask, form: Form) -> str:
-    known = {one.key: one for one in _limits(ask, {}, {})}
+def _change(request: PageRequest, form: Form) -> str:
+    known = {one.key: one for one in _limits(request, {}, {})}
     wanted = {
         key: one
         for key, one in known.items()
         if key in form and form[key].strip()[:_VALUE_MAX] != one.now
     }
     if not wanted:
-        return ask.words("limits.same")
+        return request.words("limits.same")
     values = {one.route: _toml(one, form[key].strip()[:_VALUE_MAX]) for key, one in wanted.items()}
     try:
-        ask.desk.change_keys(values, ask.principal)
+        request.service.change_keys(values, request.principal)
     except ConfigError as error:
-        told = {shown(one.path): scrub(one.message) for one in error.diagnostics}
-        mistakes = {key: words for key, words in told.items() if key in wanted}
-        rest = "; ".join(words for key, words in told.items() if key not in wanted)
+        messages = {shown(one.path): scrub(one.message) for one in error.diagnostics}
+        mistakes = {key: words for key, words in messages.items() if key in wanted}
+        rest = "; ".join(words for key, words in messages.items() if key not in wanted)
         raise Invalid(
-            _page(ask, form, mistakes, rest or ("" if mistakes else str(error)))
+            _page(request, form, mistakes, rest or ("" if mistakes else str(error)))
         ) from None
     except EditRefused as error:
-        raise Invalid(_page(ask, form, {}, scrub(str(error)))) from None
+        raise Invalid(_page(request, form, {}, scrub(str(error)))) from None
     changes = ", ".join(f"{key} {one.now} → {form[key].strip()}" for key, one in wanted.items())
-    return ask.words("limits.done", changes=changes)
+    return request.words("limits.done", changes=changes)
 
 
 def _toml(limit: Limit, value: str) -> str:
-    """Return what was typed as TOML: a word only where words are asked for."""
+    """Return what was typed as TOML: a word only where a word is expected."""
     return quoted(value) if limit.name == "unpriced_models" else value
 
 

@@ -2,7 +2,7 @@
 
 What is slow to make is made less often, so that open pages never take the machine; what has not
 changed is not made again. Each answer has a number that grows, so that a late one never replaces a
-newer (DSH-3), and the name of this run, after which numbers begin anew. Refuses to work
+newer (DSH-3), and the name of this run, after which numbers begin again. Refuses to work
 for pages nobody looks at.
 """
 
@@ -33,7 +33,7 @@ _PING = b": still here\n\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class LivePart:
     """The live part of a page at one moment.
 
     Attributes:
@@ -48,7 +48,7 @@ class Shown:
 
 @dataclass(slots=True)
 class _Kept:
-    shown: Shown | None = None
+    shown: LivePart | None = None
     mark: object = None
     asked_at: float = float("-inf")
     looked_at: float = float("-inf")
@@ -65,7 +65,7 @@ class _Kept:
             self.mark = mark
             html, headline = await make()
             if self.shown is None or self.shown.html != html:
-                self.shown = Shown(number, html, headline)
+                self.shown = LivePart(number, html, headline)
             self.made_at = monotonic()
             self.took = self.took[1], self.made_at - began
         self.looked_at = monotonic()
@@ -106,8 +106,8 @@ class Board:
         make: Callable[[], Awaitable[tuple[str, str]]],
         fresh_seconds: float = INTERVAL_SECONDS,
         mark: Callable[[], Awaitable[object]] | None = None,
-    ) -> Shown:
-        """Return what pages of a key show, made anew when it is too old.
+    ) -> LivePart:
+        """Return what pages of a key show, made again when it is too old.
 
         Args:
             key: Pages of one key show the same.
@@ -127,10 +127,10 @@ class Board:
         return kept.shown
 
     def distrust(self, key: object) -> None:
-        """Make what pages of a key show anew when it is due, though nothing is new: it failed."""
+        """Make what pages of a key show again when it is due, though nothing is new: it failed."""
         self._kept[key].mark = None
 
-    def data(self, shown: Shown) -> str:
+    def data(self, shown: LivePart) -> str:
         """Return an answer as the page's script reads it."""
         return json.dumps(
             {
@@ -141,12 +141,12 @@ class Board:
             }
         )
 
-    async def stream(self, make: Callable[[], Awaitable[Shown | None]]) -> AsyncGenerator[bytes]:
+    async def stream(self, make: Callable[[], Awaitable[LivePart | None]]) -> AsyncGenerator[bytes]:
         """Yield events of a stream (HTML standard, 9.2) until the visit or the server ends.
 
         Args:
             make: Returns what is to be shown; ``None`` when the visitor is no longer let in. An
-                error of it ends the stream: the page asks again, and is told.
+                error of it ends the stream: the page asks again, and is answered with the error.
         """
         self.open_streams += 1
         try:

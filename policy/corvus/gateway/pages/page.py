@@ -1,11 +1,12 @@
 """What a view gets and what it gives: a question of a visitor, and a page to be filled.
 
-A view is a plain function, run beside the event loop, that asks the desk and returns data for a
+A view is a plain function, run off the event loop, that asks the service and returns data for a
 template. Its live part is the same template's ``_live`` half, made again when something changed.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
@@ -13,8 +14,8 @@ from typing import TypeAlias
 from urllib.parse import urlencode
 
 from corvus.base.errors import LedgerError, PolicyError, StoreError
-from corvus.gateway.pages.desk import Desk
 from corvus.gateway.pages.figures import Figures
+from corvus.gateway.service import Service
 from corvus.gateway.statuses import status_of
 from corvus.model.token import TokenScope
 from corvus.wording.words import Words
@@ -23,7 +24,7 @@ ROOT = "/dashboard"
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class PageRequest:
     """One request for a page.
 
     Attributes:
@@ -33,7 +34,7 @@ class Ask:
         principal: Under which name the audit keeps what they do.
     """
 
-    desk: Desk
+    service: Service
     words: Words
     figures: Figures
     path: str
@@ -55,9 +56,9 @@ class Ask:
             **query: Parameters.
         """
         merged = {**(self.query if path is None else {}), **query}
-        told = urlencode({name: value for name, value in merged.items() if value is not None})
+        parameters = urlencode({name: value for name, value in merged.items() if value is not None})
         where = ROOT + (self.path if path is None else path)
-        return f"{where}?{told}" if told else where
+        return f"{where}?{parameters}" if parameters else where
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,56 @@ class Page:
 
 MISSING = Page("fault", {"kind": "missing", "detail": ""}, HTTPStatus.NOT_FOUND)
 """What is answered where there is nothing."""
-View: TypeAlias = Callable[[Ask], Page]
+View: TypeAlias = Callable[[PageRequest], Page]
+
+
+@dataclass(frozen=True, slots=True)
+class PageEntry:
+    """One page of the table of pages.
+
+    Attributes:
+        path: Below ``ROOT``, as the router writes it: ``/reports/{name:path}``.
+        view: What answers.
+        live_seconds: How old an open page may get; ``None`` leaves it as it was loaded.
+        menu: Its place in the menu that every page has; ``None`` keeps it out.
+    """
+
+    path: str
+    view: View
+    live_seconds: float | None = None
+    menu: int | None = None
+
+    def matches(self, path: str) -> bool:
+        """Return whether the page answers a path."""
+        return bool(re.fullmatch(re.sub(r"\\\{[^}]*path\\\}", ".+", re.escape(self.path)), path))
+
+
+PAGES: dict[str, PageEntry] = {}
+"""Every page by its path. Modules of ``views`` fill it with ``page``."""
+
+
+def page(
+    path: str, *, live_seconds: float | None = None, menu: int | None = None
+) -> Callable[[View], View]:
+    """Register a view as a page; its template has the name that the view gives.
+
+    Args:
+        path: As in ``PageEntry``.
+        live_seconds: As in ``PageEntry``.
+        menu: As in ``PageEntry``; words for it are in the catalogue under ``menu.NAME``.
+    """
+
+    def register(view: View) -> View:
+        assert path not in PAGES, f"two pages at {path!r}"
+        PAGES[path] = PageEntry(path, view, live_seconds, menu)
+        return view
+
+    return register
+
+
+def find_page(path: str) -> PageEntry | None:
+    """Return the page that answers a path, if there is one."""
+    return next((entry for entry in PAGES.values() if entry.matches(path)), None)
 
 
 def fault_kind(error: PolicyError) -> str:

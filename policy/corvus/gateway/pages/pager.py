@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from corvus.gateway.pages.page import Ask
+from corvus.gateway.pages.page import PageRequest
 
 ROWS = 50
 PAGE_MAX = 1_000_000
@@ -29,29 +29,31 @@ class Pager:
     after: str | None
 
 
-def page_asked(ask: Ask) -> int:
-    """Return the number of the page that is asked for; 1 for anything that is no number."""
-    text = ask.query.get("page", "1")
+def requested_page(request: PageRequest) -> int:
+    """Return the number of the requested page; 1 for anything that is no number."""
+    text = request.query.get("page", "1")
     is_number = text.isascii() and text.isdigit() and len(text) <= len(str(PAGE_MAX))
     return min(PAGE_MAX, max(1, int(text))) if is_number else 1
 
 
-def pager(ask: Ask, shown: int, total: int | None, *, has_more: bool | None = None) -> Pager:
+def pager(
+    request: PageRequest, shown: int, total: int | None, *, has_more: bool | None = None
+) -> Pager:
     """Return where a page stands.
 
     Args:
-        ask: Which page.
+        request: Which page.
         shown: How many rows it has.
         total: How many all pages have, where it is known.
         has_more: Whether there is a page after it; by ``total`` when left out.
     """
-    page = page_asked(ask)
+    page = requested_page(request)
     before = (page - 1) * ROWS
     more = has_more if has_more is not None else before + shown < (total or 0)
     return Pager(
         before + 1 if shown else 0,
         before + shown,
         total,
-        ask.link(page=page - 1) if page > 1 else None,
-        ask.link(page=page + 1) if more else None,
+        request.link(page=page - 1) if page > 1 else None,
+        request.link(page=page + 1) if more else None,
     )

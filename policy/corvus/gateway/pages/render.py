@@ -10,12 +10,10 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.ext import Extension
 
-from corvus.gateway.pages.page import ROOT, Ask, Page
+from corvus.gateway.pages.page import PAGES, ROOT, Page, PageRequest
 from corvus.version import __version__
 from corvus.wording.words import LANGUAGES
 
-MENU = ("", "/history", "/sessions", "/missions", "/audit", "/reports", "/config")
-"""The pages that every page links to, in their order."""
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
@@ -42,35 +40,41 @@ def _environment() -> Environment:
     )
 
 
-def whole(ask: Ask, page: Page, **more: object) -> str:
+def whole(page_request: PageRequest, page: Page, **more: object) -> str:
     """Return a page as HTML.
 
     Args:
-        ask: What was asked.
+        page_request: What was requested.
         page: What is answered.
-        **more: What belongs to the visit: ``visit``, ``told``, ``live``.
+        **more: What belongs to the visit: ``visit``, ``notices``, ``live``.
     """
     return (
         _environment()
         .get_template(f"{page.template}.html")
-        .render(**_common(ask), **page.data, **more)
+        .render(**_common(page_request), **page.data, **more)
     )
 
 
-def live(ask: Ask, page: Page) -> str:
+def live(page_request: PageRequest, page: Page) -> str:
     """Return the part of a page that changes by itself."""
     template = _environment().get_template(f"{page.template}_live.html")
-    return template.render(**_common(ask), **page.data)
+    return template.render(**_common(page_request), **page.data)
 
 
-def _common(ask: Ask) -> dict[str, object]:
+def _menu() -> list[str]:
+    """Return the paths that every page links to, in their order."""
+    listed = [(entry.menu, path) for path, entry in PAGES.items() if entry.menu is not None]
+    return [path for _, path in sorted(listed)]
+
+
+def _common(page_request: PageRequest) -> dict[str, object]:
     return {
-        "ask": ask,
-        "t": ask.words,
-        "f": ask.figures,
-        "link": ask.link,
+        "request": page_request,
+        "t": page_request.words,
+        "f": page_request.figures,
+        "link": page_request.link,
         "root": ROOT,
-        "menu": MENU,
+        "menu": _menu(),
         "languages": LANGUAGES,
         "version": __version__,
         "asset": asset_address,

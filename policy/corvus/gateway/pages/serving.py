@@ -1,10 +1,11 @@
-"""Serves pages to visitors: who asks, in which language, and what they are told of an error."""
+"""Serves pages to visitors: who asks, in which language, and how errors are shown."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from starlette.requests import Request
@@ -12,17 +13,16 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 
 from corvus.base.errors import PolicyError
 from corvus.diagnostics.secrets import scrub
+from corvus.gateway.auth import Tokens
 from corvus.gateway.pages import steering
 from corvus.gateway.pages.cookies import COOKIE, Visit, Visits
-from corvus.gateway.pages.desk import Desk, Doorkeeper
 from corvus.gateway.pages.figures import Figures
-from corvus.gateway.pages.ledger import answer
-from corvus.gateway.pages.live import Board, Shown
-from corvus.gateway.pages.page import MISSING, ROOT, Ask, Page, View, fault_kind
+from corvus.gateway.pages.live import Board, LivePart
+from corvus.gateway.pages.page import MISSING, ROOT, Page, PageRequest, View, fault_kind, find_page
 from corvus.gateway.pages.render import live, whole
-from corvus.gateway.pages.summary import mark_of
-from corvus.gateway.pages.views import LIVE_SECONDS, find_view
+from corvus.gateway.pages.summary import answer, mark_of
 from corvus.gateway.pages.views.reports import given_of
+from corvus.gateway.service import Service
 from corvus.gateway.statuses import status_of
 from corvus.model.token import TokenScope
 from corvus.reporting.formats import csv_text
@@ -37,17 +37,17 @@ _log = logging.getLogger("corvus.gateway.pages")
 
 
 class Pages:
-    """Shows pages and carries out what is asked on them.
+    """Shows pages and carries out what is requested on them.
 
     Args:
-        desk: Where the pages get what they show.
-        doorkeeper: Who knows the tokens.
+        service: Where the pages get what they show.
+        tokens: Who knows the tokens.
         board: Keeps open pages up to date.
     """
 
-    def __init__(self, desk: Desk, doorkeeper: Doorkeeper, board: Board) -> None:
-        self.visits = Visits(doorkeeper)
-        self._desk = desk
+    def __init__(self, service: Service, tokens: Tokens, board: Board) -> None:
+        self.visits = Visits(tokens)
+        self._service = service
         self._board = board
 
     async def show(self, view: View, request: Request) -> Response:
@@ -55,10 +55,10 @@ class Pages:
         visit = await self._visit(request)
         if isinstance(visit, Response):
             return visit
-        ask = self.ask(request, visit)
+        page_request = self.page_request(request, visit)
         number = self._board.next_number()
-        page = await _run(view, ask)
-        return self.respond(request, ask, page, visit=visit, number=number)
+        page = await _run(view, page_request)
+        return self.respond(request, page_request, page, visit=visit, number=number)
 
     async def missing(self, request: Request) -> Response:
         """Answer for an address that is no page."""
@@ -69,23 +69,23 @@ class Pages:
         return await self.show(_only_admin(action.confirm), request)
 
     async def act(self, action: steering.Action, request: Request) -> Response:
-        """Do what was confirmed, and tell the result on the page after."""
+        """Do what was confirmed, and show the result on the next page."""
         visit = await self._visit(request)
         if isinstance(visit, Response):
             return visit
-        ask, form = self.ask(request, visit), await form_of(request)
+        page_request, form = self.page_request(request, visit), await form_of(request)
         if not visit.is_own(form.get("csrf", "")):
             page = Page("fault", {"kind": "csrf", "detail": ""}, 403)
-            return self.respond(request, ask, page, visit=visit)
+            return self.respond(request, page_request, page, visit=visit)
         try:
             if not visit.may_change:
                 raise PermissionError
-            told = await asyncio.to_thread(action.do, ask, form)
+            notice = await asyncio.to_thread(action.do, page_request, form)
         except steering.Invalid as invalid:
-            return self.respond(request, ask, invalid.page.with_status(422), visit=visit)
+            return self.respond(request, page_request, invalid.page.with_status(422), visit=visit)
         except (PolicyError, PermissionError) as error:
-            return self.respond(request, ask, fault_page(error), visit=visit)
-        visit.told.append(("done", told))
+            return self.respond(request, page_request, fault_page(error), visit=visit)
+        visit.notices.append(("done", notice))
         return RedirectResponse(steering.way_back(form), 303)
 
     async def download(self, request: Request) -> Response:
@@ -93,12 +93,14 @@ class Pages:
         visit = await self._visit(request)
         if isinstance(visit, Response):
             return visit
-        ask, name = self.ask(request, visit), request.path_params["name"]
+        page_request, name = self.page_request(request, visit), request.path_params["name"]
         try:
-            table = await asyncio.to_thread(answer, ask, name, **given_of(ask.query))
+            table = await asyncio.to_thread(
+                answer, page_request, name, **given_of(page_request.query)
+            )
             text = await asyncio.to_thread(csv_text, table or Table((), ()))
         except PolicyError as error:
-            return self.respond(request, ask, fault_page(error), visit=visit)
+            return self.respond(request, page_request, fault_page(error), visit=visit)
         headers = {"content-disposition": f'attachment; filename="{name.replace("/", "-")}.csv"'}
         return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -111,7 +113,7 @@ class Pages:
         if made is None:
             return Response("log in first", 401)
 
-        async def again() -> Shown | None:
+        async def again() -> LivePart | None:
             return await self._live(request)
 
         return StreamingResponse(self._board.stream(again), media_type="text/event-stream")
@@ -126,7 +128,9 @@ class Pages:
             return Response("log in first", 401)
         return Response(self._board.data(shown), media_type="application/json")
 
-    def ask(self, request: Request, visit: Visit | None, path: str | None = None) -> Ask:
+    def page_request(
+        self, request: Request, visit: Visit | None, path: str | None = None
+    ) -> PageRequest:
         """Return what a request asks, in the visitor's language."""
         query = _once_each(request.url.query)
         language = language_of(
@@ -135,8 +139,8 @@ class Pages:
             request.headers.get("accept-language"),
         )
         words = load_words(language)
-        return Ask(
-            desk=self._desk,
+        return PageRequest(
+            service=self._service,
             words=words,
             figures=Figures(language, words("figure.unknown")),
             path=request.url.path.removeprefix(ROOT) if path is None else path,
@@ -148,33 +152,36 @@ class Pages:
     def respond(
         self,
         request: Request,
-        ask: Ask,
+        page_request: PageRequest,
         page: Page,
         *,
         visit: Visit | None = None,
         number: int | None = None,
     ) -> Response:
-        """Answer with a page; what was done before is told once."""
-        told: list[tuple[str, str]] = []
+        """Answer with a page; notices of what was done before are shown once."""
+        notices: list[tuple[str, str]] = []
         if visit is not None:
-            told, visit.told = visit.told, []
-        has_live = number is not None and page.status == 200 and ask.path in LIVE_SECONDS
-        address = quote(ask.link(), safe="")
+            notices, visit.notices = visit.notices, []
+        is_live = _live_seconds(page_request.path) is not None
+        has_live = number is not None and page.status == 200 and is_live
+        address = quote(page_request.link(), safe="")
         html = whole(
-            ask,
+            page_request,
             page,
             visit=visit,
-            told=told,
+            notices=notices,
             headline=page.headline,
             live=f"{ROOT}/live?page={address}" if has_live else "",
             number=number or 0,
             run=self._board.run,
         )
-        response = HTMLResponse(html, page.status, headers={"content-language": ask.words.language})
+        response = HTMLResponse(
+            html, page.status, headers={"content-language": page_request.words.language}
+        )
         if "lang" in request.query_params:
             response.set_cookie(
                 LANGUAGE_COOKIE,
-                ask.words.language,
+                page_request.words.language,
                 _YEAR_SECONDS,
                 path=ROOT,
                 samesite="strict",
@@ -186,52 +193,49 @@ class Pages:
         try:
             visit = await self.visits.find(request.cookies.get(COOKIE))
         except PolicyError as error:
-            return self.respond(request, self.ask(request, None), fault_page(error))
+            return self.respond(request, self.page_request(request, None), fault_page(error))
         if visit is not None:
             return visit
         if request.headers.get("sec-fetch-site") == "cross-site":
             # NOTE: a browser keeps a Strict cookie to itself when a link on another site leads
-            # here; asked once more by this page, it sends it.
-            ask = self.ask(request, None)
-            return self.respond(request, ask, Page("again", {"address": str(request.url)}))
+            # here; requested once more by this page, it sends it.
+            page_request = self.page_request(request, None)
+            return self.respond(request, page_request, Page("again", {"address": str(request.url)}))
         wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         where = f"{ROOT}/login"
         if request.method == "GET" and wanted != ROOT:
             where += f"?next={quote(wanted, safe='')}"
         return RedirectResponse(where, 303)
 
-    async def _live(self, request: Request) -> Shown | None:
+    async def _live(self, request: Request) -> LivePart | None:
         visit = await self.visits.find(request.cookies.get(COOKIE))
         if visit is None:
             return None
         address = urlsplit(request.query_params.get("page", ""))
         path = address.path.removeprefix(ROOT)
-        view = find_view(path) if path in LIVE_SECONDS else None
-        if view is None:
+        entry, live_seconds = find_page(path), _live_seconds(path)
+        if entry is None or live_seconds is None:
             return None
-        viewed = view
         query = _once_each(address.query)
-        asked = self.ask(request, visit, path)
-        ask = Ask(asked.desk, asked.words, asked.figures, path, query, asked.scope, asked.principal)
-
-        key = path, tuple(sorted(query.items())), ask.words.language, ask.scope
+        page_request = replace(self.page_request(request, visit, path), query=query)
+        key = path, tuple(sorted(query.items())), page_request.words.language, page_request.scope
 
         async def make() -> tuple[str, str]:
-            page = await _run(viewed, ask)
+            page = await _run(entry.view, page_request)
             if page.template == "fault":
                 self._board.distrust(key)
-            return live(ask, page), page.headline
+            return live(page_request, page), page.headline
 
         async def mark() -> object:
-            return await asyncio.to_thread(mark_of, self._desk)
+            return await asyncio.to_thread(mark_of, self._service)
 
         # NOTE: what the overview shows also changes with time: holds and overrides expire.
         marked = mark if path else None
-        return await self._board.show(key, make, LIVE_SECONDS[path], marked)
+        return await self._board.show(key, make, live_seconds, marked)
 
 
 def fault_page(error: Exception) -> Page:
-    """Return the page that tells an error as what it is."""
+    """Return the page that shows an error as what it is."""
     if isinstance(error, PermissionError):
         return Page("fault", {"kind": "forbidden", "detail": ""}, 403)
     assert isinstance(error, PolicyError)
@@ -250,9 +254,9 @@ async def form_of(request: Request) -> dict[str, str]:
     return _once_each((await request.body()).decode("utf-8", "replace"))
 
 
-async def _run(view: View, ask: Ask) -> Page:
+async def _run(view: View, page_request: PageRequest) -> Page:
     try:
-        return await asyncio.to_thread(view, ask)
+        return await asyncio.to_thread(view, page_request)
     except (PolicyError, PermissionError) as error:
         return fault_page(error)
     except Exception as error:  # a bug in one page leaves the others
@@ -260,15 +264,20 @@ async def _run(view: View, ask: Ask) -> Page:
         return Page("fault", {"kind": "bug", "detail": ""}, 500)
 
 
-def _missing(_: Ask) -> Page:
+def _live_seconds(path: str) -> float | None:
+    entry = find_page(path)
+    return entry.live_seconds if entry is not None else None
+
+
+def _missing(_: PageRequest) -> Page:
     return MISSING
 
 
 def _only_admin(view: View) -> View:
-    def guarded(ask: Ask) -> Page:
-        if not ask.may_change:
+    def guarded(page_request: PageRequest) -> Page:
+        if not page_request.may_change:
             raise PermissionError
-        return view(ask)
+        return view(page_request)
 
     return guarded
 

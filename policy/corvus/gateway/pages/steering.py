@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from corvus.base.errors import SteeringRefused
-from corvus.gateway.pages.page import ROOT, Ask, Page, View
+from corvus.gateway.pages.page import ROOT, Page, PageRequest, View
 from corvus.governor.overrides import require_enabled
 from corvus.model.steering import OverrideRequest, ResetRequest
 
@@ -43,7 +43,7 @@ class Action:
 
     name: str
     confirm: View
-    do: Callable[[Ask, Form], str]
+    do: Callable[[PageRequest, Form], str]
 
 
 def way_back(form: Form) -> str:
@@ -53,31 +53,31 @@ def way_back(form: Form) -> str:
     return back if is_ours and "\\" not in back else ROOT
 
 
-def _confirm_reset(ask: Ask) -> Page:
-    wish = _reset_of(ask, ask.query)
-    found = ask.desk.governor.resettable(wish)
-    return Page("reset", {"wish": wish, "found": found, "back": way_back(ask.query)})
+def _confirm_reset(request: PageRequest) -> Page:
+    reset = _reset_of(request, request.query)
+    found = request.service.governor.resettable(reset)
+    return Page("reset", {"reset": reset, "found": found, "back": way_back(request.query)})
 
 
-def _reset(ask: Ask, form: Form) -> str:
-    done = ask.desk.governor.reset(_reset_of(ask, form))
-    return ask.words.count(
+def _reset(request: PageRequest, form: Form) -> str:
+    done = request.service.governor.reset(_reset_of(request, form))
+    return request.words.count(
         "reset.done",
         done.removed_requests,
-        number=ask.figures.number(done.removed_requests),
+        number=request.figures.number(done.removed_requests),
         budget=done.scope,
-        amount=ask.figures.usd_exact(done.removed_cost_nano_usd),
+        amount=request.figures.usd_exact(done.removed_cost_nano_usd),
         position=done.audit_event.position,
     )
 
 
-def _confirm_override(ask: Ask) -> Page:
-    governor = ask.desk.governor
+def _confirm_override(request: PageRequest) -> Page:
+    governor = request.service.governor
     require_enabled(governor.policy)
     if not governor.policy.allow_override:
-        raise SteeringRefused(ask.words("override.off"))
-    session = ask.query.get("session") or None
-    project = _project_of(ask, ask.query)
+        raise SteeringRefused(request.words("override.off"))
+    session = request.query.get("session") or None
+    project = _project_of(request, request.query)
     bound = session, project
     known = governor.status(session, project=project).overrides
     data: dict[str, object] = {
@@ -85,44 +85,44 @@ def _confirm_override(ask: Ask) -> Page:
         "project": project,
         "active": [one for one in known if (one.session_id, one.project) == bound],
         "hours": _HOURS,
-        "back": way_back(ask.query),
+        "back": way_back(request.query),
     }
     return Page("override", data)
 
 
-def _override(ask: Ask, form: Form) -> str:
+def _override(request: PageRequest, form: Form) -> str:
     hours = _HOURS.get(form.get("hours", ""), 1)
-    wish = OverrideRequest(
-        ask.principal,
+    override = OverrideRequest(
+        request.principal,
         _reason(form),
         form.get("session") or None,
         timedelta(hours=hours),
         surface=SURFACE,
-        project=_project_of(ask, form),
+        project=_project_of(request, form),
     )
-    granted = ask.desk.governor.override(wish)
+    granted = request.service.governor.override(override)
     whose = "override.done_session" if granted.session_id else "override.done"
-    until = ask.figures.instant(granted.expires_at)
-    return ask.words(whose, until=until, session=granted.session_id, id=granted.id)
+    until = request.figures.instant(granted.expires_at)
+    return request.words(whose, until=until, session=granted.session_id, id=granted.id)
 
 
-def _reset_of(ask: Ask, form: Form) -> ResetRequest:
+def _reset_of(request: PageRequest, form: Form) -> ResetRequest:
     return ResetRequest(
         form.get("budget", ""),
-        ask.principal,
+        request.principal,
         _reason(form),
         form.get("session") or None,
         form.get("mission") or None,
-        project=_project_of(ask, form),
+        project=_project_of(request, form),
     )
 
 
-def _project_of(ask: Ask, form: Form) -> str | None:
+def _project_of(request: PageRequest, form: Form) -> str | None:
     """Return the project that is named with a session, else the only one that has it."""
     session = form.get("session")
     if not session:
         return None
-    return form.get("project") or ask.desk.governor.project_of(session)
+    return form.get("project") or request.service.governor.project_of(session)
 
 
 def _reason(form: Form) -> str | None:

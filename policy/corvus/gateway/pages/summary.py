@@ -1,6 +1,6 @@
-"""What the ledger says on the first page, read beside it: a large ledger never delays the page.
+"""What the ledger says on the first page, read apart from it: a large ledger never delays the page.
 
-One thread reads for all pages at once; pages show what was read last and are told when there is
+One thread reads for all pages at once; pages show what was read last and hear when there is
 more. A large ledger is read less often, and one in which nothing is new not at all. Refuses to
 wait for a reading that took long the last time.
 """
@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import cast
 
-from corvus.base.errors import PolicyError
-from corvus.gateway.pages.desk import Desk
+from corvus.base.errors import LedgerError, PolicyError
 from corvus.gateway.pages.live import SHARE, UNCHANGED_SECONDS
-from corvus.gateway.pages.page import fault_kind
+from corvus.gateway.pages.page import PageRequest, fault_kind
+from corvus.gateway.service import Service
+from corvus.reporting.catalog import load_catalog
 from corvus.reporting.table import Cell, Table
 
 OLD_SECONDS = 10.0
@@ -42,7 +43,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Digest:
+class LedgerSummary:
     """What was read last: cost of the latest days, of each model, and the newest audit events."""
 
     days: Part = Part()
@@ -57,7 +58,7 @@ class Digest:
 
 @dataclass(slots=True)
 class _Reader:
-    digest: Digest = field(default_factory=Digest)
+    summary: LedgerSummary = field(default_factory=LedgerSummary)
     mark: object = None
     looked_at: float = float("-inf")
     read_at: float = float("-inf")
@@ -68,53 +69,53 @@ class _Reader:
     def rest_seconds(self) -> float:
         return max(OLD_SECONDS, self.took_seconds / SHARE)
 
-    def look(self, desk: Desk) -> None:
+    def look(self, service: Service) -> None:
         try:
-            mark = mark_of(desk)
+            mark = mark_of(service)
             if mark != self.mark or monotonic() - self.read_at >= UNCHANGED_SECONDS:
-                self.read(desk)
-                self.mark = None if self.digest.is_faulty else mark
+                self.read(service)
+                self.mark = None if self.summary.is_faulty else mark
             self.looked_at = monotonic()
         finally:
             self.reading.release()
 
-    def read(self, desk: Desk) -> None:
+    def read(self, service: Service) -> None:
         began = monotonic()
-        self.digest = Digest(
-            _part(lambda: _days(desk)),
-            _part(lambda: _rows(_report(desk, "spend/by-model"))[:_MODELS]),
-            _part(lambda: desk.audit(_AUDIT, [])[::-1]),
+        self.summary = LedgerSummary(
+            _part(lambda: _days(service)),
+            _part(lambda: _rows(_report(service, "spend/by-model"))[:_MODELS]),
+            _part(lambda: service.audit(_AUDIT, [])[::-1]),
         )
         self.read_at = monotonic()
         self.took_seconds = self.read_at - began
 
 
-_readers: weakref.WeakKeyDictionary[Desk, _Reader] = weakref.WeakKeyDictionary()
+_readers: weakref.WeakKeyDictionary[Service, _Reader] = weakref.WeakKeyDictionary()
 
 
-def digest_of(desk: Desk, wait_seconds: float = 0.1) -> Digest:
-    """Return what was read last, and read anew what is too old.
+def summary_of(service: Service, wait_seconds: float = 0.1) -> LedgerSummary:
+    """Return what was read last, and read again what is too old.
 
     Args:
-        desk: Where it is read.
+        service: Where it is read.
         wait_seconds: How long a reading is waited for, unless the last one took longer: a small
             ledger is read at once.
     """
-    reader = _readers.setdefault(desk, _Reader())
+    reader = _readers.setdefault(service, _Reader())
     is_old = monotonic() - reader.looked_at > reader.rest_seconds
     if is_old and reader.reading.acquire(blocking=False):
         is_short = reader.took_seconds <= wait_seconds
-        thread = threading.Thread(target=reader.look, args=(desk,), name="corvus-digest")
+        thread = threading.Thread(target=reader.look, args=(service,), name="corvus-summary")
         thread.start()
         if is_short:
             thread.join(wait_seconds)
-    return reader.digest
+    return reader.summary
 
 
-def mark_of(desk: Desk) -> object:
+def mark_of(service: Service) -> object:
     """Return what is another one once there is something new, or a new one when none can tell."""
     try:
-        return desk.mark()
+        return service.mark()
     except PolicyError:
         return object()
 
@@ -126,18 +127,37 @@ def _part(read: Callable[[], Sequence[Mapping[str, object]]]) -> Part:
         return Part(fault=fault_kind(error))
 
 
-def _days(desk: Desk) -> list[dict[str, object]]:
+def _days(service: Service) -> list[dict[str, object]]:
     """Return each of the latest days; nothing where none of them has a call."""
-    rows = _rows(_report(desk, "spend/history-by-day", days=_DAYS))
+    rows = _rows(_report(service, "spend/history-by-day", days=_DAYS))
     return rows if any(row["calls"] for row in rows) else []
 
 
-def _report(desk: Desk, name: str, **given: object) -> Table:
-    from corvus.reporting.catalog import load_catalog
-
-    return desk.run_report(load_catalog().find(name), given)
+def _report(service: Service, name: str, **given: object) -> Table:
+    return service.run_report(load_catalog().find(name), given)
 
 
 def _rows(table: Table) -> list[dict[str, object]]:
     names = [column.name for column in table.columns]
     return [cast("dict[str, object]", dict(zip(names, row, strict=True))) for row in table.rows]
+
+
+def answer(request: PageRequest, name: str, **given: object) -> Table | None:
+    """Run a report; parameters that are ``None`` are not given.
+
+    Returns:
+        Its answer; ``None`` while nothing was ever recorded and there is no ledger yet.
+
+    Raises:
+        ReportError: It cannot be run with these parameters.
+        LedgerError: The ledger cannot be read.
+    """
+    report = load_catalog().find(name)
+    known = {key: value for key, value in given.items() if value is not None}
+    try:
+        return request.service.run_report(report, known)
+    except LedgerError:
+        runtime = request.service.runtime
+        if runtime.ledger_path.exists() or runtime.policy.enabled:
+            raise
+        return None

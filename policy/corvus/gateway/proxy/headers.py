@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from corvus.gateway.proxy.upstreams import Target
-from corvus.model.gateway import Kind
+from corvus.metering.providers import CREDENTIAL_HEADERS, PROVIDERS
 
 Raw = Iterable[tuple[bytes, bytes]]
 OWN = b"x-corvus-"
@@ -51,7 +51,7 @@ _KEPT_FROM_UPSTREAM = _HOP_BY_HOP | {
     b"x-rewrite-url",
 }
 _ABOUT_BODY = {b"content-encoding", b"content-type"}
-_CREDENTIALS = {b"authorization", b"x-api-key"}
+_CREDENTIALS = {name.encode() for name in CREDENTIAL_HEADERS}
 _KEPT_FROM_CLIENT = _HOP_BY_HOP | {
     b"alt-svc",
     b"content-length",
@@ -69,7 +69,7 @@ def to_upstream(raw: Raw, target: Target, used: bytes) -> list[tuple[str, str]]:
         used: The header in which the client sent the gateway's own token; it goes no further.
     """
     headers = list(raw)
-    kept = _KEPT_FROM_UPSTREAM | _listed(headers)
+    kept = (_KEPT_FROM_UPSTREAM - _CREDENTIALS) | _listed(headers)
     kept |= {used} if target.upstream.pass_through else _CREDENTIALS
     passed = [
         (name.decode(), value.decode())
@@ -82,7 +82,8 @@ def to_upstream(raw: Raw, target: Target, used: bytes) -> list[tuple[str, str]]:
     ]
     passed.append(("accept-encoding", "identity"))
     if target.key is not None:
-        passed.append(_credential(target.upstream.kind, target.key))
+        provider = PROVIDERS[target.upstream.kind]
+        passed.append((provider.credential_header, provider.credential_scheme + target.key))
     return passed
 
 
@@ -111,9 +112,3 @@ def _listed(headers: Raw) -> set[bytes]:
     """Return the names that ``Connection`` lists: they are for this connection alone."""
     values = (value for name, value in headers if name.lower() == b"connection")
     return {name.strip().lower() for value in values for name in value.split(b",")}
-
-
-def _credential(kind: Kind, key: str) -> tuple[str, str]:
-    if kind is Kind.ANTHROPIC:
-        return "x-api-key", key
-    return "authorization", f"Bearer {key}"

@@ -10,8 +10,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from corvus.base.errors import GatewayRefused
+from corvus.gateway.asgi import ASGIApp, Receive, Scope, Send
 from corvus.gateway.auth import RunKey
-from corvus.gateway.guards import ASGIApp, Guards, Receive, Scope, Send
+from corvus.gateway.guards import Guards
 from corvus.gateway.listening import Server, open_socket
 from corvus.gateway.proxy.proxy import Proxy
 from corvus.model.gateway import GatewayOptions

@@ -20,8 +20,7 @@ from corvus.gateway.asgi import Send
 from corvus.gateway.proxy.client import Answer, UpstreamFailed
 from corvus.gateway.proxy.headers import to_client
 from corvus.gateway.proxy.wire import send_piece, send_refusal, send_start
-from corvus.metering.endpoints import Endpoint
-from corvus.model.gateway import Kind
+from corvus.metering.provider import Endpoint
 
 _COUNTED_SECONDS = 1.0
 """Longest that the bytes of an answer wait for its record."""
@@ -32,14 +31,12 @@ class Passage:
     """A call that was admitted.
 
     Attributes:
-        kind: Whose errors its client understands.
         more: Headers of ours for the client.
         pending: Gets what must be waited for before the store is closed.
     """
 
     endpoint: Endpoint
     flight: Flight
-    kind: Kind
     more: Mapping[str, str]
     settler: Settler
     clock: Clock
@@ -91,6 +88,6 @@ class Passage:
         """Tell the client; an answer that has begun is left without its end, so that it shows."""
         refusal = Refusal(failed.status, failed.code, str(failed), may_retry=True)
         if self._answer is None or self._answer.is_redirect:
-            await send_refusal(send, refusal, self.kind)
+            await send_refusal(send, refusal, self.endpoint.kind)
         elif self.flight.is_stream:
             await send_piece(send, refusal.event(self.endpoint))

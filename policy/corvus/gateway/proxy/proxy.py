@@ -19,8 +19,8 @@ from corvus.base.errors import PolicyError, StoreError
 from corvus.base.ids import new_id
 from corvus.base.time import microseconds
 from corvus.calls.gate import Gate
-from corvus.calls.plan import Free, Unreadable, route
 from corvus.calls.refusal import Refusal, unreadable
+from corvus.calls.routes import Free, Metered, Unreadable, route
 from corvus.calls.settle import Settler
 from corvus.gateway.asgi import Receive, Scope, Send
 from corvus.gateway.guards import TOKEN, TOKEN_FROM
@@ -28,10 +28,10 @@ from corvus.gateway.proxy.callers import Caller, caller_of
 from corvus.gateway.proxy.client import Answer, Client, UpstreamFailed
 from corvus.gateway.proxy.headers import to_client, to_upstream
 from corvus.gateway.proxy.passage import Passage
-from corvus.gateway.proxy.upstreams import Target, Upstreams, kind_of
+from corvus.gateway.proxy.upstreams import Target, Upstreams
 from corvus.gateway.proxy.wire import Refused, failed, send_piece, send_refusal, send_start
 from corvus.governor.governor import Governor
-from corvus.metering.endpoints import Endpoint
+from corvus.metering.providers import kind_shown, kind_spoken
 from corvus.model.decision import Decision
 from corvus.model.gateway import GatewayOptions, Kind
 from corvus.model.token import Token
@@ -91,7 +91,7 @@ class Proxy:
                 return
             if isinstance(place, Unreadable):
                 raise Refused(unreadable(place))
-            target = self._target(place, scope)
+            target = self._target(place, kind, scope)
             body = await _whole(receive)
             if isinstance(place, Free) or not self._governing().policy.enabled:
                 work = self._pass(target, scope, body, send)
@@ -121,25 +121,25 @@ class Proxy:
             await self._client.close()
 
     async def _govern(
-        self, endpoint: Endpoint, target: Target, scope: Scope, ends: tuple[bytes, Send]
+        self, place: Metered, target: Target, scope: Scope, ends: tuple[bytes, Send]
     ) -> None:
         body, send = ends
         began = time.perf_counter()
         governor = self._governing()
         caller = self._fixed or caller_of(scope)
         gate = Gate(governor, **caller.options(self._session_of(governor, scope)))
-        asked = gate.ask(
-            endpoint,
+        proposal = gate.propose(
+            place,
             body,
             _encoding(scope),
             host=target.host,
             upstream=target.upstream.name,
         )
-        if isinstance(asked, Refusal):
-            raise Refused(asked)
-        decision, asked = await gate.aadmit(asked)
+        if isinstance(proposal, Refusal):
+            raise Refused(proposal)
+        decision, proposal = await gate.aadmit(proposal)
         self._on_verdict(decision)
-        verdict = gate.verdict(asked, decision, target.upstream.denied_status)
+        verdict = gate.verdict(proposal, decision, target.upstream.denied_status)
         if isinstance(verdict, Refusal):
             raise Refused(verdict, is_decided=True)
         flight = verdict.flight
@@ -147,22 +147,21 @@ class Proxy:
             await self._pass(target, scope, body, send)
             return
         more = {
-            "x-corvus-session": asked.request.session_id,
+            "x-corvus-session": proposal.request.session_id,
             "x-corvus-reservation": flight.reservation.id,
-            **asked.told,
+            **proposal.headers,
         }
         self._settler.watch(flight)
         passage = Passage(
-            endpoint,
+            place.endpoint,
             flight,
-            kind_of(endpoint),
             more,
             self._settler,
             governor.store.clock,
             self._pending,
         )
         self.on_overhead(time.perf_counter() - began)
-        body = asked.body
+        body = proposal.body
         await passage.run(lambda on_sent: self._send(target, scope, body, on_sent), send)
 
     async def _pass(self, target: Target, scope: Scope, body: bytes, send: Send) -> None:
@@ -196,9 +195,8 @@ class Proxy:
         headers = to_upstream(scope["headers"], target, scope.get(TOKEN_FROM, b""))
         return await self._client.send(scope["method"], url, headers, body, on_sent)
 
-    def _target(self, place: Endpoint | Free, scope: Scope) -> Target:
-        kind = _kind(place, scope)
-        target = self._upstreams.target(place, speaks_anthropic=kind is Kind.ANTHROPIC)
+    def _target(self, place: Metered | Free, kind: Kind, scope: Scope) -> Target:
+        target = self._upstreams.target(place, kind)
         if target is None:
             detail = f"no upstream of kind {kind} is configured in governance.upstreams"
             raise Refused(Refusal(404, "upstream_missing", detail))
@@ -247,22 +245,23 @@ async def _whole(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-def _place(scope: Scope) -> Endpoint | Free | Unreadable:
-    """Return the endpoint that is asked for, if it is spelt as it is listed."""
+def _place(scope: Scope) -> Metered | Free | Unreadable:
+    """Return the route of a request, if it is spelt as it is listed."""
     path = scope["path"]
     if scope.get("raw_path", path.encode()).partition(b"?")[0] != path.encode():
         path = ""  # no route has this spelling
     return route(scope["method"], path, exact=True)
 
 
-def _kind(place: Endpoint | Free | Unreadable, scope: Scope) -> Kind:
+def _kind(place: Metered | Free | Unreadable, scope: Scope) -> Kind:
     """Return whose errors the client understands."""
     names = {name.lower() for name, _ in scope["headers"]}
-    speaks_anthropic = b"anthropic-version" in names
     if isinstance(place, Unreadable):
-        is_message = speaks_anthropic or scope["path"].startswith(Endpoint.MESSAGES)
-        return Kind.ANTHROPIC if is_message else Kind.OPENAI
-    return kind_of(place, speaks_anthropic=speaks_anthropic)
+        return kind_spoken(scope["path"], names)
+    if isinstance(place, Metered):
+        return place.endpoint.kind
+    kind = kind_shown(names)
+    return kind if kind is not None and kind in place.kinds else place.kinds[0]
 
 
 def _encoding(scope: Scope) -> str:

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 from yarl import URL
 
 from corvus.base.errors import GatewayRefused
-from corvus.calls.plan import COUNT_TOKENS, MODELS, Free
+from corvus.calls.routes import Free, Metered
 from corvus.gateway.guards import is_loopback
-from corvus.metering.endpoints import Endpoint
+from corvus.metering.providers import PROVIDERS
 from corvus.model.gateway import Kind, Upstream
 
 _QUERY = re.compile(rb"[!-\"$-~]*")  # all that is printable ASCII, but for the space and "#"
@@ -73,20 +73,22 @@ class Upstreams:
                 )
             _check(one)
 
-    def target(self, place: Endpoint | Free, *, speaks_anthropic: bool = False) -> Target | None:
-        """Return where requests of an endpoint go; ``None`` when no upstream serves them.
+    def target(self, place: Metered | Free, kind: Kind) -> Target | None:
+        """Return where a request goes; ``None`` when no upstream serves it.
 
         Args:
-            place: The endpoint.
-            speaks_anthropic: Whose models are asked for, where both APIs have the path.
+            place: Its route.
+            kind: The API that its client speaks; where several have the route, another one will do.
         """
-        upstream = self._by_kind.get(kind_of(place, speaks_anthropic=speaks_anthropic))
-        if upstream is None and _is_of_models(place):
-            upstream = next(iter(self._by_kind.values()), None)
+        upstream = self._by_kind.get(kind)
+        if upstream is None and isinstance(place, Free) and len(place.kinds) > 1:
+            upstream = next(
+                (one for one in self._by_kind.values() if one.kind in place.kinds), None
+            )
         if upstream is None:
             return None
-        suffix = place.path if isinstance(place, Free) else place.value.removeprefix("/v1")
-        return Target(upstream, _base(upstream) + suffix, self._key(upstream))
+        url = PROVIDERS[upstream.kind].address(upstream.base_url, place.path)
+        return Target(upstream, url, self._key(upstream))
 
     def missing_key(self, target: Target) -> str | None:
         """Return the variable that should hold the key of a target and does not."""
@@ -99,26 +101,6 @@ class Upstreams:
         if upstream.pass_through or upstream.api_key_env is None:
             return None
         return self._environment.get(upstream.api_key_env, "").strip() or None
-
-
-def kind_of(place: Endpoint | Free, *, speaks_anthropic: bool = False) -> Kind:
-    """Return whose API an endpoint belongs to."""
-    if place in (Endpoint.MESSAGES, COUNT_TOKENS):
-        return Kind.ANTHROPIC
-    is_anthropic = _is_of_models(place) and speaks_anthropic
-    return Kind.ANTHROPIC if is_anthropic else Kind.OPENAI
-
-
-def _is_of_models(place: Endpoint | Free) -> bool:
-    return isinstance(place, Free) and place.path.startswith(MODELS.path)
-
-
-def _base(upstream: Upstream) -> str:
-    """Return the base that the API's paths behind ``/v1`` are appended to."""
-    base = upstream.base_url.rstrip("/")
-    if upstream.kind is Kind.ANTHROPIC:  # its SDK takes the base without /v1
-        return base.removesuffix("/v1") + "/v1"
-    return base
 
 
 def _check(upstream: Upstream) -> None:

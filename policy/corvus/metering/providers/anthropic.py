@@ -16,7 +16,9 @@
 
 Source:
     The anthropic package 2.14, ``types/beta/beta_*usage.py`` and ``lib/streaming``, read
-    2026-11-26.
+    2026-11-26. For the longest answers platform.claude.com/docs (models overview), for pictures
+    platform.claude.com/docs/en/build-with-claude/vision (28 px patches; at most 1,568 tokens, from
+    Opus 4.7 on 4,784), read 2026-11-28.
 """
 
 from __future__ import annotations
@@ -26,11 +28,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from corvus.metering.facts import Json, as_object, count, grown, member, objects, text_or_none
+from corvus.metering.pictures import PATCHES, Vision
+from corvus.metering.provider import Endpoint, Fault, Provider, Route, error_event
 from corvus.metering.sse import LIMIT_BYTES
-from corvus.metering.tap import BodyTap, StreamTap, Tap, error_of
+from corvus.metering.tap import BodyTap, StreamTap, error_of
 from corvus.metering.text import string_of
-from corvus.metering.usage import MeteredUsage, UsagePart, add_usage
-from corvus.model.usage import Usage
+from corvus.metering.usage import MeteredUsage, add_usage
+from corvus.model.decision import Denial
+from corvus.model.gateway import Kind
+from corvus.model.usage import Usage, UsagePart
 
 _OWN = ("message", "fallback_message")
 _TIERS = ("batch", "priority")
@@ -71,7 +77,7 @@ class MessagesStreamTap(StreamTap):
 
     @staticmethod
     def may_matter(block: bytes) -> bool:
-        """Tell whether there is an event of the whole message, an error or a fallback."""
+        """Return whether there is an event of the whole message, an error or a fallback."""
         return b'"message_' in block or b'"error"' in block or b'"fallback"' in block
 
     def _merge(self, counts: Json) -> None:
@@ -108,11 +114,6 @@ class MessagesBodyTap(BodyTap):
             parts = parts_of(counts, model, model)
             is_whole = counts.get("output_tokens") is not None and _has_read(parts)
             self.usage = MeteredUsage(parts, is_partial=not is_whole)
-
-
-def messages_tap(*, is_stream: bool) -> Tap:
-    """Return the tap for one answer of ``/v1/messages``."""
-    return MessagesStreamTap() if is_stream else MessagesBodyTap()
 
 
 def parts_of(counts: Json, model: str | None, first_model: str | None) -> tuple[UsagePart, ...]:
@@ -152,7 +153,7 @@ def _has_read(parts: tuple[UsagePart, ...]) -> bool:
 
 
 def _covers(parts: Iterable[Usage], whole: Usage) -> bool:
-    """Tell whether parts hold at least what the whole holds, in what was read and written."""
+    """Return whether parts hold at least what the whole holds, in what was read and written."""
     total = add_usage(*parts)
     return total.context_tokens >= whole.context_tokens and (
         total.output_tokens + total.reasoning_tokens >= whole.output_tokens + whole.reasoning_tokens
@@ -184,3 +185,84 @@ def _tier_of(counts: Json) -> str | None:
         return "fast"
     tier = text_or_none(counts, "service_tier")
     return tier if tier in _TIERS else None
+
+
+_ERROR_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    408: "timeout_error",
+    413: "request_too_large",
+    415: "invalid_request_error",
+    421: "invalid_request_error",
+    426: "invalid_request_error",
+    431: "invalid_request_error",
+    504: "timeout_error",
+}
+_DENIALS = frozenset(Denial)
+
+
+def _error(fault: Fault) -> dict[str, object]:
+    """Return an error in Anthropic's closed words; what money refuses is billing in any status."""
+    kind = (
+        "billing_error" if fault.code in _DENIALS else _ERROR_TYPES.get(fault.status, "api_error")
+    )
+    words = {"message": fault.message, "code": fault.code, "corvus": fault.corvus}
+    return {"type": "error", "error": {"type": kind, **words}}
+
+
+MESSAGES = Endpoint(
+    kind=Kind.ANTHROPIC,
+    path="/v1/messages",
+    end="/v1/messages",
+    body_tap=MessagesBodyTap,
+    stream_tap=lambda _: MessagesStreamTap(),
+    error_event=lambda fault: error_event(_error(fault), "error"),
+    maxima=("max_tokens",),
+    caches_unasked=False,
+    unknown_vision=PATCHES,
+)
+
+PROVIDER = Provider(
+    kind=Kind.ANTHROPIC,
+    maker="anthropic",
+    base_url="https://api.anthropic.com",
+    version="/v1",
+    has_versioned_base=False,
+    key_variable="ANTHROPIC_API_KEY",
+    base_variables=("ANTHROPIC_BASE_URL",),
+    log_in_variables=("ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
+    # https://docs.claude.com/en/docs/claude-code/settings "Environment variables", as of 2026-11
+    bypass_variables=(
+        "CLAUDE_CODE_USE_BEDROCK",
+        "CLAUDE_CODE_USE_FOUNDRY",
+        "CLAUDE_CODE_USE_VERTEX",
+    ),
+    credential_header="x-api-key",
+    client_header="anthropic-version",
+    error=_error,
+    endpoints=(MESSAGES,),
+    free=(
+        Route("GET", "/v1/models"),
+        Route("GET", "/v1/models/{id}"),
+        Route("POST", "/v1/messages/count_tokens"),
+    ),
+    free_ends=("/batches/{id}/cancel",),
+    longest_answers=(
+        (r"claude-3-(?:opus|sonnet|haiku)", 4_096),
+        (r"claude-3-5-", 8_192),
+        (r"claude-3-7-", 64_000),
+        (r"claude-opus-4(?:-[01])?(?:$|[-@](?:20\d{6}|latest))", 32_000),
+        (r"claude-[a-z]+-4(?:-[0-5])?(?:$|[-@](?:20\d{6}|latest))", 64_000),
+        (r"claude-[a-z]+-\d", 128_000),
+    ),
+    visions=(
+        (
+            r"claude-3|claude-[a-z]+-4(?:-[0-6])?(?:$|[-@](?:20\d{6}|latest))",
+            Vision(0, 0, 28, 102, 1_568),
+        ),
+        (r"claude", Vision(0, 0, 28, 102, 4_800)),
+    ),
+)

@@ -3,7 +3,7 @@
 - Cached input, cache writes and reasoning stand inside the totals; here they become kinds of their
   own. Some vendors count them beside the totals, which shows in ``total_tokens`` or in a detail
   that is larger than its total; then they are added.
-- Chat streams say what they used in an extra chunk without choices, and only when asked. Mistral,
+- Chat streams say what they used in an extra chunk without choices, and only on request. Mistral,
   DeepSeek and Qwen put it on the last chunk with choices, Perplexity on every chunk (totals so
   far), Groq's older answers under ``x_groq``. The largest counts; ``[DONE]`` may be missing.
 - Streams of the Responses API say it in ``response.completed``, ``.incomplete`` or ``.failed``, and
@@ -13,6 +13,11 @@
   ``standard`` have prices of their own.
 
 A write to the cache is counted as a 5-minute write: OpenAI knows one kind only.
+
+Source:
+    platform.openai.com/docs/models for the longest answers, OpenAI's guide "Images and vision" for
+    pictures (tiles of 512 px after scaling to 2,048 and then 768 px; patches of 32 px with a factor
+    by model), read 2026-11-28.
 """
 
 from __future__ import annotations
@@ -20,12 +25,16 @@ from __future__ import annotations
 import re
 
 from corvus.metering.facts import Json, as_object, count, grown, member, objects, text_or_none
+from corvus.metering.models import bare
+from corvus.metering.pictures import Vision
+from corvus.metering.provider import Endpoint, Fault, Provider, Route, error_event
 from corvus.metering.sse import LIMIT_BYTES
-from corvus.metering.tap import BodyTap, StreamTap, Tap, error_of
+from corvus.metering.tap import BodyTap, StreamTap, error_of
 from corvus.metering.text import string_of
-from corvus.metering.usage import MeteredUsage, UsagePart
-from corvus.model.usage import Usage
-from corvus.prices.names import tier_of
+from corvus.metering.usage import MeteredUsage
+from corvus.model.gateway import Kind
+from corvus.model.usage import Usage, UsagePart
+from corvus.prices.names import provider_id, tier_of
 
 _TERMINAL = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
 _CHAT_OUTPUT = string_of(
@@ -88,7 +97,7 @@ class ChatStreamTap(StreamTap):
 
     @staticmethod
     def may_matter(block: bytes) -> bool:
-        """Tell whether there is usage, an error or an end; each chunk may say ``"usage":null``."""
+        """Return whether there is usage, an error or an end; chunks may say ``"usage":null``."""
         return (
             block.count(b'"usage"') > block.count(b'"usage":null')
             or b'"error"' in block
@@ -96,7 +105,7 @@ class ChatStreamTap(StreamTap):
         )
 
     def is_surplus(self, message: Json) -> bool:
-        """Tell whether a chunk has usage and no choices."""
+        """Return whether a chunk has usage and no choices."""
         return message.get("choices") == [] and as_object(message.get("usage")) is not None
 
     def on_done(self) -> None:
@@ -129,7 +138,7 @@ class ResponsesStreamTap(StreamTap):
 
     @staticmethod
     def may_matter(block: bytes) -> bool:
-        """Tell whether there is an event with a whole response, or an error."""
+        """Return whether there is an event with a whole response, or an error."""
         return b'"response"' in block or b'"error"' in block
 
     def read(self, message: Json) -> None:
@@ -199,18 +208,6 @@ class EmbeddingsTap(BodyTap):
                 name = b'"%s"' % model[1] if model else b"null"
                 self._read_safely(b'{"usage":%s,"model":%s}' % (usage[1], name))
                 return
-
-
-def chat_tap(*, is_stream: bool, drops_usage_chunk: bool = False, choices: int = 1) -> Tap:
-    """Return the tap for one answer of ``/v1/chat/completions``."""
-    if not is_stream:
-        return ChatBodyTap()
-    return ChatStreamTap(drops_usage_chunk=drops_usage_chunk, choices=choices)
-
-
-def responses_tap(*, is_stream: bool) -> Tap:
-    """Return the tap for one answer of ``/v1/responses``."""
-    return ResponsesStreamTap() if is_stream else ResponsesBodyTap()
 
 
 def chat_counts(message: Json) -> Json | None:
@@ -292,3 +289,118 @@ def _web_searches(response: Json) -> int:
     """Count the searches of an answer; opening a page that was found is not billed."""
     calls = [one for one in objects(response, "output") if one.get("type") == "web_search_call"]
     return sum(member(call, "action").get("type", "search") == "search" for call in calls)
+
+
+def _error(fault: Fault) -> dict[str, object]:
+    words = {"message": fault.message, "code": fault.code, "corvus": fault.corvus}
+    return {"error": {"type": fault.code, "param": None, **words}}
+
+
+def _chat_event(fault: Fault) -> bytes:
+    return error_event(_error(fault))
+
+
+def _responses_event(fault: Fault) -> bytes:
+    words = {"code": fault.code, "message": fault.message, "param": None}
+    return error_event({"type": "error", **words, "corvus": fault.corvus}, "error")
+
+
+_OWN_MODELS = re.compile(r"(?:ft:)?(?:gpt-(?!oss)|chatgpt-|o\d(?:$|-)|codex-|computer-use-)")
+_OPENAI = (None, "openai", "azure")
+
+
+def _chat_maximum(model: str, provider: str | None) -> str:
+    """Return under which name the maximum of a chat is read.
+
+    OpenAI's reasoning models refuse ``max_tokens``, which is all that many other vendors know.
+    """
+    is_openai = provider is None or provider_id(provider) in _OPENAI
+    return "max_completion_tokens" if is_openai and _OWN_MODELS.match(bare(model)) else "max_tokens"
+
+
+CHAT = Endpoint(
+    kind=Kind.OPENAI,
+    path="/v1/chat/completions",
+    end="/chat/completions",
+    body_tap=ChatBodyTap,
+    stream_tap=lambda request: ChatStreamTap(
+        drops_usage_chunk=not request.asks_usage, choices=request.choices
+    ),
+    error_event=_chat_event,
+    maxima=("max_completion_tokens", "max_tokens"),
+    maximum_for=_chat_maximum,
+    usage_by_option=True,
+)
+RESPONSES = Endpoint(
+    kind=Kind.OPENAI,
+    path="/v1/responses",
+    end="/responses",
+    body_tap=ResponsesBodyTap,
+    stream_tap=lambda _: ResponsesStreamTap(),
+    error_event=_responses_event,
+    maxima=("max_output_tokens",),
+    may_be_socket=True,
+)
+EMBEDDINGS = Endpoint(
+    kind=Kind.OPENAI,
+    path="/v1/embeddings",
+    end="/embeddings",
+    body_tap=EmbeddingsTap,
+    stream_tap=lambda _: EmbeddingsTap(),
+    error_event=_chat_event,
+    has_output=False,
+)
+_TILES_AND_PATCHES = Vision(85, 170, 32, 172, 1_536)
+
+PROVIDER = Provider(
+    kind=Kind.OPENAI,
+    maker="openai",
+    base_url="https://api.openai.com/v1",
+    version="/v1",
+    has_versioned_base=True,
+    key_variable="OPENAI_API_KEY",
+    base_variables=("OPENAI_BASE_URL",),
+    former_base_variables=("OPENAI_API_BASE",),
+    log_in_variables=("CODEX_ACCESS_TOKEN", "CODEX_API_KEY"),
+    credential_header="authorization",
+    credential_scheme="Bearer ",
+    error=_error,
+    endpoints=(CHAT, RESPONSES, EMBEDDINGS),
+    free=(
+        Route("GET", "/v1/models"),
+        Route("GET", "/v1/models/{id}"),
+        Route("POST", "/v1/responses/input_tokens"),
+        Route("GET", "/v1/responses/{id}"),
+        Route("GET", "/v1/responses/{id}/input_items"),
+        Route("POST", "/v1/responses/{id}/cancel"),
+    ),
+    free_ends=(
+        "/batches/{id}/cancel",
+        "/file_batches/{id}/cancel",
+        "/jobs/{id}/cancel",
+        "/runs/{id}/cancel",
+        "/uploads/{id}/cancel",
+    ),
+    longest_answers=(
+        (r"gpt-3\.5", 4_096),
+        (r"gpt-4o-(?:\d{4}-)?(?:audio|realtime)", 4_096),
+        (r"gpt-4o-2024-05-13", 4_096),
+        (r"(?:chatgpt-4o|gpt-4o)", 16_384),
+        (r"gpt-4-(?:turbo|1106|0125|vision)", 4_096),
+        (r"gpt-4\.1", 32_768),
+        (r"gpt-4\.5", 16_384),
+        (r"gpt-5[\w.-]*-chat", 16_384),
+        (r"gpt-5", 128_000),
+        (r"o1-mini", 65_536),
+        (r"o1-preview", 32_768),
+        (r"o[134](?:$|-)", 100_000),
+    ),
+    visions=(
+        (r"gpt-4o-mini", Vision(2_833, 5_667, 32, 100, 1_536)),
+        (r"gpt-4\.1-(?:mini|nano)|o4-mini|gpt-5-nano", Vision(85, 0, 32, 246, 1_536)),
+        (r"gpt-4o|chatgpt-4o|gpt-4\.[15]|gpt-4-", Vision(85, 170, 32, 100, 1_536)),
+        (r"gpt-5(?:-mini|-chat|-codex|-pro)?(?:$|-20|-latest)", _TILES_AND_PATCHES),
+        (r"o[13](?:$|-)|computer-use", _TILES_AND_PATCHES),
+        (r"gpt-|o\d(?:$|-)", Vision(85, 170, 32, 246, 10_000)),
+    ),
+)

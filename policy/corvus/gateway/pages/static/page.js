@@ -10,7 +10,7 @@ let asking;
 function apply(text) {
   const next = JSON.parse(text);
   alive();
-  // A late answer never replaces a newer one; after a restart of the gateway, numbers begin anew.
+  // A late answer never replaces a newer one; after a restart of the gateway, numbers start again.
   if (next.run === shown.run && next.number <= shown.number) return;
   shown = next;
   const focused = document.activeElement?.id;

@@ -5,48 +5,49 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-from corvus.gateway.pages.page import Ask, Page
-from corvus.gateway.pages.pager import ROWS, page_asked, pager
+from corvus.gateway.pages.page import Page, PageRequest, page
+from corvus.gateway.pages.pager import ROWS, pager, requested_page
 from corvus.model.steering import AuditKind
 
 _EVENTS_MAX = 10_000
 
 
-def audit(ask: Ask) -> Page:
-    """Show audit events, in pages; of one kind, if asked for."""
-    kind = ask.query.get("kind", "")
+@page("/audit", live_seconds=5.0, menu=5)
+def audit(request: PageRequest) -> Page:
+    """Show audit events, in pages; of one kind, if requested."""
+    kind = request.query.get("kind", "")
     kind = kind if kind in set(AuditKind) else ""
-    begin = (page_asked(ask) - 1) * ROWS
-    wanted = min(_EVENTS_MAX, begin + ROWS + 1)
-    events: list[dict[str, Any]] = ask.desk.audit(wanted, [kind] if kind else [])[::-1]
+    begin = (requested_page(request) - 1) * ROWS
+    count = min(_EVENTS_MAX, begin + ROWS + 1)
+    events: list[dict[str, Any]] = request.service.audit(count, [kind] if kind else [])[::-1]
     shown = events[begin : begin + ROWS]
     data = {
-        "events": [{**one, "lines": _lines(ask, one["details"])} for one in shown],
+        "events": [{**one, "lines": _lines(request, one["details"])} for one in shown],
         "kind": kind,
         "kinds": [one.value for one in AuditKind],
-        "pager": pager(ask, len(shown), None, has_more=len(events) > begin + ROWS),
+        "pager": pager(request, len(shown), None, has_more=len(events) > begin + ROWS),
     }
     return Page("audit", data)
 
 
-def _lines(ask: Ask, details: object) -> list[str]:
+def _lines(request: PageRequest, details: object) -> list[str]:
     """Return the details of an event as lines: what a limit was and is, or names with values."""
     if not isinstance(details, dict):
         return [] if details is None else [str(details)]
     known: dict[str, Any] = details  # pyright: ignore[reportUnknownVariableType] - JSON
     if "before" in known and "after" in known:
-        return _changes(ask, dict(_flat("", known["before"])), dict(_flat("", known["after"])))
+        return _changes(request, dict(_flat("", known["before"])), dict(_flat("", known["after"])))
     budgets = known.get("lifted") or known.get("blocked")
     if isinstance(budgets, list):
-        return [_budget(ask, one) for one in cast("list[dict[str, Any]]", budgets)]
+        return [_budget(request, one) for one in cast("list[dict[str, Any]]", budgets)]
     return [f"{name}: {value}" for name, value in known.items()]
 
 
-def _budget(ask: Ask, one: dict[str, Any]) -> str:
+def _budget(request: PageRequest, one: dict[str, Any]) -> str:
     """Write a budget that an override lifts: what was projected, of which limit."""
-    figures = ask.figures
+    figures = request.figures
     projected, limit = one["projected_nano_usd"], one["limit_nano_usd"]
-    return ask.words(
+    return request.words(
         "audit.lifted",
         budget=one["budget"],
         projected=figures.usd_exact(projected),
@@ -54,22 +55,24 @@ def _budget(ask: Ask, one: dict[str, Any]) -> str:
     )
 
 
-def _changes(ask: Ask, before: dict[str, object], after: dict[str, object]) -> list[str]:
+def _changes(
+    request: PageRequest, before: dict[str, object], after: dict[str, object]
+) -> list[str]:
     return [
         f"{name.removesuffix('_nano_usd')}: "
-        f"{_written(ask, name, before.get(name))} → {_written(ask, name, after.get(name))}"
+        f"{_written(request, name, before.get(name))} → {_written(request, name, after.get(name))}"
         for name in {**before, **after}
         if before.get(name) != after.get(name)
     ]
 
 
-def _written(ask: Ask, name: str, value: object) -> str:
+def _written(request: PageRequest, name: str, value: object) -> str:
     if value is None:
-        return ask.words("figure.none")
+        return request.words("figure.none")
     if isinstance(value, bool):
-        return ask.words("figure.yes" if value else "figure.no")
+        return request.words("figure.yes" if value else "figure.no")
     if name.endswith("_nano_usd") and isinstance(value, int):
-        return ask.figures.usd_exact(value)
+        return request.figures.usd_exact(value)
     return str(value)
 
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from corvus.config.layers.origins import Effective, masked
-from corvus.config.toml.values import shown
-from corvus.config.toml.write import written
-from corvus.gateway.pages.page import Ask, Page
+from corvus.config.toml.values import shown, written
+from corvus.gateway.pages.page import Page, PageRequest, page
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +28,11 @@ class Setting:
     is_default: bool
 
 
-def config(ask: Ask) -> Page:
+@page("/config", menu=7)
+def config(request: PageRequest) -> Page:
     """Show the configuration in force."""
-    runtime = ask.desk.runtime
-    only_set = ask.query.get("show", "set") != "all"
+    runtime = request.service.runtime
+    only_set = request.query.get("show", "set") != "all"
     rows = [one for one in runtime.effective if not (only_set and one.is_default)]
     tables = [
         (shown(route) if route else "", [_setting(one) for one in some])
@@ -43,7 +43,7 @@ def config(ask: Ask) -> Page:
         "only_set": only_set,
         "policy": runtime.policy,
         "shown": runtime.config_shown,
-        "limits": ask.may_change and ask.desk.can_change,
+        "limits": request.may_change and request.service.can_change,
     }
     return Page("config", data)
 

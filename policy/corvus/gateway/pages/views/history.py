@@ -7,13 +7,13 @@ from typing import Any
 
 from corvus.gateway.pages.chart import Point, bars_of
 from corvus.gateway.pages.grid import grid_of
-from corvus.gateway.pages.ledger import answer
-from corvus.gateway.pages.page import Ask, Page
+from corvus.gateway.pages.page import Page, PageRequest, page
+from corvus.gateway.pages.summary import answer
 from corvus.reporting.history import Bucket, check_window
 from corvus.reporting.table import Table
 
 PERIODS = {"day": 30, "week": 12, "month": 12}
-"""What a bucket can be, and how many are shown unless asked otherwise."""
+"""What a bucket can be, and how many are shown by default."""
 BY = ("model", "provider", "project")
 _COLUMNS = (
     *("provider", "model", "project"),
@@ -21,16 +21,17 @@ _COLUMNS = (
 )
 
 
-def history(ask: Ask) -> Page:
+@page("/history", live_seconds=15.0, menu=2)
+def history(request: PageRequest) -> Page:
     """Show the cost over time and what it was for."""
-    period = ask.query.get("period", "day")
+    period = request.query.get("period", "day")
     period = period if period in PERIODS else "day"
-    by = ask.query.get("by", "model")
+    by = request.query.get("by", "model")
     by = by if by in BY else "model"
-    text = ask.query.get("last", "")
+    text = request.query.get("last", "")
     last = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else PERIODS[period]
     check_window(Bucket(period), last)
-    table = answer(ask, f"spend/history-by-{period}", **{f"{period}s": last})
+    table = answer(request, f"spend/history-by-{period}", **{f"{period}s": last})
     data: dict[str, object] = {
         "period": period,
         "periods": PERIODS,
@@ -38,45 +39,49 @@ def history(ask: Ask) -> Page:
         "ways": BY,
         "last": last,
         "is_empty": table is None or not any(table.counts("calls")),
-        "csv": ask.link(f"/csv/spend/history-by-{period}", **{f"{period}s": last}),
+        "csv": request.link(f"/csv/spend/history-by-{period}", **{f"{period}s": last}),
     }
     if table is not None:
-        since = _since(ask.desk.runtime.clock.now(), period, last)
-        parts = answer(ask, f"spend/by-{by}", since=since)
+        since = _since(request.service.runtime.clock.now(), period, last)
+        parts = answer(request, f"spend/by-{by}", since=since)
         assert parts is not None, "the ledger was read a moment ago"
-        data |= _chart(ask, table) | {
-            "buckets": grid_of(ask, table),
-            "parts": grid_of(ask, parts, only=_COLUMNS),
-            "parts_csv": ask.link(f"/csv/spend/by-{by}", since=f"{since:%Y-%m-%d}"),
+        data |= _chart(request, table) | {
+            "buckets": grid_of(request, table),
+            "parts": grid_of(request, parts, only=_COLUMNS),
+            "parts_csv": request.link(f"/csv/spend/by-{by}", since=f"{since:%Y-%m-%d}"),
         }
     return Page("history", data)
 
 
-def _chart(ask: Ask, table: Table) -> dict[str, object]:
+def _chart(request: PageRequest, table: Table) -> dict[str, object]:
     names = [column.name for column in table.columns]
     rows: list[dict[str, Any]] = [dict(zip(names, row, strict=True)) for row in table.rows]
     points = [
         Point(
             row["cost_nano_usd"],
             _short(row["bucket"]),
-            f"{row['bucket']}: {ask.figures.usd(row['cost_nano_usd'])}",
+            f"{row['bucket']}: {request.figures.usd(row['cost_nano_usd'])}",
         )
         for row in rows
     ]
     known = [row for row in rows if row["cost_nano_usd"]]
     total = sum(row["cost_nano_usd"] for row in known)
-    dearest = max(known, key=lambda row: row["cost_nano_usd"], default=None)
+    costliest = max(known, key=lambda row: row["cost_nano_usd"], default=None)
     label = (
-        ask.words("history.chart_empty")
-        if dearest is None
-        else ask.words(
+        request.words("history.chart_empty")
+        if costliest is None
+        else request.words(
             "history.chart",
-            total=ask.figures.usd(total),
-            bucket=dearest["bucket"],
-            amount=ask.figures.usd(dearest["cost_nano_usd"]),
+            total=request.figures.usd(total),
+            bucket=costliest["bucket"],
+            amount=request.figures.usd(costliest["cost_nano_usd"]),
         )
     )
-    return {"chart": bars_of(points, ask.figures.usd, width=960), "label": label, "total": total}
+    return {
+        "chart": bars_of(points, request.figures.usd, width=960),
+        "label": label,
+        "total": total,
+    }
 
 
 def _short(bucket: str) -> str:

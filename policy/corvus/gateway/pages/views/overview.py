@@ -1,6 +1,6 @@
 """The first page: where every budget stands, what was spent lately, and who changed what.
 
-Budgets come from the store at once; what the ledger says is read beside, so that a large ledger
+Budgets come from the store at once; what the ledger says is read apart, so that a large ledger
 never delays the page, and one of the two failing leaves the other.
 """
 
@@ -13,8 +13,8 @@ from typing import Any
 from corvus.base.errors import StoreError
 from corvus.gateway.pages.chart import Point, bars_of
 from corvus.gateway.pages.meters import BLOCKING, Meter, meter_of
-from corvus.gateway.pages.page import Ask, Page, fault_kind
-from corvus.gateway.pages.summary import digest_of
+from corvus.gateway.pages.page import Page, PageRequest, fault_kind, page
+from corvus.gateway.pages.summary import summary_of
 from corvus.model.policy import Policy
 from corvus.model.spend import Spend
 from corvus.model.status import StatusReport
@@ -22,26 +22,27 @@ from corvus.model.status import StatusReport
 _TILES = ("day", "month", "session")
 
 
-def overview(ask: Ask) -> Page:
+@page("", live_seconds=2.0, menu=1)
+def overview(request: PageRequest) -> Page:
     """Show where everything stands."""
-    policy = ask.desk.runtime.policy
-    session = ask.query.get("session") or None
+    policy = request.service.runtime.policy
+    session = request.query.get("session") or None
     data: dict[str, object] = {
         "policy": policy,
         "session": session,
         "fault": None,
-        "digest": (digest := digest_of(ask.desk)),
-        **_days(ask, digest.days.rows or ()),
+        "summary": (summary := summary_of(request.service)),
+        **_days(request, summary.days.rows or ()),
         "meters": (),
         "tiles": (),
         "unpriced": None,
         "status": None,
     }
     try:
-        status = ask.desk.governor.status(session)
+        status = request.service.governor.status(session)
     except StoreError as error:
         data["fault"] = fault_kind(error)
-        return Page("overview", data, headline=ask.words("fault.store.title"))
+        return Page("overview", data, headline=request.words("fault.store.title"))
     meters = [meter_of(one, status) for one in status.decision.statuses]
     data |= {
         "status": status,
@@ -50,24 +51,24 @@ def overview(ask: Ask) -> Page:
         "tiles": _tiles(status),
         "unpriced": _unpriced(status),
     }
-    return Page("overview", data, headline=_headline(ask, policy, meters))
+    return Page("overview", data, headline=_headline(request, policy, meters))
 
 
-def _headline(ask: Ask, policy: Policy, meters: list[Meter]) -> str:
+def _headline(request: PageRequest, policy: Policy, meters: list[Meter]) -> str:
     """Return the state of things, without figures: each change of it is read out."""
     if not policy.enabled:
-        return ask.words("overview.disabled")
+        return request.words("overview.disabled")
     governing = next((one for one in meters if not one.is_off), None)
     if governing is None:
-        return ask.words("overview.no_budget")
+        return request.words("overview.no_budget")
     refusing = (one for one in meters if one.state == BLOCKING and not one.is_off)
     shown = next(refusing, governing)
-    return ask.words(f"overview.headline.{shown.state}", budget=shown.name)
+    return request.words(f"overview.headline.{shown.state}", budget=shown.name)
 
 
-def _days(ask: Ask, rows: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+def _days(request: PageRequest, rows: Sequence[Mapping[str, Any]]) -> dict[str, object]:
     """Return the chart of the latest days, and what it says in words."""
-    figures = ask.figures
+    figures = request.figures
     points = [
         Point(
             row["cost_nano_usd"],
@@ -76,14 +77,14 @@ def _days(ask: Ask, rows: Sequence[Mapping[str, Any]]) -> dict[str, object]:
         )
         for row in rows
     ]
-    dearest = max(rows, key=lambda row: row["cost_nano_usd"] or 0, default=None)
+    costliest = max(rows, key=lambda row: row["cost_nano_usd"] or 0, default=None)
     label = (
         ""
-        if dearest is None
-        else ask.words(
+        if costliest is None
+        else request.words(
             "chart.cost_by_day",
-            day=figures.day(date.fromisoformat(dearest["bucket"])),
-            amount=figures.usd(dearest["cost_nano_usd"]),
+            day=figures.day(date.fromisoformat(costliest["bucket"])),
+            amount=figures.usd(costliest["cost_nano_usd"]),
         )
     )
     return {"days": bars_of(points, figures.usd), "days_label": label}

@@ -10,8 +10,8 @@ from itertools import groupby
 from corvus.base.errors import ReportInvalid, ReportParameterInvalid
 from corvus.gateway.pages.chart import Bars, Point, bars_of
 from corvus.gateway.pages.grid import cell_text, grid_of, label_of
-from corvus.gateway.pages.ledger import answer
-from corvus.gateway.pages.page import Ask, Page
+from corvus.gateway.pages.page import Page, PageRequest, page
+from corvus.gateway.pages.summary import answer
 from corvus.reporting.catalog import Report, load_catalog
 from corvus.reporting.header import Header
 from corvus.reporting.parameters import Parameter, ParameterType
@@ -41,36 +41,43 @@ class Field:
     required: bool
 
 
-def reports(ask: Ask) -> Page:
+@page("/reports", menu=6)
+def reports(request: PageRequest) -> Page:
     """List every report, by folder."""
     found = [
-        (report.name.partition("/")[0], report.name, title(ask, report), summary(ask, report))
+        (
+            report.name.partition("/")[0],
+            report.name,
+            title(request, report),
+            summary(request, report),
+        )
         for report in load_catalog().reports.values()
     ]
     groups = [(folder, list(some)) for folder, some in groupby(found, key=lambda one: one[0])]
     return Page("reports", {"groups": groups})
 
 
-def report(ask: Ask) -> Page:
-    """Show one report with what was asked of it."""
-    found = load_catalog().find(ask.path.removeprefix(PREFIX))
-    given = given_of(ask.query)
+@page("/reports/{name:path}")
+def report(request: PageRequest) -> Page:
+    """Show one report with the requested parameters."""
+    found = load_catalog().find(request.path.removeprefix(PREFIX))
+    given = given_of(request.query)
     data: dict[str, object] = {
         "name": found.name,
-        "title": title(ask, found),
-        "summary": summary(ask, found),
-        "fields": [_field(ask, one, given) for one in found.header.parameters],
-        "csv": ask.link(f"/csv/{found.name}", **given),
+        "title": title(request, found),
+        "summary": summary(request, found),
+        "fields": [_field(request, one, given) for one in found.header.parameters],
+        "csv": request.link(f"/csv/{found.name}", **given),
         "mistake": "",
         "grid": None,
         "chart": None,
     }
     try:
-        table = answer(ask, found.name, **given)
+        table = answer(request, found.name, **given)
     except ReportParameterInvalid as mistake:
         return Page("report", {**data, "mistake": str(mistake)}, 422 if given else 200)
     if table is not None:
-        data |= {"grid": grid_of(ask, table), "chart": _chart(ask, found.header, table)}
+        data |= {"grid": grid_of(request, table), "chart": _chart(request, found.header, table)}
     return Page("report", data)
 
 
@@ -79,37 +86,37 @@ def given_of(query: Mapping[str, str]) -> dict[str, object]:
     return {name: value for name, value in query.items() if value and name not in _NOT_PARAMETERS}
 
 
-def title(ask: Ask, found: Report) -> str:
+def title(request: PageRequest, found: Report) -> str:
     """Return the title of a report in the reader's language, else as its author wrote it."""
-    return _told(ask, found, "title")
+    return _told(request, found, "title")
 
 
-def summary(ask: Ask, found: Report) -> str:
+def summary(request: PageRequest, found: Report) -> str:
     """Return what a report tells."""
-    return _told(ask, found, "summary")
+    return _told(request, found, "summary")
 
 
-def _told(ask: Ask, found: Report, what: str) -> str:
+def _told(request: PageRequest, found: Report, what: str) -> str:
     key = f"report.{found.name}.{what}"
-    if ask.words.has(key):
-        return ask.words(key)
+    if request.words.has(key):
+        return request.words(key)
     try:
         return str(getattr(found.header, what))
     except ReportInvalid:
         return found.name
 
 
-def _field(ask: Ask, one: Parameter, given: Mapping[str, object]) -> Field:
+def _field(request: PageRequest, one: Parameter, given: Mapping[str, object]) -> Field:
     key = f"parameter.{one.name}"
     kinds = {
         ParameterType.BIGINT: "number",
         ParameterType.BOOLEAN: "choice",
         ParameterType.VARCHAR: "text",
     }
-    preset = ask.words("report_page.now") if one.default_now else one.default
+    preset = request.words("report_page.now") if one.default_now else one.default
     return Field(
         name=one.name,
-        label=ask.words(key) if ask.words.has(key) else one.name,
+        label=request.words(key) if request.words.has(key) else one.name,
         hint=one.description,
         value=str(given.get(one.name, "")),
         preset="" if preset is None else str(preset).lower(),
@@ -118,27 +125,29 @@ def _field(ask: Ask, one: Parameter, given: Mapping[str, object]) -> Field:
     )
 
 
-def _chart(ask: Ask, header: Header, table: Table) -> tuple[Bars, str] | None:
+def _chart(request: PageRequest, header: Header, table: Table) -> tuple[Bars, str] | None:
     """Return the chart that a report declares, and what it says in words."""
     if header.chart is None or not 0 < len(table.rows) <= _BARS_MAX:
         return None
     x, y = (
         {one.name: one for one in table.columns}[name] for name in (header.chart.x, header.chart.y)
     )
-    labels = [cell_text(ask, x, one, 4) for one in table.values(x.name)]
+    labels = [cell_text(request, x, one, 4) for one in table.values(x.name)]
     values = table.values(y.name)
-    figures = ask.figures
+    figures = request.figures
 
     def write(value: int) -> str:
         return figures.usd(value) if y.is_money else figures.number(Decimal(value) / _SCALE)
 
     points = [
         Point(
-            _length(one, is_money=y.is_money), label[:12], f"{label}: {cell_text(ask, y, one, 4)}"
+            _length(one, is_money=y.is_money),
+            label[:12],
+            f"{label}: {cell_text(request, y, one, 4)}",
         )
         for one, label in zip(values, labels, strict=True)
     ]
-    words = ask.words("report_page.chart", y=label_of(ask, y), x=label_of(ask, x))
+    words = request.words("report_page.chart", y=label_of(request, y), x=label_of(request, x))
     return bars_of(points, write, width=960), words
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from corvus.base.errors import StoreError
 from corvus.gateway.pages.grid import Links, Row, grid_of
-from corvus.gateway.pages.ledger import answer
 from corvus.gateway.pages.meters import meter_of
-from corvus.gateway.pages.page import MISSING, Ask, Page, fault_kind
-from corvus.gateway.pages.pager import ROWS, page_asked, pager
+from corvus.gateway.pages.page import MISSING, Page, PageRequest, fault_kind, page
+from corvus.gateway.pages.pager import ROWS, pager, requested_page
+from corvus.gateway.pages.summary import answer
 from corvus.reporting.table import Table
 
 _MISSIONS_MAX = 10_000
@@ -15,119 +15,125 @@ _COLUMNS = ("provider", "model", "cost_nano_usd", "share_percent", "calls", "unp
 """Of what a session cost by model."""
 
 
-def sessions(ask: Ask) -> Page:
+@page("/sessions", live_seconds=10.0, menu=3)
+def sessions(request: PageRequest) -> Page:
     """Show all sessions, in pages."""
-    is_dearest = ask.query.get("order") == "cost"
+    is_costliest = request.query.get("order") == "cost"
     table = answer(
-        ask,
+        request,
         "spend/sessions",
         rows=ROWS,
-        page=page_asked(ask),
-        dearest=is_dearest,
-        project=ask.query.get("project") or None,
+        page=requested_page(request),
+        dearest=is_costliest,
+        project=request.query.get("project") or None,
     )
-    data: dict[str, object] = {"order": "cost" if is_dearest else "time", "grid": None}
+    data: dict[str, object] = {"order": "cost" if is_costliest else "time", "grid": None}
     if table is not None:
-        links: Links = {"session_id": lambda row: _session_link(ask, row)}
+        links: Links = {"session_id": lambda row: _session_link(request, row)}
         data |= {
-            "grid": grid_of(ask, table, without=("sessions",), links=links),
-            "pager": pager(ask, len(table.rows), _total(table, "sessions")),
+            "grid": grid_of(request, table, without=("sessions",), links=links),
+            "pager": pager(request, len(table.rows), _total(table, "sessions")),
         }
     return Page("sessions", data)
 
 
-def session(ask: Ask) -> Page:
+@page("/sessions/one", live_seconds=5.0)
+def session(request: PageRequest) -> Page:
     """Show one session: its budget, its missions, its models, its calls."""
-    name, project = ask.query.get("id", ""), ask.query.get("project") or None
+    name, project = request.query.get("id", ""), request.query.get("project") or None
     if not name:
         return MISSING
     data: dict[str, object] = {"name": name, "project": project, "meters": (), "fault": None}
     data["policy"] = None
     try:
-        status = ask.desk.governor.status(name, project=project)
+        status = request.service.governor.status(name, project=project)
         meters = [meter_of(one, status) for one in status.decision.statuses]
         data |= {
-            "policy": ask.desk.runtime.policy,
+            "policy": request.service.runtime.policy,
             "meters": [one for one in meters if one.period == "session" and not one.is_off],
             "outcome": status.session.outcome.value if status.session else None,
         }
     except StoreError as error:
         data |= {"fault": fault_kind(error), "outcome": None}
-    missions_of = answer(ask, "spend/by-mission", session=name, project=project, top=ROWS)
-    models = answer(ask, "spend/by-model", session=name, project=project)
+    missions_of = answer(request, "spend/by-mission", session=name, project=project, top=ROWS)
+    models = answer(request, "spend/by-model", session=name, project=project)
     data |= {
-        "missions": _missions_grid(ask, missions_of),
-        "models": None if models is None else grid_of(ask, models, only=_COLUMNS),
+        "missions": _missions_grid(request, missions_of),
+        "models": None if models is None else grid_of(request, models, only=_COLUMNS),
     }
-    return Page("session", data | _calls(ask, name, None, project))
+    return Page("session", data | _calls(request, name, None, project))
 
 
-def missions(ask: Ask) -> Page:
+@page("/missions", live_seconds=10.0, menu=4)
+def missions(request: PageRequest) -> Page:
     """Show all missions, in pages."""
-    table = answer(ask, "spend/by-mission", top=_MISSIONS_MAX)
+    table = answer(request, "spend/by-mission", top=_MISSIONS_MAX)
     data: dict[str, object] = {"grid": None}
     if table is not None:
-        begin = (page_asked(ask) - 1) * ROWS
+        begin = (requested_page(request) - 1) * ROWS
         part = Table(table.columns, table.rows[begin : begin + ROWS])
         data |= {
-            "grid": _missions_grid(ask, part),
-            "pager": pager(ask, len(part.rows), len(table.rows)),
+            "grid": _missions_grid(request, part),
+            "pager": pager(request, len(part.rows), len(table.rows)),
         }
     return Page("missions", data)
 
 
-def mission(ask: Ask) -> Page:
+@page("/missions/one", live_seconds=5.0)
+def mission(request: PageRequest) -> Page:
     """Show one mission: its limit and its calls."""
-    name, of = ask.query.get("id", ""), ask.query.get("session", "")
-    project = ask.query.get("project") or None
+    name, of = request.query.get("id", ""), request.query.get("session", "")
+    project = request.query.get("project") or None
     if not name or not of:
         return MISSING
     data: dict[str, object] = {"name": name, "session": of, "project": project, "meters": ()}
     data["fault"] = None
     try:
-        status = ask.desk.governor.status(of, name, project=project)
+        status = request.service.governor.status(of, name, project=project)
         meters = [meter_of(one, status) for one in status.decision.statuses]
         data |= {
-            "policy": ask.desk.runtime.policy,
+            "policy": request.service.runtime.policy,
             "record": status.mission,
             "meters": [one for one in meters if one.period == "mission" and not one.is_off],
         }
     except StoreError as error:
         data |= {"fault": fault_kind(error), "record": None, "policy": None}
-    return Page("mission", data | _calls(ask, of, name, project))
+    return Page("mission", data | _calls(request, of, name, project))
 
 
-def _calls(ask: Ask, of: str, mission_id: str | None, project: str | None) -> dict[str, object]:
+def _calls(
+    request: PageRequest, of: str, mission_id: str | None, project: str | None
+) -> dict[str, object]:
     given = {"session": of, "mission": mission_id, "project": project}
-    table = answer(ask, "spend/calls", rows=ROWS, page=page_asked(ask), **given)
+    table = answer(request, "spend/calls", rows=ROWS, page=requested_page(request), **given)
     if table is None:
         return {"calls": None}
     hidden = ("records", "session_id", *(("mission_id",) if mission_id else ()))
     return {
-        "calls": grid_of(ask, table, without=hidden),
-        "pager": pager(ask, len(table.rows), _total(table, "records")),
-        "csv": ask.link("/csv/spend/calls", rows=1000, **given),
+        "calls": grid_of(request, table, without=hidden),
+        "pager": pager(request, len(table.rows), _total(table, "records")),
+        "csv": request.link("/csv/spend/calls", rows=1000, **given),
     }
 
 
-def _missions_grid(ask: Ask, table: Table | None) -> object:
+def _missions_grid(request: PageRequest, table: Table | None) -> object:
     if table is None:
         return None
     links: Links = {
-        "session_id": lambda row: _session_link(ask, row),
-        "mission_id": lambda row: ask.link(
+        "session_id": lambda row: _session_link(request, row),
+        "mission_id": lambda row: request.link(
             "/missions/one",
             session=row["session_id"],
             project=row["project"],
             id=row["mission_id"],
         ),
     }
-    return grid_of(ask, table, links=links)
+    return grid_of(request, table, links=links)
 
 
-def _session_link(ask: Ask, row: Row) -> str | None:
+def _session_link(request: PageRequest, row: Row) -> str | None:
     name = row["session_id"]
-    return None if name is None else ask.link("/sessions/one", id=name, project=row["project"])
+    return None if name is None else request.link("/sessions/one", id=name, project=row["project"])
 
 
 def _total(table: Table, column: str) -> int:

@@ -1,0 +1,218 @@
+"""Parsed documents to settings: collects every problem in one pass (CFG-3), and layers (CFG-5).
+
+Nothing here raises for what a user wrote: problems are diagnostics, and settings are ``None`` when
+one of them is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from corvus.config.check.reporter import Reporter
+from corvus.config.model import aliases, dialects
+from corvus.config.model.dialects import GOVERNED, Detected, Dialect, host_keys
+from corvus.config.toml.document import Document
+from corvus.config.toml.values import Route, Table, is_table, shown, value_at
+
+if TYPE_CHECKING:
+    from corvus.config.check.subject import PriceFacts
+    from corvus.config.model.settings import Settings
+    from corvus.diagnostics.codes import Severity
+    from corvus.diagnostics.model import Diagnostic
+
+_MARK = "corvus:"
+"""What a comment that ignores a diagnostic holds; a file without it needs no look at comments."""
+
+
+class Loaded(NamedTuple):
+    """What one file, or several layered ones, say.
+
+    Attributes:
+        settings: The effective settings; ``None`` when any diagnostic is an error.
+        diagnostics: All problems, by file and then by place.
+        deprecated_fields: Dotted paths of the deprecated keys in use (DEP-2), each once.
+        dialects: What each document was checked as, in the order of ``documents``.
+        documents: The files that could be parsed, then the overlays, lowest layer first.
+        ignored: How many findings comments ignore.
+    """
+
+    settings: Settings | None
+    diagnostics: tuple[Diagnostic, ...]
+    deprecated_fields: tuple[str, ...]
+    dialects: tuple[Detected, ...]
+    documents: tuple[Document, ...]
+    ignored: int = 0
+
+
+def load_documents(
+    documents: Sequence[Document],
+    dialect: str = "auto",
+    *,
+    overlays: Sequence[Document] = (),
+    facts: PriceFacts | None = None,
+    want_settings: bool = True,
+) -> Loaded:
+    """Check parsed documents and layer them, later over earlier.
+
+    Args:
+        documents: Lowest layer first.
+        dialect: ``auto``, or a dialect that every document must be.
+        overlays: Layers above the documents, native whatever those are.
+        facts: Answers about prices; ``None`` leaves out the rules that need them.
+        want_settings: ``False`` spares building the settings: only the problems are asked for.
+    """
+    how = _How(facts, want_settings, len(overlays))
+    documents = (*documents, *overlays)
+    loaded = _load_once(documents, dialect, how)
+    if not any(_MARK in document.text for document in documents):
+        return loaded
+    from corvus.config.check.ignore import Ignores
+
+    ignores = Ignores(documents)
+    kept, again, seen = list(documents), loaded, [*loaded.diagnostics]
+    while (less := ignores.without_ignored_keys(kept, again.diagnostics)) != kept:
+        kept, again = less, _load_once(less, dialect, how)
+        seen += again.diagnostics
+    unasked = () if facts else ("unpriced-default-model", "ambiguous-price")
+    return again._replace(
+        ignored=ignores.count(seen),
+        diagnostics=ignores.judge(again.diagnostics, seen=seen, unasked=unasked),
+        dialects=loaded.dialects,
+        documents=loaded.documents,
+    )
+
+
+def _load_once(documents: Sequence[Document], dialect: str, how: _How) -> Loaded:
+    files = len(documents) - how.overlays
+    detected = (
+        *(dialects.detect(document.data, dialect) for document in documents[:files]),
+        *(Detected(Dialect.NATIVE, pinned=True) for _ in documents[files:]),
+    )
+    reporter = Reporter(documents, [found.dialect for found in detected], _severity)
+    deprecated: list[str] = []
+    merged: Table = {}
+    whole: Table = {}
+    for document, found in zip(documents, detected, strict=True):
+        layer = _layer(document, found, deprecated)
+        reporter.take(layer.reporter)
+        merged = _merge(merged, layer.governed)
+        whole |= document.data
+    settings = _validated(merged, whole, reporter, how=how)
+    errors = any(diagnostic.is_error for diagnostic in reporter.found)
+    return Loaded(
+        settings=None if errors else settings,
+        diagnostics=reporter.in_order(),
+        deprecated_fields=tuple(dict.fromkeys(deprecated)),
+        dialects=detected,
+        documents=tuple(documents),
+    )
+
+
+class _Layer(NamedTuple):
+    governed: Table
+    reporter: Reporter
+
+
+def _layer(document: Document, found: Detected, deprecated: list[str]) -> _Layer:
+    """Reduce one document to its governed tables under canonical names."""
+    reporter = Reporter((document,), (found.dialect,), _severity)
+    governed = _governed(document.data, found.dialect, reporter)
+    if "cost" in governed:
+        from corvus.config.check.rules import nested_price
+
+        governed = nested_price.take_out(governed, reporter)
+    for alias in aliases.present(governed):
+        deprecated.append(shown(alias.old))
+        governed = _canonical(governed, alias, reporter, found.dialect)
+    return _Layer(governed, reporter)
+
+
+def _governed(data: Mapping[str, object], dialect: Dialect, reporter: Reporter) -> Table:
+    """Return the governed tables without host keys; report every key the dialect does not have."""
+    for key in data:
+        if key not in GOVERNED and key not in host_keys(dialect) and not reporter.is_full():
+            from corvus.config.check.unknown import report_unknown_top_level
+
+            report_unknown_top_level(key, data[key], dialect, reporter)
+    kept: Table = {name: data[name] for name in GOVERNED if name in data}
+    if dialect is Dialect.ZEROCLAW:
+        return {name: _without_host_keys(name, value) for name, value in kept.items()}
+    if dialect is Dialect.CORVUS:
+        for route in dialects.native_only(kept):
+            from corvus.config.check.unknown import report_native_only
+
+            report_native_only(route, reporter)
+            kept = _without(kept, route)
+    return kept
+
+
+def _without_host_keys(name: str, value: object) -> object:
+    if not is_table(value):
+        return value
+    extra = host_keys(Dialect.ZEROCLAW, name)
+    return {key: inner for key, inner in value.items() if key not in extra}
+
+
+def _without(data: Table, route: tuple[str, ...]) -> Table:
+    first, *rest = route
+    if not rest:
+        return {key: value for key, value in data.items() if key != first}
+    inner = data[first]
+    assert is_table(inner)
+    return {**data, first: _without(inner, tuple(rest))}
+
+
+def _canonical(
+    governed: Table, alias: aliases.Alias, reporter: Reporter, dialect: Dialect
+) -> Table:
+    """Check the deprecated number by the rules of its canonical key, then let it stand in."""
+    from corvus.config.check.validate import accept
+
+    old: Route = alias.old
+    probe = aliases.canonical({}, alias, value_at(governed, old))
+    if not accept(probe, reporter, moved={alias.new: old}):
+        return aliases.without(governed, alias)
+    from corvus.config.check.rules import deprecated_key
+
+    host = dialect.value if dialect is Dialect.ZEROCLAW else None
+    deprecated_key.warn(governed, alias, reporter, host=host)
+    return aliases.canonical(governed, alias, value_at(governed, old))
+
+
+def _merge(lower: Table, upper: Table) -> Table:
+    """Lay one document over another: tables key by key, anything else whole."""
+    merged = dict(lower)
+    for key, value in upper.items():
+        below = merged.get(key)
+        merged[key] = _merge(below, value) if is_table(below) and is_table(value) else value
+    return merged
+
+
+def _validated(merged: Table, whole: Table, reporter: Reporter, *, how: _How) -> Settings | None:
+    """Check the merged tables and, unless only the verdict counts, build the settings."""
+    from corvus.config.check.validate import accept, validate
+
+    settings = None
+    if how.want_settings:
+        settings = validate(merged, reporter)
+    elif merged:
+        accept(merged, reporter)
+    if merged:
+        from corvus.config.check.rules import check
+        from corvus.config.check.subject import Subject
+
+        check(Subject(merged, whole, how.facts), reporter)
+    return settings
+
+
+class _How(NamedTuple):
+    facts: PriceFacts | None
+    want_settings: bool
+    overlays: int
+
+
+def _severity(code: str) -> Severity:
+    from corvus.config.check.codes import lookup
+
+    return lookup(code).severity

@@ -1,0 +1,133 @@
+"""Which keys a file may have besides the governed ones (CFG-2), read from a data file.
+
+A host section is never looked into. ``auto`` decides by the host keys present and keeps the
+evidence, so that every surface can say what a file was checked as.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from corvus.config.toml.values import Route, Table, as_items, is_table, shown
+
+# Not importlib.resources: importing it would take longer than reading the file.
+_DATA = Path(__file__).with_name("dialects.json")
+
+GOVERNED = ("cost", "autonomy", "mission", "governance")
+"""The tables that the settings model owns."""
+
+NATIVE_ONLY: tuple[tuple[str, ...], ...] = (
+    ("governance",),
+    ("cost", "unpriced_models"),
+    ("cost", "default_output_tokens"),
+    ("cost", "reservation_ttl_seconds"),
+    ("cost", "budgets"),
+)
+"""What only corvus.toml may have; the corvus runtime refuses a file with one of these."""
+NATIVE_PRICE_KEYS = frozenset(
+    {"cache_read", "cache_write_5m", "cache_write_1h", "reasoning", "effective_from", "source"}
+)
+"""The same for the price of a model: the runtime knows input and output only."""
+
+
+class Dialect(StrEnum):
+    """A set of keys that a file may have."""
+
+    NATIVE = "native"
+    CORVUS = "corvus"
+    ZEROCLAW = "zeroclaw"
+
+
+class Detected(NamedTuple):
+    """What a file was checked as.
+
+    Attributes:
+        evidence: The keys that decided it, in file order, such as ``[storage]``; empty when pinned.
+        pinned: Whether the user named the dialect.
+    """
+
+    dialect: Dialect
+    evidence: tuple[str, ...] = ()
+    pinned: bool = False
+
+
+@cache
+def _hosts() -> dict[str, dict[str, frozenset[str]]]:
+    """Read the data file: dialect to group (``top_level``, or a governed table) to keys."""
+    loaded = json.loads(_DATA.read_text(encoding="utf-8"))
+    return {
+        dialect: {
+            group: frozenset(str(key) for key in as_items(keys)) for group, keys in groups.items()
+        }
+        for dialect, groups in loaded.items()
+    }
+
+
+def host_keys(dialect: Dialect, table: str = "top_level") -> frozenset[str]:
+    """Return the keys a host runtime adds to a governed table, or to the top level."""
+    return _hosts().get(dialect.value, {}).get(table, frozenset()) - frozenset(GOVERNED)
+
+
+def detect(data: Mapping[str, object], wanted: str = "auto") -> Detected:
+    """Decide the dialect of a document.
+
+    Args:
+        data: The parsed document.
+        wanted: A dialect, or ``auto``: without a host key native, as with more keys that only
+            corvus.toml may have; with keys that only zeroclaw has zeroclaw, unless those that
+            only the corvus runtime has are more; else corvus. Keys inside governed tables count
+            once there is a host key.
+    """
+    if wanted != "auto":
+        return Detected(Dialect(wanted), pinned=True)
+    corvus, zeroclaw = host_keys(Dialect.CORVUS), host_keys(Dialect.ZEROCLAW)
+    top = {key: f"[{key}]" if is_section(value) else key for key, value in data.items()}
+    common = [word for key, word in top.items() if key in corvus]
+    only = [word for key, word in top.items() if key in zeroclaw - corvus]
+    if not common and not only:
+        return Detected(Dialect.NATIVE)
+    native = [shown(route) for route in native_only({**data})]
+    if len(native) > len(common) + len(only):
+        return Detected(Dialect.NATIVE, tuple(native))
+    inner = [shown(route) for route in _inner_host_keys(data)]
+    not_zeroclaw = [word for key, word in top.items() if key in corvus - zeroclaw]
+    if (only or inner) and len(only) + len(inner) >= len(not_zeroclaw):
+        return Detected(Dialect.ZEROCLAW, tuple(only or inner))
+    return Detected(Dialect.CORVUS, tuple(not_zeroclaw or common))
+
+
+def is_runtime_only(key: str) -> bool:
+    """Return whether the corvus runtime sets a key itself and refuses a file that has it."""
+    return key in _hosts()["corvus"]["runtime_only"]
+
+
+def is_section(value: object) -> bool:
+    """Return whether a value is a table or an array of tables."""
+    return is_table(value) or any(is_table(item) for item in as_items(value))
+
+
+def _inner_host_keys(data: Mapping[str, object]) -> Iterator[Route]:
+    for name in GOVERNED:
+        table = data.get(name)
+        if is_table(table):
+            yield from ((name, key) for key in table if key in host_keys(Dialect.ZEROCLAW, name))
+
+
+def native_only(data: Table) -> list[tuple[str, ...]]:
+    """Return the routes in a runtime's file that only corvus.toml may have."""
+    found: list[tuple[str, ...]] = []
+    cost = data.get("cost")
+    for route in NATIVE_ONLY:
+        inner = data if len(route) == 1 else cost
+        if is_table(inner) and route[-1] in inner:
+            found.append(route)
+    prices = cost.get("prices") if is_table(cost) else None
+    for model, price in prices.items() if is_table(prices) else ():
+        if is_table(price):
+            found += [("cost", "prices", model, key) for key in price if key in NATIVE_PRICE_KEYS]
+    return found

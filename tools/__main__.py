@@ -1,0 +1,28 @@
+"""Entry point: ``python -m tools NAME …``."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+TOOLS = {
+    "bench": "compare the speed of two checkouts, run by run",
+    "house": "measure the structure of one checkout, or of two side by side",
+    "mutate": "change the code at random and see which changes no test notices",
+    "surfaces": "record what every surface answers to the same inputs",
+}
+
+
+def main() -> int:
+    """Run a tool by its name."""
+    name, *arguments = sys.argv[1:] or [""]
+    if name not in TOOLS:
+        print("usage: python -m tools NAME …\n", file=sys.stderr)
+        for tool, summary in TOOLS.items():
+            print(f"  {tool:10}{summary}", file=sys.stderr)
+        return 2
+    return import_module(f"tools.{name}").main(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
