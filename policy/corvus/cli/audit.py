@@ -65,9 +65,11 @@ def audit(
 
     Example: corvus cost audit --since 7d --kind reset_applied
     """
-    for one in kind or ():
-        if one not in (known := kinds("")):
-            raise typer.BadParameter(f"{one!r} is none of {', '.join(known)}", param_hint="--kind")
+    for wanted in kind or ():
+        if wanted not in (known := kinds("")):
+            raise typer.BadParameter(
+                f"{wanted!r} is none of {', '.join(known)}", param_hint="--kind"
+            )
     from corvus.cli.times import parse_since
 
     runtime = opened(config, ledger, warns=False)
@@ -135,7 +137,7 @@ def _details(event: AuditEvent) -> str:
     details = cast("dict[str, Any]", found)
     budgets = details.get("lifted") or details.get("blocked")
     if isinstance(budgets, list):
-        return ", ".join(_budget(one) for one in cast("list[dict[str, Any]]", budgets))
+        return ", ".join(_budget(status) for status in cast("list[dict[str, Any]]", budgets))
     before, after = details.get("before"), details.get("after")
     if not (isinstance(before, dict) and isinstance(after, dict)):
         return ", ".join(f"{name}: {value}" for name, value in _flat(details))
@@ -148,10 +150,10 @@ def _details(event: AuditEvent) -> str:
     )
 
 
-def _budget(one: dict[str, Any]) -> str:
+def _budget(status: dict[str, Any]) -> str:
     """Write a budget that an override lifts: ``day: $3.10 of $2.00``."""
-    projected, limit = usd_short(one["projected_nano_usd"]), usd_short(one["limit_nano_usd"])
-    return f"{one['budget']}: ${projected} of ${limit}"
+    projected, limit = usd_short(status["projected_nano_usd"]), usd_short(status["limit_nano_usd"])
+    return f"{status['budget']}: ${projected} of ${limit}"
 
 
 def _flat(values: dict[str, Any], within: str = "") -> Iterator[tuple[str, str]]:

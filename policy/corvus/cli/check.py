@@ -275,7 +275,7 @@ def read_stdin() -> bytes:
 
 
 def has_price(model: str) -> bool:
-    """Tell whether the bundled book prices a model; an ambiguous name has a price, just not one."""
+    """Return whether the bundled book prices a model; an ambiguous name has several."""
     from corvus.model.decision import AmbiguousModel
 
     try:

@@ -203,5 +203,5 @@ def write(report: Report, text: str, outcome: Outcome) -> str | None:
 
 
 def _is_special(path: str) -> bool:
-    """Tell whether there is something that is no regular file, and must not be replaced by one."""
+    """Return whether a file is no regular one, which must not be replaced by one."""
     return os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode)

@@ -74,16 +74,16 @@ def find_command(name: str, search: str | None) -> str:
 
 
 def command_of(command: Sequence[str], url: str, *, has_key: bool) -> list[str]:
-    """Return the command with what it must be told on its command line.
+    """Return the command with what it must have on its command line.
 
     Codex reads no variable for the address of its provider, and would try again after a refusal.
     """
     if os.path.basename(command[0]) != "codex":
         return [*command]
-    told = [f'openai_base_url="{url}/v1"']
+    settings = [f'openai_base_url="{url}/v1"']
     if has_key:
-        told = ['model_provider="corvus"', _CODEX.format(url=url)]
-    return [command[0], *(word for one in told for word in ("-c", one)), *command[1:]]
+        settings = ['model_provider="corvus"', _CODEX.format(url=url)]
+    return [command[0], *(word for setting in settings for word in ("-c", setting)), *command[1:]]
 
 
 def run_child(path: str, command: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -107,7 +107,7 @@ def run_child(path: str, command: Sequence[str], environment: Mapping[str, str])
         if number in _FROM_TERMINAL and _is_in_foreground():
             return
         if child is None:
-            early.append(number)  # it may run already, but nobody has told us how to reach it
+            early.append(number)  # it may run already, but we cannot reach it yet
         else:
             child.send_signal(number)
 
@@ -124,7 +124,7 @@ def run_child(path: str, command: Sequence[str], environment: Mapping[str, str])
 
 
 def _is_in_foreground() -> bool:
-    """Tell whether what is typed at a terminal reaches this process and its command alike."""
+    """Return whether what is typed at a terminal reaches this process and its command alike."""
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
     except OSError:

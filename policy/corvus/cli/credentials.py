@@ -56,7 +56,7 @@ def withheld(
         passed: Names that the user hands over by ``--pass-env``.
         keeps_log_in: Whether the command logs in to OpenAI or Anthropic by itself.
     """
-    of_upstreams = {one.api_key_env for one in upstreams if one.api_key_env}
+    of_upstreams = {upstream.api_key_env for upstream in upstreams if upstream.api_key_env}
     return tuple(
         name
         for name in sorted(environment)

@@ -50,7 +50,7 @@ def gateway(
 
     runtime = load()
     warn_unused(runtime)
-    paths = locate([Path(one) for one in config or ()], environment=os.environ).paths
+    paths = locate([Path(name) for name in config or ()], environment=os.environ).paths
     address = host or runtime.gateway.host
     listening = serve.bind(runtime, address, runtime.gateway.port if port is None else port)
     shown = f"[{address}]" if ":" in address and not address.startswith("[") else address

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,13 +12,12 @@ import typer
 from corvus.answers.kv import kv_text, kv_words
 from corvus.cli.exits import Exit
 from corvus.cli.options import Config, LedgerPath, Sets, opened
-from corvus.cli.output import TextOrBody, console, emit
+from corvus.cli.output import TextOrBody, counting, emit
 from corvus.diagnostics.plain import escape
 
 if TYPE_CHECKING:
     from corvus.bookkeeping import Verdict
     from corvus.governor.recount import Difference
-    from corvus.ledger.drain import Progress
     from corvus.runtime import Runtime
 
 app = typer.Typer(help="The ledger of usage and the store of budgets.", no_args_is_help=True)
@@ -51,7 +49,7 @@ def drain(
         raise LedgerError(
             f"there is no store beside {ledger}: no call was governed there; check --ledger"
         )
-    with _progress() as on_progress:
+    with counting("events") as on_progress:
         drained = runtime.bookkeeping.drain(on_progress=on_progress)
     archived = runtime.bookkeeping.archive(runtime.retention_days)
     body = {
@@ -143,7 +141,8 @@ def _emit(body: dict[str, Any], output: str | None, lines: list[str]) -> None:
 
 def _lines(body: dict[str, Any]) -> Iterator[str]:
     """Yield the members, of a list how long it is, then each finding on a line of its own."""
-    lengths = {name: len(value) for name, value in body.items() if isinstance(value, list)}
+    lists = (name for name, value in body.items() if isinstance(value, list))
+    lengths = {name: len(body[name]) for name in lists}
     yield from kv_words(body | lengths)
     for finding in body.get("findings", ()):
         yield f"finding={finding['code']} message={kv_text(finding['message'])}"
@@ -160,7 +159,8 @@ def _drained_words(body: dict[str, Any]) -> list[str]:
 def _as_dict(verdict: Verdict, runtime: Runtime) -> dict[str, Any]:
     findings = [{"code": code, "message": words} for code, words in verdict.findings]
     findings += [
-        {"code": "balance-differs", "message": _difference(one)} for one in verdict.differences
+        {"code": "balance-differs", "message": _difference(difference)}
+        for difference in verdict.differences
     ]
     return {
         "ledger": str(runtime.ledger_path),
@@ -174,12 +174,12 @@ def _as_dict(verdict: Verdict, runtime: Runtime) -> dict[str, Any]:
 
 def _words(verdict: Verdict, *, rebuilt: bool) -> list[str]:
     findings = [f"{code}: {text}" for code, text in verdict.findings]
-    words = [f"balance-differs: {_difference(one)}" for one in verdict.differences]
+    words = [f"balance-differs: {_difference(difference)}" for difference in verdict.differences]
     if rebuilt:
         lost = verdict.lost_events
         without = f", going on without {lost} lost events" if lost else ""
         words += [f"{len(verdict.differences)} balances were mended{without}"]
-        return words + [f"not to be mended: {one}" for one in findings]
+        return words + [f"not to be mended: {finding}" for finding in findings]
     words = findings + words
     if verdict.is_sound:
         head = f"; its newest event is {verdict.audit_position}" if verdict.audit_position else ""
@@ -187,12 +187,12 @@ def _words(verdict: Verdict, *, rebuilt: bool) -> list[str]:
     return [*words, "see `corvus ledger verify --rebuild`"]
 
 
-def _difference(one: Difference) -> str:
+def _difference(difference: Difference) -> str:
     from corvus.base.money import usd_short
     from corvus.base.time import instant_at
 
-    key, stored, counted = one.stored.key, one.stored, one.counted
-    which = [one.budget.name]
+    key, stored, counted = difference.stored.key, difference.stored, difference.counted
+    which = [difference.budget.name]
     if key.window_start_us:
         which.append(f"from {instant_at(key.window_start_us):%Y-%m-%d %H:%M}")
     which += [
@@ -206,18 +206,3 @@ def _difference(one: Difference) -> str:
         f"${usd_short(counted.spent_nano_usd)} in {counted.calls} and "
         f"${usd_short(counted.held_nano_usd)} held"
     )
-
-
-@contextmanager
-def _progress() -> Generator[Progress | None]:
-    """Show a bar on standard error while a person waits; elsewhere nothing."""
-    out = console(stderr=True)
-    if not out.is_terminal:
-        yield None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("events"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=out, transient=True) as bar:
-        task = bar.add_task("events", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

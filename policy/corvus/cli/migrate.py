@@ -115,7 +115,7 @@ def _exit_code(run: Run, *, failed: bool, check: bool) -> int:
 
 
 def _tell_errors(file: MigratedFile) -> bool:
-    """Say why a file, or a key of it, is not migrated; tell whether there was anything to say."""
+    """Say why a file, or a key of it, is not migrated; return whether there was anything to say."""
     if file.errors:
         from corvus.diagnostics.text import render
 
@@ -128,7 +128,7 @@ def _tell_errors(file: MigratedFile) -> bool:
 
 
 def _deliver(name: str, migration: Migration) -> bool:
-    """Put the result where it belongs; tell whether that went well."""
+    """Put the result where it belongs; return whether that went well."""
     if name == "-":
         sys.stdout.flush()
         sys.stdout.buffer.write(migration.after)

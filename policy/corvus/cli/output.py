@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, cast
 
@@ -164,6 +165,28 @@ def _text(
         case formats.Format.KV | formats.Format.TABLE:
             lines = [f"{key}={value}" for key, value in {**head, "rows": len(table.rows)}.items()]
             return "\n".join([*lines, *formats.kv_lines(table)]) + "\n"
+
+
+@contextmanager
+def counting(noun: str) -> Generator[Callable[[int, int], None] | None]:
+    """Show a bar on standard error while a person waits; elsewhere nothing.
+
+    Args:
+        noun: What is counted.
+
+    Yields:
+        What takes how many are done, and of how many.
+    """
+    out = console(stderr=True)
+    if not out.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn(noun), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=out, transient=True) as bar:
+        task = bar.add_task(noun, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def console(*, stderr: bool = False) -> Console:

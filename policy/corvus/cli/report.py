@@ -126,7 +126,7 @@ def reprice(
     ledger: LedgerPath = None,
     as_of: AsOf = None,
 ) -> None:
-    """Price a period anew with the book of another day, beside the recorded cost.
+    """Price a period again with the book of another day, next to the recorded cost.
 
     Prices are those of [cost.prices] and of the bundled book that were in force on the day. Nothing
     is overwritten. The difference is of the calls that both sides price.
@@ -152,8 +152,8 @@ def reprice(
         print_table(console(), table, f"Recorded cost, and cost at the prices of {on}")
         return
     parameters = {name: naive_utc(bound) for name, bound in bounds.items()}
-    told = {"report": "reprice", "book": on.isoformat()}
-    give(table, shape, file, about=told | {"parameters": parameters}, head=told)
+    about = {"report": "reprice", "book": on.isoformat()}
+    give(table, shape, file, about=about | {"parameters": parameters}, head=about)
 
 
 @app.command(_RUN)

@@ -38,7 +38,7 @@ def no_call(refused: str | None) -> str:
         return f"corvus: no call was made; the last one was refused: {refused}"
     return (
         "corvus: 0 calls went through the proxy, so nothing was governed; does the command use "
-        f"{' or '.join(one.base_variables[0] for one in PROVIDERS.values())}?"
+        f"{' or '.join(provider.base_variables[0] for provider in PROVIDERS.values())}?"
     )
 
 
@@ -62,8 +62,8 @@ def started(source: str, status: StatusReport, budgets: Collection[Budget], sess
         budgets: Those that limit the run.
         session: Its id.
     """
-    by_name = {one.budget.name: one for one in status.decision.statuses}
-    names = [one.name for one in budgets]
+    by_name = {item.budget.name: item for item in status.decision.statuses}
+    names = [budget.name for budget in budgets]
     mission = by_name.get(MISSION)
     if mission is not None and mission.budget.limit_nano_usd and MISSION not in names:
         names.append(MISSION)

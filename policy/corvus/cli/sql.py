@@ -187,7 +187,7 @@ class Prompt:
 
         with self._books.ledger() as ledger:
             tables = relations(ledger.connection)
-            found = [name for one in tables for name, *_ in columns(ledger.connection, one)]
+            found = [name for table in tables for name, *_ in columns(ledger.connection, table)]
         return sorted({*tables, *found})
 
     def _command(self, line: str) -> bool:
@@ -225,7 +225,7 @@ class Prompt:
 
 
 def is_complete(text: str) -> bool:
-    """Tell whether a semicolon ends a statement; one inside quotes or a comment does not."""
+    """Return whether a semicolon ends a statement; one inside quotes or a comment does not."""
     quote = ""
     ended = False
     place = 0
@@ -306,7 +306,7 @@ def _line_editor(names: list[str]) -> Generator[None]:
 
 def _completion(candidates: list[str], text: str, state: int) -> str | None:
     """Return one of the words that begin as typed; keywords keep the case that is typed."""
-    fitting = [one for one in candidates if one.lower().startswith(text.lower())]
+    fitting = [candidate for candidate in candidates if candidate.lower().startswith(text.lower())]
     if state >= len(fitting):
         return None
     found = fitting[state]

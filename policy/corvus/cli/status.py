@@ -89,7 +89,7 @@ class Place:
         if not policy.enabled:
             return []
         names = {budget.name for budget in budgets_to_register(policy)}
-        return [one for one in self.health.store.blocking if one.budget in names]
+        return [blocked for blocked in self.health.store.blocking if blocked.budget in names]
 
 
 def as_json(place: Place) -> dict[str, object]:
@@ -136,13 +136,17 @@ def as_json(place: Place) -> dict[str, object]:
         "open_sessions": store.open_sessions,
         "audit": {"position": store.audit_position, "hash": store.audit_head},
         "overrides": OVERRIDE.bodies(store.overrides),
-        "blocking": [_blocking_json(one) for one in place.blocking],
+        "blocking": [_blocking_json(blocked) for blocked in place.blocking],
     }
 
 
-def _blocking_json(one: Blocking) -> dict[str, object]:
-    about = {"budget": one.budget, "session_id": one.session_id, "mission_id": one.mission_id}
-    return about | refusals_body(one.refusals)
+def _blocking_json(blocked: Blocking) -> dict[str, object]:
+    about = {
+        "budget": blocked.budget,
+        "session_id": blocked.session_id,
+        "mission_id": blocked.mission_id,
+    }
+    return about | refusals_body(blocked.refusals)
 
 
 def as_lines(place: Place) -> list[str]:
@@ -156,17 +160,17 @@ def as_lines(place: Place) -> list[str]:
                 lines.append(f"{name}={','.join(place.runtime.policy.deprecated_fields) or 'none'}")
             case _, dict():
                 inner = cast("dict[str, object]", value)
-                lines += [f"{name}_{key}={kv_value(one)}" for key, one in inner.items()]
+                lines += [f"{name}_{key}={kv_value(part)}" for key, part in inner.items()]
             case _:
                 lines.append(f"{name}={kv_value(value)}")
-    for one in place.health.store.overrides:
-        session = kv_value(one.session_id)
-        expires = one.expires_at.isoformat()
-        lines.append(f"override={one.id} session_id={session} expires_at={expires}")
-    for one in place.blocking:
-        session, mission = kv_value(one.session_id), kv_value(one.mission_id)
-        about = f"blocking={kv_text(one.budget)} session_id={session} mission_id={mission}"
-        lines.append(f"{about} {refusals_text(one.refusals)}")
+    for override in place.health.store.overrides:
+        session = kv_value(override.session_id)
+        expires = override.expires_at.isoformat()
+        lines.append(f"override={override.id} session_id={session} expires_at={expires}")
+    for blocked in place.blocking:
+        session, mission = kv_value(blocked.session_id), kv_value(blocked.mission_id)
+        about = f"blocking={kv_text(blocked.budget)} session_id={session} mission_id={mission}"
+        lines.append(f"{about} {refusals_text(blocked.refusals)}")
     for row in place.changed:
         value, origin = kv_text(_value(row)), kv_text(row.origin.place)
         lines.append(f"setting={kv_text(dotted(row.route))} value={value} origin={origin}")
@@ -201,16 +205,16 @@ def _in_force(place: Place) -> Iterator[tuple[str, str]]:
 
 
 def _files(health: Health) -> Iterator[tuple[str, str]]:
-    for name, one in (("store", health.store), ("ledger", health.ledger)):
-        state = _state(one)
+    for name, part in (("store", health.store), ("ledger", health.ledger)):
+        state = _state(part)
         colour = {"ok": "green", "missing": "yellow", "busy": "yellow"}.get(state, "red")
         about = [f"[{colour}]{'none yet' if state == 'missing' else state}[/]"]
-        if one.exists:
-            about.append(f"{_size(one.size_bytes)}, version {one.version}")
-            about += [] if one.is_writable else ["[yellow]read-only[/]"]
-        yield name, f"{shown(str(one.path))}  {', '.join(about)}"
-        if one.problem is not None:
-            yield "", f"[red]{shown(one.problem)}[/]"
+        if part.exists:
+            about.append(f"{_size(part.size_bytes)}, version {part.version}")
+            about += [] if part.is_writable else ["[yellow]read-only[/]"]
+        yield name, f"{shown(str(part.path))}  {', '.join(about)}"
+        if part.problem is not None:
+            yield "", f"[red]{shown(part.problem)}[/]"
     if health.store.undrained_events:
         yield "", f"{_many(health.store.undrained_events, 'event')} for `corvus ledger drain`"
 
@@ -227,24 +231,27 @@ def _under_way(place: Place) -> Iterator[tuple[str, str]]:
         held += f", [yellow]{holds.overdue} overdue[/]"
     yield "held", held
     yield "sessions", f"{store.open_sessions:,} open"
-    for one in place.blocking[:_SHOWN_MAX]:
-        yield "[red]blocking[/]", _blocking_words(one)
+    for blocked in place.blocking[:_SHOWN_MAX]:
+        yield "[red]blocking[/]", _blocking_words(blocked)
     if len(place.blocking) > _SHOWN_MAX:
         yield "", f"and {len(place.blocking) - _SHOWN_MAX:,} more sessions or missions"
-    for one in store.overrides:
-        whose = f"session {shown(one.session_id)}" if one.session_id else "any session"
-        yield "override", f"{one.id} of {whose}, until {one.expires_at:%Y-%m-%d %H:%M} UTC"
+    for override in store.overrides:
+        whose = f"session {shown(override.session_id)}" if override.session_id else "any session"
+        yield (
+            "override",
+            f"{override.id} of {whose}, until {override.expires_at:%Y-%m-%d %H:%M} UTC",
+        )
     head = f", the newest [dim]{store.audit_head[:16]}[/]" if store.audit_head else ""
     yield "audit", f"{_many(store.audit_position, 'event')}{head}"
 
 
-def _blocking_words(one: Blocking) -> str:
-    named = (("session", one.session_id), ("mission", one.mission_id))
+def _blocking_words(blocked: Blocking) -> str:
+    named = (("session", blocked.session_id), ("mission", blocked.mission_id))
     whose = "".join(f", {word} {shown(name)}" for word, name in named if name)
-    last = one.refusals
+    last = blocked.refusals
     needed = "?" if last.needed_nano_usd is None else f"${usd_short(last.needed_nano_usd)}"
     return (
-        f"budget {shown(one.budget)}{whose}: {_many(last.count, 'call')} refused, the last at "
+        f"budget {shown(blocked.budget)}{whose}: {_many(last.count, 'call')} refused, the last at "
         f"{last.last_at:%Y-%m-%d %H:%M} UTC: {shown(last.model)} needed {needed}, "
         f"${usd_short(last.left_nano_usd)} was left"
     )
@@ -264,12 +271,12 @@ def _value(row: Effective) -> str:
     return written(origins.masked(row.route, row.value))
 
 
-def _state(one: StoreHealth | LedgerHealth) -> str:
-    if one.problem is not None:
+def _state(part: StoreHealth | LedgerHealth) -> str:
+    if part.problem is not None:
         return "unusable"
-    if not one.exists:
+    if not part.exists:
         return "missing"
-    return "busy" if getattr(one, "is_busy", False) else "ok"
+    return "busy" if getattr(part, "is_busy", False) else "ok"
 
 
 def _many(count: int, noun: str) -> str:

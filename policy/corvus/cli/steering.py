@@ -73,16 +73,16 @@ def override(
     if session == "":
         raise typer.BadParameter("a session has a name; leave it out for any", param_hint="session")
     _refuse_lonely(project, session)
-    wish = _read(
+    request = _read(
         lambda: OverrideRequest(local_actor(), reason, session, life, surface="cli"),
         "--reason, --session",
     )
     runtime = _runtime(config, sets, ledger)
     with runtime.steering() as governor:
-        wish = replace(wish, project=project or governor.project_of(session))
+        request = replace(request, project=project or governor.project_of(session))
         if not yes and sys.stdin.isatty():
-            _ask_before_replacing(governor, wish)
-        granted = _granted(runtime, governor, wish)
+            _ask_before_replacing(governor, request)
+        granted = _granted(runtime, governor, request)
     body = {
         "budget_override": "applied",
         "scope": "next_request",
@@ -146,15 +146,15 @@ def reset(
     if not yes and not sys.stdin.isatty():
         raise typer.BadParameter("a reset asks first; pass --yes in a script")
     _refuse_lonely(project, session)
-    wish = _read(
+    request = _read(
         lambda: ResetRequest(scope, local_actor(), reason, session, mission),
         "--scope, --reason, --session, --mission",
     )
     with _runtime(config, sets, ledger).steering() as governor:
-        wish = replace(wish, project=project or governor.project_of(session))
+        request = replace(request, project=project or governor.project_of(session))
         if not yes:
-            _ask_before_reset(governor, wish)
-        result = governor.reset(wish)
+            _ask_before_reset(governor, request)
+        result = governor.reset(request)
     event = result.audit_event
     body = {
         "scope": result.scope,
@@ -165,7 +165,7 @@ def reset(
         "mission_id": event.mission_id,
         "audit_event": event.position,
         "removed_cost_nano_usd": str(result.removed_cost_nano_usd),
-        **({"project": wish.project} if wish.project else {}),
+        **({"project": request.project} if request.project else {}),
     }
     removed = f"${usd_short(result.removed_cost_nano_usd)} in {_calls(result.removed_requests)}"
     emit(
@@ -199,31 +199,31 @@ def _read(make: Callable[[], T], options: str) -> T:
         raise typer.BadParameter(str(mistake), param_hint=options) from None
 
 
-def _granted(runtime: Runtime, governor: Governor, wish: OverrideRequest) -> Any:
+def _granted(runtime: Runtime, governor: Governor, request: OverrideRequest) -> Any:
     try:
-        return governor.override(wish)
+        return governor.override(request)
     except SteeringRefused as refused:
         if runtime.policy.enabled and not runtime.policy.allow_override:
             raise SteeringRefused(f"{refused}; cost.allow_override = true allows them") from None
         raise
 
 
-def _ask_before_replacing(governor: Governor, wish: OverrideRequest) -> None:
+def _ask_before_replacing(governor: Governor, request: OverrideRequest) -> None:
     from corvus.diagnostics.plain import escape
 
-    for one in governor.status(wish.session_id, project=wish.project).overrides:
-        if (one.session_id, one.project) == (wish.session_id, wish.project):
-            why = f" ({escape(one.reason)})" if one.reason else ""
+    for override in governor.status(request.session_id, project=request.project).overrides:
+        if (override.session_id, override.project) == (request.session_id, request.project):
+            why = f" ({escape(override.reason)})" if override.reason else ""
             typer.confirm(
-                f"{escape(one.actor)} granted one at {_minute(one.granted_at)}{why}, active until "
-                f"{_minute(one.expires_at)}. Replace it?",
+                f"{escape(override.actor)} granted one at {_minute(override.granted_at)}{why}, "
+                f"active until {_minute(override.expires_at)}. Replace it?",
                 abort=True,
                 err=True,
             )
 
 
-def _ask_before_reset(governor: Governor, wish: ResetRequest) -> None:
-    found = governor.resettable(wish)
+def _ask_before_reset(governor: Governor, request: ResetRequest) -> None:
+    found = governor.resettable(request)
     limit = found.budget.limit_nano_usd
     of_limit = f" of ${usd_short(limit)}" if limit else ""
     typer.confirm(

@@ -1,4 +1,4 @@
-"""The budget summary for a person: a table that fits the terminal, and what to know beside it."""
+"""The budget summary for a person: a table that fits the terminal, and what to know with it."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def _calls(item: BudgetStatus, status: StatusReport) -> str:
 
 
 def resets(item: BudgetStatus, now: datetime) -> str:
-    """Return in how long a budget starts anew; ``-`` where it never does."""
+    """Return in how long a budget starts again; ``-`` where it never does."""
     if item.resets_at is None:
         return _NONE
     return words()("summary.until", span=_span(item.resets_at - now))
@@ -217,14 +217,16 @@ def _under_way(status: StatusReport) -> list[str]:
         outcome = say(f"outcome.{status.session.outcome.value}")
         remarks.append(say("summary.session", outcome=outcome))
     if status.mission is not None:
-        one = status.mission
+        mission = status.mission
         steps = (
-            say("summary.steps_of", steps=one.steps, most=one.max_steps)
-            if one.max_steps
-            else say.count("missions.steps", one.steps)
+            say("summary.steps_of", steps=mission.steps, most=mission.max_steps)
+            if mission.max_steps
+            else say.count("missions.steps", mission.steps)
         )
-        name = f"[bold]{shown(one.id)}[/]"
-        remarks.append(say("summary.mission", mission=name, state=_mission(one, say), steps=steps))
+        name = f"[bold]{shown(mission.id)}[/]"
+        remarks.append(
+            say("summary.mission", mission=name, state=_mission(mission, say), steps=steps)
+        )
     for override in status.overrides:
         whose = (
             say("summary.one_session", session=shown(override.session_id))
@@ -240,7 +242,7 @@ def _under_way(status: StatusReport) -> list[str]:
 
 def _refused(status: StatusReport) -> list[str]:
     """Say of each budget what it refused: how often, when last, what was needed and left."""
-    say, told = words(), list[str]()
+    say, lines = words(), list[str]()
     for item in status.decision.statuses:
         refusals = status.refusals.get(item.budget.name)
         if refusals is None:
@@ -255,8 +257,8 @@ def _refused(status: StatusReport) -> list[str]:
             needed=say("figure.unknown") if needed is None else f"${usd_short(needed)}",
             left=f"${usd_short(refusals.left_nano_usd)}",
         )
-        told.append(f"[red]{text}[/]" if refusals.is_blocking else text)
-    return told
+        lines.append(f"[red]{text}[/]" if refusals.is_blocking else text)
+    return lines
 
 
 def _mission(mission: MissionRecord, say: Words) -> str:
@@ -288,8 +290,8 @@ def _remarks(runtime: Runtime, status: StatusReport) -> list[str]:
     spends = [spend for spend in status.spends.values() if spend is not None]
     spend = max(spends, key=lambda spend: spend.unpriced_calls, default=None)
     if spend and spend.unpriced_calls:
-        told = say("summary.unpriced", number=spend.unpriced_calls, calls=spend.calls)
-        remarks.append(f"[yellow]{told}[/]")
+        text = say("summary.unpriced", number=spend.unpriced_calls, calls=spend.calls)
+        remarks.append(f"[yellow]{text}[/]")
     remarks += [
         _coloured("yellow", say("summary.deprecated", key=shown(path)))
         for path in runtime.policy.deprecated_fields

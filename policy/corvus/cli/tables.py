@@ -237,7 +237,7 @@ def lay_out(table: Table, width: int) -> Layout:
 
 
 def is_rigid(column: Column) -> bool:
-    """Tell whether a column must stay on one line: folded numbers and instants are misread."""
+    """Return whether a column must stay on one line: folded numbers and instants are misread."""
     return column.is_number or column.type in {"TIMESTAMP", "DATE"}
 
 
@@ -279,7 +279,7 @@ def _fitted(strip: _Strip, width: int) -> _Strip:
     heading = _lines(strip.heading, width)
     if not _is_id(strip.column):
         return replace(strip, heading=heading)
-    return replace(strip, heading=heading, texts=[_middle_cut(one, width) for one in strip.texts])
+    return replace(strip, heading=heading, texts=[_middle_cut(text, width) for text in strip.texts])
 
 
 def _lines(heading: str, width: int) -> str:
@@ -344,7 +344,7 @@ def _least_id_cells(texts: Sequence[str]) -> int:
     different = len(set(texts))
     widths = range(min(_SHORT_ID_CELLS, longest), longest)
     return next(
-        (wide for wide in widths if len({_middle_cut(one, wide) for one in texts}) == different),
+        (wide for wide in widths if len({_middle_cut(text, wide) for text in texts}) == different),
         longest,
     )
 
@@ -405,7 +405,7 @@ def print_stacked(
 ) -> None:
     """Print each row as its first value and, below it, one line for each other value.
 
-    A value that has no room beside its heading stands below it.
+    A value that has no room next to its heading stands below it.
     """
     from rich.padding import Padding
     from rich.text import Text

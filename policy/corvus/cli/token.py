@@ -62,10 +62,10 @@ def create(
     from corvus.model.token import TokenRequest, new_secret
 
     secret = new_secret()
-    wish = TokenRequest(name, scope, project, user, agent, session, mission)
+    request = TokenRequest(name, scope, project, user, agent, session, mission)
     with _store(config, ledger) as store:
         try:
-            made = store.run(lambda unit: tokens.create(unit, wish, secret, local_actor()))
+            made = store.run(lambda unit: tokens.create(unit, request, secret, local_actor()))
         except ValueError as mistake:
             raise typer.BadParameter(str(mistake), param_hint="NAME") from None
     words = f"Keep it now: it is not shown again. {made.scope} token {made.name!r}{_of(made)}."
@@ -81,10 +81,10 @@ def list_(*, config: Config = None, ledger: LedgerPath = None, output: TextOrBod
     with _store(config, ledger) as store:
         known = store.run(lambda unit: [*unit.tokens().values()])
     lines = [
-        f"{one.name}  {one.scope}{_of(one)}  {one.id}  "
-        f"by {one.created_by}, {one.created_at:%Y-%m-%d %H:%M}"
-        + (f", revoked {one.revoked_at:%Y-%m-%d %H:%M}" if one.revoked_at else "")
-        for one in known
+        f"{token.name}  {token.scope}{_of(token)}  {token.id}  "
+        f"by {token.created_by}, {token.created_at:%Y-%m-%d %H:%M}"
+        + (f", revoked {token.revoked_at:%Y-%m-%d %H:%M}" if token.revoked_at else "")
+        for token in known
     ]
     emit(output, lambda: TOKEN.bodies(known), lambda: _print(*(lines or ["no token"])))
 
@@ -121,8 +121,8 @@ def _store(config: Any, ledger: Any) -> Generator[Store]:
 
 def _of(token: Token) -> str:
     bound = token.bound._asdict().items()
-    told = ", ".join(f"{name} {value}" for name, value in bound if value is not None)
-    return f" of {told}" if told else ""
+    bindings = ", ".join(f"{name} {value}" for name, value in bound if value is not None)
+    return f" of {bindings}" if bindings else ""
 
 
 def _print(*lines: str) -> None:

@@ -1,6 +1,6 @@
 """Errors as ``application/problem+json`` (RFC 9457): one envelope for all, with ``code`` (API-2).
 
-Refuses to tell paths, text of a driver or what a secret was: faults of store and ledger get fixed
+Shows no path, no text of a driver, no secret: faults of store and ledger get fixed
 words, the rest is scrubbed.
 """
 
@@ -78,7 +78,7 @@ _FIXED: dict[type[errors.PolicyError], str] = {
 
 
 def problem_of(error: errors.PolicyError) -> Problem:
-    """Return what the client is told of an error."""
+    """Return what the client sees of an error."""
     status = status_of(error)
     if isinstance(error, Denied) and error.decision is not None:
         code = error.code.replace("-", "_")
@@ -90,8 +90,12 @@ def problem_of(error: errors.PolicyError) -> Problem:
         return Problem(status, code, scrub(str(error)), body, wait)
     if isinstance(error, ConfigError):
         found = [
-            {"field": shown(one.path), "code": one.code, "message": scrub(one.message)}
-            for one in error.diagnostics
+            {
+                "field": shown(diagnostic.path),
+                "code": diagnostic.code,
+                "message": scrub(diagnostic.message),
+            }
+            for diagnostic in error.diagnostics
         ]
         return Problem(status, error.code, "the config would have errors", {"errors": found})
     if isinstance(error, _ABOUT_THE_REQUEST):
