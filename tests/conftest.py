@@ -36,6 +36,38 @@ def _keep_files_in_memory() -> None:
 
 _keep_files_in_memory()
 
+TESTS = Path(__file__).parent
+SLOW = (
+    "autonomy/test_shell.py",
+    "ci",
+    "clients/test_example_folders.py",
+    "clients/test_examples.py",
+    "config/model/test_schema_editors.py",
+    "config/toml/test_spans.py",
+    "faults/test_kill.py",
+    "faults/test_overspend.py",
+    "faults/test_settlements.py",
+    "gateway/pages",
+    "gateway/test_agent_command.py",
+    "gateway/test_gateway_command.py",
+    "gateway/test_hostile_requests.py",
+    "gateway/test_openapi.py",
+    "gateway/test_prometheus.py",
+    "gateway/test_proxy_sdks.py",
+    "gateway/test_run_budgets.py",
+    "ledger/test_archive.py",
+    "ledger/test_drain.py",
+    "metering/test_recordings.py",
+    "stateful",
+    "tidy/test_readme.py",
+    "tidy/test_sdist.py",
+    "tidy/test_shadowing.py",
+    "tidy/test_wheel.py",
+)
+"""Files and folders whose tests take seconds: browsers, programs that are started, long properties.
+
+Each is marked ``slow``, so that the loop of one room leaves it out with ``-m "not slow"``.
+"""
 _NOBODY = 65_534
 _USUAL_CALL: dict[str, object] = {
     "calls": 1,
@@ -124,3 +156,11 @@ def record_calls() -> RecordCalls:
         return path
 
     return record
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow."""
+    slow = [TESTS / name for name in SLOW]
+    for item in items:
+        if any(item.path.is_relative_to(path) for path in slow):
+            item.add_marker("slow")

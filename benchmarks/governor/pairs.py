@@ -33,8 +33,7 @@ from corvus.base.ids import new_id
 from corvus.base.money import NanoUSD
 from corvus.model.request import Request
 from corvus.store import statements
-from corvus.store.memory import MemoryBackend
-from corvus.store.sqlite import SqliteBackend
+from corvus.store.sqlite import MemoryBackend, SqliteBackend
 from corvus.store.store import Store
 
 CONFIG = """

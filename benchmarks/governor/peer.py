@@ -25,8 +25,7 @@ from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.spend_tracking.budget_reservation import reserve_budget_for_request
 
 from corvus import Governor, open_runtime
-from corvus.store.memory import MemoryBackend
-from corvus.store.sqlite import SqliteBackend
+from corvus.store.sqlite import MemoryBackend, SqliteBackend
 from corvus.store.store import Store
 
 BODY = {

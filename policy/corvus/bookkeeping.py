@@ -24,17 +24,17 @@ from corvus.governor.recount import Difference, History, recount
 from corvus.governor.upkeep import keep_up
 from corvus.model.steering import AuditKind
 from corvus.store.api import StoreState
-from corvus.store.outbox import StoreOutbox
-from corvus.store.reader import is_behind
-from corvus.store.sqlite import SqliteBackend
+from corvus.store.place import StoreOutbox, is_behind, open_store, place_at
 from corvus.store.store import Store
 from corvus.store.unit import Unit
 
 if TYPE_CHECKING:
     from corvus.ledger.archive import ArchiveSummary
     from corvus.ledger.drain import DrainSummary, Progress
+    from corvus.ledger.health import LedgerHealth
     from corvus.ledger.ledger import Ledger
     from corvus.ledger.verify import AuditHead
+    from corvus.store.health import StoreHealth
     from corvus.usage.importers.model import KnownFiles
 
 _TAIL_MAX = 1000
@@ -67,6 +67,19 @@ class Verdict:
         return not self.findings and not self.differences
 
 
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How store and ledger are."""
+
+    store: StoreHealth
+    ledger: LedgerHealth
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether calls can be admitted, and reports read."""
+        return self.store.problem is None and self.ledger.problem is None
+
+
 class Bookkeeping:
     """The store and the ledger of one place.
 
@@ -75,18 +88,20 @@ class Bookkeeping:
         clock: What the time is; the machine's by default.
 
     Attributes:
-        store_path: The store of budgets, beside the ledger; it need not exist yet.
+        store_path: The store of budgets, next to the ledger; it need not exist yet.
+        place: The same, to be opened and looked at.
     """
 
     def __init__(self, ledger_path: Path, clock: Clock | None = None) -> None:
         self.ledger_path = ledger_path
         self.store_path = Path(f"{ledger_path}.store")
+        self.place = place_at(self.store_path)
         self._clock = clock or SystemClock()
 
     @property
     def has_store(self) -> bool:
         """Whether anything was ever governed here."""
-        return os.path.isfile(self.store_path)
+        return self.place.exists
 
     @contextmanager
     def store(self, *, trust_clock: bool = False) -> Generator[Store]:
@@ -100,7 +115,7 @@ class Bookkeeping:
             raise LedgerError(
                 f"{self.ledger_path} is a folder, no ledger; name a file with --ledger"
             )
-        store = Store(SqliteBackend(self.store_path), self._clock, trust_clock=trust_clock)
+        store = open_store(self.place, self._clock, trust_clock=trust_clock)
         try:
             yield store
         finally:
@@ -239,6 +254,18 @@ class Bookkeeping:
             audit_head=state.audit_head,
         )
 
+    def health(self) -> Health:
+        """Say how store and ledger are, each whatever the other is (CLI-6); no byte changes."""
+        from corvus.ledger.health import ledger_health
+
+        writable = _is_writable(self.store_path)
+        store = self.place.health(self._clock.now(), writable=writable)
+        outbox = None
+        with suppress(StoreError):  # it was replaced a moment ago; the ledger is examined alone
+            outbox = self._outbox() if store.store_id is not None else None
+        writable = _is_writable(self.ledger_path)
+        return Health(store, ledger_health(self.ledger_path, outbox, writable=writable))
+
     def rebuild(self, actor: str, reason: str | None) -> Verdict:
         """Make the balances what is recorded, and take note of events that are lost for good.
 
@@ -270,7 +297,7 @@ class Bookkeeping:
         )
 
     def _outbox(self, store: Store | None = None) -> StoreOutbox:
-        return StoreOutbox(self.store_path, store, self._clock)
+        return StoreOutbox(self.place, store, self._clock)
 
     def _keep_up(self) -> None:
         """Book what is overdue, as far as the store may be written now (RES-6).
@@ -280,7 +307,7 @@ class Bookkeeping:
         if not self.has_store or isinstance(self._clock, FixedClock):
             return
         with suppress(StoreError):
-            if is_behind(self.store_path, self._clock.now()):
+            if is_behind(self.place, self._clock.now()):
                 with self.store() as store:
                     keep_up(store)
 
@@ -373,3 +400,21 @@ def _state(unit: Unit) -> StoreState:
 
 def _mark_recount_due(unit: Unit) -> None:
     unit.touch().recount_due = True
+
+
+def _is_writable(path: Path) -> bool:
+    """Return whether a file may be written, or made with the folders above it."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False  # its name is too long, or what stands above it is no folder
+    else:
+        return _may(path, os.W_OK) and _may(path.parent, os.W_OK)
+    folder = next((one for one in path.absolute().parents if os.path.lexists(one)), path.parent)
+    return os.path.isdir(folder) and _may(folder, os.W_OK | os.X_OK)
+
+
+def _may(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)

@@ -41,13 +41,12 @@ from corvus.prices.lookup import PriceBooks
 
 if TYPE_CHECKING:
     from corvus.autonomy.decide import Action, ActionAnswer
-    from corvus.bookkeeping import Bookkeeping
+    from corvus.bookkeeping import Bookkeeping, Health
     from corvus.config.layers.origins import Effective
     from corvus.config.toml.document import Document
     from corvus.governor.engine import Listener
     from corvus.governor.governor import Governor
     from corvus.governor.recount import History
-    from corvus.health import Health
     from corvus.ledger.ledger import Ledger
     from corvus.model.spend import Spend
     from corvus.model.steering import AuditEvent
@@ -143,7 +142,6 @@ class Runtime:
 
     @contextmanager
     def _governor(self, listeners: Sequence[Listener]) -> Generator[Governor]:
-        from corvus.actor import local_actor
         from corvus.governor.governor import Governor
 
         with self._store() as (store, history):
@@ -157,8 +155,7 @@ class Runtime:
     @contextmanager
     def _store(self) -> Generator[tuple[Store, History]]:
         from corvus.governor.recount import no_history
-        from corvus.store.memory import MemoryBackend
-        from corvus.store.store import Store
+        from corvus.store.place import open_store
 
         books = self.bookkeeping
         with ExitStack() as opened:
@@ -168,11 +165,11 @@ class Runtime:
                 except StoreError:
                     if self.policy.enabled:
                         raise
-                    store, history = Store(MemoryBackend(), self.clock), no_history
+                    store, history = open_store(None, self.clock), no_history
                 else:
                     history = books.history(store)
             else:
-                store = Store(MemoryBackend(), self.clock)
+                store = open_store(None, self.clock)
                 history = books.history(store)
             opened.callback(store.close)
             yield store, history
@@ -199,11 +196,11 @@ class Runtime:
         """
         if recorded or not self.bookkeeping.has_store:
             return self._recorded_status(session_id, mission_id)
-        from corvus.store.reader import latest_session
+        from corvus.store.place import latest_session
 
         with self._stored_governor() as governor:
             report = governor.status(session_id, mission_id)
-        latest = latest_session(self.bookkeeping.store_path) if session_id is None else None
+        latest = latest_session(self.bookkeeping.place) if session_id is None else None
         return replace(report, latest_session_id=latest)
 
     def audit(
@@ -232,10 +229,10 @@ class Runtime:
             StoreError: The store cannot be read.
             LedgerError: There is no store, and the ledger cannot be read.
         """
-        from corvus.store.reader import audit_head
+        from corvus.store.place import audit_head
 
         if self.bookkeeping.has_store:
-            return audit_head(self.bookkeeping.store_path)
+            return audit_head(self.bookkeeping.place)
         newest = self.audit(1)
         return (newest[0].position, newest[0].hash) if newest else (0, GENESIS)
 
@@ -247,8 +244,6 @@ class Runtime:
             StoreError: The store cannot be opened or made: what is done would not last.
             LedgerError: Budgets must be counted anew, and the ledger cannot be read.
         """
-        from corvus.actor import local_actor
-
         with self._stored_governor() as governor:
             governor.note_limits(self.governing, local_actor())
             yield governor
@@ -285,9 +280,7 @@ class Runtime:
 
     def health(self) -> Health:
         """Say how store and ledger are; no byte of either changes."""
-        from corvus.health import examine
-
-        return examine(self.ledger_path, self.bookkeeping.store_path, self.clock.now())
+        return self.bookkeeping.health()
 
     def _recorded_status(self, session_id: str | None, mission_id: str | None) -> StatusReport:
         from corvus.ledger.counts import latest_session, spend_in
@@ -402,3 +395,16 @@ def _ledger_path(loaded: Loaded) -> Path:
     if state.startswith("~"):
         raise LedgerError("there is no home directory: name a ledger with --ledger")
     return Path(state) / "corvus" / "ledger.duckdb"
+
+
+def local_actor() -> str:
+    """Return who runs a command, whatever options say (OVR-5): the user of this process.
+
+    Their number stands for those who have no name.
+    """
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"

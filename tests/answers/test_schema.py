@@ -88,6 +88,7 @@ def test_every_kind_of_denial_fits_its_schema(governor: Governor, clock: FrozenC
 def test_every_audit_event_and_usage_record_fits_its_schema(
     governor: Governor, runtime: Runtime, clock: FrozenClock
 ) -> None:
+    """LED-3."""
     governor.override(OverrideRequest("ana", "release", "s"))
     request = governor.request("m", session_id="s", estimate_usd=Decimal(2))
     first = governor.reserve(request)

@@ -57,6 +57,7 @@ def test_a_symbolic_link_survives_and_its_file_is_written(file: Path, tmp_path: 
 
 
 def test_a_file_that_changed_since_it_was_read_is_left_alone(file: Path) -> None:
+    """CFG-12."""
     file.write_bytes(b"theirs\n")
     with pytest.raises(EditRefused, match="changed since it was read"):
         replace_file(file, NEW, before=OLD)

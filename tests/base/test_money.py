@@ -1,3 +1,5 @@
+"""Amounts are integers of nano-USD, exact in and out (PRC-1)."""
+
 from __future__ import annotations
 
 from decimal import Decimal

@@ -282,12 +282,11 @@ def test_standard_input_can_be_reported(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_plain_check_imports_nothing_that_writes_reports() -> None:
     """PRF-1: who does not ask for a report does not pay for it."""
     others = [
-        "corvus.cli.check_outputs", "corvus.cli.check_outputs", "corvus.config.check.fixes",
-        "corvus.config.check.ignore", "corvus.diagnostics.explained",
-        "corvus.diagnostics.fingerprint",
-        "corvus.diagnostics.github", "corvus.diagnostics.gitlab", "corvus.diagnostics.json_text",
-        "corvus.diagnostics.junit", "corvus.diagnostics.machine", "corvus.diagnostics.outcome",
-        "corvus.diagnostics.places", "corvus.diagnostics.sarif",
+        "corvus.cli.check_outputs", "corvus.config.check.fixes",
+        "corvus.config.check.ignore", "corvus.diagnostics.explanation",
+        "corvus.diagnostics.fingerprint", "corvus.diagnostics.outcome",
+        *(f"corvus.diagnostics.formats.{name}"
+          for name in ("github", "gitlab", "json", "junit", "sarif")),
     ]  # fmt: skip
     Path("wrong.toml").write_text("[cost]\nwarn_at_percent = 150\n")
     script = (
@@ -312,7 +311,7 @@ def test_a_format_imports_no_other(style: str) -> None:
         "import sys\nfrom corvus.cli.main import main\n"
         f"main(['check', 'fails.toml', '--format', {style!r}])\n"
         "print([one for one in ('sarif', 'github', 'gitlab', 'junit')"
-        " if f'corvus.diagnostics.{one}' in sys.modules])\n"
+        " if f'corvus.diagnostics.formats.{one}' in sys.modules])\n"
     )
     run = subprocess.run(
         [sys.executable, "-c", script],

@@ -1,4 +1,4 @@
-"""``corvus report`` answers by name in the format asked for, or says what to type."""
+"""``corvus report`` answers by name in the format asked for, or says what to type (REP-3)."""
 
 from __future__ import annotations
 

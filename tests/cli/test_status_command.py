@@ -18,8 +18,8 @@ import pytest
 from corvus.cli.exits import Exit
 from corvus.ledger.lock import ledger_lock
 from corvus.ledger.migrate import shipped_migrations
-from corvus.store import health, statements
-from corvus.store.place import taken_lock
+from corvus.store import sqlite_place, statements
+from corvus.store.sqlite_files import taken_lock
 from tests.cli.places import CONFIG, Place
 from tests.fakes import FrozenClock
 
@@ -264,7 +264,7 @@ def test_a_store_that_somebody_holds_is_not_called_healthy(
     place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that was stopped in a transaction keeps every call out, though all can read."""
-    monkeypatch.setattr(health, "_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite_place, "_PATIENCE_SECONDS", 0.1)
     place.hold(25)
     holder = sqlite3.connect(place.store, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")

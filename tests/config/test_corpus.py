@@ -17,8 +17,8 @@ from corvus.config.check.subject import PriceFacts
 from corvus.config.model.dialects import Dialect
 from corvus.config.toml.document import source_text
 from corvus.diagnostics.codes import Severity
+from corvus.diagnostics.formats.text import render
 from corvus.diagnostics.model import Diagnostic
-from corvus.diagnostics.text import render
 
 CORPUS = Path(__file__).parents[2] / ".." / "shared" / "configs"
 FILES = sorted(CORPUS.glob("*.toml"))

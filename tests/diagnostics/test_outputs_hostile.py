@@ -158,10 +158,9 @@ LEAKS: Final = {
 }
 
 
-@pytest.mark.parametrize("style", FORMATS)
 @pytest.mark.parametrize("text", LEAKS.values(), ids=LEAKS)
-def test_a_secret_is_in_no_output(text: str, style: str) -> None:
+def test_a_secret_is_in_no_output(text: str) -> None:
     checked = check_paths(["-"], Options(dialect="native", stdin=text.encode))
     assert checked.diagnostics
     outcome = outcome_of(checked, failing=("error", "warning", "note"), exit_code=1)
-    assert CANARY not in written(style, outcome)
+    assert [style for style in FORMATS if CANARY in written(style, outcome)] == []

@@ -49,6 +49,7 @@ def show_no_overspend(folder: Path, processes: int, threads: int, calls: int) ->
 
 
 def test_threads_of_several_processes_never_overspend(tmp_path: Path) -> None:
+    """STO-1, RES-1."""
     show_no_overspend(tmp_path, processes=4, threads=16, calls=125)
 
 

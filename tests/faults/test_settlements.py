@@ -28,10 +28,8 @@ from corvus.model.policy import Policy
 from corvus.model.price import Price, Tier
 from corvus.model.reservation import Outcome, Reservation, Settlement, Source
 from corvus.model.usage import TokenKind, Usage
-from corvus.store.memory import MemoryBackend
-from corvus.store.pending_lines import line_of, pending_of
-from corvus.store.spill import rejected_path, spill
-from corvus.store.sqlite import SqliteBackend
+from corvus.store.spill import line_of, pending_of, rejected_path, spill
+from corvus.store.sqlite import MemoryBackend, SqliteBackend
 from corvus.store.store import Store
 from tests.faults import raw
 from tests.faults.governed import CENT, ROOT, cents, config, governing, policy_of, wait_until
@@ -440,7 +438,7 @@ DYING = """
 import os, signal, sys
 from pathlib import Path
 from corvus.store import spill
-from corvus.store.pending_lines import pending_of
+from corvus.store.spill import pending_of
 from tests.faults.governed import governing, policy_of
 module = sys.modules[sys.argv[1]]
 real = getattr(module, sys.argv[2])

@@ -12,7 +12,7 @@ import pytest
 
 from corvus.base.errors import StoreUnavailable
 from corvus.model.policy import Policy
-from corvus.store.present import present_of_boot
+from corvus.store.witness import present_of_boot
 from tests.fakes import FrozenClock
 from tests.faults import raw
 from tests.faults.governed import CENT, cents, config, governing, policy_of, wait_until

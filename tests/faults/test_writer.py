@@ -13,8 +13,7 @@ import pytest
 
 from corvus.base.errors import StoreUnavailable
 from corvus.model.policy import Policy
-from corvus.store.memory import MemoryBackend
-from corvus.store.sqlite import SqliteBackend
+from corvus.store.sqlite import MemoryBackend, SqliteBackend
 from corvus.store.store import Store
 from corvus.store.unit import Unit
 from tests.faults import raw

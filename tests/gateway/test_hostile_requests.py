@@ -140,6 +140,7 @@ def test_a_smuggled_request_is_refused_by_the_parser(standing: Served, lines: li
 def test_a_token_may_do_what_its_scope_says(
     standing: Served, scope: str, method: str, path: str, status: int
 ) -> None:
+    """API-8."""
     lines = [host(standing), bearer(standing, scope), "Content-Length: 0"]
     assert raw(standing, request(standing, *lines, method=method, path=path))[0] == status
 

@@ -14,7 +14,7 @@ from corvus.gateway import auth
 from corvus.gateway.auth import Tokens
 from corvus.governor import tokens
 from corvus.model.token import TokenRequest, TokenScope, new_secret
-from corvus.store.memory import MemoryBackend
+from corvus.store.sqlite import MemoryBackend
 from corvus.store.store import Store
 from tests.fakes import FrozenClock
 

@@ -12,7 +12,7 @@ from corvus import Decision, Governor, Policy, Reservation, open_runtime
 from corvus.base.money import nano_usd
 from corvus.events import Event
 from corvus.model.request import Request
-from corvus.store.memory import MemoryBackend
+from corvus.store.sqlite import MemoryBackend
 from corvus.store.store import Store
 from tests.fakes import FrozenClock
 

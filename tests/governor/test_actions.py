@@ -22,7 +22,7 @@ from corvus.governor import actions
 from corvus.model.policy import Policy
 from corvus.model.request import Request
 from corvus.runtime import Runtime
-from corvus.store.memory import MemoryBackend
+from corvus.store.sqlite import MemoryBackend
 from corvus.store.store import Store
 from tests.answers.test_schema import SCHEMAS, complaints
 from tests.autonomy.test_decide import MONEY

@@ -16,7 +16,7 @@ import pytest
 from corvus import BudgetExceeded, Governor, Usage
 from corvus.governor.call import Call
 from corvus.model.reservation import Outcome, ReservationState, Source
-from corvus.store.memory import MemoryBackend
+from corvus.store.sqlite import MemoryBackend
 from corvus.store.store import Store
 from corvus.store.unit import Unit
 from tests.governor.conftest import Bench, MakeBench, MakePolicy

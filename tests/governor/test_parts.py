@@ -100,6 +100,7 @@ def test_a_further_part_without_price_leaves_what_was_held(part: UsagePart) -> N
 def test_a_tier_without_a_price_is_bounded_and_marked_never_priced_as_the_usual_one(
     tier: str, times: float | None
 ) -> None:
+    """PRC-8."""
     part = UsagePart("big", Usage(10, 2, web_search_requests=1), tier)
     usual = 10 * 5 + 2 * 50
     if times is None:

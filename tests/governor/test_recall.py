@@ -119,8 +119,8 @@ def test_what_forgetting_tells_of_open_missions_does_not_end_it(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each of them is an event since the look; they are its own."""
-    monkeypatch.setattr("corvus.store.forgetting._SEEN_MAX", 15)
-    monkeypatch.setattr("corvus.store.outbox._SESSIONS_AT_ONCE", 5)
+    monkeypatch.setattr("corvus.store.retention._SEEN_MAX", 15)
+    monkeypatch.setattr("corvus.store.place._SESSIONS_AT_ONCE", 5)
     with place.governor() as governor:
         for number in range(40):
             spend(governor, 1, f"s{number}", "m")
@@ -192,7 +192,7 @@ def test_what_is_under_way_or_lifted_is_not_forgotten(place: Place) -> None:
 
 
 def test_a_session_used_since_the_look_is_not_forgotten(place: Place) -> None:
-    from corvus.store import outbox
+    from corvus.store import place as module
 
     with place.governor() as governor:
         spend(governor, 10, "s")
@@ -200,7 +200,7 @@ def test_a_session_used_since_the_look_is_not_forgotten(place: Place) -> None:
         place.drain(governor)
         place.clock.move(MONTHS)
         place.drain(governor)
-        look = outbox._look  # pyright: ignore[reportPrivateUsage]
+        look = module._look  # pyright: ignore[reportPrivateUsage]
 
         def slow(path: Path, store: Store) -> object:
             found = look(path, store)
@@ -209,7 +209,7 @@ def test_a_session_used_since_the_look_is_not_forgotten(place: Place) -> None:
 
         spend(governor, 1, "u")
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(outbox, "_look", slow)
+            patched.setattr(module, "_look", slow)
             place.clock.move(MONTHS)
             place.drain(governor)
         assert governor.store.run(lambda unit: [one.id for one in unit.sessions(9)]) == ["u"]

@@ -18,7 +18,7 @@ from corvus.model.request import Request
 from corvus.reporting.catalog import load_catalog
 from corvus.reporting.run import run_report
 from corvus.runtime import Runtime
-from corvus.store.memory import MemoryBackend
+from corvus.store.sqlite import MemoryBackend
 from corvus.store.store import Store
 from corvus.store.unit import Unit
 from tests.fakes import FrozenClock
@@ -80,9 +80,11 @@ def test_whatever_is_refused_adds_up(rows: list[tuple[str, int | None, int]]) ->
         mine = [one for one in found if one["session_id"] == session]
         asked = [estimate for name, estimate, _ in rows if name == session]
         assert sum(one.get("times") or 1 for one in mine) == len(asked)
-        total = sum(one.get("estimates_nano_usd") or one["estimate_nano_usd"] or 0 for one in mine)
+        total = sum(
+            one.get("estimates_nano_usd") or one.get("estimate_nano_usd") or 0 for one in mine
+        )
         assert total == sum(estimate or 0 for estimate in asked)
-        largest = max((one["estimate_nano_usd"] or 0 for one in mine), default=0)
+        largest = max((one.get("estimate_nano_usd") or 0 for one in mine), default=0)
         assert largest == max((estimate or 0 for estimate in asked), default=0)
 
 

@@ -13,7 +13,7 @@ from corvus.governor.calls import Calls
 from corvus.governor.pricing import CallOptions
 from corvus.model.pending import PendingKind, PendingSettlement
 from corvus.model.reservation import Outcome, ReservationState, Settlement, Source
-from corvus.store.pending_lines import line_of, pending_of
+from corvus.store.spill import line_of, pending_of
 from corvus.store.unit import Unit
 from tests.governor.conftest import Bench, MakeBench
 

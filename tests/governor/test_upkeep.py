@@ -99,7 +99,7 @@ def test_a_report_does_not_fail_over_a_store_that_cannot_be_written(
     def refuse(*_: object, **__: object) -> None:
         raise StoreUnavailable("busy")
 
-    monkeypatch.setattr("corvus.bookkeeping.SqliteBackend", refuse)
+    monkeypatch.setattr("corvus.bookkeeping.open_store", refuse)
     assert presumed(runtime) == 0
 
 

@@ -169,6 +169,7 @@ def test_v18_a_session_reset_removes_its_own_spend_and_changes_no_other_scope(
 
 
 def test_v21_a_mission_whose_figures_went_backwards_fails_closed(bench: MakeBench) -> None:
+    """MIS-3."""
     one = bench(config("10", "0", "0"))
     with one.governor.session("s").mission("fix", limit_usd=10):
         one.spend("5", mission_id="fix")

@@ -12,7 +12,7 @@ import pytest
 from corvus.base.errors import ResourceMissing
 from corvus.prices import book
 from corvus.prices.book import BOOK_PATH, BundledBook
-from corvus.prices.compile import Tally, compile_book
+from tools.generate.price_book import Tally, compile_book
 
 TEXT = BOOK_PATH.read_bytes()
 HEADER = json.loads(TEXT)["book"]

@@ -285,6 +285,7 @@ def test_an_own_key_with_its_provider_beats_a_bare_one() -> None:
 
 @pytest.mark.parametrize("biller", [None, "openrouter", "openai", "anthropic", "acme"])
 def test_the_exact_id_of_an_own_key_wins_whoever_bills(biller: str | None) -> None:
+    """PRC-10."""
     books = PriceBooks([own("anthropic/claude-sonnet-4"), own("test/model")])
     found = entry("anthropic/claude-sonnet-4", biller, books)
     assert found == "user:anthropic/claude-sonnet-4"

@@ -33,7 +33,7 @@ from corvus.governor.governor import Governor
 from corvus.model.reservation import Reservation, ReservationState
 from corvus.model.token import TokenRequest, TokenScope, new_secret
 from corvus.runtime import Runtime, open_runtime
-from corvus.store.store import Store
+from corvus.store.place import open_store
 from tests.fakes import NO_AUTHORITIES, FrozenClock
 from tests.gateway.provider import Provider
 from tests.gateway.proxied import KEY, Proxied, Settings
@@ -401,8 +401,8 @@ def world() -> Generator[None]:
         environment = stack.enter_context(pytest.MonkeyPatch.context())
         for name in ("TEST_OPENAI_KEY", "TEST_ANTHROPIC_KEY"):
             environment.setenv(name, KEY)
-        impatient = partial(Store, wait_seconds=STORE_WAIT_SECONDS)
-        environment.setattr("corvus.gateway.app.Store", impatient)
+        impatient = partial(open_store, wait_seconds=STORE_WAIT_SECONDS)
+        environment.setattr("corvus.gateway.app.open_store", impatient)
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="calls-over-http-")))
         provider = Provider()
         stack.callback(provider.stop)

@@ -31,8 +31,7 @@ from corvus.model.policy import MissionLimits
 from corvus.model.request import Request
 from corvus.model.reservation import Reservation, ReservationState
 from corvus.model.steering import AuditEvent, AuditKind, OverrideRequest, ResetRequest
-from corvus.store.memory import MemoryBackend
-from corvus.store.sqlite import SqliteBackend
+from corvus.store.sqlite import MemoryBackend, SqliteBackend
 from corvus.store.store import Store
 from tests.fakes import FrozenClock
 from tests.properties import examples

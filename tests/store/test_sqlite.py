@@ -7,9 +7,20 @@ from corvus.base.time import microseconds
 from corvus.model.request import LOCAL
 from corvus.store import statements
 from corvus.store.api import Backend
-from corvus.store.sqlite import SqliteBackend
+from corvus.store.sqlite import MemoryBackend, SqliteBackend
 from corvus.store.store import Store
 from tests.store.contract import HOUR_US, NOW, StoreContract
+
+
+class TestMemory(StoreContract):
+    """In memory, another process finds nothing; another store of this one finds the same."""
+
+    def make_backend(self) -> Backend:
+        self.backend = MemoryBackend()
+        return self.backend
+
+    def again(self) -> Backend:
+        return self.backend
 
 
 class TestSqlite(StoreContract):

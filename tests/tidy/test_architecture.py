@@ -54,3 +54,13 @@ def test_every_path_that_a_document_names_exists(name: str) -> None:
     assert links == []
     named = {path.rstrip("./") for path in PATH.findall(text) if not PLACEHOLDER.search(path)}
     assert {p for p in named if not ((ROOT / p).exists() or (PACKAGE / p).exists())} == set()
+
+
+def test_each_recipe_has_steps_an_example_and_a_proof() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    recipes = text.partition("## Recipes")[2].partition("\n## ")[0].split("\n### ")[1:]
+    assert len(recipes) == 12
+    for recipe in recipes:
+        assert re.search(r"^1\. .*\n.*^2\. ", recipe, re.MULTILINE | re.DOTALL), recipe
+        assert "\nExample: " in recipe, recipe
+        assert re.search(r" Proof: `pytest tests/", recipe), recipe

@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--after", type=Path, default=HERE, help="another one; default: this")
     parser.add_argument("--only", action="append", choices=WORKS, help="measure these alone")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--folder", type=Path, default=Path.cwd(), help="on a real disk")
+    parser.add_argument("--folder", type=Path, help="on a real disk; default: that of the system")
     options = parser.parse_args(arguments)
     sides = checkout_at(options.before), checkout_at(options.after)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:

@@ -26,8 +26,8 @@ monthly_limit_usd = 1000000
 input = 3
 output = 15
 """
-_PAIRS = 2_000
-_EVALUATIONS = 2_000
+_PAIRS = 1_024
+_EVALUATIONS = 1_000
 
 
 def _timed(times: int, work: Callable[[], None]) -> None:

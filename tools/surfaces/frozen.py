@@ -11,8 +11,13 @@ from types import ModuleType
 from typing import Any
 
 
-def find(package: str, name: str) -> Any:
+def find(package: str, name: str, member: str = "__name__") -> Any:
     """Return what a module of a package defines under a name, wherever it has moved.
+
+    Args:
+        package: The import package, whose modules are loaded.
+        name: Of a class or function.
+        member: Which it has, where several are called so.
 
     Raises:
         LookupError: No module has it.
@@ -24,7 +29,8 @@ def find(package: str, name: str) -> Any:
     ]
     for module in modules:
         value = vars(module).get(name)
-        if value is not None and getattr(value, "__module__", module.__name__) == module.__name__:
+        is_own = getattr(value, "__module__", None) == module.__name__
+        if is_own and hasattr(value, member):
             return value
     raise LookupError(f"no module of {package} defines {name}")
 

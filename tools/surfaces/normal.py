@@ -14,14 +14,21 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 """When everything happens: each command a second after the one before in its place."""
 
 _ID = re.compile(r"\b([0-9a-f]{8})-?([0-9a-f]{4})-?7[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-f]{12}\b")
-_DAY_MS = 86_400_000
+_NEAR_MS = 30 * 86_400_000
 _NOON_MS = int(NOON.timestamp()) * 1000
 _NUMBERED = (
     ("token", re.compile(r"\bcv[a-z]{1,4}_[A-Za-z0-9_-]{20,}")),
     ("csrf", re.compile(r'(?<=name="csrf" value=")[A-Za-z0-9_-]{20,}')),
-    ("cookie", re.compile(r"(?<=corvus_session=)[A-Za-z0-9_-]{20,}")),
+    ("hash", re.compile(r'(?<!sha256[:= ])(?<!sha256": ")\b[0-9a-f]{64}\b')),
+    ("newest", re.compile(r"(?<=newest )[0-9a-f]{16}\b")),
+    ("keyed", re.compile(r'(?:(?<="session": ")|(?<=unlisted:))[0-9a-f]{16}\b')),
+    ("cookie", re.compile(r"(?<=corvus_visit=)[A-Za-z0-9_-]{20,}")),
 )
 _REPLACED = (
+    (re.compile(r"\b\d{16} \d{16} \d+ [0-9a-f-]{36}"), "<witness>"),
+    (re.compile(r"(?<=\r\x1b\[2K).*"), "<progress>"),
+    (re.compile(r"(?m)^[0-9TZ.:-]+Z (?=[A-Z]+ )"), "<time> "),
+    (re.compile(r"(/static/[\w.]+\?)[0-9a-f]{12}"), r"\1<content>"),
     (re.compile(r"(?<=127\.0\.0\.1:)\d{4,5}\b"), "<port>"),
     (re.compile(r"(?<=localhost:)\d{4,5}\b"), "<port>"),
     (re.compile(r'(?<="time": ")[0-9TZ.:-]+(?=")'), "<time>"),
@@ -57,4 +64,5 @@ def _numbered(
 
 def _is_made_here(match: re.Match[str]) -> bool:
     """Return whether a UUIDv7 is of the time of the recording: those of inputs are older."""
-    return abs(int(match[1] + match[2], 16) - _NOON_MS) < _DAY_MS
+    instant_ms = int(match[1] + match[2], 16)
+    return instant_ms == 0 or abs(instant_ms - _NOON_MS) < _NEAR_MS

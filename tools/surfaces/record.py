@@ -23,6 +23,21 @@ from tools.surfaces.stage import Stage
 WORK = Path("/tmp/corvus-surfaces")
 
 
+_NUMBERED = (
+    "commands/help",
+    "commands/check",
+    "commands/settings",
+    "commands/actions",
+    "terminal",
+    "usage/imports",
+    "usage/reports",
+    "governing",
+    "gateway",
+    "pages",
+    "python",
+)
+
+
 def record(
     checkout: Checkout, folder: Path, *, areas: tuple[str, ...], configs: Path | None
 ) -> None:
@@ -42,10 +57,9 @@ def record(
     _load(checkout)
     _preload(Stage(checkout, place / "first", place / "none", 0))
     provider: Provider | None = None
-    stages = iter(range(1, 1000))
 
     def stage(name: str) -> Stage:
-        number = next(stages) << 12
+        number = _NUMBERED.index(name) + 1 << 12  # whatever else is recorded
         return Stage(checkout, place / name, folder / name, number)
 
     def served() -> Provider:

@@ -170,7 +170,7 @@ class Stage:
         shown, has_answered = b"", not answers
         while piece := _read(terminal):
             shown += piece
-            if not has_answered and b"[y/N]" in shown:
+            if not has_answered and b"[y/N]: " in shown:
                 has_answered = True
                 os.write(terminal, answers)
         os.close(terminal)

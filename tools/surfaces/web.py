@@ -472,7 +472,8 @@ class _Visitor:
         waiting, seen = ["/dashboard"], {"/dashboard"}
         while waiting and len(seen) < _PAGES_MAX:
             path = waiting.pop(0)
-            title = quote(path.removeprefix("/dashboard"), safe="")[:150] or "overview"
+            short = re.sub(r"\?[0-9a-f]{12}$", "", path.removeprefix("/dashboard"))
+            title = quote(short, safe="")[:150] or "overview"
             response = self.note(f"{name}/{title}", path)
             text = response.body.decode(errors="replace")
             for link in re.findall(r'(?:href|src|data-live)="(/dashboard[^"#]*)', text):

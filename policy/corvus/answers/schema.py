@@ -1,7 +1,7 @@
 """The published schemas of what corvus says, and the objects that only they describe (SCH-1).
 
-Each document of ``schemas/`` but those of the config is made here; ``corvus.config.model.schema``
-makes the latter.
+Each document of ``schemas/`` is made here, but for those of the config, which
+``tools.generate.config_schemas`` makes.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from corvus.answers.action import action_document
 from corvus.answers.audit import audit_document
 from corvus.answers.denial import denial_document
-from corvus.answers.shape import COUNT, INSTANT, Schema, array, closed, document, nullable, words
-from corvus.config.model.schema import written
+from corvus.answers.shape import COUNT, Schema, array, closed, document, nullable, words
+from corvus.model.columns import COLUMNS
 
 _TEXT: Schema = {"type": "string"}
 
@@ -58,7 +58,7 @@ READY = closed(
 )
 
 
-def published() -> dict[str, str]:
+def published() -> dict[str, Schema]:
     """Return the files of ``schemas/`` that are about what corvus says, by name."""
     documents = {
         "diagnostics": diagnostics_document(),
@@ -67,62 +67,14 @@ def published() -> dict[str, str]:
         "audit-event": audit_document(),
         "usage-record": usage_record_document(),
     }
-    return {f"{name}.schema.json": written(schema) for name, schema in documents.items()}
+    return {f"{name}.schema.json": schema for name, schema in documents.items()}
 
 
 def usage_record_document() -> Schema:
     """Return the schema of a usage record, as a row of the ledger."""
-    counts = (
-        "input_tokens",
-        "output_tokens",
-        "cache_read_tokens",
-        "cache_write_5m_tokens",
-        "cache_write_1h_tokens",
-        "reasoning_tokens",
-        "web_search_requests",
-    )
     return document(
         "usage-record",
-        closed(
-            {
-                "id": words("UUIDv7, by time of admission."),
-                "corrects_id": nullable(words("The record that this row takes back or replaces.")),
-                "calls": {
-                    "type": "integer",
-                    "description": "1, or more for a sum; negative takes a record back.",
-                },
-                "import_key": nullable(words("Identity of the call at its origin.")),
-                "requested_at": INSTANT,
-                "admitted_at": {**INSTANT, "description": "Decides the window. UTC, ISO 8601."},
-                "first_token_at": nullable(INSTANT),
-                "settled_at": INSTANT,
-                "session_id": nullable(words("Session of the call.")),
-                "mission_id": nullable(words("Mission of the call.")),
-                "surface": words("api, proxy, cli-agent, cli-code, python or import."),
-                "provider": words("Who bills."),
-                "requested_model": words("Model that was asked for."),
-                "answering_model": nullable(words("Model that answered.")),
-                "service_tier": nullable(words("Tier with prices of its own, such as batch.")),
-                "project": nullable(words("Project of the call.")),
-                "user_name": nullable(words("User of the call.")),
-                "agent": nullable(words("Agent of the call.")),
-                "tags": nullable({"type": "object", "additionalProperties": {"type": "string"}}),
-                **{name: {"type": "integer", "description": "Disjoint kinds."} for name in counts},
-                "cost_nano_usd": nullable(
-                    {"type": "integer", "description": "nano-USD; null is unknown, never 0."}
-                ),
-                "price_book": {"enum": ["user", "bundled", None]},
-                "price_entry": nullable(words("The entry that priced the call.")),
-                "source": {
-                    "enum": ["provider", "priced", "estimated", "presumed", "imported", "unknown"],
-                    "description": "How the cost is known.",
-                },
-                "outcome": {"enum": ["completed", "failed", "cancelled", "expired"]},
-                "policy_hash": nullable(words("Content hash of the policy that admitted it.")),
-                "reservation_id": nullable(words("The reservation that it settles.")),
-                "provider_request_id": nullable(words("The provider's own id.")),
-            }
-        ),
+        closed({column.name: column.json_schema() for column in COLUMNS}),
         title="What one call used and what it cost",
     )
 

@@ -162,7 +162,7 @@ def _text(checked: Checked, options: argparse.Namespace) -> str:
     summary = "" if options.quiet else "\n".join(_summary(checked))
     if not checked.diagnostics:
         return summary
-    from corvus.diagnostics.text import render
+    from corvus.diagnostics.formats.text import render
 
     sources = {
         file.shown: file.text

@@ -61,13 +61,13 @@ def written(style: str, outcome: Outcome) -> str:
         case "text":
             return _text(outcome)
         case "concise":
-            from corvus.diagnostics.machine import concise as render
+            from corvus.diagnostics.formats.text import concise as render
 
             return render(outcome.diagnostics)
         case "json":
             return _json(outcome)
         case "jsonl":
-            from corvus.diagnostics.machine import as_json_lines
+            from corvus.diagnostics.formats.json import as_json_lines
 
             return as_json_lines(outcome.diagnostics)
         case _:
@@ -77,18 +77,18 @@ def written(style: str, outcome: Outcome) -> str:
 def _report(style: str, outcome: Outcome) -> str:
     match style:
         case "sarif":
-            from corvus.diagnostics.sarif import render
+            from corvus.diagnostics.formats.sarif import render
         case "github":
-            from corvus.diagnostics.github import render
+            from corvus.diagnostics.formats.github import render
         case "gitlab":
-            from corvus.diagnostics.gitlab import render
+            from corvus.diagnostics.formats.gitlab import render
         case _:
-            from corvus.diagnostics.junit import render
+            from corvus.diagnostics.formats.junit import render
     return render(outcome)
 
 
 def _text(outcome: Outcome) -> str:
-    from corvus.diagnostics.text import render
+    from corvus.diagnostics.formats.text import render
 
     sources = {file.file: file.text for file in outcome.inputs if file.text is not None}
     findings = render(outcome.diagnostics, sources, colour=False)
@@ -96,8 +96,7 @@ def _text(outcome: Outcome) -> str:
 
 
 def _json(outcome: Outcome) -> str:
-    from corvus.diagnostics.json_text import json_text
-    from corvus.diagnostics.machine import as_json
+    from corvus.diagnostics.formats.json import as_json, json_text
 
     counts = Counter(diagnostic.severity for diagnostic in outcome.diagnostics)
     whole = {

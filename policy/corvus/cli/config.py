@@ -28,7 +28,7 @@ from corvus.config.layers.origins import Effective
 from corvus.config.model.aliases import ALIASES
 from corvus.config.toml.values import Route, as_items, header, is_table, kind, value_at, written
 from corvus.config.toml.values import shown as dotted
-from corvus.diagnostics.machine import concise
+from corvus.diagnostics.formats.text import concise
 from corvus.diagnostics.model import ConfigError
 from corvus.diagnostics.plain import escape
 from corvus.diagnostics.secrets import secret_ranges

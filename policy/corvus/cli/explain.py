@@ -51,8 +51,8 @@ def _in_order(codes: tuple[CodeInfo, ...]) -> list[CodeInfo]:
 
 def _listed(codes: list[CodeInfo], style: str) -> str:
     if style == "json":
-        from corvus.diagnostics.explained import as_json
-        from corvus.diagnostics.json_text import json_text
+        from corvus.diagnostics.explanation import as_json
+        from corvus.diagnostics.formats.json import json_text
 
         return json_text([as_json(info) for info in codes])
     width = max(len(info.code) for info in codes)
@@ -60,11 +60,11 @@ def _listed(codes: list[CodeInfo], style: str) -> str:
 
 
 def _explained(info: CodeInfo, style: str) -> str:
-    from corvus.diagnostics.explained import as_json, as_text
+    from corvus.diagnostics.explanation import as_json, as_text
 
     if style == "text":
         return as_text(info)
-    from corvus.diagnostics.json_text import json_text
+    from corvus.diagnostics.formats.json import json_text
 
     return json_text(as_json(info))
 

@@ -106,8 +106,8 @@ def verify(
 
 
 def _rebuilt(runtime: Runtime, reason: str | None) -> Verdict:
-    from corvus.actor import local_actor
     from corvus.diagnostics.secrets import scrub
+    from corvus.runtime import local_actor
 
     return runtime.bookkeeping.rebuild(local_actor(), scrub(reason) if reason else None)
 

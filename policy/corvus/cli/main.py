@@ -118,7 +118,7 @@ def _tell(error: PolicyError) -> int:
 
         return show_denial(error.decision)
     if isinstance(error, ConfigError) and error.diagnostics:
-        from corvus.diagnostics.machine import concise
+        from corvus.diagnostics.formats.text import concise
 
         print(concise(error.diagnostics), file=sys.stderr)
     print(f"error[{error.code}]: {escape(str(error))}", file=sys.stderr)

@@ -117,7 +117,7 @@ def _exit_code(run: Run, *, failed: bool, check: bool) -> int:
 def _tell_errors(file: MigratedFile) -> bool:
     """Say why a file, or a key of it, is not migrated; return whether there was anything to say."""
     if file.errors:
-        from corvus.diagnostics.text import render
+        from corvus.diagnostics.formats.text import render
 
         sources = {file.shown: file.text} if file.text is not None else {}
         print(render(file.errors, sources, colour=False), file=sys.stderr)
@@ -151,11 +151,10 @@ def _write(name: str, migration: Migration) -> bool:
 
 def _audit(name: str, migration: Migration) -> None:
     """Keep the migration in the audit where the file has governed calls (AUD-1)."""
-    from corvus.actor import local_actor
     from corvus.base.errors import PolicyError
     from corvus.diagnostics.model import ConfigError
     from corvus.governor.audit import note_migration
-    from corvus.runtime import open_runtime
+    from corvus.runtime import local_actor, open_runtime
 
     keys = [".".join(change.alias.old) for change in migration.changes]
     try:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from corvus.actor import local_actor
 from corvus.answers.action import ACTION
 from corvus.answers.kv import kv_text
 from corvus.answers.policy import policy_body
@@ -27,6 +27,7 @@ from corvus.cli.tables import print_rows
 from corvus.diagnostics.plain import escape
 from corvus.diagnostics.secrets import scrub
 from corvus.model.budget import Budget
+from corvus.model.policy import Policy
 from corvus.model.price import Price
 from corvus.model.usage import TokenKind
 
@@ -68,11 +69,7 @@ def _kv(runtime: Runtime) -> list[str]:
     lines = [
         f"config={runtime.config_shown}",
         f"policy_hash={policy.content_hash}",
-        f"cost_enabled={str(policy.enabled).lower()}",
-        f"allow_override={str(policy.allow_override).lower()}",
-        f"unpriced_models={policy.unpriced_models}",
-        f"default_output_tokens={policy.default_output_tokens}",
-        f"reservation_ttl_seconds={policy.reservation_ttl_seconds}",
+        *_cost_lines(policy),
         f"own_prices={len(policy.prices)}",
         f"price_book={kv_text(books.bundled_version)}",
         f"price_book_sha256={books.bundled_sha256}",
@@ -82,6 +79,18 @@ def _kv(runtime: Runtime) -> list[str]:
     ]
     lines += [_budget_line(budget) for budget in policy.budgets]
     return lines + [_price_line(price) for price in policy.prices]
+
+
+def _cost_lines(policy: Policy) -> list[str]:
+    """Return the keys of ``[cost]`` that are one value, in the order of the policy."""
+    values = {field.name: getattr(policy, field.name) for field in fields(policy)}
+    del values["content_hash"]
+    return [
+        f"{'cost_' if name == 'enabled' else ''}{name}="
+        f"{str(value).lower() if isinstance(value, bool) else value}"
+        for name, value in values.items()
+        if isinstance(value, bool | int | str)
+    ]
 
 
 def _budget_line(budget: Budget) -> str:
@@ -189,6 +198,8 @@ def decide(
 
     Example: corvus policy decide --command "git push"
     """
+    from corvus.runtime import local_actor
+
     action = _action(command, tool, tuple(paths or ()), reads_only, workspace)
     runtime = opened(config, ledger, sets, warns=record)
     answer = runtime.decide(action, local_actor(), approved=approved, record=record)

@@ -233,7 +233,7 @@ class Run:
         return limit if limit is None else min([limit, *configured])
 
     def _override(self, governor: Governor) -> None:
-        from corvus.actor import local_actor
+        from corvus.runtime import local_actor
 
         governor.override(
             OverrideRequest(

@@ -30,9 +30,9 @@ from corvus.version import __version__
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from corvus.bookkeeping import Health
     from corvus.config.layers.load import Layered
     from corvus.config.layers.origins import Effective
-    from corvus.health import Health
     from corvus.ledger.health import LedgerHealth
     from corvus.runtime import Runtime
     from corvus.store.health import Blocking, StoreHealth

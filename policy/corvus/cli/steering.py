@@ -65,9 +65,9 @@ def override(
 
     Example: corvus cost override --reason "release day" --expires-in 2h
     """
-    from corvus.actor import local_actor
     from corvus.cli.times import parse_duration
     from corvus.model.steering import OverrideRequest
+    from corvus.runtime import local_actor
 
     life = _read(lambda: parse_duration(expires_in), "--expires-in")
     if session == "":
@@ -140,8 +140,8 @@ def reset(
 
     Example: corvus cost reset --scope day --reason "test run"
     """
-    from corvus.actor import local_actor
     from corvus.model.steering import ResetRequest
+    from corvus.runtime import local_actor
 
     if not yes and not sys.stdin.isatty():
         raise typer.BadParameter("a reset asks first; pass --yes in a script")

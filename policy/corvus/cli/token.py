@@ -57,9 +57,9 @@ def create(
 
     Example: corvus token create ci --scope read
     """
-    from corvus.actor import local_actor
     from corvus.governor import tokens
     from corvus.model.token import TokenRequest, new_secret
+    from corvus.runtime import local_actor
 
     secret = new_secret()
     request = TokenRequest(name, scope, project, user, agent, session, mission)
@@ -101,8 +101,8 @@ def revoke(
 
     Example: corvus token revoke ci
     """
-    from corvus.actor import local_actor
     from corvus.governor import tokens
+    from corvus.runtime import local_actor
 
     with _store(config, ledger) as store:
         gone = store.run(lambda unit: tokens.revoke(unit, token, local_actor()))

@@ -13,8 +13,7 @@ from typing import Final
 
 from corvus.diagnostics.model import Span
 from corvus.diagnostics.plain import escape, escape_character, width
-from corvus.diagnostics.ranges import joined
-from corvus.diagnostics.secrets import MASK, secret_ranges
+from corvus.diagnostics.secrets import MASK, joined, secret_ranges
 
 MAX_COLUMNS: Final = 100
 _BEFORE: Final = 40

@@ -12,8 +12,7 @@ from collections import Counter
 from typing import Final
 
 from corvus.diagnostics.model import Diagnostic
-from corvus.diagnostics.outcome import Input, Outcome
-from corvus.diagnostics.places import place_of
+from corvus.diagnostics.outcome import Input, Outcome, place_of
 from corvus.diagnostics.secrets import secret_ranges
 
 _LENGTH: Final = 32

@@ -6,9 +6,11 @@ that each can be tested on made-up findings.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
+from urllib.parse import quote
 
 from corvus.diagnostics.codes import CodeInfo
 from corvus.diagnostics.model import Diagnostic
@@ -70,3 +72,36 @@ class Outcome(NamedTuple):
         """The findings that say an input could not be read, so that nothing is known of it."""
         missing = (file for file in self.inputs if file.text is None)
         return (*self.unmatched, *(one for file in missing for one in file.diagnostics))
+
+
+class Place(NamedTuple):
+    """Where a file is: a path, and whether it starts at the root of the reports."""
+
+    path: str
+    is_below_root: bool
+
+    @property
+    def uri(self) -> str:
+        """A relative reference below the root, else an absolute ``file:`` URI (RFC 3986)."""
+        encoded = quote(_bytes(self.path), safe="/")
+        return encoded if self.is_below_root else f"file://{encoded}"
+
+
+def place_of(file: str, outcome: Outcome) -> Place:
+    """Return the place of a file that the user named.
+
+    Paths are compared as text: no link is followed and nothing has to exist.
+    """
+    absolute = os.path.normpath(os.path.join(outcome.folder, file))
+    root = outcome.root.rstrip("/") + "/"
+    if not absolute.startswith(root):
+        return Place(absolute.replace(os.sep, "/"), is_below_root=False)
+    return Place(absolute[len(root) :].replace(os.sep, "/"), is_below_root=True)
+
+
+def _bytes(path: str) -> bytes:
+    """Return the bytes that name a file; what no file system gave us is encoded all the same."""
+    try:
+        return path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return path.encode("utf-8", "surrogatepass")

@@ -1,7 +1,9 @@
-"""What in a document may be a secret, judged by names and shapes alone.
+"""What in a document may be a secret, judged by names and shapes alone, and how it is hidden.
 
-A secret may never reach a terminal or a CI log because a diagnostic quoted its line. The guess errs
-on the safe side: a text beside a secret-looking name is hidden, a number or boolean never is.
+A secret may never reach a terminal or a CI log because a diagnostic quoted it. The guess errs on
+the safe side: a text next to a secret-looking name is hidden, a number or boolean never is. Rules
+quote keys and values to be understood, and cannot all know what may be a secret: ``conceal`` takes
+it out of the words of a diagnostic, whatever rule quoted it.
 """
 
 from __future__ import annotations
@@ -9,9 +11,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from typing import Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
-from corvus.diagnostics.ranges import joined
+if TYPE_CHECKING:
+    from corvus.diagnostics.model import Diagnostic
 
 MASK: Final = "***"
 _LINES_BELOW: Final = 3
@@ -73,9 +77,16 @@ _STATEMENT: Final = re.compile(
     r"[ \t\r]*+(?:\Z|[#\[\n]|[^\s#=\"']++(?:[ \t]++[^\s#=]++)?+[ \t]*+=)"
 )
 
+_QUOTE: Final = re.compile(r"`(?P<ticked>[^`]*)`|\"(?P<quoted>[^\"]*)\"")
+_WORD: Final = re.compile(r"[^\s`\"]{8,}")
+"""A shorter secret may be a plain word, which is hidden only where it is quoted. So is a piece of
+one: a word of ours may stand in a secret."""
+_PIECE: Final = 4
+"""A shorter piece of a secret tells nothing: a bracket, a comma, a letter."""
+
 
 def looks_secret(key: str) -> bool:
-    """Tell whether a key is named like one that holds a secret.
+    """Return whether a key is named like one that holds a secret.
 
     ``max_tokens`` counts tokens and ``api_key_env`` names a variable: neither is a secret.
     """
@@ -86,7 +97,7 @@ def looks_secret(key: str) -> bool:
 
 
 def any_secret(path: Iterable[str | int]) -> bool:
-    """Tell whether any part of a route of keys looks secret."""
+    """Return whether any part of a route of keys looks secret."""
     return any(isinstance(part, str) and looks_secret(part) for part in path)
 
 
@@ -125,7 +136,7 @@ def _beside_broken_keys(text: str, found: list[tuple[int, int]]) -> Iterator[tup
 
 
 def looks_like_secret(text: str) -> bool:
-    """Tell whether a text has the shape of a secret, whatever its name is."""
+    """Return whether a text has the shape of a secret, whatever its name is."""
     return _SHAPES.search(text) is not None
 
 
@@ -184,3 +195,62 @@ def _end_of_bracket(text: str, start: int) -> int:
         if char == "\n" and _STARTS_SETTING.match(text, pos):
             return pos - 1
     return len(text)
+
+
+def joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return sorted ranges with those that overlap or touch made one."""
+    whole: list[tuple[int, int]] = []
+    for start, end in ranges:
+        if whole and start <= whole[-1][1]:
+            whole[-1] = (whole[-1][0], max(end, whole[-1][1]))
+        else:
+            whole.append((start, end))
+    return whole
+
+
+class Hidden:
+    """What a document hides.
+
+    Args:
+        text: The document without byte order mark.
+    """
+
+    def __init__(self, text: str) -> None:
+        pieces = (text[start:end].strip(" \t\r\n\"'") for start, end in secret_ranges(text))
+        self._whole = frozenset(pieces) - {""}
+        self._joined = "\n".join(self._whole)
+
+    def has(self, piece: str, shortest: int) -> bool:
+        """Return whether a piece is a secret, or cut from one and of some length."""
+        if piece in self._whole or looks_like_secret(piece):
+            return True
+        return len(piece) >= shortest and piece in self._joined
+
+    def clean(self, words: str) -> str:
+        """Return the words with ``***`` for each quotation, and each long word, of a secret."""
+        words = _WORD.sub(
+            lambda word: MASK if self.has(word[0], len(word[0]) + 1) else word[0], words
+        )
+        return _QUOTE.sub(self._cleaned, words)
+
+    def _cleaned(self, quote: re.Match[str]) -> str:
+        mark = quote[0][0]
+        piece = quote[0][1:-1].strip("\"'").removesuffix("...")
+        hides = self.has(piece, _PIECE) or secret_ranges(piece)
+        return f"{mark}{MASK}{mark}" if hides else quote[0]
+
+
+def conceal(diagnostic: Diagnostic, hidden: Hidden) -> Diagnostic:
+    """Return the diagnostic without quotations of what its document hides."""
+    clean = hidden.clean
+    return replace(
+        diagnostic,
+        message=clean(diagnostic.message),
+        label=clean(diagnostic.label),
+        help=tuple(map(clean, diagnostic.help)),
+        related=tuple(replace(label, message=clean(label.message)) for label in diagnostic.related),
+        path=tuple(
+            MASK if isinstance(part, str) and (hidden.has(part, 8) or secret_ranges(part)) else part
+            for part in diagnostic.path
+        ),
+    )

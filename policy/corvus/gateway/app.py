@@ -32,8 +32,7 @@ from corvus.gateway.service import ConfigFile, Service
 from corvus.governor.upkeep import keeping_up
 from corvus.observability.sinks import Telemetry
 from corvus.runtime import Runtime
-from corvus.store.sqlite import SqliteBackend
-from corvus.store.store import Store
+from corvus.store.place import open_store
 from corvus.version import __version__
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def make_app(
         StoreError: The store cannot be opened.
         LedgerError: Budgets must be counted anew, and the ledger cannot be read.
     """
-    store = Store(SqliteBackend(runtime.bookkeeping.store_path), runtime.clock)
+    store = open_store(runtime.bookkeeping.place, runtime.clock)
     try:
         service = Service(runtime, store, file=file, telemetry=telemetry)
         proxy = Proxy(lambda: service.governor, runtime.gateway)

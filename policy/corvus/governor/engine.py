@@ -21,8 +21,8 @@ from corvus.model.pending import PendingSettlement
 from corvus.model.policy import Policy
 from corvus.prices.lookup import PriceBooks
 from corvus.store.api import Forgotten
-from corvus.store.bodies import budget_key
 from corvus.store.jobs import WhenLate
+from corvus.store.kinds import budget_key
 from corvus.store.store import Store
 from corvus.store.unit import Unit
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from corvus.base.ids import new_id
 from corvus.base.time import microseconds
+from corvus.model.columns import SettledCall, request_row, usage_row
 from corvus.model.outbox import LedgerTable, Row
 from corvus.model.price import Price
 from corvus.model.request import Request
@@ -27,59 +28,6 @@ _MINUTE_US = 60_000_000
 _OF_ONE_CALL = ("recorded_at", "estimate_nano_usd", "projected_nano_usd")
 
 
-def usage_row(
-    reservation: Reservation, settlement: Settlement, corrects_id: str | None, calls: int = 1
-) -> Row:
-    """Return the usage record of a settled reservation.
-
-    Args:
-        reservation: After its settlement.
-        settlement: What is known of the call.
-        corrects_id: The record that this one replaces or takes back.
-        calls: 1, or -1 to take a record back; counts and cost are then negated.
-    """
-    request, usage = reservation.request, settlement.usage
-    cost = settlement.cost_nano_usd
-    assert reservation.settled_at is not None, "what is recorded is settled"
-    return {
-        "id": reservation.record_id,
-        "corrects_id": corrects_id,
-        "calls": calls,
-        "requested_at": microseconds(reservation.admitted_at),
-        "admitted_at": microseconds(reservation.admitted_at),
-        "first_token_at": (
-            microseconds(settlement.first_token_at) if settlement.first_token_at else None
-        ),
-        "settled_at": microseconds(reservation.settled_at),
-        "session_id": request.session_id,
-        "mission_id": request.mission_id,
-        "surface": request.surface,
-        "provider": request.provider,
-        "requested_model": request.model,
-        "answering_model": settlement.answering_model,
-        "service_tier": settlement.service_tier,
-        "project": request.project,
-        "user_name": request.user,
-        "agent": request.agent,
-        "tags": dict(request.tags) or None,
-        "input_tokens": usage.input_tokens * calls,
-        "output_tokens": usage.output_tokens * calls,
-        "cache_read_tokens": usage.cache_read_tokens * calls,
-        "cache_write_5m_tokens": usage.cache_write_5m_tokens * calls,
-        "cache_write_1h_tokens": usage.cache_write_1h_tokens * calls,
-        "reasoning_tokens": usage.reasoning_tokens * calls,
-        "web_search_requests": usage.web_search_requests * calls,
-        "cost_nano_usd": None if cost is None else cost * calls,
-        "price_book": settlement.price.book if settlement.price else None,
-        "price_entry": settlement.price.entry if settlement.price else None,
-        "source": settlement.source.value,
-        "outcome": settlement.outcome.value,
-        "policy_hash": reservation.policy_hash,
-        "reservation_id": reservation.id,
-        "provider_request_id": settlement.provider_request_id,
-    }
-
-
 def taken_back_row(settled: Reservation) -> Row:
     """Return the row that takes back what was presumed or recorded of a reservation.
 
@@ -90,7 +38,7 @@ def taken_back_row(settled: Reservation) -> Row:
     if settled.recorded is not None:
         (source, usage), outcome = settled.recorded, Outcome.COMPLETED
     stood = Settlement(usage, settled.cost_nano_usd, source, outcome)
-    row = usage_row(settled, stood, settled.record_id, calls=-1)
+    row = usage_row(SettledCall(settled, stood, settled.record_id, calls=-1))
     row["id"] = new_id(microseconds(settled.admitted_at))
     return row
 
@@ -122,15 +70,7 @@ def event_row(unit: Unit, kind: str, request: Request, reservation: Reservation 
     row: Row = {
         "recorded_at": unit.now_us,
         "kind": kind,
-        "session_id": request.session_id,
-        "mission_id": request.mission_id,
-        "surface": request.surface,
-        "provider": request.provider,
-        "requested_model": request.model,
-        "project": request.project,
-        "user_name": request.user,
-        "agent": request.agent,
-        "tags": dict(request.tags) or None,
+        **request_row(request),
         "estimate_nano_usd": request.estimate_nano_usd,
     }
     if reservation is not None:

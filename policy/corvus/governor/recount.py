@@ -23,9 +23,10 @@ from corvus.model.request import Attributes
 from corvus.model.reservation import Reservation
 from corvus.model.spend import Spend
 from corvus.model.steering import MissionRecord, SessionRecord
+from corvus.model.usage import TOKENS
 from corvus.store.api import BalanceKey, Forgotten, StoredBalance
-from corvus.store.bodies import budget_key
-from corvus.store.forgetting import KEEP_WINDOWS
+from corvus.store.kinds import budget_key
+from corvus.store.retention import KEEP_WINDOWS
 from corvus.store.store import Store
 from corvus.store.unit import Unit
 
@@ -313,7 +314,7 @@ class Tally:
             balance.spent_nano_usd += cost or 0
             balance.calls += row["calls"]
             balance.unpriced_calls += row["calls"] if cost is None else 0
-            balance.tokens += sum(row[name] for name in _TOKENS)
+            balance.tokens += sum(row[name] for name in TOKENS)
 
     def hold(self, held: Reservation) -> None:
         """Add an open hold."""
@@ -322,16 +323,6 @@ class Tally:
             request.attributes, request.session_id, request.mission_id, held.admitted_at
         ):
             self._at(one.key).held_nano_usd += held.hold_nano_usd
-
-
-_TOKENS = (
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_5m_tokens",
-    "cache_write_1h_tokens",
-    "reasoning_tokens",
-)
 
 
 def _differences(unit: Unit, tally: Tally) -> list[Difference]:
@@ -354,7 +345,7 @@ def recall(store: Store, history: History, forgotten: Forgotten) -> None:
     """Bring back what was forgotten and is named again, before anything is decided.
 
     The sums of a forgotten session are counted from the ledger, and the session and its missions
-    are read from what was recorded of them; then its mark goes (``corvus.store.forgetting``). There
+    are read from what was recorded of them; then its mark goes (``corvus.store.retention``). There
     is no going on without the ledger: what was spent would be free again.
 
     Args:

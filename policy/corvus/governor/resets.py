@@ -18,7 +18,7 @@ from corvus.model.budget import Budget
 from corvus.model.outbox import LedgerTable
 from corvus.model.steering import AuditKind, ResetRequest, ResetResult
 from corvus.store.api import BalanceKey, StoredBalance
-from corvus.store.bodies import budget_key
+from corvus.store.kinds import budget_key
 from corvus.store.unit import Unit
 
 

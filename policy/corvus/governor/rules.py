@@ -22,7 +22,7 @@ from corvus.model.policy import Policy
 from corvus.model.request import Attributes
 from corvus.model.steering import MissionRecord, MissionRequest
 from corvus.store.api import BalanceKey, StoredBalance
-from corvus.store.bodies import budget_key
+from corvus.store.kinds import budget_key
 from corvus.store.unit import Unit
 
 MISSION = "mission"

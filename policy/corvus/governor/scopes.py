@@ -20,7 +20,7 @@ from corvus.model.steering import (
     MissionRequest,
     SessionRecord,
 )
-from corvus.store.forgetting import mission_row
+from corvus.store.retention import mission_row
 from corvus.store.unit import Unit
 
 STEPPED_SURFACES = ("proxy", "cli-agent", "cli-code")

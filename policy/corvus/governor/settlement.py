@@ -30,10 +30,10 @@ from corvus.governor.records import (
     event_row,
     price_row,
     taken_back_row,
-    usage_row,
 )
 from corvus.governor.rules import Counted, InForce, Register
 from corvus.governor.thresholds import note_settled
+from corvus.model.columns import SettledCall, usage_row
 from corvus.model.outbox import LedgerTable
 from corvus.model.pending import PendingKind, PendingSettlement
 from corvus.model.request import require_amount
@@ -143,7 +143,7 @@ def record(
         _count(balance, settlement.cost_nano_usd, tokens, +1)
     unit.append(
         LedgerTable.USAGE_RECORD,
-        usage_row(after, settlement, before.record_id if replaced else None),
+        usage_row(SettledCall(after, settlement, before.record_id if replaced else None)),
     )
     if settlement.price is not None and unit.is_new_price(settlement.price.version):
         unit.append(LedgerTable.PRICE_ENTRY, price_row(unit, settlement.price))
@@ -400,7 +400,7 @@ def expire(unit: Unit, in_force: InForce, before: Reservation) -> list[Event]:
     if presumed:
         source = Source.PRESUMED if _is_priced(before) else Source.UNKNOWN
         told = Settlement(Usage(), after.cost_nano_usd, source, Outcome.EXPIRED)
-        unit.append(LedgerTable.USAGE_RECORD, usage_row(after, told, None))
+        unit.append(LedgerTable.USAGE_RECORD, usage_row(SettledCall(after, told)))
     row = event_row(unit, "expired", before.request, after)
     unit.append(LedgerTable.RESERVATION_EVENT, row | {"cost_nano_usd": after.cost_nano_usd})
     unit.put_reservation(after)

@@ -24,6 +24,7 @@ from corvus.ledger.connect import clean_message
 from corvus.ledger.ledger import Ledger
 from corvus.model.budget import Budget
 from corvus.model.spend import Spend
+from corvus.model.usage import TOKENS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -31,12 +32,11 @@ if TYPE_CHECKING:
 ATTRIBUTES = ("model", "provider", "project", "user", "agent", "surface")
 """What a budget can match on (CFG-10); each is a parameter of ``MATCHES``."""
 
-SUMS = """
+SUMS = f"""
     COALESCE(SUM(cost_nano_usd), 0)::BIGINT AS cost_nano_usd,
     COALESCE(SUM(calls), 0)::BIGINT AS calls,
     COALESCE(SUM(calls) FILTER (WHERE cost_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
-    COALESCE(SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
-        + cache_write_1h_tokens + reasoning_tokens), 0)::BIGINT AS tokens"""
+    COALESCE(SUM({" + ".join(TOKENS)}), 0)::BIGINT AS tokens"""
 """What is summed of ``usage_record``: cost, calls, unpriced calls and tokens of all kinds."""
 
 MATCHES = """($model::VARCHAR IS NULL OR requested_model GLOB $model)

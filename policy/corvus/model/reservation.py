@@ -41,6 +41,7 @@ class Source(StrEnum):
     PRICED = "priced"
     ESTIMATED = "estimated"
     PRESUMED = "presumed"
+    IMPORTED = "imported"
     UNKNOWN = "unknown"
 
 

@@ -164,6 +164,11 @@ class MissionRecord:
     has_calls: bool = False
     holders: int = 0
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it runs."""
+        return self.ended_at is None
+
 
 @dataclass(frozen=True, slots=True)
 class MissionRequest:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 
@@ -72,6 +72,16 @@ class Usage:
     def total_tokens(self) -> int:
         """Tokens of all kinds."""
         return self.context_tokens + self.output_tokens + self.reasoning_tokens
+
+
+COUNTS = tuple(field.name for field in fields(Usage))
+"""What is counted of a call, by disjoint kind: the fields of ``Usage``, columns of a record."""
+
+TOKENS = tuple(name for name in COUNTS if name.endswith("_tokens"))
+"""Those of ``COUNTS`` that are tokens."""
+
+CONTEXT = ("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens")
+"""Those of ``TOKENS`` that the model read; their sum decides the price tier."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The bundled price book: read, verified by its hash, indexed by id (PRC-3).
 
-``book.json`` is written by ``corvus.prices.compile`` and never by hand. Nothing is read until a
+``book.json`` is written by ``python -m tools generate`` and never by hand. Nothing is read until a
 price is asked for, and a line becomes objects only when its model is. Refuses a file whose content
 does not have the hash that its header states.
 """

@@ -11,9 +11,7 @@ the tier of each, and pays here the tier of the whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, datetime
-from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 import duckdb
@@ -22,9 +20,17 @@ from corvus.base.errors import ReportError
 from corvus.base.time import naive_utc
 from corvus.ledger.connect import clean_message
 from corvus.model.decision import UnpricedModel
-from corvus.model.price import Price, Rates
-from corvus.model.usage import TokenKind
-from corvus.prices.sql import half_even
+from corvus.model.price import Price
+from corvus.model.usage import COUNTS
+from corvus.prices.sql import (
+    IN_TIER,
+    SEARCH_MILLIONTHS,
+    TIER_COLUMNS,
+    TOKEN_MILLIONTHS,
+    half_even,
+    ten_millionths,
+    tier_rows,
+)
 from corvus.reporting.table import MONEY_UNIT, Column, Table
 
 if TYPE_CHECKING:
@@ -53,18 +59,6 @@ COLUMNS = (
 )
 """What a repricing tells of each provider and model."""
 
-_UNBOUNDED_TOKENS = 2**62
-_KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "reasoning")
-_CONTEXT = (
-    "(used.input_tokens + used.cache_read_tokens "
-    "+ used.cache_write_5m_tokens + used.cache_write_1h_tokens) // used.calls"
-)
-_TOKENS = " + ".join(
-    f"if(used.{kind}_tokens = 0, 0, used.{kind}_tokens::HUGEINT * rate.{kind})" for kind in _KINDS
-)
-_SEARCHES = (
-    "if(used.web_search_requests = 0, 0, used.web_search_requests::HUGEINT * rate.web_search)"
-)
 _SERVED = "coalesce('-' || service_tier, '')"
 
 _CHOOSE = f"""
@@ -73,8 +67,7 @@ SELECT nullif(provider, 'unknown') AS asked_provider, provider,
     coalesce(answering_model, requested_model) || {_SERVED} AS answered,
     requested_model || {_SERVED} AS requested, requested_model AS model, cost_nano_usd,
     tags['inference_geo'] = 'us' AS is_kept_in_us,
-    input_tokens, output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
-    reasoning_tokens, web_search_requests, calls
+    {", ".join(COUNTS)}, calls
 FROM usage_call
 WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
   AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
@@ -82,25 +75,23 @@ WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
 _NAMES = """
 SELECT DISTINCT asked_provider, answered, requested FROM temp.reprice_call ORDER BY ALL
 """
-_CREATE_RATES = """
+_CREATE_RATES = f"""
 CREATE OR REPLACE TEMP TABLE reprice_rate (
     asked_provider VARCHAR, answered VARCHAR, requested VARCHAR, -- as the call names them
-    above_tokens BIGINT, up_to_tokens BIGINT,
-    input BIGINT, output BIGINT, cache_read BIGINT, cache_write_5m BIGINT, cache_write_1h BIGINT,
-    reasoning BIGINT, web_search BIGINT -- nano-USD per million; NULL has no price
+    {TIER_COLUMNS}
 )
 """
 _INSERT = "INSERT INTO temp.reprice_rate VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ANSWER = f"""
 WITH millionths AS (
     SELECT used.provider, used.model, used.cost_nano_usd, used.calls,
-        (({_TOKENS}) * if(used.is_kept_in_us, 11, 10) + ({_SEARCHES}) * 10)::HUGEINT AS ten,
+        {ten_millionths(TOKEN_MILLIONTHS, SEARCH_MILLIONTHS, "used.is_kept_in_us")} AS ten,
         rate.above_tokens IS NOT NULL AS is_listed
     FROM temp.reprice_call AS used
     LEFT JOIN temp.reprice_rate AS rate
         ON rate.asked_provider IS NOT DISTINCT FROM used.asked_provider
         AND rate.answered = used.answered AND rate.requested = used.requested
-        AND {_CONTEXT} > rate.above_tokens AND {_CONTEXT} <= rate.up_to_tokens
+        AND {IN_TIER}
 ),
 repriced AS (
     SELECT provider, model, cost_nano_usd, calls,
@@ -151,7 +142,7 @@ def reprice(
         connection.execute(_CREATE_RATES)
         for provider, answered, requested in connection.execute(_NAMES).fetchall():
             price = _find(books, answered, provider, on) or _find(books, requested, provider, on)
-            for row in _rate_rows(price):
+            for row in tier_rows(price) if price else ():
                 connection.execute(_INSERT, [provider, answered, requested, *row])
         rows = connection.execute(_ANSWER).fetchall()
     except duckdb.Error as error:
@@ -164,14 +155,3 @@ def _find(books: PriceOn, model: str, provider: str | None, on: date) -> Price |
         return books.find(model, provider=provider, on=on)
     except UnpricedModel:
         return None  # an ambiguous name has no price (PRC-4)
-
-
-def _rate_rows(price: Price | None) -> Iterator[list[int | None]]:
-    """Yield a row for each tier of a price: the context it is for, and its rates."""
-    if price is None:
-        return
-    tiers: list[tuple[int, Rates]] = [(-1, price.rates)]
-    tiers += [(tier.above_tokens, tier.rates) for tier in price.tiers]
-    bounds = [*(above for above, _ in tiers), _UNBOUNDED_TOKENS]
-    for (_, rates), (above, up_to) in zip(tiers, pairwise(bounds), strict=True):
-        yield [above, up_to, *(rates.get(kind) for kind in TokenKind)]

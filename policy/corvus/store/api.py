@@ -1,25 +1,28 @@
-"""What every store holds and every backend must do.
+"""What every backend of a store must do, and the keys and sums that have no other home.
 
-A store is a backend (SQLite, memory) behind one writer (``corvus.store.store``). The governor's
-rules run inside the writer's transaction, over a ``Unit`` (``corvus.store.unit``); a backend only
-loads rows and keeps the changes of one transaction together, so that every store shares the rules.
+A store is a backend behind one writer (``corvus.store.store``). The governor's rules run inside the
+writer's transaction, over a ``Unit`` (``corvus.store.unit``); a backend only loads rows and keeps
+the changes of one transaction together, so that every store shares the rules. It knows no entity:
+what is kept is the table of ``corvus.store.kinds``.
+
+A new backend is a class for each of the two protocols below, and a line in
+``corvus.store.place.place_at``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from corvus.base.errors import PolicyError
-from corvus.model.budget import Budget
-from corvus.model.outbox import OutboxEvent
 from corvus.model.refusals import Refusals
-from corvus.model.reservation import Reservation
-from corvus.model.steering import MissionRecord, Override, SessionRecord
-from corvus.model.token import Token
+from corvus.store.codec import Kind, Query
+
+T = TypeVar("T")
+Table = dict[Any, Any]
+"""Rows of a kind by their key."""
 
 
 class BalanceKey(NamedTuple):
@@ -98,7 +101,7 @@ class StoredBalance:
         tokens: Tokens of all kinds.
         since_us: Instant of the last reset, microseconds; 0 without one. What was settled earlier
             does not count.
-        state: State of the last evaluation, to tell a transition (OBS-1).
+        state: State of the last evaluation, which shows a transition (OBS-1).
         refusals: What it refused; ``None`` while it refused nothing.
     """
 
@@ -125,9 +128,9 @@ class StoreState:
         audit_position: Position of the newest audit event.
         audit_head: Its hash.
         recount_due: Whether the ledger has usage that the balances do not count yet.
-        witness: What other clocks said at a recent stamp (``corvus.store.present``).
+        witness: What other clocks said at a recent stamp (``corvus.store.witness``).
         refusals: Those that were only counted so far, as JSON (``corvus.governor.records``).
-        forgotten_times: How often sessions were forgotten or recalled, to tell a change.
+        forgotten_times: How often sessions were forgotten or recalled.
         windows_before_us: The sums of calendar windows that began before are forgotten.
     """
 
@@ -149,33 +152,25 @@ class Changes:
     """All that one transaction writes.
 
     Attributes:
-        actions: Principal and instant, microseconds, of each admitted action.
+        changed: Rows that were there, or may have been, by kind and key; written first: one may
+            give up what a new one takes.
+        new: Rows that were not there.
         forgotten_actions: By principal, the span ``(after, until]`` outside of which its admitted
-            actions are forgotten; done before ``actions`` are written.
+            actions are forgotten.
+        forgotten_seq: The outbox event up to which all are.
+        forgotten_reservations_us: The instant before which reservations were settled that are.
+        forgotten_sessions: Ids of sessions that are, with their missions and sums.
+        recalled_sessions: Ids of sessions that are not forgotten any more.
+        forgotten_windows_us: The instant before which windows began whose sums are forgotten.
+        forgotten_overrides_us: The instant before which overrides were granted that are, once over.
     """
 
     state: StoreState | None = None
-    new_reservations: dict[str, Reservation] = field(default_factory=dict[str, Reservation])
-    reservations: dict[str, Reservation] = field(default_factory=dict[str, Reservation])
-    balances: dict[BalanceKey, StoredBalance] = field(
-        default_factory=dict[BalanceKey, StoredBalance]
-    )
-    overrides: dict[str, Override] = field(default_factory=dict[str, Override])
-    sessions: dict[SessionKey, SessionRecord] = field(
-        default_factory=dict[SessionKey, SessionRecord]
-    )
-    missions: dict[MissionKey, MissionRecord] = field(
-        default_factory=dict[MissionKey, MissionRecord]
-    )
-    budgets: dict[int, Budget] = field(default_factory=dict[int, Budget])
-    price_versions: set[str] = field(default_factory=set[str])
-    limits: dict[str, str] = field(default_factory=dict[str, str])
-    tokens: dict[str, Token] = field(default_factory=dict[str, Token])
-    actions: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    changed: dict[Kind[Any], Table] = field(default_factory=dict[Kind[Any], Table])
+    new: dict[Kind[Any], Table] = field(default_factory=dict[Kind[Any], Table])
     forgotten_actions: dict[str, tuple[int, int]] = field(
         default_factory=dict[str, tuple[int, int]]
     )
-    events: list[OutboxEvent] = field(default_factory=list[OutboxEvent])
     forgotten_seq: int = 0
     forgotten_reservations_us: int = 0
     forgotten_sessions: list[str] = field(default_factory=list[str])
@@ -183,29 +178,57 @@ class Changes:
     forgotten_windows_us: int = 0
     forgotten_overrides_us: int = 0
 
+    def changed_of(self, kind: Kind[T]) -> dict[Any, T]:
+        """Return the changed rows of a kind."""
+        return self.changed.get(kind) or {}
+
     @property
-    def has_rare(self) -> bool:
-        """Whether anything is written that most transactions do not write."""
-        rare = (
-            self.overrides,
-            self.sessions,
-            self.missions,
-            self.budgets,
-            self.price_versions,
-            self.limits,
-            self.tokens,
-            self.actions,
-            self.forgotten_seq,
-            self.forgotten_reservations_us,
-            self.forgotten_sessions,
-            self.recalled_sessions,
-            self.forgotten_windows_us,
-            self.forgotten_overrides_us,
+    def forgets(self) -> bool:
+        """Whether anything is forgotten or recalled."""
+        return any(
+            (
+                self.forgotten_actions,
+                self.forgotten_seq,
+                self.forgotten_reservations_us,
+                self.forgotten_sessions,
+                self.recalled_sessions,
+                self.forgotten_windows_us,
+                self.forgotten_overrides_us,
+            )
         )
-        return any(rare)
 
 
-class Backend(Protocol):
+class Rows(Protocol):
+    """The rows of a store at one instant."""
+
+    def get(self, kind: Kind[T], key: Any) -> T | None:
+        """Return the row of a key (``Kind.key_of``)."""
+        ...
+
+    def find(self, query: Query[T], *values: object) -> list[T]:
+        """Return what a look finds."""
+        ...
+
+
+class Look(Rows, Protocol):
+    """The rows of a store next to any writer, as they are now.
+
+    Attributes:
+        name: The store, as the user knows it.
+        version: How many migrations it has seen; 0 while it is being made.
+        is_current: Whether it has the shape that this version writes.
+    """
+
+    name: str
+    version: int
+    is_current: bool
+
+    def hold_still(self) -> None:
+        """Let all that follows be of one instant."""
+        ...
+
+
+class Backend(Rows, Protocol):
     """Keeps the state; called by one thread at a time, between ``begin`` and its end.
 
     Every method may raise ``StoreUnavailable`` (locked, full, no permission) or ``StoreCorrupt``.
@@ -223,7 +246,7 @@ class Backend(Protocol):
         ...
 
     def begin(self) -> bool:
-        """Start a transaction, alone among all processes; tell whether others wrote since."""
+        """Start a transaction, alone among all processes; return whether others wrote since."""
         ...
 
     def commit(self, changes: Changes) -> None:
@@ -236,100 +259,4 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Let go of everything."""
-        ...
-
-    def state(self) -> StoreState:
-        """Return the store's own row."""
-        ...
-
-    def budgets(self) -> Mapping[int, Budget]:
-        """Return the registered budgets by id; only what identifies them is meaningful."""
-        ...
-
-    def reservation(self, reservation_id: str) -> Reservation | None:
-        """Return a reservation by id."""
-        ...
-
-    def reservation_by_key(self, key: IdempotencyKey) -> Reservation | None:
-        """Return the newest reservation with an idempotency key."""
-        ...
-
-    def overdue(self, now_us: int, limit: int) -> Sequence[Reservation]:
-        """Return held reservations with ``expires_at <= now``, the oldest first."""
-        ...
-
-    def held(self) -> Sequence[Reservation]:
-        """Return every held reservation."""
-        ...
-
-    def balance(self, key: BalanceKey) -> StoredBalance | None:
-        """Return one balance."""
-        ...
-
-    def balances(self, budget_id: int) -> Sequence[StoredBalance]:
-        """Return every balance of a budget."""
-        ...
-
-    def active_overrides(self) -> Sequence[Override]:
-        """Return every active override, the oldest first."""
-        ...
-
-    def override(self, override_id: str) -> Override | None:
-        """Return an override by id."""
-        ...
-
-    def session(self, key: SessionKey) -> SessionRecord | None:
-        """Return a session."""
-        ...
-
-    def sessions_named(self, session_id: str) -> Sequence[SessionRecord]:
-        """Return the sessions of one id, of whatever project."""
-        ...
-
-    def sessions(self, limit: int) -> Sequence[SessionRecord]:
-        """Return so many sessions of all projects, those opened last first."""
-        ...
-
-    def sessions_of(self, project: str | None, limit: int) -> Sequence[SessionRecord]:
-        """Return so many sessions of a project, those opened last first."""
-        ...
-
-    def mission(self, key: MissionKey) -> MissionRecord | None:
-        """Return a mission."""
-        ...
-
-    def open_missions(self, key: SessionKey) -> Sequence[MissionRecord]:
-        """Return the missions of a session that run, the oldest first."""
-        ...
-
-    def missions_named(self, session_id: str) -> Sequence[MissionRecord]:
-        """Return the missions of the sessions of one id, of whatever project."""
-        ...
-
-    def is_forgotten(self, session_id: str) -> bool:
-        """Return whether sessions of this id may have been forgotten: whether its mark is there."""
-        ...
-
-    def forgotten_marks(self) -> Sequence[str]:
-        """Return the marks (``session_mark``) of all forgotten sessions."""
-        ...
-
-    def has_price(self, version: str) -> bool:
-        """Tell whether a price was told to the ledger already."""
-        ...
-
-    def limits(self, origin: str) -> str | None:
-        """Return the limits of the policy of one origin when it was last in force."""
-        ...
-
-    def tokens(self) -> Sequence[Token]:
-        """Return every access token, the oldest first."""
-        ...
-
-    def actions(self, principal: str, after_us: int, until_us: int) -> Sequence[int]:
-        """Return the instants in ``(after, until]`` of a principal's actions, the oldest first."""
-        ...
-
-    def events(self, after_seq: int, limit: int) -> Sequence[OutboxEvent]:
-        """Return outbox events with a greater number, ascending."""
         ...

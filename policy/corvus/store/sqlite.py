@@ -1,43 +1,34 @@
-"""The store in one SQLite file for any number of processes of one host, durable (STO-1).
+"""The store in one SQLite file next to the ledger, for any number of processes of a host (STO-1).
 
 Write-ahead log with ``synchronous=FULL``: what was committed survives a power cut. Only its owner
 may read the file, for it says who did what and why. Refuses files that are something else, stores
 of a newer version (both stay as they are), and a file that was replaced under its feet. Network
 file systems cannot share a write-ahead log between hosts: the file belongs on a local disk.
+
+A store in memory is SQLite too, without a file: for tests and trials, and where governance is off.
+
+A disk that fails for a moment looks like damage, and the advice for damage loses the open holds. So
+it is given only after the file was opened again and found damaged.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from corvus.base.errors import StoreCorrupt, StoreError, StoreTooNew, StoreUnavailable
 from corvus.base.files import reserve_private
 from corvus.base.ids import new_id
-from corvus.model.budget import Budget
-from corvus.model.outbox import OutboxEvent
-from corvus.model.reservation import Reservation
-from corvus.model.steering import MissionRecord, Override, SessionRecord
-from corvus.model.token import Token
-from corvus.store import bodies, rows, statements
-from corvus.store.api import (
-    BalanceKey,
-    Changes,
-    IdempotencyKey,
-    MissionKey,
-    SessionKey,
-    StoredBalance,
-    StoreState,
-    session_mark,
-)
-from corvus.store.faults import explain
-from corvus.store.place import Identity, identity, make_folder, take, taken_lock
-from corvus.store.rows import write
+from corvus.store import statements
+from corvus.store.api import Changes, StoreState, session_mark
+from corvus.store.codec import Kind, Query, values_of
+from corvus.store.kinds import STATE
 from corvus.store.spill import UNSETTLED
+from corvus.store.sqlite_files import Identity, identity, make_folder, take, taken_lock
 
 T = TypeVar("T")
 
@@ -48,7 +39,7 @@ OPEN_SECONDS = 10.0
 
 _LOG_KEPT_BYTES = 64 * 1024 * 1024
 """Size to which the write-ahead log shrinks again after somebody kept it from being emptied."""
-_Parse: TypeAlias = Callable[[tuple[Any, ...]], T]
+_DAMAGE = ("CORRUPT", "NOTADB")
 
 
 class SqliteBackend:
@@ -95,8 +86,8 @@ class SqliteBackend:
         return self._lock.touch_us()
 
     def begin(self) -> bool:
-        """Start a transaction, alone among all processes; tell whether others wrote since."""
-        take(self._lock)
+        """Start a transaction, alone among all processes; return whether others wrote since."""
+        self._take()
         try:
             with self._explained():
                 self._refuse_replaced()
@@ -104,7 +95,7 @@ class SqliteBackend:
                 connection.execute("BEGIN IMMEDIATE")
                 (version,) = connection.execute("PRAGMA data_version").fetchone()
         except BaseException:
-            with suppress(StoreError):  # what went wrong first is told instead
+            with suppress(StoreError):  # what went wrong first is raised instead
                 self.roll_back()
             raise
         stale = version != self._data_version
@@ -117,7 +108,7 @@ class SqliteBackend:
             connection = self._connected
             write(connection, changes)
             connection.execute("COMMIT")
-        self._lock.give_back()
+        self._give_back()
 
     def roll_back(self) -> None:
         """End the transaction without a change; does nothing when none is open."""
@@ -126,119 +117,33 @@ class SqliteBackend:
                 with self._explained():
                     self._connection.execute("ROLLBACK")
         finally:
-            self._lock.give_back()
+            self._give_back()
 
     def close(self) -> None:
         """Let go of the file."""
         self._disconnect()
         self._lock.close()
 
-    def state(self) -> StoreState:
-        """Return the store's own row."""
-        state = self._one(rows.state, statements.READ_STATE)
-        if state is None:
-            raise StoreCorrupt(f"{self.name} has lost its own row; keep the file and start another")
-        return state
+    def get(self, kind: Kind[T], key: Any) -> T | None:
+        """Return the row of a key."""
+        for row in self.find(kind.by_key, *values_of(key)):
+            return row
+        return None
 
-    def budgets(self) -> Mapping[int, Budget]:
-        """Return the registered budgets by id."""
-        return dict(self._all(rows.budget, statements.READ_BUDGETS))
+    def find(self, query: Query[T], *values: object) -> list[T]:
+        """Return what a look finds."""
+        with self._explained():
+            rows = self._connected.execute(query.sql, values).fetchall()
+        try:
+            return [query.read(row) for row in rows]
+        except _UNREADABLE as fault:
+            raise self._unreadable_row(fault, query, values) from fault
 
-    def reservation(self, reservation_id: str) -> Reservation | None:
-        """Return a reservation by id."""
-        return self._one(bodies.reservation_of, statements.READ_RESERVATION, reservation_id)
+    def _take(self) -> None:
+        take(self._lock)
 
-    def reservation_by_key(self, key: IdempotencyKey) -> Reservation | None:
-        """Return the newest reservation with an idempotency key."""
-        wanted = (key.project or "", key.key)
-        return self._one(bodies.reservation_of, statements.READ_RESERVATION_BY_KEY, *wanted)
-
-    def overdue(self, now_us: int, limit: int) -> Sequence[Reservation]:
-        """Return held reservations with ``expires_at <= now``, the oldest first."""
-        return self._all(bodies.reservation_of, statements.READ_OVERDUE, now_us, limit)
-
-    def held(self) -> Sequence[Reservation]:
-        """Return every held reservation."""
-        return self._all(bodies.reservation_of, statements.READ_HELD)
-
-    def balance(self, key: BalanceKey) -> StoredBalance | None:
-        """Return one balance."""
-        return self._one(rows.balance, statements.READ_BALANCE, *key)
-
-    def balances(self, budget_id: int) -> Sequence[StoredBalance]:
-        """Return every balance of a budget."""
-        return self._all(rows.balance, statements.READ_BALANCES, budget_id)
-
-    def active_overrides(self) -> Sequence[Override]:
-        """Return every active override, the oldest first."""
-        return self._all(_body(bodies.override_of), statements.READ_ACTIVE_OVERRIDES)
-
-    def override(self, override_id: str) -> Override | None:
-        """Return an override by id."""
-        return self._one(_body(bodies.override_of), statements.READ_OVERRIDE, override_id)
-
-    def session(self, key: SessionKey) -> SessionRecord | None:
-        """Return a session."""
-        parse = _body(bodies.session_of)
-        return self._one(parse, statements.READ_SESSION, key.id, key.project or "")
-
-    def sessions_named(self, session_id: str) -> Sequence[SessionRecord]:
-        """Return the sessions of one id, of whatever project."""
-        return self._all(_body(bodies.session_of), statements.READ_SESSIONS_NAMED, session_id)
-
-    def sessions(self, limit: int) -> Sequence[SessionRecord]:
-        """Return so many sessions of all projects, those opened last first."""
-        return self._all(_body(bodies.session_of), statements.READ_SESSIONS, limit)
-
-    def sessions_of(self, project: str | None, limit: int) -> Sequence[SessionRecord]:
-        """Return so many sessions of a project, those opened last first."""
-        wanted = (project or "", limit)
-        return self._all(_body(bodies.session_of), statements.READ_SESSIONS_OF, *wanted)
-
-    def mission(self, key: MissionKey) -> MissionRecord | None:
-        """Return a mission."""
-        wanted = (key.session_id, key.id, key.project or "")
-        return self._one(_body(bodies.mission_of), statements.READ_MISSION, *wanted)
-
-    def open_missions(self, key: SessionKey) -> Sequence[MissionRecord]:
-        """Return the missions of a session that run, the oldest first."""
-        wanted = (key.id, key.project or "")
-        found = self._all(_body(bodies.mission_of), statements.READ_OPEN_MISSIONS, *wanted)
-        return sorted(found, key=lambda one: one.started_at)
-
-    def missions_named(self, session_id: str) -> Sequence[MissionRecord]:
-        """Return the missions of the sessions of one id, of whatever project."""
-        return self._all(_body(bodies.mission_of), statements.READ_MISSIONS_NAMED, session_id)
-
-    def is_forgotten(self, session_id: str) -> bool:
-        """Return whether sessions of this id may have been forgotten."""
-        return bool(self._all(bool, statements.READ_MARK, session_mark(session_id)))
-
-    def forgotten_marks(self) -> Sequence[str]:
-        """Return the marks of all forgotten sessions."""
-        return self._all(lambda row: str(row[0]), statements.READ_MARKS)
-
-    def has_price(self, version: str) -> bool:
-        """Tell whether a price was told to the ledger already."""
-        return self._one(bool, statements.READ_PRICE_ENTRY, version) is not None
-
-    def limits(self, origin: str) -> str | None:
-        """Return the limits of the policy of one origin when it was last in force."""
-        return self._one(_body(str), statements.READ_LIMITS, origin)
-
-    def tokens(self) -> Sequence[Token]:
-        """Return every access token, the oldest first."""
-        return self._all(_body(bodies.token_of), statements.READ_TOKENS)
-
-    def actions(self, principal: str, after_us: int, until_us: int) -> Sequence[int]:
-        """Return the instants in ``(after, until]`` of a principal's actions, the oldest first."""
-        return self._all(
-            lambda row: int(row[0]), statements.READ_ACTIONS, principal, after_us, until_us
-        )
-
-    def events(self, after_seq: int, limit: int) -> Sequence[OutboxEvent]:
-        """Return outbox events with a greater number, ascending."""
-        return self._all(rows.event, statements.READ_EVENTS, after_seq, limit)
+    def _give_back(self) -> None:
+        self._lock.give_back()
 
     @property
     def _connected(self) -> sqlite3.Connection:
@@ -246,27 +151,15 @@ class SqliteBackend:
             raise StoreUnavailable(f"the store {self.name} failed just now; try again")
         return self._connection
 
-    def _one(self, parse: _Parse[T], statement: str, *values: object) -> T | None:
-        found = self._all(parse, statement, *values)
-        return found[0] if found else None
-
-    def _all(self, parse: _Parse[T], statement: str, *values: object) -> list[T]:
-        with self._explained():
-            found = self._connected.execute(statement, values).fetchall()
-        try:
-            return [parse(row) for row in found]
-        except _UNREADABLE as fault:
-            raise self._unreadable_row(fault, parse, statement, values) from fault
-
     def _unreadable_row(
-        self, fault: Exception, parse: _Parse[Any], statement: str, values: tuple[object, ...]
+        self, fault: Exception, query: Query[Any], values: tuple[object, ...]
     ) -> StoreError:
         """Read rows once more, over a connection of its own, before they are called damaged."""
         self._disconnect()
         try:
             with self._explained(), closing(sqlite3.connect(self._path)) as connection:
-                for row in connection.execute(statement, values):
-                    parse(row)
+                for row in connection.execute(query.sql, values):
+                    query.read(row)
         except _UNREADABLE:
             return StoreCorrupt(
                 f"a row of {self.name} is damaged ({fault}); keep the file and its -wal, "
@@ -345,6 +238,45 @@ class SqliteBackend:
             raise explain(fault, self._path, self.name) from fault
 
 
+class MemoryBackend(SqliteBackend):
+    """Keeps the state in memory, as long as this object lives: a later store may go on with it."""
+
+    def __init__(self) -> None:  # pyright: ignore[reportMissingSuperCall] - there is no file
+        self.name = "in memory"
+        self.unsettled_path = None
+        self._path = Path(":memory:")
+        self._connection = None
+        self._data_version = -1
+        self._kept = b""
+
+    def file_clock_us(self) -> int | None:
+        """Return nothing: there are no files."""
+        return None
+
+    def close(self) -> None:
+        """Let go of the connection, and keep what it held."""
+        if self._connection is not None:
+            self._kept = self._connection.serialize()
+        self._disconnect()
+
+    def _take(self) -> None:
+        pass
+
+    def _give_back(self) -> None:
+        pass
+
+    def _refuse_replaced(self) -> None:
+        pass
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        if self._kept:
+            connection.deserialize(self._kept)
+        _migrate(connection, self.name)
+        self._connection = connection
+        return connection
+
+
 _UNREADABLE = (ValueError, LookupError, TypeError, OverflowError)
 _UNUSABLE = ("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CANTOPEN")
 
@@ -372,10 +304,6 @@ def known_version(connection: sqlite3.Connection, name: str) -> int:
     return version
 
 
-def _body(parse: Callable[[str], T]) -> _Parse[T]:
-    return lambda row: parse(row[0])
-
-
 def _migrate(connection: sqlite3.Connection, name: str) -> None:
     version = known_version(connection, name)
     for pragma in (
@@ -394,7 +322,107 @@ def _migrate(connection: sqlite3.Connection, name: str) -> None:
             connection.execute(statement)
     if version == 0:
         state = StoreState(store_id=new_id(0))
-        connection.execute(statements.NEW_STATE, rows.state_row(state))
+        connection.execute(statements.add(STATE), STATE.stored(state))
     connection.execute(f"PRAGMA application_id = {statements.APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {newest}")
     connection.execute("COMMIT")
+
+
+def write(connection: sqlite3.Connection, changes: Changes) -> None:
+    """Write all changes of a transaction; it is committed by the caller."""
+    for kind, rows in changes.changed.items():
+        row_values = [statements.values(kind, row) for row in rows.values()]
+        connection.executemany(statements.put(kind), row_values)
+    for kind, rows in changes.new.items():
+        connection.executemany(statements.add(kind), map(kind.stored, rows.values()))
+    if changes.state is not None:
+        connection.execute(statements.put(STATE), STATE.changed(changes.state))
+    if changes.forgets:
+        _forget(connection, changes)
+
+
+def _forget(connection: sqlite3.Connection, changes: Changes) -> None:
+    """Delete what is over (``corvus.store.retention``)."""
+    many = connection.executemany
+    actions = changes.forgotten_actions.items()
+    many(statements.FORGET_ACTIONS, [(principal, *span) for principal, span in actions])
+    if changes.forgotten_seq:
+        connection.execute(statements.FORGET_EVENTS, (changes.forgotten_seq,))
+    if before_us := changes.forgotten_reservations_us:
+        connection.execute(statements.FORGET_RESERVATIONS, (new_id(before_us), before_us))
+    sessions, windows_us = changes.forgotten_sessions, changes.forgotten_windows_us
+    budgets: list[int] = []
+    if sessions or windows_us:
+        budgets = [row[0] for row in connection.execute(statements.READ_BUDGET_IDS)]
+    many(statements.FORGET_SESSION, [(name,) for name in sessions])
+    many(statements.FORGET_MISSIONS, [(name,) for name in sessions])
+    many(statements.FORGET_BALANCES, [(budget, name) for budget in budgets for name in sessions])
+    many(statements.MARK_FORGOTTEN, [(session_mark(name),) for name in sessions])
+    recalled = [(session_mark(name),) for name in changes.recalled_sessions]
+    many(statements.UNMARK_FORGOTTEN, recalled)
+    if windows_us:
+        many(statements.FORGET_WINDOWS, [(budget, windows_us) for budget in budgets])
+    if before_us := changes.forgotten_overrides_us:
+        connection.execute(statements.FORGET_OVERRIDES, (new_id(before_us),))
+
+
+def explain(fault: sqlite3.Error, path: Path, name: str) -> StoreError:
+    """Turn a fault of SQLite into ours.
+
+    Args:
+        fault: What SQLite raised.
+        path: The file, which is examined where the fault looks like damage.
+        name: The store, as the user knows it.
+    """
+    match _kind(fault):
+        case "FULL":
+            return StoreUnavailable(
+                f"the disk of the store {name} is full; nothing was changed: "
+                "make room and try again"
+            )
+        case "IOERR":
+            return StoreUnavailable(
+                f"the disk of the store {name} failed or is full ({fault}); nothing was admitted: "
+                "look at the disk and try again"
+            )
+        case "BUSY" | "LOCKED":
+            return StoreUnavailable(
+                f"another program holds the store {name}; close it and try again"
+            )
+        case "READONLY" | "PERM" | "CANTOPEN" | "AUTH":
+            return StoreUnavailable(
+                f"no permission for the store {name}, or its folder is missing; "
+                "name another ledger with --ledger"
+            )
+        case "NOTADB" | "CORRUPT":
+            return _explain_damage(fault, path, name)
+        case _:
+            return StoreUnavailable(f"the store {name} failed: {fault}")
+
+
+def _explain_damage(fault: sqlite3.Error, path: Path, name: str) -> StoreError:
+    if not is_damaged(path):
+        return StoreUnavailable(
+            f"the store {name} could not be read just now ({fault}), but is whole; nothing was "
+            "admitted: look at the disk and try again"
+        )
+    return StoreCorrupt(
+        f"{name} is no store, or is damaged: {fault}; keep the file and its -wal, "
+        "move them away, and the next start counts again from the ledger"
+    )
+
+
+def is_damaged(path: Path) -> bool:
+    """Open a store again and examine it; ``True`` only if SQLite finds it damaged."""
+    try:
+        address = f"{path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True)) as connection:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            return found != "ok"
+    except sqlite3.Error as fault:
+        return _kind(fault) in _DAMAGE
+
+
+def _kind(fault: sqlite3.Error) -> str:
+    name = getattr(fault, "sqlite_errorname", "") or ""
+    return name.split("_")[1] if "_" in name else ""

@@ -1,8 +1,14 @@
-"""The SQL of the SQLite store: its shape, step by step, and every statement it runs."""
+"""The SQL of the SQLite store: its shape, step by step, and how it writes and forgets rows."""
 
 from __future__ import annotations
 
 import sqlite3
+from functools import cache
+from typing import Any, TypeVar
+
+from corvus.store.codec import Kind
+
+T = TypeVar("T")
 
 APPLICATION_ID = 0x436F_7276
 """Marks the file as ours (``Corv``), so that no other database is taken for a store."""
@@ -102,7 +108,7 @@ ALTER TABLE balance ADD COLUMN refused TEXT; -- what it refused, as JSON; NULL w
 """,
     # Sessions, missions and idempotency keys are of a project. A session whose calls of the last
     # week were all of one project goes to it with its missions; any other stays with the calls
-    # without a project. The sums of each project are counted anew from the ledger.
+    # without a project. The sums of each project are counted again from the ledger.
     """
 CREATE TABLE balance_of_project (
     budget_id       INTEGER NOT NULL,
@@ -181,85 +187,11 @@ ALTER TABLE store_state ADD COLUMN windows_before_us INTEGER NOT NULL DEFAULT 0;
 """Each brings a store one version further; ``PRAGMA user_version`` is how many were applied."""
 
 COUNT_TABLES = "SELECT count(*) FROM sqlite_schema"
-READ_STATE = "SELECT * FROM store_state"
-READ_COUNTED_REFUSALS = "SELECT refusals <> '' FROM store_state"
-WRITE_STATE = """
-UPDATE store_state SET store_id = ?, last_us = ?, next_seq = ?, drained_seq = ?,
-    audit_position = ?, audit_head = ?, recount_due = ?, witness = ?, refusals = ?,
-    forgotten_times = ?, windows_before_us = ?
-"""
-NEW_STATE = "INSERT INTO store_state VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-
-READ_BUDGETS = "SELECT id, key FROM budget ORDER BY id"
-NEW_BUDGET = "INSERT INTO budget (id, key) VALUES (?, ?)"
-
-READ_BALANCE = """
-SELECT * FROM balance
-WHERE budget_id = ? AND window_start_us = ? AND session_id = ? AND mission_id = ? AND project = ?
-"""
-READ_BLOCKING = """
-SELECT budget.key, balance.window_start_us, balance.session_id, balance.mission_id, balance.refused
-FROM balance JOIN budget ON budget.id = balance.budget_id
-WHERE balance.refused ->> 'blocking'
-ORDER BY balance.refused ->> 'last_at' DESC
-"""
-READ_BALANCES = "SELECT * FROM balance WHERE budget_id = ?"
-WRITE_BALANCE = "INSERT OR REPLACE INTO balance VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-
-_RESERVATION = """
-SELECT *
-FROM reservation
-"""
-READ_RESERVATION = f"{_RESERVATION} WHERE id = ?"
-READ_RESERVATION_BY_KEY = f"{_RESERVATION} WHERE project = ? AND idempotency_key = ?"
-READ_OVERDUE = f"""{_RESERVATION}
-WHERE state = 'held' AND expires_at_us <= ? ORDER BY expires_at_us LIMIT ?
-"""
-READ_HELD = f"{_RESERVATION} WHERE state = 'held'"
-READ_LATEST = f"{_RESERVATION} ORDER BY id DESC LIMIT 1"
-SUM_HELD = """
-SELECT count(*), coalesce(sum(hold_nano_usd), 0), min(admitted_at_us),
-    count(*) FILTER (WHERE expires_at_us <= ?)
-FROM reservation WHERE state = 'held'
-"""
-NEW_RESERVATION = "INSERT INTO reservation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-WRITE_RESERVATION = """
-UPDATE reservation SET state = ?, hold_nano_usd = ?, expires_at_us = ?, settled_at_us = ?,
-    dispatched = ?, cost_nano_usd = ?, record_id = ?, settlement_key = ?,
-    idempotency_key = ?, recorded = ?
-WHERE id = ?
-"""
+READ_BUDGET_IDS = "SELECT id FROM budget"
 FORGET_RESERVATIONS = """
 DELETE FROM reservation WHERE id IN (
     SELECT id FROM reservation WHERE id < ? AND state <> 'held' AND settled_at_us < ? LIMIT 5000
 )
-"""
-READ_FORGETTABLE_RESERVATION = """
-SELECT 1 FROM reservation WHERE id < ? AND state <> 'held' AND settled_at_us < ? LIMIT 1
-"""
-READ_FORGETTABLE_MORE = """
-SELECT 1 FROM balance WHERE window_start_us > 0 AND window_start_us < ?
-UNION ALL
-SELECT 1 FROM override WHERE id < ? AND state <> 'active' AND NOT EXISTS (
-    SELECT 1 FROM reservation WHERE reservation.id = override.body ->> 'consumed_by'
-)
-LIMIT 1
-"""
-READ_FIRST_ADMITTED = "SELECT min(admitted_at_us) FROM reservation"
-READ_OLD_SESSIONS = """
-SELECT name FROM (
-    SELECT id AS name, coalesce(body ->> 'closed_at', body ->> 'opened_at') AS used FROM session
-    UNION ALL
-    SELECT session_id, coalesce(body ->> 'ended_at', body ->> 'started_at') FROM mission
-    UNION ALL
-    SELECT session_id, 0 FROM balance WHERE session_id <> ''
-)
-WHERE name NOT IN (
-    SELECT body ->> 'session' FROM reservation WHERE body ->> 'session' IS NOT NULL
-    UNION ALL
-    SELECT session_id FROM mission WHERE is_open = 1 AND body ->> 'holders' > 0
-)
-GROUP BY name HAVING max(used) < ? ORDER BY max(used) LIMIT ?
 """
 FORGET_SESSION = "DELETE FROM session WHERE id = ?"
 FORGET_MISSIONS = "DELETE FROM mission WHERE session_id = ?"
@@ -271,11 +203,6 @@ DELETE FROM balance WHERE budget_id = ? AND window_start_us > 0 AND window_start
 """
 MARK_FORGOTTEN = "INSERT OR IGNORE INTO forgotten_session VALUES (?)"
 UNMARK_FORGOTTEN = "DELETE FROM forgotten_session WHERE mark = ?"
-READ_MARK = "SELECT 1 FROM forgotten_session WHERE mark = ?"
-READ_MARKS = "SELECT mark FROM forgotten_session"
-
-READ_ACTIVE_OVERRIDES = "SELECT body FROM override WHERE state = 'active' ORDER BY id"
-READ_OVERRIDE = "SELECT body FROM override WHERE id = ?"
 FORGET_OVERRIDES = """
 DELETE FROM override WHERE id IN (
     SELECT id FROM override WHERE id < ? AND state <> 'active' AND NOT EXISTS (
@@ -283,52 +210,45 @@ DELETE FROM override WHERE id IN (
     ) LIMIT 1000
 )
 """
-WRITE_OVERRIDE = "INSERT OR REPLACE INTO override VALUES (?, ?, ?)"
-
-COUNT_OPEN_SESSIONS = "SELECT count(*) FROM session WHERE body ->> 'closed_at' IS NULL"
-READ_SESSION = "SELECT body FROM session WHERE id = ? AND project = ?"
-READ_SESSIONS_NAMED = "SELECT body FROM session WHERE id = ? ORDER BY project"
-READ_SESSIONS = "SELECT body FROM session ORDER BY body ->> 'opened_at' DESC LIMIT ?"
-READ_SESSIONS_OF = """
-SELECT body FROM session WHERE project = ? ORDER BY body ->> 'opened_at' DESC LIMIT ?
-"""
-WRITE_SESSION = "INSERT OR REPLACE INTO session VALUES (?, ?, ?)"
-
-READ_MISSION = "SELECT body FROM mission WHERE session_id = ? AND id = ? AND project = ?"
-READ_OPEN_MISSIONS = "SELECT body FROM mission WHERE session_id = ? AND project = ? AND is_open = 1"
-READ_MISSIONS_NAMED = "SELECT body FROM mission WHERE session_id = ?"
-WRITE_MISSION = "INSERT OR REPLACE INTO mission VALUES (?, ?, ?, ?, ?)"
-
-READ_PRICE_ENTRY = "SELECT 1 FROM price_entry WHERE entry = ?"
-NEW_PRICE_ENTRY = "INSERT OR IGNORE INTO price_entry VALUES (?)"
-
-READ_LIMITS = "SELECT limits FROM policy_limits WHERE origin = ?"
-WRITE_LIMITS = "INSERT OR REPLACE INTO policy_limits VALUES (?, ?)"
-
-READ_TOKENS = "SELECT body FROM access_token ORDER BY id"
-WRITE_TOKEN = "INSERT OR REPLACE INTO access_token VALUES (?, ?)"
-
-READ_ACTIONS = """
-SELECT admitted_at_us FROM action
-WHERE principal = ? AND admitted_at_us > ? AND admitted_at_us <= ? ORDER BY admitted_at_us
-"""
-NEW_ACTION = "INSERT INTO action VALUES (?, ?)"
 FORGET_ACTIONS = """
 DELETE FROM action WHERE principal = ? AND NOT (admitted_at_us > ? AND admitted_at_us <= ?)
 """
-
-READ_EVENTS = "SELECT seq, ledger_table, row FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?"
-NEW_EVENT = "INSERT INTO outbox VALUES (?, ?, ?)"
 FORGET_EVENTS = "DELETE FROM outbox WHERE seq <= ?"
+
+
+@cache
+def add(kind: Kind[Any]) -> str:
+    """Return the statement that writes a new row; it takes ``Kind.stored``."""
+    return _insert("INSERT", kind)
+
+
+@cache
+def put(kind: Kind[Any]) -> str:
+    """Return the statement that writes a row over the one of its key; it takes ``values``."""
+    if not kind.changing:
+        return _insert("INSERT OR REPLACE", kind)
+    changed = ", ".join(f"{name} = ?" for name in kind.changing)
+    found = " AND ".join(f"{name} = ?" for name in kind.key)
+    return f"UPDATE {kind.table} SET {changed} WHERE {found}"  # noqa: S608 - names of our tables
+
+
+def values(kind: Kind[T], row: T) -> list[Any]:
+    """Return what ``put`` takes."""
+    return kind.changed(row) if kind.changing else kind.stored(row)
+
+
+def _insert(verb: str, kind: Kind[Any]) -> str:
+    places = ", ".join("?" for _ in kind.columns)
+    return f"{verb} INTO {kind.table} VALUES ({places})"
 
 
 def split(script: str) -> list[str]:
     """Split a script; ``executescript`` would commit before it."""
-    found: list[str] = []
-    begun = ""
+    statements: list[str] = []
+    pending = ""
     for line in script.splitlines(keepends=True):
-        begun += line
-        if sqlite3.complete_statement(begun):
-            found.append(begun)
-            begun = ""
-    return found
+        pending += line
+        if sqlite3.complete_statement(pending):
+            statements.append(pending)
+            pending = ""
+    return statements

@@ -1,8 +1,8 @@
 """One transaction as the governor's rules see it: loaded rows, and the changes to keep.
 
-Rows are loaded once and then known; what was changed is written together at the end, so that the
-callers who share a transaction share its statements too. Knowledge outlives a transaction as long
-as nobody else writes. Refuses to let time run backwards.
+Rows are loaded once and then remembered; what was changed is written together at the end, so that
+the callers who share a transaction share its statements too. What is remembered outlives a
+transaction as long as nobody else writes. Refuses to let time run backwards.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any, TypeVar
 
 from corvus.base.errors import StoreCorrupt
 from corvus.base.time import instant_at
@@ -19,18 +20,44 @@ from corvus.model.outbox import LedgerTable, OutboxEvent, Row
 from corvus.model.reservation import Reservation
 from corvus.model.steering import MissionRecord, Override, OverrideState, SessionRecord
 from corvus.model.token import Token
+from corvus.store import kinds
 from corvus.store.api import (
     Backend,
     BalanceKey,
     Changes,
     Forgotten,
     IdempotencyKey,
+    Look,
     MissionKey,
     SessionKey,
     StoredBalance,
     StoreState,
+    session_mark,
 )
-from corvus.store.known import Known, key_of
+from corvus.store.cache import Cache, key_of
+from corvus.store.codec import Kind
+from corvus.store.kinds import (
+    ACTION,
+    BALANCE,
+    BUDGET,
+    FORGOTTEN_SESSION,
+    MISSION,
+    OUTBOX,
+    OVERRIDE,
+    POLICY_LIMITS,
+    PRICE_ENTRY,
+    RESERVATION,
+    SESSION,
+    TOKEN,
+    AdmittedAction,
+    PolicyLimits,
+    PriceEntry,
+    RegisteredBudget,
+    budget_key,
+    budget_of,
+)
+
+T = TypeVar("T")
 
 
 class Unit:
@@ -38,24 +65,24 @@ class Unit:
 
     Args:
         backend: Where rows come from; its transaction has begun.
-        known: What is known already.
+        cache: What is remembered already.
         clock_us: What the clock says, microseconds.
 
     Attributes:
         changes: What is to be written.
         upkept: Whether overdue holds were looked for in this transaction.
-        wrote: A number that grows with every change, to tell whether a step has changed anything.
+        wrote: A number that grows with every change, which shows whether a step changed anything.
     """
 
-    def __init__(self, backend: Backend, known: Known, clock_us: int) -> None:
+    def __init__(self, backend: Backend, cache: Cache, clock_us: int) -> None:
         self._backend = backend
-        self._known = known
+        self._cache = cache
         self.changes = Changes()
         self.upkept = False
         self.wrote = 0
-        if known.state is None:
-            known.state = backend.state()
-        self._state = known.state
+        if cache.state is None:
+            cache.state = state_of(backend)
+        self._state = cache.state
         self.now_us = max(clock_us, self._state.last_us)
         self.now = instant_at(self.now_us)
 
@@ -78,90 +105,108 @@ class Unit:
         self.touch()
         return self.now
 
+    def get(self, kind: Kind[T], key: Any) -> T | None:
+        """Return the row of a key, as this transaction sees it."""
+        rows = self._cache.table(kind)
+        if key not in rows:
+            rows[key] = self._backend.get(kind, key)
+        return rows[key]
+
+    def add(self, kind: Kind[T], row: T) -> None:
+        """Keep a row that is not there yet."""
+        self.touch()
+        self._keep(kind, row, self.changes.new)
+
+    def put(self, kind: Kind[T], row: T) -> None:
+        """Keep a row in the place of another of its key, or a new one."""
+        self.touch()
+        self._keep(kind, row, self.changes.changed)
+
+    def _keep(self, kind: Kind[T], row: T, changes: dict[Kind[Any], dict[Any, Any]]) -> None:
+        key = kind.key_of(row)
+        self._cache.table(kind)[key] = row
+        if kind not in changes:
+            changes[kind] = {}
+        changes[kind][key] = row
+
     def append(self, table: LedgerTable, row: Row) -> int:
         """Put a row into the outbox and return its number."""
         state = self.touch()
         seq = state.next_seq
         state.next_seq += 1
-        self.changes.events.append(OutboxEvent(seq, table, row))
+        self.changes.new.setdefault(OUTBOX, {})[seq] = OutboxEvent(seq, table, row)
         return seq
 
     def budgets(self) -> dict[int, Budget]:
-        """Return the registered budgets by id."""
-        if self._known.budgets is None:
-            self._known.budgets = dict(self._backend.budgets())
-        return self._known.budgets
+        """Return the registered budgets by id; only what identifies them is meaningful."""
+        if self._cache.budgets is None:
+            registered = self._backend.find(kinds.BUDGETS)
+            self._cache.budgets = {row.id: budget_of(row.key) for row in registered}
+        return self._cache.budgets
 
     def register(self, budget: Budget) -> int:
         """Register a budget and return its id."""
         budgets = dict(self.budgets())
         budget_id = max(budgets, default=0) + 1
         budgets[budget_id] = budget
-        self._known.budgets = budgets  # a new object: who derived from the old one sees it
-        self.touch()
-        self.changes.budgets[budget_id] = budget
+        self._cache.budgets = budgets  # a new object: who derived from the old one sees it
+        self.add(BUDGET, RegisteredBudget(budget_id, budget_key(budget)))
         return budget_id
 
     def reservation(self, reservation_id: str) -> Reservation | None:
         """Return a reservation by id."""
-        known = self._known.reservations.get(reservation_id)
-        if known is None:
-            known = self._backend.reservation(reservation_id)
-            if known is not None:
-                self._known.reservations[reservation_id] = known
-        return known
+        return self.get(RESERVATION, reservation_id)
 
     def reservation_by_key(self, key: str, project: str | None = None) -> Reservation | None:
         """Return the reservation to which an idempotency key of a project points."""
         wanted = IdempotencyKey(key, project)
-        known = self._known.keys.get(wanted)
-        if known is not None:
-            return self.reservation(known)
-        found = self._backend.reservation_by_key(wanted)
-        if found is None:
+        reservation_id = self._cache.keys.get(wanted)
+        if reservation_id is not None:
+            return self.reservation(reservation_id)
+        matches = self._backend.find(kinds.RESERVATION_OF_KEY, project or "", key)
+        if not matches:
             return None
-        self._known.keys[wanted] = found.id
-        return self._known.reservations.setdefault(found.id, found)
+        (match,) = matches
+        self._cache.keys[wanted] = match.id
+        rows = self._cache.table(RESERVATION)
+        if rows.get(match.id) is None:
+            rows[match.id] = match
+        return rows[match.id]
 
     def add_reservation(self, reservation: Reservation) -> None:
         """Keep a new reservation; its idempotency key points to it from now on.
 
         What held the key before must have given it up (``drop_key``).
         """
-        self.touch()
-        self._known.reservations[reservation.id] = reservation
+        self.add(RESERVATION, reservation)
         if (key := key_of(reservation)) is not None:
-            self._known.keys[key] = reservation.id
-        self.changes.new_reservations[reservation.id] = reservation
+            self._cache.keys[key] = reservation.id
 
     def put_reservation(self, reservation: Reservation) -> None:
         """Keep a changed reservation."""
-        self.touch()
-        self._known.reservations[reservation.id] = reservation
-        fresh = self.changes.new_reservations
-        (fresh if reservation.id in fresh else self.changes.reservations)[reservation.id] = (
-            reservation
-        )
+        is_new = reservation.id in self.changes.new.get(RESERVATION, ())
+        (self.add if is_new else self.put)(RESERVATION, reservation)
 
     def drop_key(self, reservation: Reservation) -> None:
         """Take the idempotency key from a reservation that has ended, for the next under it."""
         if (key := key_of(reservation)) is not None:
-            self._known.keys.pop(key, None)
+            self._cache.keys.pop(key, None)
         bare = replace(reservation.request, idempotency_key=None)
         self.put_reservation(replace(reservation, request=bare))
 
     def overdue(self, limit: int) -> Sequence[Reservation]:
-        """Return held reservations past their deadline, those settled in this transaction left out.
+        """Return held reservations past their deadline, the oldest first.
 
-        Those made in it cannot be overdue yet: a hold lives a second at least.
+        Those settled in this transaction are left out; those made in it cannot be overdue yet: a
+        hold lives a second at least.
         """
-        changed = self.changes.reservations
-        found = self._backend.overdue(self.now_us, limit)
-        return [one for one in found if one.id not in changed]
+        changed = self.changes.changed_of(RESERVATION)
+        overdue = self._backend.find(kinds.OVERDUE, self.now_us, limit)
+        return [row for row in overdue if row.id not in changed]
 
     def held(self) -> list[Reservation]:
         """Return every held reservation; only for a transaction that changed none."""
-        return list(self._backend.held())
+        return self._backend.find(kinds.HELD)
 
     def balance(self, key: BalanceKey) -> StoredBalance:
         """Return a balance; one that is not there yet is 0.
@@ -169,154 +214,139 @@ class Unit:
         Raises:
             StoreCorrupt: A figure went below 0 (MIS-3).
         """
-        known = self._known.balances.get(key)
-        if known is None:
+        rows = self._cache.table(BALANCE)
+        balance = rows.get(key)
+        if balance is None:
             self._refuse_forgotten(key.session_id, key.window_start_us)
-            known = self._backend.balance(key) or StoredBalance(key)
-            self._known.balances[key] = known
-        if known.spent_nano_usd < 0 or known.held_nano_usd < 0:
+            balance = self._backend.get(BALANCE, key) or StoredBalance(key)
+            rows[key] = balance
+        if balance.spent_nano_usd < 0 or balance.held_nano_usd < 0:
             raise StoreCorrupt(
                 f"the balance of budget {self.budgets()[key.budget_id].name} in "
                 f"{self._backend.name} went below 0; run `corvus ledger verify --rebuild`"
             )
-        return known
+        return balance
 
     def balances(self, budget_id: int) -> dict[BalanceKey, StoredBalance]:
         """Return every balance of a budget, as this transaction sees it."""
-        found = {one.key: one for one in self._backend.balances(budget_id)}
-        known = self._known.balances.items()
-        return found | {key: one for key, one in known if key.budget_id == budget_id}
+        balances = {row.key: row for row in self._backend.find(kinds.BALANCES_OF, budget_id)}
+        for key, row in self._cache.table(BALANCE).items():
+            if row is not None and key.budget_id == budget_id:
+                balances[key] = row
+        return balances
 
     def put_balance(self, balance: StoredBalance) -> None:
         """Keep a changed balance."""
-        self.touch()
-        self._known.balances[balance.key] = balance
-        self.changes.balances[balance.key] = balance
+        self.put(BALANCE, balance)
 
     def put_balances(self, balances: Iterable[StoredBalance]) -> None:
         """Keep changed balances."""
         self.touch()
         for balance in balances:
-            self._known.balances[balance.key] = balance
-            self.changes.balances[balance.key] = balance
+            self._keep(BALANCE, balance, self.changes.changed)
 
     def active_overrides(self) -> dict[str, Override]:
         """Return the active overrides by id, the oldest first."""
-        if self._known.overrides is None:
-            self._known.overrides = {one.id: one for one in self._backend.active_overrides()}
-        return self._known.overrides
+        return self._cache.list(OVERRIDE, self._backend, kinds.ACTIVE_OVERRIDES)
 
     def override(self, override_id: str) -> Override | None:
         """Return an override by id, whatever its state."""
-        changed = self.changes.overrides.get(override_id)
-        return changed or self._backend.override(override_id)
+        changed = self.changes.changed_of(OVERRIDE).get(override_id)
+        return changed or self._backend.get(OVERRIDE, override_id)
 
     def put_override(self, override: Override) -> None:
         """Keep a new or changed override."""
-        self.touch()
         active = self.active_overrides()
         if override.state is OverrideState.ACTIVE:
             active[override.id] = override
         else:
             active.pop(override.id, None)
-        self.changes.overrides[override.id] = override
+        self.put(OVERRIDE, override)
 
     def session(self, session_id: str, project: str | None = None) -> SessionRecord | None:
         """Return a session of a project."""
-        key, known = SessionKey(session_id, project), self._known.sessions
-        if key not in known:
+        key = SessionKey(session_id, project)
+        if key not in self._cache.table(SESSION):
             self._refuse_forgotten(session_id)
-            known[key] = self._backend.session(key)
-        return known[key]
+        return self.get(SESSION, key)
 
     def sessions_named(self, session_id: str) -> list[SessionRecord]:
         """Return the sessions of one id, of whatever project."""
         self._refuse_forgotten(session_id)
-        found = {
-            SessionKey(one.id, one.project): one for one in self._backend.sessions_named(session_id)
-        }
-        changed = self.changes.sessions.items()
-        found |= {key: one for key, one in changed if one.id == session_id}
-        return [*found.values()]
+        named = self._backend.find(kinds.SESSIONS_NAMED, session_id)
+        sessions = {SESSION.key_of(row): row for row in named}
+        for key, row in self.changes.changed_of(SESSION).items():
+            if row.id == session_id:
+                sessions[key] = row
+        return [*sessions.values()]
 
     def sessions(self, limit: int) -> Sequence[SessionRecord]:
-        """Return so many sessions of all projects; for a transaction that changed none."""
-        return self._backend.sessions(limit)
+        """Return so many sessions of all projects, those opened last first.
+
+        For a transaction that changed none.
+        """
+        return self._backend.find(kinds.SESSIONS, limit)
 
     def sessions_of(self, project: str | None, limit: int) -> Sequence[SessionRecord]:
         """Return so many sessions of a project; for a transaction that changed none."""
-        return self._backend.sessions_of(project, limit)
+        return self._backend.find(kinds.SESSIONS_OF, project or "", limit)
 
     def put_session(self, session: SessionRecord) -> None:
         """Keep a new or changed session."""
-        self.touch()
-        key = SessionKey(session.id, session.project)
-        self._known.sessions[key] = session
-        self.changes.sessions[key] = session
+        self.put(SESSION, session)
 
     def mission(
         self, session_id: str, mission_id: str, project: str | None = None
     ) -> MissionRecord | None:
         """Return a mission of a session of a project."""
-        key, known = MissionKey(session_id, mission_id, project), self._known.missions
-        if key not in known:
+        key = MissionKey(session_id, mission_id, project)
+        if key not in self._cache.table(MISSION):
             self._refuse_forgotten(session_id)
-            known[key] = self._backend.mission(key)
-        return known[key]
+        return self.get(MISSION, key)
 
     def open_missions(self, session_id: str, project: str | None = None) -> list[MissionRecord]:
         """Return the missions of a session that run, the oldest first."""
-        key = SessionKey(session_id, project)
         self._refuse_forgotten(session_id)
-        found = {one.id: one for one in self._backend.open_missions(key)}
-        for changed in self.changes.missions.values():
-            if (changed.session_id, changed.project) == key:
-                found[changed.id] = changed
-        return [one for one in found.values() if one.ended_at is None]
+        running = self._backend.find(kinds.OPEN_MISSIONS, session_id, project or "")
+        missions = {row.id: row for row in sorted(running, key=lambda row: row.started_at)}
+        for row in self.changes.changed_of(MISSION).values():
+            if (row.session_id, row.project) == (session_id, project):
+                missions[row.id] = row
+        return [row for row in missions.values() if row.is_open]
 
     def missions_named(self, session_id: str) -> Sequence[MissionRecord]:
         """Return the missions of all sessions of one id, as they are stored."""
-        return self._backend.missions_named(session_id)
+        return self._backend.find(kinds.MISSIONS_NAMED, session_id)
 
     def put_mission(self, mission: MissionRecord) -> None:
         """Keep a new or changed mission."""
-        self.touch()
-        key = MissionKey(mission.session_id, mission.id, mission.project)
-        self._known.missions[key] = mission
-        self.changes.missions[key] = mission
+        self.put(MISSION, mission)
 
     def is_new_price(self, version: str) -> bool:
-        """Tell whether the ledger has not been told of a price, and count it as told."""
-        known = self._known.price_versions
-        if version in known:
+        """Return whether the ledger has no row of a price yet, and count it as having one."""
+        if self.get(PRICE_ENTRY, version) is not None:
             return False
-        known.add(version)
-        if self._backend.has_price(version):
-            return False
-        self.touch()
-        self.changes.price_versions.add(version)
+        self.add(PRICE_ENTRY, PriceEntry(version))
         return True
 
     def limits(self, origin: str) -> str | None:
         """Return the limits of the policy of one origin when it was last in force."""
-        return self.changes.limits.get(origin) or self._backend.limits(origin)
+        changed = self.changes.changed_of(POLICY_LIMITS).get(origin)
+        row = changed or self._backend.get(POLICY_LIMITS, origin)
+        return None if row is None else row.limits
 
     def put_limits(self, origin: str, limits: str) -> None:
         """Keep the limits that are in force now."""
-        self.touch()
-        self.changes.limits[origin] = limits
+        self.put(POLICY_LIMITS, PolicyLimits(origin, limits))
 
     def tokens(self) -> dict[str, Token]:
         """Return every access token by id, the oldest first."""
-        if self._known.tokens is None:
-            self._known.tokens = {one.id: one for one in self._backend.tokens()}
-        return self._known.tokens
+        return self._cache.list(TOKEN, self._backend, kinds.TOKENS)
 
     def put_token(self, token: Token) -> None:
         """Keep a new or changed access token."""
-        self.touch()
         self.tokens()[token.id] = token
-        self.changes.tokens[token.id] = token
+        self.put(TOKEN, token)
 
     def actions(self, principal: str, span_us: int) -> deque[int]:
         """Return when a principal's actions of the span up to now were admitted, ascending.
@@ -326,13 +356,14 @@ class Unit:
             span_us: Microseconds; what was admitted exactly so long ago is over.
         """
         after_us = self.now_us - span_us
-        known = self._known.actions.get(principal)
-        if known is None:
-            known = deque(self._backend.actions(principal, after_us, self.now_us))
-            self._known.actions[principal] = known
-        while known and known[0] <= after_us:
-            known.popleft()
-        return known
+        instants = self._cache.actions.get(principal)
+        if instants is None:
+            rows = self._backend.find(kinds.ACTIONS, principal, after_us, self.now_us)
+            instants = deque(row.admitted_at_us for row in rows)
+            self._cache.actions[principal] = instants
+        while instants and instants[0] <= after_us:
+            instants.popleft()
+        return instants
 
     def add_action(self, principal: str, span_us: int) -> datetime:
         """Count an action as admitted now, forget those before the span, and return the instant.
@@ -342,12 +373,13 @@ class Unit:
         now = self.tick()
         self.actions(principal, span_us).append(self.now_us)
         self.changes.forgotten_actions[principal] = (self.now_us - span_us, self.now_us)
-        self.changes.actions.append((principal, self.now_us))
+        action = AdmittedAction(principal, self.now_us)
+        self.changes.new.setdefault(ACTION, {})[action] = action
         return now
 
     def events(self, after_seq: int, limit: int) -> Sequence[OutboxEvent]:
         """Return outbox events with a greater number; only for a transaction that appended none."""
-        return self._backend.events(after_seq, limit)
+        return self._backend.find(kinds.EVENTS, after_seq, limit)
 
     def forget(self, through_seq: int, reservations_before_us: int) -> None:
         """Forget drained events, and reservations that were settled long ago.
@@ -360,7 +392,7 @@ class Unit:
         state = self.touch()
         self.changes.forgotten_seq = state.drained_seq = max(state.drained_seq, through_seq)
         self.changes.forgotten_reservations_us = reservations_before_us
-        self._known.forget_settled(reservations_before_us)
+        self._cache.forget_settled(reservations_before_us)
 
     def forget_over(
         self, sessions: Sequence[str] = (), windows_before_us: int = 0, overrides_before_us: int = 0
@@ -372,29 +404,42 @@ class Unit:
         self.changes.forgotten_sessions += sessions
         self.changes.forgotten_windows_us = windows_before_us
         self.changes.forgotten_overrides_us = overrides_before_us
-        self._known.forget_scopes()
+        self._cache.forget_scopes()
 
     def recall_session(self, session_id: str) -> None:
-        """Take a session for known again; its rows are put back by the caller."""
+        """Take a session for present again; its rows are put back by the caller."""
         self.touch().forgotten_times += 1
         self.changes.recalled_sessions.append(session_id)
-        self._known.forget_scopes()
-        self._known.remembered.add(session_id)
+        self._cache.forget_scopes()
+        self._cache.present.add(session_id)
 
     def is_forgotten(self, session_id: str) -> bool:
-        """Return whether sessions of this id may have been forgotten."""
-        known = self._known.remembered
-        if session_id not in known and self._backend.is_forgotten(session_id):
+        """Return whether sessions of this id may have been forgotten: whether its mark is there."""
+        present = self._cache.present
+        if session_id in present:
+            return False
+        if self._backend.get(FORGOTTEN_SESSION, session_mark(session_id)) is not None:
             return True
-        known.add(session_id)
+        present.add(session_id)
         return False
 
     def forgotten_marks(self) -> Sequence[str]:
         """Return the marks of forgotten sessions; not those of this transaction."""
-        return self._backend.forgotten_marks()
+        return [row.mark for row in self._backend.find(kinds.FORGOTTEN_SESSIONS)]
 
     def _refuse_forgotten(self, session_id: str, window_start_us: int = 0) -> None:
         if session_id and self.is_forgotten(session_id):
             raise Forgotten(session_id)
         if 0 < window_start_us < self._state.windows_before_us:
             raise Forgotten(None)
+
+
+def state_of(rows: Backend | Look) -> StoreState:
+    """Return the store's own row.
+
+    Raises:
+        StoreCorrupt: It is lost.
+    """
+    for state in rows.find(kinds.THE_STATE):
+        return state
+    raise StoreCorrupt(f"{rows.name} has lost its own row; keep the file and start another")

@@ -17,11 +17,11 @@ from corvus.base.errors import PolicyError, SettlementPending, StoreError, Store
 from corvus.base.time import Clock, microseconds
 from corvus.model.pending import PendingSettlement
 from corvus.store.api import Backend
+from corvus.store.cache import Cache
 from corvus.store.jobs import Job, claimed
-from corvus.store.known import Known
-from corvus.store.present import judge_clock, renew_witness
 from corvus.store.spill import spill
-from corvus.store.unit import Unit
+from corvus.store.unit import Unit, state_of
+from corvus.store.witness import judge_clock, renew_witness
 
 _BATCH_MAX = 256
 """Most steps in one transaction: the last of them waits for all."""
@@ -53,7 +53,7 @@ class Writer:
         self._kept: dict[int, Job] = {}
         self._pause_seconds = 0.0
         self._is_ending = False
-        self._known = Known()
+        self._cache = Cache()
         self._thread = threading.Thread(target=self._write, name="corvus-store", daemon=True)
         self._thread.start()
 
@@ -73,11 +73,11 @@ class Writer:
         self._spill_kept()
 
     def over(self) -> StoreUnavailable:
-        """Return what those are told who come after the end."""
+        """Return the refusal of those who come after the end."""
         return StoreUnavailable(f"the store {self._backend.name} is closed; open it again")
 
     def pending(self, job: Job) -> SettlementPending:
-        """Return what the caller of a kept step is told who waits no longer."""
+        """Return the answer for the caller of a kept step who waits no longer."""
         why = f" ({job.fault})" if job.fault is not None else ""
         what = "the settlement" if job.settlement is not None else "the change"
         return SettlementPending(
@@ -86,7 +86,7 @@ class Writer:
         )
 
     def spill(self, settlements: list[PendingSettlement]) -> bool:
-        """Write settlements beside the store; say whether they are on disk."""
+        """Write settlements beside the store; return whether they are on disk."""
         path = self._backend.unsettled_path
         ids = ", ".join(one.reservation_id for one in settlements)
         if path is None:
@@ -114,7 +114,7 @@ class Writer:
         self._refuse_late_comers()
 
     def _has_work(self) -> bool:
-        """Wait for a job, or for the next try of what is kept; tell whether to go on."""
+        """Wait for a job, or for the next try of what is kept; return whether to go on."""
         is_waiting = not self._backlog or self._pause_seconds
         if is_waiting and not self._is_ending:
             with suppress(Empty):
@@ -171,7 +171,7 @@ class Writer:
         jobs = self._running = self._next_batch()
         self._pause_seconds = 0.0
         if stale:
-            self._known = Known()
+            self._cache = Cache()
         while jobs:
             broken = self._try(jobs)
             if broken is None:
@@ -200,7 +200,7 @@ class Writer:
         would read may come from a connection that is gone.
         """
         try:
-            unit = Unit(self._backend, self._known, self._clock_us())
+            unit = Unit(self._backend, self._cache, self._clock_us())
         except BaseException as fault:
             return self._spoiled(jobs, fault)
         for job in jobs:
@@ -217,7 +217,7 @@ class Writer:
             self._commit(unit)
         except BaseException as fault:
             return self._spoiled(jobs, fault)
-        self._known.trim(unit.changes)
+        self._cache.trim(unit.changes)
         return None
 
     def _commit(self, unit: Unit) -> None:
@@ -237,8 +237,8 @@ class Writer:
         return last
 
     def _abandon(self) -> None:
-        self._known = Known()
-        with suppress(Exception):  # what made the transaction fail is told instead
+        self._cache = Cache()
+        with suppress(Exception):  # what made the transaction fail is raised instead
             self._backend.roll_back()
 
     def _fail(self, jobs: list[Job], fault: BaseException) -> None:
@@ -279,12 +279,12 @@ class Writer:
 
     def _clock_us(self) -> int:
         clock_us = microseconds(self._clock.now())
-        if self._known.state is None:
-            self._known.state = self._backend.state()
-        judge_clock(self._backend, self._known.state, clock_us, is_trusted=self._trust_clock)
+        if self._cache.state is None:
+            self._cache.state = state_of(self._backend)
+        judge_clock(self._backend, self._cache.state, clock_us, is_trusted=self._trust_clock)
         return clock_us
 
 
 def _is_of_the_step(fault: BaseException) -> bool:
-    """Say whether a step raised it on purpose, about what it was asked: the store is well."""
+    """Return whether a step raised it on purpose, about its own arguments: the store is well."""
     return isinstance(fault, PolicyError | ValueError) and not isinstance(fault, StoreError)

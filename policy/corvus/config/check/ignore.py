@@ -26,9 +26,8 @@ from corvus.config.toml.scan import scan
 from corvus.config.toml.tokens import Entry, Header, Statement, Value
 from corvus.config.toml.values import Route, Table, as_items, is_table, kind, value_at
 from corvus.diagnostics.codes import Severity
-from corvus.diagnostics.conceal import conceal
 from corvus.diagnostics.model import Diagnostic, Span
-from corvus.diagnostics.secrets import MASK
+from corvus.diagnostics.secrets import MASK, conceal
 
 _DIRECTIVE = re.compile(
     r"#[ \t]*+corvus:[ \t]*+(?P<what>ignore(?:-file)?+)[ \t]*+"

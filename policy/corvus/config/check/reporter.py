@@ -51,7 +51,7 @@ class Reporter:
         """Report a finding about a key or value; related places that no file has are left out."""
         from corvus.config.toml.explain import to_diagnostic
         from corvus.config.toml.finding import Stretch
-        from corvus.diagnostics.conceal import conceal
+        from corvus.diagnostics.secrets import conceal
 
         document = self.document(finding.route)
         self._routes.add(finding.route)

@@ -14,12 +14,11 @@ from corvus.config.check.suggest import closest
 from corvus.config.model.aliases import ALIASES
 from corvus.config.model.dialects import (
     GOVERNED,
-    NATIVE_ONLY,
-    NATIVE_PRICE_KEYS,
     Dialect,
     host_keys,
     is_runtime_only,
     is_section,
+    native_only_keys,
 )
 from corvus.config.model.keys import homes, known_keys, node
 from corvus.config.toml.finding import Finding, KeyOf
@@ -201,8 +200,7 @@ def _keys(table: Route, dialect: Dialect) -> tuple[str, ...]:
         return (*known, *sorted(host_keys(dialect, _spelt(table))))
     if dialect is Dialect.NATIVE:
         return known
-    barred = {route[-1] for route in NATIVE_ONLY if route[:-1] == table}
-    barred |= NATIVE_PRICE_KEYS if _general(table) == _PRICE else set()
+    barred = {route[-1] for route in native_only_keys() if route[:-1] == _general(table)}
     return tuple(key for key in known if key not in barred)
 
 

@@ -13,26 +13,14 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from corvus.config.toml.values import Route, Table, as_items, is_table, shown
+from corvus.config.model.quick import compiled
+from corvus.config.toml.values import Route, Table, as_items, is_table, shown, value_at
 
 # Not importlib.resources: importing it would take longer than reading the file.
 _DATA = Path(__file__).with_name("dialects.json")
 
 GOVERNED = ("cost", "autonomy", "mission", "governance")
 """The tables that the settings model owns."""
-
-NATIVE_ONLY: tuple[tuple[str, ...], ...] = (
-    ("governance",),
-    ("cost", "unpriced_models"),
-    ("cost", "default_output_tokens"),
-    ("cost", "reservation_ttl_seconds"),
-    ("cost", "budgets"),
-)
-"""What only corvus.toml may have; the corvus runtime refuses a file with one of these."""
-NATIVE_PRICE_KEYS = frozenset(
-    {"cache_read", "cache_write_5m", "cache_write_1h", "reasoning", "effective_from", "source"}
-)
-"""The same for the price of a model: the runtime knows input and output only."""
 
 
 class Dialect(StrEnum):
@@ -118,16 +106,29 @@ def _inner_host_keys(data: Mapping[str, object]) -> Iterator[Route]:
             yield from ((name, key) for key in table if key in host_keys(Dialect.ZEROCLAW, name))
 
 
-def native_only(data: Table) -> list[tuple[str, ...]]:
+@cache
+def native_only_keys() -> tuple[Route, ...]:
+    """Return what only corvus.toml may have; ``*`` stands for any model.
+
+    The corvus runtime refuses a file with one of these, and of a price it knows ``input`` and
+    ``output`` alone.
+    """
+    routes = (tuple(route) for route in compiled()["native_only"])
+    return tuple(sorted(routes, key=len))
+
+
+def native_only(data: Table) -> list[Route]:
     """Return the routes in a runtime's file that only corvus.toml may have."""
-    found: list[tuple[str, ...]] = []
-    cost = data.get("cost")
-    for route in NATIVE_ONLY:
-        inner = data if len(route) == 1 else cost
-        if is_table(inner) and route[-1] in inner:
+    found: list[Route] = []
+    of_prices: set[str | int] = set()
+    for route in native_only_keys():
+        holder = data if len(route) == 1 else data.get(str(route[0]))
+        if "*" in route:
+            of_prices.add(route[-1])
+        elif is_table(holder) and route[-1] in holder:
             found.append(route)
-    prices = cost.get("prices") if is_table(cost) else None
+    prices = value_at(data, ("cost", "prices"))
     for model, price in prices.items() if is_table(prices) else ():
         if is_table(price):
-            found += [("cost", "prices", model, key) for key in price if key in NATIVE_PRICE_KEYS]
+            found += [("cost", "prices", model, key) for key in price if key in of_prices]
     return found

@@ -6,6 +6,7 @@ Loaded only when there is something to say.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 from corvus.config.model.settings import Settings
@@ -48,20 +49,9 @@ def homes(key: str) -> tuple[Route, ...]:
 @cache
 def _tables_by_key() -> dict[str, list[Route]]:
     found: dict[str, list[Route]] = {}
-    _collect((), found)
+    for route in routes():
+        found.setdefault(str(route[-1]), []).append(route[:-1])
     return found
-
-
-def _collect(table: Route, found: dict[str, list[Route]]) -> None:
-    schema = node(table)
-    properties = schema.get("properties")
-    for name in properties if is_table(properties) else ():
-        found.setdefault(name, []).append(table)
-        _collect((*table, name), found)
-    if is_table(schema.get("additionalProperties")) and "propertyNames" not in schema:
-        _collect((*table, "*"), found)
-    if is_table(schema.get("items")):
-        _collect((*table, 0), found)
 
 
 def _child(schema: Table, part: str | int) -> Table:
@@ -92,3 +82,16 @@ def _resolved(schema: Table) -> Table:
 def _list(schema: Table, key: str) -> list[object]:
     value = schema.get(key)
     return [*value] if isinstance(value, list) else []
+
+
+def routes(table: Route = ()) -> Iterator[Route]:
+    """Yield every key; ``*`` stands for any name, 0 for any index."""
+    schema = node(table)
+    properties = schema.get("properties")
+    for name in properties if is_table(properties) else ():
+        yield (*table, name)
+        yield from routes((*table, name))
+    if is_table(schema.get("additionalProperties")) and "propertyNames" not in schema:
+        yield from routes((*table, "*"))
+    if is_table(schema.get("items")):
+        yield from routes((*table, 0))

@@ -1,9 +1,9 @@
 """Says that governed tables are valid, without importing pydantic and building its models.
 
-It runs the very schema that pydantic made of ``settings``, reduced to data by ``quick_compile`` and
-shipped beside this module. It only ever says "valid"; the rest is for ``validate`` to explain.
-Refuses to guess: where the installed pydantic-core does not know the data, it accepts nothing, and
-every file takes the slower way.
+It runs the very schema that pydantic made of ``settings``, reduced to data by
+``python -m tools generate`` and shipped next to this module. It only ever says "valid"; the rest is
+for ``validate`` to explain. Where the installed pydantic-core does not know the data, it accepts
+nothing, and every file takes the slower way.
 """
 
 from __future__ import annotations
@@ -45,9 +45,15 @@ FUNCTIONS: dict[str, Callable[[object], object]] = {
 
 
 def is_valid(data: Table) -> bool:
-    """Tell whether the model accepts the governed tables; ``False`` may also mean "cannot tell"."""
+    """Return whether the model accepts the governed tables; ``False`` may also mean "unknown"."""
     validator = load_validator()
     return validator is not None and validator.isinstance_python(data)
+
+
+@cache
+def compiled() -> dict[str, Any]:
+    """Return the data that was made of the settings: ``schema`` and ``native_only``."""
+    return json.loads(DATA.read_text(encoding="utf-8"))
 
 
 @cache
@@ -55,7 +61,7 @@ def load_validator() -> SchemaValidator | None:
     """Build the validator; ``None`` where pydantic-core does not know this form of a schema."""
     core = _extension()
     try:
-        return core.SchemaValidator(_revived(json.loads(DATA.read_text(encoding="utf-8"))))
+        return core.SchemaValidator(_revived(compiled()["schema"]))
     except core.SchemaError:
         return None
 

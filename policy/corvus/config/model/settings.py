@@ -43,9 +43,17 @@ def _time_zone(value: object) -> object:
     return value
 
 
-def _about(text: str) -> Any:
-    """Describe a key: what it is, its unit and its bounds. The text goes into the JSON Schema."""
-    return Field(description=text)
+def _about(text: str, *, live: bool = False, native_only: bool = False) -> Any:
+    """Describe a key; whatever treats keys differently reads it here.
+
+    Args:
+        text: What it is, its unit and its bounds. It goes into the JSON Schema and into messages.
+        live: Whether ``PATCH admin/config`` may change it while the gateway runs (API-4).
+        native_only: Whether only corvus.toml may have it; the corvus runtime would refuse a file
+            with it (CFG-2).
+    """
+    marks: dict[str, Any] = {LIVE: live, NATIVE_ONLY: native_only}
+    return Field(description=text, json_schema_extra={key: on for key, on in marks.items() if on})
 
 
 _NANO = "At most 9 decimal places: one nano-USD. JSON Schema cannot say so without floats."
@@ -76,6 +84,10 @@ Attribute: TypeAlias = Literal["model", "provider", "project", "user", "agent", 
 """What a named budget can match on."""
 
 
+LIVE, NATIVE_ONLY = "x-live", "x-native-only"
+"""What ``_about`` writes into the JSON Schema of a key, for ``keys``; it is not published."""
+
+
 class _Table(BaseModel):
     """A strict table; building is deferred, so that only the validator in use is compiled."""
 
@@ -94,27 +106,39 @@ class PriceSettings(_Table):
     output: Annotated[_Exact, _about("USD per million output tokens. 0 is free.")]
     cache_read: Annotated[
         _Exact | None,
-        _about("USD per million cached input tokens. Left out: no price, never free."),
+        _about(
+            "USD per million cached input tokens. Left out: no price, never free.", native_only=True
+        ),
     ] = None
     cache_write_5m: Annotated[
         _Exact | None,
         _about(
-            "USD per million tokens written to the 5-minute cache. Left out: no price, never free."
+            "USD per million tokens written to the 5-minute cache. Left out: no price, never free.",
+            native_only=True,
         ),
     ] = None
     cache_write_1h: Annotated[
         _Exact | None,
         _about(
-            "USD per million tokens written to the 1-hour cache. Left out: no price, never free."
+            "USD per million tokens written to the 1-hour cache. Left out: no price, never free.",
+            native_only=True,
         ),
     ] = None
     reasoning: Annotated[
-        _Exact | None, _about("USD per million reasoning tokens. Left out: the price of output.")
+        _Exact | None,
+        _about(
+            "USD per million reasoning tokens. Left out: the price of output.", native_only=True
+        ),
     ] = None
     effective_from: Annotated[
-        date | None, _about("First UTC day in force, a date such as 2026-11-01. Left out: always.")
+        date | None,
+        _about(
+            "First UTC day in force, a date such as 2026-11-01. Left out: always.", native_only=True
+        ),
     ] = None
-    source: Annotated[_Text | None, _about("Where the price was found: a URL and a date.")] = None
+    source: Annotated[
+        _Text | None, _about("Where the price was found: a URL and a date.", native_only=True)
+    ] = None
 
 
 class BudgetSettings(_Table):
@@ -125,59 +149,78 @@ class BudgetSettings(_Table):
     ]
     period: Annotated[
         Literal["session", "day", "week", "month", "mission", "total"],
-        _about("How often the budget starts anew."),
+        _about("How often the budget starts anew.", live=True),
     ]
-    limit_usd: Annotated[_Exact, _about(f"Hard limit in USD. {ZERO_LIMIT}.")]
+    limit_usd: Annotated[_Exact, _about(f"Hard limit in USD. {ZERO_LIMIT}.", live=True)]
     warn_at_percent: Annotated[
         _Percent | None,
-        _about("Threshold in percent of the limit, 0 to 100. Left out: cost.warn_at_percent."),
+        _about(
+            "Threshold in percent of the limit, 0 to 100. Left out: cost.warn_at_percent.",
+            live=True,
+        ),
     ] = None
     match: Annotated[
         dict[Attribute, _Text],
         _about("Request attribute to glob; a request must match all. Empty: every request."),
     ] = Field(default_factory=dict[Attribute, str])
     timezone: Annotated[
-        _Zone, _about("IANA time zone whose calendar decides day, week and month.")
+        _Zone, _about("IANA time zone whose calendar decides day, week and month.", live=True)
     ] = "UTC"
 
 
 class CostSettings(_Table):
     """Limits, thresholds and prices of token spend."""
 
-    enabled: Annotated[bool, _about("Whether token spend is governed at all.")] = False
+    enabled: Annotated[bool, _about("Whether token spend is governed at all.", live=True)] = False
     session_limit_usd: Annotated[
-        _Exact, _about(f"Limit in USD for each session. {ZERO_LIMIT}.")
+        _Exact, _about(f"Limit in USD for each session. {ZERO_LIMIT}.", live=True)
     ] = LIMITS_USD["session_limit_usd"]
-    daily_limit_usd: Annotated[_Exact, _about(f"Limit in USD for each UTC day. {ZERO_LIMIT}.")] = (
-        LIMITS_USD["daily_limit_usd"]
-    )
+    daily_limit_usd: Annotated[
+        _Exact, _about(f"Limit in USD for each UTC day. {ZERO_LIMIT}.", live=True)
+    ] = LIMITS_USD["daily_limit_usd"]
     monthly_limit_usd: Annotated[
-        _Exact, _about(f"Limit in USD for each UTC month. {ZERO_LIMIT}.")
+        _Exact, _about(f"Limit in USD for each UTC month. {ZERO_LIMIT}.", live=True)
     ] = LIMITS_USD["monthly_limit_usd"]
     warn_at_percent: Annotated[
-        _Percent, _about("Threshold in percent of a limit from which calls warn, 0 to 100.")
+        _Percent,
+        _about("Threshold in percent of a limit from which calls warn, 0 to 100.", live=True),
     ] = 80
-    allow_override: Annotated[bool, _about("Whether a block may be lifted for one call.")] = False
+    allow_override: Annotated[
+        bool, _about("Whether a block may be lifted for one call.", live=True)
+    ] = False
     unpriced_models: Annotated[
         Literal["deny", "warn"],
-        _about("A call whose model has no price: refuse it, or record its cost as unknown."),
+        _about(
+            "A call whose model has no price: refuse it, or record its cost as unknown.",
+            live=True,
+            native_only=True,
+        ),
     ] = "deny"
     default_output_tokens: Annotated[
         int,
         Field(ge=1, le=1_000_000),
-        _about("Output tokens assumed for a request that states no maximum, 1 to 1000000."),
+        _about(
+            "Output tokens assumed for a request that states no maximum, 1 to 1000000.",
+            live=True,
+            native_only=True,
+        ),
     ] = 500
     reservation_ttl_seconds: Annotated[
         int,
         Field(ge=1, le=86_400),
-        _about("Seconds until the hold of a caller that died is settled, 1 to 86400."),
+        _about(
+            "Seconds until the hold of a caller that died is settled, 1 to 86400.",
+            live=True,
+            native_only=True,
+        ),
     ] = 900
     prices: Annotated[
         dict[str, PriceSettings],
         _about("Own prices by model, before the bundled ones. Quote a name with a dot or a slash."),
     ] = Field(default_factory=dict[str, PriceSettings])
     budgets: Annotated[
-        list[BudgetSettings], _about("Named budgets beside the limits above, in order.")
+        list[BudgetSettings],
+        _about("Named budgets beside the limits above, in order.", native_only=True),
     ] = Field(default_factory=list[BudgetSettings])
 
 
@@ -207,29 +250,36 @@ class AutonomySettings(_Table):
 
     level: Annotated[
         Literal["readonly", "supervised", "full"],
-        _about("How freely the agent acts: only reads, asks for risky actions, or acts alone."),
+        _about(
+            "How freely the agent acts: only reads, asks for risky actions, or acts alone.",
+            live=True,
+        ),
     ] = "supervised"
-    workspace_only: Annotated[bool, _about("Whether the agent stays in its workspace.")] = True
-    allowed_commands: Annotated[list[str], _about("Commands the agent may run.")] = Field(
-        default_factory=lambda: list(_COMMANDS)
+    workspace_only: Annotated[
+        bool, _about("Whether the agent stays in its workspace.", live=True)
+    ] = True
+    allowed_commands: Annotated[list[str], _about("Commands the agent may run.", live=True)] = (
+        Field(default_factory=lambda: list(_COMMANDS))
     )
-    forbidden_paths: Annotated[list[str], _about("Paths the agent may not touch.")] = Field(
-        default_factory=lambda: list(_FORBIDDEN)
+    forbidden_paths: Annotated[list[str], _about("Paths the agent may not touch.", live=True)] = (
+        Field(default_factory=lambda: list(_FORBIDDEN))
     )
-    auto_approve: Annotated[list[str], _about("Tools that never need approval.")] = Field(
-        default_factory=lambda: ["file_read", "memory_recall"]
+    auto_approve: Annotated[list[str], _about("Tools that never need approval.", live=True)] = (
+        Field(default_factory=lambda: ["file_read", "memory_recall"])
     )
-    always_ask: Annotated[list[str], _about("Tools that always need approval.")] = Field(
+    always_ask: Annotated[list[str], _about("Tools that always need approval.", live=True)] = Field(
         default_factory=list[str]
     )
     max_actions_per_hour: Annotated[
-        _Count, _about(f"Actions in any 3600 seconds, a count and not money. {ZERO_ACTIONS}.")
+        _Count,
+        _about(f"Actions in any 3600 seconds, a count and not money. {ZERO_ACTIONS}.", live=True),
     ] = 20
     require_approval_for_medium_risk: Annotated[
-        bool, _about("Whether commands of medium risk need approval at level supervised.")
+        bool,
+        _about("Whether commands of medium risk need approval at level supervised.", live=True),
     ] = True
     block_high_risk_commands: Annotated[
-        bool, _about("Whether commands of high risk are refused.")
+        bool, _about("Whether commands of high risk are refused.", live=True)
     ] = True
 
 
@@ -325,7 +375,7 @@ class ObservabilitySettings(_Table):
         _HttpUrl | None,
         _about("OpenTelemetry collector, http:// or https://. Left out: no traces."),
     ] = None
-    metrics: Annotated[bool, _about("Whether /metrics answers.")] = True
+    metrics: Annotated[bool, _about("Whether /metrics answers.", live=True)] = True
 
 
 class GovernanceSettings(_Table):
@@ -355,6 +405,6 @@ class Settings(_Table):
     mission: Annotated[MissionSettings, _about("Bounds of one mission.")] = Field(
         default_factory=MissionSettings
     )
-    governance: Annotated[GovernanceSettings, _about("Tables of corvus itself.")] = Field(
-        default_factory=GovernanceSettings
-    )
+    governance: Annotated[
+        GovernanceSettings, _about("Tables of corvus itself.", native_only=True)
+    ] = Field(default_factory=GovernanceSettings)

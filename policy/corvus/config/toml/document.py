@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from corvus.config.toml.spans import LineIndex, SpanIndex
     from corvus.config.toml.tokens import Statement
     from corvus.config.toml.values import Route
-    from corvus.diagnostics.conceal import Hidden
     from corvus.diagnostics.model import Diagnostic, Span
+    from corvus.diagnostics.secrets import Hidden
 
 # NOTE: A clean file needs neither positions nor diagnostics, and compiling the patterns of the
 # scanner takes longer than reading it: whatever explains is imported where it is needed.
@@ -111,7 +111,7 @@ class Document:
     def hidden(self) -> Hidden:
         """Return the texts that may be secrets."""
         if self._hidden is None:
-            from corvus.diagnostics.conceal import Hidden
+            from corvus.diagnostics.secrets import Hidden
 
             self._hidden = Hidden(self.text)
         return self._hidden

@@ -13,8 +13,8 @@ from corvus.config.toml.scan import scan
 from corvus.config.toml.spans import LineIndex, SpanIndex
 from corvus.config.toml.tokens import FORBIDDEN
 from corvus.diagnostics.codes import Severity
-from corvus.diagnostics.conceal import Hidden, conceal
 from corvus.diagnostics.model import Diagnostic, Label, Position, Span
+from corvus.diagnostics.secrets import Hidden, conceal
 
 _SUFFIX: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
 

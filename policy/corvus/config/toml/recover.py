@@ -19,7 +19,7 @@ from corvus.config.toml.bounds import find_excess, may_be_too_deep
 from corvus.config.toml.document import Document
 from corvus.config.toml.scan import scan
 from corvus.config.toml.tokens import Entry, Gap, Header, Statement
-from corvus.diagnostics.ranges import joined
+from corvus.diagnostics.secrets import joined
 
 if TYPE_CHECKING:
     from corvus.diagnostics.model import Diagnostic

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -12,8 +13,12 @@ from pydantic import (
     Field,
     JsonValue,
     StringConstraints,
+    create_model,
     field_validator,
 )
+from pydantic.fields import FieldInfo
+
+from corvus.config.model.settings import LIVE, AutonomySettings, BudgetSettings, CostSettings
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 _Command = Annotated[str, StringConstraints(min_length=1, max_length=32_768)]
@@ -73,41 +78,45 @@ class GrantOverride(Body):
     expires_in_seconds: Annotated[int, Field(ge=1, le=31_622_400)] | None = None
 
 
-class BudgetPatch(Body):
+def _live(settings: type[BaseModel]) -> type[Body]:
+    """Return a body with the keys of a table that may change while the gateway runs, all optional.
+
+    Types alone are checked here: the rules of the file decide about the value (API-4).
+    """
+    fields = settings.model_fields.items()
+    live = {key: field for key, field in fields if _is_live(field)}
+    members: dict[str, Any] = {
+        key: (_type_of(field.annotation) | None, None) for key, field in live.items()
+    }
+    return create_model(f"{settings.__name__}Live", __base__=Body, **members)
+
+
+def _is_live(field: FieldInfo) -> bool:
+    return isinstance(field.json_schema_extra, dict) and LIVE in field.json_schema_extra
+
+
+def _type_of(annotation: Any) -> Any:
+    """Return the type of a key without its bounds."""
+    if annotation is Decimal:
+        return _Amount
+    if get_origin(annotation) is Literal:
+        return str
+    if get_origin(annotation) is Annotated or NoneType in get_args(annotation):
+        return _type_of(get_args(annotation)[0])
+    return annotation
+
+
+class BudgetPatch(_live(BudgetSettings)):
     """Keys of one item of ``[[cost.budgets]]``."""
 
-    limit_usd: _Amount | None = None
-    warn_at_percent: int | None = None
-    period: str | None = None
-    timezone: str | None = None
 
-
-class AutonomyPatch(Body):
+class AutonomyPatch(_live(AutonomySettings)):
     """Keys of ``[autonomy]``; a list replaces the one before."""
 
-    level: str | None = None
-    workspace_only: bool | None = None
-    allowed_commands: list[str] | None = None
-    forbidden_paths: list[str] | None = None
-    auto_approve: list[str] | None = None
-    always_ask: list[str] | None = None
-    max_actions_per_hour: int | None = None
-    require_approval_for_medium_risk: bool | None = None
-    block_high_risk_commands: bool | None = None
 
-
-class CostPatch(Body):
+class CostPatch(_live(CostSettings)):
     """Keys of ``[cost]``; their rules are those of the file, which decides (API-4)."""
 
-    enabled: bool | None = None
-    session_limit_usd: _Amount | None = None
-    daily_limit_usd: _Amount | None = None
-    monthly_limit_usd: _Amount | None = None
-    warn_at_percent: int | None = None
-    allow_override: bool | None = None
-    unpriced_models: str | None = None
-    default_output_tokens: int | None = None
-    reservation_ttl_seconds: int | None = None
     budgets: dict[_Text, BudgetPatch] | None = Field(
         default=None, max_length=100, description="By name, budgets that the file has."
     )

@@ -19,13 +19,11 @@ Source: FOCUS Specification v1.2, "Cost and Usage", and its requirements as focu
 
 from __future__ import annotations
 
+from corvus.model.usage import COUNTS, TOKENS
 from corvus.usage.exporters.lines import Field
 
 _USD = "(record.cost_nano_usd::DECIMAL(19, 0) * 0.000000001::DECIMAL(9, 9))"
-_TOKENS = (
-    "(record.input_tokens + record.output_tokens + record.cache_read_tokens"
-    " + record.cache_write_5m_tokens + record.cache_write_1h_tokens + record.reasoning_tokens)"
-)
+_TOKENS = f"({' + '.join(f'record.{name}' for name in TOKENS)})"
 _SKU = (
     "coalesce(regexp_replace(record.price_entry, '^[a-z]+:|@[^@]*$', '', 'g'), "
     "record.provider || '/' || record.requested_model)"
@@ -49,6 +47,15 @@ _TEXT = "VARCHAR"
 _MONEY = "DECIMAL(28, 9)"
 _COUNT = "DECIMAL(20, 1)"  # a whole number in a CSV would be read as an integer, no decimal
 
+_COUNTS = (
+    "x_InputTokens",
+    "x_OutputTokens",
+    "x_CacheReadTokens",
+    "x_CacheWriteFiveMinuteTokens",
+    "x_CacheWriteOneHourTokens",
+    "x_ReasoningTokens",
+    "x_WebSearchRequests",
+)
 FIELDS = (
     Field("BilledCost", _MONEY, _USD),
     Field("BillingAccountId", _TEXT, "coalesce($account::VARCHAR, record.provider)"),
@@ -90,12 +97,9 @@ FIELDS = (
     Field("x_AnsweringModel", _TEXT, "record.answering_model"),
     Field("x_ServiceTier", _TEXT, "record.service_tier"),
     Field("x_CostSource", _TEXT, "record.source"),
-    Field("x_InputTokens", "BIGINT", "record.input_tokens"),
-    Field("x_OutputTokens", "BIGINT", "record.output_tokens"),
-    Field("x_CacheReadTokens", "BIGINT", "record.cache_read_tokens"),
-    Field("x_CacheWriteFiveMinuteTokens", "BIGINT", "record.cache_write_5m_tokens"),
-    Field("x_CacheWriteOneHourTokens", "BIGINT", "record.cache_write_1h_tokens"),
-    Field("x_ReasoningTokens", "BIGINT", "record.reasoning_tokens"),
-    Field("x_WebSearchRequests", "BIGINT", "record.web_search_requests"),
+    *(
+        Field(name, "BIGINT", f"record.{count}")
+        for name, count in zip(_COUNTS, COUNTS, strict=True)
+    ),
 )
 """The columns of the specification that a metered call has, by name, and then our own."""

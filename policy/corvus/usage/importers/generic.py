@@ -19,39 +19,25 @@ from pathlib import Path
 from typing import cast
 
 from corvus.base.errors import ImportRefused
+from corvus.model.columns import STATED
+from corvus.model.usage import CONTEXT, COUNTS
 from corvus.prices.sql import half_even
 from corvus.usage.importers.lines import mended, numbered_lines
 from corvus.usage.importers.statements import (
-    COUNTS,
     NUMBER,
     instant,
     stage_and_unusable,
 )
 
+_STATED = tuple(column.name for column in STATED)
 REQUIRED = ("timestamp", "model", "input_tokens", "output_tokens")
+_LAST = ("service_tier", "outcome", "provider_request_id", "calls")
+_UNMAPPED = ("import_key", "admitted_at", "requested_model", "tags")
 OPTIONAL = (
     "id",
-    "requested_at",
-    "first_token_at",
-    "settled_at",
-    "session_id",
-    "mission_id",
-    "surface",
-    "provider",
-    "answering_model",
-    "project",
-    "user_name",
-    "agent",
-    "cache_read_tokens",
-    "cache_write_5m_tokens",
-    "cache_write_1h_tokens",
-    "reasoning_tokens",
-    "web_search_requests",
+    *(name for name in _STATED if name not in {*REQUIRED, *_UNMAPPED, *_LAST}),
     "cost_usd",
-    "service_tier",
-    "outcome",
-    "provider_request_id",
-    "calls",
+    *_LAST,
 )
 _OWN = ("is_fork",)
 FIELDS = (*REQUIRED, *OPTIONAL)
@@ -180,6 +166,24 @@ def _count(field: str) -> str:
     )
 
 
+_TEXTS = {
+    "surface": "coalesce(f_surface, 'import')",
+    "provider": "lower(coalesce($provider, f_provider, "
+    "if(starts_with(f_model, 'claude'), 'anthropic', NULL)))",
+    "requested_model": "f_model",
+    "service_tier": "lower(f_service_tier)",
+    "project": "coalesce($project, f_project)",
+    "outcome": "coalesce(f_outcome, 'completed')",
+}
+"""Columns of text that are not taken as they stand."""
+
+
+def _texts() -> Iterator[str]:
+    for column in STATED:
+        if column.type == "VARCHAR":
+            yield f"{_TEXTS.get(column.name, f'f_{column.name}')} AS {column.name}"
+
+
 _NEWLINE = ",\n        "
 
 _LINES = f"""
@@ -203,14 +207,12 @@ field AS (
     FROM line
 ),
 read AS (
-    SELECT file, n, json, tags, f_id, f_model,
-        f_session_id, f_mission_id, f_surface, f_provider, f_answering_model, f_project,
-        f_user_name, f_agent, f_service_tier, f_outcome, f_provider_request_id, f_timestamp,
+    SELECT *,
         f_input_tokens IS NULL OR f_output_tokens IS NULL AS uncounted,
         {_instant("timestamp")} AS admitted_at,
         {_instant("requested_at")} AS requested_at, {_instant("first_token_at")} AS first_token_at,
         {_instant("settled_at")} AS settled_at, {_NEWLINE.join(_count(field) for field in COUNTS)},
-        f_cost_usd, TRY_CAST(f_cost_usd AS DECIMAL(38, 18)) AS cost_usd,
+        TRY_CAST(f_cost_usd AS DECIMAL(38, 18)) AS cost_usd,
         if(f_calls IS NULL, 1, if(regexp_full_match(f_calls, '[0-9]{{1,9}}'), f_calls::BIGINT, 0))
             AS calls,
         coalesce(f_is_fork = 'true', false) AS is_fork
@@ -218,8 +220,8 @@ read AS (
 ),
 disjoint AS (
     SELECT *,
-        if($inclusive, stated_input_tokens - cache_read_tokens - cache_write_5m_tokens
-            - cache_write_1h_tokens, stated_input_tokens) AS input_tokens,
+        if($inclusive, {" - ".join(map(_stated, CONTEXT))}, stated_input_tokens)
+            AS input_tokens,
         if($inclusive, stated_output_tokens - reasoning_tokens, stated_output_tokens)
             AS output_tokens
     FROM read
@@ -255,19 +257,11 @@ SELECT file, n,
     coalesce(requested_at, admitted_at) AS requested_at,
     admitted_at, first_token_at,
     coalesce(settled_at, admitted_at) AS settled_at,
-    f_session_id AS session_id, f_mission_id AS mission_id,
-    coalesce(f_surface, 'import') AS surface,
-    lower(coalesce($provider, f_provider, if(starts_with(f_model, 'claude'), 'anthropic', NULL)))
-        AS provider,
-    f_model AS requested_model, f_answering_model AS answering_model,
-    lower(f_service_tier) AS service_tier,
-    coalesce($project, f_project) AS project, f_user_name AS user_name, f_agent AS agent,
+    {_NEWLINE.join(_texts())},
     if(cardinality(tags) > 0, tags, NULL) AS tags, is_fork, calls,
     {", ".join(COUNTS)},
     -- the digits of the amount are a whole number of 1e-18 USD: no rounding but this one
-    {half_even("replace(cost_usd::VARCHAR, '.', '')::HUGEINT", 1_000_000_000)} AS reported_nano_usd,
-    coalesce(f_outcome, 'completed') AS outcome,
-    f_provider_request_id AS provider_request_id
+    {half_even("replace(cost_usd::VARCHAR, '.', '')::HUGEINT", 1_000_000_000)} AS reported_nano_usd
 FROM judged
 """  # noqa: S608 - made of constants of this package
 

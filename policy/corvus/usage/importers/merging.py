@@ -8,22 +8,10 @@ lines chooses as if all of them were there.
 
 from __future__ import annotations
 
-from corvus.usage.importers.statements import COUNTS, each
+from corvus.model.columns import STATED
+from corvus.model.usage import COUNTS
+from corvus.usage.importers.statements import each
 
-PLACE = (
-    "requested_at",
-    "admitted_at",
-    "first_token_at",
-    "session_id",
-    "mission_id",
-    "surface",
-    "requested_model",
-    "project",
-    "user_name",
-    "agent",
-    "tags",
-    "is_fork",
-)
 LAST = (
     "settled_at",
     "answering_model",
@@ -32,6 +20,11 @@ LAST = (
     "reported_nano_usd",
     "calls",
 )
+"""What the last line of a call states, besides its counts."""
+
+_OF_ANY = ("import_key", "provider", "service_tier")
+PLACE = tuple(column.name for column in STATED if column.name not in {*LAST, *COUNTS, *_OF_ANY})
+"""What the first line of a call states, besides whether it is of a fork."""
 
 # A line of the main conversation counts before its repetition in a sub-agent's log, and one of the
 # session it was said in before the copy that a fork of the session begins with. Of two equal ones
@@ -64,7 +57,7 @@ def merged(table: str, where: str = "true") -> str:
     )
     SELECT call.import_key, call.known_id, call.service_tier, call.iterations,
         opening.known_id IS NOT NULL AS keeps_place, latest.known_id IS NOT NULL AS keeps_counts,
-        {", ".join(f"opening.{name}" for name in PLACE)},
+        {", ".join(f"opening.{name}" for name in (*PLACE, "is_fork"))},
         coalesce(opening.provider, latest.provider) AS provider,
         {", ".join(f"latest.{name}" for name in (*LAST, *COUNTS))}
     FROM call

@@ -1,16 +1,10 @@
 """Prices staged calls in SQL, to the same nano-USD as ``corvus.prices.cost`` (PRC-6).
 
 The price history of each model goes into a temporary table of integer rates, one row for each entry
-and tier; a join finds the one that was in force. All arithmetic is on 128-bit integers, rounded
-once, half to even. Refuses to guess: a used kind without a rate leaves the cost NULL (PRC-2,
-PRC-5).
+and tier; a join finds the one that was in force. A used kind without a rate leaves the cost NULL
+(PRC-2, PRC-5).
 
-Two things make a call cost other than its counts times the rates of its whole context. A turn that
-was billed as several requests pays the tier of each. And a call kept within the United States pays
-a tenth more for its tokens.
-
-Source: https://platform.claude.com/docs/en/manage-claude/data-residency and the same page of
-    docs.aws.amazon.com/claude-platform ("a 1.1x pricing multiplier applies"), read 2026-11-24.
+A turn that was billed as several requests pays the tier of each, not that of its whole context.
 """
 
 from __future__ import annotations
@@ -25,9 +19,17 @@ import duckdb
 from corvus.base.time import naive_utc
 from corvus.ledger.ledger import Ledger
 from corvus.model.decision import UnpricedModel
-from corvus.model.price import Price, Rates
+from corvus.model.price import Price
 from corvus.model.usage import TokenKind
-from corvus.prices.sql import half_even
+from corvus.prices.sql import (
+    IN_TIER,
+    SEARCH_MILLIONTHS,
+    TIER_COLUMNS,
+    TOKEN_MILLIONTHS,
+    half_even,
+    ten_millionths,
+    tier_rows,
+)
 from corvus.usage.importers.claude_code import CREATE_REQUESTS
 
 
@@ -44,13 +46,12 @@ class PriceHistory(Protocol):
         ...
 
 
-_CREATE = """
+_CREATE = f"""
 CREATE OR REPLACE TEMP TABLE import_rate (
     asked_provider VARCHAR, model VARCHAR, -- as the call names them
-    from_day DATE, until_day DATE, above_tokens BIGINT, up_to_tokens BIGINT,
+    from_day DATE, until_day DATE,
     provider VARCHAR, book VARCHAR, entry VARCHAR, entry_model VARCHAR, source VARCHAR,
-    input BIGINT, output BIGINT, cache_read BIGINT, cache_write_5m BIGINT, cache_write_1h BIGINT,
-    reasoning BIGINT, web_search BIGINT -- nano-USD per million; NULL has no price
+    {TIER_COLUMNS}
 )
 """
 _MODELS = "SELECT DISTINCT provider, price_model FROM temp.import_change ORDER BY ALL"
@@ -58,43 +59,32 @@ _INSERT = f"INSERT INTO temp.import_rate VALUES ({', '.join('?' * 18)})"  # noqa
 
 _FIRST_DAY = date(1, 1, 1)
 _LAST_DAY = date(9999, 12, 31)
-_UNBOUNDED_TOKENS = 2**62
-_KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "reasoning")
-# Of a sum of many calls the average.
-_CONTEXT = (
-    "(used.input_tokens + used.cache_read_tokens "
-    "+ used.cache_write_5m_tokens + used.cache_write_1h_tokens) // used.calls"
-)
-_TOKENS = "\n        + ".join(
-    f"if(used.{kind}_tokens = 0, 0, used.{kind}_tokens::HUGEINT * rate.{kind})" for kind in _KINDS
-)
 _RATE = f"""
     LEFT JOIN temp.import_rate AS rate
         ON rate.asked_provider IS NOT DISTINCT FROM used.provider
         AND rate.model = used.price_model
         AND used.admitted_at::DATE >= rate.from_day AND used.admitted_at::DATE < rate.until_day
-        AND {_CONTEXT} > rate.above_tokens AND {_CONTEXT} <= rate.up_to_tokens
+        AND {IN_TIER}
 """
 
+_OWN_TOKENS = "if(split.import_key IS NULL, whole.token_millionths, split.token_millionths)"
 _PRICED = f"""
 CREATE OR REPLACE TEMP TABLE import_priced AS
 WITH whole AS (
     SELECT used.*, rate.book AS rate_book, rate.entry AS rate_entry, rate.provider AS rate_provider,
-        {_TOKENS} AS token_millionths,
-        if(used.web_search_requests = 0, 0, used.web_search_requests::HUGEINT * rate.web_search)
-            AS search_millionths
+        {TOKEN_MILLIONTHS} AS token_millionths, {SEARCH_MILLIONTHS} AS search_millionths
     FROM temp.import_change AS used {_RATE}
 ),
 split AS (
     SELECT used.import_key,
-        if(count(*) = count({_TOKENS}), sum({_TOKENS}), NULL) AS token_millionths
+        if(count(*) = count({TOKEN_MILLIONTHS}), sum({TOKEN_MILLIONTHS}), NULL)
+            AS token_millionths
     FROM temp.import_request AS used {_RATE}
     GROUP BY used.import_key
 ),
 rated AS (
     SELECT whole.* EXCLUDE (token_millionths, search_millionths),
-        (if(split.import_key IS NULL, whole.token_millionths, split.token_millionths)
-            * if(whole.tags['inference_geo'] = 'us', 11, 10) + search_millionths * 10)::HUGEINT
+        {ten_millionths(_OWN_TOKENS, "search_millionths", "whole.tags['inference_geo'] = 'us'")}
             AS ten_millionths
     FROM whole LEFT JOIN split ON split.import_key = whole.import_key
 ),
@@ -187,9 +177,6 @@ def _rate_rows(history: Sequence[Price]) -> Iterator[list[object]]:
     entries = sorted(history, key=lambda price: price.effective_from or _FIRST_DAY)
     days = [price.effective_from or _FIRST_DAY for price in entries]
     for price, (start, end) in zip(entries, pairwise([*days, _LAST_DAY]), strict=True):
-        tiers: list[tuple[int, Rates]] = [(-1, price.rates)]
-        tiers += [(tier.above_tokens, tier.rates) for tier in price.tiers]
-        bounds = [above for above, _ in tiers]
-        for (above, rates), up_to in zip(tiers, [*bounds[1:], _UNBOUNDED_TOKENS], strict=True):
-            names = [price.provider, price.book, price.entry, price.model, price.source]
-            yield [start, end, above, up_to, *names, *(rates.get(kind) for kind in TokenKind)]
+        names = [price.provider, price.book, price.entry, price.model, price.source]
+        for tier in tier_rows(price):
+            yield [start, end, *names, *tier]

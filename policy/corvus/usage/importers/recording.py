@@ -13,22 +13,21 @@ from datetime import datetime
 from pathlib import Path
 
 from corvus.ledger.ledger import Ledger
+from corvus.model.usage import COUNTS
 from corvus.usage.importers.known import remember
-from corvus.usage.importers.merging import PLACE, merged
+from corvus.usage.importers.merging import LAST, PLACE, merged
 from corvus.usage.importers.model import KnownFile
 from corvus.usage.importers.pricing import PriceHistory, price_changes, tell_prices
-from corvus.usage.importers.statements import COUNTS, each
-
-_KNOWN_PLACE = [name for name in PLACE if name != "is_fork"]
+from corvus.usage.importers.statements import each
 
 _CANDIDATES = f"""
 CREATE OR REPLACE TEMP TABLE import_candidate AS
 SELECT * FROM read_parquet($calls)
 UNION ALL BY NAME
 SELECT id AS known_id, import_key, nullif(provider, 'unknown') AS provider, service_tier,
-    {", ".join(_KNOWN_PLACE)}, tags['fork'] IS NOT NULL AS is_fork,
-    settled_at, answering_model, outcome, provider_request_id,
-    if(source = 'provider', cost_nano_usd, NULL) AS reported_nano_usd, calls, {", ".join(COUNTS)}
+    if(source = 'provider', cost_nano_usd, NULL) AS reported_nano_usd,
+    tags['fork'] IS NOT NULL AS is_fork,
+    {", ".join(name for name in (*PLACE, *LAST, *COUNTS) if name != "reported_nano_usd")}
 FROM usage_call
 WHERE import_key IN (SELECT import_key FROM read_parquet($calls))
 """  # noqa: S608 - made of constants of this package

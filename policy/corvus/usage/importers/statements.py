@@ -7,32 +7,18 @@ has bad lines is read once more to number them.
 
 from __future__ import annotations
 
-COUNTS = (
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_5m_tokens",
-    "cache_write_1h_tokens",
-    "reasoning_tokens",
-    "web_search_requests",
-)
-"""The columns that count what a call used."""
+from corvus.model.columns import STATED
+from corvus.model.usage import COUNTS
 
 NUMBER = "/* number */ NULL::BIGINT"
 """Stands where a row gets its position among the rows of the file."""
 
-CREATE_LINES = """
+CREATE_LINES = f"""
 CREATE OR REPLACE TEMP TABLE import_line (
-    file VARCHAR, n BIGINT, kind VARCHAR, reason VARCHAR, import_key UUID,
-    requested_at TIMESTAMP, admitted_at TIMESTAMP, first_token_at TIMESTAMP, settled_at TIMESTAMP,
-    session_id VARCHAR, mission_id VARCHAR, surface VARCHAR, provider VARCHAR,
-    requested_model VARCHAR, answering_model VARCHAR, service_tier VARCHAR,
-    project VARCHAR, user_name VARCHAR, agent VARCHAR, tags MAP(VARCHAR, VARCHAR),
-    input_tokens BIGINT, output_tokens BIGINT, cache_read_tokens BIGINT,
-    cache_write_5m_tokens BIGINT, cache_write_1h_tokens BIGINT, reasoning_tokens BIGINT,
-    web_search_requests BIGINT, reported_nano_usd BIGINT, outcome VARCHAR,
-    provider_request_id VARCHAR, iterations VARCHAR, is_fork BOOLEAN, known_id UUID,
-    calls BIGINT DEFAULT 1
+    file VARCHAR, n BIGINT, kind VARCHAR, reason VARCHAR,
+    {", ".join(f"{column.name} {column.type}" for column in STATED if column.name != "calls")},
+    calls BIGINT DEFAULT 1, reported_nano_usd BIGINT, iterations VARCHAR, is_fork BOOLEAN,
+    known_id UUID
 )
 """
 """Lines of all files. ``calls`` is above 1 where an export states a sum. ``kind`` is ``usage``,

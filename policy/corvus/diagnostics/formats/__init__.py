@@ -1,0 +1,1 @@
+"""The forms in which diagnostics are written: one file each, imported when it is wanted."""

@@ -1,0 +1,91 @@
+"""JUnit XML: each file is a test, each finding that fails the run is a failure of it (DIA-2).
+
+Written by hand, because no XML library leaves out what XML 1.0 cannot hold: text is spelled out as
+on a terminal, and the document is plain ASCII, so it survives any locale. It has no time stamps:
+the same input gives the same report.
+
+Source:
+    ``junit-10.xsd`` of the Jenkins xUnit plugin, which ``tests/`` hold the output against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from corvus.diagnostics.formats.text import concise, render_each
+from corvus.diagnostics.model import Diagnostic
+from corvus.diagnostics.outcome import Input, Outcome
+from corvus.diagnostics.plain import escape
+
+_NAME = "corvus check"
+
+
+def render(outcome: Outcome) -> str:
+    """Return the document without a final newline.
+
+    An input that could not be read, or an argument that names no file, is an error and never a
+    pass. Findings that do not fail the run go to ``system-out``.
+    """
+    cases = [_case(file, outcome) for file in outcome.inputs]
+    cases += [_unread(one.file, (one,)) for one in outcome.unmatched]
+    failures = sum("<failure " in case for case in cases)
+    errors = sum("<error " in case for case in cases)
+    counts = f'name="{_NAME}" tests="{len(cases)}" failures="{failures}" errors="{errors}"'
+    lines = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        f"<testsuites {counts}>",
+        f'<testsuite {counts} skipped="0">',
+        *cases,
+        "</testsuite>",
+        "</testsuites>",
+    ]
+    return "\n".join(lines)
+
+
+def _case(file: Input, outcome: Outcome) -> str:
+    if file.text is None:
+        return _unread(file.file, file.diagnostics)
+    failing = [one for one in file.diagnostics if one.severity.value in outcome.failing]
+    others = [one for one in file.diagnostics if one.severity.value not in outcome.failing]
+    said = [f"checked as {file.checked_as}"] if file.checked_as else []
+    said += concise(others).splitlines()
+    parts = _problems("failure", failing, {file.file: file.text})
+    return _testcase(file.file, [*parts, *_output(said)])
+
+
+def _unread(name: str, diagnostics: Sequence[Diagnostic]) -> str:
+    return _testcase(name, _problems("error", diagnostics, {}))
+
+
+def _testcase(name: str, parts: Iterable[str]) -> str:
+    head = f'<testcase name="{_attribute(name)}" classname="{_NAME}"'
+    inside = "".join(parts)
+    return f"{head}>{inside}</testcase>" if inside else f"{head}/>"
+
+
+def _problems(tag: str, diagnostics: Sequence[Diagnostic], sources: Mapping[str, str]) -> list[str]:
+    bodies = render_each(diagnostics, sources, colour=False)
+    return [_problem(tag, one, body) for one, body in zip(diagnostics, bodies, strict=True)]
+
+
+def _problem(tag: str, diagnostic: Diagnostic, body: str) -> str:
+    place = ""
+    if diagnostic.span is not None:
+        place = f"{diagnostic.span.start.line}:{diagnostic.span.start.column}: "
+    message = _attribute(f"{place}{diagnostic.message}")
+    head = f'<{tag} type="{_attribute(diagnostic.code)}" message="{message}">'
+    return f"{head}{_content(body)}</{tag}>"
+
+
+def _output(lines: Iterable[str]) -> list[str]:
+    text = "\n".join(lines)
+    return [f"<system-out>{_content(text)}</system-out>"] if text else []
+
+
+def _attribute(text: str) -> str:
+    return _content(escape(text)).replace('"', "&quot;")
+
+
+def _content(text: str) -> str:
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escaped.encode("ascii", "xmlcharrefreplace").decode("ascii")

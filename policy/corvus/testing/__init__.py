@@ -1,0 +1,149 @@
+"""For tests of programs that use corvus: a governor in memory, under a clock that stands still.
+
+Nothing is simulated but the disk and the time: the rules, the prices and the SQL are those of a
+real run, so that a test of a program meets the same decisions, refusals and errors.
+
+::
+
+    from corvus import Usage
+    from corvus.testing import fake_governor
+
+    with fake_governor({"cost": {"enabled": True, "daily_limit_usd": 1}}) as governor:
+        with governor.call("claude-sonnet-4-5", input_tokens=900) as call:
+            call.used(Usage(input_tokens=880, output_tokens=40))
+
+``corvus.testing.plugin`` has the same as pytest fixtures.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, cast
+
+from corvus.base.context import Opening
+from corvus.base.time import Clock
+
+if TYPE_CHECKING:
+    from corvus.events import Event
+    from corvus.governor.governor import Governor
+    from corvus.model.policy import Policy
+    from corvus.store.store import Store
+
+    _Listener = Callable[[Event], None]
+
+__all__ = ["FrozenClock", "fake_governor", "fake_policy", "memory_store"]
+
+
+class FrozenClock:
+    """A clock that moves only when it is moved.
+
+    Args:
+        instant: Where it stands first, aware; by default a Wednesday noon, UTC.
+    """
+
+    def __init__(self, instant: datetime = datetime(2026, 11, 25, 12, tzinfo=UTC)) -> None:
+        self._instant = instant
+
+    def now(self) -> datetime:
+        """Return the present instant."""
+        return self._instant
+
+    def move(self, by: timedelta) -> None:
+        """Move on, or back."""
+        self._instant += by
+
+    def set(self, instant: datetime) -> None:
+        """Move to an aware instant."""
+        self._instant = instant
+
+
+def memory_store(clock: Clock | None = None) -> Store:
+    """Open a store that keeps everything in memory; it is gone when it is closed.
+
+    Args:
+        clock: What stamps it; a ``FrozenClock`` by default.
+    """
+    from corvus.store.place import open_store
+
+    return open_store(None, clock or FrozenClock())
+
+
+def fake_policy(config: str | Mapping[str, object] = "") -> Policy:
+    """Compile a policy from what a config says; environment and files have no part in it.
+
+    Args:
+        config: The text of a ``corvus.toml``, or its tables as a mapping.
+
+    Raises:
+        ConfigError: The config has errors; it carries all of them.
+    """
+    from corvus.compile import compile_policy
+    from corvus.config.check.documents import load_documents
+    from corvus.config.toml.document import read_document
+    from corvus.diagnostics.model import ConfigError
+
+    text = config if isinstance(config, str) else _toml(config)
+    document, problems = read_document(text.encode(), "corvus.toml")
+    loaded = load_documents([document] if document is not None else [])
+    diagnostics = (*problems, *loaded.diagnostics)
+    if loaded.settings is None or document is None:
+        raise ConfigError("; ".join(one.message for one in diagnostics), diagnostics)
+    return compile_policy(loaded.settings, loaded.deprecated_fields)
+
+
+def fake_governor(
+    config: str | Mapping[str, object] | Policy = "",
+    *,
+    clock: Clock | None = None,
+    listeners: Sequence[_Listener] = (),
+) -> Opening[Governor]:
+    """Open a governor over a store in memory, with ``with`` or ``async with``.
+
+    Args:
+        config: The text of a ``corvus.toml``, its tables as a mapping, or a compiled policy.
+        clock: What the time is; a ``FrozenClock`` by default (``governor.store.clock``).
+        listeners: Get each event after it is durable; the ``append`` of a list collects them.
+
+    Raises:
+        ConfigError: The config has errors.
+    """
+    return Opening(_opened(config, clock or FrozenClock(), listeners))
+
+
+@contextmanager
+def _opened(
+    config: str | Mapping[str, object] | Policy,
+    clock: Clock,
+    listeners: Sequence[_Listener],
+) -> Generator[Governor]:
+    from corvus.governor.governor import Governor
+    from corvus.model.policy import Policy
+
+    policy = config if isinstance(config, Policy) else fake_policy(config)
+    store = memory_store(clock)
+    try:
+        yield Governor(policy, store, listeners=listeners)
+    finally:
+        store.close()
+
+
+def _toml(table: Mapping[str, object]) -> str:
+    return "".join(f"{json.dumps(key)} = {_inline(value)}\n" for key, value in table.items())
+
+
+def _inline(value: object) -> str:
+    """Write a value as TOML does on one line."""
+    match value:
+        case Mapping():
+            table = cast("Mapping[str, object]", value)
+            pairs = (f"{json.dumps(key)} = {_inline(one)}" for key, one in table.items())
+            return f"{{{', '.join(pairs)}}}"
+        case bool() | str():
+            return json.dumps(value, ensure_ascii=False)
+        case Iterable():
+            return f"[{', '.join(map(_inline, cast('Iterable[object]', value)))}]"
+        case _:
+            return str(value)

@@ -1,0 +1,203 @@
+"""JSON Schema 2020-12 of the config, one for each dialect, made from the settings model (SCH-1).
+
+There is no second description of a key: bounds, words and texts come from ``settings``, host keys
+from ``dialects``, deprecations from ``aliases``. What JSON Schema cannot say stands in a
+``$comment`` (SCH-3).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+
+from pydantic import BaseModel
+
+from corvus.config.model import settings as models
+from corvus.config.model.aliases import ALIASES, Alias
+from corvus.config.model.dialects import (
+    GOVERNED,
+    Dialect,
+    host_keys,
+)
+from corvus.config.toml.values import Table, as_items, is_table, shown
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_LIMITS_OF_SCHEMA = (
+    "corvus check is the authority. JSON Schema takes 80.0 for an integer, and cannot compare keys "
+    "of several tables, names of budgets, or decimal places. A TOML date is a string here."
+)
+_UNPUBLISHED = frozenset({"title", models.LIVE, models.NATIVE_ONLY})
+_TITLES = {
+    Dialect.NATIVE: "corvus.toml",
+    Dialect.CORVUS: "The config of the corvus agent runtime, with its governed tables",
+    Dialect.ZEROCLAW: "The config of the zeroclaw agent runtime, with its governed tables",
+}
+
+
+def published() -> dict[str, Table]:
+    """Return the files of ``schemas/`` that are about the config, by name."""
+    return {f"config.{dialect}.schema.json": document(dialect) for dialect in Dialect}
+
+
+def document(dialect: Dialect) -> Table:
+    """Return the schema of a dialect as data."""
+    raw = models.Settings.model_json_schema()
+    definitions = _table(raw.pop("$defs"))
+    if dialect is Dialect.CORVUS:
+        _take_native_only(raw, *map(_table, definitions.values()))
+    tables: dict[str, object] = {
+        name: _for_editors(_table(_plain(_with_defaults(name, _table(body)))))
+        for name, body in definitions.items()
+    }
+    root = _table(_plain(raw))
+    for alias in ALIASES:
+        _add_alias(tables, alias)
+    properties = _table(root["properties"])
+    for name in GOVERNED:
+        _open(tables, name, dialect)
+    for key in sorted(host_keys(dialect)):
+        properties[key] = _unseen(f"Belongs to the {dialect} runtime; corvus never looks inside.")
+    return {
+        "$schema": _DRAFT,
+        "$id": f"urn:corvus-policy:schema:config.{dialect}/v1",
+        "$comment": _LIMITS_OF_SCHEMA,
+        "title": _TITLES[dialect],
+        "$defs": _used(root, tables),
+        **{key: value for key, value in root.items() if key != "title"},
+    }
+
+
+def _table(value: object) -> Table:
+    assert is_table(value), "pydantic writes tables here"
+    return value
+
+
+def _plain(schema: object) -> object:
+    """Take away null, which TOML lacks, and titles, which say nothing; write amounts as numbers."""
+    if not is_table(schema):
+        return [_plain(item) for item in as_items(schema)] or schema
+    cleaned: Table = {}
+    for key, value in schema.items():
+        if key in _UNPUBLISHED or (key == "default" and value is None):
+            continue
+        inner = _table(value) if key == "properties" else None
+        cleaned[key] = (
+            {name: _plain(body) for name, body in inner.items()} if inner else _plain(value)
+        )
+    branches = as_items(cleaned.pop("anyOf", None))
+    own = [_table(branch) for branch in branches if _table(branch).get("type") != "null"]
+    cleaned |= own[0] if own else {}
+    if cleaned.get("type") == "number" and isinstance(cleaned.get("default"), str):
+        cleaned["default"] = _number(Decimal(str(cleaned["default"])))
+    return cleaned
+
+
+def _for_editors(table: Table) -> Table:
+    """Say the same so that an editor shows one message for one mistake, and offers every key."""
+    named = {
+        key: _with_named_keys(_table(body)) for key, body in _table(table["properties"]).items()
+    }
+    required = as_items(table.get("required"))
+    nested = [body for body in named.values() if "$ref" in body or "properties" in body]
+    if not required or nested:
+        return {**table, "properties": named}
+    # A table in the place of a value is an unknown key already, such as the rest of a model's name
+    # that was not quoted; that its parent lacks keys would be told once more for each of them.
+    flat: Table = {"additionalProperties": {"not": {"type": "object"}}}
+    rest = {key: value for key, value in table.items() if key != "required"}
+    # Without the second `true` tombi takes the branch for a closed table that knows no key.
+    demanded: Table = {"additionalProperties": True, "required": required}
+    return {**rest, "properties": named, "if": flat, "then": demanded}
+
+
+def _with_named_keys(schema: Table) -> Table:
+    """Name the keys of a table of few words: editors do not complete from ``propertyNames``."""
+    names = as_items(_table(schema.get("propertyNames", {})).get("enum"))
+    if not names:
+        return schema
+    rest = {key: value for key, value in schema.items() if key != "propertyNames"}
+    each = schema["additionalProperties"]
+    keys = {str(name): each for name in names}
+    return {**rest, "properties": keys, "additionalProperties": False}
+
+
+def _number(amount: Decimal) -> int | float:
+    return int(amount) if amount == amount.to_integral_value() else float(amount)
+
+
+def _with_defaults(name: str, body: Table) -> Table:
+    """State the default of a list, which pydantic leaves out because it is made by a function."""
+    model = getattr(models, name)
+    assert issubclass(model, BaseModel)
+    if body.get("required"):
+        return body
+    example = model()
+    properties = _table(body["properties"])
+    stated = {
+        key: {"default": [*getattr(example, key)], **_table(schema)}
+        if _table(schema).get("type") == "array"
+        else schema
+        for key, schema in properties.items()
+    }
+    return {**body, "properties": stated}
+
+
+def _add_alias(tables: dict[str, object], alias: Alias) -> None:
+    """Publish a deprecated key with its timeline (DEP-6)."""
+    properties = _table(_table(tables[_model_of(alias.old[0])])["properties"])
+    canonical = _table(properties[alias.new[-1]])
+    properties[alias.old[-1]] = {
+        **{key: value for key, value in canonical.items() if key != "default"},
+        "deprecated": True,
+        "description": f"{alias.timeline} Read as {shown(alias.new)}. {alias.reason}",
+        "x-deprecation": {
+            "deprecated": alias.deprecated,
+            "removed": alias.removed,
+            "replacement": shown(alias.new),
+            "since": alias.since,
+        },
+    }
+
+
+def _model_of(table: str) -> str:
+    return f"{table.capitalize()}Settings"
+
+
+def _take_native_only(*tables: Table) -> None:
+    """Take away what the corvus runtime would refuse."""
+    for table in tables:
+        properties = _table(table["properties"])
+        table["properties"] = {
+            key: body
+            for key, body in properties.items()
+            if not _table(body).get(models.NATIVE_ONLY)
+        }
+
+
+def _open(tables: dict[str, object], name: str, dialect: Dialect) -> None:
+    """Let a host's own keys of a governed table pass unseen."""
+    properties = _table(_table(tables[_model_of(name)])["properties"])
+    for key in sorted(host_keys(dialect, name)):
+        properties[key] = _unseen(f"A key of the {dialect} runtime; corvus passes it over.")
+
+
+def _unseen(description: str) -> Table:
+    """Describe a key of a host; tombi warns of every key inside unless told that any may stand."""
+    return {"additionalProperties": True, "description": description}
+
+
+def _used(root: Table, tables: Mapping[str, object]) -> Table:
+    """Return the definitions that the root reaches."""
+    text = json.dumps(root)
+    used: Table = {}
+    while True:
+        more = {
+            name: body
+            for name, body in tables.items()
+            if name not in used and f'"#/$defs/{name}"' in text
+        }
+        if not more:
+            return used
+        used |= more
+        text += json.dumps(more)
