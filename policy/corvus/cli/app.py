@@ -5,10 +5,11 @@ The module of a command is imported when the command runs, or when all are liste
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Collection
 from functools import cache
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 from typer.main import get_command
@@ -22,6 +23,7 @@ _PASSED_ON: dict[str, object] = {
 }
 
 _TO_COMMAND: dict[str, object] = {"allow_interspersed_args": False}
+"""The own options of such a command end where the command begins that it runs."""
 
 
 def _version(wanted: bool) -> None:
@@ -68,20 +70,60 @@ def explain(context: typer.Context) -> None:
     raise typer.Exit(main(context.args))
 
 
+class _Entry(NamedTuple):
+    """A command, or a group of them.
+
+    Attributes:
+        module: Of ``corvus.cli``, which has the function of its name; of a group, ``app``.
+        help: Its line in the list of all, the first of its own text.
+    """
+
+    module: str
+    help: str
+    is_group: bool = False
+    settings: dict[str, object] | None = None
+
+
 _PASSED = {"check": check, "migrate": migrate, "explain": explain}
-_GROUPS = ("config", "policy", "usage", "cost", "report", "ledger", "token")
-_COMMANDS = {
-    "sql": "sql",
-    "status": "status",
-    "gateway": "gateway",
-    "agent": "agent",
-    "code": "agent",
-    "demo": "demo",
-    "init": "init",
+COMMANDS = {
+    "sql": _Entry(
+        "sql", "Ask the ledger in SQL: one SELECT, which reads its tables and nothing else."
+    ),
+    "status": _Entry(
+        "status", "Show the config in force, whether store and ledger work, and what is under way."
+    ),
+    "gateway": _Entry(
+        "gateway",
+        "Serve proxy, admin API and dashboard; all need a token of `corvus token create`.",
+    ),
+    "agent": _Entry(
+        "agent",
+        "Run an agent whose model calls are paid from the budgets.",
+        settings=_TO_COMMAND,
+    ),
+    "code": _Entry(
+        "agent",
+        "Run a coding agent, such as claude or codex, whose calls are paid from the budgets.",
+        settings=_TO_COMMAND,
+    ),
+    "demo": _Entry(
+        "demo",
+        "Check a config, import a real agent log and report its spend, in under ten seconds.",
+    ),
+    "init": _Entry(
+        "init", "Write a commented starter config; it checks clean, and refuses to overwrite one."
+    ),
+    "config": _Entry("config", "The settings in force, and changes of a config file.", True),
+    "policy": _Entry("policy", "The compiled policy.", True),
+    "usage": _Entry("usage", "Bring recorded usage in, and hand it on.", True),
+    "cost": _Entry("cost", "Spend against the limits.", True),
+    "report": _Entry(
+        "report", "Spend reports: `corvus report list`, then `corvus report NAME`.", True
+    ),
+    "ledger": _Entry("ledger", "The ledger of usage and the store of budgets.", True),
+    "token": _Entry("token", "Access tokens of the gateway.", True),
 }
-"""The other commands, each with the module of ``corvus.cli`` that has it."""
-_BEFORE_A_COMMAND = {"agent", "code"}
-"""Commands whose own options end where the command begins that they run."""
+"""The commands that typer reads, in the order in which they are listed."""
 
 
 def run(argv: list[str]) -> int:
@@ -90,23 +132,27 @@ def run(argv: list[str]) -> int:
     Raises:
         PolicyError: What a command could not do; ``corvus.cli.main`` shows it.
     """
-    wanted = argv[0] if argv else ""
-    is_known = wanted in {*_GROUPS, *_COMMANDS}
+    named = (name for name in argv[:1] if name in COMMANDS)
+    names = tuple(COMMANDS) if "_CORVUS_COMPLETE" in os.environ else tuple(named)
     try:
-        _command_line(wanted if is_known else None)(args=argv, prog_name="corvus")
+        _command_line(names)(args=argv, prog_name="corvus")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
     return 0
 
 
 @cache
-def _command_line(name: str | None) -> Callable[..., object]:
-    """Build the commands once: typer would do so, for all of them, at every call."""
-    return get_command(application(name))
+def _command_line(names: tuple[str, ...]) -> Callable[..., object]:
+    """Build the commands once: typer would do so at every call."""
+    return get_command(application(names))
 
 
-def application(name: str | None = None) -> typer.Typer:
-    """Return the command line with all commands, or with one alone, which is quicker to import."""
+def application(names: Collection[str] = tuple(COMMANDS)) -> typer.Typer:
+    """Return the command line.
+
+    Args:
+        names: The commands to import; of the others only the line of the list is there.
+    """
     app = typer.Typer(
         name="corvus",
         help="Budgets as code for AI agents: check a config, price usage, ask for spend in SQL.",
@@ -116,14 +162,23 @@ def application(name: str | None = None) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(options)
-    for passed, function in _PASSED.items():
-        app.command(passed, context_settings=_PASSED_ON)(function)
-    for group in _GROUPS:
-        if name in (None, group):
-            app.add_typer(import_module(f"corvus.cli.{group}").app, name=group)
-    for command, module in _COMMANDS.items():
-        if name in (None, command):
-            function = getattr(import_module(f"corvus.cli.{module}"), command)
-            settings = _TO_COMMAND if command in _BEFORE_A_COMMAND else None
-            app.command(command, context_settings=settings)(function)
+    for name, function in _PASSED.items():
+        app.command(name, context_settings=_PASSED_ON)(function)
+    for name, entry in COMMANDS.items():
+        if name not in names:
+            app.command(name, help=entry.help, context_settings=_PASSED_ON)(_later(name))
+        elif entry.is_group:
+            app.add_typer(import_module(f"corvus.cli.{entry.module}").app, name=name)
+        else:
+            function = getattr(import_module(f"corvus.cli.{entry.module}"), name)
+            app.command(name, context_settings=entry.settings)(function)
     return app
+
+
+def _later(name: str) -> Callable[[typer.Context], None]:
+    """Return what stands for a command that is not imported, and imports it when it is run."""
+
+    def command(context: typer.Context) -> None:
+        raise typer.Exit(run([name, *context.args]))
+
+    return command
