@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import tomllib
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from zoneinfo import available_timezones
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from corvus.base.period import Period, Window, window_at
+from corvus.base.period import CALENDAR_PERIODS, HISTORY_PERIODS, Period, Window, window_at
+from corvus.base.resources import shipped
+from corvus.wording.words import LANGUAGES
 from tests.properties import examples
 
-CALENDARS = (Period.DAY, Period.WEEK, Period.MONTH)
 ZONES = sorted(available_timezones())
 """Also those that skipped midnight, an hour or a whole day, or moved by less than an hour."""
 
@@ -22,7 +25,7 @@ ZONES = sorted(available_timezones())
 @given(
     st.datetimes(datetime(1970, 1, 1), datetime(2099, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001 - bounds must be naive
     st.sampled_from(ZONES),
-    st.sampled_from(CALENDARS),
+    st.sampled_from(CALENDAR_PERIODS),
 )
 def test_windows_tile_time(instant: datetime, zone: str, period: Period) -> None:
     window = window_at(period, instant, zone)
@@ -68,3 +71,17 @@ def test_a_window_begins_where_the_calendar_says(
 
 def midnight(day: str) -> datetime:
     return datetime.fromisoformat(f"{day}T00:00:00+00:00")
+
+
+def test_a_period_with_a_history_has_its_report() -> None:
+    folder = shipped("reports").joinpath("spend")
+    names = {file.name for file in folder.iterdir() if file.name.startswith("history-by-")}
+    assert names == {f"history-by-{period}.sql" for period in HISTORY_PERIODS}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_words_for_each_period(language: str) -> None:
+    words = tomllib.loads(files("corvus.wording").joinpath(f"{language}.toml").read_text("utf-8"))
+    assert list(Period) == sorted(words["period"], key=list(Period).index)
+    shown = [period for period in HISTORY_PERIODS if period.buckets_shown]
+    assert list(words["history"]["periods"]) == shown

@@ -98,6 +98,7 @@ def test_the_tables_are_in_the_readers_language_as_a_whole(
     place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LC_ALL", "es_ES.UTF-8")
+    monkeypatch.setenv("COLUMNS", "140")
     place.spend(75)
     capsys.readouterr()
     assert place.run("cost", "budgets", "--format", "table") == Exit.CLEAN

@@ -14,15 +14,25 @@ from typing import Any
 import duckdb
 import jsonschema
 import pytest
+from corvus.cli.usage_export import ExportFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corvus.base.errors import ReportError
 from corvus.base.resources import shipped
 from corvus.ledger.ledger import open_ledger
-from corvus.usage.exporters.export import Choice, ExportSummary, Shape, export_file, export_text
+from corvus.usage import exporters
+from corvus.usage.exporters import FORMATS, Shape
+from corvus.usage.exporters.export import (
+    RECORDS,
+    Choice,
+    ExportSummary,
+    export_file,
+    export_text,
+    exporter_named,
+)
+from corvus.usage.exporters.focus import EXPORTER as FOCUS
 from corvus.usage.exporters.lines import Field, csv_line
-from corvus.usage.exporters.records import FIELDS
 from tests.properties import examples
 
 CALL: dict[str, object] = {
@@ -120,7 +130,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 
 def test_a_focus_row_is_the_one_computed_by_hand(ledger: Path) -> None:
-    text, summary = text_of(ledger, Shape.CSV, focus=True, session="s1")
+    text, summary = text_of(ledger, Shape.CSV, exporter=FOCUS, session="s1")
     (row,) = rows_of(text)
     assert len(row.pop("x_CallId")) == 36
     assert row == FOCUS_ROW
@@ -130,7 +140,7 @@ def test_a_focus_row_is_the_one_computed_by_hand(ledger: Path) -> None:
 def test_focus_columns_are_in_the_order_of_the_specification_and_ours_come_last(
     ledger: Path,
 ) -> None:
-    names = text_of(ledger, Shape.CSV, focus=True)[0].splitlines()[0].split(",")
+    names = text_of(ledger, Shape.CSV, exporter=FOCUS)[0].splitlines()[0].split(",")
     ours = [name for name in names if name.startswith("x_")]
     theirs = [name for name in names if not name.startswith("x_")]
     assert names == theirs + ours
@@ -138,7 +148,7 @@ def test_focus_columns_are_in_the_order_of_the_specification_and_ours_come_last(
 
 
 def test_focus_leaves_out_calls_of_unknown_cost_and_counts_them(ledger: Path) -> None:
-    text, summary = text_of(ledger, Shape.CSV, focus=True)
+    text, summary = text_of(ledger, Shape.CSV, exporter=FOCUS)
     assert summary == ExportSummary(rows=2, unpriced=1)
     costs = [Decimal(row["BilledCost"]) for row in rows_of(text)]
     assert costs == [Decimal("1.250000001")] * 2
@@ -147,25 +157,25 @@ def test_focus_leaves_out_calls_of_unknown_cost_and_counts_them(ledger: Path) ->
 def test_focus_never_leaves_a_required_column_empty(ledger: Path) -> None:
     nullable = {"ChargeClass", "CommitmentDiscountStatus", "InvoiceId"}
     nullable |= {"SubAccountId", "SubAccountName", "x_AnsweringModel", "x_ServiceTier"}
-    for row in rows_of(text_of(ledger, Shape.CSV, focus=True)[0]):
+    for row in rows_of(text_of(ledger, Shape.CSV, exporter=FOCUS)[0]):
         assert {name for name, cell in row.items() if not cell} <= nullable
 
 
 def test_a_call_without_a_price_entry_is_its_own_sku(ledger: Path) -> None:
-    (row,) = rows_of(text_of(ledger, Shape.CSV, focus=True, session="s2")[0])
+    (row,) = rows_of(text_of(ledger, Shape.CSV, exporter=FOCUS, session="s2")[0])
     assert row["SkuId"] == row["SkuPriceId"] == "anthropic/claude-sonnet-4-5-20250929"
     assert json.loads(row["Tags"]) == {"corvus/session_id": "s2", "corvus/surface": "import"}
 
 
 def test_the_account_that_is_billed_may_be_told(ledger: Path) -> None:
-    text, _ = text_of(ledger, Shape.CSV, focus=True, account="org-7")
+    text, _ = text_of(ledger, Shape.CSV, exporter=FOCUS, account="org-7")
     assert {row["BillingAccountId"] for row in rows_of(text)} == {"org-7"}
 
 
 def test_focus_in_parquet_has_the_types_of_the_specification(ledger: Path, tmp_path: Path) -> None:
     target = tmp_path / "focus.parquet"
     with open_ledger(ledger) as opened:
-        export_file(opened.connection, Choice(focus=True), Shape.PARQUET, target)
+        export_file(opened.connection, Choice(exporter=FOCUS), Shape.PARQUET, target)
     with duckdb.connect() as reader:
         found = reader.read_parquet(str(target))
         types = dict(zip(found.columns, map(str, found.types), strict=True))
@@ -184,7 +194,7 @@ def test_every_json_line_fits_the_published_schema(ledger: Path) -> None:
     assert len(rows) == 3
     for row in rows:
         assert validator.is_valid(row)  # pyright: ignore[reportUnknownMemberType] - jsonschema has no types here
-        assert list(row) == [field.name for field in FIELDS]
+        assert list(row) == [field.name for field in RECORDS.fields]
     assert rows[2]["tags"] == {"team": 'a "b"'}
     assert rows[2]["admitted_at"] == "2026-11-30T23:59:59.750000Z"
     assert rows[2]["cost_nano_usd"] == 1_250_000_001
@@ -195,7 +205,7 @@ def test_the_exported_columns_are_those_of_the_ledger(ledger: Path) -> None:
         found = opened.connection.execute("SELECT * FROM usage_record").description
     assert found is not None
     assert [(name, str(kind)) for name, kind, *_ in found] == [
-        (field.name, field.type) for field in FIELDS
+        (field.name, field.type) for field in RECORDS.fields
     ]
 
 
@@ -214,7 +224,7 @@ def test_a_corrected_call_is_three_records_whose_sum_is_right_and_one_row_of_foc
     rows = [json.loads(line) for line in text_of(path, Shape.JSONL)[0].splitlines()]
     assert [len(rows), sum(row["calls"] for row in rows)] == [3, 1]
     assert sum(row["cost_nano_usd"] for row in rows) == 7
-    (row,) = rows_of(text_of(path, Shape.CSV, focus=True)[0])
+    (row,) = rows_of(text_of(path, Shape.CSV, exporter=FOCUS)[0])
     assert row["BilledCost"] == "0.000000007"
 
 
@@ -226,7 +236,7 @@ def test_a_file_read_back_is_the_ledger(ledger: Path, tmp_path: Path, suffix: st
         rows = opened.connection.execute("SELECT * FROM usage_record ORDER BY admitted_at, id")
         recorded = rows.fetchall()
     tags = "MAP(VARCHAR, VARCHAR)"
-    columns = "{" + ", ".join(f"'{field.name}': '{field.type}'" for field in FIELDS) + "}"
+    columns = "{" + ", ".join(f"'{field.name}': '{field.type}'" for field in RECORDS.fields) + "}"
     texts = columns.replace(tags, "VARCHAR")
     source = {
         "parquet": f"FROM read_parquet('{target}')",
@@ -335,3 +345,13 @@ def test_any_text_survives_a_csv_except_for_the_apostrophe_before_formulas(
             (read,) = csv.reader(io.StringIO(row[0], newline=""))
             defused = f"'{text}" if text[:1] in tuple("=+-@\t\r\n=+-@") and text else text
             assert read == [defused, "x"]
+
+
+def test_every_exporter_is_in_the_list_and_the_command_offers_it() -> None:
+    modules = Path(next(iter(exporters.__path__))).glob("*.py")
+    with_exporter = {
+        module.stem for module in modules if "\nEXPORTER = " in module.read_text(encoding="utf-8")
+    }
+    assert with_exporter == set(FORMATS)
+    assert [choice.value for choice in ExportFormat] == [*Shape, *FORMATS]
+    assert all(exporter_named(name).fields for name in FORMATS)

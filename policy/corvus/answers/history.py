@@ -21,11 +21,9 @@ from corvus.answers.shape import (
     optional_money,
     words,
 )
-from corvus.base.period import Period
+from corvus.base.period import HISTORY_PERIODS
 
 Row: TypeAlias = Mapping[str, object]
-PERIODS = (Period.DAY, Period.WEEK, Period.MONTH, Period.SESSION, Period.MISSION)
-"""What a bucket can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,7 @@ _UPSTREAM_TOTALS = Shape[History](
     count("tokens", "Tokens of all points.", lambda history: history.total("tokens")),
     count("requests", "Calls of all points.", lambda history: history.total("calls")),
 )
-_PERIOD: Member[History] = member("period", choice(PERIODS), lambda history: history.period)
+_PERIOD: Member[History] = member("period", choice(HISTORY_PERIODS), lambda history: history.period)
 HISTORY = Shape[History](
     _PERIOD,
     listing("points", POINT, "Oldest first, zero-filled.", "rows"),

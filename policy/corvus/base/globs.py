@@ -2,7 +2,7 @@
 
 A malformed glob matches nothing, silently, so it is refused before it is used. The grammar is
 DuckDB's, which sums the spend of the ledger: ``*``, ``?``, sets such as ``[a-z]`` and ``[!0-9]``,
-and a backslash before a character that stands for itself. Refuses to repair anything.
+and a backslash before a character that stands for itself. Nothing is repaired.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def glob_fault(glob: str) -> str | None:
 
 
 def glob_matches(glob: str, text: str) -> bool:
-    """Tell whether a sound glob matches the whole of a text, as DuckDB's ``GLOB`` does.
+    """Return whether a sound glob matches the whole of a text, as DuckDB's ``GLOB`` does.
 
     Args:
         glob: A glob without a fault.

@@ -2,21 +2,99 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 
-class Period(StrEnum):
-    """The recurrence of a budget."""
+class Calendar(NamedTuple):
+    """How a calendar divides days into windows.
 
-    SESSION = "session"
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-    MISSION = "mission"
+    Attributes:
+        first: Returns the first day of the window that holds a day.
+        after: Returns the first day of the window after the one that begins on a day.
+    """
+
+    first: Callable[[date], date]
+    after: Callable[[date], date]
+
+
+def next_month(day: date) -> date:
+    """Return the first day of the month after ``day``."""
+    return date(day.year + day.month // 12, day.month % 12 + 1, 1)
+
+
+def _same_day(day: date) -> date:
+    return day
+
+
+def _next_day(day: date) -> date:
+    return day + timedelta(days=1)
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+def _next_monday(day: date) -> date:
+    return _monday(day) + timedelta(days=7)
+
+
+def _first_of_month(day: date) -> date:
+    return day.replace(day=1)
+
+
+class Period(StrEnum):
+    """The recurrence of a budget, and what a bucket of a history can be.
+
+    Whatever offers periods is made from this list. A new one is a line here, its report
+    ``spend/history-by-<period>.sql`` if it has a history, and its words in each language.
+
+    Attributes:
+        calendar: How it divides days; ``None`` for a period that no calendar knows.
+        buckets_max: Most buckets that a history of it shows (REP-5); 0 has no history.
+        buckets_shown: Buckets that the page of the history shows at first; 0 is not offered there.
+    """
+
+    _value_: str
+    calendar: Calendar | None
+    buckets_max: int
+    buckets_shown: int
+
+    def __new__(
+        cls,
+        name: str,
+        calendar: Calendar | None = None,
+        buckets_max: int = 0,
+        buckets_shown: int = 0,
+    ) -> Period:
+        """Make a member that is the text of its name."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.calendar = calendar
+        member.buckets_max = buckets_max
+        member.buckets_shown = buckets_shown
+        return member
+
+    SESSION = "session", None, 1000
+    DAY = "day", Calendar(_same_day, _next_day), 366, 30
+    WEEK = "week", Calendar(_monday, _next_monday), 260, 12
+    MONTH = "month", Calendar(_first_of_month, next_month), 60, 12
+    MISSION = "mission", None, 1000
     TOTAL = "total"
+
+
+CALENDAR_PERIODS = tuple(period for period in Period if period.calendar is not None)
+"""The periods that have windows."""
+
+HISTORY_PERIODS = (
+    *CALENDAR_PERIODS,
+    *(period for period in Period if period.buckets_max and period.calendar is None),
+)
+"""What a bucket of a history can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,36 +105,29 @@ class Window:
     end: datetime
 
 
+def listed(periods: Sequence[Period], last: str = "and") -> str:
+    """Return the names of periods as a sentence has them: ``day, week and month``."""
+    return f"{', '.join(periods[:-1])} {last} {periods[-1]}"
+
+
 def window_at(period: Period, instant: datetime, timezone: str = "UTC") -> Window | None:
     """Return the calendar window that holds an instant.
 
     Args:
-        period: ``day``, ``week`` (ISO, from Monday) or ``month`` have windows.
+        period: Those with a calendar have windows; a week is of ISO 8601, from Monday.
         instant: An aware instant.
         timezone: IANA name of the zone whose calendar counts.
 
     Returns:
         The window in UTC, or ``None`` for a period without a calendar (session, mission, total).
     """
+    if period.calendar is None:
+        return None
     zone = UTC if timezone == "UTC" else ZoneInfo(timezone)
     today = instant.astimezone(zone).date()
-    match period:
-        case Period.DAY:
-            first, after = today, today + timedelta(days=1)
-        case Period.WEEK:
-            first = today - timedelta(days=today.weekday())
-            after = first + timedelta(days=7)
-        case Period.MONTH:
-            first = today.replace(day=1)
-            after = next_month(first)
-        case Period.SESSION | Period.MISSION | Period.TOTAL:
-            return None
+    first = period.calendar.first(today)
+    after = period.calendar.after(first)
     return Window(_midnight(first, zone), _midnight(after, zone))
-
-
-def next_month(day: date) -> date:
-    """Return the first day of the month after ``day``."""
-    return date(day.year + day.month // 12, day.month % 12 + 1, 1)
 
 
 def _midnight(day: date, zone: tzinfo) -> datetime:

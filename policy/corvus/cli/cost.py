@@ -12,6 +12,7 @@ from corvus.answers.history import HISTORY_WITH_BUCKETS
 from corvus.answers.kv import kv_text
 from corvus.answers.status import budget_bodies, summary_body
 from corvus.base.money import usd_text
+from corvus.base.period import CALENDAR_PERIODS, HISTORY_PERIODS, Period, listed
 from corvus.cli import summary as budgets_view
 from corvus.cli.audit import audit
 from corvus.cli.options import (
@@ -27,12 +28,24 @@ from corvus.cli.options import (
 from corvus.cli.output import TableOrBody, console, emit
 from corvus.cli.steering import override, reset
 from corvus.cli.tables import ledger_path, print_table
-from corvus.reporting.history import DEFAULT_WINDOW, Bucket, check_window, history_of
+from corvus.reporting.history import (
+    DEFAULT_BUCKET,
+    DEFAULT_WINDOW,
+    Bucket,
+    check_window,
+    history_of,
+)
 
 if TYPE_CHECKING:
     from corvus.answers.history import History
     from corvus.reporting.header import Chart
     from corvus.reporting.table import Table
+
+_LARGEST = ", ".join(f"1..={period.buckets_max} {period}s" for period in CALENDAR_PERIODS)
+_HISTORY_HELP = f"""Show what each {listed(HISTORY_PERIODS, "or")} cost.
+
+Example: corvus cost history --period month --window 6
+"""
 
 app = typer.Typer(help="Spend against the limits.", no_args_is_help=True)
 
@@ -68,15 +81,15 @@ def summary(
     )
 
 
-@app.command("history")
+@app.command("history", help=_HISTORY_HELP)
 def history(
     *,
-    period: Annotated[Bucket, typer.Option(help="What one bucket is.")] = Bucket.DAY,
+    period: Annotated[Bucket, typer.Option(help="What one bucket is.")] = DEFAULT_BUCKET,
     window: Annotated[
         int | None,
         typer.Option(
-            help="Buckets, the present one last: 1..=366 days, 1..=260 weeks, 1..=60 months; "
-            "default 30. Without it, a table starts at the first bucket with a call.",
+            help=f"Buckets, the present one last: {_LARGEST}; default {DEFAULT_WINDOW}. "
+            "Without it, a table starts at the first bucket with a call.",
             show_default=False,
         ),
     ] = None,
@@ -86,10 +99,7 @@ def history(
     ledger: LedgerPath = None,
     config: Config = None,
 ) -> None:
-    """Show what each day, week, month, session or mission cost.
-
-    Example: corvus cost history --period month --window 6
-    """
+    """Show a history of cost; ``_HISTORY_HELP`` says it to users."""
     wanted = DEFAULT_WINDOW if window is None else window
     check_window(period, wanted)
     from corvus.bookkeeping import Bookkeeping
@@ -170,7 +180,7 @@ def _history_lines(history: History) -> Iterator[str]:
             "requests": row["calls"],
             "unpriced_calls": row["unpriced_calls"],
         }
-        if history.period == Bucket.MISSION and isinstance(session, str):
+        if history.period == Period.MISSION and isinstance(session, str):
             words["session_id"] = kv_text(session)
         yield " ".join(f"{name}={value}" for name, value in words.items())
 

@@ -17,12 +17,14 @@ from corvus.cli.exits import Exit
 from corvus.cli.options import AsOf, Config, LedgerPath, Sets, Since, Until, opened
 from corvus.cli.output import TableOrBody, console, counting, emit
 from corvus.diagnostics.plain import escape
+from corvus.usage.exporters import FORMATS, SUFFIXES, Shape
+from corvus.usage.importers import FORMATS as IMPORT_FORMATS
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from corvus.prices.lookup import PriceBooks
-    from corvus.usage.exporters.export import ExportSummary, Shape
+    from corvus.usage.exporters.export import ExportSummary
     from corvus.usage.importers.model import ImportProgress, ImportSummary, OnProgress
 
 
@@ -33,24 +35,13 @@ class SourceFormat(StrEnum):
     """The format of the files to import."""
 
     AUTO = "auto"
-    CLAUDE_CODE = "claude-code"
-    CODEX = "codex"
-    LITELLM = "litellm"
-    OPENAI = "openai"
-    OTEL = "otel"
-    GENERIC = "generic"
-
-
-_SHAPES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+    vars().update({name: name for name in IMPORT_FORMATS})
 
 
 class ExportFormat(StrEnum):
     """What is written."""
 
-    CSV = "csv"
-    JSONL = "jsonl"
-    PARQUET = "parquet"
-    FOCUS = "focus"
+    vars().update({name: name for name in (*Shape, *FORMATS)})
 
 
 Paths: TypeAlias = Annotated[
@@ -127,7 +118,7 @@ def import_(
 
     runtime = opened(config, ledger, sets)
     options = model.ImportOptions(
-        format=None if source_format is SourceFormat.AUTO else model.Format(source_format.value),
+        format=None if source_format is SourceFormat.AUTO else source_format.value,
         columns=_map(columns or ()),
         project=project,
         provider=provider,
@@ -190,21 +181,30 @@ def export(
     Example: corvus usage export --format focus --since 2026-11 -o november.csv
     """
     from corvus.bookkeeping import Bookkeeping
-    from corvus.cli.tables import ledger_path
+    from corvus.cli.report_view import ledger_path
     from corvus.cli.times import clock_at, parse_bounds
-    from corvus.usage.exporters.export import Choice, export_file, export_text
+    from corvus.usage.exporters.export import (
+        RECORDS,
+        Choice,
+        export_file,
+        export_text,
+        exporter_named,
+    )
 
-    shape = _shape(output, file)
+    exporter = RECORDS
+    if output is not None and output.value in FORMATS:
+        exporter, output = exporter_named(output.value), None
+    shape = _shape(output, file, exporter.shape)
     bounds = parse_bounds(since, until, clock_at(as_of).now())
     choice = Choice(
-        focus=output is ExportFormat.FOCUS,
+        exporter=exporter,
         since=bounds.get("since"),
         until=bounds.get("until"),
         session=session,
         project=project,
         account=account,
     )
-    if account is not None and not choice.focus:
+    if account is not None and not exporter.names_account:
         raise ReportParameterInvalid("--billing-account goes with --format focus alone")
     with Bookkeeping(ledger_path(config, ledger)).ledger() as opened:
         if file is None:
@@ -212,7 +212,7 @@ def export(
         else:
             with counting("writing rows") as on_progress:
                 summary = export_file(opened.connection, choice, shape, file, on_progress)
-    _report_export(summary, file)
+    _report_export(summary, file, exporter.title)
 
 
 def _map(pairs: Sequence[str]) -> dict[str, str]:
@@ -347,26 +347,21 @@ def _why_unpriced(books: PriceBooks, model: str, provider: str | None) -> str:
     return f'add [cost.prices."{model}"] to the config and import again{hint}'
 
 
-def _shape(output: ExportFormat | None, file: Path | None) -> Shape:
-    from corvus.usage.exporters.export import Shape
-
-    by_suffix = _SHAPES.get(file.suffix.lower()) if file else None
-    if output is ExportFormat.FOCUS:
-        shape = Shape(by_suffix or "csv")
-    else:
-        shape = Shape(output.value if output else by_suffix or "jsonl")
+def _shape(output: ExportFormat | None, file: Path | None, usual: Shape) -> Shape:
+    by_suffix = SUFFIXES.get(file.suffix.lower()) if file else None
+    shape = Shape(output.value) if output else by_suffix or usual
     if shape is Shape.PARQUET and (file is None or (file.exists() and not file.is_file())):
         raise ReportParameterInvalid("parquet is no text: name a file with -o FILE")
     return shape
 
 
-def _report_export(summary: ExportSummary, file: Path | None) -> None:
+def _report_export(summary: ExportSummary, file: Path | None, title: str) -> None:
     if file is not None:
         print(f"rows={summary.rows}", file=sys.stderr)
     if summary.unpriced:
         calls = "call" if summary.unpriced == 1 else "calls"
         print(
-            f"left out, as FOCUS knows no unknown cost: {summary.unpriced:,} {calls} without a "
+            f"left out, as {title} knows no unknown cost: {summary.unpriced:,} {calls} without a "
             "price; see `corvus report unpriced`",
             file=sys.stderr,
         )

@@ -218,7 +218,7 @@ def count_budget(
             value = {"since": None if reset_at is None else microseconds(reset_at)}
             rows = _fetched(ledger, _IN_TOTAL, {**globs, **value})
             return {CountKey(): Spend(*sums) for sums in rows}
-        case Period.DAY | Period.WEEK | Period.MONTH:
+        case _:
             return _by_window(ledger, budget, globs, since)
 
 

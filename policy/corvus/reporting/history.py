@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from corvus.answers.history import History
 from corvus.base.errors import ReportParameterInvalid
+from corvus.base.period import HISTORY_PERIODS, Period
 
 if TYPE_CHECKING:
     from corvus.reporting.table import Table
@@ -18,20 +19,10 @@ DEFAULT_WINDOW = 30
 class Bucket(StrEnum):
     """What one bucket of the history is."""
 
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-    SESSION = "session"
-    MISSION = "mission"
+    vars().update({period.name: period.value for period in HISTORY_PERIODS})
 
 
-_LARGEST = {
-    Bucket.DAY: 366,
-    Bucket.WEEK: 260,
-    Bucket.MONTH: 60,
-    Bucket.SESSION: 1000,
-    Bucket.MISSION: 1000,
-}
+DEFAULT_BUCKET = Bucket(Period.DAY)
 
 
 def check_window(period: Bucket, window: int) -> None:
@@ -40,7 +31,7 @@ def check_window(period: Bucket, window: int) -> None:
     Raises:
         ReportParameterInvalid: The window is 0 or less, or larger than the period allows.
     """
-    largest = _LARGEST[period]
+    largest = Period(period).buckets_max
     allowed = f"--period {period}: 1..={largest}"
     if window <= 0:
         raise ReportParameterInvalid(

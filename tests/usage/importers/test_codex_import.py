@@ -10,7 +10,6 @@ import pytest
 
 from corvus.model.price import Price
 from corvus.model.usage import TokenKind
-from corvus.usage.importers.model import Format
 from tests.usage.importers.conftest import Books
 
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ def test_a_session_is_read_with_its_model_project_and_cost(desk: Desk) -> None:
     reply = {"timestamp": at(1), "type": "response_item", "payload": {"type": "message"}}
     lines = [meta(PARENT), context(), count(at(0, 1), None, None), reply, *turns(ONE, TWO)]
     summary = desk.take(rollout(desk, PARENT, lines))
-    assert (summary.files, summary.new, summary.bad_lines) == ({Format.CODEX: 1}, 2, 0)
+    assert (summary.files, summary.new, summary.bad_lines) == ({"codex": 1}, 2, 0)
     assert summary.read_lines == len(lines)
     assert desk.ask(TOKENS) == [spent(ONE, TWO)]
     assert desk.ask(

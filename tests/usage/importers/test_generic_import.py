@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from corvus.base.errors import ImportRefused
-from corvus.usage.importers.model import Format
 
 if TYPE_CHECKING:
     from tests.usage.importers.conftest import Desk
@@ -26,7 +25,7 @@ def row(number: int = 1, **rest: Any) -> dict[str, Any]:
 def test_csv_is_recognised_and_priced(desk: Desk) -> None:
     (desk.folder / "usage.csv").write_text(CSV)
     summary = desk.take(desk.folder / "usage.csv", columns={"tags.team": "team"})
-    assert summary.files == {Format.GENERIC: 1}
+    assert summary.files == {"generic": 1}
     assert (summary.read_lines, summary.new, summary.unpriced) == (2, 2, 0)
     assert desk.totals() == (2, 11, 22, 0, 0, 0, 0, 11 * 3_000 + 22 * 15_000)
     assert desk.ask(

@@ -17,7 +17,6 @@ import pytest
 from corvus.base.errors import ImportRefused, LedgerError
 from corvus.ledger.ledger import open_ledger
 from corvus.usage.importers.lines import MAX_LINE_BYTES
-from corvus.usage.importers.model import Format
 from tests.properties import examples
 from tests.usage.importers.test_codex_import import PARENT, at, context, meta
 from tests.usage.importers.test_codex_import import count as count_of
@@ -193,7 +192,7 @@ def test_a_binary_file_among_logs_is_told_and_skipped(desk: Desk, line: Line) ->
 
 def test_a_binary_file_read_as_a_log_on_request_is_all_bad_lines(desk: Desk) -> None:
     (desk.folder / "noise.jsonl").write_bytes(random.Random(2).randbytes(100_000))
-    summary = desk.take(desk.folder / "noise.jsonl", format=Format.CLAUDE_CODE)
+    summary = desk.take(desk.folder / "noise.jsonl", format="claude-code")
     assert (summary.bad_lines, summary.new) == (summary.read_lines, 0)
     assert summary.bad_lines > 300
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from corvus.base.period import Period
+
 _OPPOSITES = (
     (
         ("allow", "enable", "permit"),
@@ -15,15 +17,10 @@ _OPPOSITES = (
     (("input",), ("output",)),
     (("read",), ("write",)),
     (
-        ("session",),
-        ("da",),
-        ("week",),
-        ("month",),
+        *((period.removesuffix("y"),) for period in Period),  # of day and daily, too
         ("hour",),
         ("minute",),
         ("year",),
-        ("total",),
-        ("mission",),
     ),
     (("cent",), ("usd", "dollar"), ("token",), ("percent", "pct")),
     (("second", "sec"), ("ms", "milli"), ("minute",)),

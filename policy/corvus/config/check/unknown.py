@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from corvus.base.period import CALENDAR_PERIODS, Period
 from corvus.config.check.fixes import rename
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.suggest import closest
 from corvus.config.model.aliases import ALIASES
+from corvus.config.model.defaults import LIMITS_USD
 from corvus.config.model.dialects import (
     GOVERNED,
     Dialect,
@@ -65,6 +67,17 @@ _SYNONYMS: dict[Route, dict[str, str]] = {
     ("cost",): {"alert_threshold_pct": "warn_at_percent", "models": "prices"},
 }
 """What other tools call a key of ours."""
+_OTHER_PERIODS = (
+    *(
+        f"{period}{end}"
+        for period in CALENDAR_PERIODS
+        if not any(key.startswith(period.removesuffix("y")) for key in LIMITS_USD)
+        for end in ("ly", "_")
+    ),
+    Period.TOTAL.value,
+    "hourly",
+)
+"""How keys begin that limit a period which has no key of its own in ``[cost]``."""
 _PER_TOKEN = ("per_token", "per_1k")
 
 
@@ -176,7 +189,7 @@ def _special(table: Route, key: str, value: object) -> str | None:
         return f"A day is limited in USD: {value} cents are `daily_limit_usd = {usd}` in [cost]."
     if _general(table) == _PRICE and key.endswith(_PER_TOKEN):
         return "A price is in USD per million tokens, as `input` and `output`."
-    if table == ("cost",) and key.casefold().startswith(("weekly", "week_", "total", "hourly")):
+    if table == ("cost",) and key.casefold().startswith(_OTHER_PERIODS):
         return 'Other periods are limited by a [[cost.budgets]], such as `period = "week"`.'
     return None
 

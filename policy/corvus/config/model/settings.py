@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic_core import PydanticCustomError
 
 from corvus.base.money import MAX_LIMIT_USD
+from corvus.base.period import CALENDAR_PERIODS, Period, listed
 from corvus.config.model.defaults import (
     LIMITS_USD,
     ZERO_ACTIONS,
@@ -26,8 +27,10 @@ from corvus.model.gateway import Kind
 
 if TYPE_CHECKING:
     _Kind: TypeAlias = str
+    _Period: TypeAlias = str
 else:
     _Kind = Literal[tuple(kind.value for kind in Kind)]
+    _Period = Literal[tuple(period.value for period in Period)]
 
 
 def _exact_number(value: object) -> object:
@@ -148,7 +151,7 @@ class BudgetSettings(_Table):
         _Slug, _about("Unique name: lower-case letters, digits, `-`, `_`; at most 64 characters.")
     ]
     period: Annotated[
-        Literal["session", "day", "week", "month", "mission", "total"],
+        _Period,
         _about("How often the budget starts anew.", live=True),
     ]
     limit_usd: Annotated[_Exact, _about(f"Hard limit in USD. {ZERO_LIMIT}.", live=True)]
@@ -164,7 +167,8 @@ class BudgetSettings(_Table):
         _about("Request attribute to glob; a request must match all. Empty: every request."),
     ] = Field(default_factory=dict[Attribute, str])
     timezone: Annotated[
-        _Zone, _about("IANA time zone whose calendar decides day, week and month.", live=True)
+        _Zone,
+        _about(f"IANA time zone whose calendar decides {listed(CALENDAR_PERIODS)}.", live=True),
     ] = "UTC"
 
 

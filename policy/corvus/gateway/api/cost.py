@@ -10,10 +10,17 @@ from corvus.answers.history import HISTORY, History
 from corvus.answers.status import BUDGETS, SUMMARY, budgets_body, upstream_summary_body
 from corvus.answers.steering import EVENTS
 from corvus.base.errors import LedgerError
+from corvus.base.period import HISTORY_PERIODS, listed
 from corvus.gateway.api.responses import json_response
 from corvus.gateway.service import Service
 from corvus.model.steering import AuditKind
-from corvus.reporting.history import DEFAULT_WINDOW, Bucket, check_window, history_of
+from corvus.reporting.history import (
+    DEFAULT_BUCKET,
+    DEFAULT_WINDOW,
+    Bucket,
+    check_window,
+    history_of,
+)
 
 Id = Annotated[str | None, Query(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f]*$")]
 
@@ -34,12 +41,16 @@ def routes(service: Service) -> APIRouter:
         status = service.governor.status(session_id, mission_id if session_id else None)
         return budgets_body(service.runtime.policy, status)
 
-    @router.get("/history", responses=json_response(HISTORY.schema, "Cost over time"))
+    @router.get(
+        "/history",
+        responses=json_response(HISTORY.schema, "Cost over time"),
+        description=f"Return what each {listed(HISTORY_PERIODS, 'or')} cost, zero-filled.",
+    )
     def history(
-        period: Bucket = Bucket.DAY,
+        period: Bucket = DEFAULT_BUCKET,
         window: Annotated[int, Query(ge=1, le=1000)] = DEFAULT_WINDOW,
     ) -> dict[str, Any]:
-        """Return what each day, week, month, session or mission cost, zero-filled."""
+        """Return what each bucket cost; the description above names them."""
         from corvus.reporting.catalog import load_catalog
 
         check_window(period, window)

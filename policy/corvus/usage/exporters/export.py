@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -22,8 +22,10 @@ from corvus.base.errors import ReportError
 from corvus.base.files import whole_file
 from corvus.base.time import naive_utc
 from corvus.ledger.connect import clean_message
-from corvus.usage.exporters import focus, records
+from corvus.model.columns import COLUMNS
+from corvus.usage.exporters import Shape
 from corvus.usage.exporters.lines import (
+    Exporter,
     Field,
     csv_header,
     csv_line,
@@ -46,39 +48,37 @@ WHERE ($since::TIMESTAMP IS NULL OR record.admitted_at >= $since)
   AND ($session::VARCHAR IS NULL OR record.session_id = $session)
   AND ($project::VARCHAR IS NULL OR record.project = $project)
 """
-_CHOSEN = {
-    True: _FILTER.format(table="usage_call"),
-    False: _FILTER.format(table="usage_record"),
-}
-"""The rows of FOCUS, and those of the other exports."""
-_DAYS = {
-    is_focus: f"""
+_DAYS = f"""
 SELECT date_trunc('day', record.admitted_at)::TIMESTAMP AS day,
-    count(*) FILTER (NOT {unknown}), count(*) FILTER ({unknown})
-{_CHOSEN[is_focus]}
+    count(*) FILTER (NOT {{left_out}}), count(*) FILTER ({{left_out}})
+{_FILTER}
 GROUP BY day ORDER BY day
 """
-    for is_focus, unknown in {True: "record.cost_nano_usd IS NULL", False: "false"}.items()
-}
-_OF_SLICE = {
-    is_focus: f"""
-  AND record.admitted_at >= $first AND record.admitted_at < $last{priced}
+_OF_SLICE = """
+  AND record.admitted_at >= $first AND record.admitted_at < $last AND NOT {left_out}
 ORDER BY record.admitted_at, record.id
 """
-    for is_focus, priced in {True: " AND record.cost_nano_usd IS NOT NULL", False: ""}.items()
-}
 _TO_PARQUET = """
 COPY (FROM read_json(?, format = 'newline_delimited', columns = {columns}))
 TO '{path}' (FORMAT parquet)
 """
 
 
-class Shape(StrEnum):
-    """What kind of file is written."""
+RECORDS = Exporter(
+    title="usage records",
+    fields=[Field(column.name, column.type, f"record.{column.name}") for column in COLUMNS],
+    table="usage_record",
+)
+"""Every column and row of the ledger.
 
-    CSV = "csv"
-    JSONL = "jsonl"
-    PARQUET = "parquet"
+A call that was corrected has three rows: the sum of any column over all rows is right.
+``schemas/usage-record.schema.json`` describes the object of each JSON line.
+"""
+
+
+def exporter_named(name: str) -> Exporter:
+    """Return the exporter of a format of ``FORMATS``."""
+    return import_module(f"corvus.usage.exporters.{name}").EXPORTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,25 +86,20 @@ class Choice:
     """Which usage is exported, and as what.
 
     Attributes:
-        focus: As cost and usage data of FOCUS; else every column of the ledger.
+        exporter: What is said of each call.
         since: First instant of admission, inclusive, aware; ``None`` is open.
         until: Last instant, exclusive, aware; ``None`` is open.
         session: Session of the calls; ``None`` is any.
         project: Project of the calls; ``None`` is any.
-        account: Account that is billed, for FOCUS; ``None`` names the provider.
+        account: Account that is billed, where it is said; ``None`` names the provider.
     """
 
-    focus: bool = False
+    exporter: Exporter = RECORDS
     since: datetime | None = None
     until: datetime | None = None
     session: str | None = None
     project: str | None = None
     account: str | None = None
-
-    @property
-    def fields(self) -> Sequence[Field]:
-        """The columns of the file, in order."""
-        return focus.FIELDS if self.focus else records.FIELDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +108,7 @@ class ExportSummary:
 
     Attributes:
         rows: Rows of the file.
-        unpriced: Calls left out of a FOCUS file, as their cost is unknown.
+        unpriced: Calls left out, as their cost is unknown.
     """
 
     rows: int
@@ -157,22 +152,23 @@ def export_text(
     Raises:
         ReportError: DuckDB could not read the ledger.
     """
+    fields = choice.exporter.fields
     try:
         slices = _slices(connection, choice)
-        total = sum(one.rows for one in slices)
+        total = sum(days.rows for days in slices)
         if shape is Shape.CSV:
-            sink.write(csv_header(choice.fields) + "\n")
-        line = csv_line(choice.fields) if shape is Shape.CSV else json_line(choice.fields)
+            sink.write(csv_header(fields) + "\n")
+        line = csv_line(fields) if shape is Shape.CSV else json_line(fields)
         done = 0
-        for one in slices:
-            for lines in _batches(connection, choice, line, one):
+        for days in slices:
+            for lines in _batches(connection, choice, line, days):
                 sink.write("\n".join(lines) + "\n")
                 done += len(lines)
                 if on_progress is not None:
                     on_progress(done, total)
     except duckdb.Error as error:
         raise ReportError(f"the export failed: {clean_message(error)}") from None
-    return ExportSummary(total, sum(one.unpriced for one in slices))
+    return ExportSummary(total, sum(days.unpriced for days in slices))
 
 
 def export_file(
@@ -196,14 +192,14 @@ def export_file(
         ) as spool:
             summary = export_text(connection, choice, Shape.JSONL, spool, on_progress)
             spool.flush()
-            _make_parquet(Path(spool.name), choice.fields, part)
+            _make_parquet(Path(spool.name), choice.exporter.fields, part)
             return summary
 
 
 def _slices(connection: DuckDBPyConnection, choice: Choice) -> list[_Slice]:
     """Return the days that have rows, in order, put together up to a size that is worth a query."""
     slices: list[_Slice] = []
-    for day, rows, unpriced in connection.execute(_DAYS[choice.focus], _values(choice)).fetchall():
+    for day, rows, unpriced in connection.execute(_sql(_DAYS, choice), _values(choice)).fetchall():
         until = day + timedelta(days=1)
         if slices and slices[-1].rows + rows <= _SLICE_ROWS:
             last = slices[-1]
@@ -214,16 +210,22 @@ def _slices(connection: DuckDBPyConnection, choice: Choice) -> list[_Slice]:
 
 
 def _batches(
-    connection: DuckDBPyConnection, choice: Choice, line: str, one: _Slice
+    connection: DuckDBPyConnection, choice: Choice, line: str, days: _Slice
 ) -> Iterator[list[str]]:
     values = _values(choice)
-    if choice.focus:
+    if choice.exporter.names_account:
         values["account"] = choice.account
-    values["first"], values["last"] = one.since, one.until
-    lines = f"SELECT {line}{_CHOSEN[choice.focus]}{_OF_SLICE[choice.focus]}"
+    values["first"], values["last"] = days.since, days.until
+    lines = f"SELECT {line}{_sql(_FILTER + _OF_SLICE, choice)}"
     cursor = connection.execute(lines, values)
     while rows := cursor.fetchmany(_LINES_AT_ONCE):
         yield [str(text) for (text,) in rows]
+
+
+def _sql(template: str, choice: Choice) -> str:
+    """Write a statement for the rows that are chosen."""
+    left_out = "record.cost_nano_usd IS NULL" if choice.exporter.needs_cost else "false"
+    return template.format(table=choice.exporter.table, left_out=left_out)
 
 
 def _values(choice: Choice) -> dict[str, object]:

@@ -20,7 +20,8 @@ Source: FOCUS Specification v1.2, "Cost and Usage", and its requirements as focu
 from __future__ import annotations
 
 from corvus.model.usage import COUNTS, TOKENS
-from corvus.usage.exporters.lines import Field
+from corvus.usage.exporters import Shape
+from corvus.usage.exporters.lines import Exporter, Field
 
 _USD = "(record.cost_nano_usd::DECIMAL(19, 0) * 0.000000001::DECIMAL(9, 9))"
 _TOKENS = f"({' + '.join(f'record.{name}' for name in TOKENS)})"
@@ -56,7 +57,7 @@ _COUNTS = (
     "x_ReasoningTokens",
     "x_WebSearchRequests",
 )
-FIELDS = (
+_FIELDS = (
     Field("BilledCost", _MONEY, _USD),
     Field("BillingAccountId", _TEXT, "coalesce($account::VARCHAR, record.provider)"),
     Field("BillingAccountName", _TEXT, "coalesce($account::VARCHAR, record.provider)"),
@@ -103,3 +104,12 @@ FIELDS = (
     ),
 )
 """The columns of the specification that a metered call has, by name, and then our own."""
+
+EXPORTER = Exporter(
+    title="FOCUS",
+    fields=_FIELDS,
+    table="usage_call",
+    needs_cost=True,
+    names_account=True,
+    shape=Shape.CSV,
+)

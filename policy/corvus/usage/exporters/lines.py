@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from corvus.usage.exporters import Shape
+
 _FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"  # noqa: RUF001 - spreadsheets run these as well
 _NEEDS_QUOTES = r'[",\r\n]'
 
@@ -26,6 +28,27 @@ class Field:
     name: str
     type: str
     sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """What an export says: which rows, and what of each.
+
+    Attributes:
+        title: Its name in sentences.
+        fields: The columns of the file, in order.
+        table: ``usage_record``, every row of the ledger, or ``usage_call``, calls as known now.
+        needs_cost: Whether calls without a known cost are left out, and counted.
+        names_account: Whether it says which account is billed (``$account`` in its fields).
+        shape: What is written when neither the user nor the name of the file says it.
+    """
+
+    title: str
+    fields: Sequence[Field]
+    table: str
+    needs_cost: bool = False
+    names_account: bool = False
+    shape: Shape = Shape.JSONL
 
 
 def csv_header(fields: Sequence[Field]) -> str:

@@ -31,7 +31,8 @@ Refuses: counts that are not whole numbers of at most 9 digits, and instants out
 
 from __future__ import annotations
 
-from corvus.usage.importers.statements import NUMBER, instant, stage_and_unusable
+from corvus.usage.importers.importer import Importer, Layout
+from corvus.usage.importers.statements import NUMBER, instant, statement_of
 
 _COLUMNS = """{
     type: 'VARCHAR', timestamp: 'VARCHAR', sessionId: 'VARCHAR', requestId: 'VARCHAR',
@@ -158,8 +159,29 @@ SELECT file, n, kind,
 FROM billed
 """  # noqa: S608 - made of constants of this package
 
-STAGE, UNUSABLE = stage_and_unusable(_LINES)
-"""Stage all lines of ``$files``, and number bad ones; ``$project`` and ``$provider`` override."""
+# Every line of a session log has one of these near its beginning; other JSON lines do not.
+_MARKS = (b'"sessionId"', b'"parentUuid"', b'"leafUuid"', b'"isSnapshotUpdate"')
+
+
+def is_claude_code(head: bytes) -> bool:
+    """Return whether a file that begins so is a session log of Claude Code."""
+    return (
+        head.startswith(b"{")
+        and any(mark in head for mark in _MARKS)
+        and (b'"type"' in head or b'"message"' in head)
+    )
+
+
+IMPORTER = Importer(
+    name="claude-code",
+    suffixes={".jsonl"},
+    layouts={Layout.LINES},
+    recognise=is_claude_code,
+    statement=statement_of(_LINES),
+    is_resumable=True,
+    home=("Claude Code", "~/.claude/projects"),
+)
+"""``$project`` and ``$provider`` of its statement override what the log says."""
 
 STAGE_ITERATIONS = f"""
 INSERT INTO temp.import_line BY NAME

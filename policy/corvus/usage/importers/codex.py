@@ -27,18 +27,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from corvus.usage.importers.codex_origin import Origin, agent_of, parent_of
 from corvus.usage.importers.documents import object_of_line
-from corvus.usage.importers.lines import numbered_lines
-from corvus.usage.importers.records import (
+from corvus.usage.importers.importer import (
     NOTHING,
     BadRecord,
     Copied,
     Counts,
+    Importer,
+    Layout,
     Object,
     OnBytes,
     count_at,
@@ -46,15 +46,15 @@ from corvus.usage.importers.records import (
     text_at,
     write_records,
 )
+from corvus.usage.importers.lines import numbered_lines
 
-TAGS = ("client", "fork")
 _WANTED = (b'"token_count"', b'"token_usage_record"', b'"turn_context"', b'"session_meta"')
 _TYPES = (*_WANTED, b'"event_msg"', b'"response_item"')
 _BYTES_BETWEEN = 4 * 1024 * 1024
 
 
 def is_codex(head: bytes) -> bool:
-    """Tell whether a file that begins so is a session log of Codex."""
+    """Return whether a file that begins so is a session log of Codex."""
     return (
         head.startswith(b"{")
         and b'"payload"' in head
@@ -170,7 +170,7 @@ class _Thread:
     def __init__(self, path: Path, threads: Threads) -> None:
         self._path = path
         self._threads = threads
-        self._origin = Origin()
+        self._origin = _Origin()
         self._meta: Object = NOTHING
         self._context: Object = NOTHING
         self._total: tuple[int, ...] | None = None
@@ -229,9 +229,9 @@ class _Thread:
             "provider": text_at(self._meta, "model_provider") or "openai",
             "session_id": self._id,
             "project": text_at(self._context, "cwd") or text_at(self._meta, "cwd"),
-            "agent": agent_of(self._meta),
+            "agent": _agent_of(self._meta),
             "provider_request_id": response,
-            "is_fork": parent_of(self._meta) is not None,
+            "is_fork": _parent_of(self._meta) is not None,
             "client": f"codex {text_at(self._meta, 'cli_version') or '?'}",
             "fork": "true" if text_at(self._meta, "forked_from_id") else None,
             **state.used.disjoint(),
@@ -293,3 +293,65 @@ def _difference(total: tuple[int, ...], before: tuple[int, ...] | None) -> Count
     if min(parts) < 0:
         parts = list(total)  # it began again
     return Counts(input=parts[0], output=parts[1], cache_read=parts[2], reasoning=parts[3])
+
+
+@dataclass(slots=True)
+class _Origin:
+    """The threads that a log names; the first is its own, each next one the parent of the last.
+
+    Attributes:
+        thread: Its own thread.
+        parent: The thread it came from.
+        oldest: The oldest thread it is known to come from; at first its own.
+    """
+
+    thread: str | None = None
+    oldest: str | None = None
+    parent: str | None = None
+    _named: set[str] = field(default_factory=set[str])
+
+    def add(self, meta: Object) -> None:
+        """Note a ``session_meta``: its own, or one that was copied with the history."""
+        name = text_at(meta, "id")
+        if name is None or name in self._named:
+            return
+        self._named.add(name)
+        above = _parent_of(meta)
+        if self.thread is None:
+            self.thread, self.parent = name, above if above != name else None
+        elif self.parent is None:
+            self.parent = name
+        self.oldest = above or name
+
+
+def _parent_of(meta: Object) -> str | None:
+    """Return the thread that a thread was forked from, or whose sub-agent it is."""
+    spawned = object_at(object_at(object_at(meta, "source"), "subagent"), "thread_spawn")
+    return text_at(meta, "forked_from_id", "parent_thread_id") or text_at(
+        spawned, "parent_thread_id"
+    )
+
+
+def _agent_of(meta: Object) -> str | None:
+    """Return the role of a sub-agent; the main conversation has none."""
+    source = object_at(meta, "source")
+    if "subagent" not in source and text_at(meta, "thread_source") != "subagent":
+        return None
+    spawned = object_at(object_at(source, "subagent"), "thread_spawn")
+    return (
+        text_at(spawned, "agent_role", "agent_nickname")
+        or text_at(meta, "agent_role", "agent_nickname")
+        or text_at(source, "subagent")
+        or "subagent"
+    )
+
+
+IMPORTER = Importer(
+    name="codex",
+    suffixes={".jsonl"},
+    layouts={Layout.LINES},
+    recognise=is_codex,
+    copier=lambda: Threads().write,
+    tags=("client", "fork"),
+    home=("Codex", "~/.codex/sessions"),
+)

@@ -7,35 +7,32 @@ from __future__ import annotations
 
 import glob
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 
 from corvus.base.errors import ImportRefused
 from corvus.ledger.connect import clean_message
-from corvus.usage.importers import codex, litellm, openai_usage, otel
 from corvus.usage.importers.documents import (
     objects_of_csv,
     objects_of_document,
     objects_of_lines,
 )
-from corvus.usage.importers.generic import ColumnMap
-from corvus.usage.importers.model import Format
-from corvus.usage.importers.recognise import Layout
-from corvus.usage.importers.records import Copied, Object, OnBytes, write_records
+from corvus.usage.importers.importer import (
+    Copied,
+    CopyFile,
+    Layout,
+    Object,
+    OnBytes,
+    write_records,
+)
 from corvus.usage.importers.sources import Source
 
 _OBJECTS = {
     Layout.LINES: objects_of_lines,
     Layout.DOCUMENT: objects_of_document,
     Layout.CSV: objects_of_csv,
-}
-_TAGS = {
-    Format.CODEX: codex.TAGS,
-    Format.LITELLM: litellm.TAGS,
-    Format.OPENAI: openai_usage.TAGS,
-    Format.OTEL: otel.TAGS,
 }
 _PARQUET_ROWS = """
 COPY (SELECT * FROM read_parquet($file)) TO $copy (FORMAT json)
@@ -44,19 +41,6 @@ COPY (SELECT * FROM read_parquet($file)) TO $copy (FORMAT json)
 
 def _as_it_is(found: Object) -> Iterator[Object]:
     yield found
-
-
-_RECORDS: dict[Format, Callable[[Object], Iterator[Object]]] = {
-    Format.GENERIC: _as_it_is,
-    Format.LITELLM: litellm.spend_log,
-    Format.OPENAI: openai_usage.usage_results,
-    Format.OTEL: otel.spans,
-}
-
-
-def columns_of(form: Format) -> ColumnMap:
-    """Return where the fields stand in the records of a format: each under its own name."""
-    return ColumnMap({}, {name: name for name in _TAGS[form]})
 
 
 class Copier:
@@ -68,7 +52,7 @@ class Copier:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
-        self._threads = codex.Threads()
+        self._copiers: dict[str, CopyFile] = {}
 
     def copy(self, source: Source, target: Path, on_bytes: OnBytes) -> Copied:
         """Copy the records of a file.
@@ -87,14 +71,17 @@ class Copier:
         """
         if source.layout is Layout.PARQUET:
             return self._parquet(source, target)
-        if source.format is Format.CODEX:
-            return self._threads.write(source.file, source.path, target, on_bytes)
-        records = _RECORDS[source.format]
-        found = (
-            (number, one if isinstance(one, str) else records(one))
-            for number, one in _OBJECTS[source.layout](source.file, on_bytes)
+        importer = source.importer
+        if importer.copier is not None:
+            if importer.name not in self._copiers:
+                self._copiers[importer.name] = importer.copier()
+            return self._copiers[importer.name](source.file, source.path, target, on_bytes)
+        read = importer.read or _as_it_is
+        records = (
+            (number, item if isinstance(item, str) else read(item))
+            for number, item in _OBJECTS[source.layout](source.file, on_bytes)
         )
-        return write_records(found, target, Copied())
+        return write_records(records, target, Copied())
 
     def _parquet(self, source: Source, target: Path) -> Copied:
         names = {"file": glob.escape(str(source.file)), "copy": str(target)}

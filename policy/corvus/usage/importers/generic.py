@@ -22,11 +22,18 @@ from corvus.base.errors import ImportRefused
 from corvus.model.columns import STATED
 from corvus.model.usage import CONTEXT, COUNTS
 from corvus.prices.sql import half_even
+from corvus.usage.importers.importer import (
+    CSV_SUFFIXES,
+    LINES_SUFFIXES,
+    PARQUET_SUFFIX,
+    Importer,
+    Layout,
+)
 from corvus.usage.importers.lines import mended, numbered_lines
 from corvus.usage.importers.statements import (
     NUMBER,
     instant,
-    stage_and_unusable,
+    statement_of,
 )
 
 _STATED = tuple(column.name for column in STATED)
@@ -105,7 +112,7 @@ def check_columns(path: Path, columns: ColumnMap, *, is_csv: bool) -> None:
 
 
 def _mentions(path: Path, column: str) -> bool:
-    """Tell whether a key that is rare stands anywhere in a file of JSON lines."""
+    """Return whether a key that is rare stands anywhere in a file of JSON lines."""
     key = json.dumps(column.rpartition(".")[2]).encode()
     return any(line is not None and key in line for _, line in numbered_lines(path))
 
@@ -265,6 +272,16 @@ SELECT file, n,
 FROM judged
 """  # noqa: S608 - made of constants of this package
 
-STAGE, UNUSABLE = stage_and_unusable(_LINES)
-"""Stage all lines of ``$files`` by ``$paths`` and ``$tags``, and number bad ones; ``$project``
-overrides the column."""
+STATEMENT = statement_of(_LINES)
+"""Stages lines by ``$paths`` and ``$tags``; ``$project`` overrides the column. It serves the
+records of every format that has no statement of its own."""
+
+IMPORTER = Importer(
+    name="generic",
+    suffixes=LINES_SUFFIXES | CSV_SUFFIXES | {PARQUET_SUFFIX},
+    layouts=set(Layout),
+    recognise=lambda head: True,
+    recognise_columns=lambda columns: True,
+    statement=STATEMENT,
+)
+"""Takes what no other format does."""

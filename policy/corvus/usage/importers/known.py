@@ -25,15 +25,14 @@ from typing import BinaryIO
 
 from corvus.base.time import microseconds, naive_utc
 from corvus.ledger.ledger import Ledger
-from corvus.usage.importers.model import Format, ImportOptions, KnownFile, KnownFiles
+from corvus.usage.importers.importer import Layout
+from corvus.usage.importers.model import ImportOptions, KnownFile, KnownFiles
 from corvus.usage.importers.pricing import PriceHistory
-from corvus.usage.importers.recognise import Layout
 from corvus.usage.importers.sources import Source
 
 READER_VERSION = 1
 """Counts up when a reader reads more, or other things, from the same file."""
 
-_RESUMABLE = {Format.CLAUDE_CODE}
 _HEAD_BYTES = 4096
 _BLOCK_BYTES = 1024 * 1024
 _FRESH_NS = 2_000_000_000
@@ -126,7 +125,7 @@ class Selector:
             return
         seen = KnownFile(
             name,
-            source.format.value,
+            source.importer.name,
             self._settings,
             self._prices,
             stat.st_size,
@@ -152,7 +151,7 @@ class Selector:
             selection.sources.append(source)
         elif longest.read_bytes == seen.size_bytes:
             selection.unchanged += 1
-        elif is_log and source.format in _RESUMABLE:
+        elif is_log and source.importer.is_resumable:
             copy = self._rest(source, longest.read_bytes, len(selection.sources))
             size, line = copy.stat().st_size, longest.read_lines + 1
             selection.sources.append(replace(source, file=copy, size_bytes=size, first_line=line))
@@ -160,8 +159,8 @@ class Selector:
             selection.sources.append(source)
 
     def _is_usable(self, known: KnownFile, source: Source) -> bool:
-        """Tell whether what was read then is what would be read now."""
-        if (known.format, known.settings) != (source.format.value, self._settings):
+        """Return whether what was read then is what would be read now."""
+        if (known.format, known.settings) != (source.importer.name, self._settings):
             return False
         return not self._has_unpriced or known.prices == self._prices
 

@@ -21,15 +21,24 @@ from collections.abc import Iterator
 from typing import cast
 
 from corvus.prices.names import provider_id
-from corvus.usage.importers.records import Counts, Object, count_at, object_at, text_at
+from corvus.usage.importers.importer import (
+    CSV_SUFFIXES,
+    LINES_SUFFIXES,
+    Counts,
+    Importer,
+    Layout,
+    Object,
+    count_at,
+    object_at,
+    text_at,
+)
 
-TAGS = ("client", "api_key", "model_group", "end_user", "request_tags")
-COLUMNS = {"request_id", "spend", "startTime"}
+_COLUMNS = {"request_id", "spend", "startTime"}
 
 
 def is_litellm(head: bytes) -> bool:
-    """Tell whether a JSON file that begins so holds spend logs."""
-    return all(b'"' + name.encode() + b'"' in head for name in COLUMNS)
+    """Return whether a JSON file that begins so holds spend logs."""
+    return all(b'"' + name.encode() + b'"' in head for name in _COLUMNS)
 
 
 def spend_log(row: Object) -> Iterator[Object]:
@@ -124,3 +133,14 @@ def _list(value: object) -> str | None:
     if isinstance(value, list):
         return ",".join(str(item) for item in cast("list[object]", value)) or None
     return None
+
+
+IMPORTER = Importer(
+    name="litellm",
+    suffixes=LINES_SUFFIXES | CSV_SUFFIXES | {".json"},
+    layouts={Layout.LINES, Layout.DOCUMENT, Layout.CSV},
+    recognise=is_litellm,
+    recognise_columns=_COLUMNS.issubset,
+    read=spend_log,
+    tags=("client", "api_key", "model_group", "end_user", "request_tags"),
+)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,17 +11,6 @@ from corvus.base.time import Clock, SystemClock
 
 BAD_LINES_KEPT = 1_000
 """How many bad lines a summary lists; all of them are counted."""
-
-
-class Format(StrEnum):
-    """The formats an import understands."""
-
-    CLAUDE_CODE = "claude-code"
-    CODEX = "codex"
-    LITELLM = "litellm"
-    OPENAI = "openai"
-    OTEL = "otel"
-    GENERIC = "generic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +48,7 @@ class ImportOptions:
     """How to read the sources.
 
     Attributes:
-        format: The format of all files; ``None`` recognises each by itself.
+        format: Name of the format of all files; ``None`` recognises each by itself.
         columns: For the generic format: field of the usage record (``input_tokens``, ``tags.team``)
             → column or dotted path in the file. A field not named here is read from the column of
             its own name.
@@ -73,7 +61,7 @@ class ImportOptions:
         known: What the ledger knows of files; what it has of them is not read again.
     """
 
-    format: Format | None = None
+    format: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict[str, str])
     project: str | None = None
     provider: str | None = None
@@ -121,7 +109,7 @@ class ImportSummary:
         unpriced_models: Provider, model and number of the ``unpriced`` calls.
     """
 
-    files: Mapping[Format, int]
+    files: Mapping[str, int]
     read_lines: int
     usage_lines: int
     synthetic: int

@@ -22,9 +22,12 @@ from collections.abc import Iterator, Mapping
 from typing import cast
 
 from corvus.prices.names import provider_id
-from corvus.usage.importers.records import (
+from corvus.usage.importers.importer import (
+    LINES_SUFFIXES,
     NOTHING,
     Counts,
+    Importer,
+    Layout,
     Object,
     count_at,
     object_at,
@@ -32,7 +35,6 @@ from corvus.usage.importers.records import (
     text_at,
 )
 
-TAGS = ("client", "operation")
 _INPUT = (
     "gen_ai.usage.input_tokens",
     "gen_ai.usage.prompt_tokens",
@@ -77,7 +79,7 @@ _LONG_ID_CHARACTERS = 20
 
 
 def is_otel(head: bytes) -> bool:
-    """Tell whether a JSON file that begins so holds spans."""
+    """Return whether a JSON file that begins so holds spans."""
     is_span = b'"span_id"' in head or b'"spanId"' in head
     return b'"resourceSpans"' in head or (is_span and b'"attributes"' in head)
 
@@ -187,3 +189,13 @@ def _attributes(one: Object) -> Object:
             pair = cast("Mapping[str, object]", item)
             named[str(pair.get("key"))] = next(iter(object_at(pair, "value").values()), None)
     return named
+
+
+IMPORTER = Importer(
+    name="otel",
+    suffixes=LINES_SUFFIXES | {".json"},
+    layouts={Layout.LINES, Layout.DOCUMENT},
+    recognise=is_otel,
+    read=spans,
+    tags=("client", "operation"),
+)

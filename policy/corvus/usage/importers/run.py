@@ -13,11 +13,10 @@ import duckdb
 from corvus.base.errors import ImportRefused, LedgerError
 from corvus.ledger.connect import clean_message
 from corvus.ledger.ledger import Ledger
-from corvus.usage.importers.generic import column_map
+from corvus.usage.importers import FORMATS, generic
+from corvus.usage.importers.importer import Importer, importer_named
 from corvus.usage.importers.known import Selector
-from corvus.usage.importers.merging import merged
 from corvus.usage.importers.model import (
-    Format,
     ImportOptions,
     ImportProgress,
     ImportSummary,
@@ -25,7 +24,7 @@ from corvus.usage.importers.model import (
 )
 from corvus.usage.importers.pricing import PriceHistory
 from corvus.usage.importers.progress import Meter
-from corvus.usage.importers.recording import Batch, Recorded, record_calls
+from corvus.usage.importers.recording import Batch, Recorded, merged, record_calls
 from corvus.usage.importers.sources import find_sources, refuse_nothing
 from corvus.usage.importers.staging import Staged, Stager
 
@@ -60,12 +59,12 @@ def import_usage(
             thread, and once before calls are merged and before they are recorded.
 
     Raises:
-        ImportRefused: A pattern matches no file, or no file could be read at all.
+        ImportRefused: There is no such format, a pattern matches no file, or none could be read.
         LedgerError: The ledger could not be written.
     """
     options = options or ImportOptions()
-    wanted = options.format or (Format.GENERIC if options.columns else None)
-    column_map(options.columns)  # a wrong map is refused before any file is opened
+    wanted = _importer(options)
+    generic.column_map(options.columns)  # a wrong map is refused before any file is opened
     refuse_nothing(patterns, wanted)
     with tempfile.TemporaryDirectory(prefix="corvus-import-") as name, _scratch(name) as scratch:
         folder = Path(name)
@@ -94,6 +93,15 @@ def import_usage(
                     ledger, Batch(calls, tuple(seen)), books, options.clock.now()
                 )
     return _summary(staged, recorded, selection.unchanged)
+
+
+def _importer(options: ImportOptions) -> Importer | None:
+    """Return the format of all files; ``None`` recognises each."""
+    if options.format is None:
+        return generic.IMPORTER if options.columns else None
+    if options.format not in FORMATS:
+        raise ImportRefused(f"{options.format!r} is no format; choose from {', '.join(FORMATS)}")
+    return importer_named(options.format)
 
 
 def _tell(on_progress: OnProgress | None, step: str, total_bytes: int) -> None:

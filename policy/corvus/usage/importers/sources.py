@@ -1,4 +1,8 @@
-"""Which files an import reads, and in which format each is; reads only their beginnings."""
+"""Which files an import reads, in which format each is, and how its records are laid out.
+
+Reads only the beginnings of files. Does not guess: a file that looks like nothing known has no
+layout.
+"""
 
 from __future__ import annotations
 
@@ -9,33 +13,26 @@ import shutil
 import stat
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from corvus.base.errors import ImportRefused
-from corvus.usage.importers.model import BadLine, Format
-from corvus.usage.importers.recognise import (
+from corvus.usage.importers.importer import (
     CSV_SUFFIXES,
     PARQUET_SUFFIX,
+    Importer,
     Layout,
-    format_of,
-    layout_of,
+    importers,
 )
+from corvus.usage.importers.model import BadLine
 
 STDIN = "-"
 _HEAD_BYTES = 65_536
-_LINES = {".jsonl", ".ndjson"}
-_SUFFIXES = {
-    None: {".jsonl"},
-    Format.CLAUDE_CODE: {".jsonl"},
-    Format.CODEX: {".jsonl"},
-    Format.LITELLM: {*_LINES, *CSV_SUFFIXES, ".json"},
-    Format.OPENAI: {*_LINES, *CSV_SUFFIXES, ".json"},
-    Format.OTEL: {*_LINES, ".json"},
-    Format.GENERIC: {*_LINES, *CSV_SUFFIXES, PARQUET_SUFFIX},
-}
+_LOG_SUFFIXES = frozenset({".jsonl"})
+"""Suffixes of the files that are read in a folder when no format is named."""
+_PARQUET = b"PAR1"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _PACKED = "packed with zstd; unpack it first: zstd -d FILE"
 _BOM = b"\xef\xbb\xbf"
@@ -56,13 +53,13 @@ class Source:
 
     path: Path
     file: Path
-    format: Format
+    importer: Importer
     size_bytes: int
     layout: Layout = Layout.LINES
     first_line: int = 1
 
 
-def refuse_nothing(patterns: Sequence[str | Path], wanted: Format | None) -> None:
+def refuse_nothing(patterns: Sequence[str | Path], wanted: Importer | None) -> None:
     """Refuse patterns that match nothing, before any work is done.
 
     Raises:
@@ -76,7 +73,7 @@ def refuse_nothing(patterns: Sequence[str | Path], wanted: Format | None) -> Non
 
 
 def find_sources(
-    patterns: Sequence[str | Path], wanted: Format | None, folder: Path
+    patterns: Sequence[str | Path], wanted: Importer | None, folder: Path
 ) -> tuple[list[Source], list[BadLine]]:
     """Find the files behind paths, directories and globs, each once, in a stable order.
 
@@ -116,7 +113,7 @@ def reason_of(fault: BaseException) -> str:
 
 
 def _expand(
-    patterns: Sequence[str | Path], wanted: Format | None, bad: list[BadLine]
+    patterns: Sequence[str | Path], wanted: Importer | None, bad: list[BadLine]
 ) -> list[Path]:
     found: dict[str, Path] = {}
     for pattern in patterns:
@@ -127,7 +124,7 @@ def _expand(
     return sorted(found.values())
 
 
-def _matches(pattern: str | Path, wanted: Format | None, bad: list[BadLine]) -> list[Path]:
+def _matches(pattern: str | Path, wanted: Importer | None, bad: list[BadLine]) -> list[Path]:
     # NOTE: the functions of os.path answer False where those of Path raise: a folder one may not
     # enter, a name that is too long.
     name = os.path.expanduser(pattern)
@@ -138,29 +135,35 @@ def _matches(pattern: str | Path, wanted: Format | None, bad: list[BadLine]) -> 
     return [Path(one) for one in glob.glob(name, recursive=True) if not os.path.isdir(one)]
 
 
-def _below(directory: str, wanted: Format | None, bad: list[BadLine]) -> Iterator[Path]:
-    def tell(fault: OSError) -> None:
+def _below(directory: str, wanted: Importer | None, bad: list[BadLine]) -> Iterator[Path]:
+    suffixes = _suffixes(wanted)
+
+    def note(fault: OSError) -> None:
         path = Path(str(fault.filename or directory))
         bad.append(BadLine(path, None, f"cannot be searched: {fault.strerror}"))
 
-    for parent, _, names in os.walk(directory, onerror=tell):
+    for parent, _, names in os.walk(directory, onerror=note):
         for name in names:
             plain = Path(name.removesuffix(".gz"))
-            if plain.suffix in _SUFFIXES[wanted]:
+            if plain.suffix in suffixes:
                 yield Path(parent, name)
-            elif plain.suffix == ".zst" and Path(plain.stem).suffix in _SUFFIXES[wanted]:
+            elif plain.suffix == ".zst" and Path(plain.stem).suffix in suffixes:
                 bad.append(BadLine(Path(parent, name), None, _PACKED))
 
 
-def _nothing_at(pattern: str | Path, wanted: Format | None) -> str:
+def _suffixes(wanted: Importer | None) -> Set[str]:
+    """Return the suffixes of the files that are read in a folder."""
+    return wanted.suffixes if wanted else _LOG_SUFFIXES
+
+
+def _nothing_at(pattern: str | Path, wanted: Importer | None) -> str:
     name = os.path.expanduser(pattern)
     if os.path.isdir(name):
-        kinds = ", ".join(sorted(f"*{suffix}" for suffix in _SUFFIXES[wanted]))
+        kinds = ", ".join(sorted(f"*{suffix}" for suffix in _suffixes(wanted)))
         return f"no {kinds} file in the directory {name}"
-    return (
-        f"no file matches {name}; Claude Code keeps its logs in ~/.claude/projects, "
-        "Codex in ~/.codex/sessions"
-    )
+    homes = [importer.home for importer in importers() if importer.home]
+    known = ", ".join(f"{program} in {folder}" for program, folder in homes)
+    return f"no file matches {name}; {known.replace(' in ', ' keeps its logs in ', 1)}"
 
 
 def _readable(path: Path, folder: Path) -> Path:
@@ -202,7 +205,7 @@ def _is_packed(path: Path) -> bool:
         return file.read(2) == b"\x1f\x8b"
 
 
-def _recognised(path: Path, file: Path, wanted: Format | None) -> Source | str:
+def _recognised(path: Path, file: Path, wanted: Importer | None) -> Source | str:
     """Return the source, or why it is none."""
     raw = _head(file)
     if raw.startswith(_ZSTD):
@@ -211,12 +214,51 @@ def _recognised(path: Path, file: Path, wanted: Format | None) -> Source | str:
     layout = layout_of(path, head, wanted)
     if layout is None:
         return "neither a known log nor JSON, CSV or Parquet; name its format with --from"
-    form = wanted or format_of(head, layout)
-    if form is Format.CLAUDE_CODE:
+    importer = wanted or importer_of(head, layout)
+    if importer.layouts == {Layout.LINES}:
         layout = Layout.LINES
-    return Source(path, file, form, file.stat().st_size, layout)
+    return Source(path, file, importer, file.stat().st_size, layout)
 
 
 def _head(file: Path) -> bytes:
     with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as opened:
         return opened.read(_HEAD_BYTES)
+
+
+def layout_of(path: Path, head: bytes, wanted: Importer | None) -> Layout | None:
+    """Return how a file is laid out, or nothing when its format cannot be told.
+
+    Args:
+        path: Its name.
+        head: Its beginning, without a byte order mark and blank space.
+        wanted: Its format, if the user said so.
+    """
+    suffix = (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower()
+    if head.startswith(_PARQUET) or suffix == PARQUET_SUFFIX:
+        may_be = wanted is None or Layout.PARQUET in wanted.layouts
+        return Layout.PARQUET if may_be else Layout.LINES
+    if head.startswith((b"{", b"[")):
+        is_spread = head.startswith(b"[") or head.split(b"\n", 1)[0].strip() == b"{"
+        return Layout.DOCUMENT if is_spread else Layout.LINES
+    is_csv = _looks_like_csv(head) if wanted is None else Layout.CSV in wanted.layouts
+    if suffix in CSV_SUFFIXES or is_csv:
+        return Layout.CSV
+    return Layout.LINES if wanted is not None or not head else None
+
+
+def importer_of(head: bytes, layout: Layout) -> Importer:
+    """Return the first format that recognises a file which begins so."""
+    if layout is Layout.PARQUET:
+        return next(importer for importer in importers() if layout in importer.layouts)
+    if layout is not Layout.CSV:
+        return next(importer for importer in importers() if importer.recognise(head))
+    header = head.split(b"\n", 1)[0].decode("utf-8", "replace")
+    columns = {
+        name.strip(' "\r') for name in header.replace(";", ",").replace("\t", ",").split(",")
+    }
+    return next(importer for importer in importers() if importer.recognise_columns(columns))
+
+
+def _looks_like_csv(head: bytes) -> bool:
+    header = head.split(b"\n", 1)[0]
+    return b"\x00" not in head and any(mark in header for mark in (b",", b";", b"\t"))

@@ -17,7 +17,8 @@ import duckdb
 
 from corvus.base.errors import ImportRefused
 from corvus.usage.importers import claude_code, generic
-from corvus.usage.importers.copying import Copier, columns_of
+from corvus.usage.importers.copying import Copier
+from corvus.usage.importers.importer import Importer, Layout, importers
 from corvus.usage.importers.lines import (
     MAX_LINE_BYTES,
     copy_readable,
@@ -28,11 +29,9 @@ from corvus.usage.importers.lines import (
 from corvus.usage.importers.model import (
     BAD_LINES_KEPT,
     BadLine,
-    Format,
     ImportOptions,
 )
 from corvus.usage.importers.progress import Meter
-from corvus.usage.importers.recognise import Layout
 from corvus.usage.importers.sources import UNREADABLE, Source, reason_of
 from corvus.usage.importers.statements import (
     COUNT_LINES,
@@ -56,7 +55,6 @@ class _Pass(NamedTuple):
 
 _PASSES = (_Pass(256, 1024 * 1024), _Pass(8, MAX_LINE_BYTES), _Pass(1, MAX_LINE_BYTES))
 _BATCH_BYTES = 64 * 1024 * 1024
-_DIRECT = {Format.CLAUDE_CODE, Format.GENERIC}
 # A statement that is wrong is no property of a file; it must not be told as one.
 _OWN_FAULTS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
 
@@ -82,7 +80,7 @@ class Staged:
         failed: Files of which something could not be read at all.
     """
 
-    files: dict[Format, int] = field(default_factory=dict[Format, int])
+    files: dict[str, int] = field(default_factory=dict[str, int])
     read_lines: int = 0
     usage_lines: int = 0
     synthetic: int = 0
@@ -116,7 +114,9 @@ class Stager:
         self._copies = 0
         self._columns = generic.column_map(options.columns)
         self._copier = Copier(connection)
-        self._mended: dict[Format, list[tuple[Path, int, bytes]]] = {one: [] for one in Format}
+        self._mended: dict[Importer, list[tuple[Path, int, bytes]]] = {
+            importer: [] for importer in importers()
+        }
         self._readings: dict[str, _Reading] = {}
         self.staged = Staged()
 
@@ -146,23 +146,22 @@ class Stager:
                 reason = str(fault) if isinstance(fault, ImportRefused) else reason_of(fault)
                 self.staged.add_bad(source.path, None, reason)
                 continue
-            self.staged.files[source.format] = self.staged.files.get(source.format, 0) + 1
-            if source.layout is not Layout.LINES or source.format not in _DIRECT:
+            name = source.importer.name
+            self.staged.files[name] = self.staged.files.get(name, 0) + 1
+            if _is_copied(source):
                 meter.finish(source.size_bytes // 2)
                 left_bytes -= source.size_bytes // 2
         if readable:
             with meter.watching(self._connection, left_bytes):
-                self._read(batch[0].format, readable, 0)
+                self._read(batch[0].importer, readable, 0)
         meter.finish(left_bytes)
 
     def _prepared(self, source: Source, meter: Meter) -> Path:
         """Return what DuckDB is to read for a source: the file itself, or a copy of its records."""
-        form = source.format
         reading = _Reading(source, source.file, None)
-        is_readable = form is Format.GENERIC and source.layout is Layout.LINES
-        if form is not Format.CLAUDE_CODE and not is_readable:
+        if _is_copied(source):
             reading = self._copied(source, meter)
-        if form is Format.GENERIC:
+        if source.importer is generic.IMPORTER:
             is_table = source.layout in {Layout.CSV, Layout.PARQUET}
             generic.check_columns(reading.file, self._columns, is_csv=is_table)
         self._readings[str(reading.file)] = reading
@@ -177,45 +176,45 @@ class Stager:
             self.staged.add_bad(source.path, number, reason)
         return _Reading(source, copy, copied.numbers)
 
-    def _read(self, form: Format, paths: Sequence[Path], number: int) -> None:
+    def _read(self, importer: Importer, paths: Sequence[Path], number: int) -> None:
         """Read files at once; where that fails, in smaller groups, to know which of them it was."""
         how = _PASSES[number]
         for start in range(0, len(paths), how.files):
             group = paths[start : start + how.files]
             try:
-                self._execute(form, group, how.line_bytes)
+                self._execute(importer, group, how.line_bytes)
             except _OWN_FAULTS:
                 raise
             except duckdb.Error:
                 self._connection.execute(FORGET_FILES, {"names": [str(one) for one in group]})
                 if number + 1 < len(_PASSES):
-                    self._read(form, group, number + 1)
+                    self._read(importer, group, number + 1)
                 else:
-                    self._read_mended(form, group[0])
+                    self._read_mended(importer, group[0])
 
-    def _read_mended(self, form: Format, path: Path) -> None:
+    def _read_mended(self, importer: Importer, path: Path) -> None:
         """Read a copy of a file without its over-long lines, as the file itself failed."""
         reading = self._readings[str(path)]
         copy = self._new_copy()
         try:
             copy_readable(path, copy)
             self._readings[str(copy)] = _Reading(reading.source, copy, reading.numbers)
-            self._execute(form, [copy], MAX_LINE_BYTES)
+            self._execute(importer, [copy], MAX_LINE_BYTES)
         except (*UNREADABLE, duckdb.Error) as fault:
             self.staged.add_bad(reading.source.path, None, f"cannot be read: {reason_of(fault)}")
 
-    def _execute(self, form: Format, paths: Sequence[Path], line_bytes: int) -> None:
-        statement = claude_code.STAGE if form is Format.CLAUDE_CODE else generic.STAGE
-        self._connection.execute(statement, self._parameters(form, paths, line_bytes))
+    def _execute(self, importer: Importer, paths: Sequence[Path], line_bytes: int) -> None:
+        statement = importer.statement or generic.STATEMENT
+        self._connection.execute(statement.stage, self._parameters(importer, paths, line_bytes))
 
-    def _unusable(self, form: Format, path: Path) -> list[tuple[int, str | None]]:
+    def _unusable(self, importer: Importer, path: Path) -> list[tuple[int, str | None]]:
         """Return position and reason of the lines of a file that could not be used."""
-        statement = claude_code.UNUSABLE if form is Format.CLAUDE_CODE else generic.UNUSABLE
-        parameters = self._parameters(form, [path], MAX_LINE_BYTES)
-        return self._connection.execute(statement, parameters).fetchall()
+        statement = importer.statement or generic.STATEMENT
+        parameters = self._parameters(importer, [path], MAX_LINE_BYTES)
+        return self._connection.execute(statement.unusable, parameters).fetchall()
 
     def _parameters(
-        self, form: Format, paths: Sequence[Path], line_bytes: int
+        self, importer: Importer, paths: Sequence[Path], line_bytes: int
     ) -> dict[str, object]:
         parameters: dict[str, object] = {
             # Inside the list, every name is a pattern once more.
@@ -224,13 +223,15 @@ class Stager:
             "project": self._options.project,
             "provider": self._options.provider,
         }
-        if form is not Format.CLAUDE_CODE:
-            is_generic = form is Format.GENERIC
-            columns = self._columns if is_generic else columns_of(form)
+        if importer.statement in {None, generic.STATEMENT}:
+            is_generic = importer is generic.IMPORTER
+            columns = self._columns
+            if not is_generic:  # each field stands under its own name
+                columns = generic.ColumnMap({}, {tag: tag for tag in importer.tags})
             parameters["paths"] = columns.paths()
             parameters["tags"] = list(columns.tags)
             parameters["inclusive"] = self._options.inclusive and is_generic
-            parameters["origin"] = None if is_generic else form.value
+            parameters["origin"] = None if is_generic else importer.name
         return parameters
 
     def _explain_unusable(self) -> None:
@@ -242,7 +243,7 @@ class Stager:
             try:
                 if count == 1 and reading.numbers is None and self._is_torn(reading):
                     continue
-                unusable = self._unusable(reading.source.format, Path(file))
+                unusable = self._unusable(reading.source.importer, Path(file))
                 if reading.numbers is None:
                     self._explain_file(reading, unusable)
                 else:
@@ -252,12 +253,12 @@ class Stager:
             except (*UNREADABLE, duckdb.Error) as fault:
                 reason = f"cannot be read again: {reason_of(fault)}"
                 self.staged.add_bad(reading.source.path, None, reason)
-        for form, lines in self._mended.items():
+        for importer, lines in self._mended.items():
             if lines:
-                self._stage_mended(form, lines)
+                self._stage_mended(importer, lines)
 
     def _is_torn(self, reading: _Reading) -> bool:
-        """Tell whether the one unusable line of a file is its last, and report it if so.
+        """Return whether the one unusable line of a file is its last, and report it if so.
 
         That is the usual case, a log that is still written, and saves reading the file once more.
         """
@@ -280,17 +281,17 @@ class Stager:
                 continue
             text, reason = mended(line)
             if text:
-                self._mended[reading.source.format].append((path, number, text))
+                self._mended[reading.source.importer].append((path, number, text))
             else:
                 self.staged.read_lines += 1
                 self.staged.add_bad(path, number, reason)
 
-    def _stage_mended(self, form: Format, lines: list[tuple[Path, int, bytes]]) -> None:
+    def _stage_mended(self, importer: Importer, lines: list[tuple[Path, int, bytes]]) -> None:
         """Stage lines again after mending; one that is still without a type is passed over."""
         copy = self._new_copy()
         copy.write_bytes(b"\n".join(text for _, _, text in lines))
-        self._execute(form, [copy], MAX_LINE_BYTES)
-        for ordinal, reason in self._unusable(form, copy):
+        self._execute(importer, [copy], MAX_LINE_BYTES)
+        for ordinal, reason in self._unusable(importer, copy):
             if reason is not None:
                 path, number, _ = lines[ordinal - 1]
                 self.staged.add_bad(path, number, reason)
@@ -300,13 +301,18 @@ class Stager:
         return self._folder / f"{self._copies}.jsonl"
 
 
+def _is_copied(source: Source) -> bool:
+    """Return whether a copy of the records of a file is read, rather than the file itself."""
+    return source.importer.is_copied or source.layout is not Layout.LINES
+
+
 def _batches(sources: Sequence[Source]) -> Iterator[list[Source]]:
     """Group neighbouring files of one format, at most so many and so large."""
     batch: list[Source] = []
     size = 0
     for source in sources:
         if batch and (
-            source.format is not batch[0].format
+            source.importer is not batch[0].importer
             or len(batch) >= _PASSES[0].files
             or size + source.size_bytes > _BATCH_BYTES
         ):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from corvus.model.columns import STATED
 from corvus.model.usage import COUNTS
+from corvus.usage.importers.importer import Statement
 
 NUMBER = "/* number */ NULL::BIGINT"
 """Stands where a row gets its position among the rows of the file."""
@@ -58,17 +59,14 @@ def instant(text: str) -> str:
     )
 
 
-def stage_and_unusable(lines: str) -> tuple[str, str]:
-    """Return the statement that stages lines, and the one that numbers the unusable ones.
+def statement_of(lines: str) -> Statement:
+    """Return what stages lines, and numbers the unusable ones.
 
     Args:
         lines: A SELECT of the columns of ``import_line``, with ``NUMBER`` as ``n``.
-
-    Returns:
-        The INSERT; and a SELECT of position (from 1, blank lines not counted) and reason.
     """
     numbered = lines.replace(NUMBER, "row_number() OVER ()")
-    return (
+    return Statement(
         f"INSERT INTO temp.import_line BY NAME {lines}",
         f"SELECT n, reason FROM ({numbered}) WHERE kind IN ('suspect', 'bad') ORDER BY n",  # noqa: S608 - made of constants of this package
     )

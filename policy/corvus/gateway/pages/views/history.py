@@ -1,10 +1,11 @@
-"""What each day, week or month has cost, and by which model, provider or project."""
+"""What each bucket of time has cost, and by which model, provider or project."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
 
+from corvus.base.period import HISTORY_PERIODS, Period, Window, window_at
 from corvus.gateway.pages.chart import Point, bars_of
 from corvus.gateway.pages.grid import grid_of
 from corvus.gateway.pages.page import Page, PageRequest, page
@@ -12,7 +13,7 @@ from corvus.gateway.pages.summary import answer
 from corvus.reporting.history import Bucket, check_window
 from corvus.reporting.table import Table
 
-PERIODS = {"day": 30, "week": 12, "month": 12}
+PERIODS = {period.value: period.buckets_shown for period in HISTORY_PERIODS if period.buckets_shown}
 """What a bucket can be, and how many are shown by default."""
 BY = ("model", "provider", "project")
 _COLUMNS = (
@@ -90,12 +91,12 @@ def _short(bucket: str) -> str:
 
 def _since(now: datetime, period: str, last: int) -> datetime:
     """Return the first instant of the first bucket, in UTC."""
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    match period:
-        case "day":
-            return midnight - timedelta(days=last - 1)
-        case "week":
-            return midnight - timedelta(days=midnight.weekday() + 7 * (last - 1))
-        case _:
-            months = midnight.year * 12 + midnight.month - last
-            return midnight.replace(year=months // 12, month=months % 12 + 1, day=1)
+    for _ in range(last - 1):
+        now = _window(period, now).start - timedelta(microseconds=1)
+    return _window(period, now).start
+
+
+def _window(period: str, now: datetime) -> Window:
+    window = window_at(Period(period), now)
+    assert window is not None, "the page offers periods with a calendar"
+    return window

@@ -1,8 +1,9 @@
-"""What the readers written in Python share: a record of a call, and how it is written for staging.
+"""What a format of logs or exports is to an import, and what its reader is made of.
 
-A reader turns one file into JSON lines whose keys are the fields of the generic format, one for
+Each format is one module here with its ``IMPORTER``, and a name in ``FORMATS``. A reader turns each
+object of a file into records: JSON objects whose keys are the fields of the generic format, one for
 each call, with disjoint counts; the statement of the generic format then stages them. So identity,
-validation, merging and pricing exist once. Refuses counts that contradict each other.
+validation, merging and pricing exist once. A reader refuses counts that contradict each other.
 """
 
 from __future__ import annotations
@@ -10,9 +11,15 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from enum import Enum
+from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import IO, TypeAlias, cast
+from typing import IO, NamedTuple, TypeAlias, cast
+
+from corvus.usage.importers import FORMATS
 
 OnBytes: TypeAlias = Callable[[int], None]
 """Told now and then how many bytes of the file are read."""
@@ -20,12 +27,99 @@ OnBytes: TypeAlias = Callable[[int], None]
 Object: TypeAlias = Mapping[str, object]
 """A JSON object as it was read."""
 
+CSV_SUFFIXES = frozenset({".csv", ".tsv"})
+LINES_SUFFIXES = frozenset({".jsonl", ".ndjson"})
+PARQUET_SUFFIX = ".parquet"
+
+
+class Layout(Enum):
+    """How the records of a file are written down."""
+
+    LINES = "JSON lines"
+    DOCUMENT = "JSON values over several lines, such as one array"
+    CSV = "CSV"
+    PARQUET = "Parquet"
+
+
+class Statement(NamedTuple):
+    """SQL that reads JSON lines into ``import_line``.
+
+    Attributes:
+        stage: The INSERT of the lines of ``$files``.
+        unusable: A SELECT of position (from 1, blank lines not counted) and reason of the lines
+            that could not be used.
+    """
+
+    stage: str
+    unusable: str
+
+
+CopyFile: TypeAlias = "Callable[[Path, Path, Path, OnBytes], Copied]"
+"""Writes the records of a file: its content, its name, the copy, whom to tell of bytes read."""
+
+
+def _no_columns(columns: AbstractSet[str]) -> bool:
+    """Return whether a CSV file with these columns is of a format: of most, none is."""
+    del columns
+    return False
+
+
+@dataclass(frozen=True, eq=False)
+class Importer:
+    """One format that an import understands.
+
+    Attributes:
+        name: Its name for users, such as ``claude-code``.
+        suffixes: Suffixes of the files that are read in a folder of this format.
+        layouts: How its records may be written down.
+        recognise: Returns whether a JSON file that begins so is of this format.
+        recognise_columns: Returns whether a CSV file with these columns is.
+        read: Returns the records of an object; ``None`` where the objects are records themselves,
+            or where ``statement`` reads them.
+        copier: Makes what copies whole files, for one import; where a line means nothing by itself.
+        statement: Reads lines where they are; ``None`` is the statement of the generic format.
+        tags: Keys of its records that become tags.
+        is_resumable: Whether each line stands for itself, so that of a log that has grown only what
+            is new is read.
+        home: The program and the folder where it keeps such logs, for a hint.
+    """
+
+    name: str
+    suffixes: AbstractSet[str]
+    layouts: AbstractSet[Layout]
+    recognise: Callable[[bytes], bool]
+    recognise_columns: Callable[[AbstractSet[str]], bool] = _no_columns
+    read: Callable[[Object], Iterator[Object]] | None = None
+    copier: Callable[[], CopyFile] | None = None
+    statement: Statement | None = None
+    tags: tuple[str, ...] = ()
+    is_resumable: bool = False
+    home: tuple[str, str] | None = None
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether its lines are read by Python and copied, rather than where they are."""
+        return self.read is not None or self.copier is not None
+
+
 MAX_COUNT = 10**10
 NOTHING: Object = {}
 
 
 class BadRecord(Exception):
     """A record that cannot be used; the message is the reason, for the user."""
+
+
+def importer_named(name: str) -> Importer:
+    """Return the importer of a format of ``FORMATS``."""
+    return importers()[FORMATS.index(name)]
+
+
+@cache
+def importers() -> tuple[Importer, ...]:
+    """Return every importer, in the order of ``FORMATS``."""
+    modules = (name.replace("-", "_") for name in FORMATS)
+    return tuple(import_module(f"corvus.usage.importers.{name}").IMPORTER for name in modules)
 
 
 @dataclass(slots=True)
@@ -159,7 +253,7 @@ class Counts:
 
     @property
     def is_zero(self) -> bool:
-        """Tell whether nothing was used."""
+        """Whether nothing was used."""
         return self == Counts()
 
     def disjoint(self) -> dict[str, object]:

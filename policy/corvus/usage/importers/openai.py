@@ -20,19 +20,22 @@ Refuses results without a model, and usage that is not counted in tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
-from corvus.usage.importers.records import (
+from corvus.usage.importers.importer import (
+    CSV_SUFFIXES,
+    LINES_SUFFIXES,
     NOTHING,
     BadRecord,
     Counts,
+    Importer,
+    Layout,
     Object,
     count_at,
     objects_at,
     text_at,
 )
 
-TAGS = ("client", "api_key", "operation")
 _MARKS = (
     b'"organization.usage.',
     b'"num_model_requests"',
@@ -55,13 +58,13 @@ _STANDARD = {"default", "auto", "standard"}
 
 
 def is_openai_usage(head: bytes) -> bool:
-    """Tell whether a JSON file that begins so is a usage export."""
+    """Return whether a JSON file that begins so is a usage export."""
     is_bucket = b'"bucket"' in head and b'"start_time"' in head and b'"results"' in head
     return is_bucket or any(mark in head for mark in _MARKS)
 
 
-def is_usage_header(columns: set[str]) -> bool:
-    """Tell whether a CSV file with these columns is a usage export."""
+def is_usage_header(columns: Set[str]) -> bool:
+    """Return whether a CSV file with these columns is a usage export."""
     return bool(columns & set(_REQUESTS)) and bool(
         columns & {"start_time", "start_time_iso", "aggregation_timestamp"}
     )
@@ -148,3 +151,14 @@ def _dimension(result: Object, name: str) -> str:
     """Return what a result is grouped by; CSV has texts where JSON has truth values or nothing."""
     told = str(result.get(name)).strip().lower()
     return "" if told in {"none", "null", "false", "default"} else told
+
+
+IMPORTER = Importer(
+    name="openai",
+    suffixes=LINES_SUFFIXES | CSV_SUFFIXES | {".json"},
+    layouts={Layout.LINES, Layout.DOCUMENT, Layout.CSV},
+    recognise=is_openai_usage,
+    recognise_columns=is_usage_header,
+    read=usage_results,
+    tags=("client", "api_key", "operation"),
+)
