@@ -22,12 +22,13 @@ from corvus.cli.options import (
     Mission,
     Session,
     Sets,
+    ledger_path,
     opened,
     require_session,
 )
 from corvus.cli.output import TableOrBody, console, emit
 from corvus.cli.steering import override, reset
-from corvus.cli.tables import ledger_path, print_table
+from corvus.cli.tables import print_table
 from corvus.reporting.history import (
     DEFAULT_BUCKET,
     DEFAULT_WINDOW,
@@ -180,7 +181,7 @@ def _history_lines(history: History) -> Iterator[str]:
             "requests": row["calls"],
             "unpriced_calls": row["unpriced_calls"],
         }
-        if history.period == Period.MISSION and isinstance(session, str):
+        if Period(history.period) is Period.MISSION and isinstance(session, str):
             words["session_id"] = kv_text(session)
         yield " ".join(f"{name}={value}" for name, value in words.items())
 

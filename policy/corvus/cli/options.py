@@ -125,3 +125,16 @@ def opened(
     if warns:
         warn_unused(runtime)
     return runtime
+
+
+def ledger_path(config: Sequence[Path] | None, ledger: Path | None) -> Path:
+    """Return the ledger to read: the one named, else the config's, else the user's own.
+
+    Warns of a key of the config that is meant to name another and is not used yet.
+
+    Raises:
+        ConfigError: No ledger is named, and the config that would name it has errors.
+    """
+    if ledger is not None:
+        return ledger
+    return opened(config, None).ledger_path

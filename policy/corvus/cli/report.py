@@ -19,7 +19,16 @@ from typer.core import TyperGroup
 
 from corvus.answers.kv import kv_text
 from corvus.base.errors import ReportError, ReportInvalid, ReportParameterInvalid
-from corvus.cli.options import AsOf, Config, LedgerPath, Sets, Since, Until, warn_unused
+from corvus.cli.options import (
+    AsOf,
+    Config,
+    LedgerPath,
+    Sets,
+    Since,
+    Until,
+    ledger_path,
+    warn_unused,
+)
 from corvus.cli.output import (
     Output,
     OutputFile,
@@ -212,7 +221,6 @@ def _ledger(
 ) -> Generator[Connection]:
     """Open what a report reads: the ledger, and where it asks for them the budgets in force."""
     from corvus.bookkeeping import Bookkeeping
-    from corvus.cli.tables import ledger_path
 
     if not _BUDGET_TABLES & set(report.header.reads):
         with Bookkeeping(ledger_path(config, ledger)).ledger() as opened:

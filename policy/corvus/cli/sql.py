@@ -14,7 +14,7 @@ import typer
 
 from corvus.base.errors import PolicyError, ReportParameterInvalid
 from corvus.bookkeeping import Bookkeeping
-from corvus.cli.options import Config, LedgerPath
+from corvus.cli.options import Config, LedgerPath, ledger_path
 from corvus.cli.output import Output, OutputFile, choose_format, console, give, is_terminal, shown
 from corvus.diagnostics.plain import escape
 
@@ -65,7 +65,6 @@ def sql(
     GROUP BY ALL" --format csv
     """
     from corvus.bookkeeping import Bookkeeping
-    from corvus.cli.tables import ledger_path
     from corvus.reporting.sql import run_sql
 
     if timeout is not None and not 0 < timeout <= _TIMEOUT_MAX_SECONDS:

@@ -8,10 +8,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from math import isfinite
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from corvus.cli.options import warn_unused
 from corvus.cli.output import is_unicode
 from corvus.diagnostics.plain import width as cells
 from corvus.reporting.chart import bars
@@ -28,23 +26,6 @@ if TYPE_CHECKING:
 _BAR_CELLS = 30
 _LEAST_BAR_CELLS = 8
 _LABEL_CELLS = 40
-
-
-def ledger_path(config: Sequence[Path] | None, ledger: Path | None) -> Path:
-    """Return the ledger to read: the one named, else the config's, else the user's own.
-
-    Warns of a key of the config that is meant to name another and is not used yet.
-
-    Raises:
-        ConfigError: No ledger is named, and the config that would name it has errors.
-    """
-    if ledger is not None:
-        return ledger
-    from corvus.runtime import open_runtime
-
-    runtime = open_runtime(config or [])
-    warn_unused(runtime)
-    return runtime.ledger_path
 
 
 def print_table(out: Console, table: Table, title: str, *, chart: Chart | None = None) -> None:

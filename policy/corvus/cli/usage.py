@@ -14,7 +14,7 @@ import typer
 from corvus.base.errors import ReportParameterInvalid
 from corvus.base.money import usd_exact
 from corvus.cli.exits import Exit
-from corvus.cli.options import AsOf, Config, LedgerPath, Sets, Since, Until, opened
+from corvus.cli.options import AsOf, Config, LedgerPath, Sets, Since, Until, ledger_path, opened
 from corvus.cli.output import TableOrBody, console, counting, emit
 from corvus.diagnostics.plain import escape
 from corvus.usage.exporters import FORMATS, SUFFIXES, Shape
@@ -181,7 +181,6 @@ def export(
     Example: corvus usage export --format focus --since 2026-11 -o november.csv
     """
     from corvus.bookkeeping import Bookkeeping
-    from corvus.cli.report_view import ledger_path
     from corvus.cli.times import clock_at, parse_bounds
     from corvus.usage.exporters.export import (
         RECORDS,
