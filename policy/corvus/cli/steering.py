@@ -18,6 +18,7 @@ from corvus.base.errors import PolicyError, SteeringRefused
 from corvus.base.money import usd_short, usd_text
 from corvus.cli.common import is_terminal, json_text, say_governing, warn_unused
 from corvus.cli.options import Config, LedgerPath, Session, SessionProject, Sets
+from corvus.model.request import Surface
 
 if TYPE_CHECKING:
     from corvus.governor.governor import Governor
@@ -77,7 +78,7 @@ def override(
         raise typer.BadParameter("a session has a name; leave it out for any", param_hint="session")
     _refuse_lonely(project, session)
     wish = _read(
-        lambda: OverrideRequest(local_actor(), reason, session, life, surface="cli"),
+        lambda: OverrideRequest(local_actor(), reason, session, life, surface=Surface.CLI),
         "--reason, --session",
     )
     runtime = _runtime(config, sets, ledger)
