@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from corvus.cli.options import Config, LedgerPath, Sets
+from corvus.model.request import Surface
 
 if TYPE_CHECKING:
     from corvus.cli.run import RunRequest
@@ -86,7 +87,7 @@ def agent(
 
     limits = read_limits(limit, daily, session_limit)
     request = RunRequest(
-        "cli-agent",
+        Surface.CLI_AGENT,
         session,
         mission,
         limits,
@@ -126,7 +127,7 @@ def code(
 
     limits = read_limits(limit, daily, session_limit)
     request = RunRequest(
-        "cli-code",
+        Surface.CLI_CODE,
         session,
         mission,
         limits,

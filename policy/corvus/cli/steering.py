@@ -26,6 +26,7 @@ from corvus.cli.options import (
 )
 from corvus.cli.output import TextOrBody, emit
 from corvus.diagnostics.plain import escape
+from corvus.model.request import Surface
 
 if TYPE_CHECKING:
     from corvus.governor.governor import Governor
@@ -74,7 +75,7 @@ def override(
         raise typer.BadParameter("a session has a name; leave it out for any", param_hint="session")
     _refuse_lonely(project, session)
     request = _read(
-        lambda: OverrideRequest(local_actor(), reason, session, life, surface="cli"),
+        lambda: OverrideRequest(local_actor(), reason, session, life, surface=Surface.CLI),
         "--reason, --session",
     )
     runtime = _runtime(config, sets, ledger)
