@@ -44,7 +44,7 @@ class Ignore(NamedTuple):
 
     Attributes:
         code: As written; empty when the comment names none.
-        span: Where the code stands, or the comment that lacks diagnostic.
+        span: Where the code stands, or the comment that lacks one.
         reason: Why, in the words of the author; may be empty.
         line: The line it is about; 0 for the whole file, -1 for nothing.
         is_file: Whether it is written as ``ignore-file``.
