@@ -39,7 +39,7 @@ def glob_fault(glob: str) -> str | None:
 
 
 def glob_matches(glob: str, text: str) -> bool:
-    """Tell whether a sound glob matches the whole of a text, as DuckDB's ``GLOB`` does.
+    """Return whether a sound glob matches the whole of a text, as DuckDB's ``GLOB`` does.
 
     Args:
         glob: A glob without a fault.

@@ -13,7 +13,7 @@ _CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 def shipped(name: Literal["reports", "schemas", "examples"]) -> Traversable:
-    """Return a shipped directory, from the wheel or from the checkout beside the package.
+    """Return a shipped directory, from the wheel or from the checkout around the package.
 
     Raises:
         ResourceMissing: Neither holds it.
@@ -21,7 +21,7 @@ def shipped(name: Literal["reports", "schemas", "examples"]) -> Traversable:
     packaged = files("corvus").joinpath(f"_{name}")
     if packaged.is_dir():
         return packaged
-    beside = _CHECKOUT / name
-    if beside.is_dir() and (_CHECKOUT / "pyproject.toml").is_file():
-        return beside
+    folder = _CHECKOUT / name
+    if folder.is_dir() and (_CHECKOUT / "pyproject.toml").is_file():
+        return folder
     raise ResourceMissing(f"corvus was installed without its {name}/ directory; install it again")

@@ -1,4 +1,4 @@
-"""Brings files into one temporary table of lines, ``import_line``, and tells which lines are bad.
+"""Brings files into one temporary table of lines, ``import_line``, and finds the bad ones.
 
 Works in batches, so that progress can be shown and memory stays small whatever the number of files.
 It has a database of its own: the ledger is not even open while files are read.
@@ -55,7 +55,7 @@ class _Pass(NamedTuple):
 
 _PASSES = (_Pass(256, 1024 * 1024), _Pass(8, MAX_LINE_BYTES), _Pass(1, MAX_LINE_BYTES))
 _BATCH_BYTES = 64 * 1024 * 1024
-# A statement that is wrong is no property of a file; it must not be told as one.
+# A statement that is wrong is no property of a file; it must not be reported as one.
 _OWN_FAULTS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
 
 
@@ -71,7 +71,7 @@ class _Reading(NamedTuple):
 
 
 @dataclass(slots=True)
-class Staged:
+class StagingSummary:
     """What staging found.
 
     Attributes:
@@ -118,9 +118,9 @@ class Stager:
             importer: [] for importer in importers()
         }
         self._readings: dict[str, _Reading] = {}
-        self.staged = Staged()
+        self.staged = StagingSummary()
 
-    def stage(self, sources: Sequence[Source], meter: Meter) -> Staged:
+    def stage(self, sources: Sequence[Source], meter: Meter) -> StagingSummary:
         """Stage all files; one that cannot be read, or lacks required columns, is a bad line."""
         self._connection.execute(CREATE_LINES)
         # The order of lines matters only where they are numbered; without it reading is faster.
@@ -186,7 +186,7 @@ class Stager:
             except _OWN_FAULTS:
                 raise
             except duckdb.Error:
-                self._connection.execute(FORGET_FILES, {"names": [str(one) for one in group]})
+                self._connection.execute(FORGET_FILES, {"names": [str(path) for path in group]})
                 if number + 1 < len(_PASSES):
                     self._read(importer, group, number + 1)
                 else:
