@@ -133,10 +133,8 @@ def _span(span: Object, resource: Object) -> Iterator[Object]:
 
 
 def _counts(attributes: Object) -> Counts:
-    read, written = (
-        count_at(attributes, *_CACHE_READ) or 0,
-        count_at(attributes, *_CACHE_WRITE) or 0,
-    )
+    read = count_at(attributes, *_CACHE_READ) or 0
+    written = count_at(attributes, *_CACHE_WRITE) or 0
     prompt = count_at(attributes, *_INPUT) or 0
     completion = count_at(attributes, *_OUTPUT) or 0
     reasoning = count_at(attributes, *_REASONING) or 0

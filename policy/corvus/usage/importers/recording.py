@@ -152,7 +152,7 @@ GROUP BY ALL ORDER BY ALL
 
 
 @dataclass(frozen=True, slots=True)
-class RecordingSummary:
+class Changes:
     """What recording changed; see ``ImportSummary`` for the words.
 
     Attributes:
@@ -180,9 +180,7 @@ class Batch:
     files: tuple[ImportedFile, ...] = ()
 
 
-def record_calls(
-    ledger: Ledger, batch: Batch, books: PriceHistory, now: datetime
-) -> RecordingSummary:
+def record_calls(ledger: Ledger, batch: Batch, books: PriceHistory, now: datetime) -> Changes:
     """Add merged calls to the ledger.
 
     Args:
@@ -208,6 +206,4 @@ def record_calls(
         counted = connection.execute(_COUNTED).fetchone() or (0, 0, 0, 0, 0)
         unpriced_models = connection.execute(_UNPRICED).fetchall()
     total, new, updated, unpriced, cost = counted
-    return RecordingSummary(
-        new, updated, total - new - updated, unpriced, cost, tuple(unpriced_models)
-    )
+    return Changes(new, updated, total - new - updated, unpriced, cost, tuple(unpriced_models))

@@ -22,11 +22,10 @@ from corvus.usage.importers.model import (
     OnProgress,
 )
 from corvus.usage.importers.pricing import PriceHistory
-from corvus.usage.importers.progress import Meter
-from corvus.usage.importers.recording import Batch, RecordingSummary, merged, record_calls
+from corvus.usage.importers.recording import Batch, Changes, merged, record_calls
 from corvus.usage.importers.selection import Selector
 from corvus.usage.importers.sources import find_sources, refuse_nothing
-from corvus.usage.importers.staging import Stager, StagingSummary
+from corvus.usage.importers.staging import Meter, Stager, StagingSummary
 
 OpenLedger: TypeAlias = Callable[[], AbstractContextManager[Ledger]]
 """Opens the ledger for writing, for a moment."""
@@ -34,7 +33,7 @@ OpenLedger: TypeAlias = Callable[[], AbstractContextManager[Ledger]]
 _EXPORT = f"""
 COPY ({merged("temp.import_line", "kind IN ('usage', 'part')")}) TO $calls (FORMAT parquet)
 """
-_NOTHING = RecordingSummary(0, 0, 0, 0, 0, ())
+_NOTHING = Changes(0, 0, 0, 0, 0, ())
 
 
 def import_usage(
@@ -123,7 +122,7 @@ def _scratch(folder: str) -> Generator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def _summary(staged: StagingSummary, recorded: RecordingSummary, unchanged: int) -> ImportSummary:
+def _summary(staged: StagingSummary, recorded: Changes, unchanged: int) -> ImportSummary:
     return ImportSummary(
         files=staged.files,
         read_lines=staged.read_lines,

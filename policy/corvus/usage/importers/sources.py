@@ -58,6 +58,11 @@ class Source:
     layout: Layout = Layout.LINES
     first_line: int = 1
 
+    @property
+    def is_copied(self) -> bool:
+        """Whether a copy of its records is read, rather than the file itself."""
+        return self.importer.is_copied or self.layout is not Layout.LINES
+
 
 def refuse_nothing(patterns: Sequence[str | Path], wanted: Importer | None) -> None:
     """Refuse patterns that match nothing, before any work is done.
