@@ -18,8 +18,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from corvus.ledger.audit import AUDIT_COLUMNS
 from corvus.ledger.ledger import Ledger, open_ledger
+from corvus.ledger.verify import AUDIT_COLUMNS
 from corvus.model.audit_hash import GENESIS, audit_hash
 from corvus.model.steering import AuditEvent, AuditKind
 from corvus.prices.lookup import PriceBooks

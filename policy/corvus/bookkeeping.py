@@ -1,8 +1,8 @@
 """Keeps the store and the ledger of one place in agreement (LED-2, STO-2).
 
 The store holds what is under way, the ledger what is over; here events go from one to the other,
-reports see both, and each is proved against the other. Refuses to guess when they contradict each
-other: it says what is missing, and only ``rebuild`` goes on without it.
+reports see both, and each is proved against the other. It never guesses when they contradict
+each other: it says what is missing, and only ``rebuild`` goes on without it.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Bookkeeping:
 
         Raises:
             StoreError: It cannot be opened.
-            LedgerError: The ledger is a folder, beside which no store belongs.
+            LedgerError: The ledger is a folder, next to which no store belongs.
         """
         if os.path.isdir(self.ledger_path):
             raise LedgerError(
@@ -149,8 +149,8 @@ class Bookkeeping:
     def importing(self) -> Generator[Ledger]:
         """Open the ledger for usage that comes in by another way than the store.
 
-        The store is told before, so that a process which dies in between leaves balances that are
-        known to lag behind, and ``settle_import`` or the next governor counts them anew.
+        The store knows before, so that a process which dies in between leaves balances that are
+        known to lag behind, and ``settle_import`` or the next governor counts them again.
         """
         from corvus.ledger.ledger import open_ledger
 
@@ -190,7 +190,7 @@ class Bookkeeping:
 
         Args:
             store: The open store of this process, if it has one.
-            on_progress: Told of events done, and of all.
+            on_progress: Called with events done, and with all.
 
         Raises:
             LedgerError: The ledger cannot be written; nothing is lost.
@@ -283,8 +283,8 @@ class Bookkeeping:
 
             def tell(unit: Unit) -> StoreState:
                 details = {"balances": len(differences), "lost_events": lost}
-                told = json.dumps(details, sort_keys=True, separators=(",", ":"))
-                append_audit(unit, AuditKind.LEDGER_REBUILT, actor, reason, details=told)
+                text = json.dumps(details, sort_keys=True, separators=(",", ":"))
+                append_audit(unit, AuditKind.LEDGER_REBUILT, actor, reason, details=text)
                 return unit.state
 
             after = store.run(tell)
@@ -332,14 +332,10 @@ class Bookkeeping:
 
     def _check_watermark(self, state: StoreState, outbox: StoreOutbox) -> list[tuple[str, str]]:
         """Check that ledger and store agree on what was handed over."""
-        from corvus.ledger.outbox import refuse_lost_rows
-        from corvus.ledger.verify import FindingCode
+        from corvus.ledger.verify import check_watermark
 
-        try:
-            refuse_lost_rows(outbox, self._watermark(state.store_id))
-        except LedgerCorrupt as lost:
-            return [(FindingCode.EVENTS_MISSING.value, str(lost))]
-        return []
+        findings = check_watermark(outbox, self._watermark(state.store_id))
+        return [(finding.code.value, finding.words) for finding in findings]
 
     def _accept_loss(self, store: Store) -> int:
         """Make ledger and store agree on what was handed over, as far as they still know it.
@@ -384,14 +380,14 @@ class Bookkeeping:
             with open_file(self.ledger_path) as ledger:
                 found = verify.check_archive(ledger)
             if found:
-                return [(one.code.value, one.words) for one in found]
+                return [(finding.code.value, finding.words) for finding in found]
         outbox = self._outbox() if self.has_store else None
         with open_ledger(self.ledger_path, outbox=outbox) as ledger:
             found = verify.check_audit(ledger, heads)
             if anchor is not None:
                 found += verify.check_anchor(ledger, verify.AuditHead(*anchor))
             found += verify.check_settlements(ledger) + verify.check_numbers(ledger)
-        return [(one.code.value, one.words) for one in found]
+        return [(finding.code.value, finding.words) for finding in found]
 
 
 def _state(unit: Unit) -> StoreState:
@@ -412,7 +408,7 @@ def _is_writable(path: Path) -> bool:
         return False  # its name is too long, or what stands above it is no folder
     else:
         return _may(path, os.W_OK) and _may(path.parent, os.W_OK)
-    folder = next((one for one in path.absolute().parents if os.path.lexists(one)), path.parent)
+    folder = next(filter(os.path.lexists, path.absolute().parents), path.parent)
     return os.path.isdir(folder) and _may(folder, os.W_OK | os.X_OK)
 
 

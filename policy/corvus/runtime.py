@@ -63,7 +63,7 @@ class Runtime:
         config_shown: Where the config came from, in words a person understands (CFG-6).
         ledger_path: The ledger file; it need not exist yet.
         unused_keys: Keys that the config sets and that have no effect yet.
-        retention_days: Days that usage stays in the ledger file itself; 0 is for ever.
+        retention_days: Days that usage stays in the ledger file itself; 0 keeps it.
         gateway: How the gateway listens.
         observability: What it tells about itself.
         loaded: The layers that all of this was made of.
@@ -97,7 +97,7 @@ class Runtime:
         """
         from corvus.config.toml.values import shown
 
-        stated = {shown(one.route) for one in self.effective if not one.is_default}
+        stated = {shown(setting.route) for setting in self.effective if not setting.is_default}
         return replace(self, policy=lay_over(self.policy, limits, stated))
 
     @cached_property
@@ -132,11 +132,11 @@ class Runtime:
         over: every call is allowed without it (EVA-11).
 
         Args:
-            listeners: Told of events after they are durable.
+            listeners: Get events after they are durable.
 
         Raises:
             StoreError: Governance is enabled and the store cannot be opened.
-            LedgerError: Budgets must be counted anew, and the ledger cannot be read.
+            LedgerError: Budgets must be counted again, and the ledger cannot be read.
         """
         return Opening(self._governor(listeners))
 
@@ -213,7 +213,7 @@ class Runtime:
             since: The first instant, inclusive, aware; ``None`` is the beginning.
             kinds: The kinds wanted; none is all.
         """
-        from corvus.ledger.audit import audit_events
+        from corvus.ledger.verify import audit_events
 
         if not os.path.lexists(self.ledger_path) and self.bookkeeping.has_store:
             position, _ = self.audit_head()
@@ -242,7 +242,7 @@ class Runtime:
 
         Raises:
             StoreError: The store cannot be opened or made: what is done would not last.
-            LedgerError: Budgets must be counted anew, and the ledger cannot be read.
+            LedgerError: Budgets must be counted again, and the ledger cannot be read.
         """
         with self._stored_governor() as governor:
             governor.note_limits(self.governing, local_actor())
@@ -259,7 +259,7 @@ class Runtime:
     def decide(
         self, action: Action, principal: str, *, approved: bool = False, record: bool = False
     ) -> ActionAnswer:
-        """Say whether an agent may act (ACT-1, ACT-2).
+        """Decide whether an agent may act (ACT-1, ACT-2).
 
         Args:
             action: What is about to be done.
@@ -388,8 +388,10 @@ def _ledger_path(loaded: Loaded) -> Path:
     """
     configured = loaded.settings.governance.ledger.path if loaded.settings else None
     if configured:
-        stating = (one for one in reversed(loaded.documents) if one.has(_LEDGER_PATH))
-        folder = next((one.folder for one in stating), Path())
+        stating = (
+            document for document in reversed(loaded.documents) if document.has(_LEDGER_PATH)
+        )
+        folder = next((document.folder for document in stating), Path())
         return folder / os.path.expanduser(configured)
     state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     if state.startswith("~"):

@@ -15,7 +15,7 @@ from corvus.answers.denial import add_lines, denial_error
 from corvus.calls.gate import OUTPUT_CAP, Gate, Proposal
 from corvus.calls.plan import UNSEEN_TOKENS
 from corvus.calls.refusal import denied
-from corvus.calls.routes import Metered
+from corvus.calls.routes import MeteredCall
 from corvus.gateway.problems import problem_of
 from corvus.governor.governor import Governor
 from corvus.metering.models import MOST_OUTPUT_TOKENS
@@ -56,7 +56,9 @@ def held(
     governor: Governor, body: dict[str, Any], endpoint: Endpoint = MESSAGES
 ) -> tuple[int, int]:
     """Return the bound of the input, and what is held beside 10 tokens of output."""
-    proposal = Gate(governor).propose(Metered(endpoint, endpoint.path), json.dumps(body).encode())
+    proposal = Gate(governor).propose(
+        MeteredCall(endpoint, endpoint.path), json.dumps(body).encode()
+    )
     assert isinstance(proposal, Proposal)
     estimate = proposal.request.estimate_nano_usd
     assert estimate is not None
@@ -126,7 +128,7 @@ def test_who_bills_is_found_by_one_rule_for_proxy_and_transports(
 ) -> None:
     gate = Gate(governor)
     proposal = gate.propose(
-        Metered(CHAT, CHAT.path), b'{"model": "m"}', host=host, upstream=upstream
+        MeteredCall(CHAT, CHAT.path), b'{"model": "m"}', host=host, upstream=upstream
     )
     assert isinstance(proposal, Proposal)
     assert proposal.request.provider == provider
@@ -134,7 +136,7 @@ def test_who_bills_is_found_by_one_rule_for_proxy_and_transports(
 
 def test_what_the_caller_says_of_who_bills_comes_first(governor: Governor) -> None:
     proposal = Gate(governor, provider="groq").propose(
-        Metered(CHAT, CHAT.path), b'{"model": "m"}', host="x.ai"
+        MeteredCall(CHAT, CHAT.path), b'{"model": "m"}', host="x.ai"
     )
     assert isinstance(proposal, Proposal)
     assert proposal.request.provider == "groq"
@@ -154,7 +156,7 @@ def poor(tmp_path: Path) -> Iterator[Governor]:
 
 def admitted(governor: Governor, body: bytes) -> tuple[Decision, Proposal]:
     gate = Gate(governor)
-    proposal = gate.propose(Metered(CHAT, CHAT.path), body)
+    proposal = gate.propose(MeteredCall(CHAT, CHAT.path), body)
     assert isinstance(proposal, Proposal)
     return gate.admit(proposal)
 
@@ -233,12 +235,12 @@ def test_a_fallback_without_a_price_is_the_one_that_a_denial_names(
 ) -> None:
     body = json.dumps({"model": "m", "max_tokens": 10, **more}).encode()
     gate = Gate(governor)
-    proposal = gate.propose(Metered(CHAT, CHAT.path), body)
+    proposal = gate.propose(MeteredCall(CHAT, CHAT.path), body)
     assert isinstance(proposal, Proposal)
     decision, _ = gate.admit(proposal)
     refusal = denied(decision)
-    assert refusal.told["model"] == "nobody-sells-this"
-    assert refusal.told["add_line"] == add_lines("nobody-sells-this")
+    assert refusal.more["model"] == "nobody-sells-this"
+    assert refusal.more["add_line"] == add_lines("nobody-sells-this")
     assert "nobody-sells-this" in refusal.message
     error = denial_error(decision, "m")
     assert isinstance(error, UnpricedModel)

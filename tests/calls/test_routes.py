@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from corvus.calls.routes import Free, Metered, Unreadable, route
+from corvus.calls.routes import FreeCall, MeteredCall, Unreadable, route
 from corvus.metering.provider import Endpoint
 from corvus.metering.providers import ENDPOINTS
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda one: one.path)
 def test_an_endpoint_is_metered_on_every_surface(endpoint: Endpoint) -> None:
-    assert route("POST", endpoint.path, exact=True) == Metered(endpoint, endpoint.path)
+    assert route("POST", endpoint.path, exact=True) == MeteredCall(endpoint, endpoint.path)
     elsewhere = f"/some/base{endpoint.path}"
-    assert route("POST", elsewhere, exact=False) == Metered(endpoint, elsewhere)
+    assert route("POST", elsewhere, exact=False) == MeteredCall(endpoint, elsewhere)
 
 
 @pytest.mark.parametrize(
@@ -28,8 +28,8 @@ def test_an_endpoint_is_metered_on_every_surface(endpoint: Endpoint) -> None:
     ],
 )
 def test_what_costs_nothing_is_free_on_every_surface(method: str, path: str) -> None:
-    assert isinstance(route(method, path, exact=True), Free)
-    assert isinstance(route(method, path, exact=False), Free)
+    assert isinstance(route(method, path, exact=True), FreeCall)
+    assert isinstance(route(method, path, exact=False), FreeCall)
 
 
 @pytest.mark.parametrize(
@@ -83,4 +83,4 @@ def test_no_path_passes_free_by_a_false_end(path: str) -> None:
     ["/v1/messages/batches/b_1/cancel", "/v1/fine_tuning/jobs/j/cancel", "/v1/runs/r/cancel"],
 )
 def test_what_ends_something_at_the_provider_is_free(path: str) -> None:
-    assert isinstance(route("POST", path, exact=False), Free)
+    assert isinstance(route("POST", path, exact=False), FreeCall)

@@ -14,7 +14,7 @@ from corvus import Governor, open_runtime
 from corvus.base.errors import SettlementPending, StoreUnavailable
 from corvus.calls.flight import Ending, Flight, Settle
 from corvus.calls.gate import Admission, Gate, Proposal
-from corvus.calls.routes import Metered
+from corvus.calls.routes import MeteredCall
 from corvus.calls.settle import Settler
 from corvus.metering.providers.openai import CHAT
 from corvus.model.outbox import LedgerTable
@@ -56,7 +56,7 @@ def held(governor: Governor) -> Reservation:
 
 def flight_of(governor: Governor) -> Flight:
     gate = Gate(governor)
-    proposal = gate.propose(Metered(CHAT, CHAT.path), b'{"model": "m", "max_tokens": 900}')
+    proposal = gate.propose(MeteredCall(CHAT, CHAT.path), b'{"model": "m", "max_tokens": 900}')
     assert isinstance(proposal, Proposal)
     decision, proposal = gate.admit(proposal)
     verdict = gate.verdict(proposal, decision)
@@ -208,7 +208,7 @@ def test_while_governance_is_disabled_nothing_is_held_and_nothing_is_settled(
     config.write_text(CONFIG.replace("enabled = true", "enabled = false"))
     with open_runtime([config], ledger=tmp_path / "l.duckdb").governor() as off:
         gate = Gate(off)
-        proposal = gate.propose(Metered(CHAT, CHAT.path), b'{"model": "m"}')
+        proposal = gate.propose(MeteredCall(CHAT, CHAT.path), b'{"model": "m"}')
         assert isinstance(proposal, Proposal)
         decision, proposal = gate.admit(proposal)
         assert gate.verdict(proposal, decision) == Admission(proposal, None)

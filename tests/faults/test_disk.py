@@ -303,7 +303,7 @@ def test_the_log_of_a_replaced_store_is_not_taken_over(
         reserve(governor, 100)
         backup.rename(path)
         for _ in range(2):
-            with pytest.raises(StoreUnavailable, match=r"-wal, lies beside it.*start again"):
+            with pytest.raises(StoreUnavailable, match=r"-wal, lies next to it.*start again"):
                 governor.reserve(cents(1))
         assert path.read_bytes() == before
         for side in ("-wal", "-shm"):

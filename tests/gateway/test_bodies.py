@@ -9,7 +9,8 @@ import pytest
 
 from corvus.gateway import body as reading
 from corvus.gateway.asgi import Message, Receive
-from corvus.gateway.body import Bodies, Refused
+from corvus.gateway.body import Bodies
+from corvus.gateway.refusal import RequestRefused
 
 LIMIT = 100
 
@@ -40,7 +41,7 @@ def read(receive: Receive, bodies: Bodies | None = None, **headers: bytes) -> by
 
 
 def code(receive: Receive, bodies: Bodies | None = None, **headers: bytes) -> str:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         read(receive, bodies, **headers)
     return refused.value.problem.code
 
@@ -72,7 +73,7 @@ def test_all_bodies_together_have_a_bound_and_give_their_room_back() -> None:
     async def scene() -> None:
         with bodies.one() as first:
             await first.read({}, pieces(b"x" * 90), LIMIT)
-            with bodies.one() as second, pytest.raises(Refused) as refused:
+            with bodies.one() as second, pytest.raises(RequestRefused) as refused:
                 await second.read({}, pieces(b"x" * 50, b"x" * 11), LIMIT)
             assert refused.value.problem.status == 503
             assert refused.value.problem.retry_after_seconds is not None

@@ -21,7 +21,7 @@ from corvus.gateway.connections import (
     Places,
     Room,
 )
-from corvus.gateway.listening import Server, open_socket
+from corvus.gateway.serve import Server, open_socket
 
 ROOM = Room(sockets=12, requests=6, of_a_peer=4)
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"

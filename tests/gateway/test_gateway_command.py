@@ -15,7 +15,7 @@ import pytest
 from corvus.cli.exits import Exit
 from corvus.cli.main import main
 from corvus.gateway.asgi import Receive, Scope, Send
-from corvus.gateway.listening import Server, open_socket
+from corvus.gateway.serve import Server, open_socket
 from corvus.governor import tokens
 from corvus.model.token import TokenRequest, TokenScope, new_secret
 from tests.cli.places import Place
@@ -132,7 +132,7 @@ def test_connections_do_not_wait_for_the_acknowledgement_of_the_last_piece() -> 
     """Measured: 40 ms for every answer that comes in two pieces."""
     import socket
 
-    from corvus.gateway.listening import open_socket
+    from corvus.gateway.serve import open_socket
 
     with open_socket("127.0.0.1", 0) as listening:
         with socket.create_connection(listening.getsockname()):

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from corvus.answers.denial import denial_body, denial_error
+from corvus.autonomy import decide
 from corvus.base import errors
+from corvus.diagnostics import model as diagnostics
 from corvus.diagnostics.model import ConfigError
-from corvus.gateway.problems import Problem, problem_of
-from corvus.gateway.statuses import status_of
+from corvus.gateway.problems import Problem, problem_of, status_of
+from corvus.model import decision
 from corvus.model.decision import Denial
 from tests.model.test_decision import FULL
 
@@ -60,11 +62,12 @@ STATUSES = {
 
 
 def test_every_error_has_the_status_of_the_table() -> None:
-    kinds = [
+    kinds = {
         kind
-        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        for module in (errors, decide, decision, diagnostics)
+        for _, kind in inspect.getmembers(module, inspect.isclass)
         if issubclass(kind, errors.PolicyError)
-    ]
+    }
     assert {kind.__name__: status_of(kind.__new__(kind)) for kind in kinds} == STATUSES
 
 

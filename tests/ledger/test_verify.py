@@ -273,9 +273,9 @@ def test_a_ledger_behind_its_store_is_found(path: Path, outbox: FileOutbox) -> N
     outbox.append(mixed(5))
     drain(path, outbox)
     with open_file(path, write=True) as ledger:
-        assert check_watermark(ledger, outbox) == []
+        assert check_watermark(outbox, ledger.watermark(STORE)) == []
         ledger.connection.execute("DELETE FROM ledger_watermark")
-        (finding,) = check_watermark(ledger, outbox)
+        (finding,) = check_watermark(outbox, ledger.watermark(STORE))
     assert finding.code is FindingCode.EVENTS_MISSING
     assert "has lost events 1 to 5" in finding.words
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from corvus.calls.refusal import Refusal
-from corvus.calls.routes import Free, Metered, route
+from corvus.calls.routes import FreeCall, MeteredCall, route
 from corvus.cli.credentials import LOG_INS, RUN_KEYS
 from corvus.config.model.settings import UpstreamSettings
 from corvus.metering.provider import Endpoint, Provider
@@ -44,16 +44,16 @@ def test_what_is_free_is_free_on_every_surface(provider: Provider) -> None:
     for method, template in provider.free:
         path = template.replace("{id}", "x_1").replace("{model}", "m-1")
         exactly = route(method, path, exact=True)
-        assert isinstance(exactly, Free)
+        assert isinstance(exactly, FreeCall)
         assert provider.kind in exactly.kinds
-        assert isinstance(route(method, f"/base{path}", exact=False), Free)
+        assert isinstance(route(method, f"/base{path}", exact=False), FreeCall)
 
 
 @EACH
 def test_a_call_is_metered_wherever_it_is_sent(endpoint: Endpoint) -> None:
     path = endpoint.path.replace("{model}", "m-1")
     for found in (route("POST", path, exact=True), route("POST", f"/base{path}", exact=False)):
-        assert isinstance(found, Metered)
+        assert isinstance(found, MeteredCall)
         assert found.endpoint is endpoint
         assert (found.model is not None) == ("{model}" in endpoint.path)
     assert kind_spoken(path, set()) is kind_at_any_base(f"/base{path}") is endpoint.kind
@@ -61,7 +61,7 @@ def test_a_call_is_metered_wherever_it_is_sent(endpoint: Endpoint) -> None:
 
 @EACH
 def test_an_error_says_the_same_in_a_body_and_in_an_event(endpoint: Endpoint) -> None:
-    refusal = Refusal(402, "budget_exceeded", "no room", told={"limit": 1})
+    refusal = Refusal(402, "budget_exceeded", "no room", more={"limit": 1})
     body: dict[str, Any] = json.loads(refusal.body(endpoint.kind))
     data = refusal.event(endpoint).partition(b"data: ")[2]
     event: dict[str, Any] = json.loads(data)

@@ -47,7 +47,7 @@ class PolicyError(Exception):
 
 
 class ReservationError(PolicyError):
-    """A reservation cannot be used so."""
+    """A reservation cannot be used as requested."""
 
     code = "reservation-error"
 
@@ -79,7 +79,7 @@ class IdempotencyConflict(ReservationError):
 
 
 class SteeringRefused(PolicyError):
-    """An override, a reset, a session or a mission is refused."""
+    """An override, a reset, a session or a mission cannot be had as requested."""
 
     code = "steering-refused"
 
@@ -187,7 +187,7 @@ class DemoRefused(PolicyError):
 
 
 class EditRefused(PolicyError):
-    """A config cannot be changed so, or its file not be written; it is as it was."""
+    """A config cannot be changed as requested, or its file not be written; it is as it was."""
 
     code = "edit-refused"
 
@@ -199,13 +199,13 @@ class SettingRefused(EditRefused):
 
 
 class GatewayRefused(PolicyError):
-    """The gateway cannot be served so: its address, its tokens or its libraries."""
+    """The gateway cannot be served as requested: its address, its tokens or its libraries."""
 
     code = "gateway-refused"
 
 
 class RunRefused(PolicyError):
-    """A command is not run under its budgets; nothing was started or recorded."""
+    """A command is not run under its budgets as requested; nothing was started or recorded."""
 
     code = "run-refused"
 

@@ -2,7 +2,7 @@
 
 A malformed glob matches nothing, silently, so it is refused before it is used. The grammar is
 DuckDB's, which sums the spend of the ledger: ``*``, ``?``, sets such as ``[a-z]`` and ``[!0-9]``,
-and a backslash before a character that stands for itself. Refuses to repair anything.
+and a backslash before a character that stands for itself. Nothing is repaired.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The sans-IO life of one governed call: what it asks for, how it is let in, how it ends."""
+"""The sans-IO life of one governed call: what it may cost, how it is let in, how it ends."""

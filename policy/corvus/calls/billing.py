@@ -10,7 +10,7 @@ from corvus.governor.pricing import find_price
 from corvus.metering.providers import PROVIDERS
 
 _HOSTS = {
-    **{urlsplit(one.base_url).hostname: one.maker for one in PROVIDERS.values()},
+    **{urlsplit(provider.base_url).hostname: provider.maker for provider in PROVIDERS.values()},
     "api.cerebras.ai": "cerebras",
     "api.cohere.ai": "cohere",
     "api.cohere.com": "cohere",
@@ -49,8 +49,8 @@ def provider_of(
     whoever the price book names for the model, else the maker of the API.
 
     Args:
-        governor: Whose price books are asked.
-        plan: What is asked for.
+        governor: Whose price books count.
+        plan: The call.
         host: Host that the call is sent to.
         upstream: Name of the upstream in the config.
 

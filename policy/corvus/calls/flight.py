@@ -1,7 +1,7 @@
 """One admitted call from its hold to its settlement, without input or output (RES-10, RES-11).
 
-A driver tells what happens to the call, and does what it is answered. Whatever the events and
-however the bytes are cut, the call is settled once, by one table:
+A driver reports what happens to the call, and does what the flight commands. Whatever the events
+and however the bytes are cut, the call is settled once, by one table:
 
 ==============================================  =========================  =========
 reached                                         settled with               outcome
@@ -22,8 +22,7 @@ The bound of a stream is the bound of the input and of what was written until th
 that is final settles the call, and nothing that comes after it changes that: clients often read no
 further.
 
-The driver keeps the hold alive while the call is under way. Refuses to be fed by two threads at
-once.
+The driver keeps the hold alive while the call is under way. Two threads must not feed it at once.
 """
 
 from __future__ import annotations
@@ -119,7 +118,7 @@ class Flight:
 
     Args:
         reservation: Its hold.
-        plan: What was asked for.
+        plan: The call.
     """
 
     def __init__(self, reservation: Reservation, plan: Plan) -> None:

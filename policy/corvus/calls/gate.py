@@ -1,7 +1,7 @@
 """The gate that a call passes before it may leave: plan, request, decision (RES-11, PRC-7).
 
-Refuses what could cost money and cannot be metered: no call reaches a provider past the budgets. A
-call that states no maximum gets one of ours: the model's own limit, or what every budget has room
+What could cost money and cannot be metered is refused: no call reaches a provider past the budgets.
+A call that states no maximum gets one of ours: the model's own limit, or what every budget has room
 for, but no less than the policy's ``default_output_tokens``. A call that states a usable maximum
 keeps its bytes.
 """
@@ -17,7 +17,7 @@ from corvus.calls.billing import provider_of
 from corvus.calls.flight import Flight
 from corvus.calls.plan import Plan, read
 from corvus.calls.refusal import Refusal, denied, invalid, unreadable
-from corvus.calls.routes import Metered, Unreadable
+from corvus.calls.routes import MeteredCall, Unreadable
 from corvus.governor.fitting import Fitting
 from corvus.governor.pricing import CallOptions, refuse_key, refuse_unknown
 from corvus.model.decision import Decision
@@ -70,7 +70,7 @@ class Gate:
 
     Args:
         governor: Who admits calls.
-        **options: What is said of each call beside what its request says.
+        **options: What is said of each call, next to what its request says.
 
     Raises:
         TypeError: An option has a name that nothing reads.
@@ -85,7 +85,7 @@ class Gate:
 
     def propose(
         self,
-        place: Metered,
+        place: MeteredCall,
         body: bytes,
         encoding: str = "",
         *,

@@ -2,11 +2,11 @@
 
 The body is decoded once, and every decision is taken from what was decoded. The hold is meant never
 to be below the true cost at a provider that reads whatever it can of the request: the largest of
-all maxima, as many answers as any member asks for, the dearest of all models and tiers that may
+all maxima, as many answers as any member requests, the dearest of all models and tiers that may
 answer, input as the dearest kind. A request without a maximum gets one of ours, stated in what is
 forwarded. The proxy and the transports of SDKs plan a call alike (RES-11).
 
-Refuses to plan what nobody could meter: see ``read``.
+What nobody could meter has no plan: see ``read``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from corvus.metering.maxima import (
     MAXIMA,
     THINKING,
     THOUGHTS,
-    Unusable,
+    InvalidMaximum,
     maxima_of,
     places_of,
 )
@@ -54,7 +54,7 @@ from corvus.model.usage import TokenKind, Usage
 from corvus.prices.names import tier_of
 
 UNSEEN_TOKENS = 32_768
-"""Least input that is bounded beside the body where the provider adds some of its own."""
+"""Least input that is bounded on top of the body where the provider adds some of its own."""
 
 _UNSEEN_FACTOR = 2
 _USUAL_SPEEDS = (None, "standard", "default", "normal")
@@ -113,21 +113,21 @@ class Plan:
     """One call before it is made.
 
     Attributes:
-        model: Model that is asked for.
+        model: The model that the request names.
         models: All that may answer, ``model`` first, or are called on the way.
         body: The client's own request, decompressed.
         is_stream: Whether the answer is to come as events.
         asks_usage: Whether a chat stream is to say what it used.
-        service_tier: The tier asked for, if it may have prices of its own; ``None`` is the usual.
+        service_tier: The requested tier, if it may have prices of its own; ``None`` is the usual.
         choices: How many answers may be written, >= 1.
         input_tokens: Most tokens that the call may read.
         max_output_tokens: Most of **one** answer; ``None`` when no usable maximum is stated. 0 for
             embeddings.
         other_output_tokens: Largest that is stated under any name for one answer; 0 for none.
-        beside_output_tokens: What one answer may cost on top of its maximum.
+        extra_output_tokens: What one answer may cost on top of its maximum.
         web_searches: Most web searches that are stated; at least one for each tool that searches.
-        stays_in_us: A tenth more is asked for every token.
-        input_kinds: As what input may be billed beside plain input.
+        stays_in_us: Every token costs a tenth more.
+        input_kinds: As what input may be billed apart from plain input.
     """
 
     endpoint: Endpoint
@@ -141,7 +141,7 @@ class Plan:
     input_tokens: int
     max_output_tokens: int | None
     other_output_tokens: int
-    beside_output_tokens: int
+    extra_output_tokens: int
     web_searches: int
     stays_in_us: bool
     input_kinds: tuple[TokenKind, ...]
@@ -154,7 +154,7 @@ class Plan:
             price: Of a model that may answer, in its tier.
             output_tokens: Most of one answer: ``max_output_tokens``, or what ``forward`` states.
         """
-        written = max(output_tokens, self.other_output_tokens) + self.beside_output_tokens
+        written = max(output_tokens, self.other_output_tokens) + self.extra_output_tokens
         most, read = written * self.choices, self.input_tokens
         if self.stays_in_us:
             read, most = -(-read * 11 // 10), -(-most * 11 // 10)
@@ -173,13 +173,13 @@ class Plan:
         return min(map(most_output_of, self.models))
 
     def forward(self, stated: int | None, provider: str | None = None) -> bytes:
-        """Return the bytes to send: the client's own, but for what is asked for in its name.
+        """Return the bytes to send: the client's own, but for what is requested in its name.
 
         That is usage at the end of a chat stream, and a maximum.
 
         Args:
             stated: Maximum to state for one answer; ``None`` where the request has its own.
-            provider: Who is asked: it decides under which name the maximum is stated.
+            provider: Who bills: it decides under which name the maximum is stated.
         """
         more: dict[str, bytes] = {}
         endpoint = self.endpoint
@@ -211,7 +211,7 @@ def read(
     Returns:
         A plan, or why there is none: the body is no UTF-8 JSON object (``json_invalid``), two
         parsers may read it in two ways (``json_ambiguous``), it names no model (``model_missing``),
-        its answer is made in the background, so that nobody is told what it used
+        its answer is made in the background, so that nobody learns what it used
         (``background_refused``), a maximum or a number of answers is no usable count
         (``maximum_invalid``), it is packed in a way that is not read (``encoding_refused``), or it
         has more values than any use of an API (``body_too_complex``).
@@ -223,7 +223,7 @@ def read(
         return _plan(endpoint, body, members_of(body), model)
     except Malformed as wrong:
         return Unreadable(400, wrong.code, str(wrong))
-    except Unusable as wrong:
+    except InvalidMaximum as wrong:
         return Unreadable(400, "maximum_invalid", str(wrong))
 
 
@@ -259,7 +259,7 @@ def _plan(
         input_tokens=_input_tokens(endpoint, body, members, (content, models)),
         max_output_tokens=maxima.output_tokens if writes else 0,
         other_output_tokens=maxima.other_tokens if writes else 0,
-        beside_output_tokens=maxima.beside_tokens + _predicted(members) if writes else 0,
+        extra_output_tokens=maxima.extra_tokens + _predicted(members) if writes else 0,
         web_searches=content.searches,
         stays_in_us=_text(members, "inference_geo") not in (None, "", "global"),
         input_kinds=_input_kinds(endpoint, content.has_cache_control, content.keeps_hour),
@@ -287,9 +287,9 @@ def _input_tokens(
     content, models = found
     text = input_token_bound(body) - content.media_bytes // ASCII_BYTES_PER_TOKEN
     media = content.media_tokens(endpoint, models)
-    is_told_more = content.is_told_more or any(_is_given(members, one) for one in _TOLD_TO_MODEL)
+    adds_hidden = content.adds_hidden or any(_is_given(members, name) for name in _TOLD_TO_MODEL)
     bound = max(text, _numbers(endpoint, members)) + media
-    bound += HIDDEN_TOKENS if is_told_more else FRAME_TOKENS
+    bound += HIDDEN_TOKENS if adds_hidden else FRAME_TOKENS
     if content.reads_more or any(_is_given(members, name) for name in _ADDED_INPUT):
         return bound * _UNSEEN_FACTOR + UNSEEN_TOKENS
     return bound

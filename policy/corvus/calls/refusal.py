@@ -6,7 +6,7 @@ and in the exception of Python. A stream that has begun cannot change its status
 an event.
 
 A denial is final (``x-should-retry: false``) and never carries ``Retry-After``, which some SDKs
-obey for days. Refuses to tell what went wrong inside a store: that may name paths.
+obey for days. What went wrong inside a store is not said: that may name paths.
 """
 
 from __future__ import annotations
@@ -34,19 +34,24 @@ class Refusal:
         status: HTTP status.
         code: Stable name of what is wrong.
         message: What is wrong and what to do, for a person.
-        may_retry: Whether the same request may succeed a moment later; SDKs are told if not.
-        told: Members for programs, under ``corvus``, beside the code.
+        may_retry: Whether the same request may succeed a moment later; SDKs learn if not.
+        more: Members for programs, under ``corvus``, next to the code.
     """
 
     status: int
     code: str
     message: str
     may_retry: bool = False
-    told: Mapping[str, object] = field(default_factory=dict[str, object])
+    more: Mapping[str, object] = field(default_factory=dict[str, object])
 
     def body(self, kind: Kind) -> bytes:
         """Return it as a provider of this kind words an error."""
         return json.dumps(PROVIDERS[kind].error(self._fault)).encode()
+
+    def answer(self, kind: Kind) -> tuple[dict[str, str], bytes]:
+        """Return all headers and the body of an answer that has its status."""
+        body = self.body(kind)
+        return {**self.headers, "content-length": str(len(body))}, body
 
     def event(self, endpoint: Endpoint) -> bytes:
         """Return it as an event in a stream of an endpoint."""
@@ -60,7 +65,7 @@ class Refusal:
 
     @property
     def _fault(self) -> Fault:
-        more = {"code": self.code, "budget_exceeded": False, **self.told}
+        more = {"code": self.code, "budget_exceeded": False, **self.more}
         return Fault(self.status, self.code, self.message, more)
 
 
@@ -75,13 +80,13 @@ def denied(decision: Decision, status: int = 402) -> Refusal:
     if decision.denial is Denial.ALREADY_SETTLED:
         status = 409
     code = decision.denial.value
-    return Refusal(status, code, denial_text(decision), told=denial_body(decision))
+    return Refusal(status, code, denial_text(decision), more=denial_body(decision))
 
 
 def unverified() -> Refusal:
     """Return the answer when the store cannot say whether a call may be made (EVA-13)."""
     text = "the budgets cannot be verified now, so the call was not made"
-    return Refusal(503, UNAVAILABLE, text, may_retry=True, told={"governance_domain": DOMAIN})
+    return Refusal(503, UNAVAILABLE, text, may_retry=True, more={"governance_domain": DOMAIN})
 
 
 def unreadable(wrong: Unreadable) -> Refusal:

@@ -16,7 +16,7 @@ from corvus.metering.providers import ENDPOINTS, PROVIDERS
 from corvus.model.gateway import Kind
 
 
-class Metered(NamedTuple):
+class MeteredCall(NamedTuple):
     """A request that is governed.
 
     Attributes:
@@ -29,7 +29,7 @@ class Metered(NamedTuple):
     model: str | None = None
 
 
-class Free(NamedTuple):
+class FreeCall(NamedTuple):
     """A request that is passed on without charge.
 
     Attributes:
@@ -58,8 +58,8 @@ class Unreadable:
 
 _FREE_METHODS = ("GET", "HEAD", "OPTIONS", "DELETE")
 _PLAIN = re.compile(r"(?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9_.~:@-]+)+")
-_PATHS = [(re.compile(pattern_of(one.path)), one) for one in ENDPOINTS]
-_ENDS = [(re.compile(rf"{pattern_of(one.end)}\Z"), one) for one in ENDPOINTS]
+_PATHS = [(re.compile(pattern_of(endpoint.path)), endpoint) for endpoint in ENDPOINTS]
+_ENDS = [(re.compile(rf"{pattern_of(endpoint.end)}\Z"), endpoint) for endpoint in ENDPOINTS]
 _FREE = [
     (kind, route.method, re.compile(pattern_of(route.path)))
     for kind, provider in PROVIDERS.items()
@@ -70,18 +70,22 @@ _FREE_ENDS = re.compile(
         rf"(?:{pattern_of(end)})\Z"
         for provider in PROVIDERS.values()
         for end in (
-            *(one.path.removeprefix(provider.version) for one in provider.free if one[0] == "POST"),
+            *(
+                free.path.removeprefix(provider.version)
+                for free in provider.free
+                if free[0] == "POST"
+            ),
             *provider.free_ends,
         )
     )
 )
 _NO_ROUTE = "there is no such route: only what can be metered is passed on, which is " + ", ".join(
-    f"POST {one.path}" for one in ENDPOINTS
+    f"POST {endpoint.path}" for endpoint in ENDPOINTS
 )
 
 
-def route(method: str, path: str, *, exact: bool) -> Metered | Free | Unreadable:
-    """Return what a request asks for.
+def route(method: str, path: str, *, exact: bool) -> MeteredCall | FreeCall | Unreadable:
+    """Return the route of a request.
 
     Args:
         method: In capitals.
@@ -92,11 +96,11 @@ def route(method: str, path: str, *, exact: bool) -> Metered | Free | Unreadable
     return _exactly(method, path) if exact else _by_end(method, path)
 
 
-def _exactly(method: str, path: str) -> Metered | Free | Unreadable:
+def _exactly(method: str, path: str) -> MeteredCall | FreeCall | Unreadable:
     for pattern, endpoint in _PATHS:
         if found := pattern.fullmatch(path):
             if method == "POST":
-                return Metered(endpoint, path, found.groupdict().get("model"))
+                return MeteredCall(endpoint, path, found.groupdict().get("model"))
             if method == "GET" and endpoint.may_be_socket:
                 detail = f"websockets are not served: send POST {path}"
                 return Unreadable(426, "upgrade_refused", detail)
@@ -105,16 +109,16 @@ def _exactly(method: str, path: str) -> Metered | Free | Unreadable:
             kind for kind, verb, pattern in _FREE if verb == method and pattern.fullmatch(path)
         )
     )
-    return Free(path, kinds) if kinds else Unreadable(404, "not_found", _NO_ROUTE)
+    return FreeCall(path, kinds) if kinds else Unreadable(404, "not_found", _NO_ROUTE)
 
 
-def _by_end(method: str, path: str) -> Metered | Free | Unreadable:
+def _by_end(method: str, path: str) -> MeteredCall | FreeCall | Unreadable:
     if method in _FREE_METHODS:
-        return Free(path)
+        return FreeCall(path)
     if method == "POST" and _PLAIN.fullmatch(path):
         if _FREE_ENDS.search(path):
-            return Free(path)
+            return FreeCall(path)
         for pattern, endpoint in _ENDS:
             if found := pattern.search(path):
-                return Metered(endpoint, path, found.groupdict().get("model"))
+                return MeteredCall(endpoint, path, found.groupdict().get("model"))
     return Unreadable(404, "not_found", _NO_ROUTE)

@@ -2,7 +2,7 @@
 
 A settlement that the store cannot take now is done again until the process ends; one that the store
 keeps to itself (``SettlementPending``) is done. A reservation that somebody else has settled gets
-the measured cost booked as a correction (RES-8). Refuses to raise: the answer is paid for, and its
+the measured cost booked as a correction (RES-8). Nothing is raised: the answer is paid for, and its
 reader gets it.
 
 An answer that nobody reads to its end is settled when it is collected as garbage. That may happen
@@ -63,20 +63,20 @@ class Settler:
 
     def obey(self, commands: Sequence[Command]) -> bytes:
         """Do what a flight says; return the bytes to relay."""
-        for one in commands:
-            if isinstance(one, Settle):
-                self.settle(one.ending)
-            elif isinstance(one, Extend):
-                self._hand_over(lambda told=one: self._extended(told))
+        for command in commands:
+            if isinstance(command, Settle):
+                self.settle(command.ending)
+            elif isinstance(command, Extend):
+                self._hand_over(lambda extend=command: self._extended(extend))
         return relayed(commands)
 
     async def aobey(self, commands: Sequence[Command]) -> bytes:
         """Do what ``obey`` does, without keeping the event loop waiting."""
-        for one in commands:
-            if isinstance(one, Settle):
-                await self.asettle(one.ending)
-            elif isinstance(one, Extend):
-                self._hand_over(lambda told=one: self._extended(told))
+        for command in commands:
+            if isinstance(command, Settle):
+                await self.asettle(command.ending)
+            elif isinstance(command, Extend):
+                self._hand_over(lambda extend=command: self._extended(extend))
         return relayed(commands)
 
     def settle(self, ending: Ending) -> None:
@@ -108,9 +108,9 @@ class Settler:
             commands: What it says of a call that nobody waits for any more.
             close: Lets go of the connection of the call.
         """
-        for one in commands:
-            if isinstance(one, Settle):
-                self._waiting.put(lambda ending=one.ending: self._settled(ending))
+        for command in commands:
+            if isinstance(command, Settle):
+                self._waiting.put(lambda ending=command.ending: self._settled(ending))
         if close is not None:
             self._waiting.put(lambda: _closed_quietly(close))
 
@@ -143,12 +143,12 @@ class Settler:
             return _is_over(ending, fault)
         return True
 
-    def _extended(self, told: Extend) -> bool:
+    def _extended(self, extend: Extend) -> bool:
         """Hold more; when that fails, the call goes on all the same (EVA-9)."""
         try:
-            self._governing().extend(told.reservation, hold_usd=usd(told.hold_nano_usd))
+            self._governing().extend(extend.reservation, hold_usd=usd(extend.hold_nano_usd))
         except (PolicyError, ValueError) as fault:
-            _log.warning("the hold of reservation %s was not extended: %s", *_about(told, fault))
+            _log.warning("the hold of reservation %s was not extended: %s", *_about(extend, fault))
         return True
 
     def _serve(self) -> None:
@@ -170,11 +170,11 @@ class Settler:
 
 def relayed(commands: Sequence[Command]) -> bytes:
     """Return the bytes that are to be passed on."""
-    return b"".join(one.data for one in commands if isinstance(one, Relay))
+    return b"".join(command.data for command in commands if isinstance(command, Relay))
 
 
 def _is_over(ending: Ending, fault: Exception) -> bool:
-    """Return whether a settlement that failed is kept elsewhere, or would fail for ever."""
+    """Return whether a settlement that failed is kept elsewhere, or would fail again and again."""
     if isinstance(fault, SettlementPending):
         _log.warning("the call of reservation %s is settled late", ending.reservation.id)
         return True

@@ -1,7 +1,7 @@
-"""Unpacks an answer that came compressed although that was not asked for, to read its usage.
+"""Unpacks an answer that came compressed although that was not requested, to read its usage.
 
 The bytes that are relayed stay as they came. What cannot be unpacked leaves the usage unknown.
-Refuses to unpack more than ``LIMIT_BYTES``, which no answer of a model has.
+No more than ``LIMIT_BYTES`` are unpacked, which no answer of a model has.
 """
 
 from __future__ import annotations

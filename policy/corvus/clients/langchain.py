@@ -5,14 +5,14 @@
     model = ChatOpenAI(model="gpt-5-mini", callbacks=[GovernedCallback(governor)])
 
 It reserves before a model is called, and settles with the usage that LangChain reports. A refused
-call raises ``BudgetExceeded`` before anything is sent. It knows only what LangChain tells it:
+call raises ``BudgetExceeded`` before anything is sent. It knows only what LangChain reports:
 searches and tiers of a provider do not show, so where the SDK underneath takes a client of
 ``httpx2``, ``GovernedTransport`` meters more exactly. Use one of the two, or calls count twice.
 
-Refuses to take an answer without usage for free: an upper bound stands in. When a model fails, its
+An answer without usage is not free: an upper bound stands in. When a model fails, its
 hold is released only if the provider answered with an error status and nothing had flowed. When
 one of several prompts of one ``generate`` is refused, the holds of those before it stay until they
-expire, for LangChain does not tell that they were dropped.
+expire, for LangChain does not say that they were dropped.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class GovernedCallback(BaseCallbackHandler):
         metadata: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        text = "".join(one.model_dump_json() for turn in messages for one in turn)
+        text = "".join(message.model_dump_json() for turn in messages for message in turn)
         self._reserve(run_id, text, metadata or {}, kwargs.get("invocation_params") or {})
 
     def on_llm_start(  # noqa: D102, PLR0913 - LangChain's own signature
@@ -130,14 +130,14 @@ class GovernedCallback(BaseCallbackHandler):
         model = model or text_or_none(metadata, "ls_model_name") or "unknown"
         bound = _input_bound(text, params)
         others = _other_models(params)
-        told: CallOptions = {
+        options: CallOptions = {
             "input_tokens": bound,
             "max_output_tokens": self._max_output((model, *others), metadata, params),
             "models": others,
             "service_tier": _tier(params),
             **self._options,
         }
-        decision = self._governor.reserve(self._governor.request(model, **told))
+        decision = self._governor.reserve(self._governor.request(model, **options))
         if not decision.allowed:
             raise denial_error(decision, model)
         held = decision.reservation
@@ -152,7 +152,7 @@ class GovernedCallback(BaseCallbackHandler):
 
         A callback cannot state one, so of several models the one that writes most counts.
         """
-        limit = max(most_output_of(one) for one in models)
+        limit = max(most_output_of(name) for name in models)
         bodies = _bodies(params)
         stated = [_stated(body, key, limit) for body in bodies for key in MAXIMA]
         stated.append(_stated(metadata, "ls_max_tokens", limit))
@@ -181,12 +181,12 @@ class _Run:
 
     def ended(self, response: LLMResult) -> Ending:
         """Return how to settle a call that has its answer."""
-        answers = [one for turn in response.generations for one in turn]
-        told = next((one for one in map(_usage_metadata, answers) if one), None)
-        if told is not None and told.get("total_cost") == 0:
+        answers = [answer for turn in response.generations for answer in turn]
+        reported = next((counts for counts in map(_usage_metadata, answers) if counts), None)
+        if reported is not None and reported.get("total_cost") == 0:
             return self._ending(None, Outcome.COMPLETED, is_release=True)  # from LangChain's cache
         report: Report = {"answering_model": _answering_model(answers)}
-        usage = _usage_of(told) if told is not None else None
+        usage = _usage_of(reported) if reported is not None else None
         if usage is not None:
             return self._ending(usage, Outcome.COMPLETED, report)
         text = "".join(map(_written, answers))
@@ -195,9 +195,9 @@ class _Run:
     def failed(self, error: BaseException, response: object) -> Ending:
         """Return how to settle a call that has no answer, or part of one."""
         if isinstance(response, LLMResult):
-            answers = [one for turn in response.generations for one in turn]
-            told = next((one for one in map(_usage_metadata, answers) if one), None)
-            usage = _usage_of(told) if told is not None else None
+            answers = [answer for turn in response.generations for answer in turn]
+            reported = next((counts for counts in map(_usage_metadata, answers) if counts), None)
+            usage = _usage_of(reported) if reported is not None else None
             if usage is not None and usage.output_tokens:
                 return self._ending(usage, Outcome.FAILED)
         if self.relayed:
@@ -215,18 +215,17 @@ class _Run:
         self,
         usage: Usage | None,
         outcome: Outcome,
-        report: Report | None = None,
+        more: Report | None = None,
         *,
         is_release: bool = False,
     ) -> Ending:
-        key = f"{self._reservation.id}/meter"
-        told: Report = {
-            **(report or {}),
+        report: Report = {
+            **(more or {}),
             "outcome": outcome,
-            "settlement_key": key,
+            "settlement_key": f"{self._reservation.id}/meter",
             "first_token_at": self.first_token_at,
         }
-        return Ending(self._reservation, is_release, usage, told)
+        return Ending(self._reservation, is_release, usage, report)
 
 
 def _bodies(params: Json) -> tuple[Json, ...]:
@@ -235,8 +234,8 @@ def _bodies(params: Json) -> tuple[Json, ...]:
 
 
 def _tier(params: Json) -> str | None:
-    asked = (text_or_none(body, "service_tier") for body in _bodies(params))
-    return tier_of(next((one for one in asked if one), None))
+    tiers = (text_or_none(body, "service_tier") for body in _bodies(params))
+    return tier_of(next((tier for tier in tiers if tier), None))
 
 
 def _other_models(params: Json) -> tuple[str, ...]:
@@ -253,7 +252,7 @@ def _stated(of: Json, key: str, unlimited: int) -> int:
     """Return a count that is stated; 0 for none.
 
     Args:
-        of: What LangChain tells.
+        of: What LangChain reports.
         key: Its name.
         unlimited: Stands in for one that may mean "no limit", such as -1 (PRC-7).
     """
@@ -283,22 +282,22 @@ def _usage_metadata(answer: Generation) -> Json | None:
 
 
 def _answering_model(answers: Sequence[Generation]) -> str | None:
-    for one in answers:
-        if isinstance(one, ChatGeneration):
-            told: Json = one.message.response_metadata
-            return text_or_none(told, "model_name") or text_or_none(told, "model")
+    for answer in answers:
+        if isinstance(answer, ChatGeneration):
+            metadata: Json = answer.message.response_metadata
+            return text_or_none(metadata, "model_name") or text_or_none(metadata, "model")
     return None
 
 
-def _usage_of(told: Json) -> Usage | None:
+def _usage_of(counts: Json) -> Usage | None:
     """Read usage as LangChain words it: totals, with the kinds of input inside; ``None`` if odd."""
-    read, made = member(told, "input_token_details"), member(told, "output_token_details")
+    read, made = member(counts, "input_token_details"), member(counts, "output_token_details")
     try:
         cached = count(read, "cache_read")
         hour = count(read, "ephemeral_1h_input_tokens")
         split = count(read, "ephemeral_5m_input_tokens") + hour
         written = max(count(read, "cache_creation"), split)
-        total, output = count(told, "input_tokens"), count(told, "output_tokens")
+        total, output = count(counts, "input_tokens"), count(counts, "output_tokens")
         reasoning = min(output, count(made, "reasoning"))
     except Unusable:
         return None

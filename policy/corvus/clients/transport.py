@@ -29,7 +29,7 @@ from corvus.base.time import Clock
 from corvus.calls.flight import Command, Flight
 from corvus.calls.gate import Admission, Gate, Proposal
 from corvus.calls.refusal import Refusal, unreadable, unverified
-from corvus.calls.routes import Free, Metered, Unreadable, route
+from corvus.calls.routes import FreeCall, MeteredCall, Unreadable, route
 from corvus.calls.settle import Settler
 from corvus.governor.fitting import Fitting
 from corvus.governor.pricing import CallOptions
@@ -79,7 +79,7 @@ class _Governed:
 
     def _handle(self, request: httpx2.Request) -> _Steps[httpx2.Response]:
         place = route(request.method, request.url.path, exact=False)
-        if isinstance(place, Free) or not self._governor.policy.enabled:
+        if isinstance(place, FreeCall) or not self._governor.policy.enabled:
             return (yield partial(self._send, request))
         if isinstance(place, Unreadable):
             return _refused(unreadable(place), kind_at_any_base(request.url.path), request)
@@ -90,7 +90,7 @@ class _Governed:
             return (yield partial(self._send, request))
         return (yield from self._fly(request, verdict.proposal, verdict.flight))
 
-    def _verdict(self, place: Metered, request: httpx2.Request) -> _Steps[Admission | Refusal]:
+    def _verdict(self, place: MeteredCall, request: httpx2.Request) -> _Steps[Admission | Refusal]:
         encoding = request.headers.get("content-encoding", "")
         body = yield request.aread if self._is_async else request.read
         proposal = self._gate.propose(place, body, encoding, host=request.url.host)
@@ -153,16 +153,7 @@ class GovernedTransport(_Governed, httpx2.BaseTransport):
 
 
 class AsyncGovernedTransport(_Governed, httpx2.AsyncBaseTransport):
-    """A transport for ``httpx2.AsyncClient`` under asyncio; see ``GovernedTransport``.
-
-    Args:
-        governor: Who admits calls; closed by whoever opened it, after this transport.
-        inner: The transport that sends; by default a plain one.
-        **options: What is said of each call: its session, mission, project, user, agent, tags.
-
-    Raises:
-        TypeError: An option has a name that nothing reads.
-    """
+    """A transport for ``httpx2.AsyncClient`` under asyncio, with the arguments of the other."""
 
     def __init__(
         self,
@@ -321,8 +312,7 @@ async def _arun(steps: _Steps[_Result]) -> _Result:
 
 def _refused(refusal: Refusal, kind: Kind, request: httpx2.Request) -> httpx2.Response:
     """Return a refusal as an answer that never came over a wire."""
-    body = refusal.body(kind)
-    headers = {**refusal.headers, "content-length": str(len(body))}
+    headers, body = refusal.answer(kind)
     stream = httpx2.ByteStream(body)
     return httpx2.Response(refusal.status, headers=headers, stream=stream, request=request)
 

@@ -1,7 +1,7 @@
-"""Puts the served surface together: guards around the admin API, and beside it the proxy.
+"""Puts the served surface together: guards around the admin API and the proxy.
 
-The proxy gets every path under ``/v1/``, behind the same guards. Refuses to serve documentation
-pages, which would load scripts of strangers.
+The proxy gets every path under ``/v1/``, behind the same guards. Documentation pages are not
+served: they would load scripts of strangers.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = dict.fromkeys(_STATUSES, _PROBLEM)
 
 
 MakePages: TypeAlias = "Callable[[Service, Tokens], Dashboard]"
-"""Makes the pages over what the gateway serves and who may ask."""
+"""Makes the pages over what the gateway serves and whose tokens are good."""
 
 
 def make_app(
@@ -86,13 +86,13 @@ def make_app(
     Args:
         runtime: The config in force at the start.
         file: Where a change of the config is written to; ``None`` makes it unchangeable.
-        telemetry: Sinks beside the metrics; closed by whoever opened them.
+        telemetry: Sinks next to the metrics; closed by whoever opened them.
         pages: Makes the pages of the dashboard; ``None`` serves none.
 
     Raises:
         GatewayRefused: An upstream cannot be forwarded to as it is configured.
         StoreError: The store cannot be opened.
-        LedgerError: Budgets must be counted anew, and the ledger cannot be read.
+        LedgerError: Budgets must be counted again, and the ledger cannot be read.
     """
     store = open_store(runtime.bookkeeping.place, runtime.clock)
     try:
@@ -140,7 +140,7 @@ def _api(service: Service, proxy: Proxy | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     bearer = HTTPBearer(auto_error=False, description="`corvus token create` makes one")
-    areas = APIRouter(dependencies=[Security(bearer)])  # told by the OpenAPI, judged by the guards
+    areas = APIRouter(dependencies=[Security(bearer)])  # for the OpenAPI: the guards judge
     for area in (cost, admin, reports, reservations, scopes, actions):
         areas.include_router(area.routes(service))
     for prefix in _PREFIXES:
@@ -170,7 +170,7 @@ def _beside(api: ASGIApp, proxy: ASGIApp, pages: ASGIApp | None) -> ASGIApp:
 
 @contextmanager
 def _reloading(service: Service) -> Generator[None]:
-    """Read the config anew on SIGHUP, where signals reach the loop: in the main thread."""
+    """Read the config again on SIGHUP, where signals reach the loop: in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -207,13 +207,13 @@ async def _policy_error(_: Request, error: Exception) -> Response:
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = [
-        (scrub(".".join(map(str, one["loc"]))), one["type"], scrub(one["msg"]))
-        for one in error.errors()
+        (scrub(".".join(map(str, fault["loc"]))), fault["type"], scrub(fault["msg"]))
+        for fault in error.errors()
     ]
     is_broken = any(kind == "json_invalid" for _, kind, _ in found)
     status, code = (400, "json-invalid") if is_broken else (422, "request-invalid")
-    told = [{"field": field, "code": kind, "message": words} for field, kind, words in found]
-    return _answer(Problem(status, code, "the request breaks its rules", {"errors": told}))
+    faults = [{"field": field, "code": kind, "message": words} for field, kind, words in found]
+    return _answer(Problem(status, code, "the request breaks its rules", {"errors": faults}))
 
 
 async def _value_error(_: Request, error: Exception) -> Response:

@@ -1,10 +1,10 @@
-"""Who asks: a token of the store, looked up in memory, or the one key of a run (API-5).
+"""Who calls: a token of the store, looked up in memory, or the one key of a run (API-5).
 
 A revoked token is refused after a second at most: for so long the tokens are remembered, so that a
 proxied call does not wait for the store twice. A token that is not among them may have been made
 since, so it is refused only after the store was read again. Such reads are shared by all who wait
-and have a least distance, so that unknown tokens do not keep the store busy. Refuses everybody when
-the store cannot answer.
+and have a least distance, so that unknown tokens do not keep the store busy. Everybody is refused
+when the store cannot answer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from corvus.model.token import Token, TokenScope, digest_of, find_token
 from corvus.store.store import Store
@@ -23,18 +22,6 @@ from corvus.store.unit import Unit
 REMEMBERED_SECONDS = 1.0
 REREAD_SECONDS = 0.05
 """Least time from the start of one read of the tokens to the start of the next."""
-
-
-class Holders(Protocol):
-    """What knows the holders of tokens."""
-
-    async def find(self, secret: str) -> Token | None:
-        """Return the good token that a secret is, if there is one."""
-        ...
-
-    async def has(self, scope: TokenScope) -> bool:
-        """Tell whether there is a good token of a scope at all."""
-        ...
 
 
 @dataclass(slots=True)
@@ -69,17 +56,17 @@ class Tokens:
         Raises:
             StoreError: The store cannot answer.
         """
-        known = (one for one in await self._remembered() if one.id == token_id)
-        return next((one for one in known if one.revoked_at is None), None)
+        known = (token for token in await self._remembered() if token.id == token_id)
+        return next((token for token in known if token.revoked_at is None), None)
 
     async def has(self, scope: TokenScope) -> bool:
-        """Tell whether there is a good token of a scope at all.
+        """Return whether there is a good token of a scope at all.
 
         Raises:
             StoreError: The store cannot answer.
         """
-        good = (one for one in await self._remembered() if one.revoked_at is None)
-        return any(one.scope is scope for one in good)
+        good = (token for token in await self._remembered() if token.revoked_at is None)
+        return any(token.scope is scope for token in good)
 
     @property
     def _is_fresh(self) -> bool:
@@ -131,7 +118,7 @@ class RunKey:
         return find_token([self._token], secret)
 
     async def has(self, scope: TokenScope) -> bool:
-        """Tell whether there is a good token of a scope at all."""
+        """Return whether there is a good token of a scope at all."""
         return scope is TokenScope.PROXY and self._is_needed
 
 

@@ -1,6 +1,6 @@
 """Reads the body of a request: bounded in size, in time, and in what all bodies take together.
 
-Refuses to wait for a client that trickles, and to keep more in memory than there is room for.
+Does not wait for a client that trickles, nor keep more in memory than there is room for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from corvus.gateway.asgi import Receive
-from corvus.gateway.problems import Problem
+from corvus.gateway.refusal import RequestRefused
 
 BODY_SECONDS = 30.0
 BODY_BYTES_PER_SECOND = 1_048_576
@@ -18,16 +18,6 @@ BODY_BYTES_PER_SECOND = 1_048_576
 ALL_BYTES_MAX = 1_073_741_824
 """Bytes that all bodies take together, from their first piece to the end of their requests."""
 _BUSY_SECONDS = 2
-
-
-class Refused(Exception):
-    """A request that goes no further."""
-
-    def __init__(
-        self, status: int, code: str, detail: str, retry_after_seconds: int | None = None
-    ) -> None:
-        super().__init__(detail)
-        self.problem = Problem(status, code, detail, {}, retry_after_seconds)
 
 
 class Bodies:
@@ -54,11 +44,11 @@ class Bodies:
         """Take room for a piece.
 
         Raises:
-            Refused: There is none.
+            RequestRefused: There is none.
         """
         if self._bytes + size > self._bytes_max:
             detail = "the gateway has too many large bodies at once; ask again"
-            raise Refused(503, "gateway-busy", detail, _BUSY_SECONDS)
+            raise RequestRefused(503, "gateway-busy", detail, _BUSY_SECONDS)
         self._bytes += size
 
 
@@ -82,7 +72,7 @@ class Body:
             limit: Bytes it may have.
 
         Raises:
-            Refused: It is too large, too slow or cut off, or there is no room for it.
+            RequestRefused: It is too large, too slow or cut off, or there is no room for it.
         """
         stated = headers.get(b"content-length", [b"0"])[0]
         if stated.isdigit() and int(stated) > limit:
@@ -94,14 +84,14 @@ class Body:
                 while True:
                     message = await receive()
                     if message["type"] != "http.request":
-                        raise Refused(400, "body-incomplete", "the body ended early")
+                        raise RequestRefused(400, "body-incomplete", "the body ended early")
                     self._take(message.get("body", b""), pieces, limit)
                     if not message.get("more_body", False):
                         return b"".join(pieces)
                     more = self.size / BODY_BYTES_PER_SECOND
                     deadline.reschedule(began + BODY_SECONDS + more)
         except TimeoutError:
-            raise Refused(408, "body-too-slow", "the body took too long") from None
+            raise RequestRefused(408, "body-too-slow", "the body took too long") from None
 
     def _take(self, piece: bytes, pieces: list[bytes], limit: int) -> None:
         if self.size + len(piece) > limit:
@@ -111,5 +101,5 @@ class Body:
         pieces.append(piece)
 
 
-def _too_large(limit: int) -> Refused:
-    return Refused(413, "body-too-large", f"a body has {limit:,} bytes at most")
+def _too_large(limit: int) -> RequestRefused:
+    return RequestRefused(413, "body-too-large", f"a body has {limit:,} bytes at most")

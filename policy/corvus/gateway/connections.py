@@ -2,8 +2,8 @@
 
 uvicorn counts sockets and has no deadline for the head of a request. Here a connection without a
 request is merely waiting: it has a deadline, and is the first to go when places run out. Requests
-have places of their own, of which one peer never gets all; probes need none. Refuses to keep in
-memory what a client sends without end, or does not take.
+have places of their own, of which one peer never gets all; probes need none. What a client sends
+without end, or does not take, is not kept in memory.
 
 A connection that ends while its client still writes would be reset, and the answer lost with it. So
 the answer and its end are sent first, and what comes is dropped for a while.
@@ -30,7 +30,7 @@ from uvicorn.server import ServerState
 from corvus.gateway.asgi import Receive, Scope, Send
 from corvus.gateway.paths import is_probe
 from corvus.gateway.problems import Problem
-from corvus.gateway.refusing import refusal_of, send_refusal
+from corvus.gateway.refusal import reply_of, send_problem
 
 HEAD_SECONDS = 10.0
 """From the accept, or the first byte of a later request, to the last of its head."""
@@ -54,7 +54,7 @@ class Room:
     """How many fit.
 
     Attributes:
-        sockets: Connections, whether they ask something or not.
+        sockets: Connections, with a request or without one.
         requests: Requests that are served at once.
         of_a_peer: Those of one address: a proxy before the gateway is one, so it is most of them.
     """
@@ -95,66 +95,66 @@ class Places(ServerState):
         """Whether nobody has a place."""
         return not (self.connections or self._waiting or self._serving or self._due)
 
-    def arrive(self, one: Connection) -> None:
+    def arrive(self, connection: Connection) -> None:
         """Let a connection in; whoever waits for nothing makes room for it."""
-        self.wait(one)
+        self.wait(connection)
         if len(self.connections) > self.room.sockets:
             self._tell("connections")
-            self._first_to_go(one).give_up()
+            self._first_to_go(connection).give_up()
 
-    def wait(self, one: Connection) -> None:
+    def wait(self, connection: Connection) -> None:
         """Note that a connection has no request, as of now."""
-        self._forget(one)
-        self._waiting.setdefault(one.peer, {})[one] = self._monotonic()
+        self._forget(connection)
+        self._waiting.setdefault(connection.peer, {})[connection] = self._monotonic()
 
-    def admit(self, one: Connection) -> bool:
+    def admit(self, connection: Connection) -> bool:
         """Note that a connection has a request; return whether there is a place for it."""
-        if not one.is_serving:
-            self._forget(one)
-            one.is_serving = True
-            self._serving[one.peer] += 1
+        if not connection.is_serving:
+            self._forget(connection)
+            connection.is_serving = True
+            self._serving[connection.peer] += 1
         has_room = (
             self._serving.total() <= self.room.requests
-            and self._serving[one.peer] <= self.room.of_a_peer
+            and self._serving[connection.peer] <= self.room.of_a_peer
         )
         if not has_room:
             self._tell("requests")
         return has_room
 
-    def leave(self, one: Connection) -> None:
+    def leave(self, connection: Connection) -> None:
         """Forget a connection."""
-        self._forget(one)
-        self._due.pop(one, None)
+        self._forget(connection)
+        self._due.pop(connection, None)
 
-    def expect(self, one: Connection, seconds: float) -> None:
+    def expect(self, connection: Connection, seconds: float) -> None:
         """Give up a connection unless it ends, or gets on, in time."""
-        self._due[one] = self._monotonic() + seconds
+        self._due[connection] = self._monotonic() + seconds
 
-    def got_on(self, one: Connection) -> None:
+    def got_on(self, connection: Connection) -> None:
         """Note that a connection need not end after all."""
-        self._due.pop(one, None)
+        self._due.pop(connection, None)
 
     def tick(self) -> None:
         """Give up whatever is overdue."""
         now = self._monotonic()
         for of_a_peer in [*self._waiting.values()]:
-            for one, since in [*of_a_peer.items()]:
+            for connection, since in [*of_a_peer.items()]:
                 if since + HEAD_SECONDS > now:
                     break  # the others came later
-                one.give_up()
-        for one in [one for one, due in self._due.items() if due <= now]:
-            one.break_off()
+                connection.give_up()
+        for connection in [connection for connection, due in self._due.items() if due <= now]:
+            connection.break_off()
 
-    def _forget(self, one: Connection) -> None:
-        if one.is_serving:
-            one.is_serving = False
-            self._serving[one.peer] -= 1
-            if not self._serving[one.peer]:
-                del self._serving[one.peer]
-        of_a_peer = self._waiting.get(one.peer, {})
-        of_a_peer.pop(one, None)
+    def _forget(self, connection: Connection) -> None:
+        if connection.is_serving:
+            connection.is_serving = False
+            self._serving[connection.peer] -= 1
+            if not self._serving[connection.peer]:
+                del self._serving[connection.peer]
+        of_a_peer = self._waiting.get(connection.peer, {})
+        of_a_peer.pop(connection, None)
         if not of_a_peer:
-            self._waiting.pop(one.peer, None)
+            self._waiting.pop(connection.peer, None)
 
     def _first_to_go(self, newest: Connection) -> Connection:
         """Return the longest waiting of the peer that has most of them, or one that had its answer.
@@ -164,7 +164,7 @@ class Places(ServerState):
         waiting = next(iter(max(self._waiting.values(), key=len)))
         if waiting is not newest:
             return waiting
-        return next((one for one in self._due if one.is_closing), newest)
+        return next((connection for connection in self._due if connection.is_closing), newest)
 
     def _tell(self, what: str) -> None:
         """Say in the log, once a minute, that there is no room."""
@@ -248,7 +248,7 @@ class Connection(HttpToolsProtocol):
         self._raw.abort()
 
     def pause_writing(self) -> None:
-        """Wait for a client that does not read, but not for ever."""
+        """Wait for a client that does not read, for a while."""
         super().pause_writing()
         self._expect_to_be_read()
 
@@ -327,7 +327,7 @@ class Connection(HttpToolsProtocol):
         return is_probe(method.decode("ascii"), self.url.partition(b"?")[0].decode("latin-1"))
 
     def _refuse(self, problem: Problem) -> None:
-        """Answer beside the app, if nothing else is being answered, and close."""
+        """Answer in place of the app, if nothing else is being answered, and close."""
         self._has_body_to_come = True  # whatever it is that the client sends
         cycle = cast("RequestResponseCycle | None", self.cycle)
         if cycle is not None and not cycle.response_complete:
@@ -337,10 +337,10 @@ class Connection(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         path = self.url.partition(b"?")[0].decode("latin-1")
-        refusal = refusal_of(path, {name for name, _ in self.headers}, problem)
-        lines = [*self.server_state.default_headers, *refusal.headers]
+        reply = reply_of(path, {name for name, _ in self.headers}, problem)
+        lines = [*self.server_state.default_headers, *reply.headers]
         head = b"".join(b"%s: %s\r\n" % line for line in lines)
-        self._raw.write(STATUS_LINE[refusal.status] + head + b"\r\n" + refusal.body)
+        self._raw.write(STATUS_LINE[reply.status] + head + b"\r\n" + reply.body)
         self.end()
 
     def _expect_to_be_read(self) -> None:
@@ -357,9 +357,9 @@ class _Outgoing:
         self._connection = connection
 
     def is_closing(self) -> bool:
-        """Tell whether no answer can be sent any more."""
+        """Return whether no answer can be sent any more."""
         return self._connection.is_closing
 
 
 async def _busy(scope: Scope, _: Receive, send: Send) -> None:
-    await send_refusal(scope, send, _BUSY)
+    await send_problem(scope, send, _BUSY)

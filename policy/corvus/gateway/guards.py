@@ -3,7 +3,7 @@
 Host allow-list, Origin and Sec-Fetch, bearer token with its scope, body limit, JSON type. It is a
 plain ASGI callable, so that the proxy behind it keeps its own ``receive``. Refuses what two parsers
 could read in two ways: two Hosts, two Authorizations. A refusal comes in the shape of the surface
-that was asked for, see ``refusing``. What is no route at all needs no token to be told so.
+that was called, see ``refusal``. What is no route at all needs no token to learn so.
 
 A proxied call may bring its token where the SDK of its provider puts a key; in a header of our own
 where the client's credentials are to pass.
@@ -19,11 +19,11 @@ from urllib.parse import urlsplit
 
 from corvus.base.errors import PolicyError
 from corvus.gateway.asgi import ASGIApp, Message, Receive, Scope, Send
-from corvus.gateway.auth import Holders
-from corvus.gateway.body import Bodies, Body, Refused
+from corvus.gateway.auth import RunKey, Tokens
+from corvus.gateway.body import Bodies, Body
 from corvus.gateway.paths import inner, is_greeting, is_open, is_page, is_proxied
 from corvus.gateway.problems import Problem, problem_of
-from corvus.gateway.refusing import send_refusal
+from corvus.gateway.refusal import RequestRefused, send_problem
 from corvus.metering.providers import CREDENTIAL_HEADERS
 from corvus.model.gateway import GatewayOptions
 from corvus.model.token import TokenScope
@@ -50,7 +50,7 @@ class Guards:
     Args:
         app: What is guarded.
         options: What hosts and origins are let in.
-        tokens: Who may ask.
+        tokens: Who may call.
         is_route: Says of a request for a provider's path whether the app has such a route.
         serves_own_machine: Proxied calls of this machine need no token as long as there is none
             for them.
@@ -60,7 +60,7 @@ class Guards:
         self,
         app: ASGIApp,
         options: GatewayOptions,
-        tokens: Holders,
+        tokens: Tokens | RunKey,
         *,
         is_route: Callable[[Scope], bool] = lambda _: True,
         serves_own_machine: bool = False,
@@ -85,10 +85,10 @@ class Guards:
         with self._bodies.one() as body:
             try:
                 content = await self._checked(scope, receive, body)
-            except Refused as refused:
-                await send_refusal(scope, send, refused.problem)
+            except RequestRefused as refused:
+                await send_problem(scope, send, refused.problem)
             except PolicyError as error:
-                await send_refusal(scope, send, problem_of(error))
+                await send_problem(scope, send, problem_of(error))
             else:
                 await self._serve(scope, _replayed(content, receive), send)
 
@@ -98,7 +98,7 @@ class Guards:
         except Exception as bug:
             detail = "the request failed; the server's own log says why"
             try:
-                await send_refusal(scope, send, Problem(500, "internal", detail))
+                await send_problem(scope, send, Problem(500, "internal", detail))
             except RuntimeError:
                 raise bug from None  # an answer had begun: the server breaks it off
             _log.error("a request failed", exc_info=bug)
@@ -119,23 +119,23 @@ class Guards:
         return content
 
     async def _authenticate(self, scope: Scope, headers: dict[bytes, list[bytes]]) -> None:
-        wanted = wanted_scopes(scope["method"], scope["path"])
+        scopes = scopes_of(scope["method"], scope["path"])
         secrets = _secrets(headers, is_proxied=is_proxied(scope["path"]))
         for header, secret in secrets:
             token = await self._tokens.find(secret)
             if token is None:
                 continue
-            if not any(token.scope.allows(one) for one in wanted):
-                needed = " or ".join(wanted)
-                raise Refused(403, "scope-missing", f"this needs a token of scope {needed}")
+            if not any(token.scope.allows(needed) for needed in scopes):
+                needed = " or ".join(scopes)
+                raise RequestRefused(403, "scope-missing", f"this needs a token of scope {needed}")
             scope[TOKEN], scope[TOKEN_FROM] = token, header
             return
         if is_proxied(scope["path"]) and await self._needs_no_token(scope):
             return
         if secrets:
-            raise Refused(401, "token-unknown", "this token is unknown or revoked")
+            raise RequestRefused(401, "token-unknown", "this token is unknown or revoked")
         detail = "send Authorization: Bearer TOKEN; `corvus token create` makes one"
-        raise Refused(401, "token-missing", detail)
+        raise RequestRefused(401, "token-missing", detail)
 
     async def _needs_no_token(self, scope: Scope) -> bool:
         peer = (scope.get("client") or ("", 0))[0]
@@ -146,7 +146,7 @@ class Guards:
         )
 
 
-def wanted_scopes(method: str, path: str) -> tuple[TokenScope, ...]:
+def scopes_of(method: str, path: str) -> tuple[TokenScope, ...]:
     """Return the scopes of which a request needs one (API-8).
 
     What is unknown needs the narrowest for its method.
@@ -163,9 +163,9 @@ def wanted_scopes(method: str, path: str) -> tuple[TokenScope, ...]:
     return (TokenScope.READ,) if method in _SAFE else (TokenScope.ADMIN,)
 
 
-@lru_cache(256)  # asked of every request's Host
+@lru_cache(256)  # called for the Host of every request
 def is_loopback(host: str) -> bool:
-    """Tell whether an address or name is this machine's own."""
+    """Return whether an address or name is this machine's own."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -179,7 +179,7 @@ def _secrets(headers: dict[bytes, list[bytes]], *, is_proxied: bool) -> list[tup
     for name in names:
         given = headers.get(name, [])
         if len(given) > 1:
-            raise Refused(400, "ambiguous-authorization", f"send one {name.decode()} header")
+            raise RequestRefused(400, "ambiguous-authorization", f"send one {name.decode()} header")
         value = given[0] if given else b""
         if name == b"authorization":
             scheme, _, value = value.partition(b" ")
@@ -196,20 +196,22 @@ def _headers(scope: Scope) -> dict[bytes, list[bytes]]:
         size += len(name) + len(value)
         found.setdefault(name.lower(), []).append(value)
     if size > HEADER_BYTES_MAX:
-        raise Refused(431, "headers-too-large", f"headers take {HEADER_BYTES_MAX:,} bytes at most")
+        raise RequestRefused(
+            431, "headers-too-large", f"headers take {HEADER_BYTES_MAX:,} bytes at most"
+        )
     return found
 
 
 def _check_host(headers: dict[bytes, list[bytes]], options: GatewayOptions) -> None:
     hosts = headers.get(b"host", [])
     if len(hosts) != 1:
-        raise Refused(400, "ambiguous-host", "send exactly one Host header")
+        raise RequestRefused(400, "ambiguous-host", "send exactly one Host header")
     name = _host_name(hosts[0].decode("latin-1"))
     if not name or not (is_loopback(name) or name in options.allowed_hosts):
         detail = (
             "this host name is not served; governance.gateway.allowed_hosts lists those that are"
         )
-        raise Refused(421, "host-refused", detail)
+        raise RequestRefused(421, "host-refused", detail)
 
 
 def _host_name(host: str) -> str:
@@ -226,18 +228,18 @@ def _host_name(host: str) -> str:
 def _check_origin(method: str, headers: dict[bytes, list[bytes]], options: GatewayOptions) -> None:
     origins = headers.get(b"origin", [])
     if method == "OPTIONS" or len(origins) > 1:
-        raise Refused(403, "origin-refused", "other origins are not served")
-    allowed = {one.encode() for one in options.allowed_origins}
+        raise RequestRefused(403, "origin-refused", "other origins are not served")
+    allowed = {origin.encode() for origin in options.allowed_origins}
     if origins:
         own = f"http://{headers[b'host'][0].decode('latin-1')}".encode()
         if origins[0] not in allowed and origins[0] != own:
-            raise Refused(403, "origin-refused", "this origin may not call")
+            raise RequestRefused(403, "origin-refused", "this origin may not call")
     elif any(site not in _SAME for site in headers.get(b"sec-fetch-site", [])):
-        raise Refused(403, "origin-refused", "other sites may not call")
+        raise RequestRefused(403, "origin-refused", "other sites may not call")
 
 
 def _follows_a_link(scope: Scope, headers: dict[bytes, list[bytes]]) -> bool:
-    """Tell whether a person came to a page by a link, which may stand on any site."""
+    """Return whether a person came to a page by a link, which may stand on any site."""
     return (
         scope["method"] == "GET"
         and is_page(scope["path"])
@@ -258,10 +260,12 @@ def _check_json(method: str, headers: dict[bytes, list[bytes]], body: bytes) -> 
     kinds = headers.get(b"content-type", [])
     essence, *more = kinds[0].lower().split(b";") if len(kinds) == 1 else [b""]
     if essence.strip() != b"application/json":
-        raise Refused(415, "not-json", "send one Content-Type: application/json")
-    for name, _, value in (one.partition(b"=") for one in more):
+        raise RequestRefused(415, "not-json", "send one Content-Type: application/json")
+    for name, _, value in (parameter.partition(b"=") for parameter in more):
         if name.strip() == b"charset" and value.strip(b' \t"') not in _UTF8:
-            raise Refused(415, "charset-refused", "JSON is read as UTF-8 alone: leave out charset")
+            raise RequestRefused(
+                415, "charset-refused", "JSON is read as UTF-8 alone: leave out charset"
+            )
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -13,35 +13,35 @@ _OPERATIONS = {*_PROBES, "/metrics", "/openapi.json"}
 
 
 def is_page(path: str) -> bool:
-    """Tell whether a path is one of the pages, which know their visitors by a cookie."""
+    """Return whether a path is one of the pages, which know their visitors by a cookie."""
     return path in ("/", _PAGES) or path.startswith(f"{_PAGES}/")
 
 
 def is_open(path: str) -> bool:
-    """Tell whether a path answers without a token: whether the process lives is no secret."""
+    """Return whether a path answers without a token: whether the process lives is no secret."""
     return inner(path) in _PROBES
 
 
 def is_greeting(method: str, path: str) -> bool:
-    """Tell whether a client of a provider only asks whether there is somebody."""
+    """Return whether a client of a provider only checks whether there is somebody."""
     return method == "HEAD" and path == "/"
 
 
 def is_probe(method: str, path: str) -> bool:
-    """Tell whether a request only asks whether the process lives or can answer."""
+    """Return whether a request only checks whether the process lives or can answer."""
     return is_open(path) or is_greeting(method, path)
 
 
 def is_proxied(path: str) -> bool:
-    """Tell whether a path is no surface of ours, so that its client speaks to a provider."""
+    """Return whether a path is no surface of ours, so that its client speaks to a provider."""
     return not (
         is_page(path)
         or path in _OPERATIONS
-        or any(path == one or path.startswith(f"{one}/") for one in _PREFIXES)
+        or any(path == prefix or path.startswith(f"{prefix}/") for prefix in _PREFIXES)
     )
 
 
 def inner(path: str) -> str:
     """Return a path of our API without its prefix."""
-    prefix = next((one for one in _PREFIXES if path.startswith(f"{one}/")), "")
+    prefix = next((prefix for prefix in _PREFIXES if path.startswith(f"{prefix}/")), "")
     return path.removeprefix(prefix)

@@ -1,7 +1,7 @@
 """Errors as ``application/problem+json`` (RFC 9457): one envelope for all, with ``code`` (API-2).
 
-Refuses to tell paths, text of a driver or what a secret was: faults of store and ledger get fixed
-words, the rest is scrubbed.
+Paths, the text of a driver and secrets are never said: faults of store and ledger get fixed words,
+the rest is scrubbed. Which HTTP status an error is, holds on every served surface, pages too.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from typing import NamedTuple
 
 from corvus.answers.action import ACTION
 from corvus.answers.denial import denial_body
-from corvus.autonomy.decide import ActionRefused
+from corvus.autonomy.decide import ActionRateExceeded, ActionRefused
 from corvus.base import errors
 from corvus.config.toml.values import shown
 from corvus.diagnostics.model import ConfigError
 from corvus.diagnostics.secrets import scrub
-from corvus.gateway.statuses import status_of
-from corvus.model.decision import Denied, MissionEnded, UnpricedModel
+from corvus.model.decision import AlreadySettled, Denied, MissionEnded, UnpricedModel
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE = "urn:corvus:problem:"
@@ -66,6 +65,31 @@ class Problem(NamedTuple):
         return found
 
 
+_STATUS: dict[type[errors.PolicyError], int] = {
+    errors.PolicyError: 500,
+    ConfigError: 422,
+    Denied: 402,
+    UnpricedModel: 422,
+    AlreadySettled: 409,
+    ActionRefused: 403,
+    errors.ProjectRefused: 403,
+    errors.TokenBound: 403,
+    ActionRateExceeded: 429,
+    errors.ReservationError: 409,
+    errors.ReservationNotFound: 404,
+    errors.SteeringRefused: 409,
+    errors.StoreError: 503,
+    errors.LedgerError: 503,
+    errors.ImportRefused: 422,
+    errors.ReportError: 500,
+    errors.ReportNotFound: 404,
+    errors.ReportParameterInvalid: 400,
+    errors.DemoRefused: 409,
+    errors.EditRefused: 409,
+    errors.GatewayRefused: 500,
+    errors.ResourceMissing: 500,
+}
+
 _FIXED: dict[type[errors.PolicyError], str] = {
     errors.StoreError: "the store of budgets cannot answer, so nothing was admitted or changed; "
     "the server's own log says why",
@@ -75,6 +99,11 @@ _FIXED: dict[type[errors.PolicyError], str] = {
     errors.ResourceMissing: "the installation is incomplete",
     errors.PolicyError: "the request failed; the server's own log says why",
 }
+
+
+def status_of(error: errors.PolicyError) -> int:
+    """Return the HTTP status of an error: that of its nearest listed ancestor."""
+    return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
 
 
 def problem_of(error: errors.PolicyError) -> Problem:

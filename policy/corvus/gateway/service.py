@@ -1,8 +1,8 @@
-"""What the routes ask: one open store, the policy in force, the ledger for moments.
+"""What the routes work on: one open store, the policy in force, the ledger for moments.
 
-The policy can be replaced while the gateway runs (API-4); whoever asks gets the governor in force
-then. Ledger reads and drains of this process go one after the other. Refuses to change a config
-that was not named by a file, and leaves the file as it was when its policy cannot be put in force.
+The policy can be replaced while the gateway runs (API-4); each request gets the governor in force
+then. Ledger reads and drains of this process go one after the other. A config that no file names is
+not changed, and a file stays as it was when its policy cannot be put in force.
 """
 
 from __future__ import annotations
@@ -10,19 +10,21 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from corvus.base.errors import EditRefused, LedgerError, PolicyError
+from corvus.base.errors import EditRefused, LedgerError, PolicyError, SettingRefused
 from corvus.base.files import replace_file
 from corvus.config.edit.change import set_keys
-from corvus.config.toml.values import Route, shown
-from corvus.gateway.api.bodies import ConfigPatch
+from corvus.config.layers.origins import above
+from corvus.config.model import keys
+from corvus.config.toml.document import Document, read_bytes, read_document
+from corvus.config.toml.values import Route, as_items, is_table, quoted, shown
 from corvus.gateway.metrics import Metrics
-from corvus.gateway.patch import refuse_decided_above, wanted_keys
 from corvus.governor.governor import Governor
 from corvus.observability.redact import Redactor
 from corvus.observability.sinks import Telemetry
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from corvus.reporting.table import Table
 
 _log = logging.getLogger("corvus.gateway")
+_BUDGETS = ("cost", "budgets")
+_GOVERNANCE_AT_RUN_TIME = {("governance", "observability", "metrics")}
 
 
 class ConfigFile(NamedTuple):
@@ -41,7 +45,7 @@ class ConfigFile(NamedTuple):
 
     Attributes:
         path: The file that a change is written to.
-        reload: Reads the config anew, all layers, as it was read at the start.
+        reload: Reads the config again, all layers, as it was read at the start.
     """
 
     path: Path
@@ -55,7 +59,7 @@ class Service:
         runtime: The config in force at the start.
         store: The open store; closed by whoever opened it.
         file: Where a change is written to; ``None`` makes the config unchangeable.
-        telemetry: Sinks beside the metrics; closed by whoever opened them.
+        telemetry: Sinks next to the metrics; closed by whoever opened them.
     """
 
     def __init__(
@@ -93,11 +97,11 @@ class Service:
         """Whether there is a config file to change."""
         return self._file is not None
 
-    def change_config(self, patch: ConfigPatch, actor: str) -> Runtime:
+    def change_config(self, patch: Mapping[str, Any], actor: str) -> Runtime:
         """Set keys of the config file, and put the new policy in force; all or nothing (API-4).
 
         Args:
-            patch: What is asked for.
+            patch: Tables and keys as the body of ``PATCH admin/config`` has them.
             actor: Who changes them, for the audit.
 
         Raises:
@@ -109,7 +113,7 @@ class Service:
         if self._file is None:
             raise EditRefused("the gateway was started without a config file")
         with self._config_lock:
-            return self._write(wanted_keys(patch, self._file.path, self.runtime.layers), actor)
+            return self._write(_keys_of(patch, self._file.path, self.runtime.layers), actor)
 
     def change_keys(self, values: Mapping[Route, str], actor: str) -> Runtime:
         """Set keys of the config file by their routes, as ``change_config`` does.
@@ -126,13 +130,13 @@ class Service:
         if self._file is None:
             raise EditRefused("the gateway was started without a config file")
         with self._config_lock:
-            refuse_decided_above(values, self.runtime.layers)
+            _refuse_decided_above(values, self.runtime.layers)
             return self._write({shown(route): text for route, text in values.items()}, actor)
 
     def reload_config(self) -> None:
-        """Read the config anew, for somebody has edited it; a broken one changes nothing.
+        """Read the config again, for somebody has edited it; a broken one changes nothing.
 
-        The fault is kept for ``readyz`` and told in the log; the policy in force stays.
+        The fault is kept for ``readyz`` and logged; the policy in force stays.
         """
         if self._file is None:
             return
@@ -236,3 +240,94 @@ class Service:
             listeners=self._listeners,
             history=runtime.bookkeeping.history(self.store),
         )
+
+
+def _keys_of(patch: Mapping[str, Any], path: Path, layers: Sequence[Document]) -> dict[str, str]:
+    """Return the keys of the file that a patch sets, with their values as TOML.
+
+    Args:
+        patch: The change.
+        path: The file to change, in which named budgets are looked up.
+        layers: Files, environment and command line of the config in force.
+
+    Raises:
+        EditRefused: It names no key, or one without a value.
+        SettingRefused: A key has no effect before a restart, a budget is not in the file, or a
+            higher layer decides a key.
+    """
+    values = dict(_routes(patch, path))
+    if not values or None in values.values():
+        raise EditRefused("name at least one key, each with a value")
+    _refuse_decided_above(values, layers)
+    return {shown(route): _toml(value) for route, value in values.items()}
+
+
+def _refuse_decided_above(routes: Iterable[Route], layers: Sequence[Document]) -> None:
+    """Refuse keys that the file does not decide: a change of it would have no effect.
+
+    Raises:
+        SettingRefused: The environment or the command line states one.
+    """
+    for route in routes:
+        if place := above(route, layers):
+            raise SettingRefused(
+                f"{shown(route)} is decided by {place}, which stands above the file"
+            )
+
+
+def _routes(patch: Mapping[str, Any], path: Path) -> Iterator[tuple[Route, object]]:
+    cost: dict[str, Any] = dict(patch.get("cost") or {})
+    budgets: dict[str, dict[str, object]] = cost.pop("budgets", None) or {}
+    for key, value in cost.items():
+        yield ("cost", key), value
+    for name, changes in budgets.items():
+        route = _budget(name, path)
+        for key, value in changes.items():
+            yield (*route, key), value
+    autonomy: dict[str, object] = patch.get("autonomy") or {}
+    for key, value in autonomy.items():
+        yield ("autonomy", key), value
+    for route, value in _leaves(("governance",), patch.get("governance") or {}):
+        if route not in _GOVERNANCE_AT_RUN_TIME:
+            raise SettingRefused(_unchangeable(route))
+        yield route, value
+
+
+def _budget(name: str, path: Path) -> Route:
+    raw = read_bytes(path, str(path))[0]
+    document = read_document(raw, str(path))[0] if raw is not None else None
+    cost = document.data.get("cost") if document is not None else None
+    budgets = as_items(cost.get("budgets")) if is_table(cost) else []
+    for place, budget in enumerate(budgets):
+        if is_table(budget) and budget.get("name") == name:
+            return (*_BUDGETS, place)
+    raise SettingRefused(f"the config file has no budget {quoted(name)} in [[cost.budgets]]")
+
+
+def _leaves(route: Route, value: object) -> Iterator[tuple[Route, object]]:
+    if not is_table(value):
+        yield route, value
+        return
+    for key, inner in value.items():
+        yield from _leaves((*route, key), inner)
+
+
+def _unchangeable(route: Route) -> str:
+    if keys.node(route):
+        return f"{shown(route)} takes effect at a restart only: change the file, then start anew"
+    return f"there is no setting {shown(route)}"
+
+
+def _toml(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case Decimal():
+            return f"{value:f}"
+        case str():
+            return quoted(value)
+        case list():
+            items = cast("list[object]", value)
+            return f"[{', '.join(map(_toml, items))}]"
+        case _:
+            return str(value)

@@ -1,4 +1,4 @@
-"""Moves old rows to Parquet files beside the ledger, by month (LED-4).
+"""Moves old rows to Parquet files next to the ledger, by month (LED-4).
 
 A file is whole and on disk before one transaction removes its rows and records it, so a process may
 die at any step: what it leaves is rows without a file, or a file that nobody reads. Refuses to
@@ -198,7 +198,7 @@ def _remove_leftovers(ledger: Ledger, folder: Path) -> None:
 
 
 def _is_in_ledger(ledger: Ledger, table: str, file: Path) -> bool:
-    kind = next(one for one in _TABLES if one.table == table)
+    kind = next(kind for kind in _TABLES if kind.table == table)
     statement = _NOT_IN_LEDGER.format(table=ledger.table(table), key=", ".join(kind.key))
     try:
         return ledger.connection.execute(statement, {"file": str(file)}).fetchone() == (0,)

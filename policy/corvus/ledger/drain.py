@@ -16,8 +16,14 @@ from pathlib import Path
 from corvus.base.files import sync
 from corvus.base.time import Clock, SystemClock
 from corvus.ledger.ledger import LOCK_TIMEOUT_SECONDS, Ledger, mark_drained, open_file
-from corvus.ledger.outbox import Outbox, batches, last_seq, refuse_lost_rows
-from corvus.ledger.staging import Staging, by_table
+from corvus.ledger.outbox import (
+    Outbox,
+    Staging,
+    batches,
+    by_table,
+    last_seq,
+    refuse_lost_rows,
+)
 from corvus.model.outbox import LedgerTable, OutboxEvent
 
 Progress = Callable[[int, int], None]
@@ -52,7 +58,7 @@ def drain(
     Args:
         path: The ledger file; it is made if there are events.
         outbox: The events of the store.
-        on_progress: Told after each batch.
+        on_progress: Called after each batch.
         timeout_seconds: How long to wait while others hold the ledger, >= 0.
         clock: Stamps the watermark; the machine's by default.
 

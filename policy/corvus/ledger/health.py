@@ -44,12 +44,12 @@ def ledger_health(path: Path, outbox: Outbox | None, *, writable: bool) -> Ledge
 
     Args:
         path: The file; it need not exist.
-        outbox: The store beside it, which must agree on what was handed over.
+        outbox: The store next to it, which must agree on what was handed over.
         writable: Whether this user may write it, or make it.
     """
     if not os.path.lexists(path):
         return LedgerHealth(path, is_writable=writable, problem=_lost_rows(outbox, 0))
-    sides = [one for one in (str(path), f"{path}.wal") if os.path.isfile(one)]
+    sides = [side for side in (str(path), f"{path}.wal") if os.path.isfile(side)]
     found = LedgerHealth(
         path,
         exists=True,

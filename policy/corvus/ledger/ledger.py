@@ -1,7 +1,7 @@
 """The ledger: one DuckDB file with every usage record (LED-1), opened for moments, never held.
 
 Who may open it is decided by ``corvus.ledger.lock``; its shape is the work of
-``corvus.ledger.migrate``; what lies beside the file, in a store's outbox and in the archive, is
+``corvus.ledger.migrate``; what lies next to the file, in a store's outbox and in the archive, is
 shown by ``corvus.ledger.views``. Refuses: files that are something else, ledgers of a newer
 version, use after a fork, and any network or extension download. Nothing here reads the ``.duckdb``
 or ``.wal`` file itself (see the lock).
@@ -167,7 +167,7 @@ def open_ledger(
 ) -> Generator[Ledger]:
     """Open a ledger for a moment, with all that belongs to it.
 
-    Its tables show, beside the rows of the file, those that retention has moved to the archive
+    Its tables show, next to the rows of the file, those that retention has moved to the archive
     (LED-4), and those that are still in a store's outbox (LED-2).
 
     Args:
@@ -258,9 +258,9 @@ def _opened(path: Path, *, write: bool, deadline: float, clock: Clock) -> Ledger
         raise  # somebody else is making it
     except BaseException:
         if is_new:
-            for one in (path, _log(path)):
+            for file in (path, _log(path)):
                 with suppress(OSError):
-                    one.unlink()
+                    file.unlink()
         raise
     return ledger
 

@@ -1,9 +1,9 @@
 """The lock that stands before DuckDB's own: readers share it, a writer has it alone.
 
-It is a ``flock`` on a file beside the ledger, never on the ledger itself: closing any descriptor of
-a file that DuckDB has open drops DuckDB's lock and lets a second writer in. A second file is the
+It is a ``flock`` on a file next to the ledger, never on the ledger itself: closing any descriptor
+of a file that DuckDB has open drops DuckDB's lock and lets a second writer in. A second file is the
 queue: whoever waits stands in it alone, so that readers who keep coming cannot keep a writer out.
-Refuses to wait for ever.
+Nobody waits without end.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def ledger_lock(path: Path, *, write: bool, timeout_seconds: float) -> Generator
     """Hold the lock of a ledger.
 
     Args:
-        path: The ledger file; ``<path>.lock`` and ``<path>.queue`` stand beside it.
+        path: The ledger file; ``<path>.lock`` and ``<path>.queue`` stand next to it.
         write: Take it alone, and create the files; else share it, and create nothing.
         timeout_seconds: How long to wait for other processes, >= 0.
 
@@ -37,7 +37,7 @@ def ledger_lock(path: Path, *, write: bool, timeout_seconds: float) -> Generator
     if not HAS_LOCKS:
         yield  # DuckDB's own lock refuses the second process
         return
-    lock = _open(_beside(path, ".lock"), write=write)
+    lock = _open(_next_to(path, ".lock"), write=write)
     if lock is None:
         # No writer has ever been here, or the lock is not ours to open; DuckDB's own still stands.
         yield
@@ -45,7 +45,7 @@ def ledger_lock(path: Path, *, write: bool, timeout_seconds: float) -> Generator
     deadline = time.monotonic() + timeout_seconds
     signed = False
     try:
-        queue = _open(_beside(path, ".queue"), write=write)
+        queue = _open(_next_to(path, ".queue"), write=write)
         try:
             if queue is not None:
                 _wait(queue, lock, path, alone=True, deadline=deadline)
@@ -63,7 +63,7 @@ def ledger_lock(path: Path, *, write: bool, timeout_seconds: float) -> Generator
         lock.close()  # the kernel frees the lock, also when the process is killed
 
 
-def _beside(path: Path, ending: str) -> Path:
+def _next_to(path: Path, ending: str) -> Path:
     return path.with_name(f"{path.name}{ending}")
 
 

@@ -69,7 +69,7 @@ def shipped_migrations() -> tuple[Migration, ...]:
             text = file.read_bytes().decode("utf-8").replace("\r\n", "\n")
             found.append(Migration(int(number), name, text))
     found.sort(key=lambda migration: migration.version)
-    if not found or [one.version for one in found] != list(range(1, len(found) + 1)):
+    if not found or [migration.version for migration in found] != list(range(1, len(found) + 1)):
         raise ResourceMissing("policy was installed without all of its ledger migrations")
     return tuple(found)
 
@@ -91,9 +91,9 @@ def migrate(
         if done == 0:
             connection.execute(_CREATE)
         now = clock.now().astimezone(UTC).replace(tzinfo=None)
-        for one in migrations[done:]:
-            connection.execute(one.sql)
-            connection.execute(_RECORD, [one.version, one.name, one.sha256, now])
+        for migration in migrations[done:]:
+            connection.execute(migration.sql)
+            connection.execute(_RECORD, [migration.version, migration.name, migration.sha256, now])
         connection.execute("COMMIT")
     except BaseException:
         roll_back(connection)

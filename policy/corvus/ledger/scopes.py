@@ -1,4 +1,4 @@
-"""Reads what was told of a session and its missions, to recall one that a store forgot (STO-2)."""
+"""Reads the records of a session and its missions, to recall one that a store forgot (STO-2)."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ GROUP BY ALL
 
 
 def recorded_sessions(ledger: Ledger, store_id: str, session_id: str) -> list[SessionRecord]:
-    """Return the sessions of an id, of whatever project, as a store last told of them."""
+    """Return the sessions of an id, of whatever project, as a store last recorded them."""
     rows = _rows(ledger, _SESSION, store_id, session_id)
     found: list[SessionRecord] = []
     for project, group in groupby(rows, key=lambda row: row[0]):
         events = [*group]
-        *_, (_, last, at_us, _) = [one for one in events if one[1] != "state"] or events
+        *_, (_, last, at_us, _) = [event for event in events if event[1] != "state"] or events
         found.append(
             SessionRecord(
                 session_id,
@@ -59,7 +59,7 @@ def recorded_sessions(ledger: Ledger, store_id: str, session_id: str) -> list[Se
 
 
 def recorded_missions(ledger: Ledger, store_id: str, session_id: str) -> list[MissionRecord]:
-    """Return the missions of the sessions of an id, as a store last told of them."""
+    """Return the missions of the sessions of an id, as a store last recorded them."""
     admitted = {
         (project, mission): at_us
         for project, mission, at_us in _rows(ledger, _ADMITTED, store_id, session_id)
@@ -72,7 +72,7 @@ def recorded_missions(ledger: Ledger, store_id: str, session_id: str) -> list[Mi
 
 
 def _mission(session_id: str, events: list[Any], admitted_us: int | None) -> MissionRecord:
-    starts = [one[3] for one in events if one[2] == "started"]
+    starts = [row[3] for row in events if row[2] == "started"]
     started_us = starts[-1] if starts else events[0][3]
     project, name, event, at_us, limit, max_steps, deadline_us, steps, word = events[-1]
     outcome = None if word is None else MissionOutcome(word)

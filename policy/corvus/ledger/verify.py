@@ -1,26 +1,38 @@
-"""Checks a ledger against itself, its stores and its archive (AUD-2, LED-2, STO-2).
+"""Reads the audit, and checks a ledger against itself, its stores and its archive.
 
-Every check returns what it found, worst first to nothing; none repairs anything.
+Every check (AUD-2, LED-2, STO-2) returns what contradicts; none repairs anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from corvus.base.errors import LedgerCorrupt
 from corvus.base.files import file_sha256
-from corvus.ledger.audit import AUDIT_COLUMNS, event_of
 from corvus.ledger.ledger import Ledger
 from corvus.ledger.outbox import Outbox, refuse_lost_rows
 from corvus.ledger.views import archive_folder
 from corvus.model.audit_hash import GENESIS, audit_hash
 from corvus.model.outbox import LedgerTable
-from corvus.model.steering import AuditEvent
+from corvus.model.steering import AuditEvent, AuditKind
+
+AUDIT_COLUMNS = tuple(field.name for field in fields(AuditEvent))
+
+_LATEST = f"""
+SELECT {", ".join(AUDIT_COLUMNS)}
+FROM audit_event
+WHERE ($since IS NULL OR recorded_at >= $since::TIMESTAMP)
+  AND (len($kinds) = 0 OR list_contains($kinds, kind))
+ORDER BY recorded_at DESC, store_id DESC, position DESC
+LIMIT $count
+"""  # noqa: S608 - made of constants of this package
 
 _AUDIT = f"""
 SELECT store_id::VARCHAR, {", ".join(AUDIT_COLUMNS)}
@@ -106,6 +118,27 @@ class _Chain:
     hashes: dict[int, str] = field(default_factory=dict[int, str])
 
 
+def audit_events(
+    ledger: Ledger, *, limit: int, since: datetime | None = None, kinds: Collection[str] = ()
+) -> list[AuditEvent]:
+    """Return the newest audit events, the newest last.
+
+    Args:
+        ledger: Opened with the outbox, so that what is not drained yet is there, too.
+        limit: How many at most, >= 0.
+        since: The first instant, inclusive, aware; ``None`` is the beginning.
+        kinds: The kinds wanted; none is all.
+
+    Raises:
+        LedgerError: DuckDB could not read them.
+    """
+    first = since.astimezone(UTC).replace(tzinfo=None) if since else None
+    values = {"since": first, "kinds": [*kinds], "count": limit}
+    with ledger.explaining():
+        rows = ledger.connection.execute(_LATEST, values).fetchall()
+    return [_event_of(row) for row in reversed(rows)]
+
+
 def check_audit(ledger: Ledger, heads: Mapping[str, AuditHead] | None = None) -> list[Finding]:
     """Follow the hash chain of every store through its audit events.
 
@@ -124,7 +157,7 @@ def check_audit(ledger: Ledger, heads: Mapping[str, AuditHead] | None = None) ->
     for store_id, events in groupby(rows, key=itemgetter(0)):
         chain = _Chain(str(store_id))
         for row in events:
-            findings.extend(_link(chain, event_of(row[1:])))
+            findings.extend(_link(chain, _event_of(row[1:])))
         findings.extend(_head(chain, expected.pop(chain.store_id, None)))
     for store_id, head in expected.items():
         findings.extend(_head(_Chain(store_id), head))
@@ -181,15 +214,15 @@ def check_numbers(ledger: Ledger) -> list[Finding]:
     ]
 
 
-def check_watermark(ledger: Ledger, outbox: Outbox) -> list[Finding]:
+def check_watermark(outbox: Outbox, watermark: int) -> list[Finding]:
     """Check that the ledger has all that a store handed over.
 
     Args:
-        ledger: Opened without the outbox: with it, opening refuses such a ledger.
         outbox: The events of the store.
+        watermark: Number of the newest of them that the ledger has; 0 without a ledger.
     """
     try:
-        refuse_lost_rows(outbox, ledger.watermark(outbox.store_id))
+        refuse_lost_rows(outbox, watermark)
     except LedgerCorrupt as lost:
         return [Finding(FindingCode.EVENTS_MISSING, str(lost))]
     return []
@@ -258,3 +291,21 @@ def _head(chain: _Chain, head: AuditHead | None) -> Iterator[Finding]:
             FindingCode.AUDIT_ALTERED,
             f"audit event {head.position} of store {chain.store_id} has another hash than expected",
         )
+
+
+def _event_of(values: tuple[Any, ...]) -> AuditEvent:
+    """Read a row of ``AUDIT_COLUMNS``."""
+    named = {name: _plain(value) for name, value in zip(AUDIT_COLUMNS, values, strict=True)}
+    return AuditEvent(**named | {"kind": _kind(named["kind"])})
+
+
+def _kind(text: str) -> Any:
+    """Return a kind; one of another version stays text, which hashes alike."""
+    return AuditKind(text) if text in AuditKind.__members__.values() else text
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of DuckDB as the store had it: aware instants, ids as text."""
+    if isinstance(value, UUID):
+        return str(value)
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corvus.base.errors import LedgerError
-from corvus.ledger.staging import Staging, by_table
+from corvus.ledger.outbox import Staging, by_table
 from corvus.model.outbox import OutboxEvent
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def quoted(file: Path) -> str:
 
 
 def archive_folder(path: Path) -> Path:
-    """Return the folder beside a ledger that holds its archive."""
+    """Return the folder next to a ledger that holds its archive."""
     return path.with_name(f"{path.name}.archive")
 
 

@@ -1,9 +1,9 @@
 """What the messages and tools of a request say about its cost (PRC-7).
 
-They are decoded into one kind of node that names only what is asked for; all else is passed over
-unbuilt. Pictures and documents that stand in a member for them, say that they are such and begin
-as such, have bounds of their own; whatever else is there counts by its bytes. Refuses more than
-100,000 nodes, and shapes that no API has, for nobody knows what a vendor would read in them.
+They are decoded into one kind of node that names only what is needed; all else is passed over
+unbuilt. Pictures and documents that stand in a member for them, say that they are such and begin as
+such, have bounds of their own; whatever else is there counts by its bytes. More than 20,000 nodes
+are refused, and shapes that no API has, for nobody knows what a vendor would read in them.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Content:
 
     Attributes:
         reads_more: The provider adds input that is not in the request.
-        is_told_more: The provider tells the model about citations or tools of its own accord.
+        adds_hidden: The provider informs the model about citations or tools of its own accord.
         has_cache_control: Some input is to be written to a cache.
         keeps_hour: Some of it for an hour, which costs more.
         models: Models that tools call.
@@ -126,7 +126,7 @@ class Content:
     """
 
     reads_more: bool = False
-    is_told_more: bool = False
+    adds_hidden: bool = False
     has_cache_control: bool = False
     keeps_hour: bool = False
     models: list[str] = field(default_factory=list[str])
@@ -139,10 +139,10 @@ class Content:
 
     def media_tokens(self, endpoint: Endpoint, models: Iterable[str]) -> int:
         """Return the most tokens that any of some models reads in all pictures and documents."""
-        pages = sum(one.pages for one in self.documents)
-        texts = sum(one.text_tokens for one in self.documents)
+        pages = sum(document.pages for document in self.documents)
+        texts = sum(document.text_tokens for document in self.documents)
         shown = [
-            sum(vision.tokens_of(one) * times for one, times in self.pictures.items())
+            sum(vision.tokens_of(picture) * times for picture, times in self.pictures.items())
             + pages * vision.tokens_of(Picture())
             for vision in {vision_of(endpoint, model) for model in models}
         ]
@@ -219,8 +219,8 @@ def _require_single(text: Raw) -> None:
     """
     waiting = [text] if _is_nested(text) else []
     while waiting:
-        one = waiting.pop()
-        parts = objects_of(one) if begins_with(one, b"[") else [members_of(one)]
+        text = waiting.pop()
+        parts = objects_of(text) if begins_with(text, b"[") else [members_of(text)]
         waiting += [
             part[name]
             for part in parts
@@ -252,12 +252,12 @@ def _flat(value: object) -> Iterator[Node]:
     """Yield the nodes of a value and those inside them, without recursion."""
     waiting: list[object] = [value]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, list):
-            waiting += cast(list[object], one)
-        elif isinstance(one, Node):
-            yield one
-            waiting += (one.content, one.output, one.source, one.file, one.tools)
+        item = waiting.pop()
+        if isinstance(item, list):
+            waiting += cast(list[object], item)
+        elif isinstance(item, Node):
+            yield item
+            waiting += (item.content, item.output, item.source, item.file, item.tools)
 
 
 def _is_plain(node: Node) -> bool:
@@ -269,7 +269,7 @@ def _is_plain(node: Node) -> bool:
     return (
         absent == _SIX_TIMES_NONE
         and files == _FOUR_TIMES_NONE
-        and all(one is _NULL for one in (*raw, *links))
+        and all(text is _NULL for text in (*raw, *links))
         and (node.type is None or "image" not in node.type)
         and not _is_stored(node)
     )
@@ -286,13 +286,13 @@ def _take(found: Content, node: Node) -> None:
     if _is_plain(node):
         return
     refers = (node.source, node.file) if node.image_url is None else ()
-    held = (node, *(one for one in refers if isinstance(one, Node)))
+    held = (node, *(node_or_text for node_or_text in refers if isinstance(node_or_text, Node)))
     is_picture = node.type is not None and "image" in node.type
     if node.image_url is not None:
         _take_picture(found, node)
-    elif is_picture and not any(one.type == "base64" and one.data for one in held):
+    elif is_picture and not any(holder.type == "base64" and holder.data for holder in held):
         found.pictures[Picture()] += 1
-    elif any(one.file_id or one.file_url or one.url for one in held):
+    elif any(holder.file_id or holder.file_url or holder.url for holder in held):
         found.reads_more = True
     if node.data and node.type == "base64":
         _take_file(found, node.data, node.media_type or "")
@@ -301,8 +301,8 @@ def _take(found: Content, node: Node) -> None:
             _take_file_data(found, holder.file_data, holder.filename)
     _take_other_media(found, node)
     found.reads_more |= node.audio is not None or _is_stored(node)
-    found.is_told_more |= node.tools is not None
-    found.is_told_more |= not (is_null(node.citations) and is_null(node.tool))
+    found.adds_hidden |= node.tools is not None
+    found.adds_hidden |= not (is_null(node.citations) and is_null(node.tool))
     _take_cache_control(found, node.cache_control)
 
 

@@ -102,15 +102,15 @@ def _kids(texts: list[bytes]) -> int | None:
 
     A page that is referred to twice is shown twice, by some readers.
     """
-    lists = [one for text in texts for one in _KIDS.findall(text)]
-    kids = [number for one in lists for number in _REFERENCE.findall(one)]
+    lists = [kids_list for text in texts for kids_list in _KIDS.findall(text)]
+    kids = [number for kids_list in lists for number in _REFERENCE.findall(kids_list)]
     if not texts or b"" in lists or len(kids) != len(set(kids)):
         return None
     return len(kids)
 
 
 def _hides_structure(text: bytes) -> bool:
-    """Return whether a name that tells of pages is spelt with escapes."""
+    """Return whether a name that speaks of pages is spelt with escapes."""
     return b"#" in text and any(
         _ESCAPE.sub(_byte_of, name) in _STRUCTURE for name in set(_ESCAPED_NAME.findall(text))
     )

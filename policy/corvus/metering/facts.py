@@ -1,4 +1,4 @@
-"""Reads JSON that someone else wrote: tells what is there from what is not, and never guesses.
+"""Reads JSON that someone else wrote: what is absent counts as absent, and nothing is guessed.
 
 Counts are whole numbers of at most nine digits. Anything else in the place of a count means that
 the usage around it cannot be trusted, and is an error here; taps turn it into "usage unknown".
@@ -45,8 +45,8 @@ def objects(of: Json, key: str) -> list[Json]:
     value = of.get(key)
     if not isinstance(value, list):
         return []
-    found = (as_object(one) for one in cast(list[object], value))
-    return [one for one in found if one is not None]
+    found = (as_object(item) for item in cast(list[object], value))
+    return [item for item in found if item is not None]
 
 
 def text_or_none(of: Json, key: str) -> str | None:
@@ -56,9 +56,9 @@ def text_or_none(of: Json, key: str) -> str | None:
 
 
 def grown(before: Json, now: Json) -> dict[str, Any]:
-    """Return counts that were told twice: they are cumulative, so the larger one holds.
+    """Return counts that were reported twice: they are cumulative, so the larger one holds.
 
-    What is ``None`` says nothing; what is no number is taken as it is told last. Some vendors tell
+    What is ``None`` says nothing; what is no number is taken as it comes last. Some vendors report
     the input at the start of a stream, and 0 at its end.
     """
     found = dict(before)

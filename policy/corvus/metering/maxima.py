@@ -2,8 +2,8 @@
 
 A vendor reads one or two of these names and ignores the rest, so the largest of all stated counts
 (PRC-7). Only a name that the API of an endpoint defines makes a request bounded; another one can
-only raise the bound. Refuses numbers that a vendor may take for "no maximum", such as -1, text, or
-ten digits.
+only raise the bound. A number that a vendor may take for "no maximum", such as -1, text, or ten
+digits, is refused.
 
 Source:
     API references of OpenAI (chat, responses), Anthropic (messages), OpenRouter, vLLM, llama.cpp,
@@ -64,7 +64,7 @@ THINKING = (
     "max_reasoning_tokens",
     "max_thinking_tokens",
 )
-"""Names of what may be thought beside the answer."""
+"""Names of what may be thought on top of the answer."""
 
 _NESTED_THINKING = ("budget_tokens", "max_tokens", *THINKING)
 GROUPS = (
@@ -89,7 +89,7 @@ THOUGHTS = (
 _DEPTH_MAX = 4
 
 
-class Unusable(ValueError):
+class InvalidMaximum(ValueError):
     """A request states a count that is none."""
 
 
@@ -99,13 +99,13 @@ class Maxima(NamedTuple):
     Attributes:
         output_tokens: Most of one answer; ``None`` when the endpoint's own maximum is not stated.
         other_tokens: Largest that is stated under any name, thinking included; 0 for none.
-        beside_tokens: What may be thought on top of that.
+        extra_tokens: What may be thought on top of that.
         answers: How many answers may be written, >= 1.
     """
 
     output_tokens: int | None
     other_tokens: int
-    beside_tokens: int
+    extra_tokens: int
     answers: int
 
 
@@ -113,7 +113,7 @@ def maxima_of(endpoint: Endpoint, members: Mapping[str, Raw]) -> Maxima:
     """Read what a request states.
 
     Raises:
-        Unusable: A count is not in 1..=10,000,000.
+        InvalidMaximum: A count is not in 1..=10,000,000.
         Malformed: An object that may hold one names a member twice, or is longer than 64 KB.
     """
     places = [members] if endpoint.maxima_in is None else _objects(members, (endpoint.maxima_in,))
@@ -128,7 +128,7 @@ def maxima_of(endpoint: Endpoint, members: Mapping[str, Raw]) -> Maxima:
     return Maxima(
         output_tokens=largest if stated else None,
         other_tokens=largest,
-        beside_tokens=found.beside_tokens,
+        extra_tokens=found.extra_tokens,
         answers=found.answers,
     )
 
@@ -137,21 +137,21 @@ class _Found:
     """The largest of each kind, in whatever object it stands."""
 
     def __init__(self) -> None:
-        self.output_tokens = self.beside_tokens = 0
+        self.output_tokens = self.extra_tokens = 0
         self.answers = 1
 
     def take(self, members: Mapping[str, Raw]) -> None:
         """Read an object, and what it says about thinking."""
         self.output_tokens = max(self.output_tokens, *_counts(members, MAXIMA))
         self.answers = max(self.answers, *_counts(members, ANSWERS))
-        self.beside_tokens = max(self.beside_tokens, *_counts(members, THINKING, least=0))
+        self.extra_tokens = max(self.extra_tokens, *_counts(members, THINKING, least=0))
         for inner in _objects(members, THOUGHTS):
             self.output_tokens = max(self.output_tokens, *_counts(inner, _NESTED_THINKING, least=0))
 
 
 def _counts(members: Mapping[str, Raw], names: tuple[str, ...], least: int = 1) -> list[int]:
     stated = [_count(name, members[name], least) for name in names if name in members]
-    return [0, *(one for one in stated if one is not None)]
+    return [0, *(count for count in stated if count is not None)]
 
 
 def places_of(members: Mapping[str, Raw], depth: int = 0) -> Iterator[Mapping[str, Raw]]:
@@ -179,7 +179,7 @@ def _count(name: str, text: Raw, least: int = 1) -> int | None:
         return None
     found = number_of(text)
     if found is None or not least <= found <= COUNT_MAX:
-        raise Unusable(
+        raise InvalidMaximum(
             f"{name} must be a whole number from {least} to {COUNT_MAX:,}: anything else may mean "
             "that there is no maximum, which no budget can hold"
         )

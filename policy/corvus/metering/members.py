@@ -1,8 +1,8 @@
 """Decodes JSON that decides about money: once, strictly, and only as far as it is needed (PRC-7).
 
-The members of an object come as slices of the text; what nobody asks for is checked to be JSON and
-never built, so that 28 MB of small objects take a tenth of a second and no memory. Refuses what two
-parsers may read in two ways: other encodings than UTF-8, a byte order mark, members named twice
+The members of an object come as slices of the text; what nobody needs is checked to be JSON and
+never built, so that 28 MB of small objects take a tenth of a second and no memory. Refused is what
+two parsers may read in two ways: other encodings than UTF-8, a byte order mark, members named twice
 (also by escapes), and half surrogate pairs.
 """
 
@@ -43,7 +43,7 @@ class Malformed(ValueError):
 
 
 class _Key(str):
-    """The key of a member; msgspec asks a hook for each one, also for one that is repeated."""
+    """The key of a member; msgspec calls a hook for each one, also for one that is repeated."""
 
     __slots__ = ()
 
@@ -190,7 +190,9 @@ def with_members(text: bytes, found: Mapping[str, Raw], stated: Mapping[str, byt
             done = at
         if comma := _COMMA.match(text, at):
             at = comma.end()
-    new = [b'"%s":%s' % (name.encode(), one) for name, one in stated.items() if name not in found]
+    new = [
+        b'"%s":%s' % (name.encode(), value) for name, value in stated.items() if name not in found
+    ]
     first = b",".join(new) + (b"," if new and found else b"")
     return b"".join((text[:start], first, *rest, text[done:]))
 

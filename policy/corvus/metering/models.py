@@ -43,17 +43,20 @@ def models_in(member: str, value: object) -> list[str]:
     found: list[str] = []
     waiting = [value]
     while waiting:
-        one = waiting.pop()
-        match one:
+        entry = waiting.pop()
+        match entry:
             case str() as name if 0 < len(name) <= TEXT_MAX:
                 found.append(name)
             case list():
-                waiting += cast(list[object], one)
+                waiting += cast(list[object], entry)
             case {"model": str() as name}:
-                inner = cast(dict[str, object], one)
+                inner = cast(dict[str, object], entry)
                 waiting += (name, *(inner.get(other) for other in OTHER_MODELS))
             case dict():
-                waiting += (*cast(dict[str, object], one), *cast(dict[str, object], one).values())
+                waiting += (
+                    *cast(dict[str, object], entry),
+                    *cast(dict[str, object], entry).values(),
+                )
             case None:
                 pass
             case _:

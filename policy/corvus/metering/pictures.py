@@ -30,7 +30,7 @@ class Picture(NamedTuple):
     Attributes:
         width: In pixels; 0 when the size could not be read.
         height: As ``width``.
-        is_low: Whether the request asks for low detail.
+        is_low: Whether the request wants low detail.
     """
 
     width: int = 0

@@ -22,7 +22,7 @@ from corvus.model.gateway import Kind
 _WORD = r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}"
 
 
-class Request(Protocol):
+class RequestOptions(Protocol):
     """What a tap must know of the client's own request."""
 
     @property
@@ -52,7 +52,7 @@ class Fault(NamedTuple):
     corvus: Mapping[str, object]
 
 
-class Route(NamedTuple):
+class FreePath(NamedTuple):
     """A request that is passed on without charge.
 
     Attributes:
@@ -73,7 +73,7 @@ class Endpoint:
         path: As the gateway serves it; transports know it by its end, see ``end``.
         end: How a path ends at whatever base a vendor has; by default, ``path`` without version.
         body_tap: Makes the tap of an answer in one body. Errors come so even where a stream was
-            asked for.
+            requested.
         stream_tap: Makes the tap of an answer in server-sent events.
         error_event: Returns an error as an event of a stream, which cannot change its status.
         maxima: Names that its API defines for the longest answer.
@@ -82,7 +82,7 @@ class Endpoint:
         maxima_in: Object of the body in which they stand; ``None`` is the body itself.
         is_stream: Whether the answer comes as events; ``None`` where the body says so.
         has_output: Whether a model writes the answer; vectors are none.
-        usage_by_option: A stream says what it used only when ``stream_options`` asks for it.
+        usage_by_option: A stream says what it used only when ``stream_options`` requests it.
         caches_unasked: Input may be written to a cache although the request does not say so.
         may_be_socket: Clients try to open a websocket at its path, which is refused by name.
         unknown_vision: How a model of no known family counts pictures.
@@ -92,7 +92,7 @@ class Endpoint:
     path: str
     end: str
     body_tap: Callable[[], Tap]
-    stream_tap: Callable[[Request], Tap]
+    stream_tap: Callable[[RequestOptions], Tap]
     error_event: Callable[[Fault], bytes]
     maxima: tuple[str, ...] = ()
     maximum_for: Callable[[str, str | None], str] | None = None
@@ -104,7 +104,7 @@ class Endpoint:
     may_be_socket: bool = False
     unknown_vision: Vision = DEAREST
 
-    def open_tap(self, request: Request, *, is_stream: bool) -> Tap:
+    def open_tap(self, request: RequestOptions, *, is_stream: bool) -> Tap:
         """Return a tap for one answer.
 
         Args:
@@ -160,7 +160,7 @@ class Provider:
     client_header: str | None = None
     error: Callable[[Fault], dict[str, object]]
     endpoints: tuple[Endpoint, ...]
-    free: tuple[Route, ...]
+    free: tuple[FreePath, ...]
     free_ends: tuple[str, ...] = ()
     longest_answers: tuple[tuple[str, int], ...] = ()
     visions: tuple[tuple[str, Vision], ...] = ()

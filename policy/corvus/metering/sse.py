@@ -5,8 +5,8 @@ whole events, and a block is looked into only when a pattern says that it holds 
 interest. Lines may end with LF, CRLF or CR; data may take several lines; a byte order mark and
 comments are passed over.
 
-Refuses to keep more than ``limit_bytes`` of one event: such an event is passed on unread, the
-stream says ``has_overflowed``, and reading goes on with the next event.
+No more than ``limit_bytes`` of one event are kept: a longer one is passed on unread, the stream
+says ``has_overflowed``, and reading goes on with the next event.
 
 Source:
     https://html.spec.whatwg.org/multipage/server-sent-events.html "Parsing an event stream", read

@@ -64,7 +64,7 @@ class Tap(ABC):
         """Return the reported usage, or else an upper bound marked as estimated (PRC-7).
 
         Args:
-            model: The model asked for; it stands in for one that the answer does not name.
+            model: The model of the request; it stands in for one that the answer does not name.
             input_tokens: What the request was taken to read, for an answer that does not say.
         """
         reported = self.usage
@@ -140,10 +140,10 @@ class StreamTap(Tap):
     @staticmethod
     @abstractmethod
     def may_matter(block: bytes) -> bool:
-        """Tell whether a block may hold an interesting event; far cheaper than the pattern."""
+        """Return whether a block may hold an interesting event; far cheaper than the pattern."""
 
     def is_surplus(self, message: Json) -> bool:
-        """Tell whether an event is there only because the gateway asked for it."""
+        """Return whether an event is there only because the gateway requested it."""
         return False
 
     def on_done(self) -> None:

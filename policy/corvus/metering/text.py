@@ -14,7 +14,7 @@ FRAME_TOKENS = 32
 """Bound of the tokens that set the messages of a short request apart, beyond those of its JSON."""
 
 HIDDEN_TOKENS = 800
-"""Most that a provider tells a model about the tools, schemas or citations of one request.
+"""Most that a provider adds about the tools, schemas or citations of one request.
 
 Recorded: up to 570 tokens above the bytes of the request.
 """
@@ -53,7 +53,7 @@ def other_bytes_of(text: bytes) -> int:
 class RelayedText:
     """Counts the text that a model wrote, in case its provider never says how much it was.
 
-    Most answers do say, so blocks are kept unread, up to 1 MB, until somebody asks.
+    Most answers do say, so blocks are kept unread, up to 1 MB, until they are needed.
 
     Args:
         pattern: Finds the pieces of text in a block; the piece is the first group.

@@ -17,7 +17,7 @@ class MeteredUsage:
     """What one call used, as its answer reports it.
 
     Attributes:
-        parts: At least one; the first is of the model that was asked.
+        parts: At least one; the first is of the model that was called.
         is_partial: Not all totals are final: only the start of the answer was reported, or one of
             them was left out.
         is_estimated: Some count is not the provider's own, but derived from relayed bytes (PRC-7).
@@ -60,4 +60,4 @@ def add_usage(*all_usage: Usage) -> Usage:
     """Add counts kind by kind."""
     if len(all_usage) == 1:
         return all_usage[0]
-    return Usage(*(sum(getattr(one, name) for one in all_usage) for name in Usage.__slots__))
+    return Usage(*(sum(getattr(usage, name) for usage in all_usage) for name in Usage.__slots__))

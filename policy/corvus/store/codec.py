@@ -100,9 +100,9 @@ class Layout(Generic[T]):
         hints = get_type_hints(row)
         self._row = row
         self._parts = [(part, hints[part]) for part in parts]
-        nested = [one for part, kind in self._parts for one in _declared(kind, part)]
-        own = [one for one in _declared(row) if one.name not in parts]
-        self.fields = {one.name: one for one in (*nested, *own)}
+        nested = [field for part, kind in self._parts for field in _declared(kind, part)]
+        own = [field for field in _declared(row) if field.name not in parts]
+        self.fields = {field.name: field for field in (*nested, *own)}
 
     def blank(self) -> dict[str, dict[str, Any]]:
         """Return the arguments of the object and its parts, none of them known yet."""
@@ -135,17 +135,18 @@ class Body(Generic[T]):
         omit: Iterable[str] = (),
     ) -> None:
         self._layout = layout
-        kept = [one for one in layout.fields.values() if one.name not in {*omit}]
+        omitted = frozenset(omit)
+        kept = [field for field in layout.fields.values() if field.name not in omitted]
         writer = _Writer()
         items: list[str] = []
         self._readers: list[tuple[str, str, str, Code, Any]] = []
-        for one in kept:
-            key = names.get(one.name, one.name)
-            default = one.default if one.name in sparse else MISSING
-            encode, decode = _json_codes(one.hint)
-            items.append(f"{key!r}: {writer.value(one, encode, absent=default)}")
-            missing = None if default is MISSING and one.is_optional else default
-            self._readers.append((key, one.part, one.name, decode, missing))
+        for field in kept:
+            key = names.get(field.name, field.name)
+            default = field.default if field.name in sparse else MISSING
+            encode, decode = _json_codes(field.hint)
+            items.append(f"{key!r}: {writer.value(field, encode, absent=default)}")
+            missing = None if default is MISSING and field.is_optional else default
+            self._readers.append((key, field.part, field.name, decode, missing))
         self._values: Callable[[T], dict[str, Any]] = writer.compiled(f"{{{', '.join(items)}}}")
 
     def text(self, value: T) -> str:
@@ -227,11 +228,11 @@ class Kind(Generic[T]):
     @cached_property
     def key_of(self) -> Callable[[T], Any]:
         """Returns the key of a row: a tuple, or the bare value where it is one column."""
-        key_fields = [one for one in map(self._field, self.key) if one is not None]
-        parts = {one.part for one in key_fields}
+        key_fields = [field for field in map(self._field, self.key) if field is not None]
+        parts = {field.part for field in key_fields}
         if len(parts) == 1 and "" not in parts:
             return attrgetter(*parts)  # the object that is the key
-        return attrgetter(*(one.path for one in key_fields))
+        return attrgetter(*(field.path for field in key_fields))
 
     @cached_property
     def stored(self) -> Callable[[T], list[Any]]:
@@ -276,8 +277,8 @@ class Kind(Generic[T]):
     def _readers(self) -> list[tuple[str, str, Code] | None]:
         found: list[tuple[str, str, Code] | None] = []
         for column in self.columns:
-            one = self._field(column)
-            found.append(one and (one.part, one.name, self._codes(column, one)[1]))
+            field = self._field(column)
+            found.append(field and (field.part, field.name, self._codes(column, field)[1]))
         return found
 
     def _field(self, column: str) -> _Field | None:
@@ -286,19 +287,19 @@ class Kind(Generic[T]):
         fields_by_name = self._layout.fields
         return fields_by_name.get(of_name) or fields_by_name.get(of_name.removesuffix("_us"))
 
-    def _codes(self, column: str, one: _Field) -> tuple[Code, Code]:
+    def _codes(self, column: str, field: _Field) -> tuple[Code, Code]:
         """Return how a column holds its value, and gives it back."""
-        if column == _PROJECT and one.is_optional:
+        if column == _PROJECT and field.is_optional:
             return _or_blank, _or_none
-        return _column_codes(one.hint, self._names)
+        return _column_codes(field.hint, self._names)
 
     def _writer(self, columns: Sequence[str]) -> Callable[[T], list[Any]]:
         writer = _Writer()
         values: list[str] = []
         for column in columns:
-            one = self._field(column)
-            if one is not None:
-                values.append(writer.value(one, self._codes(column, one)[0]))
+            field = self._field(column)
+            if field is not None:
+                values.append(writer.value(field, self._codes(column, field)[0]))
             elif column == _BODY:
                 values.append(f"{writer.name(self._body.text)}(row)")
             else:
@@ -318,9 +319,9 @@ class _Writer:
         self._names[name] = value
         return name
 
-    def value(self, one: _Field, code: Code, *, absent: Any = MISSING) -> str:
+    def value(self, field: _Field, code: Code, *, absent: Any = MISSING) -> str:
         """Return how the stored form of a field is worked out; ``absent`` is stored as ``None``."""
-        value = f"row.{one.path}"
+        value = f"row.{field.path}"
         if code is None:
             stored = value
         elif code is _or_blank:
@@ -331,7 +332,7 @@ class _Writer:
             stored = f"{self.name(code)}({value})"
         if absent is not MISSING:
             return f"(None if {value} == {self.name(absent)} else {stored})"
-        if code is not None and one.is_optional:
+        if code is not None and field.is_optional:
             return f"(None if {value} is None else {stored})"
         return stored
 
@@ -349,7 +350,7 @@ def values_of(key: Any) -> tuple[Any, ...]:
 def _declared(row: Any, part: str = "") -> list[_Field]:
     hints = get_type_hints(row)
     if is_dataclass(row):
-        defaults = {one.name: one.default for one in fields(row)}
+        defaults = {field.name: field.default for field in fields(row)}
     else:
         defaults = {name: row._field_defaults.get(name, MISSING) for name in row._fields}
     return [_Field(part, name, hints[name], default) for name, default in defaults.items()]

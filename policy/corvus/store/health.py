@@ -57,7 +57,7 @@ class StoreHealth:
         exists: Whether the file is there; the first governed call makes it.
         is_writable: Whether this user may write it, or make it.
         problem: Why it cannot be used, in words; ``None`` when it can.
-        size_bytes: Of the file and of what SQLite keeps beside it.
+        size_bytes: Of the file and of what SQLite keeps next to it.
         version: How many migrations it has seen.
         undrained_events: Events that the ledger may not have yet.
         recount_due: Whether balances will be counted again by the next governed call.

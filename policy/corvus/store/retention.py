@@ -4,7 +4,7 @@ Settled reservations go after a week. A session goes with its missions and sums 
 or closed long ago, no reservation of it is left, no guard holds a mission of it open and no active
 override is bound to it; of an id that several projects use, all go together. The sums of calendar
 windows go long after their end, ended overrides with the reservations that used them. What the
-ledger does not know yet of an open mission is told to it first.
+ledger does not know yet of an open mission is handed over to it first.
 
 A session leaves its mark: a short hash, by which one that is named again is recognised and recalled
 from the ledger before anything is decided (``corvus.governor.recount``). A session that is new has
@@ -73,27 +73,27 @@ def forget_sessions(unit: Unit, session_ids: Sequence[str], old: Old) -> Old | N
     events = unit.events(old.seen_seq, _SEEN_MAX)
     if unit.state.drained_seq > old.seen_seq or len(events) == _SEEN_MAX:
         return None
-    named = old.named | {str(one.row.get("session_id")) for one in events}
-    used = {one.request.session_id for one in unit.held()}
-    used |= {one.session_id or "" for one in unit.active_overrides().values()}
+    named = old.named | {str(event.row.get("session_id")) for event in events}
+    used = {held.request.session_id for held in unit.held()}
+    used |= {override.session_id or "" for override in unit.active_overrides().values()}
     gone: list[str] = []
-    untold: list[MissionRecord] = []
+    still_open: list[MissionRecord] = []
     for session_id in session_ids:
         if session_id in named or session_id in used or unit.is_forgotten(session_id):
             continue
         missions = unit.missions_named(session_id)
         if _is_over(unit, session_id, missions, old.before_us):
             gone.append(session_id)
-            untold += [one for one in missions if one.ended_at is None]
+            still_open += [mission for mission in missions if mission.is_open]
     if gone:
         unit.forget_over(gone)
-    for mission in untold:
+    for mission in still_open:
         unit.append(LedgerTable.MISSION, mission_row(unit, mission, FORGOTTEN))
     return replace(old, seen_seq=unit.state.next_seq - 1, named=named)
 
 
 def mission_row(unit: Unit, mission: MissionRecord, event: str) -> Row:
-    """Return what the ledger is told of a mission; one that is open has what stopped it."""
+    """Return the ledger's row of a mission; one that is open has what stopped it."""
     return {
         "recorded_at": unit.now_us,
         "event": event,
@@ -112,7 +112,7 @@ def _is_over(
     unit: Unit, session_id: str, missions: Sequence[MissionRecord], before_us: int
 ) -> bool:
     sessions = unit.sessions_named(session_id)
-    instants = [one.closed_at or one.opened_at for one in sessions]
-    instants += [one.ended_at or one.started_at for one in missions]
-    is_open = any(one.ended_at is None and one.holders for one in missions)
-    return not is_open and all(microseconds(one) < before_us for one in instants)
+    instants = [session.closed_at or session.opened_at for session in sessions]
+    instants += [mission.ended_at or mission.started_at for mission in missions]
+    is_open = any(mission.is_open and mission.holders for mission in missions)
+    return not is_open and all(microseconds(instant) < before_us for instant in instants)

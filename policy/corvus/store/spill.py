@@ -1,9 +1,9 @@
-"""Settlements that a process could not write before its end, in a file beside the store (RES-9).
+"""Settlements that a process could not write before its end, in a file next to the store (RES-9).
 
 One JSON line a settlement, synced to disk with its folder; only its owner may read it. Whoever
 takes the file in applies each line by its settlement key and removes the file afterwards: one who
-dies in between leaves lines that are replayed, never counted twice. Refuses to drop a line: what
-cannot be read or applied is kept aside.
+dies in between leaves lines that are replayed, never counted twice. No line is dropped: what cannot
+be read or applied is kept aside.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def spill(path: Path, settlements: Sequence[PendingSettlement]) -> Path:
     Raises:
         OSError: They cannot be written.
     """
-    text = "".join(f"{line_of(one)}\n" for one in settlements)
+    text = "".join(f"{line_of(settlement)}\n" for settlement in settlements)
     with suppress(BlockingIOError):
         _append(path, text)
         return path
@@ -166,7 +166,7 @@ def _write(descriptor: int, content: bytes) -> None:
 
 
 def _is_file(descriptor: int, path: Path) -> bool:
-    """Tell whether a descriptor is of the file that stands there now, and not of a removed one."""
+    """Return whether a descriptor is of the file that is there now, and not of a removed one."""
     try:
         there = os.stat(path)
     except OSError:
@@ -184,14 +184,14 @@ def shown(line: str) -> str:
 
 def line_of(pending: PendingSettlement) -> str:
     """Write a settlement as one line, without its end."""
-    known = pending.settlement
+    settlement = pending.settlement
     return dumped(
         {
             "version": _VERSION,
             "kind": pending.kind.value,
             "reservation": pending.reservation_id,
             "key": pending.settlement_key,
-            "settlement": None if known is None else _settlement_body(known),
+            "settlement": None if settlement is None else _settlement_body(settlement),
         }
     )
 
@@ -202,11 +202,11 @@ def pending_of(line: str) -> PendingSettlement | None:
         body = json.loads(line)
         if body["version"] != _VERSION:
             return None
-        kind, told = PendingKind(body["kind"]), body.get("settlement")
-        if (kind in (PendingKind.RELEASE, PendingKind.FORGET)) is not (told is None):
+        kind, settled = PendingKind(body["kind"]), body.get("settlement")
+        if (kind in (PendingKind.RELEASE, PendingKind.FORGET)) is not (settled is None):
             return None
-        known = None if told is None else _settlement_of(told)
-        return PendingSettlement(kind, str(body["reservation"]), str(body["key"]), known)
+        settlement = None if settled is None else _settlement_of(settled)
+        return PendingSettlement(kind, str(body["reservation"]), str(body["key"]), settlement)
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
 

@@ -6,9 +6,6 @@ of a newer version (both stay as they are), and a file that was replaced under i
 file systems cannot share a write-ahead log between hosts: the file belongs on a local disk.
 
 A store in memory is SQLite too, without a file: for tests and trials, and where governance is off.
-
-A disk that fails for a moment looks like damage, and the advice for damage loses the open holds. So
-it is given only after the file was opened again and found damaged.
 """
 
 from __future__ import annotations
@@ -28,7 +25,7 @@ from corvus.store.api import Changes, StoreState, session_mark
 from corvus.store.codec import Kind, Query, values_of
 from corvus.store.kinds import STATE
 from corvus.store.spill import UNSETTLED
-from corvus.store.sqlite_files import Identity, identity, make_folder, take, taken_lock
+from corvus.store.sqlite_files import Identity, explain, identity, make_folder, take, taken_lock
 
 T = TypeVar("T")
 
@@ -39,7 +36,6 @@ OPEN_SECONDS = 10.0
 
 _LOG_KEPT_BYTES = 64 * 1024 * 1024
 """Size to which the write-ahead log shrinks again after somebody kept it from being emptied."""
-_DAMAGE = ("CORRUPT", "NOTADB")
 
 
 class SqliteBackend:
@@ -196,7 +192,7 @@ class SqliteBackend:
 
     @property
     def _log(self) -> str:
-        """The write-ahead log; SQLite puts it beside the file itself, not beside a link to it."""
+        """The write-ahead log; SQLite puts it next to the file itself, not to a link to it."""
         return f"{os.path.realpath(self._path)}-wal"
 
     def _disconnect(self) -> None:
@@ -207,7 +203,7 @@ class SqliteBackend:
     def _refuse_replaced(self) -> None:
         """Refuse to go on with a file that is no longer there: what is written would be lost.
 
-        Nor with another one as long as the log of the old one lies beside it: SQLite would take
+        Nor with another one as long as the log of the old one lies next to it: SQLite would take
         that log for its own.
         """
         inode = identity(self._path)
@@ -218,8 +214,8 @@ class SqliteBackend:
         if inode is not None and identity(self._log) == self._log_inode is not None:
             raise StoreUnavailable(
                 f"the store {self.name} was replaced while it was in use, and the log of the old "
-                f"one, {self._log}, lies beside it; end every program that uses the store, delete "
-                "the log and the -shm beside it, and start again"
+                f"one, {self._log}, lies next to it; end every program that uses the store, delete "
+                "the log and the -shm next to it, and start again"
             )
         if was_open:
             raise StoreUnavailable(
@@ -364,65 +360,3 @@ def _forget(connection: sqlite3.Connection, changes: Changes) -> None:
         many(statements.FORGET_WINDOWS, [(budget, windows_us) for budget in budgets])
     if before_us := changes.forgotten_overrides_us:
         connection.execute(statements.FORGET_OVERRIDES, (new_id(before_us),))
-
-
-def explain(fault: sqlite3.Error, path: Path, name: str) -> StoreError:
-    """Turn a fault of SQLite into ours.
-
-    Args:
-        fault: What SQLite raised.
-        path: The file, which is examined where the fault looks like damage.
-        name: The store, as the user knows it.
-    """
-    match _kind(fault):
-        case "FULL":
-            return StoreUnavailable(
-                f"the disk of the store {name} is full; nothing was changed: "
-                "make room and try again"
-            )
-        case "IOERR":
-            return StoreUnavailable(
-                f"the disk of the store {name} failed or is full ({fault}); nothing was admitted: "
-                "look at the disk and try again"
-            )
-        case "BUSY" | "LOCKED":
-            return StoreUnavailable(
-                f"another program holds the store {name}; close it and try again"
-            )
-        case "READONLY" | "PERM" | "CANTOPEN" | "AUTH":
-            return StoreUnavailable(
-                f"no permission for the store {name}, or its folder is missing; "
-                "name another ledger with --ledger"
-            )
-        case "NOTADB" | "CORRUPT":
-            return _explain_damage(fault, path, name)
-        case _:
-            return StoreUnavailable(f"the store {name} failed: {fault}")
-
-
-def _explain_damage(fault: sqlite3.Error, path: Path, name: str) -> StoreError:
-    if not is_damaged(path):
-        return StoreUnavailable(
-            f"the store {name} could not be read just now ({fault}), but is whole; nothing was "
-            "admitted: look at the disk and try again"
-        )
-    return StoreCorrupt(
-        f"{name} is no store, or is damaged: {fault}; keep the file and its -wal, "
-        "move them away, and the next start counts again from the ledger"
-    )
-
-
-def is_damaged(path: Path) -> bool:
-    """Open a store again and examine it; ``True`` only if SQLite finds it damaged."""
-    try:
-        address = f"{path.absolute().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(address, uri=True)) as connection:
-            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            return found != "ok"
-    except sqlite3.Error as fault:
-        return _kind(fault) in _DAMAGE
-
-
-def _kind(fault: sqlite3.Error) -> str:
-    name = getattr(fault, "sqlite_errorname", "") or ""
-    return name.split("_")[1] if "_" in name else ""

@@ -19,8 +19,8 @@ from corvus.store import statements
 from corvus.store.codec import Kind, Query, values_of
 from corvus.store.health import StoreHealth, examined
 from corvus.store.spill import UNSETTLED
-from corvus.store.sqlite import SqliteBackend, explain, known_version
-from corvus.store.sqlite_files import taken_lock
+from corvus.store.sqlite import SqliteBackend, known_version
+from corvus.store.sqlite_files import explain, taken_lock
 
 T = TypeVar("T")
 

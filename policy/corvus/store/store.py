@@ -4,9 +4,9 @@ Callers hand over steps, and those that come together share a transaction and it
 commit). Steps run on a thread of their own, so that Ctrl-C in a caller never cuts a transaction in
 two. A caller is answered when its step is durable, or has changed nothing. What must not get lost
 is never withdrawn (RES-9): it goes first as soon as the store can be written, and what is left at
-the end of the process is spilled beside the store. Whatever a step or the backend raises goes to a
-caller, and never ends the thread. Refuses to be used after a fork, and to make anybody wait for
-ever.
+the end of the process is spilled next to the store. Whatever a step or the backend raises goes to a
+caller, and never ends the thread. It cannot be used after a fork, and
+nobody waits without end.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from corvus.store.writer import Writer
 T = TypeVar("T")
 
 WAIT_SECONDS = 10.0
-"""How long a caller waits for its turn before it is refused, or told that it is kept."""
+"""How long a caller waits for its turn before it is refused, or learns that it is kept."""
 
 
 class Store:

@@ -2,7 +2,7 @@
 
 Rows are loaded once and then remembered; what was changed is written together at the end, so that
 the callers who share a transaction share its statements too. What is remembered outlives a
-transaction as long as nobody else writes. Refuses to let time run backwards.
+transaction as long as nobody else writes. Time never runs backwards.
 """
 
 from __future__ import annotations

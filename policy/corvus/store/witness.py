@@ -57,7 +57,7 @@ def renew_witness(backend: Backend, state: StoreState) -> None:
     """Have the present stamp witnessed, unless one within a minute was.
 
     Args:
-        backend: Whose file system is asked; without one there are no witnesses.
+        backend: Whose file system has a clock; without one there are no witnesses.
         state: About to be written.
     """
     last = _Witness.of(state.witness)

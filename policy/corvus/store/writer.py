@@ -86,9 +86,9 @@ class Writer:
         )
 
     def spill(self, settlements: list[PendingSettlement]) -> bool:
-        """Write settlements beside the store; return whether they are on disk."""
+        """Write settlements next to the store; return whether they are on disk."""
         path = self._backend.unsettled_path
-        ids = ", ".join(one.reservation_id for one in settlements)
+        ids = ", ".join(settlement.reservation_id for settlement in settlements)
         if path is None:
             _log.error("the store is gone; not settled: reservations %s", ids)
             return False

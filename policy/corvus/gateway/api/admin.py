@@ -42,7 +42,7 @@ def routes(service: Service) -> APIRouter:
     @router.patch("/config", responses=json_response(CHANGED, "The new config"))
     def change(body: ConfigPatch, request: Request) -> dict[str, Any]:
         """Change keys of [cost], named budgets, [autonomy]: file, policy and audit, or nothing."""
-        runtime = service.change_config(body, actor_of(request))
+        runtime = service.change_config(body.model_dump(exclude_unset=True), actor_of(request))
         return changed_body(runtime.policy)
 
     return router

@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 
 from corvus.base.errors import LedgerError, PolicyError, StoreError
 from corvus.gateway.pages.figures import Figures
+from corvus.gateway.problems import status_of
 from corvus.gateway.service import Service
-from corvus.gateway.statuses import status_of
 from corvus.model.token import TokenScope
 from corvus.wording.words import Words
 

@@ -22,8 +22,8 @@ from corvus.gateway.pages.page import MISSING, ROOT, Page, PageRequest, View, fa
 from corvus.gateway.pages.render import live, whole
 from corvus.gateway.pages.summary import answer, mark_of
 from corvus.gateway.pages.views.reports import given_of
+from corvus.gateway.problems import status_of
 from corvus.gateway.service import Service
-from corvus.gateway.statuses import status_of
 from corvus.model.token import TokenScope
 from corvus.reporting.formats import csv_text
 from corvus.reporting.table import Table

@@ -10,7 +10,7 @@ from corvus.calls.refusal import Refusal
 from corvus.gateway.asgi import Scope
 from corvus.gateway.guards import TOKEN
 from corvus.gateway.proxy.headers import OWN
-from corvus.gateway.proxy.wire import Refused
+from corvus.gateway.refusal import CallRefused
 from corvus.governor.pricing import CallOptions
 from corvus.model.request import LOCAL
 from corvus.model.token import Claims, Token
@@ -62,7 +62,7 @@ def caller_of(scope: Scope) -> Caller:
     """Read who makes a call that has passed the guards.
 
     Raises:
-        Refused: A header of ours is no short text, or contradicts the token.
+        CallRefused: A header of ours is no short text, or contradicts the token.
     """
     headers = _own_headers(scope)
     token: Token | None = scope.get(TOKEN)
@@ -82,7 +82,7 @@ def _named(headers: Mapping[bytes, bytes], token: Token | None) -> Claims:
     """Return what a call belongs to: what its token is bound to, else what its headers say.
 
     Raises:
-        Refused: They say something else than the token.
+        CallRefused: They say something else than the token.
     """
     said = Claims(
         project=_text(headers, "project"),
@@ -94,21 +94,21 @@ def _named(headers: Mapping[bytes, bytes], token: Token | None) -> Claims:
         return token.bind(said) if token is not None else said
     except (ProjectRefused, TokenBound) as refused:
         code = refused.code.replace("-", "_")
-        raise Refused(Refusal(403, code, str(refused))) from None
+        raise CallRefused(Refusal(403, code, str(refused))) from None
 
 
 def _own_headers(scope: Scope) -> dict[bytes, bytes]:
     """Return the headers of ours.
 
     Raises:
-        Refused: One came twice, so that it says two things.
+        CallRefused: One came twice, so that it says two things.
     """
     found: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
         name = name.lower()
         if name.startswith(OWN) and found.setdefault(name, value) != value:
             detail = f"send one {name.decode()} header"
-            raise Refused(Refusal(400, "header_invalid", detail))
+            raise CallRefused(Refusal(400, "header_invalid", detail))
     return found
 
 
@@ -116,7 +116,7 @@ def _text(headers: Mapping[bytes, bytes], name: str) -> str | None:
     """Return what a header of ours says, if it is plain text.
 
     Raises:
-        Refused: It is not.
+        CallRefused: It is not.
     """
     value = headers.get(f"x-corvus-{name}".encode())
     if value is None:
@@ -127,5 +127,5 @@ def _text(headers: Mapping[bytes, bytes], name: str) -> str | None:
         text = ""
     if not text or not text.isprintable() or len(text) > HEADER_CHARACTERS_MAX:
         detail = f"x-corvus-{name} must be a text of 1 to {HEADER_CHARACTERS_MAX} characters"
-        raise Refused(Refusal(400, "header_invalid", detail))
+        raise CallRefused(Refusal(400, "header_invalid", detail))
     return text

@@ -1,7 +1,7 @@
 """The client of the proxy: one pool of connections to the providers (PRX-5).
 
-Refuses redirects, cookies and proxies named by the environment, and does not unpack answers: bytes
-pass as they come.
+Redirects, cookies and proxies named by the environment are not followed, and answers not unpacked:
+bytes pass as they come.
 """
 
 from __future__ import annotations
@@ -153,11 +153,11 @@ def _silent() -> UpstreamFailed:
 
 
 def _sending() -> aiohttp.TraceConfig:
-    """Return what calls ``on_sent`` of a request; aiohttp asks it before it writes the headers."""
+    """Return what calls ``on_sent`` of a request; aiohttp calls it before it writes the headers."""
     config = aiohttp.TraceConfig()
 
-    async def tell(session: object, context: SimpleNamespace, told: object) -> None:
+    async def notify(session: object, context: SimpleNamespace, parameters: object) -> None:
         context.trace_request_ctx()
 
-    config.on_request_headers_sent.append(tell)
+    config.on_request_headers_sent.append(notify)
     return config

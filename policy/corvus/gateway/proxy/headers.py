@@ -4,7 +4,7 @@ To the provider goes what the client says about its request, without what belong
 to the client's own place, or to the gateway, and without what could turn it into another request;
 credentials are the configured ones. To the client
 goes what the provider says about its answer, without what belongs to the connection. The length of
-an answer is left out: its end is told once the call is settled.
+an answer is left out: its end is sent once the call is settled.
 """
 
 from __future__ import annotations

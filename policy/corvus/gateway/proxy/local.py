@@ -1,6 +1,6 @@
-"""Serves the proxy alone, on a free loopback port, beside one run of an agent (CLI-4).
+"""Serves the proxy alone, on a free loopback port, for one run of an agent (CLI-4).
 
-Nothing of the admin API is loaded or served. Refuses to listen to other machines.
+Nothing of the admin API is loaded or served. It does not listen to other machines.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from corvus.base.errors import GatewayRefused
 from corvus.gateway.asgi import ASGIApp, Receive, Scope, Send
 from corvus.gateway.auth import RunKey
 from corvus.gateway.guards import Guards
-from corvus.gateway.listening import Server, open_socket
 from corvus.gateway.proxy.proxy import Proxy
+from corvus.gateway.serve import Server, open_socket
 from corvus.model.gateway import GatewayOptions
 
 _START_SECONDS = 30.0

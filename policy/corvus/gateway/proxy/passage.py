@@ -2,8 +2,8 @@
 
 The call is settled when its usage is known, and not at the end of the body, which clients often do
 not read. Bytes that end an answer are passed on once the call is recorded, or a moment later at
-most: who has an answer finds it counted. Whatever breaks a call off, the provider is told at once,
-and settling goes on when the client is gone.
+most: who has an answer finds it counted. Whatever breaks a call off, the provider is stopped at
+once, and settling goes on when the client is gone.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from corvus.base.time import Clock
 from corvus.calls.flight import Command, Flight, Settle, StopUpstream
 from corvus.calls.refusal import Refusal
 from corvus.calls.settle import Settler, relayed
-from corvus.gateway.asgi import Send
+from corvus.gateway.asgi import Send, send_piece, send_start
 from corvus.gateway.proxy.client import Answer, UpstreamFailed
 from corvus.gateway.proxy.headers import to_client
-from corvus.gateway.proxy.wire import send_piece, send_refusal, send_start
+from corvus.gateway.refusal import send_refusal
 from corvus.metering.provider import Endpoint
 
 _COUNTED_SECONDS = 1.0
@@ -72,9 +72,12 @@ class Passage:
 
     async def _obey(self, commands: Sequence[Command], *, is_left: bool = False) -> bytes:
         """Do what the flight says; return the bytes to relay."""
-        if any(isinstance(one, StopUpstream) for one in commands) and self._answer is not None:
+        if (
+            any(isinstance(command, StopUpstream) for command in commands)
+            and self._answer is not None
+        ):
             self._answer.close()
-        if not any(isinstance(one, Settle) for one in commands):
+        if not any(isinstance(command, Settle) for command in commands):
             return await self.settler.aobey(commands)
         work = asyncio.get_running_loop().create_task(self.settler.aobey(commands))
         self.pending.add(work)

@@ -1,9 +1,9 @@
 """The governed proxy: model calls pass to their provider, and are paid from a budget (PRX-2).
 
-A plain ASGI callable beside the admin API, behind the same guards. While a call runs, its client is
-watched: when it goes, the provider is told at once. Refuses every path and method that is not
-listed, so that nothing reaches a provider without the gate, and upgrades to websockets, whose
-messages it could not meter.
+A plain ASGI callable next to the admin API, behind the same guards. While a call runs, its client
+is watched: when it goes, the provider is stopped at once. Every path and method that is not listed
+is refused, so that nothing reaches a provider without the gate, and so are upgrades to websockets,
+whose messages could not be metered.
 """
 
 from __future__ import annotations
@@ -20,16 +20,24 @@ from corvus.base.ids import new_id
 from corvus.base.time import microseconds
 from corvus.calls.gate import Gate
 from corvus.calls.refusal import Refusal, unreadable
-from corvus.calls.routes import Free, Metered, Unreadable, route
+from corvus.calls.routes import FreeCall, MeteredCall, Unreadable, route
 from corvus.calls.settle import Settler
-from corvus.gateway.asgi import Receive, Scope, Send
+from corvus.gateway.asgi import (
+    Receive,
+    Scope,
+    Send,
+    header_names,
+    send_piece,
+    send_start,
+    send_whole,
+)
 from corvus.gateway.guards import TOKEN, TOKEN_FROM
 from corvus.gateway.proxy.callers import Caller, caller_of
 from corvus.gateway.proxy.client import Answer, Client, UpstreamFailed
 from corvus.gateway.proxy.headers import to_client, to_upstream
 from corvus.gateway.proxy.passage import Passage
 from corvus.gateway.proxy.upstreams import Target, Upstreams
-from corvus.gateway.proxy.wire import Refused, failed, send_piece, send_refusal, send_start
+from corvus.gateway.refusal import CallRefused, refusal_of, send_refusal
 from corvus.governor.governor import Governor
 from corvus.metering.providers import kind_shown, kind_spoken
 from corvus.model.decision import Decision
@@ -52,8 +60,8 @@ class Proxy:
         options: Where they go, and how long an answer may be silent.
         fixed: What all calls belong to, whatever they say; ``None`` lets each call say it.
         environment: Where the keys of the upstreams are found.
-        on_verdict: Told of each decision, before its call is sent or refused; and, in words for the
-            operator, why a call was refused before there was one.
+        on_verdict: Called with each decision, before its call is sent or refused; and, in words for
+            the operator, with why a call was refused before there was one.
 
     Raises:
         GatewayRefused: An upstream cannot be forwarded to as it is configured.
@@ -70,7 +78,7 @@ class Proxy:
     ) -> None:
         self._governing = governing
         self.on_overhead: Callable[[float], None] = lambda _: None
-        """Told how many seconds a call waited for its admission before it left."""
+        """Called with how many seconds a call waited for its admission before it left."""
         self._upstreams = Upstreams(options.upstreams, environment)
         self._silence_seconds = float(options.request_timeout_seconds)
         self._fixed = fixed
@@ -86,19 +94,18 @@ class Proxy:
         kind = _kind(place, scope)
         try:
             if scope["method"] == "HEAD" and scope["path"] == "/":
-                await send_start(send, 200, [(b"content-length", b"0")])
-                await send({"type": "http.response.body", "body": b""})
+                await send_whole(send, 200, [(b"content-length", b"0")], b"")
                 return
             if isinstance(place, Unreadable):
-                raise Refused(unreadable(place))
+                raise CallRefused(unreadable(place))
             target = self._target(place, kind, scope)
             body = await _whole(receive)
-            if isinstance(place, Free) or not self._governing().policy.enabled:
+            if isinstance(place, FreeCall) or not self._governing().policy.enabled:
                 work = self._pass(target, scope, body, send)
             else:
                 work = self._govern(place, target, scope, (body, send))
             await _while_there(work, receive)
-        except Refused as refused:
+        except CallRefused as refused:
             if not refused.is_decided:
                 self._on_verdict(refused.refusal.message)
             await send_refusal(send, refused.refusal, kind)
@@ -106,10 +113,10 @@ class Proxy:
             if isinstance(error, StoreError):  # the answer does not say why
                 _log.error("a call was refused: %s: %s", error.code, error)
             self._on_verdict(str(error))
-            await send_refusal(send, failed(error), kind)
+            await send_refusal(send, refusal_of(error), kind)
 
     def has_route(self, scope: Scope) -> bool:
-        """Tell whether a request is for a route that is served."""
+        """Return whether a request is for a route that is served."""
         return not isinstance(_place(scope), Unreadable)
 
     async def close(self) -> None:
@@ -121,7 +128,7 @@ class Proxy:
             await self._client.close()
 
     async def _govern(
-        self, place: Metered, target: Target, scope: Scope, ends: tuple[bytes, Send]
+        self, place: MeteredCall, target: Target, scope: Scope, ends: tuple[bytes, Send]
     ) -> None:
         body, send = ends
         began = time.perf_counter()
@@ -136,14 +143,14 @@ class Proxy:
             upstream=target.upstream.name,
         )
         if isinstance(proposal, Refusal):
-            raise Refused(proposal)
+            raise CallRefused(proposal)
         decision, proposal = await gate.aadmit(proposal)
         self._on_verdict(decision)
         verdict = gate.verdict(proposal, decision, target.upstream.denied_status)
         if isinstance(verdict, Refusal):
-            raise Refused(verdict, is_decided=True)
+            raise CallRefused(verdict, is_decided=True)
         flight = verdict.flight
-        if flight is None:  # disabled since it was asked
+        if flight is None:  # disabled in the meantime
             await self._pass(target, scope, body, send)
             return
         more = {
@@ -174,7 +181,7 @@ class Proxy:
                 raise UpstreamFailed(502, "upstream_redirects", detail)
         except UpstreamFailed as fault:
             refusal = Refusal(fault.status, fault.code, str(fault), may_retry=True)
-            raise Refused(refusal) from None
+            raise CallRefused(refusal) from None
         try:
             await send_start(send, answer.status, to_client(answer.headers, {}))
             async for chunk in answer.chunks():
@@ -195,16 +202,16 @@ class Proxy:
         headers = to_upstream(scope["headers"], target, scope.get(TOKEN_FROM, b""))
         return await self._client.send(scope["method"], url, headers, body, on_sent)
 
-    def _target(self, place: Metered | Free, kind: Kind, scope: Scope) -> Target:
+    def _target(self, place: MeteredCall | FreeCall, kind: Kind, scope: Scope) -> Target:
         target = self._upstreams.target(place, kind)
         if target is None:
             detail = f"no upstream of kind {kind} is configured in governance.upstreams"
-            raise Refused(Refusal(404, "upstream_missing", detail))
+            raise CallRefused(Refusal(404, "upstream_missing", detail))
         if target.with_query(scope.get("query_string", b"")) is None:
-            raise Refused(Refusal(400, "query_invalid", "the query is no query"))
+            raise CallRefused(Refusal(400, "query_invalid", "the query is no query"))
         if name := self._upstreams.missing_key(target):
             detail = f"the gateway has no key for {target.upstream.name}: set {name} where it runs"
-            raise Refused(Refusal(502, "upstream_key_missing", detail))
+            raise CallRefused(Refusal(502, "upstream_key_missing", detail))
         return target
 
     def _session_of(self, governor: Governor, scope: Scope) -> str:
@@ -245,7 +252,7 @@ async def _whole(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-def _place(scope: Scope) -> Metered | Free | Unreadable:
+def _place(scope: Scope) -> MeteredCall | FreeCall | Unreadable:
     """Return the route of a request, if it is spelt as it is listed."""
     path = scope["path"]
     if scope.get("raw_path", path.encode()).partition(b"?")[0] != path.encode():
@@ -253,12 +260,12 @@ def _place(scope: Scope) -> Metered | Free | Unreadable:
     return route(scope["method"], path, exact=True)
 
 
-def _kind(place: Metered | Free | Unreadable, scope: Scope) -> Kind:
+def _kind(place: MeteredCall | FreeCall | Unreadable, scope: Scope) -> Kind:
     """Return whose errors the client understands."""
-    names = {name.lower() for name, _ in scope["headers"]}
+    names = header_names(scope)
     if isinstance(place, Unreadable):
         return kind_spoken(scope["path"], names)
-    if isinstance(place, Metered):
+    if isinstance(place, MeteredCall):
         return place.endpoint.kind
     kind = kind_shown(names)
     return kind if kind is not None and kind in place.kinds else place.kinds[0]

@@ -1,9 +1,9 @@
 """Where calls are forwarded to: hosts of the config and constant suffixes, nothing else (PRX-5).
 
 No byte of a request takes part in an address, but for the id of something stored at the provider,
-which is a short word, and its query behind the ``?``. Refuses upstreams
-that would carry a key in plain text to another machine, link-local addresses, where clouds keep
-their credentials, and two upstreams of one kind: a request does not say which it means.
+which is a short word, and its query behind the ``?``. Refused are upstreams that would carry a key
+in plain text to another machine, link-local addresses, where clouds keep their credentials, and two
+upstreams of one kind: a request does not say which it means.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from yarl import URL
 
 from corvus.base.errors import GatewayRefused
-from corvus.calls.routes import Free, Metered
+from corvus.calls.routes import FreeCall, MeteredCall
 from corvus.gateway.guards import is_loopback
 from corvus.metering.providers import PROVIDERS
 from corvus.model.gateway import Kind, Upstream
@@ -64,16 +64,16 @@ class Upstreams:
     def __init__(self, upstreams: tuple[Upstream, ...], environment: Mapping[str, str]) -> None:
         self._by_kind: dict[Kind, Upstream] = {}
         self._environment = environment
-        for one in upstreams:
-            other = self._by_kind.setdefault(one.kind, one)
-            if other is not one:
+        for upstream in upstreams:
+            other = self._by_kind.setdefault(upstream.kind, upstream)
+            if other is not upstream:
                 raise GatewayRefused(
-                    f"governance.upstreams has two of kind {one.kind}, {other.name!r} and "
-                    f"{one.name!r}: a request does not say which of them it means"
+                    f"governance.upstreams has two of kind {upstream.kind}, {other.name!r} and "
+                    f"{upstream.name!r}: a request does not say which of them it means"
                 )
-            _check(one)
+            _check(upstream)
 
-    def target(self, place: Metered | Free, kind: Kind) -> Target | None:
+    def target(self, place: MeteredCall | FreeCall, kind: Kind) -> Target | None:
         """Return where a request goes; ``None`` when no upstream serves it.
 
         Args:
@@ -81,9 +81,9 @@ class Upstreams:
             kind: The API that its client speaks; where several have the route, another one will do.
         """
         upstream = self._by_kind.get(kind)
-        if upstream is None and isinstance(place, Free) and len(place.kinds) > 1:
+        if upstream is None and isinstance(place, FreeCall) and len(place.kinds) > 1:
             upstream = next(
-                (one for one in self._by_kind.values() if one.kind in place.kinds), None
+                (other for other in self._by_kind.values() if other.kind in place.kinds), None
             )
         if upstream is None:
             return None

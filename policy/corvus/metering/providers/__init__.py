@@ -41,12 +41,12 @@ Source:
 
 _ANSWERS = [
     (re.compile(family), most)
-    for table in (*(one.longest_answers for one in PROVIDERS.values()), _OTHER_ANSWERS)
+    for table in (*(provider.longest_answers for provider in PROVIDERS.values()), _OTHER_ANSWERS)
     for family, most in table
 ]
 _VISIONS = [
     (re.compile(family), vision)
-    for table in (*(one.visions for one in PROVIDERS.values()), OTHER_VISIONS)
+    for table in (*(provider.visions for provider in PROVIDERS.values()), OTHER_VISIONS)
     for family, vision in table
 ]
 

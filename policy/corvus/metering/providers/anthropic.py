@@ -29,7 +29,7 @@ from typing import Any
 
 from corvus.metering.facts import Json, as_object, count, grown, member, objects, text_or_none
 from corvus.metering.pictures import PATCHES, Vision
-from corvus.metering.provider import Endpoint, Fault, Provider, Route, error_event
+from corvus.metering.provider import Endpoint, Fault, FreePath, Provider, error_event
 from corvus.metering.sse import LIMIT_BYTES
 from corvus.metering.tap import BodyTap, StreamTap, error_of
 from corvus.metering.text import string_of
@@ -84,7 +84,7 @@ class MessagesStreamTap(StreamTap):
         stated = {key: value for key, value in counts.items() if value is not None}
         if not stated:
             return
-        if objects(stated, "iterations"):  # what was read before it was shortened is told there
+        if objects(stated, "iterations"):  # what was read before it was shortened is reported there
             self._counts.update(stated)
         else:
             self._counts = grown(self._counts, stated)
@@ -131,24 +131,24 @@ def parts_of(counts: Json, model: str | None, first_model: str | None) -> tuple[
     whole = _usage_of(counts)
     own: list[UsagePart] = []
     others: list[UsagePart] = []
-    for one in objects(counts, "iterations"):
-        is_own = one.get("type") in _OWN
-        named = text_or_none(one, "model") or (first_model if is_own else model)
-        part = UsagePart(named, _usage_of(one), tier, geo)
+    for iteration in objects(counts, "iterations"):
+        is_own = iteration.get("type") in _OWN
+        named = text_or_none(iteration, "model") or (first_model if is_own else model)
+        part = UsagePart(named, _usage_of(iteration), tier, geo)
         (own if is_own else others).append(part)
     tools = member(counts, "server_tool_use")
     searches = Usage(web_search_requests=count(tools, "web_search_requests"))
     if not own or not _covers((part.usage for part in own), whole):
         own = [UsagePart(model, whole, tier, geo)]
     elif len(own) == 1 and own[0].usage.total_tokens == whole.total_tokens:
-        own = [UsagePart(own[0].model, whole, tier, geo)]  # the whole also tells thinking apart
+        own = [UsagePart(own[0].model, whole, tier, geo)]  # the whole also separates thinking
     first = own[0]
     own[0] = UsagePart(first.model, add_usage(first.usage, searches), tier, geo)
     return (*own, *others)
 
 
 def _has_read(parts: tuple[UsagePart, ...]) -> bool:
-    """Return whether any input is told: no request has none."""
+    """Return whether any input is reported: no request has none."""
     return any(part.usage.context_tokens for part in parts)
 
 
@@ -245,9 +245,9 @@ PROVIDER = Provider(
     error=_error,
     endpoints=(MESSAGES,),
     free=(
-        Route("GET", "/v1/models"),
-        Route("GET", "/v1/models/{id}"),
-        Route("POST", "/v1/messages/count_tokens"),
+        FreePath("GET", "/v1/models"),
+        FreePath("GET", "/v1/models/{id}"),
+        FreePath("POST", "/v1/messages/count_tokens"),
     ),
     free_ends=("/batches/{id}/cancel",),
     longest_answers=(

@@ -1,7 +1,7 @@
 """Reads what OpenAI's APIs, and those made after them, say about usage (PRX-3).
 
 - Cached input, cache writes and reasoning stand inside the totals; here they become kinds of their
-  own. Some vendors count them beside the totals, which shows in ``total_tokens`` or in a detail
+  own. Some vendors count them next to the totals, which shows in ``total_tokens`` or in a detail
   that is larger than its total; then they are added.
 - Chat streams say what they used in an extra chunk without choices, and only on request. Mistral,
   DeepSeek and Qwen put it on the last chunk with choices, Perplexity on every chunk (totals so
@@ -27,7 +27,7 @@ import re
 from corvus.metering.facts import Json, as_object, count, grown, member, objects, text_or_none
 from corvus.metering.models import bare
 from corvus.metering.pictures import Vision
-from corvus.metering.provider import Endpoint, Fault, Provider, Route, error_event
+from corvus.metering.provider import Endpoint, Fault, FreePath, Provider, error_event
 from corvus.metering.sse import LIMIT_BYTES
 from corvus.metering.tap import BodyTap, StreamTap, error_of
 from corvus.metering.text import string_of
@@ -52,7 +52,7 @@ _NO_OUTPUT = re.compile(rb"(?!)()")
 _READ = ("prompt_tokens", "input_tokens")
 _WRITTEN = ("completion_tokens", "output_tokens")
 _FEES = ("code_interpreter_call", "file_search_call", "image_generation_call")
-"""Items of an answer that are billed beside its tokens, for which no book has a price."""
+"""Items of an answer that are billed on top of its tokens, for which no book has a price."""
 
 _ENDS_BYTES = 16 * 1024
 _FLAT_USAGE = re.compile(rb'"usage"\s*:\s*(\{[^{}]*\})')
@@ -63,9 +63,9 @@ class ChatStreamTap(StreamTap):
     """``POST /v1/chat/completions`` with ``stream: true``.
 
     Args:
-        drops_usage_chunk: The client did not ask for usage: leave out the chunk that has nothing
+        drops_usage_chunk: The client did not request usage: leave out the chunk that has nothing
             else.
-        choices: How many answers were asked for (``n``), >= 1.
+        choices: How many answers were requested (``n``), >= 1.
         limit_bytes: Longest event that is read.
     """
 
@@ -92,7 +92,7 @@ class ChatStreamTap(StreamTap):
         self._counts = grown(self._counts, counts)
         self.usage = _metered(message, self._counts)
         choices = objects(message, "choices")
-        is_last = self._choices == 1 and all(one.get("finish_reason") for one in choices)
+        is_last = self._choices == 1 and all(choice.get("finish_reason") for choice in choices)
         self.is_settled = self.is_settled or not choices or is_last
 
     @staticmethod
@@ -247,10 +247,10 @@ def _metered(answer: Json, counts: Json, response: Json | None = None) -> Metere
 def _is_lower_bound(counts: Json, response: Json | None) -> bool:
     """Return whether something was used that no book has a price for: sound, fees (PRC-8)."""
     details = (member(counts, f"{key}_details") for key in (*_READ, *_WRITTEN))
-    if any(count(one, "audio_tokens") for one in details):
+    if any(count(detail, "audio_tokens") for detail in details):
         return True
     return response is not None and any(
-        one.get("type") in _FEES for one in objects(response, "output")
+        item.get("type") in _FEES for item in objects(response, "output")
     )
 
 
@@ -267,12 +267,12 @@ def _usage_of(counts: Json, response: Json | None = None) -> Usage:
     cached = count(inside, "cached_tokens") or count(counts, "prompt_cache_hit_tokens")
     cache_writes = count(inside, "cache_write_tokens")
     reasoning = count(made, "reasoning_tokens") or count(counts, "reasoning_tokens")
-    is_beside = reasoning > written or (
+    is_on_top = reasoning > written or (
         reasoning > 0 and count(counts, "total_tokens") == read + written + reasoning
     )
     return Usage(
         input_tokens=_without(read, cached + cache_writes),
-        output_tokens=written if is_beside else written - reasoning,
+        output_tokens=written if is_on_top else written - reasoning,
         cache_read_tokens=cached,
         cache_write_5m_tokens=cache_writes,
         reasoning_tokens=reasoning,
@@ -281,13 +281,13 @@ def _usage_of(counts: Json, response: Json | None = None) -> Usage:
 
 
 def _without(total: int, inside: int) -> int:
-    """Take a part out of its total; one that is larger was counted beside it."""
+    """Take a part out of its total; one that is larger was counted next to it."""
     return total - inside if inside <= total else total
 
 
 def _web_searches(response: Json) -> int:
     """Count the searches of an answer; opening a page that was found is not billed."""
-    calls = [one for one in objects(response, "output") if one.get("type") == "web_search_call"]
+    calls = [item for item in objects(response, "output") if item.get("type") == "web_search_call"]
     return sum(member(call, "action").get("type", "search") == "search" for call in calls)
 
 
@@ -367,12 +367,12 @@ PROVIDER = Provider(
     error=_error,
     endpoints=(CHAT, RESPONSES, EMBEDDINGS),
     free=(
-        Route("GET", "/v1/models"),
-        Route("GET", "/v1/models/{id}"),
-        Route("POST", "/v1/responses/input_tokens"),
-        Route("GET", "/v1/responses/{id}"),
-        Route("GET", "/v1/responses/{id}/input_items"),
-        Route("POST", "/v1/responses/{id}/cancel"),
+        FreePath("GET", "/v1/models"),
+        FreePath("GET", "/v1/models/{id}"),
+        FreePath("POST", "/v1/responses/input_tokens"),
+        FreePath("GET", "/v1/responses/{id}"),
+        FreePath("GET", "/v1/responses/{id}/input_items"),
+        FreePath("POST", "/v1/responses/{id}/cancel"),
     ),
     free_ends=(
         "/batches/{id}/cancel",

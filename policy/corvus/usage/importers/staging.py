@@ -148,7 +148,7 @@ class Meter:
 
     @contextmanager
     def watching(self, connection: _Progressing, size_bytes: int) -> Generator[None]:
-        """Report how far a connection is with what it reads, from a thread, while the block runs."""
+        """Report from a thread how far a connection is with what it reads, while the block runs."""
         if self._on_progress is None:
             yield
             return
