@@ -30,7 +30,7 @@ PLACEHOLDER = re.compile(r"(?<!\.github/)[A-Z]{4,}")
 def layers() -> list[set[str]]:
     with (ROOT / "pyproject.toml").open("rb") as file:
         contracts = tomllib.load(file)["tool"]["importlinter"]["contracts"]
-    (contract,) = (one for one in contracts if one["type"] == "layers")
+    (contract,) = (one for one in contracts if one.get("containers") == ["corvus"])
     return [set(re.findall(r"\w+", layer)) for layer in contract["layers"]]
 
 

@@ -10,7 +10,7 @@ from corvus.config.toml.values import shown
 from corvus.diagnostics.plain import escape
 
 if TYPE_CHECKING:
-    from corvus.config.edit.migrate import Change, Migration
+    from corvus.config.edit.migrate import Migration, Rewrite
     from corvus.config.edit.migrate_paths import Run
 
 
@@ -45,7 +45,7 @@ def summary(run: Run, *, done: bool) -> str:
     return f"{changed} of {total} {'migrated' if done else 'to migrate'}"
 
 
-def _headline(change: Change, *, done: bool) -> str:
+def _headline(change: Rewrite, *, done: bool) -> str:
     old, new = shown(change.alias.old), shown(change.alias.new)
     tense = "is" if done else "would be"
     if change.new_value is None:
@@ -53,7 +53,7 @@ def _headline(change: Change, *, done: bool) -> str:
     return f"`{old}` = {change.old_value} {tense} removed: `{new}` = {change.new_value} wins"
 
 
-def _advice(change: Change, host: str | None) -> list[str]:
+def _advice(change: Rewrite, host: str | None) -> list[str]:
     alias, old = change.alias, change.old_value
     lines: list[str] = []
     if change.new_value is None:

@@ -6,7 +6,8 @@ import tomllib
 
 import pytest
 
-from corvus.config.edit.edit import NotEditable, applied, remove, rename
+from corvus.base.errors import EditRefused
+from corvus.config.edit.edit import applied, remove_statement, rename
 from corvus.config.toml.document import Document, read_document
 from corvus.config.toml.values import Route
 
@@ -132,10 +133,10 @@ REMOVALS: dict[str, tuple[str, Route, str]] = {
 def test_a_removal_takes_the_statement_and_leaves_comments(
     text: str, route: Route, expected: str
 ) -> None:
-    assert applied(text, remove(parsed(text), route)) == expected
+    assert applied(text, remove_statement(parsed(text), route)) == expected
 
 
 @pytest.mark.parametrize("text", ["[old]\nx = 1\n", "old.a = 1\nold.b = 2\n", "[[old]]\n"])
 def test_a_table_of_several_statements_is_not_removed(text: str) -> None:
-    with pytest.raises(NotEditable):
-        remove(parsed(text), ("old",))
+    with pytest.raises(EditRefused):
+        remove_statement(parsed(text), ("old",))

@@ -1,28 +1,27 @@
 """Changes of one key in a config file, checked before anything is written.
 
 A change is data: the old bytes and the new ones. It is right when the new text says what the old
-one said but for the key, and has no error that the old one had not. Refuses host sections, which
-are never ours to write (CFG-2), and deprecated keys.
+one said but for the key, and has no error that the old one had not. Host sections are never ours to
+write (CFG-2), nor are deprecated keys.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from corvus.base.errors import EditRefused
 from corvus.config.check.documents import load_documents
 from corvus.config.check.suggest import closest
-from corvus.config.edit.placing import with_value, without
+from corvus.config.edit.edit import applied, put, remove, same
 from corvus.config.layers.assignment import assign
 from corvus.config.layers.dotted import whole_key
 from corvus.config.model import keys
 from corvus.config.model.aliases import ALIASES
 from corvus.config.model.dialects import GOVERNED, Dialect, detect, host_keys
-from corvus.config.toml.document import Document, read_bytes, read_document
+from corvus.config.toml.document import BOM, Document, read_bytes, read_document
 from corvus.config.toml.values import Route, Table, as_items, header, is_table, kind, shown
 from corvus.diagnostics.model import ConfigError
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from corvus.diagnostics.model import Diagnostic
 
 _VALUE = ("value",)
-_BOM = b"\xef\xbb\xbf"
 
 
 class Change(NamedTuple):
@@ -85,7 +83,7 @@ def set_keys(path: Path, values: Mapping[str, str]) -> Change:
         assigned, problems = assign(_VALUE, text, file="VALUE", origin="VALUE")
         if assigned is None:
             raise ConfigError("this is no TOML value: nothing is written", problems)
-        written = with_value(document, route, assigned.spelling)
+        written = applied(document.text, [put(document, route, assigned.spelling)])
         expected = _set(expected, route, assigned.data["value"])
         document = _reread(written, document, route)
     return _checked(Change(path, route, raw, b""), first, document.text, expected)
@@ -128,7 +126,7 @@ def unset_key(path: Path, key: str) -> Change:
         if not keys.node(route) and all(alias.old != route for alias in ALIASES):
             raise EditRefused(_unknown(route))
         return Change(path, route, raw, raw)
-    written = without(document, route)
+    written = applied(document.text, remove(document, route))
     return _checked(Change(path, route, raw, b""), document, written, _cut(document.data, route))
 
 
@@ -184,7 +182,7 @@ def _unknown(route: Route) -> str:
 def _checked(change: Change, document: Document, written: str, expected: object) -> Change:
     """Finish a change whose text says what it should and has no new error."""
     new, problems = read_document(written.encode(), document.file)
-    if new is None or not _same(_pruned(new.data), _pruned(expected)):
+    if new is None or not same(_pruned(new.data), _pruned(expected)):
         raise EditRefused(_no_place(change.route, document))
     old_found = load_documents((document,), want_settings=False).diagnostics
     found = load_documents((new,), want_settings=False).diagnostics
@@ -192,7 +190,7 @@ def _checked(change: Change, document: Document, written: str, expected: object)
     errors = tuple(one for one in added if one.is_error)
     if errors:
         raise ConfigError(f"nothing is written: {document.file} would have a new error", errors)
-    after = (_BOM if document.has_bom else b"") + written.encode()
+    after = (BOM if document.has_bom else b"") + written.encode()
     return change._replace(after=after, warnings=added)
 
 
@@ -239,14 +237,3 @@ def _pruned(value: object) -> object:
         inner = {key: _pruned(one) for key, one in value.items()}
         return {key: one for key, one in inner.items() if one != {}}
     return [_pruned(item) for item in as_items(value)] if kind(value) == "array" else value
-
-
-def _same(one: object, other: object) -> bool:
-    """Compare values of documents: types count, and ``nan`` equals itself."""
-    if is_table(one) and is_table(other):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    if kind(one) == kind(other) == "array":
-        pairs = zip(as_items(one), as_items(other), strict=False)
-        return len(as_items(one)) == len(as_items(other)) and all(_same(*pair) for pair in pairs)
-    both_nan = isinstance(one, Decimal) and isinstance(other, Decimal) and one.is_nan()
-    return (both_nan and str(one) == str(other)) or (type(one) is type(other) and one == other)

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from corvus.base.errors import EditRefused
 from corvus.config.check.documents import Loaded, load_documents
-from corvus.config.edit.edit import Edit, NotEditable, applied, remove, rename
-from corvus.config.edit.placing import with_value
+from corvus.config.edit.edit import Edit, applied, put, remove_statement, rename, same
 from corvus.config.model.aliases import ALIASES, Alias, canonical
 from corvus.config.toml.document import BOM, Document, read_document
-from corvus.config.toml.values import Table, as_items, is_table, kind, value_at
+from corvus.config.toml.values import Table, is_table, value_at
 
 if TYPE_CHECKING:
     from corvus.diagnostics.model import Diagnostic
@@ -34,7 +33,7 @@ class LegacyCap(StrEnum):
     DAILY_LIMIT = "daily-limit"
 
 
-class Change(NamedTuple):
+class Rewrite(NamedTuple):
     """One deprecated key that is rewritten.
 
     Attributes:
@@ -70,7 +69,7 @@ class Migration(NamedTuple):
     file: str
     before: bytes
     after: bytes
-    changes: tuple[Change, ...]
+    changes: tuple[Rewrite, ...]
     refused: str
     host: str | None
 
@@ -124,7 +123,7 @@ def migrate_document(
     changes = tuple(_change(document, alias, plan.cap) for alias in aliases)
     try:
         after = _proved(document, loaded, changes, plan)
-    except (NotEditable, EditRefused) as fault:
+    except EditRefused as fault:
         return Migration(file, raw, raw, changes, str(fault), host), wrong
     whole = (BOM if document.has_bom else b"") + after.encode()
     return Migration(file, raw, whole, changes, "", host), wrong
@@ -143,7 +142,7 @@ def _is_about_alias(diagnostic: Diagnostic) -> bool:
     return any(diagnostic.path == alias.old for alias in ALIASES)
 
 
-def _change(document: Document, alias: Alias, cap: LegacyCap) -> Change:
+def _change(document: Document, alias: Alias, cap: LegacyCap) -> Rewrite:
     old = value_at(document.data, alias.old)
     start = document.key(alias.old).start
     added: int | Decimal | None = None
@@ -158,26 +157,26 @@ def _change(document: Document, alias: Alias, cap: LegacyCap) -> Change:
         added = int(usd) if usd == usd.to_integral_value() else usd
     new = value_at(document.data, alias.new)
     in_force = value_at(document.data, ("cost", "enabled")) is True
-    return Change(alias, start.line, start.column, old, new, added, in_force)
+    return Rewrite(alias, start.line, start.column, old, new, added, in_force)
 
 
-def _proved(document: Document, loaded: Loaded, changes: tuple[Change, ...], plan: Plan) -> str:
+def _proved(document: Document, loaded: Loaded, changes: tuple[Rewrite, ...], plan: Plan) -> str:
     """Return the new text, once everything that is promised of it was checked.
 
     Raises:
-        NotEditable: Something promised does not hold.
+        EditRefused: Something promised does not hold.
     """
     text = _edited(document, changes)
     again, errors = read_document(text.encode(), document.file)
     if again is None:
-        raise NotEditable(f"the result would not parse: {errors[0].message}")
-    if _canonical(again.data) != _canonical(_intended(document.data, changes)):
-        raise NotEditable("the result would hold other data than intended")
+        raise EditRefused(f"the result would not parse: {errors[0].message}")
+    if not same(again.data, _intended(document.data, changes)):
+        raise EditRefused("the result would hold other data than intended")
     reloaded = load_documents((again,), plan.dialect)
     if _errors(reloaded) > _errors(loaded):
-        raise NotEditable("the result would have more errors than before")
+        raise EditRefused("the result would have more errors than before")
     if not _means_the_same(loaded, reloaded, changes):
-        raise NotEditable("the result would mean other settings")
+        raise EditRefused("the result would mean other settings")
     return text
 
 
@@ -185,8 +184,8 @@ def _errors(loaded: Loaded) -> int:
     return sum(one.is_error for one in loaded.diagnostics)
 
 
-def _means_the_same(before: Loaded, after: Loaded, changes: tuple[Change, ...]) -> bool:
-    """Tell whether only the limits that were asked for differ."""
+def _means_the_same(before: Loaded, after: Loaded, changes: tuple[Rewrite, ...]) -> bool:
+    """Return whether only the limits that were asked for differ."""
     added = [change.daily_limit_usd for change in changes if change.daily_limit_usd is not None]
     if before.settings is None or after.settings is None or not added:
         return before.settings == after.settings
@@ -195,26 +194,27 @@ def _means_the_same(before: Loaded, after: Loaded, changes: tuple[Change, ...]) 
     return before.settings.model_copy(update={"cost": cost}) == after.settings
 
 
-def _edited(document: Document, changes: tuple[Change, ...]) -> str:
+def _edited(document: Document, changes: tuple[Rewrite, ...]) -> str:
     for change in changes:
         if change.daily_limit_usd is not None:
-            text = with_value(document, _DAILY_LIMIT, str(change.daily_limit_usd))
+            edit = put(document, _DAILY_LIMIT, str(change.daily_limit_usd))
+            text = applied(document.text, [edit])
             again, _ = read_document(text.encode(), document.file)
             if again is None:
-                raise NotEditable("the limit cannot be added")
+                raise EditRefused("the limit cannot be added")
             document = again
     edits = [edit for change in changes for edit in _edits(document, change)]
     return applied(document.text, edits)
 
 
-def _edits(document: Document, change: Change) -> list[Edit]:
+def _edits(document: Document, change: Rewrite) -> list[Edit]:
     alias = change.alias
     if change.new_value is None:
         return rename(document, alias.old, alias.new[-1])
-    return remove(document, alias.old)
+    return remove_statement(document, alias.old)
 
 
-def _intended(data: Table, changes: tuple[Change, ...]) -> Table:
+def _intended(data: Table, changes: tuple[Rewrite, ...]) -> Table:
     """Return what the data shall be, made without looking at the text."""
     for change in changes:
         old = value_at(data, change.alias.old)
@@ -224,20 +224,3 @@ def _intended(data: Table, changes: tuple[Change, ...]) -> Table:
             kept = cost if is_table(cost) else {}
             data = {**data, "cost": {**kept, _DAILY_LIMIT[-1]: change.daily_limit_usd}}
     return data
-
-
-def _canonical(value: object) -> object:
-    """Return a value whose equality knows types and the digits of numbers, but not the order."""
-    if is_table(value):
-        return {key: _canonical(inner) for key, inner in value.items()}
-    items = as_items(value)
-    return [_canonical(item) for item in items] if items else f"{kind(value)} {_written(value)}"
-
-
-def _written(value: object) -> str:
-    """Write a number without the digits that change nothing: TOML has 5 USD and 5.0 USD."""
-    return (
-        f"{value.normalize():f}"
-        if isinstance(value, Decimal) and not value.is_nan()
-        else repr(value)
-    )
