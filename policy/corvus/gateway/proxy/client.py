@@ -48,10 +48,10 @@ class Answer:
     @property
     def by_name(self) -> dict[str, str]:
         """Its headers by name in lower case; of several of one name, the first."""
-        found: dict[str, str] = {}
+        headers: dict[str, str] = {}
         for name, value in self.headers.items():
-            found.setdefault(name.lower(), value)
-        return found
+            headers.setdefault(name.lower(), value)
+        return headers
 
     @property
     def is_redirect(self) -> bool:

@@ -268,5 +268,5 @@ def _kind(place: MeteredCall | FreeCall | Unreadable, scope: Scope) -> Kind:
 
 
 def _encoding(scope: Scope) -> str:
-    found = (value for name, value in scope["headers"] if name.lower() == b"content-encoding")
-    return b",".join(found).decode("latin-1")
+    encodings = (value for name, value in scope["headers"] if name.lower() == b"content-encoding")
+    return b",".join(encodings).decode("latin-1")
