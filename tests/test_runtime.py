@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -11,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from corvus import Governor
+from corvus.autonomy.decide import Action
 from corvus.base.context import Opening
 from corvus.base.errors import LedgerError, StoreError
 from corvus.base.period import Period
 from corvus.base.time import FixedClock
 from corvus.diagnostics.model import ConfigError
-from corvus.runtime import open_runtime
+from corvus.runtime import Runtime, open_runtime
+from tests.fakes import FrozenClock
 
 CONFIG = """
 [[cost.budgets]]
@@ -138,3 +141,34 @@ def test_a_governor_that_nobody_waited_for_is_closed_again() -> None:
 
     asyncio.run(abandon())
     assert closed.is_set()
+
+
+def test_every_step_of_a_runtime_has_an_async_twin_that_answers_alike(tmp_path: Path) -> None:
+    (tmp_path / "corvus.toml").write_text("[cost]\nenabled = true\n")
+    runtime = open_runtime(
+        [tmp_path / "corvus.toml"], ledger=tmp_path / "l.duckdb", clock=FrozenClock()
+    )
+    with runtime.governor() as governor:
+        governor.reserve(governor.request("m", estimate_usd=1, session_id="s"))
+    calls: dict[str, tuple[object, ...]] = {
+        "status": ("s",),
+        "audit": (9,),
+        "audit_head": (),
+        "decide": (Action("ls"), "ana"),
+        "health": (),
+    }
+    for name, arguments in calls.items():
+        sync, twin = getattr(runtime, name), getattr(runtime, f"a{name}")
+        answer, expected = asyncio.run(twin(*arguments)), sync(*arguments)
+        if name == "health":  # reading the store leaves an empty log next to it
+            answer, expected = answer.is_usable, expected.is_usable
+        assert answer == expected, name
+        kept = inspect.signature(getattr(Runtime, name)).parameters
+        assert inspect.signature(getattr(Runtime, f"a{name}")).parameters == kept
+
+    async def opened() -> None:
+        async with runtime.ledger() as ledger, runtime.steering() as operator:
+            assert ledger.path == runtime.ledger_path
+            assert operator.store.clock is runtime.clock
+
+    asyncio.run(opened())

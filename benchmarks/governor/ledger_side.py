@@ -67,11 +67,13 @@ def fill(governor: Governor, calls: int) -> None:
 
     def step(unit: Unit) -> None:
         for _ in range(1000):
-            answer = admission.reserve(unit, governor.rules, governor.register, request, None)
-            reservation = answer.decision.reservation
+            decision, _ = admission.reserve(
+                unit, governor.engine.rules, governor.engine.register, request, None
+            )
+            reservation = decision.reservation
             assert reservation is not None
             known = settlement_of(governor.books, reservation, Usage(900, 100), {})
-            settlement.commit(unit, governor.in_force, reservation.id, known, None)
+            settlement.commit(unit, governor.engine.in_force, reservation.id, known, None)
 
     for _ in range(calls // 1000):
         governor.store.run(step)

@@ -33,6 +33,8 @@ from corvus.base.ids import new_id
 from corvus.base.money import NanoUSD
 from corvus.model.request import Request
 from corvus.store import statements
+from corvus.store.api import StoreState
+from corvus.store.kinds import BALANCE, OUTBOX, RESERVATION, STATE
 from corvus.store.sqlite import MemoryBackend, SqliteBackend
 from corvus.store.store import Store
 
@@ -169,8 +171,9 @@ class Raw:
         )
         for pragma in ("journal_mode = WAL", "synchronous = FULL"):
             self.connection.execute(f"PRAGMA {pragma}")
-        self.connection.executescript(statements.MIGRATIONS[0])
-        self.connection.execute(statements.NEW_STATE, ("x", 0, 1, 0, 0, "0" * 64, 0))
+        self.connection.executescript("".join(statements.MIGRATIONS))
+        self.state = StoreState("x")
+        self.connection.execute(statements.add(STATE), STATE.stored(self.state))
         self.seq = 0
         self.jobs: SimpleQueue[Job | None] = SimpleQueue()
         self.writer = threading.Thread(target=self.write)
@@ -206,19 +209,20 @@ class Raw:
     def transaction(self, batch: list[Job]) -> None:
         many, (new, changing) = self.connection.executemany, self.templates.reservation
         self.connection.execute("BEGIN IMMEDIATE")
-        many(statements.NEW_RESERVATION, [(job.name, *new) for job in batch if job.is_reserve])
+        many(statements.add(RESERVATION), [(job.name, *new) for job in batch if job.is_reserve])
         settled = [(*changing, job.name) for job in batch if not job.is_reserve]
-        many(statements.WRITE_RESERVATION, settled)
-        many(statements.WRITE_BALANCE, self.balances({job.number for job in batch}))
-        many(statements.NEW_EVENT, [event for job in batch for event in self.events(job)])
-        self.connection.execute(statements.WRITE_STATE, ("x", 0, self.seq, 0, 0, "0" * 64, 0))
+        many(statements.put(RESERVATION), settled)
+        many(statements.put(BALANCE), self.balances({job.number for job in batch}))
+        many(statements.add(OUTBOX), [event for job in batch for event in self.events(job)])
+        self.state.next_seq = self.seq
+        self.connection.execute(statements.put(STATE), STATE.changed(self.state))
         self.connection.execute("COMMIT")
         for job in batch:
             job.done.release()
 
     def balances(self, numbers: set[int]) -> list[tuple[object, ...]]:
         """Return the rows of two sums that all calls share, and of session and mission of each."""
-        sums = (self.seq, 10_500_000, self.seq, 0, self.seq, 0, 0)
+        sums = ("", self.seq, 10_500_000, self.seq, 0, self.seq, 0, 0, None)
         shared = [(budget, 1_790_000_000_000_000, "", "", *sums) for budget in (2, 3)]
         sessions = [(1, 0, f"session-{number}", "", *sums) for number in numbers]
         missions = [(4, 0, f"session-{n}", f"mission-{n}", *sums) for n in numbers]
@@ -247,12 +251,21 @@ def templates(folder: Path) -> Templates:
     connection = sqlite3.connect(folder / "template")
     query = "SELECT ledger_table, row FROM outbox WHERE seq >= ? ORDER BY seq"
     reserved, *committed = connection.execute(query, (first,)).fetchall()
-    _, key, _, hold, admitted, expires, *settled, body = connection.execute(
-        "SELECT * FROM reservation"
-    ).fetchone()
+    row = dict(
+        zip(
+            RESERVATION.columns,
+            connection.execute("SELECT * FROM reservation").fetchone(),
+            strict=True,
+        )
+    )
     connection.close()
-    new = (key, "held", hold, admitted, expires, None, 1, None, None, None, body)
-    return Templates((new, ("committed", hold, expires, *settled)), [reserved], committed)
+    fresh = row | {"state": "held", "dispatched": 1} | dict.fromkeys(_SETTLED)
+    new = tuple(fresh[name] for name in RESERVATION.columns[1:])
+    changing = tuple(row[name] for name in RESERVATION.changing)
+    return Templates((new, changing), [reserved], committed)
+
+
+_SETTLED = ("settled_at_us", "cost_nano_usd", "record_id", "settlement_key", "recorded")
 
 
 def raw(folder: Path, callers: int) -> dict[str, float]:

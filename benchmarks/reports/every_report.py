@@ -176,11 +176,13 @@ def committing(governor: Any, rate: int) -> Callable[[Any], None]:
 
     def step(unit: Any) -> None:
         for _ in range(rate):
-            answer = admission.reserve(unit, governor.rules, governor.register, request, None)
-            reservation = answer.decision.reservation
-            assert reservation is not None, answer
+            decision, _ = admission.reserve(
+                unit, governor.engine.rules, governor.engine.register, request, None
+            )
+            reservation = decision.reservation
+            assert reservation is not None, decision
             known = settlement_of(governor.books, reservation, Usage(900, 100), {})
-            settlement.commit(unit, governor.in_force, reservation.id, known, None)
+            settlement.commit(unit, governor.engine.in_force, reservation.id, known, None)
 
     return step
 

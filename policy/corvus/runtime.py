@@ -7,13 +7,13 @@ wired elsewhere.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from corvus.base.context import Opening
 from corvus.base.errors import LedgerError, StoreError
@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from corvus.model.spend import Spend
     from corvus.model.steering import AuditEvent
     from corvus.store.store import Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _LEDGER_PATH = ("governance", "ledger", "path")
 
@@ -119,11 +122,12 @@ class Runtime:
 
         return Bookkeeping(self.ledger_path, self.clock)
 
-    @contextmanager
-    def ledger(self) -> Generator[Ledger]:
-        """Open the ledger for reading, with what the store has not handed over yet."""
-        with self.bookkeeping.ledger() as ledger:
-            yield ledger
+    def ledger(self) -> Opening[Ledger]:
+        """Open the ledger for reading, with ``with`` or ``async with``.
+
+        It shows what the store has not handed over yet, too.
+        """
+        return Opening(self.bookkeeping.ledger())
 
     def governor(self, listeners: Sequence[Listener] = ()) -> Opening[Governor]:
         """Open the governor, with ``with`` or ``async with``; makes the store when it is missing.
@@ -236,14 +240,19 @@ class Runtime:
         newest = self.audit(1)
         return (newest[0].position, newest[0].hash) if newest else (0, GENESIS)
 
-    @contextmanager
-    def steering(self) -> Generator[Governor]:
-        """Open the governor for an operator: over the store also while governance is disabled.
+    def steering(self) -> Opening[Governor]:
+        """Open the governor for an operator, with ``with`` or ``async with``.
+
+        It is over the store also while governance is disabled.
 
         Raises:
             StoreError: The store cannot be opened or made: what is done would not last.
             LedgerError: Budgets must be counted again, and the ledger cannot be read.
         """
+        return Opening(self._steering())
+
+    @contextmanager
+    def _steering(self) -> Generator[Governor]:
         with self._stored_governor() as governor:
             governor.note_limits(self.governing, local_actor())
             yield governor
@@ -281,6 +290,36 @@ class Runtime:
     def health(self) -> Health:
         """Say how store and ledger are; no byte of either changes."""
         return self.bookkeeping.health()
+
+    async def astatus(
+        self,
+        session_id: str | None = None,
+        mission_id: str | None = None,
+        *,
+        recorded: bool = False,
+    ) -> StatusReport:
+        """Do what ``status`` does, without keeping the event loop waiting."""
+        return await _aside(self.status, session_id, mission_id, recorded=recorded)
+
+    async def aaudit(
+        self, limit: int, since: datetime | None = None, kinds: Collection[str] = ()
+    ) -> list[AuditEvent]:
+        """Do what ``audit`` does, without keeping the event loop waiting."""
+        return await _aside(self.audit, limit, since, kinds)
+
+    async def aaudit_head(self) -> tuple[int, str]:
+        """Do what ``audit_head`` does, without keeping the event loop waiting."""
+        return await _aside(self.audit_head)
+
+    async def adecide(
+        self, action: Action, principal: str, *, approved: bool = False, record: bool = False
+    ) -> ActionAnswer:
+        """Do what ``decide`` does, without keeping the event loop waiting."""
+        return await _aside(self.decide, action, principal, approved=approved, record=record)
+
+    async def ahealth(self) -> Health:
+        """Do what ``health`` does, without keeping the event loop waiting."""
+        return await _aside(self.health)
 
     def _recorded_status(self, session_id: str | None, mission_id: str | None) -> StatusReport:
         from corvus.ledger.counts import latest_session, spend_in
@@ -397,6 +436,13 @@ def _ledger_path(loaded: Loaded) -> Path:
     if state.startswith("~"):
         raise LedgerError("there is no home directory: name a ledger with --ledger")
     return Path(state) / "corvus" / "ledger.duckdb"
+
+
+async def _aside(step: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+    """Run a step on a thread of its own."""
+    from asyncio import to_thread  # a part of the time to start, for those who do without
+
+    return await to_thread(step, *args, **options)
 
 
 def local_actor() -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from corvus.cli.price_facts import price_clashes
+from corvus.cli.check import price_clashes
 from corvus.config.check.check import Checked, CheckedFile, Options, check_paths
 from corvus.config.check.subject import PriceFacts
 from corvus.config.model.dialects import Dialect

@@ -266,7 +266,7 @@ def test_a_listener_that_fails_harms_nobody(
     store = Store(MemoryBackend())
     governor = Governor(compiled(DAY), store, listeners=[fail])
     assert not governor.reserve(governor.request("m", estimate_usd=11)).allowed
-    assert "a listener failed on BudgetExceeded" in caplog.text
+    assert "a listener failed on BudgetRefusal" in caplog.text
     store.close()
 
 

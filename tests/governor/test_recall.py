@@ -250,13 +250,13 @@ def test_a_fresh_session_asks_no_ledger(place: Place) -> None:
         place.drain(governor)
         place.clock.move(MONTHS)
         place.drain(governor)
-        history = governor._history  # pyright: ignore[reportPrivateUsage]
+        history = governor.engine._history  # pyright: ignore[reportPrivateUsage]
 
         def counting(budgets: object, session_id: str | None) -> object:
             asked.append(session_id)
             return history(budgets, session_id)  # type: ignore[arg-type] # pyright: ignore
 
-        governor._history = counting  # type: ignore[assignment] # pyright: ignore
+        governor.engine._history = counting  # type: ignore[assignment] # pyright: ignore
         for number in range(50):
             spend(governor, 1, f"n{number}")
         assert asked == []

@@ -9,7 +9,6 @@ import pytest
 from corvus import Governor, Usage
 from corvus.base.errors import IdempotencyConflict
 from corvus.base.money import NanoUSD
-from corvus.governor.calls import Calls
 from corvus.governor.pricing import CallOptions
 from corvus.model.pending import PendingKind, PendingSettlement
 from corvus.model.reservation import Outcome, ReservationState, Settlement, Source
@@ -115,11 +114,11 @@ def test_an_addition_that_is_applied_twice_counts_once(bench: MakeBench) -> None
 
 
 def _applied(
-    unit: Unit, governor: Calls, pending: PendingSettlement
+    unit: Unit, governor: Governor, pending: PendingSettlement
 ) -> tuple[ReservationState, bool]:
     from corvus.governor import settlement
 
-    settled, _ = settlement.apply(unit, governor.in_force, pending)
+    settled, _ = settlement.apply(unit, governor.engine.in_force, pending)
     assert settled is not None
     return settled.reservation.state, settled.replayed
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corvus.base.money import nano_usd
-from corvus.events import BudgetExceeded, BudgetWarning, CallDenied, LimitPassed
+from corvus.events import BudgetRefusal, BudgetWarning, CallDenied, LimitPassed
 from corvus.model.decision import BudgetState
 from corvus.model.reservation import Reservation
 from corvus.model.steering import MissionOutcome, MissionRequest, OverrideRequest
@@ -60,7 +60,7 @@ def told(one: Bench, *kinds: type) -> list[tuple[str, str, str]]:
     return [
         (type(event).__name__, event.threshold.budget, event.threshold.session_id)
         for event in one.events
-        if isinstance(event, BudgetWarning | BudgetExceeded | LimitPassed)
+        if isinstance(event, BudgetWarning | BudgetRefusal | LimitPassed)
         and (not kinds or isinstance(event, kinds))
     ]
 
@@ -86,9 +86,9 @@ def test_a_limit_that_is_passed_after_admission_is_told_and_is_no_refusal(
     assert told(one) == [("BudgetWarning", "day", "s"), ("LimitPassed", "day", "s")]
     assert not [each for each in one.events if isinstance(each, CallDenied)]
     assert not one.ask("0.1", "next").allowed
-    assert told(one, LimitPassed, BudgetExceeded) == [
+    assert told(one, LimitPassed, BudgetRefusal) == [
         ("LimitPassed", "day", "s"),
-        ("BudgetExceeded", "day", "next"),
+        ("BudgetRefusal", "day", "next"),
     ]
 
 

@@ -175,7 +175,7 @@ def test_v21_a_mission_whose_figures_went_backwards_fails_closed(bench: MakeBenc
         one.spend("5", mission_id="fix")
         (mission,) = [
             budget_id
-            for budget_id, budget in one.governor.rules.budgets.items()
+            for budget_id, budget in one.governor.engine.rules.budgets.items()
             if budget.name == "mission"
         ]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from corvus import Governor, Usage, open_runtime
-from corvus.events import Event
+from corvus.events import Event, Redaction, Threshold, shown_fields
 from corvus.governor.engine import Listener
 from corvus.model.steering import MissionRequest, OverrideRequest, ResetRequest
 from corvus.observability.redact import Redactor
@@ -127,3 +127,12 @@ def all_events(folder: Path) -> tuple[list[Event], Redactor]:
     with scene(folder, heard.append) as on:
         on.all_happens()
         return heard, on.redactor
+
+
+def shown_names(kind: type[Event]) -> list[str]:
+    """Return the names under which a kind of event shows what it has."""
+    names: list[str] = []
+    for each in shown_fields(kind):
+        parts = shown_fields(Threshold) if each.redaction is Redaction.PARTS else [each]
+        names += [part.name for part in parts]
+    return [*names, *kind.kind.figures]

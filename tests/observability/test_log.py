@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from corvus.events import EVENTS
 from corvus.model.observability import ObservabilityOptions
-from corvus.observability.names import EVENTS
 from corvus.observability.redact import Redactor
 from corvus.observability.sinks import open_sinks
 from corvus.prices.lookup import PriceBooks
-from tests.observability.happenings import CANARY, SHAPED, all_events
+from tests.observability.happenings import CANARY, SHAPED, all_events, shown_names
 
 
 def written(folder: Path, form: str) -> list[str]:
@@ -29,11 +29,11 @@ def written(folder: Path, form: str) -> list[str]:
 
 def test_json_lines_have_the_fields_of_the_table(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in written(tmp_path, "json")]
-    by_name = {kind.name: kind for kind in EVENTS.values()}
+    by_name = {event.kind.name: event for event in EVENTS}
     assert {line["event"] for line in lines} == set(by_name)
     for line in lines:
         extra = set(line) - {"time", "level", "event"}
-        assert extra <= set(by_name[line["event"]].fields)
+        assert extra <= set(shown_names(by_name[line["event"]]))
     (warning,) = [line for line in lines if line["event"] == "budget.warning"]
     assert (warning["level"], warning["budget"], warning["percent_used"]) == (
         "warning",

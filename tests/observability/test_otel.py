@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from corvus.events import CallSettled
+from corvus.events import EVENTS, CallSettled
 from corvus.model.observability import ObservabilityOptions
-from corvus.observability.names import EVENTS
 from corvus.observability.redact import Redactor
 from corvus.observability.sinks import open_sinks
 from corvus.prices.lookup import PriceBooks
@@ -56,8 +55,8 @@ def test_a_call_is_a_span_by_the_conventions(received: Collector) -> None:
 
 def test_what_budgets_do_is_told_as_spans(received: Collector) -> None:
     names = [name for name, _, _ in received.spans]
-    calls = {EVENTS[CallSettled].name}
-    assert {kind.name for kind in EVENTS.values()} - calls <= set(names)
+    calls = {CallSettled.kind.name}
+    assert {event.kind.name for event in EVENTS} - calls <= set(names)
     ((_, told, span),) = [one for one in received.spans if one[0] == "budget.exceeded"]
     assert (span.status.code, span.status.message) == (Status.STATUS_CODE_ERROR, "budget exceeded")
     assert told["limit_usd"] == "10.0000"
@@ -93,6 +92,12 @@ def test_calls_whose_usage_nobody_reported_are_no_token_usage(received: Collecto
     counted = received.points["corvus.cost.usd"]
     spent = {told["corvus.cost.source"]: one.as_double for told, one in counted}
     assert spent["presumed"] > 0
+
+
+def test_tokens_that_no_provider_priced_are_counted_apart_by_kind(received: Collector) -> None:
+    ((about, point),) = received.points["corvus.tokens.estimated"]
+    assert (point.as_int, about["gen_ai.token.type"]) == (5, "input")
+    assert about["gen_ai.request.model"] == "other", "a model of no price book has no name here"
 
 
 def test_no_secret_reaches_the_wire(received: Collector) -> None:

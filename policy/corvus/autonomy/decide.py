@@ -67,7 +67,7 @@ class Action:
     Attributes:
         command: A command as it would be given to ``sh -c``; ``None`` for any other tool.
         tool: Name of the tool.
-        paths: Paths that it touches, beside those in the command.
+        paths: Paths that it touches, next to those in the command.
         reads_only: Whether the tool changes nothing, as its runtime knows; a command is an act.
         around: Where it takes place.
 
@@ -129,13 +129,13 @@ class Autonomy:
     block_high_risk_commands: bool
 
     def decide(self, action: Action) -> ActionDecision:
-        """Say whether an action may be done, must be approved by a person, or may not be done."""
-        found = [*self._of_paths(action.paths, action.around)]
+        """Decide whether an action is allowed, needs the approval of a person, or is denied."""
+        decisions = [*self._of_paths(action.paths, action.around)]
         if action.command is None:
-            found.append(self._of_tool(action))
+            decisions.append(self._of_tool(action))
         else:
-            found += self._of_command(action.command, action.around)
-        return max(found, key=lambda one: _STRICTNESS[one.verdict])
+            decisions += self._of_command(action.command, action.around)
+        return max(decisions, key=lambda decision: _STRICTNESS[decision.verdict])
 
     def _of_tool(self, action: Action) -> ActionDecision:
         tool = action.tool
@@ -161,10 +161,10 @@ class Autonomy:
         if self.level == "readonly":
             yield _read_only(program_of(segments[0][0].text))
             return
-        risk = max((risk_of(one)[0] for one in segments), key=_RISKS.index)
+        risk = max((risk_of(segment)[0] for segment in segments), key=_RISKS.index)
         for segment in segments:
-            for one in self._of_segment(segment, around):
-                yield ActionDecision(one.verdict, one.reason, one.rule, risk)
+            for decision in self._of_segment(segment, around):
+                yield ActionDecision(decision.verdict, decision.reason, decision.rule, risk)
         if SHELL in self.always_ask:
             yield ActionDecision(*_plain(_asked(SHELL)), risk)
 

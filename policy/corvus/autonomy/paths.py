@@ -1,6 +1,6 @@
 """Which paths an agent may not touch, judged by their text alone.
 
-Nothing looks at a file system: the one who asks may run elsewhere, and what a path leads to may
+Nothing looks at a file system: whoever asks may run elsewhere, and what a path leads to may
 change between the question and the deed. So a path that climbs with ``..`` is refused, and links
 inside the workspace are the business of whoever runs the agent. Letter case never tells two paths
 apart. Whatever cannot be placed is refused.
@@ -84,8 +84,8 @@ def paths_in(word: str) -> Iterator[str]:
 
 def letters_of(word: str) -> int:
     """Return where the single-letter options at the beginning of a word end, 1 or more."""
-    found = _LETTERS.match(word)
-    return found.end() if found else 1
+    match = _LETTERS.match(word)
+    return match.end() if match else 1
 
 
 def _placed(path: str, around: Surroundings) -> str:

@@ -193,7 +193,7 @@ def _evaluates(program: str, arguments: Sequence[str]) -> bool:
 
 
 def _bundles(word: str, letters: str) -> bool:
-    """Tell whether a word has one of these among its single-letter options."""
+    """Return whether a word has one of these among its single-letter options."""
     if not word.startswith("-") or word.startswith("--"):
         return False
     options = word[1:]

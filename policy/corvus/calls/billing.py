@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from corvus.calls.plan import Plan
-from corvus.governor.calls import Calls
+from corvus.governor.governor import Governor
 from corvus.governor.pricing import find_price
 from corvus.metering.providers import PROVIDERS
 
@@ -41,7 +41,7 @@ _SUFFIXES = {
 
 
 def provider_of(
-    governor: Calls, plan: Plan, *, host: str | None = None, upstream: str | None = None
+    governor: Governor, plan: Plan, *, host: str | None = None, upstream: str | None = None
 ) -> str | None:
     """Return who bills a call of which nobody has said it.
 

@@ -18,7 +18,7 @@ from corvus.calls.flight import Flight
 from corvus.calls.plan import Plan, read
 from corvus.calls.refusal import Refusal, denied, invalid, unreadable
 from corvus.calls.routes import MeteredCall, Unreadable
-from corvus.governor.fitting import Fitting
+from corvus.governor.governor import Governor
 from corvus.governor.pricing import CallOptions, refuse_key, refuse_unknown
 from corvus.model.decision import Decision
 from corvus.model.request import Request
@@ -77,7 +77,7 @@ class Gate:
         ValueError: There is an idempotency key among them.
     """
 
-    def __init__(self, governor: Fitting, **options: Unpack[CallOptions]) -> None:
+    def __init__(self, governor: Governor, **options: Unpack[CallOptions]) -> None:
         refuse_unknown(options, CallOptions)
         refuse_key(options)
         self._governor = governor

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from corvus.base.errors import PolicyError, ReservationSettled, SettlementPending, StoreError
 from corvus.base.money import usd
 from corvus.calls.flight import Command, Ending, Extend, Flight, Relay, Settle
-from corvus.governor.calls import Calls
+from corvus.governor.governor import Governor
 
 _REPEAT_SECONDS = 1.0
 _CLOSE_SECONDS = 15.0
@@ -35,7 +35,7 @@ class Settler:
         governing: Returns the governor whose reservations are settled.
     """
 
-    def __init__(self, governing: Callable[[], Calls]) -> None:
+    def __init__(self, governing: Callable[[], Governor]) -> None:
         self._governing = governing
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None

@@ -31,7 +31,7 @@ from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 from corvus.answers.denial import denial_error
 from corvus.calls.flight import Ending, Settle
 from corvus.calls.settle import Settler
-from corvus.governor.calls import Calls
+from corvus.governor.governor import Governor
 from corvus.governor.pricing import CallOptions, Report, refuse_key, refuse_unknown
 from corvus.metering.facts import Json, Unusable, as_object, count, member, text_or_none
 from corvus.metering.maxima import ANSWERS, MAXIMA
@@ -61,7 +61,7 @@ class GovernedCallback(BaseCallbackHandler):
 
     raise_error = True  # otherwise LangChain logs a refusal and makes the call all the same
 
-    def __init__(self, governor: Calls, **options: Unpack[CallOptions]) -> None:
+    def __init__(self, governor: Governor, **options: Unpack[CallOptions]) -> None:
         refuse_unknown(options, CallOptions)
         refuse_key(options)
         super().__init__()

@@ -31,7 +31,7 @@ from corvus.calls.gate import Admission, Gate, Proposal
 from corvus.calls.refusal import Refusal, unreadable, unverified
 from corvus.calls.routes import FreeCall, MeteredCall, Unreadable, route
 from corvus.calls.settle import Settler
-from corvus.governor.fitting import Fitting
+from corvus.governor.governor import Governor
 from corvus.governor.pricing import CallOptions
 from corvus.metering.providers import kind_at_any_base
 from corvus.model.gateway import Kind
@@ -63,7 +63,7 @@ class _Transport:
 
     def __init__(
         self,
-        governor: Fitting,
+        governor: Governor,
         send: Callable[[httpx2.Request], Any],
         options: CallOptions,
         *,
@@ -135,7 +135,7 @@ class GovernedTransport(_Transport, httpx2.BaseTransport):
 
     def __init__(
         self,
-        governor: Fitting,
+        governor: Governor,
         inner: httpx2.BaseTransport | None = None,
         **options: Unpack[CallOptions],
     ) -> None:
@@ -157,7 +157,7 @@ class AsyncGovernedTransport(_Transport, httpx2.AsyncBaseTransport):
 
     def __init__(
         self,
-        governor: Fitting,
+        governor: Governor,
         inner: httpx2.AsyncBaseTransport | None = None,
         **options: Unpack[CallOptions],
     ) -> None:

@@ -15,16 +15,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from corvus.answers.action import DOMAIN
 from corvus.autonomy.decide import ActionAnswer
-from corvus.events import (
-    BudgetExceeded,
-    BudgetOverride,
-    BudgetWarning,
-    CallDenied,
-    CallSettled,
-    Event,
-    LimitPassed,
-    ResetApplied,
-)
+from corvus.events import EVENTS, CallDenied, CallSettled, Event
 from corvus.model.usage import TokenKind
 from corvus.observability.redact import Redactor, surface
 
@@ -54,24 +45,12 @@ class Metrics:
         self._redactor = redactor
         self._registry = CollectorRegistry()
         counter = self._counter
-        labels = "period", "surface"
-        self._by_threshold = {
-            BudgetWarning: (
-                counter("budget_warnings", "Calls that came to a warning threshold.", *labels),
-                "warning",
-            ),
-            BudgetExceeded: (
-                counter("budget_exceeded", "Calls that a budget refused.", *labels),
-                "exceeded",
-            ),
-            LimitPassed: (
-                counter("budget_limit_passed", "Costs that passed a limit.", *labels),
-                "limit_passed",
-            ),
+        self._counters = {
+            event.kind.name: counter(name.replace(".", "_"), about, *labels)
+            for event in EVENTS
+            if event.kind.counter is not None
+            for name, about, labels in (event.kind.counter,)
         }
-        self._overrides = counter(
-            "budget_overrides", "What became of overrides.", "action", "scope", "surface"
-        )
         self._events = counter("budget_events", "What happened to a budget.", "event", "budget")
         self._requests = counter("requests", "Calls by their end.", "surface", "outcome")
         self._cost = counter(
@@ -108,27 +87,16 @@ class Metrics:
 
     def hear(self, event: Event) -> None:
         """Count an event; a listener of the governor."""
-        match event:
-            case BudgetWarning() | BudgetExceeded() | LimitPassed():
-                self._threshold(event)
-            case BudgetOverride():
-                labels = event.action, event.scope, surface(event.surface)
-                self._overrides.labels(*labels).inc()
-            case ResetApplied():
-                self._events.labels("reset", event.budget).inc()
-            case CallDenied():
-                self._requests.labels(surface(event.surface), event.denial).inc()
-            case CallSettled():
-                self._settled(event)
-            case _:
-                pass
-
-    def _threshold(self, event: BudgetWarning | BudgetExceeded | LimitPassed) -> None:
-        counter, name = self._by_threshold[type(event)]
-        about = event.threshold
-        counter.labels(about.period, surface(about.surface)).inc()
-        if not isinstance(event, BudgetWarning) or event.is_transition:
-            self._events.labels(name, about.budget).inc()
+        kind = event.kind
+        if (counter := self._counters.get(kind.name)) is not None:
+            counter.labels(**self._redactor.labels(event)).inc()
+        if kind.budget_event is not None and not event.is_repetition:
+            budget = self._redactor.view(event).fields["budget"]
+            self._events.labels(kind.budget_event, str(budget)).inc()
+        if isinstance(event, CallDenied):
+            self._requests.labels(surface(event.surface), event.denial).inc()
+        elif isinstance(event, CallSettled):
+            self._settled(event)
 
     def _settled(self, call: CallSettled) -> None:
         self._requests.labels(surface(call.surface), call.outcome).inc()
@@ -149,7 +117,7 @@ class Metrics:
         return Counter(f"corvus_{name}", about, labels, registry=self._registry)
 
     def text(self, status: StatusReport, open_holds: int) -> bytes:
-        """Return all metrics; the gauges tell one status report."""
+        """Return all metrics; the gauges show one status report."""
         registry = CollectorRegistry()
         registry.register(_Gauges(status, open_holds))
         return generate_latest(self._registry) + generate_latest(registry)
@@ -164,25 +132,27 @@ class _Gauges:
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         named = [
-            one for one in self._status.decision.statuses if self._status.spends[one.budget.name]
+            status
+            for status in self._status.decision.statuses
+            if self._status.spends[status.budget.name]
         ]
         amounts = {
-            "limit": [one.budget.limit_nano_usd for one in named],
-            "used": [one.spent_nano_usd for one in named],
-            "reserved": [one.held_nano_usd for one in named],
+            "limit": [status.budget.limit_nano_usd for status in named],
+            "used": [status.spent_nano_usd for status in named],
+            "reserved": [status.held_nano_usd for status in named],
         }
         for name, about in _ABOUT.items():
             family = GaugeMetricFamily(f"corvus_budget_{name}_usd", about, labels=["budget"])
-            for one, amount in zip(named, amounts[name], strict=True):
-                family.add_metric([one.budget.name], amount / 1e9)
+            for status, amount in zip(named, amounts[name], strict=True):
+                family.add_metric([status.budget.name], amount / 1e9)
             yield family
         for name, about, figure in (
             ("refusals", "Calls that a budget refused in its present window.", self._refusals),
             ("blocking", "1 while a budget refuses: nothing was admitted since.", self._blocking),
         ):
             family = GaugeMetricFamily(f"corvus_budget_{name}", about, labels=["budget"])
-            for one in named:
-                family.add_metric([one.budget.name], figure(one.budget.name))
+            for status in named:
+                family.add_metric([status.budget.name], figure(status.budget.name))
             yield family
         yield GaugeMetricFamily(
             "corvus_reservations_open", "Calls that are held.", value=self._open_holds

@@ -107,7 +107,7 @@ def status_of(error: errors.PolicyError) -> int:
 
 
 def problem_of(error: errors.PolicyError) -> Problem:
-    """Return what the client is told of an error."""
+    """Return what the client sees of an error."""
     status = status_of(error)
     if isinstance(error, Denied) and error.decision is not None:
         code = error.code.replace("-", "_")
@@ -119,8 +119,12 @@ def problem_of(error: errors.PolicyError) -> Problem:
         return Problem(status, code, scrub(str(error)), body, wait)
     if isinstance(error, ConfigError):
         faults = [
-            {"field": shown(one.path), "code": one.code, "message": scrub(one.message)}
-            for one in error.diagnostics
+            {
+                "field": shown(diagnostic.path),
+                "code": diagnostic.code,
+                "message": scrub(diagnostic.message),
+            }
+            for diagnostic in error.diagnostics
         ]
         return Problem(status, error.code, "the config would have errors", {"errors": faults})
     if isinstance(error, _ABOUT_THE_REQUEST):

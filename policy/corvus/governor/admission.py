@@ -6,13 +6,13 @@ Order of the reasons to refuse: a model without a price, the end of its mission,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from corvus.base.errors import IdempotencyConflict
 from corvus.base.ids import new_id
 from corvus.base.money import NOTHING
-from corvus.events import BudgetExceeded, CallDenied, Event, UnpricedCall
+from corvus.events import BudgetRefusal, CallDenied, Event, UnpricedCall
 from corvus.governor.evaluate import judge, state_of
 from corvus.governor.overrides import consume, usable
 from corvus.governor.records import append_refusal, event_row
@@ -36,14 +36,6 @@ from corvus.store.api import StoredBalance
 from corvus.store.unit import Unit
 
 
-@dataclass(slots=True)
-class Answer:
-    """A decision, and what listeners are to be told of it."""
-
-    decision: Decision
-    events: list[Event] = field(default_factory=list[Event])
-
-
 @dataclass(frozen=True, slots=True)
 class Case:
     """A request with everything that bears on it.
@@ -60,7 +52,7 @@ class Case:
 
 def reserve(
     unit: Unit, rules: Rules, register: Register, request: Request, reservation_id: str | None
-) -> Answer:
+) -> tuple[Decision, list[Event]]:
     """Admit or refuse a call.
 
     Args:
@@ -80,12 +72,12 @@ def reserve(
         replayed, more = _replay(unit, in_force, request)
         events += more
         if replayed is not None:
-            return Answer(replayed, events)
+            return replayed, events
     case = weigh(unit, rules, register, request)
     if case.mission is not None:
         keep_mission(unit, case.mission)
-    answer = _decide(unit, rules, case, reservation_id)
-    return Answer(answer.decision, events + answer.events)
+    decision, more = _decide(unit, rules, case, reservation_id)
+    return decision, events + more
 
 
 def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Case:
@@ -95,7 +87,7 @@ def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Cas
     counted = register.counting(unit).of(
         request.attributes, request.session_id, request.mission_id, unit.now
     )
-    sums = [unit.balance(one.key) for one in counted]
+    sums = [unit.balance(place.key) for place in counted]
     balances = rules.balances(counted, sums, running)
     statuses = judge(balances, request.estimate_nano_usd or NOTHING)
     state = state_of(statuses)
@@ -117,7 +109,7 @@ def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Cas
 
 def extended(
     unit: Unit, rules: Rules, register: Register, held: Reservation, *, is_raised: bool
-) -> Answer:
+) -> tuple[Decision, list[Event]]:
     """Say where the budgets of a call stand after its hold was extended (RES-7).
 
     The call goes on also where one is passed (EVA-9): the decision permits it, its state says so.
@@ -128,7 +120,7 @@ def extended(
     counted = register.counting(unit).of(
         request.attributes, request.session_id, request.mission_id, held.admitted_at
     )
-    sums = [unit.balance(one.key) for one in counted]
+    sums = [unit.balance(place.key) for place in counted]
     statuses = judge(rules.balances(counted, sums, running), NOTHING)
     decision = Decision(
         state_of(statuses),
@@ -141,8 +133,8 @@ def extended(
         mission_id=request.mission_id,
     )
     if not is_raised:
-        return Answer(decision)
-    return Answer(decision, note_settled(unit, rules, counted, sums, request))
+        return decision, []
+    return decision, note_settled(unit, rules, counted, sums, request)
 
 
 def _denial(
@@ -174,38 +166,40 @@ def _replay(unit: Unit, in_force: InForce, request: Request) -> tuple[Decision |
     The permission stands while its hold does. A call that cost, or is presumed to have, is no
     permission for another; one that cost nothing may be tried again.
     """
-    known = _known(unit, request)
-    if known is None:
+    existing = _existing(unit, request)
+    if existing is None:
         return None, []
-    if not is_same(known.request, request):
+    if not is_same(existing.request, request):
         raise IdempotencyConflict(
             f"the idempotency key {request.idempotency_key!r} was used for another request; "
             "repeat that request unchanged, or choose a new key"
         )
     events: list[Event] = []
-    if known.state is ReservationState.HELD and known.expires_at <= unit.now:
-        events = expire(unit, in_force, known)  # more are overdue than one upkeep expires
-        known = _known(unit, request) or known
-    match known.state:
+    if existing.state is ReservationState.HELD and existing.expires_at <= unit.now:
+        events = expire(unit, in_force, existing)  # more are overdue than one upkeep expires
+        existing = _existing(unit, request) or existing
+    match existing.state:
         case ReservationState.HELD:
-            return answer_of(known), events
+            return answer_of(existing), events
         case ReservationState.RELEASED:
             return None, events
-        case ReservationState.EXPIRED if known.record_id is None:
+        case ReservationState.EXPIRED if existing.record_id is None:
             return None, events
         case _:
-            first = replace(answer_of(known), replayed=False)
+            first = replace(answer_of(existing), replayed=False)
             return replace(first, denial=Denial.ALREADY_SETTLED), events
 
 
-def _known(unit: Unit, request: Request) -> Reservation | None:
+def _existing(unit: Unit, request: Request) -> Reservation | None:
     """Return the reservation to which the idempotency key of a request points."""
     if request.idempotency_key is None:
         return None
     return unit.reservation_by_key(request.idempotency_key, request.project)
 
 
-def _decide(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) -> Answer:
+def _decide(
+    unit: Unit, rules: Rules, case: Case, reservation_id: str | None
+) -> tuple[Decision, list[Event]]:
     decision, request = case.decision, case.request
     override = None
     if decision.denial is Denial.BUDGET_EXCEEDED and rules.policy.allow_override:
@@ -214,9 +208,9 @@ def _decide(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) ->
     if request.estimate_nano_usd is None:
         refused = decision.denial is Denial.UNPRICED_MODEL
         unpriced = request.unpriced_model or request.model
-        events.append(UnpricedCall(unpriced, request.provider, refused, request.surface))
+        events.append(UnpricedCall(request.provider, unpriced, refused, request.surface))
     if not decision.allowed and override is None:
-        return Answer(decision, events + _refuse(unit, rules, case))
+        return decision, events + _refuse(unit, rules, case)
     events += note_admitted(unit, rules, case.sums, decision.statuses, request)
     reservation = _reservation(unit, rules, case, reservation_id)
     if override is not None:
@@ -226,7 +220,7 @@ def _decide(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) ->
     if request.idempotency_key is not None:
         reservation = replace(reservation, answer=answer_text(decision))
     _hold(unit, case, reservation, decision)
-    return Answer(decision.admitting(reservation), events)
+    return decision.admitting(reservation), events
 
 
 def _reservation(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) -> Reservation:
@@ -246,7 +240,7 @@ def _hold(unit: Unit, case: Case, reservation: Reservation, decision: Decision) 
     for balance in case.sums:
         balance.held_nano_usd += reservation.hold_nano_usd
     unit.put_balances(case.sums)
-    if (ended := _known(unit, reservation.request)) is not None:
+    if (ended := _existing(unit, reservation.request)) is not None:
         unit.drop_key(ended)  # it points to the newest
     unit.add_reservation(reservation)
     meet(unit, reservation.request, decision.state, decision.policy_hash)
@@ -266,11 +260,11 @@ def _refuse(unit: Unit, rules: Rules, case: Case) -> list[Event]:
     events: list[Event] = [CallDenied(decision.denial.value, request.surface)]
     if decision.denial is not Denial.BUDGET_EXCEEDED:
         return events
-    exceeded = [one for one in decision.statuses if one.state is BudgetState.EXCEEDED]
+    exceeded = [status for status in decision.statuses if status.state is BudgetState.EXCEEDED]
     note_refused(unit, rules, case.sums, exceeded, request)
-    if case.mission is not None and any(one.budget.name == MISSION for one in exceeded):
+    if case.mission is not None and any(status.budget.name == MISSION for status in exceeded):
         stop_mission(unit, case.mission, MissionOutcome.BUDGET_EXHAUSTED)
-    return [*events, BudgetExceeded(threshold(exceeded[0], request))]
+    return [*events, BudgetRefusal(threshold(exceeded[0], request))]
 
 
 def _decided(decision: Decision) -> Row:

@@ -27,7 +27,7 @@ SYSTEM = "corvus"
 
 
 class About(TypedDict, total=False):
-    """What an audit event may say beside kind, actor and reason."""
+    """What an audit event may say next to kind, actor and reason."""
 
     budget: str | None
     session_id: str | None
@@ -95,8 +95,8 @@ def audit_row(event: AuditEvent) -> Row:
 def note_limits(unit: Unit, policy: Policy, origin: str, actor: str) -> tuple[None, list[Event]]:
     """Compare the limits of a policy with those of the same origin the last time.
 
-    The first time nothing has changed. The event tells before and after; a policy may come back to
-    earlier limits as often as it likes, each time is told.
+    The first time nothing has changed. The event has before and after; a policy may come back to
+    earlier limits as often as it likes, each time is an event.
 
     Args:
         unit: The transaction under way.
@@ -112,8 +112,8 @@ def note_limits(unit: Unit, policy: Policy, origin: str, actor: str) -> tuple[No
     if before is None:
         return None, []
     details = {"origin": origin, "before": json.loads(before), "after": json.loads(after)}
-    told = json.dumps(details, sort_keys=True, separators=(",", ":"))
-    append_audit(unit, AuditKind.LIMITS_CHANGED, actor, details=told)
+    text = json.dumps(details, sort_keys=True, separators=(",", ":"))
+    append_audit(unit, AuditKind.LIMITS_CHANGED, actor, details=text)
     return None, [LimitsChanged(policy.content_hash)]
 
 
@@ -138,8 +138,8 @@ def note_migration(unit: Unit, origin: str, actor: str, keys: Sequence[str]) -> 
     if unit.limits(origin) is None:
         return False
     details = {"origin": origin, "keys": sorted(keys)}
-    told = json.dumps(details, sort_keys=True, separators=(",", ":"))
-    append_audit(unit, AuditKind.CONFIG_MIGRATED, actor, details=told)
+    text = json.dumps(details, sort_keys=True, separators=(",", ":"))
+    append_audit(unit, AuditKind.CONFIG_MIGRATED, actor, details=text)
     return True
 
 

@@ -2,8 +2,8 @@
 
 It serves ``with`` and ``async with`` alike. An exception, Ctrl-C, the cancellation of a task and
 the closing of a generator all end here; what was used by then is committed, and where nothing was,
-the hold is released. While the block runs, its hold renews itself (RES-7). Refuses to mask what the
-block raised (RES-9).
+the hold is released. While the block runs, its hold renews itself (RES-7). What the block raised is
+never masked (RES-9).
 """
 
 from __future__ import annotations
@@ -13,21 +13,17 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import Self, Unpack
 
 from corvus.answers.denial import denial_error
 from corvus.base.errors import IdempotencyConflict, ReservationError, SettlementPending
-from corvus.base.ids import new_id
-from corvus.base.time import microseconds
+from corvus.governor import calls
+from corvus.governor.engine import Engine, Operation
 from corvus.governor.pricing import Report, refuse_unknown
 from corvus.model.decision import Decision
 from corvus.model.request import Request
 from corvus.model.reservation import Outcome, Reservation, Settled
 from corvus.model.usage import Usage
-
-if TYPE_CHECKING:
-    from corvus.governor.governor import Governor
-
 
 _log = logging.getLogger("corvus.governor")
 
@@ -36,13 +32,13 @@ class Call:
     """A governed call. Made by ``Governor.call``, ``Session.call`` or ``Mission.call``.
 
     Attributes:
-        request: What was asked for.
+        request: The call, as it was described.
         settled: What became of it; ``None`` until the context is left, and while governance is
             disabled.
     """
 
-    def __init__(self, governor: Governor, request: Request) -> None:
-        self._governor = governor
+    def __init__(self, engine: Engine, request: Request) -> None:
+        self._engine = engine
         self.request = request
         self.settled: Settled | None = None
         self._decision: Decision | None = None
@@ -106,11 +102,8 @@ class Call:
         """
         if self.reservation is None:
             return self.decision
-        decision = self._governor.extend(
-            self.reservation, ttl_seconds=ttl_seconds, hold_usd=hold_usd
-        )
-        self._reservation = decision.reservation
-        return decision
+        extension = calls.extend(self._engine, self.reservation, ttl_seconds, hold_usd)
+        return self._extended(self._engine.run(extension))
 
     async def aextend(
         self, ttl_seconds: int | None = None, hold_usd: Decimal | int | None = None
@@ -118,18 +111,20 @@ class Call:
         """Do what ``extend`` does, without keeping the event loop waiting."""
         if self.reservation is None:
             return self.decision
-        decision = await self._governor.aextend(
-            self.reservation, ttl_seconds=ttl_seconds, hold_usd=hold_usd
-        )
+        extension = calls.extend(self._engine, self.reservation, ttl_seconds, hold_usd)
+        return self._extended(await self._engine.arun(extension))
+
+    def _extended(self, decision: Decision) -> Decision:
         self._reservation = decision.reservation
         return decision
 
     def __enter__(self) -> Self:
-        reservation_id = self._new_id()
+        reservation_id = self._engine.new_id()
         try:
-            self._admit(self._governor.reserve(self.request, reservation_id=reservation_id))
+            admission = calls.reserve(self._engine, self.request, reservation_id)
+            self._admit(self._engine.run(admission))
         except (KeyboardInterrupt, GeneratorExit):
-            self._governor.forget(reservation_id)
+            self._engine.run(calls.forget(self._engine, reservation_id))
             raise
         return self
 
@@ -143,17 +138,12 @@ class Call:
         if held is None:
             return
         with leaving(error):
-            if self._costs(error):
-                report = self._ended(error)
-                commit = self._governor.add if self._may_be_shared else self._governor.commit
-                self.settled = commit(held, self._usage, **report)
-            else:
-                self.settled = self._governor.release(held)
+            self.settled = self._engine.run(self._settlement(held, error))
 
     async def __aenter__(self) -> Self:
-        reservation_id = self._new_id()
-        decision = await self._governor.areserve(self.request, reservation_id=reservation_id)
-        self._admit(decision)
+        reservation_id = self._engine.new_id()
+        admission = calls.reserve(self._engine, self.request, reservation_id)
+        self._admit(await self._engine.arun(admission))
         return self
 
     async def __aexit__(
@@ -166,15 +156,7 @@ class Call:
         if held is None:
             return
         with leaving(error):
-            if self._costs(error):
-                report = self._ended(error)
-                commit = self._governor.aadd if self._may_be_shared else self._governor.acommit
-                self.settled = await commit(held, self._usage, **report)
-            else:
-                self.settled = await self._governor.arelease(held)
-
-    def _new_id(self) -> str:
-        return new_id(microseconds(self._governor.store.clock.now()))
+            self.settled = await self._engine.arun(self._settlement(held, error))
 
     def _admit(self, decision: Decision) -> None:
         if not decision.allowed:
@@ -182,7 +164,7 @@ class Call:
         held = decision.reservation
         if held is not None:
             life = held.expires_at - held.admitted_at
-            if not self._governor.heartbeat.start(held.id, life.total_seconds()):
+            if not self._engine.heartbeat.start(held.id, life.total_seconds()):
                 raise IdempotencyConflict(
                     f"a call of the idempotency key {self.request.idempotency_key!r} is running "
                     "in this process, and its hold is for one call: repeat it when that has "
@@ -199,22 +181,23 @@ class Call:
         """Stop renewing the hold, and return it."""
         held = self.reservation
         if held is not None:
-            self._governor.heartbeat.stop(held.id)
+            self._engine.heartbeat.stop(held.id)
         return held
 
-    def _costs(self, error: BaseException | None) -> bool:
-        """Tell whether the call is to be committed: it ended well, or tokens had flowed."""
-        return error is None or self._has_flowed
-
-    def _ended(self, error: BaseException | None) -> Report:
-        if error is None or "outcome" in self._report:
-            return self._report
-        outcome = Outcome.CANCELLED if _is_cancel(error) else Outcome.FAILED
-        return {**self._report, "outcome": outcome}
+    def _settlement(self, held: Reservation, error: BaseException | None) -> Operation[Settled]:
+        """Return what settles the call: a commit if it ended well, or tokens had flowed."""
+        if error is not None and not self._has_flowed:
+            return calls.release(self._engine, held)
+        report = self._report
+        if error is not None and "outcome" not in report:
+            outcome = Outcome.CANCELLED if _is_cancel(error) else Outcome.FAILED
+            report: Report = {**report, "outcome": outcome}
+        commit = calls.add if self._may_be_shared else calls.commit
+        return commit(self._engine, held, self._usage, report)
 
 
 def _is_cancel(error: BaseException) -> bool:
-    """Tell whether a call was broken off rather than failed."""
+    """Return whether a call was broken off rather than failed."""
     from asyncio import CancelledError
 
     return isinstance(error, KeyboardInterrupt | GeneratorExit | CancelledError)

@@ -1,35 +1,48 @@
-"""What every operation of the governor stands on: the rules in force, and durable steps.
+"""The engine of a governor: the rules in force, and operations that are durable when they return.
 
-Budgets are enrolled when a governor is made: those that the store did not count so far are counted
+Budgets are enrolled when an engine is made: those that the store did not count so far are counted
 in from what the ledger has recorded (STO-2). Should the file of the store be deleted or replaced,
 they are enrolled again: in a store that does not know them, nothing would ever be refused.
+
+An operation is written once, as a step of the store, and runs for callers that wait and for an
+event loop alike: a method that is decorated with ``blocking`` has its twin from ``awaitable``.
 """
 
 from __future__ import annotations
 
+import inspect
 import logging
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from typing import TypeAlias, TypeVar
+from dataclasses import dataclass
+from functools import cached_property, update_wrapper
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, cast
 
 from corvus.base.errors import SettlementPending, StoreError
+from corvus.base.ids import new_id
+from corvus.base.time import microseconds
 from corvus.events import Event
+from corvus.governor import audit, settlement
 from corvus.governor.recount import Difference, History, no_history, recall, recount
 from corvus.governor.rules import InForce, Register, Rules, budgets_to_register, registered
-from corvus.governor.upkeep import take_in
+from corvus.governor.upkeep import Heartbeat, take_in
 from corvus.model.pending import PendingSettlement
 from corvus.model.policy import Policy
+from corvus.model.reservation import ReservationState
 from corvus.prices.lookup import PriceBooks
 from corvus.store.api import Forgotten
 from corvus.store.jobs import WhenLate
 from corvus.store.kinds import budget_key
+from corvus.store.spill import is_waiting
 from corvus.store.store import Store
 from corvus.store.unit import Unit
 
 T = TypeVar("T")
+P = ParamSpec("P")
 Listener: TypeAlias = Callable[[Event], None]
-"""Hears what happened, after it became durable, on the caller's thread."""
-Told: TypeAlias = tuple[T, list[Event]]
+"""Hears what happened, after it became durable, on the thread of the caller or the event loop."""
+WithEvents: TypeAlias = tuple[T, list[Event]]
 Step: TypeAlias = Callable[[Unit], tuple[T, list[Event]]]
 
 _MENDED_MAX = 3
@@ -38,18 +51,45 @@ _MENDED_MAX = 3
 _log = logging.getLogger("corvus.governor")
 
 
+@dataclass(frozen=True, slots=True)
+class Transaction(Generic[T]):
+    """An operation that is one step of the store.
+
+    Attributes:
+        step: Does it, and returns its value and what happened.
+        undo: Called with the value when the caller was interrupted before it got it.
+        keep: Whether it must not get lost; see ``Store.run``.
+        finish: Completes the value, outside of the transaction.
+    """
+
+    step: Step[T]
+    undo: Callable[[T], object] | None = None
+    keep: bool | PendingSettlement = False
+    finish: Callable[[T], T] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Constant(Generic[T]):
+    """An operation whose value needs no store."""
+
+    value: T
+
+
+Operation: TypeAlias = Transaction[T] | Constant[T]
+
+
 class _Replaced(StoreError):
     """The store is another one than that in which the budgets were enrolled."""
 
 
 class Engine:
-    """Runs steps in the store, and tells listeners of them.
+    """Runs operations in the store, and reports to listeners what happened.
 
     Args:
         policy: What is enforced.
         store: Where it is kept; closed by whoever opened it.
         books: Prices; by default those of the policy over the bundled book.
-        listeners: Told of events after they are durable. What they raise is logged.
+        listeners: Hear of events after they are durable. What they raise is logged.
         history: Reads what the ledger has recorded, for budgets that were not counted so far.
 
     Raises:
@@ -70,88 +110,152 @@ class Engine:
         self.books = books or PriceBooks(policy.prices)
         self._listeners = tuple(listeners)
         self._history = history
+        self._origin: str | None = None
         self.register = Register()
         self.rules = self._enrol()
-        self.take_in()
-
-    def take_in(self) -> None:
-        """Settle what processes that ended could not (RES-9)."""
-        self._tell(take_in(self.store, self.in_force))
+        self._take_in()
 
     @property
     def in_force(self) -> InForce:
         """What settlements are judged by."""
         return InForce(self.rules, self.register)
 
+    @cached_property
+    def session_id(self) -> str:
+        """Session of the calls that name none; made when it is first needed (SES-1)."""
+        return self.new_id()
+
+    @cached_property
+    def heartbeat(self) -> Heartbeat:
+        """What extends the holds of this process while their calls run (RES-7)."""
+        return Heartbeat(self.renew)
+
+    def new_id(self) -> str:
+        """Return a new UUIDv7."""
+        return new_id(microseconds(self.store.clock.now()))
+
+    def run(self, operation: Operation[T]) -> T:
+        """Run an operation, and report to listeners what happened.
+
+        Raises:
+            StoreError: See ``Store.run``.
+        """
+        if isinstance(operation, Constant):
+            return operation.value
+        step, undo, late = self._checked(operation), _undo(operation), self._late(operation)
+        mended = 0
+        while True:
+            try:
+                value, events = self.store.run(step, undo=undo, keep=operation.keep, when_late=late)
+                return self._finished(operation, value, events)
+            except (_Replaced, Forgotten) as fault:
+                if (mended := mended + 1) > _MENDED_MAX:
+                    raise
+                self._mend(fault)
+
+    async def arun(self, operation: Operation[T]) -> T:
+        """Do what ``run`` does, without keeping the event loop waiting."""
+        if isinstance(operation, Constant):
+            return operation.value
+        step, undo, late = self._checked(operation), _undo(operation), self._late(operation)
+        mended = 0
+        while True:
+            try:
+                value, events = await self.store.run_async(
+                    step, undo=undo, keep=operation.keep, when_late=late
+                )
+                return self._finished(operation, value, events)
+            except (_Replaced, Forgotten) as fault:
+                if (mended := mended + 1) > _MENDED_MAX:
+                    raise
+                from asyncio import to_thread
+
+                await to_thread(self._mend, fault)
+
     def recount(self, *, write: bool) -> list[Difference]:
-        """Count all balances of the store anew (STO-2), and mend them if ``write`` is set.
+        """Count all balances of the store again (STO-2), and mend them if ``write`` is set.
 
         Returns:
             The balances that differ from what is recorded.
         """
         return recount(self.store, self._history, write=write)
 
+    def note_limits(self, origin: str, actor: str) -> Operation[None]:
+        """Keep in the audit when limits in force are other than the last time (AUD-1)."""
+
+        def finish(value: None) -> None:
+            self._origin = origin
+
+        return Transaction(
+            lambda unit: audit.note_limits(unit, self.policy, origin, actor), finish=finish
+        )
+
+    def keep_up(self) -> None:
+        """Expire what is overdue, and take in what processes that ended left unsettled.
+
+        It warns once of a newer policy than the one in force.
+
+        Raises:
+            StoreError: The store cannot be read or written.
+        """
+        if not self.policy.enabled:
+            return
+        path = self.store.backend.unsettled_path
+        if path is not None and is_waiting(path):
+            self._take_in()
+
+        def step(unit: Unit) -> WithEvents[None]:
+            return None, settlement.upkeep(unit, self.in_force)
+
+        self.run(Transaction(step))
+        origin = self._origin
+        if origin is not None and self.store.run(
+            lambda unit: audit.are_limits_outdated(unit, self.policy, origin)
+        ):
+            self._origin = None
+            _log.warning(
+                "this process enforces an older policy of %s than another has put in force since; "
+                "restart it, or let it read its config again",
+                origin,
+            )
+
+    def renew(self, lives: Mapping[str, float]) -> None:
+        """Let calls that still run live on, in one step (RES-7).
+
+        Args:
+            lives: Seconds to live from now on, by reservation id; those settled are passed over.
+
+        Raises:
+            StoreError: The store cannot answer; nothing was renewed.
+        """
+
+        def step(unit: Unit) -> WithEvents[None]:
+            for reservation_id, seconds in lives.items():
+                reservation = unit.reservation(reservation_id)
+                if reservation is not None and reservation.state is ReservationState.HELD:
+                    settlement.extend(unit, self.register, reservation_id, math.ceil(seconds), None)
+            return None, []
+
+        self.run(Transaction(step))
+
+    def _take_in(self) -> None:
+        """Settle what processes that ended could not (RES-9)."""
+        self._report(take_in(self.store, self.in_force))
+
     def _enrol(self) -> Rules:
         """Have the policy's budgets counted; those that were not so far are counted in."""
-        wanted = budgets_to_register(self.policy)
+        budgets = budgets_to_register(self.policy)
 
-        def known(unit: Unit) -> tuple[dict[str, int], bool, str]:
-            return registered(unit, wanted), unit.state.recount_due, unit.state.store_id
+        def read(unit: Unit) -> tuple[dict[str, int], bool, str]:
+            return registered(unit, budgets), unit.state.recount_due, unit.state.store_id
 
-        ids, is_due, store_id = self.store.run(known)
-        if missing := [budget for budget in wanted if budget_key(budget) not in ids]:
+        ids, is_due, store_id = self.store.run(read)
+        if missing := [budget for budget in budgets if budget_key(budget) not in ids]:
             recount(self.store, self._history, missing, write=True)
-            ids, _, store_id = self.store.run(known)
+            ids, _, store_id = self.store.run(read)
         if is_due:
             self.recount(write=True)
-        budgets = {ids[budget_key(budget)]: budget for budget in wanted}
-        return Rules(self.policy, budgets, store_id)
-
-    def run_step(
-        self,
-        step: Step[T],
-        *,
-        undo: Callable[[Told[T]], object] | None = None,
-        keep: bool | PendingSettlement = False,
-    ) -> T:
-        """Run a step, and tell listeners of it; see ``Store.run`` for the arguments."""
-        checked, late = self._checked(step), self._late(step, keep)
-        for _ in range(_MENDED_MAX):
-            try:
-                value, events = self.store.run(checked, undo=undo, keep=keep, when_late=late)
-                break
-            except (_Replaced, Forgotten) as fault:
-                self._mend(fault)
-        else:
-            value, events = self.store.run(checked, undo=undo, keep=keep, when_late=late)
-        self._tell(events)
-        return value
-
-    async def arun_step(
-        self,
-        step: Step[T],
-        *,
-        undo: Callable[[Told[T]], object] | None = None,
-        keep: bool | PendingSettlement = False,
-    ) -> T:
-        """Do what ``run_step`` does, without keeping the event loop waiting."""
-        checked, late = self._checked(step), self._late(step, keep)
-        for _ in range(_MENDED_MAX):
-            try:
-                value, events = await self.store.run_async(
-                    checked, undo=undo, keep=keep, when_late=late
-                )
-                break
-            except (_Replaced, Forgotten) as fault:
-                from asyncio import to_thread
-
-                await to_thread(self._mend, fault)
-        else:
-            value, events = await self.store.run_async(
-                checked, undo=undo, keep=keep, when_late=late
-            )
-        self._tell(events)
-        return value
+        return Rules(self.policy, {ids[budget_key(budget)]: budget for budget in budgets}, store_id)
 
     def _mend(self, fault: _Replaced | Forgotten) -> None:
         """Do what a step lacked, so that it can be tried again."""
@@ -160,10 +264,11 @@ class Engine:
         else:
             self.rules = self._enrol()
 
-    def _checked(self, step: Step[T]) -> Step[T]:
+    def _checked(self, operation: Transaction[T]) -> Step[T]:
         """Return a step that is taken only in the store that the rules belong to."""
+        step = operation.step
 
-        def checked(unit: Unit) -> Told[T]:
+        def checked(unit: Unit) -> WithEvents[T]:
             if unit.state.store_id != self.rules.store_id:
                 raise _Replaced(
                     f"the store {self.store.backend.name} was replaced; nothing was done, try again"
@@ -172,27 +277,86 @@ class Engine:
 
         return checked
 
-    def _late(self, step: Step[T], keep: bool | PendingSettlement) -> WhenLate | None:
+    def _late(self, operation: Transaction[T]) -> WhenLate | None:
         """Return what hears of a kept step after its caller has left."""
-        if not keep:
+        if not operation.keep:
             return None
 
-        def hear(told: Told[T] | None, fault: BaseException | None) -> None:
+        def hear(result: WithEvents[T] | None, fault: BaseException | None) -> None:
             if isinstance(fault, _Replaced | Forgotten):
                 with suppress(StoreError):
                     self._mend(fault)
-                    self.run_step(step, keep=keep)
+                    self.run(Transaction(operation.step, keep=operation.keep))
             elif fault is not None and not isinstance(fault, SettlementPending):
                 _log.error("what was kept could not be written: %s", fault)
-            elif told is not None:
-                self._tell(told[1])
+            elif result is not None:
+                self._report(result[1])
 
         return hear
 
-    def _tell(self, events: Sequence[Event]) -> None:
+    def _finished(self, operation: Transaction[T], value: T, events: Sequence[Event]) -> T:
+        self._report(events)
+        return value if operation.finish is None else operation.finish(value)
+
+    def _report(self, events: Sequence[Event]) -> None:
         for event in events:
             for listener in self._listeners:
                 try:
                     listener(event)
                 except Exception:
                     _log.exception("a listener failed on %s", type(event).__name__)
+
+
+def _undo(operation: Transaction[T]) -> Callable[[WithEvents[T]], object] | None:
+    undo = operation.undo
+    return None if undo is None else lambda result: undo(result[0])
+
+
+class HasEngine(Protocol):
+    """A face of an engine: its methods describe operations, and the engine runs them."""
+
+    @property
+    def engine(self) -> Engine:
+        """Runs the operations."""
+        ...
+
+
+F = TypeVar("F", bound=HasEngine)
+
+
+def blocking(
+    plan: Callable[Concatenate[F, P], Operation[T]],
+) -> Callable[Concatenate[F, P], T]:
+    """Make a method that describes an operation into one that runs it, and waits for its end."""
+
+    def run(self: F, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.engine.run(plan(self, *args, **kwargs))
+
+    return _described(run, plan)
+
+
+def awaitable(
+    method: Callable[Concatenate[F, P], T],
+) -> Callable[Concatenate[F, P], Coroutine[Any, Any, T]]:
+    """Make the twin of a ``blocking`` method, which does not keep the event loop waiting."""
+    plan: Callable[Concatenate[F, P], Operation[T]] = cast("Any", method).plan
+
+    async def arun(self: F, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.engine.arun(plan(self, *args, **kwargs))
+
+    twin: Any = _described(arun, plan)
+    name = plan.__name__
+    twin.__name__, twin.__qualname__ = f"a{name}", f"{plan.__qualname__[: -len(name)]}a{name}"
+    twin.__doc__ = f"Do what ``{name}`` does, without keeping the event loop waiting."
+    return twin
+
+
+def _described(run: Callable[P, T], plan: Callable[..., object]) -> Callable[P, T]:
+    """Give a method name, docstring and signature of its plan, with what it returns itself."""
+    described: Any = update_wrapper(run, plan)
+    inner = str(plan.__annotations__["return"]).removeprefix("Operation[").removesuffix("]")
+    del described.__wrapped__
+    described.plan = plan
+    described.__annotations__ = {**plan.__annotations__, "return": inner}
+    described.__signature__ = inspect.signature(plan).replace(return_annotation=inner)
+    return described

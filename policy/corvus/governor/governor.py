@@ -1,33 +1,41 @@
 """The governor: every question and every change about token spend, for every surface.
 
 It holds no state of its own; what is true lies in the store. Each operation is one step of the
-store, durable when it returns, and listeners hear of it only then. Refuses to admit anything when
-the store cannot answer: the store's error reaches the caller (EVA-13).
+store, durable when it returns, and listeners hear of it only then. When the store cannot answer,
+nothing is admitted: the store's error reaches the caller (EVA-13).
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import TypeVar, Unpack
+from decimal import Decimal
+from typing import Unpack
 
 from corvus.autonomy.decide import Action, ActionAnswer
-from corvus.base.ids import new_id
-from corvus.base.time import microseconds
 from corvus.diagnostics.secrets import scrub
-from corvus.governor import actions, audit, overrides, resets, scopes, settlement
+from corvus.governor import actions, calls, overrides, resets, session, settlement
 from corvus.governor.call import Call
-from corvus.governor.engine import Step, Told
-from corvus.governor.fitting import Fitting
-from corvus.governor.pricing import CallOptions
-from corvus.governor.resets import Named, Resettable
-from corvus.governor.session import Session
-from corvus.governor.status import report_status
+from corvus.governor.engine import (
+    Constant,
+    Engine,
+    Listener,
+    Operation,
+    Transaction,
+    WithEvents,
+    awaitable,
+    blocking,
+)
+from corvus.governor.pricing import CallOptions, Report
+from corvus.governor.recount import Difference, History, no_history
+from corvus.governor.resets import ResetPreview, Subject
+from corvus.governor.session import MissionKey, Session
+from corvus.governor.status import project_of, report_status
+from corvus.governor.upkeep import Heartbeat
 from corvus.model.decision import BudgetState, Decision
+from corvus.model.policy import Policy
 from corvus.model.request import Request
-from corvus.model.reservation import Reservation
+from corvus.model.reservation import Reservation, Settled
 from corvus.model.status import StatusReport
 from corvus.model.steering import (
     MissionOutcome,
@@ -39,27 +47,80 @@ from corvus.model.steering import (
     ResetResult,
     SessionRecord,
 )
+from corvus.model.usage import Usage
+from corvus.prices.lookup import PriceBooks
+from corvus.store.store import Store
 from corvus.store.unit import Unit
 
-T = TypeVar("T")
-_log = logging.getLogger("corvus.governor")
 
-
-class Governor(Fitting):
+class Governor:
     """Budgets that hold: evaluate, reserve, commit, and everything operators may do about them.
+
+    Each operation has a twin for an event loop: ``areserve`` does what ``reserve`` does, without
+    keeping the event loop waiting.
 
     Args:
         policy: What is enforced.
         store: Where it is kept; closed by whoever opened it.
         books: Prices; by default those of the policy over the bundled book.
-        listeners: Told of events after they are durable. What they raise is logged.
+        listeners: Hear of events after they are durable. What they raise is logged.
         history: Reads what the ledger has recorded, for budgets that were not counted so far.
+
+    Attributes:
+        engine: Runs its operations.
 
     Raises:
         StoreUnavailable: The store cannot be read or written.
     """
 
-    _origin: str | None = None
+    def __init__(
+        self,
+        policy: Policy,
+        store: Store,
+        *,
+        books: PriceBooks | None = None,
+        listeners: Sequence[Listener] = (),
+        history: History = no_history,
+    ) -> None:
+        self.engine = Engine(policy, store, books=books, listeners=listeners, history=history)
+
+    @property
+    def policy(self) -> Policy:
+        """What is enforced."""
+        return self.engine.policy
+
+    @property
+    def store(self) -> Store:
+        """Where it is kept."""
+        return self.engine.store
+
+    @property
+    def books(self) -> PriceBooks:
+        """What prices calls."""
+        return self.engine.books
+
+    @property
+    def session_id(self) -> str:
+        """Session of the calls that name none; made when it is first needed (SES-1)."""
+        return self.engine.session_id
+
+    @property
+    def heartbeat(self) -> Heartbeat:
+        """What extends the holds of this process while their calls run (RES-7)."""
+        return self.engine.heartbeat
+
+    def request(self, model: str, **options: Unpack[CallOptions]) -> Request:
+        """Describe a call that is to be made, with what it is expected to cost.
+
+        Args:
+            model: The model, as the provider or the price book names it.
+            **options: See ``CallOptions``.
+
+        Raises:
+            TypeError: An option is unknown.
+            ValueError: A count, an amount or a duration is out of range.
+        """
+        return calls.describe(self.engine, model, options)
 
     def call(self, model: str, **options: Unpack[CallOptions]) -> Call:
         """Return a context that admits a call on entry and settles it on every way out.
@@ -73,7 +134,7 @@ class Governor(Fitting):
         Raises:
             BudgetExceeded: On entry: the call is refused.
         """
-        return Call(self, self.request(model, **options))
+        return Call(self.engine, self.request(model, **options))
 
     def session(self, session_id: str | None = None, *, project: str | None = None) -> Session:
         """Return a session to make calls in: the one named, or a new one (SES-1).
@@ -83,10 +144,230 @@ class Governor(Fitting):
             project: The project that it, its calls and its missions are of; the same id in
                 another project is another session (RES-8).
         """
-        named = session_id or new_id(microseconds(self.store.clock.now()))
-        return Session(self, named, project or None, is_made=not session_id)
+        named = session_id or self.engine.new_id()
+        return Session(self.engine, named, project or None, is_made=not session_id)
 
-    def act(self, action: Action, principal: str, *, approved: bool = False) -> ActionAnswer:
+    @blocking
+    def evaluate(self, request: Request) -> Operation[Decision]:
+        """Say what would be decided of a call now, and reserve nothing.
+
+        Raises:
+            StoreError: The store cannot answer.
+        """
+        return calls.evaluate(self.engine, request)
+
+    aevaluate = awaitable(evaluate)
+
+    @blocking
+    def reserve(
+        self, request: Request, *, reservation_id: str | None = None
+    ) -> Operation[Decision]:
+        """Admit a call and hold its estimate in every matching budget, or refuse it.
+
+        Args:
+            request: The call.
+            reservation_id: Id for the reservation, a UUIDv7; made by default.
+
+        Returns:
+            A decision; only one that is ``allowed`` permits the call, and its reservation is on
+            disk already. A denial is a value, too.
+
+        Raises:
+            IdempotencyConflict: The request's key was used for another request.
+            StoreError: The store cannot answer, so the call must not be made.
+        """
+        return calls.reserve(self.engine, request, reservation_id)
+
+    areserve = awaitable(reserve)
+
+    @blocking
+    def reserve_fitting(
+        self, request: Request, lower: calls.Lower
+    ) -> Operation[tuple[Decision, Request]]:
+        """Do what ``reserve`` does, or admit less where a budget has no room for all of it.
+
+        Which of the two is reserved is decided in the transaction that admits it (RES-1).
+
+        Args:
+            request: The call at its longest.
+            lower: Returns the call that costs at most so much, or the least that makes sense. May
+                be called more than once; the last answer counts.
+
+        Returns:
+            The decision, and the request that it is about.
+
+        Raises:
+            StoreError: The store cannot answer, so the call must not be made.
+        """
+        return calls.reserve_fitting(self.engine, request, lower)
+
+    areserve_fitting = awaitable(reserve_fitting)
+
+    @blocking
+    def commit(
+        self, reservation: Reservation, usage: Usage | None = None, **report: Unpack[Report]
+    ) -> Operation[Settled]:
+        """Record what a call used and cost, and free its hold.
+
+        Args:
+            reservation: As ``reserve`` returned it.
+            usage: What the provider reports; ``None`` takes what was held, marked as estimated.
+            **report: See ``Report``.
+
+        Raises:
+            ReservationNotFound: There is no such reservation.
+            ReservationSettled: It is committed or released already.
+            SettlementPending: The store cannot be written now; the settlement is kept, and written
+                when it can be (RES-9): do not repeat it.
+            StoreError: The store is damaged, or used after a fork.
+        """
+        return calls.commit(self.engine, reservation, usage, report)
+
+    acommit = awaitable(commit)
+
+    @blocking
+    def correct(
+        self, reservation: Reservation, usage: Usage | None = None, **report: Unpack[Report]
+    ) -> Operation[Settled]:
+        """Record what a meter of ours measured of a call that somebody else has settled (RES-8).
+
+        What stands for the call is taken back, what was measured replaces it; audit and listeners
+        get both figures. A call that nobody has settled is committed. It may be repeated: the same
+        ``settlement_key`` (by default the id of the reservation) counts once.
+
+        Args:
+            reservation: As ``reserve`` returned it.
+            usage: What the provider reports; ``None`` takes what was held, marked as estimated.
+            **report: See ``Report``.
+
+        Raises:
+            ReservationNotFound: There is no such reservation.
+            StoreError: As for ``commit``.
+        """
+        return calls.correct(self.engine, reservation, usage, report)
+
+    acorrect = awaitable(correct)
+
+    @blocking
+    def add(
+        self, reservation: Reservation, usage: Usage | None = None, **report: Unpack[Report]
+    ) -> Operation[Settled]:
+        """Commit a call whose hold another call may share (RES-2).
+
+        Where that one has settled it, this one is recorded in a reservation of its own, and both
+        count: two processes that repeat an idempotency key at once are given one permission.
+
+        Args:
+            reservation: As ``reserve`` returned it.
+            usage: What the provider reports; ``None`` takes what was held, marked as estimated.
+            **report: See ``Report``; without a ``settlement_key``.
+
+        Raises:
+            ReservationNotFound: There is no such reservation.
+            SettlementPending: As for ``commit``.
+            StoreError: The store is damaged, or used after a fork.
+        """
+        return calls.add(self.engine, reservation, usage, report)
+
+    aadd = awaitable(add)
+
+    @blocking
+    def release(
+        self, reservation: Reservation, *, settlement_key: str | None = None
+    ) -> Operation[Settled]:
+        """Free a hold of which nothing was spent.
+
+        Raises:
+            ReservationNotFound: There is no such reservation.
+            ReservationSettled: It is committed or released already.
+            SettlementPending: The store cannot be written now; the settlement is kept, and written
+                when it can be (RES-9): do not repeat it.
+            StoreError: The store is damaged, or used after a fork.
+        """
+        return calls.release(self.engine, reservation, settlement_key)
+
+    arelease = awaitable(release)
+
+    @blocking
+    def forget(self, reservation_id: str) -> Operation[None]:
+        """Release a reservation if there is one: for a caller who never got it."""
+        return calls.forget(self.engine, reservation_id)
+
+    aforget = awaitable(forget)
+
+    @blocking
+    def extend(
+        self,
+        reservation: Reservation,
+        *,
+        ttl_seconds: int | None = None,
+        hold_usd: Decimal | int | None = None,
+    ) -> Operation[Decision]:
+        """Let a long call live longer, or hold more for it (RES-7).
+
+        Args:
+            reservation: As ``reserve`` returned it.
+            ttl_seconds: Life from now on, 1..=86400.
+            hold_usd: The new amount to hold, at least the present one.
+
+        Returns:
+            Where the budgets stand now, with the reservation as it is. It is always a permission,
+            for an admitted call is never interrupted (EVA-9); ``state`` says whether a threshold
+            or a limit is passed now.
+
+        Raises:
+            ReservationNotFound: There is no such reservation.
+            ReservationSettled: It is no longer held.
+            ValueError: An argument is out of range.
+        """
+        return calls.extend(self.engine, reservation, ttl_seconds, hold_usd)
+
+    aextend = awaitable(extend)
+
+    @blocking
+    def dispatch(self, reservation: Reservation) -> Operation[Reservation]:
+        """Note that a call which was reserved with ``dispatched=False`` is about to leave.
+
+        From then on its hold, should it expire, is presumed spent (RES-6).
+
+        Raises:
+            ReservationNotFound: There is no such reservation.
+            ReservationSettled: It is no longer held: the call must not leave.
+        """
+        return Transaction(lambda unit: (settlement.dispatch(unit, reservation.id), []))
+
+    adispatch = awaitable(dispatch)
+
+    @blocking
+    def reservation(self, reservation_id: str) -> Operation[Reservation]:
+        """Return a reservation by id.
+
+        Raises:
+            ReservationNotFound: There is no such reservation.
+        """
+        return Transaction(lambda unit: (settlement.find(unit, reservation_id), []))
+
+    areservation = awaitable(reservation)
+
+    @blocking
+    def reservation_of(
+        self, principal: str, surface: str, reservation_id: str
+    ) -> Operation[Reservation]:
+        """Return a reservation that a principal made on a surface (RES-8).
+
+        Raises:
+            ReservationNotFound: There is none; whether somebody else has one is not said.
+        """
+        return Transaction(
+            lambda unit: (settlement.find_own(unit, principal, surface, reservation_id), [])
+        )
+
+    areservation_of = awaitable(reservation_of)
+
+    @blocking
+    def act(
+        self, action: Action, principal: str, *, approved: bool = False
+    ) -> Operation[ActionAnswer]:
         """Say whether an agent may act, and count the action if it may (ACT-2).
 
         No budget is read or changed, and none needs to be enabled.
@@ -97,15 +378,18 @@ class Governor(Fitting):
             approved: Whether a person has approved it.
         """
         step = actions.step(self.policy, action, principal, approved=approved)
-        return self.run_step(lambda unit: (step(unit), []))
+        return Transaction(lambda unit: (step(unit), []))
 
+    aact = awaitable(act)
+
+    @blocking
     def status(
         self,
         session_id: str | None = None,
         mission_id: str | None = None,
         *,
         project: str | None = None,
-    ) -> StatusReport:
+    ) -> Operation[StatusReport]:
         """Say where every budget stands now, by the rule that enforces (EVA-12).
 
         Args:
@@ -114,75 +398,57 @@ class Governor(Fitting):
             project: Of the session. ``None`` means the session's own where only one project has a
                 session of that id, else no project.
         """
-        asked = Named(session_id, mission_id, project)
+        return session.report(self.engine, Subject(session_id, mission_id, project))
 
-        def step(unit: Unit) -> Told[StatusReport]:
-            events = settlement.upkeep(unit, self.in_force)
-            report = report_status(unit, self.rules, self.register, asked)
-            return report, events
+    astatus = awaitable(status)
 
-        return self.run_step(step)
-
-    async def astatus(
-        self,
-        session_id: str | None = None,
-        mission_id: str | None = None,
-        *,
-        project: str | None = None,
-    ) -> StatusReport:
-        """Do what ``status`` does, without keeping the event loop waiting."""
-        return await _aside(partial(self.status, session_id, mission_id, project=project))
-
-    async def aoverride(self, wish: OverrideRequest) -> Override:
-        """Do what ``override`` does, without keeping the event loop waiting."""
-        return await _aside(partial(self.override, wish))
-
-    async def areset(self, wish: ResetRequest) -> ResetResult:
-        """Do what ``reset`` does, without keeping the event loop waiting."""
-        return await _aside(partial(self.reset, wish))
-
-    async def aevaluate(self, request: Request) -> Decision:
-        """Do what ``evaluate`` does, without keeping the event loop waiting."""
-        return await _aside(partial(self.evaluate, request))
-
-    async def adispatch(self, reservation: Reservation) -> Reservation:
-        """Do what ``dispatch`` does, without keeping the event loop waiting."""
-        return await _aside(partial(self.dispatch, reservation))
-
-    def project_of(self, session_id: str | None) -> str | None:
+    @blocking
+    def project_of(self, session_id: str | None) -> Operation[str | None]:
         """Return the project of a session that one project alone has; ``None`` when it is unclear.
 
         For operators at hand, who see which session they steer.
         """
-        return self.status(session_id).project if session_id else None
+        if not session_id:
+            return Constant(None)
 
-    def override(self, wish: OverrideRequest) -> Override:
+        def step(unit: Unit) -> WithEvents[str | None]:
+            events = settlement.upkeep(unit, self.engine.in_force)
+            return project_of(unit, session_id, None), events
+
+        return Transaction(step)
+
+    aproject_of = awaitable(project_of)
+
+    @blocking
+    def override(self, request: OverrideRequest) -> Operation[Override]:
         """Lift the next block, once (OVR-1).
 
         Raises:
             SteeringRefused: The policy allows no override.
         """
         overrides.require_allowed(self.policy)
-        clean = replace(wish, reason=_clean(wish.reason))
+        clean = replace(request, reason=_clean(request.reason))
+        subject = Subject(clean.session_id, None, clean.project)
 
-        def step(unit: Unit) -> Told[Override]:
-            events = settlement.upkeep(unit, self.in_force)
-            now = report_status(
-                unit, self.rules, self.register, Named(clean.session_id, None, clean.project)
-            )
-            statuses = now.decision.statuses
+        def step(unit: Unit) -> WithEvents[Override]:
+            events = settlement.upkeep(unit, self.engine.in_force)
+            report = report_status(unit, self.engine.rules, self.engine.register, subject)
+            statuses = report.decision.statuses
             blocking = [
-                one
-                for one in statuses
-                if one.state is BudgetState.EXCEEDED or now.is_blocking(one.budget.name)
+                status
+                for status in statuses
+                if status.state is BudgetState.EXCEEDED or report.is_blocking(status.budget.name)
             ]
             before = overrides.Before(statuses, blocking)
             granted, more = overrides.grant(unit, self.policy, clean, before)
             return granted, events + more
 
-        return self.run_step(step)
+        return Transaction(step)
 
-    def reset(self, wish: ResetRequest) -> ResetResult:
+    aoverride = awaitable(override)
+
+    @blocking
+    def reset(self, request: ResetRequest) -> Operation[ResetResult]:
         """Start a new baseline for one scope; nothing is deleted (RST-1).
 
         Raises:
@@ -190,16 +456,19 @@ class Governor(Fitting):
                 or mission is not named.
         """
         overrides.require_enabled(self.policy)
-        clean = replace(wish, reason=_clean(wish.reason))
+        clean = replace(request, reason=_clean(request.reason))
 
-        def step(unit: Unit) -> Told[ResetResult]:
-            events = settlement.upkeep(unit, self.in_force)
-            result, more = resets.reset(unit, self.rules, self.register, clean)
+        def step(unit: Unit) -> WithEvents[ResetResult]:
+            events = settlement.upkeep(unit, self.engine.in_force)
+            result, more = resets.reset(unit, self.engine.rules, self.engine.register, clean)
             return result, events + more
 
-        return self.run_step(step)
+        return Transaction(step)
 
-    def resettable(self, wish: ResetRequest) -> Resettable:
+    areset = awaitable(reset)
+
+    @blocking
+    def resettable(self, request: ResetRequest) -> Operation[ResetPreview]:
         """Say what a reset would no longer count, without doing it.
 
         Raises:
@@ -207,170 +476,166 @@ class Governor(Fitting):
         """
         overrides.require_enabled(self.policy)
 
-        def step(unit: Unit) -> Told[Resettable]:
-            events = settlement.upkeep(unit, self.in_force)
-            return resets.resettable(unit, self.rules, self.register, wish), events
+        def step(unit: Unit) -> WithEvents[ResetPreview]:
+            events = settlement.upkeep(unit, self.engine.in_force)
+            return resets.preview(unit, self.engine.rules, self.engine.register, request), events
 
-        return self.run_step(step)
+        return Transaction(step)
 
-    def note_limits(self, origin: str, actor: str) -> None:
+    aresettable = awaitable(resettable)
+
+    @blocking
+    def note_limits(self, origin: str, actor: str) -> Operation[None]:
         """Keep in the audit when limits in force are other than the last time (AUD-1).
 
         Args:
             origin: Where the policy came from; each origin is compared with itself.
             actor: Who puts the policy in force.
         """
-        self.run_step(lambda unit: audit.note_limits(unit, self.policy, origin, actor))
-        self._origin = origin
+        return self.engine.note_limits(origin, actor)
 
-    def keep_up(self) -> None:
-        """Do what ``Renewals.keep_up`` does, and warn once of a newer policy than the one in force.
+    anote_limits = awaitable(note_limits)
 
-        Raises:
-            StoreError: The store cannot be read or written.
-        """
-        super().keep_up()
-        origin = self._origin
-        if origin is None or not self.policy.enabled:
-            return
-        if self.store.run(lambda unit: audit.are_limits_outdated(unit, self.policy, origin)):
-            self._origin = None
-            _log.warning(
-                "this process enforces an older policy of %s than another has put in force since; "
-                "restart it, or let it read its config again",
-                origin,
-            )
-
+    @blocking
     def close_session(
         self, session_id: str, project: str | None = None, *, must_exist: bool = False
-    ) -> SessionRecord:
+    ) -> Operation[SessionRecord]:
         """Close a session and record its outcome (SES-2).
 
         Args:
             session_id: Its id.
             project: Whose it is.
-            must_exist: Refuse one that never asked for anything.
+            must_exist: Refuse one that never reserved anything.
 
         Raises:
             SteeringRefused: It is closed already, or must exist and does not.
         """
-        return self.run_step(
-            lambda unit: (
-                scopes.close_session(unit, session_id, project, must_exist=must_exist),
-                [],
-            ),
-            keep=True,
-        )
+        return session.close_session(session_id, project, must_exist=must_exist)
 
-    async def aclose_session(self, session_id: str, project: str | None = None) -> SessionRecord:
-        """Do what ``close_session`` does, without keeping the event loop waiting."""
-        return await self.arun_step(
-            lambda unit: (scopes.close_session(unit, session_id, project), []), keep=True
-        )
+    aclose_session = awaitable(close_session)
 
-    def sessions(self, *, limit: int = 100) -> list[SessionRecord]:
+    @blocking
+    def sessions(self, *, limit: int = 100) -> Operation[list[SessionRecord]]:
         """Return the sessions of all projects, open and closed, those opened last first.
 
         Args:
             limit: How many at most, >= 1.
         """
-        return self.run_step(lambda unit: ([*unit.sessions(limit)], []))
+        return Transaction(lambda unit: ([*unit.sessions(limit)], []))
 
-    def sessions_of(self, project: str | None, *, limit: int = 100) -> list[SessionRecord]:
+    asessions = awaitable(sessions)
+
+    @blocking
+    def sessions_of(
+        self, project: str | None, *, limit: int = 100
+    ) -> Operation[list[SessionRecord]]:
         """Return the sessions of a project, open and closed, those opened last first.
 
         Args:
             project: ``None`` is a project of its own.
             limit: How many at most, >= 1.
         """
-        return self.run_step(lambda unit: ([*unit.sessions_of(project, limit)], []))
+        return Transaction(lambda unit: ([*unit.sessions_of(project, limit)], []))
 
-    def start_mission(self, wish: MissionRequest) -> MissionRecord:
+    asessions_of = awaitable(sessions_of)
+
+    @blocking
+    def start_mission(self, request: MissionRequest) -> Operation[MissionRecord]:
         """Begin a mission (MIS-1), or join or resume it when the request says so (MIS-5).
 
-        A mission that made no call is begun again by any start, with new limits.
+        A mission that made no call begins again at any start, with new limits.
 
         Raises:
             SteeringRefused: The session already had a mission of this id that made calls, and it
                 is not to be resumed.
         """
-        return self.run_step(lambda unit: (scopes.start_mission(unit, wish, self.rules), []))
+        return session.start_mission(self.engine, request)
 
-    async def astart_mission(self, wish: MissionRequest) -> MissionRecord:
-        """Do what ``start_mission`` does, without keeping the event loop waiting."""
-        return await self.arun_step(lambda unit: (scopes.start_mission(unit, wish, self.rules), []))
+    astart_mission = awaitable(start_mission)
 
+    @blocking
     def step_mission(
         self, session_id: str, mission_id: str, project: str | None = None
-    ) -> MissionRecord:
+    ) -> Operation[MissionRecord]:
         """Count a step of a mission; one beyond its limits ends it (MIS-4).
 
         Raises:
             SteeringRefused: There is no such mission.
         """
-        return self.run_step(
-            lambda unit: (scopes.step_mission(unit, session_id, mission_id, project), [])
-        )
+        return session.step_mission(MissionKey(session_id, mission_id, project))
 
+    astep_mission = awaitable(step_mission)
+
+    @blocking
     def end_mission(
         self,
         session_id: str,
         mission_id: str,
         outcome: MissionOutcome,
         project: str | None = None,
-    ) -> MissionRecord:
+    ) -> Operation[MissionRecord]:
         """End a mission, whoever holds it open; may be repeated (MIS-2).
 
         Raises:
             SteeringRefused: There is no such mission.
         """
+        return session.end_mission(MissionKey(session_id, mission_id, project), outcome)
 
-        def step(unit: Unit) -> Told[MissionRecord]:
-            mission = scopes.found_mission(unit, session_id, mission_id, project)
-            return scopes.end_mission(unit, mission, outcome), []
+    aend_mission = awaitable(end_mission)
 
-        return self.run_step(step, keep=True)
-
+    @blocking
     def leave_mission(
-        self, wish: MissionRequest, outcome: MissionOutcome = MissionOutcome.COMPLETED
-    ) -> MissionRecord:
+        self, request: MissionRequest, outcome: MissionOutcome = MissionOutcome.COMPLETED
+    ) -> Operation[MissionRecord]:
         """Let go of a mission that was started or joined; the last to leave ends it (MIS-5)."""
-        return self.run_step(_leaving(wish, outcome), keep=True)
+        key = MissionKey(request.session_id, request.id, request.project)
+        return session.leave_mission(key, outcome)
 
-    async def aleave_mission(
-        self, wish: MissionRequest, outcome: MissionOutcome = MissionOutcome.COMPLETED
-    ) -> MissionRecord:
-        """Do what ``leave_mission`` does, without keeping the event loop waiting."""
-        return await self.arun_step(_leaving(wish, outcome), keep=True)
+    aleave_mission = awaitable(leave_mission)
 
+    @blocking
     def mission(
         self, session_id: str, mission_id: str, project: str | None = None
-    ) -> MissionRecord:
+    ) -> Operation[MissionRecord]:
         """Return a mission.
 
         Raises:
             SteeringRefused: There is no such mission.
         """
-        return self.run_step(
-            lambda unit: (scopes.found_mission(unit, session_id, mission_id, project), [])
-        )
+        return session.find_mission(MissionKey(session_id, mission_id, project))
 
+    amission = awaitable(mission)
 
-def _leaving(wish: MissionRequest, outcome: MissionOutcome) -> Step[MissionRecord]:
-    def step(unit: Unit) -> Told[MissionRecord]:
-        mission = scopes.found_mission(unit, wish.session_id, wish.id, wish.project)
-        return scopes.leave_mission(unit, mission, outcome), []
+    def renew(self, lives: Mapping[str, float]) -> None:
+        """Let calls that still run live on, in one step (RES-7).
 
-    return step
+        Args:
+            lives: Seconds to live from now on, by reservation id; those settled are passed over.
+
+        Raises:
+            StoreError: The store cannot answer; nothing was renewed.
+        """
+        self.engine.renew(lives)
+
+    def keep_up(self) -> None:
+        """Expire what is overdue, and take in what processes that ended left unsettled.
+
+        It warns once of a newer policy than the one in force.
+
+        Raises:
+            StoreError: The store cannot be read or written.
+        """
+        self.engine.keep_up()
+
+    def recount(self, *, write: bool) -> list[Difference]:
+        """Count all balances of the store again (STO-2), and mend them if ``write`` is set.
+
+        Returns:
+            The balances that differ from what is recorded.
+        """
+        return self.engine.recount(write=write)
 
 
 def _clean(reason: str | None) -> str | None:
     """Return a reason without secrets (AUD-3); a blank one is none."""
     return scrub(reason.strip()) or None if reason else None
-
-
-async def _aside(work: Callable[[], T]) -> T:
-    """Do work of the store on another thread."""
-    from asyncio import to_thread
-
-    return await to_thread(work)

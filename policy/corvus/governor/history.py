@@ -1,4 +1,4 @@
-"""Reads what the ledger has recorded, for balances that are to be counted anew (STO-2)."""
+"""Reads what the ledger has recorded, for balances that are to be counted again (STO-2)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LedgerHistory:
 
     Attributes:
         path: The ledger file; it need not exist.
-        store: The store beside it.
+        store: The store next to it.
         outbox: Opens the events of the store; ``None`` where the store has no file yet.
     """
 
@@ -90,7 +90,7 @@ class LedgerHistory:
             }
             counts = count_budget(ledger, budget, resets, session_id=session_id, forgotten=marks)
             since_us[name] = {_sum_key(key): microseconds(at) for key, at in resets.items()}
-            sums[name] = {_sum_key(key): one for key, one in counts.items()}
+            sums[name] = {_sum_key(key): spend for key, spend in counts.items()}
         return replace(recorded, sums=sums, since_us=since_us)
 
 

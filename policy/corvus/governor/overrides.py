@@ -20,6 +20,7 @@ from corvus.governor.audit import SYSTEM, About, append_audit
 from corvus.governor.scopes import refuse_other_project
 from corvus.model.decision import BudgetState, BudgetStatus
 from corvus.model.policy import Policy
+from corvus.model.request import Surface
 from corvus.model.reservation import Reservation
 from corvus.model.steering import AuditKind, Override, OverrideRequest, OverrideState
 from corvus.store.unit import Unit
@@ -42,14 +43,14 @@ class Before(NamedTuple):
 
 
 def grant(
-    unit: Unit, policy: Policy, wish: OverrideRequest, before: Before | None = None
+    unit: Unit, policy: Policy, request: OverrideRequest, before: Before | None = None
 ) -> tuple[Override, list[Event]]:
     """Grant an override for the next call that would be refused.
 
     Args:
         unit: The transaction under way.
         policy: The policy in force.
-        wish: Who asks for it, and why.
+        request: Who wants it, and why.
         before: Where the budgets stand, for audit and event.
 
     Raises:
@@ -57,28 +58,28 @@ def grant(
             its session is one of another project.
     """
     require_allowed(policy)
-    expires_in = EXPIRES_IN if wish.expires_in is None else wish.expires_in
+    expires_in = EXPIRES_IN if request.expires_in is None else request.expires_in
     if expires_in <= timedelta(0):
         raise SteeringRefused(f"an override must expire later than now, got {expires_in}")
-    refuse_other_project(unit, wish.session_id, wish.project)
-    bound = wish.session_id, wish.project if wish.session_id else None
+    refuse_other_project(unit, request.session_id, request.project)
+    bound = request.session_id, request.project if request.session_id else None
     events = expire_overrides(unit)
     for active in [*unit.active_overrides().values()]:
         if (active.session_id, active.project) == bound:
-            events.append(_end(unit, active, OverrideState.REPLACED, wish.actor))
+            events.append(_end(unit, active, OverrideState.REPLACED, request.actor))
     override = Override(
         id=new_id(unit.now_us),
-        actor=wish.actor,
-        reason=wish.reason,
-        session_id=wish.session_id,
+        actor=request.actor,
+        reason=request.reason,
+        session_id=request.session_id,
         granted_at=unit.now,
         expires_at=unit.now + expires_in,
         project=bound[1],
     )
     unit.put_override(override)
     about = _about(unit, "blocked", before.blocking if before else ())
-    _audit(unit, AuditKind.OVERRIDE_GRANTED, override, (wish.actor, wish.reason), **about)
-    event = _event("granted", override, wish.surface)
+    _audit(unit, AuditKind.OVERRIDE_GRANTED, override, (request.actor, request.reason), **about)
+    event = _event("granted", override, request.surface)
     return override, [*events, _with_state(event, before.statuses if before else ())]
 
 
@@ -108,8 +109,8 @@ def usable(unit: Unit, session_id: str, project: str | None) -> Override | None:
 
     One that is bound to the session comes before one for any.
     """
-    active = [one for one in unit.active_overrides().values() if one.serves(session_id, project)]
-    return min(active, key=lambda one: one.session_id is None, default=None)
+    active = [each for each in unit.active_overrides().values() if each.serves(session_id, project)]
+    return min(active, key=lambda each: each.session_id is None, default=None)
 
 
 def consume(
@@ -126,7 +127,7 @@ def consume(
     request = reservation.request
     used = replace(override, state=OverrideState.CONSUMED, consumed_by=reservation.id)
     unit.put_override(used)
-    lifted = [one for one in statuses if one.state is BudgetState.EXCEEDED]
+    lifted = [status for status in statuses if status.state is BudgetState.EXCEEDED]
     about = _about(unit, "lifted", lifted)
     about["session_id"], about["mission_id"] = request.session_id, request.mission_id
     _audit(unit, AuditKind.OVERRIDE_CONSUMED, used, (override.actor, override.reason), **about)
@@ -141,7 +142,7 @@ def restore(unit: Unit, released: Reservation) -> list[Event]:
     override = unit.override(released.override_id)
     if override is None or override.consumed_by != released.id:
         return []
-    active = [(one.session_id, one.project) for one in unit.active_overrides().values()]
+    active = [(each.session_id, each.project) for each in unit.active_overrides().values()]
     if (override.session_id, override.project) in active:
         return [_end(unit, override, OverrideState.REPLACED, SYSTEM)]
     if override.expires_at <= unit.now:
@@ -155,8 +156,8 @@ def restore(unit: Unit, released: Reservation) -> list[Event]:
 
 def expire_overrides(unit: Unit) -> list[Event]:
     """End the overrides whose time is over, each once."""
-    overdue = [one for one in unit.active_overrides().values() if one.expires_at <= unit.now]
-    return [_end(unit, one, OverrideState.EXPIRED, SYSTEM) for one in overdue]
+    overdue = [each for each in unit.active_overrides().values() if each.expires_at <= unit.now]
+    return [_end(unit, each, OverrideState.EXPIRED, SYSTEM) for each in overdue]
 
 
 def _end(unit: Unit, override: Override, state: OverrideState, actor: str) -> Event:
@@ -176,13 +177,13 @@ def _audit(
     **about: Unpack[About],
 ) -> None:
     """Append an event; ``whose`` is who did it, and why."""
-    known: About = {
+    own: About = {
         "session_id": override.session_id,
         "override_id": override.id,
         "reservation_id": override.consumed_by,
         "expires_at": override.expires_at,
     }
-    append_audit(unit, kind, *whose, **{**known, **about})
+    append_audit(unit, kind, *whose, **{**own, **about})
 
 
 def _about(unit: Unit, word: str, statuses: Sequence[BudgetStatus]) -> About:
@@ -190,25 +191,25 @@ def _about(unit: Unit, word: str, statuses: Sequence[BudgetStatus]) -> About:
     if not statuses:
         return {}
     details = json.dumps(
-        {word: [_status_json(unit, one) for one in statuses]},
+        {word: [_status_json(unit, status) for status in statuses]},
         sort_keys=True,
         separators=(",", ":"),
     )
     return {"budget": statuses[0].budget.name, "details": details}
 
 
-def _status_json(unit: Unit, one: BudgetStatus) -> dict[str, object]:
-    budget = one.budget
+def _status_json(unit: Unit, status: BudgetStatus) -> dict[str, object]:
+    budget = status.budget
     window = window_at(budget.period, unit.now, budget.timezone)
     return {
         "budget": budget.name,
         "period": budget.period.value,
         "window_start": window.start.isoformat() if window else None,
-        "resets_at": one.resets_at.isoformat() if one.resets_at else None,
+        "resets_at": status.resets_at.isoformat() if status.resets_at else None,
         "limit_nano_usd": budget.limit_nano_usd,
-        "spent_nano_usd": one.spent_nano_usd,
-        "held_nano_usd": one.held_nano_usd,
-        "projected_nano_usd": one.projected_nano_usd,
+        "spent_nano_usd": status.spent_nano_usd,
+        "held_nano_usd": status.held_nano_usd,
+        "projected_nano_usd": status.projected_nano_usd,
     }
 
 
@@ -219,5 +220,7 @@ def _with_state(event: BudgetOverride, statuses: Sequence[BudgetStatus]) -> Budg
     return replace(event, previous_state=governing.state.word, period=governing.budget.period.value)
 
 
-def _event(action: OverrideAction, override: Override, surface: str = "store") -> BudgetOverride:
-    return BudgetOverride(action, SCOPE, override.id, override.session_id, surface)
+def _event(
+    action: OverrideAction, override: Override, surface: str = Surface.STORE
+) -> BudgetOverride:
+    return BudgetOverride(action, SCOPE, None, None, override.id, override.session_id, surface)

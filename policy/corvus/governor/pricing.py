@@ -38,13 +38,13 @@ Bound: TypeAlias = Callable[[Price | None], Usage]
 
 
 class CallOptions(TypedDict, total=False):
-    """What may be said of a call beside its model.
+    """What may be said of a call, next to its model.
 
     Attributes:
         session_id: Its session; without one, the governor's own.
         made_session_id: A session that was made for the caller, who named none; it is no part of
             what a repeated idempotency key is held against (RES-2).
-        principal: Who asks: the id of a token; without one, the local user (RES-8).
+        principal: Whose call it is: the id of a token; without one, the local user (RES-8).
         resumes_mission: Resume the mission if it has ended (MIS-5).
         provider: Who bills it; without one, the price book says who makes the model.
         input_tokens: Upper bound of the input, >= 0.
@@ -53,7 +53,7 @@ class CallOptions(TypedDict, total=False):
             for a price, because what is dearest depends on it.
         models: All that may answer in its place (fallbacks); the dearest counts (PRC-7).
         estimate_usd: The cost expected, instead of a price.
-        service_tier: Tier asked for; one of ``VARIANTS`` has prices of its own.
+        service_tier: Tier of the request; one of ``VARIANTS`` has prices of its own.
         dispatched: ``False`` for a hold whose call has surely not left yet (RES-6).
     """
 
@@ -80,7 +80,7 @@ class CallOptions(TypedDict, total=False):
 
 
 class Report(TypedDict, total=False):
-    """What may be said of a call that is over, beside its usage.
+    """What may be said of a call that is over, next to its usage.
 
     Attributes:
         cost_nano_usd: The cost that the provider itself reports.
@@ -108,10 +108,10 @@ def refuse_unknown(given: Mapping[str, object], kind: type) -> None:
     Raises:
         TypeError: One is no key of ``CallOptions`` or ``Report``; it names the nearest one.
     """
-    known = kind.__annotations__.keys()
-    for name in given.keys() - known:
-        near = get_close_matches(name, known, 1)
-        meant = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+    options = kind.__annotations__.keys()
+    for name in given.keys() - options:
+        near = get_close_matches(name, options, 1)
+        meant = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(options)}"
         raise TypeError(f"{name!r} is no option of a call{meant}")
 
 
@@ -158,7 +158,7 @@ def find_tier_price(
         books: Where prices are.
         model: As the caller or the answer names it.
         tier: ``None`` for the usual one.
-        provider: Who bills, if known.
+        provider: Who bills; ``None`` where it is not known.
         on: UTC day of the call.
 
     Returns:
@@ -178,15 +178,15 @@ def possible_prices(
 ) -> list[Price | None]:
     """Return every price that a call may be billed at, that of the first model first (PRC-7).
 
-    A provider may serve a call in the usual tier although another one was asked for, or by another
+    A provider may serve a call in the usual tier although the request names another, or by another
     model. ``None`` stands for a model, or a tier of it, without a price.
     """
-    found: list[Price | None] = []
+    prices: list[Price | None] = []
     for model in models:
         own = find_tier_price(books, model, tier_of(tier), provider, on)
         usual = find_price(books, model, provider, on) if tier_of(tier) else None
-        found += [own] if usual is None or own is None else [own, usual]
-    return found
+        prices += [own] if usual is None or own is None else [own, usual]
+    return prices
 
 
 def dearest(
@@ -205,7 +205,7 @@ def dearest(
         price: Of the model; without one all input is ``input``, all output ``output``.
         input_tokens: Upper bound.
         output_tokens: Upper bound, reasoning included.
-        input_kinds: How input may be billed beside plain input; those without a price are not.
+        input_kinds: How input may be billed, other than plainly; those without a price are not.
     """
     plain = Usage(input_tokens=input_tokens)
     rates: Rates = price.rates_for(plain.context_tokens) if price else {}
@@ -218,11 +218,11 @@ def dearest(
 
 def dearest_estimate(prices: Sequence[Price | None], expected: Usage | Bound) -> Estimate:
     """Return the largest estimate of all prices; unknown where one of them is (PRC-5)."""
-    found = [
+    estimates = [
         estimated(price, expected(price) if callable(expected) else expected) for price in prices
     ]
-    unknown = next((one for one in found if one.total_nano_usd is None), None)
-    return unknown or max(found, key=lambda one: one.total_nano_usd or 0)
+    unknown = next((each for each in estimates if each.total_nano_usd is None), None)
+    return unknown or max(estimates, key=lambda each: each.total_nano_usd or 0)
 
 
 def estimated(price: Price | None, expected: Usage) -> Estimate:
@@ -324,10 +324,10 @@ def _parts_cost(
         model = part.model or request.model
         # the caller's own name may be an alias that the answer spells out
         names = (model,) if first is not None else (model, request.model)
-        found = _tier_or_bound(books, names, part.service_tier, (provider, on))
-        if found is None:
+        priced = _tier_or_bound(books, names, part.service_tier, (provider, on))
+        if priced is None:
             return None
-        price, times = found
+        price, times = priced
         is_bound |= times != _PLAIN
         hundredths = times * (_KEPT_IN_US if part.inference_geo == "us" else _PLAIN)
         try:

@@ -128,8 +128,8 @@ def append_counted_refusals(unit: Unit, *, only_past: bool = False) -> None:
 
 def _counted(unit: Unit) -> dict[str, Any]:
     text = unit.state.refusals
-    found: dict[str, Any] = json.loads(text) if text else {}
-    return found
+    counted: dict[str, Any] = json.loads(text) if text else {}
+    return counted
 
 
 def _is_full(counted: dict[str, Any], key: str) -> bool:

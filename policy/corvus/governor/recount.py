@@ -54,7 +54,7 @@ class Recorded:
         since_us: By budget key, when a sum was last reset, microseconds.
         forgotten_times: As in the store's own row when forgotten sessions were left out; ``None``
             when nothing was read.
-        sessions: Of the one session id that was asked for, what is recorded of each project.
+        sessions: Of the one session id that was read for, what is recorded of each project.
         missions: So are the missions.
     """
 
@@ -187,12 +187,12 @@ def count_anew(
             budget_id = unit.register(budget)
         if budget_id is not None:
             tally = tallied(unit, budget_id, budget, recorded, events)
-            for one in held:
-                tally.hold(one)
+            for reservation in held:
+                tally.hold(reservation)
             differences += _differences(unit, tally)
     if write:
-        for one in differences:
-            unit.put_balance(one.counted)
+        for difference in differences:
+            unit.put_balance(difference.counted)
     return differences
 
 
@@ -223,10 +223,10 @@ def tallied(
 
 def events_after(unit: Unit, seq: int) -> list[OutboxEvent]:
     """Return all events of the store with a greater number."""
-    found: list[OutboxEvent] = []
-    while page := unit.events(found[-1].seq if found else seq, _PAGE):
-        found += page
-    return found
+    events: list[OutboxEvent] = []
+    while page := unit.events(events[-1].seq if events else seq, _PAGE):
+        events += page
+    return events
 
 
 def _resets(
@@ -277,11 +277,11 @@ class Tally:
             self._at(BalanceKey(budget_id, *sum_key))
 
     def _at(self, key: BalanceKey) -> StoredBalance:
-        found = self.balances.get(key)
-        if found is None:
+        balance = self.balances.get(key)
+        if balance is None:
             since_us = self._since_us.get(SumKey(*key[1:]), 0)
-            found = self.balances[key] = StoredBalance(key, since_us=since_us)
-        return found
+            balance = self.balances[key] = StoredBalance(key, since_us=since_us)
+        return balance
 
     def add(self, sum_key: SumKey, spend: Spend) -> None:
         """Add what the ledger has."""
@@ -307,8 +307,8 @@ class Tally:
         admitted_at = instant_at(row["admitted_at"])
         session_id, mission_id = row.get("session_id"), row.get("mission_id")
         cost = row.get("cost_nano_usd")
-        for one in self._counting.of(attributes, session_id, mission_id, admitted_at):
-            balance = self._at(one.key)
+        for place in self._counting.of(attributes, session_id, mission_id, admitted_at):
+            balance = self._at(place.key)
             if row["settled_at"] < balance.since_us:
                 continue
             balance.spent_nano_usd += cost or 0
@@ -319,15 +319,15 @@ class Tally:
     def hold(self, held: Reservation) -> None:
         """Add an open hold."""
         request = held.request
-        for one in self._counting.of(
+        for place in self._counting.of(
             request.attributes, request.session_id, request.mission_id, held.admitted_at
         ):
-            self._at(one.key).held_nano_usd += held.hold_nano_usd
+            self._at(place.key).held_nano_usd += held.hold_nano_usd
 
 
 def _differences(unit: Unit, tally: Tally) -> list[Difference]:
     stored, counted = unit.balances(tally.budget_id), tally.balances
-    found: list[Difference] = []
+    differences: list[Difference] = []
     windows_us = unit.state.windows_before_us
     for key in sorted(stored.keys() | counted.keys()):
         if 0 < key.window_start_us < windows_us:
@@ -337,8 +337,8 @@ def _differences(unit: Unit, tally: Tally) -> list[Difference]:
             counted.get(key, StoredBalance(key)), state=before.state, refusals=before.refusals
         )
         if before != after:
-            found.append(Difference(tally.budget, before, after))
-    return found
+            differences.append(Difference(tally.budget, before, after))
+    return differences
 
 
 def recall(store: Store, history: History, forgotten: Forgotten) -> None:
@@ -356,7 +356,7 @@ def recall(store: Store, history: History, forgotten: Forgotten) -> None:
     Raises:
         LedgerError: The ledger cannot be read.
         StoreError: The store cannot be read or written, or the ledger kept changing.
-        Forgotten: There is no ledger to ask.
+        Forgotten: There is no ledger to read.
     """
     session_id = forgotten.session_id
     if session_id is None:
@@ -379,7 +379,7 @@ def recall(store: Store, history: History, forgotten: Forgotten) -> None:
 
 
 def _scope_budgets(unit: Unit) -> dict[int, Budget]:
-    return {key: one for key, one in unit.budgets().items() if one.period in _OF_SCOPES}
+    return {key: budget for key, budget in unit.budgets().items() if budget.period in _OF_SCOPES}
 
 
 def _recall_step(
@@ -392,11 +392,11 @@ def _recall_step(
         raise Stale
     events = events_after(unit, recorded.through_seq)
     held = unit.held()
-    tallies = [tallied(unit, key, one, recorded, events) for key, one in budgets.items()]
+    tallies = [tallied(unit, key, budget, recorded, events) for key, budget in budgets.items()]
     unit.recall_session(session_id)
     for tally in tallies:
-        for one in held:
-            tally.hold(one)
+        for reservation in held:
+            tally.hold(reservation)
         _put_sums(unit, tally, session_id)
     for session in recorded.sessions:
         unit.put_session(session)

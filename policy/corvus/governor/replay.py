@@ -54,7 +54,7 @@ def answer_of(reservation: Reservation) -> Decision:
     state, affordable, statuses = json.loads(reservation.answer or "[0,null,[]]")
     return Decision(
         state=BudgetState(state),
-        statuses=tuple(_status(one) for one in statuses),
+        statuses=tuple(_status(kept) for kept in statuses),
         estimate_nano_usd=reservation.request.estimate_nano_usd,
         reservation=reservation,
         override_id=reservation.override_id,
@@ -110,14 +110,14 @@ def fingerprint_of(model: str, options: CallOptions) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def is_same(known: Request, repeated: Request) -> bool:
+def is_same(first: Request, repeated: Request) -> bool:
     """Return whether two requests of one idempotency key say the same, by the same principal.
 
     Of requests that were not made from what a caller said, every member counts.
     """
-    if (known.principal, known.surface) != (repeated.principal, repeated.surface):
+    if (first.principal, first.surface) != (repeated.principal, repeated.surface):
         return False
-    if known.fingerprint is not None and repeated.fingerprint is not None:
-        return known.fingerprint == repeated.fingerprint
-    told = replace(repeated, dispatched=known.dispatched, fingerprint=known.fingerprint)
-    return replace(known, resumes_mission=repeated.resumes_mission) == told
+    if first.fingerprint is not None and repeated.fingerprint is not None:
+        return first.fingerprint == repeated.fingerprint
+    said = replace(repeated, dispatched=first.dispatched, fingerprint=first.fingerprint)
+    return replace(first, resumes_mission=repeated.resumes_mission) == said

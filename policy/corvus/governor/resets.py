@@ -23,7 +23,7 @@ from corvus.store.unit import Unit
 
 
 @dataclass(frozen=True, slots=True)
-class Resettable:
+class ResetPreview:
     """What a reset would no longer count, at this instant."""
 
     budget: Budget
@@ -31,36 +31,36 @@ class Resettable:
     calls: int
 
 
-class Named(NamedTuple):
-    """A session or mission that is asked for; the project is that of the session."""
+class Subject(NamedTuple):
+    """Which session or mission is meant; the project is that of the session."""
 
     session_id: str | None
     mission_id: str | None
     project: str | None
 
 
-def resettable(unit: Unit, rules: Rules, register: Register, wish: ResetRequest) -> Resettable:
+def preview(unit: Unit, rules: Rules, register: Register, request: ResetRequest) -> ResetPreview:
     """Return what a reset would do, without doing it.
 
     Raises:
         SteeringRefused: As for ``reset``.
     """
-    budget_id, budget = _found(rules, wish.scope)
+    budget_id, budget = _find(rules, request.scope)
     if budget.period in (Period.SESSION, Period.MISSION):
-        refuse_other_project(unit, wish.session_id, wish.project)
-    key = balance_key(unit, register, budget_id, wish)
+        refuse_other_project(unit, request.session_id, request.project)
+    key = balance_key(unit, register, budget_id, request)
     balance = unit.balance(key)
-    if budget.name == MISSION and wish.session_id and wish.mission_id:
-        mission = unit.mission(wish.session_id, wish.mission_id, wish.project)
+    if budget.name == MISSION and request.session_id and request.mission_id:
+        mission = unit.mission(request.session_id, request.mission_id, request.project)
         budget = own_limit(budget, mission) if mission is not None else budget
-    return Resettable(budget, NanoUSD(balance.spent_nano_usd), balance.calls)
+    return ResetPreview(budget, NanoUSD(balance.spent_nano_usd), balance.calls)
 
 
 def reset(
     unit: Unit,
     rules: Rules,
     register: Register,
-    wish: ResetRequest,
+    request: ResetRequest,
 ) -> tuple[ResetResult, list[Event]]:
     """Start a new baseline for the present window, session or mission of one budget.
 
@@ -70,10 +70,10 @@ def reset(
         SteeringRefused: The policy has no such budget, its session or mission is not named, or the
             session is one of another project.
     """
-    budget_id, budget = _found(rules, wish.scope)
+    budget_id, budget = _find(rules, request.scope)
     if budget.period in (Period.SESSION, Period.MISSION):
-        refuse_other_project(unit, wish.session_id, wish.project)
-    key = balance_key(unit, register, budget_id, wish)
+        refuse_other_project(unit, request.session_id, request.project)
+    key = balance_key(unit, register, budget_id, request)
     balance = unit.balance(key)
     removed_cost, removed_calls = NanoUSD(balance.spent_nano_usd), balance.calls
     effective_at = unit.tick()
@@ -87,8 +87,8 @@ def reset(
     audit = append_audit(
         unit,
         AuditKind.RESET_APPLIED,
-        wish.actor,
-        wish.reason,
+        request.actor,
+        request.reason,
         budget=budget.name,
         session_id=key.session_id or None,
         mission_id=key.mission_id or None,
@@ -117,7 +117,7 @@ def reset(
 
 
 def balance_key(
-    unit: Unit, register: Register, budget_id: int, named: ResetRequest | Named
+    unit: Unit, register: Register, budget_id: int, named: ResetRequest | Subject
 ) -> BalanceKey:
     """Return the present sum of a budget: of this window, or of the session or mission named.
 
@@ -147,7 +147,7 @@ def balance_key(
             return BalanceKey(budget_id, microseconds(window.start) if window else 0)
 
 
-def _found(rules: Rules, scope: str) -> tuple[int, Budget]:
+def _find(rules: Rules, scope: str) -> tuple[int, Budget]:
     for budget_id, budget in rules.budgets.items():
         if budget.name == scope:
             return budget_id, budget

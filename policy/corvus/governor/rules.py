@@ -67,7 +67,7 @@ class Counted(NamedTuple):
 
 
 class Counting:
-    """The registered budgets, asked by call.
+    """The registered budgets, and where each call is counted.
 
     Args:
         budgets: The budgets by id.
@@ -91,11 +91,11 @@ class Counting:
         The answer may be shared; it is not to be changed.
         """
         who = (attributes, session_id, mission_id)
-        known = self._answers.get(who)
-        if known is not None and known[0] <= admitted_at < known[1]:
-            return known[2]
+        answer = self._answers.get(who)
+        if answer is not None and answer[0] <= admitted_at < answer[1]:
+            return answer[2]
         counted = self._of(attributes, session_id, mission_id, admitted_at)
-        windows = [one.window for one in counted if one.window is not None]
+        windows = [place.window for place in counted if place.window is not None]
         start = max((window.start for window in windows), default=_EVER)
         end = min((window.end for window in windows), default=_NEVER)
         if len(self._answers) >= _REMEMBERED_MAX:
@@ -136,26 +136,26 @@ class Counting:
     def window(self, budget: Budget, instant: datetime) -> Window | None:
         """Return the calendar window of a budget that holds an instant."""
         kind = (budget.period, budget.timezone)
-        known = self._windows.get(kind)
-        if known is not None and known.start <= instant < known.end:
-            return known
+        window = self._windows.get(kind)
+        if window is not None and window.start <= instant < window.end:
+            return window
         window = window_at(budget.period, instant, budget.timezone)
         if window is not None:
             self._windows[kind] = window
         return window
 
     def _match(self, attributes: Attributes) -> tuple[int, ...]:
-        found = self._matching.get(attributes)
-        if found is None:
+        matching = self._matching.get(attributes)
+        if matching is None:
             if len(self._matching) >= _REMEMBERED_MAX:
                 self._matching.clear()
-            found = tuple(
+            matching = tuple(
                 budget_id
                 for budget_id, budget in self.budgets.items()
                 if matches(budget, attributes)
             )
-            self._matching[attributes] = found
-        return found
+            self._matching[attributes] = matching
+        return matching
 
 
 def matches(budget: Budget, attributes: Attributes) -> bool:
@@ -195,30 +195,35 @@ class Rules:
                 none, or it has ended.
         """
         by_id = {
-            one.key.budget_id: (one, stored) for one, stored in zip(counted, sums, strict=True)
+            place.key.budget_id: (place, stored)
+            for place, stored in zip(counted, sums, strict=True)
         }
-        found: list[Balance] = []
+        balances: list[Balance] = []
         for budget_id, budget in self.budgets.items():
             if budget_id not in by_id or (budget.period is Period.MISSION and mission is None):
                 continue  # after its end, a call sees no mission budget (MIS-2)
-            one, stored = by_id[budget_id]
+            place, stored = by_id[budget_id]
             limited = own_limit(budget, mission) if mission and budget.name == MISSION else budget
-            found.append(
+            balances.append(
                 Balance(
                     limited,
                     NanoUSD(stored.spent_nano_usd),
                     NanoUSD(stored.held_nano_usd),
-                    one.window.end if one.window is not None else None,
+                    place.window.end if place.window is not None else None,
                 )
             )
-        return found
+        return balances
 
-    def new_mission(self, wish: MissionRequest, now: datetime) -> MissionRecord:
+    def new_mission(self, request: MissionRequest, now: datetime) -> MissionRecord:
         """Return a mission that begins; what it does not state comes from the policy."""
         limits = self.policy.mission
-        limit, steps, seconds = wish.limit_nano_usd, wish.max_steps, wish.max_runtime_seconds
+        limit, steps, seconds = (
+            request.limit_nano_usd,
+            request.max_steps,
+            request.max_runtime_seconds,
+        )
         if limit is None:
-            own = (one.limit_nano_usd for one in self.budgets.values() if one.name == MISSION)
+            own = (each.limit_nano_usd for each in self.budgets.values() if each.name == MISSION)
             limit = next(own, NOTHING)
         if steps is None:
             steps = limits.max_steps if limits.enabled else 0
@@ -226,7 +231,7 @@ class Rules:
             seconds = limits.max_runtime_seconds if limits.enabled else 0
         deadline = now + timedelta(seconds=seconds) if seconds else None
         return MissionRecord(
-            wish.session_id, wish.id, now, limit, steps, deadline, project=wish.project
+            request.session_id, request.id, now, limit, steps, deadline, project=request.project
         )
 
 
@@ -255,7 +260,7 @@ class InForce(NamedTuple):
     """What settlements are judged by: the rules of a policy, and all registered sums.
 
     Attributes:
-        rules: ``None`` where no policy is known: nothing is judged, all is counted.
+        rules: ``None`` where there is no policy: nothing is judged, all is counted.
     """
 
     rules: Rules | None
@@ -264,9 +269,9 @@ class InForce(NamedTuple):
 
 def registered(unit: Unit, budgets: Iterable[Budget]) -> dict[str, int]:
     """Return the ids of those budgets that are registered, by key."""
-    known = {budget_key(budget): budget_id for budget_id, budget in unit.budgets().items()}
+    ids = {budget_key(budget): budget_id for budget_id, budget in unit.budgets().items()}
     keys = [budget_key(budget) for budget in budgets]
-    return {key: known[key] for key in keys if key in known}
+    return {key: ids[key] for key in keys if key in ids}
 
 
 def budgets_of_run(

@@ -12,7 +12,7 @@ from corvus.base.errors import SteeringRefused
 from corvus.governor.rules import Rules
 from corvus.model.decision import BudgetState
 from corvus.model.outbox import LedgerTable, Row
-from corvus.model.request import Request
+from corvus.model.request import Request, Surface
 from corvus.model.steering import (
     LIMITS,
     MissionOutcome,
@@ -23,12 +23,12 @@ from corvus.model.steering import (
 from corvus.store.retention import mission_row
 from corvus.store.unit import Unit
 
-STEPPED_SURFACES = ("proxy", "cli-agent", "cli-code")
+STEPPED_SURFACES = (Surface.PROXY, Surface.CLI_AGENT, Surface.CLI_CODE)
 """Surfaces on which each admitted call is a step: nobody else counts there (MIS-4)."""
 
 
 def meet(unit: Unit, request: Request, state: BudgetState, policy_hash: str) -> None:
-    """Note that a session met a state; opens the session, and reopens a closed one."""
+    """Record the worst state of a session; opens the session, and reopens a closed one."""
     session = unit.session(request.session_id, request.project)
     if session is None or session.closed_at is not None:
         opened = session.opened_at if session is not None else unit.now
@@ -42,13 +42,13 @@ def meet(unit: Unit, request: Request, state: BudgetState, policy_hash: str) -> 
             "user_name": request.user,
             "policy_hash": policy_hash,
         }
-        _tell_session(unit, session, "opened", about)
+        _append_session(unit, session, "opened", about)
     else:
         worsen(unit, request.session_id, request.project, state)
 
 
 def worsen(unit: Unit, session_id: str, project: str | None, state: BudgetState) -> None:
-    """Note that a session met a state, if it is worse than all before (SES-2).
+    """Record a state of a session that is worse than all before (SES-2).
 
     Also of a closed one: what its last calls cost may become known after it was closed.
     """
@@ -57,7 +57,7 @@ def worsen(unit: Unit, session_id: str, project: str | None, state: BudgetState)
         return
     session = replace(session, worst=state)
     unit.put_session(session)
-    _tell_session(unit, session, "state")
+    _append_session(unit, session, "state")
 
 
 def close_session(
@@ -66,10 +66,10 @@ def close_session(
     """Close a session and record its outcome (SES-2).
 
     Args:
-        unit: What is known.
+        unit: The transaction under way.
         session_id: Its id.
         project: Whose it is.
-        must_exist: Refuse one that was never heard of: whoever names it from afar mistypes.
+        must_exist: Refuse one that never made a call: whoever names it from afar mistypes.
 
     Raises:
         SteeringRefused: It is closed already, or must exist and does not.
@@ -78,13 +78,13 @@ def close_session(
     if session is None and must_exist:
         refuse_other_project(unit, session_id, project)
         raise SteeringRefused(f"there is no session {session_id!r}")
-    if session is None:  # one that never asked for anything
+    if session is None:  # one that never made a call
         session = SessionRecord(session_id, unit.now, project=project)
     if session.closed_at is not None:
         raise SteeringRefused(f"session {session_id!r} is closed already")
     session = replace(session, closed_at=unit.now)
     unit.put_session(session)
-    _tell_session(unit, session, "closed")
+    _append_session(unit, session, "closed")
     return session
 
 
@@ -96,14 +96,14 @@ def refuse_other_project(unit: Unit, session_id: str | None, project: str | None
     """
     if session_id is None or unit.session(session_id, project) is not None:
         return
-    if others := [one.project for one in unit.sessions_named(session_id)]:
+    if others := [session.project for session in unit.sessions_named(session_id)]:
         raise SteeringRefused(
             f"session {session_id!r} belongs to {_projects(others)}, not to "
             f"{_projects([project])}; name its project"
         )
 
 
-def start_mission(unit: Unit, wish: MissionRequest, rules: Rules) -> MissionRecord:
+def start_mission(unit: Unit, request: MissionRequest, rules: Rules) -> MissionRecord:
     """Begin a mission, or join or resume it where the request says so (MIS-5).
 
     One that made no call is begun again by any start: a start that failed burns no name.
@@ -112,33 +112,33 @@ def start_mission(unit: Unit, wish: MissionRequest, rules: Rules) -> MissionReco
         SteeringRefused: The session has a mission of this id that made calls, and the request does
             not resume it.
     """
-    known = unit.mission(wish.session_id, wish.id, wish.project)
-    if known is not None and wish.resume:
-        return _joined(unit, known)
-    if known is not None and known.has_calls:
+    existing = unit.mission(request.session_id, request.id, request.project)
+    if existing is not None and request.resume:
+        return _join(unit, existing)
+    if existing is not None and existing.has_calls:
         raise SteeringRefused(
-            f"session {wish.session_id!r} already had a mission {wish.id!r}; resume it "
+            f"session {request.session_id!r} already had a mission {request.id!r}; resume it "
             "(resume=True), or choose another id"
         )
-    mission = replace(rules.new_mission(wish, unit.now), holders=1)
+    mission = replace(rules.new_mission(request, unit.now), holders=1)
     unit.put_mission(mission)
-    _tell(unit, mission, "started")
+    _append_mission(unit, mission, "started")
     return mission
 
 
-def _joined(unit: Unit, known: MissionRecord) -> MissionRecord:
-    if known.ended_at is None:
-        mission = replace(known, holders=known.holders + 1)
+def _join(unit: Unit, existing: MissionRecord) -> MissionRecord:
+    if existing.ended_at is None:
+        mission = replace(existing, holders=existing.holders + 1)
         unit.put_mission(mission)
         return mission
-    return _resumed(unit, known, holders=1)
+    return _resume(unit, existing, holders=1)
 
 
-def _resumed(unit: Unit, ended: MissionRecord, holders: int) -> MissionRecord:
+def _resume(unit: Unit, ended: MissionRecord, holders: int) -> MissionRecord:
     """Let an ended mission run again: with its own limits, its steps and its spend."""
     mission = replace(ended, ended_at=None, outcome=None, stopped_by=None, holders=holders)
     unit.put_mission(mission)
-    _tell(unit, mission, "resumed")
+    _append_mission(unit, mission, "resumed")
     return mission
 
 
@@ -150,7 +150,7 @@ def step_mission(
     Raises:
         SteeringRefused: There is no such mission.
     """
-    mission = found_mission(unit, session_id, mission_id, project)
+    mission = find_mission(unit, session_id, mission_id, project)
     if mission.ended_at is not None:
         return mission
     if (limit := _limit_of_step(unit, mission)) is not None:
@@ -170,7 +170,7 @@ def stop_mission(unit: Unit, mission: MissionRecord, limit: MissionOutcome) -> M
     mission = replace(mission, stopped_by=limit)
     if mission.ended_at is not None:
         mission = replace(mission, outcome=limit)
-        _tell(unit, mission, "ended")
+        _append_mission(unit, mission, "ended")
     unit.put_mission(mission)
     return mission
 
@@ -190,7 +190,7 @@ def end_mission(unit: Unit, mission: MissionRecord, outcome: MissionOutcome) -> 
         return mission
     mission = _ended(unit, mission, outcome)
     unit.put_mission(mission)
-    _tell(unit, mission, "ended")
+    _append_mission(unit, mission, "ended")
     return mission
 
 
@@ -205,8 +205,8 @@ def mission_of_call(unit: Unit, rules: Rules, request: Request) -> MissionRecord
         return None
     mission = unit.mission(request.session_id, request.mission_id, request.project)
     if mission is None:
-        wish = MissionRequest(request.session_id, request.mission_id, project=request.project)
-        return rules.new_mission(wish, unit.now)
+        begun = MissionRequest(request.session_id, request.mission_id, project=request.project)
+        return rules.new_mission(begun, unit.now)
     if mission.ended_at is not None and request.resumes_mission:
         mission = replace(mission, ended_at=None, outcome=None, stopped_by=None, holders=0)
     if mission.ended_at is not None:
@@ -219,28 +219,28 @@ def mission_of_call(unit: Unit, rules: Rules, request: Request) -> MissionRecord
 
 def keep_mission(unit: Unit, mission: MissionRecord) -> None:
     """Write a mission if it has begun, been resumed or ended since it was read."""
-    known = unit.mission(mission.session_id, mission.id, mission.project)
-    if known == mission:
+    existing = unit.mission(mission.session_id, mission.id, mission.project)
+    if existing == mission:
         return
     unit.put_mission(mission)
-    if known is None:
-        _tell(unit, mission, "started")
+    if existing is None:
+        _append_mission(unit, mission, "started")
         return
-    if known.ended_at is not None:
-        _tell(unit, mission, "resumed")
+    if existing.ended_at is not None:
+        _append_mission(unit, mission, "resumed")
     if mission.ended_at is not None:
-        _tell(unit, mission, "ended")
+        _append_mission(unit, mission, "ended")
 
 
 def admit_to_mission(unit: Unit, mission: MissionRecord, surface: str) -> None:
     """Note an admitted call of a mission; where nobody else counts, it is a step (MIS-4)."""
-    mission = found_mission(unit, mission.session_id, mission.id, mission.project)
+    mission = find_mission(unit, mission.session_id, mission.id, mission.project)
     steps = mission.steps + (surface in STEPPED_SURFACES)
     if steps != mission.steps or not mission.has_calls:
         unit.put_mission(replace(mission, steps=steps, has_calls=True))
 
 
-def found_mission(
+def find_mission(
     unit: Unit, session_id: str, mission_id: str, project: str | None
 ) -> MissionRecord:
     """Return a mission.
@@ -279,11 +279,13 @@ def _is_late(unit: Unit, mission: MissionRecord) -> bool:
 
 
 def _projects(names: Sequence[str | None]) -> str:
-    return ", ".join("no project" if one is None else f"project {one!r}" for one in names)
+    return ", ".join("no project" if name is None else f"project {name!r}" for name in names)
 
 
-def _tell_session(unit: Unit, session: SessionRecord, event: str, about: Row | None = None) -> None:
-    """Tell the ledger of a session, with the worst state that it met so far (SES-2)."""
+def _append_session(
+    unit: Unit, session: SessionRecord, event: str, about: Row | None = None
+) -> None:
+    """Append a session to the ledger, with the worst state that it met so far (SES-2)."""
     row: Row = {
         "recorded_at": unit.now_us,
         "event": event,
@@ -294,5 +296,5 @@ def _tell_session(unit: Unit, session: SessionRecord, event: str, about: Row | N
     unit.append(LedgerTable.SESSION, row | (about or {}))
 
 
-def _tell(unit: Unit, mission: MissionRecord, event: str) -> None:
+def _append_mission(unit: Unit, mission: MissionRecord, event: str) -> None:
     unit.append(LedgerTable.MISSION, mission_row(unit, mission, event))

@@ -1,41 +1,108 @@
-"""Sessions and missions as objects: an id, and the calls made under it (SES, MIS)."""
+"""Sessions and missions: an id, the calls made under it, and its end (SES, MIS)."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import NamedTuple, Self, Unpack
 
 from corvus.base.errors import SteeringRefused
 from corvus.base.money import nano_usd
+from corvus.governor import calls, scopes, settlement
 from corvus.governor.call import Call, leaving
+from corvus.governor.engine import Engine, Operation, Transaction, WithEvents, awaitable, blocking
 from corvus.governor.pricing import CallOptions
+from corvus.governor.resets import Subject
+from corvus.governor.status import report_status
 from corvus.model.decision import MissionEnded
 from corvus.model.status import StatusReport
 from corvus.model.steering import MissionOutcome, MissionRecord, MissionRequest, SessionRecord
+from corvus.store.unit import Unit
 
-if TYPE_CHECKING:
-    from corvus.governor.governor import Governor
+
+class MissionKey(NamedTuple):
+    """Which mission: an id inside a session of a project."""
+
+    session_id: str
+    id: str
+    project: str | None
+
+
+def close_session(
+    session_id: str, project: str | None, *, must_exist: bool = False
+) -> Operation[SessionRecord]:
+    """Close a session and record its outcome (SES-2)."""
+
+    def step(unit: Unit) -> WithEvents[SessionRecord]:
+        return scopes.close_session(unit, session_id, project, must_exist=must_exist), []
+
+    return Transaction(step, keep=True)
+
+
+def start_mission(engine: Engine, request: MissionRequest) -> Operation[MissionRecord]:
+    """Begin a mission (MIS-1), or join or resume it when the request says so (MIS-5)."""
+    return Transaction(lambda unit: (scopes.start_mission(unit, request, engine.rules), []))
+
+
+def step_mission(key: MissionKey) -> Operation[MissionRecord]:
+    """Count a step of a mission; one beyond its limits ends it (MIS-4)."""
+    return Transaction(lambda unit: (scopes.step_mission(unit, *key), []))
+
+
+def end_mission(key: MissionKey, outcome: MissionOutcome) -> Operation[MissionRecord]:
+    """End a mission, whoever holds it open; may be repeated (MIS-2)."""
+
+    def step(unit: Unit) -> WithEvents[MissionRecord]:
+        return scopes.end_mission(unit, scopes.find_mission(unit, *key), outcome), []
+
+    return Transaction(step, keep=True)
+
+
+def leave_mission(key: MissionKey, outcome: MissionOutcome) -> Operation[MissionRecord]:
+    """Let go of a mission that was started or joined; the last to leave ends it (MIS-5)."""
+
+    def step(unit: Unit) -> WithEvents[MissionRecord]:
+        return scopes.leave_mission(unit, scopes.find_mission(unit, *key), outcome), []
+
+    return Transaction(step, keep=True)
+
+
+def find_mission(key: MissionKey) -> Operation[MissionRecord]:
+    """Return a mission."""
+    return Transaction(lambda unit: (scopes.find_mission(unit, *key), []))
+
+
+def report(engine: Engine, subject: Subject) -> Operation[StatusReport]:
+    """Say where every budget stands now, by the rule that enforces (EVA-12)."""
+
+    def step(unit: Unit) -> WithEvents[StatusReport]:
+        events = settlement.upkeep(unit, engine.in_force)
+        return report_status(unit, engine.rules, engine.register, subject), events
+
+    return Transaction(step)
 
 
 class Session:
     """A session; as a context, it is closed on the way out.
 
+    It serves ``with`` and ``async with``. Made by ``Governor.session``.
+
     Attributes:
         id: Its id, to be shown and to be continued by.
         project: The project that it is of; ``None`` is a project of its own.
+        engine: Runs its operations.
     """
 
     def __init__(
         self,
-        governor: Governor,
+        engine: Engine,
         session_id: str,
         project: str | None = None,
         *,
         is_made: bool = False,
     ) -> None:
-        self._governor = governor
+        self.engine = engine
         self._is_made = is_made
         self.id = session_id
         self.project = project
@@ -52,7 +119,7 @@ class Session:
         named: CallOptions = {"session_id": self.id, "project": project}
         if self._is_made:
             named = {"session_id": None, "made_session_id": self.id, "project": project}
-        return self._governor.call(model, **{**options, **named})
+        return Call(self.engine, calls.describe(self.engine, model, {**options, **named}))
 
     def mission(
         self,
@@ -75,14 +142,15 @@ class Session:
                 on. The last of those who joined it ends it on the way out.
         """
         limit = None if limit_usd is None else nano_usd(limit_usd)
-        wish = MissionRequest(
+        request = MissionRequest(
             self.id, mission_id, limit, max_steps, max_runtime_seconds, self.project, resume
         )
-        return Mission(self._governor, wish)
+        return Mission(self.engine, request)
 
-    def status(self) -> StatusReport:
+    @blocking
+    def status(self) -> Operation[StatusReport]:
         """Say where every budget stands for this session."""
-        return self._governor.status(self.id, project=self.project)
+        return report(self.engine, Subject(self.id, None, self.project))
 
     def close(self) -> SessionRecord:
         """Close the session and return its record, with its outcome (SES-2).
@@ -92,12 +160,18 @@ class Session:
         Raises:
             SteeringRefused: It is closed already.
         """
-        closed = [self._governor.close_session(self.id, one) for one in self._projects_met]
-        return max(closed, key=lambda one: one.worst)
+        return _worst([self.engine.run(closing) for closing in self._closings])
+
+    async def aclose(self) -> SessionRecord:
+        """Do what ``close`` does, without keeping the event loop waiting."""
+        return _worst([await self.engine.arun(closing) for closing in self._closings])
+
+    astatus = awaitable(status)
 
     @property
-    def _projects_met(self) -> list[str | None]:
-        return sorted(self._projects or {self.project}, key=lambda one: one or "")
+    def _closings(self) -> list[Operation[SessionRecord]]:
+        projects = sorted(self._projects or {self.project}, key=lambda project: project or "")
+        return [close_session(self.id, project) for project in projects]
 
     def __enter__(self) -> Self:
         return self
@@ -121,30 +195,36 @@ class Session:
         trace: TracebackType | None,
     ) -> None:
         with leaving(error), suppress(SteeringRefused):  # it was closed inside
-            for one in self._projects_met:
-                await self._governor.aclose_session(self.id, one)
+            await self.aclose()
 
 
 class Mission:
     """A mission as a scope guard: it begins on entry and ends on every way out (MIS-2).
 
     It serves ``with`` and ``async with``. Made by ``Session.mission``.
+
+    Attributes:
+        engine: Runs its operations.
     """
 
-    def __init__(self, governor: Governor, wish: MissionRequest) -> None:
-        self._governor = governor
-        self._wish = wish
+    def __init__(self, engine: Engine, request: MissionRequest) -> None:
+        self.engine = engine
+        self._request = request
+        self._key = MissionKey(request.session_id, request.id, request.project)
 
     @property
     def id(self) -> str:
         """Its id inside its session."""
-        return self._wish.id
+        return self._key.id
 
     @property
     def outcome(self) -> MissionOutcome | None:
         """How it ended, or the limit that will be its outcome; ``None`` while it runs freely."""
-        record = self._governor.mission(*self._key)
-        return record.outcome or record.stopped_by
+        return _outcome_so_far(self.engine.run(find_mission(self._key)))
+
+    async def aoutcome(self) -> MissionOutcome | None:
+        """Return what ``outcome`` is, without keeping the event loop waiting."""
+        return _outcome_so_far(await self.engine.arun(find_mission(self._key)))
 
     def call(self, model: str, **options: Unpack[CallOptions]) -> Call:
         """Return a governed call of this mission; see ``Governor.call``.
@@ -166,11 +246,7 @@ class Mission:
             "mission_id": mission_id,
             "project": project,
         }
-        return self._governor.call(model, **{**options, **ids})
-
-    @property
-    def _key(self) -> tuple[str, str, str | None]:
-        return self._wish.session_id, self._wish.id, self._wish.project
+        return Call(self.engine, calls.describe(self.engine, model, {**options, **ids}))
 
     def step(self) -> MissionRecord:
         """Count a step.
@@ -178,22 +254,21 @@ class Mission:
         Raises:
             MissionEnded: The mission has ended, perhaps with this step beyond its limits.
         """
-        record = self._governor.step_mission(*self._key)
-        if record.outcome is not None:
-            raise MissionEnded(
-                f"mission {record.id!r} has ended with {record.outcome}: it took {record.steps} "
-                f"steps of {record.max_steps or 'any number'}",
-                record.outcome.value,
-            )
-        return record
+        return _running(self.engine.run(step_mission(self._key)))
 
-    def end(self, outcome: MissionOutcome = MissionOutcome.COMPLETED) -> MissionRecord:
+    async def astep(self) -> MissionRecord:
+        """Do what ``step`` does, without keeping the event loop waiting."""
+        return _running(await self.engine.arun(step_mission(self._key)))
+
+    @blocking
+    def end(self, outcome: MissionOutcome = MissionOutcome.COMPLETED) -> Operation[MissionRecord]:
         """End the mission for all; a limit that stopped it outweighs the outcome given."""
-        session_id, mission_id, project = self._key
-        return self._governor.end_mission(session_id, mission_id, outcome, project)
+        return end_mission(self._key, outcome)
+
+    aend = awaitable(end)
 
     def __enter__(self) -> Self:
-        self._governor.start_mission(self._wish)
+        self.engine.run(start_mission(self.engine, self._request))
         return self
 
     def __exit__(
@@ -203,10 +278,10 @@ class Mission:
         trace: TracebackType | None,
     ) -> None:
         with leaving(error):
-            self._governor.leave_mission(self._wish, _outcome_of(error))
+            self.engine.run(leave_mission(self._key, _outcome_of(error)))
 
     async def __aenter__(self) -> Self:
-        await self._governor.astart_mission(self._wish)
+        await self.engine.arun(start_mission(self.engine, self._request))
         return self
 
     async def __aexit__(
@@ -216,8 +291,26 @@ class Mission:
         trace: TracebackType | None,
     ) -> None:
         with leaving(error):
-            await self._governor.aleave_mission(self._wish, _outcome_of(error))
+            await self.engine.arun(leave_mission(self._key, _outcome_of(error)))
+
+
+def _worst(records: list[SessionRecord]) -> SessionRecord:
+    return max(records, key=lambda record: record.worst)
+
+
+def _outcome_so_far(mission: MissionRecord) -> MissionOutcome | None:
+    return mission.outcome or mission.stopped_by
 
 
 def _outcome_of(error: BaseException | None) -> MissionOutcome:
     return MissionOutcome.COMPLETED if error is None else MissionOutcome.FAILED
+
+
+def _running(mission: MissionRecord) -> MissionRecord:
+    if mission.outcome is not None:
+        raise MissionEnded(
+            f"mission {mission.id!r} has ended with {mission.outcome}: it took {mission.steps} "
+            f"steps of {mission.max_steps or 'any number'}",
+            mission.outcome.value,
+        )
+    return mission

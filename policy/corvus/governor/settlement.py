@@ -13,7 +13,7 @@ twice: it has a settlement key.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn
@@ -82,8 +82,8 @@ def apply(
         case PendingKind.RELEASE:
             return release(unit, in_force.register, reservation_id, key)
         case PendingKind.FORGET:
-            known = unit.reservation(reservation_id)
-            if known is None or known.state is not ReservationState.HELD:
+            reservation = unit.reservation(reservation_id)
+            if reservation is None or reservation.state is not ReservationState.HELD:
                 return None, []
             return release(unit, in_force.register, reservation_id, key)
 
@@ -107,7 +107,7 @@ def commit(
     """
     if settlement.cost_nano_usd is not None:
         require_amount("cost", settlement.cost_nano_usd)
-    before = found(unit, reservation_id)
+    before = find(unit, reservation_id)
     if settlement_key is not None and before.settlement_key == settlement_key:
         return Settled(before, replayed=True), []
     _refuse_settled(before)
@@ -177,7 +177,7 @@ def correct(
     """
     if settlement.cost_nano_usd is not None:
         require_amount("cost", settlement.cost_nano_usd)
-    before = found(unit, reservation_id)
+    before = find(unit, reservation_id)
     if before.settlement_key == settlement_key:
         return Settled(before, replayed=True), []
     done, events = record(unit, in_force, before, settlement, settlement_key)
@@ -198,7 +198,7 @@ def correct(
         reservation_id=before.id,
         details=json.dumps(details, sort_keys=True, separators=(",", ":")),
     )
-    told = SettlementCorrected(
+    correction = SettlementCorrected(
         before.id,
         before.state.value,
         before.cost_nano_usd,
@@ -206,7 +206,7 @@ def correct(
         request.session_id,
         request.surface,
     )
-    return done, [*events, told]
+    return done, [*events, correction]
 
 
 def add(
@@ -216,7 +216,7 @@ def add(
     settlement: Settlement,
     added_id: str,
 ) -> tuple[Settled, list[Event]]:
-    """Commit a call that shares its hold, or record it beside the one that was settled (RES-2).
+    """Commit a call that shares its hold, or record it next to the one that was settled (RES-2).
 
     Two processes that repeat one idempotency key at once are given one permission, and both may
     have made a call. Whoever ends second finds the hold gone; what its call cost counts, too, in
@@ -227,7 +227,7 @@ def add(
         in_force: The policy.
         reservation_id: Whose hold is shared.
         settlement: What the call used and cost.
-        added_id: A UUIDv7, for the reservation beside it; it makes a second application harmless.
+        added_id: A UUIDv7, for a reservation of its own; it makes a second application harmless.
 
     Raises:
         ReservationNotFound: There is no such reservation.
@@ -235,13 +235,13 @@ def add(
     """
     if settlement.cost_nano_usd is not None:
         require_amount("cost", settlement.cost_nano_usd)
-    before = found(unit, reservation_id)
-    known = before if before.settlement_key == added_id else unit.reservation(added_id)
-    if known is not None:
-        return Settled(known, replayed=True), []
+    before = find(unit, reservation_id)
+    first = before if before.settlement_key == added_id else unit.reservation(added_id)
+    if first is not None:
+        return Settled(first, replayed=True), []
     if before.state in (ReservationState.HELD, ReservationState.EXPIRED):
         return record(unit, in_force, before, settlement, added_id)
-    beside = Reservation(
+    added = Reservation(
         id=added_id,
         request=replace(before.request, idempotency_key=None, fingerprint=None),
         state=ReservationState.HELD,
@@ -250,9 +250,9 @@ def add(
         expires_at=before.expires_at,
         policy_hash=before.policy_hash,
     )
-    unit.add_reservation(beside)
-    unit.append(LedgerTable.RESERVATION_EVENT, event_row(unit, "reserved", beside.request, beside))
-    return record(unit, in_force, beside, settlement, added_id)
+    unit.add_reservation(added)
+    unit.append(LedgerTable.RESERVATION_EVENT, event_row(unit, "reserved", added.request, added))
+    return record(unit, in_force, added, settlement, added_id)
 
 
 def release(
@@ -264,7 +264,7 @@ def release(
         ReservationNotFound: There is no such reservation.
         ReservationSettled: It was settled before, and not by this ``settlement_key``.
     """
-    before = found(unit, reservation_id)
+    before = find(unit, reservation_id)
     if settlement_key is not None and before.settlement_key == settlement_key:
         return Settled(before, replayed=True), []
     _refuse_settled(before)
@@ -295,7 +295,7 @@ def extend(
         ReservationSettled: It is no longer held.
         ValueError: The new hold is no amount, or below the present one.
     """
-    before = found(unit, reservation_id)
+    before = find(unit, reservation_id)
     if before.state is not ReservationState.HELD:
         _refuse_to_settle(before)
     after = before
@@ -324,7 +324,7 @@ def dispatch(unit: Unit, reservation_id: str) -> Reservation:
         ReservationNotFound: There is no such reservation.
         ReservationSettled: It is no longer held, so the call must not leave.
     """
-    before = found(unit, reservation_id)
+    before = find(unit, reservation_id)
     if before.state is not ReservationState.HELD:
         _refuse_to_settle(before)
     after = replace(before, request=replace(before.request, dispatched=True))
@@ -348,7 +348,7 @@ def upkeep(unit: Unit, in_force: InForce) -> list[Event]:
     return events
 
 
-def found(unit: Unit, reservation_id: str) -> Reservation:
+def find(unit: Unit, reservation_id: str) -> Reservation:
     """Return a reservation.
 
     Raises:
@@ -360,17 +360,17 @@ def found(unit: Unit, reservation_id: str) -> Reservation:
     return reservation
 
 
-def found_own(principal: str, surface: str, reservation_id: str) -> Callable[[Unit], Reservation]:
-    """Return a step that finds a reservation if the principal made it on the surface (RES-8)."""
+def find_own(unit: Unit, principal: str, surface: str, reservation_id: str) -> Reservation:
+    """Return a reservation that a principal made on a surface (RES-8).
 
-    def step(unit: Unit) -> Reservation:
-        reservation = found(unit, reservation_id)
-        request = reservation.request
-        if (request.principal, request.surface) != (principal, surface):
-            raise _not_found(reservation_id)
-        return reservation
-
-    return step
+    Raises:
+        ReservationNotFound: There is none; whether somebody else has one is not said.
+    """
+    reservation = find(unit, reservation_id)
+    request = reservation.request
+    if (request.principal, request.surface) != (principal, surface):
+        raise _not_found(reservation_id)
+    return reservation
 
 
 def _not_found(reservation_id: str) -> ReservationNotFound:
@@ -396,11 +396,11 @@ def expire(unit: Unit, in_force: InForce, before: Reservation) -> list[Event]:
         if presumed:
             _count(balance, after.cost_nano_usd, 0, +1)
     unit.put_balances(balances)
-    told = None
+    presumption = None
     if presumed:
         source = Source.PRESUMED if _is_priced(before) else Source.UNKNOWN
-        told = Settlement(Usage(), after.cost_nano_usd, source, Outcome.EXPIRED)
-        unit.append(LedgerTable.USAGE_RECORD, usage_row(SettledCall(after, told)))
+        presumption = Settlement(Usage(), after.cost_nano_usd, source, Outcome.EXPIRED)
+        unit.append(LedgerTable.USAGE_RECORD, usage_row(SettledCall(after, presumption)))
     row = event_row(unit, "expired", before.request, after)
     unit.append(LedgerTable.RESERVATION_EVENT, row | {"cost_nano_usd": after.cost_nano_usd})
     unit.put_reservation(after)
@@ -422,29 +422,30 @@ def expire(unit: Unit, in_force: InForce, before: Reservation) -> list[Event]:
         if presumed
         else restore(unit, after)
     )
-    return [event, _over(after, told, 0), *more]
+    return [event, _over(after, presumption, 0), *more]
 
 
-def _over(after: Reservation, told: Settlement | None, replaced_nano_usd: int) -> CallSettled:
-    """Return the event of a call that is over; ``told`` is ``None`` when nothing was spent."""
+def _over(after: Reservation, settlement: Settlement | None, replaced_nano_usd: int) -> CallSettled:
+    """Return the event of a call that is over; without a settlement nothing was spent."""
     request = after.request
-    assert after.settled_at is not None, "it is told of what is settled"
+    counts = settlement.usage.by_kind() if settlement else {}
+    assert after.settled_at is not None, "only what is settled is over"
     return CallSettled(
         reservation_id=after.id,
         provider=request.provider,
         model=request.model,
-        answering_model=told.answering_model if told else None,
+        answering_model=settlement.answering_model if settlement else None,
         session_id=request.session_id,
         mission_id=request.mission_id,
         surface=request.surface,
-        outcome=told.outcome.value if told else _RELEASED,
-        source=told.source.value if told else "",
-        cost_nano_usd=told.cost_nano_usd if told else None,
+        outcome=settlement.outcome.value if settlement else _RELEASED,
+        source=settlement.source.value if settlement else "",
+        cost_nano_usd=settlement.cost_nano_usd if settlement else None,
         replaced_nano_usd=replaced_nano_usd,
-        tokens=tuple((kind.value, n) for kind, n in told.usage.by_kind().items()) if told else (),
+        tokens=tuple((kind.value, n) for kind, n in counts.items()),
         admitted_at=after.admitted_at,
         settled_at=after.settled_at,
-        first_token_at=told.first_token_at if told else None,
+        first_token_at=settlement.first_token_at if settlement else None,
     )
 
 
@@ -486,20 +487,20 @@ def _count(balance: StoredBalance, cost: int | None, tokens: int, calls: int) ->
         balance.spent_nano_usd += cost * calls
 
 
-def _counted(unit: Unit, register: Register, one: Reservation) -> list[Counted]:
+def _counted(unit: Unit, register: Register, reservation: Reservation) -> list[Counted]:
     """Return where a reservation is counted: the windows of its admission (EVA-8)."""
-    request = one.request
+    request = reservation.request
     return register.counting(unit).of(
-        request.attributes, request.session_id, request.mission_id, one.admitted_at
+        request.attributes, request.session_id, request.mission_id, reservation.admitted_at
     )
 
 
 def _balances(unit: Unit, counted: Iterable[Counted]) -> list[StoredBalance]:
-    return [unit.balance(each.key) for each in counted]
+    return [unit.balance(place.key) for place in counted]
 
 
 def _refuse_settled(reservation: Reservation) -> None:
-    """Refuse to settle twice; what has only expired may still be told by its late holder."""
+    """Refuse to settle twice; what has only expired may still be settled by its late holder."""
     if reservation.state in (ReservationState.COMMITTED, ReservationState.RELEASED):
         _refuse_to_settle(reservation)
 

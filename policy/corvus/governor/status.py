@@ -7,7 +7,7 @@ from dataclasses import replace
 from corvus.base.errors import SteeringRefused
 from corvus.base.money import NOTHING, NanoUSD
 from corvus.governor.evaluate import Balance, evaluate
-from corvus.governor.resets import Named, balance_key
+from corvus.governor.resets import Subject, balance_key
 from corvus.governor.rules import MISSION, Register, Rules, own_limit
 from corvus.model.refusals import Refusals
 from corvus.model.spend import Spend
@@ -16,16 +16,16 @@ from corvus.model.steering import MissionRecord, Override
 from corvus.store.unit import Unit
 
 
-def report_status(unit: Unit, rules: Rules, register: Register, asked: Named) -> StatusReport:
+def report_status(unit: Unit, rules: Rules, register: Register, subject: Subject) -> StatusReport:
     """Report where every budget stands; of a session's missions, the latest that runs is shown.
 
     Where no project is named and the session is known in one project alone, that one is meant:
     this only reads.
     """
-    session_id = asked.session_id
-    project = _meant(unit, session_id, asked.project)
-    mission = _mission(unit, session_id, asked.mission_id, project)
-    named = Named(session_id, mission.id if mission else None, project)
+    session_id = subject.session_id
+    project = project_of(unit, session_id, subject.project)
+    mission = _mission(unit, session_id, subject.mission_id, project)
+    named = Subject(session_id, mission.id if mission else None, project)
     balances: list[Balance] = []
     spends: dict[str, Spend | None] = {}
     refusals: dict[str, Refusals] = {}
@@ -73,7 +73,7 @@ def report_status(unit: Unit, rules: Rules, register: Register, asked: Named) ->
 
 def _usable(unit: Unit, session_id: str | None, project: str | None) -> tuple[Override, ...]:
     active = unit.active_overrides().values()
-    return tuple(one for one in active if one.serves(session_id, project))
+    return tuple(override for override in active if override.serves(session_id, project))
 
 
 def _in_force(refusals: Refusals, rules: Rules) -> Refusals:
@@ -81,11 +81,12 @@ def _in_force(refusals: Refusals, rules: Rules) -> Refusals:
     return replace(refusals, is_blocking=refusals.is_blocking and rules.policy.enabled)
 
 
-def _meant(unit: Unit, session_id: str | None, project: str | None) -> str | None:
+def project_of(unit: Unit, session_id: str | None, project: str | None) -> str | None:
+    """Return the project named, or the one that alone has a session of this id."""
     if project is not None or session_id is None:
         return project
-    known = [one.project for one in unit.sessions_named(session_id)]
-    return known[0] if len(known) == 1 else None
+    projects = [session.project for session in unit.sessions_named(session_id)]
+    return projects[0] if len(projects) == 1 else None
 
 
 def _mission(

@@ -1,7 +1,7 @@
 """Notes what budgets come to, wherever it happens: at admission, and when a call settles (EVA-15).
 
-The state of a sum is kept beside it, so that a transition is told once, whoever brings it about.
-Refuses to lower a state at settlement: a hold that gives way to a smaller cost, call after call,
+The state of a sum is kept with it, so that a transition is reported once, whoever brings it about.
+A settlement never lowers a state: a hold that gives way to a smaller cost, call after call,
 would otherwise make every call a transition.
 """
 
@@ -30,7 +30,7 @@ def note_admitted(
     statuses: Iterable[BudgetStatus],
     request: Request,
 ) -> list[Event]:
-    """Remember the state of each budget after an admission; tell of those that warn (OBS-1).
+    """Remember the state of each budget after an admission; report those that warn (OBS-1).
 
     None of them blocks any longer.
 
@@ -85,9 +85,9 @@ def note_settled(
     sums: Sequence[StoredBalance],
     request: Request,
 ) -> list[Event]:
-    """Judge the budgets of a call anew after its cost or its hold has changed (EVA-15).
+    """Judge the budgets of a call again after its cost or its hold has changed (EVA-15).
 
-    A sum that rises over its threshold or its limit is told once; the outcome of session and
+    A sum that rises over its threshold or its limit is reported once; the outcome of session and
     mission follows. One that crosses nothing writes nothing.
 
     Args:
@@ -119,14 +119,15 @@ def note_settled(
     worst = max((status.state for status in statuses), default=BudgetState.ALLOWED)
     worsen(unit, request.session_id, request.project, worst)
     if mission is not None and any(
-        one.budget.name == MISSION and one.state is BudgetState.EXCEEDED for one in statuses
+        status.budget.name == MISSION and status.state is BudgetState.EXCEEDED
+        for status in statuses
     ):
         stop_mission(unit, mission, MissionOutcome.BUDGET_EXHAUSTED)
     return events
 
 
 def threshold(status: BudgetStatus, request: Request) -> Threshold:
-    """Return what is told of a budget that a call brought to a threshold."""
+    """Return what is reported of a budget that a call brought to a threshold."""
     return Threshold(
         budget_state=status.state.word,
         period=status.budget.period.value,
@@ -143,4 +144,6 @@ def threshold(status: BudgetStatus, request: Request) -> Threshold:
 
 def _by_name(rules: Rules, sums: Iterable[StoredBalance]) -> dict[str, StoredBalance]:
     budgets = rules.budgets
-    return {budgets[one.key.budget_id].name: one for one in sums if one.key.budget_id in budgets}
+    return {
+        budgets[sum_.key.budget_id].name: sum_ for sum_ in sums if sum_.key.budget_id in budgets
+    }

@@ -16,12 +16,12 @@ from corvus.model.token import Token, TokenRequest, digest_of
 from corvus.store.unit import Unit
 
 
-def create(unit: Unit, wish: TokenRequest, secret: str, actor: str) -> Token:
+def create(unit: Unit, request: TokenRequest, secret: str, actor: str) -> Token:
     """Keep a new token.
 
     Args:
         unit: The transaction under way.
-        wish: What it is called, what it allows, and of which project its calls are.
+        request: What it is called, what it allows, and of which project its calls are.
         secret: The token in plain text; only its hash is kept.
         actor: Who makes it.
 
@@ -29,22 +29,22 @@ def create(unit: Unit, wish: TokenRequest, secret: str, actor: str) -> Token:
         SteeringRefused: A good token has this name.
         ValueError: The name or the project is no text.
     """
-    if any(one.name == wish.name for one in good(unit)):
+    if any(token.name == request.name for token in good(unit)):
         raise SteeringRefused(
-            f"there is a token {wish.name!r} already: revoke it, or take another name"
+            f"there is a token {request.name!r} already: revoke it, or take another name"
         )
     token = Token(
         new_id(unit.now_us),
-        wish.name,
-        wish.scope,
+        request.name,
+        request.scope,
         digest_of(secret),
         unit.now,
         actor,
-        project=wish.project,
-        user=wish.user,
-        agent=wish.agent,
-        session=wish.session,
-        mission=wish.mission,
+        project=request.project,
+        user=request.user,
+        agent=request.agent,
+        session=request.session,
+        mission=request.mission,
     )
     unit.put_token(token)
     _audit(unit, AuditKind.TOKEN_CREATED, token, actor)
@@ -57,10 +57,10 @@ def revoke(unit: Unit, wanted: str, actor: str) -> Token:
     Raises:
         SteeringRefused: There is none.
     """
-    found = next((one for one in good(unit) if wanted in (one.id, one.name)), None)
-    if found is None:
+    token = next((token for token in good(unit) if wanted in (token.id, token.name)), None)
+    if token is None:
         raise SteeringRefused(f"there is no token {wanted!r} to revoke: see `corvus token list`")
-    revoked = replace(found, revoked_at=unit.now)
+    revoked = replace(token, revoked_at=unit.now)
     unit.put_token(revoked)
     _audit(unit, AuditKind.TOKEN_REVOKED, revoked, actor)
     return revoked
@@ -68,7 +68,7 @@ def revoke(unit: Unit, wanted: str, actor: str) -> Token:
 
 def good(unit: Unit) -> list[Token]:
     """Return the tokens that are not revoked, the oldest first."""
-    return [one for one in unit.tokens().values() if one.revoked_at is None]
+    return [token for token in unit.tokens().values() if token.revoked_at is None]
 
 
 def _audit(unit: Unit, kind: AuditKind, token: Token, actor: str) -> None:

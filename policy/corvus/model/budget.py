@@ -14,7 +14,7 @@ class Budget:
 
     Attributes:
         name: Unique slug: ``session``, ``day``, ``month``, ``mission`` or the author's.
-        period: How often the budget starts anew.
+        period: How often the budget starts again.
         limit_nano_usd: The hard ceiling in nano-USD; 0 switches the budget off (CFG-7).
         warn_at_percent: Threshold in percent of the limit, 0..=100.
         config_key: The key of the settings that set the limit, named in every message (PRX-4).

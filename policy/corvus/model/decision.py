@@ -38,7 +38,7 @@ class Denial(StrEnum):
 
 
 class BudgetStatus(NamedTuple):
-    """One budget against what was spent, is held and is asked for.
+    """One budget against what was spent, is held and would be held.
 
     Attributes:
         resets_at: End of the window, aware UTC; ``None`` without a calendar window.
@@ -77,7 +77,7 @@ class Decision:
         estimate_nano_usd: Cost expected of the call; ``None`` when its model has no price.
         reservation: The durable hold of an admitted call; of a call that is ``already_settled``,
             its reservation with what was recorded. ``None`` for all other denials, when governance
-            is disabled, and for a decision that was only asked for.
+            is disabled, and for a decision that reserved nothing.
         override_id: The override that lifted the block of this call.
         override_possible: Whether the policy lets a block be lifted at all (OVR-1).
         max_affordable_output_tokens: The longest output that would still fit, when the caller
@@ -86,7 +86,7 @@ class Decision:
         policy_hash: Content hash of the policy that decided.
         session_id: Session of the call.
         mission_id: Mission of the call, if it has one.
-        model: Model that was asked for; where one that may answer has no price, that one.
+        model: Model of the call; where one that may answer has no price, that one.
         resembling: Of a model without a price, up to three ``provider/model`` names that have one
             and are close, closest first.
     """
@@ -144,15 +144,15 @@ class Decision:
 def headroom(statuses: Sequence[BudgetStatus]) -> NanoUSD | None:
     """Return what the tightest of the budgets has room for; ``None`` without a limit."""
     left = [status.headroom_nano_usd for status in statuses]
-    return min((one for one in left if one is not None), default=None)
+    return min((each for each in left if each is not None), default=None)
 
 
 class Denied(PolicyError):
     """A call was refused; raised only by the context managers, ``reserve`` returns the decision.
 
     Attributes:
-        decision: All that was decided, with the statuses of all budgets; ``None`` where nobody
-            asked for admission, such as a look-up in the price book.
+        decision: All that was decided, with the statuses of all budgets; ``None`` where nothing
+            was to be admitted, such as a look-up in the price book.
     """
 
     code = "denied"

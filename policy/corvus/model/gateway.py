@@ -39,7 +39,7 @@ class GatewayOptions:
 
     Attributes:
         port: 0 takes a free one.
-        allowed_hosts: Host names beside the loopback ones, in lower case, without port.
+        allowed_hosts: Host names next to the loopback ones, in lower case, without port.
         allowed_origins: Browser origins that may call, such as ``https://ops.example.org``.
         max_body_bytes: Largest body of a proxied call; bodies of the admin API are smaller.
         metrics: Whether ``/metrics`` answers.

@@ -1,4 +1,4 @@
-"""What the config says corvus tells about itself, without the settings it was read from."""
+"""What the config says of the telemetry of corvus, without the settings it was read from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the store tells the ledger: rows of its tables, in the order in which they became true."""
+"""Rows that the store hands to the ledger, in the order in which they became true."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ class PendingKind(StrEnum):
     CORRECT = "correct"
     """Record what a meter measured, also where somebody else has settled it (RES-8)."""
     ADD = "add"
-    """Commit it; where somebody else has settled it, record a call of its own beside it (RES-2)."""
+    """Commit it; where somebody else has settled it, record a call of its own (RES-2)."""
     FORGET = "forget"
-    """Release it if it is there and held: its caller never heard of it."""
+    """Release it if it is there and held: its caller never got it."""
 
 
 @dataclass(frozen=True, slots=True)

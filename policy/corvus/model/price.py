@@ -1,4 +1,4 @@
-"""What a provider asks for one kind of token, and which entry of which book says so."""
+"""What a provider charges for each kind of token, and which entry of which book says so."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Price:
         return f"{self.entry} {' '.join(f'{kind}={rate}' for kind, rate in self.rates.items())}"
 
     def terms(self) -> object:
-        """Return what is asked and from which day, to compare two entries by."""
+        """Return what is charged and from which day, to compare two entries by."""
         tiers = tuple((tier.above_tokens, tuple(sorted(tier.rates.items()))) for tier in self.tiers)
         return self.effective_from, tuple(sorted(self.rates.items())), tiers
 

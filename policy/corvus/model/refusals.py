@@ -17,7 +17,7 @@ class Refusals:
         last_at: When the last was refused, aware UTC.
         needed_nano_usd: What the last was expected to cost; ``None`` when its model has no price.
         left_nano_usd: What the budget had left for it, >= 0.
-        model: The model that it asked for.
+        model: Its model.
         is_blocking: Whether no call that the budget judges was admitted since.
     """
 

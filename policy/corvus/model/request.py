@@ -1,8 +1,9 @@
-"""A metered call that asks for admission, and the attributes that budgets match on."""
+"""A metered call before it is admitted, and the attributes that budgets match on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import NamedTuple
 
 from corvus.base.money import MAX_LIMIT_USD, NanoUSD, nano_usd
@@ -16,6 +17,21 @@ LOCAL = "local"
 
 TEXT_MAX = 1000
 """Longest id, attribute, tag or reason, in characters."""
+
+
+class Surface(StrEnum):
+    """Where a call or a change comes from."""
+
+    API = "api"
+    PROXY = "proxy"
+    CLI = "cli"
+    CLI_AGENT = "cli-agent"
+    CLI_CODE = "cli-code"
+    PYTHON = "python"
+    ADMIN = "gateway_admin"
+    DASHBOARD = "dashboard"
+    STORE = "store"
+    """What happens by itself, such as an override that expires."""
 
 
 class Attributes(NamedTuple):
@@ -38,13 +54,12 @@ class Request:
     """A call before it is made.
 
     Attributes:
-        model: Model that is asked for.
+        model: Model of the call.
         estimate_nano_usd: Cost expected of the call, nano-USD, 0..=9e18; ``None`` when its model
             has no price.
         session_id: Session of the call; every call has one (SES-1).
         mission_id: Mission inside that session.
-        surface: Where the call comes from: ``api``, ``proxy``, ``cli-agent``, ``cli-code``,
-            ``python``.
+        surface: Where the call comes from, one of ``Surface``; another word is kept, too.
         tags: Free-form pairs, kept on the usage record.
         idempotency_key: Repeating a request with its key replays the first answer (RES-2).
         ttl_seconds: Life of the hold, 1..=86400; ``None`` takes the policy's.
@@ -52,8 +67,8 @@ class Request:
             that surely was not is given back when it expires (RES-6).
         input_nano_usd: The part of the estimate that the input costs.
         output_rate: Nano-USD per million output tokens, to say what would still fit.
-        principal: Who asks: the id of the token, or ``LOCAL``. Through the API, only the principal
-            of a reservation finds it again (RES-8).
+        principal: Whose call it is: the id of the token, or ``LOCAL``. Through the API, only the
+            principal of a reservation finds it again (RES-8).
         fingerprint: Hash of what the caller said, which decides whether a repeated idempotency key
             means the same request (RES-2); ``None`` without a key.
         resumes_mission: Whether the call resumes its mission if that has ended (MIS-5).
@@ -66,7 +81,7 @@ class Request:
     session_id: str
     provider: str = "unknown"
     mission_id: str | None = None
-    surface: str = "python"
+    surface: str = Surface.PYTHON
     project: str | None = None
     user: str | None = None
     agent: str | None = None

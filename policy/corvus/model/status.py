@@ -29,7 +29,7 @@ class StatusReport:
         mission: What is known of the mission.
         overrides: The active overrides that a call of the session could use.
         latest_session_id: The session of the call that was admitted last, as a hint when none was
-            asked for.
+            named.
         is_recorded: Whether it comes from the ledger alone: without holds, resets and overrides.
     """
 

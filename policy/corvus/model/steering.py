@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from corvus.base.money import NOTHING, NanoUSD
 from corvus.model.decision import BudgetState
-from corvus.model.request import require_text
+from corvus.model.request import Surface, require_text
 
 
 class OverrideState(StrEnum):
@@ -50,7 +50,7 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class OverrideRequest:
-    """Who asks for an override, and why.
+    """Who wants an override, and why.
 
     Attributes:
         actor: The authenticated principal, or the local user (OVR-5).
@@ -63,7 +63,7 @@ class OverrideRequest:
     reason: str | None = None
     session_id: str | None = None
     expires_in: timedelta | None = None
-    surface: str = "python"
+    surface: str = Surface.PYTHON
     project: str | None = None
 
     def __post_init__(self) -> None:
@@ -72,7 +72,7 @@ class OverrideRequest:
 
 @dataclass(frozen=True, slots=True)
 class ResetRequest:
-    """Who asks for a new baseline, and why.
+    """Who wants a new baseline, and why.
 
     Attributes:
         scope: Name of a budget: ``session``, ``day``, ``month``, ``mission``, or the author's.
@@ -196,7 +196,7 @@ class MissionRequest:
 
 
 class AuditKind(StrEnum):
-    """What an audit event tells (AUD-1)."""
+    """What happened, who did it and why (AUD-1)."""
 
     OVERRIDE_GRANTED = "override_granted"
     OVERRIDE_CONSUMED = "override_consumed"

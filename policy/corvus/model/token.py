@@ -36,7 +36,7 @@ class TokenScope(StrEnum):
     ADMIN = "admin"
 
     def allows(self, wanted: TokenScope) -> bool:
-        """Tell whether a token of this scope may do what needs another."""
+        """Return whether a token of this scope may do what needs another."""
         if self is TokenScope.ADMIN:
             return wanted is not TokenScope.PROXY
         return self is wanted
@@ -84,7 +84,7 @@ class Token:
 
     def __post_init__(self) -> None:
         require_text(self.name, *self.bound)
-        if any(one is not None and not one.strip() for one in self.bound):
+        if any(name is not None and not name.strip() for name in self.bound):
             raise ValueError("what a token is bound to is not empty")
         if not self.name.strip() or not self.name.isprintable():
             raise ValueError(f"a token has a name of printable characters, got {self.name!r}")
@@ -156,8 +156,8 @@ def digest_of(secret: str) -> str:
 def find_token(tokens: Iterable[Token], secret: str) -> Token | None:
     """Return the good token that a secret is, if there is one; compares with all of them."""
     digest = digest_of(secret)
-    found: Token | None = None
-    for one in tokens:
-        if hmac.compare_digest(one.digest, digest) and one.revoked_at is None:
-            found = one
-    return found
+    holder: Token | None = None
+    for token in tokens:
+        if hmac.compare_digest(token.digest, digest) and token.revoked_at is None:
+            holder = token
+    return holder

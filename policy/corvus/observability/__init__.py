@@ -1,1 +1,1 @@
-"""What corvus tells about itself: the log and OpenTelemetry, from events of the governor (OBS)."""
+"""Telemetry of corvus: the log and OpenTelemetry, from events of the governor (OBS)."""

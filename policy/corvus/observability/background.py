@@ -1,4 +1,4 @@
-"""Takes a listener off the way of the calls: however slow it is, no call waits for it (OBS-3).
+"""A queue in front of listeners: however slow they are, no call waits for them (OBS-3).
 
 Events wait in a queue of bounded length for one thread. When the listener cannot keep up, the
 newest are dropped and counted, and the log says so: telemetry may lose what the ledger keeps.
@@ -26,7 +26,7 @@ class Background:
         waiting_max: Most events that wait, > 0.
 
     Attributes:
-        dropped: Events that the listener never heard.
+        dropped: Events that the listener never got.
     """
 
     def __init__(self, listener: Listener, waiting_max: int = _WAITING_MAX) -> None:
@@ -54,7 +54,7 @@ class Background:
             self._is_closed = True
             self._changed.notify()
         self._thread.join(timeout_seconds)
-        self._tell_dropped()
+        self._log_dropped()
 
     def _serve(self) -> None:
         while True:
@@ -69,6 +69,6 @@ class Background:
             except Exception:
                 _log.exception("a listener failed on %s", type(event).__name__)
 
-    def _tell_dropped(self) -> None:
+    def _log_dropped(self) -> None:
         if self.dropped:
             _log.warning("%d events were not told: a listener was too slow", self.dropped)

@@ -1,7 +1,8 @@
 """The log: events as lines of text or JSON, over the standard library's logging (OBS-2).
 
-A warning is told once per transition; its repetitions are only counted. Every line goes through the
-redaction: fields of events by the table, the text of all other lines by what looks like a secret.
+A warning is a line once per transition; its repetitions are only counted. Every line goes through
+the redaction: fields of events as they declare, the text of all other lines by what looks like a
+secret.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Literal, TextIO, TypeAlias
 
-from corvus.events import BudgetWarning, Event
-from corvus.observability.redact import Redactor, Told, clean
+from corvus.events import Event
+from corvus.observability.redact import EventView, Redactor, clean
 
 Form: TypeAlias = Literal["text", "json", "off"]
 _ROOT = "corvus"
-_TOLD = "corvus_told"
+_VIEW = "corvus_view"
 _events = logging.getLogger("corvus.events")
 
 
@@ -34,10 +35,10 @@ class LogListener:
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
-        if isinstance(event, BudgetWarning) and not event.is_transition:
+        if event.is_repetition:
             return
-        told = self._redactor.told(event)
-        _events.log(told.kind.level, told.kind.name, extra={_TOLD: told})
+        view = self._redactor.view(event)
+        _events.log(view.kind.level, view.kind.name, extra={_VIEW: view})
 
 
 class TextFormatter(logging.Formatter):
@@ -46,10 +47,10 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""
         words = [_instant(record), record.levelname]
-        told = getattr(record, _TOLD, None)
-        if isinstance(told, Told):
-            words.append(told.kind.name)
-            words += [f"{name}={_word(value)}" for name, value in told.fields.items()]
+        view = getattr(record, _VIEW, None)
+        if isinstance(view, EventView):
+            words.append(view.kind.name)
+            words += [f"{name}={_word(value)}" for name, value in view.fields.items()]
         else:
             words.append(_text(self, record))
         return " ".join(words)
@@ -61,9 +62,9 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""
         line: dict[str, object] = {"time": _instant(record), "level": record.levelname.lower()}
-        told = getattr(record, _TOLD, None)
-        if isinstance(told, Told):
-            line |= {"event": told.kind.name, **told.fields}
+        view = getattr(record, _VIEW, None)
+        if isinstance(view, EventView):
+            line |= {"event": view.kind.name, **view.fields}
         else:
             line |= {"logger": record.name, "message": _text(self, record)}
         return json.dumps(line)
@@ -112,4 +113,4 @@ def _word(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = str(value)
-    return json.dumps(text) if any(one.isspace() or one in '"=' for one in text) else text
+    return json.dumps(text) if any(char.isspace() or char in '"=' for char in text) else text

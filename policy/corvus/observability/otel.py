@@ -1,12 +1,17 @@
 """OpenTelemetry: a span and the usual metrics of each call, and of what budgets do (OBS-2).
 
-Follows the GenAI conventions as far as they are used by name in ``corvus.observability.names``.
-Tokens are reported as the conventions ask: input includes what came from a cache, and counts that
-the provider did not report itself go to a counter of our own. The operation is ``chat``, but for
-models with "embed" in their name: the governor is not told of it.
+Follows the GenAI conventions as far as ``GenAI`` names them. The names are not imported: the
+conventions are in development, and their Python package still has older words. Tokens are reported
+as the conventions ask: input includes what came from a cache, and counts that the provider did not
+report itself go to a counter of our own. The operation is ``chat``, but for models with "embed" in
+their name: the governor does not know it.
 
-Refuses to touch global providers: a program that has its own keeps them. Prompts and answers are
+Global providers are left alone: a program that has its own keeps them. Prompts and answers are
 never in it.
+
+Source:
+    https://github.com/open-telemetry/semantic-conventions-genai, "Semantic conventions for
+    generative AI", read 2026-11-23.
 """
 
 from __future__ import annotations
@@ -28,17 +33,8 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.trace import TracerProvider as AnyTracerProvider
 
 from corvus.base.time import microseconds
-from corvus.events import (
-    BudgetExceeded,
-    BudgetOverride,
-    BudgetWarning,
-    CallSettled,
-    Event,
-    LimitPassed,
-    Threshold,
-)
-from corvus.observability.names import GenAI, Own
-from corvus.observability.redact import Redactor, Value, input_tokens, output_tokens, surface
+from corvus.events import EVENTS, CallSettled, Event
+from corvus.observability.redact import Redactor, Value
 from corvus.version import __version__
 
 _TOKEN_BUCKETS = [4**power for power in range(14)]
@@ -46,6 +42,33 @@ _SECOND_BUCKETS = [0.01 * 2**power for power in range(14)]
 _REPORTED = ("provider", "priced")
 _TIMEOUT_SECONDS = 5
 _EXPORT_SECONDS = 15
+
+
+class GenAI:
+    """Names of the GenAI conventions that are used."""
+
+    OPERATION = "gen_ai.operation.name"
+    PROVIDER = "gen_ai.provider.name"
+    REQUEST_MODEL = "gen_ai.request.model"
+    RESPONSE_MODEL = "gen_ai.response.model"
+    TOKEN_TYPE = "gen_ai.token.type"
+    INPUT = "gen_ai.usage.input_tokens"
+    OUTPUT = "gen_ai.usage.output_tokens"
+    CACHE_READ = "gen_ai.usage.cache_read.input_tokens"
+    CACHE_WRITE = "gen_ai.usage.cache_write.input_tokens"
+    REASONING = "gen_ai.usage.reasoning.output_tokens"
+    ERROR_TYPE = "error.type"
+    TOKEN_USAGE = "gen_ai.client.token.usage"
+    DURATION = "gen_ai.client.operation.duration"
+    FIRST_CHUNK = "gen_ai.client.operation.time_to_first_chunk"
+
+
+class Own:
+    """Names of corvus' own instruments and attributes in OpenTelemetry."""
+
+    COST = "corvus.cost.usd"
+    SOURCE = "corvus.cost.source"
+    ESTIMATED = "corvus.tokens.estimated"
 
 
 class OtelListener:
@@ -74,32 +97,21 @@ class OtelListener:
         )
         self._estimated = meter.create_counter(Own.ESTIMATED, "{token}")
         self._cost = meter.create_counter(Own.COST, "usd")
-        self._warnings = meter.create_counter(Own.WARNINGS)
-        self._exceeded = meter.create_counter(Own.EXCEEDED)
-        self._passed = meter.create_counter(Own.LIMIT_PASSED)
-        self._overrides = meter.create_counter(Own.OVERRIDES)
+        self._counters = {
+            event.kind.name: meter.create_counter(f"corvus.{event.kind.counter.name}")
+            for event in EVENTS
+            if event.kind.counter is not None
+        }
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
-        match event:
-            case CallSettled():
-                self._call(event)
-            case BudgetWarning(threshold):
-                self._warnings.add(1, _budget(threshold))
-                if event.is_transition:
-                    self._span(event)
-            case BudgetExceeded(threshold):
-                self._exceeded.add(1, _budget(threshold))
-                self._span(event, "budget exceeded")
-            case LimitPassed(threshold):
-                self._passed.add(1, _budget(threshold))
-                self._span(event, "limit passed")
-            case BudgetOverride():
-                told = {"action": event.action, "scope": event.scope}
-                self._overrides.add(1, {**told, "surface": surface(event.surface)})
-                self._span(event)
-            case _:
-                self._span(event)
+        if isinstance(event, CallSettled):
+            self._call(event)
+            return
+        if (counter := self._counters.get(event.kind.name)) is not None:
+            counter.add(1, self._redactor.labels(event))
+        if not event.is_repetition:
+            self._span(event)
 
     def _call(self, call: CallSettled) -> None:
         listed = self._redactor.listed(call.model, call.provider)
@@ -116,11 +128,11 @@ class OtelListener:
         if call.outcome != "released":
             self._measure(call, about, failed)
         attributes = {**about, **failed, **_usage(call)}
-        told = self._redactor.told(call).fields
+        shown = self._redactor.view(call).fields
         attributes |= {
-            f"corvus.{name}": told[name]
+            f"corvus.{name}": shown[name]
             for name in ("session", "mission", "surface", "source", "cost_usd", "reservation_id")
-            if name in told
+            if name in shown
         }
         span = self._tracer.start_span(
             f"{operation} {listed.model}",
@@ -140,7 +152,10 @@ class OtelListener:
         if call.first_token_at is not None:
             waited = (call.first_token_at - call.admitted_at).total_seconds()
             self._first_chunk.record(max(0.0, waited), about)
-        for kind, tokens in (("input", input_tokens(call)), ("output", output_tokens(call))):
+        for kind, tokens in (
+            ("input", call.input_tokens or 0),
+            ("output", call.output_tokens or 0),
+        ):
             attributes = {**about, GenAI.TOKEN_TYPE: kind}
             if call.source in _REPORTED:
                 self._tokens.record(tokens, attributes)
@@ -150,9 +165,10 @@ class OtelListener:
             spent = max(0, call.cost_nano_usd - call.replaced_nano_usd)
             self._cost.add(spent / 1e9, {**about, Own.SOURCE: call.source})
 
-    def _span(self, event: Event, failure: str | None = None) -> None:
-        told = self._redactor.told(event)
-        span = self._tracer.start_span(told.kind.name, attributes=told.fields)
+    def _span(self, event: Event) -> None:
+        kind, fields = self._redactor.view(event)
+        span = self._tracer.start_span(kind.name, attributes=fields)
+        failure = kind.failure
         status = Status(StatusCode.ERROR, failure) if failure else Status(StatusCode.OK)
         span.set_status(status)
         span.end()
@@ -187,10 +203,6 @@ def exporting(redactor: Redactor, endpoint: str) -> Generator[OtelListener]:
         ending.join()
 
 
-def _budget(told: Threshold) -> dict[str, str]:
-    return {"period": told.period, "surface": surface(told.surface)}
-
-
 def _usage(call: CallSettled) -> dict[str, Value]:
     """Return what the provider reported; an estimate is none of the conventions' business."""
     if call.source not in _REPORTED:
@@ -203,8 +215,8 @@ def _usage(call: CallSettled) -> dict[str, Value]:
         GenAI.REASONING: counts.get("reasoning", 0),
     }
     used: dict[str, Value] = {
-        GenAI.INPUT: input_tokens(call),
-        GenAI.OUTPUT: output_tokens(call),
+        GenAI.INPUT: call.input_tokens or 0,
+        GenAI.OUTPUT: call.output_tokens or 0,
     }
     return used | {name: tokens for name, tokens in inside.items() if tokens}
 

@@ -50,18 +50,18 @@ def open_sinks(
         if options.otlp_endpoint is not None:
             sinks.append(opened.enter_context(_exporting(redactor, options.otlp_endpoint)))
         waiting = [Background(sink) for sink in sinks]  # apart, so that one cannot hold up another
-        for one in waiting:
-            opened.callback(one.close)
+        for queue in waiting:
+            opened.callback(queue.close)
 
         def hear(event: Event) -> None:
-            for one in waiting:
-                one(event)
+            for queue in waiting:
+                queue(event)
 
         yield Telemetry(redactor, hear)
 
 
 def hash_key(store_id: str) -> bytes:
-    """Return the key of hashes for a store: whoever can read the store can tell what was hashed."""
+    """Return the key of hashes for a store: whoever can read the store can check a guess."""
     return hashlib.sha256(f"corvus telemetry {store_id}".encode()).digest()
 
 

@@ -13,9 +13,10 @@ from corvus.gateway.api.bodies import ConfigPatch, GrantOverride, Reset
 from corvus.gateway.api.responses import json_response
 from corvus.gateway.guards import TOKEN
 from corvus.gateway.service import Service
+from corvus.model.request import Surface
 from corvus.model.steering import OverrideRequest, ResetRequest
 
-SURFACE = "gateway_admin"
+SURFACE = Surface.ADMIN
 
 
 def routes(service: Service) -> APIRouter:

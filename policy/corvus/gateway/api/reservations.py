@@ -17,11 +17,12 @@ from corvus.gateway.guards import TOKEN
 from corvus.gateway.service import Service
 from corvus.governor.governor import Governor
 from corvus.governor.pricing import CallOptions, Report
+from corvus.model.request import Surface
 from corvus.model.reservation import Outcome, Reservation
 from corvus.model.token import Claims, Token
 from corvus.model.usage import Usage
 
-SURFACE = "api"
+SURFACE = Surface.API
 """Surface of the reservations that are made here."""
 Id = Annotated[str, Path(min_length=1, max_length=100)]
 _COUNTS = tuple(Usage.__dataclass_fields__)

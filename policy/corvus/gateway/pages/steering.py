@@ -14,9 +14,10 @@ from typing import TypeAlias
 from corvus.base.errors import SteeringRefused
 from corvus.gateway.pages.page import ROOT, Page, PageRequest, View
 from corvus.governor.overrides import require_enabled
+from corvus.model.request import Surface
 from corvus.model.steering import OverrideRequest, ResetRequest
 
-SURFACE = "dashboard"
+SURFACE = Surface.DASHBOARD
 Form: TypeAlias = Mapping[str, str]
 _HOURS = {"1": 1, "8": 8, "24": 24}
 """Lives of an override that can be chosen, in hours."""

@@ -12,7 +12,7 @@ from corvus.gateway.guards import TOKEN
 from corvus.gateway.proxy.headers import OWN
 from corvus.gateway.refusal import CallRefused
 from corvus.governor.pricing import CallOptions
-from corvus.model.request import LOCAL
+from corvus.model.request import LOCAL, Surface
 from corvus.model.token import Claims, Token
 
 HEADER_CHARACTERS_MAX = 200
@@ -32,7 +32,7 @@ class Caller:
     """
 
     session_id: str | None
-    surface: str = "proxy"
+    surface: str = Surface.PROXY
     mission_id: str | None = None
     project: str | None = None
     agent: str | None = None
