@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from corvus.ledger.ledger import Ledger
     from corvus.ledger.verify import AuditHead
     from corvus.store.health import StoreHealth
-    from corvus.usage.importers.model import KnownFiles
+    from corvus.usage.importers.model import ImportedFiles
 
 _TAIL_MAX = 1000
 """Undrained events up to which a report reads them from the store rather than drain them first."""
@@ -160,20 +160,20 @@ class Bookkeeping:
                     store.run(_mark_recount_due)
             yield ledger
 
-    def imported_files(self) -> KnownFiles:
+    def imported_files(self) -> ImportedFiles:
         """Return what the ledger knows of files that were imported; nothing without a ledger.
 
         Raises:
             LedgerError: It cannot be read.
         """
         from corvus.ledger.ledger import open_ledger
-        from corvus.usage.importers.known import known_files
-        from corvus.usage.importers.model import KnownFiles
+        from corvus.usage.importers.model import ImportedFiles
+        from corvus.usage.importers.selection import imported_files
 
         if not os.path.isfile(self.ledger_path):
-            return KnownFiles()
+            return ImportedFiles()
         with open_ledger(self.ledger_path) as ledger:
-            return known_files(ledger)
+            return imported_files(ledger)
 
     def settle_import(self) -> None:
         """Count into the balances what was imported."""

@@ -124,7 +124,7 @@ def import_(
         provider=provider,
         inclusive=inclusive,
         clock=runtime.clock,
-        known=model.KnownFiles() if reread else runtime.bookkeeping.imported_files(),
+        imported=model.ImportedFiles() if reread else runtime.bookkeeping.imported_files(),
     )
     with _progress() as on_progress:
         summary = import_usage(

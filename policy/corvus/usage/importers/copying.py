@@ -20,8 +20,8 @@ from corvus.usage.importers.documents import (
     objects_of_lines,
 )
 from corvus.usage.importers.importer import (
-    Copied,
     CopyFile,
+    CopySummary,
     Layout,
     Object,
     OnBytes,
@@ -54,13 +54,13 @@ class Copier:
         self._connection = connection
         self._copiers: dict[str, CopyFile] = {}
 
-    def copy(self, source: Source, target: Path, on_bytes: OnBytes) -> Copied:
+    def copy(self, source: Source, target: Path, on_bytes: OnBytes) -> CopySummary:
         """Copy the records of a file.
 
         Args:
             source: The file.
             target: Where to write.
-            on_bytes: Told now and then how many bytes are read.
+            on_bytes: Called now and then with how many bytes are read.
 
         Returns:
             Which line each record stands in, and what could not be used.
@@ -81,9 +81,9 @@ class Copier:
             (number, item if isinstance(item, str) else read(item))
             for number, item in _OBJECTS[source.layout](source.file, on_bytes)
         )
-        return write_records(records, target, Copied())
+        return write_records(records, target, CopySummary())
 
-    def _parquet(self, source: Source, target: Path) -> Copied:
+    def _parquet(self, source: Source, target: Path) -> CopySummary:
         names = {"file": glob.escape(str(source.file)), "copy": str(target)}
         try:
             rows = self._connection.execute(_PARQUET_ROWS, names).fetchone()
@@ -92,4 +92,4 @@ class Copier:
             raise ImportRefused(
                 f"no Parquet file that can be read; was it cut? ({reason})"
             ) from fault
-        return Copied(array("q", range(1, 1 + (rows[0] if rows else 0))))
+        return CopySummary(array("q", range(1, 1 + (rows[0] if rows else 0))))

@@ -118,7 +118,7 @@ def _csv_rows(path: Path, on_bytes: OnBytes) -> Iterator[tuple[int, dict[str, st
 
     Args:
         path: The file; ``.gz`` is unpacked on the way.
-        on_bytes: Told now and then how many bytes of the file are read, packed ones if it is.
+        on_bytes: Called now and then with how many bytes of the file are read, packed or not.
 
     Yields:
         Number of the row's last line, and its values by column; or no values and the reason why.
