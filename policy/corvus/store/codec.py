@@ -99,19 +99,19 @@ class Layout(Generic[T]):
     def __init__(self, row: type[T], parts: Sequence[str] = ()) -> None:
         hints = get_type_hints(row)
         self._row = row
-        self._parts = [(part, hints[part]) for part in parts]
-        nested = [field for part, kind in self._parts for field in _declared(kind, part)]
+        self.parts = [(part, hints[part]) for part in parts]
+        nested = [field for part, kind in self.parts for field in _declared(kind, part)]
         own = [field for field in _declared(row) if field.name not in parts]
         self.fields = {field.name: field for field in (*nested, *own)}
 
     def blank(self) -> dict[str, dict[str, Any]]:
         """Return the arguments of the object and its parts, none of them known yet."""
-        return {"": {}} | {part: {} for part, _ in self._parts}
+        return {"": {}} | {part: {} for part, _ in self.parts}
 
     def build(self, found: dict[str, dict[str, Any]]) -> T:
         """Make the object of its arguments and those of its parts."""
         own = found[""]
-        for part, kind in self._parts:
+        for part, kind in self.parts:
             own[part] = kind(**found[part])
         return self._row(**own)
 
@@ -137,7 +137,7 @@ class Body(Generic[T]):
         self._layout = layout
         omitted = frozenset(omit)
         kept = [field for field in layout.fields.values() if field.name not in omitted]
-        writer = _Writer()
+        writer = _Code()
         items: list[str] = []
         self._readers: list[tuple[str, str, str, Code, Any]] = []
         for field in kept:
@@ -153,13 +153,14 @@ class Body(Generic[T]):
         """Write an object."""
         return dumped(self._values(value))
 
-    def fill(self, text: str, found: dict[str, dict[str, Any]]) -> None:
-        """Read a body into the arguments of an object.
+    def arguments(self, text: str) -> dict[str, dict[str, Any]]:
+        """Read a body as arguments of the object and, by name, of its parts.
 
         Raises:
             KeyError: It lacks what every such body has.
         """
         body = _decode(text)
+        found = self._layout.blank()
         for key, part, name, code, missing in self._readers:
             stored = body.get(key)
             if stored is None:
@@ -168,12 +169,11 @@ class Body(Generic[T]):
                 found[part][name] = missing
             else:
                 found[part][name] = stored if code is None else code(stored)
+        return found
 
     def read(self, text: str) -> T:
         """Read an object."""
-        found = self._layout.blank()
-        self.fill(text, found)
-        return self._layout.build(found)
+        return self._layout.build(self.arguments(text))
 
 
 class Kind(Generic[T]):
@@ -213,6 +213,7 @@ class Kind(Generic[T]):
         self.changing = tuple(changing.split())
         self.whole = whole
         self._row, self._parts = row, parts
+        self._readers: dict[int, Callable[[Row], T]] = {}
         self._names, self._sparse, self._omit = names or {}, sparse, omit
 
     def where(self, condition: str) -> Query[T]:
@@ -252,14 +253,10 @@ class Kind(Generic[T]):
         """
         if self.whole:
             return self._body.read(row[0])
-        found = self._layout.blank()
-        for stored, reader in zip(row, self._readers, strict=False):
-            if reader is None:
-                self._body.fill(stored, found)
-            else:
-                part, name, code = reader
-                found[part][name] = stored if code is None else code(stored)
-        return self._layout.build(found)
+        reader = self._readers.get(len(row))
+        if reader is None:
+            reader = self._readers[len(row)] = self._reader(len(row))
+        return reader(row)
 
     @cached_property
     def _layout(self) -> Layout[T]:
@@ -273,13 +270,26 @@ class Kind(Generic[T]):
         omit = (*of_columns, *self._omit)
         return Body(self._layout, self._names, sparse=self._sparse, omit=omit)
 
-    @cached_property
-    def _readers(self) -> list[tuple[str, str, Code] | None]:
-        found: list[tuple[str, str, Code] | None] = []
-        for column in self.columns:
-            field = self._field(column)
-            found.append(field and (field.part, field.name, self._codes(column, field)[1]))
-        return found
+    def _reader(self, width: int) -> Callable[[Row], T]:
+        """Return the function that makes an object of a row of so many columns."""
+        code = _Code()
+        arguments: dict[str, list[str]] = {part: [] for part in ("", *self._parts)}
+        body = ""
+        for place, column in enumerate(self.columns[:width]):
+            field, value = self._field(column), f"row[{place}]"
+            if field is None:
+                body = f"{code.name(self._body.arguments)}({value})"
+                for part, given in arguments.items():
+                    given.append(f"**body[{part!r}]")
+                continue
+            decode = self._codes(column, field)[1]
+            value = value if decode is None else f"{code.name(decode)}({value})"
+            arguments[field.part].append(f"{field.name}={value}")
+        for part, kind in self._layout.parts:
+            given = ", ".join(arguments[part])
+            arguments[""].append(f"{part}={code.name(kind)}({given})")
+        made = f"{code.name(self._row)}({', '.join(arguments[''])})"
+        return code.compiled(f"(lambda body: {made})({body})" if body else made)
 
     def _field(self, column: str) -> _Field | None:
         """Return the field that a column holds; ``None`` for the body, and for a property."""
@@ -294,7 +304,7 @@ class Kind(Generic[T]):
         return _column_codes(field.hint, self._names)
 
     def _writer(self, columns: Sequence[str]) -> Callable[[T], list[Any]]:
-        writer = _Writer()
+        writer = _Code()
         values: list[str] = []
         for column in columns:
             field = self._field(column)
@@ -307,8 +317,8 @@ class Kind(Generic[T]):
         return writer.compiled(f"[{', '.join(values)}]")
 
 
-class _Writer:
-    """Writes the code of a function of a row: as fast as one by hand, and it is called often."""
+class _Code:
+    """The code of a function of a row: as fast as one by hand, for it is called often."""
 
     def __init__(self) -> None:
         self._names: dict[str, Any] = {}
