@@ -148,7 +148,9 @@ def test_imported_usage_counts_in_the_balances(
     with runtime.governor() as governor:
         spend(governor, 10)
     imported(runtime, clock, cents=25)
+    assert is_recount_due(runtime)
     runtime.bookkeeping.settle_import()
+    assert not is_recount_due(runtime), "the next governor need not wait for it"
     with runtime.governor() as governor:
         assert spent(governor, "day") == 35
         assert spent(governor, "session", "imported") == 25
@@ -164,6 +166,11 @@ def test_an_import_that_died_before_it_was_counted_is_counted_by_the_next_govern
     imported(runtime, clock, cents=25)  # and no settle_import
     with runtime.governor() as governor:
         assert spent(governor, "day") == 35
+
+
+def is_recount_due(runtime: Runtime) -> bool:
+    with runtime.bookkeeping.store() as store:
+        return store.run(lambda unit: unit.state.recount_due)
 
 
 def imported(runtime: Runtime, clock: FrozenClock, cents: int) -> None:
