@@ -337,6 +337,21 @@ def test_an_anchor_proves_that_the_audit_was_not_cut_off(
     assert "audit-truncated" in codes
 
 
+def test_without_a_store_the_head_of_the_audit_is_the_newest_event_of_the_ledger(
+    opened: Callable[..., Runtime],
+) -> None:
+    """AUD-2."""
+    runtime = opened()
+    with runtime.governor() as governor:
+        for actor in ("ana", "bob"):
+            governor.override(OverrideRequest(actor))
+    head = runtime.audit_head()
+    runtime.bookkeeping.drain()
+    remove_store(runtime)
+    assert not runtime.bookkeeping.has_store
+    assert runtime.audit_head() == head
+
+
 def test_an_anchor_is_looked_for_in_the_ledger_also_when_its_store_is_gone(
     opened: Callable[..., Runtime],
 ) -> None:
