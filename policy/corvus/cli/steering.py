@@ -30,7 +30,7 @@ from corvus.model.request import Surface
 
 if TYPE_CHECKING:
     from corvus.governor.governor import Governor
-    from corvus.model.steering import OverrideRequest, ResetRequest
+    from corvus.model.steering import Override, OverrideRequest, ResetRequest
     from corvus.runtime import Runtime
 
 T = TypeVar("T")
@@ -92,16 +92,7 @@ def override(
         "expires_at": granted.expires_at.isoformat(),
         **({"project": granted.project} if granted.project else {}),
     }
-    whose = f"session {granted.session_id}" if granted.session_id else "any session"
-    whose += f" of project {granted.project}" if granted.project else ""
-    until = _minute(granted.expires_at)
-    emit(
-        output,
-        lambda: body,
-        lambda: print(
-            escape(f"the next block of {whose} is lifted once, until {until} ({granted.id})")
-        ),
-    )
+    emit(output, lambda: body, lambda: print(escape(_granted_text(granted))))
 
 
 def budget_names(context: typer.Context, incomplete: str) -> list[str]:
@@ -200,7 +191,7 @@ def _read(make: Callable[[], T], options: str) -> T:
         raise typer.BadParameter(str(mistake), param_hint=options) from None
 
 
-def _granted(runtime: Runtime, governor: Governor, request: OverrideRequest) -> Any:
+def _granted(runtime: Runtime, governor: Governor, request: OverrideRequest) -> Override:
     try:
         return governor.override(request)
     except SteeringRefused as refused:
@@ -233,6 +224,13 @@ def _ask_before_reset(governor: Governor, request: ResetRequest) -> None:
         abort=True,
         err=True,
     )
+
+
+def _granted_text(granted: Override) -> str:
+    whose = f"session {granted.session_id}" if granted.session_id else "any session"
+    whose += f" of project {granted.project}" if granted.project else ""
+    until = _minute(granted.expires_at)
+    return f"the next block of {whose} is lifted once, until {until} ({granted.id})"
 
 
 def _calls(count: int) -> str:

@@ -143,9 +143,7 @@ def import_(
         kv=lambda: (f"{key}={value}" for key, value in facts.items()),
     )
     if output != "json":
-        err = console(stderr=True)
-        for line in _remarks(summary, runtime.books):
-            err.print(line, style="yellow", markup=False, soft_wrap=True)
+        _print_remarks(summary, runtime.books)
     if strict and summary.bad_lines:
         raise typer.Exit(Exit.FINDINGS)
 
@@ -195,14 +193,7 @@ def export(
         exporter, output = exporter_named(output.value), None
     shape = _shape(output, file, exporter.shape)
     bounds = parse_bounds(since, until, clock_at(as_of).now())
-    choice = Choice(
-        exporter=exporter,
-        since=bounds.get("since"),
-        until=bounds.get("until"),
-        session=session,
-        project=project,
-        account=account,
-    )
+    choice = Choice(exporter=exporter, session=session, project=project, account=account, **bounds)
     if account is not None and not exporter.names_account:
         raise ReportParameterInvalid("--billing-account goes with --format focus alone")
     with Bookkeeping(ledger_path(config, ledger)).ledger() as opened:
@@ -311,6 +302,12 @@ def _summary_table(facts: Mapping[str, str | int]) -> Table:
             shown = f"{value:,}" if isinstance(value, int) else value
             table.add_row(_WORDS[key], shown)
     return table
+
+
+def _print_remarks(summary: ImportSummary, books: PriceBooks) -> None:
+    err = console(stderr=True)
+    for line in _remarks(summary, books):
+        err.print(line, style="yellow", markup=False, soft_wrap=True)
 
 
 def _remarks(summary: ImportSummary, books: PriceBooks) -> Iterator[str]:
