@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from corvus.cli.check_outputs import Report
-    from corvus.config.check.check import Checked, CheckedFile
+    from corvus.config.check.check import CheckedFile, CheckRun
     from corvus.config.toml.values import Table
     from corvus.prices.lookup import PriceBooks
 
@@ -84,7 +84,7 @@ def _planned(
         parser.error(str(mistake))
 
 
-def _exit_code(checked: Checked, options: argparse.Namespace) -> Exit:
+def _exit_code(checked: CheckRun, options: argparse.Namespace) -> Exit:
     if checked.unreadable:
         return Exit.USAGE
     failing = _failing(options)
@@ -100,7 +100,7 @@ def _failing(options: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _write_all(
-    checked: Checked, options: argparse.Namespace, shown: str, reports: tuple[Report, ...]
+    checked: CheckRun, options: argparse.Namespace, shown: str, reports: tuple[Report, ...]
 ) -> Exit:
     """Print one format and write the reports; a report that cannot be written is exit 2."""
     from corvus.cli.check_outputs import outcome_of, write, written
@@ -158,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _text(checked: Checked, options: argparse.Namespace) -> str:
+def _text(checked: CheckRun, options: argparse.Namespace) -> str:
     summary = "" if options.quiet else "\n".join(_summary(checked))
     if not checked.diagnostics:
         return summary
@@ -179,7 +179,7 @@ def _colour(wanted: str) -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
-def _summary(checked: Checked) -> list[str]:
+def _summary(checked: CheckRun) -> list[str]:
     counts = Counter(diagnostic.severity.value for diagnostic in checked.diagnostics)
     said = ", ".join(_many(counts[word], word) for word in _SEVERITIES if counts[word])
     looked_at = [file for file in checked.files if file.detected is not None or file.diagnostics]

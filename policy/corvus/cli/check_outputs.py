@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from corvus.base.errors import EditRefused
 from corvus.base.files import replace_file
-from corvus.config.check.check import Checked
+from corvus.config.check.check import CheckRun
 from corvus.config.check.codes import CODES
 from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.outcome import Input, Outcome
@@ -21,7 +21,7 @@ _CI_FOLDERS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
 """Variables that name the checkout; the services want paths that start there."""
 
 
-def outcome_of(checked: Checked, *, failing: tuple[str, ...], exit_code: int) -> Outcome:
+def outcome_of(checked: CheckRun, *, failing: tuple[str, ...], exit_code: int) -> Outcome:
     """Turn a run into what renderers know; paths start at the checkout of a CI service, if any."""
     folder = os.getcwd()
     return Outcome(

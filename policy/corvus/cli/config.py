@@ -22,9 +22,9 @@ from corvus.config.edit.change import Change, set_key, unset_key
 from corvus.config.layers import origins
 from corvus.config.layers.dotted import whole_key
 from corvus.config.layers.environment import variable
-from corvus.config.layers.load import Layered, load_layers
+from corvus.config.layers.load import Layers, load_layers
 from corvus.config.layers.locate import locate
-from corvus.config.layers.origins import Effective
+from corvus.config.layers.origins import EffectiveSetting
 from corvus.config.model.aliases import ALIASES
 from corvus.config.toml.values import Route, as_items, header, is_table, kind, value_at, written
 from corvus.config.toml.values import shown as dotted
@@ -150,11 +150,11 @@ class Setting(NamedTuple):
         is_table: Whether the key is that of a table.
     """
 
-    rows: tuple[Effective, ...]
+    rows: tuple[EffectiveSetting, ...]
     is_table: bool
 
 
-def find_setting(rows: Sequence[Effective], key: str) -> Setting:
+def find_setting(rows: Sequence[EffectiveSetting], key: str) -> Setting:
     """Return the setting of a key, or all settings of a table.
 
     Args:
@@ -176,7 +176,7 @@ def find_setting(rows: Sequence[Effective], key: str) -> Setting:
     return Setting((inside,), is_table=False)
 
 
-def bare(row: Effective, *, reveal: bool) -> str:
+def bare(row: EffectiveSetting, *, reveal: bool) -> str:
     """Return a value for a script: a string without quotes, nothing for a key that is not set.
 
     Args:
@@ -189,17 +189,17 @@ def bare(row: Effective, *, reveal: bool) -> str:
     return str(value) if kind(value) == "string" else written(value)
 
 
-def _holds(row: Effective, route: Route) -> bool:
+def _holds(row: EffectiveSetting, route: Route) -> bool:
     return row.route == route[: len(row.route)] and kind(row.value) in {"table", "array"}
 
 
-def _inside(row: Effective, route: Route) -> Effective:
+def _inside(row: EffectiveSetting, route: Route) -> EffectiveSetting:
     """Return an item of an array, or a key of a table, that is one setting as a whole."""
     value = value_at({"held": row.value}, ("held", *route[len(row.route) :]))
     return row._replace(route=route, value=value)
 
 
-def _unknown_setting(rows: Sequence[Effective], route: Route) -> str:
+def _unknown_setting(rows: Sequence[EffectiveSetting], route: Route) -> str:
     name = dotted(route)
     new = next((alias.new for alias in ALIASES if alias.old == route), None)
     if new:
@@ -290,7 +290,7 @@ _COLUMN = 44
 """Comments stand at most this far to the right; longer lines push theirs out."""
 
 
-def as_toml(layered: Layered, rows: Sequence[Effective], *, origin: bool) -> list[str]:
+def as_toml(layered: Layers, rows: Sequence[EffectiveSetting], *, origin: bool) -> list[str]:
     """Return lines of a valid document that holds what is in force.
 
     Args:
@@ -304,7 +304,7 @@ def as_toml(layered: Layered, rows: Sequence[Effective], *, origin: bool) -> lis
     return lines
 
 
-def toml_lines(rows: Sequence[Effective], *, origin: bool) -> list[str]:
+def toml_lines(rows: Sequence[EffectiveSetting], *, origin: bool) -> list[str]:
     """Return settings under the headers of their tables."""
     tables: dict[Route, list[tuple[str, str]]] = {}
     for row in rows:
@@ -320,12 +320,12 @@ def toml_lines(rows: Sequence[Effective], *, origin: bool) -> list[str]:
     return lines[1:]
 
 
-def _origins(row: Effective) -> str:
+def _origins(row: EffectiveSetting) -> str:
     places = [escape(place.place) for place in (row.origin, *row.shadowed)]
     return ", over ".join((places[0], ", ".join(places[1:]))) if places[1:] else places[0]
 
 
-def as_json(layered: Layered, rows: Sequence[Effective]) -> dict[str, object]:
+def as_json(layered: Layers, rows: Sequence[EffectiveSetting]) -> dict[str, object]:
     """Return the settings as JSON values, each with its origin; the exact amount is in ``toml``."""
     return {
         "version": 1,
@@ -338,7 +338,7 @@ def as_json(layered: Layered, rows: Sequence[Effective]) -> dict[str, object]:
     }
 
 
-def row_json(row: Effective) -> dict[str, object]:
+def row_json(row: EffectiveSetting) -> dict[str, object]:
     """Return one setting as JSON values."""
     value = origins.masked(row.route, row.value)
     return {
@@ -363,7 +363,7 @@ def plain(value: object) -> object:
             return [plain(item) for item in as_items(value)] or value
 
 
-def print_table(layered: Layered, rows: Iterable[Effective]) -> None:
+def print_table(layered: Layers, rows: Iterable[EffectiveSetting]) -> None:
     """Print a table for a person."""
     from rich.table import Table
 

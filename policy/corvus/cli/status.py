@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from corvus.bookkeeping import Health
-    from corvus.config.layers.load import Layered
-    from corvus.config.layers.origins import Effective
+    from corvus.config.layers.load import Layers
+    from corvus.config.layers.origins import EffectiveSetting
     from corvus.ledger.health import LedgerHealth
     from corvus.runtime import Runtime
     from corvus.store.health import Blocking, StoreHealth
@@ -72,12 +72,12 @@ class Place:
     """
 
     runtime: Runtime
-    layered: Layered
+    layered: Layers
     health: Health
     now: datetime
 
     @property
-    def changed(self) -> list[Effective]:
+    def changed(self) -> list[EffectiveSetting]:
         """What a file, a variable or the command line sets."""
         return [row for row in origins.effective(self.layered.loaded) if not row.is_default]
 
@@ -256,7 +256,7 @@ def _blocking_words(blocked: Blocking) -> str:
     )
 
 
-def _print_settings(out: Console, changed: Sequence[Effective]) -> None:
+def _print_settings(out: Console, changed: Sequence[EffectiveSetting]) -> None:
     if not changed:
         return
     rows = [
@@ -266,7 +266,7 @@ def _print_settings(out: Console, changed: Sequence[Effective]) -> None:
     print_rows(out, ("set, unlike the default", "value", "by"), rows)
 
 
-def _value(row: Effective) -> str:
+def _value(row: EffectiveSetting) -> str:
     return written(origins.masked(row.route, row.value))
 
 

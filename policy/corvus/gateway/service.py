@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("corvus.gateway")
 _BUDGETS = ("cost", "budgets")
-_GOVERNANCE_AT_RUN_TIME = {("governance", "observability", "metrics")}
 
 
 class ConfigFile(NamedTuple):
@@ -288,7 +287,7 @@ def _routes(patch: Mapping[str, Any], path: Path) -> Iterator[tuple[Route, objec
     for key, value in autonomy.items():
         yield ("autonomy", key), value
     for route, value in _leaves(("governance",), patch.get("governance") or {}):
-        if route not in _GOVERNANCE_AT_RUN_TIME:
+        if not keys.is_live(route):
             raise SettingRefused(_unchangeable(route))
         yield route, value
 
