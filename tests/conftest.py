@@ -53,7 +53,7 @@ SLOW = (
     "gateway/test_hostile_requests.py",
     "gateway/test_openapi.py",
     "gateway/test_prometheus.py",
-    "gateway/test_proxy_sdks.py",
+    "gateway/proxy/test_sdks.py",
     "gateway/test_run_budgets.py",
     "ledger/test_archive.py",
     "ledger/test_drain.py",

@@ -133,7 +133,7 @@ def main() -> None:
                 drops = "drops" if endpoint is CHAT and not options else ""
                 size = len(body) // len(chunks)
                 print(
-                    f"{endpoint.end:17} {drops:5} {cut.__name__:13} {size:4} B/chunk "
+                    f"{endpoint.path:20} {drops:5} {cut.__name__:13} {size:4} B/chunk "
                     f"tap {tap_us:5.2f}  decode {peer_us:5.2f}  ratio {peer_us / tap_us:4.1f}"
                 )
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from corvus.ledger.ledger import Ledger
     from corvus.ledger.verify import AuditHead
     from corvus.store.health import StoreHealth
-    from corvus.usage.importers.model import KnownFiles
+    from corvus.usage.importers.model import ImportedFiles
 
 _TAIL_MAX = 1000
 """Undrained events up to which a report reads them from the store rather than drain them first."""
@@ -44,7 +44,7 @@ _PATIENCE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verification:
     """What a verification found.
 
     Attributes:
@@ -160,20 +160,20 @@ class Bookkeeping:
                     store.run(_mark_recount_due)
             yield ledger
 
-    def imported_files(self) -> KnownFiles:
+    def imported_files(self) -> ImportedFiles:
         """Return what the ledger knows of files that were imported; nothing without a ledger.
 
         Raises:
             LedgerError: It cannot be read.
         """
         from corvus.ledger.ledger import open_ledger
-        from corvus.usage.importers.known import known_files
-        from corvus.usage.importers.model import KnownFiles
+        from corvus.usage.importers.model import ImportedFiles
+        from corvus.usage.importers.selection import imported_files
 
         if not os.path.isfile(self.ledger_path):
-            return KnownFiles()
+            return ImportedFiles()
         with open_ledger(self.ledger_path) as ledger:
-            return known_files(ledger)
+            return imported_files(ledger)
 
     def settle_import(self) -> None:
         """Count into the balances what was imported."""
@@ -226,7 +226,7 @@ class Bookkeeping:
             self.ledger_path, store, lambda: self._outbox(store) if self.has_store else None
         )
 
-    def verify(self, anchor: tuple[int, str] | None = None) -> Verdict:
+    def verify(self, anchor: tuple[int, str] | None = None) -> Verification:
         """Prove that ledger, store and audit agree.
 
         Args:
@@ -239,15 +239,15 @@ class Bookkeeping:
         from corvus.ledger.verify import AuditHead
 
         if not self.has_store:
-            return Verdict(findings=tuple(self._check_ledger({}, anchor)))
+            return Verification(findings=tuple(self._check_ledger({}, anchor)))
         with self.store() as store:
             state = store.run(_state)
             if findings := self._check_watermark(state, self._outbox(store)):
-                return Verdict(tuple(findings))
+                return Verification(tuple(findings))
             heads = {state.store_id: AuditHead(state.audit_position, state.audit_head)}
             findings = self._check_ledger(heads, anchor)
             differences = recount(store, self.history(store), write=False)
-        return Verdict(
+        return Verification(
             tuple(dict.fromkeys(findings)),
             tuple(differences),
             audit_position=state.audit_position,
@@ -266,7 +266,7 @@ class Bookkeeping:
         writable = _is_writable(self.ledger_path)
         return Health(store, ledger_health(self.ledger_path, outbox, writable=writable))
 
-    def rebuild(self, actor: str, reason: str | None) -> Verdict:
+    def rebuild(self, actor: str, reason: str | None) -> Verification:
         """Make the balances what is recorded, and take note of events that are lost for good.
 
         Args:
@@ -288,7 +288,7 @@ class Bookkeeping:
                 return unit.state
 
             after = store.run(tell)
-        return Verdict(
+        return Verification(
             findings=self.verify().findings,  # what was lost stays lost, also of the audit
             differences=tuple(differences),
             lost_events=lost,

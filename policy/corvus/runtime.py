@@ -27,7 +27,7 @@ from corvus.compile import (
     lay_over,
     observability_options,
 )
-from corvus.config.check.documents import Loaded
+from corvus.config.check.documents import LoadedConfig
 from corvus.config.layers.load import load_layers
 from corvus.diagnostics.model import ConfigError
 from corvus.governor.evaluate import Balance, evaluate
@@ -42,7 +42,7 @@ from corvus.prices.lookup import PriceBooks
 if TYPE_CHECKING:
     from corvus.autonomy.decide import Action, ActionAnswer
     from corvus.bookkeeping import Bookkeeping, Health
-    from corvus.config.layers.origins import Effective
+    from corvus.config.layers.origins import EffectiveSetting
     from corvus.config.toml.document import Document
     from corvus.governor.engine import Listener
     from corvus.governor.governor import Governor
@@ -83,7 +83,7 @@ class Runtime:
     retention_days: int = 0
     gateway: GatewayOptions = field(default_factory=GatewayOptions)
     observability: ObservabilityOptions = field(default_factory=ObservabilityOptions)
-    loaded: Loaded | None = None
+    loaded: LoadedConfig | None = None
     is_ledger_named: bool = False
     config_paths: tuple[Path, ...] = ()
 
@@ -104,7 +104,7 @@ class Runtime:
         return replace(self, policy=lay_over(self.policy, limits, stated))
 
     @cached_property
-    def effective(self) -> tuple[Effective, ...]:
+    def effective(self) -> tuple[EffectiveSetting, ...]:
         """Every setting in force with where it came from (CFG-5)."""
         from corvus.config.layers.origins import effective
 
@@ -419,7 +419,7 @@ def _books(policy: Policy) -> PriceBooks:
     return books
 
 
-def _ledger_path(loaded: Loaded) -> Path:
+def _ledger_path(loaded: LoadedConfig) -> Path:
     """Return the config's ledger path, else ``$XDG_STATE_HOME/corvus/ledger.duckdb``.
 
     A relative path starts at the folder of the file that states it, wherever a command is run; one

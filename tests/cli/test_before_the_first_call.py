@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from corvus.base import errors
-from corvus.cli.app import app
+from corvus.cli.app import application
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def config(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("command", ["summary", "history"])
 def test_cost_is_zero_before_the_first_call(config: Path, command: str) -> None:
-    result = CliRunner().invoke(app, ["cost", command, "--config", str(config)])
+    result = CliRunner().invoke(application(), ["cost", command, "--config", str(config)])
     assert result.exit_code == 0, result.output
     assert "0.0" in result.output
     assert sorted(each.name for each in config.parent.iterdir()) == ["corvus.toml"]
@@ -32,9 +32,12 @@ def test_cost_is_zero_before_the_first_call(config: Path, command: str) -> None:
 @pytest.mark.parametrize("command", [["cost", "summary"], ["cost", "history"], ["ledger", "drain"]])
 def test_a_ledger_that_was_named_must_be_there(config: Path, command: list[str]) -> None:
     named = ["--config", str(config), "--ledger", str(config.parent / "wrong.duckdb")]
-    result = CliRunner().invoke(app, [*command, *named])
+    result = CliRunner().invoke(application(), [*command, *named])
     assert isinstance(result.exception, errors.LedgerError)
 
 
 def test_a_drain_before_the_first_call_has_nothing_to_do(config: Path) -> None:
-    assert CliRunner().invoke(app, ["ledger", "drain", "--config", str(config)]).exit_code == 0
+    assert (
+        CliRunner().invoke(application(), ["ledger", "drain", "--config", str(config)]).exit_code
+        == 0
+    )

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from corvus.cli import config_edit
+from corvus.cli import config as config_group
 from corvus.cli.exits import Exit
 from corvus.cli.main import main
 
@@ -84,13 +84,13 @@ def test_without_any_config_init_is_named(capsys: Capture) -> None:
 def test_a_change_by_somebody_else_is_not_lost(
     config: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replace = config_edit.replace_file
+    replace = config_group.replace_file
 
     def late(path: Path, data: bytes, *, before: bytes) -> None:
         config.write_text("# theirs\n")
         replace(path, data, before=before)
 
-    monkeypatch.setattr(config_edit, "replace_file", late)
+    monkeypatch.setattr(config_group, "replace_file", late)
     assert main(["config", "set", "cost.enabled", "true"]) == Exit.USAGE
     told = capsys.readouterr()
     assert "changed since it was read" in told.err

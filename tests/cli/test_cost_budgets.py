@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from corvus.cli.exits import Exit
+from corvus.wording.words import load_words
 from tests.cli.places import CONFIG, Place
 
 BAR = "█" * 7 + "░" * 6
@@ -86,11 +87,30 @@ def test_tables_with_bars_fit_80_columns(place: Place, capsys: pytest.CaptureFix
     assert max(map(len, lines[1:])) <= 80
     assert [line.split() for line in lines if line.startswith("day ")] == [
         ["day", "●", "allowed", "56.2", "%", "75", "%", "$1.5000", "$0.75", "$4.00", "$1.75", BAR],
-        ["day", "day", "every", "call", "in", "12", "h", "cost.daily_limit_usd"],
+        ["day", "per", "day", "every", "call", "in", "12", "h", "cost.daily_limit_usd"],
     ]
     assert next(line.split()[:3] for line in lines if line.startswith("month ")) == [
         "month", "off", "-"
     ]  # fmt: skip
+
+
+def test_the_tables_are_in_the_readers_language_as_a_whole(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "es_ES.UTF-8")
+    monkeypatch.setenv("COLUMNS", "140")
+    place.spend(75)
+    capsys.readouterr()
+    assert place.run("cost", "budgets", "--format", "table") == Exit.CLEAN
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    headings = [line for line in lines if line[:1] == ["presupuesto"]]
+    assert headings[1] == ["presupuesto", "periodo", "cuenta", "reinicio", "fijado", "por"]
+    assert next(line for line in reversed(lines) if line[:1] == ["day"])[:6] == [
+        "day", "por", "día", "todas", "las", "llamadas"
+    ]  # fmt: skip
+    english = load_words("en").texts
+    words = {english[f"summary.column.{name}"] for name in ("budget", "period", "set_by")}
+    assert not words & {word for line in lines for word in line}
 
 
 def test_a_hostile_glob_steers_no_terminal(

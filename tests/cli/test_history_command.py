@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from corvus.base.errors import LedgerError, ReportParameterInvalid
-from corvus.cli.history import history
+from corvus.cli.cost import history
 
 # UP-V16: 1.25, 2.0 + 0.5, and 3.25 USD on three days; sessions added.
 CALLS = [

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from corvus.base import errors
-from corvus.cli.app import app
+from corvus.cli.app import application
 
 CONFIG = """
 [cost.prices."acme/m"]
@@ -36,7 +36,7 @@ def config(tmp_path: Path) -> Path:
 
 def reprice(ledger: Path, config: Path, *words: object) -> Result:
     common = ["report", "reprice", "--ledger", str(ledger), "--config", str(config)]
-    return CliRunner().invoke(app, [*common, *map(str, words)])
+    return CliRunner().invoke(application(), [*common, *map(str, words)])
 
 
 def test_the_lines_name_the_day_and_both_costs(ledger: Path, config: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from corvus.cli.common import say_governing, warn_unlimited
+from corvus.cli.options import say_governing, warn_unlimited
 from corvus.cli.run_text import cautions
 from corvus.governor.rules import budgets_of_run
 from corvus.runtime import Runtime, open_runtime

@@ -22,9 +22,9 @@ from typer.testing import CliRunner, Result
 from corvus import open_runtime
 from corvus.base import errors
 from corvus.base.money import NanoUSD
-from corvus.cli.app import app
+from corvus.cli.app import application
 from corvus.cli.exits import Exit
-from corvus.cli.sql_prompt import is_complete
+from corvus.cli.sql import is_complete
 from corvus.ledger.archive import archive
 from corvus.model.request import Request
 from corvus.model.usage import Usage
@@ -42,7 +42,7 @@ def ledger(tmp_path: Path, record_calls: Callable[..., Path]) -> Path:
 
 
 def corvus_sql(*words: object, stdin: str = "") -> Result:
-    return CliRunner().invoke(app, ["sql", *map(str, words)], input=stdin)
+    return CliRunner().invoke(application(), ["sql", *map(str, words)], input=stdin)
 
 
 @pytest.mark.parametrize(

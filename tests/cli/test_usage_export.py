@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from corvus.base import errors
-from corvus.cli.app import app
+from corvus.cli.app import application
 
 
 @pytest.fixture
@@ -24,7 +24,9 @@ def ledger(tmp_path: Path, record_calls: Callable[..., Path]) -> Path:
 
 
 def export(ledger: Path, *words: object) -> Result:
-    return CliRunner().invoke(app, ["usage", "export", "--ledger", str(ledger), *map(str, words)])
+    return CliRunner().invoke(
+        application(), ["usage", "export", "--ledger", str(ledger), *map(str, words)]
+    )
 
 
 def test_without_a_file_json_lines_go_to_standard_output(ledger: Path) -> None:

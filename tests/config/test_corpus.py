@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from corvus.cli.price_facts import price_clashes
-from corvus.config.check.check import Checked, CheckedFile, Options, check_paths
+from corvus.cli.check import price_clashes
+from corvus.config.check.check import CheckedFile, CheckRun, Options, check_paths
 from corvus.config.check.subject import PriceFacts
 from corvus.config.model.dialects import Dialect
 from corvus.config.toml.document import source_text
@@ -61,7 +61,7 @@ CHECKED_AS_CORVUS = {"492ad8db", "943c7fd0", "4225fdaf"}
 
 
 @pytest.fixture(scope="module")
-def checked() -> Checked:
+def checked() -> CheckRun:
     def has_price(model: str) -> bool:
         return any(name in model for name in PRICED)
 
@@ -76,13 +76,13 @@ def errors(file: CheckedFile) -> list[Diagnostic]:
     return [one for one in file.diagnostics if one.severity is Severity.ERROR]
 
 
-def test_every_file_is_read_and_parsed(checked: Checked) -> None:
+def test_every_file_is_read_and_parsed(checked: CheckRun) -> None:
     assert len(checked.files) == len(FILES) == 41
     assert all(file.detected is not None for file in checked.files)
     assert not checked.unreadable
 
 
-def test_each_error_is_one_that_we_can_stand_by(checked: Checked) -> None:
+def test_each_error_is_one_that_we_can_stand_by(checked: CheckRun) -> None:
     found = {
         tag(file): [".".join(str(part) for part in one.path) for one in errors(file)]
         for file in checked.files
@@ -91,13 +91,13 @@ def test_each_error_is_one_that_we_can_stand_by(checked: Checked) -> None:
     assert found == EXPECTED_ERRORS
 
 
-def test_no_error_stands_inside_a_host_section(checked: Checked) -> None:
+def test_no_error_stands_inside_a_host_section(checked: CheckRun) -> None:
     for file in checked.files:
         for one in errors(file):
             assert len(one.path) == 1 or one.path[0] in {"cost", "autonomy", "mission"}
 
 
-def test_every_file_is_checked_as_the_runtime_it_was_written_for(checked: Checked) -> None:
+def test_every_file_is_checked_as_the_runtime_it_was_written_for(checked: CheckRun) -> None:
     as_corvus = {
         tag(file)
         for file in checked.files
@@ -110,7 +110,7 @@ def test_every_file_is_checked_as_the_runtime_it_was_written_for(checked: Checke
         assert file.detected.evidence
 
 
-def test_every_lost_money_cap_is_told(checked: Checked) -> None:
+def test_every_lost_money_cap_is_told(checked: CheckRun) -> None:
     """DEP-3: whoever wrote both keys with different numbers believes in a cap that is not there."""
     expected: set[str] = set()
     for path in FILES:
@@ -130,14 +130,14 @@ def test_every_lost_money_cap_is_told(checked: Checked) -> None:
 
 
 def test_the_only_warnings_are_deprecations_unpriced_models_and_a_byte_order_mark(
-    checked: Checked,
+    checked: CheckRun,
 ) -> None:
     warned = Counter(one.code for one in checked.diagnostics if one.severity is Severity.WARNING)
     assert set(warned) == {"deprecated-key", "unpriced-default-model", "byte-order-mark"}
     assert warned["byte-order-mark"] == 1
 
 
-def test_every_position_is_true(checked: Checked) -> None:
+def test_every_position_is_true(checked: CheckRun) -> None:
     for file in checked.files:
         raw = Path(file.shown).read_bytes()
         text = source_text(raw)
@@ -153,7 +153,7 @@ def test_every_position_is_true(checked: Checked) -> None:
                 assert str(one.path[-1]) in text[start.offset : end.offset]
 
 
-def test_every_finding_can_be_shown(checked: Checked) -> None:
+def test_every_finding_can_be_shown(checked: CheckRun) -> None:
     sources = {file.shown: file.text for file in checked.files if file.text is not None}
     shown = render(checked.diagnostics, sources, colour=False)
     assert shown.count(" --> ") == len(checked.diagnostics)

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from corvus.cli.check import main
+from corvus.cli.check import main, price_clashes
 from corvus.cli.exits import Exit
-from corvus.cli.price_facts import price_clashes
 from corvus.config.check.check import Options, check_paths
 from corvus.config.check.codes import ABOVE_FILES, CODES
 from corvus.config.check.subject import PriceFacts

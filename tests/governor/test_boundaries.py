@@ -13,7 +13,7 @@ from corvus.base.money import NanoUSD
 from corvus.governor import overrides
 from corvus.model.request import TEXT_MAX, Request
 from corvus.model.steering import MissionOutcome, OverrideRequest, ResetRequest
-from corvus.store.jobs import Job
+from corvus.store.writer import Job
 from tests.governor.conftest import MakeBench
 
 DAY = "[cost]\nenabled = true\ndaily_limit_usd = 10\nreservation_ttl_seconds = 60\n"

@@ -1,23 +1,21 @@
 from __future__ import annotations
 
-from dataclasses import fields
-
 import pytest
 
 from corvus.metering.usage import add_usage
-from corvus.model.usage import TokenKind, Usage
+from corvus.model.usage import COUNTS, TokenKind, Usage
 
-NAMES = [field.name for field in fields(Usage)]
+NAMES = COUNTS
 
 
-@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("count", [-1, 1.0, "1", True, None])
 def test_a_count_that_is_no_whole_number_from_0_up_is_refused_by_name(
-    name: str, count: object
+    count: object,
 ) -> None:
     """EVA-10: a negative count would lower the cost of a call."""
-    with pytest.raises(ValueError, match=f"^{name} must be an integer >= 0, got {count!r}"):
-        Usage(**{name: count})  # pyright: ignore[reportArgumentType] - the point of the test
+    for name in NAMES:
+        with pytest.raises(ValueError, match=f"^{name} must be an integer >= 0, got {count!r}"):
+            Usage(**{name: count})  # pyright: ignore[reportArgumentType] - the point of the test
 
 
 def test_every_count_is_of_a_kind_of_its_own_and_zero_is_left_out() -> None:

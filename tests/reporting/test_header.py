@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from corvus.base.errors import ReportInvalid
+from corvus.base.period import Period
 from corvus.reporting.header import Chart, parse_header
 from corvus.reporting.parameters import Parameter, ParameterType, Span
 from corvus.reporting.table import Column
@@ -37,7 +38,7 @@ def test_every_entry_of_a_header_is_read() -> None:
     assert header.title == "Spend by model"
     assert header.summary == "Cost of each model, dearest first."
     assert header.method == "As the invoice has it."
-    assert header.span == Span(366, "days")
+    assert header.span == Span(366, Period.DAY)
     assert header.reads == ("usage_record", "session")
     assert header.chart == Chart("model", "cost_nano_usd")
     assert header.columns == (

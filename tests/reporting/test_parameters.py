@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from corvus.base.errors import ReportParameterInvalid
+from corvus.base.period import Period
 from corvus.reporting.catalog import load_catalog
 from corvus.reporting.parameters import (
     Parameter,
@@ -116,9 +117,9 @@ def test_unknown_name_is_refused_with_the_nearest_and_all_known() -> None:
 @pytest.mark.parametrize(
     ("text", "span"),
     [
-        ("366 days", Span(366, "days")),
-        ("1 weeks", Span(1, "weeks")),
-        ("60 months", Span(60, "months")),
+        ("366 days", Span(366, Period.DAY)),
+        ("1 weeks", Span(1, Period.WEEK)),
+        ("60 months", Span(60, Period.MONTH)),
     ],
 )
 def test_a_span_is_a_number_of_buckets(text: str, span: Span) -> None:
@@ -151,14 +152,14 @@ def test_a_range_of_as_many_buckets_is_allowed_and_one_more_is_not(
     }
     most = parse_span(span)
     check_span(most, values)
-    shorter = Span(most.most - 1, most.unit)
-    with pytest.raises(ReportParameterInvalid, match=rf"is {most.most} {most.unit} long, at most"):
+    shorter = Span(most.most - 1, most.period)
+    with pytest.raises(ReportParameterInvalid, match=f"is {span} long, at most"):
         check_span(shorter, values)
 
 
 def test_without_a_start_there_is_nothing_to_check() -> None:
     check_span(
-        Span(1, "days"),
+        Span(1, Period.DAY),
         {"since": None, "until": None, "as_of": datetime.fromisoformat("2026-01-01")},
     )
 
@@ -167,7 +168,7 @@ def test_a_range_that_begins_after_the_present_is_refused() -> None:
     since, as_of = (datetime.fromisoformat(day) for day in ("2026-05-01", "2026-04-06"))
     values = {"since": since, "until": None, "as_of": as_of}
     with pytest.raises(ReportParameterInvalid, match="begins at 2026-05-01 00:00, after its end"):
-        check_span(Span(366, "days"), values)
+        check_span(Span(366, Period.DAY), values)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tools.checkout import HERE
 from tools.mutate import gone, sample
 from tools.mutate.mutants import mutants_of
 from tools.mutate.survivors import Survivor, read_survivors
-from tools.mutate.trial import test_folders as folders_of
+from tools.mutate.trial import circles
 
 PATH = Path("policy/corvus/a.py")
 
@@ -75,13 +75,20 @@ def test_a_survivor_is_found_again_when_its_line_has_moved() -> None:
     assert gone([survivor], mutants_of(PATH, "a < c")) == [survivor]
 
 
-def test_the_tests_of_a_module_are_those_of_its_folder_then_of_its_room(tmp_path: Path) -> None:
-    for name in ("config/toml", "model"):
-        (tmp_path / name).mkdir(parents=True)
-    nearest = [tmp_path / "config/toml", tmp_path / "config"]
-    assert folders_of(tmp_path, Path("config/toml/spans.py")) == nearest
-    assert folders_of(tmp_path, Path("config/edit/edit.py")) == [tmp_path / "config"]
-    assert folders_of(tmp_path, Path("runtime.py")) == []
+def test_the_tests_nearest_to_a_module_come_first(tmp_path: Path) -> None:
+    for name in ("config/toml/test_spans.py", "config/test_edit.py", "test_runtime.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+
+    def found(module: str, *, whole: bool = False) -> list[str]:
+        groups = circles(tmp_path, Path(module), whole=whole)
+        return [path.relative_to(tmp_path).as_posix() for group in groups for path in group]
+
+    assert found("config/toml/spans.py") == ["config/toml/test_spans.py", "config/toml", "config"]
+    assert found("config/edit/edit.py") == ["config/test_edit.py", "config"]
+    assert found("runtime.py") == ["test_runtime.py"]
+    assert found("runtime.py", whole=True) == ["test_runtime.py", "."]
+    assert found("elsewhere.py") == ["."]
 
 
 def test_every_explained_survivor_is_still_in_the_code() -> None:

@@ -13,12 +13,10 @@ from corvus.base.period import Period
 from corvus.model.decision import BudgetState
 from corvus.model.steering import AuditKind, MissionOutcome, SessionOutcome
 from corvus.reporting.catalog import load_catalog
-from corvus.wording.words import DEFAULT, LANGUAGES, language_of, load_words
+from corvus.wording.words import DEFAULT, FROM_HEADERS, LANGUAGES, language_of, load_words
 
 ROOT = Path(__file__).parents[2] / "policy" / "corvus"
 REPORTS = load_catalog().reports.values()
-_OWN = ("report.", "parameter_hint.")
-"""What English has in the headers of the reports."""
 
 every_language = pytest.mark.parametrize("language", LANGUAGES)
 
@@ -28,7 +26,7 @@ def texts(language: str) -> dict[str, str]:
 
 
 def shared(language: str) -> dict[str, str]:
-    return {key: text for key, text in texts(language).items() if not key.startswith(_OWN)}
+    return {key: text for key, text in texts(language).items() if not key.startswith(FROM_HEADERS)}
 
 
 def places(text: str) -> set[str]:

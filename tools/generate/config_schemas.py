@@ -103,7 +103,7 @@ def _for_editors(table: Table) -> Table:
     if not required or nested:
         return {**table, "properties": named}
     # A table in the place of a value is an unknown key already, such as the rest of a model's name
-    # that was not quoted; that its parent lacks keys would be told once more for each of them.
+    # that was not quoted; that its parent lacks keys would be reported again for each of them.
     flat: Table = {"additionalProperties": {"not": {"type": "object"}}}
     rest = {key: value for key, value in table.items() if key != "required"}
     # Without the second `true` tombi takes the branch for a closed table that knows no key.
@@ -183,7 +183,7 @@ def _open(tables: dict[str, object], name: str, dialect: Dialect) -> None:
 
 
 def _unseen(description: str) -> Table:
-    """Describe a key of a host; tombi warns of every key inside unless told that any may stand."""
+    """Describe a key of a host; without the first member tombi warns of every key inside."""
     return {"additionalProperties": True, "description": description}
 
 

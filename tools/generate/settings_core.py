@@ -1,6 +1,6 @@
 """Reduces the core schema that pydantic made of ``settings`` to what ``corvus check`` runs.
 
-Classes become tables with the same keys, and defaults go away: only "valid or not" is asked.
+Classes become tables with the same keys, and defaults go away: only "valid or not" is of interest.
 Whatever is not understood is an error here, at build time, and not a difference at run time.
 """
 

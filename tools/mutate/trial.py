@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Self
@@ -62,23 +62,14 @@ class Laboratory:
         sound = path.read_bytes()
         path.write_text(mutant.text, encoding="utf-8")
         try:
-            for tests in self._circles(mutant, whole=whole):
+            place = self._place(mutant)
+            for tests in circles(self._root / "tests", place, whole=whole):
                 verdict = self._run(tests)
                 if verdict is not Verdict.LIVES:
                     return verdict
             return Verdict.LIVES
         finally:
             path.write_bytes(sound)
-
-    def _circles(self, mutant: Mutant, *, whole: bool) -> Iterator[Sequence[Path]]:
-        """Yield the tests of a mutant's module, of its room, and all of them."""
-        for folder in test_folders(self._root / "tests", self._place(mutant)):
-            named = [path for path in folder.glob(f"test_{mutant.path.stem}*.py")]
-            if named:
-                yield named
-            yield [folder]
-        if whole:
-            yield [self._root / "tests"]
 
     def _place(self, mutant: Mutant) -> Path:
         sources = self._checkout.sources.relative_to(self._checkout.folder)
@@ -107,12 +98,18 @@ class Laboratory:
         return Verdict.LIVES if done.returncode in (0, _NO_TESTS) else Verdict.DIES
 
 
-def test_folders(tests: Path, module: Path) -> list[Path]:
-    """Return the folders with the tests of a module, the nearest first.
+def circles(tests: Path, module: Path, *, whole: bool = False) -> list[list[Path]]:
+    """Return the tests of a module, then those of its room; all, where it has none of its own.
 
     Args:
         tests: The folder of all tests, which mirrors the package.
         module: The module's file, below the package.
+        whole: Whether all tests come last in any case.
     """
-    parents = [tests / parent for parent in module.parents if parent != Path(".")]
-    return [folder for folder in parents if folder.is_dir()]
+    folders = [tests / parent for parent in module.parents if parent != Path(".")]
+    found: list[list[Path]] = []
+    for folder in filter(Path.is_dir, folders):
+        found += [sorted(folder.glob(f"test_{module.stem}*.py")), [folder]]
+    found.append(sorted(tests.glob(f"test_{module.stem}*.py")))
+    found = [group for group in found if group]
+    return [*found, [tests]] if whole or not found else found

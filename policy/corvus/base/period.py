@@ -16,10 +16,12 @@ class Calendar(NamedTuple):
     Attributes:
         first: Returns the first day of the window that holds a day.
         after: Returns the first day of the window after the one that begins on a day.
+        number: Returns the number of the window that holds a day, consecutive along time.
     """
 
     first: Callable[[date], date]
     after: Callable[[date], date]
+    number: Callable[[date], int]
 
 
 def next_month(day: date) -> date:
@@ -41,6 +43,14 @@ def _monday(day: date) -> date:
 
 def _next_monday(day: date) -> date:
     return _monday(day) + timedelta(days=7)
+
+
+def _week_number(day: date) -> int:
+    return (day.toordinal() - 1) // 7  # day 1 of year 1 was a Monday
+
+
+def _month_number(day: date) -> int:
+    return day.year * 12 + day.month
 
 
 def _first_of_month(day: date) -> date:
@@ -80,9 +90,9 @@ class Period(StrEnum):
         return member
 
     SESSION = "session", None, 1000
-    DAY = "day", Calendar(_same_day, _next_day), 366, 30
-    WEEK = "week", Calendar(_monday, _next_monday), 260, 12
-    MONTH = "month", Calendar(_first_of_month, next_month), 60, 12
+    DAY = "day", Calendar(_same_day, _next_day, date.toordinal), 366, 30
+    WEEK = "week", Calendar(_monday, _next_monday, _week_number), 260, 12
+    MONTH = "month", Calendar(_first_of_month, next_month, _month_number), 60, 12
     MISSION = "mission", None, 1000
     TOTAL = "total"
 

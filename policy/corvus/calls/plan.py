@@ -158,11 +158,11 @@ class Plan:
         most, read = written * self.choices, self.input_tokens
         if self.stays_in_us:
             read, most = -(-read * 11 // 10), -(-most * 11 // 10)
-        found = dearest(price, read, most, self.input_kinds)
-        rates: Rates = price.rates_for(found.context_tokens) if price is not None else {}
+        usage = dearest(price, read, most, self.input_kinds)
+        rates: Rates = price.rates_for(usage.context_tokens) if price is not None else {}
         if self.web_searches and TokenKind.WEB_SEARCH in rates:
-            return replace(found, web_search_requests=self.web_searches)
-        return found
+            return replace(usage, web_search_requests=self.web_searches)
+        return usage
 
     @property
     def output_limit(self) -> int:
@@ -282,9 +282,9 @@ def _input_tokens(
     endpoint: Endpoint,
     body: bytes,
     members: Mapping[str, Raw],
-    found: tuple[Content, Sequence[str]],
+    parts: tuple[Content, Sequence[str]],
 ) -> int:
-    content, models = found
+    content, models = parts
     text = input_token_bound(body) - content.media_bytes // ASCII_BYTES_PER_TOKEN
     media = content.media_tokens(endpoint, models)
     adds_hidden = content.adds_hidden or any(_is_given(members, name) for name in _TOLD_TO_MODEL)
@@ -324,14 +324,14 @@ def _predicted(members: Mapping[str, Raw]) -> int:
 
 
 def _models(members: Mapping[str, Raw], model: str, called: list[str]) -> tuple[str, ...]:
-    found = dict.fromkeys((model, *called))
+    models = dict.fromkeys((model, *called))
     for place in places_of(members):
         for name in OTHER_MODELS:
             if not is_null(text := place.get(name)):
-                found.update(dict.fromkeys(models_in(name, decoded(text))))
-    if len(found) > _MODELS_MAX:
+                models.update(dict.fromkeys(models_in(name, decoded(text))))
+    if len(models) > _MODELS_MAX:
         raise Malformed("json_invalid", f"more than {_MODELS_MAX} models may answer")
-    return tuple(found)
+    return tuple(models)
 
 
 def _options(text: Raw | None) -> dict[str, object]:

@@ -60,8 +60,8 @@ class Refusal:
     @property
     def headers(self) -> dict[str, str]:
         """Headers that belong to it."""
-        found = {"content-type": "application/json", "cache-control": "no-store"}
-        return found if self.may_retry else {**found, "x-should-retry": "false"}
+        headers = {"content-type": "application/json", "cache-control": "no-store"}
+        return headers if self.may_retry else {**headers, "x-should-retry": "false"}
 
     @property
     def _fault(self) -> Fault:

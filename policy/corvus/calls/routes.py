@@ -56,10 +56,17 @@ class Unreadable:
     message: str
 
 
+def _unversioned(endpoint: Endpoint) -> str:
+    return endpoint.path.removeprefix(PROVIDERS[endpoint.kind].version)
+
+
 _FREE_METHODS = ("GET", "HEAD", "OPTIONS", "DELETE")
 _PLAIN = re.compile(r"(?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9_.~:@-]+)+")
 _PATHS = [(re.compile(pattern_of(endpoint.path)), endpoint) for endpoint in ENDPOINTS]
-_ENDS = [(re.compile(rf"{pattern_of(endpoint.end)}\Z"), endpoint) for endpoint in ENDPOINTS]
+_ENDS = [
+    (re.compile(rf"{pattern_of(endpoint.end or _unversioned(endpoint))}\Z"), endpoint)
+    for endpoint in ENDPOINTS
+]
 _FREE = [
     (kind, route.method, re.compile(pattern_of(route.path)))
     for kind, provider in PROVIDERS.items()
@@ -98,9 +105,9 @@ def route(method: str, path: str, *, exact: bool) -> MeteredCall | FreeCall | Un
 
 def _exactly(method: str, path: str) -> MeteredCall | FreeCall | Unreadable:
     for pattern, endpoint in _PATHS:
-        if found := pattern.fullmatch(path):
+        if match := pattern.fullmatch(path):
             if method == "POST":
-                return MeteredCall(endpoint, path, found.groupdict().get("model"))
+                return MeteredCall(endpoint, path, match.groupdict().get("model"))
             if method == "GET" and endpoint.may_be_socket:
                 detail = f"websockets are not served: send POST {path}"
                 return Unreadable(426, "upgrade_refused", detail)
@@ -119,6 +126,6 @@ def _by_end(method: str, path: str) -> MeteredCall | FreeCall | Unreadable:
         if _FREE_ENDS.search(path):
             return FreeCall(path)
         for pattern, endpoint in _ENDS:
-            if found := pattern.search(path):
-                return MeteredCall(endpoint, path, found.groupdict().get("model"))
+            if match := pattern.search(path):
+                return MeteredCall(endpoint, path, match.groupdict().get("model"))
     return Unreadable(404, "not_found", _NO_ROUTE)

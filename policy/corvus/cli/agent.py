@@ -16,7 +16,7 @@ from corvus.cli.options import Config, LedgerPath, Sets
 from corvus.model.request import Surface
 
 if TYPE_CHECKING:
-    from corvus.cli.run import Wish
+    from corvus.cli.run import RunRequest
 
 Command: TypeAlias = Annotated[
     list[str], typer.Argument(metavar="COMMAND...", help="What to run, with its own options.")
@@ -82,11 +82,11 @@ def agent(
 
     Example: corvus agent --mission triage --limit 2.50 -- python agent.py
     """
-    from corvus.cli.run import Wish
-    from corvus.cli.run_limits import read_limits
+    from corvus.cli.run import RunRequest
+    from corvus.cli.run_text import read_limits
 
     limits = read_limits(limit, daily, session_limit)
-    wish = Wish(
+    request = RunRequest(
         Surface.CLI_AGENT,
         session,
         mission,
@@ -96,7 +96,7 @@ def agent(
         pass_through,
         tuple(pass_env or ()),
     )
-    _run(command, wish, config, sets, ledger)
+    _run(command, request, config, sets, ledger)
 
 
 def code(
@@ -122,11 +122,11 @@ def code(
 
     Example: corvus code --daily 5 -- claude -p "fix the tests"
     """
-    from corvus.cli.run import Wish
-    from corvus.cli.run_limits import read_limits
+    from corvus.cli.run import RunRequest
+    from corvus.cli.run_text import read_limits
 
     limits = read_limits(limit, daily, session_limit)
-    wish = Wish(
+    request = RunRequest(
         Surface.CLI_CODE,
         session,
         mission,
@@ -136,14 +136,16 @@ def code(
         pass_through,
         tuple(pass_env or ()),
     )
-    _run(command, wish, config, sets, ledger)
+    _run(command, request, config, sets, ledger)
 
 
-def _run(command: list[str], wish: Wish, config: Config, sets: Sets, ledger: LedgerPath) -> None:
-    from corvus.cli.common import warn_unused
+def _run(
+    command: list[str], request: RunRequest, config: Config, sets: Sets, ledger: LedgerPath
+) -> None:
+    from corvus.cli.options import warn_unused
     from corvus.cli.run import Run
     from corvus.runtime import open_runtime
 
     runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)
     warn_unused(runtime)
-    raise typer.Exit(Run(runtime, wish).go(command))
+    raise typer.Exit(Run(runtime, request).go(command))

@@ -1,32 +1,19 @@
 """The typer application: which commands there are.
 
-What a command needs is imported only when it runs.
+The module of a command is imported when the command runs, or when all are listed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Collection
 from functools import cache
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, NamedTuple
 
 import typer
 from typer.main import get_command
 
-from corvus.cli import (
-    agent,
-    config_group,
-    cost,
-    demo,
-    gateway,
-    init,
-    ledger,
-    report,
-    sql,
-    status,
-    token,
-    usage,
-)
-from corvus.cli import policy as policy_cmd
 from corvus.version import __version__
 
 _PASSED_ON: dict[str, object] = {
@@ -36,15 +23,7 @@ _PASSED_ON: dict[str, object] = {
 }
 
 _TO_COMMAND: dict[str, object] = {"allow_interspersed_args": False}
-
-app = typer.Typer(
-    name="corvus",
-    help="Budgets as code for AI agents: check a config, price usage, ask for spend in SQL.",
-    epilog="Start with `corvus demo`. Exit: 0 clean, 1 findings, 2 usage, 3 bug, 30 no ledger.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+"""The own options of such a command end where the command begins that it runs."""
 
 
 def _version(wanted: bool) -> None:
@@ -53,7 +32,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -62,7 +40,6 @@ def options(
     """Budgets as code for AI agents."""
 
 
-@app.command("check", context_settings=_PASSED_ON)
 def check(context: typer.Context) -> None:
     """Check config files: every problem with file:line:column.
 
@@ -73,7 +50,6 @@ def check(context: typer.Context) -> None:
     raise typer.Exit(main(context.args))
 
 
-@app.command("migrate", context_settings=_PASSED_ON)
 def migrate(context: typer.Context) -> None:
     """Rewrite deprecated keys of config files; every other byte stays.
 
@@ -84,7 +60,6 @@ def migrate(context: typer.Context) -> None:
     raise typer.Exit(main(context.args))
 
 
-@app.command("explain", context_settings=_PASSED_ON)
 def explain(context: typer.Context) -> None:
     """Explain a diagnostic code.
 
@@ -95,36 +70,115 @@ def explain(context: typer.Context) -> None:
     raise typer.Exit(main(context.args))
 
 
-app.add_typer(config_group.app, name="config")
-app.add_typer(policy_cmd.app, name="policy")
-app.add_typer(usage.app, name="usage")
-app.add_typer(cost.app, name="cost")
-app.add_typer(report.app, name="report")
-app.add_typer(ledger.app, name="ledger")
-app.add_typer(token.app, name="token")
-app.command("sql")(sql.sql)
-app.command("status")(status.status)
-app.command("gateway")(gateway.gateway)
-app.command("agent", context_settings=_TO_COMMAND)(agent.agent)
-app.command("code", context_settings=_TO_COMMAND)(agent.code)
-app.command("demo")(demo.demo)
-app.command("init")(init.init)
+class _Entry(NamedTuple):
+    """A command, or a group of them.
+
+    Attributes:
+        module: Of ``corvus.cli``, which has the function of its name; of a group, ``app``.
+        help: Its line in the list of all, the first of its own text.
+    """
+
+    module: str
+    help: str
+    is_group: bool = False
+    settings: dict[str, object] | None = None
+
+
+_PASSED = {"check": check, "migrate": migrate, "explain": explain}
+COMMANDS = {
+    "sql": _Entry(
+        "sql", "Ask the ledger in SQL: one SELECT, which reads its tables and nothing else."
+    ),
+    "status": _Entry(
+        "status", "Show the config in force, whether store and ledger work, and what is under way."
+    ),
+    "gateway": _Entry(
+        "gateway",
+        "Serve proxy, admin API and dashboard; all need a token of `corvus token create`.",
+    ),
+    "agent": _Entry(
+        "agent",
+        "Run an agent whose model calls are paid from the budgets.",
+        settings=_TO_COMMAND,
+    ),
+    "code": _Entry(
+        "agent",
+        "Run a coding agent, such as claude or codex, whose calls are paid from the budgets.",
+        settings=_TO_COMMAND,
+    ),
+    "demo": _Entry(
+        "demo",
+        "Check a config, import a real agent log and report its spend, in under ten seconds.",
+    ),
+    "init": _Entry(
+        "init", "Write a commented starter config; it checks clean, and refuses to overwrite one."
+    ),
+    "config": _Entry("config", "The settings in force, and changes of a config file.", True),
+    "policy": _Entry("policy", "The compiled policy.", True),
+    "usage": _Entry("usage", "Bring recorded usage in, and hand it on.", True),
+    "cost": _Entry("cost", "Spend against the limits.", True),
+    "report": _Entry(
+        "report", "Spend reports: `corvus report list`, then `corvus report NAME`.", True
+    ),
+    "ledger": _Entry("ledger", "The ledger of usage and the store of budgets.", True),
+    "token": _Entry("token", "Access tokens of the gateway.", True),
+}
+"""The commands that typer reads, in the order in which they are listed."""
 
 
 def run(argv: list[str]) -> int:
     """Run the command line and return its exit code.
 
     Raises:
-        PolicyError: What a command could not do; ``corvus.cli.main`` tells it.
+        PolicyError: What a command could not do; ``corvus.cli.main`` shows it.
     """
+    named = (name for name in argv[:1] if name in COMMANDS)
+    names = tuple(COMMANDS) if "_CORVUS_COMPLETE" in os.environ else tuple(named)
     try:
-        _command_line()(args=argv, prog_name="corvus")
+        _command_line(names)(args=argv, prog_name="corvus")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
     return 0
 
 
 @cache
-def _command_line() -> Callable[..., object]:
-    """Build the commands once: typer would do so, for all of them, at every call of ``app``."""
-    return get_command(app)
+def _command_line(names: tuple[str, ...]) -> Callable[..., object]:
+    """Build the commands once: typer would do so at every call."""
+    return get_command(application(names))
+
+
+def application(names: Collection[str] = tuple(COMMANDS)) -> typer.Typer:
+    """Return the command line.
+
+    Args:
+        names: The commands to import; of the others only the line of the list is there.
+    """
+    app = typer.Typer(
+        name="corvus",
+        help="Budgets as code for AI agents: check a config, price usage, ask for spend in SQL.",
+        epilog="Start with `corvus demo`. Exit: 0 clean, 1 findings, 2 usage, 3 bug, 30 no ledger.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(options)
+    for name, function in _PASSED.items():
+        app.command(name, context_settings=_PASSED_ON)(function)
+    for name, entry in COMMANDS.items():
+        if name not in names:
+            app.command(name, help=entry.help, context_settings=_PASSED_ON)(_later(name))
+        elif entry.is_group:
+            app.add_typer(import_module(f"corvus.cli.{entry.module}").app, name=name)
+        else:
+            function = getattr(import_module(f"corvus.cli.{entry.module}"), name)
+            app.command(name, context_settings=entry.settings)(function)
+    return app
+
+
+def _later(name: str) -> Callable[[typer.Context], None]:
+    """Return what stands for a command that is not imported, and imports it when it is run."""
+
+    def command(context: typer.Context) -> None:
+        raise typer.Exit(run([name, *context.args]))
+
+    return command

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
 
 import typer
 
+from corvus.answers.audit import AUDIT_EVENT, details_of
+from corvus.answers.kv import kv_words
 from corvus.base.money import usd_exact, usd_short
-from corvus.cli.common import console, is_terminal, is_unicode, json_text
-from corvus.cli.options import Config, LedgerPath
+from corvus.cli.options import Config, LedgerPath, opened
+from corvus.cli.output import console, emit, is_unicode
 
 if TYPE_CHECKING:
     from corvus.model.steering import AuditEvent
@@ -20,13 +21,10 @@ if TYPE_CHECKING:
 _NONE = "-"
 
 
-class Format(StrEnum):
-    """How audit events are shown."""
-
-    TABLE = "table"
-    KV = "kv"
-    JSON = "json"
-    JSONL = "jsonl"
+AuditFormat: TypeAlias = Annotated[
+    Literal["table", "kv", "json", "jsonl"] | None,
+    typer.Option("--format", help="Default: table on a terminal, else kv."),
+]
 
 
 def kinds(incomplete: str) -> list[str]:
@@ -59,9 +57,7 @@ def audit(
             "`corvus ledger verify --anchor` proves by it that nothing was cut off.",
         ),
     ] = False,
-    output: Annotated[
-        Format | None, typer.Option("--format", help="Default: table on a terminal, else kv.")
-    ] = None,
+    output: AuditFormat = None,
     config: Config = None,
     ledger: LedgerPath = None,
 ) -> None:
@@ -69,58 +65,48 @@ def audit(
 
     Example: corvus cost audit --since 7d --kind reset_applied
     """
-    for one in kind or ():
-        if one not in (known := kinds("")):
-            raise typer.BadParameter(f"{one!r} is none of {', '.join(known)}", param_hint="--kind")
+    for wanted in kind or ():
+        if wanted not in (known := kinds("")):
+            raise typer.BadParameter(
+                f"{wanted!r} is none of {', '.join(known)}", param_hint="--kind"
+            )
     from corvus.cli.times import parse_since
-    from corvus.runtime import open_runtime
 
-    runtime = open_runtime(config or (), ledger=ledger)
-    shape = output or (Format.TABLE if is_terminal() else Format.KV)
+    runtime = opened(config, ledger, warns=False)
     if anchor:
-        _print_anchor(runtime, shape)
+        _print_anchor(runtime, output)
         return
     first = parse_since(since, runtime.clock.now()) if since is not None else None
-    _print(runtime.audit(limit, first, kind or ()), shape)
+    events = runtime.audit(limit, first, kind or ())
+    if output == "jsonl":
+        for event in events:
+            print(json.dumps(AUDIT_EVENT.body(event), ensure_ascii=not is_unicode()))
+        return
+    emit(
+        output,
+        lambda: {"events": AUDIT_EVENT.bodies(events)},
+        lambda: _print_table(events),
+        kv=lambda: map(_line, events),
+    )
 
 
-def _print_anchor(runtime: Runtime, shape: Format) -> None:
+def _print_anchor(runtime: Runtime, shape: str | None) -> None:
     position, digest = runtime.audit_head()
-    if shape in (Format.JSON, Format.JSONL):
+    if shape in ("json", "jsonl"):
         print(json.dumps({"position": position, "hash": digest}))
     else:
         print(f"{position}:{digest}")
 
 
-def _print(events: Sequence[AuditEvent], shape: Format) -> None:
-    from corvus.answers.audit import AUDIT_EVENT
-
-    match shape:
-        case Format.JSON:
-            print(json_text({"events": AUDIT_EVENT.bodies(events)}))
-        case Format.JSONL:
-            for event in events:
-                print(json.dumps(AUDIT_EVENT.body(event), ensure_ascii=not is_unicode()))
-        case Format.KV:
-            for event in events:
-                print(_line(event))
-        case Format.TABLE:
-            _print_table(events)
-
-
 def _line(event: AuditEvent) -> str:
-    from corvus.answers.audit import AUDIT_EVENT
-    from corvus.answers.kv import kv_value
-
     body = AUDIT_EVENT.body(event)
     removed = event.removed_cost_nano_usd
     body["removed_cost_usd"] = None if removed is None else usd_exact(removed)
-    first = f"audit_event={body.pop('position')}"
-    return " ".join((first, *(f"{name}={kv_value(value)}" for name, value in body.items())))
+    return " ".join(kv_words({"audit_event": body.pop("position"), **body}))
 
 
 def _print_table(events: Sequence[AuditEvent]) -> None:
-    from corvus.cli.fitted import print_rows
+    from corvus.cli.output import print_rows
     from corvus.diagnostics.plain import escape
 
     out = console()
@@ -145,15 +131,13 @@ def _print_table(events: Sequence[AuditEvent]) -> None:
 
 def _details(event: AuditEvent) -> str:
     """Write what changed: ``budgets.day.limit: $5.00 to $9.00``; else all of it."""
-    from corvus.answers.audit import details_of
-
     found = details_of(event)
     if not isinstance(found, dict):
         return str(found)
     details = cast("dict[str, Any]", found)
     budgets = details.get("lifted") or details.get("blocked")
     if isinstance(budgets, list):
-        return ", ".join(_budget(one) for one in cast("list[dict[str, Any]]", budgets))
+        return ", ".join(_budget(status) for status in cast("list[dict[str, Any]]", budgets))
     before, after = details.get("before"), details.get("after")
     if not (isinstance(before, dict) and isinstance(after, dict)):
         return ", ".join(f"{name}: {value}" for name, value in _flat(details))
@@ -166,10 +150,10 @@ def _details(event: AuditEvent) -> str:
     )
 
 
-def _budget(one: dict[str, Any]) -> str:
+def _budget(status: dict[str, Any]) -> str:
     """Write a budget that an override lifts: ``day: $3.10 of $2.00``."""
-    projected, limit = usd_short(one["projected_nano_usd"]), usd_short(one["limit_nano_usd"])
-    return f"{one['budget']}: ${projected} of ${limit}"
+    projected, limit = usd_short(status["projected_nano_usd"]), usd_short(status["limit_nano_usd"])
+    return f"{status['budget']}: ${projected} of ${limit}"
 
 
 def _flat(values: dict[str, Any], within: str = "") -> Iterator[tuple[str, str]]:

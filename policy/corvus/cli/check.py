@@ -1,7 +1,7 @@
 """``corvus check``: parses its own arguments, because typer would cost more than the whole check.
 
 It translates a run of ``corvus.config.check.check`` into text and an exit code, and decides
-nothing. Other formats and reports are written by ``check_outputs`` and ``check_reports``, which a
+nothing. Other formats and reports are written by ``check_outputs``, which a
 plain check never imports. The format is what the user asks for, also inside a CI service.
 """
 
@@ -11,15 +11,20 @@ import argparse
 import os
 import sys
 from collections import Counter
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from corvus.cli.exits import Exit
-from corvus.cli.inputs import parser_of_files, read_stdin, usual_files
-from corvus.cli.price_facts import PRICE_FACTS
+from corvus.config.check.subject import PriceFacts
 
 if TYPE_CHECKING:
-    from corvus.cli.check_reports import Report
-    from corvus.config.check.check import Checked, CheckedFile
+    from collections.abc import Iterator
+
+    from corvus.cli.check_outputs import Report
+    from corvus.config.check.check import CheckedFile, CheckRun
+    from corvus.config.toml.values import Table
+    from corvus.prices.lookup import PriceBooks
+
 
 _EPILOG = """\
 examples:
@@ -71,7 +76,7 @@ def _planned(
     """Return the format of standard output, and the reports to write besides."""
     if not options.report:
         return options.format or "text", ()
-    from corvus.cli.check_reports import planned
+    from corvus.cli.check_outputs import planned
 
     try:
         return planned(options.report, options.format, _FORMATS)
@@ -79,7 +84,7 @@ def _planned(
         parser.error(str(mistake))
 
 
-def _exit_code(checked: Checked, options: argparse.Namespace) -> Exit:
+def _exit_code(checked: CheckRun, options: argparse.Namespace) -> Exit:
     if checked.unreadable:
         return Exit.USAGE
     failing = _failing(options)
@@ -95,11 +100,10 @@ def _failing(options: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _write_all(
-    checked: Checked, options: argparse.Namespace, shown: str, reports: tuple[Report, ...]
+    checked: CheckRun, options: argparse.Namespace, shown: str, reports: tuple[Report, ...]
 ) -> Exit:
     """Print one format and write the reports; a report that cannot be written is exit 2."""
-    from corvus.cli.check_outputs import outcome_of, written
-    from corvus.cli.check_reports import write
+    from corvus.cli.check_outputs import outcome_of, write, written
 
     code = _exit_code(checked, options)
     outcome = outcome_of(checked, failing=_failing(options), exit_code=int(code))
@@ -154,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _text(checked: Checked, options: argparse.Namespace) -> str:
+def _text(checked: CheckRun, options: argparse.Namespace) -> str:
     summary = "" if options.quiet else "\n".join(_summary(checked))
     if not checked.diagnostics:
         return summary
@@ -175,7 +179,7 @@ def _colour(wanted: str) -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
-def _summary(checked: Checked) -> list[str]:
+def _summary(checked: CheckRun) -> list[str]:
     counts = Counter(diagnostic.severity.value for diagnostic in checked.diagnostics)
     said = ", ".join(_many(counts[word], word) for word in _SEVERITIES if counts[word])
     looked_at = [file for file in checked.files if file.detected is not None or file.diagnostics]
@@ -222,3 +226,81 @@ def _dialect_lines(files: tuple[CheckedFile, ...]) -> list[str]:
         many = f"{_many(len(same), 'file')} " if len(found) > 1 else ""
         lines.append(f"{many}checked as {dialect}: {why}")
     return lines
+
+
+def parser_of_files(name: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    """Return a parser that knows the arguments which both commands take."""
+    parser = argparse.ArgumentParser(
+        prog=f"corvus {name}",
+        description=description,
+        epilog=epilog,
+        # A fixed width: asking the terminal for its own imports shutil, for every option.
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=96),
+    )
+    parser.add_argument(
+        "path",
+        nargs="*",
+        metavar="PATH",
+        help="a file, a directory, a pattern, or - for stdin; without one, the config that "
+        "governs here: corvus.toml up to the root of the repository, else the user's own",
+    )
+    parser.add_argument(
+        "--dialect",
+        choices=("auto", "native", "corvus", "zeroclaw"),
+        default="auto",
+        help="which keys a file may have (default: decided by the file, and said)",
+    )
+    parser.add_argument(
+        "--stdin-filename", default="<stdin>", metavar="NAME", help="name of - in messages"
+    )
+    return parser
+
+
+def usual_files() -> list[str]:
+    """Return the config that every other command would read (CFG-6)."""
+    from corvus.config.layers.locate import locate
+
+    return [str(path) for path in locate(environment=os.environ).paths] or ["corvus.toml"]
+
+
+def read_stdin() -> bytes:
+    """Read standard input to its end.
+
+    Raises:
+        OSError: Whoever started the program closed it.
+    """
+    if sys.stdin is None:
+        raise OSError(None, "standard input is closed")
+    return sys.stdin.buffer.read()
+
+
+def has_price(model: str) -> bool:
+    """Return whether the bundled book prices a model; an ambiguous name has several."""
+    from corvus.model.decision import AmbiguousModel
+
+    try:
+        return _bundled_book().find(model) is not None
+    except AmbiguousModel:
+        return True
+
+
+def price_clashes(prices: Table) -> Iterator[tuple[str, str, str]]:
+    """Yield two keys of valid own prices that mean one model, and why that is wrong (PRC-4)."""
+    from corvus.compile import compile_prices
+    from corvus.config.model.settings import Settings
+    from corvus.prices.lookup import PriceBooks
+
+    own = compile_prices(Settings.model_validate({"cost": {"prices": prices}}))
+    for clash in PriceBooks(own).clashes():
+        yield clash.first, clash.second, str(clash)
+
+
+PRICE_FACTS = PriceFacts(has_price, price_clashes)
+"""The answers for a check; the books are read when one is asked for."""
+
+
+@cache
+def _bundled_book() -> PriceBooks:
+    from corvus.prices.lookup import PriceBooks
+
+    return PriceBooks(())

@@ -9,12 +9,13 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from corvus.base.errors import CommandNotExecutable, CommandNotFound
 from corvus.cli.credentials import RUN_KEYS
-from corvus.cli.guarded import MARK, guarded
 from corvus.metering.providers import PROVIDERS
 
 _OWN_HOSTS = "127.0.0.1,localhost"
@@ -73,16 +74,16 @@ def find_command(name: str, search: str | None) -> str:
 
 
 def command_of(command: Sequence[str], url: str, *, has_key: bool) -> list[str]:
-    """Return the command with what it must be told on its command line.
+    """Return the command with what it must have on its command line.
 
     Codex reads no variable for the address of its provider, and would try again after a refusal.
     """
     if os.path.basename(command[0]) != "codex":
         return [*command]
-    told = [f'openai_base_url="{url}/v1"']
+    settings = [f'openai_base_url="{url}/v1"']
     if has_key:
-        told = ['model_provider="corvus"', _CODEX.format(url=url)]
-    return [command[0], *(word for one in told for word in ("-c", one)), *command[1:]]
+        settings = ['model_provider="corvus"', _CODEX.format(url=url)]
+    return [command[0], *(word for setting in settings for word in ("-c", setting)), *command[1:]]
 
 
 def run_child(path: str, command: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -106,7 +107,7 @@ def run_child(path: str, command: Sequence[str], environment: Mapping[str, str])
         if number in _FROM_TERMINAL and _is_in_foreground():
             return
         if child is None:
-            early.append(number)  # it may run already, but nobody has told us how to reach it
+            early.append(number)  # it may run already, but we cannot reach it yet
         else:
             child.send_signal(number)
 
@@ -123,7 +124,7 @@ def run_child(path: str, command: Sequence[str], environment: Mapping[str, str])
 
 
 def _is_in_foreground() -> bool:
-    """Tell whether what is typed at a terminal reaches this process and its command alike."""
+    """Return whether what is typed at a terminal reaches this process and its command alike."""
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
     except OSError:
@@ -134,3 +135,113 @@ def _is_in_foreground() -> bool:
         return False
     finally:
         os.close(terminal)
+
+
+MARK = "CORVUS_RUN"
+"""The variable that marks what belongs to a run; its value is the id of the run."""
+
+_BECOME = """
+import _signal
+if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+import os, sys
+for name in ("SIGPIPE", "SIGXFSZ", "SIGXFZ"):
+    if hasattr(_signal, name):
+        _signal.signal(getattr(_signal, name), _signal.SIG_DFL)
+parent, path, *command = sys.argv[1:]
+if sys.platform == "linux":
+    import ctypes
+    ctypes.CDLL(None).prctl(1, _signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != int(parent):
+        os._exit(137)
+try:
+    os.execv(path, command)
+except OSError as fault:
+    shown = ascii(command[0])[1:-1]
+    print(f"corvus: cannot run {shown}: {fault.strerror}", file=sys.stderr, flush=True)
+    os._exit(127 if isinstance(fault, FileNotFoundError) else 126)
+"""
+_WATCH = """
+import os, signal, sys
+words = sys.stdin.buffer.read().split()
+if b"ended" in words or not words:
+    sys.exit()
+mark = os.fsencode(sys.argv[1])
+def carries(pid):
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as block:
+            return mark in block.read().split(b"\\0")
+    except OSError:
+        return False
+def end(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except OSError:
+        pass
+if not os.path.isdir("/proc/self"):
+    end(int(words[0]))
+else:
+    for _ in range(3):
+        for name in os.listdir("/proc"):
+            if name.isdigit() and int(name) != os.getpid() and carries(name):
+                end(int(name))
+"""
+
+
+@contextmanager
+def guarded(
+    path: str, command: Sequence[str], environment: Mapping[str, str]
+) -> Generator[subprocess.Popen[bytes]]:
+    """Start a command; it is to be waited for inside of the context.
+
+    Args:
+        path: The file to execute.
+        command: Its arguments, its own name first.
+        environment: What it is given; ``MARK`` in it is what its descendants are known by.
+
+    Raises:
+        CommandNotExecutable: The system refuses to start it.
+    """
+    watcher = _watcher(environment) if MARK in environment else None
+    words = [sys.executable, "-I", "-S", "-c", _BECOME, str(os.getpid()), path, *command]
+    child: subprocess.Popen[bytes] | None = None
+    try:
+        try:
+            child = subprocess.Popen(words, env=environment)
+        except OSError as fault:
+            reason = fault.strerror or str(fault)
+            raise CommandNotExecutable(f"cannot run {command[0]}: {reason}") from fault
+        _say(watcher, f"{child.pid}\n")
+        yield child
+    finally:
+        if child is None or child.returncode is not None:
+            _say(watcher, "ended\n")
+        if watcher is not None and watcher.stdin is not None:
+            with suppress(OSError):
+                watcher.stdin.close()
+            watcher.wait()
+
+
+def _watcher(environment: Mapping[str, str]) -> subprocess.Popen[bytes] | None:
+    """Start what watches over the end of this process; without it, the kernel alone does."""
+    mark = f"{MARK}={environment[MARK]}"
+    unmarked = {name: text for name, text in environment.items() if name != MARK}
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _WATCH, mark],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=unmarked,
+            start_new_session=True,
+        )
+    except OSError:
+        return None
+
+
+def _say(watcher: subprocess.Popen[bytes] | None, text: str) -> None:
+    if watcher is None or watcher.stdin is None:
+        return
+    with suppress(OSError):
+        watcher.stdin.write(text.encode())
+        watcher.stdin.flush()

@@ -1,29 +1,58 @@
-"""``corvus cost``: spend against the limits."""
+"""``corvus cost``: spend against the limits, and over time."""
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from corvus.answers.history import HISTORY_WITH_BUCKETS
+from corvus.answers.kv import kv_text
+from corvus.answers.status import budget_bodies, summary_body
+from corvus.base.money import usd_text
+from corvus.base.period import CALENDAR_PERIODS, HISTORY_PERIODS, Period, listed
+from corvus.cli import summary as budgets_view
 from corvus.cli.audit import audit
-from corvus.cli.budgets import budgets
-from corvus.cli.common import is_terminal, json_text, require_session, warn_unused
-from corvus.cli.history import HELP as HISTORY_HELP
-from corvus.cli.history import history
-from corvus.cli.options import AsOf, Config, LedgerPath, Mission, Session, Sets
+from corvus.cli.options import (
+    AsOf,
+    Config,
+    LedgerPath,
+    Mission,
+    Session,
+    Sets,
+    ledger_path,
+    opened,
+    require_session,
+)
+from corvus.cli.output import TableOrBody, console, emit, print_rows, shown, words
 from corvus.cli.steering import override, reset
+from corvus.cli.tables import print_table
+from corvus.diagnostics.plain import escape
+from corvus.reporting.history import (
+    DEFAULT_BUCKET,
+    DEFAULT_WINDOW,
+    Bucket,
+    check_window,
+    history_of,
+)
+
+if TYPE_CHECKING:
+    from corvus.answers.history import History
+    from corvus.model.decision import BudgetStatus
+    from corvus.model.status import StatusReport
+    from corvus.reporting.header import Chart
+    from corvus.reporting.table import Table
+    from corvus.runtime import Runtime
+
+_LARGEST = ", ".join(f"1..={period.buckets_max} {period}s" for period in CALENDAR_PERIODS)
+_HISTORY_HELP = f"""Show what each {listed(HISTORY_PERIODS, "or")} cost.
+
+Example: corvus cost history --period month --window 6
+"""
 
 app = typer.Typer(help="Spend against the limits.", no_args_is_help=True)
-
-
-class Format(StrEnum):
-    """How a summary is shown."""
-
-    TABLE = "table"
-    KV = "kv"
-    JSON = "json"
 
 
 @app.callback()
@@ -39,9 +68,7 @@ def summary(
     config: Config = None,
     ledger: LedgerPath = None,
     as_of: AsOf = None,
-    output: Annotated[
-        Format | None, typer.Option("--format", help="Default: table on a terminal, else kv.")
-    ] = None,
+    output: TableOrBody = None,
     sets: Sets = None,
 ) -> None:
     """Show where every budget stands: spend, limit, percent, and which one governs.
@@ -49,25 +76,158 @@ def summary(
     Example: corvus cost summary --session 4c1e…
     """
     require_session(session, mission)
-    from corvus.answers.status import summary_body
-    from corvus.cli import summary_table, summary_text
-    from corvus.cli.times import clock_at
-    from corvus.runtime import open_runtime
-
-    runtime = open_runtime(config or [], sets=sets or (), ledger=ledger, clock=clock_at(as_of))
-    warn_unused(runtime)
+    runtime = opened(config, ledger, sets, as_of=as_of)
     status = runtime.status(session, mission, recorded=as_of is not None)
-    match output or (Format.TABLE if is_terminal() else Format.KV):
-        case Format.JSON:
-            print(json_text(summary_body(runtime.policy, runtime.config_shown, status)))
-        case Format.KV:
-            print("\n".join(summary_text.kv(runtime, status)))
-        case Format.TABLE:
-            summary_table.print_table(runtime, status)
+    emit(
+        output,
+        lambda: summary_body(runtime.policy, runtime.config_shown, status),
+        lambda: budgets_view.print_table(runtime, status),
+        kv=lambda: budgets_view.kv(runtime, status),
+    )
 
 
-app.command("history", help=HISTORY_HELP)(history)
-app.command("budgets")(budgets)
+@app.command("history", help=_HISTORY_HELP)
+def history(
+    *,
+    period: Annotated[Bucket, typer.Option(help="What one bucket is.")] = DEFAULT_BUCKET,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            help=f"Buckets, the present one last: {_LARGEST}; default {DEFAULT_WINDOW}. "
+            "Without it, a table starts at the first bucket with a call.",
+            show_default=False,
+        ),
+    ] = None,
+    as_of: AsOf = None,
+    output: TableOrBody = None,
+    chart: Annotated[bool, typer.Option(help="Draw a bar for each bucket of a table.")] = True,
+    ledger: LedgerPath = None,
+    config: Config = None,
+) -> None:
+    """Show a history of cost; ``_HISTORY_HELP`` says it to users."""
+    wanted = DEFAULT_WINDOW if window is None else window
+    check_window(period, wanted)
+    from corvus.bookkeeping import Bookkeeping
+    from corvus.cli.times import clock_at
+    from corvus.reporting.catalog import load_catalog
+    from corvus.reporting.run import run_report
+
+    now = clock_at(as_of).now()
+    report = load_catalog().find(f"spend/history-by-{period}")
+    books = Bookkeeping(ledger_path(config, ledger))
+    with books.ledger(may_be_missing=ledger is None) as open_ledger:
+        table = run_report(open_ledger.connection, report, {f"{period}s": wanted}, now=now)
+    past = history_of(period, table)
+    emit(
+        output,
+        lambda: HISTORY_WITH_BUCKETS.body(past),
+        lambda: _print_history(
+            period,
+            _from_first_call(table) if window is None else table,
+            report.header.chart if chart else None,
+        ),
+        kv=lambda: _history_lines(past),
+    )
+
+
+@app.command("budgets")
+def budgets(
+    *,
+    session: Session = None,
+    mission: Mission = None,
+    config: Config = None,
+    ledger: LedgerPath = None,
+    as_of: AsOf = None,
+    output: TableOrBody = None,
+    sets: Sets = None,
+) -> None:
+    """Show every budget: what it counts, its limit, and what is spent, held and left.
+
+    Example: corvus cost budgets --session 4c1e…
+    """
+    require_session(session, mission)
+    runtime = opened(config, ledger, sets, as_of=as_of)
+    status = runtime.status(session, mission, recorded=as_of is not None)
+    items = budgets_view.in_order(runtime, status)
+    emit(
+        output,
+        lambda: {"budgets": budget_bodies(status, items)},
+        lambda: _print_budgets(runtime, status, items),
+        kv=lambda: (budgets_view.budget_line_whole(item, status) for item in items),
+    )
+
+
 app.command("override")(override)
 app.command("reset")(reset)
 app.command("audit")(audit)
+
+
+def _print_budgets(runtime: Runtime, status: StatusReport, items: list[BudgetStatus]) -> None:
+    """Print all that is known of every budget: where it stands, and what it counts."""
+    out, say = console(), words()
+    now, title = f"{status.now:%Y-%m-%d %H:%M} UTC", f"[bold]{say('summary.title')}[/]"
+    heading = say("summary.heading", title=title, config=shown(runtime.config_shown), now=now)
+    out.print(heading, soft_wrap=True)
+    budgets_view.print_budgets(out, items, status, budgets_view.ROOMY)
+    out.print()
+    rows = [
+        [
+            item.budget.name,
+            say(f"period.{item.budget.period}"),
+            escape(budgets_view.match_text(item.budget)) or say("summary.every_call"),
+            budgets_view.resets(item, status.now),
+            escape(item.budget.config_key),
+        ]
+        for item in items
+    ]
+    names = ("budget", "period", "counts", "resets", "set_by")
+    print_rows(out, [say(f"summary.column.{name}") for name in names], rows)
+
+
+def _from_first_call(table: Table) -> Table:
+    """Drop the buckets before the first call; of a table without any call, keep the present one."""
+    calls = table.counts("calls")
+    first = next((place for place, count in enumerate(calls) if count), len(calls) - 1)
+    return replace(table, rows=table.rows[max(first, 0) :])
+
+
+def _history_lines(history: History) -> Iterator[str]:
+    """Yield the upstream's lines in its order; ``unpriced_calls`` comes after its keys."""
+    yield f"period={history.period}"
+    yield f"points={len(history.rows)}"
+    yield f"total_cost_usd={usd_text(history.cost_nano_usd)}"
+    yield f"total_tokens={history.total('tokens')}"
+    yield f"total_requests={history.total('calls')}"
+    for row in history.rows:
+        bucket, cost, session = row["bucket"], row["cost_nano_usd"], row.get("session_id")
+        words = {
+            "bucket": kv_text(bucket) if isinstance(bucket, str) else "none",
+            "cost_usd": usd_text(cost if isinstance(cost, int) else None),
+            "tokens": row["tokens"],
+            "requests": row["calls"],
+            "unpriced_calls": row["unpriced_calls"],
+        }
+        if Period(history.period) is Period.MISSION and isinstance(session, str):
+            words["session_id"] = kv_text(session)
+        yield " ".join(f"{name}={value}" for name, value in words.items())
+
+
+def _print_history(period: Bucket, table: Table, chart: Chart | None) -> None:
+    out = console()
+    past = history_of(period, table)
+    unpriced = past.total("unpriced_calls")
+    print_table(out, table, f"Spend by {period}", chart=chart)
+    out.print(
+        f"total {usd_text(past.cost_nano_usd)} USD, {past.total('calls'):,} calls", style="bold"
+    )
+    if unpriced:
+        out.print(
+            f"{_of_them(unpriced)} not in the sum: `corvus report unpriced`",
+            style="yellow",
+        )
+
+
+def _of_them(unpriced: int) -> str:
+    if unpriced == 1:
+        return "1 of the calls has no price and is"
+    return f"{unpriced:,} of the calls have no price and are"

@@ -7,6 +7,9 @@ an agent past the proxy. Files that agents log in from are left alone.
 
 from __future__ import annotations
 
+import ctypes
+import os
+import sys
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -53,7 +56,7 @@ def withheld(
         passed: Names that the user hands over by ``--pass-env``.
         keeps_log_in: Whether the command logs in to OpenAI or Anthropic by itself.
     """
-    of_upstreams = {one.api_key_env for one in upstreams if one.api_key_env}
+    of_upstreams = {upstream.api_key_env for upstream in upstreams if upstream.api_key_env}
     return tuple(
         name
         for name in sorted(environment)
@@ -67,3 +70,44 @@ def is_credential(name: str) -> bool:
     """Return whether a variable holds, or by its name may hold, the key of a model provider."""
     upper = name.upper()
     return upper in _KNOWN or upper in LOG_INS or upper.endswith(_ENDINGS) or upper == "API_KEY"
+
+
+_PR_SET_DUMPABLE = 4
+_ENV_START, _ENV_END = 50, 51
+"""Fields of ``/proc/PID/stat``, counted from 1.
+
+Source:
+    proc_pid_stat(5) and PR_SET_DUMPABLE(2const), Linux man-pages 6.9.
+"""
+
+
+def hide(names: Iterable[str]) -> None:
+    """Remove variables from this process for good; elsewhere than on Linux only unset them.
+
+    Args:
+        names: Variables whose values nobody shall read here any more.
+    """
+    gone = {os.fsencode(name) for name in names}
+    for name in gone:
+        os.environb.pop(name, None)
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    try:
+        with open("/proc/self/stat", "rb") as stat:
+            fields = stat.read().rpartition(b")")[2].split()
+        start, end = (int(fields[field - 3]) for field in (_ENV_START, _ENV_END))
+    except (OSError, ValueError, IndexError):
+        return  # no /proc here, so nobody reads it
+    if 0 < start < end:
+        _overwrite(start, end, gone)
+
+
+def _overwrite(start: int, end: int, names: set[bytes]) -> None:
+    """Blank the values of variables in the block of memory that ``/proc`` shows."""
+    at = start
+    for entry in ctypes.string_at(start, end - start).split(b"\0"):
+        name, _, value = entry.partition(b"=")
+        if name in names:
+            ctypes.memset(at + len(name) + 1, 0, len(value))
+        at += len(entry) + 1

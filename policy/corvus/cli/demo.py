@@ -19,8 +19,8 @@ import typer
 
 from corvus.base.errors import DemoRefused
 from corvus.base.resources import shipped
-from corvus.cli.common import console
 from corvus.cli.exits import Exit
+from corvus.cli.output import console
 
 AS_OF = "2026-11-20T18:00:00Z"
 """The instant at which the demo looks at its log: the afternoon of the log's last day."""

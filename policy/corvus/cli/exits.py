@@ -9,7 +9,6 @@
 | 20 | denied by a spend budget |
 | 21 | denied by action rate or autonomy |
 | 30 | ledger or store unavailable |
-| 31 | upstream unavailable |
 | 126 | the command of ``agent`` or ``code`` cannot be executed |
 | 127 | the command of ``agent`` or ``code`` is not there |
 """
@@ -17,8 +16,12 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from corvus.base.errors import PolicyError
+
+if TYPE_CHECKING:
+    from corvus.model.decision import Decision
 
 
 class Exit(IntEnum):
@@ -31,7 +34,6 @@ class Exit(IntEnum):
     DENIED_SPEND = 20
     DENIED_ACTION = 21
     LEDGER_UNAVAILABLE = 30
-    UPSTREAM_UNAVAILABLE = 31
     NOT_EXECUTABLE = 126
     NOT_FOUND = 127
 
@@ -63,3 +65,18 @@ def exit_for(error: PolicyError) -> Exit:
     """Return the exit code of an error: that of its nearest listed ancestor."""
     codes = (kind.code for kind in type(error).__mro__ if issubclass(kind, PolicyError))
     return next((_BY_CODE[code] for code in codes if code in _BY_CODE), Exit.FAILURE)
+
+
+def show_denial(decision: Decision) -> Exit:
+    """Print a denial on standard error as one line of JSON, as its schema says.
+
+    Returns:
+        The exit code of the command that was stopped.
+    """
+    import json
+    import sys
+
+    from corvus.answers.denial import denial_body
+
+    print(json.dumps(denial_body(decision), separators=(",", ":")), file=sys.stderr, flush=True)
+    return Exit.DENIED_SPEND

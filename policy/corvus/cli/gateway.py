@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from corvus.cli.common import say_governing, warn_unlimited, warn_unused
-from corvus.cli.options import Config, LedgerPath, Sets
+from corvus.cli.options import Config, LedgerPath, Sets, say_governing, warn_unlimited, warn_unused
 
 if TYPE_CHECKING:
     from corvus.runtime import Runtime
@@ -51,7 +50,7 @@ def gateway(
 
     runtime = load()
     warn_unused(runtime)
-    paths = locate([Path(one) for one in config or ()], environment=os.environ).paths
+    paths = locate([Path(name) for name in config or ()], environment=os.environ).paths
     address = host or runtime.gateway.host
     listening = serve.bind(runtime, address, runtime.gateway.port if port is None else port)
     shown = f"[{address}]" if ":" in address and not address.startswith("[") else address

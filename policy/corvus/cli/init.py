@@ -36,11 +36,11 @@ def init(
     file = path if path.suffix == ".toml" and not os.path.isdir(path) else path / NAME
     schema = shipped("schemas").joinpath("config.native.schema.json").read_bytes()
     contents = {file.with_name(SCHEMA): schema, file: _STARTER.read_bytes()}
-    for one, data in contents.items():
-        _refuse_to_lose(one, data, force=force)
+    for target, data in contents.items():
+        _refuse_to_lose(target, data, force=force)
     _make_folder(file.parent)
-    for one, data in contents.items():
-        replace_file(one, data)
+    for target, data in contents.items():
+        replace_file(target, data)
     print("\n".join(_said(file)))
 
 

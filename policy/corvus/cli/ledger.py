@@ -4,37 +4,23 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
-from enum import StrEnum
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from corvus.cli.common import console, is_terminal, json_text
+from corvus.answers.kv import kv_text, kv_words
 from corvus.cli.exits import Exit
-from corvus.cli.options import Config, LedgerPath, Sets
+from corvus.cli.options import Config, LedgerPath, Sets, opened
+from corvus.cli.output import TextOrBody, counting, emit
+from corvus.diagnostics.plain import escape
 
 if TYPE_CHECKING:
-    from corvus.bookkeeping import Verdict
+    from corvus.bookkeeping import Verification
     from corvus.governor.recount import Difference
-    from corvus.ledger.drain import Progress
     from corvus.runtime import Runtime
 
 app = typer.Typer(help="The ledger of usage and the store of budgets.", no_args_is_help=True)
-
-
-class Format(StrEnum):
-    """How an answer is shown."""
-
-    TEXT = "text"
-    KV = "kv"
-    JSON = "json"
-
-
-Output = Annotated[
-    Format | None, typer.Option("--format", help="Default: text on a terminal, else kv.")
-]
 
 
 @app.callback()
@@ -48,7 +34,7 @@ def drain(
     config: Config = None,
     sets: Sets = None,
     ledger: LedgerPath = None,
-    output: Output = None,
+    output: TextOrBody = None,
 ) -> None:
     """Hand what the store knows over to the ledger; move months past retention to Parquet.
 
@@ -56,24 +42,24 @@ def drain(
 
     Example: corvus ledger drain
     """
-    runtime = _runtime(config, sets, ledger)
+    runtime = opened(config, ledger, sets, warns=False)
     if ledger is not None and not runtime.bookkeeping.has_store:
         from corvus.base.errors import LedgerError
 
         raise LedgerError(
             f"there is no store beside {ledger}: no call was governed there; check --ledger"
         )
-    with _progress() as on_progress:
+    with counting("events") as on_progress:
         drained = runtime.bookkeeping.drain(on_progress=on_progress)
     archived = runtime.bookkeeping.archive(runtime.retention_days)
-    told = {
+    body = {
         "ledger": str(runtime.ledger_path),
         "events": drained.events,
         "through_seq": drained.through_seq,
         "archived_rows": archived.rows,
         "archived_files": [str(file) for file in archived.files],
     }
-    _print(told, output, _drained_words(told))
+    _emit(body, output, _drained_words(body))
 
 
 @app.command("verify")
@@ -98,34 +84,28 @@ def verify(
     config: Config = None,
     sets: Sets = None,
     ledger: LedgerPath = None,
-    output: Output = None,
+    output: TextOrBody = None,
 ) -> None:
     """Prove that balances equal what was recorded, and that the audit is whole; exit 1 if not.
 
     Example: corvus ledger verify
     """
-    runtime = _runtime(config, sets, ledger)
+    runtime = opened(config, ledger, sets, warns=False)
     verdict = runtime.bookkeeping.verify(_anchor(anchor))
     if rebuild:
         _confirm(verdict, yes=yes)
         verdict = _rebuilt(runtime, reason)
-    told = _as_dict(verdict, runtime)
+    body = _as_dict(verdict, runtime)
     if rebuild:
-        left = told["findings"][: len(verdict.findings)]
-        mended = told["findings"][len(verdict.findings) :]
-        told |= {"sound": not left, "findings": left, "mended": mended}
-    _print(told, output, _words(verdict, rebuilt=rebuild))
-    if not told["sound"]:
+        left = body["findings"][: len(verdict.findings)]
+        mended = body["findings"][len(verdict.findings) :]
+        body |= {"sound": not left, "findings": left, "mended": mended}
+    _emit(body, output, _words(verdict, rebuilt=rebuild))
+    if not body["sound"]:
         raise typer.Exit(Exit.FINDINGS)
 
 
-def _runtime(config: Any, sets: Any, ledger: Any) -> Runtime:
-    from corvus.runtime import open_runtime
-
-    return open_runtime(config or (), sets=sets or (), ledger=ledger)
-
-
-def _rebuilt(runtime: Runtime, reason: str | None) -> Verdict:
+def _rebuilt(runtime: Runtime, reason: str | None) -> Verification:
     from corvus.diagnostics.secrets import scrub
     from corvus.runtime import local_actor
 
@@ -141,7 +121,7 @@ def _anchor(text: str | None) -> tuple[int, str] | None:
     return int(position), digest.lower()
 
 
-def _confirm(verdict: Verdict, *, yes: bool) -> None:
+def _confirm(verdict: Verification, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
@@ -150,50 +130,37 @@ def _confirm(verdict: Verdict, *, yes: bool) -> None:
     typer.confirm("Make the balances what is recorded?", abort=True, err=True)
 
 
-def _print(told: dict[str, Any], output: Format | None, words: list[str]) -> None:
-    from corvus.answers.kv import kv_text
-    from corvus.diagnostics.plain import escape
-
-    match output or (Format.TEXT if is_terminal() else Format.KV):
-        case Format.JSON:
-            print(json_text(told))
-        case Format.TEXT:
-            print("\n".join(map(escape, words)))
-        case Format.KV:
-            for name, value in told.items():
-                print(f"{name}={_kv(value)}")
-            for finding in told.get("findings", ()):
-                print(f"finding={finding['code']} message={kv_text(finding['message'])}")
+def _emit(body: dict[str, Any], output: str | None, lines: list[str]) -> None:
+    emit(
+        output,
+        lambda: body,
+        lambda: print("\n".join(map(escape, lines))),
+        kv=lambda: _lines(body),
+    )
 
 
-def _kv(value: object) -> str:
-    from corvus.answers.kv import kv_text
-
-    match value:
-        case None:
-            return "none"
-        case bool():
-            return str(value).lower()
-        case list():
-            return str(len(value))  # pyright: ignore[reportUnknownArgumentType] - of anything
-        case str():
-            return kv_text(value)
-        case _:
-            return str(value)
+def _lines(body: dict[str, Any]) -> Iterator[str]:
+    """Yield the members, of a list how long it is, then each finding on a line of its own."""
+    lists = (name for name, value in body.items() if isinstance(value, list))
+    lengths = {name: len(body[name]) for name in lists}
+    yield from kv_words(body | lengths)
+    for finding in body.get("findings", ()):
+        yield f"finding={finding['code']} message={kv_text(finding['message'])}"
 
 
-def _drained_words(told: dict[str, Any]) -> list[str]:
-    words = [f"{told['events']:,} events handed over to {told['ledger']}"]
-    if told["archived_rows"]:
-        files = len(told["archived_files"])
-        words.append(f"{told['archived_rows']:,} rows moved to {files} files beside it")
+def _drained_words(body: dict[str, Any]) -> list[str]:
+    words = [f"{body['events']:,} events handed over to {body['ledger']}"]
+    if body["archived_rows"]:
+        files = len(body["archived_files"])
+        words.append(f"{body['archived_rows']:,} rows moved to {files} files beside it")
     return words
 
 
-def _as_dict(verdict: Verdict, runtime: Runtime) -> dict[str, Any]:
+def _as_dict(verdict: Verification, runtime: Runtime) -> dict[str, Any]:
     findings = [{"code": code, "message": words} for code, words in verdict.findings]
     findings += [
-        {"code": "balance-differs", "message": _difference(one)} for one in verdict.differences
+        {"code": "balance-differs", "message": _difference(difference)}
+        for difference in verdict.differences
     ]
     return {
         "ledger": str(runtime.ledger_path),
@@ -205,14 +172,14 @@ def _as_dict(verdict: Verdict, runtime: Runtime) -> dict[str, Any]:
     }
 
 
-def _words(verdict: Verdict, *, rebuilt: bool) -> list[str]:
+def _words(verdict: Verification, *, rebuilt: bool) -> list[str]:
     findings = [f"{code}: {text}" for code, text in verdict.findings]
-    words = [f"balance-differs: {_difference(one)}" for one in verdict.differences]
+    words = [f"balance-differs: {_difference(difference)}" for difference in verdict.differences]
     if rebuilt:
         lost = verdict.lost_events
         without = f", going on without {lost} lost events" if lost else ""
         words += [f"{len(verdict.differences)} balances were mended{without}"]
-        return words + [f"not to be mended: {one}" for one in findings]
+        return words + [f"not to be mended: {finding}" for finding in findings]
     words = findings + words
     if verdict.is_sound:
         head = f"; its newest event is {verdict.audit_position}" if verdict.audit_position else ""
@@ -220,12 +187,12 @@ def _words(verdict: Verdict, *, rebuilt: bool) -> list[str]:
     return [*words, "see `corvus ledger verify --rebuild`"]
 
 
-def _difference(one: Difference) -> str:
+def _difference(difference: Difference) -> str:
     from corvus.base.money import usd_short
     from corvus.base.time import instant_at
 
-    key, stored, counted = one.stored.key, one.stored, one.counted
-    which = [one.budget.name]
+    key, stored, counted = difference.stored.key, difference.stored, difference.counted
+    which = [difference.budget.name]
     if key.window_start_us:
         which.append(f"from {instant_at(key.window_start_us):%Y-%m-%d %H:%M}")
     which += [
@@ -239,18 +206,3 @@ def _difference(one: Difference) -> str:
         f"${usd_short(counted.spent_nano_usd)} in {counted.calls} and "
         f"${usd_short(counted.held_nano_usd)} held"
     )
-
-
-@contextmanager
-def _progress() -> Generator[Progress | None]:
-    """Show a bar on standard error while a person waits; elsewhere nothing."""
-    told = console(stderr=True)
-    if not told.is_terminal:
-        yield None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("events"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=told, transient=True) as bar:
-        task = bar.add_task("events", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

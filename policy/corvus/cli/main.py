@@ -114,9 +114,9 @@ def _tell(error: PolicyError) -> int:
     from corvus.model.decision import Denied
 
     if isinstance(error, Denied) and error.decision is not None:
-        from corvus.cli.denied import tell_denial
+        from corvus.cli.exits import show_denial
 
-        return tell_denial(error.decision)
+        return show_denial(error.decision)
     if isinstance(error, ConfigError) and error.diagnostics:
         from corvus.diagnostics.formats.text import concise
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
+
+if TYPE_CHECKING:
+    from corvus.runtime import Runtime
+
 
 Config: TypeAlias = Annotated[
     list[Path] | None,
@@ -55,3 +61,80 @@ Session: TypeAlias = Annotated[
     str | None,
     typer.Option("--session", envvar="CORVUS_SESSION_ID", help="Session whose spend counts."),
 ]
+
+
+def warn_unused(runtime: Runtime) -> None:
+    """Say on standard error which keys of the config the opened ledger does not follow."""
+    from corvus.diagnostics.plain import escape
+
+    for key in runtime.unused_keys:
+        path = escape(str(runtime.ledger_path))
+        print(f"warning: {key} is not used yet; usage goes to {path}", file=sys.stderr)
+
+
+def say_governing(runtime: Runtime) -> None:
+    """Say on standard error which file governs what a command does, or that none does (CFG-6)."""
+    from corvus.diagnostics.plain import escape
+
+    what = "governed by" if runtime.config_paths else "no config governs:"
+    print(f"corvus: {what} {escape(runtime.governing)}", file=sys.stderr, flush=True)
+
+
+def warn_unlimited(runtime: Runtime) -> None:
+    """Say on standard error when no budget limits what passes: nothing may be open in silence."""
+    policy = runtime.policy
+    if policy.enabled and any(budget.limit_nano_usd for budget in policy.budgets):
+        return
+    why = "every limit is 0" if policy.enabled else "cost.enabled is not true"
+    print(f"warning: no budget is in force ({why}): calls pass without a limit", file=sys.stderr)
+
+
+def require_session(session: str | None, mission: str | None) -> None:
+    """Refuse a mission without its session: ids of missions are unique inside a session only."""
+    if mission is not None and not session:
+        raise typer.BadParameter(
+            "a mission belongs to a session: name it with --session", param_hint="--mission"
+        )
+
+
+def opened(
+    config: Sequence[Path] | None,
+    ledger: Path | None,
+    sets: Sequence[str] | None = None,
+    *,
+    as_of: str | None = None,
+    warns: bool = True,
+) -> Runtime:
+    """Return what the options of a command name.
+
+    Args:
+        config: ``--config``.
+        ledger: ``--ledger``.
+        sets: ``--set``.
+        as_of: ``--as-of``: its clock stands there.
+        warns: Whether to warn of keys of the config that the ledger does not follow.
+
+    Raises:
+        ConfigError: The config has errors.
+        ReportParameterInvalid: ``as_of`` is no instant.
+    """
+    from corvus.cli.times import clock_at
+    from corvus.runtime import open_runtime
+
+    runtime = open_runtime(config or (), sets=sets or (), ledger=ledger, clock=clock_at(as_of))
+    if warns:
+        warn_unused(runtime)
+    return runtime
+
+
+def ledger_path(config: Sequence[Path] | None, ledger: Path | None) -> Path:
+    """Return the ledger to read: the one named, else the config's, else the user's own.
+
+    Warns of a key of the config that is meant to name another and is not used yet.
+
+    Raises:
+        ConfigError: No ledger is named, and the config that would name it has errors.
+    """
+    if ledger is not None:
+        return ledger
+    return opened(config, None).ledger_path

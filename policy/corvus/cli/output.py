@@ -1,21 +1,32 @@
-"""Gives an answer in the format asked for, on standard output or into a file (REP-3, REP-4)."""
+"""What commands write: bodies for programs, tables for persons, files (CLI-1, REP-3, REP-4)."""
 
 from __future__ import annotations
 
+import json
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, cast
 
 import typer
 
+from corvus.answers.kv import kv_words
 from corvus.base.errors import ReportParameterInvalid
-from corvus.cli.common import is_terminal
+from corvus.diagnostics.plain import escape
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
     from corvus.reporting.formats import Format
     from corvus.reporting.table import Table
+    from corvus.wording.words import Words
 
+GAP_CELLS = 2
+"""Space between two columns."""
+_INDENT = "  "
 FORMATS = ("table", "kv", "csv", "json", "jsonl", "markdown", "parquet")
 _BY_SUFFIX = {
     ".csv": "csv",
@@ -32,6 +43,48 @@ Output: TypeAlias = Annotated[
 OutputFile: TypeAlias = Annotated[
     Path | None, typer.Option("--output", "-o", help="Write to this file instead.")
 ]
+
+
+TableOrBody: TypeAlias = Annotated[
+    Literal["table", "kv", "json"] | None,
+    typer.Option("--format", help="Default: table on a terminal, else kv."),
+]
+TextOrBody: TypeAlias = Annotated[
+    Literal["text", "kv", "json"] | None,
+    typer.Option("--format", help="Default: text on a terminal, else kv."),
+]
+
+
+def emit(
+    shape: str | None,
+    body: Callable[[], object],
+    show: Callable[[], None],
+    *,
+    kv: Callable[[], Iterable[str]] | None = None,
+) -> None:
+    """Write an answer: what a person reads on a terminal, else ``key=value`` lines.
+
+    Args:
+        shape: The value of ``--format``; ``None`` lets the reader decide.
+        body: Returns the answer as data, for JSON; a list is one of objects.
+        show: Prints it for a person.
+        kv: Returns its lines for scripts; left out, they are the members of the body, those of an
+            object in a list on one line.
+    """
+    match shape or (None if is_terminal() else "kv"):
+        case "json":
+            print(json_text(body()))
+        case "kv":
+            for line in kv() if kv is not None else _flat(body()):
+                print(line)
+        case _:
+            show()
+
+
+def _flat(body: object) -> list[str]:
+    if isinstance(body, list):
+        return [" ".join(kv_words(row)) for row in cast("list[dict[str, object]]", body)]
+    return kv_words(cast("dict[str, object]", body))
 
 
 def choose_format(output: str | None, file: Path | None, *, chart: bool = False) -> Format:
@@ -116,3 +169,132 @@ def _text(
         case formats.Format.KV | formats.Format.TABLE:
             lines = [f"{key}={value}" for key, value in {**head, "rows": len(table.rows)}.items()]
             return "\n".join([*lines, *formats.kv_lines(table)]) + "\n"
+
+
+@contextmanager
+def counting(noun: str) -> Generator[Callable[[int, int], None] | None]:
+    """Show a bar on standard error while a person waits; elsewhere nothing.
+
+    Args:
+        noun: What is counted.
+
+    Yields:
+        What takes how many are done, and of how many.
+    """
+    out = console(stderr=True)
+    if not out.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn(noun), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=out, transient=True) as bar:
+        task = bar.add_task(noun, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a rich console; colour follows the terminal and NO_COLOR."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=False)
+
+
+def shown(text: str) -> str:
+    """Return text of strangers for a rich console: no markup, no escapes of a terminal."""
+    from rich.markup import escape as no_markup
+
+    return no_markup(escape(text))
+
+
+def is_terminal() -> bool:
+    """Return whether a person reads standard output."""
+    return sys.stdout.isatty()
+
+
+def words() -> Words:
+    """Return the words of the user's language, as POSIX finds it: LC_ALL, LC_MESSAGES, LANG.
+
+    Only what a person reads at a terminal has a language; what programs read has none.
+    """
+    from corvus.wording.words import language_of, load_words
+
+    named = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return load_words(language_of(next(filter(None, named), None)))
+
+
+def is_unicode() -> bool:
+    """Return whether standard output can show every character."""
+    return (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
+
+
+def json_text(value: object) -> str:
+    """Write JSON for standard output: readable where it can show every character, else ASCII."""
+    return json.dumps(value, indent=2, ensure_ascii=not is_unicode())
+
+
+def print_rows(
+    out: Console,
+    headings: Sequence[str],
+    rows: Sequence[Sequence[Text | str]],
+    *,
+    right: Collection[int] = (),
+) -> None:
+    """Print a table if each of its rows fits on a line, else stack it.
+
+    Args:
+        out: Where to print.
+        headings: One for each column.
+        rows: The cells; the first of a row names it.
+        right: Places of the columns that are aligned to the right.
+    """
+    if natural_width(headings, rows) > out.width:
+        print_stacked(out, headings, rows)
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if place in right else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*map(_styled, row))
+    out.print(table)
+
+
+def print_stacked(
+    out: Console, headings: Sequence[str], rows: Sequence[Sequence[Text | str]]
+) -> None:
+    """Print each row as its first value and, below it, one line for each other value.
+
+    A value that has no room next to its heading stands below it.
+    """
+    from rich.padding import Padding
+    from rich.text import Text
+
+    wide = max(map(len, headings[1:]), default=0)
+    for row in rows:
+        out.print(_styled(row[0]), style="bold")
+        for heading, cell in list(zip(headings, row, strict=True))[1:]:
+            value = _styled(cell)
+            lines = value.split("\n")
+            room = out.width - len(_INDENT) - wide - GAP_CELLS
+            label = Text(f"{_INDENT}{heading:<{wide + GAP_CELLS}}", style="dim")
+            if len(lines) == 1 and value.cell_len <= room:
+                out.print(Text.assemble(label, value))
+            else:
+                label.rstrip()
+                out.print(label)
+                out.print(Padding(value, (0, 0, 0, 2 * len(_INDENT)), expand=False))
+
+
+def natural_width(headings: Sequence[str], rows: Sequence[Sequence[Text | str]]) -> int:
+    """Return the character cells that a table takes when nothing is folded."""
+    columns = zip(headings, *rows, strict=True)
+    widths = [max(_styled(cell).cell_len for cell in column) for column in columns]
+    return sum(widths) + GAP_CELLS * (len(widths) - 1)
+
+
+def _styled(cell: Text | str) -> Text:
+    from rich.text import Text
+
+    return Text(cell) if isinstance(cell, str) else cell

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -15,16 +17,35 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 from typer.core import TyperGroup
 
-from corvus.base.errors import ReportError, ReportParameterInvalid
-from corvus.cli.common import console, is_terminal, warn_unused
-from corvus.cli.options import AsOf, Config, LedgerPath, Sets, Since, Until
-from corvus.cli.output import Output, OutputFile, choose_format, give
-from corvus.cli.reprice import reprice
+from corvus.answers.kv import kv_text
+from corvus.base.errors import ReportError, ReportInvalid, ReportParameterInvalid
+from corvus.cli.options import (
+    AsOf,
+    Config,
+    LedgerPath,
+    Sets,
+    Since,
+    Until,
+    ledger_path,
+    warn_unused,
+)
+from corvus.cli.output import (
+    Output,
+    OutputFile,
+    choose_format,
+    console,
+    emit,
+    give,
+    print_stacked,
+)
+from corvus.diagnostics.plain import escape
+from corvus.reporting.catalog import Report
 
 if TYPE_CHECKING:
     from corvus.ledger.connect import Connection
     from corvus.reporting.catalog import Report
     from corvus.reporting.table import Table
+
 
 _RUN = "NAME"
 _BUDGET_TABLES = {"budget", "budget_window"}
@@ -68,10 +89,17 @@ def list_reports(
 
     Example: corvus report list
     """
-    from corvus.cli import report_list
     from corvus.reporting.catalog import load_catalog
 
-    report_list.show(load_catalog(reports_dir), output or ("table" if is_terminal() else "kv"))
+    if output not in (None, "table", "kv", "json"):
+        raise ReportParameterInvalid(f"--format must be table, kv or json, got {output!r}")
+    entries = [_entry(report) for report in load_catalog(reports_dir).reports.values()]
+    emit(
+        output,
+        lambda: [asdict(entry) for entry in entries],
+        lambda: _print_list(entries),
+        kv=lambda: map(_entry_line, entries),
+    )
 
 
 @app.command("show")
@@ -88,7 +116,53 @@ def show(
     sys.stdout.write(load_catalog(reports_dir).find(name).sql)
 
 
-app.command("reprice")(reprice)
+@app.command("reprice")
+def reprice(
+    *,
+    book: Annotated[
+        str,
+        typer.Option(
+            "--book",
+            metavar="DATE",
+            help="Day whose prices hold (UTC): 2026-11-23, 2026-11, today.",
+        ),
+    ],
+    since: Since = None,
+    until: Until = None,
+    output: Output = None,
+    file: OutputFile = None,
+    config: Config = None,
+    ledger: LedgerPath = None,
+    as_of: AsOf = None,
+) -> None:
+    """Price a period again with the book of another day, next to the recorded cost.
+
+    Prices are those of [cost.prices] and of the bundled book that were in force on the day. Nothing
+    is overwritten. The difference is of the calls that both sides price.
+
+    Example: corvus report reprice --book 2026-01-01 --since 2026-11
+    """
+    from corvus.base.time import naive_utc
+    from corvus.cli.tables import print_table
+    from corvus.cli.times import clock_at, parse_bounds, parse_since
+    from corvus.reporting.formats import Format
+    from corvus.reporting.reprice import reprice as priced_anew
+    from corvus.runtime import open_runtime
+
+    shape = choose_format(output, file)
+    now = clock_at(as_of).now()
+    on = parse_since(book, now).date()
+    bounds = parse_bounds(since, until, now)
+    runtime = open_runtime(config or (), ledger=ledger)
+    warn_unused(runtime)
+    with runtime.bookkeeping.ledger() as opened:
+        table = priced_anew(opened.connection, runtime.books, on, **bounds)
+    if shape is Format.TABLE:
+        print_table(console(), table, f"Recorded cost, and cost at the prices of {on}")
+        return
+    parameters = {name: naive_utc(bound) for name, bound in bounds.items()}
+    about = {"report": "reprice", "book": on.isoformat()}
+    give(table, shape, file, about=about | {"parameters": parameters}, head=about)
 
 
 @app.command(_RUN)
@@ -147,7 +221,6 @@ def _ledger(
 ) -> Generator[Connection]:
     """Open what a report reads: the ledger, and where it asks for them the budgets in force."""
     from corvus.bookkeeping import Bookkeeping
-    from corvus.cli.report_view import ledger_path
 
     if not _BUDGET_TABLES & set(report.header.reads):
         with Bookkeeping(ledger_path(config, ledger)).ledger() as opened:
@@ -186,7 +259,7 @@ def _given(
 
 
 def _print(report: Report, table: Table, *, chart: bool) -> None:
-    from corvus.cli.report_view import print_chart, print_table
+    from corvus.cli.tables import print_chart, print_table
 
     out = console()
     print_table(out, table, report.header.title)
@@ -205,3 +278,57 @@ def _about(report: Report, given: Mapping[str, object], now: datetime) -> dict[s
         "title": report.header.title,
         "parameters": bind(report.header.parameters, given, now=now),
     }
+
+
+_TABLE_CELLS = 72
+"""A terminal narrower than this has no room for three columns of words."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One line of the list."""
+
+    report: str
+    origin: str
+    summary: str
+    parameters: tuple[str, ...]
+
+
+def _entry_line(entry: _Entry) -> str:
+    return (
+        f"report={kv_text(entry.report)} origin={entry.origin} "
+        f"parameters={','.join(entry.parameters) or 'none'} summary={json.dumps(entry.summary)}"
+    )
+
+
+def _entry(report: Report) -> _Entry:
+    try:
+        header = report.header
+    except ReportInvalid as error:
+        return _Entry(report.name, report.origin, f"broken: {error}", ())
+    names = tuple(parameter.name for parameter in header.parameters)
+    return _Entry(report.name, report.origin, header.summary, names)
+
+
+def _print_list(entries: list[_Entry]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    out = console()
+    headings = ("report", "what it tells", "parameters")
+    rows = [_list_cells(entry) for entry in entries]
+    if out.width < _TABLE_CELLS:
+        print_stacked(out, headings, rows)
+        return
+    drawn = Table(box=None, pad_edge=False, header_style="dim")
+    drawn.add_column(headings[0], no_wrap=True)
+    for heading in headings[1:]:
+        drawn.add_column(heading, overflow="fold")
+    for name, summary, parameters in rows:
+        drawn.add_row(Text(name, style="bold"), Text(summary), Text(parameters, style="dim"))
+    out.print(drawn)
+
+
+def _list_cells(entry: _Entry) -> tuple[str, str, str]:
+    mark = "" if entry.origin == "shipped" else " (yours)"
+    return escape(entry.report) + mark, escape(entry.summary), ", ".join(entry.parameters) or "none"

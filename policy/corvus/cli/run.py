@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING
 
 from corvus.base.errors import GatewayRefused, PolicyError, RunRefused, SteeringRefused
 from corvus.cli import credentials, run_text, runfile
-from corvus.cli.child import command_of, environment_of, find_command, run_child
-from corvus.cli.guarded import MARK
-from corvus.cli.run_limits import refuse_without_budget
-from corvus.cli.scrub import hide
+from corvus.cli.child import MARK, command_of, environment_of, find_command, run_child
+from corvus.cli.credentials import hide
+from corvus.cli.run_text import refuse_without_budget
 from corvus.compile import RunLimits
 from corvus.governor.rules import budgets_of_run
 from corvus.metering.providers import PROVIDERS
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RunRequest:
     """What the command line asks for.
 
     Attributes:
@@ -65,13 +64,13 @@ class Run:
 
     Args:
         runtime: The config in force.
-        wish: What the command line asks for.
+        request: What the command line asks for.
 
     Raises:
         RunRefused: It asks for what contradicts itself, or nothing limits the run.
     """
 
-    def __init__(self, runtime: Runtime, wish: Wish) -> None:
+    def __init__(self, runtime: Runtime, request: RunRequest) -> None:
         from corvus.base.ids import new_id
         from corvus.base.time import microseconds
 
@@ -80,15 +79,15 @@ class Run:
                 "this is a governed run already, and its command pays from those budgets: run the "
                 f"command by itself, without `corvus agent` or `corvus code`; {MARK} marks the run"
             )
-        self._runtime = runtime.limited(wish.limits)
-        self._wish = wish
+        self._runtime = runtime.limited(request.limits)
+        self._request = request
         self._id = new_id(microseconds(runtime.clock.now()))
-        self.session_id = wish.session or self._id
-        self._mission = wish.mission
-        if wish.mission is None and wish.limits.run_nano_usd is not None:
+        self.session_id = request.session or self._id
+        self._mission = request.mission
+        if request.mission is None and request.limits.run_nano_usd is not None:
             self._mission = f"run-{self._id}"
-        self._options = _with_upstreams(runtime.gateway, pass_through=wish.pass_through)
-        self._keeps_log_in = any(one.pass_through for one in self._options.upstreams)
+        self._options = _with_upstreams(runtime.gateway, pass_through=request.pass_through)
+        self._keeps_log_in = any(upstream.pass_through for upstream in self._options.upstreams)
         self._budgets = self._require_budget()
         self._last: Decision | None = None
         self._refused: str | None = None
@@ -133,30 +132,35 @@ class Run:
             RunRefused: There is none, and the user did not say ``--ungoverned``; or the user said
                 so beside a limit.
         """
-        wish = self._wish
-        if wish.ungoverned and wish.limits.options:
+        request = self._request
+        if request.ungoverned and request.limits.options:
             raise RunRefused(
-                f"--ungoverned contradicts {' '.join(wish.limits.options)}: leave one of them out"
+                f"--ungoverned contradicts {' '.join(request.limits.options)}: "
+                "leave one of them out"
             )
-        for name in wish.passed:
+        for name in request.passed:
             if name in credentials.RUN_KEYS and not self._keeps_log_in:
                 raise RunRefused(
                     f"--pass-env {name}: the command gets the key of the run in its place; "
                     "--pass-through leaves it its own log-in"
                 )
-        providers = {word for one in self._options.upstreams for word in (one.name, one.kind.value)}
+        providers = {
+            word
+            for upstream in self._options.upstreams
+            for word in (upstream.name, upstream.kind.value)
+        }
         budgets = budgets_of_run(
-            self._runtime.policy, wish.surface, providers, in_mission=wish.mission is not None
+            self._runtime.policy, request.surface, providers, in_mission=request.mission is not None
         )
-        if not budgets and wish.limits.run_nano_usd is None and not wish.ungoverned:
-            refuse_without_budget(self._runtime, wish.surface)
+        if not budgets and request.limits.run_nano_usd is None and not request.ungoverned:
+            refuse_without_budget(self._runtime, request.surface)
         return budgets
 
     def _withheld(self, environment: dict[str, str]) -> tuple[str, ...]:
         return credentials.withheld(
             environment,
             upstreams=self._options.upstreams,
-            passed=self._wish.passed,
+            passed=self._request.passed,
             keeps_log_in=self._keeps_log_in,
         )
 
@@ -176,7 +180,7 @@ class Run:
         proxy = Proxy(
             lambda: governor,
             self._options,
-            fixed=Caller(self.session_id, self._wish.surface, self._mission),
+            fixed=Caller(self.session_id, self._request.surface, self._mission),
             environment=environment,
             on_verdict=self._hear,
         )
@@ -198,22 +202,22 @@ class Run:
     @contextmanager
     def _opened(self, governor: Governor, runs: Path) -> Generator[None]:
         """Open the mission and grant the override; what is refused leaves nothing behind."""
-        if self._wish.override:
+        if self._request.override:
             from corvus.governor.overrides import require_allowed
 
             require_allowed(self._runtime.policy)
-        run = runfile.OpenRun(self._id, self.session_id, self._mission, not self._wish.session)
+        run = runfile.OpenRun(self._id, self.session_id, self._mission, not self._request.session)
         noting = runfile.noted(runs, run) if self._runtime.policy.enabled else nullcontext()
         with noting:
             if self._mission is not None:
                 governor.start_mission(self._mission_request(self._mission))
-            if self._wish.override:
+            if self._request.override:
                 self._override(governor)
             yield
 
     def _mission_request(self, mission: str) -> MissionRequest:
-        limit = self._wish.limits.run_nano_usd
-        if self._wish.mission is None:  # the run itself: the config's bounds of missions are not
+        limit = self._request.limits.run_nano_usd
+        if self._request.mission is None:  # the run itself: the config's bounds of missions are not
             return MissionRequest(self.session_id, mission, limit, 0, 0)
         return MissionRequest(self.session_id, mission, self._lower(limit))
 
@@ -222,9 +226,9 @@ class Run:
         from corvus.governor.rules import MISSION
 
         configured = [
-            one.limit_nano_usd
-            for one in self._runtime.policy.budgets
-            if one.name == MISSION and one.limit_nano_usd
+            budget.limit_nano_usd
+            for budget in self._runtime.policy.budgets
+            if budget.name == MISSION and budget.limit_nano_usd
         ]
         return limit if limit is None else min([limit, *configured])
 
@@ -233,29 +237,29 @@ class Run:
 
         governor.override(
             OverrideRequest(
-                local_actor(), "asked for the run", self.session_id, surface=self._wish.surface
+                local_actor(), "asked for the run", self.session_id, surface=self._request.surface
             )
         )
 
     def _say_start(self, governor: Governor, hidden: tuple[str, ...]) -> None:
         runtime = self._runtime
-        is_limited = bool(self._budgets) or self._wish.limits.run_nano_usd is not None
+        is_limited = bool(self._budgets) or self._request.limits.run_nano_usd is not None
         if not is_limited:
             run_text.say(run_text.ungoverned(runtime, self.session_id))
         else:
             status = governor.status(self.session_id, self._mission)
-            source = run_text.source_of(runtime, self._wish.limits.options)
+            source = run_text.source_of(runtime, self._request.limits.options)
             run_text.say(run_text.started(source, status, self._budgets, self.session_id))
         cautions = run_text.cautions(
             runtime,
             self._budgets,
-            has_own_limit=self._wish.limits.run_nano_usd is not None,
+            has_own_limit=self._request.limits.run_nano_usd is not None,
             keeps_log_in=self._keeps_log_in,
         )
         for caution in cautions:
             run_text.say(caution)
-        if told := [name for name in hidden if name not in credentials.RUN_KEYS]:
-            run_text.say(run_text.withheld(told))
+        if names := [name for name in hidden if name not in credentials.RUN_KEYS]:
+            run_text.say(run_text.withheld(names))
 
     def _end(self, governor: Governor, exit_code: int | None) -> None:
         """Close what was opened, and show the summary; a fault here changes nothing."""
@@ -266,7 +270,7 @@ class Run:
                 ok = exit_code == 0
                 outcome = MissionOutcome.COMPLETED if ok else MissionOutcome.FAILED
                 governor.end_mission(self.session_id, self._mission, outcome)
-            if not self._wish.session and self._last is not None:
+            if not self._request.session and self._last is not None:
                 with suppress(SteeringRefused):
                     governor.close_session(self.session_id)
             self._show(governor)
@@ -274,16 +278,16 @@ class Run:
             run_text.say(f"corvus: no summary: {fault}")
 
     def _show(self, governor: Governor) -> None:
-        from corvus.cli import summary_table, summary_text
+        from corvus.cli import summary
 
         if self._last is None:
             run_text.say(run_text.no_call(self._refused))
         else:
             status = governor.status(self.session_id, self._mission)
             if sys.stderr.isatty():
-                summary_table.print_table(self._runtime, status, stderr=True)
+                summary.print_table(self._runtime, status, stderr=True)
             else:
-                print("\n".join(summary_text.kv(self._runtime, status)), file=sys.stderr)
+                print("\n".join(summary.kv(self._runtime, status)), file=sys.stderr)
                 sys.stderr.flush()
         if self._runtime.policy.enabled:
             self._runtime.bookkeeping.drain(governor.store)
@@ -298,9 +302,9 @@ class Run:
         last = self._last
         if last is None or last.allowed or (exit_code == 0 and self._is_any_admitted):
             return exit_code
-        from corvus.cli.denied import tell_denial
+        from corvus.cli.exits import show_denial
 
-        return tell_denial(last)
+        return show_denial(last)
 
 
 def _require_extra() -> None:
@@ -328,5 +332,5 @@ def _with_upstreams(options: GatewayOptions, *, pass_through: bool) -> GatewayOp
     ]
     upstreams: list[Upstream] = [*options.upstreams, *missing]
     if pass_through:
-        upstreams = [replace(one, pass_through=True) for one in upstreams]
+        upstreams = [replace(upstream, pass_through=True) for upstream in upstreams]
     return replace(options, upstreams=tuple(upstreams))

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, NoReturn
 
-from corvus.base.money import usd_short
+import typer
+
+from corvus.base.errors import NoBudget
+from corvus.base.money import MAX_LIMIT_USD, NanoUSD, nano_usd, usd_short
+from corvus.compile import RunLimits
 from corvus.diagnostics.plain import escape
 from corvus.governor.rules import MISSION, is_partial
 from corvus.metering.providers import PROVIDERS
@@ -33,7 +38,7 @@ def no_call(refused: str | None) -> str:
         return f"corvus: no call was made; the last one was refused: {refused}"
     return (
         "corvus: 0 calls went through the proxy, so nothing was governed; does the command use "
-        f"{' or '.join(one.base_variables[0] for one in PROVIDERS.values())}?"
+        f"{' or '.join(provider.base_variables[0] for provider in PROVIDERS.values())}?"
     )
 
 
@@ -57,8 +62,8 @@ def started(source: str, status: StatusReport, budgets: Collection[Budget], sess
         budgets: Those that limit the run.
         session: Its id.
     """
-    by_name = {one.budget.name: one for one in status.decision.statuses}
-    names = [one.name for one in budgets]
+    by_name = {item.budget.name: item for item in status.decision.statuses}
+    names = [budget.name for budget in budgets]
     mission = by_name.get(MISSION)
     if mission is not None and mission.budget.limit_nano_usd and MISSION not in names:
         names.append(MISSION)
@@ -117,3 +122,56 @@ def _left(status: BudgetStatus) -> str:
         f"{status.budget.name}{f' ({only})' if only else ''} "
         f"${usd_short(left)} of ${usd_short(limit)}"
     )
+
+
+def read_limits(limit: str | None, daily: str | None, session_limit: str | None) -> RunLimits:
+    """Return the limits that options state.
+
+    Raises:
+        BadParameter: One is no amount that could be enforced.
+    """
+    return RunLimits(
+        daily_nano_usd=_amount(daily, "--daily"),
+        session_nano_usd=_amount(session_limit, "--session-limit"),
+        run_nano_usd=_amount(limit, "--limit"),
+    )
+
+
+def refuse_without_budget(runtime: Runtime, surface: str) -> NoReturn:
+    """Refuse a run that no enforced budget limits, and say what to do.
+
+    Raises:
+        NoBudget: Always.
+    """
+    if not runtime.policy.enabled:
+        why = (
+            f"{runtime.governing} does not set cost.enabled = true"
+            if runtime.config_paths
+            else "cost.enabled is not true, and there is no config: "
+            + runtime.governing.removeprefix("defaults ").strip("()")
+        )
+    elif not any(budget.limit_nano_usd for budget in runtime.policy.budgets):
+        why = f"every limit of {runtime.governing} is 0, which switches it off"
+    else:
+        why = f"no budget of {runtime.governing} can match calls of {surface}"
+    raise NoBudget(
+        f"no budget is in force, so nothing was run: {why}. State one: --daily 5, --session-limit "
+        "or --limit; or write a config with `corvus init`; or run without any limit: --ungoverned"
+    )
+
+
+def _amount(text: str | None, option: str) -> NanoUSD | None:
+    """Read an amount; 0 is refused, for it would switch off what the option asks for."""
+    if text is None:
+        return None
+    try:
+        value = Decimal(text)
+        amount = nano_usd(value) if 0 < value <= MAX_LIMIT_USD else None
+    except (ValueError, InvalidOperation):
+        amount = None
+    if amount is None:
+        raise typer.BadParameter(
+            f"{text!r} is no limit: state USD above 0, such as 2.50, with at most 9 decimals",
+            param_hint=option,
+        )
+    return amount

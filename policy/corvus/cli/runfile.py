@@ -1,6 +1,6 @@
 """Knows which runs are alive, so that what a killed one left open is ended (CLI-4).
 
-Each run keeps a small file beside the store and locks it for as long as it lives; the system gives
+Each run keeps a small file next to the store and locks it for as long as it lives; the system gives
 the lock back whatever ends the process. A file that can be locked belongs to a run that is dead:
 its mission ends as ``failed`` and its own session is closed when the next run starts.
 """
@@ -87,7 +87,7 @@ def end_dead_runs(folder: Path, governor: Governor) -> list[OpenRun]:
 def _dead(folder: Path) -> Iterator[tuple[Path, OpenRun | None]]:
     """Yield the files of dead runs, locked while each is dealt with; ``None`` is unreadable."""
     try:
-        files = sorted(one for one in folder.iterdir() if one.suffix == _ENDING)
+        files = sorted(file for file in folder.iterdir() if file.suffix == _ENDING)
     except OSError:
         return
     for file in files:

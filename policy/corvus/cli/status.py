@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import os
-from enum import StrEnum
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
 
 import typer
 
-from corvus.cli.common import is_terminal, json_text, warn_unused
+from corvus.answers.kv import kv_text, kv_value
+from corvus.answers.status import OVERRIDE, refusals_body
+from corvus.base.money import usd_exact, usd_short
+from corvus.cli.config import row_json
 from corvus.cli.exits import Exit
-from corvus.cli.options import Config, LedgerPath, Sets
+from corvus.cli.options import Config, LedgerPath, Sets, opened
+from corvus.cli.output import TextOrBody, console, emit, print_rows, shown
+from corvus.cli.summary import refusals_text
+from corvus.config.layers import origins
+from corvus.config.layers.load import load_layers
+from corvus.config.toml.values import shown as dotted
+from corvus.config.toml.values import written
+from corvus.diagnostics.plain import escape
+from corvus.governor.rules import budgets_to_register
+from corvus.version import __version__
 
+if TYPE_CHECKING:
+    from rich.console import Console
 
-class Format(StrEnum):
-    """How the state is shown."""
-
-    TEXT = "text"
-    KV = "kv"
-    JSON = "json"
+    from corvus.bookkeeping import Health
+    from corvus.config.layers.load import Layers
+    from corvus.config.layers.origins import EffectiveSetting
+    from corvus.ledger.health import LedgerHealth
+    from corvus.runtime import Runtime
+    from corvus.store.health import Blocking, StoreHealth
 
 
 def status(
@@ -26,9 +42,7 @@ def status(
     config: Config = None,
     sets: Sets = None,
     ledger: LedgerPath = None,
-    output: Annotated[
-        Format | None, typer.Option("--format", help="Default: text on a terminal, else kv.")
-    ] = None,
+    output: TextOrBody = None,
 ) -> None:
     """Show the config in force, whether store and ledger work, and what is under way.
 
@@ -36,20 +50,242 @@ def status(
 
     Example: corvus status
     """
-    from corvus.cli import status_text
-    from corvus.config.layers.load import load_layers
-    from corvus.runtime import open_runtime
-
-    runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)
-    warn_unused(runtime)
+    runtime = opened(config, ledger, sets)
     layered = load_layers(config or (), sets or (), os.environ)
-    seen = status_text.Seen(runtime, layered, runtime.health(), runtime.clock.now())
-    match output or (Format.TEXT if is_terminal() else Format.KV):
-        case Format.JSON:
-            print(json_text(status_text.as_json(seen)))
-        case Format.KV:
-            print("\n".join(status_text.as_lines(seen)))
-        case Format.TEXT:
-            status_text.print_page(seen)
-    if not seen.health.is_usable:
+    place = Place(runtime, layered, runtime.health(), runtime.clock.now())
+    emit(output, lambda: as_json(place), lambda: print_page(place), kv=lambda: as_lines(place))
+    if not place.health.is_usable:
         raise typer.Exit(Exit.LEDGER_UNAVAILABLE)
+
+
+_SHOWN_MAX = 10
+"""Blocked sums that a page lists."""
+_UNITS = ("B", "kB", "MB", "GB")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A config with its store and its ledger.
+
+    Attributes:
+        now: When it was looked at, aware UTC.
+    """
+
+    runtime: Runtime
+    layered: Layers
+    health: Health
+    now: datetime
+
+    @property
+    def changed(self) -> list[EffectiveSetting]:
+        """What a file, a variable or the command line sets."""
+        return [row for row in origins.effective(self.layered.loaded) if not row.is_default]
+
+    @property
+    def blocking(self) -> list[Blocking]:
+        """The sums of budgets in force that refuse calls at present; none while disabled."""
+        policy = self.runtime.policy
+        if not policy.enabled:
+            return []
+        names = {budget.name for budget in budgets_to_register(policy)}
+        return [blocked for blocked in self.health.store.blocking if blocked.budget in names]
+
+
+def as_json(place: Place) -> dict[str, object]:
+    """Return the state as data."""
+    runtime, store, ledger = place.runtime, place.health.store, place.health.ledger
+    policy, books = runtime.policy, runtime.books
+    return {
+        "version": __version__,
+        "as_of": place.now.isoformat(),
+        "healthy": place.health.is_usable,
+        "config": runtime.config_shown,
+        "settings": {dotted(row.route): row_json(row) for row in place.changed},
+        "deprecated_fields": list(policy.deprecated_fields),
+        "policy_hash": policy.content_hash,
+        "cost_enabled": policy.enabled,
+        "allow_override": policy.allow_override,
+        "price_book": books.bundled_version,
+        "own_prices": len(policy.prices),
+        "store": {
+            "path": str(store.path),
+            "state": _state(store),
+            "problem": store.problem,
+            "writable": store.is_writable,
+            "size_bytes": store.size_bytes,
+            "version": store.version,
+            "undrained_events": store.undrained_events,
+            "recount_due": store.recount_due,
+        },
+        "ledger": {
+            "path": str(ledger.path),
+            "state": _state(ledger),
+            "problem": ledger.problem,
+            "writable": ledger.is_writable,
+            "size_bytes": ledger.size_bytes,
+            "version": ledger.version,
+            "archive_files": ledger.archive_files,
+        },
+        "reservations": {
+            "open": store.holds.count,
+            "held_usd": usd_exact(store.holds.held_nano_usd),
+            "oldest_at": store.holds.oldest_at.isoformat() if store.holds.oldest_at else None,
+            "overdue": store.holds.overdue,
+        },
+        "open_sessions": store.open_sessions,
+        "audit": {"position": store.audit_position, "hash": store.audit_head},
+        "overrides": OVERRIDE.bodies(store.overrides),
+        "blocking": [_blocking_json(blocked) for blocked in place.blocking],
+    }
+
+
+def _blocking_json(blocked: Blocking) -> dict[str, object]:
+    about = {
+        "budget": blocked.budget,
+        "session_id": blocked.session_id,
+        "mission_id": blocked.mission_id,
+    }
+    return about | refusals_body(blocked.refusals)
+
+
+def as_lines(place: Place) -> list[str]:
+    """Return ``key=value`` lines: one for each fact, then each override and each setting."""
+    lines: list[str] = []
+    for name, value in as_json(place).items():
+        match name, value:
+            case (("settings" | "overrides" | "blocking"), _):
+                continue
+            case "deprecated_fields", _:
+                lines.append(f"{name}={','.join(place.runtime.policy.deprecated_fields) or 'none'}")
+            case _, dict():
+                inner = cast("dict[str, object]", value)
+                lines += [f"{name}_{key}={kv_value(part)}" for key, part in inner.items()]
+            case _:
+                lines.append(f"{name}={kv_value(value)}")
+    for override in place.health.store.overrides:
+        session = kv_value(override.session_id)
+        expires = override.expires_at.isoformat()
+        lines.append(f"override={override.id} session_id={session} expires_at={expires}")
+    for blocked in place.blocking:
+        session, mission = kv_value(blocked.session_id), kv_value(blocked.mission_id)
+        about = f"blocking={kv_text(blocked.budget)} session_id={session} mission_id={mission}"
+        lines.append(f"{about} {refusals_text(blocked.refusals)}")
+    for row in place.changed:
+        value, origin = kv_text(_value(row)), kv_text(row.origin.place)
+        lines.append(f"setting={kv_text(dotted(row.route))} value={value} origin={origin}")
+    return lines
+
+
+def print_page(place: Place) -> None:
+    """Print a page for a person."""
+    from rich.table import Table
+
+    out = console()
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, words in (*_in_force(place), *_files(place.health), *_under_way(place)):
+        table.add_row(name, words)
+    out.print(f"[bold]corvus {__version__}[/] on {shown(place.runtime.config_shown)}")
+    out.print(table)
+    _print_settings(out, place.changed)
+
+
+def _in_force(place: Place) -> Iterator[tuple[str, str]]:
+    policy, books = place.runtime.policy, place.runtime.books
+    limits = sum(1 for budget in policy.budgets if budget.limit_nano_usd)
+    overrides = "allowed" if policy.allow_override else "not allowed"
+    enabled = f"{_many(limits, 'limit')}, overrides {overrides}"
+    yield "policy", enabled if policy.enabled else "[yellow]disabled[/]: nothing is enforced"
+    yield "", f"[dim]{policy.content_hash[:23]}[/]"
+    yield "prices", f"{shown(books.bundled_version)}, {len(policy.prices)} of your own"
+    for path in policy.deprecated_fields:
+        yield "[yellow]deprecated[/]", f"{shown(path)}: `corvus migrate` rewrites it"
+
+
+def _files(health: Health) -> Iterator[tuple[str, str]]:
+    for name, part in (("store", health.store), ("ledger", health.ledger)):
+        state = _state(part)
+        colour = {"ok": "green", "missing": "yellow", "busy": "yellow"}.get(state, "red")
+        about = [f"[{colour}]{'none yet' if state == 'missing' else state}[/]"]
+        if part.exists:
+            about.append(f"{_size(part.size_bytes)}, version {part.version}")
+            about += [] if part.is_writable else ["[yellow]read-only[/]"]
+        yield name, f"{shown(str(part.path))}  {', '.join(about)}"
+        if part.problem is not None:
+            yield "", f"[red]{shown(part.problem)}[/]"
+    if health.store.undrained_events:
+        yield "", f"{_many(health.store.undrained_events, 'event')} for `corvus ledger drain`"
+
+
+def _under_way(place: Place) -> Iterator[tuple[str, str]]:
+    store = place.health.store
+    if store.store_id is None:
+        return
+    holds = store.holds
+    held = f"{_many(holds.count, 'call')} open, ${usd_short(holds.held_nano_usd)} held"
+    if holds.oldest_at is not None:
+        held += f", the oldest since {holds.oldest_at:%Y-%m-%d %H:%M} UTC"
+    if holds.overdue:
+        held += f", [yellow]{holds.overdue} overdue[/]"
+    yield "held", held
+    yield "sessions", f"{store.open_sessions:,} open"
+    for blocked in place.blocking[:_SHOWN_MAX]:
+        yield "[red]blocking[/]", _blocking_words(blocked)
+    if len(place.blocking) > _SHOWN_MAX:
+        yield "", f"and {len(place.blocking) - _SHOWN_MAX:,} more sessions or missions"
+    for override in store.overrides:
+        whose = f"session {shown(override.session_id)}" if override.session_id else "any session"
+        yield (
+            "override",
+            f"{override.id} of {whose}, until {override.expires_at:%Y-%m-%d %H:%M} UTC",
+        )
+    head = f", the newest [dim]{store.audit_head[:16]}[/]" if store.audit_head else ""
+    yield "audit", f"{_many(store.audit_position, 'event')}{head}"
+
+
+def _blocking_words(blocked: Blocking) -> str:
+    named = (("session", blocked.session_id), ("mission", blocked.mission_id))
+    whose = "".join(f", {word} {shown(name)}" for word, name in named if name)
+    last = blocked.refusals
+    needed = "?" if last.needed_nano_usd is None else f"${usd_short(last.needed_nano_usd)}"
+    return (
+        f"budget {shown(blocked.budget)}{whose}: {_many(last.count, 'call')} refused, the last at "
+        f"{last.last_at:%Y-%m-%d %H:%M} UTC: {shown(last.model)} needed {needed}, "
+        f"${usd_short(last.left_nano_usd)} was left"
+    )
+
+
+def _print_settings(out: Console, changed: Sequence[EffectiveSetting]) -> None:
+    if not changed:
+        return
+    rows = [
+        [escape(dotted(row.route)), escape(_value(row)), escape(row.origin.place)]
+        for row in changed
+    ]
+    print_rows(out, ("set, unlike the default", "value", "by"), rows)
+
+
+def _value(row: EffectiveSetting) -> str:
+    return written(origins.masked(row.route, row.value))
+
+
+def _state(part: StoreHealth | LedgerHealth) -> str:
+    if part.problem is not None:
+        return "unusable"
+    if not part.exists:
+        return "missing"
+    return "busy" if getattr(part, "is_busy", False) else "ok"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _size(size_bytes: int) -> str:
+    size = float(size_bytes)
+    for unit in _UNITS[:-1]:
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} {_UNITS[-1]}"

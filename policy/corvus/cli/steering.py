@@ -9,36 +9,33 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from corvus.base.errors import PolicyError, SteeringRefused
 from corvus.base.money import usd_short, usd_text
-from corvus.cli.common import is_terminal, json_text, say_governing, warn_unused
-from corvus.cli.options import Config, LedgerPath, Session, SessionProject, Sets
+from corvus.cli.options import (
+    Config,
+    LedgerPath,
+    Session,
+    SessionProject,
+    Sets,
+    say_governing,
+    warn_unused,
+)
+from corvus.cli.output import TextOrBody, emit
+from corvus.diagnostics.plain import escape
 from corvus.model.request import Surface
 
 if TYPE_CHECKING:
     from corvus.governor.governor import Governor
-    from corvus.model.steering import OverrideRequest, ResetRequest
+    from corvus.model.steering import Override, OverrideRequest, ResetRequest
     from corvus.runtime import Runtime
 
 T = TypeVar("T")
 
 
-class Format(StrEnum):
-    """How an answer is shown."""
-
-    TEXT = "text"
-    KV = "kv"
-    JSON = "json"
-
-
-Output = Annotated[
-    Format | None, typer.Option("--format", help="Default: text on a terminal, else kv.")
-]
 Reason = Annotated[str | None, typer.Option("--reason", help="Why, for the audit.")]
 
 
@@ -63,7 +60,7 @@ def override(
     config: Config = None,
     sets: Sets = None,
     ledger: LedgerPath = None,
-    output: Output = None,
+    output: TextOrBody = None,
 ) -> None:
     """Let one call pass that its budgets would refuse.
 
@@ -77,17 +74,17 @@ def override(
     if session == "":
         raise typer.BadParameter("a session has a name; leave it out for any", param_hint="session")
     _refuse_lonely(project, session)
-    wish = _read(
+    request = _read(
         lambda: OverrideRequest(local_actor(), reason, session, life, surface=Surface.CLI),
         "--reason, --session",
     )
     runtime = _runtime(config, sets, ledger)
     with runtime.steering() as governor:
-        wish = replace(wish, project=project or governor.project_of(session))
+        request = replace(request, project=project or governor.project_of(session))
         if not yes and sys.stdin.isatty():
-            _ask_before_replacing(governor, wish)
-        granted = _granted(runtime, governor, wish)
-    told = {
+            _ask_before_replacing(governor, request)
+        granted = _granted(runtime, governor, request)
+    body = {
         "budget_override": "applied",
         "scope": "next_request",
         "override_id": granted.id,
@@ -95,10 +92,7 @@ def override(
         "expires_at": granted.expires_at.isoformat(),
         **({"project": granted.project} if granted.project else {}),
     }
-    whose = f"session {granted.session_id}" if granted.session_id else "any session"
-    whose += f" of project {granted.project}" if granted.project else ""
-    until = _minute(granted.expires_at)
-    _print(told, output, f"the next block of {whose} is lifted once, until {until} ({granted.id})")
+    emit(output, lambda: body, lambda: print(escape(_granted_text(granted))))
 
 
 def budget_names(context: typer.Context, incomplete: str) -> list[str]:
@@ -132,7 +126,7 @@ def reset(
     config: Config = None,
     sets: Sets = None,
     ledger: LedgerPath = None,
-    output: Output = None,
+    output: TextOrBody = None,
 ) -> None:
     """Let a budget start from 0 in its present window; history and reports keep the spend.
 
@@ -144,17 +138,17 @@ def reset(
     if not yes and not sys.stdin.isatty():
         raise typer.BadParameter("a reset asks first; pass --yes in a script")
     _refuse_lonely(project, session)
-    wish = _read(
+    request = _read(
         lambda: ResetRequest(scope, local_actor(), reason, session, mission),
         "--scope, --reason, --session, --mission",
     )
     with _runtime(config, sets, ledger).steering() as governor:
-        wish = replace(wish, project=project or governor.project_of(session))
+        request = replace(request, project=project or governor.project_of(session))
         if not yes:
-            _ask_before_reset(governor, wish)
-        result = governor.reset(wish)
+            _ask_before_reset(governor, request)
+        result = governor.reset(request)
     event = result.audit_event
-    told = {
+    body = {
         "scope": result.scope,
         "removed_cost_usd": usd_text(result.removed_cost_nano_usd),
         "removed_requests": result.removed_requests,
@@ -163,10 +157,14 @@ def reset(
         "mission_id": event.mission_id,
         "audit_event": event.position,
         "removed_cost_nano_usd": str(result.removed_cost_nano_usd),
-        **({"project": wish.project} if wish.project else {}),
+        **({"project": request.project} if request.project else {}),
     }
     removed = f"${usd_short(result.removed_cost_nano_usd)} in {_calls(result.removed_requests)}"
-    _print(told, output, f"{result.scope}: {removed} no longer count; history keeps them")
+    emit(
+        output,
+        lambda: body,
+        lambda: print(escape(f"{result.scope}: {removed} no longer count; history keeps them")),
+    )
 
 
 def _refuse_lonely(project: str | None, session: str | None) -> None:
@@ -193,31 +191,31 @@ def _read(make: Callable[[], T], options: str) -> T:
         raise typer.BadParameter(str(mistake), param_hint=options) from None
 
 
-def _granted(runtime: Runtime, governor: Governor, wish: OverrideRequest) -> Any:
+def _granted(runtime: Runtime, governor: Governor, request: OverrideRequest) -> Override:
     try:
-        return governor.override(wish)
+        return governor.override(request)
     except SteeringRefused as refused:
         if runtime.policy.enabled and not runtime.policy.allow_override:
             raise SteeringRefused(f"{refused}; cost.allow_override = true allows them") from None
         raise
 
 
-def _ask_before_replacing(governor: Governor, wish: OverrideRequest) -> None:
+def _ask_before_replacing(governor: Governor, request: OverrideRequest) -> None:
     from corvus.diagnostics.plain import escape
 
-    for one in governor.status(wish.session_id, project=wish.project).overrides:
-        if (one.session_id, one.project) == (wish.session_id, wish.project):
-            why = f" ({escape(one.reason)})" if one.reason else ""
+    for override in governor.status(request.session_id, project=request.project).overrides:
+        if (override.session_id, override.project) == (request.session_id, request.project):
+            why = f" ({escape(override.reason)})" if override.reason else ""
             typer.confirm(
-                f"{escape(one.actor)} granted one at {_minute(one.granted_at)}{why}, active until "
-                f"{_minute(one.expires_at)}. Replace it?",
+                f"{escape(override.actor)} granted one at {_minute(override.granted_at)}{why}, "
+                f"active until {_minute(override.expires_at)}. Replace it?",
                 abort=True,
                 err=True,
             )
 
 
-def _ask_before_reset(governor: Governor, wish: ResetRequest) -> None:
-    found = governor.resettable(wish)
+def _ask_before_reset(governor: Governor, request: ResetRequest) -> None:
+    found = governor.resettable(request)
     limit = found.budget.limit_nano_usd
     of_limit = f" of ${usd_short(limit)}" if limit else ""
     typer.confirm(
@@ -228,23 +226,16 @@ def _ask_before_reset(governor: Governor, wish: ResetRequest) -> None:
     )
 
 
+def _granted_text(granted: Override) -> str:
+    whose = f"session {granted.session_id}" if granted.session_id else "any session"
+    whose += f" of project {granted.project}" if granted.project else ""
+    until = _minute(granted.expires_at)
+    return f"the next block of {whose} is lifted once, until {until} ({granted.id})"
+
+
 def _calls(count: int) -> str:
     return "1 call" if count == 1 else f"{count:,} calls"
 
 
 def _minute(instant: datetime) -> str:
     return f"{instant:%Y-%m-%d %H:%M} UTC"
-
-
-def _print(told: dict[str, Any], output: Format | None, words: str) -> None:
-    from corvus.answers.kv import kv_value
-    from corvus.diagnostics.plain import escape
-
-    match output or (Format.TEXT if is_terminal() else Format.KV):
-        case Format.JSON:
-            print(json_text(told))
-        case Format.TEXT:
-            print(escape(words))
-        case Format.KV:
-            for name, value in told.items():
-                print(f"{name}={kv_value(value)}")

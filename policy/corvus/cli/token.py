@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from corvus.answers.steering import TOKEN
-from corvus.cli.common import is_terminal, json_text, warn_unused
-from corvus.cli.options import Config, LedgerPath
+from corvus.cli.options import Config, LedgerPath, warn_unused
+from corvus.cli.output import TextOrBody, emit
+from corvus.diagnostics.plain import escape
 from corvus.model.token import TokenScope
 
 if TYPE_CHECKING:
@@ -22,19 +22,6 @@ if TYPE_CHECKING:
     from corvus.store.store import Store
 
 app = typer.Typer(help="Access tokens of the gateway.", no_args_is_help=True)
-
-
-class Format(StrEnum):
-    """How tokens are shown."""
-
-    TEXT = "text"
-    KV = "kv"
-    JSON = "json"
-
-
-Output = Annotated[
-    Format | None, typer.Option("--format", help="Default: text on a terminal, else kv.")
-]
 
 
 @app.callback()
@@ -64,7 +51,7 @@ def create(
     mission: Annotated[str | None, typer.Option(help="All its calls are of this mission.")] = None,
     config: Config = None,
     ledger: LedgerPath = None,
-    output: Output = None,
+    output: TextOrBody = None,
 ) -> None:
     """Make a token and print it, this once.
 
@@ -75,18 +62,18 @@ def create(
     from corvus.runtime import local_actor
 
     secret = new_secret()
-    wish = TokenRequest(name, scope, project, user, agent, session, mission)
+    request = TokenRequest(name, scope, project, user, agent, session, mission)
     with _store(config, ledger) as store:
         try:
-            made = store.run(lambda unit: tokens.create(unit, wish, secret, local_actor()))
+            made = store.run(lambda unit: tokens.create(unit, request, secret, local_actor()))
         except ValueError as mistake:
             raise typer.BadParameter(str(mistake), param_hint="NAME") from None
     words = f"Keep it now: it is not shown again. {made.scope} token {made.name!r}{_of(made)}."
-    _print([{**TOKEN.body(made), "token": secret}], output, [secret, words], is_one=True)
+    emit(output, lambda: {**TOKEN.body(made), "token": secret}, lambda: _print(secret, words))
 
 
 @app.command("list")
-def list_(*, config: Config = None, ledger: LedgerPath = None, output: Output = None) -> None:
+def list_(*, config: Config = None, ledger: LedgerPath = None, output: TextOrBody = None) -> None:
     """List all tokens, the revoked ones too; never the tokens themselves.
 
     Example: corvus token list
@@ -94,12 +81,12 @@ def list_(*, config: Config = None, ledger: LedgerPath = None, output: Output = 
     with _store(config, ledger) as store:
         known = store.run(lambda unit: [*unit.tokens().values()])
     lines = [
-        f"{one.name}  {one.scope}{_of(one)}  {one.id}  "
-        f"by {one.created_by}, {one.created_at:%Y-%m-%d %H:%M}"
-        + (f", revoked {one.revoked_at:%Y-%m-%d %H:%M}" if one.revoked_at else "")
-        for one in known
+        f"{token.name}  {token.scope}{_of(token)}  {token.id}  "
+        f"by {token.created_by}, {token.created_at:%Y-%m-%d %H:%M}"
+        + (f", revoked {token.revoked_at:%Y-%m-%d %H:%M}" if token.revoked_at else "")
+        for token in known
     ]
-    _print(TOKEN.bodies(known), output, lines or ["no token"])
+    emit(output, lambda: TOKEN.bodies(known), lambda: _print(*(lines or ["no token"])))
 
 
 @app.command("revoke")
@@ -108,7 +95,7 @@ def revoke(
     *,
     config: Config = None,
     ledger: LedgerPath = None,
-    output: Output = None,
+    output: TextOrBody = None,
 ) -> None:
     """Revoke a token; a gateway that runs refuses it within a second.
 
@@ -119,7 +106,7 @@ def revoke(
 
     with _store(config, ledger) as store:
         gone = store.run(lambda unit: tokens.revoke(unit, token, local_actor()))
-    _print([TOKEN.body(gone)], output, [f"token {gone.name!r} is revoked"], is_one=True)
+    emit(output, lambda: TOKEN.body(gone), lambda: _print(f"token {gone.name!r} is revoked"))
 
 
 @contextmanager
@@ -134,23 +121,10 @@ def _store(config: Any, ledger: Any) -> Generator[Store]:
 
 def _of(token: Token) -> str:
     bound = token.bound._asdict().items()
-    told = ", ".join(f"{name} {value}" for name, value in bound if value is not None)
-    return f" of {told}" if told else ""
+    bindings = ", ".join(f"{name} {value}" for name, value in bound if value is not None)
+    return f" of {bindings}" if bindings else ""
 
 
-def _print(
-    told: list[dict[str, Any]], output: Format | None, words: list[str], *, is_one: bool = False
-) -> None:
-    from corvus.answers.kv import kv_value
-    from corvus.diagnostics.plain import escape
-
-    match output or (Format.TEXT if is_terminal() else Format.KV):
-        case Format.JSON:
-            print(json_text(told[0] if is_one else told))
-        case Format.TEXT:
-            print("\n".join(escape(line) for line in words))
-        case Format.KV if is_one:
-            print("\n".join(f"{name}={kv_value(value)}" for name, value in told[0].items()))
-        case Format.KV:
-            for one in told:
-                print(" ".join(f"{name}={kv_value(value)}" for name, value in one.items()))
+def _print(*lines: str) -> None:
+    for line in lines:
+        print(escape(line))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+import sys
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -10,33 +11,37 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from corvus.cli.common import console, is_terminal, warn_unused
+from corvus.base.errors import ReportParameterInvalid
+from corvus.base.money import usd_exact
 from corvus.cli.exits import Exit
-from corvus.cli.options import Config, LedgerPath, Sets
-from corvus.cli.usage_export import export
-from corvus.usage.importers import FORMATS
+from corvus.cli.options import AsOf, Config, LedgerPath, Sets, Since, Until, ledger_path, opened
+from corvus.cli.output import TableOrBody, console, counting, emit
+from corvus.diagnostics.plain import escape
+from corvus.usage.exporters import FORMATS, SUFFIXES, Shape
+from corvus.usage.importers import FORMATS as IMPORT_FORMATS
 
 if TYPE_CHECKING:
-    from corvus.runtime import Runtime
+    from rich.table import Table
+
+    from corvus.prices.lookup import PriceBooks
+    from corvus.usage.exporters.export import ExportSummary
     from corvus.usage.importers.model import ImportProgress, ImportSummary, OnProgress
 
+
 app = typer.Typer(help="Bring recorded usage in, and hand it on.", no_args_is_help=True)
-app.command("export")(export)
 
 
 class SourceFormat(StrEnum):
     """The format of the files to import."""
 
     AUTO = "auto"
-    vars().update({name: name for name in FORMATS})
+    vars().update({name: name for name in IMPORT_FORMATS})
 
 
-class Format(StrEnum):
-    """How the summary is shown."""
+class ExportFormat(StrEnum):
+    """What is written."""
 
-    TABLE = "table"
-    KV = "kv"
-    JSON = "json"
+    vars().update({name: name for name in (*Shape, *FORMATS)})
 
 
 Paths: TypeAlias = Annotated[
@@ -79,6 +84,63 @@ def group() -> None:
     """Bring recorded usage in, and hand it on."""
 
 
+@app.command("export")
+def export(
+    *,
+    output: Annotated[
+        ExportFormat | None,
+        typer.Option("--format", help="Default: by the suffix of the file, else jsonl."),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file, whole or not at all.")
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    session: Annotated[str | None, typer.Option("--session", help="Only of this session.")] = None,
+    project: Annotated[str | None, typer.Option("--project", help="Only of this project.")] = None,
+    account: Annotated[
+        str | None,
+        typer.Option("--billing-account", help="FOCUS: the account billed; default: the provider."),
+    ] = None,
+    config: Config = None,
+    ledger: LedgerPath = None,
+    as_of: AsOf = None,
+) -> None:
+    """Export usage as CSV, JSON lines, Parquet, or FOCUS 1.2 for FinOps tools.
+
+    CSV, JSON lines and Parquet have every row of usage_record; a call that was corrected has three,
+    whose sum is right. FOCUS has one row for each call with a known cost, as CSV, or as what the
+    suffix of the file says.
+
+    Example: corvus usage export --format focus --since 2026-11 -o november.csv
+    """
+    from corvus.bookkeeping import Bookkeeping
+    from corvus.cli.times import clock_at, parse_bounds
+    from corvus.usage.exporters.export import (
+        RECORDS,
+        Choice,
+        export_file,
+        export_text,
+        exporter_named,
+    )
+
+    exporter = RECORDS
+    if output is not None and output.value in FORMATS:
+        exporter, output = exporter_named(output.value), None
+    shape = _shape(output, file, exporter.shape)
+    bounds = parse_bounds(since, until, clock_at(as_of).now())
+    choice = Choice(exporter=exporter, session=session, project=project, account=account, **bounds)
+    if account is not None and not exporter.names_account:
+        raise ReportParameterInvalid("--billing-account goes with --format focus alone")
+    with Bookkeeping(ledger_path(config, ledger)).ledger() as opened:
+        if file is None:
+            summary = export_text(opened.connection, choice, shape, sys.stdout)
+        else:
+            with counting("writing rows") as on_progress:
+                summary = export_file(opened.connection, choice, shape, file, on_progress)
+    _report_export(summary, file, exporter.title)
+
+
 @app.command("import")
 def import_(
     paths: Paths,
@@ -94,9 +156,7 @@ def import_(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 when a line was bad.")
     ] = False,
-    output: Annotated[
-        Format | None, typer.Option("--format", help="Default: table on a terminal, else kv.")
-    ] = None,
+    output: TableOrBody = None,
     config: Config = None,
     sets: Sets = None,
     ledger: LedgerPath = None,
@@ -110,12 +170,10 @@ def import_(
 
     Example: corvus usage import ~/.claude/projects
     """
-    from corvus.runtime import open_runtime
     from corvus.usage.importers import model
     from corvus.usage.importers.run import import_usage
 
-    runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)
-    warn_unused(runtime)
+    runtime = opened(config, ledger, sets)
     options = model.ImportOptions(
         format=None if source_format is SourceFormat.AUTO else source_format.value,
         columns=_map(columns or ()),
@@ -123,7 +181,7 @@ def import_(
         provider=provider,
         inclusive=inclusive,
         clock=runtime.clock,
-        known=model.KnownFiles() if reread else runtime.bookkeeping.imported_files(),
+        imported=model.ImportedFiles() if reread else runtime.bookkeeping.imported_files(),
     )
     with _progress() as on_progress:
         summary = import_usage(
@@ -134,7 +192,15 @@ def import_(
             on_progress=on_progress,
         )
     runtime.bookkeeping.settle_import()
-    _show(summary, runtime, output or (Format.TABLE if is_terminal() else Format.KV))
+    facts = _facts(summary, runtime.ledger_path)
+    emit(
+        output,
+        lambda: _summary_body(summary, facts),
+        lambda: console().print(_summary_table(facts)),
+        kv=lambda: (f"{key}={value}" for key, value in facts.items()),
+    )
+    if output != "json":
+        _print_remarks(summary, runtime.books)
     if strict and summary.bad_lines:
         raise typer.Exit(Exit.FINDINGS)
 
@@ -154,14 +220,14 @@ def _map(pairs: Sequence[str]) -> dict[str, str]:
 @contextmanager
 def _progress() -> Generator[OnProgress | None]:
     """Show a bar on standard error while a person waits; elsewhere nothing."""
-    told = console(stderr=True)
-    if not told.is_terminal:
+    out = console(stderr=True)
+    if not out.is_terminal:
         yield None
         return
     from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=told, transient=True) as bar:
+    with Progress(*columns, console=out, transient=True) as bar:
         task = bar.add_task("reading", total=None)
 
         def show(progress: ImportProgress) -> None:
@@ -175,18 +241,123 @@ def _progress() -> Generator[OnProgress | None]:
         yield show
 
 
-def _show(summary: ImportSummary, runtime: Runtime, output: Format) -> None:
-    from corvus.cli.usage_text import as_json, as_lines, as_table, remarks
+_SHOWN = 10
+_WORDS = {
+    "formats": "recognised as",
+    "unchanged_files": "files unchanged, not read again",
+    "read_lines": "lines read",
+    "usage_lines": "lines with usage",
+    "synthetic": "client's own error messages",
+    "new": "new calls",
+    "updated": "calls known better now",
+    "duplicate": "calls already there",
+    "unpriced_calls": "calls without a price",
+    "bad": "bad lines, skipped",
+    "new_cost_usd": "cost added, USD",
+    "ledger": "ledger",
+}
 
-    ledger: Path = runtime.ledger_path
-    match output:
-        case Format.JSON:
-            print(as_json(summary, ledger))
-        case Format.KV:
-            print(as_lines(summary, ledger))
-        case Format.TABLE:
-            console().print(as_table(summary, ledger))
-    if output is not Format.JSON:
-        told = console(stderr=True)
-        for line in remarks(summary, runtime.books):
-            told.print(line, style="yellow", markup=False, soft_wrap=True)
+
+def _facts(summary: ImportSummary, ledger: Path) -> dict[str, str | int]:
+    """Return the facts of a summary by key, in the order in which they are shown."""
+    formats = ", ".join(f"{form} ({count})" for form, count in sorted(summary.files.items()))
+    return {
+        "formats": formats or "none",
+        "unchanged_files": summary.unchanged,
+        "read_lines": summary.read_lines,
+        "usage_lines": summary.usage_lines,
+        "synthetic": summary.synthetic,
+        "new": summary.new,
+        "updated": summary.updated,
+        "duplicate": summary.duplicate,
+        "unpriced_calls": summary.unpriced,
+        "bad": summary.bad_lines,
+        "new_cost_usd": usd_exact(summary.new_cost_nano_usd),
+        "ledger": str(ledger),
+    }
+
+
+def _summary_body(summary: ImportSummary, facts: Mapping[str, str | int]) -> dict[str, object]:
+    """Return the summary as data, with every kept bad line and the exact cost in nano-USD."""
+    return {
+        **facts,
+        "formats": {str(form): count for form, count in sorted(summary.files.items())},
+        "new_cost_nano_usd": str(summary.new_cost_nano_usd),
+        "bad_lines": [
+            {"file": str(bad.file), "line": bad.line, "reason": bad.reason} for bad in summary.bad
+        ],
+    }
+
+
+def _summary_table(facts: Mapping[str, str | int]) -> Table:
+    """Build a table for a person; what is zero and needs no mention is left out."""
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column()
+    table.add_column(justify="right", overflow="fold")
+    always = {"formats", "read_lines", "new", "duplicate", "unpriced_calls", "bad", "ledger"}
+    for key, value in facts.items():
+        if value or key in always:
+            shown = f"{value:,}" if isinstance(value, int) else value
+            table.add_row(_WORDS[key], shown)
+    return table
+
+
+def _print_remarks(summary: ImportSummary, books: PriceBooks) -> None:
+    err = console(stderr=True)
+    for line in _remarks(summary, books):
+        err.print(line, style="yellow", markup=False, soft_wrap=True)
+
+
+def _remarks(summary: ImportSummary, books: PriceBooks) -> Iterator[str]:
+    """Yield what a reader should know with the numbers, one line each."""
+    for bad in summary.bad[:_SHOWN]:
+        yield f"skipped {escape(str(bad))}"
+    rest = summary.bad_lines - min(_SHOWN, len(summary.bad))
+    if rest:
+        yield f"... and {rest:,} more"
+    if summary.read_lines and not summary.usage_lines:
+        formats = ", ".join(sorted(summary.files))
+        yield (
+            f"no line has usage: the files were read as {formats}; "
+            "name the format with --from, or the columns with --map"
+        )
+    for provider, model, calls in summary.unpriced_models[:_SHOWN]:
+        many = "1 call" if calls == 1 else f"{calls:,} calls"
+        why = _why_unpriced(books, model, None if provider == "unknown" else provider)
+        yield f"no price for {escape(model)} ({many}): {escape(why)}"
+
+
+def _why_unpriced(books: PriceBooks, model: str, provider: str | None) -> str:
+    from corvus.model.decision import AmbiguousModel
+
+    try:
+        history = books.history(model, provider=provider)
+    except AmbiguousModel as fault:
+        return f"{fault} with --provider"
+    if history:
+        return f"{history[-1].entry} lacks a kind of token that was used"
+    near = books.resembling(model)
+    hint = f"; the book has {', '.join(near)}" if near else ""
+    return f'add [cost.prices."{model}"] to the config and import again{hint}'
+
+
+def _shape(output: ExportFormat | None, file: Path | None, usual: Shape) -> Shape:
+    by_suffix = SUFFIXES.get(file.suffix.lower()) if file else None
+    shape = Shape(output.value) if output else by_suffix or usual
+    if shape is Shape.PARQUET and (file is None or (file.exists() and not file.is_file())):
+        raise ReportParameterInvalid("parquet is no text: name a file with -o FILE")
+    return shape
+
+
+def _report_export(summary: ExportSummary, file: Path | None, title: str) -> None:
+    if file is not None:
+        print(f"rows={summary.rows}", file=sys.stderr)
+    if summary.unpriced:
+        calls = "call" if summary.unpriced == 1 else "calls"
+        print(
+            f"left out, as {title} knows no unknown cost: {summary.unpriced:,} {calls} without a "
+            "price; see `corvus report unpriced`",
+            file=sys.stderr,
+        )

@@ -51,7 +51,7 @@ _Steps: TypeAlias = Generator[Callable[[], Any], Any, _Result]
 """Yields what may wait, and is sent what it returned, or what it raised."""
 
 
-class _Governed:
+class _Transport:
     """What both transports do.
 
     Args:
@@ -121,7 +121,7 @@ class _Governed:
         return _relaying(response, stream, proposal.headers)
 
 
-class GovernedTransport(_Governed, httpx2.BaseTransport):
+class GovernedTransport(_Transport, httpx2.BaseTransport):
     """A transport for ``httpx2.Client``, and so for the SDKs of OpenAI and Anthropic.
 
     Args:
@@ -152,7 +152,7 @@ class GovernedTransport(_Governed, httpx2.BaseTransport):
         self._settler.close()
 
 
-class AsyncGovernedTransport(_Governed, httpx2.AsyncBaseTransport):
+class AsyncGovernedTransport(_Transport, httpx2.AsyncBaseTransport):
     """A transport for ``httpx2.AsyncClient`` under asyncio, with the arguments of the other."""
 
     def __init__(

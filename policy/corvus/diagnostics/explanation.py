@@ -36,7 +36,7 @@ def as_markdown(info: CodeInfo) -> str:
 
 
 def as_json(info: CodeInfo) -> dict[str, object]:
-    """Return the entry as JSON values; ``bad_is_text`` tells whether ``bad`` is a file's text."""
+    """Return the entry as JSON values; ``bad_is_text`` is true when ``bad`` is a file's text."""
     return {
         "code": info.code,
         "severity": info.severity.value,

@@ -35,7 +35,7 @@ def fingerprints(outcome: Outcome) -> list[str]:
 
 
 def _needs_lines(file: Input) -> bool:
-    return any(one.span and not one.path for one in file.diagnostics)
+    return any(diagnostic.span and not diagnostic.path for diagnostic in file.diagnostics)
 
 
 def _what(diagnostic: Diagnostic, lines: list[str]) -> tuple[str, ...]:

@@ -78,7 +78,7 @@ class Diagnostic:
         file: The file as the user named it; ``<stdin>`` for standard input.
         span: The primary place; ``None`` only when the file has no text (missing, a directory, not
             UTF-8 at all).
-        label: A few words beside the caret.
+        label: A few words at the caret.
         related: Other places, such as the first of two duplicate keys.
         help: What to do, one sentence each.
         path: Keys and indices that lead to the value: ``("cost", "budgets", 2, "limit_usd")``.

@@ -65,13 +65,19 @@ class Outcome(NamedTuple):
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """All findings in the order of the output."""
-        return (*self.unmatched, *(one for file in self.inputs for one in file.diagnostics))
+        return (
+            *self.unmatched,
+            *(diagnostic for file in self.inputs for diagnostic in file.diagnostics),
+        )
 
     @property
     def unread(self) -> tuple[Diagnostic, ...]:
         """The findings that say an input could not be read, so that nothing is known of it."""
         missing = (file for file in self.inputs if file.text is None)
-        return (*self.unmatched, *(one for file in missing for one in file.diagnostics))
+        return (
+            *self.unmatched,
+            *(diagnostic for file in missing for diagnostic in file.diagnostics),
+        )
 
 
 class Place(NamedTuple):

@@ -82,7 +82,7 @@ _WORD: Final = re.compile(r"[^\s`\"]{8,}")
 """A shorter secret may be a plain word, which is hidden only where it is quoted. So is a piece of
 one: a word of ours may stand in a secret."""
 _PIECE: Final = 4
-"""A shorter piece of a secret tells nothing: a bracket, a comma, a letter."""
+"""A shorter piece of a secret reveals nothing: a bracket, a comma, a letter."""
 
 
 def looks_secret(key: str) -> bool:
@@ -208,7 +208,7 @@ def joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return whole
 
 
-class Hidden:
+class Secrets:
     """What a document hides.
 
     Args:
@@ -240,7 +240,7 @@ class Hidden:
         return f"{mark}{MASK}{mark}" if hides else quote[0]
 
 
-def conceal(diagnostic: Diagnostic, hidden: Hidden) -> Diagnostic:
+def conceal(diagnostic: Diagnostic, hidden: Secrets) -> Diagnostic:
     """Return the diagnostic without quotations of what its document hides."""
     clean = hidden.clean
     return replace(

@@ -206,13 +206,13 @@ async def _policy_error(_: Request, error: Exception) -> Response:
 
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    found = [
+    errors = [
         (scrub(".".join(map(str, fault["loc"]))), fault["type"], scrub(fault["msg"]))
         for fault in error.errors()
     ]
-    is_broken = any(kind == "json_invalid" for _, kind, _ in found)
+    is_broken = any(kind == "json_invalid" for _, kind, _ in errors)
     status, code = (400, "json-invalid") if is_broken else (422, "request-invalid")
-    faults = [{"field": field, "code": kind, "message": words} for field, kind, words in found]
+    faults = [{"field": field, "code": kind, "message": words} for field, kind, words in errors]
     return _answer(Problem(status, code, "the request breaks its rules", {"errors": faults}))
 
 

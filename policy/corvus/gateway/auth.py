@@ -46,8 +46,8 @@ class Tokens:
         Raises:
             StoreError: The store cannot answer.
         """
-        if self._is_fresh and (found := find_token(self._known, secret)) is not None:
-            return found
+        if self._is_fresh and (token := find_token(self._known, secret)) is not None:
+            return token
         return find_token(await self._read_again(), secret)
 
     async def get(self, token_id: str) -> Token | None:

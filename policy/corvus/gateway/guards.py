@@ -174,7 +174,7 @@ def is_loopback(host: str) -> bool:
 
 def _secrets(headers: dict[bytes, list[bytes]], *, is_proxied: bool) -> list[tuple[bytes, str]]:
     """Return what may be our token, each with its header, the most explicit first."""
-    found: list[tuple[bytes, str]] = []
+    secrets: list[tuple[bytes, str]] = []
     names = _TOKEN_HEADERS if is_proxied else (b"authorization",)
     for name in names:
         given = headers.get(name, [])
@@ -185,21 +185,21 @@ def _secrets(headers: dict[bytes, list[bytes]], *, is_proxied: bool) -> list[tup
             scheme, _, value = value.partition(b" ")
             value = value if scheme.lower() == b"bearer" else b""
         if value:
-            found.append((name, value.decode("latin-1")))
-    return found
+            secrets.append((name, value.decode("latin-1")))
+    return secrets
 
 
 def _headers(scope: Scope) -> dict[bytes, list[bytes]]:
-    found: dict[bytes, list[bytes]] = {}
+    headers: dict[bytes, list[bytes]] = {}
     size = len(scope.get("query_string", b"")) + len(scope.get("raw_path") or b"")
     for name, value in scope["headers"]:
         size += len(name) + len(value)
-        found.setdefault(name.lower(), []).append(value)
+        headers.setdefault(name.lower(), []).append(value)
     if size > HEADER_BYTES_MAX:
         raise RequestRefused(
             431, "headers-too-large", f"headers take {HEADER_BYTES_MAX:,} bytes at most"
         )
-    return found
+    return headers
 
 
 def _check_host(headers: dict[bytes, list[bytes]], options: GatewayOptions) -> None:

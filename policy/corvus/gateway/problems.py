@@ -55,14 +55,14 @@ class Problem(NamedTuple):
     @property
     def headers(self) -> dict[str, str]:
         """Headers that belong to the status."""
-        found = {"content-type": MEDIA_TYPE, "cache-control": "no-store"}
+        headers = {"content-type": MEDIA_TYPE, "cache-control": "no-store"}
         if self.status == HTTPStatus.UNAUTHORIZED:
-            found["www-authenticate"] = "Bearer"
+            headers["www-authenticate"] = "Bearer"
         if self.status == HTTPStatus.PAYMENT_REQUIRED:
-            found["x-should-retry"] = "false"
+            headers["x-should-retry"] = "false"
         if self.retry_after_seconds is not None:
-            found["retry-after"] = str(self.retry_after_seconds)
-        return found
+            headers["retry-after"] = str(self.retry_after_seconds)
+        return headers
 
 
 _STATUS: dict[type[errors.PolicyError], int] = {
@@ -107,7 +107,7 @@ def status_of(error: errors.PolicyError) -> int:
 
 
 def problem_of(error: errors.PolicyError) -> Problem:
-    """Return what the client is told of an error."""
+    """Return what the client sees of an error."""
     status = status_of(error)
     if isinstance(error, Denied) and error.decision is not None:
         code = error.code.replace("-", "_")
@@ -118,11 +118,15 @@ def problem_of(error: errors.PolicyError) -> Problem:
         body, wait = ACTION.body(error.answer), error.answer.wait_seconds
         return Problem(status, code, scrub(str(error)), body, wait)
     if isinstance(error, ConfigError):
-        found = [
-            {"field": shown(one.path), "code": one.code, "message": scrub(one.message)}
-            for one in error.diagnostics
+        faults = [
+            {
+                "field": shown(diagnostic.path),
+                "code": diagnostic.code,
+                "message": scrub(diagnostic.message),
+            }
+            for diagnostic in error.diagnostics
         ]
-        return Problem(status, error.code, "the config would have errors", {"errors": found})
+        return Problem(status, error.code, "the config would have errors", {"errors": faults})
     if isinstance(error, _ABOUT_THE_REQUEST):
         return Problem(status, error.code, scrub(str(error)))
     return Problem(status, error.code, next(_FIXED[kind] for kind in _known(error)))

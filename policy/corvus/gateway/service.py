@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("corvus.gateway")
 _BUDGETS = ("cost", "budgets")
-_GOVERNANCE_AT_RUN_TIME = {("governance", "observability", "metrics")}
 
 
 class ConfigFile(NamedTuple):
@@ -183,10 +182,10 @@ class Service:
         """
         seq = self.store.run(lambda unit: unit.state.next_seq)
         try:
-            found = os.stat(self.runtime.ledger_path)
+            file = os.stat(self.runtime.ledger_path)
         except OSError:
             return self.runtime.policy.content_hash, seq, None
-        return self.runtime.policy.content_hash, seq, found.st_mtime_ns, found.st_size
+        return self.runtime.policy.content_hash, seq, file.st_mtime_ns, file.st_size
 
     def run_report(self, report: Report, given: Mapping[str, object]) -> Table:
         """Run a report over the ledger and what the store has not handed over yet.
@@ -210,12 +209,12 @@ class Service:
 
         with self._ledger_lock:
             try:
-                found = self.runtime.audit(limit, None, kinds)
+                events = self.runtime.audit(limit, None, kinds)
             except LedgerError:
                 if self.runtime.audit_head()[0]:
                     raise
-                found = []  # nothing was ever audited, and there is no ledger yet
-        return AUDIT_EVENT.bodies(found)
+                events = []  # nothing was ever audited, and there is no ledger yet
+        return AUDIT_EVENT.bodies(events)
 
     def drain(self) -> None:
         """Hand events over to the ledger; a fault is kept for ``readyz``, and nothing is lost."""
@@ -288,7 +287,7 @@ def _routes(patch: Mapping[str, Any], path: Path) -> Iterator[tuple[Route, objec
     for key, value in autonomy.items():
         yield ("autonomy", key), value
     for route, value in _leaves(("governance",), patch.get("governance") or {}):
-        if route not in _GOVERNANCE_AT_RUN_TIME:
+        if not keys.is_live(route):
             raise SettingRefused(_unchangeable(route))
         yield route, value
 

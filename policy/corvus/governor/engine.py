@@ -32,11 +32,11 @@ from corvus.model.policy import Policy
 from corvus.model.reservation import ReservationState
 from corvus.prices.lookup import PriceBooks
 from corvus.store.api import Forgotten
-from corvus.store.jobs import WhenLate
 from corvus.store.kinds import budget_key
 from corvus.store.spill import is_waiting
 from corvus.store.store import Store
 from corvus.store.unit import Unit
+from corvus.store.writer import WhenLate
 
 T = TypeVar("T")
 P = ParamSpec("P")

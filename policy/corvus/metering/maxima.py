@@ -121,7 +121,7 @@ def maxima_of(endpoint: Endpoint, members: Mapping[str, Raw]) -> Maxima:
         _count(name, place[name]) for place in places for name in endpoint.maxima if name in place
     ]
     stated = [count for count in own if count is not None]
-    found = _Found()
+    found = _Largest()
     for place in places_of(members):
         found.take(place)
     largest = max((*stated, found.output_tokens))
@@ -133,7 +133,7 @@ def maxima_of(endpoint: Endpoint, members: Mapping[str, Raw]) -> Maxima:
     )
 
 
-class _Found:
+class _Largest:
     """The largest of each kind, in whatever object it stands."""
 
     def __init__(self) -> None:

@@ -90,7 +90,7 @@ class Endpoint:
 
     kind: Kind
     path: str
-    end: str
+    end: str | None = None
     body_tap: Callable[[], Tap]
     stream_tap: Callable[[RequestOptions], Tap]
     error_event: Callable[[Fault], bytes]

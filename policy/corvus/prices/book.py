@@ -55,7 +55,7 @@ class Entry:
         return _history(self.provider, f"{self.model}-{variant}", offers.get(variant, ()))
 
     def costs_as(self, other: Entry) -> bool:
-        """Tell whether the two ask the same for everything, at any time."""
+        """Return whether the two ask the same for everything, at any time."""
         mine, theirs = self.line, other.line
         return mine["prices"] == theirs["prices"] and mine.get("variants") == theirs.get("variants")
 
@@ -123,7 +123,7 @@ class Shop:
 
     def _within_cloud(self, name: str) -> str | None:
         names = unregioned(name) if self.provider == "aws" else (name,)
-        return next((found for one in names if (found := _member(self._anchored, one))), None)
+        return next((found for name in names if (found := _member(self._anchored, name))), None)
 
 
 class BundledBook:
@@ -169,7 +169,7 @@ def _member(index: _Families, name: str) -> str | None:
     if not index:
         return None
     for stem, suffix in stems(name):
-        fitting = [one for one in index.get(stem, ()) if suffix.startswith(one[0])]
+        fitting = [item for item in index.get(stem, ()) if suffix.startswith(item[0])]
         if fitting:
             return max(fitting, key=lambda one: len(one[0]))[1]
     return None

@@ -1,9 +1,9 @@
-"""Tells which keys of ``[cost.prices]`` mean one model and ask different prices (PRC-4).
+"""Finds the keys of ``[cost.prices]`` that mean one model and ask different prices (PRC-4).
 
 Two keys mean one model when they differ only in the spelling of the provider (``gemini/x`` and
 ``google/x``), or when one is bare and the other names the provider that makes the model
 (``claude-sonnet-4-5`` and ``anthropic/claude-sonnet-4-5``). Refuses to call these a clash: a price
-of another seller (``azure/gpt-4o`` beside ``gpt-4o``), a dated id beside an undated one, and
+of another seller (``azure/gpt-4o`` and ``gpt-4o``), a dated id and an undated one, and
 entries of one provider that follow each other by day.
 """
 
@@ -42,7 +42,7 @@ def find_clashes(prices: Sequence[Price], maker: Callable[[str], str | None]) ->
     Args:
         prices: Entries of the author's own book, in file order.
         maker: Returns the provider that makes the model of a bare id, in the book's own spelling;
-            asked only where a bare key and one with a provider name the same id.
+            called only where a bare key and one with a provider name the same id.
     """
     by_model: dict[str, list[Price]] = {}
     for price in prices:

@@ -26,7 +26,7 @@ _Key = tuple[str, str | None]
 
 
 class PriceBooks:
-    """Both price books, asked as one. Answers are remembered; the bundled book is read when needed.
+    """Both price books as one. Answers are remembered; the bundled book is read when needed.
 
     Args:
         user: Entries of ``[cost.prices]``, in any order.
@@ -98,7 +98,7 @@ class PriceBooks:
         return by_name, Nearest(by_name)
 
     def knows_provider(self, name: str) -> bool:
-        """Tell whether a name is that of a provider in either book."""
+        """Return whether a name is that of a provider in either book."""
         known = provider_id(name)
         return self._is_provider(name) or any(
             provider_id(price.provider) == known for price in self._user
@@ -150,7 +150,7 @@ class PriceBooks:
         except AmbiguousModel:
             return own  # the author named a price; only the days before it stay without one
         return (
-            *(one for one in earlier if one.effective_from is None or one.effective_from < start),
+            *(old for old in earlier if old.effective_from is None or old.effective_from < start),
             *own,
         )
 

@@ -1,6 +1,6 @@
 """Finds the names that are close to a misspelt one, at a cost that does not grow with the book.
 
-A refused call is told them, so whoever asks for many unknown models must not hold up the others.
+A refused call gets them, so whoever asks for many unknown models must not hold up the others.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Nearest:
     """Names, by the pieces of three characters that they hold.
 
     Args:
-        names: In the order in which equally close ones are told.
+        names: In the order in which equally close ones are returned.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -32,8 +32,8 @@ class Nearest:
         """Return up to ``most`` names that are close, closest first; none for a very long one."""
         if len(name) > _NAME_CHARACTERS_MAX:
             return []
-        shared = Counter(one for piece in _pieces(name) for one in self._by_piece.get(piece, ()))
-        likely = [one for one, _ in shared.most_common(_COMPARED_MAX)]
+        shared = Counter(near for piece in _pieces(name) for near in self._by_piece.get(piece, ()))
+        likely = [near for near, _ in shared.most_common(_COMPARED_MAX)]
         return get_close_matches(name, likely, n=most, cutoff=_CUTOFF)
 
 

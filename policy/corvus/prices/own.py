@@ -3,7 +3,7 @@
 A key is compared whole before it is split: who writes ``anthropic/claude-sonnet-4`` means the model
 of that id, whoever bills it (PRC-10). Only a key that names the biller, too, is more specific.
 Refuses aliases: an entry answers the model that its key spells out, and no other. Two keys for one
-model that differ in price are told by ``corvus.prices.clashes``.
+model that differ in price are found by ``corvus.prices.clashes``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class OwnBook:
         Args:
             model: The id as asked for.
             provider: Who bills, if known.
-            is_provider: Tells whether the first part of ``a/b`` names a provider.
+            is_provider: Returns whether the first part of ``a/b`` names a provider.
 
         Raises:
             AmbiguousModel: The bare id stands in entries of several providers that differ.

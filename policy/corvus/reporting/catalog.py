@@ -3,7 +3,7 @@
 A name is the path below the folder without ``.sql``: ``spend/by-model``; ``by-model`` alone will
 do while it is unique. A user's file shadows the shipped one of the same name. Names are looked up
 among the files found, so that none can lead out of the folders. A broken file is refused when it
-is asked for; it never hides the others.
+is run; it never hides the others.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All reports that can be asked for, by full name, sorted."""
+    """All reports that can be run, by full name, sorted."""
 
     reports: Mapping[str, Report]
 

@@ -64,7 +64,7 @@ def csv_text(table: Table) -> str:
 
 
 def json_text(table: Table, about: Mapping[str, object]) -> str:
-    """Return one JSON object: what is told about the answer, then its columns and rows.
+    """Return one JSON object: what is known about the answer, then its columns and rows.
 
     Args:
         table: The answer.

@@ -14,17 +14,19 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from corvus.base.errors import ReportParameterInvalid
+from corvus.base.period import CALENDAR_PERIODS, Period
 from corvus.base.time import naive_utc
 
 Value: TypeAlias = str | int | bool | date | datetime | None
 """A typed value as DuckDB binds it; ``datetime`` is naive and in UTC."""
-Unit: TypeAlias = Literal["days", "weeks", "months"]
 
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
-_SPAN = re.compile(r"([1-9][0-9]{0,4}) (days|weeks|months)")
+_SPAN = re.compile(
+    rf"([1-9][0-9]{{0,4}}) ({'|'.join(f'{period}s' for period in CALENDAR_PERIODS)})"
+)
 _WORDS = {"true": True, "false": False}
 
 
@@ -63,10 +65,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The longest range, in buckets of ``unit``."""
+    """The longest range, in buckets of a period with a calendar."""
 
     most: int
-    unit: Unit
+    period: Period
 
 
 def bind(
@@ -130,8 +132,7 @@ def parse_span(text: str) -> Span:
     found = _SPAN.fullmatch(text)
     if found is None:
         raise ValueError(f"a span reads `366 days`, `260 weeks` or `60 months`, got {text!r}")
-    unit: dict[str, Unit] = {"days": "days", "weeks": "weeks", "months": "months"}
-    return Span(int(found[1]), unit[found[2]])
+    return Span(int(found[1]), Period(found[2].removesuffix("s")))
 
 
 def check_span(span: Span, values: Mapping[str, Value]) -> None:
@@ -152,10 +153,12 @@ def check_span(span: Span, values: Mapping[str, Value]) -> None:
         raise ReportParameterInvalid(
             f"the range begins at {since:%Y-%m-%d %H:%M}, after its end at {last:%Y-%m-%d %H:%M}"
         )
-    buckets = _bucket_number(last.date(), span.unit) - _bucket_number(since.date(), span.unit) + 1
+    assert span.period.calendar is not None, "a span is of a period with a calendar"
+    number = span.period.calendar.number
+    buckets = number(last.date()) - number(since.date()) + 1
     if buckets > span.most:
         raise ReportParameterInvalid(
-            f"the range from {since:%Y-%m-%d} to {last:%Y-%m-%d} is {buckets} {span.unit} long, "
+            f"the range from {since:%Y-%m-%d} to {last:%Y-%m-%d} is {buckets} {span.period}s long, "
             f"at most {span.most} are shown; begin later, or take longer buckets"
         )
 
@@ -243,14 +246,3 @@ def _instant(text: str) -> datetime:
     if instant.tzinfo is None:
         return instant
     return naive_utc(instant)
-
-
-def _bucket_number(day: date, unit: Unit) -> int:
-    """Return the number of the bucket that holds a day, consecutive along time."""
-    match unit:
-        case "days":
-            return day.toordinal()
-        case "weeks":
-            return (day.toordinal() - 1) // 7  # day 1 of year 1 was a Monday
-        case "months":
-            return day.year * 12 + day.month

@@ -1,4 +1,4 @@
-"""Prices a period anew with the book of another day, beside what was recorded (PRC-3, PRC-4).
+"""Prices a period again with the book of another day, next to what was recorded (PRC-3, PRC-4).
 
 Each call is priced as it would have been: by the model that answered, at the way it was served,
 with the tier of its own context, rounded once, half to even. Nothing is written; the recorded cost

@@ -39,7 +39,7 @@ class Answer:
 
     Attributes:
         has_more: Whether there are rows beyond those of the table.
-        plan: The plan, when the statement asked for one; the table then holds it as rows.
+        plan: The plan, when the statement wants one; the table then holds it as rows.
     """
 
     table: Table
@@ -90,7 +90,7 @@ def _set(connection: duckdb.DuckDBPyConnection, setting: str) -> None:
 def _fetched(
     connection: duckdb.DuckDBPyConnection, sql: str, rows_max: int | None
 ) -> tuple[list[tuple[str, str]], list[tuple[object, ...]]]:
-    """Return the described columns of an answer, and its rows up to one more than asked for."""
+    """Return the described columns of an answer, and its rows up to one more than wanted."""
     result = connection.execute(sql)
     described = [(str(name), str(kind)) for name, kind, *_ in result.description or ()]
     rows = result.fetchall() if rows_max is None else result.fetchmany(rows_max + 1)
@@ -105,7 +105,7 @@ def _limited(
     """Do work on a connection, until it takes too long or a signal arrives.
 
     NOTE: DuckDB 2.0 looks for signals between its tasks only, and a task may take hours; so it
-    works in another thread, while this one can be told to stop.
+    works in another thread, while this one can stop it.
     """
     outcome: Future[_T] = Future()
 

@@ -1,6 +1,6 @@
 """Judges a statement of a user's before it runs: one SELECT over the ledger's own tables (REP-4).
 
-The parser of DuckDB is asked, not the text: the tree of the statement may hold only nodes, tables
+The parser of DuckDB decides, not the text: the tree of the statement may hold only nodes, tables
 and functions that are known to read nothing but the ledger. What is not known is refused, so that a
 function which a later DuckDB brings cannot reach files, the network, settings or secrets. The
 settings of the connection are locked behind this as a second wall.

@@ -88,7 +88,7 @@ class _Field(NamedTuple):
         return NoneType in get_args(self.hint)
 
 
-class Layout(Generic[T]):
+class RowFields(Generic[T]):
     """The fields of a dataclass, where those of some nested objects stand among its own.
 
     Args:
@@ -99,24 +99,24 @@ class Layout(Generic[T]):
     def __init__(self, row: type[T], parts: Sequence[str] = ()) -> None:
         hints = get_type_hints(row)
         self._row = row
-        self._parts = [(part, hints[part]) for part in parts]
-        nested = [field for part, kind in self._parts for field in _declared(kind, part)]
+        self.parts = [(part, hints[part]) for part in parts]
+        nested = [field for part, kind in self.parts for field in _declared(kind, part)]
         own = [field for field in _declared(row) if field.name not in parts]
         self.fields = {field.name: field for field in (*nested, *own)}
 
     def blank(self) -> dict[str, dict[str, Any]]:
         """Return the arguments of the object and its parts, none of them known yet."""
-        return {"": {}} | {part: {} for part, _ in self._parts}
+        return {"": {}} | {part: {} for part, _ in self.parts}
 
     def build(self, found: dict[str, dict[str, Any]]) -> T:
         """Make the object of its arguments and those of its parts."""
         own = found[""]
-        for part, kind in self._parts:
+        for part, kind in self.parts:
             own[part] = kind(**found[part])
         return self._row(**own)
 
 
-class Body(Generic[T]):
+class JsonBody(Generic[T]):
     """Some fields of a dataclass as a JSON object.
 
     Args:
@@ -128,7 +128,7 @@ class Body(Generic[T]):
 
     def __init__(
         self,
-        layout: Layout[T],
+        layout: RowFields[T],
         names: Mapping[str, str],
         *,
         sparse: Sequence[str] = (),
@@ -137,7 +137,7 @@ class Body(Generic[T]):
         self._layout = layout
         omitted = frozenset(omit)
         kept = [field for field in layout.fields.values() if field.name not in omitted]
-        writer = _Writer()
+        writer = _Code()
         items: list[str] = []
         self._readers: list[tuple[str, str, str, Code, Any]] = []
         for field in kept:
@@ -153,13 +153,14 @@ class Body(Generic[T]):
         """Write an object."""
         return dumped(self._values(value))
 
-    def fill(self, text: str, found: dict[str, dict[str, Any]]) -> None:
-        """Read a body into the arguments of an object.
+    def arguments(self, text: str) -> dict[str, dict[str, Any]]:
+        """Read a body as arguments of the object and, by name, of its parts.
 
         Raises:
             KeyError: It lacks what every such body has.
         """
         body = _decode(text)
+        found = self._layout.blank()
         for key, part, name, code, missing in self._readers:
             stored = body.get(key)
             if stored is None:
@@ -168,12 +169,11 @@ class Body(Generic[T]):
                 found[part][name] = missing
             else:
                 found[part][name] = stored if code is None else code(stored)
+        return found
 
     def read(self, text: str) -> T:
         """Read an object."""
-        found = self._layout.blank()
-        self.fill(text, found)
-        return self._layout.build(found)
+        return self._layout.build(self.arguments(text))
 
 
 class Kind(Generic[T]):
@@ -213,6 +213,7 @@ class Kind(Generic[T]):
         self.changing = tuple(changing.split())
         self.whole = whole
         self._row, self._parts = row, parts
+        self._readers: dict[int, Callable[[Row], T]] = {}
         self._names, self._sparse, self._omit = names or {}, sparse, omit
 
     def where(self, condition: str) -> Query[T]:
@@ -252,34 +253,43 @@ class Kind(Generic[T]):
         """
         if self.whole:
             return self._body.read(row[0])
-        found = self._layout.blank()
-        for stored, reader in zip(row, self._readers, strict=False):
-            if reader is None:
-                self._body.fill(stored, found)
-            else:
-                part, name, code = reader
-                found[part][name] = stored if code is None else code(stored)
-        return self._layout.build(found)
+        reader = self._readers.get(len(row))
+        if reader is None:
+            reader = self._readers[len(row)] = self._reader(len(row))
+        return reader(row)
 
     @cached_property
-    def _layout(self) -> Layout[T]:
-        return Layout(self._row, self._parts)
+    def _layout(self) -> RowFields[T]:
+        return RowFields(self._row, self._parts)
 
     @cached_property
-    def _body(self) -> Body[T]:
+    def _body(self) -> JsonBody[T]:
         of_columns = (
-            [] if self.whole else [one.name for one in map(self._field, self.columns) if one]
+            [] if self.whole else [field.name for field in map(self._field, self.columns) if field]
         )
         omit = (*of_columns, *self._omit)
-        return Body(self._layout, self._names, sparse=self._sparse, omit=omit)
+        return JsonBody(self._layout, self._names, sparse=self._sparse, omit=omit)
 
-    @cached_property
-    def _readers(self) -> list[tuple[str, str, Code] | None]:
-        found: list[tuple[str, str, Code] | None] = []
-        for column in self.columns:
-            field = self._field(column)
-            found.append(field and (field.part, field.name, self._codes(column, field)[1]))
-        return found
+    def _reader(self, width: int) -> Callable[[Row], T]:
+        """Return the function that makes an object of a row of so many columns."""
+        code = _Code()
+        arguments: dict[str, list[str]] = {part: [] for part in ("", *self._parts)}
+        body = ""
+        for place, column in enumerate(self.columns[:width]):
+            field, value = self._field(column), f"row[{place}]"
+            if field is None:
+                body = f"{code.name(self._body.arguments)}({value})"
+                for part, given in arguments.items():
+                    given.append(f"**body[{part!r}]")
+                continue
+            decode = self._codes(column, field)[1]
+            value = value if decode is None else f"{code.name(decode)}({value})"
+            arguments[field.part].append(f"{field.name}={value}")
+        for part, kind in self._layout.parts:
+            given = ", ".join(arguments[part])
+            arguments[""].append(f"{part}={code.name(kind)}({given})")
+        made = f"{code.name(self._row)}({', '.join(arguments[''])})"
+        return code.compiled(f"(lambda body: {made})({body})" if body else made)
 
     def _field(self, column: str) -> _Field | None:
         """Return the field that a column holds; ``None`` for the body, and for a property."""
@@ -294,7 +304,7 @@ class Kind(Generic[T]):
         return _column_codes(field.hint, self._names)
 
     def _writer(self, columns: Sequence[str]) -> Callable[[T], list[Any]]:
-        writer = _Writer()
+        writer = _Code()
         values: list[str] = []
         for column in columns:
             field = self._field(column)
@@ -307,8 +317,8 @@ class Kind(Generic[T]):
         return writer.compiled(f"[{', '.join(values)}]")
 
 
-class _Writer:
-    """Writes the code of a function of a row: as fast as one by hand, and it is called often."""
+class _Code:
+    """The code of a function of a row: as fast as one by hand, for it is called often."""
 
     def __init__(self) -> None:
         self._names: dict[str, Any] = {}
@@ -381,7 +391,7 @@ def _column_codes(hint: Any, names: Mapping[str, str]) -> tuple[Code, Code]:
     elif get_origin(kind) is tuple:
         codes = _settled_text, _settled_of(kind)
     elif is_dataclass(kind):
-        body: Body[Any] = Body(Layout(cast("type[Any]", kind)), names)
+        body: JsonBody[Any] = JsonBody(RowFields(cast("type[Any]", kind)), names)
         codes = body.text, body.read
     elif isinstance(kind, type) and issubclass(kind, Enum):
         codes = _member_value, kind

@@ -22,10 +22,9 @@ from corvus.base.errors import StoreUnavailable
 from corvus.base.time import Clock, SystemClock
 from corvus.model.pending import PendingSettlement
 from corvus.store.api import Backend
-from corvus.store.jobs import Job as _Job
-from corvus.store.jobs import WhenLate
 from corvus.store.unit import Unit
-from corvus.store.writer import Writer
+from corvus.store.writer import Job as _Job
+from corvus.store.writer import WhenLate, Writer
 
 T = TypeVar("T")
 

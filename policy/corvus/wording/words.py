@@ -1,8 +1,10 @@
 """Looks up what a person reads, in their language (DSH-2).
 
 A catalogue is one TOML file for each language; the keys are the same in all of them, which a test
-compares. A text holds ``{name}`` where a value goes; one that counts has a table of two texts,
-``one`` and ``other``. Refuses a key that is not there: a page with holes is worse than an error.
+compares, but for those of ``FROM_HEADERS``. Pages are in the reader's language, and so are the two
+views of budgets on a terminal, each as a whole; everything else there is English. A text holds
+``{name}`` where a value goes; one that counts has a table of two texts, ``one`` and ``other``. A
+key that is not there is an error: a page with holes is worse.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import tomli
 LANGUAGES = {"en": "English", "es": "Español"}
 """What there is, with the name that each language has for itself; the first is the default."""
 DEFAULT = next(iter(LANGUAGES))
+FROM_HEADERS = ("report.", "parameter_hint.")
+"""Keys that the default language lacks: the SQL file of a report says it in English (REP-1)."""
 
 Texts: TypeAlias = Mapping[str, str]
 
@@ -53,7 +57,7 @@ class Words:
         return self(f"{key}.{form}", **{"number": number, **values})
 
     def has(self, key: str) -> bool:
-        """Tell whether the catalogue has a key."""
+        """Return whether the catalogue has a key."""
         return key in self.texts
 
 
@@ -64,20 +68,20 @@ def load_words(language: str) -> Words:
     Raises:
         KeyError: There is no such language.
     """
-    name = {one: f"{one}.toml" for one in LANGUAGES}[language]
+    name = {code: f"{code}.toml" for code in LANGUAGES}[language]
     document = tomli.loads(files("corvus.wording").joinpath(name).read_text("utf-8"))
     return Words(language, dict(_flat(document, "")))
 
 
-def language_of(*wanted: str | None) -> str:
-    """Return the first language there is of those wanted, else the default.
+def language_of(*preferences: str | None) -> str:
+    """Return the first language there is of those preferred, else the default.
 
     Args:
-        *wanted: A language or locale, such as ``es`` or ``es_MX.UTF-8``, or a list of them as
-            ``Accept-Language`` has it (RFC 9110, 12.5.4); ``None`` is no wish.
+        *preferences: A language or locale, such as ``es`` or ``es_MX.UTF-8``, or a list of them as
+            ``Accept-Language`` has it (RFC 9110, 12.5.4); ``None`` is no preference.
     """
-    for wish in wanted:
-        for tag in _by_quality(wish or ""):
+    for preference in preferences:
+        for tag in _by_quality(preference or ""):
             code = tag.replace("_", "-").split("-")[0].lower()
             if code in LANGUAGES:
                 return code
@@ -85,7 +89,7 @@ def language_of(*wanted: str | None) -> str:
 
 
 def _by_quality(header: str) -> list[str]:
-    found: list[tuple[float, str]] = []
+    tags: list[tuple[float, str]] = []
     for part in header[:1000].split(","):
         tag, _, parameter = part.strip().partition(";")
         name, _, value = parameter.strip().partition("=")
@@ -94,8 +98,8 @@ def _by_quality(header: str) -> list[str]:
         except ValueError:
             quality = 0.0
         if tag and 0 < quality <= 1:
-            found.append((quality, tag.strip()))
-    return [tag for _, tag in sorted(found, key=lambda one: -one[0])]
+            tags.append((quality, tag.strip()))
+    return [tag for _, tag in sorted(tags, key=lambda entry: -entry[0])]
 
 
 def _flat(table: Mapping[str, object], prefix: str) -> Iterator[tuple[str, str]]:

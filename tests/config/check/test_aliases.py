@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from corvus.config.check.documents import Loaded, load_documents
+from corvus.config.check.documents import LoadedConfig, load_documents
 from corvus.config.model.aliases import ALIASES
 from corvus.config.toml.document import read_document
 
 OLD = "autonomy.max_cost_per_day_cents"
 
 
-def loaded(*texts: str) -> Loaded:
+def loaded(*texts: str) -> LoadedConfig:
     documents = [read_document(text.encode(), f"{n}.toml")[0] for n, text in enumerate(texts)]
     return load_documents([document for document in documents if document is not None])
 
 
-def actions(found: Loaded) -> int:
+def actions(found: LoadedConfig) -> int:
     assert found.settings is not None
     return found.settings.autonomy.max_actions_per_hour
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from corvus.config.check.check import Checked, Options, check_paths
+from corvus.config.check.check import CheckRun, Options, check_paths
 
 
 @pytest.fixture(autouse=True)
@@ -18,11 +18,11 @@ def put(name: str, text: str = "") -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def names(checked: Checked) -> list[str]:
+def names(checked: CheckRun) -> list[str]:
     return [file.shown for file in checked.files]
 
 
-def codes(checked: Checked) -> list[str]:
+def codes(checked: CheckRun) -> list[str]:
     return [diagnostic.code for diagnostic in checked.diagnostics]
 
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from corvus.config.check.documents import Loaded, load_documents
+from corvus.config.check.documents import LoadedConfig, load_documents
 from corvus.config.model.dialects import (
     GOVERNED,
-    Detected,
+    Detection,
     Dialect,
     detect,
     host_keys,
@@ -15,7 +15,7 @@ from corvus.config.model.settings import PriceSettings
 from corvus.config.toml.document import read_document
 
 
-def loaded(text: str, dialect: str = "auto") -> Loaded:
+def loaded(text: str, dialect: str = "auto") -> LoadedConfig:
     document, problems = read_document(text.encode(), "corvus.toml")
     assert document is not None
     assert not problems
@@ -27,7 +27,7 @@ def codes(text: str, dialect: str = "auto") -> list[str]:
 
 
 def test_a_file_without_host_keys_is_native() -> None:
-    assert detect({"cost": {}, "autonomy": {}}) == Detected(Dialect.NATIVE)
+    assert detect({"cost": {}, "autonomy": {}}) == Detection(Dialect.NATIVE)
 
 
 def test_keys_that_only_zeroclaw_has_make_it_zeroclaw() -> None:
@@ -44,7 +44,7 @@ def test_keys_that_both_runtimes_have_make_it_corvus() -> None:
 
 def test_a_key_inside_a_governed_table_counts_beside_a_host_key() -> None:
     found = detect({"gateway": {}, "autonomy": {"allowed_roots": []}})
-    assert found == Detected(Dialect.ZEROCLAW, ("autonomy.allowed_roots",))
+    assert found == Detection(Dialect.ZEROCLAW, ("autonomy.allowed_roots",))
 
 
 def test_a_key_inside_a_governed_table_does_not_count_alone() -> None:
@@ -54,7 +54,7 @@ def test_a_key_inside_a_governed_table_does_not_count_alone() -> None:
 
 
 def test_a_pinned_dialect_wins_over_the_evidence() -> None:
-    assert detect({"storage": {}}, "native") == Detected(Dialect.NATIVE, pinned=True)
+    assert detect({"storage": {}}, "native") == Detection(Dialect.NATIVE, pinned=True)
     assert codes("[storage]\n", "native") == ["unknown-key"]
 
 

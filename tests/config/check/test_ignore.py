@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corvus.cli.price_facts import price_clashes
+from corvus.cli.check import price_clashes
 from corvus.config.check.check import Options, check_paths
 from corvus.config.check.codes import CODES
 from corvus.config.check.ignore import ignores, may_ignore

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from corvus.cli.price_facts import price_clashes
+from corvus.cli.check import price_clashes
 from corvus.config.check.documents import load_documents
 from corvus.config.check.subject import PriceFacts
 from corvus.config.toml.document import read_document

@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from corvus.config.layers.environment import OTHER_USES, variable
-from corvus.config.layers.load import Layered, load_layers
-from corvus.config.layers.origins import Effective, effective
+from corvus.config.layers.load import Layers, load_layers
+from corvus.config.layers.origins import EffectiveSetting, effective
 from corvus.config.toml.values import Route, shown, written
 from corvus.diagnostics.model import ConfigError
 
@@ -45,11 +45,11 @@ def document(stated: Settings) -> str:
     return "".join(f"{shown(route)} = {written(value)}\n" for route, value in stated.items())
 
 
-def by_route(layered: Layered) -> dict[Route, Effective]:
+def by_route(layered: Layers) -> dict[Route, EffectiveSetting]:
     return {row.route: row for row in effective(layered.loaded)}
 
 
-def load(*sets: str, **variables: str) -> Layered:
+def load(*sets: str, **variables: str) -> Layers:
     return load_layers((), sets, {"HOME": "/nowhere"} | variables)
 
 

@@ -14,9 +14,9 @@ import pytest
 from corvus.ledger.ledger import Ledger, open_ledger
 from corvus.model.price import Price, Rates, Tier
 from corvus.model.usage import TokenKind
-from corvus.usage.importers.known import known_files
-from corvus.usage.importers.model import ImportOptions, ImportSummary, KnownFiles
+from corvus.usage.importers.model import ImportedFiles, ImportOptions, ImportSummary
 from corvus.usage.importers.run import import_usage
+from corvus.usage.importers.selection import imported_files
 
 SONNET: Rates = {
     TokenKind.INPUT: 3_000_000_000,
@@ -86,11 +86,11 @@ class Desk:
 
     def take_new(self, *sources: str | Path, **options: Any) -> ImportSummary:
         """Import what the ledger does not know yet."""
-        known = KnownFiles()
+        known = ImportedFiles()
         if self.path.is_file():
             with open_ledger(self.path) as ledger:
-                known = known_files(ledger)
-        return self.take(*sources, known=known, **options)
+                known = imported_files(ledger)
+        return self.take(*sources, imported=known, **options)
 
     def take(self, *sources: str | Path, **options: Any) -> ImportSummary:
         return import_usage(

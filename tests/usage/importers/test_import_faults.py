@@ -18,8 +18,8 @@ from corvus.base.errors import ImportRefused, LedgerError
 from corvus.ledger.ledger import open_ledger
 from corvus.usage.importers.lines import MAX_LINE_BYTES
 from tests.properties import examples
-from tests.usage.importers.test_codex_import import PARENT, at, context, meta
-from tests.usage.importers.test_codex_import import count as count_of
+from tests.usage.importers.test_codex import PARENT, at, context, meta
+from tests.usage.importers.test_codex import count as count_of
 
 if TYPE_CHECKING:
     from tests.usage.importers.conftest import Desk

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from corvus.config.check.discover import STDIN, find, is_foreign, same_file
 from corvus.config.check.documents import load_documents
 from corvus.config.check.parallel import each
-from corvus.config.model.dialects import Detected
+from corvus.config.model.dialects import Detection
 from corvus.config.toml.document import Document, read_bytes, read_document, source_text
 
 if TYPE_CHECKING:
@@ -38,13 +38,13 @@ class CheckedFile(NamedTuple):
 
     shown: str
     text: str | None = None
-    detected: Detected | None = None
+    detected: Detection | None = None
     deprecated_fields: tuple[str, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     ignored: int = 0
 
 
-class Checked(NamedTuple):
+class CheckRun(NamedTuple):
     """A whole run.
 
     Attributes:
@@ -81,12 +81,12 @@ class Options(NamedTuple):
     facts: PriceFacts | None = None
 
 
-class _Wanted(NamedTuple):
+class _Target(NamedTuple):
     name: str
     walked: bool
 
 
-def check_paths(arguments: Sequence[str], options: Options | None = None) -> Checked:
+def check_paths(arguments: Sequence[str], options: Options | None = None) -> CheckRun:
     """Check files, directories, patterns and standard input.
 
     Args:
@@ -96,21 +96,21 @@ def check_paths(arguments: Sequence[str], options: Options | None = None) -> Che
     how = options or Options()
     arguments = [*dict.fromkeys(arguments)]
     found = [find(argument) for argument in arguments]
-    keys = [[same_file(name) for name in one.names] for one in found]
-    wanted: dict[str | tuple[int, int], _Wanted] = {}
-    for one, keys_of_one in zip(found, keys, strict=True):
-        for name, key in zip(one.names, keys_of_one, strict=True):
-            if key not in wanted or (wanted[key].walked and not one.walked):
-                wanted[key] = _Wanted(name, one.walked)
+    keys = [[same_file(name) for name in match.names] for match in found]
+    wanted: dict[str | tuple[int, int], _Target] = {}
+    for match, its_keys in zip(found, keys, strict=True):
+        for name, key in zip(match.names, its_keys, strict=True):
+            if key not in wanted or (wanted[key].walked and not match.walked):
+                wanted[key] = _Target(name, match.walked)
     results = each([*wanted.values()], lambda want: _check_one(want.name, how, walked=want.walked))
     files = dict(zip(wanted, results, strict=True))
     unmatched: list[Diagnostic] = []
-    for argument, one, keys_of_one in zip(arguments, found, keys, strict=True):
-        unmatched += (_not_searched(folder, reason) for folder, reason in one.unsearched)
-        if not any(files[key] for key in keys_of_one):
-            unmatched.append(_no_file(argument, others=len(one.names)))
+    for argument, match, its_keys in zip(arguments, found, keys, strict=True):
+        unmatched += (_not_searched(folder, reason) for folder, reason in match.unsearched)
+        if not any(files[key] for key in its_keys):
+            unmatched.append(_no_file(argument, others=len(match.names)))
     checked = tuple(file for file in files.values() if file is not None)
-    return Checked(
+    return CheckRun(
         files=checked,
         unmatched=tuple(unmatched),
         unreadable=bool(unmatched) or any(file.text is None for file in checked),
@@ -150,8 +150,11 @@ def _checked_rest(
     if rest is None:
         return CheckedFile(shown, text=text, diagnostics=tuple(diagnostics))
     checked = _checked(rest, [], how)
-    found = [*diagnostics, *(one for one in checked.diagnostics if is_certain(one.code))]
-    found.sort(key=lambda one: one.span.start.offset if one.span else -1)
+    found = [
+        *diagnostics,
+        *(finding for finding in checked.diagnostics if is_certain(finding.code)),
+    ]
+    found.sort(key=lambda finding: finding.span.start.offset if finding.span else -1)
     return checked._replace(diagnostics=tuple(found))
 
 

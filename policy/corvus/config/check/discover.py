@@ -28,7 +28,7 @@ _OTHER_TOOLS = frozenset(
 )  # fmt: skip
 
 
-class Found(NamedTuple):
+class FileMatch(NamedTuple):
     """What one argument stands for.
 
     Attributes:
@@ -42,18 +42,18 @@ class Found(NamedTuple):
     unsearched: tuple[tuple[str, str], ...] = ()
 
 
-def find(argument: str) -> Found:
+def find(argument: str) -> FileMatch:
     """Return the files of a path, a directory, a pattern or ``-``; nothing where none matches."""
     if not argument:
-        return Found(())
+        return FileMatch(())
     if argument != STDIN and os.path.isdir(argument):
         return _below(argument)
     if os.path.lexists(argument) or not _PATTERN & set(argument):
-        return Found((argument,))
+        return FileMatch((argument,))
     from glob import glob
 
     matching = sorted(glob(argument, recursive=True))
-    return Found(tuple(name for name in matching if not os.path.isdir(name)))
+    return FileMatch(tuple(name for name in matching if not os.path.isdir(name)))
 
 
 def same_file(name: str) -> str | tuple[int, int]:
@@ -78,7 +78,7 @@ def is_foreign(data: Mapping[str, object]) -> bool:
     )
 
 
-def _below(directory: str) -> Found:
+def _below(directory: str) -> FileMatch:
     names: list[str] = []
     unsearched: list[tuple[str, str]] = []
 
@@ -93,4 +93,4 @@ def _below(directory: str) -> Found:
             if name.endswith(".toml") and name not in _OTHER_TOOLS
         )
     plain = (name.removeprefix(f".{os.sep}") for name in names)
-    return Found(tuple(sorted(plain)), True, tuple(unsearched))
+    return FileMatch(tuple(sorted(plain)), True, tuple(unsearched))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from corvus.config.check.reporter import Reporter
 from corvus.config.model import aliases, dialects
-from corvus.config.model.dialects import GOVERNED, Detected, Dialect, host_keys
+from corvus.config.model.dialects import GOVERNED, Detection, Dialect, host_keys
 from corvus.config.toml.document import Document
 from corvus.config.toml.values import Route, Table, is_table, shown, value_at
 
@@ -25,7 +25,7 @@ _MARK = "corvus:"
 """What a comment that ignores a diagnostic holds; a file without it needs no look at comments."""
 
 
-class Loaded(NamedTuple):
+class LoadedConfig(NamedTuple):
     """What one file, or several layered ones, say.
 
     Attributes:
@@ -40,7 +40,7 @@ class Loaded(NamedTuple):
     settings: Settings | None
     diagnostics: tuple[Diagnostic, ...]
     deprecated_fields: tuple[str, ...]
-    dialects: tuple[Detected, ...]
+    dialects: tuple[Detection, ...]
     documents: tuple[Document, ...]
     ignored: int = 0
 
@@ -52,7 +52,7 @@ def load_documents(
     overlays: Sequence[Document] = (),
     facts: PriceFacts | None = None,
     want_settings: bool = True,
-) -> Loaded:
+) -> LoadedConfig:
     """Check parsed documents and layer them, later over earlier.
 
     Args:
@@ -60,7 +60,7 @@ def load_documents(
         dialect: ``auto``, or a dialect that every document must be.
         overlays: Layers above the documents, native whatever those are.
         facts: Answers about prices; ``None`` leaves out the rules that need them.
-        want_settings: ``False`` spares building the settings: only the problems are asked for.
+        want_settings: ``False`` spares building the settings: only the problems are needed.
     """
     how = _How(facts, want_settings, len(overlays))
     documents = (*documents, *overlays)
@@ -83,11 +83,11 @@ def load_documents(
     )
 
 
-def _load_once(documents: Sequence[Document], dialect: str, how: _How) -> Loaded:
+def _load_once(documents: Sequence[Document], dialect: str, how: _How) -> LoadedConfig:
     files = len(documents) - how.overlays
     detected = (
         *(dialects.detect(document.data, dialect) for document in documents[:files]),
-        *(Detected(Dialect.NATIVE, pinned=True) for _ in documents[files:]),
+        *(Detection(Dialect.NATIVE, pinned=True) for _ in documents[files:]),
     )
     reporter = Reporter(documents, [found.dialect for found in detected], _severity)
     deprecated: list[str] = []
@@ -100,7 +100,7 @@ def _load_once(documents: Sequence[Document], dialect: str, how: _How) -> Loaded
         whole |= document.data
     settings = _validated(merged, whole, reporter, how=how)
     errors = any(diagnostic.is_error for diagnostic in reporter.found)
-    return Loaded(
+    return LoadedConfig(
         settings=None if errors else settings,
         diagnostics=reporter.in_order(),
         deprecated_fields=tuple(dict.fromkeys(deprecated)),
@@ -114,7 +114,7 @@ class _Layer(NamedTuple):
     reporter: Reporter
 
 
-def _layer(document: Document, found: Detected, deprecated: list[str]) -> _Layer:
+def _layer(document: Document, found: Detection, deprecated: list[str]) -> _Layer:
     """Reduce one document to its governed tables under canonical names."""
     reporter = Reporter((document,), (found.dialect,), _severity)
     governed = _governed(document.data, found.dialect, reporter)

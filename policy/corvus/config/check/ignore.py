@@ -63,7 +63,7 @@ class Ignore(NamedTuple):
 
 
 def may_ignore(code: str) -> bool:
-    """Tell whether a code is one that a comment may ignore."""
+    """Return whether a code is one that a comment may ignore."""
     if code not in CODES or code in NOT_ABOUT_SETTINGS:
         return False
     return code == _PASSED_OVER or lookup(code).severity is not Severity.ERROR
@@ -121,7 +121,7 @@ class Ignores:
             By file, in the order of the documents, then by place.
         """
         kept = [diagnostic for diagnostic in diagnostics if not self._covering(diagnostic)]
-        used = {ignore for one in seen for ignore in self._covering(one)}
+        used = {ignore for diagnostic in seen for ignore in self._covering(diagnostic)}
         for document in self._documents:
             useless = (
                 ignore
@@ -131,10 +131,14 @@ class Ignores:
             for ignore in islice(useless, MAX_FINDINGS):
                 kept.append(conceal(_useless(ignore, document.file), document.hidden()))
         files = {document.file: index for index, document in enumerate(self._documents)}
-        return tuple(sorted(kept, key=lambda one: (files.get(one.file, 0), _offset(one))))
+        return tuple(
+            sorted(
+                kept, key=lambda diagnostic: (files.get(diagnostic.file, 0), _offset(diagnostic))
+            )
+        )
 
     def _may_be_used(self, ignore: Ignore, unasked: Sequence[str]) -> bool:
-        """Tell whether a check of the file alone may find what this load does not.
+        """Return whether a check of the file alone may find what this load does not.
 
         Of a key that several layers set, only the highest is looked at.
         """

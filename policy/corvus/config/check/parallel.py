@@ -1,6 +1,6 @@
-"""Does the same to each of many items, on all cores where that is worth it.
+"""A pool of processes for many items, where that is worth it.
 
-Processes are forked, so that what was loaded is not loaded again; elsewhere than on Linux, beside
+Processes are forked, so that what was loaded is not loaded again; elsewhere than on Linux, next to
 threads and for few items all is done here. It knows nothing of the items.
 """
 

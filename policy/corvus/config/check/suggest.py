@@ -47,13 +47,15 @@ def _closest(word: str, candidates: tuple[str, ...], cutoff: float) -> str | Non
 
     by_plain = {_plain(candidate): candidate for candidate in candidates}
     near = get_close_matches(_plain(word), by_plain, n=_MOST, cutoff=cutoff)
-    return next((by_plain[one] for one in near if not _contradict(word, one)), None)
+    return next(
+        (by_plain[candidate] for candidate in near if not _contradict(word, candidate)), None
+    )
 
 
 def _contradict(word: str, candidate: str) -> bool:
     for sides in _OPPOSITES:
-        one, other = _side(word, sides), _side(candidate, sides)
-        if one is not None and other is not None and one != other:
+        side, other = _side(word, sides), _side(candidate, sides)
+        if side is not None and other is not None and side != other:
             return True
     return False
 

@@ -150,7 +150,7 @@ def _route(key: str) -> Route:
 def _refuse_foreign(route: Route, document: Document) -> None:
     """Refuse a section, or a key of a governed table, that belongs to a host runtime."""
     dialect, first = detect(document.data).dialect, str(route[0])
-    owner = next((one for one in Dialect if first in host_keys(one)), None)
+    owner = next((host for host in Dialect if first in host_keys(host)), None)
     if first not in GOVERNED and owner:
         raise EditRefused(f"`{header((first,))}` belongs to the {owner} runtime: it is not ours")
     table, key = ".".join(str(part) for part in route[:-1]), str(route[-1])
@@ -187,7 +187,7 @@ def _checked(change: Change, document: Document, written: str, expected: object)
     old_found = load_documents((document,), want_settings=False).diagnostics
     found = load_documents((new,), want_settings=False).diagnostics
     added = (*problems, *_added(old_found, found))
-    errors = tuple(one for one in added if one.is_error)
+    errors = tuple(diagnostic for diagnostic in added if diagnostic.is_error)
     if errors:
         raise ConfigError(f"nothing is written: {document.file} would have a new error", errors)
     after = (BOM if document.has_bom else b"") + written.encode()
@@ -195,15 +195,19 @@ def _checked(change: Change, document: Document, written: str, expected: object)
 
 
 def _added(before: Iterable[Diagnostic], after: Iterable[Diagnostic]) -> list[Diagnostic]:
-    known = Counter((one.code, one.path, one.message) for one in before)
+    known = Counter(map(_identity, before))
     added: list[Diagnostic] = []
-    for one in after:
-        what = (one.code, one.path, one.message)
+    for diagnostic in after:
+        what = _identity(diagnostic)
         if known[what]:
             known[what] -= 1
         else:
-            added.append(one)
+            added.append(diagnostic)
     return added
+
+
+def _identity(diagnostic: Diagnostic) -> tuple[object, ...]:
+    return diagnostic.code, diagnostic.path, diagnostic.message
 
 
 def _set(data: object, route: Route, value: object) -> object:
@@ -234,6 +238,6 @@ def _cut(data: object, route: Route) -> object:
 def _pruned(value: object) -> object:
     """Take away empty tables: a header without a key says nothing."""
     if is_table(value):
-        inner = {key: _pruned(one) for key, one in value.items()}
-        return {key: one for key, one in inner.items() if one != {}}
+        inner = {key: _pruned(item) for key, item in value.items()}
+        return {key: item for key, item in inner.items() if item != {}}
     return [_pruned(item) for item in as_items(value)] if kind(value) == "array" else value

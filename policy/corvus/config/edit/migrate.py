@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from corvus.base.errors import EditRefused
-from corvus.config.check.documents import Loaded, load_documents
+from corvus.config.check.documents import LoadedConfig, load_documents
 from corvus.config.edit.edit import Edit, applied, put, remove_statement, rename, same
 from corvus.config.model.aliases import ALIASES, Alias, canonical
 from corvus.config.toml.document import BOM, Document, read_document
@@ -111,13 +111,17 @@ def migrate_document(
     if document is None:
         return None, errors
     loaded = load_documents((document,), plan.dialect)
-    wrong = [one for one in loaded.diagnostics if one.is_error and _is_about_alias(one)]
+    wrong = [
+        diagnostic
+        for diagnostic in loaded.diagnostics
+        if diagnostic.is_error and _is_about_alias(diagnostic)
+    ]
     aliases = [
         alias
         for alias in ALIASES
         if value_at(document.data, alias.old) is not None
         and (not plan.to or version(alias.deprecated) <= version(plan.to))
-        and not any(one.path == alias.old for one in wrong)
+        and not any(diagnostic.path == alias.old for diagnostic in wrong)
     ]
     host = "zeroclaw" if loaded.dialects[0].dialect == "zeroclaw" else None
     changes = tuple(_change(document, alias, plan.cap) for alias in aliases)
@@ -160,7 +164,9 @@ def _change(document: Document, alias: Alias, cap: LegacyCap) -> Rewrite:
     return Rewrite(alias, start.line, start.column, old, new, added, in_force)
 
 
-def _proved(document: Document, loaded: Loaded, changes: tuple[Rewrite, ...], plan: Plan) -> str:
+def _proved(
+    document: Document, loaded: LoadedConfig, changes: tuple[Rewrite, ...], plan: Plan
+) -> str:
     """Return the new text, once everything that is promised of it was checked.
 
     Raises:
@@ -180,11 +186,13 @@ def _proved(document: Document, loaded: Loaded, changes: tuple[Rewrite, ...], pl
     return text
 
 
-def _errors(loaded: Loaded) -> int:
-    return sum(one.is_error for one in loaded.diagnostics)
+def _errors(loaded: LoadedConfig) -> int:
+    return sum(diagnostic.is_error for diagnostic in loaded.diagnostics)
 
 
-def _means_the_same(before: Loaded, after: Loaded, changes: tuple[Rewrite, ...]) -> bool:
+def _means_the_same(
+    before: LoadedConfig, after: LoadedConfig, changes: tuple[Rewrite, ...]
+) -> bool:
     """Return whether only the limits that were asked for differ."""
     added = [change.daily_limit_usd for change in changes if change.daily_limit_usd is not None]
     if before.settings is None or after.settings is None or not added:

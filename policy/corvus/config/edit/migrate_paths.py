@@ -83,7 +83,7 @@ def _migrate(name: str, plan: Plan, stdin: Callable[[], bytes], shown: str) -> M
 
 
 def _is_of_others(name: str) -> bool:
-    """Tell whether a file found below a directory is the config of another tool."""
+    """Return whether a file found below a directory is the config of another tool."""
     if os.path.basename(name) == "corvus.toml":
         return False
     raw, _ = read_bytes(Path(name), name)

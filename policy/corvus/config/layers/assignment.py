@@ -30,7 +30,7 @@ SET = "--set"
 """Where a value of the command line comes from, in words."""
 
 
-class Assigned(Document):
+class Assignment(Document):
     """One key with one value.
 
     Attributes:
@@ -82,7 +82,7 @@ class Assigned(Document):
 
 def assign(
     route: Route, text: str, *, file: str, origin: str
-) -> tuple[Assigned | None, list[Diagnostic]]:
+) -> tuple[Assignment | None, list[Diagnostic]]:
     """Read a value by the rules of TOML; text that is no TOML value is a string.
 
     Whether the key takes a string, and that string, is for the settings to say.
@@ -105,15 +105,15 @@ def assign(
         return None, [without_text("invalid-utf8", message, file, "Set it in UTF-8.")]
     document, errors = read_document(raw, file)
     if document is not None and _is_one_value(document.text):
-        return Assigned(route, text, file, origin, is_word=False), []
+        return Assignment(route, text, file, origin, is_word=False), []
     if document is None and _starts_as_toml(text):
         return None, _moved(errors, len(head), text)
-    return Assigned(route, text, file, origin, is_word=True), []
+    return Assignment(route, text, file, origin, is_word=True), []
 
 
-def assign_from_command_line(words: Sequence[str]) -> tuple[list[Assigned], list[Diagnostic]]:
+def assign_from_command_line(words: Sequence[str]) -> tuple[list[Assignment], list[Diagnostic]]:
     """Read ``KEY=VALUE`` arguments of ``--set``, each a layer over those before it."""
-    assigned: list[Assigned] = []
+    assigned: list[Assignment] = []
     problems: list[Diagnostic] = []
     for word in words:
         key = read_key(word)
@@ -137,7 +137,7 @@ def assign_from_command_line(words: Sequence[str]) -> tuple[list[Assigned], list
 
 
 def _is_one_value(statement: str) -> bool:
-    """Tell whether a text is one statement to its very end: no comment, no second line."""
+    """Return whether a text is one statement to its very end: no comment, no second line."""
     statements = scan(statement).statements
     return (
         len(statements) == 1

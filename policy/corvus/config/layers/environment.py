@@ -1,6 +1,6 @@
 """Settings from environment variables: ``CORVUS_COST__DAILY_LIMIT_USD=25`` (CFG-5).
 
-A name is the key in upper case with ``__`` between its parts. Refuses a name that no key has: a
+A name is the key in upper case with ``__`` between its parts. A name that no key has is refused: a
 limit set by a misspelt variable would not exist. Never repeats the value of such a variable.
 
 Not pydantic-settings (2.16): it lets unknown variables pass, converts what strict types refuse
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from corvus.config.check.suggest import closest
-from corvus.config.layers.assignment import Assigned, assign
+from corvus.config.layers.assignment import Assignment, assign
 from corvus.config.model import keys
 from corvus.config.model.aliases import ALIASES
 from corvus.config.toml.explain import without_text
@@ -38,7 +38,7 @@ _PRICES = ("cost", "prices")
 
 def read_environment(
     environment: Mapping[str, str],
-) -> tuple[list[Assigned], list[Diagnostic]]:
+) -> tuple[list[Assignment], list[Diagnostic]]:
     """Read every variable that sets a key; whole tables come below single keys.
 
     Args:
@@ -47,7 +47,7 @@ def read_environment(
     Returns:
         One document for each variable, lowest layer first, and what is wrong with the others.
     """
-    assigned: list[Assigned] = []
+    assigned: list[Assignment] = []
     problems: list[Diagnostic] = []
     ours = (name for name in environment if name.upper().startswith(PREFIX))
     for name in sorted(ours, key=lambda name: (name.count("__"), name)):
@@ -111,7 +111,7 @@ def _help(name: str) -> str:
 def _nearest(name: str) -> str | None:
     """Return the variable that was most likely meant; the prefix, common to all, does not count."""
     known = (*OTHER_USES, *(variable(route) for route in _routes(())))
-    near = closest(name[len(PREFIX) :], [one.removeprefix(PREFIX) for one in known])
+    near = closest(name[len(PREFIX) :], [name.removeprefix(PREFIX) for name in known])
     return PREFIX + near if near else None
 
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from corvus.config.check.documents import Loaded, load_documents
-from corvus.config.layers.locate import Located, locate
+from corvus.config.check.documents import LoadedConfig, load_documents
+from corvus.config.layers.locate import Location, locate
 from corvus.config.toml.document import Document, read_file
 from corvus.diagnostics.model import ConfigError
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from corvus.diagnostics.model import Diagnostic
 
 
-class Layered(NamedTuple):
+class Layers(NamedTuple):
     """The config in force: where its files are, and what all layers together say."""
 
-    located: Located
-    loaded: Loaded
+    located: Location
+    loaded: LoadedConfig
 
 
 def load_layers(
     named: Sequence[str | Path], sets: Sequence[str], environment: Mapping[str, str]
-) -> Layered:
+) -> Layers:
     """Read the files, and lay the environment and the command line over them.
 
     Args:
@@ -47,12 +47,12 @@ def load_layers(
     diagnostics = (*loaded.diagnostics, *problems)
     if loaded.settings is None or problems:
         raise ConfigError(_refusal(located, diagnostics), diagnostics)
-    return Layered(located, loaded)
+    return Layers(located, loaded)
 
 
 def load(
     paths: Sequence[Path], dialect: str = "auto", *, overlays: Sequence[Document] = ()
-) -> Loaded:
+) -> LoadedConfig:
     """Read files and layer them, later over earlier; no file at all gives the defaults.
 
     Args:
@@ -95,8 +95,8 @@ def _overlays(
     return documents, problems
 
 
-def _refusal(located: Located, diagnostics: Sequence[Diagnostic]) -> str:
+def _refusal(located: Location, diagnostics: Sequence[Diagnostic]) -> str:
     files = {str(path) for path in located.paths}
-    if any(one.is_error and one.file in files for one in diagnostics):
+    if any(diagnostic.is_error and diagnostic.file in files for diagnostic in diagnostics):
         return f"cannot use {located.shown}: run `corvus check` on it"
     return "cannot use the settings of the environment or the command line"

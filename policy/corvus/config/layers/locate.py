@@ -21,7 +21,7 @@ _REPOSITORY = ".git"
 
 
 @dataclass(frozen=True, slots=True)
-class Located:
+class Location:
     """The files to read.
 
     Attributes:
@@ -37,7 +37,7 @@ class Located:
 
 def locate(
     named: Sequence[Path] = (), *, environment: Mapping[str, str], directory: Path | None = None
-) -> Located:
+) -> Location:
     """Find the config: files named, ``corvus.toml``, ``$CORVUS_CONFIG``, the user's own, defaults.
 
     ``corvus.toml`` is looked for in the working directory and upwards to the root of its
@@ -52,7 +52,7 @@ def locate(
         ConfigError: A config above the working directory belongs to a stranger.
     """
     if named:
-        return Located(tuple(named), ", ".join(str(path) for path in named))
+        return Location(tuple(named), ", ".join(str(path) for path in named))
     start = directory or Path()
     tried: list[Path] = []
     for place in _upwards(start, environment.get("HOME")):
@@ -60,19 +60,19 @@ def locate(
         if _is_there(place):
             if len(tried) > 1:
                 _require_trusted(place, start)
-            return Located((place,), str(place), tuple(tried))
+            return Location((place,), str(place), tuple(tried))
     explicit = environment.get("CORVUS_CONFIG")
     if explicit:
         # It was set by the user: a missing file is an error, not a reason to go on.
         place = Path(explicit)
-        return Located((place,), str(place), (*tried, place))
+        return Location((place,), str(place), (*tried, place))
     own = _own_place(environment)
     if own is not None and _is_there(own):
-        return Located((own,), str(own), (*tried, own))
+        return Location((own,), str(own), (*tried, own))
     above = f" here or above, up to {tried[-1].parent}" if len(tried) > 1 else ""
     rest = f", and no {own}" if own is not None else ""
     places = (*tried, own) if own is not None else tuple(tried)
-    return Located((), f"defaults (no {tried[0]}{above}{rest})", places)
+    return Location((), f"defaults (no {tried[0]}{above}{rest})", places)
 
 
 def _upwards(start: Path, home: str | None) -> Iterator[Path]:

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from corvus.config.check.documents import Loaded
-from corvus.config.layers.assignment import SET, Assigned
+from corvus.config.check.documents import LoadedConfig
+from corvus.config.layers.assignment import SET, Assignment
 from corvus.config.model.aliases import ALIASES
 from corvus.config.toml.document import Document
 from corvus.config.toml.values import Route, as_items, is_table, shown
@@ -45,7 +45,7 @@ class Origin(NamedTuple):
     place: str
 
 
-class Effective(NamedTuple):
+class EffectiveSetting(NamedTuple):
     """One setting in force.
 
     Attributes:
@@ -69,7 +69,7 @@ class Effective(NamedTuple):
 _DEFAULT = Origin(Layer.DEFAULT, "default")
 
 
-def effective(loaded: Loaded) -> tuple[Effective, ...]:
+def effective(loaded: LoadedConfig) -> tuple[EffectiveSetting, ...]:
     """Return all governed settings in the order of the model.
 
     Args:
@@ -78,7 +78,7 @@ def effective(loaded: Loaded) -> tuple[Effective, ...]:
     assert loaded.settings is not None, "layers with errors have no settings"
     values: dict[str, object] = loaded.settings.model_dump()
     return tuple(
-        Effective(route, value, *_origins(route, loaded.documents))
+        EffectiveSetting(route, value, *_origins(route, loaded.documents))
         for route, value in _leaves((), values)
     )
 
@@ -92,12 +92,12 @@ def above(route: Route, documents: Sequence[Document]) -> str | None:
     """
     array = next((route[:place] for place, part in enumerate(route) if isinstance(part, int)), None)
     highest = next(_stated(array or route, documents), None)
-    if highest is None or not isinstance(highest[0], Assigned):
+    if highest is None or not isinstance(highest[0], Assignment):
         return None
     return highest[0].origin
 
 
-def deprecated(loaded: Loaded) -> tuple[tuple[str, Origin], ...]:
+def deprecated(loaded: LoadedConfig) -> tuple[tuple[str, Origin], ...]:
     """Return the deprecated keys in use, and where each is stated."""
     return tuple(
         (shown(alias.old), _origin(document, alias.old))
@@ -142,7 +142,7 @@ def _origins(route: Route, documents: Sequence[Document]) -> tuple[Origin, tuple
     array = next((route[:place] for place, part in enumerate(route) if isinstance(part, int)), None)
     found = list(_stated(array or route, documents))
     if array is None:
-        places = [_origin(*one) for one in found]
+        places = [_origin(*place) for place in found]
         return (places[0], tuple(places[1:])) if places else (_DEFAULT, ())
     # An array replaces the one below as a whole: its items shadow nothing.
     holder = found[0][0]
@@ -160,7 +160,7 @@ def _stated(route: Route, documents: Sequence[Document]) -> Iterator[tuple[Docum
 
 
 def _origin(document: Document, route: Route) -> Origin:
-    if isinstance(document, Assigned):
+    if isinstance(document, Assignment):
         layer = Layer.COMMAND_LINE if document.origin == SET else Layer.ENVIRONMENT
         return Origin(layer, document.origin)
     start = document.key(route).start

@@ -24,12 +24,12 @@ LIMITS_USD = {
 
 
 def is_exact_number(value: object) -> bool:
-    """Tell whether a value is a TOML number: no boolean, no string, no binary float (CFG-4)."""
+    """Return whether a value is a TOML number: no boolean, no string, no binary float (CFG-4)."""
     return isinstance(value, int | Decimal) and not isinstance(value, bool)
 
 
 def is_time_zone(value: object) -> bool:
-    """Tell whether a value names a time zone of the zone database, the same one everywhere.
+    """Return whether a value names a time zone of the zone database, the same one everywhere.
 
     ``localtime`` is another zone on each machine; ``posix/...`` and ``right/...`` are files of some
     systems only.

@@ -31,7 +31,7 @@ class Dialect(StrEnum):
     ZEROCLAW = "zeroclaw"
 
 
-class Detected(NamedTuple):
+class Detection(NamedTuple):
     """What a file was checked as.
 
     Attributes:
@@ -61,7 +61,7 @@ def host_keys(dialect: Dialect, table: str = "top_level") -> frozenset[str]:
     return _hosts().get(dialect.value, {}).get(table, frozenset()) - frozenset(GOVERNED)
 
 
-def detect(data: Mapping[str, object], wanted: str = "auto") -> Detected:
+def detect(data: Mapping[str, object], wanted: str = "auto") -> Detection:
     """Decide the dialect of a document.
 
     Args:
@@ -72,21 +72,21 @@ def detect(data: Mapping[str, object], wanted: str = "auto") -> Detected:
             once there is a host key.
     """
     if wanted != "auto":
-        return Detected(Dialect(wanted), pinned=True)
+        return Detection(Dialect(wanted), pinned=True)
     corvus, zeroclaw = host_keys(Dialect.CORVUS), host_keys(Dialect.ZEROCLAW)
     top = {key: f"[{key}]" if is_section(value) else key for key, value in data.items()}
     common = [word for key, word in top.items() if key in corvus]
     only = [word for key, word in top.items() if key in zeroclaw - corvus]
     if not common and not only:
-        return Detected(Dialect.NATIVE)
+        return Detection(Dialect.NATIVE)
     native = [shown(route) for route in native_only({**data})]
     if len(native) > len(common) + len(only):
-        return Detected(Dialect.NATIVE, tuple(native))
+        return Detection(Dialect.NATIVE, tuple(native))
     inner = [shown(route) for route in _inner_host_keys(data)]
     not_zeroclaw = [word for key, word in top.items() if key in corvus - zeroclaw]
     if (only or inner) and len(only) + len(inner) >= len(not_zeroclaw):
-        return Detected(Dialect.ZEROCLAW, tuple(only or inner))
-    return Detected(Dialect.CORVUS, tuple(not_zeroclaw or common))
+        return Detection(Dialect.ZEROCLAW, tuple(only or inner))
+    return Detection(Dialect.CORVUS, tuple(not_zeroclaw or common))
 
 
 def is_runtime_only(key: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from corvus.config.model.settings import Settings
+from corvus.config.model.settings import LIVE, Settings
 from corvus.config.toml.values import Route, Table, is_table
 
 
@@ -82,6 +82,11 @@ def _resolved(schema: Table) -> Table:
 def _list(schema: Table, key: str) -> list[object]:
     value = schema.get(key)
     return [*value] if isinstance(value, list) else []
+
+
+def is_live(route: Route) -> bool:
+    """Return whether a key may change while the gateway runs (API-4)."""
+    return bool(node(route).get(LIVE))
 
 
 def routes(table: Route = ()) -> Iterator[Route]:

@@ -1,8 +1,8 @@
 """The governed tables as typed settings: one strict model for all uses (CFG-8).
 
-File, admin API and JSON Schema share it. Refuses: unknown keys, and every conversion between types
-(CFG-4). Attribute names are the TOML keys. It knows nothing of host runtimes (``dialects``),
-deprecated names (``aliases``) or positions (``validate``).
+File, admin API and JSON Schema share it. Unknown keys are refused, and so is every conversion
+between types (CFG-4). Attribute names are the TOML keys. It knows nothing of host runtimes
+(``dialects``), deprecated names (``aliases``) or positions (``validate``).
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ def _time_zone(value: object) -> object:
     return value
 
 
-def _about(text: str, *, live: bool = False, native_only: bool = False) -> Any:
-    """Describe a key; whatever treats keys differently reads it here.
+LIVE, NATIVE_ONLY = "x-live", "x-native-only"
+"""Marks of keys, for ``keys``; they are not published.
 
-    Args:
-        text: What it is, its unit and its bounds. It goes into the JSON Schema and into messages.
-        live: Whether ``PATCH admin/config`` may change it while the gateway runs (API-4).
-        native_only: Whether only corvus.toml may have it; the corvus runtime would refuse a file
-            with it (CFG-2).
-    """
-    marks: dict[str, Any] = {LIVE: live, NATIVE_ONLY: native_only}
-    return Field(description=text, json_schema_extra={key: on for key, on in marks.items() if on})
+A live key may be changed by ``PATCH admin/config`` while the gateway runs (API-4). A native-only
+one stands in corvus.toml alone: the corvus runtime would refuse a file with it (CFG-2).
+"""
+
+
+def _about(text: str, *marks: str) -> Any:
+    """Describe a key: what it is, its unit and its bounds; the text goes into the JSON Schema."""
+    return Field(description=text, json_schema_extra=dict.fromkeys(marks, True))
 
 
 _NANO = "At most 9 decimal places: one nano-USD. JSON Schema cannot say so without floats."
@@ -87,10 +87,6 @@ Attribute: TypeAlias = Literal["model", "provider", "project", "user", "agent", 
 """What a named budget can match on."""
 
 
-LIVE, NATIVE_ONLY = "x-live", "x-native-only"
-"""What ``_about`` writes into the JSON Schema of a key, for ``keys``; it is not published."""
-
-
 class _Table(BaseModel):
     """A strict table; building is deferred, so that only the validator in use is compiled."""
 
@@ -109,38 +105,32 @@ class PriceSettings(_Table):
     output: Annotated[_Exact, _about("USD per million output tokens. 0 is free.")]
     cache_read: Annotated[
         _Exact | None,
-        _about(
-            "USD per million cached input tokens. Left out: no price, never free.", native_only=True
-        ),
+        _about("USD per million cached input tokens. Left out: no price, never free.", NATIVE_ONLY),
     ] = None
     cache_write_5m: Annotated[
         _Exact | None,
         _about(
             "USD per million tokens written to the 5-minute cache. Left out: no price, never free.",
-            native_only=True,
+            NATIVE_ONLY,
         ),
     ] = None
     cache_write_1h: Annotated[
         _Exact | None,
         _about(
             "USD per million tokens written to the 1-hour cache. Left out: no price, never free.",
-            native_only=True,
+            NATIVE_ONLY,
         ),
     ] = None
     reasoning: Annotated[
         _Exact | None,
-        _about(
-            "USD per million reasoning tokens. Left out: the price of output.", native_only=True
-        ),
+        _about("USD per million reasoning tokens. Left out: the price of output.", NATIVE_ONLY),
     ] = None
     effective_from: Annotated[
         date | None,
-        _about(
-            "First UTC day in force, a date such as 2026-11-01. Left out: always.", native_only=True
-        ),
+        _about("First UTC day in force, a date such as 2026-11-01. Left out: always.", NATIVE_ONLY),
     ] = None
     source: Annotated[
-        _Text | None, _about("Where the price was found: a URL and a date.", native_only=True)
+        _Text | None, _about("Where the price was found: a URL and a date.", NATIVE_ONLY)
     ] = None
 
 
@@ -152,14 +142,13 @@ class BudgetSettings(_Table):
     ]
     period: Annotated[
         _Period,
-        _about("How often the budget starts anew.", live=True),
+        _about("How often the budget starts again.", LIVE),
     ]
-    limit_usd: Annotated[_Exact, _about(f"Hard limit in USD. {ZERO_LIMIT}.", live=True)]
+    limit_usd: Annotated[_Exact, _about(f"Hard limit in USD. {ZERO_LIMIT}.", LIVE)]
     warn_at_percent: Annotated[
         _Percent | None,
         _about(
-            "Threshold in percent of the limit, 0 to 100. Left out: cost.warn_at_percent.",
-            live=True,
+            "Threshold in percent of the limit, 0 to 100. Left out: cost.warn_at_percent.", LIVE
         ),
     ] = None
     match: Annotated[
@@ -168,36 +157,36 @@ class BudgetSettings(_Table):
     ] = Field(default_factory=dict[Attribute, str])
     timezone: Annotated[
         _Zone,
-        _about(f"IANA time zone whose calendar decides {listed(CALENDAR_PERIODS)}.", live=True),
+        _about(f"IANA time zone whose calendar decides {listed(CALENDAR_PERIODS)}.", LIVE),
     ] = "UTC"
 
 
 class CostSettings(_Table):
     """Limits, thresholds and prices of token spend."""
 
-    enabled: Annotated[bool, _about("Whether token spend is governed at all.", live=True)] = False
+    enabled: Annotated[bool, _about("Whether token spend is governed at all.", LIVE)] = False
     session_limit_usd: Annotated[
-        _Exact, _about(f"Limit in USD for each session. {ZERO_LIMIT}.", live=True)
+        _Exact, _about(f"Limit in USD for each session. {ZERO_LIMIT}.", LIVE)
     ] = LIMITS_USD["session_limit_usd"]
     daily_limit_usd: Annotated[
-        _Exact, _about(f"Limit in USD for each UTC day. {ZERO_LIMIT}.", live=True)
+        _Exact, _about(f"Limit in USD for each UTC day. {ZERO_LIMIT}.", LIVE)
     ] = LIMITS_USD["daily_limit_usd"]
     monthly_limit_usd: Annotated[
-        _Exact, _about(f"Limit in USD for each UTC month. {ZERO_LIMIT}.", live=True)
+        _Exact, _about(f"Limit in USD for each UTC month. {ZERO_LIMIT}.", LIVE)
     ] = LIMITS_USD["monthly_limit_usd"]
     warn_at_percent: Annotated[
         _Percent,
-        _about("Threshold in percent of a limit from which calls warn, 0 to 100.", live=True),
+        _about("Threshold in percent of a limit from which calls warn, 0 to 100.", LIVE),
     ] = 80
-    allow_override: Annotated[
-        bool, _about("Whether a block may be lifted for one call.", live=True)
-    ] = False
+    allow_override: Annotated[bool, _about("Whether a block may be lifted for one call.", LIVE)] = (
+        False
+    )
     unpriced_models: Annotated[
         Literal["deny", "warn"],
         _about(
             "A call whose model has no price: refuse it, or record its cost as unknown.",
-            live=True,
-            native_only=True,
+            LIVE,
+            NATIVE_ONLY,
         ),
     ] = "deny"
     default_output_tokens: Annotated[
@@ -205,8 +194,8 @@ class CostSettings(_Table):
         Field(ge=1, le=1_000_000),
         _about(
             "Output tokens assumed for a request that states no maximum, 1 to 1000000.",
-            live=True,
-            native_only=True,
+            LIVE,
+            NATIVE_ONLY,
         ),
     ] = 500
     reservation_ttl_seconds: Annotated[
@@ -214,8 +203,8 @@ class CostSettings(_Table):
         Field(ge=1, le=86_400),
         _about(
             "Seconds until the hold of a caller that died is settled, 1 to 86400.",
-            live=True,
-            native_only=True,
+            LIVE,
+            NATIVE_ONLY,
         ),
     ] = 900
     prices: Annotated[
@@ -224,23 +213,12 @@ class CostSettings(_Table):
     ] = Field(default_factory=dict[str, PriceSettings])
     budgets: Annotated[
         list[BudgetSettings],
-        _about("Named budgets beside the limits above, in order.", native_only=True),
+        _about("Named budgets in addition to the limits above, in order.", NATIVE_ONLY),
     ] = Field(default_factory=list[BudgetSettings])
 
 
-_COMMANDS = (
-    "git",
-    "npm",
-    "cargo",
-    "ls",
-    "cat",
-    "grep",
-    "find",
-    "echo",
-    "pwd",
-    "wc",
-    "head",
-    "tail",
+_COMMANDS = tuple(
+    ["git", "npm", "cargo", "ls", "cat", "grep", "find", "echo", "pwd", "wc", "head", "tail"]
 )
 _SYSTEM = ("etc", "root", "home", "usr", "bin", "sbin", "lib", "opt", "boot", "dev", "proc", "sys")
 _FORBIDDEN = (
@@ -255,35 +233,34 @@ class AutonomySettings(_Table):
     level: Annotated[
         Literal["readonly", "supervised", "full"],
         _about(
-            "How freely the agent acts: only reads, asks for risky actions, or acts alone.",
-            live=True,
+            "How freely the agent acts: only reads, asks for risky actions, or acts alone.", LIVE
         ),
     ] = "supervised"
-    workspace_only: Annotated[
-        bool, _about("Whether the agent stays in its workspace.", live=True)
-    ] = True
-    allowed_commands: Annotated[list[str], _about("Commands the agent may run.", live=True)] = (
-        Field(default_factory=lambda: list(_COMMANDS))
+    workspace_only: Annotated[bool, _about("Whether the agent stays in its workspace.", LIVE)] = (
+        True
     )
-    forbidden_paths: Annotated[list[str], _about("Paths the agent may not touch.", live=True)] = (
-        Field(default_factory=lambda: list(_FORBIDDEN))
+    allowed_commands: Annotated[list[str], _about("Commands the agent may run.", LIVE)] = Field(
+        default_factory=lambda: list(_COMMANDS)
     )
-    auto_approve: Annotated[list[str], _about("Tools that never need approval.", live=True)] = (
-        Field(default_factory=lambda: ["file_read", "memory_recall"])
+    forbidden_paths: Annotated[list[str], _about("Paths the agent may not touch.", LIVE)] = Field(
+        default_factory=lambda: list(_FORBIDDEN)
     )
-    always_ask: Annotated[list[str], _about("Tools that always need approval.", live=True)] = Field(
+    auto_approve: Annotated[list[str], _about("Tools that never need approval.", LIVE)] = Field(
+        default_factory=lambda: ["file_read", "memory_recall"]
+    )
+    always_ask: Annotated[list[str], _about("Tools that always need approval.", LIVE)] = Field(
         default_factory=list[str]
     )
     max_actions_per_hour: Annotated[
         _Count,
-        _about(f"Actions in any 3600 seconds, a count and not money. {ZERO_ACTIONS}.", live=True),
+        _about(f"Actions in any 3600 seconds, a count and not money. {ZERO_ACTIONS}.", LIVE),
     ] = 20
     require_approval_for_medium_risk: Annotated[
         bool,
-        _about("Whether commands of medium risk need approval at level supervised.", live=True),
+        _about("Whether commands of medium risk need approval at level supervised.", LIVE),
     ] = True
     block_high_risk_commands: Annotated[
-        bool, _about("Whether commands of high risk are refused.", live=True)
+        bool, _about("Whether commands of high risk are refused.", LIVE)
     ] = True
 
 
@@ -312,7 +289,7 @@ class LedgerSettings(_Table):
         _StoreUrl | None, _about("Shared store for budgets across hosts: postgresql://host/name.")
     ] = None
     retention_days: Annotated[
-        _Count, _about("Days that usage stays in the ledger file; 0 keeps it for ever.")
+        _Count, _about("Days that usage stays in the ledger file; 0 keeps it without end.")
     ] = 0
 
 
@@ -326,7 +303,7 @@ class GatewaySettings(_Table):
         _about("TCP port to listen on, 1 to 65535; 0 takes a free one."),
     ] = 8642
     allowed_hosts: Annotated[
-        list[_Text], _about("Host names that requests may name beside the loopback ones.")
+        list[_Text], _about("Host names that requests may name, in addition to the loopback ones.")
     ] = Field(default_factory=list[str])
     allowed_origins: Annotated[
         list[_Text], _about("Browser origins that may call, such as https://ops.example.org.")
@@ -372,14 +349,14 @@ class UpstreamSettings(_Table):
 
 
 class ObservabilitySettings(_Table):
-    """What corvus tells about itself."""
+    """What corvus reports about itself."""
 
     log: Annotated[Literal["text", "json", "off"], _about("Form of the log.")] = "text"
     otlp_endpoint: Annotated[
         _HttpUrl | None,
         _about("OpenTelemetry collector, http:// or https://. Left out: no traces."),
     ] = None
-    metrics: Annotated[bool, _about("Whether /metrics answers.", live=True)] = True
+    metrics: Annotated[bool, _about("Whether /metrics answers.", LIVE)] = True
 
 
 class GovernanceSettings(_Table):
@@ -394,7 +371,7 @@ class GovernanceSettings(_Table):
     upstreams: Annotated[
         dict[str, UpstreamSettings], _about("Providers that the gateway forwards to, by name.")
     ] = Field(default_factory=dict[str, UpstreamSettings])
-    observability: Annotated[ObservabilitySettings, _about("What corvus tells about itself.")] = (
+    observability: Annotated[ObservabilitySettings, _about("What corvus reports about itself.")] = (
         Field(default_factory=ObservabilitySettings)
     )
 
@@ -409,6 +386,6 @@ class Settings(_Table):
     mission: Annotated[MissionSettings, _about("Bounds of one mission.")] = Field(
         default_factory=MissionSettings
     )
-    governance: Annotated[
-        GovernanceSettings, _about("Tables of corvus itself.", native_only=True)
-    ] = Field(default_factory=GovernanceSettings)
+    governance: Annotated[GovernanceSettings, _about("Tables of corvus itself.", NATIVE_ONLY)] = (
+        Field(default_factory=GovernanceSettings)
+    )

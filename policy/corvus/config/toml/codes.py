@@ -13,7 +13,7 @@ _FILES: tuple[CodeInfo, ...] = (
         _ERROR,
         "a file that does not exist",
         "A file that is named must exist. If a missing file counted as an empty one, a misspelt "
-        "path in a CI job would pass for ever.",
+        "path in a CI job would always pass.",
         "corvus check corvsu.toml, and there is no such file",
         "corvus check corvus.toml, and the file is there",
         "Check the path; a relative one starts at the current directory.",
@@ -49,7 +49,7 @@ _FILES: tuple[CodeInfo, ...] = (
         "without a word, so the file is refused at the first byte that does not fit.",
         "a file with an accented letter, saved as Latin-1 or as UTF-16",
         "the same file, saved as UTF-8",
-        "Save the file as UTF-8. Windows PowerShell writes UTF-16 unless told otherwise.",
+        "Save the file as UTF-8. Windows PowerShell writes UTF-16 by default.",
         bad_is_text=False,
     ),
     CodeInfo(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from corvus.config.toml.tokens import Statement
     from corvus.config.toml.values import Route
     from corvus.diagnostics.model import Diagnostic, Span
-    from corvus.diagnostics.secrets import Hidden
+    from corvus.diagnostics.secrets import Secrets
 
 # NOTE: A clean file needs neither positions nor diagnostics, and compiling the patterns of the
 # scanner takes longer than reading it: whatever explains is imported where it is needed.
@@ -50,7 +50,7 @@ class Document:
         self.text = text
         self.data = data
         self.has_bom = has_bom
-        self._hidden: Hidden | None = None
+        self._hidden: Secrets | None = None
         self._lines: LineIndex | None = None
         self._spans: SpanIndex | None = None
         self._statements: tuple[Statement, ...] | None = None
@@ -108,12 +108,12 @@ class Document:
         """Return every key token that spells the last part of a path, in the order of the text."""
         return tuple(self.at(*place) for place in self._index().mentions(path))
 
-    def hidden(self) -> Hidden:
+    def hidden(self) -> Secrets:
         """Return the texts that may be secrets."""
         if self._hidden is None:
-            from corvus.diagnostics.secrets import Hidden
+            from corvus.diagnostics.secrets import Secrets
 
-            self._hidden = Hidden(self.text)
+            self._hidden = Secrets(self.text)
         return self._hidden
 
     def at(self, offset_start: int, offset_end: int) -> Span:

@@ -14,7 +14,7 @@ from corvus.config.toml.spans import LineIndex, SpanIndex
 from corvus.config.toml.tokens import FORBIDDEN
 from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.model import Diagnostic, Label, Position, Span
-from corvus.diagnostics.secrets import Hidden, conceal
+from corvus.diagnostics.secrets import Secrets, conceal
 
 _SUFFIX: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
 
@@ -111,7 +111,7 @@ def _to_diagnostics(
         assert isinstance(place, Stretch), "a scanner knows offsets"
         return lines.span(*place)
 
-    hidden = Hidden(text)
+    hidden = Secrets(text)
     if len(found) > MAX_PROBLEMS:
         last = found[MAX_PROBLEMS - 1]
         cut = f"These are the first {MAX_PROBLEMS} mistakes of the file; more follow."

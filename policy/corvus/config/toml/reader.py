@@ -290,7 +290,7 @@ def _check_plain(match: re.Match[str]) -> Finding | None:
 
 
 def _fits_int64(literal: str) -> bool:
-    """Tell whether an integer fits; a long one is refused unread, as reading it is quadratic."""
+    """Return whether an integer fits; a long one is refused unread, as reading it is quadratic."""
     digits = literal.replace("_", "")
     if len(digits.lstrip("+-")[2:].lstrip("0")) > _BINARY_DIGITS:
         return False

@@ -1,4 +1,4 @@
-"""What a broken document still says: its mistakes of meaning are told in the same run (CFG-3).
+"""What a broken document still says: its mistakes of meaning are reported in the same run (CFG-3).
 
 The statements that are wrong as TOML are blanked out; if the rest can be parsed, it is checked.
 What such a check says about a key that is missing may be untrue: the key may stand in a blanked
@@ -48,18 +48,20 @@ def is_certain(code: str) -> bool:
 
 
 def read_rest(text: str, file: str, found: Sequence[Diagnostic]) -> Document | None:
-    """Return what can be read of a document beside its mistakes, if that is certain enough.
+    """Return what can be read of a document in spite of its mistakes, if that is certain enough.
 
     Args:
         text: The document without byte order mark.
         file: The file as the user named it.
         found: Why it could not be parsed.
     """
-    errors = [one for one in found if one.is_error]
-    if any(one.code not in _PASSABLE or one.span is None for one in errors):
+    errors = [diagnostic for diagnostic in found if diagnostic.is_error]
+    if any(diagnostic.code not in _PASSABLE or diagnostic.span is None for diagnostic in errors):
         return None
-    mistakes = [one.span.start.offset for one in errors if one.span is not None]
-    has_bom = any(one.code == "byte-order-mark" for one in found)
+    mistakes = [
+        diagnostic.span.start.offset for diagnostic in errors if diagnostic.span is not None
+    ]
+    has_bom = any(diagnostic.code == "byte-order-mark" for diagnostic in found)
     data = parse_rest(text, scan(text).statements, mistakes)
     return None if data is None else Document(file, text, data, has_bom=has_bom)
 

@@ -1,6 +1,6 @@
 """Where the keys and values of a document stand, and the keys that are defined twice (DIA-3).
 
-Built from the statements of the scanner only when a position is asked for: a clean file needs none.
+Built from the statements of the scanner only when a position is needed: a clean file needs none.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def is_table(value: object) -> TypeGuard[Table]:
-    """Tell whether a value is a TOML table; TOML keys are always strings."""
+    """Return whether a value is a TOML table; TOML keys are always strings."""
     return isinstance(value, dict)
 
 

@@ -35,11 +35,13 @@ def render(outcome: Outcome) -> str:
     lines: list[str] = []
     unread = {id(diagnostic) for diagnostic in outcome.unmatched}
     for severity, command in _COMMANDS.items():
-        found = [one for one in outcome.diagnostics if one.severity is severity]
+        found = [
+            diagnostic for diagnostic in outcome.diagnostics if diagnostic.severity is severity
+        ]
         shown = found if len(found) <= MAX_SHOWN else found[: MAX_SHOWN - 1]
-        for one in shown:
-            is_file = id(one) not in unread
-            lines.append(_annotation(command, one, outcome, is_file=is_file))
+        for diagnostic in shown:
+            is_file = id(diagnostic) not in unread
+            lines.append(_annotation(command, diagnostic, outcome, is_file=is_file))
         if len(found) > len(shown):
             lines.append(_closing(command, len(found) - len(shown)))
             left_out += found[len(shown) :]

@@ -24,7 +24,7 @@ _SEVERITIES: Final = {Severity.ERROR: "major", Severity.WARNING: "minor", Severi
 def render(outcome: Outcome) -> str:
     """Return the report without a final newline; a finding without a line is put on the first."""
     named = zip(outcome.diagnostics, fingerprints(outcome), strict=True)
-    return json_text([_finding(one, name, outcome) for one, name in named])
+    return json_text([_finding(diagnostic, name, outcome) for diagnostic, name in named])
 
 
 def _finding(diagnostic: Diagnostic, fingerprint: str, outcome: Outcome) -> dict[str, object]:

@@ -27,7 +27,7 @@ def render(outcome: Outcome) -> str:
     pass. Findings that do not fail the run go to ``system-out``.
     """
     cases = [_case(file, outcome) for file in outcome.inputs]
-    cases += [_unread(one.file, (one,)) for one in outcome.unmatched]
+    cases += [_unread(diagnostic.file, (diagnostic,)) for diagnostic in outcome.unmatched]
     failures = sum("<failure " in case for case in cases)
     errors = sum("<error " in case for case in cases)
     counts = f'name="{_NAME}" tests="{len(cases)}" failures="{failures}" errors="{errors}"'
@@ -45,8 +45,16 @@ def render(outcome: Outcome) -> str:
 def _case(file: Input, outcome: Outcome) -> str:
     if file.text is None:
         return _unread(file.file, file.diagnostics)
-    failing = [one for one in file.diagnostics if one.severity.value in outcome.failing]
-    others = [one for one in file.diagnostics if one.severity.value not in outcome.failing]
+    failing = [
+        diagnostic
+        for diagnostic in file.diagnostics
+        if diagnostic.severity.value in outcome.failing
+    ]
+    others = [
+        diagnostic
+        for diagnostic in file.diagnostics
+        if diagnostic.severity.value not in outcome.failing
+    ]
     said = [f"checked as {file.checked_as}"] if file.checked_as else []
     said += concise(others).splitlines()
     parts = _problems("failure", failing, {file.file: file.text})
@@ -65,7 +73,10 @@ def _testcase(name: str, parts: Iterable[str]) -> str:
 
 def _problems(tag: str, diagnostics: Sequence[Diagnostic], sources: Mapping[str, str]) -> list[str]:
     bodies = render_each(diagnostics, sources, colour=False)
-    return [_problem(tag, one, body) for one, body in zip(diagnostics, bodies, strict=True)]
+    return [
+        _problem(tag, diagnostic, body)
+        for diagnostic, body in zip(diagnostics, bodies, strict=True)
+    ]
 
 
 def _problem(tag: str, diagnostic: Diagnostic, body: str) -> str:

@@ -19,14 +19,14 @@ def routes(service: Service) -> APIRouter:
 
     @router.get("/healthz", responses=json_response(HEALTH, "It lives"))
     def healthz() -> dict[str, str]:
-        """Tell that the process lives; asks nothing else."""
+        """Say that the process lives; asks nothing else."""
         return {"status": "ok"}
 
     @router.get("/readyz", responses=json_response(READY, "It can answer"))
     def readyz() -> Response:
-        """Tell whether calls can be admitted and what was recorded reaches the ledger.
+        """Return whether calls can be admitted and what was recorded reaches the ledger.
 
-        A config that was edited and cannot be used is told; the policy before it is in force.
+        A config that was edited and cannot be used is reported; the policy before it is in force.
         """
         service.store.run(lambda unit: unit.state.store_id)  # its error becomes a 503
         if service.drain_fault is not None:

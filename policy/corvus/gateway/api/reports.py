@@ -21,7 +21,7 @@ def routes(service: Service) -> APIRouter:
     @router.get("", responses=json_response(REPORTS, "The catalogue"))
     def reports() -> dict[str, Any]:
         """List every report with what it tells."""
-        return {"reports": [_entry(one) for one in catalog.reports.values()]}
+        return {"reports": [_entry(report) for report in catalog.reports.values()]}
 
     @router.get("/{name:path}", responses=json_response(REPORT, "The report"))
     def report(name: str, request: Request) -> Response:
@@ -46,5 +46,5 @@ def _entry(report: Report) -> dict[str, Any]:
         header = report.header
     except ReportInvalid:
         return {"report": report.name, "summary": "broken", "parameters": []}
-    names = [one.name for one in header.parameters]
+    names = [parameter.name for parameter in header.parameters]
     return {"report": report.name, "summary": header.summary, "parameters": names}

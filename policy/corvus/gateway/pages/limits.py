@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from corvus.base.errors import EditRefused
-from corvus.config.layers.origins import Effective
+from corvus.config.layers.origins import EffectiveSetting
 from corvus.config.toml.values import Route, quoted, shown, written
 from corvus.diagnostics.model import ConfigError
 from corvus.diagnostics.secrets import scrub
@@ -70,7 +70,9 @@ def _limits(request: PageRequest, form: Form, mistakes: Mapping[str, str]) -> li
     return found
 
 
-def _limit(row: Effective, about: str | None, form: Form, mistakes: Mapping[str, str]) -> Limit:
+def _limit(
+    row: EffectiveSetting, about: str | None, form: Form, mistakes: Mapping[str, str]
+) -> Limit:
     key, name = shown(row.route), str(row.route[-1])
     now = str(row.value) if isinstance(row.value, str) else written(row.value)
     return Limit(

@@ -103,13 +103,13 @@ def _own_headers(scope: Scope) -> dict[bytes, bytes]:
     Raises:
         CallRefused: One came twice, so that it says two things.
     """
-    found: dict[bytes, bytes] = {}
+    headers: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
         name = name.lower()
-        if name.startswith(OWN) and found.setdefault(name, value) != value:
+        if name.startswith(OWN) and headers.setdefault(name, value) != value:
             detail = f"send one {name.decode()} header"
             raise CallRefused(Refusal(400, "header_invalid", detail))
-    return found
+    return headers
 
 
 def _text(headers: Mapping[bytes, bytes], name: str) -> str | None:

@@ -12,6 +12,8 @@ from types import SimpleNamespace
 import aiohttp
 from yarl import URL
 
+from corvus.calls.refusal import Refusal
+
 CONNECT_SECONDS = 10.0
 _KEEPALIVE_SECONDS = 10.0
 _CONNECTIONS_MAX = 1000
@@ -19,17 +21,20 @@ _STATUS_MIN, _STATUS_MAX = 200, 599
 
 
 class UpstreamFailed(Exception):
-    """The provider did not answer as it should.
+    """The provider did not answer as it should; the client may try again.
 
     Attributes:
+        refusal: What the client gets in place of an answer.
+
+    Args:
         status: 502, or 504 when it was silent for too long.
         code: Stable name of what is wrong.
+        message: What is wrong, for a person.
     """
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
-        self.status = status
-        self.code = code
+        self.refusal = Refusal(status, code, message, may_retry=True)
 
 
 class Answer:
@@ -43,15 +48,26 @@ class Answer:
     @property
     def by_name(self) -> dict[str, str]:
         """Its headers by name in lower case; of several of one name, the first."""
-        found: dict[str, str] = {}
+        headers: dict[str, str] = {}
         for name, value in self.headers.items():
-            found.setdefault(name.lower(), value)
-        return found
+            headers.setdefault(name.lower(), value)
+        return headers
 
     @property
     def is_redirect(self) -> bool:
         """Whether it names another address, which could be anybody's."""
         return 300 <= self.status < 400
+
+    def require_no_redirect(self) -> None:
+        """Let go of an answer that names another address.
+
+        Raises:
+            UpstreamFailed: It does.
+        """
+        if self.is_redirect:
+            self.close()
+            detail = "the provider redirects, which is not followed"
+            raise UpstreamFailed(502, "upstream_redirects", detail)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it comes.

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from corvus.base.time import Clock
 from corvus.calls.flight import Command, Flight, Settle, StopUpstream
-from corvus.calls.refusal import Refusal
 from corvus.calls.settle import Settler, relayed
 from corvus.gateway.asgi import Send, send_piece, send_start
 from corvus.gateway.proxy.client import Answer, UpstreamFailed
@@ -57,16 +56,14 @@ class Passage:
         try:
             answer = self._answer = await open_answer(lambda: flight.sent(now()))
             flight.head(answer.status, answer.by_name, now())
-            if answer.is_redirect:
-                detail = "the provider redirects, which is not followed"
-                raise UpstreamFailed(502, "upstream_redirects", detail)
+            answer.require_no_redirect()
             await send_start(send, answer.status, to_client(answer.headers, dict(self.more)))
             async for chunk in answer.chunks():
                 await send_piece(send, await self._obey(flight.data(chunk, now())))
             await send_piece(send, await self._obey(flight.end(now())), is_last=True)
         except UpstreamFailed as failed:
             await self._obey(flight.broken(now()))
-            await self._tell(failed, send)
+            await self._report(failed, send)
         finally:
             await self._obey(flight.abandoned(now()), is_left=True)
 
@@ -87,10 +84,9 @@ class Passage:
         await asyncio.wait([work], timeout=_COUNTED_SECONDS)
         return relayed(commands)
 
-    async def _tell(self, failed: UpstreamFailed, send: Send) -> None:
-        """Tell the client; an answer that has begun is left without its end, so that it shows."""
-        refusal = Refusal(failed.status, failed.code, str(failed), may_retry=True)
+    async def _report(self, failed: UpstreamFailed, send: Send) -> None:
+        """Answer the client; one that has begun is left without its end, so that it shows."""
         if self._answer is None or self._answer.is_redirect:
-            await send_refusal(send, refusal, self.endpoint.kind)
+            await send_refusal(send, failed.refusal, self.endpoint.kind)
         elif self.flight.is_stream:
-            await send_piece(send, refusal.event(self.endpoint))
+            await send_piece(send, failed.refusal.event(self.endpoint))

@@ -175,13 +175,9 @@ class Proxy:
         """Pass on what costs nothing, or what nobody governs."""
         try:
             answer = await self._send(target, scope, body)
-            if answer.is_redirect:
-                answer.close()
-                detail = "the provider redirects, which is not followed"
-                raise UpstreamFailed(502, "upstream_redirects", detail)
+            answer.require_no_redirect()
         except UpstreamFailed as fault:
-            refusal = Refusal(fault.status, fault.code, str(fault), may_retry=True)
-            raise CallRefused(refusal) from None
+            raise CallRefused(fault.refusal) from None
         try:
             await send_start(send, answer.status, to_client(answer.headers, {}))
             async for chunk in answer.chunks():
@@ -272,5 +268,5 @@ def _kind(place: MeteredCall | FreeCall | Unreadable, scope: Scope) -> Kind:
 
 
 def _encoding(scope: Scope) -> str:
-    found = (value for name, value in scope["headers"] if name.lower() == b"content-encoding")
-    return b",".join(found).decode("latin-1")
+    encodings = (value for name, value in scope["headers"] if name.lower() == b"content-encoding")
+    return b",".join(encodings).decode("latin-1")

@@ -296,10 +296,6 @@ def _error(fault: Fault) -> dict[str, object]:
     return {"error": {"type": fault.code, "param": None, **words}}
 
 
-def _chat_event(fault: Fault) -> bytes:
-    return error_event(_error(fault))
-
-
 def _responses_event(fault: Fault) -> bytes:
     words = {"code": fault.code, "message": fault.message, "param": None}
     return error_event({"type": "error", **words, "corvus": fault.corvus}, "error")
@@ -321,12 +317,11 @@ def _chat_maximum(model: str, provider: str | None) -> str:
 CHAT = Endpoint(
     kind=Kind.OPENAI,
     path="/v1/chat/completions",
-    end="/chat/completions",
     body_tap=ChatBodyTap,
     stream_tap=lambda request: ChatStreamTap(
         drops_usage_chunk=not request.asks_usage, choices=request.choices
     ),
-    error_event=_chat_event,
+    error_event=lambda fault: error_event(_error(fault)),
     maxima=("max_completion_tokens", "max_tokens"),
     maximum_for=_chat_maximum,
     usage_by_option=True,
@@ -334,7 +329,6 @@ CHAT = Endpoint(
 RESPONSES = Endpoint(
     kind=Kind.OPENAI,
     path="/v1/responses",
-    end="/responses",
     body_tap=ResponsesBodyTap,
     stream_tap=lambda _: ResponsesStreamTap(),
     error_event=_responses_event,
@@ -344,10 +338,9 @@ RESPONSES = Endpoint(
 EMBEDDINGS = Endpoint(
     kind=Kind.OPENAI,
     path="/v1/embeddings",
-    end="/embeddings",
     body_tap=EmbeddingsTap,
     stream_tap=lambda _: EmbeddingsTap(),
-    error_event=_chat_event,
+    error_event=lambda fault: error_event(_error(fault)),
     has_output=False,
 )
 _TILES_AND_PATCHES = Vision(85, 170, 32, 172, 1_536)

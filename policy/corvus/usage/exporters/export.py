@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 OnProgress: TypeAlias = Callable[[int, int], None]
-"""Told of rows written, and of all."""
+"""Gets the number of rows written, and of all."""
 
 _LINES_AT_ONCE = 10_000
 _SLICE_ROWS = 50_000
@@ -147,7 +147,7 @@ def export_text(
         choice: Which usage.
         shape: ``CSV`` or ``JSONL``.
         sink: Where the lines go.
-        on_progress: Told from time to time how far it is.
+        on_progress: Called from time to time with how far it is.
 
     Raises:
         ReportError: DuckDB could not read the ledger.

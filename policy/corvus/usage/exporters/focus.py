@@ -7,7 +7,7 @@ columns of the specification.
 
 Refuses to invent: an unpriced call is no row, as its cost is unknown and may not be NULL; there is
 no unit price, as a call has one for each kind of token; and the account that is billed is not known
-beyond the name of the provider, unless it is told.
+beyond the name of the provider, unless the user names it.
 
 NOTE: of the rules of focus-validator 2.0.1 for 1.2, CSV and Parquet pass all that apply and that a
 program can check (202, on 2026-11-25) but one, ``InvoiceId-C-005-C``. It is one of two that exclude

@@ -31,11 +31,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from corvus.usage.importers.documents import object_of_line
 from corvus.usage.importers.importer import (
     NOTHING,
     BadRecord,
-    Copied,
+    CopySummary,
     Counts,
     Importer,
     Layout,
@@ -46,7 +45,7 @@ from corvus.usage.importers.importer import (
     text_at,
     write_records,
 )
-from corvus.usage.importers.lines import numbered_lines
+from corvus.usage.importers.lines import numbered_lines, object_of_line
 
 _WANTED = (b'"token_count"', b'"token_usage_record"', b'"turn_context"', b'"session_meta"')
 _TYPES = (*_WANTED, b'"event_msg"', b'"response_item"')
@@ -75,7 +74,7 @@ class _State(NamedTuple):
         return hashlib.blake2b(repr((self.total, used)).encode(), digest_size=16).digest()
 
 
-class _Known(NamedTuple):
+class _Maker(NamedTuple):
     """Which thread made a call, and when a log says so first."""
 
     owner: str
@@ -95,28 +94,28 @@ class Threads:
 
     def __init__(self) -> None:
         self._folders: dict[Path, dict[str, Path]] = {}
-        self._calls: dict[Path, dict[bytes, _Known]] = {}
+        self._calls: dict[Path, dict[bytes, _Maker]] = {}
 
-    def write(self, path: Path, named: Path, target: Path, on_bytes: OnBytes) -> Copied:
+    def write(self, path: Path, named: Path, target: Path, on_bytes: OnBytes) -> CopySummary:
         """Write the calls of a session log as records.
 
         Args:
             path: Where the content is.
-            named: The file as the user named it; beside it are the logs of other threads.
+            named: The file as the user named it; the logs of other threads are next to it.
             target: Where to write.
-            on_bytes: Told now and then how many bytes are read.
+            on_bytes: Called now and then with how many bytes are read.
 
         Raises:
             OSError: The file cannot be read, or the copy not written.
         """
-        copied = Copied()
+        copied = CopySummary()
         thread = _Thread(named, self)
         return write_records(_lines(path, thread, on_bytes, copied), target, copied)
 
-    def log_of(self, thread: str, beside: Path) -> Path | None:
+    def log_of(self, thread: str, neighbour: Path) -> Path | None:
         """Return the log of a thread: ``sessions/YYYY/MM/DD``, archived ones, or one folder."""
-        parents = beside.absolute().parents
-        is_dated = len(parents) > 3 and all(one.name.isdecimal() for one in parents[:3])
+        parents = neighbour.absolute().parents
+        is_dated = len(parents) > 3 and all(parent.name.isdecimal() for parent in parents[:3])
         folder = parents[3] if is_dated else parents[0]
         if folder not in self._folders:
             found = list(folder.glob("**/*.jsonl" if is_dated else "*.jsonl"))
@@ -126,30 +125,30 @@ class Threads:
             self._folders[folder] = {file.stem[-36:]: file for file in found}
         return self._folders[folder].get(thread)
 
-    def calls_of(self, log: Path) -> dict[bytes, _Known]:
+    def calls_of(self, log: Path) -> dict[bytes, _Maker]:
         """Return the calls that a log tells of, by the digest of their state."""
         if log not in self._calls:
             self._calls[log] = {}  # a circle of parents ends here
             thread = _Thread(log, self)
             known = self._calls[log]
-            for _, found in _lines(log, thread, lambda _: None, Copied()):
+            for _, found in _lines(log, thread, lambda _: None, CopySummary()):
                 if not isinstance(found, str):
                     _note(known, found, thread)
         return self._calls[log]
 
 
-def _note(known: dict[bytes, _Known], found: Iterator[Object], thread: _Thread) -> None:
+def _note(known: dict[bytes, _Maker], found: Iterator[Object], thread: _Thread) -> None:
     try:
         for record in found:
             digest = thread.latest.digest
             at = str(record["timestamp"])
-            known.setdefault(digest, _Known(thread.owner(thread.latest), at))
+            known.setdefault(digest, _Maker(thread.owner(thread.latest), at))
     except BadRecord:
-        return  # told where the log itself is read
+        return  # reported where the log itself is read
 
 
 def _lines(
-    path: Path, thread: _Thread, on_bytes: OnBytes, copied: Copied
+    path: Path, thread: _Thread, on_bytes: OnBytes, copied: CopySummary
 ) -> Iterator[tuple[int, Iterator[Object] | str]]:
     read_bytes = told_bytes = 0
     for number, line in numbered_lines(path):
@@ -157,7 +156,7 @@ def _lines(
         if read_bytes - told_bytes > _BYTES_BETWEEN:
             told_bytes = read_bytes
             on_bytes(read_bytes)
-        if line is not None and line.endswith(b"}") and not any(one in line for one in _WANTED):
+        if line is not None and line.endswith(b"}") and not any(mark in line for mark in _WANTED):
             copied.other += 1
             continue
         found = object_of_line(line)
@@ -175,7 +174,7 @@ class _Thread:
         self._context: Object = NOTHING
         self._total: tuple[int, ...] | None = None
         self._covered: Counts | None = None
-        self._inherited: dict[bytes, _Known] | None = None
+        self._inherited: dict[bytes, _Maker] | None = None
         self.latest = _State((), Counts())
 
     def calls_of(self, line: Object) -> Iterator[Object]:

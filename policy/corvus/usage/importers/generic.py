@@ -99,11 +99,11 @@ def check_columns(path: Path, columns: ColumnMap, *, is_csv: bool) -> None:
     sample = _sample(path)
     if not sample:
         return
-    seen = list(dict.fromkeys(name for one in sample for name in one))
+    seen = list(dict.fromkeys(name for record in sample for name in record))
     wanted = {field: columns.columns.get(field, field) for field in (*REQUIRED, *columns.columns)}
     wanted |= {f"{_TAG}{name}": column for name, column in columns.tags.items()}
     for field, column in wanted.items():
-        is_there = any(_has(one, column) for one in sample)
+        is_there = any(_has(record, column) for record in sample)
         if not is_there and (is_csv or field in REQUIRED or not _mentions(path, column)):
             raise ImportRefused(
                 f"no column {column!r} for {field}; the columns are {', '.join(seen[:40])}. "
@@ -122,10 +122,10 @@ def _sample(path: Path) -> list[dict[str, object]]:
     return [cast("dict[str, object]", json.loads(text)) for text in texts if text]
 
 
-def _has(one: dict[str, object], column: str) -> bool:
-    if column in one:
+def _has(record: dict[str, object], column: str) -> bool:
+    if column in record:
         return True
-    inner = one
+    inner = record
     *parents, last = column.split(".")
     for name in parents:
         value = inner.get(name)

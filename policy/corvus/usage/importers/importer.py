@@ -22,7 +22,7 @@ from typing import IO, NamedTuple, TypeAlias, cast
 from corvus.usage.importers import FORMATS
 
 OnBytes: TypeAlias = Callable[[int], None]
-"""Told now and then how many bytes of the file are read."""
+"""Called now and then with how many bytes of the file are read."""
 
 Object: TypeAlias = Mapping[str, object]
 """A JSON object as it was read."""
@@ -54,8 +54,8 @@ class Statement(NamedTuple):
     unusable: str
 
 
-CopyFile: TypeAlias = "Callable[[Path, Path, Path, OnBytes], Copied]"
-"""Writes the records of a file: its content, its name, the copy, whom to tell of bytes read."""
+CopyFile: TypeAlias = "Callable[[Path, Path, Path, OnBytes], CopySummary]"
+"""Writes the records of a file; takes its content, its name, the copy, and who counts the bytes."""
 
 
 def _no_columns(columns: AbstractSet[str]) -> bool:
@@ -123,7 +123,7 @@ def importers() -> tuple[Importer, ...]:
 
 
 @dataclass(slots=True)
-class Copied:
+class CopySummary:
     """What was written for a file.
 
     Attributes:
@@ -139,8 +139,8 @@ class Copied:
 
 
 def write_records(
-    found: Iterable[tuple[int, Iterator[Object] | str]], target: Path, copied: Copied
-) -> Copied:
+    found: Iterable[tuple[int, Iterator[Object] | str]], target: Path, copied: CopySummary
+) -> CopySummary:
     """Write the records of a file as JSON lines.
 
     Args:
@@ -160,7 +160,7 @@ def write_records(
     return copied
 
 
-def _written(number: int, records: Iterator[Object], copy: IO[str], copied: Copied) -> bool:
+def _written(number: int, records: Iterator[Object], copy: IO[str], copied: CopySummary) -> bool:
     is_used = False
     try:
         for record in records:

@@ -85,11 +85,11 @@ def _counts(row: Object, metadata: Object) -> Counts:
     written = _first(usage, details, "cache_creation_input_tokens", "cache_creation_tokens")
     read = _first(usage, details, "cache_read_input_tokens", "cached_tokens")
     searches = object_at(usage, "server_tool_use")
-    told = count_at(row, "prompt_tokens") or 0
+    prompt = count_at(row, "prompt_tokens") or 0
     spent = count_at(row, "completion_tokens") or 0
     return Counts(
-        # what is cached is part of the prompt; counts that cannot be so are beside it
-        input=told if read + written <= told else told + read + written,
+        # what is cached is part of the prompt, unless it is more than that
+        input=prompt if read + written <= prompt else prompt + read + written,
         output=spent,
         cache_read=read,
         cache_write_5m=max(written - written_1h, 0),

@@ -1,4 +1,4 @@
-"""What an import is asked for and what it answers; knows neither DuckDB nor files' contents."""
+"""The options of an import and its summary; knows neither DuckDB nor files' contents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BAD_LINES_KEPT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class KnownFile:
+class ImportedFile:
     """How much of a file was imported: a row of ``import_file``, whose units are there."""
 
     file: str
@@ -31,7 +31,7 @@ class KnownFile:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownFiles:
+class ImportedFiles:
     """What a ledger knows of files.
 
     Attributes:
@@ -39,7 +39,7 @@ class KnownFiles:
         has_unpriced: Whether a call that was imported has no price.
     """
 
-    files: tuple[KnownFile, ...] = ()
+    files: tuple[ImportedFile, ...] = ()
     has_unpriced: bool = False
 
 
@@ -58,7 +58,7 @@ class ImportOptions:
         inclusive: For the generic format: counts of input include what was cached, and counts of
             output include reasoning, as OpenAI and OpenTelemetry count; they are made disjoint.
         clock: Says when the import is recorded.
-        known: What the ledger knows of files; what it has of them is not read again.
+        imported: What the ledger knows of files; what it has of them is not read again.
     """
 
     format: str | None = None
@@ -67,7 +67,7 @@ class ImportOptions:
     provider: str | None = None
     inclusive: bool = False
     clock: Clock = field(default_factory=SystemClock)
-    known: KnownFiles = KnownFiles()
+    imported: ImportedFiles = ImportedFiles()
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,8 +78,8 @@ def usage_results(found: Object, bucket: Object = NOTHING) -> Iterator[Object]:
     """
     inner = objects_at(found, "data", "results", "result")
     if inner:
-        for one in inner:
-            yield from usage_results(one, found if "start_time" in found else bucket)
+        for item in inner:
+            yield from usage_results(item, found if "start_time" in found else bucket)
     elif any(name in found for name in ("data", "results", "result")):
         return  # a page or a bucket without usage
     else:
@@ -129,8 +129,8 @@ def _counts(result: Object) -> Counts:
     )
 
 
-def _start(one: Object) -> str | None:
-    return text_at(one, "start_time", "start_time_iso", "aggregation_timestamp")
+def _start(owner: Object) -> str | None:
+    return text_at(owner, "start_time", "start_time_iso", "aggregation_timestamp")
 
 
 def _tier(result: Object) -> str | None:
@@ -149,8 +149,8 @@ def _identity(result: Object, bucket: Object, start: str | None) -> str:
 
 def _dimension(result: Object, name: str) -> str:
     """Return what a result is grouped by; CSV has texts where JSON has truth values or nothing."""
-    told = str(result.get(name)).strip().lower()
-    return "" if told in {"none", "null", "false", "default"} else told
+    value = str(result.get(name)).strip().lower()
+    return "" if value in {"none", "null", "false", "default"} else value
 
 
 IMPORTER = Importer(

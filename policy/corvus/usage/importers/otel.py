@@ -11,7 +11,7 @@ names (``gen_ai.usage.prompt_tokens``, ``gen_ai.system``), and those of OpenLLMe
 - A call is known by the id of its response, else by trace and span: two instrumentations that saw
   the same call report it once.
 - By the conventions, input includes cached tokens and output includes reasoning. A count of cached
-  tokens that is more than the input stands beside it.
+  tokens that is more than the input is not part of it.
 
 Refuses counts that are no whole numbers.
 """
@@ -64,8 +64,8 @@ _REASONING = (
     "llm.usage.reasoning_tokens",
     "llm.token_count.completion_details.reasoning",
 )
-_ASKED = ("gen_ai.request.model", "llm.request.model", "llm.model_name")
-_ANSWERED = ("gen_ai.response.model", "llm.response.model")
+_REQUESTED = ("gen_ai.request.model", "llm.request.model", "llm.model_name")
+_RESPONDED = ("gen_ai.response.model", "llm.response.model")
 _PROVIDER = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system")
 _TIER = (
     "openai.response.service_tier",
@@ -101,60 +101,62 @@ def spans(found: Object) -> Iterator[Object]:
 
 
 def _span(span: Object, resource: Object) -> Iterator[Object]:
-    told = _attributes(span)
-    operation = text_at(told, "gen_ai.operation.name", "llm.request.type") or ""
-    kind = text_at(told, "traceloop.span.kind", "openinference.span.kind") or ""
+    attributes = _attributes(span)
+    operation = text_at(attributes, "gen_ai.operation.name", "llm.request.type") or ""
+    kind = text_at(attributes, "traceloop.span.kind", "openinference.span.kind") or ""
     if operation in _NO_CALLS or kind.lower() in _NO_KINDS:
         return
-    used = _counts(told)
+    used = _counts(attributes)
     if used.is_zero:
         return
     context = object_at(span, "context")
     status = object_at(span, "status")
-    provider = text_at(told, *_PROVIDER)
+    provider = text_at(attributes, *_PROVIDER)
     yield {
-        "id": _identity(span, context, told),
+        "id": _identity(span, context, attributes),
         "timestamp": _instant(span, "startTimeUnixNano", "start_time"),
         "settled_at": _instant(span, "endTimeUnixNano", "end_time"),
-        "model": text_at(told, *_ASKED, *_ANSWERED),
-        "answering_model": text_at(told, *_ANSWERED),
+        "model": text_at(attributes, *_REQUESTED, *_RESPONDED),
+        "answering_model": text_at(attributes, *_RESPONDED),
         "provider": provider_id(provider) if provider else None,
-        "service_tier": _tier(told),
-        "session_id": text_at(told, "gen_ai.conversation.id", "session.id", "thread.id"),
+        "service_tier": _tier(attributes),
+        "session_id": text_at(attributes, "gen_ai.conversation.id", "session.id", "thread.id"),
         "project": text_at(resource, "service.name"),
-        "user_name": text_at(told, "user.id", "enduser.id", "user.email"),
-        "agent": text_at(told, "gen_ai.agent.name", "gen_ai.agent.id"),
+        "user_name": text_at(attributes, "user.id", "enduser.id", "user.email"),
+        "agent": text_at(attributes, "gen_ai.agent.name", "gen_ai.agent.id"),
         "outcome": "failed" if _is_error(status) else "completed",
-        "provider_request_id": text_at(told, "gen_ai.response.id"),
+        "provider_request_id": text_at(attributes, "gen_ai.response.id"),
         "client": "opentelemetry",
         "operation": operation or None,
         **used.disjoint(),
     }
 
 
-def _counts(told: Object) -> Counts:
-    read, written = count_at(told, *_CACHE_READ) or 0, count_at(told, *_CACHE_WRITE) or 0
-    asked, answered = count_at(told, *_INPUT) or 0, count_at(told, *_OUTPUT) or 0
-    reasoning = count_at(told, *_REASONING) or 0
+def _counts(attributes: Object) -> Counts:
+    read = count_at(attributes, *_CACHE_READ) or 0
+    written = count_at(attributes, *_CACHE_WRITE) or 0
+    prompt = count_at(attributes, *_INPUT) or 0
+    completion = count_at(attributes, *_OUTPUT) or 0
+    reasoning = count_at(attributes, *_REASONING) or 0
     return Counts(
-        input=asked if read + written <= asked else asked + read + written,
-        output=answered if reasoning <= answered else answered + reasoning,
+        input=prompt if read + written <= prompt else prompt + read + written,
+        output=completion if reasoning <= completion else completion + reasoning,
         cache_read=read,
         cache_write_5m=written,
         reasoning=reasoning,
     )
 
 
-def _identity(span: Object, context: Object, told: Object) -> str:
-    response = text_at(told, "gen_ai.response.id") or ""
+def _identity(span: Object, context: Object, attributes: Object) -> str:
+    response = text_at(attributes, "gen_ai.response.id") or ""
     if len(response) >= _LONG_ID_CHARACTERS:
         return f"response:{response}"
     trace = text_at(span, "traceId") or text_at(context, "trace_id")
     return f"span:{trace}:{text_at(span, 'spanId') or text_at(context, 'span_id')}"
 
 
-def _tier(told: Object) -> str | None:
-    tier = (text_at(told, *_TIER) or "default").lower()
+def _tier(attributes: Object) -> str | None:
+    tier = (text_at(attributes, *_TIER) or "default").lower()
     return None if tier in _STANDARD else tier
 
 
@@ -176,9 +178,9 @@ def _whole(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _attributes(one: Object) -> Object:
+def _attributes(owner: Object) -> Object:
     """Return attributes as one object; OTLP writes them as a list of keys and typed values."""
-    found = one.get("attributes")
+    found = owner.get("attributes")
     if isinstance(found, dict):
         return cast("Object", found)
     if not isinstance(found, list):

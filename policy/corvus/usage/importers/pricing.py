@@ -112,9 +112,9 @@ LEFT JOIN usage_record AS record ON record.id = used.known_id
 """  # noqa: S608 - made of constants of this package
 
 
-# The ledger itself tells these; no store does. An entry is told again when its rates are others.
+# No store hands these over. An entry is kept again when its rates are others.
 _PAIRS = ", ".join(f"{{'kind': '{kind}', 'rate': rate.{kind}}}" for kind in TokenKind)
-_TELL = """
+_KEEP = """
 INSERT INTO {table} BY NAME
 WITH used AS (
     SELECT DISTINCT rate.entry, rate.book, nullif(rate.provider, '') AS provider,
@@ -127,7 +127,7 @@ WITH used AS (
 known AS (
     SELECT entry, arg_max(rates, (recorded_at, seq)) AS rates FROM price_entry GROUP BY entry
 )
-SELECT used.*, $told_at::TIMESTAMP AS recorded_at, '{ledger}' AS store_id,
+SELECT used.*, $kept_at::TIMESTAMP AS recorded_at, '{ledger}' AS store_id,
     row_number() OVER (ORDER BY used.entry)
         + (SELECT coalesce(max(seq), 0) FROM price_entry WHERE store_id = '{ledger}') AS seq
 FROM used
@@ -136,7 +136,7 @@ WHERE known.rates IS DISTINCT FROM used.rates
 ORDER BY seq
 """
 LEDGER_ITSELF = "00000000-0000-0000-0000-000000000000"
-"""Stands for the store of a price that an import used: no store told it."""
+"""Stands for the store of a price that an import used: no store handed it over."""
 
 
 def price_changes(connection: duckdb.DuckDBPyConnection, books: PriceHistory) -> None:
@@ -149,20 +149,20 @@ def price_changes(connection: duckdb.DuckDBPyConnection, books: PriceHistory) ->
     connection.execute(_PRICED)
 
 
-def tell_prices(ledger: Ledger, told_at: datetime) -> None:
+def keep_prices(ledger: Ledger, kept_at: datetime) -> None:
     """Keep the entries that have priced the calls, so that the ledger says what costs come from.
 
     Args:
         ledger: Open for writing, in the transaction of the import.
-        told_at: The present instant, aware.
+        kept_at: The present instant, aware.
     """
     ledger.connection.execute(
-        _TELL.format(
+        _KEEP.format(
             table=ledger.table("price_entry"),
             rates=f"map_from_entries([pair FOR pair IN [{_PAIRS}] IF pair.rate IS NOT NULL])",
             ledger=LEDGER_ITSELF,
         ),
-        {"told_at": naive_utc(told_at)},
+        {"kept_at": naive_utc(kept_at)},
     )
 
 

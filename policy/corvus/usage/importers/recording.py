@@ -21,9 +21,9 @@ from pathlib import Path
 from corvus.ledger.ledger import Ledger
 from corvus.model.columns import STATED
 from corvus.model.usage import COUNTS
-from corvus.usage.importers.known import remember
-from corvus.usage.importers.model import KnownFile
-from corvus.usage.importers.pricing import PriceHistory, price_changes, tell_prices
+from corvus.usage.importers.model import ImportedFile
+from corvus.usage.importers.pricing import PriceHistory, keep_prices, price_changes
+from corvus.usage.importers.selection import remember
 from corvus.usage.importers.statements import each
 
 LAST = (
@@ -152,7 +152,7 @@ GROUP BY ALL ORDER BY ALL
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class Changes:
     """What recording changed; see ``ImportSummary`` for the words.
 
     Attributes:
@@ -177,10 +177,10 @@ class Batch:
     """
 
     calls: Path
-    files: tuple[KnownFile, ...] = ()
+    files: tuple[ImportedFile, ...] = ()
 
 
-def record_calls(ledger: Ledger, batch: Batch, books: PriceHistory, now: datetime) -> Recorded:
+def record_calls(ledger: Ledger, batch: Batch, books: PriceHistory, now: datetime) -> Changes:
     """Add merged calls to the ledger.
 
     Args:
@@ -200,10 +200,10 @@ def record_calls(ledger: Ledger, batch: Batch, books: PriceHistory, now: datetim
         price_changes(connection, books)
         for statement in (_DROP_UNCHANGED, _STAGED):
             connection.execute(statement)
-        tell_prices(ledger, now)
+        keep_prices(ledger, now)
         ledger.append_usage()
         remember(ledger, batch.files, now)
         counted = connection.execute(_COUNTED).fetchone() or (0, 0, 0, 0, 0)
         unpriced_models = connection.execute(_UNPRICED).fetchall()
     total, new, updated, unpriced, cost = counted
-    return Recorded(new, updated, total - new - updated, unpriced, cost, tuple(unpriced_models))
+    return Changes(new, updated, total - new - updated, unpriced, cost, tuple(unpriced_models))

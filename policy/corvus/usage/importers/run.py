@@ -15,7 +15,6 @@ from corvus.ledger.connect import clean_message
 from corvus.ledger.ledger import Ledger
 from corvus.usage.importers import FORMATS, generic
 from corvus.usage.importers.importer import Importer, importer_named
-from corvus.usage.importers.known import Selector
 from corvus.usage.importers.model import (
     ImportOptions,
     ImportProgress,
@@ -23,10 +22,10 @@ from corvus.usage.importers.model import (
     OnProgress,
 )
 from corvus.usage.importers.pricing import PriceHistory
-from corvus.usage.importers.progress import Meter
-from corvus.usage.importers.recording import Batch, Recorded, merged, record_calls
+from corvus.usage.importers.recording import Batch, Changes, merged, record_calls
+from corvus.usage.importers.selection import Selector
 from corvus.usage.importers.sources import find_sources, refuse_nothing
-from corvus.usage.importers.staging import Staged, Stager
+from corvus.usage.importers.staging import Meter, Stager, StagingSummary
 
 OpenLedger: TypeAlias = Callable[[], AbstractContextManager[Ledger]]
 """Opens the ledger for writing, for a moment."""
@@ -34,7 +33,7 @@ OpenLedger: TypeAlias = Callable[[], AbstractContextManager[Ledger]]
 _EXPORT = f"""
 COPY ({merged("temp.import_line", "kind IN ('usage', 'part')")}) TO $calls (FORMAT parquet)
 """
-_NOTHING = Recorded(0, 0, 0, 0, 0, ())
+_NOTHING = Changes(0, 0, 0, 0, 0, ())
 
 
 def import_usage(
@@ -77,15 +76,15 @@ def import_usage(
         calls = folder / "calls.parquet"
         try:
             staged = stager.stage(selection.sources, Meter(on_progress, total))
-            _tell(on_progress, "merging", total)
+            _report(on_progress, "merging", total)
             scratch.execute(_EXPORT, {"calls": str(calls)})
         except duckdb.Error as fault:
             reason = clean_message(fault)
             raise LedgerError(f"the import failed, nothing was recorded: {reason}") from fault
         if not staged.files and not selection.unchanged:
             raise ImportRefused("; ".join(str(bad) for bad in staged.bad[:3]))
-        _tell(on_progress, "recording", total)
-        seen = [one for path, one in selection.seen.items() if path not in staged.failed]
+        _report(on_progress, "recording", total)
+        seen = [file for path, file in selection.seen.items() if path not in staged.failed]
         recorded = _NOTHING
         if staged.files or seen:
             with open_ledger() as ledger:
@@ -104,7 +103,7 @@ def _importer(options: ImportOptions) -> Importer | None:
     return importer_named(options.format)
 
 
-def _tell(on_progress: OnProgress | None, step: str, total_bytes: int) -> None:
+def _report(on_progress: OnProgress | None, step: str, total_bytes: int) -> None:
     if on_progress is not None:
         on_progress(ImportProgress(step, total_bytes, total_bytes))
 
@@ -123,7 +122,7 @@ def _scratch(folder: str) -> Generator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def _summary(staged: Staged, recorded: Recorded, unchanged: int) -> ImportSummary:
+def _summary(staged: StagingSummary, recorded: Changes, unchanged: int) -> ImportSummary:
     return ImportSummary(
         files=staged.files,
         read_lines=staged.read_lines,

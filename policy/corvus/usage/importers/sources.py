@@ -58,6 +58,11 @@ class Source:
     layout: Layout = Layout.LINES
     first_line: int = 1
 
+    @property
+    def is_copied(self) -> bool:
+        """Whether a copy of its records is read, rather than the file itself."""
+        return self.importer.is_copied or self.layout is not Layout.LINES
+
 
 def refuse_nothing(patterns: Sequence[str | Path], wanted: Importer | None) -> None:
     """Refuse patterns that match nothing, before any work is done.
@@ -84,7 +89,7 @@ def find_sources(
         folder: Where to keep what comes through a pipe; the caller removes it.
 
     Returns:
-        The files, and what cannot be read or whose format cannot be told.
+        The files, and what cannot be read or whose format is not recognised.
 
     Raises:
         ImportRefused: A pattern matches nothing.
@@ -132,7 +137,7 @@ def _matches(pattern: str | Path, wanted: Importer | None, bad: list[BadLine]) -
         return list(_below(name, wanted, bad))
     if os.path.lexists(name):
         return [Path(name)]
-    return [Path(one) for one in glob.glob(name, recursive=True) if not os.path.isdir(one)]
+    return [Path(match) for match in glob.glob(name, recursive=True) if not os.path.isdir(match)]
 
 
 def _below(directory: str, wanted: Importer | None, bad: list[BadLine]) -> Iterator[Path]:
@@ -226,7 +231,7 @@ def _head(file: Path) -> bytes:
 
 
 def layout_of(path: Path, head: bytes, wanted: Importer | None) -> Layout | None:
-    """Return how a file is laid out, or nothing when its format cannot be told.
+    """Return how a file is laid out, or nothing when its format is not recognised.
 
     Args:
         path: Its name.

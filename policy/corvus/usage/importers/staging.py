@@ -1,4 +1,4 @@
-"""Brings files into one temporary table of lines, ``import_line``, and tells which lines are bad.
+"""Brings files into one temporary table of lines, ``import_line``, and finds the bad ones.
 
 Works in batches, so that progress can be shown and memory stays small whatever the number of files.
 It has a database of its own: the ledger is not even open while files are read.
@@ -7,17 +7,20 @@ It has a database of its own: the ledger is not even open while files are read.
 from __future__ import annotations
 
 import glob
+import threading
+import time
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import duckdb
 
 from corvus.base.errors import ImportRefused
 from corvus.usage.importers import claude_code, generic
-from corvus.usage.importers.copying import Copier
+from corvus.usage.importers.documents import Copier
 from corvus.usage.importers.importer import Importer, Layout, importers
 from corvus.usage.importers.lines import (
     MAX_LINE_BYTES,
@@ -30,8 +33,9 @@ from corvus.usage.importers.model import (
     BAD_LINES_KEPT,
     BadLine,
     ImportOptions,
+    ImportProgress,
+    OnProgress,
 )
-from corvus.usage.importers.progress import Meter
 from corvus.usage.importers.sources import UNREADABLE, Source, reason_of
 from corvus.usage.importers.statements import (
     COUNT_LINES,
@@ -40,6 +44,9 @@ from corvus.usage.importers.statements import (
     FORGET_FILES,
     UNUSABLE_FILES,
 )
+
+_SECONDS = 0.1
+"""How often progress is reported at most."""
 
 
 class _Pass(NamedTuple):
@@ -55,7 +62,7 @@ class _Pass(NamedTuple):
 
 _PASSES = (_Pass(256, 1024 * 1024), _Pass(8, MAX_LINE_BYTES), _Pass(1, MAX_LINE_BYTES))
 _BATCH_BYTES = 64 * 1024 * 1024
-# A statement that is wrong is no property of a file; it must not be told as one.
+# A statement that is wrong is no property of a file; it must not be reported as one.
 _OWN_FAULTS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
 
 
@@ -71,7 +78,7 @@ class _Reading(NamedTuple):
 
 
 @dataclass(slots=True)
-class Staged:
+class StagingSummary:
     """What staging found.
 
     Attributes:
@@ -97,6 +104,77 @@ class Staged:
             self.bad.append(BadLine(file, line, reason))
 
 
+class _Progressing(Protocol):
+    """What a meter needs of a DuckDB connection."""
+
+    def execute(self, query: str) -> object:
+        """Run a statement."""
+        ...
+
+    def query_progress(self) -> float:
+        """Return percent of the running statement, or less than 0 when unknown."""
+        ...
+
+
+class Meter:
+    """Counts and reports the bytes read of all files, within a large one too; they never decrease.
+
+    What Python reads is counted as it is read. How far DuckDB is, a thread finds out, as the
+    statement holds the caller; without anyone to report to, there is no thread.
+
+    Args:
+        on_progress: Called with what is read; ``None`` reports nothing.
+        total_bytes: Size of all files together, packed ones as they are.
+    """
+
+    def __init__(self, on_progress: OnProgress | None, total_bytes: int) -> None:
+        self._on_progress = on_progress
+        self._total = total_bytes
+        self._finished = 0
+        self._reported = 0
+        self._reported_at = 0.0
+
+    def finish(self, size_bytes: int) -> None:
+        """Report that so many more bytes are read."""
+        self._finished += size_bytes
+        self._report(self._finished)
+
+    def within(self, read_bytes: int) -> None:
+        """Report, now and then, how much of what is being read is read."""
+        now = time.monotonic()
+        if now - self._reported_at >= _SECONDS:
+            self._reported_at = now
+            self._report(self._finished + read_bytes)
+
+    @contextmanager
+    def watching(self, connection: _Progressing, size_bytes: int) -> Generator[None]:
+        """Report from a thread how far a connection is with what it reads, while the block runs."""
+        if self._on_progress is None:
+            yield
+            return
+        connection.execute("SET enable_progress_bar = true")
+        connection.execute("SET enable_progress_bar_print = false")
+        is_over = threading.Event()
+
+        def watch() -> None:
+            while not is_over.wait(_SECONDS):
+                percent = min(max(connection.query_progress(), 0.0), 100.0)
+                self.within(int(size_bytes * percent / 100))
+
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
+
+    def _report(self, read_bytes: int) -> None:
+        self._reported = max(self._reported, min(read_bytes, self._total))
+        if self._on_progress is not None:
+            self._on_progress(ImportProgress("reading", self._reported, self._total))
+
+
 class Stager:
     """Stages files of any format into ``import_line``.
 
@@ -118,9 +196,9 @@ class Stager:
             importer: [] for importer in importers()
         }
         self._readings: dict[str, _Reading] = {}
-        self.staged = Staged()
+        self.staged = StagingSummary()
 
-    def stage(self, sources: Sequence[Source], meter: Meter) -> Staged:
+    def stage(self, sources: Sequence[Source], meter: Meter) -> StagingSummary:
         """Stage all files; one that cannot be read, or lacks required columns, is a bad line."""
         self._connection.execute(CREATE_LINES)
         # The order of lines matters only where they are numbered; without it reading is faster.
@@ -148,7 +226,7 @@ class Stager:
                 continue
             name = source.importer.name
             self.staged.files[name] = self.staged.files.get(name, 0) + 1
-            if _is_copied(source):
+            if source.is_copied:
                 meter.finish(source.size_bytes // 2)
                 left_bytes -= source.size_bytes // 2
         if readable:
@@ -159,7 +237,7 @@ class Stager:
     def _prepared(self, source: Source, meter: Meter) -> Path:
         """Return what DuckDB is to read for a source: the file itself, or a copy of its records."""
         reading = _Reading(source, source.file, None)
-        if _is_copied(source):
+        if source.is_copied:
             reading = self._copied(source, meter)
         if source.importer is generic.IMPORTER:
             is_table = source.layout in {Layout.CSV, Layout.PARQUET}
@@ -186,7 +264,7 @@ class Stager:
             except _OWN_FAULTS:
                 raise
             except duckdb.Error:
-                self._connection.execute(FORGET_FILES, {"names": [str(one) for one in group]})
+                self._connection.execute(FORGET_FILES, {"names": [str(path) for path in group]})
                 if number + 1 < len(_PASSES):
                     self._read(importer, group, number + 1)
                 else:
@@ -299,11 +377,6 @@ class Stager:
     def _new_copy(self) -> Path:
         self._copies += 1
         return self._folder / f"{self._copies}.jsonl"
-
-
-def _is_copied(source: Source) -> bool:
-    """Return whether a copy of the records of a file is read, rather than the file itself."""
-    return source.importer.is_copied or source.layout is not Layout.LINES
 
 
 def _batches(sources: Sequence[Source]) -> Iterator[list[Source]]:

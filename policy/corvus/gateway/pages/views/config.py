@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 
-from corvus.config.layers.origins import Effective, masked
+from corvus.config.layers.origins import EffectiveSetting, masked
 from corvus.config.toml.values import shown, written
 from corvus.gateway.pages.page import Page, PageRequest, page
 
@@ -48,7 +48,7 @@ def config(request: PageRequest) -> Page:
     return Page("config", data)
 
 
-def _setting(one: Effective) -> Setting:
+def _setting(one: EffectiveSetting) -> Setting:
     return Setting(
         key=shown(one.route[-1:]),
         value=None if one.value is None else written(masked(one.route, one.value)),

@@ -28,7 +28,7 @@ time.sleep(60)
 """
 SCRUBBED = """
 import os, subprocess, sys
-from corvus.cli.scrub import hide
+from corvus.cli.credentials import hide
 hide(["SECRET_A", "SECRET_B", "NOT_THERE"])
 assert "SECRET_A" not in os.environ
 look = "import os, sys; print(open(f'/proc/{os.getppid()}/environ').read().replace(chr(0), '|'))"

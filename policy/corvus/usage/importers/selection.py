@@ -26,7 +26,7 @@ from typing import BinaryIO
 from corvus.base.time import microseconds, naive_utc
 from corvus.ledger.ledger import Ledger
 from corvus.usage.importers.importer import Layout
-from corvus.usage.importers.model import ImportOptions, KnownFile, KnownFiles
+from corvus.usage.importers.model import ImportedFile, ImportedFiles, ImportOptions
 from corvus.usage.importers.pricing import PriceHistory
 from corvus.usage.importers.sources import Source
 
@@ -49,7 +49,7 @@ WHERE surface = 'import' AND cost_nano_usd IS NULL
 """
 
 
-def known_files(ledger: Ledger) -> KnownFiles:
+def imported_files(ledger: Ledger) -> ImportedFiles:
     """Read what a ledger knows of files.
 
     Raises:
@@ -58,10 +58,10 @@ def known_files(ledger: Ledger) -> KnownFiles:
     connection = ledger.connection
     with ledger.explaining():
         if connection.execute(_EXISTS).fetchone() != (True,):
-            return KnownFiles()  # a ledger that was not upgraded yet
+            return ImportedFiles()  # a ledger that was not upgraded yet
         rows = connection.execute(_READ).fetchall()
         has_unpriced = connection.execute(_HAS_UNPRICED).fetchone() == (True,)
-    return KnownFiles(tuple(KnownFile(*row) for row in rows), has_unpriced)
+    return ImportedFiles(tuple(ImportedFile(*row) for row in rows), has_unpriced)
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ class Selection:
 
     sources: list[Source] = field(default_factory=list[Source])
     unchanged: int = 0
-    seen: dict[Path, KnownFile] = field(default_factory=dict[Path, KnownFile])
+    seen: dict[Path, ImportedFile] = field(default_factory=dict[Path, ImportedFile])
 
 
 class Selector:
@@ -93,11 +93,11 @@ class Selector:
         self._folder = folder
         self._settings = _settings(options)
         self._now_ns = microseconds(options.clock.now()) * 1000
-        self._has_unpriced = options.known.has_unpriced
-        self._by_name = {one.file: one for one in options.known.files}
-        self._by_head: dict[str, list[KnownFile]] = {}
-        for one in options.known.files:
-            self._by_head.setdefault(one.head_hash, []).append(one)
+        self._has_unpriced = options.imported.has_unpriced
+        self._by_name = {file.file: file for file in options.imported.files}
+        self._by_head: dict[str, list[ImportedFile]] = {}
+        for file in options.imported.files:
+            self._by_head.setdefault(file.head_hash, []).append(file)
 
     @cached_property
     def _prices(self) -> str:
@@ -123,7 +123,7 @@ class Selector:
         if latest and self._is_usable(latest, source) and _is_as_it_was(latest, stat):
             selection.unchanged += 1
             return
-        seen = KnownFile(
+        seen = ImportedFile(
             name,
             source.importer.name,
             self._settings,
@@ -134,16 +134,16 @@ class Selector:
         )
         self._read(source, seen, selection)
 
-    def _read(self, source: Source, seen: KnownFile, selection: Selection) -> None:
+    def _read(self, source: Source, seen: ImportedFile, selection: Selection) -> None:
         """Look at the content of a file, and read of it what is not known."""
         is_log = source.layout is Layout.LINES and source.file.suffix != ".gz"
         with source.file.open("rb") as file:
             whole_bytes = _last_line_end(file, seen.size_bytes) if is_log else seen.size_bytes
             head = _head_hash(file, whole_bytes)
             candidates = [
-                one
-                for one in self._by_head.get(head, ())
-                if one.read_bytes <= whole_bytes and self._is_usable(one, source)
+                earlier
+                for earlier in self._by_head.get(head, ())
+                if earlier.read_bytes <= whole_bytes and self._is_usable(earlier, source)
             ]
             longest, seen = _compare(file, replace(seen, head_hash=head), whole_bytes, candidates)
         selection.seen[source.path] = seen
@@ -158,7 +158,7 @@ class Selector:
         else:
             selection.sources.append(source)
 
-    def _is_usable(self, known: KnownFile, source: Source) -> bool:
+    def _is_usable(self, known: ImportedFile, source: Source) -> bool:
         """Return whether what was read then is what would be read now."""
         if (known.format, known.settings) != (source.importer.name, self._settings):
             return False
@@ -173,12 +173,12 @@ class Selector:
         return copy
 
 
-def _is_as_it_was(known: KnownFile, stat: os.stat_result) -> bool:
+def _is_as_it_was(known: ImportedFile, stat: os.stat_result) -> bool:
     is_old = stat.st_mtime_ns < known.imported_ns - _FRESH_NS
     return is_old and (stat.st_size, stat.st_mtime_ns) == (known.size_bytes, known.modified_ns)
 
 
-def remember(ledger: Ledger, files: Iterable[KnownFile], imported_at: datetime) -> None:
+def remember(ledger: Ledger, files: Iterable[ImportedFile], imported_at: datetime) -> None:
     """Keep what was read, in the transaction of what was read from it.
 
     Args:
@@ -186,7 +186,7 @@ def remember(ledger: Ledger, files: Iterable[KnownFile], imported_at: datetime) 
         files: The files.
         imported_at: When they were looked for, aware.
     """
-    rows = [[getattr(one, name) for name in _COLUMNS.split(", ")] for one in files]
+    rows = [[getattr(file, name) for name in _COLUMNS.split(", ")] for file in files]
     if not rows:
         return
     columns = [list(column) for column in zip(*rows, strict=True)]
@@ -198,29 +198,29 @@ def remember(ledger: Ledger, files: Iterable[KnownFile], imported_at: datetime) 
 
 
 def _settings(options: ImportOptions) -> str:
-    told = [
+    settings = [
         READER_VERSION,
         options.project,
         options.provider,
         sorted(options.columns.items()),
         options.inclusive,
     ]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()
 
 
 def _compare(
-    file: BinaryIO, seen: KnownFile, whole_bytes: int, candidates: Sequence[KnownFile]
-) -> tuple[KnownFile | None, KnownFile]:
+    file: BinaryIO, seen: ImportedFile, whole_bytes: int, candidates: Sequence[ImportedFile]
+) -> tuple[ImportedFile | None, ImportedFile]:
     """Hash a file, and compare it on the way with what is known to begin like it.
 
     Returns:
         The longest of the candidates that the file begins with, and what was seen.
     """
-    longest: KnownFile | None = None
+    longest: ImportedFile | None = None
     digest = hashlib.sha256()
     position = lines = 0
     file.seek(0)
-    for end in sorted({one.read_bytes for one in candidates} | {whole_bytes}):
+    for end in sorted({candidate.read_bytes for candidate in candidates} | {whole_bytes}):
         while position < end:
             block = file.read(min(_BLOCK_BYTES, end - position))
             if not block:
@@ -229,9 +229,9 @@ def _compare(
             position += len(block)
             lines += block.count(b"\n")
         found = digest.hexdigest()
-        for one in candidates:
-            if (one.read_bytes, one.content_hash) == (end, found):
-                longest = one
+        for candidate in candidates:
+            if (candidate.read_bytes, candidate.content_hash) == (end, found):
+                longest = candidate
     return longest, replace(
         seen, read_bytes=position, read_lines=lines, content_hash=digest.hexdigest()
     )

@@ -10,7 +10,8 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from corvus.cli import report_view
+from corvus.cli import tables
+from corvus.cli.output import is_unicode
 from corvus.reporting.header import Chart
 from corvus.reporting.table import Cell, Column, Table
 
@@ -26,7 +27,7 @@ TABLE = Table(
 
 def printed(table: Table, width: int, chart: Chart | None = None) -> str:
     out = io.StringIO()
-    report_view.print_table(Console(file=out, width=width), table, "[b]T[/b]", chart=chart)
+    tables.print_table(Console(file=out, width=width), table, "[b]T[/b]", chart=chart)
     return out.getvalue()
 
 
@@ -160,7 +161,7 @@ def test_bars_stand_at_the_end_of_each_row() -> None:
 
 
 def bar_of_full_width() -> str:
-    return ("█" if report_view.is_unicode() else "#") * 30
+    return ("█" if is_unicode() else "#") * 30
 
 
 @pytest.mark.parametrize(("encoding", "mark"), [("utf-8", "█"), ("ascii", "#"), ("cp1252", "#")])
@@ -168,7 +169,7 @@ def test_chart_without_utf8_is_ascii(
     monkeypatch: pytest.MonkeyPatch, encoding: str, mark: str
 ) -> None:
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
-    lines = report_view.chart_lines(TABLE, Chart("model", "cost_nano_usd"))
+    lines = tables.chart_lines(TABLE, Chart("model", "cost_nano_usd"))
     assert mark * 30 in lines[0]
     assert lines[1] == f"{'y' * 37}...  {'?':<30}  unknown"
 
@@ -187,7 +188,7 @@ def test_a_chart_draws_numbers_of_every_type(
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
     columns = (Column("day", "VARCHAR", "day"), Column("y", kind, "things"))
     table = Table(columns, (*(("d", value) for value in values), ("d", None)))
-    lines = report_view.chart_lines(table, Chart("day", "y"))
+    lines = tables.chart_lines(table, Chart("day", "y"))
     assert [line.count("#") for line in lines] == [30, 15, 0, 0]
     assert [line.split()[1] == "?" for line in lines] == [False, False, False, True]
 
@@ -195,7 +196,7 @@ def test_a_chart_draws_numbers_of_every_type(
 def test_a_chart_draws_no_length_for_what_has_none() -> None:
     columns = (Column("day", "VARCHAR", "day"), Column("y", "DOUBLE", "things"))
     table = Table(columns, (("d", float("inf")), ("d", float("nan")), ("d", 1.0)))
-    lines = report_view.chart_lines(table, Chart("day", "y"))
+    lines = tables.chart_lines(table, Chart("day", "y"))
     assert [line.split()[1] == "?" for line in lines] == [True, True, False]
 
 
@@ -203,6 +204,6 @@ def test_wide_labels_of_a_chart_align_with_narrow_ones() -> None:
     columns = (Column("project", "VARCHAR", "project"), Column("calls", "BIGINT", "calls"))
     names = ("検索サービス", "search", "検" * 30)
     table = Table(columns, tuple((name, 7) for name in names))
-    lines = report_view.chart_lines(table, Chart("project", "calls"))
+    lines = tables.chart_lines(table, Chart("project", "calls"))
     starts = {cell_len(line[: line.index(bar_of_full_width())]) for line in lines}
     assert starts == {41}

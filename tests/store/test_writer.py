@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from corvus.store.jobs import Job, claimed
+from corvus.store.writer import Job, claimed
 
 
 @pytest.mark.parametrize("keep", [False, True])

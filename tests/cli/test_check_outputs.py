@@ -282,7 +282,7 @@ def test_standard_input_can_be_reported(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_plain_check_imports_nothing_that_writes_reports() -> None:
     """PRF-1: who does not ask for a report does not pay for it."""
     others = [
-        "corvus.cli.check_outputs", "corvus.cli.check_reports", "corvus.config.check.fixes",
+        "corvus.cli.check_outputs", "corvus.config.check.fixes",
         "corvus.config.check.ignore", "corvus.diagnostics.explanation",
         "corvus.diagnostics.fingerprint", "corvus.diagnostics.outcome",
         *(f"corvus.diagnostics.formats.{name}"

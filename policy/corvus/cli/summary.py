@@ -1,4 +1,4 @@
-"""The budget summary for a person: a table that fits the terminal, and what to know beside it."""
+"""The budget summary for a person: a table that fits the terminal, and what to know with it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,34 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from corvus.answers.kv import kv_text, kv_value
+from corvus.answers.policy import LEGACY
+from corvus.answers.status import active, budget_state, counted, window_start
 from corvus.answers.steering import mission_state
-from corvus.base.money import usd, usd_short
-from corvus.cli.common import console, is_unicode, shown, words
-from corvus.cli.fitted import GAP_CELLS, natural_width, print_rows
-from corvus.cli.summary_text import in_order
+from corvus.base.money import usd, usd_exact, usd_short, usd_text
+from corvus.cli.output import (
+    GAP_CELLS,
+    console,
+    is_unicode,
+    natural_width,
+    print_rows,
+    shown,
+    words,
+)
+from corvus.governor.rules import budgets_to_register
 from corvus.model.decision import BudgetState, BudgetStatus
+from corvus.runtime import Runtime
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from corvus.model.budget import Budget
+    from corvus.model.refusals import Refusals
     from corvus.model.status import StatusReport
     from corvus.model.steering import MissionRecord
     from corvus.runtime import Runtime
     from corvus.wording.words import Words
+
 
 _GLYPHS = {BudgetState.ALLOWED: "●", BudgetState.WARNING: "▲", BudgetState.EXCEEDED: "■"}
 _ASCII = {BudgetState.ALLOWED: "o", BudgetState.WARNING: "!", BudgetState.EXCEEDED: "X"}
@@ -160,7 +174,7 @@ def _calls(item: BudgetStatus, status: StatusReport) -> str:
 
 
 def resets(item: BudgetStatus, now: datetime) -> str:
-    """Return in how long a budget starts anew; ``-`` where it never does."""
+    """Return in how long a budget starts again; ``-`` where it never does."""
     if item.resets_at is None:
         return _NONE
     return words()("summary.until", span=_span(item.resets_at - now))
@@ -188,14 +202,16 @@ def _under_way(status: StatusReport) -> list[str]:
         outcome = say(f"outcome.{status.session.outcome.value}")
         remarks.append(say("summary.session", outcome=outcome))
     if status.mission is not None:
-        one = status.mission
+        mission = status.mission
         steps = (
-            say("summary.steps_of", steps=one.steps, most=one.max_steps)
-            if one.max_steps
-            else say.count("missions.steps", one.steps)
+            say("summary.steps_of", steps=mission.steps, most=mission.max_steps)
+            if mission.max_steps
+            else say.count("missions.steps", mission.steps)
         )
-        name = f"[bold]{shown(one.id)}[/]"
-        remarks.append(say("summary.mission", mission=name, state=_mission(one, say), steps=steps))
+        name = f"[bold]{shown(mission.id)}[/]"
+        remarks.append(
+            say("summary.mission", mission=name, state=_mission(mission, say), steps=steps)
+        )
     for override in status.overrides:
         whose = (
             say("summary.one_session", session=shown(override.session_id))
@@ -211,7 +227,7 @@ def _under_way(status: StatusReport) -> list[str]:
 
 def _refused(status: StatusReport) -> list[str]:
     """Say of each budget what it refused: how often, when last, what was needed and left."""
-    say, told = words(), list[str]()
+    say, lines = words(), list[str]()
     for item in status.decision.statuses:
         refusals = status.refusals.get(item.budget.name)
         if refusals is None:
@@ -226,8 +242,8 @@ def _refused(status: StatusReport) -> list[str]:
             needed=say("figure.unknown") if needed is None else f"${usd_short(needed)}",
             left=f"${usd_short(refusals.left_nano_usd)}",
         )
-        told.append(f"[red]{text}[/]" if refusals.is_blocking else text)
-    return told
+        lines.append(f"[red]{text}[/]" if refusals.is_blocking else text)
+    return lines
 
 
 def _mission(mission: MissionRecord, say: Words) -> str:
@@ -259,10 +275,123 @@ def _remarks(runtime: Runtime, status: StatusReport) -> list[str]:
     spends = [spend for spend in status.spends.values() if spend is not None]
     spend = max(spends, key=lambda spend: spend.unpriced_calls, default=None)
     if spend and spend.unpriced_calls:
-        told = say("summary.unpriced", number=spend.unpriced_calls, calls=spend.calls)
-        remarks.append(f"[yellow]{told}[/]")
+        text = say("summary.unpriced", number=spend.unpriced_calls, calls=spend.calls)
+        remarks.append(f"[yellow]{text}[/]")
     remarks += [
         _coloured("yellow", say("summary.deprecated", key=shown(path)))
         for path in runtime.policy.deprecated_fields
     ]
     return remarks
+
+
+def kv(runtime: Runtime, status: StatusReport) -> list[str]:
+    """Return the upstream's keys in its order, then what corvus adds (CLI-1)."""
+    policy = runtime.policy
+    named = {item.budget.name: item for item in status.decision.statuses}
+    spend = counted(status)
+    lines = [
+        f"session_id={kv_text(status.session_id) if status.session_id else 'none'}",
+        f"budget_state={budget_state(policy, status)}",
+        f"active_period={active(policy, status, 'period') or 'none'}",
+        f"active_scope={active(policy, status, 'name') or 'none'}",
+        *(f"{LEGACY[name]}_cost_usd={usd_text(named[name].spent_nano_usd)}" for name in LEGACY),
+        f"request_count={spend.calls if spend else 0}",
+        f"total_tokens={spend.tokens if spend else 0}",
+        *(f"percent_used_{LEGACY[name]}={_percent_number(named[name])}" for name in LEGACY),
+        f"cost_enabled={str(policy.enabled).lower()}",
+        *(
+            f"{LEGACY[name]}_limit_usd={usd_text(named[name].budget.limit_nano_usd)}"
+            for name in LEGACY
+        ),
+        f"warn_at_percent={named['day'].budget.warn_at_percent}",
+        f"allow_override={str(policy.allow_override).lower()}",
+        f"unpriced_calls={spend.unpriced_calls if spend else 0}",
+        f"deprecated_fields={','.join(policy.deprecated_fields) or 'none'}",
+        f"policy_hash={policy.content_hash}",
+    ]
+    lines += [] if status.is_recorded else _under_way_lines(status)
+    return lines + [
+        _budget_line(item, status) + _refused_words(item, status)
+        for item in in_order(runtime, status)
+    ]
+
+
+def in_order(runtime: Runtime, status: StatusReport) -> list[BudgetStatus]:
+    """Return the statuses in the policy's own order, which is the one a person reads."""
+    order = {budget.name: index for index, budget in enumerate(budgets_to_register(runtime.policy))}
+    return sorted(status.decision.statuses, key=lambda item: order[item.budget.name])
+
+
+def _budget_line(item: BudgetStatus, status: StatusReport) -> str:
+    spend = status.spends[item.budget.name]
+    return (
+        f"budget={item.budget.name} state={item.state.word} "
+        f"spent_usd={usd_exact(item.spent_nano_usd)} held_usd={usd_exact(item.held_nano_usd)} "
+        f"limit_usd={usd_exact(item.budget.limit_nano_usd)} "
+        f"percent_used={_percent_number(item)} calls={spend.calls if spend else 0} "
+        f"unpriced_calls={spend.unpriced_calls if spend else 0} "
+        f"resets_at={item.resets_at.isoformat() if item.resets_at else 'none'}"
+    )
+
+
+def _refused_words(item: BudgetStatus, status: StatusReport) -> str:
+    """Return what a budget refused, with a space before; a ledger alone says nothing of it."""
+    if status.is_recorded:
+        return ""
+    blocking = str(status.is_blocking(item.budget.name)).lower()
+    return f" blocking={blocking} {refusals_text(status.refusals.get(item.budget.name))}"
+
+
+def refusals_text(refusals: Refusals | None) -> str:
+    """Return what a budget refused as ``key=value`` words."""
+    if refusals is None:
+        return "refusals=0"
+    needed = refusals.needed_nano_usd
+    return (
+        f"refusals={refusals.count} last_refused_at={refusals.last_at.isoformat()} "
+        f"needed_usd={'none' if needed is None else usd_exact(needed)} "
+        f"left_usd={usd_exact(refusals.left_nano_usd)} refused_model={kv_text(refusals.model)}"
+    )
+
+
+def budget_line_whole(item: BudgetStatus, status: StatusReport) -> str:
+    """Return the line of a budget with all that is known of it."""
+    budget, headroom = item.budget, item.headroom_nano_usd
+    match = match_text(budget)
+    more = {
+        "period": budget.period.value,
+        "match": kv_text(match) if match else "none",
+        "timezone": budget.timezone,
+        "warn_at_percent": budget.warn_at_percent,
+        "headroom_usd": "none" if headroom is None else usd_exact(headroom),
+        "window_start": window_start(item, status) or "none",
+        "key": kv_text(budget.config_key),
+    }
+    words = (_budget_line(item, status), *(f"{name}={value}" for name, value in more.items()))
+    return " ".join(words) + _refused_words(item, status)
+
+
+def match_text(budget: Budget) -> str:
+    """Return what a budget matches on: ``model:claude-*,project:search``; empty is every call."""
+    return ",".join(f"{name}:{glob}" for name, glob in budget.match)
+
+
+def _under_way_lines(status: StatusReport) -> list[str]:
+    """Return what only a store knows: outcome, mission and override, each ``none`` without one."""
+    mission = status.mission
+    override = next(iter(status.overrides), None)
+    facts: dict[str, object] = {
+        "session_outcome": status.session.outcome.value if status.session else None,
+        "mission_id": mission.id if mission else None,
+        "mission_state": mission_state(mission) if mission else None,
+        "mission_steps": mission.steps if mission else None,
+        "override_id": override.id if override else None,
+        "override_session_id": override.session_id if override else None,
+        "override_expires_at": override.expires_at.isoformat() if override else None,
+        "blocking": ",".join(status.blocking) or None,
+    }
+    return [f"{name}={kv_value(value)}" for name, value in facts.items()]
+
+
+def _percent_number(item: BudgetStatus) -> str:
+    return f"{float(item.percent_used):.2f}"

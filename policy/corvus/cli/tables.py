@@ -1,22 +1,136 @@
-"""Fits an answer into the width of a terminal, so that no digit is ever cut off.
-
-Steps, each only when those before did not suffice: wrap headings; round token counts; shorten ids
-in their middle and fold texts between words; leave out columns, the least useful first; stack the
-rows, one value on each line. Cost, calls and names of models are never left out, and whatever is
-left out is named.
-"""
+"""Shows the answer of a report to a person: a table that fits the terminal, and bars."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
+from math import isfinite
+from typing import TYPE_CHECKING
 
-from corvus.cli.common import is_unicode
-from corvus.cli.fitted import GAP_CELLS
+from corvus.cli.output import GAP_CELLS, is_unicode, print_stacked
 from corvus.diagnostics.plain import width as cells
+from corvus.reporting.chart import bars
 from corvus.reporting.formats import human
+from corvus.reporting.header import Chart
 from corvus.reporting.table import Cell, Column, Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+
+_BAR_CELLS = 30
+_LEAST_BAR_CELLS = 8
+_LABEL_CELLS = 40
+
+
+def print_table(out: Console, table: Table, title: str, *, chart: Chart | None = None) -> None:
+    """Print a table that fits the terminal, and name below it what is left out.
+
+    Args:
+        out: Where to print.
+        table: The answer.
+        title: Printed above, if there is one.
+        chart: Draws a bar at the end of each row, if given and if there is room.
+    """
+    if title:
+        out.print(title, style="bold", markup=False)
+    if not table.rows:
+        out.print("no rows: nothing matches", style="dim")
+        return
+    layout = lay_out(table, out.width)
+    if not layout.widths:
+        print_stacked(out, layout.headings, layout.rows)
+        _print_left_out(out, layout)
+        return
+    room = min(out.width - layout.width - GAP_CELLS, _BAR_CELLS)
+    marks = _marks(table, chart, room) if chart and room >= _LEAST_BAR_CELLS else []
+    out.print(_rich_table(layout, marks))
+    _print_left_out(out, layout)
+
+
+def _print_left_out(out: Console, layout: Layout) -> None:
+    if layout.zero:
+        out.print(f"0 throughout: {', '.join(layout.zero)}", style="dim", markup=False)
+    if layout.hidden:
+        hidden = f"no room for {', '.join(layout.hidden)}: widen the terminal or take --format kv"
+        out.print(hidden, style="dim", markup=False)
+
+
+def print_chart(out: Console, table: Table, chart: Chart) -> None:
+    """Print one bar for each row, with its label before and its value after it."""
+    for line in chart_lines(table, chart):
+        out.print(line, markup=False, soft_wrap=True)
+
+
+def chart_lines(table: Table, chart: Chart) -> list[str]:
+    """Return the lines of a chart; an unknown value draws ``?``."""
+    picked = [_place(table, chart.x), _place(table, chart.y)]
+    columns = tuple(table.columns[place] for place in picked)
+    pair = Table(columns, tuple((row[picked[0]], row[picked[1]]) for row in table.rows))
+    _, rows = human(pair)
+    labels = [_label(row[0]) for row in rows]
+    drawn = _marks(table, chart, _BAR_CELLS)
+    width = max(map(cells, labels), default=0)
+    return [
+        f"{label}{' ' * (width - cells(label))}  {mark:<{_BAR_CELLS}}  {row[1]}"
+        for label, mark, row in zip(labels, drawn, rows, strict=True)
+    ]
+
+
+def _rich_table(layout: Layout, marks: Sequence[str]) -> RichTable:
+    from rich.table import Column as RichColumn
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    columns = [
+        RichColumn(
+            Text(heading),
+            justify="right" if column.is_number else "left",
+            overflow="fold",
+            no_wrap=is_rigid(column),
+            width=width,
+        )
+        for column, heading, width in zip(
+            layout.columns, layout.headings, layout.widths, strict=True
+        )
+    ]
+    if marks:
+        columns.append(RichColumn("", style="cyan", no_wrap=True))
+    drawn = RichTable(*columns, box=None, pad_edge=False, header_style="dim")
+    for place, row in enumerate(layout.rows):
+        drawn.add_row(*(Text(text) for text in row), *marks[place : place + 1])
+    return drawn
+
+
+def _label(text: str) -> str:
+    """Cut a label that would leave no room for the bars."""
+    if cells(text) <= _LABEL_CELLS:
+        return text
+    kept = text[: _LABEL_CELLS - 3]
+    while cells(kept) > _LABEL_CELLS - 3:
+        kept = kept[:-1]
+    return f"{kept}..."
+
+
+def _marks(table: Table, chart: Chart, width: int) -> list[str]:
+    values = [_amount(cell) for cell in table.values(chart.y)]
+    return bars(values, width=width, unicode=is_unicode())
+
+
+def _amount(cell: Cell) -> Fraction | None:
+    """Return a number of any type exactly; ``None`` for no number, or none that has a length."""
+    if isinstance(cell, int | float | Decimal) and isfinite(cell):
+        return Fraction(cell)
+    return None
+
+
+def _place(table: Table, name: str) -> int:
+    return [column.name for column in table.columns].index(name)
+
 
 _FOLDED_CELLS = 36
 """A word longer than this may be folded; the common names of models are shorter."""
@@ -103,7 +217,7 @@ def lay_out(table: Table, width: int) -> Layout:
 
 
 def is_rigid(column: Column) -> bool:
-    """Tell whether a column must stay on one line: folded numbers and instants are misread."""
+    """Return whether a column must stay on one line: folded numbers and instants are misread."""
     return column.is_number or column.type in {"TIMESTAMP", "DATE"}
 
 
@@ -145,7 +259,7 @@ def _fitted(strip: _Strip, width: int) -> _Strip:
     heading = _lines(strip.heading, width)
     if not _is_id(strip.column):
         return replace(strip, heading=heading)
-    return replace(strip, heading=heading, texts=[_middle_cut(one, width) for one in strip.texts])
+    return replace(strip, heading=heading, texts=[_middle_cut(text, width) for text in strip.texts])
 
 
 def _lines(heading: str, width: int) -> str:
@@ -210,7 +324,7 @@ def _least_id_cells(texts: Sequence[str]) -> int:
     different = len(set(texts))
     widths = range(min(_SHORT_ID_CELLS, longest), longest)
     return next(
-        (wide for wide in widths if len({_middle_cut(one, wide) for one in texts}) == different),
+        (wide for wide in widths if len({_middle_cut(text, wide) for text in texts}) == different),
         longest,
     )
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from corvus.base.errors import LedgerError
 from corvus.ledger.ledger import Ledger, open_ledger
-from corvus.usage.importers.known import known_files
 from corvus.usage.importers.model import ImportOptions, ImportSummary
 from corvus.usage.importers.run import import_usage
+from corvus.usage.importers.selection import imported_files
 from tests.fakes import FrozenClock
 from tests.properties import examples
 from tests.usage.importers.conftest import HAIKU, Books, Desk, assistant, price
@@ -43,13 +43,13 @@ def test_an_unchanged_file_is_not_read_and_the_ledger_not_opened_for_it(
     log = settle(desk.write("log.jsonl", [line(n) for n in range(5)]))
     assert told(desk.take_new(log)) == (0, 5, 5)
     with open_ledger(desk.path) as ledger:
-        known = known_files(ledger)
+        known = imported_files(ledger)
 
     def never() -> AbstractContextManager[Ledger]:
         raise AssertionError("nothing is to be recorded")
 
     log.chmod(0)  # nor can it have been read
-    again = import_usage(never, [log], desk.books, options=ImportOptions(known=known))
+    again = import_usage(never, [log], desk.books, options=ImportOptions(imported=known))
     assert told(again) == (1, 0, 0)
     assert again.files == {}
 
