@@ -148,7 +148,9 @@ def test_imported_usage_counts_in_the_balances(
     with runtime.governor() as governor:
         spend(governor, 10)
     imported(runtime, clock, cents=25)
+    assert is_recount_due(runtime)
     runtime.bookkeeping.settle_import()
+    assert not is_recount_due(runtime), "the next governor need not wait for it"
     with runtime.governor() as governor:
         assert spent(governor, "day") == 35
         assert spent(governor, "session", "imported") == 25
@@ -164,6 +166,11 @@ def test_an_import_that_died_before_it_was_counted_is_counted_by_the_next_govern
     imported(runtime, clock, cents=25)  # and no settle_import
     with runtime.governor() as governor:
         assert spent(governor, "day") == 35
+
+
+def is_recount_due(runtime: Runtime) -> bool:
+    with runtime.bookkeeping.store() as store:
+        return store.run(lambda unit: unit.state.recount_due)
 
 
 def imported(runtime: Runtime, clock: FrozenClock, cents: int) -> None:
@@ -335,6 +342,21 @@ def test_an_anchor_proves_that_the_audit_was_not_cut_off(
     )
     codes = [code for code, _ in runtime.bookkeeping.verify(anchor).findings]
     assert "audit-truncated" in codes
+
+
+def test_without_a_store_the_head_of_the_audit_is_the_newest_event_of_the_ledger(
+    opened: Callable[..., Runtime],
+) -> None:
+    """AUD-2."""
+    runtime = opened()
+    with runtime.governor() as governor:
+        for actor in ("ana", "bob"):
+            governor.override(OverrideRequest(actor))
+    head = runtime.audit_head()
+    runtime.bookkeeping.drain()
+    remove_store(runtime)
+    assert not runtime.bookkeeping.has_store
+    assert runtime.audit_head() == head
 
 
 def test_an_anchor_is_looked_for_in_the_ledger_also_when_its_store_is_gone(

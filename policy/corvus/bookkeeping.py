@@ -44,7 +44,7 @@ _PATIENCE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verification:
     """What a verification found.
 
     Attributes:
@@ -226,7 +226,7 @@ class Bookkeeping:
             self.ledger_path, store, lambda: self._outbox(store) if self.has_store else None
         )
 
-    def verify(self, anchor: tuple[int, str] | None = None) -> Verdict:
+    def verify(self, anchor: tuple[int, str] | None = None) -> Verification:
         """Prove that ledger, store and audit agree.
 
         Args:
@@ -239,15 +239,15 @@ class Bookkeeping:
         from corvus.ledger.verify import AuditHead
 
         if not self.has_store:
-            return Verdict(findings=tuple(self._check_ledger({}, anchor)))
+            return Verification(findings=tuple(self._check_ledger({}, anchor)))
         with self.store() as store:
             state = store.run(_state)
             if findings := self._check_watermark(state, self._outbox(store)):
-                return Verdict(tuple(findings))
+                return Verification(tuple(findings))
             heads = {state.store_id: AuditHead(state.audit_position, state.audit_head)}
             findings = self._check_ledger(heads, anchor)
             differences = recount(store, self.history(store), write=False)
-        return Verdict(
+        return Verification(
             tuple(dict.fromkeys(findings)),
             tuple(differences),
             audit_position=state.audit_position,
@@ -266,7 +266,7 @@ class Bookkeeping:
         writable = _is_writable(self.ledger_path)
         return Health(store, ledger_health(self.ledger_path, outbox, writable=writable))
 
-    def rebuild(self, actor: str, reason: str | None) -> Verdict:
+    def rebuild(self, actor: str, reason: str | None) -> Verification:
         """Make the balances what is recorded, and take note of events that are lost for good.
 
         Args:
@@ -288,7 +288,7 @@ class Bookkeeping:
                 return unit.state
 
             after = store.run(tell)
-        return Verdict(
+        return Verification(
             findings=self.verify().findings,  # what was lost stays lost, also of the audit
             differences=tuple(differences),
             lost_events=lost,

@@ -61,10 +61,10 @@ def test_a_client_that_goes_in_the_middle_has_sent_no_body() -> None:
 
 
 def test_a_body_has_its_time_and_more_for_what_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "BODY_SECONDS", 0.05)
-    assert code(pieces(b"a", b"b", b"c", pause=0.04)) == "body-too-slow"
+    monkeypatch.setattr(reading, "BODY_SECONDS", 0.5)
+    assert code(pieces(b"a", b"b", b"c", pause=0.3)) == "body-too-slow"
     monkeypatch.setattr(reading, "BODY_BYTES_PER_SECOND", 1)
-    assert read(pieces(b"a", b"b", b"c", pause=0.04)) == b"abc"
+    assert read(pieces(b"a", b"b", b"c", pause=0.3)) == b"abc"
 
 
 def test_all_bodies_together_have_a_bound_and_give_their_room_back() -> None:

@@ -498,4 +498,3 @@ def _record_acts(visitor: _Visitor) -> None:
     visitor.send("acts/limits-wrong", "/dashboard/limits", reason="more", daily_limit_usd="-1")
     visitor.note("acts/after", "/dashboard")
     visitor.note("acts/audit", "/dashboard/audit")
-    visitor.note("acts/once", "/dashboard/live/once?page=")

@@ -16,7 +16,7 @@ from corvus.cli.output import TextOrBody, counting, emit
 from corvus.diagnostics.plain import escape
 
 if TYPE_CHECKING:
-    from corvus.bookkeeping import Verdict
+    from corvus.bookkeeping import Verification
     from corvus.governor.recount import Difference
     from corvus.runtime import Runtime
 
@@ -105,7 +105,7 @@ def verify(
         raise typer.Exit(Exit.FINDINGS)
 
 
-def _rebuilt(runtime: Runtime, reason: str | None) -> Verdict:
+def _rebuilt(runtime: Runtime, reason: str | None) -> Verification:
     from corvus.diagnostics.secrets import scrub
     from corvus.runtime import local_actor
 
@@ -121,7 +121,7 @@ def _anchor(text: str | None) -> tuple[int, str] | None:
     return int(position), digest.lower()
 
 
-def _confirm(verdict: Verdict, *, yes: bool) -> None:
+def _confirm(verdict: Verification, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
@@ -156,7 +156,7 @@ def _drained_words(body: dict[str, Any]) -> list[str]:
     return words
 
 
-def _as_dict(verdict: Verdict, runtime: Runtime) -> dict[str, Any]:
+def _as_dict(verdict: Verification, runtime: Runtime) -> dict[str, Any]:
     findings = [{"code": code, "message": words} for code, words in verdict.findings]
     findings += [
         {"code": "balance-differs", "message": _difference(difference)}
@@ -172,7 +172,7 @@ def _as_dict(verdict: Verdict, runtime: Runtime) -> dict[str, Any]:
     }
 
 
-def _words(verdict: Verdict, *, rebuilt: bool) -> list[str]:
+def _words(verdict: Verification, *, rebuilt: bool) -> list[str]:
     findings = [f"{code}: {text}" for code, text in verdict.findings]
     words = [f"balance-differs: {_difference(difference)}" for difference in verdict.differences]
     if rebuilt:

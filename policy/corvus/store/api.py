@@ -5,8 +5,8 @@ writer's transaction, over a ``Unit`` (``corvus.store.unit``); a backend only lo
 the changes of one transaction together, so that every store shares the rules. It knows no entity:
 what is kept is the table of ``corvus.store.kinds``.
 
-A new backend is a class for each of the two protocols below, and a line in
-``corvus.store.place.place_at``.
+A new backend is a class of ``Backend``, one of ``StorePlace`` and a line in ``place_at``
+(``corvus.store.place``).
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ class _Field(NamedTuple):
         return NoneType in get_args(self.hint)
 
 
-class Layout(Generic[T]):
+class RowFields(Generic[T]):
     """The fields of a dataclass, where those of some nested objects stand among its own.
 
     Args:
@@ -116,7 +116,7 @@ class Layout(Generic[T]):
         return self._row(**own)
 
 
-class Body(Generic[T]):
+class JsonBody(Generic[T]):
     """Some fields of a dataclass as a JSON object.
 
     Args:
@@ -128,7 +128,7 @@ class Body(Generic[T]):
 
     def __init__(
         self,
-        layout: Layout[T],
+        layout: RowFields[T],
         names: Mapping[str, str],
         *,
         sparse: Sequence[str] = (),
@@ -259,16 +259,16 @@ class Kind(Generic[T]):
         return reader(row)
 
     @cached_property
-    def _layout(self) -> Layout[T]:
-        return Layout(self._row, self._parts)
+    def _layout(self) -> RowFields[T]:
+        return RowFields(self._row, self._parts)
 
     @cached_property
-    def _body(self) -> Body[T]:
+    def _body(self) -> JsonBody[T]:
         of_columns = (
-            [] if self.whole else [one.name for one in map(self._field, self.columns) if one]
+            [] if self.whole else [field.name for field in map(self._field, self.columns) if field]
         )
         omit = (*of_columns, *self._omit)
-        return Body(self._layout, self._names, sparse=self._sparse, omit=omit)
+        return JsonBody(self._layout, self._names, sparse=self._sparse, omit=omit)
 
     def _reader(self, width: int) -> Callable[[Row], T]:
         """Return the function that makes an object of a row of so many columns."""
@@ -391,7 +391,7 @@ def _column_codes(hint: Any, names: Mapping[str, str]) -> tuple[Code, Code]:
     elif get_origin(kind) is tuple:
         codes = _settled_text, _settled_of(kind)
     elif is_dataclass(kind):
-        body: Body[Any] = Body(Layout(cast("type[Any]", kind)), names)
+        body: JsonBody[Any] = JsonBody(RowFields(cast("type[Any]", kind)), names)
         codes = body.text, body.read
     elif isinstance(kind, type) and issubclass(kind, Enum):
         codes = _member_value, kind

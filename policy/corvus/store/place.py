@@ -18,7 +18,13 @@ from corvus.model.outbox import OutboxEvent
 from corvus.store import kinds
 from corvus.store.api import Backend, Look
 from corvus.store.health import StoreHealth
-from corvus.store.retention import KEEP_SCOPES, KEEP_SETTLED, KEEP_WINDOWS, Old, forget_sessions
+from corvus.store.retention import (
+    KEEP_SCOPES,
+    KEEP_SETTLED,
+    KEEP_WINDOWS,
+    ForgettableScopes,
+    forget_sessions,
+)
 from corvus.store.spill import is_waiting
 from corvus.store.sqlite import MemoryBackend
 from corvus.store.sqlite_place import SqlitePlace
@@ -31,7 +37,7 @@ _SESSIONS_MAX = 50_000
 """Sessions that one drain forgets at most; the next goes on."""
 
 
-class Place(Protocol):
+class StorePlace(Protocol):
     """Where a store lies. A look at it changes no byte.
 
     Every method may raise ``StoreUnavailable``, ``StoreTooNew`` or ``StoreCorrupt``.
@@ -62,13 +68,13 @@ class Place(Protocol):
         ...
 
 
-def place_at(path: Path) -> Place:
+def place_at(path: Path) -> StorePlace:
     """Return the place that a path names."""
     return SqlitePlace(path)
 
 
 def open_store(
-    place: Place | None,
+    place: StorePlace | None,
     clock: Clock | None = None,
     *,
     wait_seconds: float = WAIT_SECONDS,
@@ -89,7 +95,7 @@ def open_store(
     return Store(backend, clock, wait_seconds=wait_seconds, trust_clock=trust_clock)
 
 
-def is_behind(place: Place, now: datetime) -> bool:
+def is_behind(place: StorePlace, now: datetime) -> bool:
     """Return whether something waits to be booked: overdue holds, counted refusals, a spill file.
 
     Raises:
@@ -103,7 +109,7 @@ def is_behind(place: Place, now: datetime) -> bool:
         return bool(state_of(look).refusals or look.find(kinds.OVERDUE, microseconds(now), 1))
 
 
-def latest_session(place: Place) -> str | None:
+def latest_session(place: StorePlace) -> str | None:
     """Return the session of the call that was admitted last; ``None`` when none is remembered.
 
     Raises:
@@ -113,7 +119,7 @@ def latest_session(place: Place) -> str | None:
         return next(iter(look.find(kinds.LATEST_SESSION)), None)
 
 
-def audit_head(place: Place) -> tuple[int, str]:
+def audit_head(place: StorePlace) -> tuple[int, str]:
     """Return position and hash of the newest audit event; 0 and 64 zeros without one.
 
     Raises:
@@ -139,7 +145,7 @@ class StoreOutbox:
     """
 
     def __init__(
-        self, place: Place, store: Store | None = None, clock: Clock | None = None
+        self, place: StorePlace, store: Store | None = None, clock: Clock | None = None
     ) -> None:
         self._place = place
         self._store = store
@@ -174,7 +180,7 @@ class StoreOutbox:
             store.close()
 
 
-def _forget(place: Place, store: Store, through_seq: int) -> None:
+def _forget(place: StorePlace, store: Store, through_seq: int) -> None:
     """Forget events that the ledger has for good, durably, and what is over since long."""
     drained = store.run(lambda unit: unit.state.drained_seq)
     steps = [*range(drained + _EVENTS_AT_ONCE, through_seq, _EVENTS_AT_ONCE), through_seq]
@@ -190,8 +196,8 @@ def _forget(place: Place, store: Store, through_seq: int) -> None:
         )
 
 
-def _forget_sessions(store: Store, old: Old) -> None:
-    seen: Old | None = old
+def _forget_sessions(store: Store, old: ForgettableScopes) -> None:
+    seen: ForgettableScopes | None = old
     for start in range(0, len(old.session_ids), _SESSIONS_AT_ONCE):
         some, latest = old.session_ids[start : start + _SESSIONS_AT_ONCE], seen
         seen = store.run(partial(forget_sessions, session_ids=some, old=latest), alone=True)
@@ -203,13 +209,13 @@ def _before_us(unit: Unit) -> int:
     return microseconds(unit.now - KEEP_SETTLED)
 
 
-def _has_settled(place: Place, store: Store) -> bool:
+def _has_settled(place: StorePlace, store: Store) -> bool:
     before_us = store.run(_before_us)
     with place.looking() as look:
         return bool(look.find(kinds.FORGETTABLE_RESERVATION, new_id(before_us), before_us))
 
 
-def _look(place: Place, store: Store) -> Old:
+def _look(place: StorePlace, store: Store) -> ForgettableScopes:
     now = store.run(lambda unit: unit.now)
     before_us = microseconds(now - KEEP_SCOPES)
     windows_us = microseconds(now - KEEP_WINDOWS)
@@ -221,4 +227,6 @@ def _look(place: Place, store: Store) -> Old:
             windows_us = min(windows_us, first_us - KEEP_WINDOWS // timedelta(microseconds=1))
         sessions = look.find(kinds.OLD_SESSIONS, before_us, _SESSIONS_MAX)
         more = look.find(kinds.FORGETTABLE_MORE, windows_us, new_id(before_us))
-    return Old(sessions, before_us, state.next_seq - 1, windows_us, has_more=bool(more))
+    return ForgettableScopes(
+        sessions, before_us, state.next_seq - 1, windows_us, has_more=bool(more)
+    )

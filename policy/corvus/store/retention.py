@@ -38,7 +38,7 @@ _SEEN_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Old:
+class ForgettableScopes:
     """What a look next to the writer found.
 
     Attributes:
@@ -58,7 +58,9 @@ class Old:
     named: frozenset[str] = frozenset()
 
 
-def forget_sessions(unit: Unit, session_ids: Sequence[str], old: Old) -> Old | None:
+def forget_sessions(
+    unit: Unit, session_ids: Sequence[str], old: ForgettableScopes
+) -> ForgettableScopes | None:
     """Forget those of some sessions that are still over.
 
     Args:

@@ -32,7 +32,7 @@ _SIDES = ("", "-wal", "-shm")
 
 
 class SqliteLook:
-    """The rows of a store as they are now; implements ``corvus.store.place.Look``."""
+    """The rows of a store as they are now; implements ``corvus.store.api.Look``."""
 
     def __init__(self, connection: sqlite3.Connection, name: str) -> None:
         self._connection = connection
@@ -56,7 +56,7 @@ class SqliteLook:
 
 
 class SqlitePlace:
-    """A path as the place of a store; implements ``corvus.store.place.Place``.
+    """A path as the place of a store; implements ``corvus.store.place.StorePlace``.
 
     Args:
         path: The file; it need not exist.

@@ -90,7 +90,7 @@ def fake_policy(config: str | Mapping[str, object] = "") -> Policy:
     loaded = load_documents([document] if document is not None else [])
     diagnostics = (*problems, *loaded.diagnostics)
     if loaded.settings is None or document is None:
-        raise ConfigError("; ".join(one.message for one in diagnostics), diagnostics)
+        raise ConfigError("; ".join(diagnostic.message for diagnostic in diagnostics), diagnostics)
     return compile_policy(loaded.settings, loaded.deprecated_fields)
 
 

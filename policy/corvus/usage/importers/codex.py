@@ -31,7 +31,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from corvus.usage.importers.documents import object_of_line
 from corvus.usage.importers.importer import (
     NOTHING,
     BadRecord,
@@ -46,7 +45,7 @@ from corvus.usage.importers.importer import (
     text_at,
     write_records,
 )
-from corvus.usage.importers.lines import numbered_lines
+from corvus.usage.importers.lines import numbered_lines, object_of_line
 
 _WANTED = (b'"token_count"', b'"token_usage_record"', b'"turn_context"', b'"session_meta"')
 _TYPES = (*_WANTED, b'"event_msg"', b'"response_item"')

@@ -2,23 +2,40 @@
 
 Refuses documents too large to hold in memory; files of JSON lines and CSV may have any size. CSV is
 read with the line number of every row: DuckDB's own reader is faster, but knows no line numbers
-once a value spans lines.
+once a value spans lines. A ``Copier`` writes the records of a file as JSON lines, for the statement
+of the generic format.
 """
 
 from __future__ import annotations
 
 import csv
+import glob
 import gzip
 import io
 import json
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol, TextIO, cast
 
-from corvus.base.errors import ImportRefused
-from corvus.usage.importers.importer import Object, OnBytes
-from corvus.usage.importers.lines import mended, numbered_lines
+import duckdb
 
+from corvus.base.errors import ImportRefused
+from corvus.ledger.connect import clean_message
+from corvus.usage.importers.importer import (
+    CopyFile,
+    CopySummary,
+    Layout,
+    Object,
+    OnBytes,
+    write_records,
+)
+from corvus.usage.importers.lines import numbered_lines, object_of_line
+from corvus.usage.importers.sources import Source
+
+_PARQUET_ROWS = """
+COPY (SELECT * FROM read_parquet($file)) TO $copy (FORMAT json)
+"""
 _SNIFFED_CHARACTERS = 16_384
 _LINES_BETWEEN = 1_000
 MAX_BYTES = 256 * 1024 * 1024
@@ -37,12 +54,6 @@ def objects_of_lines(path: Path, on_bytes: OnBytes) -> Iterator[tuple[int, Objec
         if number % 1000 == 0:
             on_bytes(read)
         yield number, object_of_line(line)
-
-
-def object_of_line(line: bytes | None) -> Object | str:
-    """Return the object of a line, or the reason why it has none."""
-    text, reason = mended(line)
-    return cast("Object", json.loads(text)) if text else reason
 
 
 def objects_of_csv(path: Path, on_bytes: OnBytes) -> Iterator[tuple[int, Object | str]]:
@@ -180,3 +191,66 @@ def _next_row(reader: _Reader) -> list[str] | str | None:
         return None
     except csv.Error as fault:
         return str(fault)
+
+
+_OBJECTS = {
+    Layout.LINES: objects_of_lines,
+    Layout.DOCUMENT: objects_of_document,
+    Layout.CSV: objects_of_csv,
+}
+
+
+def _as_it_is(found: Object) -> Iterator[Object]:
+    yield found
+
+
+class Copier:
+    """Copies files; one serves a whole import.
+
+    Args:
+        connection: A database to read Parquet with.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._copiers: dict[str, CopyFile] = {}
+
+    def copy(self, source: Source, target: Path, on_bytes: OnBytes) -> CopySummary:
+        """Copy the records of a file.
+
+        Args:
+            source: The file.
+            target: Where to write.
+            on_bytes: Called now and then with how many bytes are read.
+
+        Returns:
+            Which line each record stands in, and what could not be used.
+
+        Raises:
+            ImportRefused: The file is not what it seems.
+            OSError: It cannot be read, or the copy not written.
+        """
+        if source.layout is Layout.PARQUET:
+            return self._parquet(source, target)
+        importer = source.importer
+        if importer.copier is not None:
+            if importer.name not in self._copiers:
+                self._copiers[importer.name] = importer.copier()
+            return self._copiers[importer.name](source.file, source.path, target, on_bytes)
+        read = importer.read or _as_it_is
+        records = (
+            (number, item if isinstance(item, str) else read(item))
+            for number, item in _OBJECTS[source.layout](source.file, on_bytes)
+        )
+        return write_records(records, target, CopySummary())
+
+    def _parquet(self, source: Source, target: Path) -> CopySummary:
+        names = {"file": glob.escape(str(source.file)), "copy": str(target)}
+        try:
+            rows = self._connection.execute(_PARQUET_ROWS, names).fetchone()
+        except duckdb.Error as fault:
+            reason = clean_message(fault)
+            raise ImportRefused(
+                f"no Parquet file that can be read; was it cut? ({reason})"
+            ) from fault
+        return CopySummary(array("q", range(1, 1 + (rows[0] if rows else 0))))

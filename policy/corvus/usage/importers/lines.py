@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NoReturn, cast
 
+from corvus.usage.importers.importer import Object
+
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """The longest line that is read; a longer one is reported and skipped."""
 
@@ -107,7 +109,7 @@ def mended(line: bytes | None) -> tuple[bytes, str]:
     except UnicodeDecodeError as fault:
         return b"", f"not UTF-8 at byte {fault.start + 1} of the line"
     except json.JSONDecodeError as fault:
-        return b"", _told(fault)
+        return b"", _reason(fault)
     except (ValueError, RecursionError) as fault:
         return b"", f"not JSON: {fault}"
     if not isinstance(value, dict):
@@ -117,7 +119,13 @@ def mended(line: bytes | None) -> tuple[bytes, str]:
     return text.encode("utf-8", "replace"), ""
 
 
-def _told(fault: json.JSONDecodeError) -> str:
+def object_of_line(line: bytes | None) -> Object | str:
+    """Return the object of a line, or the reason why it has none."""
+    text, reason = mended(line)
+    return cast("Object", json.loads(text)) if text else reason
+
+
+def _reason(fault: json.JSONDecodeError) -> str:
     # A line that was cut, as the last one of a live log, fails at its end or in its last string.
     cut = fault.pos >= len(fault.doc) or fault.msg.startswith("Unterminated string")
     if cut:

@@ -20,7 +20,7 @@ import duckdb
 
 from corvus.base.errors import ImportRefused
 from corvus.usage.importers import claude_code, generic
-from corvus.usage.importers.copying import Copier
+from corvus.usage.importers.documents import Copier
 from corvus.usage.importers.importer import Importer, Layout, importers
 from corvus.usage.importers.lines import (
     MAX_LINE_BYTES,
