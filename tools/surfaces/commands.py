@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
-from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,10 +33,9 @@ _ACTIONS = (
 
 def record_help(stage: Stage) -> None:
     """Record the help of every command."""
-    app = import_module(f"{stage.checkout.package}.cli.app").app
-    get_command = import_module("typer.main").get_command
+    found = _commands_below(stage, ())
     with stage.together():
-        for words in _below(get_command(app), ()):
+        for words in found:
             stage.run("-".join(("help", *words)).lower(), *words, "--help")
         stage.run("version", "--version")
         stage.run("no-command")
@@ -44,10 +43,13 @@ def record_help(stage: Stage) -> None:
         stage.run("no-such-option", "cost", "summary", "--frobnicate")
 
 
-def _below(command: Any, words: tuple[str, ...]) -> list[tuple[str, ...]]:
+def _commands_below(stage: Stage, words: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Return a command and those below it, as its own help lists them."""
+    shown = stage.ask(*words, "--help").stdout.decode()
+    listed = shown.partition("─ Commands ─")[2]
     found = [words]
-    for name, inner in sorted(getattr(command, "commands", {}).items()):
-        found += _below(inner, (*words, name))
+    for name in re.findall(r"^│ (\S+)  ", listed, re.MULTILINE):
+        found += _commands_below(stage, (*words, name))
     return found
 
 

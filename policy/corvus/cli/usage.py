@@ -84,6 +84,63 @@ def group() -> None:
     """Bring recorded usage in, and hand it on."""
 
 
+@app.command("export")
+def export(
+    *,
+    output: Annotated[
+        ExportFormat | None,
+        typer.Option("--format", help="Default: by the suffix of the file, else jsonl."),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file, whole or not at all.")
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    session: Annotated[str | None, typer.Option("--session", help="Only of this session.")] = None,
+    project: Annotated[str | None, typer.Option("--project", help="Only of this project.")] = None,
+    account: Annotated[
+        str | None,
+        typer.Option("--billing-account", help="FOCUS: the account billed; default: the provider."),
+    ] = None,
+    config: Config = None,
+    ledger: LedgerPath = None,
+    as_of: AsOf = None,
+) -> None:
+    """Export usage as CSV, JSON lines, Parquet, or FOCUS 1.2 for FinOps tools.
+
+    CSV, JSON lines and Parquet have every row of usage_record; a call that was corrected has three,
+    whose sum is right. FOCUS has one row for each call with a known cost, as CSV, or as what the
+    suffix of the file says.
+
+    Example: corvus usage export --format focus --since 2026-11 -o november.csv
+    """
+    from corvus.bookkeeping import Bookkeeping
+    from corvus.cli.times import clock_at, parse_bounds
+    from corvus.usage.exporters.export import (
+        RECORDS,
+        Choice,
+        export_file,
+        export_text,
+        exporter_named,
+    )
+
+    exporter = RECORDS
+    if output is not None and output.value in FORMATS:
+        exporter, output = exporter_named(output.value), None
+    shape = _shape(output, file, exporter.shape)
+    bounds = parse_bounds(since, until, clock_at(as_of).now())
+    choice = Choice(exporter=exporter, session=session, project=project, account=account, **bounds)
+    if account is not None and not exporter.names_account:
+        raise ReportParameterInvalid("--billing-account goes with --format focus alone")
+    with Bookkeeping(ledger_path(config, ledger)).ledger() as opened:
+        if file is None:
+            summary = export_text(opened.connection, choice, shape, sys.stdout)
+        else:
+            with counting("writing rows") as on_progress:
+                summary = export_file(opened.connection, choice, shape, file, on_progress)
+    _report_export(summary, file, exporter.title)
+
+
 @app.command("import")
 def import_(
     paths: Paths,
@@ -146,63 +203,6 @@ def import_(
         _print_remarks(summary, runtime.books)
     if strict and summary.bad_lines:
         raise typer.Exit(Exit.FINDINGS)
-
-
-@app.command("export")
-def export(
-    *,
-    output: Annotated[
-        ExportFormat | None,
-        typer.Option("--format", help="Default: by the suffix of the file, else jsonl."),
-    ] = None,
-    file: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write to this file, whole or not at all.")
-    ] = None,
-    since: Since = None,
-    until: Until = None,
-    session: Annotated[str | None, typer.Option("--session", help="Only of this session.")] = None,
-    project: Annotated[str | None, typer.Option("--project", help="Only of this project.")] = None,
-    account: Annotated[
-        str | None,
-        typer.Option("--billing-account", help="FOCUS: the account billed; default: the provider."),
-    ] = None,
-    config: Config = None,
-    ledger: LedgerPath = None,
-    as_of: AsOf = None,
-) -> None:
-    """Export usage as CSV, JSON lines, Parquet, or FOCUS 1.2 for FinOps tools.
-
-    CSV, JSON lines and Parquet have every row of usage_record; a call that was corrected has three,
-    whose sum is right. FOCUS has one row for each call with a known cost, as CSV, or as what the
-    suffix of the file says.
-
-    Example: corvus usage export --format focus --since 2026-11 -o november.csv
-    """
-    from corvus.bookkeeping import Bookkeeping
-    from corvus.cli.times import clock_at, parse_bounds
-    from corvus.usage.exporters.export import (
-        RECORDS,
-        Choice,
-        export_file,
-        export_text,
-        exporter_named,
-    )
-
-    exporter = RECORDS
-    if output is not None and output.value in FORMATS:
-        exporter, output = exporter_named(output.value), None
-    shape = _shape(output, file, exporter.shape)
-    bounds = parse_bounds(since, until, clock_at(as_of).now())
-    choice = Choice(exporter=exporter, session=session, project=project, account=account, **bounds)
-    if account is not None and not exporter.names_account:
-        raise ReportParameterInvalid("--billing-account goes with --format focus alone")
-    with Bookkeeping(ledger_path(config, ledger)).ledger() as opened:
-        if file is None:
-            summary = export_text(opened.connection, choice, shape, sys.stdout)
-        else:
-            with counting("writing rows") as on_progress:
-                summary = export_file(opened.connection, choice, shape, file, on_progress)
-    _report_export(summary, file, exporter.title)
 
 
 def _map(pairs: Sequence[str]) -> dict[str, str]:

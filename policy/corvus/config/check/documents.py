@@ -118,7 +118,7 @@ def _layer(document: Document, found: Detection, deprecated: list[str]) -> _Laye
     """Reduce one document to its governed tables under canonical names."""
     reporter = Reporter((document,), (found.dialect,), _severity)
     governed = _governed(document.data, found.dialect, reporter)
-    if "cost" in governed:
+    if value_at(governed, ("cost", "prices")):
         from corvus.config.check.rules import nested_price
 
         governed = nested_price.take_out(governed, reporter)
