@@ -20,7 +20,7 @@ from corvus.cli.output import console, is_terminal, json_text, shown
 from corvus.config.check.suggest import closest
 from corvus.config.edit.change import Change, set_key, unset_key
 from corvus.config.layers import origins
-from corvus.config.layers.dotted import whole_key
+from corvus.config.layers.assignment import whole_key
 from corvus.config.layers.environment import variable
 from corvus.config.layers.load import Layers, load_layers
 from corvus.config.layers.locate import locate

@@ -20,8 +20,7 @@ from corvus.config.toml.values import shown
 from corvus.diagnostics.plain import escape
 
 if TYPE_CHECKING:
-    from corvus.config.edit.migrate import Migration, Rewrite
-    from corvus.config.edit.migrate_paths import MigratedFile, Run
+    from corvus.config.edit.migrate import MigratedFile, Migration, Rewrite, Run
 
 
 _EPILOG = """\
@@ -47,8 +46,7 @@ def main(argv: list[str]) -> int:
             parser.error("--diff writes nothing: leave out --write")
     except SystemExit as stop:  # argparse has printed its message or the help
         return Exit.USAGE if stop.code else Exit.CLEAN
-    from corvus.config.edit.migrate import LegacyCap, Plan
-    from corvus.config.edit.migrate_paths import migrate_paths
+    from corvus.config.edit.migrate import LegacyCap, Plan, migrate_paths
 
     plan = Plan(options.dialect, LegacyCap(options.legacy_cap), options.to or "")
     run = migrate_paths(options.path or usual_files(), plan, read_stdin, options.stdin_filename)

@@ -16,8 +16,7 @@ from corvus.base.errors import EditRefused
 from corvus.config.check.documents import load_documents
 from corvus.config.check.suggest import closest
 from corvus.config.edit.edit import applied, put, remove, same
-from corvus.config.layers.assignment import assign
-from corvus.config.layers.dotted import whole_key
+from corvus.config.layers.assignment import assign, whole_key
 from corvus.config.model import keys
 from corvus.config.model.aliases import ALIASES
 from corvus.config.model.dialects import GOVERNED, Dialect, detect, host_keys

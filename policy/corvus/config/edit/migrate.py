@@ -8,15 +8,19 @@ file itself.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from corvus.base.errors import EditRefused
+from corvus.config.check.discover import STDIN, find, is_foreign, same_file
 from corvus.config.check.documents import LoadedConfig, load_documents
 from corvus.config.edit.edit import Edit, applied, put, remove_statement, rename, same
 from corvus.config.model.aliases import ALIASES, Alias, canonical
-from corvus.config.toml.document import BOM, Document, read_document
+from corvus.config.toml.document import BOM, Document, read_bytes, read_document, source_text
 from corvus.config.toml.values import Table, is_table, value_at
 
 if TYPE_CHECKING:
@@ -232,3 +236,76 @@ def _intended(data: Table, changes: tuple[Rewrite, ...]) -> Table:
             kept = cost if is_table(cost) else {}
             data = {**data, "cost": {**kept, _DAILY_LIMIT[-1]: change.daily_limit_usd}}
     return data
+
+
+class MigratedFile(NamedTuple):
+    """One file of a run.
+
+    Attributes:
+        name: Its path, or ``-``.
+        shown: The file as the user named it.
+        text: Its text, for excerpts; ``None`` when it could not be read.
+        migration: What it becomes; ``None`` when it could not be parsed.
+        errors: What stands in the way.
+    """
+
+    name: str
+    shown: str
+    text: str | None
+    migration: Migration | None
+    errors: tuple[Diagnostic, ...] = ()
+
+
+class Run(NamedTuple):
+    """A whole run.
+
+    Attributes:
+        files: Every file that was looked at, in order.
+        unmatched: Arguments that name no file, and folders that cannot be searched.
+    """
+
+    files: tuple[MigratedFile, ...]
+    unmatched: tuple[str, ...]
+
+
+def migrate_paths(
+    arguments: Sequence[str], plan: Plan, stdin: Callable[[], bytes], stdin_name: str
+) -> Run:
+    """Migrate files, directories, patterns and standard input.
+
+    Args:
+        arguments: Paths, directories (``*.toml`` below them), glob patterns, or ``-``.
+        plan: How to migrate.
+        stdin: Reads standard input.
+        stdin_name: How standard input is called in messages.
+    """
+    files: dict[str | tuple[int, int], MigratedFile] = {}
+    unmatched: list[str] = []
+    for argument in arguments:
+        found = find(argument)
+        unmatched += (f"the directory {name} cannot be searched: {why}" for name, why in found[2])
+        for name in found.names:
+            key = same_file(name)
+            if key in files or (found.walked and _is_of_others(name)):
+                continue
+            files[key] = _migrate(name, plan, stdin, stdin_name if name == STDIN else name)
+        if not found.names:
+            unmatched.append(f"no file matches `{argument}`")
+    return Run(tuple(files.values()), tuple(unmatched))
+
+
+def _migrate(name: str, plan: Plan, stdin: Callable[[], bytes], shown: str) -> MigratedFile:
+    raw, errors = (stdin(), []) if name == STDIN else read_bytes(Path(name), shown)
+    if raw is None:
+        return MigratedFile(name, shown, None, None, tuple(errors))
+    migration, wrong = migrate_document(raw, shown, plan)
+    return MigratedFile(name, shown, source_text(raw), migration, tuple(wrong))
+
+
+def _is_of_others(name: str) -> bool:
+    """Return whether a file found below a directory is the config of another tool."""
+    if os.path.basename(name) == "corvus.toml":
+        return False
+    raw, _ = read_bytes(Path(name), name)
+    document = read_document(raw, name)[0] if raw is not None else None
+    return document is not None and is_foreign(document.data)

@@ -1,31 +1,33 @@
 """One value that a user set outside a file, as a document of its own (CFG-5).
 
 An environment variable or a ``--set`` becomes a layer like a file, so that strict types, unknown
-keys and carets work as they do there. It decides nothing about names: ``environment`` and
-``dotted`` do.
+keys and carets work as they do there. Keys are TOML's dotted keys, and after a
+name the index of an item as messages write it: ``budgets[0]``.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tomli
 
-from corvus.config.layers.dotted import read_key
 from corvus.config.toml.document import Document, read_document
 from corvus.config.toml.explain import without_text
 from corvus.config.toml.scan import scan
 from corvus.config.toml.spans import LineIndex, SpanIndex
-from corvus.config.toml.tokens import PLAIN, Entry
+from corvus.config.toml.tokens import DOT, KEY_PART, PLAIN, SPACES, Entry, is_escape, unquote
 from corvus.config.toml.values import Route, quoted, shown
 
 if TYPE_CHECKING:
     from corvus.diagnostics.model import Diagnostic, Span
 
+_INDEX = re.compile(r"\[([0-9]{1,6})\]")
+_ESCAPES = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)")
 SET = "--set"
 """Where a value of the command line comes from, in words."""
 
@@ -159,3 +161,44 @@ def _moved(errors: list[Diagnostic], shift: int, text: str) -> list[Diagnostic]:
         return span and lines.span(span.start.offset - shift, span.end.offset - shift)
 
     return [replace(error, span=moved(error.span), related=()) for error in errors]
+
+
+class DottedKey(NamedTuple):
+    """A key, and the offset behind it and its spaces."""
+
+    route: Route
+    end: int
+
+
+def read_key(text: str) -> DottedKey | None:
+    """Read the key at the start of a text; ``None`` when there is none."""
+    route: Route = ()
+    pos = _behind_spaces(text, 0)
+    while part := KEY_PART.match(text, pos):
+        if any(not is_escape(escape) for escape in _escapes(part.group())):
+            return None
+        route += (unquote(part.group()),)
+        pos = part.end()
+        while index := _INDEX.match(text, pos):
+            route += (int(index[1]),)
+            pos = index.end()
+        dot = DOT.match(text, pos)
+        if dot is None:
+            return DottedKey(route, _behind_spaces(text, pos))
+        pos = dot.end()
+    return None
+
+
+def whole_key(text: str) -> Route | None:
+    """Read a text that is a key and nothing else; ``None`` when it is not."""
+    found = read_key(text)
+    return found.route if found and found.end == len(text) else None
+
+
+def _escapes(token: str) -> list[str]:
+    return _ESCAPES.findall(token) if token.startswith('"') else []
+
+
+def _behind_spaces(text: str, pos: int) -> int:
+    spaces = SPACES.match(text, pos)
+    return spaces.end() if spaces else pos
