@@ -183,14 +183,9 @@ def import_(
         clock=runtime.clock,
         imported=model.ImportedFiles() if reread else runtime.bookkeeping.imported_files(),
     )
-    with _progress() as on_progress:
-        summary = import_usage(
-            runtime.bookkeeping.importing,
-            paths,
-            runtime.books,
-            options=options,
-            on_progress=on_progress,
-        )
+    importing = runtime.bookkeeping.importing
+    with _progress() as shows:
+        summary = import_usage(importing, paths, runtime.books, options=options, on_progress=shows)
     runtime.bookkeeping.settle_import()
     facts = _facts(summary, runtime.ledger_path)
     emit(
