@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corvus.autonomy.shell import Segment, Unreadable, read_command
+from corvus.autonomy.shell import Segment, UnreadableCommand, read_command
 from tests.properties import examples
 
 SHELLS = [name for name in ("dash", "bash", "sh") if shutil.which(name)]
@@ -26,7 +26,7 @@ PIECES = (
 
 def words(command: str) -> list[list[str]] | str:
     found = read_command(command)
-    if isinstance(found, Unreadable):
+    if isinstance(found, UnreadableCommand):
         return found.rule.value
     return [[word.text for word in segment] for segment in found]
 
@@ -101,7 +101,7 @@ def test_a_long_command_is_read_in_time_that_grows_with_it() -> None:
 
 def _read(command: str) -> tuple[Segment, ...]:
     found = read_command(command)
-    assert not isinstance(found, Unreadable), found
+    assert not isinstance(found, UnreadableCommand), found
     return found
 
 
@@ -136,7 +136,7 @@ def told_by(shell: str, command: str, folder: Path) -> bytes:
 def same_as_the_shell(command: str, folder: Path) -> bool:
     """Hold a command against real shells; tell whether it was one that may run at all."""
     found = read_command(command)
-    if isinstance(found, Unreadable) or any(
+    if isinstance(found, UnreadableCommand) or any(
         segment[0].text != "ok" or any(word.has_glob or word.text[:1] == "~" for word in segment)
         for segment in found
     ):

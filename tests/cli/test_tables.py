@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from corvus.cli import tables
+from corvus.cli.output import is_unicode
 from corvus.reporting.header import Chart
 from corvus.reporting.table import Cell, Column, Table
 
@@ -160,7 +161,7 @@ def test_bars_stand_at_the_end_of_each_row() -> None:
 
 
 def bar_of_full_width() -> str:
-    return ("█" if tables.is_unicode() else "#") * 30
+    return ("█" if is_unicode() else "#") * 30
 
 
 @pytest.mark.parametrize(("encoding", "mark"), [("utf-8", "█"), ("ascii", "#"), ("cp1252", "#")])

@@ -8,7 +8,7 @@ import pytest
 
 from corvus.base.money import NanoUSD
 from corvus.governor.pricing import (
-    Report,
+    CallReport,
     dearest,
     dearest_estimate,
     find_tier_price,
@@ -46,7 +46,7 @@ HELD = Reservation(
 
 
 def cost_of(*parts: UsagePart, **more: bool) -> tuple[int | None, Source]:
-    report: Report = {"parts": parts, "is_estimated": more.get("is_estimated", False)}
+    report: CallReport = {"parts": parts, "is_estimated": more.get("is_estimated", False)}
     total = Usage(1)  # what is recorded, and never priced where there are parts
     settled = settlement_of(BOOKS, HELD, total, report)
     return settled.cost_nano_usd, settled.source
@@ -66,7 +66,7 @@ def test_each_part_pays_the_tier_of_its_own_context() -> None:
     tiered = Price(
         "", "t", "user", "user:t", {TokenKind.INPUT: PER}, (Tier(15, {TokenKind.INPUT: 7 * PER}),)
     )
-    report: Report = {"parts": [UsagePart("t", Usage(10)), UsagePart("t", Usage(20))]}
+    report: CallReport = {"parts": [UsagePart("t", Usage(10)), UsagePart("t", Usage(20))]}
     settled = settlement_of(PriceBooks([tiered]), HELD, Usage(30), report)
     assert settled.cost_nano_usd == 10 + 20 * 7
 
@@ -79,7 +79,7 @@ def test_a_call_kept_in_the_united_states_pays_a_tenth_more_for_tokens_alone() -
 
 def test_parts_are_rounded_once_together() -> None:
     third = Price("", "r", "user", "user:r", {TokenKind.INPUT: 400_000})  # 0.4 nano-USD a token
-    report: Report = {"parts": [UsagePart("r", Usage(1))] * 3}
+    report: CallReport = {"parts": [UsagePart("r", Usage(1))] * 3}
     assert settlement_of(PriceBooks([third]), HELD, Usage(3), report).cost_nano_usd == 1
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from corvus.metering.providers.anthropic import MessagesBodyTap, MessagesStreamTap
 from corvus.metering.tap import Tap
-from corvus.metering.usage import ProviderError, UsagePart
-from corvus.model.usage import Usage
+from corvus.metering.usage import ProviderError
+from corvus.model.usage import Usage, UsagePart
 from tests.metering.streams import pass_through, read_every_way, sse
 
 STOP = {"type": "message_stop"}

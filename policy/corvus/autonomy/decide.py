@@ -20,7 +20,7 @@ from typing import Literal
 
 from corvus.autonomy.paths import NOWHERE, Surroundings, path_refusal, paths_in
 from corvus.autonomy.risk import Risk, program_of, refused_argument, risk_of
-from corvus.autonomy.shell import Segment, Unreadable, quoted, read_command
+from corvus.autonomy.shell import Segment, UnreadableCommand, quoted, read_command
 from corvus.base.errors import PolicyError
 
 SHELL = "shell"
@@ -155,7 +155,7 @@ class Autonomy:
 
     def _of_command(self, command: str, around: Surroundings) -> Iterator[ActionDecision]:
         segments = read_command(command)
-        if isinstance(segments, Unreadable):
+        if isinstance(segments, UnreadableCommand):
             yield ActionDecision(Verdict.DENY, segments.reason, Rule(segments.rule))
             return
         if self.level == "readonly":

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Refused(StrEnum):
+class RefusalRule(StrEnum):
     """What a command has that is not judged but refused."""
 
     CHARACTER = "character"
@@ -27,14 +27,14 @@ class Refused(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableCommand:
     """A command that is refused as it is written.
 
     Attributes:
         reason: Why, for a person.
     """
 
-    rule: Refused
+    rule: RefusalRule
     reason: str
 
 
@@ -55,7 +55,7 @@ Segment = tuple[Word, ...]
 """The words of one simple command; the first names the program."""
 
 
-def read_command(command: str) -> tuple[Segment, ...] | Unreadable:
+def read_command(command: str) -> tuple[Segment, ...] | UnreadableCommand:
     """Split a command at ``&&``, ``||``, ``;``, ``|`` and newlines, and each part into words.
 
     Args:
@@ -79,9 +79,9 @@ _SHOWN_MAX = 100
 
 
 class _Stop(Exception):
-    def __init__(self, rule: Refused, reason: str) -> None:
+    def __init__(self, rule: RefusalRule, reason: str) -> None:
         super().__init__(reason)
-        self.found = Unreadable(rule, reason)
+        self.found = UnreadableCommand(rule, reason)
 
 
 _ESCAPED_IN_DOUBLE = '$`"\\'
@@ -118,14 +118,14 @@ class _Reader:
         for char in self._text:
             if not (char.isprintable() or char in "\t\n"):
                 found = f"character U+{ord(char):04X}, which nobody can see"
-                raise _Stop(Refused.CHARACTER, f"the command has the {found}")
+                raise _Stop(RefusalRule.CHARACTER, f"the command has the {found}")
         while self._at < len(self._text):
             char = self._text[self._at]
             self._at += 1
             self._readers.get(char, self._plain)(char)
         self._end_segment("")
         if not self._segments:
-            raise _Stop(Refused.EMPTY, "there is no command")
+            raise _Stop(RefusalRule.EMPTY, "there is no command")
         return tuple(self._segments)
 
     def _next(self) -> str:
@@ -158,7 +158,7 @@ class _Reader:
         if self._words:
             self._segments.append(tuple(self._words))
         elif by not in ("", "\n") or self._joined_by in ("|", "||", "&&"):
-            raise _Stop(Refused.EMPTY, f"a command is missing beside {by or self._joined_by!r}")
+            raise _Stop(RefusalRule.EMPTY, f"a command is missing beside {by or self._joined_by!r}")
         else:
             return
         self._words, self._joined_by = [], by
@@ -174,46 +174,50 @@ class _Reader:
 
     def _ampersand(self, _: str) -> None:
         if self._next() != "&":
-            raise _Stop(Refused.OPERATOR, "a single & runs a command unwatched")
+            raise _Stop(RefusalRule.OPERATOR, "a single & runs a command unwatched")
         self._at += 1
         self._end_segment("&&")
 
     def _redirect(self, char: str) -> None:
-        raise _Stop(Refused.REDIRECT, f"{char} redirects input or output; quote it if it is text")
+        raise _Stop(
+            RefusalRule.REDIRECT, f"{char} redirects input or output; quote it if it is text"
+        )
 
     def _grouping(self, char: str) -> None:
         reason = f"{char} groups commands or makes words of one; quote it if it is text"
-        raise _Stop(Refused.GROUPING, reason)
+        raise _Stop(RefusalRule.GROUPING, reason)
 
     def _backquote(self, _: str) -> None:
-        raise _Stop(Refused.SUBSTITUTION, "a backquote runs a command inside the command")
+        raise _Stop(RefusalRule.SUBSTITUTION, "a backquote runs a command inside the command")
 
     def _dollar(self, char: str) -> None:
         if self._next() not in ("", " ", "\t", "\n"):
             reason = "a variable stands for what only the shell knows; write it out or quote it"
             if self._next() == "(":
                 reason = "$( runs a command inside the command"
-            raise _Stop(Refused.SUBSTITUTION, reason)
+            raise _Stop(RefusalRule.SUBSTITUTION, reason)
         self._put(char)
 
     def _comment(self, char: str) -> None:
         if self._word is None:
             raise _Stop(
-                Refused.COMMENT, "# hides the rest of the line from the shell; leave it out"
+                RefusalRule.COMMENT, "# hides the rest of the line from the shell; leave it out"
             )
         self._put(char)
 
     def _escape(self, _: str) -> None:
         char = self._next()
         if char in ("", "\n"):
-            raise _Stop(Refused.QUOTING, "a backslash at the end of a line joins it with the next")
+            raise _Stop(
+                RefusalRule.QUOTING, "a backslash at the end of a line joins it with the next"
+            )
         self._put(char)
         self._at += 1
 
     def _single(self, quote: str) -> None:
         end = self._text.find(quote, self._at)
         if end < 0:
-            raise _Stop(Refused.QUOTING, "a single quote is not closed")
+            raise _Stop(RefusalRule.QUOTING, "a single quote is not closed")
         self._put(self._text[self._at : end])
         self._at = end + 1
 
@@ -244,4 +248,4 @@ class _Reader:
     def _unclosed_or_substituted(self, char: str) -> None:
         if char:
             self._backquote(char)
-        raise _Stop(Refused.QUOTING, "a double quote is not closed")
+        raise _Stop(RefusalRule.QUOTING, "a double quote is not closed")

@@ -37,7 +37,7 @@ from typing import NamedTuple, TypeAlias
 from corvus.base.money import NanoUSD, divide_up
 from corvus.calls.plan import Plan
 from corvus.calls.unpacking import Unpacker, unpacker_of
-from corvus.governor.pricing import Report
+from corvus.governor.pricing import CallReport
 from corvus.metering.tap import Tap
 from corvus.metering.usage import MeteredUsage
 from corvus.model.reservation import Outcome, Reservation
@@ -61,7 +61,7 @@ class Ending(NamedTuple):
     reservation: Reservation
     is_release: bool
     usage: Usage | None
-    report: Report
+    report: CallReport
 
 
 class Relay(NamedTuple):
@@ -264,7 +264,7 @@ class Flight:
         self, how: _How, metered: MeteredUsage | None, *, is_release: bool = False
     ) -> Ending:
         head = self._head
-        report: Report = {
+        report: CallReport = {
             "settlement_key": f"{self.reservation.id}/meter",
             "outcome": self._outcome(how),
             "provider_request_id": head.request_id if head else None,

@@ -106,7 +106,7 @@ def _line(event: AuditEvent) -> str:
 
 
 def _print_table(events: Sequence[AuditEvent]) -> None:
-    from corvus.cli.tables import print_rows
+    from corvus.cli.output import print_rows
     from corvus.diagnostics.plain import escape
 
     out = console()

@@ -26,9 +26,10 @@ from corvus.cli.options import (
     opened,
     require_session,
 )
-from corvus.cli.output import TableOrBody, console, emit
+from corvus.cli.output import TableOrBody, console, emit, print_rows, shown, words
 from corvus.cli.steering import override, reset
 from corvus.cli.tables import print_table
+from corvus.diagnostics.plain import escape
 from corvus.reporting.history import (
     DEFAULT_BUCKET,
     DEFAULT_WINDOW,
@@ -39,8 +40,11 @@ from corvus.reporting.history import (
 
 if TYPE_CHECKING:
     from corvus.answers.history import History
+    from corvus.model.decision import BudgetStatus
+    from corvus.model.status import StatusReport
     from corvus.reporting.header import Chart
     from corvus.reporting.table import Table
+    from corvus.runtime import Runtime
 
 _LARGEST = ", ".join(f"1..={period.buckets_max} {period}s" for period in CALENDAR_PERIODS)
 _HISTORY_HELP = f"""Show what each {listed(HISTORY_PERIODS, "or")} cost.
@@ -148,7 +152,7 @@ def budgets(
     emit(
         output,
         lambda: {"budgets": budget_bodies(status, items)},
-        lambda: budgets_view.print_budgets_whole(runtime, status, items),
+        lambda: _print_budgets(runtime, status, items),
         kv=lambda: (budgets_view.budget_line_whole(item, status) for item in items),
     )
 
@@ -156,6 +160,28 @@ def budgets(
 app.command("override")(override)
 app.command("reset")(reset)
 app.command("audit")(audit)
+
+
+def _print_budgets(runtime: Runtime, status: StatusReport, items: list[BudgetStatus]) -> None:
+    """Print all that is known of every budget: where it stands, and what it counts."""
+    out, say = console(), words()
+    now, title = f"{status.now:%Y-%m-%d %H:%M} UTC", f"[bold]{say('summary.title')}[/]"
+    heading = say("summary.heading", title=title, config=shown(runtime.config_shown), now=now)
+    out.print(heading, soft_wrap=True)
+    budgets_view.print_budgets(out, items, status, budgets_view.ROOMY)
+    out.print()
+    rows = [
+        [
+            item.budget.name,
+            say(f"period.{item.budget.period}"),
+            escape(budgets_view.match_text(item.budget)) or say("summary.every_call"),
+            budgets_view.resets(item, status.now),
+            escape(item.budget.config_key),
+        ]
+        for item in items
+    ]
+    names = ("budget", "period", "counts", "resets", "set_by")
+    print_rows(out, [say(f"summary.column.{name}") for name in names], rows)
 
 
 def _from_first_call(table: Table) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, cast
@@ -18,11 +18,15 @@ from corvus.diagnostics.plain import escape
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from corvus.reporting.formats import Format
     from corvus.reporting.table import Table
     from corvus.wording.words import Words
 
+GAP_CELLS = 2
+"""Space between two columns."""
+_INDENT = "  "
 FORMATS = ("table", "kv", "csv", "json", "jsonl", "markdown", "parquet")
 _BY_SUFFIX = {
     ".csv": "csv",
@@ -227,3 +231,70 @@ def is_unicode() -> bool:
 def json_text(value: object) -> str:
     """Write JSON for standard output: readable where it can show every character, else ASCII."""
     return json.dumps(value, indent=2, ensure_ascii=not is_unicode())
+
+
+def print_rows(
+    out: Console,
+    headings: Sequence[str],
+    rows: Sequence[Sequence[Text | str]],
+    *,
+    right: Collection[int] = (),
+) -> None:
+    """Print a table if each of its rows fits on a line, else stack it.
+
+    Args:
+        out: Where to print.
+        headings: One for each column.
+        rows: The cells; the first of a row names it.
+        right: Places of the columns that are aligned to the right.
+    """
+    if natural_width(headings, rows) > out.width:
+        print_stacked(out, headings, rows)
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if place in right else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*map(_styled, row))
+    out.print(table)
+
+
+def print_stacked(
+    out: Console, headings: Sequence[str], rows: Sequence[Sequence[Text | str]]
+) -> None:
+    """Print each row as its first value and, below it, one line for each other value.
+
+    A value that has no room next to its heading stands below it.
+    """
+    from rich.padding import Padding
+    from rich.text import Text
+
+    wide = max(map(len, headings[1:]), default=0)
+    for row in rows:
+        out.print(_styled(row[0]), style="bold")
+        for heading, cell in list(zip(headings, row, strict=True))[1:]:
+            value = _styled(cell)
+            lines = value.split("\n")
+            room = out.width - len(_INDENT) - wide - GAP_CELLS
+            label = Text(f"{_INDENT}{heading:<{wide + GAP_CELLS}}", style="dim")
+            if len(lines) == 1 and value.cell_len <= room:
+                out.print(Text.assemble(label, value))
+            else:
+                label.rstrip()
+                out.print(label)
+                out.print(Padding(value, (0, 0, 0, 2 * len(_INDENT)), expand=False))
+
+
+def natural_width(headings: Sequence[str], rows: Sequence[Sequence[Text | str]]) -> int:
+    """Return the character cells that a table takes when nothing is folded."""
+    columns = zip(headings, *rows, strict=True)
+    widths = [max(_styled(cell).cell_len for cell in column) for column in columns]
+    return sum(widths) + GAP_CELLS * (len(widths) - 1)
+
+
+def _styled(cell: Text | str) -> Text:
+    from rich.text import Text
+
+    return Text(cell) if isinstance(cell, str) else cell

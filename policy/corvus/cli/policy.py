@@ -22,8 +22,7 @@ from corvus.autonomy.paths import Surroundings
 from corvus.base.money import usd_exact, usd_short
 from corvus.cli.exits import Exit
 from corvus.cli.options import Config, LedgerPath, Sets, opened
-from corvus.cli.output import TableOrBody, TextOrBody, console, emit, shown
-from corvus.cli.tables import print_rows
+from corvus.cli.output import TableOrBody, TextOrBody, console, emit, print_rows, shown
 from corvus.diagnostics.plain import escape
 from corvus.diagnostics.secrets import scrub
 from corvus.model.budget import Budget

@@ -36,8 +36,8 @@ from corvus.cli.output import (
     console,
     emit,
     give,
+    print_stacked,
 )
-from corvus.cli.tables import print_stacked
 from corvus.diagnostics.plain import escape
 from corvus.reporting.catalog import Report
 

@@ -16,9 +16,8 @@ from corvus.base.money import usd_exact, usd_short
 from corvus.cli.config import row_json
 from corvus.cli.exits import Exit
 from corvus.cli.options import Config, LedgerPath, Sets, opened
-from corvus.cli.output import TextOrBody, console, emit, shown
+from corvus.cli.output import TextOrBody, console, emit, print_rows, shown
 from corvus.cli.summary import refusals_text
-from corvus.cli.tables import print_rows
 from corvus.config.layers import origins
 from corvus.config.layers.load import load_layers
 from corvus.config.toml.values import shown as dotted

@@ -7,12 +7,19 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from corvus.answers.kv import kv_text, kv_value
+from corvus.answers.policy import LEGACY
 from corvus.answers.status import active, budget_state, counted, window_start
 from corvus.answers.steering import mission_state
 from corvus.base.money import usd, usd_exact, usd_short, usd_text
-from corvus.cli.output import console, is_unicode, shown, words
-from corvus.cli.tables import GAP_CELLS, natural_width, print_rows
-from corvus.diagnostics.plain import escape
+from corvus.cli.output import (
+    GAP_CELLS,
+    console,
+    is_unicode,
+    natural_width,
+    print_rows,
+    shown,
+    words,
+)
 from corvus.governor.rules import budgets_to_register
 from corvus.model.decision import BudgetState, BudgetStatus
 from corvus.runtime import Runtime
@@ -92,28 +99,6 @@ def print_budgets(
             row.append(Text(_bar(item, room), _style(item, status)))
     right = [place for place, name in enumerate(columns) if name in _RIGHT]
     print_rows(out, headings, rows, right=right)
-
-
-def print_budgets_whole(runtime: Runtime, status: StatusReport, items: list[BudgetStatus]) -> None:
-    """Print all that is known of every budget: where it stands, and what it counts."""
-    out, say = console(), words()
-    now, title = f"{status.now:%Y-%m-%d %H:%M} UTC", f"[bold]{say('summary.title')}[/]"
-    heading = say("summary.heading", title=title, config=shown(runtime.config_shown), now=now)
-    out.print(heading, soft_wrap=True)
-    print_budgets(out, items, status, ROOMY)
-    out.print()
-    rows = [
-        [
-            item.budget.name,
-            say(f"period.{item.budget.period}"),
-            escape(match_text(item.budget)) or say("summary.every_call"),
-            resets(item, status.now),
-            escape(item.budget.config_key),
-        ]
-        for item in items
-    ]
-    names = ("budget", "period", "counts", "resets", "set_by")
-    print_rows(out, [say(f"summary.column.{name}") for name in names], rows)
 
 
 def _columns(items: list[BudgetStatus], status: StatusReport) -> dict[str, list[str]]:
@@ -299,9 +284,6 @@ def _remarks(runtime: Runtime, status: StatusReport) -> list[str]:
     return remarks
 
 
-_UPSTREAM = {"session": "session", "day": "daily", "month": "monthly"}
-
-
 def kv(runtime: Runtime, status: StatusReport) -> list[str]:
     """Return the upstream's keys in its order, then what corvus adds (CLI-1)."""
     policy = runtime.policy
@@ -312,17 +294,14 @@ def kv(runtime: Runtime, status: StatusReport) -> list[str]:
         f"budget_state={budget_state(policy, status)}",
         f"active_period={active(policy, status, 'period') or 'none'}",
         f"active_scope={active(policy, status, 'name') or 'none'}",
-        *(
-            f"{_UPSTREAM[name]}_cost_usd={usd_text(named[name].spent_nano_usd)}"
-            for name in _UPSTREAM
-        ),
+        *(f"{LEGACY[name]}_cost_usd={usd_text(named[name].spent_nano_usd)}" for name in LEGACY),
         f"request_count={spend.calls if spend else 0}",
         f"total_tokens={spend.tokens if spend else 0}",
-        *(f"percent_used_{_UPSTREAM[name]}={_percent_number(named[name])}" for name in _UPSTREAM),
+        *(f"percent_used_{LEGACY[name]}={_percent_number(named[name])}" for name in LEGACY),
         f"cost_enabled={str(policy.enabled).lower()}",
         *(
-            f"{_UPSTREAM[name]}_limit_usd={usd_text(named[name].budget.limit_nano_usd)}"
-            for name in _UPSTREAM
+            f"{LEGACY[name]}_limit_usd={usd_text(named[name].budget.limit_nano_usd)}"
+            for name in LEGACY
         ),
         f"warn_at_percent={named['day'].budget.warn_at_percent}",
         f"allow_override={str(policy.allow_override).lower()}",

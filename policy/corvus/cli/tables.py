@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from corvus.cli.output import is_unicode
+from corvus.cli.output import GAP_CELLS, is_unicode, print_stacked
 from corvus.diagnostics.plain import width as cells
 from corvus.reporting.chart import bars
 from corvus.reporting.formats import human
@@ -20,7 +20,6 @@ from corvus.reporting.table import Cell, Column, Table
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as RichTable
-    from rich.text import Text
 
 
 _BAR_CELLS = 30
@@ -346,75 +345,3 @@ def _rounded(cell: Cell) -> str:
         if count >= size * 10:
             return f"{count / size:,.1f}{letter}"
     return f"{count:,}"
-
-
-GAP_CELLS = 2
-"""Space between two columns."""
-_INDENT = "  "
-
-
-def print_rows(
-    out: Console,
-    headings: Sequence[str],
-    rows: Sequence[Sequence[Text | str]],
-    *,
-    right: Collection[int] = (),
-) -> None:
-    """Print a table if each of its rows fits on a line, else stack it.
-
-    Args:
-        out: Where to print.
-        headings: One for each column.
-        rows: The cells; the first of a row names it.
-        right: Places of the columns that are aligned to the right.
-    """
-    if natural_width(headings, rows) > out.width:
-        print_stacked(out, headings, rows)
-        return
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for place, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if place in right else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*map(_text, row))
-    out.print(table)
-
-
-def print_stacked(
-    out: Console, headings: Sequence[str], rows: Sequence[Sequence[Text | str]]
-) -> None:
-    """Print each row as its first value and, below it, one line for each other value.
-
-    A value that has no room next to its heading stands below it.
-    """
-    from rich.padding import Padding
-    from rich.text import Text
-
-    wide = max(map(len, headings[1:]), default=0)
-    for row in rows:
-        out.print(_text(row[0]), style="bold")
-        for heading, cell in list(zip(headings, row, strict=True))[1:]:
-            value = _text(cell)
-            lines = value.split("\n")
-            room = out.width - len(_INDENT) - wide - GAP_CELLS
-            label = Text(f"{_INDENT}{heading:<{wide + GAP_CELLS}}", style="dim")
-            if len(lines) == 1 and value.cell_len <= room:
-                out.print(Text.assemble(label, value))
-            else:
-                label.rstrip()
-                out.print(label)
-                out.print(Padding(value, (0, 0, 0, 2 * len(_INDENT)), expand=False))
-
-
-def natural_width(headings: Sequence[str], rows: Sequence[Sequence[Text | str]]) -> int:
-    """Return the character cells that a table takes when nothing is folded."""
-    columns = zip(headings, *rows, strict=True)
-    widths = [max(_text(cell).cell_len for cell in column) for column in columns]
-    return sum(widths) + GAP_CELLS * (len(widths) - 1)
-
-
-def _text(cell: Text | str) -> Text:
-    from rich.text import Text
-
-    return Text(cell) if isinstance(cell, str) else cell

@@ -84,70 +84,6 @@ def group() -> None:
     """Bring recorded usage in, and hand it on."""
 
 
-@app.command("import")
-def import_(
-    paths: Paths,
-    *,
-    source_format: Annotated[
-        SourceFormat, typer.Option("--from", help="Format of the files; auto looks at each.")
-    ] = SourceFormat.AUTO,
-    columns: Columns = None,
-    inclusive: Inclusive = False,
-    project: Project = None,
-    provider: Provider = None,
-    reread: Reread = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 1 when a line was bad.")
-    ] = False,
-    output: TableOrBody = None,
-    config: Config = None,
-    sets: Sets = None,
-    ledger: LedgerPath = None,
-) -> None:
-    """Import usage from agent logs or exports, each call exactly once.
-
-    Files that have not changed since their last import are not read again, and of a log that has
-    grown only its new lines; other options, or new prices for calls that had none, read all of it.
-
-    Bad lines are reported with their numbers and skipped; the exit code stays 0 unless --strict.
-
-    Example: corvus usage import ~/.claude/projects
-    """
-    from corvus.usage.importers import model
-    from corvus.usage.importers.run import import_usage
-
-    runtime = opened(config, ledger, sets)
-    options = model.ImportOptions(
-        format=None if source_format is SourceFormat.AUTO else source_format.value,
-        columns=_map(columns or ()),
-        project=project,
-        provider=provider,
-        inclusive=inclusive,
-        clock=runtime.clock,
-        imported=model.ImportedFiles() if reread else runtime.bookkeeping.imported_files(),
-    )
-    with _progress() as on_progress:
-        summary = import_usage(
-            runtime.bookkeeping.importing,
-            paths,
-            runtime.books,
-            options=options,
-            on_progress=on_progress,
-        )
-    runtime.bookkeeping.settle_import()
-    facts = _facts(summary, runtime.ledger_path)
-    emit(
-        output,
-        lambda: _summary_body(summary, facts),
-        lambda: console().print(_summary_table(facts)),
-        kv=lambda: (f"{key}={value}" for key, value in facts.items()),
-    )
-    if output != "json":
-        _print_remarks(summary, runtime.books)
-    if strict and summary.bad_lines:
-        raise typer.Exit(Exit.FINDINGS)
-
-
 @app.command("export")
 def export(
     *,
@@ -203,6 +139,65 @@ def export(
             with counting("writing rows") as on_progress:
                 summary = export_file(opened.connection, choice, shape, file, on_progress)
     _report_export(summary, file, exporter.title)
+
+
+@app.command("import")
+def import_(
+    paths: Paths,
+    *,
+    source_format: Annotated[
+        SourceFormat, typer.Option("--from", help="Format of the files; auto looks at each.")
+    ] = SourceFormat.AUTO,
+    columns: Columns = None,
+    inclusive: Inclusive = False,
+    project: Project = None,
+    provider: Provider = None,
+    reread: Reread = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 when a line was bad.")
+    ] = False,
+    output: TableOrBody = None,
+    config: Config = None,
+    sets: Sets = None,
+    ledger: LedgerPath = None,
+) -> None:
+    """Import usage from agent logs or exports, each call exactly once.
+
+    Files that have not changed since their last import are not read again, and of a log that has
+    grown only its new lines; other options, or new prices for calls that had none, read all of it.
+
+    Bad lines are reported with their numbers and skipped; the exit code stays 0 unless --strict.
+
+    Example: corvus usage import ~/.claude/projects
+    """
+    from corvus.usage.importers import model
+    from corvus.usage.importers.run import import_usage
+
+    runtime = opened(config, ledger, sets)
+    options = model.ImportOptions(
+        format=None if source_format is SourceFormat.AUTO else source_format.value,
+        columns=_map(columns or ()),
+        project=project,
+        provider=provider,
+        inclusive=inclusive,
+        clock=runtime.clock,
+        imported=model.ImportedFiles() if reread else runtime.bookkeeping.imported_files(),
+    )
+    importing = runtime.bookkeeping.importing
+    with _progress() as shows:
+        summary = import_usage(importing, paths, runtime.books, options=options, on_progress=shows)
+    runtime.bookkeeping.settle_import()
+    facts = _facts(summary, runtime.ledger_path)
+    emit(
+        output,
+        lambda: _summary_body(summary, facts),
+        lambda: console().print(_summary_table(facts)),
+        kv=lambda: (f"{key}={value}" for key, value in facts.items()),
+    )
+    if output != "json":
+        _print_remarks(summary, runtime.books)
+    if strict and summary.bad_lines:
+        raise typer.Exit(Exit.FINDINGS)
 
 
 def _map(pairs: Sequence[str]) -> dict[str, str]:

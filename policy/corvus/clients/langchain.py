@@ -32,7 +32,7 @@ from corvus.answers.denial import denial_error
 from corvus.calls.flight import Ending, Settle
 from corvus.calls.settle import Settler
 from corvus.governor.governor import Governor
-from corvus.governor.pricing import CallOptions, Report, refuse_key, refuse_unknown
+from corvus.governor.pricing import CallOptions, CallReport, refuse_key, refuse_unknown
 from corvus.metering.facts import Json, Unusable, as_object, count, member, text_or_none
 from corvus.metering.maxima import ANSWERS, MAXIMA
 from corvus.metering.models import OTHER_MODELS, models_in
@@ -185,7 +185,7 @@ class _Run:
         reported = next((counts for counts in map(_usage_metadata, answers) if counts), None)
         if reported is not None and reported.get("total_cost") == 0:
             return self._ending(None, Outcome.COMPLETED, is_release=True)  # from LangChain's cache
-        report: Report = {"answering_model": _answering_model(answers)}
+        report: CallReport = {"answering_model": _answering_model(answers)}
         usage = _usage_of(reported) if reported is not None else None
         if usage is not None:
             return self._ending(usage, Outcome.COMPLETED, report)
@@ -215,11 +215,11 @@ class _Run:
         self,
         usage: Usage | None,
         outcome: Outcome,
-        more: Report | None = None,
+        more: CallReport | None = None,
         *,
         is_release: bool = False,
     ) -> Ending:
-        report: Report = {
+        report: CallReport = {
             **(more or {}),
             "outcome": outcome,
             "settlement_key": f"{self._reservation.id}/meter",

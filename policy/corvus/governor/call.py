@@ -19,7 +19,7 @@ from corvus.answers.denial import denial_error
 from corvus.base.errors import IdempotencyConflict, ReservationError, SettlementPending
 from corvus.governor import calls
 from corvus.governor.engine import Engine, Operation
-from corvus.governor.pricing import Report, refuse_unknown
+from corvus.governor.pricing import CallReport, refuse_unknown
 from corvus.model.decision import Decision
 from corvus.model.request import Request
 from corvus.model.reservation import Outcome, Reservation, Settled
@@ -44,7 +44,7 @@ class Call:
         self._decision: Decision | None = None
         self._reservation: Reservation | None = None
         self._usage: Usage | None = None
-        self._report: Report = {}
+        self._report: CallReport = {}
         self._has_flowed = False
 
     @property
@@ -65,14 +65,14 @@ class Call:
         """The hold of the call as it is now; ``None`` while governance is disabled."""
         return self._reservation or self.decision.reservation
 
-    def used(self, usage: Usage | None = None, **report: Unpack[Report]) -> None:
+    def used(self, usage: Usage | None = None, **report: Unpack[CallReport]) -> None:
         """Say what the call has used so far; the last word counts.
 
         Args:
             usage: As the provider reports it; ``None`` when it reports none.
-            **report: See ``Report``.
+            **report: See ``CallReport``.
         """
-        refuse_unknown(report, Report)
+        refuse_unknown(report, CallReport)
         self._has_flowed = True
         self._usage = usage if usage is not None else self._usage
         self._report.update(report)
@@ -191,7 +191,7 @@ class Call:
         report = self._report
         if error is not None and "outcome" not in report:
             outcome = Outcome.CANCELLED if _is_cancel(error) else Outcome.FAILED
-            report: Report = {**report, "outcome": outcome}
+            report: CallReport = {**report, "outcome": outcome}
         commit = calls.add if self._may_be_shared else calls.commit
         return commit(self._engine, held, self._usage, report)
 

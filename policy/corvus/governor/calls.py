@@ -17,8 +17,8 @@ from corvus.governor.engine import Constant, Engine, Operation, Transaction, Wit
 from corvus.governor.pricing import (
     UNKNOWN_PROVIDER,
     CallOptions,
+    CallReport,
     Estimate,
-    Report,
     dearest_estimate,
     possible_prices,
     refuse_unknown,
@@ -154,26 +154,26 @@ def reserve_fitting(
 
 
 def commit(
-    engine: Engine, reservation: Reservation, usage: Usage | None, report: Report
+    engine: Engine, reservation: Reservation, usage: Usage | None, report: CallReport
 ) -> Operation[Settled]:
     """Record what a call used and cost, and free its hold."""
     return _settle(engine, _commit(engine, reservation, usage, report))
 
 
 def correct(
-    engine: Engine, reservation: Reservation, usage: Usage | None, report: Report
+    engine: Engine, reservation: Reservation, usage: Usage | None, report: CallReport
 ) -> Operation[Settled]:
     """Record what a meter of ours measured of a call that somebody else has settled (RES-8)."""
-    keyed: Report = {"settlement_key": reservation.id, **report}
+    keyed: CallReport = {"settlement_key": reservation.id, **report}
     pending = _commit(engine, reservation, usage, keyed)
     return _settle(engine, replace(pending, kind=PendingKind.CORRECT))
 
 
 def add(
-    engine: Engine, reservation: Reservation, usage: Usage | None, report: Report
+    engine: Engine, reservation: Reservation, usage: Usage | None, report: CallReport
 ) -> Operation[Settled]:
     """Commit a call whose hold another call may share (RES-2)."""
-    keyed: Report = {**report, "settlement_key": engine.new_id()}
+    keyed: CallReport = {**report, "settlement_key": engine.new_id()}
     pending = _commit(engine, reservation, usage, keyed)
     return _settle(engine, replace(pending, kind=PendingKind.ADD))
 
@@ -221,9 +221,9 @@ def extend(
 
 
 def _commit(
-    engine: Engine, reservation: Reservation, usage: Usage | None, report: Report
+    engine: Engine, reservation: Reservation, usage: Usage | None, report: CallReport
 ) -> PendingSettlement:
-    refuse_unknown(report, Report)
+    refuse_unknown(report, CallReport)
     priced = settlement_of(engine.books, reservation, usage, report)
     if priced.cost_nano_usd is not None:
         require_amount("cost", priced.cost_nano_usd)

@@ -26,7 +26,7 @@ from corvus.governor.engine import (
     awaitable,
     blocking,
 )
-from corvus.governor.pricing import CallOptions, Report
+from corvus.governor.pricing import CallOptions, CallReport
 from corvus.governor.recount import Difference, History, no_history
 from corvus.governor.resets import ResetPreview, Subject
 from corvus.governor.session import MissionKey, Session
@@ -205,14 +205,14 @@ class Governor:
 
     @blocking
     def commit(
-        self, reservation: Reservation, usage: Usage | None = None, **report: Unpack[Report]
+        self, reservation: Reservation, usage: Usage | None = None, **report: Unpack[CallReport]
     ) -> Operation[Settled]:
         """Record what a call used and cost, and free its hold.
 
         Args:
             reservation: As ``reserve`` returned it.
             usage: What the provider reports; ``None`` takes what was held, marked as estimated.
-            **report: See ``Report``.
+            **report: See ``CallReport``.
 
         Raises:
             ReservationNotFound: There is no such reservation.
@@ -227,7 +227,7 @@ class Governor:
 
     @blocking
     def correct(
-        self, reservation: Reservation, usage: Usage | None = None, **report: Unpack[Report]
+        self, reservation: Reservation, usage: Usage | None = None, **report: Unpack[CallReport]
     ) -> Operation[Settled]:
         """Record what a meter of ours measured of a call that somebody else has settled (RES-8).
 
@@ -238,7 +238,7 @@ class Governor:
         Args:
             reservation: As ``reserve`` returned it.
             usage: What the provider reports; ``None`` takes what was held, marked as estimated.
-            **report: See ``Report``.
+            **report: See ``CallReport``.
 
         Raises:
             ReservationNotFound: There is no such reservation.
@@ -250,7 +250,7 @@ class Governor:
 
     @blocking
     def add(
-        self, reservation: Reservation, usage: Usage | None = None, **report: Unpack[Report]
+        self, reservation: Reservation, usage: Usage | None = None, **report: Unpack[CallReport]
     ) -> Operation[Settled]:
         """Commit a call whose hold another call may share (RES-2).
 
@@ -260,7 +260,7 @@ class Governor:
         Args:
             reservation: As ``reserve`` returned it.
             usage: What the provider reports; ``None`` takes what was held, marked as estimated.
-            **report: See ``Report``; without a ``settlement_key``.
+            **report: See ``CallReport``; without a ``settlement_key``.
 
         Raises:
             ReservationNotFound: There is no such reservation.
@@ -439,7 +439,7 @@ class Governor:
                 for status in statuses
                 if status.state is BudgetState.EXCEEDED or report.is_blocking(status.budget.name)
             ]
-            before = overrides.Before(statuses, blocking)
+            before = overrides.Standing(statuses, blocking)
             granted, more = overrides.grant(unit, self.policy, clean, before)
             return granted, events + more
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corvus.base.time import microseconds
-from corvus.governor.recount import Recorded, SumKey
+from corvus.governor.recount import LedgerSums, SumKey
 from corvus.model.budget import Budget
 from corvus.model.spend import Spend
 from corvus.store.api import StoreState, session_mark
@@ -42,7 +42,7 @@ class LedgerHistory:
     @contextmanager
     def __call__(
         self, budgets: Sequence[Budget], session_id: str | None = None
-    ) -> Generator[Recorded]:
+    ) -> Generator[LedgerSums]:
         """Read the sums of budgets; see ``corvus.governor.recount.History``.
 
         Raises:
@@ -54,11 +54,11 @@ class LedgerHistory:
         outbox = self.outbox()
         is_empty = outbox is None or not (outbox.drained_seq() or outbox.pending(0, 1))
         if is_empty and not os.path.isfile(self.path):
-            yield Recorded()
+            yield LedgerSums()
             return
         state, marks = self.store.run(_state_and_marks, alone=True)
         with open_ledger(self.path, outbox=outbox) as ledger:
-            recorded = Recorded(ledger.through_seq, forgotten_times=state.forgotten_times)
+            recorded = LedgerSums(ledger.through_seq, forgotten_times=state.forgotten_times)
             if session_id is None:
                 yield self._counted(ledger, recorded, budgets, marks=marks)
                 return
@@ -68,12 +68,12 @@ class LedgerHistory:
     def _counted(
         self,
         ledger: Ledger,
-        recorded: Recorded,
+        recorded: LedgerSums,
         budgets: Sequence[Budget],
         *,
         session_id: str | None = None,
         marks: Sequence[str] = (),
-    ) -> Recorded:
+    ) -> LedgerSums:
         from corvus.ledger.counts import count_budget, latest_resets
 
         # The store's present, not the clock's, which may have gone back behind a stamp.
@@ -94,7 +94,9 @@ class LedgerHistory:
         return replace(recorded, sums=sums, since_us=since_us)
 
 
-def _with_scopes(ledger: Ledger, recorded: Recorded, store_id: str, session_id: str) -> Recorded:
+def _with_scopes(
+    ledger: Ledger, recorded: LedgerSums, store_id: str, session_id: str
+) -> LedgerSums:
     from corvus.ledger.scopes import recorded_missions, recorded_sessions
 
     return replace(

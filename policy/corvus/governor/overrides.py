@@ -30,7 +30,7 @@ EXPIRES_IN = timedelta(hours=1)
 """Life of an override that states none (OVR-2)."""
 
 
-class Before(NamedTuple):
+class Standing(NamedTuple):
     """Where the budgets stand when an override is granted.
 
     Attributes:
@@ -43,7 +43,7 @@ class Before(NamedTuple):
 
 
 def grant(
-    unit: Unit, policy: Policy, request: OverrideRequest, before: Before | None = None
+    unit: Unit, policy: Policy, request: OverrideRequest, before: Standing | None = None
 ) -> tuple[Override, list[Event]]:
     """Grant an override for the next call that would be refused.
 

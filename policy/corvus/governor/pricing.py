@@ -79,7 +79,7 @@ class CallOptions(TypedDict, total=False):
     dispatched: bool
 
 
-class Report(TypedDict, total=False):
+class CallReport(TypedDict, total=False):
     """What may be said of a call that is over, next to its usage.
 
     Attributes:
@@ -106,7 +106,7 @@ def refuse_unknown(given: Mapping[str, object], kind: type) -> None:
     """Refuse words that nothing would read: a misspelt bound would hold too little.
 
     Raises:
-        TypeError: One is no key of ``CallOptions`` or ``Report``; it names the nearest one.
+        TypeError: One is no key of ``CallOptions`` or ``CallReport``; it names the nearest one.
     """
     options = kind.__annotations__.keys()
     for name in given.keys() - options:
@@ -251,7 +251,7 @@ def estimated(price: Price | None, expected: Usage) -> Estimate:
 
 
 def settlement_of(
-    books: PriceBooks, reservation: Reservation, usage: Usage | None, report: Report
+    books: PriceBooks, reservation: Reservation, usage: Usage | None, report: CallReport
 ) -> Settlement:
     """Return what is known of a call that is over, priced.
 
@@ -274,7 +274,7 @@ def settlement_of(
 
 
 def _cost(
-    books: PriceBooks, reservation: Reservation, usage: Usage | None, report: Report
+    books: PriceBooks, reservation: Reservation, usage: Usage | None, report: CallReport
 ) -> tuple[NanoUSD | None, Source, Price | None]:
     request = reservation.request
     reported = report.get("cost_nano_usd")
@@ -294,7 +294,7 @@ def _cost(
 
 
 def _marked(
-    amount: NanoUSD, price: Price, report: Report
+    amount: NanoUSD, price: Price, report: CallReport
 ) -> tuple[NanoUSD | None, Source, Price | None]:
     source = Source.ESTIMATED if report.get("is_estimated") else Source.PRICED
     return amount, source, price

@@ -45,7 +45,7 @@ class SumKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class LedgerSums:
     """What is recorded of budgets, as of one event.
 
     Attributes:
@@ -70,7 +70,7 @@ class Recorded:
     missions: Sequence[MissionRecord] = ()
 
 
-History: TypeAlias = Callable[[Sequence[Budget], str | None], AbstractContextManager[Recorded]]
+History: TypeAlias = Callable[[Sequence[Budget], str | None], AbstractContextManager[LedgerSums]]
 """Reads what is recorded of budgets; while its context is open, no import changes the ledger.
 
 With a session id it reads the sums of that session alone, and what is recorded of it; without one,
@@ -79,12 +79,12 @@ those of forgotten sessions are left out.
 
 
 @contextmanager
-def no_history(budgets: Sequence[Budget], session_id: str | None = None) -> Generator[Recorded]:
+def no_history(budgets: Sequence[Budget], session_id: str | None = None) -> Generator[LedgerSums]:
     """Stand for a ledger that does not exist: nothing is recorded but what the store knows."""
-    yield Recorded()
+    yield LedgerSums()
 
 
-class Stale(Exception):
+class StaleRead(Exception):
     """The ledger has moved on since it was read."""
 
 
@@ -131,7 +131,7 @@ def recount(
                     lambda unit: _step(unit, wanted, recorded, write=write, scope=scope),  # noqa: B023 - run before the next turn
                     alone=True,
                 )
-            except Stale:
+            except StaleRead:
                 continue
     raise StoreUnavailable("the ledger kept changing while balances were counted; try again")
 
@@ -144,10 +144,10 @@ class _Scope(NamedTuple):
 
 
 def _step(
-    unit: Unit, budgets: Sequence[Budget], recorded: Recorded, *, write: bool, scope: _Scope
+    unit: Unit, budgets: Sequence[Budget], recorded: LedgerSums, *, write: bool, scope: _Scope
 ) -> list[Difference]:
     if scope.is_all and len(budgets) < len(unit.budgets()):
-        raise Stale  # one was registered meanwhile
+        raise StaleRead  # one was registered meanwhile
     if write and scope.is_all and (scope.all_windows or _are_live_forgotten(unit)):
         unit.touch().windows_before_us = 0
     differences = count_anew(unit, budgets, recorded, write=write)
@@ -162,7 +162,7 @@ def _are_live_forgotten(unit: Unit) -> bool:
 
 
 def count_anew(
-    unit: Unit, budgets: Iterable[Budget], recorded: Recorded, *, write: bool
+    unit: Unit, budgets: Iterable[Budget], recorded: LedgerSums, *, write: bool
 ) -> list[Difference]:
     """Compare balances with what is recorded, and mend them.
 
@@ -173,7 +173,7 @@ def count_anew(
         write: Whether to make the balances what was counted.
 
     Raises:
-        Stale: The ledger must be read again.
+        StaleRead: The ledger must be read again.
     """
     wanted = list(budgets)
     events = events_after(unit, recorded.through_seq)
@@ -196,20 +196,20 @@ def count_anew(
     return differences
 
 
-def refuse_stale(unit: Unit, recorded: Recorded) -> None:
+def refuse_stale(unit: Unit, recorded: LedgerSums) -> None:
     """Refuse what was read of the ledger before events or sessions left the store.
 
     Raises:
-        Stale: It must be read again.
+        StaleRead: It must be read again.
     """
     if unit.state.drained_seq > recorded.through_seq:
-        raise Stale
+        raise StaleRead
     if recorded.forgotten_times not in (None, unit.state.forgotten_times):
-        raise Stale
+        raise StaleRead
 
 
 def tallied(
-    unit: Unit, budget_id: int, budget: Budget, recorded: Recorded, events: Sequence[OutboxEvent]
+    unit: Unit, budget_id: int, budget: Budget, recorded: LedgerSums, events: Sequence[OutboxEvent]
 ) -> Tally:
     """Sum what is recorded of a budget, in the ledger and after it; holds are left out."""
     key = budget_key(budget)
@@ -230,12 +230,12 @@ def events_after(unit: Unit, seq: int) -> list[OutboxEvent]:
 
 
 def _resets(
-    unit: Unit, key: str, events: Sequence[OutboxEvent], recorded: Recorded
+    unit: Unit, key: str, events: Sequence[OutboxEvent], recorded: LedgerSums
 ) -> dict[SumKey, int]:
     """Return when each sum of a budget was last reset, also since the ledger was read.
 
     Raises:
-        Stale: A sum of the ledger is from before such a reset.
+        StaleRead: A sum of the ledger is from before such a reset.
     """
     since_us = dict(recorded.since_us.get(key, {}))
     for event in events:
@@ -250,7 +250,7 @@ def _resets(
         )
         if since_us.get(sum_key, 0) < row["effective_at"] <= unit.now_us:
             if sum_key in recorded.sums.get(key, {}):
-                raise Stale
+                raise StaleRead
             since_us[sum_key] = row["effective_at"]
     return since_us
 
@@ -372,7 +372,7 @@ def recall(store: Store, history: History, forgotten: Forgotten) -> None:
                     lambda unit: _recall_step(unit, budgets, recorded, session_id),  # noqa: B023 - run before the next turn
                     alone=True,
                 )
-            except Stale:
+            except StaleRead:
                 continue
             return
     raise StoreUnavailable("the ledger kept changing while a session was recalled; try again")
@@ -383,13 +383,13 @@ def _scope_budgets(unit: Unit) -> dict[int, Budget]:
 
 
 def _recall_step(
-    unit: Unit, budgets: dict[int, Budget], recorded: Recorded, session_id: str
+    unit: Unit, budgets: dict[int, Budget], recorded: LedgerSums, session_id: str
 ) -> None:
     if not unit.is_forgotten(session_id):
         return  # another one was faster
     refuse_stale(unit, recorded)
     if _scope_budgets(unit) != budgets:
-        raise Stale
+        raise StaleRead
     events = events_after(unit, recorded.through_seq)
     held = unit.held()
     tallies = [tallied(unit, key, budget, recorded, events) for key, budget in budgets.items()]

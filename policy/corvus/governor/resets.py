@@ -45,11 +45,7 @@ def preview(unit: Unit, rules: Rules, register: Register, request: ResetRequest)
     Raises:
         SteeringRefused: As for ``reset``.
     """
-    budget_id, budget = _find(rules, request.scope)
-    if budget.period in (Period.SESSION, Period.MISSION):
-        refuse_other_project(unit, request.session_id, request.project)
-    key = balance_key(unit, register, budget_id, request)
-    balance = unit.balance(key)
+    budget, balance = _target(unit, rules, register, request)
     if budget.name == MISSION and request.session_id and request.mission_id:
         mission = unit.mission(request.session_id, request.mission_id, request.project)
         budget = own_limit(budget, mission) if mission is not None else budget
@@ -70,11 +66,8 @@ def reset(
         SteeringRefused: The policy has no such budget, its session or mission is not named, or the
             session is one of another project.
     """
-    budget_id, budget = _find(rules, request.scope)
-    if budget.period in (Period.SESSION, Period.MISSION):
-        refuse_other_project(unit, request.session_id, request.project)
-    key = balance_key(unit, register, budget_id, request)
-    balance = unit.balance(key)
+    budget, balance = _target(unit, rules, register, request)
+    key = balance.key
     removed_cost, removed_calls = NanoUSD(balance.spent_nano_usd), balance.calls
     effective_at = unit.tick()
     unit.put_balance(
@@ -114,6 +107,16 @@ def reset(
     )
     result = ResetResult(budget.name, removed_cost, removed_calls, effective_at, audit)
     return result, [ResetApplied(budget.name, budget.period.value, removed_cost, removed_calls)]
+
+
+def _target(
+    unit: Unit, rules: Rules, register: Register, request: ResetRequest
+) -> tuple[Budget, StoredBalance]:
+    """Return the budget that a reset names, and the sum that it is about."""
+    budget_id, budget = _find(rules, request.scope)
+    if budget.period in (Period.SESSION, Period.MISSION):
+        refuse_other_project(unit, request.session_id, request.project)
+    return budget, unit.balance(balance_key(unit, register, budget_id, request))
 
 
 def balance_key(

@@ -59,7 +59,7 @@ def _mission_budget(policy: Policy) -> Budget:
     return Budget(MISSION, Period.MISSION, NOTHING, threshold, _OWN_LIMIT)
 
 
-class Counted(NamedTuple):
+class SumPlace(NamedTuple):
     """A sum that a call is counted in; ``window`` is ``None`` without a calendar window."""
 
     key: BalanceKey
@@ -77,7 +77,7 @@ class Counting:
         self.budgets = budgets
         self._matching: dict[Attributes, tuple[int, ...]] = {}
         self._windows: dict[tuple[Period, str], Window] = {}
-        self._answers: dict[_Who, tuple[datetime, datetime, list[Counted]]] = {}
+        self._answers: dict[_Who, tuple[datetime, datetime, list[SumPlace]]] = {}
 
     def of(
         self,
@@ -85,7 +85,7 @@ class Counting:
         session_id: str | None,
         mission_id: str | None,
         admitted_at: datetime,
-    ) -> list[Counted]:
+    ) -> list[SumPlace]:
         """Return the sums that a call is counted in, in the order of registration.
 
         The answer may be shared; it is not to be changed.
@@ -109,8 +109,8 @@ class Counting:
         session_id: str | None,
         mission_id: str | None,
         admitted_at: datetime,
-    ) -> list[Counted]:
-        counted: list[Counted] = []
+    ) -> list[SumPlace]:
+        counted: list[SumPlace] = []
         project = attributes.project or ""
         for budget_id in self._match(attributes):
             period = self.budgets[budget_id].period
@@ -118,19 +118,19 @@ class Counting:
                 case Period.SESSION:
                     if session_id:
                         counted.append(
-                            Counted(BalanceKey(budget_id, 0, session_id, "", project), None)
+                            SumPlace(BalanceKey(budget_id, 0, session_id, "", project), None)
                         )
                 case Period.MISSION:
                     if session_id and mission_id:
                         key = BalanceKey(budget_id, 0, session_id, mission_id, project)
-                        counted.append(Counted(key, None))
+                        counted.append(SumPlace(key, None))
                 case Period.TOTAL:
-                    counted.append(Counted(BalanceKey(budget_id), None))
+                    counted.append(SumPlace(BalanceKey(budget_id), None))
                 case _:
                     window = self.window(self.budgets[budget_id], admitted_at)
                     assert window is not None, f"{period} has a calendar"
                     key = BalanceKey(budget_id, microseconds(window.start))
-                    counted.append(Counted(key, window))
+                    counted.append(SumPlace(key, window))
         return counted
 
     def window(self, budget: Budget, instant: datetime) -> Window | None:
@@ -182,7 +182,7 @@ class Rules:
 
     def balances(
         self,
-        counted: Iterable[Counted],
+        counted: Iterable[SumPlace],
         sums: Iterable[StoredBalance],
         mission: MissionRecord | None,
     ) -> list[Balance]:

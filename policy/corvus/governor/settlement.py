@@ -31,7 +31,7 @@ from corvus.governor.records import (
     price_row,
     taken_back_row,
 )
-from corvus.governor.rules import Counted, InForce, Register
+from corvus.governor.rules import InForce, Register, SumPlace
 from corvus.governor.thresholds import note_settled
 from corvus.model.columns import SettledCall, usage_row
 from corvus.model.outbox import LedgerTable
@@ -487,7 +487,7 @@ def _count(balance: StoredBalance, cost: int | None, tokens: int, calls: int) ->
         balance.spent_nano_usd += cost * calls
 
 
-def _counted(unit: Unit, register: Register, reservation: Reservation) -> list[Counted]:
+def _counted(unit: Unit, register: Register, reservation: Reservation) -> list[SumPlace]:
     """Return where a reservation is counted: the windows of its admission (EVA-8)."""
     request = reservation.request
     return register.counting(unit).of(
@@ -495,7 +495,7 @@ def _counted(unit: Unit, register: Register, reservation: Reservation) -> list[C
     )
 
 
-def _balances(unit: Unit, counted: Iterable[Counted]) -> list[StoredBalance]:
+def _balances(unit: Unit, counted: Iterable[SumPlace]) -> list[StoredBalance]:
     return [unit.balance(place.key) for place in counted]
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from corvus.base.money import NOTHING
 from corvus.events import BudgetWarning, Event, LimitPassed, Threshold
 from corvus.governor.evaluate import judge
-from corvus.governor.rules import MISSION, Counted, Rules
+from corvus.governor.rules import MISSION, Rules, SumPlace
 from corvus.governor.scopes import stop_mission, worsen
 from corvus.model.decision import BudgetState, BudgetStatus
 from corvus.model.refusals import Refusals
@@ -81,7 +81,7 @@ def note_refused(
 def note_settled(
     unit: Unit,
     rules: Rules | None,
-    counted: Iterable[Counted],
+    counted: Iterable[SumPlace],
     sums: Sequence[StoredBalance],
     request: Request,
 ) -> list[Event]:

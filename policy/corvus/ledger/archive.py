@@ -26,7 +26,7 @@ from corvus.ledger.views import archive_folder, quoted
 
 
 @dataclass(frozen=True, slots=True)
-class _Archived:
+class _ArchiveTable:
     """How a table is archived.
 
     Attributes:
@@ -41,8 +41,8 @@ class _Archived:
 
 
 _TABLES = (
-    _Archived("usage_record", "admitted_at", ("id",)),
-    _Archived("reservation_event", "recorded_at", ("store_id", "seq")),
+    _ArchiveTable("usage_record", "admitted_at", ("id",)),
+    _ArchiveTable("reservation_event", "recorded_at", ("store_id", "seq")),
 )
 _FILE_NAME = re.compile(r"\.?(usage_record|reservation_event)-\d+-\d\d-\d+\.parquet(\.part)?")
 
@@ -118,13 +118,13 @@ def archive(
     return ArchiveSummary(rows, tuple(files))
 
 
-def _months(ledger: Ledger, kind: _Archived, kept_from: date) -> list[date]:
+def _months(ledger: Ledger, kind: _ArchiveTable, kept_from: date) -> list[date]:
     statement = _MONTHS.format(table=ledger.table(kind.table), time=kind.time)
     found = ledger.connection.execute(statement, {"before_us": _us(kept_from)}).fetchall()
     return [first_day for (first_day,) in found]
 
 
-def _move(ledger: Ledger, kind: _Archived, first_day: date, clock: Clock) -> tuple[int, Path]:
+def _move(ledger: Ledger, kind: _ArchiveTable, first_day: date, clock: Clock) -> tuple[int, Path]:
     """Move one month of one table."""
     month = f"{first_day:%Y-%m}"
     file = _free_file(archive_folder(ledger.path), f"{kind.table}-{month}")
@@ -152,7 +152,7 @@ def _move(ledger: Ledger, kind: _Archived, first_day: date, clock: Clock) -> tup
     return rows, file
 
 
-def _write(ledger: Ledger, kind: _Archived, selected: str, file: Path) -> int:
+def _write(ledger: Ledger, kind: _ArchiveTable, selected: str, file: Path) -> int:
     """Write a file so that it is whole, and on disk, before it has its name; return its rows."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.part")

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from corvus.gateway.asgi import Message, Receive, Scope, Send
 from corvus.gateway.auth import RunKey
-from corvus.gateway.guards import TOKEN, Guards, Message, Receive, Scope, Send
+from corvus.gateway.guards import TOKEN, Guards
 from corvus.model.gateway import GatewayOptions
 
 

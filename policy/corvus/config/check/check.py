@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from corvus.config.check.discover import STDIN, find, is_foreign, same_file
 from corvus.config.check.documents import load_documents
-from corvus.config.check.parallel import each
 from corvus.config.model.dialects import Detection
 from corvus.config.toml.document import Document, read_bytes, read_document, source_text
 
@@ -102,7 +101,7 @@ def check_paths(arguments: Sequence[str], options: Options | None = None) -> Che
         for name, key in zip(match.names, its_keys, strict=True):
             if key not in wanted or (wanted[key].walked and not match.walked):
                 wanted[key] = _Target(name, match.walked)
-    results = each([*wanted.values()], lambda want: _check_one(want.name, how, walked=want.walked))
+    results = _results([*wanted.values()], how)
     files = dict(zip(wanted, results, strict=True))
     unmatched: list[Diagnostic] = []
     for argument, match, its_keys in zip(arguments, found, keys, strict=True):
@@ -116,6 +115,17 @@ def check_paths(arguments: Sequence[str], options: Options | None = None) -> Che
         unreadable=bool(unmatched) or any(file.text is None for file in checked),
         passed_over=tuple(wanted[key].name for key, file in files.items() if file is None),
     )
+
+
+def _results(targets: list[_Target], how: Options) -> list[CheckedFile | None]:
+    def check(target: _Target) -> CheckedFile | None:
+        return _check_one(target.name, how, walked=target.walked)
+
+    if len(targets) < 2:
+        return [check(target) for target in targets]
+    from corvus.config.check.parallel import each
+
+    return each(targets, check)
 
 
 def _check_one(name: str, how: Options, *, walked: bool) -> CheckedFile | None:

@@ -118,7 +118,7 @@ def _layer(document: Document, found: Detection, deprecated: list[str]) -> _Laye
     """Reduce one document to its governed tables under canonical names."""
     reporter = Reporter((document,), (found.dialect,), _severity)
     governed = _governed(document.data, found.dialect, reporter)
-    if "cost" in governed:
+    if value_at(governed, ("cost", "prices")):
         from corvus.config.check.rules import nested_price
 
         governed = nested_price.take_out(governed, reporter)
@@ -154,13 +154,13 @@ def _without_host_keys(name: str, value: object) -> object:
     return {key: inner for key, inner in value.items() if key not in extra}
 
 
-def _without(data: Table, route: tuple[str, ...]) -> Table:
-    first, *rest = route
+def _without(data: Table, route: Route) -> Table:
+    first, rest = str(route[0]), route[1:]
     if not rest:
         return {key: value for key, value in data.items() if key != first}
     inner = data[first]
     assert is_table(inner)
-    return {**data, first: _without(inner, tuple(rest))}
+    return {**data, first: _without(inner, rest)}
 
 
 def _canonical(

@@ -46,11 +46,11 @@ _EXPECTED_TEXTS = {
 }
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
-_NUMBER = re.compile(
-    r"\s*[$]?\s*(?P<number>(?:0|[1-9][0-9]*)(?:\.[0-9]+)?)\s*(?:%|\$|usd|cents?|percent)?\s*\Z",
-    re.IGNORECASE,
+# Patterns are compiled when there is something to explain: a clean file loads this module, too.
+_NUMBER = (
+    r"\s*[$]?\s*(?P<number>(?:0|[1-9][0-9]*)(?:\.[0-9]+)?)\s*(?:%|\$|usd|cents?|percent)?\s*\Z"
 )
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z"
 _NOTHING_MOVED: Mapping[Route, Route] = MappingProxyType({})
 
 
@@ -197,10 +197,11 @@ def _plain(text: str, wanted: str) -> str | None:
     word = text.strip().casefold()
     if wanted == "bool_type" and word in _YES | _NO:
         return "true" if word in _YES else "false"
-    number = _NUMBER.match(text) if wanted in {"int_type", "decimal_type"} else None
+    is_number = wanted in {"int_type", "decimal_type"}
+    number = re.match(_NUMBER, text, re.IGNORECASE) if is_number else None
     if number and (wanted == "decimal_type" or "." not in number["number"]):
         return number["number"]
-    return text if wanted == "date_type" and _DATE.match(text) else None
+    return text if wanted == "date_type" and re.match(_DATE, text) else None
 
 
 def _whole(value: Decimal, key: str) -> str:

@@ -16,7 +16,7 @@ from corvus.gateway.api.responses import json_response
 from corvus.gateway.guards import TOKEN
 from corvus.gateway.service import Service
 from corvus.governor.governor import Governor
-from corvus.governor.pricing import CallOptions, Report
+from corvus.governor.pricing import CallOptions, CallReport
 from corvus.model.request import Surface
 from corvus.model.reservation import Outcome, Reservation
 from corvus.model.token import Claims, Token
@@ -86,7 +86,7 @@ def _usage(body: Commit) -> Usage | None:
     return Usage(**known) if known else None
 
 
-def _report(body: Commit) -> Report:
+def _report(body: Commit) -> CallReport:
     return {
         "outcome": Outcome(body.outcome),
         "answering_model": body.answering_model,

@@ -20,6 +20,7 @@ from corvus.base.time import naive_utc
 from corvus.ledger.ledger import Ledger
 from corvus.model.decision import UnpricedModel
 from corvus.model.price import Price
+from corvus.model.reservation import Source
 from corvus.model.usage import TokenKind
 from corvus.prices.sql import (
     IN_TIER,
@@ -105,7 +106,7 @@ SELECT used.* EXCLUDE (provider, rate_provider, rate_book, rate_entry, rated_nan
     CASE WHEN keeps_cost THEN record.price_entry
         WHEN reported_nano_usd IS NULL AND rated_nano_usd IS NOT NULL THEN rate_entry
         END AS price_entry,
-    if(reported_nano_usd IS NULL, 'imported', 'provider') AS source
+    if(reported_nano_usd IS NULL, '{Source.IMPORTED}', '{Source.PROVIDER}') AS source
 FROM rounded AS used
 LEFT JOIN usage_record AS record ON record.id = used.known_id
 """  # noqa: S608 - made of constants of this package

@@ -2,7 +2,8 @@
 
 A file holds what ``corvus explain`` says of its code and the function that finds it. Rules run on
 raw data, also when other fields are wrong, and are silent about a value that was already reported.
-A new rule is a new file and its name below.
+A new rule is a new file and its name below. ``nested_price`` and ``deprecated_key`` are not listed:
+``documents`` runs them on each layer, before the settings model.
 """
 
 from __future__ import annotations
@@ -12,12 +13,10 @@ from typing import Final
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.rules import (
     ambiguous_price,
-    deprecated_key,
     duplicate_budget_name,
     extreme_threshold,
     invalid_value,
     limit_never_binds,
-    nested_price,
     no_limit_set,
     unpriced_default_model,
 )
@@ -33,9 +32,6 @@ RULES: Final = (
     unpriced_default_model,
 )
 """Run in this order on what all layers together say."""
-
-ON_ONE_LAYER: Final = (nested_price, deprecated_key)
-"""Run by ``documents`` on each layer, before the settings model."""
 
 
 def check(subject: Subject, reporter: Reporter) -> None:
