@@ -344,6 +344,19 @@ def test_an_anchor_proves_that_the_audit_was_not_cut_off(
     assert "audit-truncated" in codes
 
 
+def test_files_that_are_there_and_may_be_written_are_healthy(
+    opened: Callable[..., Runtime],
+) -> None:
+    """CLI-6."""
+    runtime = opened()
+    with runtime.governor() as governor:
+        spend(governor, 10)
+    runtime.bookkeeping.drain()
+    health = runtime.health()
+    assert (health.store.is_writable, health.store.problem) == (True, None)
+    assert (health.ledger.is_writable, health.ledger.problem) == (True, None)
+
+
 def test_without_a_store_the_head_of_the_audit_is_the_newest_event_of_the_ledger(
     opened: Callable[..., Runtime],
 ) -> None:

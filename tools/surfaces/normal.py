@@ -20,11 +20,11 @@ _NUMBERED = (
     ("token", re.compile(r"\bcv[a-z]{1,4}_[A-Za-z0-9_-]{20,}")),
     ("csrf", re.compile(r'(?<=name="csrf" value=")[A-Za-z0-9_-]{20,}')),
     ("hash", re.compile(r'(?<!sha256[:= ])(?<!sha256": ")\b[0-9a-f]{64}\b')),
-    ("newest", re.compile(r"(?<=newest )[0-9a-f]{16}\b")),
     ("keyed", re.compile(r'(?:(?<="session": ")|(?<=unlisted:))[0-9a-f]{16}\b')),
     ("cookie", re.compile(r"(?<=corvus_visit=)[A-Za-z0-9_-]{20,}")),
 )
 _REPLACED = (
+    (re.compile(r"(newest (?:\x1b\[\d+m)*)[0-9a-f]{16}\b"), r"\1<hash>"),
     (re.compile(r"\b\d{16} \d{16} \d+ [0-9a-f-]{36}"), "<witness>"),
     (re.compile(r"(?<=\r\x1b\[2K).*"), "<progress>"),
     (re.compile(r"(?m)^[0-9TZ.:-]+Z (?=[A-Z]+ )"), "<time> "),

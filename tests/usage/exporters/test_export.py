@@ -14,12 +14,12 @@ from typing import Any
 import duckdb
 import jsonschema
 import pytest
-from corvus.cli.usage_export import ExportFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corvus.base.errors import ReportError
 from corvus.base.resources import shipped
+from corvus.cli.usage import ExportFormat
 from corvus.ledger.ledger import open_ledger
 from corvus.usage import exporters
 from corvus.usage.exporters import FORMATS, Shape
