@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 
 TOOLS = {
+    "sizes": "lower the records of sizes to what is true",
     "generate": "write every generated file again, or compare with --check",
     "bench": "compare the speed of two checkouts, run by run",
     "house": "measure the structure of one checkout, or of two side by side",

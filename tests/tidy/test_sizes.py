@@ -1,36 +1,51 @@
+"""Sizes are a ratchet: what is large may shrink and not grow (``python -m tools sizes``)."""
+
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-MODULES = sorted((ROOT / "policy" / "corvus").rglob("*.py"))
-MAX_MODULE_LINES = 400
-MAX_FUNCTION_LINES = 60
+from tools.sizes import PACKAGE, grown, loose, measure, recorded
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+FOLDER_MODULES = 30
+SAME_NAME = 3
 
 
 def shown(path: Path) -> str:
-    return str(path.relative_to(ROOT))
+    return path.relative_to(PACKAGE).as_posix()
 
 
-def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
+def test_nothing_grows_past_its_record() -> None:
+    assert grown(measure(), recorded()) == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=shown)
-def test_a_module_is_small_enough_to_read(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= MAX_MODULE_LINES
-    long = {
-        node.name: node.end_lineno - node.lineno + 1
-        for node in functions(path)
-        if node.end_lineno is not None and node.end_lineno - node.lineno >= MAX_FUNCTION_LINES
-    }
-    assert not long
+def test_the_records_are_as_low_as_they_can_be() -> None:
+    assert loose(measure(), recorded()) == [], "lower them: python -m tools sizes"
+
+
+def test_what_grew_or_has_no_record_is_found() -> None:
+    records = {"modules": {"a.py": 310}, "functions": {"a.py:f": 50}}
+    same = {"modules": {"a.py": 310}, "functions": {"a.py:f": 50}}
+    assert grown(same, records) == loose(same, records) == []
+    worse = {"modules": {"a.py": 311, "b.py": 301}, "functions": {"a.py:f": 51, "a.py:g": 41}}
+    assert len(grown(worse, records)) == 4
+    better = {"modules": {}, "functions": {"a.py:f": 49}}
+    assert loose(better, records) == ["modules: a.py", "functions: a.py:f"]
+
+
+def test_no_folder_is_flat() -> None:
+    """More modules side by side than one can keep apart."""
+    count = Counter(shown(path.parent) for path in MODULES)
+    assert {folder: many for folder, many in count.items() if many > FOLDER_MODULES} == {}
+
+
+def test_no_file_name_is_everywhere() -> None:
+    count = Counter(path.name for path in MODULES if path.name != "__init__.py")
+    assert {name: many for name, many in count.items() if many > SAME_NAME} == {}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=shown)
