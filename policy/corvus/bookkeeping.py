@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from corvus.base.errors import LedgerCorrupt, LedgerError, StoreError
 from corvus.base.time import Clock, FixedClock, SystemClock
-from corvus.governor.audit import append_audit
-from corvus.governor.history import LedgerHistory
+from corvus.governor.audit_chain import append_audit
+from corvus.governor.recorded_sums import LedgerHistory
 from corvus.governor.recount import Difference, History, recount
 from corvus.governor.upkeep import keep_up
 from corvus.model.steering import AuditKind

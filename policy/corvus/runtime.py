@@ -36,7 +36,7 @@ from corvus.model.budget import Budget
 from corvus.model.gateway import GatewayOptions
 from corvus.model.observability import ObservabilityOptions
 from corvus.model.policy import Policy
-from corvus.model.status import StatusReport
+from corvus.model.status_report import StatusReport
 from corvus.prices.lookup import PriceBooks
 
 if TYPE_CHECKING:

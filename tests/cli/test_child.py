@@ -14,7 +14,7 @@ import pytest
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 PARENT = """
 import os, sys
-from corvus.cli.child import run_child
+from corvus.cli.agents.child import run_child
 mark, *command = sys.argv[1:]
 sys.exit(run_child(command[0], command, {**os.environ, "CORVUS_RUN": mark}))
 """
@@ -96,7 +96,7 @@ def test_a_command_has_the_signals_of_a_fresh_process() -> None:
     """An interpreter ignores SIGPIPE; ``corvus agent -- sh -c 'yes | head'`` must not."""
     script = """
 import os
-from corvus.cli.child import run_child
+from corvus.cli.agents.child import run_child
 run_child("/bin/sh", ["/bin/sh", "-c", 'kill -PIPE $$; echo ignored'], dict(os.environ))
 """
     done = subprocess.run(

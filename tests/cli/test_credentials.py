@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from corvus.cli.child import environment_of
+from corvus.cli.agents.child import environment_of
 from corvus.cli.credentials import withheld
 from corvus.model.gateway import Kind, Upstream
 

@@ -18,7 +18,7 @@ def _no_child(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object) -> int:
         raise AssertionError("a refused run has started its command")
 
-    monkeypatch.setattr("corvus.cli.run.run_child", never)
+    monkeypatch.setattr("corvus.cli.agents.run.run_child", never)
 
 
 def refused(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from corvus.cli.agents.run_text import cautions
 from corvus.cli.options import say_governing, warn_unlimited
-from corvus.cli.run_text import cautions
 from corvus.governor.rules import budgets_of_run
 from corvus.runtime import Runtime, open_runtime
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from corvus.cli.child import command_of
+from corvus.cli.agents.child import command_of
 from tests.cli.places import read_terminal
 from tests.gateway.provider import Provider
 from tests.gateway.proxied import CONFIG, KEY, Settings
@@ -259,7 +259,7 @@ def test_a_signal_that_comes_while_the_command_starts_is_not_lost() -> None:
     """
     script = """
 import os, threading
-from corvus.cli.child import run_child
+from corvus.cli.agents.child import run_child
 done = threading.Event()
 def spin():
     while not done.is_set():

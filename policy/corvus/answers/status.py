@@ -42,7 +42,7 @@ from corvus.model.decision import BudgetState, BudgetStatus
 from corvus.model.policy import Policy
 from corvus.model.refusals import Refusals
 from corvus.model.spend import Spend
-from corvus.model.status import StatusReport
+from corvus.model.status_report import StatusReport
 from corvus.model.steering import MissionRecord, Override
 
 _OF_BUDGET = {**STATES, "description": "Of the budget."}

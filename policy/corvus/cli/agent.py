@@ -16,7 +16,7 @@ from corvus.cli.options import Config, LedgerPath, Sets
 from corvus.model.request import Surface
 
 if TYPE_CHECKING:
-    from corvus.cli.run import RunRequest
+    from corvus.cli.agents.run import RunRequest
 
 Command: TypeAlias = Annotated[
     list[str], typer.Argument(metavar="COMMAND...", help="What to run, with its own options.")
@@ -82,8 +82,8 @@ def agent(
 
     Example: corvus agent --mission triage --limit 2.50 -- python agent.py
     """
-    from corvus.cli.run import RunRequest
-    from corvus.cli.run_text import read_limits
+    from corvus.cli.agents.run import RunRequest
+    from corvus.cli.agents.run_text import read_limits
 
     limits = read_limits(limit, daily, session_limit)
     request = RunRequest(
@@ -122,8 +122,8 @@ def code(
 
     Example: corvus code --daily 5 -- claude -p "fix the tests"
     """
-    from corvus.cli.run import RunRequest
-    from corvus.cli.run_text import read_limits
+    from corvus.cli.agents.run import RunRequest
+    from corvus.cli.agents.run_text import read_limits
 
     limits = read_limits(limit, daily, session_limit)
     request = RunRequest(
@@ -142,8 +142,8 @@ def code(
 def _run(
     command: list[str], request: RunRequest, config: Config, sets: Sets, ledger: LedgerPath
 ) -> None:
+    from corvus.cli.agents.run import Run
     from corvus.cli.options import warn_unused
-    from corvus.cli.run import Run
     from corvus.runtime import open_runtime
 
     runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)

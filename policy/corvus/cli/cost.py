@@ -41,7 +41,7 @@ from corvus.reporting.history import (
 if TYPE_CHECKING:
     from corvus.answers.history import History
     from corvus.model.decision import BudgetStatus
-    from corvus.model.status import StatusReport
+    from corvus.model.status_report import StatusReport
     from corvus.reporting.header import Chart
     from corvus.reporting.table import Table
     from corvus.runtime import Runtime

@@ -151,7 +151,7 @@ def _audit(name: str, migration: Migration) -> None:
     """Keep the migration in the audit where the file has governed calls (AUD-1)."""
     from corvus.base.errors import PolicyError
     from corvus.diagnostics.model import ConfigError
-    from corvus.governor.audit import note_migration
+    from corvus.governor.audit_chain import note_migration
     from corvus.runtime import local_actor, open_runtime
 
     keys = [".".join(change.alias.old) for change in migration.changes]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from corvus.model.budget import Budget
     from corvus.model.refusals import Refusals
-    from corvus.model.status import StatusReport
+    from corvus.model.status_report import StatusReport
     from corvus.model.steering import MissionRecord
     from corvus.runtime import Runtime
     from corvus.wording.words import Words

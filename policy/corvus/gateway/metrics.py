@@ -20,7 +20,7 @@ from corvus.model.usage import TokenKind
 from corvus.observability.redact import Redactor, surface
 
 if TYPE_CHECKING:
-    from corvus.model.status import StatusReport
+    from corvus.model.status_report import StatusReport
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _ABOUT = {

@@ -23,7 +23,8 @@ from corvus.base.errors import SettlementPending, StoreError
 from corvus.base.ids import new_id
 from corvus.base.time import microseconds
 from corvus.events import Event
-from corvus.governor import audit, settlement
+from corvus.governor import audit_chain as audit
+from corvus.governor import settlement
 from corvus.governor.recount import Difference, History, no_history, recall, recount
 from corvus.governor.rules import InForce, Register, Rules, budgets_to_register, registered
 from corvus.governor.upkeep import Heartbeat, take_in

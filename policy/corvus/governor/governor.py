@@ -36,7 +36,7 @@ from corvus.model.decision import BudgetState, Decision
 from corvus.model.policy import Policy
 from corvus.model.request import Request
 from corvus.model.reservation import Reservation, Settled
-from corvus.model.status import StatusReport
+from corvus.model.status_report import StatusReport
 from corvus.model.steering import (
     MissionOutcome,
     MissionRecord,

@@ -16,7 +16,7 @@ from corvus.base.errors import SteeringRefused
 from corvus.base.ids import new_id
 from corvus.base.period import window_at
 from corvus.events import BudgetOverride, Event, OverrideAction
-from corvus.governor.audit import SYSTEM, About, append_audit
+from corvus.governor.audit_chain import SYSTEM, About, append_audit
 from corvus.governor.scopes import refuse_other_project
 from corvus.model.decision import BudgetState, BudgetStatus
 from corvus.model.policy import Policy

@@ -11,7 +11,7 @@ from corvus.base.money import NanoUSD
 from corvus.base.period import Period
 from corvus.base.time import microseconds
 from corvus.events import Event, ResetApplied
-from corvus.governor.audit import append_audit
+from corvus.governor.audit_chain import append_audit
 from corvus.governor.rules import MISSION, Register, Rules, own_limit
 from corvus.governor.scopes import refuse_other_project
 from corvus.model.budget import Budget

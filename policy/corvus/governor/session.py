@@ -16,7 +16,7 @@ from corvus.governor.pricing import CallOptions
 from corvus.governor.resets import Subject
 from corvus.governor.status import report_status
 from corvus.model.decision import MissionEnded
-from corvus.model.status import StatusReport
+from corvus.model.status_report import StatusReport
 from corvus.model.steering import MissionOutcome, MissionRecord, MissionRequest, SessionRecord
 from corvus.store.unit import Unit
 

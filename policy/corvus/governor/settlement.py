@@ -23,7 +23,7 @@ from corvus.base.ids import new_id
 from corvus.base.money import NOTHING, NanoUSD
 from corvus.base.time import microseconds
 from corvus.events import CallSettled, Event, Overrun, ReservationExpired, SettlementCorrected
-from corvus.governor.audit import SYSTEM, append_audit
+from corvus.governor.audit_chain import SYSTEM, append_audit
 from corvus.governor.overrides import expire_overrides, restore
 from corvus.governor.records import (
     append_counted_refusals,

@@ -11,7 +11,7 @@ from corvus.governor.resets import Subject, balance_key
 from corvus.governor.rules import MISSION, Register, Rules, own_limit
 from corvus.model.refusals import Refusals
 from corvus.model.spend import Spend
-from corvus.model.status import StatusReport
+from corvus.model.status_report import StatusReport
 from corvus.model.steering import MissionRecord, Override
 from corvus.store.unit import Unit
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from corvus.base.errors import SteeringRefused
 from corvus.base.ids import new_id
-from corvus.governor.audit import append_audit
+from corvus.governor.audit_chain import append_audit
 from corvus.model.steering import AuditKind
 from corvus.model.token import Token, TokenRequest, digest_of
 from corvus.store.unit import Unit

@@ -16,12 +16,12 @@ from starlette.routing import Route
 
 from corvus.gateway.auth import Tokens
 from corvus.gateway.pages import login
+from corvus.gateway.pages.actions import ACTIONS
 from corvus.gateway.pages.limits import LIMITS
 from corvus.gateway.pages.live import Board
 from corvus.gateway.pages.page import ROOT, View
 from corvus.gateway.pages.render import asset
 from corvus.gateway.pages.serving import Pages
-from corvus.gateway.pages.steering import ACTIONS
 from corvus.gateway.pages.views import PAGES
 from corvus.gateway.service import Service
 

@@ -10,8 +10,8 @@ from corvus.config.layers.origins import EffectiveSetting
 from corvus.config.toml.values import Route, quoted, shown, written
 from corvus.diagnostics.model import ConfigError
 from corvus.diagnostics.secrets import scrub
+from corvus.gateway.pages.actions import Action, Form, Invalid, way_back
 from corvus.gateway.pages.page import Page, PageRequest
-from corvus.gateway.pages.steering import Action, Form, Invalid, way_back
 
 _SCALARS = (
     "session_limit_usd",

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from corvus.model.decision import BudgetState, BudgetStatus
 from corvus.model.refusals import Refusals
-from corvus.model.status import StatusReport
+from corvus.model.status_report import StatusReport
 
 GLYPHS = {BudgetState.ALLOWED: "✓", BudgetState.WARNING: "!", BudgetState.EXCEEDED: "✕"}
 BLOCKING = "blocking"

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 from corvus.base.errors import PolicyError
 from corvus.diagnostics.secrets import scrub
 from corvus.gateway.auth import Tokens
-from corvus.gateway.pages import steering
+from corvus.gateway.pages import actions as steering
 from corvus.gateway.pages.cookies import COOKIE, Visit, Visits
 from corvus.gateway.pages.figures import Figures
 from corvus.gateway.pages.live import Board, LivePart

@@ -17,7 +17,7 @@ from corvus.gateway.pages.page import Page, PageRequest, fault_kind, page
 from corvus.gateway.pages.summary import summary_of
 from corvus.model.policy import Policy
 from corvus.model.spend import Spend
-from corvus.model.status import StatusReport
+from corvus.model.status_report import StatusReport
 
 _TILES = ("day", "month", "session")
 

@@ -19,7 +19,7 @@ from corvus.metering.providers import PROVIDERS
 if TYPE_CHECKING:
     from corvus.model.budget import Budget
     from corvus.model.decision import BudgetStatus
-    from corvus.model.status import StatusReport
+    from corvus.model.status_report import StatusReport
     from corvus.runtime import Runtime
 
 

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corvus.base.errors import GatewayRefused, PolicyError, RunRefused, SteeringRefused
-from corvus.cli import credentials, run_text, runfile
-from corvus.cli.child import MARK, command_of, environment_of, find_command, run_child
+from corvus.cli import credentials
+from corvus.cli.agents import run_text, runfile
+from corvus.cli.agents.child import MARK, command_of, environment_of, find_command, run_child
+from corvus.cli.agents.run_text import refuse_without_budget
 from corvus.cli.credentials import hide
-from corvus.cli.run_text import refuse_without_budget
 from corvus.compile import RunLimits
 from corvus.governor.rules import budgets_of_run
 from corvus.metering.providers import PROVIDERS
