@@ -9,8 +9,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from corvus.version import __version__ as __version__
-
 if TYPE_CHECKING:
     from corvus.base.errors import PolicyError
     from corvus.base.money import NanoUSD
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from corvus.model.reservation import Reservation
     from corvus.model.usage import Usage
     from corvus.runtime import Runtime, open_runtime
+    from corvus.version import __version__ as __version__
 
 __all__ = [
     "Budget",
@@ -45,6 +44,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "__version__": "corvus.version",
     "Budget": "corvus.model.budget",
     "BudgetExceeded": "corvus.model.decision",
     "ConfigError": "corvus.diagnostics.model",

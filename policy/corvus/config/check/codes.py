@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from corvus.config.check.rules import RULES, deprecated_key, nested_price
+from corvus.config.check.rules import ON_ONE_LAYER, RULES, load
 from corvus.config.toml import codes as document_codes
 from corvus.diagnostics.codes import CodeInfo, Severity
 
@@ -196,7 +196,7 @@ CODES: Final[Mapping[str, CodeInfo]] = MappingProxyType(
         for info in (
             *document_codes.CODES,
             *_SETTINGS,
-            *(rule.INFO for rule in (nested_price, deprecated_key, *RULES)),
+            *(load(name).INFO for name in (*ON_ONE_LAYER, *RULES)),
             *ABOVE_FILES,
             *_COMMENTS,
         )
