@@ -113,7 +113,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(files.os, step, full)
+    monkeypatch.setattr(f"{files.__name__}.os.{step}", full)
     with pytest.raises(EditRefused, match="No space left"):
         replace_file(file, NEW, before=OLD)
     assert file.read_bytes() == OLD
@@ -148,7 +148,7 @@ def test_the_file_and_then_the_folder_are_synced(
         steps.append("rename")
         replace(source, target)
 
-    monkeypatch.setattr(files.os, "fsync", note_sync)
-    monkeypatch.setattr(files.os, "replace", note_replace)
+    monkeypatch.setattr(f"{files.__name__}.os.fsync", note_sync)
+    monkeypatch.setattr(f"{files.__name__}.os.replace", note_replace)
     replace_file(file, NEW, before=OLD)
     assert steps == ["file", "rename", "folder"]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from corvus.base.files import replace_file
 from corvus.cli import config as config_group
 from corvus.cli.exits import Exit
 from corvus.cli.main import main
@@ -84,7 +85,7 @@ def test_without_any_config_init_is_named(capsys: Capture) -> None:
 def test_a_change_by_somebody_else_is_not_lost(
     config: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replace = config_group.replace_file
+    replace = replace_file
 
     def late(path: Path, data: bytes, *, before: bytes) -> None:
         config.write_text("# theirs\n")

@@ -27,6 +27,7 @@ from corvus.model.steering import (
     ResetRequest,
 )
 from corvus.store.api import Forgotten, session_mark
+from corvus.store.place import StorePlace
 from corvus.store.sqlite import SqliteBackend
 from corvus.store.store import Store
 from tests.fakes import FrozenClock
@@ -202,8 +203,8 @@ def test_a_session_used_since_the_look_is_not_forgotten(place: Place) -> None:
         place.drain(governor)
         look = module._look  # pyright: ignore[reportPrivateUsage]
 
-        def slow(path: Path, store: Store) -> object:
-            found = look(path, store)
+        def slow(place: StorePlace, store: Store) -> object:
+            found = look(place, store)
             spend(governor, 10, "u")
             return found
 

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corvus.answers.kv import kv_text
 from corvus.base.errors import ReportError
 from corvus.reporting.formats import (
     csv_text,
@@ -21,7 +22,6 @@ from corvus.reporting.formats import (
     json_text,
     jsonl_text,
     kv_lines,
-    kv_text,
     markdown_text,
     usd_places,
     write_parquet,

@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import httpx2
 import pytest
 
-from corvus.gateway.auth import REMEMBERED_SECONDS
+from corvus.gateway.auth import REMEMBERED_SECONDS, Tokens
 from corvus.gateway.pages.app import HEADERS
 from corvus.gateway.pages.cookies import COOKIE, VISIT_SECONDS, Visits
 from corvus.governor import tokens
@@ -270,7 +271,7 @@ def test_a_visit_ends_when_its_time_is_up() -> None:
 
 async def _visits() -> None:
     now = 0.0
-    visits = Visits(Door(), lambda: now)
+    visits = Visits(cast("Tokens", Door()), lambda: now)
     begun = await visits.log_in("s")
     assert begun is not None
     key, visit = begun

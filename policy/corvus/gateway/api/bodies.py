@@ -92,7 +92,8 @@ def _live(settings: type[BaseModel]) -> type[Body]:
 
 
 def _is_live(field: FieldInfo) -> bool:
-    return isinstance(field.json_schema_extra, dict) and LIVE in field.json_schema_extra
+    extra: object = field.json_schema_extra
+    return isinstance(extra, dict) and LIVE in extra
 
 
 def _type_of(annotation: Any) -> Any:
