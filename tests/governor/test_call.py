@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from corvus import BudgetExceeded, Governor, Usage
+from corvus.base.errors import ReservationError
+from corvus.base.money import NanoUSD
 from corvus.governor.call import Call
 from corvus.model.reservation import Outcome, ReservationState, Source
 from corvus.store.sqlite import MemoryBackend
@@ -330,3 +332,48 @@ def test_a_misspelt_option_is_refused_and_not_passed_over(one: Bench) -> None:
         with pytest.raises(TypeError, match="did you mean cost_nano_usd"):
             call.used(cost_usd=5)  # pyright: ignore[reportCallIssue]
         call.used(USED)
+
+
+def test_a_call_is_entered_once(one: Bench) -> None:
+    """A second entry would leak its hold, or record what the first one used."""
+    call = one.governor.call("claude-haiku-4-5", estimate_usd="0.01")
+    with call:
+        call.used(cost_nano_usd=NanoUSD(1))
+        with pytest.raises(ReservationError, match="entered once"), call:
+            pass
+    with pytest.raises(ReservationError, match="entered once"), call:
+        pass
+
+    async def again() -> None:
+        with pytest.raises(ReservationError, match="entered once"):
+            async with call:
+                pass
+
+    asyncio.run(again())
+    spends = one.governor.status(None).decision.statuses
+    assert sum(status.held_nano_usd for status in spends) == 0
+
+
+def test_of_many_tasks_that_enter_one_call_one_is_let_in(one: Bench) -> None:
+    async def enter(call: Call) -> bool:
+        try:
+            async with call:
+                call.used(cost_nano_usd=NanoUSD(1))
+                await asyncio.sleep(0)
+        except ReservationError:
+            return False
+        return True
+
+    async def race() -> list[bool]:
+        call = one.governor.call("claude-haiku-4-5", estimate_usd="0.01")
+        return await asyncio.gather(*(enter(call) for _ in range(5)))
+
+    assert asyncio.run(race()).count(True) == 1
+    assert sum(status.held_nano_usd for status in one.governor.status(None).decision.statuses) == 0
+
+
+def test_a_call_that_was_refused_may_be_tried_again(one: Bench) -> None:
+    call = one.governor.call("claude-haiku-4-5", estimate_usd="1000000")
+    for _ in range(2):
+        with pytest.raises(BudgetExceeded), call:
+            pass

@@ -24,7 +24,6 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
 FINDINGS = {"corvus check corvus-demo/broken.toml"}
 """Commands that show findings: their exit code is 1, and anything else would be a mistake."""
-EXPORT = "time,model,prompt,completion\n2026-11-17T10:00:00Z,claude-haiku-4-5,1000,100\n"
 
 
 class Result(NamedTuple):
@@ -87,7 +86,6 @@ def test_every_other_command_runs_and_prints_what_is_shown(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert run("corvus demo", tmp_path).returncode == Exit.CLEAN
-    (tmp_path / "export.csv").write_text(EXPORT)
     for name in ("policy", "config", "store", "model"):  # a reader may have such modules
         (tmp_path / f"{name}.py").write_text("raise SystemExit('a module of the user')\n")
     printed = ""

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"{'stale' if check else 'written'}: {path.relative_to(HERE)}")
         if not check:
             path.write_text(text, encoding="utf-8", newline="\n")
-    return 1 if check and stale else 0
+    return 1 if check and (stale or price_book.render() is None) else 0
 
 
 def generated() -> dict[Path, str]:

@@ -41,6 +41,8 @@ def gateway(
         from corvus.gateway.pages.app import Dashboard
         from corvus.gateway.service import ConfigFile
     except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] == "corvus":
+            raise  # no extra brings it: the installation is damaged
         raise GatewayRefused(
             f"the gateway needs {missing.name}: pip install 'corvus-policy[gateway]'"
         ) from None

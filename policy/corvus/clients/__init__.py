@@ -29,4 +29,18 @@ def __getattr__(name: str) -> object:
     """Load a public name on first use (PEP 562)."""
     if name not in _HOME:
         raise AttributeError(f"module 'corvus.clients' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    try:
+        module = import_module(_HOME[name])
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] == "corvus":
+            raise
+        extra = _HOME[name].rpartition(".")[2].replace("transport", "clients")
+        raise ModuleNotFoundError(
+            f"corvus.clients.{name} needs {missing.name}: pip install 'corvus-policy[{extra}]'",
+            name=missing.name,
+        ) from None
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__]

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from decimal import Decimal
+from threading import Lock
 from types import TracebackType
 from typing import Self, Unpack
 
@@ -46,6 +47,7 @@ class Call:
         self._usage: Usage | None = None
         self._report: CallReport = {}
         self._has_flowed = False
+        self._entry = Lock()
 
     @property
     def decision(self) -> Decision:
@@ -119,13 +121,14 @@ class Call:
         return decision
 
     def __enter__(self) -> Self:
-        reservation_id = self._engine.new_id()
-        try:
-            admission = calls.reserve(self._engine, self.request, reservation_id)
-            self._admit(self._engine.run(admission))
-        except (KeyboardInterrupt, GeneratorExit):
-            self._engine.run(calls.forget(self._engine, reservation_id))
-            raise
+        with self._entering():
+            reservation_id = self._engine.new_id()
+            try:
+                admission = calls.reserve(self._engine, self.request, reservation_id)
+                self._admit(self._engine.run(admission))
+            except (KeyboardInterrupt, GeneratorExit):
+                self._engine.run(calls.forget(self._engine, reservation_id))
+                raise
         return self
 
     def __exit__(
@@ -141,9 +144,10 @@ class Call:
             self.settled = self._engine.run(self._settlement(held, error))
 
     async def __aenter__(self) -> Self:
-        reservation_id = self._engine.new_id()
-        admission = calls.reserve(self._engine, self.request, reservation_id)
-        self._admit(await self._engine.arun(admission))
+        with self._entering():
+            reservation_id = self._engine.new_id()
+            admission = calls.reserve(self._engine, self.request, reservation_id)
+            self._admit(await self._engine.arun(admission))
         return self
 
     async def __aexit__(
@@ -157,6 +161,24 @@ class Call:
             return
         with leaving(error):
             self.settled = await self._engine.arun(self._settlement(held, error))
+
+    @contextmanager
+    def _entering(self) -> Generator[None]:
+        """Let one entry through; one that was refused may be tried again.
+
+        Raises:
+            ReservationError: The call was entered before. It has one hold, and what a second entry
+                used would be taken for what the first one did.
+        """
+        if not self._entry.acquire(blocking=False):
+            raise ReservationError(
+                "a call is entered once: make another one with `governor.call(...)`"
+            )
+        try:
+            yield
+        except BaseException:
+            self._entry.release()
+            raise
 
     def _admit(self, decision: Decision) -> None:
         if not decision.allowed:

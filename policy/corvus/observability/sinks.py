@@ -69,6 +69,8 @@ def _exporting(redactor: Redactor, endpoint: str) -> AbstractContextManager[List
     try:
         from corvus.observability.otel import exporting
     except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] == "corvus":
+            raise  # no extra brings it: the installation is damaged
         raise ConfigError(
             "governance.observability.otlp_endpoint is set and OpenTelemetry is missing "
             f"({missing.name}): pip install 'corvus-policy[otel]'"

@@ -131,7 +131,10 @@ def _opened(
 
 
 def _toml(table: Mapping[str, object]) -> str:
-    return "".join(f"{json.dumps(key)} = {_inline(value)}\n" for key, value in table.items())
+    return "".join(
+        f"{json.dumps(key, ensure_ascii=False)} = {_inline(value)}\n"
+        for key, value in table.items()
+    )
 
 
 def _inline(value: object) -> str:
@@ -139,7 +142,10 @@ def _inline(value: object) -> str:
     match value:
         case Mapping():
             table = cast("Mapping[str, object]", value)
-            pairs = (f"{json.dumps(key)} = {_inline(one)}" for key, one in table.items())
+            pairs = (
+                f"{json.dumps(key, ensure_ascii=False)} = {_inline(one)}"
+                for key, one in table.items()
+            )
             return f"{{{', '.join(pairs)}}}"
         case bool() | str():
             return json.dumps(value, ensure_ascii=False)

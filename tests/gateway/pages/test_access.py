@@ -16,6 +16,7 @@ import pytest
 from corvus.gateway.auth import REMEMBERED_SECONDS, Tokens
 from corvus.gateway.pages.app import HEADERS
 from corvus.gateway.pages.cookies import COOKIE, VISIT_SECONDS, Visits
+from corvus.gateway.pages.views import PAGES as REGISTERED
 from corvus.governor import tokens
 from corvus.model.token import Token, TokenScope
 from tests.cli.places import Place
@@ -23,7 +24,7 @@ from tests.fakes import NO_AUTHORITIES
 from tests.gateway.conftest import Served
 from tests.gateway.pages.visiting import ROOT, Visitor, words
 
-PAGES = ["", "/history", "/sessions", "/missions", "/audit", "/reports", "/config"]
+PAGES = [path for path, entry in REGISTERED.items() if entry.menu is not None]
 
 
 @pytest.fixture(scope="module")

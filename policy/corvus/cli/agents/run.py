@@ -318,6 +318,8 @@ def _require_extra() -> None:
         for module in ("local", "proxy"):
             import_module(f"corvus.gateway.proxy.{module}")
     except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] == "corvus":
+            raise  # no extra brings it: the installation is damaged
         raise GatewayRefused(
             f"the proxy needs {missing.name}: pip install 'corvus-policy[gateway]'"
         ) from None

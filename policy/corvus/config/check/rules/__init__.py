@@ -14,21 +14,22 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
 from corvus.config.model.defaults import LIMITS_USD
-from corvus.config.toml.values import Route, value_at
+from corvus.config.toml.values import is_table
 
 if TYPE_CHECKING:
     from corvus.diagnostics.codes import CodeInfo
 
-RULES: Final[dict[str, tuple[Route, ...]]] = {
-    "limit_never_binds": tuple(("cost", key) for key in LIMITS_USD),
-    "no_limit_set": (("cost", "enabled"),),
-    "extreme_threshold": (("cost", "warn_at_percent"), ("cost", "budgets")),
-    "duplicate_budget_name": (("cost", "budgets"),),
-    "invalid_value": (("cost", "budgets"),),
-    "ambiguous_price": (("cost", "prices"),),
-    "unpriced_default_model": (("default_model",),),
+RULES: Final[dict[str, tuple[str, frozenset[str]]]] = {
+    "limit_never_binds": ("cost", frozenset(LIMITS_USD)),
+    "no_limit_set": ("cost", frozenset({"enabled"})),
+    "extreme_threshold": ("cost", frozenset({"warn_at_percent", "budgets"})),
+    "duplicate_budget_name": ("cost", frozenset({"budgets"})),
+    "invalid_value": ("cost", frozenset({"budgets"})),
+    "ambiguous_price": ("cost", frozenset({"prices"})),
+    "unpriced_default_model": ("", frozenset({"default_model"})),
 }
-"""Run in this order on what all layers together say, each where one of its keys is there."""
+"""Run in this order on what all layers together say, each where its table has one of its keys; the
+table without a name is the top level, host keys included."""
 
 ON_ONE_LAYER: Final = ("nested_price", "deprecated_key")
 """Run by ``documents`` on each layer, before the settings model."""
@@ -51,11 +52,7 @@ def load(name: str) -> Rule:
 
 def check(subject: Subject, reporter: Reporter) -> None:
     """Run every rule that has something to judge."""
-    for name, routes in RULES.items():
-        if any(_is_there(subject, route) for route in routes):
+    for name, (table, keys) in RULES.items():
+        there = subject.tables.get(table) if table else subject.whole
+        if is_table(there) and not keys.isdisjoint(there):
             load(name).check(subject, reporter)
-
-
-def _is_there(subject: Subject, route: Route) -> bool:
-    tables = (subject.tables, subject.whole)
-    return any(value_at(table, route) is not None for table in tables)
