@@ -139,7 +139,19 @@ def test_an_unknown_command_is_127_and_one_that_may_not_be_executed_126(
 def test_a_missing_extra_is_said_before_anything_is_opened(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "corvus.gateway.proxy.local", None)
+    for module in ("local", "proxy", "client", "upstreams"):
+        monkeypatch.delitem(sys.modules, f"corvus.gateway.proxy.{module}", raising=False)
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
     code, said = refused(capsys, "agent", "--daily", "5", "--session", "s", "--mission", "m")
     assert code == 2
     assert "pip install 'corvus-policy[gateway]'" in said
+
+
+def test_a_missing_module_of_our_own_is_not_blamed_on_an_extra(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "corvus.gateway.proxy.local", None)
+    code, said = refused(capsys, "agent", "--daily", "5", "--session", "s", "--mission", "m")
+    assert code == 3
+    assert "corvus.gateway.proxy.local" in said
+    assert "pip install" not in said

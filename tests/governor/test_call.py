@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -336,7 +337,7 @@ def test_a_misspelt_option_is_refused_and_not_passed_over(one: Bench) -> None:
 
 def test_a_call_is_entered_once(one: Bench) -> None:
     """A second entry would leak its hold, or record what the first one used."""
-    call = one.governor.call("claude-haiku-4-5", estimate_usd="0.01")
+    call = one.governor.call("claude-haiku-4-5", estimate_usd=Decimal("0.01"))
     with call:
         call.used(cost_nano_usd=NanoUSD(1))
         with pytest.raises(ReservationError, match="entered once"), call:
@@ -365,7 +366,7 @@ def test_of_many_tasks_that_enter_one_call_one_is_let_in(one: Bench) -> None:
         return True
 
     async def race() -> list[bool]:
-        call = one.governor.call("claude-haiku-4-5", estimate_usd="0.01")
+        call = one.governor.call("claude-haiku-4-5", estimate_usd=Decimal("0.01"))
         return await asyncio.gather(*(enter(call) for _ in range(5)))
 
     assert asyncio.run(race()).count(True) == 1
@@ -373,7 +374,7 @@ def test_of_many_tasks_that_enter_one_call_one_is_let_in(one: Bench) -> None:
 
 
 def test_a_call_that_was_refused_may_be_tried_again(one: Bench) -> None:
-    call = one.governor.call("claude-haiku-4-5", estimate_usd="1000000")
+    call = one.governor.call("claude-haiku-4-5", estimate_usd=1_000_000)
     for _ in range(2):
         with pytest.raises(BudgetExceeded), call:
             pass

@@ -105,7 +105,7 @@ def history(
     config: Config = None,
 ) -> None:
     """Show a history of cost; ``_HISTORY_HELP`` says it to users."""
-    wanted = min(DEFAULT_WINDOW, period.buckets_max) if window is None else window
+    wanted = min(DEFAULT_WINDOW, Period(period).buckets_max) if window is None else window
     check_window(period, wanted)
     from corvus.bookkeeping import Bookkeeping
     from corvus.cli.times import clock_at
