@@ -172,3 +172,10 @@ def test_every_step_of_a_runtime_has_an_async_twin_that_answers_alike(tmp_path: 
             assert operator.store.clock is runtime.clock
 
     asyncio.run(opened())
+
+
+def test_one_file_may_be_given_as_it_is(tmp_path: Path) -> None:
+    config = tmp_path / "corvus.toml"
+    config.write_text("[cost]\nenabled = true\n")
+    for path in (config, str(config)):
+        assert open_runtime(path, ledger=tmp_path / "l.duckdb").policy.enabled

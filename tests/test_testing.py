@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,16 @@ def test_a_store_in_memory_touches_no_disk(tmp_path: Path, monkeypatch: pytest.M
     assert store.run(lambda unit: unit.tokens()) == {}
     store.close()
     assert [*tmp_path.iterdir()] == []
+
+
+def test_a_clock_takes_no_instant_without_a_time_zone() -> None:
+    naive = datetime(2026, 1, 1)  # noqa: DTZ001 - the point
+    with pytest.raises(ValueError, match="no time zone"):
+        FrozenClock(naive)
+    with pytest.raises(ValueError, match="no time zone"):
+        FrozenClock().set(naive)
+
+
+def test_a_key_of_any_characters_means_itself() -> None:
+    prices = {"acme/🚀": {"input": 1, "output": 2}}
+    assert [price.model for price in fake_policy({"cost": {"prices": prices}}).prices]

@@ -66,6 +66,8 @@ _HOME = {
 
 def __getattr__(name: str) -> object:
     """Load a public name on first use (PEP 562)."""
+    if name in ("clients", "testing"):
+        return import_module(f"corvus.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'corvus' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)

@@ -370,7 +370,7 @@ def _balance(budget: Budget, spend: Spend | None, window: Window | None) -> Bala
 
 
 def open_runtime(
-    config: Sequence[str | Path] = (),
+    config: str | Path | Sequence[str | Path] = (),
     *,
     sets: Sequence[str] = (),
     ledger: str | Path | None = None,
@@ -379,8 +379,8 @@ def open_runtime(
     """Read the config and the ``CORVUS_…`` variables, compile them and find the ledger.
 
     Args:
-        config: Files named by the user, later ones layered over earlier ones; empty looks in the
-            usual places.
+        config: A file named by the user, or several, later ones layered over earlier ones; empty
+            looks in the usual places.
         sets: ``KEY=VALUE`` words, the highest layer: ``cost.daily_limit_usd=25``.
         ledger: The ledger named by the user; else the config's, else the default place.
         clock: The clock to read; the machine's by default.
@@ -389,7 +389,8 @@ def open_runtime(
         ConfigError: A file, a variable or a word has errors; it carries all of them. Or what they
             say cannot be compiled: a malformed glob (CFG-10), or two prices of one model (PRC-4).
     """
-    located, loaded = load_layers(config, sets, os.environ)
+    files = (config,) if isinstance(config, str | Path) else config
+    located, loaded = load_layers(files, sets, os.environ)
     assert loaded.settings is not None, "layers with errors are refused"
     try:
         policy = compile_policy(loaded.settings, loaded.deprecated_fields)

@@ -1,5 +1,5 @@
 -- title:   Spend by mission
--- summary: Missions, dearest first, with what each was allowed, the steps it took and how it ended.
+-- summary: Missions, most expensive first, with what each was allowed, the steps it took and how it ended.
 -- param:   since               TIMESTAMP      optional                     first instant, inclusive, UTC
 -- param:   until               TIMESTAMP      optional                     last instant, exclusive, UTC
 -- param:   session             VARCHAR        optional                     only missions of this session

@@ -1,5 +1,5 @@
 -- title:   Spend by model
--- summary: Cost and usage of each provider and model, dearest first, with its share of all known cost.
+-- summary: Cost and usage of each provider and model, most expensive first, with its share of all known cost.
 -- param:   since                  TIMESTAMP     optional  first instant, inclusive, UTC
 -- param:   until                  TIMESTAMP     optional  last instant, exclusive, UTC
 -- param:   session                VARCHAR       optional  only calls of this session

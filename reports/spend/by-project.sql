@@ -1,5 +1,5 @@
 -- title:   Spend by project
--- summary: Cost and usage of each project, dearest first, with its share of all known cost.
+-- summary: Cost and usage of each project, most expensive first, with its share of all known cost.
 -- param:   since           TIMESTAMP     optional  first instant, inclusive, UTC
 -- param:   until           TIMESTAMP     optional  last instant, exclusive, UTC
 -- param:   model           VARCHAR       optional  only calls that asked for this model

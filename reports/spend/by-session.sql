@@ -1,5 +1,5 @@
 -- title:   Spend by session
--- summary: Sessions, dearest first, with when they ran, on what and with which models.
+-- summary: Sessions, most expensive first, with when they ran, on what and with which models.
 -- param:   since           TIMESTAMP  optional                     first instant, inclusive, UTC
 -- param:   until           TIMESTAMP  optional                     last instant, exclusive, UTC
 -- param:   model           VARCHAR    optional                     only calls that asked for this model
@@ -16,7 +16,7 @@
 -- column:  cost_nano_usd   BIGINT     nano-USD, of the priced calls; NULL when none of the calls has a price
 -- reads:   usage_call
 -- chart:   x=session_id y=cost_nano_usd
-WITH dearest AS (
+WITH costliest AS (
     SELECT
         session_id,
         project,
@@ -43,9 +43,9 @@ named AS (
         usage_call.project,
         string_agg(DISTINCT requested_model, ', ' ORDER BY requested_model) AS models
     FROM usage_call
-    SEMI JOIN dearest
-        ON dearest.session_id IS NOT DISTINCT FROM usage_call.session_id
-        AND dearest.project IS NOT DISTINCT FROM usage_call.project
+    SEMI JOIN costliest
+        ON costliest.session_id IS NOT DISTINCT FROM usage_call.session_id
+        AND costliest.project IS NOT DISTINCT FROM usage_call.project
     WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
       AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
       AND ($model::VARCHAR IS NULL OR requested_model = $model)
@@ -53,21 +53,21 @@ named AS (
     GROUP BY session_id, usage_call.project
 )
 SELECT
-    dearest.session_id,
-    dearest.project,
-    dearest.first_at,
-    dearest.last_at,
+    costliest.session_id,
+    costliest.project,
+    costliest.first_at,
+    costliest.last_at,
     named.models,
-    dearest.calls,
-    dearest.unpriced_calls,
-    dearest.tokens,
-    dearest.cost_nano_usd
-FROM dearest
+    costliest.calls,
+    costliest.unpriced_calls,
+    costliest.tokens,
+    costliest.cost_nano_usd
+FROM costliest
 JOIN named
-    ON named.session_id IS NOT DISTINCT FROM dearest.session_id
-    AND named.project IS NOT DISTINCT FROM dearest.project
+    ON named.session_id IS NOT DISTINCT FROM costliest.session_id
+    AND named.project IS NOT DISTINCT FROM costliest.project
 ORDER BY
-    dearest.cost_nano_usd DESC NULLS LAST,
-    dearest.first_at,
-    dearest.session_id NULLS LAST,
-    dearest.project NULLS LAST;
+    costliest.cost_nano_usd DESC NULLS LAST,
+    costliest.first_at,
+    costliest.session_id NULLS LAST,
+    costliest.project NULLS LAST;

@@ -1,5 +1,5 @@
 -- title:   Spend by tag
--- summary: Cost and usage of each value of each tag, dearest first within a tag.
+-- summary: Cost and usage of each value of each tag, most expensive first within a tag.
 -- method:  A call with several tags counts once under each of them, so that the rows of one tag add up and those of
 --          different tags do not. With `tag`, the calls without it have a row of their own.
 -- param:   since           TIMESTAMP     optional  first instant, inclusive, UTC

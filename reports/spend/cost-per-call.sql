@@ -1,5 +1,5 @@
 -- title:   Cost per call
--- summary: How the cost of single calls is spread for each model: median, 90th and 99th percentile, and the dearest.
+-- summary: How the cost of single calls is spread for each model: median, 90th and 99th percentile, and the most expensive.
 -- method:  Percentiles are costs that really occurred: the smallest that at least so many percent of the calls do not
 --          exceed. Calls without a price are left out and counted apart; records that are sums of several calls, as
 --          exports of providers have them, are left out altogether.

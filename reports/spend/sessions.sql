@@ -4,7 +4,7 @@
 -- param:   since           TIMESTAMP  optional                     first instant, inclusive, UTC
 -- param:   until           TIMESTAMP  optional                     last instant, exclusive, UTC
 -- param:   project         VARCHAR    optional                     only calls of this project
--- param:   dearest         BOOLEAN    default=false                the dearest first instead of the latest
+-- param:   dearest         BOOLEAN    default=false                the most expensive first instead of the latest
 -- param:   rows            BIGINT     default=50 range=1..=1000    sessions on a page
 -- param:   page            BIGINT     default=1 range=1..=1000000  number of the page, from 1
 -- column:  session_id      VARCHAR    session id, NULL for calls outside any session

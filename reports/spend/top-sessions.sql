@@ -1,10 +1,10 @@
 -- title:   Top sessions
--- summary: The dearest sessions, with their share of all known cost, how far they add up, and what was refused to them.
+-- summary: The most expensive sessions, with their share of all known cost, how far they add up, and what was refused to them.
 -- method:  Shares are of the known cost of all calls in the time asked for, those outside any session included.
 -- param:   since               TIMESTAMP     optional                     first instant, inclusive, UTC
 -- param:   until               TIMESTAMP     optional                     last instant, exclusive, UTC
 -- param:   top                 BIGINT        default=10  range=1..=10000  number of sessions
--- column:  place               BIGINT        place, 1 is the dearest
+-- column:  place               BIGINT        place, 1 is the most expensive
 -- column:  session_id          VARCHAR       session id
 -- column:  project             VARCHAR       project of the session, NULL without one
 -- column:  outcome             VARCHAR       within_budget, warned or blocked: the worst state so far; NULL when not governed

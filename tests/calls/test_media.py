@@ -384,7 +384,7 @@ def test_one_name_in_several_parts_is_not_named_twice() -> None:
     assert isinstance(read(CHAT, json.dumps(body).encode()), Plan)
 
 
-def test_so_many_cache_controls_are_read_and_more_count_as_the_dearest() -> None:
+def test_so_many_cache_controls_are_read_and_more_count_as_the_most_expensive() -> None:
     part = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
     body = {"model": "m", "messages": [{"role": "user", "content": [part] * 1_001}]}
     found = read(MESSAGES, json.dumps(body).encode())

@@ -203,7 +203,7 @@ class _Refused(Exception):
 
 
 @pytest.mark.parametrize("inside", [None, "extra_body", "model_kwargs"])
-def test_of_several_models_that_may_answer_the_dearest_is_held(
+def test_of_several_models_that_may_answer_the_most_expensive_is_held(
     governed: Governed, govern: GovernedCallback, inside: str | None
 ) -> None:
     others = {"models": ["gpt-test", "anthropic/claude-other"]}

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -378,3 +379,15 @@ def test_a_call_that_was_refused_may_be_tried_again(one: Bench) -> None:
     for _ in range(2):
         with pytest.raises(BudgetExceeded), call:
             pass
+
+
+def test_what_is_no_hold_cannot_be_settled_and_says_so(one: Bench) -> None:
+    refused = one.governor.reserve(one.governor.request("claude-haiku-4-5", estimate_usd=1_000_000))
+    nothing: Any = refused.reservation
+    assert nothing is None
+    with pytest.raises(ReservationError, match="no hold to settle"):
+        one.governor.commit(nothing)
+    with pytest.raises(ReservationError, match="no hold to settle"):
+        one.governor.release(nothing)
+    with pytest.raises(ReservationError, match="no hold to settle"):
+        one.governor.extend(nothing, ttl_seconds=5)

@@ -9,9 +9,9 @@ import pytest
 from corvus.base.money import NanoUSD
 from corvus.governor.pricing import (
     CallReport,
-    dearest,
-    dearest_estimate,
     find_tier_price,
+    highest_estimate,
+    most_expensive,
     possible_prices,
     settlement_of,
 )
@@ -116,19 +116,19 @@ def test_the_tier_counts_alike_where_the_usage_is_told_as_a_whole(tier: str | No
     assert (settled.cost_nano_usd, settled.source) == cost_of(part)
 
 
-def test_the_dearest_of_all_prices_that_may_apply_is_held() -> None:
+def test_the_most_expensive_of_all_prices_that_may_apply_is_held() -> None:
     prices = possible_prices(BOOKS, ["m", "big"], None, None, TODAY)
-    assert dearest_estimate(prices, Usage(10)).total_nano_usd == 50
+    assert highest_estimate(prices, Usage(10)).total_nano_usd == 50
     prices = possible_prices(BOOKS, ["m"], "fast", None, TODAY)
-    assert dearest_estimate(prices, Usage(10)).total_nano_usd == 90
+    assert highest_estimate(prices, Usage(10)).total_nano_usd == 90
     prices = possible_prices(BOOKS, ["m", "nobody"], None, None, TODAY)
-    assert dearest_estimate(prices, Usage(10)).total_nano_usd is None
+    assert highest_estimate(prices, Usage(10)).total_nano_usd is None
 
 
 def test_a_cheaper_tier_is_held_at_the_usual_price_for_it_may_be_served_so() -> None:
     books = PriceBooks([price("m", 3), price("m-flex", 1)])
     prices = possible_prices(books, ["m"], "flex", None, TODAY)
-    assert dearest_estimate(prices, Usage(10)).total_nano_usd == 30
+    assert highest_estimate(prices, Usage(10)).total_nano_usd == 30
 
 
 def test_an_answering_model_that_no_book_knows_is_priced_as_the_one_asked_for() -> None:
@@ -154,13 +154,15 @@ def test_only_a_cheaper_tier_may_take_the_usual_price(tier: str | None, entry: s
     assert (found.entry if found else None) == entry
 
 
-def test_the_bound_takes_the_dearest_kind_that_is_possible() -> None:
+def test_the_bound_takes_the_most_expensive_kind_that_is_possible() -> None:
     kinds = (TokenKind.CACHE_WRITE_5M, TokenKind.CACHE_WRITE_1H)
     cached = price("m", 4, cache_write_5m=5, cache_write_1h=8, reasoning=90)
-    assert dearest(cached, 10, 20) == Usage(10, reasoning_tokens=20)
-    assert dearest(cached, 10, 20, kinds[:1]) == Usage(
+    assert most_expensive(cached, 10, 20) == Usage(10, reasoning_tokens=20)
+    assert most_expensive(cached, 10, 20, kinds[:1]) == Usage(
         cache_write_5m_tokens=10, reasoning_tokens=20
     )
-    assert dearest(cached, 10, 20, kinds) == Usage(cache_write_1h_tokens=10, reasoning_tokens=20)
-    assert dearest(price("m", 4), 10, 20, kinds) == Usage(10, 20)
-    assert dearest(None, 10, 20, kinds) == Usage(10, 20)
+    assert most_expensive(cached, 10, 20, kinds) == Usage(
+        cache_write_1h_tokens=10, reasoning_tokens=20
+    )
+    assert most_expensive(price("m", 4), 10, 20, kinds) == Usage(10, 20)
+    assert most_expensive(None, 10, 20, kinds) == Usage(10, 20)

@@ -209,7 +209,7 @@ def test_a_day_selects_the_entry_that_was_in_force() -> None:
     assert history[1].entry == "bundled:deepseek/deepseek-v4-flash@2026-08-17"
 
 
-def test_prices_by_time_of_day_are_held_at_the_dearest_of_each_kind() -> None:
+def test_prices_by_time_of_day_are_held_at_the_most_expensive_of_each_kind() -> None:
     price = BOOKS.find("deepseek-v4-flash", on=date(2026, 8, 20))
     assert price is not None
     assert price.rates[TokenKind.INPUT] == 300_000_000  # 0.22, at peak 0.30

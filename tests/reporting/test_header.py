@@ -13,7 +13,7 @@ from corvus.reporting.table import Column
 GOOD = """\
 -- title:   Spend by model
 -- summary: Cost of each model,
---          dearest first.
+--          most expensive first.
 -- param:   since          TIMESTAMP  optional                  first instant, inclusive
 -- param:   as_of          TIMESTAMP  default=now               present instant
 -- param:   days           BIGINT     default=30 range=1..=366  days, the last one included
@@ -36,7 +36,7 @@ SELECT 1
 def test_every_entry_of_a_header_is_read() -> None:
     header = parse_header(GOOD, "x.sql")
     assert header.title == "Spend by model"
-    assert header.summary == "Cost of each model, dearest first."
+    assert header.summary == "Cost of each model, most expensive first."
     assert header.method == "As the invoice has it."
     assert header.span == Span(366, Period.DAY)
     assert header.reads == ("usage_record", "session")

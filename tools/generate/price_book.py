@@ -11,7 +11,7 @@ What it decides, where the source leaves room:
   only an explicit 0 is free (PRC-2).
 - ``cache_write_mtok`` is the 5-minute write. A missing kind stays missing, except ``reasoning``,
   which costs as output.
-- Prices by time of day are held at their dearest, kind by kind: a budget must hold at any hour.
+- Prices by time of day are held at their highest, kind by kind: a budget must hold at any hour.
 - Some prices are binary floats written out, such as 0.18000000000000002 or a twelfth of a dollar.
   They are known by 15 or more digits and rounded to a whole nano-USD per million. Any other price
   that is no whole number fails the compile.
@@ -196,14 +196,16 @@ def _entries(conditions: Iterable[ConditionalPrice], model: str, tally: Tally) -
     if days[0] or days != sorted(set(days)):
         raise ValueError(f"{model}: prices are not in the order of their dates: {days}")
     if hours:
-        tally.counts["models priced by time of day, held at the dearest"] += 1
+        tally.counts["models priced by time of day, held at the most expensive"] += 1
     return [_entry(day, [prices, *hours], model, tally) for day, prices in dated]
 
 
 def _entry(day: str | None, at_hours: list[ModelPrice], model: str, tally: Tally) -> _Entry:
     starts = sorted({start for prices in at_hours for start in _tier_starts(prices)})
-    base = _listed(_dearest(at_hours, 0, model, tally))
-    tiers = [[start, _listed(_dearest(at_hours, start + 1, model, tally))] for start in starts]
+    base = _listed(_most_expensive(at_hours, 0, model, tally))
+    tiers = [
+        [start, _listed(_most_expensive(at_hours, start + 1, model, tally))] for start in starts
+    ]
     tally.counts["price entries"] += 1
     tally.counts["tiers"] += len(tiers)
     return [day, base, tiers] if tiers else [day, base]
@@ -216,7 +218,7 @@ def _tier_starts(prices: ModelPrice) -> set[int]:
     return {tier.start for value in tiered for tier in value.tiers}
 
 
-def _dearest(at_hours: list[ModelPrice], context: int, model: str, tally: Tally) -> _Rates:
+def _most_expensive(at_hours: list[ModelPrice], context: int, model: str, tally: Tally) -> _Rates:
     """Return the highest rate of each kind over the hours of a day, for a length of context."""
     found: _Rates = {}
     for prices in at_hours:

@@ -238,7 +238,7 @@ def record_actions(stage: Stage) -> None:
 
 def _record_judgements(stage: Stage, where: list[str]) -> None:
     for number, command in enumerate(_ACTIONS):
-        words = ["policy", "decide", "--command", command, "--workspace", "/work/app"]
+        words = ["policy", "decide", "--command", command, "--workspace", "/srv/app"]
         stage.run(f"{number:02}-text", *words, "--format", "text", *where)
         stage.run(f"{number:02}-json", *words, "--format", "json", *where)
         stage.run(f"{number:02}-approved", *words, "--approved", *where)

@@ -176,7 +176,9 @@ _DENIED = Shape[Decision](
         "estimate", "Cost expected of the call; null without a price.", "estimate_nano_usd"
     ),
     optional_money(
-        "headroom", "Dearest call that would still fit; null without a limit.", "headroom_nano_usd"
+        "headroom",
+        "Most expensive call that would still fit; null without a limit.",
+        "headroom_nano_usd",
     ),
     member(
         "scopes",

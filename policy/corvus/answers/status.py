@@ -104,7 +104,9 @@ _STANDING = Shape[_Budget](
     money("spent", "Cost of settled calls.", "item.spent_nano_usd"),
     money("held", "Sum of open reservations.", "item.held_nano_usd"),
     money("limit", "The hard ceiling; 0 is off.", "item.budget.limit_nano_usd"),
-    optional_money("headroom", "Dearest call that would still fit.", "item.headroom_nano_usd"),
+    optional_money(
+        "headroom", "Most expensive call that would still fit.", "item.headroom_nano_usd"
+    ),
     percent("percent_used", "Percent of the limit.", "item.percent_used"),
     count(
         "calls",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from threading import Lock
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -13,13 +14,15 @@ class Opening(Generic[T]):
     """What is opened and closed by a context; where there is an event loop, aside from it.
 
     Args:
-        context: Does the work. It may be entered on one thread and left on another.
+        context: Does the work. It may be entered on one thread and left on another, and once.
     """
 
     def __init__(self, context: AbstractContextManager[T]) -> None:
         self._context = context
+        self._entry = Lock()
 
     def __enter__(self) -> T:
+        self._enter_once()
         return self._context.__enter__()
 
     def __exit__(
@@ -33,6 +36,7 @@ class Opening(Generic[T]):
     async def __aenter__(self) -> T:
         from asyncio import CancelledError, ensure_future, shield, to_thread
 
+        self._enter_once()
         opening = ensure_future(to_thread(self._context.__enter__))
         try:
             return await shield(opening)
@@ -49,6 +53,10 @@ class Opening(Generic[T]):
         from asyncio import to_thread
 
         return await to_thread(self._context.__exit__, kind, error, trace)
+
+    def _enter_once(self) -> None:
+        if not self._entry.acquire(blocking=False):
+            raise RuntimeError("this was opened before: call what made it again, for each `with`")
 
     def _left(self, fault: BaseException | None) -> None:
         """Close what was opened for somebody who did not wait for it."""

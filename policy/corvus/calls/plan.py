@@ -2,9 +2,9 @@
 
 The body is decoded once, and every decision is taken from what was decoded. The hold is meant never
 to be below the true cost at a provider that reads whatever it can of the request: the largest of
-all maxima, as many answers as any member requests, the dearest of all models and tiers that may
-answer, input as the dearest kind. A request without a maximum gets one of ours, stated in what is
-forwarded. The proxy and the transports of SDKs plan a call alike (RES-11).
+all maxima, as many answers as any member requests, the most expensive of all models and tiers that
+may answer, input as the most expensive kind. A request without a maximum gets one of ours, stated
+in what is forwarded. The proxy and the transports of SDKs plan a call alike (RES-11).
 
 What nobody could meter has no plan: see ``read``.
 """
@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Raw
 
 from corvus.calls.routes import Unreadable
-from corvus.governor.pricing import dearest
+from corvus.governor.pricing import most_expensive
 from corvus.metering.content import VALUES_MAX, Content, content_of, has_too_many_values
 from corvus.metering.maxima import (
     ANSWERS,
@@ -148,7 +148,7 @@ class Plan:
     _members: Mapping[str, Raw] = field(repr=False, compare=False)
 
     def expected(self, price: Price | None, output_tokens: int) -> Usage:
-        """Return the dearest usage that the request allows.
+        """Return the most expensive usage that the request allows.
 
         Args:
             price: Of a model that may answer, in its tier.
@@ -158,7 +158,7 @@ class Plan:
         most, read = written * self.choices, self.input_tokens
         if self.stays_in_us:
             read, most = -(-read * 11 // 10), -(-most * 11 // 10)
-        usage = dearest(price, read, most, self.input_kinds)
+        usage = most_expensive(price, read, most, self.input_kinds)
         rates: Rates = price.rates_for(usage.context_tokens) if price is not None else {}
         if self.web_searches and TokenKind.WEB_SEARCH in rates:
             return replace(usage, web_search_requests=self.web_searches)

@@ -122,7 +122,7 @@ def _print_table(runtime: Runtime) -> None:
         out.print("own prices, USD per million tokens")
         _print_prices(out, policy.prices)
     out.print(
-        f"price book: {books.bundled_version} (prices by time of day are held at their dearest)"
+        f"price book: {books.bundled_version} (prices by time of day are held at their highest)"
     )
     out.print(f"price_book_sha256 [dim]{books.bundled_sha256}[/]", soft_wrap=True)
     out.print(f"a model without a price: [bold]{policy.unpriced_models}[/]")

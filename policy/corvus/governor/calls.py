@@ -11,6 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TypeAlias
 
+from corvus.base.errors import ReservationError
 from corvus.base.money import NOTHING, NanoUSD, nano_usd
 from corvus.governor import admission, settlement
 from corvus.governor.engine import Constant, Engine, Operation, Transaction, WithEvents
@@ -19,7 +20,7 @@ from corvus.governor.pricing import (
     CallOptions,
     CallReport,
     Estimate,
-    dearest_estimate,
+    highest_estimate,
     possible_prices,
     refuse_unknown,
     settlement_of,
@@ -98,7 +99,7 @@ def _estimate(engine: Engine, prices: Sequence[Price | None], options: CallOptio
             input_tokens=options.get("input_tokens", 0),
             output_tokens=engine.policy.default_output_tokens if most is None else most,
         )
-    return dearest_estimate(prices, expected)
+    return highest_estimate(prices, expected)
 
 
 def evaluate(engine: Engine, request: Request) -> Operation[Decision]:
@@ -153,10 +154,26 @@ def reserve_fitting(
     )
 
 
+def require_hold(reservation: object) -> Reservation:
+    """Return what is to be settled or extended.
+
+    Raises:
+        ReservationError: It is none: a refused call has no hold, nor has one while governance is
+            disabled.
+    """
+    if isinstance(reservation, Reservation):
+        return reservation
+    raise ReservationError(
+        f"there is no hold to settle, got {reservation!r}: a call that was refused has none, nor "
+        "has one while governance is disabled; see `decision.allowed`"
+    )
+
+
 def commit(
     engine: Engine, reservation: Reservation, usage: Usage | None, report: CallReport
 ) -> Operation[Settled]:
     """Record what a call used and cost, and free its hold."""
+    reservation = require_hold(reservation)
     return _settle(engine, _commit(engine, reservation, usage, report))
 
 
@@ -164,6 +181,7 @@ def correct(
     engine: Engine, reservation: Reservation, usage: Usage | None, report: CallReport
 ) -> Operation[Settled]:
     """Record what a meter of ours measured of a call that somebody else has settled (RES-8)."""
+    reservation = require_hold(reservation)
     keyed: CallReport = {"settlement_key": reservation.id, **report}
     pending = _commit(engine, reservation, usage, keyed)
     return _settle(engine, replace(pending, kind=PendingKind.CORRECT))
@@ -173,6 +191,7 @@ def add(
     engine: Engine, reservation: Reservation, usage: Usage | None, report: CallReport
 ) -> Operation[Settled]:
     """Commit a call whose hold another call may share (RES-2)."""
+    reservation = require_hold(reservation)
     keyed: CallReport = {**report, "settlement_key": engine.new_id()}
     pending = _commit(engine, reservation, usage, keyed)
     return _settle(engine, replace(pending, kind=PendingKind.ADD))
@@ -182,6 +201,7 @@ def release(
     engine: Engine, reservation: Reservation, settlement_key: str | None = None
 ) -> Operation[Settled]:
     """Free a hold of which nothing was spent."""
+    reservation = require_hold(reservation)
     key = settlement_key or engine.new_id()
     return _settle(engine, PendingSettlement(PendingKind.RELEASE, reservation.id, key))
 
@@ -207,6 +227,7 @@ def extend(
     Raises:
         ValueError: An argument is out of range.
     """
+    reservation = require_hold(reservation)
     hold = None if hold_usd is None else nano_usd(hold_usd)
     if ttl_seconds is not None and not 1 <= ttl_seconds <= LONGEST_LIFE_SECONDS:
         raise ValueError(f"ttl_seconds must be 1..=86400, got {ttl_seconds!r}")

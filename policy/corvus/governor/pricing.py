@@ -34,7 +34,7 @@ Source:
 
 
 Bound: TypeAlias = Callable[[Price | None], Usage]
-"""Returns the dearest usage that a call allows at a price."""
+"""Returns the most expensive usage that a call allows at a price."""
 
 
 class CallOptions(TypedDict, total=False):
@@ -50,8 +50,8 @@ class CallOptions(TypedDict, total=False):
         input_tokens: Upper bound of the input, >= 0.
         max_output_tokens: The request's own maximum; without one, the policy's default.
         expected: Upper bounds by kind, instead of the two above; or a function that returns them
-            for a price, because what is dearest depends on it.
-        models: All that may answer in its place (fallbacks); the dearest counts (PRC-7).
+            for a price, because what is most expensive depends on it.
+        models: All that may answer in its place (fallbacks); the most expensive counts (PRC-7).
         estimate_usd: The cost expected, instead of a price.
         service_tier: Tier of the request; one of ``VARIANTS`` has prices of its own.
         dispatched: ``False`` for a hold whose call has surely not left yet (RES-6).
@@ -189,17 +189,18 @@ def possible_prices(
     return prices
 
 
-def dearest(
+def most_expensive(
     price: Price | None,
     input_tokens: int,
     output_tokens: int,
     input_kinds: Collection[TokenKind] = (),
 ) -> Usage:
-    """Return the dearest usage that a call allows: what is to be held for it (PRC-7).
+    """Return the most expensive usage that a call allows: what is to be held for it (PRC-7).
 
     A provider may bill input as a write to its cache and output as reasoning. The bound takes the
-    dearest of the kinds that are possible, so that no mix of them costs more. What is billed next
-    to tokens, such as searches, is not bounded: nothing in a request says how many there will be.
+    most expensive of the kinds that are possible, so that no mix of them costs more. What is billed
+    next to tokens, such as searches, is not bounded: nothing in a request says how many there will
+    be.
 
     Args:
         price: Of the model; without one all input is ``input``, all output ``output``.
@@ -216,7 +217,7 @@ def dearest(
     return replace(plain, **{f"{written.value}_tokens": output_tokens})
 
 
-def dearest_estimate(prices: Sequence[Price | None], expected: Usage | Bound) -> Estimate:
+def highest_estimate(prices: Sequence[Price | None], expected: Usage | Bound) -> Estimate:
     """Return the largest estimate of all prices; unknown where one of them is (PRC-5)."""
     estimates = [
         estimated(price, expected(price) if callable(expected) else expected) for price in prices

@@ -3,7 +3,7 @@
 The size stands in the first bytes of a PNG, WebP or JPEG; where it cannot be read, the picture
 counts as the largest that its family knows. So does a GIF, whose frames may be larger than it says.
 Vendors cut pictures into tiles or patches after they scaled them down; where a family is not known,
-the dearest way to count is taken. Rounded up.
+the most expensive way to count is taken. Rounded up.
 
 Source:
     For what the files of providers do not say (Gemini, Qwen-VL, Pixtral, Llama): patches of 16 px,
@@ -71,10 +71,10 @@ class Vision(NamedTuple):
 
 
 PATCHES = Vision(2_240, 0, 16, 100, 16_384)
-"""The dearest way to count patches."""
+"""The most expensive way to count patches."""
 
-DEAREST = Vision(2_833, 5_667, 16, 100, 16_384)
-"""The dearest of all ways, tiles among them."""
+MOST_EXPENSIVE = Vision(2_833, 5_667, 16, 100, 16_384)
+"""The most expensive of all ways, tiles among them."""
 
 OTHER_VISIONS = (
     (

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from corvus.metering.pictures import DEAREST, Vision
+from corvus.metering.pictures import MOST_EXPENSIVE, Vision
 from corvus.metering.tap import Tap
 from corvus.model.gateway import Kind
 
@@ -102,7 +102,7 @@ class Endpoint:
     usage_by_option: bool = False
     caches_unasked: bool = True
     may_be_socket: bool = False
-    unknown_vision: Vision = DEAREST
+    unknown_vision: Vision = MOST_EXPENSIVE
 
     def open_tap(self, request: RequestOptions, *, is_stream: bool) -> Tap:
         """Return a tap for one answer.

@@ -137,7 +137,7 @@ class Decision:
 
     @property
     def headroom_nano_usd(self) -> NanoUSD | None:
-        """The dearest call that would still fit into every budget; ``None`` without a limit."""
+        """The most expensive call that would still fit every budget; ``None`` without a limit."""
         return headroom(self.statuses)
 
 

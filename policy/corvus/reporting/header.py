@@ -3,7 +3,7 @@
 ::
 
     -- title:   Spend by model
-    -- summary: Cost and usage of each provider and model, dearest first.
+    -- summary: Cost and usage of each provider and model, most expensive first.
     -- method:  How the answer comes about, where the summary does not say it; optional.
     -- param:   since          TIMESTAMP  optional                first instant, inclusive
     -- param:   days           BIGINT     default=30 range=1..=366  number of days

@@ -90,7 +90,7 @@ def most_output_of(model: str) -> int:
 
 
 def vision_of(endpoint: Endpoint, model: str) -> Vision:
-    """Return how a model counts pictures; an unknown one as the dearest that it may stand for."""
+    """Return how a model counts pictures; an unknown one as the most expensive it may be."""
     name = bare(model)
     return next(
         (vision for family, vision in _VISIONS if family.match(name)), endpoint.unknown_vision

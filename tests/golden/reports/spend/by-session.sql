@@ -1,4 +1,4 @@
--- top = 4: of five groups the four dearest.
+-- top = 4: of five groups the four most expensive.
 -- s-1: 1.5 + 0.5 = 2 USD with two models and two projects, each named once, in alphabetical order
 -- s-2: 1 USD, and one call without a price; tokens 1+2+3+4+5+6 = 21, plus 10
 -- NULL: calls outside any session, 1 USD like s-2 but begun later, so after it
