@@ -384,7 +384,7 @@ def test_a_call_that_was_refused_may_be_tried_again(one: Bench) -> None:
 def test_what_is_no_hold_cannot_be_settled_and_says_so(one: Bench) -> None:
     refused = one.governor.reserve(one.governor.request("claude-haiku-4-5", estimate_usd=1_000_000))
     nothing: Any = refused.reservation
-    assert nothing is None
+    assert not refused.allowed
     with pytest.raises(ReservationError, match="no hold to settle"):
         one.governor.commit(nothing)
     with pytest.raises(ReservationError, match="no hold to settle"):
