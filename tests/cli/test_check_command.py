@@ -136,13 +136,40 @@ def test_a_secret_appears_in_no_output(style: str, capsys: Capture) -> None:
     assert canary not in printed
 
 
-def test_checking_loads_no_heavy_module() -> None:
-    """PRF-1: the bar holds only while a check imports none of these."""
+TEAM = """
+[cost]
+enabled = true
+session_limit_usd = 0.80
+daily_limit_usd = 5.00
+warn_at_percent = 80
+
+[cost.prices."acme/house-model"]
+input = 0.40
+output = 1.60
+
+[[cost.budgets]]
+name = "search"
+period = "week"
+limit_usd = 3
+
+[autonomy]
+max_actions_per_hour = 60
+"""
+"""What a team writes: each table that some rule judges."""
+
+
+@pytest.mark.parametrize("target", ["good.toml", "team"])
+def test_checking_loads_no_heavy_module(target: str) -> None:
+    """PRF-1: the bar holds only while a check imports none of these, of a file or of a folder."""
+    Path("team").mkdir()
+    for number in range(3):
+        Path("team", f"{number}.toml").write_text(TEAM)
     heavy = ["duckdb", "rich", "typer", "corvus.reporting", "corvus.ledger", "corvus.cli.app"]
     needless = ["difflib", "dataclasses", "shutil", "pydantic", "corvus.diagnostics.model"]
+    needless += ["zoneinfo", "inspect"]
     script = (
         "import sys\nfrom corvus.cli.main import main\n"
-        "code = main(['check', 'good.toml'])\n"
+        f"code = main(['check', {target!r}])\n"
         f"print(code, [name for name in {heavy!r} if name in sys.modules])\n"
         f"print([name for name in {needless!r} if name in sys.modules])\n"
     )

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 
 class Calendar(NamedTuple):
@@ -107,8 +105,7 @@ HISTORY_PERIODS = (
 """What a bucket of a history can be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """One instance of a period: aware UTC instants, ``start`` inclusive, ``end`` exclusive."""
 
     start: datetime
@@ -133,11 +130,17 @@ def window_at(period: Period, instant: datetime, timezone: str = "UTC") -> Windo
     """
     if period.calendar is None:
         return None
-    zone = UTC if timezone == "UTC" else ZoneInfo(timezone)
+    zone = UTC if timezone == "UTC" else _zone(timezone)
     today = instant.astimezone(zone).date()
     first = period.calendar.first(today)
     after = period.calendar.after(first)
     return Window(_midnight(first, zone), _midnight(after, zone))
+
+
+def _zone(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo  # a check asks for the names of periods alone
+
+    return ZoneInfo(name)
 
 
 def _midnight(day: date, zone: tzinfo) -> datetime:

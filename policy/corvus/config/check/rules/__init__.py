@@ -8,6 +8,7 @@ it to judge: most files have a few keys, and a check in a hook should cost no mo
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
@@ -45,6 +46,7 @@ class Rule(Protocol):
         ...
 
 
+@lru_cache
 def load(name: str) -> Rule:
     """Return a rule by the name of its file."""
     return cast("Rule", import_module(f"{__name__}.{name}"))
