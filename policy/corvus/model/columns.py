@@ -50,8 +50,10 @@ class Column:
         is_nullable: Whether it may be NULL, which is unknown and never 0 (PRC-5).
         choices: The closed set of its values, if there is one.
         attribute: Attribute of a ``Request`` that states it; empty for what no request states.
-        value: Returns it for a governed call, an instant as microseconds since 1970; ``None`` when
-            only imports have it.
+        path: Where a governed call has it as it is, such as ``reservation.policy_hash``; empty
+            where it is computed.
+        value: Returns it for a governed call where it is computed, an instant as microseconds since
+            1970. Without both only imports have it.
         is_derived: Whether corvus finds it out by itself, so that no log or export states it.
     """
 
@@ -61,6 +63,7 @@ class Column:
     is_nullable: bool = False
     choices: tuple[str, ...] = ()
     attribute: str = ""
+    path: str = ""
     value: Callable[[SettledCall], Cell] | None = None
     is_derived: bool = False
 
@@ -83,19 +86,17 @@ def _stated(
 ) -> Column:
     """Return a column of text that the request of a call states."""
     attribute = attribute or name
-    read = attrgetter(f"reservation.request.{attribute}")
-    return Column(name, "VARCHAR", description, is_nullable, (), attribute, read)
+    path = f"reservation.request.{attribute}"
+    return Column(name, "VARCHAR", description, is_nullable, (), attribute, path)
 
 
 def _reported(name: str, description: str) -> Column:
     """Return a column of text that the answer to a call states."""
-    read = attrgetter(f"settlement.{name}")
-    return Column(name, "VARCHAR", description, is_nullable=True, value=read)
+    return Column(name, "VARCHAR", description, is_nullable=True, path=f"settlement.{name}")
 
 
 def _count(name: str) -> Column:
-    read = attrgetter(f"settlement.usage.{name}")
-    return Column(name, "BIGINT", "Disjoint kinds.", value=lambda call: read(call) * call.calls)
+    return Column(name, "BIGINT", "Disjoint kinds.", path=f"settlement.usage.{name}")
 
 
 def _instant(instant: datetime | None) -> int | None:
@@ -129,7 +130,7 @@ COLUMNS = (
         "id",
         "UUID",
         "UUIDv7, by time of admission.",
-        value=lambda call: call.reservation.record_id,
+        path="reservation.record_id",
         is_derived=True,
     ),
     Column(
@@ -137,14 +138,14 @@ COLUMNS = (
         "UUID",
         "The record that this row takes back or replaces.",
         is_nullable=True,
-        value=lambda call: call.corrects_id,
+        path="corrects_id",
         is_derived=True,
     ),
     Column(
         "calls",
         "INTEGER",
         "1, or more for a sum; negative takes a record back.",
-        value=lambda call: call.calls,
+        path="calls",
     ),
     Column("import_key", "UUID", "Identity of the call at its origin.", is_nullable=True),
     Column("requested_at", "TIMESTAMP", value=_admitted),
@@ -196,21 +197,21 @@ COLUMNS = (
         "VARCHAR",
         "How the cost is known.",
         choices=tuple(Source),
-        value=lambda call: call.settlement.source.value,
+        path="settlement.source.value",
         is_derived=True,
     ),
     Column(
         "outcome",
         "VARCHAR",
         choices=tuple(Outcome),
-        value=lambda call: call.settlement.outcome.value,
+        path="settlement.outcome.value",
     ),
     Column(
         "policy_hash",
         "VARCHAR",
         "Content hash of the policy that admitted it.",
         is_nullable=True,
-        value=lambda call: call.reservation.policy_hash,
+        path="reservation.policy_hash",
         is_derived=True,
     ),
     Column(
@@ -218,7 +219,7 @@ COLUMNS = (
         "UUID",
         "The reservation that it settles.",
         is_nullable=True,
-        value=lambda call: call.reservation.id,
+        path="reservation.id",
         is_derived=True,
     ),
     _reported("provider_request_id", "The provider's own id."),
@@ -228,17 +229,28 @@ COLUMNS = (
 STATED = tuple(column for column in COLUMNS if not column.is_derived)
 """What a log or an export can state of a call."""
 
-_WRITTEN = tuple((column.name, column.value) for column in COLUMNS if column.value is not None)
-_OF_REQUEST = tuple((column.name, column.attribute) for column in COLUMNS if column.attribute)
+_ORDER = dict.fromkeys([column.name for column in COLUMNS if column.path or column.value])
+_READ = [column.name for column in COLUMNS if column.path]
+_read = attrgetter(*(column.path for column in COLUMNS if column.path))
+_COMPUTED = [(column.name, column.value) for column in COLUMNS if column.value is not None]
+_STATED = [column.name for column in COLUMNS if column.attribute]
+_state = attrgetter(*(column.attribute for column in COLUMNS if column.attribute))
 
 
 def usage_row(call: SettledCall) -> Row:
     """Return the usage record of a settled reservation."""
-    return {name: value(call) for name, value in _WRITTEN}
+    row: Row = {**_ORDER}
+    row.update(zip(_READ, _read(call), strict=True))
+    for name, value in _COMPUTED:
+        row[name] = value(call)
+    if call.calls != 1:
+        for name in COUNTS:
+            row[name] = getattr(call.settlement.usage, name) * call.calls
+    return row
 
 
 def request_row(request: Request) -> Row:
     """Return what the request of a call states: the columns that say whose call it is."""
-    row: Row = {name: getattr(request, attribute) for name, attribute in _OF_REQUEST}
+    row: Row = dict(zip(_STATED, _state(request), strict=True))
     row["tags"] = dict(request.tags) or None
     return row
