@@ -167,6 +167,9 @@ COLUMNS = (
     _stated("project", "Project of the call."),
     _stated("user_name", "User of the call.", "user"),
     _stated("agent", "Agent of the call."),
+    _stated("subagent", "Agent inside the agent, by the client's own id."),
+    _stated("token", "Name of the access token that the call came with."),
+    _stated("branch", "Branch of the repository that the call works on."),
     Column(
         "tags",
         "MAP(VARCHAR, VARCHAR)",

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from corvus.base.errors import PolicyError
 from corvus.base.money import NanoUSD
-from corvus.model.budget import Budget
+from corvus.model.budget import Budget, Measure, Rung
 from corvus.model.reservation import Reservation
 
 
@@ -38,112 +38,39 @@ class Denial(StrEnum):
 
 
 class BudgetStatus(NamedTuple):
-    """One budget against what was spent, is held and would be held.
+    """One budget against what was spent, is held and would be held, in the unit of its measure.
 
     Attributes:
-        resets_at: End of the window, aware UTC; ``None`` without a calendar window.
+        budget: With the limit that counts for the part.
+        spent: What settled calls used, >= 0.
+        held: What open reservations may use, >= 0.
+        projected: Both and the call that is judged.
+        resets_at: End of the window, aware UTC; ``None`` without one.
+        part: Which part of a budget with ``per``; empty without ``per``.
     """
 
     budget: Budget
     state: BudgetState
-    spent_nano_usd: NanoUSD
-    held_nano_usd: NanoUSD
-    projected_nano_usd: NanoUSD
+    spent: int
+    held: int
+    projected: int
     resets_at: datetime | None = None
+    part: str = ""
 
     @property
     def percent_used(self) -> Fraction:
         """``projected / limit * 100``, exact and not clamped; 0 for a limit of 0 (EVA-3)."""
-        limit = self.budget.limit_nano_usd
-        return Fraction(self.projected_nano_usd * 100, limit) if limit else Fraction(0)
+        limit = self.budget.limit
+        return Fraction(self.projected * 100, limit) if limit else Fraction(0)
 
     @property
-    def headroom_nano_usd(self) -> NanoUSD | None:
-        """What may still be spent or held, >= 0; ``None`` when the budget is off."""
-        if not self.budget.limit_nano_usd:
-            return None
-        left = self.budget.limit_nano_usd - self.spent_nano_usd - self.held_nano_usd
-        return NanoUSD(max(0, left))
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What all matching budgets say of a call, and whether it may be made.
-
-    Attributes:
-        state: That of the governing budget.
-        statuses: By precedence, the governing one first (EVA-7).
-        denial: Why the call is refused; ``None`` is an explicit permission (EVA-13).
-        estimate_nano_usd: Cost expected of the call; ``None`` when its model has no price.
-        reservation: The durable hold of an admitted call; of a call that is ``already_settled``,
-            its reservation with what was recorded. ``None`` for all other denials, when governance
-            is disabled, and for a decision that reserved nothing.
-        override_id: The override that lifted the block of this call.
-        override_possible: Whether the policy lets a block be lifted at all (OVR-1).
-        max_affordable_output_tokens: The longest output that would still fit, when the caller
-            stated its input and the model has a price.
-        replayed: Whether this repeats the first answer to the same idempotency key (RES-2).
-        policy_hash: Content hash of the policy that decided.
-        session_id: Session of the call.
-        mission_id: Mission of the call, if it has one.
-        model: Model of the call; where one that may answer has no price, that one.
-        resembling: Of a model without a price, up to three ``provider/model`` names that have one
-            and are close, closest first.
-    """
-
-    state: BudgetState
-    statuses: tuple[BudgetStatus, ...]
-    denial: Denial | None = None
-    estimate_nano_usd: NanoUSD | None = None
-    reservation: Reservation | None = None
-    override_id: str | None = None
-    override_possible: bool = False
-    max_affordable_output_tokens: int | None = None
-    replayed: bool = False
-    policy_hash: str = ""
-    session_id: str | None = None
-    mission_id: str | None = None
-    model: str | None = None
-    resembling: tuple[str, ...] = ()
-
-    def admitting(self, reservation: Reservation) -> Decision:
-        """Return the decision with the hold that it led to; faster than ``replace``."""
-        return Decision(
-            self.state,
-            self.statuses,
-            self.denial,
-            self.estimate_nano_usd,
-            reservation,
-            self.override_id,
-            self.override_possible,
-            self.max_affordable_output_tokens,
-            self.replayed,
-            self.policy_hash,
-            self.session_id,
-            self.mission_id,
-            self.model,
-            self.resembling,
-        )
-
-    @property
-    def allowed(self) -> bool:
-        """Whether the call may be made."""
-        return self.denial is None
-
-    @property
-    def governing(self) -> BudgetStatus | None:
-        """The status that governs; ``None`` when no budget matches."""
-        return self.statuses[0] if self.statuses else None
-
-    @property
-    def headroom_nano_usd(self) -> NanoUSD | None:
-        """The most expensive call that would still fit every budget; ``None`` without a limit."""
-        return headroom(self.statuses)
-
-
-def headroom(statuses: Sequence[BudgetStatus]) -> NanoUSD | None:
-    """Return what the tightest of the budgets has room for; ``None`` without a limit."""
-    left = [status.headroom_nano_usd for status in statuses]
+    def headroom(statuses: Sequence[BudgetStatus], measure: Measure) -> int | None:
+    """Return what the tightest of the budgets that refuse has room for; ``None`` without one."""
+    left = [
+        status.headroom
+        for status in statuses
+        if status.budget.measure is measure and status.budget.enforce == "block"
+    ]
     return min((each for each in left if each is not None), default=None)
 
 
