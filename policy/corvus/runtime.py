@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from corvus.base.context import Opening
 from corvus.base.errors import LedgerError, StoreError
-from corvus.base.money import NanoUSD
 from corvus.base.period import Period, Window, window_at
 from corvus.base.time import Clock, SystemClock
 from corvus.compile import (

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from corvus.base.errors import StoreUnavailable
 from corvus.base.period import Period
@@ -340,7 +340,7 @@ class Tally:
             row.get("subagent"),
             row.get("token"),
             row.get("branch"),
-            tuple((row.get("tags") or {}).items()),
+            tuple(cast("dict[str, str]", row.get("tags") or {}).items()),
         )
         call = Call(
             attributes,
