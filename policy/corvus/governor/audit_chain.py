@@ -164,9 +164,7 @@ def _limits(policy: Policy) -> str:
         "enabled": policy.enabled,
         "allow_override": policy.allow_override,
         "unpriced_models": policy.unpriced_models,
-        "budgets": {
-            budget.name: _limit(budget) for budget in policy.budgets
-        },
+        "budgets": {budget.name: _limit(budget) for budget in policy.budgets},
         "autonomy": asdict(policy.autonomy),
     }
     return json.dumps(limits, sort_keys=True, separators=(",", ":"))

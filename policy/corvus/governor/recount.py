@@ -264,9 +264,7 @@ def _resets(
     return since_us
 
 
-def _windows(
-    key: str, events: Sequence[OutboxEvent], recorded: LedgerSums
-) -> dict[str, list[int]]:
+def _windows(key: str, events: Sequence[OutboxEvent], recorded: LedgerSums) -> dict[str, list[int]]:
     """Return when the windows of each part opened, also since the ledger was read."""
     windows = {part: [*starts] for part, starts in recorded.windows_us.get(key, {}).items()}
     for event in events:
