@@ -42,7 +42,7 @@ def test_a_mission_budget_exists_only_when_missions_are_bounded_by_money() -> No
     assert (
         compiled("mission = {enabled = true, max_estimated_cost_cents = 250}")
         .budgets[3]
-        .limit_nano_usd
+        .limit
         == 2_500_000_000
     )
     assert len(compiled("mission = {enabled = true, max_estimated_cost_cents = 0}").budgets) == 3
@@ -72,7 +72,7 @@ def test_named_budgets_follow_in_file_order_and_inherit_the_threshold() -> None:
         2_500_000_000,
     )
     assert (first.warn_at_percent, first.timezone) == (70, "Europe/Madrid")
-    assert first.match == (("project", "search-*"), ("model", "claude-*"))
+    assert first.match == (("project", ("search-*",)), ("model", ("claude-*",)))
     assert first.config_key == "cost.budgets[0].limit_usd"
     assert (second.name, second.warn_at_percent, second.limit) == (
         "team-a",
