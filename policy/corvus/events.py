@@ -158,6 +158,7 @@ class Threshold:
         current_nano_usd: Spent, without what is held.
         projected_nano_usd: Spent, held and reserved by the call; a settlement reserves nothing.
         percent_used: Of the limit, two decimals, for reading.
+        resets_at: End of the window that it counts in, aware UTC; ``None`` without one.
     """
 
     budget_state: str = field(metadata=PLAIN)
@@ -170,6 +171,7 @@ class Threshold:
     session_id: str = field(metadata=HASH)
     mission_id: str | None = field(metadata=HASH)
     surface: str = field(metadata=SURFACE)
+    resets_at: datetime | None = field(default=None, metadata=HIDDEN)
 
 
 _BY_PERIOD = ("period", "surface")

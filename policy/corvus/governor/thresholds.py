@@ -139,6 +139,7 @@ def threshold(status: BudgetStatus, request: Request) -> Threshold:
         session_id=request.session_id,
         mission_id=request.mission_id,
         surface=request.surface,
+        resets_at=status.resets_at,
     )
 
 

@@ -183,6 +183,21 @@ CREATE TABLE forgotten_session (
 ALTER TABLE store_state ADD COLUMN forgotten_times INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE store_state ADD COLUMN windows_before_us INTEGER NOT NULL DEFAULT 0; -- forgotten sums
 """,
+    """
+CREATE TABLE notice (
+    id       TEXT    NOT NULL PRIMARY KEY, -- made of what must not be sent twice
+    seq      INTEGER NOT NULL,
+    until_us INTEGER NOT NULL, -- when what it is about is over
+    body     TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX notice_seq ON notice (seq);
+CREATE INDEX notice_until ON notice (until_us);
+CREATE TABLE notify_target (
+    name TEXT NOT NULL PRIMARY KEY,
+    body TEXT NOT NULL -- how far the target has got, as JSON
+) STRICT, WITHOUT ROWID;
+ALTER TABLE store_state ADD COLUMN next_notice INTEGER NOT NULL DEFAULT 1;
+""",
 )
 """Each brings a store one version further; ``PRAGMA user_version`` is how many were applied."""
 
@@ -213,6 +228,8 @@ DELETE FROM override WHERE id IN (
 FORGET_ACTIONS = """
 DELETE FROM action WHERE principal = ? AND NOT (admitted_at_us > ? AND admitted_at_us <= ?)
 """
+FORGET_NOTICES = "DELETE FROM notice WHERE until_us < ?"
+FORGET_NOTICES_THROUGH = "DELETE FROM notice WHERE seq <= ?"
 FORGET_EVENTS = "DELETE FROM outbox WHERE seq <= ?"
 
 

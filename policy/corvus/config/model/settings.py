@@ -24,13 +24,19 @@ from corvus.config.model.defaults import (
     is_time_zone,
 )
 from corvus.model.gateway import Kind
+from corvus.model.notify import DEFAULT_TOPICS, Topic
+from corvus.wording.words import LANGUAGES
 
 if TYPE_CHECKING:
     _Kind: TypeAlias = str
     _Period: TypeAlias = str
+    _Topic: TypeAlias = str
+    _Language: TypeAlias = str
 else:
     _Kind = Literal[tuple(kind.value for kind in Kind)]
     _Period = Literal[tuple(period.value for period in Period)]
+    _Topic = Literal[tuple(topic.value for topic in Topic)]
+    _Language = Literal[tuple(LANGUAGES)]
 
 
 def _exact_number(value: object) -> object:
@@ -359,6 +365,49 @@ class ObservabilitySettings(_Table):
     metrics: Annotated[bool, _about("Whether /metrics answers.", LIVE)] = True
 
 
+class NotifySettings(_Table):
+    """A place that notifications are sent to: a webhook, or a service that apprise knows."""
+
+    name: Annotated[
+        _Slug, _about("Unique name: lower-case letters, digits, `-`, `_`; at most 64 characters.")
+    ]
+    url: Annotated[
+        _HttpUrl | None,
+        _about("URL of a webhook without a secret in it, https://; http:// to this machine only."),
+    ] = None
+    url_env: Annotated[
+        _Variable | None,
+        _about("Name of the environment variable that holds the URL of a webhook; never the URL."),
+    ] = None
+    apprise_env: Annotated[
+        _Variable | None,
+        _about("Name of the environment variable that holds a URL of apprise; never the URL."),
+    ] = None
+    secret_env: Annotated[
+        _Variable | None,
+        _about(
+            "Name of the environment variable that holds the secret by which messages to a webhook "
+            "are signed; never the secret. Left out: they are not signed."
+        ),
+    ] = None
+    events: Annotated[
+        list[_Topic],
+        _about(f"What is sent: {'; '.join(f'{topic}, {topic.about}' for topic in Topic)}."),
+    ] = Field(default_factory=lambda: [topic.value for topic in DEFAULT_TOPICS])
+    budgets: Annotated[
+        list[_Text],
+        _about("Globs of names: what is about a budget is sent for these alone. Empty: for all."),
+    ] = Field(default_factory=list[str])
+    format: Annotated[
+        Literal["corvus", "slack"],
+        _about("Form of a message to a webhook: JSON of corvus, or of Slack's incoming webhooks."),
+    ] = "corvus"
+    language: Annotated[_Language, _about("Language of the texts in a message.")] = "en"
+    allow_http: Annotated[
+        bool, _about("Whether the webhook may be at another machine without encryption.")
+    ] = False
+
+
 class GovernanceSettings(_Table):
     """Tables of corvus itself."""
 
@@ -374,6 +423,9 @@ class GovernanceSettings(_Table):
     observability: Annotated[ObservabilitySettings, _about("What corvus reports about itself.")] = (
         Field(default_factory=ObservabilitySettings)
     )
+    notify: Annotated[
+        list[NotifySettings], _about("Places that notifications are sent to, in order.")
+    ] = Field(default_factory=list[NotifySettings])
 
 
 class Settings(_Table):
