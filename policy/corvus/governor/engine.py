@@ -287,7 +287,7 @@ class Engine:
 
     def _keep_notices(self, unit: Unit, events: Sequence[Event]) -> None:
         """Keep what of the events of a step is to be sent, in its own transaction."""
-        self._notices.keep(unit, self.rules, events)
+        self._notices.keep(unit, events)
 
     def _late(self, operation: Transaction[T]) -> WhenLate | None:
         """Return what hears of a kept step after its caller has left."""

@@ -18,10 +18,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast, get_args, get_type_hints
+from typing import Any, Final, NamedTuple, TypeVar, cast, get_args, get_type_hints
 
-from corvus.base.period import Period, window_at
-from corvus.base.time import microseconds
+from corvus.base.period import Period
 from corvus.events import (
     EVENTS,
     BudgetOverride,
@@ -31,15 +30,12 @@ from corvus.events import (
     Overrun,
     ResetApplied,
     Threshold,
+    ThresholdReached,
     UnpricedCall,
 )
 from corvus.model.notify import Notice, NotifyTarget, TargetProgress, Topic
-from corvus.store.api import BalanceKey
 from corvus.store.kinds import NOTICE
 from corvus.store.unit import Unit
-
-if TYPE_CHECKING:
-    from corvus.governor.rules import Rules
 
 NOTICES_MAX: Final = 100_000
 """Most notices of a store; the oldest go first, delivered or not."""
@@ -78,18 +74,17 @@ class Notices:
         topics = {topic for target in targets for topic in target.events}
         self._topics = {kind: of for kind, of in _TOPICS.items() if of.topic in topics}
 
-    def keep(self, unit: Unit, rules: Rules, events: Iterable[Event]) -> None:
+    def keep(self, unit: Unit, events: Iterable[Event]) -> None:
         """Keep the events of a step that a target wants and that are not kept yet.
 
         Args:
             unit: The transaction of the step.
-            rules: The policy in force.
             events: What the step made true.
         """
         for event in events:
             of = self._topics.get(type(event))
             if of is not None:
-                self._keep(unit, event, of.topic, of.draft(unit, rules, event))
+                self._keep(unit, event, of.topic, of.draft(unit, event))
 
     def _keep(self, unit: Unit, event: Event, topic: Topic, draft: _Draft | None) -> None:
         if draft is None or not any(each.wants(topic, draft.budget) for each in self.targets):
@@ -168,68 +163,55 @@ def _value(hint: Any, value: Any) -> Any:
     return value
 
 
-def _of_threshold(unit: Unit, rules: Rules, threshold: Threshold, *more: object) -> _Draft:
+def _of_threshold(threshold: Threshold, *more: object) -> _Draft:
     """Return what makes something that happened to a sum the same as another.
 
     It is the sum in its window since its last reset, and under the same limit.
     """
     period = threshold.period
-    scope = (
-        threshold.session_id if period in (Period.SESSION, Period.MISSION) else None,
-        threshold.mission_id if period == Period.MISSION else None,
-    )
     same = (
         threshold.budget,
         period,
-        *scope,
+        threshold.part,
+        threshold.session_id if period in (Period.SESSION, Period.MISSION) else None,
+        threshold.mission_id if period == Period.MISSION else None,
         threshold.resets_at,
-        _since_us(unit, rules, threshold),
-        threshold.limit_nano_usd,
+        threshold.since_us,
+        threshold.measure,
+        threshold.limit_nano_usd or threshold.limit_amount,
         *more,
     )
     return _Draft(same, threshold.budget, threshold.resets_at)
 
 
-def _since_us(unit: Unit, rules: Rules, threshold: Threshold) -> int:
-    """Return when the sum was reset last; 0 where it was not, and for sessions and missions."""
-    for budget_id, budget in rules.budgets.items():
-        if budget.name != threshold.budget:
-            continue
-        if budget.period in (Period.SESSION, Period.MISSION):
-            return 0
-        start_us = 0
-        if threshold.resets_at is not None:
-            last = threshold.resets_at - timedelta(microseconds=1)
-            window = window_at(budget.period, last, budget.timezone)
-            start_us = microseconds(window.start) if window else 0
-        return unit.balance(BalanceKey(budget_id, start_us)).since_us
-    return 0
+def _threshold(unit: Unit, event: ThresholdReached) -> _Draft:
+    return _of_threshold(event.threshold, event.percent)
 
 
-def _limit_passed(unit: Unit, rules: Rules, event: LimitPassed) -> _Draft:
-    return _of_threshold(unit, rules, event.threshold)
+def _limit_passed(unit: Unit, event: LimitPassed) -> _Draft:
+    return _of_threshold(event.threshold)
 
 
-def _refusal(unit: Unit, rules: Rules, event: BudgetRefusal) -> _Draft:
-    return _of_threshold(unit, rules, event.threshold)
+def _refusal(unit: Unit, event: BudgetRefusal) -> _Draft:
+    return _of_threshold(event.threshold)
 
 
-def _override(unit: Unit, rules: Rules, event: BudgetOverride) -> _Draft | None:
+def _override(unit: Unit, event: BudgetOverride) -> _Draft | None:
     if event.action not in ("granted", "consumed"):
         return None
     return _Draft((event.override_id, event.action))
 
 
-def _reset(unit: Unit, rules: Rules, event: ResetApplied) -> _Draft:
+def _reset(unit: Unit, event: ResetApplied) -> _Draft:
     return _Draft(budget=event.budget)
 
 
-def _unpriced(unit: Unit, rules: Rules, event: UnpricedCall) -> _Draft:
+def _unpriced(unit: Unit, event: UnpricedCall) -> _Draft:
     midnight = datetime(unit.now.year, unit.now.month, unit.now.day, tzinfo=UTC)
     return _Draft((event.provider, event.model, midnight), until=midnight + timedelta(days=1))
 
 
-def _overrun(unit: Unit, rules: Rules, event: Overrun) -> _Draft | None:
+def _overrun(unit: Unit, event: Overrun) -> _Draft | None:
     if event.overrun_nano_usd < LARGE_OVERRUN_NANO_USD:
         return None
     return _Draft((event.reservation_id,))
@@ -237,11 +219,12 @@ def _overrun(unit: Unit, rules: Rules, event: Overrun) -> _Draft | None:
 
 class _Topic(NamedTuple):
     topic: Topic
-    draft: Callable[[Unit, Rules, Any], _Draft | None]
+    draft: Callable[[Unit, Any], _Draft | None]
 
 
 _TOPICS: Final[Mapping[type[Event], _Topic]] = MappingProxyType(
     {
+        ThresholdReached: _Topic(Topic.THRESHOLDS, _threshold),
         LimitPassed: _Topic(Topic.LIMITS, _limit_passed),
         BudgetRefusal: _Topic(Topic.REFUSALS, _refusal),
         BudgetOverride: _Topic(Topic.OVERRIDES, _override),

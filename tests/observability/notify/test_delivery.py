@@ -118,7 +118,7 @@ def test_the_first_refusal_of_a_window_is_sent_once_and_again_in_the_next(
 def test_a_budget_that_was_reset_or_has_another_limit_is_reported_again(
     store: Store, receiver: Receiver
 ) -> None:
-    target = NotifyTarget("ops", receiver.url)
+    target = NotifyTarget("ops", receiver.url, events=(Topic.REFUSALS,))
     on, sends = governor(store, target), courier(store, target)
     assert not spend(on, 101)
     assert spend(on, 100)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from corvus.base.money import usd_short
+from corvus.diagnostics.plain import escape
 from corvus.events import BudgetOverride, Event, Overrun, ResetApplied, Threshold
 from corvus.governor.notices import event_of
 from corvus.model.notify import Notice
@@ -20,6 +21,7 @@ from corvus.wording.words import Words, load_words
 
 TEST: Final = "notify.test"
 """Type of a test message."""
+_PART_MAX: Final = 200
 _SLACK_TEXT_MAX: Final = 2_900
 """Slack takes 3,000 characters in a block."""
 
@@ -115,21 +117,40 @@ def _figures(event: Event, words: Words) -> dict[str, object]:
 
 def _threshold_figures(threshold: Threshold, words: Words) -> dict[str, object]:
     resets = threshold.resets_at
+
+    def amount(nano_usd: int | None, other: int | None) -> str:
+        if nano_usd is not None:
+            return f"${usd_short(nano_usd)}"
+        return words.count(f"notify.amount.{threshold.measure}", other or 0, shown=f"{other:,}")
+
     return {
-        "spent": f"${usd_short(threshold.current_nano_usd)}",
-        "projected": f"${usd_short(threshold.projected_nano_usd)}",
-        "limit": f"${usd_short(threshold.limit_nano_usd)}",
+        "spent": amount(threshold.current_nano_usd, threshold.current_amount),
+        "projected": amount(threshold.projected_nano_usd, threshold.projected_amount),
+        "limit": amount(threshold.limit_nano_usd, threshold.limit_amount),
         "resets": words("notify.resets", at=f"{resets:%Y-%m-%d %H:%M}") if resets else "",
-        "who": threshold.budget,
+        "who": _who(threshold, words),
     }
+
+
+def _who(threshold: Threshold, words: Words) -> str:
+    """Return the budget, and whose sum of it."""
+    if threshold.part is None:
+        return threshold.budget
+    part = escape(threshold.part)[:_PART_MAX]
+    return words("notify.of_part", budget=threshold.budget, part=part)
 
 
 def _more_data(event: Event) -> dict[str, Value]:
     """Return what a message shows and the log does not."""
     threshold: Any = getattr(event, "threshold", None)
-    if threshold is None or threshold.resets_at is None:
+    if not isinstance(threshold, Threshold):
         return {}
-    return {"resets_at": threshold.resets_at.isoformat()}
+    more: dict[str, Value] = {}
+    if threshold.part is not None:
+        more["part"] = threshold.part
+    if threshold.resets_at is not None:
+        more["resets_at"] = threshold.resets_at.isoformat()
+    return more
 
 
 def _escaped(text: str) -> str:
