@@ -40,9 +40,7 @@ def test_defaults_compile_to_session_day_and_month() -> None:
 def test_a_mission_budget_exists_only_when_missions_are_bounded_by_money() -> None:
     assert [b.name for b in compiled("mission.enabled = true").budgets][3:] == ["mission"]
     assert (
-        compiled("mission = {enabled = true, max_estimated_cost_cents = 250}")
-        .budgets[3]
-        .limit
+        compiled("mission = {enabled = true, max_estimated_cost_cents = 250}").budgets[3].limit
         == 2_500_000_000
     )
     assert len(compiled("mission = {enabled = true, max_estimated_cost_cents = 0}").budgets) == 3
