@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corvus.calls.plan import Plan, read
+from corvus.calls.plan import Plan
+from corvus.calls.reading import read
 from corvus.calls.routes import Unreadable
 from corvus.metering.content import NODES_MAX
 from corvus.metering.maxima import ANSWERS, COUNT_MAX, MAXIMA
@@ -37,8 +38,8 @@ def code(body: bytes, endpoint: Endpoint = CHAT) -> str:
 
 def most(found: Plan, stated: int = MOST_OUTPUT_TOKENS) -> int:
     """Return the bound of all output."""
-    limit = stated if found.max_output_tokens is None else found.max_output_tokens
-    usage = found.expected(None, limit)
+    plan = found.stating(stated) if found.max_output_tokens is None else found
+    usage = plan.expected(None)
     return usage.output_tokens + usage.reasoning_tokens
 
 
@@ -56,9 +57,8 @@ def test_no_vendor_writes_more_than_is_held_whichever_names_it_reads(
 ) -> None:
     told = {"thinking": {"budget_tokens": thinking}, "reasoning": {"max_tokens": thinking}}
     found = plan(endpoint, **maxima, **answers, **(told if thinking else {}))
-    forwarded: dict[str, int] = json.loads(
-        found.forward(None if found.max_output_tokens else MOST_OUTPUT_TOKENS)
-    )
+    bounded = found if found.max_output_tokens else found.stating(MOST_OUTPUT_TOKENS)
+    forwarded: dict[str, int] = json.loads(bounded.forward())
     assert any(forwarded.get(name) for name in endpoint.maxima)
     for name in (*maxima, *endpoint.maxima):
         if forwarded.get(name):
@@ -120,7 +120,7 @@ def test_a_maximum_is_stated_under_the_name_that_is_read(
     endpoint: Endpoint, model: str, provider: str | None, name: str
 ) -> None:
     found = plan(endpoint, model=model)
-    sent = json.loads(found.forward(77, provider))
+    sent = json.loads(found.stating(77).forward(provider))
     assert sent == {"model": model, name: 77}
 
 
@@ -150,11 +150,12 @@ def test_a_maximum_is_stated_under_the_name_that_is_read(
     ],
 )
 def test_what_is_stated_is_the_models_own_limit(model: str, most: int) -> None:
-    assert plan(model=model).output_limit == most
+    assert plan(model=model).with_maximum(is_maker=False).stated_tokens == most
 
 
 def test_of_several_models_the_smallest_limit_is_stated() -> None:
-    assert plan(model="gpt-4.1", models=["gpt-4o", "gpt-5"]).output_limit == 16_384
+    found = plan(model="gpt-4.1", models=["gpt-4o", "gpt-5"])
+    assert found.with_maximum(is_maker=False).stated_tokens == 16_384
 
 
 @pytest.mark.parametrize(
@@ -295,7 +296,7 @@ def test_every_spelling_of_a_request_is_read_alike(data: st.DataObject) -> None:
     for name in Plan.__slots__:
         if name not in ("body", "input_tokens", "_members"):
             assert getattr(found, name) == getattr(expected, name), name
-    assert json.loads(found.forward(None)) == {**request, "stream_options": {"include_usage": True}}
+    assert json.loads(found.forward()) == {**request, "stream_options": {"include_usage": True}}
 
 
 @pytest.mark.parametrize(
@@ -307,7 +308,7 @@ def test_every_spelling_of_a_request_is_read_alike(data: st.DataObject) -> None:
         ),
         (
             ' { "model":"m","stream" : true , "stream_options" : { "a" : 1 } , "top_p" : 1.10 } ',
-            ' { "model":"m","stream" : true , "stream_options" : {"a":1,"include_usage":true} , '
+            ' { "model":"m","stream" : true , "stream_options" : {"include_usage":true, "a" : 1 } , '
             '"top_p" : 1.10 } ',
         ),
         (
@@ -324,13 +325,13 @@ def test_every_spelling_of_a_request_is_read_alike(data: st.DataObject) -> None:
 def test_usage_is_asked_for_and_every_other_byte_stays(body: str, asking: str) -> None:
     found = read(CHAT, body.encode())
     assert isinstance(found, Plan)
-    assert found.forward(None).decode() == asking
+    assert found.forward().decode() == asking
 
 
 def test_a_maximum_takes_the_place_of_a_null_of_its_name() -> None:
     found = read(CHAT, b'{"model":"m", "max_tokens" : null,"x":1}')
     assert isinstance(found, Plan)
-    assert found.forward(5, "mistral") == b'{"model":"m", "max_tokens" : 5,"x":1}'
+    assert found.stating(5).forward("mistral") == b'{"model":"m", "max_tokens" : 5,"x":1}'
 
 
 @pytest.mark.parametrize(
@@ -343,7 +344,7 @@ def test_a_maximum_takes_the_place_of_a_null_of_its_name() -> None:
 def test_a_request_that_needs_no_change_stays_as_it_is(body: bytes) -> None:
     found = read(CHAT, body)
     assert isinstance(found, Plan)
-    assert found.forward(None) == body
+    assert found.forward() == body
 
 
 @pytest.mark.parametrize(
