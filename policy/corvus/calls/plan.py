@@ -220,6 +220,7 @@ class Plan:
         is_alone = self.models == (self.model,) and self.downgraded_from is None
         same_route = _route_of(self.model) == _route_of(model)
         usual = self.service_tier is None and not self.stays_in_us
+        usual = usual and not self.reading.reads_more
         named = self.reading.names_model and model != self.model
         return is_alone and same_route and usual and named and self.endpoint.has_output
 

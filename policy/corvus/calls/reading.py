@@ -17,6 +17,7 @@ from msgspec import Raw
 
 from corvus.calls.plan import Plan, Reading
 from corvus.calls.routes import Unreadable
+from corvus.metering.added_input import ADDED_INPUT, adds_input, is_given
 from corvus.metering.content import VALUES_MAX, Content, content_of, has_too_many_values
 from corvus.metering.maxima import (
     ANSWERS,
@@ -25,6 +26,7 @@ from corvus.metering.maxima import (
     THINKING,
     THOUGHTS,
     InvalidMaximum,
+    Maxima,
     maxima_of,
     places_of,
 )
@@ -49,18 +51,6 @@ from corvus.model.usage import TokenKind
 from corvus.prices.names import tier_of
 
 _USUAL_SPEEDS = (None, "standard", "default", "normal")
-_ADDED_INPUT = (
-    "previous_response_id",
-    "conversation",
-    "prompt",
-    "container",
-    "mcp_servers",
-    "context_management",
-    "web_search_options",
-    "search_parameters",
-    "enable_search",
-    "plugins",
-)
 _TOLD_TO_MODEL = (
     "tools",
     "functions",
@@ -86,7 +76,7 @@ _DECISIVE = (
     "prediction",
     "cache_control",
     "max_tool_calls",
-    *_ADDED_INPUT,
+    *ADDED_INPUT,
     *_TOLD_TO_MODEL,
     *OTHER_MODELS,
     *MAXIMA,
@@ -146,33 +136,37 @@ def _plan(
     if has_too_many_values(members):
         text = f"the body has more than {VALUES_MAX:,} JSON values: send fewer"
         return Unreadable(413, "body_too_complex", text)
-    maxima = maxima_of(endpoint, members)
+    stated = maxima_of(endpoint, members)
+    maxima = stated if endpoint.has_output else Maxima(0, 0, 0, 0, 1)
     content = content_of(endpoint, members)
-    writes = endpoint.has_output
-    models = _models(members, model, content.models)
     found = Reading(
         endpoint=endpoint,
         body=body,
         members=members,
         content=content,
         text_tokens=_text_tokens(endpoint, body, members, content),
-        reads_more=content.reads_more or any(_is_given(members, name) for name in _ADDED_INPUT),
+        reads_more=content.reads_more or adds_input(members),
         names_model=names_model,
-        maximum_tokens=maxima.output_tokens if writes else 0,
+        maximum_tokens=maxima.output_tokens,
     )
+    return _planned(found, maxima, _models(members, model, content.models))
+
+
+def _planned(found: Reading, maxima: Maxima, models: tuple[str, ...]) -> Plan:
+    members, content, endpoint = found.members, found.content, found.endpoint
     return Plan(
         reading=found,
-        model=model,
+        model=models[0],
         models=models,
         is_stream=_is_stream(endpoint, members),
         asks_usage=_options(members.get("stream_options")).get("include_usage") is True,
         service_tier=_tier(members),
-        choices=maxima.answers if writes else 1,
+        choices=maxima.answers,
         input_tokens=found.input_tokens_of(models),
         max_output_tokens=found.maximum_tokens,
-        other_output_tokens=maxima.other_tokens if writes else 0,
-        thinking_tokens=maxima.thinking_tokens if writes else 0,
-        extra_output_tokens=maxima.extra_tokens + _predicted(members) if writes else 0,
+        other_output_tokens=maxima.other_tokens,
+        thinking_tokens=maxima.thinking_tokens,
+        extra_output_tokens=maxima.extra_tokens + _predicted(endpoint, members),
         web_searches=content.searches,
         stays_in_us=_text(members, "inference_geo") not in (None, "", "global"),
         input_kinds=_input_kinds(endpoint, content.has_cache_control, content.keeps_hour),
@@ -195,7 +189,7 @@ def _text_tokens(
 ) -> int:
     """Return the bound of what is read, without pictures and documents."""
     text = input_token_bound(body) - content.media_bytes // ASCII_BYTES_PER_TOKEN
-    adds_hidden = content.adds_hidden or any(_is_given(members, name) for name in _TOLD_TO_MODEL)
+    adds_hidden = content.adds_hidden or any(is_given(members.get(name)) for name in _TOLD_TO_MODEL)
     return max(text, _numbers(endpoint, members)) + (HIDDEN_TOKENS if adds_hidden else FRAME_TOKENS)
 
 
@@ -220,9 +214,9 @@ def _tier(members: Mapping[str, Raw]) -> str | None:
     return tier_of(_text(members, "service_tier")) if speed in _USUAL_SPEEDS else speed
 
 
-def _predicted(members: Mapping[str, Raw]) -> int:
+def _predicted(endpoint: Endpoint, members: Mapping[str, Raw]) -> int:
     """Return the bound of a prediction: what is rejected of it is billed as output."""
-    if is_null(members.get("prediction")):
+    if not endpoint.has_output or is_null(members.get("prediction")):
         return 0
     return input_token_bound(bytes(memoryview(members["prediction"])))
 
@@ -247,11 +241,6 @@ def _options(text: Raw | None) -> dict[str, object]:
     if text is None or not begins_with(text, b"{"):
         return {}
     return {str(name): decoded(value) for name, value in members_of(text).items()}
-
-
-def _is_given(members: Mapping[str, Raw], name: str) -> bool:
-    text = members.get(name)
-    return text is not None and bytes(memoryview(text)[:5]) not in (b"null", b"false", b'""', b"[]")
 
 
 def _is_stream(endpoint: Endpoint, members: Mapping[str, Raw]) -> bool:

@@ -56,8 +56,6 @@ ABILITIES = tuple(
     )
 )
 
-_EDITS = ("clear_tool_uses_20250919", "clear_thinking_20251015")
-
 
 def _thinking(value: object) -> Needed:
     match value:
@@ -70,20 +68,6 @@ def _thinking(value: object) -> Needed:
         case _:
             return None
     return (needed,) if cast(dict[str, object], value).keys() <= known else None
-
-
-def _edits(value: object) -> Needed:
-    edits = cast(dict[str, object], value).get("edits") if isinstance(value, dict) else None
-    if not isinstance(edits, list) or cast(dict[str, object], value).keys() != {"edits"}:
-        return None
-    kinds = [
-        cast(dict[str, object], edit).get("type") if isinstance(edit, dict) else None
-        for edit in cast(list[object], edits)
-    ]
-    is_known = all(
-        kind in ("clear_tool_uses_20250919", "clear_thinking_20251015") for kind in kinds
-    )
-    return (Feature.CONTEXT_EDITING,) if is_known else None
 
 
 def _choice(value: object) -> Needed:
@@ -114,7 +98,7 @@ MESSAGES = Vocabulary(
         "top_k": always(Feature.SAMPLING),
         "thinking": _thinking,
         "output_config": object_with({"effort": effort, "format": always(Feature.STRICT)}),
-        "context_management": _edits,
+        "context_management": always(Feature.CONTEXT_EDITING),
         "tool_choice": _choice,
     },
     kinds={

@@ -23,7 +23,7 @@ def needs_of(
         content: Of its messages and tools.
     """
     words = endpoint.vocabulary
-    if words is None or content.reads_more or content.models:
+    if words is None:
         return None
     try:
         return all_of(_needs(words, members, content))

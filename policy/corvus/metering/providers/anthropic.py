@@ -27,8 +27,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from corvus.metering.claude_models import ABILITIES
-from corvus.metering.claude_models import MESSAGES as MESSAGES_VOCABULARY
+from corvus.metering import claude_models
 from corvus.metering.facts import Json, as_object, count, grown, member, objects, text_or_none
 from corvus.metering.pictures import PATCHES, Vision
 from corvus.metering.provider import Endpoint, Fault, FreePath, Provider, error_event
@@ -226,7 +225,7 @@ MESSAGES = Endpoint(
     caches_unasked=False,
     unknown_vision=PATCHES,
     needs_maximum=True,
-    vocabulary=MESSAGES_VOCABULARY,
+    vocabulary=claude_models.MESSAGES,
 )
 
 PROVIDER = Provider(
@@ -267,5 +266,5 @@ PROVIDER = Provider(
         ),
         (r"claude", Vision(0, 0, 28, 102, 4_800)),
     ),
-    abilities=ABILITIES,
+    abilities=claude_models.ABILITIES,
 )

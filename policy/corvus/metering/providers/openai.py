@@ -24,11 +24,9 @@ from __future__ import annotations
 
 import re
 
+from corvus.metering import openai_models
 from corvus.metering.facts import Json, as_object, count, grown, member, objects, text_or_none
 from corvus.metering.models import bare
-from corvus.metering.openai_models import ABILITIES
-from corvus.metering.openai_models import CHAT as CHAT_VOCABULARY
-from corvus.metering.openai_models import RESPONSES as RESPONSES_VOCABULARY
 from corvus.metering.pictures import Vision
 from corvus.metering.provider import Endpoint, Fault, FreePath, Provider, error_event
 from corvus.metering.sse import LIMIT_BYTES
@@ -328,7 +326,7 @@ CHAT = Endpoint(
     maxima=("max_completion_tokens", "max_tokens"),
     maximum_for=_chat_maximum,
     usage_by_option=True,
-    vocabulary=CHAT_VOCABULARY,
+    vocabulary=openai_models.CHAT,
 )
 RESPONSES = Endpoint(
     kind=Kind.OPENAI,
@@ -338,7 +336,7 @@ RESPONSES = Endpoint(
     error_event=_responses_event,
     maxima=("max_output_tokens",),
     may_be_socket=True,
-    vocabulary=RESPONSES_VOCABULARY,
+    vocabulary=openai_models.RESPONSES,
 )
 EMBEDDINGS = Endpoint(
     kind=Kind.OPENAI,
@@ -400,5 +398,5 @@ PROVIDER = Provider(
         (r"o[13](?:$|-)|computer-use", _TILES_AND_PATCHES),
         (r"gpt-|o\d(?:$|-)", Vision(85, 170, 32, 246, 10_000)),
     ),
-    abilities=ABILITIES,
+    abilities=openai_models.ABILITIES,
 )
