@@ -175,11 +175,11 @@ def test_a_call_without_a_maximum_gets_what_every_budget_has_room_for(poor: Gove
     assert 0 <= left < OUTPUT, "one token more would not have fitted"
 
 
-def test_no_less_than_the_default_is_stated_and_then_the_call_is_refused(poor: Governor) -> None:
+def test_no_less_than_the_least_is_stated_and_then_the_call_is_refused(poor: Governor) -> None:
     assert admitted(poor, b'{"model": "m", "max_tokens": 950}')[0].allowed
     decision, proposal = admitted(poor, b'{"model": "m"}')
     assert decision.denial is Denial.BUDGET_EXCEEDED
-    assert proposal.plan.stated_tokens == 100
+    assert proposal.plan.stated_tokens == MOST_OUTPUT_TOKENS
     assert decision.estimate_nano_usd == proposal.request.estimate_nano_usd
 
 
