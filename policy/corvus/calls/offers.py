@@ -76,7 +76,7 @@ class PlannedOffers:
         tried = min(max(self._guess(plan, request, room), low), high)
         while low <= high:
             form = plan if tried == plan.output_tokens else plan.capped(tried)
-            if _fits(form, self._describe(form), room):
+            if _fits(self._describe(form), room):
                 best, low, tried = form, tried + 1, tried + step
             else:
                 high, tried = tried - 1, tried - step
@@ -95,8 +95,8 @@ class PlannedOffers:
         return min(guesses) - plan.extra_output_tokens
 
 
-def _fits(form: Plan, request: Request, room: Room) -> bool:
-    """Return whether there is room for a form of a call."""
+def _fits(request: Request, room: Room) -> bool:
+    """Return whether there is room for a call."""
     if room.nano_usd is not None and (request.estimate_nano_usd or 0) > room.nano_usd:
         return False
-    return room.tokens is None or form.expected(None).total_tokens <= room.tokens
+    return room.tokens is None or request.estimate_tokens <= room.tokens
