@@ -51,7 +51,7 @@ def placed(folder: Path, url: str, budgets: int) -> Generator[Place]:
 
 
 class Place:
-    """A config whose budget ``bN`` comes to its threshold when N calls are held, and a token."""
+    """A config whose budget ``bN`` comes to its threshold when N dollars are spent, and a token."""
 
     def __init__(self, folder: Path, url: str, budgets: int) -> None:
         self.config = folder / "corvus.toml"
@@ -77,24 +77,25 @@ class Place:
         line = process.stderr.readline()
         return process, line.split()[-1] if line.startswith("listening") else ""
 
-    def reserve(self, url: str, number: int) -> bool:
-        """Make a call of a dollar under a key of its own; return whether it was answered."""
-        body: dict[str, Any] = {
+    def spend(self, url: str, number: int) -> bool:
+        """Make a call of a dollar under keys of its own; return whether it is known to be over."""
+        call: dict[str, Any] = {
             "model": "m",
             "session_id": "s",
             "estimate_usd": 1,
-            "ttl_seconds": 3600,
             "idempotency_key": f"k{number}",
         }
+        cost = {"cost_usd": 1, "settlement_key": f"s{number}"}
         headers = {"authorization": f"Bearer {self.secret}"}
-        try:
-            answer = httpx2.post(
-                f"{url}/web/reservations", json=body, headers=headers, trust_env=False, timeout=20
-            )
-        except httpx2.HTTPError:
-            return False
-        assert answer.status_code in (200, 201), answer.text[:200]
-        return True
+        with httpx2.Client(base_url=url, headers=headers, trust_env=False, timeout=20) as client:
+            try:
+                held = client.post("/web/reservations", json=call)
+                if "already_settled" in held.text:
+                    return True
+                made = held.json()["reservation"]["id"]
+                return client.post(f"/web/reservations/{made}/commit", json=cost).status_code == 200
+            except httpx2.HTTPError:
+                return False
 
     def end(self) -> None:
         """Leave no process behind, whatever has happened."""
@@ -138,14 +139,14 @@ def test_each_threshold_arrives_under_one_id_whenever_the_gateway_is_killed(tmp_
         left = [*range(1, len(POINTS) + 1)]
         for point in POINTS:
             process, url = place.gateway(point)
-            while url and left and place.reserve(url, left[0]):
+            while url and left and place.spend(url, left[0]):
                 left.pop(0)
                 if len(left) % 2:  # some die with one notice that waits, some with several
                     break
             assert ends(process, 30), f"it lives on: {point}"
         process, url = place.gateway("never")
         for number in left:
-            assert place.reserve(url, number)
+            assert place.spend(url, number)
         expected = [f"b{number}" for number in range(1, len(POINTS) + 1)]
         assert comes(lambda: sorted(named(receiver)) == sorted(expected)), named(receiver)
         (standing,) = place.runtime.notify_standings()
@@ -165,7 +166,7 @@ def test_two_gateways_send_each_threshold_once(tmp_path: Path) -> None:
     with receiving() as receiver, placed(tmp_path, receiver.url, 12) as place:
         gateways = [place.gateway("never") for _ in range(2)]
         for number in range(1, 13):
-            assert place.reserve(gateways[number % 2][1], number)
+            assert place.spend(gateways[number % 2][1], number)
         assert comes(lambda: len(receiver.counts) == 12), receiver.counts
         assert comes(lambda: place.runtime.notify_standings()[0].pending == 0)
         for process, _ in gateways:
@@ -181,7 +182,7 @@ def test_a_gateway_that_is_killed_at_random_loses_no_threshold(tmp_path: Path) -
             process, url = place.gateway("never")
             end = time.monotonic() + 0.2 + (number % 7) / 10
             while time.monotonic() < end and number < 60:
-                assert place.reserve(url, number + 1)
+                assert place.spend(url, number + 1)
                 number += 1
             process.kill()
         process, _ = place.gateway("never")

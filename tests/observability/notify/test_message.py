@@ -108,8 +108,8 @@ def test_amounts_are_in_the_unit_of_the_budget(measure: str, text: str) -> None:
         current_nano_usd=None,
         projected_nano_usd=None,
         limit_nano_usd=None,
-        current_amount=900_000,
-        projected_amount=1_200_000,
+        current_amount=1_200_000,
+        projected_amount=1_300_000,
         limit_amount=1_000_000,
     )
     message = said(ThresholdReached(about, 100, 0), Topic.THRESHOLDS)
