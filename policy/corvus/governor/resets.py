@@ -14,6 +14,7 @@ from corvus.events import Event, ResetApplied
 from corvus.governor.audit_chain import append_audit
 from corvus.governor.rules import MISSION, Register, Rules, own_limit
 from corvus.governor.scopes import refuse_other_project
+from corvus.governor.thresholds import is_open
 from corvus.model.budget import Budget, part_named
 from corvus.model.outbox import LedgerTable
 from corvus.model.steering import AuditKind, Removed, ResetRequest, ResetResult
@@ -137,8 +138,7 @@ def _has_sum(unit: Unit, budget: Budget, key: BalanceKey) -> bool:
     """Return whether there is a sum: a window that no call has opened has none."""
     if budget.period is not Period.WINDOW:
         return True
-    opened = unit.window_opened(key.budget_id, key.part, key.window_start_us)
-    return opened == key.window_start_us
+    return is_open(unit, key)
 
 
 def _begin_again(unit: Unit, balance: StoredBalance) -> None:
