@@ -168,7 +168,7 @@ def reset(
         **({"project": request.project} if request.project else {}),
         "measure": result.removed.measure.value,
         "removed": amount_exact(result.removed.amount, result.removed.measure),
-        "part": result.removed.part or None,
+        **({"part": result.removed.part} if result.removed.part else {}),
     }
     emit(output, lambda: body, lambda: print(escape(_reset_text(result))))
 
