@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Generator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,9 +21,9 @@ from corvus.base.errors import StoreCorrupt, StoreError, StoreTooNew, StoreUnava
 from corvus.base.files import reserve_private
 from corvus.base.ids import new_id
 from corvus.store import statements
-from corvus.store.api import Changes, StoreState, session_mark
+from corvus.store.api import Changes, Look, StoreState, session_mark
 from corvus.store.codec import Kind, Query, values_of
-from corvus.store.kinds import STATE
+from corvus.store.kinds import STATE, budget_of, longer_us
 from corvus.store.spill import UNSETTLED
 from corvus.store.sqlite_files import Identity, explain, identity, make_folder, take, taken_lock
 
@@ -80,6 +80,12 @@ class SqliteBackend:
     def file_clock_us(self) -> int | None:
         """Return what the clock of the file system says, microseconds; ``None`` without one."""
         return self._lock.touch_us()
+
+    def looking(self) -> AbstractContextManager[Look] | None:
+        """Open the rows for reading next to the writer."""
+        from corvus.store.sqlite_place import SqlitePlace  # which knows this module
+
+        return SqlitePlace(self._path).looking()
 
     def begin(self) -> bool:
         """Start a transaction, alone among all processes; return whether others wrote since."""
@@ -249,6 +255,10 @@ class MemoryBackend(SqliteBackend):
         """Return nothing: there are no files."""
         return None
 
+    def looking(self) -> None:
+        """Return nothing: only the writer sees what is in memory."""
+        return
+
     def close(self) -> None:
         """Let go of the connection, and keep what it held."""
         if self._connection is not None:
@@ -347,9 +357,9 @@ def _forget(connection: sqlite3.Connection, changes: Changes) -> None:
     if before_us := changes.forgotten_reservations_us:
         connection.execute(statements.FORGET_RESERVATIONS, (new_id(before_us), before_us))
     sessions, windows_us = changes.forgotten_sessions, changes.forgotten_windows_us
-    budgets: list[int] = []
+    budgets: dict[int, str] = {}
     if sessions or windows_us:
-        budgets = [row[0] for row in connection.execute(statements.READ_BUDGET_IDS)]
+        budgets = dict(connection.execute(statements.READ_BUDGETS).fetchall())
     many(statements.FORGET_SESSION, [(name,) for name in sessions])
     many(statements.FORGET_MISSIONS, [(name,) for name in sessions])
     many(statements.FORGET_BALANCES, [(budget, name) for budget in budgets for name in sessions])
@@ -357,6 +367,7 @@ def _forget(connection: sqlite3.Connection, changes: Changes) -> None:
     recalled = [(session_mark(name),) for name in changes.recalled_sessions]
     many(statements.UNMARK_FORGOTTEN, recalled)
     if windows_us:
-        many(statements.FORGET_WINDOWS, [(budget, windows_us) for budget in budgets])
+        before = [(each, windows_us - longer_us(budget_of(key))) for each, key in budgets.items()]
+        many(statements.FORGET_WINDOWS, before)
     if before_us := changes.forgotten_overrides_us:
         connection.execute(statements.FORGET_OVERRIDES, (new_id(before_us),))
