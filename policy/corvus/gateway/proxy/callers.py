@@ -82,7 +82,6 @@ class Caller:
             "resumes_mission": self.resumes_mission,
         }
 
-
     def joined_by(self, scope: Scope) -> Caller:
         """Return who makes a call of a run: the session and mission are the run's, whatever it says.
 

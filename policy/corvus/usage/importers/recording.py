@@ -45,7 +45,9 @@ PLACE = tuple(column.name for column in STATED if column.name not in {*LAST, *CO
 # the recorded one stays.
 _IS_FIRST = "(subagent IS NOT NULL, admitted_at, is_fork, session_id, known_id IS NULL)"
 # Output first: it is what grows while a message streams.
-_IS_LAST = f"(subagent IS NULL, settled_at, output_tokens, {each('{count}', ', ')}, known_id NOT NULL)"
+_IS_LAST = (
+    f"(subagent IS NULL, settled_at, output_tokens, {each('{count}', ', ')}, known_id NOT NULL)"
+)
 
 
 def merged(table: str, where: str = "true") -> str:
