@@ -76,8 +76,8 @@ class Request:
         surface: Where the call comes from, one of ``Surface``; another word is kept, too.
         agent: Agent of the call.
         subagent: The agent inside the agent, by the client's own id.
-        parent_subagent: The sub-agent that started that one; ``None`` is the agent itself. No budget
-            matches on it.
+        parent_subagent: The sub-agent that started that one; ``None`` is the agent itself. It is no
+            attribute of budgets.
         token: Name of the access token that the call came with.
         branch: Branch of the repository that the call works on.
         tags: Free-form pairs, kept on the usage record.

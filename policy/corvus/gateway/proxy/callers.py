@@ -83,7 +83,7 @@ class Caller:
         }
 
     def joined_by(self, scope: Scope) -> Caller:
-        """Return who makes a call of a run: the session and mission are the run's, whatever it says.
+        """Return who makes a call of a run, whose session and mission are those of the run.
 
         Raises:
             CallRefused: A header of ours is no short text.

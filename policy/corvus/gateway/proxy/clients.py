@@ -7,8 +7,8 @@ Source:
     Claude Code 2.1.197 and Codex 0.171.0 from npm, recorded by a local server on 2026-11-28.
     Claude Code sends ``x-claude-code-parent-agent-id`` only where one sub-agent starts another, and
     writes what is no ASCII in its ids with percent signs. A sub-agent of Codex keeps ``session-id``
-    and has a ``thread-id`` of its own (github.com/openai/codex, ``core/src/responses_metadata.rs``);
-    older versions wrote ``session_id``.
+    and has a ``thread-id`` of its own (github.com/openai/codex, ``responses_metadata.rs``, read on
+    the same day); older versions wrote ``session_id``.
 """
 
 from __future__ import annotations
