@@ -57,7 +57,22 @@ AUTONOMY = Autonomy("supervised", True, (), (), (), (), 20, True, True)
 def policy(budgets: tuple[Budget, ...]) -> Policy:
     limits = MissionLimits(False, 0, 0)
     return Policy(
-        True, True, budgets, (), "warn", 500, TTL, AUTONOMY, limits, (), f"hash-{len(budgets)}"
+        enabled=True,
+        allow_override=True,
+        budgets=budgets,
+        prices=(),
+        unpriced_models="warn",
+        default_output_tokens=500,
+        reservation_ttl_seconds=TTL,
+        cap_at_least_tokens=4096,
+        wait_seconds=0,
+        ask_seconds=1,
+        downgrade=(),
+        hold="maximum",
+        autonomy=AUTONOMY,
+        mission=limits,
+        deprecated_fields=(),
+        content_hash=f"hash-{len(budgets)}",
     )
 
 
@@ -89,7 +104,7 @@ class Model:
 
     def where(self, budget: Budget, call: Call) -> str | None:
         """Return the window or session in which a budget counts a call."""
-        for _, glob in budget.match:
+        for _, (glob,) in budget.match:
             if call.project is None or not call.project.startswith(glob.rstrip("*")):
                 return None
             if "*" not in glob and call.project != glob:
