@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from corvus.gateway.guards import TOKEN
 from corvus.gateway.proxy.callers import Caller, caller_of
 from corvus.gateway.refusal import CallRefused
-from corvus.model.token import Token, TokenRequest, TokenScope
+from corvus.model.token import Token, TokenScope
 from tests.gateway.proxied import Proxied, Settings, proxied
 
 CHAT = {"model": "m", "max_tokens": 20, "messages": [{"role": "user", "content": "hi"}]}
@@ -20,14 +21,12 @@ NOW = datetime(2026, 11, 28, tzinfo=UTC)
 PLACE = "session_id, agent, subagent, parent_subagent, token, branch, tags"
 
 
-def scope(token: Token | None = None, **headers: str) -> dict[str, object]:
-    raw = [(name.replace("_", "-").encode(), text.encode()) for name, text in headers.items()]
+def scope(headers: dict[str, str], token: Token | None = None) -> dict[str, object]:
+    raw = [(name.encode(), text.encode()) for name, text in headers.items()]
     return {"headers": raw, TOKEN: token}
 
 
-def bound(**names: str) -> Token:
-    request = TokenRequest("bot", TokenScope.PROXY, **names)
-    return Token("t-1", request.name, request.scope, "d", NOW, "ana", **names)
+BOT = Token("t-1", "bot", TokenScope.PROXY, "d", NOW, "ana")
 
 
 def places(gateway: Proxied) -> list[tuple[object, ...]]:
@@ -82,9 +81,9 @@ def test_a_repository_on_no_branch_leaves_the_header_empty(gateway: Proxied) -> 
 
 def test_a_call_has_so_many_tags_at_most() -> None:
     names = {f"x-corvus-tag-{number}": "x" for number in range(50)}
-    assert len(caller_of(scope(**names)).tags) == 50
+    assert len(caller_of(scope(names)).tags) == 50
     with pytest.raises(CallRefused):
-        caller_of(scope(**names, **{"x-corvus-tag-50": "x"}))
+        caller_of(scope(names | {"x-corvus-tag-50": "x"}))
 
 
 def test_each_session_of_a_client_has_its_own_budget(tmp_path: Path) -> None:
@@ -99,21 +98,21 @@ def test_each_session_of_a_client_has_its_own_budget(tmp_path: Path) -> None:
 
 def test_a_token_that_is_bound_to_a_session_stays_bound() -> None:
     """An id of a client attributes a call, it never leads out of what the token allows."""
-    caller = caller_of(scope(bound(session="s", project="p"), **CLAUDE))
+    caller = caller_of(scope(CLAUDE, replace(BOT, session="s", project="p")))
     assert (caller.session_id, caller.project, caller.token) == ("s", "p", "bot")
     with pytest.raises(CallRefused):
-        caller_of(scope(bound(session="s"), x_corvus_session="other"))
+        caller_of(scope({"x-corvus-session": "other"}, replace(BOT, session="s")))
 
 
 def test_the_agent_of_a_token_counts_before_the_client_and_cannot_be_another() -> None:
-    caller = caller_of(scope(bound(agent="reviewer"), **CLAUDE))
+    caller = caller_of(scope(CLAUDE, replace(BOT, agent="reviewer")))
     assert caller.agent == "reviewer"
     with pytest.raises(CallRefused):
-        caller_of(scope(bound(agent="reviewer"), x_corvus_agent="other"))
+        caller_of(scope({"x-corvus-agent": "other"}, replace(BOT, agent="reviewer")))
 
 
 def test_no_header_states_a_token_or_a_user() -> None:
-    caller = caller_of(scope(bound(), x_corvus_token="t", x_corvus_user="eve"))
+    caller = caller_of(scope({"x-corvus-token": "t", "x-corvus-user": "eve"}, BOT))
     assert (caller.token, caller.user) == ("bot", "bot")
 
 
@@ -121,7 +120,7 @@ def test_a_run_keeps_its_session_and_mission_whatever_its_calls_say() -> None:
     run = Caller("run", "cli-code", "m", branch="main")
     said = {"x-corvus-session": "other", "x-corvus-mission": "x", "x-corvus-project": "p"}
     child = {"x-claude-code-agent-id": "a1"}
-    joined = run.joined_by(scope(**CLAUDE, **said, **child))
+    joined = run.joined_by(scope(CLAUDE | said | child))
     assert (joined.session_id, joined.mission_id, joined.project) == ("run", "m", None)
     assert (joined.agent, joined.subagent, joined.branch) == ("claude-code", "a1", "main")
 
