@@ -232,6 +232,13 @@ def put(kind: Kind[Any]) -> str:
     return f"UPDATE {kind.table} SET {changed} WHERE {found}"  # noqa: S608 - names of our tables
 
 
+@cache
+def drop(kind: Kind[Any]) -> str:
+    """Return the statement that deletes the row of a key; it takes ``values_of`` the key."""
+    found = " AND ".join(f"{name} = ?" for name in kind.key)
+    return f"DELETE FROM {kind.table} WHERE {found}"  # noqa: S608 - names of our tables
+
+
 def values(kind: Kind[T], row: T) -> list[Any]:
     """Return what ``put`` takes."""
     return kind.changed(row) if kind.changing else kind.stored(row)
