@@ -357,7 +357,7 @@ class Runtime:
             now,
             session_id,
             mission_id,
-            evaluate(balances, NanoUSD(0)),
+            evaluate(balances, NO_CALL),
             spends,
             latest_session_id=latest,
             is_recorded=True,

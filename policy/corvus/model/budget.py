@@ -115,6 +115,13 @@ def part_of(values: tuple[str | None, ...]) -> str:
     return ",".join(NONE if value is None else _escaped(value) for value in values)
 
 
+def part_named(per: tuple[str, ...], text: str) -> str:
+    """Return the part that a person names: a value, or several as they are kept, with ``,``."""
+    if text == NONE or len(per) > 1:
+        return text
+    return _escaped(text)
+
+
 def values_of(part: str) -> tuple[str, ...]:
     """Return the values that a part is for, as they are shown; a missing one is ``(none)``."""
     return tuple(_unescaped(value) for value in part.split(","))

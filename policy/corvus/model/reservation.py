@@ -82,6 +82,16 @@ class Reservation:
     recorded: tuple[Source, Usage] | None = None
     hold_tokens: int = 0
 
+    def estimated_tokens(self, source: Source, usage: Usage) -> int:
+        """Return the tokens that count for a call of which nobody reported any: those held.
+
+        Args:
+            source: How its cost is known.
+            usage: What was reported.
+        """
+        is_reported = usage.total_tokens or source in (Source.PRICED, Source.IMPORTED)
+        return 0 if is_reported else self.hold_tokens
+
     @property
     def hold(self) -> Amounts:
         """What is held in every measure."""

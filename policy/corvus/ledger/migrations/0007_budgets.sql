@@ -4,6 +4,7 @@
 ALTER TABLE usage_record ADD COLUMN subagent VARCHAR; -- agent inside the agent, by the client's own id
 ALTER TABLE usage_record ADD COLUMN token VARCHAR;    -- name of the access token
 ALTER TABLE usage_record ADD COLUMN branch VARCHAR;   -- branch of the repository
+ALTER TABLE usage_record ADD COLUMN estimated_tokens BIGINT; -- held for a call of which nobody reported any
 
 ALTER TABLE reservation_event ADD COLUMN subagent VARCHAR;
 ALTER TABLE reservation_event ADD COLUMN token VARCHAR;
