@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from corvus.answers.amounts import match_body
 from corvus.answers.shape import (
+    COUNT,
     Member,
     Schema,
     Shape,
@@ -17,6 +19,7 @@ from corvus.answers.shape import (
     member,
     money,
     nested,
+    nullable,
     text,
     texts,
     usd_number,
@@ -34,7 +37,7 @@ LEGACY = {"session": "session", "day": "daily", "month": "monthly"}
 
 
 def _limit(policy: Policy, name: str) -> int:
-    limits = {budget.name: budget.limit_nano_usd for budget in policy.budgets}
+    limits = {budget.name: budget.limit for budget in policy.budgets}
     return limits.get(name, NOTHING)
 
 
@@ -56,7 +59,7 @@ def _limits(name: str, prefix: str) -> tuple[Member[Policy], Member[Policy]]:
 
 def _day_warns_at(policy: Policy) -> int:
     day = next((budget for budget in policy.budgets if budget.name == "day"), None)
-    return day.warn_at_percent if day else 80
+    return 80 if day is None or day.warn_at_percent is None else day.warn_at_percent
 
 
 _READABLE, _EXACT = zip(*(_limits(name, prefix) for name, prefix in LEGACY.items()), strict=True)
@@ -99,12 +102,13 @@ CONFIG = Shape[Policy](
     text("policy_hash", "Content hash of the policy that decided.", "content_hash"),
 )
 CHANGED: Schema = closed({"updated": {"const": True}, "config": CONFIG.schema})
+WARNS: Schema = nullable({**COUNT, "description": "First percent that warns; null is never."})
 _BUDGET = Shape[Budget](
     text("name", "Name of the budget."),
     word("period", Period, "What its window is."),
-    money("limit", "The hard ceiling; 0 is off.", "limit_nano_usd"),
-    count("warn_at_percent", "Percent of the limit that warns."),
-    member("match", {"type": "object"}, lambda budget: dict(budget.match)),
+    money("limit", "The hard ceiling; 0 is off.", "limit"),
+    member("warn_at_percent", WARNS),
+    member("match", {"type": "object"}, match_body),
     text("timezone", "IANA zone in which its windows begin."),
     text("config_key", "The key that sets the limit."),
 )

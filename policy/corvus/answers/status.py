@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from corvus.answers.amounts import match_body
 from corvus.answers.denial import STATES
-from corvus.answers.policy import COST_CONFIG, LEGACY
+from corvus.answers.policy import COST_CONFIG, LEGACY, WARNS
 from corvus.answers.shape import (
     COUNT,
     Member,
@@ -80,8 +81,8 @@ class _Summary:
 _LAST_REFUSAL = Shape[Refusals](
     instant("at", "When.", "last_at"),
     text("model", "The model that was asked for."),
-    optional_money("needed", "Estimate of the call.", "needed_nano_usd"),
-    money("left", "What the budget had left.", "left_nano_usd"),
+    optional_money("needed", "Estimate of the call.", "needed"),
+    money("left", "What the budget had left.", "left"),
 )
 _REFUSALS = Shape[Refusals | None](
     count(
@@ -97,16 +98,14 @@ _STANDING = Shape[_Budget](
     member(
         "match",
         {"type": "object", "description": "Which calls count; empty is all."},
-        lambda budget: dict(budget.item.budget.match),
+        lambda budget: match_body(budget.item.budget),
     ),
     text("timezone", "IANA zone in which its windows begin.", "item.budget.timezone"),
     member("state", _OF_BUDGET, "item.state.word"),
-    money("spent", "Cost of settled calls.", "item.spent_nano_usd"),
-    money("held", "Sum of open reservations.", "item.held_nano_usd"),
-    money("limit", "The hard ceiling; 0 is off.", "item.budget.limit_nano_usd"),
-    optional_money(
-        "headroom", "Most expensive call that would still fit.", "item.headroom_nano_usd"
-    ),
+    money("spent", "Cost of settled calls.", "item.spent"),
+    money("held", "Sum of open reservations.", "item.held"),
+    money("limit", "The hard ceiling; 0 is off.", "item.budget.limit"),
+    optional_money("headroom", "Most expensive call that would still fit.", "item.headroom"),
     percent("percent_used", "Percent of the limit.", "item.percent_used"),
     count(
         "calls",
@@ -118,7 +117,7 @@ _STANDING = Shape[_Budget](
         "Calls among them whose cost is unknown.",
         lambda budget: budget.spend.unpriced_calls if budget.spend else 0,
     ),
-    count("warn_at_percent", "Percent of the limit that warns.", "item.budget.warn_at_percent"),
+    member("warn_at_percent", WARNS, "item.budget.warn_at_percent"),
     member(
         "window_start",
         nullable(instant_words("Start of the window, inclusive.")),
@@ -221,7 +220,7 @@ def _of_upstream(name: str, prefix: str) -> list[Member[_Summary]]:
 
     def spent(summary: _Summary) -> float | None:
         status = item(summary)
-        return in_usd(status.spent_nano_usd) if status else 0.0
+        return in_usd(status.spent) if status else 0.0
 
     def used(summary: _Summary) -> float:
         status = item(summary)

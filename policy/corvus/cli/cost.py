@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from corvus.answers.amounts import match_words
 from corvus.answers.history import HISTORY_WITH_BUCKETS
 from corvus.answers.kv import kv_text
 from corvus.answers.status import budget_bodies, summary_body
 from corvus.base.money import usd_text
 from corvus.base.period import CALENDAR_PERIODS, HISTORY_PERIODS, Period, listed
 from corvus.cli import summary as budgets_view
+from corvus.cli import summary_lines as lines
 from corvus.cli.audit import audit
 from corvus.cli.options import (
     AsOf,
@@ -82,7 +84,7 @@ def summary(
         output,
         lambda: summary_body(runtime.policy, runtime.config_shown, status),
         lambda: budgets_view.print_table(runtime, status),
-        kv=lambda: budgets_view.kv(runtime, status),
+        kv=lambda: lines.kv(runtime, status),
     )
 
 
@@ -153,7 +155,7 @@ def budgets(
         output,
         lambda: {"budgets": budget_bodies(status, items)},
         lambda: _print_budgets(runtime, status, items),
-        kv=lambda: (budgets_view.budget_line_whole(item, status) for item in items),
+        kv=lambda: (lines.budget_line_whole(item, status) for item in items),
     )
 
 
@@ -174,7 +176,7 @@ def _print_budgets(runtime: Runtime, status: StatusReport, items: list[BudgetSta
         [
             item.budget.name,
             say(f"period.{item.budget.period}"),
-            escape(budgets_view.match_text(item.budget)) or say("summary.every_call"),
+            escape(match_words(item.budget)) or say("summary.every_call"),
             budgets_view.resets(item, status.now),
             escape(item.budget.config_key),
         ]

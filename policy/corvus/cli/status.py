@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import typer
 
+from corvus.answers.amounts import amount_words, part_words
 from corvus.answers.kv import kv_text, kv_value
 from corvus.answers.status import OVERRIDE, refusals_body
 from corvus.base.money import usd_exact, usd_short
@@ -17,7 +18,7 @@ from corvus.cli.config import row_json
 from corvus.cli.exits import Exit
 from corvus.cli.options import Config, LedgerPath, Sets, opened
 from corvus.cli.output import TextOrBody, console, emit, print_rows, shown
-from corvus.cli.summary import refusals_text
+from corvus.cli.summary_lines import refusals_text
 from corvus.config.layers import origins
 from corvus.config.layers.load import load_layers
 from corvus.config.toml.values import shown as dotted
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from corvus.config.layers.load import Layers
     from corvus.config.layers.origins import EffectiveSetting
     from corvus.ledger.health import LedgerHealth
+    from corvus.model.budget import Measure
     from corvus.runtime import Runtime
     from corvus.store.health import Blocking, StoreHealth
 
@@ -87,8 +89,13 @@ class Place:
         policy = self.runtime.policy
         if not policy.enabled:
             return []
-        names = {budget.name for budget in budgets_to_register(policy)}
-        return [blocked for blocked in self.health.store.blocking if blocked.budget in names]
+        return [each for each in self.health.store.blocking if each.budget in self.measures]
+
+    @property
+    def measures(self) -> dict[str, Measure]:
+        """What the budgets in force count, by name."""
+        budgets = budgets_to_register(self.runtime.policy)
+        return {budget.name: budget.measure for budget in budgets}
 
 
 def as_json(place: Place) -> dict[str, object]:
@@ -144,6 +151,7 @@ def _blocking_json(blocked: Blocking) -> dict[str, object]:
         "budget": blocked.budget,
         "session_id": blocked.session_id,
         "mission_id": blocked.mission_id,
+        **({"part": blocked.part} if blocked.part else {}),
     }
     return about | refusals_body(blocked.refusals)
 
@@ -169,7 +177,7 @@ def as_lines(place: Place) -> list[str]:
     for blocked in place.blocking:
         session, mission = kv_value(blocked.session_id), kv_value(blocked.mission_id)
         about = f"blocking={kv_text(blocked.budget)} session_id={session} mission_id={mission}"
-        lines.append(f"{about} {refusals_text(blocked.refusals)}")
+        lines.append(f"{about} {refusals_text(blocked.refusals, place.measures[blocked.budget])}")
     for row in place.changed:
         value, origin = kv_text(_value(row)), kv_text(row.origin.place)
         lines.append(f"setting={kv_text(dotted(row.route))} value={value} origin={origin}")
@@ -193,7 +201,7 @@ def print_page(place: Place) -> None:
 
 def _in_force(place: Place) -> Iterator[tuple[str, str]]:
     policy, books = place.runtime.policy, place.runtime.books
-    limits = sum(1 for budget in policy.budgets if budget.limit_nano_usd)
+    limits = sum(1 for budget in policy.budgets if budget.limit)
     overrides = "allowed" if policy.allow_override else "not allowed"
     enabled = f"{_many(limits, 'limit')}, overrides {overrides}"
     yield "policy", enabled if policy.enabled else "[yellow]disabled[/]: nothing is enforced"
@@ -231,7 +239,7 @@ def _under_way(place: Place) -> Iterator[tuple[str, str]]:
     yield "held", held
     yield "sessions", f"{store.open_sessions:,} open"
     for blocked in place.blocking[:_SHOWN_MAX]:
-        yield "[red]blocking[/]", _blocking_words(blocked)
+        yield "[red]blocking[/]", _blocking_words(blocked, place.measures[blocked.budget])
     if len(place.blocking) > _SHOWN_MAX:
         yield "", f"and {len(place.blocking) - _SHOWN_MAX:,} more sessions or missions"
     for override in store.overrides:
@@ -244,15 +252,16 @@ def _under_way(place: Place) -> Iterator[tuple[str, str]]:
     yield "audit", f"{_many(store.audit_position, 'event')}{head}"
 
 
-def _blocking_words(blocked: Blocking) -> str:
+def _blocking_words(blocked: Blocking, measure: Measure) -> str:
     named = (("session", blocked.session_id), ("mission", blocked.mission_id))
     whose = "".join(f", {word} {shown(name)}" for word, name in named if name)
+    whose += f", {shown(part_words(blocked.part))}" if blocked.part else ""
     last = blocked.refusals
-    needed = "?" if last.needed_nano_usd is None else f"${usd_short(last.needed_nano_usd)}"
+    needed = "?" if last.needed is None else amount_words(last.needed, measure)
     return (
         f"budget {shown(blocked.budget)}{whose}: {_many(last.count, 'call')} refused, the last at "
         f"{last.last_at:%Y-%m-%d %H:%M} UTC: {shown(last.model)} needed {needed}, "
-        f"${usd_short(last.left_nano_usd)} was left"
+        f"{amount_words(last.left, measure)} was left"
     )
 
 

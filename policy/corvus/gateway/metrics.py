@@ -137,9 +137,9 @@ class _Gauges:
             if self._status.spends[status.budget.name]
         ]
         amounts = {
-            "limit": [status.budget.limit_nano_usd for status in named],
-            "used": [status.spent_nano_usd for status in named],
-            "reserved": [status.held_nano_usd for status in named],
+            "limit": [status.budget.limit for status in named],
+            "used": [status.spent for status in named],
+            "reserved": [status.held for status in named],
         }
         for name, about in _ABOUT.items():
             family = GaugeMetricFamily(f"corvus_budget_{name}_usd", about, labels=["budget"])

@@ -64,7 +64,105 @@ class BudgetStatus(NamedTuple):
         return Fraction(self.projected * 100, limit) if limit else Fraction(0)
 
     @property
-    def headroom(statuses: Sequence[BudgetStatus], measure: Measure) -> int | None:
+    def headroom(self) -> int | None:
+        """What may still be used or held, >= 0; ``None`` when the budget is off."""
+        if not self.budget.limit:
+            return None
+        return max(0, self.budget.limit - self.spent - self.held)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What all matching budgets say of a call, and whether it may be made.
+
+    Attributes:
+        state: That of the governing budget.
+        statuses: By precedence, the governing one first (EVA-7).
+        denial: Why the call is refused; ``None`` is an explicit permission (EVA-13).
+        estimate_nano_usd: Cost expected of the call; ``None`` when its model has no price.
+        reservation: The durable hold of an admitted call; of a call that is ``already_settled``,
+            its reservation with what was recorded. ``None`` for all other denials, when governance
+            is disabled, and for a decision that reserved nothing.
+        override_id: The override that lifted the block of this call.
+        override_possible: Whether the policy lets a block be lifted at all (OVR-1).
+        max_affordable_output_tokens: The longest output that would still fit, when the caller
+            stated its input and the model has a price.
+        replayed: Whether this repeats the first answer to the same idempotency key (RES-2).
+        policy_hash: Content hash of the policy that decided.
+        session_id: Session of the call.
+        mission_id: Mission of the call, if it has one.
+        model: Model to call; where one that may answer has no price, that one.
+        resembling: Of a model without a price, up to three ``provider/model`` names that have one
+            and are close, closest first.
+        output_cap_tokens: The largest output that the call is to state, where ``cap`` lowered it.
+        downgraded_from: The model that was requested, where ``downgrade`` chose another.
+        waited_seconds: How long the call waited for other holds or a person; 0 if it did not.
+        approval_id: The approval that let the call pass, where ``ask`` parked it.
+        rungs: What was done in place of a refusal, in order (EVA-14).
+    """
+
+    state: BudgetState
+    statuses: tuple[BudgetStatus, ...]
+    denial: Denial | None = None
+    estimate_nano_usd: NanoUSD | None = None
+    reservation: Reservation | None = None
+    override_id: str | None = None
+    override_possible: bool = False
+    max_affordable_output_tokens: int | None = None
+    replayed: bool = False
+    policy_hash: str = ""
+    session_id: str | None = None
+    mission_id: str | None = None
+    model: str | None = None
+    resembling: tuple[str, ...] = ()
+    output_cap_tokens: int | None = None
+    downgraded_from: str | None = None
+    waited_seconds: float = 0.0
+    approval_id: str | None = None
+    rungs: tuple[Rung, ...] = ()
+
+    def admitting(self, reservation: Reservation) -> Decision:
+        """Return the decision with the hold that it led to; faster than ``replace``."""
+        return Decision(
+            self.state,
+            self.statuses,
+            self.denial,
+            self.estimate_nano_usd,
+            reservation,
+            self.override_id,
+            self.override_possible,
+            self.max_affordable_output_tokens,
+            self.replayed,
+            self.policy_hash,
+            self.session_id,
+            self.mission_id,
+            self.model,
+            self.resembling,
+            self.output_cap_tokens,
+            self.downgraded_from,
+            self.waited_seconds,
+            self.approval_id,
+            self.rungs,
+        )
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the call may be made."""
+        return self.denial is None
+
+    @property
+    def governing(self) -> BudgetStatus | None:
+        """The status that governs; ``None`` when no budget matches."""
+        return self.statuses[0] if self.statuses else None
+
+    @property
+    def headroom_nano_usd(self) -> NanoUSD | None:
+        """The most expensive call that would still fit every budget; ``None`` without a limit."""
+        left = headroom(self.statuses, Measure.USD)
+        return None if left is None else NanoUSD(left)
+
+
+def headroom(statuses: Sequence[BudgetStatus], measure: Measure) -> int | None:
     """Return what the tightest of the budgets that refuse has room for; ``None`` without one."""
     left = [
         status.headroom

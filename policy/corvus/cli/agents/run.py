@@ -224,12 +224,13 @@ class Run:
 
     def _lower(self, limit: NanoUSD | None) -> NanoUSD | None:
         """Return the lower of an option and the config's limit of missions: both hold."""
+        from corvus.base.money import NanoUSD
         from corvus.governor.rules import MISSION
 
         configured = [
-            budget.limit_nano_usd
+            NanoUSD(budget.limit)
             for budget in self._runtime.policy.budgets
-            if budget.name == MISSION and budget.limit_nano_usd
+            if budget.name == MISSION and budget.limit
         ]
         return limit if limit is None else min([limit, *configured])
 
@@ -279,7 +280,7 @@ class Run:
             run_text.say(f"corvus: no summary: {fault}")
 
     def _show(self, governor: Governor) -> None:
-        from corvus.cli import summary
+        from corvus.cli import summary, summary_lines
 
         if self._last is None:
             run_text.say(run_text.no_call(self._refused))
@@ -288,7 +289,7 @@ class Run:
             if sys.stderr.isatty():
                 summary.print_table(self._runtime, status, stderr=True)
             else:
-                print("\n".join(summary.kv(self._runtime, status)), file=sys.stderr)
+                print("\n".join(summary_lines.kv(self._runtime, status)), file=sys.stderr)
                 sys.stderr.flush()
         if self._runtime.policy.enabled:
             self._runtime.bookkeeping.drain(governor.store)
