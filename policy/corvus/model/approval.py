@@ -20,6 +20,11 @@ class ApprovalState(StrEnum):
     EXPIRED = "expired"
     """Nobody decided in time, or the call has left or passed without it."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the call may still pass by it."""
+        return self in (ApprovalState.PENDING, ApprovalState.APPROVED)
+
 
 @dataclass(frozen=True, slots=True)
 class Approval:

@@ -215,6 +215,25 @@ CREATE INDEX balance_part ON balance (budget_id, part, window_start_us) WHERE pa
 ALTER TABLE reservation ADD COLUMN hold_tokens INTEGER NOT NULL DEFAULT 0;
 UPDATE store_state SET recount_due = 1;
 """,
+    # Calls wait for room and for a person, and people are sent links.
+    """
+CREATE TABLE waiter (
+    turn           INTEGER NOT NULL PRIMARY KEY, -- when it arrived, microseconds; no two share one
+    alive_until_us INTEGER NOT NULL,
+    wants          TEXT    NOT NULL              -- keys of the sums that it waits for, as JSON
+) STRICT;
+CREATE TABLE approval (
+    id             TEXT    NOT NULL PRIMARY KEY, -- UUIDv7
+    state          TEXT    NOT NULL, -- pending, approved, denied, used, expired
+    alive_until_us INTEGER NOT NULL,
+    body           TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX approval_open ON approval (id) WHERE state IN ('pending', 'approved');
+CREATE TABLE secret (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL -- hexadecimal
+) STRICT, WITHOUT ROWID;
+""",
 )
 """Each brings a store one version further; ``PRAGMA user_version`` is how many were applied."""
 
