@@ -23,7 +23,6 @@ from corvus.model.steering import MissionOutcome
 from corvus.store.api import StoredBalance
 from corvus.store.unit import Unit
 
-
 _NO_AMOUNTS = (None, None, None)
 
 
@@ -122,7 +121,7 @@ def note_settled(
             events.append(BudgetWarning(threshold(status, request), is_transition=True))
         if status.state is BudgetState.EXCEEDED:
             events.append(LimitPassed(threshold(status, request)))
-            _append(unit, "limit_passed", balance, status, request, 100)
+            _append(unit, "limit_passed", status, request, (balance, 100))
     worst = max((status.state for status in statuses), default=BudgetState.ALLOWED)
     worsen(unit, request.session_id, request.project, worst)
     if mission is not None and any(
@@ -177,20 +176,20 @@ def _reach(
     unit.put_balance(balance)
     about = threshold(status, request)
     for percent in reached:
-        _append(unit, "threshold_reached", balance, status, request, percent)
+        _append(unit, "threshold_reached", status, request, (balance, percent))
     window_start_us = balance.key.window_start_us
     return [ThresholdReached(about, percent, window_start_us) for percent in reached]
 
 
-def _append(  # noqa: PLR0913 - what a row of the ledger says
+def _append(
     unit: Unit,
     kind: str,
-    balance: StoredBalance,
     status: BudgetStatus,
     request: Request,
-    percent: int,
+    about: tuple[StoredBalance, int],
 ) -> None:
-    """Keep in the ledger what a sum came to."""
+    """Keep in the ledger what a sum came to; ``about`` is the sum and the percent."""
+    balance, percent = about
     row: Row = {
         "recorded_at": unit.now_us,
         "kind": kind,

@@ -17,6 +17,11 @@ class Measure(StrEnum):
     TOKENS = "tokens"
     CALLS = "calls"
 
+    @property
+    def unit(self) -> str:
+        """The unit of its amounts, as names end with it: ``nano_usd``, ``tokens`` or ``calls``."""
+        return "nano_usd" if self is Measure.USD else self.value
+
 
 class Amounts(NamedTuple):
     """What a call may use, or what was used, in every measure; each an integer >= 0."""
@@ -87,6 +92,11 @@ class Budget:
     window_seconds: int = 0
     enforce: Literal["block", "warn"] = "block"
     on_exceeded: tuple[Rung, ...] = ()
+
+    @property
+    def limit_key(self) -> str:
+        """Name of the limit where amounts are kept by unit, such as ``limit_nano_usd``."""
+        return f"limit_{self.measure.unit}"
 
     @property
     def warn_at_percent(self) -> int | None:

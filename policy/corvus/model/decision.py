@@ -65,7 +65,7 @@ class BudgetStatus(NamedTuple):
 
     @property
     def headroom(self) -> int | None:
-        """What may still be used or held, >= 0; ``None`` when the budget is off."""
+        """What may still be spent or held, >= 0; ``None`` when the budget is off."""
         if not self.budget.limit:
             return None
         return max(0, self.budget.limit - self.spent - self.held)
@@ -91,14 +91,16 @@ class Decision:
         policy_hash: Content hash of the policy that decided.
         session_id: Session of the call.
         mission_id: Mission of the call, if it has one.
-        model: Model to call; where one that may answer has no price, that one.
+        model: Model of the call; where one that may answer has no price, that one.
+        output_cap_tokens: Most output tokens of one answer that the caller may request; ``None``
+            leaves the request as it is (EVA-14).
+        downgraded_from: The model that was requested, where ``model`` is to be called in its
+            place.
+        waited_seconds: How long the call waited for the holds of others, or for a person.
+        approval_id: The approval that let the call pass.
+        rungs: What was applied to let the call pass, in order.
         resembling: Of a model without a price, up to three ``provider/model`` names that have one
             and are close, closest first.
-        output_cap_tokens: The largest output that the call is to state, where ``cap`` lowered it.
-        downgraded_from: The model that was requested, where ``downgrade`` chose another.
-        waited_seconds: How long the call waited for other holds or a person; 0 if it did not.
-        approval_id: The approval that let the call pass, where ``ask`` parked it.
-        rungs: What was done in place of a refusal, in order (EVA-14).
     """
 
     state: BudgetState
@@ -158,8 +160,8 @@ class Decision:
     @property
     def headroom_nano_usd(self) -> NanoUSD | None:
         """The most expensive call that would still fit every budget; ``None`` without a limit."""
-        left = headroom(self.statuses, Measure.USD)
-        return None if left is None else NanoUSD(left)
+        room = headroom(self.statuses, Measure.USD)
+        return None if room is None else NanoUSD(room)
 
 
 def headroom(statuses: Sequence[BudgetStatus], measure: Measure) -> int | None:

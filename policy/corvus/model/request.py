@@ -121,7 +121,7 @@ class Request:
     dispatched: bool = True
     input_nano_usd: int | None = None
     output_rate: int | None = None
-    output_tokens: int | None = None
+    output_tokens: int | None = field(default=None, compare=False)
     principal: str = LOCAL
     fingerprint: str | None = None
     resumes_mission: bool = False

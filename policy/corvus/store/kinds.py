@@ -230,8 +230,8 @@ FORGETTABLE_RESERVATION: Query[int] = Query(
 LONG_PERIODS = (Period.QUARTER, Period.YEAR)
 """Those whose windows are longer than a month: their sums stay a year longer."""
 _YEAR_US = 366 * 86_400 * 10**6
-_LONGER_US = f"""iif(key ->> 1 IN ({", ".join(f"'{period}'" for period in LONG_PERIODS)}), {_YEAR_US}, 0)
-        + coalesce(key ->> 5, 0) * 1000000"""
+_IS_LONG = f"key ->> 1 IN ({', '.join(repr(period.value) for period in LONG_PERIODS)})"
+_LONGER_US = f"iif({_IS_LONG}, {_YEAR_US}, 0) + coalesce(key ->> 5, 0) * 1000000"
 """How much longer the sums of a budget are kept than those of a month, as ``longer_us``."""
 FORGETTABLE_MORE: Query[int] = Query(
     f"""
@@ -284,7 +284,7 @@ def longer_us(budget: Budget) -> int:
 
 def budget_of(key: str) -> Budget:
     """Return the budget that a key identifies, without limit or thresholds."""
-    name, period, timezone, match, *more = json.loads(key)
+    name, period, timezone, pairs, *more = json.loads(key)
     per, window_seconds = more or ((), 0)
     return Budget(
         name,
@@ -292,7 +292,9 @@ def budget_of(key: str) -> Budget:
         0,
         (),
         "",
-        match=tuple((name, (globs,) if isinstance(globs, str) else (*globs,)) for name, globs in match),
+        match=tuple(
+            (name, (globs,) if isinstance(globs, str) else (*globs,)) for name, globs in match
+        ),
         timezone=timezone,
         per=tuple(per),
         window_seconds=window_seconds,
