@@ -9,17 +9,17 @@ and waits for the same budget; who may not wait is not held up by the queue.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from corvus.base.globs import glob_matches
 from corvus.governor.overrides import usable
 from corvus.governor.rules import Rules
 from corvus.governor.waiting import wanted_before
-from corvus.governor.weighing import Case
+from corvus.governor.weighing import Case, exceeded
 from corvus.model.approval import Approval
 from corvus.model.budget import Measure, Rung
-from corvus.model.decision import BudgetState, BudgetStatus, Denial, headroom
+from corvus.model.decision import BudgetStatus, Denial, headroom
 from corvus.model.ladder import Offer, Offers, Room
 from corvus.model.request import Request
 from corvus.model.steering import Override
@@ -40,7 +40,8 @@ class Attempt:
         rungs: What may be done in place of a refusal; without ``wait`` or ``ask`` once the time for
             it is over.
         turn: When it arrived, if it waits in the queue.
-        waited_us: For how long it has waited by now.
+        waited_us: For how long it has waited by now, for room or for a person.
+        has_queued: Whether it has waited for room.
         reservation_id: Id for the reservation, where the caller has chosen one.
         approval: The call as it was parked, if it was.
     """
@@ -50,6 +51,7 @@ class Attempt:
     rungs: Collection[Rung]
     turn: int | None = None
     waited_us: int = 0
+    has_queued: bool = False
     reservation_id: str | None = None
     approval: Approval | None = None
 
@@ -243,30 +245,16 @@ class Ladder:
         return None
 
 
-def exceeded(case: Case) -> list[BudgetStatus]:
-    """Return the budgets that refuse a call, the governing one first."""
-    return [status for status in case.decision.statuses if status.state is BudgetState.EXCEEDED]
-
-
 def room_in(statuses: Sequence[BudgetStatus]) -> Room:
     """Return what all budgets that may refuse a call have left for it."""
     return Room(headroom(statuses, Measure.USD), headroom(statuses, Measure.TOKENS))
-
-
-def without_waits(case: Case, passage: Passage, waited_us: int) -> Passage:
-    """Return a passage with the wait before it among its rungs."""
-    if not waited_us or Rung.ASK in passage.rungs:
-        return passage
-    return passage._replace(rungs=(Rung.WAIT, *passage.rungs))
 
 
 def _may_block(status: BudgetStatus) -> bool:
     return status.budget.enforce == "block" and status.budget.limit > 0
 
 
-def _keys_of(
-    rules: Rules, case: Case, statuses: Sequence[BudgetStatus]
-) -> frozenset[BalanceKey]:
+def _keys_of(rules: Rules, case: Case, statuses: Sequence[BudgetStatus]) -> frozenset[BalanceKey]:
     """Return the keys of the sums of some budgets of a call."""
     names = {status.budget.name for status in statuses}
     keys = (each.key for each in case.sums)

@@ -23,6 +23,7 @@ from corvus.base.ids import new_id
 from corvus.base.money import NOTHING, NanoUSD
 from corvus.base.time import microseconds
 from corvus.events import CallSettled, Event, Overrun, ReservationExpired, SettlementCorrected
+from corvus.governor.approvals import expire_approvals
 from corvus.governor.audit_chain import SYSTEM, append_audit
 from corvus.governor.overrides import expire_overrides, restore
 from corvus.governor.records import (
@@ -33,6 +34,7 @@ from corvus.governor.records import (
 )
 from corvus.governor.rules import InForce, Register, SumPlace, call_of
 from corvus.governor.thresholds import note_settled
+from corvus.governor.waiting import forget_gone
 from corvus.model.budget import Amounts
 from corvus.model.columns import SettledCall, usage_row
 from corvus.model.outbox import LedgerTable
@@ -344,7 +346,8 @@ def upkeep(unit: Unit, in_force: InForce) -> list[Event]:
         return []
     unit.upkept = True
     append_counted_refusals(unit, only_past=True)
-    events = expire_overrides(unit)
+    forget_gone(unit)
+    events = [*expire_overrides(unit), *expire_approvals(unit)]
     for overdue in unit.overdue(_AT_ONCE):
         events += expire(unit, in_force, overdue)
     return events
