@@ -172,7 +172,7 @@ def test_a_call_without_a_maximum_gets_what_every_budget_has_room_for(poor: Gove
     assert proposal.headers == {OUTPUT_CAP: str(proposal.stated)}
     day = decision.governing
     assert day is not None
-    left = day.budget.limit_nano_usd - day.projected_nano_usd
+    left = day.budget.limit - day.projected
     assert 0 <= left < OUTPUT, "one token more would not have fitted"
 
 

@@ -26,7 +26,7 @@ def balances(
     for period in ORDER:
         if period.value not in limits:
             continue
-        budget = Budget(period.value, period, usd(limits[period.value]), warn, f"cost.{period}")
+        budget = Budget(period.value, period, usd(limits[period.value]), (warn,), f"cost.{period}")
         amount = spent if isinstance(spent, str) else spent.get(period.value, "0")
         result.append(Balance(budget, usd(amount), usd(held)))
     return result
@@ -98,7 +98,7 @@ def test_held_money_counts_like_spent_money() -> None:
     """EVA-2: status and enforcement use the same sum, so that they cannot disagree."""
     decision = evaluate(balances({"day": "10"}, "5", held="5.5"), usd("0"))
     assert decision.state is BudgetState.EXCEEDED
-    assert decision.statuses[0].projected_nano_usd == usd("10.5")
+    assert decision.statuses[0].projected == usd("10.5")
 
 
 def test_all_statuses_are_told_the_governing_one_first() -> None:
@@ -122,7 +122,7 @@ def test_an_estimate_that_is_no_amount_is_refused(amount: object) -> None:
 @pytest.mark.parametrize("amount", [-1, 1.5, True])
 def test_a_balance_that_is_no_amount_is_refused_by_name(name: str, amount: object) -> None:
     """EVA-10: a negative balance would make room that nobody granted."""
-    budget = Budget("day", Period.DAY, NanoUSD(10), 80, "cost.daily_limit_usd")
+    budget = Budget("day", Period.DAY, NanoUSD(10), (80,), "cost.daily_limit_usd")
     amounts: dict[str, Any] = {"spent_nano_usd": NanoUSD(0), f"{name}_nano_usd": amount}
     with pytest.raises(ValueError, match=f"^{name} must be an integer of nano-USD >= 0"):
         evaluate([Balance(budget, **amounts)], NanoUSD(0))
@@ -144,7 +144,7 @@ def test_without_a_matching_budget_a_call_is_allowed() -> None:
 def test_a_call_passes_exactly_when_it_fits(
     limit: int, spent: int, held: int, estimate: int, warn: int
 ) -> None:
-    budget = Budget("day", Period.DAY, NanoUSD(limit), warn, "cost.daily_limit_usd")
+    budget = Budget("day", Period.DAY, NanoUSD(limit), (warn,), "cost.daily_limit_usd")
     state = evaluate([Balance(budget, NanoUSD(spent), NanoUSD(held))], NanoUSD(estimate)).state
     fits = limit == 0 or spent + held + estimate <= limit
     assert (state is not BudgetState.EXCEEDED) == fits
@@ -153,7 +153,7 @@ def test_a_call_passes_exactly_when_it_fits(
 @pytest.mark.parametrize("name", ["spent", "held"])
 def test_a_stored_sum_beyond_the_largest_amount_is_refused(name: str) -> None:
     """EVA-10: up to 9e18 nano-USD every sum of three fits; beyond, the store is damaged."""
-    budget = Budget("day", Period.DAY, usd("1"), 80, "cost.daily_limit_usd")
+    budget = Budget("day", Period.DAY, usd("1"), (80,), "cost.daily_limit_usd")
     largest = {f"{name}_nano_usd": NanoUSD(9 * 10**18)}
     full: dict[str, Any] = {"spent_nano_usd": NanoUSD(0), **largest}
     assert evaluate([Balance(budget, **full)], NanoUSD(0)).state is BudgetState.EXCEEDED

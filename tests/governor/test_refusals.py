@@ -41,8 +41,8 @@ def test_a_budget_counts_what_it_refused_and_keeps_the_last(one: Bench) -> None:
     day, session = refusals(one, "day"), refusals(one, "session")
     assert day is not None
     assert session is not None
-    assert (day.count, dollars(day.needed_nano_usd), dollars(day.left_nano_usd)) == (2, "30", "9")
-    assert (session.count, dollars(session.left_nano_usd)) == (2, "4")
+    assert (day.count, dollars(day.needed), dollars(day.left)) == (2, "30", "9")
+    assert (session.count, dollars(session.left)) == (2, "4")
     assert (day.model, day.last_at, day.is_blocking) == ("m", one.clock.now(), True)
 
 

@@ -51,7 +51,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def budget(period: Period, timezone: str = "UTC", **match: str) -> Budget:
-    return Budget("b", period, NOTHING, 80, "cost.budgets", tuple(match.items()), timezone)
+    return Budget("b", period, NOTHING, (80,), "cost.budgets", tuple(match.items()), timezone)
 
 
 def key_of(row: Mapping[str, Any], counted: Budget) -> CountKey | None:

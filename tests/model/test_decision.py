@@ -13,7 +13,7 @@ from corvus.model.request import Request
 from corvus.model.reservation import Reservation, ReservationState
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
-BUDGET = Budget("day", Period.DAY, NanoUSD(10), 80, "cost.daily_limit_usd")
+BUDGET = Budget("day", Period.DAY, NanoUSD(10), (80,), "cost.daily_limit_usd")
 STATUS = BudgetStatus(BUDGET, BudgetState.WARNING, NanoUSD(4), NanoUSD(3), NanoUSD(9))
 FULL = Decision(
     state=BudgetState.WARNING,

@@ -23,7 +23,7 @@ LIMIT = NanoUSD(1_000)
 
 
 def budget(name: str, period: Period, **about: Any) -> Budget:
-    return Budget(name, period, LIMIT, 80, "key", **about)
+    return Budget(name, period, LIMIT, (80,), "key", **about)
 
 
 def test_windows_are_those_of_enforcement_back_from_the_present() -> None:

@@ -293,7 +293,8 @@ def budget_of(key: str) -> Budget:
         (),
         "",
         match=tuple(
-            (name, (globs,) if isinstance(globs, str) else (*globs,)) for name, globs in match
+            (attribute, (globs,) if isinstance(globs, str) else tuple(globs))
+            for attribute, globs in pairs
         ),
         timezone=timezone,
         per=tuple(per),
