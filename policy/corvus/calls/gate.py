@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Unpack
 
-from corvus.base.money import NanoUSD
 from corvus.calls.billing import provider_of
 from corvus.calls.flight import Flight
 from corvus.calls.plan import Plan, read
@@ -21,6 +20,7 @@ from corvus.calls.routes import MeteredCall, Unreadable
 from corvus.governor.governor import Governor
 from corvus.governor.pricing import CallOptions, refuse_key, refuse_unknown
 from corvus.model.decision import Decision
+from corvus.model.ladder import Offer, Room
 from corvus.model.request import Request
 
 OUTPUT_CAP = "x-corvus-output-cap"
@@ -118,19 +118,15 @@ class Gate:
         Raises:
             StoreError: The store cannot answer, so the call must not be made.
         """
-        if proposal.stated is None:
-            return self._governor.reserve(proposal.request), proposal
         offers = self._offers(proposal)
-        decision, request = self._governor.reserve_fitting(proposal.request, offers.lower)
-        return decision, offers.of(request)
+        decision = self._governor.reserve(proposal.request, offers=offers)
+        return decision, offers.of(decision)
 
     async def aadmit(self, proposal: Proposal) -> tuple[Decision, Proposal]:
         """Do what ``admit`` does, without keeping the event loop waiting."""
-        if proposal.stated is None:
-            return await self._governor.areserve(proposal.request), proposal
         offers = self._offers(proposal)
-        decision, request = await self._governor.areserve_fitting(proposal.request, offers.lower)
-        return decision, offers.of(request)
+        decision = await self._governor.areserve(proposal.request, offers=offers)
+        return decision, offers.of(decision)
 
     def verdict(
         self, proposal: Proposal, decision: Decision, denied_status: int = 402
@@ -173,29 +169,33 @@ class _Offers:
         self._first = first
         self._least = least
         self._propose = propose
-        self._lowered: Proposal | None = None
 
-    def lower(self, room: NanoUSD) -> Request:
-        """Return the request with the largest maximum that costs no more than there is room for.
-
-        Args:
-            room: What every budget has left.
-        """
-        most = self._first.stated or 0
-        low = high = min(self._least, most)
-        best = self._propose(low)
-        high = most
-        while low < high and (best.request.estimate_nano_usd or 0) <= room:
+    def cap(self, request: Request, room: Room, least_tokens: int) -> Offer | None:
+        """Return the call with the largest maximum that costs no more than there is room for."""
+        if self._first.stated is None:
+            return None
+        low = best = min(self._least, self._first.stated)
+        high = self._first.stated
+        if not _fits(self._propose(low).request, room):
+            return None
+        while low < high:
             middle = (low + high + 1) // 2
-            tried = self._propose(middle)
-            if (tried.request.estimate_nano_usd or 0) <= room:
-                low, best = middle, tried
+            if _fits(self._propose(middle).request, room):
+                low = best = middle
             else:
                 high = middle - 1
-        self._lowered = best
-        return best.request
+        return Offer(self._propose(best).request, best)
 
-    def of(self, request: Request) -> Proposal:
-        """Return the call that a request stands for."""
-        lowered = self._lowered
-        return lowered if lowered is not None and lowered.request is request else self._first
+    def downgrade(self, model: str) -> Offer | None:
+        """Return nothing: the model of a call is not changed."""
+        return None
+
+    def of(self, decision: Decision) -> Proposal:
+        """Return the call that was admitted."""
+        cap = decision.output_cap_tokens
+        return self._first if cap is None else self._propose(cap)
+
+
+def _fits(request: Request, room: Room) -> bool:
+    costs = room.nano_usd is None or (request.estimate_nano_usd or 0) <= room.nano_usd
+    return costs and (room.tokens is None or request.estimate_tokens <= room.tokens)

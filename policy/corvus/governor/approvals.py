@@ -83,6 +83,13 @@ def park(unit: Unit, policy: Policy, case: Case) -> tuple[Approval, list[Event]]
     return approval, [event]
 
 
+def pending(unit: Unit) -> tuple[list[Approval], list[Event]]:
+    """Return the parked calls that nobody has decided, the oldest first."""
+    events = expire_approvals(unit)
+    parked = unit.open_approvals().values()
+    return [each for each in parked if each.state is ApprovalState.PENDING], events
+
+
 def keep_alive(unit: Unit, approval: Approval) -> None:
     """Say that a parked call is still there, where half of its lease is over."""
     if approval.alive_until_us < unit.now_us + _LEASE_US // 2:

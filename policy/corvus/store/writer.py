@@ -325,8 +325,8 @@ class Writer:
         else:
             renew_witness(self._backend, unit.changes.state)
             self._backend.commit(unit.changes)
-            for kind in (BALANCE, APPROVAL):
-                self._line.ring(unit.changes.changed_of(kind))
+            self._line.ring(unit.changes.changed_of(BALANCE))
+            self._line.ring(unit.changes.changed_of(APPROVAL))
 
     def _spoiled(self, jobs: list[Job], fault: BaseException) -> Job:
         """Fail all jobs but one with a fault that is nobody's own; the last goes to the caller."""
