@@ -294,7 +294,8 @@ def _unpriced(request: Request, *, refused: bool) -> UnpricedCall:
 
 
 def _seconds(waited_us: int) -> float:
-    return round(waited_us / 1_000_000, 3)
+    """Return a time in whole milliseconds, rounded up: whoever waited did so for a while."""
+    return -(-waited_us // 1_000) / 1_000
 
 
 def _reservation(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) -> Reservation:
