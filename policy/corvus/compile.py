@@ -28,13 +28,8 @@ from corvus.model.price import Price
 from corvus.model.usage import TokenKind
 
 if TYPE_CHECKING:
-    from corvus.config.model.settings import (
-        AutonomySettings,
-        BudgetSettings,
-        PriceSettings,
-        Settings,
-        UpstreamSettings,
-    )
+    from corvus.config.model.cost_table import BudgetSettings, PriceSettings
+    from corvus.config.model.settings import AutonomySettings, Settings, UpstreamSettings
 
 _NANO_USD_PER_CENT: Final = 10_000_000
 _LIMIT_KEYS: Final = {

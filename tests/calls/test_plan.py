@@ -20,6 +20,7 @@ from corvus.metering.providers import ENDPOINTS
 from corvus.metering.providers.anthropic import MESSAGES
 from corvus.metering.providers.openai import CHAT, EMBEDDINGS, RESPONSES
 
+CLEARING = {"type": "clear_thinking_20251015", "keep": "all"}
 CHATTY = (CHAT, RESPONSES, MESSAGES)
 
 
@@ -352,6 +353,12 @@ def test_a_request_that_needs_no_change_stays_as_it_is(body: bytes) -> None:
         {"previous_response_id": "resp_1"},
         {"conversation": "conv_1"},
         {"context_management": {"edits": []}},
+        {"context_management": [{"type": "compaction"}]},
+        {"context_management": {"edits": [{"type": "compact_20260112"}]}},
+        {"context_management": {"edits": [CLEARING, {"type": "clear_thinking_20991231"}]}},
+        {"context_management": {"edits": [CLEARING, {"Type": "compact_20260112"}]}},
+        {"context_management": {"edits": [CLEARING, CLEARING | {"summary": True}]}},
+        {"context_management": {"edits": [CLEARING], "compact": True}},
         {"tools": [{"type": "function"}, {"type": "web_search_20250305"}]},
         {"input": [{"type": "message", "content": [{"type": "input_file", "file_id": "f"}]}]},
         {"messages": [{"content": [{"type": "document", "source": {"url": "HTTPS://x/y"}}]}]},
@@ -359,6 +366,23 @@ def test_a_request_that_needs_no_change_stays_as_it_is(body: bytes) -> None:
 )
 def test_input_that_is_not_in_the_request_is_bounded_beside_it(members: dict[str, object]) -> None:
     assert plan(RESPONSES, **members).input_tokens > 30_000
+
+
+def test_a_context_that_is_only_cleared_is_bounded_by_its_bytes() -> None:
+    """Claude Code 2.1 sends this with every request."""
+    edits = [CLEARING, {"type": "clear_tool_uses_20250919", "keep": {"type": "tool_uses"}}]
+    cleared = plan(MESSAGES, context_management={"edits": edits})
+    assert cleared.input_tokens < plan(MESSAGES).input_tokens + 100
+
+
+def test_an_edit_of_the_context_that_may_be_read_in_two_ways_is_refused() -> None:
+    body = (
+        b'{"model":"m","max_tokens":1,"context_management":{"edits":'
+        b'[{"type":"compact_20260112","type":"clear_thinking_20251015"}]}}'
+    )
+    found = read(MESSAGES, body)
+    assert isinstance(found, Unreadable)
+    assert found.code == "json_ambiguous"
 
 
 def test_embeddings_have_no_output_and_take_tokens_for_text() -> None:

@@ -11,15 +11,14 @@ import json
 from collections.abc import Mapping
 from decimal import Decimal
 
-from pydantic import BaseModel
-
-from corvus.config.model import settings as models
 from corvus.config.model.aliases import ALIASES, Alias
 from corvus.config.model.dialects import (
     GOVERNED,
     Dialect,
     host_keys,
 )
+from corvus.config.model.fields import LIVE, NATIVE_ONLY, StrictTable
+from corvus.config.model.settings import Settings
 from corvus.config.toml.values import Table, as_items, is_table, shown
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -27,7 +26,7 @@ _LIMITS_OF_SCHEMA = (
     "corvus check is the authority. JSON Schema takes 80.0 for an integer, and cannot compare keys "
     "of several tables, names of budgets, or decimal places. A TOML date is a string here."
 )
-_UNPUBLISHED = frozenset({"title", models.LIVE, models.NATIVE_ONLY})
+_UNPUBLISHED = frozenset({"title", LIVE, NATIVE_ONLY})
 _TITLES = {
     Dialect.NATIVE: "corvus.toml",
     Dialect.CORVUS: "The config of the corvus agent runtime, with its governed tables",
@@ -42,7 +41,7 @@ def published() -> dict[str, Table]:
 
 def document(dialect: Dialect) -> Table:
     """Return the schema of a dialect as data."""
-    raw = models.Settings.model_json_schema()
+    raw = Settings.model_json_schema()
     definitions = _table(raw.pop("$defs"))
     if dialect is Dialect.CORVUS:
         _take_native_only(raw, *map(_table, definitions.values()))
@@ -128,8 +127,7 @@ def _number(amount: Decimal) -> int | float:
 
 def _with_defaults(name: str, body: Table) -> Table:
     """State the default of a list, which pydantic leaves out because it is made by a function."""
-    model = getattr(models, name)
-    assert issubclass(model, BaseModel)
+    model = next(each for each in StrictTable.__subclasses__() if each.__name__ == name)
     if body.get("required"):
         return body
     example = model()
@@ -169,9 +167,7 @@ def _take_native_only(*tables: Table) -> None:
     for table in tables:
         properties = _table(table["properties"])
         table["properties"] = {
-            key: body
-            for key, body in properties.items()
-            if not _table(body).get(models.NATIVE_ONLY)
+            key: body for key, body in properties.items() if not _table(body).get(NATIVE_ONLY)
         }
 
 

@@ -12,8 +12,9 @@ from decimal import Decimal
 from typing import Any, cast
 
 from corvus.config.model import keys
+from corvus.config.model.fields import NATIVE_ONLY
 from corvus.config.model.quick import FUNCTIONS
-from corvus.config.model.settings import NATIVE_ONLY, Settings
+from corvus.config.model.settings import Settings
 from corvus.config.toml.values import is_table
 
 _SILENT = frozenset({"metadata", "ref", "serialization", "title", "computed_fields"})

@@ -19,6 +19,7 @@ from msgspec import Raw
 
 from corvus.calls.routes import Unreadable
 from corvus.governor.pricing import most_expensive
+from corvus.metering.added_input import ADDED_INPUT, adds_input, is_given
 from corvus.metering.content import VALUES_MAX, Content, content_of, has_too_many_values
 from corvus.metering.maxima import (
     ANSWERS,
@@ -58,18 +59,6 @@ UNSEEN_TOKENS = 32_768
 
 _UNSEEN_FACTOR = 2
 _USUAL_SPEEDS = (None, "standard", "default", "normal")
-_ADDED_INPUT = (
-    "previous_response_id",
-    "conversation",
-    "prompt",
-    "container",
-    "mcp_servers",
-    "context_management",
-    "web_search_options",
-    "search_parameters",
-    "enable_search",
-    "plugins",
-)
 _TOLD_TO_MODEL = (
     "tools",
     "functions",
@@ -95,7 +84,7 @@ _DECISIVE = (
     "prediction",
     "cache_control",
     "max_tool_calls",
-    *_ADDED_INPUT,
+    *ADDED_INPUT,
     *_TOLD_TO_MODEL,
     *OTHER_MODELS,
     *MAXIMA,
@@ -287,10 +276,10 @@ def _input_tokens(
     content, models = parts
     text = input_token_bound(body) - content.media_bytes // ASCII_BYTES_PER_TOKEN
     media = content.media_tokens(endpoint, models)
-    adds_hidden = content.adds_hidden or any(_is_given(members, name) for name in _TOLD_TO_MODEL)
+    adds_hidden = content.adds_hidden or any(is_given(members.get(name)) for name in _TOLD_TO_MODEL)
     bound = max(text, _numbers(endpoint, members)) + media
     bound += HIDDEN_TOKENS if adds_hidden else FRAME_TOKENS
-    if content.reads_more or any(_is_given(members, name) for name in _ADDED_INPUT):
+    if content.reads_more or adds_input(members):
         return bound * _UNSEEN_FACTOR + UNSEEN_TOKENS
     return bound
 
@@ -343,11 +332,6 @@ def _options(text: Raw | None) -> dict[str, object]:
     if text is None or not begins_with(text, b"{"):
         return {}
     return {str(name): decoded(value) for name, value in members_of(text).items()}
-
-
-def _is_given(members: Mapping[str, Raw], name: str) -> bool:
-    text = members.get(name)
-    return text is not None and bytes(memoryview(text)[:5]) not in (b"null", b"false", b'""', b"[]")
 
 
 def _is_stream(endpoint: Endpoint, members: Mapping[str, Raw]) -> bool:

@@ -26,6 +26,7 @@ from corvus.governor.engine import (
     awaitable,
     blocking,
 )
+from corvus.governor.parts import with_parts
 from corvus.governor.pricing import CallOptions, CallReport
 from corvus.governor.recount import Difference, History, no_history
 from corvus.governor.resets import ResetPreview, Subject
@@ -35,6 +36,7 @@ from corvus.governor.upkeep import Heartbeat
 from corvus.model.approval import Approval, ApprovalRequest
 from corvus.model.decision import BudgetState, Decision
 from corvus.model.ladder import Offers
+from corvus.model.parts import PartsPage, PartsQuery
 from corvus.model.policy import Policy
 from corvus.model.request import Request
 from corvus.model.reservation import Reservation, Settled
@@ -435,6 +437,18 @@ class Governor:
     astatus = awaitable(status)
 
     @blocking
+    def parts(self, query: PartsQuery) -> Operation[PartsPage]:
+        """Say where the parts of a budget with ``per`` stand that have a sum, in pages.
+
+        Raises:
+            SteeringRefused: There is no such budget, it has no parts, or its session or mission is
+                not named.
+        """
+        return session.parts(self.engine, query)
+
+    aparts = awaitable(parts)
+
+    @blocking
     def project_of(self, session_id: str | None) -> Operation[str | None]:
         """Return the project of a session that one project alone has; ``None`` when it is unclear.
 
@@ -464,7 +478,9 @@ class Governor:
 
         def step(unit: Unit) -> WithEvents[Override]:
             events = settlement.upkeep(unit, self.engine.in_force)
-            report = report_status(unit, self.engine.rules, self.engine.register, subject)
+            rules = self.engine.rules
+            report = report_status(unit, rules, self.engine.register, subject)
+            report = with_parts(report, rules, unit.rows)
             statuses = report.decision.statuses
             blocking = [
                 status

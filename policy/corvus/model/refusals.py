@@ -17,7 +17,8 @@ class Refusals:
             model has no price.
         left: What the budget had left for it, >= 0.
         model: Its model.
-        is_blocking: Whether no call that the budget judges was admitted since.
+        is_blocking: Whether no call that the budget judges was admitted since; of a status, whether
+            it refuses calls at present.
     """
 
     count: int

@@ -11,6 +11,7 @@ A new backend is a class of ``Backend``, one of ``StorePlace`` and a line in ``p
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -273,6 +274,10 @@ class Backend(Rows, Protocol):
 
     def file_clock_us(self) -> int | None:
         """Return what the clock of the file system says, microseconds; ``None`` without one."""
+        ...
+
+    def looking(self) -> AbstractContextManager[Look] | None:
+        """Open the rows for reading next to the writer; ``None`` where they have no such door."""
         ...
 
     def begin(self) -> bool:

@@ -32,6 +32,7 @@ from corvus.store.api import (
     IdempotencyKey,
     Look,
     MissionKey,
+    Rows,
     SessionKey,
     StoredBalance,
     StoreState,
@@ -153,6 +154,11 @@ class Unit:
         state.next_seq += 1
         self.changes.new.setdefault(OUTBOX, {})[seq] = OutboxEvent(seq, table, row)
         return seq
+
+    @property
+    def rows(self) -> Rows:
+        """What is stored, without what this transaction has changed."""
+        return self._backend
 
     def budgets(self) -> dict[int, Budget]:
         """Return the registered budgets by id; only what identifies them is meaningful."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from corvus.config.check.documents import LoadedConfig, load_documents
+from corvus.config.model.cost_table import PriceSettings
 from corvus.config.model.dialects import (
     GOVERNED,
     Detection,
@@ -11,7 +12,6 @@ from corvus.config.model.dialects import (
     host_keys,
     native_only_keys,
 )
-from corvus.config.model.settings import PriceSettings
 from corvus.config.toml.document import read_document
 
 

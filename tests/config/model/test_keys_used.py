@@ -11,7 +11,8 @@ import pytest
 from pydantic import BaseModel
 
 import corvus
-from corvus.config.model.settings import LIVE, NATIVE_ONLY, Settings
+from corvus.config.model.fields import LIVE, NATIVE_ONLY
+from corvus.config.model.settings import Settings
 
 PACKAGE = Path(corvus.__file__).parent
 USERS = "\n".join(

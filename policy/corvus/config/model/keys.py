@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from corvus.config.model.settings import LIVE, Settings
+from corvus.config.model.fields import LIVE
+from corvus.config.model.settings import Settings
 from corvus.config.toml.values import Route, Table, is_table
 
 

@@ -41,7 +41,7 @@ FUNCTIONS: dict[str, Callable[[object], object]] = {
     "_exact_number": _checked(is_exact_number),
     "_time_zone": _checked(is_time_zone),
 }
-"""What stands in for the functions of ``settings``, by their names there."""
+"""What stands in for the functions of ``fields``, by their names there."""
 
 
 def is_valid(data: Table) -> bool:

@@ -18,7 +18,9 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from corvus.config.model.settings import LIVE, AutonomySettings, BudgetSettings, CostSettings
+from corvus.config.model.cost_table import BudgetSettings, CostSettings
+from corvus.config.model.fields import LIVE
+from corvus.config.model.settings import AutonomySettings
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 _Command = Annotated[str, StringConstraints(min_length=1, max_length=32_768)]
