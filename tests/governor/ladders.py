@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from corvus import Decision, Governor, Policy
+from corvus import Decision, Governor, Policy, PolicyError
 from corvus.base.money import nano_usd
 from corvus.base.period import Period
 from corvus.base.time import Clock
@@ -103,7 +103,7 @@ class Aside:
     """A call on a thread of its own.
 
     Attributes:
-        value: What it returned.
+        value: What it returned, or the fault that it raised.
     """
 
     def __init__(self, work: Callable[[], Any]) -> None:
@@ -113,7 +113,10 @@ class Aside:
         self._thread.start()
 
     def _run(self) -> None:
-        self.value = self._work()
+        try:
+            self.value = self._work()
+        except PolicyError as fault:
+            self.value = fault
 
     @property
     def is_over(self) -> bool:
