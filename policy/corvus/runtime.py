@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from corvus.governor.governor import Governor
     from corvus.governor.recount import History
     from corvus.ledger.ledger import Ledger
+    from corvus.model.parts import PartsPage, PartsQuery
     from corvus.model.spend import Spend
     from corvus.model.steering import AuditEvent
     from corvus.store.store import Store
@@ -205,6 +206,27 @@ class Runtime:
             report = governor.status(session_id, mission_id)
         latest = latest_session(self.bookkeeping.place) if session_id is None else None
         return replace(report, latest_session_id=latest)
+
+    def parts(self, query: PartsQuery) -> PartsPage:
+        """Say where the parts of a budget with ``per`` stand (EVA-12).
+
+        Raises:
+            SteeringRefused: There is no such budget, it has no parts, or its session or mission is
+                not named.
+            StoreError: The store is there and cannot be used.
+        """
+        if self.bookkeeping.has_store:
+            with self._stored_governor() as governor:
+                return governor.parts(query)
+        from corvus.governor.governor import Governor
+        from corvus.store.place import open_store
+
+        with closing(open_store(None, self.clock)) as store:
+            return Governor(self.policy, store, books=self.books).parts(query)
+
+    async def aparts(self, query: PartsQuery) -> PartsPage:
+        """Do what ``parts`` does, without keeping the event loop waiting."""
+        return await _aside(self.parts, query)
 
     def audit(
         self, limit: int, since: datetime | None = None, kinds: Collection[str] = ()

@@ -317,8 +317,7 @@ def act(governor: Governor, step: tuple[str, str, str | None, str | None, int]) 
         return type(fault), str(fault)
     if isinstance(answer, Decision):
         return answer.denial, [
-            (one.budget.name, one.budget.limit, one.spent, one.held)
-            for one in answer.statuses
+            (one.budget.name, one.budget.limit, one.spent, one.held) for one in answer.statuses
         ]
     return getattr(answer, "removed_cost_nano_usd", answer)
 

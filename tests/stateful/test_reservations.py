@@ -42,7 +42,9 @@ BUDGETS = (
     Budget("day", Period.DAY, NanoUSD(100), (80,), "cost.daily_limit_usd"),
     Budget("month", Period.MONTH, NanoUSD(300), (50,), "cost.monthly_limit_usd"),
     Budget("berlin", Period.WEEK, NanoUSD(150), (90,), "k", (), "Europe/Berlin"),
-    Budget("search", Period.DAY, NanoUSD(40), (80,), "k", (("project", ("se*",)),), "America/New_York"),
+    Budget(
+        "search", Period.DAY, NanoUSD(40), (80,), "k", (("project", ("se*",)),), "America/New_York"
+    ),
     Budget("ever", Period.TOTAL, NanoUSD(2000), (80,), "k"),
 )
 OTHER = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from corvus.answers.amounts import amount_words, part_words
+from corvus.answers.amounts import amount_words, in_unit, part_words
 from corvus.answers.shape import (
     COUNT,
     INSTANT,
@@ -15,7 +15,6 @@ from corvus.answers.shape import (
     flag,
     iso,
     member,
-    money,
     nullable,
     optional_money,
     optional_text,
@@ -131,14 +130,21 @@ def _ways_out(status: BudgetStatus, decision: Decision) -> str:
     return "; ".join(ways)
 
 
+_MEASURE = "budget.measure"
 STATUS = Shape[BudgetStatus](
     text("scope", "Name of the budget.", "budget.name"),
     word("period", Period, None, "budget.period"),
     member("budget_state", STATES, "state.word"),
-    money("limit", "The hard ceiling; 0 is off.", "budget.limit"),
-    money("spent", "Cost of settled calls.", "spent"),
-    money("held", "Sum of open reservations.", "held"),
-    money("projected", "Spent, held and asked for.", "projected"),
+    word("measure", Measure, "What the budget counts, and the unit of its amounts.", _MEASURE),
+    optional_text(
+        "part",
+        "Which part of a budget with `per`; null without.",
+        lambda status: status.part or None,
+    ),
+    *in_unit("limit", "The hard ceiling; 0 is off.", "budget.limit", _MEASURE),
+    *in_unit("spent", "What settled calls used.", "spent", _MEASURE),
+    *in_unit("held", "Sum of open reservations.", "held", _MEASURE),
+    *in_unit("projected", "Spent, held and asked for.", "projected", _MEASURE),
     percent("percent_used", "projected / limit * 100"),
     member(
         "resets_at",
@@ -186,7 +192,7 @@ _DENIED = Shape[Decision](
     optional_money(
         "headroom",
         "Most expensive call that would still fit; null without a limit.",
-        lambda denied: headroom(denied.statuses, Measure.USD),
+        "headroom_nano_usd",
     ),
     member(
         "scopes",

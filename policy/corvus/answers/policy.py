@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import NamedTuple
 
-from corvus.answers.amounts import match_body
+from corvus.answers.amounts import in_unit, match_body
 from corvus.answers.shape import (
     COUNT,
     Member,
     Schema,
     Shape,
+    array,
     choice,
     closed,
     count,
     exact_words,
     flag,
     in_usd,
+    listing,
     member,
-    money,
     nested,
     nullable,
     text,
@@ -27,7 +29,7 @@ from corvus.answers.shape import (
 )
 from corvus.base.money import NOTHING, usd_text
 from corvus.base.period import Period
-from corvus.model.budget import Budget
+from corvus.model.budget import Budget, Measure
 from corvus.model.policy import Policy
 from corvus.model.price import Price
 from corvus.prices.lookup import PriceBooks
@@ -103,13 +105,37 @@ CONFIG = Shape[Policy](
 )
 CHANGED: Schema = closed({"updated": {"const": True}, "config": CONFIG.schema})
 WARNS: Schema = nullable({**COUNT, "description": "First percent that warns; null is never."})
+
+
+class _OwnLimit(NamedTuple):
+    glob: str
+    limit: int
+    measure: Measure
+
+
+def _own(budget: Budget) -> list[_OwnLimit]:
+    return [_OwnLimit(glob, limit, budget.measure) for glob, limit in budget.limits]
+
+
+_OWN_LIMIT = Shape[_OwnLimit](
+    text("glob", "Of the value."), *in_unit("limit", "Its limit; 0 is off.", "limit", "measure")
+)
 _BUDGET = Shape[Budget](
     text("name", "Name of the budget."),
     word("period", Period, "What its window is."),
-    money("limit", "The hard ceiling; 0 is off.", "limit"),
+    word("measure", Measure, "What it counts, and the unit of its amounts."),
+    *in_unit("limit", "The hard ceiling; 0 is off.", "limit", "measure"),
     member("warn_at_percent", WARNS),
+    member("thresholds", array(COUNT, "Percents of the limit that are reported."), "thresholds"),
     member("match", {"type": "object"}, match_body),
+    texts("per", "Attributes that divide it."),
+    listing(
+        "limits", _OWN_LIMIT, "Exceptions by value of `per`; the first that fits counts.", _own
+    ),
     text("timezone", "IANA zone in which its windows begin."),
+    count("window_seconds", "Length of a window that opens with its first call; 0 without."),
+    member("enforce", choice(("block", "warn"), "Whether it refuses calls.")),
+    texts("on_exceeded", "What is tried before a call is refused, in order."),
     text("config_key", "The key that sets the limit."),
 )
 

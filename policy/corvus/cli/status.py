@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, cast
 import typer
 
 from corvus.answers.amounts import amount_words, part_words
+from corvus.answers.budgets import refusals_body
 from corvus.answers.kv import kv_text, kv_value
-from corvus.answers.status import OVERRIDE, refusals_body
+from corvus.answers.status import OVERRIDE
 from corvus.base.money import usd_exact, usd_short
 from corvus.cli.config import row_json
 from corvus.cli.exits import Exit
@@ -142,18 +143,18 @@ def as_json(place: Place) -> dict[str, object]:
         "open_sessions": store.open_sessions,
         "audit": {"position": store.audit_position, "hash": store.audit_head},
         "overrides": OVERRIDE.bodies(store.overrides),
-        "blocking": [_blocking_json(blocked) for blocked in place.blocking],
+        "blocking": [_blocking_json(each, place.measures[each.budget]) for each in place.blocking],
     }
 
 
-def _blocking_json(blocked: Blocking) -> dict[str, object]:
+def _blocking_json(blocked: Blocking, measure: Measure) -> dict[str, object]:
     about = {
         "budget": blocked.budget,
         "session_id": blocked.session_id,
         "mission_id": blocked.mission_id,
         **({"part": blocked.part} if blocked.part else {}),
     }
-    return about | refusals_body(blocked.refusals)
+    return about | refusals_body(blocked.refusals, measure)
 
 
 def as_lines(place: Place) -> list[str]:

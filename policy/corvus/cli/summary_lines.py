@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from corvus.answers.amounts import amount_exact, match_words
+from corvus.answers.budgets import window_start
 from corvus.answers.kv import kv_text, kv_value
 from corvus.answers.policy import LEGACY
-from corvus.answers.status import active, budget_state, counted, window_start
+from corvus.answers.status import active, budget_state, counted
 from corvus.answers.steering import mission_state
 from corvus.base.money import usd_text
 from corvus.cli.summary import in_order

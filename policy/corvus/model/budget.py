@@ -126,10 +126,9 @@ def part_of(values: tuple[str | None, ...]) -> str:
 
 
 def part_named(per: tuple[str, ...], text: str) -> str:
-    """Return the part that a person names: a value, or several as they are kept, with ``,``."""
-    if text == NONE or len(per) > 1:
-        return text
-    return _escaped(text)
+    """Return the part that a person names: as it is kept, or by its values with ``,`` between."""
+    values = text.split(",") if len(per) > 1 else [text]
+    return ",".join(NONE if value == NONE else _escaped(_unescaped(value)) for value in values)
 
 
 def values_of(part: str) -> tuple[str, ...]:
