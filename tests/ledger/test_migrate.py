@@ -121,7 +121,7 @@ def test_later_versions_keep_every_row_of_the_first_and_add_empty_tables(
     with duckdb.connect(tmp_path / "ledger.duckdb") as connection:
         migrate(connection, (first,), CLOCK)
         connection.execute(f"ATTACH '{path}' AS later")
-        connection.execute("INSERT INTO usage_record FROM later.usage_record")
+        connection.execute("INSERT INTO usage_record BY NAME FROM later.usage_record")
         before = connection.execute("FROM usage_record").fetchall()
     with open_ledger(tmp_path / "ledger.duckdb", write=True) as ledger:
         assert ledger.connection.execute("FROM usage_record").fetchall() == before

@@ -57,7 +57,22 @@ AUTONOMY = Autonomy("supervised", True, (), (), (), (), 20, True, True)
 def policy(budgets: tuple[Budget, ...]) -> Policy:
     limits = MissionLimits(False, 0, 0)
     return Policy(
-        True, True, budgets, (), "warn", 500, TTL, AUTONOMY, limits, (), f"hash-{len(budgets)}"
+        enabled=True,
+        allow_override=True,
+        budgets=budgets,
+        prices=(),
+        unpriced_models="warn",
+        default_output_tokens=500,
+        reservation_ttl_seconds=TTL,
+        cap_at_least_tokens=4096,
+        wait_seconds=0,
+        ask_seconds=1,
+        downgrade=(),
+        hold="maximum",
+        autonomy=AUTONOMY,
+        mission=limits,
+        deprecated_fields=(),
+        content_hash=f"hash-{len(budgets)}",
     )
 
 

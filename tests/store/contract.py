@@ -66,7 +66,7 @@ HELD = Reservation(
 )
 BARE = Request("m", None, "s")
 BUDGET = Budget(
-    "b", Period.WEEK, NanoUSD(0), (0,), "", (("model", "claude-*"), ("user", "?")), "Asia/Tokyo"
+    "b", Period.WEEK, 0, (), "", (("model", ("claude-*",)), ("user", ("?",))), "Asia/Tokyo"
 )
 
 HOUR_US = 3_600_000_000

@@ -58,7 +58,7 @@ ROWS: list[tuple[Kind[Any], Any, list[Any]]] = [
     (
         kinds.BALANCE,
         StoredBalance(BalanceKey(1, 5, "s", "m", "p"), 1, 2, 3, 4, 5, 6, 1),
-        [1, 5, "s", "m", "p", 1, 2, 3, 4, 5, 6, 1, None],
+        [1, 5, "s", "m", "p", 1, 2, 3, 4, 5, 6, 1, None, "", 0, 0, -1],
     ),
     (
         kinds.BALANCE,
@@ -77,6 +77,10 @@ ROWS: list[tuple[Kind[Any], Any, list[Any]]] = [
             0,
             0,
             f'{{"count":3,"last_at":{AT},"left":0,"model":"ü","blocking":true}}',
+            "",
+            0,
+            0,
+            -1,
         ],
     ),
     (
@@ -101,6 +105,7 @@ ROWS: list[tuple[Kind[Any], Any, list[Any]]] = [
             f'"policy":"sha256:x","override":"{HELD.override_id}","answer":"[1]"}}',
             "search",
             '["priced",1,2,3,4,5,6,7]',
+            0,
         ],
     ),
     (
@@ -121,6 +126,7 @@ ROWS: list[tuple[Kind[Any], Any, list[Any]]] = [
             '{"model":"m","session":"s","provider":"unknown","surface":"python","policy":"sha256:x"}',
             "",
             None,
+            0,
         ],
     ),
     (

@@ -346,7 +346,7 @@ def _open_windows(unit: Unit, register: Register, case: Case) -> None:
             "window_start": key.window_start_us,
             "window_end": microseconds(place.window.end),
         }
-        unit.append(LedgerTable.BUDGET_WINDOW, row)
+        unit.append(LedgerTable.OPENED_WINDOW, row)
 
 
 def _refuse(unit: Unit, rules: Rules, case: Case) -> list[Event]:

@@ -269,7 +269,7 @@ def _windows(key: str, events: Sequence[OutboxEvent], recorded: LedgerSums) -> d
     windows = {part: [*starts] for part, starts in recorded.windows_us.get(key, {}).items()}
     for event in events:
         row: dict[str, Any] = event.row
-        if event.table is LedgerTable.BUDGET_WINDOW and row["budget_key"] == key:
+        if event.table is LedgerTable.OPENED_WINDOW and row["budget_key"] == key:
             windows.setdefault(row["part"], []).append(row["window_start"])
     return windows
 

@@ -79,7 +79,7 @@ GROUP BY windows.first_instant, windows.part
 
 _BY_OPENED_WINDOW = f"""
 WITH windows AS (
-    SELECT part, window_start, window_end FROM budget_window WHERE budget_key = $budget_key
+    SELECT part, window_start, window_end FROM opened_window WHERE budget_key = $budget_key
 ), resets AS (
     SELECT make_timestamp(unnest($starts::BIGINT[])) AS window_start,
         unnest($parts::VARCHAR[]) AS part,
@@ -97,7 +97,7 @@ GROUP BY windows.window_start, windows.part
 """  # noqa: S608 - made of constants of this package
 
 _OPENED_WINDOWS = """
-SELECT part, list(epoch_us(window_start) ORDER BY window_start) FROM budget_window
+SELECT part, list(epoch_us(window_start) ORDER BY window_start) FROM opened_window
 WHERE budget_key = ? GROUP BY part
 """
 
@@ -217,7 +217,7 @@ def count_budget(  # noqa: PLR0913 - a question and its filters
     Args:
         ledger: Opened so that its tables show all that shall count: with the outbox.
         budget: Which records, and how they are summed; its limit does not matter.
-        key: What identifies the budget in the tables ``reset`` and ``budget_window``.
+        key: What identifies the budget in the tables ``reset`` and ``opened_window``.
         since: Instants of resets, aware; what a key's calls settled earlier does not count (RST-1).
         session_id: Of a session or mission budget, only the sums of this session.
         forgotten: Of such a budget, the marks of sessions that are left out.

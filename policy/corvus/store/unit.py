@@ -244,7 +244,7 @@ class Unit:
             self._refuse_past_window(key)
             balance = self._backend.get(BALANCE, key) or StoredBalance(key)
             rows[key] = balance
-        if min(balance.spent_nano_usd, balance.held_nano_usd, balance.held_tokens) < 0:
+        if min(balance.spent_nano_usd, balance.held_nano_usd, balance.held_tokens, balance.held_calls) < 0:
             raise StoreCorrupt(
                 f"the balance of budget {self.budgets()[key.budget_id].name} in "
                 f"{self._backend.name} went below 0; run `corvus ledger verify --rebuild`"
