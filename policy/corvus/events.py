@@ -322,6 +322,7 @@ class CallParked(Event):
     approval_id: str = field(metadata=ID)
     budget: str = field(metadata=PLAIN)
     part: str | None = field(metadata=HIDDEN)
+    provider: str = field(metadata=PROVIDER)
     model: str = field(metadata=MODEL)
     estimate_nano_usd: int | None = field(metadata=USD)
     deadline_at: datetime = field(metadata=HIDDEN)

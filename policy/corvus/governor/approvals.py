@@ -73,6 +73,7 @@ def park(unit: Unit, policy: Policy, case: Case) -> tuple[Approval, list[Event]]
         approval_id=approval.id,
         budget=governing.budget.name,
         part=_part(governing),
+        provider=request.provider,
         model=request.model,
         estimate_nano_usd=request.estimate_nano_usd,
         deadline_at=approval.deadline_at,
