@@ -40,9 +40,7 @@ def test_defaults_compile_to_session_day_and_month() -> None:
 def test_a_mission_budget_exists_only_when_missions_are_bounded_by_money() -> None:
     assert [b.name for b in compiled("mission.enabled = true").budgets][3:] == ["mission"]
     assert (
-        compiled("mission = {enabled = true, max_estimated_cost_cents = 250}")
-        .budgets[3]
-        .limit_nano_usd
+        compiled("mission = {enabled = true, max_estimated_cost_cents = 250}").budgets[3].limit
         == 2_500_000_000
     )
     assert len(compiled("mission = {enabled = true, max_estimated_cost_cents = 0}").budgets) == 3
@@ -72,7 +70,7 @@ def test_named_budgets_follow_in_file_order_and_inherit_the_threshold() -> None:
         2_500_000_000,
     )
     assert (first.warn_at_percent, first.timezone) == (70, "Europe/Madrid")
-    assert first.match == (("project", "search-*"), ("model", "claude-*"))
+    assert first.match == (("project", ("search-*",)), ("model", ("claude-*",)))
     assert first.config_key == "cost.budgets[0].limit_usd"
     assert (second.name, second.warn_at_percent, second.limit) == (
         "team-a",

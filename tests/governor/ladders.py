@@ -140,6 +140,4 @@ def until(holds: Callable[[], bool], seconds: float = 20) -> None:
 
 def measures(limit: int, measure: Measure, rungs: Sequence[Rung]) -> Budget:
     """Return a budget in a unit."""
-    return replace(
-        DAY, name=measure.value, limit=limit, measure=measure, on_exceeded=tuple(rungs)
-    )
+    return replace(DAY, name=measure.value, limit=limit, measure=measure, on_exceeded=tuple(rungs))

@@ -138,7 +138,7 @@ class TestAsk:
                 assert decision.allowed
                 assert decision.output_cap_tokens == cap
             call = Aside(lambda: place.talk(64_000))
-            decide(place, parked(place), amount_nano_usd=nano_usd(1) // 1000)
+            decide(place, parked(place), amount_nano_usd=nano_usd(Decimal("0.001")))
             assert not call.join().allowed  # too little for a call of any use
 
     def test_a_parked_call_passes_by_itself_when_there_is_room(self, tmp_path: Path):
@@ -217,7 +217,7 @@ class TestRaces:
     def test_a_decision_after_the_client_left_is_refused(self, tmp_path: Path):
         async def main(place: Place) -> None:
             governor = place.governor
-            request = governor.request("m", estimate_usd="0.5")
+            request = governor.request("m", estimate_usd=Decimal("0.5"))
             call = asyncio.create_task(governor.areserve(request))
             while not (waiting := await governor.aapprovals()):
                 await asyncio.sleep(0.01)

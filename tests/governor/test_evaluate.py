@@ -102,14 +102,18 @@ def test_held_money_counts_like_spent_money() -> None:
 
 
 def test_all_statuses_are_told_the_governing_one_first() -> None:
-    decision = evaluate(balances({"session": "3", "day": "5", "month": "25"}, "2.5"), Amounts(usd("0")))
+    decision = evaluate(
+        balances({"session": "3", "day": "5", "month": "25"}, "2.5"), Amounts(usd("0"))
+    )
     assert [status.budget.name for status in decision.statuses] == ["session", "day", "month"]
     assert decision.statuses[0].percent_used == Fraction(250, 3)
 
 
 def test_sums_that_floats_get_wrong_are_right() -> None:
     """0.1 + 0.2 against 0.3 is exactly at the limit (UP-EST-8: the upstream blocks it)."""
-    assert evaluate(balances({"day": "0.3"}, "0.1"), Amounts(usd("0.2"))).state is BudgetState.WARNING
+    assert (
+        evaluate(balances({"day": "0.3"}, "0.1"), Amounts(usd("0.2"))).state is BudgetState.WARNING
+    )
 
 
 @pytest.mark.parametrize("amount", [-1, 1.5, True, "1"])

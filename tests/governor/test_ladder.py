@@ -158,7 +158,8 @@ class TestDowngrade:
         assert decision.allowed
         assert (decision.model, decision.downgraded_from) == ("tiny", "m")  # small: 0.32 USD
         assert decision.estimate_nano_usd == 64_000 * 1_000
-        assert (row["requested_model"], row["downgraded_from"], row["rungs"]) == ("tiny", "m", "downgrade")
+        assert (row["requested_model"], row["downgraded_from"]) == ("tiny", "m")
+        assert row["rungs"] == "downgrade"
 
     def test_the_budgets_of_the_other_model_count(self, tmp_path: Path):
         own = replace(day(usd="0.01"), name="tiny-day", match=(("model", ("tiny",)),))
@@ -241,7 +242,8 @@ class TestEvaluate:
     def test_it_says_how_a_call_would_pass(self, tmp_path: Path):
         with opened(tmp_path, policy_of(day(CAP))) as place:
             place.spend("0.9")
-            decision = place.governor.evaluate(place.governor.request("m", max_output_tokens=64_000))
+            request = place.governor.request("m", max_output_tokens=64_000)
+            decision = place.governor.evaluate(request)
         assert decision.allowed
         assert (decision.rungs, decision.output_cap_tokens) == ((CAP,), 6_666)
         assert decision.reservation is None

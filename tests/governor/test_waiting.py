@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -49,7 +50,7 @@ class TestWait:
             second = Aside(lambda: place.reserve("0.5"))
             until(lambda: place.waiting() == 1)
             assert not second.is_over
-            place.governor.commit(first, cost_nano_usd=nano_usd(1) // 10)
+            place.governor.commit(first, cost_nano_usd=nano_usd(Decimal("0.1")))
             decision = second.join()
             assert place.waiting() == 0
             row = place.rows()[-1]
@@ -83,7 +84,7 @@ class TestWait:
             first = held(place.reserve("0.9"))
             second = Aside(lambda: place.reserve("0.5"))
             until(lambda: place.waiting() == 1)
-            place.governor.commit(first, cost_nano_usd=nano_usd(9) // 10)
+            place.governor.commit(first, cost_nano_usd=nano_usd(Decimal("0.9")))
             decision = second.join()
             assert place.waiting() == 0
         assert decision.denial is Denial.BUDGET_EXCEEDED
@@ -219,11 +220,11 @@ class TestOrder:
         async def main(place: Place) -> None:
             governor = place.governor
             ask = governor.request
-            first = held(await governor.areserve(ask("m", estimate_usd="0.5")))
-            large = asyncio.create_task(governor.areserve(ask("m", estimate_usd="0.9")))
+            first = held(await governor.areserve(ask("m", estimate_usd=Decimal("0.5"))))
+            large = asyncio.create_task(governor.areserve(ask("m", estimate_usd=Decimal("0.9"))))
             while place.waiting() < 1:
                 await asyncio.sleep(0.01)
-            small = asyncio.create_task(governor.areserve(ask("m", estimate_usd="0.1")))
+            small = asyncio.create_task(governor.areserve(ask("m", estimate_usd=Decimal("0.1"))))
             while place.waiting() < 2:
                 await asyncio.sleep(0.01)
             large.cancel()
@@ -239,9 +240,9 @@ class TestOrder:
     def test_the_event_loop_goes_on_while_calls_wait(self, tmp_path: Path):
         async def main(place: Place) -> int:
             governor = place.governor
-            await governor.areserve(governor.request("m", estimate_usd="0.9"))
+            await governor.areserve(governor.request("m", estimate_usd=Decimal("0.9")))
             waiting = asyncio.create_task(
-                governor.areserve(governor.request("m", estimate_usd="0.9"))
+                governor.areserve(governor.request("m", estimate_usd=Decimal("0.9")))
             )
             beats = 0
             while not waiting.done():
@@ -264,7 +265,7 @@ class TestMany:
             def call() -> bool:
                 decision = place.talk(20_000)  # holds 0.3 USD
                 if decision.allowed:
-                    place.governor.commit(held(decision), cost_nano_usd=nano_usd(1) // 200)
+                    place.governor.commit(held(decision), cost_nano_usd=nano_usd(Decimal("0.005")))
                 return decision.allowed
 
             calls = [Aside(call) for _ in range(100)]
@@ -282,7 +283,7 @@ class TestMany:
                 request = governor.request("m", max_output_tokens=20_000)
                 decision = await governor.areserve(request)
                 await asyncio.sleep(0.001)
-                await governor.acommit(held(decision), cost_nano_usd=nano_usd(1) // 200)
+                await governor.acommit(held(decision), cost_nano_usd=nano_usd(Decimal("0.005")))
 
             await asyncio.gather(*(call() for _ in range(100)))
 

@@ -369,7 +369,7 @@ def test_mission_of_one_session_is_not_that_of_another(seeded: duckdb.DuckDBPyCo
 
 
 @pytest.mark.parametrize(
-    ("match", ("expected",)),
+    ("match", "expected"),
     [
         ([("model", ("gpt-*",))], spend(11_000, 2, 0, 60)),
         ([("model", ("claude-?aiku-*",))], spend(107, 1, 0, 16)),

@@ -14,7 +14,7 @@ from typing import Any
 from corvus import Governor, Usage, open_runtime
 from corvus.events import Event, Redaction, Threshold, shown_fields
 from corvus.governor.engine import Listener
-from corvus.model.approval import ApprovalRequest
+from corvus.model.approval import Approval, ApprovalRequest
 from corvus.model.budget import Rung
 from corvus.model.steering import MissionRequest, OverrideRequest, ResetRequest
 from corvus.observability.redact import Redactor
@@ -118,10 +118,12 @@ class Scene:
             )
             call = threading.Thread(target=governor.reserve, args=(request,))
             call.start()
-            while rung is Rung.ASK and not (parked := governor.approvals()):
+            parked: list[Approval] = []
+            while rung is Rung.ASK and not parked:
                 time.sleep(0.01)
-            if rung is Rung.ASK:
-                granted = ApprovalRequest(parked[0].id, secret, is_granted=True, reason=secret)  # pyright: ignore[reportPossiblyUnbound]
+                parked = governor.approvals()
+            for one in parked:
+                granted = ApprovalRequest(one.id, secret, is_granted=True, reason=secret)
                 governor.decide_approval(granted)
             call.join()
 

@@ -96,7 +96,12 @@ def test_each_window_costs_what_enforcement_counts_in_it(
     drawn: list[tuple[Period, dict[str, str], str]],
 ) -> None:
     budgets = [
-        budget(f"b{number}", period, match=tuple(match.items()), timezone=zone)
+        budget(
+            f"b{number}",
+            period,
+            match=tuple((name, (glob,)) for name, glob in match.items()),
+            timezone=zone,
+        )
         for number, (period, match, zone) in enumerate(drawn)
     ]
     connection.execute("DELETE FROM usage_record")

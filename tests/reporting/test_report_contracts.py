@@ -66,7 +66,7 @@ BUDGETS = (
         NanoUSD(2_000_000_000),
         (80,),
         "cost.budgets[0].limit_usd",
-        match=(("model", "gpt-*"),),
+        match=(("model", ("gpt-*",)),),
         timezone="America/New_York",
     ),
     Budget("all", Period.TOTAL, NanoUSD(10_000_000_000), (80,), "cost.budgets[1].limit_usd"),

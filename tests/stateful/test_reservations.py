@@ -104,7 +104,7 @@ class Model:
 
     def where(self, budget: Budget, call: Call) -> str | None:
         """Return the window or session in which a budget counts a call."""
-        for _, glob in budget.match:
+        for _, (glob,) in budget.match:
             if call.project is None or not call.project.startswith(glob.rstrip("*")):
                 return None
             if "*" not in glob and call.project != glob:

@@ -14,6 +14,7 @@ from corvus.base.money import NanoUSD
 from corvus.base.time import instant_at, microseconds
 from corvus.model.approval import Approval
 from corvus.model.decision import BudgetState
+from corvus.model.notify import Notice, TargetProgress
 from corvus.model.outbox import LedgerTable, OutboxEvent
 from corvus.model.refusals import Refusals
 from corvus.model.reservation import ReservationState, Source
@@ -49,7 +50,7 @@ ROWS: list[tuple[Kind[Any], Any, list[Any]]] = [
     (
         kinds.STATE,
         StoreState("id", 1, 2, 3, 4, "h", recount_due=True, witness="w", forgotten_times=5),
-        ["id", 1, 2, 3, 4, "h", 1, "w", "", 5, 0],
+        ["id", 1, 2, 3, 4, "h", 1, "w", "", 5, 0, 1],
     ),
     (
         kinds.BUDGET,
@@ -197,6 +198,26 @@ ROWS: list[tuple[Kind[Any], Any, list[Any]]] = [
         ],
     ),
     (kinds.SECRET, kinds.StoreSecret("n", "00ff"), ["n", "00ff"]),
+    (
+        kinds.NOTICE,
+        Notice("msg_a", 3, "resets", "budget.reset", NOW, LATER, "day", '{"budget":"day"}'),
+        [
+            "msg_a",
+            3,
+            microseconds(LATER),
+            f'{{"id":"msg_a","seq":3,"topic":"resets","event":"budget.reset","at":{AT},'
+            f'"until":{microseconds(LATER)},"budget":"day","fields":"{{\\"budget\\":\\"day\\"}}"}}',
+        ],
+    ),
+    (
+        kinds.NOTIFY_TARGET,
+        TargetProgress("ops", 3, 2, 1, holder="h", held_until=LATER),
+        [
+            "ops",
+            '{"name":"ops","done_seq":3,"delivered":2,"given_up":1,"attempts":0,"last_error":"",'
+            f'"holder":"h","held_until":{microseconds(LATER)}}}',
+        ],
+    ),
     (
         kinds.OUTBOX,
         OutboxEvent(1, LedgerTable.SESSION, {"a": "ü", "tags": {"x": "y"}}),

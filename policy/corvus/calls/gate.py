@@ -1,56 +1,68 @@
 """The gate that a call passes before it may leave: plan, request, decision (RES-11, PRC-7).
 
 What could cost money and cannot be metered is refused: no call reaches a provider past the budgets.
-A call that states no maximum gets one of ours: the model's own limit, or what every budget has room
-for, but no less than the policy's ``default_output_tokens``. A call that states a usable maximum
-keeps its bytes.
+Which form of a call is admitted, with a lower maximum or for another model, the governor decides
+(EVA-14); a call that fits keeps its bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Unpack
 
-from corvus.calls.billing import provider_of
+from corvus.calls.billing import answers_itself, provider_of
 from corvus.calls.flight import Flight
-from corvus.calls.plan import Plan, read
+from corvus.calls.offers import PlannedOffers
+from corvus.calls.plan import Plan
+from corvus.calls.reading import read
 from corvus.calls.refusal import Refusal, denied, invalid, unreadable
 from corvus.calls.routes import MeteredCall, Unreadable
 from corvus.governor.governor import Governor
 from corvus.governor.pricing import CallOptions, refuse_key, refuse_unknown
 from corvus.model.decision import Decision
-from corvus.model.ladder import Offer, Room
 from corvus.model.request import Request
 
 OUTPUT_CAP = "x-corvus-output-cap"
-"""Header of an answer: the maximum that was stated for a request without one."""
+"""Header of an answer: the maximum that was stated in the name of the request."""
+
+DOWNGRADED = "x-corvus-downgraded"
+"""Header of an answer: the model that the request names, and the one that was called."""
+
+WAITED = "x-corvus-waited"
+"""Header of an answer: for how many seconds the call waited for room in a budget."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A call, as it is put to the governor.
+    """A call, as it is put to the governor, or as he has admitted it.
 
     Attributes:
         request: What the governor decides on.
         provider: Who bills; ``None`` where the price book has decided.
-        stated: The maximum of one answer that is stated in its name; ``None`` for its own.
+        waited_seconds: For how long it waited for its admission.
     """
 
     plan: Plan
     request: Request
     provider: str | None
-    stated: int | None
+    waited_seconds: float = 0
 
     @property
     def body(self) -> bytes:
         """What is sent to the provider."""
-        return self.plan.forward(self.stated, self.provider)
+        return self.plan.forward(self.provider)
 
     @property
     def headers(self) -> dict[str, str]:
         """Headers of ours for the client."""
-        return {} if self.stated is None else {OUTPUT_CAP: str(self.stated)}
+        headers: dict[str, str] = {}
+        if self.plan.stated_tokens is not None:
+            headers[OUTPUT_CAP] = str(self.plan.stated_tokens)
+        if self.plan.downgraded_from is not None:
+            headers[DOWNGRADED] = f"{self.plan.downgraded_from}->{self.plan.model}"
+        if self.waited_seconds:
+            headers[WAITED] = f"{self.waited_seconds:.3f}"
+        return headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,27 +118,28 @@ class Gate:
             return unreadable(plan)
         provider = self._options.get("provider")
         provider = provider or provider_of(self._governor, plan, host=host, upstream=upstream)
-        stated = plan.output_limit if plan.max_output_tokens is None else None
+        if plan.max_output_tokens is None:
+            plan = plan.with_maximum(is_maker=answers_itself(self._governor, plan, provider))
         try:
-            return self._proposal(plan, provider, stated)
+            return Proposal(plan, self._request(plan, provider), provider)
         except ValueError as wrong:
             return invalid(wrong)
 
     def admit(self, proposal: Proposal) -> tuple[Decision, Proposal]:
-        """Have a call admitted or refused; it may come back with a lower maximum stated.
+        """Have a call admitted or refused; it may come back in another form (EVA-14).
 
         Raises:
             StoreError: The store cannot answer, so the call must not be made.
         """
         offers = self._offers(proposal)
         decision = self._governor.reserve(proposal.request, offers=offers)
-        return decision, offers.of(decision)
+        return decision, _admitted(proposal, offers, decision)
 
     async def aadmit(self, proposal: Proposal) -> tuple[Decision, Proposal]:
         """Do what ``admit`` does, without keeping the event loop waiting."""
         offers = self._offers(proposal)
         decision = await self._governor.areserve(proposal.request, offers=offers)
-        return decision, offers.of(decision)
+        return decision, _admitted(proposal, offers, decision)
 
     def verdict(
         self, proposal: Proposal, decision: Decision, denied_status: int = 402
@@ -139,63 +152,27 @@ class Gate:
             return Admission(proposal, None)
         return Admission(proposal, Flight(held, proposal.plan))
 
-    def _offers(self, proposal: Proposal) -> _Offers:
-        least = self._governor.policy.default_output_tokens
-        plan, provider = proposal.plan, proposal.provider
-        return _Offers(proposal, least, lambda stated: self._proposal(plan, provider, stated))
+    def _offers(self, proposal: Proposal) -> PlannedOffers:
+        provider = proposal.provider
+        return PlannedOffers(proposal.plan, lambda plan: self._request(plan, provider))
 
-    def _proposal(self, plan: Plan, provider: str | None, stated: int | None) -> Proposal:
-        bound = stated if stated is not None else plan.max_output_tokens or 0
+    def _request(self, plan: Plan, provider: str | None) -> Request:
         options: CallOptions = {
             **self._options,
             "provider": provider,
             "models": plan.models,
             "service_tier": plan.service_tier,
-            "expected": lambda price: plan.expected(price, bound),
+            "expected": plan.expected,
         }
-        return Proposal(plan, self._governor.request(plan.model, **options), provider, stated)
+        return self._governor.request(plan.model, **options)
 
 
-class _Offers:
-    """One call with one maximum or another, until one fits.
-
-    Args:
-        first: With the largest.
-        least: Smallest maximum that is offered, where the first is not smaller.
-        propose: Returns the call with another maximum.
-    """
-
-    def __init__(self, first: Proposal, least: int, propose: Callable[[int], Proposal]) -> None:
-        self._first = first
-        self._least = least
-        self._propose = propose
-
-    def cap(self, request: Request, room: Room, least_tokens: int) -> Offer | None:
-        """Return the call with the largest maximum that costs no more than there is room for."""
-        if self._first.stated is None:
-            return None
-        low = best = min(self._least, self._first.stated)
-        high = self._first.stated
-        if not _fits(self._propose(low).request, room):
-            return None
-        while low < high:
-            middle = (low + high + 1) // 2
-            if _fits(self._propose(middle).request, room):
-                low = best = middle
-            else:
-                high = middle - 1
-        return Offer(self._propose(best).request, best)
-
-    def downgrade(self, model: str) -> Offer | None:
-        """Return nothing: the model of a call is not changed."""
-        return None
-
-    def of(self, decision: Decision) -> Proposal:
-        """Return the call that was admitted."""
-        cap = decision.output_cap_tokens
-        return self._first if cap is None else self._propose(cap)
-
-
-def _fits(request: Request, room: Room) -> bool:
-    costs = room.nano_usd is None or (request.estimate_nano_usd or 0) <= room.nano_usd
-    return costs and (room.tokens is None or request.estimate_tokens <= room.tokens)
+def _admitted(proposal: Proposal, offers: PlannedOffers, decision: Decision) -> Proposal:
+    """Return the form of a call that was decided on."""
+    if not decision.rungs:
+        return proposal
+    plan = offers.form(decision.model or proposal.plan.model, decision.output_cap_tokens)
+    assert plan is not None, "what was admitted had been offered"
+    held = decision.reservation
+    request = held.request if held is not None else proposal.request
+    return replace(proposal, plan=plan, request=request, waited_seconds=decision.waited_seconds)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 import typer
 
 from corvus.answers.amounts import amount_words, part_words
 from corvus.answers.budgets import refusals_body
-from corvus.answers.kv import kv_text, kv_value
+from corvus.answers.kv import kv_text, kv_value, kv_words
+from corvus.answers.notify import STANDING
 from corvus.answers.status import OVERRIDE
+from corvus.base.errors import StoreError
 from corvus.base.money import usd_exact, usd_short
 from corvus.cli.config import row_json
 from corvus.cli.exits import Exit
+from corvus.cli.notify import standing_words
 from corvus.cli.options import Config, LedgerPath, Sets, opened
 from corvus.cli.output import TextOrBody, console, emit, print_rows, shown
 from corvus.cli.summary_lines import refusals_text
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
     from corvus.model.budget import Measure
     from corvus.runtime import Runtime
     from corvus.store.health import Blocking, StoreHealth
+    from corvus.store.standing import TargetStanding
 
 
 def status(
@@ -66,7 +72,7 @@ _SHOWN_MAX = 10
 _UNITS = ("B", "kB", "MB", "GB")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Place:
     """A config with its store and its ledger.
 
@@ -83,6 +89,15 @@ class Place:
     def changed(self) -> list[EffectiveSetting]:
         """What a file, a variable or the command line sets."""
         return [row for row in origins.effective(self.layered.loaded) if not row.is_default]
+
+    @cached_property
+    def notify(self) -> list[TargetStanding]:
+        """How far each target of notifications has got; none where the store cannot say."""
+        if self.health.store.problem is not None:
+            return []
+        with suppress(StoreError):
+            return self.runtime.notify_standings()
+        return []
 
     @property
     def blocking(self) -> list[Blocking]:
@@ -144,6 +159,7 @@ def as_json(place: Place) -> dict[str, object]:
         "audit": {"position": store.audit_position, "hash": store.audit_head},
         "overrides": OVERRIDE.bodies(store.overrides),
         "blocking": [_blocking_json(each, place.measures[each.budget]) for each in place.blocking],
+        "notify": STANDING.bodies(place.notify),
     }
 
 
@@ -158,19 +174,8 @@ def _blocking_json(blocked: Blocking, measure: Measure) -> dict[str, object]:
 
 
 def as_lines(place: Place) -> list[str]:
-    """Return ``key=value`` lines: one for each fact, then each override and each setting."""
-    lines: list[str] = []
-    for name, value in as_json(place).items():
-        match name, value:
-            case (("settings" | "overrides" | "blocking"), _):
-                continue
-            case "deprecated_fields", _:
-                lines.append(f"{name}={','.join(place.runtime.policy.deprecated_fields) or 'none'}")
-            case _, dict():
-                inner = cast("dict[str, object]", value)
-                lines += [f"{name}_{key}={kv_value(part)}" for key, part in inner.items()]
-            case _:
-                lines.append(f"{name}={kv_value(value)}")
+    """Return ``key=value`` lines: one for each fact, then each override, target and setting."""
+    lines = [*_fact_lines(place)]
     for override in place.health.store.overrides:
         session = kv_value(override.session_id)
         expires = override.expires_at.isoformat()
@@ -179,10 +184,26 @@ def as_lines(place: Place) -> list[str]:
         session, mission = kv_value(blocked.session_id), kv_value(blocked.mission_id)
         about = f"blocking={kv_text(blocked.budget)} session_id={session} mission_id={mission}"
         lines.append(f"{about} {refusals_text(blocked.refusals, place.measures[blocked.budget])}")
+    for body in STANDING.bodies(place.notify):
+        lines.append(" ".join(kv_words({"notify": body.pop("name"), **body})))
     for row in place.changed:
         value, origin = kv_text(_value(row)), kv_text(row.origin.place)
         lines.append(f"setting={kv_text(dotted(row.route))} value={value} origin={origin}")
     return lines
+
+
+def _fact_lines(place: Place) -> Iterator[str]:
+    for name, value in as_json(place).items():
+        match name, value:
+            case (("settings" | "overrides" | "blocking" | "notify"), _):
+                continue
+            case "deprecated_fields", _:
+                yield f"{name}={','.join(place.runtime.policy.deprecated_fields) or 'none'}"
+            case _, dict():
+                inner = cast("dict[str, object]", value)
+                yield from (f"{name}_{key}={kv_value(part)}" for key, part in inner.items())
+            case _:
+                yield f"{name}={kv_value(value)}"
 
 
 def print_page(place: Place) -> None:
@@ -250,6 +271,10 @@ def _under_way(place: Place) -> Iterator[tuple[str, str]]:
             f"{override.id} of {whose}, until {override.expires_at:%Y-%m-%d %H:%M} UTC",
         )
     head = f", the newest [dim]{store.audit_head[:16]}[/]" if store.audit_head else ""
+    for standing in place.notify:
+        is_well = standing.state != "failing"
+        words = f"{standing.target.name}: {standing_words(standing)}"
+        yield "notify", shown(words) if is_well else f"[yellow]{shown(words)}[/]"
     yield "audit", f"{_many(store.audit_position, 'event')}{head}"
 
 

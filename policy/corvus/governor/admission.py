@@ -16,7 +16,7 @@ from corvus.base.ids import new_id
 from corvus.base.money import NOTHING
 from corvus.base.period import Period
 from corvus.base.time import microseconds
-from corvus.events import BudgetRefusal, CallDenied, Event, LadderUsed, UnpricedCall
+from corvus.events import CallDenied, Event, LadderUsed, UnpricedCall
 from corvus.governor.approvals import keep_alive, let_go, park, use
 from corvus.governor.evaluate import NO_CALL, judge, state_of
 from corvus.governor.ladder import Attempt, Ladder, Passage, Stop
@@ -32,7 +32,7 @@ from corvus.governor.scopes import (
     stop_mission,
 )
 from corvus.governor.settlement import expire, upkeep
-from corvus.governor.thresholds import note_admitted, note_refused, note_settled, threshold
+from corvus.governor.thresholds import note_admitted, note_refused, note_settled
 from corvus.governor.waiting import stand
 from corvus.governor.weighing import Case, exceeded, weigh
 from corvus.model.approval import ApprovalState
@@ -362,10 +362,10 @@ def _refuse(unit: Unit, rules: Rules, case: Case) -> list[Event]:
     in_the_way = exceeded(case)
     if not in_the_way:
         return events
-    note_refused(unit, rules, case.sums, in_the_way, request)
+    events += note_refused(unit, rules, case.sums, in_the_way, request)
     if case.mission is not None and any(status.budget.name == MISSION for status in in_the_way):
         stop_mission(unit, case.mission, MissionOutcome.BUDGET_EXHAUSTED)
-    return [*events, BudgetRefusal(threshold(in_the_way[0], request))]
+    return events
 
 
 def _decided(decision: Decision) -> Row:

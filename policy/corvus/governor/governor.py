@@ -36,6 +36,7 @@ from corvus.governor.upkeep import Heartbeat
 from corvus.model.approval import Approval, ApprovalRequest
 from corvus.model.decision import BudgetState, Decision
 from corvus.model.ladder import Offers
+from corvus.model.notify import NotifyTarget
 from corvus.model.parts import PartsPage, PartsQuery
 from corvus.model.policy import Policy
 from corvus.model.request import Request
@@ -69,6 +70,7 @@ class Governor:
         books: Prices; by default those of the policy over the bundled book.
         listeners: Hear of events after they are durable. What they raise is logged.
         history: Reads what the ledger has recorded, for budgets that were not counted so far.
+        notify: Where notifications are sent; what these want is kept for them.
 
     Attributes:
         engine: Runs its operations.
@@ -77,7 +79,7 @@ class Governor:
         StoreUnavailable: The store cannot be read or written.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what all parts of a governor work with
         self,
         policy: Policy,
         store: Store,
@@ -85,8 +87,11 @@ class Governor:
         books: PriceBooks | None = None,
         listeners: Sequence[Listener] = (),
         history: History = no_history,
+        notify: Sequence[NotifyTarget] = (),
     ) -> None:
-        self.engine = Engine(policy, store, books=books, listeners=listeners, history=history)
+        self.engine = Engine(
+            policy, store, books=books, listeners=listeners, history=history, notify=notify
+        )
 
     @property
     def policy(self) -> Policy:

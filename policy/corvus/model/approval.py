@@ -36,8 +36,9 @@ class Approval:
         deadline_at: Aware UTC; from then on nobody can let it pass.
         alive_until_us: Its caller is still there, microseconds; he says so again and again.
         principal: Whose call it is: the id of a token, or ``LOCAL``. It cannot approve itself.
-        budgets: JSON: the budgets that refuse it, each with name, part, measure, limit, spent, held,
-            what the call needs and what is left, in the unit of the measure.
+        budgets: JSON: the budgets that refuse it, the governing one first, each with name, part,
+            measure, limit, spent, held, what the call needs and what is left, in the unit of the
+            measure.
         estimate_nano_usd: What the call may cost; ``None`` is unknown.
         decided_by: Who decided.
         reason: Why, in his words.

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from corvus.base.period import Period
 from corvus.model.approval import Approval
 from corvus.model.budget import Budget
+from corvus.model.notify import Notice, TargetProgress
 from corvus.model.outbox import OutboxEvent
 from corvus.model.reservation import Reservation
 from corvus.model.steering import MissionRecord, Override, SessionRecord
@@ -80,9 +81,9 @@ STATE = Kind(
     "store_state",
     StoreState,
     "store_id last_us next_seq drained_seq audit_position audit_head recount_due witness refusals "
-    "forgotten_times windows_before_us",
+    "forgotten_times windows_before_us next_notice",
     changing="last_us next_seq drained_seq audit_position audit_head recount_due witness refusals "
-    "forgotten_times windows_before_us",
+    "forgotten_times windows_before_us next_notice",
 )
 BUDGET = Kind("budget", RegisteredBudget, "id key")
 BALANCE = Kind(
@@ -142,6 +143,8 @@ APPROVAL = Kind(
     names={"session_id": "session", "mission_id": "mission"},
 )
 SECRET = Kind("secret", StoreSecret, "name value")
+NOTICE = Kind("notice", Notice, "id seq until_us body", whole=True)
+NOTIFY_TARGET = Kind("notify_target", TargetProgress, "name body", whole=True)
 OUTBOX = Kind("outbox", OutboxEvent, "seq ledger_table row", names={"table": "ledger_table"})
 
 KINDS: tuple[Kind[Any], ...] = (
@@ -160,6 +163,8 @@ KINDS: tuple[Kind[Any], ...] = (
     WAITER,
     APPROVAL,
     SECRET,
+    NOTICE,
+    NOTIFY_TARGET,
     OUTBOX,
 )
 """Each table of a store has one."""
@@ -186,6 +191,8 @@ WAITERS = WAITER.where("ORDER BY turn")
 OPEN_APPROVALS = APPROVAL.where("WHERE state IN ('pending', 'approved') ORDER BY id")
 OLD_APPROVALS = APPROVAL.where("WHERE id < ? AND state NOT IN ('pending', 'approved') LIMIT 1000")
 FORGOTTEN_SESSIONS = FORGOTTEN_SESSION.where("")
+NOTICES = NOTICE.where("WHERE seq > ? ORDER BY seq LIMIT ?")
+NOTIFY_TARGETS = NOTIFY_TARGET.where("ORDER BY name")
 EVENTS = OUTBOX.where("WHERE seq > ? ORDER BY seq LIMIT ?")
 
 
@@ -205,6 +212,9 @@ PART_WINDOW_OPENED: Query[int] = Query(
     _only,
 )
 """The same for a budget with ``per``, by its index."""
+NOTICE_HEADS: Query[Row] = Query(
+    "SELECT seq, body ->> 'topic', body ->> 'budget' FROM notice WHERE seq > ? LIMIT ?", tuple
+)
 LATEST_SESSION: Query[str] = Query(
     "SELECT body ->> 'session' FROM reservation ORDER BY id DESC LIMIT 1", _only
 )
@@ -241,6 +251,8 @@ UNION ALL
 SELECT 1 FROM override WHERE id < ? AND state <> 'active' AND NOT EXISTS (
     SELECT 1 FROM reservation WHERE reservation.id = override.body ->> 'consumed_by'
 )
+UNION ALL
+SELECT 1 FROM notice WHERE until_us < ?
 LIMIT 1
 """,  # noqa: S608 - made of constants of this package
     _only,

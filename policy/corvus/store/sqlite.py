@@ -373,3 +373,7 @@ def _forget(connection: sqlite3.Connection, changes: Changes) -> None:
         many(statements.FORGET_WINDOWS, before)
     if before_us := changes.forgotten_overrides_us:
         connection.execute(statements.FORGET_OVERRIDES, (new_id(before_us),))
+    if before_us := changes.forgotten_notices_us:
+        connection.execute(statements.FORGET_NOTICES, (before_us,))
+    if seq := changes.forgotten_notice_seq:
+        connection.execute(statements.FORGET_NOTICES_THROUGH, (seq,))

@@ -19,6 +19,7 @@ from corvus.base.ids import new_id
 from corvus.base.time import instant_at
 from corvus.model.approval import Approval
 from corvus.model.budget import Budget
+from corvus.model.notify import Notice, TargetProgress
 from corvus.model.outbox import LedgerTable, OutboxEvent, Row
 from corvus.model.reservation import Reservation
 from corvus.model.steering import MissionRecord, Override, OverrideState, SessionRecord
@@ -47,6 +48,8 @@ from corvus.store.kinds import (
     BUDGET,
     FORGOTTEN_SESSION,
     MISSION,
+    NOTICE,
+    NOTIFY_TARGET,
     OUTBOX,
     OVERRIDE,
     POLICY_LIMITS,
@@ -244,7 +247,15 @@ class Unit:
             self._refuse_past_window(key)
             balance = self._backend.get(BALANCE, key) or StoredBalance(key)
             rows[key] = balance
-        if min(balance.spent_nano_usd, balance.held_nano_usd, balance.held_tokens, balance.held_calls) < 0:
+        if (
+            min(
+                balance.spent_nano_usd,
+                balance.held_nano_usd,
+                balance.held_tokens,
+                balance.held_calls,
+            )
+            < 0
+        ):
             raise StoreCorrupt(
                 f"the balance of budget {self.budgets()[key.budget_id].name} in "
                 f"{self._backend.name} went below 0; run `corvus ledger verify --rebuild`"
@@ -486,8 +497,31 @@ class Unit:
         self.changes.forgotten_reservations_us = reservations_before_us
         self._cache.forget_settled(reservations_before_us)
 
+    def add_notice(self, notice: Notice, keep: int) -> None:
+        """Keep a notice under the next number, and no more than the newest ``keep`` of all."""
+        self.touch().next_notice = notice.seq + 1
+        self.add(NOTICE, notice)
+        if notice.seq > keep:
+            self.changes.forgotten_notice_seq = notice.seq - keep
+
+    def notices(self, after_seq: int, limit: int) -> Sequence[Notice]:
+        """Return notices with a greater number; only for a transaction that added none."""
+        return self._backend.find(kinds.NOTICES, after_seq, limit)
+
+    def target(self, name: str) -> TargetProgress | None:
+        """Return how far a target of notifications has got."""
+        return self.get(NOTIFY_TARGET, name)
+
+    def put_target(self, target: TargetProgress) -> None:
+        """Keep how far a target has got."""
+        self.put(NOTIFY_TARGET, target)
+
     def forget_over(
-        self, sessions: Sequence[str] = (), windows_before_us: int = 0, overrides_before_us: int = 0
+        self,
+        sessions: Sequence[str] = (),
+        windows_before_us: int = 0,
+        overrides_before_us: int = 0,
+        notices_before_us: int = 0,
     ) -> None:
         """Forget what ``Changes`` names; for a transaction of its own."""
         state = self.touch()
@@ -496,6 +530,7 @@ class Unit:
         self.changes.forgotten_sessions += sessions
         self.changes.forgotten_windows_us = windows_before_us
         self.changes.forgotten_overrides_us = overrides_before_us
+        self.changes.forgotten_notices_us = notices_before_us
         self._cache.forget_scopes()
 
     def recall_session(self, session_id: str) -> None:

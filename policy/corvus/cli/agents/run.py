@@ -106,7 +106,7 @@ class Run:
         _require_extra()
         everything = dict(os.environ)
         hidden = self._withheld(everything)
-        with self._runtime.governor() as governor:
+        with self._runtime.governor() as governor, self._notifying(governor):
             runs = runfile.folder_of(self._runtime.bookkeeping.store_path)
             if self._runtime.policy.enabled:
                 runfile.end_dead_runs(runs, governor)
@@ -192,6 +192,24 @@ class Run:
             serve_locally(proxy, self._options, key, needs_key=needs_key) as port,
         ):
             yield f"http://127.0.0.1:{port}", secret if needs_key else None
+
+    @contextmanager
+    def _notifying(self, governor: Governor) -> Generator[None]:
+        """Deliver notifications while the command runs, and what is due at its end."""
+        targets = self._runtime.notify
+        if not targets or not self._runtime.policy.enabled:
+            yield
+            return
+        from corvus.observability.notify.delivery import Notifier
+        from corvus.observability.redact import Redactor
+        from corvus.observability.sinks import hash_key
+
+        key = hash_key(governor.store.run(lambda unit: unit.state.store_id))
+        notifier = Notifier(governor.store, targets, Redactor(self._runtime.books, key))
+        try:
+            yield
+        finally:
+            notifier.close()
 
     def _hear(self, verdict: Decision | str) -> None:
         if isinstance(verdict, str):

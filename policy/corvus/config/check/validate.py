@@ -40,7 +40,11 @@ _EXPECTED_TEXTS = {
     "name": "lower-case letters and digits, joined by `-` or `_`, at most 64 characters",
     "base_url": "a URL that begins with http:// or https://",
     "otlp_endpoint": "a URL that begins with http:// or https://",
-    "url": "a URL that begins with postgresql://",
+    "ledger.url": "a URL that begins with postgresql://",
+    "url": "a URL that begins with http:// or https://",
+    "url_env": "the name of an environment variable, never the URL itself",
+    "apprise_env": "the name of an environment variable, never the URL itself",
+    "secret_env": "the name of an environment variable, never the secret itself",
     "api_key_env": "the name of an environment variable, never the key itself",
     "timezone": "an IANA time zone such as Europe/Berlin",
 }
@@ -252,7 +256,8 @@ def _report_text(problem: _ModelError, route: Route, reporter: Reporter) -> None
     elif problem.kind == "string_too_short":
         expected, near = "a string that is not empty", None
     else:
-        expected = _EXPECTED_TEXTS.get(str(problem.route[-1]), "valid")
+        *_, table, key = ("", *map(str, problem.route))
+        expected = _EXPECTED_TEXTS.get(f"{table}.{key}") or _EXPECTED_TEXTS.get(key, "valid")
         near = _closest_zone(text) if problem.kind == "time_zone" else None
     message = f"`{shown(route)}` must be {expected}, not {reporter.seen(route, problem.value)}"
     help_ = (f'Did you mean "{near}"?',) if near else ()

@@ -27,6 +27,8 @@ RULES: Final[dict[str, tuple[str, frozenset[str]]]] = {
     "duplicate_budget_name": ("cost", frozenset({"budgets"})),
     "invalid_value": ("cost", frozenset({"budgets"})),
     "ambiguous_price": ("cost", frozenset({"prices"})),
+    "notify_target": ("governance", frozenset({"notify"})),
+    "notify_secret": ("governance", frozenset({"notify"})),
     "unpriced_default_model": ("", frozenset({"default_model"})),
 }
 """Run in this order on what all layers together say, each where its table has one of its keys; the
