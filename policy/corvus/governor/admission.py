@@ -17,9 +17,10 @@ from corvus.base.money import NOTHING
 from corvus.base.period import Period
 from corvus.base.time import microseconds
 from corvus.events import CallDenied, Event, LadderUsed, UnpricedCall
-from corvus.governor.approvals import keep_alive, let_go, park, use
 from corvus.governor.evaluate import NO_CALL, judge, state_of
-from corvus.governor.ladder import Attempt, Ladder, Passage, Stop
+from corvus.governor.ladder.approvals import keep_alive, let_go, park, use
+from corvus.governor.ladder.rungs import Attempt, Ladder, Passage, Stop
+from corvus.governor.ladder.waiting import stand
 from corvus.governor.overrides import consume
 from corvus.governor.records import append_refusal, event_row
 from corvus.governor.replay import answer_of, answer_text, is_same
@@ -33,7 +34,6 @@ from corvus.governor.scopes import (
 )
 from corvus.governor.settlement import expire, upkeep
 from corvus.governor.thresholds import note_admitted, note_refused, note_settled
-from corvus.governor.waiting import stand
 from corvus.governor.weighing import Case, exceeded, weigh
 from corvus.model.approval import ApprovalState
 from corvus.model.budget import Measure, Rung

@@ -14,8 +14,9 @@ from corvus.base.errors import ReservationError
 from corvus.base.money import nano_usd
 from corvus.governor import admission, settlement
 from corvus.governor.engine import Constant, Engine, Operation, Retry, Transaction, WithEvents
-from corvus.governor.ladder import Attempt
-from corvus.governor.offers import DescribedOffers
+from corvus.governor.ladder.offers import DescribedOffers
+from corvus.governor.ladder.rungs import Attempt
+from corvus.governor.ladder.tries import Tries
 from corvus.governor.pricing import (
     UNKNOWN_PROVIDER,
     CallOptions,
@@ -27,7 +28,6 @@ from corvus.governor.pricing import (
     settlement_of,
 )
 from corvus.governor.replay import fingerprint_of, fingerprint_of_request
-from corvus.governor.tries import Tries
 from corvus.model.budget import Rung
 from corvus.model.decision import BudgetState, Decision, Denial
 from corvus.model.ladder import Offers

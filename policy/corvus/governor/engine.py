@@ -26,10 +26,10 @@ from corvus.events import Event
 from corvus.governor import audit_chain as audit
 from corvus.governor import settlement
 from corvus.governor.admission import Pause
+from corvus.governor.ladder.tries import Tries
 from corvus.governor.notices import Notices
 from corvus.governor.recount import Difference, History, no_history, recall, recount
 from corvus.governor.rules import InForce, Register, Rules, budgets_to_register, registered
-from corvus.governor.tries import Tries
 from corvus.governor.upkeep import Heartbeat, take_in
 from corvus.model.decision import Decision
 from corvus.model.notify import NotifyTarget

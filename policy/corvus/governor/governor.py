@@ -14,7 +14,7 @@ from typing import Unpack
 
 from corvus.autonomy.decide import Action, ActionAnswer
 from corvus.diagnostics.secrets import scrub
-from corvus.governor import actions, approvals, calls, overrides, resets, session, settlement
+from corvus.governor import actions, calls, overrides, resets, session, settlement
 from corvus.governor.call import Call
 from corvus.governor.engine import (
     Constant,
@@ -26,6 +26,7 @@ from corvus.governor.engine import (
     awaitable,
     blocking,
 )
+from corvus.governor.ladder import approvals
 from corvus.governor.parts import with_parts
 from corvus.governor.pricing import CallOptions, CallReport
 from corvus.governor.recount import Difference, History, no_history

@@ -23,8 +23,9 @@ from corvus.base.ids import new_id
 from corvus.base.money import NOTHING, NanoUSD
 from corvus.base.time import microseconds
 from corvus.events import CallSettled, Event, Overrun, ReservationExpired, SettlementCorrected
-from corvus.governor.approvals import expire_approvals
 from corvus.governor.audit_chain import SYSTEM, append_audit
+from corvus.governor.ladder.approvals import expire_approvals
+from corvus.governor.ladder.waiting import forget_gone
 from corvus.governor.overrides import expire_overrides, restore
 from corvus.governor.records import (
     append_counted_refusals,
@@ -34,7 +35,6 @@ from corvus.governor.records import (
 )
 from corvus.governor.rules import InForce, Register, SumPlace, call_of
 from corvus.governor.thresholds import note_settled
-from corvus.governor.waiting import forget_gone
 from corvus.model.budget import Amounts
 from corvus.model.columns import SettledCall, usage_row
 from corvus.model.outbox import LedgerTable

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from corvus.base.globs import glob_matches
+from corvus.governor.ladder.waiting import wanted_before
 from corvus.governor.overrides import usable
 from corvus.governor.rules import Rules
-from corvus.governor.waiting import wanted_before
 from corvus.governor.weighing import Case, exceeded
 from corvus.model.approval import Approval
 from corvus.model.budget import Measure, Rung

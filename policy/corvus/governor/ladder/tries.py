@@ -16,10 +16,10 @@ from typing import TypeAlias
 from corvus.events import Event
 from corvus.governor import admission
 from corvus.governor.admission import Pause
-from corvus.governor.approvals import let_go
-from corvus.governor.ladder import Attempt
+from corvus.governor.ladder.approvals import let_go
+from corvus.governor.ladder.rungs import Attempt
+from corvus.governor.ladder.waiting import renew
 from corvus.governor.rules import Register, Rules
-from corvus.governor.waiting import renew
 from corvus.model.approval import ApprovalState
 from corvus.model.budget import Rung
 from corvus.model.decision import Decision

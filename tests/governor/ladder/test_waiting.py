@@ -23,7 +23,7 @@ from corvus.base.time import SystemClock
 from corvus.model.budget import Measure
 from corvus.model.decision import Denial
 from corvus.model.steering import OverrideRequest
-from tests.governor.ladders import (
+from tests.governor.ladder.climbing import (
     CAP,
     WAIT,
     Aside,
@@ -296,7 +296,7 @@ OTHER = """
     import sys, time
     from dataclasses import replace
     from pathlib import Path
-    from tests.governor.ladders import *
+    from tests.governor.ladder.climbing import *
 
     folder, number = Path(sys.argv[1]), sys.argv[2]
     with opened(folder, policy_of(day(WAIT), wait_seconds=60)) as place:
@@ -321,7 +321,7 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
         )
         assert self.line() == "ready"
 

@@ -13,7 +13,16 @@ from corvus.base.period import Period
 from corvus.events import LadderUsed
 from corvus.model.budget import Budget, Measure
 from corvus.model.decision import BudgetState, Denial
-from tests.governor.ladders import ASK, CAP, DOWNGRADE, WAIT, day, measures, opened, policy_of
+from tests.governor.ladder.climbing import (
+    ASK,
+    CAP,
+    DOWNGRADE,
+    WAIT,
+    day,
+    measures,
+    opened,
+    policy_of,
+)
 
 
 class TestCap:

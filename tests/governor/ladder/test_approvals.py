@@ -21,7 +21,17 @@ from corvus.model.decision import Denial
 from corvus.model.outbox import LedgerTable
 from corvus.store.unit import Unit
 from tests.fakes import FrozenClock
-from tests.governor.ladders import ASK, CAP, WAIT, Aside, Place, day, opened, policy_of, until
+from tests.governor.ladder.climbing import (
+    ASK,
+    CAP,
+    WAIT,
+    Aside,
+    Place,
+    day,
+    opened,
+    policy_of,
+    until,
+)
 
 
 def parked(place: Place) -> Approval:
