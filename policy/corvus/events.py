@@ -250,7 +250,7 @@ class LimitPassed(Event):
 
 @_event(EventKind("budget.threshold", logging.WARNING, budget_event="threshold"))
 class ThresholdReached(Event):
-    """A sum of a budget came to one of its thresholds: once for each, in each window.
+    """What was spent of a budget came to one of its thresholds: once for each, window and sum.
 
     Attributes:
         percent: The threshold, percent of the limit.

@@ -33,7 +33,7 @@ from corvus.governor.scopes import (
     stop_mission,
 )
 from corvus.governor.settlement import expire, upkeep
-from corvus.governor.thresholds import note_admitted, note_refused, note_settled
+from corvus.governor.thresholds import is_open, note_admitted, note_refused, note_settled
 from corvus.governor.weighing import Case, exceeded, weigh
 from corvus.model.approval import ApprovalState
 from corvus.model.budget import Measure, Rung
@@ -336,7 +336,7 @@ def _open_windows(unit: Unit, register: Register, case: Case) -> None:
         budget, key = budgets[place.key.budget_id], place.key
         if budget.period is not Period.WINDOW or place.window is None:
             continue
-        if unit.window_opened(key.budget_id, key.part, key.window_start_us) == key.window_start_us:
+        if is_open(unit, key):
             continue
         unit.open_window(key.budget_id, key.part, key.window_start_us)
         row: Row = {

@@ -68,6 +68,7 @@ class Reset(Body):
     session_id: _Text | None = None
     mission_id: _Text | None = None
     project: _Text | None = None
+    part: _Text | None = None
 
 
 class GrantOverride(Body):
