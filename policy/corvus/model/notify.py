@@ -64,6 +64,7 @@ class NotifyTarget:
         budgets: Globs of names: what is about a budget is sent for these alone; empty is all.
         format: Of the messages to a webhook.
         language: Of the texts in a message.
+        gateway_url: Where people reach the gateway, for links; ``None`` has none.
         allow_http: Whether the webhook may be at another machine without encryption.
     """
 
@@ -76,6 +77,7 @@ class NotifyTarget:
     budgets: tuple[str, ...] = ()
     format: MessageFormat = "corvus"
     language: str = "en"
+    gateway_url: str | None = None
     allow_http: bool = False
 
     def wants(self, topic: str, budget: str | None) -> bool:

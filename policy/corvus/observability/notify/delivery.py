@@ -73,7 +73,7 @@ class Courier:
         """Deliver what is due, until nothing is left or the target fails.
 
         Args:
-            go_on: Asked before each notice.
+            go_on: Called before each notice.
 
         Returns:
             Seconds until there may be something to do, as far as that is known; else infinity.
