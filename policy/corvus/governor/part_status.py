@@ -24,7 +24,7 @@ from corvus.model.refusals import Refusals
 from corvus.model.spend import Spend
 from corvus.model.status_report import StatusReport
 from corvus.store.api import Rows, StoredBalance
-from corvus.store.parts import (
+from corvus.store.part_sums import (
     PartLimits,
     PartSums,
     count_found,
