@@ -80,6 +80,12 @@ class NotifyTarget:
     gateway_url: str | None = None
     allow_http: bool = False
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that hold its secrets."""
+        names = (self.url_env, self.apprise_env, self.secret_env)
+        return tuple(name for name in names if name is not None)
+
     def wants(self, topic: str, budget: str | None) -> bool:
         """Return whether a notice is sent here.
 
