@@ -36,7 +36,7 @@ class Topic(StrEnum):
     THRESHOLDS = "thresholds", "a budget reached a threshold", "default"
     LIMITS = "limits", "a cost brought a budget over its limit", "default"
     REFUSALS = "refusals", "the first call that a budget refused in a window", "default"
-    PARKED = "parked", "a call waits for approval", "default"
+    PARKED = "parked", "a call waits for approval, and what became of it", "default"
     UNPRICED = "unpriced", "a model without a price, once a day", "default"
     OVERRIDES = "overrides", "an override was granted or used"
     RESETS = "resets", "a budget was reset"

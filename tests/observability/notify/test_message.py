@@ -13,7 +13,14 @@ from corvus.base.money import NanoUSD
 from corvus.base.period import Period
 from corvus.compile import compile_policy
 from corvus.config.model.settings import Settings
-from corvus.events import Event, LimitPassed, Threshold, ThresholdReached
+from corvus.events import (
+    ApprovalDecided,
+    CallParked,
+    Event,
+    LimitPassed,
+    Threshold,
+    ThresholdReached,
+)
 from corvus.governor.governor import Governor
 from corvus.governor.notices import event_of, event_text, is_sent
 from corvus.model.budget import Budget
@@ -168,3 +175,51 @@ def test_an_overrun_of_a_dollar_is_sent_and_less_is_not() -> None:
         "A call cost $1.00 more"
     )
     store.close()
+
+
+def parked(**more: object) -> CallParked:
+    values: dict[str, object] = {
+        "approval_id": "01a222bc-fa81-74fa-9b3f-1b1b006e8c5e",
+        "budget": "each-developer",
+        "part": "ana",
+        "provider": "anthropic",
+        "model": "claude-sonnet-4-5",
+        "estimate_nano_usd": 1_500_000_000,
+        "deadline_at": NOON + timedelta(minutes=10),
+        "link": "/approvals/01a222bc?sign=geheim",
+        "session_id": "a session",
+        "surface": "proxy",
+    }
+    return CallParked(**(values | more))  # pyright: ignore[reportArgumentType]
+
+
+def test_a_parked_call_says_how_to_decide_and_links_only_where_the_gateway_is_known() -> None:
+    one = notice(parked(), Topic.PARKED)
+    redactor = Redactor(PriceBooks(()), b"key")
+    plain = message_of(one, redactor)
+    assert plain.text.endswith("corvus approve 01a222bc-fa81-74fa-9b3f-1b1b006e8c5e")
+    assert "needs $1.50" in plain.text
+    assert "12:10:00 UTC" in plain.text
+    assert "geheim" not in json.dumps(plain.body())
+    linked = message_of(one, redactor, gateway_url="https://corvus.example.org/")
+    link = "https://corvus.example.org/approvals/01a222bc?sign=geheim"
+    assert linked.data["link"] == link
+    assert linked.text.endswith(f"or open {link}")
+    assert linked.data["part"] == "ana"
+
+
+@pytest.mark.parametrize("state", ["approved", "denied", "expired"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_became_of_a_parked_call_is_said(state: str, language: str) -> None:
+    event = ApprovalDecided("01a222bc-fa81-74fa-9b3f-1b1b006e8c5e", state, "a session", "api")
+    message = said(event, Topic.PARKED, language)
+    assert "01a222bc-fa81-74fa-9b3f-1b1b006e8c5e" in message.text
+    assert message.title != said(parked(), Topic.PARKED, language).title
+
+
+def test_every_word_that_a_message_may_need_is_there() -> None:
+    from corvus.wording.words import load_words
+
+    for language in LANGUAGES:
+        words = load_words(language)
+        assert all(words.has(f"notify.title.{topic}") for topic in Topic)
