@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -118,9 +119,12 @@ def test_an_agent_delivers_what_its_calls_bring_about_before_it_ends(
         desk = Desk(tmp_path, provider)
         desk.limit("0.01")
         config = tmp_path / "corvus.toml"
-        config.write_text(config.read_text() + TARGET.format(name="ops", url=receiver.url))
-        done = desk.run(*caller(1))
+        target = TARGET.format(name="ops", url=receiver.url).replace("url =", "# url =")
+        config.write_text(f'{config.read_text()}{target}url_env = "OPS_URL"\n')
+        done = desk.run(*caller(1), OPS_URL=f"{receiver.url}/geheim")
+        shown = desk.run("--", sys.executable, "-c", "import os; print(*os.environ)", OPS_URL="x")
     finally:
         provider.stop()
     assert done.returncode == 20
-    assert [request.json["type"] for request in receiver.received] == ["budget.exceeded"]
+    assert [request.path for request in receiver.received] == ["/geheim"]
+    assert "OPS_URL" not in shown.stdout.split(), "a command does not get the URL"
