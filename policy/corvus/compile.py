@@ -55,6 +55,11 @@ def compile_policy(settings: Settings, deprecated_fields: tuple[str, ...] = ()) 
     mission = settings.mission
     policy = Policy(
         **_same_named(Policy, settings.cost, but=("budgets", "prices")),
+        cap_at_least_tokens=4096,
+        wait_seconds=20,
+        ask_seconds=300,
+        downgrade=(),
+        hold="maximum",
         budgets=compile_budgets(settings),
         prices=compile_prices(settings),
         autonomy=compile_autonomy(settings.autonomy),
@@ -118,8 +123,8 @@ def compile_budgets(settings: Settings) -> tuple[Budget, ...]:
         Budget(
             name=period.value,
             period=period,
-            limit_nano_usd=nano_usd(getattr(cost, key)),
-            warn_at_percent=cost.warn_at_percent,
+            limit=nano_usd(getattr(cost, key)),
+            thresholds=(cost.warn_at_percent,),
             config_key=f"cost.{key}",
         )
         for period, key in _LIMIT_KEYS.items()
@@ -127,7 +132,7 @@ def compile_budgets(settings: Settings) -> tuple[Budget, ...]:
     if mission.enabled and mission.max_estimated_cost_cents > 0:
         limit = NanoUSD(mission.max_estimated_cost_cents * _NANO_USD_PER_CENT)
         key = "mission.max_estimated_cost_cents"
-        budgets.append(Budget("mission", Period.MISSION, limit, cost.warn_at_percent, key))
+        budgets.append(Budget("mission", Period.MISSION, limit, (cost.warn_at_percent,), key))
     named = (
         _named(index, budget, cost.warn_at_percent) for index, budget in enumerate(cost.budgets)
     )
@@ -146,10 +151,10 @@ def _named(index: int, budget: BudgetSettings, warn_at_percent: int) -> Budget:
     return Budget(
         name=budget.name,
         period=Period(budget.period),
-        limit_nano_usd=nano_usd(budget.limit_usd),
-        warn_at_percent=threshold,
+        limit=nano_usd(budget.limit_usd),
+        thresholds=(threshold,),
         config_key=f"cost.budgets[{index}].limit_usd",
-        match=tuple(budget.match.items()),
+        match=tuple((attribute, (glob,)) for attribute, glob in budget.match.items()),
         timezone=budget.timezone,
     )
 
@@ -227,7 +232,7 @@ def lay_over(policy: Policy, limits: RunLimits, stated: Collection[str]) -> Poli
 
 def _without_defaults(policy: Policy, stated: Collection[str]) -> Policy:
     budgets = (
-        replace(budget, limit_nano_usd=NOTHING)
+        replace(budget, limit=NOTHING)
         if budget.config_key in _WITH_DEFAULT and budget.config_key not in stated
         else budget
         for budget in policy.budgets
@@ -239,9 +244,9 @@ def _lowered(budget: Budget, limit: NanoUSD | None) -> Budget:
     """Return one of the four scopes with the lower of its limit and that of an option."""
     if limit is None or budget.name != budget.period.value:
         return budget
-    if 0 < budget.limit_nano_usd <= limit:
+    if 0 < budget.limit <= limit:
         return budget
-    return replace(budget, limit_nano_usd=limit, config_key=_OPTIONS[budget.period])
+    return replace(budget, limit=limit, config_key=_OPTIONS[budget.period])
 
 
 def content_hash(policy: Policy) -> str:

@@ -155,21 +155,30 @@ class Threshold:
 
     Attributes:
         budget_state: ``warning`` or ``exceeded``.
-        current_nano_usd: Spent, without what is held.
+        current_nano_usd: Spent, without what is held; ``None`` for a budget of tokens or calls.
         projected_nano_usd: Spent, held and reserved by the call; a settlement reserves nothing.
         percent_used: Of the limit, two decimals, for reading.
+        measure: ``usd``, ``tokens`` or ``calls``.
+        part: Whose sum, of a budget with ``per``.
+        current_amount: Spent, in tokens or calls; ``None`` for a budget of money. So are the
+            other two amounts.
     """
 
     budget_state: str = field(metadata=PLAIN)
     period: str = field(metadata=PLAIN)
     budget: str = field(metadata=PLAIN)
-    current_nano_usd: int = field(metadata=USD)
-    projected_nano_usd: int = field(metadata=USD)
-    limit_nano_usd: int = field(metadata=USD)
+    current_nano_usd: int | None = field(metadata=USD)
+    projected_nano_usd: int | None = field(metadata=USD)
+    limit_nano_usd: int | None = field(metadata=USD)
     percent_used: float = field(metadata=PLAIN)
     session_id: str = field(metadata=HASH)
     mission_id: str | None = field(metadata=HASH)
     surface: str = field(metadata=SURFACE)
+    measure: str = field(metadata=PLAIN, default="usd")
+    part: str | None = field(metadata=HASH, default=None)
+    current_amount: int | None = field(metadata=PLAIN, default=None)
+    projected_amount: int | None = field(metadata=PLAIN, default=None)
+    limit_amount: int | None = field(metadata=PLAIN, default=None)
 
 
 _BY_PERIOD = ("period", "surface")
@@ -233,6 +242,20 @@ class LimitPassed(Event):
     """
 
     threshold: Threshold = field(metadata=PARTS)
+
+
+@_event(EventKind("budget.threshold", logging.WARNING, budget_event="threshold"))
+class ThresholdReached(Event):
+    """A sum of a budget came to one of its thresholds: once for each, in each window.
+
+    Attributes:
+        percent: The threshold, percent of the limit.
+        window_start_us: Start of the window, microseconds since 1970; 0 without one.
+    """
+
+    threshold: Threshold = field(metadata=PARTS)
+    percent: int = field(metadata=PLAIN)
+    window_start_us: int = field(metadata=HIDDEN)
 
 
 @_event(

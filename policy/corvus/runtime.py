@@ -30,9 +30,9 @@ from corvus.compile import (
 from corvus.config.check.documents import LoadedConfig
 from corvus.config.layers.load import load_layers
 from corvus.diagnostics.model import ConfigError
-from corvus.governor.evaluate import Balance, evaluate
+from corvus.governor.evaluate import NO_CALL, Balance, evaluate
 from corvus.model.audit_hash import GENESIS
-from corvus.model.budget import Budget
+from corvus.model.budget import Amounts, Budget
 from corvus.model.gateway import GatewayOptions
 from corvus.model.observability import ObservabilityOptions
 from corvus.model.policy import Policy
@@ -357,7 +357,7 @@ class Runtime:
             now,
             session_id,
             mission_id,
-            evaluate(balances, NanoUSD(0)),
+            evaluate(balances, NO_CALL),
             spends,
             latest_session_id=latest,
             is_recorded=True,
@@ -365,8 +365,8 @@ class Runtime:
 
 
 def _balance(budget: Budget, spend: Spend | None, window: Window | None) -> Balance:
-    spent = NanoUSD(spend.cost_nano_usd if spend else 0)
-    return Balance(budget, spent, resets_at=window.end if window else None)
+    used = Amounts(spend.cost_nano_usd, spend.tokens, spend.calls) if spend else NO_CALL
+    return Balance(budget, used.of(budget.measure), resets_at=window.end if window else None)
 
 
 def open_runtime(

@@ -55,6 +55,30 @@ def _first_of_month(day: date) -> date:
     return day.replace(day=1)
 
 
+def _first_of_quarter(day: date) -> date:
+    return date(day.year, day.month - (day.month - 1) % 3, 1)
+
+
+def _next_quarter(day: date) -> date:
+    return next_month(next_month(next_month(_first_of_quarter(day))))
+
+
+def _quarter_number(day: date) -> int:
+    return day.year * 4 + (day.month - 1) // 3
+
+
+def _first_of_year(day: date) -> date:
+    return date(day.year, 1, 1)
+
+
+def _next_year(day: date) -> date:
+    return date(day.year + 1, 1, 1)
+
+
+def _year_number(day: date) -> int:
+    return day.year
+
+
 class Period(StrEnum):
     """The recurrence of a budget, and what a bucket of a history can be.
 
@@ -91,15 +115,21 @@ class Period(StrEnum):
     DAY = "day", Calendar(_same_day, _next_day, date.toordinal), 366, 30
     WEEK = "week", Calendar(_monday, _next_monday, _week_number), 260, 12
     MONTH = "month", Calendar(_first_of_month, next_month, _month_number), 60, 12
+    QUARTER = "quarter", Calendar(_first_of_quarter, _next_quarter, _quarter_number)
+    YEAR = "year", Calendar(_first_of_year, _next_year, _year_number)
     MISSION = "mission", None, 1000
     TOTAL = "total"
+    WINDOW = "window"
 
 
 CALENDAR_PERIODS = tuple(period for period in Period if period.calendar is not None)
 """The periods that have windows."""
 
+STATED_PERIODS = tuple(period for period in Period if period is not Period.WINDOW)
+"""What ``period`` of a budget may say; a length of time is said by ``window``."""
+
 HISTORY_PERIODS = (
-    *CALENDAR_PERIODS,
+    *(period for period in CALENDAR_PERIODS if period.buckets_max),
     *(period for period in Period if period.buckets_max and period.calendar is None),
 )
 """What a bucket of a history can be."""

@@ -12,12 +12,14 @@ from datetime import timedelta
 from corvus.base.errors import IdempotencyConflict
 from corvus.base.ids import new_id
 from corvus.base.money import NOTHING
+from corvus.base.period import Period
+from corvus.base.time import microseconds
 from corvus.events import BudgetRefusal, CallDenied, Event, UnpricedCall
-from corvus.governor.evaluate import judge, state_of
+from corvus.governor.evaluate import NO_CALL, judge, state_of
 from corvus.governor.overrides import consume, usable
 from corvus.governor.records import append_refusal, event_row
 from corvus.governor.replay import answer_of, answer_text, is_same
-from corvus.governor.rules import MISSION, InForce, Register, Rules
+from corvus.governor.rules import MISSION, Call, InForce, Register, Rules, SumPlace, call_of
 from corvus.governor.scopes import (
     admit_to_mission,
     keep_mission,
@@ -27,12 +29,14 @@ from corvus.governor.scopes import (
 )
 from corvus.governor.settlement import expire, upkeep
 from corvus.governor.thresholds import note_admitted, note_refused, note_settled, threshold
+from corvus.model.budget import Measure
 from corvus.model.decision import BudgetState, BudgetStatus, Decision, Denial, headroom
 from corvus.model.outbox import LedgerTable, Row
 from corvus.model.request import Request
 from corvus.model.reservation import Reservation, ReservationState
 from corvus.model.steering import MissionOutcome, MissionRecord
 from corvus.store.api import StoredBalance
+from corvus.store.kinds import budget_key
 from corvus.store.unit import Unit
 
 
@@ -41,11 +45,13 @@ class Case:
     """A request with everything that bears on it.
 
     Attributes:
-        sums: Those that the call is counted in; of all registered budgets, not of one policy.
+        counted: Where the call is counted; of all registered budgets, not of one policy.
+        sums: What stands there, in the same order.
     """
 
     request: Request
     mission: MissionRecord | None
+    counted: list[SumPlace]
     sums: list[StoredBalance]
     decision: Decision
 
@@ -76,7 +82,7 @@ def reserve(
     case = weigh(unit, rules, register, request)
     if case.mission is not None:
         keep_mission(unit, case.mission)
-    decision, more = _decide(unit, rules, case, reservation_id)
+    decision, more = _decide(unit, rules, register, case, reservation_id)
     return decision, events + more
 
 
@@ -84,12 +90,11 @@ def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Cas
     """Evaluate a request without admitting it."""
     mission = mission_of_call(unit, rules, request)
     running = mission if mission is not None and mission.ended_at is None else None
-    counted = register.counting(unit).of(
-        request.attributes, request.session_id, request.mission_id, unit.now
-    )
+    call = Call(request.attributes, request.session_id, request.mission_id, unit.now)
+    counted = register.counting(unit).of(call, unit.window_opened, opens=True)
     sums = [unit.balance(place.key) for place in counted]
     balances = rules.balances(counted, sums, running)
-    statuses = judge(balances, request.estimate_nano_usd or NOTHING)
+    statuses = judge(balances, request.amounts)
     state = state_of(statuses)
     denial = _denial(rules, request, mission, state)
     decision = Decision(
@@ -104,7 +109,7 @@ def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Cas
         mission_id=request.mission_id,
         model=request.unpriced_model or request.model,
     )
-    return Case(request, mission, sums, decision)
+    return Case(request, mission, counted, sums, decision)
 
 
 def extended(
@@ -117,11 +122,9 @@ def extended(
     request = held.request
     mission = mission_of_call(unit, rules, request)
     running = mission if mission is not None and mission.ended_at is None else None
-    counted = register.counting(unit).of(
-        request.attributes, request.session_id, request.mission_id, held.admitted_at
-    )
+    counted = register.counting(unit).of(call_of(held), unit.window_opened)
     sums = [unit.balance(place.key) for place in counted]
-    statuses = judge(rules.balances(counted, sums, running), NOTHING)
+    statuses = judge(rules.balances(counted, sums, running), NO_CALL)
     decision = Decision(
         state_of(statuses),
         statuses,
@@ -151,7 +154,7 @@ def _fits(statuses: Sequence[BudgetStatus], request: Request) -> int | None:
     """Return the longest output that every budget has room for; ``None`` when that is unknown."""
     if request.output_rate is None or request.input_nano_usd is None:
         return None
-    room = headroom(statuses)
+    room = headroom(statuses, Measure.USD)
     if room is None:
         return None
     left = room - request.input_nano_usd
@@ -198,7 +201,7 @@ def _existing(unit: Unit, request: Request) -> Reservation | None:
 
 
 def _decide(
-    unit: Unit, rules: Rules, case: Case, reservation_id: str | None
+    unit: Unit, rules: Rules, register: Register, case: Case, reservation_id: str | None
 ) -> tuple[Decision, list[Event]]:
     decision, request = case.decision, case.request
     override = None
@@ -219,7 +222,7 @@ def _decide(
         events.append(consume(unit, override, reservation, decision.statuses))
     if request.idempotency_key is not None:
         reservation = replace(reservation, answer=answer_text(decision))
-    _hold(unit, case, reservation, decision)
+    _hold(unit, register, case, reservation, decision)
     return decision.admitting(reservation), events
 
 
@@ -230,15 +233,19 @@ def _reservation(unit: Unit, rules: Rules, case: Case, reservation_id: str | Non
         request=case.request,
         state=ReservationState.HELD,
         hold_nano_usd=case.request.estimate_nano_usd or NOTHING,
+        hold_tokens=case.request.estimate_tokens,
         admitted_at=unit.now,
         expires_at=unit.now + timedelta(seconds=ttl_seconds),
         policy_hash=rules.policy.content_hash,
     )
 
 
-def _hold(unit: Unit, case: Case, reservation: Reservation, decision: Decision) -> None:
+def _hold(
+    unit: Unit, register: Register, case: Case, reservation: Reservation, decision: Decision
+) -> None:
+    _open_windows(unit, register, case)
     for balance in case.sums:
-        balance.held_nano_usd += reservation.hold_nano_usd
+        balance.hold(reservation.hold)
     unit.put_balances(case.sums)
     if (ended := _existing(unit, reservation.request)) is not None:
         unit.drop_key(ended)  # it points to the newest
@@ -248,6 +255,26 @@ def _hold(unit: Unit, case: Case, reservation: Reservation, decision: Decision) 
         admit_to_mission(unit, case.mission, reservation.request.surface)
     row = event_row(unit, "reserved", reservation.request, reservation)
     unit.append(LedgerTable.RESERVATION_EVENT, row | _decided(decision))
+
+
+def _open_windows(unit: Unit, register: Register, case: Case) -> None:
+    """Keep the windows that the call opens, so that sums can be counted again (STO-2)."""
+    budgets = register.counting(unit).budgets
+    for place in case.counted:
+        budget, key = budgets[place.key.budget_id], place.key
+        if budget.period is not Period.WINDOW or place.window is None:
+            continue
+        if unit.window_opened(key.budget_id, key.part, key.window_start_us) == key.window_start_us:
+            continue
+        unit.open_window(key.budget_id, key.part, key.window_start_us)
+        row: Row = {
+            "budget": budget.name,
+            "budget_key": budget_key(budget),
+            "part": key.part,
+            "window_start": key.window_start_us,
+            "window_end": microseconds(place.window.end),
+        }
+        unit.append(LedgerTable.BUDGET_WINDOW, row)
 
 
 def _refuse(unit: Unit, rules: Rules, case: Case) -> list[Event]:
@@ -269,10 +296,20 @@ def _refuse(unit: Unit, rules: Rules, case: Case) -> list[Event]:
 
 def _decided(decision: Decision) -> Row:
     governing = decision.governing
-    return {
-        "state": decision.state.word,
-        "denial": decision.denial,
-        "governing_budget": governing.budget.name if governing else None,
-        "governing_limit_nano_usd": governing.budget.limit_nano_usd if governing else None,
-        "projected_nano_usd": governing.projected_nano_usd if governing else None,
+    row: Row = {"state": decision.state.word, "denial": decision.denial}
+    if governing is None:
+        return row
+    budget = governing.budget
+    row |= {
+        "governing_budget": budget.name,
+        "governing_part": governing.part or None,
+        "governing_measure": budget.measure.value,
+        "governing_limit": budget.limit,
+        "governing_projected": governing.projected,
     }
+    if budget.measure is Measure.USD:
+        row |= {
+            "governing_limit_nano_usd": budget.limit,
+            "projected_nano_usd": governing.projected,
+        }
+    return row

@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from corvus.base.money import NOTHING, NanoUSD
-from corvus.model.budget import Budget
+from corvus.base.money import NanoUSD
+from corvus.model.budget import Amounts, Budget
 from corvus.model.decision import BudgetState, BudgetStatus, Decision, Denial
 from corvus.model.request import MAX_ESTIMATE, require_amount
+
+NO_CALL = Amounts()
+"""What a status judges: where a budget stands without a further call (EVA-12)."""
 
 _SCALE = 10**40
 """Two different percentages of limits up to 9e18 differ by more than one part of this, so that a
@@ -21,26 +24,29 @@ percentage scaled by it and cut to an integer orders them exactly."""
 
 
 class Balance(NamedTuple):
-    """What stands against one budget in its present window.
+    """What stands against one budget in its present window, in the unit of its measure.
 
     Attributes:
-        spent_nano_usd: Committed cost, nano-USD, >= 0.
-        held_nano_usd: Open reservations, nano-USD, >= 0.
-        resets_at: End of the window, aware UTC; ``None`` without a calendar window.
+        budget: With the limit that counts for the part.
+        spent: What settled calls used, >= 0.
+        held: What open reservations may use, >= 0.
+        resets_at: End of the window, aware UTC; ``None`` without one.
+        part: Which part of a budget with ``per``.
     """
 
     budget: Budget
-    spent_nano_usd: NanoUSD
-    held_nano_usd: NanoUSD = NOTHING
+    spent: int
+    held: int = 0
     resets_at: datetime | None = None
+    part: str = ""
 
 
-def judge(balances: Sequence[Balance], estimate_nano_usd: NanoUSD) -> tuple[BudgetStatus, ...]:
-    """Judge a request by every matching budget; with an estimate of 0, the present status.
+def judge(balances: Sequence[Balance], estimate: Amounts) -> tuple[BudgetStatus, ...]:
+    """Judge a request by every matching budget; with an estimate of ``NO_CALL``, the status now.
 
     Args:
         balances: One for each matching budget, in the order session, day, month, mission, named.
-        estimate_nano_usd: Cost expected of the call, nano-USD, an integer >= 0.
+        estimate: What the call may use, integers >= 0.
 
     Returns:
         All statuses in order of precedence: severity, then percent used, then the later budget; the
@@ -49,22 +55,23 @@ def judge(balances: Sequence[Balance], estimate_nano_usd: NanoUSD) -> tuple[Budg
     Raises:
         ValueError: An amount is negative or no integer (EVA-10).
     """
-    require_amount("estimate", estimate_nano_usd)
-    statuses = [_status(balance, estimate_nano_usd) for balance in balances]
+    require_amount("estimate", estimate.nano_usd)
+    require_amount("estimate_tokens", estimate.tokens)
+    statuses = [_status(balance, estimate.of(balance.budget.measure)) for balance in balances]
     ranked = sorted(range(len(statuses)), key=lambda place: _rank(statuses[place], place))
     return tuple([statuses[place] for place in reversed(ranked)])
 
 
-def evaluate(balances: Sequence[Balance], estimate_nano_usd: NanoUSD) -> Decision:
+def evaluate(balances: Sequence[Balance], estimate: Amounts) -> Decision:
     """Evaluate a request: what its statuses decide. It is denied when a budget is exceeded.
 
     Raises:
         ValueError: An amount is negative or no integer (EVA-10).
     """
-    statuses = judge(balances, estimate_nano_usd)
+    statuses = judge(balances, estimate)
     state = state_of(statuses)
     denial = Denial.BUDGET_EXCEEDED if state is BudgetState.EXCEEDED else None
-    return Decision(state, statuses, denial, estimate_nano_usd)
+    return Decision(state, statuses, denial, NanoUSD(estimate.nano_usd))
 
 
 def state_of(statuses: Sequence[BudgetStatus]) -> BudgetState:
@@ -73,27 +80,30 @@ def state_of(statuses: Sequence[BudgetStatus]) -> BudgetState:
 
 
 def _rank(status: BudgetStatus, place: int) -> tuple[int, int, int]:
-    limit = status.budget.limit_nano_usd
-    used = status.projected_nano_usd * _SCALE // limit if limit else 0
+    limit = status.budget.limit
+    used = status.projected * _SCALE // limit if limit else 0
     return status.state, used, place
 
 
-def _status(balance: Balance, estimate_nano_usd: NanoUSD) -> BudgetStatus:
-    budget, spent, held, resets_at = balance
+def _status(balance: Balance, estimate: int) -> BudgetStatus:
+    budget, spent, held, resets_at, part = balance
     is_plain = type(spent) is int and type(held) is int
     if not is_plain or not 0 <= spent <= MAX_ESTIMATE or not 0 <= held <= MAX_ESTIMATE:
         require_amount("spent", spent)
         require_amount("held", held)
-    projected = spent + held + estimate_nano_usd
-    state = _state(projected, budget.limit_nano_usd, budget.warn_at_percent)
-    return BudgetStatus(budget, state, spent, held, NanoUSD(projected), resets_at)
+    projected = spent + held + estimate
+    return BudgetStatus(
+        budget, _state(projected, budget), spent, held, projected, resets_at, part
+    )
 
 
-def _state(projected: int, limit: int, warn_at_percent: int) -> BudgetState:
+def _state(projected: int, budget: Budget) -> BudgetState:
+    """Return the state of a budget; one that only warns never exceeds."""
+    limit = budget.limit
     if limit == 0:
         return BudgetState.ALLOWED
     if projected > limit:
-        return BudgetState.EXCEEDED
-    if projected * 100 >= warn_at_percent * limit:
+        return BudgetState.EXCEEDED if budget.enforce == "block" else BudgetState.WARNING
+    if budget.thresholds and projected * 100 >= budget.thresholds[0] * limit:
         return BudgetState.WARNING
     return BudgetState.ALLOWED

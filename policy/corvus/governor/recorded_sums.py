@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
@@ -74,13 +74,14 @@ class LedgerHistory:
         session_id: str | None = None,
         marks: Sequence[str] = (),
     ) -> LedgerSums:
-        from corvus.ledger.counts import count_budget, latest_resets
+        from corvus.ledger.counts import count_budget, latest_resets, opened_windows
 
         # The store's present, not the clock's, which may have gone back behind a stamp.
         now = self.store.run(lambda unit: unit.now)
         left_out = {*marks}
         sums: dict[str, dict[SumKey, Spend]] = {}
         since_us: dict[str, dict[SumKey, int]] = {}
+        windows_us: dict[str, Mapping[str, Sequence[int]]] = {}
         for budget in budgets:
             name = budget_key(budget)
             resets = {
@@ -88,10 +89,13 @@ class LedgerHistory:
                 for key, at in latest_resets(ledger, name).items()
                 if at <= now and not (left_out and session_mark(key.session_id) in left_out)
             }
-            counts = count_budget(ledger, budget, resets, session_id=session_id, forgotten=marks)
+            counts = count_budget(
+                ledger, budget, name, resets, session_id=session_id, forgotten=marks
+            )
+            windows_us[name] = opened_windows(ledger, budget, name)
             since_us[name] = {_sum_key(key): microseconds(at) for key, at in resets.items()}
             sums[name] = {_sum_key(key): spend for key, spend in counts.items()}
-        return replace(recorded, sums=sums, since_us=since_us)
+        return replace(recorded, sums=sums, since_us=since_us, windows_us=windows_us)
 
 
 def _with_scopes(
@@ -108,7 +112,7 @@ def _with_scopes(
 
 def _sum_key(key: CountKey) -> SumKey:
     start = microseconds(key.window_start) if key.window_start else 0
-    return SumKey(start, key.session_id, key.mission_id, key.project)
+    return SumKey(start, key.session_id, key.mission_id, key.project, key.part)
 
 
 def _state_and_marks(unit: Unit) -> tuple[StoreState, Sequence[str]]:

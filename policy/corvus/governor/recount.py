@@ -8,6 +8,7 @@ read again.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,8 +17,9 @@ from typing import Any, NamedTuple, TypeAlias
 from corvus.base.errors import StoreUnavailable
 from corvus.base.period import Period
 from corvus.base.time import instant_at, microseconds
-from corvus.governor.rules import Counting, registered
+from corvus.governor.rules import Call, Counting, call_of, registered
 from corvus.model.budget import Budget
+from corvus.model.columns import ESTIMATED_TOKENS
 from corvus.model.outbox import LedgerTable, OutboxEvent
 from corvus.model.request import Attributes
 from corvus.model.reservation import Reservation
@@ -42,6 +44,7 @@ class SumKey(NamedTuple):
     session_id: str = ""
     mission_id: str = ""
     project: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class LedgerSums:
         through_seq: The newest event of the store that is in these sums.
         sums: By budget key (``budget_key``), the sums since the last reset.
         since_us: By budget key, when a sum was last reset, microseconds.
+        windows_us: By budget key and part, when each window opened that a call opens, ascending.
         forgotten_times: As in the store's own row when forgotten sessions were left out; ``None``
             when nothing was read.
         sessions: Of the one session id that was read for, what is recorded of each project.
@@ -64,6 +68,9 @@ class LedgerSums:
     )
     since_us: Mapping[str, Mapping[SumKey, int]] = field(
         default_factory=dict[str, Mapping[SumKey, int]]
+    )
+    windows_us: Mapping[str, Mapping[str, Sequence[int]]] = field(
+        default_factory=dict[str, Mapping[str, Sequence[int]]]
     )
     forgotten_times: int | None = None
     sessions: Sequence[SessionRecord] = ()
@@ -213,7 +220,8 @@ def tallied(
 ) -> Tally:
     """Sum what is recorded of a budget, in the ledger and after it; holds are left out."""
     key = budget_key(budget)
-    tally = Tally(budget_id, budget, _resets(unit, key, events, recorded))
+    since_us = _resets(unit, key, events, recorded)
+    tally = Tally(budget_id, budget, since_us, _windows(key, events, recorded))
     for sum_key, spend in recorded.sums.get(key, {}).items():
         tally.add(sum_key, spend)
     for event in events:
@@ -247,12 +255,25 @@ def _resets(
             row.get("session_id") or "",
             row.get("mission_id") or "",
             row.get("project") or "",
+            row.get("part") or "",
         )
         if since_us.get(sum_key, 0) < row["effective_at"] <= unit.now_us:
             if sum_key in recorded.sums.get(key, {}):
                 raise StaleRead
             since_us[sum_key] = row["effective_at"]
     return since_us
+
+
+def _windows(
+    key: str, events: Sequence[OutboxEvent], recorded: LedgerSums
+) -> dict[str, list[int]]:
+    """Return when the windows of each part opened, also since the ledger was read."""
+    windows = {part: [*starts] for part, starts in recorded.windows_us.get(key, {}).items()}
+    for event in events:
+        row: dict[str, Any] = event.row
+        if event.table is LedgerTable.BUDGET_WINDOW and row["budget_key"] == key:
+            windows.setdefault(row["part"], []).append(row["window_start"])
+    return windows
 
 
 class Tally:
@@ -262,19 +283,32 @@ class Tally:
         budget_id: Its id, and …
         budget: … what identifies it.
         since_us: When each sum was last reset, microseconds.
+        windows_us: By part, when each window opened that a call opens, ascending.
 
     Attributes:
         balances: The sums so far.
     """
 
-    def __init__(self, budget_id: int, budget: Budget, since_us: Mapping[SumKey, int]) -> None:
+    def __init__(
+        self,
+        budget_id: int,
+        budget: Budget,
+        since_us: Mapping[SumKey, int],
+        windows_us: Mapping[str, Sequence[int]],
+    ) -> None:
         self.budget_id = budget_id
         self.budget = budget
         self._counting = Counting({budget_id: budget})
         self._since_us = since_us
+        self._windows_us = windows_us
         self.balances: dict[BalanceKey, StoredBalance] = {}
         for sum_key in since_us:
             self._at(BalanceKey(budget_id, *sum_key))
+
+    def _opened(self, budget_id: int, part: str, by_us: int) -> int | None:
+        starts = self._windows_us.get(part, ())
+        place = bisect_right(starts, by_us)
+        return starts[place - 1] if place else None
 
     def _at(self, key: BalanceKey) -> StoredBalance:
         balance = self.balances.get(key)
@@ -303,38 +337,45 @@ class Tally:
             row.get("user_name"),
             row.get("agent"),
             row["surface"],
+            row.get("subagent"),
+            row.get("token"),
+            row.get("branch"),
+            tuple((row.get("tags") or {}).items()),
         )
-        admitted_at = instant_at(row["admitted_at"])
-        session_id, mission_id = row.get("session_id"), row.get("mission_id")
+        call = Call(
+            attributes,
+            row.get("session_id"),
+            row.get("mission_id"),
+            instant_at(row["admitted_at"]),
+        )
         cost = row.get("cost_nano_usd")
-        for place in self._counting.of(attributes, session_id, mission_id, admitted_at):
+        for place in self._counting.of(call, self._opened):
             balance = self._at(place.key)
             if row["settled_at"] < balance.since_us:
                 continue
             balance.spent_nano_usd += cost or 0
             balance.calls += row["calls"]
             balance.unpriced_calls += row["calls"] if cost is None else 0
-            balance.tokens += sum(row[name] for name in TOKENS)
+            balance.tokens += sum(row[name] for name in TOKENS) + (row.get(ESTIMATED_TOKENS) or 0)
 
     def hold(self, held: Reservation) -> None:
         """Add an open hold."""
-        request = held.request
-        for place in self._counting.of(
-            request.attributes, request.session_id, request.mission_id, held.admitted_at
-        ):
-            self._at(place.key).held_nano_usd += held.hold_nano_usd
+        for place in self._counting.of(call_of(held), self._opened):
+            self._at(place.key).hold(held.hold)
 
 
 def _differences(unit: Unit, tally: Tally) -> list[Difference]:
     stored, counted = unit.balances(tally.budget_id), tally.balances
     differences: list[Difference] = []
-    windows_us = unit.state.windows_before_us
     for key in sorted(stored.keys() | counted.keys()):
-        if 0 < key.window_start_us < windows_us:
-            continue  # forgotten
+        if unit.is_window_forgotten(tally.budget, key.window_start_us):
+            continue
         before = stored.get(key, StoredBalance(key))
         after = replace(
-            counted.get(key, StoredBalance(key)), state=before.state, refusals=before.refusals
+            counted.get(key, StoredBalance(key)),
+            state=before.state,
+            refusals=before.refusals,
+            reached_percent=before.reached_percent,
         )
         if before != after:
             differences.append(Difference(tally.budget, before, after))

@@ -14,7 +14,7 @@ from corvus.events import Event, ResetApplied
 from corvus.governor.audit_chain import append_audit
 from corvus.governor.rules import MISSION, Register, Rules, own_limit
 from corvus.governor.scopes import refuse_other_project
-from corvus.model.budget import Budget
+from corvus.model.budget import Budget, part_named
 from corvus.model.outbox import LedgerTable
 from corvus.model.steering import AuditKind, ResetRequest, ResetResult
 from corvus.store.api import BalanceKey, StoredBalance
@@ -32,11 +32,16 @@ class ResetPreview:
 
 
 class Subject(NamedTuple):
-    """Which session or mission is meant; the project is that of the session."""
+    """Which session or mission is meant; the project is that of the session.
+
+    Attributes:
+        part: Of a budget with ``per``, as it is kept (``part_of``); ``None`` where none is named.
+    """
 
     session_id: str | None
     mission_id: str | None
     project: str | None
+    part: str | None = None
 
 
 def preview(unit: Unit, rules: Rules, register: Register, request: ResetRequest) -> ResetPreview:
@@ -69,14 +74,10 @@ def reset(
     budget, balance = _target(unit, rules, register, request)
     key = balance.key
     removed_cost, removed_calls = NanoUSD(balance.spent_nano_usd), balance.calls
+    has_sum = _has_sum(unit, budget, key)
     effective_at = unit.tick()
-    unit.put_balance(
-        StoredBalance(
-            key,
-            held_nano_usd=balance.held_nano_usd,
-            since_us=unit.now_us,
-        )
-    )
+    if has_sum:
+        _begin_again(unit, balance)
     audit = append_audit(
         unit,
         AuditKind.RESET_APPLIED,
@@ -87,8 +88,14 @@ def reset(
         mission_id=key.mission_id or None,
         removed_cost_nano_usd=removed_cost,
         removed_requests=removed_calls,
-        details=json.dumps({"project": key.project}) if key.project else None,
+        details=_details(key),
     )
+    result = ResetResult(budget.name, removed_cost, removed_calls, effective_at, audit)
+    events: list[Event] = [
+        ResetApplied(budget.name, budget.period.value, removed_cost, removed_calls)
+    ]
+    if not has_sum:
+        return result, events
     unit.append(
         LedgerTable.RESET,
         {
@@ -100,13 +107,39 @@ def reset(
             "session_id": key.session_id or None,
             "mission_id": key.mission_id or None,
             "project": key.project or None,
+            "part": key.part or None,
             "effective_at": microseconds(effective_at),
             "removed_cost_nano_usd": removed_cost,
             "removed_requests": removed_calls,
         },
     )
-    result = ResetResult(budget.name, removed_cost, removed_calls, effective_at, audit)
-    return result, [ResetApplied(budget.name, budget.period.value, removed_cost, removed_calls)]
+    return result, events
+
+
+def _has_sum(unit: Unit, budget: Budget, key: BalanceKey) -> bool:
+    """Return whether there is a sum: a window that no call has opened has none."""
+    if budget.period is not Period.WINDOW:
+        return True
+    opened = unit.window_opened(key.budget_id, key.part, key.window_start_us)
+    return opened == key.window_start_us
+
+
+def _begin_again(unit: Unit, balance: StoredBalance) -> None:
+    unit.put_balance(
+        StoredBalance(
+            balance.key,
+            held_nano_usd=balance.held_nano_usd,
+            held_tokens=balance.held_tokens,
+            held_calls=balance.held_calls,
+            since_us=unit.now_us,
+        )
+    )
+
+
+def _details(key: BalanceKey) -> str | None:
+    details = {"project": key.project, "part": key.part}
+    stated = {name: value for name, value in details.items() if value}
+    return json.dumps(stated) if stated else None
 
 
 def _target(
@@ -130,6 +163,7 @@ def balance_key(
     counting = register.counting(unit)
     budget = counting.budgets[budget_id]
     session_id, mission_id, project = named.session_id, named.mission_id, named.project or ""
+    part = _part(budget, named.part)
     match budget.period:
         case Period.SESSION:
             if not session_id:
@@ -137,17 +171,41 @@ def balance_key(
                     f"{budget.name} counts each session apart: name one with --session or "
                     "session_id"
                 )
-            return BalanceKey(budget_id, 0, session_id, "", project)
+            return BalanceKey(budget_id, 0, session_id, "", project, part)
         case Period.MISSION:
             if not session_id or not mission_id:
                 raise SteeringRefused(
                     f"{budget.name} counts each mission apart: name one with --session and "
                     "--mission, or session_id and mission_id"
                 )
-            return BalanceKey(budget_id, 0, session_id, mission_id, project)
+            return BalanceKey(budget_id, 0, session_id, mission_id, project, part)
+        case Period.WINDOW:
+            start_us = unit.window_opened(budget_id, part, unit.now_us)
+            if start_us is None or unit.now_us >= start_us + budget.window_seconds * 10**6:
+                start_us = unit.now_us  # none is open: that of a call made now
+            return BalanceKey(budget_id, start_us, part=part)
         case _:
             window = counting.window(budget, unit.now)
-            return BalanceKey(budget_id, microseconds(window.start) if window else 0)
+            start_us = microseconds(window.start) if window else 0
+            return BalanceKey(budget_id, start_us, part=part)
+
+
+def _part(budget: Budget, named: str | None) -> str:
+    """Return the part of a budget that is named.
+
+    Raises:
+        SteeringRefused: The budget has parts and none is named, or the other way round.
+    """
+    if not budget.per:
+        if named:
+            raise SteeringRefused(f"{budget.name} has no parts: it is one sum")
+        return ""
+    if named is None:
+        names = " and ".join(budget.per)
+        raise SteeringRefused(
+            f"{budget.name} counts each {names} apart: name one with --part or part"
+        )
+    return part_named(budget.per, named)
 
 
 def _find(rules: Rules, scope: str) -> tuple[int, Budget]:

@@ -7,7 +7,7 @@ derived again at any time.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeAlias
@@ -15,11 +15,12 @@ from typing import NamedTuple, TypeAlias
 from corvus.base.globs import glob_matches
 from corvus.base.money import NOTHING, NanoUSD
 from corvus.base.period import Period, Window, window_at
-from corvus.base.time import microseconds
+from corvus.base.time import instant_at, microseconds
 from corvus.governor.evaluate import Balance
-from corvus.model.budget import Budget
+from corvus.model.budget import Budget, part_of
 from corvus.model.policy import Policy
 from corvus.model.request import Attributes
+from corvus.model.reservation import Reservation
 from corvus.model.steering import MissionRecord, MissionRequest
 from corvus.store.api import BalanceKey, StoredBalance
 from corvus.store.kinds import budget_key
@@ -34,7 +35,7 @@ _OPEN = frozenset({"model", "provider"})
 _REMEMBERED_MAX = 10_000
 _EVER = datetime.min.replace(tzinfo=UTC)
 _NEVER = datetime.max.replace(tzinfo=UTC)
-_Who: TypeAlias = tuple[Attributes, str | None, str | None]
+_Who: TypeAlias = tuple[tuple[str | None, ...], str | None, str | None, str | None]
 
 
 def budgets_to_register(policy: Policy) -> list[Budget]:
@@ -55,15 +56,43 @@ def _place_of_mission(budgets: list[Budget]) -> int:
 
 
 def _mission_budget(policy: Policy) -> Budget:
-    threshold = policy.budgets[0].warn_at_percent if policy.budgets else 80
-    return Budget(MISSION, Period.MISSION, NOTHING, threshold, _OWN_LIMIT)
+    thresholds, rungs = (80,), ()
+    if policy.budgets:
+        thresholds, rungs = policy.budgets[0].thresholds, policy.budgets[0].on_exceeded
+    return Budget(MISSION, Period.MISSION, 0, thresholds, _OWN_LIMIT, on_exceeded=rungs)
 
 
 class SumPlace(NamedTuple):
-    """A sum that a call is counted in; ``window`` is ``None`` without a calendar window."""
+    """A sum that a call is counted in; ``window`` is ``None`` without one."""
 
     key: BalanceKey
     window: Window | None
+
+
+class Call(NamedTuple):
+    """What decides where a call is counted.
+
+    Attributes:
+        admitted_at: Aware UTC; decides the windows (EVA-8).
+    """
+
+    attributes: Attributes
+    session_id: str | None
+    mission_id: str | None
+    admitted_at: datetime
+
+
+def call_of(reservation: Reservation) -> Call:
+    """Return what decides where an admitted call is counted."""
+    request = reservation.request
+    return Call(
+        request.attributes, request.session_id, request.mission_id, reservation.admitted_at
+    )
+
+
+Opened: TypeAlias = Callable[[int, str, int], int | None]
+"""Returns when the latest window of a budget (by id) and part had opened by an instant, where it
+had, all in microseconds: ``Unit.window_opened``."""
 
 
 class Counting:
@@ -75,66 +104,103 @@ class Counting:
 
     def __init__(self, budgets: Mapping[int, Budget]) -> None:
         self.budgets = budgets
-        self._matching: dict[Attributes, tuple[int, ...]] = {}
+        self._matching: dict[tuple[str | None, ...], tuple[int, ...]] = {}
         self._windows: dict[tuple[Period, str], Window] = {}
         self._answers: dict[_Who, tuple[datetime, datetime, list[SumPlace]]] = {}
+        names = {name for budget in budgets.values() for name, _ in budget.match}
+        names.update(name for budget in budgets.values() for name in budget.per)
+        self._names = sorted(names)
+        self._opening = {
+            budget_id for budget_id, budget in budgets.items() if budget.period is Period.WINDOW
+        }
 
-    def of(
-        self,
-        attributes: Attributes,
-        session_id: str | None,
-        mission_id: str | None,
-        admitted_at: datetime,
-    ) -> list[SumPlace]:
-        """Return the sums that a call is counted in, in the order of registration.
+    def of(self, call: Call, opened: Opened, *, opens: bool = False) -> list[SumPlace]:
+        """Return the sums that a call is counted in.
 
         The answer may be shared; it is not to be changed.
+
+        Args:
+            call: The call.
+            opened: Knows the windows that opened with a call.
+            opens: Whether the call is about to be admitted, so that it opens a window where none
+                is open. Else it is left out of a budget whose window it was not admitted in.
         """
-        who = (attributes, session_id, mission_id)
+        attributes = call.attributes
+        values = tuple([attributes.value(name) for name in self._names])
+        who = (values, attributes.project, call.session_id, call.mission_id)
         answer = self._answers.get(who)
-        if answer is not None and answer[0] <= admitted_at < answer[1]:
+        if answer is None or not answer[0] <= call.admitted_at < answer[1]:
+            answer = self._remembered(who, call)
+        if not self._opening:
             return answer[2]
-        counted = self._of(attributes, session_id, mission_id, admitted_at)
+        opening = self._opening.intersection(self._match(who[0], attributes))
+        if not opening:
+            return answer[2]
+        places = (self._opened(each, call, opened, opens=opens) for each in sorted(opening))
+        return [*answer[2], *(place for place in places if place is not None)]
+
+    def _remembered(self, who: _Who, call: Call) -> tuple[datetime, datetime, list[SumPlace]]:
+        counted = self._of(who[0], call)
         windows = [place.window for place in counted if place.window is not None]
         start = max((window.start for window in windows), default=_EVER)
         end = min((window.end for window in windows), default=_NEVER)
         if len(self._answers) >= _REMEMBERED_MAX:
             self._answers.clear()
         self._answers[who] = (start, end, counted)
-        return counted
+        return self._answers[who]
 
-    def _of(
-        self,
-        attributes: Attributes,
-        session_id: str | None,
-        mission_id: str | None,
-        admitted_at: datetime,
-    ) -> list[SumPlace]:
+    def _of(self, values: tuple[str | None, ...], call: Call) -> list[SumPlace]:
+        attributes, session_id, mission_id, admitted_at = call
         counted: list[SumPlace] = []
         project = attributes.project or ""
-        for budget_id in self._match(attributes):
-            period = self.budgets[budget_id].period
-            match period:
+        for budget_id in self._match(values, attributes):
+            budget = self.budgets[budget_id]
+            part = part_of_call(budget, attributes)
+            match budget.period:
                 case Period.SESSION:
                     if session_id:
-                        counted.append(
-                            SumPlace(BalanceKey(budget_id, 0, session_id, "", project), None)
-                        )
+                        key = BalanceKey(budget_id, 0, session_id, "", project, part)
+                        counted.append(SumPlace(key, None))
                 case Period.MISSION:
                     if session_id and mission_id:
-                        key = BalanceKey(budget_id, 0, session_id, mission_id, project)
+                        key = BalanceKey(budget_id, 0, session_id, mission_id, project, part)
                         counted.append(SumPlace(key, None))
                 case Period.TOTAL:
-                    counted.append(SumPlace(BalanceKey(budget_id), None))
+                    counted.append(SumPlace(BalanceKey(budget_id, part=part), None))
+                case Period.WINDOW:
+                    pass  # depends on the calls before, see ``of``
                 case _:
-                    window = self.window(self.budgets[budget_id], admitted_at)
-                    assert window is not None, f"{period} has a calendar"
-                    key = BalanceKey(budget_id, microseconds(window.start))
+                    window = self.window(budget, admitted_at)
+                    assert window is not None, f"{budget.period} has a calendar"
+                    key = BalanceKey(budget_id, microseconds(window.start), part=part)
                     counted.append(SumPlace(key, window))
         return counted
 
-    def window(self, budget: Budget, instant: datetime) -> Window | None:
-        """Return the calendar window of a budget that holds an instant."""
+    def _opened(
+        self, budget_id: int, call: Call, opened: Opened, *, opens: bool
+    ) -> SumPlace | None:
+        budget = self.budgets[budget_id]
+        part = part_of_call(budget, call.attributes)
+        admitted_us, length_us = microseconds(call.admitted_at), budget.window_seconds * 10**6
+        start_us = opened(budget_id, part, admitted_us)
+        if start_us is None or admitted_us >= start_us + length_us:
+            if not opens:
+                return None
+            start_us = admitted_us
+        key = BalanceKey(budget_id, start_us, part=part)
+        return SumPlace(key, self.window(budget, call.admitted_at, start_us))
+
+    def window(self, budget: Budget, instant: datetime, start_us: int = 0) -> Window | None:
+        """Return the window of a budget that holds an instant.
+
+        Args:
+            budget: The budget.
+            instant: An aware instant.
+            start_us: When the window opened, where a call opens it.
+        """
+        if budget.period is Period.WINDOW:
+            end_us = start_us + budget.window_seconds * 10**6
+            return Window(instant_at(start_us), instant_at(end_us))
         kind = (budget.period, budget.timezone)
         window = self._windows.get(kind)
         if window is not None and window.start <= instant < window.end:
@@ -144,8 +210,8 @@ class Counting:
             self._windows[kind] = window
         return window
 
-    def _match(self, attributes: Attributes) -> tuple[int, ...]:
-        matching = self._matching.get(attributes)
+    def _match(self, values: tuple[str | None, ...], attributes: Attributes) -> tuple[int, ...]:
+        matching = self._matching.get(values)
         if matching is None:
             if len(self._matching) >= _REMEMBERED_MAX:
                 self._matching.clear()
@@ -154,17 +220,36 @@ class Counting:
                 for budget_id, budget in self.budgets.items()
                 if matches(budget, attributes)
             )
-            self._matching[attributes] = matching
+            self._matching[values] = matching
         return matching
 
 
 def matches(budget: Budget, attributes: Attributes) -> bool:
     """Return whether a budget counts calls with these attributes."""
-    for name, glob in budget.match:
-        value = getattr(attributes, name)
-        if value is None or not glob_matches(glob, value):
+    for name, globs in budget.match:
+        value = attributes.value(name)
+        if value is None or not any(glob_matches(glob, value) for glob in globs):
             return False
     return True
+
+
+def part_of_call(budget: Budget, attributes: Attributes) -> str:
+    """Return the part of a budget in which a call is counted; empty without ``per``."""
+    if not budget.per:
+        return ""
+    return part_of(tuple([attributes.value(name) for name in budget.per]))
+
+
+def balance_of(budget: Budget, stored: StoredBalance, window: Window | None) -> Balance:
+    """Return what stands against a budget in one of its sums."""
+    part = stored.key.part
+    return Balance(
+        budget.for_part(part) if budget.per else budget,
+        stored.spent(budget.measure),
+        stored.held(budget.measure),
+        window.end if window is not None else None,
+        part,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,14 +289,7 @@ class Rules:
                 continue  # after its end, a call sees no mission budget (MIS-2)
             place, stored = by_id[budget_id]
             limited = own_limit(budget, mission) if mission and budget.name == MISSION else budget
-            balances.append(
-                Balance(
-                    limited,
-                    NanoUSD(stored.spent_nano_usd),
-                    NanoUSD(stored.held_nano_usd),
-                    place.window.end if place.window is not None else None,
-                )
-            )
+            balances.append(balance_of(limited, stored, place.window))
         return balances
 
     def new_mission(self, request: MissionRequest, now: datetime) -> MissionRecord:
@@ -223,8 +301,8 @@ class Rules:
             request.max_runtime_seconds,
         )
         if limit is None:
-            own = (each.limit_nano_usd for each in self.budgets.values() if each.name == MISSION)
-            limit = next(own, NOTHING)
+            own = (each.limit for each in self.budgets.values() if each.name == MISSION)
+            limit = NanoUSD(next(own, NOTHING))
         if steps is None:
             steps = limits.max_steps if limits.enabled else 0
         if seconds is None:
@@ -237,9 +315,9 @@ class Rules:
 
 def own_limit(budget: Budget, mission: MissionRecord) -> Budget:
     """Return the budget ``mission`` with the limit of a mission."""
-    if mission.limit_nano_usd == budget.limit_nano_usd:
+    if mission.limit_nano_usd == budget.limit:
         return budget
-    return replace(budget, limit_nano_usd=mission.limit_nano_usd, config_key=_OWN_LIMIT)
+    return replace(budget, limit=mission.limit_nano_usd, config_key=_OWN_LIMIT)
 
 
 class Register:
@@ -293,15 +371,19 @@ def budgets_of_run(
     return [
         budget
         for budget in policy.budgets
-        if budget.limit_nano_usd > 0
+        if budget.limit > 0
+        and budget.enforce == "block"
         and (in_mission or budget.period is not Period.MISSION)
-        and all(_can_match(name, glob, surface, providers) for name, glob in budget.match)
+        and all(
+            any(_can_match(name, glob, surface, providers) for glob in globs)
+            for name, globs in budget.match
+        )
     ]
 
 
 def is_partial(budget: Budget) -> bool:
     """Return whether a budget limits some calls of a run only, by their model or provider."""
-    return any(name in _OPEN and glob != "*" for name, glob in budget.match)
+    return any(name in _OPEN and "*" not in globs for name, globs in budget.match)
 
 
 def _can_match(name: str, glob: str, surface: str, providers: Collection[str]) -> bool:

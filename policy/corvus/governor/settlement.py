@@ -31,8 +31,9 @@ from corvus.governor.records import (
     price_row,
     taken_back_row,
 )
-from corvus.governor.rules import InForce, Register, SumPlace
+from corvus.governor.rules import InForce, Register, SumPlace, call_of
 from corvus.governor.thresholds import note_settled
+from corvus.model.budget import Amounts
 from corvus.model.columns import SettledCall, usage_row
 from corvus.model.outbox import LedgerTable
 from corvus.model.pending import PendingKind, PendingSettlement
@@ -138,7 +139,8 @@ def record(
     counted = _counted(unit, in_force.register, before)
     balances = _balances(unit, counted)
     _close(unit, before, balances)
-    tokens = settlement.usage.total_tokens
+    usage = settlement.usage
+    tokens = usage.total_tokens + before.estimated_tokens(settlement.source, usage)
     for balance in balances:
         _count(balance, settlement.cost_nano_usd, tokens, +1)
     unit.append(
@@ -309,7 +311,7 @@ def extend(
         after = replace(after, hold_nano_usd=hold_nano_usd)
         balances = _balances(unit, _counted(unit, register, before))
         for balance in balances:
-            balance.held_nano_usd += hold_nano_usd - before.hold_nano_usd
+            balance.hold(Amounts(hold_nano_usd - before.hold_nano_usd))
         unit.put_balances(balances)
     row = event_row(unit, "extended", after.request, after)
     unit.append(LedgerTable.RESERVATION_EVENT, row | {"estimate_nano_usd": after.hold_nano_usd})
@@ -392,9 +394,9 @@ def expire(unit: Unit, in_force: InForce, before: Reservation) -> list[Event]:
     counted = _counted(unit, in_force.register, before)
     balances = _balances(unit, counted)
     for balance in balances:
-        balance.held_nano_usd -= before.hold_nano_usd
+        balance.hold(before.hold, -1)
         if presumed:
-            _count(balance, after.cost_nano_usd, 0, +1)
+            _count(balance, after.cost_nano_usd, before.hold_tokens, +1)
     unit.put_balances(balances)
     presumption = None
     if presumed:
@@ -467,11 +469,12 @@ def _close(unit: Unit, before: Reservation, balances: list[StoredBalance]) -> No
     unit.put_balances(balances)
     if before.state is ReservationState.HELD:
         for balance in balances:
-            balance.held_nano_usd -= before.hold_nano_usd
+            balance.hold(before.hold, -1)
     elif stands(before):
         assert before.settled_at is not None
         settled_us = microseconds(before.settled_at)
-        tokens = before.recorded[1].total_tokens if before.recorded else 0
+        source, usage = before.recorded or (Source.PRESUMED, Usage())
+        tokens = usage.total_tokens + before.estimated_tokens(source, usage)
         for balance in balances:
             if settled_us >= balance.since_us:
                 _count(balance, before.cost_nano_usd, -tokens, -1)
@@ -489,10 +492,7 @@ def _count(balance: StoredBalance, cost: int | None, tokens: int, calls: int) ->
 
 def _counted(unit: Unit, register: Register, reservation: Reservation) -> list[SumPlace]:
     """Return where a reservation is counted: the windows of its admission (EVA-8)."""
-    request = reservation.request
-    return register.counting(unit).of(
-        request.attributes, request.session_id, request.mission_id, reservation.admitted_at
-    )
+    return register.counting(unit).of(call_of(reservation), unit.window_opened)
 
 
 def _balances(unit: Unit, counted: Iterable[SumPlace]) -> list[StoredBalance]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from corvus.base.errors import SteeringRefused
-from corvus.base.money import NOTHING, NanoUSD
-from corvus.governor.evaluate import Balance, evaluate
+from corvus.base.money import NanoUSD
+from corvus.governor.evaluate import NO_CALL, Balance, evaluate
 from corvus.governor.resets import Subject, balance_key
-from corvus.governor.rules import MISSION, Register, Rules, own_limit
+from corvus.governor.rules import MISSION, Register, Rules, balance_of, own_limit
 from corvus.model.refusals import Refusals
 from corvus.model.spend import Spend
 from corvus.model.status_report import StatusReport
@@ -31,14 +31,14 @@ def report_status(unit: Unit, rules: Rules, register: Register, subject: Subject
     refusals: dict[str, Refusals] = {}
     for budget_id, budget in rules.budgets.items():
         if budget.name == MISSION:
-            if mission is None and not budget.limit_nano_usd:
+            if mission is None and not budget.limit:
                 continue  # the policy has no such budget, and no mission runs
             budget = own_limit(budget, mission) if mission is not None else budget
         try:
             key = balance_key(unit, register, budget_id, named)
         except SteeringRefused:
             spends[budget.name] = None
-            balances.append(Balance(budget, NOTHING))
+            balances.append(Balance(budget, 0))
             continue
         stored = unit.balance(key)
         spends[budget.name] = Spend(
@@ -46,12 +46,10 @@ def report_status(unit: Unit, rules: Rules, register: Register, subject: Subject
         )
         if stored.refusals is not None:
             refusals[budget.name] = _in_force(stored.refusals, rules)
-        window = register.counting(unit).window(budget, unit.now)
-        end = window.end if window is not None else None
-        spent, held = NanoUSD(stored.spent_nano_usd), NanoUSD(stored.held_nano_usd)
-        balances.append(Balance(budget, spent, held, end))
+        window = register.counting(unit).window(budget, unit.now, key.window_start_us)
+        balances.append(balance_of(budget, stored, window))
     decision = replace(
-        evaluate(balances, NOTHING),
+        evaluate(balances, NO_CALL),
         denial=None,
         override_possible=rules.policy.allow_override,
         policy_hash=rules.policy.content_hash,

@@ -10,17 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from corvus.base.money import NOTHING
-from corvus.events import BudgetWarning, Event, LimitPassed, Threshold
-from corvus.governor.evaluate import judge
+from corvus.events import BudgetWarning, Event, LimitPassed, Threshold, ThresholdReached
+from corvus.governor.evaluate import NO_CALL, judge
 from corvus.governor.rules import MISSION, Rules, SumPlace
 from corvus.governor.scopes import stop_mission, worsen
+from corvus.model.budget import Budget, Measure, values_of
 from corvus.model.decision import BudgetState, BudgetStatus
+from corvus.model.outbox import LedgerTable, Row
 from corvus.model.refusals import Refusals
 from corvus.model.request import Request
 from corvus.model.steering import MissionOutcome
 from corvus.store.api import StoredBalance
 from corvus.store.unit import Unit
+
+
+_NO_AMOUNTS = (None, None, None)
 
 
 def note_admitted(
@@ -48,6 +52,7 @@ def note_admitted(
         if status.state is BudgetState.WARNING:
             is_transition = balance.state < BudgetState.WARNING
             events.append(BudgetWarning(threshold(status, request), is_transition))
+        events += _reach(unit, balance, status, request)
         is_blocking = balance.refusals is not None and balance.refusals.is_blocking
         if balance.refusals is not None and is_blocking:
             balance.refusals = replace(balance.refusals, is_blocking=False)
@@ -71,8 +76,8 @@ def note_refused(
         balance.refusals = Refusals(
             count=balance.refusals.count + 1 if balance.refusals else 1,
             last_at=unit.now,
-            needed_nano_usd=request.estimate_nano_usd,
-            left_nano_usd=status.headroom_nano_usd or NOTHING,
+            needed=_needed(status.budget, request),
+            left=status.headroom or 0,
             model=request.model,
         )
         unit.put_balance(balance)
@@ -102,11 +107,12 @@ def note_settled(
     mission = None
     if request.mission_id is not None:
         mission = unit.mission(request.session_id, request.mission_id, request.project)
-    statuses = judge(rules.balances(counted, sums, mission), NOTHING)
+    statuses = judge(rules.balances(counted, sums, mission), NO_CALL)
     by_name = _by_name(rules, sums)
     events: list[Event] = []
     for status in statuses:
         balance = by_name[status.budget.name]
+        events += _reach(unit, balance, status, request)
         before = balance.state
         if status.state <= before:
             continue
@@ -116,6 +122,7 @@ def note_settled(
             events.append(BudgetWarning(threshold(status, request), is_transition=True))
         if status.state is BudgetState.EXCEEDED:
             events.append(LimitPassed(threshold(status, request)))
+            _append(unit, "limit_passed", balance, status, request, 100)
     worst = max((status.state for status in statuses), default=BudgetState.ALLOWED)
     worsen(unit, request.session_id, request.project, worst)
     if mission is not None and any(
@@ -128,18 +135,85 @@ def note_settled(
 
 def threshold(status: BudgetStatus, request: Request) -> Threshold:
     """Return what is reported of a budget that a call brought to a threshold."""
+    budget, amounts = status.budget, (status.spent, status.projected, status.budget.limit)
+    money, others = (amounts, _NO_AMOUNTS)
+    if budget.measure is not Measure.USD:
+        money, others = _NO_AMOUNTS, amounts
     return Threshold(
         budget_state=status.state.word,
         period=status.budget.period.value,
         budget=status.budget.name,
-        current_nano_usd=status.spent_nano_usd,
-        projected_nano_usd=status.projected_nano_usd,
-        limit_nano_usd=status.budget.limit_nano_usd,
+        current_nano_usd=money[0],
+        projected_nano_usd=money[1],
+        limit_nano_usd=money[2],
         percent_used=round(float(status.percent_used), 2),
         session_id=request.session_id,
         mission_id=request.mission_id,
         surface=request.surface,
+        measure=budget.measure.value,
+        part=", ".join(values_of(status.part)) if budget.per else None,
+        current_amount=others[0],
+        projected_amount=others[1],
+        limit_amount=others[2],
     )
+
+
+def _reach(
+    unit: Unit, balance: StoredBalance, status: BudgetStatus, request: Request
+) -> list[Event]:
+    """Report the thresholds that a sum has come to, each once in its window (CFG-10)."""
+    limit, percents = status.budget.limit, status.budget.thresholds
+    if not limit or not percents or percents[-1] <= balance.reached_percent:
+        return []
+    used = status.projected * 100
+    reached = [
+        percent
+        for percent in percents
+        if percent > balance.reached_percent and used >= percent * limit
+    ]
+    if not reached:
+        return []
+    balance.reached_percent = reached[-1]
+    unit.put_balance(balance)
+    about = threshold(status, request)
+    for percent in reached:
+        _append(unit, "threshold_reached", balance, status, request, percent)
+    window_start_us = balance.key.window_start_us
+    return [ThresholdReached(about, percent, window_start_us) for percent in reached]
+
+
+def _append(  # noqa: PLR0913 - what a row of the ledger says
+    unit: Unit,
+    kind: str,
+    balance: StoredBalance,
+    status: BudgetStatus,
+    request: Request,
+    percent: int,
+) -> None:
+    """Keep in the ledger what a sum came to."""
+    row: Row = {
+        "recorded_at": unit.now_us,
+        "kind": kind,
+        "budget": status.budget.name,
+        "part": status.part,
+        "measure": status.budget.measure.value,
+        "window_start": balance.key.window_start_us or None,
+        "session_id": request.session_id,
+        "mission_id": request.mission_id,
+        "percent": percent,
+        "spent": status.spent,
+        "held": status.held,
+        "limit_amount": status.budget.limit,
+        "surface": request.surface,
+    }
+    unit.append(LedgerTable.BUDGET_EVENT, row)
+
+
+def _needed(budget: Budget, request: Request) -> int | None:
+    """Return what a call was expected to use of a budget; ``None`` for an unknown cost."""
+    if budget.measure is Measure.USD:
+        return request.estimate_nano_usd
+    return request.amounts.of(budget.measure)
 
 
 def _by_name(rules: Rules, sums: Iterable[StoredBalance]) -> dict[str, StoredBalance]:

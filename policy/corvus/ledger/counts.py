@@ -22,30 +22,22 @@ from corvus.base.period import Period, Window, window_at
 from corvus.base.time import instant_at, microseconds, naive_utc
 from corvus.ledger.connect import clean_message
 from corvus.ledger.ledger import Ledger
-from corvus.model.budget import Budget
+from corvus.model.budget import NONE, TAG, Budget, Match
+from corvus.model.columns import COLUMNS, ESTIMATED_TOKENS
 from corvus.model.spend import Spend
 from corvus.model.usage import TOKENS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-ATTRIBUTES = ("model", "provider", "project", "user", "agent", "surface")
-"""What a budget can match on (CFG-10); each is a parameter of ``MATCHES``."""
-
 SUMS = f"""
     COALESCE(SUM(cost_nano_usd), 0)::BIGINT AS cost_nano_usd,
     COALESCE(SUM(calls), 0)::BIGINT AS calls,
     COALESCE(SUM(calls) FILTER (WHERE cost_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
-    COALESCE(SUM({" + ".join(TOKENS)}), 0)::BIGINT AS tokens"""
+    COALESCE(SUM({" + ".join(TOKENS)} + COALESCE({ESTIMATED_TOKENS}, 0)), 0)::BIGINT AS tokens"""
 """What is summed of ``usage_record``: cost, calls, unpriced calls and tokens of all kinds."""
 
-MATCHES = """($model::VARCHAR IS NULL OR requested_model GLOB $model)
-  AND ($provider::VARCHAR IS NULL OR provider GLOB $provider)
-  AND ($project::VARCHAR IS NULL OR project GLOB $project)
-  AND ($user::VARCHAR IS NULL OR user_name GLOB $user)
-  AND ($agent::VARCHAR IS NULL OR agent GLOB $agent)
-  AND ($surface::VARCHAR IS NULL OR surface GLOB $surface)"""
-"""Whether a record fits every glob; one bound as NULL fits all, an absent attribute fits none."""
+_COLUMNS = {column.attribute: column.name for column in COLUMNS if column.attribute}
 
 _GRAINS_SECONDS = (3600, 900, 1)
 """Usage is summed by the coarsest of these that every window starts on: hours nearly everywhere,
@@ -55,68 +47,113 @@ _DAYS = "SELECT DISTINCT admitted_at::DATE FROM usage_record"
 
 _BY_WINDOW = f"""
 WITH summed AS (
-    SELECT time_bucket(to_seconds($grain), admitted_at) AS bucket, {SUMS}
+    SELECT time_bucket(to_seconds($grain), admitted_at) AS bucket, {{part}} AS part, {SUMS}
     FROM usage_record
-    WHERE {MATCHES}
-    GROUP BY bucket
+    WHERE {{matches}}
+    GROUP BY bucket, part
 )
-SELECT epoch_us(window_start), SUM(cost_nano_usd), SUM(calls), SUM(unpriced_calls), SUM(tokens)
+SELECT epoch_us(window_start), part,
+    SUM(cost_nano_usd), SUM(calls), SUM(unpriced_calls), SUM(tokens)
 FROM summed
 ASOF JOIN (SELECT make_timestamp(unnest($starts::BIGINT[])) AS window_start) AS windows
     ON summed.bucket >= windows.window_start
-GROUP BY window_start
-"""  # noqa: S608 - made of constants of this package
+GROUP BY window_start, part
+"""
 
 _SINCE_BY_WINDOW = f"""
-SELECT epoch_us(windows.first_instant), {SUMS}
-FROM usage_record
-JOIN (SELECT make_timestamp(unnest($starts::BIGINT[])) AS first_instant,
-    make_timestamp(unnest($ends::BIGINT[])) AS after_instant,
-    make_timestamp(unnest($since::BIGINT[])) AS since) AS windows
-    ON admitted_at >= windows.first_instant AND admitted_at < windows.after_instant
-WHERE settled_at >= windows.since AND {MATCHES}
-GROUP BY windows.first_instant
-"""  # noqa: S608 - made of constants of this package
+WITH windows AS (
+    SELECT make_timestamp(unnest($starts::BIGINT[])) AS first_instant,
+        make_timestamp(unnest($ends::BIGINT[])) AS after_instant,
+        unnest($parts::VARCHAR[]) AS part,
+        make_timestamp(unnest($since::BIGINT[])) AS since
+), record AS (
+    SELECT *, {{part}} AS part FROM usage_record WHERE {{matches}}
+)
+SELECT epoch_us(windows.first_instant), windows.part, {SUMS}
+FROM record
+JOIN windows ON record.part = windows.part
+    AND admitted_at >= windows.first_instant AND admitted_at < windows.after_instant
+WHERE settled_at >= windows.since
+GROUP BY windows.first_instant, windows.part
+"""
+
+_BY_OPENED_WINDOW = f"""
+WITH windows AS (
+    SELECT part, window_start, window_end FROM budget_window WHERE budget_key = $budget_key
+), resets AS (
+    SELECT make_timestamp(unnest($starts::BIGINT[])) AS window_start,
+        unnest($parts::VARCHAR[]) AS part,
+        make_timestamp(unnest($since::BIGINT[])) AS since
+), record AS (
+    SELECT *, {{part}} AS part FROM usage_record WHERE {{matches}}
+)
+SELECT epoch_us(windows.window_start), windows.part, {SUMS}
+FROM record
+JOIN windows ON record.part = windows.part
+    AND admitted_at >= windows.window_start AND admitted_at < windows.window_end
+LEFT JOIN resets ON resets.part = windows.part AND resets.window_start = windows.window_start
+WHERE since IS NULL OR settled_at >= since
+GROUP BY windows.window_start, windows.part
+"""
+
+_OPENED_WINDOWS = """
+SELECT part, list(epoch_us(window_start) ORDER BY window_start) FROM budget_window
+WHERE budget_key = ? GROUP BY part
+"""
 
 _MARK = "sha256(record.session_id)[1:32]"
 """What the store keeps of a session that it forgot (``corvus.store.api.session_mark``)."""
 
 _BY_SESSION = f"""
-SELECT record.session_id, coalesce(record.project, '') AS of_project, {SUMS}
-FROM usage_record AS record
+WITH record AS (
+    SELECT *, {{part}} AS part FROM usage_record WHERE session_id <> '' AND {{matches}}
+        AND ($session::VARCHAR IS NULL OR session_id = $session)
+)
+SELECT record.session_id, coalesce(record.project, '') AS of_project, record.part, {SUMS}
+FROM record
 LEFT JOIN (SELECT unnest($sessions::VARCHAR[]) AS session_id,
     unnest($projects::VARCHAR[]) AS of_project,
+    unnest($parts::VARCHAR[]) AS part,
     make_timestamp(unnest($since::BIGINT[])) AS since) AS resets
-    ON resets.session_id = record.session_id
+    ON resets.session_id = record.session_id AND resets.part = record.part
     AND resets.of_project = coalesce(record.project, '')
-WHERE record.session_id <> '' AND (since IS NULL OR settled_at >= since) AND {MATCHES}
-    AND ($session::VARCHAR IS NULL OR record.session_id = $session)
-GROUP BY record.session_id, coalesce(record.project, '')
+WHERE since IS NULL OR settled_at >= since
+GROUP BY record.session_id, coalesce(record.project, ''), record.part
 HAVING {_MARK} NOT IN (SELECT unnest($forgotten::VARCHAR[]))
-"""  # noqa: S608 - made of constants of this package
+"""
 
 _BY_MISSION = f"""
-SELECT record.session_id, record.mission_id, coalesce(record.project, '') AS of_project, {SUMS}
-FROM usage_record AS record
+WITH record AS (
+    SELECT *, {{part}} AS part FROM usage_record
+    WHERE session_id <> '' AND mission_id <> '' AND {{matches}}
+        AND ($session::VARCHAR IS NULL OR session_id = $session)
+)
+SELECT record.session_id, record.mission_id, coalesce(record.project, '') AS of_project,
+    record.part, {SUMS}
+FROM record
 LEFT JOIN (SELECT unnest($sessions::VARCHAR[]) AS session_id,
     unnest($missions::VARCHAR[]) AS mission_id,
     unnest($projects::VARCHAR[]) AS of_project,
+    unnest($parts::VARCHAR[]) AS part,
     make_timestamp(unnest($since::BIGINT[])) AS since) AS resets
     ON resets.session_id = record.session_id AND resets.mission_id = record.mission_id
-    AND resets.of_project = coalesce(record.project, '')
-WHERE record.session_id <> '' AND record.mission_id <> ''
-    AND (since IS NULL OR settled_at >= since) AND {MATCHES}
-    AND ($session::VARCHAR IS NULL OR record.session_id = $session)
-GROUP BY record.session_id, record.mission_id, coalesce(record.project, '')
+    AND resets.part = record.part AND resets.of_project = coalesce(record.project, '')
+WHERE since IS NULL OR settled_at >= since
+GROUP BY record.session_id, record.mission_id, coalesce(record.project, ''), record.part
 HAVING {_MARK} NOT IN (SELECT unnest($forgotten::VARCHAR[]))
-"""  # noqa: S608 - made of constants of this package
+"""
 
 _IN_TOTAL = f"""
-SELECT {SUMS}
-FROM usage_record
-WHERE ($since::BIGINT IS NULL OR settled_at >= make_timestamp($since)) AND {MATCHES}
-HAVING COUNT(*) > 0
-"""  # noqa: S608 - made of constants of this package
+WITH record AS (
+    SELECT *, {{part}} AS part FROM usage_record WHERE {{matches}}
+)
+SELECT record.part, {SUMS}
+FROM record
+LEFT JOIN (SELECT unnest($parts::VARCHAR[]) AS part,
+    make_timestamp(unnest($since::BIGINT[])) AS since) AS resets ON resets.part = record.part
+WHERE since IS NULL OR settled_at >= since
+GROUP BY record.part
+"""
 
 _SPEND = f"""
 SELECT{SUMS}
@@ -125,7 +162,7 @@ WHERE ($window_start::TIMESTAMP IS NULL OR admitted_at >= $window_start)
   AND ($window_end::TIMESTAMP IS NULL OR admitted_at < $window_end)
   AND ($session_id::VARCHAR IS NULL OR session_id = $session_id)
   AND ($mission_id::VARCHAR IS NULL OR mission_id = $mission_id)
-  AND {MATCHES}
+  AND {{matches}}
 """
 """Spend of the calls that pass every filter; a filter bound as NULL passes all calls."""
 
@@ -140,7 +177,7 @@ LIMIT 1
 
 _RESETS = """
 SELECT epoch_us(window_start), coalesce(session_id, ''), coalesce(mission_id, ''),
-    coalesce(project, ''), epoch_us(max(effective_at))
+    coalesce(project, ''), coalesce(part, ''), epoch_us(max(effective_at))
 FROM reset
 WHERE budget_key = ?
 GROUP BY ALL
@@ -156,17 +193,20 @@ class CountKey:
         session_id: Empty unless the period is ``session`` or ``mission``.
         mission_id: Empty unless the period is ``mission``.
         project: Of the session or mission; empty without one, and for all other periods.
+        part: Of a budget with ``per``; else empty.
     """
 
     window_start: datetime | None = None
     session_id: str = ""
     mission_id: str = ""
     project: str = ""
+    part: str = ""
 
 
 def count_budget(
     ledger: Ledger,
     budget: Budget,
+    key: str,
     since: Mapping[CountKey, datetime],
     *,
     session_id: str | None = None,
@@ -177,6 +217,7 @@ def count_budget(
     Args:
         ledger: Opened so that its tables show all that shall count: with the outbox.
         budget: Which records, and how they are summed; its limit does not matter.
+        key: What identifies the budget in the tables ``reset`` and ``budget_window``.
         since: Instants of resets, aware; what a key's calls settled earlier does not count (RST-1).
         session_id: Of a session or mission budget, only the sums of this session.
         forgotten: Of such a budget, the marks of sessions that are left out.
@@ -187,39 +228,106 @@ def count_budget(
     Raises:
         LedgerError: DuckDB could not run the statement.
     """
-    globs: Mapping[str, object] = dict.fromkeys(ATTRIBUTES) | dict(budget.match)
+    matches, globs = _matches(budget.match)
+    fill = {"part": _part(budget.per), "matches": matches}
     scope: Mapping[str, object] = {"session": session_id, "forgotten": [*forgotten]}
+    resets: Mapping[str, object] = {
+        "parts": [each.part for each in since],
+        "since": [*map(microseconds, since.values())],
+    }
     match budget.period:
         case Period.SESSION:
             values = {
-                "sessions": [key.session_id for key in since],
-                "projects": [key.project for key in since],
-                "since": [*map(microseconds, since.values())],
+                "sessions": [each.session_id for each in since],
+                "projects": [each.project for each in since],
             }
-            rows = _fetched(ledger, _BY_SESSION, {**globs, **scope, **values})
+            rows = _fetched(
+                ledger, _BY_SESSION.format(**fill), {**globs, **scope, **resets, **values}
+            )
             return {
-                CountKey(None, session, "", project): Spend(*sums)
-                for session, project, *sums in rows
+                CountKey(None, session, "", project, part): Spend(*sums)
+                for session, project, part, *sums in rows
             }
         case Period.MISSION:
             values = {
-                "sessions": [key.session_id for key in since],
-                "projects": [key.project for key in since],
-                "missions": [key.mission_id for key in since],
-                "since": [*map(microseconds, since.values())],
+                "sessions": [each.session_id for each in since],
+                "projects": [each.project for each in since],
+                "missions": [each.mission_id for each in since],
             }
-            rows = _fetched(ledger, _BY_MISSION, {**globs, **scope, **values})
+            rows = _fetched(
+                ledger, _BY_MISSION.format(**fill), {**globs, **scope, **resets, **values}
+            )
             return {
-                CountKey(None, session, mission, project): Spend(*sums)
-                for session, mission, project, *sums in rows
+                CountKey(None, session, mission, project, part): Spend(*sums)
+                for session, mission, project, part, *sums in rows
             }
         case Period.TOTAL:
-            reset_at = since.get(CountKey())
-            value = {"since": None if reset_at is None else microseconds(reset_at)}
-            rows = _fetched(ledger, _IN_TOTAL, {**globs, **value})
-            return {CountKey(): Spend(*sums) for sums in rows}
+            rows = _fetched(ledger, _IN_TOTAL.format(**fill), {**globs, **resets})
+            return {CountKey(part=part): Spend(*sums) for part, *sums in rows}
+        case Period.WINDOW:
+            starts = [microseconds(each.window_start) for each in since if each.window_start]
+            values = {"starts": starts, "budget_key": key}
+            rows = _fetched(ledger, _BY_OPENED_WINDOW.format(**fill), {**globs, **resets, **values})
+            return _windows_of(rows)
         case _:
-            return _by_window(ledger, budget, globs, since)
+            return _by_window(ledger, budget, (fill, globs), since)
+
+
+def _windows_of(rows: Sequence[tuple[Any, ...]]) -> dict[CountKey, Spend]:
+    return {
+        CountKey(instant_at(start), part=part): Spend(*sums) for start, part, *sums in rows
+    }
+
+
+def opened_windows(ledger: Ledger, budget: Budget, key: str) -> dict[str, list[int]]:
+    """Return when the windows of a budget opened, by part, microseconds, ascending.
+
+    Raises:
+        LedgerError: DuckDB could not run the statement.
+    """
+    if budget.period is not Period.WINDOW:
+        return {}
+    with ledger.explaining():
+        rows = ledger.connection.execute(_OPENED_WINDOWS, [key]).fetchall()
+    return dict(rows)
+
+
+def _column(name: str) -> str:
+    """Return the SQL of an attribute.
+
+    A tag is a literal: no parameter may stand in a ``GROUP BY``.
+    """
+    if not name.startswith(TAG):
+        return _COLUMNS[name]
+    key = name.removeprefix(TAG).replace("'", "''")
+    return f"tags['{key}']"
+
+
+def _matches(match: Match) -> tuple[str, dict[str, object]]:
+    """Return a condition that holds for the records a budget counts, and its parameters.
+
+    An attribute that a record lacks matches no glob, not even ``*``.
+    """
+    conditions, values = ["true"], dict[str, object]()
+    for place, (name, globs) in enumerate(match):
+        column = _column(name)
+        fits: list[str] = []
+        for number, glob in enumerate(globs):
+            values[f"glob_{place}_{number}"] = glob
+            fits.append(f"{column} GLOB $glob_{place}_{number}")
+        conditions.append(f"coalesce({' OR '.join(fits)}, false)")
+    return " AND ".join(conditions), values
+
+
+def _part(per: Sequence[str]) -> str:
+    """Return the SQL of the part in which a budget counts a record (``model.budget.part_of``)."""
+    columns = [_column(name) for name in per]
+    escaped = (
+        f"coalesce(replace(replace(replace({column}, '%', '%25'), ',', '%2C'), '(', '%28'), "
+        f"'{NONE}')"
+        for column in columns
+    )
+    return " || ',' || ".join(escaped) or "''"
 
 
 def latest_resets(ledger: Ledger, budget_key: str) -> dict[CountKey, datetime]:
@@ -232,10 +340,10 @@ def latest_resets(ledger: Ledger, budget_key: str) -> dict[CountKey, datetime]:
     with ledger.explaining():
         rows = ledger.connection.execute(_RESETS, [budget_key]).fetchall()
     return {
-        CountKey(None if start is None else instant_at(start), session, mission, project): (
+        CountKey(None if start is None else instant_at(start), session, mission, project, part): (
             instant_at(at_us)
         )
-        for start, session, mission, project, at_us in rows
+        for start, session, mission, project, part, at_us in rows
     }
 
 
@@ -245,7 +353,7 @@ def spend_in(
     window: Window | None = None,
     session_id: str | None = None,
     mission_id: str | None = None,
-    match: Sequence[tuple[str, str]] = (),
+    match: Match = (),
 ) -> Spend:
     """Sum the calls that pass every filter; without a filter, all calls.
 
@@ -254,23 +362,19 @@ def spend_in(
         window: Half-open window that must hold the admission of a call (EVA-8).
         session_id: Session of the calls.
         mission_id: Mission of the calls.
-        match: Pairs of attribute and glob (``*``, ``?``, ``[a-z]``; case matters). A call without
+        match: Pairs of attribute and globs (``*``, ``?``, ``[a-z]``; case matters). A call without
             the attribute does not match, not even ``*``.
 
     Raises:
-        ValueError: An attribute is unknown or named twice.
+        KeyError: An attribute is unknown.
         ReportError: DuckDB could not run the statement.
     """
-    values: dict[str, object] = {name: None for name in ATTRIBUTES}
-    for attribute, glob in match:
-        if attribute not in values or values[attribute] is not None:
-            raise ValueError(f"{attribute!r} is no attribute to match, or is named twice")
-        values[attribute] = glob
+    matches, values = _matches(match)
     values["window_start"] = naive_utc(window.start) if window else None
     values["window_end"] = naive_utc(window.end) if window else None
     values["session_id"] = session_id
     values["mission_id"] = mission_id
-    ((cost, calls, unpriced, tokens),) = _read(connection, _SPEND, values)
+    ((cost, calls, unpriced, tokens),) = _read(connection, _SPEND.format(matches=matches), values)
     return Spend(NanoUSD(cost), calls, unpriced, tokens)
 
 
@@ -285,26 +389,30 @@ def latest_session(connection: DuckDBPyConnection) -> str | None:
 
 
 def _by_window(
-    ledger: Ledger, budget: Budget, globs: Mapping[str, object], since: Mapping[CountKey, datetime]
+    ledger: Ledger,
+    budget: Budget,
+    selection: tuple[Mapping[str, str], Mapping[str, object]],
+    since: Mapping[CountKey, datetime],
 ) -> dict[CountKey, Spend]:
+    fill, globs = selection
     starts = _window_starts(ledger, budget)
     grain = next(size for size in _GRAINS_SECONDS if not any(s % (size * 10**6) for s in starts))
-    rows = _fetched(ledger, _BY_WINDOW, {**globs, "grain": grain, "starts": starts})
-    counts = {CountKey(instant_at(start)): Spend(*sums) for start, *sums in rows}
-    resets = {key.window_start: at for key, at in since.items() if key in counts}
+    values = {**globs, "grain": grain, "starts": starts}
+    counts = _windows_of(_fetched(ledger, _BY_WINDOW.format(**fill), values))
+    resets = {key: at for key, at in since.items() if key in counts}
     if not resets:
         return counts
-    windows = [_window(budget, start) for start in resets if start is not None]
+    windows = [_window(budget, key.window_start) for key in resets if key.window_start is not None]
     values = {
+        **globs,
         "starts": [microseconds(window.start) for window in windows],
         "ends": [microseconds(window.end) for window in windows],
+        "parts": [key.part for key in resets],
         "since": [microseconds(at) for at in resets.values()],
     }
-    for window in windows:
-        del counts[CountKey(window.start)]
-    for start, *sums in _fetched(ledger, _SINCE_BY_WINDOW, {**globs, **values}):
-        counts[CountKey(instant_at(start))] = Spend(*sums)
-    return counts
+    for key in resets:
+        del counts[key]
+    return counts | _windows_of(_fetched(ledger, _SINCE_BY_WINDOW.format(**fill), values))
 
 
 def _window_starts(ledger: Ledger, budget: Budget) -> list[int]:

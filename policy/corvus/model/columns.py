@@ -23,6 +23,10 @@ _JSON_TYPES = {"BIGINT": "integer", "INTEGER": "integer", "MAP(VARCHAR, VARCHAR)
 _INSTANT = "UTC, ISO 8601."
 
 
+ESTIMATED_TOKENS = "estimated_tokens"
+"""The column of the tokens that count although nobody reported them."""
+
+
 class SettledCall(NamedTuple):
     """What the record of a governed call is made from.
 
@@ -112,6 +116,12 @@ def _settled(call: SettledCall) -> int | None:
     return _instant(call.reservation.settled_at)
 
 
+def _estimated_tokens(call: SettledCall) -> int | None:
+    settlement = call.settlement
+    tokens = call.reservation.estimated_tokens(settlement.source, settlement.usage)
+    return tokens * call.calls or None
+
+
 def _cost(call: SettledCall) -> int | None:
     cost = call.settlement.cost_nano_usd
     return None if cost is None else cost * call.calls
@@ -167,6 +177,9 @@ COLUMNS = (
     _stated("project", "Project of the call."),
     _stated("user_name", "User of the call.", "user"),
     _stated("agent", "Agent of the call."),
+    _stated("subagent", "Agent inside the agent, by the client's own id."),
+    _stated("token", "Name of the access token that the call came with."),
+    _stated("branch", "Branch of the repository that the call works on."),
     Column(
         "tags",
         "MAP(VARCHAR, VARCHAR)",
@@ -175,6 +188,14 @@ COLUMNS = (
         value=lambda call: dict(call.reservation.request.tags) or None,
     ),
     *(_count(name) for name in COUNTS),
+    Column(
+        ESTIMATED_TOKENS,
+        "BIGINT",
+        "Tokens held for a call of which nobody reported any; they count in budgets of tokens.",
+        is_nullable=True,
+        value=_estimated_tokens,
+        is_derived=True,
+    ),
     Column(
         "cost_nano_usd",
         "BIGINT",

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from corvus.base.errors import PolicyError
 from corvus.base.money import NanoUSD
-from corvus.model.budget import Budget
+from corvus.model.budget import Budget, Measure, Rung
 from corvus.model.reservation import Reservation
 
 
@@ -38,32 +38,37 @@ class Denial(StrEnum):
 
 
 class BudgetStatus(NamedTuple):
-    """One budget against what was spent, is held and would be held.
+    """One budget against what was spent, is held and would be held, in the unit of its measure.
 
     Attributes:
-        resets_at: End of the window, aware UTC; ``None`` without a calendar window.
+        budget: With the limit that counts for the part.
+        spent: What settled calls used, >= 0.
+        held: What open reservations may use, >= 0.
+        projected: Both and the call that is judged.
+        resets_at: End of the window, aware UTC; ``None`` without one.
+        part: Which part of a budget with ``per``; empty without ``per``.
     """
 
     budget: Budget
     state: BudgetState
-    spent_nano_usd: NanoUSD
-    held_nano_usd: NanoUSD
-    projected_nano_usd: NanoUSD
+    spent: int
+    held: int
+    projected: int
     resets_at: datetime | None = None
+    part: str = ""
 
     @property
     def percent_used(self) -> Fraction:
         """``projected / limit * 100``, exact and not clamped; 0 for a limit of 0 (EVA-3)."""
-        limit = self.budget.limit_nano_usd
-        return Fraction(self.projected_nano_usd * 100, limit) if limit else Fraction(0)
+        limit = self.budget.limit
+        return Fraction(self.projected * 100, limit) if limit else Fraction(0)
 
     @property
-    def headroom_nano_usd(self) -> NanoUSD | None:
+    def headroom(self) -> int | None:
         """What may still be spent or held, >= 0; ``None`` when the budget is off."""
-        if not self.budget.limit_nano_usd:
+        if not self.budget.limit:
             return None
-        left = self.budget.limit_nano_usd - self.spent_nano_usd - self.held_nano_usd
-        return NanoUSD(max(0, left))
+        return max(0, self.budget.limit - self.spent - self.held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,13 @@ class Decision:
         session_id: Session of the call.
         mission_id: Mission of the call, if it has one.
         model: Model of the call; where one that may answer has no price, that one.
+        output_cap_tokens: Most output tokens of one answer that the caller may request; ``None``
+            leaves the request as it is (EVA-14).
+        downgraded_from: The model that was requested, where ``model`` is to be called in its
+            place.
+        waited_seconds: How long the call waited for the holds of others, or for a person.
+        approval_id: The approval that let the call pass.
+        rungs: What was applied to let the call pass, in order.
         resembling: Of a model without a price, up to three ``provider/model`` names that have one
             and are close, closest first.
     """
@@ -105,6 +117,11 @@ class Decision:
     mission_id: str | None = None
     model: str | None = None
     resembling: tuple[str, ...] = ()
+    output_cap_tokens: int | None = None
+    downgraded_from: str | None = None
+    waited_seconds: float = 0.0
+    approval_id: str | None = None
+    rungs: tuple[Rung, ...] = ()
 
     def admitting(self, reservation: Reservation) -> Decision:
         """Return the decision with the hold that it led to; faster than ``replace``."""
@@ -123,6 +140,11 @@ class Decision:
             self.mission_id,
             self.model,
             self.resembling,
+            self.output_cap_tokens,
+            self.downgraded_from,
+            self.waited_seconds,
+            self.approval_id,
+            self.rungs,
         )
 
     @property
@@ -138,12 +160,17 @@ class Decision:
     @property
     def headroom_nano_usd(self) -> NanoUSD | None:
         """The most expensive call that would still fit every budget; ``None`` without a limit."""
-        return headroom(self.statuses)
+        room = headroom(self.statuses, Measure.USD)
+        return None if room is None else NanoUSD(room)
 
 
-def headroom(statuses: Sequence[BudgetStatus]) -> NanoUSD | None:
-    """Return what the tightest of the budgets has room for; ``None`` without a limit."""
-    left = [status.headroom_nano_usd for status in statuses]
+def headroom(statuses: Sequence[BudgetStatus], measure: Measure) -> int | None:
+    """Return what the tightest of the budgets that refuse has room for; ``None`` without one."""
+    left = [
+        status.headroom
+        for status in statuses
+        if status.budget.measure is measure and status.budget.enforce == "block"
+    ]
     return min((each for each in left if each is not None), default=None)
 
 

@@ -20,6 +20,8 @@ class LedgerTable(StrEnum):
     MISSION = "mission"
     RESET = "reset"
     PRICE_ENTRY = "price_entry"
+    BUDGET_WINDOW = "budget_window"
+    BUDGET_EVENT = "budget_event"
 
 
 class OutboxEvent(NamedTuple):

@@ -36,6 +36,11 @@ class Policy:
         unpriced_models: What happens to a call whose model has no price (PRC-5).
         default_output_tokens: Output estimate of a request that states no maximum.
         reservation_ttl_seconds: Life of a hold whose holder died.
+        cap_at_least_tokens: Least output that ``cap`` may leave a call.
+        wait_seconds: Longest wait for the holds of other calls; 0 waits for none.
+        ask_seconds: Longest wait for a person who approves a parked call.
+        downgrade: Pairs of a glob for a model and cheaper models to call in its place, in order.
+        hold: What is held for a call: the most that it may cost, or what such calls cost.
         deprecated_fields: Paths of the deprecated keys the file used (DEP-6).
         content_hash: ``sha256:`` and 64 hex digits over everything above; stamped on every
             decision.
@@ -48,6 +53,11 @@ class Policy:
     unpriced_models: Literal["deny", "warn"]
     default_output_tokens: int
     reservation_ttl_seconds: int
+    cap_at_least_tokens: int
+    wait_seconds: int
+    ask_seconds: int
+    downgrade: tuple[tuple[str, tuple[str, ...]], ...]
+    hold: Literal["maximum", "expected"]
     autonomy: Autonomy
     mission: MissionLimits
     deprecated_fields: tuple[str, ...]

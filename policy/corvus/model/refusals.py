@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from corvus.base.money import NanoUSD
-
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
@@ -15,15 +13,16 @@ class Refusals:
     Attributes:
         count: Calls refused since the window began or the sum was reset, > 0.
         last_at: When the last was refused, aware UTC.
-        needed_nano_usd: What the last was expected to cost; ``None`` when its model has no price.
-        left_nano_usd: What the budget had left for it, >= 0.
+        needed: What the last was expected to use, in the unit of the budget; ``None`` when its model
+            has no price.
+        left: What the budget had left for it, >= 0.
         model: Its model.
         is_blocking: Whether no call that the budget judges was admitted since.
     """
 
     count: int
     last_at: datetime
-    needed_nano_usd: NanoUSD | None
-    left_nano_usd: NanoUSD
+    needed: int | None
+    left: int
     model: str
     is_blocking: bool = True

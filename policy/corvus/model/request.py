@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from corvus.base.money import MAX_LIMIT_USD, NanoUSD, nano_usd
+from corvus.model.budget import TAG, Amounts
 
 MAX_ESTIMATE = nano_usd(MAX_LIMIT_USD)
 """Largest estimate or cost of one call, inclusive; it keeps every sum inside int64."""
@@ -43,7 +44,20 @@ class Attributes(NamedTuple):
     user: str | None
     agent: str | None
     surface: str
+    subagent: str | None = None
+    token: str | None = None
+    branch: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
 
+    def value(self, name: str) -> str | None:
+        """Return an attribute by its name in a budget: ``user``, or ``tag.team`` for a tag."""
+        if name.startswith(TAG):
+            return dict(self.tags).get(name.removeprefix(TAG))
+        return getattr(self, name)
+
+
+ATTRIBUTES = tuple(name for name in Attributes._fields if name != "tags")
+"""The attributes with a name of their own; a tag is ``tag.<key>``."""
 
 LONGEST_LIFE_SECONDS = 86_400
 """Longest life that a hold may be given at once."""
@@ -60,13 +74,21 @@ class Request:
         session_id: Session of the call; every call has one (SES-1).
         mission_id: Mission inside that session.
         surface: Where the call comes from, one of ``Surface``; another word is kept, too.
+        agent: Agent of the call.
+        subagent: The agent inside the agent, by the client's own id.
+        token: Name of the access token that the call came with.
+        branch: Branch of the repository that the call works on.
         tags: Free-form pairs, kept on the usage record.
+        estimate_tokens: Tokens of all kinds that the call may use, 0..=9e18; known also where the
+            model has no price.
         idempotency_key: Repeating a request with its key replays the first answer (RES-2).
         ttl_seconds: Life of the hold, 1..=86400; ``None`` takes the policy's.
         dispatched: Whether the call may have left for its provider once it is admitted; only a hold
             that surely was not is given back when it expires (RES-6).
         input_nano_usd: The part of the estimate that the input costs.
         output_rate: Nano-USD per million output tokens, to say what would still fit.
+        output_tokens: The output that the estimate has room for, where the caller can lower it; kept
+            nowhere.
         principal: Whose call it is: the id of the token, or ``LOCAL``. Through the API, only the
             principal of a reservation finds it again (RES-8).
         fingerprint: Hash of what the caller said, which decides whether a repeated idempotency key
@@ -85,12 +107,17 @@ class Request:
     project: str | None = None
     user: str | None = None
     agent: str | None = None
+    subagent: str | None = None
+    token: str | None = None
+    branch: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
+    estimate_tokens: int = 0
     idempotency_key: str | None = None
     ttl_seconds: int | None = None
     dispatched: bool = True
     input_nano_usd: int | None = None
     output_rate: int | None = None
+    output_tokens: int | None = None
     principal: str = LOCAL
     fingerprint: str | None = None
     resumes_mission: bool = False
@@ -99,9 +126,10 @@ class Request:
     def __post_init__(self) -> None:
         if self.estimate_nano_usd is not None:
             require_amount("estimate", self.estimate_nano_usd)
+        require_amount("estimate_tokens", self.estimate_tokens)
         if not self.session_id or not self.model:
             raise ValueError("a request names a session and a model")
-        require_text(*self.attributes, self.session_id, self.mission_id, self.idempotency_key)
+        require_text(*self.attributes[:-1], self.session_id, self.mission_id, self.idempotency_key)
         require_text(self.principal)
         require_text(*(text for tag in self.tags for text in tag))
         if self.ttl_seconds is not None and not 1 <= self.ttl_seconds <= LONGEST_LIFE_SECONDS:
@@ -111,8 +139,22 @@ class Request:
     def attributes(self) -> Attributes:
         """What budgets match on."""
         return Attributes(
-            self.model, self.provider, self.project, self.user, self.agent, self.surface
+            self.model,
+            self.provider,
+            self.project,
+            self.user,
+            self.agent,
+            self.surface,
+            self.subagent,
+            self.token,
+            self.branch,
+            self.tags,
         )
+
+    @property
+    def amounts(self) -> Amounts:
+        """What the call may use; a cost that is not known holds nothing."""
+        return Amounts(self.estimate_nano_usd or 0, self.estimate_tokens, 1)
 
 
 def require_text(*texts: str | None) -> None:
@@ -141,6 +183,6 @@ def require_amount(name: str, amount: object) -> None:
         ValueError: It is no integer of nano-USD, negative, or beyond 9 000 000 000 USD.
     """
     if isinstance(amount, bool) or not isinstance(amount, int) or amount < 0:
-        raise ValueError(f"{name} must be an integer of nano-USD >= 0, got {amount!r}")
+        raise ValueError(f"{name} must be an integer >= 0, got {amount!r}")
     if amount > MAX_ESTIMATE:
         raise ValueError(f"{name} must be at most {MAX_ESTIMATE} nano-USD, got {amount}")

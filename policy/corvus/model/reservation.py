@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from corvus.base.money import NOTHING, NanoUSD
+from corvus.model.budget import Amounts
 from corvus.model.price import Price
 from corvus.model.request import Request
 from corvus.model.usage import Usage
@@ -52,6 +53,7 @@ class Reservation:
     Attributes:
         id: UUIDv7 text.
         hold_nano_usd: The amount held while ``held``; the estimate, unless it was raised.
+        hold_tokens: The tokens held while ``held``.
         admitted_at: Aware UTC; decides the windows that the call is counted in (EVA-8).
         expires_at: Aware UTC, exclusive: from then on the hold is overdue.
         settled_at: Aware UTC; ``None`` while held.
@@ -78,6 +80,22 @@ class Reservation:
     answer: str | None = None
     settlement_key: str | None = None
     recorded: tuple[Source, Usage] | None = None
+    hold_tokens: int = 0
+
+    def estimated_tokens(self, source: Source, usage: Usage) -> int:
+        """Return the tokens that count for a call of which nobody reported any: those held.
+
+        Args:
+            source: How its cost is known.
+            usage: What was reported.
+        """
+        is_reported = usage.total_tokens or source in (Source.PRICED, Source.IMPORTED)
+        return 0 if is_reported else self.hold_tokens
+
+    @property
+    def hold(self) -> Amounts:
+        """What is held in every measure."""
+        return Amounts(self.hold_nano_usd, self.hold_tokens, 1)
 
     def ended(
         self,
@@ -103,6 +121,7 @@ class Reservation:
             self.override_id,
             self.answer,
             settlement_key,
+            hold_tokens=self.hold_tokens,
         )
 
 

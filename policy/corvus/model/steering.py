@@ -79,6 +79,7 @@ class ResetRequest:
         session_id: Which session, where the budget counts sessions or missions.
         mission_id: Which mission, where it counts missions.
         project: The project of that session.
+        part: Whose sum, where the budget has ``per``: values as they are shown, with ``,`` between.
     """
 
     scope: str
@@ -87,9 +88,11 @@ class ResetRequest:
     session_id: str | None = None
     mission_id: str | None = None
     project: str | None = None
+    part: str | None = None
 
     def __post_init__(self) -> None:
         require_text(self.actor, self.reason, self.session_id, self.mission_id, self.project)
+        require_text(self.part)
 
 
 class SessionOutcome(StrEnum):

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from corvus.base.errors import PolicyError
+from corvus.model.budget import Amounts, Measure
 from corvus.model.refusals import Refusals
 from corvus.store.codec import Kind, Query
 
@@ -29,10 +30,11 @@ class BalanceKey(NamedTuple):
     """Which sum of which budget: one window, session or mission.
 
     Attributes:
-        window_start_us: Microseconds since 1970; 0 without a calendar window.
+        window_start_us: Microseconds since 1970; 0 without a window.
         session_id: Empty unless the period is ``session`` or ``mission``.
         mission_id: Empty unless the period is ``mission``.
         project: Of the session or mission; empty without one, and for all other periods.
+        part: Of a budget with ``per`` (``corvus.model.budget.part_of``); else empty.
     """
 
     budget_id: int
@@ -40,6 +42,7 @@ class BalanceKey(NamedTuple):
     session_id: str = ""
     mission_id: str = ""
     project: str = ""
+    part: str = ""
 
 
 class SessionKey(NamedTuple):
@@ -96,12 +99,16 @@ class StoredBalance:
     Attributes:
         spent_nano_usd: Cost of the settled calls, >= 0.
         held_nano_usd: Sum of the open holds, >= 0.
+        held_tokens: Tokens of the open holds, >= 0.
+        held_calls: How many holds are open, >= 0.
         calls: Settled calls.
         unpriced_calls: Those whose cost is unknown and not in the sum.
         tokens: Tokens of all kinds.
         since_us: Instant of the last reset, microseconds; 0 without one. What was settled earlier
             does not count.
         state: State of the last evaluation, which shows a transition (OBS-1).
+        reached_percent: The highest threshold that was reported since the window began or the sum
+            was reset; -1 while none was.
         refusals: What it refused; ``None`` while it refused nothing.
     """
 
@@ -114,6 +121,27 @@ class StoredBalance:
     since_us: int = 0
     state: int = 0
     refusals: Refusals | None = None
+    held_tokens: int = 0
+    held_calls: int = 0
+    reached_percent: int = -1
+
+    def spent(self, measure: Measure) -> int:
+        """Return what settled calls used, in the unit of a measure."""
+        if measure is Measure.USD:
+            return self.spent_nano_usd
+        return self.tokens if measure is Measure.TOKENS else self.calls
+
+    def held(self, measure: Measure) -> int:
+        """Return what open holds may use, in the unit of a measure."""
+        if measure is Measure.USD:
+            return self.held_nano_usd
+        return self.held_tokens if measure is Measure.TOKENS else self.held_calls
+
+    def hold(self, amounts: Amounts, sign: int = 1) -> None:
+        """Add what a reservation holds; with a sign of -1, take it off."""
+        self.held_nano_usd += sign * amounts.nano_usd
+        self.held_tokens += sign * amounts.tokens
+        self.held_calls += sign * amounts.calls
 
 
 @dataclass(slots=True)

@@ -32,6 +32,7 @@ class Cache:
         keys: The reservation to which an idempotency key points.
         actions: When the actions of a principal were admitted, ascending.
         present: Ids of sessions that were not forgotten.
+        windows: When the latest window of a sum opened, by budget and part, microseconds.
     """
 
     state: StoreState | None = None
@@ -41,6 +42,7 @@ class Cache:
     keys: dict[IdempotencyKey, str] = field(default_factory=dict[IdempotencyKey, str])
     actions: dict[str, deque[int]] = field(default_factory=dict[str, deque[int]])
     present: set[str] = field(default_factory=set[str])
+    windows: dict[tuple[int, str], int] = field(default_factory=dict[tuple[int, str], int])
 
     def table(self, kind: Kind[T]) -> dict[Any, T | None]:
         """Return the rows of a kind that are remembered."""
@@ -73,6 +75,7 @@ class Cache:
         for kind in (BALANCE, SESSION, MISSION, OVERRIDE):
             self.tables.pop(kind, None)
         self.present.clear()
+        self.windows.clear()
 
     def trim(self, written: Changes) -> None:
         """Forget reservations that have ended, and kinds of which too much is remembered.
@@ -84,7 +87,7 @@ class Cache:
         for row in written.changed_of(RESERVATION).values():
             if row.state is not ReservationState.HELD:
                 reservations.pop(row.id, None)
-        for rows in (*self.tables.values(), self.keys, self.present):
+        for rows in (*self.tables.values(), self.keys, self.present, self.windows):
             if len(rows) > _ROWS_MAX:
                 rows.clear()
         if len(self.actions) > _PRINCIPALS_MAX:

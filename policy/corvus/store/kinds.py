@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from corvus.base.money import NanoUSD
 from corvus.base.period import Period
 from corvus.model.budget import Budget
 from corvus.model.outbox import OutboxEvent
@@ -68,35 +67,31 @@ BALANCE = Kind(
     "balance",
     StoredBalance,
     "budget_id window_start_us session_id mission_id project spent_nano_usd held_nano_usd calls "
-    "unpriced_calls tokens since_us state refused",
-    key="budget_id window_start_us session_id mission_id project",
-    names={
-        "refusals": "refused",
-        "needed_nano_usd": "needed",
-        "left_nano_usd": "left",
-        "is_blocking": "blocking",
-    },
+    "unpriced_calls tokens since_us state refused part held_tokens held_calls reached_percent",
+    key="budget_id window_start_us session_id mission_id project part",
+    names={"refusals": "refused", "is_blocking": "blocking"},
     parts=("key",),
 )
 RESERVATION = Kind(
     "reservation",
     Reservation,
     "id idempotency_key state hold_nano_usd admitted_at_us expires_at_us settled_at_us dispatched "
-    "cost_nano_usd record_id settlement_key body project recorded",
+    "cost_nano_usd record_id settlement_key body project recorded hold_tokens",
     changing="state hold_nano_usd expires_at_us settled_at_us dispatched cost_nano_usd record_id "
-    "settlement_key idempotency_key recorded",
+    "settlement_key idempotency_key recorded hold_tokens",
     names={
         "estimate_nano_usd": "estimate",
         "session_id": "session",
         "mission_id": "mission",
         "ttl_seconds": "ttl",
         "input_nano_usd": "input",
+        "estimate_tokens": "estimated_tokens",
         "output_rate": "rate",
         "policy_hash": "policy",
         "override_id": "override",
     },
-    sparse=("tags", "principal"),
-    omit=("resumes_mission", "unpriced_model"),
+    sparse=("tags", "principal", "estimate_tokens"),
+    omit=("resumes_mission", "unpriced_model", "output_tokens"),
     parts=("request",),
 )
 OVERRIDE = Kind("override", Override, "id state body", whole=True, names={"session_id": "session"})
@@ -160,6 +155,18 @@ def _only(row: Row) -> Any:
     return row[0]
 
 
+WINDOW_OPENED: Query[int] = Query(
+    "SELECT window_start_us FROM balance WHERE budget_id = ? AND part = ? "
+    "AND window_start_us BETWEEN 1 AND ? ORDER BY window_start_us DESC LIMIT 1",
+    _only,
+)
+"""The latest window of a sum that had opened by an instant."""
+PART_WINDOW_OPENED: Query[int] = Query(
+    "SELECT window_start_us FROM balance WHERE budget_id = ? AND part = ? AND part <> '' "
+    "AND window_start_us BETWEEN 1 AND ? ORDER BY window_start_us DESC LIMIT 1",
+    _only,
+)
+"""The same for a budget with ``per``, by its index."""
 LATEST_SESSION: Query[str] = Query(
     "SELECT body ->> 'session' FROM reservation ORDER BY id DESC LIMIT 1", _only
 )
@@ -182,15 +189,22 @@ FORGETTABLE_RESERVATION: Query[int] = Query(
     "SELECT 1 FROM reservation WHERE id < ? AND state <> 'held' AND settled_at_us < ? LIMIT 1",
     _only,
 )
+LONG_PERIODS = (Period.QUARTER, Period.YEAR)
+"""Those whose windows are longer than a month: their sums stay a year longer."""
+_YEAR_US = 366 * 86_400 * 10**6
+_LONGER_US = f"""iif(key ->> 1 IN ({", ".join(f"'{period}'" for period in LONG_PERIODS)}), {_YEAR_US}, 0)
+        + coalesce(key ->> 5, 0) * 1000000"""
+"""How much longer the sums of a budget are kept than those of a month, as ``longer_us``."""
 FORGETTABLE_MORE: Query[int] = Query(
-    """
-SELECT 1 FROM balance WHERE window_start_us > 0 AND window_start_us < ?
+    f"""
+SELECT 1 FROM balance JOIN budget ON budget.id = balance.budget_id
+WHERE window_start_us > 0 AND window_start_us < ? - ({_LONGER_US})
 UNION ALL
 SELECT 1 FROM override WHERE id < ? AND state <> 'active' AND NOT EXISTS (
     SELECT 1 FROM reservation WHERE reservation.id = override.body ->> 'consumed_by'
 )
 LIMIT 1
-""",
+""",  # noqa: S608 - made of constants of this package
     _only,
 )
 OLD_SESSIONS: Query[str] = Query(
@@ -214,12 +228,34 @@ GROUP BY name HAVING max(used) < ? ORDER BY max(used) LIMIT ?
 
 
 def budget_key(budget: Budget) -> str:
-    """Return what identifies a budget: how its spend is summed, not how much may be spent."""
-    return encoded([budget.name, budget.period, budget.timezone, budget.match])
+    """Return what identifies a budget: how its spend is summed, not how much may be spent.
+
+    Every sum is kept in all measures, so that a budget may change its unit without a recount.
+    """
+    match = [[name, globs[0] if len(globs) == 1 else globs] for name, globs in budget.match]
+    plain = [budget.name, budget.period, budget.timezone, match]
+    if not (budget.per or budget.window_seconds):
+        return encoded(plain)
+    return encoded([*plain, budget.per, budget.window_seconds])
+
+
+def longer_us(budget: Budget) -> int:
+    """Return how much longer the sums of a budget are kept than those of a month, microseconds."""
+    return (_YEAR_US if budget.period in LONG_PERIODS else 0) + budget.window_seconds * 10**6
 
 
 def budget_of(key: str) -> Budget:
-    """Return the budget that a key identifies, without limit or threshold."""
-    name, period, timezone, match = json.loads(key)
-    pairs = tuple((attribute, glob) for attribute, glob in match)
-    return Budget(name, Period(period), NanoUSD(0), 0, "", pairs, timezone)
+    """Return the budget that a key identifies, without limit or thresholds."""
+    name, period, timezone, match, *more = json.loads(key)
+    per, window_seconds = more or ((), 0)
+    return Budget(
+        name,
+        Period(period),
+        0,
+        (),
+        "",
+        match=tuple((name, (globs,) if isinstance(globs, str) else (*globs,)) for name, globs in match),
+        timezone=timezone,
+        per=tuple(per),
+        window_seconds=window_seconds,
+    )

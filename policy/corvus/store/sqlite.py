@@ -23,7 +23,7 @@ from corvus.base.ids import new_id
 from corvus.store import statements
 from corvus.store.api import Changes, StoreState, session_mark
 from corvus.store.codec import Kind, Query, values_of
-from corvus.store.kinds import STATE
+from corvus.store.kinds import STATE, budget_of, longer_us
 from corvus.store.spill import UNSETTLED
 from corvus.store.sqlite_files import Identity, explain, identity, make_folder, take, taken_lock
 
@@ -347,9 +347,9 @@ def _forget(connection: sqlite3.Connection, changes: Changes) -> None:
     if before_us := changes.forgotten_reservations_us:
         connection.execute(statements.FORGET_RESERVATIONS, (new_id(before_us), before_us))
     sessions, windows_us = changes.forgotten_sessions, changes.forgotten_windows_us
-    budgets: list[int] = []
+    budgets: dict[int, str] = {}
     if sessions or windows_us:
-        budgets = [row[0] for row in connection.execute(statements.READ_BUDGET_IDS)]
+        budgets = dict(connection.execute(statements.READ_BUDGETS).fetchall())
     many(statements.FORGET_SESSION, [(name,) for name in sessions])
     many(statements.FORGET_MISSIONS, [(name,) for name in sessions])
     many(statements.FORGET_BALANCES, [(budget, name) for budget in budgets for name in sessions])
@@ -357,6 +357,7 @@ def _forget(connection: sqlite3.Connection, changes: Changes) -> None:
     recalled = [(session_mark(name),) for name in changes.recalled_sessions]
     many(statements.UNMARK_FORGOTTEN, recalled)
     if windows_us:
-        many(statements.FORGET_WINDOWS, [(budget, windows_us) for budget in budgets])
+        before = [(each, windows_us - longer_us(budget_of(key))) for each, key in budgets.items()]
+        many(statements.FORGET_WINDOWS, before)
     if before_us := changes.forgotten_overrides_us:
         connection.execute(statements.FORGET_OVERRIDES, (new_id(before_us),))

@@ -183,11 +183,43 @@ CREATE TABLE forgotten_session (
 ALTER TABLE store_state ADD COLUMN forgotten_times INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE store_state ADD COLUMN windows_before_us INTEGER NOT NULL DEFAULT 0; -- forgotten sums
 """,
+    # Budgets have parts, and count tokens and calls. What is held now was held without tokens.
+    """
+CREATE TABLE balance_of_part (
+    budget_id       INTEGER NOT NULL,
+    window_start_us INTEGER NOT NULL,
+    session_id      TEXT    NOT NULL,
+    mission_id      TEXT    NOT NULL,
+    project         TEXT    NOT NULL, -- of the session or mission; empty without one
+    spent_nano_usd  INTEGER NOT NULL,
+    held_nano_usd   INTEGER NOT NULL,
+    calls           INTEGER NOT NULL,
+    unpriced_calls  INTEGER NOT NULL,
+    tokens          INTEGER NOT NULL,
+    since_us        INTEGER NOT NULL, -- the last reset; what was settled earlier does not count
+    state           INTEGER NOT NULL, -- of the last evaluation: 0 allowed, 1 warning, 2 exceeded
+    refused         TEXT,             -- what it refused, as JSON; NULL while nothing
+    part            TEXT    NOT NULL, -- values of the attributes that divide the budget
+    held_tokens     INTEGER NOT NULL,
+    held_calls      INTEGER NOT NULL,
+    reached_percent INTEGER NOT NULL, -- the highest threshold that was reported; -1 is none
+    PRIMARY KEY (budget_id, window_start_us, session_id, mission_id, project, part)
+) STRICT, WITHOUT ROWID;
+INSERT INTO balance_of_part
+SELECT budget_id, window_start_us, session_id, mission_id, project, spent_nano_usd, held_nano_usd,
+    calls, unpriced_calls, tokens, since_us, state, refused, '', 0, 0, -1
+FROM balance;
+DROP TABLE balance;
+ALTER TABLE balance_of_part RENAME TO balance;
+CREATE INDEX balance_part ON balance (budget_id, part, window_start_us) WHERE part <> '';
+ALTER TABLE reservation ADD COLUMN hold_tokens INTEGER NOT NULL DEFAULT 0;
+UPDATE store_state SET recount_due = 1;
+""",
 )
 """Each brings a store one version further; ``PRAGMA user_version`` is how many were applied."""
 
 COUNT_TABLES = "SELECT count(*) FROM sqlite_schema"
-READ_BUDGET_IDS = "SELECT id FROM budget"
+READ_BUDGETS = "SELECT id, key FROM budget"
 FORGET_RESERVATIONS = """
 DELETE FROM reservation WHERE id IN (
     SELECT id FROM reservation WHERE id < ? AND state <> 'held' AND settled_at_us < ? LIMIT 5000

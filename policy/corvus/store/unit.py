@@ -217,15 +217,39 @@ class Unit:
         rows = self._cache.table(BALANCE)
         balance = rows.get(key)
         if balance is None:
-            self._refuse_forgotten(key.session_id, key.window_start_us)
+            self._refuse_forgotten(key.session_id)
+            self._refuse_past_window(key)
             balance = self._backend.get(BALANCE, key) or StoredBalance(key)
             rows[key] = balance
-        if balance.spent_nano_usd < 0 or balance.held_nano_usd < 0:
+        if min(balance.spent_nano_usd, balance.held_nano_usd, balance.held_tokens) < 0:
             raise StoreCorrupt(
                 f"the balance of budget {self.budgets()[key.budget_id].name} in "
                 f"{self._backend.name} went below 0; run `corvus ledger verify --rebuild`"
             )
         return balance
+
+    def window_opened(self, budget_id: int, part: str, by_us: int) -> int | None:
+        """Return when the latest window of a sum opened, microseconds; ``None`` if none had.
+
+        Args:
+            budget_id: A budget whose windows open with a call.
+            part: Of a budget with ``per``; else empty.
+            by_us: The instant by which it had opened, inclusive.
+        """
+        remembered = self._cache.windows.get((budget_id, part))
+        if remembered is not None and remembered <= by_us:
+            return remembered
+        query = kinds.PART_WINDOW_OPENED if part else kinds.WINDOW_OPENED
+        found = self._backend.find(query, budget_id, part, by_us)
+        if not found:
+            return None
+        if by_us >= self.now_us:
+            self._cache.windows[budget_id, part] = found[0]
+        return found[0]
+
+    def open_window(self, budget_id: int, part: str, start_us: int) -> None:
+        """Remember a window that opens now, before its balance is kept."""
+        self._cache.windows[budget_id, part] = start_us
 
     def balances(self, budget_id: int) -> dict[BalanceKey, StoredBalance]:
         """Return every balance of a budget, as this transaction sees it."""
@@ -427,11 +451,19 @@ class Unit:
         """Return the marks of forgotten sessions; not those of this transaction."""
         return [row.mark for row in self._backend.find(kinds.FORGOTTEN_SESSIONS)]
 
-    def _refuse_forgotten(self, session_id: str, window_start_us: int = 0) -> None:
+    def _refuse_forgotten(self, session_id: str) -> None:
         if session_id and self.is_forgotten(session_id):
             raise Forgotten(session_id)
-        if 0 < window_start_us < self._state.windows_before_us:
+
+    def _refuse_past_window(self, key: BalanceKey) -> None:
+        if 0 < key.window_start_us < self._state.windows_before_us and self.is_window_forgotten(
+            self.budgets()[key.budget_id], key.window_start_us
+        ):
             raise Forgotten(None)
+
+    def is_window_forgotten(self, budget: Budget, window_start_us: int) -> bool:
+        """Return whether the sums of a window are forgotten."""
+        return 0 < window_start_us < self._state.windows_before_us - kinds.longer_us(budget)
 
 
 def state_of(rows: Backend | Look) -> StoreState:
