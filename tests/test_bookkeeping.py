@@ -71,7 +71,7 @@ def spend(governor: Governor, cents: int, session: str = "s", project: str | Non
 
 def spent(governor: Governor, name: str, session: str = "s") -> int:
     statuses = governor.status(session).decision.statuses
-    (found,) = [one.spent_nano_usd for one in statuses if one.budget.name == name]
+    (found,) = [one.spent for one in statuses if one.budget.name == name]
     return found // CENT
 
 
@@ -123,7 +123,7 @@ def test_a_new_budget_knows_what_its_window_has_cost_already(
     with opened(OPUS_WEEK).governor() as governor:
         status = governor.status("s")
         (week,) = [one for one in status.decision.statuses if one.budget.name == "search-week"]
-        assert (week.spent_nano_usd, week.held_nano_usd) == (100 * CENT, 50 * CENT)
+        assert (week.spent, week.held) == (100 * CENT, 50 * CENT)
         assert held.reservation is not None
         governor.commit(held.reservation, cost_nano_usd=NanoUSD(60 * CENT))
         assert spent(governor, "search-week") == 160

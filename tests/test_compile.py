@@ -29,7 +29,7 @@ def compiled(text: str = "", deprecated: tuple[str, ...] = ()) -> Policy:
 
 def test_defaults_compile_to_session_day_and_month() -> None:
     budgets = compiled().budgets
-    assert [(b.name, b.period, b.limit_nano_usd, b.config_key) for b in budgets] == [
+    assert [(b.name, b.period, b.limit, b.config_key) for b in budgets] == [
         ("session", Period.SESSION, 0, "cost.session_limit_usd"),
         ("day", Period.DAY, 10_000_000_000, "cost.daily_limit_usd"),
         ("month", Period.MONTH, 100_000_000_000, "cost.monthly_limit_usd"),
@@ -40,9 +40,7 @@ def test_defaults_compile_to_session_day_and_month() -> None:
 def test_a_mission_budget_exists_only_when_missions_are_bounded_by_money() -> None:
     assert [b.name for b in compiled("mission.enabled = true").budgets][3:] == ["mission"]
     assert (
-        compiled("mission = {enabled = true, max_estimated_cost_cents = 250}")
-        .budgets[3]
-        .limit_nano_usd
+        compiled("mission = {enabled = true, max_estimated_cost_cents = 250}").budgets[3].limit
         == 2_500_000_000
     )
     assert len(compiled("mission = {enabled = true, max_estimated_cost_cents = 0}").budgets) == 3
@@ -66,15 +64,15 @@ def test_named_budgets_follow_in_file_order_and_inherit_the_threshold() -> None:
         warn_at_percent = 50
     """)
     first, second = policy.budgets[3:]
-    assert (first.name, first.period, first.limit_nano_usd) == (
+    assert (first.name, first.period, first.limit) == (
         "team-b",
         Period.WEEK,
         2_500_000_000,
     )
     assert (first.warn_at_percent, first.timezone) == (70, "Europe/Madrid")
-    assert first.match == (("project", "search-*"), ("model", "claude-*"))
+    assert first.match == (("project", ("search-*",)), ("model", ("claude-*",)))
     assert first.config_key == "cost.budgets[0].limit_usd"
-    assert (second.name, second.warn_at_percent, second.limit_nano_usd) == (
+    assert (second.name, second.warn_at_percent, second.limit) == (
         "team-a",
         50,
         7_000_000_000,
@@ -165,7 +163,7 @@ def policy(*sets: str) -> Policy:
 
 
 def limits_of(policy: Policy) -> dict[str, int]:
-    return {one.name: one.limit_nano_usd for one in policy.budgets}
+    return {one.name: one.limit for one in policy.budgets}
 
 
 @pytest.fixture(autouse=True)

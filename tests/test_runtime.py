@@ -54,9 +54,7 @@ def test_the_day_of_a_budget_is_that_of_its_own_time_zone(
     ledger = record_calls(tmp_path / "ledger.duckdb", *calls)
     runtime = open_runtime([config(tmp_path)], ledger=ledger, clock=FixedClock(NOON))
     status = runtime.status(None)
-    found = {
-        one.budget.name: (one.spent_nano_usd, one.resets_at) for one in status.decision.statuses
-    }
+    found = {one.budget.name: (one.spent, one.resets_at) for one in status.decision.statuses}
     assert found["tokyo"] == (110, datetime(2026, 11, 18, 15, tzinfo=UTC))
     assert found["utc"] == (100, datetime(2026, 11, 19, tzinfo=UTC))
 
@@ -115,7 +113,7 @@ def test_a_governor_is_opened_by_an_async_context_and_closed_on_every_way_out(
     with pytest.raises(StoreError, match="closed"):
         governor.status()
     with runtime.governor() as again:
-        spent = {one.budget.period: one.spent_nano_usd for one in again.status().decision.statuses}
+        spent = {one.budget.period: one.spent for one in again.status().decision.statuses}
         assert spent[Period.DAY] == 500_000_000
 
 

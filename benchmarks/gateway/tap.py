@@ -14,7 +14,8 @@ import statistics
 import time
 from collections.abc import Callable
 
-from corvus.calls.plan import Plan, read
+from corvus.calls.plan import Plan
+from corvus.calls.reading import read
 from corvus.metering.providers.anthropic import MESSAGES
 from corvus.metering.providers.openai import CHAT, RESPONSES
 

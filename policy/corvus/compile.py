@@ -24,6 +24,7 @@ from corvus.config.toml.values import Route, shown
 from corvus.diagnostics.model import ConfigError
 from corvus.model.budget import Budget, Measure, Rung
 from corvus.model.gateway import GatewayOptions, Kind, Upstream
+from corvus.model.notify import NotifyTarget
 from corvus.model.observability import ObservabilityOptions
 from corvus.model.policy import MissionLimits, Policy
 from corvus.model.price import Price
@@ -90,6 +91,13 @@ def observability_options(settings: Settings) -> ObservabilityOptions:
     """Return which sinks receive events."""
     return ObservabilityOptions(
         **_same_named(ObservabilityOptions, settings.governance.observability)
+    )
+
+
+def notify_targets(settings: Settings) -> tuple[NotifyTarget, ...]:
+    """Return where notifications are sent, in the order of the file."""
+    return tuple(
+        NotifyTarget(**_same_named(NotifyTarget, target)) for target in settings.governance.notify
     )
 
 

@@ -162,6 +162,8 @@ class Threshold:
         part: Whose sum, of a budget with ``per``.
         current_amount: Spent, in tokens or calls; ``None`` for a budget of money. So are the
             other two amounts.
+        resets_at: End of the window that it counts in, aware UTC; ``None`` without one.
+        since_us: When the sum was reset last, microseconds since 1970; 0 when it was not.
     """
 
     budget_state: str = field(metadata=PLAIN)
@@ -179,6 +181,8 @@ class Threshold:
     current_amount: int | None = field(metadata=PLAIN, default=None)
     projected_amount: int | None = field(metadata=PLAIN, default=None)
     limit_amount: int | None = field(metadata=PLAIN, default=None)
+    resets_at: datetime | None = field(default=None, metadata=HIDDEN)
+    since_us: int = field(default=0, metadata=HIDDEN)
 
 
 _BY_PERIOD = ("period", "surface")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from corvus.base.context import Opening
 from corvus.base.errors import LedgerError, StoreError
-from corvus.base.money import NanoUSD
 from corvus.base.period import Period, Window, window_at
 from corvus.base.time import Clock, SystemClock
 from corvus.compile import (
@@ -25,6 +24,7 @@ from corvus.compile import (
     compile_policy,
     gateway_options,
     lay_over,
+    notify_targets,
     observability_options,
 )
 from corvus.config.check.documents import LoadedConfig
@@ -34,6 +34,7 @@ from corvus.governor.evaluate import NO_CALL, Balance, evaluate
 from corvus.model.audit_hash import GENESIS
 from corvus.model.budget import Amounts, Budget
 from corvus.model.gateway import GatewayOptions
+from corvus.model.notify import NotifyTarget
 from corvus.model.observability import ObservabilityOptions
 from corvus.model.policy import Policy
 from corvus.model.status_report import StatusReport
@@ -48,8 +49,10 @@ if TYPE_CHECKING:
     from corvus.governor.governor import Governor
     from corvus.governor.recount import History
     from corvus.ledger.ledger import Ledger
+    from corvus.model.parts import PartsPage, PartsQuery
     from corvus.model.spend import Spend
     from corvus.model.steering import AuditEvent
+    from corvus.store.standing import TargetStanding
     from corvus.store.store import Store
 
 P = ParamSpec("P")
@@ -69,6 +72,7 @@ class Runtime:
         retention_days: Days that usage stays in the ledger file itself; 0 keeps it.
         gateway: How the gateway listens.
         observability: What it tells about itself.
+        notify: Where notifications are sent.
         loaded: The layers that all of this was made of.
         is_ledger_named: Whether the user named the ledger for this run, so that it must exist.
         config_paths: The files that were read, lowest layer first.
@@ -83,6 +87,7 @@ class Runtime:
     retention_days: int = 0
     gateway: GatewayOptions = field(default_factory=GatewayOptions)
     observability: ObservabilityOptions = field(default_factory=ObservabilityOptions)
+    notify: tuple[NotifyTarget, ...] = ()
     loaded: LoadedConfig | None = None
     is_ledger_named: bool = False
     config_paths: tuple[Path, ...] = ()
@@ -150,7 +155,12 @@ class Runtime:
 
         with self._store() as (store, history):
             governor = Governor(
-                self.policy, store, books=self.books, listeners=listeners, history=history
+                self.policy,
+                store,
+                books=self.books,
+                listeners=listeners,
+                history=history,
+                notify=self.notify,
             )
             if self.policy.enabled:
                 governor.note_limits(self.governing, local_actor())
@@ -206,6 +216,27 @@ class Runtime:
             report = governor.status(session_id, mission_id)
         latest = latest_session(self.bookkeeping.place) if session_id is None else None
         return replace(report, latest_session_id=latest)
+
+    def parts(self, query: PartsQuery) -> PartsPage:
+        """Say where the parts of a budget with ``per`` stand (EVA-12).
+
+        Raises:
+            SteeringRefused: There is no such budget, it has no parts, or its session or mission is
+                not named.
+            StoreError: The store is there and cannot be used.
+        """
+        if self.bookkeeping.has_store:
+            with self._stored_governor() as governor:
+                return governor.parts(query)
+        from corvus.governor.governor import Governor
+        from corvus.store.place import open_store
+
+        with closing(open_store(None, self.clock)) as store:
+            return Governor(self.policy, store, books=self.books).parts(query)
+
+    async def aparts(self, query: PartsQuery) -> PartsPage:
+        """Do what ``parts`` does, without keeping the event loop waiting."""
+        return await _aside(self.parts, query)
 
     def audit(
         self, limit: int, since: datetime | None = None, kinds: Collection[str] = ()
@@ -263,7 +294,9 @@ class Runtime:
 
         with self.bookkeeping.store() as store:
             history = self.bookkeeping.history(store)
-            yield Governor(self.policy, store, books=self.books, history=history)
+            yield Governor(
+                self.policy, store, books=self.books, history=history, notify=self.notify
+            )
 
     def decide(
         self, action: Action, principal: str, *, approved: bool = False, record: bool = False
@@ -286,6 +319,16 @@ class Runtime:
         step = actions.step(self.policy, action, principal, approved=approved, record=record)
         with self.bookkeeping.store() as store:
             return store.run(step)
+
+    def notify_standings(self) -> list[TargetStanding]:
+        """Say how far each target of notifications has got; nothing changes.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        from corvus.store.standing import standings
+
+        return standings(self.bookkeeping.place, self.notify)
 
     def health(self) -> Health:
         """Say how store and ledger are; no byte of either changes."""
@@ -407,6 +450,7 @@ def open_runtime(
         retention_days=loaded.settings.governance.ledger.retention_days,
         gateway=gateway_options(loaded.settings),
         observability=observability_options(loaded.settings),
+        notify=notify_targets(loaded.settings),
         loaded=loaded,
         is_ledger_named=ledger is not None,
         config_paths=located.paths,

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from corvus.base.money import NanoUSD
 from corvus.calls.flight import Command, Ending, Extend, Flight, Relay, Settle
-from corvus.calls.plan import Plan, read
+from corvus.calls.plan import Plan
+from corvus.calls.reading import read
 from corvus.metering.provider import Endpoint
 from corvus.metering.providers.anthropic import MESSAGES
 from corvus.metering.providers.openai import CHAT, RESPONSES

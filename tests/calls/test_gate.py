@@ -164,23 +164,22 @@ def admitted(governor: Governor, body: bytes) -> tuple[Decision, Proposal]:
 def test_a_call_without_a_maximum_gets_what_every_budget_has_room_for(poor: Governor) -> None:
     decision, proposal = admitted(poor, b'{"model": "m"}')
     assert decision.allowed
-    assert proposal.stated is not None
-    assert 900 < proposal.stated < 1000
-    assert f'"max_completion_tokens":{proposal.stated}'.encode() in proposal.body.replace(
-        b" ", b""
-    ) or (f'"max_tokens":{proposal.stated}'.encode() in proposal.body.replace(b" ", b""))
-    assert proposal.headers == {OUTPUT_CAP: str(proposal.stated)}
+    stated = proposal.plan.stated_tokens
+    assert stated is not None
+    assert 900 < stated < 1000
+    assert json.loads(proposal.body) == {"model": "m", "max_tokens": stated}
+    assert proposal.headers == {OUTPUT_CAP: str(stated)}
     day = decision.governing
     assert day is not None
-    left = day.budget.limit_nano_usd - day.projected_nano_usd
+    left = day.budget.limit - day.projected
     assert 0 <= left < OUTPUT, "one token more would not have fitted"
 
 
-def test_no_less_than_the_default_is_stated_and_then_the_call_is_refused(poor: Governor) -> None:
+def test_no_less_than_the_least_is_stated_and_then_the_call_is_refused(poor: Governor) -> None:
     assert admitted(poor, b'{"model": "m", "max_tokens": 950}')[0].allowed
     decision, proposal = admitted(poor, b'{"model": "m"}')
     assert decision.denial is Denial.BUDGET_EXCEEDED
-    assert proposal.stated == 100
+    assert proposal.plan.stated_tokens == MOST_OUTPUT_TOKENS
     assert decision.estimate_nano_usd == proposal.request.estimate_nano_usd
 
 
@@ -188,7 +187,7 @@ def test_a_call_that_states_a_maximum_keeps_its_bytes_and_is_not_lowered(poor: G
     body = b'{"model": "m",  "max_tokens": 5000}'
     decision, proposal = admitted(poor, body)
     assert not decision.allowed
-    assert (proposal.stated, proposal.body, proposal.headers) == (None, body, {})
+    assert (proposal.plan.stated_tokens, proposal.body, proposal.headers) == (None, body, {})
 
 
 def test_callers_at_once_never_get_more_together_than_there_is(poor: Governor) -> None:

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corvus.calls.plan import UNSEEN_TOKENS, Plan, read
+from corvus.calls.plan import UNSEEN_TOKENS, Plan
+from corvus.calls.reading import read
 from corvus.metering.documents import (
     PAGE_TEXT_TOKENS,
     UNREAD_PAGES,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corvus.calls.plan import Plan, read
+from corvus.calls.plan import Plan
+from corvus.calls.reading import read
 from corvus.calls.routes import Unreadable
 from corvus.metering.content import NODES_MAX
 from corvus.metering.maxima import ANSWERS, COUNT_MAX, MAXIMA
@@ -19,7 +20,9 @@ from corvus.metering.provider import Endpoint
 from corvus.metering.providers import ENDPOINTS
 from corvus.metering.providers.anthropic import MESSAGES
 from corvus.metering.providers.openai import CHAT, EMBEDDINGS, RESPONSES
+from tests.metering.spellings import spelt
 
+CLEARING = {"type": "clear_thinking_20251015", "keep": "all"}
 CHATTY = (CHAT, RESPONSES, MESSAGES)
 
 
@@ -37,8 +40,8 @@ def code(body: bytes, endpoint: Endpoint = CHAT) -> str:
 
 def most(found: Plan, stated: int = MOST_OUTPUT_TOKENS) -> int:
     """Return the bound of all output."""
-    limit = stated if found.max_output_tokens is None else found.max_output_tokens
-    usage = found.expected(None, limit)
+    plan = found.stating(stated) if found.max_output_tokens is None else found
+    usage = plan.expected(None)
     return usage.output_tokens + usage.reasoning_tokens
 
 
@@ -56,9 +59,8 @@ def test_no_vendor_writes_more_than_is_held_whichever_names_it_reads(
 ) -> None:
     told = {"thinking": {"budget_tokens": thinking}, "reasoning": {"max_tokens": thinking}}
     found = plan(endpoint, **maxima, **answers, **(told if thinking else {}))
-    forwarded: dict[str, int] = json.loads(
-        found.forward(None if found.max_output_tokens else MOST_OUTPUT_TOKENS)
-    )
+    bounded = found if found.max_output_tokens else found.stating(MOST_OUTPUT_TOKENS)
+    forwarded: dict[str, int] = json.loads(bounded.forward())
     assert any(forwarded.get(name) for name in endpoint.maxima)
     for name in (*maxima, *endpoint.maxima):
         if forwarded.get(name):
@@ -120,7 +122,7 @@ def test_a_maximum_is_stated_under_the_name_that_is_read(
     endpoint: Endpoint, model: str, provider: str | None, name: str
 ) -> None:
     found = plan(endpoint, model=model)
-    sent = json.loads(found.forward(77, provider))
+    sent = json.loads(found.stating(77).forward(provider))
     assert sent == {"model": model, name: 77}
 
 
@@ -150,11 +152,12 @@ def test_a_maximum_is_stated_under_the_name_that_is_read(
     ],
 )
 def test_what_is_stated_is_the_models_own_limit(model: str, most: int) -> None:
-    assert plan(model=model).output_limit == most
+    assert plan(model=model).with_maximum(is_maker=False).stated_tokens == most
 
 
 def test_of_several_models_the_smallest_limit_is_stated() -> None:
-    assert plan(model="gpt-4.1", models=["gpt-4o", "gpt-5"]).output_limit == 16_384
+    found = plan(model="gpt-4.1", models=["gpt-4o", "gpt-5"])
+    assert found.with_maximum(is_maker=False).stated_tokens == 16_384
 
 
 @pytest.mark.parametrize(
@@ -250,32 +253,6 @@ def test_no_body_makes_reading_raise(
         assert isinstance(read(endpoint, text), Plan | Unreadable)
 
 
-@st.composite
-def spelt(draw: st.DrawFn, value: object) -> str:
-    """Write a value as JSON in any of its spellings."""
-    space = st.sampled_from(["", " ", "\n\t"])
-    match value:
-        case dict():
-            order = draw(st.permutations(list(cast(dict[str, object], value).items())))
-            inner = ",".join(
-                f"{draw(space)}{draw(spelt(key))}{draw(space)}:{draw(space)}{draw(spelt(one))}"
-                for key, one in order
-            )
-            return f"{{{inner}{draw(space)}}}"
-        case list():
-            return "[" + ",".join(draw(spelt(one)) for one in cast(list[object], value)) + "]"
-        case str():
-            escaped = [
-                f"\\u{ord(one):04x}" if draw(st.booleans()) else json.dumps(one)[1:-1]
-                for one in value
-            ]
-            return f'"{"".join(escaped)}"'
-        case int() if not isinstance(value, bool):
-            return draw(st.sampled_from([str(value), f"{value}.0", f"{value}e0"]))
-        case _:
-            return json.dumps(value)
-
-
 @given(st.data())
 def test_every_spelling_of_a_request_is_read_alike(data: st.DataObject) -> None:
     request = {
@@ -289,13 +266,15 @@ def test_every_spelling_of_a_request_is_read_alike(data: st.DataObject) -> None:
         "cache_control": {"ttl": "1h"},
         "tools": [{"type": "web_search", "max_uses": 3}],
     }
-    found = read(CHAT, data.draw(spelt(request)).encode())
+    names = data.draw(st.permutations([*request]))
+    text = data.draw(spelt({name: request[name] for name in names}))
+    found = read(CHAT, text.encode())
     assert isinstance(found, Plan)
     expected = plan(CHAT, **request)
     for name in Plan.__slots__:
-        if name not in ("body", "input_tokens", "_members"):
+        if name not in ("reading", "input_tokens"):
             assert getattr(found, name) == getattr(expected, name), name
-    assert json.loads(found.forward(None)) == {**request, "stream_options": {"include_usage": True}}
+    assert json.loads(found.forward()) == {**request, "stream_options": {"include_usage": True}}
 
 
 @pytest.mark.parametrize(
@@ -307,8 +286,8 @@ def test_every_spelling_of_a_request_is_read_alike(data: st.DataObject) -> None:
         ),
         (
             ' { "model":"m","stream" : true , "stream_options" : { "a" : 1 } , "top_p" : 1.10 } ',
-            ' { "model":"m","stream" : true , "stream_options" : {"a":1,"include_usage":true} , '
-            '"top_p" : 1.10 } ',
+            ' { "model":"m","stream" : true , "stream_options" : {"include_usage":true, "a" : 1 }'
+            ' , "top_p" : 1.10 } ',
         ),
         (
             '{"model":"m","stream_options":null,"stream":true}',
@@ -324,13 +303,13 @@ def test_every_spelling_of_a_request_is_read_alike(data: st.DataObject) -> None:
 def test_usage_is_asked_for_and_every_other_byte_stays(body: str, asking: str) -> None:
     found = read(CHAT, body.encode())
     assert isinstance(found, Plan)
-    assert found.forward(None).decode() == asking
+    assert found.forward().decode() == asking
 
 
 def test_a_maximum_takes_the_place_of_a_null_of_its_name() -> None:
     found = read(CHAT, b'{"model":"m", "max_tokens" : null,"x":1}')
     assert isinstance(found, Plan)
-    assert found.forward(5, "mistral") == b'{"model":"m", "max_tokens" : 5,"x":1}'
+    assert found.stating(5).forward("mistral") == b'{"model":"m", "max_tokens" : 5,"x":1}'
 
 
 @pytest.mark.parametrize(
@@ -343,7 +322,7 @@ def test_a_maximum_takes_the_place_of_a_null_of_its_name() -> None:
 def test_a_request_that_needs_no_change_stays_as_it_is(body: bytes) -> None:
     found = read(CHAT, body)
     assert isinstance(found, Plan)
-    assert found.forward(None) == body
+    assert found.forward() == body
 
 
 @pytest.mark.parametrize(
@@ -352,6 +331,12 @@ def test_a_request_that_needs_no_change_stays_as_it_is(body: bytes) -> None:
         {"previous_response_id": "resp_1"},
         {"conversation": "conv_1"},
         {"context_management": {"edits": []}},
+        {"context_management": [{"type": "compaction"}]},
+        {"context_management": {"edits": [{"type": "compact_20260112"}]}},
+        {"context_management": {"edits": [CLEARING, {"type": "clear_thinking_20991231"}]}},
+        {"context_management": {"edits": [CLEARING, {"Type": "compact_20260112"}]}},
+        {"context_management": {"edits": [CLEARING, CLEARING | {"summary": True}]}},
+        {"context_management": {"edits": [CLEARING], "compact": True}},
         {"tools": [{"type": "function"}, {"type": "web_search_20250305"}]},
         {"input": [{"type": "message", "content": [{"type": "input_file", "file_id": "f"}]}]},
         {"messages": [{"content": [{"type": "document", "source": {"url": "HTTPS://x/y"}}]}]},
@@ -359,6 +344,23 @@ def test_a_request_that_needs_no_change_stays_as_it_is(body: bytes) -> None:
 )
 def test_input_that_is_not_in_the_request_is_bounded_beside_it(members: dict[str, object]) -> None:
     assert plan(RESPONSES, **members).input_tokens > 30_000
+
+
+def test_a_context_that_is_only_cleared_is_bounded_by_its_bytes() -> None:
+    """Claude Code 2.1 sends this with every request."""
+    edits = [CLEARING, {"type": "clear_tool_uses_20250919", "keep": {"type": "tool_uses"}}]
+    cleared = plan(MESSAGES, context_management={"edits": edits})
+    assert cleared.input_tokens < plan(MESSAGES).input_tokens + 100
+
+
+def test_an_edit_of_the_context_that_may_be_read_in_two_ways_is_refused() -> None:
+    body = (
+        b'{"model":"m","max_tokens":1,"context_management":{"edits":'
+        b'[{"type":"compact_20260112","type":"clear_thinking_20251015"}]}}'
+    )
+    found = read(MESSAGES, body)
+    assert isinstance(found, Unreadable)
+    assert found.code == "json_ambiguous"
 
 
 def test_embeddings_have_no_output_and_take_tokens_for_text() -> None:

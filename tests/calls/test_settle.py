@@ -71,7 +71,7 @@ def ending_of(one: Reservation) -> Ending:
 
 def day_nano_usd(governor: Governor) -> int:
     statuses = governor.status().decision.statuses
-    return next(one.spent_nano_usd for one in statuses if one.budget.name == "day")
+    return next(one.spent for one in statuses if one.budget.name == "day")
 
 
 def wait_for(is_so: Callable[[], bool]) -> None:

@@ -82,7 +82,7 @@ class Place:
         """Return what counts against a budget now, in cents."""
         with self.governor() as governor:
             statuses = governor.status(session).decision.statuses
-        (found,) = [one.spent_nano_usd for one in statuses if one.budget.name == name]
+        (found,) = [one.spent for one in statuses if one.budget.name == name]
         return found // CENT
 
     def run(self, *words: str) -> int:

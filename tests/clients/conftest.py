@@ -69,7 +69,7 @@ class Governed:
         (day,) = [
             one for one in self.governor.status().decision.statuses if one.budget.name == "day"
         ]
-        return Decimal(day.spent_nano_usd).scaleb(-9)
+        return Decimal(day.spent).scaleb(-9)
 
 
 @pytest.fixture

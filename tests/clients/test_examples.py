@@ -50,8 +50,8 @@ def test_an_example_runs_and_obeys_its_budget(
     assert run(name, tmp_path, upstream) == "Hello\n"
     with open_runtime([config]).governor() as governor:
         (day,) = [one for one in governor.status().decision.statuses if one.budget.name == "day"]
-        assert day.spent_nano_usd > 0
-        assert day.held_nano_usd == 0
+        assert day.spent > 0
+        assert day.held == 0
     config.write_text(text.format("0.0001"))
     assert "budget 'day' would be exceeded" in run(name, tmp_path, upstream)
     assert len(upstream.asked) == 1

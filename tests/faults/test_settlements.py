@@ -69,7 +69,7 @@ def reserve(governor: Governor, amount: int = 10) -> Reservation:
 def spent(governor: Governor) -> int:
     """Return what the first budget counts; -1 while the store is still busy."""
     try:
-        return next(one for one in governor.status().decision.statuses).spent_nano_usd
+        return next(one for one in governor.status().decision.statuses).spent
     except StoreUnavailable:
         return -1
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from tests.gateway.provider import Call, usual
 from tests.metering.streams import sse
 
 PER_TOKEN = {
+    "claude-opus-4-8": (5_000, 500, 6_250, 10_000, 25_000, 25_000),
     "claude-sonnet-4-5": (3_000, 300, 3_750, 6_000, 15_000, 15_000),
+    "claude-sonnet-4-6": (3_000, 300, 3_750, 6_000, 15_000, 15_000),
+    "claude-sonnet-5": (2_000, 200, 2_500, 4_000, 10_000, 10_000),
     "claude-haiku-4-5": (1_000, 100, 1_250, 2_000, 5_000, 5_000),
     "gpt-5.1-codex": (1_250, 125, 0, 0, 10_000, 10_000),
 }
@@ -45,7 +48,11 @@ HELPER: dict[str, object] = {
 
 
 class Billed(NamedTuple):
-    """What a provider bills for one call; the kinds are disjoint."""
+    """What a provider bills for one call; the kinds are disjoint.
+
+    Attributes:
+        is_cut: Whether the answer ended at the maximum that the request states.
+    """
 
     model: str
     input_tokens: int
@@ -54,11 +61,17 @@ class Billed(NamedTuple):
     cache_write_1h_tokens: int
     output_tokens: int
     reasoning_tokens: int
+    is_cut: bool = False
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """The count of each kind, in the order of ``PER_TOKEN``."""
+        return self[1:7]
 
     @property
     def nano_usd(self) -> int:
         prices = next(own for name, own in PER_TOKEN.items() if self.model.startswith(name))
-        return sum(price * count for price, count in zip(prices, self[1:], strict=True))
+        return sum(price * count for price, count in zip(prices, self.tokens, strict=True))
 
 
 @dataclass
@@ -76,6 +89,8 @@ class Looping:
     delegates: bool = False
     bill: list[Billed] = field(default_factory=list[Billed])
     asked: int = 0
+    shells: ClassVar[dict[str, dict[str, object]]] = SHELLS
+    """What each tool that is a shell is called with."""
 
     @property
     def nano_usd(self) -> int:
@@ -88,8 +103,9 @@ class Looping:
             return
         asked: dict[str, Any] = call.json
         is_message = path == "/v1/messages"
-        billed = self._billed(asked["model"], caches=is_message)
-        tool = self._tool(asked)
+        billed = self._billed(call)
+        self.bill.append(billed)
+        tool = None if billed.is_cut else self._tool(asked)
         made = message if is_message else response
         events = made(billed, tool, len(self.bill))
         if asked.get("stream") is not True:
@@ -108,15 +124,16 @@ class Looping:
             return Tool("Agent", HELPER)
         if self.asked == self.turns:
             return None
-        shell = next((Tool(name, how) for name, how in SHELLS.items() if name in names), None)
+        shell = next((Tool(name, how) for name, how in self.shells.items() if name in names), None)
         self.asked += shell is not None
         return shell
 
-    def _billed(self, model: str, *, caches: bool) -> Billed:
-        turn = len(self.bill)
+    def _billed(self, call: Call) -> Billed:
+        """Return what is billed for a call."""
+        turn, model = len(self.bill), str(call.json["model"])
+        caches = call.target.startswith("/v1/messages")
         more = (700 + turn, 40 + turn, 50 + turn, 0) if caches else (0, 0, 50 + turn, 7)
-        self.bill.append(Billed(model, 1_000 + turn, 3_000 + turn, *more))
-        return self.bill[-1]
+        return Billed(model, 1_000 + turn, 3_000 + turn, *more)
 
 
 def message(billed: Billed, tool: Tool | None, number: int) -> list[dict[str, Any]]:
@@ -147,7 +164,7 @@ def message(billed: Billed, tool: Tool | None, number: int) -> list[dict[str, An
         "stop_sequence": None,
         "usage": {**usage, "output_tokens": 1},
     }
-    reason = "end_turn" if tool is None else "tool_use"
+    reason = "max_tokens" if billed.is_cut else "end_turn" if tool is None else "tool_use"
     return [
         {"type": "message_start", "message": begun},
         {"type": "content_block_start", "index": 0, "content_block": block},
@@ -198,11 +215,14 @@ def response(billed: Billed, tool: Tool | None, number: int) -> list[dict[str, A
         "output_tokens_details": {"reasoning_tokens": billed.reasoning_tokens},
         "total_tokens": read + written,
     }
-    ended = {**begun, "status": "completed", "output": [item], "usage": usage}
+    end = "incomplete" if billed.is_cut else "completed"
+    ended = {**begun, "status": end, "output": [item], "usage": usage}
+    if billed.is_cut:
+        ended["incomplete_details"] = {"reason": "max_output_tokens"}
     events: list[dict[str, Any]] = [
         {"type": "response.created", "response": {**begun, "status": "in_progress"}},
         {"type": "response.output_item.added", "output_index": 0, "item": item},
         {"type": "response.output_item.done", "output_index": 0, "item": item},
-        {"type": "response.completed", "response": ended},
+        {"type": f"response.{end}", "response": ended},
     ]
     return [{**one, "sequence_number": at} for at, one in enumerate(events)]

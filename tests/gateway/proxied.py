@@ -179,8 +179,8 @@ class Proxied:
         with self.runtime.governor() as governor:
             statuses = governor.status().decision.statuses
         (day,) = [one for one in statuses if one.budget.name == "day"]
-        assert day.held_nano_usd == 0
-        return day.spent_nano_usd
+        assert day.held == 0
+        return day.spent
 
     def records(self) -> list[Record]:
         """Return what was recorded, in order."""

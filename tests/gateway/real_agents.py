@@ -19,19 +19,21 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.gateway import wiretap
 from tests.gateway.looping import Looping
 from tests.gateway.provider import Call, Provider
 
 PACKAGES = ("@anthropic-ai/claude-code@2.1.197", "@openai/codex@0.169.0")
 INSTALL_SECONDS_MAX, RUN_SECONDS_MAX = 600, 240
 REAL_KEYS = {"OPENAI_API_KEY": "sk-real-of-openai", "ANTHROPIC_API_KEY": "sk-ant-real"}
-CONFIG = """
+COST = """
 [cost]
 enabled = true
 session_limit_usd = {limit}
 daily_limit_usd = 0
 monthly_limit_usd = 0
-
+"""
+UPSTREAMS = """
 [governance.upstreams.openai]
 base_url = "{url}/v1"
 api_key_env = "OPENAI_API_KEY"
@@ -42,7 +44,7 @@ base_url = "{url}"
 api_key_env = "ANTHROPIC_API_KEY"
 kind = "anthropic"
 """
-SHIM = '#!/bin/sh\nenv > "{seen}"\nexec "{program}" "$@"\n'
+SHIM = '#!/bin/sh\nenv > "{seen}"\nexec "{python}" "{wiretap}" "{tapped}" "{program}" "$@"\n'
 QUIET = {"DISABLE_TELEMETRY": "1", "DISABLE_ERROR_REPORTING": "1", "DISABLE_AUTOUPDATER": "1"}
 
 
@@ -102,28 +104,37 @@ class Place:
         self.provider, self.script = provider, script
         provider.script = script
         self._ledger, self._config = folder / "l.duckdb", folder / "corvus.toml"
-        self._folders = {name: folder / name for name in ("home", "work", "bin", "seen")}
+        self._folders = {name: folder / name for name in ("home", "work", "bin", "seen", "tapped")}
         for one in self._folders.values():
             one.mkdir()
         for name, program in programs.items():
             shim = self._folders["bin"] / name
-            shim.write_text(SHIM.format(seen=self._folders["seen"] / name, program=program))
+            where = {"seen": self._folders["seen"] / name, "tapped": self.tapped}
+            of_ours = {"python": sys.executable, "wiretap": wiretap.__file__}
+            shim.write_text(SHIM.format(program=program, **where, **of_ours))
             shim.chmod(0o755)
+
+    @property
+    def tapped(self) -> Path:
+        """Where ``tests.gateway.wiretap`` keeps what agents have sent and got."""
+        return self._folders["tapped"]
 
     def run(
         self,
         command: list[str],
         *,
         limit: str = "1000",
-        options: tuple[str, ...] = (),
+        options: tuple[str, ...] = ("--session", "s"),
         more: Mapping[str, str] = MappingProxyType({}),
+        cost: str = COST,
     ) -> subprocess.CompletedProcess[str]:
         """Run an agent under ``corvus code``, as a user does, with more in its environment."""
-        self._config.write_text(CONFIG.format(url=self.provider.url, limit=limit))
+        text = cost.format(limit=limit) + UPSTREAMS.format(url=self.provider.url)
+        self._config.write_text(text)
         node = Path(shutil.which("node") or "node").parent
         path = f"{self._folders['bin']}:{node}:/usr/bin:/bin"
         where = ["--config", str(self._config), "--ledger", str(self._ledger)]
-        words = [sys.executable, "-m", "corvus", "code", *where, "--session", "s", *options]
+        words = [sys.executable, "-m", "corvus", "code", *where, *options]
         return subprocess.run(
             [*words, "--", *command],
             capture_output=True,

@@ -46,7 +46,7 @@ def test_every_call_of_an_agent_is_recorded_at_its_true_cost(
     assert {one.source for one in records} == {"priced"}, "none is an estimate"
     recorded = sorted((one[0], one[1], *one[3:]) for one in records)
     billed = place.script.bill
-    assert recorded == sorted((one.model, one.nano_usd, *one[1:]) for one in billed)
+    assert recorded == sorted((one.model, one.nano_usd, *one.tokens) for one in billed)
     assert len(place.metered()) == len(billed)
     assert f"request_count={len(billed)}" in done.stderr
     assert "All done." in done.stdout
@@ -105,7 +105,9 @@ def test_the_exit_code_of_an_agent_passes_through(place: Place, command: list[st
 
 def test_codex_with_its_own_log_in_gives_up_its_websocket_at_once(place: Place) -> None:
     """PRX-1: it is told 426, not 404, which it tries six times more."""
-    done = place.run(CODEX, options=("--pass-through",), more={"CODEX_API_KEY": "sk-of-its-own"})
+    done = place.run(
+        CODEX, options=("--session", "s", "--pass-through"), more={"CODEX_API_KEY": "sk-of-its-own"}
+    )
     assert done.returncode == 0, done.stderr
     assert {call.header("authorization") for call in place.metered()} == {"Bearer sk-of-its-own"}
     assert [one.cost_nano_usd for one in place.records()] == [

@@ -99,8 +99,8 @@ def test_runs_side_by_side_share_one_daily_limit(desk: Desk) -> None:
         [desk.config], sets=["cost.enabled=true"], ledger=desk.ledger
     ).governor() as g:
         (day,) = [one for one in g.status().decision.statuses if one.budget.name == "day"]
-    assert 0 < day.spent_nano_usd <= 750_000_000
-    assert day.spent_nano_usd == 60_000_000 * len(desk.provider.calls)
+    assert 0 < day.spent <= 750_000_000
+    assert day.spent == 60_000_000 * len(desk.provider.calls)
 
 
 def test_the_limit_of_a_run_is_of_that_run_alone(desk: Desk) -> None:

@@ -58,7 +58,7 @@ class Bench:
         report = self.governor.status(session, mission)
         for one in report.decision.statuses:
             if one.budget.name == name:
-                spent, held = Decimal(one.spent_nano_usd), Decimal(one.held_nano_usd)
+                spent, held = Decimal(one.spent), Decimal(one.held)
                 return f"{short(spent)}+{short(held)}"
         raise AssertionError(f"no budget {name}")
 

@@ -52,7 +52,7 @@ def test_a_twin_does_what_its_operation_does(one: Bench) -> None:
         assert (await governor.adispatch(held)).request.dispatched
         assert (await governor.areservation(held.id)).id == held.id
         await governor.acommit(held)
-        assert (await governor.astatus("s")).decision.statuses[0].spent_nano_usd == 10**9
+        assert (await governor.astatus("s")).decision.statuses[0].spent == 10**9
         assert (await governor.aproject_of("s")) is None
         assert (await governor.aoverride(OverrideRequest("ana"))).actor == "ana"
         assert (await governor.aresettable(ResetRequest("day", "ana"))).calls == 1

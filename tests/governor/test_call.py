@@ -185,7 +185,7 @@ def slow(compiled: MakePolicy) -> Iterator[tuple[Governor, SlowBackend]]:
 
 
 def held_in(governor: Governor) -> int:
-    return sum(one.held_nano_usd for one in governor.status("s").decision.statuses)
+    return sum(one.held for one in governor.status("s").decision.statuses)
 
 
 def test_a_task_cancelled_while_it_waits_for_admission_holds_nothing(
@@ -248,7 +248,7 @@ with runtime.governor() as governor:
             print("entered", flush=True)
     except KeyboardInterrupt:
         store.begin = begin
-        print(sum(one.held_nano_usd for one in governor.status("s").decision.statuses), flush=True)
+        print(sum(one.held for one in governor.status("s").decision.statuses), flush=True)
 """
 
 
@@ -353,7 +353,7 @@ def test_a_call_is_entered_once(one: Bench) -> None:
 
     asyncio.run(again())
     spends = one.governor.status(None).decision.statuses
-    assert sum(status.held_nano_usd for status in spends) == 0
+    assert sum(status.held for status in spends) == 0
 
 
 def test_of_many_tasks_that_enter_one_call_one_is_let_in(one: Bench) -> None:
@@ -371,7 +371,7 @@ def test_of_many_tasks_that_enter_one_call_one_is_let_in(one: Bench) -> None:
         return await asyncio.gather(*(enter(call) for _ in range(5)))
 
     assert asyncio.run(race()).count(True) == 1
-    assert sum(status.held_nano_usd for status in one.governor.status(None).decision.statuses) == 0
+    assert sum(status.held for status in one.governor.status(None).decision.statuses) == 0
 
 
 def test_a_call_that_was_refused_may_be_tried_again(one: Bench) -> None:

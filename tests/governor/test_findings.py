@@ -146,7 +146,7 @@ def test_finding_6_a_status_is_of_one_instant_also_beside_writers(one: Bench) ->
         spending = [pool.submit(one.spend, "0.01") for _ in range(200)]
         for _ in range(50):
             report = one.governor.status("s")
-            spent = {each.budget.name: each.spent_nano_usd for each in report.decision.statuses}
+            spent = {each.budget.name: each.spent for each in report.decision.statuses}
             assert len(set(spent.values())) == 1, "session, day and month hold the same calls"
             calls = {spend.calls for spend in report.spends.values() if spend is not None}
             assert len(calls) == 1

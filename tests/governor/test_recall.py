@@ -228,7 +228,7 @@ def test_a_forgotten_window_is_counted_again_when_the_clock_was_wrong(place: Pla
         place.clock.move(-MONTHS)
         decision = spend(governor, 60, "c")
         (day,) = [one for one in decision.statuses if one.budget.name == "day"]
-        assert day.spent_nano_usd == 120 * CENT
+        assert day.spent == 120 * CENT
         assert place.is_sound(governor)
 
 
@@ -317,8 +317,7 @@ def act(governor: Governor, step: tuple[str, str, str | None, str | None, int]) 
         return type(fault), str(fault)
     if isinstance(answer, Decision):
         return answer.denial, [
-            (one.budget.name, one.budget.limit_nano_usd, one.spent_nano_usd, one.held_nano_usd)
-            for one in answer.statuses
+            (one.budget.name, one.budget.limit, one.spent, one.held) for one in answer.statuses
         ]
     return getattr(answer, "removed_cost_nano_usd", answer)
 

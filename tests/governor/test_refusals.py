@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from corvus.answers.status import budget_bodies, summary_body
+from corvus.answers.budgets import budget_bodies
+from corvus.answers.status import summary_body
 from corvus.model.refusals import Refusals
 from corvus.model.steering import ResetRequest
 from tests.governor.conftest import Bench, MakeBench, dollars
@@ -41,8 +42,8 @@ def test_a_budget_counts_what_it_refused_and_keeps_the_last(one: Bench) -> None:
     day, session = refusals(one, "day"), refusals(one, "session")
     assert day is not None
     assert session is not None
-    assert (day.count, dollars(day.needed_nano_usd), dollars(day.left_nano_usd)) == (2, "30", "9")
-    assert (session.count, dollars(session.left_nano_usd)) == (2, "4")
+    assert (day.count, dollars(day.needed), dollars(day.left)) == (2, "30", "9")
+    assert (session.count, dollars(session.left)) == (2, "4")
     assert (day.model, day.last_at, day.is_blocking) == ("m", one.clock.now(), True)
 
 
@@ -52,16 +53,31 @@ def test_only_the_budgets_that_were_exceeded_refused(one: Bench) -> None:
     assert refusals(one, "day") is None
 
 
-def test_a_budget_blocks_until_a_call_that_it_judges_is_admitted(one: Bench) -> None:
+def test_a_budget_blocks_until_a_call_is_admitted_and_an_hour_is_over(one: Bench) -> None:
+    """For an hour it does, too, while a call like the one refused would not fit (DSH-4)."""
     assert not one.ask("20").allowed
     assert set(blocking(one)) == {"session", "day"}
     one.hold("1", "another session")
+    assert set(blocking(one)) == {"session", "day"}
+    one.clock.move(timedelta(minutes=59))
+    assert set(blocking(one)) == {"session", "day"}
+    one.clock.move(timedelta(minutes=1))
     assert blocking(one) == ("session",), "of the day, a call was admitted since"
     one.hold("1")
     assert blocking(one) == ()
     session = refusals(one, "session")
     assert session is not None
     assert (session.count, session.is_blocking) == (1, False)
+
+
+def test_a_budget_that_has_room_for_such_a_call_blocks_no_longer(bench: MakeBench) -> None:
+    one = bench(LIMITS)
+    one.spend("1")
+    assert not one.ask("4.5", "s").allowed
+    one.spend("1")
+    assert blocking(one) == ("session",), "4.50 would not fit into 3"
+    raised = bench(LIMITS.replace("session_limit_usd = 5", "session_limit_usd = 50"))
+    assert blocking(raised) == ()
 
 
 def test_a_call_that_is_refused_for_another_reason_blocks_no_budget(bench: MakeBench) -> None:
@@ -112,6 +128,8 @@ def test_the_summary_says_what_blocks_and_what_was_needed(one: Bench) -> None:
         "model": "m",
         "needed_usd": 20.0,
         "needed_nano_usd": "20000000000",
+        "needed": "20.0000",
         "left_usd": 10.0,
         "left_nano_usd": "10000000000",
+        "left": "10.0000",
     }

@@ -91,8 +91,8 @@ def test_res_2_the_same_key_and_request_replays_the_first_answer(bench: MakeBenc
     assert first.reservation is not None
     assert again.reservation is not None
     assert (again.reservation.id, again.replayed) == (first.reservation.id, True)
-    assert [(each.budget.name, each.projected_nano_usd) for each in again.statuses] == [
-        (each.budget.name, each.projected_nano_usd) for each in first.statuses
+    assert [(each.budget.name, each.projected) for each in again.statuses] == [
+        (each.budget.name, each.projected) for each in first.statuses
     ]
     assert one.spent("day") == "2+4"
 

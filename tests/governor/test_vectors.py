@@ -41,8 +41,8 @@ def test_v1_at_the_threshold_three_budgets_tie_below_and_the_later_of_equals_gov
     governing = decision.governing
     assert governing is not None
     assert (decision.state, governing.budget.name) == (BudgetState.WARNING, "day")
-    assert dollars(governing.spent_nano_usd) == "7.5"
-    assert dollars(governing.projected_nano_usd) == "8"
+    assert dollars(governing.spent) == "7.5"
+    assert dollars(governing.projected) == "8"
     assert governing.percent_used == 80
 
 
@@ -53,7 +53,7 @@ def test_v2_a_session_over_its_limit_is_exceeded_with_102_percent(bench: MakeBen
     governing = decision.governing
     assert governing is not None
     assert (decision.denial, governing.budget.name) == ("budget_exceeded", "session")
-    assert dollars(governing.projected_nano_usd) == "5.1"
+    assert dollars(governing.projected) == "5.1"
     assert governing.percent_used == 102
 
 
@@ -81,7 +81,7 @@ def test_v5_a_mission_blocks_on_its_own_limit(bench: MakeBench) -> None:
         governing = decision.governing
         assert governing is not None
         assert (decision.denial, governing.budget.name) == ("budget_exceeded", "mission")
-        assert dollars(governing.budget.limit_nano_usd) == "1"
+        assert dollars(governing.budget.limit) == "1"
 
 
 def test_v6_a_hold_blocks_until_it_is_released(bench: MakeBench) -> None:
@@ -89,8 +89,8 @@ def test_v6_a_hold_blocks_until_it_is_released(bench: MakeBench) -> None:
     first = one.hold("0.75")
     denied = one.ask("0.3")
     assert denied.governing is not None
-    assert dollars(denied.governing.spent_nano_usd) == "0"
-    assert dollars(denied.governing.projected_nano_usd) == "1.05"
+    assert dollars(denied.governing.spent) == "0"
+    assert dollars(denied.governing.projected) == "1.05"
     assert not denied.allowed
     one.governor.release(first)
     assert one.ask("0.3").allowed

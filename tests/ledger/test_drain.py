@@ -287,7 +287,7 @@ def files_no_larger_than(size: int) -> Generator[None]:
 
 @pytest.mark.parametrize(
     ("largest_bytes", "stage"),
-    [(0, "ledger"), (300_000, "Failed to commit"), (1_100_000, "Failed to create checkpoint")],
+    [(0, "ledger"), (300_000, "Failed to commit"), (1_300_000, "Failed to create checkpoint")],
 )
 def test_a_full_disk_loses_nothing(
     path: Path, outbox: FileOutbox, largest_bytes: int, stage: str

@@ -121,10 +121,11 @@ def test_later_versions_keep_every_row_of_the_first_and_add_empty_tables(
     with duckdb.connect(tmp_path / "ledger.duckdb") as connection:
         migrate(connection, (first,), CLOCK)
         connection.execute(f"ATTACH '{path}' AS later")
-        connection.execute("INSERT INTO usage_record FROM later.usage_record")
+        names = ", ".join(row[0] for row in connection.execute("DESCRIBE usage_record").fetchall())
+        connection.execute(f"INSERT INTO usage_record SELECT {names} FROM later.usage_record")  # noqa: S608 - columns of ours
         before = connection.execute("FROM usage_record").fetchall()
     with open_ledger(tmp_path / "ledger.duckdb", write=True) as ledger:
-        assert ledger.connection.execute("FROM usage_record").fetchall() == before
+        assert ledger.connection.execute(f"SELECT {names} FROM usage_record").fetchall() == before  # noqa: S608 - columns of ours
         assert ledger.connection.execute("FROM usage_call").fetchall() != []
         tables = {
             str(name): ledger.connection.execute(f"SELECT count(*) FROM {name}").fetchone()  # noqa: S608 - tables of ours
@@ -135,7 +136,7 @@ def test_later_versions_keep_every_row_of_the_first_and_add_empty_tables(
     assert len(before) == 1
     fed = {table.value: (0,) for table in LedgerTable} | {"usage_record": (1,)}
     empty = dict.fromkeys(("ledger_watermark", "ledger_archive", "import_file"), (0,))
-    own = empty | {"ledger_migration": (6,)}
+    own = empty | {"ledger_migration": (7,)}
     assert tables == fed | own
 
 

@@ -42,7 +42,7 @@ from tests.ledger.outboxes import (
 DAY_US = 86_400_000_000
 LATER = FixedClock(datetime(2026, 11, 23, tzinfo=UTC))
 REPORTS = load_catalog().reports
-BUDGETS = (Budget("day", Period.DAY, NanoUSD(10), 80, "cost.daily_limit_usd"),)
+BUDGETS = (Budget("day", Period.DAY, NanoUSD(10), (80,), "cost.daily_limit_usd"),)
 
 
 @pytest.fixture

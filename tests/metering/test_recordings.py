@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from corvus.calls.plan import Plan, read
+from corvus.calls.plan import Plan
+from corvus.calls.reading import read
 from corvus.metering.providers.anthropic import MESSAGES
 from corvus.metering.providers.openai import CHAT, EMBEDDINGS, RESPONSES
 from corvus.metering.sse import data_of, events
@@ -131,7 +132,7 @@ def test_recorded_chat_requests_mean_the_same_but_for_the_option(tapes: list[Rec
         if tape.endpoint is not CHAT or not asked(tape).is_stream:
             continue
         seen += 1
-        before, after = json.loads(tape.asked), json.loads(asked(tape).forward(None))
+        before, after = json.loads(tape.asked), json.loads(asked(tape).forward())
         assert after.pop("stream_options")["include_usage"] is True
         before.pop("stream_options", None)
         assert after == before

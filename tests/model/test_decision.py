@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 from corvus.base.money import NanoUSD
 from corvus.base.period import Period
-from corvus.model.budget import Budget
+from corvus.model.budget import Budget, Rung
 from corvus.model.decision import BudgetState, BudgetStatus, Decision, Denial
 from corvus.model.request import Request
 from corvus.model.reservation import Reservation, ReservationState
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
-BUDGET = Budget("day", Period.DAY, NanoUSD(10), 80, "cost.daily_limit_usd")
+BUDGET = Budget("day", Period.DAY, NanoUSD(10), (80,), "cost.daily_limit_usd")
 STATUS = BudgetStatus(BUDGET, BudgetState.WARNING, NanoUSD(4), NanoUSD(3), NanoUSD(9))
 FULL = Decision(
     state=BudgetState.WARNING,
@@ -30,6 +30,11 @@ FULL = Decision(
     mission_id="m",
     model="demo",
     resembling=("acme/demo",),
+    output_cap_tokens=5,
+    downgraded_from="big",
+    waited_seconds=1.5,
+    approval_id="approval",
+    rungs=(Rung.CAP,),
 )
 HOLD = Reservation(
     "019abcde-0000-7000-8000-000000000001",

@@ -23,7 +23,7 @@ LIMIT = NanoUSD(1_000)
 
 
 def budget(name: str, period: Period, **about: Any) -> Budget:
-    return Budget(name, period, LIMIT, 80, "key", **about)
+    return Budget(name, period, LIMIT, (80,), "key", **about)
 
 
 def test_windows_are_those_of_enforcement_back_from_the_present() -> None:
@@ -96,7 +96,12 @@ def test_each_window_costs_what_enforcement_counts_in_it(
     drawn: list[tuple[Period, dict[str, str], str]],
 ) -> None:
     budgets = [
-        budget(f"b{number}", period, match=tuple(match.items()), timezone=zone)
+        budget(
+            f"b{number}",
+            period,
+            match=tuple((name, (glob,)) for name, glob in match.items()),
+            timezone=zone,
+        )
         for number, (period, match, zone) in enumerate(drawn)
     ]
     connection.execute("DELETE FROM usage_record")

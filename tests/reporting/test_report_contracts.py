@@ -58,18 +58,18 @@ PARAMETERS: dict[str, dict[str, object]] = {
 }
 NEEDED = {"as_of": "2026-04-06"}
 BUDGETS = (
-    Budget("day", Period.DAY, NanoUSD(1_000_000_000), 80, "cost.daily_limit_usd"),
-    Budget("month", Period.MONTH, NanoUSD(0), 80, "cost.monthly_limit_usd"),
+    Budget("day", Period.DAY, NanoUSD(1_000_000_000), (80,), "cost.daily_limit_usd"),
+    Budget("month", Period.MONTH, NanoUSD(0), (80,), "cost.monthly_limit_usd"),
     Budget(
         "gpt-week",
         Period.WEEK,
         NanoUSD(2_000_000_000),
-        80,
+        (80,),
         "cost.budgets[0].limit_usd",
-        match=(("model", "gpt-*"),),
+        match=(("model", ("gpt-*",)),),
         timezone="America/New_York",
     ),
-    Budget("all", Period.TOTAL, NanoUSD(10_000_000_000), 80, "cost.budgets[1].limit_usd"),
+    Budget("all", Period.TOTAL, NanoUSD(10_000_000_000), (80,), "cost.budgets[1].limit_usd"),
 )
 NOW = datetime(2026, 4, 8, 12, tzinfo=UTC)
 

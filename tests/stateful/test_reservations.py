@@ -38,16 +38,18 @@ from tests.properties import examples
 
 TTL = 600
 BUDGETS = (
-    Budget("session", Period.SESSION, NanoUSD(60), 80, "cost.session_limit_usd"),
-    Budget("day", Period.DAY, NanoUSD(100), 80, "cost.daily_limit_usd"),
-    Budget("month", Period.MONTH, NanoUSD(300), 50, "cost.monthly_limit_usd"),
-    Budget("berlin", Period.WEEK, NanoUSD(150), 90, "k", (), "Europe/Berlin"),
-    Budget("search", Period.DAY, NanoUSD(40), 80, "k", (("project", "se*"),), "America/New_York"),
-    Budget("ever", Period.TOTAL, NanoUSD(2000), 80, "k"),
+    Budget("session", Period.SESSION, NanoUSD(60), (80,), "cost.session_limit_usd"),
+    Budget("day", Period.DAY, NanoUSD(100), (80,), "cost.daily_limit_usd"),
+    Budget("month", Period.MONTH, NanoUSD(300), (50,), "cost.monthly_limit_usd"),
+    Budget("berlin", Period.WEEK, NanoUSD(150), (90,), "k", (), "Europe/Berlin"),
+    Budget(
+        "search", Period.DAY, NanoUSD(40), (80,), "k", (("project", ("se*",)),), "America/New_York"
+    ),
+    Budget("ever", Period.TOTAL, NanoUSD(2000), (80,), "k"),
 )
 OTHER = (
-    *(replace(one, limit_nano_usd=NanoUSD(one.limit_nano_usd // 2)) for one in BUDGETS[:3]),
-    Budget("ads", Period.MONTH, NanoUSD(50), 80, "k", (("project", "ads"),), "Asia/Tokyo"),
+    *(replace(one, limit=NanoUSD(one.limit // 2)) for one in BUDGETS[:3]),
+    Budget("ads", Period.MONTH, NanoUSD(50), (80,), "k", (("project", ("ads",)),), "Asia/Tokyo"),
 )
 AUTONOMY = Autonomy("supervised", True, (), (), (), (), 20, True, True)
 
@@ -55,7 +57,22 @@ AUTONOMY = Autonomy("supervised", True, (), (), (), (), 20, True, True)
 def policy(budgets: tuple[Budget, ...]) -> Policy:
     limits = MissionLimits(False, 0, 0)
     return Policy(
-        True, True, budgets, (), "warn", 500, TTL, AUTONOMY, limits, (), f"hash-{len(budgets)}"
+        enabled=True,
+        allow_override=True,
+        budgets=budgets,
+        prices=(),
+        unpriced_models="warn",
+        default_output_tokens=500,
+        reservation_ttl_seconds=TTL,
+        cap_at_least_tokens=4096,
+        wait_seconds=0,
+        ask_seconds=1,
+        downgrade=(),
+        hold="maximum",
+        autonomy=AUTONOMY,
+        mission=limits,
+        deprecated_fields=(),
+        content_hash=f"hash-{len(budgets)}",
     )
 
 
@@ -87,7 +104,7 @@ class Model:
 
     def where(self, budget: Budget, call: Call) -> str | None:
         """Return the window or session in which a budget counts a call."""
-        for _, glob in budget.match:
+        for _, (glob,) in budget.match:
             if call.project is None or not call.project.startswith(glob.rstrip("*")):
                 return None
             if "*" not in glob and call.project != glob:
@@ -173,7 +190,7 @@ class Reservations(RuleBasedStateMachine):
             place = self.model.where(budget, call)
             if place is not None:
                 spent, held, _ = self.model.sums(budget, place)
-                fits = fits and spent + held + estimate <= budget.limit_nano_usd
+                fits = fits and spent + held + estimate <= budget.limit
         decision = self.governor.reserve(request)
         assert decision.allowed == (fits or self.model.override is not None)
         if not decision.allowed:
@@ -330,7 +347,7 @@ class Reservations(RuleBasedStateMachine):
                 place = self.model.place(budget, session, project, self.clock.now())
                 spent, held, calls = self.model.sums(budget, place)
                 spend = report.spends[budget.name]
-                assert (status.spent_nano_usd, status.held_nano_usd) == (spent, held), budget
+                assert (status.spent, status.held) == (spent, held), budget
                 assert spend is not None
                 assert spend.calls == calls
                 assert held >= 0

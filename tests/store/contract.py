@@ -66,7 +66,7 @@ HELD = Reservation(
 )
 BARE = Request("m", None, "s")
 BUDGET = Budget(
-    "b", Period.WEEK, NanoUSD(0), 0, "", (("model", "claude-*"), ("user", "?")), "Asia/Tokyo"
+    "b", Period.WEEK, 0, (), "", (("model", ("claude-*",)), ("user", ("?",))), "Asia/Tokyo"
 )
 
 HOUR_US = 3_600_000_000
@@ -370,7 +370,7 @@ class StoreContract:
         assert self.store.run(lambda unit: unit.reservation(open_.id)) is not None
 
     def test_a_forgotten_session_leaves_its_mark_alone_until_it_is_recalled(self) -> None:
-        budget = Budget("s", Period.SESSION, NanoUSD(1), 80, "k")
+        budget = Budget("s", Period.SESSION, NanoUSD(1), (80,), "k")
         ours = BalanceKey(1, 0, "s", "", "p"), BalanceKey(1, 0, "s", "m", "")
         others = BalanceKey(1), BalanceKey(1, 0, "t", "", "p")
 
@@ -409,7 +409,7 @@ class StoreContract:
         early, late = BalanceKey(1, 1_000), BalanceKey(1, 2_000)
 
         def keep(unit: Unit) -> None:
-            unit.register(Budget("d", Period.DAY, NanoUSD(1), 80, "k"))
+            unit.register(Budget("d", Period.DAY, NanoUSD(1), (80,), "k"))
             unit.put_balances([StoredBalance(key, calls=1) for key in (early, late, BalanceKey(1))])
 
         self.store.run(keep)

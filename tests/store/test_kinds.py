@@ -13,6 +13,7 @@ import pytest
 from corvus.base.money import NanoUSD
 from corvus.base.time import instant_at, microseconds
 from corvus.model.decision import BudgetState
+from corvus.model.notify import Notice, TargetProgress
 from corvus.model.outbox import LedgerTable, OutboxEvent
 from corvus.model.refusals import Refusals
 from corvus.model.reservation import ReservationState, Source
@@ -48,7 +49,7 @@ ROWS: list[tuple[Kind[Any], Any, list[Any]]] = [
     (
         kinds.STATE,
         StoreState("id", 1, 2, 3, 4, "h", recount_due=True, witness="w", forgotten_times=5),
-        ["id", 1, 2, 3, 4, "h", 1, "w", "", 5, 0],
+        ["id", 1, 2, 3, 4, "h", 1, "w", "", 5, 0, 1],
     ),
     (
         kinds.BUDGET,
@@ -58,7 +59,7 @@ ROWS: list[tuple[Kind[Any], Any, list[Any]]] = [
     (
         kinds.BALANCE,
         StoredBalance(BalanceKey(1, 5, "s", "m", "p"), 1, 2, 3, 4, 5, 6, 1),
-        [1, 5, "s", "m", "p", 1, 2, 3, 4, 5, 6, 1, None],
+        [1, 5, "s", "m", "p", 1, 2, 3, 4, 5, 6, 1, None, "", 0, 0, -1],
     ),
     (
         kinds.BALANCE,
@@ -77,6 +78,10 @@ ROWS: list[tuple[Kind[Any], Any, list[Any]]] = [
             0,
             0,
             f'{{"count":3,"last_at":{AT},"left":0,"model":"ü","blocking":true}}',
+            "",
+            0,
+            0,
+            -1,
         ],
     ),
     (
@@ -101,6 +106,7 @@ ROWS: list[tuple[Kind[Any], Any, list[Any]]] = [
             f'"policy":"sha256:x","override":"{HELD.override_id}","answer":"[1]"}}',
             "search",
             '["priced",1,2,3,4,5,6,7]',
+            0,
         ],
     ),
     (
@@ -121,6 +127,7 @@ ROWS: list[tuple[Kind[Any], Any, list[Any]]] = [
             '{"model":"m","session":"s","provider":"unknown","surface":"python","policy":"sha256:x"}',
             "",
             None,
+            0,
         ],
     ),
     (
@@ -176,6 +183,26 @@ ROWS: list[tuple[Kind[Any], Any, list[Any]]] = [
     ),
     (kinds.ACTION, kinds.AdmittedAction("ana", 5), ["ana", 5]),
     (kinds.FORGOTTEN_SESSION, kinds.ForgottenSession("m"), ["m"]),
+    (
+        kinds.NOTICE,
+        Notice("msg_a", 3, "resets", "budget.reset", NOW, LATER, "day", '{"budget":"day"}'),
+        [
+            "msg_a",
+            3,
+            microseconds(LATER),
+            f'{{"id":"msg_a","seq":3,"topic":"resets","event":"budget.reset","at":{AT},'
+            f'"until":{microseconds(LATER)},"budget":"day","fields":"{{\\"budget\\":\\"day\\"}}"}}',
+        ],
+    ),
+    (
+        kinds.NOTIFY_TARGET,
+        TargetProgress("ops", 3, 2, 1, holder="h", held_until=LATER),
+        [
+            "ops",
+            '{"name":"ops","done_seq":3,"delivered":2,"given_up":1,"attempts":0,"last_error":"",'
+            f'"holder":"h","held_until":{microseconds(LATER)}}}',
+        ],
+    ),
     (
         kinds.OUTBOX,
         OutboxEvent(1, LedgerTable.SESSION, {"a": "ü", "tags": {"x": "y"}}),

@@ -136,7 +136,7 @@ def test_a_key_that_is_not_there_is_an_error() -> None:
     ("number", "text"), [(0, "0 calls"), (1, "1 call"), (-1, "-1 call"), (2, "2 calls")]
 )
 def test_numbers_choose_their_form(number: int, text: str) -> None:
-    assert load_words("en").count("overview.calls", number) == text
+    assert load_words("en").count("unit.calls", number) == text
 
 
 @pytest.mark.parametrize(

@@ -122,9 +122,7 @@ def _with_named_keys(schema: Table) -> Table:
     if not names:
         return schema
     each = schema["additionalProperties"]
-    patterns = [
-        str(_table(branch)["pattern"]) for branch in branches if "pattern" in _table(branch)
-    ]
+    patterns = [str(branch["pattern"]) for branch in map(_table, branches) if "pattern" in branch]
     return {
         **schema,
         "properties": {str(name): each for name in names},

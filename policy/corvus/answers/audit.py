@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, NamedTuple, cast
 
 from corvus.answers.shape import (
     COUNT,
@@ -21,6 +22,7 @@ from corvus.answers.shape import (
     text,
 )
 from corvus.base.period import Period
+from corvus.model.budget import Measure
 from corvus.model.steering import AuditEvent, AuditKind
 
 
@@ -48,6 +50,23 @@ def _period(event: AuditEvent) -> str | None:
                 first = cast("list[dict[str, object]]", statuses)[0]
                 return str(first.get("period"))
     return event.budget if event.budget in set(Period) else None
+
+
+class Lifted(NamedTuple):
+    """A budget as an event about an override keeps it; amounts are in the unit of the measure."""
+
+    name: str
+    measure: Measure
+    projected: int
+    limit: int
+
+
+def lifted_of(status: Mapping[str, Any]) -> Lifted:
+    """Return one budget of the ``lifted`` or ``blocked`` of an event's details."""
+    measure = Measure(status.get("measure", Measure.USD))
+    ending = "_nano_usd" if measure is Measure.USD else ""
+    projected, limit = status[f"projected{ending}"], status[f"limit{ending}"]
+    return Lifted(status["budget"], measure, projected, limit)
 
 
 AUDIT_EVENT = Shape[AuditEvent](

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from corvus.answers.amounts import amount_words, in_unit, part_words
 from corvus.answers.shape import (
     COUNT,
     INSTANT,
@@ -14,7 +15,6 @@ from corvus.answers.shape import (
     flag,
     iso,
     member,
-    money,
     nullable,
     optional_money,
     optional_text,
@@ -26,6 +26,7 @@ from corvus.answers.shape import (
 from corvus.base.money import usd_short
 from corvus.base.period import Period
 from corvus.config.toml.values import quoted
+from corvus.model.budget import Measure
 from corvus.model.decision import (
     AlreadySettled,
     BudgetExceeded,
@@ -36,6 +37,7 @@ from corvus.model.decision import (
     Denied,
     MissionEnded,
     UnpricedModel,
+    headroom,
 )
 from corvus.model.reservation import Reservation
 
@@ -59,7 +61,7 @@ def denial_text(decision: Decision) -> str:
         case _:
             governing = decision.governing
             assert governing is not None, "only a budget denies otherwise"
-            return f"{_amounts(governing, decision)}. {_ways_out(governing, decision)}"
+            return f"{_amounts(governing)}. {_ways_out(governing, decision)}"
 
 
 def add_lines(model: str) -> str:
@@ -104,18 +106,23 @@ def _unpriced(decision: Decision) -> str:
     )
 
 
-def _amounts(status: BudgetStatus, decision: Decision) -> str:
-    held = f" + ${usd_short(status.held_nano_usd)} held" if status.held_nano_usd else ""
+def _amounts(status: BudgetStatus) -> str:
+    measure = status.budget.measure
+    held = f" + {amount_words(status.held, measure)} held" if status.held else ""
+    estimate = status.projected - status.spent - status.held
+    whose = f" for {part_words(status.part)}" if status.part else ""
     return (
-        f"budget {status.budget.name!r} would be exceeded: ${usd_short(status.spent_nano_usd)} "
-        f"spent{held} + ${usd_short(decision.estimate_nano_usd or 0)} estimated = "
-        f"${usd_short(status.projected_nano_usd)} of ${usd_short(status.budget.limit_nano_usd)}, "
-        f"set by {status.budget.config_key}"
+        f"budget {status.budget.name!r}{whose} would be exceeded: "
+        f"{amount_words(status.spent, measure)} spent{held} + {amount_words(estimate, measure)} "
+        f"estimated = {amount_words(status.projected, measure)} of "
+        f"{amount_words(status.budget.limit, measure)}, set by {status.budget.config_key}"
     )
 
 
 def _ways_out(status: BudgetStatus, decision: Decision) -> str:
-    ways = [f"${usd_short(decision.headroom_nano_usd or 0)} would still fit"]
+    measure = status.budget.measure
+    room = amount_words(headroom(decision.statuses, measure) or 0, measure)
+    ways = [f"{room} would still fit"]
     if status.resets_at is not None:
         ways.append(f"it resets at {status.resets_at:%Y-%m-%d %H:%M} UTC")
     if decision.override_possible:
@@ -123,14 +130,21 @@ def _ways_out(status: BudgetStatus, decision: Decision) -> str:
     return "; ".join(ways)
 
 
+_MEASURE = "budget.measure"
 STATUS = Shape[BudgetStatus](
     text("scope", "Name of the budget.", "budget.name"),
     word("period", Period, None, "budget.period"),
     member("budget_state", STATES, "state.word"),
-    money("limit", "The hard ceiling; 0 is off.", "budget.limit_nano_usd"),
-    money("spent", "Cost of settled calls.", "spent_nano_usd"),
-    money("held", "Sum of open reservations.", "held_nano_usd"),
-    money("projected", "Spent, held and asked for.", "projected_nano_usd"),
+    word("measure", Measure, "What the budget counts, and the unit of its amounts.", _MEASURE),
+    optional_text(
+        "part",
+        "Which part of a budget with `per`; null without.",
+        lambda status: status.part or None,
+    ),
+    *in_unit("limit", "The hard ceiling; 0 is off.", "budget.limit", _MEASURE),
+    *in_unit("spent", "What settled calls used.", "spent", _MEASURE),
+    *in_unit("held", "Sum of open reservations.", "held", _MEASURE),
+    *in_unit("projected", "Spent, held and asked for.", "projected", _MEASURE),
     percent("percent_used", "projected / limit * 100"),
     member(
         "resets_at",

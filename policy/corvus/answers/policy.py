@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import NamedTuple
 
+from corvus.answers.amounts import in_unit, match_body
 from corvus.answers.shape import (
+    COUNT,
     Member,
     Schema,
     Shape,
+    array,
     choice,
     closed,
     count,
     exact_words,
     flag,
     in_usd,
+    listing,
     member,
-    money,
     nested,
+    nullable,
     text,
     texts,
     usd_number,
@@ -24,7 +29,7 @@ from corvus.answers.shape import (
 )
 from corvus.base.money import NOTHING, usd_text
 from corvus.base.period import Period
-from corvus.model.budget import Budget
+from corvus.model.budget import Budget, Measure
 from corvus.model.policy import Policy
 from corvus.model.price import Price
 from corvus.prices.lookup import PriceBooks
@@ -34,7 +39,7 @@ LEGACY = {"session": "session", "day": "daily", "month": "monthly"}
 
 
 def _limit(policy: Policy, name: str) -> int:
-    limits = {budget.name: budget.limit_nano_usd for budget in policy.budgets}
+    limits = {budget.name: budget.limit for budget in policy.budgets}
     return limits.get(name, NOTHING)
 
 
@@ -56,7 +61,7 @@ def _limits(name: str, prefix: str) -> tuple[Member[Policy], Member[Policy]]:
 
 def _day_warns_at(policy: Policy) -> int:
     day = next((budget for budget in policy.budgets if budget.name == "day"), None)
-    return day.warn_at_percent if day else 80
+    return 80 if day is None or day.warn_at_percent is None else day.warn_at_percent
 
 
 _READABLE, _EXACT = zip(*(_limits(name, prefix) for name, prefix in LEGACY.items()), strict=True)
@@ -99,13 +104,38 @@ CONFIG = Shape[Policy](
     text("policy_hash", "Content hash of the policy that decided.", "content_hash"),
 )
 CHANGED: Schema = closed({"updated": {"const": True}, "config": CONFIG.schema})
+WARNS: Schema = nullable({**COUNT, "description": "First percent that warns; null is never."})
+
+
+class _OwnLimit(NamedTuple):
+    glob: str
+    limit: int
+    measure: Measure
+
+
+def _own(budget: Budget) -> list[_OwnLimit]:
+    return [_OwnLimit(glob, limit, budget.measure) for glob, limit in budget.limits]
+
+
+_OWN_LIMIT = Shape[_OwnLimit](
+    text("glob", "Of the value."), *in_unit("limit", "Its limit; 0 is off.", "limit", "measure")
+)
 _BUDGET = Shape[Budget](
     text("name", "Name of the budget."),
     word("period", Period, "What its window is."),
-    money("limit", "The hard ceiling; 0 is off.", "limit_nano_usd"),
-    count("warn_at_percent", "Percent of the limit that warns."),
-    member("match", {"type": "object"}, lambda budget: dict(budget.match)),
+    word("measure", Measure, "What it counts, and the unit of its amounts."),
+    *in_unit("limit", "The hard ceiling; 0 is off.", "limit", "measure"),
+    member("warn_at_percent", WARNS),
+    member("thresholds", array(COUNT, "Percents of the limit that are reported."), "thresholds"),
+    member("match", {"type": "object"}, match_body),
+    texts("per", "Attributes that divide it."),
+    listing(
+        "limits", _OWN_LIMIT, "Exceptions by value of `per`; the first that fits counts.", _own
+    ),
     text("timezone", "IANA zone in which its windows begin."),
+    count("window_seconds", "Length of a window that opens with its first call; 0 without."),
+    member("enforce", choice(("block", "warn"), "Whether it refuses calls.")),
+    texts("on_exceeded", "What is tried before a call is refused, in order."),
     text("config_key", "The key that sets the limit."),
 )
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from corvus.answers.denial import STATES
+from corvus.answers.budgets import BUDGET, OF_BUDGET, budget_bodies
 from corvus.answers.policy import COST_CONFIG, LEGACY
 from corvus.answers.shape import (
     COUNT,
@@ -19,49 +18,25 @@ from corvus.answers.shape import (
     flag,
     in_usd,
     instant,
-    instant_words,
     listing,
     member,
-    money,
     nullable,
     optional,
     optional_instant,
-    optional_money,
     optional_nested,
     optional_text,
-    parts_of,
     percent,
     text,
     texts,
-    word,
 )
 from corvus.answers.steering import mission_state
 from corvus.base.money import NOTHING
-from corvus.base.period import Period, window_at
+from corvus.base.period import Period
 from corvus.model.decision import BudgetState, BudgetStatus
 from corvus.model.policy import Policy
-from corvus.model.refusals import Refusals
 from corvus.model.spend import Spend
 from corvus.model.status_report import StatusReport
 from corvus.model.steering import MissionRecord, Override
-
-_OF_BUDGET = {**STATES, "description": "Of the budget."}
-
-
-@dataclass(frozen=True, slots=True)
-class _Budget:
-    """A budget's status within a report."""
-
-    item: BudgetStatus
-    report: StatusReport
-
-    @property
-    def spend(self) -> Spend | None:
-        return self.report.spends[self.item.budget.name]
-
-    @property
-    def refusals(self) -> Refusals | None:
-        return self.report.refusals.get(self.item.budget.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,67 +52,6 @@ class _Summary:
     config: str | None = None
 
 
-_LAST_REFUSAL = Shape[Refusals](
-    instant("at", "When.", "last_at"),
-    text("model", "The model that was asked for."),
-    optional_money("needed", "Estimate of the call.", "needed_nano_usd"),
-    money("left", "What the budget had left.", "left_nano_usd"),
-)
-_REFUSALS = Shape[Refusals | None](
-    count(
-        "refusals",
-        "Calls that it refused in the window.",
-        lambda refusals: refusals.count if refusals else 0,
-    ),
-    optional_nested("last_refusal", _LAST_REFUSAL, lambda refusals: refusals),
-)
-_STANDING = Shape[_Budget](
-    text("name", "Name of the budget.", "item.budget.name"),
-    word("period", Period, "What its window is.", "item.budget.period"),
-    member(
-        "match",
-        {"type": "object", "description": "Which calls count; empty is all."},
-        lambda budget: dict(budget.item.budget.match),
-    ),
-    text("timezone", "IANA zone in which its windows begin.", "item.budget.timezone"),
-    member("state", _OF_BUDGET, "item.state.word"),
-    money("spent", "Cost of settled calls.", "item.spent_nano_usd"),
-    money("held", "Sum of open reservations.", "item.held_nano_usd"),
-    money("limit", "The hard ceiling; 0 is off.", "item.budget.limit_nano_usd"),
-    optional_money(
-        "headroom", "Most expensive call that would still fit.", "item.headroom_nano_usd"
-    ),
-    percent("percent_used", "Percent of the limit.", "item.percent_used"),
-    count(
-        "calls",
-        "Settled calls in the window.",
-        lambda budget: budget.spend.calls if budget.spend else 0,
-    ),
-    count(
-        "unpriced_calls",
-        "Calls among them whose cost is unknown.",
-        lambda budget: budget.spend.unpriced_calls if budget.spend else 0,
-    ),
-    count("warn_at_percent", "Percent of the limit that warns.", "item.budget.warn_at_percent"),
-    member(
-        "window_start",
-        nullable(instant_words("Start of the window, inclusive.")),
-        lambda budget: window_start(budget.item, budget.report),
-    ),
-    optional_instant("resets_at", "End of the window, exclusive.", "item.resets_at"),
-    text("config_key", "The key that sets the limit.", "item.budget.config_key"),
-)
-"""What the ledger alone knows of a budget as well."""
-_REFUSED: list[Member[_Budget]] = parts_of(_REFUSALS, "refusals")
-BUDGET = Shape[_Budget](
-    *_STANDING.members,
-    flag(
-        "blocking",
-        "Whether its last call was refused, and none was admitted since.",
-        lambda budget: budget.report.is_blocking(budget.item.budget.name),
-    ),
-    *_REFUSED,
-)
 _MISSION = Shape[MissionRecord](
     text("id", "Of the mission."),
     text("state", "running, or how it ended.", lambda mission: mission_state(mission)),
@@ -165,9 +79,7 @@ _SUMMARY = Shape[_Summary](
     ),
     text("policy_hash", "Content hash of the policy that decided.", "policy.content_hash"),
     flag("enabled", "Whether budgets are enforced.", "policy.enabled"),
-    member(
-        "budget_state", _OF_BUDGET, lambda summary: budget_state(summary.policy, summary.report)
-    ),
+    member("budget_state", OF_BUDGET, lambda summary: budget_state(summary.policy, summary.report)),
     optional_text(
         "governing",
         "Name of the governing budget.",
@@ -221,7 +133,7 @@ def _of_upstream(name: str, prefix: str) -> list[Member[_Summary]]:
 
     def spent(summary: _Summary) -> float | None:
         status = item(summary)
-        return in_usd(status.spent_nano_usd) if status else 0.0
+        return in_usd(status.spent) if status else 0.0
 
     def used(summary: _Summary) -> float:
         status = item(summary)
@@ -280,25 +192,6 @@ def budgets_body(policy: Policy, report: StatusReport) -> dict[str, object]:
     return _BUDGETS.body(_Budgets(policy.enabled, report))
 
 
-def budget_bodies(
-    report: StatusReport, items: Iterable[BudgetStatus] | None = None
-) -> list[dict[str, object]]:
-    """Return budgets as data.
-
-    Args:
-        report: Where they stand; of refusals, a ledger alone says nothing.
-        items: Which of them, in order; ``None`` is all, the governing one first.
-    """
-    shape = _STANDING if report.is_recorded else BUDGET
-    statuses = report.decision.statuses if items is None else items
-    return shape.bodies(_Budget(item, report) for item in statuses)
-
-
-def refusals_body(refusals: Refusals | None) -> dict[str, object]:
-    """Return how many calls a budget refused in its window, and what the last of them needed."""
-    return _REFUSALS.body(refusals)
-
-
 def counted(report: StatusReport) -> Spend | None:
     """Return the spend whose calls and tokens are shown: the named session's, else the month's."""
     return report.spends.get("session") or report.spends.get("month")
@@ -315,12 +208,6 @@ def active(policy: Policy, report: StatusReport, what: Literal["name", "period"]
     if governing is None or not policy.enabled:
         return None
     return str(getattr(governing.budget, what))
-
-
-def window_start(item: BudgetStatus, report: StatusReport) -> str | None:
-    """Return the first instant of the window that a budget counts now; ``None`` without one."""
-    window = window_at(item.budget.period, report.now, item.budget.timezone)
-    return window.start.isoformat() if window else None
 
 
 def _counts(summary: _Summary) -> Spend:

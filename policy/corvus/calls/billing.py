@@ -69,6 +69,22 @@ def provider_of(
     return PROVIDERS[plan.endpoint.kind].maker
 
 
+def answers_itself(governor: Governor, plan: Plan, provider: str | None) -> bool:
+    """Return whether the maker of an API bills a call: then its models keep their known limits.
+
+    Args:
+        governor: Whose price books count.
+        plan: The call.
+        provider: As ``provider_of`` has returned it.
+    """
+    maker = PROVIDERS[plan.endpoint.kind].maker
+    if provider is None:
+        today = governor.store.clock.now().date()
+        price = find_price(governor.books, plan.model, None, today)
+        return price is not None and price.provider == maker
+    return provider == maker
+
+
 def _owner_of(host: str) -> str | None:
     by_suffix = (name for end, name in _SUFFIXES.items() if host.endswith(end))
     return _HOSTS.get(host) or next(by_suffix, None)

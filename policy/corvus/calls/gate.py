@@ -1,56 +1,71 @@
 """The gate that a call passes before it may leave: plan, request, decision (RES-11, PRC-7).
 
 What could cost money and cannot be metered is refused: no call reaches a provider past the budgets.
-A call that states no maximum gets one of ours: the model's own limit, or what every budget has room
-for, but no less than the policy's ``default_output_tokens``. A call that states a usable maximum
-keeps its bytes.
+Which form of a call is admitted, with a lower maximum or for another model, the governor decides
+(EVA-14); a call that fits keeps its bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Unpack
 
 from corvus.base.money import NanoUSD
-from corvus.calls.billing import provider_of
+from corvus.calls.billing import answers_itself, provider_of
 from corvus.calls.flight import Flight
-from corvus.calls.plan import Plan, read
+from corvus.calls.offers import PlannedOffers
+from corvus.calls.plan import Plan
+from corvus.calls.reading import read
 from corvus.calls.refusal import Refusal, denied, invalid, unreadable
 from corvus.calls.routes import MeteredCall, Unreadable
 from corvus.governor.governor import Governor
 from corvus.governor.pricing import CallOptions, refuse_key, refuse_unknown
 from corvus.model.decision import Decision
+from corvus.model.ladder import Offer, Room
+from corvus.model.policy import Policy
 from corvus.model.request import Request
 
 OUTPUT_CAP = "x-corvus-output-cap"
-"""Header of an answer: the maximum that was stated for a request without one."""
+"""Header of an answer: the maximum that was stated in the name of the request."""
+
+DOWNGRADED = "x-corvus-downgraded"
+"""Header of an answer: the model that the request names, and the one that was called."""
+
+WAITED = "x-corvus-waited"
+"""Header of an answer: for how many seconds the call waited for room in a budget."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A call, as it is put to the governor.
+    """A call, as it is put to the governor, or as he has admitted it.
 
     Attributes:
         request: What the governor decides on.
         provider: Who bills; ``None`` where the price book has decided.
-        stated: The maximum of one answer that is stated in its name; ``None`` for its own.
+        waited_seconds: For how long it waited for its admission.
     """
 
     plan: Plan
     request: Request
     provider: str | None
-    stated: int | None
+    waited_seconds: float = 0
 
     @property
     def body(self) -> bytes:
         """What is sent to the provider."""
-        return self.plan.forward(self.stated, self.provider)
+        return self.plan.forward(self.provider)
 
     @property
     def headers(self) -> dict[str, str]:
         """Headers of ours for the client."""
-        return {} if self.stated is None else {OUTPUT_CAP: str(self.stated)}
+        headers: dict[str, str] = {}
+        if self.plan.stated_tokens is not None:
+            headers[OUTPUT_CAP] = str(self.plan.stated_tokens)
+        if self.plan.downgraded_from is not None:
+            headers[DOWNGRADED] = f"{self.plan.downgraded_from}->{self.plan.model}"
+        if self.waited_seconds:
+            headers[WAITED] = f"{self.waited_seconds:.3f}"
+        return headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,31 +121,32 @@ class Gate:
             return unreadable(plan)
         provider = self._options.get("provider")
         provider = provider or provider_of(self._governor, plan, host=host, upstream=upstream)
-        stated = plan.output_limit if plan.max_output_tokens is None else None
+        if plan.max_output_tokens is None:
+            plan = plan.with_maximum(is_maker=answers_itself(self._governor, plan, provider))
         try:
-            return self._proposal(plan, provider, stated)
+            return Proposal(plan, self._request(plan, provider), provider)
         except ValueError as wrong:
             return invalid(wrong)
 
     def admit(self, proposal: Proposal) -> tuple[Decision, Proposal]:
-        """Have a call admitted or refused; it may come back with a lower maximum stated.
+        """Have a call admitted or refused; it may come back in another form (EVA-14).
 
         Raises:
             StoreError: The store cannot answer, so the call must not be made.
         """
-        if proposal.stated is None:
+        if proposal.plan.stated_tokens is None:
             return self._governor.reserve(proposal.request), proposal
-        offers = self._offers(proposal)
-        decision, request = self._governor.reserve_fitting(proposal.request, offers.lower)
-        return decision, offers.of(request)
+        lower = _Lower(proposal, self._offers(proposal), self._governor.policy)
+        decision, request = self._governor.reserve_fitting(proposal.request, lower)
+        return decision, lower.of(request)
 
     async def aadmit(self, proposal: Proposal) -> tuple[Decision, Proposal]:
         """Do what ``admit`` does, without keeping the event loop waiting."""
-        if proposal.stated is None:
+        if proposal.plan.stated_tokens is None:
             return await self._governor.areserve(proposal.request), proposal
-        offers = self._offers(proposal)
-        decision, request = await self._governor.areserve_fitting(proposal.request, offers.lower)
-        return decision, offers.of(request)
+        lower = _Lower(proposal, self._offers(proposal), self._governor.policy)
+        decision, request = await self._governor.areserve_fitting(proposal.request, lower)
+        return decision, lower.of(request)
 
     def verdict(
         self, proposal: Proposal, decision: Decision, denied_status: int = 402
@@ -143,59 +159,38 @@ class Gate:
             return Admission(proposal, None)
         return Admission(proposal, Flight(held, proposal.plan))
 
-    def _offers(self, proposal: Proposal) -> _Offers:
-        least = self._governor.policy.default_output_tokens
-        plan, provider = proposal.plan, proposal.provider
-        return _Offers(proposal, least, lambda stated: self._proposal(plan, provider, stated))
+    def _offers(self, proposal: Proposal) -> PlannedOffers:
+        provider = proposal.provider
+        return PlannedOffers(proposal.plan, lambda plan: self._request(plan, provider))
 
-    def _proposal(self, plan: Plan, provider: str | None, stated: int | None) -> Proposal:
-        bound = stated if stated is not None else plan.max_output_tokens or 0
+    def _request(self, plan: Plan, provider: str | None) -> Request:
         options: CallOptions = {
             **self._options,
             "provider": provider,
             "models": plan.models,
             "service_tier": plan.service_tier,
-            "expected": lambda price: plan.expected(price, bound),
+            "expected": plan.expected,
         }
-        return Proposal(plan, self._governor.request(plan.model, **options), provider, stated)
+        return self._governor.request(plan.model, **options)
 
 
-class _Offers:
-    """One call with one maximum or another, until one fits.
+class _Lower:
+    """Lowers the maximum of a call to what there is room for."""
 
-    Args:
-        first: With the largest.
-        least: Smallest maximum that is offered, where the first is not smaller.
-        propose: Returns the call with another maximum.
-    """
-
-    def __init__(self, first: Proposal, least: int, propose: Callable[[int], Proposal]) -> None:
+    def __init__(self, first: Proposal, offers: PlannedOffers, policy: Policy) -> None:
         self._first = first
-        self._least = least
-        self._propose = propose
-        self._lowered: Proposal | None = None
+        self._offers = offers
+        self._least = policy.default_output_tokens
+        self._offer: Offer | None = None
 
-    def lower(self, room: NanoUSD) -> Request:
-        """Return the request with the largest maximum that costs no more than there is room for.
-
-        Args:
-            room: What every budget has left.
-        """
-        most = self._first.stated or 0
-        low = high = min(self._least, most)
-        best = self._propose(low)
-        high = most
-        while low < high and (best.request.estimate_nano_usd or 0) <= room:
-            middle = (low + high + 1) // 2
-            tried = self._propose(middle)
-            if (tried.request.estimate_nano_usd or 0) <= room:
-                low, best = middle, tried
-            else:
-                high = middle - 1
-        self._lowered = best
-        return best.request
+    def __call__(self, room: NanoUSD) -> Request:
+        request = self._first.request
+        self._offer = self._offers.cap(request, Room(room), self._least)
+        return self._offer.request if self._offer else request
 
     def of(self, request: Request) -> Proposal:
-        """Return the call that a request stands for."""
-        lowered = self._lowered
-        return lowered if lowered is not None and lowered.request is request else self._first
+        if self._offer is None or request is not self._offer.request:
+            return self._first
+        plan = self._offers.form(request.model, self._offer.output_cap_tokens)
+        assert plan is not None
+        return replace(self._first, plan=plan, request=request)

@@ -1,111 +1,70 @@
-"""What one call to a provider may cost at most, read from the body of its request (PRC-7).
+"""What one call to a provider may cost at most, and the forms that it may take (PRC-7, EVA-14).
 
-The body is decoded once, and every decision is taken from what was decoded. The hold is meant never
-to be below the true cost at a provider that reads whatever it can of the request: the largest of
-all maxima, as many answers as any member requests, the most expensive of all models and tiers that
-may answer, input as the most expensive kind. A request without a maximum gets one of ours, stated
-in what is forwarded. The proxy and the transports of SDKs plan a call alike (RES-11).
-
-What nobody could meter has no plan: see ``read``.
+A call is forwarded as its client made it, byte for byte, but for single values: a maximum where
+none is stated and its model's own limit is not known, a lower maximum or another model where the
+ladder of a budget says so, and the usage at the end of a chat stream. ``corvus.calls.reading``
+makes a plan from a request; each other form is a plan again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
 from msgspec import Raw
 
-from corvus.calls.routes import Unreadable
 from corvus.governor.pricing import most_expensive
-from corvus.metering.content import VALUES_MAX, Content, content_of, has_too_many_values
-from corvus.metering.maxima import (
-    ANSWERS,
-    GROUPS,
-    MAXIMA,
-    THINKING,
-    THOUGHTS,
-    InvalidMaximum,
-    maxima_of,
-    places_of,
-)
-from corvus.metering.members import (
-    Malformed,
-    begins_with,
-    decoded,
-    is_null,
-    members_of,
-    require_utf8,
-    with_members,
-)
-from corvus.metering.models import OTHER_MODELS, models_in
+from corvus.metering.content import Content
+from corvus.metering.edits import applied, lowering, spans_of, stating
+from corvus.metering.members import begins_with, members_of
+from corvus.metering.needs import needs_of
 from corvus.metering.provider import Endpoint
-from corvus.metering.providers import most_output_of
-from corvus.metering.text import (
-    ASCII_BYTES_PER_TOKEN,
-    FRAME_TOKENS,
-    HIDDEN_TOKENS,
-    input_token_bound,
-)
+from corvus.metering.providers import abilities_of, most_output_of
 from corvus.model.price import Price, Rates
-from corvus.model.request import TEXT_MAX
 from corvus.model.usage import TokenKind, Usage
-from corvus.prices.names import tier_of
 
 UNSEEN_TOKENS = 32_768
 """Least input that is bounded on top of the body where the provider adds some of its own."""
 
+THINKING_ROOM = 1_024
+"""Least that a maximum leaves for the answer beyond a stated budget for thinking.
+
+Source:
+    platform.claude.com/docs/en/build-with-claude/extended-thinking ("budget_tokens must be less
+    than max_tokens"), read 2026-11-28; so much is left for the answer by a rule of ours.
+"""
+
 _UNSEEN_FACTOR = 2
-_USUAL_SPEEDS = (None, "standard", "default", "normal")
-_ADDED_INPUT = (
-    "previous_response_id",
-    "conversation",
-    "prompt",
-    "container",
-    "mcp_servers",
-    "context_management",
-    "web_search_options",
-    "search_parameters",
-    "enable_search",
-    "plugins",
-)
-_TOLD_TO_MODEL = (
-    "tools",
-    "functions",
-    "response_format",
-    "output_format",
-    "output_config",
-    "citations",
-    "text",
-)
-_MODELS_MAX = 100
-_DECISIVE = (
-    "model",
-    "stream",
-    "stream_options",
-    "service_tier",
-    "background",
-    "speed",
-    "inference_geo",
-    "messages",
-    "input",
-    "system",
-    "instructions",
-    "prediction",
-    "cache_control",
-    "max_tool_calls",
-    *_ADDED_INPUT,
-    *_TOLD_TO_MODEL,
-    *OTHER_MODELS,
-    *MAXIMA,
-    *ANSWERS,
-    *THINKING,
-    *THOUGHTS,
-    *GROUPS,
-)
-_FOLDED = {name.casefold(): name for name in _DECISIVE}
-_NAMES = frozenset(_DECISIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read of a request, whatever form the call takes.
+
+    Attributes:
+        body: The client's own request, decompressed.
+        members: Of the body.
+        content: Of its messages and tools.
+        text_tokens: Most tokens that are read of it as text.
+        reads_more: The provider adds input that is not in the request.
+        names_model: The body names the model, and not the path.
+        maximum_tokens: Largest that it states under a name of the API; ``None`` for none.
+    """
+
+    endpoint: Endpoint
+    body: bytes = field(repr=False)
+    members: Mapping[str, Raw] = field(repr=False)
+    content: Content = field(repr=False)
+    text_tokens: int
+    reads_more: bool
+    names_model: bool
+    maximum_tokens: int | None
+
+    def input_tokens_of(self, models: Sequence[str]) -> int:
+        """Return the most tokens that any of some models may read."""
+        bound = self.text_tokens + self.content.media_tokens(self.endpoint, models)
+        return bound * _UNSEEN_FACTOR + UNSEEN_TOKENS if self.reads_more else bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,27 +72,31 @@ class Plan:
     """One call before it is made.
 
     Attributes:
-        model: The model that the request names.
+        reading: What was read of the request.
+        model: The model that is called.
         models: All that may answer, ``model`` first, or are called on the way.
-        body: The client's own request, decompressed.
         is_stream: Whether the answer is to come as events.
         asks_usage: Whether a chat stream is to say what it used.
         service_tier: The requested tier, if it may have prices of its own; ``None`` is the usual.
         choices: How many answers may be written, >= 1.
         input_tokens: Most tokens that the call may read.
-        max_output_tokens: Most of **one** answer; ``None`` when no usable maximum is stated. 0 for
-            embeddings.
+        max_output_tokens: Most of **one** answer; ``None`` where the request states none, and
+            ``with_maximum`` has not given it one. 0 for embeddings.
         other_output_tokens: Largest that is stated under any name for one answer; 0 for none.
+        thinking_tokens: Largest budget for thinking that is stated; 0 for none.
         extra_output_tokens: What one answer may cost on top of its maximum.
         web_searches: Most web searches that are stated; at least one for each tool that searches.
         stays_in_us: Every token costs a tenth more.
         input_kinds: As what input may be billed apart from plain input.
+        stated_tokens: Maximum that is stated in the name of the request; ``None`` for its own.
+        cap_tokens: ``stated_tokens``, where larger maxima of the request are lowered to it.
+        downgraded_from: The model that the request names, where another is called.
+        is_maker: Whether the maker of the API itself answers.
     """
 
-    endpoint: Endpoint
+    reading: Reading = field(repr=False, compare=False)
     model: str
     models: tuple[str, ...]
-    body: bytes
     is_stream: bool
     asks_usage: bool
     service_tier: str | None
@@ -141,20 +104,43 @@ class Plan:
     input_tokens: int
     max_output_tokens: int | None
     other_output_tokens: int
+    thinking_tokens: int
     extra_output_tokens: int
     web_searches: int
     stays_in_us: bool
     input_kinds: tuple[TokenKind, ...]
-    _members: Mapping[str, Raw] = field(repr=False, compare=False)
+    stated_tokens: int | None = None
+    cap_tokens: int | None = None
+    downgraded_from: str | None = None
+    is_maker: bool = False
 
-    def expected(self, price: Price | None, output_tokens: int) -> Usage:
-        """Return the most expensive usage that the request allows.
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the call is sent."""
+        return self.reading.endpoint
+
+    @property
+    def body(self) -> bytes:
+        """The client's own request, decompressed."""
+        return self.reading.body
+
+    @property
+    def output_tokens(self) -> int:
+        """Most of one answer that is held for: every maximum counts, under whatever name."""
+        return max(self.max_output_tokens or 0, self.other_output_tokens)
+
+    @property
+    def least_cap_tokens(self) -> int:
+        """Smallest maximum that leaves room for an answer beyond the thinking that is requested."""
+        return self.thinking_tokens + THINKING_ROOM if self.thinking_tokens else 1
+
+    def expected(self, price: Price | None) -> Usage:
+        """Return the most expensive usage that the call allows.
 
         Args:
             price: Of a model that may answer, in its tier.
-            output_tokens: Most of one answer: ``max_output_tokens``, or what ``forward`` states.
         """
-        written = max(output_tokens, self.other_output_tokens) + self.extra_output_tokens
+        written = self.output_tokens + self.extra_output_tokens
         most, read = written * self.choices, self.input_tokens
         if self.stays_in_us:
             read, most = -(-read * 11 // 10), -(-most * 11 // 10)
@@ -164,208 +150,114 @@ class Plan:
             return replace(usage, web_search_requests=self.web_searches)
         return usage
 
-    @property
-    def output_limit(self) -> int:
-        """The maximum to state for one answer where the request states none.
+    def with_maximum(self, *, is_maker: bool) -> Plan:
+        """Return the call with a bound, where the request states none.
 
-        It is the model's own where that is known; the smallest of them where several may answer.
-        """
-        return min(map(most_output_of, self.models))
-
-    def forward(self, stated: int | None, provider: str | None = None) -> bytes:
-        """Return the bytes to send: the client's own, but for what is requested in its name.
-
-        That is usage at the end of a chat stream, and a maximum.
+        Where the maker of the model enforces a limit that is known, that is the bound, and the
+        bytes stay as they are (EVA-14). Elsewhere nobody vouches for any, so one is stated (PRC-7):
+        the model's own as far as it is known, the smallest of them where several may answer.
 
         Args:
-            stated: Maximum to state for one answer; ``None`` where the request has its own.
-            provider: Who bills: it decides under which name the maximum is stated.
+            is_maker: Whether the maker of the API itself answers.
         """
+        plan = replace(self, is_maker=is_maker)
+        if plan.max_output_tokens is not None:
+            return plan
+        known = [abilities_of(self.endpoint.kind, model) for model in self.models]
+        limits = [abilities.output_tokens for abilities in known if abilities is not None]
+        if is_maker and len(limits) == len(known) and not self.endpoint.needs_maximum:
+            return replace(plan, max_output_tokens=max(limits))
+        return plan.stating(min(map(most_output_of, self.models)))
+
+    def stating(self, tokens: int) -> Plan:
+        """Return the call with a maximum stated that its request does not state."""
+        return replace(self, max_output_tokens=tokens, stated_tokens=tokens)
+
+    def capped(self, tokens: int) -> Plan:
+        """Return the call with every maximum lowered to one, and that one stated.
+
+        Args:
+            tokens: Most of one answer, at least ``least_cap_tokens``.
+        """
+        return replace(
+            self,
+            max_output_tokens=tokens,
+            other_output_tokens=min(self.other_output_tokens, tokens),
+            stated_tokens=tokens,
+            cap_tokens=tokens,
+        )
+
+    def downgraded(self, model: str) -> Plan | None:
+        """Return the call for another model of the same API; ``None`` where that may not work.
+
+        Everything that the request uses must be known to exist there. A maximum above the other
+        model's own limit is lowered to that, for its provider would refuse it.
+        """
+        if not self._may_be_for(model):
+            return None
+        other = abilities_of(self.endpoint.kind, model)
+        needs = needs_of(self.endpoint, self.reading.members, self.reading.content)
+        if other is None or needs is None or not needs <= other.features:
+            return None
+        called = replace(
+            self,
+            model=model,
+            models=(model,),
+            input_tokens=self.reading.input_tokens_of((model,)),
+            max_output_tokens=self.reading.maximum_tokens,
+            stated_tokens=None,
+            downgraded_from=self.model,
+        ).with_maximum(is_maker=self.is_maker)
+        if called.output_tokens > other.output_tokens:
+            if called.least_cap_tokens > other.output_tokens:
+                return None
+            called = called.capped(other.output_tokens)
+        written = called.output_tokens + called.extra_output_tokens
+        return called if other.takes(called.input_tokens, written) else None
+
+    def _may_be_for(self, model: str) -> bool:
+        """Return whether the name of the model may be changed to another one."""
+        is_alone = self.models == (self.model,) and self.downgraded_from is None
+        same_route = _route_of(self.model) == _route_of(model)
+        usual = self.service_tier is None and not self.stays_in_us
+        usual = usual and not self.reading.reads_more
+        named = self.reading.names_model and model != self.model
+        return is_alone and same_route and usual and named and self.endpoint.has_output
+
+    def forward(self, provider: str | None = None) -> bytes:
+        """Return the bytes to send: the client's own, but for what is requested in its name.
+
+        Args:
+            provider: Who bills: it decides under which name a maximum is stated.
+        """
+        text, members = self.body, self.reading.members
+        edits = [] if self.cap_tokens is None else lowering(text, members, self.cap_tokens)
         more: dict[str, bytes] = {}
+        if self.downgraded_from is not None:
+            more["model"] = msgspec.json.encode(self.model)
+        for group, name, value in self._additions(provider):
+            inner = members.get(group) if group is not None else None
+            if group is None:
+                more[name] = value
+            elif inner is not None and begins_with(inner, b"{"):
+                start = spans_of(text, members)[group].start
+                edits += stating(text, members_of(inner), {name: value}, start)
+            else:
+                more[group] = b'{"%s":%s}' % (name.encode(), value)
+        edits += stating(text, members, more) if more else []
+        return applied(text, edits) if edits else text
+
+    def _additions(self, provider: str | None) -> Iterator[tuple[str | None, str, bytes]]:
+        """Yield what is stated in the name of the request: object, name, and JSON."""
         endpoint = self.endpoint
         if endpoint.usage_by_option and self.is_stream and not self.asks_usage:
-            more["stream_options"] = self._with_option("stream_options", "include_usage", True)
-        if stated is not None and endpoint.has_output:
+            yield "stream_options", "include_usage", b"true"
+        is_missing = self.reading.maximum_tokens is None
+        if self.stated_tokens is not None and is_missing and endpoint.has_output:
             name = endpoint.maximum_name(self.model, provider)
-            if endpoint.maxima_in is not None:
-                more[endpoint.maxima_in] = self._with_option(endpoint.maxima_in, name, stated)
-            else:
-                more[name] = b"%d" % stated
-        return with_members(self.body, self._members, more) if more else self.body
-
-    def _with_option(self, member: str, name: str, value: object) -> bytes:
-        return msgspec.json.encode({**_options(self._members.get(member)), name: value})
+            yield endpoint.maxima_in, name, b"%d" % self.stated_tokens
 
 
-def read(
-    endpoint: Endpoint, body: bytes, encoding: str = "identity", model: str | None = None
-) -> Plan | Unreadable:
-    """Read a request.
-
-    Args:
-        endpoint: Where it is sent.
-        body: As it came.
-        encoding: Its ``content-encoding``.
-        model: The model that its path names; ``None`` where the body does.
-
-    Returns:
-        A plan, or why there is none: the body is no UTF-8 JSON object (``json_invalid``), two
-        parsers may read it in two ways (``json_ambiguous``), it names no model (``model_missing``),
-        its answer is made in the background, so that nobody learns what it used
-        (``background_refused``), a maximum or a number of answers is no usable count
-        (``maximum_invalid``), it is packed in a way that is not read (``encoding_refused``), or it
-        has more values than any use of an API (``body_too_complex``).
-    """
-    if encoding.strip().lower() not in ("", "identity"):
-        return Unreadable(415, "encoding_refused", f"a body in {encoding!r} is not read")
-    try:
-        require_utf8(body)
-        return _plan(endpoint, body, members_of(body), model)
-    except Malformed as wrong:
-        return Unreadable(400, wrong.code, str(wrong))
-    except InvalidMaximum as wrong:
-        return Unreadable(400, "maximum_invalid", str(wrong))
-
-
-def _plan(
-    endpoint: Endpoint, body: bytes, members: Mapping[str, Raw], model: str | None
-) -> Plan | Unreadable:
-    _refuse_likenesses(members)
-    if not is_null(background := members.get("background")) and decoded(background) is not False:
-        detail = "nobody is told what an answer in the background used: leave out background"
-        return Unreadable(400, "background_refused", detail)
-    model = model or _text(members, "model")
-    if not model:
-        return Unreadable(400, "model_missing", "the body must name a model")
-    if len(model) > TEXT_MAX:
-        detail = f"a model has a name of at most {TEXT_MAX:,} characters"
-        return Unreadable(400, "request_invalid", detail)
-    if has_too_many_values(members):
-        text = f"the body has more than {VALUES_MAX:,} JSON values: send fewer"
-        return Unreadable(413, "body_too_complex", text)
-    maxima = maxima_of(endpoint, members)
-    content = content_of(endpoint, members)
-    writes = endpoint.has_output
-    models = _models(members, model, content.models)
-    return Plan(
-        endpoint=endpoint,
-        model=model,
-        models=models,
-        body=body,
-        is_stream=_is_stream(endpoint, members),
-        asks_usage=_options(members.get("stream_options")).get("include_usage") is True,
-        service_tier=_tier(members),
-        choices=maxima.answers if writes else 1,
-        input_tokens=_input_tokens(endpoint, body, members, (content, models)),
-        max_output_tokens=maxima.output_tokens if writes else 0,
-        other_output_tokens=maxima.other_tokens if writes else 0,
-        extra_output_tokens=maxima.extra_tokens + _predicted(members) if writes else 0,
-        web_searches=content.searches,
-        stays_in_us=_text(members, "inference_geo") not in (None, "", "global"),
-        input_kinds=_input_kinds(endpoint, content.has_cache_control, content.keeps_hour),
-        _members=members,
-    )
-
-
-def _refuse_likenesses(members: Mapping[str, Raw]) -> None:
-    """Refuse members that some parsers, such as Go's, take for one of another spelling.
-
-    Raises:
-        Malformed: There is one.
-    """
-    for name in members:
-        if name not in _NAMES and (meant := _FOLDED.get(name.casefold())):
-            raise Malformed("json_ambiguous", f"the member {name[:60]!r} must be spelt {meant!r}")
-
-
-def _input_tokens(
-    endpoint: Endpoint,
-    body: bytes,
-    members: Mapping[str, Raw],
-    parts: tuple[Content, Sequence[str]],
-) -> int:
-    content, models = parts
-    text = input_token_bound(body) - content.media_bytes // ASCII_BYTES_PER_TOKEN
-    media = content.media_tokens(endpoint, models)
-    adds_hidden = content.adds_hidden or any(_is_given(members, name) for name in _TOLD_TO_MODEL)
-    bound = max(text, _numbers(endpoint, members)) + media
-    bound += HIDDEN_TOKENS if adds_hidden else FRAME_TOKENS
-    if content.reads_more or any(_is_given(members, name) for name in _ADDED_INPUT):
-        return bound * _UNSEEN_FACTOR + UNSEEN_TOKENS
-    return bound
-
-
-def _numbers(endpoint: Endpoint, members: Mapping[str, Raw]) -> int:
-    """Return how many tokens an input for embeddings may spell out as numbers."""
-    text = members.get("input")
-    if endpoint.has_output or text is None or not begins_with(text, b"["):
-        return 0
-    return bytes(memoryview(text)).count(b",") + 1
-
-
-def _input_kinds(endpoint: Endpoint, has_cache: bool, keeps_hour: bool) -> tuple[TokenKind, ...]:
-    """Return as what input may be billed."""
-    if not (endpoint.caches_unasked or has_cache):
-        return ()
-    kinds = (TokenKind.CACHE_WRITE_5M, TokenKind.CACHE_WRITE_1H)
-    return kinds if keeps_hour else kinds[:1]
-
-
-def _tier(members: Mapping[str, Raw]) -> str | None:
-    speed = _text(members, "speed")
-    return tier_of(_text(members, "service_tier")) if speed in _USUAL_SPEEDS else speed
-
-
-def _predicted(members: Mapping[str, Raw]) -> int:
-    """Return the bound of a prediction: what is rejected of it is billed as output."""
-    if is_null(members.get("prediction")):
-        return 0
-    return input_token_bound(bytes(memoryview(members["prediction"])))
-
-
-def _models(members: Mapping[str, Raw], model: str, called: list[str]) -> tuple[str, ...]:
-    models = dict.fromkeys((model, *called))
-    for place in places_of(members):
-        for name in OTHER_MODELS:
-            if not is_null(text := place.get(name)):
-                models.update(dict.fromkeys(models_in(name, decoded(text))))
-    if len(models) > _MODELS_MAX:
-        raise Malformed("json_invalid", f"more than {_MODELS_MAX} models may answer")
-    return tuple(models)
-
-
-def _options(text: Raw | None) -> dict[str, object]:
-    """Return an object whose members decide.
-
-    Raises:
-        Malformed: It names a member twice.
-    """
-    if text is None or not begins_with(text, b"{"):
-        return {}
-    return {str(name): decoded(value) for name, value in members_of(text).items()}
-
-
-def _is_given(members: Mapping[str, Raw], name: str) -> bool:
-    text = members.get(name)
-    return text is not None and bytes(memoryview(text)[:5]) not in (b"null", b"false", b'""', b"[]")
-
-
-def _is_stream(endpoint: Endpoint, members: Mapping[str, Raw]) -> bool:
-    is_requested = _flag(members, "stream")
-    if endpoint.is_stream is not None:
-        return endpoint.is_stream
-    return is_requested and endpoint.has_output
-
-
-def _flag(members: Mapping[str, Raw], name: str) -> bool:
-    value = decoded(members.get(name))
-    if value is None or isinstance(value, bool):
-        return value is True
-    raise Malformed("json_invalid", f"{name} must be true or false")
-
-
-def _text(members: Mapping[str, Raw], name: str) -> str | None:
-    value = decoded(members.get(name))
-    if value is None or isinstance(value, str):
-        return value
-    raise Malformed("json_invalid", f"{name} must be a text")
+def _route_of(model: str) -> str:
+    """Return what stands before the name of a model: the vendor, at resellers."""
+    return model.rpartition("/")[0]

@@ -122,6 +122,7 @@ COMMANDS = {
     ),
     "ledger": _Entry("ledger", "The ledger of usage and the store of budgets.", True),
     "token": _Entry("token", "Access tokens of the gateway.", True),
+    "notify": _Entry("notify", "Notifications: where they go, and whether they arrive.", True),
 }
 """The commands that typer reads, in the order in which they are listed."""
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
 
 import typer
 
-from corvus.answers.audit import AUDIT_EVENT, details_of
+from corvus.answers.amounts import amount_words
+from corvus.answers.audit import AUDIT_EVENT, details_of, lifted_of
 from corvus.answers.kv import kv_words
 from corvus.base.money import usd_exact, usd_short
 from corvus.cli.options import Config, LedgerPath, opened
@@ -152,8 +153,11 @@ def _details(event: AuditEvent) -> str:
 
 def _budget(status: dict[str, Any]) -> str:
     """Write a budget that an override lifts: ``day: $3.10 of $2.00``."""
-    projected, limit = usd_short(status["projected_nano_usd"]), usd_short(status["limit_nano_usd"])
-    return f"{status['budget']}: ${projected} of ${limit}"
+    lifted = lifted_of(status)
+    projected, limit = (
+        amount_words(each, lifted.measure) for each in (lifted.projected, lifted.limit)
+    )
+    return f"{lifted.name}: {projected} of {limit}"
 
 
 def _flat(values: dict[str, Any], within: str = "") -> Iterator[tuple[str, str]]:

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from corvus.answers.amounts import match_words
+from corvus.answers.budgets import budget_bodies
 from corvus.answers.history import HISTORY_WITH_BUCKETS
 from corvus.answers.kv import kv_text
-from corvus.answers.status import budget_bodies, summary_body
+from corvus.answers.status import summary_body
 from corvus.base.money import usd_text
 from corvus.base.period import CALENDAR_PERIODS, HISTORY_PERIODS, Period, listed
+from corvus.cli import cells
 from corvus.cli import summary as budgets_view
+from corvus.cli import summary_lines as lines
 from corvus.cli.audit import audit
 from corvus.cli.options import (
     AsOf,
@@ -27,9 +31,11 @@ from corvus.cli.options import (
     require_session,
 )
 from corvus.cli.output import TableOrBody, console, emit, print_rows, shown, words
-from corvus.cli.steering import override, reset
+from corvus.cli.parts import is_divided, named, show_parts
+from corvus.cli.steering import budget_names, override, reset
 from corvus.cli.tables import print_table
 from corvus.diagnostics.plain import escape
+from corvus.model.parts import OFFSET_MAX, PARTS_MAX, PartOrder, PartsQuery
 from corvus.reporting.history import (
     DEFAULT_BUCKET,
     DEFAULT_WINDOW,
@@ -82,7 +88,7 @@ def summary(
         output,
         lambda: summary_body(runtime.policy, runtime.config_shown, status),
         lambda: budgets_view.print_table(runtime, status),
-        kv=lambda: budgets_view.kv(runtime, status),
+        kv=lambda: lines.kv(runtime, status),
     )
 
 
@@ -133,6 +139,24 @@ def history(
 @app.command("budgets")
 def budgets(
     *,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            "--budget",
+            help="Only this one; of a budget with `per`, its parts.",
+            autocompletion=budget_names,
+        ),
+    ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(help="Only this part: its value, or several with a comma between."),
+    ] = None,
+    search: Annotated[str | None, typer.Option(help="Only parts with this text.")] = None,
+    sort: Annotated[PartOrder, typer.Option(help="By what parts are sorted.")] = PartOrder.USED,
+    limit: Annotated[int, typer.Option(min=1, max=PARTS_MAX, help="How many parts.")] = 20,
+    offset: Annotated[
+        int, typer.Option(min=0, max=OFFSET_MAX, help="How many parts are passed over.")
+    ] = 0,
     session: Session = None,
     mission: Mission = None,
     config: Config = None,
@@ -143,17 +167,33 @@ def budgets(
 ) -> None:
     """Show every budget: what it counts, its limit, and what is spent, held and left.
 
-    Example: corvus cost budgets --session 4c1e…
+    Of a budget with `per`, --budget shows the parts that have a sum, those nearest their limit
+    first.
+
+    Example: corvus cost budgets --budget each-developer --search ana
     """
     require_session(session, mission)
     runtime = opened(config, ledger, sets, as_of=as_of)
+    if is_divided(runtime, budget) or part or search:
+        if budget is None:
+            raise typer.BadParameter("name the budget whose parts are meant", param_hint="--budget")
+        if as_of is not None:
+            raise typer.BadParameter("parts are shown as they are now", param_hint="--as-of")
+        name = named(runtime, budget, part)
+        query = PartsQuery(budget, name, search or "", sort, offset, limit, session, mission)
+        show_parts(runtime, query, output)
+        return
     status = runtime.status(session, mission, recorded=as_of is not None)
     items = budgets_view.in_order(runtime, status)
+    if budget is not None:
+        items = [item for item in items if item.budget.name == budget]
+        if not items:
+            raise typer.BadParameter(f"there is no budget {budget!r}", param_hint="--budget")
     emit(
         output,
         lambda: {"budgets": budget_bodies(status, items)},
         lambda: _print_budgets(runtime, status, items),
-        kv=lambda: (budgets_view.budget_line_whole(item, status) for item in items),
+        kv=lambda: (lines.budget_line_whole(item, status) for item in items),
     )
 
 
@@ -173,9 +213,9 @@ def _print_budgets(runtime: Runtime, status: StatusReport, items: list[BudgetSta
     rows = [
         [
             item.budget.name,
-            say(f"period.{item.budget.period}"),
-            escape(budgets_view.match_text(item.budget)) or say("summary.every_call"),
-            budgets_view.resets(item, status.now),
+            cells.period_cell(item.budget),
+            escape(match_words(item.budget)) or say("summary.every_call"),
+            cells.resets(item, status.now),
             escape(item.budget.config_key),
         ]
         for item in items

@@ -188,7 +188,7 @@ def _words(verdict: Verification, *, rebuilt: bool) -> list[str]:
 
 
 def _difference(difference: Difference) -> str:
-    from corvus.base.money import usd_short
+    from corvus.answers.amounts import amount_words, part_words
     from corvus.base.time import instant_at
 
     key, stored, counted = difference.stored.key, difference.stored, difference.counted
@@ -197,12 +197,19 @@ def _difference(difference: Difference) -> str:
         which.append(f"from {instant_at(key.window_start_us):%Y-%m-%d %H:%M}")
     which += [
         f"{name} {value}"
-        for name, value in (("session", key.session_id), ("mission", key.mission_id))
+        for name, value in (
+            ("session", key.session_id),
+            ("mission", key.mission_id),
+            ("part", part_words(key.part)),
+        )
         if value
     ]
+    measure = difference.budget.measure
+    sums = [
+        (amount_words(each.spent(measure), measure), amount_words(each.held(measure), measure))
+        for each in (stored, counted)
+    ]
     return (
-        f"budget {' '.join(which)} has ${usd_short(stored.spent_nano_usd)} spent in "
-        f"{stored.calls} calls and ${usd_short(stored.held_nano_usd)} held, recorded are "
-        f"${usd_short(counted.spent_nano_usd)} in {counted.calls} and "
-        f"${usd_short(counted.held_nano_usd)} held"
+        f"budget {' '.join(which)} has {sums[0][0]} spent in {stored.calls} calls and "
+        f"{sums[0][1]} held, recorded are {sums[1][0]} in {counted.calls} and {sums[1][1]} held"
     )

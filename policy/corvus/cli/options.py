@@ -83,7 +83,7 @@ def say_governing(runtime: Runtime) -> None:
 def warn_unlimited(runtime: Runtime) -> None:
     """Say on standard error when no budget limits what passes: nothing may be open in silence."""
     policy = runtime.policy
-    if policy.enabled and any(budget.limit_nano_usd for budget in policy.budgets):
+    if policy.enabled and any(budget.limit for budget in policy.budgets):
         return
     why = "every limit is 0" if policy.enabled else "cost.enabled is not true"
     print(f"warning: no budget is in force ({why}): calls pass without a limit", file=sys.stderr)

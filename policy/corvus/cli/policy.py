@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from corvus.answers.action import ACTION
-from corvus.answers.kv import kv_text
+from corvus.answers.amounts import amount_exact, amount_words, match_words
+from corvus.answers.kv import kv_text, kv_value
 from corvus.answers.policy import policy_body
 from corvus.autonomy.decide import SHELL, Action, ActionAnswer
 from corvus.autonomy.paths import Surroundings
@@ -93,11 +94,12 @@ def _cost_lines(policy: Policy) -> list[str]:
 
 
 def _budget_line(budget: Budget) -> str:
-    match = ",".join(f"{name}:{glob}" for name, glob in budget.match) or "all"
+    measure = budget.measure
     return (
-        f"budget={budget.name} period={budget.period} limit_usd={usd_exact(budget.limit_nano_usd)} "
-        f"warn_at_percent={budget.warn_at_percent} match={match} timezone={budget.timezone} "
-        f"key={budget.config_key}"
+        f"budget={budget.name} period={budget.period} "
+        f"limit_{measure}={amount_exact(budget.limit, measure)} "
+        f"warn_at_percent={kv_value(budget.warn_at_percent)} match={match_words(budget) or 'all'} "
+        f"timezone={budget.timezone} key={budget.config_key}"
     )
 
 
@@ -137,9 +139,9 @@ def _print_budgets(out: Console, budgets: Sequence[Budget]) -> None:
         (
             budget.name,
             budget.period.value,
-            f"${usd_short(budget.limit_nano_usd)}" if budget.limit_nano_usd else "off",
-            f"{budget.warn_at_percent} %",
-            ", ".join(f"{name}={glob}" for name, glob in budget.match) or "every call",
+            amount_words(budget.limit, budget.measure) if budget.limit else "off",
+            ", ".join(f"{percent} %" for percent in budget.thresholds) or "never",
+            ", ".join(f"{name}={'|'.join(globs)}" for name, globs in budget.match) or "every call",
             budget.config_key,
         )
         for budget in budgets

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 import typer
 
-from corvus.answers.kv import kv_text, kv_value
-from corvus.answers.status import OVERRIDE, refusals_body
+from corvus.answers.amounts import amount_words, part_words
+from corvus.answers.budgets import refusals_body
+from corvus.answers.kv import kv_text, kv_value, kv_words
+from corvus.answers.notify import STANDING
+from corvus.answers.status import OVERRIDE
+from corvus.base.errors import StoreError
 from corvus.base.money import usd_exact, usd_short
 from corvus.cli.config import row_json
 from corvus.cli.exits import Exit
+from corvus.cli.notify import standing_words
 from corvus.cli.options import Config, LedgerPath, Sets, opened
 from corvus.cli.output import TextOrBody, console, emit, print_rows, shown
-from corvus.cli.summary import refusals_text
+from corvus.cli.summary_lines import refusals_text
 from corvus.config.layers import origins
 from corvus.config.layers.load import load_layers
 from corvus.config.toml.values import shown as dotted
@@ -33,8 +40,10 @@ if TYPE_CHECKING:
     from corvus.config.layers.load import Layers
     from corvus.config.layers.origins import EffectiveSetting
     from corvus.ledger.health import LedgerHealth
+    from corvus.model.budget import Measure
     from corvus.runtime import Runtime
     from corvus.store.health import Blocking, StoreHealth
+    from corvus.store.standing import TargetStanding
 
 
 def status(
@@ -63,7 +72,7 @@ _SHOWN_MAX = 10
 _UNITS = ("B", "kB", "MB", "GB")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Place:
     """A config with its store and its ledger.
 
@@ -81,14 +90,28 @@ class Place:
         """What a file, a variable or the command line sets."""
         return [row for row in origins.effective(self.layered.loaded) if not row.is_default]
 
+    @cached_property
+    def notify(self) -> list[TargetStanding]:
+        """How far each target of notifications has got; none where the store cannot say."""
+        if self.health.store.problem is not None:
+            return []
+        with suppress(StoreError):
+            return self.runtime.notify_standings()
+        return []
+
     @property
     def blocking(self) -> list[Blocking]:
         """The sums of budgets in force that refuse calls at present; none while disabled."""
         policy = self.runtime.policy
         if not policy.enabled:
             return []
-        names = {budget.name for budget in budgets_to_register(policy)}
-        return [blocked for blocked in self.health.store.blocking if blocked.budget in names]
+        return [each for each in self.health.store.blocking if each.budget in self.measures]
+
+    @property
+    def measures(self) -> dict[str, Measure]:
+        """What the budgets in force count, by name."""
+        budgets = budgets_to_register(self.runtime.policy)
+        return {budget.name: budget.measure for budget in budgets}
 
 
 def as_json(place: Place) -> dict[str, object]:
@@ -135,33 +158,24 @@ def as_json(place: Place) -> dict[str, object]:
         "open_sessions": store.open_sessions,
         "audit": {"position": store.audit_position, "hash": store.audit_head},
         "overrides": OVERRIDE.bodies(store.overrides),
-        "blocking": [_blocking_json(blocked) for blocked in place.blocking],
+        "blocking": [_blocking_json(each, place.measures[each.budget]) for each in place.blocking],
+        "notify": STANDING.bodies(place.notify),
     }
 
 
-def _blocking_json(blocked: Blocking) -> dict[str, object]:
+def _blocking_json(blocked: Blocking, measure: Measure) -> dict[str, object]:
     about = {
         "budget": blocked.budget,
         "session_id": blocked.session_id,
         "mission_id": blocked.mission_id,
+        **({"part": blocked.part} if blocked.part else {}),
     }
-    return about | refusals_body(blocked.refusals)
+    return about | refusals_body(blocked.refusals, measure)
 
 
 def as_lines(place: Place) -> list[str]:
-    """Return ``key=value`` lines: one for each fact, then each override and each setting."""
-    lines: list[str] = []
-    for name, value in as_json(place).items():
-        match name, value:
-            case (("settings" | "overrides" | "blocking"), _):
-                continue
-            case "deprecated_fields", _:
-                lines.append(f"{name}={','.join(place.runtime.policy.deprecated_fields) or 'none'}")
-            case _, dict():
-                inner = cast("dict[str, object]", value)
-                lines += [f"{name}_{key}={kv_value(part)}" for key, part in inner.items()]
-            case _:
-                lines.append(f"{name}={kv_value(value)}")
+    """Return ``key=value`` lines: one for each fact, then each override, target and setting."""
+    lines = [*_fact_lines(place)]
     for override in place.health.store.overrides:
         session = kv_value(override.session_id)
         expires = override.expires_at.isoformat()
@@ -169,11 +183,27 @@ def as_lines(place: Place) -> list[str]:
     for blocked in place.blocking:
         session, mission = kv_value(blocked.session_id), kv_value(blocked.mission_id)
         about = f"blocking={kv_text(blocked.budget)} session_id={session} mission_id={mission}"
-        lines.append(f"{about} {refusals_text(blocked.refusals)}")
+        lines.append(f"{about} {refusals_text(blocked.refusals, place.measures[blocked.budget])}")
+    for body in STANDING.bodies(place.notify):
+        lines.append(" ".join(kv_words({"notify": body.pop("name"), **body})))
     for row in place.changed:
         value, origin = kv_text(_value(row)), kv_text(row.origin.place)
         lines.append(f"setting={kv_text(dotted(row.route))} value={value} origin={origin}")
     return lines
+
+
+def _fact_lines(place: Place) -> Iterator[str]:
+    for name, value in as_json(place).items():
+        match name, value:
+            case (("settings" | "overrides" | "blocking" | "notify"), _):
+                continue
+            case "deprecated_fields", _:
+                yield f"{name}={','.join(place.runtime.policy.deprecated_fields) or 'none'}"
+            case _, dict():
+                inner = cast("dict[str, object]", value)
+                yield from (f"{name}_{key}={kv_value(part)}" for key, part in inner.items())
+            case _:
+                yield f"{name}={kv_value(value)}"
 
 
 def print_page(place: Place) -> None:
@@ -193,7 +223,7 @@ def print_page(place: Place) -> None:
 
 def _in_force(place: Place) -> Iterator[tuple[str, str]]:
     policy, books = place.runtime.policy, place.runtime.books
-    limits = sum(1 for budget in policy.budgets if budget.limit_nano_usd)
+    limits = sum(1 for budget in policy.budgets if budget.limit)
     overrides = "allowed" if policy.allow_override else "not allowed"
     enabled = f"{_many(limits, 'limit')}, overrides {overrides}"
     yield "policy", enabled if policy.enabled else "[yellow]disabled[/]: nothing is enforced"
@@ -231,7 +261,7 @@ def _under_way(place: Place) -> Iterator[tuple[str, str]]:
     yield "held", held
     yield "sessions", f"{store.open_sessions:,} open"
     for blocked in place.blocking[:_SHOWN_MAX]:
-        yield "[red]blocking[/]", _blocking_words(blocked)
+        yield "[red]blocking[/]", _blocking_words(blocked, place.measures[blocked.budget])
     if len(place.blocking) > _SHOWN_MAX:
         yield "", f"and {len(place.blocking) - _SHOWN_MAX:,} more sessions or missions"
     for override in store.overrides:
@@ -241,18 +271,23 @@ def _under_way(place: Place) -> Iterator[tuple[str, str]]:
             f"{override.id} of {whose}, until {override.expires_at:%Y-%m-%d %H:%M} UTC",
         )
     head = f", the newest [dim]{store.audit_head[:16]}[/]" if store.audit_head else ""
+    for standing in place.notify:
+        is_well = standing.state != "failing"
+        words = f"{standing.target.name}: {standing_words(standing)}"
+        yield "notify", shown(words) if is_well else f"[yellow]{shown(words)}[/]"
     yield "audit", f"{_many(store.audit_position, 'event')}{head}"
 
 
-def _blocking_words(blocked: Blocking) -> str:
+def _blocking_words(blocked: Blocking, measure: Measure) -> str:
     named = (("session", blocked.session_id), ("mission", blocked.mission_id))
     whose = "".join(f", {word} {shown(name)}" for word, name in named if name)
+    whose += f", {shown(part_words(blocked.part))}" if blocked.part else ""
     last = blocked.refusals
-    needed = "?" if last.needed_nano_usd is None else f"${usd_short(last.needed_nano_usd)}"
+    needed = "?" if last.needed is None else amount_words(last.needed, measure)
     return (
         f"budget {shown(blocked.budget)}{whose}: {_many(last.count, 'call')} refused, the last at "
         f"{last.last_at:%Y-%m-%d %H:%M} UTC: {shown(last.model)} needed {needed}, "
-        f"${usd_short(last.left_nano_usd)} was left"
+        f"{amount_words(last.left, measure)} was left"
     )
 
 

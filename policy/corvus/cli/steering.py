@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from corvus.answers.amounts import amount_words
 from corvus.base.errors import PolicyError, SteeringRefused
 from corvus.base.money import usd_short, usd_text
 from corvus.cli.options import (
@@ -26,6 +27,7 @@ from corvus.cli.options import (
 )
 from corvus.cli.output import TextOrBody, emit
 from corvus.diagnostics.plain import escape
+from corvus.model.budget import Measure
 from corvus.model.request import Surface
 
 if TYPE_CHECKING:
@@ -216,10 +218,10 @@ def _ask_before_replacing(governor: Governor, request: OverrideRequest) -> None:
 
 def _ask_before_reset(governor: Governor, request: ResetRequest) -> None:
     found = governor.resettable(request)
-    limit = found.budget.limit_nano_usd
-    of_limit = f" of ${usd_short(limit)}" if limit else ""
+    limit, measure = found.budget.limit, found.budget.measure
+    of_limit = f" of {amount_words(limit, measure)}" if limit else ""
     typer.confirm(
-        f"{found.budget.name}: ${usd_short(found.spent_nano_usd)}{of_limit} in "
+        f"{found.budget.name}: {amount_words(found.spent_nano_usd, Measure.USD)}{of_limit} in "
         f"{_calls(found.calls)} will no longer count; history keeps them. Reset?",
         abort=True,
         err=True,

@@ -54,10 +54,23 @@ _PREFIXES: Final = (
     r"sk[-_]|cvk_|rk_|pk_live_|gh[oprsu]_|github_pat_|glpat-|xox[abeprs]-|xapp-|AKIA|ASIA|AIza|eyJ|hf_"
     r"|gsk_|xai-|pplx-|npm_|pypi-|ya29\.|whsec_|dop_v1_|SG\.|AGE-SECRET-KEY-"
 )
+_WEBHOOKS: Final = (
+    "hooks.slack.com/",
+    "discord.com/api/webhooks/",
+    "discordapp.com/api/webhooks/",
+    "webhook.office.com/",
+    "logic.azure.com/",
+    "logic.azure.com:443/",
+    "chat.googleapis.com/",
+    "hooks.zapier.com/",
+    "maker.ifttt.com/",
+    "api.telegram.org/",
+)
+"""Services whose webhooks let in whoever knows the path."""
 _SHAPES: Final = re.compile(
     # A password in a URL, which may hold a slash or an @ behind its colon.
     r"(?<=://)(?:[^\s/@:\"']{0,256}:[^\s\"']{1,512}|[^\s/@\"']{1,512})(?=@)"
-    r"|(?<=hooks\.slack\.com/)[^\s\"']++|(?<=discord\.com/api/webhooks/)[^\s\"']++"
+    rf"|(?:{'|'.join(f'(?<={re.escape(host)})' for host in _WEBHOOKS)})[^\s\"']++"
     rf"|(?<![\w-])(?:{_PREFIXES})[\w./+=-]{{10,}}+"
     r"|(?<![\w-])[0-9]{8,10}:[\w-]{30,}+"
     r"|(?i:(?<=bearer )|(?<=basic ))[\w./+=-]{8,}+"

@@ -11,13 +11,12 @@ where the client's credentials are to pass.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from collections.abc import Callable
-from functools import lru_cache
 from urllib.parse import urlsplit
 
 from corvus.base.errors import PolicyError
+from corvus.base.hosts import is_loopback
 from corvus.gateway.asgi import ASGIApp, Message, Receive, Scope, Send
 from corvus.gateway.auth import RunKey, Tokens
 from corvus.gateway.body import Bodies, Body
@@ -161,15 +160,6 @@ def scopes_of(method: str, path: str) -> tuple[TokenScope, ...]:
     if area == "sessions":
         return (TokenScope.RESERVE, *([TokenScope.READ] if method in _SAFE else []))
     return (TokenScope.READ,) if method in _SAFE else (TokenScope.ADMIN,)
-
-
-@lru_cache(256)  # called for the Host of every request
-def is_loopback(host: str) -> bool:
-    """Return whether an address or name is this machine's own."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _secrets(headers: dict[bytes, list[bytes]], *, is_proxied: bool) -> list[tuple[bytes, str]]:

@@ -69,6 +69,9 @@ class Metrics:
             "decision",
             "rule",
         )
+        self._notifications = counter(
+            "notifications", "Tries to deliver a notification.", "target", "result"
+        )
         self._overhead = Histogram(
             "corvus_proxy_overhead_seconds",
             "Time that the proxy adds to a call before it is forwarded.",
@@ -79,6 +82,10 @@ class Metrics:
     def time_overhead(self, seconds: float) -> None:
         """Take what the proxy added to one call before it left."""
         self._overhead.observe(seconds)
+
+    def count_notification(self, target: str, result: str) -> None:
+        """Count a try to deliver a notification; targets are names of the config."""
+        self._notifications.labels(target, result).inc()
 
     def count_action(self, answer: ActionAnswer) -> None:
         """Count what was decided about an action; all labels are closed sets."""
@@ -137,9 +144,9 @@ class _Gauges:
             if self._status.spends[status.budget.name]
         ]
         amounts = {
-            "limit": [status.budget.limit_nano_usd for status in named],
-            "used": [status.spent_nano_usd for status in named],
-            "reserved": [status.held_nano_usd for status in named],
+            "limit": [status.budget.limit for status in named],
+            "used": [status.spent for status in named],
+            "reserved": [status.held for status in named],
         }
         for name, about in _ABOUT.items():
             family = GaugeMetricFamily(f"corvus_budget_{name}_usd", about, labels=["budget"])

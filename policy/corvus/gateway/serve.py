@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from corvus.base.errors import GatewayRefused
+from corvus.base.hosts import is_loopback
 from corvus.gateway.asgi import ASGIApp
 from corvus.gateway.connections import Connection, Places, Room
-from corvus.gateway.guards import is_loopback
 from corvus.governor.tokens import good
 from corvus.runtime import Runtime
 

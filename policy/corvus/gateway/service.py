@@ -26,12 +26,14 @@ from corvus.config.toml.document import Document, read_bytes, read_document
 from corvus.config.toml.values import Route, as_items, is_table, quoted, shown
 from corvus.gateway.metrics import Metrics
 from corvus.governor.governor import Governor
+from corvus.observability.notify.delivery import Notifier
 from corvus.observability.redact import Redactor
 from corvus.observability.sinks import Telemetry
 from corvus.runtime import Runtime
 from corvus.store.store import Store
 
 if TYPE_CHECKING:
+    from corvus.events import Event
     from corvus.reporting.catalog import Report
     from corvus.reporting.table import Table
 
@@ -72,7 +74,12 @@ class Service:
         self.store = store
         self._redactor = telemetry.redactor if telemetry else Redactor(runtime.books)
         self.metrics = Metrics(self._redactor)
-        self._listeners = [self.metrics.hear, *([telemetry.listener] if telemetry else [])]
+        self._notifier = self._notifier_of(runtime)
+        self._listeners = [
+            self.metrics.hear,
+            self._hear_for_notifier,
+            *([telemetry.listener] if telemetry else []),
+        ]
         self.drain_fault: PolicyError | None = None
         self.config_is_broken = False
         self._file = file
@@ -167,6 +174,8 @@ class Service:
         self._in_force = runtime, governor
         self._redactor.use(runtime.books)
         self.config_is_broken = False
+        if runtime.notify != old.notify:
+            self._replace_notifier(runtime)
         listens = replace(old.gateway, metrics=read.gateway.metrics)
         if (read.ledger_path, read.gateway) != (old.ledger_path, listens):
             _log.warning("changes of ledger, gateway and upstreams take effect at a restart")
@@ -227,9 +236,23 @@ class Service:
 
     def close(self) -> None:
         """Drain a last time, and let go of the store."""
+        self._notifier.close()
         with suppress(PolicyError):
             self.drain()
         self.store.close()
+
+    def _notifier_of(self, runtime: Runtime) -> Notifier:
+        return Notifier(
+            self.store, runtime.notify, self._redactor, on_result=self.metrics.count_notification
+        )
+
+    def _replace_notifier(self, runtime: Runtime) -> None:
+        """Deliver to other targets from now on; the old threads end when they are through."""
+        before, self._notifier = self._notifier, self._notifier_of(runtime)
+        before.close(0)
+
+    def _hear_for_notifier(self, event: Event) -> None:
+        self._notifier(event)
 
     def _governor_of(self, runtime: Runtime) -> Governor:
         return Governor(
@@ -238,6 +261,7 @@ class Service:
             books=runtime.books,
             listeners=self._listeners,
             history=runtime.bookkeeping.history(self.store),
+            notify=runtime.notify,
         )
 
 

@@ -14,7 +14,7 @@ from corvus.base.ids import new_id
 from corvus.base.money import NOTHING
 from corvus.base.period import Period
 from corvus.base.time import microseconds
-from corvus.events import BudgetRefusal, CallDenied, Event, UnpricedCall
+from corvus.events import CallDenied, Event, UnpricedCall
 from corvus.governor.evaluate import NO_CALL, judge, state_of
 from corvus.governor.overrides import consume, usable
 from corvus.governor.records import append_refusal, event_row
@@ -28,7 +28,7 @@ from corvus.governor.scopes import (
     stop_mission,
 )
 from corvus.governor.settlement import expire, upkeep
-from corvus.governor.thresholds import note_admitted, note_refused, note_settled, threshold
+from corvus.governor.thresholds import note_admitted, note_refused, note_settled
 from corvus.model.budget import Measure
 from corvus.model.decision import BudgetState, BudgetStatus, Decision, Denial, headroom
 from corvus.model.outbox import LedgerTable, Row
@@ -274,7 +274,7 @@ def _open_windows(unit: Unit, register: Register, case: Case) -> None:
             "window_start": key.window_start_us,
             "window_end": microseconds(place.window.end),
         }
-        unit.append(LedgerTable.BUDGET_WINDOW, row)
+        unit.append(LedgerTable.OPENED_WINDOW, row)
 
 
 def _refuse(unit: Unit, rules: Rules, case: Case) -> list[Event]:
@@ -288,10 +288,10 @@ def _refuse(unit: Unit, rules: Rules, case: Case) -> list[Event]:
     if decision.denial is not Denial.BUDGET_EXCEEDED:
         return events
     exceeded = [status for status in decision.statuses if status.state is BudgetState.EXCEEDED]
-    note_refused(unit, rules, case.sums, exceeded, request)
+    events += note_refused(unit, rules, case.sums, exceeded, request)
     if case.mission is not None and any(status.budget.name == MISSION for status in exceeded):
         stop_mission(unit, case.mission, MissionOutcome.BUDGET_EXHAUSTED)
-    return [*events, BudgetRefusal(threshold(exceeded[0], request))]
+    return events
 
 
 def _decided(decision: Decision) -> Row:

@@ -17,6 +17,7 @@ from corvus.base.money import NanoUSD
 from corvus.base.time import microseconds
 from corvus.events import Event, LimitsChanged
 from corvus.model.audit_hash import audit_hash
+from corvus.model.budget import Budget
 from corvus.model.outbox import LedgerTable, Row
 from corvus.model.policy import Policy
 from corvus.model.steering import AuditEvent, AuditKind
@@ -143,18 +144,27 @@ def note_migration(unit: Unit, origin: str, actor: str, keys: Sequence[str]) -> 
     return True
 
 
+def _limit(budget: Budget) -> dict[str, object]:
+    """Return what limits a budget; what it does not use is left out."""
+    limit: dict[str, object] = {
+        budget.limit_key: budget.limit,
+        "warn_at_percent": budget.warn_at_percent,
+    }
+    if len(budget.thresholds) > 1:
+        limit["thresholds"] = budget.thresholds
+    if budget.limits:
+        limit["limits"] = dict(budget.limits)
+    if budget.enforce != "block":
+        limit["enforce"] = budget.enforce
+    return limit
+
+
 def _limits(policy: Policy) -> str:
     limits = {
         "enabled": policy.enabled,
         "allow_override": policy.allow_override,
         "unpriced_models": policy.unpriced_models,
-        "budgets": {
-            budget.name: {
-                "limit_nano_usd": budget.limit_nano_usd,
-                "warn_at_percent": budget.warn_at_percent,
-            }
-            for budget in policy.budgets
-        },
+        "budgets": {budget.name: _limit(budget) for budget in policy.budgets},
         "autonomy": asdict(policy.autonomy),
     }
     return json.dumps(limits, sort_keys=True, separators=(",", ":"))

@@ -58,6 +58,8 @@ def describe(engine: Engine, model: str, options: CallOptions) -> Request:
     return Request(
         model=model,
         estimate_nano_usd=estimate.total_nano_usd,
+        estimate_tokens=estimate.tokens,
+        output_tokens=_lowerable(options),
         session_id=options.get("session_id") or options.get("made_session_id") or engine.session_id,
         provider=provider or (price.provider if price else "") or UNKNOWN_PROVIDER,
         mission_id=options.get("mission_id"),
@@ -89,17 +91,22 @@ def _unpriced(engine: Engine, models: Sequence[str], options: CallOptions, on: d
 
 
 def _estimate(engine: Engine, prices: Sequence[Price | None], options: CallOptions) -> Estimate:
+    most = options.get("max_output_tokens")
+    stated = Usage(
+        input_tokens=options.get("input_tokens", 0),
+        output_tokens=engine.policy.default_output_tokens if most is None else most,
+    )
     amount = options.get("estimate_usd")
     if amount is not None:
-        return Estimate(nano_usd(amount))
-    expected = options.get("expected")
-    if expected is None:
-        most = options.get("max_output_tokens")
-        expected = Usage(
-            input_tokens=options.get("input_tokens", 0),
-            output_tokens=engine.policy.default_output_tokens if most is None else most,
-        )
-    return highest_estimate(prices, expected)
+        return Estimate(nano_usd(amount), tokens=stated.total_tokens)
+    return highest_estimate(prices, options.get("expected", stated))
+
+
+def _lowerable(options: CallOptions) -> int | None:
+    """Return the output that a caller has stated and can lower (EVA-14)."""
+    if options.get("estimate_usd") is not None or options.get("expected") is not None:
+        return None
+    return options.get("max_output_tokens")
 
 
 def evaluate(engine: Engine, request: Request) -> Operation[Decision]:

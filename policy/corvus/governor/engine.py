@@ -25,9 +25,11 @@ from corvus.base.time import microseconds
 from corvus.events import Event
 from corvus.governor import audit_chain as audit
 from corvus.governor import settlement
+from corvus.governor.notices import Notices
 from corvus.governor.recount import Difference, History, no_history, recall, recount
 from corvus.governor.rules import InForce, Register, Rules, budgets_to_register, registered
 from corvus.governor.upkeep import Heartbeat, take_in
+from corvus.model.notify import NotifyTarget
 from corvus.model.pending import PendingSettlement
 from corvus.model.policy import Policy
 from corvus.model.reservation import ReservationState
@@ -92,12 +94,13 @@ class Engine:
         books: Prices; by default those of the policy over the bundled book.
         listeners: Hear of events after they are durable. What they raise is logged.
         history: Reads what the ledger has recorded, for budgets that were not counted so far.
+        notify: Where notifications are sent; what these want is kept for them.
 
     Raises:
         StoreUnavailable: The store cannot be read or written.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what all parts of a governor work with
         self,
         policy: Policy,
         store: Store,
@@ -105,12 +108,14 @@ class Engine:
         books: PriceBooks | None = None,
         listeners: Sequence[Listener] = (),
         history: History = no_history,
+        notify: Sequence[NotifyTarget] = (),
     ) -> None:
         self.policy = policy
         self.store = store
         self.books = books or PriceBooks(policy.prices)
         self._listeners = tuple(listeners)
         self._history = history
+        self._notices = Notices(notify)
         self._origin: str | None = None
         self.register = Register()
         self.rules = self._enrol()
@@ -241,7 +246,7 @@ class Engine:
 
     def _take_in(self) -> None:
         """Settle what processes that ended could not (RES-9)."""
-        self._report(take_in(self.store, self.in_force))
+        self._report(take_in(self.store, self.in_force, self._keep_notices))
 
     def _enrol(self) -> Rules:
         """Have the policy's budgets counted; those that were not so far are counted in."""
@@ -274,9 +279,15 @@ class Engine:
                 raise _Replaced(
                     f"the store {self.store.backend.name} was replaced; nothing was done, try again"
                 )
-            return step(unit)
+            value, events = step(unit)
+            self._keep_notices(unit, events)
+            return value, events
 
         return checked
+
+    def _keep_notices(self, unit: Unit, events: Sequence[Event]) -> None:
+        """Keep what of the events of a step is to be sent, in its own transaction."""
+        self._notices.keep(unit, events)
 
     def _late(self, operation: Transaction[T]) -> WhenLate | None:
         """Return what hears of a kept step after its caller has left."""

@@ -92,9 +92,7 @@ def _status(balance: Balance, estimate: int) -> BudgetStatus:
         require_amount("spent", spent)
         require_amount("held", held)
     projected = spent + held + estimate
-    return BudgetStatus(
-        budget, _state(projected, budget), spent, held, projected, resets_at, part
-    )
+    return BudgetStatus(budget, _state(projected, budget), spent, held, projected, resets_at, part)
 
 
 def _state(projected: int, budget: Budget) -> BudgetState:

@@ -26,6 +26,7 @@ from corvus.governor.engine import (
     awaitable,
     blocking,
 )
+from corvus.governor.parts import with_parts
 from corvus.governor.pricing import CallOptions, CallReport
 from corvus.governor.recount import Difference, History, no_history
 from corvus.governor.resets import ResetPreview, Subject
@@ -33,6 +34,8 @@ from corvus.governor.session import MissionKey, Session
 from corvus.governor.status import project_of, report_status
 from corvus.governor.upkeep import Heartbeat
 from corvus.model.decision import BudgetState, Decision
+from corvus.model.notify import NotifyTarget
+from corvus.model.parts import PartsPage, PartsQuery
 from corvus.model.policy import Policy
 from corvus.model.request import Request
 from corvus.model.reservation import Reservation, Settled
@@ -65,6 +68,7 @@ class Governor:
         books: Prices; by default those of the policy over the bundled book.
         listeners: Hear of events after they are durable. What they raise is logged.
         history: Reads what the ledger has recorded, for budgets that were not counted so far.
+        notify: Where notifications are sent; what these want is kept for them.
 
     Attributes:
         engine: Runs its operations.
@@ -73,7 +77,7 @@ class Governor:
         StoreUnavailable: The store cannot be read or written.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what all parts of a governor work with
         self,
         policy: Policy,
         store: Store,
@@ -81,8 +85,11 @@ class Governor:
         books: PriceBooks | None = None,
         listeners: Sequence[Listener] = (),
         history: History = no_history,
+        notify: Sequence[NotifyTarget] = (),
     ) -> None:
-        self.engine = Engine(policy, store, books=books, listeners=listeners, history=history)
+        self.engine = Engine(
+            policy, store, books=books, listeners=listeners, history=history, notify=notify
+        )
 
     @property
     def policy(self) -> Policy:
@@ -403,6 +410,18 @@ class Governor:
     astatus = awaitable(status)
 
     @blocking
+    def parts(self, query: PartsQuery) -> Operation[PartsPage]:
+        """Say where the parts of a budget with ``per`` stand that have a sum, in pages.
+
+        Raises:
+            SteeringRefused: There is no such budget, it has no parts, or its session or mission is
+                not named.
+        """
+        return session.parts(self.engine, query)
+
+    aparts = awaitable(parts)
+
+    @blocking
     def project_of(self, session_id: str | None) -> Operation[str | None]:
         """Return the project of a session that one project alone has; ``None`` when it is unclear.
 
@@ -432,7 +451,9 @@ class Governor:
 
         def step(unit: Unit) -> WithEvents[Override]:
             events = settlement.upkeep(unit, self.engine.in_force)
-            report = report_status(unit, self.engine.rules, self.engine.register, subject)
+            rules = self.engine.rules
+            report = report_status(unit, rules, self.engine.register, subject)
+            report = with_parts(report, rules, unit.rows)
             statuses = report.decision.statuses
             blocking = [
                 status

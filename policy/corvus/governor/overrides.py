@@ -201,15 +201,23 @@ def _about(unit: Unit, word: str, statuses: Sequence[BudgetStatus]) -> About:
 def _status_json(unit: Unit, status: BudgetStatus) -> dict[str, object]:
     budget = status.budget
     window = window_at(budget.period, unit.now, budget.timezone)
+    start = window.start if window else None
+    if budget.window_seconds and status.resets_at is not None:
+        start = status.resets_at - timedelta(seconds=budget.window_seconds)
+    amounts = {
+        "limit": budget.limit,
+        "spent": status.spent,
+        "held": status.held,
+        "projected": status.projected,
+    }
+    of_part = {"part": status.part} if budget.per else {}
     return {
         "budget": budget.name,
         "period": budget.period.value,
-        "window_start": window.start.isoformat() if window else None,
+        "window_start": start.isoformat() if start else None,
         "resets_at": status.resets_at.isoformat() if status.resets_at else None,
-        "limit_nano_usd": budget.limit_nano_usd,
-        "spent_nano_usd": status.spent_nano_usd,
-        "held_nano_usd": status.held_nano_usd,
-        "projected_nano_usd": status.projected_nano_usd,
+        **{f"{name}_{budget.measure.unit}": amount for name, amount in amounts.items()},
+        **of_part,
     }
 
 

@@ -134,11 +134,13 @@ class Estimate(NamedTuple):
         total_nano_usd: ``None`` when a kind that is expected has no price.
         input_nano_usd: The part of it that is not output.
         output_rate: Nano-USD per million output tokens.
+        tokens: Tokens of all kinds; known also without a price.
     """
 
     total_nano_usd: NanoUSD | None
     input_nano_usd: int | None = None
     output_rate: int | None = None
+    tokens: int = 0
 
 
 def find_price(books: PriceBooks, model: str, provider: str | None, on: date) -> Price | None:
@@ -223,7 +225,8 @@ def highest_estimate(prices: Sequence[Price | None], expected: Usage | Bound) ->
         estimated(price, expected(price) if callable(expected) else expected) for price in prices
     ]
     unknown = next((each for each in estimates if each.total_nano_usd is None), None)
-    return unknown or max(estimates, key=lambda each: each.total_nano_usd or 0)
+    highest = unknown or max(estimates, key=lambda each: each.total_nano_usd or 0)
+    return highest._replace(tokens=max(each.tokens for each in estimates))
 
 
 def estimated(price: Price | None, expected: Usage) -> Estimate:
@@ -233,8 +236,9 @@ def estimated(price: Price | None, expected: Usage) -> Estimate:
         price: The price of its model, if it has one.
         expected: Upper bounds of what it will use.
     """
+    tokens = expected.total_tokens
     if price is None:
-        return Estimate(None)
+        return Estimate(None, tokens=tokens)
     read = Usage(
         expected.input_tokens,
         0,
@@ -246,9 +250,9 @@ def estimated(price: Price | None, expected: Usage) -> Estimate:
     )
     rate = price.rates_for(expected.context_tokens).get(TokenKind.OUTPUT)
     try:
-        return Estimate(estimate(expected, price), estimate(read, price), rate)
+        return Estimate(estimate(expected, price), estimate(read, price), rate, tokens)
     except UnpricedModel:
-        return Estimate(None)
+        return Estimate(None, tokens=tokens)
 
 
 def settlement_of(

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from corvus.base.errors import StoreUnavailable
 from corvus.base.period import Period
@@ -264,14 +264,12 @@ def _resets(
     return since_us
 
 
-def _windows(
-    key: str, events: Sequence[OutboxEvent], recorded: LedgerSums
-) -> dict[str, list[int]]:
+def _windows(key: str, events: Sequence[OutboxEvent], recorded: LedgerSums) -> dict[str, list[int]]:
     """Return when the windows of each part opened, also since the ledger was read."""
     windows = {part: [*starts] for part, starts in recorded.windows_us.get(key, {}).items()}
     for event in events:
         row: dict[str, Any] = event.row
-        if event.table is LedgerTable.BUDGET_WINDOW and row["budget_key"] == key:
+        if event.table is LedgerTable.OPENED_WINDOW and row["budget_key"] == key:
             windows.setdefault(row["part"], []).append(row["window_start"])
     return windows
 
@@ -340,7 +338,7 @@ class Tally:
             row.get("subagent"),
             row.get("token"),
             row.get("branch"),
-            tuple((row.get("tags") or {}).items()),
+            tuple(cast("dict[str, str]", row.get("tags") or {}).items()),
         )
         call = Call(
             attributes,

@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, cast
 
-from corvus.base.money import NanoUSD, nano_usd
+from corvus.base.money import nano_usd
 from corvus.base.period import Period
 from corvus.base.time import instant_at, microseconds
 from corvus.governor.pricing import CallOptions
-from corvus.model.budget import Budget
+from corvus.model.budget import Budget, Measure
 from corvus.model.decision import BudgetState, BudgetStatus, Decision
 from corvus.model.request import Request
 from corvus.model.reservation import Reservation
@@ -33,15 +33,18 @@ def answer_text(decision: Decision) -> str:
         [
             status.budget.name,
             status.budget.period,
-            status.budget.limit_nano_usd,
-            status.budget.warn_at_percent,
+            status.budget.limit,
+            status.budget.thresholds,
             status.budget.config_key,
             status.budget.timezone,
             int(status.state),
-            status.spent_nano_usd,
-            status.held_nano_usd,
-            status.projected_nano_usd,
+            status.spent,
+            status.held,
+            status.projected,
             microseconds(status.resets_at) if status.resets_at else None,
+            status.budget.measure,
+            status.budget.enforce,
+            status.part,
         ]
         for status in decision.statuses
     ]
@@ -68,17 +71,21 @@ def answer_of(reservation: Reservation) -> Decision:
 
 
 def _status(kept: list[Any]) -> BudgetStatus:
-    name, period, limit, warn_at_percent, config_key, timezone, state, *amounts = kept
-    spent, held, projected, resets_us = amounts
-    budget = Budget(name, Period(period), NanoUSD(limit), warn_at_percent, config_key, (), timezone)
-    return BudgetStatus(
-        budget,
-        BudgetState(state),
-        NanoUSD(spent),
-        NanoUSD(held),
-        NanoUSD(projected),
-        instant_at(resets_us) if resets_us is not None else None,
+    name, period, limit, thresholds, config_key, timezone, state, *amounts = kept
+    spent, held, projected, resets_us, *more = amounts
+    measure, enforce, part = more or (Measure.USD, "block", "")
+    budget = Budget(
+        name,
+        Period(period),
+        limit,
+        (thresholds,) if isinstance(thresholds, int) else tuple(thresholds),
+        config_key,
+        timezone=timezone,
+        measure=Measure(measure),
+        enforce=enforce,
     )
+    resets_at = instant_at(resets_us) if resets_us is not None else None
+    return BudgetStatus(budget, BudgetState(state), spent, held, projected, resets_at, part)
 
 
 def fingerprint_of(model: str, options: CallOptions) -> str:

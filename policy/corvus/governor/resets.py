@@ -146,7 +146,7 @@ def _target(
     unit: Unit, rules: Rules, register: Register, request: ResetRequest
 ) -> tuple[Budget, StoredBalance]:
     """Return the budget that a reset names, and the sum that it is about."""
-    budget_id, budget = _find(rules, request.scope)
+    budget_id, budget = find_budget(rules, request.scope)
     if budget.period in (Period.SESSION, Period.MISSION):
         refuse_other_project(unit, request.session_id, request.project)
     return budget, unit.balance(balance_key(unit, register, budget_id, request))
@@ -208,7 +208,12 @@ def _part(budget: Budget, named: str | None) -> str:
     return part_named(budget.per, named)
 
 
-def _find(rules: Rules, scope: str) -> tuple[int, Budget]:
+def find_budget(rules: Rules, scope: str) -> tuple[int, Budget]:
+    """Return a budget of the policy by its name, with its registered id.
+
+    Raises:
+        SteeringRefused: There is none.
+    """
     for budget_id, budget in rules.budgets.items():
         if budget.name == scope:
             return budget_id, budget

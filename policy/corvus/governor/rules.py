@@ -85,9 +85,7 @@ class Call(NamedTuple):
 def call_of(reservation: Reservation) -> Call:
     """Return what decides where an admitted call is counted."""
     request = reservation.request
-    return Call(
-        request.attributes, request.session_id, request.mission_id, reservation.admitted_at
-    )
+    return Call(request.attributes, request.session_id, request.mission_id, reservation.admitted_at)
 
 
 Opened: TypeAlias = Callable[[int, str, int], int | None]

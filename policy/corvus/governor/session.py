@@ -12,10 +12,12 @@ from corvus.base.money import nano_usd
 from corvus.governor import calls, scopes, settlement
 from corvus.governor.call import Call, leaving
 from corvus.governor.engine import Engine, Operation, Transaction, WithEvents, awaitable, blocking
+from corvus.governor.parts import parts_page, with_parts
 from corvus.governor.pricing import CallOptions
-from corvus.governor.resets import Subject
+from corvus.governor.resets import Subject, find_budget
 from corvus.governor.status import report_status
 from corvus.model.decision import MissionEnded
+from corvus.model.parts import PartsPage, PartsQuery
 from corvus.model.status_report import StatusReport
 from corvus.model.steering import MissionOutcome, MissionRecord, MissionRequest, SessionRecord
 from corvus.store.unit import Unit
@@ -76,11 +78,30 @@ def find_mission(key: MissionKey) -> Operation[MissionRecord]:
 def report(engine: Engine, subject: Subject) -> Operation[StatusReport]:
     """Say where every budget stands now, by the rule that enforces (EVA-12)."""
 
+    def finish(report: StatusReport) -> StatusReport:
+        if not any(budget.per for budget in engine.rules.budgets.values()):
+            return report
+        return engine.store.look(lambda rows: with_parts(report, engine.rules, rows))
+
     def step(unit: Unit) -> WithEvents[StatusReport]:
         events = settlement.upkeep(unit, engine.in_force)
         return report_status(unit, engine.rules, engine.register, subject), events
 
-    return Transaction(step)
+    return Transaction(step, finish=finish)
+
+
+def parts(engine: Engine, query: PartsQuery) -> Operation[PartsPage]:
+    """Return a page of the parts of a budget."""
+
+    def step(unit: Unit) -> WithEvents[PartsPage]:
+        events = settlement.upkeep(unit, engine.in_force)
+        _, budget = find_budget(engine.rules, query.budget)
+        return PartsPage(unit.now, budget, query), events
+
+    def finish(page: PartsPage) -> PartsPage:
+        return engine.store.look(lambda rows: parts_page(rows, engine.rules, query, page.now))
+
+    return Transaction(step, finish=finish)
 
 
 class Session:

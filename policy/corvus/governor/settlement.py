@@ -251,7 +251,11 @@ def add(
         admitted_at=before.admitted_at,
         expires_at=before.expires_at,
         policy_hash=before.policy_hash,
+        hold_tokens=before.hold_tokens,
     )
+    balances = _balances(unit, _counted(unit, in_force.register, added))
+    for balance in balances:
+        balance.hold(added.hold)
     unit.add_reservation(added)
     unit.append(LedgerTable.RESERVATION_EVENT, event_row(unit, "reserved", added.request, added))
     return record(unit, in_force, added, settlement, added_id)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from datetime import datetime
 
 from corvus.base.errors import SteeringRefused
-from corvus.base.money import NanoUSD
-from corvus.governor.evaluate import NO_CALL, Balance, evaluate
+from corvus.base.money import NOTHING
+from corvus.base.period import Period
+from corvus.governor.evaluate import NO_CALL, Balance, judge, state_of
 from corvus.governor.resets import Subject, balance_key
 from corvus.governor.rules import MISSION, Register, Rules, balance_of, own_limit
+from corvus.governor.standing import has_call, refusals_of, spend_of, window_of
+from corvus.model.decision import BudgetStatus, Decision
 from corvus.model.refusals import Refusals
 from corvus.model.spend import Spend
 from corvus.model.status_report import StatusReport
@@ -28,7 +32,7 @@ def report_status(unit: Unit, rules: Rules, register: Register, subject: Subject
     named = Subject(session_id, mission.id if mission else None, project)
     balances: list[Balance] = []
     spends: dict[str, Spend | None] = {}
-    refusals: dict[str, Refusals] = {}
+    refused: dict[str, Refusals] = {}
     for budget_id, budget in rules.budgets.items():
         if budget.name == MISSION:
             if mission is None and not budget.limit:
@@ -41,16 +45,17 @@ def report_status(unit: Unit, rules: Rules, register: Register, subject: Subject
             balances.append(Balance(budget, 0))
             continue
         stored = unit.balance(key)
-        spends[budget.name] = Spend(
-            NanoUSD(stored.spent_nano_usd), stored.calls, stored.unpriced_calls, stored.tokens
-        )
+        spends[budget.name] = spend_of(stored)
         if stored.refusals is not None:
-            refusals[budget.name] = _in_force(stored.refusals, rules)
-        window = register.counting(unit).window(budget, unit.now, key.window_start_us)
-        balances.append(balance_of(budget, stored, window))
-    decision = replace(
-        evaluate(balances, NO_CALL),
-        denial=None,
+            refused[budget.name] = stored.refusals
+        window = window_of(budget, unit.now, key.window_start_us)
+        is_open = budget.period is not Period.WINDOW or has_call(stored)
+        balances.append(balance_of(budget, stored, window if is_open else None))
+    statuses = judge(balances, NO_CALL)
+    decision = Decision(
+        state_of(statuses),
+        statuses,
+        estimate_nano_usd=NOTHING,
         override_possible=rules.policy.allow_override,
         policy_hash=rules.policy.content_hash,
         session_id=session_id,
@@ -61,7 +66,7 @@ def report_status(unit: Unit, rules: Rules, register: Register, subject: Subject
         mission_id=mission.id if mission else None,
         decision=decision,
         spends=spends,
-        refusals=refusals,
+        refusals=_refusals(refused, statuses, unit.now, rules),
         session=unit.session(session_id, project) if session_id else None,
         mission=mission,
         overrides=_usable(unit, session_id, project),
@@ -74,9 +79,17 @@ def _usable(unit: Unit, session_id: str | None, project: str | None) -> tuple[Ov
     return tuple(override for override in active if override.serves(session_id, project))
 
 
-def _in_force(refusals: Refusals, rules: Rules) -> Refusals:
-    """Return what a budget refused; it blocks nothing while governance is disabled."""
-    return replace(refusals, is_blocking=refusals.is_blocking and rules.policy.enabled)
+def _refusals(
+    refused: dict[str, Refusals], statuses: Sequence[BudgetStatus], now: datetime, rules: Rules
+) -> dict[str, Refusals]:
+    is_enabled = rules.policy.enabled
+    found = {
+        status.budget.name: refusals_of(
+            refused.get(status.budget.name), status, now, is_enabled=is_enabled
+        )
+        for status in statuses
+    }
+    return {name: refusals for name, refusals in found.items() if refusals is not None}
 
 
 def project_of(unit: Unit, session_id: str | None, project: str | None) -> str | None:

@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from corvus.events import BudgetWarning, Event, LimitPassed, Threshold, ThresholdReached
+from corvus.events import (
+    BudgetRefusal,
+    BudgetWarning,
+    Event,
+    LimitPassed,
+    Threshold,
+    ThresholdReached,
+)
 from corvus.governor.evaluate import NO_CALL, judge
 from corvus.governor.rules import MISSION, Rules, SumPlace
 from corvus.governor.scopes import stop_mission, worsen
@@ -22,7 +29,6 @@ from corvus.model.request import Request
 from corvus.model.steering import MissionOutcome
 from corvus.store.api import StoredBalance
 from corvus.store.unit import Unit
-
 
 _NO_AMOUNTS = (None, None, None)
 
@@ -51,7 +57,7 @@ def note_admitted(
         balance = by_name[status.budget.name]
         if status.state is BudgetState.WARNING:
             is_transition = balance.state < BudgetState.WARNING
-            events.append(BudgetWarning(threshold(status, request), is_transition))
+            events.append(BudgetWarning(_threshold(status, request, balance), is_transition))
         events += _reach(unit, balance, status, request)
         is_blocking = balance.refusals is not None and balance.refusals.is_blocking
         if balance.refusals is not None and is_blocking:
@@ -66,10 +72,14 @@ def note_refused(
     unit: Unit,
     rules: Rules,
     sums: Iterable[StoredBalance],
-    exceeded: Iterable[BudgetStatus],
+    exceeded: Sequence[BudgetStatus],
     request: Request,
-) -> None:
-    """Count a call in the budgets that refused it, and keep what it needed and what was left."""
+) -> list[Event]:
+    """Count a call in the budgets that refused it, and keep what it needed and what was left.
+
+    Returns:
+        The refusal, by the first of them.
+    """
     by_name = _by_name(rules, sums)
     for status in exceeded:
         balance = by_name[status.budget.name]
@@ -81,6 +91,8 @@ def note_refused(
             model=request.model,
         )
         unit.put_balance(balance)
+    first = exceeded[0]
+    return [BudgetRefusal(_threshold(first, request, by_name[first.budget.name]))]
 
 
 def note_settled(
@@ -119,10 +131,10 @@ def note_settled(
         balance.state = status.state
         unit.put_balance(balance)
         if before < BudgetState.WARNING:
-            events.append(BudgetWarning(threshold(status, request), is_transition=True))
+            events.append(BudgetWarning(_threshold(status, request, balance), is_transition=True))
         if status.state is BudgetState.EXCEEDED:
-            events.append(LimitPassed(threshold(status, request)))
-            _append(unit, "limit_passed", balance, status, request, 100)
+            events.append(LimitPassed(_threshold(status, request, balance)))
+            _append(unit, "limit_passed", status, request, (balance, 100))
     worst = max((status.state for status in statuses), default=BudgetState.ALLOWED)
     worsen(unit, request.session_id, request.project, worst)
     if mission is not None and any(
@@ -133,7 +145,7 @@ def note_settled(
     return events
 
 
-def threshold(status: BudgetStatus, request: Request) -> Threshold:
+def _threshold(status: BudgetStatus, request: Request, balance: StoredBalance) -> Threshold:
     """Return what is reported of a budget that a call brought to a threshold."""
     budget, amounts = status.budget, (status.spent, status.projected, status.budget.limit)
     money, others = (amounts, _NO_AMOUNTS)
@@ -155,6 +167,8 @@ def threshold(status: BudgetStatus, request: Request) -> Threshold:
         current_amount=others[0],
         projected_amount=others[1],
         limit_amount=others[2],
+        resets_at=status.resets_at,
+        since_us=balance.since_us,
     )
 
 
@@ -175,22 +189,22 @@ def _reach(
         return []
     balance.reached_percent = reached[-1]
     unit.put_balance(balance)
-    about = threshold(status, request)
+    about = _threshold(status, request, balance)
     for percent in reached:
-        _append(unit, "threshold_reached", balance, status, request, percent)
+        _append(unit, "threshold_reached", status, request, (balance, percent))
     window_start_us = balance.key.window_start_us
     return [ThresholdReached(about, percent, window_start_us) for percent in reached]
 
 
-def _append(  # noqa: PLR0913 - what a row of the ledger says
+def _append(
     unit: Unit,
     kind: str,
-    balance: StoredBalance,
     status: BudgetStatus,
     request: Request,
-    percent: int,
+    about: tuple[StoredBalance, int],
 ) -> None:
-    """Keep in the ledger what a sum came to."""
+    """Keep in the ledger what a sum came to; ``about`` is the sum and the percent."""
+    balance, percent = about
     row: Row = {
         "recorded_at": unit.now_us,
         "kind": kind,

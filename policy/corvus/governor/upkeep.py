@@ -82,11 +82,20 @@ def keeping_up(
         thread.join()
 
 
-def take_in(store: Store, in_force: InForce) -> list[Event]:
+def take_in(
+    store: Store,
+    in_force: InForce,
+    keep: Callable[[Unit, Sequence[Event]], object] = lambda unit, events: None,
+) -> list[Event]:
     """Settle what processes that ended could not, before anything else is decided.
 
     A store that cannot be written now leaves the file to whoever opens it next. What cannot be
     applied is kept in a file of its own, and logged.
+
+    Args:
+        store: Where they are settled.
+        in_force: What they are judged by.
+        keep: Called with what happened, in the transaction that made it true.
 
     Returns:
         What happened, for listeners.
@@ -99,14 +108,18 @@ def take_in(store: Store, in_force: InForce) -> list[Event]:
         try:
             with taking_in(file) as lines:
                 if lines:
-                    events += _settle(store, in_force, path, lines)
+                    events += _settle(store, in_force, path, lines, keep)
         except (OSError, StoreError) as fault:
             _log.warning("the settlements in %s wait on: %s", file, fault)
     return events
 
 
 def _settle(
-    store: Store, in_force: InForce, path: Path, lines: Sequence[SpilledLine]
+    store: Store,
+    in_force: InForce,
+    path: Path,
+    lines: Sequence[SpilledLine],
+    keep: Callable[[Unit, Sequence[Event]], object],
 ) -> list[Event]:
     def step(unit: Unit) -> tuple[list[Event], list[str]]:
         events, refused = list[Event](), list[str]()
@@ -119,6 +132,7 @@ def _settle(
             except (ReservationError, ValueError) as fault:
                 _log.error("reservation %s: %s", shown(line.text), fault)
                 refused.append(line.text)
+        keep(unit, events)
         return events, refused
 
     events, refused = store.run(step, alone=True)

@@ -58,7 +58,7 @@ FROM summed
 ASOF JOIN (SELECT make_timestamp(unnest($starts::BIGINT[])) AS window_start) AS windows
     ON summed.bucket >= windows.window_start
 GROUP BY window_start, part
-"""
+"""  # noqa: S608 - made of constants of this package
 
 _SINCE_BY_WINDOW = f"""
 WITH windows AS (
@@ -75,11 +75,11 @@ JOIN windows ON record.part = windows.part
     AND admitted_at >= windows.first_instant AND admitted_at < windows.after_instant
 WHERE settled_at >= windows.since
 GROUP BY windows.first_instant, windows.part
-"""
+"""  # noqa: S608 - made of constants of this package
 
 _BY_OPENED_WINDOW = f"""
 WITH windows AS (
-    SELECT part, window_start, window_end FROM budget_window WHERE budget_key = $budget_key
+    SELECT part, window_start, window_end FROM opened_window WHERE budget_key = $budget_key
 ), resets AS (
     SELECT make_timestamp(unnest($starts::BIGINT[])) AS window_start,
         unnest($parts::VARCHAR[]) AS part,
@@ -94,10 +94,10 @@ JOIN windows ON record.part = windows.part
 LEFT JOIN resets ON resets.part = windows.part AND resets.window_start = windows.window_start
 WHERE since IS NULL OR settled_at >= since
 GROUP BY windows.window_start, windows.part
-"""
+"""  # noqa: S608 - made of constants of this package
 
 _OPENED_WINDOWS = """
-SELECT part, list(epoch_us(window_start) ORDER BY window_start) FROM budget_window
+SELECT part, list(epoch_us(window_start) ORDER BY window_start) FROM opened_window
 WHERE budget_key = ? GROUP BY part
 """
 
@@ -120,7 +120,7 @@ LEFT JOIN (SELECT unnest($sessions::VARCHAR[]) AS session_id,
 WHERE since IS NULL OR settled_at >= since
 GROUP BY record.session_id, coalesce(record.project, ''), record.part
 HAVING {_MARK} NOT IN (SELECT unnest($forgotten::VARCHAR[]))
-"""
+"""  # noqa: S608 - made of constants of this package
 
 _BY_MISSION = f"""
 WITH record AS (
@@ -141,7 +141,7 @@ LEFT JOIN (SELECT unnest($sessions::VARCHAR[]) AS session_id,
 WHERE since IS NULL OR settled_at >= since
 GROUP BY record.session_id, record.mission_id, coalesce(record.project, ''), record.part
 HAVING {_MARK} NOT IN (SELECT unnest($forgotten::VARCHAR[]))
-"""
+"""  # noqa: S608 - made of constants of this package
 
 _IN_TOTAL = f"""
 WITH record AS (
@@ -153,7 +153,7 @@ LEFT JOIN (SELECT unnest($parts::VARCHAR[]) AS part,
     make_timestamp(unnest($since::BIGINT[])) AS since) AS resets ON resets.part = record.part
 WHERE since IS NULL OR settled_at >= since
 GROUP BY record.part
-"""
+"""  # noqa: S608 - made of constants of this package
 
 _SPEND = f"""
 SELECT{SUMS}
@@ -203,7 +203,7 @@ class CountKey:
     part: str = ""
 
 
-def count_budget(
+def count_budget(  # noqa: PLR0913 - a question and its filters
     ledger: Ledger,
     budget: Budget,
     key: str,
@@ -217,7 +217,7 @@ def count_budget(
     Args:
         ledger: Opened so that its tables show all that shall count: with the outbox.
         budget: Which records, and how they are summed; its limit does not matter.
-        key: What identifies the budget in the tables ``reset`` and ``budget_window``.
+        key: What identifies the budget in the tables ``reset`` and ``opened_window``.
         since: Instants of resets, aware; what a key's calls settled earlier does not count (RST-1).
         session_id: Of a session or mission budget, only the sums of this session.
         forgotten: Of such a budget, the marks of sessions that are left out.
@@ -274,9 +274,7 @@ def count_budget(
 
 
 def _windows_of(rows: Sequence[tuple[Any, ...]]) -> dict[CountKey, Spend]:
-    return {
-        CountKey(instant_at(start), part=part): Spend(*sums) for start, part, *sums in rows
-    }
+    return {CountKey(instant_at(start), part=part): Spend(*sums) for start, part, *sums in rows}
 
 
 def opened_windows(ledger: Ledger, budget: Budget, key: str) -> dict[str, list[int]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -121,6 +121,8 @@ class Content:
         documents: PDFs in the request that could be read.
         media_bytes: Bytes of the body that those are, which are no text.
         searches: Most web searches that the tools state, at least one for each tool that searches.
+        kinds: Every ``type`` of a message, a part or a tool; ``role:NAME`` for those who speak, and
+            ``last:NAME`` for who speaks last.
         room: What may still be looked into of its files.
         lifetimes: Cache controls so far.
     """
@@ -134,6 +136,7 @@ class Content:
     documents: list[Document] = field(default_factory=list[Document])
     media_bytes: int = 0
     searches: int = 0
+    kinds: set[str] = field(default_factory=set[str])
     room: Room = field(default_factory=Room)
     lifetimes: int = 0
 
@@ -147,6 +150,19 @@ class Content:
             for vision in {vision_of(endpoint, model) for model in models}
         ]
         return texts + max(shown, default=0)
+
+    def note(self, node: Node) -> None:
+        """Take what a message, a part of one or a tool says that it is."""
+        if node.type is not None:
+            self.kinds.add(node.type)
+        if node.role is not None:
+            self.kinds.add(f"role:{node.role}")
+
+    def note_last(self, messages: object) -> None:
+        """Take who speaks last in a list of messages."""
+        last = cast(list[object], messages)[-1] if isinstance(messages, list) and messages else None
+        if isinstance(last, Node) and last.role is not None:
+            self.kinds.add(f"last:{last.role}")
 
     def picture(self, base64: str, *, is_low: bool = False) -> bool:
         """Take what is said to be a picture; return whether it begins as one."""
@@ -178,11 +194,13 @@ def content_of(endpoint: Endpoint, members: Mapping[str, Raw]) -> Content:
     for name in _ROOTS:
         if name in members and not begins_with(members[name], b'"'):
             _require_single(members[name])
-            for node in _nodes(_NODES.decode, name, members[name]):
+            value = _decoded(_NODES.decode, name, members[name])
+            found.note_last(value)
+            for node in _flat(value):
                 _take(found, node)
     if "tools" in members:
         _require_single(members["tools"])
-        for tool in _nodes(_TOOLS.decode, "tools", members["tools"]):
+        for tool in _flat(_decoded(_TOOLS.decode, "tools", members["tools"])):
             _take_tool(found, tool)
     _take_cache_control(found, members.get("cache_control", _NULL))
     return found
@@ -233,10 +251,9 @@ def _is_nested(text: Raw) -> bool:
     return bytes(memoryview(text)[:1]) in b"[{"
 
 
-def _nodes(decode: object, name: str, text: Raw) -> Iterator[Node]:
-    assert callable(decode)
+def _decoded(decode: Callable[[Raw], object], name: str, text: Raw) -> object:
     try:
-        value: object = decode(text)
+        return decode(text)
     except msgspec.ValidationError as wrong:
         if _counter.left < 0:
             detail = f"{name} has more than {NODES_MAX:,} parts"
@@ -245,7 +262,6 @@ def _nodes(decode: object, name: str, text: Raw) -> Iterator[Node]:
         raise Malformed("json_invalid", detail) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise Malformed("json_invalid", f"{name} is no valid JSON") from None
-    yield from _flat(value)
 
 
 def _flat(value: object) -> Iterator[Node]:
@@ -283,6 +299,7 @@ def _is_stored(node: Node) -> bool:
 
 
 def _take(found: Content, node: Node) -> None:
+    found.note(node)
     if _is_plain(node):
         return
     refers = (node.source, node.file) if node.image_url is None else ()
@@ -361,6 +378,7 @@ def _data_of(text: str) -> tuple[str, str]:
 
 
 def _take_tool(found: Content, tool: Node) -> None:
+    found.note(tool)
     _take_cache_control(found, tool.cache_control)
     is_own = tool.type in _OWN_TOOLS
     if is_own or (tool.type is None and not (is_null(tool.name) and is_null(tool.function))):

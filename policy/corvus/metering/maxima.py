@@ -86,7 +86,8 @@ THOUGHTS = (
     "thinkingConfig",
     "chat_template_kwargs",
 )
-_DEPTH_MAX = 4
+DEPTH_MAX = 4
+"""How deep objects of options are looked into, inside each other."""
 
 
 class InvalidMaximum(ValueError):
@@ -99,12 +100,14 @@ class Maxima(NamedTuple):
     Attributes:
         output_tokens: Most of one answer; ``None`` when the endpoint's own maximum is not stated.
         other_tokens: Largest that is stated under any name, thinking included; 0 for none.
+        thinking_tokens: Largest budget for thinking that is stated; 0 for none.
         extra_tokens: What may be thought on top of that.
         answers: How many answers may be written, >= 1.
     """
 
     output_tokens: int | None
     other_tokens: int
+    thinking_tokens: int
     extra_tokens: int
     answers: int
 
@@ -124,10 +127,11 @@ def maxima_of(endpoint: Endpoint, members: Mapping[str, Raw]) -> Maxima:
     found = _Largest()
     for place in places_of(members):
         found.take(place)
-    largest = max((*stated, found.output_tokens))
+    largest = max((*stated, found.output_tokens, found.thinking_tokens))
     return Maxima(
         output_tokens=largest if stated else None,
         other_tokens=largest,
+        thinking_tokens=max(found.thinking_tokens, found.extra_tokens),
         extra_tokens=found.extra_tokens,
         answers=found.answers,
     )
@@ -137,7 +141,7 @@ class _Largest:
     """The largest of each kind, in whatever object it stands."""
 
     def __init__(self) -> None:
-        self.output_tokens = self.extra_tokens = 0
+        self.output_tokens = self.thinking_tokens = self.extra_tokens = 0
         self.answers = 1
 
     def take(self, members: Mapping[str, Raw]) -> None:
@@ -146,7 +150,8 @@ class _Largest:
         self.answers = max(self.answers, *_counts(members, ANSWERS))
         self.extra_tokens = max(self.extra_tokens, *_counts(members, THINKING, least=0))
         for inner in _objects(members, THOUGHTS):
-            self.output_tokens = max(self.output_tokens, *_counts(inner, _NESTED_THINKING, least=0))
+            stated = _counts(inner, _NESTED_THINKING, least=0)
+            self.thinking_tokens = max(self.thinking_tokens, *stated)
 
 
 def _counts(members: Mapping[str, Raw], names: tuple[str, ...], least: int = 1) -> list[int]:
@@ -161,7 +166,7 @@ def places_of(members: Mapping[str, Raw], depth: int = 0) -> Iterator[Mapping[st
         Malformed: One of these objects names a member twice, or is longer than 64 KB.
     """
     yield members
-    if depth < _DEPTH_MAX:
+    if depth < DEPTH_MAX:
         for inner in _objects(members, GROUPS):
             yield from places_of(inner, depth + 1)
 

@@ -9,9 +9,7 @@ two parsers may read in two ways: other encodings than UTF-8, a byte order mark,
 from __future__ import annotations
 
 import codecs
-import re
 import threading
-from collections.abc import Mapping
 from typing import Any, cast
 
 import msgspec
@@ -26,8 +24,6 @@ VALUE_BYTES_MAX = 64 * 1024
 _CHUNK_BYTES = 256 * 1024
 _NUMBER_BYTES_MAX = 40
 _NULL = b"null"
-_KEY = re.compile(rb'\s*"(?:[^"\\]|\\.)*"\s*:\s*', re.DOTALL)
-_COMMA = re.compile(rb"\s*,")
 
 
 class Malformed(ValueError):
@@ -169,32 +165,6 @@ def number_of(text: Raw) -> int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def with_members(text: bytes, found: Mapping[str, Raw], stated: Mapping[str, bytes]) -> bytes:
-    """State members of an object; every other byte stays as it is.
-
-    Args:
-        text: A JSON object.
-        found: Its members, as ``members_of`` returned them.
-        stated: JSON by name; takes the place of a member of that name, else comes first.
-    """
-    start = at = done = text.index(b"{") + 1
-    rest: list[bytes] = []
-    for name, value in found.items():
-        key = _KEY.match(text, at)
-        assert key is not None, "members come in the order of the text"
-        at = key.end() + len(memoryview(value))
-        if name in stated:
-            rest += (text[done : key.end()], stated[name])
-            done = at
-        if comma := _COMMA.match(text, at):
-            at = comma.end()
-    new = [
-        b'"%s":%s' % (name.encode(), value) for name, value in stated.items() if name not in found
-    ]
-    first = b",".join(new) + (b"," if new and found else b"")
-    return b"".join((text[:start], first, *rest, text[done:]))
 
 
 def _shown(name: str) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from corvus.metering.abilities import Abilities, Vocabulary
 from corvus.metering.pictures import MOST_EXPENSIVE, Vision
 from corvus.metering.tap import Tap
 from corvus.model.gateway import Kind
@@ -86,6 +87,9 @@ class Endpoint:
         caches_unasked: Input may be written to a cache although the request does not say so.
         may_be_socket: Clients try to open a websocket at its path, which is refused by name.
         unknown_vision: How a model of no known family counts pictures.
+        needs_maximum: Its API refuses a request without a maximum.
+        vocabulary: Which of its words are which feature; without one, no call of it is made with
+            another model than its own.
     """
 
     kind: Kind
@@ -103,6 +107,8 @@ class Endpoint:
     caches_unasked: bool = True
     may_be_socket: bool = False
     unknown_vision: Vision = MOST_EXPENSIVE
+    needs_maximum: bool = False
+    vocabulary: Vocabulary | None = None
 
     def open_tap(self, request: RequestOptions, *, is_stream: bool) -> Tap:
         """Return a tap for one answer.
@@ -143,6 +149,7 @@ class Provider:
         longest_answers: Most output tokens by the start of a model's name, thinking included; the
             first pattern that matches counts.
         visions: How its models count pictures, likewise.
+        abilities: What its models can do, by patterns of whole names.
     """
 
     kind: Kind
@@ -164,6 +171,7 @@ class Provider:
     free_ends: tuple[str, ...] = ()
     longest_answers: tuple[tuple[str, int], ...] = ()
     visions: tuple[tuple[str, Vision], ...] = ()
+    abilities: tuple[tuple[re.Pattern[str], Abilities], ...] = ()
 
     def base_at(self, root: str) -> str:
         """Return the base URL that its clients are given for a server at a root."""

@@ -17,6 +17,11 @@ class Measure(StrEnum):
     TOKENS = "tokens"
     CALLS = "calls"
 
+    @property
+    def unit(self) -> str:
+        """The unit of its amounts, as names end with it: ``nano_usd``, ``tokens`` or ``calls``."""
+        return "nano_usd" if self is Measure.USD else self.value
+
 
 class Amounts(NamedTuple):
     """What a call may use, or what was used, in every measure; each an integer >= 0."""
@@ -89,6 +94,11 @@ class Budget:
     on_exceeded: tuple[Rung, ...] = ()
 
     @property
+    def limit_key(self) -> str:
+        """Name of the limit where amounts are kept by unit, such as ``limit_nano_usd``."""
+        return f"limit_{self.measure.unit}"
+
+    @property
     def warn_at_percent(self) -> int | None:
         """The first threshold, percent of the limit; ``None`` when the budget never warns."""
         return self.thresholds[0] if self.thresholds else None
@@ -116,10 +126,9 @@ def part_of(values: tuple[str | None, ...]) -> str:
 
 
 def part_named(per: tuple[str, ...], text: str) -> str:
-    """Return the part that a person names: a value, or several as they are kept, with ``,``."""
-    if text == NONE or len(per) > 1:
-        return text
-    return _escaped(text)
+    """Return the part that a person names: as it is kept, or by its values with ``,`` between."""
+    values = text.split(",") if len(per) > 1 else [text]
+    return ",".join(NONE if value == NONE else _escaped(_unescaped(value)) for value in values)
 
 
 def values_of(part: str) -> tuple[str, ...]:

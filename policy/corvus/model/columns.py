@@ -177,9 +177,6 @@ COLUMNS = (
     _stated("project", "Project of the call."),
     _stated("user_name", "User of the call.", "user"),
     _stated("agent", "Agent of the call."),
-    _stated("subagent", "Agent inside the agent, by the client's own id."),
-    _stated("token", "Name of the access token that the call came with."),
-    _stated("branch", "Branch of the repository that the call works on."),
     Column(
         "tags",
         "MAP(VARCHAR, VARCHAR)",
@@ -188,14 +185,6 @@ COLUMNS = (
         value=lambda call: dict(call.reservation.request.tags) or None,
     ),
     *(_count(name) for name in COUNTS),
-    Column(
-        ESTIMATED_TOKENS,
-        "BIGINT",
-        "Tokens held for a call of which nobody reported any; they count in budgets of tokens.",
-        is_nullable=True,
-        value=_estimated_tokens,
-        is_derived=True,
-    ),
     Column(
         "cost_nano_usd",
         "BIGINT",
@@ -244,6 +233,17 @@ COLUMNS = (
         is_derived=True,
     ),
     _reported("provider_request_id", "The provider's own id."),
+    _stated("subagent", "Agent inside the agent, by the client's own id."),
+    _stated("token", "Name of the access token that the call came with."),
+    _stated("branch", "Branch of the repository that the call works on."),
+    Column(
+        ESTIMATED_TOKENS,
+        "BIGINT",
+        "Tokens held for a call of which nobody reported any; they count in budgets of tokens.",
+        is_nullable=True,
+        value=_estimated_tokens,
+        is_derived=True,
+    ),
 )
 """Every column, in the order of the table."""
 

@@ -20,7 +20,7 @@ class LedgerTable(StrEnum):
     MISSION = "mission"
     RESET = "reset"
     PRICE_ENTRY = "price_entry"
-    BUDGET_WINDOW = "budget_window"
+    OPENED_WINDOW = "opened_window"
     BUDGET_EVENT = "budget_event"
 
 

@@ -13,11 +13,12 @@ class Refusals:
     Attributes:
         count: Calls refused since the window began or the sum was reset, > 0.
         last_at: When the last was refused, aware UTC.
-        needed: What the last was expected to use, in the unit of the budget; ``None`` when its model
-            has no price.
+        needed: What the last was expected to use, in the unit of the budget; ``None`` when its
+            model has no price.
         left: What the budget had left for it, >= 0.
         model: Its model.
-        is_blocking: Whether no call that the budget judges was admitted since.
+        is_blocking: Whether no call that the budget judges was admitted since; of a status, whether
+            it refuses calls at present.
     """
 
     count: int

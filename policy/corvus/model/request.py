@@ -87,8 +87,8 @@ class Request:
             that surely was not is given back when it expires (RES-6).
         input_nano_usd: The part of the estimate that the input costs.
         output_rate: Nano-USD per million output tokens, to say what would still fit.
-        output_tokens: The output that the estimate has room for, where the caller can lower it; kept
-            nowhere.
+        output_tokens: The output that the estimate has room for, where the caller can lower it;
+            kept nowhere.
         principal: Whose call it is: the id of the token, or ``LOCAL``. Through the API, only the
             principal of a reservation finds it again (RES-8).
         fingerprint: Hash of what the caller said, which decides whether a repeated idempotency key
@@ -117,7 +117,7 @@ class Request:
     dispatched: bool = True
     input_nano_usd: int | None = None
     output_rate: int | None = None
-    output_tokens: int | None = None
+    output_tokens: int | None = field(default=None, compare=False)
     principal: str = LOCAL
     fingerprint: str | None = None
     resumes_mission: bool = False

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from corvus.model.decision import Decision
+from corvus.model.parts import PartCounts
 from corvus.model.refusals import Refusals
 from corvus.model.spend import Spend
 from corvus.model.steering import MissionRecord, Override, SessionRecord
@@ -30,6 +31,8 @@ class StatusReport:
         overrides: The active overrides that a call of the session could use.
         latest_session_id: The session of the call that was admitted last, as a hint when none was
             named.
+        parts: Per name of a budget with ``per``, how many parts it has; its status is that of the
+            part that is nearest its limit.
         is_recorded: Whether it comes from the ledger alone: without holds, resets and overrides.
     """
 
@@ -45,9 +48,10 @@ class StatusReport:
     latest_session_id: str | None = None
     is_recorded: bool = False
     project: str | None = None
+    parts: Mapping[str, PartCounts] = field(default_factory=dict[str, PartCounts])
 
     def is_blocking(self, budget: str) -> bool:
-        """Return whether a budget refused the last call that it judged."""
+        """Return whether a budget refuses calls at present (DSH-4)."""
         refusals = self.refusals.get(budget)
         return refusals is not None and refusals.is_blocking
 

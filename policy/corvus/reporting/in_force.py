@@ -50,8 +50,11 @@ def show_budgets(connection: DuckDBPyConnection, budgets: Sequence[Budget], now:
     """
     connection.execute(_CREATE)
     for place, budget in enumerate(budgets):
-        attributes, globs = [name for name, _ in budget.match], [glob for _, glob in budget.match]
-        limits = [budget.limit_nano_usd, budget.warn_at_percent]
+        attributes, globs = (
+            [name for name, _ in budget.match],
+            [globs[0] for _, globs in budget.match],
+        )
+        limits = [budget.limit, budget.warn_at_percent]
         about = [budget.name, place, budget.period.value, budget.timezone, *limits]
         connection.execute(_BUDGET, [*about, attributes, globs])
         windows = list(_windows(budget, now))

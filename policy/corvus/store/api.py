@@ -11,6 +11,7 @@ A new backend is a class of ``Backend``, one of ``StorePlace`` and a line in ``p
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -160,6 +161,7 @@ class StoreState:
         refusals: Those that were only counted so far, as JSON (``corvus.governor.records``).
         forgotten_times: How often sessions were forgotten or recalled.
         windows_before_us: The sums of calendar windows that began before are forgotten.
+        next_notice: Number of the next notice.
     """
 
     store_id: str
@@ -173,6 +175,7 @@ class StoreState:
     refusals: str = ""
     forgotten_times: int = 0
     windows_before_us: int = 0
+    next_notice: int = 1
 
 
 @dataclass(slots=True)
@@ -191,6 +194,8 @@ class Changes:
         recalled_sessions: Ids of sessions that are not forgotten any more.
         forgotten_windows_us: The instant before which windows began whose sums are forgotten.
         forgotten_overrides_us: The instant before which overrides were granted that are, once over.
+        forgotten_notices_us: The instant before which what notices are about was over.
+        forgotten_notice_seq: The notice up to which all are forgotten.
     """
 
     state: StoreState | None = None
@@ -205,6 +210,8 @@ class Changes:
     recalled_sessions: list[str] = field(default_factory=list[str])
     forgotten_windows_us: int = 0
     forgotten_overrides_us: int = 0
+    forgotten_notices_us: int = 0
+    forgotten_notice_seq: int = 0
 
     def changed_of(self, kind: Kind[T]) -> dict[Any, T]:
         """Return the changed rows of a kind."""
@@ -222,6 +229,8 @@ class Changes:
                 self.recalled_sessions,
                 self.forgotten_windows_us,
                 self.forgotten_overrides_us,
+                self.forgotten_notices_us,
+                self.forgotten_notice_seq,
             )
         )
 
@@ -271,6 +280,10 @@ class Backend(Rows, Protocol):
 
     def file_clock_us(self) -> int | None:
         """Return what the clock of the file system says, microseconds; ``None`` without one."""
+        ...
+
+    def looking(self) -> AbstractContextManager[Look] | None:
+        """Open the rows for reading next to the writer; ``None`` where they have no such door."""
         ...
 
     def begin(self) -> bool:

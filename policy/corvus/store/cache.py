@@ -11,7 +11,7 @@ from corvus.model.budget import Budget
 from corvus.model.reservation import Reservation, ReservationState
 from corvus.store.api import Changes, IdempotencyKey, Rows, StoreState, Table
 from corvus.store.codec import Kind, Query
-from corvus.store.kinds import BALANCE, MISSION, OVERRIDE, RESERVATION, SESSION
+from corvus.store.kinds import BALANCE, MISSION, NOTICE, OVERRIDE, RESERVATION, SESSION
 
 T = TypeVar("T")
 
@@ -71,8 +71,8 @@ class Cache:
                 del self.keys[key]
 
     def forget_scopes(self) -> None:
-        """Forget all sessions, missions, overrides and sums, in a transaction that changed none."""
-        for kind in (BALANCE, SESSION, MISSION, OVERRIDE):
+        """Forget what may be over, in a transaction that changed none of it."""
+        for kind in (BALANCE, SESSION, MISSION, OVERRIDE, NOTICE):
             self.tables.pop(kind, None)
         self.present.clear()
         self.windows.clear()

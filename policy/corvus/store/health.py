@@ -41,12 +41,14 @@ class Blocking:
         budget: Name of the budget, which may be of another policy than the one in force.
         session_id: Where it counts sessions or missions.
         mission_id: Where it counts missions.
+        part: Of a budget with ``per``; else empty.
     """
 
     budget: str
     session_id: str | None
     mission_id: str | None
     refusals: Refusals
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def _blocking(look: Look, now: datetime) -> tuple[Blocking, ...]:
         window = window_at(budget.period, now, budget.timezone)
         if window is None or microseconds(window.start) == key.window_start_us:
             about = key.session_id or None, key.mission_id or None
-            blocking.append(Blocking(budget.name, *about, balance.refusals))
+            blocking.append(Blocking(budget.name, *about, balance.refusals, key.part))
     return tuple(blocking)
 
 

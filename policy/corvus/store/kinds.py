@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from corvus.base.period import Period
 from corvus.model.budget import Budget
+from corvus.model.notify import Notice, TargetProgress
 from corvus.model.outbox import OutboxEvent
 from corvus.model.reservation import Reservation
 from corvus.model.steering import MissionRecord, Override, SessionRecord
@@ -58,9 +59,9 @@ STATE = Kind(
     "store_state",
     StoreState,
     "store_id last_us next_seq drained_seq audit_position audit_head recount_due witness refusals "
-    "forgotten_times windows_before_us",
+    "forgotten_times windows_before_us next_notice",
     changing="last_us next_seq drained_seq audit_position audit_head recount_due witness refusals "
-    "forgotten_times windows_before_us",
+    "forgotten_times windows_before_us next_notice",
 )
 BUDGET = Kind("budget", RegisteredBudget, "id key")
 BALANCE = Kind(
@@ -110,6 +111,8 @@ PRICE_ENTRY = Kind("price_entry", PriceEntry, "entry")
 TOKEN = Kind("access_token", Token, "id body", whole=True)
 ACTION = Kind("action", AdmittedAction, "principal admitted_at_us", key="principal admitted_at_us")
 FORGOTTEN_SESSION = Kind("forgotten_session", ForgottenSession, "mark")
+NOTICE = Kind("notice", Notice, "id seq until_us body", whole=True)
+NOTIFY_TARGET = Kind("notify_target", TargetProgress, "name body", whole=True)
 OUTBOX = Kind("outbox", OutboxEvent, "seq ledger_table row", names={"table": "ledger_table"})
 
 KINDS: tuple[Kind[Any], ...] = (
@@ -125,6 +128,8 @@ KINDS: tuple[Kind[Any], ...] = (
     TOKEN,
     ACTION,
     FORGOTTEN_SESSION,
+    NOTICE,
+    NOTIFY_TARGET,
     OUTBOX,
 )
 """Each table of a store has one."""
@@ -148,6 +153,8 @@ ACTIONS = ACTION.where(
     "WHERE principal = ? AND admitted_at_us > ? AND admitted_at_us <= ? ORDER BY admitted_at_us"
 )
 FORGOTTEN_SESSIONS = FORGOTTEN_SESSION.where("")
+NOTICES = NOTICE.where("WHERE seq > ? ORDER BY seq LIMIT ?")
+NOTIFY_TARGETS = NOTIFY_TARGET.where("ORDER BY name")
 EVENTS = OUTBOX.where("WHERE seq > ? ORDER BY seq LIMIT ?")
 
 
@@ -167,6 +174,9 @@ PART_WINDOW_OPENED: Query[int] = Query(
     _only,
 )
 """The same for a budget with ``per``, by its index."""
+NOTICE_HEADS: Query[Row] = Query(
+    "SELECT seq, body ->> 'topic', body ->> 'budget' FROM notice WHERE seq > ? LIMIT ?", tuple
+)
 LATEST_SESSION: Query[str] = Query(
     "SELECT body ->> 'session' FROM reservation ORDER BY id DESC LIMIT 1", _only
 )
@@ -192,8 +202,8 @@ FORGETTABLE_RESERVATION: Query[int] = Query(
 LONG_PERIODS = (Period.QUARTER, Period.YEAR)
 """Those whose windows are longer than a month: their sums stay a year longer."""
 _YEAR_US = 366 * 86_400 * 10**6
-_LONGER_US = f"""iif(key ->> 1 IN ({", ".join(f"'{period}'" for period in LONG_PERIODS)}), {_YEAR_US}, 0)
-        + coalesce(key ->> 5, 0) * 1000000"""
+_IS_LONG = f"key ->> 1 IN ({', '.join(repr(period.value) for period in LONG_PERIODS)})"
+_LONGER_US = f"iif({_IS_LONG}, {_YEAR_US}, 0) + coalesce(key ->> 5, 0) * 1000000"
 """How much longer the sums of a budget are kept than those of a month, as ``longer_us``."""
 FORGETTABLE_MORE: Query[int] = Query(
     f"""
@@ -203,6 +213,8 @@ UNION ALL
 SELECT 1 FROM override WHERE id < ? AND state <> 'active' AND NOT EXISTS (
     SELECT 1 FROM reservation WHERE reservation.id = override.body ->> 'consumed_by'
 )
+UNION ALL
+SELECT 1 FROM notice WHERE until_us < ?
 LIMIT 1
 """,  # noqa: S608 - made of constants of this package
     _only,
@@ -246,7 +258,7 @@ def longer_us(budget: Budget) -> int:
 
 def budget_of(key: str) -> Budget:
     """Return the budget that a key identifies, without limit or thresholds."""
-    name, period, timezone, match, *more = json.loads(key)
+    name, period, timezone, pairs, *more = json.loads(key)
     per, window_seconds = more or ((), 0)
     return Budget(
         name,
@@ -254,7 +266,10 @@ def budget_of(key: str) -> Budget:
         0,
         (),
         "",
-        match=tuple((name, (globs,) if isinstance(globs, str) else (*globs,)) for name, globs in match),
+        match=tuple(
+            (attribute, (globs,) if isinstance(globs, str) else tuple(globs))
+            for attribute, globs in pairs
+        ),
         timezone=timezone,
         per=tuple(per),
         window_seconds=window_seconds,

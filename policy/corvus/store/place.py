@@ -192,7 +192,8 @@ def _forget(place: StorePlace, store: Store, through_seq: int) -> None:
     _forget_sessions(store, old)
     if old.has_more:
         store.run(
-            lambda unit: unit.forget_over((), old.windows_before_us, old.before_us), alone=True
+            lambda unit: unit.forget_over((), old.windows_before_us, old.before_us, unit.now_us),
+            alone=True,
         )
 
 
@@ -226,7 +227,8 @@ def _look(place: StorePlace, store: Store) -> ForgettableScopes:
         if first_us is not None:  # what was admitted long ago may still be settled
             windows_us = min(windows_us, first_us - KEEP_WINDOWS // timedelta(microseconds=1))
         sessions = look.find(kinds.OLD_SESSIONS, before_us, _SESSIONS_MAX)
-        more = look.find(kinds.FORGETTABLE_MORE, windows_us, new_id(before_us))
+        overrides = new_id(before_us)
+        more = look.find(kinds.FORGETTABLE_MORE, windows_us, overrides, microseconds(now))
     return ForgettableScopes(
         sessions, before_us, state.next_seq - 1, windows_us, has_more=bool(more)
     )

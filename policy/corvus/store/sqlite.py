@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Generator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +21,7 @@ from corvus.base.errors import StoreCorrupt, StoreError, StoreTooNew, StoreUnava
 from corvus.base.files import reserve_private
 from corvus.base.ids import new_id
 from corvus.store import statements
-from corvus.store.api import Changes, StoreState, session_mark
+from corvus.store.api import Changes, Look, StoreState, session_mark
 from corvus.store.codec import Kind, Query, values_of
 from corvus.store.kinds import STATE, budget_of, longer_us
 from corvus.store.spill import UNSETTLED
@@ -80,6 +80,12 @@ class SqliteBackend:
     def file_clock_us(self) -> int | None:
         """Return what the clock of the file system says, microseconds; ``None`` without one."""
         return self._lock.touch_us()
+
+    def looking(self) -> AbstractContextManager[Look] | None:
+        """Open the rows for reading next to the writer."""
+        from corvus.store.sqlite_place import SqlitePlace  # which knows this module
+
+        return SqlitePlace(self._path).looking()
 
     def begin(self) -> bool:
         """Start a transaction, alone among all processes; return whether others wrote since."""
@@ -249,6 +255,10 @@ class MemoryBackend(SqliteBackend):
         """Return nothing: there are no files."""
         return None
 
+    def looking(self) -> None:
+        """Return nothing: only the writer sees what is in memory."""
+        return
+
     def close(self) -> None:
         """Let go of the connection, and keep what it held."""
         if self._connection is not None:
@@ -361,3 +371,7 @@ def _forget(connection: sqlite3.Connection, changes: Changes) -> None:
         many(statements.FORGET_WINDOWS, before)
     if before_us := changes.forgotten_overrides_us:
         connection.execute(statements.FORGET_OVERRIDES, (new_id(before_us),))
+    if before_us := changes.forgotten_notices_us:
+        connection.execute(statements.FORGET_NOTICES, (before_us,))
+    if seq := changes.forgotten_notice_seq:
+        connection.execute(statements.FORGET_NOTICES_THROUGH, (seq,))

@@ -215,6 +215,21 @@ CREATE INDEX balance_part ON balance (budget_id, part, window_start_us) WHERE pa
 ALTER TABLE reservation ADD COLUMN hold_tokens INTEGER NOT NULL DEFAULT 0;
 UPDATE store_state SET recount_due = 1;
 """,
+    """
+CREATE TABLE notice (
+    id       TEXT    NOT NULL PRIMARY KEY, -- made of what must not be sent twice
+    seq      INTEGER NOT NULL,
+    until_us INTEGER NOT NULL, -- when what it is about is over
+    body     TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX notice_seq ON notice (seq);
+CREATE INDEX notice_until ON notice (until_us);
+CREATE TABLE notify_target (
+    name TEXT NOT NULL PRIMARY KEY,
+    body TEXT NOT NULL -- how far the target has got, as JSON
+) STRICT, WITHOUT ROWID;
+ALTER TABLE store_state ADD COLUMN next_notice INTEGER NOT NULL DEFAULT 1;
+""",
 )
 """Each brings a store one version further; ``PRAGMA user_version`` is how many were applied."""
 
@@ -245,6 +260,8 @@ DELETE FROM override WHERE id IN (
 FORGET_ACTIONS = """
 DELETE FROM action WHERE principal = ? AND NOT (admitted_at_us > ? AND admitted_at_us <= ?)
 """
+FORGET_NOTICES = "DELETE FROM notice WHERE until_us < ?"
+FORGET_NOTICES_THROUGH = "DELETE FROM notice WHERE seq <= ?"
 FORGET_EVENTS = "DELETE FROM outbox WHERE seq <= ?"
 
 

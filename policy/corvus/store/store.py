@@ -21,7 +21,7 @@ from typing import Any, TypeVar, cast
 from corvus.base.errors import StoreUnavailable
 from corvus.base.time import Clock, SystemClock
 from corvus.model.pending import PendingSettlement
-from corvus.store.api import Backend
+from corvus.store.api import Backend, Rows
 from corvus.store.unit import Unit
 from corvus.store.writer import Job as _Job
 from corvus.store.writer import WhenLate, Writer
@@ -107,6 +107,25 @@ class Store:
         if job.error is not None:
             raise job.error
         return cast("T", job.result)
+
+    def look(self, read: Callable[[Rows], T]) -> T:
+        """Read rows as they were written last, without keeping the writer from its work.
+
+        A store in memory reads them in a transaction.
+
+        Args:
+            read: Reads; changes nothing.
+
+        Raises:
+            StoreUnavailable: The store cannot be read.
+            StoreCorrupt: What is stored contradicts itself.
+        """
+        looking = self._backend.looking()
+        if looking is None:
+            return self.run(lambda unit: read(unit.rows), alone=True)
+        with looking as rows:
+            rows.hold_still()
+            return read(rows)
 
     async def run_async(
         self,

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from corvus.base.errors import StoreCorrupt
 from corvus.base.time import instant_at
 from corvus.model.budget import Budget
+from corvus.model.notify import Notice, TargetProgress
 from corvus.model.outbox import LedgerTable, OutboxEvent, Row
 from corvus.model.reservation import Reservation
 from corvus.model.steering import MissionRecord, Override, OverrideState, SessionRecord
@@ -29,6 +30,7 @@ from corvus.store.api import (
     IdempotencyKey,
     Look,
     MissionKey,
+    Rows,
     SessionKey,
     StoredBalance,
     StoreState,
@@ -42,6 +44,8 @@ from corvus.store.kinds import (
     BUDGET,
     FORGOTTEN_SESSION,
     MISSION,
+    NOTICE,
+    NOTIFY_TARGET,
     OUTBOX,
     OVERRIDE,
     POLICY_LIMITS,
@@ -137,6 +141,11 @@ class Unit:
         self.changes.new.setdefault(OUTBOX, {})[seq] = OutboxEvent(seq, table, row)
         return seq
 
+    @property
+    def rows(self) -> Rows:
+        """What is stored, without what this transaction has changed."""
+        return self._backend
+
     def budgets(self) -> dict[int, Budget]:
         """Return the registered budgets by id; only what identifies them is meaningful."""
         if self._cache.budgets is None:
@@ -221,7 +230,15 @@ class Unit:
             self._refuse_past_window(key)
             balance = self._backend.get(BALANCE, key) or StoredBalance(key)
             rows[key] = balance
-        if min(balance.spent_nano_usd, balance.held_nano_usd, balance.held_tokens) < 0:
+        if (
+            min(
+                balance.spent_nano_usd,
+                balance.held_nano_usd,
+                balance.held_tokens,
+                balance.held_calls,
+            )
+            < 0
+        ):
             raise StoreCorrupt(
                 f"the balance of budget {self.budgets()[key.budget_id].name} in "
                 f"{self._backend.name} went below 0; run `corvus ledger verify --rebuild`"
@@ -418,8 +435,31 @@ class Unit:
         self.changes.forgotten_reservations_us = reservations_before_us
         self._cache.forget_settled(reservations_before_us)
 
+    def add_notice(self, notice: Notice, keep: int) -> None:
+        """Keep a notice under the next number, and no more than the newest ``keep`` of all."""
+        self.touch().next_notice = notice.seq + 1
+        self.add(NOTICE, notice)
+        if notice.seq > keep:
+            self.changes.forgotten_notice_seq = notice.seq - keep
+
+    def notices(self, after_seq: int, limit: int) -> Sequence[Notice]:
+        """Return notices with a greater number; only for a transaction that added none."""
+        return self._backend.find(kinds.NOTICES, after_seq, limit)
+
+    def target(self, name: str) -> TargetProgress | None:
+        """Return how far a target of notifications has got."""
+        return self.get(NOTIFY_TARGET, name)
+
+    def put_target(self, target: TargetProgress) -> None:
+        """Keep how far a target has got."""
+        self.put(NOTIFY_TARGET, target)
+
     def forget_over(
-        self, sessions: Sequence[str] = (), windows_before_us: int = 0, overrides_before_us: int = 0
+        self,
+        sessions: Sequence[str] = (),
+        windows_before_us: int = 0,
+        overrides_before_us: int = 0,
+        notices_before_us: int = 0,
     ) -> None:
         """Forget what ``Changes`` names; for a transaction of its own."""
         state = self.touch()
@@ -428,6 +468,7 @@ class Unit:
         self.changes.forgotten_sessions += sessions
         self.changes.forgotten_windows_us = windows_before_us
         self.changes.forgotten_overrides_us = overrides_before_us
+        self.changes.forgotten_notices_us = notices_before_us
         self._cache.forget_scopes()
 
     def recall_session(self, session_id: str) -> None:

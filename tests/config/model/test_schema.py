@@ -33,6 +33,8 @@ BEYOND_SCHEMA = {
     "too-many-decimals": "decimal places cannot be counted without float arithmetic",
     "duplicate-budget-name": "two items cannot be compared by one key",
     "limit-never-binds": "keys cannot be compared",
+    "notify-target": "which keys exclude each other depends on hosts and names",
+    "notify-secret": "what is a secret is judged by its looks",
     "no-limit-set": "it is a warning",
     "extreme-threshold": "it is a warning",
     "unpriced-default-model": "it is a warning",

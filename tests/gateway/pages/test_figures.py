@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corvus.gateway.pages.figures import Figures
+from corvus.wording.words import load_words
 
-EN, ES = Figures("en", "unknown"), Figures("es", "desconocido")
+EN, ES = Figures(load_words("en")), Figures(load_words("es"))
 USD = 1_000_000_000
 
 

@@ -38,7 +38,7 @@ def test_the_overview_of_twenty_budgets_is_below_30_kb(tmp_path: Path, language:
     words = load_words(language)
     with runtime.bookkeeping.store() as store:
         service = Service(runtime, store)
-        figures = Figures(language, words("figure.unknown"))
+        figures = Figures(words)
         ask = PageRequest(service, words, figures, "", {}, TokenScope.ADMIN, "ana")
         assert summary_of(service, 20).models.rows
         page = overview(ask)

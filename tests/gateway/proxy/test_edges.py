@@ -45,7 +45,7 @@ def test_a_call_belongs_to_the_holder_of_its_token_in_records_and_budgets(tmp_pa
             rows = ledger.connection.execute("SELECT user_name FROM usage_call").fetchall()
     assert rows == [("bot",)]
     (bots,) = [one for one in statuses if one.budget.name == "bots"]
-    assert bots.spent_nano_usd > 0
+    assert bots.spent > 0
 
 
 def test_a_header_of_ours_may_have_200_characters(gateway: Proxied) -> None:

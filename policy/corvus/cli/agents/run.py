@@ -106,7 +106,7 @@ class Run:
         _require_extra()
         everything = dict(os.environ)
         hidden = self._withheld(everything)
-        with self._runtime.governor() as governor:
+        with self._runtime.governor() as governor, self._notifying(governor):
             runs = runfile.folder_of(self._runtime.bookkeeping.store_path)
             if self._runtime.policy.enabled:
                 runfile.end_dead_runs(runs, governor)
@@ -193,6 +193,24 @@ class Run:
         ):
             yield f"http://127.0.0.1:{port}", secret if needs_key else None
 
+    @contextmanager
+    def _notifying(self, governor: Governor) -> Generator[None]:
+        """Deliver notifications while the command runs, and what is due at its end."""
+        targets = self._runtime.notify
+        if not targets or not self._runtime.policy.enabled:
+            yield
+            return
+        from corvus.observability.notify.delivery import Notifier
+        from corvus.observability.redact import Redactor
+        from corvus.observability.sinks import hash_key
+
+        key = hash_key(governor.store.run(lambda unit: unit.state.store_id))
+        notifier = Notifier(governor.store, targets, Redactor(self._runtime.books, key))
+        try:
+            yield
+        finally:
+            notifier.close()
+
     def _hear(self, verdict: Decision | str) -> None:
         if isinstance(verdict, str):
             self._refused = verdict
@@ -224,12 +242,13 @@ class Run:
 
     def _lower(self, limit: NanoUSD | None) -> NanoUSD | None:
         """Return the lower of an option and the config's limit of missions: both hold."""
+        from corvus.base.money import NanoUSD
         from corvus.governor.rules import MISSION
 
         configured = [
-            budget.limit_nano_usd
+            NanoUSD(budget.limit)
             for budget in self._runtime.policy.budgets
-            if budget.name == MISSION and budget.limit_nano_usd
+            if budget.name == MISSION and budget.limit
         ]
         return limit if limit is None else min([limit, *configured])
 
@@ -279,7 +298,7 @@ class Run:
             run_text.say(f"corvus: no summary: {fault}")
 
     def _show(self, governor: Governor) -> None:
-        from corvus.cli import summary
+        from corvus.cli import summary, summary_lines
 
         if self._last is None:
             run_text.say(run_text.no_call(self._refused))
@@ -288,7 +307,7 @@ class Run:
             if sys.stderr.isatty():
                 summary.print_table(self._runtime, status, stderr=True)
             else:
-                print("\n".join(summary.kv(self._runtime, status)), file=sys.stderr)
+                print("\n".join(summary_lines.kv(self._runtime, status)), file=sys.stderr)
                 sys.stderr.flush()
         if self._runtime.policy.enabled:
             self._runtime.bookkeeping.drain(governor.store)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from corvus.answers.amounts import amount_words, match_words
 from corvus.base.errors import NoBudget
-from corvus.base.money import MAX_LIMIT_USD, NanoUSD, nano_usd, usd_short
+from corvus.base.money import MAX_LIMIT_USD, NanoUSD, nano_usd
 from corvus.compile import RunLimits
 from corvus.diagnostics.plain import escape
 from corvus.governor.rules import MISSION, is_partial
@@ -65,7 +66,7 @@ def started(source: str, status: StatusReport, budgets: Collection[Budget], sess
     by_name = {item.budget.name: item for item in status.decision.statuses}
     names = [budget.name for budget in budgets]
     mission = by_name.get(MISSION)
-    if mission is not None and mission.budget.limit_nano_usd and MISSION not in names:
+    if mission is not None and mission.budget.limit and MISSION not in names:
         names.append(MISSION)
     left = ", ".join(_left(by_name[name]) for name in names if name in by_name)
     return f"corvus: governed by {source}: {left} left; session {session} starts"
@@ -115,13 +116,10 @@ def withheld(names: Collection[str]) -> str:
 
 
 def _left(status: BudgetStatus) -> str:
-    limit = status.budget.limit_nano_usd
-    left = max(0, limit - status.spent_nano_usd - status.held_nano_usd)
-    only = ",".join(f"{name}:{glob}" for name, glob in status.budget.match)
-    return (
-        f"{status.budget.name}{f' ({only})' if only else ''} "
-        f"${usd_short(left)} of ${usd_short(limit)}"
-    )
+    budget = status.budget
+    only, left = match_words(budget), amount_words(status.headroom or 0, budget.measure)
+    limit = amount_words(budget.limit, budget.measure)
+    return f"{budget.name}{f' ({only})' if only else ''} {left} of {limit}"
 
 
 def read_limits(limit: str | None, daily: str | None, session_limit: str | None) -> RunLimits:
@@ -150,7 +148,7 @@ def refuse_without_budget(runtime: Runtime, surface: str) -> NoReturn:
             else "cost.enabled is not true, and there is no config: "
             + runtime.governing.removeprefix("defaults ").strip("()")
         )
-    elif not any(budget.limit_nano_usd for budget in runtime.policy.budgets):
+    elif not any(budget.limit for budget in runtime.policy.budgets):
         why = f"every limit of {runtime.governing} is 0, which switches it off"
     else:
         why = f"no budget of {runtime.governing} can match calls of {surface}"

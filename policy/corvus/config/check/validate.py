@@ -42,7 +42,11 @@ _EXPECTED_TEXTS = {
     "name": "lower-case letters and digits, joined by `-` or `_`, at most 64 characters",
     "base_url": "a URL that begins with http:// or https://",
     "otlp_endpoint": "a URL that begins with http:// or https://",
-    "url": "a URL that begins with postgresql://",
+    "ledger.url": "a URL that begins with postgresql://",
+    "url": "a URL that begins with http:// or https://",
+    "url_env": "the name of an environment variable, never the URL itself",
+    "apprise_env": "the name of an environment variable, never the URL itself",
+    "secret_env": "the name of an environment variable, never the secret itself",
     "api_key_env": "the name of an environment variable, never the key itself",
     "timezone": "an IANA time zone such as Europe/Berlin",
     "window": 'a length of time such as "5h", "30m" or "7d", from 1m to 366d',
@@ -288,7 +292,8 @@ def _report_text(problem: _ModelError, route: Route, reporter: Reporter) -> None
     elif problem.route[:2] == ("cost", "downgrade"):
         expected = "the name of one model, without `*` and `?`"
     else:
-        expected = _EXPECTED_TEXTS.get(str(problem.route[-1]), "valid")
+        *_, table, key = ("", *map(str, problem.route))
+        expected = _EXPECTED_TEXTS.get(f"{table}.{key}") or _EXPECTED_TEXTS.get(key, "valid")
         near, help_ = _meant(problem.kind, text)
     message = f"`{shown(route)}` must be {expected}, not {reporter.seen(route, problem.value)}"
     help_ = (f'Did you mean "{near}"?',) if near else help_

@@ -97,6 +97,14 @@ def above(route: Route, documents: Sequence[Document]) -> str | None:
     return highest[0].origin
 
 
+def stated_at(route: Route, documents: Sequence[Document]) -> Origin | None:
+    """Return the highest place that states a key; ``None`` when none does.
+
+    Unlike ``effective``, it knows the entries of tables that are one value.
+    """
+    return next((_origin(*place) for place in _stated(route, documents)), None)
+
+
 def deprecated(loaded: LoadedConfig) -> tuple[tuple[str, Origin], ...]:
     """Return the deprecated keys in use, and where each is stated."""
     return tuple(

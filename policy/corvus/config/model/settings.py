@@ -25,6 +25,7 @@ from corvus.config.model.fields import (
     Variable,
     about,
 )
+from corvus.config.model.notify_table import NotifySettings
 from corvus.model.gateway import Kind
 
 if TYPE_CHECKING:
@@ -187,6 +188,9 @@ class GovernanceSettings(StrictTable):
     observability: Annotated[ObservabilitySettings, about("What corvus reports about itself.")] = (
         Field(default_factory=ObservabilitySettings)
     )
+    notify: Annotated[
+        list[NotifySettings], about("Places that notifications are sent to, in order.")
+    ] = Field(default_factory=list[NotifySettings])
 
 
 class Settings(StrictTable):

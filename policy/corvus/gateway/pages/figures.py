@@ -6,6 +6,7 @@ are cut, not rounded: 79.96 is not yet 80. Refuses floats for money.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
@@ -16,6 +17,8 @@ from babel.dates import format_date, format_datetime
 from babel.numbers import NumberPattern, format_currency, format_decimal, parse_pattern
 
 from corvus.base.money import usd
+from corvus.model.budget import Measure
+from corvus.wording.words import Words
 
 _CENT_NANO_USD = 10_000_000
 _HUNDRED_NANO_USD = 100_000_000_000
@@ -25,13 +28,21 @@ class Figures:
     """How one language writes figures.
 
     Args:
-        language: A code such as ``es``.
-        unknown: What is written for an amount that is not known.
+        words: Of the language; also for the units of amounts, and for one that is not known.
     """
 
-    def __init__(self, language: str, unknown: str) -> None:
-        self._locale = Locale.parse(language)
-        self._unknown = unknown
+    def __init__(self, words: Words) -> None:
+        self._locale = Locale.parse(words.language)
+        self._words = words
+        self._unknown = words("figure.unknown")
+
+    def amount(self, amount: int | None, measure: Measure) -> str:
+        """Write an amount in the unit of a budget; money as ``usd`` does."""
+        return self.usd(amount) if measure is Measure.USD else self._counted(amount, measure)
+
+    def amount_exact(self, amount: int | None, measure: Measure) -> str:
+        """Write an amount in the unit of a budget; money as ``usd_exact`` does."""
+        return self.usd_exact(amount) if measure is Measure.USD else self._counted(amount, measure)
 
     def usd(self, amount_nano_usd: int | None) -> str:
         """Write an amount: 2 decimals from $100 on, else 4; below a cent all that it has."""
@@ -64,6 +75,10 @@ class Figures:
         pattern = _with_decimals(self._locale.percent_formats[None].pattern, 1)
         return pattern.apply((cut / 100).quantize(Decimal("0.001"), ROUND_DOWN), self._locale)
 
+    def percents(self, percents: Sequence[int]) -> str:
+        """Write percentages in a row."""
+        return ", ".join(map(self.percent, percents))
+
     def instant(self, instant: datetime) -> str:
         """Write an instant to the minute, in UTC; a naive one is in UTC."""
         aware = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
@@ -80,6 +95,11 @@ class Figures:
     def short_day(self, day: date) -> str:
         """Write a day without its year, where there is little room."""
         return format_date(day, "d MMM", locale=self._locale)
+
+    def _counted(self, amount: int | None, measure: Measure) -> str:
+        if amount is None:
+            return self._unknown
+        return self._words.count(f"unit.{measure}", amount, number=self.number(amount))
 
     def _currency(self, amount: Decimal, places: int) -> str:
         rounded = amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN).normalize()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
+from corvus.model.budget import Match, Measure
 from corvus.model.decision import BudgetState, BudgetStatus
 from corvus.model.refusals import Refusals
 from corvus.model.status_report import StatusReport
@@ -30,8 +31,9 @@ class Meter:
         percent: Spent and held, of the limit, not clamped.
         spent_length: Percent of the line for what was spent, 0..=100.
         held_length: Percent of the line for what is held, after the spent part.
-        warn_at_percent: Where the line has its mark.
-        match: Which calls it counts: attribute and pattern.
+        spent: As all amounts, in the unit of ``measure``.
+        thresholds: Percents where the line has its marks.
+        match: Which calls it counts: attribute and patterns.
         refusals: What it refused in its window; ``None`` while nothing.
         calls: ``None`` where no session or mission was named.
         needs_session: Whether it counts one session or mission, and none was named.
@@ -42,14 +44,15 @@ class Meter:
     state: str
     glyph: str
     percent: Fraction
-    spent_nano_usd: int
-    held_nano_usd: int
-    limit_nano_usd: int
-    left_nano_usd: int | None
+    measure: Measure
+    spent: int
+    held: int
+    limit: int
+    left: int | None
     spent_length: str
     held_length: str
-    warn_at_percent: int
-    match: tuple[tuple[str, str], ...]
+    thresholds: tuple[int, ...]
+    match: Match
     calls: int | None
     unpriced_calls: int
     resets_at: datetime | None
@@ -59,7 +62,7 @@ class Meter:
     @property
     def is_off(self) -> bool:
         """Whether the budget has no limit."""
-        return not self.limit_nano_usd
+        return not self.limit
 
     @property
     def needs_session(self) -> bool:
@@ -71,8 +74,8 @@ def meter_of(status: BudgetStatus, report: StatusReport) -> Meter:
     """Return a budget as a meter."""
     budget = status.budget
     spend = report.spends[budget.name]
-    spent = _share(status.spent_nano_usd, budget.limit_nano_usd)
-    held = _share(status.held_nano_usd, budget.limit_nano_usd)
+    spent = _share(status.spent, budget.limit)
+    held = _share(status.held, budget.limit)
     is_blocking = report.is_blocking(budget.name)
     spent_length = min(_FULL, spent)
     return Meter(
@@ -81,14 +84,15 @@ def meter_of(status: BudgetStatus, report: StatusReport) -> Meter:
         state=BLOCKING if is_blocking else status.state.word,
         glyph=GLYPHS[BudgetState.EXCEEDED if is_blocking else status.state],
         percent=status.percent_used,
-        spent_nano_usd=status.spent_nano_usd,
-        held_nano_usd=status.held_nano_usd,
-        limit_nano_usd=budget.limit_nano_usd,
-        left_nano_usd=status.headroom_nano_usd,
+        measure=budget.measure,
+        spent=status.spent,
+        held=status.held,
+        limit=budget.limit,
+        left=status.headroom,
         spent_length=_length(spent_length),
         held_length=_length(min(_FULL - spent_length, held)),
-        warn_at_percent=budget.warn_at_percent,
-        match=tuple(dict(budget.match).items()),
+        thresholds=budget.thresholds,
+        match=budget.match,
         calls=spend.calls if spend else None,
         unpriced_calls=spend.unpriced_calls if spend else 0,
         resets_at=status.resets_at,
@@ -97,8 +101,8 @@ def meter_of(status: BudgetStatus, report: StatusReport) -> Meter:
     )
 
 
-def _share(part_nano_usd: int, limit_nano_usd: int) -> Fraction:
-    return Fraction(part_nano_usd * 100, limit_nano_usd) if limit_nano_usd else Fraction(0)
+def _share(amount: int, limit: int) -> Fraction:
+    return Fraction(amount * 100, limit) if limit else Fraction(0)
 
 
 def _length(percent: Fraction) -> str:

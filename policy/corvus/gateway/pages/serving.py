@@ -142,7 +142,7 @@ class Pages:
         return PageRequest(
             service=self._service,
             words=words,
-            figures=Figures(language, words("figure.unknown")),
+            figures=Figures(words),
             path=request.url.path.removeprefix(ROOT) if path is None else path,
             query=query,
             scope=visit.scope if visit else TokenScope.READ,

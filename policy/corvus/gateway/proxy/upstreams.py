@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from yarl import URL
 
 from corvus.base.errors import GatewayRefused
+from corvus.base.hosts import is_loopback
 from corvus.calls.routes import FreeCall, MeteredCall
-from corvus.gateway.guards import is_loopback
 from corvus.metering.providers import PROVIDERS
 from corvus.model.gateway import Kind, Upstream
 

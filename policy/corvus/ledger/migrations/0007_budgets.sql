@@ -23,7 +23,7 @@ ALTER TABLE reservation_event ADD COLUMN approval_id UUID;          -- the appro
 ALTER TABLE reset ADD COLUMN part VARCHAR; -- of budgets with per
 
 -- Each window that opened with a call, so that sums can be counted again.
-CREATE TABLE budget_window (
+CREATE TABLE opened_window (
     store_id     UUID      NOT NULL, -- the store that wrote it
     seq          BIGINT    NOT NULL, -- its number in the outbox of that store
     budget       VARCHAR   NOT NULL, -- name of the budget

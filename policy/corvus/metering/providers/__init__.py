@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterator
 from importlib import import_module
 
+from corvus.metering.abilities import Abilities, find
 from corvus.metering.models import MOST_OUTPUT_TOKENS, bare
 from corvus.metering.pictures import OTHER_VISIONS, Vision
 from corvus.metering.provider import Endpoint, Provider
@@ -44,6 +45,7 @@ _ANSWERS = [
     for table in (*(provider.longest_answers for provider in PROVIDERS.values()), _OTHER_ANSWERS)
     for family, most in table
 ]
+_ABILITIES = [entry for provider in PROVIDERS.values() for entry in provider.abilities]
 _VISIONS = [
     (re.compile(family), vision)
     for table in (*(provider.visions for provider in PROVIDERS.values()), OTHER_VISIONS)
@@ -86,7 +88,19 @@ def most_output_of(model: str) -> int:
         model: As the caller names it.
     """
     name = bare(model)
+    if (known := find(_ABILITIES, name)) is not None:
+        return known.output_tokens
     return next((most for family, most in _ANSWERS if family.match(name)), MOST_OUTPUT_TOKENS)
+
+
+def abilities_of(kind: Kind, model: str) -> Abilities | None:
+    """Return what is known of a model of an API; ``None`` where nothing is.
+
+    Args:
+        kind: The API that it is called by.
+        model: As the caller names it.
+    """
+    return find(PROVIDERS[kind].abilities, bare(model))
 
 
 def vision_of(endpoint: Endpoint, model: str) -> Vision:

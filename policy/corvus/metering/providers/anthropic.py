@@ -27,6 +27,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from corvus.metering import claude_models
 from corvus.metering.facts import Json, as_object, count, grown, member, objects, text_or_none
 from corvus.metering.pictures import PATCHES, Vision
 from corvus.metering.provider import Endpoint, Fault, FreePath, Provider, error_event
@@ -223,6 +224,8 @@ MESSAGES = Endpoint(
     maxima=("max_tokens",),
     caches_unasked=False,
     unknown_vision=PATCHES,
+    needs_maximum=True,
+    vocabulary=claude_models.MESSAGES,
 )
 
 PROVIDER = Provider(
@@ -254,8 +257,6 @@ PROVIDER = Provider(
         (r"claude-3-(?:opus|sonnet|haiku)", 4_096),
         (r"claude-3-5-", 8_192),
         (r"claude-3-7-", 64_000),
-        (r"claude-opus-4(?:-[01])?(?:$|[-@](?:20\d{6}|latest))", 32_000),
-        (r"claude-[a-z]+-4(?:-[0-5])?(?:$|[-@](?:20\d{6}|latest))", 64_000),
         (r"claude-[a-z]+-\d", 128_000),
     ),
     visions=(
@@ -265,4 +266,5 @@ PROVIDER = Provider(
         ),
         (r"claude", Vision(0, 0, 28, 102, 4_800)),
     ),
+    abilities=claude_models.ABILITIES,
 )

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import re
 
+from corvus.metering import openai_models
 from corvus.metering.facts import Json, as_object, count, grown, member, objects, text_or_none
 from corvus.metering.models import bare
 from corvus.metering.pictures import Vision
@@ -325,6 +326,7 @@ CHAT = Endpoint(
     maxima=("max_completion_tokens", "max_tokens"),
     maximum_for=_chat_maximum,
     usage_by_option=True,
+    vocabulary=openai_models.CHAT,
 )
 RESPONSES = Endpoint(
     kind=Kind.OPENAI,
@@ -334,6 +336,7 @@ RESPONSES = Endpoint(
     error_event=_responses_event,
     maxima=("max_output_tokens",),
     may_be_socket=True,
+    vocabulary=openai_models.RESPONSES,
 )
 EMBEDDINGS = Endpoint(
     kind=Kind.OPENAI,
@@ -380,7 +383,6 @@ PROVIDER = Provider(
         (r"gpt-4o-2024-05-13", 4_096),
         (r"(?:chatgpt-4o|gpt-4o)", 16_384),
         (r"gpt-4-(?:turbo|1106|0125|vision)", 4_096),
-        (r"gpt-4\.1", 32_768),
         (r"gpt-4\.5", 16_384),
         (r"gpt-5[\w.-]*-chat", 16_384),
         (r"gpt-5", 128_000),
@@ -396,4 +398,5 @@ PROVIDER = Provider(
         (r"o[13](?:$|-)|computer-use", _TILES_AND_PATCHES),
         (r"gpt-|o\d(?:$|-)", Vision(85, 170, 32, 246, 10_000)),
     ),
+    abilities=openai_models.ABILITIES,
 )

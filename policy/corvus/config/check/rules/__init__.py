@@ -33,6 +33,8 @@ RULES: Final[dict[str, tuple[str, frozenset[str]]]] = {
     "unused_ladder": ("cost", frozenset({"on_exceeded", "downgrade", "budgets"})),
     "extreme_threshold": ("cost", frozenset({"warn_at_percent", "budgets"})),
     "ambiguous_price": ("cost", frozenset({"prices"})),
+    "notify_target": ("governance", frozenset({"notify"})),
+    "notify_secret": ("governance", frozenset({"notify"})),
     "unpriced_default_model": ("", frozenset({"default_model"})),
 }
 """Run in this order, errors first, on what all layers together say, each where its table has one of

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
+from corvus.answers.audit import lifted_of
 from corvus.gateway.pages.page import Page, PageRequest, page
 from corvus.gateway.pages.pager import ROWS, pager, requested_page
 from corvus.model.steering import AuditKind
@@ -45,14 +46,12 @@ def _lines(request: PageRequest, details: object) -> list[str]:
 
 def _budget(request: PageRequest, one: dict[str, Any]) -> str:
     """Write a budget that an override lifts: what was projected, of which limit."""
-    figures = request.figures
-    projected, limit = one["projected_nano_usd"], one["limit_nano_usd"]
-    return request.words(
-        "audit.lifted",
-        budget=one["budget"],
-        projected=figures.usd_exact(projected),
-        limit=figures.usd_exact(limit),
+    lifted = lifted_of(one)
+    projected, limit = (
+        request.figures.amount_exact(each, lifted.measure)
+        for each in (lifted.projected, lifted.limit)
     )
+    return request.words("audit.lifted", budget=lifted.name, projected=projected, limit=limit)
 
 
 def _changes(

@@ -1,0 +1,137 @@
+"""Finds the parts of a budget with ``per`` that have a sum, sorted and in pages.
+
+Sorting is done in SQL: a budget may have a hundred thousand parts, and nobody looks at more than a
+page of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from corvus.model.budget import Measure
+from corvus.model.parts import PartCounts, PartOrder, PartsQuery
+from corvus.store.api import Rows, StoredBalance
+from corvus.store.codec import Query, Row
+from corvus.store.kinds import BALANCE
+
+_USED = {
+    Measure.USD: "(spent_nano_usd + held_nano_usd)",
+    Measure.TOKENS: "(tokens + held_tokens)",
+    Measure.CALLS: "(calls + held_calls)",
+}
+_LIMIT = "coalesce((SELECT value FROM json_each(?) AS own WHERE own.key = part), ?)"
+"""The limit of a part: an exception to the limit of the budget, or that."""
+_OF_BUDGET = (
+    "WHERE budget_id = ? AND window_start_us BETWEEN ? AND ? AND session_id = ? "
+    "AND mission_id = ? AND project = ? AND part <> ''"
+)
+_WANTED = f"{_OF_BUDGET} AND (? = '' OR part = ?) AND (? = '' OR instr(lower(part), ?) > 0)"
+_LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
+"""What SQLite's ``lower`` does, which knows ASCII alone."""
+_COUNT: Query[int] = Query(f"SELECT count(*) FROM balance {_WANTED}", lambda row: row[0])  # noqa: S608 - constants
+_PARTS: Query[str] = Query(f"SELECT part FROM balance {_OF_BUDGET}", lambda row: row[0])  # noqa: S608 - constants
+_LAST_REFUSED = BALANCE.where(
+    f"{_OF_BUDGET} AND refused IS NOT NULL ORDER BY refused ->> 'last_at' DESC LIMIT 1"
+)
+
+
+class PartSums(NamedTuple):
+    """Which sums of a budget are its parts at present.
+
+    Attributes:
+        first_us: The first instant at which a window that counts now may have begun, microseconds.
+        last_us: The last such instant.
+    """
+
+    budget_id: int
+    first_us: int
+    last_us: int
+    session_id: str = ""
+    mission_id: str = ""
+    project: str = ""
+
+
+class PartLimits(NamedTuple):
+    """What limits the parts of a budget, in the unit of the measure.
+
+    Attributes:
+        own: The limits of parts that have another than the budget's.
+    """
+
+    measure: Measure
+    limit: int
+    own: Mapping[str, int]
+
+    @property
+    def given(self) -> tuple[str, int]:
+        """What ``_LIMIT`` takes."""
+        return json.dumps(dict(self.own)), self.limit
+
+
+def part_names(rows: Rows, sums: PartSums) -> list[str]:
+    """Return the parts that have a sum."""
+    return rows.find(_PARTS, *sums)
+
+
+def page_of_parts(
+    rows: Rows, sums: PartSums, limits: PartLimits, query: PartsQuery
+) -> tuple[int, Sequence[StoredBalance]]:
+    """Return how many parts a query meets, and those of its page."""
+    search = query.search.translate(_LOWER)
+    wanted = *sums, query.part, query.part, search, search
+    (found,) = rows.find(_COUNT, *wanted)
+    order = _page(limits.measure, query.order)
+    given = () if query.order is PartOrder.NAME else limits.given
+    return found, rows.find(order, *wanted, *given, query.limit, query.offset)
+
+
+def count_parts(rows: Rows, sums: PartSums, limits: PartLimits, recent_us: int) -> PartCounts:
+    """Count the parts that have a sum, and those that refuse calls at present.
+
+    Args:
+        rows: Where they are.
+        sums: Which they are.
+        limits: What limits them.
+        recent_us: A part refuses, too, if it refused a call since this instant, microseconds, that
+            would not fit by now either.
+    """
+    query = _counts(limits.measure)
+    (counts,) = rows.find(query, recent_us, *limits.given, *sums)
+    return counts
+
+
+def last_refused(rows: Rows, sums: PartSums) -> StoredBalance | None:
+    """Return the part that refused a call last."""
+    return next(iter(rows.find(_LAST_REFUSED, *sums)), None)
+
+
+@cache
+def _page(measure: Measure, order: PartOrder) -> Query[StoredBalance]:
+    used = _USED[measure]
+    by = {
+        PartOrder.USED: f"{used} * 1.0 / nullif({_LIMIT}, 0) DESC NULLS LAST, part",
+        PartOrder.LEFT: f"nullif({_LIMIT}, 0) - {used} NULLS LAST, part",
+        PartOrder.NAME: "part",
+    }
+    return BALANCE.where(f"{_WANTED} ORDER BY {by[order]} LIMIT ? OFFSET ?")
+
+
+@cache
+def _counts(measure: Measure) -> Query[PartCounts]:
+    refuses = (
+        "refused ->> 'blocking' OR (refused ->> 'last_at' >= ? AND "
+        f"coalesce(refused ->> 'needed', 9e18) > {_LIMIT} - {_USED[measure]})"
+    )
+    return Query(
+        f"SELECT count(*), count(*) FILTER (WHERE {refuses}), "  # noqa: S608 - constants
+        "coalesce(sum(refused ->> 'count'), 0) "
+        f"FROM balance {_OF_BUDGET}",
+        _counted,
+    )
+
+
+def _counted(row: Row) -> PartCounts:
+    return PartCounts(*row)
