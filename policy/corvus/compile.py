@@ -7,11 +7,8 @@ by hand. The hash names what is enforced: how a file spells it does not count.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import date
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -19,14 +16,14 @@ from corvus.autonomy.decide import Autonomy
 from corvus.base.globs import glob_fault
 from corvus.base.money import NOTHING, NanoUSD, nano_usd
 from corvus.base.period import Period
-from corvus.config.model.defaults import LIMIT_KEYS, LIMITS_USD, REFUSE, window_seconds
+from corvus.config.model.defaults import LIMITS_USD, REFUSE, SCOPES, window_seconds
 from corvus.config.toml.values import Route, shown
 from corvus.diagnostics.model import ConfigError
 from corvus.model.budget import Budget, Measure, Rung
 from corvus.model.gateway import GatewayOptions, Kind, Upstream
 from corvus.model.notify import NotifyTarget
 from corvus.model.observability import ObservabilityOptions
-from corvus.model.policy import MissionLimits, Policy
+from corvus.model.policy import MissionLimits, Policy, content_hash
 from corvus.model.price import Price
 from corvus.model.usage import TokenKind
 
@@ -35,11 +32,6 @@ if TYPE_CHECKING:
     from corvus.config.model.settings import AutonomySettings, Settings, UpstreamSettings
 
 _NANO_USD_PER_CENT: Final = 10_000_000
-_LIMIT_KEYS: Final = {
-    Period.SESSION: "session_limit_usd",
-    Period.DAY: "daily_limit_usd",
-    Period.MONTH: "monthly_limit_usd",
-}
 _WITH_DEFAULT: Final = frozenset(f"cost.{name}" for name in LIMITS_USD)
 _OPTIONS: Final = {Period.DAY: "--daily", Period.SESSION: "--session-limit"}
 
@@ -126,7 +118,7 @@ def compile_budgets(settings: Settings) -> tuple[Budget, ...]:
     if faults := [*_glob_faults(cost)]:
         raise ConfigError("; ".join(faults))
     limits = {
-        period: (nano_usd(getattr(cost, key)), f"cost.{key}") for period, key in _LIMIT_KEYS.items()
+        Period(name): (nano_usd(getattr(cost, key)), f"cost.{key}") for name, key in SCOPES.items()
     }
     if mission.enabled and mission.max_estimated_cost_cents > 0:
         limit = NanoUSD(mission.max_estimated_cost_cents * _NANO_USD_PER_CENT)
@@ -158,21 +150,25 @@ def _globs(cost: CostSettings) -> Iterator[tuple[Route, str]]:
     for index, budget in enumerate(cost.budgets):
         route = ("budgets", index)
         for attribute, globs in budget.match.items():
-            yield from (((*route, "match", attribute), glob) for glob in globs)
+            yield from (((*route, "match", attribute), glob) for glob in _listed(globs))
         yield from (((*route, "limits", glob), glob) for glob in budget.limits)
 
 
 def _named(index: int, budget: BudgetSettings, cost: CostSettings) -> Budget:
-    key = next(key for key in LIMIT_KEYS if getattr(budget, key) is not None)
-    measure = Measure(key.removeprefix("limit_"))
+    stated = {
+        Measure.USD: budget.limit_usd,
+        Measure.TOKENS: budget.limit_tokens,
+        Measure.CALLS: budget.limit_calls,
+    }
+    measure, limit = next((unit, limit) for unit, limit in stated.items() if limit is not None)
     ladder = cost.on_exceeded if budget.on_exceeded is None else budget.on_exceeded
     return Budget(
         name=budget.name,
         period=Period.WINDOW if budget.period is None else Period(budget.period),
-        limit=_in_unit(measure, getattr(budget, key)),
+        limit=_in_unit(measure, limit),
         thresholds=_thresholds(budget, cost),
-        config_key=f"cost.budgets[{index}].{key}",
-        match=tuple((attribute, tuple(globs)) for attribute, globs in budget.match.items()),
+        config_key=f"cost.budgets[{index}].limit_{measure}",
+        match=tuple((attribute, _listed(globs)) for attribute, globs in budget.match.items()),
         timezone=budget.timezone,
         measure=measure,
         per=tuple(budget.per or ()),
@@ -181,6 +177,10 @@ def _named(index: int, budget: BudgetSettings, cost: CostSettings) -> Budget:
         enforce=budget.enforce,
         on_exceeded=_ladder(ladder) if budget.enforce == "block" else (),
     )
+
+
+def _listed(globs: str | list[str]) -> tuple[str, ...]:
+    return (globs,) if isinstance(globs, str) else tuple(globs)
 
 
 def _in_unit(measure: Measure, limit: Decimal | int) -> int:
@@ -286,20 +286,3 @@ def _lowered(budget: Budget, limit: NanoUSD | None) -> Budget:
     if 0 < budget.limit <= limit:
         return budget
     return replace(budget, limit=limit, config_key=_OPTIONS[budget.period])
-
-
-def content_hash(policy: Policy) -> str:
-    """Hash what is enforced, in a canonical form: how the file spells it does not count.
-
-    Args:
-        policy: Its own hash and its deprecated fields take no part.
-    """
-    enforced = replace(policy, deprecated_fields=(), content_hash="")
-    canonical = json.dumps(asdict(enforced), sort_keys=True, separators=(",", ":"), default=_plain)
-    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, date):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no canonical form")

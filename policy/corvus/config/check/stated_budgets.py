@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
-from corvus.config.model.defaults import LIMIT_KEYS, budget_faults
+from corvus.config.model.defaults import LIMIT_KEYS, SCOPES, budget_faults
 from corvus.config.toml.values import Route, Table, as_items, is_table, value_at
 
 _WITHIN = {
@@ -23,11 +23,6 @@ _WITHIN = {
 }
 """Which windows hold the whole of another one: a week may lie in two months, and a session in two
 days."""
-_OF_COST = {
-    "session_limit_usd": "session",
-    "daily_limit_usd": "day",
-    "monthly_limit_usd": "month",
-}
 _WITHOUT_ZONE = frozenset({"session", "mission", "total", "window"})
 
 
@@ -99,7 +94,7 @@ def _unit(budget: StatedBudget) -> str:
 
 def of_cost(subject: Subject, reporter: Reporter) -> Iterator[StatedBudget]:
     """Yield the limits of ``[cost]``, stated or default, where they were not reported."""
-    for key, period in _OF_COST.items():
+    for period, key in SCOPES.items():
         route: Route = ("cost", key)
         limit = subject.limit(route, reporter)
         zone = "" if period in _WITHOUT_ZONE else "UTC"

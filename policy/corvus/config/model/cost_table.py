@@ -86,18 +86,15 @@ class BudgetSettings(StrictTable):
     name: Annotated[
         Slug, about("Unique name: lower-case letters, digits, `-`, `_`; at most 64 characters.")
     ]
-    match: Annotated[
-        dict[Attribute, Globs],
+    period: Annotated[
+        _Period | None, about("How often the budget starts again, by the calendar.", LIVE)
+    ] = None
+    window: Annotated[
+        Window | None,
         about(
-            "Attribute of calls to a glob or a list of globs; a call must match one glob of each. "
-            "Empty: every call."
-        ),
-    ] = Field(default_factory=dict[str, list[str]])
-    per: Annotated[
-        Attributes | None,
-        about(
-            "Attributes that divide the budget: each value has the whole limit for itself. "
-            'A call without the attribute counts in the sum of "(none)". Left out: one sum.'
+            "In place of a period: a length of time such as `5h`, `30m` or `7d`, 1m to 366d. It "
+            "opens with the first call and ends that long after; the next call opens the next.",
+            LIVE,
         ),
     ] = None
     limit_usd: Annotated[
@@ -110,24 +107,8 @@ class BudgetSettings(StrictTable):
     limit_calls: Annotated[
         Whole | None, about(f"Hard limit of each sum in calls. {ZERO_LIMIT}.", LIVE)
     ] = None
-    limits: Annotated[
-        dict[Text, LimitOfPart],
-        about(
-            "Exceptions to the limit: glob for the value of `per` to a limit in the same unit; the "
-            "first that fits counts. Values of several attributes are joined by commas.",
-            LIVE,
-        ),
-    ] = Field(default_factory=dict[str, int | Decimal])
-    period: Annotated[
-        _Period | None, about("How often the budget starts again, by the calendar.", LIVE)
-    ] = None
-    window: Annotated[
-        Window | None,
-        about(
-            "In place of a period: a length of time such as `5h`, `30m` or `7d`, 1m to 366d. It "
-            "opens with the first call and ends that long after; the next call opens the next.",
-            LIVE,
-        ),
+    warn_at_percent: Annotated[
+        Percent | None, about("The same as `thresholds` with this one percent.", LIVE)
     ] = None
     thresholds: Annotated[
         Percents | None,
@@ -137,9 +118,28 @@ class BudgetSettings(StrictTable):
             LIVE,
         ),
     ] = None
-    warn_at_percent: Annotated[
-        Percent | None, about("The same as `thresholds` with this one percent.", LIVE)
+    match: Annotated[
+        dict[Attribute, Globs],
+        about(
+            "Attribute of calls to a glob or a list of globs; a call must match one glob of each. "
+            "Empty: every call."
+        ),
+    ] = Field(default_factory=dict[str, str | list[str]])
+    per: Annotated[
+        Attributes | None,
+        about(
+            "Attributes that divide the budget: each value has the whole limit for itself. "
+            'A call without the attribute counts in the sum of "(none)". Left out: one sum.'
+        ),
     ] = None
+    limits: Annotated[
+        dict[Text, LimitOfPart],
+        about(
+            "Exceptions to the limit: glob for the value of `per` to a limit in the same unit; the "
+            "first that fits counts. Values of several attributes are joined by commas.",
+            LIVE,
+        ),
+    ] = Field(default_factory=dict[str, int | Decimal])
     enforce: Annotated[
         Literal["block", "warn"],
         about("Whether a call beyond the limit is refused, or only reported.", LIVE),

@@ -30,6 +30,12 @@ LIMITS_USD = {
     "monthly_limit_usd": Decimal(100),
 }
 """The limits of ``[cost]`` from the shortest period to the longest, with their defaults in USD."""
+SCOPES = {
+    "session": "session_limit_usd",
+    "day": "daily_limit_usd",
+    "month": "monthly_limit_usd",
+}
+"""The same limits by their period, which is the name of the budget, too."""
 
 
 def is_exact_number(value: object) -> bool:

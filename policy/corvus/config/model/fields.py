@@ -7,6 +7,7 @@ counterpart in ``quick``, which must not wait for pydantic.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
@@ -16,8 +17,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     PlainValidator,
     WithJsonSchema,
+    WrapValidator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -62,12 +65,17 @@ def _window(value: object) -> object:
     return value
 
 
-def _globs(value: object) -> object:
-    """Take one glob for a list of one."""
+def _globs(value: object, check: Callable[[object], object]) -> object:
+    """Check one glob as a list of one; it stays as it was written."""
     if isinstance(value, str):
-        return [value]
+        check([value])
+        return value
     if kind(value) != "array":
         raise PydanticCustomError("globs_type", "a string or a list of strings")
+    return check(value)
+
+
+def _as_written(value: object) -> object:
     return value
 
 
@@ -145,19 +153,22 @@ Attribute: TypeAlias = Annotated[
 Attributes: TypeAlias = Annotated[
     list[Attribute], Field(min_length=1, json_schema_extra=_DISTINCT), AfterValidator(_distinct)
 ]
-Globs: TypeAlias = Annotated[
-    list[Annotated[str, Field(min_length=1)]],
-    Field(min_length=1),
-    BeforeValidator(_globs),
-    WithJsonSchema(
-        {
-            "type": ["string", "array"],
-            "minLength": 1,
-            "items": {"type": "string", "minLength": 1},
-            "minItems": 1,
-        }
-    ),
-]
+if TYPE_CHECKING:
+    Globs: TypeAlias = str | list[str]
+else:
+    Globs = Annotated[
+        Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)],
+        WrapValidator(_globs),
+        PlainSerializer(_as_written),
+        WithJsonSchema(
+            {
+                "type": ["string", "array"],
+                "minLength": 1,
+                "items": {"type": "string", "minLength": 1},
+                "minItems": 1,
+            }
+        ),
+    ]
 Model: TypeAlias = Annotated[str, Field(pattern=r"^[^*?]+$")]
 Models: TypeAlias = Annotated[
     list[Model], Field(min_length=1, json_schema_extra=_DISTINCT), AfterValidator(_distinct)

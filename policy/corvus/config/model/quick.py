@@ -45,11 +45,11 @@ def _checked(is_right: Callable[[object], bool]) -> Callable[[object], object]:
     return check
 
 
-def _globs(value: object) -> object:
-    return [value] if isinstance(value, str) else value
+def _globs(value: object, check: Callable[[object], object]) -> object:
+    return check([value] if isinstance(value, str) else value)
 
 
-FUNCTIONS: dict[str, Callable[[object], object]] = {
+FUNCTIONS: dict[str, Callable[..., object]] = {
     "_exact_number": _checked(is_exact_number),
     "_time_zone": _checked(is_time_zone),
     "_window": _checked(is_window),
