@@ -46,6 +46,7 @@ SLOW = (
     "config/toml/test_spans.py",
     "faults/test_kill.py",
     "faults/test_overspend.py",
+    "faults/test_parts.py",
     "faults/test_settlements.py",
     "gateway/pages",
     "gateway/test_agent_command.py",

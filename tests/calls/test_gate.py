@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import tomllib
 from collections.abc import Iterator
@@ -140,6 +141,41 @@ def test_what_the_caller_says_of_who_bills_comes_first(governor: Governor) -> No
     )
     assert isinstance(proposal, Proposal)
     assert proposal.request.provider == "groq"
+
+
+MEGABYTE = (
+    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (2_000).to_bytes(4) + (1_500).to_bytes(4) + bytes(10**6)
+)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "model"),
+    [
+        (MESSAGES, "claude-opus-4-8"),
+        (MESSAGES, "claude-sonnet-4-5"),
+        (CHAT, "gpt-4o"),
+        (CHAT, "gpt-4o-mini"),
+        (RESPONSES, "gpt-5"),
+    ],
+)
+def test_a_picture_of_a_megabyte_holds_a_few_cents_at_most(
+    governor: Governor, endpoint: Endpoint, model: str
+) -> None:
+    """Its base64 as text would hold a dollar and more."""
+    data = base64.b64encode(MEGABYTE).decode()
+    url = f"data:image/png;base64,{data}"
+    source = {"type": "base64", "media_type": "image/png", "data": data}
+    part = {
+        MESSAGES.path: {"type": "image", "source": source},
+        CHAT.path: {"type": "image_url", "image_url": {"url": url}},
+        RESPONSES.path: {"type": "input_image", "image_url": url},
+    }[endpoint.path]
+    root, most = (
+        ("input", "max_output_tokens") if endpoint is RESPONSES else ("messages", "max_tokens")
+    )
+    body = {"model": model, most: 1, root: [{"role": "user", "content": [part]}]}
+    _, amount = held(governor, body, endpoint)
+    assert amount < 50_000_000
 
 
 BUDGETED = CONFIG.replace("default_output_tokens = 100", "default_output_tokens = 100\n{limit}")

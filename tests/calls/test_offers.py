@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corvus.calls.offers import PlannedOffers
-from corvus.calls.plan import THINKING_ROOM, Plan
+from corvus.calls.plan import Plan
 from corvus.calls.reading import read
 from corvus.governor.governor import Governor
-from corvus.metering.maxima import MAXIMA
+from corvus.metering.maxima import MAXIMA, THINKING_ROOM
 from corvus.metering.provider import Endpoint
 from corvus.metering.providers.anthropic import MESSAGES
 from corvus.metering.providers.openai import CHAT, EMBEDDINGS, RESPONSES

@@ -27,11 +27,19 @@ FAILED = (
 )
 
 
+CHANGED = ("x-corvus-output-cap", "x-corvus-downgraded", "x-corvus-waited")
+
+
 class Got(NamedTuple):
-    """What a client got: a status and a body, or the body as far as it came."""
+    """What a client got: a status and a body, or the body as far as it came.
+
+    Attributes:
+        changed: Headers that say how its call was changed; of a wait, only that there was one.
+    """
 
     status: int
     body: bytes
+    changed: tuple[str | None, ...] = (None, None, None)
 
 
 def streaming(*pieces: bytes, breaks: bool = False) -> Script:
@@ -119,17 +127,14 @@ def governor(gateway: Proxied) -> Iterator[Governor]:
         yield opened
 
 
-SAID: dict[str, Any] = {"session_id": "s", "user": "bot"}
-
-
-def by_proxy(gateway: Proxied, path: str, body: bytes) -> Got:
-    sent = {"x-corvus-session": "s", "content-type": "application/json"}
+def by_proxy(gateway: Proxied, path: str, body: bytes, session: str = "s") -> Got:
+    sent = {"x-corvus-session": session, "content-type": "application/json"}
     with gateway.client(**sent) as client, client.stream("POST", path, content=body) as answer:
         return read(answer)
 
 
-def by_transport(governor: Governor, url: str, path: str, body: bytes) -> Got:
-    transport = GovernedTransport(governor, **SAID)
+def by_transport(governor: Governor, url: str, path: str, body: bytes, session: str = "s") -> Got:
+    transport = GovernedTransport(governor, session_id=session, user="bot")
     with httpx2.Client(transport=transport) as client:
         try:
             with client.stream("POST", url + path, content=body) as answer:
@@ -138,9 +143,11 @@ def by_transport(governor: Governor, url: str, path: str, body: bytes) -> Got:
             return Got(502, b"")
 
 
-def by_async_transport(governor: Governor, url: str, path: str, body: bytes) -> Got:
+def by_async_transport(
+    governor: Governor, url: str, path: str, body: bytes, session: str = "s"
+) -> Got:
     async def ask() -> Got:
-        transport = AsyncGovernedTransport(governor, **SAID)
+        transport = AsyncGovernedTransport(governor, session_id=session, user="bot")
         async with httpx2.AsyncClient(transport=transport) as client:
             try:
                 async with client.stream("POST", url + path, content=body) as answer:
@@ -148,7 +155,7 @@ def by_async_transport(governor: Governor, url: str, path: str, body: bytes) -> 
                     with suppress(httpx2.TransportError):
                         async for piece in answer.aiter_raw():
                             parts.append(piece)
-                    return Got(answer.status_code, b"".join(parts))
+                    return Got(answer.status_code, b"".join(parts), changed(answer))
             except httpx2.TransportError:
                 return Got(502, b"")
 
@@ -159,7 +166,12 @@ def read(answer: httpx2.Response) -> Got:
     parts: list[bytes] = []
     with suppress(httpx2.TransportError):
         parts.extend(answer.iter_raw())
-    return Got(answer.status_code, b"".join(parts))
+    return Got(answer.status_code, b"".join(parts), changed(answer))
+
+
+def changed(answer: httpx2.Response) -> tuple[str | None, ...]:
+    cap, model, waited = (answer.headers.get(name) for name in CHANGED)
+    return cap, model, waited and "for a while"
 
 
 def newest(gateway: Proxied, seen: set[str]) -> list[dict[str, object]]:

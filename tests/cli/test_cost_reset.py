@@ -29,6 +29,8 @@ def test_lines_are_the_upstreams_then_ours(
         "mission_id=none",
         "audit_event=1",
         "removed_cost_nano_usd=1250000000",
+        "measure=usd",
+        "removed=1.2500",
     ]
     (event,) = place.runtime.audit(10)
     assert (event.reason, event.budget, event.removed_requests) == ("a test", "day", 3)

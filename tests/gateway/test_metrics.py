@@ -84,7 +84,7 @@ def test_labels_are_of_the_config_or_of_closed_sets(samples: Samples, text: str)
     assert values["budget"] == {"day", "month"}
     assert values["scope_kind"] == {"session", "mission"}
     assert values["type"] == {"input", "output", "cache_read", "reasoning"}
-    assert values["event"] == {"warning", "exceeded", "limit_passed", "reset"}
+    assert values["event"] == {"warning", "threshold", "exceeded", "limit_passed", "reset"}
 
 
 def test_sums_are_what_the_calls_cost(samples: Samples) -> None:

@@ -108,7 +108,7 @@ def test_an_extension_says_which_budget_is_passed(one: Bench) -> None:
     assert (later.allowed, later.state, one.events) == (True, BudgetState.ALLOWED, [])
     near = one.governor.extend(held, hold_usd=9)
     assert near.state is BudgetState.WARNING
-    assert [type(event).__name__ for event in one.events] == ["ThresholdReached", "BudgetWarning"]
+    assert [type(event).__name__ for event in one.events] == ["BudgetWarning"]
     passed = one.governor.extend(held, hold_usd=12)
     assert passed.allowed
     assert passed.state is BudgetState.EXCEEDED

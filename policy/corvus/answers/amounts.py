@@ -51,6 +51,14 @@ def attributes_of(budget: Budget, part: str) -> dict[str, str | None]:
     return dict(zip(budget.per, values, strict=False))
 
 
+def span_words(seconds: int) -> str:
+    """Write a length of time in the largest unit that holds it whole: ``5 h``, ``7 d``."""
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds and seconds % length == 0:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
 def match_words(budget: Budget) -> str:
     """Return what a budget matches on: ``model:claude-*,project:search``; empty is every call."""
     return ",".join(f"{name}:{'|'.join(globs)}" for name, globs in budget.match)

@@ -141,6 +141,11 @@ _PARTS = Shape[PartCounts](
     count("count", "Parts that have a sum in their present window.", "parts"),
     count("blocking", "Those that refuse calls at present."),
     count("refusals", "Calls that they refused in these windows."),
+    optional_text(
+        "last_refused",
+        "The part that refused a call last; null while none did.",
+        lambda counts: counts.last_refused or None,
+    ),
 )
 BUDGET = Shape[_Budget](
     *_STANDING.members,

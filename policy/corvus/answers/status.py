@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from corvus.answers.budgets import BUDGET, OF_BUDGET, budget_bodies
+from corvus.answers.budgets import BUDGET, OF_BUDGET, PARTS_PAGE, budget_bodies, parts_body
 from corvus.answers.policy import COST_CONFIG, LEGACY
 from corvus.answers.shape import (
     COUNT,
@@ -33,6 +34,7 @@ from corvus.answers.steering import mission_state
 from corvus.base.money import NOTHING
 from corvus.base.period import Period
 from corvus.model.decision import BudgetState, BudgetStatus
+from corvus.model.parts import PartsPage
 from corvus.model.policy import Policy
 from corvus.model.spend import Spend
 from corvus.model.status_report import StatusReport
@@ -162,6 +164,8 @@ SUMMARY = closed({"summary": _UPSTREAM_SUMMARY.schema, "config": COST_CONFIG.sch
 class _Budgets:
     enabled: bool
     report: StatusReport
+    items: Sequence[BudgetStatus]
+    parts: PartsPage | None
 
 
 _BUDGETS = Shape[_Budgets](
@@ -170,7 +174,12 @@ _BUDGETS = Shape[_Budgets](
     member(
         "budgets",
         array(BUDGET.schema, "By precedence, the governing one first."),
-        lambda budgets: budget_bodies(budgets.report),
+        lambda budgets: budget_bodies(budgets.report, budgets.items),
+    ),
+    member(
+        "parts",
+        nullable({**PARTS_PAGE, "description": "Of the budget that is named, if it has `per`."}),
+        lambda budgets: None if budgets.parts is None else parts_body(budgets.parts),
     ),
 )
 BUDGETS = _BUDGETS.schema
@@ -187,9 +196,23 @@ def upstream_summary_body(policy: Policy, report: StatusReport) -> dict[str, obj
     return {"summary": summary, "config": COST_CONFIG.body(policy)}
 
 
-def budgets_body(policy: Policy, report: StatusReport) -> dict[str, object]:
-    """Return every budget as the admin API gives them."""
-    return _BUDGETS.body(_Budgets(policy.enabled, report))
+def budgets_body(
+    policy: Policy,
+    report: StatusReport,
+    name: str | None = None,
+    parts: PartsPage | None = None,
+) -> dict[str, object]:
+    """Return budgets as the admin API gives them.
+
+    Args:
+        policy: What is in force.
+        report: Where every budget stands.
+        name: The only one that is wanted; ``None`` is all.
+        parts: Parts of it.
+    """
+    statuses = report.decision.statuses
+    items = [each for each in statuses if name is None or each.budget.name == name]
+    return _BUDGETS.body(_Budgets(policy.enabled, report, items, parts))
 
 
 def counted(report: StatusReport) -> Spend | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from corvus.answers.amounts import amount_exact
 from corvus.answers.audit import AUDIT_EVENT
 from corvus.answers.shape import (
     Schema,
@@ -18,6 +19,7 @@ from corvus.answers.shape import (
     text,
     word,
 )
+from corvus.model.budget import Measure
 from corvus.model.steering import (
     MissionRecord,
     Override,
@@ -67,6 +69,15 @@ GRANTED = Shape[Override](
 )
 RESET = Shape[ResetResult](
     text("scope", "The budget that was reset."),
+    optional_text(
+        "part", "Which part of it; null without `per`.", lambda reset: reset.removed.part or None
+    ),
+    word("measure", Measure, "What it counts.", "removed.measure"),
+    text(
+        "removed",
+        "What no longer counts. Exact, in the unit of `measure`.",
+        lambda reset: amount_exact(reset.removed.amount, reset.removed.measure),
+    ),
     money("removed_cost", "What no longer counts.", "removed_cost_nano_usd"),
     count("removed_requests", "Calls that no longer count."),
     instant("effective_at", "Start of the new baseline."),

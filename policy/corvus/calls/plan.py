@@ -17,6 +17,7 @@ from msgspec import Raw
 from corvus.governor.pricing import most_expensive
 from corvus.metering.content import Content
 from corvus.metering.edits import applied, lowering, spans_of, stating
+from corvus.metering.maxima import THINKING_ROOM
 from corvus.metering.members import begins_with, members_of
 from corvus.metering.needs import needs_of
 from corvus.metering.provider import Endpoint
@@ -26,14 +27,6 @@ from corvus.model.usage import TokenKind, Usage
 
 UNSEEN_TOKENS = 32_768
 """Least input that is bounded on top of the body where the provider adds some of its own."""
-
-THINKING_ROOM = 1_024
-"""Least that a maximum leaves for the answer beyond a stated budget for thinking.
-
-Source:
-    platform.claude.com/docs/en/build-with-claude/extended-thinking ("budget_tokens must be less
-    than max_tokens"), read 2026-11-28; so much is left for the answer by a rule of ours.
-"""
 
 _UNSEEN_FACTOR = 2
 

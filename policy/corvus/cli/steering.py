@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from corvus.answers.amounts import amount_words
+from corvus.answers.amounts import amount_exact, amount_words, part_words
 from corvus.base.errors import PolicyError, SteeringRefused
-from corvus.base.money import usd_short, usd_text
+from corvus.base.money import usd_text
 from corvus.cli.options import (
     Config,
     LedgerPath,
@@ -27,12 +27,11 @@ from corvus.cli.options import (
 )
 from corvus.cli.output import TextOrBody, emit
 from corvus.diagnostics.plain import escape
-from corvus.model.budget import Measure
 from corvus.model.request import Surface
 
 if TYPE_CHECKING:
     from corvus.governor.governor import Governor
-    from corvus.model.steering import Override, OverrideRequest, ResetRequest
+    from corvus.model.steering import Override, OverrideRequest, ResetRequest, ResetResult
     from corvus.runtime import Runtime
 
 T = TypeVar("T")
@@ -123,6 +122,13 @@ def reset(
         str | None, typer.Option("--mission", help="Which mission of that session.")
     ] = None,
     project: SessionProject = None,
+    part: Annotated[
+        str | None,
+        typer.Option(
+            "--part",
+            help="Which part of a budget with `per`: its value, or several with a comma between.",
+        ),
+    ] = None,
     reason: Reason = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; a script needs it.")] = False,
     config: Config = None,
@@ -141,8 +147,8 @@ def reset(
         raise typer.BadParameter("a reset asks first; pass --yes in a script")
     _refuse_lonely(project, session)
     request = _read(
-        lambda: ResetRequest(scope, local_actor(), reason, session, mission),
-        "--scope, --reason, --session, --mission",
+        lambda: ResetRequest(scope, local_actor(), reason, session, mission, part=part),
+        "--scope, --reason, --session, --mission, --part",
     )
     with _runtime(config, sets, ledger).steering() as governor:
         request = replace(request, project=project or governor.project_of(session))
@@ -160,13 +166,11 @@ def reset(
         "audit_event": event.position,
         "removed_cost_nano_usd": str(result.removed_cost_nano_usd),
         **({"project": request.project} if request.project else {}),
+        "measure": result.removed.measure.value,
+        "removed": amount_exact(result.removed.amount, result.removed.measure),
+        **({"part": result.removed.part} if result.removed.part else {}),
     }
-    removed = f"${usd_short(result.removed_cost_nano_usd)} in {_calls(result.removed_requests)}"
-    emit(
-        output,
-        lambda: body,
-        lambda: print(escape(f"{result.scope}: {removed} no longer count; history keeps them")),
-    )
+    emit(output, lambda: body, lambda: print(escape(_reset_text(result))))
 
 
 def _refuse_lonely(project: str | None, session: str | None) -> None:
@@ -220,12 +224,20 @@ def _ask_before_reset(governor: Governor, request: ResetRequest) -> None:
     found = governor.resettable(request)
     limit, measure = found.budget.limit, found.budget.measure
     of_limit = f" of {amount_words(limit, measure)}" if limit else ""
+    whose = f" ({part_words(found.part)})" if found.part else ""
     typer.confirm(
-        f"{found.budget.name}: {amount_words(found.spent_nano_usd, Measure.USD)}{of_limit} in "
+        f"{found.budget.name}{whose}: {amount_words(found.spent, measure)}{of_limit} in "
         f"{_calls(found.calls)} will no longer count; history keeps them. Reset?",
         abort=True,
         err=True,
     )
+
+
+def _reset_text(result: ResetResult) -> str:
+    done = result.removed
+    whose = f" ({part_words(done.part)})" if done.part else ""
+    removed = f"{amount_words(done.amount, done.measure)} in {_calls(result.removed_requests)}"
+    return f"{result.scope}{whose}: {removed} no longer count; history keeps them"
 
 
 def _granted_text(granted: Override) -> str:

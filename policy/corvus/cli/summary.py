@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from corvus.answers.amounts import part_words
 from corvus.answers.steering import mission_state
 from corvus.cli import cells
 from corvus.cli.output import (
@@ -188,7 +189,10 @@ def _refused(status: StatusReport) -> list[str]:
         refusals = status.refusals.get(item.budget.name)
         if refusals is None:
             continue
-        text = refusal_words(item.budget.name, refusals, item.budget.measure)
+        name = item.budget.name
+        if name in status.parts:
+            name = f"{name} ({part_words(status.parts[name].last_refused)})"
+        text = refusal_words(name, refusals, item.budget.measure)
         lines.append(f"[red]{text}[/]" if refusals.is_blocking else text)
     return lines
 

@@ -7,7 +7,7 @@ never shows a stale or a made-up figure. Refuses sessions, missions, actors and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -16,17 +16,24 @@ from prometheus_client.core import GaugeMetricFamily
 from corvus.answers.action import DOMAIN
 from corvus.autonomy.decide import ActionAnswer
 from corvus.events import EVENTS, CallDenied, CallSettled, Event
+from corvus.model.budget import Measure
 from corvus.model.usage import TokenKind
 from corvus.observability.redact import Redactor, surface
 
 if TYPE_CHECKING:
+    from corvus.model.decision import BudgetStatus
     from corvus.model.status_report import StatusReport
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _ABOUT = {
-    "limit": "Limit of a budget in USD; 0 is none.",
-    "used": "Spent in the present window, in USD.",
-    "reserved": "Held for open calls, in USD.",
+    "limit": "Limit of a budget in {unit}; 0 is none.",
+    "used": "Spent in the present window, in {unit}.",
+    "reserved": "Held for open calls, in {unit}.",
+}
+_PARTS = {
+    "parts": "Parts of a budget with `per` that have a sum in their present window.",
+    "blocking_parts": "Parts of a budget with `per` that refuse calls.",
+    "max_percent": "Percent of its limit that the fullest part of a budget with `per` has used.",
 }
 _OVERHEAD_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 _UNKNOWN_USAGE = ("estimated", "presumed", "unknown")
@@ -131,39 +138,48 @@ class Metrics:
 
 
 class _Gauges:
-    """One reading of the budgets; those that count sessions or missions apart have no figure."""
+    """One reading of the budgets; those that count sessions or missions apart have no figure.
+
+    Of a budget with ``per`` there are totals alone: who its parts are is nobody's label.
+    """
 
     def __init__(self, status: StatusReport, open_holds: int) -> None:
         self._status = status
         self._open_holds = open_holds
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        named = [
+        known = [
             status
             for status in self._status.decision.statuses
             if self._status.spends[status.budget.name]
         ]
-        amounts = {
-            "limit": [status.budget.limit for status in named],
-            "used": [status.spent for status in named],
-            "reserved": [status.held for status in named],
-        }
-        for name, about in _ABOUT.items():
-            family = GaugeMetricFamily(f"corvus_budget_{name}_usd", about, labels=["budget"])
-            for status, amount in zip(named, amounts[name], strict=True):
-                family.add_metric([status.budget.name], amount / 1e9)
-            yield family
+        whole = [status for status in known if not status.budget.per]
+        for measure in Measure:
+            counted = [status for status in whole if status.budget.measure is measure]
+            if counted or measure is Measure.USD:
+                yield from _amounts(counted, measure)
+        yield from self._of_parts([status for status in known if status.budget.per])
         for name, about, figure in (
             ("refusals", "Calls that a budget refused in its present window.", self._refusals),
-            ("blocking", "1 while a budget refuses: nothing was admitted since.", self._blocking),
+            ("blocking", "1 while a budget refuses calls.", self._blocking),
         ):
-            family = GaugeMetricFamily(f"corvus_budget_{name}", about, labels=["budget"])
-            for status in named:
-                family.add_metric([status.budget.name], figure(status.budget.name))
-            yield family
+            figures = {status.budget.name: figure(status.budget.name) for status in known}
+            yield _family(f"corvus_budget_{name}", about, figures)
         yield GaugeMetricFamily(
             "corvus_reservations_open", "Calls that are held.", value=self._open_holds
         )
+
+    def _of_parts(self, divided: Sequence[BudgetStatus]) -> Iterator[GaugeMetricFamily]:
+        if not divided:
+            return
+        counts = self._status.parts
+        figures = {
+            "parts": {name: counts[name].parts for name in counts},
+            "blocking_parts": {name: counts[name].blocking for name in counts},
+            "max_percent": {each.budget.name: float(each.percent_used) for each in divided},
+        }
+        for name, about in _PARTS.items():
+            yield _family(f"corvus_budget_{name}", about, figures[name])
 
     def _refusals(self, budget: str) -> int:
         refusals = self._status.refusals.get(budget)
@@ -171,3 +187,23 @@ class _Gauges:
 
     def _blocking(self, budget: str) -> int:
         return int(self._status.is_blocking(budget))
+
+
+def _amounts(counted: Sequence[BudgetStatus], measure: Measure) -> Iterator[GaugeMetricFamily]:
+    amounts = {
+        "limit": {status.budget.name: status.budget.limit for status in counted},
+        "used": {status.budget.name: status.spent for status in counted},
+        "reserved": {status.budget.name: status.held for status in counted},
+    }
+    is_money = measure is Measure.USD
+    unit, scale = ("USD", 1e9) if is_money else (measure.value, 1)
+    for name, about in _ABOUT.items():
+        scaled = {budget: amount / scale for budget, amount in amounts[name].items()}
+        yield _family(f"corvus_budget_{name}_{measure}", about.format(unit=unit), scaled)
+
+
+def _family(name: str, about: str, figures: Mapping[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, about, labels=["budget"])
+    for budget, figure in figures.items():
+        family.add_metric([budget], figure)
+    return family

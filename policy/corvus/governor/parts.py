@@ -80,7 +80,8 @@ def with_parts(report: StatusReport, rules: Rules, rows: Rows) -> StatusReport:
         counts[budget.name] = parts.counts
         by_name[budget.name], spends[budget.name] = parts.worst()
         if (refused := parts.refusals()) is not None:
-            refusals[budget.name] = refused
+            refusals[budget.name], last = refused
+            counts[budget.name] = replace(parts.counts, last_refused=last)
     names = (budget.name for budget in rules.budgets.values())
     statuses = judge([by_name[name] for name in names if name in by_name], NO_CALL)
     decision = replace(report.decision, state=state_of(statuses), statuses=statuses)
@@ -125,13 +126,13 @@ class _Parts:
         standing = self.standing(stored[0])
         return _balance(standing.status), standing.spend
 
-    def refusals(self) -> Refusals | None:
-        """Return what all parts refused, with the last refusal of any."""
+    def refusals(self) -> tuple[Refusals, str] | None:
+        """Return what all parts refused, with the last refusal of any, and which part that was."""
         stored = last_refused(self._rows, self.sums)
         if stored is None or (last := self.standing(stored).refusals) is None:
             return None
         is_blocking = self.counts.blocking > 0
-        return replace(last, count=self.counts.refusals, is_blocking=is_blocking)
+        return replace(last, count=self.counts.refusals, is_blocking=is_blocking), stored.key.part
 
     def _own_limits(self) -> dict[str, int]:
         """Return the limits of the parts that an exception counts for."""

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import NamedTuple, TypeAlias, TypedDict
 
 from corvus.base.money import NanoUSD, divide_half_even
+from corvus.model.budget import Rung
 from corvus.model.decision import UnpricedModel
 from corvus.model.price import Price, Rates
 from corvus.model.request import Request
@@ -46,6 +47,10 @@ class CallOptions(TypedDict, total=False):
             what a repeated idempotency key is held against (RES-2).
         principal: Whose call it is: the id of a token; without one, the local user (RES-8).
         resumes_mission: Resume the mission if it has ended (MIS-5).
+        subagent: The agent inside the agent that makes it, by the client's own id.
+        parent_subagent: The sub-agent that started that one; without one, the agent itself did.
+        token: Name of the access token that it came with; a gateway knows it, no caller states it.
+        branch: Branch of the repository that it works on.
         provider: Who bills it; without one, the price book says who makes the model.
         input_tokens: Upper bound of the input, >= 0.
         max_output_tokens: The request's own maximum; without one, the policy's default.
@@ -55,6 +60,9 @@ class CallOptions(TypedDict, total=False):
         estimate_usd: The cost expected, instead of a price.
         service_tier: Tier of the request; one of ``VARIANTS`` has prices of its own.
         dispatched: ``False`` for a hold whose call has surely not left yet (RES-6).
+        rungs: What the caller can follow in place of a refusal (EVA-14): whoever does not apply a
+            maximum or a model that the decision states leaves out ``cap`` and ``downgrade``. All
+            by default.
     """
 
     session_id: str | None
@@ -67,6 +75,10 @@ class CallOptions(TypedDict, total=False):
     project: str | None
     user: str | None
     agent: str | None
+    subagent: str | None
+    parent_subagent: str | None
+    token: str | None
+    branch: str | None
     tags: Mapping[str, str]
     idempotency_key: str | None
     ttl_seconds: int | None
@@ -77,6 +89,7 @@ class CallOptions(TypedDict, total=False):
     estimate_usd: Decimal | int
     service_tier: str | None
     dispatched: bool
+    rungs: Collection[Rung]
 
 
 class CallReport(TypedDict, total=False):

@@ -14,9 +14,10 @@ from corvus.events import Event, ResetApplied
 from corvus.governor.audit_chain import append_audit
 from corvus.governor.rules import MISSION, Register, Rules, own_limit
 from corvus.governor.scopes import refuse_other_project
+from corvus.governor.thresholds import is_open
 from corvus.model.budget import Budget, part_named
 from corvus.model.outbox import LedgerTable
-from corvus.model.steering import AuditKind, ResetRequest, ResetResult
+from corvus.model.steering import AuditKind, Removed, ResetRequest, ResetResult
 from corvus.store.api import BalanceKey, StoredBalance
 from corvus.store.kinds import budget_key
 from corvus.store.unit import Unit
@@ -24,11 +25,18 @@ from corvus.store.unit import Unit
 
 @dataclass(frozen=True, slots=True)
 class ResetPreview:
-    """What a reset would no longer count, at this instant."""
+    """What a reset would no longer count, at this instant.
+
+    Attributes:
+        budget: With the limit that counts for the part.
+        spent: In the unit of its measure.
+        part: Of a budget with ``per``; else empty.
+    """
 
     budget: Budget
-    spent_nano_usd: NanoUSD
+    spent: int
     calls: int
+    part: str = ""
 
 
 class Subject(NamedTuple):
@@ -54,7 +62,9 @@ def preview(unit: Unit, rules: Rules, register: Register, request: ResetRequest)
     if budget.name == MISSION and request.session_id and request.mission_id:
         mission = unit.mission(request.session_id, request.mission_id, request.project)
         budget = own_limit(budget, mission) if mission is not None else budget
-    return ResetPreview(budget, NanoUSD(balance.spent_nano_usd), balance.calls)
+    part = balance.key.part
+    budget = budget.for_part(part) if part else budget
+    return ResetPreview(budget, balance.spent(budget.measure), balance.calls, part)
 
 
 def reset(
@@ -90,7 +100,15 @@ def reset(
         removed_requests=removed_calls,
         details=_details(key),
     )
-    result = ResetResult(budget.name, removed_cost, removed_calls, effective_at, audit)
+    removed = balance.spent(budget.measure)
+    result = ResetResult(
+        budget.name,
+        removed_cost,
+        removed_calls,
+        effective_at,
+        audit,
+        Removed(removed, budget.measure, key.part),
+    )
     events: list[Event] = [
         ResetApplied(budget.name, budget.period.value, removed_cost, removed_calls)
     ]
@@ -120,8 +138,7 @@ def _has_sum(unit: Unit, budget: Budget, key: BalanceKey) -> bool:
     """Return whether there is a sum: a window that no call has opened has none."""
     if budget.period is not Period.WINDOW:
         return True
-    opened = unit.window_opened(key.budget_id, key.part, key.window_start_us)
-    return opened == key.window_start_us
+    return is_open(unit, key)
 
 
 def _begin_again(unit: Unit, balance: StoredBalance) -> None:

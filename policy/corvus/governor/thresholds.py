@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from corvus.base.period import Period
 from corvus.events import (
     BudgetRefusal,
     BudgetWarning,
@@ -27,10 +28,16 @@ from corvus.model.outbox import LedgerTable, Row
 from corvus.model.refusals import Refusals
 from corvus.model.request import Request
 from corvus.model.steering import MissionOutcome
-from corvus.store.api import StoredBalance
+from corvus.store.api import BalanceKey, StoredBalance
 from corvus.store.unit import Unit
 
 _NO_AMOUNTS = (None, None, None)
+
+
+def is_open(unit: Unit, key: BalanceKey) -> bool:
+    """Return whether a window that a call opens has been opened."""
+    opened = unit.window_opened(key.budget_id, key.part, key.window_start_us)
+    return opened == key.window_start_us
 
 
 def note_admitted(
@@ -77,12 +84,16 @@ def note_refused(
 ) -> list[Event]:
     """Count a call in the budgets that refused it, and keep what it needed and what was left.
 
+    A window that no call has opened has no sum to keep it with: the call was more than all of it.
+
     Returns:
         The refusal, by the first of them.
     """
     by_name = _by_name(rules, sums)
     for status in exceeded:
         balance = by_name[status.budget.name]
+        if status.budget.period is Period.WINDOW and not is_open(unit, balance.key):
+            continue
         balance.refusals = Refusals(
             count=balance.refusals.count + 1 if balance.refusals else 1,
             last_at=unit.now,
@@ -175,11 +186,18 @@ def _threshold(status: BudgetStatus, request: Request, balance: StoredBalance) -
 def _reach(
     unit: Unit, balance: StoredBalance, status: BudgetStatus, request: Request
 ) -> list[Event]:
-    """Report the thresholds that a sum has come to, each once in its window (CFG-10)."""
-    limit, percents = status.budget.limit, status.budget.thresholds
+    """Report the thresholds that a sum has come to, each once in its window (CFG-10).
+
+    What was spent counts, and not what is held: a coding agent holds many times what it spends, and
+    nobody wants to be called for that. A budget that only warns reports its limit as well.
+    """
+    budget = status.budget
+    limit, percents = budget.limit, budget.thresholds
+    if budget.enforce == "warn" and 100 not in percents:
+        percents = (*percents, 100)
     if not limit or not percents or percents[-1] <= balance.reached_percent:
         return []
-    used = status.projected * 100
+    used = status.spent * 100
     reached = [
         percent
         for percent in percents

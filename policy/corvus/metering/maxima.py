@@ -66,6 +66,14 @@ THINKING = (
 )
 """Names of what may be thought on top of the answer."""
 
+THINKING_ROOM = 1_024
+"""Least that a maximum leaves for the answer beyond a stated budget for thinking.
+
+Source:
+    platform.claude.com/docs/en/build-with-claude/extended-thinking ("budget_tokens must be less
+    than max_tokens"), read 2026-11-28; so much is left for the answer by a rule of ours.
+"""
+
 _NESTED_THINKING = ("budget_tokens", "max_tokens", *THINKING)
 GROUPS = (
     "options",

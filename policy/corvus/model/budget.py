@@ -64,7 +64,8 @@ class Budget:
         limit: The hard ceiling of each sum in the unit of ``measure``; 0 switches the budget off
             (CFG-7).
         thresholds: Percents of the limit, ascending, 0..=100; each is reported once for each window
-            and sum. From the first on the budget warns; without one it never does.
+            and sum, when what was spent comes to it. From the first on, holds included, a call
+            warns; without one none does.
         config_key: The key of the settings that set the limit, named in every message (PRX-4).
         match: What a call must match; empty matches every call.
         timezone: IANA zone of the calendar windows.

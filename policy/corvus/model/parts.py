@@ -25,6 +25,8 @@ class PartOrder(StrEnum):
     NAME = "name"
     LEFT = "left"
     """The least that is left first; those without a limit last."""
+    REFUSED = "refused"
+    """Those that refused a call last first; those that refused none last, by use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,13 @@ class PartCounts:
     Attributes:
         blocking: Those that refuse calls at present.
         refusals: Calls that they refused in these windows.
+        last_refused: The part that refused a call last, as it is kept; empty while none did.
     """
 
     parts: int = 0
     blocking: int = 0
     refusals: int = 0
+    last_refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

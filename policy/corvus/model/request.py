@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from corvus.base.money import MAX_LIMIT_USD, NanoUSD, nano_usd
-from corvus.model.budget import TAG, Amounts
+from corvus.model.budget import TAG, Amounts, Rung
 
 MAX_ESTIMATE = nano_usd(MAX_LIMIT_USD)
 """Largest estimate or cost of one call, inclusive; it keeps every sum inside int64."""
@@ -76,6 +77,8 @@ class Request:
         surface: Where the call comes from, one of ``Surface``; another word is kept, too.
         agent: Agent of the call.
         subagent: The agent inside the agent, by the client's own id.
+        parent_subagent: The sub-agent that started that one; ``None`` is the agent itself. It is no
+            attribute of budgets.
         token: Name of the access token that the call came with.
         branch: Branch of the repository that the call works on.
         tags: Free-form pairs, kept on the usage record.
@@ -94,6 +97,9 @@ class Request:
         fingerprint: Hash of what the caller said, which decides whether a repeated idempotency key
             means the same request (RES-2); ``None`` without a key.
         resumes_mission: Whether the call resumes its mission if that has ended (MIS-5).
+        said: What the caller said of the call, by which it can be described again for another
+            model or maximum; ``None`` where that is not known. Nobody keeps it.
+        rungs: What the caller can follow in place of a refusal (EVA-14). Nobody keeps it.
         unpriced_model: Of the models that may answer, the first without a price; ``None`` when all
             have one, or where it is not known. Nobody keeps it.
     """
@@ -111,6 +117,7 @@ class Request:
     token: str | None = None
     branch: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
+    parent_subagent: str | None = None
     estimate_tokens: int = 0
     idempotency_key: str | None = None
     ttl_seconds: int | None = None
@@ -122,6 +129,8 @@ class Request:
     fingerprint: str | None = None
     resumes_mission: bool = False
     unpriced_model: str | None = field(default=None, compare=False)
+    said: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    rungs: Collection[Rung] = field(default=tuple(Rung), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.estimate_nano_usd is not None:
@@ -130,7 +139,7 @@ class Request:
         if not self.session_id or not self.model:
             raise ValueError("a request names a session and a model")
         require_text(*self.attributes[:-1], self.session_id, self.mission_id, self.idempotency_key)
-        require_text(self.principal)
+        require_text(self.principal, self.parent_subagent)
         require_text(*(text for tag in self.tags for text in tag))
         if self.ttl_seconds is not None and not 1 <= self.ttl_seconds <= LONGEST_LIFE_SECONDS:
             raise ValueError(f"ttl_seconds must be 1..=86400, got {self.ttl_seconds!r}")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from corvus.base.money import NOTHING, NanoUSD
+from corvus.model.budget import Measure
 from corvus.model.decision import BudgetState
 from corvus.model.request import Surface, require_text
 
@@ -206,6 +208,9 @@ class AuditKind(StrEnum):
     OVERRIDE_RESTORED = "override_restored"
     OVERRIDE_REPLACED = "override_replaced"
     OVERRIDE_EXPIRED = "override_expired"
+    APPROVAL_GRANTED = "approval_granted"
+    APPROVAL_DENIED = "approval_denied"
+    APPROVAL_EXPIRED = "approval_expired"
     RESET_APPLIED = "reset_applied"
     LIMITS_CHANGED = "limits_changed"
     CONFIG_MIGRATED = "config_migrated"
@@ -249,6 +254,18 @@ class AuditEvent:
     hash: str = ""
 
 
+class Removed(NamedTuple):
+    """What a reset no longer counts, in the unit of the budget.
+
+    Attributes:
+        part: Of a budget with ``per``; else empty.
+    """
+
+    amount: int
+    measure: Measure
+    part: str
+
+
 @dataclass(frozen=True, slots=True)
 class ResetResult:
     """What a reset did (RST-2).
@@ -257,6 +274,7 @@ class ResetResult:
         scope: Name of the budget.
         removed_cost_usd: … as nano-USD in ``removed_cost_nano_usd``: what no longer counts.
         effective_at: Aware UTC: what was settled earlier no longer counts.
+        removed: What no longer counts, as the budget counts it.
     """
 
     scope: str
@@ -264,3 +282,4 @@ class ResetResult:
     removed_requests: int
     effective_at: datetime
     audit_event: AuditEvent
+    removed: Removed

@@ -111,8 +111,10 @@ def last_refused(rows: Rows, sums: PartSums) -> StoredBalance | None:
 @cache
 def _page(measure: Measure, order: PartOrder) -> Query[StoredBalance]:
     used = _USED[measure]
+    fullest = f"{used} * 1.0 / nullif({_LIMIT}, 0) DESC NULLS LAST, part"
     by = {
-        PartOrder.USED: f"{used} * 1.0 / nullif({_LIMIT}, 0) DESC NULLS LAST, part",
+        PartOrder.USED: fullest,
+        PartOrder.REFUSED: f"refused ->> 'last_at' DESC NULLS LAST, {fullest}",
         PartOrder.LEFT: f"nullif({_LIMIT}, 0) - {used} NULLS LAST, part",
         PartOrder.NAME: "part",
     }

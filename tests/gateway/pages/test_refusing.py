@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from corvus.base.money import NanoUSD
+from corvus.model.request import Request
+from tests.cli.places import CENT
 from tests.gateway.conftest import Served
 from tests.gateway.pages.visiting import Visitor
 
@@ -36,9 +39,22 @@ def test_the_overview_says_what_refuses_how_often_and_what_was_needed(
     assert fine not in page
 
 
-def test_a_budget_is_fine_again_once_a_call_was_admitted(served: Served) -> None:
+def test_a_budget_refuses_for_an_hour_while_such_a_call_would_not_fit(served: Served) -> None:
     assert not served.place.hold(5000)
     assert served.place.hold(1)
+    page = Visitor(served).text()
+    assert "Refusing calls: budget day" in page
+    assert "All within limits" not in page
+
+
+def test_a_budget_is_fine_again_once_such_a_call_was_admitted(served: Served) -> None:
+    with served.place.governor() as governor:
+        held = [governor.reserve(Request("m", NanoUSD(190 * CENT), name)) for name in "ab"]
+        assert not governor.reserve(Request("m", NanoUSD(50 * CENT), "c")).allowed
+        for decision in held:
+            assert decision.reservation is not None
+            governor.release(decision.reservation)
+        assert governor.reserve(Request("m", NanoUSD(50 * CENT), "c")).allowed
     page = Visitor(served).text()
     assert "All within limits" in page
     assert "refused 1 call" in page, "what was refused in the window stays"

@@ -25,8 +25,8 @@ def routes(service: Service) -> APIRouter:
 
     @router.post("/cost/reset", responses=json_response(RESET.schema, "The reset"))
     def reset(body: Reset, request: Request) -> dict[str, Any]:
-        """Start a new baseline for one scope; nothing is deleted."""
-        named = body.session_id, body.mission_id, body.project
+        """Start a new baseline for one scope, or one part of it; nothing is deleted."""
+        named = body.session_id, body.mission_id, body.project, body.part
         change = ResetRequest(body.scope, actor_of(request), body.reason, *named)
         return RESET.body(service.governor.reset(change))
 

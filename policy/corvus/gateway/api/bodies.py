@@ -68,6 +68,7 @@ class Reset(Body):
     session_id: _Text | None = None
     mission_id: _Text | None = None
     project: _Text | None = None
+    part: _Text | None = None
 
 
 class GrantOverride(Body):
@@ -147,6 +148,9 @@ class Reserve(Body):
     project: _Text | None = None
     user: _Text | None = None
     agent: _Text | None = None
+    subagent: _Text | None = None
+    parent_subagent: _Text | None = None
+    branch: _Text | None = None
     tags: dict[_Text, _Text] = Field(default_factory=dict[str, str], max_length=50)
     idempotency_key: _Text | None = None
     resume_mission: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field, StringConstraints
 
 from corvus.answers.history import HISTORY, History
 from corvus.answers.status import BUDGETS, SUMMARY, budgets_body, upstream_summary_body
@@ -13,6 +14,9 @@ from corvus.base.errors import LedgerError
 from corvus.base.period import HISTORY_PERIODS, listed
 from corvus.gateway.api.responses import json_response
 from corvus.gateway.service import Service
+from corvus.model.budget import part_named
+from corvus.model.parts import OFFSET_MAX, PARTS_MAX, PartOrder, PartsPage, PartsQuery
+from corvus.model.status_report import StatusReport
 from corvus.model.steering import AuditKind
 from corvus.reporting.history import (
     DEFAULT_BUCKET,
@@ -23,6 +27,31 @@ from corvus.reporting.history import (
 )
 
 Id = Annotated[str | None, Query(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f]*$")]
+_Word = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00-\x1f]*$")]
+
+
+class BudgetsQuery(BaseModel):
+    """Which budgets are shown, and of one with `per` which parts.
+
+    Attributes:
+        budget: Only this one.
+        part: Only this part of it: its value, or several with a comma between.
+        search: Only parts with this text.
+        sort: By what parts are sorted.
+        offset: How many parts are passed over.
+        limit: How many parts.
+        session_id: Whose session budgets are shown.
+        mission_id: Whose mission budget is shown, in that session.
+    """
+
+    budget: Annotated[_Word, StringConstraints(min_length=1)] | None = None
+    part: _Word = ""
+    search: _Word = ""
+    sort: PartOrder = PartOrder.USED
+    offset: Annotated[int, Field(ge=0, le=OFFSET_MAX)] = 0
+    limit: Annotated[int, Field(ge=1, le=PARTS_MAX)] = 50
+    session_id: Annotated[_Word, StringConstraints(min_length=1)] | None = None
+    mission_id: Annotated[_Word, StringConstraints(min_length=1)] | None = None
 
 
 def routes(service: Service) -> APIRouter:
@@ -36,10 +65,12 @@ def routes(service: Service) -> APIRouter:
         return upstream_summary_body(service.runtime.policy, status)
 
     @router.get("/budgets", responses=json_response(BUDGETS, "Every budget"))
-    def budgets(session_id: Id = None, mission_id: Id = None) -> dict[str, Any]:
-        """Return every budget with what is spent, held and left."""
-        status = service.governor.status(session_id, mission_id if session_id else None)
-        return budgets_body(service.runtime.policy, status)
+    def budgets(wanted: Annotated[BudgetsQuery, Query()]) -> dict[str, Any]:
+        """Return budgets with what is spent, held and left; of one with `per`, its parts, too."""
+        mission = wanted.mission_id if wanted.session_id else None
+        status = service.governor.status(wanted.session_id, mission)
+        parts = _parts(service, wanted, status)
+        return budgets_body(service.runtime.policy, status, wanted.budget, parts)
 
     @router.get(
         "/history",
@@ -72,3 +103,24 @@ def routes(service: Service) -> APIRouter:
         return {"events": service.audit(limit, [wanted.value for wanted in kind or ()])}
 
     return router
+
+
+def _parts(service: Service, wanted: BudgetsQuery, status: StatusReport) -> PartsPage | None:
+    """Return the parts of the budget that is wanted, where it has some."""
+    budgets = (each.budget for each in status.decision.statuses)
+    budget = next((each for each in budgets if each.name == wanted.budget), None)
+    if budget is None or not budget.per:
+        return None
+    return service.governor.parts(
+        PartsQuery(
+            budget.name,
+            part_named(budget.per, wanted.part) if wanted.part else "",
+            wanted.search,
+            wanted.sort,
+            wanted.offset,
+            wanted.limit,
+            status.session_id,
+            status.mission_id,
+            status.project,
+        )
+    )

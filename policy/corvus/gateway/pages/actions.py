@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
 
+from corvus.answers.amounts import part_words
 from corvus.base.errors import SteeringRefused
 from corvus.gateway.pages.page import ROOT, Page, PageRequest, View
 from corvus.governor.overrides import require_enabled
@@ -57,17 +58,19 @@ def way_back(form: Form) -> str:
 def _confirm_reset(request: PageRequest) -> Page:
     reset = _reset_of(request, request.query)
     found = request.service.governor.resettable(reset)
-    return Page("reset", {"reset": reset, "found": found, "back": way_back(request.query)})
+    data = {"reset": reset, "found": found, "part": part_words(found.part)}
+    return Page("reset", data | {"back": way_back(request.query)})
 
 
 def _reset(request: PageRequest, form: Form) -> str:
     done = request.service.governor.reset(_reset_of(request, form))
+    part = part_words(done.removed.part)
     return request.words.count(
         "reset.done",
         done.removed_requests,
         number=request.figures.number(done.removed_requests),
-        budget=done.scope,
-        amount=request.figures.usd_exact(done.removed_cost_nano_usd),
+        budget=f"{done.scope} ({part})" if part else done.scope,
+        amount=request.figures.amount_exact(done.removed.amount, done.removed.measure),
         position=done.audit_event.position,
     )
 
@@ -115,6 +118,7 @@ def _reset_of(request: PageRequest, form: Form) -> ResetRequest:
         form.get("session") or None,
         form.get("mission") or None,
         project=_project_of(request, form),
+        part=form.get("part") or None,
     )
 
 

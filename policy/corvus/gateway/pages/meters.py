@@ -6,13 +6,16 @@ governor's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 
+from corvus.answers.amounts import part_words, span_words
 from corvus.model.budget import Match, Measure
 from corvus.model.decision import BudgetState, BudgetStatus
+from corvus.model.parts import PartCounts, PartStanding
 from corvus.model.refusals import Refusals
+from corvus.model.spend import Spend
 from corvus.model.status_report import StatusReport
 
 GLYPHS = {BudgetState.ALLOWED: "✓", BudgetState.WARNING: "!", BudgetState.EXCEEDED: "✕"}
@@ -36,7 +39,11 @@ class Meter:
         match: Which calls it counts: attribute and patterns.
         refusals: What it refused in its window; ``None`` while nothing.
         calls: ``None`` where no session or mission was named.
-        needs_session: Whether it counts one session or mission, and none was named.
+        per: Attributes that divide the budget.
+        part: Which part all figures are of; empty without ``per``.
+        parts: How many parts there are, of a budget with ``per``.
+        window_seconds: Length of a window that opens with its first call; 0 without.
+        only_warns: Whether the budget never refuses.
     """
 
     name: str
@@ -58,6 +65,31 @@ class Meter:
     resets_at: datetime | None
     config_key: str
     refusals: Refusals | None = None
+    per: tuple[str, ...] = ()
+    part: str = ""
+    parts: PartCounts | None = None
+    window_seconds: int = 0
+    only_warns: bool = False
+
+    @property
+    def whose(self) -> str:
+        """For whom a part is, as a person reads it."""
+        return part_words(self.part)
+
+    @property
+    def last_refused(self) -> str:
+        """For whom the part is that refused a call last, as a person reads it."""
+        return part_words(self.parts.last_refused) if self.parts else ""
+
+    @property
+    def span(self) -> str:
+        """Length of a window that opens with its first call: ``5 h``."""
+        return span_words(self.window_seconds)
+
+    @property
+    def opens_with_a_call(self) -> bool:
+        """Whether no window is open: the next call opens one."""
+        return bool(self.window_seconds) and self.resets_at is None
 
     @property
     def is_off(self) -> bool:
@@ -71,12 +103,22 @@ class Meter:
 
 
 def meter_of(status: BudgetStatus, report: StatusReport) -> Meter:
-    """Return a budget as a meter."""
+    """Return a budget as a meter; one with ``per`` as its part that is nearest its limit."""
+    name = status.budget.name
+    meter = _meter(status, report.spends[name], report.refusals.get(name))
+    return replace(meter, parts=report.parts.get(name))
+
+
+def part_meter(standing: PartStanding) -> Meter:
+    """Return a part of a budget as a meter."""
+    return _meter(standing.status, standing.spend, standing.refusals)
+
+
+def _meter(status: BudgetStatus, spend: Spend | None, refusals: Refusals | None) -> Meter:
     budget = status.budget
-    spend = report.spends[budget.name]
     spent = _share(status.spent, budget.limit)
     held = _share(status.held, budget.limit)
-    is_blocking = report.is_blocking(budget.name)
+    is_blocking = refusals is not None and refusals.is_blocking
     spent_length = min(_FULL, spent)
     return Meter(
         name=budget.name,
@@ -97,7 +139,11 @@ def meter_of(status: BudgetStatus, report: StatusReport) -> Meter:
         unpriced_calls=spend.unpriced_calls if spend else 0,
         resets_at=status.resets_at,
         config_key=budget.config_key,
-        refusals=report.refusals.get(budget.name),
+        refusals=refusals,
+        per=budget.per,
+        part=status.part,
+        window_seconds=budget.window_seconds,
+        only_warns=budget.enforce == "warn",
     )
 
 
