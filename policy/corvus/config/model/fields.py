@@ -163,6 +163,7 @@ else:
         WithJsonSchema(
             {
                 "type": ["string", "array"],
+                "$comment": "Which globs are sound is for corvus check to say.",
                 "minLength": 1,
                 "items": {"type": "string", "minLength": 1},
                 "minItems": 1,
