@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import TypeAlias
 
 from corvus.base.errors import ReservationError
-from corvus.base.money import NOTHING, NanoUSD, nano_usd
+from corvus.base.money import nano_usd
 from corvus.governor import admission, settlement
-from corvus.governor.engine import Constant, Engine, Operation, Transaction, WithEvents
+from corvus.governor.engine import Constant, Engine, Operation, Retry, Transaction, WithEvents
+from corvus.governor.ladder.offers import DescribedOffers
+from corvus.governor.ladder.rungs import Attempt
+from corvus.governor.ladder.tries import Tries
 from corvus.governor.pricing import (
     UNKNOWN_PROVIDER,
     CallOptions,
@@ -25,17 +27,16 @@ from corvus.governor.pricing import (
     refuse_unknown,
     settlement_of,
 )
-from corvus.governor.replay import fingerprint_of
+from corvus.governor.replay import fingerprint_of, fingerprint_of_request
+from corvus.model.budget import Rung
 from corvus.model.decision import BudgetState, Decision, Denial
+from corvus.model.ladder import Offers
 from corvus.model.pending import PendingKind, PendingSettlement
 from corvus.model.price import Price
 from corvus.model.request import LOCAL, LONGEST_LIFE_SECONDS, Request, Surface, require_amount
 from corvus.model.reservation import Reservation, Settled
 from corvus.model.usage import Usage
 from corvus.store.unit import Unit
-
-Lower: TypeAlias = Callable[[NanoUSD], Request]
-"""Returns the call that costs at most so much, or the least that makes sense."""
 
 
 def describe(engine: Engine, model: str, options: CallOptions) -> Request:
@@ -77,6 +78,8 @@ def describe(engine: Engine, model: str, options: CallOptions) -> Request:
         fingerprint=fingerprint_of(model, options) if options.get("idempotency_key") else None,
         resumes_mission=options.get("resumes_mission", False),
         unpriced_model=unpriced,
+        said={**options} if not callable(options.get("expected")) else None,
+        rungs=tuple(Rung(rung) for rung in options.get("rungs", Rung)),
     )
 
 
@@ -109,56 +112,46 @@ def _lowerable(options: CallOptions) -> int | None:
     return options.get("max_output_tokens")
 
 
-def evaluate(engine: Engine, request: Request) -> Operation[Decision]:
+def evaluate(engine: Engine, request: Request, offers: Offers | None = None) -> Operation[Decision]:
     """Say what would be decided of a call now, and reserve nothing."""
     if not engine.policy.enabled:
         return Constant(_ungoverned(engine, request))
+    offers = offers or _offers(engine, request)
 
     def step(unit: Unit) -> WithEvents[Decision]:
         events = settlement.upkeep(unit, engine.in_force)
-        return admission.weigh(unit, engine.rules, engine.register, request).decision, events
+        attempt = Attempt(request, offers, request.rungs)
+        return admission.evaluate(unit, engine.rules, engine.register, attempt), events
 
     return Transaction(step, finish=_explain(engine))
 
 
 def reserve(
-    engine: Engine, request: Request, reservation_id: str | None = None
+    engine: Engine,
+    request: Request,
+    reservation_id: str | None = None,
+    *,
+    offers: Offers | None = None,
 ) -> Operation[Decision]:
-    """Admit a call and hold its estimate in every matching budget, or refuse it."""
-    if not engine.policy.enabled:
-        return Constant(_ungoverned(engine, request))
+    """Admit a call and hold its estimate in every matching budget, or refuse it.
 
-    def step(unit: Unit) -> WithEvents[Decision]:
-        return admission.reserve(unit, engine.rules, engine.register, request, reservation_id)
-
-    return Transaction(step, undo=_give_back(engine), finish=_explain(engine))
-
-
-def reserve_fitting(
-    engine: Engine, request: Request, lower: Lower
-) -> Operation[tuple[Decision, Request]]:
-    """Do what ``reserve`` does, or admit less where a budget has no room for all of it.
-
-    Which of the two is reserved is decided in the transaction that admits it (RES-1).
+    Which form of it is admitted is decided in the transaction that admits it (RES-1, EVA-14).
     """
     if not engine.policy.enabled:
-        return Constant((_ungoverned(engine, request), request))
+        return Constant(_ungoverned(engine, request))
+    if request.idempotency_key is not None and request.fingerprint is None:
+        request = replace(request, fingerprint=fingerprint_of_request(request))
+    changes = offers or _offers(engine, request)
 
-    def step(unit: Unit) -> WithEvents[tuple[Decision, Request]]:
-        events = settlement.upkeep(unit, engine.in_force)
-        fitting = request
-        decision = admission.weigh(unit, engine.rules, engine.register, request).decision
-        if decision.denial is Denial.BUDGET_EXCEEDED:
-            fitting = lower(decision.headroom_nano_usd or NOTHING)
-        decision, more = admission.reserve(unit, engine.rules, engine.register, fitting, None)
-        return (decision, fitting), events + more
+    def begin() -> Tries:
+        now = lambda: (engine.rules, engine.register)  # noqa: E731 - may be enrolled again
+        return Tries(engine.store, now, request, changes, reservation_id)
 
-    give_back, explain = _give_back(engine), _explain(engine)
-    return Transaction(
-        step,
-        undo=lambda value: give_back(value[0]),
-        finish=lambda value: (explain(value[0]), value[1]),
-    )
+    return Retry(begin, _give_back(engine), _explain(engine))
+
+
+def _offers(engine: Engine, request: Request) -> Offers:
+    return DescribedOffers(request, lambda model, said: describe(engine, model, said))
 
 
 def require_hold(reservation: object) -> Reservation:

@@ -25,10 +25,13 @@ from corvus.base.time import microseconds
 from corvus.events import Event
 from corvus.governor import audit_chain as audit
 from corvus.governor import settlement
+from corvus.governor.admission import Pause
+from corvus.governor.ladder.tries import Tries
 from corvus.governor.notices import Notices
 from corvus.governor.recount import Difference, History, no_history, recall, recount
 from corvus.governor.rules import InForce, Register, Rules, budgets_to_register, registered
 from corvus.governor.upkeep import Heartbeat, take_in
+from corvus.model.decision import Decision
 from corvus.model.notify import NotifyTarget
 from corvus.model.pending import PendingSettlement
 from corvus.model.policy import Policy
@@ -78,7 +81,22 @@ class Constant(Generic[T]):
     value: T
 
 
-Operation: TypeAlias = Transaction[T] | Constant[T]
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The admission of a call, which is tried again after pauses until it is decided (EVA-14).
+
+    Attributes:
+        begin: Returns its tries.
+        undo: As for a transaction.
+        finish: As for a transaction.
+    """
+
+    begin: Callable[[], Tries]
+    undo: Callable[[Decision], object]
+    finish: Callable[[Decision], Decision]
+
+
+Operation: TypeAlias = Transaction[T] | Constant[T] | Retry
 
 
 class _Replaced(StoreError):
@@ -148,6 +166,8 @@ class Engine:
         """
         if isinstance(operation, Constant):
             return operation.value
+        if isinstance(operation, Retry):
+            return cast("T", self._decide(operation))
         step, undo, late = self._checked(operation), _undo(operation), self._late(operation)
         mended = 0
         while True:
@@ -163,6 +183,8 @@ class Engine:
         """Do what ``run`` does, without keeping the event loop waiting."""
         if isinstance(operation, Constant):
             return operation.value
+        if isinstance(operation, Retry):
+            return cast("T", await self._adecide(operation))
         step, undo, late = self._checked(operation), _undo(operation), self._late(operation)
         mended = 0
         while True:
@@ -177,6 +199,26 @@ class Engine:
                 from asyncio import to_thread
 
                 await to_thread(self._mend, fault)
+
+    def _decide(self, call: Retry) -> Decision:
+        tries = call.begin()
+        once = _once(call, tries)
+        try:
+            while (decision := tries.note(self.run(once))) is None:
+                tries.rest()
+        finally:
+            tries.leave()
+        return call.finish(decision)
+
+    async def _adecide(self, call: Retry) -> Decision:
+        tries = call.begin()
+        once = _once(call, tries)
+        try:
+            while (decision := tries.note(await self.arun(once))) is None:
+                await tries.arest()
+        finally:
+            tries.leave()
+        return call.finish(decision)
 
     def recount(self, *, write: bool) -> list[Difference]:
         """Count all balances of the store again (STO-2), and mend them if ``write`` is set.
@@ -317,6 +359,18 @@ class Engine:
                     listener(event)
                 except Exception:
                     _log.exception("a listener failed on %s", type(event).__name__)
+
+
+def _once(call: Retry, tries: Tries) -> Transaction[Decision | Pause]:
+    """Return one try, which nobody has made if its caller is gone by then."""
+
+    def undo(outcome: Decision | Pause) -> None:
+        if isinstance(outcome, Pause):
+            tries.leave(outcome)
+        else:
+            call.undo(outcome)
+
+    return Transaction(tries.step, undo=undo)
 
 
 def _undo(operation: Transaction[T]) -> Callable[[WithEvents[T]], object] | None:

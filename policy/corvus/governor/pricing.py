@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import NamedTuple, TypeAlias, TypedDict
 
 from corvus.base.money import NanoUSD, divide_half_even
+from corvus.model.budget import Rung
 from corvus.model.decision import UnpricedModel
 from corvus.model.price import Price, Rates
 from corvus.model.request import Request
@@ -55,6 +56,9 @@ class CallOptions(TypedDict, total=False):
         estimate_usd: The cost expected, instead of a price.
         service_tier: Tier of the request; one of ``VARIANTS`` has prices of its own.
         dispatched: ``False`` for a hold whose call has surely not left yet (RES-6).
+        rungs: What the caller can follow in place of a refusal (EVA-14): whoever does not apply a
+            maximum or a model that the decision states leaves out ``cap`` and ``downgrade``. All
+            by default.
     """
 
     session_id: str | None
@@ -77,6 +81,7 @@ class CallOptions(TypedDict, total=False):
     estimate_usd: Decimal | int
     service_tier: str | None
     dispatched: bool
+    rungs: Collection[Rung]
 
 
 class CallReport(TypedDict, total=False):
