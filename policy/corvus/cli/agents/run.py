@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from corvus.base.errors import GatewayRefused, PolicyError, RunRefused, SteeringRefused
 from corvus.cli import credentials
 from corvus.cli.agents import run_text, runfile
+from corvus.cli.agents.branch import current_branch
 from corvus.cli.agents.child import MARK, command_of, environment_of, find_command, run_child
 from corvus.cli.agents.run_text import refuse_without_budget
 from corvus.cli.credentials import hide
@@ -48,6 +49,7 @@ class RunRequest:
         ungoverned: Whether to run although nothing limits it.
         pass_through: Whether the command keeps its own log-in.
         passed: Variables that the command shall get although they hold keys.
+        branch: The branch that its calls are of; ``None`` is that of the working directory.
     """
 
     surface: str
@@ -58,6 +60,7 @@ class RunRequest:
     ungoverned: bool = False
     pass_through: bool = False
     passed: tuple[str, ...] = ()
+    branch: str | None = None
 
 
 class Run:
@@ -106,7 +109,7 @@ class Run:
         _require_extra()
         everything = dict(os.environ)
         hidden = self._withheld(everything)
-        with self._runtime.governor() as governor, self._notifying(governor):
+        with self._runtime.governor() as governor, self._notifying(governor, everything):
             runs = runfile.folder_of(self._runtime.bookkeeping.store_path)
             if self._runtime.policy.enabled:
                 runfile.end_dead_runs(runs, governor)
@@ -161,6 +164,7 @@ class Run:
         return credentials.withheld(
             environment,
             upstreams=self._options.upstreams,
+            secrets=[name for target in self._runtime.notify for name in target.variables],
             passed=self._request.passed,
             keeps_log_in=self._keeps_log_in,
         )
@@ -181,7 +185,12 @@ class Run:
         proxy = Proxy(
             lambda: governor,
             self._options,
-            fixed=Caller(self.session_id, self._request.surface, self._mission),
+            fixed=Caller(
+                self.session_id,
+                self._request.surface,
+                self._mission,
+                branch=self._request.branch or current_branch(Path.cwd()),
+            ),
             environment=environment,
             on_verdict=self._hear,
         )
@@ -194,7 +203,7 @@ class Run:
             yield f"http://127.0.0.1:{port}", secret if needs_key else None
 
     @contextmanager
-    def _notifying(self, governor: Governor) -> Generator[None]:
+    def _notifying(self, governor: Governor, environment: dict[str, str]) -> Generator[None]:
         """Deliver notifications while the command runs, and what is due at its end."""
         targets = self._runtime.notify
         if not targets or not self._runtime.policy.enabled:
@@ -205,7 +214,8 @@ class Run:
         from corvus.observability.sinks import hash_key
 
         key = hash_key(governor.store.run(lambda unit: unit.state.store_id))
-        notifier = Notifier(governor.store, targets, Redactor(self._runtime.books, key))
+        redactor = Redactor(self._runtime.books, key)
+        notifier = Notifier(governor.store, targets, redactor, environment=environment)
         try:
             yield
         finally:
