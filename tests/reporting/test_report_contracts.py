@@ -29,6 +29,7 @@ REPORTS = load_catalog().reports
 PARAMETERS: dict[str, dict[str, object]] = {
     "audit/overrides": {},
     "budgets/denied": {"since": "2026-04-01"},
+    "budgets/expected-holds": {},
     "budgets/overruns": {},
     "budgets/status-over-time": {"as_of": "2026-04-08T12:00:00Z", "windows": 2},
     "budgets/warnings": {},

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from corvus.reporting.table import Table
 
 _log = logging.getLogger("corvus.gateway")
+_LEARN_SECONDS = 3600.0
+"""How long what was learned of recorded calls stands."""
 _BUDGETS = ("cost", "budgets")
 
 
@@ -81,6 +84,7 @@ class Service:
             *([telemetry.listener] if telemetry else []),
         ]
         self.drain_fault: PolicyError | None = None
+        self._learned_at: float | None = None
         self.config_is_broken = False
         self._file = file
         self._ledger_lock = threading.Lock()
@@ -230,9 +234,19 @@ class Service:
         self.drain_fault = None
         with self._ledger_lock:
             try:
-                self.runtime.bookkeeping.drain(self.store)
+                self.runtime.bookkeeping.drain(self.store, learns=self._learns())
             except PolicyError as fault:
                 self.drain_fault = fault
+
+    def _learns(self) -> bool:
+        """Return whether it is time to learn from what is recorded: at first, and each hour."""
+        if self.runtime.policy.hold != "expected":
+            return False
+        now = time.monotonic()
+        if self._learned_at is not None and now - self._learned_at < _LEARN_SECONDS:
+            return False
+        self._learned_at = now
+        return True
 
     def close(self) -> None:
         """Drain a last time, and let go of the store."""

@@ -72,6 +72,7 @@ def event_row(unit: Unit, kind: str, request: Request, reservation: Reservation 
         "kind": kind,
         **request_row(request),
         "estimate_nano_usd": request.estimate_nano_usd,
+        "most_nano_usd": request.most_nano_usd,
         "estimate_tokens": request.estimate_tokens,
     }
     if reservation is not None:

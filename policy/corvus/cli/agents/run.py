@@ -320,7 +320,8 @@ class Run:
                 print("\n".join(summary_lines.kv(self._runtime, status)), file=sys.stderr)
                 sys.stderr.flush()
         if self._runtime.policy.enabled:
-            self._runtime.bookkeeping.drain(governor.store)
+            learns = self._runtime.policy.hold == "expected"
+            self._runtime.bookkeeping.drain(governor.store, learns=learns)
 
     def _told(self, exit_code: int | None) -> int:
         """Return the exit code: the command's own, unless a budget stopped it (DIA-5, CLI-5).
