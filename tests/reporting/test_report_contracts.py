@@ -52,11 +52,12 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "spend/history-by-mission": {"as_of": "2026-04-06T12:00:00Z", "missions": 3},
     "spend/by-model": {"since": "2026-04-01", "until": "2026-05-01"},
     "spend/by-session": {"top": 4},
+    "spend/session-tree": {"session": "s-1"},
     "spend/sessions": {"since": "2026-04-01", "rows": 3},
     "spend/calls": {"session": "s-1", "rows": 2, "page": 2},
     "spend/unpriced": {},
 }
-NEEDED = {"as_of": "2026-04-06"}
+NEEDED = {"as_of": "2026-04-06", "session": "s-1"}
 BUDGETS = (
     Budget("day", Period.DAY, NanoUSD(1_000_000_000), (80,), "cost.daily_limit_usd"),
     Budget("month", Period.MONTH, NanoUSD(0), (80,), "cost.monthly_limit_usd"),

@@ -34,6 +34,7 @@ from corvus.cli.output import TableOrBody, console, emit, print_rows, shown, wor
 from corvus.cli.parts import is_divided, named, show_parts
 from corvus.cli.steering import budget_names, override, reset
 from corvus.cli.tables import print_table
+from corvus.cli.tree import tree
 from corvus.diagnostics.plain import escape
 from corvus.model.parts import OFFSET_MAX, PARTS_MAX, PartOrder, PartsQuery
 from corvus.reporting.history import (
@@ -200,6 +201,7 @@ def budgets(
 app.command("override")(override)
 app.command("reset")(reset)
 app.command("audit")(audit)
+app.command("tree")(tree)
 
 
 def _print_budgets(runtime: Runtime, status: StatusReport, items: list[BudgetStatus]) -> None:

@@ -109,7 +109,7 @@ class Run:
         _require_extra()
         everything = dict(os.environ)
         hidden = self._withheld(everything)
-        with self._runtime.governor() as governor, self._notifying(governor):
+        with self._runtime.governor() as governor, self._notifying(governor, everything):
             runs = runfile.folder_of(self._runtime.bookkeeping.store_path)
             if self._runtime.policy.enabled:
                 runfile.end_dead_runs(runs, governor)
@@ -164,6 +164,7 @@ class Run:
         return credentials.withheld(
             environment,
             upstreams=self._options.upstreams,
+            secrets=[name for target in self._runtime.notify for name in target.variables],
             passed=self._request.passed,
             keeps_log_in=self._keeps_log_in,
         )
@@ -202,7 +203,7 @@ class Run:
             yield f"http://127.0.0.1:{port}", secret if needs_key else None
 
     @contextmanager
-    def _notifying(self, governor: Governor) -> Generator[None]:
+    def _notifying(self, governor: Governor, environment: dict[str, str]) -> Generator[None]:
         """Deliver notifications while the command runs, and what is due at its end."""
         targets = self._runtime.notify
         if not targets or not self._runtime.policy.enabled:
@@ -213,7 +214,8 @@ class Run:
         from corvus.observability.sinks import hash_key
 
         key = hash_key(governor.store.run(lambda unit: unit.state.store_id))
-        notifier = Notifier(governor.store, targets, Redactor(self._runtime.books, key))
+        redactor = Redactor(self._runtime.books, key)
+        notifier = Notifier(governor.store, targets, redactor, environment=environment)
         try:
             yield
         finally:

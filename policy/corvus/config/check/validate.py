@@ -42,6 +42,7 @@ _EXPECTED_TEXTS = {
     "otlp_endpoint": "a URL that begins with http:// or https://",
     "ledger.url": "a URL that begins with postgresql://",
     "url": "a URL that begins with http:// or https://",
+    "gateway_url": "a URL that begins with http:// or https://",
     "url_env": "the name of an environment variable, never the URL itself",
     "apprise_env": "the name of an environment variable, never the URL itself",
     "secret_env": "the name of an environment variable, never the secret itself",
