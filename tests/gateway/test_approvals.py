@@ -22,6 +22,7 @@ from corvus.runtime import Runtime
 from tests.cli.places import Place
 from tests.gateway.conftest import Served
 from tests.gateway.pages.visiting import Visitor, words
+from tests.gateway.test_answers import breaches
 from tests.governor.ladder.climbing import Aside, until
 
 CALL = {"model": "m", "estimate_usd": 5, "agent": "ben"}
@@ -78,8 +79,14 @@ class TestApi:
         answer = decide(asking, one, decision="approve", reason="release day")
         assert answer.status_code == 200, answer.text
         assert answer.json()["decided_by"] == "token:admin"
+        with asking.client() as client:
+            document = client.get("/openapi.json").json()
+            listed = client.get("/web/approvals")
+        assert breaches(document, answer, "/web/admin/approvals/{approval_id}") == []
+        assert breaches(document, listed, "/web/approvals") == []
         admitted: httpx2.Response = call.join()
         assert admitted.status_code == 201, admitted.text
+        assert breaches(document, admitted, "/web/reservations") == []
         body = admitted.json()
         assert (body["rungs"], body["approval_id"]) == (["ask"], one["id"])
         assert body["waited_seconds"] > 0
