@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property, update_wrapper
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, cast
 
@@ -32,13 +33,14 @@ from corvus.governor.recount import Difference, History, no_history, recall, rec
 from corvus.governor.rules import InForce, Register, Rules, budgets_to_register, registered
 from corvus.governor.upkeep import Heartbeat, take_in
 from corvus.model.decision import Decision
+from corvus.model.expectation import Expectations
 from corvus.model.notify import NotifyTarget
 from corvus.model.pending import PendingSettlement
 from corvus.model.policy import Policy
 from corvus.model.reservation import ReservationState
 from corvus.prices.lookup import PriceBooks
 from corvus.store.api import Forgotten
-from corvus.store.kinds import budget_key
+from corvus.store.kinds import EXPECTED_OUTPUTS, budget_key
 from corvus.store.spill import is_waiting
 from corvus.store.store import Store
 from corvus.store.unit import Unit
@@ -51,6 +53,8 @@ Listener: TypeAlias = Callable[[Event], None]
 WithEvents: TypeAlias = tuple[T, list[Event]]
 Step: TypeAlias = Callable[[Unit], tuple[T, list[Event]]]
 
+_LEARNED_FOR = timedelta(minutes=1)
+"""How long what was learned of calls is taken for the latest."""
 _MENDED_MAX = 3
 """How often what a step lacked is mended before its fault goes to the caller."""
 
@@ -136,7 +140,10 @@ class Engine:
         self._notices = Notices(notify)
         self._origin: str | None = None
         self.register = Register()
+        self.expectations = Expectations()
+        self._learned_at: datetime | None = None
         self.rules = self._enrol()
+        self.look_up_expectations()
         self._take_in()
 
     @property
@@ -256,6 +263,7 @@ class Engine:
             return None, settlement.upkeep(unit, self.in_force)
 
         self.run(Transaction(step))
+        self.look_up_expectations()
         origin = self._origin
         if origin is not None and self.store.run(
             lambda unit: audit.are_limits_outdated(unit, self.policy, origin)
@@ -266,6 +274,20 @@ class Engine:
                 "restart it, or let it read its config again",
                 origin,
             )
+
+    def look_up_expectations(self) -> None:
+        """Read again what was learned of calls, where it decides and was not read of late.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        if self.policy.hold != "expected":
+            return
+        now = self.store.clock.now()
+        if self._learned_at is not None and abs(now - self._learned_at) < _LEARNED_FOR:
+            return
+        learned = self.store.run(lambda unit: unit.rows.find(EXPECTED_OUTPUTS))
+        self.expectations, self._learned_at = Expectations(learned), now
 
     def renew(self, lives: Mapping[str, float]) -> None:
         """Let calls that still run live on, in one step (RES-7).

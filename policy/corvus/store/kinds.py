@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from corvus.base.period import Period
 from corvus.model.approval import Approval
 from corvus.model.budget import Budget
+from corvus.model.expectation import ExpectedOutput
 from corvus.model.notify import Notice, TargetProgress
 from corvus.model.outbox import OutboxEvent
 from corvus.model.reservation import Reservation
@@ -113,7 +114,7 @@ RESERVATION = Kind(
         "policy_hash": "policy",
         "override_id": "override",
     },
-    sparse=("tags", "principal", "estimate_tokens"),
+    sparse=("tags", "principal", "estimate_tokens", "most_nano_usd"),
     omit=("resumes_mission", "unpriced_model", "output_tokens", "said", "rungs"),
     parts=("request",),
 )
@@ -145,6 +146,9 @@ APPROVAL = Kind(
 SECRET = Kind("secret", StoreSecret, "name value")
 NOTICE = Kind("notice", Notice, "id seq until_us body", whole=True)
 NOTIFY_TARGET = Kind("notify_target", TargetProgress, "name body", whole=True)
+EXPECTED_OUTPUT = Kind(
+    "expected_output", ExpectedOutput, "model agent output_tokens calls", key="model agent"
+)
 OUTBOX = Kind("outbox", OutboxEvent, "seq ledger_table row", names={"table": "ledger_table"})
 
 KINDS: tuple[Kind[Any], ...] = (
@@ -165,11 +169,13 @@ KINDS: tuple[Kind[Any], ...] = (
     SECRET,
     NOTICE,
     NOTIFY_TARGET,
+    EXPECTED_OUTPUT,
     OUTBOX,
 )
 """Each table of a store has one."""
 
 THE_STATE = STATE.where("")
+EXPECTED_OUTPUTS = EXPECTED_OUTPUT.where("")
 BUDGETS = BUDGET.where("ORDER BY id")
 BALANCES_OF = BALANCE.where("WHERE budget_id = ?")
 RESERVATION_OF_KEY = RESERVATION.where("WHERE project = ? AND idempotency_key = ?")

@@ -249,6 +249,15 @@ CREATE TABLE secret (
     value TEXT NOT NULL -- hexadecimal
 ) STRICT, WITHOUT ROWID;
 """,
+    """
+CREATE TABLE expected_output (
+    model         TEXT    NOT NULL,
+    agent         TEXT    NOT NULL, -- empty without one
+    output_tokens INTEGER NOT NULL,
+    calls         INTEGER NOT NULL, -- that it was learned from; 0 where there are too few by now
+    PRIMARY KEY (model, agent)
+) STRICT, WITHOUT ROWID;
+""",
 )
 """Each brings a store one version further; ``PRAGMA user_version`` is how many were applied."""
 

@@ -308,7 +308,7 @@ class Run:
             run_text.say(f"corvus: no summary: {fault}")
 
     def _show(self, governor: Governor) -> None:
-        from corvus.cli import summary, summary_lines
+        from corvus.cli.budgets import lines, summary
 
         if self._last is None:
             run_text.say(run_text.no_call(self._refused))
@@ -317,10 +317,11 @@ class Run:
             if sys.stderr.isatty():
                 summary.print_table(self._runtime, status, stderr=True)
             else:
-                print("\n".join(summary_lines.kv(self._runtime, status)), file=sys.stderr)
+                print("\n".join(lines.kv(self._runtime, status)), file=sys.stderr)
                 sys.stderr.flush()
         if self._runtime.policy.enabled:
-            self._runtime.bookkeeping.drain(governor.store)
+            learns = self._runtime.policy.hold == "expected"
+            self._runtime.bookkeeping.drain(governor.store, learns=learns)
 
     def _told(self, exit_code: int | None) -> int:
         """Return the exit code: the command's own, unless a budget stopped it (DIA-5, CLI-5).
