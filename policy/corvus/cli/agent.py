@@ -39,6 +39,14 @@ Daily: TypeAlias = Annotated[
 SessionLimit: TypeAlias = Annotated[
     str | None, typer.Option("--session-limit", metavar="USD", help="Limit of the session.")
 ]
+Branch: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--branch",
+        envvar="CORVUS_BRANCH",
+        help="Branch that the calls are of; default: the one checked out here.",
+    ),
+]
 OverrideBudget: TypeAlias = Annotated[
     bool, typer.Option("--override-budget", help="Lift the first block of the run, once.")
 ]
@@ -67,6 +75,7 @@ def agent(
     limit: Limit = None,
     daily: Daily = None,
     session_limit: SessionLimit = None,
+    branch: Branch = None,
     override_budget: OverrideBudget = False,
     ungoverned: Ungoverned = False,
     pass_through: PassThrough = False,
@@ -95,6 +104,7 @@ def agent(
         ungoverned,
         pass_through,
         tuple(pass_env or ()),
+        branch or None,
     )
     _run(command, request, config, sets, ledger)
 
@@ -107,6 +117,7 @@ def code(
     limit: Limit = None,
     daily: Daily = None,
     session_limit: SessionLimit = None,
+    branch: Branch = None,
     override_budget: OverrideBudget = False,
     ungoverned: Ungoverned = False,
     pass_through: PassThrough = False,
@@ -135,6 +146,7 @@ def code(
         ungoverned,
         pass_through,
         tuple(pass_env or ()),
+        branch or None,
     )
     _run(command, request, config, sets, ledger)
 

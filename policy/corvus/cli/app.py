@@ -93,7 +93,7 @@ COMMANDS = {
         "status", "Show the config in force, whether store and ledger work, and what is under way."
     ),
     "gateway": _Entry(
-        "gateway",
+        "serving.gateway",
         "Serve proxy, admin API and dashboard; all need a token of `corvus token create`.",
     ),
     "agent": _Entry(
@@ -121,8 +121,10 @@ COMMANDS = {
         "report", "Spend reports: `corvus report list`, then `corvus report NAME`.", True
     ),
     "ledger": _Entry("ledger", "The ledger of usage and the store of budgets.", True),
-    "token": _Entry("token", "Access tokens of the gateway.", True),
-    "notify": _Entry("notify", "Notifications: where they go, and whether they arrive.", True),
+    "token": _Entry("serving.token", "Access tokens of the gateway.", True),
+    "notify": _Entry(
+        "serving.notify", "Notifications: where they go, and whether they arrive.", True
+    ),
 }
 """The commands that typer reads, in the order in which they are listed."""
 

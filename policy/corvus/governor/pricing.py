@@ -46,6 +46,10 @@ class CallOptions(TypedDict, total=False):
             what a repeated idempotency key is held against (RES-2).
         principal: Whose call it is: the id of a token; without one, the local user (RES-8).
         resumes_mission: Resume the mission if it has ended (MIS-5).
+        subagent: The agent inside the agent that makes it, by the client's own id.
+        parent_subagent: The sub-agent that started that one; without one, the agent itself did.
+        token: Name of the access token that it came with; a gateway knows it, no caller states it.
+        branch: Branch of the repository that it works on.
         provider: Who bills it; without one, the price book says who makes the model.
         input_tokens: Upper bound of the input, >= 0.
         max_output_tokens: The request's own maximum; without one, the policy's default.
@@ -67,6 +71,10 @@ class CallOptions(TypedDict, total=False):
     project: str | None
     user: str | None
     agent: str | None
+    subagent: str | None
+    parent_subagent: str | None
+    token: str | None
+    branch: str | None
     tags: Mapping[str, str]
     idempotency_key: str | None
     ttl_seconds: int | None

@@ -23,7 +23,10 @@ from corvus.model.request import Request
 from corvus.model.reservation import Reservation
 from corvus.model.usage import Usage
 
-_UNSAID = {"idempotency_key", "made_session_id", "dispatched", "principal", "resumes_mission"}
+_UNSAID = {
+    *("idempotency_key", "made_session_id", "dispatched", "resumes_mission"),
+    *("principal", "token"),
+}
 """Options that are no part of what a request says: they are filled in, or differ by attempt."""
 
 

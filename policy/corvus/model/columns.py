@@ -244,6 +244,7 @@ COLUMNS = (
         value=_estimated_tokens,
         is_derived=True,
     ),
+    _stated("parent_subagent", "Sub-agent that started it; null is the agent itself."),
 )
 """Every column, in the order of the table."""
 

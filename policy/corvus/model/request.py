@@ -76,6 +76,8 @@ class Request:
         surface: Where the call comes from, one of ``Surface``; another word is kept, too.
         agent: Agent of the call.
         subagent: The agent inside the agent, by the client's own id.
+        parent_subagent: The sub-agent that started that one; ``None`` is the agent itself. It is no
+            attribute of budgets.
         token: Name of the access token that the call came with.
         branch: Branch of the repository that the call works on.
         tags: Free-form pairs, kept on the usage record.
@@ -111,6 +113,7 @@ class Request:
     token: str | None = None
     branch: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
+    parent_subagent: str | None = None
     estimate_tokens: int = 0
     idempotency_key: str | None = None
     ttl_seconds: int | None = None
@@ -130,7 +133,7 @@ class Request:
         if not self.session_id or not self.model:
             raise ValueError("a request names a session and a model")
         require_text(*self.attributes[:-1], self.session_id, self.mission_id, self.idempotency_key)
-        require_text(self.principal)
+        require_text(self.principal, self.parent_subagent)
         require_text(*(text for tag in self.tags for text in tag))
         if self.ttl_seconds is not None and not 1 <= self.ttl_seconds <= LONGEST_LIFE_SECONDS:
             raise ValueError(f"ttl_seconds must be 1..=86400, got {self.ttl_seconds!r}")

@@ -108,7 +108,7 @@ def test_counts_of_the_main_conversation_win_over_their_repetition(
     for place in order:
         desk.take(files[place])
     assert desk.totals()[:4] == (1, 5, 2, 20)
-    assert desk.ask("SELECT agent FROM usage_call") == [(None,)]
+    assert desk.ask("SELECT subagent FROM usage_call") == [(None,)]
 
 
 # Turns of several requests (claude-code#81620)
@@ -192,7 +192,7 @@ def test_messages_of_sub_agents_inside_progress_lines_count_once(desk: Desk, lin
     assert desk.totals()[:3] == (2, 50, 24)
     desk.take(desk.write("agent-a7.jsonl", [said | {"isSidechain": True, "agentId": "a7"}]))
     assert desk.totals()[:3] == (2, 50, 24)
-    agents = desk.ask("SELECT agent FROM usage_call ORDER BY input_tokens")
+    agents = desk.ask("SELECT subagent FROM usage_call ORDER BY input_tokens")
     assert agents == [(None,), ("a7",)]
 
 

@@ -61,7 +61,7 @@ def test_a_record_keeps_the_facts_of_its_call(desk: Desk, line: Line) -> None:
     assert record == [
         (
             *(first, first, last, "session-a", "import", "anthropic", model, model),
-            *("/home/dev/app", None, "claude-code 2.1.37", "bundled"),
+            *("/home/dev/app", "claude-code", "claude-code 2.1.37", "bundled"),
             *(f"bundled:anthropic/{model}@always", "imported", "completed", "req_1", None, None),
         )
     ]
@@ -226,11 +226,21 @@ def test_sub_agents_in_their_own_files_are_found_and_named(desk: Desk, line: Lin
     )
     summary = desk.take(desk.folder / "logs")
     assert summary.new == 3
-    assert desk.ask("SELECT agent FROM usage_record ORDER BY import_key IS NULL, agent") == [
-        ("a1",),
-        ("sidechain",),
-        (None,),
+    assert desk.ask("SELECT agent, subagent FROM usage_record ORDER BY subagent") == [
+        ("claude-code", "a1"),
+        ("claude-code", "sidechain"),
+        ("claude-code", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("stated", "kept"), [("fix/login", "fix/login"), ("HEAD", None), ("", None), (None, None)]
+)
+def test_the_branch_is_that_of_the_log(
+    desk: Desk, line: Line, stated: str | None, kept: str | None
+) -> None:
+    desk.take(desk.write("log.jsonl", [line(1) | {"gitBranch": stated}]))
+    assert desk.ask("SELECT branch FROM usage_record") == [(kept,)]
 
 
 def test_a_copied_line_in_another_session_counts_once_for_the_first(desk: Desk, line: Line) -> None:
@@ -251,7 +261,7 @@ def test_a_sidechain_that_repeats_its_parent_under_a_new_request_counts_once(
     replay = line(1, isSidechain=True, agentId="btw", requestId="req_other")
     summary = desk.take(desk.write("log.jsonl", [line(1), replay]))
     assert summary.new == 1
-    assert desk.ask("SELECT agent FROM usage_record") == [(None,)]
+    assert desk.ask("SELECT subagent FROM usage_record") == [(None,)]
 
 
 def gateway(line: Line, identity: str, **rest: Any) -> dict[str, Any]:

@@ -118,7 +118,7 @@ def test_a_session_is_read_with_its_model_project_and_cost(desk: Desk) -> None:
     assert desk.ask(
         "SELECT DISTINCT provider, requested_model, project, session_id, agent, tags['client'] "
         "FROM usage_call"
-    ) == [("openai", "gpt-5-codex", "/home/dev/app", PARENT, None, "codex 0.150.0")]
+    ) == [("openai", "gpt-5-codex", "/home/dev/app", PARENT, "codex", "codex 0.150.0")]
     # 600 + 500 fresh, 400 + 1500 cached, 120 out of which 50 are reasoning
     assert desk.totals()[-1] == 1100 * 1000 + 1900 * 100 + 120 * 10_000
 
@@ -179,7 +179,8 @@ def test_what_a_fork_inherits_counts_once(desk: Desk, link: str, *, keeps_time: 
     desk.take(desk.folder)
     assert desk.ask(TOKENS) == [spent(ONE, TWO, THREE, THREE)]
     assert desk.ask(
-        "SELECT session_id, sum(calls)::BIGINT FROM usage_call GROUP BY ALL ORDER BY ALL"
+        "SELECT coalesce(subagent, session_id), sum(calls)::BIGINT FROM usage_call "
+        "GROUP BY ALL ORDER BY ALL"
     ) == [(PARENT, 3), (CHILD, 1)]
     assert desk.ask(
         "SELECT max(admitted_at)::VARCHAR FROM usage_call WHERE input_tokens = 600"
@@ -261,8 +262,23 @@ def test_a_sub_agent_that_begins_with_the_total_of_its_parent_counts_its_own(des
     rollout(desk, CHILD, [meta(CHILD, at(5), source=source), context(), *own])
     desk.take(desk.folder)
     assert desk.ask(TOKENS) == [spent(ONE, TWO, THREE)]
-    agents = "SELECT agent FROM usage_call ORDER BY session_id DESC LIMIT 1"
-    assert desk.ask(agents) == [("reviewer",)]
+    agents = (
+        "SELECT session_id, agent, subagent, parent_subagent, tags['role'] FROM usage_call "
+        "WHERE subagent IS NOT NULL"
+    )
+    assert desk.ask(agents) == [(PARENT, "codex", CHILD, None, "reviewer")]
+
+
+def test_a_sub_agent_of_a_sub_agent_names_what_started_it(desk: Desk) -> None:
+    spawn = {"subagent": {"thread_spawn": {"parent_thread_id": CHILD}}}
+    lines = [
+        meta(OTHER, at(5), source=spawn, session_id=PARENT, git={"branch": "main"}),
+        context(),
+        *turns(ONE),
+    ]
+    desk.take(rollout(desk, OTHER, lines))
+    place = "SELECT session_id, subagent, parent_subagent, branch FROM usage_call"
+    assert desk.ask(place) == [(PARENT, OTHER, CHILD, "main")]
 
 
 def test_equal_calls_of_two_sub_agents_count_each(desk: Desk) -> None:

@@ -91,7 +91,7 @@ def test_the_example_log_costs_what_the_hand_computation_says(desk: Desk) -> Non
 def test_the_sub_agent_and_the_fork_keep_their_sessions(desk: Desk) -> None:
     desk.take(SESSIONS)
     assert desk.ask(
-        "SELECT session_id[:8], agent, count(*) FROM usage_record GROUP BY ALL ORDER BY ALL"
+        "SELECT session_id[:8], subagent, count(*) FROM usage_record GROUP BY ALL ORDER BY ALL"
     ) == [("00000000", "a3f8a9c", 5), ("00000000", None, 10), ("00000001", None, 9)]
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from corvus.base.errors import GatewayRefused, PolicyError, RunRefused, SteeringRefused
 from corvus.cli import credentials
 from corvus.cli.agents import run_text, runfile
+from corvus.cli.agents.branch import current_branch
 from corvus.cli.agents.child import MARK, command_of, environment_of, find_command, run_child
 from corvus.cli.agents.run_text import refuse_without_budget
 from corvus.cli.agents.tally import Tally
@@ -48,6 +49,7 @@ class RunRequest:
         ungoverned: Whether to run although nothing limits it.
         pass_through: Whether the command keeps its own log-in.
         passed: Variables that the command shall get although they hold keys.
+        branch: The branch that its calls are of; ``None`` is that of the working directory.
     """
 
     surface: str
@@ -58,6 +60,7 @@ class RunRequest:
     ungoverned: bool = False
     pass_through: bool = False
     passed: tuple[str, ...] = ()
+    branch: str | None = None
 
 
 class Run:
@@ -179,7 +182,12 @@ class Run:
         proxy = Proxy(
             lambda: governor,
             self._options,
-            fixed=Caller(self.session_id, self._request.surface, self._mission),
+            fixed=Caller(
+                self.session_id,
+                self._request.surface,
+                self._mission,
+                branch=self._request.branch or current_branch(Path.cwd()),
+            ),
             environment=environment,
             on_verdict=self._tally.hear,
         )

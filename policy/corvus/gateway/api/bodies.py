@@ -148,6 +148,9 @@ class Reserve(Body):
     project: _Text | None = None
     user: _Text | None = None
     agent: _Text | None = None
+    subagent: _Text | None = None
+    parent_subagent: _Text | None = None
+    branch: _Text | None = None
     tags: dict[_Text, _Text] = Field(default_factory=dict[str, str], max_length=50)
     idempotency_key: _Text | None = None
     resume_mission: bool = False

@@ -58,7 +58,7 @@ class Proxy:
     Args:
         governing: Who admits them.
         options: Where they go, and how long an answer may be silent.
-        fixed: What all calls belong to, whatever they say; ``None`` lets each call say it.
+        fixed: The session and mission of all calls, whatever they say; ``None`` lets each call say.
         environment: Where the keys of the upstreams are found.
         on_verdict: Called with each decision, before its call is sent or refused; and, in words for
             the operator, with why a call was refused before there was one.
@@ -133,7 +133,7 @@ class Proxy:
         body, send = ends
         began = time.perf_counter()
         governor = self._governing()
-        caller = self._fixed or caller_of(scope)
+        caller = self._fixed.joined_by(scope) if self._fixed else caller_of(scope)
         gate = Gate(governor, **caller.options(self._session_of(governor, scope)))
         proposal = gate.propose(
             place,

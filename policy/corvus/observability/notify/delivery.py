@@ -24,7 +24,7 @@ from corvus.events import Event
 from corvus.governor.notices import is_sent
 from corvus.model.notify import Notice, NotifyTarget
 from corvus.observability.notify import queue
-from corvus.observability.notify.message import Message, message_of, test_message
+from corvus.observability.notify.message import Message, message_for_test, message_of
 from corvus.observability.notify.senders import Outcome, Sender, sender_of
 from corvus.observability.redact import Redactor
 from corvus.store.store import Store
@@ -110,7 +110,7 @@ class Courier:
         now = self._store.clock.now()
         made = f"msg_{new_id(microseconds(now)).replace('-', '')}"
         name, language = self.target.name, self.target.language
-        return self._sender.send(test_message(name, made, now.isoformat(), language))
+        return self._sender.send(message_for_test(name, made, now.isoformat(), language))
 
     def _deliver(self, notice: Notice) -> float | None:
         """Deliver a notice; return the seconds to wait after a failure."""

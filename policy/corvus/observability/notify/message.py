@@ -92,7 +92,7 @@ def message_of(notice: Notice, redactor: Redactor, language: str) -> Message:
     )
 
 
-def test_message(name: str, message_id: str, timestamp: str, language: str) -> Message:
+def message_for_test(name: str, message_id: str, timestamp: str, language: str) -> Message:
     """Return a message that says it is a test."""
     words = load_words(language)
     title, text = words("notify.title.test"), words("notify.text.test", target=name)

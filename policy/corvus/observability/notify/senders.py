@@ -193,9 +193,7 @@ class Apprise:
         self._variable = variable
         self._environment = environment
         self._make = make
-        log = logging.getLogger("apprise")
-        log.propagate = False  # its lines may hold the URL
-        log.addHandler(logging.NullHandler())
+        logging.getLogger("apprise").disabled = True  # its lines may hold the URL
 
     def send(self, message: Message) -> Outcome:
         """Send a message; whatever goes wrong is an outcome."""
@@ -246,7 +244,7 @@ def _words(fault: Exception) -> str:
     reason = fault.reason if isinstance(fault, URLError) else fault
     match reason:
         case TimeoutError():
-            return f"no answer within {TIMEOUT_SECONDS:.0f} s"
+            return f"no answer within {TIMEOUT_SECONDS:g} s"
         case ssl.SSLCertVerificationError():
             return f"its certificate is not trusted: {reason.verify_message}"
         case OSError():

@@ -33,7 +33,10 @@ _PRICE = f"coalesce(record.price_entry, {_SKU})"
 _START = "date_trunc('second', record.admitted_at)"
 _END = "(date_trunc('second', greatest(record.admitted_at, record.settled_at)) + INTERVAL 1 SECOND)"
 _MONTH = "date_trunc('month', record.admitted_at)"
-_OWN_TAGS = ("project", "user_name", "agent", "session_id", "mission_id", "surface")
+_OWN_TAGS = (
+    *("project", "user_name", "agent", "subagent", "token", "branch"),
+    *("session_id", "mission_id", "surface"),
+)
 _NO_TAGS = "MAP([]::VARCHAR[], []::VARCHAR[])"
 _TAGS = (
     f"to_json(map_concat(coalesce(record.tags, {_NO_TAGS}), map_from_entries(list_filter(["

@@ -24,6 +24,8 @@ reference.
   own counts; its own requests stand there too, each billed by its own context.
 - Fast mode and batch or priority tiers have other prices: they are priced as ``<model>-fast`` and
   so on.
+- ``gitBranch`` is ``HEAD`` outside of a repository and on no branch (Claude Code 2.1.197, tried on
+  2026-11-28).
 - A ``<synthetic>`` model is an error message of the client; nothing was used.
 
 Refuses: counts that are not whole numbers of at most 9 digits, and instants outside 1970..2199.
@@ -37,6 +39,7 @@ from corvus.usage.importers.statements import NUMBER, instant, statement_of
 _COLUMNS = """{
     type: 'VARCHAR', timestamp: 'VARCHAR', sessionId: 'VARCHAR', requestId: 'VARCHAR',
     uuid: 'VARCHAR', cwd: 'VARCHAR', version: 'VARCHAR', agentId: 'VARCHAR', isSidechain: 'BOOLEAN',
+    gitBranch: 'VARCHAR',
     forkedFrom: 'JSON', message: 'STRUCT(id VARCHAR, model VARCHAR, usage JSON)', data: 'JSON'
 }"""
 _PROGRESS = """{
@@ -84,14 +87,14 @@ WITH raw AS (
         filename = true, maximum_object_size = $largest)
 ),
 line AS (
-    SELECT filename AS file, {NUMBER} AS n, type, sessionId, cwd, version,
+    SELECT filename AS file, {NUMBER} AS n, type, sessionId, cwd, version, gitBranch,
         forkedFrom IS NOT NULL AS is_fork, progress IS NOT NULL AS is_progress,
         coalesce(progress.message.message, message) AS said,
         coalesce(progress.message.timestamp, "timestamp") AS "timestamp",
         coalesce(progress.message.requestId, requestId) AS requestId,
         coalesce(progress.message.uuid, uuid) AS uuid,
         coalesce(progress.agentId, agentId, if(isSidechain OR is_progress, 'sidechain', NULL))
-            AS agent
+            AS subagent
     FROM raw
 ),
 counted AS (
@@ -146,7 +149,8 @@ SELECT file, n, kind,
     model AS requested_model, model AS answering_model,
     CASE WHEN u.speed = 'fast' THEN 'fast'
         WHEN u.service_tier IN ('batch', 'priority') THEN u.service_tier END AS service_tier,
-    coalesce($project, cwd) AS project, agent, is_fork,
+    coalesce($project, cwd) AS project, 'claude-code' AS agent, subagent,
+    nullif(nullif(gitBranch, ''), 'HEAD') AS branch, is_fork,
     CASE WHEN kind = 'usage' THEN map_from_entries(list_filter(
         [{{'key': 'client', 'value': 'claude-code ' || coalesce(version, '?')}},
             {{'key': 'inference_geo', 'value': if(u.inference_geo = 'us', 'us', NULL)}},
@@ -201,7 +205,8 @@ SELECT file, n, 'part' AS kind,
     md5(import_key::VARCHAR || ':iteration:' || ordinal)::UUID AS import_key,
     requested_at, admitted_at, settled_at, session_id, surface,
     CASE WHEN starts_with(model, 'claude') THEN 'anthropic' ELSE provider END AS provider,
-    model AS requested_model, model AS answering_model, project, agent, is_fork, tags,
+    model AS requested_model, model AS answering_model, project, agent, subagent, branch, is_fork,
+    tags,
     {_COUNTS_OF_USAGE},
     outcome, provider_request_id
 FROM billed

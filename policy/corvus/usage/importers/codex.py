@@ -17,6 +17,9 @@ and 1371, getagentseal/codeburn pull request 1383, cclank/tokei issue 23, farion
   call of the parent: it counts once, under the earliest time that any copy states. Without the log
   of the parent all calls count as those of the oldest thread that is known of, so that several
   forks of one lost thread repeat nothing.
+- A sub-agent has a thread of its own in the session of the thread that started it, which newer
+  versions state as ``session_id``; ``git.branch`` is that of the start (Codex 0.171.0, tried on
+  2026-11-28).
 - ``cached_input_tokens`` are part of ``input_tokens``, and reasoning is part of output.
 - The model is that of the ``turn_context`` before a call.
 
@@ -226,14 +229,29 @@ class _Thread:
             "timestamp": at,
             "model": self._model(payload),
             "provider": text_at(self._meta, "model_provider") or "openai",
-            "session_id": self._id,
             "project": text_at(self._context, "cwd") or text_at(self._meta, "cwd"),
-            "agent": _agent_of(self._meta),
+            "agent": "codex",
+            "branch": text_at(object_at(self._meta, "git"), "branch"),
+            **self._place(),
             "provider_request_id": response,
             "is_fork": _parent_of(self._meta) is not None,
             "client": f"codex {text_at(self._meta, 'cli_version') or '?'}",
             "fork": "true" if text_at(self._meta, "forked_from_id") else None,
             **state.used.disjoint(),
+        }
+
+    def _place(self) -> Object:
+        """Return the session and sub-agent of the calls, as the headers of Codex have them too."""
+        role, parent = _role_of(self._meta), _parent_of(self._meta)
+        session = text_at(self._meta, "session_id")
+        if role is None and session in (None, self._id):
+            return {"session_id": self._id}
+        session = session or parent or self._id
+        return {
+            "session_id": session,
+            "subagent": self._id,
+            "parent_subagent": parent if parent != session else None,
+            "role": role,
         }
 
     def owner(self, state: _State) -> str:
@@ -331,7 +349,7 @@ def _parent_of(meta: Object) -> str | None:
     )
 
 
-def _agent_of(meta: Object) -> str | None:
+def _role_of(meta: Object) -> str | None:
     """Return the role of a sub-agent; the main conversation has none."""
     source = object_at(meta, "source")
     if "subagent" not in source and text_at(meta, "thread_source") != "subagent":
@@ -351,6 +369,6 @@ IMPORTER = Importer(
     layouts={Layout.LINES},
     recognise=is_codex,
     copier=lambda: Threads().write,
-    tags=("client", "fork"),
+    tags=("client", "fork", "role"),
     home=("Codex", "~/.codex/sessions"),
 )

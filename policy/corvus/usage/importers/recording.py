@@ -43,9 +43,11 @@ PLACE = tuple(column.name for column in STATED if column.name not in {*LAST, *CO
 # A line of the main conversation counts before its repetition in a sub-agent's log, and one of the
 # session it was said in before the copy that a fork of the session begins with. Of two equal ones
 # the recorded one stays.
-_IS_FIRST = "(agent IS NOT NULL, admitted_at, is_fork, session_id, known_id IS NULL)"
+_IS_FIRST = "(subagent IS NOT NULL, admitted_at, is_fork, session_id, known_id IS NULL)"
 # Output first: it is what grows while a message streams.
-_IS_LAST = f"(agent IS NULL, settled_at, output_tokens, {each('{count}', ', ')}, known_id NOT NULL)"
+_IS_LAST = (
+    f"(subagent IS NULL, settled_at, output_tokens, {each('{count}', ', ')}, known_id NOT NULL)"
+)
 
 
 def merged(table: str, where: str = "true") -> str:
