@@ -113,7 +113,7 @@ class Crowd:
         """Add up what the rows of the store say, by user and window."""
         store = RawStore(self.books.store_path)
         opened: dict[str, list[int]] = {}
-        for row in store.of("budget_window"):
+        for row in store.of("opened_window"):
             opened.setdefault(row["part"], []).append(row["window_start"])
         sums: Counter[tuple[str, int]] = Counter()
         for row in store.of("usage_record"):
