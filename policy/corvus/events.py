@@ -290,6 +290,66 @@ class BudgetOverride(Event):
     surface: str = field(metadata=SURFACE)
 
 
+@_event(
+    EventKind(
+        "budget.ladder",
+        logging.INFO,
+        counter=EventCounter(
+            "ladder", "Calls that passed by a rung of the ladder.", ("rung", "surface")
+        ),
+    )
+)
+class LadderUsed(Event):
+    """A call was admitted that would have been refused, by one rung of the ladder (EVA-14).
+
+    Attributes:
+        rung: ``cap``, ``wait``, ``downgrade`` or ``ask``.
+    """
+
+    rung: str = field(metadata=PLAIN)
+    surface: str = field(metadata=SURFACE)
+
+
+@_event(EventKind("call.parked", logging.WARNING))
+class CallParked(Event):
+    """A call waits for a person to let it pass (EVA-14).
+
+    Attributes:
+        approval_id: What `corvus approve` takes.
+        budget: The governing one of those that refuse it.
+        part: Of a budget with ``per``: whose sum.
+        deadline_at: Aware UTC; until then somebody can decide.
+        link: Path of the page that decides, with its signature. Whoever has it may decide, so it is
+            for notifications to people alone.
+    """
+
+    approval_id: str = field(metadata=ID)
+    budget: str = field(metadata=PLAIN)
+    part: str | None = field(metadata=HIDDEN)
+    provider: str = field(metadata=PROVIDER)
+    model: str = field(metadata=MODEL)
+    estimate_nano_usd: int | None = field(metadata=USD)
+    deadline_at: datetime = field(metadata=HIDDEN)
+    link: str = field(metadata=HIDDEN)
+    session_id: str = field(metadata=HASH)
+    surface: str = field(metadata=SURFACE)
+
+
+@_event(EventKind("call.approval", logging.WARNING))
+class ApprovalDecided(Event):
+    """A parked call was let pass or refused by a person, or is over.
+
+    Attributes:
+        state: ``approved``, ``denied`` or ``expired``.
+        surface: Where the decision comes from; of one that is over, that of the call.
+    """
+
+    approval_id: str = field(metadata=ID)
+    state: str = field(metadata=PLAIN)
+    session_id: str = field(metadata=HASH)
+    surface: str = field(metadata=SURFACE)
+
+
 @_event(EventKind("budget.reset", logging.WARNING, budget_event="reset"))
 class ResetApplied(Event):
     """A budget has a new baseline."""

@@ -36,7 +36,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def told(place: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Place:
+def targets(place: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A place with two targets, the first of which has a secret URL."""
     place.config.write_text(CONFIG + TARGETS.format(url=receiver.url))
     monkeypatch.setenv("OPS_URL", f"{receiver.url}/geheim")
@@ -52,10 +52,10 @@ def answer(place: Place, capsys: pytest.CaptureFixture[str], *words: str, code: 
 
 
 def test_a_test_goes_to_every_target_and_shows_what_came_back(
-    told: Place, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+    targets: Place, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     receiver.answer = lambda request: 404 if request.path == "/chat" else 204
-    outcomes = answer(told, capsys, "notify", "test", code=Exit.FINDINGS)
+    outcomes = answer(targets, capsys, "notify", "test", code=Exit.FINDINGS)
     assert [(each["name"], each["result"], each["detail"]) for each in outcomes] == [
         ("ops", "delivered", "HTTP 204"),
         ("chat", "failed", "HTTP 404"),
@@ -63,15 +63,15 @@ def test_a_test_goes_to_every_target_and_shows_what_came_back(
     ops, chat = receiver.received
     assert ops.json["type"] == "notify.test"
     assert "Nothing happened" in chat.json["text"]
-    assert not told.store.exists(), "a test leaves nothing behind"
+    assert not targets.store.exists(), "a test leaves nothing behind"
 
 
 def test_a_test_of_one_target_names_it(
-    told: Place, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+    targets: Place, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer(told, capsys, "notify", "test", "chat")
+    answer(targets, capsys, "notify", "test", "chat")
     assert [request.path for request in receiver.received] == ["/chat"]
-    assert told.run("notify", "test", "nobody") == Exit.USAGE
+    assert targets.run("notify", "test", "nobody") == Exit.USAGE
     assert "'nobody' is none of ops, chat" in capsys.readouterr().err
 
 
@@ -85,53 +85,53 @@ def test_without_a_target_there_is_nothing_to_test(
 
 
 def test_what_waits_is_shown_and_flushed(
-    told: Place, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+    targets: Place, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert not told.hold(500)
-    ops, chat = answer(told, capsys, "notify", "status")
+    assert not targets.hold(500)
+    ops, chat = answer(targets, capsys, "notify", "status")
     assert (ops["state"], ops["pending"], chat["pending"]) == ("pending", 1, 0)
-    assert answer(told, capsys, "status")["notify"] == [ops, chat]
-    (ops, _) = answer(told, capsys, "notify", "flush")
+    assert answer(targets, capsys, "status")["notify"] == [ops, chat]
+    (ops, _) = answer(targets, capsys, "notify", "flush")
     assert (ops["state"], ops["pending"], ops["delivered"]) == ("ok", 0, 1)
     assert ops["last_delivered_at"] == "2026-11-18T12:00:00+00:00"
     assert [request.path for request in receiver.received] == ["/geheim"]
 
 
 def test_a_target_that_fails_is_shown_with_the_reason_and_tried_again_by_flush(
-    told: Place,
+    targets: Place,
     receiver: Receiver,
     clock: FrozenClock,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert not told.hold(500)
+    assert not targets.hold(500)
     receiver.answer = lambda request: 403
-    (ops, _) = answer(told, capsys, "notify", "flush", code=Exit.FINDINGS)
+    (ops, _) = answer(targets, capsys, "notify", "flush", code=Exit.FINDINGS)
     assert (ops["state"], ops["pending"], ops["last_error"]) == ("failing", 1, "HTTP 403")
     assert ops["failing_since"] == "2026-11-18T12:00:00+00:00"
-    assert told.run("status", "--format", "text") == Exit.CLEAN
+    assert targets.run("status", "--format", "text") == Exit.CLEAN
     shown = " ".join(capsys.readouterr().out.split())
     assert "ops: 1 pending, 0 delivered, failing since 2026-11-18 12:00 UTC: HTTP 403" in shown
-    assert told.run("status", "--format", "kv") == Exit.CLEAN
+    assert targets.run("status", "--format", "kv") == Exit.CLEAN
     (line,) = [
         each for each in capsys.readouterr().out.split("\n") if each.startswith("notify=ops")
     ]
     assert "state=failing pending=1" in line
     monkeypatch.delenv("OPS_URL")
-    (ops, _) = answer(told, capsys, "notify", "flush", code=Exit.FINDINGS)
+    (ops, _) = answer(targets, capsys, "notify", "flush", code=Exit.FINDINGS)
     assert ops["last_error"] == "the environment variable OPS_URL is not set"
     monkeypatch.setenv("OPS_URL", f"{receiver.url}/geheim")
     receiver.answer = lambda request: 200
     clock.move(timedelta(seconds=1))
-    (ops, _) = answer(told, capsys, "notify", "flush")
+    (ops, _) = answer(targets, capsys, "notify", "flush")
     assert (ops["state"], ops["pending"], ops["last_error"]) == ("ok", 0, "")
 
 
 def test_an_override_granted_on_the_command_line_is_kept_for_delivery(
-    told: Place, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+    targets: Place, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert told.run("cost", "override", "--reason", "geheim", "--yes") == Exit.CLEAN
-    _, chat = answer(told, capsys, "notify", "flush")
+    assert targets.run("cost", "override", "--reason", "geheim", "--yes") == Exit.CLEAN
+    _, chat = answer(targets, capsys, "notify", "flush")
     assert chat["delivered"] == 1
     (request,) = receiver.received
     assert "override was granted" in request.json["text"].lower()

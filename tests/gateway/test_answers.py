@@ -21,6 +21,7 @@ _FIXED: Requests = [
     *(("read", "get", "/cost/history", {"params": {"period": one}}) for one in ("month",)),
     *(("read", "get", "/cost/history", {"params": {"period": one}}) for one in ("session",)),
     *(("read", "get", "/cost/history", {"params": {"period": one}}) for one in ("mission",)),
+    ("read", "get", "/cost/tree", {"params": {"session_id": "s"}}),
     ("admin", "post", "/admin/cost/override", {"json": {"scope": "next_request"}}),
     ("read", "get", "/cost/summary", {}),
     ("admin", "post", "/admin/cost/reset", {"json": {"scope": "day", "reason": "new"}}),

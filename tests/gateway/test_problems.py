@@ -34,6 +34,8 @@ STATUSES = {
     "ReservationSettled": 409,
     "IdempotencyConflict": 409,
     "SteeringRefused": 409,
+    "ApprovalNotFound": 404,
+    "SelfApproval": 403,
     "StoreError": 503,
     "StoreUnavailable": 503,
     "SettlementPending": 503,

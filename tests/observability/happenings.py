@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +14,8 @@ from typing import Any
 from corvus import Governor, Usage, open_runtime
 from corvus.events import Event, Redaction, Threshold, shown_fields
 from corvus.governor.engine import Listener
+from corvus.model.approval import Approval, ApprovalRequest
+from corvus.model.budget import Rung
 from corvus.model.steering import MissionRequest, OverrideRequest, ResetRequest
 from corvus.observability.redact import Redactor
 from corvus.observability.sinks import hash_key
@@ -94,10 +98,34 @@ class Scene:
         clock.move(timedelta(hours=2))
         governor.status()
         governor.reset(ResetRequest("day", secret, f"because {secret}"))
+        self._climb(session, secret)
         policy = replace(governor.policy, allow_override=False)
         changed = Governor(policy, governor.store, listeners=self.listeners)
         governor.note_limits(f"origin {secret}", secret)
         changed.note_limits(f"origin {secret}", secret)
+
+    def _climb(self, session: str, secret: str) -> None:
+        """Have a call pass by a rung, and another by a person."""
+        for rung in (Rung.CAP, Rung.ASK):
+            policy = self.governor.policy
+            budgets = [
+                replace(budget, on_exceeded=(rung,), thresholds=()) for budget in policy.budgets
+            ]
+            ladder = replace(policy, budgets=tuple(budgets))
+            governor = Governor(ladder, self.governor.store, listeners=self.listeners)
+            request = governor.request(
+                "claude-sonnet-4-5", max_output_tokens=MILLION, session_id=session, project=secret
+            )
+            call = threading.Thread(target=governor.reserve, args=(request,))
+            call.start()
+            parked: list[Approval] = []
+            while rung is Rung.ASK and not parked:
+                time.sleep(0.01)
+                parked = governor.approvals()
+            for one in parked:
+                granted = ApprovalRequest(one.id, secret, is_granted=True, reason=secret)
+                governor.decide_approval(granted)
+            call.join()
 
     def commit(self, held: Any, usage: Usage, secret: str | None = None) -> None:
         """Settle a call two seconds after it was admitted."""

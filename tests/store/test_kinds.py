@@ -12,7 +12,9 @@ import pytest
 
 from corvus.base.money import NanoUSD
 from corvus.base.time import instant_at, microseconds
+from corvus.model.approval import Approval
 from corvus.model.decision import BudgetState
+from corvus.model.expectation import ExpectedOutput
 from corvus.model.notify import Notice, TargetProgress
 from corvus.model.outbox import LedgerTable, OutboxEvent
 from corvus.model.refusals import Refusals
@@ -183,6 +185,20 @@ ROWS: list[tuple[Kind[Any], Any, list[Any]]] = [
     ),
     (kinds.ACTION, kinds.AdmittedAction("ana", 5), ["ana", 5]),
     (kinds.FORGOTTEN_SESSION, kinds.ForgottenSession("m"), ["m"]),
+    (kinds.WAITER, kinds.Waiter(5, 7, "[]"), [5, 7, "[]"]),
+    (
+        kinds.APPROVAL,
+        Approval("a", NOW, LATER, 9, "t", "s", "m", "p", "proxy", "[]", NanoUSD(5), 6),
+        [
+            "a",
+            "pending",
+            9,
+            f'{{"id":"a","parked_at":{AT},"deadline_at":{AT + 3_600_000_000},"alive_until_us":9,'
+            '"principal":"t","session":"s","model":"m","provider":"p","surface":"proxy",'
+            '"budgets":"[]","estimate_nano_usd":5,"estimate_tokens":6,"state":"pending"}',
+        ],
+    ),
+    (kinds.SECRET, kinds.StoreSecret("n", "00ff"), ["n", "00ff"]),
     (
         kinds.NOTICE,
         Notice("msg_a", 3, "resets", "budget.reset", NOW, LATER, "day", '{"budget":"day"}'),
@@ -203,6 +219,7 @@ ROWS: list[tuple[Kind[Any], Any, list[Any]]] = [
             f'"holder":"h","held_until":{microseconds(LATER)}}}',
         ],
     ),
+    (kinds.EXPECTED_OUTPUT, ExpectedOutput("m", "", 700, 50), ["m", "", 700, 50]),
     (
         kinds.OUTBOX,
         OutboxEvent(1, LedgerTable.SESSION, {"a": "ü", "tags": {"x": "y"}}),

@@ -39,6 +39,8 @@ EXITS = {
     "ReservationSettled": Exit.USAGE,
     "IdempotencyConflict": Exit.USAGE,
     "SteeringRefused": Exit.USAGE,
+    "ApprovalNotFound": Exit.USAGE,
+    "SelfApproval": Exit.USAGE,
     "StoreError": Exit.LEDGER_UNAVAILABLE,
     "StoreUnavailable": Exit.LEDGER_UNAVAILABLE,
     "SettlementPending": Exit.LEDGER_UNAVAILABLE,

@@ -10,7 +10,7 @@ print, log, exit or know HTTP: ``corvus.cli.exits`` turns them into exit codes,
     ├── ConfigError
     ├── Denied ──────── BudgetExceeded · UnpricedModel · MissionEnded · AlreadySettled
     ├── ReservationError ── ReservationNotFound · ReservationSettled · IdempotencyConflict
-    ├── SteeringRefused
+    ├── SteeringRefused ── ApprovalNotFound · SelfApproval
     ├── ActionRefused ── ActionRateExceeded
     ├── StoreError ──── StoreUnavailable (SettlementPending) · StoreTooNew · StoreCorrupt
     ├── LedgerError ─── LedgerLocked · LedgerTooNew · LedgerCorrupt
@@ -82,6 +82,18 @@ class SteeringRefused(PolicyError):
     """An override, a reset, a session or a mission cannot be had as requested."""
 
     code = "steering-refused"
+
+
+class ApprovalNotFound(SteeringRefused):
+    """No call is parked under this id, or the link to it is not valid (EVA-14)."""
+
+    code = "approval-not-found"
+
+
+class SelfApproval(SteeringRefused):
+    """Whose call is parked cannot approve it (EVA-14)."""
+
+    code = "self-approval"
 
 
 class StoreError(PolicyError):

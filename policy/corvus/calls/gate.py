@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Unpack
 
-from corvus.base.money import NanoUSD
 from corvus.calls.billing import answers_itself, provider_of
 from corvus.calls.flight import Flight
 from corvus.calls.offers import PlannedOffers
@@ -21,8 +20,6 @@ from corvus.calls.routes import MeteredCall, Unreadable
 from corvus.governor.governor import Governor
 from corvus.governor.pricing import CallOptions, refuse_key, refuse_unknown
 from corvus.model.decision import Decision
-from corvus.model.ladder import Offer, Room
-from corvus.model.policy import Policy
 from corvus.model.request import Request
 
 OUTPUT_CAP = "x-corvus-output-cap"
@@ -134,19 +131,15 @@ class Gate:
         Raises:
             StoreError: The store cannot answer, so the call must not be made.
         """
-        if proposal.plan.stated_tokens is None:
-            return self._governor.reserve(proposal.request), proposal
-        lower = _Lower(proposal, self._offers(proposal), self._governor.policy)
-        decision, request = self._governor.reserve_fitting(proposal.request, lower)
-        return decision, lower.of(request)
+        offers = self._offers(proposal)
+        decision = self._governor.reserve(proposal.request, offers=offers)
+        return decision, _admitted(proposal, offers, decision)
 
     async def aadmit(self, proposal: Proposal) -> tuple[Decision, Proposal]:
         """Do what ``admit`` does, without keeping the event loop waiting."""
-        if proposal.plan.stated_tokens is None:
-            return await self._governor.areserve(proposal.request), proposal
-        lower = _Lower(proposal, self._offers(proposal), self._governor.policy)
-        decision, request = await self._governor.areserve_fitting(proposal.request, lower)
-        return decision, lower.of(request)
+        offers = self._offers(proposal)
+        decision = await self._governor.areserve(proposal.request, offers=offers)
+        return decision, _admitted(proposal, offers, decision)
 
     def verdict(
         self, proposal: Proposal, decision: Decision, denied_status: int = 402
@@ -174,23 +167,12 @@ class Gate:
         return self._governor.request(plan.model, **options)
 
 
-class _Lower:
-    """Lowers the maximum of a call to what there is room for."""
-
-    def __init__(self, first: Proposal, offers: PlannedOffers, policy: Policy) -> None:
-        self._first = first
-        self._offers = offers
-        self._least = policy.default_output_tokens
-        self._offer: Offer | None = None
-
-    def __call__(self, room: NanoUSD) -> Request:
-        request = self._first.request
-        self._offer = self._offers.cap(request, Room(room), self._least)
-        return self._offer.request if self._offer else request
-
-    def of(self, request: Request) -> Proposal:
-        if self._offer is None or request is not self._offer.request:
-            return self._first
-        plan = self._offers.form(request.model, self._offer.output_cap_tokens)
-        assert plan is not None
-        return replace(self._first, plan=plan, request=request)
+def _admitted(proposal: Proposal, offers: PlannedOffers, decision: Decision) -> Proposal:
+    """Return the form of a call that was decided on."""
+    if not decision.rungs:
+        return proposal
+    plan = offers.form(decision.model or proposal.plan.model, decision.output_cap_tokens)
+    assert plan is not None, "what was admitted had been offered"
+    held = decision.reservation
+    request = held.request if held is not None else proposal.request
+    return replace(proposal, plan=plan, request=request, waited_seconds=decision.waited_seconds)

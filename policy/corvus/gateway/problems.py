@@ -78,6 +78,8 @@ _STATUS: dict[type[errors.PolicyError], int] = {
     errors.ReservationError: 409,
     errors.ReservationNotFound: 404,
     errors.SteeringRefused: 409,
+    errors.ApprovalNotFound: 404,
+    errors.SelfApproval: 403,
     errors.StoreError: 503,
     errors.LedgerError: 503,
     errors.ImportRefused: 422,

@@ -1,25 +1,30 @@
-"""Admits a call, or refuses it: check, override use and reservation in one transaction (RES-1).
+"""Admits a call, refuses it, or has it wait: all in one transaction (RES-1, EVA-14).
 
-Order of the reasons to refuse: a model without a price, the end of its mission, a budget.
+What is checked, what is used (an override, an approval) and what is held are one step. Order of the
+reasons to refuse: a model without a price, the end of its mission, a budget.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable
+from dataclasses import replace
 from datetime import timedelta
+from typing import NamedTuple
 
 from corvus.base.errors import IdempotencyConflict
 from corvus.base.ids import new_id
 from corvus.base.money import NOTHING
 from corvus.base.period import Period
 from corvus.base.time import microseconds
-from corvus.events import CallDenied, Event, UnpricedCall
+from corvus.events import CallDenied, Event, LadderUsed, UnpricedCall
 from corvus.governor.evaluate import NO_CALL, judge, state_of
-from corvus.governor.overrides import consume, usable
+from corvus.governor.ladder.approvals import keep_alive, let_go, park, use
+from corvus.governor.ladder.rungs import Attempt, Ladder, Passage, Stop
+from corvus.governor.ladder.waiting import stand
+from corvus.governor.overrides import consume
 from corvus.governor.records import append_refusal, event_row
 from corvus.governor.replay import answer_of, answer_text, is_same
-from corvus.governor.rules import MISSION, Call, InForce, Register, Rules, SumPlace, call_of
+from corvus.governor.rules import MISSION, InForce, Register, Rules, call_of
 from corvus.governor.scopes import (
     admit_to_mission,
     keep_mission,
@@ -29,87 +34,130 @@ from corvus.governor.scopes import (
 )
 from corvus.governor.settlement import expire, upkeep
 from corvus.governor.thresholds import is_open, note_admitted, note_refused, note_settled
-from corvus.model.budget import Measure
-from corvus.model.decision import BudgetState, BudgetStatus, Decision, Denial, headroom
+from corvus.governor.weighing import Case, exceeded, weigh
+from corvus.model.approval import ApprovalState
+from corvus.model.budget import Measure, Rung
+from corvus.model.decision import BudgetState, Decision, Denial
 from corvus.model.outbox import LedgerTable, Row
 from corvus.model.request import Request
 from corvus.model.reservation import Reservation, ReservationState
-from corvus.model.steering import MissionOutcome, MissionRecord
-from corvus.store.api import StoredBalance
+from corvus.model.steering import MissionOutcome
 from corvus.store.kinds import budget_key
 from corvus.store.unit import Unit
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A request with everything that bears on it.
+class Pause(NamedTuple):
+    """A call that is to be tried again when something changes, or when a while has passed.
 
     Attributes:
-        counted: Where the call is counted; of all registered budgets, not of one policy.
-        sums: What stands there, in the same order.
+        rung: ``wait`` for room, or ``ask`` for a person.
+        turn: When it arrived, microseconds; its place in the queue.
+        things: What it waits for: keys of sums, or the id of its approval.
+        approval_id: Its approval, where it is parked.
     """
 
-    request: Request
-    mission: MissionRecord | None
-    counted: list[SumPlace]
-    sums: list[StoredBalance]
-    decision: Decision
+    rung: Rung
+    turn: int
+    things: frozenset[Hashable]
+    approval_id: str | None = None
 
 
 def reserve(
-    unit: Unit, rules: Rules, register: Register, request: Request, reservation_id: str | None
-) -> tuple[Decision, list[Event]]:
-    """Admit or refuse a call.
+    unit: Unit, rules: Rules, register: Register, attempt: Attempt
+) -> tuple[Decision | Pause, list[Event]]:
+    """Admit or refuse a call, or have it wait.
 
     Args:
         unit: The transaction under way.
         rules: The policy in force.
         register: The registered budgets.
-        request: The call.
-        reservation_id: Id for the reservation, when the caller has chosen one.
+        attempt: The call, and what may be done about it.
 
     Raises:
         IdempotencyConflict: The key was used with another request.
         StoreCorrupt: A balance contradicts itself; nothing is admitted (MIS-3).
     """
-    in_force = InForce(rules, register)
+    in_force, request = InForce(rules, register), attempt.request
     events: list[Event] = upkeep(unit, in_force)
     if request.idempotency_key is not None:
         replayed, more = _replay(unit, in_force, request)
         events += more
         if replayed is not None:
-            return replayed, events
+            return replayed, [*events, *_leave(unit, attempt)]
     case = weigh(unit, rules, register, request)
     if case.mission is not None:
         keep_mission(unit, case.mission)
-    decision, more = _decide(unit, rules, register, case, reservation_id)
-    return decision, events + more
+    step = _step(unit, rules, register, attempt, case)
+    if isinstance(step, Stop):
+        pause, more = _pause(unit, rules, attempt, (case, step))
+        return pause, events + more
+    if step is None:
+        decision, more = _turn_away(unit, rules, attempt, case)
+    else:
+        decision, more = _let_pass(unit, rules, register, attempt, step)
+    return decision, [*events, *more, *_leave(unit, attempt)]
 
 
-def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Case:
-    """Evaluate a request without admitting it."""
-    mission = mission_of_call(unit, rules, request)
-    running = mission if mission is not None and mission.ended_at is None else None
-    call = Call(request.attributes, request.session_id, request.mission_id, unit.now)
-    counted = register.counting(unit).of(call, unit.window_opened, opens=True)
-    sums = [unit.balance(place.key) for place in counted]
-    balances = rules.balances(counted, sums, running)
-    statuses = judge(balances, request.amounts)
-    state = state_of(statuses)
-    denial = _denial(rules, request, mission, state)
-    decision = Decision(
-        state,
-        statuses,
-        denial,
-        request.estimate_nano_usd,
-        override_possible=rules.policy.allow_override and denial is Denial.BUDGET_EXCEEDED,
-        max_affordable_output_tokens=_fits(statuses, request),
-        policy_hash=rules.policy.content_hash,
-        session_id=request.session_id,
-        mission_id=request.mission_id,
-        model=request.unpriced_model or request.model,
-    )
-    return Case(request, mission, counted, sums, decision)
+def evaluate(unit: Unit, rules: Rules, register: Register, attempt: Attempt) -> Decision:
+    """Say what would be decided of a call now; nothing is reserved, and it waits for nothing.
+
+    A call that would wait, or be parked, is refused, with that rung in the decision.
+    """
+    case = weigh(unit, rules, register, attempt.request)
+    step = _step(unit, rules, register, attempt, case)
+    if step is None:
+        return case.decision
+    if isinstance(step, Stop):
+        denial = case.decision.denial or Denial.BUDGET_EXCEEDED
+        return replace(case.decision, denial=denial, rungs=(step.rung,))
+    if step.override is not None:
+        return case.decision  # an override is used by a call, not by a question
+    return _described(step.case.decision, step, attempt)
+
+
+def _step(
+    unit: Unit, rules: Rules, register: Register, attempt: Attempt, case: Case
+) -> Passage | Stop | None:
+    ladder = Ladder(unit, rules, lambda form: weigh(unit, rules, register, form), attempt)
+    approval = attempt.approval
+    if approval is not None and approval.state is ApprovalState.APPROVED:
+        if case.decision.denial in (None, Denial.BUDGET_EXCEEDED):
+            return ladder.by_approval(case, approval)
+        return None
+    step = ladder.climb(case)
+    if approval is not None and approval.state is ApprovalState.PENDING:
+        is_over = Rung.ASK not in attempt.rungs
+        return step if is_over or isinstance(step, Passage) else Stop(Rung.ASK)
+    if approval is not None and isinstance(step, Stop):
+        return None  # a person has decided: it neither waits nor asks again
+    return step
+
+
+def _pause(
+    unit: Unit, rules: Rules, attempt: Attempt, stopped: tuple[Case, Stop]
+) -> tuple[Pause, list[Event]]:
+    case, stop = stopped
+    if stop.rung is Rung.WAIT:
+        turn = stand(unit, attempt.turn, stop.wants)
+        return Pause(Rung.WAIT, turn, frozenset[Hashable](stop.wants)), []
+    turn = attempt.turn
+    if turn is None:
+        unit.tick()
+        turn = unit.now_us
+    unit.drop_waiter(turn)
+    events: list[Event] = []
+    if (approval := attempt.approval) is None:
+        approval, events = park(unit, rules.policy, case)
+    else:
+        keep_alive(unit, approval)
+    return Pause(Rung.ASK, turn, frozenset([approval.id]), approval.id), events
+
+
+def _leave(unit: Unit, attempt: Attempt) -> list[Event]:
+    """Give up the place of a call that is decided, and its approval if it did not use it."""
+    if attempt.turn is not None:
+        unit.drop_waiter(attempt.turn)
+    return [] if attempt.approval is None else let_go(unit, attempt.approval.id)
 
 
 def extended(
@@ -138,29 +186,6 @@ def extended(
     if not is_raised:
         return decision, []
     return decision, note_settled(unit, rules, counted, sums, request)
-
-
-def _denial(
-    rules: Rules, request: Request, mission: MissionRecord | None, state: BudgetState
-) -> Denial | None:
-    if request.estimate_nano_usd is None and rules.policy.unpriced_models == "deny":
-        return Denial.UNPRICED_MODEL
-    if mission is not None and mission.outcome is not None:
-        return Denial.MISSION_ENDED
-    return Denial.BUDGET_EXCEEDED if state is BudgetState.EXCEEDED else None
-
-
-def _fits(statuses: Sequence[BudgetStatus], request: Request) -> int | None:
-    """Return the longest output that every budget has room for; ``None`` when that is unknown."""
-    if request.output_rate is None or request.input_nano_usd is None:
-        return None
-    room = headroom(statuses, Measure.USD)
-    if room is None:
-        return None
-    left = room - request.input_nano_usd
-    if left < 0 or not request.output_rate:
-        return 0 if left < 0 else None
-    return left * 1_000_000 // request.output_rate
 
 
 def _replay(unit: Unit, in_force: InForce, request: Request) -> tuple[Decision | None, list[Event]]:
@@ -200,37 +225,84 @@ def _existing(unit: Unit, request: Request) -> Reservation | None:
     return unit.reservation_by_key(request.idempotency_key, request.project)
 
 
-def _decide(
-    unit: Unit, rules: Rules, register: Register, case: Case, reservation_id: str | None
+def _let_pass(
+    unit: Unit, rules: Rules, register: Register, attempt: Attempt, passage: Passage
 ) -> tuple[Decision, list[Event]]:
-    decision, request = case.decision, case.request
-    override = None
-    if decision.denial is Denial.BUDGET_EXCEEDED and rules.policy.allow_override:
-        override = usable(unit, request.session_id, request.project)
+    """Admit a call, in the form in which it passes."""
+    case, override = passage.case, passage.override
+    request = case.request
     events: list[Event] = []
     if request.estimate_nano_usd is None:
-        refused = decision.denial is Denial.UNPRICED_MODEL
-        unpriced = request.unpriced_model or request.model
-        events.append(UnpricedCall(request.provider, unpriced, refused, request.surface))
-    if not decision.allowed and override is None:
-        return decision, events + _refuse(unit, rules, case)
-    events += note_admitted(unit, rules, case.sums, decision.statuses, request)
-    reservation = _reservation(unit, rules, case, reservation_id)
+        events.append(_unpriced(request, refused=False))
+    events += note_admitted(unit, rules, case.sums, case.decision.statuses, request)
+    reservation = _reservation(unit, rules, case, attempt.reservation_id)
+    decision = _described(case.decision, passage, attempt)
     if override is not None:
         reservation = replace(reservation, override_id=override.id)
-        decision = replace(decision, denial=None, override_id=override.id)
+        decision = replace(decision, override_id=override.id)
         events.append(consume(unit, override, reservation, decision.statuses))
+    if passage.approval is not None:
+        events += use(unit, passage.approval)
     if request.idempotency_key is not None:
         reservation = replace(reservation, answer=answer_text(decision))
     _hold(unit, register, case, reservation, decision)
+    events += [LadderUsed(rung.value, request.surface) for rung in decision.rungs]
     return decision.admitting(reservation), events
+
+
+def _turn_away(
+    unit: Unit, rules: Rules, attempt: Attempt, case: Case
+) -> tuple[Decision, list[Event]]:
+    """Refuse a call."""
+    decision, request = case.decision, case.request
+    if attempt.waited_us or attempt.approval is not None:
+        decision = replace(
+            decision,
+            denial=decision.denial or Denial.BUDGET_EXCEEDED,
+            waited_seconds=_seconds(attempt.waited_us),
+            approval_id=attempt.approval.id if attempt.approval else None,
+        )
+    events: list[Event] = []
+    if request.estimate_nano_usd is None:
+        refused = decision.denial is Denial.UNPRICED_MODEL
+        events.append(_unpriced(request, refused=refused))
+    return decision, events + _refuse(unit, rules, replace(case, decision=decision))
+
+
+def _described(decision: Decision, passage: Passage, attempt: Attempt) -> Decision:
+    """Return the decision about a call that passes, with how it passes."""
+    rungs = passage.rungs
+    if attempt.has_queued:
+        rungs = (Rung.WAIT, *rungs)
+    is_lifted = passage.override is not None or passage.approval is not None
+    if not rungs and not attempt.waited_us and not is_lifted:
+        return decision
+    return replace(
+        decision,
+        denial=None,
+        output_cap_tokens=passage.output_cap_tokens,
+        downgraded_from=passage.downgraded_from,
+        waited_seconds=_seconds(attempt.waited_us),
+        approval_id=passage.approval.id if passage.approval else None,
+        rungs=rungs,
+    )
+
+
+def _unpriced(request: Request, *, refused: bool) -> UnpricedCall:
+    model = request.unpriced_model or request.model
+    return UnpricedCall(request.provider, model, refused, request.surface)
+
+
+def _seconds(waited_us: int) -> float:
+    """Return a time in whole milliseconds, rounded up: whoever waited did so for a while."""
+    return -(-waited_us // 1_000) / 1_000
 
 
 def _reservation(unit: Unit, rules: Rules, case: Case, reservation_id: str | None) -> Reservation:
     ttl_seconds = case.request.ttl_seconds or rules.policy.reservation_ttl_seconds
     return Reservation(
         id=reservation_id or new_id(unit.now_us),
-        request=case.request,
+        request=case.request if case.request.said is None else replace(case.request, said=None),
         state=ReservationState.HELD,
         hold_nano_usd=case.request.estimate_nano_usd or NOTHING,
         hold_tokens=case.request.estimate_tokens,
@@ -287,9 +359,11 @@ def _refuse(unit: Unit, rules: Rules, case: Case) -> list[Event]:
     events: list[Event] = [CallDenied(decision.denial.value, request.surface)]
     if decision.denial is not Denial.BUDGET_EXCEEDED:
         return events
-    exceeded = [status for status in decision.statuses if status.state is BudgetState.EXCEEDED]
-    events += note_refused(unit, rules, case.sums, exceeded, request)
-    if case.mission is not None and any(status.budget.name == MISSION for status in exceeded):
+    in_the_way = exceeded(case)
+    if not in_the_way:
+        return events
+    events += note_refused(unit, rules, case.sums, in_the_way, request)
+    if case.mission is not None and any(status.budget.name == MISSION for status in in_the_way):
         stop_mission(unit, case.mission, MissionOutcome.BUDGET_EXHAUSTED)
     return events
 
@@ -297,6 +371,14 @@ def _refuse(unit: Unit, rules: Rules, case: Case) -> list[Event]:
 def _decided(decision: Decision) -> Row:
     governing = decision.governing
     row: Row = {"state": decision.state.word, "denial": decision.denial}
+    if decision.rungs or decision.waited_seconds or decision.approval_id:
+        row |= {
+            "rungs": ",".join(decision.rungs) or None,
+            "output_cap_tokens": decision.output_cap_tokens,
+            "downgraded_from": decision.downgraded_from,
+            "waited_us": round(decision.waited_seconds * 1_000_000) or None,
+            "approval_id": decision.approval_id,
+        }
     if governing is None:
         return row
     budget = governing.budget

@@ -63,6 +63,16 @@ class Call:
         return self._decision
 
     @property
+    def model(self) -> str:
+        """The model to call: the one that was named, or a cheaper one in its place (EVA-14)."""
+        return self.decision.model or self.request.model
+
+    @property
+    def output_cap_tokens(self) -> int | None:
+        """The maximum of output to state in place of a larger one; ``None`` for the call's own."""
+        return self.decision.output_cap_tokens
+
+    @property
     def reservation(self) -> Reservation | None:
         """The hold of the call as it is now; ``None`` while governance is disabled."""
         return self._reservation or self.decision.reservation

@@ -9,33 +9,35 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import TypeAlias
 
 from corvus.base.errors import ReservationError
-from corvus.base.money import NOTHING, NanoUSD, nano_usd
+from corvus.base.money import nano_usd
 from corvus.governor import admission, settlement
-from corvus.governor.engine import Constant, Engine, Operation, Transaction, WithEvents
+from corvus.governor.engine import Constant, Engine, Operation, Retry, Transaction, WithEvents
+from corvus.governor.ladder.offers import DescribedOffers
+from corvus.governor.ladder.rungs import Attempt
+from corvus.governor.ladder.tries import Tries
 from corvus.governor.pricing import (
     UNKNOWN_PROVIDER,
     CallOptions,
     CallReport,
     Estimate,
     highest_estimate,
+    lowered,
     possible_prices,
     refuse_unknown,
     settlement_of,
 )
-from corvus.governor.replay import fingerprint_of
+from corvus.governor.replay import fingerprint_of, fingerprint_of_request
+from corvus.model.budget import Rung
 from corvus.model.decision import BudgetState, Decision, Denial
+from corvus.model.ladder import Offers
 from corvus.model.pending import PendingKind, PendingSettlement
 from corvus.model.price import Price
 from corvus.model.request import LOCAL, LONGEST_LIFE_SECONDS, Request, Surface, require_amount
 from corvus.model.reservation import Reservation, Settled
 from corvus.model.usage import Usage
 from corvus.store.unit import Unit
-
-Lower: TypeAlias = Callable[[NanoUSD], Request]
-"""Returns the call that costs at most so much, or the least that makes sense."""
 
 
 def describe(engine: Engine, model: str, options: CallOptions) -> Request:
@@ -52,6 +54,9 @@ def describe(engine: Engine, model: str, options: CallOptions) -> Request:
     models = tuple(dict.fromkeys((model, *options.get("models", ()))))
     prices = possible_prices(engine.books, models, tier, provider, today)
     price, estimate = prices[0], _estimate(engine, prices, options)
+    most_nano_usd = estimate.total_nano_usd
+    if engine.policy.hold == "expected":
+        estimate = _expected(engine, prices, (models, options)) or estimate
     unpriced = None
     if estimate.total_nano_usd is None:
         unpriced = _unpriced(engine, models, options, today)
@@ -59,6 +64,7 @@ def describe(engine: Engine, model: str, options: CallOptions) -> Request:
         model=model,
         estimate_nano_usd=estimate.total_nano_usd,
         estimate_tokens=estimate.tokens,
+        most_nano_usd=most_nano_usd if most_nano_usd != estimate.total_nano_usd else None,
         output_tokens=_lowerable(options),
         session_id=options.get("session_id") or options.get("made_session_id") or engine.session_id,
         provider=provider or (price.provider if price else "") or UNKNOWN_PROVIDER,
@@ -81,6 +87,8 @@ def describe(engine: Engine, model: str, options: CallOptions) -> Request:
         fingerprint=fingerprint_of(model, options) if options.get("idempotency_key") else None,
         resumes_mission=options.get("resumes_mission", False),
         unpriced_model=unpriced,
+        said={**options} if not callable(options.get("expected")) else None,
+        rungs=tuple(Rung(rung) for rung in options.get("rungs", Rung)),
     )
 
 
@@ -95,15 +103,34 @@ def _unpriced(engine: Engine, models: Sequence[str], options: CallOptions, on: d
 
 
 def _estimate(engine: Engine, prices: Sequence[Price | None], options: CallOptions) -> Estimate:
-    most = options.get("max_output_tokens")
-    stated = Usage(
-        input_tokens=options.get("input_tokens", 0),
-        output_tokens=engine.policy.default_output_tokens if most is None else most,
-    )
+    stated = _stated(engine, options)
     amount = options.get("estimate_usd")
     if amount is not None:
         return Estimate(nano_usd(amount), tokens=stated.total_tokens)
     return highest_estimate(prices, options.get("expected", stated))
+
+
+def _stated(engine: Engine, options: CallOptions) -> Usage:
+    """Return the most that a call may use, as its caller states it."""
+    most = options.get("max_output_tokens")
+    return Usage(
+        input_tokens=options.get("input_tokens", 0),
+        output_tokens=engine.policy.default_output_tokens if most is None else most,
+    )
+
+
+def _expected(
+    engine: Engine, prices: Sequence[Price | None], call: tuple[Sequence[str], CallOptions]
+) -> Estimate | None:
+    """Return what a call is expected to cost where such calls are known; else ``None``."""
+    models, options = call
+    output_tokens = engine.expectations.output_tokens(models, options.get("agent"))
+    if output_tokens is None or options.get("estimate_usd") is not None:
+        return None
+    most = options.get("expected", _stated(engine, options))
+    return highest_estimate(
+        prices, lambda price: lowered(most(price) if callable(most) else most, output_tokens)
+    )
 
 
 def _lowerable(options: CallOptions) -> int | None:
@@ -113,56 +140,46 @@ def _lowerable(options: CallOptions) -> int | None:
     return options.get("max_output_tokens")
 
 
-def evaluate(engine: Engine, request: Request) -> Operation[Decision]:
+def evaluate(engine: Engine, request: Request, offers: Offers | None = None) -> Operation[Decision]:
     """Say what would be decided of a call now, and reserve nothing."""
     if not engine.policy.enabled:
         return Constant(_ungoverned(engine, request))
+    offers = offers or _offers(engine, request)
 
     def step(unit: Unit) -> WithEvents[Decision]:
         events = settlement.upkeep(unit, engine.in_force)
-        return admission.weigh(unit, engine.rules, engine.register, request).decision, events
+        attempt = Attempt(request, offers, request.rungs)
+        return admission.evaluate(unit, engine.rules, engine.register, attempt), events
 
     return Transaction(step, finish=_explain(engine))
 
 
 def reserve(
-    engine: Engine, request: Request, reservation_id: str | None = None
+    engine: Engine,
+    request: Request,
+    reservation_id: str | None = None,
+    *,
+    offers: Offers | None = None,
 ) -> Operation[Decision]:
-    """Admit a call and hold its estimate in every matching budget, or refuse it."""
-    if not engine.policy.enabled:
-        return Constant(_ungoverned(engine, request))
+    """Admit a call and hold its estimate in every matching budget, or refuse it.
 
-    def step(unit: Unit) -> WithEvents[Decision]:
-        return admission.reserve(unit, engine.rules, engine.register, request, reservation_id)
-
-    return Transaction(step, undo=_give_back(engine), finish=_explain(engine))
-
-
-def reserve_fitting(
-    engine: Engine, request: Request, lower: Lower
-) -> Operation[tuple[Decision, Request]]:
-    """Do what ``reserve`` does, or admit less where a budget has no room for all of it.
-
-    Which of the two is reserved is decided in the transaction that admits it (RES-1).
+    Which form of it is admitted is decided in the transaction that admits it (RES-1, EVA-14).
     """
     if not engine.policy.enabled:
-        return Constant((_ungoverned(engine, request), request))
+        return Constant(_ungoverned(engine, request))
+    if request.idempotency_key is not None and request.fingerprint is None:
+        request = replace(request, fingerprint=fingerprint_of_request(request))
+    changes = offers or _offers(engine, request)
 
-    def step(unit: Unit) -> WithEvents[tuple[Decision, Request]]:
-        events = settlement.upkeep(unit, engine.in_force)
-        fitting = request
-        decision = admission.weigh(unit, engine.rules, engine.register, request).decision
-        if decision.denial is Denial.BUDGET_EXCEEDED:
-            fitting = lower(decision.headroom_nano_usd or NOTHING)
-        decision, more = admission.reserve(unit, engine.rules, engine.register, fitting, None)
-        return (decision, fitting), events + more
+    def begin() -> Tries:
+        now = lambda: (engine.rules, engine.register)  # noqa: E731 - may be enrolled again
+        return Tries(engine.store, now, request, changes, reservation_id)
 
-    give_back, explain = _give_back(engine), _explain(engine)
-    return Transaction(
-        step,
-        undo=lambda value: give_back(value[0]),
-        finish=lambda value: (explain(value[0]), value[1]),
-    )
+    return Retry(begin, _give_back(engine), _explain(engine))
+
+
+def _offers(engine: Engine, request: Request) -> Offers:
+    return DescribedOffers(request, lambda model, said: describe(engine, model, said))
 
 
 def require_hold(reservation: object) -> Reservation:

@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property, update_wrapper
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, cast
 
@@ -25,17 +26,21 @@ from corvus.base.time import microseconds
 from corvus.events import Event
 from corvus.governor import audit_chain as audit
 from corvus.governor import settlement
+from corvus.governor.admission import Pause
+from corvus.governor.ladder.tries import Tries
 from corvus.governor.notices import Notices
 from corvus.governor.recount import Difference, History, no_history, recall, recount
 from corvus.governor.rules import InForce, Register, Rules, budgets_to_register, registered
 from corvus.governor.upkeep import Heartbeat, take_in
+from corvus.model.decision import Decision
+from corvus.model.expectation import Expectations
 from corvus.model.notify import NotifyTarget
 from corvus.model.pending import PendingSettlement
 from corvus.model.policy import Policy
 from corvus.model.reservation import ReservationState
 from corvus.prices.lookup import PriceBooks
 from corvus.store.api import Forgotten
-from corvus.store.kinds import budget_key
+from corvus.store.kinds import EXPECTED_OUTPUTS, budget_key
 from corvus.store.spill import is_waiting
 from corvus.store.store import Store
 from corvus.store.unit import Unit
@@ -48,6 +53,8 @@ Listener: TypeAlias = Callable[[Event], None]
 WithEvents: TypeAlias = tuple[T, list[Event]]
 Step: TypeAlias = Callable[[Unit], tuple[T, list[Event]]]
 
+_LEARNED_FOR = timedelta(minutes=1)
+"""How long what was learned of calls is taken for the latest."""
 _MENDED_MAX = 3
 """How often what a step lacked is mended before its fault goes to the caller."""
 
@@ -78,7 +85,22 @@ class Constant(Generic[T]):
     value: T
 
 
-Operation: TypeAlias = Transaction[T] | Constant[T]
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The admission of a call, which is tried again after pauses until it is decided (EVA-14).
+
+    Attributes:
+        begin: Returns its tries.
+        undo: As for a transaction.
+        finish: As for a transaction.
+    """
+
+    begin: Callable[[], Tries]
+    undo: Callable[[Decision], object]
+    finish: Callable[[Decision], Decision]
+
+
+Operation: TypeAlias = Transaction[T] | Constant[T] | Retry
 
 
 class _Replaced(StoreError):
@@ -118,7 +140,10 @@ class Engine:
         self._notices = Notices(notify)
         self._origin: str | None = None
         self.register = Register()
+        self.expectations = Expectations()
+        self._learned_at: datetime | None = None
         self.rules = self._enrol()
+        self.look_up_expectations()
         self._take_in()
 
     @property
@@ -148,6 +173,8 @@ class Engine:
         """
         if isinstance(operation, Constant):
             return operation.value
+        if isinstance(operation, Retry):
+            return cast("T", self._decide(operation))
         step, undo, late = self._checked(operation), _undo(operation), self._late(operation)
         mended = 0
         while True:
@@ -163,6 +190,8 @@ class Engine:
         """Do what ``run`` does, without keeping the event loop waiting."""
         if isinstance(operation, Constant):
             return operation.value
+        if isinstance(operation, Retry):
+            return cast("T", await self._adecide(operation))
         step, undo, late = self._checked(operation), _undo(operation), self._late(operation)
         mended = 0
         while True:
@@ -177,6 +206,26 @@ class Engine:
                 from asyncio import to_thread
 
                 await to_thread(self._mend, fault)
+
+    def _decide(self, call: Retry) -> Decision:
+        tries = call.begin()
+        once = _once(call, tries)
+        try:
+            while (decision := tries.note(self.run(once))) is None:
+                tries.rest()
+        finally:
+            tries.leave()
+        return call.finish(decision)
+
+    async def _adecide(self, call: Retry) -> Decision:
+        tries = call.begin()
+        once = _once(call, tries)
+        try:
+            while (decision := tries.note(await self.arun(once))) is None:
+                await tries.arest()
+        finally:
+            tries.leave()
+        return call.finish(decision)
 
     def recount(self, *, write: bool) -> list[Difference]:
         """Count all balances of the store again (STO-2), and mend them if ``write`` is set.
@@ -214,6 +263,7 @@ class Engine:
             return None, settlement.upkeep(unit, self.in_force)
 
         self.run(Transaction(step))
+        self.look_up_expectations()
         origin = self._origin
         if origin is not None and self.store.run(
             lambda unit: audit.are_limits_outdated(unit, self.policy, origin)
@@ -224,6 +274,20 @@ class Engine:
                 "restart it, or let it read its config again",
                 origin,
             )
+
+    def look_up_expectations(self) -> None:
+        """Read again what was learned of calls, where it decides and was not read of late.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        if self.policy.hold != "expected":
+            return
+        now = self.store.clock.now()
+        if self._learned_at is not None and abs(now - self._learned_at) < _LEARNED_FOR:
+            return
+        learned = self.store.run(lambda unit: unit.rows.find(EXPECTED_OUTPUTS))
+        self.expectations, self._learned_at = Expectations(learned), now
 
     def renew(self, lives: Mapping[str, float]) -> None:
         """Let calls that still run live on, in one step (RES-7).
@@ -317,6 +381,18 @@ class Engine:
                     listener(event)
                 except Exception:
                     _log.exception("a listener failed on %s", type(event).__name__)
+
+
+def _once(call: Retry, tries: Tries) -> Transaction[Decision | Pause]:
+    """Return one try, which nobody has made if its caller is gone by then."""
+
+    def undo(outcome: Decision | Pause) -> None:
+        if isinstance(outcome, Pause):
+            tries.leave(outcome)
+        else:
+            call.undo(outcome)
+
+    return Transaction(tries.step, undo=undo)
 
 
 def _undo(operation: Transaction[T]) -> Callable[[WithEvents[T]], object] | None:

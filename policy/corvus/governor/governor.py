@@ -26,14 +26,17 @@ from corvus.governor.engine import (
     awaitable,
     blocking,
 )
-from corvus.governor.parts import with_parts
+from corvus.governor.ladder import approvals
+from corvus.governor.part_status import with_parts
 from corvus.governor.pricing import CallOptions, CallReport
 from corvus.governor.recount import Difference, History, no_history
 from corvus.governor.resets import ResetPreview, Subject
 from corvus.governor.session import MissionKey, Session
 from corvus.governor.status import project_of, report_status
 from corvus.governor.upkeep import Heartbeat
+from corvus.model.approval import Approval, ApprovalRequest
 from corvus.model.decision import BudgetState, Decision
+from corvus.model.ladder import Offers
 from corvus.model.notify import NotifyTarget
 from corvus.model.parts import PartsPage, PartsQuery
 from corvus.model.policy import Policy
@@ -155,24 +158,39 @@ class Governor:
         return Session(self.engine, named, project or None, is_made=not session_id)
 
     @blocking
-    def evaluate(self, request: Request) -> Operation[Decision]:
+    def evaluate(self, request: Request, *, offers: Offers | None = None) -> Operation[Decision]:
         """Say what would be decided of a call now, and reserve nothing.
+
+        It never waits: of a call that would, the decision is a refusal with that rung in ``rungs``.
+
+        Args:
+            request: The call.
+            offers: As for ``reserve``.
 
         Raises:
             StoreError: The store cannot answer.
         """
-        return calls.evaluate(self.engine, request)
+        return calls.evaluate(self.engine, request, offers)
 
     aevaluate = awaitable(evaluate)
 
     @blocking
     def reserve(
-        self, request: Request, *, reservation_id: str | None = None
+        self,
+        request: Request,
+        *,
+        offers: Offers | None = None,
+        reservation_id: str | None = None,
     ) -> Operation[Decision]:
         """Admit a call and hold its estimate in every matching budget, or refuse it.
 
+        Before it is refused, what its budgets list in ``on_exceeded`` is tried (EVA-14): the
+        decision may carry a lower maximum or another model, which the caller applies, and may come
+        only after a wait for other calls or for a person.
+
         Args:
             request: The call.
+            offers: What can be changed about it; by default, what follows from its description.
             reservation_id: Id for the reservation, a UUIDv7; made by default.
 
         Returns:
@@ -183,32 +201,47 @@ class Governor:
             IdempotencyConflict: The request's key was used for another request.
             StoreError: The store cannot answer, so the call must not be made.
         """
-        return calls.reserve(self.engine, request, reservation_id)
+        return calls.reserve(self.engine, request, reservation_id, offers=offers)
 
     areserve = awaitable(reserve)
 
     @blocking
-    def reserve_fitting(
-        self, request: Request, lower: calls.Lower
-    ) -> Operation[tuple[Decision, Request]]:
-        """Do what ``reserve`` does, or admit less where a budget has no room for all of it.
-
-        Which of the two is reserved is decided in the transaction that admits it (RES-1).
-
-        Args:
-            request: The call at its longest.
-            lower: Returns the call that costs at most so much, or the least that makes sense. May
-                be called more than once; the last answer counts.
-
-        Returns:
-            The decision, and the request that it is about.
+    def approvals(self) -> Operation[list[Approval]]:
+        """Return the calls that are parked and that nobody has decided, the oldest first (EVA-14).
 
         Raises:
-            StoreError: The store cannot answer, so the call must not be made.
+            StoreError: The store cannot answer.
         """
-        return calls.reserve_fitting(self.engine, request, lower)
+        return Transaction(approvals.pending)
 
-    areserve_fitting = awaitable(reserve_fitting)
+    aapprovals = awaitable(approvals)
+
+    @blocking
+    def decide_approval(self, request: ApprovalRequest) -> Operation[Approval]:
+        """Let a parked call pass once, or refuse it; the audit keeps who did it (EVA-14).
+
+        Raises:
+            ApprovalNotFound: No call is parked under this id.
+            SelfApproval: It is the call of the token that decides.
+            SteeringRefused: Somebody has decided already, or the call has left.
+        """
+        scrubbed = replace(request, reason=scrub(request.reason) if request.reason else None)
+        return Transaction(lambda unit: approvals.decide(unit, scrubbed))
+
+    adecide_approval = awaitable(decide_approval)
+
+    @blocking
+    def approval_of_link(self, approval_id: str, until: str, signature: str) -> Operation[Approval]:
+        """Return the parked call of a link that was sent to a person.
+
+        Raises:
+            ApprovalNotFound: The link is not valid, or its time is over.
+        """
+        return Transaction(
+            lambda unit: (approvals.by_link(unit, approval_id, until, signature), [])
+        )
+
+    aapproval_of_link = awaitable(approval_of_link)
 
     @blocking
     def commit(

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import NamedTuple, TypeAlias, TypedDict
 
 from corvus.base.money import NanoUSD, divide_half_even
+from corvus.model.budget import Rung
 from corvus.model.decision import UnpricedModel
 from corvus.model.price import Price, Rates
 from corvus.model.request import Request
@@ -59,6 +60,9 @@ class CallOptions(TypedDict, total=False):
         estimate_usd: The cost expected, instead of a price.
         service_tier: Tier of the request; one of ``VARIANTS`` has prices of its own.
         dispatched: ``False`` for a hold whose call has surely not left yet (RES-6).
+        rungs: What the caller can follow in place of a refusal (EVA-14): whoever does not apply a
+            maximum or a model that the decision states leaves out ``cap`` and ``downgrade``. All
+            by default.
     """
 
     session_id: str | None
@@ -85,6 +89,7 @@ class CallOptions(TypedDict, total=False):
     estimate_usd: Decimal | int
     service_tier: str | None
     dispatched: bool
+    rungs: Collection[Rung]
 
 
 class CallReport(TypedDict, total=False):
@@ -235,6 +240,14 @@ def highest_estimate(prices: Sequence[Price | None], expected: Usage | Bound) ->
     unknown = next((each for each in estimates if each.total_nano_usd is None), None)
     highest = unknown or max(estimates, key=lambda each: each.total_nano_usd or 0)
     return highest._replace(tokens=max(each.tokens for each in estimates))
+
+
+def lowered(usage: Usage, output_tokens: int) -> Usage:
+    """Return a usage with no more output than so many tokens, reasoning included."""
+    if usage.output_tokens + usage.reasoning_tokens <= output_tokens:
+        return usage
+    reasoning = min(usage.reasoning_tokens, output_tokens)
+    return replace(usage, output_tokens=output_tokens - reasoning, reasoning_tokens=reasoning)
 
 
 def estimated(price: Price | None, expected: Usage) -> Estimate:

@@ -17,7 +17,7 @@ from corvus.base.money import nano_usd
 from corvus.base.period import Period
 from corvus.base.time import instant_at, microseconds
 from corvus.governor.pricing import CallOptions
-from corvus.model.budget import Budget, Measure
+from corvus.model.budget import Budget, Measure, Rung
 from corvus.model.decision import BudgetState, BudgetStatus, Decision
 from corvus.model.request import Request
 from corvus.model.reservation import Reservation
@@ -51,13 +51,26 @@ def answer_text(decision: Decision) -> str:
         ]
         for status in decision.statuses
     ]
-    kept = [int(decision.state), decision.max_affordable_output_tokens, statuses]
+    kept: list[object] = [int(decision.state), decision.max_affordable_output_tokens, statuses]
+    if decision.rungs:
+        kept.append(
+            [
+                decision.rungs,
+                decision.output_cap_tokens,
+                decision.downgraded_from,
+                decision.waited_seconds,
+                decision.approval_id,
+            ]
+        )
     return json.dumps(kept, separators=(",", ":"))
 
 
 def answer_of(reservation: Reservation) -> Decision:
     """Return the decision that admitted a reservation, as it was given."""
-    state, affordable, statuses = json.loads(reservation.answer or "[0,null,[]]")
+    state, affordable, statuses, *more = json.loads(reservation.answer or "[0,null,[]]")
+    rungs, cap, downgraded_from, waited_seconds, approval_id = (
+        more[0] if more else ((), None, None, 0.0, None)
+    )
     return Decision(
         state=BudgetState(state),
         statuses=tuple(_status(kept) for kept in statuses),
@@ -70,6 +83,12 @@ def answer_of(reservation: Reservation) -> Decision:
         policy_hash=reservation.policy_hash,
         session_id=reservation.request.session_id,
         mission_id=reservation.request.mission_id,
+        model=reservation.request.model,
+        output_cap_tokens=cap,
+        downgraded_from=downgraded_from,
+        waited_seconds=waited_seconds,
+        approval_id=approval_id,
+        rungs=tuple(map(Rung, rungs)),
     )
 
 
@@ -116,6 +135,16 @@ def fingerprint_of(model: str, options: CallOptions) -> str:
                 said[name] = dict(cast("Mapping[str, str]", value))
         else:
             said[name] = value
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def fingerprint_of_request(request: Request) -> str:
+    """Return the fingerprint of a call that was not made from what a caller said: all of it.
+
+    A repetition is compared by it, for what is kept of the first call may be another form of it.
+    """
+    said = asdict(replace(request, dispatched=True, resumes_mission=False, said=None, rungs=()))
     text = json.dumps(said, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -24,6 +24,8 @@ from corvus.base.money import NOTHING, NanoUSD
 from corvus.base.time import microseconds
 from corvus.events import CallSettled, Event, Overrun, ReservationExpired, SettlementCorrected
 from corvus.governor.audit_chain import SYSTEM, append_audit
+from corvus.governor.ladder.approvals import expire_approvals
+from corvus.governor.ladder.waiting import forget_gone
 from corvus.governor.overrides import expire_overrides, restore
 from corvus.governor.records import (
     append_counted_refusals,
@@ -348,7 +350,8 @@ def upkeep(unit: Unit, in_force: InForce) -> list[Event]:
         return []
     unit.upkept = True
     append_counted_refusals(unit, only_past=True)
-    events = expire_overrides(unit)
+    forget_gone(unit)
+    events = [*expire_overrides(unit), *expire_approvals(unit)]
     for overdue in unit.overdue(_AT_ONCE):
         events += expire(unit, in_force, overdue)
     return events

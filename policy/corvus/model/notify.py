@@ -36,7 +36,7 @@ class Topic(StrEnum):
     THRESHOLDS = "thresholds", "a budget reached a threshold", "default"
     LIMITS = "limits", "a cost brought a budget over its limit", "default"
     REFUSALS = "refusals", "the first call that a budget refused in a window", "default"
-    PARKED = "parked", "a call waits for approval", "default"
+    PARKED = "parked", "a call waits for approval, and what became of it", "default"
     UNPRICED = "unpriced", "a model without a price, once a day", "default"
     OVERRIDES = "overrides", "an override was granted or used"
     RESETS = "resets", "a budget was reset"
@@ -64,6 +64,7 @@ class NotifyTarget:
         budgets: Globs of names: what is about a budget is sent for these alone; empty is all.
         format: Of the messages to a webhook.
         language: Of the texts in a message.
+        gateway_url: Where people reach the gateway, for links; ``None`` has none.
         allow_http: Whether the webhook may be at another machine without encryption.
     """
 
@@ -76,7 +77,14 @@ class NotifyTarget:
     budgets: tuple[str, ...] = ()
     format: MessageFormat = "corvus"
     language: str = "en"
+    gateway_url: str | None = None
     allow_http: bool = False
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that hold its secrets."""
+        names = (self.url_env, self.apprise_env, self.secret_env)
+        return tuple(name for name in names if name is not None)
 
     def wants(self, topic: str, budget: str | None) -> bool:
         """Return whether a notice is sent here.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from corvus.base.money import MAX_LIMIT_USD, NanoUSD, nano_usd
-from corvus.model.budget import TAG, Amounts
+from corvus.model.budget import TAG, Amounts, Rung
 
 MAX_ESTIMATE = nano_usd(MAX_LIMIT_USD)
 """Largest estimate or cost of one call, inclusive; it keeps every sum inside int64."""
@@ -91,11 +92,16 @@ class Request:
         output_rate: Nano-USD per million output tokens, to say what would still fit.
         output_tokens: The output that the estimate has room for, where the caller can lower it;
             kept nowhere.
+        most_nano_usd: The most that the call may cost, where less is held because such calls cost
+            less (``hold = "expected"``); ``None`` where the estimate is the most.
         principal: Whose call it is: the id of the token, or ``LOCAL``. Through the API, only the
             principal of a reservation finds it again (RES-8).
         fingerprint: Hash of what the caller said, which decides whether a repeated idempotency key
             means the same request (RES-2); ``None`` without a key.
         resumes_mission: Whether the call resumes its mission if that has ended (MIS-5).
+        said: What the caller said of the call, by which it can be described again for another
+            model or maximum; ``None`` where that is not known. Nobody keeps it.
+        rungs: What the caller can follow in place of a refusal (EVA-14). Nobody keeps it.
         unpriced_model: Of the models that may answer, the first without a price; ``None`` when all
             have one, or where it is not known. Nobody keeps it.
     """
@@ -121,10 +127,13 @@ class Request:
     input_nano_usd: int | None = None
     output_rate: int | None = None
     output_tokens: int | None = field(default=None, compare=False)
+    most_nano_usd: NanoUSD | None = None
     principal: str = LOCAL
     fingerprint: str | None = None
     resumes_mission: bool = False
     unpriced_model: str | None = field(default=None, compare=False)
+    said: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    rungs: Collection[Rung] = field(default=tuple(Rung), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.estimate_nano_usd is not None:

@@ -186,6 +186,7 @@ class Changes:
         changed: Rows that were there, or may have been, by kind and key; written first: one may
             give up what a new one takes.
         new: Rows that were not there.
+        dropped: Keys of rows that shall not be there, by kind; dropped before anything is written.
         forgotten_actions: By principal, the span ``(after, until]`` outside of which its admitted
             actions are forgotten.
         forgotten_seq: The outbox event up to which all are.
@@ -201,6 +202,7 @@ class Changes:
     state: StoreState | None = None
     changed: dict[Kind[Any], Table] = field(default_factory=dict[Kind[Any], Table])
     new: dict[Kind[Any], Table] = field(default_factory=dict[Kind[Any], Table])
+    dropped: dict[Kind[Any], set[Any]] = field(default_factory=dict[Kind[Any], set[Any]])
     forgotten_actions: dict[str, tuple[int, int]] = field(
         default_factory=dict[str, tuple[int, int]]
     )

@@ -12,7 +12,9 @@ import json
 from typing import Any, NamedTuple
 
 from corvus.base.period import Period
+from corvus.model.approval import Approval
 from corvus.model.budget import Budget
+from corvus.model.expectation import ExpectedOutput
 from corvus.model.notify import Notice, TargetProgress
 from corvus.model.outbox import OutboxEvent
 from corvus.model.reservation import Reservation
@@ -47,6 +49,27 @@ class AdmittedAction(NamedTuple):
 
     principal: str
     admitted_at_us: int
+
+
+class Waiter(NamedTuple):
+    """A call that waits for room (EVA-14).
+
+    Attributes:
+        turn: When it arrived, microseconds; no two share one.
+        alive_until_us: Until when it is there, unless it says so again.
+        wants: The sums that it waits for: their keys, as JSON.
+    """
+
+    turn: int
+    alive_until_us: int
+    wants: str
+
+
+class StoreSecret(NamedTuple):
+    """A secret that the store has made for itself, hexadecimal."""
+
+    name: str
+    value: str
 
 
 class ForgottenSession(NamedTuple):
@@ -91,8 +114,8 @@ RESERVATION = Kind(
         "policy_hash": "policy",
         "override_id": "override",
     },
-    sparse=("tags", "principal", "estimate_tokens"),
-    omit=("resumes_mission", "unpriced_model", "output_tokens"),
+    sparse=("tags", "principal", "estimate_tokens", "most_nano_usd"),
+    omit=("resumes_mission", "unpriced_model", "output_tokens", "said", "rungs"),
     parts=("request",),
 )
 OVERRIDE = Kind("override", Override, "id state body", whole=True, names={"session_id": "session"})
@@ -111,8 +134,21 @@ PRICE_ENTRY = Kind("price_entry", PriceEntry, "entry")
 TOKEN = Kind("access_token", Token, "id body", whole=True)
 ACTION = Kind("action", AdmittedAction, "principal admitted_at_us", key="principal admitted_at_us")
 FORGOTTEN_SESSION = Kind("forgotten_session", ForgottenSession, "mark")
+WAITER = Kind("waiter", Waiter, "turn alive_until_us wants")
+APPROVAL = Kind(
+    "approval",
+    Approval,
+    "id state alive_until_us body",
+    changing="state alive_until_us body",
+    whole=True,
+    names={"session_id": "session", "mission_id": "mission"},
+)
+SECRET = Kind("secret", StoreSecret, "name value")
 NOTICE = Kind("notice", Notice, "id seq until_us body", whole=True)
 NOTIFY_TARGET = Kind("notify_target", TargetProgress, "name body", whole=True)
+EXPECTED_OUTPUT = Kind(
+    "expected_output", ExpectedOutput, "model agent output_tokens calls", key="model agent"
+)
 OUTBOX = Kind("outbox", OutboxEvent, "seq ledger_table row", names={"table": "ledger_table"})
 
 KINDS: tuple[Kind[Any], ...] = (
@@ -128,13 +164,18 @@ KINDS: tuple[Kind[Any], ...] = (
     TOKEN,
     ACTION,
     FORGOTTEN_SESSION,
+    WAITER,
+    APPROVAL,
+    SECRET,
     NOTICE,
     NOTIFY_TARGET,
+    EXPECTED_OUTPUT,
     OUTBOX,
 )
 """Each table of a store has one."""
 
 THE_STATE = STATE.where("")
+EXPECTED_OUTPUTS = EXPECTED_OUTPUT.where("")
 BUDGETS = BUDGET.where("ORDER BY id")
 BALANCES_OF = BALANCE.where("WHERE budget_id = ?")
 RESERVATION_OF_KEY = RESERVATION.where("WHERE project = ? AND idempotency_key = ?")
@@ -152,6 +193,9 @@ TOKENS = TOKEN.where("ORDER BY id")
 ACTIONS = ACTION.where(
     "WHERE principal = ? AND admitted_at_us > ? AND admitted_at_us <= ? ORDER BY admitted_at_us"
 )
+WAITERS = WAITER.where("ORDER BY turn")
+OPEN_APPROVALS = APPROVAL.where("WHERE state IN ('pending', 'approved') ORDER BY id")
+OLD_APPROVALS = APPROVAL.where("WHERE id < ? AND state NOT IN ('pending', 'approved') LIMIT 1000")
 FORGOTTEN_SESSIONS = FORGOTTEN_SESSION.where("")
 NOTICES = NOTICE.where("WHERE seq > ? ORDER BY seq LIMIT ?")
 NOTIFY_TARGETS = NOTIFY_TARGET.where("ORDER BY name")

@@ -336,6 +336,8 @@ def _migrate(connection: sqlite3.Connection, name: str) -> None:
 
 def write(connection: sqlite3.Connection, changes: Changes) -> None:
     """Write all changes of a transaction; it is committed by the caller."""
+    for kind, keys in changes.dropped.items():
+        connection.executemany(statements.drop(kind), map(values_of, keys))
     for kind, rows in changes.changed.items():
         row_values = [statements.values(kind, row) for row in rows.values()]
         connection.executemany(statements.put(kind), row_values)

@@ -230,6 +230,34 @@ CREATE TABLE notify_target (
 ) STRICT, WITHOUT ROWID;
 ALTER TABLE store_state ADD COLUMN next_notice INTEGER NOT NULL DEFAULT 1;
 """,
+    # Calls wait for room and for a person, and people are sent links.
+    """
+CREATE TABLE waiter (
+    turn           INTEGER NOT NULL PRIMARY KEY, -- when it arrived, microseconds; no two share one
+    alive_until_us INTEGER NOT NULL,
+    wants          TEXT    NOT NULL              -- keys of the sums that it waits for, as JSON
+) STRICT;
+CREATE TABLE approval (
+    id             TEXT    NOT NULL PRIMARY KEY, -- UUIDv7
+    state          TEXT    NOT NULL, -- pending, approved, denied, used, expired
+    alive_until_us INTEGER NOT NULL,
+    body           TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX approval_open ON approval (id) WHERE state IN ('pending', 'approved');
+CREATE TABLE secret (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL -- hexadecimal
+) STRICT, WITHOUT ROWID;
+""",
+    """
+CREATE TABLE expected_output (
+    model         TEXT    NOT NULL,
+    agent         TEXT    NOT NULL, -- empty without one
+    output_tokens INTEGER NOT NULL,
+    calls         INTEGER NOT NULL, -- that it was learned from; 0 where there are too few by now
+    PRIMARY KEY (model, agent)
+) STRICT, WITHOUT ROWID;
+""",
 )
 """Each brings a store one version further; ``PRAGMA user_version`` is how many were applied."""
 
@@ -279,6 +307,13 @@ def put(kind: Kind[Any]) -> str:
     changed = ", ".join(f"{name} = ?" for name in kind.changing)
     found = " AND ".join(f"{name} = ?" for name in kind.key)
     return f"UPDATE {kind.table} SET {changed} WHERE {found}"  # noqa: S608 - names of our tables
+
+
+@cache
+def drop(kind: Kind[Any]) -> str:
+    """Return the statement that deletes the row of a key; it takes ``values_of`` the key."""
+    found = " AND ".join(f"{name} = ?" for name in kind.key)
+    return f"DELETE FROM {kind.table} WHERE {found}"  # noqa: S608 - names of our tables
 
 
 def values(kind: Kind[T], row: T) -> list[Any]:

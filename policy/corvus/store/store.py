@@ -22,6 +22,7 @@ from corvus.base.errors import StoreUnavailable
 from corvus.base.time import Clock, SystemClock
 from corvus.model.pending import PendingSettlement
 from corvus.store.api import Backend, Rows
+from corvus.store.line import Line
 from corvus.store.unit import Unit
 from corvus.store.writer import Job as _Job
 from corvus.store.writer import WhenLate, Writer
@@ -40,6 +41,9 @@ class Store:
         clock: What stamps it; the machine's by default.
         wait_seconds: How long a caller waits for its turn, > 0.
         trust_clock: Whether to follow a clock that stepped by days: the stamps were wrong.
+
+    Attributes:
+        line: Who waits in this process for something in the store.
     """
 
     def __init__(
@@ -55,7 +59,8 @@ class Store:
         self._wait_seconds = wait_seconds
         self._process = os.getpid()
         self._closed = False
-        self._writer = Writer(backend, self.clock, trust_clock=trust_clock)
+        self.line = Line()
+        self._writer = Writer(backend, self.clock, self.line, trust_clock=trust_clock)
         self._jobs = self._writer.jobs
         atexit.register(self.close)
 
@@ -168,6 +173,12 @@ class Store:
         if job.error is not None:
             raise job.error
         return cast("T", job.result)
+
+    def post(self, step: Callable[[Unit], object]) -> None:
+        """Hand a step over whose end nobody waits for; one that comes too late is not done."""
+        if self._closed or os.getpid() != self._process:
+            return
+        self._writer.hand_over(_Job(step))
 
     def close(self) -> None:
         """Finish what was handed over, and let go of the backend. May be called again.

@@ -7,6 +7,7 @@ transaction as long as nobody else writes. Time never runs backwards.
 
 from __future__ import annotations
 
+import secrets
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -14,7 +15,9 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from corvus.base.errors import StoreCorrupt
+from corvus.base.ids import new_id
 from corvus.base.time import instant_at
+from corvus.model.approval import Approval
 from corvus.model.budget import Budget
 from corvus.model.notify import Notice, TargetProgress
 from corvus.model.outbox import LedgerTable, OutboxEvent, Row
@@ -40,6 +43,7 @@ from corvus.store.cache import Cache, key_of
 from corvus.store.codec import Kind
 from corvus.store.kinds import (
     ACTION,
+    APPROVAL,
     BALANCE,
     BUDGET,
     FORGOTTEN_SESSION,
@@ -51,12 +55,16 @@ from corvus.store.kinds import (
     POLICY_LIMITS,
     PRICE_ENTRY,
     RESERVATION,
+    SECRET,
     SESSION,
     TOKEN,
+    WAITER,
     AdmittedAction,
     PolicyLimits,
     PriceEntry,
     RegisteredBudget,
+    StoreSecret,
+    Waiter,
     budget_key,
     budget_of,
 )
@@ -132,6 +140,15 @@ class Unit:
         if kind not in changes:
             changes[kind] = {}
         changes[kind][key] = row
+
+    def drop(self, kind: Kind[T], key: Any) -> None:
+        """Let a row go; what is kept of the key after this is a new row."""
+        self.touch()
+        self._cache.table(kind)[key] = None
+        for rows in (self.changes.changed, self.changes.new):
+            if kind in rows:
+                rows[kind].pop(key, None)
+        self.changes.dropped.setdefault(kind, set()).add(key)
 
     def append(self, table: LedgerTable, row: Row) -> int:
         """Put a row into the outbox and return its number."""
@@ -388,6 +405,51 @@ class Unit:
         """Keep a new or changed access token."""
         self.tokens()[token.id] = token
         self.put(TOKEN, token)
+
+    def waiters(self) -> dict[int, Waiter]:
+        """Return every call that waits for room by its turn, also those that are gone."""
+        return self._cache.list(WAITER, self._backend, kinds.WAITERS)
+
+    def put_waiter(self, waiter: Waiter) -> None:
+        """Keep a new or changed waiter."""
+        self.waiters()[waiter.turn] = waiter
+        self.put(WAITER, waiter)
+
+    def drop_waiter(self, turn: int) -> None:
+        """Let a waiter go, if it is there."""
+        if self.waiters().pop(turn, None) is not None:
+            self.drop(WAITER, turn)
+
+    def open_approvals(self) -> dict[str, Approval]:
+        """Return the parked calls by id that nobody has decided, or that did not pass yet."""
+        return self._cache.list(APPROVAL, self._backend, kinds.OPEN_APPROVALS)
+
+    def approval(self, approval_id: str) -> Approval | None:
+        """Return an approval by id, whatever its state."""
+        return self.open_approvals().get(approval_id) or self.get(APPROVAL, approval_id)
+
+    def put_approval(self, approval: Approval, *, is_new: bool = False) -> None:
+        """Keep a new or changed approval."""
+        is_new = is_new or approval.id in self.changes.new.get(APPROVAL, ())
+        approvals = self.open_approvals()
+        if approval.state.is_open:
+            approvals[approval.id] = approval
+        else:
+            approvals.pop(approval.id, None)
+        (self.add if is_new else self.put)(APPROVAL, approval)
+
+    def forget_approvals(self, before_us: int) -> None:
+        """Let approvals go that are over and were parked before an instant."""
+        for old in self._backend.find(kinds.OLD_APPROVALS, new_id(before_us)):
+            self.drop(APPROVAL, old.id)
+
+    def secret(self, name: str) -> bytes:
+        """Return a secret of the store, which makes it when it is first needed."""
+        found = self.get(SECRET, name)
+        if found is None:
+            found = StoreSecret(name, secrets.token_hex(32))
+            self.add(SECRET, found)
+        return bytes.fromhex(found.value)
 
     def actions(self, principal: str, span_us: int) -> deque[int]:
         """Return when a principal's actions of the span up to now were admitted, ascending.

@@ -19,6 +19,8 @@ from corvus.base.time import Clock, microseconds
 from corvus.model.pending import PendingSettlement
 from corvus.store.api import Backend
 from corvus.store.cache import Cache
+from corvus.store.kinds import APPROVAL, BALANCE
+from corvus.store.line import Line
 from corvus.store.spill import spill
 from corvus.store.unit import Unit, state_of
 from corvus.store.witness import judge_clock, renew_witness
@@ -130,14 +132,18 @@ class Writer:
     Args:
         backend: Where the state lies; closed at the end.
         clock: What stamps it.
+        line: Who is woken by what was committed.
         trust_clock: Whether to follow a clock that stepped by days.
 
     Attributes:
         jobs: Takes the steps; ``None`` ends the thread when all before it are done.
     """
 
-    def __init__(self, backend: Backend, clock: Clock, *, trust_clock: bool) -> None:
+    def __init__(
+        self, backend: Backend, clock: Clock, line: Line | None = None, *, trust_clock: bool = False
+    ) -> None:
         self._backend = backend
+        self._line = line or Line()
         self._clock = clock
         self._trust_clock = trust_clock
         self.jobs: SimpleQueue[Job | None] = SimpleQueue()
@@ -319,6 +325,8 @@ class Writer:
         else:
             renew_witness(self._backend, unit.changes.state)
             self._backend.commit(unit.changes)
+            self._line.ring(unit.changes.changed_of(BALANCE))
+            self._line.ring(unit.changes.changed_of(APPROVAL))
 
     def _spoiled(self, jobs: list[Job], fault: BaseException) -> Job:
         """Fail all jobs but one with a fault that is nobody's own; the last goes to the caller."""

@@ -107,7 +107,7 @@ class Run:
         _require_extra()
         everything = dict(os.environ)
         hidden = self._withheld(everything)
-        with self._runtime.governor() as governor, self._notifying(governor):
+        with self._runtime.governor() as governor, self._notifying(governor, everything):
             runs = runfile.folder_of(self._runtime.bookkeeping.store_path)
             if self._runtime.policy.enabled:
                 runfile.end_dead_runs(runs, governor)
@@ -162,6 +162,7 @@ class Run:
         return credentials.withheld(
             environment,
             upstreams=self._options.upstreams,
+            secrets=[name for target in self._runtime.notify for name in target.variables],
             passed=self._request.passed,
             keeps_log_in=self._keeps_log_in,
         )
@@ -200,7 +201,7 @@ class Run:
             yield f"http://127.0.0.1:{port}", secret if needs_key else None
 
     @contextmanager
-    def _notifying(self, governor: Governor) -> Generator[None]:
+    def _notifying(self, governor: Governor, environment: dict[str, str]) -> Generator[None]:
         """Deliver notifications while the command runs, and what is due at its end."""
         targets = self._runtime.notify
         if not targets or not self._runtime.policy.enabled:
@@ -211,7 +212,8 @@ class Run:
         from corvus.observability.sinks import hash_key
 
         key = hash_key(governor.store.run(lambda unit: unit.state.store_id))
-        notifier = Notifier(governor.store, targets, Redactor(self._runtime.books, key))
+        redactor = Redactor(self._runtime.books, key)
+        notifier = Notifier(governor.store, targets, redactor, environment=environment)
         try:
             yield
         finally:
@@ -297,7 +299,7 @@ class Run:
             run_text.say(f"corvus: no summary: {fault}")
 
     def _show(self, governor: Governor) -> None:
-        from corvus.cli import summary, summary_lines
+        from corvus.cli.budgets import lines, summary
 
         if self._tally.last is None:
             run_text.say(run_text.no_call(self._tally.refused))
@@ -308,10 +310,11 @@ class Run:
             if sys.stderr.isatty():
                 summary.print_table(self._runtime, status, stderr=True)
             else:
-                print("\n".join(summary_lines.kv(self._runtime, status)), file=sys.stderr)
+                print("\n".join(lines.kv(self._runtime, status)), file=sys.stderr)
                 sys.stderr.flush()
         if self._runtime.policy.enabled:
-            self._runtime.bookkeeping.drain(governor.store)
+            learns = self._runtime.policy.hold == "expected"
+            self._runtime.bookkeeping.drain(governor.store, learns=learns)
 
     def _told(self, exit_code: int | None) -> int:
         """Return the exit code: the command's own, unless a budget stopped it (DIA-5, CLI-5).

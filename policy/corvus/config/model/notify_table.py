@@ -56,6 +56,13 @@ class NotifySettings(StrictTable):
         about("Form of a message to a webhook: JSON of corvus, or of Slack's incoming webhooks."),
     ] = "corvus"
     language: Annotated[_Language, about("Language of the texts in a message.")] = "en"
+    gateway_url: Annotated[
+        HttpUrl | None,
+        about(
+            "Where people reach the gateway, for links in messages, such as "
+            "https://corvus.example.org. Left out: messages have no links."
+        ),
+    ] = None
     allow_http: Annotated[
         bool, about("Whether the webhook may be at another machine without encryption.")
     ] = False
