@@ -1,4 +1,4 @@
-"""Measures what a budget with a sum for each user costs, beside one sum and beside another checkout.
+"""Measures what a sum for each user costs, beside one sum and beside another checkout.
 
     git worktree add /tmp/before REVISION
     python benchmarks/governor/parts.py --before /tmp/before --rounds 7
@@ -47,6 +47,7 @@ limit_usd = 1000
 """
 CALLERS = (1, 64)
 PAIRS = 2_048
+ACTIVE = int(os.environ.get("ACTIVE", "10000"))
 KINDS = {"before": 0, "one sum": 0, "10,000 parts": 10_000, "100,000 parts": 100_000}
 COPY = """
 WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?)
@@ -54,29 +55,38 @@ INSERT INTO balance ({columns}) SELECT {values} FROM balance, number WHERE part 
 """
 
 
-def child(folder: Path, parts: int, callers: int) -> None:
-    """Do the pairs of one kind, and print how many there were in a second."""
-    from corvus import Usage, open_runtime
-    from corvus.base.money import NanoUSD
-    from corvus.governor.governor import Governor
-    from corvus.model.request import Request
-    from corvus.store.sqlite import SqliteBackend
-    from corvus.store.store import Store
+def policy_in(folder: Path, *, has_parts: bool) -> Any:
+    """Return the policy of the config, with parts where the checkout knows them."""
+    from corvus import open_runtime
 
     config = folder / "corvus.toml"
     config.write_text(CONFIG)
     policy: Any = open_runtime([config], ledger=folder / "l.duckdb").policy
-    if parts:
-        *usual, named = policy.budgets
-        policy = replace(policy, budgets=(*usual, replace(named, per=("user",))))
-    used = Usage(input_tokens=900, output_tokens=100)
+    if not has_parts:
+        return policy
+    *usual, named = policy.budgets
+    return replace(policy, budgets=(*usual, replace(named, per=("user",))))
 
-    def pair(governor: Governor, user: int, session: int) -> None:
-        request = Request("m", NanoUSD(10_500_000), f"s{session}", "p", user=f"u{user}")
-        decision = governor.reserve(request)
-        assert decision.reservation is not None
-        governor.commit(decision.reservation, used)
 
+def pair(governor: Any, user: int, session: int) -> None:
+    """Reserve and commit one call."""
+    from corvus import Usage
+    from corvus.base.money import NanoUSD
+    from corvus.model.request import Request
+
+    request = Request("m", NanoUSD(10_500_000), f"s{session}", "p", user=f"u{user}")
+    decision = governor.reserve(request)
+    assert decision.reservation is not None
+    governor.commit(decision.reservation, Usage(input_tokens=900, output_tokens=100))
+
+
+def child(folder: Path, parts: int, callers: int) -> None:
+    """Do the pairs of one kind; print how many there were in a second, and their CPU time."""
+    from corvus.governor.governor import Governor
+    from corvus.store.sqlite import SqliteBackend
+    from corvus.store.store import Store
+
+    policy = policy_in(folder, has_parts=parts > 0)
     store = Store(SqliteBackend(folder / "store"))
     pair(Governor(policy, store), 0, 0)
     store.close()
@@ -88,7 +98,7 @@ def child(folder: Path, parts: int, callers: int) -> None:
     def work(number: int) -> None:
         chance = random.Random(number)
         for _ in range(PAIRS // callers):
-            pair(governor, chance.randrange(parts or 10_000), number)
+            pair(governor, chance.randrange(min(parts or ACTIVE, ACTIVE)), number)
 
     for number in range(callers):
         pair(governor, 0, number)

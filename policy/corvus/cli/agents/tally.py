@@ -28,7 +28,7 @@ class Tally:
         refused: Why the latest call was refused that no budget had to decide on.
         admitted: Calls that were let pass.
         denied: Calls that were refused by what governs them.
-        waited_seconds: How long calls waited, in all.
+        waited_seconds: How long calls waited for the holds of others, in all.
         rungs: What was applied to let calls pass, by how many calls.
     """
 
@@ -47,9 +47,9 @@ class Tally:
         self.last = verdict
         self.admitted += verdict.allowed
         self.denied += not verdict.allowed
-        self.waited_seconds += verdict.waited_seconds
         if verdict.allowed:
             self.rungs.update(set(verdict.rungs))
+            self.waited_seconds += verdict.waited_seconds if Rung.WAIT in verdict.rungs else 0
 
     def line(self) -> str | None:
         """Return what was done to calls so that they fit; ``None`` when all passed as they were."""
