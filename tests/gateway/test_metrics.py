@@ -35,6 +35,7 @@ LABELS = {
     "corvus_tokens_total": {"provider", "model", "type"},
     "corvus_requests_total": {"surface", "outcome"},
     "corvus_usage_unknown_total": {"provider"},
+    "corvus_notifications_total": {"target", "result"},
     "corvus_reservations_open": set[str](),
     "corvus_proxy_overhead_seconds_bucket": {"le"},
     "corvus_proxy_overhead_seconds_count": set[str](),
@@ -50,6 +51,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> str:
         later.append(Metrics(on.redactor))
         on.all_happens()
         later[0].time_overhead(0.003)
+        later[0].count_notification("ops", "delivered")
         held = on.governor.store.run(lambda unit: len(unit.held()))
         return later[0].text(on.governor.status(), held).decode()
 

@@ -98,6 +98,19 @@ def test_it_follows_its_config_without_a_restart(notifying: Served, receiver: Re
     assert comes(lambda: [request.path for request in receiver.received] == ["/ops", "/other"])
 
 
+def test_targets_that_cannot_be_used_leave_those_that_can(
+    notifying: Served, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    target = TARGET.format(name="other", url=receiver.url).replace("url =", "apprise_env = 'A' #")
+    notifying.place.config.write_text(CONFIG + target)
+    with notifying.client("admin") as client:
+        answer = client.patch("/web/admin/config", json={"cost": {"daily_limit_usd": 3}})
+    assert answer.status_code == 422, answer.text
+    refuse(notifying)
+    assert comes(lambda: [request.path for request in receiver.received] == ["/ops"])
+
+
 def test_it_says_nothing_of_a_target_that_is_down_on_the_path_of_a_call(
     notifying: Served, receiver: Receiver
 ) -> None:

@@ -174,12 +174,12 @@ class Service:
         old = self.runtime
         runtime = replace(read, ledger_path=old.ledger_path)
         governor = self._governor_of(runtime)
+        if runtime.notify != old.notify:
+            self._replace_notifier(runtime)
         governor.note_limits(runtime.governing, actor)
         self._in_force = runtime, governor
         self._redactor.use(runtime.books)
         self.config_is_broken = False
-        if runtime.notify != old.notify:
-            self._replace_notifier(runtime)
         listens = replace(old.gateway, metrics=read.gateway.metrics)
         if (read.ledger_path, read.gateway) != (old.ledger_path, listens):
             _log.warning("changes of ledger, gateway and upstreams take effect at a restart")
@@ -207,12 +207,13 @@ class Service:
             ReportError: It cannot be run as asked.
             LedgerError: The ledger cannot be read.
         """
+        from corvus.reporting.header import IN_FORCE
         from corvus.reporting.in_force import show_budgets
         from corvus.reporting.run import run_report
 
         now = self.runtime.clock.now()
         with self._ledger_lock, self.runtime.ledger() as ledger:
-            if any(name.startswith("budget") for name in report.header.reads):
+            if IN_FORCE.intersection(report.header.reads):
                 show_budgets(ledger.connection, self.runtime.policy.budgets, now)
             return run_report(ledger.connection, report, given, now=now)
 
@@ -261,7 +262,11 @@ class Service:
         )
 
     def _replace_notifier(self, runtime: Runtime) -> None:
-        """Deliver to other targets from now on; the old threads end when they are through."""
+        """Deliver to other targets from now on; the old threads end when they are through.
+
+        Raises:
+            ConfigError: A target needs what is not installed; the targets stay as they are.
+        """
         before, self._notifier = self._notifier, self._notifier_of(runtime)
         before.close(0)
 
