@@ -26,34 +26,37 @@ def budget(name: str, period: Period, **about: Any) -> Budget:
     return Budget(name, period, LIMIT, (80,), "key", **about)
 
 
-def test_windows_are_those_of_enforcement_back_from_the_present() -> None:
+def test_windows_are_those_of_enforcement_back_from_the_present(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
     zoned = budget("b", Period.DAY, timezone="America/Sao_Paulo")
-    with duckdb.connect() as connection:
-        show_budgets(connection, [zoned], NOW)
-        rows = connection.execute(
-            "SELECT starts_at, ends_at FROM budget_window ORDER BY number"
-        ).fetchall()
+    show_budgets(connection, [zoned], NOW)
+    rows = connection.execute(
+        "SELECT starts_at, ends_at FROM window_in_force ORDER BY number"
+    ).fetchall()
     assert len(rows) == WINDOWS_MAX
     for number, (start, end) in enumerate(rows):
         expected = window_at(Period.DAY, NOW - timedelta(days=number), "America/Sao_Paulo")
         assert Window(start.replace(tzinfo=UTC), end.replace(tzinfo=UTC)) == expected
 
 
-def test_a_total_budget_has_one_window_and_a_session_budget_none() -> None:
+def test_a_total_budget_has_one_window_and_a_session_budget_none(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
     budgets = [budget("all", Period.TOTAL), budget("session", Period.SESSION)]
-    with duckdb.connect() as connection:
-        show_budgets(connection, budgets, NOW)
-        rows = connection.execute("SELECT * FROM budget_window").fetchall()
-        names = connection.execute("SELECT name FROM budget ORDER BY place").fetchall()
+    show_budgets(connection, budgets, NOW)
+    rows = connection.execute(
+        "SELECT budget, number, starts_at, ends_at FROM window_in_force"
+    ).fetchall()
+    names = connection.execute("SELECT name FROM budget ORDER BY place").fetchall()
     assert rows == [("all", 0, None, None)]
     assert names == [("all",), ("session",)]
 
 
-def test_showing_them_again_replaces_them() -> None:
-    with duckdb.connect() as connection:
-        show_budgets(connection, [budget("a", Period.DAY)], NOW)
-        show_budgets(connection, [budget("b", Period.DAY)], NOW)
-        assert connection.execute("SELECT name FROM budget").fetchall() == [("b",)]
+def test_showing_them_again_replaces_them(connection: duckdb.DuckDBPyConnection) -> None:
+    show_budgets(connection, [budget("a", Period.DAY)], NOW)
+    show_budgets(connection, [budget("b", Period.DAY)], NOW)
+    assert connection.execute("SELECT name FROM budget").fetchall() == [("b",)]
 
 
 INSERT = """

@@ -19,12 +19,12 @@ from corvus.answers.notify import STANDING
 from corvus.answers.status import OVERRIDE
 from corvus.base.errors import StoreError
 from corvus.base.money import usd_exact, usd_short
+from corvus.cli.budgets.lines import refusals_text
 from corvus.cli.config import row_json
 from corvus.cli.exits import Exit
 from corvus.cli.options import Config, LedgerPath, Sets, opened
 from corvus.cli.output import TextOrBody, console, emit, print_rows, shown
 from corvus.cli.serving.notify import standing_words
-from corvus.cli.summary_lines import refusals_text
 from corvus.config.layers import origins
 from corvus.config.layers.load import load_layers
 from corvus.config.toml.values import shown as dotted

@@ -207,12 +207,13 @@ class Service:
             ReportError: It cannot be run as asked.
             LedgerError: The ledger cannot be read.
         """
+        from corvus.reporting.header import IN_FORCE
         from corvus.reporting.in_force import show_budgets
         from corvus.reporting.run import run_report
 
         now = self.runtime.clock.now()
         with self._ledger_lock, self.runtime.ledger() as ledger:
-            if any(name.startswith("budget") for name in report.header.reads):
+            if IN_FORCE.intersection(report.header.reads):
                 show_budgets(ledger.connection, self.runtime.policy.budgets, now)
             return run_report(ledger.connection, report, given, now=now)
 

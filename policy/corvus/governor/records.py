@@ -25,7 +25,13 @@ _SINGLE_ROWS = 3
 _GROUPS_MAX = 20
 """Kinds of refusals that are counted at a time; one more has all of them written."""
 _MINUTE_US = 60_000_000
-_OF_ONE_CALL = ("recorded_at", "estimate_nano_usd", "projected_nano_usd")
+_OF_ONE_CALL = (
+    "recorded_at",
+    "estimate_nano_usd",
+    "estimate_tokens",
+    "projected_nano_usd",
+    "governing_projected",
+)
 
 
 def taken_back_row(settled: Reservation) -> Row:

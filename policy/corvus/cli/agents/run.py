@@ -308,7 +308,7 @@ class Run:
             run_text.say(f"corvus: no summary: {fault}")
 
     def _show(self, governor: Governor) -> None:
-        from corvus.cli import summary, summary_lines
+        from corvus.cli.budgets import lines, summary
 
         if self._last is None:
             run_text.say(run_text.no_call(self._refused))
@@ -317,7 +317,7 @@ class Run:
             if sys.stderr.isatty():
                 summary.print_table(self._runtime, status, stderr=True)
             else:
-                print("\n".join(summary_lines.kv(self._runtime, status)), file=sys.stderr)
+                print("\n".join(lines.kv(self._runtime, status)), file=sys.stderr)
                 sys.stderr.flush()
         if self._runtime.policy.enabled:
             learns = self._runtime.policy.hold == "expected"

@@ -159,6 +159,22 @@ class Reserve(Body):
     max_output_tokens: _Tokens | None = None
     estimate_usd: _Usd | None = None
     dispatched: bool = True
+    rungs: list[Literal["cap", "wait", "downgrade", "ask"]] | None = Field(
+        default=None,
+        max_length=4,
+        description="What the caller can follow in place of a refusal; all by default. Leave out "
+        "cap and downgrade where output_cap_tokens and model of the answer are not applied.",
+    )
+
+
+class Decide(Body):
+    """What is decided of a parked call; who decides is the token's holder (EVA-14)."""
+
+    decision: Literal["approve", "deny"]
+    amount_usd: _Usd | None = Field(
+        default=None, description="What the call may cost at most; by default, what it may cost."
+    )
+    reason: _Text | None = None
 
 
 class StartMission(Body):

@@ -11,7 +11,7 @@ from corvus.answers.policy import LEGACY
 from corvus.answers.status import active, budget_state, counted
 from corvus.answers.steering import mission_state
 from corvus.base.money import usd_text
-from corvus.cli.summary import in_order
+from corvus.cli.budgets.summary import in_order
 
 if TYPE_CHECKING:
     from corvus.model.budget import Measure
