@@ -178,12 +178,18 @@ class Decide(Body):
 
 
 class StartMission(Body):
-    """A mission that begins, or is joined or resumed (MIS-1, MIS-5)."""
+    """A mission that begins, or is joined or resumed (MIS-1, MIS-5).
+
+    A share is of what the session, or the mission that is its parent, has left.
+    """
 
     session_id: _Text | None = None
     mission_id: _Text
     project: _Text | None = None
     limit_usd: _Usd | None = None
+    share_percent: Annotated[int, Field(ge=1, le=100)] | None = None
+    share_usd: _Usd | None = None
+    parent_mission_id: _Text | None = None
     max_steps: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
     max_runtime_seconds: Annotated[int, Field(ge=0, le=31_622_400)] | None = None
     resume: bool = False
