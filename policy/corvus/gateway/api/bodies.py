@@ -100,9 +100,11 @@ def _is_live(field: FieldInfo) -> bool:
 
 
 def _type_of(annotation: Any) -> Any:
-    """Return the type of a key without its bounds."""
-    if annotation is Decimal:
+    """Return the type of a key without its bounds, and of what a list or a table holds."""
+    if annotation is Decimal or Decimal in get_args(annotation):
         return _Amount
+    if get_origin(annotation) in {list, dict}:
+        return get_origin(annotation)[*map(_type_of, get_args(annotation))]
     if get_origin(annotation) is Literal:
         return str
     if get_origin(annotation) is Annotated or NoneType in get_args(annotation):
