@@ -218,6 +218,10 @@ CLAUDE: dict[str, Any] = {
     "tools": [{"name": "bash", "description": "d", "input_schema": {"type": "object"}}],
 }
 HAIKU = "claude-haiku-5-5"
+THOUGHT = {
+    "role": "assistant",
+    "content": [{"type": "thinking", "thinking": "", "signature": "s"}],
+}
 
 
 def downgraded(document: dict[str, Any], model: str, endpoint: Endpoint = MESSAGES) -> Plan | None:
@@ -285,6 +289,9 @@ CLAUDE_CASES: list[tuple[dict[str, Any], str, bool]] = [
         "claude-haiku-4-5",
         True,
     ),
+    ({"messages": [*TEXT, {"role": "system", "content": "So"}, *TEXT]}, HAIKU, True),
+    ({"messages": [*TEXT, {"role": "system", "content": "So"}, *TEXT]}, "claude-opus-4-6", False),
+    ({"messages": [*TEXT, THOUGHT, *TEXT]}, HAIKU, True),
     ({"max_tokens": 120_000, "system": "x" * 600_000}, "claude-haiku-4-5", False),
     ({"system": "x" * 600_000}, HAIKU, True),
 ]
@@ -306,6 +313,9 @@ GPT_CASES: list[tuple[dict[str, Any], str, bool]] = [
     ({}, "claude-haiku-4-5", False),
     ({"reasoning": {"effort": "medium", "summary": "auto"}}, "gpt-5.4-mini", True),
     ({"reasoning": {"effort": "medium"}}, "gpt-4.1-mini", False),
+    ({"reasoning": {"context": "all_turns"}}, "gpt-5.4-mini", True),
+    ({"reasoning": {"context": "all_turns"}}, "gpt-5-mini", False),
+    ({"input": [*TEXT, {"type": "additional_tools", "tools": []}]}, "gpt-5.4-mini", False),
     ({"reasoning": {"effort": "minimal"}}, "gpt-5.4-mini", False),
     ({"reasoning": {"effort": "xhigh"}}, "gpt-5-mini", False),
     ({"include": ["reasoning.encrypted_content"]}, "gpt-5.4-mini", True),
