@@ -311,4 +311,4 @@ def test_the_name_of_a_model_adds_no_header(governor: Governor) -> None:
     plan = proposal.plan.downgraded("gpt-5.4-nano")
     assert plan is not None
     form = Proposal(plan, proposal.request, None)
-    assert form.headers == {DOWNGRADED: "gpt-x%0D%0Aset-cookie%3A%20y%C3%A9->gpt-5.4-nano"}
+    assert form.headers == {DOWNGRADED: "gpt-x%0D%0Aset-cookie:%20y%C3%A9->gpt-5.4-nano"}
