@@ -166,7 +166,8 @@ def test_a_call_that_fits_keeps_its_bytes(
         (CHAT, "gpt-4.1", True, None),
         (RESPONSES, "gpt-5.4-2026-03-05", True, None),
         (CHAT, "gpt-4.1", False, 32_768),
-        (CHAT, "gpt-9", True, 8_192),
+        (CHAT, "gpt-9", True, 128_000),
+        (CHAT, "who", True, 8_192),
         (MESSAGES, "claude-sonnet-4-5", True, 64_000),
     ],
 )
