@@ -178,7 +178,10 @@ def test_a_picture_of_a_megabyte_holds_a_few_cents_at_most(
     assert amount < 50_000_000
 
 
-BUDGETED = CONFIG.replace("default_output_tokens = 100", "default_output_tokens = 100\n{limit}")
+BUDGETED = CONFIG.replace(
+    "default_output_tokens = 100",
+    'cap_at_least_tokens = 100\non_exceeded = ["cap"]\n{limit}',
+)
 """One output token costs $0.01; what the request reads, some $0.03 to $0.05."""
 
 
@@ -219,9 +222,25 @@ def test_no_less_than_the_least_is_stated_and_then_the_call_is_refused(poor: Gov
     assert decision.estimate_nano_usd == proposal.request.estimate_nano_usd
 
 
-def test_a_call_that_states_a_maximum_keeps_its_bytes_and_is_not_lowered(poor: Governor) -> None:
+def test_a_call_that_states_a_maximum_is_lowered_in_that_number_alone(poor: Governor) -> None:
     body = b'{"model": "m",  "max_tokens": 5000}'
     decision, proposal = admitted(poor, body)
+    assert decision.allowed
+    cap = decision.output_cap_tokens
+    assert cap is not None
+    assert 900 < cap < 1000
+    assert proposal.body == body.replace(b"5000", b"%d" % cap)
+    assert proposal.headers == {OUTPUT_CAP: str(cap)}
+    assert proposal.request.estimate_nano_usd == decision.estimate_nano_usd
+
+
+def test_a_call_that_nobody_may_lower_is_refused_as_it_came(tmp_path: Path) -> None:
+    config = tmp_path / "corvus.toml"
+    limits = "daily_limit_usd = 10\nsession_limit_usd = 0"
+    config.write_text(BUDGETED.format(limit=limits).replace('["cap"]', "[]"))
+    body = b'{"model": "m",  "max_tokens": 5000}'
+    with open_runtime([config], ledger=tmp_path / "l.duckdb").governor() as governor:
+        decision, proposal = admitted(governor, body)
     assert not decision.allowed
     assert (proposal.plan.stated_tokens, proposal.body, proposal.headers) == (None, body, {})
 

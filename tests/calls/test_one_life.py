@@ -16,7 +16,8 @@ from corvus.governor.governor import Governor
 from tests.gateway.provider import CHAT_BODY, CHAT_LAST, CHAT_TEXT, DONE, Call, Script
 from tests.gateway.proxied import KEY, Proxied, proxied
 
-OWN = {"id", "reservation_id", "surface", "seq", "position", "settlement_key"}
+OWN = {"id", "reservation_id", "surface", "seq", "position", "settlement_key", "token"}
+"""What a record has for its own: only the gateway knows a token."""
 CHAT: dict[str, Any] = {"model": "m", "messages": [], "max_tokens": 50}
 STREAM = {**CHAT, "stream": True}
 ASKING = {**STREAM, "stream_options": {"include_usage": True}}

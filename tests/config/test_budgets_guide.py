@@ -19,8 +19,12 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "budgets.md").read_text(encoding="utf-8")
 FILES = re.findall(r"^```toml\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 PROGRAMS = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-OLDER = {"session_limit_usd", "allow_override", "unpriced_models", "default_output_tokens"}
-OLDER |= {"reservation_ttl_seconds", "prices", "budgets", "warn_at_percent"}
+OLDER = {"session_limit_usd", "allow_override", "unpriced_models", "default_output_tokens"} | {
+    "reservation_ttl_seconds",
+    "prices",
+    "budgets",
+    "warn_at_percent",
+}
 """Keys of ``[cost]`` that are not about what this page is about."""
 
 

@@ -371,5 +371,9 @@ def _toml(value: object) -> str:
         case list():
             items = cast("list[object]", value)
             return f"[{', '.join(map(_toml, items))}]"
+        case dict():
+            table = cast("dict[str, object]", value)
+            pairs = (f"{shown((key,))} = {_toml(inner)}" for key, inner in table.items())
+            return f"{{ {', '.join(pairs)} }}"
         case _:
             return str(value)

@@ -119,7 +119,14 @@ RESERVATION = Kind(
     parts=("request",),
 )
 OVERRIDE = Kind("override", Override, "id state body", whole=True, names={"session_id": "session"})
-SESSION = Kind("session", SessionRecord, "id project body", key="id project", whole=True)
+SESSION = Kind(
+    "session",
+    SessionRecord,
+    "id project body",
+    key="id project",
+    whole=True,
+    sparse=("has_shares",),
+)
 MISSION = Kind(
     "mission",
     MissionRecord,
@@ -127,7 +134,7 @@ MISSION = Kind(
     key="session_id id project",
     whole=True,
     names={"session_id": "session", "limit_nano_usd": "limit"},
-    sparse=("has_calls", "holders"),
+    sparse=("has_calls", "holders", "is_share"),
 )
 POLICY_LIMITS = Kind("policy_limits", PolicyLimits, "origin limits")
 PRICE_ENTRY = Kind("price_entry", PriceEntry, "entry")
@@ -188,6 +195,7 @@ SESSIONS_NAMED = SESSION.where("WHERE id = ? ORDER BY project")
 SESSIONS = SESSION.where("ORDER BY body ->> 'opened_at' DESC LIMIT ?")
 SESSIONS_OF = SESSION.where("WHERE project = ? ORDER BY body ->> 'opened_at' DESC LIMIT ?")
 OPEN_MISSIONS = MISSION.where("WHERE session_id = ? AND project = ? AND is_open = 1")
+MISSIONS_OF = MISSION.where("WHERE session_id = ? AND project = ?")
 MISSIONS_NAMED = MISSION.where("WHERE session_id = ?")
 TOKENS = TOKEN.where("ORDER BY id")
 ACTIONS = ACTION.where(

@@ -21,6 +21,7 @@ from corvus.cli.agents import run_text, runfile
 from corvus.cli.agents.branch import current_branch
 from corvus.cli.agents.child import MARK, command_of, environment_of, find_command, run_child
 from corvus.cli.agents.run_text import refuse_without_budget
+from corvus.cli.agents.tally import Tally
 from corvus.cli.credentials import hide
 from corvus.compile import RunLimits
 from corvus.governor.rules import budgets_of_run
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from corvus.base.money import NanoUSD
     from corvus.governor.governor import Governor
     from corvus.model.budget import Budget
-    from corvus.model.decision import Decision
     from corvus.runtime import Runtime
 
 
@@ -93,9 +93,7 @@ class Run:
         self._options = _with_upstreams(runtime.gateway, pass_through=request.pass_through)
         self._keeps_log_in = any(upstream.pass_through for upstream in self._options.upstreams)
         self._budgets = self._require_budget()
-        self._last: Decision | None = None
-        self._refused: str | None = None
-        self._is_any_admitted = False
+        self._tally = Tally()
 
     def go(self, command: list[str]) -> int:
         """Run a command, and return the exit code of ours.
@@ -192,7 +190,7 @@ class Run:
                 branch=self._request.branch or current_branch(Path.cwd()),
             ),
             environment=environment,
-            on_verdict=self._hear,
+            on_verdict=self._tally.hear,
         )
         needs_key = not self._keeps_log_in
         key = RunKey(secret, self._runtime.clock.now(), is_needed=needs_key)
@@ -220,13 +218,6 @@ class Run:
             yield
         finally:
             notifier.close()
-
-    def _hear(self, verdict: Decision | str) -> None:
-        if isinstance(verdict, str):
-            self._refused = verdict
-            return
-        self._last = verdict
-        self._is_any_admitted = self._is_any_admitted or verdict.allowed
 
     @contextmanager
     def _opened(self, governor: Governor, runs: Path) -> Generator[None]:
@@ -300,7 +291,7 @@ class Run:
                 ok = exit_code == 0
                 outcome = MissionOutcome.COMPLETED if ok else MissionOutcome.FAILED
                 governor.end_mission(self.session_id, self._mission, outcome)
-            if not self._request.session and self._last is not None:
+            if not self._request.session and self._tally.last is not None:
                 with suppress(SteeringRefused):
                     governor.close_session(self.session_id)
             self._show(governor)
@@ -310,9 +301,11 @@ class Run:
     def _show(self, governor: Governor) -> None:
         from corvus.cli.budgets import lines, summary
 
-        if self._last is None:
-            run_text.say(run_text.no_call(self._refused))
+        if self._tally.last is None:
+            run_text.say(run_text.no_call(self._tally.refused))
         else:
+            if (line := self._tally.line()) is not None:
+                run_text.say(line)
             status = governor.status(self.session_id, self._mission)
             if sys.stderr.isatty():
                 summary.print_table(self._runtime, status, stderr=True)
@@ -330,8 +323,8 @@ class Run:
         refusals: whatever it says of itself, it has done nothing.
         """
         assert exit_code is not None, "a run without an exit code has raised"
-        last = self._last
-        if last is None or last.allowed or (exit_code == 0 and self._is_any_admitted):
+        last = self._tally.last
+        if last is None or last.allowed or (exit_code == 0 and self._tally.admitted):
             return exit_code
         from corvus.cli.exits import show_denial
 

@@ -119,6 +119,8 @@ def _left(status: BudgetStatus) -> str:
     budget = status.budget
     only, left = match_words(budget), amount_words(status.headroom or 0, budget.measure)
     limit = amount_words(budget.limit, budget.measure)
+    if budget.per and not status.part:
+        return f"{budget.name} {limit} for each {' and '.join(budget.per)}"
     return f"{budget.name}{f' ({only})' if only else ''} {left} of {limit}"
 
 

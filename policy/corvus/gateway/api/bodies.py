@@ -100,9 +100,11 @@ def _is_live(field: FieldInfo) -> bool:
 
 
 def _type_of(annotation: Any) -> Any:
-    """Return the type of a key without its bounds."""
-    if annotation is Decimal:
+    """Return the type of a key without its bounds, and of what a list or a table holds."""
+    if annotation is Decimal or Decimal in get_args(annotation):
         return _Amount
+    if get_origin(annotation) in {list, dict}:
+        return get_origin(annotation)[*map(_type_of, get_args(annotation))]
     if get_origin(annotation) is Literal:
         return str
     if get_origin(annotation) is Annotated or NoneType in get_args(annotation):
@@ -178,12 +180,18 @@ class Decide(Body):
 
 
 class StartMission(Body):
-    """A mission that begins, or is joined or resumed (MIS-1, MIS-5)."""
+    """A mission that begins, or is joined or resumed (MIS-1, MIS-5).
+
+    A share is of what the session, or the mission that is its parent, has left.
+    """
 
     session_id: _Text | None = None
     mission_id: _Text
     project: _Text | None = None
     limit_usd: _Usd | None = None
+    share_percent: Annotated[int, Field(ge=1, le=100)] | None = None
+    share_usd: _Usd | None = None
+    parent_mission_id: _Text | None = None
     max_steps: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
     max_runtime_seconds: Annotated[int, Field(ge=0, le=31_622_400)] | None = None
     resume: bool = False
