@@ -13,6 +13,7 @@ from corvus.base.period import Period
 from corvus.compile import RunLimits, compile_policy, lay_over
 from corvus.config.model.settings import Settings
 from corvus.diagnostics.model import ConfigError
+from corvus.model.budget import Rung
 from corvus.model.policy import Policy
 from corvus.model.usage import TokenKind
 from corvus.runtime import open_runtime
@@ -77,6 +78,58 @@ def test_named_budgets_follow_in_file_order_and_inherit_the_threshold() -> None:
         50,
         7_000_000_000,
     )
+
+
+def test_a_budget_has_its_parts_unit_window_and_thresholds() -> None:
+    """CFG-10: what a config says is what the governor gets, in its unit and in order."""
+    each, watch = compiled("""
+        [cost]
+        warn_at_percent = 70
+        on_exceeded = ["wait", "ask", "refuse"]
+        [[cost.budgets]]
+        name = "each"
+        per = ["user", "tag.team"]
+        match = {user = ["ana", "b*"], "tag.team" = "search"}
+        limit_tokens = 1_000_000
+        limits = {"b*,search" = 5, "*" = 0}
+        window = "5h"
+        thresholds = [95, 50]
+        [[cost.budgets]]
+        name = "watch"
+        limit_calls = 7
+        period = "year"
+        enforce = "warn"
+        on_exceeded = ["cap"]
+    """).budgets[3:]
+    assert (each.period, each.window_seconds, each.measure) == (Period.WINDOW, 18_000, "tokens")
+    assert (each.limit, each.limits) == (1_000_000, (("b*,search", 5), ("*", 0)))
+    assert (each.per, each.thresholds) == (("user", "tag.team"), (50, 95))
+    assert each.match == (("user", ("ana", "b*")), ("tag.team", ("search",)))
+    assert each.config_key == "cost.budgets[0].limit_tokens"
+    assert (each.enforce, each.on_exceeded) == ("block", (Rung.WAIT, Rung.ASK))
+    assert (watch.period, watch.window_seconds, watch.measure) == (Period.YEAR, 0, "calls")
+    assert (watch.limit, watch.thresholds) == (7, (70,))
+    assert (watch.enforce, watch.on_exceeded) == ("warn", ()), "it refuses no call"
+
+
+def test_the_ladder_of_the_config_is_that_of_every_budget_that_states_none() -> None:
+    """EVA-14: those of [cost] and the mission, too."""
+    mission = "mission = {enabled = true}\n"
+    named = '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\n'
+    policy = compiled(f"{mission}{named}")
+    assert {one.on_exceeded for one in policy.budgets} == {(Rung.CAP, Rung.WAIT)}
+    policy = compiled(f"{mission}cost.on_exceeded = []\n")
+    assert {one.on_exceeded for one in policy.budgets} == {()}
+    (*_, one) = compiled(f"{named}on_exceeded = ['downgrade', 'refuse']\n").budgets
+    assert one.on_exceeded == (Rung.DOWNGRADE,)
+
+
+def test_the_limits_of_an_option_have_the_ladder_too() -> None:
+    """CLI-4, EVA-14: with and without a config."""
+    laid = lay_over(policy(), RunLimits(daily_nano_usd=NanoUSD(5 * USD)), ())
+    assert {one.on_exceeded for one in laid.budgets} == {(Rung.CAP, Rung.WAIT)}
+    off = lay_over(policy("cost.on_exceeded=[]"), RunLimits(daily_nano_usd=NanoUSD(USD)), ())
+    assert {one.on_exceeded for one in off.budgets} == {()}
 
 
 def test_own_prices_become_exact_integers() -> None:
@@ -149,6 +202,12 @@ def test_the_hash_names_what_is_enforced_and_nothing_else() -> None:
         "cost.default_output_tokens = 1",
         "cost.reservation_ttl_seconds = 1",
         "cost.warn_at_percent = 81",
+        'cost.on_exceeded = ["wait", "cap"]',
+        "cost.cap_at_least_tokens = 1",
+        "cost.wait_seconds = 1",
+        "cost.ask_seconds = 1",
+        'cost.downgrade."a*" = ["b"]',
+        'cost.hold = "expected"',
         'cost.prices."m" = {input = 1, output = 1}',
         "autonomy.max_actions_per_hour = 0",
         'autonomy.level = "full"',
@@ -156,6 +215,37 @@ def test_the_hash_names_what_is_enforced_and_nothing_else() -> None:
 )
 def test_every_enforced_setting_changes_the_hash(change: str) -> None:
     assert compiled(change).content_hash != compiled().content_hash
+
+
+BUDGET = '[[cost.budgets]]\nname = "a"\nper = ["user"]\n'
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "limit_usd = 2",
+        "limit_tokens = 1",
+        "limit_calls = 1",
+        "limit_usd = 1\nlimits = {ana = 1}",
+        "limit_usd = 1\nthresholds = [50, 80]",
+        "limit_usd = 1\nthresholds = []",
+        "limit_usd = 1\nenforce = 'warn'",
+        "limit_usd = 1\non_exceeded = []",
+        "limit_usd = 1\nmatch = {user = 'a*'}",
+    ],
+)
+def test_every_key_of_a_budget_changes_the_hash(change: str) -> None:
+    plain = compiled(f"{BUDGET}period = 'day'\nlimit_usd = 1\n").content_hash
+    assert compiled(f"{BUDGET}period = 'day'\n{change}\n").content_hash != plain
+    assert compiled(f"{BUDGET}window = '5h'\nlimit_usd = 1\n").content_hash != plain
+
+
+def test_how_a_budget_is_spelt_does_not_count_in_the_hash() -> None:
+    one = compiled(
+        f"{BUDGET}window = '1d'\nlimit_usd = 1\nthresholds = [80]\nmatch = {{user = 'a'}}"
+    )
+    other = compiled(f"{BUDGET}match = {{user = ['a']}}\nwindow = '24h'\nlimit_usd = 1.0")
+    assert one.content_hash == other.content_hash
 
 
 def policy(*sets: str) -> Policy:

@@ -24,6 +24,7 @@ from corvus.governor.recount import Difference, History, recount
 from corvus.governor.upkeep import keep_up
 from corvus.model.steering import AuditKind
 from corvus.store.api import StoreState
+from corvus.store.kinds import EXPECTED_OUTPUT, EXPECTED_OUTPUTS
 from corvus.store.place import StoreOutbox, is_behind, open_store, place_at
 from corvus.store.store import Store
 from corvus.store.unit import Unit
@@ -184,17 +185,22 @@ class Bookkeeping:
                 recount(store, self.history(store), write=True)
 
     def drain(
-        self, store: Store | None = None, on_progress: Progress | None = None
+        self,
+        store: Store | None = None,
+        on_progress: Progress | None = None,
+        *,
+        learns: bool = False,
     ) -> DrainSummary:
         """Hand the events of the store over to the ledger.
 
         Args:
             store: The open store of this process, if it has one.
             on_progress: Called with events done, and with all.
+            learns: Whether to keep in the store what recorded calls wrote, too.
 
         Raises:
             LedgerError: The ledger cannot be written; nothing is lost.
-            StoreError: The store cannot be read.
+            StoreError: The store cannot be read, or written.
         """
         from corvus.ledger.drain import DrainSummary, drain
 
@@ -206,7 +212,32 @@ class Bookkeeping:
         done = drain(self.ledger_path, outbox, on_progress=on_progress, clock=self._clock)
         if not done.events:
             outbox.forget(done.through_seq)  # time alone has made things old
+        if learns and store is not None:
+            self._learn(store)
+        elif learns:
+            with self.store() as opened:
+                self._learn(opened)
         return done
+
+    def _learn(self, store: Store) -> None:
+        """Keep in the store what recorded calls wrote, for ``hold = "expected"``."""
+        from corvus.ledger.expectation import expected_outputs
+        from corvus.ledger.ledger import open_ledger
+
+        if not os.path.isfile(self.ledger_path):
+            return
+        with open_ledger(self.ledger_path) as ledger:
+            learned = expected_outputs(ledger.connection, self._clock.now())
+
+        def keep(unit: Unit) -> None:
+            known = {(one.model, one.agent): one for one in unit.rows.find(EXPECTED_OUTPUTS)}
+            too_few = [one._replace(calls=0) for one in known.values()]
+            latest = {(one.model, one.agent): one for one in [*too_few, *learned]}
+            for pair, one in latest.items():
+                if known.get(pair) != one:
+                    unit.put(EXPECTED_OUTPUT, one)
+
+        store.run(keep)
 
     def archive(self, retention_days: int) -> ArchiveSummary:
         """Move months that are older than the retention to Parquet (LED-4).

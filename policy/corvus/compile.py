@@ -7,37 +7,31 @@ by hand. The hash names what is enforced: how a file spells it does not count.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import date
+from dataclasses import dataclass, fields, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from corvus.autonomy.decide import Autonomy
 from corvus.base.globs import glob_fault
 from corvus.base.money import NOTHING, NanoUSD, nano_usd
 from corvus.base.period import Period
-from corvus.config.model.defaults import LIMITS_USD
+from corvus.config.model.defaults import LIMITS_USD, REFUSE, SCOPES, window_seconds
+from corvus.config.toml.values import Route, shown
 from corvus.diagnostics.model import ConfigError
-from corvus.model.budget import Budget
+from corvus.model.budget import Budget, Measure, Rung
 from corvus.model.gateway import GatewayOptions, Kind, Upstream
 from corvus.model.notify import NotifyTarget
 from corvus.model.observability import ObservabilityOptions
-from corvus.model.policy import MissionLimits, Policy
+from corvus.model.policy import MissionLimits, Policy, content_hash
 from corvus.model.price import Price
 from corvus.model.usage import TokenKind
 
 if TYPE_CHECKING:
-    from corvus.config.model.cost_table import BudgetSettings, PriceSettings
+    from corvus.config.model.cost_table import BudgetSettings, CostSettings, PriceSettings
     from corvus.config.model.settings import AutonomySettings, Settings, UpstreamSettings
 
 _NANO_USD_PER_CENT: Final = 10_000_000
-_LIMIT_KEYS: Final = {
-    Period.SESSION: "session_limit_usd",
-    Period.DAY: "daily_limit_usd",
-    Period.MONTH: "monthly_limit_usd",
-}
 _WITH_DEFAULT: Final = frozenset(f"cost.{name}" for name in LIMITS_USD)
 _OPTIONS: Final = {Period.DAY: "--daily", Period.SESSION: "--session-limit"}
 
@@ -55,12 +49,8 @@ def compile_policy(settings: Settings, deprecated_fields: tuple[str, ...] = ()) 
     """
     mission = settings.mission
     policy = Policy(
-        **_same_named(Policy, settings.cost, but=("budgets", "prices")),
-        cap_at_least_tokens=4096,
-        wait_seconds=20,
-        ask_seconds=300,
-        downgrade=(),
-        hold="maximum",
+        **_same_named(Policy, settings.cost, but=("budgets", "prices", "downgrade")),
+        downgrade=tuple((glob, tuple(to)) for glob, to in settings.cost.downgrade.items()),
         budgets=compile_budgets(settings),
         prices=compile_prices(settings),
         autonomy=compile_autonomy(settings.autonomy),
@@ -122,49 +112,90 @@ def compile_budgets(settings: Settings) -> tuple[Budget, ...]:
     """Return every budget in the order of EVA-7: session, day, month, mission, then named ones.
 
     Raises:
-        ConfigError: A glob of ``match`` is malformed; the budget would govern nothing (CFG-10).
+        ConfigError: A glob is malformed; what has it would govern nothing (CFG-10).
     """
     cost, mission = settings.cost, settings.mission
-    if faults := [*_glob_faults(cost.budgets)]:
+    if faults := [*_glob_faults(cost)]:
         raise ConfigError("; ".join(faults))
-    budgets = [
+    limits = {
+        Period(name): (nano_usd(getattr(cost, key)), f"cost.{key}") for name, key in SCOPES.items()
+    }
+    if mission.enabled and mission.max_estimated_cost_cents > 0:
+        limit = NanoUSD(mission.max_estimated_cost_cents * _NANO_USD_PER_CENT)
+        limits[Period.MISSION] = limit, "mission.max_estimated_cost_cents"
+    scopes = (
         Budget(
             name=period.value,
             period=period,
-            limit=nano_usd(getattr(cost, key)),
+            limit=limit,
             thresholds=(cost.warn_at_percent,),
-            config_key=f"cost.{key}",
+            config_key=key,
+            on_exceeded=_ladder(cost.on_exceeded),
         )
-        for period, key in _LIMIT_KEYS.items()
-    ]
-    if mission.enabled and mission.max_estimated_cost_cents > 0:
-        limit = NanoUSD(mission.max_estimated_cost_cents * _NANO_USD_PER_CENT)
-        key = "mission.max_estimated_cost_cents"
-        budgets.append(Budget("mission", Period.MISSION, limit, (cost.warn_at_percent,), key))
-    named = (
-        _named(index, budget, cost.warn_at_percent) for index, budget in enumerate(cost.budgets)
+        for period, (limit, key) in limits.items()
     )
-    return (*budgets, *named)
+    named = (_named(index, budget, cost) for index, budget in enumerate(cost.budgets))
+    return (*scopes, *named)
 
 
-def _glob_faults(budgets: Sequence[BudgetSettings]) -> Iterator[str]:
-    for index, budget in enumerate(budgets):
-        for attribute, glob in budget.match.items():
-            if fault := glob_fault(glob):
-                yield f"cost.budgets[{index}].match.{attribute}: the glob {glob!r} {fault}"
+def _glob_faults(cost: CostSettings) -> Iterator[str]:
+    for route, glob in _globs(cost):
+        if fault := glob_fault(glob):
+            yield f"{shown(('cost', *route))}: the glob {glob!r} {fault}"
 
 
-def _named(index: int, budget: BudgetSettings, warn_at_percent: int) -> Budget:
-    threshold = warn_at_percent if budget.warn_at_percent is None else budget.warn_at_percent
+def _globs(cost: CostSettings) -> Iterator[tuple[Route, str]]:
+    for glob in cost.downgrade:
+        yield ("downgrade", glob), glob
+    for index, budget in enumerate(cost.budgets):
+        route = ("budgets", index)
+        for attribute, globs in budget.match.items():
+            yield from (((*route, "match", attribute), glob) for glob in _listed(globs))
+        yield from (((*route, "limits", glob), glob) for glob in budget.limits)
+
+
+def _named(index: int, budget: BudgetSettings, cost: CostSettings) -> Budget:
+    stated = {
+        Measure.USD: budget.limit_usd,
+        Measure.TOKENS: budget.limit_tokens,
+        Measure.CALLS: budget.limit_calls,
+    }
+    measure, limit = next((unit, limit) for unit, limit in stated.items() if limit is not None)
+    ladder = cost.on_exceeded if budget.on_exceeded is None else budget.on_exceeded
     return Budget(
         name=budget.name,
-        period=Period(budget.period),
-        limit=nano_usd(budget.limit_usd),
-        thresholds=(threshold,),
-        config_key=f"cost.budgets[{index}].limit_usd",
-        match=tuple((attribute, (glob,)) for attribute, glob in budget.match.items()),
+        period=Period.WINDOW if budget.period is None else Period(budget.period),
+        limit=_in_unit(measure, limit),
+        thresholds=_thresholds(budget, cost),
+        config_key=f"cost.budgets[{index}].limit_{measure}",
+        match=tuple((attribute, _listed(globs)) for attribute, globs in budget.match.items()),
         timezone=budget.timezone,
+        measure=measure,
+        per=tuple(budget.per or ()),
+        limits=tuple((glob, _in_unit(measure, limit)) for glob, limit in budget.limits.items()),
+        window_seconds=window_seconds(budget.window or "") or 0,
+        enforce=budget.enforce,
+        on_exceeded=_ladder(ladder) if budget.enforce == "block" else (),
     )
+
+
+def _listed(globs: str | list[str]) -> tuple[str, ...]:
+    return (globs,) if isinstance(globs, str) else tuple(globs)
+
+
+def _in_unit(measure: Measure, limit: Decimal | int) -> int:
+    return nano_usd(limit) if measure is Measure.USD else int(limit)
+
+
+def _thresholds(budget: BudgetSettings, cost: CostSettings) -> tuple[int, ...]:
+    if budget.thresholds is not None:
+        return tuple(sorted(budget.thresholds))
+    one = budget.warn_at_percent
+    return (cost.warn_at_percent if one is None else one,)
+
+
+def _ladder(rungs: Sequence[str]) -> tuple[Rung, ...]:
+    return tuple(Rung(rung) for rung in rungs if rung != REFUSE)
 
 
 def compile_prices(settings: Settings) -> tuple[Price, ...]:
@@ -255,20 +286,3 @@ def _lowered(budget: Budget, limit: NanoUSD | None) -> Budget:
     if 0 < budget.limit <= limit:
         return budget
     return replace(budget, limit=limit, config_key=_OPTIONS[budget.period])
-
-
-def content_hash(policy: Policy) -> str:
-    """Hash what is enforced, in a canonical form: how the file spells it does not count.
-
-    Args:
-        policy: Its own hash and its deprecated fields take no part.
-    """
-    enforced = replace(policy, deprecated_fields=(), content_hash="")
-    canonical = json.dumps(asdict(enforced), sort_keys=True, separators=(",", ":"), default=_plain)
-    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, date):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no canonical form")

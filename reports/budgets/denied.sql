@@ -5,9 +5,12 @@
 -- param:   since                   TIMESTAMP  optional  first instant, inclusive, UTC
 -- param:   until                   TIMESTAMP  optional  last instant, exclusive, UTC
 -- param:   budget                  VARCHAR    optional  only calls that this budget refused
+-- param:   part                    VARCHAR    optional  only those of this part of a budget with `per`
 -- param:   session                 VARCHAR    optional  only calls of this session
 -- column:  reason                  VARCHAR    budget_exceeded, unpriced_model or mission_ended
 -- column:  budget                  VARCHAR    budget that refused, NULL when none did
+-- column:  part                    VARCHAR    whose sum refused, of a budget with `per`, else NULL
+-- column:  measure                 VARCHAR    usd, tokens or calls: what the budget counts, NULL without one
 -- column:  provider                VARCHAR    provider that was asked
 -- column:  model                   VARCHAR    model that was asked for
 -- column:  denied_calls            BIGINT     calls
@@ -22,6 +25,8 @@
 SELECT
     denial AS reason,
     governing_budget AS budget,
+    governing_part AS part,
+    CASE WHEN governing_budget IS NOT NULL THEN COALESCE(governing_measure, 'usd') END AS measure,
     provider,
     requested_model AS model,
     SUM(COALESCE(times, 1))::BIGINT AS denied_calls,
@@ -36,6 +41,8 @@ WHERE kind = 'denied'
   AND ($since::TIMESTAMP IS NULL OR recorded_at >= $since)
   AND ($until::TIMESTAMP IS NULL OR recorded_at < $until)
   AND ($budget::VARCHAR IS NULL OR governing_budget = $budget)
+  AND ($part::VARCHAR IS NULL OR governing_part = $part)
   AND ($session::VARCHAR IS NULL OR session_id = $session)
 GROUP BY ALL
-ORDER BY avoided_nano_usd DESC NULLS LAST, denied_calls DESC, reason, budget NULLS LAST, provider NULLS LAST, model;
+ORDER BY avoided_nano_usd DESC NULLS LAST, denied_calls DESC, reason, budget NULLS LAST, part NULLS FIRST, measure NULLS LAST,
+    provider NULLS LAST, model;

@@ -5,7 +5,7 @@ from itertools import product
 import duckdb
 import pytest
 
-from corvus.base.globs import glob_fault
+from corvus.base.globs import glob_fault, glob_matches, globs_meet, literal
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,25 @@ def test_of_all_short_globs_those_found_malformed_are_those_that_match_nothing_i
         fault = glob_fault(glob)
         if fault is None or "has the set" not in fault:
             assert (fault is None) == (glob in matching), glob
+
+
+def test_two_globs_meet_exactly_where_some_short_text_matches_both() -> None:
+    """Over two characters and the globs of up to three, a text of six shows every meeting."""
+    globs = ["", *spelled("ab*?", 3), "[ab]", "[!a]b", "[!b]*", "[a-b]?", r"\*", r"\?a"]
+    texts = ["", *spelled("ab", 6), *spelled("abc*?", 3)]
+    matched = {glob: {text for text in texts if glob_matches(glob, text)} for glob in globs}
+    for one, other in product(globs, repeat=2):
+        assert globs_meet(one, other) is bool(matched[one] & matched[other]), (one, other)
+
+
+def test_globs_that_are_too_long_to_compare_may_meet() -> None:
+    assert globs_meet("a" * 5000, "b" * 5000)
+    assert not globs_meet("a" * 900, "*b" * 450)
+
+
+@pytest.mark.parametrize(
+    ("glob", "text"),
+    [("ana", "ana"), ("", ""), (r"\*", "*"), ("a*", None), ("a?", None), ("[a]", None)],
+)
+def test_a_literal_is_the_one_text_that_a_glob_matches(glob: str, text: str | None) -> None:
+    assert literal(glob) == text

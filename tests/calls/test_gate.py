@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from corvus.answers.denial import add_lines, denial_error
-from corvus.calls.gate import OUTPUT_CAP, Gate, Proposal
+from corvus.calls.gate import DOWNGRADED, OUTPUT_CAP, Gate, Proposal
 from corvus.calls.plan import UNSEEN_TOKENS
 from corvus.calls.refusal import denied
 from corvus.calls.routes import MeteredCall
@@ -178,7 +178,10 @@ def test_a_picture_of_a_megabyte_holds_a_few_cents_at_most(
     assert amount < 50_000_000
 
 
-BUDGETED = CONFIG.replace("default_output_tokens = 100", "default_output_tokens = 100\n{limit}")
+BUDGETED = CONFIG.replace(
+    "default_output_tokens = 100",
+    'cap_at_least_tokens = 100\non_exceeded = ["cap"]\n{limit}',
+)
 """One output token costs $0.01; what the request reads, some $0.03 to $0.05."""
 
 
@@ -219,9 +222,25 @@ def test_no_less_than_the_least_is_stated_and_then_the_call_is_refused(poor: Gov
     assert decision.estimate_nano_usd == proposal.request.estimate_nano_usd
 
 
-def test_a_call_that_states_a_maximum_keeps_its_bytes_and_is_not_lowered(poor: Governor) -> None:
+def test_a_call_that_states_a_maximum_is_lowered_in_that_number_alone(poor: Governor) -> None:
     body = b'{"model": "m",  "max_tokens": 5000}'
     decision, proposal = admitted(poor, body)
+    assert decision.allowed
+    cap = decision.output_cap_tokens
+    assert cap is not None
+    assert 900 < cap < 1000
+    assert proposal.body == body.replace(b"5000", b"%d" % cap)
+    assert proposal.headers == {OUTPUT_CAP: str(cap)}
+    assert proposal.request.estimate_nano_usd == decision.estimate_nano_usd
+
+
+def test_a_call_that_nobody_may_lower_is_refused_as_it_came(tmp_path: Path) -> None:
+    config = tmp_path / "corvus.toml"
+    limits = "daily_limit_usd = 10\nsession_limit_usd = 0"
+    config.write_text(BUDGETED.format(limit=limits).replace('["cap"]', "[]"))
+    body = b'{"model": "m",  "max_tokens": 5000}'
+    with open_runtime([config], ledger=tmp_path / "l.duckdb").governor() as governor:
+        decision, proposal = admitted(governor, body)
     assert not decision.allowed
     assert (proposal.plan.stated_tokens, proposal.body, proposal.headers) == (None, body, {})
 
@@ -280,3 +299,16 @@ def test_a_fallback_without_a_price_is_the_one_that_a_denial_names(
     error = denial_error(decision, "m")
     assert isinstance(error, UnpricedModel)
     assert error.model == "nobody-sells-this"
+
+
+def test_the_name_of_a_model_adds_no_header(governor: Governor) -> None:
+    """A client may name a model as it likes, and the header of the answer shows that name."""
+    body = json.dumps(
+        {"model": "gpt-x\r\nset-cookie: y\u00e9", "max_completion_tokens": 9999, "messages": []}
+    ).encode()
+    proposal = Gate(governor).propose(MeteredCall(CHAT, CHAT.path), body)
+    assert isinstance(proposal, Proposal)
+    plan = proposal.plan.downgraded("gpt-5.4-nano")
+    assert plan is not None
+    form = Proposal(plan, proposal.request, None)
+    assert form.headers == {DOWNGRADED: "gpt-x%0D%0Aset-cookie:%20y%C3%A9->gpt-5.4-nano"}

@@ -150,7 +150,7 @@ output = 1.60
 [[cost.budgets]]
 name = "search"
 period = "week"
-limit_usd = 3
+limit_usd = 30
 
 [autonomy]
 max_actions_per_hour = 60

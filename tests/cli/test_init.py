@@ -10,29 +10,60 @@ import pytest
 
 from corvus.cli.exits import Exit
 from corvus.cli.main import main
+from corvus.model.budget import Rung
+from corvus.runtime import open_runtime
 
 Capture = pytest.CaptureFixture[str]
+DOCS = Path(__file__).parents[2] / "docs/starters.md"
+each_starter = pytest.mark.parametrize("starter", ["agent", "team"])
 _COMMENTED = re.compile(r"^# (?=\[|\w+ = )", re.MULTILINE)
 
 
-def test_the_starter_checks_clean_under_the_strictest_rules(capsys: Capture) -> None:
-    assert main(["init"]) == Exit.CLEAN
+@each_starter
+def test_a_starter_checks_clean_under_the_strictest_rules(starter: str, capsys: Capture) -> None:
+    assert main(["init", "--for", starter]) == Exit.CLEAN
     assert main(["check", "--strict", "corvus.toml"]) == Exit.CLEAN
     assert main(["policy", "show"]) == Exit.CLEAN
-    shown = capsys.readouterr().out
-    assert "cost_enabled=true" in shown
-    assert "budget=day period=day limit_usd=10.0000" in shown
+    assert "cost_enabled=true" in capsys.readouterr().out
 
 
-def test_so_does_every_example_in_its_comments(capsys: Capture) -> None:
-    assert main(["init"]) == Exit.CLEAN
+@each_starter
+def test_so_does_every_example_in_its_comments(
+    starter: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEAM_WEBHOOK_URL", "https://hooks.example/T0/B0")
+    assert main(["init", "--for", starter]) == Exit.CLEAN
     text = Path("corvus.toml").read_text()
     Path("all.toml").write_text(_COMMENTED.sub("", text))
     assert main(["policy", "show", "--config", "all.toml"]) == Exit.CLEAN
     assert main(["check", "--strict", "all.toml"]) == Exit.CLEAN
     shown = capsys.readouterr().out
-    assert "own_prices=1" in shown
-    assert "budget=research period=week" in shown
+    for name in re.findall(r'^name = "(.+?)"', Path("all.toml").read_text(), re.MULTILINE):
+        assert f"budget={name} " in shown or name == "team"
+
+
+def test_without_a_word_a_coding_agent_can_use_the_whole_of_its_limits() -> None:
+    """EVA-14: no limit for a session, ten dollars a day, and a ladder in place of a wall."""
+    assert main(["init"]) == Exit.CLEAN
+    budgets = {one.name: one for one in open_runtime(["corvus.toml"]).policy.budgets}
+    assert budgets["session"].limit == 0
+    assert budgets["day"].limit == 10 * 10**9
+    assert budgets["day"].on_exceeded == (Rung.CAP, Rung.WAIT)
+
+
+def test_for_a_team_each_user_has_an_own_sum() -> None:
+    assert main(["init", "--for", "team"]) == Exit.CLEAN
+    budgets = {one.name: one for one in open_runtime(["corvus.toml"]).policy.budgets}
+    for name in ("each-day", "each-month"):
+        assert budgets[name].per == ("user",)
+        assert budgets[name].on_exceeded == (Rung.CAP, Rung.WAIT)
+
+
+@each_starter
+def test_the_docs_show_what_is_written(starter: str) -> None:
+    assert main(["init", "--for", starter]) == Exit.CLEAN
+    shown = re.findall(r"```toml\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    assert Path("corvus.toml").read_text() in shown
 
 
 def test_the_first_line_names_a_schema_that_is_there() -> None:

@@ -19,6 +19,7 @@ enabled = true
 daily_limit_usd = {limit}
 monthly_limit_usd = 0
 session_limit_usd = 0
+on_exceeded = []
 
 [cost.prices."openai/gpt-test"]
 input = 1

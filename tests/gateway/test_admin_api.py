@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from corvus.testing import fake_policy
 from tests.gateway.conftest import Served
 
 ESTIMATE = {"model": "m", "session_id": "s", "estimate_usd": 1}
@@ -209,3 +210,44 @@ def test_a_history_that_cannot_be_read_is_zero_only_while_governance_is_disabled
         assert off.status_code == 200, off.text
         answer = reader.get("/web/cost/history")
     assert (answer.status_code, answer.json()["totals"]["cost_usd"]) == (200, 0.0)
+
+
+def test_a_change_reaches_every_live_key_of_a_budget_and_of_the_ladder(served: Served) -> None:
+    """API-4, CFG-10: exceptions, thresholds, ladder and window, by the rules of the file."""
+    with served.place.config.open("a") as file:
+        file.write(
+            '\n[[cost.budgets]]\nname = "each"\nper = ["user"]\nwindow = "5h"\nlimit_tokens = 100\n'
+        )
+    budget = {
+        "limit_tokens": 50,
+        "limits": {"ana": 80, "b*": 0},
+        "thresholds": [50, 80],
+        "window": "7d",
+        "enforce": "warn",
+    }
+    cost = {"on_exceeded": ["cap", "downgrade"], "downgrade": {"claude-*": ["claude-haiku-4-5"]}}
+    with served.client() as admin:
+        done = admin.patch(
+            "/web/admin/config", json={"cost": {**cost, "budgets": {"each": budget}}}
+        )
+        assert done.status_code == 200, done.text
+        for wrong, code in (
+            ({"limits": {"ana": 8.5}}, "wrong-type"),
+            ({"limits": {"ana": "8"}}, None),
+            ({"thresholds": [50, 50]}, "duplicate-item"),
+            ({"window": "5 hours"}, "invalid-value"),
+            ({"limit_usd": 5}, "conflicting-keys"),
+            ({"on_exceeded": ["refuse", "cap"]}, "invalid-value"),
+            ({"match": {"user": "ana"}}, None),
+        ):
+            answer = admin.patch("/web/admin/config", json={"cost": {"budgets": {"each": wrong}}})
+            assert answer.status_code == 422, (wrong, answer.text)
+            assert code is None or answer.json()["errors"][0]["code"] == code, answer.text
+    text = served.place.config.read_text()
+    assert 'limits = { ana = 80, "b*" = 0 }' in text
+    assert 'downgrade = { "claude-*" = ["claude-haiku-4-5"] }' in text
+    policy = fake_policy(text)
+    (each,) = [one for one in policy.budgets if one.name == "each"]
+    assert (each.limit, each.limits, each.thresholds) == (50, (("ana", 80), ("b*", 0)), (50, 80))
+    assert (each.window_seconds, each.enforce) == (7 * 86_400, "warn")
+    assert policy.downgrade == (("claude-*", ("claude-haiku-4-5",)),)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.cli.places import CONFIG, Place
@@ -97,6 +100,19 @@ def test_it_follows_its_config_without_a_restart(notifying: Served, receiver: Re
     assert comes(lambda: [request.path for request in receiver.received] == ["/ops", "/other"])
 
 
+def test_targets_that_cannot_be_used_leave_those_that_can(
+    notifying: Served, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    target = TARGET.format(name="other", url=receiver.url).replace("url =", "apprise_env = 'A' #")
+    notifying.place.config.write_text(CONFIG + target)
+    with notifying.client("admin") as client:
+        answer = client.patch("/web/admin/config", json={"cost": {"daily_limit_usd": 3}})
+    assert answer.status_code == 422, answer.text
+    refuse(notifying)
+    assert comes(lambda: [request.path for request in receiver.received] == ["/ops"])
+
+
 def test_it_says_nothing_of_a_target_that_is_down_on_the_path_of_a_call(
     notifying: Served, receiver: Receiver
 ) -> None:
@@ -118,9 +134,52 @@ def test_an_agent_delivers_what_its_calls_bring_about_before_it_ends(
         desk = Desk(tmp_path, provider)
         desk.limit("0.01")
         config = tmp_path / "corvus.toml"
-        config.write_text(config.read_text() + TARGET.format(name="ops", url=receiver.url))
-        done = desk.run(*caller(1))
+        target = TARGET.format(name="ops", url=receiver.url).replace("url =", "# url =")
+        config.write_text(f'{config.read_text()}{target}url_env = "OPS_URL"\n')
+        done = desk.run(*caller(1), OPS_URL=f"{receiver.url}/geheim")
+        shown = desk.run("--", sys.executable, "-c", "import os; print(*os.environ)", OPS_URL="x")
     finally:
         provider.stop()
     assert done.returncode == 20
-    assert [request.json["type"] for request in receiver.received] == ["budget.exceeded"]
+    assert [request.path for request in receiver.received] == ["/geheim"]
+    assert "OPS_URL" not in shown.stdout.split(), "a command does not get the URL"
+
+
+def test_a_parked_call_is_decided_by_the_link_of_its_notification(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    """EVA-14: whoever gets the message may let the call pass."""
+    place = Place(tmp_path)
+    target = TARGET.format(name="ops", url=receiver.url).replace('"overrides"', '"parked"')
+    ladder = CONFIG.replace("[cost]", '[cost]\non_exceeded = ["ask"]\nask_seconds = 60', 1)
+    place.config.write_text(f'{ladder}{target}gateway_url = "http://corvus.test"\n')
+    gateway = Served(place)
+    statuses: list[int] = []
+
+    def call() -> None:
+        with gateway.client("reserve") as client:
+            statuses.append(client.post("/web/reservations", json=DENIED).status_code)
+
+    waiting = threading.Thread(target=call)
+    waiting.start()
+    try:
+        assert comes(lambda: bool(receiver.received))
+        (request,) = receiver.received
+        assert request.json["type"] == "call.parked"
+        link = request.json["data"]["link"]
+        assert link.startswith("http://corvus.test/dashboard/approve/")
+        assert "needs $99.00" in request.json["text"]
+        path = link.removeprefix("http://corvus.test")
+        page = httpx2.get(f"{gateway.url}{path}", trust_env=False)
+        assert page.status_code == 200
+        forged = httpx2.get(f"{gateway.url}{path[:-1]}x", trust_env=False)
+        assert forged.status_code >= 400
+        approval = request.json["data"]["approval_id"]
+        assert place.run("approve", approval) == 0
+        waiting.join(30)
+        assert statuses == [201]
+        assert comes(lambda: len(receiver.received) == 2)
+        assert receiver.received[1].json["data"]["state"] == "approved"
+    finally:
+        waiting.join(30)
+        gateway.stop()

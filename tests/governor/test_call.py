@@ -391,3 +391,22 @@ def test_what_is_no_hold_cannot_be_settled_and_says_so(one: Bench) -> None:
         one.governor.release(nothing)
     with pytest.raises(ReservationError, match="no hold to settle"):
         one.governor.extend(nothing, ttl_seconds=5)
+
+
+def test_what_was_decided_of_a_call_is_applied_to_the_arguments_of_an_sdk(bench: MakeBench) -> None:
+    """A dollar buys 66,666 tokens of output; what is spent of it goes from that."""
+    one = bench("[cost]\nenabled = true\ndaily_limit_usd = 1\n")
+    asked: dict[str, Any] = {"model": "m", "max_tokens": 100_000, "messages": []}
+    with one.governor.call("m", input_tokens=100, max_output_tokens=100_000) as call:
+        sent = call.apply(asked)
+        assert call.output_cap_tokens is not None
+        assert sent == {**asked, "max_tokens": call.output_cap_tokens}
+        call.used(USED)
+    assert asked["max_tokens"] == 100_000
+    with one.governor.call("m", input_tokens=100, max_output_tokens=10) as small:
+        assert small.apply({**asked, "max_tokens": 10}) == {**asked, "max_tokens": 10}
+
+
+def test_what_was_not_decided_cannot_be_applied(one: Bench) -> None:
+    with pytest.raises(ReservationError, match="a call is decided on entry"):
+        one.governor.call("m", input_tokens=1).apply({})

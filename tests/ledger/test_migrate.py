@@ -136,7 +136,7 @@ def test_later_versions_keep_every_row_of_the_first_and_add_empty_tables(
     assert len(before) == 1
     fed = {table.value: (0,) for table in LedgerTable} | {"usage_record": (1,)}
     empty = dict.fromkeys(("ledger_watermark", "ledger_archive", "import_file"), (0,))
-    own = empty | {"ledger_migration": (8,)}
+    own = empty | {"ledger_migration": (10,)}
     assert tables == fed | own
 
 

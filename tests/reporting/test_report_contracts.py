@@ -15,7 +15,7 @@ import pytest
 from corvus.base.money import NanoUSD
 from corvus.base.period import Period
 from corvus.ledger.ledger import open_ledger
-from corvus.model.budget import Budget
+from corvus.model.budget import Budget, Measure
 from corvus.reporting.catalog import load_catalog
 from corvus.reporting.formats import csv_text
 from corvus.reporting.in_force import show_budgets
@@ -29,6 +29,8 @@ REPORTS = load_catalog().reports
 PARAMETERS: dict[str, dict[str, object]] = {
     "audit/overrides": {},
     "budgets/denied": {"since": "2026-04-01"},
+    "budgets/expected-holds": {},
+    "budgets/ladder": {"since": "2026-04-01"},
     "budgets/overruns": {},
     "budgets/status-over-time": {"as_of": "2026-04-08T12:00:00Z", "windows": 2},
     "budgets/warnings": {},
@@ -48,15 +50,18 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "spend/top-sessions": {"since": "2026-04-01", "top": 3},
     "spend/history-by-day": {"as_of": "2026-04-06T12:00:00Z", "days": 3},
     "spend/history-by-month": {"as_of": "2026-03-31T23:00:00Z", "months": 4},
+    "spend/history-by-quarter": {"as_of": "2026-03-31T23:00:00Z", "quarters": 3},
+    "spend/history-by-year": {"as_of": "2026-03-31T23:00:00Z", "years": 2},
     "spend/history-by-session": {"as_of": "2026-04-06T12:00:00Z", "sessions": 3},
     "spend/history-by-mission": {"as_of": "2026-04-06T12:00:00Z", "missions": 3},
     "spend/by-model": {"since": "2026-04-01", "until": "2026-05-01"},
     "spend/by-session": {"top": 4},
+    "spend/session-tree": {"session": "s-1"},
     "spend/sessions": {"since": "2026-04-01", "rows": 3},
     "spend/calls": {"session": "s-1", "rows": 2, "page": 2},
     "spend/unpriced": {},
 }
-NEEDED = {"as_of": "2026-04-06"}
+NEEDED = {"as_of": "2026-04-06", "session": "s-1"}
 BUDGETS = (
     Budget("day", Period.DAY, NanoUSD(1_000_000_000), (80,), "cost.daily_limit_usd"),
     Budget("month", Period.MONTH, NanoUSD(0), (80,), "cost.monthly_limit_usd"),
@@ -70,6 +75,17 @@ BUDGETS = (
         timezone="America/New_York",
     ),
     Budget("all", Period.TOTAL, NanoUSD(10_000_000_000), (80,), "cost.budgets[1].limit_usd"),
+    Budget(
+        "each",
+        Period.DAY,
+        1000,
+        (50,),
+        "cost.budgets[2].limit_tokens",
+        measure=Measure.TOKENS,
+        match=(("user", ("*",)),),
+        per=("user",),
+        limits=(("bot-*", 100),),
+    ),
 )
 NOW = datetime(2026, 4, 8, 12, tzinfo=UTC)
 

@@ -14,6 +14,7 @@ from corvus.base.money import NanoUSD
 from corvus.base.time import instant_at, microseconds
 from corvus.model.approval import Approval
 from corvus.model.decision import BudgetState
+from corvus.model.expectation import ExpectedOutput
 from corvus.model.notify import Notice, TargetProgress
 from corvus.model.outbox import LedgerTable, OutboxEvent
 from corvus.model.refusals import Refusals
@@ -218,6 +219,7 @@ ROWS: list[tuple[Kind[Any], Any, list[Any]]] = [
             f'"holder":"h","held_until":{microseconds(LATER)}}}',
         ],
     ),
+    (kinds.EXPECTED_OUTPUT, ExpectedOutput("m", "", 700, 50), ["m", "", 700, 50]),
     (
         kinds.OUTBOX,
         OutboxEvent(1, LedgerTable.SESSION, {"a": "ü", "tags": {"x": "y"}}),

@@ -20,6 +20,7 @@ from corvus.config.model.dialects import (
 from corvus.config.model.fields import LIVE, NATIVE_ONLY, StrictTable
 from corvus.config.model.settings import Settings
 from corvus.config.toml.values import Table, as_items, is_table, shown
+from tools.generate.budget_schema import coherence
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _LIMITS_OF_SCHEMA = (
@@ -50,6 +51,8 @@ def document(dialect: Dialect) -> Table:
         for name, body in definitions.items()
     }
     root = _table(_plain(raw))
+    budget = _table(tables["BudgetSettings"])
+    tables["BudgetSettings"] = {**budget, "allOf": coherence()}
     for alias in ALIASES:
         _add_alias(tables, alias)
     properties = _table(root["properties"])
@@ -84,9 +87,11 @@ def _plain(schema: object) -> object:
         cleaned[key] = (
             {name: _plain(body) for name, body in inner.items()} if inner else _plain(value)
         )
-    branches = as_items(cleaned.pop("anyOf", None))
-    own = [_table(branch) for branch in branches if _table(branch).get("type") != "null"]
-    cleaned |= own[0] if own else {}
+    branches = [_table(branch) for branch in as_items(cleaned.get("anyOf"))]
+    own = [branch for branch in branches if branch.get("type") != "null"]
+    if len(own) < len(branches):
+        del cleaned["anyOf"]
+        cleaned |= own[0]
     if cleaned.get("type") == "number" and isinstance(cleaned.get("default"), str):
         cleaned["default"] = _number(Decimal(str(cleaned["default"])))
     return cleaned
@@ -112,13 +117,17 @@ def _for_editors(table: Table) -> Table:
 
 def _with_named_keys(schema: Table) -> Table:
     """Name the keys of a table of few words: editors do not complete from ``propertyNames``."""
-    names = as_items(_table(schema.get("propertyNames", {})).get("enum"))
+    branches = as_items(_table(schema.get("propertyNames", {})).get("anyOf"))
+    names = [name for branch in branches for name in as_items(_table(branch).get("enum"))]
     if not names:
         return schema
-    rest = {key: value for key, value in schema.items() if key != "propertyNames"}
     each = schema["additionalProperties"]
-    keys = {str(name): each for name in names}
-    return {**rest, "properties": keys, "additionalProperties": False}
+    patterns = [str(branch["pattern"]) for branch in map(_table, branches) if "pattern" in branch]
+    return {
+        **schema,
+        "properties": {str(name): each for name in names},
+        "propertyNames": {"pattern": "|".join((*(f"^{name}$" for name in names), *patterns))},
+    }
 
 
 def _number(amount: Decimal) -> int | float:

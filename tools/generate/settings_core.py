@@ -17,7 +17,9 @@ from corvus.config.model.quick import FUNCTIONS
 from corvus.config.model.settings import Settings
 from corvus.config.toml.values import is_table
 
-_SILENT = frozenset({"metadata", "ref", "serialization", "title", "computed_fields"})
+_SILENT = frozenset(
+    {"metadata", "ref", "serialization", "title", "computed_fields", "json_schema_input_schema"}
+)
 
 
 # The same as of every model; a table does not inherit it from the one that holds it.

@@ -63,9 +63,8 @@ class Lifted(NamedTuple):
 
 def lifted_of(status: Mapping[str, Any]) -> Lifted:
     """Return one budget of the ``lifted`` or ``blocked`` of an event's details."""
-    measure = Measure(status.get("measure", Measure.USD))
-    ending = "_nano_usd" if measure is Measure.USD else ""
-    projected, limit = status[f"projected{ending}"], status[f"limit{ending}"]
+    measure = next(each for each in Measure if f"limit_{each.unit}" in status)
+    projected, limit = status[f"projected_{measure.unit}"], status[f"limit_{measure.unit}"]
     return Lifted(status["budget"], measure, projected, limit)
 
 

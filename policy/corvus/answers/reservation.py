@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from corvus.answers.denial import STATES, STATUS
 from corvus.answers.shape import (
+    COUNT,
     Shape,
     flag,
     instant,
@@ -11,10 +12,12 @@ from corvus.answers.shape import (
     member,
     money,
     nested,
+    nullable,
     optional_money,
     optional_nested,
     optional_text,
     text,
+    texts,
     word,
 )
 from corvus.model.decision import Decision
@@ -38,6 +41,21 @@ ADMITTED = Shape[Decision](
     optional_text("session_id", "Session of the call; made up where none was named."),
     flag("replayed", "Whether the idempotency key had been admitted before."),
     optional_text("override_id", "The override that lifted a block."),
+    optional_text("model", "The model to call: the one that was named, or a cheaper one."),
+    optional_text("downgraded_from", "The model that was named, where another is to be called."),
+    member(
+        "output_cap_tokens",
+        {
+            **nullable(COUNT),
+            "description": "The maximum of output that the call must state; null for its own.",
+        },
+    ),
+    member(
+        "waited_seconds",
+        {"type": "number", "minimum": 0, "description": "For other calls, or for a person."},
+    ),
+    optional_text("approval_id", "The approval that let the call pass."),
+    texts("rungs", "What was done in place of a refusal: cap, wait, downgrade, ask."),
     optional_nested("reservation", RESERVATION),
     listing("scopes", STATUS, "Every matching budget, the governing one first.", "statuses"),
 )

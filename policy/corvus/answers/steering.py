@@ -10,6 +10,7 @@ from corvus.answers.shape import (
     array,
     closed,
     count,
+    flag,
     instant,
     member,
     money,
@@ -50,6 +51,10 @@ MISSION = Shape[MissionRecord](
     optional_text("project", "The project of its session."),
     text("state", "running, or how it ended.", mission_state),
     money("limit", "Its cost limit; 0 is none.", "limit_nano_usd"),
+    flag("is_share", "Whether its limit is a share that is kept free for it."),
+    optional_text(
+        "parent_mission_id", "The mission that gave the share; null is the session.", "parent_id"
+    ),
     count("steps", "Steps taken."),
     count("max_steps", "Steps it may take; 0 is no limit."),
     instant("started_at", "When it began."),

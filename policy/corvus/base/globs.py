@@ -1,4 +1,4 @@
-"""The globs of ``match`` (CFG-10): what is wrong with one, and what one matches.
+"""The globs of budgets (CFG-10): what is wrong with one, what one matches, whether two may meet.
 
 A malformed glob matches nothing, silently, so it is refused before it is used. The grammar is
 DuckDB's, which sums the spend of the ledger: ``*``, ``?``, sets such as ``[a-z]`` and ``[!0-9]``,
@@ -8,8 +8,12 @@ and a backslash before a character that stands for itself. Nothing is repaired.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
+_COMPARED_MAX = 1_000_000
+"""Pairs of pieces that two globs may have to be compared."""
 _UNCLOSED = "has a `[` at character {} that no `]` closes; write `\\[` to mean it"
 
 
@@ -48,43 +52,121 @@ def glob_matches(glob: str, text: str) -> bool:
     return _compiled(glob).fullmatch(text) is not None
 
 
+def literal(glob: str) -> str | None:
+    """Return the one text that a sound glob matches; ``None`` where it matches several."""
+    pieces = [*_pieces(glob)]
+    return "".join(text for _, text in pieces) if all(kind == "is" for kind, _ in pieces) else None
+
+
+def globs_meet(one: str, other: str) -> bool:
+    """Return whether there is a text that two sound globs match.
+
+    Globs that are too long to compare may meet.
+    """
+    rows, columns = [*map(_characters, _pieces(one))], [*map(_characters, _pieces(other))]
+    if len(rows) * len(columns) > _COMPARED_MAX:
+        return True
+    # below[at]: whether the rest of `one` behind this row meets `other` from a column on.
+    below = [all(column is None for column in columns[at:]) for at in range(len(columns) + 1)]
+    for row in reversed(rows):
+        meets = [row is None and below[-1]]
+        for at in range(len(columns) - 1, -1, -1):
+            column = columns[at]
+            if row is None or column is None:  # a star stands for nothing, or takes one more
+                meets.append(below[at] or meets[-1])
+            else:
+                meets.append(below[at + 1] and _share(row, column))
+        below = meets[::-1]
+    return below[0]
+
+
+class _Characters(NamedTuple):
+    """What one character may be: inside the ranges, or outside all of them."""
+
+    inside: bool
+    ranges: tuple[tuple[int, int], ...]
+
+    def has(self, character: int) -> bool:
+        """Return whether a code point is one of them."""
+        return any(low <= character <= high for low, high in self.ranges) is self.inside
+
+
+def _characters(piece: tuple[str, str]) -> _Characters | None:
+    """Return what a piece of a glob stands for; ``None`` for any number of characters."""
+    match piece:
+        case "many", _:
+            return None
+        case "one", _:
+            return _Characters(False, ())
+        case "is", character:
+            return _Characters(True, ((ord(character), ord(character)),))
+        case _, content:
+            ranges = ((ord(low), ord(high)) for low, high in _ranges(content))
+            return _Characters(not content.startswith("!"), tuple(ranges))
+
+
+def _share(one: _Characters, other: _Characters) -> bool:
+    """Return whether a character is in both: if any, one at an edge of a range or next to it."""
+    edges = (edge for pair in (*one.ranges, *other.ranges) for edge in pair)
+    near = {point for edge in edges for point in (edge - 1, edge, edge + 1)} or {ord("a")}
+    return any(one.has(point) and other.has(point) for point in near if point >= 0)
+
+
 @lru_cache(maxsize=1024)
 def _compiled(glob: str) -> re.Pattern[str]:
-    pieces: list[str] = []
+    return re.compile("".join(map(_pattern, _pieces(glob))), re.DOTALL)
+
+
+def _pattern(piece: tuple[str, str]) -> str:
+    """Write a piece of a glob for ``re``."""
+    match piece:
+        case "many", _:
+            return ".*"
+        case "one", _:
+            return "."
+        case "is", character:
+            return re.escape(character)
+        case _, content:
+            ranges = (
+                re.escape(low) if low == high else f"{re.escape(low)}-{re.escape(high)}"
+                for low, high in _ranges(content)
+            )
+            return f"[{'^' if content.startswith('!') else ''}{''.join(ranges)}]"
+
+
+def _pieces(glob: str) -> Iterator[tuple[str, str]]:
+    """Yield the pieces of a sound glob: ``many``, ``one``, ``is`` a character, ``of`` a set."""
     at = 0
     while at < len(glob):
         match glob[at]:
             case "*":
-                pieces.append(".*")
+                yield "many", ""
             case "?":
-                pieces.append(".")
+                yield "one", ""
             case "\\":
                 at += 1
-                pieces.append(re.escape(glob[at]))
+                yield "is", glob[at]
             case "[":
                 end = _end_of_set(glob, at)
                 assert end is not None, "a malformed glob is refused when the policy is compiled"
-                pieces.append(_set_pattern(glob[at + 1 : end]))
+                yield "of", glob[at + 1 : end]
                 at = end
             case character:
-                pieces.append(re.escape(character))
+                yield "is", character
         at += 1
-    return re.compile("".join(pieces), re.DOTALL)
 
 
-def _set_pattern(content: str) -> str:
-    """Write a set for ``re``; a ``-`` between two characters makes a range of them."""
+def _ranges(content: str) -> Iterator[tuple[str, str]]:
+    """Yield the ranges of a set; a ``-`` between two characters makes one of them."""
     members = content.removeprefix("!")
-    pieces: list[str] = []
     at = 0
     while at < len(members):
         if members[at + 1 : at + 2] == "-" and at + 2 < len(members):
-            pieces.append(f"{re.escape(members[at])}-{re.escape(members[at + 2])}")
+            yield members[at], members[at + 2]
             at += 3
         else:
-            pieces.append(re.escape(members[at]))
+            yield members[at], members[at]
             at += 1
-    return f"[{'^' if content.startswith('!') else ''}{''.join(pieces)}]"
 
 
 def _end_of_set(glob: str, start: int) -> int | None:

@@ -115,8 +115,8 @@ class Period(StrEnum):
     DAY = "day", Calendar(_same_day, _next_day, date.toordinal), 366, 30
     WEEK = "week", Calendar(_monday, _next_monday, _week_number), 260, 12
     MONTH = "month", Calendar(_first_of_month, next_month, _month_number), 60, 12
-    QUARTER = "quarter", Calendar(_first_of_quarter, _next_quarter, _quarter_number)
-    YEAR = "year", Calendar(_first_of_year, _next_year, _year_number)
+    QUARTER = "quarter", Calendar(_first_of_quarter, _next_quarter, _quarter_number), 40, 8
+    YEAR = "year", Calendar(_first_of_year, _next_year, _year_number), 20, 5
     MISSION = "mission", None, 1000
     TOTAL = "total"
     WINDOW = "window"

@@ -113,6 +113,10 @@ COMMANDS = {
     "init": _Entry(
         "init", "Write a commented starter config; it checks clean, and refuses to overwrite one."
     ),
+    "approve": _Entry(
+        "serving.approve",
+        "Let a parked call pass once, or list the calls that wait for a person.",
+    ),
     "config": _Entry("config", "The settings in force, and changes of a config file.", True),
     "policy": _Entry("policy", "The compiled policy.", True),
     "usage": _Entry("usage", "Bring recorded usage in, and hand it on.", True),

@@ -15,10 +15,10 @@ from corvus.answers.kv import kv_text
 from corvus.answers.status import summary_body
 from corvus.base.money import usd_text
 from corvus.base.period import CALENDAR_PERIODS, HISTORY_PERIODS, Period, listed
-from corvus.cli import cells
-from corvus.cli import summary as budgets_view
-from corvus.cli import summary_lines as lines
 from corvus.cli.audit import audit
+from corvus.cli.budgets import cells, lines
+from corvus.cli.budgets import summary as budgets_view
+from corvus.cli.budgets.parts import is_divided, named, show_parts
 from corvus.cli.options import (
     AsOf,
     Config,
@@ -31,9 +31,9 @@ from corvus.cli.options import (
     require_session,
 )
 from corvus.cli.output import TableOrBody, console, emit, print_rows, shown, words
-from corvus.cli.parts import is_divided, named, show_parts
 from corvus.cli.steering import budget_names, override, reset
 from corvus.cli.tables import print_table
+from corvus.cli.tree import tree
 from corvus.diagnostics.plain import escape
 from corvus.model.parts import OFFSET_MAX, PARTS_MAX, PartOrder, PartsQuery
 from corvus.reporting.history import (
@@ -200,6 +200,7 @@ def budgets(
 app.command("override")(override)
 app.command("reset")(reset)
 app.command("audit")(audit)
+app.command("tree")(tree)
 
 
 def _print_budgets(runtime: Runtime, status: StatusReport, items: list[BudgetStatus]) -> None:

@@ -45,6 +45,7 @@ def withheld(
     environment: Mapping[str, str],
     *,
     upstreams: Iterable[Upstream],
+    secrets: Collection[str] = (),
     passed: Collection[str] = (),
     keeps_log_in: bool = False,
 ) -> tuple[str, ...]:
@@ -53,15 +54,17 @@ def withheld(
     Args:
         environment: Of this process.
         upstreams: Whose keys the config names.
+        secrets: Further variables that the config names, such as those of notifications.
         passed: Names that the user hands over by ``--pass-env``.
         keeps_log_in: Whether the command logs in to OpenAI or Anthropic by itself.
     """
     of_upstreams = {upstream.api_key_env for upstream in upstreams if upstream.api_key_env}
+    of_config = of_upstreams | {*secrets}
     return tuple(
         name
         for name in sorted(environment)
         if name not in passed
-        and (name in of_upstreams or is_credential(name) or name.upper() in _PAST_THE_PROXY)
+        and (name in of_config or is_credential(name) or name.upper() in _PAST_THE_PROXY)
         and not (keeps_log_in and name in (*RUN_KEYS, *LOG_INS))
     )
 

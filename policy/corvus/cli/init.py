@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,19 @@ from corvus.base.errors import EditRefused
 
 NAME = "corvus.toml"
 SCHEMA = "corvus.schema.json"
-_STARTER = Path(__file__).with_name("starter.toml")
+
+
+class Starter(StrEnum):
+    """Whom a starter config is for; each is a file of this folder."""
+
+    AGENT = "agent"
+    TEAM = "team"
+
+    @property
+    def text(self) -> bytes:
+        """The config."""
+        name = "starter.toml" if self is Starter.AGENT else f"starter_{self.value}.toml"
+        return Path(__file__).with_name(name).read_bytes()
 
 
 def init(
@@ -22,26 +35,35 @@ def init(
         typer.Argument(metavar="[PATH]", help="A file that ends in .toml, or a folder for it."),
     ] = Path(NAME),
     *,
+    starter: Annotated[
+        Starter,
+        typer.Option(
+            "--for",
+            help="agent: coding agents on this machine; team: an own budget for each user.",
+        ),
+    ] = Starter.AGENT,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite a config that is there.")
     ] = False,
 ) -> None:
     """Write a commented starter config; it checks clean, and refuses to overwrite one.
 
-    Example: corvus init
+    A coding agent can work all day under its limits, and use the whole of them.
+
+    Example: corvus init --for team
     """
     from corvus.base.files import replace_file
     from corvus.base.resources import shipped
 
     file = path if path.suffix == ".toml" and not os.path.isdir(path) else path / NAME
     schema = shipped("schemas").joinpath("config.native.schema.json").read_bytes()
-    contents = {file.with_name(SCHEMA): schema, file: _STARTER.read_bytes()}
+    contents = {file.with_name(SCHEMA): schema, file: starter.text}
     for target, data in contents.items():
         _refuse_to_lose(target, data, force=force)
     _make_folder(file.parent)
     for target, data in contents.items():
         replace_file(target, data)
-    print("\n".join(_said(file)))
+    print("\n".join(_next_steps(file, starter)))
 
 
 def _refuse_to_lose(path: Path, data: bytes, *, force: bool) -> None:
@@ -70,13 +92,22 @@ def _make_folder(folder: Path) -> None:
         raise EditRefused(f"the folder {folder} cannot be made: {fault.strerror}") from fault
 
 
-def _said(file: Path) -> list[str]:
+def _next_steps(file: Path, starter: Starter) -> list[str]:
     quoted = shlex.quote(str(file))
     config = "" if file == Path(NAME) else f" --config {quoted}"
-    return [
+    lines = [
         f"wrote {file}, and {file.with_name(SCHEMA)} for completion in your editor; next:",
         f"  corvus check{config and f' {quoted}'}",
         f"  corvus config show --origin{config}",
+    ]
+    if starter is Starter.TEAM:
+        return [
+            *lines,
+            f"  corvus token create ana --scope proxy --user ana{config}",
+            f"  corvus gateway{config}",
+        ]
+    return [
+        *lines,
         f"  corvus usage import ~/.claude/projects{config}",
         f"  corvus cost summary{config}",
     ]

@@ -50,7 +50,8 @@ def drain(
             f"there is no store beside {ledger}: no call was governed there; check --ledger"
         )
     with counting("events") as on_progress:
-        drained = runtime.bookkeeping.drain(on_progress=on_progress)
+        learns = runtime.policy.hold == "expected"
+        drained = runtime.bookkeeping.drain(on_progress=on_progress, learns=learns)
     archived = runtime.bookkeeping.archive(runtime.retention_days)
     body = {
         "ledger": str(runtime.ledger_path),

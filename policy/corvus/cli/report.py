@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 
 
 _RUN = "NAME"
-_BUDGET_TABLES = {"budget", "budget_window"}
 
 ReportsDir: TypeAlias = Annotated[
     Path | None, typer.Option("--reports-dir", help="A folder with .sql reports of your own.")
@@ -221,8 +220,9 @@ def _ledger(
 ) -> Generator[Connection]:
     """Open what a report reads: the ledger, and where it asks for them the budgets in force."""
     from corvus.bookkeeping import Bookkeeping
+    from corvus.reporting.header import IN_FORCE
 
-    if not _BUDGET_TABLES & set(report.header.reads):
+    if not IN_FORCE.intersection(report.header.reads):
         with Bookkeeping(ledger_path(config, ledger)).ledger() as opened:
             yield opened.connection
         return

@@ -1,10 +1,11 @@
 """Governs the calls of Python programs where they are made: SDK transports, callbacks (PRX-6).
 
-The public names are these three; each is loaded when it is first used, because each needs an extra
+The public names are these four; each is loaded when it is first used, because each needs an extra
 of its own::
 
     from corvus.clients import GovernedTransport, AsyncGovernedTransport  # corvus-policy[clients]
     from corvus.clients import GovernedCallback  # corvus-policy[langchain]
+    from corvus.clients import GovernedMiddleware  # corvus-policy[langchain-agents]
 """
 
 from __future__ import annotations
@@ -14,13 +15,21 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from corvus.clients.langchain import GovernedCallback
+    from corvus.clients.middleware import GovernedMiddleware
     from corvus.clients.transport import AsyncGovernedTransport, GovernedTransport
 
-__all__ = ["AsyncGovernedTransport", "GovernedCallback", "GovernedTransport"]
+__all__ = [
+    "AsyncGovernedTransport",
+    "GovernedCallback",
+    "GovernedMiddleware",
+    "GovernedTransport",
+]
 
+_EXTRAS = {"transport": "clients", "middleware": "langchain-agents"}
 _HOME = {
     "AsyncGovernedTransport": "corvus.clients.transport",
     "GovernedCallback": "corvus.clients.langchain",
+    "GovernedMiddleware": "corvus.clients.middleware",
     "GovernedTransport": "corvus.clients.transport",
 }
 
@@ -34,7 +43,8 @@ def __getattr__(name: str) -> object:
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] == "corvus":
             raise
-        extra = _HOME[name].rpartition(".")[2].replace("transport", "clients")
+        home = _HOME[name].rpartition(".")[2]
+        extra = _EXTRAS.get(home, home)
         raise ModuleNotFoundError(
             f"corvus.clients.{name} needs {missing.name}: pip install 'corvus-policy[{extra}]'",
             name=missing.name,

@@ -8,6 +8,8 @@ It reserves before a model is called, and settles with the usage that LangChain 
 call raises ``BudgetExceeded`` before anything is sent. It knows only what LangChain reports:
 searches and tiers of a provider do not show, so where the SDK underneath takes a client of
 ``httpx2``, ``GovernedTransport`` meters more exactly. Use one of the two, or calls count twice.
+Nor can it change a call: a lower maximum and a cheaper model are for ``GovernedMiddleware`` and
+``GovernedTransport``; a call here waits for room, or for a person (EVA-14).
 
 An answer without usage is not free: an upper bound stands in. When a model fails, its
 hold is released only if the provider answered with an error status and nothing had flowed. When
@@ -33,6 +35,10 @@ from corvus.clients.langchain_calls import Run, describe
 from corvus.governor.governor import Governor
 from corvus.governor.pricing import CallOptions, refuse_key, refuse_unknown
 from corvus.metering.facts import Json
+from corvus.model.budget import Rung
+
+_RUNGS = (Rung.WAIT, Rung.ASK)
+"""What a callback can follow: it cannot change the call that it hears of (EVA-14)."""
 
 
 class GovernedCallback(BaseCallbackHandler):
@@ -115,7 +121,7 @@ class GovernedCallback(BaseCallbackHandler):
     def _reserve(self, run_id: UUID, text: str, metadata: Json, params: Json) -> None:
         self._settler.start()
         call = describe(text, metadata, params)
-        options: CallOptions = {**call.options, **self._options}
+        options: CallOptions = {**call.options, "rungs": _RUNGS, **self._options}
         decision = self._governor.reserve(self._governor.request(call.model, **options))
         if not decision.allowed:
             raise denial_error(decision, call.model)

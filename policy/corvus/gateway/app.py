@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 
 from corvus.base.errors import PolicyError
 from corvus.diagnostics.secrets import scrub
-from corvus.gateway.api import actions, admin, cost, ops, reports, reservations, scopes
+from corvus.gateway.api import actions, admin, approvals, cost, ops, reports, reservations, scopes
 from corvus.gateway.asgi import ASGIApp, Receive, Scope, Send
 from corvus.gateway.auth import Tokens
 from corvus.gateway.guards import Guards
@@ -141,7 +141,7 @@ def _api(service: Service, proxy: Proxy | None = None) -> FastAPI:
     )
     bearer = HTTPBearer(auto_error=False, description="`corvus token create` makes one")
     areas = APIRouter(dependencies=[Security(bearer)])  # for the OpenAPI: the guards judge
-    for area in (cost, admin, reports, reservations, scopes, actions):
+    for area in (cost, admin, approvals, reports, reservations, scopes, actions):
         areas.include_router(area.routes(service))
     for prefix in _PREFIXES:
         api.include_router(areas, prefix=prefix)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from corvus.reporting.table import Table
 
 _log = logging.getLogger("corvus.gateway")
+_LEARN_SECONDS = 3600.0
+"""How long what was learned of recorded calls stands."""
 _BUDGETS = ("cost", "budgets")
 
 
@@ -81,6 +84,7 @@ class Service:
             *([telemetry.listener] if telemetry else []),
         ]
         self.drain_fault: PolicyError | None = None
+        self._learned_at: float | None = None
         self.config_is_broken = False
         self._file = file
         self._ledger_lock = threading.Lock()
@@ -170,12 +174,12 @@ class Service:
         old = self.runtime
         runtime = replace(read, ledger_path=old.ledger_path)
         governor = self._governor_of(runtime)
+        if runtime.notify != old.notify:
+            self._replace_notifier(runtime)
         governor.note_limits(runtime.governing, actor)
         self._in_force = runtime, governor
         self._redactor.use(runtime.books)
         self.config_is_broken = False
-        if runtime.notify != old.notify:
-            self._replace_notifier(runtime)
         listens = replace(old.gateway, metrics=read.gateway.metrics)
         if (read.ledger_path, read.gateway) != (old.ledger_path, listens):
             _log.warning("changes of ledger, gateway and upstreams take effect at a restart")
@@ -203,12 +207,13 @@ class Service:
             ReportError: It cannot be run as asked.
             LedgerError: The ledger cannot be read.
         """
+        from corvus.reporting.header import IN_FORCE
         from corvus.reporting.in_force import show_budgets
         from corvus.reporting.run import run_report
 
         now = self.runtime.clock.now()
         with self._ledger_lock, self.runtime.ledger() as ledger:
-            if any(name.startswith("budget") for name in report.header.reads):
+            if IN_FORCE.intersection(report.header.reads):
                 show_budgets(ledger.connection, self.runtime.policy.budgets, now)
             return run_report(ledger.connection, report, given, now=now)
 
@@ -230,9 +235,19 @@ class Service:
         self.drain_fault = None
         with self._ledger_lock:
             try:
-                self.runtime.bookkeeping.drain(self.store)
+                self.runtime.bookkeeping.drain(self.store, learns=self._learns())
             except PolicyError as fault:
                 self.drain_fault = fault
+
+    def _learns(self) -> bool:
+        """Return whether it is time to learn from what is recorded: at first, and each hour."""
+        if self.runtime.policy.hold != "expected":
+            return False
+        now = time.monotonic()
+        if self._learned_at is not None and now - self._learned_at < _LEARN_SECONDS:
+            return False
+        self._learned_at = now
+        return True
 
     def close(self) -> None:
         """Drain a last time, and let go of the store."""
@@ -247,7 +262,11 @@ class Service:
         )
 
     def _replace_notifier(self, runtime: Runtime) -> None:
-        """Deliver to other targets from now on; the old threads end when they are through."""
+        """Deliver to other targets from now on; the old threads end when they are through.
+
+        Raises:
+            ConfigError: A target needs what is not installed; the targets stay as they are.
+        """
         before, self._notifier = self._notifier, self._notifier_of(runtime)
         before.close(0)
 
@@ -352,5 +371,9 @@ def _toml(value: object) -> str:
         case list():
             items = cast("list[object]", value)
             return f"[{', '.join(map(_toml, items))}]"
+        case dict():
+            table = cast("dict[str, object]", value)
+            pairs = (f"{shown((key,))} = {_toml(inner)}" for key, inner in table.items())
+            return f"{{ {', '.join(pairs)} }}"
         case _:
             return str(value)

@@ -33,6 +33,7 @@ from corvus.governor.scopes import (
     stop_mission,
 )
 from corvus.governor.settlement import expire, upkeep
+from corvus.governor.shares import with_shares
 from corvus.governor.thresholds import is_open, note_admitted, note_refused, note_settled
 from corvus.governor.weighing import Case, exceeded, weigh
 from corvus.model.approval import ApprovalState
@@ -172,7 +173,9 @@ def extended(
     running = mission if mission is not None and mission.ended_at is None else None
     counted = register.counting(unit).of(call_of(held), unit.window_opened)
     sums = [unit.balance(place.key) for place in counted]
-    statuses = judge(rules.balances(counted, sums, running), NO_CALL)
+    session = unit.session(request.session_id, request.project)
+    balances = with_shares(unit, rules, rules.balances(counted, sums, running), running, session)
+    statuses = judge(balances, NO_CALL)
     decision = Decision(
         state_of(statuses),
         statuses,

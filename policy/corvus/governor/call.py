@@ -9,18 +9,19 @@ never masked (RES-9).
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from threading import Lock
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Any, Self, Unpack
 
 from corvus.answers.denial import denial_error
 from corvus.base.errors import IdempotencyConflict, ReservationError, SettlementPending
 from corvus.governor import calls
 from corvus.governor.engine import Engine, Operation
 from corvus.governor.pricing import CallReport, refuse_unknown
+from corvus.metering.changes import changed
 from corvus.model.decision import Decision
 from corvus.model.request import Request
 from corvus.model.reservation import Outcome, Reservation, Settled
@@ -71,6 +72,19 @@ class Call:
     def output_cap_tokens(self) -> int | None:
         """The maximum of output to state in place of a larger one; ``None`` for the call's own."""
         return self.decision.output_cap_tokens
+
+    def apply(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of an SDK for this call, as it was admitted (EVA-14).
+
+        Args:
+            request: For chat completions, responses, messages or ``generateContent``; it stays as
+                it is.
+
+        Raises:
+            ReservationError: The context was not entered: nothing has been decided.
+            ValueError: The request has a budget for thinking that leaves too little for an answer.
+        """
+        return changed(request, model=self.model, cap_tokens=self.output_cap_tokens)
 
     @property
     def reservation(self) -> Reservation | None:

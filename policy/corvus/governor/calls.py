@@ -23,6 +23,7 @@ from corvus.governor.pricing import (
     CallReport,
     Estimate,
     highest_estimate,
+    lowered,
     possible_prices,
     refuse_unknown,
     settlement_of,
@@ -53,6 +54,9 @@ def describe(engine: Engine, model: str, options: CallOptions) -> Request:
     models = tuple(dict.fromkeys((model, *options.get("models", ()))))
     prices = possible_prices(engine.books, models, tier, provider, today)
     price, estimate = prices[0], _estimate(engine, prices, options)
+    most_nano_usd = estimate.total_nano_usd
+    if engine.policy.hold == "expected":
+        estimate = _expected(engine, prices, (models, options)) or estimate
     unpriced = None
     if estimate.total_nano_usd is None:
         unpriced = _unpriced(engine, models, options, today)
@@ -60,6 +64,7 @@ def describe(engine: Engine, model: str, options: CallOptions) -> Request:
         model=model,
         estimate_nano_usd=estimate.total_nano_usd,
         estimate_tokens=estimate.tokens,
+        most_nano_usd=most_nano_usd if most_nano_usd != estimate.total_nano_usd else None,
         output_tokens=_lowerable(options),
         session_id=options.get("session_id") or options.get("made_session_id") or engine.session_id,
         provider=provider or (price.provider if price else "") or UNKNOWN_PROVIDER,
@@ -98,15 +103,34 @@ def _unpriced(engine: Engine, models: Sequence[str], options: CallOptions, on: d
 
 
 def _estimate(engine: Engine, prices: Sequence[Price | None], options: CallOptions) -> Estimate:
-    most = options.get("max_output_tokens")
-    stated = Usage(
-        input_tokens=options.get("input_tokens", 0),
-        output_tokens=engine.policy.default_output_tokens if most is None else most,
-    )
+    stated = _stated(engine, options)
     amount = options.get("estimate_usd")
     if amount is not None:
         return Estimate(nano_usd(amount), tokens=stated.total_tokens)
     return highest_estimate(prices, options.get("expected", stated))
+
+
+def _stated(engine: Engine, options: CallOptions) -> Usage:
+    """Return the most that a call may use, as its caller states it."""
+    most = options.get("max_output_tokens")
+    return Usage(
+        input_tokens=options.get("input_tokens", 0),
+        output_tokens=engine.policy.default_output_tokens if most is None else most,
+    )
+
+
+def _expected(
+    engine: Engine, prices: Sequence[Price | None], call: tuple[Sequence[str], CallOptions]
+) -> Estimate | None:
+    """Return what a call is expected to cost where such calls are known; else ``None``."""
+    models, options = call
+    output_tokens = engine.expectations.output_tokens(models, options.get("agent"))
+    if output_tokens is None or options.get("estimate_usd") is not None:
+        return None
+    most = options.get("expected", _stated(engine, options))
+    return highest_estimate(
+        prices, lambda price: lowered(most(price) if callable(most) else most, output_tokens)
+    )
 
 
 def _lowerable(options: CallOptions) -> int | None:

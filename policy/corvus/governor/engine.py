@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property, update_wrapper
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, cast
 
@@ -32,13 +33,14 @@ from corvus.governor.recount import Difference, History, no_history, recall, rec
 from corvus.governor.rules import InForce, Register, Rules, budgets_to_register, registered
 from corvus.governor.upkeep import Heartbeat, take_in
 from corvus.model.decision import Decision
+from corvus.model.expectation import Expectations
 from corvus.model.notify import NotifyTarget
 from corvus.model.pending import PendingSettlement
 from corvus.model.policy import Policy
 from corvus.model.reservation import ReservationState
 from corvus.prices.lookup import PriceBooks
 from corvus.store.api import Forgotten
-from corvus.store.kinds import budget_key
+from corvus.store.kinds import EXPECTED_OUTPUTS, budget_key
 from corvus.store.spill import is_waiting
 from corvus.store.store import Store
 from corvus.store.unit import Unit
@@ -51,6 +53,8 @@ Listener: TypeAlias = Callable[[Event], None]
 WithEvents: TypeAlias = tuple[T, list[Event]]
 Step: TypeAlias = Callable[[Unit], tuple[T, list[Event]]]
 
+_LEARNED_FOR = timedelta(minutes=1)
+"""How long what was learned of calls is taken for the latest."""
 _MENDED_MAX = 3
 """How often what a step lacked is mended before its fault goes to the caller."""
 
@@ -66,12 +70,14 @@ class Transaction(Generic[T]):
         undo: Called with the value when the caller was interrupted before it got it.
         keep: Whether it must not get lost; see ``Store.run``.
         finish: Completes the value, outside of the transaction.
+        look: Completes it by a look at the store next to its writer; keeps no event loop waiting.
     """
 
     step: Step[T]
     undo: Callable[[T], object] | None = None
     keep: bool | PendingSettlement = False
     finish: Callable[[T], T] | None = None
+    look: Callable[[T], T] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +142,10 @@ class Engine:
         self._notices = Notices(notify)
         self._origin: str | None = None
         self.register = Register()
+        self.expectations = Expectations()
+        self._learned_at: datetime | None = None
         self.rules = self._enrol()
+        self.look_up_expectations()
         self._take_in()
 
     @property
@@ -173,7 +182,8 @@ class Engine:
         while True:
             try:
                 value, events = self.store.run(step, undo=undo, keep=operation.keep, when_late=late)
-                return self._finished(operation, value, events)
+                value = self._finished(operation, value, events)
+                return value if operation.look is None else operation.look(value)
             except (_Replaced, Forgotten) as fault:
                 if (mended := mended + 1) > _MENDED_MAX:
                     raise
@@ -192,7 +202,8 @@ class Engine:
                 value, events = await self.store.run_async(
                     step, undo=undo, keep=operation.keep, when_late=late
                 )
-                return self._finished(operation, value, events)
+                value = self._finished(operation, value, events)
+                return value if operation.look is None else await _aside(operation.look, value)
             except (_Replaced, Forgotten) as fault:
                 if (mended := mended + 1) > _MENDED_MAX:
                     raise
@@ -256,6 +267,7 @@ class Engine:
             return None, settlement.upkeep(unit, self.in_force)
 
         self.run(Transaction(step))
+        self.look_up_expectations()
         origin = self._origin
         if origin is not None and self.store.run(
             lambda unit: audit.are_limits_outdated(unit, self.policy, origin)
@@ -266,6 +278,20 @@ class Engine:
                 "restart it, or let it read its config again",
                 origin,
             )
+
+    def look_up_expectations(self) -> None:
+        """Read again what was learned of calls, where it decides and was not read of late.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        if self.policy.hold != "expected":
+            return
+        now = self.store.clock.now()
+        if self._learned_at is not None and abs(now - self._learned_at) < _LEARNED_FOR:
+            return
+        learned = self.store.run(lambda unit: unit.rows.find(EXPECTED_OUTPUTS))
+        self.expectations, self._learned_at = Expectations(learned), now
 
     def renew(self, lives: Mapping[str, float]) -> None:
         """Let calls that still run live on, in one step (RES-7).
@@ -371,6 +397,13 @@ def _once(call: Retry, tries: Tries) -> Transaction[Decision | Pause]:
             call.undo(outcome)
 
     return Transaction(tries.step, undo=undo)
+
+
+async def _aside(look: Callable[[T], T], value: T) -> T:
+    """Look on a thread of its own."""
+    from asyncio import to_thread
+
+    return await to_thread(look, value)
 
 
 def _undo(operation: Transaction[T]) -> Callable[[WithEvents[T]], object] | None:

@@ -23,8 +23,10 @@ from typing import Any, Final, NamedTuple, TypeVar, cast, get_args, get_type_hin
 from corvus.base.period import Period
 from corvus.events import (
     EVENTS,
+    ApprovalDecided,
     BudgetOverride,
     BudgetRefusal,
+    CallParked,
     Event,
     LimitPassed,
     Overrun,
@@ -206,6 +208,14 @@ def _reset(unit: Unit, event: ResetApplied) -> _Draft:
     return _Draft(budget=event.budget)
 
 
+def _parked(unit: Unit, event: CallParked) -> _Draft:
+    return _Draft((event.approval_id,), event.budget)
+
+
+def _decided(unit: Unit, event: ApprovalDecided) -> _Draft:
+    return _Draft((event.approval_id, event.state))
+
+
 def _unpriced(unit: Unit, event: UnpricedCall) -> _Draft:
     midnight = datetime(unit.now.year, unit.now.month, unit.now.day, tzinfo=UTC)
     return _Draft((event.provider, event.model, midnight), until=midnight + timedelta(days=1))
@@ -229,6 +239,8 @@ _TOPICS: Final[Mapping[type[Event], _Topic]] = MappingProxyType(
         BudgetRefusal: _Topic(Topic.REFUSALS, _refusal),
         BudgetOverride: _Topic(Topic.OVERRIDES, _override),
         ResetApplied: _Topic(Topic.RESETS, _reset),
+        CallParked: _Topic(Topic.PARKED, _parked),
+        ApprovalDecided: _Topic(Topic.PARKED, _decided),
         UnpricedCall: _Topic(Topic.UNPRICED, _unpriced),
         Overrun: _Topic(Topic.OVERRUNS, _overrun),
     }

@@ -242,6 +242,14 @@ def highest_estimate(prices: Sequence[Price | None], expected: Usage | Bound) ->
     return highest._replace(tokens=max(each.tokens for each in estimates))
 
 
+def lowered(usage: Usage, output_tokens: int) -> Usage:
+    """Return a usage with no more output than so many tokens, reasoning included."""
+    if usage.output_tokens + usage.reasoning_tokens <= output_tokens:
+        return usage
+    reasoning = min(usage.reasoning_tokens, output_tokens)
+    return replace(usage, output_tokens=output_tokens - reasoning, reasoning_tokens=reasoning)
+
+
 def estimated(price: Price | None, expected: Usage) -> Estimate:
     """Return what a call is expected to cost.
 

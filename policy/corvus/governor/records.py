@@ -25,7 +25,14 @@ _SINGLE_ROWS = 3
 _GROUPS_MAX = 20
 """Kinds of refusals that are counted at a time; one more has all of them written."""
 _MINUTE_US = 60_000_000
-_OF_ONE_CALL = ("recorded_at", "estimate_nano_usd", "projected_nano_usd")
+_OF_ONE_CALL = (
+    "recorded_at",
+    "estimate_nano_usd",
+    "estimate_tokens",
+    "projected_nano_usd",
+    "governing_projected",
+    "waited_us",
+)
 
 
 def taken_back_row(settled: Reservation) -> Row:
@@ -72,6 +79,7 @@ def event_row(unit: Unit, kind: str, request: Request, reservation: Reservation 
         "kind": kind,
         **request_row(request),
         "estimate_nano_usd": request.estimate_nano_usd,
+        "most_nano_usd": request.most_nano_usd,
         "estimate_tokens": request.estimate_tokens,
     }
     if reservation is not None:
@@ -120,6 +128,8 @@ def append_counted_refusals(unit: Unit, *, only_past: bool = False) -> None:
     for group in counted["groups"].values():
         if group["times"]:
             row = {**group["row"], "times": group["times"]}
+            if group.get("waited"):
+                row["waited_us"] = group["waited"]
             if group["largest"] is not None:
                 row["estimate_nano_usd"] = group["largest"]
                 row["estimates_nano_usd"] = group["sum"]
@@ -144,7 +154,9 @@ def _key(row: Row) -> str:
 
 def _add(group: dict[str, Any], row: Row) -> None:
     estimate: Any = row.get("estimate_nano_usd")
+    waited: Any = row.get("waited_us")
     group["times"] += 1
+    group["waited"] = group.get("waited", 0) + (waited or 0)
     group["row"] = row
     if estimate is None:
         group["largest"] = None

@@ -437,8 +437,9 @@ def _recall_step(
         for reservation in held:
             tally.hold(reservation)
         _put_sums(unit, tally, session_id)
+    sharing = {mission.project for mission in recorded.missions if mission.is_share}
     for session in recorded.sessions:
-        unit.put_session(session)
+        unit.put_session(replace(session, has_shares=session.project in sharing))
     for mission in recorded.missions:
         unit.put_mission(mission)
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from corvus.base.errors import SteeringRefused
 from corvus.governor.rules import Rules
+from corvus.governor.shares import keep_share, renewed, share_of
 from corvus.model.decision import BudgetState
 from corvus.model.outbox import LedgerTable, Row
 from corvus.model.request import Request, Surface
@@ -34,7 +35,11 @@ def meet(unit: Unit, request: Request, state: BudgetState, policy_hash: str) -> 
         opened = session.opened_at if session is not None else unit.now
         worst = session.worst if session is not None else BudgetState.ALLOWED
         session = SessionRecord(
-            request.session_id, opened, max(worst, state), project=request.project
+            request.session_id,
+            opened,
+            max(worst, state),
+            project=request.project,
+            has_shares=session is not None and session.has_shares,
         )
         unit.put_session(session)
         about: Row = {
@@ -114,24 +119,29 @@ def start_mission(unit: Unit, request: MissionRequest, rules: Rules) -> MissionR
     """
     existing = unit.mission(request.session_id, request.id, request.project)
     if existing is not None and request.resume:
-        return _join(unit, existing)
+        return _join(unit, existing, rules)
     if existing is not None and existing.has_calls:
         raise SteeringRefused(
             f"session {request.session_id!r} already had a mission {request.id!r}; resume it "
             "(resume=True), or choose another id"
         )
     mission = replace(rules.new_mission(request, unit.now), holders=1)
+    if request.is_share:
+        limit = share_of(unit, rules, request)
+        mission = replace(mission, limit_nano_usd=limit, is_share=True, parent_id=request.parent_id)
+        if (opened := keep_share(unit, request.session_id, request.project)) is not None:
+            _append_session(unit, opened, "opened")
     unit.put_mission(mission)
     _append_mission(unit, mission, "started")
     return mission
 
 
-def _join(unit: Unit, existing: MissionRecord) -> MissionRecord:
+def _join(unit: Unit, existing: MissionRecord, rules: Rules) -> MissionRecord:
     if existing.ended_at is None:
         mission = replace(existing, holders=existing.holders + 1)
         unit.put_mission(mission)
         return mission
-    return _resume(unit, existing, holders=1)
+    return _resume(unit, renewed(unit, rules, existing), holders=1)
 
 
 def _resume(unit: Unit, ended: MissionRecord, holders: int) -> MissionRecord:
@@ -208,6 +218,7 @@ def mission_of_call(unit: Unit, rules: Rules, request: Request) -> MissionRecord
         begun = MissionRequest(request.session_id, request.mission_id, project=request.project)
         return rules.new_mission(begun, unit.now)
     if mission.ended_at is not None and request.resumes_mission:
+        mission = renewed(unit, rules, mission)
         mission = replace(mission, ended_at=None, outcome=None, stopped_by=None, holders=0)
     if mission.ended_at is not None:
         return mission

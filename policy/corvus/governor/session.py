@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from decimal import Decimal
 from types import TracebackType
-from typing import NamedTuple, Self, Unpack
+from typing import NamedTuple, Self, TypeAlias, Unpack
 
 from corvus.base.errors import SteeringRefused
-from corvus.base.money import nano_usd
+from corvus.base.money import NanoUSD, nano_usd
 from corvus.governor import calls, scopes, settlement
 from corvus.governor.call import Call, leaving
 from corvus.governor.engine import Engine, Operation, Transaction, WithEvents, awaitable, blocking
-from corvus.governor.parts import parts_page, with_parts
+from corvus.governor.part_status import parts_page, with_parts
 from corvus.governor.pricing import CallOptions
 from corvus.governor.resets import Subject, find_budget
 from corvus.governor.status import report_status
@@ -21,6 +21,9 @@ from corvus.model.parts import PartsPage, PartsQuery
 from corvus.model.status_report import StatusReport
 from corvus.model.steering import MissionOutcome, MissionRecord, MissionRequest, SessionRecord
 from corvus.store.unit import Unit
+
+Share: TypeAlias = str | Decimal | int
+"""What a mission gets of what its parent has left: ``"40%"`` of it, or an amount in USD."""
 
 
 class MissionKey(NamedTuple):
@@ -78,7 +81,7 @@ def find_mission(key: MissionKey) -> Operation[MissionRecord]:
 def report(engine: Engine, subject: Subject) -> Operation[StatusReport]:
     """Say where every budget stands now, by the rule that enforces (EVA-12)."""
 
-    def finish(report: StatusReport) -> StatusReport:
+    def look(report: StatusReport) -> StatusReport:
         if not any(budget.per for budget in engine.rules.budgets.values()):
             return report
         return engine.store.look(lambda rows: with_parts(report, engine.rules, rows))
@@ -87,7 +90,7 @@ def report(engine: Engine, subject: Subject) -> Operation[StatusReport]:
         events = settlement.upkeep(unit, engine.in_force)
         return report_status(unit, engine.rules, engine.register, subject), events
 
-    return Transaction(step, finish=finish)
+    return Transaction(step, look=look)
 
 
 def parts(engine: Engine, query: PartsQuery) -> Operation[PartsPage]:
@@ -98,10 +101,10 @@ def parts(engine: Engine, query: PartsQuery) -> Operation[PartsPage]:
         _, budget = find_budget(engine.rules, query.budget)
         return PartsPage(unit.now, budget, query), events
 
-    def finish(page: PartsPage) -> PartsPage:
+    def look(page: PartsPage) -> PartsPage:
         return engine.store.look(lambda rows: parts_page(rows, engine.rules, query, page.now))
 
-    return Transaction(step, finish=finish)
+    return Transaction(step, look=look)
 
 
 class Session:
@@ -142,11 +145,12 @@ class Session:
             named = {"session_id": None, "made_session_id": self.id, "project": project}
         return Call(self.engine, calls.describe(self.engine, model, {**options, **named}))
 
-    def mission(
+    def mission(  # noqa: PLR0913 - each is a limit of its own
         self,
         mission_id: str,
         *,
         limit_usd: Decimal | int | None = None,
+        share: Share | None = None,
         max_steps: int | None = None,
         max_runtime_seconds: float | None = None,
         resume: bool = False,
@@ -156,15 +160,23 @@ class Session:
         Args:
             mission_id: An id under which the session made no call yet, unless it is resumed.
             limit_usd: Its cost limit; 0 is none, ``None`` takes the policy's.
+            share: Its cost limit is so much of what the session has left when it begins, and is
+                kept free for it while it runs (MIS-5).
             max_steps: Steps it may take; 0 is no limit, ``None`` takes the policy's.
             max_runtime_seconds: Time it may take; 0 is no limit, ``None`` takes the policy's.
             resume: Join it while it runs, resume it when it has ended, begin it when there is
                 none (MIS-5). Of one that there is, the limits stay as they are and the spend goes
                 on. The last of those who joined it ends it on the way out.
         """
-        limit = None if limit_usd is None else nano_usd(limit_usd)
         request = MissionRequest(
-            self.id, mission_id, limit, max_steps, max_runtime_seconds, self.project, resume
+            self.id,
+            mission_id,
+            None if limit_usd is None else nano_usd(limit_usd),
+            max_steps,
+            max_runtime_seconds,
+            self.project,
+            resume,
+            *_parts_of(share),
         )
         return Mission(self.engine, request)
 
@@ -269,6 +281,36 @@ class Mission:
         }
         return Call(self.engine, calls.describe(self.engine, model, {**options, **ids}))
 
+    def mission(
+        self,
+        mission_id: str,
+        *,
+        share: Share,
+        max_steps: int | None = None,
+        max_runtime_seconds: float | None = None,
+        resume: bool = False,
+    ) -> Mission:
+        """Return a mission that has a share of what this one has left when it begins (MIS-5).
+
+        What it spends counts in this one, too. The arguments are those of ``Session.mission``.
+
+        Raises:
+            ValueError: The share is no amount and no percentage of 1 to 100.
+        """
+        session_id, parent_id, project = self._key
+        request = MissionRequest(
+            session_id,
+            mission_id,
+            None,
+            max_steps,
+            max_runtime_seconds,
+            project,
+            resume,
+            *_parts_of(share),
+            parent_id,
+        )
+        return Mission(self.engine, request)
+
     def step(self) -> MissionRecord:
         """Count a step.
 
@@ -313,6 +355,16 @@ class Mission:
     ) -> None:
         with leaving(error):
             await self.engine.arun(leave_mission(self._key, _outcome_of(error)))
+
+
+def _parts_of(share: Share | None) -> tuple[int | None, NanoUSD | None]:
+    """Return the percentage of a share, or else its amount."""
+    if not isinstance(share, str):
+        return None, None if share is None else nano_usd(share)
+    number = share.removesuffix("%").strip()
+    if number == share or not number.isdecimal():
+        raise ValueError(f'a share is "40%" or an amount in USD, got {share!r}')
+    return int(number), None
 
 
 def _worst(records: list[SessionRecord]) -> SessionRecord:

@@ -11,6 +11,7 @@ from corvus.base.period import Period
 from corvus.governor.evaluate import NO_CALL, Balance, judge, state_of
 from corvus.governor.resets import Subject, balance_key
 from corvus.governor.rules import MISSION, Register, Rules, balance_of, own_limit
+from corvus.governor.shares import with_shares
 from corvus.governor.standing import has_call, refusals_of, spend_of, window_of
 from corvus.model.decision import BudgetStatus, Decision
 from corvus.model.refusals import Refusals
@@ -51,7 +52,8 @@ def report_status(unit: Unit, rules: Rules, register: Register, subject: Subject
         window = window_of(budget, unit.now, key.window_start_us)
         is_open = budget.period is not Period.WINDOW or has_call(stored)
         balances.append(balance_of(budget, stored, window if is_open else None))
-    statuses = judge(balances, NO_CALL)
+    session = unit.session(session_id, project) if session_id else None
+    statuses = judge(with_shares(unit, rules, balances, mission, session), NO_CALL)
     decision = Decision(
         state_of(statuses),
         statuses,
@@ -67,7 +69,7 @@ def report_status(unit: Unit, rules: Rules, register: Register, subject: Subject
         decision=decision,
         spends=spends,
         refusals=_refusals(refused, statuses, unit.now, rules),
-        session=unit.session(session_id, project) if session_id else None,
+        session=session,
         mission=mission,
         overrides=_usable(unit, session_id, project),
         project=project,

@@ -22,6 +22,7 @@ from corvus.events import (
 from corvus.governor.evaluate import NO_CALL, judge
 from corvus.governor.rules import MISSION, Rules, SumPlace
 from corvus.governor.scopes import stop_mission, worsen
+from corvus.governor.shares import with_shares
 from corvus.model.budget import Budget, Measure, values_of
 from corvus.model.decision import BudgetState, BudgetStatus
 from corvus.model.outbox import LedgerTable, Row
@@ -130,7 +131,9 @@ def note_settled(
     mission = None
     if request.mission_id is not None:
         mission = unit.mission(request.session_id, request.mission_id, request.project)
-    statuses = judge(rules.balances(counted, sums, mission), NO_CALL)
+    session = unit.session(request.session_id, request.project)
+    balances = with_shares(unit, rules, rules.balances(counted, sums, mission), mission, session)
+    statuses = judge(balances, NO_CALL)
     by_name = _by_name(rules, sums)
     events: list[Event] = []
     for status in statuses:

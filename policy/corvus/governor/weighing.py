@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from corvus.governor.evaluate import judge, state_of
 from corvus.governor.rules import Call, Register, Rules, SumPlace
 from corvus.governor.scopes import mission_of_call
+from corvus.governor.shares import with_shares
 from corvus.model.budget import Measure
 from corvus.model.decision import BudgetState, BudgetStatus, Decision, Denial, headroom
 from corvus.model.request import Request
@@ -39,7 +40,8 @@ def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Cas
     call = Call(request.attributes, request.session_id, request.mission_id, unit.now)
     counted = register.counting(unit).of(call, unit.window_opened, opens=True)
     sums = [unit.balance(place.key) for place in counted]
-    balances = rules.balances(counted, sums, running)
+    session = unit.session(request.session_id, request.project)
+    balances = with_shares(unit, rules, rules.balances(counted, sums, running), running, session)
     statuses = judge(balances, request.amounts)
     state = state_of(statuses)
     denial = _denial(rules, request, mission, state)

@@ -229,7 +229,7 @@ def count_budget(  # noqa: PLR0913 - a question and its filters
         LedgerError: DuckDB could not run the statement.
     """
     matches, globs = _matches(budget.match)
-    fill = {"part": _part(budget.per), "matches": matches}
+    fill = {"part": part_sql(budget.per), "matches": matches}
     scope: Mapping[str, object] = {"session": session_id, "forgotten": [*forgotten]}
     resets: Mapping[str, object] = {
         "parts": [each.part for each in since],
@@ -290,7 +290,7 @@ def opened_windows(ledger: Ledger, budget: Budget, key: str) -> dict[str, list[i
     return dict(rows)
 
 
-def _column(name: str) -> str:
+def column_of(name: str) -> str:
     """Return the SQL of an attribute.
 
     A tag is a literal: no parameter may stand in a ``GROUP BY``.
@@ -308,7 +308,7 @@ def _matches(match: Match) -> tuple[str, dict[str, object]]:
     """
     conditions, values = ["true"], dict[str, object]()
     for place, (name, globs) in enumerate(match):
-        column = _column(name)
+        column = column_of(name)
         fits: list[str] = []
         for number, glob in enumerate(globs):
             values[f"glob_{place}_{number}"] = glob
@@ -317,9 +317,9 @@ def _matches(match: Match) -> tuple[str, dict[str, object]]:
     return " AND ".join(conditions), values
 
 
-def _part(per: Sequence[str]) -> str:
+def part_sql(per: Sequence[str]) -> str:
     """Return the SQL of the part in which a budget counts a record (``model.budget.part_of``)."""
-    columns = [_column(name) for name in per]
+    columns = [column_of(name) for name in per]
     escaped = (
         f"coalesce(replace(replace(replace({column}, '%', '%25'), ',', '%2C'), '(', '%28'), "
         f"'{NONE}')"

@@ -26,7 +26,7 @@ ORDER BY project NULLS FIRST, seq
 """
 _MISSION = """
 SELECT project, mission_id, event, epoch_us(recorded_at), limit_nano_usd, max_steps,
-    epoch_us(deadline_at), steps, outcome
+    epoch_us(deadline_at), steps, outcome, coalesce(is_share, false), parent_mission_id
 FROM mission
 WHERE store_id = ? AND session_id = ?
 ORDER BY project NULLS FIRST, mission_id, seq
@@ -74,7 +74,7 @@ def recorded_missions(ledger: Ledger, store_id: str, session_id: str) -> list[Mi
 def _mission(session_id: str, events: list[Any], admitted_us: int | None) -> MissionRecord:
     starts = [row[3] for row in events if row[2] == "started"]
     started_us = starts[-1] if starts else events[0][3]
-    project, name, event, at_us, limit, max_steps, deadline_us, steps, word = events[-1]
+    project, name, event, at_us, limit, max_steps, deadline_us, steps, word, *share = events[-1]
     outcome = None if word is None else MissionOutcome(word)
     has_ended = event == "ended"
     return MissionRecord(
@@ -90,6 +90,8 @@ def _mission(session_id: str, events: list[Any], admitted_us: int | None) -> Mis
         outcome=outcome if has_ended else None,
         project=project,
         has_calls=admitted_us is not None and admitted_us >= started_us,
+        is_share=share[0],
+        parent_id=share[1],
     )
 
 

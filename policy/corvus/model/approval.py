@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from corvus.base.money import NanoUSD
-from corvus.model.request import Surface, require_text
+from corvus.model.budget import Measure
+from corvus.model.request import Surface, require_amount, require_text
 
 
 class ApprovalState(StrEnum):
@@ -26,6 +29,26 @@ class ApprovalState(StrEnum):
         return self in (ApprovalState.PENDING, ApprovalState.APPROVED)
 
 
+class BlockingBudget(NamedTuple):
+    """A budget that refuses a parked call; amounts are in the unit of its measure.
+
+    Attributes:
+        budget: Its name.
+        part: Of a budget with ``per``: whose sum, as it is shown; empty without.
+        needed: What the call may use.
+        left: What the budget has room for, >= 0.
+    """
+
+    budget: str
+    part: str
+    measure: Measure
+    limit: int
+    spent: int
+    held: int
+    needed: int
+    left: int
+
+
 @dataclass(frozen=True, slots=True)
 class Approval:
     """A parked call, and what became of it.
@@ -36,9 +59,7 @@ class Approval:
         deadline_at: Aware UTC; from then on nobody can let it pass.
         alive_until_us: Its caller is still there, microseconds; he says so again and again.
         principal: Whose call it is: the id of a token, or ``LOCAL``. It cannot approve itself.
-        budgets: JSON: the budgets that refuse it, the governing one first, each with name, part,
-            measure, limit, spent, held, what the call needs and what is left, in the unit of the
-            measure.
+        budgets: The budgets that refuse it, the governing one first, as JSON (``blocking``).
         estimate_nano_usd: What the call may cost; ``None`` is unknown.
         decided_by: Who decided.
         reason: Why, in his words.
@@ -68,6 +89,12 @@ class Approval:
     amount_nano_usd: NanoUSD | None = None
     decided_at: datetime | None = None
 
+    @property
+    def blocking(self) -> list[BlockingBudget]:
+        """The budgets that refuse it, the governing one first."""
+        kept = [BlockingBudget(**each) for each in json.loads(self.budgets)]
+        return [each._replace(measure=Measure(each.measure)) for each in kept]
+
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRequest:
@@ -94,3 +121,5 @@ class ApprovalRequest:
 
     def __post_init__(self) -> None:
         require_text(self.actor, self.reason)
+        if self.amount_nano_usd is not None:
+            require_amount("amount", self.amount_nano_usd)

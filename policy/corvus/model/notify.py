@@ -36,7 +36,7 @@ class Topic(StrEnum):
     THRESHOLDS = "thresholds", "a budget reached a threshold", "default"
     LIMITS = "limits", "a cost brought a budget over its limit", "default"
     REFUSALS = "refusals", "the first call that a budget refused in a window", "default"
-    PARKED = "parked", "a call waits for approval", "default"
+    PARKED = "parked", "a call waits for approval, and what became of it", "default"
     UNPRICED = "unpriced", "a model without a price, once a day", "default"
     OVERRIDES = "overrides", "an override was granted or used"
     RESETS = "resets", "a budget was reset"
@@ -79,6 +79,12 @@ class NotifyTarget:
     language: str = "en"
     gateway_url: str | None = None
     allow_http: bool = False
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that hold its secrets."""
+        names = (self.url_env, self.apprise_env, self.secret_env)
+        return tuple(name for name in names if name is not None)
 
     def wants(self, topic: str, budget: str | None) -> bool:
         """Return whether a notice is sent here.
@@ -129,7 +135,8 @@ class TargetProgress:
         name: Of the target.
         done_seq: The last notice that was delivered, given up or not wanted here.
         delivered: Notices that were delivered.
-        given_up: Notices that could not be delivered for a day, or that the target refused.
+        given_up: Notices that could not be delivered for a day, that the target refused, or that
+            were forgotten before anybody looked.
         attempts: Tries in a row that failed.
         next_try_at: When to try again; ``None`` is at once.
         failing_since: When the first of those tries was; ``None`` while all is well.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import date
 from typing import Literal
 
 from corvus.autonomy.decide import Autonomy
@@ -62,3 +65,20 @@ class Policy:
     mission: MissionLimits
     deprecated_fields: tuple[str, ...]
     content_hash: str
+
+
+def content_hash(policy: Policy) -> str:
+    """Hash what is enforced, in a canonical form: how the file spells it does not count.
+
+    Args:
+        policy: Its own hash and its deprecated fields take no part.
+    """
+    enforced = replace(policy, deprecated_fields=(), content_hash="")
+    canonical = json.dumps(asdict(enforced), sort_keys=True, separators=(",", ":"), default=_plain)
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no canonical form")

@@ -92,6 +92,8 @@ class Request:
         output_rate: Nano-USD per million output tokens, to say what would still fit.
         output_tokens: The output that the estimate has room for, where the caller can lower it;
             kept nowhere.
+        most_nano_usd: The most that the call may cost, where less is held because such calls cost
+            less (``hold = "expected"``); ``None`` where the estimate is the most.
         principal: Whose call it is: the id of the token, or ``LOCAL``. Through the API, only the
             principal of a reservation finds it again (RES-8).
         fingerprint: Hash of what the caller said, which decides whether a repeated idempotency key
@@ -125,6 +127,7 @@ class Request:
     input_nano_usd: int | None = None
     output_rate: int | None = None
     output_tokens: int | None = field(default=None, compare=False)
+    most_nano_usd: NanoUSD | None = None
     principal: str = LOCAL
     fingerprint: str | None = None
     resumes_mission: bool = False

@@ -113,6 +113,7 @@ class SessionRecord:
         worst: The worst state that a call of it met.
         closed_at: Aware UTC; ``None`` while open.
         project: ``None`` is a project of its own.
+        has_shares: Whether a mission of it has a share (MIS-5).
     """
 
     id: str
@@ -120,6 +121,7 @@ class SessionRecord:
     worst: BudgetState = BudgetState.ALLOWED
     closed_at: datetime | None = None
     project: str | None = None
+    has_shares: bool = False
 
     @property
     def outcome(self) -> SessionOutcome:
@@ -153,6 +155,8 @@ class MissionRecord:
         project: The project of its session.
         has_calls: Whether a call of it was admitted; without one, any start may begin it again.
         holders: How many guards hold it open; the last one to leave ends it (MIS-5).
+        is_share: Whether its cost limit is a share that is kept free for it (MIS-5).
+        parent_id: The mission that gave the share; ``None`` is the session.
     """
 
     session_id: str
@@ -168,6 +172,8 @@ class MissionRecord:
     project: str | None = None
     has_calls: bool = False
     holders: int = 0
+    is_share: bool = False
+    parent_id: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -186,6 +192,9 @@ class MissionRequest:
         project: The project of its session.
         resume: Join the mission if it runs, and resume it if it has ended; its limits are then
             those of its record, and its spend goes on (MIS-5).
+        share_percent: Its cost limit is so much of what its parent has left, 1..=100.
+        share_nano_usd: Its cost limit is this much of what its parent has left, > 0.
+        parent_id: The mission that gives the share; ``None`` is the session.
     """
 
     session_id: str
@@ -195,9 +204,26 @@ class MissionRequest:
     max_runtime_seconds: float | None = None
     project: str | None = None
     resume: bool = False
+    share_percent: int | None = None
+    share_nano_usd: NanoUSD | None = None
+    parent_id: str | None = None
 
     def __post_init__(self) -> None:
-        require_text(self.session_id, self.id, self.project)
+        require_text(self.session_id, self.id, self.project, self.parent_id)
+        limits = (self.limit_nano_usd, self.share_percent, self.share_nano_usd)
+        if sum(one is not None for one in limits) > 1:
+            raise ValueError(
+                "a mission has a limit, a share in percent or a share in USD: name one"
+            )
+        if self.share_percent is not None and not 1 <= self.share_percent <= 100:
+            raise ValueError(f"share_percent must be 1..=100, got {self.share_percent!r}")
+        if self.share_nano_usd is not None and self.share_nano_usd <= 0:
+            raise ValueError("a share is more than 0 USD")
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it shall have a share."""
+        return self.share_percent is not None or self.share_nano_usd is not None
 
 
 class AuditKind(StrEnum):

@@ -43,5 +43,4 @@ def check_window(period: Bucket, window: int) -> None:
 
 def history_of(period: Bucket, table: Table) -> History:
     """Return what the report of a period gave, as a history."""
-    names = [column.name for column in table.columns]
-    return History(period.value, [dict(zip(names, row, strict=True)) for row in table.rows])
+    return History(period.value, table.mappings())

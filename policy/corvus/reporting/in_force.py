@@ -1,10 +1,15 @@
-"""Shows the budgets in force to reports, as the temporary tables ``budget`` and ``budget_window``.
+"""Shows the budgets in force to reports, as temporary tables and a view.
 
-A report thus compares recorded spend with the very limits, matches and windows that are enforced.
-``budget`` has a row for each budget: name, place (EVA-7), period, timezone, limit_nano_usd (0 is no
-limit), warn_at_percent, and match, globs by attribute. ``budget_window`` has the windows of each:
-number (0 holds the present instant, 1 is the one before), starts_at, ends_at, naive and in UTC. A
-``total`` budget has one window without bounds; session and mission budgets have none.
+A report thus compares recorded use with the very limits, matches, parts and windows that are
+enforced. ``budget`` has a row for each budget: name, place (EVA-7), period, timezone, measure,
+limit_amount in the unit of the measure (0 is no limit), the same as limit_nano_usd where that is
+money, warn_at_percent (the first threshold), enforce, per and match, globs by attribute.
+``budget_limit`` has the exceptions to a limit by value: place, pattern (a glob), limit_amount.
+``budget_window`` has the windows of each budget: number (0 holds the present instant or began
+last, 1 is the one before), part (only where windows open with a call), starts_at, ends_at, naive
+and in UTC. A ``total`` budget has one window without bounds; session and mission budgets have none.
+``budget_usage`` has each usage record that a budget counts: budget, part, admitted_at,
+cost_nano_usd, calls and tokens.
 """
 
 from __future__ import annotations
@@ -15,7 +20,11 @@ from typing import TYPE_CHECKING
 
 from corvus.base.period import Period, window_at
 from corvus.base.time import naive_utc
-from corvus.model.budget import Budget
+from corvus.ledger.counts import column_of, part_sql
+from corvus.model.budget import Budget, Measure
+from corvus.model.columns import ESTIMATED_TOKENS
+from corvus.model.usage import TOKENS
+from corvus.store.kinds import budget_key
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -25,23 +34,43 @@ WINDOWS_MAX = 366
 
 _CREATE = """
 CREATE OR REPLACE TEMP TABLE budget (
-    name VARCHAR, place BIGINT, period VARCHAR, timezone VARCHAR, limit_nano_usd BIGINT,
-    warn_at_percent BIGINT, match MAP(VARCHAR, VARCHAR)
+    name VARCHAR, place BIGINT, period VARCHAR, timezone VARCHAR, measure VARCHAR,
+    limit_amount BIGINT, limit_nano_usd BIGINT, warn_at_percent BIGINT, enforce VARCHAR,
+    per VARCHAR[], match MAP(VARCHAR, VARCHAR[])
+);
+CREATE OR REPLACE TEMP TABLE budget_limit (
+    budget VARCHAR, place BIGINT, pattern VARCHAR, limit_amount BIGINT
 );
 CREATE OR REPLACE TEMP TABLE budget_window (
-    budget VARCHAR, number BIGINT, starts_at TIMESTAMP, ends_at TIMESTAMP
+    budget VARCHAR, number BIGINT, part VARCHAR, starts_at TIMESTAMP, ends_at TIMESTAMP
 );
 """
-_BUDGET = "INSERT INTO temp.budget VALUES (?, ?, ?, ?, ?, ?, map(?::VARCHAR[], ?::VARCHAR[]))"
+_BUDGET = """
+INSERT INTO temp.budget
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?::VARCHAR[], map(?::VARCHAR[], ?::VARCHAR[][]))
+"""
+_LIMIT = "INSERT INTO temp.budget_limit VALUES (?, ?, ?, ?)"
+_WINDOWS_OF_PARTS = """
+INSERT INTO temp.budget_window
+SELECT ?, row_number() OVER latest - 1, part, window_start, window_end
+FROM opened_window WHERE budget_key = ? AND window_start <= ?
+WINDOW latest AS (PARTITION BY part ORDER BY window_start DESC)
+QUALIFY row_number() OVER latest <= ?
+"""
 _WINDOWS = """
 INSERT INTO temp.budget_window
-SELECT $budget, UNNEST(range(len($starts))),
+SELECT $budget, UNNEST(range(len($starts))), NULL,
     UNNEST($starts::TIMESTAMP[]), UNNEST($ends::TIMESTAMP[])
 """
+_USED = f"""
+SELECT {{name}} AS budget, {{part}} AS part, admitted_at, cost_nano_usd, calls,
+    {" + ".join(TOKENS)} + coalesce({ESTIMATED_TOKENS}, 0) AS tokens
+FROM usage_record WHERE {{condition}}
+"""  # noqa: S608 - made of constants of this package
 
 
 def show_budgets(connection: DuckDBPyConnection, budgets: Sequence[Budget], now: datetime) -> None:
-    """Make the two tables.
+    """Make the tables and the view.
 
     Args:
         connection: A connection to a ledger; reading is enough.
@@ -50,16 +79,59 @@ def show_budgets(connection: DuckDBPyConnection, budgets: Sequence[Budget], now:
     """
     connection.execute(_CREATE)
     for place, budget in enumerate(budgets):
-        attributes, globs = (
-            [name for name, _ in budget.match],
-            [globs[0] for _, globs in budget.match],
-        )
-        limits = [budget.limit, budget.warn_at_percent]
-        about = [budget.name, place, budget.period.value, budget.timezone, *limits]
-        connection.execute(_BUDGET, [*about, attributes, globs])
+        connection.execute(_BUDGET, _row(place, budget))
+        for number, (glob, limit) in enumerate(budget.limits):
+            connection.execute(_LIMIT, [budget.name, number, glob, limit])
+        if budget.period is Period.WINDOW:
+            given = [budget.name, budget_key(budget), naive_utc(now), WINDOWS_MAX]
+            connection.execute(_WINDOWS_OF_PARTS, given)
+            continue
         windows = list(_windows(budget, now))
         starts, ends = [start for start, _ in windows], [end for _, end in windows]
         connection.execute(_WINDOWS, {"budget": budget.name, "starts": starts, "ends": ends})
+    used = [
+        _USED.format(name=_text(each.name), part=part_sql(each.per), condition=_condition(each))
+        for each in budgets
+    ]
+    nothing = _USED.format(name="''", part="''", condition="false")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW budget_usage AS {' UNION ALL '.join([*used, nothing])}"
+    )
+
+
+def _row(place: int, budget: Budget) -> list[object]:
+    is_money = budget.measure is Measure.USD
+    return [
+        budget.name,
+        place,
+        budget.period.value,
+        budget.timezone,
+        budget.measure.value,
+        budget.limit,
+        budget.limit if is_money else None,
+        budget.warn_at_percent,
+        budget.enforce,
+        [*budget.per],
+        [name for name, _ in budget.match],
+        [[*globs] for _, globs in budget.match],
+    ]
+
+
+def _condition(budget: Budget) -> str:
+    """Return the condition that holds for the records a budget counts.
+
+    An attribute that a record lacks matches no glob, not even ``*``.
+    """
+    conditions = [
+        f"coalesce({' OR '.join(f'{column_of(name)} GLOB {_text(glob)}' for glob in globs)}, false)"
+        for name, globs in budget.match
+    ]
+    return " AND ".join(conditions) or "true"
+
+
+def _text(text: str) -> str:
+    """Return a text as SQL writes it; a view has no parameters."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _windows(budget: Budget, now: datetime) -> Iterator[tuple[datetime | None, datetime | None]]:

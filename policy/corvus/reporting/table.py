@@ -57,6 +57,11 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
+    def mappings(self) -> list[dict[str, Cell]]:
+        """Return each row with its cells by the name of their column, top to bottom."""
+        names = [column.name for column in self.columns]
+        return [dict(zip(names, row, strict=True)) for row in self.rows]
+
     def values(self, name: str) -> tuple[Cell, ...]:
         """Return the cells of one column, top to bottom.
 

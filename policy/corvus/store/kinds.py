@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from corvus.base.period import Period
 from corvus.model.approval import Approval
 from corvus.model.budget import Budget
+from corvus.model.expectation import ExpectedOutput
 from corvus.model.notify import Notice, TargetProgress
 from corvus.model.outbox import OutboxEvent
 from corvus.model.reservation import Reservation
@@ -113,12 +114,19 @@ RESERVATION = Kind(
         "policy_hash": "policy",
         "override_id": "override",
     },
-    sparse=("tags", "principal", "estimate_tokens"),
+    sparse=("tags", "principal", "estimate_tokens", "most_nano_usd"),
     omit=("resumes_mission", "unpriced_model", "output_tokens", "said", "rungs"),
     parts=("request",),
 )
 OVERRIDE = Kind("override", Override, "id state body", whole=True, names={"session_id": "session"})
-SESSION = Kind("session", SessionRecord, "id project body", key="id project", whole=True)
+SESSION = Kind(
+    "session",
+    SessionRecord,
+    "id project body",
+    key="id project",
+    whole=True,
+    sparse=("has_shares",),
+)
 MISSION = Kind(
     "mission",
     MissionRecord,
@@ -126,7 +134,7 @@ MISSION = Kind(
     key="session_id id project",
     whole=True,
     names={"session_id": "session", "limit_nano_usd": "limit"},
-    sparse=("has_calls", "holders"),
+    sparse=("has_calls", "holders", "is_share"),
 )
 POLICY_LIMITS = Kind("policy_limits", PolicyLimits, "origin limits")
 PRICE_ENTRY = Kind("price_entry", PriceEntry, "entry")
@@ -145,6 +153,9 @@ APPROVAL = Kind(
 SECRET = Kind("secret", StoreSecret, "name value")
 NOTICE = Kind("notice", Notice, "id seq until_us body", whole=True)
 NOTIFY_TARGET = Kind("notify_target", TargetProgress, "name body", whole=True)
+EXPECTED_OUTPUT = Kind(
+    "expected_output", ExpectedOutput, "model agent output_tokens calls", key="model agent"
+)
 OUTBOX = Kind("outbox", OutboxEvent, "seq ledger_table row", names={"table": "ledger_table"})
 
 KINDS: tuple[Kind[Any], ...] = (
@@ -165,11 +176,13 @@ KINDS: tuple[Kind[Any], ...] = (
     SECRET,
     NOTICE,
     NOTIFY_TARGET,
+    EXPECTED_OUTPUT,
     OUTBOX,
 )
 """Each table of a store has one."""
 
 THE_STATE = STATE.where("")
+EXPECTED_OUTPUTS = EXPECTED_OUTPUT.where("")
 BUDGETS = BUDGET.where("ORDER BY id")
 BALANCES_OF = BALANCE.where("WHERE budget_id = ?")
 RESERVATION_OF_KEY = RESERVATION.where("WHERE project = ? AND idempotency_key = ?")
@@ -182,6 +195,7 @@ SESSIONS_NAMED = SESSION.where("WHERE id = ? ORDER BY project")
 SESSIONS = SESSION.where("ORDER BY body ->> 'opened_at' DESC LIMIT ?")
 SESSIONS_OF = SESSION.where("WHERE project = ? ORDER BY body ->> 'opened_at' DESC LIMIT ?")
 OPEN_MISSIONS = MISSION.where("WHERE session_id = ? AND project = ? AND is_open = 1")
+MISSIONS_OF = MISSION.where("WHERE session_id = ? AND project = ?")
 MISSIONS_NAMED = MISSION.where("WHERE session_id = ?")
 TOKENS = TOKEN.where("ORDER BY id")
 ACTIONS = ACTION.where(

@@ -107,6 +107,8 @@ def mission_row(unit: Unit, mission: MissionRecord, event: str) -> Row:
         "deadline_at": microseconds(mission.deadline_at) if mission.deadline_at else None,
         "steps": mission.steps,
         "outcome": mission.stopped_by if event == FORGOTTEN else mission.outcome,
+        "is_share": mission.is_share or None,
+        "parent_mission_id": mission.parent_id,
     }
 
 

@@ -249,6 +249,15 @@ CREATE TABLE secret (
     value TEXT NOT NULL -- hexadecimal
 ) STRICT, WITHOUT ROWID;
 """,
+    """
+CREATE TABLE expected_output (
+    model         TEXT    NOT NULL,
+    agent         TEXT    NOT NULL, -- empty without one
+    output_tokens INTEGER NOT NULL,
+    calls         INTEGER NOT NULL, -- that it was learned from; 0 where there are too few by now
+    PRIMARY KEY (model, agent)
+) STRICT, WITHOUT ROWID;
+""",
 )
 """Each brings a store one version further; ``PRAGMA user_version`` is how many were applied."""
 
@@ -279,7 +288,9 @@ DELETE FROM override WHERE id IN (
 FORGET_ACTIONS = """
 DELETE FROM action WHERE principal = ? AND NOT (admitted_at_us > ? AND admitted_at_us <= ?)
 """
-FORGET_NOTICES = "DELETE FROM notice WHERE until_us < ?"
+FORGET_NOTICES = """
+DELETE FROM notice WHERE id IN (SELECT id FROM notice WHERE until_us < ? LIMIT 5000)
+"""
 FORGET_NOTICES_THROUGH = "DELETE FROM notice WHERE seq <= ?"
 FORGET_EVENTS = "DELETE FROM outbox WHERE seq <= ?"
 

@@ -362,6 +362,16 @@ class Unit:
             self._refuse_forgotten(session_id)
         return self.get(MISSION, key)
 
+    def missions_of(self, session_id: str, project: str | None = None) -> list[MissionRecord]:
+        """Return all missions of a session, as this transaction sees them."""
+        self._refuse_forgotten(session_id)
+        stored = self._backend.find(kinds.MISSIONS_OF, session_id, project or "")
+        missions = {row.id: row for row in stored}
+        for row in self.changes.changed_of(MISSION).values():
+            if (row.session_id, row.project) == (session_id, project):
+                missions[row.id] = row
+        return [*missions.values()]
+
     def open_missions(self, session_id: str, project: str | None = None) -> list[MissionRecord]:
         """Return the missions of a session that run, the oldest first."""
         self._refuse_forgotten(session_id)

@@ -129,7 +129,7 @@ def test_loading_passes_over_the_same_key(tmp_path: Path) -> None:
     path = tmp_path / "corvus.toml"
     path.write_text(
         f"[cost]\ndaily_limit_usd = 7\nours = 1 # corvus: ignore[unknown-key] {BECAUSE}\n"
-        '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 3\n'
+        '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 7\n'
         f"other = 1 # corvus: ignore[unknown-key] {BECAUSE}\n"
     )
     loaded = load((path,))

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from corvus.base.money import MAX_LIMIT_USD
-from corvus.config.model.defaults import ZERO_ACTIONS, ZERO_LIMIT
+from corvus.config.model.defaults import ZERO_ACTIONS, ZERO_LIMIT, window_seconds
 from corvus.config.model.settings import Settings
 
 
@@ -30,6 +30,8 @@ def test_defaults_are_those_of_the_specification() -> None:
     assert limits == (Decimal(0), Decimal(10), Decimal(100))
     assert (cost.warn_at_percent, cost.default_output_tokens) == (80, 500)
     assert (cost.reservation_ttl_seconds, cost.prices, cost.budgets) == (900, {}, [])
+    assert (cost.on_exceeded, cost.downgrade, cost.hold) == (["cap", "wait"], {}, "maximum")
+    assert (cost.cap_at_least_tokens, cost.wait_seconds, cost.ask_seconds) == (4096, 20, 300)
     assert (autonomy.level, autonomy.max_actions_per_hour) == ("supervised", 20)
     assert len(autonomy.allowed_commands) == 12
     assert len(autonomy.forbidden_paths) == 18
@@ -134,7 +136,7 @@ def test_the_two_meanings_of_zero_are_told_apart() -> None:
     tables = Settings.model_json_schema()["$defs"]
     limits = {
         "CostSettings": ("session_limit_usd", "daily_limit_usd", "monthly_limit_usd"),
-        "BudgetSettings": ("limit_usd",),
+        "BudgetSettings": ("limit_usd", "limit_tokens", "limit_calls"),
         "MissionSettings": ("max_estimated_cost_cents",),
     }
     for table, keys in limits.items():
@@ -142,3 +144,84 @@ def test_the_two_meanings_of_zero_are_told_apart() -> None:
             assert ZERO_LIMIT in tables[table]["properties"][key]["description"]
     actions = tables["AutonomySettings"]["properties"]["max_actions_per_hour"]["description"]
     assert ZERO_ACTIONS in actions
+
+
+def budget(text: str) -> str:
+    return f'[[cost.budgets]]\nname = "a"\n{text}\n'
+
+
+@pytest.mark.parametrize(
+    ("window", "seconds"),
+    [("1m", 60), ("90m", 5400), ("5h", 18_000), ("7d", 604_800), ("366d", 366 * 86_400)],
+)
+def test_a_window_is_a_length_of_time(window: str, seconds: int) -> None:
+    assert read(budget(f'limit_usd = 1\nwindow = "{window}"')).cost.budgets[0].window == window
+    assert window_seconds(window) == seconds
+
+
+@pytest.mark.parametrize(
+    "window", ["", "0m", "05h", "5", "h", "5H", "5 h", "5h ", "1w", "30s", "1.5h", "-5h", "367d"]
+)
+def test_anything_else_is_no_window(window: str) -> None:
+    assert kinds(budget(f'limit_usd = 1\nwindow = "{window}"')) == ["window"]
+    assert window_seconds(window) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "limit_usd = 1",
+        'period = "day"',
+        'period = "day"\nwindow = "5h"\nlimit_usd = 1',
+        'period = "day"\nlimit_usd = 1\nlimit_tokens = 1',
+        'period = "day"\nlimit_tokens = 1\nlimit_calls = 1',
+        'period = "day"\nlimit_usd = 1\nthresholds = [50]\nwarn_at_percent = 50',
+        'period = "day"\nlimit_usd = 1\nlimits = {ana = 2}',
+        'period = "day"\nlimit_tokens = 1\nper = ["user"]\nlimits = {ana = 2.0}',
+        'period = "day"\nlimit_usd = 1\nper = ["user"]\nlimits = {ana = 9_000_000_001}',
+    ],
+)
+def test_keys_of_a_budget_that_do_not_go_together_are_refused(text: str) -> None:
+    """CFG-10: exactly one unit, one period or window, and one place for thresholds."""
+    assert kinds(budget(text)) == ["incoherent"]
+
+
+@pytest.mark.parametrize(
+    ("key", "right", "wrong"),
+    [
+        ("per", '["user", "tag.team"]', '["user", "user"]'),
+        ("per", '["tag.a b.c"]', "[]"),
+        ("per", '["subagent", "token", "branch"]', '["session"]'),
+        ("per", '["tag.x"]', '["tag."]'),
+        ("thresholds", "[80, 50]", "[80, 80]"),
+        ("thresholds", "[]", "[101]"),
+        ("on_exceeded", "[]", '["refuse", "cap"]'),
+        ("on_exceeded", '["cap", "refuse"]', '["cap", "cap"]'),
+        ("match", '{ user = ["a", "b*"] }', "{ user = [] }"),
+        ("match", '{ "tag.team" = "x" }', '{ tag.team = "x" }'),
+        ("enforce", '"warn"', '"observe"'),
+    ],
+)
+def test_a_list_of_a_budget_has_known_words_each_once(key: str, right: str, wrong: str) -> None:
+    base = 'period = "day"\nlimit_usd = 1\n'
+    assert read(budget(f"{base}{key} = {right}"))
+    assert kinds(budget(f"{base}{key} = {wrong}"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("cap_at_least_tokens", 0), ("cap_at_least_tokens", 1_000_001), ("wait_seconds", -1),
+        ("wait_seconds", 601), ("ask_seconds", 0), ("ask_seconds", 86_401),
+    ],
+)  # fmt: skip
+def test_the_keys_of_the_ladder_have_bounds(key: str, value: int) -> None:
+    assert kinds(f"cost.{key} = {value}")[0] in {"greater_than_equal", "less_than_equal"}
+
+
+def test_limits_in_tokens_and_calls_are_whole_and_large() -> None:
+    largest = 9 * 10**18
+    text = f'period = "day"\nlimit_tokens = {largest}\nper = ["user"]\nlimits = {{ a = {largest} }}'
+    assert read(budget(text)).cost.budgets[0].limits == {"a": largest}
+    assert kinds(budget('period = "day"\nlimit_tokens = 1.5')) == ["int_type"]
+    assert kinds(budget(f'period = "day"\nlimit_calls = {largest + 1}')) == ["less_than_equal"]

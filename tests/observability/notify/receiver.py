@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, NamedTuple
 
 
@@ -35,7 +37,8 @@ class Receiver:
         answer: Returns the status for a request; called before it is answered.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, certificate: tuple[Path, Path] | None = None) -> None:
+        self._scheme = "https" if certificate else "http"
         self.received: list[Received] = []
         self.answer: Callable[[Received], int] = lambda request: 204
         receiver = self
@@ -58,13 +61,18 @@ class Receiver:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            self._server.handle_error = lambda request, client_address: None
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
         self.port = self._server.server_address[1]
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     @property
     def counts(self) -> Counter[str]:
@@ -78,8 +86,8 @@ class Receiver:
 
 
 @contextmanager
-def receiving(port: int = 0) -> Generator[Receiver]:
-    receiver = Receiver(port)
+def receiving(port: int = 0, certificate: tuple[Path, Path] | None = None) -> Generator[Receiver]:
+    receiver = Receiver(port, certificate)
     try:
         yield receiver
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,10 @@ from corvus.observability.notify.delivery import Courier, Notifier
 from corvus.observability.notify.senders import sender_of
 from corvus.observability.redact import Redactor
 from corvus.prices.lookup import PriceBooks
+from corvus.store.kinds import NOTICE
 from corvus.store.place import open_store, place_at
 from corvus.store.store import Store
+from corvus.store.unit import Unit
 from tests.fakes import FrozenClock
 from tests.observability.notify.receiver import Receiver, receiving
 
@@ -151,6 +154,33 @@ def test_a_target_is_sent_what_it_wants_of_the_budgets_it_names(
     ]
 
 
+def test_many_notices_that_a_target_does_not_want_are_passed_over_in_small_steps(
+    store: Store, receiver: Receiver
+) -> None:
+    """A claim is a transaction that calls wait for."""
+    chatty = NotifyTarget("chatty", f"{receiver.url}/chatty", events=ALL)
+    quiet = NotifyTarget("quiet", f"{receiver.url}/quiet", events=(Topic.REFUSALS,))
+    on = governor(store, chatty, quiet)
+    on.reset(ResetRequest("day", "ana", "because"))
+
+    def many(unit: Unit) -> None:
+        (first,) = unit.notices(0, 1)
+        for seq in range(2, 3_001):
+            unit.add_notice(replace(first, id=f"msg_{seq}", seq=seq), 100_000)
+
+    store.run(many, alone=True)
+    assert not spend(on, 101)
+    sends = courier(store, quiet)
+    steps = 0
+    while not receiver.received:
+        seconds = sends.deliver()
+        assert seconds < 0.001 or receiver.received
+        steps += 1
+    assert 2 <= steps <= 5
+    assert [request.path for request in receiver.received] == ["/quiet"]
+    assert progress(store, "quiet").given_up == 0
+
+
 def test_what_nobody_wants_is_not_kept(store: Store) -> None:
     on = governor(store)
     assert not spend(on, 101)
@@ -223,6 +253,26 @@ def test_a_notice_that_the_target_refuses_holds_up_no_other_for_long(
         clock.move(timedelta(seconds=queue.LONGEST_PAUSE_SECONDS))
     assert types(receiver) == ["budget.reset"] * queue.REFUSED_MAX + ["budget.exceeded"]
     assert (progress(store).delivered, progress(store).given_up) == (1, 1)
+
+
+def test_a_notice_that_nobody_can_read_holds_up_no_other_for_long(
+    store: Store, clock: FrozenClock, receiver: Receiver
+) -> None:
+    target = NotifyTarget("ops", receiver.url, events=ALL)
+    on, sends = governor(store, target), courier(store, target)
+    on.reset(ResetRequest("day", "ana", "because"))
+
+    def damage(unit: Unit) -> None:
+        (first,) = unit.notices(0, 1)
+        unit.put(NOTICE, replace(first, event="from.later"))
+
+    store.run(damage, alone=True)
+    assert not spend(on, 101)
+    for _ in range(queue.REFUSED_MAX + 1):
+        sends.deliver()
+        clock.move(timedelta(seconds=queue.LONGEST_PAUSE_SECONDS))
+    assert types(receiver) == ["budget.exceeded"]
+    assert progress(store).given_up == 1
 
 
 @pytest.mark.parametrize("status", [302, 307, 401, 404, 410, 429, 500])
@@ -298,9 +348,7 @@ def test_ten_thousand_notices_are_kept_delivered_and_forgotten(
     on = governor(store, target)
     on.reset(ResetRequest("day", "ana", "because"))
 
-    def many(unit: Any) -> None:
-        from dataclasses import replace
-
+    def many(unit: Unit) -> None:
         (first,) = unit.notices(0, 1)
         for seq in range(2, 10_001):
             unit.add_notice(replace(first, id=f"msg_{seq}", seq=seq), 5_000)

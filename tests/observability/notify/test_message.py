@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from corvus.base.money import NanoUSD
-from corvus.base.period import Period
 from corvus.compile import compile_policy
 from corvus.config.model.settings import Settings
-from corvus.events import Event, LimitPassed, Threshold, ThresholdReached
-from corvus.governor.governor import Governor
+from corvus.events import (
+    ApprovalDecided,
+    CallParked,
+    Event,
+    LimitPassed,
+    Threshold,
+    ThresholdReached,
+)
 from corvus.governor.notices import event_of, event_text, is_sent
-from corvus.model.budget import Budget
 from corvus.model.notify import Notice, NotifyTarget, Topic
-from corvus.model.request import Request
 from corvus.observability.notify.message import Message, message_of
 from corvus.observability.redact import Redactor
 from corvus.prices.lookup import PriceBooks
-from corvus.store.place import open_store
 from corvus.wording.words import LANGUAGES
-from tests.fakes import FrozenClock
 from tests.observability.happenings import CANARY, all_events
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -133,38 +133,49 @@ def test_a_notice_of_another_version_is_an_error_that_names_it() -> None:
         event_of(Notice(one.id, 1, "limits", "budget.limit_passed", NOON, NOON, None, "{}"))
 
 
-def test_each_threshold_is_kept_once_for_each_part_and_window() -> None:
-    """OBS-4: whoever brings it about, and however often."""
-    clock = FrozenClock(NOON)
-    store = open_store(None, clock)
-    each = Budget("each", Period.DAY, 10 * DIME, (50, 80), "k", per=("user",))
-    policy = replace(POLICY, budgets=(each,))
-    target = NotifyTarget("ops", "http://127.0.0.1", events=(Topic.THRESHOLDS,))
-    on = Governor(policy, store, notify=[target])
-    for day in range(2):
-        for user in ("ana", "ben"):
-            for _ in range(9):
-                decision = on.reserve(Request("m", DIME, f"s{day}", user=user))
-                assert decision.reservation is not None
-                on.commit(decision.reservation, cost_nano_usd=DIME)
-        clock.move(timedelta(hours=23, minutes=59))
-    kept = store.run(lambda unit: [*unit.notices(0, 100)], alone=True)
-    seen = [json.loads(one.fields) for one in kept]
-    about = [(one["threshold"]["part"], one["percent"]) for one in seen]
-    assert about == [(user, percent) for user in ("ana", "ben") for percent in (50, 80)] * 2
-    store.close()
+def parked(**more: object) -> CallParked:
+    values: dict[str, object] = {
+        "approval_id": "01a222bc-fa81-74fa-9b3f-1b1b006e8c5e",
+        "budget": "each-developer",
+        "part": "ana",
+        "provider": "anthropic",
+        "model": "claude-sonnet-4-5",
+        "estimate_nano_usd": 1_500_000_000,
+        "deadline_at": NOON + timedelta(minutes=10),
+        "link": "/approvals/01a222bc?sign=geheim",
+        "session_id": "a session",
+        "surface": "proxy",
+    }
+    return CallParked(**(values | more))  # pyright: ignore[reportArgumentType]
 
 
-def test_an_overrun_of_a_dollar_is_sent_and_less_is_not() -> None:
-    store = open_store(None, FrozenClock(NOON))
-    target = NotifyTarget("ops", "http://127.0.0.1", events=(Topic.OVERRUNS,))
-    on = Governor(POLICY, store, notify=[target])
-    for dimes in (10, 11):
-        decision = on.reserve(Request("m", DIME, "s"))
-        assert decision.reservation is not None
-        on.commit(decision.reservation, cost_nano_usd=NanoUSD(dimes * DIME))
-    (kept,) = store.run(lambda unit: [*unit.notices(0, 100)], alone=True)
-    assert message_of(kept, Redactor(PriceBooks(())), "en").text.startswith(
-        "A call cost $1.00 more"
-    )
-    store.close()
+def test_a_parked_call_says_how_to_decide_and_links_only_where_the_gateway_is_known() -> None:
+    one = notice(parked(), Topic.PARKED)
+    redactor = Redactor(PriceBooks(()), b"key")
+    plain = message_of(one, redactor)
+    assert plain.text.endswith("corvus approve 01a222bc-fa81-74fa-9b3f-1b1b006e8c5e")
+    assert "needs $1.50" in plain.text
+    assert "12:10:00 UTC" in plain.text
+    assert "geheim" not in json.dumps(plain.body())
+    linked = message_of(one, redactor, gateway_url="https://corvus.example.org/")
+    link = "https://corvus.example.org/approvals/01a222bc?sign=geheim"
+    assert linked.data["link"] == link
+    assert linked.text.endswith(f"or open {link}")
+    assert linked.data["part"] == "ana"
+
+
+@pytest.mark.parametrize("state", ["approved", "denied", "expired"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_became_of_a_parked_call_is_said(state: str, language: str) -> None:
+    event = ApprovalDecided("01a222bc-fa81-74fa-9b3f-1b1b006e8c5e", state, "a session", "api")
+    message = said(event, Topic.PARKED, language)
+    assert "01a222bc-fa81-74fa-9b3f-1b1b006e8c5e" in message.text
+    assert message.title != said(parked(), Topic.PARKED, language).title
+
+
+def test_every_word_that_a_message_may_need_is_there() -> None:
+    from corvus.wording.words import load_words
+
+    for language in LANGUAGES:
+        words = load_words(language)
+        assert all(words.has(f"notify.title.{topic}") for topic in Topic)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import base64
+import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from corvus.base.time import SystemClock
+from corvus.diagnostics.model import ConfigError
 from corvus.model.notify import NotifyTarget
 from corvus.observability.notify import senders
 from corvus.observability.notify.message import Message, message_for_test
@@ -137,13 +142,53 @@ def test_a_url_that_cannot_be_sent_to_is_a_failure_that_does_not_show_it(
     assert "heim" not in outcome.detail
 
 
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate for this machine that nobody vouches for, and its key."""
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    words = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+    ]
+    more = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    subprocess.run([*words, *more], check=True, capture_output=True)
+    return cert, key
+
+
 def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiving(certificate=certificate) as receiver:
+        target = NotifyTarget("ops", f"{receiver.url}/geheim")
+        outcome = send(target)
+        assert outcome.result == "failed"
+        assert outcome.detail.startswith("its certificate is not trusted: self")
+        assert receiver.received == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+        assert send(target).result == "delivered"
+
+
+def test_another_machine_is_reached_through_the_proxy_and_this_one_is_not(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = receiver.url.replace("http://", "https://")
-    outcome = send(NotifyTarget("ops", url))
-    assert outcome.result == "failed"
-    assert receiver.received == []
+    monkeypatch.setenv("http_proxy", receiver.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    far = NotifyTarget("far", "http://alerts.internal/far", allow_http=True)
+    assert send(far).result == "delivered"
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert send(NotifyTarget("near", f"{receiver.url}/near")).result == "delivered"
+    paths = [request.path for request in receiver.received]
+    assert paths == ["http://alerts.internal/far", "/near"]
 
 
 def test_silence_is_a_failure_after_a_while(
@@ -199,3 +244,9 @@ def test_a_test_says_that_it_is_one() -> None:
     made = message_for_test("ops", "msg_2", "2026-11-25T12:00:00+00:00", "en")
     assert made.type == "notify.test"
     assert "test of the target ops" in made.text
+
+
+def test_without_its_extra_apprise_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    with pytest.raises(ConfigError, match=r"pip install 'corvus-policy\[notify\]'"):
+        sender_of(NotifyTarget("ops", apprise_env="OPS_APPRISE"), {}, SystemClock())

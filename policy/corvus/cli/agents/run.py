@@ -21,6 +21,7 @@ from corvus.cli.agents import run_text, runfile
 from corvus.cli.agents.branch import current_branch
 from corvus.cli.agents.child import MARK, command_of, environment_of, find_command, run_child
 from corvus.cli.agents.run_text import refuse_without_budget
+from corvus.cli.agents.tally import Tally
 from corvus.cli.credentials import hide
 from corvus.compile import RunLimits
 from corvus.governor.rules import budgets_of_run
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from corvus.base.money import NanoUSD
     from corvus.governor.governor import Governor
     from corvus.model.budget import Budget
-    from corvus.model.decision import Decision
     from corvus.runtime import Runtime
 
 
@@ -91,11 +91,10 @@ class Run:
         if request.mission is None and request.limits.run_nano_usd is not None:
             self._mission = f"run-{self._id}"
         self._options = _with_upstreams(runtime.gateway, pass_through=request.pass_through)
+        self._branch = request.branch or current_branch(Path.cwd())
         self._keeps_log_in = any(upstream.pass_through for upstream in self._options.upstreams)
         self._budgets = self._require_budget()
-        self._last: Decision | None = None
-        self._refused: str | None = None
-        self._is_any_admitted = False
+        self._tally = Tally()
 
     def go(self, command: list[str]) -> int:
         """Run a command, and return the exit code of ours.
@@ -109,7 +108,7 @@ class Run:
         _require_extra()
         everything = dict(os.environ)
         hidden = self._withheld(everything)
-        with self._runtime.governor() as governor, self._notifying(governor):
+        with self._runtime.governor() as governor, self._notifying(governor, everything):
             runs = runfile.folder_of(self._runtime.bookkeeping.store_path)
             if self._runtime.policy.enabled:
                 runfile.end_dead_runs(runs, governor)
@@ -154,7 +153,11 @@ class Run:
             for word in (upstream.name, upstream.kind.value)
         }
         budgets = budgets_of_run(
-            self._runtime.policy, request.surface, providers, in_mission=request.mission is not None
+            self._runtime.policy,
+            request.surface,
+            providers,
+            in_mission=request.mission is not None,
+            branch=self._branch,
         )
         if not budgets and request.limits.run_nano_usd is None and not request.ungoverned:
             refuse_without_budget(self._runtime, request.surface)
@@ -164,6 +167,7 @@ class Run:
         return credentials.withheld(
             environment,
             upstreams=self._options.upstreams,
+            secrets=[name for target in self._runtime.notify for name in target.variables],
             passed=self._request.passed,
             keeps_log_in=self._keeps_log_in,
         )
@@ -188,10 +192,10 @@ class Run:
                 self.session_id,
                 self._request.surface,
                 self._mission,
-                branch=self._request.branch or current_branch(Path.cwd()),
+                branch=self._branch,
             ),
             environment=environment,
-            on_verdict=self._hear,
+            on_verdict=self._tally.hear,
         )
         needs_key = not self._keeps_log_in
         key = RunKey(secret, self._runtime.clock.now(), is_needed=needs_key)
@@ -202,7 +206,7 @@ class Run:
             yield f"http://127.0.0.1:{port}", secret if needs_key else None
 
     @contextmanager
-    def _notifying(self, governor: Governor) -> Generator[None]:
+    def _notifying(self, governor: Governor, environment: dict[str, str]) -> Generator[None]:
         """Deliver notifications while the command runs, and what is due at its end."""
         targets = self._runtime.notify
         if not targets or not self._runtime.policy.enabled:
@@ -213,18 +217,12 @@ class Run:
         from corvus.observability.sinks import hash_key
 
         key = hash_key(governor.store.run(lambda unit: unit.state.store_id))
-        notifier = Notifier(governor.store, targets, Redactor(self._runtime.books, key))
+        redactor = Redactor(self._runtime.books, key)
+        notifier = Notifier(governor.store, targets, redactor, environment=environment)
         try:
             yield
         finally:
             notifier.close()
-
-    def _hear(self, verdict: Decision | str) -> None:
-        if isinstance(verdict, str):
-            self._refused = verdict
-            return
-        self._last = verdict
-        self._is_any_admitted = self._is_any_admitted or verdict.allowed
 
     @contextmanager
     def _opened(self, governor: Governor, runs: Path) -> Generator[None]:
@@ -298,7 +296,7 @@ class Run:
                 ok = exit_code == 0
                 outcome = MissionOutcome.COMPLETED if ok else MissionOutcome.FAILED
                 governor.end_mission(self.session_id, self._mission, outcome)
-            if not self._request.session and self._last is not None:
+            if not self._request.session and self._tally.last is not None:
                 with suppress(SteeringRefused):
                     governor.close_session(self.session_id)
             self._show(governor)
@@ -306,19 +304,22 @@ class Run:
             run_text.say(f"corvus: no summary: {fault}")
 
     def _show(self, governor: Governor) -> None:
-        from corvus.cli import summary, summary_lines
+        from corvus.cli.budgets import lines, summary
 
-        if self._last is None:
-            run_text.say(run_text.no_call(self._refused))
+        if self._tally.last is None:
+            run_text.say(run_text.no_call(self._tally.refused))
         else:
+            if (line := self._tally.line()) is not None:
+                run_text.say(line)
             status = governor.status(self.session_id, self._mission)
             if sys.stderr.isatty():
                 summary.print_table(self._runtime, status, stderr=True)
             else:
-                print("\n".join(summary_lines.kv(self._runtime, status)), file=sys.stderr)
+                print("\n".join(lines.kv(self._runtime, status)), file=sys.stderr)
                 sys.stderr.flush()
         if self._runtime.policy.enabled:
-            self._runtime.bookkeeping.drain(governor.store)
+            learns = self._runtime.policy.hold == "expected"
+            self._runtime.bookkeeping.drain(governor.store, learns=learns)
 
     def _told(self, exit_code: int | None) -> int:
         """Return the exit code: the command's own, unless a budget stopped it (DIA-5, CLI-5).
@@ -327,8 +328,8 @@ class Run:
         refusals: whatever it says of itself, it has done nothing.
         """
         assert exit_code is not None, "a run without an exit code has raised"
-        last = self._last
-        if last is None or last.allowed or (exit_code == 0 and self._is_any_admitted):
+        last = self._tally.last
+        if last is None or last.allowed or (exit_code == 0 and self._tally.admitted):
             return exit_code
         from corvus.cli.exits import show_denial
 

@@ -37,10 +37,32 @@ _SETTINGS: Final = (
         _ERROR,
         "a table lacks a key it must have",
         "Some tables mean nothing without certain keys: a price has an input and an output side, a "
-        "budget a name, a period and a limit. A missing price is never taken for free.",
+        "budget a name, a period or window, and a limit in one unit. A missing price is never "
+        "taken for free.",
         '[cost.prices."my-model"]\ninput = 3\n',
         '[cost.prices."my-model"]\ninput = 3\noutput = 15\n',
         "Add the key. For a price, write 0 only if that kind of token is really free.",
+    ),
+    CodeInfo(
+        "conflicting-keys",
+        _ERROR,
+        "keys of a budget that exclude each other",
+        "A budget counts in one unit, over one period or window, and has its thresholds in one "
+        "place. With two of them nobody could say which one is meant.",
+        '[[cost.budgets]]\nname = "team"\nperiod = "day"\nlimit_usd = 20\nlimit_calls = 500\n',
+        '[[cost.budgets]]\nname = "team"\nperiod = "day"\nlimit_usd = 20\n\n'
+        '[[cost.budgets]]\nname = "team-calls"\nperiod = "day"\nlimit_calls = 500\n',
+        "Remove one of the keys; write a second budget where both limits are meant.",
+    ),
+    CodeInfo(
+        "duplicate-item",
+        _ERROR,
+        "an item that a list has twice",
+        "Attributes of per, thresholds, rungs and models to downgrade to count once each. The "
+        "second is most often a typing error for another.",
+        '[[cost.budgets]]\nname = "team"\nperiod = "day"\nlimit_usd = 5\nper = ["user", "user"]\n',
+        '[[cost.budgets]]\nname = "team"\nperiod = "day"\nlimit_usd = 5\nper = ["user", "model"]\n',
+        "Remove it, or write what was meant.",
     ),
     CodeInfo(
         "wrong-type",

@@ -6,9 +6,11 @@ typos (``suggest``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from corvus.base.period import CALENDAR_PERIODS, Period
+from corvus.config.check.budget_keys import SYNONYMS, attribute_advice
 from corvus.config.check.fixes import rename
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.suggest import closest
@@ -44,8 +46,25 @@ _SYNONYMS: dict[Route, dict[str, str]] = {
         "id": "name",
         "title": "name",
         "interval": "period",
-        "window": "period",
         "every": "period",
+        "by": "per",
+        "each": "per",
+        "group_by": "per",
+        "tokens": "limit_tokens",
+        "token_limit": "limit_tokens",
+        "max_tokens": "limit_tokens",
+        "calls": "limit_calls",
+        "requests": "limit_calls",
+        "limit_requests": "limit_calls",
+        "max_requests": "limit_calls",
+        "exceptions": "limits",
+        "alerts": "thresholds",
+        "alert_at": "thresholds",
+        "warn_at": "thresholds",
+        "mode": "enforce",
+        "then": "on_exceeded",
+        "on_limit": "on_exceeded",
+        "ladder": "on_exceeded",
         "amount": "limit_usd",
         "budget": "limit_usd",
         "usd": "limit_usd",
@@ -64,7 +83,14 @@ _SYNONYMS: dict[Route, dict[str, str]] = {
         "api": "kind",
         "protocol": "kind",
     },
-    ("cost",): {"alert_threshold_pct": "warn_at_percent", "models": "prices"},
+    (*_BUDGET, "match"): SYNONYMS,
+    ("cost",): {
+        "alert_threshold_pct": "warn_at_percent",
+        "models": "prices",
+        "ladder": "on_exceeded",
+        "fallbacks": "downgrade",
+        "budget_fallbacks": "downgrade",
+    },
 }
 """What other tools call a key of ours."""
 _OTHER_PERIODS = (
@@ -81,29 +107,35 @@ _OTHER_PERIODS = (
 _PER_TOKEN = ("per_token", "per_1k")
 
 
-def report_unknown(route: Route, value: object, lacking: list[str], reporter: Reporter) -> None:
+def report_unknown(
+    route: Route, value: object, lacking: Sequence[tuple[str, ...]], reporter: Reporter
+) -> None:
     """Report an unknown key.
 
     Args:
         route: Where it stands.
         value: Its value.
-        lacking: Keys the table must have and has not; one of them was most likely meant.
+        lacking: Keys the table must have and has not, or one of several; one of them was most
+            likely meant.
         reporter: Receives the diagnostic.
     """
     table = route[:-1]
     key, dialect = str(route[-1]), reporter.dialect(route)
     help_ = _help(table, key, value, dialect)
     if lacking:
-        help_ += (f"{header(table)} lacks {listed(lacking)}.",)
+        help_ += (f"{header(table)} lacks {_alternatives(lacking)}.",)
     near = None if _special(table, key, value) else meant(table, key, dialect)
     fix = rename(reporter, route, near) if near else None
     message, label = f"unknown key `{shown(route)}`", f"not a key of {header(table)}"
     reporter.add(Finding("unknown-key", message, KeyOf(route), label, help_, fix=fix))
 
 
-def report_missing(table: Route, names: list[str], reporter: Reporter) -> None:
-    """Report the keys that a table lacks: one diagnostic for the table."""
-    message = f"`{header(table)}` lacks {listed(names)}"
+def report_missing(table: Route, lacking: Sequence[tuple[str, ...]], reporter: Reporter) -> None:
+    """Report the keys that a table lacks, or one of several: one diagnostic for the table."""
+    known = known_keys(table)
+    lacking = sorted(lacking, key=lambda names: known.index(names[0]))
+    message = f"`{header(table)}` lacks {_alternatives(lacking)}"
+    names = (name for group in lacking for name in group)
     help_ = tuple(f"`{name}`: {node((*table, name)).get('description')}" for name in names)
     reporter.add(Finding("missing-key", message, KeyOf(table), "incomplete", help_))
 
@@ -158,10 +190,13 @@ def meant(table: Route, key: str, dialect: Dialect) -> str | None:
     )
 
 
-def listed(names: list[str]) -> str:
-    """Join names: ``a``, ``b`` and ``c``, each in backticks."""
-    ticked = [f"`{name}`" for name in names]
-    return " and ".join((", ".join(ticked[:-1]), ticked[-1])) if names[1:] else ticked[0]
+def _alternatives(lacking: Sequence[tuple[str, ...]]) -> str:
+    """Join names: ``a`` (or ``x``), ``b`` and ``c``, each in backticks."""
+    ticked = [
+        f"`{first}`" + (f" (or {', '.join(f'`{other}`' for other in others)})" if others else "")
+        for first, *others in lacking
+    ]
+    return " and ".join((", ".join(ticked[:-1]), ticked[-1])) if ticked[1:] else ticked[0]
 
 
 def _help(table: Route, key: str, value: object, dialect: Dialect) -> tuple[str, ...]:
@@ -175,7 +210,7 @@ def _help(table: Route, key: str, value: object, dialect: Dialect) -> tuple[str,
             node((*table, near)).get("description") if near in _synonyms(table).values() else None
         )
         more = (f"`{near}`: {meaning}",) if meaning else _elsewhere(key)
-        return (f"Did you mean `{near}`{known}?", *more)
+        return (f"Did you mean `{shown((near,))}`{known}?", *more)
     if dialect is not Dialect.ZEROCLAW and key in host_keys(Dialect.ZEROCLAW, _spelt(table)):
         return ("It is a key of the zeroclaw runtime; `--dialect zeroclaw` passes it over.",)
     where = _elsewhere(key) or _top_level(key, dialect)
@@ -189,6 +224,8 @@ def _special(table: Route, key: str, value: object) -> str | None:
         return f"A day is limited in USD: {value} cents are `daily_limit_usd = {usd}` in [cost]."
     if _general(table) == _PRICE and key.endswith(_PER_TOKEN):
         return "A price is in USD per million tokens, as `input` and `output`."
+    if _general(table) == (*_BUDGET, "match") and key not in SYNONYMS:
+        return next(iter(attribute_advice(key)), None)
     if table == ("cost",) and key.casefold().startswith(_OTHER_PERIODS):
         return 'Other periods are limited by a [[cost.budgets]], such as `period = "week"`.'
     return None
@@ -229,7 +266,7 @@ def _general(table: Route) -> Route:
     """Return the route with ``*`` for the name of a price or upstream, and 0 for an index."""
     if table[:2] in {("cost", "prices"), ("governance", "upstreams")} and len(table) == 3:
         return (*table[:2], "*")
-    return (*table[:-1], 0) if table and isinstance(table[-1], int) else table
+    return tuple(0 if isinstance(part, int) else part for part in table)
 
 
 def _spelt(table: Route) -> str:

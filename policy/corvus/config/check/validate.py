@@ -13,8 +13,9 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from corvus.config.check import budget_keys
 from corvus.config.check.reporter import Reporter
-from corvus.config.model.defaults import is_time_zone
+from corvus.config.model.defaults import is_time_zone, is_window
 from corvus.config.toml.bounds import MAX_FINDINGS
 from corvus.config.toml.finding import Finding, ValueOf
 from corvus.config.toml.values import Route, Table, header, is_table, kind, shown, value_at
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _EXPECTED_TYPES = {
     "bool_type": "a boolean, true or false",
     "int_type": "an integer",
+    "globs_type": "a string or an array of strings",
     "decimal_type": "a number",
     "string_type": "a string",
     "literal_error": "a string",
@@ -48,23 +50,27 @@ _EXPECTED_TEXTS = {
     "secret_env": "the name of an environment variable, never the secret itself",
     "api_key_env": "the name of an environment variable, never the key itself",
     "timezone": "an IANA time zone such as Europe/Berlin",
+    "window": 'a length of time such as "5h", "30m" or "7d", from 1m to 366d',
 }
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
 # Patterns are compiled when there is something to explain: a clean file loads this module, too.
 _NUMBER = (
     r"\s*[$]?\s*(?P<number>(?:0|[1-9][0-9]*)(?:\.[0-9]+)?)\s*(?:%|\$|usd|cents?|percent)?\s*\Z"
 )
+_LENGTH = r"\s*([0-9]{1,9})\s*([smhdw])(?:ec(?:ond)?s?|in(?:ute)?s?|(?:ou)?rs?|ays?|eeks?)?\s*"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z"
 _NOTHING_MOVED: Mapping[Route, Route] = MappingProxyType({})
 
 
 class _ModelError(NamedTuple):
-    """One error of the model: its kind, and where the value and its data are."""
+    """One error of the model: its kind, where the value is, and the key with its bounds."""
 
     kind: str
     route: Route
     value: object
+    bounds: Route
 
 
 def validate(
@@ -87,7 +93,7 @@ def validate(
     try:
         return Settings.model_validate(data)
     except ValidationError as failure:
-        _report(_errors(failure, data), reporter, moved)
+        _report(_errors(failure, data), data, reporter, moved)
         return None
 
 
@@ -102,19 +108,39 @@ def accept(
 
 def _errors(failure: ValidationError, data: Table) -> list[_ModelError]:
     errors = failure.errors(include_url=False, include_input=False, include_context=False)
-    routes = [tuple(part for part in error["loc"] if part != "[key]") for error in errors]
-    return [
-        _ModelError(error["type"], route, value_at(data, route))
+    routes = [_written(error["loc"], data) for error in errors]
+    found = [
+        (error["type"], route)
         for error, route in zip(errors, routes, strict=True)
+        if error["type"] not in budget_keys.FOUND_HERE
+    ]
+    return [
+        _ModelError(kind, route, value_at(data, route), budget_keys.bounding(route, data))
+        for kind, route in (*found, *budget_keys.mistyped(data))
     ]
 
 
-def _report(problems: list[_ModelError], reporter: Reporter, moved: Mapping[Route, Route]) -> None:
+def _written(location: Route, data: Table) -> Route:
+    """Return the route of an error as the file spells it: one glob may stand without brackets."""
+    route = tuple(part for part in location if part != "[key]")
+    is_item = bool(route) and isinstance(route[-1], int)
+    return route[:-1] if is_item and isinstance(value_at(data, route[:-1]), str) else route
+
+
+def _report(
+    problems: list[_ModelError], data: Table, reporter: Reporter, moved: Mapping[Route, Route]
+) -> None:
     unknown: defaultdict[Route, list[_ModelError]] = defaultdict(list)
-    missing: defaultdict[Route, list[str]] = defaultdict(list)
+    missing: defaultdict[Route, list[tuple[str, ...]]] = defaultdict(list)
+    for budget, names in budget_keys.lacking(data):
+        missing[budget].append(names)
+    budget_keys.report(data, reporter)
+    attributes = {problem.route for problem in problems if _is_match_attribute(problem)}
     for problem in problems[: MAX_FINDINGS + 1]:
+        if problem.route[:5] in attributes and not _is_match_attribute(problem):
+            continue  # the value of what is no attribute
         if problem.kind == "missing":
-            missing[problem.route[:-1]].append(str(problem.route[-1]))
+            missing[problem.route[:-1]].append((str(problem.route[-1]),))
         elif problem.kind == "extra_forbidden" or _is_match_attribute(problem):
             unknown[problem.route[:-1]].append(problem)
         else:
@@ -124,14 +150,14 @@ def _report(problems: list[_ModelError], reporter: Reporter, moved: Mapping[Rout
 
 
 def _report_keys(
-    table: Route, unknown: list[_ModelError], missing: list[str], reporter: Reporter
+    table: Route, unknown: list[_ModelError], missing: list[tuple[str, ...]], reporter: Reporter
 ) -> None:
     """Report unknown and missing keys of a table; a misspelt required key is one mistake."""
     from corvus.config.check.unknown import meant, report_missing, report_unknown
 
     dialect = reporter.dialect(table)
     found = {problem.route: meant(table, str(problem.route[-1]), dialect) for problem in unknown}
-    lacking = [name for name in missing if name not in found.values()]
+    lacking = [names for names in missing if not {*names} & {*found.values()}]
     nameless = [problem.route for problem in unknown if found[problem.route] is None]
     covered = 0 < len(lacking) <= len(nameless)
     for problem in unknown:
@@ -142,8 +168,9 @@ def _report_keys(
 
 
 def _is_match_attribute(problem: _ModelError) -> bool:
-    """Return whether the name of an attribute is wrong: the keys of ``match`` are choices."""
-    return problem.kind == "literal_error" and problem.route[-2:-1] == ("match",)
+    """Return whether the name of an attribute is wrong: the keys of ``match`` are such names."""
+    is_name = problem.kind == "string_pattern_mismatch"
+    return is_name and problem.route[-2:-1] == ("match",)
 
 
 def _report_value(problem: _ModelError, route: Route, reporter: Reporter) -> None:
@@ -151,6 +178,10 @@ def _report_value(problem: _ModelError, route: Route, reporter: Reporter) -> Non
         problem.kind == "literal_error" and isinstance(problem.value, str)
     ):
         _report_type(problem, route, reporter)
+    elif problem.kind == "too_short":
+        help_ = (f"Name one at least, or leave `{route[-1]}` out.",)
+        message = f"`{shown(route)}` must not be empty"
+        reporter.add(Finding("invalid-value", message, ValueOf(route), "empty", help_))
     elif problem.kind in _OUT_OF_RANGE:
         _report_range(problem, route, reporter)
     elif problem.kind == "decimal_max_places":
@@ -237,10 +268,10 @@ def _container_help(value: object, wanted: str, route: Route) -> tuple[str, ...]
 def _report_range(problem: _ModelError, route: Route, reporter: Reporter) -> None:
     from corvus.config.model.keys import node
 
-    schema = node(problem.route)
+    schema = node(problem.bounds)
     bounds = f"between {schema['minimum']} and {schema['maximum']}"
     message = f"`{shown(route)}` must be {bounds}, not {reporter.seen(route, problem.value)}"
-    label, help_ = f"expected a number {bounds}", _zero_means(problem.route)
+    label, help_ = f"expected a number {bounds}", _zero_means(problem.bounds)
     reporter.add(Finding("out-of-range", message, ValueOf(route), label, help_))
 
 
@@ -251,21 +282,46 @@ def _report_text(problem: _ModelError, route: Route, reporter: Reporter) -> None
 
     words = choices(problem.route)
     text = problem.value if isinstance(problem.value, str) else ""
+    near, help_ = None, ()
     if words:
-        expected = "one of " + ", ".join(f'"{word}"' for word in words)
-        near = closest(text, words)
+        tag = ' or "tag.<key>"' if problem.kind == "string_pattern_mismatch" else ""
+        expected = "one of " + ", ".join(f'"{word}"' for word in words) + tag
+        help_ = budget_keys.attribute_advice(text) if tag else ()
+        near = None if help_ else closest(text, words)
     elif problem.kind == "string_too_short":
-        expected, near = "a string that is not empty", None
+        expected = "a string that is not empty"
+    elif problem.route[:2] == ("cost", "downgrade"):
+        expected = "the name of one model, without `*` and `?`"
     else:
         *_, table, key = ("", *map(str, problem.route))
         expected = _EXPECTED_TEXTS.get(f"{table}.{key}") or _EXPECTED_TEXTS.get(key, "valid")
-        near = _closest_zone(text) if problem.kind == "time_zone" else None
+        near, help_ = _meant(problem.kind, text)
     message = f"`{shown(route)}` must be {expected}, not {reporter.seen(route, problem.value)}"
-    help_ = (f'Did you mean "{near}"?',) if near else ()
-    if problem.kind == "time_zone" and not near:
-        help_ = ("Name a place: an abbreviation or offset does not know daylight saving time.",)
+    help_ = (f'Did you mean "{near}"?',) if near else help_
     label = "not one of the words" if words else "not of this form"
     reporter.add(Finding("invalid-value", message, ValueOf(route), label, help_))
+
+
+def _meant(kind: str, text: str) -> tuple[str | None, tuple[str, ...]]:
+    """Return what was most likely meant by a text of the wrong form, and advice."""
+    if kind == "time_zone":
+        near = _closest_zone(text)
+        places = "Name a place: an abbreviation or offset does not know daylight saving time."
+        return near, () if near else (places,)
+    if kind == "window":
+        return _closest_window(text), ("The units are m, h and d: minutes, hours and days.",)
+    return None, ()
+
+
+def _closest_window(text: str) -> str | None:
+    """Return the length of a window that is spelt otherwise: ``5 hours``, ``1w``, ``3600s``."""
+    found = re.fullmatch(_LENGTH, text, re.IGNORECASE)
+    seconds = _UNITS.get(found[2].lower(), 0) * int(found[1]) if found else 0
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        spelt = f"{seconds // length}{unit}"
+        if seconds % length == 0 and is_window(spelt):
+            return spelt
+    return None
 
 
 def _closest_zone(text: str) -> str | None:

@@ -1,17 +1,26 @@
 """Values and checks that the settings model shares with code that must not wait for pydantic.
 
 ``corvus check`` of a clean file loads this module and not ``settings``; nothing here may import
-more than the standard library.
+more than the words of TOML.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from typing import NamedTuple
+
+from corvus.config.toml.values import as_items, is_table
 
 ZERO_LIMIT = "0 switches this limit off: it neither warns nor blocks"
 """What 0 means for every limit (CFG-7)."""
 ZERO_ACTIONS = "0 blocks every action: here 0 does not mean unlimited"
 """What 0 means for ``max_actions_per_hour`` (CFG-7)."""
+
+LARGEST_COUNT = 9_000_000_000_000_000_000
+"""Largest limit in tokens or calls, inclusive: that of money in nano-USD."""
+_LARGEST_USD = 9_000_000_000
 
 _NOT_EVERYWHERE = ("posix/", "right/", "localtime", "posixrules", "Factory")
 
@@ -21,6 +30,12 @@ LIMITS_USD = {
     "monthly_limit_usd": Decimal(100),
 }
 """The limits of ``[cost]`` from the shortest period to the longest, with their defaults in USD."""
+SCOPES = {
+    "session": "session_limit_usd",
+    "day": "daily_limit_usd",
+    "month": "monthly_limit_usd",
+}
+"""The same limits by their period, which is the name of the budget, too."""
 
 
 def is_exact_number(value: object) -> bool:
@@ -42,3 +57,102 @@ def is_time_zone(value: object) -> bool:
         return ZoneInfo(value).key == value
     except (ValueError, OSError, KeyError):  # a path, a directory, an unknown name
         return False
+
+
+LADDER = ("cap", "wait")
+"""The rungs of a config that states none."""
+REFUSE = "refuse"
+"""Ends a ladder (EVA-14): a call that no rung before it helped is refused, as without this word."""
+LIMIT_KEYS = ("limit_usd", "limit_tokens", "limit_calls")
+"""The keys of a budget that state its limit, each in its unit; exactly one of them is there."""
+EXACTLY_ONE = (("period", "window"), LIMIT_KEYS)
+"""Keys of a budget that exclude each other, and one of which it must have (CFG-10)."""
+AT_MOST_ONE = (("thresholds", "warn_at_percent"),)
+"""Keys of a budget that say the same in two ways."""
+
+_WINDOW = re.compile(r"([1-9][0-9]{0,5})([mhd])")
+_SECONDS = {"m": 60, "h": 3600, "d": 86_400}
+_LONGEST_WINDOW = 366 * 86_400
+
+
+def window_seconds(text: str) -> int | None:
+    """Return how long a window is that a config states, such as ``5h``, ``30m`` or ``7d``.
+
+    Returns:
+        Seconds, from a minute to 366 days; ``None`` for any other text.
+    """
+    found = _WINDOW.fullmatch(text)
+    seconds = int(found[1]) * _SECONDS[found[2]] if found else 0
+    return seconds if 0 < seconds <= _LONGEST_WINDOW else None
+
+
+def is_window(value: object) -> bool:
+    """Return whether a value is the length of a window."""
+    return isinstance(value, str) and window_seconds(value) is not None
+
+
+def is_distinct(value: object) -> bool:
+    """Return whether a list has no item twice."""
+    items = [*map(repr, as_items(value))]
+    return len(items) == len({*items})
+
+
+def is_ladder(value: object) -> bool:
+    """Return whether rungs are each there once, and ``refuse`` only last (EVA-14)."""
+    return is_distinct(value) and REFUSE not in as_items(value)[:-1]
+
+
+def limit_fault(value: object) -> str | None:
+    """Return why a value is no limit in any unit, as a kind of error of pydantic."""
+    if not is_exact_number(value):
+        return "decimal_type"
+    assert isinstance(value, int | Decimal)
+    if not Decimal(value).is_finite():
+        return "finite_number"
+    if not 0 <= value <= LARGEST_COUNT:
+        return "less_than_equal"
+    _, digits, exponent = Decimal(value).as_tuple()
+    finer = -9 - int(exponent)
+    return "decimal_max_places" if finer > 0 and any(digits[-finer:]) else None
+
+
+class BudgetFault(NamedTuple):
+    """What is wrong with the keys of a budget taken together.
+
+    Attributes:
+        kind: ``missing``: one of ``keys`` must be there. ``conflict``: only one of ``keys`` may be.
+            Any other kind is an error of pydantic in the value at ``keys``, a route in the budget.
+    """
+
+    kind: str
+    keys: tuple[str, ...]
+
+
+def budget_faults(budget: Mapping[str, object]) -> Iterator[BudgetFault]:
+    """Yield what no single key of a budget shows to be wrong (CFG-10).
+
+    Args:
+        budget: The keys that it states; their values may be of any type.
+    """
+    for group in EXACTLY_ONE:
+        if budget.keys().isdisjoint(group):
+            yield BudgetFault("missing", group)
+    for group in (*EXACTLY_ONE, *AT_MOST_ONE):
+        stated = tuple(key for key in budget if key in group)
+        if len(stated) > 1:
+            yield BudgetFault("conflict", stated)
+    if "limits" in budget:
+        yield from _faults_of_limits(budget)
+
+
+def _faults_of_limits(budget: Mapping[str, object]) -> Iterator[BudgetFault]:
+    if "per" not in budget:
+        yield BudgetFault("missing", ("per",))
+    limits, units = budget["limits"], [key for key in LIMIT_KEYS if key in budget]
+    for glob, limit in limits.items() if is_table(limits) and len(units) == 1 else ():
+        if limit_fault(limit):
+            continue
+        if units != ["limit_usd"] and not isinstance(limit, int):
+            yield BudgetFault("int_type", ("limits", glob))
+        elif units == ["limit_usd"] and isinstance(limit, int | Decimal) and limit > _LARGEST_USD:
+            yield BudgetFault("less_than_equal", ("limits", glob))

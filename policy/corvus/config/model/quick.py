@@ -19,7 +19,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from corvus.config.model.defaults import is_exact_number, is_time_zone
+from corvus.config.model.defaults import (
+    budget_faults,
+    is_distinct,
+    is_exact_number,
+    is_ladder,
+    is_time_zone,
+    is_window,
+    limit_fault,
+)
 from corvus.config.toml.values import Table, as_items, is_table, kind
 
 if TYPE_CHECKING:
@@ -37,9 +45,19 @@ def _checked(is_right: Callable[[object], bool]) -> Callable[[object], object]:
     return check
 
 
-FUNCTIONS: dict[str, Callable[[object], object]] = {
+def _globs(value: object, check: Callable[[object], object]) -> object:
+    return check([value] if isinstance(value, str) else value)
+
+
+FUNCTIONS: dict[str, Callable[..., object]] = {
     "_exact_number": _checked(is_exact_number),
     "_time_zone": _checked(is_time_zone),
+    "_window": _checked(is_window),
+    "_globs": _globs,
+    "_distinct": _checked(is_distinct),
+    "_ladder": _checked(is_ladder),
+    "_limit": _checked(lambda value: limit_fault(value) is None),
+    "_coherent": _checked(lambda budget: is_table(budget) and not any(budget_faults(budget))),
 }
 """What stands in for the functions of ``fields``, by their names there."""
 

@@ -100,9 +100,11 @@ def _is_live(field: FieldInfo) -> bool:
 
 
 def _type_of(annotation: Any) -> Any:
-    """Return the type of a key without its bounds."""
-    if annotation is Decimal:
+    """Return the type of a key without its bounds, and of what a list or a table holds."""
+    if annotation is Decimal or Decimal in get_args(annotation):
         return _Amount
+    if get_origin(annotation) in {list, dict}:
+        return get_origin(annotation)[*map(_type_of, get_args(annotation))]
     if get_origin(annotation) is Literal:
         return str
     if get_origin(annotation) is Annotated or NoneType in get_args(annotation):
@@ -159,15 +161,37 @@ class Reserve(Body):
     max_output_tokens: _Tokens | None = None
     estimate_usd: _Usd | None = None
     dispatched: bool = True
+    rungs: list[Literal["cap", "wait", "downgrade", "ask"]] | None = Field(
+        default=None,
+        max_length=4,
+        description="What the caller can follow in place of a refusal; all by default. Leave out "
+        "cap and downgrade where output_cap_tokens and model of the answer are not applied.",
+    )
+
+
+class Decide(Body):
+    """What is decided of a parked call; who decides is the token's holder (EVA-14)."""
+
+    decision: Literal["approve", "deny"]
+    amount_usd: _Usd | None = Field(
+        default=None, description="What the call may cost at most; by default, what it may cost."
+    )
+    reason: _Text | None = None
 
 
 class StartMission(Body):
-    """A mission that begins, or is joined or resumed (MIS-1, MIS-5)."""
+    """A mission that begins, or is joined or resumed (MIS-1, MIS-5).
+
+    A share is of what the session, or the mission that is its parent, has left.
+    """
 
     session_id: _Text | None = None
     mission_id: _Text
     project: _Text | None = None
     limit_usd: _Usd | None = None
+    share_percent: Annotated[int, Field(ge=1, le=100)] | None = None
+    share_usd: _Usd | None = None
+    parent_mission_id: _Text | None = None
     max_steps: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
     max_runtime_seconds: Annotated[int, Field(ge=0, le=31_622_400)] | None = None
     resume: bool = False

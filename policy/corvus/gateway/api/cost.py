@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from corvus.answers.history import HISTORY, History
 from corvus.answers.status import BUDGETS, SUMMARY, budgets_body, upstream_summary_body
 from corvus.answers.steering import EVENTS
+from corvus.answers.tree import TREE, session_tree
 from corvus.base.errors import LedgerError
 from corvus.base.period import HISTORY_PERIODS, listed
 from corvus.gateway.api.responses import json_response
@@ -26,6 +27,7 @@ from corvus.reporting.history import (
     history_of,
 )
 
+Known = Annotated[str, Query(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f]*$")]
 Id = Annotated[str | None, Query(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f]*$")]
 _Word = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00-\x1f]*$")]
 
@@ -102,6 +104,7 @@ def routes(service: Service) -> APIRouter:
         """Return who changed what, when and why; the newest last."""
         return {"events": service.audit(limit, [wanted.value for wanted in kind or ()])}
 
+    _add_tree(router, service)
     return router
 
 
@@ -124,3 +127,19 @@ def _parts(service: Service, wanted: BudgetsQuery, status: StatusReport) -> Part
             status.project,
         )
     )
+
+
+def _add_tree(router: APIRouter, service: Service) -> None:
+    @router.get("/tree", responses=json_response(TREE.schema, "Who spent what"))
+    def tree(session_id: Known, project: Id = None) -> dict[str, Any]:
+        """Return what each agent of a session and each of its sub-agents used and cost (SES-3)."""
+        from corvus.reporting.catalog import load_catalog
+
+        report = load_catalog().find("spend/session-tree")
+        try:
+            table = service.run_report(report, {"session": session_id, "project": project})
+        except LedgerError:
+            if service.runtime.policy.enabled:
+                raise
+            return TREE.body(session_tree(session_id, ()))
+        return TREE.body(session_tree(session_id, table.mappings()))

@@ -14,9 +14,11 @@ from corvus.base.time import microseconds
 from corvus.gateway.api.bodies import Commit, Extend, Release, Reserve
 from corvus.gateway.api.responses import json_response
 from corvus.gateway.guards import TOKEN
+from corvus.gateway.presence import while_there
 from corvus.gateway.service import Service
 from corvus.governor.governor import Governor
 from corvus.governor.pricing import CallOptions, CallReport
+from corvus.model.budget import Rung
 from corvus.model.request import Surface
 from corvus.model.reservation import Outcome, Reservation
 from corvus.model.token import Claims, Token
@@ -25,6 +27,7 @@ from corvus.model.usage import Usage
 SURFACE = Surface.API
 """Surface of the reservations that are made here."""
 Id = Annotated[str, Path(min_length=1, max_length=100)]
+_CLIENT_GONE = 499
 _COUNTS = tuple(Usage.__dataclass_fields__)
 _ADMITTED = {
     **json_response(ADMITTED.schema, "Admitted and held", status=201),
@@ -39,12 +42,18 @@ def routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/reservations", tags=["reservations"])
 
     @router.post("", status_code=201, responses=_ADMITTED)
-    def reserve(body: Reserve, request: Request, response: Response) -> dict[str, Any]:
-        """Admit a call and hold its estimate; a refusal is 402 with all that a program needs."""
+    async def reserve(body: Reserve, request: Request, response: Response) -> Any:
+        """Admit a call and hold its estimate; a refusal is 402 with all that a program needs.
+
+        It may wait for other calls, or for a person; a client that leaves frees its place.
+        """
         governor = service.governor
         token: Token = request.scope[TOKEN]
         options = _options(service, body, token)
-        decision = governor.reserve(governor.request(body.model, **options))
+        admission = governor.areserve(governor.request(body.model, **options))
+        decision = await while_there(admission, request.receive)
+        if decision is None:
+            return Response(status_code=_CLIENT_GONE)
         if not decision.allowed:
             raise denial_error(decision, body.model)
         if decision.reservation is None:
@@ -134,4 +143,6 @@ def _options(service: Service, body: Reserve, token: Token) -> CallOptions:
     }
     if body.estimate_usd is not None:
         options["estimate_usd"] = body.estimate_usd
+    if body.rungs is not None:
+        options["rungs"] = [Rung(rung) for rung in body.rungs]
     return options

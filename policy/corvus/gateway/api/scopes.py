@@ -74,6 +74,9 @@ def _add_missions(router: APIRouter, service: Service) -> None:
             body.max_runtime_seconds,
             named.project,
             body.resume,
+            body.share_percent,
+            None if body.share_usd is None else nano_usd(body.share_usd),
+            body.parent_mission_id,
         )
         return {"mission": MISSION.body(service.governor.start_mission(mission))}
 

@@ -1,4 +1,4 @@
-"""What can be done on the pages: lift the next block, reset a budget (DSH-5).
+"""What can be done on the pages: lift a block, reset a budget, decide about a call (DSH-5).
 
 Each is confirmed on a page that says what will happen. Refuses to do anything itself: the governor
 of every other surface does.
@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal, InvalidOperation
 from typing import TypeAlias
 
 from corvus.answers.amounts import part_words
 from corvus.base.errors import SteeringRefused
+from corvus.base.money import nano_usd
 from corvus.gateway.pages.page import ROOT, Page, PageRequest, View
+from corvus.gateway.pages.views.approvals import find
 from corvus.governor.overrides import require_enabled
+from corvus.model.approval import ApprovalRequest
 from corvus.model.request import Surface
 from corvus.model.steering import OverrideRequest, ResetRequest
 
@@ -110,6 +114,43 @@ def _override(request: PageRequest, form: Form) -> str:
     return request.words(whose, until=until, session=granted.session_id, id=granted.id)
 
 
+def _confirm_approval(request: PageRequest) -> Page:
+    return Page("approve", {"one": find(request, request.query.get("id", ""))})
+
+
+def _decide(request: PageRequest, form: Form) -> str:
+    return decide(request, form, form.get("id", ""), (request.principal, request.token_id))
+
+
+def decide(request: PageRequest, form: Form, approval_id: str, who: tuple[str, str | None]) -> str:
+    """Let a parked call pass or refuse it as a form says, and return what was done.
+
+    Args:
+        request: The request for the page.
+        form: Its form: ``decision``, ``amount`` in USD and ``reason``.
+        approval_id: Which call.
+        who: Who decides: the name for the audit, and the id of the token, if there is one.
+
+    Raises:
+        SteeringRefused: It cannot be decided, or not so.
+    """
+    decision = form.get("decision")
+    if decision not in ("approve", "deny"):
+        raise SteeringRefused(request.words("approvals.undecided"))
+    is_granted = decision == "approve"
+    amount = form.get("amount", "").strip()
+    try:
+        most = nano_usd(Decimal(amount)) if amount and is_granted else None
+        wanted = ApprovalRequest(
+            approval_id, who[0], is_granted, who[1], most, _reason(form), SURFACE
+        )
+    except (InvalidOperation, ValueError):
+        raise SteeringRefused(request.words("approvals.amount_invalid")) from None
+    decided = request.service.governor.decide_approval(wanted)
+    words = "approvals.approved" if is_granted else "approvals.denied"
+    return request.words(words, model=decided.model)
+
+
 def _reset_of(request: PageRequest, form: Form) -> ResetRequest:
     return ResetRequest(
         form.get("budget", ""),
@@ -137,4 +178,5 @@ def _reason(form: Form) -> str | None:
 ACTIONS = (
     Action("reset", _confirm_reset, _reset),
     Action("override", _confirm_override, _override),
+    Action("approve", _confirm_approval, _decide),
 )

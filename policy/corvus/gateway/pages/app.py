@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from corvus.gateway.auth import Tokens
-from corvus.gateway.pages import login
+from corvus.gateway.pages import linked, login
 from corvus.gateway.pages.actions import ACTIONS
 from corvus.gateway.pages.limits import LIMITS
 from corvus.gateway.pages.live import Board
@@ -71,6 +71,8 @@ def _routes(pages: Pages) -> list[Route]:
         _route(f"{ROOT}/login", functools.partial(login.show, pages)),
         _route(f"{ROOT}/login", functools.partial(login.log_in, pages), "POST"),
         _route(f"{ROOT}/logout", functools.partial(login.log_out, pages), "POST"),
+        _route(f"{ROOT}/approve/{{id}}", functools.partial(linked.show, pages)),
+        _route(f"{ROOT}/approve/{{id}}", functools.partial(linked.decide, pages), "POST"),
         _route(f"{ROOT}/live", pages.stream),
         _route(f"{ROOT}/live/once", pages.once),
         _route(f"{ROOT}/csv/{{name:path}}", pages.download),

@@ -32,6 +32,7 @@ class PageRequest:
         query: Parameters, each given once.
         scope: What the visitor may do.
         principal: Under which name the audit keeps what they do.
+        token_id: Their token; ``None`` for who has not logged in.
     """
 
     service: Service
@@ -41,6 +42,7 @@ class PageRequest:
     query: Mapping[str, str]
     scope: TokenScope
     principal: str
+    token_id: str | None = None
 
     @property
     def may_change(self) -> bool:

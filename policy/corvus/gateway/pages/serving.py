@@ -147,6 +147,7 @@ class Pages:
             query=query,
             scope=visit.scope if visit else TokenScope.READ,
             principal=visit.principal if visit else "",
+            token_id=visit.token_id if visit else None,
         )
 
     def respond(

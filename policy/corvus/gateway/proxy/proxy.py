@@ -12,7 +12,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from corvus.base.errors import PolicyError, StoreError
@@ -32,6 +32,7 @@ from corvus.gateway.asgi import (
     send_whole,
 )
 from corvus.gateway.guards import TOKEN, TOKEN_FROM
+from corvus.gateway.presence import while_there
 from corvus.gateway.proxy.callers import Caller, caller_of
 from corvus.gateway.proxy.client import Answer, Client, UpstreamFailed
 from corvus.gateway.proxy.headers import to_client, to_upstream
@@ -104,7 +105,7 @@ class Proxy:
                 work = self._pass(target, scope, body, send)
             else:
                 work = self._govern(place, target, scope, (body, send))
-            await _while_there(work, receive)
+            await while_there(work, receive)
         except CallRefused as refused:
             if not refused.is_decided:
                 self._on_verdict(refused.refusal.message)
@@ -217,25 +218,6 @@ class Proxy:
         if holder not in self._sessions and len(self._sessions) < _SESSIONS_MAX:
             self._sessions[holder] = new_id(microseconds(governor.store.clock.now()))
         return self._sessions.get(holder, governor.session_id)
-
-
-async def _while_there(work: Coroutine[object, object, None], receive: Receive) -> None:
-    """Do something as long as the client is there; when it goes, break it off."""
-    working = asyncio.create_task(work)
-    leaving = asyncio.create_task(_gone(receive))
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        leaving.cancel()
-        working.cancel()
-        await asyncio.wait({working, leaving})
-    if not working.cancelled():
-        working.result()
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _whole(receive: Receive) -> bytes:

@@ -19,7 +19,7 @@ from corvus.base.time import microseconds
 from corvus.events import ApprovalDecided, CallParked, Event
 from corvus.governor.audit_chain import SYSTEM, append_audit
 from corvus.governor.weighing import Case, exceeded
-from corvus.model.approval import Approval, ApprovalRequest, ApprovalState
+from corvus.model.approval import Approval, ApprovalRequest, ApprovalState, BlockingBudget
 from corvus.model.budget import values_of
 from corvus.model.decision import BudgetStatus
 from corvus.model.policy import Policy
@@ -59,7 +59,7 @@ def park(unit: Unit, policy: Policy, case: Case) -> tuple[Approval, list[Event]]
         model=request.model,
         provider=request.provider,
         surface=request.surface,
-        budgets=json.dumps([_described(status, request) for status in in_the_way]),
+        budgets=json.dumps([_blocking(status, request)._asdict() for status in in_the_way]),
         estimate_nano_usd=request.estimate_nano_usd,
         estimate_tokens=request.estimate_tokens,
         project=request.project,
@@ -196,7 +196,7 @@ def _audit(unit: Unit, approval: Approval, actor: str) -> None:
     details = {
         "approval_id": approval.id,
         "amount_nano_usd": _text(approval.amount_nano_usd),
-        "blocked": json.loads(approval.budgets),
+        "blocked": [_audited(each) for each in approval.blocking],
         "estimate_nano_usd": _text(approval.estimate_nano_usd),
         "model": approval.model,
     }
@@ -206,7 +206,7 @@ def _audit(unit: Unit, approval: Approval, actor: str) -> None:
         _KINDS[approval.state],
         actor,
         None if is_over else approval.reason,
-        budget=budgets_of(approval)[0]["budget"] if budgets_of(approval) else None,
+        budget=approval.blocking[0].budget,
         session_id=approval.session_id,
         mission_id=approval.mission_id,
         expires_at=approval.deadline_at,
@@ -214,27 +214,32 @@ def _audit(unit: Unit, approval: Approval, actor: str) -> None:
     )
 
 
-def budgets_of(approval: Approval) -> list[dict[str, str]]:
-    """Return the budgets that refuse a parked call, the governing one first."""
-    return json.loads(approval.budgets)
+def _audited(each: BlockingBudget) -> dict[str, str | int]:
+    projected = each.spent + each.held + each.needed
+    amounts = {"limit": each.limit, "projected": projected}
+    return {
+        "budget": each.budget,
+        **{f"{name}_{each.measure.unit}": amount for name, amount in amounts.items()},
+        **({"part": each.part} if each.part else {}),
+    }
 
 
 def _decided(approval: Approval, surface: str) -> Event:
     return ApprovalDecided(approval.id, approval.state.value, approval.session_id, surface)
 
 
-def _described(status: BudgetStatus, request: Request) -> dict[str, str | int]:
+def _blocking(status: BudgetStatus, request: Request) -> BlockingBudget:
     budget = status.budget
-    return {
-        "budget": budget.name,
-        "part": _part(status) or "",
-        "measure": budget.measure.value,
-        "limit": budget.limit,
-        "spent": status.spent,
-        "held": status.held,
-        "needed": request.amounts.of(budget.measure),
-        "left": status.headroom or 0,
-    }
+    return BlockingBudget(
+        budget.name,
+        _part(status) or "",
+        budget.measure,
+        budget.limit,
+        status.spent,
+        status.held,
+        request.amounts.of(budget.measure),
+        status.headroom or 0,
+    )
 
 
 def _part(status: BudgetStatus) -> str | None:

@@ -24,7 +24,7 @@ from corvus.events import Event
 from corvus.governor.notices import is_sent
 from corvus.model.notify import Notice, NotifyTarget
 from corvus.observability.notify import queue
-from corvus.observability.notify.message import Message, message_for_test, message_of
+from corvus.observability.notify.message import message_for_test, message_of
 from corvus.observability.notify.senders import Outcome, Sender, sender_of
 from corvus.observability.redact import Redactor
 from corvus.store.store import Store
@@ -135,7 +135,8 @@ class Courier:
 
     def _send(self, notice: Notice) -> Outcome:
         try:
-            message: Message = message_of(notice, self._redactor, self.target.language)
+            target = self.target
+            message = message_of(notice, self._redactor, target.language, target.gateway_url)
             return self._sender.send(message)
         except Exception as fault:
             _log.exception("a notification to %s failed", self.target.name)

@@ -9,15 +9,23 @@ are in no event.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from corvus.base.money import usd_short
 from corvus.diagnostics.plain import escape
-from corvus.events import BudgetOverride, Event, Overrun, ResetApplied, Threshold
+from corvus.events import (
+    ApprovalDecided,
+    BudgetOverride,
+    CallParked,
+    Event,
+    Overrun,
+    ResetApplied,
+    Threshold,
+)
 from corvus.governor.notices import event_of
 from corvus.model.notify import Notice
 from corvus.observability.redact import Redactor, Value
-from corvus.wording.words import Words, load_words
+from corvus.wording.words import DEFAULT, Words, load_words
 
 TEST: Final = "notify.test"
 """Type of a test message."""
@@ -70,23 +78,31 @@ class Message(NamedTuple):
         return {"text": f"{title}: {text}", "blocks": [{"type": "section", "text": section}]}
 
 
-def message_of(notice: Notice, redactor: Redactor, language: str) -> Message:
+def message_of(
+    notice: Notice, redactor: Redactor, language: str = DEFAULT, gateway_url: str | None = None
+) -> Message:
     """Return what a notice says.
+
+    Args:
+        notice: As it is kept.
+        redactor: Decides what is shown.
+        language: Of the words.
+        gateway_url: Where people reach the gateway. A link by which a parked call is decided is
+            shown only then: whoever has it may decide.
 
     Raises:
         ValueError: It cannot be read.
     """
     event = event_of(notice)
     words = load_words(language)
-    data = dict(redactor.view(event).fields)
-    values = {**data, **_figures(event, words)}
-    data |= _more_data(event)
+    data = {**redactor.view(event).fields, **_more_data(event, gateway_url)}
+    values = {**data, **_figures(event, words, gateway_url)}
     return Message(
         notice.id,
         notice.event,
         notice.at.isoformat(),
         notice.topic,
-        words(f"notify.title.{notice.topic}", **values),
+        words(f"notify.title.{_title_key(notice, event)}", **values),
         words(f"notify.text.{_text_key(event)}", **values),
         data,
     )
@@ -99,13 +115,21 @@ def message_for_test(name: str, message_id: str, timestamp: str, language: str) 
     return Message(message_id, TEST, timestamp, "", title, text, {"target": name})
 
 
+def _title_key(notice: Notice, event: Event) -> str:
+    return "decided" if isinstance(event, ApprovalDecided) else notice.topic
+
+
 def _text_key(event: Event) -> str:
     name = event.kind.name.replace(".", "_")
-    return f"{name}_{event.action}" if isinstance(event, BudgetOverride) else name
+    if isinstance(event, BudgetOverride):
+        return f"{name}_{event.action}"
+    return f"{name}_{event.state}" if isinstance(event, ApprovalDecided) else name
 
 
-def _figures(event: Event, words: Words) -> dict[str, object]:
+def _figures(event: Event, words: Words, gateway_url: str | None) -> dict[str, object]:
     """Return the values of a text that are written for people."""
+    if isinstance(event, CallParked):
+        return _parked_figures(event, words, gateway_url)
     if (threshold := getattr(event, "threshold", None)) is not None:
         return _threshold_figures(threshold, words)
     if isinstance(event, Overrun):
@@ -113,6 +137,23 @@ def _figures(event: Event, words: Words) -> dict[str, object]:
     if isinstance(event, ResetApplied):
         return {"removed": f"${usd_short(event.removed_nano_usd)}"}
     return {}
+
+
+def _parked_figures(event: CallParked, words: Words, gateway_url: str | None) -> dict[str, object]:
+    cost = event.estimate_nano_usd
+    link = _link(event, gateway_url)
+    return {
+        "cost": words("notify.unknown") if cost is None else f"${usd_short(cost)}",
+        "who": _who(event.budget, event.part, words),
+        "deadline": f"{event.deadline_at:%Y-%m-%d %H:%M:%S}",
+        "link": "" if link is None else words("notify.link", url=link),
+    }
+
+
+def _link(event: CallParked, gateway_url: str | None) -> str | None:
+    if gateway_url is None:
+        return None
+    return f"{gateway_url.rstrip('/')}/{event.link.lstrip('/')}"
 
 
 def _threshold_figures(threshold: Threshold, words: Words) -> dict[str, object]:
@@ -128,29 +169,31 @@ def _threshold_figures(threshold: Threshold, words: Words) -> dict[str, object]:
         "projected": amount(threshold.projected_nano_usd, threshold.projected_amount),
         "limit": amount(threshold.limit_nano_usd, threshold.limit_amount),
         "resets": words("notify.resets", at=f"{resets:%Y-%m-%d %H:%M}") if resets else "",
-        "who": _who(threshold, words),
+        "who": _who(threshold.budget, threshold.part, words),
     }
 
 
-def _who(threshold: Threshold, words: Words) -> str:
-    """Return the budget, and whose sum of it."""
-    if threshold.part is None:
-        return threshold.budget
-    part = escape(threshold.part)[:_PART_MAX]
-    return words("notify.of_part", budget=threshold.budget, part=part)
+def _who(budget: str, part: str | None, words: Words) -> str:
+    """Return a budget, and whose sum of it."""
+    if part is None:
+        return budget
+    return words("notify.of_part", budget=budget, part=escape(part)[:_PART_MAX])
 
 
-def _more_data(event: Event) -> dict[str, Value]:
+def _more_data(event: Event, gateway_url: str | None) -> dict[str, Value]:
     """Return what a message shows and the log does not."""
-    threshold: Any = getattr(event, "threshold", None)
-    if not isinstance(threshold, Threshold):
+    if isinstance(event, CallParked):
+        more = {
+            "part": event.part,
+            "deadline_at": event.deadline_at.isoformat(),
+            "link": _link(event, gateway_url),
+        }
+    elif isinstance(threshold := getattr(event, "threshold", None), Threshold):
+        ends = threshold.resets_at
+        more = {"part": threshold.part, "resets_at": ends.isoformat() if ends else None}
+    else:
         return {}
-    more: dict[str, Value] = {}
-    if threshold.part is not None:
-        more["part"] = threshold.part
-    if threshold.resets_at is not None:
-        more["resets_at"] = threshold.resets_at.isoformat()
-    return more
+    return {name: value for name, value in more.items() if value is not None}
 
 
 def _escaped(text: str) -> str:

@@ -1,6 +1,13 @@
 -- since 2026-04-01. day refused gpt-5 twice, 2 + 3 = 5 USD, the largest 3, in one session; and o3 once, 5 USD: equal
 -- money, so the more calls first. A model without a price was refused by no budget: nothing that is known was avoided.
+-- each refused ana and bea a call of the same model: a row for each.
 -- What was admitted, and what was refused in March, is not here.
+INSERT INTO reservation_event
+    (store_id, seq, recorded_at, kind, session_id, provider, requested_model, estimate_nano_usd, denial,
+     governing_budget, governing_part, governing_measure)
+VALUES
+    (uuid(), 20, '2026-04-06 00:00:00', 'denied', 's-3', 'openai', 'o3', 4, 'budget_exceeded', 'each', 'ana', 'calls'),
+    (uuid(), 21, '2026-04-06 00:00:01', 'denied', 's-3', 'openai', 'o3', 4, 'budget_exceeded', 'each', 'bea', 'calls');
 INSERT INTO reservation_event
     (store_id, seq, recorded_at, kind, session_id, provider, requested_model, estimate_nano_usd, denial, governing_budget)
 VALUES

@@ -6,7 +6,10 @@
 -- month of April: 0.30 + 1.00 + 1.00 + 0.30 = 2.60 USD of no limit; March ended before the first call
 -- gpt-week: Monday 04-06 begins at 04:00Z in New York. Before it 0.30 USD, 15 %. In it 1.00 + 0.80 = 1.80, a warning
 --     from 1.60 on; then 2.10, 105 %, in the quarter of 11:45. claude does not match.
--- all: 2.60 USD of 10.
+-- all: 2.60 USD of 10, and three calls of users that cost nothing; they are calls of the day and the month, too.
+-- each, by user: on 04-08 ana used 500 of 1,000 tokens, exactly the threshold, in the quarter of 09:00; bot-1 used 120 of
+--     the 100 that bot-* have, over the limit in the quarter of 09:30, and is the fuller; "a,b" was refused and used
+--     nothing. On 04-07 nobody did. A reset of ana's part counts for her alone.
 INSERT INTO usage_record (calls, admitted_at, requested_model, cost_nano_usd)
 VALUES
     (1, '2026-04-06 03:00:00', 'gpt-5', 300_000_000),
@@ -18,6 +21,15 @@ VALUES
     (1, '2026-04-08 11:59:59', 'gpt-5', 5_000_000_000),
     (-1, '2026-04-08 11:59:59', 'gpt-5', -5_000_000_000),
     (1, '2026-04-08 12:30:00', 'gpt-5', 9_000_000_000);
+INSERT INTO usage_record (calls, admitted_at, requested_model, user_name, input_tokens, output_tokens, cost_nano_usd)
+VALUES
+    (1, '2026-04-08 09:05:00', 'claude', 'ana', 400, 100, 0),
+    (1, '2026-04-08 09:10:00', 'claude', 'bot-1', 60, 0, 0),
+    (1, '2026-04-08 09:40:00', 'claude', 'bot-1', 0, 60, 0);
+INSERT INTO reservation_event (store_id, seq, recorded_at, kind, denial, governing_budget, governing_part)
+VALUES (uuid(), 8, '2026-04-08 10:00:00', 'denied', 'budget_exceeded', 'each', 'a%2Cb');
+INSERT INTO reset (store_id, seq, audit_id, budget, budget_key, period, part, effective_at, removed_cost_nano_usd, removed_requests)
+VALUES (uuid(), 9, uuid(), 'each', 'e', 'day', 'ana', '2026-04-08 09:30:00', 0, 1);
 INSERT INTO reservation_event (store_id, seq, recorded_at, kind, denial, governing_budget)
 VALUES
     (uuid(), 1, '2026-04-07 12:00:00', 'denied', 'budget_exceeded', 'day'),

@@ -3,6 +3,13 @@
 --     a warning at 3.40 of 4, 85 %, so the highest amount is 3.40 and the highest percent still 220.
 -- 04-01, month: one warning. 04-02, day: one refusal of a call without a price, of which no amount is known.
 -- What was plainly allowed, settled, or governed by no budget has no row.
+-- 04-03, each (tokens, by user): ana is warned at 900 of 1,000, bea is refused at 600 of 500: 120 %, two parts.
+INSERT INTO reservation_event
+    (store_id, seq, recorded_at, kind, session_id, state, governing_budget, governing_part, governing_measure,
+     governing_limit, governing_projected)
+VALUES
+    (uuid(), 20, '2026-04-03 01:00:00', 'reserved', 's-1', 'warning', 'each', 'ana', 'tokens', 1000, 900),
+    (uuid(), 21, '2026-04-03 02:00:00', 'denied', 's-2', 'exceeded', 'each', 'bea', 'tokens', 500, 600);
 INSERT INTO reservation_event
     (store_id, seq, recorded_at, kind, session_id, state, governing_budget, governing_limit_nano_usd, projected_nano_usd)
 VALUES

@@ -21,18 +21,24 @@ if TYPE_CHECKING:
     from corvus.diagnostics.codes import CodeInfo
 
 RULES: Final[dict[str, tuple[str, frozenset[str]]]] = {
-    "limit_never_binds": ("cost", frozenset(LIMITS_USD)),
-    "no_limit_set": ("cost", frozenset({"enabled"})),
-    "extreme_threshold": ("cost", frozenset({"warn_at_percent", "budgets"})),
     "duplicate_budget_name": ("cost", frozenset({"budgets"})),
-    "invalid_value": ("cost", frozenset({"budgets"})),
+    "invalid_value": ("cost", frozenset({"budgets", "downgrade"})),
+    "limit_never_binds": ("cost", frozenset({*LIMITS_USD, "budgets"})),
+    "no_limit_set": ("cost", frozenset({"enabled"})),
+    "match_fits_all": ("cost", frozenset({"budgets"})),
+    "unreachable_limit": ("cost", frozenset({"budgets"})),
+    "long_wait": ("cost", frozenset({"wait_seconds", "ask_seconds"})),
+    "circular_downgrade": ("cost", frozenset({"downgrade"})),
+    "unpriced_downgrade": ("cost", frozenset({"downgrade"})),
+    "unused_ladder": ("cost", frozenset({"on_exceeded", "downgrade", "budgets"})),
+    "extreme_threshold": ("cost", frozenset({"warn_at_percent", "budgets"})),
     "ambiguous_price": ("cost", frozenset({"prices"})),
     "notify_target": ("governance", frozenset({"notify"})),
     "notify_secret": ("governance", frozenset({"notify"})),
     "unpriced_default_model": ("", frozenset({"default_model"})),
 }
-"""Run in this order on what all layers together say, each where its table has one of its keys; the
-table without a name is the top level, host keys included."""
+"""Run in this order, errors first, on what all layers together say, each where its table has one of
+its keys; the table without a name is the top level, host keys included."""
 
 ON_ONE_LAYER: Final = ("nested_price", "deprecated_key")
 """Run by ``documents`` on each layer, before the settings model."""

@@ -7,15 +7,14 @@ from typing import Final
 
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
+from corvus.config.model.defaults import SCOPES
 from corvus.config.toml.finding import Finding, ValueOf
 from corvus.config.toml.values import Route, Table, as_items, is_table, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
 _HELP: Final = ("Choose another name.",)
 _OWNERS: Final = {
-    "session": "cost.session_limit_usd",
-    "day": "cost.daily_limit_usd",
-    "month": "cost.monthly_limit_usd",
+    **{name: f"cost.{key}" for name, key in SCOPES.items()},
     "mission": "mission.max_estimated_cost_cents",
 }
 

@@ -6,12 +6,21 @@ matches nothing, so that its budget would never count a call.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
-from corvus.config.toml.finding import Finding, ValueOf
-from corvus.config.toml.values import Route, as_items, is_table, shown, value_at
+from corvus.config.toml.finding import Finding, KeyOf, ValueOf
+from corvus.config.toml.values import (
+    Route,
+    Table,
+    as_items,
+    is_table,
+    quoted,
+    shown,
+    value_at,
+)
 from corvus.diagnostics.codes import CodeInfo, Severity
 
 INFO: Final = CodeInfo(
@@ -28,15 +37,34 @@ INFO: Final = CodeInfo(
 
 def check(subject: Subject, reporter: Reporter) -> None:
     """Report malformed globs."""
-    budgets = as_items(value_at(subject.tables, ("cost", "budgets")))
-    for index, budget in enumerate(budgets):
-        match = budget.get("match") if is_table(budget) else None
-        for attribute, glob in match.items() if is_table(match) else ():
-            route: Route = ("cost", "budgets", index, "match", attribute)
-            if not isinstance(glob, str) or reporter.is_reported(route):
-                continue
-            from corvus.base.globs import glob_fault
+    from corvus.base.globs import glob_fault
 
-            if fault := glob_fault(glob):
-                message = f"`{shown(route)}`: {reporter.seen(route, glob)} {fault}"
-                reporter.add(Finding(INFO.code, message, ValueOf(route), "not a glob"))
+    for place, glob in _globs(subject):
+        if not reporter.is_reported(place.route) and (fault := glob_fault(glob)):
+            route = place.route
+            seen = quoted(glob) if isinstance(place, KeyOf) else reporter.seen(route, glob)
+            message = f"`{shown(route)}`: {seen} {fault}"
+            reporter.add(Finding(INFO.code, message, place, "not a glob"))
+
+
+def _globs(subject: Subject) -> Iterator[tuple[KeyOf | ValueOf, str]]:
+    """Yield the globs of a config: values of ``match``, keys of ``limits`` and ``downgrade``."""
+    downgrade = value_at(subject.tables, ("cost", "downgrade"))
+    for glob in downgrade if is_table(downgrade) else ():
+        yield KeyOf(("cost", "downgrade", glob)), glob
+    for index, budget in enumerate(as_items(value_at(subject.tables, ("cost", "budgets")))):
+        if is_table(budget):
+            yield from _globs_of(("cost", "budgets", index), budget)
+
+
+def _globs_of(route: Route, budget: Table) -> Iterator[tuple[KeyOf | ValueOf, str]]:
+    match, limits = budget.get("match"), budget.get("limits")
+    for attribute, value in match.items() if is_table(match) else ():
+        of = (*route, "match", attribute)
+        if isinstance(value, str):
+            yield ValueOf(of), value
+        for index, glob in enumerate(as_items(value)):
+            if isinstance(glob, str):
+                yield ValueOf((*of, index)), glob
+    for glob in limits if is_table(limits) else ():
+        yield KeyOf((*route, "limits", glob)), glob

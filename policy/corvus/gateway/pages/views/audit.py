@@ -13,7 +13,7 @@ from corvus.model.steering import AuditKind
 _EVENTS_MAX = 10_000
 
 
-@page("/audit", live_seconds=5.0, menu=5)
+@page("/audit", live_seconds=5.0, menu=6)
 def audit(request: PageRequest) -> Page:
     """Show audit events, in pages; of one kind, if requested."""
     kind = request.query.get("kind", "")

@@ -28,7 +28,7 @@ class Setting:
     is_default: bool
 
 
-@page("/config", menu=7)
+@page("/config", menu=8)
 def config(request: PageRequest) -> Page:
     """Show the configuration in force."""
     runtime = request.service.runtime

@@ -41,7 +41,7 @@ class Field:
     required: bool
 
 
-@page("/reports", menu=6)
+@page("/reports", menu=7)
 def reports(request: PageRequest) -> Page:
     """List every report, by folder."""
     found = [

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corvus import Governor
+from corvus import Governor, open_runtime
 from corvus.base.errors import SteeringRefused
+from corvus.base.globs import glob_fault
 from corvus.base.money import nano_usd
 from corvus.base.period import Period
-from corvus.model.budget import Budget, Measure
+from corvus.model.budget import Budget, Measure, part_of
 from corvus.model.decision import BudgetState
 from corvus.model.parts import PartOrder, PartsQuery
 from corvus.model.status_report import StatusReport
@@ -195,8 +196,6 @@ def test_pages_are_a_whole_whatever_parts_are_called(spent: dict[str, int], size
     """Also those with what separates values, and what SQL could take for its own."""
     store = Store(MemoryBackend(), FrozenClock())
     try:
-        from corvus import open_runtime
-
         policy = replace(open_runtime().policy, enabled=True, budgets=(EACH,))
         one = Bench(Governor(policy, store), FrozenClock(), [])
         for user, usd in spent.items():
@@ -209,6 +208,36 @@ def test_pages_are_a_whole_whatever_parts_are_called(spent: dict[str, int], size
         ]
         assert len({row.status.part for row in seen}) == len(seen) == len(spent)
         shares = [row.status.percent_used for row in seen]
+        assert shares == sorted(shares, reverse=True)
+    finally:
+        store.close()
+
+
+@settings(max_examples=examples(200, by_day=20), deadline=None)
+@given(
+    users=st.lists(
+        st.text(st.sampled_from("ab%,()[]!*?\\ é"), min_size=1, max_size=4),
+        min_size=1,
+        max_size=8,
+        unique=True,
+    ),
+    globs=st.lists(st.text(st.sampled_from("ab%,()[]!*?\\ é"), min_size=1, max_size=4), max_size=3),
+)
+def test_whatever_a_limit_of_its_own_is_for_pages_are_sorted_by_it(
+    users: list[str], globs: list[str]
+) -> None:
+    """What SQL takes for the limit of a part is what the rule takes for it."""
+    sound = [glob for glob in globs if glob_fault(glob) is None]
+    own = tuple((glob, (place + 1) * USD) for place, glob in enumerate(sound))
+    store = Store(MemoryBackend(), FrozenClock())
+    try:
+        policy = replace(open_runtime().policy, enabled=True, budgets=(replace(EACH, limits=own),))
+        one = Bench(Governor(policy, store), FrozenClock(), [])
+        for user in users:
+            one.spend("0.5", user=user)
+        rows = one.governor.parts(PartsQuery("each")).rows
+        assert {row.status.part for row in rows} == {part_of((user,)) for user in users}
+        shares = [row.status.percent_used for row in rows]
         assert shares == sorted(shares, reverse=True)
     finally:
         store.close()

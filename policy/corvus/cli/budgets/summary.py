@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from corvus.answers.amounts import part_words
 from corvus.answers.steering import mission_state
-from corvus.cli import cells
+from corvus.cli.budgets import cells
 from corvus.cli.output import (
     GAP_CELLS,
     console,

@@ -24,13 +24,14 @@ from corvus.model.refusals import Refusals
 from corvus.model.spend import Spend
 from corvus.model.status_report import StatusReport
 from corvus.store.api import Rows, StoredBalance
-from corvus.store.parts import (
+from corvus.store.part_sums import (
     PartLimits,
     PartSums,
+    count_found,
     count_parts,
     last_refused,
     page_of_parts,
-    part_names,
+    parts_like,
 )
 
 
@@ -52,9 +53,13 @@ def parts_page(rows: Rows, rules: Rules, query: PartsQuery, now: datetime) -> Pa
         raise SteeringRefused(f"{budget.name} has no parts: it is one sum")
     subject = Subject(query.session_id, query.mission_id, query.project)
     parts = _Parts(rows, rules, budget_id, budget, subject, now)
-    found, stored = page_of_parts(rows, parts.sums, parts.limits, query)
+    stored = page_of_parts(rows, parts.sums, parts.limits, query)
+    is_part = query.part or query.search
+    found = count_found(rows, parts.sums, query) if is_part else parts.counts.parts
     standings = tuple(map(parts.standing, stored))
-    return PartsPage(now, budget, query, parts.counts, found, standings)
+    refused = parts.refusals()
+    counts = replace(parts.counts, last_refused=refused[1]) if refused else parts.counts
+    return PartsPage(now, budget, query, counts, found, standings)
 
 
 def with_parts(report: StatusReport, rules: Rules, rows: Rows) -> StatusReport:
@@ -118,7 +123,7 @@ class _Parts:
     def worst(self) -> tuple[Balance, Spend]:
         """Return what stands against the part that is nearest its limit; 0 without any part."""
         query = PartsQuery(self._budget.name, order=PartOrder.USED, limit=1)
-        _, stored = page_of_parts(self._rows, self.sums, self.limits, query)
+        stored = page_of_parts(self._rows, self.sums, self.limits, query)
         if not stored:
             window = window_at(self._budget.period, self._now, self._budget.timezone)
             end = window.end if window else None
@@ -128,7 +133,7 @@ class _Parts:
 
     def refusals(self) -> tuple[Refusals, str] | None:
         """Return what all parts refused, with the last refusal of any, and which part that was."""
-        stored = last_refused(self._rows, self.sums)
+        stored = last_refused(self._rows, self.sums) if self.counts.refusals else None
         if stored is None or (last := self.standing(stored).refusals) is None:
             return None
         is_blocking = self.counts.blocking > 0
@@ -136,11 +141,13 @@ class _Parts:
 
     def _own_limits(self) -> dict[str, int]:
         """Return the limits of the parts that an exception counts for."""
-        if not self._budget.limits:
-            return {}
-        limited = {part: self._budget.for_part(part) for part in part_names(self._rows, self.sums)}
         budget = self._budget
-        return {part: own.limit for part, own in limited.items() if own.limit != budget.limit}
+        likely = {
+            part: budget.for_part(part)
+            for glob, _ in budget.limits
+            for part in parts_like(self._rows, self.sums, glob)
+        }
+        return {part: own.limit for part, own in likely.items() if own.limit != budget.limit}
 
 
 def _sums(budget_id: int, budget: Budget, subject: Subject, now: datetime) -> PartSums:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from corvus.answers.amounts import amount_exact, match_words, part_words
 from corvus.answers.budgets import parts_body
 from corvus.answers.kv import kv_text, kv_value
-from corvus.cli import cells
+from corvus.cli.budgets import cells
+from corvus.cli.budgets.lines import refusals_text
+from corvus.cli.budgets.summary import print_standings, refusal_words
 from corvus.cli.output import console, emit, shown, words
-from corvus.cli.summary import print_standings, refusal_words
-from corvus.cli.summary_lines import refusals_text
 from corvus.config.layers.origins import stated_at
 from corvus.config.toml.values import shown as dotted
 from corvus.model.budget import part_named

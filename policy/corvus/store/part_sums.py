@@ -7,6 +7,7 @@ page of them.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
@@ -22,7 +23,8 @@ _USED = {
     Measure.TOKENS: "(tokens + held_tokens)",
     Measure.CALLS: "(calls + held_calls)",
 }
-_LIMIT = "coalesce((SELECT value FROM json_each(?) AS own WHERE own.key = part), ?)"
+_OWN = "(SELECT value FROM json_each(?) AS own WHERE own.key = part)"
+_LIMIT = f"CASE WHEN ? THEN coalesce({_OWN}, ?) ELSE ? END"
 """The limit of a part: an exception to the limit of the budget, or that."""
 _OF_BUDGET = (
     "WHERE budget_id = ? AND window_start_us BETWEEN ? AND ? AND session_id = ? "
@@ -32,7 +34,10 @@ _WANTED = f"{_OF_BUDGET} AND (? = '' OR part = ?) AND (? = '' OR instr(lower(par
 _LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
 """What SQLite's ``lower`` does, which knows ASCII alone."""
 _COUNT: Query[int] = Query(f"SELECT count(*) FROM balance {_WANTED}", lambda row: row[0])  # noqa: S608 - constants
-_PARTS: Query[str] = Query(f"SELECT part FROM balance {_OF_BUDGET}", lambda row: row[0])  # noqa: S608 - constants
+_PARTS: Query[str] = Query(
+    f"SELECT part FROM balance INDEXED BY balance_part {_OF_BUDGET} AND part GLOB ?",  # noqa: S608 - constants
+    lambda row: row[0],
+)
 _LAST_REFUSED = BALANCE.where(
     f"{_OF_BUDGET} AND refused IS NOT NULL ORDER BY refused ->> 'last_at' DESC LIMIT 1"
 )
@@ -66,26 +71,32 @@ class PartLimits(NamedTuple):
     own: Mapping[str, int]
 
     @property
-    def given(self) -> tuple[str, int]:
+    def given(self) -> tuple[bool, str, int, int]:
         """What ``_LIMIT`` takes."""
-        return json.dumps(dict(self.own)), self.limit
+        return bool(self.own), json.dumps(dict(self.own)), self.limit, self.limit
 
 
-def part_names(rows: Rows, sums: PartSums) -> list[str]:
-    """Return the parts that have a sum."""
-    return rows.find(_PARTS, *sums)
+def parts_like(rows: Rows, sums: PartSums, glob: str) -> list[str]:
+    """Return the parts that have a sum and may match a glob; some of them do not."""
+    return rows.find(_PARTS, *sums, _wider(glob))
 
 
 def page_of_parts(
     rows: Rows, sums: PartSums, limits: PartLimits, query: PartsQuery
-) -> tuple[int, Sequence[StoredBalance]]:
-    """Return how many parts a query meets, and those of its page."""
+) -> Sequence[StoredBalance]:
+    """Return the parts of a page."""
     search = query.search.translate(_LOWER)
     wanted = *sums, query.part, query.part, search, search
-    (found,) = rows.find(_COUNT, *wanted)
     order = _page(limits.measure, query.order)
     given = () if query.order is PartOrder.NAME else limits.given
-    return found, rows.find(order, *wanted, *given, query.limit, query.offset)
+    return rows.find(order, *wanted, *given, query.limit, query.offset)
+
+
+def count_found(rows: Rows, sums: PartSums, query: PartsQuery) -> int:
+    """Return how many parts a query meets, on all pages."""
+    search = query.search.translate(_LOWER)
+    (found,) = rows.find(_COUNT, *sums, query.part, query.part, search, search)
+    return found
 
 
 def count_parts(rows: Rows, sums: PartSums, limits: PartLimits, recent_us: int) -> PartCounts:
@@ -133,6 +144,14 @@ def _counts(measure: Measure) -> Query[PartCounts]:
         f"FROM balance {_OF_BUDGET}",
         _counted,
     )
+
+
+def _wider(glob: str) -> str:
+    """Return a glob of SQLite for the parts that a glob of ours may match.
+
+    A set, an escape and whatever a part writes in another way (``part_of``) become ``*``.
+    """
+    return re.sub(r"\\.|\[!?\]?[^\]]*\]|[?%,(\[\]]", "*", glob, flags=re.DOTALL)
 
 
 def _counted(row: Row) -> PartCounts:

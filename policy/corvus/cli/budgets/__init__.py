@@ -1,0 +1,1 @@
+"""What the command line says of budgets: tables for a person, lines for a program."""
