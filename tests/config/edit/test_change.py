@@ -96,6 +96,22 @@ BEFORE_AND_AFTER = {
         'cost.budgets = [{ name = "a", period = "day", limit_usd = 1 }]\n',
         'cost.budgets = [{ name = "a", period = "day", limit_usd = 5 }]\n',
     ),
+    "exceptions to a limit": (
+        "cost.budgets[0].limits", '{ ana = 2, "b*" = 3 }',
+        '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nper = ["user"]\n\n[cost]\nenabled = true\n',
+        '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nper = ["user"]\nlimits = { ana = 2, "b*" = 3 }\n'
+        "\n[cost]\nenabled = true\n",
+    ),
+    "one exception of several": (
+        "cost.budgets[0].limits.ana", "4",
+        '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nper = ["user"]\nlimits = { ana = 2, "b*" = 3 }\n',
+        '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nper = ["user"]\nlimits = { ana = 4, "b*" = 3 }\n',
+    ),
+    "models to downgrade to": (
+        'cost.downgrade."a.1-*"', '["b"]', '[cost]\non_exceeded = ["downgrade"] # cheaper\n',
+        '[cost]\non_exceeded = ["downgrade"] # cheaper\n\n'
+        '[cost.downgrade]\n"a.1-*" = ["b"]\n',
+    ),
     "a price as a whole": (
         'cost.prices."a/b.c"', "{ input = 1, output = 2 }", "[cost]\nenabled = false\n",
         '[cost]\nenabled = false\n\n[cost.prices]\n"a/b.c" = { input = 1, output = 2 }\n',
@@ -199,6 +215,14 @@ REFUSED = {
     ),
     "broken TOML": ("autonomy.always_ask", '["a"', "", "syntax-error"),
     "half a price": ('cost.prices."a".input', "1", "", "missing-key"),
+    "a second unit": (
+        "cost.budgets[0].limit_calls", "1",
+        '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\n', "conflicting-keys",
+    ),
+    "an attribute that is none": (
+        "cost.budgets[0].per", '["usr"]',
+        '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\n', "invalid-value",
+    ),
     "an item that is not there": ("cost.budgets[0].limit_usd", "1", "", "there is no"),
     "a key in no table": ("cost.enabled", "true", "cost = 5\n", "no place of its own"),
     "no key": ("cost..enabled", "true", "", "is no key"),
