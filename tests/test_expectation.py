@@ -22,6 +22,7 @@ CONFIG = """
 [cost]
 enabled = true
 daily_limit_usd = 100
+hold = "expected"
 
 [cost.prices.m]
 input = 0
@@ -40,7 +41,7 @@ class Place:
         self.books = Bookkeeping(folder / "l.duckdb", clock)
         config = folder / "corvus.toml"
         config.write_text(CONFIG)
-        self.policy = replace(open_runtime([config]).policy, hold="expected")
+        self.policy = open_runtime([config]).policy
         self.events: list[Event] = []
 
     @contextmanager

@@ -378,8 +378,10 @@ class Runtime:
             def spend(budget: Budget) -> Spend | None:
                 session = session_id if budget.period in (Period.SESSION, Period.MISSION) else None
                 mission = mission_id if budget.period is Period.MISSION else None
-                if (budget.period is Period.SESSION and session is None) or (
-                    budget.period is Period.MISSION and (session is None or mission is None)
+                if (
+                    (budget.period is Period.SESSION and session is None)
+                    or (budget.period is Period.MISSION and (session is None or mission is None))
+                    or is_apart(budget)
                 ):
                     return None
                 return spend_in(
@@ -405,6 +407,14 @@ class Runtime:
             latest_session_id=latest,
             is_recorded=True,
         )
+
+
+def is_apart(budget: Budget) -> bool:
+    """Return whether the ledger alone knows no present sum of a budget.
+
+    One with ``per`` has many, and a window that opens with a call is open only in the store.
+    """
+    return bool(budget.per) or budget.period is Period.WINDOW
 
 
 def _balance(budget: Budget, spend: Spend | None, window: Window | None) -> Balance:

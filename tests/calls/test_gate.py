@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from corvus.answers.denial import add_lines, denial_error
-from corvus.calls.gate import OUTPUT_CAP, Gate, Proposal
+from corvus.calls.gate import DOWNGRADED, OUTPUT_CAP, Gate, Proposal
 from corvus.calls.plan import UNSEEN_TOKENS
 from corvus.calls.refusal import denied
 from corvus.calls.routes import MeteredCall
@@ -299,3 +299,16 @@ def test_a_fallback_without_a_price_is_the_one_that_a_denial_names(
     error = denial_error(decision, "m")
     assert isinstance(error, UnpricedModel)
     assert error.model == "nobody-sells-this"
+
+
+def test_the_name_of_a_model_adds_no_header(governor: Governor) -> None:
+    """A client may name a model as it likes, and the header of the answer shows that name."""
+    body = json.dumps(
+        {"model": "gpt-x\r\nset-cookie: y\u00e9", "max_completion_tokens": 9999, "messages": []}
+    ).encode()
+    proposal = Gate(governor).propose(MeteredCall(CHAT, CHAT.path), body)
+    assert isinstance(proposal, Proposal)
+    plan = proposal.plan.downgraded("gpt-5.4-nano")
+    assert plan is not None
+    form = Proposal(plan, proposal.request, None)
+    assert form.headers == {DOWNGRADED: "gpt-x%0D%0Aset-cookie:%20y%C3%A9->gpt-5.4-nano"}

@@ -166,7 +166,8 @@ def test_a_call_that_fits_keeps_its_bytes(
         (CHAT, "gpt-4.1", True, None),
         (RESPONSES, "gpt-5.4-2026-03-05", True, None),
         (CHAT, "gpt-4.1", False, 32_768),
-        (CHAT, "gpt-9", True, 8_192),
+        (CHAT, "gpt-9", True, 128_000),
+        (CHAT, "who", True, 8_192),
         (MESSAGES, "claude-sonnet-4-5", True, 64_000),
     ],
 )
@@ -218,6 +219,10 @@ CLAUDE: dict[str, Any] = {
     "tools": [{"name": "bash", "description": "d", "input_schema": {"type": "object"}}],
 }
 HAIKU = "claude-haiku-5-5"
+THOUGHT = {
+    "role": "assistant",
+    "content": [{"type": "thinking", "thinking": "", "signature": "s"}],
+}
 
 
 def downgraded(document: dict[str, Any], model: str, endpoint: Endpoint = MESSAGES) -> Plan | None:
@@ -285,6 +290,9 @@ CLAUDE_CASES: list[tuple[dict[str, Any], str, bool]] = [
         "claude-haiku-4-5",
         True,
     ),
+    ({"messages": [*TEXT, {"role": "system", "content": "So"}, *TEXT]}, HAIKU, True),
+    ({"messages": [*TEXT, {"role": "system", "content": "So"}, *TEXT]}, "claude-opus-4-6", False),
+    ({"messages": [*TEXT, THOUGHT, *TEXT]}, HAIKU, True),
     ({"max_tokens": 120_000, "system": "x" * 600_000}, "claude-haiku-4-5", False),
     ({"system": "x" * 600_000}, HAIKU, True),
 ]
@@ -306,6 +314,9 @@ GPT_CASES: list[tuple[dict[str, Any], str, bool]] = [
     ({}, "claude-haiku-4-5", False),
     ({"reasoning": {"effort": "medium", "summary": "auto"}}, "gpt-5.4-mini", True),
     ({"reasoning": {"effort": "medium"}}, "gpt-4.1-mini", False),
+    ({"reasoning": {"context": "all_turns"}}, "gpt-5.4-mini", True),
+    ({"reasoning": {"context": "all_turns"}}, "gpt-5-mini", False),
+    ({"input": [*TEXT, {"type": "additional_tools", "tools": []}]}, "gpt-5.4-mini", False),
     ({"reasoning": {"effort": "minimal"}}, "gpt-5.4-mini", False),
     ({"reasoning": {"effort": "xhigh"}}, "gpt-5-mini", False),
     ({"include": ["reasoning.encrypted_content"]}, "gpt-5.4-mini", True),

@@ -50,7 +50,8 @@ def test_the_config_of_the_folder_is_found_and_named(
     assert "deprecated_fields=autonomy.max_cost_per_day_cents" in lines
     assert lines[-2] == (
         "budget=night period=day limit_usd=0.000000001 warn_at_percent=80 match=user:ana* "
-        "timezone=Europe/Madrid key=cost.budgets[0].limit_usd"
+        "timezone=Europe/Madrid key=cost.budgets[0].limit_usd thresholds=80 per=none "
+        "window_seconds=0 enforce=block on_exceeded=cap,wait"
     )
     assert lines[-1] == (
         "price=acme/house input_usd_per_million=0.4000 output_usd_per_million=1.6000 "

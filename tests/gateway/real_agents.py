@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -151,6 +151,13 @@ class Place:
         words = [*command, "--format", "json", query]
         done = subprocess.run(words, capture_output=True, text=True, check=True)
         return json.loads(done.stdout)["rows"]
+
+    def tree(self, session: str) -> dict[str, Any]:
+        """Return who spent what in a session, as ``corvus cost tree`` says it."""
+        command = [sys.executable, "-m", "corvus", "cost", "tree", "--ledger", str(self._ledger)]
+        words = [*command, "--format", "json", "--session", session]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
 
     def records(self) -> list[Recorded]:
         """Return what was recorded, in order."""

@@ -73,6 +73,13 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     provider.stop()
 
 
+STATING = CALL.replace(
+    '"content-type"',
+    '"x-corvus-session": "other", "x-corvus-subagent": "a1", "x-corvus-tag-team": "t",\n'
+    '           "content-type"',
+)
+
+
 def caller(times: int) -> list[str]:
     return ["--", sys.executable, "-c", CALL, str(times)]
 
@@ -285,3 +292,26 @@ def test_codex_is_told_where_its_provider_is_and_not_to_try_again() -> None:
     assert words[5:] == ["exec", "x"]
     own = command_of(["codex"], "http://127.0.0.1:9", has_key=False)
     assert own == ["codex", "-c", 'openai_base_url="http://127.0.0.1:9/v1"']
+
+
+def test_calls_are_of_the_session_and_the_branch_of_the_run(desk: Desk) -> None:
+    """A call says for itself only what attributes it: it does not leave its session (SES-3)."""
+    (desk.folder / ".git").mkdir()
+    (desk.folder / ".git" / "HEAD").write_text("ref: refs/heads/fix/login\n")
+    words = [*desk.words("--session", "mine"), "--", sys.executable, "-c", STATING, "1"]
+    done = subprocess.run(
+        words, capture_output=True, text=True, timeout=60, cwd=desk.folder, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    query = "SELECT session_id, subagent, token, branch, tags['team'] AS team FROM usage_call"
+    sql = [sys.executable, "-m", "corvus", "sql", "--ledger", str(desk.ledger), "--format", "json"]
+    found = subprocess.run([*sql, query], capture_output=True, text=True, check=True)
+    assert json.loads(found.stdout)["rows"] == [
+        {
+            "session_id": "mine",
+            "subagent": "a1",
+            "token": None,
+            "branch": "fix/login",
+            "team": "t",
+        }
+    ]

@@ -25,6 +25,7 @@ LABELS = {
     "corvus_budget_exceeded_total": {"period", "surface"},
     "corvus_budget_limit_passed_total": {"period", "surface"},
     "corvus_budget_overrides_total": {"action", "scope", "surface"},
+    "corvus_ladder_total": {"rung", "surface"},
     "corvus_budget_events_total": {"event", "budget"},
     "corvus_budget_limit_usd": {"budget"},
     "corvus_budget_refusals": {"budget"},
@@ -41,6 +42,11 @@ LABELS = {
     "corvus_proxy_overhead_seconds_count": set[str](),
     "corvus_proxy_overhead_seconds_sum": set[str](),
 }
+
+OF_PARTS = {
+    f"corvus_budget_{name}": {"budget"} for name in ("parts", "blocking_parts", "max_percent")
+}
+"""What a budget with ``per`` has; ``tests/gateway/test_parts.py`` looks at them."""
 
 
 @pytest.fixture(scope="module")
@@ -122,8 +128,9 @@ def expressions() -> Iterator[tuple[str, str]]:
 def test_the_examples_use_only_metrics_and_labels_that_exist(where: str, expression: str) -> None:
     names = re.findall(r"\bcorvus_\w+", expression)
     assert names or expression.startswith('up{job="corvus"}'), where
-    assert set(names) <= set(LABELS), where
-    known = set[str]().union(*(LABELS[name] for name in names))
+    every = LABELS | OF_PARTS
+    assert set(names) <= set(every), where
+    known = set[str]().union(*(every[name] for name in names))
     for grouped in re.findall(r"\bby \(([^)]*)\)", expression):
         assert {label.strip() for label in grouped.split(",")} <= known, where
     if names:
@@ -132,7 +139,7 @@ def test_the_examples_use_only_metrics_and_labels_that_exist(where: str, express
 
 def test_every_metric_is_of_use_on_the_dashboard() -> None:
     shown = " ".join(expression for _, expression in expressions())
-    unused = {name for name in LABELS if name not in shown}
+    unused = {name for name in LABELS | OF_PARTS if name not in shown}
     assert unused == {"corvus_proxy_overhead_seconds_count", "corvus_proxy_overhead_seconds_sum"}
 
 

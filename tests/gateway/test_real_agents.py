@@ -63,6 +63,22 @@ def test_claude_code_comes_to_the_same_cost_by_itself(place: Place) -> None:
     assert sum(one.cost_nano_usd for one in place.records()) == place.script.nano_usd
 
 
+def test_what_a_sub_agent_of_claude_code_spent_is_told_apart(place: Place) -> None:
+    """SES-3: the headers of Claude Code itself, and the tree that follows from them."""
+    place.script.delegates = True
+    done = place.run(CLAUDE)
+    assert done.returncode == 0, done.stderr
+    tree = place.tree("s")
+    agent, helper = tree["branches"]
+    assert (agent["agent"], agent["subagent"], agent["depth"]) == ("claude-code", None, 0)
+    assert helper["depth"] == 1
+    assert helper["subagent"], "its own id"
+    assert helper["own_requests"] > 0
+    assert agent["own_requests"] > 0
+    costs = [int(one["own_cost_nano_usd"]) for one in tree["branches"]]
+    assert sum(costs) == place.script.nano_usd == int(tree["cost_nano_usd"])
+
+
 @both
 def test_a_runaway_agent_is_stopped_by_one_refusal(place: Place, command: list[str]) -> None:
     place.script.turns = None

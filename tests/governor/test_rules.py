@@ -37,7 +37,8 @@ def reached(
     config = folder / "corvus.toml"
     config.write_text(NAMED.format(enabled=enabled, period=period, limit=limit, match=match))
     policy = open_runtime([config]).policy
-    found = budgets_of_run(policy, "cli-code", {"openai", "anthropic"}, in_mission=in_mission)
+    providers = {"openai", "anthropic"}
+    found = budgets_of_run(policy, "cli-code", providers, in_mission=in_mission, branch="fix/login")
     return [is_partial(one) for one in found]
 
 
@@ -49,7 +50,12 @@ def reached(
         ('surface = "proxy"', []),
         ('project = "*"', []),
         ('user = "ana"', []),
-        ('agent = "*"', []),
+        ('agent = "*"', [True]),
+        ('subagent = "a*"', [True]),
+        ('"tag.team" = "search"', [True]),
+        ('branch = "fix/*"', [False]),
+        ('branch = ["main", "release-*"]', []),
+        ('token = "*"', []),
         ('model = "claude-*"', [True]),
         ('provider = "open*"', [True]),
         ('provider = "mistral"', []),

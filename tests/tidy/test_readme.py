@@ -115,7 +115,7 @@ def test_every_other_command_runs_and_prints_what_is_shown(
             printed += result.stdout
             examples += 1
     assert commands > 8
-    assert examples == 5
+    assert examples == 6
 
 
 def test_the_table_of_exit_codes_names_exactly_those_that_a_command_can_end_with() -> None:

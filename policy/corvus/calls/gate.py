@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Unpack
+from urllib.parse import quote
 
 from corvus.calls.billing import answers_itself, provider_of
 from corvus.calls.flight import Flight
@@ -26,10 +27,15 @@ OUTPUT_CAP = "x-corvus-output-cap"
 """Header of an answer: the maximum that was stated in the name of the request."""
 
 DOWNGRADED = "x-corvus-downgraded"
-"""Header of an answer: the model that the request names, and the one that was called."""
+"""Header of an answer: the model that the request names, and the one that was called.
+
+What is unusual in a name is written as in a URL: a client may name a model as it likes.
+"""
 
 WAITED = "x-corvus-waited"
 """Header of an answer: for how many seconds the call waited for room in a budget."""
+
+_PLAIN = "/:.@+_-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,8 @@ class Proposal:
         if self.plan.stated_tokens is not None:
             headers[OUTPUT_CAP] = str(self.plan.stated_tokens)
         if self.plan.downgraded_from is not None:
-            headers[DOWNGRADED] = f"{self.plan.downgraded_from}->{self.plan.model}"
+            names = (self.plan.downgraded_from, self.plan.model)
+            headers[DOWNGRADED] = "->".join(quote(name, safe=_PLAIN) for name in names)
         if self.waited_seconds:
             headers[WAITED] = f"{self.waited_seconds:.3f}"
         return headers

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from corvus.answers.action import ACTION
-from corvus.answers.amounts import amount_exact, amount_words, match_words
+from corvus.answers.amounts import (
+    amount_exact,
+    amount_words,
+    limit_words,
+    match_words,
+    span_words,
+)
 from corvus.answers.kv import kv_text, kv_value
 from corvus.answers.policy import policy_body
 from corvus.autonomy.decide import SHELL, Action, ActionAnswer
@@ -77,7 +83,8 @@ def _kv(runtime: Runtime) -> list[str]:
         f"max_actions_per_hour={autonomy.max_actions_per_hour}",
         f"deprecated_fields={','.join(policy.deprecated_fields) or 'none'}",
     ]
-    lines += [_budget_line(budget) for budget in policy.budgets]
+    for budget in policy.budgets:
+        lines += [_budget_line(budget), *_limit_lines(budget)]
     return lines + [_price_line(price) for price in policy.prices]
 
 
@@ -99,8 +106,24 @@ def _budget_line(budget: Budget) -> str:
         f"budget={budget.name} period={budget.period} "
         f"limit_{measure}={amount_exact(budget.limit, measure)} "
         f"warn_at_percent={kv_value(budget.warn_at_percent)} match={match_words(budget) or 'all'} "
-        f"timezone={budget.timezone} key={budget.config_key}"
+        f"timezone={budget.timezone} key={budget.config_key} "
+        f"thresholds={_listed(budget.thresholds)} per={_listed(budget.per)} "
+        f"window_seconds={budget.window_seconds} enforce={budget.enforce} "
+        f"on_exceeded={_listed(budget.on_exceeded)}"
     )
+
+
+def _listed(values: Sequence[object]) -> str:
+    return ",".join(map(str, values)) or "none"
+
+
+def _limit_lines(budget: Budget) -> list[str]:
+    """Return a line for each exception to the limit of a budget."""
+    return [
+        f"limit={kv_text(budget.name)} value={kv_text(glob)} "
+        f"limit_{budget.measure}={amount_exact(limit, budget.measure)}"
+        for glob, limit in budget.limits
+    ]
 
 
 def _price_line(price: Price) -> str:
@@ -138,8 +161,10 @@ def _print_budgets(out: Console, budgets: Sequence[Budget]) -> None:
     rows = [
         (
             budget.name,
-            budget.period.value,
-            amount_words(budget.limit, budget.measure) if budget.limit else "off",
+            f"{span_words(budget.window_seconds)} window"
+            if budget.window_seconds
+            else budget.period.value,
+            limit_words(budget) + (f" per {', '.join(budget.per)}" if budget.per else ""),
             ", ".join(f"{percent} %" for percent in budget.thresholds) or "never",
             ", ".join(f"{name}={'|'.join(globs)}" for name, globs in budget.match) or "every call",
             budget.config_key,
@@ -148,6 +173,15 @@ def _print_budgets(out: Console, budgets: Sequence[Budget]) -> None:
     ]
     headings = ("budget", "period", "limit", "warns at", "matches", "set by")
     print_rows(out, headings, [[*map(escape, row)] for row in rows], right={2, 3})
+    for budget in budgets:
+        own = ", ".join(
+            f"{glob} {amount_words(limit, budget.measure) if limit else 'off'}"
+            for glob, limit in budget.limits
+        )
+        if own:
+            out.print(f"{shown(budget.name)}: {shown(own)}")
+        if budget.enforce == "warn":
+            out.print(f"{shown(budget.name)}: only warns, refuses no call")
 
 
 def _print_prices(out: Console, prices: Sequence[Price]) -> None:

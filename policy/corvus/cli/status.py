@@ -183,6 +183,7 @@ def as_lines(place: Place) -> list[str]:
     for blocked in place.blocking:
         session, mission = kv_value(blocked.session_id), kv_value(blocked.mission_id)
         about = f"blocking={kv_text(blocked.budget)} session_id={session} mission_id={mission}"
+        about += f" part={kv_text(blocked.part)}" if blocked.part else ""
         lines.append(f"{about} {refusals_text(blocked.refusals, place.measures[blocked.budget])}")
     for body in STANDING.bodies(place.notify):
         lines.append(" ".join(kv_words({"notify": body.pop("name"), **body})))
@@ -286,8 +287,8 @@ def _blocking_words(blocked: Blocking, measure: Measure) -> str:
     needed = "?" if last.needed is None else amount_words(last.needed, measure)
     return (
         f"budget {shown(blocked.budget)}{whose}: {_many(last.count, 'call')} refused, the last at "
-        f"{last.last_at:%Y-%m-%d %H:%M} UTC: {shown(last.model)} needed {needed}, "
-        f"{amount_words(last.left, measure)} was left"
+        f"{last.last_at:%Y-%m-%d %H:%M} UTC: {shown(last.model)} needed {needed} with "
+        f"{amount_words(last.left, measure)} left"
     )
 
 

@@ -57,7 +57,9 @@ def parts_page(rows: Rows, rules: Rules, query: PartsQuery, now: datetime) -> Pa
     is_part = query.part or query.search
     found = count_found(rows, parts.sums, query) if is_part else parts.counts.parts
     standings = tuple(map(parts.standing, stored))
-    return PartsPage(now, budget, query, parts.counts, found, standings)
+    refused = parts.refusals()
+    counts = replace(parts.counts, last_refused=refused[1]) if refused else parts.counts
+    return PartsPage(now, budget, query, counts, found, standings)
 
 
 def with_parts(report: StatusReport, rules: Rules, rows: Rows) -> StatusReport:

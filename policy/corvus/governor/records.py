@@ -31,6 +31,7 @@ _OF_ONE_CALL = (
     "estimate_tokens",
     "projected_nano_usd",
     "governing_projected",
+    "waited_us",
 )
 
 
@@ -127,6 +128,8 @@ def append_counted_refusals(unit: Unit, *, only_past: bool = False) -> None:
     for group in counted["groups"].values():
         if group["times"]:
             row = {**group["row"], "times": group["times"]}
+            if group.get("waited"):
+                row["waited_us"] = group["waited"]
             if group["largest"] is not None:
                 row["estimate_nano_usd"] = group["largest"]
                 row["estimates_nano_usd"] = group["sum"]
@@ -151,7 +154,9 @@ def _key(row: Row) -> str:
 
 def _add(group: dict[str, Any], row: Row) -> None:
     estimate: Any = row.get("estimate_nano_usd")
+    waited: Any = row.get("waited_us")
     group["times"] += 1
+    group["waited"] = group.get("waited", 0) + (waited or 0)
     group["row"] = row
     if estimate is None:
         group["largest"] = None

@@ -17,7 +17,7 @@ from corvus.base.money import NOTHING, NanoUSD
 from corvus.base.period import Period, Window, window_at
 from corvus.base.time import instant_at, microseconds
 from corvus.governor.evaluate import Balance
-from corvus.model.budget import Budget, part_of
+from corvus.model.budget import TAG, Budget, part_of
 from corvus.model.policy import Policy
 from corvus.model.request import Attributes
 from corvus.model.reservation import Reservation
@@ -351,18 +351,24 @@ def registered(unit: Unit, budgets: Iterable[Budget]) -> dict[str, int]:
 
 
 def budgets_of_run(
-    policy: Policy, surface: str, providers: Collection[str], *, in_mission: bool
+    policy: Policy,
+    surface: str,
+    providers: Collection[str],
+    *,
+    in_mission: bool,
+    branch: str | None = None,
 ) -> list[Budget]:
     """Return the enforced budgets that calls of a run of a command can meet (CLI-4).
 
     They come in the order of the policy.
-    One that matches on a model or a provider is among them when some call could match it.
+    One that matches on what each call says for itself is among them when some call could match it.
 
     Args:
         policy: What is in force; while it is not enabled, no budget limits anything.
         surface: Where the calls come from.
         providers: Whoever may bill them.
         in_mission: Whether they belong to a mission.
+        branch: The branch that they are of.
     """
     if not policy.enabled:
         return []
@@ -373,18 +379,23 @@ def budgets_of_run(
         and budget.enforce == "block"
         and (in_mission or budget.period is not Period.MISSION)
         and all(
-            any(_can_match(name, glob, surface, providers) for glob in globs)
+            any(_can_match(name, glob, (surface, branch), providers) for glob in globs)
             for name, globs in budget.match
         )
     ]
 
 
 def is_partial(budget: Budget) -> bool:
-    """Return whether a budget limits some calls of a run only, by their model or provider."""
-    return any(name in _OPEN and "*" not in globs for name, globs in budget.match)
+    """Return whether a budget limits some calls of a run only, by what each says for itself."""
+    return any(
+        _is_optional(name) or (name in _OPEN and "*" not in globs) for name, globs in budget.match
+    )
 
 
-def _can_match(name: str, glob: str, surface: str, providers: Collection[str]) -> bool:
+def _can_match(
+    name: str, glob: str, fixed: tuple[str, str | None], providers: Collection[str]
+) -> bool:
+    surface, branch = fixed
     match name:
         case "model":
             return True
@@ -392,5 +403,12 @@ def _can_match(name: str, glob: str, surface: str, providers: Collection[str]) -
             return any(glob_matches(glob, provider) for provider in providers)
         case "surface":
             return glob_matches(glob, surface)
+        case "branch":
+            return branch is not None and glob_matches(glob, branch)
         case _:
-            return False  # a run has no project, user or agent: they match no glob (CFG-10)
+            return _is_optional(name)  # a run has no project, user or token (CFG-10)
+
+
+def _is_optional(name: str) -> bool:
+    """Return whether a call of a run may say an attribute, or not (SES-3)."""
+    return name in ("agent", "subagent") or name.startswith(TAG)

@@ -57,6 +57,9 @@ class Feature(StrEnum):
     REASONING = "reasoning"
     """Reasons, and can say so in a summary."""
 
+    WHOLE_REASONING = "whole-reasoning"
+    """Reads the reasoning of all turns again, and not of the last alone."""
+
     VERBOSITY = "verbosity"
     EFFORT = "effort"
     """Low, medium and high."""

@@ -31,7 +31,8 @@ _REASONING = _ALL | {Feature.REASONING, Feature.EFFORT, Feature.VERBOSITY, Featu
 _5 = _REASONING | {Feature.CHAT, Feature.MINIMAL_EFFORT}
 _5_1 = _REASONING | {Feature.CHAT, Feature.NO_EFFORT}
 _SINCE_5_2 = _5_1 | {Feature.VERY_HIGH_EFFORT}
-_6 = _SINCE_5_2 | {Feature.GREATEST_EFFORT}
+_SINCE_5_4 = _SINCE_5_2 | {Feature.WHOLE_REASONING}
+_6 = _SINCE_5_4 | {Feature.GREATEST_EFFORT}
 
 ABILITIES = tuple(
     (re.compile(family), abilities)
@@ -45,10 +46,11 @@ ABILITIES = tuple(
             Abilities(400_000, 128_000, _REASONING, 272_000),
         ),
         (r"gpt-5\.[23]-codex", Abilities(400_000, 128_000, _REASONING, 272_000)),
-        (r"gpt-5\.2|gpt-5\.4-(?:mini|nano)", Abilities(400_000, 128_000, _SINCE_5_2, 272_000)),
+        (r"gpt-5\.2", Abilities(400_000, 128_000, _SINCE_5_2, 272_000)),
+        (r"gpt-5\.4-(?:mini|nano)", Abilities(400_000, 128_000, _SINCE_5_4, 272_000)),
         (
             r"gpt-5\.[45]|gpt-5\.6(?:-luna|-sol|-terra)?",
-            Abilities(1_050_000, 128_000, _SINCE_5_2, 922_000),
+            Abilities(1_050_000, 128_000, _SINCE_5_4, 922_000),
         ),
         (r"gpt-6-(?:luna|sol)|gpt-6\.1-terra", Abilities(1_050_000, 128_000, _6, 922_000)),
         (
@@ -68,6 +70,7 @@ _PLAIN = (
     "service_tier",
     "prompt_cache_key",
     "safety_identifier",
+    "client_metadata",
     "stream_options",
 )
 
@@ -146,7 +149,13 @@ RESPONSES = Vocabulary(
     plain=frozenset((*_PLAIN, "input", "instructions", "max_output_tokens", "background")),
     members={
         **_MEMBERS,
-        "reasoning": object_with({"effort": effort, "summary": always(Feature.REASONING)}),
+        "reasoning": object_with(
+            {
+                "effort": effort,
+                "summary": always(Feature.REASONING),
+                "context": unless("current_turn", Feature.WHOLE_REASONING),
+            }
+        ),
         "text": object_with({"format": _FORMATS, "verbosity": _VERBOSITY}),
         "include": _included,
     },

@@ -135,7 +135,8 @@ class TargetProgress:
         name: Of the target.
         done_seq: The last notice that was delivered, given up or not wanted here.
         delivered: Notices that were delivered.
-        given_up: Notices that could not be delivered for a day, or that the target refused.
+        given_up: Notices that could not be delivered for a day, that the target refused, or that
+            were forgotten before anybody looked.
         attempts: Tries in a row that failed.
         next_try_at: When to try again; ``None`` is at once.
         failing_since: When the first of those tries was; ``None`` while all is well.

@@ -288,7 +288,9 @@ DELETE FROM override WHERE id IN (
 FORGET_ACTIONS = """
 DELETE FROM action WHERE principal = ? AND NOT (admitted_at_us > ? AND admitted_at_us <= ?)
 """
-FORGET_NOTICES = "DELETE FROM notice WHERE until_us < ?"
+FORGET_NOTICES = """
+DELETE FROM notice WHERE id IN (SELECT id FROM notice WHERE until_us < ? LIMIT 5000)
+"""
 FORGET_NOTICES_THROUGH = "DELETE FROM notice WHERE seq <= ?"
 FORGET_EVENTS = "DELETE FROM outbox WHERE seq <= ?"
 

@@ -127,3 +127,17 @@ def test_a_run_keeps_its_session_and_mission_whatever_its_calls_say() -> None:
 
 LIMIT_USD = 1
 """Room for some calls, and not for thirty."""
+PER_SUBAGENT = """on_exceeded = []
+budgets = [{ name = "each-subagent", limit_usd = 1, period = "total", per = ["subagent"] }]"""
+
+
+def test_each_sub_agent_has_its_own_sum(tmp_path: Path) -> None:
+    """``per = ["subagent"]``, through the proxy with the headers of Claude Code."""
+    with proxied(tmp_path, Settings(cost=PER_SUBAGENT)) as gateway:
+        one, two = ({**CLAUDE, "x-claude-code-agent-id": name} for name in ("a1", "a2"))
+        statuses = [gateway.post(PATH, CHAT, **one).status_code for _ in range(30)]
+        assert (statuses[0], statuses[-1]) == (200, 402)
+        denied = gateway.post(PATH, CHAT, **one).json()
+        assert "each-subagent" in str(denied)
+        assert gateway.post(PATH, CHAT, **two).status_code == 200
+        assert gateway.post(PATH, CHAT, **CLAUDE).status_code == 200, "the agent itself"

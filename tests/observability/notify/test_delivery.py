@@ -154,6 +154,33 @@ def test_a_target_is_sent_what_it_wants_of_the_budgets_it_names(
     ]
 
 
+def test_many_notices_that_a_target_does_not_want_are_passed_over_in_small_steps(
+    store: Store, receiver: Receiver
+) -> None:
+    """A claim is a transaction that calls wait for."""
+    chatty = NotifyTarget("chatty", f"{receiver.url}/chatty", events=ALL)
+    quiet = NotifyTarget("quiet", f"{receiver.url}/quiet", events=(Topic.REFUSALS,))
+    on = governor(store, chatty, quiet)
+    on.reset(ResetRequest("day", "ana", "because"))
+
+    def many(unit: Unit) -> None:
+        (first,) = unit.notices(0, 1)
+        for seq in range(2, 3_001):
+            unit.add_notice(replace(first, id=f"msg_{seq}", seq=seq), 100_000)
+
+    store.run(many, alone=True)
+    assert not spend(on, 101)
+    sends = courier(store, quiet)
+    steps = 0
+    while not receiver.received:
+        seconds = sends.deliver()
+        assert seconds < 0.001 or receiver.received
+        steps += 1
+    assert 2 <= steps <= 5
+    assert [request.path for request in receiver.received] == ["/quiet"]
+    assert progress(store, "quiet").given_up == 0
+
+
 def test_what_nobody_wants_is_not_kept(store: Store) -> None:
     on = governor(store)
     assert not spend(on, 101)

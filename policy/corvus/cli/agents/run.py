@@ -91,6 +91,7 @@ class Run:
         if request.mission is None and request.limits.run_nano_usd is not None:
             self._mission = f"run-{self._id}"
         self._options = _with_upstreams(runtime.gateway, pass_through=request.pass_through)
+        self._branch = request.branch or current_branch(Path.cwd())
         self._keeps_log_in = any(upstream.pass_through for upstream in self._options.upstreams)
         self._budgets = self._require_budget()
         self._tally = Tally()
@@ -152,7 +153,11 @@ class Run:
             for word in (upstream.name, upstream.kind.value)
         }
         budgets = budgets_of_run(
-            self._runtime.policy, request.surface, providers, in_mission=request.mission is not None
+            self._runtime.policy,
+            request.surface,
+            providers,
+            in_mission=request.mission is not None,
+            branch=self._branch,
         )
         if not budgets and request.limits.run_nano_usd is None and not request.ungoverned:
             refuse_without_budget(self._runtime, request.surface)
@@ -187,7 +192,7 @@ class Run:
                 self.session_id,
                 self._request.surface,
                 self._mission,
-                branch=self._request.branch or current_branch(Path.cwd()),
+                branch=self._branch,
             ),
             environment=environment,
             on_verdict=self._tally.hear,

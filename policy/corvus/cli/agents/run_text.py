@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from corvus.answers.amounts import amount_words, match_words
+from corvus.answers.amounts import amount_words, limit_words, match_words
 from corvus.base.errors import NoBudget
 from corvus.base.money import MAX_LIMIT_USD, NanoUSD, nano_usd
 from corvus.compile import RunLimits
@@ -117,6 +117,8 @@ def withheld(names: Collection[str]) -> str:
 
 def _left(status: BudgetStatus) -> str:
     budget = status.budget
+    if budget.per:
+        return f"{budget.name} {limit_words(budget)} for each {', '.join(budget.per)}"
     only, left = match_words(budget), amount_words(status.headroom or 0, budget.measure)
     limit = amount_words(budget.limit, budget.measure)
     if budget.per and not status.part:

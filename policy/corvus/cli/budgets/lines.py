@@ -60,7 +60,17 @@ def _budget_line(item: BudgetStatus, status: StatusReport) -> str:
         f"percent_used={_percent_number(item)} calls={spend.calls if spend else 0} "
         f"unpriced_calls={spend.unpriced_calls if spend else 0} "
         f"resets_at={item.resets_at.isoformat() if item.resets_at else 'none'}"
+        f"{_parts_words(item, status)}"
     )
+
+
+def _parts_words(item: BudgetStatus, status: StatusReport) -> str:
+    """Return which part a line is about and how many there are, with a space before."""
+    counts = status.parts.get(item.budget.name)
+    if counts is None:
+        return ""
+    part = kv_text(item.part) if item.part else "none"
+    return f" part={part} parts={counts.parts} blocking_parts={counts.blocking}"
 
 
 def _refused_words(item: BudgetStatus, status: StatusReport) -> str:

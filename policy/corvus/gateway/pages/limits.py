@@ -22,7 +22,7 @@ _SCALARS = (
     "unpriced_models",
     "enabled",
 )
-_OF_A_BUDGET = ("limit_usd", "warn_at_percent")
+_OF_A_BUDGET = ("limit_usd", "limit_tokens", "limit_calls", "warn_at_percent")
 _CHOICES = {
     "allow_override": ("true", "false"),
     "enabled": ("true", "false"),

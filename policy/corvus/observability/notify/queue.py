@@ -22,6 +22,8 @@ HELD_FOR: Final = timedelta(seconds=60)
 """How long a target is held; longer than one try takes, and renewed with each."""
 BATCH_MAX: Final = 100
 """Most notices that are taken at once."""
+_LOOKS_MAX: Final = 10
+"""How often a claim that finds nothing wanted looks further: calls wait for its transaction."""
 FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 300.0
 """Bounds of the pause after a try that failed, before the jitter."""
@@ -88,18 +90,21 @@ def claim(unit: Unit, target: NotifyTarget, holder: str, most: int = BATCH_MAX) 
         return Claim(wait_until=wait_until)
     seen = row
     found: list[Notice] = []
-    while not found:
+    has_more = True
+    for _ in range(_LOOKS_MAX):
         notices = unit.notices(seen.done_seq, most)
-        if not notices:
+        has_more = bool(notices)
+        if has_more:
+            seen, found = _sorted_out(unit, target, seen, notices)
+        if found or not has_more:
             break
-        seen, found = _sorted_out(unit, target, seen, notices)
     if found:
         seen = replace(seen, holder=holder, held_until=unit.now + HELD_FOR)
     else:
         seen = _let_go(seen, holder)
     if seen != row:
         unit.put_target(seen)
-    return Claim(found)
+    return Claim(found, unit.now if has_more and not found else None)
 
 
 def _wait_until(unit: Unit, row: TargetProgress, holder: str) -> datetime | None:
