@@ -21,6 +21,8 @@ from corvus.diagnostics.model import ConfigError
 
 CORPUS = sorted((Path(__file__).parents[3] / ".." / "shared" / "configs").glob("*.toml"))
 
+EACH = '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nper = ["user"]\n'
+"""A budget for each user."""
 BEFORE_AND_AFTER = {
     "a value, its spelling and comment apart": (
         "cost.daily_limit_usd", "25",
@@ -98,14 +100,14 @@ BEFORE_AND_AFTER = {
     ),
     "exceptions to a limit": (
         "cost.budgets[0].limits", '{ ana = 2, "b*" = 3 }',
-        '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nper = ["user"]\n\n[cost]\nenabled = true\n',
-        '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nper = ["user"]\nlimits = { ana = 2, "b*" = 3 }\n'
+        f"{EACH}\n[cost]\nenabled = true\n",
+        EACH + 'limits = { ana = 2, "b*" = 3 }\n'
         "\n[cost]\nenabled = true\n",
     ),
     "one exception of several": (
         "cost.budgets[0].limits.ana", "4",
-        '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nper = ["user"]\nlimits = { ana = 2, "b*" = 3 }\n',
-        '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nper = ["user"]\nlimits = { ana = 4, "b*" = 3 }\n',
+        EACH + 'limits = { ana = 2, "b*" = 3 }\n',
+        EACH + 'limits = { ana = 4, "b*" = 3 }\n',
     ),
     "models to downgrade to": (
         'cost.downgrade."a.1-*"', '["b"]', '[cost]\non_exceeded = ["downgrade"] # cheaper\n',
