@@ -8,15 +8,21 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from corvus import Governor, Usage, open_runtime
 from corvus.bookkeeping import Bookkeeping
 from corvus.events import Event, Overrun
 from corvus.governor.governor import Governor as Governs
-from corvus.model.expectation import CALLS_MIN
+from corvus.model.expectation import CALLS_MIN, ExpectedOutput
 from corvus.model.reservation import Reservation
 from corvus.reporting.catalog import load_catalog
 from corvus.reporting.run import run_report
+from corvus.store.kinds import EXPECTED_OUTPUT
+from corvus.testing import fake_policy, memory_store
 from tests.fakes import FrozenClock
+from tests.properties import examples
 
 CONFIG = """
 [cost]
@@ -163,3 +169,43 @@ def test_the_report_says_how_good_the_holds_are(tmp_path: Path) -> None:
     assert (row["model"], row["agent"], row["calls"], row["covered_calls"]) == ("m", "a", 2, 1)
     assert row["largest_nano_usd"] == TOKEN
     assert row["freed_nano_usd"] == 2 * (MOST - 10) * TOKEN
+
+
+LIMIT_TOKENS, EXPECTED, LARGEST = 1000, 20, 100
+CLOSE = """
+[cost]
+enabled = true
+daily_limit_usd = 1
+monthly_limit_usd = 0
+hold = "expected"
+on_exceeded = []
+
+[cost.prices.m]
+input = 0
+output = 1000
+"""
+
+
+@settings(max_examples=examples(300, by_day=30), deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, LARGEST)), max_size=120))
+def test_a_budget_is_passed_by_no_more_than_open_calls_may_cost_above_their_holds(
+    steps: list[tuple[bool, int]],
+) -> None:
+    clock = FrozenClock()
+    store = memory_store(clock)
+    store.run(lambda unit: unit.put(EXPECTED_OUTPUT, ExpectedOutput("m", "a", EXPECTED, CALLS_MIN)))
+    governor = Governs(fake_policy(CLOSE), store)
+    request = governor.request("m", agent="a", max_output_tokens=LARGEST)
+    assert request.estimate_nano_usd == EXPECTED * TOKEN
+    held: list[Reservation] = []
+    slack = 0
+    for admits, tokens in steps:
+        if admits:
+            decision = governor.reserve(request)
+            if decision.reservation is not None:
+                held.append(decision.reservation)
+                slack = len(held) * (LARGEST - EXPECTED) * TOKEN
+        elif held:
+            governor.commit(held.pop(tokens % len(held)), Usage(output_tokens=tokens))
+        (day,) = [one for one in governor.status().decision.statuses if one.budget.name == "day"]
+        assert day.spent + day.held <= LIMIT_TOKENS * TOKEN + slack

@@ -13,11 +13,12 @@ import pytest
 
 from corvus.clients.transport import AsyncGovernedTransport, GovernedTransport
 from corvus.governor.governor import Governor
+from corvus.governor.pricing import CallOptions
 from tests.gateway.provider import CHAT_BODY, CHAT_LAST, CHAT_TEXT, DONE, Call, Script
 from tests.gateway.proxied import KEY, Proxied, proxied
 
-OWN = {"id", "reservation_id", "surface", "seq", "position", "settlement_key", "token"}
-"""What a record has for its own: only the gateway knows a token."""
+OWN = {"id", "reservation_id", "surface", "seq", "position", "settlement_key"}
+"""What a record has for its own."""
 CHAT: dict[str, Any] = {"model": "m", "messages": [], "max_tokens": 50}
 STREAM = {**CHAT, "stream": True}
 ASKING = {**STREAM, "stream_options": {"include_usage": True}}
@@ -113,6 +114,28 @@ DENIED: dict[str, tuple[str, bytes]] = {
 }
 
 
+SAID = {
+    "x-corvus-agent": "builder",
+    "x-corvus-subagent": "tests",
+    "x-corvus-parent-subagent": "plan",
+    "x-corvus-branch": "fix/login",
+    "x-corvus-tag-team": "search",
+}
+OPTIONS: CallOptions = {
+    "user": "bot",
+    "token": "bot",
+    "agent": "builder",
+    "subagent": "tests",
+    "parent_subagent": "plan",
+    "branch": "fix/login",
+    "tags": {"team": "search"},
+}
+
+
+def options_of(session: str) -> CallOptions:
+    return {**OPTIONS, "session_id": session}
+
+
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
     with pytest.MonkeyPatch.context() as patch:
@@ -129,13 +152,13 @@ def governor(gateway: Proxied) -> Iterator[Governor]:
 
 
 def by_proxy(gateway: Proxied, path: str, body: bytes, session: str = "s") -> Got:
-    sent = {"x-corvus-session": session, "content-type": "application/json"}
+    sent = {"x-corvus-session": session, "content-type": "application/json", **SAID}
     with gateway.client(**sent) as client, client.stream("POST", path, content=body) as answer:
         return read(answer)
 
 
 def by_transport(governor: Governor, url: str, path: str, body: bytes, session: str = "s") -> Got:
-    transport = GovernedTransport(governor, session_id=session, user="bot")
+    transport = GovernedTransport(governor, **options_of(session))
     with httpx2.Client(transport=transport) as client:
         try:
             with client.stream("POST", url + path, content=body) as answer:
@@ -148,7 +171,7 @@ def by_async_transport(
     governor: Governor, url: str, path: str, body: bytes, session: str = "s"
 ) -> Got:
     async def ask() -> Got:
-        transport = AsyncGovernedTransport(governor, session_id=session, user="bot")
+        transport = AsyncGovernedTransport(governor, **options_of(session))
         async with httpx2.AsyncClient(transport=transport) as client:
             try:
                 async with client.stream("POST", url + path, content=body) as answer:

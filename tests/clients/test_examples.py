@@ -13,7 +13,13 @@ from corvus import open_runtime
 from tests.clients.upstream import Upstream
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = ["govern-openai.py", "govern-async.py", "govern-anthropic.py", "govern-langchain.py"]
+EXAMPLES = [
+    "govern-openai.py",
+    "govern-async.py",
+    "govern-anthropic.py",
+    "govern-langchain.py",
+    "govern-langchain-agent.py",
+]
 
 
 def run(name: str, folder: Path, upstream: Upstream) -> str:

@@ -19,7 +19,7 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from corvus import BudgetExceeded, open_runtime
-from corvus.clients import GovernedMiddleware
+from corvus.clients import GovernedCallback, GovernedMiddleware
 from tests.clients.conftest import Governed
 from tests.clients.upstream import Answer, Upstream
 
@@ -130,6 +130,23 @@ def test_a_refused_call_is_not_made(
         asyncio.run(agent.ainvoke(long))
     assert upstream.asked == []
     assert governed.open_holds() == 0
+
+
+def test_a_callback_cannot_lower_a_maximum_so_the_call_is_refused(
+    upstream: Upstream, governed: Governed
+) -> None:
+    callback = GovernedCallback(governed.governor)
+    model = ChatOpenAI(
+        model="gpt-test",
+        base_url=f"{upstream.url}/v1",
+        api_key=SecretStr("k"),
+        max_tokens=64_000,  # pyright: ignore[reportCallIssue] - by its alias
+        callbacks=[callback],
+    )
+    with pytest.raises(BudgetExceeded):
+        model.invoke("hi")
+    assert upstream.asked == []
+    callback.close()
 
 
 def test_a_provider_that_refuses_is_not_paid(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.cli.places import CONFIG, Place
@@ -141,3 +143,43 @@ def test_an_agent_delivers_what_its_calls_bring_about_before_it_ends(
     assert done.returncode == 20
     assert [request.path for request in receiver.received] == ["/geheim"]
     assert "OPS_URL" not in shown.stdout.split(), "a command does not get the URL"
+
+
+def test_a_parked_call_is_decided_by_the_link_of_its_notification(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    """EVA-14: whoever gets the message may let the call pass."""
+    place = Place(tmp_path)
+    target = TARGET.format(name="ops", url=receiver.url).replace('"overrides"', '"parked"')
+    ladder = CONFIG.replace("[cost]", '[cost]\non_exceeded = ["ask"]\nask_seconds = 60', 1)
+    place.config.write_text(f'{ladder}{target}gateway_url = "http://corvus.test"\n')
+    gateway = Served(place)
+    statuses: list[int] = []
+
+    def call() -> None:
+        with gateway.client("reserve") as client:
+            statuses.append(client.post("/web/reservations", json=DENIED).status_code)
+
+    waiting = threading.Thread(target=call)
+    waiting.start()
+    try:
+        assert comes(lambda: bool(receiver.received))
+        (request,) = receiver.received
+        assert request.json["type"] == "call.parked"
+        link = request.json["data"]["link"]
+        assert link.startswith("http://corvus.test/dashboard/approve/")
+        assert "needs $99.00" in request.json["text"]
+        path = link.removeprefix("http://corvus.test")
+        page = httpx2.get(f"{gateway.url}{path}", trust_env=False)
+        assert page.status_code == 200
+        forged = httpx2.get(f"{gateway.url}{path[:-1]}x", trust_env=False)
+        assert forged.status_code >= 400
+        approval = request.json["data"]["approval_id"]
+        assert place.run("approve", approval) == 0
+        waiting.join(30)
+        assert statuses == [201]
+        assert comes(lambda: len(receiver.received) == 2)
+        assert receiver.received[1].json["data"]["state"] == "approved"
+    finally:
+        waiting.join(30)
+        gateway.stop()

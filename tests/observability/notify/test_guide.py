@@ -30,7 +30,7 @@ def test_its_configs_are_valid(tmp_path: Path) -> None:
     config.write_text("\n".join(TOML))
     assert main(["check", str(config)]) == 0
     runtime = open_runtime([config], ledger=tmp_path / "l.duckdb")
-    assert [target.name for target in runtime.notify] == ["team-channel", "ops"]
+    assert [target.name for target in runtime.notify] == ["team-channel", "approvers", "ops"]
 
 
 def test_it_lists_every_event_and_every_key() -> None:
