@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,21 @@ def test_one_part_is_reset(divided: Divided, capsys: pytest.CaptureFixture[str])
         "bot-7": "1.5000",
         "(none)": "1.0000",
     }
+
+
+def test_a_window_that_is_over_blocks_nothing(
+    divided: Divided, clock: FrozenClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not divided.use("bea", 1, tokens=300_000).allowed
+    shown = lines(divided, capsys, "status")
+    (blocking,) = [line for line in shown if line.startswith("blocking=five")]
+    assert "needed_tokens=300000 left_tokens=199600" in blocking
+    clock.move(timedelta(hours=5))
+    assert not [line for line in lines(divided, capsys, "status") if line.startswith("blocking=")]
+    summary = lines(divided, capsys, "cost", "summary")
+    (window,) = [line for line in summary if line.startswith("budget=five-hours")]
+    assert "spent_tokens=0" in window
+    assert "resets_at=none" in window, "the next call opens one"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from corvus.base.errors import SteeringRefused
 from corvus.base.money import NanoUSD, nano_usd
 from corvus.governor.shares import DEPTH_MAX
+from corvus.model.budget import Rung
 from corvus.model.reservation import Reservation
 from corvus.model.steering import MissionOutcome, MissionRequest
 from corvus.testing import FrozenClock, fake_governor
@@ -66,6 +68,15 @@ def test_a_mission_cannot_spend_more_than_its_share(ten: Bench) -> None:
     ten.spend("5", mission_id="a")
     assert not fits(ten, "1.1", "a")
     assert ten.spent("session") == "5+0", "what is spent counts in the session"
+
+
+def test_no_call_waits_for_a_share(ten: Bench) -> None:
+    """It is no call that will soon be over: whoever has it may run for hours."""
+    begin(ten, "a", share_percent=60)
+    assert ten.ask("5", rungs=(Rung.WAIT,)).waited_seconds == 0
+    held = ten.hold("4")
+    decision = ten.governor.evaluate(replace(held.request, rungs=(Rung.WAIT,)))
+    assert decision.rungs == (Rung.WAIT,), "but for what another call holds"
 
 
 def test_what_a_mission_leaves_is_free_when_it_ends(ten: Bench) -> None:

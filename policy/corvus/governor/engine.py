@@ -70,12 +70,14 @@ class Transaction(Generic[T]):
         undo: Called with the value when the caller was interrupted before it got it.
         keep: Whether it must not get lost; see ``Store.run``.
         finish: Completes the value, outside of the transaction.
+        look: Completes it by a look at the store next to its writer; keeps no event loop waiting.
     """
 
     step: Step[T]
     undo: Callable[[T], object] | None = None
     keep: bool | PendingSettlement = False
     finish: Callable[[T], T] | None = None
+    look: Callable[[T], T] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,8 @@ class Engine:
         while True:
             try:
                 value, events = self.store.run(step, undo=undo, keep=operation.keep, when_late=late)
-                return self._finished(operation, value, events)
+                value = self._finished(operation, value, events)
+                return value if operation.look is None else operation.look(value)
             except (_Replaced, Forgotten) as fault:
                 if (mended := mended + 1) > _MENDED_MAX:
                     raise
@@ -199,7 +202,8 @@ class Engine:
                 value, events = await self.store.run_async(
                     step, undo=undo, keep=operation.keep, when_late=late
                 )
-                return self._finished(operation, value, events)
+                value = self._finished(operation, value, events)
+                return value if operation.look is None else await _aside(operation.look, value)
             except (_Replaced, Forgotten) as fault:
                 if (mended := mended + 1) > _MENDED_MAX:
                     raise
@@ -393,6 +397,13 @@ def _once(call: Retry, tries: Tries) -> Transaction[Decision | Pause]:
             call.undo(outcome)
 
     return Transaction(tries.step, undo=undo)
+
+
+async def _aside(look: Callable[[T], T], value: T) -> T:
+    """Look on a thread of its own."""
+    from asyncio import to_thread
+
+    return await to_thread(look, value)
 
 
 def _undo(operation: Transaction[T]) -> Callable[[WithEvents[T]], object] | None:

@@ -32,6 +32,7 @@ class Balance(NamedTuple):
         held: What open reservations may use, >= 0.
         resets_at: End of the window, aware UTC; ``None`` without one.
         part: Which part of a budget with ``per``.
+        kept: The part of ``held`` that no call holds, but that is kept free for a share (MIS-5).
     """
 
     budget: Budget
@@ -39,6 +40,7 @@ class Balance(NamedTuple):
     held: int = 0
     resets_at: datetime | None = None
     part: str = ""
+    kept: int = 0
 
 
 def judge(balances: Sequence[Balance], estimate: Amounts) -> tuple[BudgetStatus, ...]:
@@ -86,13 +88,14 @@ def _rank(status: BudgetStatus, place: int) -> tuple[int, int, int]:
 
 
 def _status(balance: Balance, estimate: int) -> BudgetStatus:
-    budget, spent, held, resets_at, part = balance
+    budget, spent, held, resets_at, part, kept = balance
     is_plain = type(spent) is int and type(held) is int
     if not is_plain or not 0 <= spent <= MAX_ESTIMATE or not 0 <= held <= MAX_ESTIMATE:
         require_amount("spent", spent)
         require_amount("held", held)
     projected = spent + held + estimate
-    return BudgetStatus(budget, _state(projected, budget), spent, held, projected, resets_at, part)
+    state = _state(projected, budget)
+    return BudgetStatus(budget, state, spent, held, projected, resets_at, part, kept)
 
 
 def _state(projected: int, budget: Budget) -> BudgetState:

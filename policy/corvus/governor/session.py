@@ -81,7 +81,7 @@ def find_mission(key: MissionKey) -> Operation[MissionRecord]:
 def report(engine: Engine, subject: Subject) -> Operation[StatusReport]:
     """Say where every budget stands now, by the rule that enforces (EVA-12)."""
 
-    def finish(report: StatusReport) -> StatusReport:
+    def look(report: StatusReport) -> StatusReport:
         if not any(budget.per for budget in engine.rules.budgets.values()):
             return report
         return engine.store.look(lambda rows: with_parts(report, engine.rules, rows))
@@ -90,7 +90,7 @@ def report(engine: Engine, subject: Subject) -> Operation[StatusReport]:
         events = settlement.upkeep(unit, engine.in_force)
         return report_status(unit, engine.rules, engine.register, subject), events
 
-    return Transaction(step, finish=finish)
+    return Transaction(step, look=look)
 
 
 def parts(engine: Engine, query: PartsQuery) -> Operation[PartsPage]:
@@ -101,10 +101,10 @@ def parts(engine: Engine, query: PartsQuery) -> Operation[PartsPage]:
         _, budget = find_budget(engine.rules, query.budget)
         return PartsPage(unit.now, budget, query), events
 
-    def finish(page: PartsPage) -> PartsPage:
+    def look(page: PartsPage) -> PartsPage:
         return engine.store.look(lambda rows: parts_page(rows, engine.rules, query, page.now))
 
-    return Transaction(step, finish=finish)
+    return Transaction(step, look=look)
 
 
 class Session:

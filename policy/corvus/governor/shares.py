@@ -58,7 +58,8 @@ class Shares:
             return self._of_mission(balance, mission)
         if balance.budget.name == _SESSION:
             *_, root = [None] if mission is None else [one.id for one in self._line(mission)]
-            return balance._replace(held=balance.held + self._kept(None, root))
+            kept = self._kept(None, root)
+            return balance._replace(held=balance.held + kept, kept=kept)
         return balance
 
     def left_of(self, request: MissionRequest) -> int | None:
@@ -92,12 +93,12 @@ class Shares:
 
     def _of_mission(self, balance: Balance, mission: MissionRecord) -> Balance:
         spent, held = self.used(mission)
-        held += self._kept(mission.id)
+        kept = self._kept(mission.id)
         tight = self._room(mission)
-        room = balance.budget.limit - spent - held
+        room = balance.budget.limit - spent - held - kept
         if balance.budget.limit and tight is not None:
-            held += max(0, room - tight)
-        return balance._replace(spent=spent, held=held)
+            kept += max(0, room - tight)
+        return balance._replace(spent=spent, held=held + kept, kept=kept)
 
     def _room(self, mission: MissionRecord, but: str | None = None) -> int | None:
         """Return what a mission and all above it have room for; ``None`` without any limit.

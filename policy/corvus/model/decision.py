@@ -47,6 +47,7 @@ class BudgetStatus(NamedTuple):
         projected: Both and the call that is judged.
         resets_at: End of the window, aware UTC; ``None`` without one.
         part: Which part of a budget with ``per``; empty without ``per``.
+        kept: The part of ``held`` that no call holds, but that is kept free for a share (MIS-5).
     """
 
     budget: Budget
@@ -56,6 +57,7 @@ class BudgetStatus(NamedTuple):
     projected: int
     resets_at: datetime | None = None
     part: str = ""
+    kept: int = 0
 
     @property
     def percent_used(self) -> Fraction:

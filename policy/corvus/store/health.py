@@ -7,8 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 from corvus.base.money import NOTHING, NanoUSD
-from corvus.base.period import window_at
+from corvus.base.period import Period, window_at
 from corvus.base.time import instant_at, microseconds
+from corvus.model.budget import Budget
 from corvus.model.refusals import Refusals
 from corvus.model.steering import Override
 from corvus.store import kinds
@@ -124,11 +125,18 @@ def _blocking(look: Look, now: datetime) -> tuple[Blocking, ...]:
         if row is None or balance.refusals is None:
             continue
         budget = budget_of(row.key)
-        window = window_at(budget.period, now, budget.timezone)
-        if window is None or microseconds(window.start) == key.window_start_us:
+        if _is_present(budget, key.window_start_us, now):
             about = key.session_id or None, key.mission_id or None
             blocking.append(Blocking(budget.name, *about, balance.refusals, key.part))
     return tuple(blocking)
+
+
+def _is_present(budget: Budget, start_us: int, now: datetime) -> bool:
+    """Return whether a window of a budget, by its start, holds the present instant."""
+    if budget.period is Period.WINDOW:
+        return 0 <= microseconds(now) - start_us < budget.window_seconds * 10**6
+    window = window_at(budget.period, now, budget.timezone)
+    return window is None or microseconds(window.start) == start_us
 
 
 def _holds(look: Look, now: datetime) -> Holds:

@@ -39,6 +39,14 @@ name = "experiments"
 period = "day"
 limit_usd = 5
 match = { project = "lab" }
+
+[[cost.budgets]]
+name = "each-session-agent"
+per = ["project", "agent"]
+window = "5h"
+limit_tokens = 20_000
+limits = { "lab,*" = 4_000 }
+enforce = "warn"
 """
 LONG_MODEL = "a-provider/models/" + "very-long-name-of-a-model-" * 7 + "2026"
 Record = Callable[..., Path]

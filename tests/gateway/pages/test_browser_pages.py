@@ -20,6 +20,7 @@ from tests.gateway.pages.scenery import busy_place
 PAGES = {
     "overview": "",
     "overview of a session": "?session=a",
+    "parts": "/parts?budget=each-session-agent",
     "history": "/history",
     "history by week": "/history?period=week&by=project",
     "sessions": "/sessions",
@@ -40,9 +41,9 @@ PAGES = {
 }
 STATUSES = {"report with a mistake": 422, "missing page": 404}
 LANGUAGES = {"en": "en-US", "es": "es-MX"}
-IN_SPANISH = {"overview", "report by model", "reset"}
+IN_SPANISH = {"overview", "report by model", "reset", "parts"}
 """Pages that are looked at in Spanish, too, with each run; the others by night."""
-IN_FULL = {"overview", "history", "report by model", "limits"}
+IN_FULL = {"overview", "parts", "history", "report by model", "limits"}
 """Pages that are looked at in the dark and at every width with each run; the others by night."""
 CASES = [
     pytest.param(

@@ -214,11 +214,11 @@ class Ladder:
         in_the_way = exceeded(case)
         amounts = case.request.amounts
         fits = all(
-            status.spent + amounts.of(status.budget.measure) <= status.budget.limit
+            status.spent + status.kept + amounts.of(status.budget.measure) <= status.budget.limit
             for status in in_the_way
         )
         if not fits and Rung.CAP in self._rungs(case):
-            unheld = [status._replace(held=0) for status in case.decision.statuses]
+            unheld = [status._replace(held=status.kept) for status in case.decision.statuses]
             fits = self._cap(case, room_in(unheld)) is not None
         if not fits:
             return None
