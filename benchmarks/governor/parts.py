@@ -45,8 +45,8 @@ name = "each"
 period = "day"
 limit_usd = 1000
 """
-CALLERS = (1, 64)
-PAIRS = 2_048
+CALLERS = (64, 1)
+PAIRS = 1_024
 ACTIVE = int(os.environ.get("ACTIVE", "10000"))
 KINDS = {"before": 0, "one sum": 0, "10,000 parts": 10_000, "100,000 parts": 100_000}
 COPY = """

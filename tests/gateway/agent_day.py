@@ -12,6 +12,7 @@ import subprocess
 from collections import Counter
 from dataclasses import dataclass, field
 
+from corvus.cli.exits import Exit
 from tests.gateway import wiretap
 from tests.gateway.provider import Call
 from tests.gateway.real_agents import Place
@@ -74,6 +75,7 @@ def work_through(
         day.last = place.run(command, options=options, cost=cost)
         day.codes.append(day.last.returncode)
         if len(script.bill) == before:
+            assert day.last.returncode == Exit.DENIED_SPEND, day.last.stderr
             break
     day.nano_usd, day.calls, day.cut = script.nano_usd, len(script.bill), script.cut
     _compare(day, wiretap.requests(place.tapped), script.received)

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from corvus.events import EVENTS, BudgetRefusal, BudgetWarning, CallSettled, Event
+from corvus.events import (
+    EVENTS,
+    BudgetRefusal,
+    BudgetWarning,
+    CallSettled,
+    Event,
+    LimitPassed,
+    Threshold,
+)
 from corvus.observability.redact import Redactor
 from corvus.prices.lookup import PriceBooks
 from tests.observability.happenings import CANARY, KEY, all_events, shown_names
+
+OF_OTHER_BUDGETS = ("part", "current_amount", "projected_amount", "limit_amount")
+"""Fields of a threshold that a budget of money without parts does not have."""
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +39,8 @@ def test_every_kind_of_event_comes_about_and_has_the_fields_of_the_table(
     of_kind = [event for event in found if isinstance(event, kind)]
     assert of_kind
     shown = {name for event in of_kind for name in redactor.view(event).fields}
-    optional = {"presumed_usd", "mission"} if kind is not CallSettled else set[str]()
+    optional = {"presumed_usd", "mission", *OF_OTHER_BUDGETS}
+    optional = optional if kind is not CallSettled else set[str]()
     assert set(shown_names(kind)) - optional <= shown <= set(shown_names(kind))
 
 
@@ -61,7 +73,38 @@ def test_the_fields_of_a_threshold_are_exact(heard: tuple[list[Event], Redactor]
         "limit_usd": "10.0000",
         "percent_used": 955.0,
         "surface": "cli-agent",
+        "measure": "usd",
     }
+
+
+def test_a_part_is_a_hash_and_tokens_are_shown_as_they_are() -> None:
+    """OBS-3: the part of a budget may name a person."""
+    redactor = Redactor(PriceBooks(), KEY)
+    threshold = Threshold(
+        budget_state="warning",
+        period="day",
+        budget="each",
+        current_nano_usd=None,
+        projected_nano_usd=None,
+        limit_nano_usd=None,
+        percent_used=90.0,
+        session_id="s",
+        mission_id=None,
+        surface="proxy",
+        measure="tokens",
+        part=CANARY,
+        current_amount=80,
+        projected_amount=90,
+        limit_amount=100,
+    )
+    shown = redactor.view(LimitPassed(threshold)).fields
+    assert shown["part"] == redactor.hashed(CANARY)
+    assert {name: shown.get(name) for name in OF_OTHER_BUDGETS if name != "part"} == {
+        "current_amount": 80,
+        "projected_amount": 90,
+        "limit_amount": 100,
+    }
+    assert "limit_usd" not in shown
 
 
 def test_a_hash_depends_on_its_key() -> None:
