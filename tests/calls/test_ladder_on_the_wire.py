@@ -26,6 +26,17 @@ wait_seconds = 20
 
 [cost.downgrade]
 "claude-opus-4-6" = ["claude-haiku-4-5"]
+
+[cost.prices.asked]
+input = 1000
+output = 10000
+
+[[cost.budgets]]
+name = "asked"
+match = { model = "asked" }
+period = "total"
+limit_usd = 0.01
+on_exceeded = ["ask"]
 """
 CHATS, MESSAGES = "/v1/chat/completions", "/v1/messages"
 TEXT = [{"role": "user", "content": "h\u00e9llo"}]
@@ -193,6 +204,23 @@ def test_a_client_that_leaves_while_its_call_waits_frees_its_place(
     after = gateway.post(CHATS, body, **{"x-corvus-session": session})
     assert after.status_code == 200
     assert "x-corvus-waited" not in after.headers, "nobody is before it in the queue"
+
+
+def test_a_client_that_leaves_while_its_call_is_parked_is_not_asked_about_any_more(
+    gateway: Proxied, governor: Governor
+) -> None:
+    before = len(gateway.provider.calls)
+    body = {"model": "asked", "messages": TEXT, "max_tokens": 60}
+    with gateway.client(**{"x-corvus-session": "parked"}) as client:
+        client.timeout = 1.5
+        with pytest.raises(httpx2.ReadTimeout):
+            client.post(CHATS, json=body)
+    until = time.monotonic() + 10
+    while governor.approvals():
+        assert time.monotonic() < until, "the call of a client that left is still shown"
+        time.sleep(0.1)
+    assert len(gateway.provider.calls) == before
+    assert gateway.held() == 0
 
 
 def reserved(decision: Decision) -> Reservation:

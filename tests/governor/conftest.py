@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -98,12 +99,12 @@ def clock() -> FrozenClock:
 
 @pytest.fixture
 def compiled(tmp_path: Path) -> MakePolicy:
-    """Compile a policy from the body of a config."""
+    """Compile a policy from the body of a config; its calls wait for nobody (EVA-14)."""
 
     def compile_(text: str) -> Policy:
         path = tmp_path / "corvus.toml"
         path.write_text(text + PRICES)
-        return open_runtime([path]).policy
+        return replace(open_runtime([path]).policy, wait_seconds=0)
 
     return compile_
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
@@ -118,6 +119,9 @@ def fake_governor(
 ) -> Opening[Governor]:
     """Open a governor over a store in memory, with ``with`` or ``async with``.
 
+    A call that would wait for others is refused at once, for nobody else may be there to settle;
+    a config that states ``wait_seconds`` is followed (EVA-14).
+
     Args:
         config: The text of a ``corvus.toml``, its tables as a mapping, or a compiled policy.
         clock: What the time is; a ``FrozenClock`` by default (``governor.store.clock``).
@@ -138,12 +142,19 @@ def _opened(
     from corvus.governor.governor import Governor
     from corvus.model.policy import Policy
 
-    policy = config if isinstance(config, Policy) else fake_policy(config)
+    policy = config if isinstance(config, Policy) else _patient(config)
     store = memory_store(clock)
     try:
         yield Governor(policy, store, listeners=listeners)
     finally:
         store.close()
+
+
+def _patient(config: str | Mapping[str, object]) -> Policy:
+    """Compile a policy whose calls wait for others only where the config says so."""
+    policy = fake_policy(config)
+    text = config if isinstance(config, str) else _toml(config)
+    return policy if "wait_seconds" in text else replace(policy, wait_seconds=0)
 
 
 def _toml(table: Mapping[str, object]) -> str:
