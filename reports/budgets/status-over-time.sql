@@ -32,7 +32,7 @@
 -- column:  resets               BIGINT         resets, of this window
 -- column:  warned_at            TIMESTAMP      UTC, start of the quarter of an hour in which the threshold was reached
 -- column:  exceeded_at          TIMESTAMP      UTC, start of the quarter of an hour in which the limit was exceeded
--- reads:   usage_record, reservation_event, reset, budget, budget_limit, budget_usage, window_in_force
+-- reads:   usage_record, reservation_event, reset, budget, budget_limit, budget_usage, budget_window
 -- chart:   x=window_start y=percent
 WITH shown AS (
     SELECT
@@ -44,20 +44,20 @@ WITH shown AS (
         budget.warn_at_percent,
         budget.enforce,
         len(budget.per) > 0 AS is_divided,
-        window_in_force.part AS only_part,
-        COALESCE(window_in_force.starts_at, TIMESTAMP '0001-01-01') AS starts_at,
-        COALESCE(window_in_force.ends_at, TIMESTAMP '9999-12-31') AS ends_at
+        budget_window.part AS only_part,
+        COALESCE(budget_window.starts_at, TIMESTAMP '0001-01-01') AS starts_at,
+        COALESCE(budget_window.ends_at, TIMESTAMP '9999-12-31') AS ends_at
     FROM budget
-    JOIN window_in_force ON window_in_force.budget = budget.name
-    WHERE window_in_force.number < $windows::BIGINT
+    JOIN budget_window ON budget_window.budget = budget.name
+    WHERE budget_window.number < $windows::BIGINT
       AND (
-          (window_in_force.number = 0 AND budget.period <> 'window')
-          OR window_in_force.ends_at > (SELECT MIN(admitted_at) FROM usage_record)
+          (budget_window.number = 0 AND budget.period <> 'window')
+          OR budget_window.ends_at > (SELECT MIN(admitted_at) FROM usage_record)
       )
       AND ($budget::VARCHAR IS NULL OR budget.name = $budget)
-      AND ($part::VARCHAR IS NULL OR window_in_force.part IS NULL OR window_in_force.part = $part)
-      AND ($since::TIMESTAMP IS NULL OR window_in_force.ends_at IS NULL OR window_in_force.ends_at > $since)
-      AND ($until::TIMESTAMP IS NULL OR window_in_force.starts_at IS NULL OR window_in_force.starts_at < $until)
+      AND ($part::VARCHAR IS NULL OR budget_window.part IS NULL OR budget_window.part = $part)
+      AND ($since::TIMESTAMP IS NULL OR budget_window.ends_at IS NULL OR budget_window.ends_at > $since)
+      AND ($until::TIMESTAMP IS NULL OR budget_window.starts_at IS NULL OR budget_window.starts_at < $until)
 ),
 ranged AS (
     SELECT name, period, MIN(starts_at) AS starts_at, MAX(ends_at) AS ends_at

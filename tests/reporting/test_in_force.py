@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from corvus.base.money import NanoUSD
 from corvus.base.period import Period, Window, window_at
 from corvus.ledger.counts import spend_in
-from corvus.model.budget import Budget
+from corvus.model.budget import Budget, Measure
 from corvus.reporting.catalog import load_catalog
 from corvus.reporting.in_force import WINDOWS_MAX, show_budgets
 from corvus.reporting.run import run_report
+from corvus.store.kinds import budget_key
 from tests.properties import examples
 
 NOW = datetime(2026, 4, 8, 12, tzinfo=UTC)
@@ -32,7 +33,7 @@ def test_windows_are_those_of_enforcement_back_from_the_present(
     zoned = budget("b", Period.DAY, timezone="America/Sao_Paulo")
     show_budgets(connection, [zoned], NOW)
     rows = connection.execute(
-        "SELECT starts_at, ends_at FROM window_in_force ORDER BY number"
+        "SELECT starts_at, ends_at FROM budget_window ORDER BY number"
     ).fetchall()
     assert len(rows) == WINDOWS_MAX
     for number, (start, end) in enumerate(rows):
@@ -46,7 +47,7 @@ def test_a_total_budget_has_one_window_and_a_session_budget_none(
     budgets = [budget("all", Period.TOTAL), budget("session", Period.SESSION)]
     show_budgets(connection, budgets, NOW)
     rows = connection.execute(
-        "SELECT budget, number, starts_at, ends_at FROM window_in_force"
+        "SELECT budget, number, starts_at, ends_at FROM budget_window"
     ).fetchall()
     names = connection.execute("SELECT name FROM budget ORDER BY place").fetchall()
     assert rows == [("all", 0, None, None)]
@@ -137,3 +138,43 @@ def window(told: dict[str, Any]) -> Window | None:
 
 def state(cost: int) -> str:
     return "exceeded" if cost > LIMIT else "warning" if cost >= 800 else "allowed"
+
+
+def test_windows_that_open_with_a_call_are_those_that_did(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    """Each part has its own; what was used before or after them counts in none."""
+    each = budget("w", Period.WINDOW, per=("user",), window_seconds=3600, measure=Measure.TOKENS)
+    key = budget_key(each)
+    for number, (part, hour, minute) in enumerate((("ana", 9, 10), ("ana", 11, 0), ("bea", 9, 30))):
+        start = datetime(2026, 4, 8, hour, minute)  # noqa: DTZ001 - naive and in UTC, as it is kept
+        connection.execute(
+            "INSERT INTO opened_window (store_id, seq, budget, budget_key, part, window_start, "
+            "window_end) VALUES (uuid(), ?, 'w', ?, ?, ?, ?)",
+            [number, key, part, start, start + timedelta(hours=1)],
+        )
+    for user, time, tokens in (
+        ("ana", "09:10:00", 400),
+        ("ana", "10:09:59", 450),
+        ("ana", "10:10:00", 7),
+        ("ana", "11:05:00", 30),
+        ("bea", "09:30:00", 2_000),
+    ):
+        connection.execute(
+            "INSERT INTO usage_record (calls, admitted_at, user_name, input_tokens) "
+            "VALUES (1, ?, ?, ?)",
+            [f"2026-04-08 {time}", user, tokens],
+        )
+    show_budgets(connection, [each], NOW)
+    report = load_catalog().find("status-over-time")
+    table = run_report(connection, report, {}, now=NOW)
+    names = [column.name for column in table.columns]
+    found = [dict(zip(names, row, strict=True)) for row in table.rows]
+    assert [
+        (row["part"], row["window_start"].hour, row["used_amount"], row["state"]) for row in found
+    ] == [
+        ("ana", 9, 850, "warning"),
+        ("bea", 9, 2_000, "exceeded"),
+        ("ana", 11, 30, "allowed"),
+    ]
+    assert found[1]["exceeded_at"] == datetime(2026, 4, 8, 9, 30)  # noqa: DTZ001 - as it is kept

@@ -36,7 +36,7 @@ from corvus.reporting.parameters import (
 from corvus.reporting.table import MONEY_UNIT, Column
 
 _KEYS = ("title", "summary", "method", "param", "span", "column", "reads", "chart")
-IN_FORCE = frozenset({"budget", "budget_limit", "budget_usage", "window_in_force"})
+IN_FORCE = frozenset({"budget", "budget_limit", "budget_usage", "budget_window"})
 """What reports read of the budgets in force (``corvus.reporting.in_force``)."""
 _LINE = re.compile(r"--\s?(?P<key>[A-Za-z_]+)\s*:\s*(?P<text>.*)")
 _CONTINUED = re.compile(r"--\s{3,}(?P<text>\S.*)")

@@ -5,7 +5,7 @@ enforced. ``budget`` has a row for each budget: name, place (EVA-7), period, tim
 limit_amount in the unit of the measure (0 is no limit), the same as limit_nano_usd where that is
 money, warn_at_percent (the first threshold), enforce, per and match, globs by attribute.
 ``budget_limit`` has the exceptions to a limit by value: place, pattern (a glob), limit_amount.
-``window_in_force`` has the windows of each budget: number (0 holds the present instant or began
+``budget_window`` has the windows of each budget: number (0 holds the present instant or began
 last, 1 is the one before), part (only where windows open with a call), starts_at, ends_at, naive
 and in UTC. A ``total`` budget has one window without bounds; session and mission budgets have none.
 ``budget_usage`` has each usage record that a budget counts: budget, part, admitted_at,
@@ -41,7 +41,7 @@ CREATE OR REPLACE TEMP TABLE budget (
 CREATE OR REPLACE TEMP TABLE budget_limit (
     budget VARCHAR, place BIGINT, pattern VARCHAR, limit_amount BIGINT
 );
-CREATE OR REPLACE TEMP TABLE window_in_force (
+CREATE OR REPLACE TEMP TABLE budget_window (
     budget VARCHAR, number BIGINT, part VARCHAR, starts_at TIMESTAMP, ends_at TIMESTAMP
 );
 """
@@ -51,14 +51,14 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?::VARCHAR[], map(?::VARCHAR[], ?::VARCHAR[][
 """
 _LIMIT = "INSERT INTO temp.budget_limit VALUES (?, ?, ?, ?)"
 _WINDOWS_OF_PARTS = """
-INSERT INTO temp.window_in_force
+INSERT INTO temp.budget_window
 SELECT ?, row_number() OVER latest - 1, part, window_start, window_end
-FROM budget_window WHERE budget_key = ? AND window_start <= ?
+FROM opened_window WHERE budget_key = ? AND window_start <= ?
 WINDOW latest AS (PARTITION BY part ORDER BY window_start DESC)
 QUALIFY row_number() OVER latest <= ?
 """
 _WINDOWS = """
-INSERT INTO temp.window_in_force
+INSERT INTO temp.budget_window
 SELECT $budget, UNNEST(range(len($starts))), NULL,
     UNNEST($starts::TIMESTAMP[]), UNNEST($ends::TIMESTAMP[])
 """
