@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from corvus import Governor
-from corvus.base.money import nano_usd
+from corvus.base.money import NanoUSD, nano_usd
 from corvus.base.period import Period
 from corvus.events import Event, ThresholdReached
 from corvus.model.budget import Budget, Measure
@@ -147,7 +147,7 @@ def test_tokens_and_calls_are_counted_as_they_are_held_and_used(desk: MakeDesk) 
 def test_tokens_that_nobody_reports_count_as_held(desk: MakeDesk) -> None:
     """RES-6, RES-10: silence frees no budget: of the cost, nor of the tokens."""
     one = desk(replace(DAY, name="tokens", limit=1000, measure=Measure.TOKENS))
-    one.governor.commit(one.hold(1, 300), cost_nano_usd=1)
+    one.governor.commit(one.hold(1, 300), cost_nano_usd=NanoUSD(1))
     one.hold(1, 300)
     one.clock.move(timedelta(hours=1))
     assert one.ask(0, 401).denial is Denial.BUDGET_EXCEEDED
@@ -173,7 +173,7 @@ def test_a_window_opens_with_the_first_call_and_ends_that_long_after(desk: MakeD
     one.clock.move(timedelta(minutes=1))
     second = one.ask(9, user="ana")
     assert second.statuses[0].resets_at == start + timedelta(hours=10)
-    one.governor.commit(late, cost_nano_usd=6 * USD)
+    one.governor.commit(late, cost_nano_usd=NanoUSD(6 * USD))
     assert one.ask(1, user="ana").allowed, "a call is charged to the window of its admission"
     assert one.is_exact()
 
@@ -222,7 +222,7 @@ def test_each_threshold_is_reported_once_for_each_sum(desk: MakeDesk) -> None:
     one = desk(replace(EACH, thresholds=(50, 80, 100)))
     held = one.hold(9, user="ana")
     assert one.reached() == [], "what is only held is no reason to call somebody"
-    one.governor.commit(held, cost_nano_usd=8 * USD)
+    one.governor.commit(held, cost_nano_usd=NanoUSD(8 * USD))
     one.spend(1, user="ana")
     one.spend(5, user="bob")
     one.governor.reset(ResetRequest("each", "boss", part="ana"))
