@@ -21,6 +21,8 @@ from corvus.diagnostics.model import ConfigError
 
 CORPUS = sorted((Path(__file__).parents[3] / ".." / "shared" / "configs").glob("*.toml"))
 
+EACH = '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nper = ["user"]\n'
+"""A budget for each user."""
 BEFORE_AND_AFTER = {
     "a value, its spelling and comment apart": (
         "cost.daily_limit_usd", "25",
@@ -95,6 +97,22 @@ BEFORE_AND_AFTER = {
         "cost.budgets[0].limit_usd", "5",
         'cost.budgets = [{ name = "a", period = "day", limit_usd = 1 }]\n',
         'cost.budgets = [{ name = "a", period = "day", limit_usd = 5 }]\n',
+    ),
+    "exceptions to a limit": (
+        "cost.budgets[0].limits", '{ ana = 2, "b*" = 3 }',
+        f"{EACH}\n[cost]\nenabled = true\n",
+        EACH + 'limits = { ana = 2, "b*" = 3 }\n'
+        "\n[cost]\nenabled = true\n",
+    ),
+    "one exception of several": (
+        "cost.budgets[0].limits.ana", "4",
+        EACH + 'limits = { ana = 2, "b*" = 3 }\n',
+        EACH + 'limits = { ana = 4, "b*" = 3 }\n',
+    ),
+    "models to downgrade to": (
+        'cost.downgrade."a.1-*"', '["b"]', '[cost]\non_exceeded = ["downgrade"] # cheaper\n',
+        '[cost]\non_exceeded = ["downgrade"] # cheaper\n\n'
+        '[cost.downgrade]\n"a.1-*" = ["b"]\n',
     ),
     "a price as a whole": (
         'cost.prices."a/b.c"', "{ input = 1, output = 2 }", "[cost]\nenabled = false\n",
@@ -199,6 +217,14 @@ REFUSED = {
     ),
     "broken TOML": ("autonomy.always_ask", '["a"', "", "syntax-error"),
     "half a price": ('cost.prices."a".input', "1", "", "missing-key"),
+    "a second unit": (
+        "cost.budgets[0].limit_calls", "1",
+        '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\n', "conflicting-keys",
+    ),
+    "an attribute that is none": (
+        "cost.budgets[0].per", '["usr"]',
+        '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\n', "invalid-value",
+    ),
     "an item that is not there": ("cost.budgets[0].limit_usd", "1", "", "there is no"),
     "a key in no table": ("cost.enabled", "true", "cost = 5\n", "no place of its own"),
     "no key": ("cost..enabled", "true", "", "is no key"),

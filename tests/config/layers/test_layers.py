@@ -167,6 +167,7 @@ def test_a_value_that_is_not_utf8_is_refused() -> None:
         ("CORVUS_COST__DAILY_LIMIT_USD__X", "Did you mean `CORVUS_COST__DAILY_LIMIT_USD`?"),
         ("CORVUS_COST__BUDGETS__0__LIMIT_USD", "One item of an array cannot be set"),
         ("CORVUS_COST__PRICES__GPT_5__INPUT", "Prices are set by one variable with a table"),
+        ("CORVUS_COST__DOWNGRADE__GPT_5", "Models to downgrade to are set by one variable"),
         ("CORVUS_API_TOKEN", "Names are keys in upper case"),
         ("CORVUS___", "Names are keys in upper case"),
         ("corvus_cost__daily_limit_usd", "Write `CORVUS_COST__DAILY_LIMIT_USD`."),
@@ -227,6 +228,31 @@ def test_tables_merge_key_by_key_and_arrays_are_replaced(tmp_path: Path) -> None
     assert rows["cost", "prices", "a", "input"].origin.place == f"{file}:1:21"
     assert rows["cost", "prices", "b.c", "input"].origin.place == "--set"
     assert rows["autonomy", "always_ask"].value == ["z"]
+
+
+def test_the_ladder_and_its_models_come_from_every_layer(tmp_path: Path) -> None:
+    """CFG-5, EVA-14: models to downgrade to are merged key by key, rungs are replaced."""
+    file = tmp_path / "corvus.toml"
+    file.write_text('cost.on_exceeded = ["cap"]\ncost.downgrade."a-*" = ["b"]\n')
+    environment = {"CORVUS_COST__DOWNGRADE": '{ "c.1" = ["d"] }'}
+    layered = load_layers([file], ['cost.on_exceeded=["wait", "downgrade"]'], environment)
+    rows = by_route(layered)
+    assert rows["cost", "on_exceeded"].value == ["wait", "downgrade"]
+    assert rows["cost", "on_exceeded"].shadowed[0].place == f"{file}:1:6"
+    assert rows["cost", "downgrade", "a-*"].origin.place == f"{file}:2:16"
+    assert rows["cost", "downgrade", "c.1"].origin.place == "env CORVUS_COST__DOWNGRADE"
+
+
+def test_an_exception_to_a_limit_has_a_place_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "corvus.toml"
+    file.write_text(
+        '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nper = ["user"]\n'
+        'match = { "tag.team" = ["a", "b"] }\n[cost.budgets.limits]\n"x*" = 2\nana = 3\n'
+    )
+    rows = by_route(load_layers([file], (), {}))
+    assert rows["cost", "budgets", 0, "limits", "x*"].origin.place == f"{file}:8:1"
+    assert rows["cost", "budgets", 0, "limits", "ana"].value == 3
+    assert rows["cost", "budgets", 0, "match"].value == {"tag.team": ["a", "b"]}
 
 
 def test_a_single_key_goes_above_a_whole_table_of_the_environment() -> None:

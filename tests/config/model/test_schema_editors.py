@@ -40,11 +40,18 @@ class Told(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """A file with one mistake, whose first two lines are the directive and an empty one."""
+    """A file with one mistake, whose first two lines are the directive and an empty one.
+
+    Attributes:
+        line: Where editors show it.
+        word: What they say of it, as a regular expression.
+        own_line: Where ``corvus check`` shows it, if it knows better.
+    """
 
     text: str
     line: int
     word: str
+    own_line: int | None = None
 
 
 MISTAKES = {
@@ -55,6 +62,27 @@ MISTAKES = {
         7,
         "modell",
     ),
+    "unknown-rung": Mistake('[cost]\non_exceeded = ["cup"]\n', 4, "cup"),
+    "no-window": Mistake('[[cost.budgets]]\nname = "a"\nlimit_usd = 1\nwindow = "5x"\n', 6, "5x"),
+    "two-units": Mistake(
+        '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nlimit_calls = 1\n',
+        3,
+        "not",
+        7,
+    ),
+    "limits-without-per": Mistake(
+        '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nlimits = { ana = 1 }\n',
+        3,
+        "per",
+        7,
+    ),
+    "limit-of-a-value-with-a-point": Mistake(
+        '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_calls = 1\nper = ["user"]\n'
+        "limits = { ana = 1.5 }\n",
+        8,
+        "integer",
+    ),
+    "missing-period": Mistake('[[cost.budgets]]\nname = "a"\nlimit_calls = 1\n', 3, "period"),
     "wrong-type": Mistake('[cost]\nwarn_at_percent = "80"\n', 4, "integer"),
     "wrong-type-of-an-amount": Mistake('[cost]\ndaily_limit_usd = "5"\n', 4, '"5"|String'),
     "wrong-type-of-an-optional-key": Mistake(
@@ -146,7 +174,7 @@ def test_corvus_tells_the_same_mistake_at_the_same_line(slug: str, tmp_path: Pat
     (found,) = check_paths([str(written(tmp_path, MISTAKES[slug].text))]).diagnostics
     assert found.severity is Severity.ERROR
     assert found.span is not None
-    assert found.span.start.line == MISTAKES[slug].line
+    assert found.span.start.line == (MISTAKES[slug].own_line or MISTAKES[slug].line)
 
 
 def test_a_deprecated_key_is_shown_by_tombi_alone(tmp_path: Path) -> None:

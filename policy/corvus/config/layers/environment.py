@@ -33,7 +33,11 @@ OTHER_USES = {
     "CORVUS_GATEWAY_WEBHOOK_DISPATCHER": "is read by the corvus agent runtime",
 }
 """Variables that are no settings, and what they are for."""
-_PRICES = ("cost", "prices")
+_OF_NAMES: dict[Route, tuple[str, str]] = {
+    ("cost", "prices"): ("Prices", '{ "acme/model-1" = { input = 1, output = 2 } }'),
+    ("cost", "downgrade"): ("Models to downgrade to", '{ "acme/large-*" = ["acme/small-1"] }'),
+}
+"""Tables whose keys are names of models, what is in them, and an example of a whole one."""
 
 
 def read_environment(
@@ -76,9 +80,9 @@ def _route(name: str) -> Route | None:
     route = tuple(part.lower() for part in name[len(PREFIX) :].split("__"))
     if any(alias.old == route for alias in ALIASES):
         return route
-    # The case of a model's name would be lost: its price belongs to the table as a whole.
-    below_prices = route[:2] == _PRICES and len(route) > 2
-    return route if all(route) and not below_prices and keys.node(route) else None
+    # The case of a model's name would be lost: what is said of it belongs to the table as a whole.
+    is_name = route[:2] in _OF_NAMES and len(route) > 2
+    return route if all(route) and not is_name and keys.node(route) else None
 
 
 def _misnamed(name: str, route: Route | None) -> Diagnostic | None:
@@ -97,9 +101,10 @@ def _misnamed(name: str, route: Route | None) -> Diagnostic | None:
 
 def _help(name: str) -> str:
     parts = [part.lower() for part in name[len(PREFIX) :].split("__")]
-    if tuple(parts[:2]) == _PRICES:
-        table = '{ "acme/model-1" = { input = 1, output = 2 } }'
-        return f"Prices are set by one variable with a table: {variable(_PRICES)}='{table}'."
+    if table := _OF_NAMES.get(tuple(parts[:2])):
+        what, example = table
+        name = variable(tuple(parts[:2]))
+        return f"{what} are set by one variable with a table: {name}='{example}'."
     if any(part.isdecimal() for part in parts):
         return "One item of an array cannot be set: give the whole array."
     near = _nearest(name)
