@@ -177,7 +177,7 @@ def test_health_needs_no_token_and_a_broken_store_is_not_ready(served: Served) -
     [
         ("/web/cost/history?period=day&window=0", 422, "request-invalid"),
         ("/web/cost/history?period=month&window=61", 400, "report-parameter-invalid"),
-        ("/web/cost/history?period=year", 422, "request-invalid"),
+        ("/web/cost/history?period=decade", 422, "request-invalid"),
         ("/web/reports/nobody", 404, "report-not-found"),
         ("/web/reports/spend/by-model?nobody=1", 400, "report-parameter-invalid"),
         ("/web/nobody", 404, "not-found"),

@@ -72,6 +72,8 @@ def answers(path: Path, outbox: FileOutbox | None) -> dict[str, Table]:
                 "windows": 366,
             }
             chosen = {key: value for key, value in given.items() if key in wanted}
+            if name == "spend/session-tree":
+                chosen["session"] = "session"
             found[name] = run_report(ledger.connection, report, chosen, now=LATER.now())
     return found
 
