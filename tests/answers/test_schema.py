@@ -27,6 +27,7 @@ CONFIG = """
 enabled = true
 daily_limit_usd = 1
 allow_override = true
+on_exceeded = []
 reservation_ttl_seconds = 60
 
 [mission]

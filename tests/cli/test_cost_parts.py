@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from corvus.answers.audit import part_of_event
 from corvus.answers.denial import denial_body, denial_text
 from corvus.cli.exits import Exit
 from tests.cli.divided import Divided
@@ -148,6 +149,8 @@ def test_one_part_is_reset(divided: Divided, capsys: pytest.CaptureFixture[str])
         "bot-7": "1.5000",
         "(none)": "1.0000",
     }
+    (event,) = divided.runtime.audit(10)
+    assert (event.budget, part_of_event(event)) == ("each-developer", "bea")
 
 
 def test_a_window_that_is_over_blocks_nothing(

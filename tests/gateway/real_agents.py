@@ -129,7 +129,7 @@ class Place:
         cost: str = COST,
     ) -> subprocess.CompletedProcess[str]:
         """Run an agent under ``corvus code``, as a user does, with more in its environment."""
-        text = cost.format(limit=limit) + UPSTREAMS.format(url=self.provider.url)
+        text = cost.replace("{limit}", limit) + UPSTREAMS.format(url=self.provider.url)
         self._config.write_text(text)
         node = Path(shutil.which("node") or "node").parent
         path = f"{self._folders['bin']}:{node}:/usr/bin:/bin"

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
+from corvus.answers.amounts import part_words
 from corvus.answers.shape import (
     COUNT,
     INSTANT,
@@ -38,6 +39,14 @@ def details_of(event: AuditEvent) -> object:
         return json.loads(event.details)
     except ValueError:
         return event.details
+
+
+def part_of_event(event: AuditEvent) -> str:
+    """Return for whom the part of a budget is that an event is about; empty without one."""
+    details = details_of(event)
+    if not isinstance(details, dict):
+        return ""
+    return part_words(str(cast("dict[str, object]", details).get("part") or ""))
 
 
 def _period(event: AuditEvent) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
 import typer
 
 from corvus.answers.amounts import amount_words
-from corvus.answers.audit import AUDIT_EVENT, details_of, lifted_of
+from corvus.answers.audit import AUDIT_EVENT, details_of, lifted_of, part_of_event
 from corvus.answers.kv import kv_words
 from corvus.base.money import usd_exact, usd_short
 from corvus.cli.options import Config, LedgerPath, opened
@@ -173,6 +173,7 @@ def _flat(values: dict[str, Any], within: str = "") -> Iterator[tuple[str, str]]
 def _about(event: AuditEvent) -> str:
     named = (
         ("budget", event.budget),
+        ("part", part_of_event(event)),
         ("session", event.session_id),
         ("mission", event.mission_id),
     )

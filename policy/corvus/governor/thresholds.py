@@ -201,6 +201,8 @@ def _reach(
     if not limit or not percents or percents[-1] <= balance.reached_percent:
         return []
     used = status.spent * 100
+    if used < percents[0] * limit:
+        return []
     reached = [
         percent
         for percent in percents
