@@ -305,7 +305,7 @@ def _reservation(unit: Unit, rules: Rules, case: Case, reservation_id: str | Non
     ttl_seconds = case.request.ttl_seconds or rules.policy.reservation_ttl_seconds
     return Reservation(
         id=reservation_id or new_id(unit.now_us),
-        request=case.request if case.request.said is None else replace(case.request, said=None),
+        request=case.request,
         state=ReservationState.HELD,
         hold_nano_usd=case.request.estimate_nano_usd or NOTHING,
         hold_tokens=case.request.estimate_tokens,
@@ -319,8 +319,9 @@ def _hold(
     unit: Unit, register: Register, case: Case, reservation: Reservation, decision: Decision
 ) -> None:
     _open_windows(unit, register, case)
+    held = reservation.hold
     for balance in case.sums:
-        balance.hold(reservation.hold)
+        balance.hold(held)
     unit.put_balances(case.sums)
     if (ended := _existing(unit, reservation.request)) is not None:
         unit.drop_key(ended)  # it points to the newest

@@ -39,6 +39,8 @@ from corvus.model.reservation import Reservation, Settled
 from corvus.model.usage import Usage
 from corvus.store.unit import Unit
 
+_ALL_RUNGS = tuple(Rung)
+
 
 def describe(engine: Engine, model: str, options: CallOptions) -> Request:
     """Describe a call that is to be made, with what it is expected to cost.
@@ -88,7 +90,7 @@ def describe(engine: Engine, model: str, options: CallOptions) -> Request:
         resumes_mission=options.get("resumes_mission", False),
         unpriced_model=unpriced,
         said={**options} if not callable(options.get("expected")) else None,
-        rungs=tuple(Rung(rung) for rung in options.get("rungs", Rung)),
+        rungs=_rungs(options),
     )
 
 
@@ -108,6 +110,12 @@ def _estimate(engine: Engine, prices: Sequence[Price | None], options: CallOptio
     if amount is not None:
         return Estimate(nano_usd(amount), tokens=stated.total_tokens)
     return highest_estimate(prices, options.get("expected", stated))
+
+
+def _rungs(options: CallOptions) -> tuple[Rung, ...]:
+    """Return what the caller can follow in place of a refusal; by default all."""
+    rungs = options.get("rungs")
+    return _ALL_RUNGS if rungs is None else tuple(Rung(rung) for rung in rungs)
 
 
 def _stated(engine: Engine, options: CallOptions) -> Usage:

@@ -17,7 +17,7 @@ from corvus.base.money import NOTHING, NanoUSD
 from corvus.base.period import Period, Window, window_at
 from corvus.base.time import instant_at, microseconds
 from corvus.governor.evaluate import Balance
-from corvus.model.budget import TAG, Budget, part_of
+from corvus.model.budget import TAG, Budget, Measure, part_of
 from corvus.model.policy import Policy
 from corvus.model.request import Attributes
 from corvus.model.reservation import Reservation
@@ -240,14 +240,12 @@ def part_of_call(budget: Budget, attributes: Attributes) -> str:
 
 def balance_of(budget: Budget, stored: StoredBalance, window: Window | None) -> Balance:
     """Return what stands against a budget in one of its sums."""
-    part = stored.key.part
-    return Balance(
-        budget.for_part(part) if budget.per else budget,
-        stored.spent(budget.measure),
-        stored.held(budget.measure),
-        window.end if window is not None else None,
-        part,
-    )
+    part, measure = stored.key.part, budget.measure
+    limited = budget.for_part(part) if budget.limits else budget
+    ends_at = window.end if window is not None else None
+    if measure is Measure.USD:  # nearly all, and on the path of each call
+        return Balance(limited, stored.spent_nano_usd, stored.held_nano_usd, ends_at, part)
+    return Balance(limited, stored.spent(measure), stored.held(measure), ends_at, part)
 
 
 @dataclass(frozen=True, slots=True)

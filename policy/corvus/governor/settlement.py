@@ -128,14 +128,12 @@ def record(
     replaced = stands(before)
     is_first = before.record_id is None
     record_id = before.id if is_first else new_id(microseconds(before.admitted_at))
-    after = replace(
-        before.ended(
-            ReservationState.COMMITTED,
-            unit.now,
-            cost_nano_usd=settlement.cost_nano_usd,
-            record_id=record_id,
-            settlement_key=settlement_key,
-        ),
+    after = before.ended(
+        ReservationState.COMMITTED,
+        unit.now,
+        cost_nano_usd=settlement.cost_nano_usd,
+        record_id=record_id,
+        settlement_key=settlement_key,
         recorded=(settlement.source, settlement.usage),
     )
     counted = _counted(unit, in_force.register, before)
@@ -475,8 +473,9 @@ def _close(unit: Unit, before: Reservation, balances: list[StoredBalance]) -> No
     """
     unit.put_balances(balances)
     if before.state is ReservationState.HELD:
+        held = before.hold
         for balance in balances:
-            balance.hold(before.hold, -1)
+            balance.hold(held, -1)
     elif stands(before):
         assert before.settled_at is not None
         settled_us = microseconds(before.settled_at)

@@ -194,6 +194,8 @@ def _reach(
     What was spent counts, and not what is held: a coding agent holds many times what it spends, and
     nobody wants to be called for that. A budget that only warns reports its limit as well.
     """
+    if status.state is BudgetState.ALLOWED:
+        return []  # also with what is held it is below all of them
     budget = status.budget
     limit, percents = budget.limit, budget.thresholds
     if budget.enforce == "warn" and 100 not in percents:

@@ -97,7 +97,7 @@ class Reservation:
         """What is held in every measure."""
         return Amounts(self.hold_nano_usd, self.hold_tokens, 1)
 
-    def ended(
+    def ended(  # noqa: PLR0913 - what its end leaves behind
         self,
         state: ReservationState,
         settled_at: datetime,
@@ -105,6 +105,7 @@ class Reservation:
         cost_nano_usd: NanoUSD | None = None,
         record_id: str | None = None,
         settlement_key: str | None = None,
+        recorded: tuple[Source, Usage] | None = None,
     ) -> Reservation:
         """Return the reservation as it is after its end; faster than ``replace``."""
         return Reservation(
@@ -121,7 +122,8 @@ class Reservation:
             self.override_id,
             self.answer,
             settlement_key,
-            hold_tokens=self.hold_tokens,
+            recorded,
+            self.hold_tokens,
         )
 
 

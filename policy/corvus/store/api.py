@@ -140,9 +140,10 @@ class StoredBalance:
 
     def hold(self, amounts: Amounts, sign: int = 1) -> None:
         """Add what a reservation holds; with a sign of -1, take it off."""
-        self.held_nano_usd += sign * amounts.nano_usd
-        self.held_tokens += sign * amounts.tokens
-        self.held_calls += sign * amounts.calls
+        nano_usd, tokens, calls = amounts
+        self.held_nano_usd += sign * nano_usd
+        self.held_tokens += sign * tokens
+        self.held_calls += sign * calls
 
 
 @dataclass(slots=True)

@@ -157,7 +157,7 @@ class Ladder:
 
     def _contested(self, case: Case) -> frozenset[BalanceKey]:
         """Return the sums of a call for which it waits behind others; none if it may not wait."""
-        if Rung.WAIT not in self._attempt.rungs:
+        if Rung.WAIT not in self._attempt.rungs or not self._unit.waiters():
             return frozenset()
         blocking = [status for status in case.decision.statuses if _may_block(status)]
         keys = _keys_of(self._rules, case, blocking)
