@@ -16,6 +16,7 @@ from corvus import Decision
 from corvus.base.errors import ApprovalNotFound, SelfApproval, SteeringRefused
 from corvus.base.money import nano_usd
 from corvus.events import ApprovalDecided, CallParked
+from corvus.governor.ladder import approvals
 from corvus.model.approval import Approval, ApprovalRequest, ApprovalState
 from corvus.model.decision import Denial
 from corvus.model.outbox import LedgerTable
@@ -125,6 +126,26 @@ class TestAsk:
             decide(place, second, granted=False)
             allowed = sorted(call.join().allowed for call in calls)
         assert allowed == [False, True]
+
+    def test_nobody_floods_those_who_approve(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(approvals, "PARKED_MAX", 2)
+        with opened(tmp_path, policy_of(day(ASK), ask_seconds=30)) as place:
+            place.spend("0.9")
+            Aside(lambda: place.reserve("0.5", principal="loud"))
+            left = parked(place)
+            decide_later = Aside(lambda: place.reserve("0.5", principal="loud"))
+            until(lambda: len(place.governor.approvals()) == 2)
+            place.governor.store.run(lambda unit: approvals.let_go(unit, left.id))
+            refused = place.reserve("0.5", principal="loud")
+            assert refused.denial is Denial.BUDGET_EXCEEDED
+            assert refused.approval_id is None
+            other = Aside(lambda: place.reserve("0.5", principal="quiet"))
+            until(lambda: len(place.governor.approvals()) == 2)
+            for approval in place.governor.approvals():
+                decide(place, approval, granted=approval.principal == "quiet")
+            assert other.join().allowed
+            assert not decide_later.join().allowed
+        assert sum(isinstance(event, CallParked) for event in place.events) == 3
 
     def test_an_approved_call_that_is_released_leaves_nothing_behind(self, tmp_path: Path):
         with opened(tmp_path, policy_of(day(ASK))) as place:
