@@ -1,6 +1,6 @@
--- title:   Spend of a session by agent and sub-agent
--- summary: What each agent of a session and each of its sub-agents used and cost by itself, and which sub-agent started it.
--- param:   session          VARCHAR       required  session whose calls count
+-- title:   Spend by agent and sub-agent
+-- summary: What each agent, or that of a session, and each of its sub-agents used and cost by itself, and which sub-agent started it.
+-- param:   session          VARCHAR       optional  only calls of this session
 -- param:   project          VARCHAR       optional  only calls of this project
 -- column:  agent            VARCHAR       agent of the calls, NULL for calls that name none
 -- column:  subagent         VARCHAR       sub-agent of the calls, NULL for the agent itself
@@ -26,7 +26,7 @@ WITH spent AS (
         CASE WHEN SUM(calls) FILTER (WHERE cost_nano_usd IS NOT NULL) > 0 THEN SUM(cost_nano_usd) END::BIGINT
             AS cost_nano_usd
     FROM usage_record
-    WHERE session_id = $session
+    WHERE ($session::VARCHAR IS NULL OR session_id = $session)
       AND ($project::VARCHAR IS NULL OR project = $project)
     GROUP BY agent, subagent
     HAVING SUM(calls) > 0

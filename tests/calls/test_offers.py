@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from corvus.calls.gate import Gate, Proposal
 from corvus.calls.offers import PlannedOffers
 from corvus.calls.plan import Plan
 from corvus.calls.reading import read
+from corvus.calls.routes import MeteredCall
 from corvus.governor.governor import Governor
 from corvus.metering.maxima import MAXIMA, THINKING_ROOM
 from corvus.metering.provider import Endpoint
@@ -303,6 +305,34 @@ def test_a_call_is_downgraded_only_where_all_that_it_uses_is_known_to_exist(
     more: dict[str, Any], model: str, may: bool
 ) -> None:
     assert (downgraded({**CLAUDE, **more}, model) is not None) == may
+
+
+CLAUDE_CODE = (
+    "claude-code-20250219,interleaved-thinking-2025-05-14,thinking-token-count-2026-05-13,"
+    "context-management-2025-06-27,prompt-caching-scope-2026-01-05,"
+    "mid-conversation-system-2026-04-07,effort-2025-11-24"
+)
+"""What Claude Code 2.1 sends with Opus 4.8, and with Haiku 5.5."""
+
+
+@pytest.mark.parametrize(
+    ("header", "model", "may"),
+    [
+        (CLAUDE_CODE, HAIKU, True),
+        (CLAUDE_CODE, "claude-haiku-4-5", False),
+        ("prompt-caching-2024-07-31", "claude-haiku-4-5", True),
+        ("context-1m-2025-08-07", HAIKU, False),
+        (" , ", HAIKU, True),
+        ("unheard-of-2027-01-01", HAIKU, False),
+    ],
+)
+def test_what_a_header_switches_on_is_a_feature_too(
+    governor: Governor, header: str, model: str, may: bool
+) -> None:
+    place = MeteredCall(MESSAGES, MESSAGES.path).with_betas(header)
+    proposal = Gate(governor).propose(place, json.dumps(CLAUDE).encode())
+    assert isinstance(proposal, Proposal)
+    assert (proposal.plan.downgraded(model) is not None) == may
 
 
 GPT: dict[str, Any] = {"model": "gpt-5.4", "input": TEXT, "store": False, "stream": True}

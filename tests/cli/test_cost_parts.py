@@ -12,6 +12,7 @@ import pytest
 
 from corvus.answers.audit import part_of_event
 from corvus.answers.denial import denial_body, denial_text
+from corvus.cli.agents.run_text import started
 from corvus.cli.exits import Exit
 from tests.cli.divided import Divided
 from tests.fakes import FrozenClock
@@ -166,6 +167,17 @@ def test_a_window_that_is_over_blocks_nothing(
     (window,) = [line for line in summary if line.startswith("budget=five-hours")]
     assert "spent_tokens=0" in window
     assert "resets_at=none" in window, "the next call opens one"
+
+
+def test_a_run_begins_with_what_each_user_has(divided: Divided) -> None:
+    with divided.governor() as governor:
+        status = governor.status("run")
+    budgets = [budget for budget in divided.runtime.policy.budgets if budget.limit]
+    assert started("corvus.toml", status, budgets, "run") == (
+        "corvus: governed by corvus.toml: day $884.50 of $900.00, each-developer $20.00 for each "
+        "user, five-hours 199,600 tokens of 200,000 tokens, pairs 500 calls for each project, "
+        "agent left; session run starts"
+    )
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,17 @@ def test_a_call_is_reserved_committed_and_then_part_of_every_answer(served: Serv
         assert [row["cost_nano_usd"] for row in report["rows"]] == [250_000_000]
 
 
+def test_a_history_without_a_window_has_as_many_buckets_as_its_period_allows(
+    served: Served,
+) -> None:
+    """REP-5: 30, and of years no more than there may be."""
+    with served.client("read") as reader:
+        for period, buckets in (("day", 30), ("quarter", 30), ("year", 20)):
+            answer = reader.get("/web/cost/history", params={"period": period})
+            assert answer.status_code == 200, answer.text
+            assert len(answer.json()["points"]) == buckets, answer.text
+
+
 def test_a_hold_is_released_without_a_body(served: Served) -> None:
     with served.client("reserve") as client:
         held = client.post("/web/reservations", json=ESTIMATE).json()["reservation"]

@@ -169,7 +169,7 @@ def test_windows_that_open_with_a_call_are_those_that_did(
     report = load_catalog().find("status-over-time")
     table = run_report(connection, report, {}, now=NOW)
     names = [column.name for column in table.columns]
-    found = [dict(zip(names, row, strict=True)) for row in table.rows]
+    found: list[dict[str, Any]] = [dict(zip(names, row, strict=True)) for row in table.rows]
     assert [
         (row["part"], row["window_start"].hour, row["used_amount"], row["state"]) for row in found
     ] == [

@@ -61,7 +61,7 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "spend/calls": {"session": "s-1", "rows": 2, "page": 2},
     "spend/unpriced": {},
 }
-NEEDED = {"as_of": "2026-04-06", "session": "s-1"}
+NEEDED = {"as_of": "2026-04-06"}
 BUDGETS = (
     Budget("day", Period.DAY, NanoUSD(1_000_000_000), (80,), "cost.daily_limit_usd"),
     Budget("month", Period.MONTH, NanoUSD(0), (80,), "cost.monthly_limit_usd"),

@@ -167,7 +167,8 @@ class Ladders(RuleBasedStateMachine):
         decision = one.tries.note(outcome)
         if decision is None:
             assert isinstance(outcome, Pause)
-            assert outcome.rung in self.ladder
+            was_parked = bool(one.pause.turn) and one.pause.rung is Rung.ASK
+            assert outcome.rung in self.ladder or was_parked  # who is parked stays it
             assert not one.pause.turn or outcome.turn == one.pause.turn
             one.pause = outcome
             self.waiting.append(one)

@@ -123,6 +123,7 @@ class Gate:
         plan = read(place.endpoint, body, encoding, place.model)
         if isinstance(plan, Unreadable):
             return unreadable(plan)
+        plan = plan.with_betas(place.betas)
         provider = self._options.get("provider")
         provider = provider or provider_of(self._governor, plan, host=host, upstream=upstream)
         if plan.max_output_tokens is None:

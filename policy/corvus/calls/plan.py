@@ -43,6 +43,7 @@ class Reading:
         reads_more: The provider adds input that is not in the request.
         names_model: The body names the model, and not the path.
         maximum_tokens: Largest that it states under a name of the API; ``None`` for none.
+        betas: Features that its header switches on.
     """
 
     endpoint: Endpoint
@@ -53,6 +54,7 @@ class Reading:
     reads_more: bool
     names_model: bool
     maximum_tokens: int | None
+    betas: tuple[str, ...] = ()
 
     def input_tokens_of(self, models: Sequence[str]) -> int:
         """Return the most tokens that any of some models may read."""
@@ -143,6 +145,10 @@ class Plan:
             return replace(usage, web_search_requests=self.web_searches)
         return usage
 
+    def with_betas(self, betas: tuple[str, ...]) -> Plan:
+        """Return the call with the features that its header switches on."""
+        return replace(self, reading=replace(self.reading, betas=betas)) if betas else self
+
     def with_maximum(self, *, is_maker: bool) -> Plan:
         """Return the call with a bound, where the request states none.
 
@@ -189,7 +195,8 @@ class Plan:
         if not self._may_be_for(model):
             return None
         other = abilities_of(self.endpoint.kind, model)
-        needs = needs_of(self.endpoint, self.reading.members, self.reading.content)
+        read = self.reading
+        needs = needs_of(self.endpoint, read.members, read.content, read.betas)
         if other is None or needs is None or not needs <= other.features:
             return None
         called = replace(

@@ -15,6 +15,9 @@ from corvus.metering.provider import Endpoint, pattern_of
 from corvus.metering.providers import ENDPOINTS, PROVIDERS
 from corvus.model.gateway import Kind
 
+BETAS = "anthropic-beta"
+"""Header by which a request switches features of an API on."""
+
 
 class MeteredCall(NamedTuple):
     """A request that is governed.
@@ -22,11 +25,18 @@ class MeteredCall(NamedTuple):
     Attributes:
         path: As it was spelt.
         model: The model that the path names; ``None`` where the body does.
+        betas: Features that its header switches on, see ``with_betas``.
     """
 
     endpoint: Endpoint
     path: str
     model: str | None = None
+    betas: tuple[str, ...] = ()
+
+    def with_betas(self, header: str) -> MeteredCall:
+        """Return the request with the features that its header ``BETAS`` switches on."""
+        names = tuple(name.strip() for name in header.split(",") if name.strip())
+        return self._replace(betas=names) if names else self
 
 
 class FreeCall(NamedTuple):

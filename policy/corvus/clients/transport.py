@@ -29,7 +29,7 @@ from corvus.base.time import Clock
 from corvus.calls.flight import Command, Flight
 from corvus.calls.gate import Admission, Gate, Proposal
 from corvus.calls.refusal import Refusal, unreadable, unverified
-from corvus.calls.routes import FreeCall, MeteredCall, Unreadable, route
+from corvus.calls.routes import BETAS, FreeCall, MeteredCall, Unreadable, route
 from corvus.calls.settle import Settler
 from corvus.governor.governor import Governor
 from corvus.governor.pricing import CallOptions
@@ -93,6 +93,7 @@ class _Transport:
     def _verdict(self, place: MeteredCall, request: httpx2.Request) -> _Steps[Admission | Refusal]:
         encoding = request.headers.get("content-encoding", "")
         body = yield request.aread if self._is_async else request.read
+        place = place.with_betas(request.headers.get(BETAS, ""))
         proposal = self._gate.propose(place, body, encoding, host=request.url.host)
         if isinstance(proposal, Refusal):
             return proposal

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias, cast
 
 
@@ -111,6 +112,7 @@ EFFORTS: Mapping[object, Feature] = {
     "xhigh": Feature.VERY_HIGH_EFFORT,
     "max": Feature.GREATEST_EFFORT,
 }
+_BETA_DATE = re.compile(r"-20\d\d-?\d\d-?\d\d\Z")
 _DATED = re.compile(r"(.+?)(?:[-@](?:20\d{6}|20\d\d-\d\d-\d\d|latest))?(?:-v\d+(?::\d+)?)?")
 
 
@@ -123,6 +125,7 @@ class Vocabulary(NamedTuple):
         kinds: What kinds of content, of items and of tools need; ``role:NAME`` is a role.
         tool_members: Members of a tool, and what they need.
         always: What a call of the endpoint needs, whatever it says.
+        betas: Names in a header by which a request switches features on, without their dates.
     """
 
     plain: frozenset[str]
@@ -130,6 +133,11 @@ class Vocabulary(NamedTuple):
     kinds: Mapping[str, Needed]
     tool_members: Mapping[str, Needed]
     always: frozenset[Feature] = frozenset()
+    betas: Mapping[str, Needed] = MappingProxyType({})
+
+    def of_beta(self, name: str) -> Needed:
+        """Return what a feature needs that is switched on by a header."""
+        return self.betas.get(_BETA_DATE.sub("", name))
 
 
 def all_of(needs: Iterable[Needed]) -> frozenset[Feature] | None:

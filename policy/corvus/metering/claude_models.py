@@ -6,7 +6,8 @@ passes over it without an error.
 Source:
     platform.claude.com/docs: models overview, "Extended thinking", "Adaptive thinking", "Effort",
     "Preserved thinking" (switching models), "Context editing" (supported models), compared with the
-    table of models of litellm 1.110.2; read 2026-11-28.
+    table of models of litellm 1.110.2; read 2026-11-28. Betas: those that Claude Code 2.1 sends
+    with Opus 4.8 and with Haiku 5.5 alike, recorded 2026-11-28.
 """
 
 from __future__ import annotations
@@ -126,5 +127,16 @@ MESSAGES = Vocabulary(
         "cache_control": (),
         "type": (),
         "strict": (Feature.STRICT,),
+    },
+    betas={
+        "claude-code": (),
+        "interleaved-thinking": (),
+        "thinking-token-count": (),
+        "prompt-caching-scope": (),
+        "prompt-caching": (),
+        "extended-cache-ttl": (),
+        "context-management": (Feature.CONTEXT_EDITING,),
+        "mid-conversation-system": (Feature.LATER_SYSTEM,),
+        "effort": (Feature.EFFORT,),
     },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Raw
 
@@ -13,7 +13,7 @@ from corvus.metering.provider import Endpoint
 
 
 def needs_of(
-    endpoint: Endpoint, members: Mapping[str, Raw], content: Content
+    endpoint: Endpoint, members: Mapping[str, Raw], content: Content, betas: Iterable[str] = ()
 ) -> frozenset[Feature] | None:
     """Return all features that a request uses; ``None`` where it says something that nobody knows.
 
@@ -21,12 +21,14 @@ def needs_of(
         endpoint: Where it is sent.
         members: Of its body.
         content: Of its messages and tools.
+        betas: What its header switches on.
     """
     words = endpoint.vocabulary
     if words is None:
         return None
     try:
-        return all_of(_needs(words, members, content))
+        switched = (words.of_beta(name) for name in betas)
+        return all_of((*_needs(words, members, content), *switched))
     except Malformed:
         return None
 

@@ -68,7 +68,8 @@ def started(source: str, status: StatusReport, budgets: Collection[Budget], sess
     mission = by_name.get(MISSION)
     if mission is not None and mission.budget.limit and MISSION not in names:
         names.append(MISSION)
-    left = ", ".join(_left(by_name[name]) for name in names if name in by_name)
+    divided = {budget.name: _for_each(budget) for budget in budgets if budget.per}
+    left = ", ".join(divided.get(name) or _left(by_name[name]) for name in names if name in by_name)
     return f"corvus: governed by {source}: {left} left; session {session} starts"
 
 
@@ -115,10 +116,13 @@ def withheld(names: Collection[str]) -> str:
     return f"corvus: withheld from the command: {', '.join(names)} (--pass-env NAME hands one over)"
 
 
+def _for_each(budget: Budget) -> str:
+    """Return what each part of a budget has; whose part a call is of, the call says."""
+    return f"{budget.name} {limit_words(budget)} for each {', '.join(budget.per)}"
+
+
 def _left(status: BudgetStatus) -> str:
     budget = status.budget
-    if budget.per:
-        return f"{budget.name} {limit_words(budget)} for each {', '.join(budget.per)}"
     only, left = match_words(budget), amount_words(status.headroom or 0, budget.measure)
     limit = amount_words(budget.limit, budget.measure)
     if budget.per and not status.part:

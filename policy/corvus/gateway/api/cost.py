@@ -12,7 +12,7 @@ from corvus.answers.status import BUDGETS, SUMMARY, budgets_body, upstream_summa
 from corvus.answers.steering import EVENTS
 from corvus.answers.tree import TREE, session_tree
 from corvus.base.errors import LedgerError
-from corvus.base.period import HISTORY_PERIODS, listed
+from corvus.base.period import HISTORY_PERIODS, Period, listed
 from corvus.gateway.api.responses import json_response
 from corvus.gateway.service import Service
 from corvus.model.budget import part_named
@@ -81,11 +81,13 @@ def routes(service: Service) -> APIRouter:
     )
     def history(
         period: Bucket = DEFAULT_BUCKET,
-        window: Annotated[int, Query(ge=1, le=1000)] = DEFAULT_WINDOW,
+        window: Annotated[int | None, Query(ge=1, le=1000)] = None,
     ) -> dict[str, Any]:
         """Return what each bucket cost; the description above names them."""
         from corvus.reporting.catalog import load_catalog
 
+        if window is None:
+            window = min(DEFAULT_WINDOW, Period(period).buckets_max)
         check_window(period, window)
         report = load_catalog().find(f"spend/history-by-{period}")
         try:

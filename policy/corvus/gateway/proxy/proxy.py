@@ -20,7 +20,7 @@ from corvus.base.ids import new_id
 from corvus.base.time import microseconds
 from corvus.calls.gate import Gate
 from corvus.calls.refusal import Refusal, unreadable
-from corvus.calls.routes import FreeCall, MeteredCall, Unreadable, route
+from corvus.calls.routes import BETAS, FreeCall, MeteredCall, Unreadable, route
 from corvus.calls.settle import Settler
 from corvus.gateway.asgi import (
     Receive,
@@ -137,9 +137,9 @@ class Proxy:
         caller = self._fixed.joined_by(scope) if self._fixed else caller_of(scope)
         gate = Gate(governor, **caller.options(self._session_of(governor, scope)))
         proposal = gate.propose(
-            place,
+            place.with_betas(_header(scope, BETAS)),
             body,
-            _encoding(scope),
+            _header(scope, "content-encoding"),
             host=target.host,
             upstream=target.upstream.name,
         )
@@ -249,6 +249,8 @@ def _kind(place: MeteredCall | FreeCall | Unreadable, scope: Scope) -> Kind:
     return kind if kind is not None and kind in place.kinds else place.kinds[0]
 
 
-def _encoding(scope: Scope) -> str:
-    encodings = (value for name, value in scope["headers"] if name.lower() == b"content-encoding")
-    return b",".join(encodings).decode("latin-1")
+def _header(scope: Scope, wanted: str) -> str:
+    """Return all values of a header."""
+    key = wanted.encode()
+    values = (value for name, value in scope["headers"] if name.lower() == key)
+    return b",".join(values).decode("latin-1")
