@@ -86,12 +86,10 @@ def routes(service: Service) -> APIRouter:
         """Return what each bucket cost; the description above names them."""
         from corvus.reporting.catalog import load_catalog
 
-        if window is None:
-            window = min(DEFAULT_WINDOW, Period(period).buckets_max)
-        check_window(period, window)
+        wanted = _window(period, window)
         report = load_catalog().find(f"spend/history-by-{period}")
         try:
-            table = service.run_report(report, {f"{period}s": window})
+            table = service.run_report(report, {f"{period}s": wanted})
         except LedgerError:
             if service.runtime.policy.enabled:
                 raise
@@ -145,3 +143,10 @@ def _add_tree(router: APIRouter, service: Service) -> None:
                 raise
             return TREE.body(session_tree(session_id, ()))
         return TREE.body(session_tree(session_id, table.mappings()))
+
+
+def _window(period: Bucket, window: int | None) -> int:
+    """Return how many buckets are shown: as many as the period allows, where none are named."""
+    wanted = min(DEFAULT_WINDOW, Period(period).buckets_max) if window is None else window
+    check_window(period, wanted)
+    return wanted
