@@ -248,7 +248,7 @@ class TestRaces:
     def test_a_decision_after_the_client_left_is_refused(self, tmp_path: Path):
         async def main(place: Place) -> None:
             governor = place.governor
-            request = governor.request("m", estimate_usd=Decimal("0.5"))
+            request = governor.request("m", estimate_usd=Decimal("0.5"), session_id="s")
             call = asyncio.create_task(governor.areserve(request))
             while not (waiting := await governor.aapprovals()):
                 await asyncio.sleep(0.01)
@@ -259,6 +259,7 @@ class TestRaces:
             with pytest.raises(SteeringRefused, match="has left"):
                 decide(place, waiting[0])
             assert audit(place)[-1][0] == "approval_expired"
+            until(lambda: ApprovalDecided(waiting[0].id, "expired", "s", "python") in place.events)
 
         with opened(tmp_path, policy_of(day(ASK), ask_seconds=600)) as place:
             place.spend("0.9")

@@ -31,7 +31,7 @@ _LEASE_US = 10_000_000
 """How long a parked call counts as there after it was last heard of."""
 _KEPT = timedelta(days=7)
 """How long what became of a parked call is remembered."""
-PARKED_MAX = 50
+PARKED_MAX = 100
 """How many calls a principal may park within ``ask_seconds``: each is a message to people."""
 _LINKS = "approval-links"
 _KINDS = {
