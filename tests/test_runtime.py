@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from corvus import Governor
@@ -18,6 +19,8 @@ from corvus.base.errors import LedgerError, StoreError
 from corvus.base.period import Period
 from corvus.base.time import FixedClock
 from corvus.diagnostics.model import ConfigError
+from corvus.ledger.ledger import open_ledger
+from corvus.ledger.migrate import migrate, shipped_migrations
 from corvus.runtime import Runtime, open_runtime
 from tests.fakes import FrozenClock
 
@@ -40,6 +43,37 @@ def config(folder: Path, text: str = CONFIG) -> Path:
     path = folder / "corvus.toml"
     path.write_text(text)
     return path
+
+
+def outdated(path: Path) -> Path:
+    """Make a ledger as the corvus before this one has left it."""
+    with duckdb.connect(str(path)) as connection:
+        migrate(connection, shipped_migrations()[:-1], FixedClock(NOON))
+    return path
+
+
+def test_a_governor_upgrades_the_ledger_that_it_counts_its_balances_from(tmp_path: Path) -> None:
+    """LED-1: whoever upgrades corvus with a drained store has nothing else to do."""
+    ledger = outdated(tmp_path / "ledger.duckdb")
+    text = "[cost]\nenabled = true\n" + CONFIG
+    with open_runtime([config(tmp_path, text)], ledger=ledger).governor() as governor:
+        assert governor.reserve(governor.request("claude-haiku-4-5", estimate_usd=1)).allowed
+    with open_ledger(ledger):
+        pass
+
+
+def test_a_drain_without_events_upgrades_the_ledger(tmp_path: Path) -> None:
+    """LED-1: an older ledger is upgraded by the command that its refusal names."""
+    text = "[cost]\nenabled = true\n"
+    runtime = open_runtime([config(tmp_path, text)], ledger=tmp_path / "ledger.duckdb")
+    with runtime.governor():
+        pass
+    outdated(tmp_path / "ledger.duckdb")
+    with pytest.raises(LedgerError, match="`corvus ledger drain`"), runtime.ledger():
+        pass
+    assert runtime.bookkeeping.drain().events == 0
+    with runtime.ledger():
+        pass
 
 
 def test_the_day_of_a_budget_is_that_of_its_own_time_zone(

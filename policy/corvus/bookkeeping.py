@@ -203,6 +203,7 @@ class Bookkeeping:
             StoreError: The store cannot be read, or written.
         """
         from corvus.ledger.drain import DrainSummary, drain
+        from corvus.ledger.ledger import upgrade
 
         if not self.has_store:
             return DrainSummary(0, {}, 0)
@@ -212,6 +213,8 @@ class Bookkeeping:
         done = drain(self.ledger_path, outbox, on_progress=on_progress, clock=self._clock)
         if not done.events:
             outbox.forget(done.through_seq)  # time alone has made things old
+            if store is None and os.path.isfile(self.ledger_path):
+                upgrade(self.ledger_path)  # it was drained by an older corvus
         if learns and store is not None:
             self._learn(store)
         elif learns:

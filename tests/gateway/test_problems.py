@@ -43,6 +43,7 @@ STATUSES = {
     "StoreCorrupt": 503,
     "LedgerError": 503,
     "LedgerLocked": 503,
+    "LedgerOutdated": 503,
     "LedgerTooNew": 503,
     "LedgerCorrupt": 503,
     "ImportRefused": 422,

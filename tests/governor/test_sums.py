@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from corvus import Governor
+from corvus.base.errors import SteeringRefused
 from corvus.base.money import NanoUSD, nano_usd
 from corvus.base.period import Period
 from corvus.events import Event, ThresholdReached
@@ -206,6 +207,15 @@ def test_a_reset_of_a_part_is_of_that_part_alone(desk: MakeDesk) -> None:
     assert one.ask(9, user="ana").allowed
     assert not one.ask(9, user="bob").allowed
     assert one.is_exact()
+
+
+@pytest.mark.parametrize("part", ["ana", "ana,m,x"])
+def test_a_reset_of_what_can_be_no_part_is_refused(desk: MakeDesk, part: str) -> None:
+    one = desk(replace(EACH, per=("user", "model")))
+    one.spend(9, user="ana")
+    with pytest.raises(SteeringRefused, match="name the values of user, model"):
+        one.governor.reset(ResetRequest("each", "boss", part=part))
+    assert one.governor.reset(ResetRequest("each", "boss", part="ana,m")).removed_requests == 1
 
 
 def test_a_reset_without_an_open_window_changes_nothing(desk: MakeDesk) -> None:

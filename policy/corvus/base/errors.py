@@ -13,7 +13,7 @@ print, log, exit or know HTTP: ``corvus.cli.exits`` turns them into exit codes,
     ├── SteeringRefused ── ApprovalNotFound · SelfApproval
     ├── ActionRefused ── ActionRateExceeded
     ├── StoreError ──── StoreUnavailable (SettlementPending) · StoreTooNew · StoreCorrupt
-    ├── LedgerError ─── LedgerLocked · LedgerTooNew · LedgerCorrupt
+    ├── LedgerError ─── LedgerLocked · LedgerOutdated · LedgerTooNew · LedgerCorrupt
     ├── ImportRefused
     ├── ReportError ─── ReportNotFound · ReportParameterInvalid · ReportInvalid
     ├── ProjectRefused
@@ -136,6 +136,10 @@ class LedgerLocked(LedgerError):
     """Another process holds the ledger; the caller may try again."""
 
     code = "ledger-locked"
+
+
+class LedgerOutdated(LedgerError):
+    """The ledger was written by an older corvus, and is to be upgraded first (LED-1)."""
 
 
 class LedgerTooNew(LedgerError):

@@ -383,6 +383,8 @@ def _decided(decision: Decision) -> Row:
             "waited_us": round(decision.waited_seconds * 1_000_000) or None,
             "approval_id": decision.approval_id,
         }
+        in_the_way = (each for each in decision.statuses if each.budget.enforce == "block")
+        governing = next(in_the_way, governing)  # one that only warns brings nobody on the ladder
     if governing is None:
         return row
     budget = governing.budget

@@ -211,25 +211,53 @@ class Engine:
 
                 await to_thread(self._mend, fault)
 
+    def _leave(self, tries: Tries, pause: Pause | None = None) -> None:
+        """Have a call give up its place, and report what that makes true once it is durable."""
+        step = tries.leave(pause)
+        if step is None:
+            return
+
+        def give_up(unit: Unit) -> Sequence[Event]:
+            events = step(unit)
+            self._keep_notices(unit, events)
+            return events
+
+        def hear(events: Sequence[Event] | None, fault: BaseException | None) -> None:
+            if fault is None:
+                self._report(events or ())
+
+        self.store.post(give_up, hear)
+
     def _decide(self, call: Retry) -> Decision:
         tries = call.begin()
-        once = _once(call, tries)
+        once = self._once(call, tries)
         try:
             while (decision := tries.note(self.run(once))) is None:
                 tries.rest()
         finally:
-            tries.leave()
+            self._leave(tries)
         return call.finish(decision)
 
     async def _adecide(self, call: Retry) -> Decision:
         tries = call.begin()
-        once = _once(call, tries)
+        once = self._once(call, tries)
         try:
             while (decision := tries.note(await self.arun(once))) is None:
                 await tries.arest()
         finally:
-            tries.leave()
+            self._leave(tries)
         return call.finish(decision)
+
+    def _once(self, call: Retry, tries: Tries) -> Transaction[Decision | Pause]:
+        """Return one try, which nobody has made if its caller is gone by then."""
+
+        def undo(outcome: Decision | Pause) -> None:
+            if isinstance(outcome, Pause):
+                self._leave(tries, outcome)
+            else:
+                call.undo(outcome)
+
+        return Transaction(tries.step, undo=undo)
 
     def recount(self, *, write: bool) -> list[Difference]:
         """Count all balances of the store again (STO-2), and mend them if ``write`` is set.
@@ -385,18 +413,6 @@ class Engine:
                     listener(event)
                 except Exception:
                     _log.exception("a listener failed on %s", type(event).__name__)
-
-
-def _once(call: Retry, tries: Tries) -> Transaction[Decision | Pause]:
-    """Return one try, which nobody has made if its caller is gone by then."""
-
-    def undo(outcome: Decision | Pause) -> None:
-        if isinstance(outcome, Pause):
-            tries.leave(outcome)
-        else:
-            call.undo(outcome)
-
-    return Transaction(tries.step, undo=undo)
 
 
 async def _aside(look: Callable[[T], T], value: T) -> T:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from corvus.base.errors import LedgerOutdated
 from corvus.base.time import microseconds
 from corvus.governor.recount import LedgerSums, SumKey
 from corvus.model.budget import Budget
@@ -49,7 +50,7 @@ class LedgerHistory:
             LedgerError: The ledger cannot be read.
             StoreError: The store cannot be read.
         """
-        from corvus.ledger.ledger import open_ledger
+        from corvus.ledger.ledger import open_ledger, upgrade
 
         outbox = self.outbox()
         is_empty = outbox is None or not (outbox.drained_seq() or outbox.pending(0, 1))
@@ -57,7 +58,12 @@ class LedgerHistory:
             yield LedgerSums()
             return
         state, marks = self.store.run(_state_and_marks, alone=True)
-        with open_ledger(self.path, outbox=outbox) as ledger:
+        with ExitStack() as opened:
+            try:
+                ledger = opened.enter_context(open_ledger(self.path, outbox=outbox))
+            except LedgerOutdated:
+                upgrade(self.path)
+                ledger = opened.enter_context(open_ledger(self.path, outbox=outbox))
             recorded = LedgerSums(ledger.through_seq, forgotten_times=state.forgotten_times)
             if session_id is None:
                 yield self._counted(ledger, recorded, budgets, marks=marks)

@@ -15,7 +15,7 @@ from corvus.governor.audit_chain import append_audit
 from corvus.governor.rules import MISSION, Register, Rules, own_limit
 from corvus.governor.scopes import refuse_other_project
 from corvus.governor.thresholds import is_open
-from corvus.model.budget import Budget, part_named
+from corvus.model.budget import Budget, part_named, values_of
 from corvus.model.outbox import LedgerTable
 from corvus.model.steering import AuditKind, Removed, ResetRequest, ResetResult
 from corvus.store.api import BalanceKey, StoredBalance
@@ -211,7 +211,8 @@ def _part(budget: Budget, named: str | None) -> str:
     """Return the part of a budget that is named.
 
     Raises:
-        SteeringRefused: The budget has parts and none is named, or the other way round.
+        SteeringRefused: The budget has parts and none is named, or the other way round; or it
+            divides by more attributes than values are named, or by fewer.
     """
     if not budget.per:
         if named:
@@ -222,7 +223,13 @@ def _part(budget: Budget, named: str | None) -> str:
         raise SteeringRefused(
             f"{budget.name} counts each {names} apart: name one with --part or part"
         )
-    return part_named(budget.per, named)
+    part = part_named(budget.per, named)
+    if len(values_of(part)) != len(budget.per):
+        raise SteeringRefused(
+            f"{named!r} is no part of {budget.name}: name the values of {', '.join(budget.per)} "
+            "with a comma between; a comma within a value is %2C"
+        )
+    return part
 
 
 def find_budget(rules: Rules, scope: str) -> tuple[int, Budget]:

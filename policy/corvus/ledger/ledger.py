@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from corvus.base.errors import LedgerCorrupt, LedgerError, LedgerLocked
+from corvus.base.errors import LedgerCorrupt, LedgerError, LedgerLocked, LedgerOutdated
 from corvus.base.files import make_private, reserve_private
 from corvus.base.time import Clock, SystemClock, microseconds
 from corvus.ledger.connect import connect_to_file, connect_to_memory, explained
@@ -237,6 +237,22 @@ def open_file(
             yield ledger
         finally:
             ledger.close()
+
+
+def upgrade(path: Path) -> None:
+    """Bring a ledger that an older corvus wrote to the shape of this version (LED-1).
+
+    One that is up to date is only read.
+
+    Raises:
+        LedgerError: As for ``open_file``.
+    """
+    try:
+        with open_file(path):
+            return
+    except LedgerOutdated:
+        with open_file(path, write=True):
+            return
 
 
 def _opened(path: Path, *, write: bool, deadline: float, clock: Clock) -> Ledger:

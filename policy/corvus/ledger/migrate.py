@@ -14,7 +14,13 @@ from importlib.resources import files
 
 import duckdb
 
-from corvus.base.errors import LedgerCorrupt, LedgerError, LedgerTooNew, ResourceMissing
+from corvus.base.errors import (
+    LedgerCorrupt,
+    LedgerError,
+    LedgerOutdated,
+    LedgerTooNew,
+    ResourceMissing,
+)
 from corvus.base.time import Clock
 
 _CREATE = """
@@ -110,7 +116,8 @@ def verify(connection: duckdb.DuckDBPyConnection, migrations: tuple[Migration, .
     """Check that a ledger opened for reading has exactly the shape this version knows.
 
     Raises:
-        LedgerError: The ledger is older, or still empty: the next command that writes upgrades it.
+        LedgerError: The ledger is still empty.
+        LedgerOutdated: It is older: what writes upgrades it.
         LedgerTooNew: As for ``migrate``.
         LedgerCorrupt: As for ``migrate``.
     """
@@ -118,9 +125,9 @@ def verify(connection: duckdb.DuckDBPyConnection, migrations: tuple[Migration, .
     if done == 0:
         raise LedgerError("the ledger is empty; fill it with `corvus usage import PATH`")
     if done < len(migrations):
-        raise LedgerError(
+        raise LedgerOutdated(
             f"the ledger has version {done}, this corvus needs {len(migrations)}; "
-            "any command that writes upgrades it, such as `corvus usage import PATH`"
+            "`corvus ledger drain` or `corvus usage import PATH` upgrades it"
         )
 
 

@@ -203,6 +203,7 @@ ACTIONS = ACTION.where(
 )
 WAITERS = WAITER.where("ORDER BY turn")
 OPEN_APPROVALS = APPROVAL.where("WHERE state IN ('pending', 'approved') ORDER BY id")
+LEFT_APPROVALS = APPROVAL.where("WHERE id > ? AND state = 'expired' AND body ->> 'principal' = ?")
 OLD_APPROVALS = APPROVAL.where("WHERE id < ? AND state NOT IN ('pending', 'approved') LIMIT 1000")
 FORGOTTEN_SESSIONS = FORGOTTEN_SESSION.where("")
 NOTICES = NOTICE.where("WHERE seq > ? ORDER BY seq LIMIT ?")

@@ -174,11 +174,18 @@ class Store:
             raise job.error
         return cast("T", job.result)
 
-    def post(self, step: Callable[[Unit], object]) -> None:
-        """Hand a step over whose end nobody waits for; one that comes too late is not done."""
+    def post(self, step: Callable[[Unit], object], hear: WhenLate | None = None) -> None:
+        """Hand a step over whose end nobody waits for; one that comes too late is not done.
+
+        Args:
+            step: Reads and changes the unit.
+            hear: Gets the answer, on another thread.
+        """
         if self._closed or os.getpid() != self._process:
             return
-        self._writer.hand_over(_Job(step))
+        job = _Job(step, when_late=hear)
+        job.leave()
+        self._writer.hand_over(job)
 
     def close(self) -> None:
         """Finish what was handed over, and let go of the backend. May be called again.

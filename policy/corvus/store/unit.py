@@ -448,6 +448,10 @@ class Unit:
             approvals.pop(approval.id, None)
         (self.add if is_new else self.put)(APPROVAL, approval)
 
+    def approvals_left(self, principal: str, after_us: int) -> int:
+        """Return how many calls that a principal parked since an instant nobody has decided."""
+        return len(self._backend.find(kinds.LEFT_APPROVALS, new_id(after_us), principal))
+
     def forget_approvals(self, before_us: int) -> None:
         """Let approvals go that are over and were parked before an instant."""
         for old in self._backend.find(kinds.OLD_APPROVALS, new_id(before_us)):

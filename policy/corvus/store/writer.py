@@ -98,6 +98,10 @@ class Job:
         """Stop waiting, if the answer is not about to come; a step to be kept still runs."""
         return (self._heard if self.keep else self.claim).acquire(blocking=False)
 
+    def leave(self) -> None:
+        """Have the answer go to ``when_late``: nobody waits for it."""
+        self._heard.acquire(blocking=False)
+
     def finish(self) -> None:
         """Give the answer to the caller, or to ``when_late`` if the caller has left."""
         self.is_finished = True

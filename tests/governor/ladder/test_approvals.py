@@ -16,6 +16,7 @@ from corvus import Decision
 from corvus.base.errors import ApprovalNotFound, SelfApproval, SteeringRefused
 from corvus.base.money import nano_usd
 from corvus.events import ApprovalDecided, CallParked
+from corvus.governor.ladder import approvals
 from corvus.model.approval import Approval, ApprovalRequest, ApprovalState
 from corvus.model.decision import Denial
 from corvus.model.outbox import LedgerTable
@@ -126,6 +127,26 @@ class TestAsk:
             allowed = sorted(call.join().allowed for call in calls)
         assert allowed == [False, True]
 
+    def test_nobody_floods_those_who_approve(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(approvals, "PARKED_MAX", 2)
+        with opened(tmp_path, policy_of(day(ASK), ask_seconds=30)) as place:
+            place.spend("0.9")
+            Aside(lambda: place.reserve("0.5", principal="loud"))
+            left = parked(place)
+            decide_later = Aside(lambda: place.reserve("0.5", principal="loud"))
+            until(lambda: len(place.governor.approvals()) == 2)
+            place.governor.store.run(lambda unit: approvals.let_go(unit, left.id))
+            refused = place.reserve("0.5", principal="loud")
+            assert refused.denial is Denial.BUDGET_EXCEEDED
+            assert refused.approval_id is None
+            other = Aside(lambda: place.reserve("0.5", principal="quiet"))
+            until(lambda: len(place.governor.approvals()) == 2)
+            for approval in place.governor.approvals():
+                decide(place, approval, granted=approval.principal == "quiet")
+            assert other.join().allowed
+            assert not decide_later.join().allowed
+        assert sum(isinstance(event, CallParked) for event in place.events) == 3
+
     def test_an_approved_call_that_is_released_leaves_nothing_behind(self, tmp_path: Path):
         with opened(tmp_path, policy_of(day(ASK))) as place:
             place.spend("0.9")
@@ -227,7 +248,7 @@ class TestRaces:
     def test_a_decision_after_the_client_left_is_refused(self, tmp_path: Path):
         async def main(place: Place) -> None:
             governor = place.governor
-            request = governor.request("m", estimate_usd=Decimal("0.5"))
+            request = governor.request("m", estimate_usd=Decimal("0.5"), session_id="s")
             call = asyncio.create_task(governor.areserve(request))
             while not (waiting := await governor.aapprovals()):
                 await asyncio.sleep(0.01)
@@ -238,6 +259,7 @@ class TestRaces:
             with pytest.raises(SteeringRefused, match="has left"):
                 decide(place, waiting[0])
             assert audit(place)[-1][0] == "approval_expired"
+            until(lambda: ApprovalDecided(waiting[0].id, "expired", "s", "python") in place.events)
 
         with opened(tmp_path, policy_of(day(ASK), ask_seconds=600)) as place:
             place.spend("0.9")

@@ -25,6 +25,18 @@ from tests.governor.ladder.climbing import (
 )
 
 
+def test_a_budget_that_only_warns_is_not_named_for_what_another_did(tmp_path: Path):
+    """EVA-14: the report about the ladder counts by the budget that was in the way."""
+    watch = day(usd="0.01", name="watch", enforce="warn")
+    with opened(tmp_path, policy_of(watch, day(CAP))) as place:
+        place.spend("0.5")
+        decision = place.talk(60_000)
+        row = place.rows()[-1]
+    assert decision.governing is not None
+    assert decision.governing.budget.name == "watch"
+    assert (row["rungs"], row["governing_budget"]) == ("cap", "day")
+
+
 class TestCap:
     """EVA-14, ``cap``: the maximum is lowered to what every budget has room for."""
 

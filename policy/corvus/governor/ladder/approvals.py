@@ -31,12 +31,27 @@ _LEASE_US = 10_000_000
 """How long a parked call counts as there after it was last heard of."""
 _KEPT = timedelta(days=7)
 """How long what became of a parked call is remembered."""
+PARKED_MAX = 100
+"""How many calls a principal may park within ``ask_seconds``: each is a message to people."""
 _LINKS = "approval-links"
 _KINDS = {
     ApprovalState.APPROVED: AuditKind.APPROVAL_GRANTED,
     ApprovalState.DENIED: AuditKind.APPROVAL_DENIED,
     ApprovalState.EXPIRED: AuditKind.APPROVAL_EXPIRED,
 }
+
+
+def may_park(unit: Unit, policy: Policy, principal: str) -> bool:
+    """Return whether a principal may park another call.
+
+    Calls that left before anybody decided count as long as they might have waited: who comes and
+    goes must not bury what others ask.
+    """
+    waiting = [each for each in unit.open_approvals().values() if each.principal == principal]
+    if len(waiting) >= PARKED_MAX:
+        return False
+    since_us = microseconds(unit.now - timedelta(seconds=policy.ask_seconds))
+    return len(waiting) + unit.approvals_left(principal, since_us) < PARKED_MAX
 
 
 def park(unit: Unit, policy: Policy, case: Case) -> tuple[Approval, list[Event]]:

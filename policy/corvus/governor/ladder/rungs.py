@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from corvus.base.globs import glob_matches
+from corvus.governor.ladder.approvals import may_park
 from corvus.governor.ladder.waiting import wanted_before
 from corvus.governor.overrides import usable
 from corvus.governor.rules import Rules
@@ -192,7 +193,8 @@ class Ladder:
             case Rung.DOWNGRADE:
                 return self._downgraded(case)
             case Rung.ASK:
-                return Stop(Rung.ASK)
+                parks = may_park(self._unit, self._rules.policy, case.request.principal)
+                return Stop(Rung.ASK) if parks else None
 
     def _capped(self, case: Case) -> Passage | None:
         """Return the call with the largest maximum that every budget has room for."""

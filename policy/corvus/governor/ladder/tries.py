@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeAlias
 
@@ -137,26 +137,32 @@ class Tries:
         """Do what ``rest`` does, without keeping the event loop waiting."""
         await self._bell.await_ring(self._pause_seconds)
 
-    def leave(self, pause: Pause | None = None) -> None:
+    def leave(self, pause: Pause | None = None) -> Callable[[Unit], Sequence[Event]] | None:
         """Give up what the call has in the queue; may be called again.
 
         Args:
             pause: What a try came to whose caller was gone by then.
+
+        Returns:
+            What is left to do for a parked call; people have heard of it, and hear of its end.
         """
         if pause is not None:
             self._turn, self._approval_id = pause.turn, pause.approval_id or self._approval_id
         turn, approval_id, line = self._turn, self._approval_id, self._store.line
         if self._is_decided or turn is None:
             self._give_up_place()
-            return
+            return None
 
-        def give_up(unit: Unit) -> None:
+        def give_up(unit: Unit) -> list[Event]:
             unit.drop_waiter(turn)
-            if approval_id is not None:
-                let_go(unit, approval_id)
+            events = [] if approval_id is None else let_go(unit, approval_id)
             line.leave(turn)  # who comes next looks after this was written
+            return events
 
+        if approval_id is not None:
+            return give_up
         self._store.post(give_up)
+        return None
 
     @property
     def _pause_seconds(self) -> float:
