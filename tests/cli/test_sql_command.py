@@ -152,7 +152,7 @@ def test_what_is_not_drained_yet_and_what_is_archived_count(tmp_path: Path) -> N
     assert corvus_sql(question, "--ledger", path).stdout == "rows=1\ncost_usd=0.0200 n=2\n"
     with runtime.bookkeeping.ledger() as opened:
         names = [name for name, *_ in columns(opened.connection, "usage_record")]
-    assert len(names) == len(set(names)) == 34
+    assert len(names) == len(set(names)) == 39
 
 
 @pytest.mark.parametrize(
