@@ -68,7 +68,8 @@ def budget(
 def value_of(row: Mapping[str, Any], name: str) -> str | None:
     """Return an attribute of a row by its name in a budget."""
     if name.startswith("tag."):
-        return (row.get("tags") or {}).get(name.removeprefix("tag."))
+        tags: dict[str, str] = row.get("tags") or {}
+        return tags.get(name.removeprefix("tag."))
     return row.get(COLUMNS.get(name, name))
 
 

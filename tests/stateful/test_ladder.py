@@ -121,7 +121,8 @@ class Ladders(RuleBasedStateMachine):
     @rule(data=st.data())
     def leave(self, data: st.DataObject) -> None:
         gone = self.waiting.pop(data.draw(st.integers(0, len(self.waiting) - 1)))
-        gone.tries.leave()
+        if (give_up := gone.tries.leave()) is not None:
+            self.store.run(give_up)
 
     @precondition(lambda self: self.held)
     @rule(data=st.data(), percent=st.integers(0, 100))
