@@ -305,7 +305,7 @@ def add(kind: Kind[Any]) -> str:
 def put(kind: Kind[Any]) -> str:
     """Return the statement that writes a row over the one of its key; it takes ``values``."""
     if not kind.changing:
-        return _insert("INSERT OR REPLACE", kind)
+        return _upsert(kind)
     changed = ", ".join(f"{name} = ?" for name in kind.changing)
     found = " AND ".join(f"{name} = ?" for name in kind.key)
     return f"UPDATE {kind.table} SET {changed} WHERE {found}"  # noqa: S608 - names of our tables
@@ -321,6 +321,19 @@ def drop(kind: Kind[Any]) -> str:
 def values(kind: Kind[T], row: T) -> list[Any]:
     """Return what ``put`` takes."""
     return kind.changed(row) if kind.changing else kind.stored(row)
+
+
+def _upsert(kind: Kind[Any]) -> str:
+    """Return the statement that writes a row, or changes the one of its key in its place.
+
+    ``REPLACE`` would delete the row and insert another, in the indexes as well.
+    """
+    others = [name for name in kind.columns if name not in kind.key]
+    if not others:
+        return _insert("INSERT OR REPLACE", kind)
+    changed = ", ".join(f"{name} = excluded.{name}" for name in others)
+    found = ", ".join(kind.key)
+    return f"{_insert('INSERT', kind)} ON CONFLICT ({found}) DO UPDATE SET {changed}"
 
 
 def _insert(verb: str, kind: Kind[Any]) -> str:
