@@ -20,12 +20,13 @@ CREATE TEMP TABLE n AS WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 F
     SELECT i, printf('%s-%012x', substr((SELECT id FROM reservation), 1, 23), i) AS id FROM c;
 INSERT INTO reservation SELECT n.id, NULL, state, hold_nano_usd, admitted_at_us,
     expires_at_us + n.i, NULL, dispatched, NULL, NULL, NULL, body, project,
-    recorded FROM reservation, n;
+    recorded, hold_tokens FROM reservation, n;
 INSERT INTO outbox SELECT (SELECT next_seq FROM store_state) + n.i - 1, ledger_table,
     json_set(row, '$.reservation_id', n.id)
     FROM outbox, n WHERE row ->> 'kind' = 'reserved';
 UPDATE store_state SET next_seq = next_seq + {n};
-UPDATE balance SET held_nano_usd = held_nano_usd * ({n} + 1);
+UPDATE balance SET held_nano_usd = held_nano_usd * ({n} + 1),
+    held_tokens = held_tokens * ({n} + 1), held_calls = held_calls * ({n} + 1);
 COMMIT;
 """
 
@@ -33,7 +34,8 @@ COMMIT;
 def show_many(folder: Path, holds: int) -> None:
     path = folder / "a.store"
     limit_cents = holds + 500
-    policy = policy_of(config(folder, f"{limit_cents / 100:.2f}"))
+    # One that waited would look again, and expire the next thousand each time.
+    policy = policy_of(config(folder, f"{limit_cents / 100:.2f}", "wait_seconds = 0\n"))
     clock = FrozenClock(datetime(2026, 11, 25, 12, tzinfo=UTC))
     with governing(policy, path, clock) as governor:
         assert governor.reserve(cents(1, ttl_seconds=60)).allowed

@@ -282,11 +282,7 @@ class Parts(RuleBasedStateMachine):
         place = self.model.place(budget, request, self.clock.now())
         if place is None:
             return
-        named = None if not budget.per else part_of(values)
-        if len(budget.per) == 1:
-            if values[0] == "(none)":
-                return  # it cannot be named apart from the sum of those without a name
-            named = "(none)" if values[0] is None else values[0]
+        named = part_of(values) if budget.per else None
         spent, _ = self.model.sums(place)
         result = self.governor.reset(ResetRequest(budget.name, "ana", part=named))
         assert result.removed_cost_nano_usd == spent.nano_usd
