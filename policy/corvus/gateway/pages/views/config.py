@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
 
 from corvus.config.layers.origins import EffectiveSetting, masked
 from corvus.config.toml.values import shown, written
@@ -34,12 +33,12 @@ def config(request: PageRequest) -> Page:
     runtime = request.service.runtime
     only_set = request.query.get("show", "set") != "all"
     rows = [one for one in runtime.effective if not (only_set and one.is_default)]
-    tables = [
-        (shown(route) if route else "", [_setting(one) for one in some])
-        for route, some in groupby(rows, key=lambda one: one.route[:-1])
-    ]
+    tables: dict[str, list[Setting]] = {}
+    for one in rows:  # the keys of a table may stand before and after those of one in it
+        route = one.route[:-1]
+        tables.setdefault(shown(route) if route else "", []).append(_setting(one))
     data = {
-        "tables": tables,
+        "tables": [*tables.items()],
         "only_set": only_set,
         "policy": runtime.policy,
         "shown": runtime.config_shown,
