@@ -26,6 +26,7 @@ CONFIG = """
 [cost]
 enabled = true
 allow_override = true
+wait_seconds = 0
 daily_limit_usd = {day}
 monthly_limit_usd = 0
 """

@@ -34,8 +34,7 @@ COMMIT;
 def show_many(folder: Path, holds: int) -> None:
     path = folder / "a.store"
     limit_cents = holds + 500
-    # One that waited would look again, and expire the next thousand each time.
-    policy = policy_of(config(folder, f"{limit_cents / 100:.2f}", "wait_seconds = 0\n"))
+    policy = policy_of(config(folder, f"{limit_cents / 100:.2f}"))
     clock = FrozenClock(datetime(2026, 11, 25, 12, tzinfo=UTC))
     with governing(policy, path, clock) as governor:
         assert governor.reserve(cents(1, ttl_seconds=60)).allowed
