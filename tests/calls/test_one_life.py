@@ -13,7 +13,7 @@ import pytest
 
 from corvus.clients.transport import AsyncGovernedTransport, GovernedTransport
 from corvus.governor.governor import Governor
-from corvus.governor.pricing import CallOptions
+from corvus.governor.options import CallOptions
 from tests.gateway.provider import CHAT_BODY, CHAT_LAST, CHAT_TEXT, DONE, Call, Script
 from tests.gateway.proxied import KEY, Proxied, proxied
 

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from corvus.base.money import NanoUSD
+from corvus.governor.options import CallReport
 from corvus.governor.pricing import (
-    CallReport,
     find_tier_price,
     highest_estimate,
     most_expensive,
@@ -133,6 +133,13 @@ def test_a_cheaper_tier_is_held_at_the_usual_price_for_it_may_be_served_so() -> 
 
 def test_an_answering_model_that_no_book_knows_is_priced_as_the_one_asked_for() -> None:
     assert cost_of(UsagePart("m-2026-preview-x", Usage(10))) == (30, Source.PRICED)
+
+
+def test_where_an_answer_does_not_say_who_it_was_the_most_expensive_is_recorded() -> None:
+    """PRC-7: a provider that falls back to another model may go on with the name of the first."""
+    said: CallReport = {"parts": (UsagePart("m", Usage(1)),), "models": ("m", "big")}
+    recorded = settlement_of(BOOKS, HELD, Usage(1), said)
+    assert (recorded.cost_nano_usd, recorded.source) == (5, Source.ESTIMATED)
 
 
 def test_an_estimate_is_marked_as_one() -> None:

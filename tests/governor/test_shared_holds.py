@@ -9,7 +9,7 @@ import pytest
 from corvus import Governor, Usage
 from corvus.base.errors import IdempotencyConflict
 from corvus.base.money import NanoUSD
-from corvus.governor.pricing import CallOptions
+from corvus.governor.options import CallOptions
 from corvus.model.pending import PendingKind, PendingSettlement
 from corvus.model.reservation import Outcome, ReservationState, Settlement, Source
 from corvus.store.spill import line_of, pending_of

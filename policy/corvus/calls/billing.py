@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from urllib.parse import urlsplit
 
 from corvus.calls.plan import Plan
@@ -38,6 +39,35 @@ _SUFFIXES = {
     ".openai.azure.com": "azure",
     ".services.ai.azure.com": "azure",
 }
+
+
+_NAMES_WHO_ANSWERED = frozenset({"anthropic", "openrouter", "perplexity"})
+"""Providers whose answers name the model that answered, also where it was a fallback.
+
+Source:
+    https://openrouter.ai/docs/guides/routing/model-fallbacks ("the model that was ultimately used,
+    which will be returned in the model attribute of the response body") and
+    https://docs.perplexity.ai/docs/agent-api/model-fallback ("Model used"), read 2026-11-28.
+    Anthropic's messages say of each iteration which model it was.
+"""
+
+
+def may_have_answered(
+    models: Sequence[str], answering: Collection[str | None], provider: str
+) -> Sequence[str]:
+    """Return the models of which an answer does not say which it was; none where it does.
+
+    An answer that repeats the name of the request may be an echo: a proxy that falls back to
+    another model often keeps the name.
+
+    Args:
+        models: All that the request lets answer, the one that it names first.
+        answering: Those that the answer names.
+        provider: Who bills.
+    """
+    if len(models) < 2 or provider in _NAMES_WHO_ANSWERED:
+        return ()
+    return models if {*answering} <= {None, models[0]} else ()
 
 
 def provider_of(

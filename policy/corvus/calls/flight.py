@@ -35,9 +35,10 @@ from enum import Enum
 from typing import NamedTuple, TypeAlias
 
 from corvus.base.money import NanoUSD, divide_up
+from corvus.calls.billing import may_have_answered
 from corvus.calls.plan import Plan
 from corvus.calls.unpacking import Unpacker, unpacker_of
-from corvus.governor.pricing import CallReport
+from corvus.governor.options import CallReport
 from corvus.metering.tap import Tap
 from corvus.metering.usage import MeteredUsage
 from corvus.model.reservation import Outcome, Reservation
@@ -277,6 +278,9 @@ class Flight:
         report["service_tier"] = tier if tier in VARIANTS else None
         report["is_estimated"] = metered.is_estimated
         report["parts"] = metered.parts
+        named = [part.model for part in metered.parts]
+        provider = self.reservation.request.provider
+        report["models"] = may_have_answered(self._plan.models, named, provider)
         return Ending(self.reservation, is_release, metered.total, report)
 
     def _outcome(self, how: _How) -> Outcome:

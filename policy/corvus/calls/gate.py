@@ -19,7 +19,7 @@ from corvus.calls.reading import read
 from corvus.calls.refusal import Refusal, denied, invalid, unreadable
 from corvus.calls.routes import MeteredCall, Unreadable
 from corvus.governor.governor import Governor
-from corvus.governor.pricing import CallOptions, refuse_key, refuse_unknown
+from corvus.governor.options import CallOptions, refuse_key, refuse_unknown
 from corvus.model.decision import Decision
 from corvus.model.request import Request
 

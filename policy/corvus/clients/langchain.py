@@ -33,7 +33,7 @@ from corvus.calls.flight import Settle
 from corvus.calls.settle import Settler
 from corvus.clients.langchain_calls import Run, describe
 from corvus.governor.governor import Governor
-from corvus.governor.pricing import CallOptions, refuse_key, refuse_unknown
+from corvus.governor.options import CallOptions, refuse_key, refuse_unknown
 from corvus.metering.facts import Json
 from corvus.model.budget import Rung
 

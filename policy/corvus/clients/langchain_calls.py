@@ -14,7 +14,7 @@ from typing import NamedTuple
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
 from corvus.calls.flight import Ending
-from corvus.governor.pricing import CallOptions, CallReport
+from corvus.governor.options import CallOptions, CallReport
 from corvus.metering.facts import Json, Unusable, as_object, count, member, text_or_none
 from corvus.metering.maxima import ANSWERS, MAXIMA
 from corvus.metering.models import OTHER_MODELS, models_in

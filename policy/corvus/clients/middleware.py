@@ -38,7 +38,7 @@ from corvus.calls.settle import Settler
 from corvus.clients.langchain_calls import Description, Run, describe
 from corvus.governor.governor import Governor
 from corvus.governor.ladder.offers import DescribedOffers
-from corvus.governor.pricing import CallOptions, refuse_key, refuse_unknown
+from corvus.governor.options import CallOptions, refuse_key, refuse_unknown
 from corvus.metering.facts import Json
 from corvus.metering.maxima import MAXIMA, THINKING_ROOM
 from corvus.metering.provider import Endpoint

@@ -32,7 +32,7 @@ from corvus.calls.refusal import Refusal, unreadable, unverified
 from corvus.calls.routes import BETAS, FreeCall, MeteredCall, Unreadable, route
 from corvus.calls.settle import Settler
 from corvus.governor.governor import Governor
-from corvus.governor.pricing import CallOptions
+from corvus.governor.options import CallOptions
 from corvus.metering.providers import kind_at_any_base
 from corvus.model.gateway import Kind
 

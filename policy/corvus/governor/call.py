@@ -20,7 +20,7 @@ from corvus.answers.denial import denial_error
 from corvus.base.errors import IdempotencyConflict, ReservationError, SettlementPending
 from corvus.governor import calls
 from corvus.governor.engine import Engine, Operation
-from corvus.governor.pricing import CallReport, refuse_unknown
+from corvus.governor.options import CallReport, refuse_unknown
 from corvus.metering.changes import changed
 from corvus.model.decision import Decision
 from corvus.model.request import Request

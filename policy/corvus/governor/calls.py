@@ -17,15 +17,13 @@ from corvus.governor.engine import Constant, Engine, Operation, Retry, Transacti
 from corvus.governor.ladder.offers import DescribedOffers
 from corvus.governor.ladder.rungs import Attempt
 from corvus.governor.ladder.tries import Tries
+from corvus.governor.options import CallOptions, CallReport, refuse_unknown
 from corvus.governor.pricing import (
     UNKNOWN_PROVIDER,
-    CallOptions,
-    CallReport,
     Estimate,
     highest_estimate,
     lowered,
     possible_prices,
-    refuse_unknown,
     settlement_of,
 )
 from corvus.governor.replay import fingerprint_of, fingerprint_of_request

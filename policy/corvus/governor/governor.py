@@ -27,8 +27,8 @@ from corvus.governor.engine import (
     blocking,
 )
 from corvus.governor.ladder import approvals
+from corvus.governor.options import CallOptions, CallReport
 from corvus.governor.part_status import with_parts
-from corvus.governor.pricing import CallOptions, CallReport
 from corvus.governor.recount import Difference, History, no_history
 from corvus.governor.resets import ResetPreview, Subject
 from corvus.governor.session import MissionKey, Session

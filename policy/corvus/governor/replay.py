@@ -16,7 +16,7 @@ from typing import Any, cast
 from corvus.base.money import nano_usd
 from corvus.base.period import Period
 from corvus.base.time import instant_at, microseconds
-from corvus.governor.pricing import CallOptions
+from corvus.governor.options import CallOptions
 from corvus.model.budget import Budget, Measure, Rung
 from corvus.model.decision import BudgetState, BudgetStatus, Decision
 from corvus.model.request import Request

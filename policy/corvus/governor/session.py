@@ -12,8 +12,8 @@ from corvus.base.money import NanoUSD, nano_usd
 from corvus.governor import calls, scopes, settlement
 from corvus.governor.call import Call, leaving
 from corvus.governor.engine import Engine, Operation, Transaction, WithEvents, awaitable, blocking
+from corvus.governor.options import CallOptions
 from corvus.governor.part_status import parts_page, with_parts
-from corvus.governor.pricing import CallOptions
 from corvus.governor.resets import Subject, find_budget
 from corvus.governor.status import report_status
 from corvus.model.decision import MissionEnded

@@ -66,6 +66,24 @@ class BudgetStatus(NamedTuple):
         return Fraction(self.projected * 100, limit) if limit else Fraction(0)
 
     @property
+    def spent_nano_usd(self) -> NanoUSD | None:
+        """What settled calls cost; ``None`` of a budget in tokens or calls."""
+        return self._money(self.spent)
+
+    @property
+    def held_nano_usd(self) -> NanoUSD | None:
+        """What open reservations may cost; ``None`` of a budget in tokens or calls."""
+        return self._money(self.held)
+
+    @property
+    def projected_nano_usd(self) -> NanoUSD | None:
+        """Both and the call that is judged; ``None`` of a budget in tokens or calls."""
+        return self._money(self.projected)
+
+    def _money(self, amount: int) -> NanoUSD | None:
+        return NanoUSD(amount) if self.budget.measure is Measure.USD else None
+
+    @property
     def headroom(self) -> int | None:
         """What may still be spent or held, >= 0; ``None`` when the budget is off."""
         if not self.budget.limit:

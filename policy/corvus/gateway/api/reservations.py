@@ -17,7 +17,7 @@ from corvus.gateway.guards import TOKEN
 from corvus.gateway.presence import while_there
 from corvus.gateway.service import Service
 from corvus.governor.governor import Governor
-from corvus.governor.pricing import CallOptions, CallReport
+from corvus.governor.options import CallOptions, CallReport
 from corvus.model.budget import Rung
 from corvus.model.request import Surface
 from corvus.model.reservation import Outcome, Reservation

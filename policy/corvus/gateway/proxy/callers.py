@@ -17,7 +17,7 @@ from corvus.gateway.guards import TOKEN
 from corvus.gateway.proxy.clients import ID_CHARACTERS_MAX, Stated, is_id, stated_by_client
 from corvus.gateway.proxy.headers import OWN
 from corvus.gateway.refusal import CallRefused
-from corvus.governor.pricing import CallOptions
+from corvus.governor.options import CallOptions
 from corvus.model.request import LOCAL, Surface
 from corvus.model.token import Claims, Token
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias, cast
 
-from corvus.governor.pricing import CallOptions
+from corvus.governor.options import CallOptions
 from corvus.model.ladder import Offer, Room
 from corvus.model.request import Request
 
