@@ -74,9 +74,10 @@ class Place:
                 governor.commit(decision.reservation, Usage(100, 20), cost_nano_usd=cost)
 
     def hold(self, cents: int, session: str = "a", *, model: str = "m") -> bool:
-        """Ask for a call and leave it open; tell whether it was admitted."""
+        """Reserve a call and leave it open; return whether it was admitted, at once."""
         with self.governor() as governor:
-            return governor.reserve(Request(model, NanoUSD(cents * CENT), session)).allowed
+            request = Request(model, NanoUSD(cents * CENT), session, rungs=())
+            return governor.reserve(request).allowed
 
     def spent(self, name: str, session: str = "a") -> int:
         """Return what counts against a budget now, in cents."""

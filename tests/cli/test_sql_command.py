@@ -300,6 +300,20 @@ def test_ctrl_c_drops_a_line_and_stops_a_statement_but_not_the_prompt(
     assert prompt.end() == Exit.CLEAN
 
 
+def test_a_hand_that_hammers_ctrl_c_does_not_leave_the_prompt(
+    prompt: Terminal, ledger: Path
+) -> None:
+    for _ in range(5):
+        prompt.type("SELECT sum(hash(i) % 7) FROM range(1000000000000) t(i);\n")
+        for _ in range(60):
+            prompt.interrupt()
+            time.sleep(0.01)
+    prompt.type("\nSELECT 5 * 5 AS n;\n")
+    prompt.wait_for("25")
+    prompt.type(".quit\n")
+    assert prompt.end() == Exit.CLEAN
+
+
 def test_ctrl_c_ends_a_statement_given_on_the_command_line(ledger: Path, tmp_path: Path) -> None:
     endless = "SELECT sum(hash(i) % 7) FROM range(1000000000000) t(i)"
     terminal = Terminal(endless, "--ledger", ledger, home=tmp_path)

@@ -82,7 +82,7 @@ def key_of(row: Mapping[str, Any], counted: Budget) -> CountKey | None:
             return CountKey(None, row["session_id"], part=part) if row["session_id"] else None
         case Period.MISSION:
             both = row["session_id"] and row.get("mission_id")
-            key = CountKey(None, row["session_id"], row["mission_id"], part=part)
+            key = CountKey(None, row["session_id"], row.get("mission_id") or "", part=part)
             return key if both else None
         case Period.TOTAL:
             return CountKey(part=part)

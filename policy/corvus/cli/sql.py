@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -130,6 +132,8 @@ _WORDS = (
     *("COUNT(*)", "SUM(", "AVG(", "MIN(", "MAX("),
 )
 _HISTORY_LINES = 1000
+_QUIET_SECONDS = 0.2
+"""For how long after one Ctrl-C others are passed over."""
 
 
 class Prompt:
@@ -147,6 +151,7 @@ class Prompt:
         self._books = books
         self._rows_max = rows_max
         self._timeout_seconds = timeout_seconds
+        self._interrupts = _Interrupts()
 
     def run(self) -> None:
         """Read and answer statements; leaves at ``.quit`` or the end of the input.
@@ -156,10 +161,11 @@ class Prompt:
         """
         names = self._names()
         print("SQL on the ledger, read-only; a semicolon ends a statement, .help helps.")
-        with _interruptible(), _line_editor(names):
+        with self._interrupts.caught(), _line_editor(names):
             lines: list[str] = []
             while True:
                 try:
+                    self._interrupts.seen = False
                     if not self._take(lines):
                         return
                 except KeyboardInterrupt:
@@ -194,7 +200,7 @@ class Prompt:
         from corvus.reporting.sql_guard import columns, relations
 
         word, _, name = line.rstrip(";").partition(" ")
-        with _telling():
+        with self._telling():
             match word, name.strip():
                 case ".quit" | ".exit", "":
                     return False
@@ -212,7 +218,7 @@ class Prompt:
     def _answer(self, statement: str) -> None:
         from corvus.reporting.sql import run_sql
 
-        with _telling():
+        with self._telling():
             with self._books.ledger() as ledger:
                 answer = run_sql(
                     ledger.connection,
@@ -221,6 +227,49 @@ class Prompt:
                     timeout_seconds=self._timeout_seconds,
                 )
             print_answer(answer)
+
+    @contextmanager
+    def _telling(self) -> Generator[None]:
+        """Tell what went wrong, and go on; what Ctrl-C stopped is no fault, whoever raised it."""
+        try:
+            yield
+        except (Exception, KeyboardInterrupt) as error:
+            if self._interrupts.seen:
+                print("stopped", file=sys.stderr)
+            elif isinstance(error, PolicyError):
+                message = f"[red]error[/red]: {shown(str(error))}"
+                console(stderr=True).print(message, soft_wrap=True)
+            else:
+                raise
+
+
+class _Interrupts:
+    """Lets Ctrl-C stop a line or a statement rather than the program.
+
+    A second Ctrl-C at once does not cut off the answer to the first. One that is lost, as between
+    two steps of DuckDB, can be repeated.
+    """
+
+    def __init__(self) -> None:
+        self.seen = False
+        """Whether Ctrl-C was pressed since this was last set to ``False``."""
+        self._quiet_until = 0.0
+
+    @contextmanager
+    def caught(self) -> Generator[None]:
+        before = signal.signal(signal.SIGINT, self._interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if now < self._quiet_until:
+            return
+        self._quiet_until = now + _QUIET_SECONDS
+        self.seen = True
+        raise KeyboardInterrupt
 
 
 def is_complete(text: str) -> bool:
@@ -251,27 +300,6 @@ def _read(prompt: str) -> str | None:
     except EOFError:
         print()
         return None
-
-
-@contextmanager
-def _telling() -> Generator[None]:
-    """Tell what went wrong, and go on."""
-    try:
-        yield
-    except PolicyError as error:
-        console(stderr=True).print(f"[red]error[/red]: {shown(str(error))}", soft_wrap=True)
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-
-
-@contextmanager
-def _interruptible() -> Generator[None]:
-    """Let Ctrl-C stop a line or a statement rather than the program."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def test_a_budget_refuses_for_an_hour_while_such_a_call_would_not_fit(served: Se
 def test_a_budget_is_fine_again_once_such_a_call_was_admitted(served: Served) -> None:
     with served.place.governor() as governor:
         held = [governor.reserve(Request("m", NanoUSD(190 * CENT), name)) for name in "ab"]
-        assert not governor.reserve(Request("m", NanoUSD(50 * CENT), "c")).allowed
+        assert not governor.reserve(Request("m", NanoUSD(50 * CENT), "c", rungs=())).allowed
         for decision in held:
             assert decision.reservation is not None
             governor.release(decision.reservation)
