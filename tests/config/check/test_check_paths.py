@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from corvus.config.check.check import CheckRun, Options, check_paths
+from corvus.config.check.check import CheckRun, Options, check_paths, check_text
 
 
 @pytest.fixture(autouse=True)
@@ -184,3 +184,11 @@ def test_diagnostics_are_in_the_order_of_the_arguments_and_of_the_text() -> None
     checked = check_paths(["b.toml", "a.toml"])
     places = [(one.file, one.span.start.line) for one in checked.diagnostics if one.span]
     assert places == [("b.toml", 1), ("a.toml", 2), ("a.toml", 3), ("a.toml", 4)]
+
+
+def test_text_that_is_not_saved_is_checked_as_a_file_is() -> None:
+    text = b"[cost]\ndayly_limit_usd = 5\n"
+    checked = check_text(text, "corvus.toml")
+    read = check_paths(["-"], Options(stdin=lambda: text, stdin_name="corvus.toml"))
+    assert checked == read.files[0]
+    assert [found.code for found in checked.diagnostics] == ["unknown-key"]

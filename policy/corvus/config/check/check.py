@@ -117,6 +117,19 @@ def check_paths(arguments: Sequence[str], options: Options | None = None) -> Che
     )
 
 
+def check_text(text: bytes, name: str, options: Options | None = None) -> CheckedFile:
+    """Check the bytes of one file that may not be saved yet, as an editor has it.
+
+    Args:
+        text: The whole file.
+        name: How messages call it.
+        options: How to check; its standard input is not read.
+    """
+    checked = _check_bytes(text, [], name, options or Options())
+    assert checked is not None, "only a file found below a directory is passed over"
+    return checked
+
+
 def _results(targets: list[_Target], how: Options) -> list[CheckedFile | None]:
     def check(target: _Target) -> CheckedFile | None:
         return _check_one(target.name, how, walked=target.walked)
@@ -135,11 +148,22 @@ def _check_one(name: str, how: Options, *, walked: bool) -> CheckedFile | None:
         raw, errors = (how.stdin(), []) if name == STDIN else read_bytes(Path(name), shown)
     except OSError as fault:
         return CheckedFile(shown, diagnostics=(_unreadable(shown, fault.strerror or str(fault)),))
+    return _check_bytes(raw, errors, shown, how, walked=walked and name != STDIN)
+
+
+def _check_bytes(
+    raw: bytes | None,
+    errors: list[Diagnostic],
+    shown: str,
+    how: Options,
+    *,
+    walked: bool = False,
+) -> CheckedFile | None:
     if raw is None:
         too_large = any(error.code == "file-too-large" for error in errors)
         return CheckedFile(shown, text="" if too_large else None, diagnostics=tuple(errors))
     document, diagnostics = read_document(raw, shown)
-    walked = walked and os.path.basename(name) != _OWN_NAME
+    walked = walked and os.path.basename(shown) != _OWN_NAME
     if document is None:
         text = source_text(raw)
         if walked and not _MENTIONS.search(text):
