@@ -17,11 +17,11 @@ from jsonschema import Draft202012Validator
 
 from corvus.cli.check import main
 from corvus.cli.exits import Exit
+from corvus.diagnostics.formats import FORMATS
 
 Capture = pytest.CaptureFixture[str]
 ROOT = Path(__file__).parents[2]
 FAILS = "[cost]\ndayly_limit_usd = 5\n"
-FORMATS = ("text", "concise", "json", "jsonl", "sarif", "github", "gitlab", "junit")
 
 
 @pytest.fixture(autouse=True)

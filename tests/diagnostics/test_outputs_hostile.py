@@ -13,16 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
-from corvus.cli.check_outputs import outcome_of, written
+from corvus.cli.check_outputs import outcome_of
 from corvus.config.check.check import Options, check_paths
 from corvus.config.check.codes import CODES
 from corvus.config.toml.values import as_items, is_table
 from corvus.diagnostics.codes import Severity
+from corvus.diagnostics.formats import FORMATS, written
 from corvus.diagnostics.model import Diagnostic, Edit, Fix, Label, Position, Span
 from corvus.diagnostics.outcome import Input, Outcome
 from tests.properties import examples
 
-FORMATS: Final = ("text", "concise", "json", "jsonl", "sarif", "github", "gitlab", "junit")
 UNSEEN: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 SCHEMA: Final = json.loads(
     (Path(__file__).parents[1] / "standards/sarif-2.1.0-rtm.5.json").read_text()

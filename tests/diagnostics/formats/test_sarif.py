@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft4Validator
 
-from corvus.cli.check_outputs import written
 from corvus.config.check.check import check_paths
 from corvus.config.check.codes import CODES
 from corvus.diagnostics.codes import Severity
+from corvus.diagnostics.formats import written
 from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.outcome import Input, Outcome
 
