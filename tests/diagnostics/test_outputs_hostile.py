@@ -85,20 +85,25 @@ def assert_harmless(style: str, output: str) -> None:
     raw = {char for char in output if unicodedata.category(char) in UNSEEN} - {"\n"}
     assert raw == set()
     output.encode()
-    if style in {"json", "sarif", "gitlab"}:
+    if style in {"json", "sarif", "gitlab", "rdjson"}:
         value = json.loads(output)
         assert all(text.encode() is not None for text in strings(value))
         if style == "sarif":
             assert VALIDATOR.is_valid(value)
-    elif style == "jsonl":
+    elif style in {"jsonl", "rdjsonl"}:
         values = [json.loads(line) for line in output.splitlines()]
         assert all(isinstance(value, dict) for value in values)
-    elif style == "junit":
+    elif style in {"junit", "checkstyle"}:
         ET.fromstring(output)
     elif style == "github":
         commands = [line for line in output.split("\n") if line.startswith("::")]
         assert all(line.startswith(("::error", "::warning", "::notice")) for line in commands)
         assert not any("##[" in line for line in output.split("\n") if line not in commands)
+    elif style == "azure":
+        assert all(
+            line.startswith("##vso[task.logissue type=") or "##" not in line.replace("## ", "")
+            for line in output.split("\n")
+        )
 
 
 @settings(
