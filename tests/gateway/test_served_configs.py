@@ -1,4 +1,4 @@
-"""What a check accepts the gateway serves, and what the gateway refuses a check refuses (CFG-8, CFG-11)."""
+"""What a check accepts is served, and what the gateway refuses a check refuses (CFG-8, CFG-11)."""
 
 from __future__ import annotations
 
