@@ -11,10 +11,10 @@ import pytest
 from jsonschema import Draft4Validator
 
 from corvus.base.links import HOMEPAGE, rule_page
-from corvus.cli.check_outputs import written
 from corvus.config.check.check import check_paths
 from corvus.config.check.codes import CODES
 from corvus.diagnostics.codes import Severity
+from corvus.diagnostics.formats import written
 from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.outcome import Input, Outcome
 

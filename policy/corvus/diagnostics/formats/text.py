@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from corvus.base.links import rule_page
 from corvus.diagnostics.codes import Severity
@@ -16,6 +16,9 @@ from corvus.diagnostics.excerpt import Row, Source
 from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.plain import escape
 from corvus.diagnostics.secrets import any_secret
+
+if TYPE_CHECKING:
+    from corvus.diagnostics.outcome import Outcome
 
 _STYLES: Final = {Severity.ERROR: "1;31", Severity.WARNING: "1;33", Severity.NOTE: "1;36"}
 _BOLD: Final = "1"
@@ -75,6 +78,18 @@ def concise(diagnostics: Iterable[Diagnostic]) -> str:
     Line and column are left out where there is no position. There is no final newline.
     """
     return "\n".join(map(_line, diagnostics))
+
+
+def report(outcome: Outcome) -> str:
+    """Return a run for a file: without colour, the summary behind the findings."""
+    sources = {file.file: file.text for file in outcome.inputs if file.text is not None}
+    findings = render(outcome.diagnostics, sources, colour=False)
+    return "\n\n".join(part for part in (findings, "\n".join(outcome.summary)) if part)
+
+
+def report_concise(outcome: Outcome) -> str:
+    """Return the findings of a run like ``concise``."""
+    return concise(outcome.diagnostics)
 
 
 def _line(diagnostic: Diagnostic) -> str:
