@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from corvus.cli.check_outputs import Report
-    from corvus.config.check.check import CheckedFile, CheckRun
+    from corvus.config.check.check import CheckedFile, CheckRun, Options
     from corvus.config.toml.values import Table
     from corvus.prices.lookup import PriceBooks
 
@@ -34,6 +34,8 @@ examples:
   cat corvus.toml | corvus check - --stdin-filename corvus.toml
   corvus check --strict --format concise corvus.toml
   corvus check --format github --report sarif=corvus.sarif --report junit=corvus.xml .
+  corvus check --diff --unsafe-fixes .  what could be mended, as a patch; nothing is written
+  corvus check --fix corvus.toml        mend what cannot change the meaning in force
   corvus explain unknown-key            what a code means and how to mend it
 
 exit codes: 0 clean, 1 findings at or above --fail-on, 2 usage, unreadable input or no file matched,
@@ -54,15 +56,37 @@ def main(argv: list[str]) -> int:
         return Exit.USAGE if stop.code else Exit.CLEAN
     from corvus.config.check.check import Options, check_paths
 
-    checked = check_paths(
-        options.path or usual_files(),
-        Options(
-            dialect=options.dialect,
-            stdin=read_stdin,
-            stdin_name=options.stdin_filename,
-            facts=PRICE_FACTS,
-        ),
+    paths = options.path or usual_files()
+    how = Options(
+        dialect=options.dialect,
+        stdin=read_stdin,
+        stdin_name=options.stdin_filename,
+        facts=PRICE_FACTS,
     )
+
+    def show(checked: CheckRun) -> int:
+        return _show(checked, options, shown, reports)
+
+    if options.fix or options.fix_only or options.diff:
+        from corvus.cli.fix import fix_paths
+
+        return fix_paths(paths, how, options, show)
+    return show(_with_proved_fixes(check_paths(paths, how), how))
+
+
+def _with_proved_fixes(checked: CheckRun, how: Options) -> CheckRun:
+    """Leave out fixes that do not mend their finding: each format shows or counts them."""
+    if all(found.fix is None for found in checked.diagnostics):
+        return checked
+    from corvus.config.edit.fixing import prove
+
+    return checked._replace(files=tuple(prove(file, how) for file in checked.files))
+
+
+def _show(
+    checked: CheckRun, options: argparse.Namespace, shown: str, reports: tuple[Report, ...]
+) -> int:
+    """Report a run and return the exit code."""
     code = _exit_code(checked, options)
     if shown == "text" and not reports:
         _print(_text(checked, options))
@@ -153,9 +177,35 @@ def _parser() -> argparse.ArgumentParser:
         const="warning",
         help="the same as --fail-on warning; of both, the last counts",
     )
+    _add_fix_options(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="findings only, no summary")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     return parser
+
+
+def _add_fix_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--fix",
+        action="store_true",
+        help="write what mends a finding and cannot change the meaning in force",
+    )
+    parser.add_argument(
+        "--unsafe-fixes",
+        "--unsafe",
+        action="store_true",
+        help="with --fix or --diff: what was most likely meant, too; review the result",
+    )
+    parser.add_argument(
+        "--fix-only", action="store_true", help="fix, and neither report what is left nor exit 1"
+    )
+    parser.add_argument(
+        "--show-fixes", action="store_true", help="list which codes were fixed in which file"
+    )
+    parser.add_argument(
+        "--diff",
+        action="store_true",
+        help="write nothing; print what --fix would change, and exit 1 where that is something",
+    )
 
 
 def _text(checked: CheckRun, options: argparse.Namespace) -> str:
@@ -169,7 +219,7 @@ def _text(checked: CheckRun, options: argparse.Namespace) -> str:
         for file in checked.files
         if file.diagnostics and file.text is not None
     }
-    findings = render(checked.diagnostics, sources, colour=_colour(options.color))
+    findings = render(checked.diagnostics, sources, colour=_colour(options.color), marks=True)
     return f"{findings}\n\n{summary}" if summary else findings
 
 
@@ -201,6 +251,10 @@ def _summary(checked: CheckRun) -> list[str]:
         lines.append(f"{_many(unread, 'input')} {verb} not checked: this is no pass")
     if checked.passed_over:
         lines.append(f"{_many(len(checked.passed_over), 'file')} of other tools passed over")
+    if any(found.fix for found in checked.diagnostics):
+        from corvus.cli.fix import fixable
+
+        lines.append(fixable(checked.diagnostics))
     return [f"{head}; {lines[0]}"] if not said and len(lines) == 1 else [head, *lines]
 
 

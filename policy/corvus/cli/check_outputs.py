@@ -61,9 +61,9 @@ def written(style: str, outcome: Outcome) -> str:
         case "text":
             return _text(outcome)
         case "concise":
-            from corvus.diagnostics.formats.text import concise as render
+            from corvus.diagnostics.formats.text import concise
 
-            return render(outcome.diagnostics)
+            return concise(outcome.diagnostics, marks=True)
         case "json":
             return _json(outcome)
         case "jsonl":
@@ -91,7 +91,7 @@ def _text(outcome: Outcome) -> str:
     from corvus.diagnostics.formats.text import render
 
     sources = {file.file: file.text for file in outcome.inputs if file.text is not None}
-    findings = render(outcome.diagnostics, sources, colour=False)
+    findings = render(outcome.diagnostics, sources, colour=False, marks=True)
     return "\n\n".join(part for part in (findings, "\n".join(outcome.summary)) if part)
 
 

@@ -19,7 +19,13 @@ _BOLD: Final = "1"
 _FRAME: Final = "1;34"
 
 
-def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, colour: bool) -> str:
+def render(
+    diagnostics: Iterable[Diagnostic],
+    sources: Mapping[str, str],
+    *,
+    colour: bool,
+    marks: bool = False,
+) -> str:
     """Render diagnostics with excerpts of their documents.
 
     Args:
@@ -27,16 +33,21 @@ def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, col
         sources: Text without byte order mark by file, as in ``Diagnostic.file``; without an entry
             there is no excerpt.
         colour: Whether to write ANSI colours.
+        marks: Whether to mark what has a fix, because all fixes are proved, by ``[*]``.
 
     Returns:
         Blocks separated by an empty line, without a final newline; empty when there is no
         diagnostic.
     """
-    return "\n\n".join(render_each(diagnostics, sources, colour=colour))
+    return "\n\n".join(render_each(diagnostics, sources, colour=colour, marks=marks))
 
 
 def render_each(
-    diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, colour: bool
+    diagnostics: Iterable[Diagnostic],
+    sources: Mapping[str, str],
+    *,
+    colour: bool,
+    marks: bool = False,
 ) -> list[str]:
     """Render like ``render``, each diagnostic by itself."""
     prepared: dict[str, Source] = {}
@@ -45,24 +56,34 @@ def render_each(
         name = diagnostic.file
         if diagnostic.span and name in sources and name not in prepared:
             prepared[name] = Source(sources[name])
-        blocks.append("\n".join(_block(diagnostic, prepared.get(name), _Paint(enabled=colour))))
+        paint, mark = _Paint(enabled=colour), _mark(diagnostic, marks=marks)
+        blocks.append("\n".join(_block(diagnostic, prepared.get(name), paint, mark)))
     return blocks
 
 
-def concise(diagnostics: Iterable[Diagnostic]) -> str:
+def concise(diagnostics: Iterable[Diagnostic], *, marks: bool = False) -> str:
     """Return ``file:line:column: severity[code] message (help)``, one diagnostic a line.
 
-    Line and column are left out where there is no position. There is no final newline.
+    Line and column are left out where there is no position. There is no final newline. What has a
+    fix gets a ``[*]`` behind its code with ``marks``.
     """
-    return "\n".join(map(_line, diagnostics))
+    return "\n".join(_line(found, _mark(found, marks=marks)) for found in diagnostics)
 
 
-def _line(diagnostic: Diagnostic) -> str:
+def _line(diagnostic: Diagnostic, mark: str) -> str:
     place = diagnostic.file
     if diagnostic.span is not None:
         place += f":{diagnostic.span.start.line}:{diagnostic.span.start.column}"
-    head = f"{place}: {diagnostic.severity.value}[{diagnostic.code}] {diagnostic.message}"
+    head = f"{place}: {_head(diagnostic)}{mark} {diagnostic.message}"
     return escape(f"{head} ({' '.join(diagnostic.help)})" if diagnostic.help else head)
+
+
+def _head(diagnostic: Diagnostic) -> str:
+    return f"{diagnostic.severity.value}[{diagnostic.code}]"
+
+
+def _mark(diagnostic: Diagnostic, *, marks: bool) -> str:
+    return " [*]" if marks and diagnostic.fix else ""
 
 
 class _Paint:
@@ -73,8 +94,8 @@ class _Paint:
         return f"\x1b[{style}m{text}\x1b[0m" if self._enabled and text else text
 
 
-def _block(diagnostic: Diagnostic, source: Source | None, paint: _Paint) -> list[str]:
-    head = f"{diagnostic.severity.value}[{diagnostic.code}]"
+def _block(diagnostic: Diagnostic, source: Source | None, paint: _Paint, mark: str) -> list[str]:
+    head = _head(diagnostic) + mark
     lines = [
         paint(_STYLES[diagnostic.severity], head) + paint(_BOLD, f": {escape(diagnostic.message)}")
     ]
