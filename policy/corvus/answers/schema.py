@@ -119,6 +119,7 @@ def _diagnostic() -> Schema:
     step: Schema = {"type": ["string", "integer"]}
     return _object(
         code={**_TEXT, "description": "Stable; see corvus explain."},
+        url={**_TEXT, "format": "uri", "description": "The page that explains the code."},
         severity={"enum": ["error", "warning", "note"]},
         message=_TEXT,
         label={**_TEXT, "description": "A few words for the caret; may be empty."},
@@ -128,7 +129,10 @@ def _diagnostic() -> Schema:
         related=array(_reference("label"), "Other places that explain it."),
         help=array(_TEXT, "What to do, one sentence each."),
         path=array(step, "Route of keys and indices; empty when it is about the file."),
-        fix={**_optional("fix"), "description": "An edit that mends it, as a check of the result has shown; null when there is none."},
+        fix={
+            **_optional("fix"),
+            "description": "Edits that mend it, which a check of the result has shown; else null.",
+        },
     )
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from corvus.base.errors import EditRefused
-from corvus.base.files import replace_file
+from corvus.base.files import rewrite_file
 from corvus.cli.exits import Exit
 from corvus.config.check.check import CheckedFile, CheckRun, Options, check_paths
 from corvus.config.check.discover import STDIN
-from corvus.config.edit.fixing import FixedText, fix_text
+from corvus.config.edit.fixing import FixedText, fix_text, is_wanted, prove
 from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.plain import escape
 from corvus.diagnostics.unified import unified_diff
@@ -65,7 +65,12 @@ def fix_paths(
         The exit code: that of what remains; with ``--diff`` 1 where there is a difference.
     """
     how = how._replace(stdin=cache(how.stdin))
-    outcome = _fixed(check_paths(paths, how), how, options)
+    run = check_paths(paths, how)
+    if STDIN in paths and [file.shown for file in run.files].count(how.stdin_name) > 1:
+        name = escape(how.stdin_name)
+        print(f"error: {name} is both a file and the name of standard input", file=sys.stderr)
+        return Exit.USAGE
+    outcome = _fixed(run, how, options)
     for problem in outcome.refused:
         print(f"error[edit-refused]: {escape(problem)}", file=sys.stderr)
     if options.diff:
@@ -73,9 +78,7 @@ def fix_paths(
     piped = how.stdin_name if STDIN in paths else None
     with redirect_stdout(sys.stderr if piped else sys.stdout):
         code = _told(outcome, options, show)
-    if piped and any(
-        file.shown == piped and file.text is not None for file in outcome.remaining.files
-    ):
+    if piped and any(file.shown == piped and file.text for file in outcome.remaining.files):
         text = outcome.texts.get(piped)
         _write(text.after if text else how.stdin())
     return Exit.USAGE if outcome.refused else code
@@ -85,22 +88,25 @@ def _fixed(run: CheckRun, how: Options, options: argparse.Namespace) -> _Outcome
     files: list[CheckedFile] = []
     texts: dict[str, FixedText] = {}
     refused: list[str] = []
-    for file in run.files:
-        remaining = file
-        if any(found.fix for found in file.diagnostics):
+    for checked in run.files:
+        file = prove(checked, how)
+        if any(is_wanted(found, unsafe=options.unsafe_fixes) for found in file.diagnostics):
             try:
-                text = _deliver(file, how, options)
+                texts[file.shown] = _deliver(file, how, options)
             except EditRefused as refusal:
                 refused.append(str(refusal))
             else:
-                remaining = text.remaining
-                texts[file.shown] = text
-        files.append(remaining)
+                file = texts[file.shown].remaining
+        files.append(file)
     return _Outcome(run._replace(files=tuple(files)), texts, tuple(refused))
 
 
 def _deliver(file: CheckedFile, how: Options, options: argparse.Namespace) -> FixedText:
-    """Fix what a file holds by now, and write it unless only a difference is asked for."""
+    """Fix what a file holds by now, and write it unless only a difference is asked for.
+
+    Raises:
+        EditRefused: It cannot be written.
+    """
 
     def fixed(now: bytes) -> FixedText:
         return fix_text(now, file.shown, how, unsafe=options.unsafe_fixes)
@@ -108,10 +114,19 @@ def _deliver(file: CheckedFile, how: Options, options: argparse.Namespace) -> Fi
     if file.shown == how.stdin_name:
         return fixed(how.stdin())
     path = Path(file.shown)
-    text = fixed(path.read_bytes())
-    if not options.diff and text.applied:
-        replace_file(path, text.after, before=text.before)
-    return text
+    if options.diff:
+        try:
+            return fixed(path.read_bytes())
+        except OSError as fault:
+            raise EditRefused(f"{path} cannot be read any more: {fault.strerror}") from fault
+    done: list[FixedText] = []
+
+    def change(now: bytes) -> bytes:
+        done.append(fixed(now))
+        return done[-1].after
+
+    rewrite_file(path, change)
+    return done[-1]
 
 
 def _show_diffs(outcome: _Outcome, options: argparse.Namespace) -> int:
