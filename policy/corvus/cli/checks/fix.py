@@ -1,7 +1,7 @@
 """``corvus check --fix`` and ``--diff``: applies fixes to files, or shows what they would change.
 
 It decides nothing: rules propose fixes, ``corvus.config.edit.fixing`` proves and applies them, and
-``corvus.base.files`` writes. What is told as fixed was written before.
+``corvus.base.files`` writes. What is reported as fixed was written before.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def fix_paths(
         return _show_diffs(outcome, options)
     piped = how.stdin_name if STDIN in paths else None
     with redirect_stdout(sys.stderr if piped else sys.stdout):
-        code = _told(outcome, options, show)
+        code = _reported(outcome, options, show)
     if piped and any(file.shown == piped and file.text for file in outcome.remaining.files):
         text = outcome.texts.get(piped)
         _write(text.after if text else how.stdin())
@@ -102,7 +102,7 @@ def _fixed(run: CheckRun, how: Options, options: argparse.Namespace) -> _Outcome
 
 
 def _deliver(file: CheckedFile, how: Options, options: argparse.Namespace) -> FixedText:
-    """Fix what a file holds by now, and write it unless only a difference is asked for.
+    """Fix what a file holds by now, and write it unless only the difference is wanted.
 
     Raises:
         EditRefused: It cannot be written.
@@ -135,29 +135,29 @@ def _show_diffs(outcome: _Outcome, options: argparse.Namespace) -> int:
         for name, text in outcome.texts.items()
     )
     _write(difference)
-    _tell_unread(outcome.remaining)
+    _print_unread(outcome.remaining)
     if not options.quiet:
-        _tell_fixes(outcome, options, "Would fix", sys.stderr)
+        _print_fixes(outcome, options, "Would fix", sys.stderr)
     if outcome.remaining.unreadable or outcome.refused:
         return Exit.USAGE
     return Exit.FINDINGS if difference else Exit.CLEAN
 
 
-def _told(outcome: _Outcome, options: argparse.Namespace, show: Callable[[CheckRun], int]) -> int:
+def _reported(outcome: _Outcome, options: argparse.Namespace, show: Callable[[CheckRun], int]) -> int:
     """Report what remains, then what was fixed; return the exit code."""
     if options.fix_only:
-        _tell_unread(outcome.remaining)
+        _print_unread(outcome.remaining)
         code = Exit.USAGE if outcome.remaining.unreadable else Exit.CLEAN
     else:
         code = show(outcome.remaining)
     if not options.quiet:
         is_read_by_people = (options.format or "text") in _OWN_LINES
         stream = sys.stdout if is_read_by_people or options.fix_only else sys.stderr
-        _tell_fixes(outcome, options, "Fixed", stream)
+        _print_fixes(outcome, options, "Fixed", stream)
     return code
 
 
-def _tell_fixes(outcome: _Outcome, options: argparse.Namespace, verb: str, stream: TextIO) -> None:
+def _print_fixes(outcome: _Outcome, options: argparse.Namespace, verb: str, stream: TextIO) -> None:
     applied = outcome.applied
     if options.show_fixes and applied:
         print(f"{verb} {counted(applied)}:", file=stream)
@@ -175,7 +175,7 @@ def _tell_fixes(outcome: _Outcome, options: argparse.Namespace, verb: str, strea
         print(f"Found {counted([*applied, *left])} {both}.", file=stream)
 
 
-def _tell_unread(run: CheckRun) -> None:
+def _print_unread(run: CheckRun) -> None:
     from corvus.diagnostics.formats.text import concise
 
     unread = [found for file in run.files if file.text is None for found in file.diagnostics]
