@@ -143,7 +143,9 @@ def _show_diffs(outcome: _Outcome, options: argparse.Namespace) -> int:
     return Exit.FINDINGS if difference else Exit.CLEAN
 
 
-def _reported(outcome: _Outcome, options: argparse.Namespace, show: Callable[[CheckRun], int]) -> int:
+def _reported(
+    outcome: _Outcome, options: argparse.Namespace, show: Callable[[CheckRun], int]
+) -> int:
     """Report what remains, then what was fixed; return the exit code."""
     if options.fix_only:
         _print_unread(outcome.remaining)
