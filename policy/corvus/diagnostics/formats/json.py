@@ -9,10 +9,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
+from corvus.base.links import rule_page
+from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.model import Diagnostic, Fix, Label, Position
+
+if TYPE_CHECKING:
+    from corvus.diagnostics.outcome import Outcome
 
 _LONE: Final = re.compile("[\ud800-\udfff]")
 
@@ -41,11 +47,11 @@ def _well_formed(value: object) -> object:
 def as_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, object]]:
     """Return diagnostics as JSON values.
 
-    Every object has the keys ``code``, ``severity``, ``message``, ``label``, ``file``, ``start``,
-    ``end``, ``related``, ``help``, ``path`` and ``fix``. ``start`` and ``end`` (exclusive) are
-    ``null`` without a position; lines and columns count from 1, ``offset`` counts code points,
-    ``byte_offset`` bytes of the file. ``fix`` is ``null`` or has ``description``, ``is_safe`` and
-    ``edits``.
+    Every object has the keys ``code``, ``url``, ``severity``, ``message``, ``label``, ``file``,
+    ``start``, ``end``, ``related``, ``help``, ``path`` and ``fix``. ``url`` is the page of the
+    code. ``start`` and ``end`` (exclusive) are ``null`` without a position; lines and columns count
+    from 1, ``offset`` counts code points, ``byte_offset`` bytes of the file. ``fix`` is ``null`` or
+    has ``description``, ``is_safe`` and ``edits``.
     """
     return [_object(diagnostic) for diagnostic in diagnostics]
 
@@ -55,10 +61,40 @@ def as_json_lines(diagnostics: Iterable[Diagnostic]) -> str:
     return "\n".join(json_line(_object(diagnostic)) for diagnostic in diagnostics)
 
 
+def report(outcome: Outcome) -> str:
+    """Return a run as one document: its files, findings and counts (``schemas/``)."""
+    counts = Counter(diagnostic.severity for diagnostic in outcome.diagnostics)
+    whole = {
+        "version": 1,
+        "files": [
+            {
+                "file": file.file,
+                "dialect": file.checked_as,
+                "dialect_evidence": list(file.evidence),
+                "deprecated_fields": list(file.deprecated_fields),
+                "ignored": file.ignored,
+            }
+            for file in outcome.inputs
+        ],
+        "diagnostics": as_json(outcome.diagnostics),
+        "summary": {
+            "files": len(outcome.inputs),
+            **{f"{severity.value}s": counts[severity] for severity in Severity},
+        },
+    }
+    return json_text(whole)
+
+
+def report_lines(outcome: Outcome) -> str:
+    """Return the findings of a run like ``as_json_lines``."""
+    return as_json_lines(outcome.diagnostics)
+
+
 def _object(diagnostic: Diagnostic) -> dict[str, object]:
     span = diagnostic.span
     return {
         "code": diagnostic.code,
+        "url": rule_page(diagnostic.code),
         "severity": diagnostic.severity.value,
         "message": diagnostic.message,
         "label": diagnostic.label,
