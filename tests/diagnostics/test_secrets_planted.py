@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corvus.cli.check import PRICE_FACTS
-from corvus.cli.check_outputs import outcome_of, written
+from corvus.cli.check_outputs import outcome_of
 from corvus.config.check.check import Options, check_paths
+from corvus.diagnostics.formats import FORMATS, written
 from corvus.diagnostics.secrets import MASK, secret_ranges
 from tests.properties import examples
 
@@ -25,7 +26,6 @@ SEEDS = [
     if path.read_bytes().isascii()
 ]
 PLAIN_SEEDS = [seed for seed in SEEDS if not secret_ranges(seed)]
-FORMATS = ("text", "concise", "json", "jsonl", "sarif", "github", "gitlab", "junit")
 TOKENS = re.compile(r"\"[^\"\n]*\"|[\w.$-]+")
 SECRETS = st.text("abcdefghijkmnpqrstuvwxyzABCDEFGH23456789", min_size=20, max_size=40)
 DIALECTS = st.sampled_from(["auto", "native", "corvus", "zeroclaw"])

@@ -34,7 +34,8 @@ _SETTING: Final = re.compile(
 _STARTS_SETTING: Final = re.compile(
     rf"[ \t]*+[\"']?{_PART}(?:[\"']?\.[\"']?{_PART})*+[\"']?[ \t]*+="
 )
-_HARMLESS: Final = re.compile(r"(?:[+-]?[0-9][0-9_.:eETZx+-]*|true|false)?[ \t\r]*(?:[,\]}#\n]|\Z)")
+_NUMBER: Final = r"(?:[+-]?[0-9][0-9_.:eETZx+-]*|true|false)"
+_HARMLESS: Final = re.compile(rf"{_NUMBER}?[ \t\r]*(?:[,\]}}#\n]|\Z)")
 _STRING: Final = re.compile(
     r'"""(?:[^"\\]++|\\[\s\S]|"{1,2}(?!"))*+(?:"{3,5}|\\?+\Z)'
     r"|'''(?:[^']++|'{1,2}(?!'))*+(?:'{3,5}|\Z)"
@@ -75,7 +76,9 @@ _PASTED: Final = re.compile(
     r"""(?<![\w-])[\w-]++(?<=_env)["']?+[ \t]*+=[ \t]*+(?P<quote>["'])"""
     r"""(?![A-Za-z_][A-Za-z0-9_]*+(?P=quote))(?P<value>[^"'\r\n]*)"""
 )
-_LOOSE: Final = re.compile(r"(?<![\w-])(?P<key>[\w-]++)[\s.\"']{0,8}+=[ \t]*+")
+_LOOSE: Final = re.compile(
+    rf"(?<![\w-])(?P<key>[\w-]++)[\s.\"']{{0,8}}+=[ \t]*+(?!{_NUMBER}[ \t\r]*(?:[,\]}}#\n]|\Z))"
+)
 _ASSIGNED: Final = re.compile(r"(?P<key>[\w-]++)[\"']?+[ \t]*+[=:][ \t]*+(?P<value>[^\s,;]++)")
 _STATEMENT: Final = re.compile(
     r"[ \t\r]*+(?:\Z|[#\[\n]|[^\s#=\"']++(?:[ \t]++[^\s#=]++)?+[ \t]*+=)"
@@ -132,7 +135,7 @@ def _beside_broken_keys(text: str, found: list[tuple[int, int]]) -> Iterator[tup
         start = match.end()
         place = bisect_right(known, start) - 1
         is_known = start < end or (place >= 0 and found[place][1] >= start)
-        if is_known or not looks_secret(match["key"]) or _HARMLESS.match(text, start):
+        if is_known or not looks_secret(match["key"]):
             continue
         newline = text.find("\n", start)
         end = len(text) if newline < 0 else newline

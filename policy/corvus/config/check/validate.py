@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from corvus.config.check import budget_keys
+from corvus.config.check.plain_value import plain, whole
 from corvus.config.check.reporter import Reporter
 from corvus.config.model.defaults import is_time_zone, is_window
 from corvus.config.toml.bounds import MAX_FINDINGS
@@ -53,14 +54,7 @@ _EXPECTED_TEXTS = {
     "window": 'a length of time such as "5h", "30m" or "7d", from 1m to 366d',
 }
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_YES = frozenset({"true", "yes", "on", "1"})
-_NO = frozenset({"false", "no", "off", "0"})
-# Patterns are compiled when there is something to explain: a clean file loads this module, too.
-_NUMBER = (
-    r"\s*[$]?\s*(?P<number>(?:0|[1-9][0-9]*)(?:\.[0-9]+)?)\s*(?:%|\$|usd|cents?|percent)?\s*\Z"
-)
 _LENGTH = r"\s*([0-9]{1,9})\s*([smhdw])(?:ec(?:ond)?s?|in(?:ute)?s?|(?:ou)?rs?|ays?|eeks?)?\s*"
-_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z"
 _NOTHING_MOVED: Mapping[Route, Route] = MappingProxyType({})
 
 
@@ -199,7 +193,7 @@ def _report_type(problem: _ModelError, route: Route, reporter: Reporter) -> None
     message = f"`{reporter.shown(route)}` must be {expected}, not {seen}"
     help_ = (*_type_help(problem.value, problem.kind, route, reporter), *_zero_means(problem.route))
     fix = None
-    if isinstance(problem.value, str) and _plain(problem.value, problem.kind) == problem.value:
+    if isinstance(problem.value, str) and plain(problem.value, problem.kind) == problem.value:
         from corvus.config.check.fixes import unquote
 
         fix = unquote(reporter, route)
@@ -216,39 +210,15 @@ def _type_help(value: object, wanted: str, route: Route, reporter: Reporter) -> 
         route: Where it stands.
         reporter: Knows what may not be repeated.
     """
-    if isinstance(value, str) and (meant := _plain(value, wanted)):
+    if isinstance(value, str) and (meant := plain(value, wanted)):
         if meant == value and reporter.value(meant) == meant:
             return (f"Remove the quotes: {meant}.",)
         return ("Remove the quotes." if meant == value else f"Write {reporter.value(meant)}.",)
     if wanted == "int_type" and isinstance(value, Decimal) and value.is_finite():
-        return (_whole(value, str(route[-1])),)
+        return (whole(value, str(route[-1])),)
     if wanted == "bool_type" and isinstance(value, int) and value in {0, 1}:
         return (f"Write {str(bool(value)).lower()}.",)
     return _container_help(value, wanted, route, reporter)
-
-
-def _plain(text: str, wanted: str) -> str | None:
-    """Return a text in quotes as the value it spells, ``None`` where it spells none.
-
-    Args:
-        text: The text between the quotes.
-        wanted: The kind of error of pydantic, such as ``int_type``.
-    """
-    word = text.strip().casefold()
-    if wanted == "bool_type" and word in _YES | _NO:
-        return "true" if word in _YES else "false"
-    is_number = wanted in {"int_type", "decimal_type"}
-    number = re.match(_NUMBER, text, re.IGNORECASE) if is_number else None
-    if number and (wanted == "decimal_type" or "." not in number["number"]):
-        return number["number"]
-    return text if wanted == "date_type" and re.match(_DATE, text) else None
-
-
-def _whole(value: Decimal, key: str) -> str:
-    if key.endswith("_percent") and 0 < value <= 1:
-        return f"A share is written in percent: {(value * 100).to_integral_value()}."
-    exact = value == value.to_integral_value() and abs(value) < 10**12
-    return f"Write {int(value)}." if exact else "Write a whole number."
 
 
 def _container_help(

@@ -54,7 +54,7 @@ def _check(budget: StatedBudget, glob: str, above: list[str], reporter: Reporter
         return
     values = [*islice(_values(budget), _COMBINATIONS_MAX)]
     if len(values) < _COMBINATIONS_MAX and not any(globs_meet(glob, value) for value in values):
-        of = ", ".join(f"`{reporter.shown((name,))}`" for name in budget.per)
+        of = ", ".join(f"`{reporter.value(name)}`" for name in budget.per)
         why = f"no value of {of} that `match` lets in fits it"
         message = f"`{reporter.shown(route)}` is never used: {why}"
         help_ = _advice(budget, glob, reporter)
@@ -77,6 +77,6 @@ def _values(budget: StatedBudget) -> Iterator[str]:
 def _advice(budget: StatedBudget, glob: str, reporter: Reporter) -> tuple[str, ...]:
     commas = len(budget.per) - 1
     if glob.count(",") < commas and "*" not in glob:
-        order = ",".join(f"<{reporter.shown((name,))}>" for name in budget.per)
+        order = ",".join(f"<{reporter.value(name)}>" for name in budget.per)
         return (f'The values are joined by commas, as in "{order}".',)
     return ("Mend its spelling, or let `match` have such calls.",)
