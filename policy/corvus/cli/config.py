@@ -98,18 +98,14 @@ File = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="The file to change; default: the one that is read."),
 ]
+_VALUES = "A value as TOML writes it: 25, true, '[\"a\"]'; a word is a string."
+Words = Annotated[list[str], typer.Argument(metavar="KEY VALUE | KEY=VALUE...", help=_VALUES)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the diff and write nothing.")]
 
 
 @app.command("set")
 def set_(
-    words: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="KEY VALUE | KEY=VALUE...",
-            help="A value as TOML writes it: 25, true, '[\"a\"]'; a word is a string.",
-        ),
-    ],
+    words: Words,
     *,
     config: File = None,
     dry_run: DryRun = False,
