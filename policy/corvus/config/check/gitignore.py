@@ -23,7 +23,7 @@ class IgnoredPaths:
     """Knows what is ignored below a folder, for a search that goes down from it.
 
     Args:
-        folder: Absolute, without links. The user named it: that it is itself ignored does not count.
+        folder: Absolute, without links. The user named it, so it is searched even if it is ignored.
     """
 
     def __init__(self, folder: str) -> None:
