@@ -13,7 +13,7 @@ from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING
 
-from corvus.cli.check_options import SEVERITIES, parser_of_check
+from corvus.cli.check_options import SEVERITIES, check_options, parser_of_check
 from corvus.cli.exits import Exit
 from corvus.config.check.subject import PriceFacts
 
@@ -36,6 +36,7 @@ def main(argv: list[str]) -> int:
     try:
         options = parser.parse_intermixed_args(argv)
         shown, reports = _planned(parser, options)
+        how = check_options(parser, options)
     except SystemExit as stop:  # argparse has printed its message or the help
         return Exit.USAGE if stop.code else Exit.CLEAN
     from corvus.config.check.check import Options, check_paths
@@ -43,10 +44,10 @@ def main(argv: list[str]) -> int:
     checked = check_paths(
         options.path or usual_files(),
         Options(
-            dialect=options.dialect or "auto",
             stdin=read_stdin,
             stdin_name=options.stdin_filename,
             facts=PRICE_FACTS,
+            **how,
         ),
     )
     code = _exit_code(checked, options)
@@ -150,12 +151,15 @@ def _summary(checked: CheckRun) -> list[str]:
     ignored = sum(file.ignored for file in checked.files)
     if ignored:
         lines.append(f"{_many(ignored, 'finding')} ignored by comments")
-    unread = len(checked.unmatched) + sum(file.text is None for file in checked.files)
+    unmatched = [found for found in checked.unmatched if found.code != "unusable-settings"]
+    unread = len(unmatched) + sum(file.text is None for file in checked.files)
     if unread:
         verb = "was" if unread == 1 else "were"
         lines.append(f"{_many(unread, 'input')} {verb} not checked: this is no pass")
     if checked.passed_over:
         lines.append(f"{_many(len(checked.passed_over), 'file')} of other tools passed over")
+    if checked.excluded:
+        lines.append(f"{_many(len(checked.excluded), 'file')} excluded")
     return [f"{head}; {lines[0]}"] if not said and len(lines) == 1 else [head, *lines]
 
 
@@ -172,7 +176,9 @@ def _dialect_lines(files: tuple[CheckedFile, ...]) -> list[str]:
         evidence = Counter(key for detected in same for key in detected.evidence)
         shown = [key for key, _ in evidence.most_common(_EVIDENCE)]
         more = f" and {len(evidence) - _EVIDENCE} more" if len(evidence) > _EVIDENCE else ""
-        if same[0].pinned:
+        if same[0].pinned and shown:
+            why = f"as [governance.check.dialect] says of {', '.join(shown)}{more}"
+        elif same[0].pinned:
             why = "as --dialect says"
         elif shown:
             why = f"found {', '.join(shown)}{more}"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from corvus.cli.arguments import ArgumentParser, Group
-from corvus.diagnostics.codes import Severity
+from corvus.diagnostics.codes import LEVELS, Severity
 from corvus.diagnostics.formats import FORMATS
+
+if TYPE_CHECKING:
+    import argparse
 
 SEVERITIES: Final = tuple(severity.value for severity in Severity)
 """Most serious first."""
@@ -18,11 +21,45 @@ examples:
   cat corvus.toml | corvus check - --stdin-filename corvus.toml
   corvus check --strict --format concise corvus.toml
   corvus check --format github --report sarif=corvus.sarif --report junit=corvus.xml .
+  corvus check --severity limit-never-binds=error --extend-exclude 'drafts/' .
   corvus explain unknown-key            what a code means and how to mend it
 
 exit codes: 0 clean, 1 findings at or above --fail-on, 2 usage, unreadable input or no file matched,
 or a report could not be written
 """
+
+
+def check_options(parser: ArgumentParser, chosen: argparse.Namespace) -> dict[str, Any]:
+    """Return what the command line says about how to check, by the names of ``Options``.
+
+    Raises:
+        SystemExit: A severity is wrong; the parser has said so.
+    """
+    from corvus.config.check.walk import Search
+
+    return {
+        # `--dialect auto` wins over the settings; without it they decide.
+        "dialect": {None: "auto", "auto": ""}.get(chosen.dialect, chosen.dialect),
+        "severity": dict(_severity(parser, value) for value in chosen.severity),
+        "search": Search(
+            None if chosen.exclude is None else tuple(chosen.exclude),
+            tuple(chosen.extend_exclude),
+            force_exclude=chosen.force_exclude,
+            respect_gitignore=chosen.respect_gitignore,
+        ),
+    }
+
+
+def _severity(parser: ArgumentParser, value: str) -> tuple[str, str]:
+    from corvus.config.check.rule_settings import refusal
+    from corvus.diagnostics.plain import escape
+
+    code, sign, level = value.partition("=")
+    if not sign:
+        parser.error(f"'--severity' needs CODE=LEVEL, not '{escape(value)}'")
+    if reason := refusal(code, level):
+        parser.error(f"invalid value '{escape(value)}' for '--severity'; {escape(reason)}")
+    return code, level
 
 
 def parser_of_check() -> ArgumentParser:
@@ -33,14 +70,51 @@ def parser_of_check() -> ArgumentParser:
         "Check config files and report every problem with file:line:column.",
         _EPILOG,
     )
-    add_files(parser)
+    _add_files(parser)
     _add_rules(parser)
     _add_output(parser)
     return parser
 
 
+def _add_files(parser: ArgumentParser) -> None:
+    group = add_files(parser)
+    group.add_argument(
+        "--exclude",
+        action="append",
+        metavar="GLOB",
+        help="leave out what matches, as in .gitignore, in place of the usual folders and of "
+        "[governance.check] exclude; may be given several times",
+    )
+    group.add_argument(
+        "--extend-exclude",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="leave out what matches, too",
+    )
+    group.add_argument(
+        "--force-exclude",
+        action="store_true",
+        help="leave out what is excluded even where it is named, as pre-commit names files",
+    )
+    group.add_argument(
+        "--no-respect-gitignore",
+        action="store_false",
+        dest="respect_gitignore",
+        help="search also what .gitignore and .git/info/exclude leave out",
+    )
+
+
 def _add_rules(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("which findings")
+    group.add_argument(
+        "--severity",
+        action="append",
+        default=[],
+        metavar="CODE=LEVEL",
+        help=f"how much a warning or note matters: {', '.join(LEVELS)}; wins over "
+        "[governance.check.severity]; may be given several times",
+    )
     group.add_argument(
         "--fail-on",
         choices=(*SEVERITIES, "never"),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from corvus.config.check.discover import STDIN, find, is_foreign, same_file
 from corvus.config.check.documents import load_documents
 from corvus.config.check.rule_settings import (
+    TABLE,
     RuleSettings,
     SettingsFinder,
     regraded,
@@ -131,7 +132,9 @@ def check_paths(arguments: Sequence[str], options: Options | None = None) -> Che
             unmatched.append(_no_file(argument, others=len(match.names)))
     checked = tuple(file for file in files.values() if file is not None)
     unmatched += (
-        _unusable_settings(broken) for broken in finder.broken() if same_file(broken) not in files
+        _unusable_settings(file)
+        for file in finder.files()
+        if same_file(file) not in files and _has_unusable_settings(file, how)
     )
     return CheckRun(
         files=checked,
@@ -270,6 +273,14 @@ def _no_file(argument: str, *, others: int) -> Diagnostic:
 def _not_searched(folder: str, reason: str) -> Diagnostic:
     message = f"the directory `{folder}` cannot be searched: {reason}"
     return _about(folder, "file-unreadable", message, "Check its permissions.")
+
+
+def _has_unusable_settings(file: str, how: Options) -> bool:
+    """Return whether the settings of the checker in a file, or all of it, make no sense."""
+    checked = _check_one(file, how, walked=False)
+    assert checked is not None, "only a file found below a directory is passed over"
+    found = (one for one in checked.diagnostics if one.is_error)
+    return any(one.path[:2] == TABLE or not one.path for one in found)
 
 
 def _unusable_settings(file: str) -> Diagnostic:

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from corvus.config.check.rule_settings import SettingsFinder
+from corvus.config.check.walk import Exclusion, Search, search_below
 from corvus.config.model.aliases import ALIASES
 from corvus.config.model.dialects import GOVERNED, Dialect, host_keys
 
-if TYPE_CHECKING:
-    from corvus.config.check.walk import Exclusion, Search
-
 STDIN = "-"
+_USUAL = Search()
 _PATTERN = frozenset("*?[")
 
 
@@ -38,13 +38,18 @@ class FileMatch(NamedTuple):
     excluded: tuple[str, ...] = ()
 
 
-def find(argument: str, search: Search, exclusion: Exclusion) -> FileMatch:
-    """Return the files of a path, a directory, a pattern or ``-``; nothing where none matches."""
+def find(argument: str, search: Search = _USUAL, exclusion: Exclusion | None = None) -> FileMatch:
+    """Return the files of a path, a directory, a pattern or ``-``; nothing where none matches.
+
+    Args:
+        argument: As the user gave it.
+        search: What is left out.
+        exclusion: Decides about exclusion, for several arguments; ``None`` makes one.
+    """
+    exclusion = exclusion or Exclusion(search, SettingsFinder())
     if not argument:
         return FileMatch(())
     if argument != STDIN and os.path.isdir(argument):
-        from corvus.config.check.walk import search_below
-
         names, unsearched = search_below(argument, search, exclusion)
         return FileMatch(names, True, unsearched)
     named = _named(argument)

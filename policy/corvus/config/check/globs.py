@@ -46,10 +46,8 @@ class Globs:
 
     @cached_property
     def _compiled(self) -> GitIgnoreSpec:
-        from pathspec import GitIgnoreSpec
-
         patterns = [_relative(pattern, self._root) for pattern in self._patterns]
-        return GitIgnoreSpec.from_lines(_sound(patterns))
+        return _compile(_sound(patterns))
 
 
 def _relative(pattern: str, root: str) -> str:
@@ -70,12 +68,21 @@ def fault_of(pattern: str) -> str | None:
     """Return why a pattern can match nothing, in words; ``None`` for one that can."""
     import re
 
-    from pathspec import GitIgnoreSpec
-
     try:
-        compiled = GitIgnoreSpec.from_lines([pattern])
+        compiled = _compile([pattern])
     except (ValueError, re.error):
         return _UNREADABLE
     if all(one.include is None for one in compiled.patterns):
         return "it is empty" if not pattern.strip() else "it matches nothing"
     return None
+
+
+def _compile(patterns: Sequence[str]) -> GitIgnoreSpec:
+    import warnings
+
+    from pathspec import GitIgnoreSpec
+
+    with warnings.catch_warnings():
+        # Brackets become those of ``re``, which warns of ``[[]``.
+        warnings.simplefilter("ignore", FutureWarning)
+        return GitIgnoreSpec.from_lines(patterns)

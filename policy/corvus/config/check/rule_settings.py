@@ -39,7 +39,6 @@ class RuleSettings(NamedTuple):
         severity: Level by code; only levels that there are.
         exclude: Patterns of files and folders that a search leaves out.
         dialect: Dialect by pattern.
-        is_broken: Whether the file, or a part of the table, cannot be used.
     """
 
     file: str = ""
@@ -47,7 +46,6 @@ class RuleSettings(NamedTuple):
     severity: Mapping[str, str] = _NOTHING
     exclude: tuple[str, ...] = ()
     dialect: Mapping[str, str] = _NOTHING
-    is_broken: bool = False
 
     def dialect_of(self, path: str) -> tuple[str, str] | None:
         """Return the dialect that the table names for a file, and the pattern that did."""
@@ -56,7 +54,7 @@ class RuleSettings(NamedTuple):
         from corvus.config.check.globs import Globs
 
         absolute = os.path.join(absolute_folder(path), os.path.basename(path))
-        for pattern, dialect in reversed(self.dialect.items()):
+        for pattern, dialect in reversed([*self.dialect.items()]):
             if Globs((pattern,), self.folder).matches(absolute, is_folder=False):
                 return dialect, pattern
         return None
@@ -68,8 +66,11 @@ def rule_settings_for(path: str) -> RuleSettings:
 
 
 def absolute_folder(path: str) -> str:
-    """Return the real path of the folder that holds a file."""
-    return os.path.realpath(os.path.dirname(path) or os.curdir)
+    """Return the real path of the folder that holds a file; the root where there can be none."""
+    try:
+        return os.path.realpath(os.path.dirname(path) or os.curdir)
+    except (OSError, ValueError):  # the working directory was removed, or a NUL in the name
+        return os.sep
 
 
 class SettingsFinder:
@@ -92,9 +93,9 @@ class SettingsFinder:
             self._found[folder] = self._look(folder)
         return self._found[folder]
 
-    def broken(self) -> list[str]:
-        """Return the files that were found and cannot be used, each once."""
-        files = (settings.file for settings in self._found.values() if settings.is_broken)
+    def files(self) -> list[str]:
+        """Return the files whose settings count so far, each once; some may be broken."""
+        files = (settings.file for settings in self._found.values() if settings.file)
         return [*dict.fromkeys(files)]
 
     def _look(self, folder: str) -> RuleSettings:
@@ -126,33 +127,31 @@ def _read(place: str) -> RuleSettings | None:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except (OSError, ValueError):
-        return RuleSettings(place, os.path.dirname(place), is_broken=True)
+        return RuleSettings(place, os.path.dirname(place))
     if not all(word in raw for word in _WORDS):
         return None
     from corvus.config.toml.document import read_document
 
     document, _ = read_document(raw, place)
     if document is None:
-        return RuleSettings(place, os.path.dirname(place), is_broken=True)
+        return RuleSettings(place, os.path.dirname(place))
     table = value_at(document.data, TABLE)
     return _settings(table, place) if table is not None else None
 
 
 def _settings(table: object, place: str) -> RuleSettings:
+    """Return what a table says as far as it makes sense; the rest is for a check to report."""
     folder = os.path.dirname(place)
     if not is_table(table):
-        return RuleSettings(place, folder, is_broken=True)
+        return RuleSettings(place, folder)
     severity, dialect = _strings(table, "severity"), _strings(table, "dialect")
-    exclude = tuple(str(item) for item in as_items(table.get("exclude")) if isinstance(item, str))
-    kept = {code: level for code, level in severity.items() if level in LEVELS}
-    known = {pattern: name for pattern, name in dialect.items() if name in _dialects()}
-    settings = RuleSettings(place, folder, kept, exclude, known)
-    written = (table.get(key, default) for key, default in _SHAPES.items())
-    is_whole = [*written] == [{**kept}, [*exclude], {**known}] and table.keys() <= _SHAPES.keys()
-    return settings._replace(is_broken=not is_whole)
-
-
-_SHAPES: dict[str, object] = {"severity": {}, "exclude": [], "dialect": {}}
+    return RuleSettings(
+        place,
+        folder,
+        {code: level for code, level in severity.items() if level in LEVELS},
+        tuple(item for item in as_items(table.get("exclude")) if isinstance(item, str)),
+        {pattern: name for pattern, name in dialect.items() if name in _dialects()},
+    )
 
 
 def _strings(table: Table, key: str) -> dict[str, str]:
