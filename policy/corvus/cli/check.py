@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from corvus.cli.check_outputs import Report
-    from corvus.config.check.check import CheckedFile, CheckRun
+    from corvus.config.check.check import CheckedFile, CheckRun, Options
     from corvus.config.toml.values import Table
     from corvus.prices.lookup import PriceBooks
 
@@ -36,20 +36,37 @@ def main(argv: list[str]) -> int:
     try:
         options = parser.parse_intermixed_args(argv)
         shown, reports = _planned(parser, options)
-        how = check_options(parser, options)
+        chosen = check_options(parser, options)
     except SystemExit as stop:  # argparse has printed its message or the help
         return Exit.USAGE if stop.code else Exit.CLEAN
     from corvus.config.check.check import Options, check_paths
 
-    checked = check_paths(
-        options.path or usual_files(),
-        Options(
-            stdin=read_stdin,
-            stdin_name=options.stdin_filename,
-            facts=PRICE_FACTS,
-            **how,
-        ),
-    )
+    paths = options.path or usual_files()
+    how = Options(stdin=read_stdin, stdin_name=options.stdin_filename, facts=PRICE_FACTS, **chosen)
+
+    def show(checked: CheckRun) -> int:
+        return _show(checked, options, shown, reports)
+
+    if options.fix or options.fix_only or options.diff:
+        from corvus.cli.checks.fix import fix_paths
+
+        return fix_paths(paths, how, options, show)
+    return show(_with_proved_fixes(check_paths(paths, how), how))
+
+
+def _with_proved_fixes(checked: CheckRun, how: Options) -> CheckRun:
+    """Leave out fixes that do not mend their finding: each format shows or counts them."""
+    if all(found.fix is None for found in checked.diagnostics):
+        return checked
+    from corvus.config.edit.fixing import prove
+
+    return checked._replace(files=tuple(prove(file, how) for file in checked.files))
+
+
+def _show(
+    checked: CheckRun, options: argparse.Namespace, shown: str, reports: tuple[Report, ...]
+) -> int:
+    """Report a run and return the exit code."""
     code = _exit_code(checked, options)
     if shown == "text" and not reports:
         _print(_text(checked, options))
@@ -125,7 +142,7 @@ def _text(checked: CheckRun, options: argparse.Namespace) -> str:
         if file.diagnostics and file.text is not None
     }
     colour = _colour(options.color)
-    findings = render(checked.diagnostics, sources, colour=colour, links=has_links())
+    findings = render(checked.diagnostics, sources, colour=colour, links=has_links(), marks=True)
     return f"{findings}\n\n{summary}" if summary else findings
 
 
@@ -160,6 +177,10 @@ def _summary(checked: CheckRun) -> list[str]:
         lines.append(f"{_many(len(checked.passed_over), 'file')} of other tools passed over")
     if checked.excluded:
         lines.append(f"{_many(len(checked.excluded), 'file')} excluded")
+    if any(found.fix for found in checked.diagnostics):
+        from corvus.cli.checks.fix import fixable
+
+        lines.append(fixable(checked.diagnostics))
     return [f"{head}; {lines[0]}"] if not said and len(lines) == 1 else [head, *lines]
 
 
