@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from corvus.cli.arguments import ArgumentParser, Group
-from corvus.diagnostics.codes import LEVELS, Severity
+from corvus.diagnostics.codes import LEVELS, SEVERITIES
 from corvus.diagnostics.formats import FORMATS
 
 if TYPE_CHECKING:
-    import argparse
+    from corvus.cli.check import Arguments
 
-SEVERITIES: Final = tuple(severity.value for severity in Severity)
-"""Most serious first."""
 _EPILOG: Final = """\
 examples:
   corvus check corvus.toml              one file
@@ -31,36 +29,38 @@ or a report could not be written
 """
 
 
-def check_options(parser: ArgumentParser, chosen: argparse.Namespace) -> dict[str, Any]:
+def checking(arguments: Arguments) -> dict[str, Any]:
     """Return what the command line says about how to check, by the names of ``Options``.
 
     Raises:
-        SystemExit: A severity is wrong; the parser has said so.
+        SystemExit: A severity cannot be; that was printed.
     """
     from corvus.config.check.walk import Search
 
+    dialect = arguments.dialect
     return {
         # `--dialect auto` wins over the settings; without it they decide.
-        "dialect": {None: "auto", "auto": ""}.get(chosen.dialect, chosen.dialect),
-        "severity": dict(_severity(parser, value) for value in chosen.severity),
+        "dialect": "auto" if dialect is None else "" if dialect == "auto" else dialect,
+        "severity": dict(map(_severity, arguments.severity or ())),
         "search": Search(
-            None if chosen.exclude is None else tuple(chosen.exclude),
-            tuple(chosen.extend_exclude),
-            force_exclude=chosen.force_exclude,
-            respect_gitignore=chosen.respect_gitignore,
+            None if arguments.exclude is None else tuple(arguments.exclude),
+            tuple(arguments.extend_exclude or ()),
+            arguments.force_exclude,
+            arguments.respect_gitignore,
         ),
     }
 
 
-def _severity(parser: ArgumentParser, value: str) -> tuple[str, str]:
+def _severity(value: str) -> tuple[str, str]:
     from corvus.config.check.rule_settings import refusal
     from corvus.diagnostics.plain import escape
 
     code, sign, level = value.partition("=")
     if not sign:
-        parser.error(f"'--severity' needs CODE=LEVEL, not '{escape(value)}'")
+        parser_of_check().error(f"'--severity' needs CODE=LEVEL, not '{escape(value)}'")
     if reason := refusal(code, level):
-        parser.error(f"invalid value '{escape(value)}' for '--severity'; {escape(reason)}")
+        mistake = f"invalid value '{escape(value)}' for '--severity'"
+        parser_of_check().error(f"{mistake}; {escape(reason)}")
     return code, level
 
 
@@ -91,7 +91,6 @@ def _add_files(parser: ArgumentParser) -> None:
     group.add_argument(
         "--extend-exclude",
         action="append",
-        default=[],
         metavar="GLOB",
         help="leave out what matches, too",
     )
@@ -113,7 +112,6 @@ def _add_rules(parser: ArgumentParser) -> None:
     group.add_argument(
         "--severity",
         action="append",
-        default=[],
         metavar="CODE=LEVEL",
         help=f"how much a warning or note matters: {', '.join(LEVELS)}; wins over "
         "[governance.check.severity]; may be given several times",

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from corvus.config.check.discover import find
-from corvus.config.check.rule_settings import SettingsFinder
-from corvus.config.check.walk import Exclusion, Search
+from corvus.config.check.walk import Search
 
 _NO_USUAL = Search(exclude=())
 _PLACES = (
@@ -29,7 +28,7 @@ def git(*arguments: str) -> str:
 
 
 def searched(directory: str = ".", search: Search = _NO_USUAL) -> list[str]:
-    return [*find(directory, search, Exclusion(search, SettingsFinder())).names]
+    return [*find(directory, search=search).names]
 
 
 def fill(*places: str) -> None:

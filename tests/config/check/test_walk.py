@@ -8,15 +8,13 @@ from pathlib import Path
 import pytest
 
 from corvus.config.check.discover import find
-from corvus.config.check.rule_settings import SettingsFinder
-from corvus.config.check.walk import Exclusion, Search
+from corvus.config.check.walk import Search
 
 _CHECK = "[governance.check]\nexclude = {}\n"
 
 
 def searched(argument: str = ".", search: Search | None = None) -> list[str]:
-    how = search or Search()
-    return [*find(argument, how, Exclusion(how, SettingsFinder())).names]
+    return [*find(argument, search=search).names]
 
 
 def fill(*places: str) -> None:
@@ -110,7 +108,7 @@ def test_a_file_that_is_named_is_checked_unless_exclusion_is_forced() -> None:
     force = Search(extend_exclude=("drafts/",), force_exclude=True)
     for name in ("vendor/a.toml", "drafts/b.toml", "./vendor/../vendor/a.toml"):
         assert searched(name, Search(extend_exclude=("drafts/",))) == [name]
-        match = find(name, force, Exclusion(force, SettingsFinder()))
+        match = find(name, search=force)
         assert (match.names, match.excluded) == ((), (name,))
     assert searched("c.toml", force) == ["c.toml"]
     assert searched(f"{os.getcwd()}/vendor/a.toml", force) == []
@@ -128,8 +126,7 @@ def test_a_folder_that_may_not_be_searched_is_reported() -> None:
     fill("sub/a.toml", "b.toml")
     Path("sub").chmod(0)
     try:
-        how = Search()
-        match = find(".", how, Exclusion(how, SettingsFinder()))
+        match = find(".")
     finally:
         Path("sub").chmod(0o755)
     if os.getuid() == 0:

@@ -7,12 +7,9 @@ directory or a pattern, and by place within a file.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
 
+from corvus.base.record import Record
 from corvus.config.check.discover import STDIN, find, is_foreign, same_file
 from corvus.config.check.documents import load_documents
 from corvus.config.check.rule_settings import (
@@ -22,19 +19,20 @@ from corvus.config.check.rule_settings import (
     regraded,
     settings_of,
 )
-from corvus.config.check.walk import Exclusion, Search
 from corvus.config.model.dialects import Detection
 from corvus.config.toml.document import Document, read_bytes, read_document, source_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from corvus.config.check.subject import PriceFacts
+    from corvus.config.check.walk import Search
     from corvus.diagnostics.model import Diagnostic
 
 _OWN_NAME = "corvus.toml"
-_MENTIONS = re.compile(r"^[ \t]*\[+[ \t]*(?:cost|autonomy|mission|governance)\b", re.MULTILINE)
+_MENTIONS = r"(?m)^[ \t]*\[+[ \t]*(?:cost|autonomy|mission|governance)\b"
 
 
-class CheckedFile(NamedTuple):
+class CheckedFile(Record):
     """One file of a run.
 
     Attributes:
@@ -52,7 +50,7 @@ class CheckedFile(NamedTuple):
     ignored: int = 0
 
 
-class CheckRun(NamedTuple):
+class CheckRun(Record):
     """A whole run.
 
     Attributes:
@@ -75,7 +73,7 @@ class CheckRun(NamedTuple):
         return (*self.unmatched, *(found for file in self.files for found in file.diagnostics))
 
 
-class Options(NamedTuple):
+class Options(Record):
     """How to check.
 
     Attributes:
@@ -93,12 +91,12 @@ class Options(NamedTuple):
     stdin: Callable[[], bytes] = bytes
     stdin_name: str = "<stdin>"
     facts: PriceFacts | None = None
-    severity: Mapping[str, str] = MappingProxyType({})
+    severity: Mapping[str, str] | None = None
     search: Search | None = None
     finder: SettingsFinder | None = None
 
 
-class _Target(NamedTuple):
+class _Target(Record):
     name: str
     walked: bool
 
@@ -114,9 +112,7 @@ def check_paths(arguments: Sequence[str], options: Options | None = None) -> Che
     finder = SettingsFinder()
     how = how._replace(finder=finder)
     arguments = [*dict.fromkeys(arguments)]
-    search = how.search or Search()
-    exclusion = Exclusion(search, finder)
-    found = [find(argument, search, exclusion) for argument in arguments]
+    found = [find(argument, finder, how.search) for argument in arguments]
     keys = [[same_file(name) for name in match.names] for match in found]
     wanted: dict[str | tuple[int, int], _Target] = {}
     for match, its_keys in zip(found, keys, strict=True):
@@ -176,7 +172,7 @@ def _check_one(name: str, how: Options, *, walked: bool) -> CheckedFile | None:
     """Check a file; one found below a directory that is clearly of another tool is ``None``."""
     shown = how.stdin_name if name == STDIN else name
     try:
-        raw, errors = (how.stdin(), []) if name == STDIN else read_bytes(Path(name), shown)
+        raw, errors = (how.stdin(), []) if name == STDIN else read_bytes(name, shown)
     except OSError as fault:
         return CheckedFile(shown, diagnostics=(_unreadable(shown, fault.strerror or str(fault)),))
     return _check_bytes(raw, errors, shown, how, walked=walked and name != STDIN)
@@ -198,7 +194,7 @@ def _check_bytes(
     walked = walked and os.path.basename(shown) != _OWN_NAME
     if document is None:
         text = source_text(raw)
-        if walked and not _MENTIONS.search(text):
+        if walked and not _mentions_us(text):
             return None
         checked = _checked_rest(text, shown, diagnostics, how, settings)
     else:
@@ -206,7 +202,7 @@ def _check_bytes(
         if walked and is_foreign(document.data) and not settings.dialect_of(shown):
             return None
         checked = _checked(document, diagnostics, how, settings)
-    severity = {**settings.severity, **how.severity}
+    severity = {**settings.severity, **(how.severity or {})}
     if not severity or not checked.diagnostics:
         return checked
     return checked._replace(diagnostics=regraded(checked.diagnostics, severity))
@@ -214,6 +210,12 @@ def _check_bytes(
 
 def _settings_for(shown: str, how: Options) -> RuleSettings:
     return (how.finder or SettingsFinder()).of_file(shown)
+
+
+def _mentions_us(text: str) -> bool:
+    import re  # a clean file needs no pattern
+
+    return re.search(_MENTIONS, text) is not None
 
 
 def _checked_rest(

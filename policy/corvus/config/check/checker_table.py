@@ -5,7 +5,7 @@ It is no rule like the others, because it asks the registry of codes, which rule
 
 from __future__ import annotations
 
-from corvus.config.check.globs import fault_of
+from corvus.config.check.patterns import fault_of
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.rule_settings import TABLE, refusal
 from corvus.config.toml.finding import Finding, KeyOf, ValueOf

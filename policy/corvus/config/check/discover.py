@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
 
-from corvus.config.check.rule_settings import SettingsFinder
-from corvus.config.check.walk import Exclusion, Search, search_below
+from corvus.base.record import Record
 from corvus.config.model.aliases import ALIASES
 from corvus.config.model.dialects import GOVERNED, Dialect, host_keys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from corvus.config.check.rule_settings import SettingsFinder
+    from corvus.config.check.walk import Search
+
 STDIN = "-"
-_USUAL = Search()
 _PATTERN = frozenset("*?[")
 
 
-class FileMatch(NamedTuple):
+class FileMatch(Record):
     """What one argument stands for.
 
     Attributes:
@@ -38,23 +40,30 @@ class FileMatch(NamedTuple):
     excluded: tuple[str, ...] = ()
 
 
-def find(argument: str, search: Search = _USUAL, exclusion: Exclusion | None = None) -> FileMatch:
+def find(
+    argument: str, finder: SettingsFinder | None = None, search: Search | None = None
+) -> FileMatch:
     """Return the files of a path, a directory, a pattern or ``-``; nothing where none matches.
 
     Args:
         argument: As the user gave it.
-        search: What is left out.
-        exclusion: Decides about exclusion, for several arguments; ``None`` makes one.
+        finder: Knows the settings of the checker; ``None`` looks for them.
+        search: What is left out; ``None`` leaves out the usual.
     """
-    exclusion = exclusion or Exclusion(search, SettingsFinder())
     if not argument:
         return FileMatch(())
-    if argument != STDIN and os.path.isdir(argument):
+    is_folder = argument != STDIN and os.path.isdir(argument)
+    if not is_folder and (search is None or not search.force_exclude):
+        return FileMatch(_named(argument))
+    from corvus.config.check.rule_settings import SettingsFinder
+    from corvus.config.check.walk import Exclusion, Search, search_below
+
+    search = search or Search()
+    exclusion = Exclusion(search, finder or SettingsFinder())
+    if is_folder:
         names, unsearched = search_below(argument, search, exclusion)
         return FileMatch(names, True, unsearched)
     named = _named(argument)
-    if not search.force_exclude:
-        return FileMatch(named)
     excluded = {name for name in named if name != STDIN and exclusion.has_file(name)}
     kept = tuple(name for name in named if name not in excluded)
     return FileMatch(kept, excluded=tuple(sorted(excluded)))

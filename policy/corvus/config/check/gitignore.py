@@ -12,9 +12,9 @@ import os
 from typing import TypeAlias
 
 from corvus.base.repository import MARK, repository_of
-from corvus.config.check.globs import Globs
+from corvus.config.check.patterns import Patterns
 
-_Rules: TypeAlias = tuple[Globs, ...]
+_Rules: TypeAlias = tuple[Patterns, ...]
 
 _FILE = ".gitignore"
 
@@ -65,7 +65,7 @@ def _entered(folder: str, above: _Rules) -> _Rules:
 
 def _globs(file: str, folder: str) -> _Rules:
     lines = [line for line in _lines(file) if line.strip() and not line.startswith("#")]
-    return (Globs(lines, folder),) if lines else ()
+    return (Patterns(lines, folder),) if lines else ()
 
 
 def _lines(file: str) -> list[str]:

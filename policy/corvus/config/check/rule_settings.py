@@ -12,25 +12,26 @@ never passes what loading refuses. And a warning that was raised fails the check
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
 
+from corvus.base.record import Record
 from corvus.base.repository import MARK
 from corvus.config.toml.values import Route, Table, as_items, is_table, value_at
 from corvus.diagnostics.codes import LEVELS, OFF, Severity
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from corvus.diagnostics.model import Diagnostic
 
 NAME = "corvus.toml"
 TABLE: Route = ("governance", "check")
 _WORDS = (b"governance", b"check")
 """A file without one of these words has no such table."""
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+_NOTHING: Mapping[str, str] = {}
 
 
-class RuleSettings(NamedTuple):
+class RuleSettings(Record):
     """What one table says of the files below its folder.
 
     Attributes:
@@ -51,11 +52,11 @@ class RuleSettings(NamedTuple):
         """Return the dialect that the table names for a file, and the pattern that did."""
         if not self.dialect:
             return None
-        from corvus.config.check.globs import Globs
+        from corvus.config.check.patterns import Patterns
 
         absolute = os.path.join(absolute_folder(path), os.path.basename(path))
         for pattern, dialect in reversed([*self.dialect.items()]):
-            if Globs((pattern,), self.folder).matches(absolute, is_folder=False):
+            if Patterns((pattern,), self.folder).matches(absolute, is_folder=False):
                 return dialect, pattern
         return None
 

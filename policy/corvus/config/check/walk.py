@@ -14,7 +14,7 @@ from corvus.base.repository import repository_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from corvus.config.check.globs import Globs
+    from corvus.config.check.patterns import Patterns
     from corvus.config.check.rule_settings import SettingsFinder
 
 _SUFFIX = ".toml"
@@ -57,8 +57,8 @@ class Exclusion:
     def __init__(self, search: Search, finder: SettingsFinder) -> None:
         self._search = search
         self._finder = finder
-        self._settings: dict[str, Globs] = {}
-        self._named: Globs | None = None
+        self._settings: dict[str, Patterns] = {}
+        self._named: Patterns | None = None
 
     def has(self, folder: str, name: str, *, is_folder: bool) -> bool:
         """Return whether an entry of a folder is excluded; the folder itself is not asked about.
@@ -88,23 +88,23 @@ class Exclusion:
             here = os.path.join(here, name)
         return self.has(folder, os.path.basename(path), is_folder=False)
 
-    def _globs(self, folder: str) -> Iterator[Globs]:
+    def _globs(self, folder: str) -> Iterator[Patterns]:
         """Yield the patterns that count in a folder, those of the command line first."""
         given = (*(self._search.exclude or ()), *self._search.extend_exclude)
         if given:
             if self._named is None:
-                from corvus.config.check.globs import Globs
+                from corvus.config.check.patterns import Patterns
 
-                self._named = Globs(given, os.path.realpath(os.curdir))
+                self._named = Patterns(given, os.path.realpath(os.curdir))
             yield self._named
         if self._search.exclude is not None:
             return
         settings = self._finder.of_folder(folder)
         if settings.exclude:
             if settings.file not in self._settings:
-                from corvus.config.check.globs import Globs
+                from corvus.config.check.patterns import Patterns
 
-                self._settings[settings.file] = Globs(settings.exclude, settings.folder)
+                self._settings[settings.file] = Patterns(settings.exclude, settings.folder)
             yield self._settings[settings.file]
 
 

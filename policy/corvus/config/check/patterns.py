@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 
-class Globs:
+class Patterns:
     """Several patterns of one folder, in order: the last that matches decides.
 
     Args:
