@@ -90,25 +90,31 @@ class SettingsFinder:
         Args:
             folder: Absolute, without links.
         """
-        if folder not in self._found:
-            self._found[folder] = self._look(folder)
-        return self._found[folder]
+        passed: list[str] = []
+        here, found = folder, self._found.get(folder)
+        while found is None:
+            passed.append(here)
+            found = _own_settings(here) or (RuleSettings() if _is_top(here) else None)
+            here = os.path.dirname(here)
+            found = found or self._found.get(here)
+        self._found.update(dict.fromkeys(passed, found))
+        return found
 
     def files(self) -> list[str]:
         """Return the files whose settings count so far, each once; some may be broken."""
         files = (settings.file for settings in self._found.values() if settings.file)
         return [*dict.fromkeys(files)]
 
-    def _look(self, folder: str) -> RuleSettings:
-        place = os.path.join(folder, NAME)
-        own = _read(place) if _is_trusted(place) else None
-        if own is not None:
-            return own
-        above = os.path.dirname(folder)
-        is_top = above == folder or folder == os.environ.get("HOME")
-        if is_top or os.path.lexists(os.path.join(folder, MARK)):
-            return RuleSettings()
-        return self.of_folder(above)
+
+def _own_settings(folder: str) -> RuleSettings | None:
+    place = os.path.join(folder, NAME)
+    return _read(place) if _is_trusted(place) else None
+
+
+def _is_top(folder: str) -> bool:
+    """Return whether the search upwards ends here: a repository, the user's home, the root."""
+    is_end = folder in {os.path.dirname(folder), os.environ.get("HOME")}
+    return is_end or os.path.lexists(os.path.join(folder, MARK))
 
 
 def settings_of(data: Mapping[str, object], file: str) -> RuleSettings | None:
