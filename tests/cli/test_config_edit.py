@@ -65,7 +65,7 @@ def test_nothing_to_do_is_said(config: Path, capsys: Capture) -> None:
         (["set", "memory.backend", "x"], "belongs to the corvus runtime"),
         (["set", "cost.enabled", "true", "--config", "absent.toml"], "file-missing"),
         (["unset", "cost.daly"], "no setting `cost.daly`"),
-        (["set", "cost.enabled"], "Missing argument 'VALUE'"),
+        (["set", "cost.enabled"], "missing argument 'VALUE'"),
         (["set", "governance.ledger.path", "\udcff"], "not UTF-8"),
     ],
 )
