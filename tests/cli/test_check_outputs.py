@@ -50,6 +50,7 @@ def test_a_report_holds_what_the_format_prints(style: str, capsys: Capture) -> N
     if style in {"text", "github", "azure"}:  # without the summary, as --quiet asks
         printed = printed.removesuffix(
             "1 error in 1 file\nchecked as native: no key of a host runtime\n"
+            "1 fixable with `--fix --unsafe-fixes`\n"
         ).rstrip("\n")
         printed += "\n"
     assert Path("report").read_text(encoding="utf-8") == printed

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from corvus.cli.arguments import ArgumentParser, Group
-from corvus.diagnostics.codes import Severity
+from corvus.diagnostics.codes import SEVERITIES
 from corvus.diagnostics.formats import FORMATS
 
-SEVERITIES: Final = tuple(severity.value for severity in Severity)
-"""Most serious first."""
 _EPILOG: Final = """\
 examples:
   corvus check corvus.toml              one file
@@ -18,6 +16,8 @@ examples:
   cat corvus.toml | corvus check - --stdin-filename corvus.toml
   corvus check --strict --format concise corvus.toml
   corvus check --format github --report sarif=corvus.sarif --report junit=corvus.xml .
+  corvus check --fix corvus.toml        mend what cannot change the meaning in force
+  corvus check --diff --unsafe-fixes .  what could be mended, as a patch; nothing is written
   corvus explain unknown-key            what a code means and how to mend it
 
 exit codes: 0 clean, 1 findings at or above --fail-on, 2 usage, unreadable input or no file matched,
@@ -35,6 +35,7 @@ def parser_of_check() -> ArgumentParser:
     )
     add_files(parser)
     _add_rules(parser)
+    _add_fixes(parser)
     _add_output(parser)
     return parser
 
@@ -53,6 +54,32 @@ def _add_rules(parser: ArgumentParser) -> None:
         dest="fail_on",
         const="warning",
         help="the same as --fail-on warning; of both, the last counts",
+    )
+
+
+def _add_fixes(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("fixes")
+    group.add_argument(
+        "--fix",
+        action="store_true",
+        help="write what mends a finding and cannot change the meaning in force",
+    )
+    group.add_argument(
+        "--unsafe-fixes",
+        "--unsafe",
+        action="store_true",
+        help="with --fix or --diff: what was most likely meant, too; review the result",
+    )
+    group.add_argument(
+        "--fix-only", action="store_true", help="fix, and neither report what is left nor exit 1"
+    )
+    group.add_argument(
+        "--diff",
+        action="store_true",
+        help="write nothing; print what --fix would change, and exit 1 where that is something",
+    )
+    group.add_argument(
+        "--show-fixes", action="store_true", help="list which codes were fixed in which file"
     )
 
 

@@ -89,7 +89,7 @@ def test_applying_the_replacements_of_a_fix_mends_the_finding(check: Check) -> N
     (result,) = [one for one in run_of(check(text))["results"] if "fixes" in one]
     (fix,) = result["fixes"]
     assert fix["description"]["text"] == "Remove the quotes"
-    assert fix["properties"] == {"isSafe": False}
+    assert fix["properties"] == {"applicability": "unsafe", "isSafe": False}
     (change,) = fix["artifactChanges"]
     assert change["artifactLocation"]["uri"] == "corvus.toml"
     for replacement in reversed(change["replacements"]):

@@ -51,7 +51,7 @@ def as_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, object]]:
     ``start``, ``end``, ``related``, ``help``, ``path`` and ``fix``. ``url`` is the page of the
     code. ``start`` and ``end`` (exclusive) are ``null`` without a position; lines and columns count
     from 1, ``offset`` counts code points, ``byte_offset`` bytes of the file. ``fix`` is ``null`` or
-    has ``description``, ``is_safe`` and ``edits``.
+    has ``description``, ``applicability`` (``safe`` or ``unsafe``), ``is_safe`` and ``edits``.
     """
     return [_object(diagnostic) for diagnostic in diagnostics]
 
@@ -117,7 +117,12 @@ def _fix(fix: Fix) -> dict[str, object]:
         }
         for edit in fix.edits
     ]
-    return {"description": fix.description, "is_safe": fix.is_safe, "edits": edits}
+    return {
+        "description": fix.description,
+        "applicability": fix.applicability,
+        "is_safe": fix.is_safe,
+        "edits": edits,
+    }
 
 
 def _related(label: Label) -> dict[str, object]:
