@@ -16,7 +16,7 @@ import typer
 from typer.main import get_command
 
 from corvus.cli.exits import Exit
-from corvus.cli.mistakes import UsageMistake, show
+from corvus.cli.parsing.mistakes import UsageMistake, show
 from corvus.version import __version__
 
 _PASSED_ON: dict[str, object] = {

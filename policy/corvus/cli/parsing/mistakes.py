@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import typer
 
-from corvus.cli.arguments import invalid_value, show_mistake, unexpected
 from corvus.cli.exits import Exit
+from corvus.cli.parsing.arguments import invalid_value, show_mistake, unexpected
 
 # The classes of click are part of typer, which names none of those above publicly.
 UsageMistake: Final = typer.BadParameter.__bases__[0]
