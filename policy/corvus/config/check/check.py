@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from corvus.diagnostics.model import Diagnostic
 
 _OWN_NAME = "corvus.toml"
+_KNOWN_KEY = 30
 _MENTIONS = r"(?m)^[ \t]*\[+[ \t]*(?:cost|autonomy|mission|governance)\b"
 
 
@@ -207,11 +208,19 @@ def _checked(document: Document, diagnostics: list[Diagnostic], how: Options) ->
     return CheckedFile(
         shown=document.file,
         text=document.text,
-        detected=loaded.dialects[0],
+        detected=_without_secrets(loaded.dialects[0], document),
         deprecated_fields=loaded.deprecated_fields,
         diagnostics=(*diagnostics, *loaded.diagnostics),
         ignored=loaded.ignored,
     )
+
+
+def _without_secrets(detected: Detection, document: Document) -> Detection:
+    """Hide what may be a secret in evidence; keys of a runtime are short and need no look."""
+    if all(len(item) <= _KNOWN_KEY for item in detected.evidence):
+        return detected
+    evidence = tuple(map(document.quotes().value, detected.evidence))
+    return detected._replace(evidence=evidence)
 
 
 def _no_file(argument: str, *, others: int) -> Diagnostic:
