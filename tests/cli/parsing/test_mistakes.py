@@ -45,7 +45,7 @@ from tests.cli.places import Place
             "corvus cost history [OPTIONS]",
         ),
         ("cost reset --scope", "'--scope' needs a value", "corvus cost reset [OPTIONS]"),
-        ("config set", "missing argument 'KEY'", "corvus config set [OPTIONS]"),
+        ("config unset", "missing argument 'KEY'", "corvus config unset [OPTIONS]"),
         ("gateway --port 99999", "invalid value for '--port'", "corvus gateway [OPTIONS]"),
     ],
 )
