@@ -12,7 +12,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from corvus.config.check.discover import STDIN, find, is_foreign, same_file
+from corvus.config.check.discover import (
+    STDIN,
+    find,
+    is_foreign,
+    is_name_of_others,
+    same_file,
+)
 from corvus.config.check.documents import load_documents
 from corvus.config.model.dialects import Detection
 from corvus.config.toml.document import Document, read_bytes, read_document, source_text
@@ -128,6 +134,13 @@ def check_text(text: bytes, name: str, options: Options | None = None) -> Checke
     checked = _check_bytes(text, [], name, options or Options())
     assert checked is not None, "only a file found below a directory is passed over"
     return checked
+
+
+def check_if_ours(text: bytes, name: str, options: Options | None = None) -> CheckedFile | None:
+    """Do what ``check_text`` does, unless the file is clearly of another tool: then ``None``."""
+    if is_name_of_others(name):
+        return None
+    return _check_bytes(text, [], name, options or Options(), walked=True)
 
 
 def _results(targets: list[_Target], how: Options) -> list[CheckedFile | None]:

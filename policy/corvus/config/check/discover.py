@@ -78,6 +78,11 @@ def is_foreign(data: Mapping[str, object]) -> bool:
     )
 
 
+def is_name_of_others(name: str) -> bool:
+    """Return whether a file of this name always belongs to another tool."""
+    return os.path.basename(name) in _OTHER_TOOLS
+
+
 def _below(directory: str) -> FileMatch:
     names: list[str] = []
     unsearched: list[tuple[str, str]] = []

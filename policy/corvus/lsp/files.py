@@ -1,0 +1,95 @@
+"""The files that the editor shows, and what a check says of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pygls.uris import to_fs_path
+
+from corvus.config.check.check import CheckedFile, Options, check_if_ours, check_text
+from corvus.lsp.text import Text
+
+if TYPE_CHECKING:
+    from corvus.config.check.subject import PriceFacts
+
+CONFIG_NAME = "corvus.toml"
+
+
+@dataclass(slots=True)
+class OpenFile:
+    """A file that the editor shows; replaced by nothing until it is closed.
+
+    Attributes:
+        uri: As the editor names it.
+        text: Its latest text.
+        is_ours: Whether any of its texts was a config that corvus knows; it stays one while it is
+            broken in the middle of a word.
+        checked: What a check said of it last.
+    """
+
+    uri: str
+    text: Text
+    is_ours: bool = False
+    checked: Checked | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """Where it is on disk; ``None`` when it was never saved."""
+        path = to_fs_path(self.uri) if self.uri.startswith("file:") else None
+        return Path(path) if path else None
+
+    @property
+    def name(self) -> str:
+        """How a check calls it."""
+        path = self.path
+        return str(path) if path is not None else self.uri.rpartition("/")[2] or self.uri
+
+    @property
+    def is_named_ours(self) -> bool:
+        """Whether its name alone makes it a config of corvus."""
+        return self.name.rpartition("/")[2] == CONFIG_NAME
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check says of one version of a text.
+
+    Attributes:
+        text: That version.
+        file: What was found; ``None`` when the file is of another tool.
+    """
+
+    text: Text
+    file: CheckedFile | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """Checks texts as ``corvus check`` does.
+
+    Attributes:
+        facts: Answers about prices.
+    """
+
+    facts: PriceFacts
+    _options: dict[str, Options] = field(default_factory=dict[str, Options])
+
+    def options(self, file: OpenFile) -> Options:
+        """Return how a file is checked."""
+        return Options(facts=self.facts)
+
+    def check(self, file: OpenFile, text: Text) -> Checked:
+        """Check a text of a file."""
+        options = self.options(file)
+        if file.is_ours or file.is_named_ours:
+            return Checked(text, check_text(text.raw, file.name, options))
+        return Checked(text, check_if_ours(text.raw, file.name, options))
+
+    def latest(self, file: OpenFile) -> Checked:
+        """Return what a check says of the latest text."""
+        checked = file.checked
+        if checked is None or checked.text is not file.text:
+            checked = self.check(file, file.text)
+        return checked
