@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 from corvus.base.links import HOMEPAGE, rule_page
+from corvus.config.check.codes import CODES
 
 _PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
@@ -15,5 +16,8 @@ def test_the_homepage_is_that_of_the_package() -> None:
     assert urls["Homepage"] == HOMEPAGE
 
 
-def test_a_rule_has_a_page() -> None:
-    assert rule_page("unknown-key") == f"{HOMEPAGE}/blob/main/docs/rules/unknown-key.md"
+def test_the_page_of_every_code_is_a_file_of_the_repository() -> None:
+    """DIA-4."""
+    start = f"{HOMEPAGE}/blob/main/"
+    for code in CODES:
+        assert (_PROJECT.parent / rule_page(code).removeprefix(start)).is_file()

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from corvus.base.files import replace_file
-from corvus.cli import config as config_group
+from corvus.base import files
 from corvus.cli.exits import Exit
 from corvus.cli.main import main
+from corvus.config.edit import change as changes
 
 Capture = pytest.CaptureFixture[str]
 CONFIG = '# mine\n[cost]\ndaily_limit_usd = 5.00 # a day\n\n[governance.ledger]\npath = "a"\n'
@@ -85,18 +85,42 @@ def test_without_any_config_init_is_named(capsys: Capture) -> None:
 def test_a_change_by_somebody_else_is_not_lost(
     config: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replace = replace_file
+    replace = files.replace_file
 
     def late(path: Path, data: bytes, *, before: bytes) -> None:
         config.write_text("# theirs\n")
         replace(path, data, before=before)
 
-    monkeypatch.setattr(config_group, "replace_file", late)
+    monkeypatch.setattr(files, "replace_file", late)
     assert main(["config", "set", "cost.enabled", "true"]) == Exit.USAGE
     told = capsys.readouterr()
     assert "changed since it was read" in told.err
     assert told.out == ""
     assert config.read_text() == "# theirs\n"
+
+
+def test_what_somebody_else_wrote_while_we_waited_is_kept(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CFG-12."""
+    read = changes.read_config
+
+    def early(path: Path) -> bytes:
+        before = read(path)
+        config.write_text("# theirs\n[mission]\nmax_steps = 7\n")
+        return before
+
+    monkeypatch.setattr(changes, "read_config", early)
+    assert main(["config", "set", "mission.enabled", "true"]) == Exit.CLEAN
+    assert config.read_text() == "# theirs\n[mission]\nmax_steps = 7\nenabled = true\n"
+
+
+def test_a_file_of_several_names_is_said_to_be_split(config: Path, capsys: Capture) -> None:
+    other = config.with_name("other.toml")
+    os.link(config, other)
+    assert main(["config", "set", "cost.enabled", "true"]) == Exit.CLEAN
+    assert "1 other hard link to the file: the old bytes stay there" in capsys.readouterr().err
+    assert other.read_text() == CONFIG
 
 
 @pytest.mark.usefixtures("unprivileged")

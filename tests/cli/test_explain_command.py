@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from corvus.base.links import rule_page
 from corvus.cli.explain import main
 from corvus.config.check.codes import CODES
 
@@ -24,6 +25,7 @@ def test_every_code_is_explained_with_both_examples_and_the_remedy(
     flat = " ".join(printed.split())
     for text in (info.explanation, info.mend):
         assert " ".join(text.split()) in flat
+    assert printed.endswith(f"\nThe same on the web: {rule_page(code)}\n")
 
 
 def test_without_a_code_all_are_listed_errors_first(capsys: Capture) -> None:
@@ -59,7 +61,7 @@ def test_json_holds_the_whole_entry(code: str, capsys: Capture) -> None:
     assert main([code, "--format", "json"]) == 0
     entry = json.loads(capsys.readouterr().out)
     names = ("code", "severity", "title", "explanation", "bad", "bad_is_text", "good", "mend")
-    assert entry == {name: getattr(info, name) for name in names}
+    assert entry == {name: getattr(info, name) for name in names} | {"url": rule_page(code)}
 
 
 def test_json_lists_every_code_in_the_order_of_the_text(capsys: Capture) -> None:

@@ -16,7 +16,7 @@ from corvus.answers import schema as answers
 from corvus.config.model import quick
 from corvus.prices.book import BOOK_PATH
 from tools.checkout import HERE
-from tools.generate import config_schemas, price_book, report_index, settings_core
+from tools.generate import config_schemas, price_book, report_index, rule_pages, settings_core
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -24,12 +24,19 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if files differ")
     check = parser.parse_args(arguments).check
-    stale = {path: text for path, text in generated().items() if _read(path) != text}
+    files = generated()
+    stale = {path: text for path, text in files.items() if _read(path) != text}
     for path, text in stale.items():
         print(f"{'stale' if check else 'written'}: {path.relative_to(HERE)}")
         if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="\n")
-    return 1 if check and (stale or price_book.render() is None) else 0
+    orphans = rule_pages.orphans(HERE, files)
+    for path in orphans:
+        print(f"{'without a source' if check else 'removed'}: {path.relative_to(HERE)}")
+        if not check:
+            path.unlink()
+    return 1 if check and (stale or orphans or price_book.render() is None) else 0
 
 
 def generated() -> dict[Path, str]:
@@ -46,6 +53,7 @@ def generated() -> dict[Path, str]:
         **({} if book is None else {BOOK_PATH: book}),
         quick.DATA: settings_core.render(),
         **{HERE / "schemas" / name: written(schema) for name, schema in schemas.items()},
+        **rule_pages.published(),
         readme: report_index.render(readme.read_text(encoding="utf-8")),
     }
 

@@ -119,6 +119,7 @@ def _diagnostic() -> Schema:
     step: Schema = {"type": ["string", "integer"]}
     return _object(
         code={**_TEXT, "description": "Stable; see corvus explain."},
+        url={**_TEXT, "format": "uri", "description": "The page that explains the code."},
         severity={"enum": ["error", "warning", "note"]},
         message=_TEXT,
         label={**_TEXT, "description": "A few words for the caret; may be empty."},

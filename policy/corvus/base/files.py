@@ -1,27 +1,23 @@
-"""Files: written whole or not at all, locked between processes, durable and private.
+"""Files: written whole or not at all, and durable.
 
 A reader of a file that is replaced, and whoever pulls the plug, finds the old bytes or the new
-ones. It knows no format. Locks are advisory (``flock``) and on files of their own: closing any
-descriptor of a file that SQLite or DuckDB has open would drop their locks on it.
+ones. Two rewrites at once come one after the other (CFG-12). It knows no format.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
-import sys
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from weakref import WeakSet
 
 from corvus.base.errors import EditRefused, ReportError
+from corvus.base.locks import HAS_LOCKS, lock_within
 
-HAS_LOCKS = sys.platform != "win32"
-"""Whether there is ``flock``; without it, locks are granted to everybody."""
-
-_DEFAULT_MODE = 0o644
+_NOT_OURS = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENODATA, errno.EINVAL)
+"""What the system answers to an attribute that it sets itself, or that has just gone."""
 
 
 @contextmanager
@@ -54,7 +50,7 @@ def whole_file(path: Path) -> Generator[Path]:
 
 
 def replace_file(path: Path, data: bytes, *, before: bytes | None = None) -> None:
-    """Write a file atomically (CFG-12): its mode, its owner and a link that leads to it stay.
+    """Write a file atomically: mode, owner, attributes and a link that leads to it stay.
 
     Other hard links to the old file keep the old bytes. A process killed half-way leaves the file
     as it was, and a hidden ``.NAME.*.tmp`` next to it.
@@ -80,8 +76,121 @@ def replace_file(path: Path, data: bytes, *, before: bytes | None = None) -> Non
         with suppress(OSError):  # the rename is durable where the file system has such a thing
             sync(target.parent)
     except (OSError, ValueError) as fault:
-        reason = fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault)
-        raise EditRefused(f"{path} cannot be written: {reason}") from fault
+        raise _refusal(path, fault) from fault
+
+
+class HeldFile:
+    """A file whose rewrites all wait for this one, and what it held when its turn came.
+
+    Attributes:
+        path: As the user named it.
+        data: Its bytes.
+    """
+
+    __slots__ = ("data", "path")
+
+    def __init__(self, path: Path, data: bytes) -> None:
+        self.path = path
+        self.data = data
+
+    def replace(self, data: bytes) -> None:
+        """Write it atomically, unless it holds those bytes already.
+
+        Raises:
+            EditRefused: Something else wrote to the file without waiting, or as ``replace_file``.
+        """
+        if data != self.data:
+            replace_file(self.path, data, before=self.data)
+            self.data = data
+
+
+@contextmanager
+def hold_file(path: Path, *, wait_seconds: float = 20) -> Generator[HeldFile]:
+    """Hold a file against all other rewrites, and read it (CFG-12).
+
+    No file of a lock is left behind: what is locked is the folder, or the file where one may not
+    read the folder. The kernel serves those who wait about in order, and lets the next one in when
+    the holder dies. Between machines that share a folder there is no such lock: there the last
+    look before the rename has to do.
+
+    NOTE: the lock of a file stays with the replaced one. Whoever waited for it looks whether the
+    file is still that of the path, and waits for the new one if not.
+
+    Args:
+        path: A file that is there. Of a symbolic link, the file that it leads to.
+        wait_seconds: How long to wait for others.
+
+    Yields:
+        The file. Another one of the same folder cannot be held meanwhile.
+
+    Raises:
+        EditRefused: It is not ours to replace, somebody held it all the time, or the file system
+            knows no locks.
+    """
+    with ExitStack() as locks:
+        try:
+            while not _is_held(path, locks, wait_seconds):
+                locks.close()
+            data = path.read_bytes()
+        except TimeoutError:
+            raise EditRefused(
+                f"{path} was being changed by another program for all of {wait_seconds:g} s: "
+                "nothing is written, try again"
+            ) from None
+        except (OSError, ValueError) as fault:
+            raise _refusal(path, fault) from fault
+        yield HeldFile(path, data)
+
+
+def rewrite_file(
+    path: Path, change: Callable[[bytes], bytes], *, wait_seconds: float = 20
+) -> tuple[bytes, bytes]:
+    """Change a file as it is when nobody else of us changes it (CFG-12).
+
+    Args:
+        path: A file that is there.
+        change: Returns the new bytes for those that the file holds by now; what it raises leaves
+            the file as it was.
+        wait_seconds: As for ``hold_file``.
+
+    Returns:
+        The bytes before and after; equal when nothing was written.
+
+    Raises:
+        EditRefused: As for ``hold_file`` and ``replace_file``.
+    """
+    with hold_file(path, wait_seconds=wait_seconds) as held:
+        before = held.data
+        held.replace(change(before))
+        return before, held.data
+
+
+def count_hard_links(path: Path) -> int:
+    """Return how many other names a file has, which keep the old bytes when it is replaced."""
+    try:
+        return os.stat(path).st_nlink - 1
+    except OSError:
+        return 0
+
+
+def _is_held(path: Path, locks: ExitStack, seconds: float) -> bool:
+    """Lock the folder of a file; return whether the path still leads to what is locked."""
+    target = Path(os.path.realpath(path))
+    _refuse_irreplaceable(target)
+    if not HAS_LOCKS:
+        return True
+    lock = locks.enter_context(lock_within(target.parent, seconds))
+    lock = lock or locks.enter_context(lock_within(target, seconds))
+    if lock is None:
+        raise EditRefused(f"{path} cannot be locked: nothing is written")
+    if Path(os.path.realpath(path)) != target:
+        return False
+    return os.path.samestat(os.fstat(lock.descriptor), lock.path.stat())
+
+
+def _refusal(path: Path, fault: OSError | ValueError) -> EditRefused:
+    reason = fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault)
+    return EditRefused(f"{path} cannot be written: {reason}")
 
 
 @contextmanager
@@ -128,6 +237,26 @@ def _like(part: Path, target: Path) -> None:
         with suppress(PermissionError):
             os.chown(part, old.st_uid, old.st_gid)
     os.chmod(part, stat.S_IMODE(old.st_mode))
+    _keep_attributes(part, target)
+
+
+def _keep_attributes(part: Path, target: Path) -> None:
+    """Give a new file the extended attributes of the old one, such as an access list.
+
+    Those that only the system may set stay away, as they do in a copy.
+    """
+    if not hasattr(os, "listxattr"):
+        return
+    try:
+        names = os.listxattr(target)
+    except OSError:
+        return  # the file system has none
+    for name in names:
+        try:
+            os.setxattr(part, name, os.getxattr(target, name))
+        except OSError as fault:
+            if fault.errno not in _NOT_OURS:
+                raise
 
 
 def sync(path: Path) -> None:
@@ -155,143 +284,3 @@ def file_sha256(file: Path) -> str:
 
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def make_private(path: Path, *, is_new: bool) -> None:
-    """Let only its owner read a file: it says who did what, and what it cost.
-
-    The file is never opened: a database engine may have it open, and would lose its locks.
-
-    Args:
-        path: The file; one that is missing or somebody else's stays as it is.
-        is_new: Whether it was made just now. Of an older one, only the mode that it was given by
-            default is changed: another was given on purpose.
-    """
-    with suppress(OSError):
-        mode = os.stat(path).st_mode & 0o777
-        if mode & 0o077 and (is_new or mode == _DEFAULT_MODE):
-            os.chmod(path, mode & 0o700)
-
-
-def reserve_private(path: str | Path) -> None:
-    """Make an empty file that only its owner may read, where there is none.
-
-    An existing one is not opened: closing it would drop the locks that a database engine holds on
-    it in this process (https://sqlite.org/howtocorrupt.html, section 2.2).
-    """
-    with suppress(OSError):  # the engine comes to the same end, and says why
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-
-
-def try_lock(descriptor: int, *, shared: bool = False) -> bool:
-    """Lock an open file if that needs no waiting; return whether it is locked now.
-
-    Raises:
-        OSError: The file system knows no such locks.
-    """
-    if sys.platform == "win32":
-        return True
-    import fcntl
-
-    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-class FileLock:
-    """A lock between processes: a ``flock`` on a file of its own.
-
-    The kernel serves those who wait about in order, and frees the lock when its holder dies. A
-    forked child lets go of it at once, so that the death of its parent frees it too.
-
-    Args:
-        path: The file of the lock.
-        create: Make it when it is missing; else it is only opened, for reading.
-
-    Raises:
-        OSError: The file cannot be made or opened.
-    """
-
-    def __init__(self, path: Path, *, create: bool = True) -> None:
-        self.path = path
-        flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY
-        self.descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
-        _open_locks.add(self)
-
-    def take(self) -> None:
-        """Wait until the lock is free, and hold it alone.
-
-        Raises:
-            OSError: The file system knows no such locks.
-        """
-        if sys.platform == "win32":
-            return
-        import fcntl
-
-        fcntl.flock(self.descriptor, fcntl.LOCK_EX)
-
-    def take_within(self, seconds: float) -> bool:
-        """Wait some time until the lock is free, and hold it alone.
-
-        Returns:
-            Whether it is held; if not, this lock is closed: should it be granted after all, it goes
-            with the file that it was granted to.
-
-        Raises:
-            OSError: As for ``take``.
-        """
-        faults: list[OSError] = []
-
-        def wait() -> None:
-            try:
-                self.take()
-            except OSError as fault:
-                faults.append(fault)
-
-        waiter = threading.Thread(target=wait, name="corvus-lock", daemon=True)
-        waiter.start()
-        waiter.join(seconds)
-        if waiter.is_alive():
-            self.close()
-            return False
-        if faults:
-            raise faults[0]
-        return True
-
-    def give_back(self) -> None:
-        """Let the next one in; does nothing once closed."""
-        if sys.platform == "win32" or self.descriptor < 0:
-            return
-        import fcntl
-
-        fcntl.flock(self.descriptor, fcntl.LOCK_UN)
-
-    def touch_us(self) -> int | None:
-        """Return the present of the file system, microseconds; ``None`` where it has none."""
-        try:
-            os.utime(self.path)
-            return os.stat(self.path).st_mtime_ns // 1000
-        except OSError:
-            return None
-
-    def close(self) -> None:
-        """Let go of the file. May be called again."""
-        descriptor, self.descriptor = self.descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-
-_open_locks: WeakSet[FileLock] = WeakSet()
-
-
-def _close_locks_in_child() -> None:
-    """Close a child's share of the locks; those of the parent stay as they are."""
-    for lock in [*_open_locks]:
-        lock.close()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_close_locks_in_child)

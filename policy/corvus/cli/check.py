@@ -162,14 +162,15 @@ def _text(checked: CheckRun, options: argparse.Namespace) -> str:
     summary = "" if options.quiet else "\n".join(_summary(checked))
     if not checked.diagnostics:
         return summary
-    from corvus.diagnostics.formats.text import render
+    from corvus.diagnostics.formats.text import has_links, render
 
     sources = {
         file.shown: file.text
         for file in checked.files
         if file.diagnostics and file.text is not None
     }
-    findings = render(checked.diagnostics, sources, colour=_colour(options.color))
+    colour = _colour(options.color)
+    findings = render(checked.diagnostics, sources, colour=colour, links=has_links())
     return f"{findings}\n\n{summary}" if summary else findings
 
 

@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
-from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 import typer
 
-from corvus.base.errors import EditRefused
-from corvus.base.files import replace_file
+from corvus.cli.config_edit import apply_change, file_to_change
 from corvus.cli.options import Config, Sets
 from corvus.cli.output import console, is_terminal, json_text, shown
 from corvus.config.check.suggest import closest
-from corvus.config.edit.change import Change, set_key, unset_key
+from corvus.config.edit.change import set_keys, unset_key
 from corvus.config.layers import origins
 from corvus.config.layers.assignment import whole_key
-from corvus.config.layers.environment import variable
 from corvus.config.layers.load import Layers, load_layers
-from corvus.config.layers.locate import locate
 from corvus.config.layers.origins import EffectiveSetting
 from corvus.config.model.aliases import ALIASES
 from corvus.config.toml.values import Route, as_items, header, is_table, kind, value_at, written
 from corvus.config.toml.values import shown as dotted
-from corvus.diagnostics.formats.text import concise
 from corvus.diagnostics.model import ConfigError
 from corvus.diagnostics.plain import escape
-from corvus.diagnostics.secrets import secret_ranges
 
 app = typer.Typer(help="The settings in force, and changes of a config file.", no_args_is_help=True)
 
@@ -125,7 +118,8 @@ def set_(
 
     Example: corvus config set cost.daily_limit_usd 25
     """
-    apply_change(set_key(file_to_change(config, os.environ), key, value), dry_run=dry_run)
+    path = file_to_change(config, os.environ)
+    apply_change(path, lambda raw: set_keys(raw, str(path), {key: value}), dry_run=dry_run)
 
 
 @app.command("unset")
@@ -134,7 +128,8 @@ def unset(key: Key, *, config: File = None, dry_run: DryRun = False) -> None:
 
     Example: corvus config unset cost.daily_limit_usd
     """
-    apply_change(unset_key(file_to_change(config, os.environ), key), dry_run=dry_run)
+    path = file_to_change(config, os.environ)
+    apply_change(path, lambda raw: unset_key(raw, str(path), key), dry_run=dry_run)
 
 
 def _print_one(text: str, place: str) -> None:
@@ -209,81 +204,6 @@ def _unknown_setting(rows: Sequence[EffectiveSetting], route: Route) -> str:
     )
     hint = f"did you mean `{near}`?" if near else "run `corvus config show` for all"
     return f"no setting `{name}`: {hint}"
-
-
-_CONTEXT_LINES = 3
-
-
-def file_to_change(named: Path | None, environment: Mapping[str, str]) -> Path:
-    """Return the file to change: the one named, else the one that other commands read.
-
-    Raises:
-        EditRefused: There is none.
-    """
-    located = locate([named] if named else (), environment=environment)
-    if not located.paths:
-        raise EditRefused("there is no config to change: `corvus init` writes one")
-    return located.paths[-1]
-
-
-def apply_change(change: Change, *, dry_run: bool) -> None:
-    """Write a change, print its diff, and tell what it leads to.
-
-    Args:
-        change: What was planned.
-        dry_run: Whether to print only.
-
-    Raises:
-        EditRefused: The file changed since, or cannot be written.
-    """
-    path = escape(str(change.path))
-    if change.after == change.before:
-        print(f"unchanged: {path} says so already")
-        return
-    if not dry_run:
-        replace_file(change.path, change.after, before=change.before)
-    print("\n".join(_diff(path, change.before.decode(), change.after.decode())))
-    if change.warnings:
-        print(concise(change.warnings), file=sys.stderr)
-    name = variable(change.route)
-    if name in os.environ:
-        print(f"note: {escape(name)} is set and stands above the file", file=sys.stderr)
-    if dry_run:
-        print(f"dry run: {path} is as it was", file=sys.stderr)
-
-
-def _diff(path: str, before: str, after: str) -> Iterator[str]:
-    """Yield a unified diff; what may be a secret is compared as it is and shown as ``*``."""
-    old, new = _hidden(before).split("\n"), _hidden(after).split("\n")
-    matcher = SequenceMatcher(None, before.split("\n"), after.split("\n"), autojunk=False)
-    yield f"--- {path}"
-    yield f"+++ {path}"
-    for group in matcher.get_grouped_opcodes(_CONTEXT_LINES):
-        (_, old_start, _, new_start, _), (_, _, old_end, _, new_end) = group[0], group[-1]
-        yield (
-            f"@@ -{old_start + 1},{old_end - old_start} +{new_start + 1},{new_end - new_start} @@"
-        )
-        for word, *places in group:
-            yield from _hunk(word, old[slice(*places[:2])], new[slice(*places[2:])])
-
-
-def _hunk(word: str, old: list[str], new: list[str]) -> Iterator[str]:
-    if word == "equal":
-        yield from (f" {_line(line)}" for line in old)
-        return
-    yield from (f"-{_line(line)}" for line in old)
-    yield from (f"+{_line(line)}" for line in new)
-
-
-def _line(text: str) -> str:
-    return escape(text.removesuffix("\r").removeprefix("\ufeff"))
-
-
-def _hidden(text: str) -> str:
-    for start, end in secret_ranges(text):
-        hidden = "".join(char if char == "\n" else "*" for char in text[start:end])
-        text = text[:start] + hidden + text[end:]
-    return text
 
 
 _COLUMN = 44

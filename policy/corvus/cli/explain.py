@@ -22,9 +22,10 @@ def main(argv: list[str]) -> int:
     except SystemExit as stop:  # argparse has printed its message or the help
         return Exit.USAGE if stop.code else Exit.CLEAN
     from corvus.config.check.codes import CODES
+    from corvus.diagnostics.explanation import in_order
 
     if options.code is None:
-        print(_listed(_in_order(tuple(CODES.values())), options.format))
+        print(_listed(in_order(CODES.values()), options.format))
         return Exit.CLEAN
     if options.code not in CODES:
         print(_unknown(options.code), file=sys.stderr)
@@ -45,10 +46,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _in_order(codes: tuple[CodeInfo, ...]) -> list[CodeInfo]:
-    return sorted(codes, key=lambda info: (info.severity.rank, info.code))
-
-
 def _listed(codes: list[CodeInfo], style: str) -> str:
     if style == "json":
         from corvus.diagnostics.explanation import as_json
@@ -60,10 +57,11 @@ def _listed(codes: list[CodeInfo], style: str) -> str:
 
 
 def _explained(info: CodeInfo, style: str) -> str:
+    from corvus.base.links import rule_page
     from corvus.diagnostics.explanation import as_json, as_text
 
     if style == "text":
-        return as_text(info)
+        return f"{as_text(info)}\n\nThe same on the web: {rule_page(info.code)}"
     from corvus.diagnostics.formats.json import json_text
 
     return json_text(as_json(info))

@@ -1,14 +1,20 @@
-"""A code of the registry in words, for ``corvus explain`` and for the rules of a SARIF report."""
+"""A code of the registry in words, for ``corvus explain``, SARIF rules and the pages of ``docs/``.
+
+A page says what the command says, from the same entry, so that neither can fall behind.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from textwrap import fill, indent
 from typing import Final
 
+from corvus.base.links import rule_page
 from corvus.diagnostics.codes import CodeInfo
 from corvus.diagnostics.plain import escape
 
 _WIDTH: Final = 88
+_GENERATED: Final = "<!-- Written by `python -m tools generate`; edit the entry of the code. -->"
 
 
 def as_text(info: CodeInfo) -> str:
@@ -23,6 +29,11 @@ def as_text(info: CodeInfo) -> str:
     return "\n\n".join(parts)
 
 
+def in_order(codes: Iterable[CodeInfo]) -> list[CodeInfo]:
+    """Return entries in the order of every list of them: errors first, then by code."""
+    return sorted(codes, key=lambda info: (info.severity.rank, info.code))
+
+
 def as_markdown(info: CodeInfo) -> str:
     """Return the same as Markdown, for a page that shows the title and the code itself."""
     fence = "toml" if info.bad_is_text else "text"
@@ -33,6 +44,30 @@ def as_markdown(info: CodeInfo) -> str:
         f"How to mend it: {info.mend}",
     )
     return "\n\n".join(parts)
+
+
+def as_page(info: CodeInfo) -> str:
+    """Return the page of a code, the target of ``rule_page``, with a final newline."""
+    head = f"# {info.code}\n\n**{info.severity.value}**: {info.title}."
+    foot = (
+        f"On the command line: `corvus explain {info.code}`. Every code is in the "
+        f"[list of rules](README.md)."
+    )
+    return f"{_GENERATED}\n\n{head}\n\n{as_markdown(info)}\n\n{foot}\n"
+
+
+def as_index(codes: Iterable[CodeInfo]) -> str:
+    """Return the page that lists all codes, errors first, with a final newline."""
+    rows = [
+        f"| [{info.code}]({info.code}.md) | {info.severity.value} | {_cell(info.title)} |"
+        for info in in_order(codes)
+    ]
+    head = (
+        "# Rules\n\nEvery code that `corvus check` reports, with the severity that it has by "
+        "default. `corvus explain CODE` prints\nthe same text as its page."
+    )
+    table = "\n".join(["| code | severity | what it reports |", "|---|---|---|", *rows])
+    return f"{_GENERATED}\n\n{head}\n\n{table}\n"
 
 
 def as_json(info: CodeInfo) -> dict[str, object]:
@@ -46,6 +81,7 @@ def as_json(info: CodeInfo) -> dict[str, object]:
         "bad_is_text": info.bad_is_text,
         "good": info.good,
         "mend": info.mend,
+        "url": rule_page(info.code),
     }
 
 
@@ -56,3 +92,7 @@ def _reported(info: CodeInfo) -> str:
 def _example(text: str) -> str:
     """Spell out what does not show: some examples are about a NUL byte or a byte order mark."""
     return "\n".join(map(escape, text.strip().split("\n")))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -11,21 +11,18 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from corvus.base.errors import EditRefused, LedgerError, PolicyError, SettingRefused
-from corvus.base.files import replace_file
+from corvus.base.errors import EditRefused, LedgerError, PolicyError
+from corvus.base.files import hold_file
 from corvus.config.edit.change import set_keys
-from corvus.config.layers.origins import above
-from corvus.config.model import keys
-from corvus.config.toml.document import Document, read_bytes, read_document
-from corvus.config.toml.values import Route, as_items, is_table, quoted, shown
+from corvus.config.toml.values import Route, shown
 from corvus.gateway.metrics import Metrics
+from corvus.gateway.patch import keys_of_patch, refuse_decided_above
 from corvus.governor.governor import Governor
 from corvus.observability.notify.delivery import Notifier
 from corvus.observability.redact import Redactor
@@ -41,7 +38,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger("corvus.gateway")
 _LEARN_SECONDS = 3600.0
 """How long what was learned of recorded calls stands."""
-_BUDGETS = ("cost", "budgets")
 
 
 class ConfigFile(NamedTuple):
@@ -120,10 +116,9 @@ class Service:
                 changed while the gateway runs.
             StoreError: The change cannot be audited.
         """
-        if self._file is None:
-            raise EditRefused("the gateway was started without a config file")
-        with self._config_lock:
-            return self._write(_keys_of(patch, self._file.path, self.runtime.layers), actor)
+        return self._change(
+            lambda raw, path: keys_of_patch(patch, raw, path, self.runtime.layers), actor
+        )
 
     def change_keys(self, values: Mapping[Route, str], actor: str) -> Runtime:
         """Set keys of the config file by their routes, as ``change_config`` does.
@@ -137,11 +132,12 @@ class Service:
             EditRefused: As for ``change_config``.
             StoreError: As for ``change_config``.
         """
-        if self._file is None:
-            raise EditRefused("the gateway was started without a config file")
-        with self._config_lock:
-            _refuse_decided_above(values, self.runtime.layers)
-            return self._write({shown(route): text for route, text in values.items()}, actor)
+
+        def keys_of(_raw: bytes, _path: str) -> dict[str, str]:
+            refuse_decided_above(values, self.runtime.layers)
+            return {shown(route): text for route, text in values.items()}
+
+        return self._change(keys_of, actor)
 
     def reload_config(self) -> None:
         """Read the config again, for somebody has edited it; a broken one changes nothing.
@@ -159,15 +155,19 @@ class Service:
             else:
                 _log.info("the config was read anew: policy %s", runtime.policy.content_hash)
 
-    def _write(self, values: Mapping[str, str], actor: str) -> Runtime:
-        assert self._file is not None, "checked by whoever changes the config"
-        change = set_keys(self._file.path, values)
-        replace_file(change.path, change.after, before=change.before)
-        try:
-            return self._put_in_force(self._file.reload(), actor)
-        except BaseException:
-            replace_file(change.path, change.before, before=change.after)
-            raise
+    def _change(self, keys_of: Callable[[bytes, str], Mapping[str, str]], actor: str) -> Runtime:
+        """Write keys, found in what the file holds now, and put them in force, or neither."""
+        if self._file is None:
+            raise EditRefused("the gateway was started without a config file")
+        path, reload = self._file
+        with self._config_lock, hold_file(path) as held:
+            before = held.data
+            held.replace(set_keys(before, str(path), keys_of(before, str(path))).after)
+            try:
+                return self._put_in_force(reload(), actor)
+            except BaseException:
+                held.replace(before)
+                raise
 
     def _put_in_force(self, read: Runtime, actor: str) -> Runtime:
         """Judge by another config from now on; the ledger stays that of the open store."""
@@ -282,98 +282,3 @@ class Service:
             history=runtime.bookkeeping.history(self.store),
             notify=runtime.notify,
         )
-
-
-def _keys_of(patch: Mapping[str, Any], path: Path, layers: Sequence[Document]) -> dict[str, str]:
-    """Return the keys of the file that a patch sets, with their values as TOML.
-
-    Args:
-        patch: The change.
-        path: The file to change, in which named budgets are looked up.
-        layers: Files, environment and command line of the config in force.
-
-    Raises:
-        EditRefused: It names no key, or one without a value.
-        SettingRefused: A key has no effect before a restart, a budget is not in the file, or a
-            higher layer decides a key.
-    """
-    values = dict(_routes(patch, path))
-    if not values or None in values.values():
-        raise EditRefused("name at least one key, each with a value")
-    _refuse_decided_above(values, layers)
-    return {shown(route): _toml(value) for route, value in values.items()}
-
-
-def _refuse_decided_above(routes: Iterable[Route], layers: Sequence[Document]) -> None:
-    """Refuse keys that the file does not decide: a change of it would have no effect.
-
-    Raises:
-        SettingRefused: The environment or the command line states one.
-    """
-    for route in routes:
-        if place := above(route, layers):
-            raise SettingRefused(
-                f"{shown(route)} is decided by {place}, which stands above the file"
-            )
-
-
-def _routes(patch: Mapping[str, Any], path: Path) -> Iterator[tuple[Route, object]]:
-    cost: dict[str, Any] = dict(patch.get("cost") or {})
-    budgets: dict[str, dict[str, object]] = cost.pop("budgets", None) or {}
-    for key, value in cost.items():
-        yield ("cost", key), value
-    for name, changes in budgets.items():
-        route = _budget(name, path)
-        for key, value in changes.items():
-            yield (*route, key), value
-    autonomy: dict[str, object] = patch.get("autonomy") or {}
-    for key, value in autonomy.items():
-        yield ("autonomy", key), value
-    for route, value in _leaves(("governance",), patch.get("governance") or {}):
-        if not keys.is_live(route):
-            raise SettingRefused(_unchangeable(route))
-        yield route, value
-
-
-def _budget(name: str, path: Path) -> Route:
-    raw = read_bytes(path, str(path))[0]
-    document = read_document(raw, str(path))[0] if raw is not None else None
-    cost = document.data.get("cost") if document is not None else None
-    budgets = as_items(cost.get("budgets")) if is_table(cost) else []
-    for place, budget in enumerate(budgets):
-        if is_table(budget) and budget.get("name") == name:
-            return (*_BUDGETS, place)
-    raise SettingRefused(f"the config file has no budget {quoted(name)} in [[cost.budgets]]")
-
-
-def _leaves(route: Route, value: object) -> Iterator[tuple[Route, object]]:
-    if not is_table(value):
-        yield route, value
-        return
-    for key, inner in value.items():
-        yield from _leaves((*route, key), inner)
-
-
-def _unchangeable(route: Route) -> str:
-    if keys.node(route):
-        return f"{shown(route)} takes effect at a restart only: change the file, then start anew"
-    return f"there is no setting {shown(route)}"
-
-
-def _toml(value: object) -> str:
-    match value:
-        case bool():
-            return str(value).lower()
-        case Decimal():
-            return f"{value:f}"
-        case str():
-            return quoted(value)
-        case list():
-            items = cast("list[object]", value)
-            return f"[{', '.join(map(_toml, items))}]"
-        case dict():
-            table = cast("dict[str, object]", value)
-            pairs = (f"{shown((key,))} = {_toml(inner)}" for key, inner in table.items())
-            return f"{{ {', '.join(pairs)} }}"
-        case _:
-            return str(value)

@@ -18,8 +18,9 @@ from pathlib import Path
 import duckdb
 
 from corvus.base.errors import LedgerError
-from corvus.base.files import file_sha256, make_private, sync
+from corvus.base.files import file_sha256, sync
 from corvus.base.period import next_month
+from corvus.base.private_files import make_private
 from corvus.base.time import Clock, SystemClock, microseconds
 from corvus.ledger.ledger import LOCK_TIMEOUT_SECONDS, Ledger, open_file
 from corvus.ledger.views import archive_folder, quoted

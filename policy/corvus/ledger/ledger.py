@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 
 from corvus.base.errors import LedgerCorrupt, LedgerError, LedgerLocked, LedgerOutdated
-from corvus.base.files import make_private, reserve_private
+from corvus.base.private_files import make_private, reserve_private
 from corvus.base.time import Clock, SystemClock, microseconds
 from corvus.ledger.connect import connect_to_file, connect_to_memory, explained
 from corvus.ledger.lock import ledger_lock

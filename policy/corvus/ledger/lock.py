@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from corvus.base.errors import LedgerError, LedgerLocked
-from corvus.base.files import HAS_LOCKS, FileLock, try_lock
+from corvus.base.locks import HAS_LOCKS, FileLock, try_lock
 
 _POLL_SECONDS = 0.02
 _LARGEST_PROCESS_ID = 2**31
@@ -69,7 +69,7 @@ def _next_to(path: Path, ending: str) -> Path:
 
 def _open(lock_path: Path, *, write: bool) -> FileLock | None:
     try:
-        return FileLock(lock_path, create=write)
+        return FileLock(lock_path, os.O_RDWR | os.O_CREAT if write else os.O_RDONLY)
     except OSError as fault:
         if not write:
             return None

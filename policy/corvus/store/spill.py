@@ -17,8 +17,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from corvus.base.files import sync, try_lock
+from corvus.base.files import sync
 from corvus.base.ids import new_id
+from corvus.base.locks import try_lock
 from corvus.base.money import NanoUSD
 from corvus.base.time import instant_at, microseconds
 from corvus.model.pending import PendingKind, PendingSettlement

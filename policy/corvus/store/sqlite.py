@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from corvus.base.errors import StoreCorrupt, StoreError, StoreTooNew, StoreUnavailable
-from corvus.base.files import reserve_private
 from corvus.base.ids import new_id
+from corvus.base.private_files import reserve_private
 from corvus.store import statements
 from corvus.store.api import Changes, Look, StoreState, session_mark
 from corvus.store.codec import Kind, Query, values_of

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from corvus.base.errors import StoreCorrupt, StoreError, StoreUnavailable
-from corvus.base.files import FileLock
+from corvus.base.locks import FileLock
 
 Identity: TypeAlias = tuple[int, int] | None
 """Device and inode of a file; ``None`` when there is none."""

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from corvus.base.errors import EditRefused
 from corvus.config.check.check import check_paths
 from corvus.config.check.documents import load_documents
-from corvus.config.edit.change import Change, set_key, unset_key
+from corvus.config.edit import change as changes
+from corvus.config.edit.change import Change
 from corvus.config.toml.document import read_document
 from corvus.config.toml.values import Route, shown, value_at, written
 from corvus.diagnostics.model import ConfigError
@@ -133,6 +134,14 @@ def file_with(folder: Path, text: str) -> Path:
     path = folder / "corvus.toml"
     path.write_bytes(text.encode())
     return path
+
+
+def set_key(path: Path, key: str, value: str) -> Change:
+    return changes.set_keys(path.read_bytes(), str(path), {key: value})
+
+
+def unset_key(path: Path, key: str) -> Change:
+    return changes.unset_key(path.read_bytes(), str(path), key)
 
 
 @pytest.mark.parametrize("name", BEFORE_AND_AFTER)
@@ -336,7 +345,7 @@ def changed(change: Change) -> tuple[list[str], list[str]]:
 def assert_only_this_line(change: Change) -> None:
     """At most one line went, one of this key; a new table may come with its key."""
     gone, come = changed(change)
-    name, table = str(change.route[-1]), change.route[0]
+    name, table = str(change.routes[0][-1]), change.routes[0][0]
     assert len(gone) <= 1
     assert all(name in line or line.startswith(f"{table} = {{") for line in gone)
     assert len([line for line in come if line]) <= 2

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
+from corvus.base.links import rule_page
 from corvus.cli.check_outputs import written
 from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.formats.github import MAX_SHOWN
@@ -67,7 +68,8 @@ def test_a_finding_is_a_command_with_its_place_and_help(check: Check) -> None:
             "endColumn": "16",
             "title": "corvus unknown-key",
         },
-        "corvus.toml:2:1: unknown key `cost.dayly_limit_usd`\nDid you mean `daily_limit_usd`?",
+        "corvus.toml:2:1: unknown key `cost.dayly_limit_usd`\nDid you mean `daily_limit_usd`?\n"
+        f"See {rule_page('unknown-key')}",
     )
 
 
@@ -122,7 +124,8 @@ def test_what_has_no_room_is_no_command_of_the_older_form() -> None:
 def test_an_argument_without_a_file_is_put_on_none() -> None:
     one = Diagnostic("no-file-matched", Severity.ERROR, "no file matches `x`", "x", None)
     (command,) = commands(written("github", Outcome((), (one,))))
-    assert command == Command("error", {"title": "corvus no-file-matched"}, one.message)
+    message = f"{one.message}\nSee {rule_page(one.code)}"
+    assert command == Command("error", {"title": "corvus no-file-matched"}, message)
 
 
 def test_paths_start_at_the_checkout(check: Check) -> None:

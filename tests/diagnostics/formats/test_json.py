@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from corvus.base.links import rule_page
 from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.formats.json import as_json
 from corvus.diagnostics.formats.text import concise
@@ -80,6 +81,7 @@ def test_an_object_holds_every_field_with_null_for_an_unknown_place() -> None:
     full, bare = as_json([FULL, BARE])
     assert full == {
         "code": "duplicate-key",
+        "url": rule_page("duplicate-key"),
         "severity": "error",
         "message": "key `a` stands twice",
         "label": "again",

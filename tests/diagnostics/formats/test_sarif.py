@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft4Validator
 
+from corvus.base.links import HOMEPAGE, rule_page
 from corvus.cli.check_outputs import written
 from corvus.config.check.check import check_paths
 from corvus.config.check.codes import CODES
@@ -103,10 +104,14 @@ def test_a_rule_is_explained_as_the_command_explains_it(check: Check) -> None:
     info = CODES["out-of-range"]
     assert rule["shortDescription"]["text"] == info.title
     assert rule["name"] == "OutOfRange"
-    assert rule["helpUri"] == "urn:corvus-policy:code:out-of-range"
+    assert rule["helpUri"] == rule_page("out-of-range")
     assert "How to mend it:" in rule["help"]["text"]
     assert "```toml\n[cost]\nwarn_at_percent = 150\n```" in rule["help"]["markdown"]
     assert rule["defaultConfiguration"] == {"level": "error"}
+
+
+def test_the_report_says_where_to_read_about_the_program(check: Check) -> None:
+    assert run_of(check(""))["tool"]["driver"]["informationUri"] == HOMEPAGE
 
 
 @pytest.mark.parametrize("severity", Severity)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from corvus.base.links import rule_page
 from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.formats.text import place, render
 from corvus.diagnostics.model import Diagnostic, Label, Position, Span
@@ -44,6 +45,14 @@ def test_a_block_has_headline_place_excerpt_and_help() -> None:
         "  = help: Did you mean `daily_limit`?",
         "  = help: It limits a day.",
     ]
+
+
+def test_on_a_terminal_a_code_is_a_link_to_its_page() -> None:
+    linked = render([TYPO], {"corvus.toml": TEXT}, colour=True, links=True)
+    target = f"\x1b]8;;{rule_page('unknown-key')}\x1b\\unknown-key\x1b]8;;\x1b\\"
+    assert linked.splitlines()[0].count(target) == 1
+    assert linked.replace(target, "unknown-key") == shown(TYPO, colour=True)
+    assert render([TYPO], {"corvus.toml": TEXT}, colour=False, links=True) == shown(TYPO)
 
 
 def test_the_gutter_is_as_wide_as_the_longest_line_number() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corvus.base.errors import SteeringRefused
-from corvus.base.files import HAS_LOCKS, try_lock
+from corvus.base.locks import HAS_LOCKS, try_lock
 from corvus.model.steering import MissionOutcome
 
 if TYPE_CHECKING:

@@ -1,18 +1,19 @@
-"""Changes of one key in a config file, checked before anything is written.
+"""Changes of keys in a config file, checked before anything is written.
 
 A change is data: the old bytes and the new ones. It is right when the new text says what the old
-one said but for the key, and has no error that the old one had not. Host sections are never ours to
-write (CFG-2), nor are deprecated keys.
+one said but for the keys, and has no error that the old one had not. Host sections are never ours
+to write (CFG-2), nor are deprecated keys.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from corvus.base.errors import EditRefused
+from corvus.base.files import hold_file
 from corvus.config.check.documents import load_documents
 from corvus.config.check.suggest import closest
 from corvus.config.edit.edit import applied, put, remove, same
@@ -34,49 +35,70 @@ class Change(NamedTuple):
     """What a file would become.
 
     Attributes:
-        path: The file.
-        route: The key.
+        routes: The keys.
         before: Its bytes.
         after: The new bytes; the same when there is nothing to do.
         warnings: Diagnostics that the change brings about, no errors.
     """
 
-    path: Path
-    route: Route
+    routes: tuple[Route, ...]
     before: bytes
     after: bytes
     warnings: tuple[Diagnostic, ...] = ()
 
 
-def set_key(path: Path, key: str, text: str) -> Change:
-    """Plan to set a key.
+def write_change(path: Path, plan: Callable[[bytes], Change]) -> Change:
+    """Write a change of what a file holds when its turn among all rewrites comes (CFG-12).
 
     Args:
         path: A config file.
-        key: Dotted key as TOML writes it; an item of an array has an index.
-        text: The value as TOML writes it; a word that is no TOML value is a string.
+        plan: Plans the change of the bytes that it is given.
+
+    Returns:
+        The change that was written, or that had nothing to do.
 
     Raises:
-        ConfigError: The file cannot be read, the value is broken, or the file would have an error
+        ConfigError: The file cannot be read, or as ``plan``.
+        EditRefused: The file cannot be written, or as ``plan``.
+    """
+    early = plan(read_config(path))  # refuses before it waits, and loads what planning needs
+    if early.after == early.before:
+        return early
+    with hold_file(path) as held:
+        change = early if held.data == early.before else plan(held.data)
+        held.replace(change.after)
+    return change
+
+
+def read_config(path: Path) -> bytes:
+    """Read a config file to change it.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    raw, problems = read_bytes(path, str(path))
+    if raw is None:
+        raise ConfigError(f"cannot change {path}: run `corvus check` on it", problems)
+    return raw
+
+
+def set_keys(raw: bytes, file: str, values: Mapping[str, str]) -> Change:
+    """Plan to set keys: all of them, or none.
+
+    Args:
+        raw: The bytes of a config file.
+        file: The file as messages name it.
+        values: At least one dotted key as TOML writes it, an item of an array with an index; each
+            with its value as TOML writes it, of which a word that is no TOML value is a string.
+
+    Raises:
+        ConfigError: The file cannot be parsed, a value is broken, or the file would have an error
             that it has not now.
-        EditRefused: The key is none of the file's governed keys, or is not one value.
+        EditRefused: A key is none of the file's governed keys, or is not one value.
     """
-    return set_keys(path, {key: text})
-
-
-def set_keys(path: Path, values: Mapping[str, str]) -> Change:
-    """Plan to set several keys at once: all of them, or none.
-
-    Args:
-        path: A config file.
-        values: Dotted keys and values as for ``set_key``, at least one.
-
-    Raises:
-        ConfigError: As for ``set_key``.
-        EditRefused: As for ``set_key``, or a value before has made the file unreadable.
-    """
-    raw, first = _read(path)
-    document, expected, route = first, cast("object", first.data), ()
+    first = _parsed(raw, file)
+    document, expected = first, cast("object", first.data)
+    routes: list[Route] = []
     for key, text in values.items():
         route = _settable(_route(key), document)
         assigned, problems = assign(_VALUE, text, file="VALUE", origin="VALUE")
@@ -85,7 +107,8 @@ def set_keys(path: Path, values: Mapping[str, str]) -> Change:
         written = applied(document.text, [put(document, route, assigned.spelling)])
         expected = _set(expected, route, assigned.data["value"])
         document = _reread(written, document, route)
-    return _checked(Change(path, route, raw, b""), first, document.text, expected)
+        routes.append(route)
+    return _checked(Change(tuple(routes), raw, b""), first, document.text, expected)
 
 
 def _settable(route: Route, document: Document) -> Route:
@@ -107,36 +130,34 @@ def _no_place(route: Route, document: Document) -> str:
     return f"`{shown(route)}` has no place of its own in {document.file}: edit it by hand"
 
 
-def unset_key(path: Path, key: str) -> Change:
+def unset_key(raw: bytes, file: str, key: str) -> Change:
     """Plan to take a key or a table out; nothing changes when the file does not have it.
 
     Args:
-        path: A config file.
+        raw: The bytes of a config file.
+        file: The file as messages name it.
         key: Dotted key as TOML writes it; an item of an array has an index.
 
     Raises:
-        ConfigError: The file cannot be read, or would have an error that it has not now.
+        ConfigError: The file cannot be parsed, or would have an error that it has not now.
         EditRefused: The key is none of the file's governed keys, or is not one value.
     """
-    raw, document = _read(path)
+    document = _parsed(raw, file)
     route = _route(key)
     _refuse_foreign(route, document)
     if not document.has(route):
         if not keys.node(route) and all(alias.old != route for alias in ALIASES):
             raise EditRefused(_unknown(route))
-        return Change(path, route, raw, raw)
+        return Change((route,), raw, raw)
     written = applied(document.text, remove(document, route))
-    return _checked(Change(path, route, raw, b""), document, written, _cut(document.data, route))
+    return _checked(Change((route,), raw, b""), document, written, _cut(document.data, route))
 
 
-def _read(path: Path) -> tuple[bytes, Document]:
-    raw, problems = read_bytes(path, str(path))
-    document = None
-    if raw is not None:
-        document, problems = read_document(raw, str(path))
-    if raw is None or document is None:
-        raise ConfigError(f"cannot change {path}: run `corvus check` on it", problems)
-    return raw, document
+def _parsed(raw: bytes, file: str) -> Document:
+    document, problems = read_document(raw, file)
+    if document is None:
+        raise ConfigError(f"cannot change {file}: run `corvus check` on it", problems)
+    return document
 
 
 def _route(key: str) -> Route:
@@ -182,7 +203,7 @@ def _checked(change: Change, document: Document, written: str, expected: object)
     """Finish a change whose text says what it should and has no new error."""
     new, problems = read_document(written.encode(), document.file)
     if new is None or not same(_pruned(new.data), _pruned(expected)):
-        raise EditRefused(_no_place(change.route, document))
+        raise EditRefused(_no_place(change.routes[-1], document))
     old_found = load_documents((document,), want_settings=False).diagnostics
     found = load_documents((new,), want_settings=False).diagnostics
     added = (*problems, *_added(old_found, found))

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from corvus.base.links import rule_page
 from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.formats.text import concise
 from corvus.diagnostics.model import Diagnostic
@@ -77,7 +78,7 @@ def _message(diagnostic: Diagnostic, *, place: str) -> str:
         place += f":{diagnostic.span.start.line}:{diagnostic.span.start.column}"
     head = f"{place}: {diagnostic.message}" if place else diagnostic.message
     related = [f"line {label.span.start.line}: {label.message}" for label in diagnostic.related]
-    parts = (head, *related, *diagnostic.help)
+    parts = (head, *related, *diagnostic.help, f"See {rule_page(diagnostic.code)}")
     return "\n".join(map(escape, parts))
 
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final, cast
 
+from corvus.base.links import rule_page
 from corvus.diagnostics.model import Diagnostic, Fix, Label, Position
 
 _LONE: Final = re.compile("[\ud800-\udfff]")
@@ -41,11 +42,11 @@ def _well_formed(value: object) -> object:
 def as_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, object]]:
     """Return diagnostics as JSON values.
 
-    Every object has the keys ``code``, ``severity``, ``message``, ``label``, ``file``, ``start``,
-    ``end``, ``related``, ``help``, ``path`` and ``fix``. ``start`` and ``end`` (exclusive) are
-    ``null`` without a position; lines and columns count from 1, ``offset`` counts code points,
-    ``byte_offset`` bytes of the file. ``fix`` is ``null`` or has ``description``, ``is_safe`` and
-    ``edits``.
+    Every object has the keys ``code``, ``url``, ``severity``, ``message``, ``label``, ``file``,
+    ``start``, ``end``, ``related``, ``help``, ``path`` and ``fix``. ``url`` is the page of the
+    code. ``start`` and ``end`` (exclusive) are ``null`` without a position; lines and columns count
+    from 1, ``offset`` counts code points, ``byte_offset`` bytes of the file. ``fix`` is ``null`` or
+    has ``description``, ``is_safe`` and ``edits``.
     """
     return [_object(diagnostic) for diagnostic in diagnostics]
 
@@ -59,6 +60,7 @@ def _object(diagnostic: Diagnostic) -> dict[str, object]:
     span = diagnostic.span
     return {
         "code": diagnostic.code,
+        "url": rule_page(diagnostic.code),
         "severity": diagnostic.severity.value,
         "message": diagnostic.message,
         "label": diagnostic.label,

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
+from corvus.base.links import HOMEPAGE, rule_page
 from corvus.diagnostics.codes import CodeInfo, Severity
 from corvus.diagnostics.explanation import as_markdown, as_text
 from corvus.diagnostics.fingerprint import fingerprints
@@ -28,8 +29,6 @@ _Object: TypeAlias = dict[str, object]
 
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 _BASE: Final = "%SRCROOT%"
-# NOTE: corvus has no public home yet; a URN is a valid URI that promises no page.
-_HELP: Final = "urn:corvus-policy:code:"
 _FINGERPRINT: Final = "corvusFinding/v1"
 _CONCERN: Final = {
     Severity.ERROR: "error",
@@ -61,6 +60,7 @@ def _driver(outcome: Outcome) -> _Object:
         "fullName": "corvus: budgets as code for AI agents",
         "version": __version__,
         "semanticVersion": __version__,
+        "informationUri": HOMEPAGE,
         "rules": [_rule(outcome.codes[code]) for code in _codes(_read(outcome))],
         "notifications": [_rule(outcome.codes[code]) for code in _codes(outcome.unread)],
     }
@@ -81,7 +81,7 @@ def _rule(info: CodeInfo) -> _Object:
         "name": "".join(part.capitalize() for part in re.split(r"[-.]", info.code)),
         "shortDescription": {"text": _words(info.title)},
         "fullDescription": {"text": _words(info.explanation)},
-        "helpUri": _HELP + info.code,
+        "helpUri": rule_page(info.code),
         "help": {"text": _text(as_text(info)), "markdown": as_markdown(info)},
         "defaultConfiguration": {"level": info.severity.value},
         "properties": {"precision": "very-high", "problem.severity": _CONCERN[info.severity]},

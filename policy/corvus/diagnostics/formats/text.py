@@ -5,9 +5,12 @@ Frames are plain ASCII. Text of the document is escaped, and what may be a secre
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from corvus.base.links import rule_page
 from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.excerpt import Row, Source
 from corvus.diagnostics.model import Diagnostic
@@ -19,7 +22,13 @@ _BOLD: Final = "1"
 _FRAME: Final = "1;34"
 
 
-def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, colour: bool) -> str:
+def render(
+    diagnostics: Iterable[Diagnostic],
+    sources: Mapping[str, str],
+    *,
+    colour: bool,
+    links: bool = False,
+) -> str:
     """Render diagnostics with excerpts of their documents.
 
     Args:
@@ -27,26 +36,37 @@ def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, col
         sources: Text without byte order mark by file, as in ``Diagnostic.file``; without an entry
             there is no excerpt.
         colour: Whether to write ANSI colours.
+        links: Whether to make each code a link to its page as well (OSC 8).
 
     Returns:
         Blocks separated by an empty line, without a final newline; empty when there is no
         diagnostic.
     """
-    return "\n\n".join(render_each(diagnostics, sources, colour=colour))
+    return "\n\n".join(render_each(diagnostics, sources, colour=colour, links=links))
 
 
 def render_each(
-    diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, colour: bool
+    diagnostics: Iterable[Diagnostic],
+    sources: Mapping[str, str],
+    *,
+    colour: bool,
+    links: bool = False,
 ) -> list[str]:
     """Render like ``render``, each diagnostic by itself."""
     prepared: dict[str, Source] = {}
     blocks: list[str] = []
+    paint = _Paint(enabled=colour, links=links)
     for diagnostic in diagnostics:
         name = diagnostic.file
         if diagnostic.span and name in sources and name not in prepared:
             prepared[name] = Source(sources[name])
-        blocks.append("\n".join(_block(diagnostic, prepared.get(name), _Paint(enabled=colour))))
+        blocks.append("\n".join(_block(diagnostic, prepared.get(name), paint)))
     return blocks
+
+
+def has_links() -> bool:
+    """Return whether standard output is a terminal that shows links or passes them over."""
+    return sys.stdout.isatty() and os.environ.get("TERM") not in {"dumb", "linux"}
 
 
 def concise(diagnostics: Iterable[Diagnostic]) -> str:
@@ -66,15 +86,22 @@ def _line(diagnostic: Diagnostic) -> str:
 
 
 class _Paint:
-    def __init__(self, *, enabled: bool) -> None:
+    def __init__(self, *, enabled: bool, links: bool) -> None:
         self._enabled = enabled
+        self._links = enabled and links
 
     def __call__(self, style: str, text: str) -> str:
         return f"\x1b[{style}m{text}\x1b[0m" if self._enabled and text else text
 
+    def code(self, code: str) -> str:
+        """Return a code, linked to its page where the terminal takes links (OSC 8)."""
+        if not self._links:
+            return code
+        return f"\x1b]8;;{rule_page(code)}\x1b\\{code}\x1b]8;;\x1b\\"
+
 
 def _block(diagnostic: Diagnostic, source: Source | None, paint: _Paint) -> list[str]:
-    head = f"{diagnostic.severity.value}[{diagnostic.code}]"
+    head = f"{diagnostic.severity.value}[{paint.code(diagnostic.code)}]"
     lines = [
         paint(_STYLES[diagnostic.severity], head) + paint(_BOLD, f": {escape(diagnostic.message)}")
     ]
