@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from lsprotocol import types
 
 from corvus.base.links import rule_page
-from tests.lsp.editor import Editor, asking, editing
+from tests.lsp.editor import Editor, editing
 
 TYPO = "[cost]\nenabled = true\ndayly_limit_usd = 5\n"
 

@@ -1,7 +1,8 @@
 """The ``corvus`` command.
 
-``check``, ``migrate``, ``explain`` and ``lsp`` go past the heavy command line, everything else goes to it. No error of
-ours ever shows a traceback here; a bug does only when ``CORVUS_TRACEBACK`` is set.
+``check``, ``migrate``, ``explain`` and ``lsp`` go past the heavy command line, everything else goes
+to it. No error of ours ever shows a traceback here; a bug does only when ``CORVUS_TRACEBACK`` is
+set.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,22 +74,27 @@ class Checker:
     """
 
     facts: PriceFacts
-    _options: dict[str, Options] = field(default_factory=dict[str, Options])
 
     def options(self, file: OpenFile) -> Options:
         """Return how a file is checked."""
         return Options(facts=self.facts)
 
-    def check(self, file: OpenFile, text: Text) -> Checked:
-        """Check a text of a file."""
+    def check_once(self, file: OpenFile, text: Text, again: bool = False) -> Checked:
+        """Check a text of a file, unless the last check was of the same.
+
+        Args:
+            file: The file.
+            text: One of its texts.
+            again: Check it also if it was checked: how may have changed.
+        """
+        checked = file.checked
+        if checked is None or checked.text is not text or again:
+            checked = file.checked = self._check(file, text)
+            file.is_ours = file.is_ours or checked.file is not None
+        return checked
+
+    def _check(self, file: OpenFile, text: Text) -> Checked:
         options = self.options(file)
         if file.is_ours or file.is_named_ours:
             return Checked(text, check_text(text.raw, file.name, options))
         return Checked(text, check_if_ours(text.raw, file.name, options))
-
-    def latest(self, file: OpenFile) -> Checked:
-        """Return what a check says of the latest text."""
-        checked = file.checked
-        if checked is None or checked.text is not file.text:
-            checked = self.check(file, file.text)
-        return checked

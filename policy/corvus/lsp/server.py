@@ -1,24 +1,28 @@
 """The server: which files are open, when each is checked, and who answers which request.
 
 Everything that takes time runs on one thread, in order, so that the event loop is free to take the
-next change. A request sees the text as it was when it came.
+next change; stores are read on another. A request sees the text as it was when it came.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 
 from corvus.lsp.check_queue import CheckQueue
 from corvus.lsp.files import Checked, Checker, OpenFile
 from corvus.lsp.findings import diagnostics
+from corvus.lsp.spend import BudgetSpend
+from corvus.lsp.spend_watch import SpendWatch
 from corvus.lsp.stdio import Protocol, log, own_stdout, run
 from corvus.lsp.text import UTF16, Text
+from corvus.lsp.view import View
 from corvus.version import __version__
 
 if TYPE_CHECKING:
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NAME: Final = "corvus"
+_SPEND_SECONDS: Final = 5.0
+"""How often spend is read again, unless the editor states ``spendSeconds``; 0 is never."""
 
 
 class Server(LanguageServer):
@@ -40,12 +46,15 @@ class Server(LanguageServer):
     Attributes:
         files: What the editor shows, by URI.
         checker: Checks their texts.
+        spend: What is spent of their budgets.
     """
 
     def __init__(self, facts: PriceFacts) -> None:
         super().__init__(NAME, __version__, protocol_cls=Protocol)
         self.files: dict[str, OpenFile] = {}
         self.checker = Checker(facts)
+        self.spend = SpendWatch(self._draw_lenses, lambda fault: self._note(fault))
+        self._spend_seconds = _SPEND_SECONDS
         self._worker = ThreadPoolExecutor(1, "corvus-lsp")
         self._queue = CheckQueue(self._check)
 
@@ -55,22 +64,70 @@ class Server(LanguageServer):
         assert isinstance(self.protocol, Protocol)
         return self.protocol
 
-    def started(self) -> None:
-        """Take note that messages may come."""
+    def configure(self, options: Any) -> None:
+        """Take the options that an editor states when it begins."""
+        seconds = options.get("spendSeconds") if isinstance(options, dict) else None
+        if isinstance(seconds, int | float) and not isinstance(seconds, bool):
+            self._spend_seconds = seconds
 
     def stopped(self) -> None:
         """Let go of everything; what runs is not waited for."""
+        self.spend.stop()
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     async def work(self, step: Callable[..., T], *args: Any) -> T:
         """Run a step on the one thread for what takes time."""
         return await asyncio.get_running_loop().run_in_executor(self._worker, step, *args)
 
+    async def ask(
+        self,
+        uri: str,
+        step: Callable[[View], T],
+        spend: Mapping[str, BudgetSpend] | None = None,
+    ) -> T | None:
+        """Answer a request about a file; one that is not open, or not a config of ours, has none.
+
+        Args:
+            uri: The file.
+            step: Makes the answer.
+            spend: Where its budgets stand; by default as far as that is known by now.
+        """
+        file = self.files.get(uri)
+        if file is None:
+            return None
+        text = file.text
+        known = self.spend.known(file.path) if spend is None else spend
+
+        def answer() -> T | None:
+            checked = self.checker.check_once(file, text)
+            if checked.file is None:
+                return None
+            options = self.checker.options(file)
+            return step(
+                View(uri, file.name, text, checked.file, options, known, self._has_versions)
+            )
+
+        return await self.work(answer)
+
+    async def spend_of(self, uri: str, *, latest: bool) -> Mapping[str, BudgetSpend]:
+        """Return where the budgets of a file stand.
+
+        Args:
+            uri: The file.
+            latest: Read the store also where something is known by now.
+        """
+        file = self.files.get(uri)
+        if file is None or not file.is_ours:
+            return {}
+        known = self.spend.known(file.path)
+        return await self.spend.latest(file.path) if latest or not known else known
+
     def opened(self, document: types.TextDocumentItem) -> None:
         """Take a file that the editor shows."""
         text = Text(document.text, self._encoding, document.version)
         self.files[document.uri] = OpenFile(document.uri, text)
         self._queue.add(document.uri)
+        self.spend.look_again(self._spend_seconds)
 
     def changed(self, params: types.DidChangeTextDocumentParams) -> None:
         """Take changes of a text; of a file that is not open there is nothing to change."""
@@ -80,40 +137,59 @@ class Server(LanguageServer):
             file.text = file.text.changed(params.content_changes, document.version)
             self._queue.add(document.uri)
 
+    async def saved(self) -> None:
+        """Look at everything again: one file may state how others are checked, or move a store."""
+        for uri in self.files:
+            self._queue.add(uri)
+        await self.spend.refresh()
+
     def closed(self, uri: str) -> None:
         """Let go of a file, and of what was found in it."""
         self._queue.drop(uri)
-        if self.files.pop(uri, None) is not None:
+        file = self.files.pop(uri, None)
+        if file is not None:
+            self.spend.forget(file.path)
             self._publish(uri, None, [])
 
     def report_server_error(self, error: Exception, source: object) -> None:
         """Write a failure to the log of the editor, and never into the way of its user."""
-        words = log(error)
-        self.window_log_message(types.LogMessageParams(types.MessageType.Error, words))
+        if not isinstance(error, JsonRpcInvalidParams):  # that one was answered
+            self._note(error)
+
+    def _note(self, fault: Exception) -> None:
+        self.window_log_message(types.LogMessageParams(types.MessageType.Error, log(fault)))
 
     async def _check(self, uri: str) -> None:
         file = self.files.get(uri)
         if file is None:
             return
         try:
-            checked = await self.work(self.checker.check, file, file.text)
+            checked = await self.work(self.checker.check_once, file, file.text, True)
             if self.files.get(uri) is file and not self._queue.waits(uri):
                 self._take(file, checked)
         except Exception as fault:
-            self.report_server_error(fault, type(fault))
+            self._note(fault)
 
     def _take(self, file: OpenFile, checked: Checked) -> None:
-        file.checked = checked
-        file.is_ours = file.is_ours or checked.file is not None
         found = checked.file.diagnostics if checked.file is not None else ()
-        self._publish(
-            file.uri, checked.text.version, diagnostics(found, checked.text, file.uri)
-        )
+        self._publish(file.uri, checked.text.version, diagnostics(found, checked.text, file.uri))
 
     def _publish(self, uri: str, version: int | None, found: list[types.Diagnostic]) -> None:
         self.text_document_publish_diagnostics(
             types.PublishDiagnosticsParams(uri=uri, version=version, diagnostics=found)
         )
+
+    def _draw_lenses(self) -> None:
+        workspace = self.client_capabilities.workspace
+        lenses = workspace.code_lens if workspace is not None else None
+        if lenses is not None and lenses.refresh_support:
+            self.workspace_code_lens_refresh(None)
+
+    @property
+    def _has_versions(self) -> bool:
+        workspace = self.client_capabilities.workspace
+        edit = workspace.workspace_edit if workspace is not None else None
+        return bool(edit is not None and edit.document_changes)
 
     @property
     def _encoding(self) -> str:
@@ -127,4 +203,8 @@ def serve(facts: PriceFacts, stdin: BinaryIO) -> int:
         facts: Answers about prices, for checks.
         stdin: Standard input.
     """
-    return run(Server(facts), stdin, own_stdout())
+    from corvus.lsp.features import register
+
+    server = Server(facts)
+    register(server)
+    return run(server, stdin, own_stdout())

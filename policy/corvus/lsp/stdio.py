@@ -101,7 +101,6 @@ async def _serve(server: Server, stdin: BinaryIO, stdout: BinaryIO) -> None:
     # A daemon: a thread that waits for input must not keep a stopped server alive.
     threading.Thread(target=_feed, args=(stdin, reader, loop), daemon=True).start()
     server.wire.set_writer(StdoutWriter(stdout))
-    server.started()
     try:
         await run_async(
             stop_event=threading.Event(),
