@@ -22,7 +22,13 @@ FULL = types.ClientCapabilities(
         code_lens=types.CodeLensWorkspaceClientCapabilities(refresh_support=True),
         workspace_edit=types.WorkspaceEditClientCapabilities(document_changes=True),
     ),
+    text_document=types.TextDocumentClientCapabilities(
+        rename=types.RenameClientCapabilities(prepare_support=True)
+    ),
 )
+"""What a large editor can do."""
+PLAIN = types.ClientCapabilities()
+"""An editor that states nothing."""
 
 
 def asking(*encodings: str) -> types.ClientCapabilities:
@@ -53,16 +59,18 @@ class Editor(LanguageClient):
         self._hear(types.WINDOW_SHOW_MESSAGE, self.shown)
         self._hear(types.WINDOW_LOG_MESSAGE, self.logged)
 
-        @self.feature(types.WORKSPACE_CODE_LENS_REFRESH)
-        def _refresh(params: Any) -> None:
+        def refresh(params: Any) -> None:
             self.refreshes += 1
             self._news.set()
 
+        self.feature(types.WORKSPACE_CODE_LENS_REFRESH)(refresh)
+
     def _hear(self, method: str, into: list[Any]) -> None:
-        @self.feature(method)
-        def _take(params: Any) -> None:
+        def take(params: Any) -> None:
             into.append(params)
             self._news.set()
+
+        self.feature(method)(take)
 
     @property
     def process(self) -> asyncio.subprocess.Process:
@@ -74,7 +82,7 @@ class Editor(LanguageClient):
         self, folder: Path, capabilities: types.ClientCapabilities = FULL, **environment: str
     ) -> types.InitializeResult:
         """Start a server in a folder, and greet it."""
-        await self.start_io(
+        await self.start_io(  # pyright: ignore[reportUnknownMemberType]
             sys.executable,
             "-m",
             "corvus",
@@ -83,7 +91,10 @@ class Editor(LanguageClient):
             env={**os.environ, "HOME": str(folder), "XDG_STATE_HOME": str(folder), **environment},
         )
         params = types.InitializeParams(
-            capabilities=capabilities, process_id=os.getpid(), root_uri=folder.as_uri()
+            capabilities=capabilities,
+            process_id=os.getpid(),
+            root_uri=folder.as_uri(),
+            initialization_options={"spendSeconds": 0.2},
         )
         result = await self.initialize_async(params)
         self.initialized(types.InitializedParams())

@@ -24,6 +24,14 @@ _CODES: Final = re.compile(
 _DIRECTIVE: Final = re.compile(r"#[ \t]*(c?o?r?v?u?s?:?[ \t]*[a-z-]*)\Z")
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _ENTRY: Final = re.compile(r"[ \t]*[=.]")
+_OPENINGS: Final = {
+    "string": '""',
+    "string or list": '""',
+    "list": "[]",
+    "table": "{}",
+    "boolean": "true",
+}
+"""What the value of a new entry begins as, by its type."""
 _ROOM: Final = 400
 """Most models in one answer; more come while the name is written."""
 
@@ -165,7 +173,7 @@ def _opening(facts: knowledge.KeyFacts | None) -> str:
         return ""
     if facts.default and len(facts.default) < 40:
         return facts.default
-    return {"string": '""', "list": "[]", "table": "{}", "boolean": "true"}.get(facts.kind, "")
+    return _OPENINGS.get(facts.kind, "")
 
 
 def _kind(facts: knowledge.KeyFacts | None) -> types.CompletionItemKind:

@@ -63,7 +63,8 @@ def cursor_at(structure: Structure, offset: int) -> Cursor:
     text = structure.text
     line = text.rfind("\n", 0, offset) + 1
     start = _open_statement(structure, line)
-    if start is None and text[line:offset].lstrip(" \t").startswith("["):
+    before = text[line:offset].lstrip(" \t")
+    if start is None and before.startswith("[") and "]" not in before:
         return _header(structure, line, offset)
     return _Lexer(structure, line if start is None else start, offset).read()
 
@@ -88,7 +89,6 @@ def _header(structure: Structure, line: int, offset: int) -> Cursor:
     pos, parts = start, list[str]()
     while text[pos : pos + 1] == "[":
         pos += 1
-    begin = pos
     newline = text.find("\n", offset)
     last = len(text) if newline < 0 else newline
     tail = re.match(r"[^\s#]*", text[offset:last])
@@ -102,8 +102,6 @@ def _header(structure: Structure, line: int, offset: int) -> Cursor:
             break
         parts.append(unquote(part.group()))
         pos += 1
-    if "]" in text[begin:offset]:
-        return Cursor(Where.COMMENT, None, "", offset, offset)
     return Cursor(Where.HEADER, tuple(parts), text[start:offset], start, end)
 
 

@@ -32,10 +32,10 @@ def _lines(view: View) -> Iterator[tuple[int, str]]:
                 if name in spend and spend[name].is_default and spend[name].has_limit
             )
         name = view.budget_name(section.route) if section.route else None
-        if name in spend and section.route is not None and len(section.route) == 3:
+        if name is not None and name in spend and len(section.route or ()) == 3:
             yield section.header[0], spend[name].words
     for spot in view.structure.spots:
         if spot.value is not None and len(spot.route) == 2:
             name = limit_of(view, spot.route)
-            if name in spend:
+            if name is not None and name in spend:
                 yield spot.key[0], spend[name].words

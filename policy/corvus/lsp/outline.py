@@ -24,7 +24,7 @@ def outline(view: View) -> list[types.DocumentSymbol]:
     children = found
     for spot in view.structure.spots:
         while section is not None and section.header[0] <= spot.key[0]:
-            table, children = section.route, []
+            table, children = section.route, list[types.DocumentSymbol]()
             if table is not None:
                 found.append(_table(view, section, children))
             section = next(sections, None)

@@ -15,6 +15,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 
+from corvus.config.toml.values import is_table
 from corvus.lsp.check_queue import CheckQueue
 from corvus.lsp.files import Checked, Checker, OpenFile
 from corvus.lsp.findings import diagnostics
@@ -50,7 +51,7 @@ class Server(LanguageServer):
     """
 
     def __init__(self, facts: PriceFacts) -> None:
-        super().__init__(NAME, __version__, protocol_cls=Protocol)
+        super().__init__(NAME, __version__, protocol_cls=Protocol)  # pyright: ignore[reportUnknownMemberType]
         self.files: dict[str, OpenFile] = {}
         self.checker = Checker(facts)
         self.spend = SpendWatch(self._draw_lenses, lambda fault: self._note(fault))
@@ -64,9 +65,9 @@ class Server(LanguageServer):
         assert isinstance(self.protocol, Protocol)
         return self.protocol
 
-    def configure(self, options: Any) -> None:
+    def configure(self, options: object) -> None:
         """Take the options that an editor states when it begins."""
-        seconds = options.get("spendSeconds") if isinstance(options, dict) else None
+        seconds = options.get("spendSeconds") if is_table(options) else None
         if isinstance(seconds, int | float) and not isinstance(seconds, bool):
             self._spend_seconds = seconds
 
