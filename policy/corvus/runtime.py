@@ -68,7 +68,6 @@ class Runtime:
     Attributes:
         config_shown: Where the config came from, in words a person understands (CFG-6).
         ledger_path: The ledger file; it need not exist yet.
-        unused_keys: Keys that the config sets and that have no effect yet.
         retention_days: Days that usage stays in the ledger file itself; 0 keeps it.
         gateway: How the gateway listens.
         observability: What it tells about itself.
@@ -83,7 +82,6 @@ class Runtime:
     config_shown: str
     ledger_path: Path
     clock: Clock
-    unused_keys: tuple[str, ...] = ()
     retention_days: int = 0
     gateway: GatewayOptions = field(default_factory=GatewayOptions)
     observability: ObservabilityOptions = field(default_factory=ObservabilityOptions)
@@ -473,7 +471,6 @@ def open_runtime(
         config_shown=located.shown,
         ledger_path=_ledger_path(loaded) if ledger is None else Path(ledger),
         clock=clock or SystemClock(),
-        unused_keys=("governance.ledger.url",) if loaded.settings.governance.ledger.url else (),
         retention_days=loaded.settings.governance.ledger.retention_days,
         gateway=gateway_options(loaded.settings),
         observability=observability_options(loaded.settings),

@@ -63,9 +63,10 @@ def test_a_clean_run_says_ok_and_nothing_else(capsys: Capture) -> None:
 def test_findings_go_to_standard_output_with_a_summary(capsys: Capture) -> None:
     main(["."])
     out, err = capsys.readouterr()
-    assert out.splitlines()[-2:] == [
+    assert out.splitlines()[-3:] == [
         "1 error, 1 warning in 2 of 3 files",
         "3 files checked as native: no key of a host runtime",
+        "1 fixable with `--fix --unsafe-fixes`",
     ]
     assert err == ""
 

@@ -167,14 +167,19 @@ def test_the_diff_hides_secrets_and_still_shows_that_they_changed(
     config: Path, capsys: Capture
 ) -> None:
     config.write_text(
-        '# api_key = "hunter1"\n[governance.ledger]\nurl = "postgresql://u:hun/ter2@host/db"\n'
+        '# api_key = "hunter1"\n[governance.observability]\notlp_endpoint = "https://u:hunter2@host/db"\n'
     )
-    assert main(["config", "set", "governance.ledger.url", "postgresql://u:hun/ter3@host/db"]) == 0
+    assert (
+        main(
+            ["config", "set", "governance.observability.otlp_endpoint", "https://u:hunter3@host/db"]
+        )
+        == 0
+    )
     assert main(["config", "set", "cost.enabled", "true"]) == Exit.CLEAN
     shown = capsys.readouterr().out
     assert "hun" not in shown
-    assert shown.count('url = "postgresql://**********@host/db"') == 3
-    assert "ter3" in config.read_text()
+    assert shown.count('otlp_endpoint = "https://*********@host/db"') == 3
+    assert "hunter3" in config.read_text()
 
 
 KEYS = {

@@ -34,11 +34,8 @@ match = { user = "ana*" }
 [autonomy]
 max_cost_per_day_cents = 7
 
-[governance.ledger]
-url = "postgresql://corvus:hun/ter2@db.example/x?password=hunter3"
-
 [governance.observability]
-otlp_endpoint = "https://hunter4@otel.example"
+otlp_endpoint = "https://corvus:hunter4@otel.example/x?password=hunter3"
 """
 Capture = pytest.CaptureFixture[str]
 
@@ -83,11 +80,8 @@ match = { user = "ana*" }  # corvus.toml:15:1
 [autonomy]
 max_actions_per_hour = 7  # corvus.toml:18:1
 
-[governance.ledger]
-url = "postgresql://***@db.example/x?password=***"  # corvus.toml:21:1
-
 [governance.observability]
-otlp_endpoint = "https://***@otel.example"  # corvus.toml:24:1
+otlp_endpoint = "https://***@otel.example/x?password=***"  # corvus.toml:21:1
 
 # deprecated key autonomy.max_cost_per_day_cents at corvus.toml:18:1
 """
@@ -122,7 +116,7 @@ def test_secrets_are_never_shown(form: str, capsys: Capture) -> None:
     assert "hun" not in shown
     assert "***" in shown
     assert output(capsys, "get", "governance.observability.otlp_endpoint") == (
-        "https://***@otel.example\n"
+        "https://***@otel.example/x?password=***\n"
     )
     upstream = (
         '{ token = { base_url = "https://hunter5", api_key_env = "hunter6", kind = "openai" } }'
@@ -130,7 +124,7 @@ def test_secrets_are_never_shown(form: str, capsys: Capture) -> None:
     sets = ["--set", f"governance.upstreams={upstream}"]
     assert "hun" not in output(capsys, "show", "--format", form, *sets)
     revealed = output(capsys, "get", "governance.observability.otlp_endpoint", "--reveal")
-    assert revealed == "https://hunter4@otel.example\n"
+    assert revealed == "https://corvus:hunter4@otel.example/x?password=hunter3\n"
 
 
 @pytest.mark.usefixtures("config")

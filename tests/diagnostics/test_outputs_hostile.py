@@ -13,16 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
-from corvus.cli.check_outputs import outcome_of, written
+from corvus.cli.check_outputs import outcome_of
 from corvus.config.check.check import Options, check_paths
 from corvus.config.check.codes import CODES
 from corvus.config.toml.values import as_items, is_table
 from corvus.diagnostics.codes import Severity
+from corvus.diagnostics.formats import FORMATS, written
 from corvus.diagnostics.model import Diagnostic, Edit, Fix, Label, Position, Span
 from corvus.diagnostics.outcome import Input, Outcome
 from tests.properties import examples
 
-FORMATS: Final = ("text", "concise", "json", "jsonl", "sarif", "github", "gitlab", "junit")
 UNSEEN: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 SCHEMA: Final = json.loads(
     (Path(__file__).parents[1] / "standards/sarif-2.1.0-rtm.5.json").read_text()
@@ -85,20 +85,25 @@ def assert_harmless(style: str, output: str) -> None:
     raw = {char for char in output if unicodedata.category(char) in UNSEEN} - {"\n"}
     assert raw == set()
     output.encode()
-    if style in {"json", "sarif", "gitlab"}:
+    if style in {"json", "sarif", "gitlab", "rdjson"}:
         value = json.loads(output)
         assert all(text.encode() is not None for text in strings(value))
         if style == "sarif":
             assert VALIDATOR.is_valid(value)
-    elif style == "jsonl":
+    elif style in {"jsonl", "rdjsonl"}:
         values = [json.loads(line) for line in output.splitlines()]
         assert all(isinstance(value, dict) for value in values)
-    elif style == "junit":
+    elif style in {"junit", "checkstyle"}:
         ET.fromstring(output)
     elif style == "github":
         commands = [line for line in output.split("\n") if line.startswith("::")]
         assert all(line.startswith(("::error", "::warning", "::notice")) for line in commands)
         assert not any("##[" in line for line in output.split("\n") if line not in commands)
+    elif style == "azure":
+        assert all(
+            line.startswith("##vso[task.logissue type=") or "##" not in line.replace("## ", "")
+            for line in output.split("\n")
+        )
 
 
 @settings(

@@ -22,8 +22,11 @@ from corvus.cli.main import main
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
-FINDINGS = {"corvus check corvus-demo/broken.toml"}
-"""Commands that show findings: their exit code is 1, and anything else would be a mistake."""
+FINDINGS = {
+    "corvus check corvus-demo/broken.toml",
+    "corvus check --diff --unsafe-fixes corvus-demo/broken.toml",
+}
+"""Commands that show findings or what would mend them: exit code 1, else there is a mistake."""
 
 
 class Result(NamedTuple):

@@ -129,14 +129,22 @@ def _diagnostic() -> Schema:
         related=array(_reference("label"), "Other places that explain it."),
         help=array(_TEXT, "What to do, one sentence each."),
         path=array(step, "Route of keys and indices; empty when it is about the file."),
-        fix={**_optional("fix"), "description": "How a program could mend it; null when unsure."},
+        fix={
+            **_optional("fix"),
+            "description": "Edits that mend it, which a check of the result has shown; else null.",
+        },
     )
 
 
 def _fix() -> Schema:
     return _object(
         description={**_TEXT, "description": "What the edits do."},
-        is_safe={"type": "boolean", "description": "Whether no meaning can be lost."},
+        applicability={
+            "enum": ["safe", "unsafe"],
+            "description": "safe: the meaning in force stays, and --fix applies it. unsafe: a guess"
+            " at what was meant, which --fix --unsafe-fixes applies.",
+        },
+        is_safe={"type": "boolean", "description": "Whether applicability is safe."},
         edits={
             **array(_reference("edit"), "By place, without overlap, all in the same file."),
             "minItems": 1,

@@ -155,9 +155,7 @@ def _run(
     command: list[str], request: RunRequest, config: Config, sets: Sets, ledger: LedgerPath
 ) -> None:
     from corvus.cli.agents.run import Run
-    from corvus.cli.options import warn_unused
     from corvus.runtime import open_runtime
 
     runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)
-    warn_unused(runtime)
     raise typer.Exit(Run(runtime, request).go(command))

@@ -73,7 +73,7 @@ def audit(
             )
     from corvus.cli.times import parse_since
 
-    runtime = opened(config, ledger, warns=False)
+    runtime = opened(config, ledger)
     if anchor:
         _print_anchor(runtime, output)
         return

@@ -7,62 +7,70 @@ plain check never imports. The format is what the user asks for, also inside a C
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections import Counter
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING
 
+from corvus.cli.check_options import SEVERITIES, parser_of_check
 from corvus.cli.exits import Exit
 from corvus.config.check.subject import PriceFacts
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator
 
     from corvus.cli.check_outputs import Report
-    from corvus.config.check.check import CheckedFile, CheckRun
+    from corvus.config.check.check import CheckedFile, CheckRun, Options
     from corvus.config.toml.values import Table
     from corvus.prices.lookup import PriceBooks
 
 
-_EPILOG = """\
-examples:
-  corvus check corvus.toml              one file
-  corvus check .                        every *.toml below a directory, except those of known tools
-  corvus check 'teams/**/*.toml'        a pattern
-  cat corvus.toml | corvus check - --stdin-filename corvus.toml
-  corvus check --strict --format concise corvus.toml
-  corvus check --format github --report sarif=corvus.sarif --report junit=corvus.xml .
-  corvus explain unknown-key            what a code means and how to mend it
-
-exit codes: 0 clean, 1 findings at or above --fail-on, 2 usage, unreadable input or no file matched,
-or a report could not be written
-"""
 _EVIDENCE = 3
-_SEVERITIES = ("error", "warning", "note")
-_FORMATS = ("text", "concise", "json", "jsonl", "sarif", "github", "gitlab", "junit")
 
 
 def main(argv: list[str]) -> int:
     """Run ``corvus check`` with the arguments after its name; return the exit code (DIA-5)."""
-    parser = _parser()
+    parser = parser_of_check()
     try:
-        options = parser.parse_args(argv)
+        options = parser.parse_intermixed_args(argv)
         shown, reports = _planned(parser, options)
     except SystemExit as stop:  # argparse has printed its message or the help
         return Exit.USAGE if stop.code else Exit.CLEAN
     from corvus.config.check.check import Options, check_paths
 
-    checked = check_paths(
-        options.path or usual_files(),
-        Options(
-            dialect=options.dialect,
-            stdin=read_stdin,
-            stdin_name=options.stdin_filename,
-            facts=PRICE_FACTS,
-        ),
+    paths = options.path or usual_files()
+    how = Options(
+        dialect=options.dialect or "auto",
+        stdin=read_stdin,
+        stdin_name=options.stdin_filename,
+        facts=PRICE_FACTS,
     )
+
+    def show(checked: CheckRun) -> int:
+        return _show(checked, options, shown, reports)
+
+    if options.fix or options.fix_only or options.diff:
+        from corvus.cli.checks.fix import fix_paths
+
+        return fix_paths(paths, how, options, show)
+    return show(_with_proved_fixes(check_paths(paths, how), how))
+
+
+def _with_proved_fixes(checked: CheckRun, how: Options) -> CheckRun:
+    """Leave out fixes that do not mend their finding: each format shows or counts them."""
+    if all(found.fix is None for found in checked.diagnostics):
+        return checked
+    from corvus.config.edit.fixing import prove
+
+    return checked._replace(files=tuple(prove(file, how) for file in checked.files))
+
+
+def _show(
+    checked: CheckRun, options: argparse.Namespace, shown: str, reports: tuple[Report, ...]
+) -> int:
+    """Report a run and return the exit code."""
     code = _exit_code(checked, options)
     if shown == "text" and not reports:
         _print(_text(checked, options))
@@ -74,12 +82,13 @@ def _planned(
     parser: argparse.ArgumentParser, options: argparse.Namespace
 ) -> tuple[str, tuple[Report, ...]]:
     """Return the format of standard output, and the reports to write besides."""
-    if not options.report:
+    if not options.report and options.output_file is None:
         return options.format or "text", ()
     from corvus.cli.check_outputs import planned
+    from corvus.diagnostics.formats import FORMATS
 
     try:
-        return planned(options.report, options.format, _FORMATS)
+        return planned(options.report or (), options.format, tuple(FORMATS), options.output_file)
     except ValueError as mistake:
         parser.error(str(mistake))
 
@@ -96,14 +105,15 @@ def _failing(options: argparse.Namespace) -> tuple[str, ...]:
     """Return the severities that exit 1."""
     if options.fail_on == "never":
         return ()
-    return _SEVERITIES[: _SEVERITIES.index(options.fail_on) + 1]
+    return SEVERITIES[: SEVERITIES.index(options.fail_on) + 1]
 
 
 def _write_all(
     checked: CheckRun, options: argparse.Namespace, shown: str, reports: tuple[Report, ...]
 ) -> Exit:
     """Print one format and write the reports; a report that cannot be written is exit 2."""
-    from corvus.cli.check_outputs import outcome_of, write, written
+    from corvus.cli.check_outputs import outcome_of, write
+    from corvus.diagnostics.formats import written
 
     code = _exit_code(checked, options)
     outcome = outcome_of(checked, failing=_failing(options), exit_code=int(code))
@@ -111,7 +121,8 @@ def _write_all(
         outcome = outcome._replace(summary=tuple(_summary(checked)))
     # Reports first: whoever reads standard output may leave, as `head` does.
     tried = [write(report, written(report.format, outcome), outcome) for report in reports]
-    _print(_text(checked, options) if shown == "text" else written(shown, outcome))
+    if shown:
+        _print(_text(checked, options) if shown == "text" else written(shown, outcome))
     for problem in filter(None, tried):
         print(f"corvus check: error: {problem}", file=sys.stderr)
         code = Exit.USAGE
@@ -121,41 +132,6 @@ def _write_all(
 def _print(text: str) -> None:
     if text:
         print(text)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = parser_of_files(
-        "check", "Check config files and report every problem with file:line:column.", _EPILOG
-    )
-    parser.add_argument(
-        "--format",
-        "--output-format",
-        choices=_FORMATS,
-        help="what standard output gets (default: text, in CI too)",
-    )
-    parser.add_argument(
-        "--report",
-        action="append",
-        metavar="FORMAT=PATH",
-        help="write a report besides, in any of these formats; may be given several times; "
-        "- for PATH is standard output in place of --format",
-    )
-    parser.add_argument(
-        "--fail-on",
-        choices=(*_SEVERITIES, "never"),
-        default="error",
-        help="lowest severity that exits 1 (default: error)",
-    )
-    parser.add_argument(
-        "--strict",
-        action="store_const",
-        dest="fail_on",
-        const="warning",
-        help="the same as --fail-on warning; of both, the last counts",
-    )
-    parser.add_argument("-q", "--quiet", action="store_true", help="findings only, no summary")
-    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
-    return parser
 
 
 def _text(checked: CheckRun, options: argparse.Namespace) -> str:
@@ -170,7 +146,7 @@ def _text(checked: CheckRun, options: argparse.Namespace) -> str:
         if file.diagnostics and file.text is not None
     }
     colour = _colour(options.color)
-    findings = render(checked.diagnostics, sources, colour=colour, links=has_links())
+    findings = render(checked.diagnostics, sources, colour=colour, links=has_links(), marks=True)
     return f"{findings}\n\n{summary}" if summary else findings
 
 
@@ -182,7 +158,7 @@ def _colour(wanted: str) -> bool:
 
 def _summary(checked: CheckRun) -> list[str]:
     counts = Counter(diagnostic.severity.value for diagnostic in checked.diagnostics)
-    said = ", ".join(_many(counts[word], word) for word in _SEVERITIES if counts[word])
+    said = ", ".join(_many(counts[word], word) for word in SEVERITIES if counts[word])
     looked_at = [file for file in checked.files if file.detected is not None or file.diagnostics]
     affected = sum(bool(file.diagnostics) for file in looked_at)
     total = _many(len(checked.files), "file")
@@ -202,6 +178,10 @@ def _summary(checked: CheckRun) -> list[str]:
         lines.append(f"{_many(unread, 'input')} {verb} not checked: this is no pass")
     if checked.passed_over:
         lines.append(f"{_many(len(checked.passed_over), 'file')} of other tools passed over")
+    if any(found.fix for found in checked.diagnostics):
+        from corvus.cli.checks.fix import fixable
+
+        lines.append(fixable(checked.diagnostics))
     return [f"{head}; {lines[0]}"] if not said and len(lines) == 1 else [head, *lines]
 
 
@@ -227,34 +207,6 @@ def _dialect_lines(files: tuple[CheckedFile, ...]) -> list[str]:
         many = f"{_many(len(same), 'file')} " if len(found) > 1 else ""
         lines.append(f"{many}checked as {dialect}: {why}")
     return lines
-
-
-def parser_of_files(name: str, description: str, epilog: str) -> argparse.ArgumentParser:
-    """Return a parser that knows the arguments which both commands take."""
-    parser = argparse.ArgumentParser(
-        prog=f"corvus {name}",
-        description=description,
-        epilog=epilog,
-        # A fixed width: asking the terminal for its own imports shutil, for every option.
-        formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=96),
-    )
-    parser.add_argument(
-        "path",
-        nargs="*",
-        metavar="PATH",
-        help="a file, a directory, a pattern, or - for stdin; without one, the config that "
-        "governs here: corvus.toml up to the root of the repository, else the user's own",
-    )
-    parser.add_argument(
-        "--dialect",
-        choices=("auto", "native", "corvus", "zeroclaw"),
-        default="auto",
-        help="which keys a file may have (default: decided by the file, and said)",
-    )
-    parser.add_argument(
-        "--stdin-filename", default="<stdin>", metavar="NAME", help="name of - in messages"
-    )
-    return parser
 
 
 def usual_files() -> list[str]:

@@ -1,28 +1,27 @@
-"""What ``corvus check`` writes for programs: one table of formats, each imported when asked for."""
+"""What ``corvus check`` writes besides plain text: what renderers get, and where reports go."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from corvus.base.errors import EditRefused
 from corvus.base.files import replace_file
+from corvus.base.repository import repository_of
 from corvus.config.check.check import CheckRun
 from corvus.config.check.codes import CODES
-from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.outcome import Input, Outcome
 from corvus.diagnostics.plain import escape
 
-_CI_FOLDERS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
+_CI_FOLDERS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "BUILD_SOURCESDIRECTORY")
 """Variables that name the checkout; the services want paths that start there."""
 
 
 def outcome_of(checked: CheckRun, *, failing: tuple[str, ...], exit_code: int) -> Outcome:
-    """Turn a run into what renderers know; paths start at the checkout of a CI service, if any."""
+    """Turn a run into what renderers know; paths start at the checkout, if any."""
     folder = os.getcwd()
     return Outcome(
         inputs=tuple(
@@ -47,77 +46,13 @@ def outcome_of(checked: CheckRun, *, failing: tuple[str, ...], exit_code: int) -
 
 
 def _root(folder: str, environment: Mapping[str, str]) -> str:
+    """Return the checkout of a CI service, else the repository, else the working directory."""
     for name in _CI_FOLDERS:
         named = environment.get(name)
         checkout = os.path.realpath(named) if named else None
         if checkout and f"{folder}/".startswith(f"{checkout.rstrip('/')}/"):
             return checkout
-    return folder
-
-
-def written(style: str, outcome: Outcome) -> str:
-    """Return a run in one of the formats, without colour and without a final newline."""
-    match style:
-        case "text":
-            return _text(outcome)
-        case "concise":
-            from corvus.diagnostics.formats.text import concise as render
-
-            return render(outcome.diagnostics)
-        case "json":
-            return _json(outcome)
-        case "jsonl":
-            from corvus.diagnostics.formats.json import as_json_lines
-
-            return as_json_lines(outcome.diagnostics)
-        case _:
-            return _report(style, outcome)
-
-
-def _report(style: str, outcome: Outcome) -> str:
-    match style:
-        case "sarif":
-            from corvus.diagnostics.formats.sarif import render
-        case "github":
-            from corvus.diagnostics.formats.github import render
-        case "gitlab":
-            from corvus.diagnostics.formats.gitlab import render
-        case _:
-            from corvus.diagnostics.formats.junit import render
-    return render(outcome)
-
-
-def _text(outcome: Outcome) -> str:
-    from corvus.diagnostics.formats.text import render
-
-    sources = {file.file: file.text for file in outcome.inputs if file.text is not None}
-    findings = render(outcome.diagnostics, sources, colour=False)
-    return "\n\n".join(part for part in (findings, "\n".join(outcome.summary)) if part)
-
-
-def _json(outcome: Outcome) -> str:
-    from corvus.diagnostics.formats.json import as_json, json_text
-
-    counts = Counter(diagnostic.severity for diagnostic in outcome.diagnostics)
-    whole = {
-        "version": 1,
-        "files": [
-            {
-                "file": file.file,
-                "dialect": file.checked_as,
-                "dialect_evidence": list(file.evidence),
-                "deprecated_fields": list(file.deprecated_fields),
-                "ignored": file.ignored,
-            }
-            for file in outcome.inputs
-        ],
-        "diagnostics": as_json(outcome.diagnostics),
-        "summary": {
-            "files": len(outcome.inputs),
-            **{f"{severity.value}s": counts[severity] for severity in Severity},
-        },
-    }
-    return json_text(whole)
+    return repository_of(folder) or folder
 
 
 class Report(NamedTuple):
@@ -128,17 +63,18 @@ class Report(NamedTuple):
 
 
 def planned(
-    values: Sequence[str], chosen: str | None, formats: Sequence[str]
+    values: Sequence[str], chosen: str | None, formats: Sequence[str], output: str | None = None
 ) -> tuple[str, tuple[Report, ...]]:
-    """Read the values of ``--report``.
+    """Read the values of ``--report``, ``--format`` and ``--output-file``.
 
     Args:
         values: ``FORMAT=PATH`` each.
         chosen: The value of ``--format``, if there is one.
         formats: The formats there are.
+        output: The file that gets what standard output would.
 
     Returns:
-        The format of standard output, and the reports that go to files.
+        The format of standard output, empty when it gets nothing, and the reports that go to files.
 
     Raises:
         ValueError: A value is wrong, two want one place, or a folder is missing; in words.
@@ -147,7 +83,10 @@ def planned(
     printed = [report.format for report in reports if report.path == "-"]
     if len(printed) + (chosen is not None) > 1:
         raise ValueError("standard output takes one format: give --format or one FORMAT=- only")
+    style = (printed or [chosen or "text"])[0]
     files = tuple(report for report in reports if report.path != "-")
+    if output is not None:
+        style, files = "", (Report(style, output), *files)
     taken: set[str] = set()
     for report in files:
         place = os.path.realpath(report.path)
@@ -155,7 +94,7 @@ def planned(
             raise ValueError(f"two reports would be written to {escape(report.path)}")
         taken.add(place)
         _require_folder(report.path)
-    return (printed or [chosen or "text"])[0], files
+    return style, files
 
 
 def _named_report(value: str, formats: Sequence[str]) -> Report:

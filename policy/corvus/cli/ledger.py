@@ -42,7 +42,7 @@ def drain(
 
     Example: corvus ledger drain
     """
-    runtime = opened(config, ledger, sets, warns=False)
+    runtime = opened(config, ledger, sets)
     if ledger is not None and not runtime.bookkeeping.has_store:
         from corvus.base.errors import LedgerError
 
@@ -91,7 +91,7 @@ def verify(
 
     Example: corvus ledger verify
     """
-    runtime = opened(config, ledger, sets, warns=False)
+    runtime = opened(config, ledger, sets)
     verdict = runtime.bookkeeping.verify(_anchor(anchor))
     if rebuild:
         _confirm(verdict, yes=yes)

@@ -14,7 +14,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from corvus.cli.check import parser_of_files, read_stdin, usual_files
+from corvus.cli.arguments import ArgumentParser
+from corvus.cli.check import read_stdin, usual_files
+from corvus.cli.check_options import add_files
 from corvus.cli.exits import Exit
 from corvus.config.toml.values import shown
 from corvus.diagnostics.plain import escape
@@ -41,22 +43,26 @@ def main(argv: list[str]) -> int:
     """Run ``corvus migrate`` with the arguments after its name; return the exit code (DIA-5)."""
     parser = _parser()
     try:
-        options = parser.parse_args(argv)
+        options = parser.parse_intermixed_args(argv)
         if options.write and options.diff:
             parser.error("--diff writes nothing: leave out --write")
     except SystemExit as stop:  # argparse has printed its message or the help
         return Exit.USAGE if stop.code else Exit.CLEAN
     from corvus.config.edit.migrate import LegacyCap, Plan, migrate_paths
 
-    plan = Plan(options.dialect, LegacyCap(options.legacy_cap), options.to or "")
+    plan = Plan(options.dialect or "auto", LegacyCap(options.legacy_cap), options.to or "")
     run = migrate_paths(options.path or usual_files(), plan, read_stdin, options.stdin_filename)
     return _finish(run, options)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = parser_of_files(
-        "migrate", "Rewrite deprecated keys; every other byte of a file stays as it is.", _EPILOG
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        "corvus migrate",
+        "[PATH ...]",
+        "Rewrite deprecated keys; every other byte of a file stays as it is.",
+        _EPILOG,
     )
+    add_files(parser)
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--write", action="store_true", help="rewrite the files (the default)")
     mode.add_argument("--check", action="store_true", help="write nothing; exit 1 if one is due")

@@ -63,15 +63,6 @@ Session: TypeAlias = Annotated[
 ]
 
 
-def warn_unused(runtime: Runtime) -> None:
-    """Say on standard error which keys of the config the opened ledger does not follow."""
-    from corvus.diagnostics.plain import escape
-
-    for key in runtime.unused_keys:
-        path = escape(str(runtime.ledger_path))
-        print(f"warning: {key} is not used yet; usage goes to {path}", file=sys.stderr)
-
-
 def say_governing(runtime: Runtime) -> None:
     """Say on standard error which file governs what a command does, or that none does (CFG-6)."""
     from corvus.diagnostics.plain import escape
@@ -103,7 +94,6 @@ def opened(
     sets: Sequence[str] | None = None,
     *,
     as_of: str | None = None,
-    warns: bool = True,
 ) -> Runtime:
     """Return what the options of a command name.
 
@@ -112,7 +102,6 @@ def opened(
         ledger: ``--ledger``.
         sets: ``--set``.
         as_of: ``--as-of``: its clock stands there.
-        warns: Whether to warn of keys of the config that the ledger does not follow.
 
     Raises:
         ConfigError: The config has errors.
@@ -121,16 +110,11 @@ def opened(
     from corvus.cli.times import clock_at
     from corvus.runtime import open_runtime
 
-    runtime = open_runtime(config or (), sets=sets or (), ledger=ledger, clock=clock_at(as_of))
-    if warns:
-        warn_unused(runtime)
-    return runtime
+    return open_runtime(config or (), sets=sets or (), ledger=ledger, clock=clock_at(as_of))
 
 
 def ledger_path(config: Sequence[Path] | None, ledger: Path | None) -> Path:
     """Return the ledger to read: the one named, else the config's, else the user's own.
-
-    Warns of a key of the config that is meant to name another and is not used yet.
 
     Raises:
         ConfigError: No ledger is named, and the config that would name it has errors.

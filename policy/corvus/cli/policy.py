@@ -60,7 +60,7 @@ def show(
 
     Example: corvus policy show --config corvus.toml
     """
-    runtime = opened(config, None, sets, warns=False)
+    runtime = opened(config, None, sets)
     emit(
         output,
         lambda: policy_body(runtime.policy, runtime.config_shown, runtime.books),
@@ -236,7 +236,7 @@ def decide(
     from corvus.runtime import local_actor
 
     action = _action(command, tool, tuple(paths or ()), reads_only, workspace)
-    runtime = opened(config, ledger, sets, warns=record)
+    runtime = opened(config, ledger, sets)
     answer = runtime.decide(action, local_actor(), approved=approved, record=record)
     emit(output, lambda: ACTION.body(answer), lambda: _print_answer(answer))
     if not answer.allowed:

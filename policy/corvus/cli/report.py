@@ -27,7 +27,6 @@ from corvus.cli.options import (
     Since,
     Until,
     ledger_path,
-    warn_unused,
 )
 from corvus.cli.output import (
     Output,
@@ -153,7 +152,6 @@ def reprice(
     on = parse_since(book, now).date()
     bounds = parse_bounds(since, until, now)
     runtime = open_runtime(config or (), ledger=ledger)
-    warn_unused(runtime)
     with runtime.bookkeeping.ledger() as opened:
         table = priced_anew(opened.connection, runtime.books, on, **bounds)
     if shape is Format.TABLE:
@@ -230,7 +228,6 @@ def _ledger(
     from corvus.runtime import open_runtime
 
     runtime = open_runtime(config or [], sets=sets or (), ledger=ledger)
-    warn_unused(runtime)
     with runtime.ledger() as opened:
         show_budgets(opened.connection, runtime.policy.budgets, now)
         yield opened.connection

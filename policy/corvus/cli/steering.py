@@ -23,7 +23,6 @@ from corvus.cli.options import (
     SessionProject,
     Sets,
     say_governing,
-    warn_unused,
 )
 from corvus.cli.output import TextOrBody, emit
 from corvus.diagnostics.plain import escape
@@ -184,7 +183,6 @@ def _runtime(config: Any, sets: Any, ledger: Any) -> Runtime:
     from corvus.runtime import open_runtime
 
     runtime = open_runtime(config or (), sets=sets or (), ledger=ledger)
-    warn_unused(runtime)
     say_governing(runtime)
     return runtime
 

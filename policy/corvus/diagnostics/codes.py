@@ -7,7 +7,7 @@ registry. Every check loads this module, so nothing here takes long to import.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Severity(StrEnum):
@@ -21,6 +21,11 @@ class Severity(StrEnum):
     def rank(self) -> int:
         """0 for errors, 1 for warnings, 2 for notes."""
         return ("error", "warning", "note").index(self.value)
+
+
+OFF: Final = "off"
+LEVELS: Final = (*(severity.value for severity in Severity), OFF)
+"""What a user may say of a code: how much its findings matter, or that there shall be none."""
 
 
 class CodeInfo(NamedTuple):

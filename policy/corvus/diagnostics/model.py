@@ -55,17 +55,23 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """Edits that would mend a diagnostic; nothing here applies them.
+    """Edits that would mend a diagnostic; ``corvus.config.edit.fixing`` proves and applies them.
 
     Attributes:
         description: What the edits do, one sentence without a full stop.
         edits: At least one, by place, without overlap, all in the file of the diagnostic.
-        is_safe: Whether no meaning can be lost. A guess at what the author meant never is.
+        is_safe: Whether the meaning in force cannot change. A guess at what the author meant never
+            is.
     """
 
     description: str
     edits: tuple[Edit, ...]
     is_safe: bool = False
+
+    @property
+    def applicability(self) -> str:
+        """``safe`` or ``unsafe``, the word that reports have for it."""
+        return "safe" if self.is_safe else "unsafe"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from corvus.base.endpoints import listening_host_fault
 from corvus.base.errors import GatewayRefused
 from corvus.base.hosts import is_loopback
 from corvus.gateway.asgi import ASGIApp
@@ -127,9 +128,12 @@ def bind(runtime: Runtime, host: str, port: int) -> socket.socket:
         port: 0 takes a free one.
 
     Raises:
-        GatewayRefused: It is no address of this machine's own and there is no token, or it cannot
-            be had.
+        GatewayRefused: It is no address, or none of this machine's own and there is no token, or it
+            cannot be had.
     """
+    fault = listening_host_fault(host)
+    if fault is not None:
+        raise GatewayRefused(f"the host to listen on, {host!r}, {fault.reason}")
     if not is_loopback(host):
         with runtime.bookkeeping.store() as store:
             if not store.run(good):

@@ -68,7 +68,7 @@ def test_a_file_that_is_not_utf_8_has_no_fix() -> None:
     assert fixes(checked._replace(diagnostics=(offered,))) == [None]
 
 
-def test_all_fixes_of_a_text_are_applied_and_what_is_left_is_told() -> None:
+def test_all_fixes_of_a_text_are_applied_and_what_is_left_is_returned() -> None:
     result = fixed('[cost]\nenabeld = true\ndaily_limit_usd = "5"\nsomething_else = 1\n')
     assert result.after == b"[cost]\nenabled = true\ndaily_limit_usd = 5\nsomething_else = 1\n"
     assert codes(result.applied) == ["unknown-key", "wrong-type"]

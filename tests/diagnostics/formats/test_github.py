@@ -9,8 +9,8 @@ from typing import NamedTuple
 import pytest
 
 from corvus.base.links import rule_page
-from corvus.cli.check_outputs import written
 from corvus.diagnostics.codes import Severity
+from corvus.diagnostics.formats import written
 from corvus.diagnostics.formats.github import MAX_SHOWN
 from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.outcome import Input, Outcome

@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from corvus.cli.check_outputs import written
 from corvus.diagnostics.codes import Severity
+from corvus.diagnostics.formats import written
 from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.outcome import Input, Outcome
 

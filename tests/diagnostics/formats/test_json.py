@@ -99,6 +99,7 @@ def test_an_object_holds_every_field_with_null_for_an_unknown_place() -> None:
         "path": ["cost", "budgets", 2, "a"],
         "fix": {
             "description": "Rename it",
+            "applicability": "unsafe",
             "is_safe": False,
             "edits": [
                 {

@@ -10,8 +10,8 @@ from typing import Final
 
 import pytest
 
-from corvus.cli.check_outputs import written
 from corvus.diagnostics.codes import Severity
+from corvus.diagnostics.formats import written
 from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.outcome import Input, Outcome
 

@@ -11,10 +11,10 @@ import pytest
 from jsonschema import Draft4Validator
 
 from corvus.base.links import HOMEPAGE, rule_page
-from corvus.cli.check_outputs import written
 from corvus.config.check.check import check_paths
 from corvus.config.check.codes import CODES
 from corvus.diagnostics.codes import Severity
+from corvus.diagnostics.formats import written
 from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.outcome import Input, Outcome
 
@@ -89,7 +89,7 @@ def test_applying_the_replacements_of_a_fix_mends_the_finding(check: Check) -> N
     (result,) = [one for one in run_of(check(text))["results"] if "fixes" in one]
     (fix,) = result["fixes"]
     assert fix["description"]["text"] == "Remove the quotes"
-    assert fix["properties"] == {"isSafe": False}
+    assert fix["properties"] == {"applicability": "unsafe", "isSafe": False}
     (change,) = fix["artifactChanges"]
     assert change["artifactLocation"]["uri"] == "corvus.toml"
     for replacement in reversed(change["replacements"]):

@@ -136,7 +136,7 @@ def test_headers_of_ours_must_be_plain_text(gateway: Proxied) -> None:
         ("https://[::ffff:169.254.169.254]/v1", "link-local"),
         ("https://user:pass@api.example.org/v1", "no user"),
         ("https://api.example.org/v1?x=1", "no query"),
-        ("https://api.example.org:99999/v1", "no URL"),
+        ("https://api.example.org:99999/v1", "has a port that is none"),
     ],
 )
 def test_an_upstream_that_would_leak_a_key_is_refused(base_url: str, why: str) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from corvus.cli.options import Config, LedgerPath, Sets, say_governing, warn_unlimited, warn_unused
+from corvus.cli.options import Config, LedgerPath, Sets, say_governing, warn_unlimited
+from corvus.diagnostics.plain import escape
 
 if TYPE_CHECKING:
     from corvus.runtime import Runtime
@@ -51,7 +52,6 @@ def gateway(
         return open_runtime(config or (), sets=sets or (), ledger=ledger)
 
     runtime = load()
-    warn_unused(runtime)
     paths = locate([Path(name) for name in config or ()], environment=os.environ).paths
     address = host or runtime.gateway.host
     listening = serve.bind(runtime, address, runtime.gateway.port if port is None else port)
@@ -62,6 +62,7 @@ def gateway(
         print(f"listening on http://{shown}:{bound}", file=sys.stderr, flush=True)
         say_governing(runtime)
         warn_unlimited(runtime)
+        _warn_keyless(runtime)
         if sys.stderr.isatty():  # programs that read the log get it alone
             print(f"dashboard at http://{shown}:{bound}/dashboard", file=sys.stderr, flush=True)
 
@@ -72,3 +73,12 @@ def gateway(
         pages=Dashboard,
         on_ready=tell,
     )
+
+
+def _warn_keyless(runtime: Runtime) -> None:
+    """Say on standard error which upstreams have no key: their calls will be refused."""
+    for upstream in runtime.gateway.upstreams:
+        variable = upstream.api_key_env
+        if variable and not upstream.pass_through and not os.environ.get(variable, "").strip():
+            words = f"{variable} is not set: calls to {escape(upstream.name)} will be refused"
+            print(f"warning: {words}", file=sys.stderr, flush=True)

@@ -50,7 +50,7 @@ def send_test(
 
     Example: corvus notify test ops
     """
-    runtime = opened(config, ledger, warns=False)
+    runtime = opened(config, ledger)
     targets = _named(runtime, name)
     from corvus.store.place import open_store
 
@@ -75,7 +75,7 @@ def status(*, config: Config = None, ledger: LedgerPath = None, output: TextOrBo
 
     Example: corvus notify status
     """
-    standings = opened(config, ledger, warns=False).notify_standings()
+    standings = opened(config, ledger).notify_standings()
     _emit_standings(output, standings)
 
 
@@ -96,7 +96,7 @@ def flush(
     """
     from corvus.observability.notify import queue
 
-    runtime = opened(config, ledger, warns=False)
+    runtime = opened(config, ledger)
     targets = _named(runtime, name)
     if runtime.bookkeeping.has_store:
         with runtime.bookkeeping.store() as store:

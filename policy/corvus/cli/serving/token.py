@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from corvus.answers.steering import TOKEN
-from corvus.cli.options import Config, LedgerPath, warn_unused
+from corvus.cli.options import Config, LedgerPath
 from corvus.cli.output import TextOrBody, emit
 from corvus.diagnostics.plain import escape
 from corvus.model.token import TokenScope
@@ -114,7 +114,6 @@ def _store(config: Any, ledger: Any) -> Generator[Store]:
     from corvus.runtime import open_runtime
 
     runtime = open_runtime(config or (), ledger=ledger)
-    warn_unused(runtime)
     with runtime.bookkeeping.store() as store:
         yield store
 

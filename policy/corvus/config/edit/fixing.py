@@ -87,7 +87,9 @@ def fix_text(text: bytes, name: str, options: Options, *, unsafe: bool) -> Fixed
     now, applied = text, list[Diagnostic]()
     checked = prove(check_text(text, name, options), options)
     for _ in range(_MOST_ROUNDS):
-        chosen = _together(found for found in checked.diagnostics if _is_wanted(found, unsafe))
+        chosen = _together(
+            found for found in checked.diagnostics if is_wanted(found, unsafe=unsafe)
+        )
         if not chosen:
             break
         now, checked, mended = _round(now, checked, chosen, options)
@@ -95,7 +97,8 @@ def fix_text(text: bytes, name: str, options: Options, *, unsafe: bool) -> Fixed
     return FixedText(text, now, tuple(applied), checked)
 
 
-def _is_wanted(found: Diagnostic, unsafe: bool) -> bool:
+def is_wanted(found: Diagnostic, *, unsafe: bool) -> bool:
+    """Return whether a finding has a fix to apply: a safe one, or any with ``unsafe``."""
     return found.fix is not None and (unsafe or found.fix.is_safe)
 
 

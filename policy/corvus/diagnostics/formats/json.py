@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from corvus.base.links import rule_page
+from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.model import Diagnostic, Fix, Label, Position
+
+if TYPE_CHECKING:
+    from corvus.diagnostics.outcome import Outcome
 
 _LONE: Final = re.compile("[\ud800-\udfff]")
 
@@ -46,7 +51,7 @@ def as_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, object]]:
     ``start``, ``end``, ``related``, ``help``, ``path`` and ``fix``. ``url`` is the page of the
     code. ``start`` and ``end`` (exclusive) are ``null`` without a position; lines and columns count
     from 1, ``offset`` counts code points, ``byte_offset`` bytes of the file. ``fix`` is ``null`` or
-    has ``description``, ``is_safe`` and ``edits``.
+    has ``description``, ``applicability`` (``safe`` or ``unsafe``), ``is_safe`` and ``edits``.
     """
     return [_object(diagnostic) for diagnostic in diagnostics]
 
@@ -54,6 +59,35 @@ def as_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, object]]:
 def as_json_lines(diagnostics: Iterable[Diagnostic]) -> str:
     """Return one JSON object a line, as ``as_json`` describes it, without a final newline."""
     return "\n".join(json_line(_object(diagnostic)) for diagnostic in diagnostics)
+
+
+def report(outcome: Outcome) -> str:
+    """Return a run as one document: its files, findings and counts (``schemas/``)."""
+    counts = Counter(diagnostic.severity for diagnostic in outcome.diagnostics)
+    whole = {
+        "version": 1,
+        "files": [
+            {
+                "file": file.file,
+                "dialect": file.checked_as,
+                "dialect_evidence": list(file.evidence),
+                "deprecated_fields": list(file.deprecated_fields),
+                "ignored": file.ignored,
+            }
+            for file in outcome.inputs
+        ],
+        "diagnostics": as_json(outcome.diagnostics),
+        "summary": {
+            "files": len(outcome.inputs),
+            **{f"{severity.value}s": counts[severity] for severity in Severity},
+        },
+    }
+    return json_text(whole)
+
+
+def report_lines(outcome: Outcome) -> str:
+    """Return the findings of a run like ``as_json_lines``."""
+    return as_json_lines(outcome.diagnostics)
 
 
 def _object(diagnostic: Diagnostic) -> dict[str, object]:
@@ -83,7 +117,12 @@ def _fix(fix: Fix) -> dict[str, object]:
         }
         for edit in fix.edits
     ]
-    return {"description": fix.description, "is_safe": fix.is_safe, "edits": edits}
+    return {
+        "description": fix.description,
+        "applicability": fix.applicability,
+        "is_safe": fix.is_safe,
+        "edits": edits,
+    }
 
 
 def _related(label: Label) -> dict[str, object]:

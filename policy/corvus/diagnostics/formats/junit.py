@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from corvus.diagnostics.formats.text import concise, render_each
 from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.outcome import Input, Outcome
-from corvus.diagnostics.plain import escape
+from corvus.diagnostics.xml import attribute, content
 
 _NAME = "corvus check"
 
@@ -66,7 +66,7 @@ def _unread(name: str, diagnostics: Sequence[Diagnostic]) -> str:
 
 
 def _testcase(name: str, parts: Iterable[str]) -> str:
-    head = f'<testcase name="{_attribute(name)}" classname="{_NAME}"'
+    head = f'<testcase name="{attribute(name)}" classname="{_NAME}"'
     inside = "".join(parts)
     return f"{head}>{inside}</testcase>" if inside else f"{head}/>"
 
@@ -83,20 +83,11 @@ def _problem(tag: str, diagnostic: Diagnostic, body: str) -> str:
     place = ""
     if diagnostic.span is not None:
         place = f"{diagnostic.span.start.line}:{diagnostic.span.start.column}: "
-    message = _attribute(f"{place}{diagnostic.message}")
-    head = f'<{tag} type="{_attribute(diagnostic.code)}" message="{message}">'
-    return f"{head}{_content(body)}</{tag}>"
+    message = attribute(f"{place}{diagnostic.message}")
+    head = f'<{tag} type="{attribute(diagnostic.code)}" message="{message}">'
+    return f"{head}{content(body)}</{tag}>"
 
 
 def _output(lines: Iterable[str]) -> list[str]:
     text = "\n".join(lines)
-    return [f"<system-out>{_content(text)}</system-out>"] if text else []
-
-
-def _attribute(text: str) -> str:
-    return _content(escape(text)).replace('"', "&quot;")
-
-
-def _content(text: str) -> str:
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return escaped.encode("ascii", "xmlcharrefreplace").decode("ascii")
+    return [f"<system-out>{content(text)}</system-out>"] if text else []

@@ -186,7 +186,7 @@ def _fix(fix: Fix, at: _Object) -> _Object:
     return {
         "description": {"text": _words(fix.description)},
         "artifactChanges": [change],
-        "properties": {"isSafe": fix.is_safe},
+        "properties": {"applicability": fix.applicability, "isSafe": fix.is_safe},
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from corvus.base.links import rule_page
 from corvus.diagnostics.codes import Severity
@@ -16,6 +16,9 @@ from corvus.diagnostics.excerpt import Row, Source
 from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.plain import escape
 from corvus.diagnostics.secrets import any_secret
+
+if TYPE_CHECKING:
+    from corvus.diagnostics.outcome import Outcome
 
 _STYLES: Final = {Severity.ERROR: "1;31", Severity.WARNING: "1;33", Severity.NOTE: "1;36"}
 _BOLD: Final = "1"
@@ -28,6 +31,7 @@ def render(
     *,
     colour: bool,
     links: bool = False,
+    marks: bool = False,
 ) -> str:
     """Render diagnostics with excerpts of their documents.
 
@@ -37,12 +41,13 @@ def render(
             there is no excerpt.
         colour: Whether to write ANSI colours.
         links: Whether to make each code a link to its page as well (OSC 8).
+        marks: Whether to mark what has a fix by ``[*]``; for fixes that are proved.
 
     Returns:
         Blocks separated by an empty line, without a final newline; empty when there is no
         diagnostic.
     """
-    return "\n\n".join(render_each(diagnostics, sources, colour=colour, links=links))
+    return "\n\n".join(render_each(diagnostics, sources, colour=colour, links=links, marks=marks))
 
 
 def render_each(
@@ -51,6 +56,7 @@ def render_each(
     *,
     colour: bool,
     links: bool = False,
+    marks: bool = False,
 ) -> list[str]:
     """Render like ``render``, each diagnostic by itself."""
     prepared: dict[str, Source] = {}
@@ -60,7 +66,8 @@ def render_each(
         name = diagnostic.file
         if diagnostic.span and name in sources and name not in prepared:
             prepared[name] = Source(sources[name])
-        blocks.append("\n".join(_block(diagnostic, prepared.get(name), paint)))
+        mark = _mark(diagnostic, marks=marks)
+        blocks.append("\n".join(_block(diagnostic, prepared.get(name), paint, mark)))
     return blocks
 
 
@@ -69,19 +76,36 @@ def has_links() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM") not in {"dumb", "linux"}
 
 
-def concise(diagnostics: Iterable[Diagnostic]) -> str:
+def concise(diagnostics: Iterable[Diagnostic], *, marks: bool = False) -> str:
     """Return ``file:line:column: severity[code] message (help)``, one diagnostic a line.
 
-    Line and column are left out where there is no position. There is no final newline.
+    Line and column are left out where there is no position. There is no final newline. With
+    ``marks`` a ``[*]`` stands behind the code of what has a fix.
     """
-    return "\n".join(map(_line, diagnostics))
+    return "\n".join(_line(found, _mark(found, marks=marks)) for found in diagnostics)
 
 
-def _line(diagnostic: Diagnostic) -> str:
+def report(outcome: Outcome) -> str:
+    """Return a run for a file: without colour, the summary behind the findings."""
+    sources = {file.file: file.text for file in outcome.inputs if file.text is not None}
+    findings = render(outcome.diagnostics, sources, colour=False, marks=True)
+    return "\n\n".join(part for part in (findings, "\n".join(outcome.summary)) if part)
+
+
+def report_concise(outcome: Outcome) -> str:
+    """Return the findings of a run like ``concise``."""
+    return concise(outcome.diagnostics, marks=True)
+
+
+def _mark(diagnostic: Diagnostic, *, marks: bool) -> str:
+    return " [*]" if marks and diagnostic.fix else ""
+
+
+def _line(diagnostic: Diagnostic, mark: str) -> str:
     place = diagnostic.file
     if diagnostic.span is not None:
         place += f":{diagnostic.span.start.line}:{diagnostic.span.start.column}"
-    head = f"{place}: {diagnostic.severity.value}[{diagnostic.code}] {diagnostic.message}"
+    head = f"{place}: {diagnostic.severity.value}[{diagnostic.code}]{mark} {diagnostic.message}"
     return escape(f"{head} ({' '.join(diagnostic.help)})" if diagnostic.help else head)
 
 
@@ -100,8 +124,8 @@ class _Paint:
         return f"\x1b]8;;{rule_page(code)}\x1b\\{code}\x1b]8;;\x1b\\"
 
 
-def _block(diagnostic: Diagnostic, source: Source | None, paint: _Paint) -> list[str]:
-    head = f"{diagnostic.severity.value}[{paint.code(diagnostic.code)}]"
+def _block(diagnostic: Diagnostic, source: Source | None, paint: _Paint, mark: str) -> list[str]:
+    head = f"{diagnostic.severity.value}[{paint.code(diagnostic.code)}]{mark}"
     lines = [
         paint(_STYLES[diagnostic.severity], head) + paint(_BOLD, f": {escape(diagnostic.message)}")
     ]

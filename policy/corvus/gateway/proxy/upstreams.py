@@ -8,7 +8,6 @@ upstreams of one kind: a request does not say which it means.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +15,8 @@ from urllib.parse import urlsplit
 
 from yarl import URL
 
+from corvus.base.endpoints import upstream_fault
 from corvus.base.errors import GatewayRefused
-from corvus.base.hosts import is_loopback
 from corvus.calls.routes import FreeCall, MeteredCall
 from corvus.metering.providers import PROVIDERS
 from corvus.model.gateway import Kind, Upstream
@@ -71,7 +70,10 @@ class Upstreams:
                     f"governance.upstreams has two of kind {upstream.kind}, {other.name!r} and "
                     f"{upstream.name!r}: a request does not say which of them it means"
                 )
-            _check(upstream)
+            fault = upstream_fault(upstream.base_url)
+            if fault is not None:
+                where = f"governance.upstreams.{upstream.name}.base_url"
+                raise GatewayRefused(f"{where} {fault.reason}")
 
     def target(self, place: MeteredCall | FreeCall, kind: Kind) -> Target | None:
         """Return where a request goes; ``None`` when no upstream serves it.
@@ -101,27 +103,3 @@ class Upstreams:
         if upstream.pass_through or upstream.api_key_env is None:
             return None
         return self._environment.get(upstream.api_key_env, "").strip() or None
-
-
-def _check(upstream: Upstream) -> None:
-    where = f"governance.upstreams.{upstream.name}.base_url"
-    try:
-        parts = urlsplit(upstream.base_url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        raise GatewayRefused(f"{where} is no URL") from None
-    if not host or parts.username is not None or parts.query or parts.fragment:
-        raise GatewayRefused(f"{where} must be a host and a path: no user, no query, no fragment")
-    if parts.scheme != "https" and not is_loopback(host):
-        raise GatewayRefused(f"{where} must be https://: a key would travel in plain text")
-    if _is_link_local(host):
-        raise GatewayRefused(f"{where} is a link-local address, where clouds keep credentials")
-
-
-def _is_link_local(host: str) -> bool:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_link_local

@@ -35,6 +35,11 @@ RULES: Final[dict[str, tuple[str, frozenset[str]]]] = {
     "ambiguous_price": ("cost", frozenset({"prices"})),
     "notify_target": ("governance", frozenset({"notify"})),
     "notify_secret": ("governance", frozenset({"notify"})),
+    "invalid_host": ("governance", frozenset({"gateway"})),
+    "invalid_origin": ("governance", frozenset({"gateway"})),
+    "invalid_url": ("governance", frozenset({"upstreams", "observability", "notify"})),
+    "duplicate_upstream_kind": ("governance", frozenset({"upstreams"})),
+    "not_served_yet": ("governance", frozenset({"ledger"})),
     "unpriced_default_model": ("", frozenset({"default_model"})),
 }
 """Run in this order, errors first, on what all layers together say, each where its table has one of

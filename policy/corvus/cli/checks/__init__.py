@@ -1,0 +1,1 @@
+"""Parts of ``corvus check`` that a plain check does without."""

@@ -1,0 +1,36 @@
+"""A key that has no effect yet is refused, never accepted in silence (CFG-11)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from corvus.config.check.reporter import Reporter
+from corvus.config.check.subject import Subject
+from corvus.config.toml.finding import Finding, KeyOf
+from corvus.config.toml.values import Route, shown, value_at
+from corvus.diagnostics.codes import CodeInfo, Severity
+
+KEYS: Final[dict[Route, str]] = {
+    ("governance", "ledger", "url"): "Remove it: each host counts for itself, in its own ledger.",
+}
+"""Keys that are published and not served yet, and what to do until they are."""
+
+INFO: Final = CodeInfo(
+    "not-served-yet",
+    Severity.ERROR,
+    "a key that this version does not serve",
+    "The key is reserved for a later version. Accepted without effect it would promise what does "
+    "not happen: with governance.ledger.url, that several hosts share one budget, while each "
+    "spends the whole of it.",
+    '[governance.ledger]\nurl = "postgresql://db.example.com/corvus"\n',
+    '[governance.ledger]\npath = "ledger.duckdb"\n',
+    "Remove the key until a version of corvus serves it.",
+)
+
+
+def check(subject: Subject, reporter: Reporter) -> None:
+    """Report every key that is not served."""
+    for route, help_ in KEYS.items():
+        if value_at(subject.tables, route) is not None and not reporter.is_reported(route):
+            message = f"`{shown(route)}` is not served by this version"
+            reporter.add(Finding(INFO.code, message, KeyOf(route), "no effect yet", (help_,)))
