@@ -225,7 +225,7 @@ class Runtime:
         Raises:
             StoreError: The store is there and cannot be read.
         """
-        from corvus.governor.glance import glance
+        from corvus.governor.status import glance
 
         if not self.bookkeeping.has_store:
             return None

@@ -15,7 +15,7 @@ from pygls.lsp.client import LanguageClient
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 120.0
 FULL = types.ClientCapabilities(
     general=types.GeneralClientCapabilities(),
     workspace=types.WorkspaceClientCapabilities(

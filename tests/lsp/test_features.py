@@ -137,7 +137,7 @@ def test_a_quick_fix_is_proved_and_a_comment_ignores_what_may_be_ignored(tmp_pat
     editing(tmp_path, scene)
 
 
-def test_safe_fixes_come_all_at_once_and_deprecated_keys_are_migrated(tmp_path: Path) -> None:
+def test_deprecated_keys_are_struck_out_and_migrated(tmp_path: Path) -> None:
     text = "# é\r\n[autonomy]\r\nmax_cost_per_day_cents = 500 # ours\r\n"
     new = "# é\r\n[autonomy]\r\nmax_actions_per_hour = 500 # ours\r\n"
 
@@ -145,7 +145,7 @@ def test_safe_fixes_come_all_at_once_and_deprecated_keys_are_migrated(tmp_path: 
         page = Page(editor, tmp_path / "corvus.toml", text)
         (found,) = await editor.diagnostics(page.uri)
         assert list(found.tags or ()) == [types.DiagnosticTag.Deprecated]
-        for kind in ("source.fixAll", "source.fixAll.corvus", "source.migrate.corvus"):
+        for kind in ("source", "source.migrate", "source.migrate.corvus"):
             (action,) = await page.actions("[autonomy]", kind)
             assert applied(text, action.edit) == new
         assert await page.actions("[autonomy]", "refactor") == []

@@ -75,7 +75,7 @@ def lsp(context: typer.Context) -> None:
 
     Example: corvus lsp
     """
-    from corvus.cli.lsp import main
+    from corvus.cli.serving.lsp import main
 
     raise typer.Exit(main(context.args))
 

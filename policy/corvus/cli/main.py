@@ -103,7 +103,7 @@ def _run(argv: list[str]) -> int:
 
             return explain(argv[1:])
         case ["lsp"]:
-            from corvus.cli.lsp import main as lsp
+            from corvus.cli.serving.lsp import main as lsp
 
             return lsp(argv[1:])
         case _:

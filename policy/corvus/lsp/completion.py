@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from lsprotocol import types
 
-from corvus.config.check.codes import CODES
-from corvus.config.check.ignore import may_ignore
 from corvus.config.model.aliases import ALIASES
 from corvus.config.model.defaults import AT_MOST_ONE, EXACTLY_ONE
 from corvus.config.toml.values import Route, header, quoted, shown
 from corvus.lsp import knowledge, prices
 from corvus.lsp.cursor import Cursor, Where, cursor_at
+from corvus.lsp.offers import ROOM, Offer, comment, model_offer, models, values
 from corvus.lsp.view import View
 
-_CODES: Final = re.compile(
-    r"corvus:[ \t]*ignore(?:-file)?[ \t]*\[(?:[^\],]*,)*[ \t]*([a-z0-9.-]*)\Z"
-)
-_DIRECTIVE: Final = re.compile(r"#[ \t]*(c?o?r?v?u?s?:?[ \t]*[a-z-]*)\Z")
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _ENTRY: Final = re.compile(r"[ \t]*[=.]")
 _OPENINGS: Final = {
@@ -32,28 +26,6 @@ _OPENINGS: Final = {
     "boolean": "true",
 }
 """What the value of a new entry begins as, by its type."""
-_ROOM: Final = 400
-"""Most models in one answer; more come while the name is written."""
-
-
-class Offer(NamedTuple):
-    """One thing that may be written.
-
-    Attributes:
-        label: What the editor lists.
-        text: What it writes.
-        kind: What it is.
-        detail: A few words next to the label.
-        about: Its meaning.
-        rank: Where it is listed, the lowest first.
-    """
-
-    label: str
-    text: str
-    kind: types.CompletionItemKind
-    detail: str = ""
-    about: str = ""
-    rank: int = 1
 
 
 def complete(view: View, position: types.Position) -> types.CompletionList:
@@ -66,13 +38,13 @@ def complete(view: View, position: types.Position) -> types.CompletionList:
         case Where.KEY:
             offers = _keys(view, cursor)
         case Where.VALUE:
-            offers = _values(view, cursor)
+            offers = values(view, cursor)
         case Where.COMMENT:
-            cursor, offers = _comment(cursor)
+            cursor, offers = comment(cursor)
     place = view.text.range(cursor.start, cursor.end)
     written = view.text.body[cursor.start : offset]
     items = [_item(offer, place, written) for offer in offers]
-    many = len(items) >= _ROOM
+    many = len(items) >= ROOM
     return types.CompletionList(is_incomplete=many, items=items)
 
 
@@ -105,9 +77,9 @@ def _headers(view: View, cursor: Cursor) -> Iterator[Offer]:
             text, text, types.CompletionItemKind.Module, about=facts.meaning if facts else ""
         )
     if not is_array and (cursor.table or ())[:2] == ("cost", "prices"):
-        for model in _models(cursor.word.rpartition('"')[2]):
+        for model in models(cursor.word.rpartition('"')[2]):
             text = header(("cost", "prices", model.name))
-            yield _model(model, text, text)
+            yield model_offer(model, text, text)
 
 
 def _has_header(view: View, route: Route) -> bool:
@@ -198,113 +170,10 @@ def _priced_models(view: View, cursor: Cursor) -> Iterator[Offer]:
     ends_here = not _ENTRY.match(view.text.body, cursor.end)
     there = _written_keys(view, ("cost", "prices"), cursor)
     known = knowledge.keys_of(("cost", "prices", "*"), view.dialect)
-    for model in _models(cursor.word):
+    for model in models(cursor.word):
         if model.name in there:
             continue
         key = prices.key(model.name)
         price = prices.bundled_price(model.name) if ends_here else None
         text = f"{key} = {prices.inline(price, known)}" if price else key
-        yield _model(model, key, text)
-
-
-def _models(word: str) -> list[prices.KnownModel]:
-    fitting = [model for model in prices.models() if word.lower() in model.name.lower()]
-    return fitting[:_ROOM]
-
-
-def _model(model: prices.KnownModel, label: str, text: str) -> Offer:
-    rank = 2 if "/" in model.name else 1
-    return Offer(label, text, types.CompletionItemKind.Value, model.provider, rank=rank)
-
-
-def _values(view: View, cursor: Cursor) -> Iterator[Offer]:
-    route = cursor.table
-    if route is None:
-        return
-    facts = knowledge.facts(route)
-    words = _choices(view, cursor, route, facts)
-    if words:
-        yield from _words(word for word in words if word not in cursor.items)
-    elif facts is not None and facts.kind == "boolean":
-        yield from (_literal(word) for word in ("true", "false"))
-    elif facts is not None and facts.default and not cursor.quote:
-        yield _literal(facts.default)._replace(detail="default")
-
-
-def _choices(
-    view: View, cursor: Cursor, route: Route, facts: knowledge.KeyFacts | None
-) -> Iterable[str]:
-    """Return the words that a value, or an item of it, may be; nothing where it may be any."""
-    words = knowledge.items(route) if cursor.is_item else ()
-    if words or (facts is not None and facts.choices):
-        return words or (facts.choices if facts is not None else ())
-    if _names_models(route):
-        return [model.name for model in _models(cursor.word.rstrip("*"))]
-    if "provider" in route[-2:]:
-        return prices.providers()
-    if route[-1] == "timezone":
-        return _zones(cursor.word)
-    if route[-1] == "budgets" and route[:1] == ("governance",):
-        return _budgets(view)
-    return ()
-
-
-def _names_models(route: Route) -> bool:
-    return route[:2] == ("cost", "downgrade") or (route[-1] == "model" and "match" in route)
-
-
-def _words(words: Iterable[str]) -> Iterator[Offer]:
-    for place, word in enumerate(words):
-        text = quoted(word)
-        yield Offer(text, text, types.CompletionItemKind.EnumMember, rank=min(place, 99))
-
-
-def _literal(text: str) -> Offer:
-    return Offer(text, text, types.CompletionItemKind.Value)
-
-
-def _budgets(view: View) -> tuple[str, ...]:
-    """Return the names of the budgets of a file, and those that every file has."""
-    spots = view.structure.spots
-    own = (
-        view.structure.string(spot.value)
-        for spot in spots
-        if spot.route[:2] == ("cost", "budgets") and spot.route[-1] == "name"
-    )
-    return (*(name for name in own if name), "session", "day", "month", "mission")
-
-
-@cache
-def _all_zones() -> tuple[str, ...]:
-    from zoneinfo import available_timezones
-
-    return tuple(sorted(available_timezones()))
-
-
-def _zones(word: str) -> list[str]:
-    return [zone for zone in _all_zones() if word.lower() in zone.lower()][:_ROOM]
-
-
-def _comment(cursor: Cursor) -> tuple[Cursor, list[Offer]]:
-    """Offer codes in a comment that ignores findings, and the comment itself."""
-    codes = _CODES.search(cursor.word)
-    if codes is not None:
-        kind = types.CompletionItemKind.EnumMember
-        offers = [
-            Offer(code, code, kind, CODES[code].severity.value, CODES[code].title)
-            for code in sorted(CODES)
-            if may_ignore(code)
-        ]
-        return cursor._replace(start=cursor.start + codes.start(1)), offers
-    directive = _DIRECTIVE.search(cursor.word)
-    if directive is None:
-        return cursor, []
-    kind = types.CompletionItemKind.Snippet
-    offers = [
-        Offer(f"corvus: {word}[]", f"corvus: {word}[", kind, about=about)
-        for word, about in (
-            ("ignore", "Ignore a finding of this line, or of the next one; a reason is forced."),
-            ("ignore-file", "Ignore a finding in the whole file; a reason is forced."),
-        )
-    ]
-    return cursor._replace(start=cursor.start + directive.start(1)), offers
+        yield model_offer(model, key, text)

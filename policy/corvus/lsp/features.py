@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from lsprotocol import types
 
-from corvus.lsp.actions import KINDS, actions
+from corvus.lsp.code_actions import KINDS, actions
 from corvus.lsp.completion import complete
 from corvus.lsp.hover import hover
 from corvus.lsp.lenses import lenses
