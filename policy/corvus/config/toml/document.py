@@ -1,7 +1,8 @@
 """A configuration file as text, data and places, or the diagnostics that say why there is none.
 
 ``tomli`` alone decides what a file means; this module guards it against hostile input and has its
-refusals explained. It never raises for what a file holds, and it knows nothing of settings.
+refusals explained. While it is not loaded, ``plain`` reads what is plain, as ``tomli`` would. This
+module never raises for what a file holds, and it knows nothing of settings.
 
 TOML is pinned to 1.0 on every Python: ``tomli`` also reads 1.1, so a file that uses the newer
 syntax is refused here. It is ``tomllib`` compiled: the same parser, in a third of the time.
@@ -9,22 +10,24 @@ syntax is refused here. It is ``tomllib`` compiled: the same parser, in a third 
 
 from __future__ import annotations
 
+import os
+import sys
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, cast
-
-import tomli
 
 from corvus.config.toml.bounds import MAX_BYTES, find_excess, may_be_modern, may_be_too_deep
+from corvus.config.toml.values import is_array, is_table
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any, Final
 
     from corvus.config.toml.finding import Place
+    from corvus.config.toml.quotes import Quotes
     from corvus.config.toml.spans import LineIndex, SpanIndex
     from corvus.config.toml.tokens import Statement
     from corvus.config.toml.values import Route
     from corvus.diagnostics.model import Diagnostic, Span
-    from corvus.diagnostics.secrets import Secrets
 
 # NOTE: A clean file needs neither positions nor diagnostics, and compiling the patterns of the
 # scanner takes longer than reading it: whatever explains is imported where it is needed.
@@ -43,14 +46,14 @@ class Document:
         data: Its values; floats are ``Decimal``.
     """
 
-    __slots__ = ("_hidden", "_lines", "_spans", "_statements", "data", "file", "has_bom", "text")
+    __slots__ = ("_lines", "_quotes", "_spans", "_statements", "data", "file", "has_bom", "text")
 
     def __init__(self, file: str, text: str, data: dict[str, Any], *, has_bom: bool) -> None:
         self.file = file
         self.text = text
         self.data = data
         self.has_bom = has_bom
-        self._hidden: Secrets | None = None
+        self._quotes: Quotes | None = None
         self._lines: LineIndex | None = None
         self._spans: SpanIndex | None = None
         self._statements: tuple[Statement, ...] | None = None
@@ -64,16 +67,14 @@ class Document:
 
     def has(self, path: Route) -> bool:
         """Return whether the document sets a path."""
-        value: Any = self.data
+        value: object = self.data
         for part in path:
-            if isinstance(part, str) and isinstance(value, dict) and part in value:
-                value = cast("dict[str, Any]", value)[part]
-            elif (
-                isinstance(part, int)
-                and isinstance(value, list)
-                and 0 <= part < len(cast("list[Any]", value))
-            ):
-                value = cast("list[Any]", value)[part]
+            if isinstance(part, str):
+                if not is_table(value) or part not in value:
+                    return False
+                value = value[part]
+            elif is_array(value) and 0 <= part < len(value):
+                value = value[part]
             else:
                 return False
         return True
@@ -108,13 +109,13 @@ class Document:
         """Return every key token that spells the last part of a path, in the order of the text."""
         return tuple(self.at(*place) for place in self._index().mentions(path))
 
-    def hidden(self) -> Secrets:
-        """Return the texts that may be secrets."""
-        if self._hidden is None:
-            from corvus.diagnostics.secrets import Secrets
+    def quotes(self) -> Quotes:
+        """Return what repeats pieces of the document in messages."""
+        if self._quotes is None:
+            from corvus.config.toml.quotes import Quotes
 
-            self._hidden = Secrets(self.text)
-        return self._hidden
+            self._quotes = Quotes(self.text)
+        return self._quotes
 
     def at(self, offset_start: int, offset_end: int) -> Span:
         """Return the span between two offsets of the text, the end exclusive."""
@@ -179,15 +180,15 @@ def read_file(path: Path, shown: str) -> tuple[Document | None, list[Diagnostic]
     return (None, errors) if raw is None else read_document(raw, shown)
 
 
-def read_bytes(path: Path, shown: str) -> tuple[bytes | None, list[Diagnostic]]:
+def read_bytes(path: Path | str, shown: str) -> tuple[bytes | None, list[Diagnostic]]:
     """Read a file of at most ``MAX_BYTES``; of a longer one no more than that is read."""
     try:
-        with path.open("rb") as stream:
+        with open(path, "rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         what = (
             "is a symbolic link to a file that is missing"
-            if path.is_symlink()
+            if os.path.islink(path)
             else "does not exist"
         )
         message = f"the file `{shown}` {what}"
@@ -206,6 +207,14 @@ def source_text(raw: bytes) -> str:
 
 
 def _parse(text: str, file: str, *, has_bom: bool) -> tuple[Document | None, list[Diagnostic]]:
+    if "tomli" not in sys.modules:
+        from corvus.config.toml.plain import read_plain
+
+        data = read_plain(text)
+        if data is not None:
+            return Document(file, text, data, has_bom=has_bom), []
+    import tomli
+
     if may_be_too_deep(text) or may_be_modern(text):
         from corvus.config.toml.explain import explain_problems
 
@@ -224,7 +233,7 @@ def _parse(text: str, file: str, *, has_bom: bool) -> tuple[Document | None, lis
         return document, []
     from corvus.config.toml.explain import explain_excess
 
-    return None, explain_excess(excess, file, document.span)
+    return None, explain_excess(excess, file, document.span, document.quotes())
 
 
 def _looks_like_utf16(body: bytes) -> bool:

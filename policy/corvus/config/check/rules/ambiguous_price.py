@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
 from corvus.config.toml.finding import Finding, KeyOf, ValueOf
 from corvus.config.toml.values import Route, is_table, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
-INFO: Final = CodeInfo(
+INFO = CodeInfo(
     "ambiguous-price",
     Severity.ERROR,
     "two own prices for one model",
@@ -34,6 +32,8 @@ def check(subject: Subject, reporter: Reporter) -> None:
     if len(models) == len(prices):
         return  # without two keys for one id nothing can clash, and nothing need be loaded
     for first, second, why in subject.facts.clashes(prices):
+        for name in (first, second):
+            why = why.replace(f'"{name}"', reporter.quoted(name))
         related = ((ValueOf((*route, first)), "the other price"),)
         place = KeyOf((*route, second))
         reporter.add(Finding(INFO.code, why, place, "the same model", related=related))

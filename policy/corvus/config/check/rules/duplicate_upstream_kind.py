@@ -36,7 +36,8 @@ def check(subject: Subject, reporter: Reporter) -> None:
             continue
         first = earlier.setdefault(kind, route)
         if first != route:
-            message = f'two upstreams are of the kind "{kind}": a request says not which it means'
+            seen = reporter.quoted(kind)
+            message = f"two upstreams are of the kind {seen}: a request says not which it means"
             help_ = ("Keep one of them.",)
             related = ((ValueOf(first), "the first one"),)
             place = ValueOf(route)

@@ -7,7 +7,6 @@ matches nothing, so that its budget would never count a call.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
@@ -17,13 +16,11 @@ from corvus.config.toml.values import (
     Table,
     as_items,
     is_table,
-    quoted,
-    shown,
     value_at,
 )
 from corvus.diagnostics.codes import CodeInfo, Severity
 
-INFO: Final = CodeInfo(
+INFO = CodeInfo(
     "invalid-value",
     Severity.ERROR,
     "a string that is not one of the words, or not of the form, that the key takes",
@@ -42,8 +39,9 @@ def check(subject: Subject, reporter: Reporter) -> None:
     for place, glob in _globs(subject):
         if not reporter.is_reported(place.route) and (fault := glob_fault(glob)):
             route = place.route
-            seen = quoted(glob) if isinstance(place, KeyOf) else reporter.seen(route, glob)
-            message = f"`{shown(route)}`: {seen} {fault}"
+            is_key = isinstance(place, KeyOf)
+            seen = reporter.quoted(glob) if is_key else reporter.seen(route, glob)
+            message = f"`{reporter.shown(route)}`: {seen} {fault}"
             reporter.add(Finding(INFO.code, message, place, "not a glob"))
 
 
