@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from pygls.uris import to_fs_path
 
 from corvus.config.check.check import CheckedFile, Options, check_if_ours, check_text
+from corvus.config.check.rule_settings import SettingsFinder
+from corvus.config.check.walk import Exclusion, Search
 from corvus.lsp.text import Text
 
 if TYPE_CHECKING:
@@ -58,26 +60,32 @@ class Checked:
 
     Attributes:
         text: That version.
-        file: What was found; ``None`` when the file is of another tool.
+        file: What was found; ``None`` when the file is excluded, or of another tool.
     """
 
     text: Text
     file: CheckedFile | None
 
 
-@dataclass(frozen=True, slots=True)
 class Checker:
-    """Checks texts as ``corvus check`` does.
+    """Checks texts as ``corvus check`` does, by the settings of the checker on disk.
 
-    Attributes:
+    Args:
         facts: Answers about prices.
     """
 
-    facts: PriceFacts
+    def __init__(self, facts: PriceFacts) -> None:
+        self._facts = facts
+        self._finder = SettingsFinder()
 
-    def options(self, file: OpenFile) -> Options:
-        """Return how a file is checked."""
-        return Options(facts=self.facts)
+    @property
+    def options(self) -> Options:
+        """How files are checked."""
+        return Options(facts=self._facts, finder=self._finder)
+
+    def look_again(self) -> None:
+        """Forget the settings of the checker: a file that states them may have been saved."""
+        self._finder = SettingsFinder()
 
     def check_once(self, file: OpenFile, text: Text, again: bool = False) -> Checked:
         """Check a text of a file, unless the last check was of the same.
@@ -89,12 +97,14 @@ class Checker:
         """
         checked = file.checked
         if checked is None or checked.text is not text or again:
-            checked = file.checked = self._check(file, text)
+            checked = file.checked = Checked(text, self._check(file, text))
             file.is_ours = file.is_ours or checked.file is not None
         return checked
 
-    def _check(self, file: OpenFile, text: Text) -> Checked:
-        options = self.options(file)
+    def _check(self, file: OpenFile, text: Text) -> CheckedFile | None:
+        options = self.options
+        if file.path is not None and Exclusion(Search(), self._finder).has_file(file.name):
+            return None
         if file.is_ours or file.is_named_ours:
-            return Checked(text, check_text(text.raw, file.name, options))
-        return Checked(text, check_if_ours(text.raw, file.name, options))
+            return check_text(text.raw, file.name, options)
+        return check_if_ours(text.raw, file.name, options)

@@ -103,10 +103,8 @@ class Server(LanguageServer):
             checked = self.checker.check_once(file, text)
             if checked.file is None:
                 return None
-            options = self.checker.options(file)
-            return step(
-                View(uri, file.name, text, checked.file, options, known, self._has_versions)
-            )
+            options, has_versions = self.checker.options, self._has_versions
+            return step(View(uri, file.name, text, checked.file, options, known, has_versions))
 
         return await self.work(answer)
 
@@ -140,6 +138,7 @@ class Server(LanguageServer):
 
     async def saved(self) -> None:
         """Look at everything again: one file may state how others are checked, or move a store."""
+        self.checker.look_again()
         for uri in self.files:
             self._queue.add(uri)
         await self.spend.refresh()
