@@ -47,6 +47,7 @@ _BY_CODE = {
     "action-refused": Exit.DENIED_ACTION,
     "store-error": Exit.LEDGER_UNAVAILABLE,
     "ledger-error": Exit.LEDGER_UNAVAILABLE,
+    "ledger-not-installed": Exit.USAGE,
     "import-refused": Exit.USAGE,
     "report-error": Exit.USAGE,
     "project-refused": Exit.USAGE,

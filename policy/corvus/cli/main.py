@@ -150,8 +150,11 @@ def _lost_output(fault: OSError) -> int:
 
 
 def _unexpected(error: Exception) -> int:
+    from corvus.base.extras import LEDGER_LIBRARY, ledger_not_installed
     from corvus.cli.exits import Exit
 
+    if isinstance(error, ModuleNotFoundError) and error.name == LEDGER_LIBRARY:
+        return _tell(ledger_not_installed())
     if os.environ.get("CORVUS_TRACEBACK"):
         raise error
     print(f"corvus failed unexpectedly: {type(error).__name__}: {error}", file=sys.stderr)
