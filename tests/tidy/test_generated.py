@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from corvus.base.links import SCHEMA_VERSION
 from corvus.prices.book import BOOK_PATH
 from tools import generate
 from tools.checkout import HERE
@@ -25,6 +26,13 @@ def test_everything_that_is_published_is_generated() -> None:
     assert pages == {*(HERE / "docs" / "rules").iterdir()}
     assert HERE / "README.md" in GENERATED
     assert HERE / "policy/corvus/config/model/settings_core.json" in GENERATED
+
+
+def test_the_newest_schemas_are_those_of_their_version() -> None:
+    """SCH-1: what ``$id`` names; earlier versions are no longer generated, and stay."""
+    newest = HERE / "schemas"
+    for path in newest.glob("*.json"):
+        assert (newest / f"v{SCHEMA_VERSION}" / path.name).read_bytes() == path.read_bytes()
 
 
 def test_a_stale_file_is_named_by_a_check_and_then_written(

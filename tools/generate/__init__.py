@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from corvus.answers import schema as answers
+from corvus.base.links import SCHEMA_VERSION
 from corvus.config.model import quick
 from corvus.prices.book import BOOK_PATH
 from tools.checkout import HERE
@@ -52,7 +53,11 @@ def generated() -> dict[Path, str]:
     return {
         **({} if book is None else {BOOK_PATH: book}),
         quick.DATA: settings_core.render(),
-        **{HERE / "schemas" / name: written(schema) for name, schema in schemas.items()},
+        **{
+            folder / name: written(schema)
+            for folder in (HERE / "schemas", HERE / "schemas" / f"v{SCHEMA_VERSION}")
+            for name, schema in schemas.items()
+        },
         **rule_pages.published(),
         readme: report_index.render(readme.read_text(encoding="utf-8")),
     }

@@ -11,7 +11,9 @@ import json
 from collections.abc import Mapping
 from decimal import Decimal
 
+from corvus.base.links import schema_url
 from corvus.config.model.aliases import ALIASES, Alias
+from corvus.config.model.attributes import ATTRIBUTE_TEXTS, GLOBS_TEXT, TAG_TEXT
 from corvus.config.model.dialects import (
     GOVERNED,
     Dialect,
@@ -55,6 +57,8 @@ def document(dialect: Dialect) -> Table:
     tables["BudgetSettings"] = {**budget, "allOf": coherence()}
     for alias in ALIASES:
         _add_alias(tables, alias)
+    for table in (root, *map(_table, tables.values())):
+        _describe_tables(table, tables)
     properties = _table(root["properties"])
     for name in GOVERNED:
         _open(tables, name, dialect)
@@ -62,7 +66,7 @@ def document(dialect: Dialect) -> Table:
         properties[key] = _unseen(f"Belongs to the {dialect} runtime; corvus never looks inside.")
     return {
         "$schema": _DRAFT,
-        "$id": f"urn:corvus-policy:schema:config.{dialect}/v1",
+        "$id": schema_url(f"config.{dialect}"),
         "$comment": _LIMITS_OF_SCHEMA,
         "title": _TITLES[dialect],
         "$defs": _used(root, tables),
@@ -94,6 +98,9 @@ def _plain(schema: object) -> object:
         cleaned |= own[0]
     if cleaned.get("type") == "number" and isinstance(cleaned.get("default"), str):
         cleaned["default"] = _number(Decimal(str(cleaned["default"])))
+    if cleaned.get("type") == "number":
+        # JSON Schema means the same without the first, but tombi shows nothing at `5` then.
+        cleaned["type"] = ["integer", "number"]
     return cleaned
 
 
@@ -116,16 +123,20 @@ def _for_editors(table: Table) -> Table:
 
 
 def _with_named_keys(schema: Table) -> Table:
-    """Name the keys of a table of few words: editors do not complete from ``propertyNames``."""
+    """Name the attributes of ``match``: editors do not complete from ``propertyNames``."""
     branches = as_items(_table(schema.get("propertyNames", {})).get("anyOf"))
     names = [name for branch in branches for name in as_items(_table(branch).get("enum"))]
     if not names:
         return schema
-    each = schema["additionalProperties"]
+    each = _table(schema["additionalProperties"])
     patterns = [str(branch["pattern"]) for branch in map(_table, branches) if "pattern" in branch]
     return {
         **schema,
-        "properties": {str(name): each for name in names},
+        "additionalProperties": {**each, "description": f"{TAG_TEXT} {GLOBS_TEXT}"},
+        "properties": {
+            str(name): {**each, "description": f"{ATTRIBUTE_TEXTS[str(name)]} {GLOBS_TEXT}"}
+            for name in names
+        },
         "propertyNames": {"pattern": "|".join((*(f"^{name}$" for name in names), *patterns))},
     }
 
@@ -148,6 +159,14 @@ def _with_defaults(name: str, body: Table) -> Table:
         for key, schema in properties.items()
     }
     return {**body, "properties": stated}
+
+
+def _describe_tables(parent: Table, tables: Mapping[str, object]) -> None:
+    """Say of each inner table what it is where it is named, too: an editor shows that place."""
+    for body in map(_table, _table(parent["properties"]).values()):
+        if "description" not in body and isinstance(reference := body.get("$ref"), str):
+            named = _table(tables[reference.removeprefix("#/$defs/")])
+            body["description"] = named["description"]
 
 
 def _add_alias(tables: dict[str, object], alias: Alias) -> None:

@@ -16,6 +16,7 @@ from fractions import Fraction
 from operator import attrgetter
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from corvus.base.links import schema_url
 from corvus.base.money import usd_text
 
 Schema: TypeAlias = dict[str, Any]
@@ -258,7 +259,7 @@ def document(name: str, shape: Schema, *, title: str = "") -> Schema:
     """Return the published schema of a shape, as ``schemas/<name>.schema.json`` has it (SCH-1)."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:corvus-policy:schema:{name}/v1",
+        "$id": schema_url(name),
         **({"title": title} if title else {}),
         **shape,
     }

@@ -13,7 +13,15 @@ RULES: Final = f"{HOMEPAGE}/blob/main/docs/rules"
 SCHEMAS: Final = "https://raw.githubusercontent.com/corvus-policy/corvus/main/schemas"
 """The folder of the published JSON Schemas."""
 
+SCHEMA_VERSION: Final = 1
+"""Raised when a document that was right no longer is; the files of the version before stay."""
+
 
 def rule_page(code: str) -> str:
     """Return the address of the page of a diagnostic code."""
     return f"{RULES}/{code}.md"
+
+
+def schema_url(name: str) -> str:
+    """Return the address of a published schema, its ``$id``; it stays as long as its version."""
+    return f"{SCHEMAS}/v{SCHEMA_VERSION}/{name}.schema.json"

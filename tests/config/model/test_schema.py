@@ -13,6 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from corvus.answers import schema as answers
+from corvus.base.links import SCHEMAS
 from corvus.cli.check import main
 from corvus.config.check.check import Options, check_paths
 from corvus.config.model.dialects import Dialect, detect
@@ -35,6 +36,11 @@ BEYOND_SCHEMA = {
     "limit-never-binds": "keys cannot be compared",
     "notify-target": "which keys exclude each other depends on hosts and names",
     "notify-secret": "what is a secret is judged by its looks",
+    "invalid-url": "parts of a URL are judged one by one, and by what they would reach",
+    "invalid-host": "what a host is, a pattern says badly",
+    "invalid-origin": "the same",
+    "duplicate-upstream-kind": "two tables cannot be compared",
+    "not-served-yet": "the key is right, and this release does not act on it",
     "no-limit-set": "it is a warning",
     "extreme-threshold": "it is a warning",
     "unpriced-default-model": "it is a warning",
@@ -91,7 +97,7 @@ def readable() -> Iterator[Path]:
 def test_a_schema_is_a_valid_schema_with_a_version(name: str) -> None:
     schema = json.loads(PUBLISHED[name])
     Draft202012Validator.check_schema(schema)
-    assert schema["$id"].endswith("/v1")
+    assert schema["$id"] == f"{SCHEMAS}/v1/{name}"
 
 
 @pytest.mark.parametrize("path", list(readable()), ids=lambda path: path.stem)
@@ -113,13 +119,37 @@ def test_a_whole_float_is_the_one_integer_that_only_the_model_refuses() -> None:
 
 
 @pytest.mark.parametrize("dialect", list(Dialect))
+def test_every_key_at_any_depth_is_described(dialect: Dialect) -> None:
+    """SCH-2: an editor has something to show wherever a key can stand."""
+    root: dict[str, Any] = document(dialect)
+    silent: list[str] = []
+
+    def look(schema: dict[str, Any], where: str) -> None:
+        for key, body in schema.get("properties", {}).items():
+            if not body.get("description"):
+                silent.append(f"{where}.{key}")
+            look(body, f"{where}.{key}")
+        inner = schema.get("additionalProperties")
+        if is_table(inner):
+            if "$ref" not in inner and not inner.get("description"):
+                silent.append(f"{where}.*")
+            look(inner, f"{where}.*")
+        look(schema.get("items", {}), f"{where}[]") if schema.get("items") else None
+
+    look(root, dialect.value)
+    for name, table in tables_of(dialect).items():
+        look(table, name)
+    assert silent == []
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
 def test_governed_tables_are_closed_and_described(dialect: Dialect) -> None:
     root: dict[str, Any] = document(dialect)
     for table in (root, *tables_of(dialect).values()):
         assert table["additionalProperties"] is False
         assert table["description"]
         for key, body in table["properties"].items():
-            assert body.get("description") or "$ref" in body, key
+            assert body["description"], key
 
 
 def test_the_deprecated_key_carries_its_timeline() -> None:
@@ -133,7 +163,7 @@ def test_the_deprecated_key_carries_its_timeline() -> None:
 def test_every_amount_and_count_has_bounds() -> None:
     for table in tables_of(Dialect.NATIVE).values():
         for key, body in table["properties"].items():
-            if body.get("type") in {"number", "integer"}:
+            if body.get("type") in ("integer", ["integer", "number"]):
                 assert {"minimum", "maximum"} <= set(body), key
 
 

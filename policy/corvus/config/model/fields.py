@@ -137,7 +137,15 @@ Whole: TypeAlias = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
 LimitOfPart: TypeAlias = Annotated[
     int | Decimal,
     PlainValidator(_limit),
-    WithJsonSchema({"type": "number", "minimum": 0, "maximum": LARGEST_COUNT, "$comment": _NANO}),
+    WithJsonSchema(
+        {
+            "type": "number",
+            "minimum": 0,
+            "maximum": LARGEST_COUNT,
+            "description": "The limit of such a value, in the unit of the budget's own.",
+            "$comment": _NANO,
+        }
+    ),
 ]
 Attribute: TypeAlias = Annotated[
     str,
@@ -171,8 +179,11 @@ else:
         ),
     ]
 Model: TypeAlias = Annotated[str, Field(pattern=r"^[^*?]+$")]
+_CHEAPER = "Cheaper models, in the order in which they are tried."
 Models: TypeAlias = Annotated[
-    list[Model], Field(min_length=1, json_schema_extra=_DISTINCT), AfterValidator(_distinct)
+    list[Model],
+    Field(min_length=1, description=_CHEAPER, json_schema_extra=_DISTINCT),
+    AfterValidator(_distinct),
 ]
 _LAST = "`refuse` may only be the last; JSON Schema cannot say so of a list of any length."
 Ladder: TypeAlias = Annotated[
