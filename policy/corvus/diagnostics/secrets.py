@@ -1,21 +1,15 @@
 """What in a document may be a secret, judged by names and shapes alone, and how it is hidden.
 
 A secret may never reach a terminal or a CI log because a diagnostic quoted it. The guess errs on
-the safe side: a text next to a secret-looking name is hidden, a number or boolean never is. Rules
-quote keys and values to be understood, and cannot all know what may be a secret: ``conceal`` takes
-it out of the words of a diagnostic, whatever rule quoted it.
+the safe side: a text next to a secret-looking name is hidden, a number or boolean never is.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from corvus.diagnostics.model import Diagnostic
+from typing import Final
 
 MASK: Final = "***"
 _LINES_BELOW: Final = 3
@@ -40,7 +34,8 @@ _SETTING: Final = re.compile(
 _STARTS_SETTING: Final = re.compile(
     rf"[ \t]*+[\"']?{_PART}(?:[\"']?\.[\"']?{_PART})*+[\"']?[ \t]*+="
 )
-_HARMLESS: Final = re.compile(r"(?:[+-]?[0-9][0-9_.:eETZx+-]*|true|false)?[ \t\r]*(?:[,\]}#\n]|\Z)")
+_NUMBER: Final = r"(?:[+-]?[0-9][0-9_.:eETZx+-]*|true|false)"
+_HARMLESS: Final = re.compile(rf"{_NUMBER}?[ \t\r]*(?:[,\]}}#\n]|\Z)")
 _STRING: Final = re.compile(
     r'"""(?:[^"\\]++|\\[\s\S]|"{1,2}(?!"))*+(?:"{3,5}|\\?+\Z)'
     r"|'''(?:[^']++|'{1,2}(?!'))*+(?:'{3,5}|\Z)"
@@ -82,20 +77,15 @@ _PASTED: Final = re.compile(
     r"""(?![A-Za-z_][A-Za-z0-9_]*+(?P=quote))(?P<value>[^"'\r\n]*)"""
 )
 _LOOSE: Final = re.compile(
-    r"(?<![\w-])(?P<key>[\w-]++)[\s.\"']{1,8}+=[ \t]*+(?![+-]?[0-9.]++\s|true\s|false\s)"
-    r"(?P<value>[^\n]*+)"
+    rf"(?<![\w-])(?P<key>[\w-]++)[\s.\"']{{0,8}}+=[ \t]*+(?!{_NUMBER}[ \t\r]*(?:[,\]}}#\n]|\Z))"
 )
 _ASSIGNED: Final = re.compile(r"(?P<key>[\w-]++)[\"']?+[ \t]*+[=:][ \t]*+(?P<value>[^\s,;]++)")
 _STATEMENT: Final = re.compile(
     r"[ \t\r]*+(?:\Z|[#\[\n]|[^\s#=\"']++(?:[ \t]++[^\s#=]++)?+[ \t]*+=)"
 )
 
-_QUOTE: Final = re.compile(r"`(?P<ticked>[^`]*)`|\"(?P<quoted>[^\"]*)\"")
-_WORD: Final = re.compile(r"[^\s`\"]{8,}")
-"""A shorter secret may be a plain word, which is hidden only where it is quoted. So is a piece of
-one: a word of ours may stand in a secret."""
-_PIECE: Final = 4
-"""A shorter piece of a secret reveals nothing: a bracket, a comma, a letter."""
+_WORD: Final = re.compile(r"[^\s`\"']{8,}")
+_QUOTING: Final = " \t\r\n\"'"
 
 
 def looks_secret(key: str) -> bool:
@@ -140,11 +130,16 @@ def secret_ranges(text: str) -> list[tuple[int, int]]:
 def _beside_broken_keys(text: str, found: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Yield the rest of each line whose key is broken, so that it was not seen as a setting."""
     known = [start for start, _ in found]
+    end = 0
     for match in _LOOSE.finditer(text):
-        start, end = match.span("value")
+        start = match.end()
         place = bisect_right(known, start) - 1
-        is_known = place >= 0 and found[place][1] >= start
-        if end > start and not is_known and looks_secret(match["key"]):
+        is_known = start < end or (place >= 0 and found[place][1] >= start)
+        if is_known or not looks_secret(match["key"]):
+            continue
+        newline = text.find("\n", start)
+        end = len(text) if newline < 0 else newline
+        if end > start:
             yield start, end
 
 
@@ -229,41 +224,26 @@ class Secrets:
     """
 
     def __init__(self, text: str) -> None:
-        pieces = (text[start:end].strip(" \t\r\n\"'") for start, end in secret_ranges(text))
+        self._ranges = secret_ranges(text)
+        pieces = (text[start:end].strip(_QUOTING) for start, end in self._ranges)
         self._whole = frozenset(pieces) - {""}
         self._joined = "\n".join(self._whole)
 
-    def has(self, piece: str, shortest: int) -> bool:
-        """Return whether a piece is a secret, or cut from one and of some length."""
-        if piece in self._whole or looks_like_secret(piece):
+    def overlap(self, start: int, end: int) -> bool:
+        """Return whether a secret stands between two offsets, or part of it does."""
+        place = bisect_left(self._ranges, (end, 0)) - 1
+        return place >= 0 and self._ranges[place][1] > start
+
+    def hides(self, piece: str, shortest: int) -> bool:
+        """Return whether a piece of the document holds a secret, or is cut from one.
+
+        Args:
+            piece: A key, a value, or a part of one.
+            shortest: Fewest characters of a part of a secret that gives it away.
+        """
+        bare = piece.strip(_QUOTING)
+        if bare in self._whole or secret_ranges(bare):
             return True
-        return len(piece) >= shortest and piece in self._joined
-
-    def clean(self, words: str) -> str:
-        """Return the words with ``***`` for each quotation, and each long word, of a secret."""
-        words = _WORD.sub(
-            lambda word: MASK if self.has(word[0], len(word[0]) + 1) else word[0], words
-        )
-        return _QUOTE.sub(self._cleaned, words)
-
-    def _cleaned(self, quote: re.Match[str]) -> str:
-        mark = quote[0][0]
-        piece = quote[0][1:-1].strip("\"'").removesuffix("...")
-        hides = self.has(piece, _PIECE) or secret_ranges(piece)
-        return f"{mark}{MASK}{mark}" if hides else quote[0]
-
-
-def conceal(diagnostic: Diagnostic, hidden: Secrets) -> Diagnostic:
-    """Return the diagnostic without quotations of what its document hides."""
-    clean = hidden.clean
-    return replace(
-        diagnostic,
-        message=clean(diagnostic.message),
-        label=clean(diagnostic.label),
-        help=tuple(map(clean, diagnostic.help)),
-        related=tuple(replace(label, message=clean(label.message)) for label in diagnostic.related),
-        path=tuple(
-            MASK if isinstance(part, str) and (hidden.has(part, 8) or secret_ranges(part)) else part
-            for part in diagnostic.path
-        ),
-    )
+        if len(bare) >= shortest and bare in self._joined:
+            return True
+        return any(word in self._whole for word in _WORD.findall(bare))

@@ -19,7 +19,6 @@ from corvus.config.toml.values import (
     is_table,
     kind,
     quoted,
-    shown,
     value_at,
 )
 
@@ -98,7 +97,7 @@ def _report_conflict(budget: Route, keys: tuple[str, ...], reporter: Reporter) -
     first, *others = keys
     for other in others:
         route = (*budget, other)
-        message = f"`{shown(route)}` and `{first}` exclude each other"
+        message = f"`{reporter.shown(route)}` and `{first}` exclude each other"
         help_ = tuple(words for key, words in _ADVICE.items() if key in keys)[:1]
         related = ((KeyOf((*budget, first)), "the other one"),)
         found = Finding("conflicting-keys", message, KeyOf(route), "one too many", help_, related)
@@ -107,7 +106,7 @@ def _report_conflict(budget: Route, keys: tuple[str, ...], reporter: Reporter) -
 
 def _report_limits_without_per(budget: Route, reporter: Reporter) -> None:
     route = (*budget, "limits")
-    message = f"`{shown(route)}` needs `per`: it is for the values of those attributes"
+    message = f"`{reporter.shown(route)}` needs `per`: it is for the values of those attributes"
     help_ = ('Write whose limits they are, such as `per = ["user"]`.',)
     reporter.add(Finding("missing-key", message, KeyOf(route), "whose limits?", help_))
 
@@ -119,13 +118,13 @@ def _report_list(route: Route, value: object, reporter: Reporter) -> None:
         place = (*route, index)
         if (kind(item), item) in ((kind(other), other) for other in items[:index]):
             first = (*route, items.index(item))
-            message = f"`{shown(route)}` has {reporter.seen(place, item)} twice"
+            message = f"`{reporter.shown(route)}` has {reporter.seen(place, item)} twice"
             related = ((ValueOf(first), "first here"),)
             help_ = ("Remove one of them.",)
             found = Finding("duplicate-item", message, ValueOf(place), "again", help_, related)
             reporter.add(found)
         elif item == REFUSE and index < len(items) - 1:
-            message = f'`{shown(route)}` goes on after "{REFUSE}", which refuses the call'
+            message = f'`{reporter.shown(route)}` goes on after "{REFUSE}", which refuses the call'
             help_ = ("Move it to the end, or leave it out: it is implied.",)
             reporter.add(Finding("invalid-value", message, ValueOf(place), "the end", help_))
 

@@ -22,12 +22,13 @@ from corvus.config.check.codes import CODES, NOT_ABOUT_SETTINGS, lookup
 from corvus.config.check.suggest import closest
 from corvus.config.toml.bounds import MAX_FINDINGS
 from corvus.config.toml.document import Document
+from corvus.config.toml.quotes import Quotes
 from corvus.config.toml.scan import scan
 from corvus.config.toml.tokens import Entry, Header, Statement, Value
 from corvus.config.toml.values import Route, Table, as_items, is_table, kind, value_at
 from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.model import Diagnostic, Span
-from corvus.diagnostics.secrets import MASK, conceal
+from corvus.diagnostics.secrets import MASK
 
 _DIRECTIVE = re.compile(
     r"#[ \t]*+corvus:[ \t]*+(?P<what>ignore(?:-file)?+)[ \t]*+"
@@ -129,7 +130,7 @@ class Ignores:
                 if ignore not in used and not self._may_be_used(ignore, unasked)
             )
             for ignore in islice(useless, MAX_FINDINGS):
-                kept.append(conceal(_useless(ignore, document.file), document.hidden()))
+                kept.append(_useless(ignore, document))
         files = {document.file: index for index, document in enumerate(self._documents)}
         return tuple(
             sorted(
@@ -248,14 +249,15 @@ def _copied(value: object) -> object:
     return [_copied(item) for item in as_items(value)] if kind(value) == "array" else value
 
 
-def _useless(ignore: Ignore, file: str) -> Diagnostic:
+def _useless(ignore: Ignore, document: Document) -> Diagnostic:
     """Say why a comment ignores nothing."""
-    code, message, label, help_ = _why(ignore)
-    return Diagnostic(code, lookup(code).severity, message, file, ignore.span, label, help=(help_,))
+    code, message, label, help_ = _why(ignore, document.quotes())
+    severity = lookup(code).severity
+    return Diagnostic(code, severity, message, document.file, ignore.span, label, help=(help_,))
 
 
-def _why(ignore: Ignore) -> tuple[str, str, str, str]:
-    code = ignore.code if len(ignore.code) <= _LONGEST else "..."
+def _why(ignore: Ignore, quotes: Quotes) -> tuple[str, str, str, str]:
+    code = quotes.name(ignore.code) if len(ignore.code) <= _LONGEST else "..."
     written = f"# corvus: {'ignore-file' if ignore.is_file else 'ignore'}"
     if code not in CODES:
         near = _near(code)

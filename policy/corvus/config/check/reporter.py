@@ -1,7 +1,8 @@
 """Collects findings about settings as diagnostics, and puts the values that users wrote into words.
 
 Rules name a route such as ``("cost", "budgets", 2, "limit_usd")`` and never a line number; this is
-the one place that looks up where it stands. It never repeats a value that may hold a secret.
+the one place that looks up where it stands. What a message repeats of a document goes through
+``shown``, ``header``, ``quoted`` and ``seen``, which never repeat what may be a secret.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from corvus.config.model.dialects import Dialect
     from corvus.config.toml.document import Document
     from corvus.config.toml.finding import Finding
+    from corvus.config.toml.quotes import Quotes
     from corvus.diagnostics.codes import Severity
     from corvus.diagnostics.model import Diagnostic
 
@@ -42,6 +44,7 @@ class Reporter:
         severity: Callable[[str], Severity],
     ) -> None:
         self.found: list[Diagnostic] = []
+        self._quoting: Quotes | None = None
         self._documents = documents
         self._dialects = dialects
         self._severity = severity
@@ -51,7 +54,6 @@ class Reporter:
         """Report a finding about a key or value; related places that no file has are left out."""
         from corvus.config.toml.explain import to_diagnostic
         from corvus.config.toml.finding import Stretch
-        from corvus.diagnostics.secrets import conceal
 
         document = self.document(finding.route)
         self._routes.add(finding.route)
@@ -67,8 +69,8 @@ class Reporter:
         )
         finding = finding._replace(help=help_, related=related)
         severity = self._severity(finding.code)
-        found = to_diagnostic(finding, document.file, document.span, severity)
-        self.found.append(conceal(found, document.hidden()))
+        found = to_diagnostic(finding, document.file, document.span, self._quotes, severity)
+        self.found.append(found)
 
     def is_reported(self, route: Route) -> bool:
         """Return whether this value, one that holds it or one inside it was reported already."""
@@ -82,6 +84,14 @@ class Reporter:
         """Take over what another reporter found."""
         self.found += other.found
         self._routes |= other._routes
+
+    @property
+    def _quotes(self) -> Quotes:
+        if self._quoting is None:
+            from corvus.config.toml.quotes import Quotes
+
+            self._quoting = Quotes(*(document.text for document in self._documents))
+        return self._quoting
 
     def in_order(self) -> tuple[Diagnostic, ...]:
         """Return what was found by file, in the order of the documents, then by place."""
@@ -105,6 +115,22 @@ class Reporter:
         """Return what the document that decides a route is checked as."""
         return self._dialects[self._documents.index(self.document(route))]
 
+    def shown(self, route: Route) -> str:
+        """Write a route for a message, its parts quoted as TOML needs."""
+        return self._quotes.shown(route)
+
+    def header(self, route: Route) -> str:
+        """Write a table as its header for a message."""
+        return self._quotes.header(route)
+
+    def quoted(self, text: str) -> str:
+        """Write a string or name of the documents for a message, in the quotes of TOML."""
+        return self._quotes.quoted(text)
+
+    def value(self, text: str) -> str:
+        """Write what stands in a document in place of a value, as it is."""
+        return self._quotes.value(text)
+
     def seen(self, route: Route, value: object) -> str:
         """Name the value a user wrote: as it stands in the file; its type when long or secret."""
         from corvus.diagnostics.secrets import any_secret
@@ -117,6 +143,6 @@ class Reporter:
         document = self.document(route)
         span = document.value(route)
         text = document.text[span.start.offset : span.end.offset]
-        if len(text) > _LONGEST or "\n" in text:
+        if len(text) > _LONGEST or "\n" in text or self._quotes.hides(text):
             return f"this {word}"
         return f"the {word} {text}"

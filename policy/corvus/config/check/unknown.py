@@ -121,12 +121,13 @@ def report_unknown(
     """
     table = route[:-1]
     key, dialect = str(route[-1]), reporter.dialect(route)
-    help_ = _help(table, key, value, dialect)
+    help_ = _help(table, key, value, dialect, reporter)
     if lacking:
-        help_ += (f"{header(table)} lacks {_alternatives(lacking)}.",)
+        help_ += (f"{reporter.header(table)} lacks {_alternatives(lacking)}.",)
     near = None if _special(table, key, value) else meant(table, key, dialect)
     fix = rename(reporter, route, near) if near else None
-    message, label = f"unknown key `{shown(route)}`", f"not a key of {header(table)}"
+    message = f"unknown key `{reporter.shown(route)}`"
+    label = f"not a key of {reporter.header(table)}"
     reporter.add(Finding("unknown-key", message, KeyOf(route), label, help_, fix=fix))
 
 
@@ -134,7 +135,7 @@ def report_missing(table: Route, lacking: Sequence[tuple[str, ...]], reporter: R
     """Report the keys that a table lacks, or one of several: one diagnostic for the table."""
     known = known_keys(table)
     lacking = sorted(lacking, key=lambda names: known.index(names[0]))
-    message = f"`{header(table)}` lacks {_alternatives(lacking)}"
+    message = f"`{reporter.header(table)}` lacks {_alternatives(lacking)}"
     names = (name for group in lacking for name in group)
     help_ = tuple(f"`{name}`: {node((*table, name)).get('description')}" for name in names)
     reporter.add(Finding("missing-key", message, KeyOf(table), "incomplete", help_))
@@ -142,14 +143,16 @@ def report_missing(table: Route, lacking: Sequence[tuple[str, ...]], reporter: R
 
 def report_native_only(route: Route, reporter: Reporter) -> None:
     """Report a key in a runtime's file that only corvus.toml may have."""
-    message = f"the corvus runtime would refuse `{shown(route)}`: it does not know this key"
+    message = (
+        f"the corvus runtime would refuse `{reporter.shown(route)}`: it does not know this key"
+    )
     help_ = ("Move it to a corvus.toml of its own, and layer that on top of the runtime's file.",)
     reporter.add(Finding("native-only-key", message, KeyOf(route), "only in corvus.toml", help_))
 
 
 def report_unknown_top_level(key: str, value: object, dialect: Dialect, reporter: Reporter) -> None:
     """Report a top-level key that the dialect does not have."""
-    word = header((key,)) if is_section(value) else shown((key,))
+    word = reporter.header((key,)) if is_section(value) else reporter.shown((key,))
     if dialect is Dialect.CORVUS and is_runtime_only(key):
         message = f"the corvus runtime sets `{word}` itself and refuses a file that has it"
         help_ = ("Remove this line.",)
@@ -199,7 +202,9 @@ def _alternatives(lacking: Sequence[tuple[str, ...]]) -> str:
     return " and ".join((", ".join(ticked[:-1]), ticked[-1])) if ticked[1:] else ticked[0]
 
 
-def _help(table: Route, key: str, value: object, dialect: Dialect) -> tuple[str, ...]:
+def _help(
+    table: Route, key: str, value: object, dialect: Dialect, reporter: Reporter
+) -> tuple[str, ...]:
     if special := _special(table, key, value):
         return (special,)
     near = meant(table, key, dialect)
@@ -214,7 +219,8 @@ def _help(table: Route, key: str, value: object, dialect: Dialect) -> tuple[str,
     if dialect is not Dialect.ZEROCLAW and key in host_keys(Dialect.ZEROCLAW, _spelt(table)):
         return ("It is a key of the zeroclaw runtime; `--dialect zeroclaw` passes it over.",)
     where = _elsewhere(key) or _top_level(key, dialect)
-    return where or (f"The keys of {header(table)} are {', '.join(_keys(table, dialect))}.",)
+    known = ", ".join(_keys(table, dialect))
+    return where or (f"The keys of {reporter.header(table)} are {known}.",)
 
 
 def _special(table: Route, key: str, value: object) -> str | None:

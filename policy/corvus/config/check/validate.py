@@ -14,11 +14,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from corvus.config.check import budget_keys
+from corvus.config.check.plain_value import plain, whole
 from corvus.config.check.reporter import Reporter
 from corvus.config.model.defaults import is_time_zone, is_window
 from corvus.config.toml.bounds import MAX_FINDINGS
 from corvus.config.toml.finding import Finding, ValueOf
-from corvus.config.toml.values import Route, Table, header, is_table, kind, shown, value_at
+from corvus.config.toml.values import Route, Table, is_table, kind, value_at
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -53,14 +54,7 @@ _EXPECTED_TEXTS = {
     "window": 'a length of time such as "5h", "30m" or "7d", from 1m to 366d',
 }
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_YES = frozenset({"true", "yes", "on", "1"})
-_NO = frozenset({"false", "no", "off", "0"})
-# Patterns are compiled when there is something to explain: a clean file loads this module, too.
-_NUMBER = (
-    r"\s*[$]?\s*(?P<number>(?:0|[1-9][0-9]*)(?:\.[0-9]+)?)\s*(?:%|\$|usd|cents?|percent)?\s*\Z"
-)
 _LENGTH = r"\s*([0-9]{1,9})\s*([smhdw])(?:ec(?:ond)?s?|in(?:ute)?s?|(?:ou)?rs?|ays?|eeks?)?\s*"
-_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z"
 _NOTHING_MOVED: Mapping[Route, Route] = MappingProxyType({})
 
 
@@ -180,13 +174,13 @@ def _report_value(problem: _ModelError, route: Route, reporter: Reporter) -> Non
         _report_type(problem, route, reporter)
     elif problem.kind == "too_short":
         help_ = (f"Name one at least, or leave `{route[-1]}` out.",)
-        message = f"`{shown(route)}` must not be empty"
+        message = f"`{reporter.shown(route)}` must not be empty"
         reporter.add(Finding("invalid-value", message, ValueOf(route), "empty", help_))
     elif problem.kind in _OUT_OF_RANGE:
         _report_range(problem, route, reporter)
     elif problem.kind == "decimal_max_places":
         seen = reporter.seen(route, problem.value)
-        message = f"`{shown(route)}` has more than 9 decimal places: {seen}"
+        message = f"`{reporter.shown(route)}` has more than 9 decimal places: {seen}"
         help_ = ("Amounts are exact to one nano-USD, 0.000000001.", *_zero_means(problem.route))
         reporter.add(Finding("too-many-decimals", message, ValueOf(route), "too fine", help_))
     else:
@@ -195,10 +189,11 @@ def _report_value(problem: _ModelError, route: Route, reporter: Reporter) -> Non
 
 def _report_type(problem: _ModelError, route: Route, reporter: Reporter) -> None:
     expected = _EXPECTED_TYPES[problem.kind]
-    message = f"`{shown(route)}` must be {expected}, not {reporter.seen(route, problem.value)}"
-    help_ = (*_type_help(problem.value, problem.kind, route), *_zero_means(problem.route))
+    seen = reporter.seen(route, problem.value)
+    message = f"`{reporter.shown(route)}` must be {expected}, not {seen}"
+    help_ = (*_type_help(problem.value, problem.kind, route, reporter), *_zero_means(problem.route))
     fix = None
-    if isinstance(problem.value, str) and _plain(problem.value, problem.kind) == problem.value:
+    if isinstance(problem.value, str) and plain(problem.value, problem.kind) == problem.value:
         from corvus.config.check.fixes import unquote
 
         fix = unquote(reporter, route)
@@ -206,62 +201,43 @@ def _report_type(problem: _ModelError, route: Route, reporter: Reporter) -> None
     reporter.add(Finding("wrong-type", message, ValueOf(route), label, help_, fix=fix))
 
 
-def _type_help(value: object, wanted: str, route: Route) -> tuple[str, ...]:
+def _type_help(value: object, wanted: str, route: Route, reporter: Reporter) -> tuple[str, ...]:
     """Return advice, if there is any.
 
     Args:
         value: What stands there.
         wanted: The kind of error of pydantic, such as ``int_type``.
         route: Where it stands.
+        reporter: Knows what may not be repeated.
     """
-    if isinstance(value, str) and (meant := _plain(value, wanted)):
-        return (f"Remove the quotes: {meant}." if meant == value else f"Write {meant}.",)
+    if isinstance(value, str) and (meant := plain(value, wanted)):
+        if meant == value and reporter.value(meant) == meant:
+            return (f"Remove the quotes: {meant}.",)
+        return ("Remove the quotes." if meant == value else f"Write {reporter.value(meant)}.",)
     if wanted == "int_type" and isinstance(value, Decimal) and value.is_finite():
-        return (_whole(value, str(route[-1])),)
+        return (whole(value, str(route[-1])),)
     if wanted == "bool_type" and isinstance(value, int) and value in {0, 1}:
         return (f"Write {str(bool(value)).lower()}.",)
-    return _container_help(value, wanted, route)
+    return _container_help(value, wanted, route, reporter)
 
 
-def _plain(text: str, wanted: str) -> str | None:
-    """Return a text in quotes as the value it spells, ``None`` where it spells none.
-
-    Args:
-        text: The text between the quotes.
-        wanted: The kind of error of pydantic, such as ``int_type``.
-    """
-    word = text.strip().casefold()
-    if wanted == "bool_type" and word in _YES | _NO:
-        return "true" if word in _YES else "false"
-    is_number = wanted in {"int_type", "decimal_type"}
-    number = re.match(_NUMBER, text, re.IGNORECASE) if is_number else None
-    if number and (wanted == "decimal_type" or "." not in number["number"]):
-        return number["number"]
-    return text if wanted == "date_type" and re.match(_DATE, text) else None
-
-
-def _whole(value: Decimal, key: str) -> str:
-    if key.endswith("_percent") and 0 < value <= 1:
-        return f"A share is written in percent: {(value * 100).to_integral_value()}."
-    exact = value == value.to_integral_value() and abs(value) < 10**12
-    return f"Write {int(value)}." if exact else "Write a whole number."
-
-
-def _container_help(value: object, wanted: str, route: Route) -> tuple[str, ...]:
+def _container_help(
+    value: object, wanted: str, route: Route, reporter: Reporter
+) -> tuple[str, ...]:
     """Say which brackets were most likely meant."""
     from corvus.config.model.keys import node
 
     items = node(route).get("items")
     holds_tables = is_table(items) and items.get("type") != "string"
     if wanted == "list_type" and holds_tables:
-        return (f"Write each one below a header of its own, `{header((*route, 0))}`.",)
+        return (f"Write each one below a header of its own, `{reporter.header((*route, 0))}`.",)
     if wanted == "list_type":
         only = ", even when it is the only one" if isinstance(value, str) else ""
         return (f'Write texts in square brackets{only}: ["one", "two"].',)
     if wanted == "model_type" and route[-2:-1] == ("prices",):
         return ("A price is a table in USD per million tokens: { input = 3, output = 15 }.",)
     if wanted == "model_type" and kind(value) == "array" and isinstance(route[-1], str):
-        return (f"Write `{header(route)}` with one pair of brackets.",)
+        return (f"Write `{reporter.header(route)}` with one pair of brackets.",)
     return ()
 
 
@@ -270,7 +246,8 @@ def _report_range(problem: _ModelError, route: Route, reporter: Reporter) -> Non
 
     schema = node(problem.bounds)
     bounds = f"between {schema['minimum']} and {schema['maximum']}"
-    message = f"`{shown(route)}` must be {bounds}, not {reporter.seen(route, problem.value)}"
+    seen = reporter.seen(route, problem.value)
+    message = f"`{reporter.shown(route)}` must be {bounds}, not {seen}"
     label, help_ = f"expected a number {bounds}", _zero_means(problem.bounds)
     reporter.add(Finding("out-of-range", message, ValueOf(route), label, help_))
 
@@ -296,7 +273,8 @@ def _report_text(problem: _ModelError, route: Route, reporter: Reporter) -> None
         *_, table, key = ("", *map(str, problem.route))
         expected = _EXPECTED_TEXTS.get(f"{table}.{key}") or _EXPECTED_TEXTS.get(key, "valid")
         near, help_ = _meant(problem.kind, text)
-    message = f"`{shown(route)}` must be {expected}, not {reporter.seen(route, problem.value)}"
+    seen = reporter.seen(route, problem.value)
+    message = f"`{reporter.shown(route)}` must be {expected}, not {seen}"
     help_ = (f'Did you mean "{near}"?',) if near else help_
     label = "not one of the words" if words else "not of this form"
     reporter.add(Finding("invalid-value", message, ValueOf(route), label, help_))

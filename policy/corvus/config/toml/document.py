@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from corvus.config.toml.finding import Place
+    from corvus.config.toml.quotes import Quotes
     from corvus.config.toml.spans import LineIndex, SpanIndex
     from corvus.config.toml.tokens import Statement
     from corvus.config.toml.values import Route
     from corvus.diagnostics.model import Diagnostic, Span
-    from corvus.diagnostics.secrets import Secrets
 
 # NOTE: A clean file needs neither positions nor diagnostics, and compiling the patterns of the
 # scanner takes longer than reading it: whatever explains is imported where it is needed.
@@ -43,14 +43,14 @@ class Document:
         data: Its values; floats are ``Decimal``.
     """
 
-    __slots__ = ("_hidden", "_lines", "_spans", "_statements", "data", "file", "has_bom", "text")
+    __slots__ = ("_lines", "_quotes", "_spans", "_statements", "data", "file", "has_bom", "text")
 
     def __init__(self, file: str, text: str, data: dict[str, Any], *, has_bom: bool) -> None:
         self.file = file
         self.text = text
         self.data = data
         self.has_bom = has_bom
-        self._hidden: Secrets | None = None
+        self._quotes: Quotes | None = None
         self._lines: LineIndex | None = None
         self._spans: SpanIndex | None = None
         self._statements: tuple[Statement, ...] | None = None
@@ -108,13 +108,13 @@ class Document:
         """Return every key token that spells the last part of a path, in the order of the text."""
         return tuple(self.at(*place) for place in self._index().mentions(path))
 
-    def hidden(self) -> Secrets:
-        """Return the texts that may be secrets."""
-        if self._hidden is None:
-            from corvus.diagnostics.secrets import Secrets
+    def quotes(self) -> Quotes:
+        """Return what repeats pieces of the document in messages."""
+        if self._quotes is None:
+            from corvus.config.toml.quotes import Quotes
 
-            self._hidden = Secrets(self.text)
-        return self._hidden
+            self._quotes = Quotes(self.text)
+        return self._quotes
 
     def at(self, offset_start: int, offset_end: int) -> Span:
         """Return the span between two offsets of the text, the end exclusive."""
@@ -224,7 +224,7 @@ def _parse(text: str, file: str, *, has_bom: bool) -> tuple[Document | None, lis
         return document, []
     from corvus.config.toml.explain import explain_excess
 
-    return None, explain_excess(excess, file, document.span)
+    return None, explain_excess(excess, file, document.span, document.quotes())
 
 
 def _looks_like_utf16(body: bytes) -> bool:

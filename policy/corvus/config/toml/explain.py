@@ -9,18 +9,22 @@ from typing import Final
 from corvus.config.toml import problems
 from corvus.config.toml.bounds import MAX_PROBLEMS
 from corvus.config.toml.finding import Finding, KeyOf, Place, Stretch, ValueOf
+from corvus.config.toml.quotes import Quotes
 from corvus.config.toml.scan import scan
-from corvus.config.toml.spans import LineIndex, SpanIndex
+from corvus.config.toml.spans import Conflict, LineIndex, SpanIndex
 from corvus.config.toml.tokens import FORBIDDEN
 from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.model import Diagnostic, Label, Position, Span
-from corvus.diagnostics.secrets import Secrets, conceal
 
 _SUFFIX: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
 
 
 def to_diagnostic(
-    finding: Finding, file: str, span: Callable[[Place], Span], severity: Severity = Severity.ERROR
+    finding: Finding,
+    file: str,
+    span: Callable[[Place], Span],
+    quotes: Quotes,
+    severity: Severity = Severity.ERROR,
 ) -> Diagnostic:
     """Give a finding its file and positions.
 
@@ -28,6 +32,7 @@ def to_diagnostic(
         finding: What was found.
         file: The file as the user named it.
         span: Returns the positions of a place in that file.
+        quotes: Names the keys that lead to it.
         severity: How much it matters.
     """
     return Diagnostic(
@@ -39,7 +44,7 @@ def to_diagnostic(
         label=finding.label,
         related=tuple(Label(span(place), words) for place, words in finding.related),
         help=finding.help,
-        path=finding.route,
+        path=quotes.route(finding.route),
         fix=finding.fix,
     )
 
@@ -61,15 +66,16 @@ def explain_refusal(text: str, file: str, refusal: Exception, *, has_bom: bool) 
     scanned = scan(text)
     found = _merge(scanned.problems, _forbidden(text), lines)
     misread = {lines.line_of(problem.start) for problem in found}
+    quotes = Quotes(text)
     found += [
-        conflict
+        _defined_twice(conflict, quotes)
         for conflict in SpanIndex(scanned.statements).conflicts
-        if lines.line_of(conflict.start) not in misread
+        if lines.line_of(conflict.place.start) not in misread
     ]
     if not found:
         found = [_from_refusal(text, lines, refusal)]
     found.sort(key=lambda problem: problem.start)
-    return _to_diagnostics(found, file, text, lines)
+    return _to_diagnostics(found, file, quotes, lines)
 
 
 def explain_problems(text: str, file: str, *, has_bom: bool) -> list[Diagnostic]:
@@ -81,11 +87,11 @@ def explain_problems(text: str, file: str, *, has_bom: bool) -> list[Diagnostic]
     found = scan(text).problems
     if all(problem.code not in {problems.DEEP, problems.MODERN} for problem in found):
         return []
-    return _to_diagnostics([*found], file, text, LineIndex(text, has_bom=has_bom))
+    return _to_diagnostics([*found], file, Quotes(text), LineIndex(text, has_bom=has_bom))
 
 
 def explain_excess(
-    places: Iterable[KeyOf | ValueOf], file: str, span: Callable[[Place], Span]
+    places: Iterable[KeyOf | ValueOf], file: str, span: Callable[[Place], Span], quotes: Quotes
 ) -> list[Diagnostic]:
     """Describe the numbers out of range and the values nested too deep, by place.
 
@@ -93,6 +99,7 @@ def explain_excess(
         places: What ``find_excess`` found in the parsed data.
         file: The file as the user named it.
         span: Returns the positions of a place.
+        quotes: Names keys.
     """
     findings = (
         problems.out_of_range(place)
@@ -100,23 +107,22 @@ def explain_excess(
         else problems.too_deep(place, "the tables")
         for place in places
     )
-    found = [to_diagnostic(finding, file, span) for finding in findings]
+    found = [to_diagnostic(finding, file, span, quotes) for finding in findings]
     return sorted(found, key=lambda each: each.span.start.offset if each.span else 0)
 
 
 def _to_diagnostics(
-    found: list[Finding], file: str, text: str, lines: LineIndex
+    found: list[Finding], file: str, quotes: Quotes, lines: LineIndex
 ) -> list[Diagnostic]:
     def span(place: Place) -> Span:
         assert isinstance(place, Stretch), "a scanner knows offsets"
         return lines.span(*place)
 
-    hidden = Secrets(text)
     if len(found) > MAX_PROBLEMS:
         last = found[MAX_PROBLEMS - 1]
         cut = f"These are the first {MAX_PROBLEMS} mistakes of the file; more follow."
         found = [*found[: MAX_PROBLEMS - 1], last._replace(help=(*last.help, cut))]
-    return [conceal(to_diagnostic(problem, file, span), hidden) for problem in found]
+    return [to_diagnostic(problem, file, span, quotes) for problem in found]
 
 
 _START: Final = Position(0, 0, 1, 1)
@@ -175,6 +181,14 @@ def utf16(file: str) -> Diagnostic:
 def without_text(code: str, message: str, file: str, *help_: str) -> Diagnostic:
     """Describe a file that could not be read at all."""
     return Diagnostic(code, Severity.ERROR, message, file, None, help=help_)
+
+
+def _defined_twice(conflict: Conflict, quotes: Quotes) -> Finding:
+    path = conflict.path
+    if conflict.how == "table":
+        path = tuple(part for part in path if isinstance(part, str))
+    name = quotes.shown(path)
+    return problems.defined_twice(conflict.path, name, conflict.how, conflict.first, conflict.again)
 
 
 def _forbidden(text: str) -> list[Finding]:

@@ -1,12 +1,14 @@
 """What can be wrong with the syntax of a document, worded for its author.
 
-Text of the document is quoted in a message only when the key it belongs to does not look secret.
+What a message repeats of the document comes ready from ``corvus.config.toml.quotes``: a parameter
+``shown`` is in backticks already, a ``name`` is not; either is ``***`` where it may be a secret.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Final
 
 from corvus.config.toml.bounds import MAX_DEPTH
@@ -56,7 +58,9 @@ _STRAY: Final = {
     '"': "the quoted key is not valid",
     "'": "the quoted key is not valid",
 }
-_SHOWN: Final = 40
+
+
+_MOST_RELATED: Final = 10
 
 
 class Misread(Exception):
@@ -79,13 +83,6 @@ def _syntax(message: str, start: int, end: int, label: str, helps: tuple[str, ..
     return Finding(SYNTAX, message, Stretch(start, end), label, helps)
 
 
-def quoted(token: str, *, secret: bool) -> str:
-    """Quote a piece of the document for a message, shortened, or hide it."""
-    if secret:
-        return "`***`"
-    return f"`{token if len(token) <= _SHOWN else token[:_SHOWN] + '...'}`"
-
-
 def odd_character(token: str) -> tuple[str, ...]:
     """Return help about a first character that people cannot see or did not mean to type."""
     char = token[:1]
@@ -99,25 +96,23 @@ def odd_character(token: str) -> tuple[str, ...]:
     return (f"The character is U+{ord(char):04X} ({name}); remove or replace it.",)
 
 
-def bad_value(token: str, start: int, *, secret: bool) -> Finding:
+def bad_value(token: str, start: int, shown: str) -> Finding:
     """Describe a bare token that is no TOML value."""
     if token in {",", "]", "}"}:
         return _syntax("a value is missing", start, start + 1, "expected a value")
     if _MODERN_TIME.match(token):
-        return _modern(
-            f"the time {quoted(token, secret=secret)} has no seconds", start, start + len(token)
-        )
-    message, helps = _explain_value(token, quoted(token, secret=secret), secret=secret)
+        return _modern(f"the time {shown} has no seconds", start, start + len(token))
+    message, helps = _explain_value(token, shown)
     return _syntax(message, start, start + max(1, len(token)), "not a TOML value", helps)
 
 
-def _explain_value(token: str, shown: str, *, secret: bool) -> tuple[str, tuple[str, ...]]:
+def _explain_value(token: str, shown: str) -> tuple[str, tuple[str, ...]]:
     for pattern, what, advice in _VALUE_HINTS:
         if pattern.match(token):
             return f"{shown} is not {what}", (advice,)
     odd = odd_character(token)
-    plain = not secret and re.fullmatch(r"[\w./:@-]+", token)
-    example = f', such as `"{token[:_SHOWN]}"`' if plain else ""
+    plain = shown == f"`{token}`" and re.fullmatch(r"[\w./:@-]+", token)
+    example = f', such as `"{token}"`' if plain else ""
     return f"{shown} is not a value", odd or (f"A text needs quotes{example}.",)
 
 
@@ -132,11 +127,9 @@ def missing_value(name: str, start: int, end: int) -> Finding:
     )
 
 
-def invalid_date(token: str, start: int) -> Finding:
+def invalid_date(start: int, end: int, shown: str) -> Finding:
     """Describe a date that no calendar has."""
-    return _syntax(
-        f"`{token}` is not a date of the calendar", start, start + len(token), "no such day"
-    )
+    return _syntax(f"{shown} is not a date of the calendar", start, end, "no such day")
 
 
 def out_of_range(place: Place) -> Finding:
@@ -161,10 +154,9 @@ def too_deep(place: Place, what: str) -> Finding:
     )
 
 
-def trailing(text: str, start: int, token: str, *, secret: bool) -> Finding:
+def trailing(text: str, start: int, token: str, shown: str) -> Finding:
     """Describe what stands after a complete statement on its line."""
     end = start + max(1, len(token))
-    shown = quoted(token, secret=secret)
     helps: tuple[str, ...] = odd_character(token)
     if token.startswith(_COMMENTS):
         helps = ("A comment starts with `#`.",)
@@ -212,12 +204,12 @@ def unclosed_bracket(start: int, bracket: str) -> Finding:
     )
 
 
-def between(start: int, token: str, opener: tuple[int, str], *, secret: bool) -> Finding:
+def between(start: int, token: str, opener: tuple[int, str], shown: str) -> Finding:
     """Describe what stands where a comma or the closing bracket was expected."""
     closer = "]" if opener[1] == "[" else "}"
     return Finding(
         SYNTAX,
-        f"expected `,` or `{closer}`, found {quoted(token, secret=secret)}",
+        f"expected `,` or `{closer}`, found {shown}",
         Stretch(start, start + max(1, len(token))),
         f"expected `,` or `{closer}`",
         odd_character(token),
@@ -225,16 +217,16 @@ def between(start: int, token: str, opener: tuple[int, str], *, secret: bool) ->
     )
 
 
-def bad_escape(start: int, escape: str, *, secret: bool) -> Finding:
+def bad_escape(start: int, escape: str, shown: str) -> Finding:
     """Describe a backslash sequence that TOML 1.0 does not know."""
     end = start + len(escape)
     if re.match(r"\\(?:e|x[0-9A-Fa-f]{2})", escape):
-        return _modern("the escape " + quoted(escape, secret=secret), start, end)
+        return _modern(f"the escape {shown}", start, end)
     if re.match(r"\\[uU][0-9A-Fa-f]{4}", escape):
-        message = f"the escape {quoted(escape, secret=secret)} is not a Unicode character"
+        message = f"the escape {shown} is not a Unicode character"
         return _syntax(message, start, end, "no such character")
     return _syntax(
-        f"{quoted(escape, secret=secret)} is not an escape of TOML",
+        f"{shown} is not an escape of TOML",
         start,
         end,
         "unknown escape",
@@ -278,17 +270,18 @@ def bad_key(start: int, token: str, *, follows_dot: bool) -> Finding:
 
 def no_equals(start: int, end: int, token: str, name: str, *, rest: str) -> Finding:
     """Describe a key that is not followed by ``=``; ``rest`` is the line from its end on."""
-    helps = ("Write `key = value`.",)
+    setting = f"`{dotted((name,))} = ...`"
+    helps = (f"Write {setting}.",)
     if unquoted := _unquoted_name(name, rest, "="):
         helps = (unquoted,)
     elif token.startswith(":"):
-        helps = ("TOML writes `key = value`, with `=` instead of `:`.",)
+        helps = (f"Write {setting}, with `=` instead of `:`.",)
     elif token[:1].isalnum() and not token[0].isascii():
         helps = (
             "A key without quotes holds only ASCII letters, digits, `_` and `-`; put it in quotes.",
         )
     elif token[:1].isalnum():
-        helps = ("Write `key = value`; a key with a space needs quotes.",)
+        helps = (f"Write {setting}; a key with a space needs quotes.",)
     return _syntax(
         f"expected `=` after the key `{name}`",
         start,
@@ -347,24 +340,31 @@ def nul_byte(start: int, count: int) -> Finding:
     )
 
 
-def defined_twice(path: Route, place: Stretch, first: Stretch, how: str) -> Finding:
-    """Describe a second definition.
+def defined_twice(
+    path: Route, name: str, how: str, first: Stretch, again: Sequence[Stretch]
+) -> Finding:
+    """Describe what is defined more than once.
 
     Args:
         path: The key or table.
-        place: The second definition.
-        first: The first one.
+        name: The same in words, a table without its brackets.
         how: A ``"key"`` or ``"table"`` defined twice, or an ``"addition"`` to what is complete.
+        first: The first definition.
+        again: The others. Of several the first definition is most likely the mistake.
     """
-    name, label = dotted(path), "defined again"
+    label, where = "defined again", "first defined here"
     if how == "table":
-        table = dotted(tuple(part for part in path if isinstance(part, str)))
-        message = f"the table [{table}] is defined twice"
-        help_ = f"Move these keys under the first [{table}], or rename this table."
+        message = f"the table [{name}] is defined twice"
+        help_ = f"Move these keys under the first [{name}]."
     elif how == "addition":
         message, label = f"`{name}` is complete where it is defined", "adds to it"
         help_ = f"Put the key where `{name}` is defined."
     else:
         message, help_ = f"`{name}` is defined twice", "Keep one of the two."
-    related = ((first, "first defined here"),)
+    place, related = again[0], ((first, where),)
+    if len(again) > 1:
+        message = f"`{name}` is complete here, and {len(again)} places below add to it"
+        help_ = "Remove this line and keep those below, or write all of it here."
+        place, label = first, "complete here"
+        related = tuple((other, "adds to it") for other in again[:_MOST_RELATED])
     return Finding("duplicate-key", message, place, label, (help_,), related, path)

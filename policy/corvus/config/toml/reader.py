@@ -14,10 +14,13 @@ from corvus.config.toml import problems, tokens
 from corvus.config.toml.bounds import MAX_DEPTH, MAX_EXPONENT
 from corvus.config.toml.finding import Finding, Stretch
 from corvus.config.toml.problems import Misread
+from corvus.config.toml.quotes import Quotes
 from corvus.config.toml.tokens import Entry, KeyToken, Value
-from corvus.diagnostics.secrets import any_secret
+from corvus.diagnostics.secrets import MASK, any_secret
 
 _BINARY_DIGITS: Final = 64
+_LINE: Final = 200
+"""Most of a line that is looked at for advice."""
 
 
 class Cursor:
@@ -81,6 +84,7 @@ class ValueReader(Cursor):
         self._table: tuple[str | int, ...] = ()
         self._keys: tuple[str, ...] = ()
         self._modern: Finding | None = None
+        self._quotes = Quotes(text)
         self._problems: list[Finding] = []
 
     # Where and what
@@ -89,9 +93,17 @@ class ValueReader(Cursor):
     def _path(self) -> tuple[str | int, ...]:
         return self._table + self._keys
 
-    @property
-    def _secret(self) -> bool:
-        return any_secret(self._path)
+    def _shown(self, token: str, start: int) -> str:
+        """Return a piece of the document for a message, in backticks."""
+        return f"`{MASK}`" if any_secret(self._path) else self._quotes.token(token, start)
+
+    def _rest_of_line(self, start: int) -> str:
+        """Return what may be shown of the rest of a line; nothing where a secret is in it."""
+        rest = self._text[start : self._end_of_line(start)][:_LINE]
+        return "" if self._quotes.hides_at(start, start + len(rest)) else rest
+
+    def _name(self, key: KeyToken) -> str:
+        return self._quotes.key(key.name, key.start)
 
     def _note(self, problem: Finding) -> None:
         self._problems.append(problem._replace(path=self._path))
@@ -136,11 +148,11 @@ class ValueReader(Cursor):
         if not self._take("="):
             token = "" if self._line_ends() else self._junk()
             start, end = (equals, equals + len(token)) if token else (key.start, key.end)
-            rest = self._text[equals : min(self._end_of_line(equals), equals + 200)]
-            raise self._misread(problems.no_equals(start, end, token, key.name, rest=rest))
+            name, rest = self._name(key), self._rest_of_line(equals)
+            raise self._misread(problems.no_equals(start, end, token, name, rest=rest))
         self._skip(tokens.SPACES)
         if self._line_ends() or self._text[self._pos] in ",]}":
-            raise self._misread(problems.missing_value(key.name, equals, equals + 1))
+            raise self._misread(problems.missing_value(self._name(key), equals, equals + 1))
         return self._read_value()
 
     # Values
@@ -185,7 +197,8 @@ class ValueReader(Cursor):
     def _first_bad_escape(self, start: int, end: int) -> Finding | None:
         for match in tokens.ANY_ESCAPE.finditer(self._text, start, end):
             if not tokens.is_escape(match.group()):
-                return problems.bad_escape(match.start(), match.group(), secret=self._secret)
+                shown = self._shown(match.group(), match.start())
+                return problems.bad_escape(match.start(), match.group(), shown)
         return None
 
     def _array(self) -> Value:
@@ -247,15 +260,28 @@ class ValueReader(Cursor):
             if self._at_end():
                 self._no_separator()
             token = self._junk()
-            problem = problems.bad_value(token, start, secret=self._secret)
+            problem = problems.bad_value(token, start, self._shown(token, start))
             resume = start if token in {",", "}", "]"} else start + len(token)
             in_array = bool(self._open) and self._open[-1][1] == "["
             raise Misread(problem, resume=resume, maybe_unclosed=in_array)
         self._pos = match.end()
-        problem = _check_plain(match)
+        problem = self._check_plain(match)
         if problem:
             self._note(problem)
         return Value("scalar", start, self._pos)
+
+    def _check_plain(self, match: re.Match[str]) -> Finding | None:
+        if match["date"]:
+            start, end = match.span("date")
+            try:
+                datetime.date.fromisoformat(match["date"])
+            except ValueError:
+                return problems.invalid_date(start, end, self._shown(match["date"], start))
+            return None
+        out = (match["integer"] and not _fits_int64(match["integer"])) or (
+            match["float"] and not _fits_float64(match["float"])
+        )
+        return problems.out_of_range(Stretch(*match.span())) if out else None
 
     # Brackets
 
@@ -272,21 +298,9 @@ class ValueReader(Cursor):
         opener = self._open[-1]
         if self._at_end():
             raise self._misread(problems.unclosed_bracket(*opener))
-        problem = problems.between(self._pos, self._junk(), opener, secret=self._secret)
+        token = self._junk()
+        problem = problems.between(self._pos, token, opener, self._shown(token, self._pos))
         raise Misread(problem, resume=self._pos, maybe_unclosed=True)
-
-
-def _check_plain(match: re.Match[str]) -> Finding | None:
-    if match["date"]:
-        try:
-            datetime.date.fromisoformat(match["date"])
-        except ValueError:
-            return problems.invalid_date(match["date"], match.start())
-        return None
-    out = (match["integer"] and not _fits_int64(match["integer"])) or (
-        match["float"] and not _fits_float64(match["float"])
-    )
-    return problems.out_of_range(Stretch(*match.span())) if out else None
 
 
 def _fits_int64(literal: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -58,12 +58,18 @@ def read_rest(text: str, file: str, found: Sequence[Diagnostic]) -> Document | N
     errors = [diagnostic for diagnostic in found if diagnostic.is_error]
     if any(diagnostic.code not in _PASSABLE or diagnostic.span is None for diagnostic in errors):
         return None
-    mistakes = [
-        diagnostic.span.start.offset for diagnostic in errors if diagnostic.span is not None
-    ]
+    mistakes = [offset for diagnostic in errors for offset in _offsets(diagnostic)]
     has_bom = any(diagnostic.code == "byte-order-mark" for diagnostic in found)
     data = parse_rest(text, scan(text).statements, mistakes)
     return None if data is None else Document(file, text, data, has_bom=has_bom)
+
+
+def _offsets(diagnostic: Diagnostic) -> Iterator[int]:
+    """Yield where a diagnostic stands: a key that is defined over and over at all but one place."""
+    if diagnostic.span is not None:
+        yield diagnostic.span.start.offset
+    if diagnostic.code == "duplicate-key":
+        yield from (label.span.start.offset for label in diagnostic.related[1:])
 
 
 def parse_rest(

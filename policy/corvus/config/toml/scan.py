@@ -103,14 +103,14 @@ class _Scanner(ValueReader):
         keys = self._read_keys()
         self._skip(tokens.SPACES)
         if not self._next_is("]" * len(brackets)):
-            raise self._misread(self._unclosed_header(start, brackets, keys[-1].name))
+            raise self._misread(self._unclosed_header(start, brackets, self._name(keys[-1])))
         self._pos += len(brackets)
         header = Header(keys, start, self._pos, is_array=brackets == "[[")
         self._statements[place] = header
         self._table = tokens.opened(header, self._array_sizes)
 
     def _unclosed_header(self, start: int, brackets: str, name: str) -> Finding:
-        rest = self._text[self._pos : self._end_of_line(self._pos)][:200]
+        rest = self._rest_of_line(self._pos)
         return problems.unclosed_header(start, self._pos, brackets, name=name, rest=rest)
 
     def _entry(self) -> None:
@@ -134,8 +134,9 @@ class _Scanner(ValueReader):
         end = tokens.LINE_END.match(self._text, self._pos)
         if end is None:
             self._skip(tokens.SPACES)
-            token, secret = self._junk(), self._secret
-            raise self._misread(problems.trailing(self._text, self._pos, token, secret=secret))
+            token = self._junk()
+            shown = self._shown(token, self._pos)
+            raise self._misread(problems.trailing(self._text, self._pos, token, shown))
         self._pos = end.end()
 
     def _recover(self, start: int, misread: Misread) -> None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import accumulate
-from typing import Final
+from typing import Final, NamedTuple
 
 from corvus.config.toml.bounds import MAX_PROBLEMS
-from corvus.config.toml.finding import Finding, Stretch
-from corvus.config.toml.problems import defined_twice
+from corvus.config.toml.finding import Stretch
 from corvus.config.toml.tokens import Entry, Gap, Header, KeyToken, Statement, Value
 from corvus.config.toml.values import Route
 from corvus.diagnostics.model import Position, Span
@@ -76,24 +75,46 @@ class _Node:
         self.mentions: list[Stretch] = [key]
 
 
+class Conflict(NamedTuple):
+    """A key or table that is defined again.
+
+    Attributes:
+        path: The key or table.
+        how: A ``"key"`` or ``"table"`` defined twice, or an ``"addition"`` to what is complete.
+        first: The first definition: a key, or a header.
+        again: The others, in order. Tables and keys that add to one value are one mistake.
+    """
+
+    path: Route
+    how: str
+    first: Stretch
+    again: tuple[Stretch, ...]
+
+    @property
+    def place(self) -> Stretch:
+        """Where the mistake is: a value that makes several others wrong, else the second one."""
+        return self.again[0] if len(self.again) == 1 else self.first
+
+
 class SpanIndex:
     """Places by path.
 
     Args:
         statements: What ``scan`` read.
-
-    Attributes:
-        conflicts: Keys and tables that are defined twice, in the order of the text, at most
-            ``MAX_PROBLEMS``.
     """
 
     def __init__(self, statements: Iterable[Statement]) -> None:
-        self.conflicts: list[Finding] = []
+        self._conflicts: dict[_Node | Stretch, Conflict] = {}
         self._root = _Node("header", Stretch(0, 0), Stretch(0, 0))
         self._table = self._root
         self._path: Route = ()
         for statement in statements:
             self._add(statement)
+
+    @property
+    def conflicts(self) -> list[Conflict]:
+        """Keys and tables that are defined twice, at most ``MAX_PROBLEMS``."""
+        return [*self._conflicts.values()]
 
     def key(self, path: Route) -> Stretch:
         """Return the place of the last key token of a path, or of its nearest known ancestor."""
@@ -164,7 +185,7 @@ class SpanIndex:
             if known is None:
                 known = parent.children[last.name] = _Node("tables", last.place, place)
             elif known.kind != "tables":
-                return self._clash(known, place, "table")
+                return self._clash(known, place, "table", is_array=True)
             self._path += (len(known.items),)
             known.items.append(_Node("header", last.place, place))
             return known.items[-1]
@@ -176,10 +197,12 @@ class SpanIndex:
             return self._clash(known, place, "table")
         return known
 
-    def _clash(self, known: _Node, place: Stretch, how: str) -> _Node:
+    def _clash(self, known: _Node, place: Stretch, how: str, *, is_array: bool = False) -> _Node:
         """Record the conflict; the keys that follow go to a table of their own."""
-        how = "key" if how == "table" and known.kind == "closed" else how
-        self._conflict(self._path, place, known, how)
+        if how == "table" and known.kind == "closed":
+            how = "key"
+        is_one = how != "table" or (known.kind == "header" and is_array)
+        self._conflict(self._path, place, known, how, is_one=is_one)
         return _Node("header", place, place)
 
     def _entry(self, table: _Node, above: Route, entry: Entry) -> None:
@@ -197,13 +220,20 @@ class SpanIndex:
                 if is_last or child.kind not in {"dotted", "implicit"}:
                     path = above + _names(entry.keys[: depth + 1])
                     how = "key" if is_last else "addition"
-                    self._conflict(path, key.place, child, how)
+                    self._conflict(path, key.place, child, how, is_one=not is_last)
                     return
             node = child
 
-    def _conflict(self, path: Route, place: Stretch, known: _Node, how: str) -> None:
-        if len(self.conflicts) < MAX_PROBLEMS:
-            self.conflicts.append(defined_twice(path, place, _definition(known), how))
+    def _conflict(
+        self, path: Route, place: Stretch, known: _Node, how: str, *, is_one: bool
+    ) -> None:
+        """Record a second definition; what adds to one value over and over is one conflict."""
+        mark = known if is_one else place
+        before = self._conflicts.get(mark)
+        if before is not None:
+            self._conflicts[mark] = before._replace(again=(*before.again, place))
+        elif len(self._conflicts) < MAX_PROBLEMS:
+            self._conflicts[mark] = Conflict(path, how, _definition(known), (place,))
 
     def _build(self, key: Stretch, value: Value, path: Route) -> _Node:
         node = _Node("closed", key, Stretch(value.start, value.end))

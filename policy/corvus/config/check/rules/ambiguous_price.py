@@ -34,6 +34,8 @@ def check(subject: Subject, reporter: Reporter) -> None:
     if len(models) == len(prices):
         return  # without two keys for one id nothing can clash, and nothing need be loaded
     for first, second, why in subject.facts.clashes(prices):
+        for name in (first, second):
+            why = why.replace(f'"{name}"', reporter.quoted(name))
         related = ((ValueOf((*route, first)), "the other price"),)
         place = KeyOf((*route, second))
         reporter.add(Finding(INFO.code, why, place, "the same model", related=related))

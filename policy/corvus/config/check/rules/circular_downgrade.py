@@ -8,7 +8,7 @@ from corvus.base.globs import glob_fault, literal
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
 from corvus.config.toml.finding import Finding, ValueOf
-from corvus.config.toml.values import Route, as_items, is_table, quoted, shown, value_at
+from corvus.config.toml.values import Route, as_items, is_table, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
 INFO: Final = CodeInfo(
@@ -48,11 +48,13 @@ def check(subject: Subject, reporter: Reporter) -> None:
             route: Route = ("cost", "downgrade", glob, index)
             if reporter.is_reported(route):
                 continue
+            seen = reporter.quoted(str(other))
             if other == model:
-                message = f"`{shown(route)}` downgrades {quoted(str(other))} to itself"
+                message = f"`{reporter.shown(route)}` downgrades {seen} to itself"
                 reporter.add(Finding(INFO.code, message, ValueOf(route), "the same model"))
             elif other in earlier and model in _reached(str(other), models):
-                message = f"`{shown(route)}`: {quoted(str(other))} leads back to {quoted(model)}"
+                back = f"{seen} leads back to {reporter.quoted(model)}"
+                message = f"`{reporter.shown(route)}`: {back}"
                 help_ = ("Keep the line that leads to the cheaper model.",)
                 reporter.add(Finding(INFO.code, message, ValueOf(route), "in a circle", help_))
 

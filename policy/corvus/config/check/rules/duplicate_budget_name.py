@@ -38,10 +38,10 @@ def check(subject: Subject, reporter: Reporter) -> None:
             continue
         first = earlier.setdefault(name, route)
         if name in _OWNERS:
-            message = f'the budget name "{name}" is taken by `{_OWNERS[name]}`'
+            message = f"the budget name {reporter.quoted(name)} is taken by `{_OWNERS[name]}`"
             found = Finding(INFO.code, message, ValueOf(route), "taken", _HELP)
         elif first != route:
-            message = f'two budgets are named "{name}"'
+            message = f"two budgets are named {reporter.quoted(name)}"
             related = ((ValueOf(first), "first used here"),)
             found = Finding(INFO.code, message, ValueOf(route), "used again", _HELP, related)
         else:

@@ -17,8 +17,6 @@ from corvus.config.toml.values import (
     Table,
     as_items,
     is_table,
-    quoted,
-    shown,
     value_at,
 )
 from corvus.diagnostics.codes import CodeInfo, Severity
@@ -42,8 +40,9 @@ def check(subject: Subject, reporter: Reporter) -> None:
     for place, glob in _globs(subject):
         if not reporter.is_reported(place.route) and (fault := glob_fault(glob)):
             route = place.route
-            seen = quoted(glob) if isinstance(place, KeyOf) else reporter.seen(route, glob)
-            message = f"`{shown(route)}`: {seen} {fault}"
+            is_key = isinstance(place, KeyOf)
+            seen = reporter.quoted(glob) if is_key else reporter.seen(route, glob)
+            message = f"`{reporter.shown(route)}`: {seen} {fault}"
             reporter.add(Finding(INFO.code, message, place, "not a glob"))
 
 

@@ -11,7 +11,7 @@ from corvus.config.check.stated_budgets import StatedBudget, named, of_cost
 from corvus.config.check.subject import Subject
 from corvus.config.model.defaults import LIMITS_USD, ZERO_LIMIT
 from corvus.config.toml.finding import Finding, ValueOf
-from corvus.config.toml.values import Route, shown, value_at
+from corvus.config.toml.values import Route, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
 INFO: Final = CodeInfo(
@@ -80,13 +80,13 @@ class _Limit(NamedTuple):
 
 def _report(limit: _Limit, binding: _Limit, reporter: Reporter) -> None:
     message = (
-        f"`{shown(limit.route)}` = {limit.amount:f} can never bind: "
-        f"`{shown(binding.route)}` = {binding.amount:f}"
+        f"`{reporter.shown(limit.route)}` = {limit.amount:f} can never bind: "
+        f"`{reporter.shown(binding.route)}` = {binding.amount:f}"
         f"{'' if binding.is_stated else ', the default'} stops the spend first"
     )
     related = ((ValueOf(binding.route), "this limit binds first"),)
     routes = (limit.route, binding.route)
     is_of_cost = all(len(route) == 2 for route in routes)
-    lower, raised = (str(route[-1]) if is_of_cost else shown(route) for route in routes)
+    lower, raised = (str(route[-1]) if is_of_cost else reporter.shown(route) for route in routes)
     help_ = (f"Lower `{lower}`, or raise `{raised}`.", f"{ZERO_LIMIT}.")
     reporter.add(Finding(INFO.code, message, ValueOf(limit.route), "never reached", help_, related))

@@ -8,7 +8,7 @@ from typing import Final
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
 from corvus.config.toml.finding import Finding, ValueOf
-from corvus.config.toml.values import Route, as_items, is_table, quoted, shown, value_at
+from corvus.config.toml.values import Route, as_items, is_table, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
 INFO: Final = CodeInfo(
@@ -34,8 +34,8 @@ def check(subject: Subject, reporter: Reporter) -> None:
             globs = [value] if isinstance(value, str) else as_items(value)
             if attribute in per or not _fits_all(globs) or reporter.is_reported(route):
                 continue
-            message = f"`{shown(route)}` fits every value, and all of them share one sum"
-            also = ", ".join(quoted(str(name)) for name in (*per, attribute))
+            message = f"`{reporter.shown(route)}` fits every value, and all of them share one sum"
+            also = ", ".join(reporter.quoted(str(name)) for name in (*per, attribute))
             help_ = (
                 f"Did you mean `per = [{also}]`? It gives each value a sum of its own.",
                 'For one sum of all calls that have the attribute, write "?*".',

@@ -11,7 +11,7 @@ from typing import Final
 
 from corvus.config.check.reporter import Reporter
 from corvus.config.toml.finding import Finding, KeyOf
-from corvus.config.toml.values import Table, is_table, quoted, shown
+from corvus.config.toml.values import Table, is_table
 from corvus.diagnostics.codes import CodeInfo, Severity
 
 _PRICE_KEYS: Final = frozenset(
@@ -83,9 +83,12 @@ def _report_nested(name: str, nested: Mapping[str, str], reporter: Reporter) -> 
     first = next(iter(nested))
     models = list(dict.fromkeys(nested.values()))
     joint = "." if all(model[:1].isdigit() for model in models) else "/"
-    shown_models = [f"[cost.prices.{quoted(name + joint + model)}]" for model in models[:3]]
+    shown_models = [
+        f"[cost.prices.{reporter.quoted(name + joint + model)}]" for model in models[:3]
+    ]
     more = f" and {len(models) - 3} more" if len(models) > 3 else ""
-    message = f"`{shown(('cost', 'prices', name))}` is not the price of one model: it holds others"
+    entry = reporter.shown(("cost", "prices", name))
+    message = f"`{entry}` is not the price of one model: it holds others"
     help_ = (
         f"Write the whole name in one pair of quotes: {', '.join(shown_models)}{more}.",
         "Each takes `input` and `output` in USD per million tokens.",

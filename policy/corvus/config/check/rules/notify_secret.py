@@ -7,7 +7,7 @@ from typing import Final
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
 from corvus.config.toml.finding import Finding, ValueOf
-from corvus.config.toml.values import Route, as_items, is_table, shown, value_at
+from corvus.config.toml.values import Route, as_items, is_table, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
 _LONG: Final = 24
@@ -39,7 +39,7 @@ def check(subject: Subject, reporter: Reporter) -> None:
             place = table  # what nothing hides in an excerpt must not be in one
         else:
             continue
-        message = f"`{shown(route)}` has a secret in it"
+        message = f"`{reporter.shown(route)}` has a secret in it"
         help_ = ("Put the URL into an environment variable, and name that in url_env.",)
         reporter.add(Finding(INFO.code, message, ValueOf(place), "a secret", help_))
 

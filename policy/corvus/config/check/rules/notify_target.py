@@ -42,7 +42,10 @@ def check(subject: Subject, reporter: Reporter) -> None:
         route: Route = ("governance", "notify", index)
         if not is_table(target):
             continue
-        for fault in (*_name_faults(route, target, earlier), *_faults(route, target)):
+        for fault in (
+            *_name_faults(route, target, earlier, reporter),
+            *_faults(route, target, reporter),
+        ):
             if not reporter.is_reported(fault.route):
                 related = ((ValueOf(fault.first), "first used here"),) if fault.first else ()
                 place = ValueOf(fault.route)
@@ -51,17 +54,19 @@ def check(subject: Subject, reporter: Reporter) -> None:
                 )
 
 
-def _name_faults(route: Route, target: Table, earlier: dict[str, Route]) -> Iterator[_Fault]:
+def _name_faults(
+    route: Route, target: Table, earlier: dict[str, Route], reporter: Reporter
+) -> Iterator[_Fault]:
     name = target.get("name")
     if not isinstance(name, str):
         return
     first = earlier.setdefault(name, (*route, "name"))
     if first != (*route, "name"):
-        message = f'two targets of notifications are named "{name}"'
+        message = f"two targets of notifications are named {reporter.quoted(name)}"
         yield _Fault((*route, "name"), message, "used again", ("Choose another name.",), first)
 
 
-def _faults(route: Route, target: Table) -> Iterator[_Fault]:
+def _faults(route: Route, target: Table, reporter: Reporter) -> Iterator[_Fault]:
     stated = [name for name in _PLACES if name in target]
     if not stated:
         message = f"`{shown(route)}` has no place to send to"
@@ -77,7 +82,7 @@ def _faults(route: Route, target: Table) -> Iterator[_Fault]:
     if target.get("events") == []:
         yield _Fault((*route, "events"), f"`{shown((*route, 'events'))}` is empty", "sends nothing")
     yield from _url_faults(route, target)
-    yield from _glob_faults(route, target)
+    yield from _glob_faults(route, target, reporter)
 
 
 def _url_faults(route: Route, target: Table) -> Iterator[_Fault]:
@@ -92,10 +97,11 @@ def _url_faults(route: Route, target: Table) -> Iterator[_Fault]:
         yield _Fault((*route, "url"), message, "plain text to another machine", help_)
 
 
-def _glob_faults(route: Route, target: Table) -> Iterator[_Fault]:
+def _glob_faults(route: Route, target: Table, reporter: Reporter) -> Iterator[_Fault]:
     from corvus.base.globs import glob_fault
 
     for index, glob in enumerate(as_items(target.get("budgets"))):
         if isinstance(glob, str) and (fault := glob_fault(glob)):
             place: Route = (*route, "budgets", index)
-            yield _Fault(place, f'`{shown(place)}`: "{glob}" {fault}', "not a glob")
+            message = f"`{shown(place)}`: {reporter.quoted(glob)} {fault}"
+            yield _Fault(place, message, "not a glob")

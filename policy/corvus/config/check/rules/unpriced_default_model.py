@@ -7,7 +7,7 @@ from typing import Final
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
 from corvus.config.toml.finding import Finding, ValueOf
-from corvus.config.toml.values import is_table, quoted, value_at
+from corvus.config.toml.values import is_table, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
 INFO: Final = CodeInfo(
@@ -38,6 +38,7 @@ def check(subject: Subject, reporter: Reporter) -> None:
         return
     warns = value_at(subject.tables, ("cost", "unpriced_models")) == "warn"
     outcome = "its cost would be recorded as unknown" if warns else "its calls would be refused"
-    message = f"the default model {quoted(model)} has no price: {outcome}"
-    help_ = (f"Add [cost.prices.{quoted(names[-1])}] with `input` and `output`, USD per million.",)
+    message = f"the default model {reporter.quoted(model)} has no price: {outcome}"
+    entry = f"[cost.prices.{reporter.quoted(names[-1])}]"
+    help_ = (f"Add {entry} with `input` and `output`, USD per million.",)
     reporter.add(Finding(INFO.code, message, ValueOf(("default_model",)), help=help_))

@@ -7,7 +7,7 @@ from typing import Final
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
 from corvus.config.toml.finding import Finding, ValueOf
-from corvus.config.toml.values import Route, as_items, is_table, quoted, shown, value_at
+from corvus.config.toml.values import Route, as_items, is_table, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
 INFO: Final = CodeInfo(
@@ -39,6 +39,8 @@ def check(subject: Subject, reporter: Reporter) -> None:
                 continue
             is_own = any(name == model or name.partition("/")[2] == model for name in own)
             if not is_own and not subject.facts.has_price(model):
-                message = f"`{shown(route)}`: the model {quoted(model)} has no price"
-                help_ = (f"Add [cost.prices.{quoted(model)}], or mend the name.",)
+                message = (
+                    f"`{reporter.shown(route)}`: the model {reporter.quoted(model)} has no price"
+                )
+                help_ = (f"Add [cost.prices.{reporter.quoted(model)}], or mend the name.",)
                 reporter.add(Finding(INFO.code, message, ValueOf(route), "passed over", help_))

@@ -11,7 +11,7 @@ from corvus.config.check.reporter import Reporter
 from corvus.config.check.stated_budgets import StatedBudget, named
 from corvus.config.check.subject import Subject
 from corvus.config.toml.finding import Finding, KeyOf
-from corvus.config.toml.values import Route, quoted, shown
+from corvus.config.toml.values import Route
 from corvus.diagnostics.codes import CodeInfo, Severity
 
 _COMBINATIONS_MAX = 1000
@@ -44,16 +44,20 @@ def _check(budget: StatedBudget, glob: str, above: list[str], reporter: Reporter
     route: Route = (*budget.route[:-1], "limits", glob)
     taken = next((other for other in above if _covers(other, glob)), None)
     if taken is not None:
-        message = f"`{shown(route)}` is never used: {quoted(taken)} above takes its values first"
+        above_it = reporter.quoted(taken)
+        message = (
+            f"`{reporter.shown(route)}` is never used: {above_it} above takes its values first"
+        )
         related = ((KeyOf((*route[:-1], taken)), "the first that fits counts"),)
-        help_ = (f"Move it above {quoted(taken)}.",)
+        help_ = (f"Move it above {above_it}.",)
         reporter.add(Finding(INFO.code, message, KeyOf(route), "never used", help_, related))
         return
     values = [*islice(_values(budget), _COMBINATIONS_MAX)]
     if len(values) < _COMBINATIONS_MAX and not any(globs_meet(glob, value) for value in values):
-        of = ", ".join(f"`{name}`" for name in budget.per)
-        message = f"`{shown(route)}` is never used: no value of {of} that `match` lets in fits it"
-        help_ = _advice(budget, glob)
+        of = ", ".join(f"`{reporter.value(name)}`" for name in budget.per)
+        why = f"no value of {of} that `match` lets in fits it"
+        message = f"`{reporter.shown(route)}` is never used: {why}"
+        help_ = _advice(budget, glob, reporter)
         reporter.add(Finding(INFO.code, message, KeyOf(route), "fits nothing", help_))
 
 
@@ -70,9 +74,9 @@ def _values(budget: StatedBudget) -> Iterator[str]:
         yield ",".join(globs)
 
 
-def _advice(budget: StatedBudget, glob: str) -> tuple[str, ...]:
+def _advice(budget: StatedBudget, glob: str, reporter: Reporter) -> tuple[str, ...]:
     commas = len(budget.per) - 1
     if glob.count(",") < commas and "*" not in glob:
-        order = ",".join(f"<{name}>" for name in budget.per)
+        order = ",".join(f"<{reporter.value(name)}>" for name in budget.per)
         return (f'The values are joined by commas, as in "{order}".',)
     return ("Mend its spelling, or let `match` have such calls.",)

@@ -8,7 +8,7 @@ from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
 from corvus.config.model.defaults import LADDER
 from corvus.config.toml.finding import Finding, KeyOf, ValueOf
-from corvus.config.toml.values import Route, as_items, is_table, shown, value_at
+from corvus.config.toml.values import Route, as_items, is_table, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
 INFO: Final = CodeInfo(
@@ -38,7 +38,7 @@ def check(subject: Subject, reporter: Reporter) -> None:
         if not is_table(budget) or not as_items(budget.get("on_exceeded")):
             continue
         if budget.get("enforce") == "warn" and not reporter.is_reported(route):
-            message = f"`{shown(route)}` is never tried: the budget only warns"
+            message = f"`{reporter.shown(route)}` is never tried: the budget only warns"
             help_ = ('Remove it, or write `enforce = "block"`.',)
             reporter.add(Finding(INFO.code, message, KeyOf(route), "never tried", help_))
             continue
@@ -66,7 +66,7 @@ def _report_rung(route: Route, rung: str, subject: Subject, reporter: Reporter) 
         why, help_ = "no model is named", "Name cheaper models in [cost.downgrade]."
     else:
         why, help_ = "a shorter output is a call, too", "Take it out for a budget in calls."
-    message = f"the rung `{rung}` of `{shown(route)}` is never tried: {why}"
+    message = f"the rung `{rung}` of `{reporter.shown(route)}` is never tried: {why}"
     reporter.add(Finding(INFO.code, message, ValueOf(place), "never tried", (help_,)))
 
 
