@@ -14,7 +14,7 @@ from corvus.config.check.reporter import Reporter
 from corvus.config.toml.cut import cut_out
 from corvus.config.toml.document import Document
 from corvus.config.toml.tokens import Header, opened
-from corvus.config.toml.values import Route, quoted
+from corvus.config.toml.values import Route, header, quoted, shown
 from corvus.diagnostics.model import Edit, Fix, Span
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -45,6 +45,22 @@ def rename(
         return _fix(f"Rename it to {written}", edits, is_safe=is_safe)
     edits.append((document.value(route), value))
     return _fix(f"Write {written} = {value}", edits, is_safe=is_safe)
+
+
+def prefix(reporter: Reporter, key: str, table: Route) -> Fix | None:
+    """Offer to put a top-level key or table into a table, wherever the file spells it.
+
+    Args:
+        reporter: Knows which document decides the key.
+        key: The key.
+        table: The table, which has no such key yet.
+    """
+    document = reporter.document((key,))
+    if not document.has((key,)) or document.has((*table, key)):
+        return None
+    written = f"{shown(table)}."
+    starts = (place.start.offset for place in document.mentions((key,)))
+    return _fix(f"Put it into {header(table)}", ((document.at(at, at), written) for at in starts))
 
 
 def replace(reporter: Reporter, route: Route, text: str) -> Fix | None:
