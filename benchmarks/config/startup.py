@@ -23,7 +23,7 @@ output = 15
 [[cost.budgets]]
 name = "search-team"
 period = "month"
-limit_usd = 200
+limit_usd = 50
 [autonomy]
 level = "supervised"
 max_actions_per_hour = 20

@@ -7,8 +7,8 @@ that ``corvus check`` starts without what it does not need.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from corvus.base.errors import PolicyError
     from corvus.base.money import NanoUSD

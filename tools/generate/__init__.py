@@ -52,7 +52,7 @@ def generated() -> dict[Path, str]:
     schemas = config_schemas.published() | answers.published()
     return {
         **({} if book is None else {BOOK_PATH: book}),
-        quick.DATA: settings_core.render(),
+        Path(quick.DATA): settings_core.render(),
         **{
             folder / name: written(schema)
             for folder in (HERE / "schemas", HERE / "schemas" / f"v{SCHEMA_VERSION}")

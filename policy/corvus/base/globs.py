@@ -7,10 +7,14 @@ and a backslash before a character that stands for itself. Nothing is repaired.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
+
+from corvus.base.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import re
 
 _COMPARED_MAX = 1_000_000
 """Pairs of pieces that two globs may have to be compared."""
@@ -80,7 +84,7 @@ def globs_meet(one: str, other: str) -> bool:
     return below[0]
 
 
-class _Characters(NamedTuple):
+class _Characters(Record):
     """What one character may be: inside the ranges, or outside all of them."""
 
     inside: bool
@@ -114,11 +118,15 @@ def _share(one: _Characters, other: _Characters) -> bool:
 
 @lru_cache(maxsize=1024)
 def _compiled(glob: str) -> re.Pattern[str]:
+    import re
+
     return re.compile("".join(map(_pattern, _pieces(glob))), re.DOTALL)
 
 
 def _pattern(piece: tuple[str, str]) -> str:
     """Write a piece of a glob for ``re``."""
+    import re
+
     match piece:
         case "many", _:
             return ".*"

@@ -11,15 +11,15 @@ import os
 import sys
 from collections import Counter
 from functools import cache
-from typing import TYPE_CHECKING
 
-from corvus.cli.check_options import SEVERITIES, parser_of_check
 from corvus.cli.exits import Exit
+from corvus.config.check.discover import STDIN
 from corvus.config.check.subject import PriceFacts
+from corvus.diagnostics.codes import SEVERITIES
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from corvus.cli.check_outputs import Report
     from corvus.config.check.check import CheckedFile, CheckRun, Options
@@ -30,12 +30,48 @@ if TYPE_CHECKING:
 _EVIDENCE = 3
 
 
+class Arguments:
+    """What the user asks for; here stands what holds where nothing is said.
+
+    ``check_options`` explains each of them.
+    """
+
+    path: Sequence[str] = ()
+    dialect: str | None = None
+    stdin_filename: str = "<stdin>"
+    fail_on: str = "error"
+    fix: bool = False
+    unsafe_fixes: bool = False
+    fix_only: bool = False
+    diff: bool = False
+    show_fixes: bool = False
+    format: str | None = None
+    output_file: str | None = None
+    report: list[str] | None = None
+    quiet: bool = False
+    color: str = "auto"
+
+
+def parse(argv: Sequence[str]) -> Arguments:
+    """Parse what follows the name of the command; paths alone need no ``argparse``.
+
+    Raises:
+        SystemExit: There is a mistake, or the help is asked for; it was printed.
+    """
+    if not any(word.startswith("-") and word != STDIN for word in argv):
+        arguments = Arguments()
+        arguments.path = argv
+        return arguments
+    from corvus.cli.check_options import parser_of_check
+
+    return parser_of_check().parse_intermixed_args(argv, Arguments())
+
+
 def main(argv: list[str]) -> int:
     """Run ``corvus check`` with the arguments after its name; return the exit code (DIA-5)."""
-    parser = parser_of_check()
     try:
-        options = parser.parse_intermixed_args(argv)
-        shown, reports = _planned(parser, options)
+        options = parse(argv)
+        shown, reports = _planned(options)
     except SystemExit as stop:  # argparse has printed its message or the help
         return Exit.USAGE if stop.code else Exit.CLEAN
     from corvus.config.check.check import Options, check_paths
@@ -67,9 +103,7 @@ def _with_proved_fixes(checked: CheckRun, how: Options) -> CheckRun:
     return checked._replace(files=tuple(prove(file, how) for file in checked.files))
 
 
-def _show(
-    checked: CheckRun, options: argparse.Namespace, shown: str, reports: tuple[Report, ...]
-) -> int:
+def _show(checked: CheckRun, options: Arguments, shown: str, reports: tuple[Report, ...]) -> int:
     """Report a run and return the exit code."""
     code = _exit_code(checked, options)
     if shown == "text" and not reports:
@@ -78,9 +112,7 @@ def _show(
     return _write_all(checked, options, shown, reports)
 
 
-def _planned(
-    parser: argparse.ArgumentParser, options: argparse.Namespace
-) -> tuple[str, tuple[Report, ...]]:
+def _planned(options: Arguments) -> tuple[str, tuple[Report, ...]]:
     """Return the format of standard output, and the reports to write besides."""
     if not options.report and options.output_file is None:
         return options.format or "text", ()
@@ -90,10 +122,12 @@ def _planned(
     try:
         return planned(options.report or (), options.format, tuple(FORMATS), options.output_file)
     except ValueError as mistake:
-        parser.error(str(mistake))
+        from corvus.cli.check_options import parser_of_check
+
+        parser_of_check().error(str(mistake))
 
 
-def _exit_code(checked: CheckRun, options: argparse.Namespace) -> Exit:
+def _exit_code(checked: CheckRun, options: Arguments) -> Exit:
     if checked.unreadable:
         return Exit.USAGE
     failing = _failing(options)
@@ -101,7 +135,7 @@ def _exit_code(checked: CheckRun, options: argparse.Namespace) -> Exit:
     return Exit.FINDINGS if fails else Exit.CLEAN
 
 
-def _failing(options: argparse.Namespace) -> tuple[str, ...]:
+def _failing(options: Arguments) -> tuple[str, ...]:
     """Return the severities that exit 1."""
     if options.fail_on == "never":
         return ()
@@ -109,7 +143,7 @@ def _failing(options: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _write_all(
-    checked: CheckRun, options: argparse.Namespace, shown: str, reports: tuple[Report, ...]
+    checked: CheckRun, options: Arguments, shown: str, reports: tuple[Report, ...]
 ) -> Exit:
     """Print one format and write the reports; a report that cannot be written is exit 2."""
     from corvus.cli.check_outputs import outcome_of, write
@@ -134,7 +168,7 @@ def _print(text: str) -> None:
         print(text)
 
 
-def _text(checked: CheckRun, options: argparse.Namespace) -> str:
+def _text(checked: CheckRun, options: Arguments) -> str:
     summary = "" if options.quiet else "\n".join(_summary(checked))
     if not checked.diagnostics:
         return summary
@@ -196,7 +230,7 @@ def _dialect_lines(files: tuple[CheckedFile, ...]) -> list[str]:
     for dialect in dict.fromkeys(detected.dialect for detected in found):
         same = [detected for detected in found if detected.dialect is dialect]
         evidence = Counter(key for detected in same for key in detected.evidence)
-        shown = [key for key, _ in evidence.most_common(_EVIDENCE)]
+        shown = sorted(evidence, key=evidence.__getitem__, reverse=True)[:_EVIDENCE]
         more = f" and {len(evidence) - _EVIDENCE} more" if len(evidence) > _EVIDENCE else ""
         if same[0].pinned:
             why = "as --dialect says"

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from corvus.cli.arguments import ArgumentParser, Group
-from corvus.diagnostics.codes import Severity
+from corvus.diagnostics.codes import SEVERITIES
 from corvus.diagnostics.formats import FORMATS
 
-SEVERITIES: Final = tuple(severity.value for severity in Severity)
-"""Most serious first."""
 _EPILOG: Final = """\
 examples:
   corvus check corvus.toml              one file

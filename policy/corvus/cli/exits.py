@@ -16,10 +16,10 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 from corvus.base.errors import PolicyError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from corvus.model.decision import Decision
 

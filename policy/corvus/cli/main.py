@@ -11,9 +11,12 @@ import signal
 import sys
 import time
 from types import FrameType
-from typing import Any
 
 from corvus.base.errors import PolicyError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _BROKEN_PIPE = 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
 _PATIENCE_SECONDS = 5.0

@@ -7,7 +7,12 @@ registry. Every check loads this module, so nothing here takes long to import.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, NamedTuple
+
+from corvus.base.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 
 class Severity(StrEnum):
@@ -24,11 +29,13 @@ class Severity(StrEnum):
 
 
 OFF: Final = "off"
-LEVELS: Final = (*(severity.value for severity in Severity), OFF)
+SEVERITIES: Final = tuple(severity.value for severity in Severity)
+"""Their words, most serious first."""
+LEVELS: Final = (*SEVERITIES, OFF)
 """What a user may say of a code: how much its findings matter, or that there shall be none."""
 
 
-class CodeInfo(NamedTuple):
+class CodeInfo(Record):
     """One entry of ``corvus explain``.
 
     Attributes:

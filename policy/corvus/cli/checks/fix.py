@@ -6,14 +6,13 @@ It decides nothing: rules propose fixes, ``corvus.config.edit.fixing`` proves an
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from corvus.base.errors import EditRefused
 from corvus.base.files import rewrite_file
@@ -24,6 +23,9 @@ from corvus.config.edit.fixing import FixedText, fix_text, is_wanted, prove
 from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.plain import escape
 from corvus.diagnostics.unified import unified_diff
+
+if TYPE_CHECKING:
+    from corvus.cli.check import Arguments
 
 _OWN_LINES = ("text", "concise")
 """Formats that a person reads: the outcome follows on the same stream."""
@@ -50,7 +52,7 @@ class _Outcome(NamedTuple):
 def fix_paths(
     paths: Sequence[str],
     how: Options,
-    options: argparse.Namespace,
+    options: Arguments,
     show: Callable[[CheckRun], int],
 ) -> int:
     """Check files and fix them.
@@ -84,7 +86,7 @@ def fix_paths(
     return Exit.USAGE if outcome.refused else code
 
 
-def _fixed(run: CheckRun, how: Options, options: argparse.Namespace) -> _Outcome:
+def _fixed(run: CheckRun, how: Options, options: Arguments) -> _Outcome:
     files: list[CheckedFile] = []
     texts: dict[str, FixedText] = {}
     refused: list[str] = []
@@ -101,7 +103,7 @@ def _fixed(run: CheckRun, how: Options, options: argparse.Namespace) -> _Outcome
     return _Outcome(run._replace(files=tuple(files)), texts, tuple(refused))
 
 
-def _deliver(file: CheckedFile, how: Options, options: argparse.Namespace) -> FixedText:
+def _deliver(file: CheckedFile, how: Options, options: Arguments) -> FixedText:
     """Fix what a file holds by now, and write it unless only the difference is wanted.
 
     Raises:
@@ -129,7 +131,7 @@ def _deliver(file: CheckedFile, how: Options, options: argparse.Namespace) -> Fi
     return done[-1]
 
 
-def _show_diffs(outcome: _Outcome, options: argparse.Namespace) -> int:
+def _show_diffs(outcome: _Outcome, options: Arguments) -> int:
     difference = b"".join(
         unified_diff(text.before, text.after, escape(name).lstrip("/"))
         for name, text in outcome.texts.items()
@@ -143,9 +145,7 @@ def _show_diffs(outcome: _Outcome, options: argparse.Namespace) -> int:
     return Exit.FINDINGS if difference else Exit.CLEAN
 
 
-def _reported(
-    outcome: _Outcome, options: argparse.Namespace, show: Callable[[CheckRun], int]
-) -> int:
+def _reported(outcome: _Outcome, options: Arguments, show: Callable[[CheckRun], int]) -> int:
     """Report what remains, then what was fixed; return the exit code."""
     if options.fix_only:
         _print_unread(outcome.remaining)
@@ -159,7 +159,7 @@ def _reported(
     return code
 
 
-def _print_fixes(outcome: _Outcome, options: argparse.Namespace, verb: str, stream: TextIO) -> None:
+def _print_fixes(outcome: _Outcome, options: Arguments, verb: str, stream: TextIO) -> None:
     applied = outcome.applied
     if options.show_fixes and applied:
         print(f"{verb} {counted(applied)}:", file=stream)

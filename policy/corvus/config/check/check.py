@@ -7,25 +7,24 @@ directory or a pattern, and by place within a file.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
+from corvus.base.record import Record
 from corvus.config.check.discover import STDIN, find, is_foreign, same_file
 from corvus.config.check.documents import load_documents
 from corvus.config.model.dialects import Detection
 from corvus.config.toml.document import Document, read_bytes, read_document, source_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from corvus.config.check.subject import PriceFacts
     from corvus.diagnostics.model import Diagnostic
 
 _OWN_NAME = "corvus.toml"
-_MENTIONS = re.compile(r"^[ \t]*\[+[ \t]*(?:cost|autonomy|mission|governance)\b", re.MULTILINE)
+_MENTIONS = r"(?m)^[ \t]*\[+[ \t]*(?:cost|autonomy|mission|governance)\b"
 
 
-class CheckedFile(NamedTuple):
+class CheckedFile(Record):
     """One file of a run.
 
     Attributes:
@@ -43,7 +42,7 @@ class CheckedFile(NamedTuple):
     ignored: int = 0
 
 
-class CheckRun(NamedTuple):
+class CheckRun(Record):
     """A whole run.
 
     Attributes:
@@ -64,7 +63,7 @@ class CheckRun(NamedTuple):
         return (*self.unmatched, *(found for file in self.files for found in file.diagnostics))
 
 
-class Options(NamedTuple):
+class Options(Record):
     """How to check.
 
     Attributes:
@@ -80,7 +79,7 @@ class Options(NamedTuple):
     facts: PriceFacts | None = None
 
 
-class _Target(NamedTuple):
+class _Target(Record):
     name: str
     walked: bool
 
@@ -145,7 +144,7 @@ def _check_one(name: str, how: Options, *, walked: bool) -> CheckedFile | None:
     """Check a file; one found below a directory that is clearly of another tool is ``None``."""
     shown = how.stdin_name if name == STDIN else name
     try:
-        raw, errors = (how.stdin(), []) if name == STDIN else read_bytes(Path(name), shown)
+        raw, errors = (how.stdin(), []) if name == STDIN else read_bytes(name, shown)
     except OSError as fault:
         return CheckedFile(shown, diagnostics=(_unreadable(shown, fault.strerror or str(fault)),))
     return _check_bytes(raw, errors, shown, how, walked=walked and name != STDIN)
@@ -166,12 +165,18 @@ def _check_bytes(
     walked = walked and os.path.basename(shown) != _OWN_NAME
     if document is None:
         text = source_text(raw)
-        if walked and not _MENTIONS.search(text):
+        if walked and not _mentions_us(text):
             return None
         return _checked_rest(text, shown, diagnostics, how)
     if walked and is_foreign(document.data):
         return None
     return _checked(document, diagnostics, how)
+
+
+def _mentions_us(text: str) -> bool:
+    import re  # a clean file needs no pattern
+
+    return re.search(_MENTIONS, text) is not None
 
 
 def _checked_rest(

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from corvus.base.record import Record
 from corvus.config.model.aliases import ALIASES
 from corvus.config.model.dialects import GOVERNED, Dialect, host_keys
 
@@ -28,7 +28,7 @@ _OTHER_TOOLS = frozenset(
 )  # fmt: skip
 
 
-class FileMatch(NamedTuple):
+class FileMatch(Record):
     """What one argument stands for.
 
     Attributes:

@@ -7,14 +7,16 @@ one of them is an error.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
+from corvus.base.record import Record
 from corvus.config.check.reporter import Reporter
 from corvus.config.model import aliases, dialects
 from corvus.config.model.dialects import GOVERNED, Detection, Dialect, host_keys
+from corvus.config.model.quick import is_valid
 from corvus.config.toml.document import Document
 from corvus.config.toml.values import Route, Table, is_table, shown, value_at
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from corvus.config.check.subject import PriceFacts
     from corvus.config.model.settings import Settings
@@ -25,7 +27,7 @@ _MARK = "corvus:"
 """What a comment that ignores a diagnostic holds; a file without it needs no look at comments."""
 
 
-class LoadedConfig(NamedTuple):
+class LoadedConfig(Record):
     """What one file, or several layered ones, say.
 
     Attributes:
@@ -109,7 +111,7 @@ def _load_once(documents: Sequence[Document], dialect: str, how: _How) -> Loaded
     )
 
 
-class _Layer(NamedTuple):
+class _Layer(Record):
     governed: Table
     reporter: Reporter
 
@@ -167,11 +169,9 @@ def _canonical(
     governed: Table, alias: aliases.Alias, reporter: Reporter, dialect: Dialect
 ) -> Table:
     """Check the deprecated number by the rules of its canonical key, then let it stand in."""
-    from corvus.config.check.validate import accept
-
     old: Route = alias.old
     probe = aliases.canonical({}, alias, value_at(governed, old))
-    if not accept(probe, reporter, moved={alias.new: old}):
+    if not _accept(probe, reporter, moved={alias.new: old}):
         return aliases.without(governed, alias)
     from corvus.config.check.rules import deprecated_key
 
@@ -191,13 +191,13 @@ def _merge(lower: Table, upper: Table) -> Table:
 
 def _validated(merged: Table, whole: Table, reporter: Reporter, *, how: _How) -> Settings | None:
     """Check the merged tables and, unless only the verdict counts, build the settings."""
-    from corvus.config.check.validate import accept, validate
-
     settings = None
     if how.want_settings:
+        from corvus.config.check.validate import validate
+
         settings = validate(merged, reporter)
     elif merged:
-        accept(merged, reporter)
+        _accept(merged, reporter)
     if merged:
         from corvus.config.check.rules import check
         from corvus.config.check.subject import Subject
@@ -206,7 +206,16 @@ def _validated(merged: Table, whole: Table, reporter: Reporter, *, how: _How) ->
     return settings
 
 
-class _How(NamedTuple):
+def _accept(data: Table, reporter: Reporter, *, moved: Mapping[Route, Route] | None = None) -> bool:
+    """Check like ``validate`` where only the verdict counts: quick when there is no error."""
+    if is_valid(data):
+        return True
+    from corvus.config.check.validate import validate
+
+    return validate(data, reporter, moved=moved or {}) is not None
+
+
+class _How(Record):
     facts: PriceFacts | None
     want_settings: bool
     overlays: int

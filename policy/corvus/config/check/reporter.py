@@ -8,11 +8,11 @@ the one place that looks up where it stands. What a message repeats of a documen
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from corvus.config.toml.bounds import MAX_FINDINGS
 from corvus.config.toml.values import Route, kind
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from corvus.config.model.dialects import Dialect
     from corvus.config.toml.document import Document

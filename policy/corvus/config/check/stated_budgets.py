@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import NamedTuple
 
+from corvus.base.record import Record
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
 from corvus.config.model.defaults import LIMIT_KEYS, SCOPES, budget_faults
@@ -26,7 +26,7 @@ days."""
 _WITHOUT_ZONE = frozenset({"session", "mission", "total", "window"})
 
 
-class StatedBudget(NamedTuple):
+class StatedBudget(Record):
     """One budget without a mistake.
 
     Attributes:

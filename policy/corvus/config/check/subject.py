@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from corvus.base.record import Record
 from corvus.config.model.defaults import LIMITS_USD
 from corvus.config.toml.values import Route, Table, value_at
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from corvus.config.check.reporter import Reporter
 
 HasPrice: TypeAlias = Callable[[str], bool]
@@ -18,7 +21,7 @@ PriceClashes: TypeAlias = Callable[[Table], Iterable[tuple[str, str, str]]]
 """Takes valid ``cost.prices``; yields two of its keys that clash (PRC-4), and why they do."""
 
 
-class PriceFacts(NamedTuple):
+class PriceFacts(Record):
     """What rules need of the price books; config itself may not import them.
 
     Attributes:
@@ -30,7 +33,7 @@ class PriceFacts(NamedTuple):
     clashes: PriceClashes
 
 
-class Subject(NamedTuple):
+class Subject(Record):
     """A config as the rules see it.
 
     Attributes:

@@ -49,15 +49,6 @@ def validate(
         return None
 
 
-def accept(
-    data: Table, reporter: Reporter, *, moved: Mapping[Route, Route] = _NOTHING_MOVED
-) -> bool:
-    """Check like ``validate`` where only the verdict counts: quick when there is no error."""
-    from corvus.config.model.quick import is_valid
-
-    return is_valid(data) or validate(data, reporter, moved=moved) is not None
-
-
 def _errors(failure: ValidationError, data: Table) -> list[ModelError]:
     from corvus.config.check.wrong_value import ModelError
 

@@ -6,12 +6,12 @@ A new deprecation is a new row. No number is ever converted between units.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from corvus.base.record import Record
 from corvus.config.toml.values import Table, is_table, value_at
 
 
-class Alias(NamedTuple):
+class Alias(Record):
     """One deprecated key.
 
     Attributes:

@@ -6,11 +6,10 @@ more than the words of TOML.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import NamedTuple
 
+from corvus.base.record import Record
 from corvus.config.toml.values import as_items, is_table
 
 ZERO_LIMIT = "0 switches this limit off: it neither warns nor blocks"
@@ -70,7 +69,6 @@ EXACTLY_ONE = (("period", "window"), LIMIT_KEYS)
 AT_MOST_ONE = (("thresholds", "warn_at_percent"),)
 """Keys of a budget that say the same in two ways."""
 
-_WINDOW = re.compile(r"([1-9][0-9]{0,5})([mhd])")
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400}
 _LONGEST_WINDOW = 366 * 86_400
 
@@ -81,9 +79,10 @@ def window_seconds(text: str) -> int | None:
     Returns:
         Seconds, from a minute to 366 days; ``None`` for any other text.
     """
-    found = _WINDOW.fullmatch(text)
-    seconds = int(found[1]) * _SECONDS[found[2]] if found else 0
-    return seconds if 0 < seconds <= _LONGEST_WINDOW else None
+    count, unit = text[:-1], _SECONDS.get(text[-1:])
+    if unit is None or not (count.isascii() and count.isdigit()) or count.startswith("0"):
+        return None
+    return int(count) * unit if len(count) <= 6 and int(count) * unit <= _LONGEST_WINDOW else None
 
 
 def is_window(value: object) -> bool:
@@ -116,7 +115,7 @@ def limit_fault(value: object) -> str | None:
     return "decimal_max_places" if finer > 0 and any(digits[-finer:]) else None
 
 
-class BudgetFault(NamedTuple):
+class BudgetFault(Record):
     """What is wrong with the keys of a budget taken together.
 
     Attributes:

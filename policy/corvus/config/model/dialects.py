@@ -6,18 +6,13 @@ evidence, so that every surface can say what a file was checked as.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import cache
-from pathlib import Path
-from typing import NamedTuple
 
-from corvus.config.model.quick import compiled
+from corvus.base.record import Record
+from corvus.config.model.quick import compiled, read_data
 from corvus.config.toml.values import Route, Table, as_items, is_table, shown, value_at
-
-# Not importlib.resources: importing it would take longer than reading the file.
-_DATA = Path(__file__).with_name("dialects.json")
 
 GOVERNED = ("cost", "autonomy", "mission", "governance")
 """The tables that the settings model owns."""
@@ -31,7 +26,7 @@ class Dialect(StrEnum):
     ZEROCLAW = "zeroclaw"
 
 
-class Detection(NamedTuple):
+class Detection(Record):
     """What a file was checked as.
 
     Attributes:
@@ -47,7 +42,7 @@ class Detection(NamedTuple):
 @cache
 def _hosts() -> dict[str, dict[str, frozenset[str]]]:
     """Read the data file: dialect to group (``top_level``, or a governed table) to keys."""
-    loaded = json.loads(_DATA.read_text(encoding="utf-8"))
+    loaded = read_data("dialects.json")
     return {
         dialect: {
             group: frozenset(str(key) for key in as_items(keys)) for group, keys in groups.items()

@@ -8,16 +8,14 @@ nothing, and every file takes the slower way.
 
 from __future__ import annotations
 
-import json
+import os
 import sys
 from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
 from importlib import import_module
 from importlib.machinery import PathFinder
-from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
 from corvus.config.model.defaults import (
     budget_faults,
@@ -30,10 +28,14 @@ from corvus.config.model.defaults import (
 )
 from corvus.config.toml.values import Table, as_items, is_table, kind
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pydantic_core import SchemaValidator
 
-DATA = Path(__file__).with_name("settings_core.json")
+_FOLDER = os.path.dirname(__file__)
+DATA = os.path.join(_FOLDER, "settings_core.json")
 
 
 def _checked(is_right: Callable[[object], bool]) -> Callable[[object], object]:
@@ -71,7 +73,17 @@ def is_valid(data: Table) -> bool:
 @cache
 def compiled() -> dict[str, Any]:
     """Return the data that was made of the settings: ``schema`` and ``native_only``."""
-    return json.loads(DATA.read_text(encoding="utf-8"))
+    return read_data(DATA)
+
+
+def read_data(path: str) -> Any:
+    """Read a JSON file of the package, by pydantic-core: ``json`` would load ``re``.
+
+    Args:
+        path: The file, or the name of one beside this module.
+    """
+    with open(os.path.join(_FOLDER, path), "rb") as stream:
+        return _extension().from_json(stream.read())
 
 
 @cache
@@ -84,6 +96,7 @@ def load_validator() -> SchemaValidator | None:
         return None
 
 
+@cache
 def _extension() -> Any:
     """Import the compiled part of pydantic-core alone.
 

@@ -7,14 +7,16 @@ explodes when it is written out. The checks here cost a clean file little.
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, cast
 
 from corvus.config.toml.finding import KeyOf, ValueOf
+from corvus.config.toml.values import as_items, is_array, is_table
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from corvus.config.toml.values import Route
+    from typing import Final
+
+    from corvus.config.toml.values import Route, Table
 
 MAX_BYTES: Final = 1_048_576
 """Largest file that is read, in bytes."""
@@ -57,7 +59,9 @@ def may_be_too_deep(text: str) -> bool:
 
 
 def _brackets_too_deep(text: str) -> bool:
-    skip = re.compile(_SKIP).match  # compiled only for a text of many brackets
+    import re
+
+    skip = re.compile(_SKIP).match
     depth = pos = 0
     while (match := skip(text, pos)) and (pos := match.end()) < len(text):
         depth = depth + 1 if text[pos] in "[{" else max(depth - 1, 0)
@@ -69,6 +73,8 @@ def _brackets_too_deep(text: str) -> bool:
 
 def may_be_modern(text: str) -> bool:
     """Return whether a text may use what TOML 1.1 added; never wrong when it says no."""
+    import re
+
     if re.search(r"\\[ex]|,\s*\}|[0-9]:[0-9]{2}(?![0-9:])", text):
         return True
     lines = text.split("\n") if "{" in text else ()
@@ -79,11 +85,13 @@ def _may_leave_braces_open(line: str) -> bool:
     """Return whether braces may be open at the end of a line; strings of one line are left out."""
     if '"""' in line or "'''" in line or "\\" in line:
         return True
+    import re
+
     plain = re.sub(r"\"[^\"]*\"|'[^']*'", "", line)
     return plain.count("{") > plain.count("}")
 
 
-def find_excess(data: dict[str, Any]) -> list[KeyOf | ValueOf]:
+def find_excess(data: Table) -> list[KeyOf | ValueOf]:
     """Return the numbers beyond 64 bits and the first containers deeper than ``MAX_DEPTH``.
 
     Args:
@@ -94,16 +102,15 @@ def find_excess(data: dict[str, Any]) -> list[KeyOf | ValueOf]:
         container.
     """
     found: list[KeyOf | ValueOf] = []
-    stack: list[tuple[Route, dict[str, Any] | list[Any]]] = [((), data)]
+    stack: list[tuple[Route, Table | list[object]]] = [((), data)]
     while stack and len(found) < MAX_PROBLEMS:
         path, container = stack.pop()
         for key, value in (
-            container.items() if isinstance(container, dict) else enumerate(container)
+            container.items() if is_table(container) else enumerate(as_items(container))
         ):
             if isinstance(value, str):
                 continue  # most of what a document holds
-            if isinstance(value, dict | list):
-                value = cast("dict[str, Any] | list[Any]", value)
+            if is_table(value) or is_array(value):
                 deeper = (*path, key)
                 if len(deeper) > MAX_DEPTH:
                     found.append(KeyOf(deeper))

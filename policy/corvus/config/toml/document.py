@@ -1,7 +1,8 @@
 """A configuration file as text, data and places, or the diagnostics that say why there is none.
 
 ``tomli`` alone decides what a file means; this module guards it against hostile input and has its
-refusals explained. It never raises for what a file holds, and it knows nothing of settings.
+refusals explained. While it is not loaded, ``plain`` reads what is plain, as ``tomli`` would. This
+module never raises for what a file holds, and it knows nothing of settings.
 
 TOML is pinned to 1.0 on every Python: ``tomli`` also reads 1.1, so a file that uses the newer
 syntax is refused here. It is ``tomllib`` compiled: the same parser, in a third of the time.
@@ -9,15 +10,17 @@ syntax is refused here. It is ``tomllib`` compiled: the same parser, in a third 
 
 from __future__ import annotations
 
+import os
+import sys
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, cast
-
-import tomli
 
 from corvus.config.toml.bounds import MAX_BYTES, find_excess, may_be_modern, may_be_too_deep
+from corvus.config.toml.values import is_array, is_table
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any, Final
 
     from corvus.config.toml.finding import Place
     from corvus.config.toml.quotes import Quotes
@@ -64,16 +67,14 @@ class Document:
 
     def has(self, path: Route) -> bool:
         """Return whether the document sets a path."""
-        value: Any = self.data
+        value: object = self.data
         for part in path:
-            if isinstance(part, str) and isinstance(value, dict) and part in value:
-                value = cast("dict[str, Any]", value)[part]
-            elif (
-                isinstance(part, int)
-                and isinstance(value, list)
-                and 0 <= part < len(cast("list[Any]", value))
-            ):
-                value = cast("list[Any]", value)[part]
+            if isinstance(part, str):
+                if not is_table(value) or part not in value:
+                    return False
+                value = value[part]
+            elif is_array(value) and 0 <= part < len(value):
+                value = value[part]
             else:
                 return False
         return True
@@ -179,15 +180,15 @@ def read_file(path: Path, shown: str) -> tuple[Document | None, list[Diagnostic]
     return (None, errors) if raw is None else read_document(raw, shown)
 
 
-def read_bytes(path: Path, shown: str) -> tuple[bytes | None, list[Diagnostic]]:
+def read_bytes(path: Path | str, shown: str) -> tuple[bytes | None, list[Diagnostic]]:
     """Read a file of at most ``MAX_BYTES``; of a longer one no more than that is read."""
     try:
-        with path.open("rb") as stream:
+        with open(path, "rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         what = (
             "is a symbolic link to a file that is missing"
-            if path.is_symlink()
+            if os.path.islink(path)
             else "does not exist"
         )
         message = f"the file `{shown}` {what}"
@@ -206,6 +207,14 @@ def source_text(raw: bytes) -> str:
 
 
 def _parse(text: str, file: str, *, has_bom: bool) -> tuple[Document | None, list[Diagnostic]]:
+    if "tomli" not in sys.modules:
+        from corvus.config.toml.plain import read_plain
+
+        data = read_plain(text)
+        if data is not None:
+            return Document(file, text, data, has_bom=has_bom), []
+    import tomli
+
     if may_be_too_deep(text) or may_be_modern(text):
         from corvus.config.toml.explain import explain_problems
 

@@ -6,28 +6,30 @@ for settings, which know routes. ``Document.span`` and ``explain`` turn both int
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
-
+from corvus.base.record import Record
 from corvus.config.toml.values import Route
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from corvus.diagnostics.model import Fix
 
 
-class Stretch(NamedTuple):
+class Stretch(Record):
     """What stands between two offsets of the text, the end exclusive."""
 
     start: int
     end: int
 
 
-class KeyOf(NamedTuple):
+class KeyOf(Record):
     """The key token at the end of a route."""
 
     route: Route
 
 
-class ValueOf(NamedTuple):
+class ValueOf(Record):
     """The value at a route."""
 
     route: Route
@@ -36,7 +38,7 @@ class ValueOf(NamedTuple):
 Place: TypeAlias = Stretch | KeyOf | ValueOf
 
 
-class Finding(NamedTuple):
+class Finding(Record):
     """One mistake.
 
     Attributes:

@@ -6,16 +6,19 @@ imports no more than reading TOML did already.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import TypeAlias, TypeGuard
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias, TypeGuard
 
 Route: TypeAlias = tuple[str | int, ...]
 Table: TypeAlias = dict[str, object]
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_BARE = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+"""The characters of a key without quotes."""
 
 
 def is_table(value: object) -> TypeGuard[Table]:
@@ -46,9 +49,13 @@ def shown(route: Route) -> str:
         if isinstance(part, int):
             written += f"[{part}]"
             continue
-        bare = _BARE.fullmatch(part) is not None
-        written += ("." if written else "") + (part if bare else quoted(part))
+        written += ("." if written else "") + (part if is_bare(part) else quoted(part))
     return written
+
+
+def is_bare(key: str) -> bool:
+    """Return whether a key needs no quotes."""
+    return bool(key) and not key.strip(_BARE)
 
 
 def header(route: Route) -> str:
@@ -84,10 +91,11 @@ def value_at(data: Mapping[str, object], route: Route) -> object:
 
 def as_items(value: object) -> list[object]:
     """Return the elements of an array; nothing for any other value."""
-    return [*value] if _is_array(value) else []
+    return [*value] if is_array(value) else []
 
 
-def _is_array(value: object) -> TypeGuard[list[object]]:
+def is_array(value: object) -> TypeGuard[list[object]]:
+    """Return whether a value is a TOML array."""
     return isinstance(value, list)
 
 

@@ -10,15 +10,27 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
 from corvus.config.model.defaults import LIMITS_USD
 from corvus.config.toml.values import is_table
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Final, Protocol
+
     from corvus.diagnostics.codes import CodeInfo
+
+    class Rule(Protocol):
+        """A module of this package."""
+
+        INFO: CodeInfo
+
+        def check(self, subject: Subject, reporter: Reporter) -> None:
+            """Report what the rule finds in a config."""
+            ...
+
 
 RULES: Final[dict[str, tuple[str, frozenset[str]]]] = {
     "duplicate_budget_name": ("cost", frozenset({"budgets"})),
@@ -49,20 +61,11 @@ ON_ONE_LAYER: Final = ("nested_price", "deprecated_key")
 """Run by ``documents`` on each layer, before the settings model."""
 
 
-class Rule(Protocol):
-    """A module of this package."""
-
-    INFO: CodeInfo
-
-    def check(self, subject: Subject, reporter: Reporter) -> None:
-        """Report what the rule finds in a config."""
-        ...
-
-
 @lru_cache
 def load(name: str) -> Rule:
     """Return a rule by the name of its file."""
-    return cast("Rule", import_module(f"{__name__}.{name}"))
+    rule: Any = import_module(f"{__name__}.{name}")
+    return rule
 
 
 def check(subject: Subject, reporter: Reporter) -> None:

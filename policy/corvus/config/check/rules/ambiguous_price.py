@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
 from corvus.config.toml.finding import Finding, KeyOf, ValueOf
 from corvus.config.toml.values import Route, is_table, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
-INFO: Final = CodeInfo(
+INFO = CodeInfo(
     "ambiguous-price",
     Severity.ERROR,
     "two own prices for one model",

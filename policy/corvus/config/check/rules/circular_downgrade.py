@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from corvus.base.globs import glob_fault, literal
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
@@ -11,7 +9,7 @@ from corvus.config.toml.finding import Finding, ValueOf
 from corvus.config.toml.values import Route, as_items, is_table, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
-INFO: Final = CodeInfo(
+INFO = CodeInfo(
     "circular-downgrade",
     Severity.WARNING,
     "models that are downgraded to each other",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final
 
 from corvus.config.check.reporter import Reporter
 from corvus.config.model.aliases import Alias
@@ -16,7 +15,7 @@ from corvus.config.toml.finding import Finding, KeyOf, ValueOf
 from corvus.config.toml.values import shown, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
-INFO: Final = CodeInfo(
+INFO = CodeInfo(
     "deprecated-key",
     Severity.WARNING,
     "a key that will no longer be read",

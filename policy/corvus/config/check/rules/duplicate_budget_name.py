@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
@@ -12,13 +11,13 @@ from corvus.config.toml.finding import Finding, ValueOf
 from corvus.config.toml.values import Route, Table, as_items, is_table, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
-_HELP: Final = ("Choose another name.",)
-_OWNERS: Final = {
+_HELP = ("Choose another name.",)
+_OWNERS = {
     **{name: f"cost.{key}" for name, key in SCOPES.items()},
     "mission": "mission.max_estimated_cost_cents",
 }
 
-INFO: Final = CodeInfo(
+INFO = CodeInfo(
     "duplicate-budget-name",
     Severity.ERROR,
     "two budgets of one name",

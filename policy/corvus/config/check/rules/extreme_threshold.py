@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
@@ -11,7 +10,7 @@ from corvus.config.toml.finding import Finding, ValueOf
 from corvus.config.toml.values import Route, as_items, is_table, shown, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
-INFO: Final = CodeInfo(
+INFO = CodeInfo(
     "extreme-threshold",
     Severity.WARNING,
     "a threshold that always or never warns",

@@ -7,7 +7,6 @@ matches nothing, so that its budget would never count a call.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
@@ -21,7 +20,7 @@ from corvus.config.toml.values import (
 )
 from corvus.diagnostics.codes import CodeInfo, Severity
 
-INFO: Final = CodeInfo(
+INFO = CodeInfo(
     "invalid-value",
     Severity.ERROR,
     "a string that is not one of the words, or not of the form, that the key takes",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Final, NamedTuple
 
+from corvus.base.record import Record
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.stated_budgets import StatedBudget, named, of_cost
 from corvus.config.check.subject import Subject
@@ -14,7 +14,7 @@ from corvus.config.toml.finding import Finding, ValueOf
 from corvus.config.toml.values import Route, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
-INFO: Final = CodeInfo(
+INFO = CodeInfo(
     "limit-never-binds",
     Severity.WARNING,
     "a limit that a smaller limit makes pointless",
@@ -72,7 +72,7 @@ def _compare(budget: StatedBudget, others: Iterable[StatedBudget], reporter: Rep
             _report(_Limit(route, limit), binding, reporter)
 
 
-class _Limit(NamedTuple):
+class _Limit(Record):
     route: Route
     amount: Decimal
     is_stated: bool = True

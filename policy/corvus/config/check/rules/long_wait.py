@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
 from corvus.config.toml.finding import Finding, ValueOf
 from corvus.config.toml.values import Route, shown, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
-INFO: Final = CodeInfo(
+INFO = CodeInfo(
     "long-wait",
     Severity.WARNING,
     "a wait that is longer than the gateway waits for an upstream",
@@ -21,8 +19,8 @@ INFO: Final = CodeInfo(
     "[cost]\nwait_seconds = 30\n\n[governance.gateway]\nrequest_timeout_seconds = 60\n",
     "Shorten the wait, or give calls more time.",
 )
-_TIMEOUT: Final[Route] = ("governance", "gateway", "request_timeout_seconds")
-_TIMEOUT_DEFAULT: Final = 600
+_TIMEOUT: Route = ("governance", "gateway", "request_timeout_seconds")
+_TIMEOUT_DEFAULT = 600
 
 
 def check(subject: Subject, reporter: Reporter) -> None:

@@ -7,18 +7,15 @@ runs before the settings model, which would say of each that it lacks keys.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from corvus.config.check.reporter import Reporter
 from corvus.config.toml.finding import Finding, KeyOf
 from corvus.config.toml.values import Table, is_table
 from corvus.diagnostics.codes import CodeInfo, Severity
 
-_PRICE_KEYS: Final = frozenset(
-    {"input", "output", "cache_read", "cache_write_5m", "cache_write_1h"}
-)
+_PRICE_KEYS = frozenset({"input", "output", "cache_read", "cache_write_5m", "cache_write_1h"})
 
-INFO: Final = CodeInfo(
+INFO = CodeInfo(
     "nested-price",
     Severity.ERROR,
     "the price of a model stands one table too deep",

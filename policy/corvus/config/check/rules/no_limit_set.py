@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
 from corvus.config.model.defaults import LIMITS_USD, ZERO_LIMIT
@@ -11,7 +9,7 @@ from corvus.config.toml.finding import Finding, ValueOf
 from corvus.config.toml.values import as_items, is_table, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
-INFO: Final = CodeInfo(
+INFO = CodeInfo(
     "no-limit-set",
     Severity.WARNING,
     "governance is enabled, but every limit is 0",

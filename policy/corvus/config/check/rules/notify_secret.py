@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
 from corvus.config.toml.finding import Finding, ValueOf
 from corvus.config.toml.values import Route, as_items, is_table, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
-_LONG: Final = 24
+_LONG = 24
 
-INFO: Final = CodeInfo(
+INFO = CodeInfo(
     "notify-secret",
     Severity.ERROR,
     "the URL of a webhook with a secret in it",

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
 
+from corvus.base.record import Record
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
 from corvus.config.toml.finding import Finding, ValueOf
 from corvus.config.toml.values import Route, Table, as_items, is_table, shown, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
-_PLACES: Final = ("url", "url_env", "apprise_env")
-_FOR_WEBHOOKS: Final = ("secret_env", "format", "allow_http")
+_PLACES = ("url", "url_env", "apprise_env")
+_FOR_WEBHOOKS = ("secret_env", "format", "allow_http")
 
-INFO: Final = CodeInfo(
+INFO = CodeInfo(
     "notify-target",
     Severity.ERROR,
     "a target of notifications that cannot be used as it is written",
@@ -27,7 +27,7 @@ INFO: Final = CodeInfo(
 )
 
 
-class _Fault(NamedTuple):
+class _Fault(Record):
     route: Route
     message: str
     label: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice, product
-from typing import Final
 
 from corvus.base.globs import glob_fault, glob_matches, globs_meet, literal
 from corvus.config.check.reporter import Reporter
@@ -15,7 +14,7 @@ from corvus.config.toml.values import Route
 from corvus.diagnostics.codes import CodeInfo, Severity
 
 _COMBINATIONS_MAX = 1000
-INFO: Final = CodeInfo(
+INFO = CodeInfo(
     "unreachable-limit",
     Severity.WARNING,
     "an exception to a limit that counts for no call",

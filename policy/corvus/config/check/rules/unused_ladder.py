@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
 from corvus.config.model.defaults import LADDER
@@ -11,7 +9,7 @@ from corvus.config.toml.finding import Finding, KeyOf, ValueOf
 from corvus.config.toml.values import Route, as_items, is_table, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
-INFO: Final = CodeInfo(
+INFO = CodeInfo(
     "unused-ladder",
     Severity.WARNING,
     "a rung that is never tried",
@@ -24,7 +22,7 @@ INFO: Final = CodeInfo(
     '[cost.downgrade]\n"claude-opus-*" = ["claude-sonnet-4-5"]\n',
     "Add what the rung needs, or take the rung out.",
 )
-_COST: Final[Route] = ("cost", "on_exceeded")
+_COST: Route = ("cost", "on_exceeded")
 
 
 def check(subject: Subject, reporter: Reporter) -> None:
