@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from corvus.config.check.fixes import remove
 from corvus.config.check.reporter import Reporter
 from corvus.config.model.defaults import LIMIT_KEYS, REFUSE, BudgetFault, budget_faults
 from corvus.config.toml.finding import Finding, KeyOf, ValueOf
@@ -122,11 +123,12 @@ def _report_list(route: Route, value: object, reporter: Reporter) -> None:
             related = ((ValueOf(first), "first here"),)
             help_ = ("Remove one of them.",)
             found = Finding("duplicate-item", message, ValueOf(place), "again", help_, related)
-            reporter.add(found)
+            reporter.add(found._replace(fix=remove(reporter, place)))
         elif item == REFUSE and index < len(items) - 1:
             message = f'`{reporter.shown(route)}` goes on after "{REFUSE}", which refuses the call'
             help_ = ("Move it to the end, or leave it out: it is implied.",)
-            reporter.add(Finding("invalid-value", message, ValueOf(place), "the end", help_))
+            found = Finding("invalid-value", message, ValueOf(place), "the end", help_)
+            reporter.add(found._replace(fix=remove(reporter, place)))
 
 
 def attribute_advice(word: str) -> tuple[str, ...]:

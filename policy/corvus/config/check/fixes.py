@@ -8,7 +8,7 @@ what was meant, and nothing applies a fix.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from corvus.config.check.reporter import Reporter
 from corvus.config.toml.cut import cut_out
@@ -141,6 +141,40 @@ def join_names(reporter: Reporter, table: Route, route: Route, name: str) -> Fix
     ]
     written = quoted(name)
     return _fix(f"Write {written}", ((place, written) for place in places)) if places else None
+
+
+def without_comment(document: Document, comment: Span) -> Fix:
+    """Offer to take out a comment that has no effect, with its line where nothing else is there."""
+    text = document.text
+    start, end = comment.start.offset, comment.end.offset
+    line = text.rfind("\n", 0, start) + 1
+    end = text.find("\n", end) if "\n" in text[end:] else len(text)
+    if text[line:start].strip():  # it stands behind a value
+        start -= len(text[line:start]) - len(text[line:start].rstrip())
+        end -= text[start:end].endswith("\r")
+    else:
+        start, end = line, min(end + 1, len(text))
+    return _fix("Remove the comment", [(document.at(start, end), "")], is_safe=True)
+
+
+def without_word(document: Document, word: Span) -> Fix:
+    """Offer to take out one of several words of a list, with the comma behind or before it."""
+    text = document.text
+    start, end = word.start.offset, word.end.offset
+    if behind := re.compile(r"\s*,\s*").match(text, end):
+        end = behind.end()
+    else:
+        start = len(text[:start].rstrip(" \t,"))
+    return _fix("Remove it from the comment", [(document.at(start, end), "")], is_safe=True)
+
+
+def together(fixes: Sequence[Fix | None]) -> Fix | None:
+    """Offer several fixes as one; ``None`` where one of them is missing."""
+    known = [fix for fix in fixes if fix]
+    if not known or len(known) < len(fixes):
+        return None
+    edits = ((edit.span, edit.replacement) for fix in known for edit in fix.edits)
+    return _fix(known[0].description, edits, is_safe=all(fix.is_safe for fix in known))
 
 
 def _headers(document: Document) -> list[tuple[Route, Header]]:

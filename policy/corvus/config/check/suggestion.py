@@ -168,9 +168,12 @@ def _by_synonym(table: Route, key: str) -> Suggestion | None:
     name = SYNONYMS_BY_TABLE.get(general(table), {}).get(key.casefold())
     if name is None:
         return None
+    return Suggestion((f"Did you mean `{shown((name,))}`?", *_meaning(table, name)), name)
+
+
+def _meaning(table: Route, name: str) -> tuple[str, ...]:
     meaning = node((*table, name)).get("description")
-    more = (f"`{name}`: {meaning}",) if meaning else ()
-    return Suggestion((f"Did you mean `{shown((name,))}`?", *more), name)
+    return (f"`{name}`: {meaning}",) if meaning else ()
 
 
 def _by_table(table: Route, key: str, dialect: Dialect) -> Suggestion | None:
@@ -191,7 +194,9 @@ def _by_spelling(table: Route, key: str, value: object, dialect: Dialect) -> Sug
     if near := closest(key, _taking(table, old, value), cutoff=0.9):
         return Suggestion((f"Did you mean `{near}`, the deprecated name of `{old[near]}`?",), near)
     if near := closest(key, _taking(table, _keys(table, dialect), value)):
-        return Suggestion((f"Did you mean `{shown((near,))}`?",), near)
+        is_unclear = near in SYNONYMS_BY_TABLE.get(general(table), {}).values()
+        more = _meaning(table, near) if is_unclear else ()
+        return Suggestion((f"Did you mean `{shown((near,))}`?", *more), near)
     return None
 
 

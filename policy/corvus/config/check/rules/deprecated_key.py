@@ -49,7 +49,7 @@ def warn(
         if host is None:
             from corvus.config.check.fixes import rename
 
-            fix = rename(reporter, alias.old, alias.new[-1])
+            fix = rename(reporter, alias.old, alias.new[-1], is_safe=True)
         label = f"read as {alias.new[-1]} = {old}"
         message = (
             f"`{shown(alias.old)}` is deprecated, and the units differ: {old} {alias.old_unit} "
@@ -64,7 +64,11 @@ def warn(
         label, related = "ignored", ((ValueOf(alias.new), "this value wins"),)
         message = f"`{shown(alias.old)}` = {old} is deprecated and ignored: {_winner(alias, new)}"
         help_ = () if old == new else _lost_cap(data, old)
-        help_ += ("Remove the deprecated line.",) if host is None else ()
+        if host is None:
+            from corvus.config.check.fixes import remove
+
+            help_ += ("Remove the deprecated line.",)
+            fix = remove(reporter, alias.old, is_safe=old == new)
     if host is not None:
         help_ += (f"The {host} runtime has a cap of its own under this name; corvus has not.",)
     help_ += (alias.timeline,)
