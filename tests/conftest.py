@@ -40,6 +40,7 @@ TESTS = Path(__file__).parent
 SLOW = (
     "autonomy/test_shell.py",
     "ci",
+    "cli/test_core_install.py",
     "clients/test_example_folders.py",
     "clients/test_examples.py",
     "config/model/test_schema_editors.py",

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from corvus.base.context import Opening
-from corvus.base.errors import LedgerError, StoreError
+from corvus.base.errors import LedgerError, LedgerNotInstalled, StoreError
 from corvus.base.period import Period, Window, window_at
 from corvus.base.time import Clock, SystemClock
 from corvus.compile import (
@@ -144,6 +144,7 @@ class Runtime:
         Raises:
             StoreError: Governance is enabled and the store cannot be opened.
             LedgerError: Budgets must be counted again, and the ledger cannot be read.
+            LedgerNotInstalled: Governance is enabled, and DuckDB is missing; nothing was made.
         """
         return Opening(self._governor(listeners))
 
@@ -174,7 +175,7 @@ class Runtime:
             if self.policy.enabled or books.has_store:
                 try:
                     store = opened.enter_context(books.store())
-                except StoreError:
+                except (StoreError, LedgerNotInstalled):
                     if self.policy.enabled:
                         raise
                     store, history = open_store(None, self.clock), no_history

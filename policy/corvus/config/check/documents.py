@@ -205,6 +205,10 @@ def _validated(merged: Table, whole: Table, reporter: Reporter, *, how: _How) ->
         from corvus.config.check.subject import Subject
 
         check(Subject(merged, whole, how.facts), reporter)
+    if is_table(table := value_at(merged, ("governance", "check"))):
+        from corvus.config.check.checker_table import report_useless
+
+        report_useless(table, reporter)
     return settings
 
 

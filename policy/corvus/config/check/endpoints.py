@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from corvus.config.check.reporter import Reporter
 from corvus.config.toml.finding import Finding, ValueOf
-from corvus.config.toml.values import Route, Table, as_items, quoted, shown, value_at
+from corvus.config.toml.values import Route, Table, as_items, quoted, value_at
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from corvus.base.endpoints import EndpointFault
 
@@ -29,6 +29,10 @@ def report_fault(code: str, route: Route, fault: EndpointFault | None, reporter:
         return
     from corvus.config.check.fixes import replace
 
-    fix = None if fault.instead is None else replace(reporter, route, quoted(fault.instead))
-    message = f"`{shown(route)}` {fault.reason}"
-    reporter.add(Finding(code, message, ValueOf(route), "", (fault.help,), fix=fix))
+    fix, help_ = None, (fault.help,)
+    if fault.instead is not None and reporter.hides(route):
+        help_ = ()
+    elif fault.instead is not None:
+        fix = replace(reporter, route, quoted(fault.instead))
+    message = f"`{reporter.shown(route)}` {fault.reason}"
+    reporter.add(Finding(code, message, ValueOf(route), "", help_, fix=fix))

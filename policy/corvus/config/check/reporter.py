@@ -131,6 +131,12 @@ class Reporter:
         """Write what stands in a document in place of a value, as it is."""
         return self._quotes.value(text)
 
+    def hides(self, route: Route) -> bool:
+        """Return whether a value may be a secret, so that nothing made of it may be shown."""
+        document = self.document(route)
+        span = document.value(route)
+        return self._quotes.hides(document.text[span.start.offset : span.end.offset])
+
     def seen(self, route: Route, value: object) -> str:
         """Name the value a user wrote: as it stands in the file; its type when long or secret."""
         from corvus.diagnostics.secrets import any_secret

@@ -112,7 +112,8 @@ def _by_unit(table: Route, key: str, value: object) -> Suggestion | None:
     if key == "budget_cents_per_day" and kind(value) == "integer":
         usd = f"{Decimal(str(value)) / 100:f}"
         said = f"A day is limited in USD: {value} cents are `daily_limit_usd = {usd}` in [cost]."
-        return Suggestion((said,))
+        name = "daily_limit_usd" if table == ("cost",) else None
+        return Suggestion((said,), name, usd)
     if general(table) == PRICE:
         return _per_million(key, value)
     amount = _amount(table, stem) if unit in {*CURRENCIES, "cent", "cents"} else None
