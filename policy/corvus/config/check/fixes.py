@@ -143,8 +143,14 @@ def join_names(reporter: Reporter, table: Route, route: Route, name: str) -> Fix
     return _fix(f"Write {written}", ((place, written) for place in places)) if places else None
 
 
-def without_comment(document: Document, comment: Span) -> Fix:
-    """Offer to take out a comment that has no effect, with its line where nothing else is there."""
+def without_code(document: Document, place: Span) -> Fix:
+    """Offer to take out a comment that has no effect, or one of the codes that it names."""
+    is_comment = document.text[place.start.offset] == "#"
+    return _without_comment(document, place) if is_comment else _without_word(document, place)
+
+
+def _without_comment(document: Document, comment: Span) -> Fix:
+    """Take out a comment, with its line where nothing else is there."""
     text = document.text
     start, end = comment.start.offset, comment.end.offset
     line = text.rfind("\n", 0, start) + 1
@@ -157,8 +163,8 @@ def without_comment(document: Document, comment: Span) -> Fix:
     return _fix("Remove the comment", [(document.at(start, end), "")], is_safe=True)
 
 
-def without_word(document: Document, word: Span) -> Fix:
-    """Offer to take out one of several words of a list, with the comma behind or before it."""
+def _without_word(document: Document, word: Span) -> Fix:
+    """Take out one of several words of a list, with the comma behind or before it."""
     text = document.text
     start, end = word.start.offset, word.end.offset
     if behind := re.compile(r"\s*,\s*").match(text, end):

@@ -19,7 +19,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from corvus.config.check.codes import CODES, NOT_ABOUT_SETTINGS, lookup
-from corvus.config.check.fixes import without_comment, without_word
+from corvus.config.check.fixes import without_code
 from corvus.config.check.suggest import closest
 from corvus.config.toml.bounds import MAX_FINDINGS
 from corvus.config.toml.document import Document
@@ -260,13 +260,8 @@ def _useless(ignore: Ignore, document: Document) -> Diagnostic:
     """Say why a comment ignores nothing."""
     code, message, label, help_ = _why(ignore, document.quotes())
     severity = lookup(code).severity
-    fix = None
-    if code != "ignore-without-reason":
-        fix = (
-            without_comment(document, ignore.comment)
-            if ignore.is_only
-            else without_word(document, ignore.span)
-        )
+    cut = ignore.comment if ignore.is_only else ignore.span
+    fix = None if code == "ignore-without-reason" else without_code(document, cut)
     return Diagnostic(
         code, severity, message, document.file, ignore.span, label, help=(help_,), fix=fix
     )

@@ -62,7 +62,7 @@ def _closest(word: str, candidates: tuple[str, ...], cutoff: float) -> str | Non
 def _is_alike(word: str, candidate: str) -> bool:
     """Return whether every part of a word has its like in the candidate, or nearly all letters do.
 
-    ``allowed_tools`` has most of its letters in common with ``allowed_roots``, and is no typo of it.
+    ``allowed_tools`` shares most of its letters with ``allowed_roots``, and is no typo of it.
     """
     from difflib import SequenceMatcher
 
