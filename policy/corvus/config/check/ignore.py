@@ -185,12 +185,12 @@ def _ignores_of(document: Document, found: re.Match[str], line: int) -> Iterator
     reason = reason.strip() if any(map(str.isalnum, reason)) else ""
     is_file = found["what"] == "ignore-file"
     codes = [*_CODE.finditer(document.text, *found.span("codes"))] if found["codes"] else []
-    whole = document.at(*found.span())
+    whole, is_only = document.at(*found.span()), len(codes) < 2
     for code in codes:
         place = document.at(*code.span())
-        yield Ignore(code.group(), place, reason, line, is_file, whole, len(codes) == 1)
+        yield Ignore(code.group(), place, reason, line, is_file, whole, is_only)
     if not codes:
-        yield Ignore("", whole, reason, line, is_file, whole, is_only=True)
+        yield Ignore("", whole, reason, line, is_file, whole, is_only)
 
 
 def _lines_below(text: str, comments: Sequence[Span]) -> dict[int, int]:
@@ -259,12 +259,10 @@ def _copied(value: object) -> object:
 def _useless(ignore: Ignore, document: Document) -> Diagnostic:
     """Say why a comment ignores nothing."""
     code, message, label, help_ = _why(ignore, document.quotes())
-    severity = lookup(code).severity
     cut = ignore.comment if ignore.is_only else ignore.span
     fix = None if code == "ignore-without-reason" else without_code(document, cut)
-    return Diagnostic(
-        code, severity, message, document.file, ignore.span, label, help=(help_,), fix=fix
-    )
+    what = (code, lookup(code).severity, message, document.file, ignore.span, label)
+    return Diagnostic(*what, help=(help_,), fix=fix)
 
 
 def _why(ignore: Ignore, quotes: Quotes) -> tuple[str, str, str, str]:
