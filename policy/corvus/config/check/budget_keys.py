@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from corvus.config.check.fixes import remove
 from corvus.config.check.reporter import Reporter
 from corvus.config.model.defaults import LIMIT_KEYS, REFUSE, BudgetFault, budget_faults
 from corvus.config.toml.finding import Finding, KeyOf, ValueOf
@@ -22,6 +21,7 @@ from corvus.config.toml.values import (
     quoted,
     value_at,
 )
+from corvus.diagnostics.model import Fix
 
 FOUND_HERE = frozenset({"incoherent", "distinct", "ladder"})
 """Errors of the settings model for which this module finds the places itself."""
@@ -123,12 +123,18 @@ def _report_list(route: Route, value: object, reporter: Reporter) -> None:
             related = ((ValueOf(first), "first here"),)
             help_ = ("Remove one of them.",)
             found = Finding("duplicate-item", message, ValueOf(place), "again", help_, related)
-            reporter.add(found._replace(fix=remove(reporter, place)))
+            reporter.add(found._replace(fix=_removal(place, reporter)))
         elif item == REFUSE and index < len(items) - 1:
             message = f'`{reporter.shown(route)}` goes on after "{REFUSE}", which refuses the call'
             help_ = ("Move it to the end, or leave it out: it is implied.",)
             found = Finding("invalid-value", message, ValueOf(place), "the end", help_)
-            reporter.add(found._replace(fix=remove(reporter, place)))
+            reporter.add(found._replace(fix=_removal(place, reporter)))
+
+
+def _removal(place: Route, reporter: Reporter) -> Fix | None:
+    from corvus.config.check.fixes import remove
+
+    return remove(reporter, place)
 
 
 def attribute_advice(word: str) -> tuple[str, ...]:

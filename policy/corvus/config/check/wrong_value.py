@@ -10,7 +10,6 @@ import re
 from decimal import Decimal
 from typing import NamedTuple
 
-from corvus.config.check import fixes
 from corvus.config.check.budget_keys import SYNONYMS, attribute_advice
 from corvus.config.check.plain_value import looks_like_day, plain, whole, whole_number
 from corvus.config.check.reporter import Reporter
@@ -121,6 +120,8 @@ def _meant_value(value: object, wanted: str, route: Route, reporter: Reporter) -
         route: Where it stands.
         reporter: Knows what may not be repeated.
     """
+    from corvus.config.check import fixes
+
     if isinstance(value, str) and (spelt := plain(value, wanted, str(route[-1]))):
         return _spelt(value, spelt, route, reporter)
     if isinstance(value, str) and wanted == "date_type" and looks_like_day(value):
@@ -137,6 +138,8 @@ def _meant_value(value: object, wanted: str, route: Route, reporter: Reporter) -
 
 def _spelt(value: str, spelt: str, route: Route, reporter: Reporter) -> _Advice:
     """Advise to write without quotes what a string spells; a secret is not repeated."""
+    from corvus.config.check import fixes
+
     is_shown = reporter.value(spelt) == spelt
     if value == spelt:
         said = f"Remove the quotes: {spelt}." if is_shown else "Remove the quotes."
@@ -147,6 +150,8 @@ def _spelt(value: str, spelt: str, route: Route, reporter: Reporter) -> _Advice:
 
 def _meant_brackets(value: object, wanted: str, route: Route, reporter: Reporter) -> _Advice:
     """Say which brackets were most likely meant."""
+    from corvus.config.check import fixes
+
     items = node(route).get("items")
     holds_tables = is_table(items) and items.get("type") != "string"
     if wanted == "list_type" and holds_tables:
@@ -178,6 +183,8 @@ def _report_range(problem: ModelError, route: Route, reporter: Reporter) -> None
 
 def _report_text(problem: ModelError, route: Route, reporter: Reporter) -> None:
     """Report a string that is none of the words, or not of the form, that the key takes."""
+    from corvus.config.check import fixes
+
     words = choices(problem.route)
     text = problem.value if isinstance(problem.value, str) else ""
     near, help_ = None, ()
