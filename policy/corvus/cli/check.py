@@ -302,6 +302,10 @@ def read_stdin() -> bytes:
 
 def has_price(model: str) -> bool:
     """Return whether the bundled book prices a model; an ambiguous name has several."""
+    from corvus.prices.listed import is_listed
+
+    if is_listed(model):
+        return True
     from corvus.model.decision import AmbiguousModel
 
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from corvus.cli.arguments import ArgumentParser, Group
+from corvus.cli.parsing.arguments import ArgumentParser, Group
 from corvus.diagnostics.codes import LEVELS, SEVERITIES
 from corvus.diagnostics.formats import FORMATS
 

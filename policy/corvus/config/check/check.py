@@ -10,7 +10,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 
 from corvus.base.record import Record
-from corvus.config.check.discover import STDIN, find, is_foreign, same_file
+from corvus.config.check.discover import (
+    STDIN,
+    find,
+    is_foreign,
+    same_file,
+)
 from corvus.config.check.documents import load_documents
 from corvus.config.check.rule_settings import (
     TABLE,
@@ -153,6 +158,15 @@ def check_text(text: bytes, name: str, options: Options | None = None) -> Checke
     checked = _check_bytes(text, [], name, options or Options())
     assert checked is not None, "only a file found below a directory is passed over"
     return checked
+
+
+def check_if_ours(text: bytes, name: str, options: Options | None = None) -> CheckedFile | None:
+    """Do what ``check_text`` does, unless the file is clearly of another tool: then ``None``."""
+    from corvus.config.check.walk import is_name_of_others
+
+    if is_name_of_others(name):
+        return None
+    return _check_bytes(text, [], name, options or Options(), walked=True)
 
 
 def _results(targets: list[_Target], how: Options) -> list[CheckedFile | None]:

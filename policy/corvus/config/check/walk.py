@@ -34,6 +34,11 @@ _OTHER_TOOLS = frozenset(
 )  # fmt: skip
 
 
+def is_name_of_others(name: str) -> bool:
+    """Return whether a file of this name always belongs to another tool."""
+    return os.path.basename(name) in _OTHER_TOOLS
+
+
 class Search(NamedTuple):
     """What a search leaves out.
 
