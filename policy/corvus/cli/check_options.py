@@ -57,10 +57,13 @@ def require_sense(arguments: Arguments) -> None:
     Raises:
         SystemExit: They do; that was printed.
     """
-    given = [name for name in _ACTIONS if getattr(arguments, name) not in {None, False}]
+    given = [
+        next(_option(name) for name in names if _is_given(arguments, name))
+        for names in _ACTIONS
+        if any(_is_given(arguments, name) for name in names)
+    ]
     if len(given) > 1:
-        first, second = (_option(name) for name in given[:2])
-        parser_of_check().error(f"'{first}' and '{second}' exclude each other")
+        parser_of_check().error(f"'{given[0]}' and '{given[1]}' exclude each other")
     if arguments.statistics and (arguments.report or arguments.output_file):
         parser_of_check().error("'--statistics' is printed only: leave out the reports")
     if arguments.write_baseline and arguments.baseline is None:
@@ -74,7 +77,12 @@ def require_sense(arguments: Arguments) -> None:
         parser_of_check().error("'--add-ignore' writes files: name some, not standard input")
 
 
-_ACTIONS = ("add_ignore", "baseline", "fix", "fix_only", "diff", "watch")
+_ACTIONS: Final = (("add_ignore",), ("fix", "fix_only", "diff"), ("baseline", "watch"))
+"""What a run may do besides reporting: options of one of the groups."""
+
+
+def _is_given(arguments: Arguments, name: str) -> bool:
+    return getattr(arguments, name) not in {None, False}
 
 
 def _option(name: str) -> str:
