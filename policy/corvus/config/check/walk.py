@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from corvus.config.check.rule_settings import SettingsFinder
 
 _SUFFIX = ".toml"
-_USUAL = frozenset(
+USUAL = frozenset(
     {
         ".direnv", ".eggs", ".git", ".hg", ".mypy_cache", ".nox", ".ruff_cache", ".svn", ".tox",
         ".venv", "__pycache__", "_build", "buck-out", "build", "dist", "node_modules",
@@ -78,7 +78,7 @@ class Exclusion:
             verdict = globs.verdict(path, is_folder=is_folder)
             if verdict is not None:
                 return verdict
-        return is_folder and name in _USUAL and self._search.exclude is None
+        return is_folder and name in USUAL and self._search.exclude is None
 
     def has_file(self, path: str) -> bool:
         """Return whether a file is excluded, or a folder on the way to it from where we are."""
