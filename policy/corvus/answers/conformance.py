@@ -50,7 +50,7 @@ def _pattern(_validator: Any, pattern: str, value: object, _schema: Any) -> Iter
         yield ValidationError("pattern")
 
 
-_extend: Any = validators.extend  # pyright: ignore[reportUnknownMemberType] - it has no types
+_extend = cast("Any", validators).extend
 _Validator: Any = _extend(Draft202012Validator, {"pattern": _pattern})
 
 

@@ -186,8 +186,19 @@ ABOVE_FILES: Final = (
         "an array as a whole: no item of it can be set alone.",
         bad_is_text=False,
     ),
+    CodeInfo(
+        "unused-baseline",
+        _WARNING,
+        "an entry of a baseline that accepts more than there is",
+        "The problem was mended, or its file is gone. Left in place the entry would accept the "
+        "next problem of that code without a word.",
+        "The baseline accepts 2 extreme-threshold in a.toml, which has 1 by now.",
+        "The same after the baseline was written again.",
+        "Run corvus check with --baseline FILE --write-baseline.",
+        bad_is_text=False,
+    ),
 )
-"""Problems with settings outside files: variables and ``--set`` (CFG-5)."""
+"""Problems outside configs: variables and ``--set`` (CFG-5), and baselines."""
 
 OF_DOCUMENTS: Final = (
     CodeInfo(
@@ -280,7 +291,10 @@ CODES: Final[Mapping[str, CodeInfo]] = MappingProxyType(
 """Every entry by its code."""
 
 NOT_ABOUT_SETTINGS: Final = frozenset(
-    info.code for info in (*document_codes.CODES, *OF_DOCUMENTS, *_COMMENTS)
+    (
+        *(info.code for info in (*document_codes.CODES, *OF_DOCUMENTS, *_COMMENTS)),
+        "unused-baseline",
+    )
 )
 """Codes of documents, and of comments: no comment can ignore them."""
 

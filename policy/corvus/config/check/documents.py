@@ -37,6 +37,8 @@ class LoadedConfig(Record):
         dialects: What each document was checked as, in the order of ``documents``.
         documents: The files that could be parsed, then the overlays, lowest layer first.
         ignored: How many findings comments ignore.
+        governed: What each document says in the governed tables, under the canonical keys and
+            without those that are ignored, in the order of ``documents``.
     """
 
     settings: Settings | None
@@ -45,6 +47,7 @@ class LoadedConfig(Record):
     dialects: tuple[Detection, ...]
     documents: tuple[Document, ...]
     ignored: int = 0
+    governed: tuple[Table, ...] = ()
 
 
 def load_documents(
@@ -93,11 +96,13 @@ def _load_once(documents: Sequence[Document], dialect: str, how: _How) -> Loaded
     )
     reporter = Reporter(documents, [found.dialect for found in detected], _severity)
     deprecated: list[str] = []
+    governed: list[Table] = []
     merged: Table = {}
     whole: Table = {}
     for document, found in zip(documents, detected, strict=True):
-        layer = _layer(document, found, deprecated)
+        layer = _layer(document, found, deprecated, how.facts)
         reporter.take(layer.reporter)
+        governed.append(layer.governed)
         merged = _merge(merged, layer.governed)
         whole |= document.data
     settings = _validated(merged, whole, reporter, how=how)
@@ -108,6 +113,7 @@ def _load_once(documents: Sequence[Document], dialect: str, how: _How) -> Loaded
         deprecated_fields=tuple(dict.fromkeys(deprecated)),
         dialects=detected,
         documents=tuple(documents),
+        governed=tuple(governed),
     )
 
 
@@ -116,14 +122,16 @@ class _Layer(Record):
     reporter: Reporter
 
 
-def _layer(document: Document, found: Detection, deprecated: list[str]) -> _Layer:
+def _layer(
+    document: Document, found: Detection, deprecated: list[str], facts: PriceFacts | None
+) -> _Layer:
     """Reduce one document to its governed tables under canonical names."""
     reporter = Reporter((document,), (found.dialect,), _severity)
     governed = _governed(document.data, found.dialect, reporter)
     if value_at(governed, ("cost", "prices")):
         from corvus.config.check.rules import nested_price
 
-        governed = nested_price.take_out(governed, reporter)
+        governed = nested_price.take_out(governed, reporter, facts.has_price if facts else None)
     for alias in aliases.present(governed):
         deprecated.append(shown(alias.old))
         governed = _canonical(governed, alias, reporter, found.dialect)
