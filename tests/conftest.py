@@ -59,6 +59,8 @@ SLOW = (
     "gateway/test_run_budgets.py",
     "ledger/test_archive.py",
     "ledger/test_drain.py",
+    "lsp/test_features.py",
+    "lsp/test_server.py",
     "metering/test_recordings.py",
     "stateful",
     "tidy/test_readme.py",

@@ -216,6 +216,23 @@ class Runtime:
         latest = latest_session(self.bookkeeping.place) if session_id is None else None
         return replace(report, latest_session_id=latest)
 
+    def glance(self) -> StatusReport | None:
+        """Say where every budget stands, of sessions for the latest, by a look next to any writer.
+
+        Returns:
+            What the store says, of which no byte changes; ``None`` where there is none, or one
+            that an older version made.
+
+        Raises:
+            StoreError: The store is there and cannot be read.
+        """
+        from corvus.governor.status import glance
+
+        if not self.bookkeeping.has_store:
+            return None
+        with self.bookkeeping.place.looking() as look:
+            return glance(look, self.policy, self.clock.now()) if look.is_current else None
+
     def parts(self, query: PartsQuery) -> PartsPage:
         """Say where the parts of a budget with ``per`` stand (EVA-12).
 

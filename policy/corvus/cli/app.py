@@ -58,7 +58,7 @@ def migrate(context: typer.Context) -> None:
 
     Example: corvus migrate --diff corvus.toml
     """
-    from corvus.cli.migrate import main
+    from corvus.cli.migration.migrate import main
 
     raise typer.Exit(main(context.args))
 
@@ -69,6 +69,16 @@ def explain(context: typer.Context) -> None:
     Example: corvus explain unknown-key
     """
     from corvus.cli.explain import main
+
+    raise typer.Exit(main(context.args))
+
+
+def lsp(context: typer.Context) -> None:
+    """Serve an editor: diagnostics while typing, fixes, hover, completion, spend of budgets.
+
+    Example: corvus lsp
+    """
+    from corvus.cli.serving.lsp import main
 
     raise typer.Exit(main(context.args))
 
@@ -87,7 +97,7 @@ class _Entry(NamedTuple):
     settings: dict[str, object] | None = None
 
 
-_PASSED = {"check": check, "migrate": migrate, "explain": explain}
+_PASSED = {"check": check, "migrate": migrate, "explain": explain, "lsp": lsp}
 COMMANDS = {
     "sql": _Entry(
         "sql", "Ask the ledger in SQL: one SELECT, which reads its tables and nothing else."

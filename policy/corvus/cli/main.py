@@ -1,7 +1,8 @@
 """The ``corvus`` command.
 
-``check`` and ``explain`` go past the heavy command line, everything else goes to it. No error of
-ours ever shows a traceback here; a bug does only when ``CORVUS_TRACEBACK`` is set.
+``check``, ``migrate``, ``explain`` and ``lsp`` go past the heavy command line, everything else goes
+to it. No error of ours ever shows a traceback here; a bug does only when ``CORVUS_TRACEBACK`` is
+set.
 """
 
 from __future__ import annotations
@@ -90,13 +91,17 @@ def _run(argv: list[str]) -> int:
 
             return check(argv[1:])
         case ["migrate"]:
-            from corvus.cli.migrate import main as migrate
+            from corvus.cli.migration.migrate import main as migrate
 
             return migrate(argv[1:])
         case ["explain"]:
             from corvus.cli.explain import main as explain
 
             return explain(argv[1:])
+        case ["lsp"]:
+            from corvus.cli.serving.lsp import main as lsp
+
+            return lsp(argv[1:])
         case _:
             from corvus.cli.app import run
 

@@ -10,7 +10,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 
 from corvus.base.record import Record
-from corvus.config.check.discover import STDIN, find, is_foreign, same_file
+from corvus.config.check.discover import (
+    STDIN,
+    find,
+    is_foreign,
+    same_file,
+)
 from corvus.config.check.documents import load_documents
 from corvus.config.check.rule_settings import (
     TABLE,
@@ -78,8 +83,8 @@ class Options(Record):
     """How to check.
 
     Attributes:
-        dialect: The dialect every file must be; ``auto``: decided by the settings of the checker or
-            the file; empty: by the file alone.
+        dialect: The dialect every file must be; ``auto``: as the settings of the checker say, else
+            decided by the file.
         stdin: Reads standard input, for ``-``.
         stdin_name: How standard input is called in messages.
         facts: Answers about prices; ``None`` leaves out the rules that need them.
@@ -153,6 +158,15 @@ def check_text(text: bytes, name: str, options: Options | None = None) -> Checke
     checked = _check_bytes(text, [], name, options or Options())
     assert checked is not None, "only a file found below a directory is passed over"
     return checked
+
+
+def check_if_ours(text: bytes, name: str, options: Options | None = None) -> CheckedFile | None:
+    """Do what ``check_text`` does, unless the file is clearly of another tool: then ``None``."""
+    from corvus.config.check.walk import is_name_of_others
+
+    if is_name_of_others(name):
+        return None
+    return _check_bytes(text, [], name, options or Options(), walked=True)
 
 
 def _results(targets: list[_Target], how: Options) -> list[CheckedFile | None]:
@@ -243,7 +257,7 @@ def _checked(
     pinned = settings.dialect_of(document.file) if how.dialect == "auto" else None
     loaded = load_documents(
         (document,),
-        pinned[0] if pinned else how.dialect or "auto",
+        pinned[0] if pinned else how.dialect,
         facts=how.facts,
         want_settings=False,
     )

@@ -102,7 +102,7 @@ _SETTINGS: Final = (
         "a key of corvus.toml in the file of the corvus runtime",
         "The corvus agent runtime refuses to start with a key it does not know, and some keys "
         "exist only for this toolkit. A file that is checked as the runtime's must work there.",
-        'default_temperature = 0.7\n\n[gateway]\n\n[cost]\nunpriced_models = "warn"\n',
+        'default_temperature = 0.7\n\n[audio]\n\n[cost]\nunpriced_models = "warn"\n',
         '[cost]\nunpriced_models = "warn"\n',
         "Move the key to a corvus.toml of its own and layer it on top of the runtime's file. When "
         "no runtime reads this file, check it with --dialect native.",
@@ -186,8 +186,19 @@ ABOVE_FILES: Final = (
         "an array as a whole: no item of it can be set alone.",
         bad_is_text=False,
     ),
+    CodeInfo(
+        "unused-baseline",
+        _WARNING,
+        "an entry of a baseline that accepts more than there is",
+        "The problem was mended, or its file is gone. Left in place the entry would accept the "
+        "next problem of that code without a word.",
+        "The baseline accepts 2 extreme-threshold in a.toml, which has 1 by now.",
+        "The same after the baseline was written again.",
+        "Run corvus check with --baseline FILE --write-baseline.",
+        bad_is_text=False,
+    ),
 )
-"""Problems with settings outside files: variables and ``--set`` (CFG-5)."""
+"""Problems outside configs: variables and ``--set`` (CFG-5), and baselines."""
 
 _COMMENTS: Final = (
     CodeInfo(
@@ -250,7 +261,9 @@ CODES: Final[Mapping[str, CodeInfo]] = MappingProxyType(
 )
 """Every entry by its code."""
 
-NOT_ABOUT_SETTINGS: Final = frozenset(info.code for info in (*document_codes.CODES, *_COMMENTS))
+NOT_ABOUT_SETTINGS: Final = frozenset(
+    (*(info.code for info in (*document_codes.CODES, *_COMMENTS)), "unused-baseline")
+)
 """Codes of documents that could not be read, and of comments: no comment can ignore them."""
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
 from typing import NamedTuple
 
 from corvus.config.check.documents import LoadedConfig
 from corvus.config.layers.assignment import SET, Assignment
-from corvus.config.model.aliases import ALIASES
+from corvus.config.layers.order import Layer
+from corvus.config.model.aliases import ALIASES, Alias
+from corvus.config.model.dialects import detect
 from corvus.config.toml.document import Document
 from corvus.config.toml.values import Route, as_items, is_table, shown
 from corvus.diagnostics.secrets import MASK, any_secret, secret_ranges
@@ -21,15 +22,6 @@ _CREDENTIALS = re.compile(r"(?<=://)\S+(?=@)")
 """What stands before the last ``@`` of a URL: a password may hold a slash."""
 _NO_LEAVES = ("match",)
 """Tables that are one value: a budget has what it matches, or has it not."""
-
-
-class Layer(StrEnum):
-    """The kinds of layers, lowest first."""
-
-    DEFAULT = "default"
-    FILE = "file"
-    ENVIRONMENT = "env"
-    COMMAND_LINE = "set"
 
 
 class Origin(NamedTuple):
@@ -97,6 +89,13 @@ def above(route: Route, documents: Sequence[Document]) -> str | None:
     return highest[0].origin
 
 
+def layer_of(document: Document) -> Layer:
+    """Return the kind of layer that a document is."""
+    if not isinstance(document, Assignment):
+        return Layer.FILE
+    return Layer.COMMAND_LINE if document.origin == SET else Layer.ENVIRONMENT
+
+
 def stated_at(route: Route, documents: Sequence[Document]) -> Origin | None:
     """Return the highest place that states a key; ``None`` when none does.
 
@@ -111,7 +110,7 @@ def deprecated(loaded: LoadedConfig) -> tuple[tuple[str, Origin], ...]:
         (shown(alias.old), _origin(document, alias.old))
         for document in loaded.documents
         for alias in ALIASES
-        if document.has(alias.old)
+        if document.has(alias.old) and _is_ours(document, alias)
     )
 
 
@@ -159,17 +158,23 @@ def _origins(route: Route, documents: Sequence[Document]) -> tuple[Origin, tuple
 
 def _stated(route: Route, documents: Sequence[Document]) -> Iterator[tuple[Document, Route]]:
     """Yield the documents that state a setting, highest layer first, and the key they use."""
-    old: dict[Route, Route] = {alias.new: alias.old for alias in ALIASES}
+    renamed = next((alias for alias in ALIASES if alias.new == route), None)
     for document in reversed(documents):
         if document.has(route):
             yield document, route
-        elif route in old and document.has(old[route]):
-            yield document, old[route]
+        elif renamed and document.has(renamed.old) and _is_ours(document, renamed):
+            yield document, renamed.old
+
+
+def _is_ours(document: Document, alias: Alias) -> bool:
+    """Return whether a deprecated key is read here, and not left to the host of the file."""
+    if isinstance(document, Assignment):
+        return True
+    return alias.reading(detect(document.data, file=document.file).dialect) is None
 
 
 def _origin(document: Document, route: Route) -> Origin:
     if isinstance(document, Assignment):
-        layer = Layer.COMMAND_LINE if document.origin == SET else Layer.ENVIRONMENT
-        return Origin(layer, document.origin)
+        return Origin(layer_of(document), document.origin)
     start = document.key(route).start
-    return Origin(Layer.FILE, f"{document.file}:{start.line}:{start.column}")
+    return Origin(layer_of(document), f"{document.file}:{start.line}:{start.column}")
