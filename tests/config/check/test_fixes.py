@@ -108,8 +108,8 @@ def test_some_files_offer_fixes() -> None:
             '[cost.prices."gpt-4.1"]\ninput = 2\noutput = 8\n',
         ),
         (
-            "[cost.prices.a.b]\ninput = 2\noutput = 8\n[cost.prices.a.c]\ninput = 2\noutput = 8",
-            '[cost.prices."a/b"]\ninput = 2\noutput = 8\n[cost.prices."a/c"]\ninput = 2\noutput = 8',
+            "[cost.prices.a.b]\ninput=2\noutput = 8\n[cost.prices.a.c]\ninput = 2\noutput = 8",
+            '[cost.prices."a/b"]\ninput=2\noutput = 8\n[cost.prices."a/c"]\ninput = 2\noutput = 8',
         ),
         (
             '[[cost.budgets]]\nname = "a"\nwindow = "5 hours"\nlimit_usd = 1\n',

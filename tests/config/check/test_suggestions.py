@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from corvus.config.check.check import Options, check_text
 from corvus.config.check.subject import PriceFacts
+from corvus.config.toml.values import Table
 from corvus.diagnostics.model import Diagnostic
 
 BOOK = {"gpt-4o-mini", "claude-3.5/sonnet", "mistral.large"}
 
 
+def no_clash(_prices: Table) -> Iterable[tuple[str, str, str]]:
+    return ()
+
+
 def only(text: str, dialect: str = "auto") -> Diagnostic:
-    facts = PriceFacts(BOOK.__contains__, lambda _prices: ())
+    facts = PriceFacts(BOOK.__contains__, no_clash)
     options = Options(dialect=dialect, facts=facts)
     (found,) = check_text(text.encode(), "<stdin>", options).diagnostics
     return found
