@@ -221,7 +221,9 @@ def _text(checked: CheckRun, options: Arguments) -> str:
 def _colour(wanted: str) -> bool:
     if wanted != "auto":
         return wanted == "always"
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
 
 
 def _summary(checked: CheckRun) -> list[str]:

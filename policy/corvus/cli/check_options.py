@@ -37,10 +37,8 @@ def checking(arguments: Arguments) -> dict[str, Any]:
     """
     from corvus.config.check.walk import Search
 
-    dialect = arguments.dialect
     return {
-        # `--dialect auto` wins over the settings; without it they decide.
-        "dialect": "auto" if dialect is None else "" if dialect == "auto" else dialect,
+        "dialect": arguments.dialect or "auto",
         "severity": dict(map(_severity, arguments.severity or ())),
         "search": Search(
             None if arguments.exclude is None else tuple(arguments.exclude),

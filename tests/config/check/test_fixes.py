@@ -6,13 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from corvus.config.check.check import Options, check_paths
+from corvus.config.check.check import Options, check_paths, check_text
+from corvus.config.edit.fixing import prove
 from corvus.diagnostics.model import Diagnostic
 
 ROOT = Path(__file__).parents[3]
 FILES = sorted(ROOT.glob("tests/golden/invalid/*.toml")) + sorted(
     ROOT.glob("tests/config/check/mistakes/*.toml")
 )
+
+
+UNPROVED = {"wrong-type--brackets"}
+"""A budget gets its second pair of brackets; then the keys that it lacks are reported."""
 
 
 def found(text: str, dialect: str = "auto") -> tuple[Diagnostic, ...]:
@@ -32,16 +37,18 @@ def only_fixed(text: str) -> str:
     return mended(text, diagnostic)
 
 
+def proved(text: str) -> tuple[Diagnostic, ...]:
+    options = Options()
+    return prove(check_text(text.encode(), "corvus.toml", options), options).diagnostics
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_offered_fix_mends_its_finding_and_adds_no_error(path: Path) -> None:
+    """What rules offer is right but for a known case: proving it is no excuse for wild guesses."""
     text = path.read_bytes().decode(errors="replace").removeprefix("\ufeff")
-    before = found(text)
-    for diagnostic in before:
-        if diagnostic.fix is None:
-            continue
-        after = found(mended(text, diagnostic))
-        assert (diagnostic.code, diagnostic.path) not in [(one.code, one.path) for one in after]
-        assert sum(one.is_error for one in after) <= sum(one.is_error for one in before)
+    offered = [one for one in found(text) if one.fix and one.code != "byte-order-mark"]
+    published = [one.code for one in proved(text) if one.fix]
+    assert published == ([] if path.stem in UNPROVED else [one.code for one in offered])
 
 
 def test_some_files_offer_fixes() -> None:
@@ -90,7 +97,6 @@ def test_a_fix_of_a_guess_is_not_safe() -> None:
         "[cost]\nnothing_like_it = 5\n",
         '[cost]\ndaily_limit_usd = "five"\n',
         '[cost]\ndaily_limit_usd = """\n5"""\n',
-        "[autonomy]\nmax_cost_per_day_cents = 5\nmax_actions_per_hour = 5\n",
     ],
 )
 def test_where_an_edit_is_not_certain_there_is_none(text: str) -> None:

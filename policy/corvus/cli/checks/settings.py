@@ -59,8 +59,8 @@ def _rows(
         own = code in (how.severity or {})
         origin = "--severity" if own else _origin(document, (*TABLE, "severity", code))
         yield f"severity.{code} = {quoted(level)}", origin
-    if options.dialect is not None:
-        yield f"dialect = {quoted(options.dialect)}", "--dialect"
+    if options.dialect not in {None, "auto"}:
+        yield f"dialect = {quoted(options.dialect or '')}", "--dialect"
     else:
         for pattern, dialect in settings.dialect.items():
             route = ("dialect", pattern)

@@ -100,7 +100,7 @@ def _load_once(documents: Sequence[Document], dialect: str, how: _How) -> Loaded
     merged: Table = {}
     whole: Table = {}
     for document, found in zip(documents, detected, strict=True):
-        layer = _layer(document, found, deprecated)
+        layer = _layer(document, found, deprecated, how.facts)
         reporter.take(layer.reporter)
         governed.append(layer.governed)
         merged = _merge(merged, layer.governed)
@@ -122,14 +122,16 @@ class _Layer(Record):
     reporter: Reporter
 
 
-def _layer(document: Document, found: Detection, deprecated: list[str]) -> _Layer:
+def _layer(
+    document: Document, found: Detection, deprecated: list[str], facts: PriceFacts | None
+) -> _Layer:
     """Reduce one document to its governed tables under canonical names."""
     reporter = Reporter((document,), (found.dialect,), _severity)
     governed = _governed(document.data, found.dialect, reporter)
     if value_at(governed, ("cost", "prices")):
         from corvus.config.check.rules import nested_price
 
-        governed = nested_price.take_out(governed, reporter)
+        governed = nested_price.take_out(governed, reporter, facts.has_price if facts else None)
     for alias in aliases.present(governed):
         deprecated.append(shown(alias.old))
         governed = _canonical(governed, alias, reporter, found.dialect)

@@ -14,6 +14,7 @@ from corvus.config.model.defaults import is_exact_number
 from corvus.config.toml.finding import Finding, KeyOf, ValueOf
 from corvus.config.toml.values import shown, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
+from corvus.diagnostics.model import Fix
 
 INFO = CodeInfo(
     "deprecated-key",
@@ -44,12 +45,8 @@ def warn(
     """
     old, new = value_at(data, alias.old), value_at(data, alias.new)
     related: tuple[tuple[ValueOf, str], ...] = ()
-    fix = None
+    fix = None if host else _fix(alias, old, new, reporter)
     if new is None:
-        if host is None:
-            from corvus.config.check.fixes import rename
-
-            fix = rename(reporter, alias.old, alias.new[-1])
         label = f"read as {alias.new[-1]} = {old}"
         message = (
             f"`{shown(alias.old)}` is deprecated, and the units differ: {old} {alias.old_unit} "
@@ -70,6 +67,15 @@ def warn(
     help_ += (alias.timeline,)
     place = KeyOf(alias.old)
     reporter.add(Finding(INFO.code, message, place, label, help_, related, fix=fix))
+
+
+def _fix(alias: Alias, old: object, new: object, reporter: Reporter) -> Fix | None:
+    """Offer what keeps the meaning: the canonical name, or nothing next to the same number."""
+    from corvus.config.check.fixes import remove, rename
+
+    if new is None:
+        return rename(reporter, alias.old, alias.new[-1], is_safe=True)
+    return remove(reporter, alias.old, is_safe=old == new)
 
 
 def _winner(alias: Alias, new: object) -> str:
