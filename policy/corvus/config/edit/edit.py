@@ -94,13 +94,13 @@ def remove(document: Document, route: Route) -> list[Edit]:
     found = find(blocks, route)
     if found is None:
         cuts = [cut for block in blocks for cut in _cuts(text, block, route)]
-        return [Edit(start, end, "") for start, end in cuts]
+        return [Edit(_start_of_cut(text, start, end), end, "") for start, end in cuts]
     if found.entry is None:
         raise EditRefused(f"`{shown(route)}` is one item of an array: set the whole array")
     if found.braces is not None:
         return [_without_item(text, found.entry, found.siblings, found.braces)]
     start, end = _lines(text, found.entry.keys[0].start, found.entry.value.end)
-    return [Edit(start, end, "")]
+    return [Edit(_start_of_cut(text, start, end), end, "")]
 
 
 def remove_statement(document: Document, route: Route) -> list[Edit]:
@@ -174,6 +174,13 @@ def _cuts(text: str, block: Block, route: Route) -> Iterator[tuple[int, int]]:
     for entry in block.entries:
         if route_of(block, entry)[: len(route)] == route:
             yield _lines(text, entry.keys[0].start, entry.value.end)
+
+
+def _start_of_cut(text: str, start: int, end: int) -> int:
+    """Return where a cut begins: where the last line has no end, the one before gets none."""
+    if end < len(text) or text.endswith("\n") or not start:
+        return start
+    return start - (2 if text[start - 2 : start] == "\r\n" else 1)
 
 
 def _start_of_banner(text: str, start: int) -> int:
