@@ -58,7 +58,7 @@ def migrate(context: typer.Context) -> None:
 
     Example: corvus migrate --diff corvus.toml
     """
-    from corvus.cli.migrate import main
+    from corvus.cli.migration.migrate import main
 
     raise typer.Exit(main(context.args))
 

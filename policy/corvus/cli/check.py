@@ -277,10 +277,12 @@ def _dialect_lines(files: tuple[CheckedFile, ...]) -> list[str]:
             why = "as --dialect says"
         elif shown:
             why = f"found {', '.join(shown)}{more}"
+        elif dialect.is_host:
+            why = "nothing tells them apart (pin it with --dialect)"
         else:
             why = "no key of a host runtime"
         many = f"{_many(len(same), 'file')} " if len(found) > 1 else ""
-        lines.append(f"{many}checked as {dialect}: {why}")
+        lines.append(f"{many}checked as {dialect.words}: {why}")
     return lines
 
 

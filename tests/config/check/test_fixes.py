@@ -80,10 +80,85 @@ def test_some_files_offer_fixes() -> None:
             "[autonomy]\nmax_cost_per_day_cents = 5\n",
             "[autonomy]\nmax_actions_per_hour = 5\n",
         ),
+        (
+            "[autonomy]\nmax_cost_per_day_cents = 5 # five\nmax_actions_per_hour = 5\n",
+            "[autonomy]\nmax_actions_per_hour = 5\n",
+        ),
+        ('[autonomy]\nlevel = "Full"\n', '[autonomy]\nlevel = "full"\n'),
+        ("[cost]\nenabled = 1\n", "[cost]\nenabled = true\n"),
+        ('[cost]\nenabled = "yes"\n', "[cost]\nenabled = true\n"),
+        ('[cost]\ndaily_limit_usd = "$5" # a\n', "[cost]\ndaily_limit_usd = 5 # a\n"),
+        ("[cost]\nwarn_at_percent = 0.8\n", "[cost]\nwarn_at_percent = 80\n"),
+        ("[cost]\nwait_seconds = 20.0\n", "[cost]\nwait_seconds = 20\n"),
+        ('[cost]\non_exceeded = "cap"\n', '[cost]\non_exceeded = ["cap"]\n'),
+        ('[cost]\non_exceeded = ["cap", "cap"]\n', '[cost]\non_exceeded = ["cap"]\n'),
+        ('[cost]\non_exceeded = ["refuse", "cap"]\n', '[cost]\non_exceeded = ["cap"]\n'),
+        ("[[autonomy]]\nlevel = 'full'\n", "[autonomy]\nlevel = 'full'\n"),
+        (
+            '[cost.budgets]\nname = "a"\nperiod = "day"\nlimit_usd = 1\n',
+            '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\n',
+        ),
+        (
+            '[[budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\n',
+            '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\n',
+        ),
+        ("[costs]\nenabled = false\n", "[cost]\nenabled = false\n"),
+        (
+            "[cost.prices.gpt-4.1]\ninput = 2\noutput = 8\n",
+            '[cost.prices."gpt-4.1"]\ninput = 2\noutput = 8\n',
+        ),
+        (
+            "[cost.prices.a.b]\ninput=2\noutput = 8\n[cost.prices.a.c]\ninput = 2\noutput = 8",
+            '[cost.prices."a/b"]\ninput=2\noutput = 8\n[cost.prices."a/c"]\ninput = 2\noutput = 8',
+        ),
+        (
+            '[[cost.budgets]]\nname = "a"\nwindow = "5 hours"\nlimit_usd = 1\n',
+            '[[cost.budgets]]\nname = "a"\nwindow = "5h"\nlimit_usd = 1\n',
+        ),
+        (
+            '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nper = ["username"]\n',
+            '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nper = ["user"]\n',
+        ),
+        ("[cost]\nenabled = false # corvus: ignore[long-wait] no\n", "[cost]\nenabled = false\n"),
+        ("# corvus: ignore-file[long-wait] no\n[cost]\n", "[cost]\n"),
+        ("[cost]\r\n# corvus: ignore[long-wiat] no\r\n", "[cost]\r\n"),
+        ("[cost]\n# ours. # corvus: ignore[long-wait] no", "[cost]\n# ours."),
     ],
 )
 def test_a_fix_writes_what_was_most_likely_meant(text: str, expected: str) -> None:
     assert only_fixed(text) == expected
+
+
+def test_of_two_codes_in_a_comment_the_useless_one_goes() -> None:
+    text = "[cost]\nwarn_at_percent = 100 # corvus: ignore[{}] paged\n"
+    for codes in ("long-wait, extreme-threshold", "extreme-threshold,long-wait"):
+        assert only_fixed(text.format(codes)) == text.format("extreme-threshold")
+
+
+def test_what_a_runtime_refuses_is_taken_out() -> None:
+    text = 'default_temperature = 0.7\nworkspace_dir = "/x" # here\n\n[cost]\nhold = "maximum"\n'
+    offered = [one for one in found(text, "corvus") if one.fix]
+    assert [one.code for one in offered] == ["runtime-only-key", "native-only-key"]
+    assert mended(text, offered[0]) == text.replace('workspace_dir = "/x" # here\n', "")
+    assert mended(text, offered[1]) == text.replace('hold = "maximum"\n', "")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_safe"),
+    [
+        ("[autonomy]\nmax_cost_per_day_cents = 5\n", True),
+        ("[autonomy]\nmax_cost_per_day_cents = 5\nmax_actions_per_hour = 5\n", True),
+        ("[autonomy]\nmax_cost_per_day_cents = 5\nmax_actions_per_hour = 6\n", False),
+        ("[cost]\nenabled = false # corvus: ignore[long-wait] no\n", True),
+        ("[cost]\nenabled = false # corvus: ignore[no-such-code] no\n", True),
+        ("\ufeff[cost]\n", True),
+        ('[cost]\ndaily_limit_usd = "5"\n', False),
+    ],
+)
+def test_safe_is_what_cannot_change_the_meaning_in_force(text: str, is_safe: bool) -> None:
+    (diagnostic,) = proved(text)
+    assert diagnostic.fix is not None
+    assert diagnostic.fix.is_safe == is_safe
 
 
 def test_a_fix_of_a_guess_is_not_safe() -> None:

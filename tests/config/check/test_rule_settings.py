@@ -145,7 +145,7 @@ def test_a_file_with_a_dialect_of_its_own_is_not_of_another_tool() -> None:
     Path("team/a.toml").write_text("unheard_of = 1\n")
     assert found("team") == [("team", "no-file-matched", "error")]
     Path("corvus.toml").write_text('[governance.check.dialect]\n"team/" = "zeroclaw"\n')
-    assert [code for _, code, _ in found("team")] == ["unknown-key"]
+    assert [code for _, code, _ in found("team")] == ["unknown-host-key"]
 
 
 def test_many_files_follow_the_same_settings_in_every_process() -> None:

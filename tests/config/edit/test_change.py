@@ -280,14 +280,14 @@ def test_a_key_is_taken_out(name: str, tmp_path: Path) -> None:
     assert unset_key(file_with(tmp_path, before), key).after.decode() == after
 
 
-ZEROCLAW = '[storage]\npath = "x"\n[cost]\nenabled = false\n[autonomy]\nlevel = "full"\n'
+ZEROCLAW = '[storage]\npath = "x"\n[proxy]\n[cost]\nenabled = false\n[autonomy]\nlevel = "full"\n'
 REFUSED = {
     "a host section": ("storage.path", "y", ZEROCLAW, "belongs to the zeroclaw runtime"),
     "a host key of a governed table": (
         "autonomy.allowed_roots", "[]", ZEROCLAW, "belongs to the zeroclaw runtime",
     ),
     "a key the dialect does not have": (
-        "cost.unpriced_models", "warn", '[gateway]\nport = 1\n[channels_config]\ncli = true\n',
+        "cost.unpriced_models", "warn", 'default_temperature = 1\n[audio]\nx = 1\n',
         "native-only-key",
     ),
     "an unknown key": ("cost.daly_limit_usd", "1", "", "did you mean `cost.daily_limit_usd`?"),

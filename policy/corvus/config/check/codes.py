@@ -102,7 +102,7 @@ _SETTINGS: Final = (
         "a key of corvus.toml in the file of the corvus runtime",
         "The corvus agent runtime refuses to start with a key it does not know, and some keys "
         "exist only for this toolkit. A file that is checked as the runtime's must work there.",
-        'default_temperature = 0.7\n\n[gateway]\n\n[cost]\nunpriced_models = "warn"\n',
+        'default_temperature = 0.7\n\n[audio]\n\n[cost]\nunpriced_models = "warn"\n',
         '[cost]\nunpriced_models = "warn"\n',
         "Move the key to a corvus.toml of its own and layer it on top of the runtime's file. When "
         "no runtime reads this file, check it with --dialect native.",

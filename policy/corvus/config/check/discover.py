@@ -94,7 +94,7 @@ def is_foreign(data: Mapping[str, object]) -> bool:
     """Return whether a document is of another tool: not even a misspelt table is ours."""
     from corvus.config.check.suggest import closest
 
-    ours = {*GOVERNED, *host_keys(Dialect.CORVUS), *host_keys(Dialect.ZEROCLAW)}
+    ours = {*GOVERNED, *host_keys(Dialect.UNDECIDED)}
     return not any(
         key in ours or closest(key, GOVERNED) or any(alias.old[-1] == key for alias in ALIASES)
         for key in data

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from corvus.config.check.suggest import closest
 from corvus.config.check.suggestion import is_key_of, tables_with
 from corvus.config.check.synonyms import SECTIONS
-from corvus.config.model.dialects import GOVERNED, Dialect, host_keys, is_section
+from corvus.config.model.dialects import GOVERNED, HOSTS, Dialect, host_keys, is_section
 from corvus.config.model.keys import node
 from corvus.config.toml.values import Route, as_items, header, is_table, shown
 
@@ -100,7 +100,7 @@ def _by_spelling(key: str, value: object, dialect: Dialect) -> Advice | None:
 
 
 def _of_runtime(key: str, word: str) -> tuple[str, ...]:
-    owners = [other for other in (Dialect.CORVUS, Dialect.ZEROCLAW) if key in host_keys(other)]
+    owners = [other for other in HOSTS if key in host_keys(other)]
     if not owners:
         return ()
     owner = owners[-1]
@@ -108,12 +108,11 @@ def _of_runtime(key: str, word: str) -> tuple[str, ...]:
 
 
 def _near_host(key: str, dialect: Dialect) -> str | None:
-    known = host_keys(Dialect.CORVUS) | host_keys(Dialect.ZEROCLAW)
-    name = closest(key, known, cutoff=_HOST_WORD)
+    name = closest(key, host_keys(Dialect.UNDECIDED), cutoff=_HOST_WORD)
     return f"Did you mean `{name}`? That is a key of a host runtime's own file." if name else None
 
 
 def _all(dialect: Dialect) -> str:
     known = ", ".join(header((name,)) for name in GOVERNED)
-    more = "" if dialect is Dialect.NATIVE else f" and the keys of the {dialect} runtime"
+    more = "" if dialect is Dialect.NATIVE else f" and the keys of the {dialect.words} runtime"
     return f"A file may have {known}{more}."

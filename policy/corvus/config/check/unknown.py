@@ -54,6 +54,14 @@ def report_missing(table: Route, lacking: Sequence[tuple[str, ...]], reporter: R
     reporter.add(Finding("missing-key", message, KeyOf(table), "incomplete", help_))
 
 
+def report_required(keys: Sequence[str], dialect: Dialect, reporter: Reporter) -> None:
+    """Report the top-level keys that a runtime's file lacks: the runtime does not start with it."""
+    names = " and ".join(f"`{key}`" for key in keys)
+    message = f"the file lacks {names}: the {dialect.words} runtime refuses a file without it"
+    help_ = ("Add it above the first table.",)
+    reporter.add(Finding("missing-key", message, KeyOf(()), "incomplete", help_))
+
+
 def report_native_only(route: Route, reporter: Reporter) -> None:
     """Report a key in a runtime's file that only corvus.toml may have."""
     message = (
@@ -82,7 +90,7 @@ def report_unknown_top_level(key: str, value: object, dialect: Dialect, reporter
     elif found.name:
         fix = rename(reporter, (key,), found.name)
     message = f"unknown {'table' if is_section(value) else 'key'} `{word}`"
-    label = f"not part of the {dialect} dialect"
+    label = f"not part of the {dialect.words} dialect"
     reporter.add(Finding("unknown-key", message, KeyOf((key,)), label, found.help, fix=fix))
 
 

@@ -21,7 +21,7 @@ from corvus.config.edit.placing import is_spread, put
 from corvus.config.layers.assignment import assign, whole_key
 from corvus.config.model import keys
 from corvus.config.model.aliases import ALIASES
-from corvus.config.model.dialects import GOVERNED, Dialect, detect, host_keys
+from corvus.config.model.dialects import GOVERNED, HOSTS, detect, host_keys
 from corvus.config.toml.document import BOM, Document, read_bytes, read_document
 from corvus.config.toml.values import (
     Route,
@@ -196,13 +196,16 @@ def _route(key: str) -> Route:
 
 def _refuse_foreign(route: Route, document: Document) -> None:
     """Refuse a section, or a key of a governed table, that belongs to a host runtime."""
-    dialect, first = detect(document.data).dialect, str(route[0])
-    owner = next((host for host in Dialect if first in host_keys(host)), None)
+    dialect, first = detect(document.data, file=document.file).dialect, str(route[0])
+    owners = [host for host in HOSTS if first in host_keys(host)]
+    owner = " or ".join([host for host in owners if host in dialect.hosts] or owners)
     if first not in GOVERNED and owner:
         raise EditRefused(f"`{header((first,))}` belongs to the {owner} runtime: it is not ours")
     table, key = ".".join(str(part) for part in route[:-1]), str(route[-1])
     if len(route) > 1 and key in host_keys(dialect, table):
-        raise EditRefused(f"`{shown(route)}` belongs to the {dialect} runtime: it is not ours")
+        raise EditRefused(
+            f"`{shown(route)}` belongs to the {dialect.words} runtime: it is not ours"
+        )
 
 
 def _refuse_deprecated(route: Route) -> None:

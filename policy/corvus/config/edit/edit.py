@@ -30,8 +30,7 @@ from corvus.config.toml.tokens import Entry, Value
 from corvus.config.toml.values import Route, as_items, is_table, kind, quoted, shown
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-_BEFORE_COMMENT = re.compile(r"[ \t]*(?=#)")
-_REST_OF_LINE = re.compile(r"[ \t]*\r?(?:\n|\Z)")
+_REST_OF_LINE = re.compile(r"[ \t]*(?:#[^\n]*)?\r?(?:\n|\Z)")
 _COMMA = re.compile(r"[ \t]*,[ \t]*")
 _BLANK = re.compile(r"[ \t]*\r?\n")
 _LAST_BLANK = re.compile(r"(?<=\n)\r?\n\Z")
@@ -104,7 +103,7 @@ def remove(document: Document, route: Route) -> list[Edit]:
 
 
 def remove_statement(document: Document, route: Route) -> list[Edit]:
-    """Take out a key with its value; a comment behind it stays, on a line of its own.
+    """Take out a key with its value, and a comment behind it, which is about nothing else.
 
     Args:
         document: A valid document, which has the key.
@@ -134,10 +133,8 @@ def same(value: object, other: object) -> bool:
 
 
 def _without_line(text: str, entry: Entry) -> Edit:
-    """Take out a statement; its line goes too, unless a comment stands on it."""
+    """Take out a statement with its line."""
     start, end = entry.keys[0].start, entry.value.end
-    if comment := _BEFORE_COMMENT.match(text, end):
-        return Edit(start, comment.end(), "")
     rest = _REST_OF_LINE.match(text, end)
     end = rest.end() if rest else end
     start = text.rfind("\n", 0, start) + 1
