@@ -76,6 +76,10 @@ class Reporter:
         """Return whether this value, one that holds it or one inside it was reported already."""
         return any(route[: len(reported)] == reported[: len(route)] for reported in self._routes)
 
+    def has_unknown_key(self, table: Route) -> bool:
+        """Return whether an unknown key of a table was reported, so that no default is certain."""
+        return any(found.code == "unknown-key" and found.path[:-1] == table for found in self.found)
+
     def is_full(self) -> bool:
         """Return whether no more is reported, so that nothing need be looked up for it."""
         return len(self.found) >= MAX_FINDINGS
