@@ -43,7 +43,7 @@ exit codes: 0 done or nothing to do, 1 a change is pending (--check) or could no
 
 def main(argv: list[str]) -> int:
     """Run ``corvus migrate`` with the arguments after its name; return the exit code (DIA-5)."""
-    parser = _parser()
+    parser = parser_of_migrate()
     try:
         options = parser.parse_intermixed_args(argv)
         if options.write and options.diff:
@@ -63,7 +63,8 @@ def main(argv: list[str]) -> int:
     return _finish(run, plan, options)
 
 
-def _parser() -> ArgumentParser:
+def parser_of_migrate() -> ArgumentParser:
+    """Return the parser of ``corvus migrate``."""
     parser = ArgumentParser(
         "corvus migrate",
         "[PATH ...]",
