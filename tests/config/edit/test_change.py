@@ -350,8 +350,8 @@ def test_what_cannot_be_taken_out_is_refused(key: str, text: str, tmp_path: Path
 
 
 def test_old_errors_are_in_nobodys_way_and_new_warnings_are_told(tmp_path: Path) -> None:
-    path = file_with(tmp_path, '[cost]\nwarn_at_percent = "80"\nnonsense = 1\n')
-    change = set_key(path, "cost.session_limit_usd", "500")
+    text = '[mission]\nnonsense = 1\n[cost]\nwarn_at_percent = "80"\n'
+    change = set_key(file_with(tmp_path, text), "cost.session_limit_usd", "500")
     assert change.after.endswith(b"session_limit_usd = 500\n")
     assert [one.code for one in change.warnings] == ["limit-never-binds"]
 

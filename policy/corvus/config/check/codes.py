@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from corvus.config.check.json_codes import OF_DOCUMENTS
 from corvus.config.check.rules import ON_ONE_LAYER, RULES, load
 from corvus.config.toml import codes as document_codes
 from corvus.diagnostics.codes import CodeInfo, Severity
@@ -255,6 +256,7 @@ CODES: Final[Mapping[str, CodeInfo]] = MappingProxyType(
             *_SETTINGS,
             *(load(name).INFO for name in (*ON_ONE_LAYER, *RULES)),
             *ABOVE_FILES,
+            *OF_DOCUMENTS,
             *_COMMENTS,
         )
     }
@@ -262,9 +264,12 @@ CODES: Final[Mapping[str, CodeInfo]] = MappingProxyType(
 """Every entry by its code."""
 
 NOT_ABOUT_SETTINGS: Final = frozenset(
-    (*(info.code for info in (*document_codes.CODES, *_COMMENTS)), "unused-baseline")
+    (
+        *(info.code for info in (*document_codes.CODES, *OF_DOCUMENTS, *_COMMENTS)),
+        "unused-baseline",
+    )
 )
-"""Codes of documents that could not be read, and of comments: no comment can ignore them."""
+"""Codes of documents, and of comments: no comment can ignore them."""
 
 
 def lookup(code: str) -> CodeInfo:
