@@ -131,7 +131,7 @@ def _deliver(file: CheckedFile, how: Options, options: Arguments) -> FixedText:
     rewrite_file(path, change)
     migrated = [shown(one.path) for one in done[-1].applied if one.code == "deprecated-key"]
     if migrated:
-        from corvus.cli.migration.audit import keep_in_audit
+        from corvus.cli.migration.note import keep_in_audit
 
         keep_in_audit(file.shown, migrated)
     return done[-1]

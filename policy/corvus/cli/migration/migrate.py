@@ -193,7 +193,7 @@ def _rewritten(file: MigratedFile, plan: Plan) -> Migration:
 
     before, after = rewrite_file(Path(file.name), change)
     if before != after:
-        from corvus.cli.migration.audit import keep_in_audit
+        from corvus.cli.migration.note import keep_in_audit
 
         keep_in_audit(file.name, [".".join(change.alias.old) for change in written[-1].changes])
     return written[-1]
