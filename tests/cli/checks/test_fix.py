@@ -187,7 +187,7 @@ def test_what_cannot_be_written_is_not_reported_as_fixed(
 
         return rewrite_file(file, changing)  # pyright: ignore[reportArgumentType]
 
-    monkeypatch.setattr(fix, "rewrite_file", other_writer)
+    monkeypatch.setattr(fix, "rewrite", other_writer)
     assert main(["check", "--fix", "--unsafe-fixes", "corvus.toml"]) == 2
     out, err = capsys.readouterr()
     assert path.read_bytes() == b"# other\n" + TYPOS

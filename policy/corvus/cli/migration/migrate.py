@@ -179,7 +179,7 @@ def _rewritten(file: MigratedFile, plan: Plan) -> Migration:
         EditRefused: It cannot be written, or no longer migrated.
     """
     from corvus.base.errors import EditRefused
-    from corvus.base.files import rewrite_file
+    from corvus.cli.rewriting import rewrite
     from corvus.config.edit.migrate import migrate_document
 
     written: list[Migration] = []
@@ -191,7 +191,7 @@ def _rewritten(file: MigratedFile, plan: Plan) -> Migration:
         written.append(again)
         return again.after
 
-    before, after = rewrite_file(Path(file.name), change)
+    before, after = rewrite(Path(file.name), change)
     if before != after:
         from corvus.cli.migration.note import keep_in_audit
 
