@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from corvus.base.errors import EditRefused
-from corvus.base.files import rewrite_file
 from corvus.cli.exits import Exit
+from corvus.cli.rewriting import rewrite
 from corvus.config.check.check import CheckedFile, CheckRun, Options, check_paths
 from corvus.config.check.discover import STDIN
 from corvus.config.edit.fixing import FixedText, fix_text, is_wanted, prove
+from corvus.config.toml.values import shown
 from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.plain import escape
 from corvus.diagnostics.unified import unified_diff
@@ -127,7 +128,12 @@ def _deliver(file: CheckedFile, how: Options, options: Arguments) -> FixedText:
         done.append(fixed(now))
         return done[-1].after
 
-    rewrite_file(path, change)
+    rewrite(path, change)
+    migrated = [shown(one.path) for one in done[-1].applied if one.code == "deprecated-key"]
+    if migrated:
+        from corvus.cli.migration.note import keep_in_audit
+
+        keep_in_audit(file.shown, migrated)
     return done[-1]
 
 
@@ -190,18 +196,6 @@ def counted(diagnostics: Sequence[Diagnostic]) -> str:
     words = {found.severity.value for found in diagnostics}
     word = words.pop() if len(words) == 1 else "finding"
     return f"{len(diagnostics)} {word}{'s' * (len(diagnostics) != 1)}"
-
-
-def fixable(diagnostics: Iterable[Diagnostic]) -> str:
-    """Say how many findings have a fix, and with which options; empty where none has."""
-    fixes = [found.fix for found in diagnostics if found.fix]
-    safe = sum(fix.is_safe for fix in fixes)
-    more = len(fixes) - safe
-    if not fixes:
-        return ""
-    if not safe:
-        return f"{more} fixable with `--fix --unsafe-fixes`"
-    return f"{safe} fixable with `--fix`" + (f" ({more} more with `--unsafe-fixes`)" * bool(more))
 
 
 def _write(data: bytes) -> None:
