@@ -9,7 +9,10 @@ from corvus.config.check.subject import Subject
 from corvus.config.toml.finding import Finding, ValueOf
 from corvus.config.toml.values import Route, as_items, is_table, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
-from corvus.diagnostics.model import Fix
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from corvus.diagnostics.model import Fix
 
 INFO = CodeInfo(
     "match-fits-all",
