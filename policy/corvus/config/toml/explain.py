@@ -9,6 +9,7 @@ from typing import Final
 from corvus.config.toml import problems
 from corvus.config.toml.bounds import MAX_PROBLEMS
 from corvus.config.toml.finding import Finding, KeyOf, Place, Stretch, ValueOf
+from corvus.config.toml.languages import find_language
 from corvus.config.toml.quotes import Quotes
 from corvus.config.toml.scan import scan
 from corvus.config.toml.spans import Conflict, LineIndex, SpanIndex
@@ -62,11 +63,13 @@ def explain_refusal(text: str, file: str, refusal: Exception, *, has_bom: bool) 
     Returns:
         At least one error, in the order of the text.
     """
-    lines = LineIndex(text, has_bom=has_bom)
+    lines, quotes = LineIndex(text, has_bom=has_bom), Quotes(text)
     scanned = scan(text)
+    language = find_language(text, file, scanned.problems, quotes)
+    if language is not None:
+        return _to_diagnostics([language], file, quotes, lines)
     found = _merge(scanned.problems, _forbidden(text), lines)
     misread = {lines.line_of(problem.start) for problem in found}
-    quotes = Quotes(text)
     found += [
         _defined_twice(conflict, quotes)
         for conflict in SpanIndex(scanned.statements).conflicts
@@ -87,7 +90,9 @@ def explain_problems(text: str, file: str, *, has_bom: bool) -> list[Diagnostic]
     found = scan(text).problems
     if all(problem.code not in {problems.DEEP, problems.MODERN} for problem in found):
         return []
-    return _to_diagnostics([*found], file, Quotes(text), LineIndex(text, has_bom=has_bom))
+    lines, quotes = LineIndex(text, has_bom=has_bom), Quotes(text)
+    language = find_language(text, file, found, quotes)
+    return _to_diagnostics([*found] if language is None else [language], file, quotes, lines)
 
 
 def explain_excess(

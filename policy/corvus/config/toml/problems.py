@@ -291,6 +291,19 @@ def no_equals(start: int, end: int, token: str, name: str, *, rest: str) -> Find
     )
 
 
+def unopened_header(start: int, end: int) -> Finding:
+    """Describe ``table]``."""
+    return _syntax(
+        "the table header is not opened with `[`", start, end, "expected `[` before this"
+    )
+
+
+def conflict(start: int, end: int) -> Finding:
+    """Describe what git leaves of two versions."""
+    helps = ("Keep one of the two versions, and remove the lines with markers.",)
+    return _syntax("a conflict of git is not settled", start, end, "begins here", helps)
+
+
 def unnamed_header(start: int, end: int) -> Finding:
     """Describe ``[]``."""
     return _syntax("the table header has no name", start, end, "no name")
