@@ -40,6 +40,7 @@ TESTS = Path(__file__).parent
 SLOW = (
     "autonomy/test_shell.py",
     "ci",
+    "cli/test_core_install.py",
     "clients/test_example_folders.py",
     "clients/test_examples.py",
     "config/model/test_schema_editors.py",
@@ -58,6 +59,8 @@ SLOW = (
     "gateway/test_run_budgets.py",
     "ledger/test_archive.py",
     "ledger/test_drain.py",
+    "lsp/test_features.py",
+    "lsp/test_server.py",
     "metering/test_recordings.py",
     "stateful",
     "tidy/test_readme.py",

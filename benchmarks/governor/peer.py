@@ -2,7 +2,7 @@
 
 Run it with the interpreter of a scratch environment that has both:
 
-    python3 -m venv /tmp/peer && /tmp/peer/bin/pip install 'litellm[proxy]' .
+    python3 -m venv /tmp/peer && /tmp/peer/bin/pip install 'litellm[proxy]' '.[ledger]'
     LITELLM_LOCAL_MODEL_COST_MAP=True /tmp/peer/bin/python benchmarks/governor/peer.py
 
 One key with a limit of 1.00 USD; every call of gpt-4o may cost 0.16 USD at most (16,000 output

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corvus.base.errors import LedgerCorrupt, LedgerError, StoreError
+from corvus.base.extras import require_ledger
 from corvus.base.time import Clock, FixedClock, SystemClock
 from corvus.governor.audit_chain import append_audit
 from corvus.governor.recorded_sums import LedgerHistory
@@ -111,7 +112,9 @@ class Bookkeeping:
         Raises:
             StoreError: It cannot be opened.
             LedgerError: The ledger is a folder, next to which no store belongs.
+            LedgerNotInstalled: What is recorded in it could not be counted again.
         """
+        require_ledger()
         if os.path.isdir(self.ledger_path):
             raise LedgerError(
                 f"{self.ledger_path} is a folder, no ledger; name a file with --ledger"

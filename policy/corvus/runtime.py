@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from corvus.base.context import Opening
-from corvus.base.errors import LedgerError, StoreError
+from corvus.base.errors import LedgerError, LedgerNotInstalled, StoreError
 from corvus.base.period import Period, Window, window_at
 from corvus.base.time import Clock, SystemClock
 from corvus.compile import (
@@ -144,6 +144,7 @@ class Runtime:
         Raises:
             StoreError: Governance is enabled and the store cannot be opened.
             LedgerError: Budgets must be counted again, and the ledger cannot be read.
+            LedgerNotInstalled: Governance is enabled, and DuckDB is missing; nothing was made.
         """
         return Opening(self._governor(listeners))
 
@@ -174,7 +175,7 @@ class Runtime:
             if self.policy.enabled or books.has_store:
                 try:
                     store = opened.enter_context(books.store())
-                except StoreError:
+                except (StoreError, LedgerNotInstalled):
                     if self.policy.enabled:
                         raise
                     store, history = open_store(None, self.clock), no_history
@@ -214,6 +215,23 @@ class Runtime:
             report = governor.status(session_id, mission_id)
         latest = latest_session(self.bookkeeping.place) if session_id is None else None
         return replace(report, latest_session_id=latest)
+
+    def glance(self) -> StatusReport | None:
+        """Say where every budget stands, of sessions for the latest, by a look next to any writer.
+
+        Returns:
+            What the store says, of which no byte changes; ``None`` where there is none, or one
+            that an older version made.
+
+        Raises:
+            StoreError: The store is there and cannot be read.
+        """
+        from corvus.governor.status import glance
+
+        if not self.bookkeeping.has_store:
+            return None
+        with self.bookkeeping.place.looking() as look:
+            return glance(look, self.policy, self.clock.now()) if look.is_current else None
 
     def parts(self, query: PartsQuery) -> PartsPage:
         """Say where the parts of a budget with ``per`` stand (EVA-12).

@@ -222,13 +222,18 @@ def test_the_workflow_names_the_action_and_inputs_that_it_has() -> None:
 
 def test_the_pre_commit_example_names_hooks_that_there_are() -> None:
     (repository,) = read(PRE_COMMIT)["repos"]
-    assert {one["id"] for one in repository["hooks"]} == {one["id"] for one in read(HOOKS)}
+    used = {one["id"] for one in repository["hooks"]}
+    proposed = {*re.findall(r"^ *# - id: (\S+)$", PRE_COMMIT.read_text(), re.MULTILINE)}
+    assert used | proposed == {one["id"] for one in read(HOOKS)}
+    assert not used & proposed
 
 
 HOOK_RUNS = {
     ("corvus-check", BROKEN): Exit.FINDINGS,
     ("corvus-check", CLEAN): Exit.CLEAN,
     ("corvus-check", LEGACY): Exit.CLEAN,
+    ("corvus-check-host", BROKEN): Exit.FINDINGS,
+    ("corvus-check-host", CLEAN): Exit.CLEAN,
     ("corvus-migrate-check", LEGACY): Exit.FINDINGS,
     ("corvus-migrate-check", CLEAN): Exit.CLEAN,
 }
@@ -246,9 +251,102 @@ def test_a_hook_passes_or_fails_as_pre_commit_runs_it(hook: str, path: Path) -> 
     assert path.read_bytes() == before
 
 
+OWN_NAMES = ["corvus.toml", "teams/a b/corvus.toml"]
+HOST_NAMES = [
+    ".corvus/config.toml",
+    ".zeroclaw/config.toml",
+    "corvus/config.toml",
+    "home/.config/corvus/config.toml",
+    "agents/zeroclaw/config.toml",
+]
+OTHER_NAMES = [
+    "my-corvus.toml",
+    "corvus.toml.bak",
+    "x.toml",
+    "config.toml",
+    "hugo/config.toml",
+    "notcorvus/config.toml",
+    ".corvus/config.toml.bak",
+    ".corvus/other.toml",
+]
+PICKED = {
+    "corvus-check": [*OWN_NAMES, *HOST_NAMES],
+    "corvus-check-host": HOST_NAMES,
+    "corvus-migrate-check": [*OWN_NAMES, *HOST_NAMES],
+}
+
+
 @pytest.mark.parametrize("hook", read(HOOKS), ids=lambda hook: hook["id"])
 def test_a_hook_picks_the_configs_and_nothing_else(hook: dict[str, Any]) -> None:
-    names = ["corvus.toml", "teams/a b/corvus.toml", "my-corvus.toml", "corvus.toml.bak", "x.toml"]
-    assert [name for name in names if re.search(hook["files"], name)] == names[:2]
+    names = [*OWN_NAMES, *HOST_NAMES, *OTHER_NAMES]
+    assert [name for name in names if re.search(hook["files"], name)] == PICKED[hook["id"]]
     assert hook["types"] == ["toml"]
     assert hook["language"] == "python"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Make a repository with a config under every name, each in order, and prek's config."""
+    for name in (*OWN_NAMES, *HOST_NAMES, *OTHER_NAMES, "vendor/corvus.toml"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("[cost]\nenabled = true\n")
+    # The environment of a hook is this one: there may be no network to make another.
+    hooks = [{**hook, "language": "system"} for hook in read(HOOKS)]
+    (tmp_path / ".pre-commit-config.yaml").write_text(
+        yaml.safe_dump({"repos": [{"repo": "local", "hooks": hooks}]})
+    )
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", "--all")
+    return tmp_path
+
+
+def git(folder: Path, *words: str) -> None:
+    subprocess.run(["git", "-C", folder, *words], check=True, capture_output=True)
+
+
+def prek(folder: Path, hook: str) -> subprocess.CompletedProcess[str]:
+    programs = Path(sys.executable).parent
+    program = shutil.which("prek", path=f"{programs}{os.pathsep}{os.environ['PATH']}")
+    if program is None:
+        pytest.skip("prek is not installed here; the dev dependencies have it")
+    return subprocess.run(
+        [program, "run", "--all-files", "--verbose", hook],
+        cwd=folder,
+        env={
+            **os.environ,
+            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+            "PREK_HOME": str(folder / ".git" / "prek"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize("hook", PICKED)
+def test_prek_runs_a_hook_over_every_name_that_the_tool_knows(hook: str, repository: Path) -> None:
+    passed = prek(repository, hook)
+    assert passed.returncode == 0, passed.stdout + passed.stderr
+    assert "Passed" in passed.stdout
+    many = len(PICKED[hook])
+    assert f"in {many + (hook == 'corvus-migrate-check')} files" in passed.stdout
+
+
+def test_prek_fails_at_a_mistake_in_the_config_of_a_runtime(repository: Path) -> None:
+    """What nobody checked while the hook matched ``corvus.toml`` alone."""
+    (repository / ".zeroclaw" / "config.toml").write_text("[cost]\ndaly_limit_usd = 5\n")
+    for hook in ("corvus-check", "corvus-check-host"):
+        failed = prek(repository, hook)
+        assert failed.returncode == 1
+        assert "unknown-key" in failed.stdout
+        assert ".zeroclaw/config.toml:2:1" in failed.stdout
+
+
+def test_prek_leaves_out_what_the_settings_exclude(repository: Path) -> None:
+    """The hook names files, so that only ``--force-exclude`` keeps it from the excluded ones."""
+    (repository / "vendor" / "corvus.toml").write_text("[costs]\n")
+    passed = prek(repository, "corvus-check")
+    assert passed.returncode == 0, passed.stdout
+    assert "1 file excluded" in passed.stdout

@@ -65,7 +65,10 @@ def test_nothing_to_do_is_said(config: Path, capsys: Capture) -> None:
         (["set", "memory.backend", "x"], "belongs to the corvus runtime"),
         (["set", "cost.enabled", "true", "--config", "absent.toml"], "file-missing"),
         (["unset", "cost.daly"], "no setting `cost.daly`"),
-        (["set", "cost.enabled"], "Missing argument 'VALUE'"),
+        (["set", "cost.enabled"], "`cost.enabled` sets nothing: write `KEY VALUE`"),
+        (["set", "cost.enabled=true", "25"], "`25` sets nothing"),
+        (["set", "cost.enabled=true", 'cost."enabled"=false'], "`cost.enabled` is set twice"),
+        (["set", "cost.enabled=true", "cost.daly_limit_usd=1"], "did you mean"),
         (["set", "governance.ledger.path", "\udcff"], "not UTF-8"),
     ],
 )
@@ -75,6 +78,36 @@ def test_a_refused_change_is_a_usage_error(
     assert main(["config", *words]) == Exit.USAGE
     assert told in capsys.readouterr().err
     assert config.read_text() == CONFIG
+
+
+def test_several_keys_are_set_together(config: Path, capsys: Capture) -> None:
+    """A provider needs two keys at once: with either alone the file would have an error."""
+    at = "governance.upstreams.anthropic"
+    address = "https://api.anthropic.com/v1?a=b"
+    assert main(["config", "set", f"{at}.kind=anthropic"]) == Exit.USAGE
+    assert "lacks `base_url`" in capsys.readouterr().err
+    words = [
+        f"{at}.kind=anthropic",
+        f"{at}.base_url=https://api.anthropic.com",
+        "cost.enabled=true",
+    ]
+    assert main(["config", "set", *words]) == Exit.CLEAN
+    assert config.read_text() == (
+        "# mine\n[cost]\ndaily_limit_usd = 5.00 # a day\nenabled = true\n\n"
+        '[governance.ledger]\npath = "a"\n\n[governance.upstreams.anthropic]\n'
+        'kind = "anthropic"\nbase_url = "https://api.anthropic.com"\n'
+    )
+    assert main(["config", "set", "governance.observability.otlp_endpoint", address]) == Exit.CLEAN
+    assert f'otlp_endpoint = "{address}"' in config.read_text()
+
+
+def test_a_provider_is_one_table(config: Path) -> None:
+    value = "{kind='anthropic', base_url='https://api.anthropic.com'}"
+    assert main(["config", "set", "governance.upstreams.anthropic", value]) == Exit.CLEAN
+    assert config.read_text() == (
+        f'{CONFIG}\n[governance.upstreams.anthropic]\nkind = "anthropic"\n'
+        'base_url = "https://api.anthropic.com"\n'
+    )
 
 
 def test_without_any_config_init_is_named(capsys: Capture) -> None:

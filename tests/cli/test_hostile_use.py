@@ -91,7 +91,7 @@ def ledger(tmp_path: Path, record_calls: Callable[..., Path]) -> Path:
         (["cost", "override", "--ledger", "secret/l.duckdb"], Exit.LEDGER_UNAVAILABLE),
         (["cost", "override", "--ledger", LONG], Exit.LEDGER_UNAVAILABLE),
         (["cost", "reset", "--yes"], Exit.USAGE),
-        (["cost", "reset", "--scope", "day"], Exit.USAGE),
+        (["cost", "reset", "--scope", "day", "--ledger", "own.duckdb"], Exit.USAGE),
         (["cost", "reset", "--scope", "", "--yes", "--ledger", "own.duckdb"], Exit.USAGE),
         (["cost", "reset", "--scope", LONG, "--yes", "--ledger", "own.duckdb"], Exit.USAGE),
         (["cost", "reset", "--scope", "day", "--yes", "--ledger", "/"], Exit.LEDGER_UNAVAILABLE),

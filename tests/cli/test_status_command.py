@@ -98,7 +98,9 @@ def test_settings_that_differ_come_with_their_origin_and_no_secret(
     place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CORVUS_COST__DAILY_LIMIT_USD", "9")
-    place.config.write_text(CONFIG + '[governance.ledger]\nurl = "postgres://u:hunter2@db/x"\n')
+    place.config.write_text(
+        CONFIG + '[governance.observability]\notlp_endpoint = "https://u:hunter2@otel/x"\n'
+    )
     for style in ("json", "kv", "text"):
         assert place.run("status", "--format", style) == Exit.CLEAN
         shown = capsys.readouterr().out

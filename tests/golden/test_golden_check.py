@@ -40,12 +40,20 @@ def _written(name: str, raw: bytes) -> Callable[[Path], str]:
     return write
 
 
+def _unusable_settings(folder: Path) -> str:
+    (folder / "corvus.toml").write_text("[governance.check]\nexclude = [\n")
+    (folder / "agents").mkdir()
+    (folder / "agents/a.toml").write_text("[cost]\n")
+    return "agents/a.toml"
+
+
 SITUATIONS: dict[str, Callable[[Path], str]] = {
     "file-missing": lambda _folder: "corvsu.toml",
     "file-too-large": _written("log.toml", b"#" * (MAX_BYTES + 1)),
     "file-unreadable": _unreadable,
     "invalid-utf8": _written("latin-1.toml", "[cost]\nowner = 'José' # team\n".encode("latin-1")),
     "no-file-matched": lambda _folder: "config/*.tmol",
+    "unusable-settings": _unusable_settings,
 }
 """What each code needs: sets it up in an empty folder and returns the argument of the check."""
 REPORTED = [info for info in CODES.values() if info not in ABOVE_FILES]

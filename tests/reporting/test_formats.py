@@ -24,8 +24,8 @@ from corvus.reporting.formats import (
     kv_lines,
     markdown_text,
     usd_places,
-    write_parquet,
 )
+from corvus.reporting.parquet import write_parquet
 from corvus.reporting.table import Column, Table
 
 COLUMNS = (

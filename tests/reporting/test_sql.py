@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from corvus.base.errors import ReportError
 from corvus.ledger.ledger import open_ledger
 from corvus.reporting import sql_guard
-from corvus.reporting.formats import csv_text, human, json_text, kv_lines, write_parquet
+from corvus.reporting.formats import csv_text, human, json_text, kv_lines
+from corvus.reporting.parquet import write_parquet
 from corvus.reporting.sql import Answer, run_sql
 from corvus.reporting.table import Table
 from tests.properties import examples

@@ -50,6 +50,7 @@ EXITS = {
     "LedgerLocked": Exit.LEDGER_UNAVAILABLE,
     "LedgerTooNew": Exit.LEDGER_UNAVAILABLE,
     "LedgerCorrupt": Exit.LEDGER_UNAVAILABLE,
+    "LedgerNotInstalled": Exit.USAGE,
     "ImportRefused": Exit.USAGE,
     "ReportError": Exit.USAGE,
     "ReportNotFound": Exit.USAGE,

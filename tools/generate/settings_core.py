@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from corvus.config.model import keys
 from corvus.config.model.fields import NATIVE_ONLY
-from corvus.config.model.quick import FUNCTIONS
+from corvus.config.model.quick import FUNCTIONS, PATTERNS
 from corvus.config.model.settings import Settings
 from corvus.config.toml.values import is_table
 
@@ -55,6 +55,10 @@ def _reduced_table(schema: dict[str, Any]) -> Any:
         case {"type": "model", "schema": {"type": "model-fields", "fields": fields}}:
             keys = {name: _field(field["schema"]) for name, field in fields.items()}
             return {"type": "typed-dict", "config": _CONFIG, "fields": keys}
+        case {"type": "str", "pattern": pattern} if pattern in PATTERNS:
+            rest = {key: value for key, value in schema.items() if key != "pattern"}
+            check = {"type": "no-info", "function": {"$pattern": pattern}}
+            return {"type": "function-after", "function": check, "schema": _reduced(rest)}
         case _:
             return {key: _reduced(value) for key, value in schema.items() if key not in _SILENT}
 

@@ -14,6 +14,7 @@ print, log, exit or know HTTP: ``corvus.cli.exits`` turns them into exit codes,
     ├── ActionRefused ── ActionRateExceeded
     ├── StoreError ──── StoreUnavailable (SettlementPending) · StoreTooNew · StoreCorrupt
     ├── LedgerError ─── LedgerLocked · LedgerOutdated · LedgerTooNew · LedgerCorrupt
+    │                   LedgerNotInstalled
     ├── ImportRefused
     ├── ReportError ─── ReportNotFound · ReportParameterInvalid · ReportInvalid
     ├── ProjectRefused
@@ -152,6 +153,12 @@ class LedgerCorrupt(LedgerError):
     """The file is no ledger, or DuckDB cannot read it."""
 
     code = "ledger-corrupt"
+
+
+class LedgerNotInstalled(LedgerError):
+    """DuckDB is not installed, so nothing that needs the ledger is begun."""
+
+    code = "ledger-not-installed"
 
 
 class ImportRefused(PolicyError):

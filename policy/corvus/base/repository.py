@@ -6,9 +6,8 @@ NOTE: it asks ``os.path`` and not ``Path``, whose questions raise where the answ
 from __future__ import annotations
 
 import os
-from typing import Final
 
-MARK: Final = ".git"
+MARK = ".git"
 """A folder; a file in a worktree and in a submodule. Whatever it is, it marks the root."""
 
 

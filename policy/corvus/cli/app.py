@@ -6,6 +6,7 @@ The module of a command is imported when the command runs, or when all are liste
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Collection
 from functools import cache
 from importlib import import_module
@@ -14,6 +15,8 @@ from typing import Annotated, NamedTuple
 import typer
 from typer.main import get_command
 
+from corvus.cli.exits import Exit
+from corvus.cli.parsing.mistakes import UsageMistake, show
 from corvus.version import __version__
 
 _PASSED_ON: dict[str, object] = {
@@ -70,6 +73,16 @@ def explain(context: typer.Context) -> None:
     raise typer.Exit(main(context.args))
 
 
+def lsp(context: typer.Context) -> None:
+    """Serve an editor: diagnostics while typing, fixes, hover, completion, spend of budgets.
+
+    Example: corvus lsp
+    """
+    from corvus.cli.serving.lsp import main
+
+    raise typer.Exit(main(context.args))
+
+
 class _Entry(NamedTuple):
     """A command, or a group of them.
 
@@ -84,7 +97,7 @@ class _Entry(NamedTuple):
     settings: dict[str, object] | None = None
 
 
-_PASSED = {"check": check, "migrate": migrate, "explain": explain}
+_PASSED = {"check": check, "migrate": migrate, "explain": explain, "lsp": lsp}
 COMMANDS = {
     "sql": _Entry(
         "sql", "Ask the ledger in SQL: one SELECT, which reads its tables and nothing else."
@@ -142,10 +155,17 @@ def run(argv: list[str]) -> int:
     named = (name for name in argv[:1] if name in COMMANDS)
     names = tuple(COMMANDS) if "_CORVUS_COMPLETE" in os.environ else tuple(named)
     try:
-        _command_line(names)(args=argv, prog_name="corvus")
+        code = _command_line(names)(args=argv, prog_name="corvus", standalone_mode=False)
     except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):
+            raise stop.__context__ from None  # typer ends with 1 where the reader of a pipe left
         return stop.code if isinstance(stop.code, int) else 0
-    return 0
+    except typer.Abort:
+        print("aborted", file=sys.stderr)
+        return Exit.FINDINGS
+    except UsageMistake as mistake:
+        return show(mistake, argv)
+    return code if isinstance(code, int) else 0
 
 
 @cache

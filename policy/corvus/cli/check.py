@@ -45,6 +45,11 @@ class Arguments:
     fix_only: bool = False
     diff: bool = False
     show_fixes: bool = False
+    exclude: list[str] | None = None
+    extend_exclude: list[str] | None = None
+    force_exclude: bool = False
+    respect_gitignore: bool = True
+    severity: list[str] | None = None
     format: str | None = None
     output_file: str | None = None
     report: list[str] | None = None
@@ -72,17 +77,12 @@ def main(argv: list[str]) -> int:
     try:
         options = parse(argv)
         shown, reports = _planned(options)
+        how = _chosen(options)
     except SystemExit as stop:  # argparse has printed its message or the help
         return Exit.USAGE if stop.code else Exit.CLEAN
-    from corvus.config.check.check import Options, check_paths
+    from corvus.config.check.check import check_paths
 
     paths = options.path or usual_files()
-    how = Options(
-        dialect=options.dialect or "auto",
-        stdin=read_stdin,
-        stdin_name=options.stdin_filename,
-        facts=PRICE_FACTS,
-    )
 
     def show(checked: CheckRun) -> int:
         return _show(checked, options, shown, reports)
@@ -92,6 +92,22 @@ def main(argv: list[str]) -> int:
 
         return fix_paths(paths, how, options, show)
     return show(_with_proved_fixes(check_paths(paths, how), how))
+
+
+def _chosen(options: Arguments) -> Options:
+    """Return how to check.
+
+    Raises:
+        SystemExit: A severity cannot be; that was printed.
+    """
+    from corvus.config.check.check import Options
+
+    how = Options(stdin=read_stdin, stdin_name=options.stdin_filename, facts=PRICE_FACTS)
+    if vars(options).keys() <= {"path"}:
+        return how
+    from corvus.cli.check_options import checking
+
+    return how._replace(**checking(options))
 
 
 def _with_proved_fixes(checked: CheckRun, how: Options) -> CheckRun:
@@ -206,12 +222,15 @@ def _summary(checked: CheckRun) -> list[str]:
     ignored = sum(file.ignored for file in checked.files)
     if ignored:
         lines.append(f"{_many(ignored, 'finding')} ignored by comments")
-    unread = len(checked.unmatched) + sum(file.text is None for file in checked.files)
+    unmatched = [found for found in checked.unmatched if found.code != "unusable-settings"]
+    unread = len(unmatched) + sum(file.text is None for file in checked.files)
     if unread:
         verb = "was" if unread == 1 else "were"
         lines.append(f"{_many(unread, 'input')} {verb} not checked: this is no pass")
     if checked.passed_over:
         lines.append(f"{_many(len(checked.passed_over), 'file')} of other tools passed over")
+    if checked.excluded:
+        lines.append(f"{_many(len(checked.excluded), 'file')} excluded")
     if any(found.fix for found in checked.diagnostics):
         from corvus.cli.checks.fix import fixable
 
@@ -232,7 +251,9 @@ def _dialect_lines(files: tuple[CheckedFile, ...]) -> list[str]:
         evidence = Counter(key for detected in same for key in detected.evidence)
         shown = sorted(evidence, key=evidence.__getitem__, reverse=True)[:_EVIDENCE]
         more = f" and {len(evidence) - _EVIDENCE} more" if len(evidence) > _EVIDENCE else ""
-        if same[0].pinned:
+        if same[0].pinned and shown:
+            why = f"as [governance.check.dialect] says of {', '.join(shown)}{more}"
+        elif same[0].pinned:
             why = "as --dialect says"
         elif shown:
             why = f"found {', '.join(shown)}{more}"
@@ -263,6 +284,10 @@ def read_stdin() -> bytes:
 
 def has_price(model: str) -> bool:
     """Return whether the bundled book prices a model; an ambiguous name has several."""
+    from corvus.prices.listed import is_listed
+
+    if is_listed(model):
+        return True
     from corvus.model.decision import AmbiguousModel
 
     try:

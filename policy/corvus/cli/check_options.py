@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-from corvus.cli.arguments import ArgumentParser, Group
-from corvus.diagnostics.codes import SEVERITIES
+from corvus.cli.parsing.arguments import ArgumentParser, Group
+from corvus.diagnostics.codes import LEVELS, SEVERITIES
 from corvus.diagnostics.formats import FORMATS
+
+if TYPE_CHECKING:
+    from corvus.cli.check import Arguments
 
 _EPILOG: Final = """\
 examples:
@@ -18,11 +21,47 @@ examples:
   corvus check --format github --report sarif=corvus.sarif --report junit=corvus.xml .
   corvus check --fix corvus.toml        mend what cannot change the meaning in force
   corvus check --diff --unsafe-fixes .  what could be mended, as a patch; nothing is written
+  corvus check --severity limit-never-binds=error --extend-exclude 'drafts/' .
   corvus explain unknown-key            what a code means and how to mend it
 
 exit codes: 0 clean, 1 findings at or above --fail-on, 2 usage, unreadable input or no file matched,
 or a report could not be written
 """
+
+
+def checking(arguments: Arguments) -> dict[str, Any]:
+    """Return what the command line says about how to check, by the names of ``Options``.
+
+    Raises:
+        SystemExit: A severity cannot be; that was printed.
+    """
+    from corvus.config.check.walk import Search
+
+    dialect = arguments.dialect
+    return {
+        # `--dialect auto` wins over the settings; without it they decide.
+        "dialect": "auto" if dialect is None else "" if dialect == "auto" else dialect,
+        "severity": dict(map(_severity, arguments.severity or ())),
+        "search": Search(
+            None if arguments.exclude is None else tuple(arguments.exclude),
+            tuple(arguments.extend_exclude or ()),
+            arguments.force_exclude,
+            arguments.respect_gitignore,
+        ),
+    }
+
+
+def _severity(value: str) -> tuple[str, str]:
+    from corvus.config.check.rule_settings import refusal
+    from corvus.diagnostics.plain import escape
+
+    code, sign, level = value.partition("=")
+    if not sign:
+        parser_of_check().error(f"'--severity' needs CODE=LEVEL, not '{escape(value)}'")
+    if reason := refusal(code, level):
+        mistake = f"invalid value '{escape(value)}' for '--severity'"
+        parser_of_check().error(f"{mistake}; {escape(reason)}")
+    return code, level
 
 
 def parser_of_check() -> ArgumentParser:
@@ -33,15 +72,50 @@ def parser_of_check() -> ArgumentParser:
         "Check config files and report every problem with file:line:column.",
         _EPILOG,
     )
-    add_files(parser)
+    _add_files(parser)
     _add_rules(parser)
     _add_fixes(parser)
     _add_output(parser)
     return parser
 
 
+def _add_files(parser: ArgumentParser) -> None:
+    group = add_files(parser)
+    group.add_argument(
+        "--exclude",
+        action="append",
+        metavar="GLOB",
+        help="leave out what matches, as in .gitignore, in place of the usual folders and of "
+        "[governance.check] exclude; may be given several times",
+    )
+    group.add_argument(
+        "--extend-exclude",
+        action="append",
+        metavar="GLOB",
+        help="leave out what matches, too",
+    )
+    group.add_argument(
+        "--force-exclude",
+        action="store_true",
+        help="leave out what is excluded even where it is named, as pre-commit names files",
+    )
+    group.add_argument(
+        "--no-respect-gitignore",
+        action="store_false",
+        dest="respect_gitignore",
+        help="search also what .gitignore and .git/info/exclude leave out",
+    )
+
+
 def _add_rules(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("which findings")
+    group.add_argument(
+        "--severity",
+        action="append",
+        metavar="CODE=LEVEL",
+        help=f"how much a warning or note matters: {', '.join(LEVELS)}; wins over "
+        "[governance.check.severity]; may be given several times",
+    )
     group.add_argument(
         "--fail-on",
         choices=(*SEVERITIES, "never"),

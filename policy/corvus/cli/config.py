@@ -11,7 +11,7 @@ from typing import Annotated, Literal, NamedTuple
 
 import typer
 
-from corvus.cli.config_edit import apply_change, file_to_change
+from corvus.cli.config_edit import apply_change, file_to_change, values_of
 from corvus.cli.options import Config, Sets
 from corvus.cli.output import console, is_terminal, json_text, shown
 from corvus.config.check.suggest import closest
@@ -98,28 +98,27 @@ File = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="The file to change; default: the one that is read."),
 ]
+_VALUES = "A value as TOML writes it: 25, true, '[\"a\"]'; a word is a string."
+Words = Annotated[list[str], typer.Argument(metavar="KEY VALUE | KEY=VALUE...", help=_VALUES)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the diff and write nothing.")]
 
 
 @app.command("set")
 def set_(
-    key: Key,
-    value: Annotated[
-        str,
-        typer.Argument(
-            metavar="VALUE", help="As TOML writes it: 25, true, '[\"a\"]'; a word is a string."
-        ),
-    ],
+    words: Words,
     *,
     config: File = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Set a key of a config file; comments and layout stay, and it must check as well as before.
+    """Set keys of a config file; comments and layout stay, and it must check as well as before.
 
-    Example: corvus config set cost.daily_limit_usd 25
+    Several keys are set together or not at all.
+
+    Example: corvus config set cost.daily_limit_usd=25 cost.session_limit_usd=5
     """
+    values = values_of(words)
     path = file_to_change(config, os.environ)
-    apply_change(path, lambda raw: set_keys(raw, str(path), {key: value}), dry_run=dry_run)
+    apply_change(path, lambda raw: set_keys(raw, str(path), values), dry_run=dry_run)
 
 
 @app.command("unset")

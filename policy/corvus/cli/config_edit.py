@@ -4,20 +4,46 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
 
 from corvus.base.errors import EditRefused
 from corvus.base.files import count_hard_links
 from corvus.config.edit.change import Change, read_config, write_change
+from corvus.config.layers.assignment import read_key, whole_key
 from corvus.config.layers.environment import variable
 from corvus.config.layers.locate import locate
+from corvus.config.toml.values import Route, shown
 from corvus.diagnostics.formats.text import concise
 from corvus.diagnostics.plain import escape
 from corvus.diagnostics.secrets import secret_ranges
 
 _CONTEXT_LINES = 3
+
+
+def values_of(words: Sequence[str]) -> dict[str, str]:
+    """Return the keys and values of ``config set``: one of each, or ``KEY=VALUE`` words.
+
+    Raises:
+        EditRefused: A word is neither, or a key is named twice.
+    """
+    if len(words) == 2 and whole_key(words[0]) is not None:
+        return {words[0]: words[1]}
+    values: dict[str, str] = {}
+    routes: set[Route] = set()
+    for word in words:
+        key = read_key(word)
+        if key is None or word[key.end : key.end + 1] != "=":
+            name = word[: key.end].strip() if key else word
+            raise EditRefused(
+                f"`{name}` sets nothing: write `KEY VALUE`, or `KEY=VALUE` for several"
+            )
+        if key.route in routes:
+            raise EditRefused(f"`{shown(key.route)}` is set twice")
+        routes.add(key.route)
+        values[word[: key.end]] = word[key.end + 1 :]
+    return values
 
 
 def file_to_change(named: Path | None, environment: Mapping[str, str]) -> Path:

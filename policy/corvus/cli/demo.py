@@ -40,6 +40,9 @@ def demo(
 
     Example: corvus demo --dir /tmp/corvus-demo
     """
+    from corvus.base.extras import require_ledger
+
+    require_ledger()
     out = console()
     _prepare(folder)
     try:

@@ -17,10 +17,9 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from corvus.base.errors import PolicyError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from corvus.base.errors import PolicyError
     from corvus.model.decision import Decision
 
 
@@ -47,6 +46,7 @@ _BY_CODE = {
     "action-refused": Exit.DENIED_ACTION,
     "store-error": Exit.LEDGER_UNAVAILABLE,
     "ledger-error": Exit.LEDGER_UNAVAILABLE,
+    "ledger-not-installed": Exit.USAGE,
     "import-refused": Exit.USAGE,
     "report-error": Exit.USAGE,
     "project-refused": Exit.USAGE,
@@ -63,6 +63,8 @@ _BY_CODE = {
 
 def exit_for(error: PolicyError) -> Exit:
     """Return the exit code of an error: that of its nearest listed ancestor."""
+    from corvus.base.errors import PolicyError
+
     codes = (kind.code for kind in type(error).__mro__ if issubclass(kind, PolicyError))
     return next((_BY_CODE[code] for code in codes if code in _BY_CODE), Exit.FAILURE)
 

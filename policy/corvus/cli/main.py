@@ -1,7 +1,8 @@
 """The ``corvus`` command.
 
-``check`` and ``explain`` go past the heavy command line, everything else goes to it. No error of
-ours ever shows a traceback here; a bug does only when ``CORVUS_TRACEBACK`` is set.
+``check``, ``migrate``, ``explain`` and ``lsp`` go past the heavy command line, everything else goes
+to it. No error of ours ever shows a traceback here; a bug does only when ``CORVUS_TRACEBACK`` is
+set.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ import os
 import signal
 import sys
 import time
-from types import FrameType
-
-from corvus.base.errors import PolicyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType
     from typing import Any
+
+    from corvus.base.errors import PolicyError
 
 _BROKEN_PIPE = 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
 _PATIENCE_SECONDS = 5.0
@@ -65,17 +66,10 @@ def main(argv: list[str] | None = None) -> int:
         code = _run(arguments)
         sys.stdout.flush()
         return code
-    except PolicyError as error:
-        return _tell(error)
     except (_Stopped, KeyboardInterrupt):
         return signals.exit_code
-    except OSError as fault:
-        return _lost_output(fault)
     except Exception as error:
-        # A library may turn what a signal raised into an error of its own, as DuckDB does.
-        if signals.stopped or str(error) == "Query interrupted":
-            return signals.exit_code
-        return _unexpected(error)
+        return _failed(error, signals)
     finally:
         signals.restore()
 
@@ -104,10 +98,27 @@ def _run(argv: list[str]) -> int:
             from corvus.cli.explain import main as explain
 
             return explain(argv[1:])
+        case ["lsp"]:
+            from corvus.cli.serving.lsp import main as lsp
+
+            return lsp(argv[1:])
         case _:
             from corvus.cli.app import run
 
             return run(argv)
+
+
+def _failed(error: Exception, signals: _Signals) -> int:
+    from corvus.base.errors import PolicyError
+
+    if isinstance(error, PolicyError):
+        return _tell(error)
+    if isinstance(error, OSError):
+        return _lost_output(error)
+    # A library may turn what a signal raised into an error of its own, as DuckDB does.
+    if signals.stopped or str(error) == "Query interrupted":
+        return signals.exit_code
+    return _unexpected(error)
 
 
 def _tell(error: PolicyError) -> int:
@@ -145,8 +156,11 @@ def _lost_output(fault: OSError) -> int:
 
 
 def _unexpected(error: Exception) -> int:
+    from corvus.base.extras import LEDGER_LIBRARY, ledger_not_installed
     from corvus.cli.exits import Exit
 
+    if isinstance(error, ModuleNotFoundError) and error.name == LEDGER_LIBRARY:
+        return _tell(ledger_not_installed())
     if os.environ.get("CORVUS_TRACEBACK"):
         raise error
     print(f"corvus failed unexpectedly: {type(error).__name__}: {error}", file=sys.stderr)

@@ -14,10 +14,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from corvus.cli.arguments import ArgumentParser
 from corvus.cli.check import read_stdin, usual_files
 from corvus.cli.check_options import add_files
 from corvus.cli.exits import Exit
+from corvus.cli.parsing.arguments import ArgumentParser
 from corvus.config.toml.values import shown
 from corvus.diagnostics.plain import escape
 

@@ -136,7 +136,7 @@ def give(
         ReportError: The file cannot be written.
     """
     from corvus.base.files import whole_file
-    from corvus.reporting.formats import write_parquet
+    from corvus.reporting.parquet import write_parquet
 
     text = _text(table, shape, about, head)
     if file is None:

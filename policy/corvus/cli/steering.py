@@ -142,8 +142,6 @@ def reset(
     from corvus.model.steering import ResetRequest
     from corvus.runtime import local_actor
 
-    if not yes and not sys.stdin.isatty():
-        raise typer.BadParameter("a reset asks first; pass --yes in a script")
     _refuse_lonely(project, session)
     request = _read(
         lambda: ResetRequest(scope, local_actor(), reason, session, mission, part=part),
@@ -220,6 +218,8 @@ def _ask_before_replacing(governor: Governor, request: OverrideRequest) -> None:
 
 def _ask_before_reset(governor: Governor, request: ResetRequest) -> None:
     found = governor.resettable(request)
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("a reset asks first; pass --yes in a script")
     limit, measure = found.budget.limit, found.budget.measure
     of_limit = f" of {amount_words(limit, measure)}" if limit else ""
     whose = f" ({part_words(found.part)})" if found.part else ""

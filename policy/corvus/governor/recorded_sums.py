@@ -50,13 +50,13 @@ class LedgerHistory:
             LedgerError: The ledger cannot be read.
             StoreError: The store cannot be read.
         """
-        from corvus.ledger.ledger import open_ledger, upgrade
-
         outbox = self.outbox()
         is_empty = outbox is None or not (outbox.drained_seq() or outbox.pending(0, 1))
         if is_empty and not os.path.isfile(self.path):
             yield LedgerSums()
             return
+        from corvus.ledger.ledger import open_ledger, upgrade
+
         state, marks = self.store.run(_state_and_marks, alone=True)
         with ExitStack() as opened:
             try:

@@ -8,16 +8,30 @@ from datetime import datetime
 from corvus.base.errors import SteeringRefused
 from corvus.base.money import NOTHING
 from corvus.base.period import Period
+from corvus.base.time import microseconds
 from corvus.governor.evaluate import NO_CALL, Balance, judge, state_of
+from corvus.governor.part_status import with_parts
 from corvus.governor.resets import Subject, balance_key
-from corvus.governor.rules import MISSION, Register, Rules, balance_of, own_limit
+from corvus.governor.rules import (
+    MISSION,
+    Register,
+    Rules,
+    balance_of,
+    budgets_to_register,
+    own_limit,
+    registered,
+)
 from corvus.governor.shares import with_shares
 from corvus.governor.standing import has_call, refusals_of, spend_of, window_of
 from corvus.model.decision import BudgetStatus, Decision
+from corvus.model.policy import Policy
 from corvus.model.refusals import Refusals
 from corvus.model.spend import Spend
 from corvus.model.status_report import StatusReport
 from corvus.model.steering import MissionRecord, Override
+from corvus.store.api import Look
+from corvus.store.cache import Cache
+from corvus.store.kinds import LATEST_SESSION, budget_key
 from corvus.store.unit import Unit
 
 
@@ -74,6 +88,27 @@ def report_status(unit: Unit, rules: Rules, register: Register, subject: Subject
         overrides=_usable(unit, session_id, project),
         project=project,
     )
+
+
+def glance(look: Look, policy: Policy, now: datetime) -> StatusReport:
+    """Report where the budgets of a policy stand, for the session that was admitted last.
+
+    It looks next to any writer: what is overdue is not settled before, and budgets that no governor
+    has enrolled yet are left out.
+
+    Args:
+        look: The store, of the shape that this version writes.
+        policy: Whose budgets.
+        now: The present instant, aware.
+    """
+    look.hold_still()
+    unit = Unit(look, Cache(), microseconds(now))
+    budgets = budgets_to_register(policy)
+    ids = registered(unit, budgets)
+    known = {ids[key]: budget for budget in budgets if (key := budget_key(budget)) in ids}
+    rules = Rules(policy, known, unit.state.store_id)
+    subject = Subject(next(iter(look.find(LATEST_SESSION)), None), None, None)
+    return with_parts(report_status(unit, rules, Register(), subject), rules, look)
 
 
 def _usable(unit: Unit, session_id: str | None, project: str | None) -> tuple[Override, ...]:

@@ -1,4 +1,4 @@
-"""Writes an answer for machines and documents: kv, csv, json, jsonl, markdown, parquet (REP-3).
+"""Writes an answer for machines and documents: kv, csv, json, jsonl and markdown (REP-3).
 
 Exact formats carry every amount twice: the integer ``…_nano_usd`` and ``…_usd`` as decimal text,
 so that no reader needs a float. What a person reads (kv, markdown, tables) carries USD only. Text
@@ -14,15 +14,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from pathlib import Path
-
-import duckdb
 
 from corvus.answers.kv import kv_text
-from corvus.base.errors import ReportError
 from corvus.base.money import usd, usd_exact
 from corvus.diagnostics.plain import escape
-from corvus.ledger.connect import clean_message
 from corvus.reporting.table import Cell, Column, Table
 
 _FORMULA_STARTS = tuple("=+-@\t\r\n=+-@")
@@ -92,24 +87,6 @@ def markdown_text(table: Table) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in [headings, rule, *escaped])
 
 
-def write_parquet(table: Table, path: Path) -> None:
-    """Write a Parquet file with the columns and types of the report, amounts as exact nano-USD.
-
-    Raises:
-        ReportError: The file cannot be written.
-    """
-    # Types are of a closed set; names are words of a header, or whatever a statement calls them.
-    columns = ", ".join(f"{_identifier(column.name)} {column.type}" for column in table.columns)
-    try:
-        with duckdb.connect() as scratch:
-            scratch.execute(f"CREATE TABLE answer ({columns})")
-            with scratch.appender("answer") as appender:
-                appender.append_rows(list(table.rows))
-            scratch.table("answer").write_parquet(str(path))
-    except duckdb.Error as error:
-        raise ReportError(f"cannot write {path}: {clean_message(error)}") from None
-
-
 def human(table: Table) -> tuple[list[str], list[list[str]]]:
     """Return headings and cells as a person reads them: USD, thousands separators, visible text."""
     headings = [column.usd_name if column.is_money else column.name for column in table.columns]
@@ -160,10 +137,6 @@ def exact_text(cell: Cell) -> str:
             return f"{cell:f}"
         case _:
             return str(cell)
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _kv_cell(column: Column, cell: Cell) -> str:

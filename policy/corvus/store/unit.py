@@ -76,7 +76,7 @@ class Unit:
     """A transaction under way.
 
     Args:
-        backend: Where rows come from; its transaction has begun.
+        backend: Where rows come from; its transaction has begun. Over a look nothing is kept.
         cache: What is remembered already.
         clock_us: What the clock says, microseconds.
 
@@ -86,7 +86,7 @@ class Unit:
         wrote: A number that grows with every change, which shows whether a step changed anything.
     """
 
-    def __init__(self, backend: Backend, cache: Cache, clock_us: int) -> None:
+    def __init__(self, backend: Backend | Look, cache: Cache, clock_us: int) -> None:
         self._backend = backend
         self._cache = cache
         self.changes = Changes()

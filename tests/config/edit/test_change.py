@@ -58,7 +58,7 @@ BEFORE_AND_AFTER = {
     ),
     "deep in braces": (
         "governance.ledger.path", "a.db", "governance = { gateway = { port = 1 } }\n",
-        'governance = { gateway = { port = 1 }, ledger.path = "a.db" }\n',
+        'governance = { gateway = { port = 1 }, ledger = { path = "a.db" } }\n',
     ),
     "beside dotted keys": (
         "cost.enabled", "true", "cost.daily_limit_usd = 1\nmission.enabled = true\n",
@@ -85,7 +85,7 @@ BEFORE_AND_AFTER = {
     "in an empty file": ("mission.enabled", "true", "", "[mission]\nenabled = true\n"),
     "behind a last line without an end": (
         "mission.enabled", "true", "[cost]\nenabled = true",
-        "[cost]\nenabled = true\n\n[mission]\nenabled = true\n",
+        "[cost]\nenabled = true\n\n[mission]\nenabled = true",
     ),
     "in the item of an array of tables": (
         "cost.budgets[1].warn_at_percent", "5",
@@ -117,7 +117,51 @@ BEFORE_AND_AFTER = {
     ),
     "a price as a whole": (
         'cost.prices."a/b.c"', "{ input = 1, output = 2 }", "[cost]\nenabled = false\n",
-        '[cost]\nenabled = false\n\n[cost.prices]\n"a/b.c" = { input = 1, output = 2 }\n',
+        '[cost]\nenabled = false\n\n[cost.prices."a/b.c"]\ninput = 1\noutput = 2\n',
+    ),
+    "a price beside others in one table": (
+        'cost.prices."a/b.c"', "{input=1,output=2}",
+        '[cost.prices]\nx = { input = 1, output = 2 }\n',
+        '[cost.prices]\nx = { input = 1, output = 2 }\n"a/b.c" = { input = 1, output = 2 }\n',
+    ),
+    "a price beside others with headers": (
+        "cost.prices.y", "{ input = 1, output = 2 }",
+        "[cost.prices.x]\ninput = 1\noutput = 2\n\n# AUTONOMY\n[autonomy]\n",
+        "[cost.prices.x]\ninput = 1\noutput = 2\n\n[cost.prices.y]\ninput = 1\noutput = 2\n"
+        "\n# AUTONOMY\n[autonomy]\n",
+    ),
+    "a price beside dotted keys in braces": (
+        'cost.prices."n/y"', "{input=1,output=2}",
+        'cost = { enabled = true, prices."a/m" = { input = 1, output = 2 } }\n',
+        'cost = { enabled = true, prices."a/m" = { input = 1, output = 2 }, '
+        'prices."n/y" = { input = 1, output = 2 } }\n',
+    ),
+    "a price between dotted keys, where a header would take in the next": (
+        'cost.prices."n/y"', "{input=1,output=2}",
+        'cost.enabled = true\nautonomy.level = "full"\n',
+        'cost.enabled = true\ncost.prices."n/y" = { input = 1, output = 2 }\n'
+        'autonomy.level = "full"\n',
+    ),
+    "behind the last of dotted keys that others stand between": (
+        "cost.warn_at_percent", "5",
+        'cost.enabled = true\nautonomy.level = "full"\ncost.daily_limit_usd = 2\n'
+        "mission.enabled = true\n",
+        'cost.enabled = true\nautonomy.level = "full"\ncost.daily_limit_usd = 2\n'
+        "cost.warn_at_percent = 5\nmission.enabled = true\n",
+    ),
+    "an exception to a limit that has none": (
+        "cost.budgets[0].limits.ana", "4", EACH, EACH + "limits.ana = 4\n",
+    ),
+    "a boolean below an indented header": (
+        "cost.enabled", "true", "  [cost]\n", "  [cost]\n  enabled = true\n",
+    ),
+    "behind the last line of a table without an end": (
+        "cost.enabled", "true", "[cost]\nwarn_at_percent = 1",
+        "[cost]\nwarn_at_percent = 1\nenabled = true",
+    ),
+    "in a new table, with the line ends of the file": (
+        "mission.enabled", "true", "[cost]\r\nenabled = true\r\n",
+        "[cost]\r\nenabled = true\r\n\r\n[mission]\r\nenabled = true\r\n",
     ),
     "with the line ends of the file": (
         "cost.enabled", "true", "[cost]\r\nwarn_at_percent = 1\r\n",
@@ -173,6 +217,26 @@ WITHOUT = {
     ),
     "the last table of a file": (
         "mission", "[cost]\n\n[mission]\nenabled = true\n", "[cost]\n"
+    ),
+    "a table with the banner above it and the note below it": (
+        "cost.prices",
+        '[cost]\nenabled = true\n\n# -----\n# PRICES\n# -----\n[cost.prices."a/m"]\ninput = 1\n'
+        "output = 2\n# cached = 3\n\n# --------\n# AUTONOMY\n# --------\n[autonomy]\n",
+        "[cost]\nenabled = true\n\n# --------\n# AUTONOMY\n# --------\n[autonomy]\n",
+    ),
+    "a table whose banner stands apart": (
+        "mission", "[cost]\n\n# PART TWO\n\n# its\n[mission]\nenabled = true\n",
+        "[cost]\n\n# PART TWO\n",
+    ),
+    "the first table, below the comment of the file": (
+        "cost", "#:schema x.json\n# our limits\n[cost]\nenabled = true\n\n[mission]\n",
+        "#:schema x.json\n# our limits\n[mission]\n",
+    ),
+    "tables of which each has a comment": (
+        "cost.prices",
+        "[cost]\n# x\n[cost.prices.x]\ninput = 1\noutput = 1\n# y\n[cost.prices.y]\ninput = 1\n"
+        "output = 1\n# m\n[mission]\n",
+        "[cost]\n# m\n[mission]\n",
     ),
     "a table of dotted keys": (
         "cost.prices.a",
@@ -235,7 +299,7 @@ REFUSED = {
         '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\n', "invalid-value",
     ),
     "an item that is not there": ("cost.budgets[0].limit_usd", "1", "", "there is no"),
-    "a key in no table": ("cost.enabled", "true", "cost = 5\n", "no place of its own"),
+    "a key in no table": ("cost.enabled", "true", "cost = 5\n", "`cost` is no table"),
     "no key": ("cost..enabled", "true", "", "is no key"),
     "a broken file": ("cost.enabled", "true", "[cost\n", "run `corvus check` on it"),
 }  # fmt: skip

@@ -86,7 +86,7 @@ def test_a_cap_makes_the_table_that_is_missing() -> None:
     plan = Plan(cap=LegacyCap.DAILY_LIMIT)
     expected = f"[autonomy]\n{NEW} = 500\n\n[cost]\ndaily_limit_usd = 5\n"
     assert _after(f"[autonomy]\n{OLD} = 500\n", plan) == expected
-    assert _after(f"[autonomy]\n{OLD} = 500", plan) == expected
+    assert _after(f"[autonomy]\n{OLD} = 500", plan) == expected.removesuffix("\n")
 
 
 @pytest.mark.parametrize(("limit", "cents"), [("0", 500), ("3", 500), (None, 0)])

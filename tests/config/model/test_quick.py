@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import copy
+import re
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import ValidationError
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field, TypeAdapter, ValidationError
 
 from corvus.config.model import quick
 from corvus.config.model.settings import Settings
@@ -92,6 +95,30 @@ def test_a_pydantic_core_that_does_not_know_the_data_takes_the_slower_way(
     assert not quick.is_valid({})
     quick.compiled.cache_clear()
     quick.load_validator.cache_clear()
+
+
+TEXTS = st.one_of(
+    st.sampled_from(("", "a", "tag.", "tag.x", "user", "http:///x", "http://x", "https://a b")),
+    st.text(max_size=6),
+    st.text("aZé0_-*?.:/ \n\x1c\u00a0\u180e", max_size=8),
+)
+
+
+@pytest.mark.parametrize("pattern", quick.PATTERNS)
+@given(data=st.data())
+def test_a_function_that_stands_in_for_a_pattern_agrees_with_it(
+    pattern: str, data: st.DataObject
+) -> None:
+    """It may be stricter where ``re`` and pydantic differ in what white space is."""
+    text = data.draw(st.one_of(st.from_regex(pattern), TEXTS))
+    if quick.PATTERNS[pattern](text):
+        TypeAdapter(Annotated[str, Field(pattern=pattern)]).validate_python(text)
+    else:
+        assert not re.search(pattern.removesuffix("$") + r"\Z", text)
+
+
+def test_no_pattern_is_left_to_compile() -> None:
+    assert '"pattern"' not in Path(quick.DATA).read_text()
 
 
 def test_pydantic_can_be_imported_after_its_compiled_part_alone() -> None:

@@ -7,17 +7,30 @@ directory or a pattern, and by place within a file.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from corvus.base.record import Record
-from corvus.config.check.discover import STDIN, find, is_foreign, same_file
+from corvus.config.check.discover import (
+    STDIN,
+    find,
+    is_foreign,
+    same_file,
+)
 from corvus.config.check.documents import load_documents
+from corvus.config.check.rule_settings import (
+    TABLE,
+    RuleSettings,
+    SettingsFinder,
+    regraded,
+    settings_of,
+)
 from corvus.config.model.dialects import Detection
 from corvus.config.toml.document import Document, read_bytes, read_document, source_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from corvus.config.check.subject import PriceFacts
+    from corvus.config.check.walk import Search
     from corvus.diagnostics.model import Diagnostic
 
 _OWN_NAME = "corvus.toml"
@@ -51,12 +64,14 @@ class CheckRun(Record):
         unmatched: Diagnostics of arguments that name no file, and of folders not searched.
         unreadable: Whether some input could not be read, so that "clean" would be a lie (DIA-5).
         passed_over: Files below a directory that are the config of nobody corvus knows.
+        excluded: Files that were named and excluded.
     """
 
     files: tuple[CheckedFile, ...]
     unmatched: tuple[Diagnostic, ...]
     unreadable: bool
     passed_over: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -68,16 +83,23 @@ class Options(Record):
     """How to check.
 
     Attributes:
-        dialect: ``auto``, or the dialect every file must be.
+        dialect: The dialect every file must be; ``auto``: decided by the settings of the checker or
+            the file; empty: by the file alone.
         stdin: Reads standard input, for ``-``.
         stdin_name: How standard input is called in messages.
         facts: Answers about prices; ``None`` leaves out the rules that need them.
+        severity: Level by code, above what the settings of the checker say.
+        search: What is left out of directories; ``None`` leaves out the usual.
+        finder: Knows the settings of the checker; ``None`` looks for them.
     """
 
     dialect: str = "auto"
     stdin: Callable[[], bytes] = bytes
     stdin_name: str = "<stdin>"
     facts: PriceFacts | None = None
+    severity: Mapping[str, str] | None = None
+    search: Search | None = None
+    finder: SettingsFinder | None = None
 
 
 class _Target(Record):
@@ -93,8 +115,10 @@ def check_paths(arguments: Sequence[str], options: Options | None = None) -> Che
         options: How to check.
     """
     how = options or Options()
+    finder = SettingsFinder()
+    how = how._replace(finder=finder)
     arguments = [*dict.fromkeys(arguments)]
-    found = [find(argument) for argument in arguments]
+    found = [find(argument, finder, how.search) for argument in arguments]
     keys = [[same_file(name) for name in match.names] for match in found]
     wanted: dict[str | tuple[int, int], _Target] = {}
     for match, its_keys in zip(found, keys, strict=True):
@@ -106,14 +130,20 @@ def check_paths(arguments: Sequence[str], options: Options | None = None) -> Che
     unmatched: list[Diagnostic] = []
     for argument, match, its_keys in zip(arguments, found, keys, strict=True):
         unmatched += (_not_searched(folder, reason) for folder, reason in match.unsearched)
-        if not any(files[key] for key in its_keys):
+        if not any(files[key] for key in its_keys) and not match.excluded:
             unmatched.append(_no_file(argument, others=len(match.names)))
     checked = tuple(file for file in files.values() if file is not None)
+    unmatched += (
+        _unusable_settings(file)
+        for file in finder.files()
+        if same_file(file) not in files and _has_unusable_settings(file, how)
+    )
     return CheckRun(
         files=checked,
         unmatched=tuple(unmatched),
         unreadable=bool(unmatched) or any(file.text is None for file in checked),
         passed_over=tuple(wanted[key].name for key, file in files.items() if file is None),
+        excluded=tuple(name for match in found for name in match.excluded),
     )
 
 
@@ -130,6 +160,15 @@ def check_text(text: bytes, name: str, options: Options | None = None) -> Checke
     return checked
 
 
+def check_if_ours(text: bytes, name: str, options: Options | None = None) -> CheckedFile | None:
+    """Do what ``check_text`` does, unless the file is clearly of another tool: then ``None``."""
+    from corvus.config.check.walk import is_name_of_others
+
+    if is_name_of_others(name):
+        return None
+    return _check_bytes(text, [], name, options or Options(), walked=True)
+
+
 def _results(targets: list[_Target], how: Options) -> list[CheckedFile | None]:
     def check(target: _Target) -> CheckedFile | None:
         return _check_one(target.name, how, walked=target.walked)
@@ -137,6 +176,9 @@ def _results(targets: list[_Target], how: Options) -> list[CheckedFile | None]:
     if len(targets) < 2:
         return [check(target) for target in targets]
     from corvus.config.check.parallel import each
+
+    for target in targets:  # before the processes part: each would look by itself
+        _settings_for(target.name, how)
 
     return each(targets, check)
 
@@ -162,16 +204,27 @@ def _check_bytes(
     if raw is None:
         too_large = any(error.code == "file-too-large" for error in errors)
         return CheckedFile(shown, text="" if too_large else None, diagnostics=tuple(errors))
+    settings = _settings_for(shown, how)
     document, diagnostics = read_document(raw, shown)
     walked = walked and os.path.basename(shown) != _OWN_NAME
     if document is None:
         text = source_text(raw)
         if walked and not _mentions_us(text):
             return None
-        return _checked_rest(text, shown, diagnostics, how)
-    if walked and is_foreign(document.data):
-        return None
-    return _checked(document, diagnostics, how)
+        checked = _checked_rest(text, shown, diagnostics, how, settings)
+    else:
+        settings = settings_of(document.data, shown) or settings
+        if walked and is_foreign(document.data) and not settings.dialect_of(shown):
+            return None
+        checked = _checked(document, diagnostics, how, settings)
+    severity = {**settings.severity, **(how.severity or {})}
+    if not severity or not checked.diagnostics:
+        return checked
+    return checked._replace(diagnostics=regraded(checked.diagnostics, severity))
+
+
+def _settings_for(shown: str, how: Options) -> RuleSettings:
+    return (how.finder or SettingsFinder()).of_file(shown)
 
 
 def _mentions_us(text: str) -> bool:
@@ -181,7 +234,7 @@ def _mentions_us(text: str) -> bool:
 
 
 def _checked_rest(
-    text: str, shown: str, diagnostics: list[Diagnostic], how: Options
+    text: str, shown: str, diagnostics: list[Diagnostic], how: Options, settings: RuleSettings
 ) -> CheckedFile:
     """Check what can be read of a broken file, so that its first mistake hides no other (CFG-3)."""
     from corvus.config.toml.recover import is_certain, read_rest
@@ -189,7 +242,7 @@ def _checked_rest(
     rest = read_rest(text, shown, diagnostics)
     if rest is None:
         return CheckedFile(shown, text=text, diagnostics=tuple(diagnostics))
-    checked = _checked(rest, [], how)
+    checked = _checked(rest, [], how, settings)
     found = [
         *diagnostics,
         *(finding for finding in checked.diagnostics if is_certain(finding.code)),
@@ -198,17 +251,23 @@ def _checked_rest(
     return checked._replace(diagnostics=tuple(found))
 
 
-def _checked(document: Document, diagnostics: list[Diagnostic], how: Options) -> CheckedFile:
+def _checked(
+    document: Document, diagnostics: list[Diagnostic], how: Options, settings: RuleSettings
+) -> CheckedFile:
+    pinned = settings.dialect_of(document.file) if how.dialect == "auto" else None
     loaded = load_documents(
         (document,),
-        how.dialect,
+        pinned[0] if pinned else how.dialect or "auto",
         facts=how.facts,
         want_settings=False,
     )
+    detected = loaded.dialects[0]
+    if pinned:
+        detected = detected._replace(evidence=(pinned[1],))
     return CheckedFile(
         shown=document.file,
         text=document.text,
-        detected=_without_secrets(loaded.dialects[0], document),
+        detected=_without_secrets(detected, document),
         deprecated_fields=loaded.deprecated_fields,
         diagnostics=(*diagnostics, *loaded.diagnostics),
         ignored=loaded.ignored,
@@ -241,6 +300,20 @@ def _no_file(argument: str, *, others: int) -> Diagnostic:
 def _not_searched(folder: str, reason: str) -> Diagnostic:
     message = f"the directory `{folder}` cannot be searched: {reason}"
     return _about(folder, "file-unreadable", message, "Check its permissions.")
+
+
+def _has_unusable_settings(file: str, how: Options) -> bool:
+    """Return whether the settings of the checker in a file, or all of it, make no sense."""
+    checked = _check_one(file, how, walked=False)
+    assert checked is not None, "only a file found below a directory is passed over"
+    found = (one for one in checked.diagnostics if one.is_error)
+    return any(one.path[:2] == TABLE or not one.path for one in found)
+
+
+def _unusable_settings(file: str) -> Diagnostic:
+    shown = os.path.relpath(file)
+    message = f"the settings of the checker in `{shown}` cannot be used as they are"
+    return _about(shown, "unusable-settings", message, f"See `corvus check {shown}`.")
 
 
 def _unreadable(shown: str, reason: str) -> Diagnostic:

@@ -119,6 +119,30 @@ _SETTINGS: Final = (
         bad_is_text=False,
     ),
     CodeInfo(
+        "invalid-severity",
+        _ERROR,
+        "a severity for what has none to choose",
+        "[governance.check.severity] says how much the warnings and notes of a code matter. A code "
+        "that there is not would change nothing, without a word; and an error cannot be lowered: "
+        "the check would pass a file that every other command refuses.",
+        '[governance.check.severity]\nlimit-nevr-binds = "error"\n',
+        '[governance.check.severity]\nlimit-never-binds = "error"\n',
+        "Take the suggested code, or remove the line; corvus explain lists every code.",
+    ),
+    CodeInfo(
+        "unusable-settings",
+        _ERROR,
+        "a corvus.toml whose settings of the checker cannot be used",
+        "The nearest corvus.toml with a table [governance.check] says what is left out and how "
+        "much findings matter. When it is broken a check of other files would follow half of it, "
+        "so the exit code is 2. When that file is checked itself, its own findings say what is "
+        "wrong.",
+        "corvus check agents/a.toml, below a corvus.toml with a syntax error.",
+        "The same after corvus.toml was mended.",
+        "Check that corvus.toml, and mend what is reported.",
+        bad_is_text=False,
+    ),
+    CodeInfo(
         "no-file-matched",
         _ERROR,
         "an argument that stands for no file",

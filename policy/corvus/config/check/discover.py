@@ -15,17 +15,13 @@ from corvus.base.record import Record
 from corvus.config.model.aliases import ALIASES
 from corvus.config.model.dialects import GOVERNED, Dialect, host_keys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from corvus.config.check.rule_settings import SettingsFinder
+    from corvus.config.check.walk import Search
+
 STDIN = "-"
 _PATTERN = frozenset("*?[")
-_SKIPPED_FOLDERS = frozenset(
-    {".git", ".hg", ".nox", ".tox", ".venv", "__pycache__", "node_modules", "target", "venv"}
-)
-_OTHER_TOOLS = frozenset(
-    {
-        ".taplo.toml", "Cargo.toml", "clippy.toml", "pixi.toml", "poetry.toml", "pyproject.toml",
-        "ruff.toml", ".ruff.toml", "rust-toolchain.toml", "rustfmt.toml", "taplo.toml", "uv.toml",
-    }
-)  # fmt: skip
 
 
 class FileMatch(Record):
@@ -35,25 +31,51 @@ class FileMatch(Record):
         names: Files, sorted; a missing file stands for itself.
         walked: Whether they were found below a directory, where other tools keep theirs, too.
         unsearched: Folders that may not be searched, and why.
+        excluded: Files that the user named and excluded.
     """
 
     names: tuple[str, ...]
     walked: bool = False
     unsearched: tuple[tuple[str, str], ...] = ()
+    excluded: tuple[str, ...] = ()
 
 
-def find(argument: str) -> FileMatch:
-    """Return the files of a path, a directory, a pattern or ``-``; nothing where none matches."""
+def find(
+    argument: str, finder: SettingsFinder | None = None, search: Search | None = None
+) -> FileMatch:
+    """Return the files of a path, a directory, a pattern or ``-``; nothing where none matches.
+
+    Args:
+        argument: As the user gave it.
+        finder: Knows the settings of the checker; ``None`` looks for them.
+        search: What is left out; ``None`` leaves out the usual.
+    """
     if not argument:
         return FileMatch(())
-    if argument != STDIN and os.path.isdir(argument):
-        return _below(argument)
+    is_folder = argument != STDIN and os.path.isdir(argument)
+    if not is_folder and (search is None or not search.force_exclude):
+        return FileMatch(_named(argument))
+    from corvus.config.check.rule_settings import SettingsFinder
+    from corvus.config.check.walk import Exclusion, Search, search_below
+
+    search = search or Search()
+    exclusion = Exclusion(search, finder or SettingsFinder())
+    if is_folder:
+        names, unsearched = search_below(argument, search, exclusion)
+        return FileMatch(names, True, unsearched)
+    named = _named(argument)
+    excluded = {name for name in named if name != STDIN and exclusion.has_file(name)}
+    kept = tuple(name for name in named if name not in excluded)
+    return FileMatch(kept, excluded=tuple(sorted(excluded)))
+
+
+def _named(argument: str) -> tuple[str, ...]:
     if os.path.lexists(argument) or not _PATTERN & set(argument):
-        return FileMatch((argument,))
+        return (argument,)
     from glob import glob
 
     matching = sorted(glob(argument, recursive=True))
-    return FileMatch(tuple(name for name in matching if not os.path.isdir(name)))
+    return tuple(name for name in matching if not os.path.isdir(name))
 
 
 def same_file(name: str) -> str | tuple[int, int]:
@@ -76,21 +98,3 @@ def is_foreign(data: Mapping[str, object]) -> bool:
         key in ours or closest(key, GOVERNED) or any(alias.old[-1] == key for alias in ALIASES)
         for key in data
     )
-
-
-def _below(directory: str) -> FileMatch:
-    names: list[str] = []
-    unsearched: list[tuple[str, str]] = []
-
-    def note(fault: OSError) -> None:
-        unsearched.append((str(fault.filename or directory), fault.strerror or str(fault)))
-
-    for parent, folders, files in os.walk(directory, onerror=note):
-        folders[:] = sorted(name for name in folders if name not in _SKIPPED_FOLDERS)
-        names += (
-            os.path.join(parent, name)
-            for name in files
-            if name.endswith(".toml") and name not in _OTHER_TOOLS
-        )
-    plain = (name.removeprefix(f".{os.sep}") for name in names)
-    return FileMatch(tuple(sorted(plain)), True, tuple(unsearched))

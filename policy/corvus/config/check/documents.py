@@ -37,6 +37,8 @@ class LoadedConfig(Record):
         dialects: What each document was checked as, in the order of ``documents``.
         documents: The files that could be parsed, then the overlays, lowest layer first.
         ignored: How many findings comments ignore.
+        governed: What each document says in the governed tables, under the canonical keys and
+            without those that are ignored, in the order of ``documents``.
     """
 
     settings: Settings | None
@@ -45,6 +47,7 @@ class LoadedConfig(Record):
     dialects: tuple[Detection, ...]
     documents: tuple[Document, ...]
     ignored: int = 0
+    governed: tuple[Table, ...] = ()
 
 
 def load_documents(
@@ -93,11 +96,13 @@ def _load_once(documents: Sequence[Document], dialect: str, how: _How) -> Loaded
     )
     reporter = Reporter(documents, [found.dialect for found in detected], _severity)
     deprecated: list[str] = []
+    governed: list[Table] = []
     merged: Table = {}
     whole: Table = {}
     for document, found in zip(documents, detected, strict=True):
         layer = _layer(document, found, deprecated)
         reporter.take(layer.reporter)
+        governed.append(layer.governed)
         merged = _merge(merged, layer.governed)
         whole |= document.data
     settings = _validated(merged, whole, reporter, how=how)
@@ -108,6 +113,7 @@ def _load_once(documents: Sequence[Document], dialect: str, how: _How) -> Loaded
         deprecated_fields=tuple(dict.fromkeys(deprecated)),
         dialects=detected,
         documents=tuple(documents),
+        governed=tuple(governed),
     )
 
 
@@ -203,6 +209,10 @@ def _validated(merged: Table, whole: Table, reporter: Reporter, *, how: _How) ->
         from corvus.config.check.subject import Subject
 
         check(Subject(merged, whole, how.facts), reporter)
+    if is_table(table := value_at(merged, ("governance", "check"))):
+        from corvus.config.check.checker_table import report_useless
+
+        report_useless(table, reporter)
     return settings
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from corvus.config.check.reporter import Reporter
 from corvus.config.toml.finding import Finding, ValueOf
 from corvus.config.toml.values import Route, Table, as_items, quoted, value_at
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from corvus.base.endpoints import EndpointFault
 

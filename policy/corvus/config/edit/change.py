@@ -16,13 +16,14 @@ from corvus.base.errors import EditRefused
 from corvus.base.files import hold_file
 from corvus.config.check.documents import load_documents
 from corvus.config.check.suggest import closest
-from corvus.config.edit.edit import applied, put, remove, same
+from corvus.config.edit.edit import applied, remove, same
+from corvus.config.edit.placing import put
 from corvus.config.layers.assignment import assign, whole_key
 from corvus.config.model import keys
 from corvus.config.model.aliases import ALIASES
 from corvus.config.model.dialects import GOVERNED, Dialect, detect, host_keys
 from corvus.config.toml.document import BOM, Document, read_bytes, read_document
-from corvus.config.toml.values import Route, Table, as_items, header, is_table, kind, shown
+from corvus.config.toml.values import Route, Table, as_items, header, is_table, kind, shown, written
 from corvus.diagnostics.model import ConfigError
 
 if TYPE_CHECKING:
@@ -99,14 +100,16 @@ def set_keys(raw: bytes, file: str, values: Mapping[str, str]) -> Change:
     first = _parsed(raw, file)
     document, expected = first, cast("object", first.data)
     routes: list[Route] = []
-    for key, text in values.items():
+    for key, given in values.items():
         route = _settable(_route(key), document)
-        assigned, problems = assign(_VALUE, text, file="VALUE", origin="VALUE")
+        assigned, problems = assign(_VALUE, given, file="VALUE", origin="VALUE")
         if assigned is None:
             raise ConfigError("this is no TOML value: nothing is written", problems)
-        written = applied(document.text, [put(document, route, assigned.spelling)])
-        expected = _set(expected, route, assigned.data["value"])
-        document = _reread(written, document, route)
+        value = assigned.data["value"]
+        spelling = written(value) if is_table(value) else assigned.spelling
+        text = applied(document.text, [put(document, route, spelling)])
+        expected = _set(expected, route, value)
+        document = _reread(text, document, route)
         routes.append(route)
     return _checked(Change(tuple(routes), raw, b""), first, document.text, expected)
 
@@ -119,8 +122,8 @@ def _settable(route: Route, document: Document) -> Route:
     return route
 
 
-def _reread(written: str, document: Document, route: Route) -> Document:
-    again, _ = read_document(written.encode(), document.file)
+def _reread(text: str, document: Document, route: Route) -> Document:
+    again, _ = read_document(text.encode(), document.file)
     if again is None:
         raise EditRefused(_no_place(route, document))
     return again
@@ -149,8 +152,8 @@ def unset_key(raw: bytes, file: str, key: str) -> Change:
         if not keys.node(route) and all(alias.old != route for alias in ALIASES):
             raise EditRefused(_unknown(route))
         return Change((route,), raw, raw)
-    written = applied(document.text, remove(document, route))
-    return _checked(Change((route,), raw, b""), document, written, _cut(document.data, route))
+    text = applied(document.text, remove(document, route))
+    return _checked(Change((route,), raw, b""), document, text, _cut(document.data, route))
 
 
 def _parsed(raw: bytes, file: str) -> Document:
@@ -199,9 +202,9 @@ def _unknown(route: Route) -> str:
     return f"no setting `{shown(route)}`: {hint}"
 
 
-def _checked(change: Change, document: Document, written: str, expected: object) -> Change:
+def _checked(change: Change, document: Document, text: str, expected: object) -> Change:
     """Finish a change whose text says what it should and has no new error."""
-    new, problems = read_document(written.encode(), document.file)
+    new, problems = read_document(text.encode(), document.file)
     if new is None or not same(_pruned(new.data), _pruned(expected)):
         raise EditRefused(_no_place(change.routes[-1], document))
     old_found = load_documents((document,), want_settings=False).diagnostics
@@ -210,7 +213,7 @@ def _checked(change: Change, document: Document, written: str, expected: object)
     errors = tuple(diagnostic for diagnostic in added if diagnostic.is_error)
     if errors:
         raise ConfigError(f"nothing is written: {document.file} would have a new error", errors)
-    after = (BOM if document.has_bom else b"") + written.encode()
+    after = (BOM if document.has_bom else b"") + text.encode()
     return change._replace(after=after, warnings=added)
 
 

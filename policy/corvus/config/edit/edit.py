@@ -1,13 +1,11 @@
-"""The one editor of TOML text: renames, settings and removals that touch no other byte (DEP-5).
+"""Edits of TOML text that touch no other byte: renames and removals (DEP-5).
 
 Comments, blank lines, order, quoting and the spelling of numbers stay. It knows TOML and nothing of
 settings, and decides nothing: what to edit, and whether the result is right, is for ``change`` and
-``migrate``, which read the text again and compare (``same``). A new table goes behind its
-relatives, a new key behind the last one of its table, written the way the table is written: below a
-header, in braces, or dotted.
+``migrate``, which read the text again and compare (``same``).
 
-NOTE: not tomlkit (0.15.2, tried 2026-11-28): with it as the setter 21 of the 180 tests of
-``change`` fail, because it writes new keys in other places and moves tables of a host.
+NOTE: not tomlkit (0.15.2, tried 2026-11-28), which writes what is added: of 12 renames it leaves
+10 with other bytes than the key changed, and with a table it takes the comments above the next one.
 """
 
 from __future__ import annotations
@@ -18,17 +16,23 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from corvus.base.errors import EditRefused
+from corvus.config.edit.blocks import (
+    COMMENTS_BELOW,
+    Block,
+    blocks_of,
+    find,
+    line_end,
+    line_start,
+    route_of,
+)
 from corvus.config.toml.document import Document
-from corvus.config.toml.tokens import Entry, Header, Statement, Value, opened
-from corvus.config.toml.values import Route, as_items, header, is_table, kind, quoted, shown
+from corvus.config.toml.tokens import Entry, Value
+from corvus.config.toml.values import Route, as_items, is_table, kind, quoted, shown
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _BEFORE_COMMENT = re.compile(r"[ \t]*(?=#)")
 _REST_OF_LINE = re.compile(r"[ \t]*\r?(?:\n|\Z)")
 _COMMA = re.compile(r"[ \t]*,[ \t]*")
-_LINE = re.compile(r"[^\n]*\n?")
-_COMMENTS = re.compile(r"(?:[ \t]*#[^\n]*(?:\n|\Z))+(?=[ \t]*\r?(?:\n|\Z))")
-"""Comment lines that no header follows, and so belong to what stands above them."""
 _BLANK = re.compile(r"[ \t]*\r?\n")
 _LAST_BLANK = re.compile(r"(?<=\n)\r?\n\Z")
 
@@ -73,29 +77,11 @@ def rename(document: Document, route: Route, name: str) -> list[Edit]:
     return edits
 
 
-def put(document: Document, route: Route, spelling: str) -> Edit:
-    """Set a value.
-
-    Args:
-        document: A valid document.
-        route: The key; items of an array have an index.
-        spelling: The value as TOML.
-
-    Raises:
-        EditRefused: The key is a table with a header, or an item that is not there.
-    """
-    blocks = _blocks(document.statements())
-    found = _find(blocks, route)
-    if found:
-        return Edit(found.value.start, found.value.end, spelling)
-    if document.has(route):
-        raise EditRefused(f"`{header(route)}` is a table of its own: set its keys one by one")
-    at, added = _addition(document, blocks, route, spelling)
-    return Edit(at, at, added)
-
-
 def remove(document: Document, route: Route) -> list[Edit]:
-    """Take out a key or table; comments on lines of their own stay.
+    """Take out a key or table.
+
+    Comments on lines of their own stay, except those right above the header of a table and right
+    below its last line.
 
     Args:
         document: A valid document, which has the key.
@@ -104,8 +90,8 @@ def remove(document: Document, route: Route) -> list[Edit]:
     Raises:
         EditRefused: The key is one item of an array in brackets.
     """
-    text, blocks = document.text, _blocks(document.statements())
-    found = _find(blocks, route)
+    text, blocks = document.text, blocks_of(document)
+    found = find(blocks, route)
     if found is None:
         cuts = [cut for block in blocks for cut in _cuts(text, block, route)]
         return [Edit(start, end, "") for start, end in cuts]
@@ -127,7 +113,7 @@ def remove_statement(document: Document, route: Route) -> list[Edit]:
     Raises:
         EditRefused: The key is a table that stands in several places.
     """
-    found = _find(_blocks(document.statements()), route)
+    found = find(blocks_of(document), route)
     if found is None or found.entry is None:
         raise EditRefused(f"{route} is not one statement")
     if found.braces is not None:
@@ -145,147 +131,6 @@ def same(value: object, other: object) -> bool:
     if isinstance(value, Decimal) and isinstance(other, Decimal) and value.is_nan():
         return str(value) == str(other)
     return type(value) is type(other) and value == other
-
-
-class _Block(NamedTuple):
-    """A header and the entries below it; the entries before the first header have none."""
-
-    table: Route
-    header: Header | None
-    entries: tuple[Entry, ...]
-
-    @property
-    def end(self) -> int:
-        """The offset behind the last entry, or behind the header."""
-        if self.entries:
-            return self.entries[-1].value.end
-        return self.header.end if self.header else 0
-
-
-class _Place(NamedTuple):
-    """A value; for one that a key in braces names also that key and its neighbours."""
-
-    value: Value
-    entry: Entry | None
-    siblings: tuple[Entry, ...] = ()
-    braces: Value | None = None
-
-
-def _blocks(statements: Iterable[Statement]) -> list[_Block]:
-    blocks: list[_Block] = []
-    table: Route = ()
-    above: Header | None = None
-    entries: list[Entry] = []
-    sizes: dict[Route, int] = {}
-    for statement in statements:
-        if isinstance(statement, Entry):
-            entries.append(statement)
-            continue
-        assert isinstance(statement, Header), "a valid document has no header that cannot be read"
-        blocks.append(_Block(table, above, tuple(entries)))
-        table, above, entries = opened(statement, sizes), statement, []
-    return [*blocks, _Block(table, above, tuple(entries))]
-
-
-def _route(block: _Block, entry: Entry) -> Route:
-    return (*block.table, *(key.name for key in entry.keys))
-
-
-def _find(blocks: Iterable[_Block], route: Route) -> _Place | None:
-    """Find the value that stands behind ``key =``, or inside such a value."""
-    for block in blocks:
-        for entry in block.entries:
-            above = _route(block, entry)
-            if route[: len(above)] == above:
-                return _inside(_Place(entry.value, entry), route[len(above) :])
-    return None
-
-
-def _inside(place: _Place, rest: Route) -> _Place | None:
-    if not rest:
-        return place
-    value = place.value
-    if isinstance(rest[0], int):
-        items = value.items[rest[0] : rest[0] + 1]
-        return _inside(_Place(items[0], None), rest[1:]) if items else None
-    for entry in value.entries:
-        names = tuple(key.name for key in entry.keys)
-        if rest[: len(names)] == names:
-            inner = _Place(entry.value, entry, value.entries, value)
-            return _inside(inner, rest[len(names) :])
-    return None
-
-
-def _addition(
-    document: Document, blocks: list[_Block], route: Route, spelling: str
-) -> tuple[int, str]:
-    """Return where a key that is not there goes, and the text to insert."""
-    known = next(end for end in range(len(route) - 1, -1, -1) if document.has(route[:end]))
-    table, rest = route[:known], route[known:]
-    if any(isinstance(part, int) for part in rest):
-        raise EditRefused(f"there is no `{header(route[: known + 1])}`: set the whole array")
-    braces = _find(blocks, table) if table else None
-    if braces:
-        return _into_braces(braces.value, f"{shown(rest)} = {spelling}")
-    own = next((block for block in blocks if block.table == table and block.header), None)
-    if own and len(rest) == 1:
-        return _below(document.text, own, f"{shown(rest)} = {spelling}")
-    dotted = _last_dotted(blocks, table) if table and not own else None
-    if dotted:
-        block, entry = dotted
-        relative = route[len(block.table) :]
-        upto = block._replace(entries=block.entries[: block.entries.index(entry) + 1])
-        return _below(document.text, upto, f"{shown(relative)} = {spelling}")
-    return _new_table(document.text, blocks, route, spelling)
-
-
-def _last_dotted(blocks: Iterable[_Block], table: Route) -> tuple[_Block, Entry] | None:
-    """Return the last entry whose dotted key makes a table, and its block."""
-    found = None
-    for block in blocks:
-        for entry in block.entries:
-            if len(block.table) < len(table) and _route(block, entry)[: len(table)] == table:
-                found = block, entry
-    return found
-
-
-def _into_braces(table: Value, entry: str) -> tuple[int, str]:
-    if table.entries:
-        return table.entries[-1].value.end, f", {entry}"
-    return table.start + 1, f" {entry}" if table.end - table.start > 2 else f" {entry} "
-
-
-def _below(text: str, block: _Block, entry: str) -> tuple[int, str]:
-    """Insert a line behind the last one of a block, indented like that one."""
-    last = block.entries[-1].keys[0].start if block.entries else block.end - 1
-    line = text.rfind("\n", 0, last) + 1
-    indent = text[line : len(text) - len(text[line:].lstrip(" \t"))]
-    at = _line_end(text, block.end)
-    return at, f"{_break(text, at)}{indent}{entry}{_newline(text)}"
-
-
-def _new_table(text: str, blocks: list[_Block], route: Route, spelling: str) -> tuple[int, str]:
-    """Insert a header with one key: before its own subtables, behind its relatives, or last."""
-    table, newline = route[:-1], _newline(text)
-    lines = f"{header(table)}{newline}{shown(route[-1:])} = {spelling}{newline}"
-    below = [block for block in blocks if block.header and block.table[: len(table)] == table]
-    if below and below[0].header:
-        return text.rfind("\n", 0, below[0].header.start) + 1, f"{lines}{newline}"
-    related = [block for block in blocks if block.header and block.table[:1] == table[:1]]
-    if related:
-        nearest = max(related, key=lambda block: (_common(block.table, table), block.end))
-        at = _line_end(text, nearest.end)
-        comments = _COMMENTS.match(text, at)
-        at = comments.end() if comments else at
-    else:
-        at = len(text)
-    return at, f"{_break(text, at)}{newline if text.strip() else ''}{lines}"
-
-
-def _common(route: Route, other: Route) -> int:
-    """Count the parts that two routes begin with alike."""
-    pairs = enumerate(zip(route, other, strict=False))
-    return next((place for place, (a, b) in pairs if a != b), min(len(route), len(other)))
 
 
 def _without_line(text: str, entry: Entry) -> Edit:
@@ -313,10 +158,13 @@ def _without_item(text: str, entry: Entry, siblings: tuple[Entry, ...], table: V
     return Edit(before, end, "")
 
 
-def _cuts(text: str, block: _Block, route: Route) -> Iterator[tuple[int, int]]:
+def _cuts(text: str, block: Block, route: Route) -> Iterator[tuple[int, int]]:
     """Yield the stretches of a block that make up a table."""
     if block.header and block.table[: len(route)] == route:
         start, end = _lines(text, block.header.start, block.end)
+        start = _start_of_banner(text, start)
+        if comments := COMMENTS_BELOW.match(text, end):
+            end = comments.end()
         if blank := _BLANK.match(text, end):
             end = blank.end()
         elif end == len(text) and (blank := _LAST_BLANK.search(text, 0, start)):
@@ -324,24 +172,18 @@ def _cuts(text: str, block: _Block, route: Route) -> Iterator[tuple[int, int]]:
         yield start, end
         return
     for entry in block.entries:
-        if _route(block, entry)[: len(route)] == route:
+        if route_of(block, entry)[: len(route)] == route:
             yield _lines(text, entry.keys[0].start, entry.value.end)
+
+
+def _start_of_banner(text: str, start: int) -> int:
+    """Return where the comment right above a header begins; that of the file is not its."""
+    above = start
+    while above and text[line_start(text, above - 1) : above].lstrip(" \t").startswith("#"):
+        above = line_start(text, above - 1)
+    return above or start
 
 
 def _lines(text: str, start: int, end: int) -> tuple[int, int]:
     """Return the whole lines of a stretch, with what stands behind it and the last line end."""
-    return text.rfind("\n", 0, start) + 1, _line_end(text, end)
-
-
-def _line_end(text: str, pos: int) -> int:
-    line = _LINE.match(text, pos)
-    return line.end() if line else len(text)
-
-
-def _newline(text: str) -> str:
-    return "\r\n" if "\r\n" in text else "\n"
-
-
-def _break(text: str, at: int) -> str:
-    """Return the line end that is missing before an offset."""
-    return _newline(text) if at and text[at - 1] != "\n" else ""
+    return line_start(text, start), line_end(text, end)

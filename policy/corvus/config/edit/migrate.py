@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from corvus.base.errors import EditRefused
 from corvus.config.check.discover import STDIN, find, is_foreign, same_file
 from corvus.config.check.documents import LoadedConfig, load_documents
-from corvus.config.edit.edit import Edit, applied, put, remove_statement, rename, same
+from corvus.config.edit.edit import Edit, applied, remove_statement, rename, same
+from corvus.config.edit.placing import put
 from corvus.config.model.aliases import ALIASES, Alias, canonical
 from corvus.config.toml.document import BOM, Document, read_bytes, read_document, source_text
 from corvus.config.toml.values import Table, is_table, value_at

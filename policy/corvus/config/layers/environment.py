@@ -3,9 +3,8 @@
 A name is the key in upper case with ``__`` between its parts. A name that no key has is refused: a
 limit set by a misspelt variable would not exist. Never repeats the value of such a variable.
 
-Not pydantic-settings (2.16): it lets unknown variables pass, converts what strict types refuse
-(``"90"``, ``"yes"``), says of no value where it came from, and takes longer to import than a whole
-command.
+Not by pydantic-settings, which ``settings_class`` has for the order of the layers: it lets unknown
+variables pass and converts what strict types refuse.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""All layers of settings in their order: defaults, files, environment, command line (CFG-5).
+"""All layers of settings in the order of ``Layer``, each over those before it (CFG-5).
 
 ``corvus check`` does not come here: it judges files alone.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from corvus.config.check.documents import LoadedConfig, load_documents
 from corvus.config.layers.locate import Location, locate
+from corvus.config.layers.order import Layer
 from corvus.config.toml.document import Document, read_file
 from corvus.diagnostics.model import ConfigError
 
@@ -79,20 +80,28 @@ def _overlays(
 ) -> tuple[list[Document], list[Diagnostic]]:
     documents: list[Document] = []
     problems: list[Diagnostic] = []
-    # Most runs have neither: what reads them, and knows every key, is not imported then.
-    if any(name.upper().startswith("CORVUS_") for name in environment):
-        from corvus.config.layers.environment import read_environment
-
-        assigned, found = read_environment(environment)
-        documents += assigned
-        problems += found
-    if sets:
-        from corvus.config.layers.assignment import assign_from_command_line
-
-        assigned, found = assign_from_command_line(sets)
+    for layer in Layer:
+        assigned, found = _overlay(layer, sets, environment)
         documents += assigned
         problems += found
     return documents, problems
+
+
+def _overlay(
+    layer: Layer, sets: Sequence[str], environment: Mapping[str, str]
+) -> tuple[Sequence[Document], list[Diagnostic]]:
+    """Read a layer above the files; most runs have none, and do not import what knows every key."""
+    if layer is Layer.ENVIRONMENT and any(
+        name.upper().startswith("CORVUS_") for name in environment
+    ):
+        from corvus.config.layers.environment import read_environment
+
+        return read_environment(environment)
+    if layer is Layer.COMMAND_LINE and sets:
+        from corvus.config.layers.assignment import assign_from_command_line
+
+        return assign_from_command_line(sets)
+    return (), []
 
 
 def _refusal(located: Location, diagnostics: Sequence[Diagnostic]) -> str:

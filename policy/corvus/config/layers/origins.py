@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
 from typing import NamedTuple
 
 from corvus.config.check.documents import LoadedConfig
 from corvus.config.layers.assignment import SET, Assignment
+from corvus.config.layers.order import Layer
 from corvus.config.model.aliases import ALIASES
 from corvus.config.toml.document import Document
 from corvus.config.toml.values import Route, as_items, is_table, shown
@@ -21,15 +21,6 @@ _CREDENTIALS = re.compile(r"(?<=://)\S+(?=@)")
 """What stands before the last ``@`` of a URL: a password may hold a slash."""
 _NO_LEAVES = ("match",)
 """Tables that are one value: a budget has what it matches, or has it not."""
-
-
-class Layer(StrEnum):
-    """The kinds of layers, lowest first."""
-
-    DEFAULT = "default"
-    FILE = "file"
-    ENVIRONMENT = "env"
-    COMMAND_LINE = "set"
 
 
 class Origin(NamedTuple):
@@ -95,6 +86,13 @@ def above(route: Route, documents: Sequence[Document]) -> str | None:
     if highest is None or not isinstance(highest[0], Assignment):
         return None
     return highest[0].origin
+
+
+def layer_of(document: Document) -> Layer:
+    """Return the kind of layer that a document is."""
+    if not isinstance(document, Assignment):
+        return Layer.FILE
+    return Layer.COMMAND_LINE if document.origin == SET else Layer.ENVIRONMENT
 
 
 def stated_at(route: Route, documents: Sequence[Document]) -> Origin | None:
@@ -169,7 +167,6 @@ def _stated(route: Route, documents: Sequence[Document]) -> Iterator[tuple[Docum
 
 def _origin(document: Document, route: Route) -> Origin:
     if isinstance(document, Assignment):
-        layer = Layer.COMMAND_LINE if document.origin == SET else Layer.ENVIRONMENT
-        return Origin(layer, document.origin)
+        return Origin(layer_of(document), document.origin)
     start = document.key(route).start
-    return Origin(Layer.FILE, f"{document.file}:{start.line}:{start.column}")
+    return Origin(layer_of(document), f"{document.file}:{start.line}:{start.column}")

@@ -26,7 +26,7 @@ from corvus.config.model.defaults import (
     is_window,
     limit_fault,
 )
-from corvus.config.toml.values import Table, as_items, is_table, kind
+from corvus.config.toml.values import Table, is_array, is_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _FOLDER = os.path.dirname(__file__)
 DATA = os.path.join(_FOLDER, "settings_core.json")
 
 
-def _checked(is_right: Callable[[object], bool]) -> Callable[[object], object]:
+def _checked(is_right: Callable[[Any], bool]) -> Callable[[object], object]:
     def check(value: object) -> object:
         if is_right(value):
             return value
@@ -62,6 +62,42 @@ FUNCTIONS: dict[str, Callable[..., object]] = {
     "_coherent": _checked(lambda budget: is_table(budget) and not any(budget_faults(budget))),
 }
 """What stands in for the functions of ``fields``, by their names there."""
+
+
+def _is_slug(text: str) -> bool:
+    parts = text.replace("_", "-").split("-")
+    return text.isascii() and text == text.lower() and all(map(str.isalnum, parts))
+
+
+def _is_attribute(text: str) -> bool:
+    return text in _ATTRIBUTES or (text.startswith("tag.") and len(text) > len("tag."))
+
+
+def _behind_scheme(text: str, *schemes: str) -> str:
+    """Return what follows the scheme of a URL; nothing where it has another, or white space."""
+    scheme, _, rest = text.partition("://")
+    return rest if scheme in schemes and text.split() == [text] else ""
+
+
+_ATTRIBUTES = (
+    "model", "provider", "project", "user", "agent", "surface", "subagent", "token", "branch"
+)  # fmt: skip
+PATTERNS: dict[str, Callable[[str], bool]] = {
+    r"^[a-z0-9]+([_-][a-z0-9]+)*$": _is_slug,
+    rf"^(?:{'|'.join(_ATTRIBUTES)}|(?s:tag\..+))$": _is_attribute,
+    r"^[^*?]+$": lambda text: bool(text) and "*" not in text and "?" not in text,
+    r"^[A-Za-z_][A-Za-z0-9_]*$": lambda text: text.isascii() and text.isidentifier(),
+    r"^https?://[^/\s]+[^\s]*$": (
+        lambda text: _behind_scheme(text, "http", "https")[:1] not in {"", "/"}
+    ),
+    r"^postgres(ql)?://[^\s]+$": (
+        lambda text: bool(_behind_scheme(text, "postgres", "postgresql"))
+    ),
+}
+"""What finds the texts of a pattern without ``re``; compiling them takes longer than a check.
+
+A pattern that is not here works, too, and slows every start down.
+"""
 
 
 def is_valid(data: Table) -> bool:
@@ -122,9 +158,11 @@ def _extension() -> Any:
 def _revived(schema: object) -> Any:
     """Put functions and decimals back where the data names them."""
     if not is_table(schema):
-        return [_revived(item) for item in as_items(schema)] if kind(schema) == "array" else schema
+        return [_revived(item) for item in schema] if is_array(schema) else schema
     if "$decimal" in schema:
         return Decimal(str(schema["$decimal"]))
     if "$function" in schema:
         return FUNCTIONS[str(schema["$function"])]
+    if "$pattern" in schema:
+        return _checked(PATTERNS[str(schema["$pattern"])])
     return {key: _revived(value) for key, value in schema.items()}

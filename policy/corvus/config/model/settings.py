@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
+from corvus.config.model.check_table import CheckSettings
 from corvus.config.model.cost_table import CostSettings
 from corvus.config.model.defaults import ZERO_ACTIONS, ZERO_LIMIT
 from corvus.config.model.fields import (
@@ -187,6 +188,9 @@ class GovernanceSettings(StrictTable):
     ] = Field(default_factory=dict[str, UpstreamSettings])
     observability: Annotated[ObservabilitySettings, about("What corvus reports about itself.")] = (
         Field(default_factory=ObservabilitySettings)
+    )
+    check: Annotated[CheckSettings, about("How `corvus check` reports, and what it looks at.")] = (
+        Field(default_factory=CheckSettings)
     )
     notify: Annotated[
         list[NotifySettings], about("Places that notifications are sent to, in order.")

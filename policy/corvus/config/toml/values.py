@@ -7,18 +7,27 @@ imports no more than reading TOML did already.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, time
 from decimal import Decimal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeAlias, TypeGuard
+    from typing import Final, TypeAlias, TypeGuard
 
 Route: TypeAlias = tuple[str | int, ...]
 Table: TypeAlias = dict[str, object]
 
 _BARE = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 """The characters of a key without quotes."""
+
+
+_KINDS: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
+    (bool, "boolean"),
+    (int, "integer"),
+    ((Decimal, float), "float"),
+    (str, "string"),
+    (list, "array"),
+    (dict, "table"),
+)
 
 
 def is_table(value: object) -> TypeGuard[Table]:
@@ -28,18 +37,13 @@ def is_table(value: object) -> TypeGuard[Table]:
 
 def kind(value: object) -> str:
     """Return the TOML word for the type of a value."""
-    kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
-        (bool, "boolean"),
-        (int, "integer"),
-        ((Decimal, float), "float"),
-        (str, "string"),
-        (list, "array"),
-        (dict, "table"),
-        (datetime, "date-time"),
-        (date, "date"),
-        (time, "time"),
-    )
-    return next((word for type_, word in kinds if isinstance(value, type_)), "value")
+    word = next((word for type_, word in _KINDS if isinstance(value, type_)), None)
+    if word:
+        return word
+    from datetime import date, datetime, time
+
+    moments = ((datetime, "date-time"), (date, "date"), (time, "time"))
+    return next((word for type_, word in moments if isinstance(value, type_)), "value")
 
 
 def shown(route: Route) -> str:
@@ -109,6 +113,8 @@ def written(value: object) -> str:
     Returns:
         Its TOML; a decimal keeps all of its digits and gets no exponent.
     """
+    from datetime import date, datetime, time
+
     match value:
         case bool():
             return str(value).lower()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
 from corvus.config.toml.finding import Finding, ValueOf
 from corvus.config.toml.values import Route, is_table, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
-_UPSTREAMS: Final = ("governance", "upstreams")
+_UPSTREAMS = ("governance", "upstreams")
 
-INFO: Final = CodeInfo(
+INFO = CodeInfo(
     "duplicate-upstream-kind",
     Severity.ERROR,
     "two upstreams of one kind",

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from corvus.base.plain_hosts import is_plain_host
 from corvus.config.check.endpoints import report_fault, texts
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
 from corvus.diagnostics.codes import CodeInfo, Severity
 
-_GATEWAY: Final = ("governance", "gateway")
+_GATEWAY = ("governance", "gateway")
 
-INFO: Final = CodeInfo(
+INFO = CodeInfo(
     "invalid-host",
     Severity.ERROR,
     "a host that cannot be one",
@@ -26,9 +25,13 @@ INFO: Final = CodeInfo(
 
 def check(subject: Subject, reporter: Reporter) -> None:
     """Report every host that cannot be used."""
+    own = [*texts(subject.tables, (*_GATEWAY, "host"))]
+    served = [*texts(subject.tables, (*_GATEWAY, "allowed_hosts"))]
+    if all(is_plain_host(host) for _, host in (*own, *served)):
+        return
     from corvus.base.endpoints import listening_host_fault, served_host_fault
 
-    for route, host in texts(subject.tables, (*_GATEWAY, "host")):
+    for route, host in own:
         report_fault(INFO.code, route, listening_host_fault(host), reporter)
-    for route, host in texts(subject.tables, (*_GATEWAY, "allowed_hosts")):
+    for route, host in served:
         report_fault(INFO.code, route, served_host_fault(host), reporter)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from corvus.base.plain_hosts import is_plain_origin
 from corvus.config.check.endpoints import report_fault, texts
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
 from corvus.diagnostics.codes import CodeInfo, Severity
 
-INFO: Final = CodeInfo(
+INFO = CodeInfo(
     "invalid-origin",
     Severity.ERROR,
     "an origin that no browser sends",
@@ -24,7 +23,10 @@ INFO: Final = CodeInfo(
 
 def check(subject: Subject, reporter: Reporter) -> None:
     """Report every origin that can never match."""
+    origins = [*texts(subject.tables, ("governance", "gateway", "allowed_origins"))]
+    if all(is_plain_origin(origin) for _, origin in origins):
+        return
     from corvus.base.endpoints import origin_fault
 
-    for route, origin in texts(subject.tables, ("governance", "gateway", "allowed_origins")):
+    for route, origin in origins:
         report_fault(INFO.code, route, origin_fault(origin), reporter)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
+from corvus.base.plain_hosts import is_plain_url
 from corvus.config.check.endpoints import report_fault, texts
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
 from corvus.config.toml.values import Route, as_items, is_table, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
-_UPSTREAMS: Final = ("governance", "upstreams")
-_NOTIFY: Final = ("governance", "notify")
+_UPSTREAMS = ("governance", "upstreams")
+_NOTIFY = ("governance", "notify")
 
-INFO: Final = CodeInfo(
+INFO = CodeInfo(
     "invalid-url",
     Severity.ERROR,
     "a URL that cannot be called, or that would give a key away",
@@ -30,15 +30,18 @@ INFO: Final = CodeInfo(
 
 def check(subject: Subject, reporter: Reporter) -> None:
     """Report every URL that cannot be used."""
-    from corvus.base.endpoints import upstream_fault, url_fault
-
-    for route, url in _urls(subject, _UPSTREAMS, "base_url"):
-        report_fault(INFO.code, route, upstream_fault(url), reporter)
     called = [
         *texts(subject.tables, ("governance", "observability", "otlp_endpoint")),
         *_urls(subject, _NOTIFY, "url"),
         *_urls(subject, _NOTIFY, "gateway_url"),
     ]
+    upstreams = [*_urls(subject, _UPSTREAMS, "base_url")]
+    if all(is_plain_url(url) for _, url in (*upstreams, *called)):
+        return
+    from corvus.base.endpoints import upstream_fault, url_fault
+
+    for route, url in upstreams:
+        report_fault(INFO.code, route, upstream_fault(url), reporter)
     for route, url in called:
         report_fault(INFO.code, route, url_fault(url), reporter)
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.subject import Subject
 from corvus.config.toml.finding import Finding, KeyOf
 from corvus.config.toml.values import Route, shown, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
-KEYS: Final[dict[Route, str]] = {
+KEYS: dict[Route, str] = {
     ("governance", "ledger", "url"): "Remove it: each host counts for itself, in its own ledger.",
 }
 """Keys that are published and not served yet, and what to do until they are."""
 
-INFO: Final = CodeInfo(
+INFO = CodeInfo(
     "not-served-yet",
     Severity.ERROR,
     "a key that this version does not serve",
