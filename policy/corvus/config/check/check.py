@@ -242,13 +242,19 @@ def _checked_rest(
     rest = read_rest(text, shown, diagnostics)
     if rest is None:
         return CheckedFile(shown, text=text, diagnostics=tuple(diagnostics))
-    checked = _checked(rest, [], how, settings)
+    checked = _checked(rest.document, [], how, settings)
+    detected = _checked(rest.as_evidence, [], how, settings).detected
+    is_same = detected is not None and detected[:1] == (checked.detected or ())[:1]
     found = [
         *diagnostics,
-        *(finding for finding in checked.diagnostics if is_certain(finding.code)),
+        *(
+            finding
+            for finding in checked.diagnostics
+            if is_certain(finding, rest.document, is_dialect_certain=is_same)
+        ),
     ]
     found.sort(key=lambda finding: finding.span.start.offset if finding.span else -1)
-    return checked._replace(diagnostics=tuple(found))
+    return checked._replace(detected=detected, diagnostics=tuple(found))
 
 
 def _checked(

@@ -76,6 +76,11 @@ class Reporter:
         """Return whether this value, one that holds it or one inside it was reported already."""
         return any(route[: len(reported)] == reported[: len(route)] for reported in self._routes)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of the documents is lost, so that a key that is missing is missing."""
+        return not any(document.lost for document in self._documents)
+
     def is_full(self) -> bool:
         """Return whether no more is reported, so that nothing need be looked up for it."""
         return len(self.found) >= MAX_FINDINGS

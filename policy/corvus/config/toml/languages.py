@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from corvus.config.toml.finding import Finding, Stretch
 from corvus.config.toml.quotes import Quotes
+from corvus.diagnostics.secrets import any_secret
 
 CODE: Final = "not-toml"
 
@@ -73,7 +74,7 @@ _TEMPLATES: Final = tuple(
         (r"<\?(?:php|=).*", "PHP: `<?`"),
         (r"\{\{[{#^/!>&]\s*[\w./ -]+\}\}", "Mustache: `{{`"),
         (_GO.pattern + r".*?\}\}", "Go: `{{`"),
-        (r"\{\{[-~]?\s*(?![\w.\"'-]+\s*=[^=])(?=[^{}\n]*[\w)])[^{}\n]*+\}\}", "`{{`"),
+        (r"\{\{[-~]?+\s*+(?![\w.\"'-]+\s*=[^=])(?=[^{}\n]*[\w)])[^{}\n]*+\}\}", "`{{`"),
         (r"^[ \t]*\{#.*#\}[ \t]*$", "Jinja: `{#`"),
         (r"^[ \t]*\{#.*#\}", "Jinja: `{#`"),
         (r"\{\{-?\s*/\*", "Go: `{{`"),
@@ -164,8 +165,8 @@ def _by_text(text: str, problems: Sequence[Finding], quotes: Quotes) -> _Languag
         found = recognize(text)
         if found is not None:
             return found
-    if any(text.startswith(_LONG_QUOTES, problem.start) for problem in problems):
-        return None  # what it opens, or closes, may hold anything
+    if any(text.count(mark) % 2 for mark in _LONG_QUOTES):
+        return None  # what one opens, or closes, may hold anything
     mark = next(_marks(text, problems), None)
     return _template(text, mark) if mark else _placeholder(text, problems, quotes)
 
@@ -190,13 +191,24 @@ def _template(text: str, place: Stretch) -> _Language:
 
 
 def _placeholder(text: str, problems: Sequence[Finding], quotes: Quotes) -> _Language | None:
-    for start, line in _wrong_lines(text, problems, keep_comments=True):
-        match = _PLACEHOLDER.search(line)
-        if match:
-            place = Stretch(start + match.start("name"), start + match.end("name"))
-            name = quotes.token(match["name"], place.start)
-            return _Language("a template", _FILL_IN, place, f": {name} is a placeholder")
-    return None
+    lines = _wrong_lines(text, problems, keep_comments=True)
+    found = [(start, match) for start, line in lines if (match := _PLACEHOLDER.search(line))]
+    if not found or (len(found) == 1 and _lost_its_quotes(text, found[0], problems)):
+        return None
+    start, match = found[0]
+    place = Stretch(start + match.start("name"), start + match.end("name"))
+    name = quotes.token(match["name"], place.start)
+    return _Language("a template", _FILL_IN, place, f": {name} is a placeholder")
+
+
+def _lost_its_quotes(
+    text: str, found: tuple[int, re.Match[str]], problems: Sequence[Finding]
+) -> bool:
+    """Return whether the only placeholder is most likely a text for the program that reads it."""
+    start, match = found
+    line = start, start + match.end()
+    routes = (problem.path for problem in problems if line[0] <= problem.start <= line[1])
+    return f'"{match["name"][:2]}' in text or any(map(any_secret, routes))
 
 
 def _wrong_lines(
@@ -280,7 +292,7 @@ def _variables(text: str) -> _Language | None:
 def _ini(text: str) -> _Language | None:
     if '"' in text or "'" in text:
         return None
-    words = _BARE_WORDS.findall(text)
+    words = {*_BARE_WORDS.findall(text)}
     comment = _INI_COMMENT.search(text)
     if not (comment and words) and len(words) < _MANY:
         return None

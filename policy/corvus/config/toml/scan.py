@@ -42,6 +42,7 @@ class _Scanner(ValueReader):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self._stray_closers = False
+        self._no_closer_before = 0
         self._array_sizes: dict[tuple[str | int, ...], int] = {}
         self._statements: list[Statement] = []
 
@@ -151,7 +152,7 @@ class _Scanner(ValueReader):
         elif not self._open and (whole := self._lost_start(start)):
             problem, resume = whole
         else:
-            resume = self._skip_items(self._skip_brackets(resume))
+            resume = self._skip_items(self._skip_brackets(resume), line)
         self._note(problem)
         self._stray_closers = self._stray_closers or bool(self._open)
         self._open.clear()
@@ -197,21 +198,26 @@ class _Scanner(ValueReader):
                 return self._end_of_line(pos)
         return len(self._text)
 
-    def _skip_items(self, end: int) -> int:
+    def _skip_items(self, end: int, start: int) -> int:
         """Return the end of a bracket that closes below, where only items stand before it.
 
-        What opened it is in the line that cannot be read, or is lost.
+        What opened it is lost, or stands in the line that cannot be read, from ``start`` to
+        ``end``. A bracket alone below a line that looks whole is a mistake of its own.
         """
         pos = end
+        if end < self._no_closer_before:
+            return end
+        is_cut = self._text[start:end].rstrip().endswith((",", "="))
         while self._text.startswith("\n", pos):
             line = pos + 1
             if closers := tokens.CLOSERS_LINE.match(self._text, line):
-                return closers.end()
+                return closers.end() if is_cut else end
             if not tokens.ITEM_LINE.match(self._text, line) or self._starts_statement(line):
-                return end
-            pos = self._end_of_line(line)
+                break
+            pos, is_cut = self._end_of_line(line), True
             if self._closes(line):
                 return pos
+        self._no_closer_before = pos
         return end
 
     def _closes(self, pos: int) -> bool:
