@@ -9,6 +9,7 @@ TOOLS = {
     "sizes": "lower the records of sizes to what is true",
     "generate": "write every generated file again, or compare with --check",
     "bench": "compare the speed of two checkouts, run by run",
+    "fuzz": "make one mistake in valid configs, many times, and judge what a check says",
     "house": "measure the structure of one checkout, or of two side by side",
     "mutate": "change the code at random and see which changes no test notices",
     "surfaces": "record what every surface answers to the same inputs",

@@ -66,7 +66,7 @@ def test_findings_go_to_standard_output_with_a_summary(capsys: Capture) -> None:
     assert out.splitlines()[-3:] == [
         "1 error, 1 warning in 2 of 3 files",
         "3 files checked as native: no key of a host runtime",
-        "1 fixable with `--fix --unsafe-fixes`",
+        "1 fixable with `--fix` (1 more with `--unsafe-fixes`)",
     ]
     assert err == ""
 

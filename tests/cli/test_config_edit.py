@@ -62,7 +62,7 @@ def test_nothing_to_do_is_said(config: Path, capsys: Capture) -> None:
     [
         (["set", "cost.daly_limit_usd", "1"], "did you mean `cost.daily_limit_usd`?"),
         (["set", "cost.enabled", "yes"], "corvus.toml:4:11: error[wrong-type]"),
-        (["set", "memory.backend", "x"], "belongs to the corvus runtime"),
+        (["set", "memory.backend", "x"], "belongs to the corvus or zeroclaw runtime"),
         (["set", "cost.enabled", "true", "--config", "absent.toml"], "file-missing"),
         (["unset", "cost.daly"], "no setting `cost.daly`"),
         (["set", "cost.enabled"], "`cost.enabled` sets nothing: write `KEY VALUE`"),

@@ -36,6 +36,8 @@ CORE = (
     ["config", "set", "cost.daily_limit_usd", "6"],
     ["policy", "show"],
     ["explain", "unknown-key"],
+    ["schema"],
+    ["schema", "show", "native"],
     ["init", "new"],
     ["report", "list"],
     ["--help"],

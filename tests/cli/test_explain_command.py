@@ -52,7 +52,7 @@ def test_list_prints_what_no_argument_prints(capsys: Capture) -> None:
 
 def test_list_and_a_code_exclude_each_other(capsys: Capture) -> None:
     assert main(["--list", "unknown-key"]) == 2
-    assert "--list takes no CODE" in capsys.readouterr().err
+    assert "'--list' takes no CODE" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("code", sorted(CODES))

@@ -99,6 +99,24 @@ def test_what_is_there_is_not_overwritten_unless_forced(name: str, capsys: Captu
     assert Path(name).read_text() != "# mine\n"
 
 
+def test_keys_are_set_in_what_is_written(capsys: Capture) -> None:
+    at = "governance.upstreams.anthropic"
+    words = ["cost.daily_limit_usd=25", f"{at}.kind=anthropic", f"{at}.base_url=https://a.example"]
+    assert main(["init", *(part for word in words for part in ("--set", word))]) == Exit.CLEAN
+    text = Path("corvus.toml").read_text()
+    assert "daily_limit_usd = 25\n" in text
+    assert f'\n\n[{at}]\nkind = "anthropic"\nbase_url = "https://a.example"\n' in text
+    assert main(["check", "--strict", "corvus.toml"]) == Exit.CLEAN
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("word", ["cost.enabled", "cost.daly_limit_usd=1", "cost.enabled=yes"])
+def test_a_key_that_cannot_be_set_writes_nothing(word: str, capsys: Capture) -> None:
+    assert main(["init", "--set", word]) == Exit.USAGE
+    assert list(Path().iterdir()) == []
+    assert "error[" in capsys.readouterr().err
+
+
 def test_a_second_time_changes_nothing() -> None:
     assert main(["init"]) == Exit.CLEAN
     assert main(["init"]) == Exit.CLEAN

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +63,44 @@ def test_the_action_rate_is_changed_at_once_and_audited(served: Served) -> None:
         event["details"][when]["autonomy"]["max_actions_per_hour"] for when in ("before", "after")
     ]
     assert rates == [20, 1]
+
+
+def test_patches_and_commands_at_once_all_arrive(served: Served) -> None:
+    """CFG-12: over HTTP and from the command line, on one file."""
+    patches: dict[str, float] = {"monthly_limit_usd": 77, "warn_at_percent": 61}
+    steps: dict[str, int] = {"mission.max_steps": 9, "governance.gateway.port": 8650}
+    program = (sys.executable, "-m", "corvus", "config", "set", "--config", served.place.config)
+    commands = [
+        subprocess.Popen([*program, key, str(value)], stdout=subprocess.DEVNULL)
+        for key, value in steps.items()
+    ]
+
+    def patch(change: tuple[str, float]) -> int:
+        with served.client() as admin:
+            return admin.patch("/web/admin/config", json={"cost": dict([change])}).status_code
+
+    with ThreadPoolExecutor() as pool:
+        assert list(pool.map(patch, patches.items())) == [200, 200]
+    assert [command.wait() for command in commands] == [0, 0]
+    data = tomllib.loads(served.place.config.read_text())
+    assert {key: data["cost"][key] for key in patches} == patches
+    assert data["mission"]["max_steps"] == 9
+    assert data["governance"]["gateway"]["port"] == 8650
+
+
+def test_a_named_budget_is_found_in_what_the_file_holds_by_then(served: Served) -> None:
+    """CFG-12: another has put a budget before it, so that it has another place."""
+    config = served.place.config
+    text = config.read_text()
+    first = '[[cost.budgets]]\nname = "new"\nperiod = "day"\nlimit_usd = 9\n\n'
+    at = text.index("[[cost.budgets]]")
+    config.write_text(text[:at] + first + text[at:])
+    patch = {"cost": {"budgets": {"opus-week": {"limit_usd": 0.5}}}}
+    with served.client() as admin:
+        assert admin.patch("/web/admin/config", json=patch).status_code == 200
+    budgets = tomllib.loads(config.read_text())["cost"]["budgets"]
+    limits = {budget["name"]: budget["limit_usd"] for budget in budgets}
+    assert (limits["new"], limits["opus-week"]) == (9, 0.5)
 
 
 def test_metrics_are_switched_off_and_on_while_it_runs(served: Served) -> None:

@@ -130,7 +130,10 @@ def test_the_table_of_exit_codes_names_exactly_those_that_a_command_can_end_with
     assert codes == sorted(used | stopped)
 
 
-@pytest.mark.parametrize("name", re.findall(r"`(corvus [a-z]+(?: [a-z]+)?)`", README))
+NAMED = dict.fromkeys(re.findall(r"`(corvus [a-z]+(?: [a-z]+)?)`", README))
+
+
+@pytest.mark.parametrize("name", NAMED)
 def test_every_command_the_text_names_exists(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     result = run_here(f"{name} --help", ROOT, capfd)
     assert result.returncode == Exit.CLEAN, result.stderr

@@ -15,9 +15,11 @@ from corvus.base.links import schema_url
 from corvus.config.model.aliases import ALIASES, Alias
 from corvus.config.model.attributes import ATTRIBUTE_TEXTS, GLOBS_TEXT, TAG_TEXT
 from corvus.config.model.dialects import (
+    DIALECTS,
     GOVERNED,
     Dialect,
     host_keys,
+    required_keys,
 )
 from corvus.config.model.fields import LIVE, NATIVE_ONLY, StrictTable
 from corvus.config.model.settings import Settings
@@ -27,7 +29,8 @@ from tools.generate.budget_schema import coherence
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _LIMITS_OF_SCHEMA = (
     "corvus check is the authority. JSON Schema takes 80.0 for an integer, and cannot compare keys "
-    "of several tables, names of budgets, or decimal places. A TOML date is a string here."
+    "of several tables, names of budgets, or decimal places. A TOML date is a string here. In a "
+    "host's file, a misspelt table of corvus passes here for a section of the host."
 )
 _UNPUBLISHED = frozenset({"title", LIVE, NATIVE_ONLY})
 _TITLES = {
@@ -39,7 +42,7 @@ _TITLES = {
 
 def published() -> dict[str, Table]:
     """Return the files of ``schemas/`` that are about the config, by name."""
-    return {f"config.{dialect}.schema.json": document(dialect) for dialect in Dialect}
+    return {f"config.{dialect}.schema.json": document(dialect) for dialect in DIALECTS}
 
 
 def document(dialect: Dialect) -> Table:
@@ -56,7 +59,7 @@ def document(dialect: Dialect) -> Table:
     budget = _table(tables["BudgetSettings"])
     tables["BudgetSettings"] = {**budget, "allOf": coherence()}
     for alias in ALIASES:
-        _add_alias(tables, alias)
+        _add_alias(tables, alias, dialect)
     for table in (root, *map(_table, tables.values())):
         _describe_tables(table, tables)
     properties = _table(root["properties"])
@@ -64,6 +67,8 @@ def document(dialect: Dialect) -> Table:
         _open(tables, name, dialect)
     for key in sorted(host_keys(dialect)):
         properties[key] = _unseen(f"Belongs to the {dialect} runtime; corvus never looks inside.")
+    if dialect.is_host:
+        root |= _of_host(dialect)
     return {
         "$schema": _DRAFT,
         "$id": schema_url(f"config.{dialect}"),
@@ -169,9 +174,13 @@ def _describe_tables(parent: Table, tables: Mapping[str, object]) -> None:
             body["description"] = named["description"]
 
 
-def _add_alias(tables: dict[str, object], alias: Alias) -> None:
-    """Publish a deprecated key with its timeline (DEP-6)."""
+def _add_alias(tables: dict[str, object], alias: Alias, dialect: Dialect) -> None:
+    """Publish a deprecated key with its timeline (DEP-6), or as a host's own (DEP-7)."""
     properties = _table(_table(tables[_model_of(alias.old[0])])["properties"])
+    if reading := alias.reading(dialect):
+        meaning = f"The {reading.host} runtime reads it as {reading.meaning}; corvus does not."
+        properties[alias.old[-1]] = _unseen(meaning)
+        return
     canonical = _table(properties[alias.new[-1]])
     properties[alias.old[-1]] = {
         **{key: value for key, value in canonical.items() if key != "default"},
@@ -204,6 +213,17 @@ def _open(tables: dict[str, object], name: str, dialect: Dialect) -> None:
     properties = _table(_table(tables[_model_of(name)])["properties"])
     for key in sorted(host_keys(dialect, name)):
         properties[key] = _unseen(f"A key of the {dialect} runtime; corvus passes it over.")
+
+
+def _of_host(dialect: Dialect) -> Table:
+    """Return how the top level of a runtime's file differs: a section that is not known passes."""
+    opened: Table = {"additionalProperties": _unseen(f"Unknown to corvus: left to {dialect}.")}
+    refused = host_keys(Dialect.UNDECIDED) - host_keys(dialect)
+    if dialect is Dialect.CORVUS:
+        opened["propertyNames"] = {"not": {"enum": sorted(refused)}}
+    if required := required_keys(dialect):
+        opened["required"] = sorted(required)
+    return opened
 
 
 def _unseen(description: str) -> Table:

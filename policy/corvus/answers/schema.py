@@ -106,10 +106,15 @@ def _file() -> Schema:
     return _object(
         file={**_TEXT, "description": "As the user named it."},
         dialect={
-            "enum": ["native", "corvus", "zeroclaw", None],
-            "description": "What the file was checked as; null when it could not be parsed.",
+            "enum": ["native", "corvus", "zeroclaw", "corvus|zeroclaw", None],
+            "description": "What the file was checked as; corvus|zeroclaw where nothing tells the "
+            "files of these runtimes apart: then a key that either has is accepted, and only what "
+            "is wrong in both is found. null when the file could not be parsed.",
         },
-        dialect_evidence=array(_TEXT, "The keys that decided the dialect; empty when pinned."),
+        dialect_evidence=array(
+            _TEXT,
+            "What decided the dialect: keys or a part of the path; empty when pinned or undecided.",
+        ),
         deprecated_fields=array(_TEXT, "Dotted paths of deprecated keys in use."),
         ignored={**COUNT, "description": "How many findings comments in it ignore."},
     )

@@ -58,7 +58,7 @@ def migrate(context: typer.Context) -> None:
 
     Example: corvus migrate --diff corvus.toml
     """
-    from corvus.cli.migrate import main
+    from corvus.cli.migration.migrate import main
 
     raise typer.Exit(main(context.args))
 
@@ -131,6 +131,7 @@ COMMANDS = {
         "Let a parked call pass once, or list the calls that wait for a person.",
     ),
     "config": _Entry("config", "The settings in force, and changes of a config file.", True),
+    "schema": _Entry("schema", "The published schemas, and documents held against them.", True),
     "policy": _Entry("policy", "The compiled policy.", True),
     "usage": _Entry("usage", "Bring recorded usage in, and hand it on.", True),
     "cost": _Entry("cost", "Spend against the limits.", True),

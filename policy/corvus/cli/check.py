@@ -19,7 +19,7 @@ from corvus.diagnostics.codes import SEVERITIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from corvus.cli.check_outputs import Report
     from corvus.config.check.check import CheckedFile, CheckRun, Options
@@ -50,6 +50,12 @@ class Arguments:
     force_exclude: bool = False
     respect_gitignore: bool = True
     severity: list[str] | None = None
+    show_settings: bool = False
+    add_ignore: str | None = None
+    baseline: str | None = None
+    write_baseline: bool = False
+    statistics: bool = False
+    watch: bool = False
     format: str | None = None
     output_file: str | None = None
     report: list[str] | None = None
@@ -80,17 +86,21 @@ def main(argv: list[str]) -> int:
         how = _chosen(options)
     except SystemExit as stop:  # argparse has printed its message or the help
         return Exit.USAGE if stop.code else Exit.CLEAN
-    from corvus.config.check.check import check_paths
-
-    paths = options.path or usual_files()
 
     def show(checked: CheckRun) -> int:
         return _show(checked, options, shown, reports)
 
-    if options.fix or options.fix_only or options.diff:
-        from corvus.cli.checks.fix import fix_paths
+    paths = options.path or usual_files()
+    if vars(options).keys() <= {"path"}:
+        return _check(paths, how, show)
+    from corvus.cli.checks.modes import run
 
-        return fix_paths(paths, how, options, show)
+    return run(paths, how, options, _check, show)
+
+
+def _check(paths: Sequence[str], how: Options, show: Callable[[CheckRun], int]) -> int:
+    from corvus.config.check.check import check_paths
+
     return show(_with_proved_fixes(check_paths(paths, how), how))
 
 
@@ -105,8 +115,9 @@ def _chosen(options: Arguments) -> Options:
     how = Options(stdin=read_stdin, stdin_name=options.stdin_filename, facts=PRICE_FACTS)
     if vars(options).keys() <= {"path"}:
         return how
-    from corvus.cli.check_options import checking
+    from corvus.cli.check_options import checking, require_sense
 
+    require_sense(options)
     return how._replace(**checking(options))
 
 
@@ -122,6 +133,13 @@ def _with_proved_fixes(checked: CheckRun, how: Options) -> CheckRun:
 def _show(checked: CheckRun, options: Arguments, shown: str, reports: tuple[Report, ...]) -> int:
     """Report a run and return the exit code."""
     code = _exit_code(checked, options)
+    if options.statistics:
+        from corvus.cli.checks.statistics import statistics
+
+        _print(statistics(checked.diagnostics, shown))
+        if shown != "json" and not options.quiet:
+            _print("\n".join(_summary(checked)))
+        return code
     if shown == "text" and not reports:
         _print(_text(checked, options))
         return code
@@ -203,7 +221,9 @@ def _text(checked: CheckRun, options: Arguments) -> str:
 def _colour(wanted: str) -> bool:
     if wanted != "auto":
         return wanted == "always"
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
 
 
 def _summary(checked: CheckRun) -> list[str]:
@@ -257,10 +277,12 @@ def _dialect_lines(files: tuple[CheckedFile, ...]) -> list[str]:
             why = "as --dialect says"
         elif shown:
             why = f"found {', '.join(shown)}{more}"
+        elif dialect.is_host:
+            why = "nothing tells them apart (pin it with --dialect)"
         else:
             why = "no key of a host runtime"
         many = f"{_many(len(same), 'file')} " if len(found) > 1 else ""
-        lines.append(f"{many}checked as {dialect}: {why}")
+        lines.append(f"{many}checked as {dialect.words}: {why}")
     return lines
 
 

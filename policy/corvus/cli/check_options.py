@@ -37,10 +37,8 @@ def checking(arguments: Arguments) -> dict[str, Any]:
     """
     from corvus.config.check.walk import Search
 
-    dialect = arguments.dialect
     return {
-        # `--dialect auto` wins over the settings; without it they decide.
-        "dialect": "auto" if dialect is None else "" if dialect == "auto" else dialect,
+        "dialect": arguments.dialect or "auto",
         "severity": dict(map(_severity, arguments.severity or ())),
         "search": Search(
             None if arguments.exclude is None else tuple(arguments.exclude),
@@ -49,6 +47,44 @@ def checking(arguments: Arguments) -> dict[str, Any]:
             arguments.respect_gitignore,
         ),
     }
+
+
+def require_sense(arguments: Arguments) -> None:
+    """Refuse options that exclude each other, and a reason that is none.
+
+    Raises:
+        SystemExit: They do; that was printed.
+    """
+    given = [
+        next(_option(name) for name in names if _is_given(arguments, name))
+        for names in _ACTIONS
+        if any(_is_given(arguments, name) for name in names)
+    ]
+    if len(given) > 1:
+        parser_of_check().error(f"'{given[0]}' and '{given[1]}' exclude each other")
+    if arguments.statistics and (arguments.report or arguments.output_file):
+        parser_of_check().error("'--statistics' is printed only: leave out the reports")
+    if arguments.write_baseline and arguments.baseline is None:
+        parser_of_check().error("'--write-baseline' needs '--baseline FILE'")
+    reason = arguments.add_ignore
+    if reason is None:
+        return
+    if not any(map(str.isalnum, reason)) or not reason.isprintable():
+        parser_of_check().error("'--add-ignore' needs a reason: one line, with a letter or digit")
+    if "-" in arguments.path:
+        parser_of_check().error("'--add-ignore' writes files: name some, not standard input")
+
+
+_ACTIONS: Final = (("add_ignore",), ("fix", "fix_only", "diff"), ("baseline", "watch"))
+"""What a run may do besides reporting: options of one of the groups."""
+
+
+def _is_given(arguments: Arguments, name: str) -> bool:
+    return getattr(arguments, name) not in {None, False}
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _severity(value: str) -> tuple[str, str]:
@@ -75,6 +111,7 @@ def parser_of_check() -> ArgumentParser:
     _add_files(parser)
     _add_rules(parser)
     _add_fixes(parser)
+    _add_acceptance(parser)
     _add_output(parser)
     return parser
 
@@ -129,6 +166,11 @@ def _add_rules(parser: ArgumentParser) -> None:
         const="warning",
         help="the same as --fail-on warning; of both, the last counts",
     )
+    group.add_argument(
+        "--show-settings",
+        action="store_true",
+        help="check nothing: print the settings of the checker for each PATH, and where from",
+    )
 
 
 def _add_fixes(parser: ArgumentParser) -> None:
@@ -157,6 +199,23 @@ def _add_fixes(parser: ArgumentParser) -> None:
     )
 
 
+def _add_acceptance(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("accepting what is there")
+    group.add_argument(
+        "--add-ignore",
+        metavar="REASON",
+        help="write a comment with the reason to each finding that a comment may ignore",
+    )
+    group.add_argument(
+        "--baseline", metavar="FILE", help="report only what this file does not accept"
+    )
+    group.add_argument(
+        "--write-baseline",
+        action="store_true",
+        help="accept the warnings and notes of this run in the file of --baseline",
+    )
+
+
 def _add_output(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("output")
     group.add_argument(
@@ -175,6 +234,14 @@ def _add_output(parser: ArgumentParser) -> None:
         metavar="FORMAT=PATH",
         help="write a report besides, in any of these formats; may be given several times; "
         "- for PATH is standard output in place of --format",
+    )
+    group.add_argument(
+        "--statistics",
+        action="store_true",
+        help="print how many findings each code has, not the findings",
+    )
+    group.add_argument(
+        "--watch", action="store_true", help="check again whenever a file changes; Ctrl-C ends it"
     )
     group.add_argument("-q", "--quiet", action="store_true", help="findings only, no summary")
     group.add_argument("--color", choices=("auto", "always", "never"), default="auto")

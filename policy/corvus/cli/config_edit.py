@@ -30,6 +30,15 @@ def values_of(words: Sequence[str]) -> dict[str, str]:
     """
     if len(words) == 2 and whole_key(words[0]) is not None:
         return {words[0]: words[1]}
+    return values_of_pairs(words)
+
+
+def values_of_pairs(words: Sequence[str]) -> dict[str, str]:
+    """Return the keys and values of ``KEY=VALUE`` words.
+
+    Raises:
+        EditRefused: A word sets nothing, or a key is named twice.
+    """
     values: dict[str, str] = {}
     routes: set[Route] = set()
     for word in words:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import TYPE_CHECKING
 
 from corvus.cli.exits import Exit
+from corvus.cli.parsing.arguments import ArgumentParser
 
 if TYPE_CHECKING:
     from corvus.diagnostics.codes import CodeInfo
@@ -18,7 +18,7 @@ def main(argv: list[str]) -> int:
     try:
         options = parser.parse_args(argv)
         if options.code is not None and options.list:
-            parser.error("--list takes no CODE")
+            parser.error("'--list' takes no CODE")
     except SystemExit as stop:  # argparse has printed its message or the help
         return Exit.USAGE if stop.code else Exit.CLEAN
     from corvus.config.check.codes import CODES
@@ -34,11 +34,12 @@ def main(argv: list[str]) -> int:
     return Exit.CLEAN
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="corvus explain",
-        description="Explain a diagnostic code; without one, list them all.",
-        epilog="example: corvus explain unknown-key",
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        "corvus explain",
+        "[CODE]",
+        "Explain a diagnostic code; without one, list them all.",
+        "example: corvus explain unknown-key",
     )
     parser.add_argument("code", nargs="?", metavar="CODE", help="a code such as unknown-key")
     parser.add_argument("--list", action="store_true", help="list every code, errors first")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from corvus.base.errors import EditRefused
 
 NAME = "corvus.toml"
 SCHEMA = "corvus.schema.json"
+_WAIT_SECONDS = 20.0
 
 
 class Starter(StrEnum):
@@ -45,25 +47,64 @@ def init(
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite a config that is there.")
     ] = False,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Write a key with this value, as `corvus config set` does; repeatable.",
+        ),
+    ] = None,
 ) -> None:
     """Write a commented starter config; it checks clean, and refuses to overwrite one.
 
     A coding agent can work all day under its limits, and use the whole of them.
 
-    Example: corvus init --for team
+    Example: corvus init --for team --set cost.daily_limit_usd=50
     """
-    from corvus.base.files import replace_file
     from corvus.base.resources import shipped
 
     file = path if path.suffix == ".toml" and not os.path.isdir(path) else path / NAME
     schema = shipped("schemas").joinpath("config.native.schema.json").read_bytes()
-    contents = {file.with_name(SCHEMA): schema, file: starter.text}
-    for target, data in contents.items():
-        _refuse_to_lose(target, data, force=force)
+    text = _with_values(starter.text, str(file), sets or ())
     _make_folder(file.parent)
-    for target, data in contents.items():
-        replace_file(target, data)
+    _write({file.with_name(SCHEMA): schema, file: text}, force=force)
     print("\n".join(_next_steps(file, starter)))
+
+
+def _with_values(text: bytes, file: str, sets: Sequence[str]) -> bytes:
+    """Return a config with keys set.
+
+    Raises:
+        ConfigError: It would have an error.
+        EditRefused: A word sets nothing, or a key cannot be set.
+    """
+    if not sets:
+        return text
+    from corvus.cli.config_edit import values_of_pairs
+    from corvus.config.edit.change import set_keys
+
+    return set_keys(text, file, values_of_pairs(sets)).after
+
+
+def _write(contents: Mapping[Path, bytes], *, force: bool) -> None:
+    """Write files of one folder; nobody else of us writes to it meanwhile.
+
+    Raises:
+        EditRefused: One of them says something else already, or cannot be written.
+    """
+    from corvus.base.files import replace_file
+    from corvus.base.locks import lock_within
+
+    folder = next(iter(contents)).parent
+    try:
+        with lock_within(folder, _WAIT_SECONDS):
+            for target, data in contents.items():
+                _refuse_to_lose(target, data, force=force)
+            for target, data in contents.items():
+                replace_file(target, data)
+    except TimeoutError:
+        raise EditRefused(f"another program is writing to {folder}: nothing is written") from None
 
 
 def _refuse_to_lose(path: Path, data: bytes, *, force: bool) -> None:

@@ -91,7 +91,7 @@ def _run(argv: list[str]) -> int:
 
             return check(argv[1:])
         case ["migrate"]:
-            from corvus.cli.migrate import main as migrate
+            from corvus.cli.migration.migrate import main as migrate
 
             return migrate(argv[1:])
         case ["explain"]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 MASK: Final = "***"
@@ -214,6 +215,16 @@ def joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             whole.append((start, end))
     return whole
+
+
+@lru_cache(maxsize=2)
+def secrets_of(text: str) -> Secrets:
+    """Return what a document hides; several findings ask for that of one text.
+
+    Args:
+        text: The document without byte order mark.
+    """
+    return Secrets(text)
 
 
 class Secrets:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from corvus.config.check import codes, rules
+from corvus.config.check import codes, json_codes, rules
 from corvus.config.check.codes import CODES, lookup
 from corvus.config.toml import codes as document_codes
 from corvus.diagnostics.codes import CodeInfo, Severity
@@ -15,7 +15,7 @@ from corvus.diagnostics.model import Diagnostic, Position, Span
 
 PACKAGE = Path(codes.__file__).parents[2]
 RULES = Path(rules.__file__).parent
-REGISTRIES = {Path(codes.__file__), Path(document_codes.__file__)}
+REGISTRIES = {Path(each.__file__) for each in (codes, document_codes, json_codes)}
 SOURCE = "\n".join(
     path.read_text(encoding="utf-8")
     for path in sorted(PACKAGE.rglob("*.py"))

@@ -6,13 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from corvus.config.check.check import Options, check_paths
+from corvus.config.check.check import Options, check_paths, check_text
+from corvus.config.edit.fixing import prove
 from corvus.diagnostics.model import Diagnostic
 
 ROOT = Path(__file__).parents[3]
 FILES = sorted(ROOT.glob("tests/golden/invalid/*.toml")) + sorted(
     ROOT.glob("tests/config/check/mistakes/*.toml")
 )
+
+
+UNPROVED = {"wrong-type--brackets"}
+"""A budget gets its second pair of brackets; then the keys that it lacks are reported."""
 
 
 def found(text: str, dialect: str = "auto") -> tuple[Diagnostic, ...]:
@@ -32,16 +37,18 @@ def only_fixed(text: str) -> str:
     return mended(text, diagnostic)
 
 
+def proved(text: str) -> tuple[Diagnostic, ...]:
+    options = Options()
+    return prove(check_text(text.encode(), "corvus.toml", options), options).diagnostics
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_offered_fix_mends_its_finding_and_adds_no_error(path: Path) -> None:
+    """What rules offer is right but for a known case: proving it is no excuse for wild guesses."""
     text = path.read_bytes().decode(errors="replace").removeprefix("\ufeff")
-    before = found(text)
-    for diagnostic in before:
-        if diagnostic.fix is None:
-            continue
-        after = found(mended(text, diagnostic))
-        assert (diagnostic.code, diagnostic.path) not in [(one.code, one.path) for one in after]
-        assert sum(one.is_error for one in after) <= sum(one.is_error for one in before)
+    offered = [one for one in found(text) if one.fix and one.code != "byte-order-mark"]
+    published = [one.code for one in proved(text) if one.fix]
+    assert published == ([] if path.stem in UNPROVED else [one.code for one in offered])
 
 
 def test_some_files_offer_fixes() -> None:
@@ -73,10 +80,85 @@ def test_some_files_offer_fixes() -> None:
             "[autonomy]\nmax_cost_per_day_cents = 5\n",
             "[autonomy]\nmax_actions_per_hour = 5\n",
         ),
+        (
+            "[autonomy]\nmax_cost_per_day_cents = 5 # five\nmax_actions_per_hour = 5\n",
+            "[autonomy]\nmax_actions_per_hour = 5\n",
+        ),
+        ('[autonomy]\nlevel = "Full"\n', '[autonomy]\nlevel = "full"\n'),
+        ("[cost]\nenabled = 1\n", "[cost]\nenabled = true\n"),
+        ('[cost]\nenabled = "yes"\n', "[cost]\nenabled = true\n"),
+        ('[cost]\ndaily_limit_usd = "$5" # a\n', "[cost]\ndaily_limit_usd = 5 # a\n"),
+        ("[cost]\nwarn_at_percent = 0.8\n", "[cost]\nwarn_at_percent = 80\n"),
+        ("[cost]\nwait_seconds = 20.0\n", "[cost]\nwait_seconds = 20\n"),
+        ('[cost]\non_exceeded = "cap"\n', '[cost]\non_exceeded = ["cap"]\n'),
+        ('[cost]\non_exceeded = ["cap", "cap"]\n', '[cost]\non_exceeded = ["cap"]\n'),
+        ('[cost]\non_exceeded = ["refuse", "cap"]\n', '[cost]\non_exceeded = ["cap"]\n'),
+        ("[[autonomy]]\nlevel = 'full'\n", "[autonomy]\nlevel = 'full'\n"),
+        (
+            '[cost.budgets]\nname = "a"\nperiod = "day"\nlimit_usd = 1\n',
+            '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\n',
+        ),
+        (
+            '[[budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\n',
+            '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\n',
+        ),
+        ("[costs]\nenabled = false\n", "[cost]\nenabled = false\n"),
+        (
+            "[cost.prices.gpt-4.1]\ninput = 2\noutput = 8\n",
+            '[cost.prices."gpt-4.1"]\ninput = 2\noutput = 8\n',
+        ),
+        (
+            "[cost.prices.a.b]\ninput=2\noutput = 8\n[cost.prices.a.c]\ninput = 2\noutput = 8",
+            '[cost.prices."a/b"]\ninput=2\noutput = 8\n[cost.prices."a/c"]\ninput = 2\noutput = 8',
+        ),
+        (
+            '[[cost.budgets]]\nname = "a"\nwindow = "5 hours"\nlimit_usd = 1\n',
+            '[[cost.budgets]]\nname = "a"\nwindow = "5h"\nlimit_usd = 1\n',
+        ),
+        (
+            '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nper = ["username"]\n',
+            '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nper = ["user"]\n',
+        ),
+        ("[cost]\nenabled = false # corvus: ignore[long-wait] no\n", "[cost]\nenabled = false\n"),
+        ("# corvus: ignore-file[long-wait] no\n[cost]\n", "[cost]\n"),
+        ("[cost]\r\n# corvus: ignore[long-wiat] no\r\n", "[cost]\r\n"),
+        ("[cost]\n# ours. # corvus: ignore[long-wait] no", "[cost]\n# ours."),
     ],
 )
 def test_a_fix_writes_what_was_most_likely_meant(text: str, expected: str) -> None:
     assert only_fixed(text) == expected
+
+
+def test_of_two_codes_in_a_comment_the_useless_one_goes() -> None:
+    text = "[cost]\nwarn_at_percent = 100 # corvus: ignore[{}] paged\n"
+    for codes in ("long-wait, extreme-threshold", "extreme-threshold,long-wait"):
+        assert only_fixed(text.format(codes)) == text.format("extreme-threshold")
+
+
+def test_what_a_runtime_refuses_is_taken_out() -> None:
+    text = 'default_temperature = 0.7\nworkspace_dir = "/x" # here\n\n[cost]\nhold = "maximum"\n'
+    offered = [one for one in found(text, "corvus") if one.fix]
+    assert [one.code for one in offered] == ["runtime-only-key", "native-only-key"]
+    assert mended(text, offered[0]) == text.replace('workspace_dir = "/x" # here\n', "")
+    assert mended(text, offered[1]) == text.replace('hold = "maximum"\n', "")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_safe"),
+    [
+        ("[autonomy]\nmax_cost_per_day_cents = 5\n", True),
+        ("[autonomy]\nmax_cost_per_day_cents = 5\nmax_actions_per_hour = 5\n", True),
+        ("[autonomy]\nmax_cost_per_day_cents = 5\nmax_actions_per_hour = 6\n", False),
+        ("[cost]\nenabled = false # corvus: ignore[long-wait] no\n", True),
+        ("[cost]\nenabled = false # corvus: ignore[no-such-code] no\n", True),
+        ("\ufeff[cost]\n", True),
+        ('[cost]\ndaily_limit_usd = "5"\n', False),
+    ],
+)
+def test_safe_is_what_cannot_change_the_meaning_in_force(text: str, is_safe: bool) -> None:
+    (diagnostic,) = proved(text)
+    assert diagnostic.fix is not None
+    assert diagnostic.fix.is_safe == is_safe
 
 
 def test_a_fix_of_a_guess_is_not_safe() -> None:
@@ -90,7 +172,6 @@ def test_a_fix_of_a_guess_is_not_safe() -> None:
         "[cost]\nnothing_like_it = 5\n",
         '[cost]\ndaily_limit_usd = "five"\n',
         '[cost]\ndaily_limit_usd = """\n5"""\n',
-        "[autonomy]\nmax_cost_per_day_cents = 5\nmax_actions_per_hour = 5\n",
     ],
 )
 def test_where_an_edit_is_not_certain_there_is_none(text: str) -> None:

@@ -82,9 +82,13 @@ def test_the_verdict_is_that_of_git(files: dict[str, str]) -> None:
 
 def test_a_folder_that_is_named_is_searched_even_if_it_is_ignored() -> None:
     Path(".gitignore").write_text("sub/\nb.toml\n")
-    assert searched("sub") == [
-        f"sub/{name}" for name in ("a.toml", "b.toml", "deep/a.toml", "deep/b.toml", "logs/a.toml")
-    ]
+    left = ["sub/a.toml", "sub/deep/a.toml", "sub/logs/a.toml"]
+    assert searched("sub") == left
+    assert searched("sub/deep") == ["sub/deep/a.toml"]
+    Path(".gitignore").write_text("sub\n")
+    Path("sub/.gitignore").write_text("/deep\nb.toml\n")
+    assert searched("sub") == ["sub/a.toml", "sub/logs/a.toml"]
+    assert searched("sub/deep") == ["sub/deep/a.toml"]
 
 
 def test_rules_above_the_searched_folder_count() -> None:

@@ -158,7 +158,7 @@ def test_what_is_cut_is_said() -> None:
     ("text", "dialect"),
     [
         ("[governance.ledger]\npath = 'x'\n[cost]\nbudgets = []\n[memory]\n", "native"),
-        ("[memory]\n[gateway]\n[cost]\nbudgets = []\n", "corvus"),
+        ("[memory]\n[gateway]\n[cost]\nbudgets = []\n", "corvus|zeroclaw"),
         ("[audio]\n[updates]\n[memory]\n", "corvus"),
         ("[memory]\n[storage]\n", "zeroclaw"),
     ],

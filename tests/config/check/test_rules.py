@@ -179,3 +179,10 @@ def test_a_decimal_that_is_a_whole_number_is_told_how_to_be_written(
 def test_a_decimal_without_a_value_is_not_told_to_be_written_as_a_number(written: str) -> None:
     (diagnostic,) = found(f"[mission]\nmax_estimated_cost_cents = {written}\n")
     assert not any(line.startswith("Write ") for line in diagnostic.help)
+
+
+@pytest.mark.parametrize("typo", ["monthly_limit_gbp = 2000", "montly_limit_usd = 2000"])
+def test_a_default_is_no_fact_where_the_key_may_be_misspelt(typo: str) -> None:
+    """CFG-9: the advice to raise a default would be about a limit that the author did write."""
+    text = f"[cost]\nenabled = true\ndaily_limit_usd = 200\n{typo}\n"
+    assert codes(text) == ["unknown-key"]

@@ -45,6 +45,27 @@ def test_a_folder_of_such_a_name_that_is_named_is_searched() -> None:
     assert searched("build/") == ["build/a.toml", "build/sub/b.toml"]
 
 
+def test_an_excluded_folder_that_is_named_is_searched() -> None:
+    fill("drafts/a.toml", "drafts/b.toml", "drafts/deep/c.toml", "drafts/drafts/d.toml")
+    search = Search(extend_exclude=("drafts/", "b.toml"))
+    assert searched(".", search) == []
+    assert searched("drafts", search) == [
+        "drafts/a.toml",
+        "drafts/deep/c.toml",
+        "drafts/drafts/d.toml",
+    ]
+    assert searched("drafts/deep", search) == ["drafts/deep/c.toml"]
+
+
+def test_names_above_the_searched_folder_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    fill("home/team/a.toml", "work/x.toml")
+    monkeypatch.chdir("work")
+    search = Search(extend_exclude=("home", "a.tom"))
+    assert searched("../home", search) == ["../home/team/a.toml"]
+    assert searched("../home", Search(extend_exclude=("team/",))) == []
+    assert searched("../home", Search(extend_exclude=("/team",))) == ["../home/team/a.toml"]
+
+
 def test_the_suffix_may_be_in_capitals() -> None:
     fill("UP.TOML", "Mixed.Toml", "a.tomlx")
     assert searched() == ["Mixed.Toml", "UP.TOML"]

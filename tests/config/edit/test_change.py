@@ -130,6 +130,16 @@ BEFORE_AND_AFTER = {
         "[cost.prices.x]\ninput = 1\noutput = 2\n\n[cost.prices.y]\ninput = 1\noutput = 2\n"
         "\n# AUTONOMY\n[autonomy]\n",
     ),
+    "a price that has a header, key by key": (
+        "cost.prices.x", "{ input = 3, output = 2, cache_read = 1 }",
+        "[cost.prices.x] # a\n# in\ninput = 1 # b\noutput = 2.00\n",
+        "[cost.prices.x] # a\n# in\ninput = 3 # b\noutput = 2\ncache_read = 1\n",
+    ),
+    "a price that has less keys than before": (
+        "cost.prices.x", "{ input = 1, output = 2 }",
+        "[cost.prices.x]\ncache_read = 1\ninput = 1\noutput = 2\n",
+        "[cost.prices.x]\ninput = 1\noutput = 2\n",
+    ),
     "a price beside dotted keys in braces": (
         'cost.prices."n/y"', "{input=1,output=2}",
         'cost = { enabled = true, prices."a/m" = { input = 1, output = 2 } }\n',
@@ -224,6 +234,13 @@ WITHOUT = {
         "output = 2\n# cached = 3\n\n# --------\n# AUTONOMY\n# --------\n[autonomy]\n",
         "[cost]\nenabled = true\n\n# --------\n# AUTONOMY\n# --------\n[autonomy]\n",
     ),
+    "the last table of a file without an end": (
+        "mission", "[cost]\r\n\r\n[mission]\r\nenabled = true", "[cost]",
+    ),
+    "the last line of a file without an end": (
+        "cost.enabled", "[cost]\nwarn_at_percent = 1\nenabled = true",
+        "[cost]\nwarn_at_percent = 1",
+    ),
     "a table whose banner stands apart": (
         "mission", "[cost]\n\n# PART TWO\n\n# its\n[mission]\nenabled = true\n",
         "[cost]\n\n# PART TWO\n",
@@ -263,21 +280,22 @@ def test_a_key_is_taken_out(name: str, tmp_path: Path) -> None:
     assert unset_key(file_with(tmp_path, before), key).after.decode() == after
 
 
-ZEROCLAW = '[storage]\npath = "x"\n[cost]\nenabled = false\n[autonomy]\nlevel = "full"\n'
+ZEROCLAW = '[storage]\npath = "x"\n[proxy]\n[cost]\nenabled = false\n[autonomy]\nlevel = "full"\n'
 REFUSED = {
     "a host section": ("storage.path", "y", ZEROCLAW, "belongs to the zeroclaw runtime"),
     "a host key of a governed table": (
         "autonomy.allowed_roots", "[]", ZEROCLAW, "belongs to the zeroclaw runtime",
     ),
     "a key the dialect does not have": (
-        "cost.unpriced_models", "warn", '[gateway]\nport = 1\n[channels_config]\ncli = true\n',
+        "cost.unpriced_models", "warn", 'default_temperature = 1\n[audio]\nx = 1\n',
         "native-only-key",
     ),
     "an unknown key": ("cost.daly_limit_usd", "1", "", "did you mean `cost.daily_limit_usd`?"),
     "an unknown table": ("nonsense.x", "1", "", "no setting `nonsense.x`"),
     "a whole table": ("cost", "{}", "", "is a table"),
-    "a table with a header": (
-        "governance.ledger", "{}", "[governance.ledger]\nretention_days = 1\n",
+    "an array of tables with headers": ("cost.budgets", "[]", EACH, "a table of its own"),
+    "a number for a table with a header": (
+        "governance.ledger", "1", "[governance.ledger]\nretention_days = 1\n",
         "a table of its own",
     ),
     "a deprecated key": (
@@ -298,7 +316,9 @@ REFUSED = {
         "cost.budgets[0].per", '["usr"]',
         '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\n', "invalid-value",
     ),
-    "an item that is not there": ("cost.budgets[0].limit_usd", "1", "", "there is no"),
+    "an item that is not there": (
+        "cost.budgets[0].limit_usd", "1", "", "there is no `[[cost.budgets]]`",
+    ),
     "a key in no table": ("cost.enabled", "true", "cost = 5\n", "`cost` is no table"),
     "no key": ("cost..enabled", "true", "", "is no key"),
     "a broken file": ("cost.enabled", "true", "[cost\n", "run `corvus check` on it"),
@@ -330,8 +350,8 @@ def test_what_cannot_be_taken_out_is_refused(key: str, text: str, tmp_path: Path
 
 
 def test_old_errors_are_in_nobodys_way_and_new_warnings_are_told(tmp_path: Path) -> None:
-    path = file_with(tmp_path, '[cost]\nwarn_at_percent = "80"\nnonsense = 1\n')
-    change = set_key(path, "cost.session_limit_usd", "500")
+    text = '[mission]\nnonsense = 1\n[cost]\nwarn_at_percent = "80"\n'
+    change = set_key(file_with(tmp_path, text), "cost.session_limit_usd", "500")
     assert change.after.endswith(b"session_limit_usd = 500\n")
     assert [one.code for one in change.warnings] == ["limit-never-binds"]
 

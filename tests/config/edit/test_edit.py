@@ -99,7 +99,7 @@ REMOVALS: dict[str, tuple[str, Route, str]] = {
     "comment before and behind": (
         "[t]\n# before\n  old = 2   # behind\nb = 3\n",
         ("t", "old"),
-        "[t]\n# before\n  # behind\nb = 3\n",
+        "[t]\n# before\nb = 3\n",
     ),
     "several lines": ("[t]\nold = [ # open\n 1,\n]\nb = 3\n", ("t", "old"), "[t]\nb = 3\n"),
     "dotted": ("t.a = 1\nt.old = 2\n", ("t", "old"), "t.a = 1\n"),
@@ -130,7 +130,7 @@ REMOVALS: dict[str, tuple[str, Route, str]] = {
 
 
 @pytest.mark.parametrize(("text", "route", "expected"), REMOVALS.values(), ids=REMOVALS)
-def test_a_removal_takes_the_statement_and_leaves_comments(
+def test_a_removal_takes_the_statement_and_the_comment_behind_it(
     text: str, route: Route, expected: str
 ) -> None:
     assert applied(text, remove_statement(parsed(text), route)) == expected

@@ -30,18 +30,36 @@ def _after(text: str, plan: Plan | None = None) -> str:
 
 CASES = {
     "alone": (f"[autonomy]\n{OLD} = 1_00 # why\n", f"[autonomy]\n{NEW} = 1_00 # why\n"),
-    "both": (f"[autonomy]\n{NEW} = 2\n{OLD} = 3 # why\n", f"[autonomy]\n{NEW} = 2\n# why\n"),
+    "both": (f"[autonomy]\n{NEW} = 2\n{OLD} = 3 # why\n", f"[autonomy]\n{NEW} = 2\n"),
     "inline": (
         f"autonomy = {{ {OLD}=1 , level='full'}}",
         f"autonomy = {{ {NEW}=1 , level='full'}}",
     ),
     "both inline": (f"autonomy = {{{OLD}=1, {NEW}=2}}", f"autonomy = {{{NEW}=2}}"),
     "dotted": (f"autonomy . '{OLD}' = 1\n", f"autonomy . '{NEW}' = 1\n"),
-    "header below": (f"[autonomy]\n{OLD} = 1\n[memory]\n{OLD} = 1\n",) * 2,
+    "header below": (
+        f"[autonomy]\n{OLD} = 1\n[cost]\n# {OLD} = 1\n",
+        f"[autonomy]\n{NEW} = 1\n[cost]\n# {OLD} = 1\n",
+    ),
+    "both, a comment each": (
+        f"[autonomy]\n# a\n{NEW} = 2 # b\n{OLD} = 3 # c\n# d\nlevel = 'full'\n",
+        f"[autonomy]\n# a\n{NEW} = 2 # b\n# d\nlevel = 'full'\n",
+    ),
+    "both, CRLF, last": (
+        f"[autonomy]\r\n{NEW} = 2\r\n  {OLD} = 3 # c",
+        f"[autonomy]\r\n{NEW} = 2",
+    ),
+    "both dotted": (
+        f"autonomy.{NEW} = 2\nautonomy.{OLD} = 3 # c\n\n[cost]\n",
+        f"autonomy.{NEW} = 2\n\n[cost]\n",
+    ),
+    "both inline, a comment": (
+        f"autonomy = {{ {NEW} = 2, {OLD} = 3 }} # of the table\n",
+        f"autonomy = {{ {NEW} = 2 }} # of the table\n",
+    ),
     "CRLF": (f"[autonomy]\r\n{OLD} = 1\r\n\r\n# end", f"[autonomy]\r\n{NEW} = 1\r\n\r\n# end"),
     "nothing to do": ("[autonomy]\nlevel = 'full'\n",) * 2,
 }
-CASES["header below"] = (CASES["header below"][0], f"[autonomy]\n{NEW} = 1\n[memory]\n{OLD} = 1\n")
 
 
 @pytest.mark.parametrize(("before", "after"), CASES.values(), ids=CASES)
@@ -149,7 +167,9 @@ def test_a_migrated_file_means_the_same_and_keeps_every_other_line(
     assert settings[0] is not None
     if not any(change.daily_limit_usd for change in migration.changes):
         assert settings[0] == settings[1]
-    assert re.findall("#.*", after) == re.findall("#.*", text)
+    gone = [line.partition(OLD)[2] for line in text.splitlines() if line.startswith(OLD)]
+    lost = 0 if f"{NEW} =" not in text else sum("#" in line for line in gone)
+    assert len(re.findall("#.*", after)) == len(re.findall("#.*", text)) - lost
     assert not _migrated(after, Plan(cap=cap)).is_pending
     assert migration.refused == ""
     kept = [line for line in text.split(newline) if line and not line.startswith(OLD)]
@@ -158,19 +178,86 @@ def test_a_migrated_file_means_the_same_and_keeps_every_other_line(
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the configs of strangers are not here")
 @pytest.mark.parametrize("cap", LegacyCap)
-def test_the_configs_of_strangers_keep_comments_and_meaning(cap: LegacyCap) -> None:
-    pending = 0
+def test_the_configs_of_strangers_stay_as_they_are(cap: LegacyCap) -> None:
+    """DEP-7: their runtime reads the old key, or nothing says which runtime does."""
+    kept = 0
     for file in sorted(SHARED.glob("*.toml")):
         migration, _ = migrate_document(file.read_bytes(), file.name, Plan(cap=cap))
-        if migration is None:
-            continue
+        assert migration is not None
+        assert migration.refused == ""
+        assert migration.after == migration.before
+        kept += len(migration.kept)
+    assert kept > 0
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the configs of strangers are not here")
+@pytest.mark.parametrize("cap", LegacyCap)
+def test_rewritten_all_the_same_they_keep_comments_and_meaning(cap: LegacyCap) -> None:
+    plan, pending = Plan(cap=cap, host_keys=True), 0
+    for file in sorted(SHARED.glob("*.toml")):
+        migration, _ = migrate_document(file.read_bytes(), file.name, plan)
+        assert migration is not None
         assert migration.refused == ""
         pending += migration.is_pending
         before, after = migration.before.decode(), migration.after.decode()
         removed = set(before.splitlines()) - set(after.splitlines())
         assert all(line.strip().startswith(OLD) for line in removed)
-        assert re.findall(r"#.*", after) == re.findall(r"#.*", before)
-        again, _ = migrate_document(migration.after, file.name, Plan(cap=cap))
+        again, _ = migrate_document(migration.after, file.name, plan)
         assert again is not None
         assert not again.is_pending
     assert pending > 0
+
+
+HOST_KEYS = ("[storage]\n", "[proxy]\nenabled = false\n", "[hooks]\n", "[memory]\nx = 1\n")
+
+
+@given(
+    st.sampled_from(("/srv/.zeroclaw/config.toml", "zeroclaw/a.toml", "zeroclaw.toml")),
+    st.permutations([f"{OLD} = 7 # c", f"{NEW} = 9", *_KEYS]),
+    st.sets(st.integers(1, 4)),
+    st.lists(st.sampled_from(HOST_KEYS), unique=True),
+    st.sampled_from(("\n", "\r\n")),
+    st.sampled_from(list(LegacyCap)),
+)
+def test_a_file_that_its_host_reads_keeps_every_byte(
+    file: str, keys: list[str], left_out: set[int], hosts: list[str], newline: str, cap: LegacyCap
+) -> None:
+    """DEP-7, whatever else the file holds: also both keys, equal ones, or the old one alone."""
+    chosen = [key for index, key in enumerate(keys) if index not in left_out or key.startswith(OLD)]
+    text = f"{''.join(hosts)}[autonomy]\n" + "\n".join((*chosen, ""))
+    raw = text.replace("\n", newline).encode()
+    migration, errors = migrate_document(raw, file, Plan(cap=cap))
+    assert migration is not None
+    assert migration.after == raw
+    assert (len(migration.kept), migration.changes, errors) == (1, (), [])
+    document, _ = read_document(raw, file)
+    assert document is not None
+    loaded = load_documents((document,))
+    assert loaded.deprecated_fields == ()
+    assert [found.severity for found in loaded.diagnostics] == ["note"]
+    assert loaded.settings is not None
+    assert loaded.settings.autonomy.max_actions_per_hour == (9 if f"{NEW} = 9" in chosen else 20)
+
+
+def test_a_host_key_is_rewritten_when_the_user_wants_it() -> None:
+    text = f"[storage]\n[proxy]\n[autonomy]\n{OLD} = 7 # c\n"
+    assert _after(text) == text
+    migration = _migrated(text, Plan(host_keys=True))
+    assert migration.after.decode() == text.replace(OLD, NEW)
+    (change,) = migration.changes
+    assert change.reading is not None
+    assert "does not load" in change.reading.without
+
+
+@pytest.mark.parametrize("value", ["'5'", "-1", "1.5"])
+def test_a_value_of_a_host_is_not_ours_to_judge(value: str) -> None:
+    text = f"[storage]\n[proxy]\n[autonomy]\n{OLD} = {value}\n"
+    migration, errors = migrate_document(text.encode(), "x.toml", Plan())
+    assert migration is not None
+    assert (migration.after, errors) == (text.encode(), [])
+    assert _migrated(text, Plan(host_keys=True)).refused
+
+
+def test_the_corvus_runtime_reads_the_key_as_corvus_does() -> None:
+    text = f"default_temperature = 1\n[audio]\n[autonomy]\n{OLD} = 7\n"
+    assert _after(text) == text.replace(OLD, NEW)

@@ -37,7 +37,7 @@ def test_later_files_are_layered_over_earlier_ones(tmp_path: Path) -> None:
     cost = loaded.settings.cost
     assert (cost.enabled, cost.daily_limit_usd, cost.unpriced_models) == (True, Decimal(7), "warn")
     assert list(cost.prices) == ["a", "b"]
-    assert [str(found.dialect) for found in loaded.dialects] == ["corvus", "native"]
+    assert [str(found.dialect) for found in loaded.dialects] == ["corvus|zeroclaw", "native"]
 
 
 def test_an_array_of_a_later_file_replaces_the_earlier_one(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from corvus.config.toml.values import (
     quoted,
     value_at,
 )
+from corvus.diagnostics.model import Fix
 
 FOUND_HERE = frozenset({"incoherent", "distinct", "ladder"})
 """Errors of the settings model for which this module finds the places itself."""
@@ -122,11 +123,18 @@ def _report_list(route: Route, value: object, reporter: Reporter) -> None:
             related = ((ValueOf(first), "first here"),)
             help_ = ("Remove one of them.",)
             found = Finding("duplicate-item", message, ValueOf(place), "again", help_, related)
-            reporter.add(found)
+            reporter.add(found._replace(fix=_removal(place, reporter)))
         elif item == REFUSE and index < len(items) - 1:
             message = f'`{reporter.shown(route)}` goes on after "{REFUSE}", which refuses the call'
             help_ = ("Move it to the end, or leave it out: it is implied.",)
-            reporter.add(Finding("invalid-value", message, ValueOf(place), "the end", help_))
+            found = Finding("invalid-value", message, ValueOf(place), "the end", help_)
+            reporter.add(found._replace(fix=_removal(place, reporter)))
+
+
+def _removal(place: Route, reporter: Reporter) -> Fix | None:
+    from corvus.config.check.fixes import remove
+
+    return remove(reporter, place)
 
 
 def attribute_advice(word: str) -> tuple[str, ...]:

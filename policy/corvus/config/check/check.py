@@ -83,8 +83,8 @@ class Options(Record):
     """How to check.
 
     Attributes:
-        dialect: The dialect every file must be; ``auto``: decided by the settings of the checker or
-            the file; empty: by the file alone.
+        dialect: The dialect every file must be; ``auto``: as the settings of the checker say, else
+            decided by the file.
         stdin: Reads standard input, for ``-``.
         stdin_name: How standard input is called in messages.
         facts: Answers about prices; ``None`` leaves out the rules that need them.
@@ -263,7 +263,7 @@ def _checked(
     pinned = settings.dialect_of(document.file) if how.dialect == "auto" else None
     loaded = load_documents(
         (document,),
-        pinned[0] if pinned else how.dialect or "auto",
+        pinned[0] if pinned else how.dialect,
         facts=how.facts,
         want_settings=False,
     )

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from corvus.config.check.json_codes import OF_DOCUMENTS
 from corvus.config.check.rules import ON_ONE_LAYER, RULES, load
 from corvus.config.toml import codes as document_codes
 from corvus.diagnostics.codes import CodeInfo, Severity
@@ -102,7 +103,7 @@ _SETTINGS: Final = (
         "a key of corvus.toml in the file of the corvus runtime",
         "The corvus agent runtime refuses to start with a key it does not know, and some keys "
         "exist only for this toolkit. A file that is checked as the runtime's must work there.",
-        'default_temperature = 0.7\n\n[gateway]\n\n[cost]\nunpriced_models = "warn"\n',
+        'default_temperature = 0.7\n\n[audio]\n\n[cost]\nunpriced_models = "warn"\n',
         '[cost]\nunpriced_models = "warn"\n',
         "Move the key to a corvus.toml of its own and layer it on top of the runtime's file. When "
         "no runtime reads this file, check it with --dialect native.",
@@ -186,8 +187,19 @@ ABOVE_FILES: Final = (
         "an array as a whole: no item of it can be set alone.",
         bad_is_text=False,
     ),
+    CodeInfo(
+        "unused-baseline",
+        _WARNING,
+        "an entry of a baseline that accepts more than there is",
+        "The problem was mended, or its file is gone. Left in place the entry would accept the "
+        "next problem of that code without a word.",
+        "The baseline accepts 2 extreme-threshold in a.toml, which has 1 by now.",
+        "The same after the baseline was written again.",
+        "Run corvus check with --baseline FILE --write-baseline.",
+        bad_is_text=False,
+    ),
 )
-"""Problems with settings outside files: variables and ``--set`` (CFG-5)."""
+"""Problems outside configs: variables and ``--set`` (CFG-5), and baselines."""
 
 _COMMENTS: Final = (
     CodeInfo(
@@ -244,14 +256,20 @@ CODES: Final[Mapping[str, CodeInfo]] = MappingProxyType(
             *_SETTINGS,
             *(load(name).INFO for name in (*ON_ONE_LAYER, *RULES)),
             *ABOVE_FILES,
+            *OF_DOCUMENTS,
             *_COMMENTS,
         )
     }
 )
 """Every entry by its code."""
 
-NOT_ABOUT_SETTINGS: Final = frozenset(info.code for info in (*document_codes.CODES, *_COMMENTS))
-"""Codes of documents that could not be read, and of comments: no comment can ignore them."""
+NOT_ABOUT_SETTINGS: Final = frozenset(
+    (
+        *(info.code for info in (*document_codes.CODES, *OF_DOCUMENTS, *_COMMENTS)),
+        "unused-baseline",
+    )
+)
+"""Codes of documents, and of comments: no comment can ignore them."""
 
 
 def lookup(code: str) -> CodeInfo:

@@ -59,13 +59,14 @@ def find(
     from corvus.config.check.walk import Exclusion, Search, search_below
 
     search = search or Search()
-    exclusion = Exclusion(search, finder or SettingsFinder())
+    named = os.path.realpath(argument) if is_folder else None
+    exclusion = Exclusion(search, finder or SettingsFinder(), named)
     if is_folder:
         names, unsearched = search_below(argument, search, exclusion)
         return FileMatch(names, True, unsearched)
-    named = _named(argument)
-    excluded = {name for name in named if name != STDIN and exclusion.has_file(name)}
-    kept = tuple(name for name in named if name not in excluded)
+    files = _named(argument)
+    excluded = {name for name in files if name != STDIN and exclusion.has_file(name)}
+    kept = tuple(name for name in files if name not in excluded)
     return FileMatch(kept, excluded=tuple(sorted(excluded)))
 
 
@@ -93,7 +94,7 @@ def is_foreign(data: Mapping[str, object]) -> bool:
     """Return whether a document is of another tool: not even a misspelt table is ours."""
     from corvus.config.check.suggest import closest
 
-    ours = {*GOVERNED, *host_keys(Dialect.CORVUS), *host_keys(Dialect.ZEROCLAW)}
+    ours = {*GOVERNED, *host_keys(Dialect.UNDECIDED)}
     return not any(
         key in ours or closest(key, GOVERNED) or any(alias.old[-1] == key for alias in ALIASES)
         for key in data

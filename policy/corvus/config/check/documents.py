@@ -11,7 +11,13 @@ from collections.abc import Mapping, Sequence
 from corvus.base.record import Record
 from corvus.config.check.reporter import Reporter
 from corvus.config.model import aliases, dialects
-from corvus.config.model.dialects import GOVERNED, Detection, Dialect, host_keys
+from corvus.config.model.dialects import (
+    GOVERNED,
+    Detection,
+    Dialect,
+    host_keys,
+    required_keys,
+)
 from corvus.config.model.quick import is_valid
 from corvus.config.toml.document import Document
 from corvus.config.toml.values import Route, Table, is_table, shown, value_at
@@ -91,7 +97,7 @@ def load_documents(
 def _load_once(documents: Sequence[Document], dialect: str, how: _How) -> LoadedConfig:
     files = len(documents) - how.overlays
     detected = (
-        *(dialects.detect(document.data, dialect) for document in documents[:files]),
+        *(dialects.detect(document.data, dialect, document.file) for document in documents[:files]),
         *(Detection(Dialect.NATIVE, pinned=True) for _ in documents[files:]),
     )
     reporter = Reporter(documents, [found.dialect for found in detected], _severity)
@@ -100,7 +106,7 @@ def _load_once(documents: Sequence[Document], dialect: str, how: _How) -> Loaded
     merged: Table = {}
     whole: Table = {}
     for document, found in zip(documents, detected, strict=True):
-        layer = _layer(document, found, deprecated)
+        layer = _layer(document, found, deprecated, how.facts)
         reporter.take(layer.reporter)
         governed.append(layer.governed)
         merged = _merge(merged, layer.governed)
@@ -122,17 +128,26 @@ class _Layer(Record):
     reporter: Reporter
 
 
-def _layer(document: Document, found: Detection, deprecated: list[str]) -> _Layer:
+def _layer(
+    document: Document, found: Detection, deprecated: list[str], facts: PriceFacts | None
+) -> _Layer:
     """Reduce one document to its governed tables under canonical names."""
     reporter = Reporter((document,), (found.dialect,), _severity)
     governed = _governed(document.data, found.dialect, reporter)
     if value_at(governed, ("cost", "prices")):
         from corvus.config.check.rules import nested_price
 
-        governed = nested_price.take_out(governed, reporter)
+        governed = nested_price.take_out(governed, reporter, facts.has_price if facts else None)
     for alias in aliases.present(governed):
+        if reading := alias.reading(found.dialect):
+            from corvus.config.check.rules import host_key
+
+            value = value_at(governed, alias.old)
+            host_key.report(value, alias, reading, found.dialect, reporter)
+            governed = aliases.without(governed, alias)
+            continue
         deprecated.append(shown(alias.old))
-        governed = _canonical(governed, alias, reporter, found.dialect)
+        governed = _canonical(governed, alias, reporter)
     return _Layer(governed, reporter)
 
 
@@ -140,12 +155,16 @@ def _governed(data: Mapping[str, object], dialect: Dialect, reporter: Reporter) 
     """Return the governed tables without host keys; report every key the dialect does not have."""
     for key in data:
         if key not in GOVERNED and key not in host_keys(dialect) and not reporter.is_full():
-            from corvus.config.check.unknown import report_unknown_top_level
+            from corvus.config.check.rules import unknown_host_key
 
-            report_unknown_top_level(key, data[key], dialect, reporter)
+            unknown_host_key.report(key, data[key], dialect, reporter)
+    if lacking := required_keys(dialect) - data.keys():
+        from corvus.config.check.unknown import report_required
+
+        report_required(sorted(lacking), dialect, reporter)
     kept: Table = {name: data[name] for name in GOVERNED if name in data}
-    if dialect is Dialect.ZEROCLAW:
-        return {name: _without_host_keys(name, value) for name, value in kept.items()}
+    if Dialect.ZEROCLAW in dialect.hosts:
+        return {name: _without_host_keys(name, value, dialect) for name, value in kept.items()}
     if dialect is Dialect.CORVUS:
         for route in dialects.native_only(kept):
             from corvus.config.check.unknown import report_native_only
@@ -155,10 +174,10 @@ def _governed(data: Mapping[str, object], dialect: Dialect, reporter: Reporter) 
     return kept
 
 
-def _without_host_keys(name: str, value: object) -> object:
+def _without_host_keys(name: str, value: object, dialect: Dialect) -> object:
     if not is_table(value):
         return value
-    extra = host_keys(Dialect.ZEROCLAW, name)
+    extra = host_keys(dialect, name)
     return {key: inner for key, inner in value.items() if key not in extra}
 
 
@@ -171,9 +190,7 @@ def _without(data: Table, route: Route) -> Table:
     return {**data, first: _without(inner, rest)}
 
 
-def _canonical(
-    governed: Table, alias: aliases.Alias, reporter: Reporter, dialect: Dialect
-) -> Table:
+def _canonical(governed: Table, alias: aliases.Alias, reporter: Reporter) -> Table:
     """Check the deprecated number by the rules of its canonical key, then let it stand in."""
     old: Route = alias.old
     probe = aliases.canonical({}, alias, value_at(governed, old))
@@ -181,8 +198,7 @@ def _canonical(
         return aliases.without(governed, alias)
     from corvus.config.check.rules import deprecated_key
 
-    host = dialect.value if dialect is Dialect.ZEROCLAW else None
-    deprecated_key.warn(governed, alias, reporter, host=host)
+    deprecated_key.warn(governed, alias, reporter)
     return aliases.canonical(governed, alias, value_at(governed, old))
 
 

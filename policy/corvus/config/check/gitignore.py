@@ -29,10 +29,8 @@ class IgnoredPaths:
     def __init__(self, folder: str) -> None:
         self._rules: dict[str, _Rules] = {}
         root = repository_of(folder)
-        above: _Rules = ()
-        if root is not None and root != folder:
-            above = self._down_to(root, folder)
-        self._rules[folder] = _entered(folder, above)
+        above = _down_to(root, folder) if root is not None and root != folder else ()
+        self._rules[folder] = _entered(folder, tuple(rule.inside(folder) for rule in above))
 
     def enter(self, folder: str) -> None:
         """Take in the files of a folder that is searched; the one that holds it was before."""
@@ -43,17 +41,15 @@ class IgnoredPaths:
         """Return whether git ignores an entry of a folder that was entered."""
         return _is_ignored(os.path.join(folder, name), self._rules[folder], is_folder=is_folder)
 
-    def _down_to(self, root: str, folder: str) -> _Rules:
-        """Return the rules between the root of the repository and a folder, which has its own."""
-        rules = _entered(root, ())
-        here = root
-        for name in os.path.relpath(folder, root).split(os.sep):
+
+def _down_to(root: str, folder: str) -> _Rules:
+    """Return the rules between the root of the repository and a folder, which has its own."""
+    rules, here = _entered(root, ()), root
+    for name in os.path.relpath(os.path.dirname(folder), root).split(os.sep):
+        if name != os.curdir:
             here = os.path.join(here, name)
-            if _is_ignored(here, rules, is_folder=True):
-                return ()
-            if here != folder:
-                rules = _entered(here, rules)
-        return rules
+            rules = _entered(here, rules)
+    return rules
 
 
 def _entered(folder: str, above: _Rules) -> _Rules:

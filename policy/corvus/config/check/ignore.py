@@ -19,6 +19,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from corvus.config.check.codes import CODES, NOT_ABOUT_SETTINGS, lookup
+from corvus.config.check.fixes import without_code
 from corvus.config.check.suggest import closest
 from corvus.config.toml.bounds import MAX_FINDINGS
 from corvus.config.toml.document import Document
@@ -49,6 +50,8 @@ class Ignore(NamedTuple):
         reason: Why, in the words of the author; may be empty.
         line: The line it is about; 0 for the whole file, -1 for nothing.
         is_file: Whether it is written as ``ignore-file``.
+        comment: The comment from its ``#`` on.
+        is_only: Whether the comment names no other code.
     """
 
     code: str
@@ -56,6 +59,8 @@ class Ignore(NamedTuple):
     reason: str
     line: int
     is_file: bool
+    comment: Span
+    is_only: bool
 
     @property
     def is_effective(self) -> bool:
@@ -180,10 +185,12 @@ def _ignores_of(document: Document, found: re.Match[str], line: int) -> Iterator
     reason = reason.strip() if any(map(str.isalnum, reason)) else ""
     is_file = found["what"] == "ignore-file"
     codes = [*_CODE.finditer(document.text, *found.span("codes"))] if found["codes"] else []
+    whole, is_only = document.at(*found.span()), len(codes) < 2
     for code in codes:
-        yield Ignore(code.group(), document.at(*code.span()), reason, line, is_file)
+        place = document.at(*code.span())
+        yield Ignore(code.group(), place, reason, line, is_file, whole, is_only)
     if not codes:
-        yield Ignore("", document.at(*found.span()), reason, line, is_file)
+        yield Ignore("", whole, reason, line, is_file, whole, is_only)
 
 
 def _lines_below(text: str, comments: Sequence[Span]) -> dict[int, int]:
@@ -252,8 +259,10 @@ def _copied(value: object) -> object:
 def _useless(ignore: Ignore, document: Document) -> Diagnostic:
     """Say why a comment ignores nothing."""
     code, message, label, help_ = _why(ignore, document.quotes())
-    severity = lookup(code).severity
-    return Diagnostic(code, severity, message, document.file, ignore.span, label, help=(help_,))
+    cut = ignore.comment if ignore.is_only else ignore.span
+    fix = None if code == "ignore-without-reason" else without_code(document, cut)
+    what = (code, lookup(code).severity, message, document.file, ignore.span, label)
+    return Diagnostic(*what, help=(help_,), fix=fix)
 
 
 def _why(ignore: Ignore, quotes: Quotes) -> tuple[str, str, str, str]:

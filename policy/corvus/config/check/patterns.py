@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 
+_ELSEWHERE = "\0"
+"""No folder has this name."""
+
+
 class Patterns:
     """Several patterns of one folder, in order: the last that matches decides.
 
@@ -30,12 +34,14 @@ class Patterns:
         """Return ``True`` for a match, ``False`` for one of a pattern with ``!``, else ``None``.
 
         Args:
-            path: Absolute. Of one that is not below the folder, only the names count.
+            path: Absolute. Of one that is not below the folder, the last name alone counts.
             is_folder: Whether it is a folder, for patterns that end in a slash.
         """
         if not self._patterns:
             return None
-        relative = path.removeprefix(self._root).lstrip(os.sep)
+        relative = path.removeprefix(self._root)
+        if relative == path:
+            relative = os.path.join(_ELSEWHERE, os.path.basename(path))
         if os.sep != "/":
             relative = relative.replace(os.sep, "/")
         return self._compiled.check_file(f"{relative}/" if is_folder else relative).include
@@ -43,6 +49,18 @@ class Patterns:
     def matches(self, path: str, *, is_folder: bool) -> bool:
         """Return whether the last pattern that has to do with a path matches it."""
         return self.verdict(path, is_folder=is_folder) is True
+
+    def inside(self, path: str) -> Patterns:
+        """Return the patterns that count below a folder which the user named.
+
+        One that matches the folder itself, or one that holds it, would leave nothing of it.
+        """
+        if not self.matches(path, is_folder=True):
+            return self
+        root = self._root
+        single = {pattern: Patterns((pattern,), root) for pattern in self._patterns}
+        kept = [one for one, alone in single.items() if not alone.matches(path, is_folder=True)]
+        return Patterns(kept, root)
 
     @cached_property
     def _compiled(self) -> GitIgnoreSpec:

@@ -81,6 +81,10 @@ class Reporter:
         """Whether nothing of the documents is lost, so that a key that is missing is missing."""
         return not any(document.lost for document in self._documents)
 
+    def has_unknown_key(self, table: Route) -> bool:
+        """Return whether an unknown key of a table was reported, so that no default is certain."""
+        return any(found.code == "unknown-key" and found.path[:-1] == table for found in self.found)
+
     def is_full(self) -> bool:
         """Return whether no more is reported, so that nothing need be looked up for it."""
         return len(self.found) >= MAX_FINDINGS

@@ -47,10 +47,14 @@ class Subject(Record):
     facts: PriceFacts | None
 
     def limit(self, route: Route, reporter: Reporter) -> Decimal | None:
-        """Return a limit in force, written or default; ``None`` when it was reported."""
+        """Return a limit in force, written or default; ``None`` when it was reported.
+
+        It is unknown as well where it is not written and an unknown key of its table was reported:
+        that may be the same limit, misspelt.
+        """
         value = value_at(self.tables, route)
         if value is None:
-            return LIMITS_USD[str(route[-1])]
+            return None if reporter.has_unknown_key(route[:-1]) else LIMITS_USD[str(route[-1])]
         if reporter.is_reported(route) or isinstance(value, bool):
             return None
         return Decimal(value) if isinstance(value, int | Decimal) else None

@@ -28,6 +28,8 @@ _OPPOSITES = (
 """Word beginnings that contradict each other: a limit per day is no typo of one per month."""
 _MOST = 5
 """How many near words are tried until one does not contradict."""
+_SAME_LETTERS = 0.9
+_SAME_PART = 0.7
 _LONGEST = 64
 """A longer word is no typo of a key."""
 
@@ -48,7 +50,30 @@ def _closest(word: str, candidates: tuple[str, ...], cutoff: float) -> str | Non
     by_plain = {_plain(candidate): candidate for candidate in candidates}
     near = get_close_matches(_plain(word), by_plain, n=_MOST, cutoff=cutoff)
     return next(
-        (by_plain[candidate] for candidate in near if not _contradict(word, candidate)), None
+        (
+            by_plain[candidate]
+            for candidate in near
+            if not _contradict(word, candidate) and _is_alike(_plain(word), candidate)
+        ),
+        None,
+    )
+
+
+def _is_alike(word: str, candidate: str) -> bool:
+    """Return whether every part of a word has its like in the candidate, or nearly all letters do.
+
+    ``allowed_tools`` shares most of its letters with ``allowed_roots``, and is no typo of it.
+    """
+    from difflib import SequenceMatcher
+
+    def likeness(one: str, other: str) -> float:
+        return SequenceMatcher(None, one, other).ratio()
+
+    if likeness(word.replace("_", ""), candidate.replace("_", "")) >= _SAME_LETTERS:
+        return True
+    parts = candidate.split("_")
+    return all(
+        max(likeness(part, other) for other in parts) >= _SAME_PART for part in word.split("_")
     )
 
 

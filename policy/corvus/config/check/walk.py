@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from corvus.config.check.rule_settings import SettingsFinder
 
 _SUFFIX = ".toml"
-_USUAL = frozenset(
+USUAL = frozenset(
     {
         ".direnv", ".eggs", ".git", ".hg", ".mypy_cache", ".nox", ".ruff_cache", ".svn", ".tox",
         ".venv", "__pycache__", "_build", "buck-out", "build", "dist", "node_modules",
@@ -57,11 +57,18 @@ class Search(NamedTuple):
 
 
 class Exclusion:
-    """Decides what is excluded; what git ignores is not its business."""
+    """Decides what is excluded; what git ignores is not its business.
 
-    def __init__(self, search: Search, finder: SettingsFinder) -> None:
+    Args:
+        search: What the command line says.
+        finder: Knows the settings of the checker.
+        named: A folder that the user named, absolute: it is searched even if it is excluded.
+    """
+
+    def __init__(self, search: Search, finder: SettingsFinder, named: str | None = None) -> None:
         self._search = search
         self._finder = finder
+        self._folder = named
         self._settings: dict[str, Patterns] = {}
         self._named: Patterns | None = None
 
@@ -74,11 +81,11 @@ class Exclusion:
             is_folder: Whether it is a folder.
         """
         path = os.path.join(folder, name)
-        for globs in self._globs(folder):
-            verdict = globs.verdict(path, is_folder=is_folder)
+        for patterns in self._patterns_in(folder):
+            verdict = patterns.verdict(path, is_folder=is_folder)
             if verdict is not None:
                 return verdict
-        return is_folder and name in _USUAL and self._search.exclude is None
+        return is_folder and name in USUAL and self._search.exclude is None
 
     def has_file(self, path: str) -> bool:
         """Return whether a file is excluded, or a folder on the way to it from where we are."""
@@ -93,24 +100,26 @@ class Exclusion:
             here = os.path.join(here, name)
         return self.has(folder, os.path.basename(path), is_folder=False)
 
-    def _globs(self, folder: str) -> Iterator[Patterns]:
+    def _patterns_in(self, folder: str) -> Iterator[Patterns]:
         """Yield the patterns that count in a folder, those of the command line first."""
         given = (*(self._search.exclude or ()), *self._search.extend_exclude)
         if given:
-            if self._named is None:
-                from corvus.config.check.patterns import Patterns
-
-                self._named = Patterns(given, os.path.realpath(os.curdir))
+            self._named = self._named or self._patterns(given, os.path.realpath(os.curdir))
             yield self._named
         if self._search.exclude is not None:
             return
         settings = self._finder.of_folder(folder)
         if settings.exclude:
             if settings.file not in self._settings:
-                from corvus.config.check.patterns import Patterns
-
-                self._settings[settings.file] = Patterns(settings.exclude, settings.folder)
+                patterns = self._patterns(settings.exclude, settings.folder)
+                self._settings[settings.file] = patterns
             yield self._settings[settings.file]
+
+    def _patterns(self, lines: tuple[str, ...], folder: str) -> Patterns:
+        from corvus.config.check.patterns import Patterns
+
+        patterns = Patterns(lines, folder)
+        return patterns.inside(self._folder) if self._folder else patterns
 
 
 class Found(NamedTuple):

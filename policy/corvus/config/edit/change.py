@@ -17,13 +17,23 @@ from corvus.base.files import hold_file
 from corvus.config.check.documents import load_documents
 from corvus.config.check.suggest import closest
 from corvus.config.edit.edit import applied, remove, same
-from corvus.config.edit.placing import put
+from corvus.config.edit.placing import is_spread, put
 from corvus.config.layers.assignment import assign, whole_key
 from corvus.config.model import keys
 from corvus.config.model.aliases import ALIASES
-from corvus.config.model.dialects import GOVERNED, Dialect, detect, host_keys
+from corvus.config.model.dialects import GOVERNED, HOSTS, detect, host_keys
 from corvus.config.toml.document import BOM, Document, read_bytes, read_document
-from corvus.config.toml.values import Route, Table, as_items, header, is_table, kind, shown, written
+from corvus.config.toml.values import (
+    Route,
+    Table,
+    as_items,
+    header,
+    is_table,
+    kind,
+    shown,
+    value_at,
+    written,
+)
 from corvus.diagnostics.model import ConfigError
 
 if TYPE_CHECKING:
@@ -107,11 +117,25 @@ def set_keys(raw: bytes, file: str, values: Mapping[str, str]) -> Change:
             raise ConfigError("this is no TOML value: nothing is written", problems)
         value = assigned.data["value"]
         spelling = written(value) if is_table(value) else assigned.spelling
-        text = applied(document.text, [put(document, route, spelling)])
+        document = _put(document, route, value, spelling)
         expected = _set(expected, route, value)
-        document = _reread(text, document, route)
         routes.append(route)
     return _checked(Change(tuple(routes), raw, b""), first, document.text, expected)
+
+
+def _put(document: Document, route: Route, value: object, spelling: str) -> Document:
+    """Set a value; of a table with a header, key by key, so that what stays is not touched."""
+    held = value_at(document.data, route)
+    if not is_table(held) or not is_table(value) or not is_spread(document, route):
+        return _reread(applied(document.text, [put(document, route, spelling)]), document, route)
+    for name, inner in value.items():
+        if not same(held.get(name), inner):
+            document = _put(document, (*route, name), inner, written(inner))
+    for name in held:
+        if name not in value:
+            edits = remove(document, (*route, name))
+            document = _reread(applied(document.text, edits), document, route)
+    return document
 
 
 def _settable(route: Route, document: Document) -> Route:
@@ -172,13 +196,16 @@ def _route(key: str) -> Route:
 
 def _refuse_foreign(route: Route, document: Document) -> None:
     """Refuse a section, or a key of a governed table, that belongs to a host runtime."""
-    dialect, first = detect(document.data).dialect, str(route[0])
-    owner = next((host for host in Dialect if first in host_keys(host)), None)
+    dialect, first = detect(document.data, file=document.file).dialect, str(route[0])
+    owners = [host for host in HOSTS if first in host_keys(host)]
+    owner = " or ".join([host for host in owners if host in dialect.hosts] or owners)
     if first not in GOVERNED and owner:
         raise EditRefused(f"`{header((first,))}` belongs to the {owner} runtime: it is not ours")
     table, key = ".".join(str(part) for part in route[:-1]), str(route[-1])
     if len(route) > 1 and key in host_keys(dialect, table):
-        raise EditRefused(f"`{shown(route)}` belongs to the {dialect} runtime: it is not ours")
+        raise EditRefused(
+            f"`{shown(route)}` belongs to the {dialect.words} runtime: it is not ours"
+        )
 
 
 def _refuse_deprecated(route: Route) -> None:

@@ -30,8 +30,7 @@ from corvus.config.toml.tokens import Entry, Value
 from corvus.config.toml.values import Route, as_items, is_table, kind, quoted, shown
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-_BEFORE_COMMENT = re.compile(r"[ \t]*(?=#)")
-_REST_OF_LINE = re.compile(r"[ \t]*\r?(?:\n|\Z)")
+_REST_OF_LINE = re.compile(r"[ \t]*(?:#[^\n]*)?\r?(?:\n|\Z)")
 _COMMA = re.compile(r"[ \t]*,[ \t]*")
 _BLANK = re.compile(r"[ \t]*\r?\n")
 _LAST_BLANK = re.compile(r"(?<=\n)\r?\n\Z")
@@ -94,17 +93,17 @@ def remove(document: Document, route: Route) -> list[Edit]:
     found = find(blocks, route)
     if found is None:
         cuts = [cut for block in blocks for cut in _cuts(text, block, route)]
-        return [Edit(start, end, "") for start, end in cuts]
+        return [Edit(_start_of_cut(text, start, end), end, "") for start, end in cuts]
     if found.entry is None:
         raise EditRefused(f"`{shown(route)}` is one item of an array: set the whole array")
     if found.braces is not None:
         return [_without_item(text, found.entry, found.siblings, found.braces)]
     start, end = _lines(text, found.entry.keys[0].start, found.entry.value.end)
-    return [Edit(start, end, "")]
+    return [Edit(_start_of_cut(text, start, end), end, "")]
 
 
 def remove_statement(document: Document, route: Route) -> list[Edit]:
-    """Take out a key with its value; a comment behind it stays, on a line of its own.
+    """Take out a key with its value, and a comment behind it, which is about nothing else.
 
     Args:
         document: A valid document, which has the key.
@@ -134,10 +133,8 @@ def same(value: object, other: object) -> bool:
 
 
 def _without_line(text: str, entry: Entry) -> Edit:
-    """Take out a statement; its line goes too, unless a comment stands on it."""
+    """Take out a statement with its line."""
     start, end = entry.keys[0].start, entry.value.end
-    if comment := _BEFORE_COMMENT.match(text, end):
-        return Edit(start, comment.end(), "")
     rest = _REST_OF_LINE.match(text, end)
     end = rest.end() if rest else end
     start = text.rfind("\n", 0, start) + 1
@@ -174,6 +171,13 @@ def _cuts(text: str, block: Block, route: Route) -> Iterator[tuple[int, int]]:
     for entry in block.entries:
         if route_of(block, entry)[: len(route)] == route:
             yield _lines(text, entry.keys[0].start, entry.value.end)
+
+
+def _start_of_cut(text: str, start: int, end: int) -> int:
+    """Return where a cut begins: where the last line has no end, the one before gets none."""
+    if end < len(text) or text.endswith("\n") or not start:
+        return start
+    return start - (2 if text[start - 2 : start] == "\r\n" else 1)
 
 
 def _start_of_banner(text: str, start: int) -> int:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from corvus.config.check.check import CheckedFile, Options, check_text
+from corvus.config.check.rule_settings import SettingsFinder
 from corvus.config.edit.edit import same
 from corvus.config.model import aliases
 from corvus.config.toml.bounds import MAX_FINDINGS
@@ -58,6 +59,7 @@ def prove(checked: CheckedFile, options: Options) -> CheckedFile:
     """
     if checked.text is None or all(found.fix is None for found in checked.diagnostics):
         return checked
+    options = _with_settings(options)
     offered = [found for found in checked.diagnostics if found.fix is not None]
     if any(found.code in _NOT_READ_WHOLE for found in checked.diagnostics):
         offered = []
@@ -84,6 +86,7 @@ def fix_text(text: bytes, name: str, options: Options, *, unsafe: bool) -> Fixed
         options: How to check; its standard input is not read.
         unsafe: Whether to apply guesses, too.
     """
+    options = _with_settings(options)
     now, applied = text, list[Diagnostic]()
     checked = prove(check_text(text, name, options), options)
     for _ in range(_MOST_ROUNDS):
@@ -95,6 +98,11 @@ def fix_text(text: bytes, name: str, options: Options, *, unsafe: bool) -> Fixed
         now, checked, mended = _round(now, checked, chosen, options)
         applied += mended
     return FixedText(text, now, tuple(applied), checked)
+
+
+def _with_settings(options: Options) -> Options:
+    """Look for the settings of the checker once, and not for each proof."""
+    return options if options.finder else options._replace(finder=SettingsFinder())
 
 
 def is_wanted(found: Diagnostic, *, unsafe: bool) -> bool:

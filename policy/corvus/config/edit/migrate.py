@@ -1,34 +1,34 @@
 """Rewrites deprecated keys of one document, and proves the result before anyone writes it (DEP-4).
 
-Renames and removals change the bytes of the key and nothing else; only ``--legacy-cap daily-limit``
-adds a key. The result must parse to exactly the intended data, mean the same settings, have no more
-errors than before, and need no second run; otherwise there is no result (DEP-5). It never writes a
-file itself.
+A rename changes the bytes of the key, a removal takes the comment behind it along, and nothing else
+changes; only ``--legacy-cap daily-limit`` adds a key. A key that the host runtime of a file reads
+for itself stays, unless the user wants it rewritten (DEP-7). The result must parse to exactly the
+intended data, mean the same settings, have no more errors than before, and need no second run;
+otherwise there is no result (DEP-5). It never writes a file itself.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Set
 from decimal import Decimal
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from corvus.base.errors import EditRefused
-from corvus.config.check.discover import STDIN, find, is_foreign, same_file
 from corvus.config.check.documents import LoadedConfig, load_documents
 from corvus.config.edit.edit import Edit, applied, remove_statement, rename, same
 from corvus.config.edit.placing import put
-from corvus.config.model.aliases import ALIASES, Alias, canonical
-from corvus.config.toml.document import BOM, Document, read_bytes, read_document, source_text
-from corvus.config.toml.values import Table, is_table, value_at
+from corvus.config.model.aliases import ALIASES, Alias, HostReading, canonical
+from corvus.config.model.dialects import Dialect
+from corvus.config.toml.document import BOM, Document, read_document
+from corvus.config.toml.values import Route, Table, is_table, value_at
 
 if TYPE_CHECKING:
     from corvus.diagnostics.model import Diagnostic
 
 _DAILY_LIMIT = ("cost", "daily_limit_usd")
 _CENTS = "cents per day"
+_HOST_KEY = "host-key"
 
 
 class LegacyCap(StrEnum):
@@ -48,6 +48,7 @@ class Rewrite(NamedTuple):
         new_value: The number of the canonical key; ``None`` where the old one takes its place.
         daily_limit_usd: The limit that was added for it, if any.
         in_force: Whether limits in USD are enforced at all, by ``cost.enabled``.
+        reading: What the host of the file reads the old key as, if it does.
     """
 
     alias: Alias
@@ -57,6 +58,7 @@ class Rewrite(NamedTuple):
     new_value: object
     daily_limit_usd: int | Decimal | None
     in_force: bool
+    reading: HostReading | None = None
 
 
 class Migration(NamedTuple):
@@ -68,7 +70,7 @@ class Migration(NamedTuple):
         after: What to write; the same as ``before`` when there is nothing to do.
         changes: What was rewritten.
         refused: Why nothing may be written although a deprecated key is there; empty otherwise.
-        host: The runtime that reads the keys for itself, if the document is its config.
+        kept: A note for each deprecated key that stays, because the host of the file reads it.
     """
 
     file: str
@@ -76,7 +78,7 @@ class Migration(NamedTuple):
     after: bytes
     changes: tuple[Rewrite, ...]
     refused: str
-    host: str | None
+    kept: tuple[Diagnostic, ...] = ()
 
     @property
     def is_pending(self) -> bool:
@@ -91,11 +93,13 @@ class Plan(NamedTuple):
         dialect: ``auto``, or the dialect every file must be.
         cap: What becomes of the money that a cap named.
         to: Version of corvus whose canonical keys are wanted; later deprecations stay.
+        host_keys: Whether to rewrite also what the host of a file reads for itself.
     """
 
     dialect: str = "auto"
     cap: LegacyCap = LegacyCap.KEEP_CANONICAL
     to: str = ""
+    host_keys: bool = False
 
 
 def migrate_document(
@@ -121,21 +125,33 @@ def migrate_document(
         for diagnostic in loaded.diagnostics
         if diagnostic.is_error and _is_about_alias(diagnostic)
     ]
-    aliases = [
-        alias
-        for alias in ALIASES
-        if value_at(document.data, alias.old) is not None
-        and (not plan.to or version(alias.deprecated) <= version(plan.to))
-        and not any(diagnostic.path == alias.old for diagnostic in wrong)
-    ]
-    host = "zeroclaw" if loaded.dialects[0].dialect == "zeroclaw" else None
-    changes = tuple(_change(document, alias, plan.cap) for alias in aliases)
+    kept = () if plan.host_keys else _of_host(loaded)
+    untouched = {diagnostic.path for diagnostic in (*wrong, *kept)}
+    changes = _changes(document, loaded.dialects[0].dialect, plan, untouched)
     try:
         after = _proved(document, loaded, changes, plan)
     except EditRefused as fault:
-        return Migration(file, raw, raw, changes, str(fault), host), wrong
+        return Migration(file, raw, raw, changes, str(fault), kept), wrong
     whole = (BOM if document.has_bom else b"") + after.encode()
-    return Migration(file, raw, whole, changes, "", host), wrong
+    return Migration(file, raw, whole, changes, "", kept), wrong
+
+
+def _changes(
+    document: Document, dialect: Dialect, plan: Plan, untouched: Set[Route]
+) -> tuple[Rewrite, ...]:
+    """Return what is to be rewritten: the deprecated keys but for those that stay."""
+    return tuple(
+        _change(document, alias, plan.cap)._replace(reading=alias.reading(dialect))
+        for alias in ALIASES
+        if value_at(document.data, alias.old) is not None
+        and (not plan.to or version(alias.deprecated) <= version(plan.to))
+        and alias.old not in untouched
+    )
+
+
+def _of_host(loaded: LoadedConfig) -> tuple[Diagnostic, ...]:
+    """Return the notes about keys that the host of a file reads for itself."""
+    return tuple(found for found in loaded.diagnostics if found.code == _HOST_KEY)
 
 
 def version(text: str) -> tuple[int, ...]:
@@ -198,13 +214,20 @@ def _errors(loaded: LoadedConfig) -> int:
 def _means_the_same(
     before: LoadedConfig, after: LoadedConfig, changes: tuple[Rewrite, ...]
 ) -> bool:
-    """Return whether only the limits that were asked for differ."""
-    added = [change.daily_limit_usd for change in changes if change.daily_limit_usd is not None]
-    if before.settings is None or after.settings is None or not added:
-        return before.settings == after.settings
-    limit = {"daily_limit_usd": Decimal(added[-1])}
-    cost = before.settings.cost.model_copy(update=limit)
-    return before.settings.model_copy(update={"cost": cost}) == after.settings
+    """Return whether only what was wanted differs: limits that are added, numbers of a host."""
+    expected = before.settings
+    if expected is None:
+        return after.settings is None
+    for change in changes:
+        wanted: dict[tuple[str, ...], object] = {}
+        if change.daily_limit_usd is not None:
+            wanted[_DAILY_LIMIT] = Decimal(change.daily_limit_usd)
+        if change.reading and change.new_value is None:
+            wanted[change.alias.new] = change.old_value
+        for (table, key), value in wanted.items():
+            changed = getattr(expected, table).model_copy(update={key: value})
+            expected = expected.model_copy(update={table: changed})
+    return expected == after.settings
 
 
 def _edited(document: Document, changes: tuple[Rewrite, ...]) -> str:
@@ -237,76 +260,3 @@ def _intended(data: Table, changes: tuple[Rewrite, ...]) -> Table:
             kept = cost if is_table(cost) else {}
             data = {**data, "cost": {**kept, _DAILY_LIMIT[-1]: change.daily_limit_usd}}
     return data
-
-
-class MigratedFile(NamedTuple):
-    """One file of a run.
-
-    Attributes:
-        name: Its path, or ``-``.
-        shown: The file as the user named it.
-        text: Its text, for excerpts; ``None`` when it could not be read.
-        migration: What it becomes; ``None`` when it could not be parsed.
-        errors: What stands in the way.
-    """
-
-    name: str
-    shown: str
-    text: str | None
-    migration: Migration | None
-    errors: tuple[Diagnostic, ...] = ()
-
-
-class Run(NamedTuple):
-    """A whole run.
-
-    Attributes:
-        files: Every file that was looked at, in order.
-        unmatched: Arguments that name no file, and folders that cannot be searched.
-    """
-
-    files: tuple[MigratedFile, ...]
-    unmatched: tuple[str, ...]
-
-
-def migrate_paths(
-    arguments: Sequence[str], plan: Plan, stdin: Callable[[], bytes], stdin_name: str
-) -> Run:
-    """Migrate files, directories, patterns and standard input.
-
-    Args:
-        arguments: Paths, directories (``*.toml`` below them), glob patterns, or ``-``.
-        plan: How to migrate.
-        stdin: Reads standard input.
-        stdin_name: How standard input is called in messages.
-    """
-    files: dict[str | tuple[int, int], MigratedFile] = {}
-    unmatched: list[str] = []
-    for argument in arguments:
-        found = find(argument)
-        unmatched += (f"the directory {name} cannot be searched: {why}" for name, why in found[2])
-        for name in found.names:
-            key = same_file(name)
-            if key in files or (found.walked and _is_of_others(name)):
-                continue
-            files[key] = _migrate(name, plan, stdin, stdin_name if name == STDIN else name)
-        if not found.names:
-            unmatched.append(f"no file matches `{argument}`")
-    return Run(tuple(files.values()), tuple(unmatched))
-
-
-def _migrate(name: str, plan: Plan, stdin: Callable[[], bytes], shown: str) -> MigratedFile:
-    raw, errors = (stdin(), []) if name == STDIN else read_bytes(Path(name), shown)
-    if raw is None:
-        return MigratedFile(name, shown, None, None, tuple(errors))
-    migration, wrong = migrate_document(raw, shown, plan)
-    return MigratedFile(name, shown, source_text(raw), migration, tuple(wrong))
-
-
-def _is_of_others(name: str) -> bool:
-    """Return whether a file found below a directory is the config of another tool."""
-    if os.path.basename(name) == "corvus.toml":
-        return False
-    raw, _ = read_bytes(Path(name), name)
-    document = read_document(raw, name)[0] if raw is not None else None
-    return document is not None and is_foreign(document.data)

@@ -33,8 +33,8 @@ def put(document: Document, route: Route, value: str) -> Edit:
         value: The value as TOML.
 
     Raises:
-        EditRefused: The key is a table with a header, an item that is not there, or below what is
-            no table.
+        EditRefused: The key is a table with lines of its own, an item that is not there, or below
+            what is no table.
     """
     blocks = blocks_of(document)
     found = find(blocks, route)
@@ -48,13 +48,19 @@ def put(document: Document, route: Route, value: str) -> Edit:
     return Edit(at, at, added.replace("\n", _newline(document.text)))
 
 
+def is_spread(document: Document, route: Route) -> bool:
+    """Return whether a table has lines of its own, below a header or dotted."""
+    return document.has(route) and find(blocks_of(document), route) is None
+
+
 def _addition(document: Document, blocks: list[Block], route: Route, value: str) -> Insertion:
     """Return what to insert for a key that is not there; its line ends are plain."""
     text = document.text
     known = next(end for end in range(len(route) - 1, -1, -1) if document.has(route[:end]))
     table, rest = route[:known], route[known:]
-    if any(isinstance(part, int) for part in rest):
-        raise EditRefused(f"there is no `{header(route[: known + 1])}`: set the whole array")
+    for end in range(known, len(route)):
+        if isinstance(route[end], int):
+            raise EditRefused(f"there is no `{header(route[: end + 1])}`: set the whole array")
     braces = _braces_above(blocks, route)
     if braces:
         end, place = braces

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from corvus.config.check.documents import LoadedConfig
 from corvus.config.layers.assignment import SET, Assignment
 from corvus.config.layers.order import Layer
-from corvus.config.model.aliases import ALIASES
+from corvus.config.model.aliases import ALIASES, Alias
+from corvus.config.model.dialects import detect
 from corvus.config.toml.document import Document
 from corvus.config.toml.values import Route, as_items, is_table, shown
 from corvus.diagnostics.secrets import MASK, any_secret, secret_ranges
@@ -109,7 +110,7 @@ def deprecated(loaded: LoadedConfig) -> tuple[tuple[str, Origin], ...]:
         (shown(alias.old), _origin(document, alias.old))
         for document in loaded.documents
         for alias in ALIASES
-        if document.has(alias.old)
+        if document.has(alias.old) and _is_ours(document, alias)
     )
 
 
@@ -157,12 +158,19 @@ def _origins(route: Route, documents: Sequence[Document]) -> tuple[Origin, tuple
 
 def _stated(route: Route, documents: Sequence[Document]) -> Iterator[tuple[Document, Route]]:
     """Yield the documents that state a setting, highest layer first, and the key they use."""
-    old: dict[Route, Route] = {alias.new: alias.old for alias in ALIASES}
+    renamed = next((alias for alias in ALIASES if alias.new == route), None)
     for document in reversed(documents):
         if document.has(route):
             yield document, route
-        elif route in old and document.has(old[route]):
-            yield document, old[route]
+        elif renamed and document.has(renamed.old) and _is_ours(document, renamed):
+            yield document, renamed.old
+
+
+def _is_ours(document: Document, alias: Alias) -> bool:
+    """Return whether a deprecated key is read here, and not left to the host of the file."""
+    if isinstance(document, Assignment):
+        return True
+    return alias.reading(detect(document.data, file=document.file).dialect) is None
 
 
 def _origin(document: Document, route: Route) -> Origin:

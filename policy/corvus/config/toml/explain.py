@@ -15,7 +15,7 @@ from corvus.config.toml.scan import scan
 from corvus.config.toml.spans import Conflict, LineIndex, SpanIndex
 from corvus.config.toml.tokens import FORBIDDEN, Gap
 from corvus.diagnostics.codes import Severity
-from corvus.diagnostics.model import Diagnostic, Label, Position, Span
+from corvus.diagnostics.model import Diagnostic, Edit, Fix, Label, Position, Span
 
 _SUFFIX: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
 
@@ -141,14 +141,16 @@ _START: Final = Position(0, 0, 1, 1)
 
 def byte_order_mark(file: str) -> Diagnostic:
     """Warn about a byte order mark; it stands before the first character, which gets the caret."""
+    span = Span(_START, Position(0, 3, 1, 1))
     return Diagnostic(
         code="byte-order-mark",
         severity=Severity.WARNING,
         message="the file starts with a UTF-8 byte order mark",
         file=file,
-        span=Span(_START, Position(0, 3, 1, 1)),
+        span=span,
         label="before this",
         help=("Save the file as UTF-8 without a byte order mark; other TOML readers refuse it.",),
+        fix=Fix("Remove the byte order mark", (Edit(span, ""),), is_safe=True),
     )
 
 

@@ -91,7 +91,7 @@ class Quotes:
 
     def _known(self) -> tuple[Secrets, ...]:
         if self._secrets is None:
-            from corvus.diagnostics.secrets import Secrets
+            from corvus.diagnostics.secrets import secrets_of
 
-            self._secrets = tuple(map(Secrets, self._texts))
+            self._secrets = tuple(map(secrets_of, self._texts))
         return self._secrets

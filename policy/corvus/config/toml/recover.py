@@ -113,7 +113,9 @@ def read_rest(text: str, file: str, found: Sequence[Diagnostic]) -> Rest | None:
     kept, lost = _divided(statements, wrong)
     read = _Part(file, text, data, has_bom=has_bom)
     read.divide(kept, lost)
-    top = {str(route[0]): {} if len(route) > 1 else 0 for route in sorted(lost, key=len) if route}
+    top: dict[str, object] = {
+        str(route[0]): {} if len(route) > 1 else 0 for route in sorted(lost, key=len) if route
+    }
     return Rest(read, Document(file, text, {**top, **data}, has_bom=has_bom))
 
 

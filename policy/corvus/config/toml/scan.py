@@ -9,6 +9,7 @@ costs linear time.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from corvus.config.toml import problems, tokens
@@ -26,8 +27,9 @@ class Scan(NamedTuple):
     problems: tuple[Finding, ...]
 
 
+@lru_cache(maxsize=2)
 def scan(text: str) -> Scan:
-    """Read a whole document.
+    """Read a whole document; one that is read again, by a rule or an editor, is remembered.
 
     Args:
         text: The document without byte order mark, line ends as in the file.

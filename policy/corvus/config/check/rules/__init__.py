@@ -57,7 +57,7 @@ RULES: Final[dict[str, tuple[str, frozenset[str]]]] = {
 """Run in this order, errors first, on what all layers together say, each where its table has one of
 its keys; the table without a name is the top level, host keys included."""
 
-ON_ONE_LAYER: Final = ("nested_price", "deprecated_key")
+ON_ONE_LAYER: Final = ("nested_price", "deprecated_key", "host_key", "unknown_host_key")
 """Run by ``documents`` on each layer, before the settings model."""
 
 

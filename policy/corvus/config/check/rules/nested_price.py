@@ -6,12 +6,16 @@ runs before the settings model, which would say of each that it lacks keys.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from corvus.config.check.reporter import Reporter
 from corvus.config.toml.finding import Finding, KeyOf
-from corvus.config.toml.values import Table, is_table
+from corvus.config.toml.values import Route, Table, is_table, quoted
 from corvus.diagnostics.codes import CodeInfo, Severity
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from corvus.diagnostics.model import Fix
 
 _PRICE_KEYS = frozenset({"input", "output", "cache_read", "cache_write_5m", "cache_write_1h"})
 
@@ -28,8 +32,16 @@ INFO = CodeInfo(
 )
 
 
-def take_out(data: Table, reporter: Reporter) -> Table:
-    """Report such prices, once for each entry; return the tables without them."""
+def take_out(
+    data: Table, reporter: Reporter, is_known: Callable[[str], bool] | None = None
+) -> Table:
+    """Report such prices, once for each entry; return the tables without them.
+
+    Args:
+        data: The governed tables.
+        reporter: Receives the findings.
+        is_known: Returns whether the price book has a model of this name.
+    """
     cost = data.get("cost")
     prices = cost.get("prices") if is_table(cost) else None
     if not is_table(cost) or not is_table(prices):
@@ -40,20 +52,24 @@ def take_out(data: Table, reporter: Reporter) -> Table:
         if not is_table(entry) or not nested:
             kept[name] = entry
             continue
-        _report_nested(name, nested, reporter)
+        _report_nested(name, nested, reporter, is_known or _knows_none)
         rest = {key: value for key, value in entry.items() if key not in nested}
         if rest:
             kept[name] = rest
     return {**data, "cost": {**cost, "prices": kept}}
 
 
-def _nested(entry: object) -> dict[str, str]:
-    """Return the keys of an entry that are prices themselves, and the model each stands for."""
+def _knows_none(_model: str) -> bool:
+    return False
+
+
+def _nested(entry: object) -> dict[str, Route]:
+    """Return the keys of an entry that are prices themselves, with the names that lead to each."""
     if not is_table(entry):
         return {}
-    inner = {key: _model_below(key, value) for key, value in entry.items() if _holds_price(value)}
-    dotted = {
-        key: model
+    inner = {key: _names_below(key, value) for key, value in entry.items() if _holds_price(value)}
+    dotted: dict[str, Route] = {
+        key: (model,)
         for key in entry
         for model, dot, last in [key.rpartition(".")]
         if dot and last in _PRICE_KEYS
@@ -68,20 +84,41 @@ def _holds_price(value: object) -> bool:
     )
 
 
-def _model_below(key: str, value: object) -> str:
-    """Join the keys that lead to the first price below one."""
+def _names_below(key: str, value: object) -> Route:
+    """Return the keys that lead to the first price below one, itself included."""
+    names = [key]
     while is_table(value) and not _PRICE_KEYS & set(value):
         inner = next(name for name, below in value.items() if _holds_price(below))
-        key, value = f"{key}{'.' if inner[:1].isdigit() else '/'}{inner}", value[inner]
-    return key
+        names.append(inner)
+        value = value[inner]
+    return tuple(names)
 
 
-def _report_nested(name: str, nested: Mapping[str, str], reporter: Reporter) -> None:
+def _spellings(names: Route, is_known: Callable[[str], bool]) -> list[str]:
+    """Return the names of a model that the parts of a table may stand for, the likeliest first.
+
+    They are joined by dots as they were written, or by a slash behind a provider. The name that the
+    price book knows goes first. Behind a plain word, such as a provider, a dot is no choice unless
+    it is in the book.
+    """
+    parts = [str(name) for name in names]
+    dotted, slashed = ".".join(parts), parts[0]
+    for part in parts[1:]:
+        slashed += f"{'.' if part[:1].isdigit() else '/'}{part}"
+    if parts[0].isalpha() and not is_known(dotted):
+        return [slashed]
+    return sorted(dict.fromkeys((dotted, slashed)), key=is_known, reverse=True)
+
+
+def _report_nested(
+    name: str, nested: Mapping[str, Route], reporter: Reporter, is_known: Callable[[str], bool]
+) -> None:
     first = next(iter(nested))
     models = list(dict.fromkeys(nested.values()))
-    joint = "." if all(model[:1].isdigit() for model in models) else "/"
+    spelt = [_spellings((name, *names), is_known) for names in models]
     shown_models = [
-        f"[cost.prices.{reporter.quoted(name + joint + model)}]" for model in models[:3]
+        " or ".join(f"[cost.prices.{reporter.quoted(model)}]" for model in spellings)
+        for spellings in spelt[:3]
     ]
     more = f" and {len(models) - 3} more" if len(models) > 3 else ""
     entry = reporter.shown(("cost", "prices", name))
@@ -90,5 +127,29 @@ def _report_nested(name: str, nested: Mapping[str, str], reporter: Reporter) -> 
         f"Write the whole name in one pair of quotes: {', '.join(shown_models)}{more}.",
         "Each takes `input` and `output` in USD per million tokens.",
     )
+    fix = _joined(name, models, spelt, reporter) if _is_certain(spelt, is_known) else None
     place = KeyOf(("cost", "prices", name, first))
-    reporter.add(Finding(INFO.code, message, place, "one table too deep", help_))
+    reporter.add(Finding(INFO.code, message, place, "one table too deep", help_, fix=fix))
+
+
+def _is_certain(spelt: list[list[str]], is_known: Callable[[str], bool]) -> bool:
+    """Return whether each model has one spelling, or one that the price book knows."""
+    return all(len(names) == 1 or sum(map(is_known, names)) == 1 for names in spelt)
+
+
+def _joined(
+    name: str, models: list[Route], spelt: list[list[str]], reporter: Reporter
+) -> Fix | None:
+    """Offer the whole names in the headers; not where a name may be a secret."""
+    from corvus.config.check.fixes import join_names, together
+
+    table = ("cost", "prices")
+    chosen = [names[0] for names in spelt]
+    if any(reporter.quoted(model) != quoted(model) for model in chosen):
+        return None
+    return together(
+        [
+            join_names(reporter, table, (*table, name, *names), model)
+            for names, model in zip(models, chosen, strict=True)
+        ]
+    )

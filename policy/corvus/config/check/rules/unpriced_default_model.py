@@ -14,8 +14,8 @@ INFO = CodeInfo(
     "the default model has no price",
     "With token spend governed, a call whose model has no price is refused before it is made. "
     "When that is the file's own default_model, the agent stops at its first call.",
-    'default_model = "my-finetune-7b"\n\n[cost]\nenabled = true\n',
-    'default_model = "my-finetune-7b"\n\n[cost]\nenabled = true\n\n'
+    'default_temperature = 0.7\ndefault_model = "my-finetune-7b"\n\n[cost]\nenabled = true\n',
+    'default_temperature = 0.7\ndefault_model = "my-finetune-7b"\n\n[cost]\nenabled = true\n\n'
     '[cost.prices."my-finetune-7b"]\ninput = 0.2\noutput = 0.2\n',
     "Add a price for the model, 0 on both sides if it is free, or set unpriced_models to "
     "warn in corvus.toml.",

@@ -1,28 +1,28 @@
 """``corvus migrate``: rewrites deprecated keys in place, or shows what would change (DEP-4).
 
 Like ``check`` it parses its own arguments. It decides nothing: ``corvus.config.edit.migrate`` plans
-and proves, ``corvus.base.files`` writes.
+and proves, ``corvus.base.files`` writes. What is done is said when it is done, and not before.
 """
 
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import sys
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corvus.cli.check import read_stdin, usual_files
 from corvus.cli.check_options import add_files
 from corvus.cli.exits import Exit
+from corvus.cli.migration.remarks import Outcome, diff, remarks, summary
 from corvus.cli.parsing.arguments import ArgumentParser
-from corvus.config.toml.values import shown
-from corvus.diagnostics.plain import escape
 
 if TYPE_CHECKING:
-    from corvus.config.edit.migrate import MigratedFile, Migration, Rewrite, Run
+    from collections.abc import Sequence
+
+    from corvus.config.edit.migrate import Migration, Plan
+    from corvus.config.edit.migrate_files import MigratedFile, Run
 
 
 _EPILOG = """\
@@ -33,6 +33,8 @@ examples:
   corvus migrate - <old.toml >new.toml  from standard input to standard output
   corvus migrate --legacy-cap daily-limit corvus.toml
                                         also limit the money that an old cap named
+
+A key that the host runtime of a file still reads is left alone, with a note (see host-key).
 
 exit codes: 0 done or nothing to do, 1 a change is pending (--check) or could not be made,
             2 usage, unreadable input or no file matched
@@ -48,11 +50,17 @@ def main(argv: list[str]) -> int:
             parser.error("--diff writes nothing: leave out --write")
     except SystemExit as stop:  # argparse has printed its message or the help
         return Exit.USAGE if stop.code else Exit.CLEAN
-    from corvus.config.edit.migrate import LegacyCap, Plan, migrate_paths
+    from corvus.config.edit.migrate import LegacyCap, Plan
+    from corvus.config.edit.migrate_files import migrate_paths
 
-    plan = Plan(options.dialect or "auto", LegacyCap(options.legacy_cap), options.to or "")
+    plan = Plan(
+        options.dialect or "auto",
+        LegacyCap(options.legacy_cap),
+        options.to or "",
+        host_keys=options.host_keys,
+    )
     run = migrate_paths(options.path or usual_files(), plan, read_stdin, options.stdin_filename)
-    return _finish(run, options)
+    return _finish(run, plan, options)
 
 
 def _parser() -> ArgumentParser:
@@ -79,6 +87,11 @@ def _parser() -> ArgumentParser:
         help="what becomes of a cap in cents per day: nothing but the canonical key, or also "
         "cost.daily_limit_usd where the file sets none (default: keep-canonical)",
     )
+    parser.add_argument(
+        "--host-keys",
+        action="store_true",
+        help="rewrite also what the host runtime of a file still reads, which is left alone else",
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="say only what went wrong")
     return parser
 
@@ -89,36 +102,37 @@ def _version(text: str) -> str:
     return text
 
 
-def _finish(run: Run, options: argparse.Namespace) -> int:
+def _finish(run: Run, plan: Plan, options: argparse.Namespace) -> int:
     """Write or show the result; remarks go to stderr where stdout carries a document or a diff."""
     only_shows = bool(options.check or options.diff)
     said = sys.stderr if options.diff or any(file.name == "-" for file in run.files) else sys.stdout
-    failed = False
+    outcomes: list[Outcome] = []
     for file in run.files:
-        failed |= _tell_errors(file)
-        if file.migration is None:
-            continue
-        if options.diff:
-            print(diff(file.migration), end="")
-        elif not options.check:
-            failed |= not _deliver(file.name, file.migration)
-        if not options.quiet:
-            print(remarks(file.migration, done=not only_shows), end="", file=said)
+        failed = _show_errors(file)
+        migration = file.migration
+        if migration and options.diff:
+            print(diff(migration), end="")
+        elif migration and not options.check:
+            migration = _deliver(file, migration, plan)
+        outcomes.append(Outcome(migration, failed or migration is None))
+        if migration and not options.quiet:
+            print(remarks(migration, done=not only_shows), end="", file=said)
     for words in run.unmatched:
         print(f"error[no-file-matched]: {words}", file=sys.stderr)
-    if not options.quiet:
-        print(summary(run, done=not only_shows), file=said)
-    return _exit_code(run, failed=failed, check=options.check)
+    if not options.quiet and (words := summary(outcomes, done=not only_shows)):
+        print(words, file=said)
+    return _exit_code(run, outcomes, check=options.check)
 
 
-def _exit_code(run: Run, *, failed: bool, check: bool) -> int:
+def _exit_code(run: Run, outcomes: Sequence[Outcome], *, check: bool) -> int:
     if run.unmatched or any(file.text is None for file in run.files):
         return Exit.USAGE
-    pending = check and any(file.migration and file.migration.is_pending for file in run.files)
+    pending = check and any(outcome.is_pending for outcome in outcomes)
+    failed = any(outcome.failed for outcome in outcomes)
     return Exit.FINDINGS if failed or pending else Exit.CLEAN
 
 
-def _tell_errors(file: MigratedFile) -> bool:
+def _show_errors(file: MigratedFile) -> bool:
     """Say why a file, or a key of it, is not migrated; return whether there was anything to say."""
     if file.errors:
         from corvus.diagnostics.formats.text import render
@@ -131,26 +145,56 @@ def _tell_errors(file: MigratedFile) -> bool:
     return bool(file.errors or refused)
 
 
-def _deliver(name: str, migration: Migration) -> bool:
-    """Put the result where it belongs; return whether that went well."""
-    if name == "-":
-        sys.stdout.flush()
-        sys.stdout.buffer.write(migration.after)
-        return True
-    return not migration.is_pending or _write(name, migration)
-
-
-def _write(name: str, migration: Migration) -> bool:
+def _deliver(file: MigratedFile, migration: Migration, plan: Plan) -> Migration | None:
+    """Put the result where it belongs; return what was written, ``None`` where that failed."""
     from corvus.base.errors import EditRefused
-    from corvus.base.files import replace_file
 
     try:
-        replace_file(Path(name), migration.after, before=migration.before)
+        if file.name == "-":
+            _print_bytes(migration.after)
+            return migration
+        return _rewritten(file, plan) if migration.is_pending else migration
     except EditRefused as refusal:
         print(f"error[{refusal.code}]: {refusal}", file=sys.stderr)
-        return False
-    _audit(name, migration)
-    return True
+        return None
+
+
+def _print_bytes(data: bytes) -> None:
+    from corvus.base.errors import EditRefused
+
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as fault:
+        raise EditRefused(f"standard output cannot be written: {fault.strerror}") from fault
+
+
+def _rewritten(file: MigratedFile, plan: Plan) -> Migration:
+    """Migrate a file as it is when its turn comes (CFG-12).
+
+    Raises:
+        EditRefused: It cannot be written, or no longer migrated.
+    """
+    from corvus.base.errors import EditRefused
+    from corvus.base.files import rewrite_file
+    from corvus.config.edit.migrate import migrate_document
+
+    written: list[Migration] = []
+
+    def change(now: bytes) -> bytes:
+        again, errors = migrate_document(now, file.shown, plan)
+        if again is None or again.refused or errors:
+            raise EditRefused(f"{file.shown} changed since it was read: nothing is written")
+        written.append(again)
+        return again.after
+
+    before, after = rewrite_file(Path(file.name), change)
+    if before != after:
+        _audit(file.name, written[-1])
+    return written[-1]
 
 
 def _audit(name: str, migration: Migration) -> None:
@@ -170,66 +214,3 @@ def _audit(name: str, migration: Migration) -> None:
         pass  # it governs nothing by itself
     except PolicyError as fault:
         print(f"warning: {name} was migrated, and the audit lacks it: {fault}", file=sys.stderr)
-
-
-def diff(migration: Migration) -> str:
-    """Return the change as a unified diff that ``patch`` applies; empty when nothing changes."""
-    before, after = (text.decode().splitlines(keepends=True) for text in migration[1:3])
-    name = escape(migration.file).lstrip("/")
-    lines = difflib.unified_diff(before, after, f"a/{name}", f"b/{name}")
-    return "".join(
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
-    )
-
-
-def remarks(migration: Migration, *, done: bool) -> str:
-    """Return what a person should know of each change, a line each, with a final newline."""
-    if not migration.is_pending:
-        return ""
-    file = escape(migration.file)
-    lines: list[str] = []
-    for change in migration.changes:
-        lines.append(f"{file}:{change.line}:{change.column}: {_headline(change, done=done)}")
-        lines += [f"  {words}" for words in _advice(change, migration.host)]
-    return "\n".join(lines) + "\n"
-
-
-def summary(run: Run, *, done: bool) -> str:
-    """Return the last line: how many files change."""
-    changed = sum(bool(file.migration and file.migration.is_pending) for file in run.files)
-    total = f"{len(run.files)} file{'s' * (len(run.files) != 1)}"
-    if not changed:
-        return f"nothing to migrate in {total}"
-    return f"{changed} of {total} {'migrated' if done else 'to migrate'}"
-
-
-def _headline(change: Rewrite, *, done: bool) -> str:
-    old, new = shown(change.alias.old), shown(change.alias.new)
-    tense = "is" if done else "would be"
-    if change.new_value is None:
-        return f"`{old}` = {change.old_value} {tense} renamed to `{new}`"
-    return f"`{old}` = {change.old_value} {tense} removed: `{new}` = {change.new_value} wins"
-
-
-def _advice(change: Rewrite, host: str | None) -> list[str]:
-    alias, old = change.alias, change.old_value
-    lines: list[str] = []
-    if change.new_value is None:
-        lines.append(
-            f"review the number: {old} {alias.old_unit} were read as {old} {alias.new_unit}"
-        )
-    if change.daily_limit_usd is not None:
-        until = "" if change.in_force else "; not in force until `cost.enabled` is true"
-        lines.append(f"`cost.daily_limit_usd = {change.daily_limit_usd}` for the old cap{until}")
-    elif isinstance(old, int) and old > 0 and change.new_value != old:
-        usd = Decimal(old) / 100
-        lines.append(
-            f"a cap of {usd:f} USD per day is NOT enforced by this key; `--legacy-cap daily-limit` "
-            "writes it as `cost.daily_limit_usd` where the file sets none"
-        )
-    if host is not None:
-        lines.append(
-            f"NOTE: the {host} runtime reads this key for itself, as a cap on money: keep it in a "
-            f"file that {host} still loads"
-        )
-    return lines

@@ -1,0 +1,100 @@
+"""What other tools, and people, call a key or section of ours or of a host runtime."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from corvus.config.check.budget_keys import SYNONYMS
+from corvus.config.toml.values import Route
+
+PRICE: Final = ("cost", "prices", "*")
+BUDGET: Final = ("cost", "budgets", 0)
+UPSTREAM: Final = ("governance", "upstreams", "*")
+SYNONYMS_BY_TABLE: Final[dict[Route, dict[str, str]]] = {
+    PRICE: {
+        "prompt": "input",
+        "in": "input",
+        "completion": "output",
+        "out": "output",
+        "cached": "cache_read",
+        "cached_input": "cache_read",
+        "cache_write": "cache_write_5m",
+        "thinking": "reasoning",
+    },
+    BUDGET: {
+        "id": "name",
+        "title": "name",
+        "interval": "period",
+        "every": "period",
+        "by": "per",
+        "each": "per",
+        "group_by": "per",
+        "tokens": "limit_tokens",
+        "token_limit": "limit_tokens",
+        "max_tokens": "limit_tokens",
+        "calls": "limit_calls",
+        "requests": "limit_calls",
+        "limit_requests": "limit_calls",
+        "max_requests": "limit_calls",
+        "exceptions": "limits",
+        "alerts": "thresholds",
+        "alert_at": "thresholds",
+        "warn_at": "thresholds",
+        "mode": "enforce",
+        "then": "on_exceeded",
+        "on_limit": "on_exceeded",
+        "ladder": "on_exceeded",
+        "amount": "limit_usd",
+        "budget": "limit_usd",
+        "usd": "limit_usd",
+        "limit": "limit_usd",
+        "filter": "match",
+        "where": "match",
+        "tz": "timezone",
+    },
+    UPSTREAM: {
+        "url": "base_url",
+        "endpoint": "base_url",
+        "key": "api_key_env",
+        "api_key": "api_key_env",
+        "key_env": "api_key_env",
+        "type": "kind",
+        "api": "kind",
+        "protocol": "kind",
+    },
+    (*BUDGET, "match"): SYNONYMS,
+    ("cost",): {
+        "alert_threshold_pct": "warn_at_percent",
+        "models": "prices",
+        "ladder": "on_exceeded",
+        "fallbacks": "downgrade",
+        "budget_fallbacks": "downgrade",
+    },
+}
+"""What other tools call a key of ours."""
+SECTIONS: Final = {
+    "http": "http_request",
+    "logging": "observability",
+    "logs": "observability",
+    "log": "observability",
+    "tracing": "observability",
+    "telemetry": "observability",
+    "metrics": "observability",
+    "otel": "observability",
+    "database": "storage",
+    "db": "storage",
+    "schedule": "scheduler",
+    "websearch": "web_search",
+    "webfetch": "web_fetch",
+}
+"""Sections of host runtimes by other words for them; each counts where the dialect has it."""
+
+CURRENCIES: Final = frozenset(
+    (
+        *("aed", "ars", "aud", "brl", "cad", "chf", "clp", "cny", "cop", "czk", "dkk", "eur"),
+        *("euro", "euros", "gbp", "hkd", "huf", "idr", "ils", "inr", "jpy", "krw", "mxn", "myr"),
+        *("nok", "nzd", "php", "pln", "pounds", "ron", "rub", "sar", "sek", "sgd", "thb", "try"),
+        *("twd", "uah", "vnd", "yen", "zar"),
+    )
+)
+"""Last words of a key that name another currency than the one of every amount, which is USD."""

@@ -1,0 +1,131 @@
+"""Adds comments that ignore what is found, each with a reason, and proves every one of them.
+
+A comment is written at the end of the line of its finding, else on a line of its own above it, else
+for the whole file at its top. It stays only if the text still means the same, the finding is gone
+and no other has come. So a string over several lines, or a comment that is there already, needs no
+rule of its own: what does not work is not kept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from corvus.config.check.check import CheckedFile, Options, check_text
+from corvus.config.check.ignore import may_ignore
+from corvus.config.check.rule_settings import SettingsFinder
+from corvus.config.toml.document import BOM, read_document
+from corvus.diagnostics.model import Diagnostic
+
+_AT_TOP = ("#:schema", "#!")
+"""What must stay the first line."""
+
+
+class IgnoringText(NamedTuple):
+    """A text with comments.
+
+    Attributes:
+        after: Its bytes; the same when nothing was added.
+        added: How many comments were.
+    """
+
+    after: bytes
+    added: int
+
+
+class _Place(NamedTuple):
+    line: int
+    codes: tuple[str, ...]
+
+
+def add_ignores(raw: bytes, name: str, options: Options, reason: str) -> IgnoringText:
+    """Ignore by comments what may be ignored.
+
+    Args:
+        raw: The whole file.
+        name: How messages call it, and where its settings are looked for.
+        options: How it is checked.
+        reason: Why, one line with a letter or digit.
+    """
+    options = options._replace(finder=SettingsFinder())
+    checked = check_text(raw, name, options)
+    added, hopeless = 0, set[tuple[str, tuple[str | int, ...], str]]()
+    while (place := _next(checked, hopeless)) is not None:
+        for candidate in _candidates(raw, place, reason):
+            again = check_text(candidate, name, options)
+            if _is_better(raw, checked, candidate, again, place):
+                raw, checked, added = candidate, again, added + 1
+                break
+        else:
+            hopeless |= {_identity(one) for one in _ignorable(checked) if _is_at(one, place)}
+    return IgnoringText(raw, added)
+
+
+def is_ignorable(diagnostic: Diagnostic) -> bool:
+    """Return whether a comment may ignore a finding, and there is a place for one."""
+    return diagnostic.span is not None and may_ignore(diagnostic.code)
+
+
+def _ignorable(checked: CheckedFile) -> Sequence[Diagnostic]:
+    return [one for one in checked.diagnostics if is_ignorable(one)]
+
+
+def _identity(one: Diagnostic) -> tuple[str, tuple[str | int, ...], str]:
+    return one.code, one.path, one.message
+
+
+def _is_at(one: Diagnostic, place: _Place) -> bool:
+    return one.span is not None and one.span.start.line == place.line
+
+
+def _next(
+    checked: CheckedFile, hopeless: set[tuple[str, tuple[str | int, ...], str]]
+) -> _Place | None:
+    """Return the first line with a finding to ignore, and the codes of all on that line."""
+    left = [one for one in _ignorable(checked) if _identity(one) not in hopeless]
+    if not left or left[0].span is None:
+        return None
+    line = left[0].span.start.line
+    codes = {one.code for one in left if one.span and one.span.start.line == line}
+    return _Place(line, tuple(sorted(codes)))
+
+
+def _candidates(raw: bytes, place: _Place, reason: str) -> Iterator[bytes]:
+    """Yield the text with a comment at each place that may do, the best first."""
+    bom = BOM if raw.startswith(BOM) else b""
+    lines = raw.removeprefix(BOM).decode().split("\n")
+    codes = ", ".join(place.codes)
+    comment = f"# corvus: ignore[{codes}] {reason}"
+    index = place.line - 1
+    line = lines[index]
+    end = "\r" if line.endswith("\r") or (len(lines) > 1 and lines[0].endswith("\r")) else ""
+    body = line.removesuffix("\r")
+    own_end = line[len(body) :]
+    indent = body[: len(body) - len(body.lstrip())]
+    top = 1 if lines[0].startswith(_AT_TOP) else 0
+    file_comment = f"# corvus: ignore-file[{codes}] {reason}{end}"
+    for changed in (
+        [*lines[:index], f"{body.rstrip()}  {comment}{own_end}", *lines[index + 1 :]],
+        [*lines[:index], f"{indent}{comment}{end}", *lines[index:]],
+        [*lines[:top], file_comment, *lines[top:]],
+    ):
+        yield bom + "\n".join(changed).encode()
+
+
+def _is_better(
+    raw: bytes, checked: CheckedFile, candidate: bytes, again: CheckedFile, place: _Place
+) -> bool:
+    """Return whether a text means the same, and has all findings but those of a place."""
+    before, _ = read_document(raw, checked.shown)
+    after, _ = read_document(candidate, checked.shown)
+    if before is None or after is None or before.data != after.data:
+        return False
+    gone = Counter(
+        (one.code, one.path)
+        for one in _ignorable(checked)
+        if _is_at(one, place) and one.code in place.codes
+    )
+    found = Counter((one.code, one.path) for one in checked.diagnostics)
+    left = Counter((one.code, one.path) for one in again.diagnostics)
+    return not left - found and not gone & left

@@ -1,0 +1,31 @@
+"""``docs/check.md`` shows what there is (DIA-2, CFG-13)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from corvus.cli.check_options import parser_of_check
+from corvus.config.check.check import check_text
+from corvus.diagnostics.formats import FORMATS
+
+ROOT = Path(__file__).parents[3]
+GUIDE = (ROOT / "docs/check.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)
+
+
+def test_every_option_of_the_guide_exists() -> None:
+    known = parser_of_check().format_help()
+    named = {*re.findall(r"--[a-z][a-z-]+", GUIDE)}
+    assert {option for option in named if option not in known} == set()
+
+
+def test_every_format_is_named() -> None:
+    assert {name for name in FORMATS if f"`{name}`" not in GUIDE} == set()
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_every_example_is_clean(text: str) -> None:
+    assert check_text(text.encode(), "corvus.toml").diagnostics == ()

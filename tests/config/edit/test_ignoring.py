@@ -1,0 +1,112 @@
+"""Comments that ignore are put where they work, and nowhere else."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+from corvus.config.check.check import Options, check_text
+from corvus.config.edit.ignoring import add_ignores
+
+REASON = "paged by hand"
+
+
+def added(text: str) -> tuple[str, int]:
+    result = add_ignores(text.encode(), "corvus.toml", Options(), REASON)
+    return result.after.decode(), result.added
+
+
+def codes(text: str) -> list[str]:
+    return [one.code for one in check_text(text.encode(), "corvus.toml").diagnostics]
+
+
+def note(*names: str, what: str = "ignore") -> str:
+    return f"# corvus: {what}[{', '.join(names)}] {REASON}"
+
+
+THRESHOLD = note("extreme-threshold")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("[cost]\nwarn_at_percent = 100\n", f"[cost]\nwarn_at_percent = 100  {THRESHOLD}\n"),
+        ("[cost]\nwarn_at_percent = 100", f"[cost]\nwarn_at_percent = 100  {THRESHOLD}"),
+        (
+            "[cost]\r\nwarn_at_percent = 100\r\nenabled = true\r\n",
+            f"[cost]\r\nwarn_at_percent = 100  {THRESHOLD}\r\nenabled = true\r\n",
+        ),
+        (
+            "[cost]\nwarn_at_percent = 100 # as ops wants\n",
+            f"[cost]\nwarn_at_percent = 100 # as ops wants  {THRESHOLD}\n",
+        ),
+        (
+            "[cost]\nwarn_at_percent = 100 # corvus: ignore[limit-never-binds] no\n",
+            f"[cost]\n{THRESHOLD}\nwarn_at_percent = 100 # corvus: ignore[limit-never-binds] no\n",
+        ),
+        (
+            "cost = { warn_at_percent = 100, zzz = 1 }\n",
+            "cost = { warn_at_percent = 100, zzz = 1 }  "
+            + note("extreme-threshold", "unknown-key")
+            + "\n",
+        ),
+        (
+            '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 5\nthresholds = [\n'
+            "  100, # last\n]\n",
+            '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 5\nthresholds = [\n'
+            f"  100, # last  {THRESHOLD}\n]\n",
+        ),
+        ('[cost]\nzzz = """\nx"""\n', f'[cost]\n{note("unknown-key")}\nzzz = """\nx"""\n'),
+        (
+            "# ours\n[cost]\nenabled = true\ndaily_limit_usd = 0\nsession_limit_usd = 0\n"
+            "monthly_limit_usd = 0\n",
+            None,
+        ),
+    ],
+)
+def test_the_comment_is_at_the_right_place(before: str, after: str | None) -> None:
+    wanted = codes(before)
+    assert wanted
+    text, count = added(before)
+    assert count >= 1
+    if after is not None:
+        assert text == after
+    assert tomllib.loads(text) == tomllib.loads(before)
+    assert set(codes(text)) <= {"ignore-unknown-code", "unused-ignore"}
+    assert added(text) == (text, 0)
+
+
+def test_a_byte_order_mark_stays_where_it_is() -> None:
+    result = add_ignores(
+        b"\xef\xbb\xbf[cost]\nwarn_at_percent = 100\n", "a.toml", Options(), REASON
+    )
+    assert (
+        result.after == b"\xef\xbb\xbf[cost]\nwarn_at_percent = 100  " + THRESHOLD.encode() + b"\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[cost]\nwarn_at_percent = 900\n",
+        "[cost\nwarn_at_percent = 100\n",
+        "[cost]\nenabled = false\n",
+        "[cost]\nsk-0123456789abcdef0123456789abcdef = 1\n",
+        "",
+    ],
+)
+def test_what_no_comment_may_ignore_is_left_alone(text: str) -> None:
+    assert added(text) == (text, 0)
+
+
+def test_bytes_that_are_no_text_are_left_alone() -> None:
+    raw = b"[cost]\nwarn_at_percent = 100\nx = '\xff'\n"
+    assert add_ignores(raw, "a.toml", Options(), REASON).after == raw
+
+
+def test_more_findings_than_are_reported_at_once_are_all_ignored() -> None:
+    text = "[cost]\n" + "".join(f"zz{number} = 1\n" for number in range(130))
+    after, count = added(text)
+    assert count == 130
+    assert codes(after) == []
