@@ -37,12 +37,15 @@ _CERTAIN: Final = frozenset(
         "out-of-range",
         "runtime-only-key",
         "too-many-decimals",
+        "unknown-host-key",
         "unknown-key",
         "wrong-type",
     }
 )
 """What is said of a key or value that was read, and not of one that is missing."""
-_OF_DIALECT: Final = frozenset({"native-only-key", "runtime-only-key", "unknown-key"})
+_OF_DIALECT: Final = frozenset(
+    {"native-only-key", "runtime-only-key", "unknown-host-key", "unknown-key"}
+)
 """What depends on whose file it is, for which a lost key may be the evidence."""
 _COMPARED: Final = {"deprecated-key": ("autonomy", "cost")}
 """Tables whose other keys decide what a finding says."""
