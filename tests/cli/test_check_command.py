@@ -123,6 +123,25 @@ def test_colour_is_for_terminals_unless_it_is_asked_for(capsys: Capture) -> None
     assert "\x1b[1;31m" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("variables", "is_coloured"),
+    [
+        ({"FORCE_COLOR": "1"}, True),
+        ({"FORCE_COLOR": ""}, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+    ],
+)
+def test_colour_may_be_forced_and_forbidden(
+    variables: dict[str, str], is_coloured: bool, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("FORCE_COLOR", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    main(["fails.toml"])
+    assert ("\x1b[" in capsys.readouterr().out) == is_coloured
+
+
 @pytest.mark.parametrize("style", ["text", "concise", "json"])
 def test_a_secret_appears_in_no_output(style: str, capsys: Capture) -> None:
     canary = "sk-canary-8f2c"

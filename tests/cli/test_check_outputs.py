@@ -323,3 +323,24 @@ def test_a_format_imports_no_other(style: str) -> None:
     )
     expected = [] if style == "json" else [style]
     assert run.stdout.splitlines()[-1] == str(expected), run.stderr
+
+
+@pytest.mark.parametrize("style", FORMATS)
+def test_an_output_file_gets_what_would_be_printed(style: str, capsys: Capture) -> None:
+    main(["fails.toml", "--quiet", "--format", style])
+    printed = capsys.readouterr().out
+    assert main(["fails.toml", "--quiet", "--format", style, "-o", "out"]) == Exit.FINDINGS
+    assert capsys.readouterr() == ("", "")
+    assert Path("out").read_text(encoding="utf-8") == printed
+
+
+def test_paths_of_reports_start_at_the_repository(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(".git").mkdir()
+    Path("team").mkdir()
+    Path("team/fails.toml").write_text(FAILS)
+    monkeypatch.chdir("team")
+    for style in ("azure", "checkstyle", "gitlab", "rdjson", "rdjsonl", "sarif"):
+        main(["fails.toml", "--format", style])
+        assert "team/fails.toml" in capsys.readouterr().out

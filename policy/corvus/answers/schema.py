@@ -113,7 +113,8 @@ def _file() -> Schema:
         },
         dialect_evidence=array(
             _TEXT,
-            "What decided the dialect: keys or a part of the path; empty when pinned or undecided.",
+            "What decided the dialect: keys, a part of the path, or a pattern of "
+            "[governance.check.dialect]; empty when --dialect did, and when it is undecided.",
         ),
         deprecated_fields=array(_TEXT, "Dotted paths of deprecated keys in use."),
         ignored={**COUNT, "description": "How many findings comments in it ignore."},

@@ -35,14 +35,15 @@ def test_a_change_is_checked_and_an_interrupt_ends_it(tmp_path: Path) -> None:
         text=True,
     ) as process:
         assert process.stdout is not None
-        lines_until(process.stdout, "Watching")
+        assert process.stderr is not None
+        lines_until(process.stderr, "Watching")
         time.sleep(0.5)  # the watch begins behind the line that says so
         (tmp_path / "a.toml").write_text("[cost]\nzzz = 1\n")
-        lines = lines_until(process.stdout, "Watching")
-        assert any(line.startswith("a.toml:2:1: error[unknown-key]") for line in lines)
+        lines_until(process.stderr, "Watching")
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 130
-        assert process.stderr is not None
+        printed = process.stdout.read().splitlines()
+        assert any(line.startswith("a.toml:2:1: error[unknown-key]") for line in printed)
         assert process.stderr.read() == ""
 
 

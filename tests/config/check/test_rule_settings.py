@@ -9,6 +9,8 @@ import pytest
 from corvus.config.check.check import Options, check_paths, check_text
 from corvus.config.check.codes import CODES
 from corvus.config.check.rule_settings import refusal, regraded, rule_settings_for
+from corvus.config.edit.migrate import Plan
+from corvus.config.edit.migrate_files import migrate_paths
 from corvus.config.layers.load import load
 from corvus.diagnostics.codes import LEVELS, OFF, Severity
 from corvus.diagnostics.model import Diagnostic
@@ -130,6 +132,21 @@ def test_a_pattern_names_the_dialect_of_files(pattern: str) -> None:
     (file,) = check_paths(["team/a.toml"], Options(dialect="native")).files
     assert file.detected is not None
     assert file.detected.dialect.value == "native"
+
+
+def test_every_command_takes_a_file_for_what_the_settings_say() -> None:
+    Path("team/a.toml").write_text("[cost]\n[storage]\n[unheard_of]\n")
+    Path("corvus.toml").write_text('[governance.check.dialect]\n"team/" = "native"\n')
+    (file,) = check_paths(["team/a.toml"]).files
+    loaded = load([Path("team/a.toml")])
+    assert file.detected == loaded.dialects[0]
+    assert loaded.settings is None
+    Path("team/a.toml").write_text("[autonomy]\nmax_cost_per_day_cents = 5\n")
+    for dialect, is_pending in (("native", True), ("zeroclaw", False)):
+        Path("corvus.toml").write_text(f'[governance.check.dialect]\n"team/" = "{dialect}"\n')
+        (migrated,) = migrate_paths(["team/a.toml"], Plan(), bytes, "<stdin>").files
+        assert migrated.migration is not None
+        assert migrated.migration.is_pending == is_pending
 
 
 def test_of_several_patterns_the_last_counts() -> None:

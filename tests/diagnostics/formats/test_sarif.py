@@ -86,7 +86,7 @@ def test_related_places_and_help_are_there(check: Check) -> None:
 
 def test_applying_the_replacements_of_a_fix_mends_the_finding(check: Check) -> None:
     text = '[cost]\nenabled = "true" # é\n[autonomi]\nlevel = "full"\n'
-    (result,) = [one for one in run_of(check(text))["results"] if "fixes" in one]
+    result = next(one for one in run_of(check(text))["results"] if "fixes" in one)
     (fix,) = result["fixes"]
     assert fix["description"]["text"] == "Remove the quotes"
     assert fix["properties"] == {"applicability": "unsafe", "isSafe": False}

@@ -42,7 +42,8 @@ def _show(once: Callable[[], int]) -> None:
     if sys.stdout.isatty():
         print(_CLEAR, end="")
     once()
-    print("\nWatching for changes; Ctrl-C ends it.", flush=True)
+    sys.stdout.flush()
+    print("Watching for changes; Ctrl-C ends it.", file=sys.stderr, flush=True)
 
 
 def _is_config(_change: object, path: str) -> bool:

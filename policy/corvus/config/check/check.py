@@ -211,12 +211,12 @@ def _check_bytes(
         text = source_text(raw)
         if walked and not _mentions_us(text):
             return None
-        checked = _checked_rest(text, shown, diagnostics, how, settings)
+        checked = _checked_rest(text, shown, diagnostics, how)
     else:
         settings = settings_of(document.data, shown) or settings
         if walked and is_foreign(document.data) and not settings.dialect_of(shown):
             return None
-        checked = _checked(document, diagnostics, how, settings)
+        checked = _checked(document, diagnostics, how)
     severity = {**settings.severity, **(how.severity or {})}
     if not severity or not checked.diagnostics:
         return checked
@@ -234,7 +234,7 @@ def _mentions_us(text: str) -> bool:
 
 
 def _checked_rest(
-    text: str, shown: str, diagnostics: list[Diagnostic], how: Options, settings: RuleSettings
+    text: str, shown: str, diagnostics: list[Diagnostic], how: Options
 ) -> CheckedFile:
     """Check what can be read of a broken file, so that its first mistake hides no other (CFG-3)."""
     from corvus.config.toml.recover import is_certain, read_rest
@@ -242,8 +242,8 @@ def _checked_rest(
     rest = read_rest(text, shown, diagnostics)
     if rest is None:
         return CheckedFile(shown, text=text, diagnostics=tuple(diagnostics))
-    checked = _checked(rest.document, [], how, settings)
-    detected = _checked(rest.as_evidence, [], how, settings).detected
+    checked = _checked(rest.document, [], how)
+    detected = _checked(rest.as_evidence, [], how).detected
     is_same = detected is not None and detected[:1] == (checked.detected or ())[:1]
     found = [
         *diagnostics,
@@ -257,23 +257,14 @@ def _checked_rest(
     return checked._replace(detected=detected, diagnostics=tuple(found))
 
 
-def _checked(
-    document: Document, diagnostics: list[Diagnostic], how: Options, settings: RuleSettings
-) -> CheckedFile:
-    pinned = settings.dialect_of(document.file) if how.dialect == "auto" else None
+def _checked(document: Document, diagnostics: list[Diagnostic], how: Options) -> CheckedFile:
     loaded = load_documents(
-        (document,),
-        pinned[0] if pinned else how.dialect,
-        facts=how.facts,
-        want_settings=False,
+        (document,), how.dialect, facts=how.facts, want_settings=False, finder=how.finder
     )
-    detected = loaded.dialects[0]
-    if pinned:
-        detected = detected._replace(evidence=(pinned[1],))
     return CheckedFile(
         shown=document.file,
         text=document.text,
-        detected=_without_secrets(detected, document),
+        detected=_without_secrets(loaded.dialects[0], document),
         deprecated_fields=loaded.deprecated_fields,
         diagnostics=(*diagnostics, *loaded.diagnostics),
         ignored=loaded.ignored,
@@ -282,7 +273,7 @@ def _checked(
 
 def _without_secrets(detected: Detection, document: Document) -> Detection:
     """Hide what may be a secret in evidence; keys of a runtime are short and need no look."""
-    if all(len(item) <= _KNOWN_KEY for item in detected.evidence):
+    if detected.pinned or all(len(item) <= _KNOWN_KEY for item in detected.evidence):
         return detected
     evidence = tuple(map(document.quotes().value, detected.evidence))
     return detected._replace(evidence=evidence)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from corvus.base.record import Record
 from corvus.config.check.reporter import Reporter
+from corvus.config.check.rule_settings import SettingsFinder, settings_of
 from corvus.config.model import aliases, dialects
 from corvus.config.model.dialects import (
     GOVERNED,
@@ -56,24 +57,27 @@ class LoadedConfig(Record):
     governed: tuple[Table, ...] = ()
 
 
-def load_documents(
+def load_documents(  # noqa: PLR0913 - each of them changes how, none what
     documents: Sequence[Document],
     dialect: str = "auto",
     *,
     overlays: Sequence[Document] = (),
     facts: PriceFacts | None = None,
     want_settings: bool = True,
+    finder: SettingsFinder | None = None,
 ) -> LoadedConfig:
     """Check parsed documents and layer them, later over earlier.
 
     Args:
         documents: Lowest layer first.
-        dialect: ``auto``, or a dialect that every document must be.
+        dialect: ``auto``: as the settings of the checker say, else decided by the document; or a
+            dialect that every document must be.
         overlays: Layers above the documents, native whatever those are.
         facts: Answers about prices; ``None`` leaves out the rules that need them.
         want_settings: ``False`` spares building the settings: only the problems are needed.
+        finder: Knows the settings of the checker, which may name dialects; ``None`` looks for them.
     """
-    how = _How(facts, want_settings, len(overlays))
+    how = _How(facts, want_settings, len(overlays), finder)
     documents = (*documents, *overlays)
     loaded = _load_once(documents, dialect, how)
     if not any(_MARK in document.text for document in documents):
@@ -97,7 +101,7 @@ def load_documents(
 def _load_once(documents: Sequence[Document], dialect: str, how: _How) -> LoadedConfig:
     files = len(documents) - how.overlays
     detected = (
-        *(dialects.detect(document.data, dialect, document.file) for document in documents[:files]),
+        *(_detect(document, dialect, how.finder) for document in documents[:files]),
         *(Detection(Dialect.NATIVE, pinned=True) for _ in documents[files:]),
     )
     reporter = Reporter(documents, [found.dialect for found in detected], _severity)
@@ -121,6 +125,17 @@ def _load_once(documents: Sequence[Document], dialect: str, how: _How) -> Loaded
         documents=tuple(documents),
         governed=tuple(governed),
     )
+
+
+def _detect(document: Document, wanted: str, finder: SettingsFinder | None) -> Detection:
+    """Decide the dialect of a document: named, by the settings of the checker, or by what it is."""
+    if wanted == "auto":
+        near = finder or SettingsFinder()
+        settings = settings_of(document.data, document.file) or near.of_file(document.file)
+        if pinned := settings.dialect_of(document.file):
+            dialect, pattern = pinned
+            return Detection(Dialect(dialect), (pattern,), pinned=True)
+    return dialects.detect(document.data, wanted, document.file)
 
 
 class _Layer(Record):
@@ -245,6 +260,7 @@ class _How(Record):
     facts: PriceFacts | None
     want_settings: bool
     overlays: int
+    finder: SettingsFinder | None
 
 
 def _severity(code: str) -> Severity:

@@ -15,6 +15,7 @@ import os
 
 from corvus.base.record import Record
 from corvus.base.repository import MARK
+from corvus.config.model.dialects import DIALECTS
 from corvus.config.toml.values import Route, Table, as_items, is_table, value_at
 from corvus.diagnostics.codes import LEVELS, OFF, Severity
 
@@ -157,7 +158,7 @@ def _settings(table: object, place: str) -> RuleSettings:
         folder,
         {code: level for code, level in severity.items() if level in LEVELS},
         tuple(item for item in as_items(table.get("exclude")) if isinstance(item, str)),
-        {pattern: name for pattern, name in dialect.items() if name in _dialects()},
+        {pattern: name for pattern, name in dialect.items() if name in DIALECTS},
     )
 
 
@@ -165,12 +166,6 @@ def _strings(table: Table, key: str) -> dict[str, str]:
     inner = table.get(key)
     pairs = inner.items() if is_table(inner) else ()
     return {name: value for name, value in pairs if isinstance(value, str)}
-
-
-def _dialects() -> tuple[str, ...]:
-    from corvus.config.model.dialects import Dialect
-
-    return tuple(dialect.value for dialect in Dialect if "|" not in dialect.value)
 
 
 def _is_trusted(place: str) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from corvus.config.model.dialects import Dialect
+from corvus.config.model.dialects import DIALECTS
 from corvus.config.model.fields import StrictTable, Text, about
 from corvus.diagnostics.codes import LEVELS
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     _Dialect: TypeAlias = str
 else:
     _Level = Literal[LEVELS]
-    _Dialect = Literal[tuple(dialect.value for dialect in Dialect if "|" not in dialect.value)]
+    _Dialect = Literal[tuple(dialect.value for dialect in DIALECTS)]
 
 
 class CheckSettings(StrictTable):

@@ -60,7 +60,8 @@ class Detection(Record):
 
     Attributes:
         evidence: What decided it: keys in file order, such as ``[storage]``, or a part of the
-            path, such as ``.zeroclaw/ in the path``; empty when pinned or undecided.
+            path, such as ``.zeroclaw/ in the path``, or the pattern of the settings that names
+            it; empty when the command line does, and when it is undecided.
         pinned: Whether the user named the dialect.
     """
 

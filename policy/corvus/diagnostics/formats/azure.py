@@ -1,13 +1,15 @@
 """Issues of Azure Pipelines: logging commands, one finding a line (DIA-2).
 
-An issue shows no excerpt, so its message carries the help in words. Nothing that a file or a file
+An issue shows no excerpt, so its message carries the help in words. A task keeps ten issues of a
+type; the others are in its log. Nothing that a file or a file
 name holds can become a command of its own: it stands behind the one command of its line, and values
 are escaped.
 
 Source:
     "Logging commands", section "LogIssue", Azure Pipelines documentation, read 2026-11-28: types
     ``error`` and ``warning``; properties ``sourcepath``, ``linenumber``, ``columnnumber``,
-    ``code``. Escapes ``%3B``, ``%5D``, ``%0D``, ``%0A``, ``%AZP25``: the same page, "Formatting".
+    ``code``. Escapes of properties and message, ``%3B``, ``%5D``, ``%0D``, ``%0A``, ``%AZP25``:
+    ``Command.cs`` of microsoft/azure-pipelines-agent, which finds ``##vso[`` anywhere in a line.
 """
 
 from __future__ import annotations
