@@ -252,7 +252,7 @@ def _summary(checked: CheckRun) -> list[str]:
     if checked.excluded:
         lines.append(f"{_many(len(checked.excluded), 'file')} excluded")
     if any(found.fix for found in checked.diagnostics):
-        from corvus.cli.checks.fix import fixable
+        from corvus.cli.checks.fixable import fixable
 
         lines.append(fixable(checked.diagnostics))
     return [f"{head}; {lines[0]}"] if not said and len(lines) == 1 else [head, *lines]

@@ -58,8 +58,33 @@ class _Signals:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command and return its exit code (DIA-5)."""
-    arguments = sys.argv[1:] if argv is None else argv
+    """Run one command and return its exit code (DIA-5).
+
+    Without arguments it is the program itself, and may end at once.
+    """
+    if argv is not None:
+        return _run_guarded(argv)
+    code = _run_guarded(sys.argv[1:])
+    _end_at_once(code)
+    return code
+
+
+def _end_at_once(code: int) -> None:
+    """End without freeing every object, as mypy does: that takes a seventh of a clean check.
+
+    Whoever has a thread, or something to do at the end, gets the usual end.
+    """
+    if "atexit" in sys.modules or "threading" in sys.modules:
+        return
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        return
+    os._exit(code)
+
+
+def _run_guarded(arguments: list[str]) -> int:
     _prepare_streams()
     signals = _Signals()
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from functools import cache
 from pathlib import Path
@@ -190,18 +190,6 @@ def counted(diagnostics: Sequence[Diagnostic]) -> str:
     words = {found.severity.value for found in diagnostics}
     word = words.pop() if len(words) == 1 else "finding"
     return f"{len(diagnostics)} {word}{'s' * (len(diagnostics) != 1)}"
-
-
-def fixable(diagnostics: Iterable[Diagnostic]) -> str:
-    """Say how many findings have a fix, and with which options; empty where none has."""
-    fixes = [found.fix for found in diagnostics if found.fix]
-    safe = sum(fix.is_safe for fix in fixes)
-    more = len(fixes) - safe
-    if not fixes:
-        return ""
-    if not safe:
-        return f"{more} fixable with `--fix --unsafe-fixes`"
-    return f"{safe} fixable with `--fix`" + (f" ({more} more with `--unsafe-fixes`)" * bool(more))
 
 
 def _write(data: bytes) -> None:

@@ -264,6 +264,11 @@ class _How(Record):
 
 
 def _severity(code: str) -> Severity:
+    from corvus.config.check.rules import ON_ONE_LAYER, RULES, load
+
+    rule = code.replace("-", "_")
+    if rule in RULES or rule in ON_ONE_LAYER:
+        return load(rule).INFO.severity  # the registry of all codes would load every rule
     from corvus.config.check.codes import lookup
 
     return lookup(code).severity
