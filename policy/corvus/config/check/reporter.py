@@ -67,7 +67,10 @@ class Reporter:
             for place, words in finding.related
             if not isinstance(place, Stretch) and document.has(place.route)
         )
-        finding = finding._replace(help=help_, related=related)
+        fix = finding.fix
+        if fix and any(self._quotes.hides(edit.replacement) for edit in fix.edits):
+            fix = None  # it would show the secret, or write `***` in its place
+        finding = finding._replace(help=help_, related=related, fix=fix)
         severity = self._severity(finding.code)
         found = to_diagnostic(finding, document.file, document.span, self._quotes, severity)
         self.found.append(found)
