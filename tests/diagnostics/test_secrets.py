@@ -106,7 +106,7 @@ def test_what_a_name_calls_a_secret_appears_in_no_output(dialect: str) -> None:
     for document in NAMED:
         text = document.format(*[CANARY] * document.count("{}"))
         shown = _outputs(text + "\nunknown_key = 1\n", dialect)
-        assert "error[" in shown, text
+        assert "error[" in shown or "warning[" in shown, text
         assert CANARY not in shown, text
         assert CANARY[:8] not in shown, text
 

@@ -237,8 +237,10 @@ def _checked_rest(
     text: str, shown: str, diagnostics: list[Diagnostic], how: Options
 ) -> CheckedFile:
     """Check what can be read of a broken file, so that its first mistake hides no other (CFG-3)."""
+    from corvus.config.check.syntax_advice import with_types
     from corvus.config.toml.recover import is_certain, read_rest
 
+    diagnostics = with_types(diagnostics, text)
     rest = read_rest(text, shown, diagnostics)
     if rest is None:
         return CheckedFile(shown, text=text, diagnostics=tuple(diagnostics))
