@@ -152,8 +152,21 @@ def test_a_file_of_several_names_is_said_to_be_split(config: Path, capsys: Captu
     other = config.with_name("other.toml")
     os.link(config, other)
     assert main(["config", "set", "cost.enabled", "true"]) == Exit.CLEAN
-    assert "1 other hard link to the file: the old bytes stay there" in capsys.readouterr().err
+    assert "1 other hard link to corvus.toml: the old bytes stay there" in capsys.readouterr().err
     assert other.read_text() == CONFIG
+
+
+@pytest.mark.parametrize("words", [["migrate"], ["check", "--fix", "--fix-only"]])
+def test_so_says_every_command_that_rewrites(
+    words: list[str], config: Path, capsys: Capture
+) -> None:
+    text = "[autonomy]\nmax_cost_per_day_cents = 5\n"
+    config.write_text(text)
+    other = config.with_name("other.link")
+    os.link(config, other)
+    assert main([*words, "corvus.toml"]) == Exit.CLEAN
+    assert "1 other hard link to corvus.toml" in capsys.readouterr().err
+    assert (other.read_text(), "max_actions_per_hour" in config.read_text()) == (text, True)
 
 
 @pytest.mark.usefixtures("unprivileged")

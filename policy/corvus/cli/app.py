@@ -10,12 +10,14 @@ import sys
 from collections.abc import Callable, Collection
 from functools import cache
 from importlib import import_module
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.main import get_command
 
 from corvus.cli.exits import Exit
+from corvus.cli.parsing.completion import PassedOn
+from corvus.cli.parsing.help import plain_help
 from corvus.cli.parsing.mistakes import UsageMistake, show
 from corvus.version import __version__
 
@@ -37,7 +39,10 @@ def _version(wanted: bool) -> None:
 
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option(
+            "--version", "-V", callback=_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Budgets as code for AI agents."""
@@ -89,59 +94,75 @@ class _Entry(NamedTuple):
     Attributes:
         module: Of ``corvus.cli``, which has the function of its name; of a group, ``app``.
         help: Its line in the list of all, the first of its own text.
+        panel: The part of that list in which it stands.
     """
 
     module: str
     help: str
+    panel: str
     is_group: bool = False
     settings: dict[str, object] | None = None
 
 
-_PASSED = {"check": check, "migrate": migrate, "explain": explain, "lsp": lsp}
+_CONFIG, _SPEND, _RUN, _SERVE = "Config", "Spend", "Run", "Serve"
+_PASSED = {"check": check, "migrate": migrate, "explain": explain}
 COMMANDS = {
     "sql": _Entry(
-        "sql", "Ask the ledger in SQL: one SELECT, which reads its tables and nothing else."
+        "sql", "Ask the ledger in SQL: one SELECT, which reads its tables and nothing else.", _SPEND
     ),
     "status": _Entry(
-        "status", "Show the config in force, whether store and ledger work, and what is under way."
-    ),
-    "gateway": _Entry(
-        "serving.gateway",
-        "Serve proxy, admin API and dashboard; all need a token of `corvus token create`.",
+        "status",
+        "Show the config in force, whether store and ledger work, and what is under way.",
+        _SPEND,
     ),
     "agent": _Entry(
         "agent",
         "Run an agent whose model calls are paid from the budgets.",
+        _RUN,
         settings=_TO_COMMAND,
     ),
     "code": _Entry(
         "agent",
         "Run a coding agent, such as claude or codex, whose calls are paid from the budgets.",
+        _RUN,
         settings=_TO_COMMAND,
     ),
     "demo": _Entry(
         "demo",
         "Check a config, import a real agent log and report its spend, in under ten seconds.",
+        _CONFIG,
     ),
     "init": _Entry(
-        "init", "Write a commented starter config; it checks clean, and refuses to overwrite one."
+        "init",
+        "Write a commented starter config; it checks clean, and refuses to overwrite one.",
+        _CONFIG,
     ),
     "approve": _Entry(
         "serving.approve",
         "Let a parked call pass once, or list the calls that wait for a person.",
+        _RUN,
     ),
-    "config": _Entry("config", "The settings in force, and changes of a config file.", True),
-    "schema": _Entry("schema", "The published schemas, and documents held against them.", True),
-    "policy": _Entry("policy", "The compiled policy.", True),
-    "usage": _Entry("usage", "Bring recorded usage in, and hand it on.", True),
-    "cost": _Entry("cost", "Spend against the limits.", True),
+    "config": _Entry(
+        "config", "The settings in force, and changes of a config file.", _CONFIG, True
+    ),
+    "schema": _Entry(
+        "schema", "The published schemas, and documents held against them.", _CONFIG, True
+    ),
+    "policy": _Entry("policy", "The compiled policy.", _CONFIG, True),
+    "usage": _Entry("usage", "Bring recorded usage in, and hand it on.", _SPEND, True),
+    "cost": _Entry("cost", "Spend against the limits.", _SPEND, True),
     "report": _Entry(
-        "report", "Spend reports: `corvus report list`, then `corvus report NAME`.", True
+        "report", "Spend reports: `corvus report list`, then `corvus report NAME`.", _SPEND, True
     ),
-    "ledger": _Entry("ledger", "The ledger of usage and the store of budgets.", True),
-    "token": _Entry("serving.token", "Access tokens of the gateway.", True),
+    "ledger": _Entry("ledger", "The ledger of usage and the store of budgets.", _SPEND, True),
+    "gateway": _Entry(
+        "serving.gateway",
+        "Serve proxy, admin API and dashboard; all need a token of `corvus token create`.",
+        _SERVE,
+    ),
+    "token": _Entry("serving.token", "Access tokens of the gateway.", _SERVE, True),
     "notify": _Entry(
-        "serving.notify", "Notifications: where they go, and whether they arrive.", True
+        "serving.notify", "Notifications: where they go, and whether they arrive.", _SERVE, True
     ),
 }
 """The commands that typer reads, in the order in which they are listed."""
@@ -172,7 +193,7 @@ def run(argv: list[str]) -> int:
 @cache
 def _command_line(names: tuple[str, ...]) -> Callable[..., object]:
     """Build the commands once: typer would do so at every call."""
-    return get_command(application(names))
+    return plain_help(get_command(application(names)))
 
 
 def application(names: Collection[str] = tuple(COMMANDS)) -> typer.Typer:
@@ -190,16 +211,23 @@ def application(names: Collection[str] = tuple(COMMANDS)) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(options)
+    passed: dict[str, Any] = {"cls": PassedOn, "context_settings": _PASSED_ON}
     for name, function in _PASSED.items():
-        app.command(name, context_settings=_PASSED_ON)(function)
+        app.command(name, rich_help_panel=_CONFIG, **passed)(function)
     for name, entry in COMMANDS.items():
         if name not in names:
-            app.command(name, help=entry.help, context_settings=_PASSED_ON)(_later(name))
+            app.command(
+                name, help=entry.help, context_settings=_PASSED_ON, rich_help_panel=entry.panel
+            )(_later(name))
         elif entry.is_group:
-            app.add_typer(import_module(f"corvus.cli.{entry.module}").app, name=name)
+            group = import_module(f"corvus.cli.{entry.module}").app
+            app.add_typer(group, name=name, rich_help_panel=entry.panel)
         else:
             function = getattr(import_module(f"corvus.cli.{entry.module}"), name)
-            app.command(name, context_settings=entry.settings)(function)
+            app.command(name, context_settings=entry.settings, rich_help_panel=entry.panel)(
+                function
+            )
+    app.command("lsp", rich_help_panel=_SERVE, **passed)(lsp)
     return app
 
 

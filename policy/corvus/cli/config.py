@@ -14,6 +14,7 @@ import typer
 from corvus.cli.config_edit import apply_change, file_to_change, values_of
 from corvus.cli.options import Config, Sets
 from corvus.cli.output import console, is_terminal, json_text, shown
+from corvus.cli.parsing.keys import Key, Words
 from corvus.config.check.suggest import closest
 from corvus.config.edit.change import set_keys, unset_key
 from corvus.config.layers import origins
@@ -30,9 +31,6 @@ app = typer.Typer(help="The settings in force, and changes of a config file.", n
 
 
 Origin = Annotated[bool, typer.Option("--origin", help="Say where each value comes from.")]
-Key = Annotated[
-    str, typer.Argument(metavar="KEY", help="Dotted key as TOML writes it: cost.daily_limit_usd.")
-]
 
 
 @app.callback()
@@ -98,8 +96,6 @@ File = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="The file to change; default: the one that is read."),
 ]
-_VALUES = "A value as TOML writes it: 25, true, '[\"a\"]'; a word is a string."
-Words = Annotated[list[str], typer.Argument(metavar="KEY VALUE | KEY=VALUE...", help=_VALUES)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the diff and write nothing.")]
 
 

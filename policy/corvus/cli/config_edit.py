@@ -10,6 +10,7 @@ from pathlib import Path
 
 from corvus.base.errors import EditRefused
 from corvus.base.files import count_hard_links
+from corvus.cli.rewriting import note_hard_links
 from corvus.config.edit.change import Change, read_config, write_change
 from corvus.config.layers.assignment import read_key, whole_key
 from corvus.config.layers.environment import variable
@@ -88,19 +89,12 @@ def apply_change(path: Path, plan: Callable[[bytes], Change], *, dry_run: bool) 
     print("\n".join(_diff(file, change.before.decode(), change.after.decode())))
     if change.warnings:
         print(concise(change.warnings), file=sys.stderr)
-    for note in _notes(change, links):
-        print(f"note: {note}", file=sys.stderr)
-    if dry_run:
-        print(f"dry run: {file} is as it was", file=sys.stderr)
-
-
-def _notes(change: Change, links: int) -> Iterator[str]:
-    """Yield what a reader of the diff would not expect."""
     for name in map(variable, change.routes):
         if name in os.environ:
-            yield f"{escape(name)} is set and stands above the file"
-    if links:
-        yield f"{links} other hard link{'s' * (links > 1)} to the file: the old bytes stay there"
+            print(f"note: {escape(name)} is set and stands above the file", file=sys.stderr)
+    note_hard_links(path, links)
+    if dry_run:
+        print(f"dry run: {file} is as it was", file=sys.stderr)
 
 
 def _diff(path: str, before: str, after: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def main(argv: list[str]) -> int:
     """Run ``corvus explain`` with the arguments after its name; return the exit code."""
-    parser = _parser()
+    parser = parser_of_explain()
     try:
         options = parser.parse_args(argv)
         if options.code is not None and options.list:
@@ -34,7 +34,8 @@ def main(argv: list[str]) -> int:
     return Exit.CLEAN
 
 
-def _parser() -> ArgumentParser:
+def parser_of_explain() -> ArgumentParser:
+    """Return the parser of ``corvus explain``."""
     parser = ArgumentParser(
         "corvus explain",
         "[CODE]",

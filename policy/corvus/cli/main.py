@@ -88,7 +88,7 @@ def _run_guarded(arguments: list[str]) -> int:
     _prepare_streams()
     signals = _Signals()
     try:
-        code = _run(arguments)
+        code = _run(_as_options(arguments))
         sys.stdout.flush()
         return code
     except (_Stopped, KeyboardInterrupt):
@@ -107,6 +107,17 @@ def _prepare_streams() -> None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - open until the end
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _as_options(argv: list[str]) -> list[str]:
+    """Return the arguments with ``help COMMAND`` and ``version`` as the options that they mean."""
+    match argv:
+        case ["help", *words]:
+            return [*words, "--help"]
+        case ["version"]:
+            return ["--version"]
+        case _:
+            return argv
 
 
 def _run(argv: list[str]) -> int:

@@ -37,6 +37,7 @@ from corvus.cli.output import (
     give,
     print_stacked,
 )
+from corvus.cli.parsing.completion import report_items
 from corvus.diagnostics.plain import escape
 from corvus.reporting.catalog import Report
 
@@ -61,6 +62,10 @@ class _NameOrCommand(TyperGroup):
         if args and args[0] not in {"list", "show", "reprice", _RUN, "-h", "--help"}:
             args = [_RUN, *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Complete names of reports, too."""
+        return [*super().shell_complete(ctx, incomplete), *report_items(incomplete)]
 
 
 app = typer.Typer(

@@ -19,7 +19,6 @@ app = typer.Typer(
     help="The published schemas, and documents held against them.",
     invoke_without_command=True,
 )
-Name = Annotated[str, typer.Argument(metavar="NAME", help="As `corvus schema list` shows it.")]
 Style = Annotated[Literal["text", "json"], typer.Option("--format", help="How to answer.")]
 NAMES = (
     "native",
@@ -32,6 +31,16 @@ NAMES = (
     "usage-record",
 )
 """The short names, so that ``corvus schema native`` is a command; a test compares the files."""
+
+
+def _names(incomplete: str) -> list[str]:
+    return [name for name in NAMES if name.startswith(incomplete)]
+
+
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="As `corvus schema list` shows it.", autocompletion=_names),
+]
 
 
 @app.callback()

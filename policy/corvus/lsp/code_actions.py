@@ -109,7 +109,7 @@ def _fix_all(view: View) -> Iterator[types.CodeAction]:
 
 
 def _migrate(view: View) -> Iterator[types.CodeAction]:
-    migration, _ = migrate_document(view.text.raw, view.name, Plan(view.options.dialect))
+    migration, _ = migrate_document(view.text.raw, view.name, Plan(view.dialect_named))
     if migration is not None and migration.is_pending:
         yield _whole(view, "Migrate deprecated keys", MIGRATE, migration.after)
 

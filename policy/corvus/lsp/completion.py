@@ -13,7 +13,16 @@ from corvus.config.model.defaults import AT_MOST_ONE, EXACTLY_ONE
 from corvus.config.toml.values import Route, header, quoted, shown
 from corvus.lsp import knowledge, prices
 from corvus.lsp.cursor import Cursor, Where, cursor_at
-from corvus.lsp.offers import ROOM, Offer, comment, model_offer, models, values
+from corvus.lsp.offers import (
+    ROOM,
+    SEVERITY,
+    Offer,
+    codes_as_keys,
+    comment,
+    model_offer,
+    models,
+    values,
+)
 from corvus.lsp.view import View
 
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -93,6 +102,9 @@ def _keys(view: View, cursor: Cursor) -> Iterator[Offer]:
     if table == ("cost", "prices"):
         yield from _priced_models(view, cursor)
         return
+    if table == SEVERITY:
+        yield from codes_as_keys(cursor)
+        return
     there = {*cursor.keys} if cursor.is_inline else _written_keys(view, table, cursor)
     ends_here = not _ENTRY.match(view.text.body, cursor.end)
     price = prices.bundled_price(str(table[2])) if _is_price(table) else None
@@ -109,7 +121,7 @@ def _keys(view: View, cursor: Cursor) -> Iterator[Offer]:
             text=f"{name} = {value}" if ends_here else name,
             kind=_kind(facts),
             detail=_detail(facts) if key not in asked else "bundled price",
-            about=facts.meaning if facts else f"A key of the {view.dialect} runtime.",
+            about=facts.meaning if facts else f"A key of the runtime {view.dialect.words}.",
             rank=_rank(key, table, there),
         )
     if not table:

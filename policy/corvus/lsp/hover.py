@@ -11,6 +11,7 @@ from lsprotocol import types
 from corvus.base.links import rule_page
 from corvus.config.check.codes import CODES
 from corvus.config.layers.origins import masked
+from corvus.config.model.aliases import Alias
 from corvus.config.model.defaults import SCOPES
 from corvus.config.model.dialects import host_keys
 from corvus.config.toml.values import Route, shown, written
@@ -53,6 +54,9 @@ def limit_of(view: View, route: Route) -> str | None:
 def _parts(view: View, spot: Spot) -> Iterator[str]:
     route = spot.route
     deprecated = knowledge.alias(route)
+    if deprecated is not None and (of_hosts := _read_by_hosts(view, deprecated)):
+        yield of_hosts
+        return
     facts = knowledge.facts(deprecated.new if deprecated else route)
     if deprecated is not None:
         yield (
@@ -72,10 +76,17 @@ def _parts(view: View, spot: Spot) -> Iterator[str]:
         yield _price(str(route[2]))
 
 
+def _read_by_hosts(view: View, alias: Alias) -> str:
+    """Return what a deprecated key means to the runtime whose file this is, if it reads it."""
+    hosts = [each for each in alias.hosts if each.host in view.dialect.hosts]
+    said = "; ".join(f"{each.host} reads this key as {each.meaning}" for each in hosts)
+    return f"{said}. Corvus does not read it here." if said else ""
+
+
 def _of_host(view: View, route: Route) -> str:
     table = str(route[0]) if len(route) > 1 else "top_level"
     if len(route) < 3 and route and route[-1] in host_keys(view.dialect, table):
-        return f"A key of the {view.dialect} runtime; corvus does not look into it."
+        return f"A key of the runtime {view.dialect.words}; corvus does not look into it."
     return ""
 
 

@@ -11,6 +11,7 @@ from lsprotocol import types
 
 from corvus.config.check.codes import CODES
 from corvus.config.check.ignore import may_ignore
+from corvus.config.check.rule_settings import refusal
 from corvus.config.toml.values import Route, quoted
 from corvus.lsp import knowledge, prices
 from corvus.lsp.cursor import Cursor
@@ -54,6 +55,18 @@ def model_offer(model: prices.KnownModel, label: str, text: str) -> Offer:
     """Offer a model: those that a bare name means come first."""
     rank = 2 if "/" in model.name else 1
     return Offer(label, text, types.CompletionItemKind.Value, model.provider, rank=rank)
+
+
+SEVERITY: Final[Route] = ("governance", "check", "severity")
+"""The table whose keys are codes."""
+
+
+def codes_as_keys(cursor: Cursor) -> Iterator[Offer]:
+    """Offer the codes whose severity can be stated."""
+    for code in sorted(CODES):
+        if code not in cursor.keys and refusal(code, "off") is None:
+            about = CODES[code].title
+            yield Offer(code, f'{code} = "off"', types.CompletionItemKind.Property, about=about)
 
 
 def values(view: View, cursor: Cursor) -> Iterator[Offer]:

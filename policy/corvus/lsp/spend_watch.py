@@ -47,6 +47,8 @@ class SpendWatch:
         if reading is None:
             reading = self._reading[path] = asyncio.create_task(self._read(path))
         await asyncio.wait([reading], timeout=_PATIENCE_SECONDS)
+        if not reading.done():
+            reading.add_done_callback(lambda _: self._on_change())
         return self.known(path)
 
     def look_again(self, seconds: float) -> None:

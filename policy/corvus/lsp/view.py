@@ -54,6 +54,11 @@ class View:
         detected = self.checked.detected
         return detected.dialect if detected is not None else Dialect.NATIVE
 
+    @property
+    def dialect_named(self) -> str:
+        """The same as an option: ``auto`` where nothing tells two runtimes apart."""
+        return "auto" if self.dialect is Dialect.UNDECIDED else self.dialect.value
+
     @cached_property
     def settings(self) -> Mapping[Route, EffectiveSetting]:
         """The settings that would be in force with this text; none while it has errors."""
@@ -61,7 +66,7 @@ class View:
         if document is None:
             return {}
         overlays, problems = read_environment(os.environ)
-        loaded = load_documents((document,), self.options.dialect, overlays=overlays)
+        loaded = load_documents((document,), self.dialect_named, overlays=overlays)
         if loaded.settings is None or problems:
             return {}
         return {setting.route: setting for setting in effective(loaded)}

@@ -14,6 +14,7 @@ import pytest
 from corvus.base.files import rewrite_file
 from corvus.cli.checks import fix
 from corvus.cli.main import main
+from tests.cli.places import CONFIG, Place
 
 Capture = pytest.CaptureFixture[str]
 TYPOS = b'[cost]\nenabeld = true\ndaily_limit_usd = "5"\n'
@@ -96,8 +97,9 @@ def test_show_fixes_lists_them_by_file_and_code(capsys: Capture) -> None:
         TYPOS + "# é𝄞\u2028 \x0b".encode().replace(b"\x0b", b""),
     ],
 )
-def test_the_diff_makes_of_the_file_what_fix_writes(data: bytes, capfdbinary: object) -> None:
-    assert isinstance(capfdbinary, pytest.CaptureFixture)
+def test_the_diff_makes_of_the_file_what_fix_writes(
+    data: bytes, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     path = put(data)
     assert main(["check", "--diff", "--unsafe-fixes", "corvus.toml"]) == 1
     patch, said = capfdbinary.readouterr()
@@ -185,7 +187,7 @@ def test_what_cannot_be_written_is_not_reported_as_fixed(
 
         return rewrite_file(file, changing)  # pyright: ignore[reportArgumentType]
 
-    monkeypatch.setattr(fix, "rewrite_file", other_writer)
+    monkeypatch.setattr(fix, "rewrite", other_writer)
     assert main(["check", "--fix", "--unsafe-fixes", "corvus.toml"]) == 2
     out, err = capsys.readouterr()
     assert path.read_bytes() == b"# other\n" + TYPOS
@@ -219,3 +221,17 @@ def test_a_file_with_a_syntax_error_keeps_what_cannot_be_proved() -> None:
     path = put(data)
     assert main(["check", "--fix", "--unsafe-fixes", "corvus.toml"]) == 1
     assert path.read_bytes() == data
+
+
+def test_a_deprecated_key_that_is_fixed_is_in_the_audit(tmp_path: Path, capsys: Capture) -> None:
+    """AUD-1."""
+    place = Place(tmp_path)
+    old = "[autonomy]\nmax_cost_per_day_cents = 500\n"
+    place.config.write_text(f'{CONFIG}[governance.ledger]\npath = "{place.ledger}"\n\n{old}')
+    place.run("cost", "override")  # whoever steers, has it in force
+    assert main(["check", "--fix", str(place.config)]) == 0
+    assert "max_actions_per_hour = 500" in place.config.read_text()
+    capsys.readouterr()
+    assert place.run("cost", "audit", "--format", "json", "--kind", "config_migrated") == 0
+    (event,) = json.loads(capsys.readouterr().out)["events"]
+    assert event["details"]["keys"] == ["autonomy.max_cost_per_day_cents"]

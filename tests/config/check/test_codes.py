@@ -15,7 +15,11 @@ from corvus.diagnostics.model import Diagnostic, Position, Span
 
 PACKAGE = Path(codes.__file__).parents[2]
 RULES = Path(rules.__file__).parent
-REGISTRIES = {Path(each.__file__) for each in (codes, document_codes, json_codes)}
+REGISTRIES = {
+    Path(codes.__file__),
+    Path(document_codes.__file__),
+    Path(json_codes.__file__),
+}
 SOURCE = "\n".join(
     path.read_text(encoding="utf-8")
     for path in sorted(PACKAGE.rglob("*.py"))

@@ -16,6 +16,7 @@ FILES = sorted(ROOT.glob("tests/golden/invalid/*.toml")) + sorted(
 )
 
 
+BUDGET = '[cost]\nenabled = true\n[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\n'
 UNPROVED = {"wrong-type--brackets"}
 """A budget gets its second pair of brackets; then the keys that it lacks are reported."""
 
@@ -118,6 +119,19 @@ def test_some_files_offer_fixes() -> None:
         (
             '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nper = ["username"]\n',
             '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nper = ["user"]\n',
+        ),
+        (
+            BUDGET + 'match = { user = "*" }\n',
+            BUDGET + 'per = ["user"]\n',
+        ),
+        (
+            BUDGET + 'match = { tag.team = "search" }\n',
+            BUDGET + 'match = { "tag.team" = "search" }\n',
+        ),
+        ('[governance.ledger]\nurl = "postgresql://db/x"\n', "[governance.ledger]\n"),
+        (
+            '[governance.check.severity]\nlimit-never-bind = "error"\n',
+            '[governance.check.severity]\nlimit-never-binds = "error"\n',
         ),
         ("[cost]\nenabled = false # corvus: ignore[long-wait] no\n", "[cost]\nenabled = false\n"),
         ("# corvus: ignore-file[long-wait] no\n[cost]\n", "[cost]\n"),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corvus.cli.check import price_clashes
-from corvus.config.check.check import Options, check_paths
+from corvus.config.check.check import Options, check_paths, check_text
 from corvus.config.check.codes import CODES
 from corvus.config.check.ignore import ignores, may_ignore
 from corvus.config.check.subject import PriceFacts
@@ -186,3 +186,10 @@ def test_exactly_the_comments_are_found(parts: list[tuple[str, str]]) -> None:
     assert document is not None
     expected = [f"x{index}" for index, (_, comment) in enumerate(parts) if comment]
     assert [ignore.code for ignore in ignores(document)] == expected
+
+
+def test_a_comment_is_not_called_unused_where_an_error_may_hide_its_finding() -> None:
+    text = "[cost]\nwarn_at_percent = {} # corvus: ignore[extreme-threshold] paged by hand\n"
+    for value, expected in ((100, []), (900, ["out-of-range"]), (80, ["unused-ignore"])):
+        found = check_text(text.format(value).encode(), "a.toml").diagnostics
+        assert [one.code for one in found] == expected

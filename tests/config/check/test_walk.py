@@ -49,12 +49,34 @@ def test_an_excluded_folder_that_is_named_is_searched() -> None:
     fill("drafts/a.toml", "drafts/b.toml", "drafts/deep/c.toml", "drafts/drafts/d.toml")
     search = Search(extend_exclude=("drafts/", "b.toml"))
     assert searched(".", search) == []
-    assert searched("drafts", search) == [
-        "drafts/a.toml",
-        "drafts/deep/c.toml",
-        "drafts/drafts/d.toml",
-    ]
+    assert searched("drafts", search) == ["drafts/a.toml", "drafts/deep/c.toml"]
     assert searched("drafts/deep", search) == ["drafts/deep/c.toml"]
+    places = Search(extend_exclude=("/drafts", "drafts/deep", "drafts/b.toml"))
+    assert searched("drafts", places) == ["drafts/a.toml", "drafts/drafts/d.toml"]
+
+
+@pytest.mark.parametrize("folder", [".", "sub", "../{here}", "a [b]*c"])
+def test_what_is_excluded_everywhere_is_excluded_below_a_named_folder(folder: str) -> None:
+    named = folder.format(here=Path.cwd().name)
+    fill("a.toml", "sub/a.toml", "sub/keep.toml", "a [b]*c/a.toml")
+    assert searched(named, Search(extend_exclude=("*",))) == []
+    assert searched(named, Search(extend_exclude=("*.toml", "!keep.toml"))) in (
+        ["sub/keep.toml"] if folder in {".", "sub"} else [f"{named}/sub/keep.toml"],
+        [],
+    )
+
+
+def test_settings_never_exclude_the_file_that_they_stand_in() -> None:
+    fill("a.toml", "sub/corvus.toml")
+    Path("corvus.toml").write_text(_CHECK.format('["*"]'))
+    assert searched() == ["corvus.toml"]
+
+
+def test_a_pipe_below_a_folder_is_no_config() -> None:
+    fill("sub/a.toml")
+    os.mkfifo("sub/pipe.toml")
+    Path("sub/nowhere.toml").symlink_to("absent")
+    assert searched("sub") == ["sub/a.toml", "sub/nowhere.toml"]
 
 
 def test_names_above_the_searched_folder_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corvus.base.errors import EditRefused
-from corvus.base.files import replace_file, rewrite_file
+from corvus.base.files import replace_file
 from corvus.cli.exits import Exit
+from corvus.cli.rewriting import rewrite
 from corvus.config.check.baseline import (
     Baseline,
     BaselineRefused,
@@ -70,7 +71,7 @@ def _add(file: str, how: Options, reason: str) -> int:
         counts.append(text.added)
         return text.after
 
-    rewrite_file(Path(file), change)
+    rewrite(Path(file), change)
     return counts[-1]
 
 

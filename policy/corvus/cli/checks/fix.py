@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from corvus.base.errors import EditRefused
-from corvus.base.files import rewrite_file
 from corvus.cli.exits import Exit
+from corvus.cli.rewriting import rewrite
 from corvus.config.check.check import CheckedFile, CheckRun, Options, check_paths
 from corvus.config.check.discover import STDIN
 from corvus.config.edit.fixing import FixedText, fix_text, is_wanted, prove
+from corvus.config.toml.values import shown
 from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.plain import escape
 from corvus.diagnostics.unified import unified_diff
@@ -127,7 +128,12 @@ def _deliver(file: CheckedFile, how: Options, options: Arguments) -> FixedText:
         done.append(fixed(now))
         return done[-1].after
 
-    rewrite_file(path, change)
+    rewrite(path, change)
+    migrated = [shown(one.path) for one in done[-1].applied if one.code == "deprecated-key"]
+    if migrated:
+        from corvus.cli.migration.note import keep_in_audit
+
+        keep_in_audit(file.shown, migrated)
     return done[-1]
 
 

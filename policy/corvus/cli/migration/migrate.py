@@ -43,7 +43,7 @@ exit codes: 0 done or nothing to do, 1 a change is pending (--check) or could no
 
 def main(argv: list[str]) -> int:
     """Run ``corvus migrate`` with the arguments after its name; return the exit code (DIA-5)."""
-    parser = _parser()
+    parser = parser_of_migrate()
     try:
         options = parser.parse_intermixed_args(argv)
         if options.write and options.diff:
@@ -63,7 +63,8 @@ def main(argv: list[str]) -> int:
     return _finish(run, plan, options)
 
 
-def _parser() -> ArgumentParser:
+def parser_of_migrate() -> ArgumentParser:
+    """Return the parser of ``corvus migrate``."""
     parser = ArgumentParser(
         "corvus migrate",
         "[PATH ...]",
@@ -179,7 +180,7 @@ def _rewritten(file: MigratedFile, plan: Plan) -> Migration:
         EditRefused: It cannot be written, or no longer migrated.
     """
     from corvus.base.errors import EditRefused
-    from corvus.base.files import rewrite_file
+    from corvus.cli.rewriting import rewrite
     from corvus.config.edit.migrate import migrate_document
 
     written: list[Migration] = []
@@ -191,26 +192,9 @@ def _rewritten(file: MigratedFile, plan: Plan) -> Migration:
         written.append(again)
         return again.after
 
-    before, after = rewrite_file(Path(file.name), change)
+    before, after = rewrite(Path(file.name), change)
     if before != after:
-        _audit(file.name, written[-1])
+        from corvus.cli.migration.note import keep_in_audit
+
+        keep_in_audit(file.name, [".".join(change.alias.old) for change in written[-1].changes])
     return written[-1]
-
-
-def _audit(name: str, migration: Migration) -> None:
-    """Keep the migration in the audit where the file has governed calls (AUD-1)."""
-    from corvus.base.errors import PolicyError
-    from corvus.diagnostics.model import ConfigError
-    from corvus.governor.audit_chain import note_migration
-    from corvus.runtime import local_actor, open_runtime
-
-    keys = [".".join(change.alias.old) for change in migration.changes]
-    try:
-        runtime = open_runtime([name])
-        if runtime.bookkeeping.has_store:
-            with runtime.bookkeeping.store() as store:
-                store.run(lambda u: note_migration(u, runtime.governing, local_actor(), keys))
-    except ConfigError:
-        pass  # it governs nothing by itself
-    except PolicyError as fault:
-        print(f"warning: {name} was migrated, and the audit lacks it: {fault}", file=sys.stderr)

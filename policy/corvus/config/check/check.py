@@ -29,6 +29,7 @@ from corvus.config.toml.document import Document, read_bytes, read_document, sou
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from corvus.config.check.discover import FileMatch
     from corvus.config.check.subject import PriceFacts
     from corvus.config.check.walk import Search
     from corvus.diagnostics.model import Diagnostic
@@ -131,7 +132,7 @@ def check_paths(arguments: Sequence[str], options: Options | None = None) -> Che
     for argument, match, its_keys in zip(arguments, found, keys, strict=True):
         unmatched += (_not_searched(folder, reason) for folder, reason in match.unsearched)
         if not any(files[key] for key in its_keys) and not match.excluded:
-            unmatched.append(_no_file(argument, others=len(match.names)))
+            unmatched.append(_no_file(argument, match))
     checked = tuple(file for file in files.values() if file is not None)
     unmatched += (
         _unusable_settings(file)
@@ -281,7 +282,8 @@ def _without_secrets(detected: Detection, document: Document) -> Detection:
     return detected._replace(evidence=evidence)
 
 
-def _no_file(argument: str, *, others: int) -> Diagnostic:
+def _no_file(argument: str, match: FileMatch) -> Diagnostic:
+    others = len(match.names)
     if not argument:
         message = "an empty path names no file; was a variable not set?"
     elif others:
@@ -293,6 +295,8 @@ def _no_file(argument: str, *, others: int) -> Diagnostic:
     else:
         message = f"no file matches `{argument}`"
     help_ = "Name a file, a directory that holds one, or a pattern that matches one."
+    if match.left_out:
+        help_ = "Something is excluded, or ignored by git: see `corvus check --show-settings`."
     return _about(argument, "no-file-matched", message, help_)
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 from corvus.config.check.patterns import fault_of
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.rule_settings import TABLE, refusal
+from corvus.config.check.suggest import closest
 from corvus.config.toml.finding import Finding, KeyOf, ValueOf
 from corvus.config.toml.values import Route, Table, as_items, is_table
 from corvus.diagnostics.codes import LEVELS
+from corvus.diagnostics.model import Fix
 
 
 def report_useless(table: Table, reporter: Reporter) -> None:
@@ -22,7 +24,8 @@ def report_useless(table: Table, reporter: Reporter) -> None:
             place = KeyOf((*TABLE, "severity", code))
             label = "not a code" if advice else "cannot be lowered"
             help_ = (f"{advice[0].upper()}{advice[1:]}",) if advice else (_MEND,)
-            reporter.add(Finding("invalid-severity", message, place, label, help_))
+            fix = _renamed((*TABLE, "severity", code), reporter) if advice else None
+            reporter.add(Finding("invalid-severity", message, place, label, help_, fix=fix))
     for index, pattern in enumerate(as_items(table.get("exclude"))):
         _report_pattern(pattern, (*TABLE, "exclude", index), reporter, is_key=False)
     dialect = table.get("dialect")
@@ -31,6 +34,15 @@ def report_useless(table: Table, reporter: Reporter) -> None:
 
 
 _MEND = "Mend what it reports, or ignore a single unknown key by a comment with a reason."
+
+
+def _renamed(route: Route, reporter: Reporter) -> Fix | None:
+    """Offer the code that another word is a misspelling of."""
+    from corvus.config.check.codes import CODES
+    from corvus.config.check.fixes import rename
+
+    near = closest(str(route[-1]), CODES)
+    return rename(reporter, route, near) if near else None
 
 
 def _report_pattern(pattern: object, route: Route, reporter: Reporter, *, is_key: bool) -> None:

@@ -32,12 +32,14 @@ class FileMatch(Record):
         walked: Whether they were found below a directory, where other tools keep theirs, too.
         unsearched: Folders that may not be searched, and why.
         excluded: Files that the user named and excluded.
+        left_out: How many entries below a directory were left out.
     """
 
     names: tuple[str, ...]
     walked: bool = False
     unsearched: tuple[tuple[str, str], ...] = ()
     excluded: tuple[str, ...] = ()
+    left_out: int = 0
 
 
 def find(
@@ -62,8 +64,8 @@ def find(
     named = os.path.realpath(argument) if is_folder else None
     exclusion = Exclusion(search, finder or SettingsFinder(), named)
     if is_folder:
-        names, unsearched = search_below(argument, search, exclusion)
-        return FileMatch(names, True, unsearched)
+        below = search_below(argument, search, exclusion)
+        return FileMatch(below.names, True, below.unsearched, left_out=below.left_out)
     files = _named(argument)
     excluded = {name for name in files if name != STDIN and exclusion.has_file(name)}
     kept = tuple(name for name in files if name not in excluded)

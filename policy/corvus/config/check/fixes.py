@@ -174,6 +174,18 @@ def _without_word(document: Document, word: Span) -> Fix:
     return _fix("Remove it from the comment", [(document.at(start, end), "")], is_safe=True)
 
 
+def join_keys(reporter: Reporter, route: Route, name: str) -> Fix | None:
+    """Offer one quoted key for the last two of a dotted one, such as ``"tag.team"``."""
+    document = reporter.document(route)
+    first, last = document.mentions(route[:-1]), document.mentions(route)
+    if len(first) != 1 or len(last) != 1:
+        return None
+    start, end = first[0].start.offset, last[0].end.offset
+    if document.text[first[0].end.offset : last[0].start.offset].strip(" \t") != ".":
+        return None
+    return _fix(f"Write {quoted(name)}", [(document.at(start, end), quoted(name))])
+
+
 def together(fixes: Sequence[Fix | None]) -> Fix | None:
     """Offer several fixes as one; ``None`` where one of them is missing."""
     known = [fix for fix in fixes if fix]

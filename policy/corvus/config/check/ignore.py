@@ -118,6 +118,10 @@ class Ignores:
     ) -> tuple[Diagnostic, ...]:
         """Leave out what is ignored, and report each comment that has no effect.
 
+        Of a comment that could have one nothing is said where a check of the mended file alone may
+        find what this load does not: rules are silent about what is wrong, and of a key that
+        several layers set only the highest is looked at.
+
         Args:
             diagnostics: What was found without the keys that are passed over.
             seen: All that was found, before and after they were.
@@ -128,11 +132,14 @@ class Ignores:
         """
         kept = [diagnostic for diagnostic in diagnostics if not self._covering(diagnostic)]
         used = {ignore for diagnostic in seen for ignore in self._covering(diagnostic)}
+        broken = {one.file for one in kept if one.is_error and one.code != _PASSED_OVER}
         for document in self._documents:
+            is_partial = document.file in broken or len(self._documents) > 1
             useless = (
                 ignore
                 for ignore in self._found[document.file]
-                if ignore not in used and not self._may_be_used(ignore, unasked)
+                if ignore not in used
+                and not (ignore.is_effective and (is_partial or ignore.code in unasked))
             )
             for ignore in islice(useless, MAX_FINDINGS):
                 kept.append(_useless(ignore, document))
@@ -142,14 +149,6 @@ class Ignores:
                 kept, key=lambda diagnostic: (files.get(diagnostic.file, 0), _offset(diagnostic))
             )
         )
-
-    def _may_be_used(self, ignore: Ignore, unasked: Sequence[str]) -> bool:
-        """Return whether a check of the file alone may find what this load does not.
-
-        Of a key that several layers set, only the highest is looked at.
-        """
-        is_partial = ignore.code in unasked or len(self._documents) > 1
-        return is_partial and ignore.is_effective
 
     def _covering(self, diagnostic: Diagnostic) -> list[Ignore]:
         """Return the comments that ask to ignore a finding: of its line, or of the whole file."""

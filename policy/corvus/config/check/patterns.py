@@ -6,6 +6,7 @@ pathspec knows their rules, down to brackets and escapes; it is imported when th
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 
+_SPECIAL = re.compile(r"([][*?\\!# ])")
 _ELSEWHERE = "\0"
 """No folder has this name."""
 
@@ -50,17 +52,23 @@ class Patterns:
         """Return whether the last pattern that has to do with a path matches it."""
         return self.verdict(path, is_folder=is_folder) is True
 
-    def inside(self, path: str) -> Patterns:
+    def inside(self, folder: str) -> Patterns:
         """Return the patterns that count below a folder which the user named.
 
-        One that matches the folder itself, or one that holds it, would leave nothing of it.
+        It is searched, whatever matches it or a folder that holds it: a name counts below it alone,
+        and a place is passed over that is or holds the folder.
         """
-        if not self.matches(path, is_folder=True):
+        if not folder.startswith(self._root):
             return self
-        root = self._root
-        single = {pattern: Patterns((pattern,), root) for pattern in self._patterns}
-        kept = [one for one, alone in single.items() if not alone.matches(path, is_folder=True)]
-        return Patterns(kept, root)
+        below = _SPECIAL.sub(r"\\\1", folder.removeprefix(self._root).replace(os.sep, "/"))
+        lines: list[str] = []
+        for line in self._patterns:
+            negation = "!" if line.startswith("!") else ""
+            if "/" not in line.rstrip("/ "):
+                lines.append(f"{negation}/{below}/**/{line.removeprefix('!')}")
+            elif negation or not Patterns((line,), self._root).matches(folder, is_folder=True):
+                lines.append(line)
+        return Patterns(lines, self._root)
 
     @cached_property
     def _compiled(self) -> GitIgnoreSpec:
@@ -84,8 +92,6 @@ _UNREADABLE = "it cannot be read"
 
 def fault_of(pattern: str) -> str | None:
     """Return why a pattern can match nothing, in words; ``None`` for one that can."""
-    import re
-
     try:
         compiled = _compile([pattern])
     except (ValueError, re.error):

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from corvus.config.check.fixes import prefix, remove, rename
+from corvus.config.check.fixes import join_keys, prefix, remove, rename
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.suggestion import suggestion
 from corvus.config.check.top_level import advice
 from corvus.config.model.dialects import Dialect, is_runtime_only, is_section
 from corvus.config.model.keys import known_keys, node
 from corvus.config.toml.finding import Finding, KeyOf
-from corvus.config.toml.values import Route
+from corvus.config.toml.values import Route, is_table
 
 
 def report_unknown(
@@ -39,6 +39,9 @@ def report_unknown(
     fix = None
     if found.name and found.is_edit:
         fix = rename(reporter, route, found.name, value=found.value)
+    elif route[-2:] == ("match", "tag") and is_table(value) and len(value) == 1:
+        (tag,) = value
+        fix = join_keys(reporter, (*route, tag), f"tag.{tag}")
     message = f"unknown key `{reporter.shown(route)}`"
     label = f"not a key of {reporter.header(table)}"
     reporter.add(Finding("unknown-key", message, KeyOf(route), label, help_, fix=fix))

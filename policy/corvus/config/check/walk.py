@@ -7,6 +7,7 @@ the command line exclude, and what git ignores. It opens no config but ``corvus.
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from corvus.base.repository import repository_of
@@ -81,7 +82,7 @@ class Exclusion:
             is_folder: Whether it is a folder.
         """
         path = os.path.join(folder, name)
-        for patterns in self._patterns_in(folder):
+        for patterns in self._patterns_in(folder, path):
             verdict = patterns.verdict(path, is_folder=is_folder)
             if verdict is not None:
                 return verdict
@@ -100,8 +101,11 @@ class Exclusion:
             here = os.path.join(here, name)
         return self.has(folder, os.path.basename(path), is_folder=False)
 
-    def _patterns_in(self, folder: str) -> Iterator[Patterns]:
-        """Yield the patterns that count in a folder, those of the command line first."""
+    def _patterns_in(self, folder: str, path: str) -> Iterator[Patterns]:
+        """Yield the patterns that count for an entry of a folder, the command line's first.
+
+        Settings never exclude the file that they stand in: its own mistakes would be hidden.
+        """
         given = (*(self._search.exclude or ()), *self._search.extend_exclude)
         if given:
             self._named = self._named or self._patterns(given, os.path.realpath(os.curdir))
@@ -109,7 +113,7 @@ class Exclusion:
         if self._search.exclude is not None:
             return
         settings = self._finder.of_folder(folder)
-        if settings.exclude:
+        if settings.exclude and path != settings.file:
             if settings.file not in self._settings:
                 patterns = self._patterns(settings.exclude, settings.folder)
                 self._settings[settings.file] = patterns
@@ -128,10 +132,12 @@ class Found(NamedTuple):
     Attributes:
         names: The files, sorted, as the user would name them.
         unsearched: Folders that may not be searched, and why.
+        left_out: How many entries were left out, folders and files.
     """
 
     names: tuple[str, ...]
     unsearched: tuple[tuple[str, str], ...]
+    left_out: int = 0
 
 
 def search_below(directory: str, search: Search, exclusion: Exclusion) -> Found:
@@ -152,15 +158,25 @@ def search_below(directory: str, search: Search, exclusion: Exclusion) -> Found:
             if name.lower().endswith(_SUFFIX)
             and name not in _OTHER_TOOLS
             and not left_out.has(name, is_folder=False)
+            and _may_be_read(os.path.join(parent, name))
         )
     plain = (name.removeprefix(f".{os.sep}") for name in names)
-    return Found(tuple(sorted(plain)), tuple(unsearched))
+    return Found(tuple(sorted(plain)), tuple(unsearched), left_out.count)
+
+
+def _may_be_read(path: str) -> bool:
+    """Return whether a file is no pipe or device; what is not there is for others to report."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return True
 
 
 class _LeftOut:
     """What is left out of the folder that is being searched."""
 
     def __init__(self, directory: str, search: Search, exclusion: Exclusion) -> None:
+        self.count = 0
         self._directory = directory
         self._real = os.path.realpath(directory)
         self._here = self._real
@@ -180,8 +196,8 @@ class _LeftOut:
 
     def has(self, name: str, *, is_folder: bool) -> bool:
         """Return whether an entry of the folder is left out."""
-        if self._exclusion.has(self._here, name, is_folder=is_folder):
-            return True
-        return self._ignored is not None and self._ignored.has(
-            self._here, name, is_folder=is_folder
+        is_out = self._exclusion.has(self._here, name, is_folder=is_folder) or (
+            self._ignored is not None and self._ignored.has(self._here, name, is_folder=is_folder)
         )
+        self.count += is_out
+        return is_out

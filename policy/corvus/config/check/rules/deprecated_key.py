@@ -60,7 +60,7 @@ def warn(data: Mapping[str, object], alias: Alias, reporter: Reporter) -> None:
         message = f"`{shown(alias.old)}` = {old} is deprecated and ignored: {_winner(alias, new)}"
         help_ = () if old == new else _lost_cap(data, old)
         help_ += ("Remove the deprecated line.",)
-    help_ += (alias.timeline,)
+    help_ += ("`corvus migrate` rewrites deprecated keys.", alias.timeline)
     place = KeyOf(alias.old)
     reporter.add(Finding(INFO.code, message, place, label, help_, related, fix=fix))
 

@@ -10,6 +10,10 @@ from corvus.config.toml.finding import Finding, ValueOf
 from corvus.config.toml.values import Route, as_items, is_table, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from corvus.diagnostics.model import Fix
+
 INFO = CodeInfo(
     "match-fits-all",
     Severity.WARNING,
@@ -39,7 +43,17 @@ def check(subject: Subject, reporter: Reporter) -> None:
                 f"Did you mean `per = [{also}]`? It gives each value a sum of its own.",
                 'For one sum of all calls that have the attribute, write "?*".',
             )
-            reporter.add(Finding(INFO.code, message, ValueOf(route), "one sum for all", help_))
+            found = Finding(INFO.code, message, ValueOf(route), "one sum for all", help_)
+            is_alone = is_table(match) and len(match) == 1 and not per
+            fix = _as_per(route, also, reporter) if is_alone else None
+            reporter.add(found._replace(fix=fix))
+
+
+def _as_per(route: Route, attribute: str, reporter: Reporter) -> Fix | None:
+    """Offer to write ``per`` in place of a ``match`` that has nothing else."""
+    from corvus.config.check.fixes import rename
+
+    return rename(reporter, route[:-1], "per", value=f"[{attribute}]")
 
 
 def _fits_all(globs: Sequence[object]) -> bool:

@@ -7,6 +7,7 @@ from corvus.config.check.subject import Subject
 from corvus.config.toml.finding import Finding, KeyOf
 from corvus.config.toml.values import Route, shown, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
+from corvus.diagnostics.model import Fix
 
 KEYS: dict[Route, str] = {
     ("governance", "ledger", "url"): "Remove it: each host counts for itself, in its own ledger.",
@@ -31,4 +32,11 @@ def check(subject: Subject, reporter: Reporter) -> None:
     for route, help_ in KEYS.items():
         if value_at(subject.tables, route) is not None and not reporter.is_reported(route):
             message = f"`{shown(route)}` is not served by this version"
-            reporter.add(Finding(INFO.code, message, KeyOf(route), "no effect yet", (help_,)))
+            found = Finding(INFO.code, message, KeyOf(route), "no effect yet", (help_,))
+            reporter.add(found._replace(fix=_removal(route, reporter)))
+
+
+def _removal(route: Route, reporter: Reporter) -> Fix | None:
+    from corvus.config.check.fixes import remove
+
+    return remove(reporter, route)

@@ -65,7 +65,12 @@ def _report_rung(route: Route, rung: str, subject: Subject, reporter: Reporter) 
     else:
         why, help_ = "a shorter output is a call, too", "Take it out for a budget in calls."
     message = f"the rung `{rung}` of `{reporter.shown(route)}` is never tried: {why}"
-    reporter.add(Finding(INFO.code, message, ValueOf(place), "never tried", (help_,)))
+    found = Finding(INFO.code, message, ValueOf(place), "never tried", (help_,))
+    if rung != "downgrade":
+        from corvus.config.check.fixes import remove
+
+        found = found._replace(fix=remove(reporter, place))
+    reporter.add(found)
 
 
 def _report_models(reporter: Reporter) -> None:

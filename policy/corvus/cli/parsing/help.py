@@ -1,0 +1,39 @@
+"""Makes help say what its texts say: typer reads markup in them, and gives flags a type.
+
+Without it `[cost.prices]` in a help text is taken for a style and swallowed, and a flag is shown as
+if it took a value.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.markup import escape
+
+
+def plain_help(command: Any, context: Any = None) -> Any:
+    """Return a command with all below it, its texts shown as they are written.
+
+    Args:
+        command: As typer made it; it is changed.
+        context: That of the command above.
+    """
+    here = command.context_class(
+        command, parent=context, info_name=command.name, **command.context_settings
+    )
+    for name in ("help", "short_help", "epilog"):
+        if text := getattr(command, name, None):
+            setattr(command, name, escape(text))
+    asks_for_help = command.get_help_option(here)
+    for parameter in (*command.params, *([asks_for_help] if asks_for_help else [])):
+        if text := getattr(parameter, "help", None):
+            parameter.help = escape(text)
+        if getattr(parameter, "is_flag", False):
+            parameter.display_type_rich = _no_type
+    for inner in getattr(command, "commands", {}).values():
+        plain_help(inner, here)
+    return command
+
+
+def _no_type(ctx: Any) -> None:
+    """Return what is shown as the type of a flag."""
