@@ -239,10 +239,12 @@ def _checked_rest(
 ) -> CheckedFile:
     """Check what can be read of a broken file, so that its first mistake hides no other (CFG-3)."""
     from corvus.config.check.syntax_advice import with_types
+    from corvus.config.check.syntax_fixes import with_fixes
     from corvus.config.toml.recover import is_certain, read_rest
 
     diagnostics = with_types(diagnostics, text)
     rest = read_rest(text, shown, diagnostics)
+    diagnostics = [*with_fixes(text, diagnostics)]
     if rest is None:
         return CheckedFile(shown, text=text, diagnostics=tuple(diagnostics))
     checked = _checked(rest.document, [], how)
