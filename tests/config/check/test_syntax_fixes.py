@@ -53,6 +53,11 @@ def test_what_is_not_clear_stays(line: str) -> None:
     assert fixed(f"[cost]\n{line}\n") == f"[cost]\n{line}\n"
 
 
+def test_a_key_of_several_types_is_mended_too() -> None:
+    budget = '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nmatch.user = {}\n'
+    assert fixed(budget.format("ana")) == budget.format('"ana"')
+
+
 def test_a_second_mistake_of_syntax_does_not_hinder_the_first() -> None:
     text = "[cost]\ndaily_limit_usd = $10\nenabled = \n"
     assert fixed(text) == text.replace("$10", "10")
@@ -62,7 +67,7 @@ def test_help_names_the_number() -> None:
     for value in ("$10", "10 USD", "10 $"):
         text = f"[cost]\ndaily_limit_usd = {value}\n"
         (found,) = check_text(text.encode(), "corvus.toml").diagnostics
-        assert found.help == ("Write 10.",)
+        assert found.help[0] == "Write 10."
 
 
 def test_what_may_be_a_secret_is_in_no_fix() -> None:

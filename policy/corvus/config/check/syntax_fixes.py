@@ -70,8 +70,7 @@ def _with_fix(found: Diagnostic, text: str, lines: LineIndex, quotes: Quotes) ->
     if sign:
         edits.insert(0, Edit(lines.span(*entry.span("sign")), sign))
     fix = Fix(f"Write {entry['key']} = {meant}", tuple(edits))
-    is_number = not sign and meant[:1].isdigit() and meant != value
-    return replace(found, fix=fix, help=(f"Write {meant}.",) if is_number else found.help)
+    return replace(found, fix=fix)
 
 
 def _end(text: str, end: int) -> int:
@@ -83,9 +82,10 @@ def _end(text: str, end: int) -> int:
 def _meant(path: tuple[str | int, ...], value: str) -> str | None:
     """Return the value that a word was meant to be, by the type of its key."""
     from corvus.config.check.suggest import closest
-    from corvus.config.model.keys import choices, node
+    from corvus.config.check.suggestion import json_types
+    from corvus.config.model.keys import choices
 
-    types = {node(path).get("type")}
+    types = json_types(path)
     for how, name in _KINDS:
         if name in types and (spelt := plain(value, how, str(path[-1]))):
             return spelt
