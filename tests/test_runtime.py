@@ -16,11 +16,13 @@ from corvus import Governor
 from corvus.autonomy.decide import Action
 from corvus.base.context import Opening
 from corvus.base.errors import LedgerError, StoreError
+from corvus.base.money import NanoUSD
 from corvus.base.period import Period
 from corvus.base.time import FixedClock
 from corvus.diagnostics.model import ConfigError
 from corvus.ledger.ledger import open_ledger
 from corvus.ledger.migrate import migrate, shipped_migrations
+from corvus.model.status_report import StatusReport
 from corvus.runtime import Runtime, open_runtime
 from tests.fakes import FrozenClock
 
@@ -211,3 +213,42 @@ def test_one_file_may_be_given_as_it_is(tmp_path: Path) -> None:
     config.write_text("[cost]\nenabled = true\n")
     for path in (config, str(config)):
         assert open_runtime(path, ledger=tmp_path / "l.duckdb").policy.enabled
+
+
+def test_a_glance_says_what_the_store_says_and_changes_no_byte(tmp_path: Path) -> None:
+    """EVA-12: next to a writer that holds the store, and with the rules of the status."""
+    text = "[cost]\nenabled = true\n" + CONFIG
+    runtime = open_runtime(
+        [config(tmp_path, text)], ledger=tmp_path / "ledger.duckdb", clock=FrozenClock(NOON)
+    )
+    assert runtime.glance() is None
+    assert not runtime.bookkeeping.has_store
+    with runtime.governor() as governor:
+        with governor.call("claude-haiku-4-5", estimate_usd=Decimal("0.5")) as call:
+            call.used(cost_nano_usd=NanoUSD(400_000_000))
+        with governor.call("claude-haiku-4-5", estimate_usd=Decimal("0.3")):
+            expected = governor.status()
+            before = runtime.bookkeeping.store_path.read_bytes()
+
+            def look(unit: object) -> StatusReport | None:
+                return runtime.glance()
+
+            seen = governor.engine.store.run(look)  # its transaction is open meanwhile
+            assert seen is not None
+            assert runtime.bookkeeping.store_path.read_bytes() == before
+    assert {each.budget.name: (each.spent, each.held) for each in seen.decision.statuses} == {
+        each.budget.name: (each.spent, each.held)
+        for each in expected.decision.statuses
+        if each.budget.period not in (Period.SESSION, Period.MISSION)
+    } | {"session": (400_000_000, 300_000_000)}
+
+
+def test_a_glance_leaves_out_budgets_that_nobody_enrolled(tmp_path: Path) -> None:
+    ledger, clock = tmp_path / "ledger.duckdb", FrozenClock(NOON)
+    text = "[cost]\nenabled = true\n"
+    with open_runtime([config(tmp_path, text)], ledger=ledger, clock=clock).governor():
+        pass
+    newer = open_runtime([config(tmp_path, text + CONFIG)], ledger=ledger, clock=clock)
+    seen = newer.glance()
+    assert seen is not None
+    assert "tokyo" not in {each.budget.name for each in seen.decision.statuses}

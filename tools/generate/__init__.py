@@ -17,7 +17,14 @@ from corvus.base.links import SCHEMA_VERSION
 from corvus.config.model import quick
 from corvus.prices.book import BOOK_PATH
 from tools.checkout import HERE
-from tools.generate import config_schemas, price_book, report_index, rule_pages, settings_core
+from tools.generate import (
+    config_schemas,
+    price_book,
+    report_index,
+    rule_pages,
+    schemastore,
+    settings_core,
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -59,6 +66,7 @@ def generated() -> dict[Path, str]:
             for name, schema in schemas.items()
         },
         **rule_pages.published(),
+        **schemastore.published(),
         readme: report_index.render(readme.read_text(encoding="utf-8")),
     }
 

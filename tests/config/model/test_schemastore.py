@@ -20,7 +20,6 @@ from corvus.base.links import SCHEMAS, schema_url
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "docs" / "schemastore"
 ENTRY: dict[str, Any] = json.loads((FOLDER / "catalog-entry.json").read_text())
-STARTERS = {"agent": "starter.toml", "team": "starter_team.toml"}
 
 
 def faults(path: Path) -> list[str]:
@@ -45,12 +44,6 @@ def test_its_address_is_the_id_of_the_published_schema() -> None:
 @pytest.mark.parametrize("path", sorted((FOLDER / "test").iterdir()), ids=lambda path: path.name)
 def test_a_document_that_shall_pass_passes(path: Path) -> None:
     assert faults(path) == []
-
-
-@pytest.mark.parametrize("name", STARTERS)
-def test_it_is_a_starter_of_today(name: str) -> None:
-    starter = (ROOT / "policy" / "corvus" / "cli" / STARTERS[name]).read_text()
-    assert (FOLDER / "test" / f"{name}.toml").read_text() == starter.partition("\n")[2]
 
 
 @pytest.mark.parametrize(

@@ -238,9 +238,11 @@ def _checked_rest(
     text: str, shown: str, diagnostics: list[Diagnostic], how: Options
 ) -> CheckedFile:
     """Check what can be read of a broken file, so that its first mistake hides no other (CFG-3)."""
+    from corvus.config.check.syntax_fixes import with_fixes
     from corvus.config.toml.recover import is_certain, read_rest
 
     rest = read_rest(text, shown, diagnostics)
+    diagnostics = [*with_fixes(text, diagnostics)]
     if rest is None:
         return CheckedFile(shown, text=text, diagnostics=tuple(diagnostics))
     checked = _checked(rest, [], how)

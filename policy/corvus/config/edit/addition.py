@@ -1,8 +1,8 @@
 """Writes what is added to a config: tomlkit edits the one table that a key belongs to (DEP-5).
 
 Which table that is, and where a new one stands, is for ``edit`` to say. tomlkit gets the lines or
-the braces of that table and no others, so that it cannot change them; that it changed none of these
-either is seen here.
+the braces of that table and no others, so that it cannot change them. Where it changes more of
+these than it adds, the key is written without it, behind the last one.
 
 NOTE: tomlkit 0.15.2 (tried 2026-11-28) on whole documents puts a new key below the comments of the
 next section, a new table behind them, and a header between dotted keys, which takes in those below
@@ -13,10 +13,9 @@ it (python-poetry/tomlkit#588). ``Table.append`` fails for a boolean below an in
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from corvus.base.errors import EditRefused
 from corvus.config.toml.values import shown
 
 if TYPE_CHECKING:
@@ -43,21 +42,14 @@ def into_lines(
         table: What leads to the table; the one element of an array of tables has the index 0.
         names: The key below it.
         value: The value as TOML.
-
-    Raises:
-        EditRefused: tomlkit would change more than that.
     """
-    import tomlkit
-
-    document = tomlkit.parse(lines if lines.endswith("\n") else f"{lines}\n")
-    holder: Any = document
-    for part in table:
-        holder = holder[part]
-    container = _container(holder)
-    item = tomlkit.value(value)
-    item.trivia.indent = _indent(holder, container)
-    container.append(tomlkit.key(names), item)
-    return _insertion(lines, tomlkit.dumps(document))
+    found = _inserted(lines, lambda: _in_lines(lines, table, names, value))
+    if found:
+        return found
+    is_headed = lines.lstrip().startswith("[")
+    key = shown(tuple(names) if is_headed else (*table, *names))
+    end = "" if lines.endswith("\n") else "\n"
+    return Insertion(len(lines), f"{end}{key} = {value}\n")
 
 
 def into_braces(braces: str, names: Sequence[str], value: str) -> Insertion:
@@ -67,13 +59,12 @@ def into_braces(braces: str, names: Sequence[str], value: str) -> Insertion:
         braces: The table, from brace to brace.
         names: The key; what is there of it is a table of dotted keys.
         value: The value as TOML.
-
-    Raises:
-        EditRefused: As for ``into_lines``.
     """
     if not braces[1:-1].strip():
         return Insertion(1, _in_braces("{ }", names, value)[1:-1].removesuffix(braces[1:-1]))
-    return _insertion(braces, _in_braces(braces, names, value))
+    found = _inserted(braces, lambda: _in_braces(braces, names, value))
+    at = len(braces[:-1].rstrip())
+    return found or Insertion(at, f", {shown(tuple(names))} = {value}")
 
 
 def new_table(table: Sequence[str], key: Sequence[str], value: str) -> str:
@@ -97,6 +88,20 @@ def new_table(table: Sequence[str], key: Sequence[str], value: str) -> str:
         made = above
     document = tomlkit.document()
     document.append(table[0], made)
+    return tomlkit.dumps(document)
+
+
+def _in_lines(lines: str, table: Sequence[str | int], names: Sequence[str], value: str) -> str:
+    import tomlkit
+
+    document = tomlkit.parse(lines if lines.endswith("\n") else f"{lines}\n")
+    holder: Any = document
+    for part in table:
+        holder = holder[part]
+    container = _container(holder)
+    item = tomlkit.value(value)
+    item.trivia.indent = _indent(holder, container)
+    container.append(tomlkit.key(names), item)
     return tomlkit.dumps(document)
 
 
@@ -125,12 +130,17 @@ def _indent(holder: Any, container: Container) -> str:
     return (items[-1] if items else holder).trivia.indent
 
 
-def _insertion(before: str, after: str) -> Insertion:
-    """Return what was inserted into a text.
+def _inserted(before: str, edited: Callable[[], str]) -> Insertion | None:
+    """Return what tomlkit inserted into a text; ``None`` when it failed, or did more than that.
 
-    Raises:
-        EditRefused: More was done to it.
+    It writes ``{ a. b = 1 }`` otherwise once the table is changed.
     """
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        after = edited()
+    except (TOMLKitError, AttributeError, LookupError, TypeError, ValueError):
+        return None
     at = next(
         (
             place
@@ -141,5 +151,5 @@ def _insertion(before: str, after: str) -> Insertion:
     )
     rest = len(before) - at
     if after[len(after) - rest :] != before[at:] or len(after) <= len(before):
-        raise EditRefused("the table cannot be added to without touching what is there")
+        return None
     return Insertion(at, after[at : len(after) - rest])
