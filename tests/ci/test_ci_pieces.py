@@ -290,7 +290,8 @@ def repository(tmp_path: Path) -> Path:
     for name in (*OWN_NAMES, *HOST_NAMES, *OTHER_NAMES, "vendor/corvus.toml"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("[cost]\nenabled = true\n")
+        required = "default_temperature = 0.7\n" if ".corvus/" in name else ""
+        path.write_text(f"{required}[cost]\nenabled = true\n")
     # The environment of a hook is this one: there may be no network to make another.
     hooks = [{**hook, "language": "system"} for hook in read(HOOKS)]
     (tmp_path / ".pre-commit-config.yaml").write_text(

@@ -7,11 +7,15 @@ import json
 import os
 import stat
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from corvus.base.errors import EditRefused
 from corvus.cli.main import main
+from corvus.cli.rewriting import rewrite
 from tests.cli.places import CONFIG, Place
 
 OLD = "[autonomy]\nmax_cost_per_day_cents = 500 # cents\n"
@@ -101,7 +105,7 @@ def test_a_broken_file_is_told_and_the_others_are_migrated(
     printed = capsys.readouterr()
     assert "a.toml:1:1" in printed.err
     assert "b.toml:2:26" in printed.err
-    assert "1 of 3 files migrated" in printed.out
+    assert "1 of 3 files migrated; 2 failed" in printed.out
 
 
 @pytest.mark.parametrize(
@@ -118,7 +122,9 @@ def test_a_read_only_file_is_not_touched(
     request.getfixturevalue("unprivileged")
     assert main(["migrate", "corvus.toml"]) == 1
     assert config.read_text(encoding="utf-8") == OLD
-    assert "read-only" in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert "read-only" in printed.err
+    assert printed.out == ""
 
 
 def test_a_folder_of_other_tools_is_passed_over() -> None:
@@ -146,3 +152,136 @@ def test_a_migration_of_a_config_that_governs_is_in_its_audit(
         "keys": ["autonomy.max_cost_per_day_cents"],
         "origin": str(place.config),
     }
+
+
+HOST = "default_temperature = 0.7\n\n[storage]\nbackend = 'x'\n\n" + OLD
+
+
+@pytest.mark.parametrize("words", [[], ["--check"], ["--check", "--diff"]])
+def test_what_the_host_of_a_file_reads_is_left_alone_with_a_note(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """DEP-7: nothing is pending, so that no hook fails on a file that must stay as it is."""
+    file = Path(".zeroclaw/config.toml")
+    file.parent.mkdir()
+    file.write_text(HOST, encoding="utf-8")
+    assert main(["migrate", *words, ".zeroclaw/config.toml"]) == 0
+    assert file.read_text(encoding="utf-8") == HOST
+    printed = capsys.readouterr()
+    said = printed.err if "--diff" in words else printed.out
+    assert ".zeroclaw/config.toml:7:1: note: " in said
+    assert "its own cap on money" in said
+    assert "nothing to migrate in 1 file" in said
+    assert "NOT enforced" not in said
+    assert main(["check", "--strict", ".zeroclaw/config.toml"]) == 0
+
+
+def test_a_key_of_a_host_is_rewritten_with_an_option_of_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("agent.toml").write_text(HOST, encoding="utf-8")
+    assert main(["migrate", "--host-keys", "agent.toml"]) == 0
+    assert Path("agent.toml").read_text(encoding="utf-8") == HOST.replace(OLD, NEW)
+    printed = capsys.readouterr().out
+    assert "the zeroclaw runtime reads the key as its own cap on money" in printed
+    assert "NOT enforced" not in printed
+
+
+def test_a_dialect_that_the_team_has_named_counts_for_migrate_and_for_loading(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """CFG-13: what a check takes for a host's file, no other command rewrites or reads as ours."""
+    Path("corvus.toml").write_text(
+        '[governance.check.dialect]\n"agents/" = "zeroclaw"\n', encoding="utf-8"
+    )
+    Path("agents").mkdir()
+    file = Path("agents/a.toml")
+    file.write_text(OLD, encoding="utf-8")
+    assert main(["migrate", "agents/a.toml"]) == 0
+    assert file.read_text(encoding="utf-8") == OLD
+    capsys.readouterr()
+    assert main(["config", "show", "--config", "agents/a.toml", "--format", "json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    setting = shown["settings"]["autonomy.max_actions_per_hour"]
+    assert (setting["value"], setting["origin"], shown["deprecated_fields"]) == (20, "default", [])
+
+
+def test_a_name_for_standard_input_counts_as_its_path(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    text = "[memory]\nbackend = 'x'\n" + OLD
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert main(["migrate", "-", "--stdin-filename", ".zeroclaw/config.toml"]) == 0
+    printed = capfdbinary.readouterr()
+    assert printed.out == text.encode()
+    assert b"left to the zeroclaw runtime" in printed.err
+
+
+def test_nothing_is_said_to_be_done_that_was_not(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_path: Path, _data: bytes, **_more: object) -> None:
+        raise EditRefused("corvus.toml cannot be written: No space left on device")
+
+    monkeypatch.setattr("corvus.base.files.replace_file", full)
+    assert main(["migrate", "corvus.toml"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "No space left on device" in printed.err
+    assert config.read_text(encoding="utf-8") == OLD
+
+
+@pytest.mark.parametrize(("text", "code"), [(None, 2), ("[autonomy\n", 1)])
+def test_a_file_that_is_missing_or_broken_is_not_said_to_need_nothing(
+    text: str | None, code: int, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if text is not None:
+        Path("other.toml").write_text(text, encoding="utf-8")
+    assert main(["migrate", "other.toml"]) == code
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "other.toml" in printed.err
+    assert main(["migrate", "other.toml", "corvus.toml"]) == code
+    assert capsys.readouterr().out.endswith("1 of 2 files migrated; 1 failed\n")
+    assert main(["migrate", "other.toml", "corvus.toml"]) == code
+    assert capsys.readouterr().out == "nothing to migrate in 1 of 2 files; 1 failed\n"
+
+
+def test_a_race_that_is_lost_is_told_and_nothing_else(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken_meanwhile(path: Path, change: Callable[[bytes], bytes]) -> None:
+        change(b"[autonomy\n")
+
+    monkeypatch.setattr("corvus.cli.rewriting.rewrite", broken_meanwhile)
+    assert main(["migrate", "corvus.toml"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "changed since it was read: nothing is written" in printed.err
+
+
+def test_a_change_that_another_made_meanwhile_is_kept(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CFG-12: what is migrated is what the file holds when its turn comes."""
+
+    def changed_meanwhile(path: Path, change: Callable[[bytes], bytes]) -> tuple[bytes, bytes]:
+        path.write_text(f"{OLD}level = 'full'\n", encoding="utf-8")
+        return rewrite(path, change)
+
+    monkeypatch.setattr("corvus.cli.rewriting.rewrite", changed_meanwhile)
+    assert main(["migrate", "corvus.toml"]) == 0
+    assert config.read_text(encoding="utf-8") == f"{NEW}level = 'full'\n"
+
+
+def test_standard_output_that_takes_nothing_is_a_failure(config: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    with config.open("rb") as text, open("/dev/full", "wb") as full:
+        run = subprocess.run(
+            [sys.executable, "-m", "corvus", "migrate", "-"],
+            stdin=text, stdout=full, stderr=subprocess.PIPE, check=False,
+        )  # fmt: skip
+    assert run.returncode == 1
+    assert b"renamed" not in run.stderr
+    assert b"No space left on device" in run.stderr

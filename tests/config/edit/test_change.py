@@ -286,6 +286,9 @@ REFUSED = {
     "a host key of a governed table": (
         "autonomy.allowed_roots", "[]", ZEROCLAW, "belongs to the zeroclaw runtime",
     ),
+    "a deprecated key that the host reads": (
+        "autonomy.max_cost_per_day_cents", "5", ZEROCLAW, "belongs to the zeroclaw runtime",
+    ),
     "a key the dialect does not have": (
         "cost.unpriced_models", "warn", 'default_temperature = 1\n[audio]\nx = 1\n',
         "native-only-key",
@@ -347,6 +350,16 @@ def test_what_would_make_the_file_worse_is_refused(name: str, tmp_path: Path) ->
 def test_what_cannot_be_taken_out_is_refused(key: str, text: str, tmp_path: Path) -> None:
     with pytest.raises((EditRefused, ConfigError)):
         unset_key(file_with(tmp_path, text), key)
+
+
+@pytest.mark.parametrize("key", ["autonomy", "autonomy.max_cost_per_day_cents"])
+def test_what_a_host_needs_is_not_taken_out_with_its_table(key: str, tmp_path: Path) -> None:
+    """DEP-7: a runtime that requires the key would not load what is left."""
+    path = file_with(tmp_path, f"{ZEROCLAW}max_cost_per_day_cents = 5\n")
+    with pytest.raises(EditRefused, match="belongs to the zeroclaw runtime"):
+        unset_key(path, key)
+    native = file_with(tmp_path, "[autonomy]\nmax_cost_per_day_cents = 5\n")
+    assert b"max_cost" not in unset_key(native, key).after
 
 
 def test_old_errors_are_in_nobodys_way_and_new_warnings_are_told(tmp_path: Path) -> None:

@@ -77,9 +77,11 @@ def load_documents(  # noqa: PLR0913 - each of them changes how, none what
         want_settings: ``False`` spares building the settings: only the problems are needed.
         finder: Knows the settings of the checker, which may name dialects; ``None`` looks for them.
     """
-    how = _How(facts, want_settings, len(overlays), finder)
+    how = _How(facts, want_settings)
+    detected = tuple(dialect_of(document, dialect, finder) for document in documents)
+    detected += (Detection(Dialect.NATIVE, pinned=True),) * len(overlays)
     documents = (*documents, *overlays)
-    loaded = _load_once(documents, dialect, how)
+    loaded = _load_once(documents, detected, how)
     if not any(_MARK in document.text for document in documents):
         return loaded
     from corvus.config.check.ignore import Ignores
@@ -87,23 +89,19 @@ def load_documents(  # noqa: PLR0913 - each of them changes how, none what
     ignores = Ignores(documents)
     kept, again, seen = list(documents), loaded, [*loaded.diagnostics]
     while (less := ignores.without_ignored_keys(kept, again.diagnostics)) != kept:
-        kept, again = less, _load_once(less, dialect, how)
+        kept, again = less, _load_once(less, detected, how)
         seen += again.diagnostics
     unasked = () if facts else ("unpriced-default-model", "ambiguous-price")
     return again._replace(
         ignored=ignores.count(seen),
         diagnostics=ignores.judge(again.diagnostics, seen=seen, unasked=unasked),
-        dialects=loaded.dialects,
         documents=loaded.documents,
     )
 
 
-def _load_once(documents: Sequence[Document], dialect: str, how: _How) -> LoadedConfig:
-    files = len(documents) - how.overlays
-    detected = (
-        *(_detect(document, dialect, how.finder) for document in documents[:files]),
-        *(Detection(Dialect.NATIVE, pinned=True) for _ in documents[files:]),
-    )
+def _load_once(
+    documents: Sequence[Document], detected: tuple[Detection, ...], how: _How
+) -> LoadedConfig:
     reporter = Reporter(documents, [found.dialect for found in detected], _severity)
     deprecated: list[str] = []
     governed: list[Table] = []
@@ -127,8 +125,16 @@ def _load_once(documents: Sequence[Document], dialect: str, how: _How) -> Loaded
     )
 
 
-def _detect(document: Document, wanted: str, finder: SettingsFinder | None) -> Detection:
-    """Decide the dialect of a document: named, by the settings of the checker, or by what it is."""
+def dialect_of(
+    document: Document, wanted: str = "auto", finder: SettingsFinder | None = None
+) -> Detection:
+    """Decide the dialect of a document: named, by the settings of the checker, or by what it is.
+
+    Args:
+        document: A file; no overlay, which is native whatever the files are.
+        wanted: A dialect, or ``auto``.
+        finder: Knows the settings of the checker; ``None`` looks for them.
+    """
     if wanted == "auto":
         near = finder or SettingsFinder()
         settings = settings_of(document.data, document.file) or near.of_file(document.file)
@@ -259,8 +265,6 @@ def _accept(data: Table, reporter: Reporter, *, moved: Mapping[Route, Route] | N
 class _How(Record):
     facts: PriceFacts | None
     want_settings: bool
-    overlays: int
-    finder: SettingsFinder | None
 
 
 def _severity(code: str) -> Severity:

@@ -8,20 +8,20 @@ to write (CFG-2), nor are deprecated keys.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from corvus.base.errors import EditRefused
 from corvus.base.files import hold_file
-from corvus.config.check.documents import load_documents
+from corvus.config.check.documents import dialect_of, load_documents
 from corvus.config.check.suggest import closest
 from corvus.config.edit.edit import applied, remove, same
 from corvus.config.edit.placing import is_spread, put
 from corvus.config.layers.assignment import assign, whole_key
 from corvus.config.model import keys
 from corvus.config.model.aliases import ALIASES
-from corvus.config.model.dialects import GOVERNED, HOSTS, detect, host_keys
+from corvus.config.model.dialects import GOVERNED, HOSTS, Dialect, host_keys
 from corvus.config.toml.document import BOM, Document, read_bytes, read_document
 from corvus.config.toml.values import (
     Route,
@@ -196,21 +196,28 @@ def _route(key: str) -> Route:
 
 def _refuse_foreign(route: Route, document: Document) -> None:
     """Refuse a section, or a key of a governed table, that belongs to a host runtime."""
-    dialect, first = detect(document.data, file=document.file).dialect, str(route[0])
+    dialect, first = dialect_of(document).dialect, str(route[0])
     owners = [host for host in HOSTS if first in host_keys(host)]
     owner = " or ".join([host for host in owners if host in dialect.hosts] or owners)
     if first not in GOVERNED and owner:
         raise EditRefused(f"`{header((first,))}` belongs to the {owner} runtime: it is not ours")
-    table, key = ".".join(str(part) for part in route[:-1]), str(route[-1])
-    if len(route) > 1 and key in host_keys(dialect, table):
-        raise EditRefused(
-            f"`{shown(route)}` belongs to the {dialect.words} runtime: it is not ours"
-        )
+    for place, host in _keys_of(dialect):
+        is_inside = place[: len(route)] == route and document.has(place)
+        if is_inside or route[: len(place)] == place:
+            raise EditRefused(f"`{shown(place)}` belongs to the {host} runtime: it is not ours")
+
+
+def _keys_of(dialect: Dialect) -> Iterator[tuple[Route, str]]:
+    """Yield the keys of governed tables that a host reads for itself, and the name of the host."""
+    for name in GOVERNED:
+        yield from (((name, key), dialect.words) for key in sorted(host_keys(dialect, name)))
+    for alias in ALIASES:
+        if reading := alias.reading(dialect):
+            yield alias.old, reading.host
 
 
 def _refuse_deprecated(route: Route) -> None:
-    new = next((alias.new for alias in ALIASES if alias.old == route), None)
-    if new:
+    if new := next((alias.new for alias in ALIASES if alias.old == route), None):
         raise EditRefused(f"`{shown(route)}` is deprecated: set `{shown(new)}`")
 
 

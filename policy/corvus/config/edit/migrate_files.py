@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from corvus.config.check.discover import STDIN, find, is_foreign, same_file
+from corvus.config.check.rule_settings import SettingsFinder
 from corvus.config.edit.migrate import Migration, Plan, migrate_document
 from corvus.config.toml.document import read_bytes, read_document, source_text
 from corvus.config.toml.explain import without_text
@@ -91,4 +92,6 @@ def _is_of_others(name: str) -> bool:
         return False
     raw, _ = read_bytes(Path(name), name)
     document = read_document(raw, name)[0] if raw is not None else None
-    return document is not None and is_foreign(document.data)
+    if document is None or not is_foreign(document.data):
+        return False
+    return SettingsFinder().of_file(name).dialect_of(name) is None

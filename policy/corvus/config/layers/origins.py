@@ -9,11 +9,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from corvus.config.check.documents import LoadedConfig
+from corvus.config.check.documents import LoadedConfig, dialect_of
 from corvus.config.layers.assignment import SET, Assignment
 from corvus.config.layers.order import Layer
 from corvus.config.model.aliases import ALIASES, Alias
-from corvus.config.model.dialects import detect
 from corvus.config.toml.document import Document
 from corvus.config.toml.values import Route, as_items, is_table, shown
 from corvus.diagnostics.secrets import MASK, any_secret, secret_ranges
@@ -170,7 +169,7 @@ def _is_ours(document: Document, alias: Alias) -> bool:
     """Return whether a deprecated key is read here, and not left to the host of the file."""
     if isinstance(document, Assignment):
         return True
-    return alias.reading(detect(document.data, file=document.file).dialect) is None
+    return alias.reading(dialect_of(document).dialect) is None
 
 
 def _origin(document: Document, route: Route) -> Origin:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 
 from corvus.base.record import Record
 from corvus.config.model.quick import compiled, read_data
@@ -148,30 +148,35 @@ def _by_path(file: str) -> Detection | None:
     """Decide by the folders of a file, as it is named and as it is after every link."""
     if not file or file.startswith("<"):
         return None
+    folder, name = os.path.split(file)
+    if name.casefold().split(".")[0] == _WORD:
+        return Detection(Dialect.ZEROCLAW, (f"the name {name}",))
+    found = None
     try:
-        named = os.path.abspath(file)
-    except (OSError, ValueError):  # the working directory is gone
-        named = file
-    if os.path.basename(named).casefold().split(".")[0] == _WORD:
-        return Detection(Dialect.ZEROCLAW, (f"the name {os.path.basename(named)}",))
-    found = _folder(named)
-    if found is None:
-        try:
-            real = os.path.realpath(named)
-        except (OSError, ValueError):  # a name with a NUL
-            return None
-        found = _folder(real) if real != named else None
-    if found is None:
-        return None
-    return Detection(_FOLDERS[found], (f"{found}/ in the path",))
+        if name != OWN_NAME:
+            found = _whose(folder, "" if os.path.isabs(folder) else os.getcwd())
+        if found is None and os.path.islink(file):
+            target, name = os.path.split(os.path.realpath(file))
+            found = _deciding(target) if name != OWN_NAME else None
+    except (OSError, ValueError):  # the working directory is gone, or a name has a NUL
+        found = _deciding(folder)
+    return Detection(_FOLDERS[found], (f"{found}/ in the path",)) if found else None
 
 
-def _folder(path: str) -> str | None:
-    """Return the nearest folder that says whose file it is; none does of a ``corvus.toml``."""
-    if _is_own(path):
-        return None
-    folders = reversed(os.path.dirname(path).casefold().split(os.sep))
-    return next((folder for folder in folders if folder in _FOLDERS), None)
+@lru_cache(maxsize=64)
+def _whose(folder: str, working: str) -> str | None:
+    """Return what decides about a folder as it is named, else as it is after every link.
+
+    It is the same for all files of a folder, and they are many.
+    """
+    named = os.path.normpath(os.path.join(working, folder))
+    return _deciding(named) or _deciding(os.path.realpath(named))
+
+
+def _deciding(folder: str) -> str | None:
+    """Return the nearest part of a folder that says whose files are in it."""
+    parts = reversed(folder.casefold().split(os.sep))
+    return next((part for part in parts if part in _FOLDERS), None)
 
 
 def _is_own(file: str) -> bool:
