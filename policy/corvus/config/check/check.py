@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 
 from corvus.base.record import Record
 from corvus.config.check.discover import (
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from corvus.diagnostics.model import Diagnostic
 
 _OWN_NAME = "corvus.toml"
+_FEW = 25
+"""Files that ``plain`` reads sooner than ``tomli`` does together with its import."""
 _KNOWN_KEY = 30
 _MENTIONS = r"(?m)^[ \t]*\[+[ \t]*(?:cost|autonomy|mission|governance)\b"
 
@@ -176,6 +179,8 @@ def _results(targets: list[_Target], how: Options) -> list[CheckedFile | None]:
 
     if len(targets) < 2:
         return [check(target) for target in targets]
+    if len(targets) > _FEW:
+        import_module("tomli")  # from now on it reads; before processes part, so that all have it
     from corvus.config.check.parallel import each
 
     for target in targets:  # before the processes part: each would look by itself

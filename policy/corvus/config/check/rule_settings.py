@@ -80,10 +80,14 @@ class SettingsFinder:
 
     def __init__(self) -> None:
         self._found: dict[str, RuleSettings] = {}
+        self._folders: dict[str, str] = {}
 
     def of_file(self, path: str) -> RuleSettings:
         """Return the settings of a file, the same for all of its folder."""
-        return self.of_folder(absolute_folder(path))
+        folder = os.path.dirname(path)
+        if folder not in self._folders:
+            self._folders[folder] = absolute_folder(path)
+        return self.of_folder(self._folders[folder])
 
     def of_folder(self, folder: str) -> RuleSettings:
         """Return the settings of a folder.
