@@ -106,7 +106,7 @@ def test_what_a_name_calls_a_secret_appears_in_no_output(dialect: str) -> None:
     for document in NAMED:
         text = document.format(*[CANARY] * document.count("{}"))
         shown = _outputs(text + "\nunknown_key = 1\n", dialect)
-        assert "error[" in shown, text
+        assert "error[" in shown or "warning[" in shown, text
         assert CANARY not in shown, text
         assert CANARY[:8] not in shown, text
 
@@ -187,6 +187,5 @@ def test_a_word_of_ours_that_stands_in_a_secret_is_shown() -> None:
         "[autonomy]\nmax_cost_per_day_cents = 5\n"
     )
     shown = _outputs(text)
-    assert "The zeroclaw runtime has a cap" in shown
-    assert "is deprecated" in shown
+    assert "is left to the zeroclaw runtime" in shown
     assert "zeroclaw-key" not in shown

@@ -13,7 +13,7 @@ from typing import Final
 
 from corvus.diagnostics.model import Span
 from corvus.diagnostics.plain import escape, escape_character, width
-from corvus.diagnostics.secrets import MASK, joined, secret_ranges
+from corvus.diagnostics.secrets import MASK, is_number, joined, secret_ranges
 
 MAX_COLUMNS: Final = 100
 _BEFORE: Final = 40
@@ -103,7 +103,8 @@ class Source:
         if hide and not text.lstrip().startswith("["):
             value = text.find("=") + 1
             value += len(text[value:]) - len(text[value:].lstrip())
-            found = joined(sorted([*found, (value, len(text))])) if value < len(text) else found
+            if value < len(text) and not is_number(text, value):
+                found = joined(sorted([*found, (value, len(text))]))
         return found
 
 

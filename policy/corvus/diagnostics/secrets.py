@@ -37,6 +37,7 @@ _STARTS_SETTING: Final = re.compile(
 )
 _NUMBER: Final = r"(?:[+-]?[0-9][0-9_.:eETZx+-]*|true|false)"
 _HARMLESS: Final = re.compile(rf"{_NUMBER}?[ \t\r]*(?:[,\]}}#\n]|\Z)")
+_WHOLE_NUMBER: Final = re.compile(rf"{_NUMBER}[ \t\r]*(?:[,\]}}#\n]|\Z)")
 _STRING: Final = re.compile(
     r'"""(?:[^"\\]++|\\[\s\S]|"{1,2}(?!"))*+(?:"{3,5}|\\?+\Z)'
     r"|'''(?:[^']++|'{1,2}(?!'))*+(?:'{3,5}|\Z)"
@@ -147,6 +148,11 @@ def _beside_broken_keys(text: str, found: list[tuple[int, int]]) -> Iterator[tup
 def looks_like_secret(text: str) -> bool:
     """Return whether a text has the shape of a secret, whatever its name is."""
     return _SHAPES.search(text) is not None
+
+
+def is_number(text: str, start: int) -> bool:
+    """Return whether a number, date or boolean stands at an offset: none of them is a secret."""
+    return _WHOLE_NUMBER.match(text, start) is not None
 
 
 def scrub(text: str) -> str:

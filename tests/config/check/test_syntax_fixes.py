@@ -62,7 +62,7 @@ def test_help_names_the_number() -> None:
     for value in ("$10", "10 USD", "10 $"):
         text = f"[cost]\ndaily_limit_usd = {value}\n"
         (found,) = check_text(text.encode(), "corvus.toml").diagnostics
-        assert found.help == ("Write 10.",)
+        assert found.help[0] == "Write 10."
 
 
 def test_what_may_be_a_secret_is_in_no_fix() -> None:

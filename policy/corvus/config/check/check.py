@@ -243,20 +243,28 @@ def _checked_rest(
     text: str, shown: str, diagnostics: list[Diagnostic], how: Options
 ) -> CheckedFile:
     """Check what can be read of a broken file, so that its first mistake hides no other (CFG-3)."""
+    from corvus.config.check.syntax_advice import with_types
     from corvus.config.check.syntax_fixes import with_fixes
     from corvus.config.toml.recover import is_certain, read_rest
 
+    diagnostics = with_types(diagnostics, text)
     rest = read_rest(text, shown, diagnostics)
     diagnostics = [*with_fixes(text, diagnostics)]
     if rest is None:
         return CheckedFile(shown, text=text, diagnostics=tuple(diagnostics))
-    checked = _checked(rest, [], how)
+    checked = _checked(rest.document, [], how)
+    detected = _checked(rest.as_evidence, [], how).detected
+    is_same = detected is not None and detected[:1] == (checked.detected or ())[:1]
     found = [
         *diagnostics,
-        *(finding for finding in checked.diagnostics if is_certain(finding.code)),
+        *(
+            finding
+            for finding in checked.diagnostics
+            if is_certain(finding, rest.document, is_dialect_certain=is_same)
+        ),
     ]
     found.sort(key=lambda finding: finding.span.start.offset if finding.span else -1)
-    return checked._replace(diagnostics=tuple(found))
+    return checked._replace(detected=detected, diagnostics=tuple(found))
 
 
 def _checked(document: Document, diagnostics: list[Diagnostic], how: Options) -> CheckedFile:

@@ -19,7 +19,7 @@ def report_useless(table: Table, reporter: Reporter) -> None:
     """Report each severity that cannot be, and each pattern that can match nothing."""
     severity = table.get("severity")
     for code, level in severity.items() if is_table(severity) else ():
-        if level in LEVELS and (reason := refusal(code, str(level))):
+        if level in LEVELS and (reason := refusal(reporter.value(code), str(level))):
             message, _, advice = reason.partition("; ")
             place = KeyOf((*TABLE, "severity", code))
             label = "not a code" if advice else "cannot be lowered"

@@ -67,7 +67,10 @@ class Reporter:
             for place, words in finding.related
             if not isinstance(place, Stretch) and document.has(place.route)
         )
-        finding = finding._replace(help=help_, related=related)
+        fix = finding.fix
+        if fix and any(self._quotes.hides(edit.replacement) for edit in fix.edits):
+            fix = None  # it would show the secret, or write `***` in its place
+        finding = finding._replace(help=help_, related=related, fix=fix)
         severity = self._severity(finding.code)
         found = to_diagnostic(finding, document.file, document.span, self._quotes, severity)
         self.found.append(found)
@@ -75,6 +78,11 @@ class Reporter:
     def is_reported(self, route: Route) -> bool:
         """Return whether this value, one that holds it or one inside it was reported already."""
         return any(route[: len(reported)] == reported[: len(route)] for reported in self._routes)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of the documents is lost, so that a key that is missing is missing."""
+        return not any(document.lost for document in self._documents)
 
     def has_unknown_key(self, table: Route) -> bool:
         """Return whether an unknown key of a table was reported, so that no default is certain."""

@@ -70,8 +70,7 @@ def _with_fix(found: Diagnostic, text: str, lines: LineIndex, quotes: Quotes) ->
     if sign:
         edits.insert(0, Edit(lines.span(*entry.span("sign")), sign))
     fix = Fix(f"Write {entry['key']} = {meant}", tuple(edits))
-    is_number = not sign and meant[:1].isdigit() and meant != value
-    return replace(found, fix=fix, help=(f"Write {meant}.",) if is_number else found.help)
+    return replace(found, fix=fix)
 
 
 def _end(text: str, end: int) -> int:

@@ -110,7 +110,7 @@ def _report_keys(
     }
     lacking = [names for names in missing if not {*names} & {*found.values()}]
     nameless = [problem.route for problem in unknown if found[problem.route] is None]
-    covered = 0 < len(lacking) <= len(nameless)
+    covered = reporter.is_whole and 0 < len(lacking) <= len(nameless)
     for problem in unknown:
         explains = covered and problem.route == nameless[0]
         report_unknown(problem.route, problem.value, lacking if explains else [], reporter)

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from corvus.base.errors import EditRefused
 from corvus.config.check.documents import LoadedConfig, load_documents
+from corvus.config.check.syntax_advice import with_types
 from corvus.config.edit.edit import Edit, applied, remove_statement, rename, same
 from corvus.config.edit.placing import put
 from corvus.config.model.aliases import ALIASES, Alias, HostReading, canonical
 from corvus.config.model.dialects import Dialect
-from corvus.config.toml.document import BOM, Document, read_document
+from corvus.config.toml.document import BOM, Document, read_document, source_text
 from corvus.config.toml.values import Route, Table, is_table, value_at
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def migrate_document(
     """
     document, errors = read_document(raw, file)
     if document is None:
-        return None, errors
+        return None, with_types(errors, source_text(raw))
     loaded = load_documents((document,), plan.dialect)
     wrong = [
         diagnostic

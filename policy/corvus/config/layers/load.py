@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from corvus.config.check.documents import LoadedConfig, load_documents
 from corvus.config.layers.locate import Location, locate
 from corvus.config.layers.order import Layer
-from corvus.config.toml.document import Document, read_file
+from corvus.config.toml.document import Document, read_bytes, read_document, source_text
 from corvus.diagnostics.model import ConfigError
 
 if TYPE_CHECKING:
@@ -64,7 +64,14 @@ def load(
     documents: list[Document] = []
     diagnostics: list[Diagnostic] = []
     for path in paths:
-        document, problems = read_file(path, str(path))
+        raw, problems = read_bytes(path, str(path))
+        document = None
+        if raw is not None:
+            document, problems = read_document(raw, str(path))
+        if raw is not None and document is None:
+            from corvus.config.check.syntax_advice import with_types
+
+            problems = with_types(problems, source_text(raw))
         diagnostics += problems
         if document is not None:
             documents.append(document)

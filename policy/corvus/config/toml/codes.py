@@ -75,6 +75,17 @@ _FILES: tuple[CodeInfo, ...] = (
 
 _SYNTAX: tuple[CodeInfo, ...] = (
     CodeInfo(
+        "not-toml",
+        _ERROR,
+        "a file that is no TOML at all",
+        "A template that is not rendered yet, or a file in another language, would give an error "
+        "for each of its lines. What it is, is said once, at the first place that shows it. Only "
+        "a file that cannot be read as TOML is looked at so: a string may hold what it likes.",
+        "[cost]\nenabled = {{ cost_enabled }}\ndaily_limit_usd = {{ daily_limit }}\n",
+        "[cost]\nenabled = true\ndaily_limit_usd = 10\n",
+        "Render a template first, then check the result. Write a config in TOML.",
+    ),
+    CodeInfo(
         "syntax-error",
         _ERROR,
         "text that is not TOML",

@@ -44,9 +44,20 @@ class Document:
         text: Its text without byte order mark, line ends as in the file.
         has_bom: Whether the file starts with a byte order mark.
         data: Its values; floats are ``Decimal``.
+        lost: What it sets in lines that cannot be read; a table stands for anything in it.
     """
 
-    __slots__ = ("_lines", "_quotes", "_spans", "_statements", "data", "file", "has_bom", "text")
+    __slots__ = (
+        "_lines",
+        "_quotes",
+        "_spans",
+        "_statements",
+        "data",
+        "file",
+        "has_bom",
+        "lost",
+        "text",
+    )
 
     def __init__(self, file: str, text: str, data: dict[str, Any], *, has_bom: bool) -> None:
         self.file = file
@@ -56,6 +67,7 @@ class Document:
         self._quotes: Quotes | None = None
         self._lines: LineIndex | None = None
         self._spans: SpanIndex | None = None
+        self.lost: frozenset[Route] = frozenset()
         self._statements: tuple[Statement, ...] | None = None
 
     @property
@@ -66,7 +78,9 @@ class Document:
         return Path(self.file).parent
 
     def has(self, path: Route) -> bool:
-        """Return whether the document sets a path."""
+        """Return whether the document sets a path, be it in a line that cannot be read."""
+        if path in self.lost:
+            return True
         value: object = self.data
         for part in path:
             if isinstance(part, str):
@@ -237,7 +251,11 @@ def _parse(text: str, file: str, *, has_bom: bool) -> tuple[Document | None, lis
 
 
 def _looks_like_utf16(body: bytes) -> bool:
-    return body.startswith(_UTF16) or body.count(0) * 4 > len(body)
+    """Return whether the bytes are UTF-16: marked, or every second one of plain words is 0."""
+    if body.startswith(_UTF16):
+        return True
+    odd = body[1::2].count(0)
+    return body.count(0) * 4 > len(body) and max(odd, body.count(0) - odd) * 10 > 9 * body.count(0)
 
 
 def _undecodable(raw: bytes, file: str) -> list[Diagnostic]:
@@ -245,6 +263,8 @@ def _undecodable(raw: bytes, file: str) -> list[Diagnostic]:
 
     body = raw.removeprefix(BOM)
     found = [explain.byte_order_mark(file)] if body is not raw else []
+    if what := explain.binary(body):
+        return [*found, explain.not_text(what, file)]
     if _looks_like_utf16(body):
         return [*found, explain.utf16(file)]
     return [*found, *explain.not_utf8(raw, file)]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from corvus.config.toml import problems
 from corvus.config.toml.bounds import MAX_PROBLEMS
 from corvus.config.toml.finding import Finding, KeyOf, Place, Stretch, ValueOf
+from corvus.config.toml.languages import find_language
 from corvus.config.toml.quotes import Quotes
 from corvus.config.toml.scan import scan
 from corvus.config.toml.spans import Conflict, LineIndex, SpanIndex
-from corvus.config.toml.tokens import FORBIDDEN
+from corvus.config.toml.tokens import FORBIDDEN, Gap
 from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.model import Diagnostic, Edit, Fix, Label, Position, Span
 
@@ -62,15 +63,23 @@ def explain_refusal(text: str, file: str, refusal: Exception, *, has_bom: bool) 
     Returns:
         At least one error, in the order of the text.
     """
-    lines = LineIndex(text, has_bom=has_bom)
+    lines, quotes = LineIndex(text, has_bom=has_bom), Quotes(text)
     scanned = scan(text)
+    language = find_language(text, file, scanned.problems, quotes)
+    if language is not None:
+        return _to_diagnostics([language], file, quotes, lines)
     found = _merge(scanned.problems, _forbidden(text), lines)
     misread = {lines.line_of(problem.start) for problem in found}
-    quotes = Quotes(text)
+    no_setting = {
+        lines.line_of(problem.start) for problem in found if problem.label == problems.NO_EQUALS
+    }
+    gaps = [statement.start for statement in scanned.statements if isinstance(statement, Gap)]
     found += [
         _defined_twice(conflict, quotes)
         for conflict in SpanIndex(scanned.statements).conflicts
         if lines.line_of(conflict.place.start) not in misread
+        and lines.line_of(conflict.first.start) not in no_setting
+        and not _may_be_another(conflict, gaps)
     ]
     if not found:
         found = [_from_refusal(text, lines, refusal)]
@@ -87,7 +96,9 @@ def explain_problems(text: str, file: str, *, has_bom: bool) -> list[Diagnostic]
     found = scan(text).problems
     if all(problem.code not in {problems.DEEP, problems.MODERN} for problem in found):
         return []
-    return _to_diagnostics([*found], file, Quotes(text), LineIndex(text, has_bom=has_bom))
+    lines, quotes = LineIndex(text, has_bom=has_bom), Quotes(text)
+    language = find_language(text, file, found, quotes)
+    return _to_diagnostics([*found] if language is None else [language], file, quotes, lines)
 
 
 def explain_excess(
@@ -173,6 +184,41 @@ def _undecodable_byte(raw: bytes, byte_offset: int, file: str) -> Diagnostic:
     )
 
 
+_BINARY: Final = (
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "a gzip file"),
+    (b"BZh", "a bzip2 file"),
+    (b"\xfd7zXZ", "an xz file"),
+    (b"\x28\xb5\x2f\xfd", "a zstd file"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"%PDF-", "a PDF"),
+    (b"\x89PNG", "an image"),
+    (b"\xff\xd8\xff", "an image"),
+    (b"GIF8", "an image"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+    (b"SQLite format 3\0", "a SQLite database"),
+)
+"""How files that are no text begin: the list of ``file(1)``, read 2026-11-28."""
+_CONTROL: Final = bytes({*range(32)} - {*b"\t\n\v\f\r\x1b"})
+
+
+def binary(body: bytes) -> str | None:
+    """Return what a file is that is no text; ``None`` for text in whatever encoding."""
+    known = next((what for start, what in _BINARY if body.startswith(start)), None)
+    if known or body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return known
+    odd, all_zeros = body[1::2].count(0), body.count(0)
+    control = len(body) - len(body.translate(None, _CONTROL))
+    is_utf16 = max(odd, all_zeros - odd) * 10 > 9 * control
+    return "a binary file" if control * 20 > len(body) and not is_utf16 else None
+
+
+def not_text(what: str, file: str) -> Diagnostic:
+    """Describe a file that holds no text."""
+    return without_text("not-toml", f"this is {what}, not TOML", file, "Is this the right file?")
+
+
 def utf16(file: str) -> Diagnostic:
     """Describe a file in the encoding that some Windows tools write."""
     message = "the file looks like UTF-16, not UTF-8"
@@ -183,6 +229,12 @@ def utf16(file: str) -> Diagnostic:
 def without_text(code: str, message: str, file: str, *help_: str) -> Diagnostic:
     """Describe a file that could not be read at all."""
     return Diagnostic(code, Severity.ERROR, message, file, None, help=help_)
+
+
+def _may_be_another(conflict: Conflict, gaps: Sequence[int]) -> bool:
+    """Return whether a header between two tables cannot be read: it may begin a new element."""
+    first, last = conflict.first.start, conflict.again[-1].start
+    return conflict.how == "table" and any(first < gap < last for gap in gaps)
 
 
 def _defined_twice(conflict: Conflict, quotes: Quotes) -> Finding:

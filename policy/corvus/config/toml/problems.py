@@ -21,6 +21,9 @@ MODERN: Final = "toml-1.1-syntax"
 DEEP: Final = "nesting-too-deep"
 RANGE: Final = "number-out-of-range"
 
+NO_EQUALS: Final = "expected `=`"
+"""The label of a line that may be no setting at all, but a comment, say."""
+
 _MODERN_HELP: Final = "corvus reads TOML 1.0, so that a file means the same on every Python."
 _QUOTES: Final = "\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\xab\xbb"
 _MARKERS: Final = ("<<<<<<<", "=======", ">>>>>>>")
@@ -286,9 +289,22 @@ def no_equals(start: int, end: int, token: str, name: str, *, rest: str) -> Find
         f"expected `=` after the key `{name}`",
         start,
         end,
-        "expected `=`",
+        NO_EQUALS,
         odd_character(token) or helps,
     )
+
+
+def unopened_header(start: int, end: int) -> Finding:
+    """Describe ``table]``."""
+    return _syntax(
+        "the table header is not opened with `[`", start, end, "expected `[` before this"
+    )
+
+
+def conflict(start: int, end: int) -> Finding:
+    """Describe what git leaves of two versions."""
+    helps = ("Keep one of the two versions, and remove the lines with markers.",)
+    return _syntax("a conflict of git is not settled", start, end, "begins here", helps)
 
 
 def unnamed_header(start: int, end: int) -> Finding:

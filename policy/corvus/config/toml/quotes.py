@@ -20,6 +20,9 @@ _NAME: Final = 8
 _VALUE: Final = 4
 """A shorter piece of a secret reveals nothing: a bracket, a comma, a letter."""
 _LONGEST: Final = 40
+"""Longest piece of a broken document in characters; a longer one is cut."""
+_LOOK: Final = 400
+"""How much of a piece is looked at for that."""
 
 
 class Quotes:
@@ -59,12 +62,11 @@ class Quotes:
 
     def token(self, text: str, start: int) -> str:
         """Return what stands at an offset of the only document, shortened and in backticks."""
-        piece = self._at(start, text)
-        return f"`{piece if len(piece) <= _LONGEST else piece[:_LONGEST] + '...'}`"
+        return f"`{self._at(start, text)}`"
 
     def key(self, name: str, start: int) -> str:
-        """Return the name that a key token at an offset of the only document spells."""
-        return self.name(name) if self._at(start, name) == name else self._at(start, name)
+        """Return the name that a key token at an offset of the only document spells, shortened."""
+        return self._at(start, name)
 
     def hides(self, text: str) -> bool:
         """Return whether a text holds what may be a secret of the document."""
@@ -77,8 +79,10 @@ class Quotes:
     def _at(self, start: int, text: str) -> str:
         from corvus.diagnostics.secrets import MASK
 
-        secrets = self._known()[0]
-        return MASK if secrets.overlap(start, start + len(text)) else self.value(text)
+        cut = text if len(text) <= _LONGEST else text[:_LONGEST]
+        if self._known()[0].overlap(start, start + len(cut)) or self.hides(text[:_LOOK]):
+            return MASK
+        return cut if cut == text else f"{cut}..."
 
     def _piece(self, text: str, shortest: int) -> str:
         from corvus.diagnostics.secrets import MASK

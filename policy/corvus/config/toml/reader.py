@@ -261,7 +261,9 @@ class ValueReader(Cursor):
                 self._no_separator()
             token = self._junk()
             problem = problems.bad_value(token, start, self._shown(token, start))
-            resume = start if token in {",", "}", "]"} else start + len(token)
+            opener = tokens.OPENER.search(token)
+            resume = start + (opener.start() if opener else len(token))
+            resume = start if token in {",", "}", "]"} else resume
             in_array = bool(self._open) and self._open[-1][1] == "["
             raise Misread(problem, resume=resume, maybe_unclosed=in_array)
         self._pos = match.end()

@@ -44,6 +44,7 @@ class _Scanner(ValueReader):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self._stray_closers = False
+        self._no_closer_before = 0
         self._array_sizes: dict[tuple[str | int, ...], int] = {}
         self._statements: list[Statement] = []
 
@@ -148,24 +149,48 @@ class _Scanner(ValueReader):
         culprit = next((item for item in reversed(self._open) if start < item[0] < line), None)
         if culprit and misread.maybe_unclosed and self._starts_statement(line):
             problem, resume = problems.unclosed_bracket(*culprit), line
-        elif self._open:
-            resume = self._skip_brackets(resume)
+        elif self._text.startswith("[", start):
+            resume = self._skip_brackets(resume) if self._open else self._end_of_line(resume)
+        elif not self._open and (whole := self._lost_start(start)):
+            problem, resume = whole
         else:
-            resume = self._end_of_line(resume)
+            resume = self._skip_items(self._skip_brackets(resume), line)
         self._note(problem)
         self._stray_closers = self._stray_closers or bool(self._open)
         self._open.clear()
         self._pos = max(resume, start + 1)
 
+    def _lost_start(self, start: int) -> tuple[Finding, int] | None:
+        """Explain a line that begins no entry: a header without its bracket, or a conflict."""
+        conflict = tokens.CONFLICT.match(self._text, start)
+        header = tokens.LOST_HEADER.match(self._text, start)
+        if conflict is None and header is None:
+            return None
+        if self._statements and _starts_at(self._statements[-1], start):
+            self._statements.pop()
+        self._statements.append(Gap(start))
+        self._table, self._keys = (), ()
+        if conflict is not None:
+            end = self._end_of_line(start)
+            return problems.conflict(start, end), conflict.end()
+        end = self._end_of_line(start)
+        return problems.unopened_header(start, end), end
+
     def _skip_brackets(self, pos: int) -> int:
-        """Return the end of the line that closes all brackets, or where a new statement starts."""
+        """Return the end of the line that closes all brackets, or where a new statement starts.
+
+        Brackets count that are open already, and those that a line opens which cannot be read.
+        """
         depth = len(self._open)
         while pos < len(self._text):
             pos = self._match_end(tokens.SKIP_IN_LINE, pos)
             run = tokens.BRACKETS.match(self._text, pos)
             if run is None:
+                if depth == 0:
+                    return pos
                 pos += 1
                 if self._starts_statement(pos):
+                    self._stray_closers = True
                     return pos
                 continue
             pos = run.end()
@@ -174,6 +199,40 @@ class _Scanner(ValueReader):
                 self._open.clear()
                 return self._end_of_line(pos)
         return len(self._text)
+
+    def _skip_items(self, end: int, start: int) -> int:
+        """Return the end of a bracket that closes below, where only items stand before it.
+
+        What opened it is lost, or stands in the line that cannot be read, from ``start`` to
+        ``end``. A bracket alone below a line that looks whole is a mistake of its own.
+        """
+        pos = end
+        if end < self._no_closer_before:
+            return end
+        is_cut = self._text[start:end].rstrip().endswith((",", "="))
+        while self._text.startswith("\n", pos):
+            line = pos + 1
+            if closers := tokens.CLOSERS_LINE.match(self._text, line):
+                return closers.end() if is_cut else end
+            if not tokens.ITEM_LINE.match(self._text, line) or self._starts_statement(line):
+                break
+            pos, is_cut = self._end_of_line(line), True
+            if self._closes(line):
+                return pos
+        self._no_closer_before = pos
+        return end
+
+    def _closes(self, pos: int) -> bool:
+        """Return whether a line closes more brackets than it opens."""
+        depth = 0
+        while run := tokens.BRACKETS.match(self._text, self._match_end(tokens.SKIP_IN_LINE, pos)):
+            depth += len(run.group()) * (1 if run.group()[0] in "[{" else -1)
+            pos = run.end()
+        return depth < 0
+
+
+def _starts_at(statement: Statement, start: int) -> bool:
+    return isinstance(statement, Entry) and statement.keys[0].start == start
 
 
 def _split(keys: str, start: int) -> tuple[KeyToken, ...]:

@@ -78,8 +78,15 @@ HEADER_LINE: Final = re.compile(
     rf"[ \t]*+\[\[?+[ \t]*+(?=[A-Za-z_]){_DOTTED}[ \t]*+\]\]?+{LINE_END.pattern}"
 )
 """A line that can hardly be anything but a header, even where an array is still open."""
+LOST_HEADER: Final = re.compile(rf"[ \t({{<]*+{_DOTTED}[ \t]*+\]{{1,2}}+{LINE_END.pattern}")
+"""A line that ends as a header does but does not begin as one."""
+ITEM_LINE: Final = re.compile(r"[ \t]*+(?:[\"'0-9+{\[-]|true\b|false\b|#|\r?+(?:\n|\Z))")
+"""How a line begins that may stand between the brackets of an array."""
+CONFLICT: Final = re.compile(r"<{7}[^<\n][\s\S]*?\n>{7}[^\n]*+")
+"""What a version control system leaves of two versions: both of them, between markers."""
 CLOSERS_LINE: Final = re.compile(rf"[ \t]*+[\]}}][\]}}, \t]*+{LINE_END.pattern}")
 
+OPENER: Final = re.compile(r"[\[{]")
 BRACKETS: Final = re.compile(r"[\[{]++|[\]}]++")
 SKIP_IN_LINE: Final = re.compile(rf"(?:[^\"'#\[\]{{}}\n]++|{WHOLE})*+")
 """All that stands before the next bracket or line end outside strings and comments."""
