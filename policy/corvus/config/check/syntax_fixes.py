@@ -82,9 +82,10 @@ def _end(text: str, end: int) -> int:
 def _meant(path: tuple[str | int, ...], value: str) -> str | None:
     """Return the value that a word was meant to be, by the type of its key."""
     from corvus.config.check.suggest import closest
-    from corvus.config.model.keys import choices, node
+    from corvus.config.check.suggestion import json_types
+    from corvus.config.model.keys import choices
 
-    types = {node(path).get("type")}
+    types = json_types(path)
     for how, name in _KINDS:
         if name in types and (spelt := plain(value, how, str(path[-1]))):
             return spelt

@@ -69,6 +69,31 @@ def add_ignores(raw: bytes, name: str, options: Options, reason: str) -> Ignorin
     return IgnoringText(raw, added)
 
 
+def add_ignore(
+    raw: bytes, checked: CheckedFile, finding: Diagnostic, options: Options, reason: str
+) -> bytes | None:
+    """Ignore one finding by a comment.
+
+    Args:
+        raw: The whole file.
+        checked: What a check found in it.
+        finding: One of that.
+        options: How it was checked.
+        reason: Why, one line with a letter or digit.
+
+    Returns:
+        The text with the comment; ``None`` where no comment may ignore it, or none has a place.
+    """
+    if finding.span is None or not is_ignorable(finding):
+        return None
+    place = _Place(finding.span.start.line, (finding.code,))
+    for candidate in _candidates(raw, place, reason):
+        again = check_text(candidate, checked.shown, options)
+        if _is_better(raw, checked, candidate, again, place):
+            return candidate
+    return None
+
+
 def is_ignorable(diagnostic: Diagnostic) -> bool:
     """Return whether a comment may ignore a finding, and there is a place for one."""
     return diagnostic.span is not None and may_ignore(diagnostic.code)
