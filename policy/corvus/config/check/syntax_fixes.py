@@ -14,7 +14,7 @@ from dataclasses import replace
 from corvus.config.check.plain_value import plain
 from corvus.config.toml.quotes import Quotes
 from corvus.config.toml.spans import LineIndex
-from corvus.config.toml.values import quoted
+from corvus.config.toml.values import as_items, quoted
 from corvus.diagnostics.model import Diagnostic, Edit, Fix
 from corvus.diagnostics.secrets import MASK, any_secret
 
@@ -84,7 +84,8 @@ def _meant(path: tuple[str | int, ...], value: str) -> str | None:
     from corvus.config.check.suggest import closest
     from corvus.config.model.keys import choices, node
 
-    types = {node(path).get("type")}
+    stated = node(path).get("type")
+    types = {stated} if isinstance(stated, str) else {*as_items(stated)}
     for how, name in _KINDS:
         if name in types and (spelt := plain(value, how, str(path[-1]))):
             return spelt
