@@ -134,7 +134,9 @@ def test_a_quick_fix_is_proved_and_a_comment_ignores_what_may_be_ignored(tmp_pat
         assert fix.kind == types.CodeActionKind.QuickFix
         assert fix.is_preferred is None  # it is a guess
         assert applied(text, fix.edit) == text.replace("dayly", "daily")
-        assert "# corvus: ignore[unknown-key] say why\ndayly" in applied(text, ignore.edit)
+        assert "dayly_limit_usd = 5  # corvus: ignore[unknown-key] say why\n" in applied(
+            text, ignore.edit
+        )
         (ignore,) = await page.actions("100")
         mended = applied(text.replace("dayly", "daily"), ignore.edit)
         editor.change(page.uri, mended, 2)
@@ -362,16 +364,17 @@ def test_codes_are_keys_where_severities_are_stated(tmp_path: Path) -> None:
 
 
 def test_safe_fixes_come_all_at_once(tmp_path: Path) -> None:
-    text = (
-        "\ufeff[cost]\nenabled = true\n# corvus: ignore[no-limit-set] mended\ndayly_limit_usd = 5\n"
-    )
+    body = "[cost]\nenabled = true # corvus: ignore[no-limit-set] mended\ndayly_limit_usd = 5\n"
+    text = f"\ufeff{body}"
 
     async def scene(editor: Editor) -> None:
         page = Page(editor, tmp_path / "corvus.toml", text)
         for kind in ("source.fixAll", "source.fixAll.corvus"):
             (action,) = await page.actions("enabled", kind)
-            assert "\ufeff" in text
-            assert "dayly" in applied(text, action.edit)  # a guess is not safe
-            assert "mended" not in applied(text, action.edit)
+            assert applied(text, action.edit) == body.replace(
+                " # corvus: ignore[no-limit-set] mended", ""
+            )
+        actions = await page.actions("\ufeff", types.CodeActionKind.QuickFix)
+        assert [applied(text, each.edit) for each in actions] == [body]
 
     editing(tmp_path, scene)

@@ -102,7 +102,7 @@ for _name in NAMES:
 def check(
     name: Name,
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE…", help="JSON or JSON Lines; - is standard input.")
+        list[str], typer.Argument(metavar="FILE", help="JSON or JSON Lines; - is standard input.")
     ],
     output: Style = "text",
 ) -> None:

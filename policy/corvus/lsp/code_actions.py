@@ -8,10 +8,9 @@ from typing import Final
 
 from lsprotocol import types
 
-from corvus.config.check.ignore import may_ignore
 from corvus.config.edit.fixing import fix_text, prove
+from corvus.config.edit.ignoring import add_ignore
 from corvus.config.edit.migrate import Plan, migrate_document
-from corvus.config.toml.document import BOM
 from corvus.diagnostics.model import Diagnostic, Fix
 from corvus.lsp.findings import diagnostics, place
 from corvus.lsp.view import View
@@ -58,9 +57,10 @@ def _quick_fixes(view: View, area: types.Range) -> Iterator[types.CodeAction]:
         if finding.fix is not None:
             yield _quick_fix(view, finding, finding.fix.description, _edits(view, finding.fix))
     for finding in (each for each, is_near in zip(found, near, strict=True) if is_near):
-        if may_ignore(finding.code) and finding.span is not None:
+        after = add_ignore(view.text.raw, view.checked, finding, view.options, _REASON)
+        if after is not None:
             title = f"Ignore {finding.code} here, with a reason"
-            yield _quick_fix(view, replace(finding, fix=None), title, [_comment(view, finding)])
+            yield _quick_fix(view, replace(finding, fix=None), title, [_difference(view, after)])
 
 
 def _touches(one: types.Range, other: types.Range) -> bool:
@@ -73,17 +73,6 @@ def _key(position: types.Position) -> tuple[int, int]:
 
 def _edits(view: View, fix: Fix) -> list[types.TextEdit]:
     return [types.TextEdit(view.text.range_of(edit.span), edit.replacement) for edit in fix.edits]
-
-
-def _comment(view: View, finding: Diagnostic) -> types.TextEdit:
-    """Return the edit that adds a comment: on a line of its own above, where none is wrong."""
-    assert finding.span is not None, "only what stands somewhere can be ignored"
-    start, _ = view.text.line_bounds(finding.span.start.offset)
-    line = view.text.body[start : finding.span.start.offset]
-    indent = line[: len(line) - len(line.lstrip(" \t"))]
-    newline = "\r\n" if "\r\n" in view.text.body else "\n"
-    text = f"{indent}# corvus: ignore[{finding.code}] {_REASON}{newline}"
-    return types.TextEdit(view.text.range(start, start), text)
 
 
 def _quick_fix(
@@ -115,12 +104,18 @@ def _migrate(view: View) -> Iterator[types.CodeAction]:
 
 
 def _whole(view: View, title: str, kind: str, after: bytes) -> types.CodeAction:
-    """Return the action that makes a text another: the smallest stretch that differs is edited."""
-    old, new = view.text.body, after.removeprefix(BOM).decode()
+    """Return the action that makes a text another."""
+    return types.CodeAction(title=title, kind=kind, edit=view.edit([_difference(view, after)]))
+
+
+def _difference(view: View, after: bytes) -> types.TextEdit:
+    """Return the edit that makes a text another: of the smallest stretch that differs."""
+    old, new = view.text.whole, after.decode()
     start = _common(old, new)
     rest = _common(old[start:][::-1], new[start:][::-1])
-    edit = types.TextEdit(view.text.range(start, len(old) - rest), new[start : len(new) - rest])
-    return types.CodeAction(title=title, kind=kind, edit=view.edit([edit]))
+    mark = len(old) - len(view.text.body)
+    place_ = view.text.range(start - mark, len(old) - rest - mark)
+    return types.TextEdit(place_, new[start : len(new) - rest])
 
 
 def _common(one: str, other: str) -> int:

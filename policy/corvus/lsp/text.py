@@ -70,8 +70,9 @@ class Text:
         return types.Range(self.position(start), self.position(end))
 
     def range_of(self, span: Span) -> types.Range:
-        """Return the range of a span of the document."""
-        return self.range(span.start.offset, span.end.offset)
+        """Return the range of a span of the document; the byte order mark has one, too."""
+        is_mark = self._shift and not span.start.byte_offset
+        return self.range(-1 if is_mark else span.start.offset, span.end.offset)
 
     @property
     def all(self) -> types.Range:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from corvus.cli.check_options import parser_of_check
+from corvus.cli.main import main
 from corvus.config.check.check import check_text
 from corvus.diagnostics.formats import FORMATS
 
@@ -16,8 +16,10 @@ GUIDE = (ROOT / "docs/check.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)
 
 
-def test_every_option_of_the_guide_exists() -> None:
-    known = parser_of_check().format_help()
+def test_every_option_of_the_guide_exists(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("check", "migrate"):
+        main([command, "--help"])
+    known = capsys.readouterr().out
     named = {*re.findall(r"--[a-z][a-z-]+", GUIDE)}
     assert {option for option in named if option not in known} == set()
 

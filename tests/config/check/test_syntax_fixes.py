@@ -53,6 +53,11 @@ def test_what_is_not_clear_stays(line: str) -> None:
     assert fixed(f"[cost]\n{line}\n") == f"[cost]\n{line}\n"
 
 
+def test_a_key_of_several_types_is_mended_too() -> None:
+    budget = '[[cost.budgets]]\nname = "a"\nperiod = "day"\nlimit_usd = 1\nmatch.user = {}\n'
+    assert fixed(budget.format("ana")) == budget.format('"ana"')
+
+
 def test_a_second_mistake_of_syntax_does_not_hinder_the_first() -> None:
     text = "[cost]\ndaily_limit_usd = $10\nenabled = \n"
     assert fixed(text) == text.replace("$10", "10")

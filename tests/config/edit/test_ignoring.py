@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from corvus.config.check.check import Options, check_text
-from corvus.config.edit.ignoring import add_ignores
+from corvus.config.edit.ignoring import add_ignores, is_ignorable
 
 REASON = "paged by hand"
+GOLDEN = sorted((Path(__file__).parents[2] / "golden").rglob("*.toml"))
 
 
 def added(text: str) -> tuple[str, int]:
@@ -110,3 +113,19 @@ def test_more_findings_than_are_reported_at_once_are_all_ignored() -> None:
     after, count = added(text)
     assert count == 130
     assert codes(after) == []
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_whatever_a_file_holds_it_means_the_same_and_no_finding_comes(path: Path) -> None:
+    raw = path.read_bytes()
+    result = add_ignores(raw, path.name, Options(), REASON)
+    before = check_text(raw, path.name).diagnostics
+    after = check_text(result.after, path.name).diagnostics
+    assert not Counter(one.code for one in after) - Counter(one.code for one in before)
+    assert add_ignores(result.after, path.name, Options(), REASON) == (result.after, 0)
+    if result.added:
+        assert tomllib.loads(result.after.decode("utf-8-sig")) == tomllib.loads(
+            raw.decode("utf-8-sig")
+        )
+    if not any(one.is_error for one in before):
+        assert not any(map(is_ignorable, after))

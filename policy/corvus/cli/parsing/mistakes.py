@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import typer
 
@@ -13,7 +13,7 @@ from corvus.cli.exits import Exit
 from corvus.cli.parsing.arguments import invalid_value, show_mistake, unexpected
 
 # The classes of click are part of typer, which names none of those above publicly.
-UsageMistake: Final = typer.BadParameter.__bases__[0]
+UsageMistake: Final = cast("type[Exception]", typer.BadParameter.__bases__[0])
 """What typer raises for a command line that it cannot read."""
 _NO_ARGUMENTS: Final = "NoArgsIsHelpError"
 _MISSING: Final = "MissingParameter"

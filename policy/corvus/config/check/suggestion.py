@@ -82,7 +82,7 @@ def takes(route: Route, value: object) -> bool:
 
     A key of a host runtime, whose type is not known, takes everything.
     """
-    types = _types(route)
+    types = json_types(route)
     word = kind(value)
     if not types:
         return True
@@ -96,7 +96,7 @@ def takes(route: Route, value: object) -> bool:
     return {"boolean": "boolean", "array": "array", "table": "object"}[word] in types
 
 
-def _types(route: Route) -> frozenset[str]:
+def json_types(route: Route) -> frozenset[str]:
     """Return the JSON types that a key takes; nothing where the settings do not know it."""
     schema = node(route)
     branches = [schema, *(one for one in as_items(schema.get("anyOf")) if is_table(one))]

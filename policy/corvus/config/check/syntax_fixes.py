@@ -14,7 +14,7 @@ from dataclasses import replace
 from corvus.config.check.plain_value import plain
 from corvus.config.toml.quotes import Quotes
 from corvus.config.toml.spans import LineIndex
-from corvus.config.toml.values import as_items, quoted
+from corvus.config.toml.values import quoted
 from corvus.diagnostics.model import Diagnostic, Edit, Fix
 from corvus.diagnostics.secrets import MASK, any_secret
 
@@ -82,10 +82,10 @@ def _end(text: str, end: int) -> int:
 def _meant(path: tuple[str | int, ...], value: str) -> str | None:
     """Return the value that a word was meant to be, by the type of its key."""
     from corvus.config.check.suggest import closest
-    from corvus.config.model.keys import choices, node
+    from corvus.config.check.suggestion import json_types
+    from corvus.config.model.keys import choices
 
-    stated = node(path).get("type")
-    types = {stated} if isinstance(stated, str) else {*as_items(stated)}
+    types = json_types(path)
     for how, name in _KINDS:
         if name in types and (spelt := plain(value, how, str(path[-1]))):
             return spelt

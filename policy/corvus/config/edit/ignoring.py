@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from corvus.config.check.check import CheckedFile, Options, check_text
 from corvus.config.check.ignore import may_ignore
 from corvus.config.check.rule_settings import SettingsFinder
+from corvus.config.toml.bounds import MAX_FINDINGS
 from corvus.config.toml.document import BOM, read_document
 from corvus.diagnostics.model import Diagnostic
 
@@ -34,6 +35,9 @@ class IgnoringText(NamedTuple):
     added: int
 
 
+_Identity: TypeAlias = tuple[str, tuple[str | int, ...], str]
+
+
 class _Place(NamedTuple):
     line: int
     codes: tuple[str, ...]
@@ -50,16 +54,44 @@ def add_ignores(raw: bytes, name: str, options: Options, reason: str) -> Ignorin
     """
     options = options._replace(finder=SettingsFinder())
     checked = check_text(raw, name, options)
-    added, hopeless = 0, set[tuple[str, tuple[str | int, ...], str]]()
-    while (place := _next(checked, hopeless)) is not None:
-        for candidate in _candidates(raw, place, reason):
+    added, hopeless = 0, set[_Identity]()
+    while places := _places(checked, hopeless):
+        # Most often all of them go to the end of their lines: one proof for all.
+        tries = [_together(raw, places, reason)] if len(places) > 1 else []
+        tries += ((text, places[:1]) for text in _candidates(raw, places[0], reason))
+        for candidate, commented in tries:
             again = check_text(candidate, name, options)
-            if _is_better(raw, checked, candidate, again, place):
-                raw, checked, added = candidate, again, added + 1
+            if _is_better((raw, checked), (candidate, again), commented):
+                raw, checked, added = candidate, again, added + len(commented)
                 break
         else:
-            hopeless |= {_identity(one) for one in _ignorable(checked) if _is_at(one, place)}
+            hopeless |= {_identity(one) for one in _ignorable(checked) if _is_at(one, places[0])}
     return IgnoringText(raw, added)
+
+
+def add_ignore(
+    raw: bytes, checked: CheckedFile, finding: Diagnostic, options: Options, reason: str
+) -> bytes | None:
+    """Ignore one finding by a comment.
+
+    Args:
+        raw: The whole file.
+        checked: What a check found in it.
+        finding: One of that.
+        options: How it was checked.
+        reason: Why, one line with a letter or digit.
+
+    Returns:
+        The text with the comment; ``None`` where no comment may ignore it, or none has a place.
+    """
+    if finding.span is None or not is_ignorable(finding):
+        return None
+    place = _Place(finding.span.start.line, (finding.code,))
+    for candidate in _candidates(raw, place, reason):
+        again = check_text(candidate, checked.shown, options)
+        if _is_better(raw, checked, candidate, again, place):
+            return candidate
+    return None
 
 
 def is_ignorable(diagnostic: Diagnostic) -> bool:
@@ -71,7 +103,7 @@ def _ignorable(checked: CheckedFile) -> Sequence[Diagnostic]:
     return [one for one in checked.diagnostics if is_ignorable(one)]
 
 
-def _identity(one: Diagnostic) -> tuple[str, tuple[str | int, ...], str]:
+def _identity(one: Diagnostic) -> _Identity:
     return one.code, one.path, one.message
 
 
@@ -79,16 +111,20 @@ def _is_at(one: Diagnostic, place: _Place) -> bool:
     return one.span is not None and one.span.start.line == place.line
 
 
-def _next(
-    checked: CheckedFile, hopeless: set[tuple[str, tuple[str | int, ...], str]]
-) -> _Place | None:
-    """Return the first line with a finding to ignore, and the codes of all on that line."""
-    left = [one for one in _ignorable(checked) if _identity(one) not in hopeless]
-    if not left or left[0].span is None:
-        return None
-    line = left[0].span.start.line
-    codes = {one.code for one in left if one.span and one.span.start.line == line}
-    return _Place(line, tuple(sorted(codes)))
+def _places(checked: CheckedFile, hopeless: set[_Identity]) -> list[_Place]:
+    """Return the lines with a finding to ignore, and the codes of all on each line."""
+    codes: dict[int, set[str]] = {}
+    for one in _ignorable(checked):
+        if one.span is not None and _identity(one) not in hopeless:
+            codes.setdefault(one.span.start.line, set()).add(one.code)
+    return [_Place(line, tuple(sorted(names))) for line, names in sorted(codes.items())]
+
+
+def _together(raw: bytes, places: Sequence[_Place], reason: str) -> tuple[bytes, Sequence[_Place]]:
+    """Return the text with a comment at the end of each line; that moves no other line."""
+    for place in places:
+        raw = next(_candidates(raw, place, reason))
+    return raw, places
 
 
 def _candidates(raw: bytes, place: _Place, reason: str) -> Iterator[bytes]:
@@ -114,9 +150,10 @@ def _candidates(raw: bytes, place: _Place, reason: str) -> Iterator[bytes]:
 
 
 def _is_better(
-    raw: bytes, checked: CheckedFile, candidate: bytes, again: CheckedFile, place: _Place
+    old: tuple[bytes, CheckedFile], new: tuple[bytes, CheckedFile], places: Sequence[_Place]
 ) -> bool:
-    """Return whether a text means the same, and has all findings but those of a place."""
+    """Return whether a text means the same, and has all findings but those of some places."""
+    (raw, checked), (candidate, again) = old, new
     before, _ = read_document(raw, checked.shown)
     after, _ = read_document(candidate, checked.shown)
     if before is None or after is None or before.data != after.data:
@@ -124,8 +161,10 @@ def _is_better(
     gone = Counter(
         (one.code, one.path)
         for one in _ignorable(checked)
-        if _is_at(one, place) and one.code in place.codes
+        if any(_is_at(one, place) and one.code in place.codes for place in places)
     )
     found = Counter((one.code, one.path) for one in checked.diagnostics)
     left = Counter((one.code, one.path) for one in again.diagnostics)
+    if len(checked.diagnostics) >= MAX_FINDINGS:
+        return not gone & left  # others follow in their place
     return not left - found and not gone & left
