@@ -156,6 +156,7 @@ CASCADES = {
     "unquoted comment": "[cost]\n enabled: whether limits hold\nenabled = true\n",
     "half read": "[autonomy]\nmax_actions_per_hour = $1\nmax_cost_per_day_cents = 2500\n",
     "broken budget": "[[cost.budgets]]\nname = 'a'\nperiod = day\nlimit_usd = 1\nx = 1 2\n",
+    "doubled opener": "[autonomy]\nallowed_commands = [\nallowed_commands = [\n  'git',\n]\n",
     "array, then tables": "x = []\n[[x]]\n[[x]]\n[[x]]\n",
     "value, then keys": "x = 1\n[x.a]\n[x.b]\n",
 }

@@ -71,7 +71,7 @@ def explain_refusal(text: str, file: str, refusal: Exception, *, has_bom: bool) 
     found = _merge(scanned.problems, _forbidden(text), lines)
     misread = {lines.line_of(problem.start) for problem in found}
     no_setting = {
-        lines.line_of(problem.start) for problem in found if problem.label == problems.NO_EQUALS
+        lines.line_of(problem.start) for problem in found if problem.label in problems.NO_SETTING
     }
     gaps = [statement.start for statement in scanned.statements if isinstance(statement, Gap)]
     found += [

@@ -21,8 +21,10 @@ MODERN: Final = "toml-1.1-syntax"
 DEEP: Final = "nesting-too-deep"
 RANGE: Final = "number-out-of-range"
 
-NO_EQUALS: Final = "expected `=`"
-"""The label of a line that may be no setting at all, but a comment, say."""
+_NO_EQUALS: Final = "expected `=`"
+_OPENED: Final = "opened here"
+NO_SETTING: Final = frozenset({_NO_EQUALS, _OPENED})
+"""Labels of a line that may be no setting at all: a comment, say, or a line that stands twice."""
 
 _MODERN_HELP: Final = "corvus reads TOML 1.0, so that a file means the same on every Python."
 _QUOTES: Final = "\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\xab\xbb"
@@ -202,7 +204,7 @@ def unclosed_bracket(start: int, bracket: str) -> Finding:
         f"the {what} is not closed",
         start,
         start + 1,
-        "opened here",
+        _OPENED,
         (f"Add the missing `{closer}`.",),
     )
 
@@ -289,7 +291,7 @@ def no_equals(start: int, end: int, token: str, name: str, *, rest: str) -> Find
         f"expected `=` after the key `{name}`",
         start,
         end,
-        NO_EQUALS,
+        _NO_EQUALS,
         odd_character(token) or helps,
     )
 
