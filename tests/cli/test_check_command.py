@@ -178,7 +178,10 @@ max_actions_per_hour = 60
 """What a team writes: each table that some rule judges."""
 
 
-@pytest.mark.parametrize("target", ["good.toml", "team/0.toml", "team"])
+EXAMPLES = [str(path) for path in sorted((ROOT / "examples").glob("*/corvus.toml"))]
+
+
+@pytest.mark.parametrize("target", ["good.toml", "team/0.toml", "team", *EXAMPLES])
 def test_checking_loads_no_heavy_module(target: str) -> None:
     """PRF-1: the bar holds only while a check imports none of these, of a file or of a folder."""
     Path("team").mkdir()

@@ -7,6 +7,7 @@ set.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from corvus.base.errors import PolicyError
 
 _BROKEN_PIPE = 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
+_ALLOCATIONS = 100_000
+"""So many before a check looks for garbage: most are done by then, and looking is a twentieth."""
 _PATIENCE_SECONDS = 5.0
 """For how long after one signal others are passed over, lest they cut off the cleaning up."""
 
@@ -64,6 +67,8 @@ def main(argv: list[str] | None = None) -> int:
     """
     if argv is not None:
         return _run_guarded(argv)
+    if sys.argv[1:2] == ["check"]:
+        gc.set_threshold(_ALLOCATIONS)
     code = _run_guarded(sys.argv[1:])
     _end_at_once(code)
     return code

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from corvus.config.check.check import Options, check_text
-from corvus.config.edit.ignoring import add_ignores, is_ignorable
+from corvus.config.edit.ignoring import add_ignore, add_ignores, is_ignorable
 
 REASON = "paged by hand"
 GOLDEN = sorted((Path(__file__).parents[2] / "golden").rglob("*.toml"))
@@ -78,6 +78,18 @@ def test_the_comment_is_at_the_right_place(before: str, after: str | None) -> No
     assert tomllib.loads(text) == tomllib.loads(before)
     assert set(codes(text)) <= {"ignore-unknown-code", "unused-ignore"}
     assert added(text) == (text, 0)
+
+
+def test_one_finding_alone_can_be_ignored() -> None:
+    raw = b"[cost]\nwarn_at_percent = 100\nzzz = 1\n"
+    checked = check_text(raw, "a.toml")
+    for finding, line in zip(checked.diagnostics, (2, 3), strict=True):
+        text = add_ignore(raw, checked, finding, Options(), REASON)
+        assert text is not None
+        assert note(finding.code) in text.decode().splitlines()[line - 1]
+        assert codes(text.decode()) == [
+            one.code for one in checked.diagnostics if one is not finding
+        ]
 
 
 def test_a_byte_order_mark_stays_where_it_is() -> None:

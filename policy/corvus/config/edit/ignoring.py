@@ -89,7 +89,7 @@ def add_ignore(
     place = _Place(finding.span.start.line, (finding.code,))
     for candidate in _candidates(raw, place, reason):
         again = check_text(candidate, checked.shown, options)
-        if _is_better(raw, checked, candidate, again, place):
+        if _is_better((raw, checked), (candidate, again), [place]):
             return candidate
     return None
 

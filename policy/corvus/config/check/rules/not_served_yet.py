@@ -7,7 +7,10 @@ from corvus.config.check.subject import Subject
 from corvus.config.toml.finding import Finding, KeyOf
 from corvus.config.toml.values import Route, shown, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
-from corvus.diagnostics.model import Fix
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from corvus.diagnostics.model import Fix
 
 KEYS: dict[Route, str] = {
     ("governance", "ledger", "url"): "Remove it: each host counts for itself, in its own ledger.",
