@@ -41,6 +41,7 @@ BEYOND_SCHEMA = {
     "invalid-origin": "the same",
     "duplicate-upstream-kind": "two tables cannot be compared",
     "not-served-yet": "the key is right, and this release does not act on it",
+    "invalid-severity": "which codes there are, the schema does not list",
     "no-limit-set": "it is a warning",
     "extreme-threshold": "it is a warning",
     "unpriced-default-model": "it is a warning",
@@ -48,6 +49,7 @@ BEYOND_SCHEMA = {
 }
 BEYOND_SCHEMA_IN_FILES = {
     "unknown-key--table-typo-beside-a-host.zeroclaw": "it passes for a section of the host",
+    "invalid-value--patterns": "which patterns of .gitignore are sound no pattern can say",
     "invalid-value--glob-of-a-list": "which globs are sound no pattern can say",
     "invalid-value--refuse-is-last": "of a list of any length no schema says what is last",
 }

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     _Level: TypeAlias = str
     _Dialect: TypeAlias = str
 else:
-    _Level = Literal[LEVELS]
-    _Dialect = Literal[tuple(dialect.value for dialect in DIALECTS)]
+    _Level = Annotated[
+        Literal[LEVELS], Field(description="What the findings of the code count as; off: none.")
+    ]
+    _Dialect = Annotated[
+        Literal[tuple(dialect.value for dialect in DIALECTS)],
+        Field(description="What files that match are checked as."),
+    ]
 
 
 class CheckSettings(StrictTable):
