@@ -57,8 +57,8 @@ def test_columns_count_bytes() -> None:
     for where in found:
         start, end = where["range"]["start"], where["range"]["end"]
         assert start["line"] == end["line"]
-        piece: bytes = lines[start["line"] - 1][start["column"] - 1 : end["column"] - 1]
-        pieces.append(piece)
+        line = lines[int(start["line"]) - 1]
+        pieces.append(line[int(start["column"]) - 1 : int(end["column"]) - 1])
     expected = [
         file.text[one.span.start.offset : one.span.end.offset].encode()
         for one in file.diagnostics
