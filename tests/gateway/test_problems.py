@@ -38,6 +38,7 @@ STATUSES = {
     "SelfApproval": 403,
     "StoreError": 503,
     "StoreUnavailable": 503,
+    "LedgerNotInstalled": 503,
     "SettlementPending": 503,
     "StoreTooNew": 503,
     "StoreCorrupt": 503,

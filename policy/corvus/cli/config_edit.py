@@ -18,7 +18,7 @@ from corvus.config.layers.locate import locate
 from corvus.config.toml.values import Route, shown
 from corvus.diagnostics.formats.text import concise
 from corvus.diagnostics.plain import escape
-from corvus.diagnostics.secrets import secret_ranges
+from corvus.diagnostics.secrets import hidden
 
 _CONTEXT_LINES = 3
 
@@ -99,7 +99,7 @@ def apply_change(path: Path, plan: Callable[[bytes], Change], *, dry_run: bool) 
 
 def _diff(path: str, before: str, after: str) -> Iterator[str]:
     """Yield a unified diff; what may be a secret is compared as it is and shown as ``*``."""
-    old, new = _hidden(before).split("\n"), _hidden(after).split("\n")
+    old, new = hidden(before).split("\n"), hidden(after).split("\n")
     matcher = SequenceMatcher(None, before.split("\n"), after.split("\n"), autojunk=False)
     yield f"--- {path}"
     yield f"+++ {path}"
@@ -122,10 +122,3 @@ def _hunk(word: str, old: list[str], new: list[str]) -> Iterator[str]:
 
 def _line(text: str) -> str:
     return escape(text.removesuffix("\r").removeprefix("\ufeff"))
-
-
-def _hidden(text: str) -> str:
-    for start, end in secret_ranges(text):
-        hidden = "".join(char if char == "\n" else "*" for char in text[start:end])
-        text = text[:start] + hidden + text[end:]
-    return text

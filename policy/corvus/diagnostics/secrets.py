@@ -145,6 +145,14 @@ def _beside_broken_keys(text: str, found: list[tuple[int, int]]) -> Iterator[tup
             yield start, end
 
 
+def hidden(text: str) -> str:
+    """Return a document with ``*`` for each character of what may be a secret; lines stay."""
+    for start, end in secret_ranges(text):
+        stars = "".join(char if char == "\n" else "*" for char in text[start:end])
+        text = text[:start] + stars + text[end:]
+    return text
+
+
 def looks_like_secret(text: str) -> bool:
     """Return whether a text has the shape of a secret, whatever its name is."""
     return _SHAPES.search(text) is not None

@@ -14,6 +14,7 @@ import pytest
 from corvus.base.files import rewrite_file
 from corvus.cli.checks import fix
 from corvus.cli.main import main
+from corvus.diagnostics.unified import unified_diff
 from tests.cli.places import CONFIG, Place
 
 Capture = pytest.CaptureFixture[str]
@@ -235,3 +236,31 @@ def test_a_deprecated_key_that_is_fixed_is_in_the_audit(tmp_path: Path, capsys: 
     assert place.run("cost", "audit", "--format", "json", "--kind", "config_migrated") == 0
     (event,) = json.loads(capsys.readouterr().out)["events"]
     assert event["details"]["keys"] == ["autonomy.max_cost_per_day_cents"]
+
+
+SECRET = "sk-abcdefghijklmnop0123456789"
+
+
+@pytest.mark.parametrize(
+    "words", [["check", "--diff", "--unsafe-fixes"], ["migrate", "--diff"], ["migrate", "--check"]]
+)
+def test_no_difference_shows_a_secret(words: list[str], capsys: Capture) -> None:
+    """A hook and a job print differences into logs that many can read."""
+    put(
+        f"# the key was {SECRET}\n[autonomy]\nmax_cost_per_day_cents = 5\n".encode()
+        + b'[governance.upstreams.a]\nkind = "openia"\nbase_url = "https://a.example"\n'
+    )
+    assert main([*words, "corvus.toml"]) == (0 if words == ["migrate", "--diff"] else 1)
+    said = capsys.readouterr()
+    assert SECRET not in said.out + said.err
+    if "--diff" in words:
+        assert "# the key ****" in said.out
+    if "check" in words:
+        assert "secrets are shown as *" in said.err
+
+
+def test_a_change_of_a_secret_is_a_difference() -> None:
+    before, after = (f'api_key = "{SECRET}{end}"\n'.encode() for end in ("a", "b"))
+    lines = unified_diff(before, after, "c.toml").splitlines()
+    assert len(lines) == 5
+    assert SECRET.encode() not in b"".join(lines)

@@ -183,7 +183,7 @@ def test_keys_that_zeroclaw_adds_to_governed_tables_pass_silently() -> None:
         (".corvus/config.toml", "corvus"),
         ("zeroclaw/.corvus/config.toml", "corvus"),
         ("zeroclaw/corvus.toml", "native"),
-        ("learn-zeroclaw/config.toml", "native"),
+        ("learn-zeroclaw/config.toml", "zeroclaw"),
         ("config.toml", "native"),
         ("<stdin>", "native"),
         ("a\0b", "native"),
@@ -270,7 +270,7 @@ def test_the_keys_that_the_corvus_runtime_refuses_are_evidence(
 
 def test_a_word_of_the_name_decides_for_a_file_with_host_keys() -> None:
     assert detect({"memory": {}}, file="zeroclaw-config.toml").dialect is Dialect.ZEROCLAW
-    assert detect({"cost": {}}, file="zeroclaw-config.toml").dialect is Dialect.NATIVE
+    assert detect({"memory": {}}, file="c/zeroclaws.toml").dialect is Dialect.UNDECIDED
 
 
 def test_a_file_of_the_corvus_runtime_needs_its_temperature() -> None:
@@ -326,3 +326,23 @@ def test_an_undecided_file_has_no_finding_that_one_of_the_two_would_not_have(
         for diagnostic in found.diagnostics:
             assert diagnostic.path in there
             assert there[diagnostic.path].rank <= diagnostic.severity.rank
+
+
+@pytest.mark.parametrize(
+    ("file", "dialect"),
+    [
+        ("zeroclaw-config/config.toml", Dialect.ZEROCLAW),
+        ("deploy/docker-zeroclaw-config.toml", Dialect.ZEROCLAW),
+        ("zeroclaw-config/corvus.toml", Dialect.NATIVE),
+        ("config/config.toml", Dialect.NATIVE),
+        ("zeroclawed/config.toml", Dialect.NATIVE),
+    ],
+)
+def test_a_name_decides_whose_file_it_is_where_nothing_else_does(
+    file: str, dialect: Dialect
+) -> None:
+    """DEP-7: the only key may be one that the runtime cannot do without."""
+    data = {"autonomy": {"max_cost_per_day_cents": 500}}
+    assert detect(data, file=file).dialect is dialect
+    ours = {**data, "governance": {"ledger": {"retention_days": 1}}}
+    assert detect(ours, file=file).dialect is Dialect.NATIVE

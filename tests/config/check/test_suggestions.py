@@ -177,3 +177,32 @@ def test_a_number_with_another_unit_is_not_taken_as_it_is(entry: str, expected: 
     found = only(f"[cost]\n{entry}\n")
     assert expected in " ".join(found.help)
     assert (found.fix is not None) == bool(expected)
+
+
+@pytest.mark.parametrize("amount", ["10 EUR", "10€", "CHF 10", "¥1000", "10 euros"])
+def test_an_amount_of_another_currency_is_never_taken_for_dollars(amount: str) -> None:
+    (found,) = check_text(f'[cost]\ndaily_limit_usd = "{amount}"\n'.encode(), "c.toml").diagnostics
+    assert found.help[0] == "Amounts are in USD: convert the number."
+    assert found.fix is None
+
+
+@pytest.mark.parametrize("key", ["api_key", "key"])
+def test_a_key_is_never_moved_to_where_the_name_of_its_variable_belongs(key: str) -> None:
+    text = '[governance.upstreams.a]\nkind = "openai"\nbase_url = "https://a.example"\n'
+    (found,) = check_text(f'{text}{key} = "abcdef"\n'.encode(), "corvus.toml").diagnostics
+    assert found.help[0] == "Did you mean `api_key_env`?"
+    assert found.fix is None
+    (typo,) = check_text(f'{text}api_keyenv = "MAIN_KEY"\n'.encode(), "corvus.toml").diagnostics
+    assert typo.fix is not None
+
+
+@pytest.mark.parametrize("line", ["budget_cents_per_day = 1000", "alert_threshold_pct = 80"])
+def test_a_key_that_a_host_may_read_is_not_renamed(line: str) -> None:
+    """DEP-7: what it means for us is advice; the file is the host's."""
+    text = f"default_temperature = 0.7\n[cost]\n{line}\n".encode()
+    (found,) = check_text(text, ".zeroclaw/config.toml").diagnostics
+    assert (found.code, found.fix) == ("unknown-key", None)
+    (own,) = check_text(f"[cost]\n{line}\n".encode(), "corvus.toml").diagnostics
+    assert own.fix is not None
+    (typo,) = check_text(b"[storage]\n[cost]\nenabeld = true\n", "c.toml").diagnostics
+    assert typo.fix is not None

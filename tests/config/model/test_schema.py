@@ -36,6 +36,7 @@ BEYOND_SCHEMA = {
     "limit-never-binds": "keys cannot be compared",
     "notify-target": "which keys exclude each other depends on hosts and names",
     "notify-secret": "what is a secret is judged by its looks",
+    "secret-as-name": "what is a secret is judged by its looks",
     "invalid-url": "parts of a URL are judged one by one, and by what they would reach",
     "invalid-host": "what a host is, a pattern says badly",
     "invalid-origin": "the same",

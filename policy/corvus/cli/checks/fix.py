@@ -143,6 +143,8 @@ def _show_diffs(outcome: _Outcome, options: Arguments) -> int:
         for name, text in outcome.texts.items()
     )
     _write(difference)
+    if b"***" in difference and not options.quiet:
+        print("note: secrets are shown as *; that part of the patch fails", file=sys.stderr)
     _print_unread(outcome.remaining)
     if not options.quiet:
         _print_fixes(outcome, options, "Would fix", sys.stderr)
@@ -175,6 +177,8 @@ def _print_fixes(outcome: _Outcome, options: Arguments, verb: str, stream: TextI
                 print(f"- {escape(name)}:", file=stream)
             for code, count in sorted(codes.items()):
                 print(f"    {count} x {code}", file=stream)
+    if outcome.refused and not applied:
+        return  # why has been said, and is no lack of a fix
     if options.fix_only or options.diff:
         print(f"{verb} {counted(applied)}." if applied else "There is no fix.", file=stream)
     elif applied:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from corvus.config.toml.values import shown
 from corvus.diagnostics.plain import escape
+from corvus.diagnostics.unified import unified_diff
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,13 +33,9 @@ class Outcome(NamedTuple):
 
 
 def diff(migration: Migration) -> str:
-    """Return the change as a unified diff that ``patch`` applies; empty when nothing changes."""
-    before, after = (text.decode().splitlines(keepends=True) for text in migration[1:3])
+    """Return the change as ``unified_diff`` has it; empty when nothing changes."""
     name = escape(migration.file).lstrip("/")
-    lines = difflib.unified_diff(before, after, f"a/{name}", f"b/{name}")
-    return "".join(
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
-    )
+    return unified_diff(migration.before, migration.after, name).decode(errors="surrogateescape")
 
 
 def remarks(migration: Migration, *, done: bool) -> str:

@@ -303,7 +303,10 @@ def _no_file(argument: str, match: FileMatch) -> Diagnostic:
         message = f"no file matches `{argument}`"
     help_ = "Name a file, a directory that holds one, or a pattern that matches one."
     if match.left_out:
-        help_ = "Something is excluded, or ignored by git: see `corvus check --show-settings`."
+        help_ = (
+            "What is excluded, ignored by git, or a tool's own folder is not searched: see "
+            "`corvus check --show-settings`."
+        )
     return _about(argument, "no-file-matched", message, help_)
 
 

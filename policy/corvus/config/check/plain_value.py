@@ -7,8 +7,21 @@ which cannot read it, all give the advice that is found here.
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import date
 from decimal import Decimal
+from typing import Final
+
+CURRENCIES: Final = frozenset(
+    (
+        *("aed", "ars", "aud", "brl", "cad", "chf", "clp", "cny", "cop", "czk", "dkk", "eur"),
+        *("euro", "euros", "gbp", "hkd", "huf", "idr", "ils", "inr", "jpy", "krw", "mxn", "myr"),
+        *("nok", "nzd", "php", "pln", "pounds", "ron", "rub", "sar", "sek", "sgd", "thb", "try"),
+        *("twd", "uah", "vnd", "yen", "zar"),
+    )
+)
+"""Words for other currencies than the one of every amount, which is USD."""
+CONVERT: Final = "Amounts are in USD: convert the number."
 
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
@@ -44,6 +57,15 @@ def _is_other_unit(word: str, key: str) -> bool:
     if "$" in word or "usd" in word:
         return "cent" in key or "percent" in key
     return ("%" in word or "percent" in word) and key.endswith(("_usd", "_cents"))
+
+
+def names_other_currency(text: str) -> bool:
+    """Return whether a text is a number with the sign or the name of another currency than USD."""
+    if not any(map(str.isdigit, text)):
+        return False
+    words = re.findall(r"[a-z]+", text.casefold())
+    signs = (char for char in text if char != "$" and unicodedata.category(char) == "Sc")
+    return not CURRENCIES.isdisjoint(words) or any(signs)
 
 
 def looks_like_day(text: str) -> bool:

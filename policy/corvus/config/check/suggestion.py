@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 
 from corvus.base.period import CALENDAR_PERIODS, Period
 from corvus.config.check.budget_keys import SYNONYMS, attribute_advice
-from corvus.config.check.plain_value import plain
+from corvus.config.check.plain_value import CONVERT, CURRENCIES, plain
 from corvus.config.check.suggest import closest
-from corvus.config.check.synonyms import BUDGET, CURRENCIES, PRICE, SYNONYMS_BY_TABLE
+from corvus.config.check.synonyms import BUDGET, PRICE, SYNONYMS_BY_TABLE
 from corvus.config.model.aliases import ALIASES
 from corvus.config.model.defaults import LIMITS_USD
 from corvus.config.model.dialects import GOVERNED, Dialect, host_keys, native_only_keys
@@ -120,8 +120,7 @@ def _by_unit(table: Route, key: str, value: object) -> Suggestion | None:
     if amount is None:
         return None
     if unit in CURRENCIES:
-        convert = "Amounts are in USD: convert the number."
-        return Suggestion((f"Did you mean `{amount}`?", convert), amount, is_edit=False)
+        return Suggestion((f"Did you mean `{amount}`?", CONVERT), amount, is_edit=False)
     if kind(value) != "integer":
         return Suggestion((f"Amounts are in USD: write `{amount}`.",), amount, is_edit=False)
     usd = f"{Decimal(str(value)) / 100:f}"

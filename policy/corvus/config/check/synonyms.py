@@ -88,13 +88,3 @@ SECTIONS: Final = {
     "webfetch": "web_fetch",
 }
 """Sections of host runtimes by other words for them; each counts where the dialect has it."""
-
-CURRENCIES: Final = frozenset(
-    (
-        *("aed", "ars", "aud", "brl", "cad", "chf", "clp", "cny", "cop", "czk", "dkk", "eur"),
-        *("euro", "euros", "gbp", "hkd", "huf", "idr", "ils", "inr", "jpy", "krw", "mxn", "myr"),
-        *("nok", "nzd", "php", "pln", "pounds", "ron", "rub", "sar", "sek", "sgd", "thb", "try"),
-        *("twd", "uah", "vnd", "yen", "zar"),
-    )
-)
-"""Last words of a key that name another currency than the one of every amount, which is USD."""

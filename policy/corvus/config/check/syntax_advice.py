@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from corvus.config.check.plain_value import plain
+from corvus.config.check.plain_value import CONVERT, names_other_currency, plain
 from corvus.config.toml.values import Route, Table, as_items
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ _LINE: Final = re.compile(
 )
 """A whole line of a key and a value without quotes and brackets."""
 _WANTED: Final = {"boolean": "bool_type", "integer": "int_type", "number": "decimal_type"}
+_NUMBERS: Final = frozenset({"int_type", "decimal_type"})
 _EXACT: Final = {
     "bool_type": re.compile(r"true|false"),
     "int_type": re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})"),
@@ -35,6 +36,7 @@ _EXACT: Final = {
 _SECONDS: Final = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 _LENGTH: Final = re.compile(r"([0-9]{1,6})[ ]?(s|sec|m|min|h|d)", re.IGNORECASE)
 _THOUSANDS: Final = re.compile(r"[1-9][0-9]{0,2}(?:[, '][0-9]{3})+")
+_OTHER_COMMENT: Final = re.compile(r"(?:\A|[ \t])(?://|--|;|/\*)")
 _FRACTION: Final = re.compile(r"((?:0|[1-9][0-9]*)),([0-9]{1,2})")
 _ZEROS: Final = re.compile(r"0+([1-9][0-9]*(?:\.[0-9]+)?)")
 _OPEN_POINT: Final = re.compile(r"([0-9]*)\.([0-9]*)")
@@ -82,14 +84,26 @@ def _advice(route: Route, line: _Line) -> tuple[str, ...]:
     wanted = _wanted(schema)
     if not schema or (wanted is None and not words):
         return ()
+    if _OTHER_COMMENT.search(line.value):
+        return ("A comment begins with `#`.",)
+    if wanted in _NUMBERS and names_other_currency(line.value):
+        return (CONVERT,)
     key = str(route[-1])
     written = _choice(line.value, words) if words else _plain(line.value, wanted or "", key)
-    if written and line.sign == "=":
+    return _written(written, line, key, schema) if written else _none_written(line, key, schema)
+
+
+def _written(written: str, line: _Line, key: str, schema: Table) -> tuple[str, ...]:
+    if line.sign == "=":
         return (f"Write {written}.", *_zero_means(schema))
-    if written:
-        colon = ", with `=` instead of `:`" if line.sign == ":" else ""
-        return (f"Write `{key} = {written}`{colon}.",)
-    if words:
+    colon = ", with `=` instead of `:`" if line.sign == ":" else ""
+    return (f"Write `{key} = {written}`{colon}.",)
+
+
+def _none_written(line: _Line, key: str, schema: Table) -> tuple[str, ...]:
+    """Say what the key takes, where nobody can say what was meant."""
+    wanted = _wanted(schema)
+    if words := as_items(schema.get("enum")):
         return ("It is one of " + ", ".join(f'"{word}"' for word in words) + ".",)
     if not line.value:
         return (f"Write `{key} = true` or `{key} = false`.",) if wanted == "bool_type" else ()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from corvus.config.check.fixes import join_keys, prefix, remove, rename
 from corvus.config.check.reporter import Reporter
+from corvus.config.check.suggest import closest
 from corvus.config.check.suggestion import suggestion
 from corvus.config.check.top_level import advice
 from corvus.config.model.dialects import Dialect, is_runtime_only, is_section
@@ -37,7 +38,7 @@ def report_unknown(
     if lacking:
         help_ += (f"{reporter.header(table)} lacks {_alternatives(lacking)}.",)
     fix = None
-    if found.name and found.is_edit:
+    if found.name and found.is_edit and _is_same_thing(key, found.name, dialect):
         fix = rename(reporter, route, found.name, value=found.value)
     elif route[-2:] == ("match", "tag") and is_table(value) and len(value) == 1:
         (tag,) = value
@@ -104,3 +105,14 @@ def _alternatives(lacking: Sequence[tuple[str, ...]]) -> str:
         for first, *others in lacking
     ]
     return " and ".join((", ".join(ticked[:-1]), ticked[-1])) if ticked[1:] else ticked[0]
+
+
+def _is_same_thing(key: str, name: str, dialect: Dialect) -> bool:
+    """Return whether a key may be renamed as it is.
+
+    One that holds a key is not one that names its variable. In the file of a host only a slip of
+    spelling is mended: by any other name the host may read the key for itself (DEP-7).
+    """
+    if name.endswith("_env") and not key.casefold().endswith("env"):
+        return False
+    return not dialect.is_host or closest(key, (name,)) == name

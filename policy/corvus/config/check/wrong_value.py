@@ -11,7 +11,14 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from corvus.config.check.budget_keys import SYNONYMS, attribute_advice
-from corvus.config.check.plain_value import looks_like_day, plain, whole, whole_number
+from corvus.config.check.plain_value import (
+    CONVERT,
+    looks_like_day,
+    names_other_currency,
+    plain,
+    whole,
+    whole_number,
+)
 from corvus.config.check.reporter import Reporter
 from corvus.config.check.suggest import closest
 from corvus.config.model.defaults import ZERO_ACTIONS, ZERO_LIMIT, is_time_zone, is_window
@@ -32,6 +39,7 @@ _EXPECTED_TYPES = {
     "model_type": "a table",
     "date_type": "a date such as 2026-11-01",
 }
+_NUMBERS = frozenset({"int_type", "decimal_type"})
 _OUT_OF_RANGE = frozenset({"greater_than_equal", "less_than_equal", "finite_number"})
 _EXPECTED_TEXTS = {
     "name": "lower-case letters and digits, joined by `-` or `_`, at most 64 characters",
@@ -124,6 +132,8 @@ def _meant_value(value: object, wanted: str, route: Route, reporter: Reporter) -
 
     if isinstance(value, str) and (spelt := plain(value, wanted, str(route[-1]))):
         return _spelt(value, spelt, route, reporter)
+    if isinstance(value, str) and wanted in _NUMBERS and names_other_currency(value):
+        return _Advice((CONVERT,))
     if isinstance(value, str) and wanted == "date_type" and looks_like_day(value):
         return _Advice(("The calendar has no such day.",))
     if wanted == "int_type" and isinstance(value, Decimal) and value.is_finite():

@@ -114,8 +114,9 @@ def detect(data: Mapping[str, object], wanted: str = "auto", file: str = "") -> 
     1. ``wanted``, where it is no ``auto``.
     2. The path: a file in a folder ``.zeroclaw``, ``zeroclaw`` or ``.corvus``, the nearest first.
     3. Without a host key at the top level, or with more keys that only corvus.toml may have:
-       native. So is a file called ``corvus.toml`` in which a single key belongs to a host, and is
-       not one that a runtime requires: a slip of its author sooner than a runtime's file.
+       native, unless ``zeroclaw`` is a word of the name or of the folder and nothing is ours. So
+       is a file called ``corvus.toml`` in which a single key belongs to a host, and is not one
+       that a runtime requires: a slip of its author sooner than a runtime's file.
     4. Keys of one runtime alone, also inside governed tables. ``[mission]`` is none, although
        zeroclaw has not got it: whoever governs such a file with corvus may add it.
     5. ``zeroclaw`` as a word of the name; the path that ``config_path`` or ``workspace_dir`` holds.
@@ -187,14 +188,24 @@ def _as_native(data: Mapping[str, object], file: str) -> Detection | None:
     """Decide that no host owns a file: for lack of its keys, or because ours outweigh them."""
     keys = host_keys(Dialect.UNDECIDED)
     found = [key for key in data if key in keys]
-    if not found:
-        return Detection(Dialect.NATIVE)
     native = native_only({**data})
+    if not found:
+        named = None if native or _is_own(file) else _by_word(file)
+        return named or Detection(Dialect.NATIVE)
     if len(native) > len(found):
         return Detection(Dialect.NATIVE, tuple(map(shown, native)))
     is_slip = len(found) == 1 and found[0] not in required_keys(Dialect.CORVUS)
     if _is_own(file) and is_slip and not any(_inner_host_keys(data)):
         return Detection(Dialect.NATIVE, (f"the name {OWN_NAME}",))
+    return None
+
+
+def _by_word(file: str) -> Detection | None:
+    """Decide by the word in the name of a file without any other evidence, or of its folder."""
+    folder, name = os.path.split(file)
+    for part, shown_as in ((name, f"the name {name}"), (os.path.basename(folder), "")):
+        if _WORD in _words(part):
+            return Detection(Dialect.ZEROCLAW, (shown_as or f"{part}/ in the path",))
     return None
 
 

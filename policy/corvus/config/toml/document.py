@@ -211,7 +211,9 @@ def read_bytes(path: Path | str, shown: str) -> tuple[bytes | None, list[Diagnos
         return None, [_unreadable(shown, "is a directory", "Name the files in it.")]
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        return None, [_unreadable(shown, f"cannot be read: {reason}", "Check its permissions.")]
+        is_barred = isinstance(error, PermissionError)
+        help_ = "Check its permissions." if is_barred else "Check the path."
+        return None, [_unreadable(shown, f"cannot be read: {reason}", help_)]
     return (raw, []) if len(raw) <= MAX_BYTES else (None, [_too_large(shown)])
 
 

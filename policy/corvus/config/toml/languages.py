@@ -85,7 +85,8 @@ _TEMPLATES: Final = tuple(
 _PLACEHOLDER: Final = re.compile(
     r"=[ \t]*(?P<name>\$\{\{?[^{}\n]+\}\}?|\$[A-Za-z_]\w*|\$\([^()\n]+\)|__[A-Z][A-Z0-9_]*__"
     r"|@@?[A-Za-z_]\w*@@?|%%?[A-Za-z_]\w*%%?|%\(\w+\)[sd]|<<?[A-Za-z_][\w -]*>>?"
-    r"|\{[A-Z][A-Z0-9_]*\}|\[\[[A-Z][A-Z0-9_]*\]\]|#\{[\w.]+\}#?)[ \t\r]*(?:#.*)?$"
+    r"|\{[A-Z][A-Z0-9_]*\}|\[\[[A-Z][A-Z0-9_]*\]\]"
+    r"|\[\[ *\.[\w. ]+\]\]|#\{[\w.]+\}#?)[ \t\r]*(?:#.*)?$"
 )
 """A value that is nothing but a placeholder."""
 
@@ -101,6 +102,8 @@ _JSON: Final = re.compile(
 _XML: Final = re.compile(
     r"\s*(?P<mark><\?xml|<!DOCTYPE|<!--|<[A-Za-z][\w:.-]*(?:\s[^<>\n]*)?/?>)", re.IGNORECASE
 )
+_POINTER: Final = re.compile(r"(?P<mark>version https://git-lfs\.github\.com/[^\n]*)")
+_VAULT: Final = re.compile(r"(?P<mark>\$ANSIBLE_VAULT;[^\n]*)")
 _FENCE: Final = re.compile(r"(?m)^[ \t]*(?P<mark>```+|~~~+)")
 _SCRIPT: Final = re.compile(r"(?P<mark>#![ \t]*/[^\n]*)")
 _PYTHON: Final = re.compile(
@@ -307,6 +310,8 @@ _RECOGNIZERS: Final = (
     _marked(_JSON, "JSON"),
     _marked(_XML, "XML or HTML"),
     _marked(_SCRIPT, "a script"),
+    _marked(_POINTER, "a pointer of Git LFS", "Fetch the file itself: `git lfs pull`."),
+    _marked(_VAULT, "a file of Ansible Vault", "Decrypt it first, then check the result."),
     _code(_PATCH, "a patch", "Apply it, then check the file that it changes."),
     _code(_FENCE, "Markdown", "Take what stands between the fences alone."),
     _code(_PYTHON, "Python"),

@@ -50,6 +50,7 @@ RULES: Final[dict[str, tuple[str, frozenset[str]]]] = {
     "invalid_host": ("governance", frozenset({"gateway"})),
     "invalid_origin": ("governance", frozenset({"gateway"})),
     "invalid_url": ("governance", frozenset({"upstreams", "observability", "notify"})),
+    "secret_as_name": ("governance", frozenset({"upstreams", "notify"})),
     "duplicate_upstream_kind": ("governance", frozenset({"upstreams"})),
     "not_served_yet": ("governance", frozenset({"ledger"})),
     "unpriced_default_model": ("", frozenset({"default_model"})),

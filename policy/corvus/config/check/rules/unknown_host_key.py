@@ -56,12 +56,7 @@ def report(key: str, value: object, dialect: Dialect, reporter: Reporter) -> Non
     what = "section" if is_section(value) else "key"
     message = f"unknown {what} `{word}` of the {dialect.words} runtime"
     help_ = (*_advice(key, value, dialect), *_lost_keys(value))
-    found = Finding(INFO.code, message, KeyOf((key,)), "passed over", help_)
-    if near := near_section(key, dialect):
-        from corvus.config.check.fixes import rename
-
-        found = found._replace(fix=rename(reporter, (key,), near))
-    reporter.add(found)
+    reporter.add(Finding(INFO.code, message, KeyOf((key,)), "passed over", help_))
 
 
 def _is_ours(key: str, value: object) -> bool:
