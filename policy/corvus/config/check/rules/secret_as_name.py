@@ -12,6 +12,8 @@ from corvus.config.toml.values import Route, as_items, is_table, value_at
 from corvus.diagnostics.codes import CodeInfo, Severity
 
 _LONG = 20
+_IN_CAPITALS = ("AKIA", "ASIA")
+"""How keys begin that have no small letter: those of AWS."""
 _TABLES = (
     (("governance", "upstreams"), ("api_key_env",)),
     (("governance", "notify"), ("url_env", "apprise_env", "secret_env")),
@@ -34,9 +36,11 @@ INFO = CodeInfo(
 
 def check(subject: Subject, reporter: Reporter) -> None:
     """Report every name that looks like a key."""
-    from corvus.diagnostics.secrets import looks_like_secret
-
     for route, name in _names(subject):
+        if name.isupper() and not name.startswith(_IN_CAPITALS):
+            continue  # as most names are, which spares the patterns of secrets
+        from corvus.diagnostics.secrets import looks_like_secret
+
         is_known = looks_like_secret(name)
         if reporter.is_reported(route) or not (is_known or _is_random(name)):
             continue
