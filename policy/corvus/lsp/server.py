@@ -7,6 +7,7 @@ next change; stores are read on another. A request sees the text as it was when 
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NAME: Final = "corvus"
+_ALLOCATIONS: Final = 50_000
+"""So many objects before garbage is looked for: about those of one check of a long file."""
 _SPEND_SECONDS: Final = 5.0
 """How often spend is read again, unless the editor states ``spendSeconds``; 0 is never."""
 
@@ -207,4 +210,8 @@ def serve(facts: PriceFacts, stdin: BinaryIO) -> int:
 
     server = Server(facts)
     register(server)
+    # What is loaded now stays: looking through it again and again takes as long as a check does.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_ALLOCATIONS)
     return run(server, stdin, own_stdout())

@@ -17,7 +17,7 @@ from corvus.config.check.discover import (
     is_foreign,
     same_file,
 )
-from corvus.config.check.documents import load_documents
+from corvus.config.check.documents import dialect_of, load_documents
 from corvus.config.check.rule_settings import (
     TABLE,
     RuleSettings,
@@ -253,8 +253,9 @@ def _checked_rest(
     if rest is None:
         return CheckedFile(shown, text=text, diagnostics=tuple(diagnostics))
     checked = _checked(rest.document, [], how)
-    detected = _checked(rest.as_evidence, [], how).detected
-    is_same = detected is not None and detected[:1] == (checked.detected or ())[:1]
+    evidence = rest.as_evidence
+    detected = _without_secrets(dialect_of(evidence, how.dialect, how.finder), evidence)
+    is_same = detected[:1] == (checked.detected or ())[:1]
     found = [
         *diagnostics,
         *(

@@ -46,7 +46,9 @@ def check(subject: Subject, reporter: Reporter) -> None:
     if not has_models:
         for route in ladders:
             _report_rung(route, "downgrade", subject, reporter)
-    elif not any("downgrade" in _rungs(route, subject) for route in ladders):
+    elif not any(
+        "downgrade" in _rungs(route, subject) or reporter.is_reported(route) for route in ladders
+    ):
         _report_models(reporter)
 
 
