@@ -186,3 +186,10 @@ def test_a_default_is_no_fact_where_the_key_may_be_misspelt(typo: str) -> None:
     """CFG-9: the advice to raise a default would be about a limit that the author did write."""
     text = f"[cost]\nenabled = true\ndaily_limit_usd = 200\n{typo}\n"
     assert codes(text) == ["unknown-key"]
+
+
+@pytest.mark.parametrize("holder", ["[cost]", "[cost]\n[[cost.budgets]]\nname = 'a'"])
+def test_models_are_not_called_unused_where_the_ladder_cannot_be_read(holder: str) -> None:
+    budget = "period = 'day'\nlimit_usd = 1\n" if "budgets" in holder else ""
+    text = f"{holder}\non_exceeded = 'downgrade'\n{budget}[cost.downgrade]\n'a-*' = ['b']\n"
+    assert codes(text, "b") == ["wrong-type"]

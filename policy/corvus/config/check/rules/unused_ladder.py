@@ -31,6 +31,8 @@ def check(subject: Subject, reporter: Reporter) -> None:
     has_models = is_table(downgrade) and bool(downgrade)
     budgets = as_items(value_at(subject.tables, ("cost", "budgets")))
     ladders: list[Route] = [_COST]
+    stated = (("cost", "budgets", index, "on_exceeded") for index in range(len(budgets)))
+    is_unread = any(map(reporter.is_reported, (_COST, *stated)))
     for index, budget in enumerate(budgets):
         route: Route = ("cost", "budgets", index, "on_exceeded")
         if not is_table(budget) or not as_items(budget.get("on_exceeded")):
@@ -46,9 +48,7 @@ def check(subject: Subject, reporter: Reporter) -> None:
     if not has_models:
         for route in ladders:
             _report_rung(route, "downgrade", subject, reporter)
-    elif not any(
-        "downgrade" in _rungs(route, subject) or reporter.is_reported(route) for route in ladders
-    ):
+    elif not (is_unread or any("downgrade" in _rungs(route, subject) for route in ladders)):
         _report_models(reporter)
 
 
