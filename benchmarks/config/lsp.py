@@ -1,9 +1,10 @@
 """From a keystroke to its diagnostics: ``corvus lsp`` over pipes, 500 lines (bar: 50 ms).
 
 A digit is typed into a limit, over and over, in a file that is clean, in one with a misspelt key,
-and in one that cannot be parsed. What is measured begins before the change is written and ends when
-the diagnostics of its version were read, without making objects of them. Each keystroke waits for
-the last one, and for a moment more, as a person's does.
+in one that cannot be parsed, and in one with many findings while the editor requests code actions
+about all of them before each keystroke, as after a selection of everything. What is measured begins
+before the change is written and ends when the diagnostics of its version were read, without making
+objects of them. Each keystroke waits for the last one, and for a moment more, as a person's does.
 """
 
 from __future__ import annotations
@@ -52,12 +53,12 @@ request_timeout_seconds = 300
 """
 
 
-def config(lines: int) -> str:
-    """Write a config of about so many lines."""
+def config(lines: int, least: int = 20) -> str:
+    """Write a config of about so many lines, whose budgets have limits above the least."""
     text = HEAD
     number = 1
     while (text + TAIL).count("\n") < lines - 8:
-        text += BUDGET.format(name=f"dev-{number}", limit=20 + number)
+        text += BUDGET.format(name=f"dev-{number}", limit=least + number)
         if number % 3 == 0:
             text += PRICE.format(number=number)
         number += 1
@@ -104,8 +105,17 @@ class Wire:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def keystrokes(text: str, rounds: int, pause: float) -> tuple[list[float], float]:
-    """Return the seconds from each keystroke to its diagnostics, and those computed for each."""
+def keystrokes(
+    text: str, rounds: int, pause: float, *, acting: bool = False
+) -> tuple[list[float], float]:
+    """Return the seconds from each keystroke to its diagnostics, and those computed for each.
+
+    Args:
+        text: What is typed into.
+        rounds: How many keystrokes count.
+        pause: Seconds before each.
+        acting: Whether code actions for the whole file are requested before each.
+    """
     line = text.split("\n").index("daily_limit_usd = 200")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "corvus.toml"
@@ -127,6 +137,17 @@ def keystrokes(text: str, rounds: int, pause: float) -> tuple[list[float], float
                 "textDocument": {"uri": document["uri"], "version": version},
                 "contentChanges": [change],
             }
+            if acting:
+                whole = {
+                    "start": {"line": 0, "character": 0},
+                    "end": {"line": 9999, "character": 0},
+                }
+                what: dict[str, Any] = {
+                    "textDocument": {"uri": document["uri"]},
+                    "range": whole,
+                    "context": {"diagnostics": []},
+                }
+                wire.send("textDocument/codeAction", what, id=version)
             time.sleep(pause)
             if version == 12:
                 before = wire.cpu_seconds()
@@ -147,13 +168,17 @@ def main() -> None:
     parser.add_argument("--pause", type=float, default=0.03, help="seconds between keystrokes")
     options = parser.parse_args()
     clean = config(options.lines)
+    never_bind = config(options.lines, 1000).replace('period = "week"', 'period = "day"')
     kinds = {
         "clean": clean,
         "a misspelt key": clean.replace("enforce", "enfroce", 1),
         "cannot be parsed": clean.replace('period = "week"', "period =", 1),
+        "code actions": never_bind,
     }
     for name, text in kinds.items():
-        seconds, computed = keystrokes(text, options.rounds, options.pause)
+        seconds, computed = keystrokes(
+            text, options.rounds, options.pause, acting=name == "code actions"
+        )
         taken = sorted(seconds)
         middle, late = statistics.median(taken), taken[int(len(taken) * 0.95)]
         print(

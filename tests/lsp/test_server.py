@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
+import pytest
 from lsprotocol import types
 
 from corvus.base.links import rule_page
 from corvus.base.money import NanoUSD
+from corvus.config.toml.values import is_table
 from corvus.runtime import open_runtime
-from tests.lsp.editor import PATIENCE_SECONDS, Editor, asking, editing
+from tests.lsp.editor import Editor, asking, editing
+from tests.lsp.wire import Wire
 
 TYPO = "[cost]\nenabled = true\ndayly_limit_usd = 5\n"
 
@@ -144,51 +143,6 @@ def test_a_huge_file_is_told_and_the_server_lives_on(tmp_path: Path) -> None:
     editing(tmp_path, scene)
 
 
-class Wire:
-    """Bytes to and from a server, for messages that no client sends."""
-
-    def __init__(self, folder: Path, *words: str, **environment: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, *words, "-m", "corvus", "lsp"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=folder,
-            env={**os.environ, "HOME": str(folder), **environment},
-        )
-
-    def send(self, body: bytes) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
-        self.process.stdin.flush()
-
-    def ask(self, **message: object) -> None:
-        self.send(json.dumps({"jsonrpc": "2.0", **message}).encode())
-
-    def read(self) -> dict[str, object]:
-        """Return the next message; standard output has nothing but messages."""
-        assert self.process.stdout is not None
-        head = self.process.stdout.readline()
-        assert head.startswith(b"Content-Length: "), head
-        while self.process.stdout.readline() != b"\r\n":
-            pass
-        return json.loads(self.process.stdout.read(int(head.split()[1])))
-
-    def answer(self, number: int) -> dict[str, object]:
-        while (message := self.read()).get("id") != number:
-            pass
-        return message
-
-    def greet(self) -> None:
-        self.ask(id=0, method="initialize", params={"capabilities": {}})
-        self.answer(0)
-        self.ask(method="initialized", params={})
-
-    def end(self) -> tuple[int, str]:
-        _, errors = self.process.communicate(timeout=PATIENCE_SECONDS)
-        return self.process.returncode, errors.decode()
-
-
 HOVER = {"textDocument": {"uri": "file:///x"}, "position": {"line": 0, "character": 0}}
 
 
@@ -219,22 +173,52 @@ def test_an_exit_without_a_farewell_and_an_end_of_input_are_1(tmp_path: Path) ->
         wire.greet()
     first.ask(method="exit")
     assert first.end()[0] == 1
-    assert second.end()[0] == 1  # the pipe is closed
+    assert second.end() == (1, "corvus lsp: the editor left without saying so\n")
     third.process.terminate()
     assert third.end()[0] == 128 + signal.SIGTERM
 
 
-def test_a_request_before_the_greeting_is_refused(tmp_path: Path) -> None:
+def test_a_request_before_the_greeting_is_refused_and_a_notification_dropped(
+    tmp_path: Path,
+) -> None:
     wire = Wire(tmp_path)
-    wire.ask(id=1, method="textDocument/hover", params=HOVER)
-    wire.answer(1)
-    wire.ask(
-        method="textDocument/didOpen",
-        params={"textDocument": {"uri": "f", "languageId": "toml", "version": 1, "text": ""}},
-    )
+    document = {"uri": "file:///x", "languageId": "toml", "version": 1, "text": "[cost]\nx = 1\n"}
+    wire.ask(method="textDocument/didOpen", params={"textDocument": document})
+    for number, method in ((1, "textDocument/hover"), (2, "shutdown"), (3, "nobody/knows")):
+        wire.ask(id=number, method=method, params=HOVER)
+        answer = wire.read()
+        assert (answer["id"], error_code(answer)) == (number, -32002)
     wire.greet()
+    wire.ask(id=4, method="textDocument/hover", params=HOVER)
+    assert wire.answer(4)["result"] is None
     wire.ask(method="exit")
-    assert wire.end()[0] == 1
+    assert wire.end() == (1, "")
+
+
+def test_a_request_after_the_farewell_is_refused(tmp_path: Path) -> None:
+    wire = Wire(tmp_path)
+    wire.greet()
+    wire.ask(id=1, method="shutdown")
+    wire.answer(1)
+    wire.ask(id=2, method="textDocument/hover", params=HOVER)
+    assert error_code(wire.answer(2)) == -32600
+    wire.ask(method="exit")
+    assert wire.end() == (0, "")
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"", b"hello?\n\n", b"\x00\xff", b"Content-Length: 9\r\n\r\n{"]
+)
+def test_an_input_that_no_editor_sends_ends_in_one_line(tmp_path: Path, garbage: bytes) -> None:
+    code, errors = Wire(tmp_path).end(garbage)
+    assert code == 1
+    assert errors.startswith("corvus lsp: standard input ended without a greeting")
+    assert errors.count("\n") == 1
+
+
+def error_code(answer: dict[str, object]) -> object:
+    error = answer["error"]
+    return error["code"] if is_table(error) else None
 
 
 def test_no_secret_of_a_text_is_in_the_log(tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcContentModified
 
-from corvus.lsp.code_actions import KINDS, actions
+from corvus.lsp.code_actions import KINDS, actions, resolve
 from corvus.lsp.completion import complete
+from corvus.lsp.deferral import Deferral
 from corvus.lsp.hover import hover
 from corvus.lsp.lenses import lenses
 from corvus.lsp.names import definition, prepare, references, rename
@@ -41,7 +43,20 @@ async def _complete(server: Server, params: types.CompletionParams) -> types.Com
 
 
 async def _act(server: Server, params: types.CodeActionParams) -> list[types.CodeAction] | None:
-    return await server.ask(params.text_document.uri, lambda view: actions(view, params))
+    is_lazy = server.resolves_edits
+    return await server.ask_patiently(
+        params.text_document.uri, lambda view: actions(view, params, is_lazy=is_lazy)
+    )
+
+
+async def _resolve(server: Server, action: types.CodeAction) -> types.CodeAction:
+    deferral = Deferral.read(action.data)
+    resolved = await server.ask_patiently(
+        deferral.uri, lambda view: resolve(view, deferral, action)
+    )
+    if resolved is None:
+        raise JsonRpcContentModified
+    return resolved
 
 
 async def _lenses(server: Server, params: types.CodeLensParams) -> list[types.CodeLens] | None:
@@ -104,8 +119,9 @@ FEATURES: Final = (
     Feature(
         types.TEXT_DOCUMENT_CODE_ACTION,
         _act,
-        types.CodeActionOptions(code_action_kinds=[*KINDS]),
+        types.CodeActionOptions(code_action_kinds=[*KINDS], resolve_provider=True),
     ),
+    Feature(types.CODE_ACTION_RESOLVE, _resolve),
     Feature(types.TEXT_DOCUMENT_CODE_LENS, _lenses, types.CodeLensOptions(resolve_provider=False)),
     Feature(types.TEXT_DOCUMENT_DOCUMENT_SYMBOL, _outline),
     Feature(types.TEXT_DOCUMENT_PREPARE_RENAME, _prepare),

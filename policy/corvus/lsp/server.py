@@ -1,23 +1,29 @@
 """The server: which files are open, when each is checked, and who answers which request.
 
-Everything that takes time runs on one thread, in order, so that the event loop is free to take the
-next change; stores are read on another. A request sees the text as it was when it came.
+What takes as long as one check runs on one thread, in order, so that the event loop is free to take
+the next change; stores are read on another. A request sees the text as it was when it came. What
+takes many checks has a third thread, rests while the first is busy, and ends when its text changes
+or nobody waits for it any more: diagnostics never wait for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcInvalidParams
+from pygls.exceptions import JsonRpcContentModified, JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 
 from corvus.config.toml.values import is_table
 from corvus.lsp.check_queue import CheckQueue
+from corvus.lsp.deferral import RequestFailed
 from corvus.lsp.files import Checked, Checker, OpenFile
 from corvus.lsp.findings import diagnostics
 from corvus.lsp.spend import BudgetSpend
@@ -37,6 +43,10 @@ T = TypeVar("T")
 NAME: Final = "corvus"
 _ALLOCATIONS: Final = 50_000
 """So many objects before garbage is looked for: about those of one check of a long file."""
+_REST_SECONDS: Final = 1.0
+"""How long what is patient rests at most before it goes on."""
+_ANSWERS: Final = (JsonRpcInvalidParams, JsonRpcContentModified, RequestFailed)
+"""Faults that are answers: whoever asked has them, and there is nothing to note."""
 _SPEND_SECONDS: Final = 5.0
 """How often spend is read again, unless the editor states ``spendSeconds``; 0 is never."""
 
@@ -60,6 +70,10 @@ class Server(LanguageServer):
         self.spend = SpendWatch(self._draw_lenses, lambda fault: self._note(fault))
         self._spend_seconds = _SPEND_SECONDS
         self._worker = ThreadPoolExecutor(1, "corvus-lsp")
+        self._moment: ContextVar[Mapping[str, Text]] = ContextVar("texts")
+        self._patient = ThreadPoolExecutor(1, "corvus-lsp-patient")
+        self._is_calm = threading.Event()
+        self._is_calm.set()
         self._queue = CheckQueue(self._check)
 
     @property
@@ -77,11 +91,28 @@ class Server(LanguageServer):
     def stopped(self) -> None:
         """Let go of everything; what runs is not waited for."""
         self.spend.stop()
+        self.files.clear()
+        self._patient.shutdown(wait=False, cancel_futures=True)
         self._worker.shutdown(wait=False, cancel_futures=True)
 
+    def hold_still(self) -> None:
+        """Keep the texts as they are for whoever handles the next message: it may start later."""
+        self._moment.set({uri: file.text for uri, file in self.files.items()})
+
+    def _text(self, file: OpenFile) -> Text:
+        return self._moment.get({}).get(file.uri, file.text)
+
     async def work(self, step: Callable[..., T], *args: Any) -> T:
-        """Run a step on the one thread for what takes time."""
-        return await asyncio.get_running_loop().run_in_executor(self._worker, step, *args)
+        """Run a step on the thread for what takes as long as one check."""
+
+        def run_step() -> T:
+            self._is_calm.clear()
+            try:
+                return step(*args)
+            finally:
+                self._is_calm.set()
+
+        return await asyncio.get_running_loop().run_in_executor(self._worker, run_step)
 
     async def ask(
         self,
@@ -99,7 +130,7 @@ class Server(LanguageServer):
         file = self.files.get(uri)
         if file is None:
             return None
-        text = file.text
+        text = self._text(file)
         known = self.spend.known(file.path) if spend is None else spend
 
         def answer() -> T | None:
@@ -110,6 +141,44 @@ class Server(LanguageServer):
             return step(View(uri, file.name, text, checked.file, options, known, has_versions))
 
         return await self.work(answer)
+
+    async def ask_patiently(self, uri: str, step: Callable[[View], T]) -> T | None:
+        """Answer a request that takes many checks, in turn with all others of that kind.
+
+        Args:
+            uri: The file.
+            step: Makes the answer with checks by ``View.options``, which end it when it is of no
+                use any more.
+
+        Raises:
+            JsonRpcContentModified: The text changed before the answer was there.
+        """
+        file = self.files.get(uri)
+        if file is None:
+            return None
+        text = self._text(file)
+        is_left = threading.Event()
+
+        def go_on() -> None:
+            if is_left.is_set() or self.files.get(uri) is not file or file.text is not text:
+                raise JsonRpcContentModified
+
+        def rest() -> None:
+            go_on()
+            self._is_calm.wait(_REST_SECONDS)
+
+        def answer(view: View) -> T:
+            rest()
+            return step(replace(view, options=view.options._replace(before=rest)))
+
+        go_on()
+        try:
+            view = await self.ask(uri, lambda view: view)
+            if view is None:
+                return None
+            return await asyncio.get_running_loop().run_in_executor(self._patient, answer, view)
+        finally:
+            is_left.set()
 
     async def spend_of(self, uri: str, *, latest: bool) -> Mapping[str, BudgetSpend]:
         """Return where the budgets of a file stand.
@@ -156,7 +225,7 @@ class Server(LanguageServer):
 
     def report_server_error(self, error: Exception, source: object) -> None:
         """Write a failure to the log of the editor, and never into the way of its user."""
-        if not isinstance(error, JsonRpcInvalidParams):  # that one was answered
+        if not isinstance(error, _ANSWERS):
             self._note(error)
 
     def _note(self, fault: Exception) -> None:
@@ -187,6 +256,14 @@ class Server(LanguageServer):
         lenses = workspace.code_lens if workspace is not None else None
         if lenses is not None and lenses.refresh_support:
             self.workspace_code_lens_refresh(None)
+
+    @property
+    def resolves_edits(self) -> bool:
+        """Whether the editor asks for the edit of a code action once its user has chosen it."""
+        document = self.client_capabilities.text_document
+        action = document.code_action if document is not None else None
+        support = action.resolve_support if action is not None else None
+        return bool(action and action.data_support and support and "edit" in support.properties)
 
     @property
     def _has_versions(self) -> bool:

@@ -16,7 +16,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
+from pygls.exceptions import (
+    JsonRpcException,
+    JsonRpcInvalidParams,
+    JsonRpcInvalidRequest,
+    JsonRpcServerNotInitialized,
+)
 from pygls.io_ import StdoutWriter, run_async
 from pygls.protocol import LanguageServerProtocol
 from pygls.protocol.language_server import lsp_method
@@ -28,6 +33,11 @@ _CHUNK_BYTES: Final = 65_536
 _HEADER_BYTES: Final = 1 << 26
 _ENDED_EARLY: Final = 1
 """Exit code of a server whose editor left without saying so."""
+_LEFT: Final = "corvus lsp: the editor left without saying so"
+_NO_EDITOR: Final = (
+    "corvus lsp: standard input ended without a greeting; an editor starts this command and talks "
+    "to it in the language server protocol"
+)
 
 
 class Protocol(LanguageServerProtocol):
@@ -52,6 +62,13 @@ class Protocol(LanguageServerProtocol):
         """Let go of a file."""
         self.server.closed(params.text_document.uri)
 
+    _is_greeted = False
+
+    @property
+    def is_greeted(self) -> bool:
+        """Whether the editor has sent ``initialize``."""
+        return self._is_greeted
+
     @property
     def server(self) -> Server:
         """The server that this protocol is of."""
@@ -61,6 +78,25 @@ class Protocol(LanguageServerProtocol):
     def is_shut_down(self) -> bool:
         """Whether the editor has announced the end."""
         return self._shutdown
+
+    def handle_message(self, message: Any) -> None:
+        """Handle a message with the texts as they are now, if it comes at its time."""
+        method = getattr(message, "method", "")
+        self._is_greeted = self._is_greeted or method == types.INITIALIZE
+        error = self._untimely(method)
+        if error is None:
+            self.server.hold_still()
+            super().handle_message(message)
+        elif hasattr(message, "id"):
+            self._send_response(message.id, error=error.to_response_error())
+
+    def _untimely(self, method: str) -> JsonRpcException | None:
+        """Return why a message comes before the greeting, or after the farewell."""
+        if not method or method == types.EXIT:
+            return None
+        if not self._is_greeted:
+            return JsonRpcServerNotInitialized("the first request must be initialize")
+        return JsonRpcInvalidRequest("the server is shut down") if self._shutdown else None
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         """Make a message of JSON; a request that is none is answered with an error."""
@@ -90,9 +126,14 @@ def run(server: Server, stdin: BinaryIO, stdout: BinaryIO) -> int:
         asyncio.run(_serve(server, stdin, stdout))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else _ENDED_EARLY
-    except (BrokenPipeError, EOFError):
+    except BrokenPipeError:
         return _ENDED_EARLY
-    return 0 if server.wire.is_shut_down else _ENDED_EARLY
+    except EOFError:
+        pass  # in the middle of a message
+    if server.wire.is_shut_down:
+        return 0
+    print(_LEFT if server.wire.is_greeted else _NO_EDITOR, file=sys.stderr)
+    return _ENDED_EARLY
 
 
 async def _serve(server: Server, stdin: BinaryIO, stdout: BinaryIO) -> None:

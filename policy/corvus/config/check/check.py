@@ -95,6 +95,7 @@ class Options(Record):
         severity: Level by code, above what the settings of the checker say.
         search: What is left out of directories; ``None`` leaves out the usual.
         finder: Knows the settings of the checker; ``None`` looks for them.
+        before: Called before a text is checked; what it raises ends work of many checks.
     """
 
     dialect: str = "auto"
@@ -104,6 +105,7 @@ class Options(Record):
     severity: Mapping[str, str] | None = None
     search: Search | None = None
     finder: SettingsFinder | None = None
+    before: Callable[[], object] | None = None
 
 
 class _Target(Record):
@@ -159,7 +161,10 @@ def check_text(text: bytes, name: str, options: Options | None = None) -> Checke
         name: How messages call it.
         options: How to check; its standard input is not read.
     """
-    checked = _check_bytes(text, [], name, options or Options())
+    how = options or Options()
+    if how.before is not None:
+        how.before()
+    checked = _check_bytes(text, [], name, how)
     assert checked is not None, "only a file found below a directory is passed over"
     return checked
 
