@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from corvus.answers import json_text
 from corvus.answers.conformance import Judged, judge
 from corvus.answers.published import CONFIG, find_schema, published_schemas
 from corvus.config.model.dialects import Dialect
@@ -176,6 +177,80 @@ def test_a_line_that_is_cut_off_is_told_and_the_others_are_judged() -> None:
     assert [(one.code, one.span and one.span.start.line) for one in found.diagnostics] == [
         ("not-json", 2)
     ]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_record_that_is_cut_before_a_good_one_is_told_at_its_own_line(end: str) -> None:
+    good = json.dumps(right("audit-event"))
+    text = f'{good}{end}{{"a":1{end}{good}{end}'
+    assert said(text, "audit-event", "x.jsonl") == [(2, 7, "this is not JSON: a comma is missing")]
+    found = judged(text, "audit-event", "x.jsonl").diagnostics[0].span
+    assert found is not None
+    assert text[: found.start.offset].endswith('{"a":1')
+
+
+def test_only_a_line_feed_ends_a_line() -> None:
+    """U+2028 and its like are characters of a string as any other."""
+    good = json.dumps(right("audit-event") | {"reason": "a\u2028b\x85c"}, ensure_ascii=False)
+    assert judged(f"{good}\n{good}\n", "audit-event") == Judged(2, ())
+    assert said(f"{good}\n\u2028\n", "audit-event", "x.jsonl") == [
+        (2, 1, "this is not JSON: a value is missing")
+    ]
+
+
+def test_a_text_of_many_mistakes_is_scanned_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scan for every finding made four times the items take sixteen times as long."""
+    scans: list[int] = []
+    scan = json_text.scan_places
+
+    def counted(text: str) -> list[json_text.Place]:
+        scans.append(len(text))
+        return scan(text)
+
+    monkeypatch.setattr(json_text, "scan_places", counted)
+    text = json.dumps([{"ä": 1, "b": "x" * 50}] * 3000, ensure_ascii=False)
+    found = judged(text, "budget-exceeded").diagnostics
+    assert len(found) == 9000
+    assert len(scans) == 1
+    last = found[-1].span
+    assert last is not None
+    assert text.encode()[last.start.byte_offset : last.end.byte_offset].startswith(b'"b": "x')
+
+
+KEY = "sk-live-1234567890abcdef1234567890"
+
+
+SECRET_NAMES: list[dict[str, Any]] = [
+    {KEY: 1},
+    {"api_key": "opensesame42", "opensesame42": 1},
+    {"x": {"a": {KEY: 1}}, KEY: [{}]},
+]
+
+
+@pytest.mark.parametrize("members", SECRET_NAMES, ids=["shape", "value of a secret", "within"])
+@pytest.mark.parametrize("is_line", [True, False])
+def test_a_name_that_may_be_a_secret_is_masked(members: dict[str, Any], is_line: bool) -> None:
+    """As ``corvus check`` does with what it repeats of a config."""
+    text = json.dumps(right("usage-record") | members, indent=None if is_line else 1)
+    found = judged(text, "usage-record").diagnostics
+    assert any("`/***` is not known to the schema" in one.message for one in found)
+    assert all(secret not in repr(found) for secret in (KEY, "opensesame42"))
+
+
+def test_a_masked_name_takes_no_other_finding_with_it() -> None:
+    found = judged(json.dumps(right("usage-record") | {KEY: 1, f"{KEY}2": 1}), "usage-record")
+    assert [one.path for one in found.diagnostics] == [("***",), ("***",)]
+
+
+def test_what_stands_behind_a_token_of_null_is_no_secret() -> None:
+    text = json.dumps(right("usage-record") | {"token": None, "requested_modell": "x"})
+    ((*_, message),) = said(text, "usage-record")
+    assert message == "`/requested_modell` is not known to the schema"
+
+
+def test_a_secret_that_stands_twice_as_a_name_is_masked() -> None:
+    ((*_, message),) = said(f'{{"{KEY}": 1, "{KEY}": 2}}', "usage-record")
+    assert message == 'this is not JSON: the name "***" stands twice'
 
 
 @pytest.mark.parametrize("text", ["", "  \n\n", "[]"])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corvus.answers.json_text import JsonFault, Route, place_of, read
+from corvus.answers.json_text import JsonFault, Places, Route, read
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(
@@ -35,21 +35,22 @@ def routes(value: object, route: Route = ()) -> Iterator[tuple[Route, object]]:
 def test_the_place_of_every_value_holds_that_value(value: object, indent: int | None) -> None:
     text = json.dumps(value, indent=indent)
     assert read(text) == value
+    places = Places(text)
     for route, inner in routes(value):
-        place = place_of(text, route)
+        place = places.of(route)
         assert place.route == route
         assert json.loads(text[place.start : place.end]) == inner
 
 
 def test_the_place_of_a_member_starts_at_its_name() -> None:
     text = '{"a": [1, {"b c": 2}]}'
-    place = place_of(text, ("a", 1, "b c"))
+    place = Places(text).of(("a", 1, "b c"))
     assert text[place.name : place.end] == '"b c": 2'
 
 
 def test_what_is_not_there_is_at_its_nearest_ancestor() -> None:
     text = '{"a": {"b": 1}}'
-    place = place_of(text, ("a", "x", "y"))
+    place = Places(text).of(("a", "x", "y"))
     assert text[place.start : place.end] == '{"b": 1}'
 
 

@@ -284,6 +284,14 @@ def test_a_hook_picks_the_configs_and_nothing_else(hook: dict[str, Any]) -> None
     assert hook["language"] == "python"
 
 
+def test_the_hook_whose_files_another_takes_says_that_it_stands_in_its_place() -> None:
+    """A repository with both would check each config of a runtime twice."""
+    hooks = {hook["id"]: hook for hook in read(HOOKS)}
+    assert {*PICKED["corvus-check-host"]} < {*PICKED["corvus-check"]}
+    assert hooks["corvus-check-host"]["description"].startswith("Instead of corvus-check,")
+    assert "corvus-check-host is not needed" in hooks["corvus-check"]["description"]
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """Make a repository with a config under every name, each in order, and prek's config."""
@@ -331,8 +339,7 @@ def test_prek_runs_a_hook_over_every_name_that_the_tool_knows(hook: str, reposit
     passed = prek(repository, hook)
     assert passed.returncode == 0, passed.stdout + passed.stderr
     assert "Passed" in passed.stdout
-    many = len(PICKED[hook])
-    assert f"in {many + (hook == 'corvus-migrate-check')} files" in passed.stdout
+    assert f"in {len(PICKED[hook])} files" in passed.stdout
 
 
 def test_prek_fails_at_a_mistake_in_the_config_of_a_runtime(repository: Path) -> None:
@@ -351,3 +358,8 @@ def test_prek_leaves_out_what_the_settings_exclude(repository: Path) -> None:
     passed = prek(repository, "corvus-check")
     assert passed.returncode == 0, passed.stdout
     assert "1 file excluded" in passed.stdout
+    old = "[autonomy]\nmax_cost_per_day_cents = 5\n"
+    (repository / "vendor" / "corvus.toml").write_text(old)
+    passed = prek(repository, "corvus-migrate-check")
+    assert passed.returncode == 0, passed.stdout
+    assert "1 excluded" in passed.stdout

@@ -115,6 +115,24 @@ def test_wrong_use_is_an_error_of_usage(arguments: list[str]) -> None:
     assert main(["migrate", *arguments]) == 2
 
 
+def test_a_named_file_that_is_excluded_is_left_out_where_that_is_asked_for(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As ``corvus check`` does: a hook names every file."""
+    Path("drafts").mkdir()
+    draft = Path("drafts/corvus.toml")
+    draft.write_text(OLD)
+    config.write_text(f'{NEW}\n[governance.check]\nexclude = ["drafts/"]\n')
+    named = ["corvus.toml", str(draft)]
+    assert main(["migrate", "--check", *named]) == 1
+    assert main(["migrate", "--force-exclude", "--check", str(draft)]) == 0
+    capsys.readouterr()
+    assert main(["migrate", "--force-exclude", *named, str(draft)]) == 0
+    assert capsys.readouterr().out == "nothing to migrate in 1 file; 1 excluded\n"
+    assert draft.read_text() == OLD
+    assert main(["migrate", "--force-exclude", "drafts/none.toml", "none.toml"]) == 2
+
+
 def test_a_read_only_file_is_not_touched(
     config: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,15 +16,17 @@ from typing import Any, BinaryIO, cast
 from jsonschema import Draft202012Validator, FormatChecker, validators
 from jsonschema.exceptions import ValidationError
 
-from corvus.answers.json_text import JsonFault, Route, place_of, read
+from corvus.answers.json_text import JsonFault, Route, read
 from corvus.answers.mismatch import leaves, mismatches
+from corvus.answers.piece import Piece
 from corvus.answers.published import PublishedSchema
 from corvus.diagnostics.codes import Severity
-from corvus.diagnostics.model import Diagnostic, Position, Span
+from corvus.diagnostics.model import Diagnostic, Span
 
 LINES_SUFFIXES = (".jsonl", ".ndjson")
 """How names of files end that hold a document a line."""
 _BOM = b"\xef\xbb\xbf"
+_SPACE = " \t\r\n"
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _FORMATS = FormatChecker(formats=())
 
@@ -67,35 +69,17 @@ class Judged:
     diagnostics: tuple[Diagnostic, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """The text of one document, or of what should be one, and where in its file it starts."""
-
-    text: str
-    line: int = 1
-    offset: int = 0
-    byte_offset: int = 0
-
-
 class _Finder:
-    """Makes diagnostics of one file."""
+    """Makes diagnostics of one file.
 
-    def __init__(self, file: str) -> None:
+    Args:
+        file: Its name.
+        schema: What its documents should be; none for a file that is not read any further.
+    """
+
+    def __init__(self, file: str, schema: PublishedSchema | None = None) -> None:
         self._file = file
-
-    def at(self, piece: _Piece, start: int, end: int) -> Span:
-        """Return a stretch of a piece as one of the file."""
-        return Span(self._position(piece, start), self._position(piece, end))
-
-    def _position(self, piece: _Piece, offset: int) -> Position:
-        before = piece.text[:offset]
-        newline = before.rfind("\n")
-        return Position(
-            piece.offset + offset,
-            piece.byte_offset + len(before.encode()),
-            piece.line + before.count("\n"),
-            offset - newline,
-        )
+        self.known = frozenset(_names(schema.document) if schema else ())
 
     def find(
         self,
@@ -125,7 +109,7 @@ def judge(stream: BinaryIO, file: str, schema: PublishedSchema) -> Judged:
         OSError: It cannot be read.
     """
     validator = _Validator(schema.document, format_checker=_FORMATS)
-    finder = _Finder(file)
+    finder = _Finder(file, schema)
     documents = 0
     found: list[Diagnostic] = []
     for piece in _pieces(stream, file):
@@ -135,7 +119,7 @@ def judge(stream: BinaryIO, file: str, schema: PublishedSchema) -> Judged:
         try:
             value = read(piece.text)
         except JsonFault as fault:
-            span = finder.at(piece, fault.offset, fault.offset)
+            span = piece.span(fault.offset, fault.offset)
             found.append(finder.find("not-json", f"this is not JSON: {fault}", span))
             continue
         items = _items(value)
@@ -156,13 +140,13 @@ def _items(value: object) -> list[tuple[Route, object]]:
     return [((index,), item) for index, item in enumerate(items)]
 
 
-def _pieces(stream: BinaryIO, file: str) -> Iterator[_Piece | Diagnostic]:
+def _pieces(stream: BinaryIO, file: str) -> Iterator[Piece | Diagnostic]:
     if file.endswith(LINES_SUFFIXES):
         yield from _lines(stream, file)
         return
     data = stream.read()
-    whole = next(_decoded(data, file, _Piece("")))
-    if isinstance(whole, Diagnostic) or not whole.text.strip():
+    whole = next(_decoded(data, file, Piece("")))
+    if isinstance(whole, Diagnostic) or not whole.text.strip(_SPACE):
         if isinstance(whole, Diagnostic):
             yield whole
         return
@@ -178,7 +162,7 @@ def _has_lines(text: str) -> bool:
             return False
     else:
         return False
-    first = next(line for line in text.splitlines() if line.strip())
+    first = next(line for line in text.split("\n") if line.strip(_SPACE))
     try:
         read(first)
     except JsonFault:
@@ -186,32 +170,34 @@ def _has_lines(text: str) -> bool:
     return True
 
 
-def _lines(stream: BinaryIO, file: str) -> Iterator[_Piece | Diagnostic]:
+def _lines(stream: BinaryIO, file: str) -> Iterator[Piece | Diagnostic]:
     offset = byte_offset = 0
     for number, line in enumerate(stream, start=1):
-        for piece in _decoded(line, file, _Piece("", number, offset, byte_offset)):
-            if isinstance(piece, Diagnostic) or piece.text.strip():
+        content = line.rstrip(b"\r\n")  # a document that is cut off ends on its own line
+        for piece in _decoded(content, file, Piece("", number, offset, byte_offset)):
+            if isinstance(piece, Diagnostic) or piece.text.strip(_SPACE):
                 yield piece
-            offset += 0 if isinstance(piece, Diagnostic) else len(piece.text)
+            is_read = isinstance(piece, Piece)
+            text = piece.text if is_read else content.decode(errors="replace")  # a mark a byte
+            offset += len(text) + len(line) - len(content)
         byte_offset += len(line)
 
 
-def _decoded(data: bytes, file: str, start: _Piece) -> Iterator[_Piece | Diagnostic]:
+def _decoded(data: bytes, file: str, start: Piece) -> Iterator[Piece | Diagnostic]:
     skipped = len(_BOM) if start.byte_offset == 0 and data.startswith(_BOM) else 0
     try:
         text = data[skipped:].decode()
     except UnicodeDecodeError as fault:
         before = data[skipped : skipped + fault.start].decode()
-        piece = _Piece(before, start.line, start.offset, start.byte_offset + skipped)
-        finder = _Finder(file)
-        span = finder.at(piece, len(before), len(before))
-        yield finder.find("not-json", "this is not JSON: a byte is not UTF-8", span)
+        piece = Piece(before, start.line, start.offset, start.byte_offset + skipped)
+        span = piece.span(len(before), len(before))
+        yield _Finder(file).find("not-json", "this is not JSON: a byte is not UTF-8", span)
         return
-    yield _Piece(text, start.line, start.offset, start.byte_offset + skipped)
+    yield Piece(text, start.line, start.offset, start.byte_offset + skipped)
 
 
 def _mismatches(
-    finder: _Finder, piece: _Piece, route: Route, errors: Iterable[Any]
+    finder: _Finder, piece: Piece, route: Route, errors: Iterable[Any]
 ) -> Iterator[Diagnostic]:
     """Yield the findings of one document, by place, each mistake once."""
     found: dict[tuple[Route, str], Diagnostic] = {}
@@ -219,14 +205,28 @@ def _mismatches(
         at = (*route, *leaf.absolute_path)
         for name, words, help_ in mismatches(leaf):
             path = at if name is None else (*at, name)
-            place = place_of(piece.text, path)
-            span = finder.at(piece, place.start if name is None else place.name, place.end)
-            pointer = _pointer(path)
+            place = piece.places.of(path)
+            span = piece.span(place.start if name is None else place.name, place.end)
+            shown = piece.shown(path, finder.known)
+            pointer = _pointer(shown)
             message = f"`{pointer}` {words}" if pointer else f"the document {words}"
-            found[path, message] = finder.find("schema-mismatch", message, span, help_, path)
+            found[path, message] = finder.find("schema-mismatch", message, span, help_, shown)
     yield from sorted(found.values(), key=lambda one: one.span is not None and one.span.start)
 
 
 def _pointer(route: Route) -> str:
     """Return a route as JSON Pointer (RFC 6901)."""
     return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in route)
+
+
+def _names(schema: object) -> Iterator[str]:
+    """Yield the names of members that a schema speaks of."""
+    if isinstance(schema, list):
+        for inner in cast("list[object]", schema):
+            yield from _names(inner)
+    if isinstance(schema, dict):
+        parts = cast("dict[str, object]", schema)
+        named = parts.get("properties")
+        yield from cast("dict[str, object]", named) if isinstance(named, dict) else ()
+        for inner in parts.values():
+            yield from _names(inner)

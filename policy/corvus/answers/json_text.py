@@ -1,7 +1,7 @@
 """Reads JSON strictly, and says where in the text a value stands (SCH-4).
 
 The standard library reads; its answer has no places, so that the text is scanned a second time, by
-``place_of``, and only where something is to be reported. Strict means RFC 8259: no NaN, no number
+``Places``, and only where something is to be reported. Strict means RFC 8259: no NaN, no number
 beyond a double, no name twice in one object, which readers would understand in different ways.
 """
 
@@ -11,7 +11,10 @@ import json
 import math
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple, NoReturn
+
+from corvus.config.toml.quotes import Quotes
 
 Route = tuple[str | int, ...]
 """Names and indices from the root of a document to a value."""
@@ -73,14 +76,43 @@ def read(text: str) -> Any:
         raise JsonFault("a number has too many digits", 0) from None
 
 
-def place_of(text: str, route: Sequence[str | int]) -> Place:
-    """Return where the value of a route stands; of its nearest ancestor where it does not."""
-    wanted = tuple(route)
-    nearest = Place((), 0, 0, len(text))
-    for place in _places(text):
-        if wanted[: len(place.route)] == place.route and len(place.route) >= len(nearest.route):
-            nearest = place
-    return nearest
+class Places:
+    """Where the values of a document stand.
+
+    The text is scanned once, at the first look, however many values are looked for.
+
+    Args:
+        text: A document that ``read`` takes.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def of(self, route: Sequence[str | int]) -> Place:
+        """Return where the value of a route stands; of its nearest ancestor where it does not."""
+        for length in range(len(route), -1, -1):
+            if place := self._known.get(tuple(route[:length])):
+                return place
+        return Place((), 0, 0, len(self._text))
+
+    @cached_property
+    def _known(self) -> dict[Route, Place]:
+        return {place.route: place for place in scan_places(self._text)}
+
+
+def quotes_of(text: str) -> Quotes:
+    """Return what messages may repeat of a document, and hide where it may be a secret.
+
+    Each member is judged on a line of its own: behind a name like that of a secret, the rest of a
+    line counts as one.
+
+    Args:
+        text: One that the standard library reads.
+    """
+    try:
+        return Quotes(json.dumps(json.loads(text), indent=1, ensure_ascii=False))
+    except RecursionError:
+        return Quotes(text)
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -104,10 +136,11 @@ def _float(digits: str) -> float:
 def _refused(text: str) -> Iterator[JsonFault]:
     """Yield what ``read`` refuses in a text that the standard library takes, by place."""
     seen: set[Route] = set()
-    for place in _places(text):
+    for place in scan_places(text):
         written = text[place.start : place.end]
         if place.route in seen:
-            yield JsonFault(f"the name {json.dumps(place.route[-1])} stands twice", place.name)
+            name = quotes_of(text).name(str(place.route[-1]))
+            yield JsonFault(f"the name {json.dumps(name)} stands twice", place.name)
         elif written in {"NaN", "Infinity", "-Infinity"}:
             yield JsonFault(f"{written} is no JSON", place.start)
         elif written[:1] in "-0123456789" and written and math.isinf(float(written)):
@@ -116,7 +149,7 @@ def _refused(text: str) -> Iterator[JsonFault]:
     yield JsonFault("a value is no JSON", 0)
 
 
-def _places(text: str) -> list[Place]:
+def scan_places(text: str) -> list[Place]:
     """Return the places of all values of a document that can be read, parents first."""
     found: list[Place] = []
     try:

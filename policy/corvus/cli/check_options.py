@@ -131,11 +131,7 @@ def _add_files(parser: ArgumentParser) -> None:
         metavar="GLOB",
         help="leave out what matches, too",
     )
-    group.add_argument(
-        "--force-exclude",
-        action="store_true",
-        help="leave out what is excluded even where it is named, as pre-commit names files",
-    )
+    add_force_exclude(group)
     group.add_argument(
         "--no-respect-gitignore",
         action="store_false",
@@ -245,6 +241,15 @@ def _add_output(parser: ArgumentParser) -> None:
     )
     group.add_argument("-q", "--quiet", action="store_true", help="findings only, no summary")
     group.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+
+
+def add_force_exclude(group: Group) -> None:
+    """Add the option that leaves out named files, too."""
+    group.add_argument(
+        "--force-exclude",
+        action="store_true",
+        help="leave out what is excluded even where it is named, as pre-commit names files",
+    )
 
 
 def add_files(parser: ArgumentParser) -> Group:

@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from corvus.base.links import rule_page
 from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.formats import written
 from corvus.diagnostics.model import Diagnostic
@@ -88,6 +89,18 @@ def test_each_failing_finding_is_a_failure_with_its_excerpt(check: Check) -> Non
     assert first.get("message") == "2:1: unknown key `cost.dayly_limit_usd`"
     assert "2 | dayly_limit_usd = 5\n  | ^^^^" in str(first.text)
     assert second.get("type") == "out-of-range"
+
+
+def test_a_failure_ends_with_the_page_of_its_rule(check: Check) -> None:
+    """GitLab and Jenkins show the text of a failure, and its type nowhere as a link."""
+    gone = Diagnostic("file-missing", Severity.ERROR, "gone", "a.toml", None)
+    for outcome in (
+        check("[cost]\ndayly_limit_usd = 5\n"),
+        Outcome((Input("a", diagnostics=(gone,)),)),
+    ):
+        (problem,) = only_case(outcome)[:1]
+        *_, last = str(problem.text).splitlines()
+        assert last == rule_page(str(problem.get("type")))
 
 
 def test_the_fail_level_decides_between_a_failure_and_a_remark(check: Check) -> None:

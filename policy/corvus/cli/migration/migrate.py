@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corvus.cli.check import read_stdin, usual_files
-from corvus.cli.check_options import add_files
+from corvus.cli.check_options import add_files, add_force_exclude
 from corvus.cli.exits import Exit
 from corvus.cli.migration.remarks import Outcome, diff, remarks, summary
 from corvus.cli.parsing.arguments import ArgumentParser
@@ -50,6 +50,7 @@ def main(argv: list[str]) -> int:
             parser.error("--diff writes nothing: leave out --write")
     except SystemExit as stop:  # argparse has printed its message or the help
         return Exit.USAGE if stop.code else Exit.CLEAN
+    from corvus.config.check.walk import Search
     from corvus.config.edit.migrate import LegacyCap, Plan
     from corvus.config.edit.migrate_files import migrate_paths
 
@@ -59,7 +60,13 @@ def main(argv: list[str]) -> int:
         options.to or "",
         host_keys=options.host_keys,
     )
-    run = migrate_paths(options.path or usual_files(), plan, read_stdin, options.stdin_filename)
+    run = migrate_paths(
+        options.path or usual_files(),
+        plan,
+        read_stdin,
+        options.stdin_filename,
+        Search(force_exclude=options.force_exclude),
+    )
     return _finish(run, plan, options)
 
 
@@ -71,7 +78,7 @@ def parser_of_migrate() -> ArgumentParser:
         "Rewrite deprecated keys; every other byte of a file stays as it is.",
         _EPILOG,
     )
-    add_files(parser)
+    add_force_exclude(add_files(parser))
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--write", action="store_true", help="rewrite the files (the default)")
     mode.add_argument("--check", action="store_true", help="write nothing; exit 1 if one is due")
@@ -120,7 +127,7 @@ def _finish(run: Run, plan: Plan, options: argparse.Namespace) -> int:
             print(remarks(migration, done=not only_shows), end="", file=said)
     for words in run.unmatched:
         print(f"error[no-file-matched]: {words}", file=sys.stderr)
-    if not options.quiet and (words := summary(outcomes, done=not only_shows)):
+    if not options.quiet and (words := summary(outcomes, run.excluded, done=not only_shows)):
         print(words, file=said)
     return _exit_code(run, outcomes, check=options.check)
 

@@ -56,12 +56,19 @@ def remarks(migration: Migration, *, done: bool) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def summary(outcomes: Sequence[Outcome], *, done: bool) -> str:
-    """Return the last line: how many files changed, or would; empty where every file failed."""
+def summary(outcomes: Sequence[Outcome], excluded: int, *, done: bool) -> str:
+    """Return the last line: how many files changed, or would; empty where every file failed.
+
+    Args:
+        outcomes: A file each.
+        excluded: How many named files were left out.
+        done: Whether changes were written.
+    """
     changed = sum(outcome.is_pending for outcome in outcomes)
     failed = sum(outcome.failed for outcome in outcomes)
     total = f"{len(outcomes)} file{'s' * (len(outcomes) != 1)}"
-    if not outcomes or (not changed and failed == len(outcomes)):
+    left_out = f"; {excluded} excluded" if excluded else ""
+    if (not outcomes and not excluded) or (outcomes and not changed and failed == len(outcomes)):
         return ""
     if changed:
         words = f"{changed} of {total} {'migrated' if done else 'to migrate'}"
@@ -69,7 +76,7 @@ def summary(outcomes: Sequence[Outcome], *, done: bool) -> str:
         words = f"nothing to migrate in {len(outcomes) - failed} of {total}"
     else:
         words = f"nothing to migrate in {total}"
-    return f"{words}; {failed} failed" if failed else words
+    return f"{words}; {failed} failed{left_out}" if failed else f"{words}{left_out}"
 
 
 def _headline(change: Rewrite, *, done: bool) -> str:

@@ -14,6 +14,7 @@ from corvus.config.toml.document import read_bytes, read_document, source_text
 from corvus.config.toml.explain import without_text
 
 if TYPE_CHECKING:
+    from corvus.config.check.walk import Search
     from corvus.diagnostics.model import Diagnostic
 
 
@@ -41,14 +42,20 @@ class Run(NamedTuple):
     Attributes:
         files: Every file that was looked at, in order.
         unmatched: Arguments that name no file, and folders that cannot be searched.
+        excluded: How many files were named and left out.
     """
 
     files: tuple[MigratedFile, ...]
     unmatched: tuple[str, ...]
+    excluded: int = 0
 
 
 def migrate_paths(
-    arguments: Sequence[str], plan: Plan, stdin: Callable[[], bytes], stdin_name: str
+    arguments: Sequence[str],
+    plan: Plan,
+    stdin: Callable[[], bytes],
+    stdin_name: str,
+    search: Search | None = None,
 ) -> Run:
     """Migrate files, directories, patterns and standard input.
 
@@ -57,20 +64,25 @@ def migrate_paths(
         plan: How to migrate.
         stdin: Reads standard input.
         stdin_name: How standard input is called in messages.
+        search: What is left out; ``None`` leaves out the usual.
     """
     files: dict[str | tuple[int, int], MigratedFile] = {}
     unmatched: list[str] = []
+    excluded: set[str] = set()
+    finder = SettingsFinder()
     for argument in arguments:
-        found = find(argument)
-        unmatched += (f"the directory {name} cannot be searched: {why}" for name, why in found[2])
+        found = find(argument, finder, search)
+        excluded |= {*found.excluded}
+        for name, why in found.unsearched:
+            unmatched.append(f"the directory {name} cannot be searched: {why}")
         for name in found.names:
             key = same_file(name)
             if key in files or (found.walked and _is_of_others(name)):
                 continue
             files[key] = _migrate(name, plan, stdin, stdin_name if name == STDIN else name)
-        if not found.names:
+        if not found.names and not found.excluded:
             unmatched.append(f"no file matches `{argument}`")
-    return Run(tuple(files.values()), tuple(unmatched))
+    return Run(tuple(files.values()), tuple(unmatched), len(excluded))
 
 
 def _migrate(name: str, plan: Plan, stdin: Callable[[], bytes], shown: str) -> MigratedFile:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from corvus.base.links import rule_page
 from corvus.diagnostics.formats.text import concise, render_each
 from corvus.diagnostics.model import Diagnostic
 from corvus.diagnostics.outcome import Input, Outcome
@@ -85,7 +86,8 @@ def _problem(tag: str, diagnostic: Diagnostic, body: str) -> str:
         place = f"{diagnostic.span.start.line}:{diagnostic.span.start.column}: "
     message = attribute(f"{place}{diagnostic.message}")
     head = f'<{tag} type="{attribute(diagnostic.code)}" message="{message}">'
-    return f"{head}{content(body)}</{tag}>"
+    page = f"\n{rule_page(diagnostic.code)}"  # CI shows this text, and knows no link of a test
+    return f"{head}{content(body.rstrip() + page)}</{tag}>"
 
 
 def _output(lines: Iterable[str]) -> list[str]:
