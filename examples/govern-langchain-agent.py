@@ -4,10 +4,10 @@ from langchain.agents import create_agent
 from langchain_openai import ChatOpenAI
 
 from corvus import BudgetExceeded, open_runtime
-from corvus.clients import GovernedMiddleware
+from corvus.clients.langchain import BudgetMiddleware
 
 with open_runtime().governor() as governor:
-    govern = GovernedMiddleware(governor, project="docs")
+    govern = BudgetMiddleware(governor, project="docs")
     agent = create_agent(ChatOpenAI(model="gpt-5-mini"), middleware=[govern])
     try:
         print(agent.invoke({"messages": [("user", "Hi!")]})["messages"][-1].text)

@@ -11,6 +11,14 @@ import pytest
 from hypothesis import settings
 
 from corvus.ledger.migrate import shipped_migrations
+from tests.postgres import make_postgres_server as make_postgres_server
+from tests.postgres import postgres_programs as postgres_programs
+from tests.postgres import postgres_server as postgres_server
+from tests.postgres import postgres_url as postgres_url
+from tests.stores import Engine, engines_for
+from tests.stores import engine as engine
+from tests.stores import store_of as store_of
+from tests.stores import stored as stored
 
 # Examples run beside other tests on few cores: how long one takes says nothing about the code.
 settings.register_profile("corvus", deadline=None)
@@ -45,6 +53,7 @@ SLOW = (
     "clients/test_examples.py",
     "config/model/test_schema_editors.py",
     "config/toml/test_spans.py",
+    "faults/hosts",
     "faults/test_kill.py",
     "faults/test_overspend.py",
     "faults/test_parts.py",
@@ -57,12 +66,14 @@ SLOW = (
     "gateway/test_prometheus.py",
     "gateway/proxy/test_sdks.py",
     "gateway/test_run_budgets.py",
+    "ledger/archives",
     "ledger/test_archive.py",
     "ledger/test_drain.py",
     "lsp/test_features.py",
     "lsp/test_server.py",
     "metering/test_recordings.py",
     "stateful",
+    "test_sharing.py",
     "tidy/test_readme.py",
     "tidy/test_sdist.py",
     "tidy/test_shadowing.py",
@@ -112,6 +123,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="rewrite expected outputs; review the diff"
     )
+    parser.addoption(
+        "--store",
+        choices=[*Engine],
+        default=Engine.MEMORY,
+        help="what keeps the stores of tests that do not mind (tests/stores.py)",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a sample of tests on every engine that they may run on."""
+    if "engine" in metafunc.fixturenames:
+        chosen = engines_for(metafunc.definition.path, str(metafunc.config.getoption("--store")))
+        if len(chosen) > 1:
+            metafunc.parametrize("engine", chosen, indirect=True)
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ import pytest
 from corvus import Usage, open_runtime
 from corvus.base.errors import LedgerCorrupt, LedgerError, StoreCorrupt, StoreUnavailable
 from corvus.base.money import NanoUSD
-from corvus.bookkeeping import Bookkeeping
 from corvus.governor.governor import Governor
 from corvus.ledger.ledger import open_file
 from corvus.model.request import Request
 from corvus.model.steering import OverrideRequest, ResetRequest
 from corvus.runtime import Runtime
+from tests.books import books_at, store_file
 from tests.fakes import FrozenClock
 
 CONFIG = """
@@ -206,11 +206,11 @@ def test_a_lost_store_is_counted_anew_from_the_ledger_with_its_resets(
 
 def remove_store(runtime: Runtime) -> None:
     for ending in ("", "-wal", "-shm"):
-        Path(f"{runtime.bookkeeping.store_path}{ending}").unlink(missing_ok=True)
+        Path(f"{store_file(runtime.bookkeeping)}{ending}").unlink(missing_ok=True)
 
 
 def tampered(runtime: Runtime, statement: str) -> None:
-    with sqlite3.connect(runtime.bookkeeping.store_path) as connection:
+    with sqlite3.connect(store_file(runtime.bookkeeping)) as connection:
         connection.execute(statement)
     connection.close()
 
@@ -304,7 +304,7 @@ def test_a_store_that_was_set_back_goes_on_behind_the_ledger(
     opened: Callable[..., Runtime], tmp_path: Path
 ) -> None:
     runtime = opened()
-    store_path = runtime.bookkeeping.store_path
+    store_path = store_file(runtime.bookkeeping)
     with runtime.governor() as governor:
         governor.override(OverrideRequest("ana"))
         spend(governor, 30)
@@ -368,7 +368,7 @@ def test_without_a_store_the_head_of_the_audit_is_the_newest_event_of_the_ledger
     head = runtime.audit_head()
     runtime.bookkeeping.drain()
     remove_store(runtime)
-    assert not runtime.bookkeeping.has_store
+    assert not runtime.bookkeeping.place.exists
     assert runtime.audit_head() == head
 
 
@@ -417,14 +417,14 @@ def test_a_clock_that_went_back_by_days_is_told_and_rebuild_follows_it(
 def test_no_store_is_made_beside_a_folder(tmp_path: Path) -> None:
     folder = tmp_path / "l.duckdb"
     folder.mkdir()
-    with pytest.raises(LedgerError, match="is a folder, no ledger"), Bookkeeping(folder).store():
+    with pytest.raises(LedgerError, match="is a folder, no ledger"), books_at(folder).store():
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["l.duckdb"]
 
 
 def test_nothing_at_all_is_sound_only_where_something_is(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="there is no ledger"):
-        Bookkeeping(tmp_path / "l.duckdb").verify()
+        books_at(tmp_path / "l.duckdb").verify()
 
 
 def test_limits_that_changed_since_the_last_time_are_kept_in_the_audit(
@@ -449,7 +449,7 @@ def test_limits_that_changed_since_the_last_time_are_kept_in_the_audit(
 def test_finding_10_a_store_that_cannot_be_opened_matters_only_while_governance_is_enabled(
     tmp_path: Path, opened: Callable[..., Runtime]
 ) -> None:
-    opened().bookkeeping.store_path.write_text("this is no store")
+    store_file(opened().bookkeeping).write_text("this is no store")
     with pytest.raises(StoreCorrupt, match="is no store"), opened().governor():
         pass
     config = tmp_path / "corvus.toml"
@@ -470,7 +470,7 @@ def test_disabled_governance_makes_no_file_and_shows_what_the_ledger_holds(
         with governor.call("m", session_id="imported") as call:
             call.used(Usage(10, 10))
         assert spent(governor, "session", "imported") == 25
-    assert not runtime.bookkeeping.has_store
+    assert not runtime.bookkeeping.place.exists
 
 
 def test_counting_anew_beside_busy_callers_finds_and_changes_nothing(

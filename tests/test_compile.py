@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from corvus.base.money import NanoUSD
 from corvus.base.period import Period
 from corvus.compile import RunLimits, compile_policy, lay_over
+from corvus.config.model.price_table import PriceSettings, TierSettings
 from corvus.config.model.settings import Settings
 from corvus.diagnostics.model import ConfigError
 from corvus.model.budget import Rung
 from corvus.model.policy import Policy
-from corvus.model.usage import TokenKind
+from corvus.model.usage import COUNT_OF, FEES, TokenKind, Usage
+from corvus.prices.cost import cost
 from corvus.runtime import open_runtime
 
 USD = 1_000_000_000
@@ -149,6 +151,44 @@ def test_own_prices_become_exact_integers() -> None:
     assert price.entry == "user:acme/tiny@2026-11-01"
 
 
+def test_own_tiers_hold_for_the_whole_call_and_take_nothing_from_the_base_but_fees() -> None:
+    """PRC-2: a kind that a tier leaves out has no price there; a fee does not go by the context."""
+    (price,) = compiled("""
+        [cost.prices."acme/long"]
+        input = 1
+        output = 2
+        cache_read = 0.1
+        input_audio = 8
+        web_search = 0.01
+        aliases = ["long-latest"]
+        tiers = [{ above_tokens = 200000, input = 2, output = 4 }]
+    """).prices
+    (tier,) = price.tiers
+    assert tier.above_tokens == 200_000
+    assert tier.rates == {
+        TokenKind.INPUT: 2_000_000_000,
+        TokenKind.OUTPUT: 4_000_000_000,
+        TokenKind.REASONING: 4_000_000_000,
+        TokenKind.WEB_SEARCH: 10_000_000_000_000,
+    }
+    assert price.rates[TokenKind.INPUT_AUDIO] == 8_000_000_000
+    assert price.aliases == ("long-latest",)
+
+
+@pytest.mark.parametrize("kind", FEES)
+def test_an_own_fee_is_usd_for_one_use(kind: TokenKind) -> None:
+    (price,) = compiled(f'cost.prices."m" = {{input = 1, output = 1, {kind} = 0.0025}}').prices
+    assert price.rates[kind] == 2_500_000_000_000
+    assert cost(Usage(**{COUNT_OF[kind]: 2}), price) == 5_000_000
+
+
+def test_every_kind_is_a_key_of_own_prices() -> None:
+    """PRC-2: what a provider can bill an author can state; kinds are listed once."""
+    assert {kind.value for kind in TokenKind} <= PriceSettings.model_fields.keys()
+    tier = TierSettings.model_fields.keys()
+    assert {kind.value for kind in TokenKind if kind not in FEES} == tier - {"above_tokens"}
+
+
 def test_an_own_price_of_reasoning_stands_beside_that_of_output() -> None:
     """PRC-2: reasoning costs as output only where the author does not say otherwise."""
     (price,) = compiled("""
@@ -209,6 +249,10 @@ def test_the_hash_names_what_is_enforced_and_nothing_else() -> None:
         'cost.downgrade."a*" = ["b"]',
         'cost.hold = "expected"',
         'cost.prices."m" = {input = 1, output = 1}',
+        'cost.prices."m" = {input = 1, output = 1, aliases = ["n"]}',
+        'cost.prices."m" = {input = 1, output = 1, web_search = 0.01}',
+        "[cost.prices.m]\ninput = 1\noutput = 1\n"
+        "tiers = [{above_tokens = 9, input = 2, output = 2}]",
         "autonomy.max_actions_per_hour = 0",
         'autonomy.level = "full"',
     ],

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corvus import Governor, Usage, open_runtime
-from corvus.bookkeeping import Bookkeeping
 from corvus.events import Event, Overrun
 from corvus.governor.governor import Governor as Governs
 from corvus.model.expectation import CALLS_MIN, ExpectedOutput
@@ -21,6 +20,7 @@ from corvus.reporting.catalog import load_catalog
 from corvus.reporting.run import run_report
 from corvus.store.kinds import EXPECTED_OUTPUT
 from corvus.testing import fake_policy, memory_store
+from tests.books import books_at
 from tests.fakes import FrozenClock
 from tests.properties import examples
 
@@ -44,7 +44,7 @@ class Place:
 
     def __init__(self, folder: Path, clock: FrozenClock) -> None:
         self.clock = clock
-        self.books = Bookkeeping(folder / "l.duckdb", clock)
+        self.books = books_at(folder / "l.duckdb", clock)
         config = folder / "corvus.toml"
         config.write_text(CONFIG)
         self.policy = open_runtime([config]).policy
@@ -117,7 +117,7 @@ def test_what_was_learned_long_ago_is_forgotten(tmp_path: Path) -> None:
     later = FrozenClock(place.clock.now() + timedelta(days=31))
     with place.governor() as governor:
         assert hold(governor).hold_nano_usd == 10 * TOKEN
-        Bookkeeping(place.books.ledger_path, later).drain(governor.store, learns=True)
+        books_at(place.books.ledger_path, later).drain(governor.store, learns=True)
     with place.governor() as governor:
         assert hold(governor).hold_nano_usd == MOST * TOKEN
 

@@ -15,15 +15,17 @@ import pytest
 from corvus import Governor
 from corvus.autonomy.decide import Action
 from corvus.base.context import Opening
-from corvus.base.errors import LedgerError, StoreError
+from corvus.base.errors import LedgerError, LedgerNotInstalled, StoreError
 from corvus.base.money import NanoUSD
 from corvus.base.period import Period
 from corvus.base.time import FixedClock
 from corvus.diagnostics.model import ConfigError
+from corvus.ledger.counts import spend_in
 from corvus.ledger.ledger import open_ledger
 from corvus.ledger.migrate import migrate, shipped_migrations
 from corvus.model.status_report import StatusReport
 from corvus.runtime import Runtime, open_runtime
+from tests.books import store_file
 from tests.fakes import FrozenClock
 
 CONFIG = """
@@ -222,25 +224,56 @@ def test_a_glance_says_what_the_store_says_and_changes_no_byte(tmp_path: Path) -
         [config(tmp_path, text)], ledger=tmp_path / "ledger.duckdb", clock=FrozenClock(NOON)
     )
     assert runtime.glance() is None
-    assert not runtime.bookkeeping.has_store
+    assert not runtime.bookkeeping.place.exists
     with runtime.governor() as governor:
         with governor.call("claude-haiku-4-5", estimate_usd=Decimal("0.5")) as call:
             call.used(cost_nano_usd=NanoUSD(400_000_000))
         with governor.call("claude-haiku-4-5", estimate_usd=Decimal("0.3")):
             expected = governor.status()
-            before = runtime.bookkeeping.store_path.read_bytes()
+            before = store_file(runtime.bookkeeping).read_bytes()
 
             def look(unit: object) -> StatusReport | None:
                 return runtime.glance()
 
             seen = governor.engine.store.run(look)  # its transaction is open meanwhile
             assert seen is not None
-            assert runtime.bookkeeping.store_path.read_bytes() == before
+            assert store_file(runtime.bookkeeping).read_bytes() == before
     assert {each.budget.name: (each.spent, each.held) for each in seen.decision.statuses} == {
         each.budget.name: (each.spent, each.held)
         for each in expected.decision.statuses
         if each.budget.period not in (Period.SESSION, Period.MISSION)
     } | {"session": (400_000_000, 300_000_000)}
+
+
+def test_a_look_answers_only_where_the_store_knows_every_sum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """EVA-12: without DuckDB nothing is counted again, and no part of the answer is left out."""
+    text = "[cost]\nenabled = true\n" + CONFIG
+    ledger, clock = tmp_path / "ledger.duckdb", FrozenClock(NOON)
+    runtime = open_runtime([config(tmp_path, text)], ledger=ledger, clock=clock)
+    with runtime.governor() as governor:
+        governor.close_session("s")
+        with governor.session("s") as session, session.call("x", estimate_usd=Decimal(1)) as call:
+            call.used(cost_nano_usd=NanoUSD(400_000_000))
+    known = runtime.status("s")
+    monkeypatch.setattr("corvus.runtime.has_ledger", lambda: False)
+    assert runtime.status("s") == known
+    with runtime.bookkeeping.importing():
+        pass
+    with pytest.raises(LedgerNotInstalled):
+        runtime.status("s")
+    monkeypatch.undo()
+    assert runtime.status("s").decision.statuses == known.decision.statuses
+
+
+def test_the_zeros_before_the_first_call_are_those_of_an_empty_ledger(tmp_path: Path) -> None:
+    runtime = open_runtime([config(tmp_path, CONFIG + "[governance.ledger]\npath = 'l.duckdb'\n")])
+    assert runtime.bookkeeping.is_untouched
+    seen = runtime.status()
+    with runtime.bookkeeping.ledger(may_be_missing=True) as ledger:
+        assert seen.spends["utc"] == spend_in(ledger.connection)
+    assert (seen.is_recorded, seen.spends["session"]) == (True, None)
 
 
 def test_a_glance_leaves_out_budgets_that_nobody_enrolled(tmp_path: Path) -> None:

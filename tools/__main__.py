@@ -10,6 +10,7 @@ TOOLS = {
     "generate": "write every generated file again, or compare with --check",
     "bench": "compare the speed of two checkouts, run by run",
     "fuzz": "make one mistake in valid configs, many times, and judge what a check says",
+    "prices": "compare the bundled price book with a second one, and fail on what nobody reviewed",
     "house": "measure the structure of one checkout, or of two side by side",
     "mutate": "change the code at random and see which changes no test notices",
     "surfaces": "record what every surface answers to the same inputs",

@@ -56,7 +56,7 @@ def fill(config: Path, ledger: Path, parts: int) -> str:
         governor.call("m", session_id="s", user="u0", max_output_tokens=100) as call,
     ):
         call.used(Usage(input_tokens=900, output_tokens=100))
-    connection = sqlite3.connect(runtime.bookkeeping.store_path)
+    connection = sqlite3.connect(runtime.bookkeeping.place.name)
     names = [row[1] for row in connection.execute("PRAGMA table_info(balance)")]
     changed = {"part": "'u' || n", "spent_nano_usd": "n * 7919 % 1000000000"}
     values = ", ".join(changed.get(name, name) for name in names)

@@ -181,7 +181,8 @@ SELECT override_id::VARCHAR, reservation_id::VARCHAR, session_id, recorded_at
 FROM reservation_event WHERE override_id IS NOT NULL AND kind = 'reserved' ORDER BY recorded_at
 """
 RESETS = """
-INSERT INTO reset
+INSERT INTO reset (store_id, seq, audit_id, budget, budget_key, period, window_start, session_id,
+    mission_id, effective_at, removed_cost_nano_usd, removed_requests)
 SELECT '{store}'::UUID, 10 * position + 7, id, 'month', 'month', 'month',
     date_trunc('month', recorded_at)::TIMESTAMP, NULL, NULL, recorded_at,
     removed_cost_nano_usd, removed_requests

@@ -12,12 +12,13 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from corvus.base.errors import LedgerCorrupt, LedgerError, StoreError
-from corvus.base.extras import require_ledger
+from corvus.base.errors import LedgerCorrupt, LedgerError, LedgerLocked, StoreError
+from corvus.base.extras import has_ledger, ledger_not_installed, require_ledger
+from corvus.base.permissions import may_write
 from corvus.base.time import Clock, FixedClock, SystemClock
 from corvus.governor.audit_chain import append_audit
 from corvus.governor.recorded_sums import LedgerHistory
@@ -26,16 +27,20 @@ from corvus.governor.upkeep import keep_up
 from corvus.model.steering import AuditKind
 from corvus.store.api import StoreState
 from corvus.store.kinds import EXPECTED_OUTPUT, EXPECTED_OUTPUTS
-from corvus.store.place import StoreOutbox, is_behind, open_store, place_at
+from corvus.store.outbox import StoreOutbox
+from corvus.store.place import StorePlace, is_behind, open_store
 from corvus.store.store import Store
 from corvus.store.unit import Unit
 
 if TYPE_CHECKING:
-    from corvus.ledger.archive import ArchiveSummary
+    from corvus.ledger.archive import ArchiveSummary, MayArchive
+    from corvus.ledger.archives.moving import MoveSummary
+    from corvus.ledger.archives.records import ArchiveRow
     from corvus.ledger.drain import DrainSummary, Progress
-    from corvus.ledger.health import LedgerHealth
     from corvus.ledger.ledger import Ledger
+    from corvus.ledger.seeding import SeedSummary
     from corvus.ledger.verify import AuditHead
+    from corvus.model.ledger_health import LedgerHealth
     from corvus.store.health import StoreHealth
     from corvus.usage.importers.model import ImportedFiles
 
@@ -87,23 +92,25 @@ class Bookkeeping:
 
     Args:
         ledger_path: The ledger file; it need not exist yet.
+        place: Where the store of budgets lies, which need not exist yet.
         clock: What the time is; the machine's by default.
 
-    Attributes:
-        store_path: The store of budgets, next to the ledger; it need not exist yet.
-        place: The same, to be opened and looked at.
+    Whether there is a store is a question to its place, which another host may have to answer: each
+    method asks once, and whoever is given a store does not ask.
     """
 
-    def __init__(self, ledger_path: Path, clock: Clock | None = None) -> None:
+    def __init__(self, ledger_path: Path, place: StorePlace, clock: Clock | None = None) -> None:
         self.ledger_path = ledger_path
-        self.store_path = Path(f"{ledger_path}.store")
-        self.place = place_at(self.store_path)
+        self.place = place
         self._clock = clock or SystemClock()
 
-    @property
-    def has_store(self) -> bool:
-        """Whether anything was ever governed here."""
-        return self.place.exists
+    def is_untouched(self) -> bool:
+        """Return whether nothing was ever recorded: there is neither a ledger nor a store.
+
+        Raises:
+            StoreError: The place of the store does not answer.
+        """
+        return not os.path.lexists(self.ledger_path) and not self.place.exists
 
     @contextmanager
     def store(self, *, trust_clock: bool = False) -> Generator[Store]:
@@ -138,14 +145,16 @@ class Bookkeeping:
         """
         from corvus.ledger.ledger import empty_ledger, open_ledger
 
-        if may_be_missing and not self.has_store and not os.path.lexists(self.ledger_path):
+        has_store = self.place.exists
+        if may_be_missing and not has_store and not os.path.lexists(self.ledger_path):
             with empty_ledger(self.ledger_path) as ledger:
                 yield ledger
             return
-        self._keep_up()
-        outbox = self._outbox() if self.has_store else None
-        if outbox is not None and outbox.pending(outbox.drained_seq() + _TAIL_MAX, 1):
-            self._try_to_drain()
+        if has_store:
+            self._keep_up()
+        outbox = self._outbox() if has_store else None
+        if outbox is not None and outbox.pending(self._handed_over(outbox) + _TAIL_MAX, 1):
+            self._try_to_drain(outbox)
         with open_ledger(self.ledger_path, outbox=outbox) as ledger:
             yield ledger
 
@@ -154,14 +163,56 @@ class Bookkeeping:
         """Open the ledger for usage that comes in by another way than the store.
 
         The store knows before, so that a process which dies in between leaves balances that are
-        known to lag behind, and ``settle_import`` or the next governor counts them again.
+        known to lag behind, and ``settle_import`` or the next governor counts them again. What the
+        store has recorded comes first, so that a file which has it as well adds nothing. Where
+        hosts share the store, what comes in goes through it into the ledgers of all.
         """
         from corvus.ledger.ledger import open_ledger
 
+        if self.place.is_shared:
+            with self._sharing(counts=True) as ledger:
+                yield ledger
+            return
+        self.drain()
         with open_ledger(self.ledger_path, write=True, clock=self._clock) as ledger:
-            if self.has_store:
+            if self.place.exists:
                 with self.store() as store:
                     store.run(_mark_recount_due)
+            yield ledger
+
+    @contextmanager
+    def _sharing(self, *, counts: bool) -> Generator[Ledger]:
+        """Open the ledger so that what is written to it goes into the store, for all hosts."""
+        from corvus.ledger.capture import capturing
+        from corvus.store.election import elected
+        from corvus.store.imports import IMPORT, Imported
+
+        with self.store() as store, elected(store, IMPORT) as office:
+            self.drain(store)
+            with capturing(self.ledger_path, self._outbox(store)) as ledger:
+                yield ledger
+                imported = Imported(store, office, ledger.through_seq, counts=counts)
+                imported.append(ledger.captured())
+            self.drain(store)
+
+    def store_id(self) -> str | None:
+        """Return the id of the store; ``None`` without one.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        return self._outbox().store_id if self.place.exists else None
+
+    @contextmanager
+    def billing(self) -> Generator[Ledger]:
+        """Open the ledger for the charges of bills, which no balance counts."""
+        from corvus.ledger.ledger import open_ledger
+
+        if self.place.is_shared:
+            with self._sharing(counts=False) as ledger:
+                yield ledger
+            return
+        with open_ledger(self.ledger_path, write=True, clock=self._clock) as ledger:
             yield ledger
 
     def imported_files(self) -> ImportedFiles:
@@ -174,14 +225,17 @@ class Bookkeeping:
         from corvus.usage.importers.model import ImportedFiles
         from corvus.usage.importers.selection import imported_files
 
-        if not os.path.isfile(self.ledger_path):
+        is_shared = self.place.is_shared and self.place.exists
+        outbox = self._outbox() if is_shared else None  # what other hosts have imported
+        is_empty = outbox is None or not outbox.newest_seq()
+        if is_empty and not os.path.isfile(self.ledger_path):
             return ImportedFiles()
-        with open_ledger(self.ledger_path) as ledger:
+        with open_ledger(self.ledger_path, outbox=outbox) as ledger:
             return imported_files(ledger)
 
     def settle_import(self) -> None:
         """Count into the balances what was imported."""
-        if not self.has_store:
+        if not self.place.exists:
             return
         with self.store() as store:
             if store.run(lambda unit: unit.state.recount_due):
@@ -208,9 +262,9 @@ class Bookkeeping:
         from corvus.ledger.drain import DrainSummary, drain
         from corvus.ledger.ledger import upgrade
 
-        if not self.has_store:
-            return DrainSummary(0, {}, 0)
         if store is None:
+            if not self.place.exists:
+                return DrainSummary(0, {}, 0)
             self._keep_up()
         outbox = self._outbox(store)
         done = drain(self.ledger_path, outbox, on_progress=on_progress, clock=self._clock)
@@ -245,29 +299,94 @@ class Bookkeeping:
 
         store.run(keep)
 
-    def archive(self, retention_days: int) -> ArchiveSummary:
+    def seed(self, source: Path, archive: Path | None = None) -> SeedSummary:
+        """Take over from the ledger of another host what the store has forgotten (STO-3).
+
+        Args:
+            source: That ledger, or a copy of it.
+            archive: The folder with its archive; next to it by default.
+
+        Raises:
+            LedgerError: One of the ledgers cannot be opened, or ``source`` is no use.
+            StoreError: There is no store, or it cannot be read or written.
+        """
+        from corvus.ledger.seeding import seed
+
+        if not self.place.exists:
+            raise LedgerError(f"there is no store at {self.place.name}, so nothing is missing here")
+        return seed(self.ledger_path, source, self._outbox(), self._clock, archive=archive)
+
+    def archive(
+        self, retention_days: int, url: str | None = None, may_archive: MayArchive | None = None
+    ) -> ArchiveSummary:
         """Move months that are older than the retention to Parquet (LED-4).
+
+        Args:
+            retention_days: Days that usage stays in the ledger file; 0 keeps it.
+            url: Where to; the folder next to the ledger by default.
+            may_archive: Whether this host is the one of several that archives to the URL; by
+                default those that share the store elect one.
 
         Raises:
             LedgerError: The ledger or its archive cannot be written; nothing is lost.
         """
-        from corvus.ledger.archive import ArchiveSummary, archive
+        from corvus.ledger.archive import ArchiveSummary, Destination, archive
 
         if not os.path.isfile(self.ledger_path):
             return ArchiveSummary(0, ())
-        return archive(self.ledger_path, retention_days, clock=self._clock)
+        if url is None or may_archive is not None or not self.place.is_shared:
+            to = None if url is None else Destination(url, may_archive or (lambda: True))
+            return archive(self.ledger_path, retention_days, to=to, clock=self._clock)
+        from corvus.store.election import electing
+
+        with self.store() as store:  # of the hosts that share it, one archives
+            to = Destination(url, electing(store, "archive"))
+            return archive(self.ledger_path, retention_days, to=to, clock=self._clock)
+
+    def archived(self) -> list[ArchiveRow]:
+        """Return the files of the archive; nothing at a URL is reached.
+
+        Raises:
+            LedgerError: The ledger cannot be read.
+        """
+        from corvus.ledger.archives.records import archive_rows
+        from corvus.ledger.ledger import open_file
+
+        if not os.path.isfile(self.ledger_path):
+            return []
+        with open_file(self.ledger_path) as ledger:
+            return archive_rows(ledger)
+
+    def move_archive(self, url: str | None) -> MoveSummary:
+        """Move the archive to a URL; ``None`` is the folder next to the ledger (LED-4).
+
+        Raises:
+            LedgerError: The ledger, or either archive, cannot be read or written; nothing is lost.
+        """
+        from corvus.ledger.archives.moving import MoveSummary, move_archive
+        from corvus.ledger.archives.records import ArchiveRecords
+        from corvus.ledger.ledger import LOCK_TIMEOUT_SECONDS
+
+        if not os.path.isfile(self.ledger_path):
+            return MoveSummary(())
+        records = ArchiveRecords(self.ledger_path, self._clock, LOCK_TIMEOUT_SECONDS)
+        return move_archive(records, url)
 
     def history(self, store: Store) -> History:
         """Return how the governor reads what is recorded of budgets."""
         return LedgerHistory(
-            self.ledger_path, store, lambda: self._outbox(store) if self.has_store else None
+            self.ledger_path, store, lambda: self._outbox(store) if self.place.exists else None
         )
 
-    def verify(self, anchor: tuple[int, str] | None = None) -> Verification:
+    def verify(
+        self, anchor: tuple[int, str] | None = None, *, trust_store: bool = False
+    ) -> Verification:
         """Prove that ledger, store and audit agree.
 
         Args:
             anchor: Position and hash of an audit event, exported earlier, that must still be there.
+            trust_store: Whether to look also where the clock has stepped by days, or this host has
+                seen a later state of the store: before a rebuild, which goes on all the same.
 
         Raises:
             LedgerError: The ledger cannot be read at all.
@@ -275,14 +394,15 @@ class Bookkeeping:
         """
         from corvus.ledger.verify import AuditHead
 
-        if not self.has_store:
-            return Verification(findings=tuple(self._check_ledger({}, anchor)))
-        with self.store() as store:
+        if not self.place.exists:
+            return Verification(findings=tuple(self._check_ledger({}, None, anchor)))
+        with self.store(trust_clock=trust_store) as store:
             state = store.run(_state)
-            if findings := self._check_watermark(state, self._outbox(store)):
+            outbox = self._outbox(store)
+            if findings := self._check_watermark(state, outbox):
                 return Verification(tuple(findings))
             heads = {state.store_id: AuditHead(state.audit_position, state.audit_head)}
-            findings = self._check_ledger(heads, anchor)
+            findings = self._check_ledger(heads, outbox, anchor)
             differences = recount(store, self.history(store), write=False)
         return Verification(
             tuple(dict.fromkeys(findings)),
@@ -293,15 +413,28 @@ class Bookkeeping:
 
     def health(self) -> Health:
         """Say how store and ledger are, each whatever the other is (CLI-6); no byte changes."""
+        store = self.place.health(self._clock.now())
+        if not has_ledger():
+            return Health(store, self._unopened())
         from corvus.ledger.health import ledger_health
 
-        writable = _is_writable(self.store_path)
-        store = self.place.health(self._clock.now(), writable=writable)
         outbox = None
         with suppress(StoreError):  # it was replaced a moment ago; the ledger is examined alone
             outbox = self._outbox() if store.store_id is not None else None
-        writable = _is_writable(self.ledger_path)
-        return Health(store, ledger_health(self.ledger_path, outbox, writable=writable))
+        writable = may_write(self.ledger_path)
+        ledger = ledger_health(self.ledger_path, outbox, writable=writable)
+        if outbox is not None and outbox.is_shared:
+            with suppress(LedgerError, StoreError):  # what the store keeps for others is no lag
+                handed_over = max(outbox.drained_seq(), self._handed_over(outbox))
+                store = replace(store, undrained_events=outbox.newest_seq() - handed_over)
+        return Health(store, ledger)
+
+    def _unopened(self) -> LedgerHealth:
+        """Return how the ledger is to an install that cannot open it."""
+        from corvus.model.ledger_health import LedgerHealth
+
+        found = LedgerHealth.unopened(self.ledger_path, writable=may_write(self.ledger_path))
+        return replace(found, problem=str(ledger_not_installed()), is_installed=False)
 
     def rebuild(self, actor: str, reason: str | None) -> Verification:
         """Make the balances what is recorded, and take note of events that are lost for good.
@@ -341,17 +474,16 @@ class Bookkeeping:
 
         A clock that stands at a chosen instant says nothing of what is overdue.
         """
-        if not self.has_store or isinstance(self._clock, FixedClock):
+        if isinstance(self._clock, FixedClock):
             return
         with suppress(StoreError):
             if is_behind(self.place, self._clock.now()):
                 with self.store() as store:
                     keep_up(store)
 
-    def _try_to_drain(self) -> None:
+    def _try_to_drain(self, outbox: StoreOutbox) -> None:
         from corvus.ledger.drain import drain
 
-        outbox = self._outbox()
         try:
             drain(self.ledger_path, outbox, timeout_seconds=_PATIENCE_SECONDS, clock=self._clock)
         except LedgerCorrupt:
@@ -359,19 +491,31 @@ class Bookkeeping:
         except LedgerError:
             pass  # locked, or not ours to write: the tail is read from the store
 
-    def _watermark(self, store_id: str) -> int:
+    def _handed_over(self, outbox: StoreOutbox) -> int:
+        """Return the number up to which the ledger surely has the events of its store."""
+        if not outbox.is_shared:
+            return outbox.drained_seq()
+        from corvus.ledger.replica import watermark_of
+
+        patience = _PATIENCE_SECONDS
+        with suppress(LedgerLocked):
+            return watermark_of(self.ledger_path, outbox, timeout_seconds=patience)
+        return outbox.newest_seq()  # somebody drains now
+
+    def _watermark(self, store_id: str) -> tuple[int, str | None]:
+        """Return the number of the newest event that the ledger has, and its mark."""
         from corvus.ledger.ledger import open_file
 
         if not os.path.isfile(self.ledger_path):
-            return 0
+            return 0, None
         with open_file(self.ledger_path) as ledger:
-            return ledger.watermark(store_id)
+            return ledger.watermark(store_id), ledger.mark(store_id)
 
     def _check_watermark(self, state: StoreState, outbox: StoreOutbox) -> list[tuple[str, str]]:
         """Check that ledger and store agree on what was handed over."""
         from corvus.ledger.verify import check_watermark
 
-        findings = check_watermark(outbox, self._watermark(state.store_id))
+        findings = check_watermark(outbox, *self._watermark(state.store_id))
         return [(finding.code.value, finding.words) for finding in findings]
 
     def _accept_loss(self, store: Store) -> int:
@@ -385,8 +529,12 @@ class Bookkeeping:
 
         state = store.run(_state)
         outbox = self._outbox(store)
-        if not self._check_watermark(state, outbox):
+        if not (findings := self._check_watermark(state, outbox)):
             return 0
+        newest = outbox.newest_seq()
+        if outbox.is_shared and self._watermark(state.store_id)[0] <= newest:
+            # Other hosts have what this ledger lacks: without it, what was spent would be free.
+            raise LedgerCorrupt(findings[0][1])
         with open_file(self.ledger_path, write=True, clock=self._clock) as ledger:
             watermark, newest = (
                 ledger.watermark(state.store_id),
@@ -406,24 +554,27 @@ class Bookkeeping:
         return 0
 
     def _check_ledger(
-        self, heads: dict[str, AuditHead], anchor: tuple[int, str] | None
+        self,
+        heads: dict[str, AuditHead],
+        outbox: StoreOutbox | None,
+        anchor: tuple[int, str] | None,
     ) -> list[tuple[str, str]]:
         from corvus.ledger import verify
         from corvus.ledger.ledger import open_file, open_ledger
 
-        if not os.path.isfile(self.ledger_path) and not self.has_store:
+        if not os.path.isfile(self.ledger_path) and outbox is None:
             raise LedgerError(f"there is no ledger at {self.ledger_path} yet")
         if os.path.isfile(self.ledger_path):
             with open_file(self.ledger_path) as ledger:
                 found = verify.check_archive(ledger)
             if found:
                 return [(finding.code.value, finding.words) for finding in found]
-        outbox = self._outbox() if self.has_store else None
         with open_ledger(self.ledger_path, outbox=outbox) as ledger:
             found = verify.check_audit(ledger, heads)
             if anchor is not None:
                 found += verify.check_anchor(ledger, verify.AuditHead(*anchor))
             found += verify.check_settlements(ledger) + verify.check_numbers(ledger)
+            found += verify.check_charges(ledger)
         return [(finding.code.value, finding.words) for finding in found]
 
 
@@ -433,21 +584,3 @@ def _state(unit: Unit) -> StoreState:
 
 def _mark_recount_due(unit: Unit) -> None:
     unit.touch().recount_due = True
-
-
-def _is_writable(path: Path) -> bool:
-    """Return whether a file may be written, or made with the folders above it."""
-    try:
-        os.lstat(path)
-    except FileNotFoundError:
-        pass
-    except OSError:
-        return False  # its name is too long, or what stands above it is no folder
-    else:
-        return _may(path, os.W_OK) and _may(path.parent, os.W_OK)
-    folder = next(filter(os.path.lexists, path.absolute().parents), path.parent)
-    return os.path.isdir(folder) and _may(folder, os.W_OK | os.X_OK)
-
-
-def _may(path: Path, mode: int) -> bool:
-    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)

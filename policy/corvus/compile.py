@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import urlsplit
 
 from corvus.autonomy.decide import Autonomy
 from corvus.base.globs import glob_fault
@@ -24,12 +26,15 @@ from corvus.model.gateway import GatewayOptions, Kind, Upstream
 from corvus.model.notify import NotifyTarget
 from corvus.model.observability import ObservabilityOptions
 from corvus.model.policy import MissionLimits, Policy, content_hash
-from corvus.model.price import Price
-from corvus.model.usage import TokenKind
+from corvus.model.price import Price, Tier
+from corvus.model.signin import GroupRule, OidcOptions, SignInOptions, Terms
+from corvus.model.usage import FEES, TokenKind
 
 if TYPE_CHECKING:
-    from corvus.config.model.cost_table import BudgetSettings, CostSettings, PriceSettings
+    from corvus.config.model.cost_table import BudgetSettings, CostSettings
+    from corvus.config.model.price_table import PriceSettings, TierSettings
     from corvus.config.model.settings import AutonomySettings, Settings, UpstreamSettings
+    from corvus.config.model.signin_table import OidcSettings
 
 _NANO_USD_PER_CENT: Final = 10_000_000
 _WITH_DEFAULT: Final = frozenset(f"cost.{name}" for name in LIMITS_USD)
@@ -53,6 +58,7 @@ def compile_policy(settings: Settings, deprecated_fields: tuple[str, ...] = ()) 
         downgrade=tuple((glob, tuple(to)) for glob, to in settings.cost.downgrade.items()),
         budgets=compile_budgets(settings),
         prices=compile_prices(settings),
+        pinned_book_sha256=settings.governance.prices.sha256,
         autonomy=compile_autonomy(settings.autonomy),
         mission=MissionLimits(mission.enabled, mission.max_steps, mission.max_runtime_ms / 1000),
         deprecated_fields=(),
@@ -69,14 +75,39 @@ def compile_autonomy(settings: AutonomySettings) -> Autonomy:
 def gateway_options(settings: Settings) -> GatewayOptions:
     """Return how the gateway listens, what it lets in and where it forwards to."""
     gateway = settings.governance.gateway
+    sign_in = sign_in_options(settings)
+    own = (urlsplit(sign_in.url),) if sign_in.url is not None else ()
     return GatewayOptions(
-        **_same_named(GatewayOptions, gateway, but=("allowed_hosts",)),
-        allowed_hosts=tuple(name.lower() for name in gateway.allowed_hosts),
+        **_same_named(GatewayOptions, gateway, but=("allowed_hosts", "allowed_origins")),
+        allowed_hosts=(
+            *(name.lower() for name in gateway.allowed_hosts),
+            *(url.hostname or "" for url in own),
+        ),
+        allowed_origins=(*gateway.allowed_origins, *(f"{url[0]}://{url[1]}" for url in own)),
+        sign_in=sign_in,
         metrics=settings.governance.observability.metrics,
         upstreams=tuple(
             _upstream(name, upstream) for name, upstream in settings.governance.upstreams.items()
         ),
     )
+
+
+def sign_in_options(settings: Settings) -> SignInOptions:
+    """Return how clients log in; the path of managed settings is as it is written."""
+    table = settings.governance.signin
+    oidc = table.oidc
+    path = table.managed_settings
+    return SignInOptions(
+        **_same_named(SignInOptions, table, but=("managed_settings", "oidc")),
+        terms=Terms(table.access_minutes * 60, table.lifetime_days * 86_400),
+        managed_settings=None if path is None else Path(path),
+        oidc=None if oidc is None else _oidc(oidc),
+    )
+
+
+def _oidc(table: OidcSettings) -> OidcOptions:
+    groups = tuple(GroupRule(**_same_named(GroupRule, rule)) for rule in table.groups)
+    return OidcOptions(**_same_named(OidcOptions, table, but=("groups",)), groups=groups)
 
 
 def observability_options(settings: Settings) -> ObservabilityOptions:
@@ -104,8 +135,8 @@ def _same_named(target: type, table: object, *, but: Collection[str] = ()) -> di
 
 
 def _upstream(name: str, settings: UpstreamSettings) -> Upstream:
-    rest = _same_named(Upstream, settings, but=("kind",))
-    return Upstream(name=name, kind=Kind(settings.kind), **rest)
+    rest = _same_named(Upstream, settings, but=("kind", "base_url"))
+    return Upstream(name, settings.base_url or "", Kind(settings.kind), **rest)
 
 
 def compile_budgets(settings: Settings) -> tuple[Budget, ...]:
@@ -204,22 +235,32 @@ def compile_prices(settings: Settings) -> tuple[Price, ...]:
 
 
 def _price(name: str, entry: PriceSettings) -> Price:
-    amounts = {kind: getattr(entry, kind.value, None) for kind in TokenKind}
-    if amounts[TokenKind.REASONING] is None:
-        amounts[TokenKind.REASONING] = entry.output
     provider, slash, model = name.partition("/")
     dated = f"@{entry.effective_from.isoformat()}" if entry.effective_from else ""
+    fees = {kind: rate for kind, rate in _rates(entry).items() if kind in FEES}
     return Price(
         provider=provider if slash else "",
         model=model if slash else name,
         book="user",
         entry=f"user:{name}{dated}",
-        rates={
-            kind: int(nano_usd(amount)) for kind, amount in amounts.items() if amount is not None
-        },
+        rates=_rates(entry),
+        tiers=tuple(Tier(tier.above_tokens, {**_rates(tier), **fees}) for tier in entry.tiers),
         effective_from=entry.effective_from,
         source=entry.source,
+        aliases=tuple(entry.aliases),
     )
+
+
+def _rates(table: PriceSettings | TierSettings) -> dict[TokenKind, int]:
+    """Return nano-USD per million tokens, or uses; of a kind that is left out nothing (PRC-2)."""
+    amounts = {kind: getattr(table, kind.value, None) for kind in TokenKind}
+    if amounts[TokenKind.REASONING] is None:
+        amounts[TokenKind.REASONING] = amounts[TokenKind.OUTPUT]
+    return {
+        kind: int(nano_usd(amount)) * (1_000_000 if kind in FEES else 1)
+        for kind, amount in amounts.items()
+        if amount is not None
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -426,8 +426,9 @@ class CallDenied(Event):
     surface: str = field(metadata=SURFACE)
 
 
-_INPUT = ("input", "cache_read", "cache_write_5m", "cache_write_1h")
+_INPUT = ("input", "cache_")
 _OUTPUT = ("output", "reasoning")
+"""How the names of kinds begin that a model reads or writes."""
 
 
 @_event(
@@ -448,6 +449,8 @@ class CallSettled(Event):
         replaced_nano_usd: What had been presumed of it, and reported, before.
         tokens: Counts that are not 0 by kind, the names of ``TokenKind``.
         first_token_at: Aware UTC; ``None`` when nobody said.
+        computed_cost_nano_usd: What the price books make of it, where that is not its cost.
+        is_at_least: Whether the cost is a lower bound; ``None`` where it is not.
     """
 
     reservation_id: str = field(metadata=ID)
@@ -465,6 +468,8 @@ class CallSettled(Event):
     admitted_at: datetime = field(metadata=HIDDEN)
     settled_at: datetime = field(metadata=HIDDEN)
     first_token_at: datetime | None = field(default=None, metadata=HIDDEN)
+    computed_cost_nano_usd: int | None = field(default=None, metadata=USD)
+    is_at_least: bool | None = field(default=None, metadata=PLAIN)
 
     @property
     def input_tokens(self) -> int | None:
@@ -481,5 +486,6 @@ class CallSettled(Event):
         """From admission to settlement."""
         return round((self.settled_at - self.admitted_at).total_seconds(), 3)
 
-    def _sum(self, kinds: tuple[str, ...]) -> int | None:
-        return sum(n for kind, n in self.tokens if kind in kinds) if self.source else None
+    def _sum(self, beginnings: tuple[str, ...]) -> int | None:
+        counts = (n for kind, n in self.tokens if kind.startswith(beginnings))
+        return sum(counts) if self.source else None

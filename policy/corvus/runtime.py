@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from corvus.base.context import Opening
 from corvus.base.errors import LedgerError, LedgerNotInstalled, StoreError
+from corvus.base.extras import has_ledger, ledger_not_installed
+from corvus.base.money import NOTHING
 from corvus.base.period import Period, Window, window_at
 from corvus.base.time import Clock, SystemClock
 from corvus.compile import (
@@ -29,6 +31,7 @@ from corvus.compile import (
 )
 from corvus.config.check.documents import LoadedConfig
 from corvus.config.layers.load import load_layers
+from corvus.config.layers.paths import stated_path
 from corvus.diagnostics.model import ConfigError
 from corvus.governor.evaluate import NO_CALL, Balance, evaluate
 from corvus.model.audit_hash import GENESIS
@@ -37,7 +40,9 @@ from corvus.model.gateway import GatewayOptions
 from corvus.model.notify import NotifyTarget
 from corvus.model.observability import ObservabilityOptions
 from corvus.model.policy import Policy
+from corvus.model.spend import Spend
 from corvus.model.status_report import StatusReport
+from corvus.prices.book import PinnedBook
 from corvus.prices.lookup import PriceBooks
 
 if TYPE_CHECKING:
@@ -50,7 +55,6 @@ if TYPE_CHECKING:
     from corvus.governor.recount import History
     from corvus.ledger.ledger import Ledger
     from corvus.model.parts import PartsPage, PartsQuery
-    from corvus.model.spend import Spend
     from corvus.model.steering import AuditEvent
     from corvus.store.standing import TargetStanding
     from corvus.store.store import Store
@@ -58,7 +62,10 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_OF_SESSIONS = (Period.SESSION, Period.MISSION)
 _LEDGER_PATH = ("governance", "ledger", "path")
+_PRICE_BOOK = ("governance", "prices", "book")
+_MANAGED_SETTINGS = ("governance", "signin", "managed_settings")
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,10 @@ class Runtime:
     Attributes:
         config_shown: Where the config came from, in words a person understands (CFG-6).
         ledger_path: The ledger file; it need not exist yet.
+        store_url: The store that hosts share (STO-1); it may hold a password, so it is shown to
+            nobody. ``None`` keeps budgets in a file next to the ledger.
         retention_days: Days that usage stays in the ledger file itself; 0 keeps it.
+        archive_url: Where it goes then; the folder next to the ledger by default.
         gateway: How the gateway listens.
         observability: What it tells about itself.
         notify: Where notifications are sent.
@@ -82,11 +92,13 @@ class Runtime:
     config_shown: str
     ledger_path: Path
     clock: Clock
+    store_url: str | None = field(default=None, repr=False)
     retention_days: int = 0
+    archive_url: str | None = None
     gateway: GatewayOptions = field(default_factory=GatewayOptions)
     observability: ObservabilityOptions = field(default_factory=ObservabilityOptions)
     notify: tuple[NotifyTarget, ...] = ()
-    loaded: LoadedConfig | None = None
+    loaded: LoadedConfig | None = field(default=None, repr=False)
     is_ledger_named: bool = False
     config_paths: tuple[Path, ...] = ()
 
@@ -122,8 +134,11 @@ class Runtime:
     def bookkeeping(self) -> Bookkeeping:
         """What keeps the store and the ledger in agreement."""
         from corvus.bookkeeping import Bookkeeping
+        from corvus.store.place import place_of
 
-        return Bookkeeping(self.ledger_path, self.clock)
+        policy = self.policy.content_hash
+        place = place_of(self.ledger_path, self.store_url, policy_hash=policy)
+        return Bookkeeping(self.ledger_path, place, self.clock)
 
     def ledger(self) -> Opening[Ledger]:
         """Open the ledger for reading, with ``with`` or ``async with``.
@@ -172,17 +187,15 @@ class Runtime:
 
         books = self.bookkeeping
         with ExitStack() as opened:
-            if self.policy.enabled or books.has_store:
-                try:
-                    store = opened.enter_context(books.store())
-                except (StoreError, LedgerNotInstalled):
-                    if self.policy.enabled:
-                        raise
-                    store, history = open_store(None, self.clock), no_history
-                else:
-                    history = books.history(store)
+            try:
+                is_kept = self.policy.enabled or books.place.exists
+                kept = opened.enter_context(books.store()) if is_kept else None
+            except (StoreError, LedgerNotInstalled):
+                if self.policy.enabled:
+                    raise
+                store, history = open_store(None, self.clock), no_history
             else:
-                store = open_store(None, self.clock)
+                store = kept or open_store(None, self.clock)
                 history = books.history(store)
             opened.callback(store.close)
             yield store, history
@@ -196,6 +209,9 @@ class Runtime:
     ) -> StatusReport:
         """Say where every budget stands now (EVA-12): by the store, where there is one.
 
+        Without the library of the ledger, a look at the store answers if it knows every sum; what
+        is overdue is shown as held then. Before the first call there are zeros.
+
         Args:
             session_id: The session whose spend counts against session budgets; ``None`` leaves
                 them at 0.
@@ -206,11 +222,16 @@ class Runtime:
         Raises:
             StoreError: The store is there and cannot be used.
             LedgerError: There is nothing to read.
+            LedgerNotInstalled: The answer is in the ledger.
         """
-        if recorded or not self.bookkeeping.has_store:
+        if recorded or not self.bookkeeping.place.exists:
             return self._recorded_status(session_id, mission_id)
         from corvus.store.place import latest_session
 
+        if not has_ledger():
+            report = self._full_glance(session_id, mission_id)
+            latest = latest_session(self.bookkeeping.place) if session_id is None else None
+            return replace(report, latest_session_id=latest)
         with self._stored_governor() as governor:
             report = governor.status(session_id, mission_id)
         latest = latest_session(self.bookkeeping.place) if session_id is None else None
@@ -228,10 +249,21 @@ class Runtime:
         """
         from corvus.governor.status import glance
 
-        if not self.bookkeeping.has_store:
+        if not self.bookkeeping.place.exists:
             return None
         with self.bookkeeping.place.looking() as look:
             return glance(look, self.policy, self.clock.now()) if look.is_current else None
+
+    def _full_glance(self, session_id: str | None, mission_id: str | None) -> StatusReport:
+        from corvus.governor.resets import Subject
+        from corvus.governor.status import full_glance
+
+        subject, now = Subject(session_id, mission_id, None), self.clock.now()
+        with self.bookkeeping.place.looking() as look:
+            report = full_glance(look, self.policy, now, subject) if look.is_current else None
+        if report is None:
+            raise ledger_not_installed()
+        return report
 
     def parts(self, query: PartsQuery) -> PartsPage:
         """Say where the parts of a budget with ``per`` stand (EVA-12).
@@ -241,7 +273,7 @@ class Runtime:
                 not named.
             StoreError: The store is there and cannot be used.
         """
-        if self.bookkeeping.has_store:
+        if self.bookkeeping.place.exists:
             with self._stored_governor() as governor:
                 return governor.parts(query)
         from corvus.governor.governor import Governor
@@ -264,12 +296,12 @@ class Runtime:
             since: The first instant, inclusive, aware; ``None`` is the beginning.
             kinds: The kinds wanted; none is all.
         """
-        from corvus.ledger.verify import audit_events
-
-        if not os.path.lexists(self.ledger_path) and self.bookkeeping.has_store:
+        if not os.path.lexists(self.ledger_path) and self.bookkeeping.place.exists:
             position, _ = self.audit_head()
             if position == 0:
                 return []  # nothing was handed over yet, and there is nothing to hand over
+        from corvus.ledger.verify import audit_events
+
         with self.ledger() as ledger:
             return audit_events(ledger, limit=limit, since=since, kinds=kinds)
 
@@ -282,7 +314,7 @@ class Runtime:
         """
         from corvus.store.place import audit_head
 
-        if self.bookkeeping.has_store:
+        if self.bookkeeping.place.exists:
             return audit_head(self.bookkeeping.place)
         newest = self.audit(1)
         return (newest[0].position, newest[0].hash) if newest else (0, GENESIS)
@@ -330,7 +362,7 @@ class Runtime:
         """
         from corvus.governor import actions
 
-        if not record and not self.bookkeeping.has_store:
+        if not record and not self.bookkeeping.place.exists:
             return actions.judge(self.policy, action, approved=approved)
         step = actions.step(self.policy, action, principal, approved=approved, record=record)
         with self.bookkeeping.store() as store:
@@ -381,37 +413,34 @@ class Runtime:
         return await _aside(self.health)
 
     def _recorded_status(self, session_id: str | None, mission_id: str | None) -> StatusReport:
-        from corvus.ledger.counts import latest_session, spend_in
-
         now = self.clock.now()
         windows = {
             budget.name: window_at(budget.period, now, budget.timezone)
             for budget in self.policy.budgets
         }
-        with self.bookkeeping.ledger(may_be_missing=not self.is_ledger_named) as ledger:
-            connection = ledger.connection
+        known = [
+            budget for budget in self.policy.budgets if _has_sum(budget, session_id, mission_id)
+        ]
+        latest: str | None = None
+        if not self.is_ledger_named and self.bookkeeping.is_untouched():
+            spends = {budget.name: Spend(NOTHING, 0, 0, 0) for budget in known}
+        else:
+            from corvus.ledger.counts import latest_session, spend_in
 
-            def spend(budget: Budget) -> Spend | None:
-                session = session_id if budget.period in (Period.SESSION, Period.MISSION) else None
-                mission = mission_id if budget.period is Period.MISSION else None
-                if (
-                    (budget.period is Period.SESSION and session is None)
-                    or (budget.period is Period.MISSION and (session is None or mission is None))
-                    or is_apart(budget)
-                ):
-                    return None
-                return spend_in(
-                    connection,
-                    window=windows[budget.name],
-                    session_id=session,
-                    mission_id=mission,
-                    match=budget.match,
-                )
-
-            spends = {budget.name: spend(budget) for budget in self.policy.budgets}
-            latest = latest_session(connection)
+            with self.ledger() as ledger:
+                spends = {
+                    budget.name: spend_in(
+                        ledger.connection,
+                        window=windows[budget.name],
+                        session_id=session_id if budget.period in _OF_SESSIONS else None,
+                        mission_id=mission_id if budget.period is Period.MISSION else None,
+                        match=budget.match,
+                    )
+                    for budget in known
+                }
+                latest = latest_session(ledger.connection)
         balances = [
-            _balance(budget, spends[budget.name], windows[budget.name])
+            _balance(budget, spends.get(budget.name), windows[budget.name])
             for budget in self.policy.budgets
         ]
         return StatusReport(
@@ -419,10 +448,17 @@ class Runtime:
             session_id,
             mission_id,
             evaluate(balances, NO_CALL),
-            spends,
+            {budget.name: spends.get(budget.name) for budget in self.policy.budgets},
             latest_session_id=latest,
             is_recorded=True,
         )
+
+
+def _has_sum(budget: Budget, session_id: str | None, mission_id: str | None) -> bool:
+    """Return whether the ledger alone has a sum of a budget, for the session and mission named."""
+    if budget.period in _OF_SESSIONS and session_id is None:
+        return False
+    return not is_apart(budget) and (budget.period is not Period.MISSION or mission_id is not None)
 
 
 def is_apart(budget: Budget) -> bool:
@@ -463,7 +499,7 @@ def open_runtime(
     assert loaded.settings is not None, "layers with errors are refused"
     try:
         policy = compile_policy(loaded.settings, loaded.deprecated_fields)
-        books = _books(policy)
+        books = _books(policy, loaded)
     except ConfigError as refused:
         raise ConfigError(f"cannot use {located.shown}: {refused}") from None
     return Runtime(
@@ -472,8 +508,10 @@ def open_runtime(
         config_shown=located.shown,
         ledger_path=_ledger_path(loaded) if ledger is None else Path(ledger),
         clock=clock or SystemClock(),
+        store_url=loaded.settings.governance.ledger.url,
         retention_days=loaded.settings.governance.ledger.retention_days,
-        gateway=gateway_options(loaded.settings),
+        archive_url=loaded.settings.governance.ledger.archive,
+        gateway=_gateway(loaded),
         observability=observability_options(loaded.settings),
         notify=notify_targets(loaded.settings),
         loaded=loaded,
@@ -482,26 +520,30 @@ def open_runtime(
     )
 
 
-def _books(policy: Policy) -> PriceBooks:
-    books = PriceBooks(policy.prices)
+def _books(policy: Policy, loaded: LoadedConfig) -> PriceBooks:
+    stated = loaded.settings.governance.prices.book if loaded.settings else None
+    path = stated_path(loaded, _PRICE_BOOK, stated)
+    books = PriceBooks(
+        policy.prices, pinned=path and PinnedBook(path, policy.pinned_book_sha256 or "")
+    )
     if clashes := books.clashes():
         raise ConfigError("; ".join(map(str, clashes)))
     return books
 
 
-def _ledger_path(loaded: LoadedConfig) -> Path:
-    """Return the config's ledger path, else ``$XDG_STATE_HOME/corvus/ledger.duckdb``.
+def _gateway(loaded: LoadedConfig) -> GatewayOptions:
+    assert loaded.settings is not None, "layers with errors are refused"
+    options = gateway_options(loaded.settings)
+    stated = loaded.settings.governance.signin.managed_settings
+    path = stated_path(loaded, _MANAGED_SETTINGS, stated)
+    return replace(options, sign_in=replace(options.sign_in, managed_settings=path))
 
-    A relative path starts at the folder of the file that states it, wherever a command is run; one
-    of the environment or the command line starts at the working directory.
-    """
+
+def _ledger_path(loaded: LoadedConfig) -> Path:
+    """Return the config's ledger path, else ``$XDG_STATE_HOME/corvus/ledger.duckdb``."""
     configured = loaded.settings.governance.ledger.path if loaded.settings else None
-    if configured:
-        stating = (
-            document for document in reversed(loaded.documents) if document.has(_LEDGER_PATH)
-        )
-        folder = next((document.folder for document in stating), Path())
-        return folder / os.path.expanduser(configured)
+    if path := stated_path(loaded, _LEDGER_PATH, configured):
+        return path
     state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     if state.startswith("~"):
         raise LedgerError("there is no home directory: name a ledger with --ledger")

@@ -1,11 +1,11 @@
 -- title:   Calls on the ladder
 -- summary: What was done in place of a refusal: calls that were capped, waited, downgraded or let pass by a person, by day.
--- method:  A call counts in each rung that it was on, on the UTC day on which it was decided, with the budget that governed
---          it. What was refused counts as refused, also after a wait or a question to a person.
+-- method:  A call counts in each rung that it was on, on the day on which it was decided, with the budget that governed it. What was refused counts as refused, also after a wait or a question to a person.
 -- param:   since                 TIMESTAMP      optional  first instant, inclusive, UTC
 -- param:   until                 TIMESTAMP      optional  last instant, exclusive, UTC
+-- param:   zone                  ZONE           default=UTC  IANA time zone, whose days are shown
 -- param:   budget                VARCHAR        optional  only calls that this budget governed
--- column:  date_utc              DATE           UTC
+-- column:  day                   DATE           in `zone`
 -- column:  budget                VARCHAR        budget that governed
 -- column:  capped_calls          BIGINT         calls, with a lower maximum of output
 -- column:  waited_calls          BIGINT         calls, that passed after a wait for other calls
@@ -18,9 +18,9 @@
 -- column:  least_cap_tokens      BIGINT         tokens, the lowest maximum that was stated; NULL when none was
 -- column:  held_nano_usd         BIGINT         nano-USD, held for the calls that passed by a rung
 -- reads:   reservation_event
--- chart:   x=date_utc y=capped_calls
+-- chart:   x=day y=capped_calls
 SELECT
-    recorded_at::DATE AS date_utc,
+    local_time(recorded_at, $zone)::DATE AS day,
     governing_budget AS budget,
     COUNT(*) FILTER (WHERE list_contains(string_split(rungs, ','), 'cap')) AS capped_calls,
     COUNT(*) FILTER (WHERE list_contains(string_split(rungs, ','), 'wait')) AS waited_calls,
@@ -39,4 +39,4 @@ WHERE governing_budget IS NOT NULL
   AND ($until::TIMESTAMP IS NULL OR recorded_at < $until)
   AND ($budget::VARCHAR IS NULL OR governing_budget = $budget)
 GROUP BY ALL
-ORDER BY date_utc, budget;
+ORDER BY day, budget;

@@ -1,16 +1,17 @@
 -- title:   Unusual days
--- summary: How far the cost of each UTC day was from that of the days of its kind before it, and which stood out.
+-- summary: How far the cost of each day was from that of the days of its kind before it, and which stood out.
 -- method:  A day is compared with the days of its kind, Monday to Friday or the weekend, among the 28 before it. Its
 --          score is how far it was above or below their median, in units of 1.4826 times their median absolute
 --          deviation, which for an even spread is one standard deviation; a unit is never less than a twentieth of the
 --          median, nor than one cent. A day stands out when the score reaches the threshold. With less than 5 days to
 --          compare with, counted from the first call on, there is no score. Today is not over and is left out.
 -- param:   as_of               TIMESTAMP      default=now                the present, UTC
+-- param:   zone                ZONE           default=UTC                IANA time zone, whose days are shown
 -- param:   days                BIGINT         default=30  range=1..=366  number of days, yesterday the last one
 -- param:   threshold           BIGINT         default=4   range=1..=100  score from which on a day stands out
 -- param:   only_unusual        BOOLEAN        default=false              only days that stand out
 -- param:   project             VARCHAR        optional                   only calls of this project
--- column:  bucket              VARCHAR        YYYY-MM-DD, in UTC
+-- column:  bucket              VARCHAR        YYYY-MM-DD, in `zone`
 -- column:  cost_nano_usd       BIGINT         nano-USD, of the priced calls
 -- column:  usual_nano_usd      BIGINT         nano-USD, median of the days before; NULL without enough of them
 -- column:  deviation_nano_usd  BIGINT         nano-USD, unit of the score; NULL without enough days
@@ -26,14 +27,15 @@ WITH first_call AS (
 ),
 used AS (
     SELECT
-        CAST(date_trunc('day', admitted_at) AS TIMESTAMP) AS starts_at,
+        CAST(date_trunc('day', local_time(admitted_at, $zone)) AS TIMESTAMP) AS starts_at,
         requested_model AS model,
         session_id,
         COALESCE(SUM(cost_nano_usd), 0) AS cost,
         SUM(calls) AS calls
     FROM usage_record
-    WHERE admitted_at >= date_trunc('day', $as_of::TIMESTAMP) - to_days(CAST($days AS INTEGER) + 28)
-      AND admitted_at < date_trunc('day', $as_of::TIMESTAMP)
+    -- A day more at both ends, whatever the zone; what is of no day that is shown falls away below.
+    WHERE admitted_at >= $as_of::TIMESTAMP - to_days(CAST($days AS INTEGER) + 30)
+      AND admitted_at <= $as_of
       AND ($project::VARCHAR IS NULL OR project = $project)
     GROUP BY ALL
 ),
@@ -61,10 +63,10 @@ daily AS (
     FROM (
         SELECT UNNEST(range(
             GREATEST(
-                (SELECT CAST(date_trunc('day', admitted_at) AS TIMESTAMP) FROM first_call),
-                CAST(date_trunc('day', $as_of::TIMESTAMP) - to_days(CAST($days AS INTEGER) + 28) AS TIMESTAMP)
+                (SELECT CAST(date_trunc('day', local_time(admitted_at, $zone)) AS TIMESTAMP) FROM first_call),
+                CAST(date_trunc('day', local_time($as_of::TIMESTAMP, $zone)) - to_days(CAST($days AS INTEGER) + 28) AS TIMESTAMP)
             ),
-            CAST(date_trunc('day', $as_of::TIMESTAMP) AS TIMESTAMP),
+            CAST(date_trunc('day', local_time($as_of::TIMESTAMP, $zone)) AS TIMESTAMP),
             INTERVAL 1 DAY
         )) AS starts_at
     ) AS day
@@ -85,7 +87,7 @@ compared AS (
 centred AS (
     SELECT starts_at, cost, calls, costs, list_median(costs)::BIGINT AS usual
     FROM compared
-    WHERE starts_at >= date_trunc('day', $as_of::TIMESTAMP) - to_days(CAST($days AS INTEGER))
+    WHERE starts_at >= date_trunc('day', local_time($as_of::TIMESTAMP, $zone)) - to_days(CAST($days AS INTEGER))
 ),
 scored AS (
     SELECT

@@ -18,7 +18,9 @@ WITH spent AS (
         SUM(calls)::BIGINT AS calls,
         COALESCE(SUM(calls) FILTER (WHERE cost_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
         SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
-            + cache_write_1h_tokens + reasoning_tokens)::BIGINT AS tokens,
+            + cache_write_1h_tokens + reasoning_tokens + input_audio_tokens + input_image_tokens + input_video_tokens
+            + cache_read_audio_tokens + cache_read_image_tokens + output_audio_tokens + output_image_tokens
+            + output_video_tokens)::BIGINT AS tokens,
         MAX(admitted_at) AS last_at,
         CASE WHEN SUM(calls) FILTER (WHERE cost_nano_usd IS NOT NULL) > 0 THEN SUM(cost_nano_usd) END::BIGINT
             AS cost_nano_usd

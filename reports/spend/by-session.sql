@@ -25,7 +25,9 @@ WITH costliest AS (
         SUM(usage_call.calls)::BIGINT AS calls,
         COALESCE(SUM(usage_call.calls) FILTER (WHERE usage_call.cost_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
         SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
-            + cache_write_1h_tokens + reasoning_tokens)::BIGINT AS tokens,
+            + cache_write_1h_tokens + reasoning_tokens + input_audio_tokens + input_image_tokens + input_video_tokens
+            + cache_read_audio_tokens + cache_read_image_tokens + output_audio_tokens + output_image_tokens
+            + output_video_tokens)::BIGINT AS tokens,
         SUM(usage_call.cost_nano_usd)::BIGINT AS cost_nano_usd
     FROM usage_call
     WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)

@@ -9,6 +9,7 @@
 -- column:  source                 VARCHAR       where the cost comes from
 -- column:  calls                  BIGINT        calls
 -- column:  unpriced_calls         BIGINT        calls, those without a price
+-- column:  at_least_calls         BIGINT        calls, those whose recorded cost is a lower bound
 -- column:  calls_percent          DECIMAL(5,2)  percent, of all calls
 -- column:  unpriced_percent       DECIMAL(5,2)  percent, of the calls of the source those without a price
 -- column:  tokens                 BIGINT        tokens, of all kinds
@@ -21,8 +22,11 @@ WITH spent AS (
         source,
         SUM(calls)::BIGINT AS calls,
         COALESCE(SUM(calls) FILTER (WHERE cost_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
+        COALESCE(SUM(calls) FILTER (WHERE cost_nano_usd IS NOT NULL AND at_least), 0)::BIGINT AS at_least_calls,
         SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
-            + cache_write_1h_tokens + reasoning_tokens)::BIGINT AS tokens,
+            + cache_write_1h_tokens + reasoning_tokens + input_audio_tokens + input_image_tokens + input_video_tokens
+            + cache_read_audio_tokens + cache_read_image_tokens + output_audio_tokens + output_image_tokens
+            + output_video_tokens)::BIGINT AS tokens,
         CASE WHEN SUM(calls) FILTER (WHERE cost_nano_usd IS NOT NULL) > 0 THEN SUM(cost_nano_usd) END::BIGINT
             AS cost_nano_usd
     FROM usage_record
@@ -36,6 +40,7 @@ SELECT
     source,
     calls,
     unpriced_calls,
+    at_least_calls,
     CAST(100 * (calls / SUM(calls) OVER ()) AS DECIMAL(5, 2)) AS calls_percent,
     CAST(100 * (unpriced_calls / calls) AS DECIMAL(5, 2)) AS unpriced_percent,
     tokens,

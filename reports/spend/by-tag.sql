@@ -20,7 +20,9 @@ WITH combination AS (
         SUM(calls) AS calls,
         COALESCE(SUM(calls) FILTER (WHERE cost_nano_usd IS NULL), 0) AS unpriced_calls,
         SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
-            + cache_write_1h_tokens + reasoning_tokens) AS tokens,
+            + cache_write_1h_tokens + reasoning_tokens + input_audio_tokens + input_image_tokens + input_video_tokens
+            + cache_read_audio_tokens + cache_read_image_tokens + output_audio_tokens + output_image_tokens
+            + output_video_tokens) AS tokens,
         SUM(cost_nano_usd) AS cost_nano_usd
     FROM usage_record
     WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)

@@ -7,10 +7,11 @@
 --          it never begins below what is spent. Without a complete day there is no forecast. Calls without a price
 --          are not in it.
 -- param:   as_of               TIMESTAMP  default=now  the present, an instant of the month to forecast, UTC
+-- param:   zone                ZONE       default=UTC  IANA time zone, whose days and month they are
 -- param:   session             VARCHAR    optional     only calls of this session
 -- param:   model               VARCHAR    optional     only calls that asked for this model
 -- param:   project             VARCHAR    optional     only calls of this project
--- column:  bucket              VARCHAR    YYYY-MM, in UTC
+-- column:  bucket              VARCHAR    YYYY-MM, in `zone`
 -- column:  spent_nano_usd      BIGINT     nano-USD, in the month so far
 -- column:  today_nano_usd      BIGINT     nano-USD, today, part of what is spent
 -- column:  rest_nano_usd       BIGINT     nano-USD, expected until the month ends
@@ -25,9 +26,9 @@
 -- chart:   x=bucket y=forecast_nano_usd
 WITH present AS (
     SELECT
-        CAST(date_trunc('day', $as_of::TIMESTAMP) AS TIMESTAMP) AS today,
-        CAST(date_trunc('month', $as_of::TIMESTAMP) AS TIMESTAMP) AS month_start,
-        CAST(date_trunc('month', $as_of::TIMESTAMP) + INTERVAL 1 MONTH AS TIMESTAMP) AS month_end
+        CAST(date_trunc('day', local_time($as_of::TIMESTAMP, $zone)) AS TIMESTAMP) AS today,
+        CAST(date_trunc('month', local_time($as_of::TIMESTAMP, $zone)) AS TIMESTAMP) AS month_start,
+        CAST(date_trunc('month', local_time($as_of::TIMESTAMP, $zone)) + INTERVAL 1 MONTH AS TIMESTAMP) AS month_end
 ),
 first_call AS (
     SELECT MIN(admitted_at) AS admitted_at
@@ -37,9 +38,11 @@ first_call AS (
       AND ($project::VARCHAR IS NULL OR project = $project)
 ),
 spent AS (
-    SELECT CAST(date_trunc('day', admitted_at) AS TIMESTAMP) AS starts_at, COALESCE(SUM(cost_nano_usd), 0) AS cost
+    SELECT
+        CAST(date_trunc('day', local_time(admitted_at, $zone)) AS TIMESTAMP) AS starts_at,
+        COALESCE(SUM(cost_nano_usd), 0) AS cost
     FROM usage_record
-    WHERE admitted_at >= date_trunc('month', $as_of::TIMESTAMP) - INTERVAL 2 MONTH
+    WHERE admitted_at >= date_trunc('month', $as_of::TIMESTAMP) - INTERVAL 2 MONTH - INTERVAL 1 DAY
       AND admitted_at <= $as_of
       AND ($session::VARCHAR IS NULL OR session_id = $session)
       AND ($model::VARCHAR IS NULL OR requested_model = $model)
@@ -50,7 +53,10 @@ complete AS (
     SELECT day.starts_at, isodow(day.starts_at) AS weekday, COALESCE(spent.cost, 0) AS cost
     FROM (
         SELECT UNNEST(range(
-            GREATEST((SELECT date_trunc('day', admitted_at) FROM first_call), today - INTERVAL 56 DAY),
+            GREATEST(
+                (SELECT date_trunc('day', local_time(admitted_at, $zone)) FROM first_call),
+                today - INTERVAL 56 DAY
+            ),
             today,
             INTERVAL 1 DAY
         )) AS starts_at

@@ -1,16 +1,17 @@
 -- title:   Spend by week
--- summary: Cost, tokens and calls of each UTC week, ascending; a week without a call shows 0.
--- method:  A call counts in the week of its admission, in UTC. A week begins on Monday and is numbered as in ISO 8601.
+-- summary: Cost, tokens and calls of each week, ascending; a week without a call shows 0.
+-- method:  A call counts in the week of its admission, in `zone`. A week begins on Monday and is numbered as in ISO 8601.
 --          Whole weeks are shown, from the one that holds `since` to the one that holds the last instant asked for.
 -- param:   as_of           TIMESTAMP  default=now                an instant inside the last week, UTC
 -- param:   weeks           BIGINT     default=12  range=1..=260  number of weeks, the last one included
 -- param:   since           TIMESTAMP  optional                   an instant inside the first week, instead of `weeks`
 -- param:   until           TIMESTAMP  optional                   end of the range, exclusive, instead of `as_of`
+-- param:   zone            ZONE       default=UTC                IANA time zone, whose weeks are shown
 -- param:   session         VARCHAR    optional                   only calls of this session
 -- param:   model           VARCHAR    optional                   only calls that asked for this model
 -- param:   project         VARCHAR    optional                   only calls of this project
 -- span:    260 weeks
--- column:  bucket          VARCHAR    YYYY-Www, in UTC
+-- column:  bucket          VARCHAR    YYYY-Www, in `zone`
 -- column:  cost_nano_usd   BIGINT     nano-USD, of the priced calls; NULL when none of the calls has a price
 -- column:  tokens          BIGINT     tokens, of all kinds
 -- column:  calls           BIGINT     calls
@@ -18,11 +19,16 @@
 -- reads:   usage_record
 -- chart:   x=bucket y=cost_nano_usd
 WITH last_bucket AS (
-    SELECT date_trunc('week', LEAST($as_of::TIMESTAMP, $until::TIMESTAMP - INTERVAL 1 MICROSECOND)) AS starts_at
+    SELECT date_trunc('week', local_time(
+        LEAST($as_of::TIMESTAMP, $until::TIMESTAMP - INTERVAL 1 MICROSECOND), $zone
+    )) AS starts_at
 ),
 bucket_start AS (
     SELECT CAST(UNNEST(range(
-        COALESCE(date_trunc('week', $since::TIMESTAMP), starts_at - to_weeks(CAST($weeks AS INTEGER) - 1)),
+        COALESCE(
+            date_trunc('week', local_time($since::TIMESTAMP, $zone)),
+            starts_at - to_weeks(CAST($weeks AS INTEGER) - 1)
+        ),
         starts_at + INTERVAL 1 WEEK,
         INTERVAL 1 WEEK
     )) AS TIMESTAMP) AS starts_at
@@ -30,16 +36,19 @@ bucket_start AS (
 ),
 spent AS (
     SELECT
-        CAST(date_trunc('week', admitted_at) AS TIMESTAMP) AS starts_at,
+        CAST(date_trunc('week', local_time(admitted_at, $zone)) AS TIMESTAMP) AS starts_at,
         SUM(calls) FILTER (WHERE cost_nano_usd IS NOT NULL) AS priced_calls,
         SUM(cost_nano_usd) AS cost_nano_usd,
         SUM(input_tokens + output_tokens + cache_read_tokens + cache_write_5m_tokens
-            + cache_write_1h_tokens + reasoning_tokens) AS tokens,
+            + cache_write_1h_tokens + reasoning_tokens + input_audio_tokens + input_image_tokens + input_video_tokens
+            + cache_read_audio_tokens + cache_read_image_tokens + output_audio_tokens + output_image_tokens
+            + output_video_tokens) AS tokens,
         SUM(calls) AS calls,
         SUM(calls) FILTER (WHERE cost_nano_usd IS NULL) AS unpriced_calls
     FROM usage_record
-    WHERE admitted_at >= (SELECT MIN(starts_at) FROM bucket_start)
-      AND admitted_at < (SELECT MAX(starts_at) + INTERVAL 1 WEEK FROM bucket_start)
+    -- A day more at both ends: whatever the zone, no call of a bucket is left out.
+    WHERE admitted_at >= (SELECT MIN(starts_at) - INTERVAL 1 DAY FROM bucket_start)
+      AND admitted_at < (SELECT MAX(starts_at) + INTERVAL 1 WEEK + INTERVAL 1 DAY FROM bucket_start)
       AND ($session::VARCHAR IS NULL OR session_id = $session)
       AND ($model::VARCHAR IS NULL OR requested_model = $model)
       AND ($project::VARCHAR IS NULL OR project = $project)

@@ -51,6 +51,28 @@ def test_sub_agents_stand_under_what_started_them() -> None:
     assert str(tree.branches[1].share_percent) == "30.00"
 
 
+def test_sub_agents_that_are_recorded_as_agents_stand_under_the_agent_of_their_session() -> None:
+    """As the proxy records Claude Code and Codex; imports name the agent of the first otherwise."""
+    rows = [
+        row("claude-code", None, None, 40),
+        row("a", "a", None, 30),
+        row("b", "b", "a", 20),
+        row("claude-code", "b", None, 5),
+        row("/root", None, None, 1),
+        row("/root/look", "t2", None, 2),
+        row("/root/look/far", "t3", "t2", 4),
+    ]
+    tree = session_tree("s", rows)
+    below = [(1, "a", 55), (2, "b", 25), (0, None, 7), (1, "t2", 6), (2, "t3", 4)]
+    assert outline([*tree.branches]) == [(0, None, 95), *below]
+    assert {one.agent for one in tree.branches} == {"claude-code", "/root"}
+
+
+def test_a_sub_agent_without_an_agent_above_it_stands_for_itself() -> None:
+    tree = session_tree("s", [row("a", "a", None, 3), row("/root/look", "t2", None, 2)])
+    assert outline([*tree.branches]) == [(0, None, 3), (1, "a", 3), (0, None, 2), (1, "t2", 2)]
+
+
 def test_a_parent_without_calls_and_a_circle_put_a_sub_agent_under_the_agent() -> None:
     rows = [row("x", "a", "main", 1), row("x", "b", "c", 2), row("x", "c", "b", 4)]
     rows += [row("x", "d", "d", 8)]

@@ -285,9 +285,10 @@ def test_a_stream_cut_after_any_event_costs_at_least_what_it_had_cost_by_then(
     assert ending.report.get("is_estimated") is True
 
 
-def test_a_call_is_settled_before_the_bytes_that_tell_its_usage_are_relayed() -> None:
+def test_a_call_is_settled_before_the_bytes_that_end_its_answer_are_relayed() -> None:
+    """Not before its usage: a later chunk may state more."""
     seen = fly(CHAT, [text("Hel"), CHAT_STREAM.removeprefix(text("Hel")), event("[DONE]")], "end")
-    assert seen.settled_before == len(text("Hel"))
+    assert seen.settled_before == len(CHAT_STREAM)
 
 
 def test_usage_that_was_not_asked_for_is_left_out_and_the_rest_of_the_bytes_is_not() -> None:
@@ -327,7 +328,7 @@ def test_the_first_byte_says_when_the_answer_began() -> None:
     flight.data(b"", NOW)
     flight.data(text("Hel"), later)
     seen = Seen([])
-    seen.take(flight.data(CHAT_STREAM, later + timedelta(seconds=2)))
+    seen.take(flight.data(CHAT_STREAM + event("[DONE]"), later + timedelta(seconds=2)))
     assert seen.endings[0].report.get("first_token_at") == later
 
 

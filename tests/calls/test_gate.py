@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from corvus.answers.denial import add_lines, denial_error
-from corvus.calls.gate import DOWNGRADED, OUTPUT_CAP, Gate, Proposal
+from corvus.calls.gate import DOWNGRADED, OUTPUT_CAP, Destination, Gate, Proposal
 from corvus.calls.plan import UNSEEN_TOKENS
 from corvus.calls.refusal import denied
 from corvus.calls.routes import MeteredCall
@@ -117,7 +117,7 @@ def test_input_that_the_provider_adds_is_held_beside_twice_that_of_the_body(
     ("host", "upstream", "provider"),
     [
         ("x.example", "mistral", "mistral"),
-        ("x.example", "main", "openai"),
+        ("x.example", "main", "main"),
         ("127.0.0.1", None, "openai"),
         ("api.groq.com", "main", "groq"),
         ("API.MISTRAL.AI", None, "mistral"),
@@ -128,11 +128,12 @@ def test_who_bills_is_found_by_one_rule_for_proxy_and_transports(
     governor: Governor, host: str, upstream: str | None, provider: str
 ) -> None:
     gate = Gate(governor)
-    proposal = gate.propose(
-        MeteredCall(CHAT, CHAT.path), b'{"model": "m"}', host=host, upstream=upstream
-    )
+    at = None if upstream is None else Destination(upstream, bool)
+    place = MeteredCall(CHAT, CHAT.path)
+    proposal = gate.propose(place, b'{"model": "m"}', host=host, upstream=at)
     assert isinstance(proposal, Proposal)
     assert proposal.request.provider == provider
+    assert proposal.request.seller == ("openai" if provider == "main" else None)
 
 
 def test_what_the_caller_says_of_who_bills_comes_first(governor: Governor) -> None:

@@ -329,7 +329,7 @@ CLAUDE_CODE = (
 def test_what_a_header_switches_on_is_a_feature_too(
     governor: Governor, header: str, model: str, may: bool
 ) -> None:
-    place = MeteredCall(MESSAGES, MESSAGES.path).with_betas(header)
+    place = MeteredCall(MESSAGES, MESSAGES.path).with_headers(lambda _: header)
     proposal = Gate(governor).propose(place, json.dumps(CLAUDE).encode())
     assert isinstance(proposal, Proposal)
     assert (proposal.plan.downgraded(model) is not None) == may

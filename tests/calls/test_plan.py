@@ -104,6 +104,12 @@ def test_null_is_as_if_it_were_not_there() -> None:
     assert (found.max_output_tokens, found.choices, found.is_stream) == (None, 1, False)
 
 
+@pytest.mark.parametrize("name", ["team-chat", "Team-Chat", "TEAM-CHAT"])
+def test_a_deployment_is_the_same_in_capitals(name: str) -> None:
+    found = plan(model=name).deployed_as({"Team-chat": "gpt-5-pro"})
+    assert (found.model, found.models) == ("gpt-5-pro", ("gpt-5-pro",))
+
+
 @pytest.mark.parametrize(
     ("endpoint", "model", "provider", "name"),
     [

@@ -45,11 +45,13 @@ class Place:
     Args:
         folder: Gets ``corvus.toml`` and ``l.duckdb`` with its store.
         clock: What the time is; the machine's by default.
+        url: The store that it shares with others; a file next to the ledger by default.
     """
 
-    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
+    def __init__(self, folder: Path, clock: Clock | None = None, *, url: str | None = None) -> None:
         self.config = folder / "corvus.toml"
-        self.config.write_text(CONFIG)
+        shared = f'[governance.ledger]\nurl = "{url}"\n' if url else ""
+        self.config.write_text(CONFIG + shared)
         self.ledger = folder / "l.duckdb"
         self.store = folder / "l.duckdb.store"
         self._clock = clock

@@ -81,11 +81,11 @@ def test_a_refused_change_is_a_usage_error(
 
 
 def test_several_keys_are_set_together(config: Path, capsys: Capture) -> None:
-    """A provider needs two keys at once: with either alone the file would have an error."""
+    """A provider needs a key with another: with either alone the file would have an error."""
     at = "governance.upstreams.anthropic"
     address = "https://api.anthropic.com/v1?a=b"
-    assert main(["config", "set", f"{at}.kind=anthropic"]) == Exit.USAGE
-    assert "lacks `base_url`" in capsys.readouterr().err
+    assert main(["config", "set", f"{at}.base_url=https://api.anthropic.com"]) == Exit.USAGE
+    assert "lacks `kind`" in capsys.readouterr().err
     words = [
         f"{at}.kind=anthropic",
         f"{at}.base_url=https://api.anthropic.com",

@@ -5,13 +5,18 @@ The environment truly lacks DuckDB. What needs it says so in one line, before it
 
 from __future__ import annotations
 
+import json
 import subprocess
+import sys
+from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from corvus import open_runtime
 from corvus.model.usage import Usage
+from corvus.runtime import Runtime
 from tests.core_install import core_environment
 
 WITHOUT_BUDGET = "[cost]\ndaily_limit_usd = 5\n"
@@ -45,13 +50,13 @@ CORE = (
     ["usage", "import", "--help"],
 )
 WITH_LEDGER = (
-    ["status"],
     ["demo"],
     ["sql", "-c", "SELECT 1"],
     ["usage", "import", "corvus.toml"],
     ["usage", "export"],
     ["report", "by-model"],
-    ["cost", "summary"],
+    ["cost", "history"],
+    ["cost", "summary", "--ledger", "here.duckdb"],
     ["cost", "reset", "--scope", "day", "--yes"],
     ["cost", "audit"],
     ["ledger", "drain"],
@@ -60,7 +65,7 @@ WITH_LEDGER = (
     ["token", "create", "ana", "--scope", "proxy"],
     ["approve"],
 )
-"""Every command that reads or writes spend."""
+"""Every command that reads or writes spend; none of them is answered from the store alone."""
 
 
 @pytest.fixture(scope="module")
@@ -155,3 +160,120 @@ def test_what_a_store_holds_waits_there_until_a_ledger_can_take_it(
     with runtime.ledger() as opened:
         (calls,) = opened.connection.execute("SELECT count(*) FROM usage_call").fetchone() or (0,)
     assert calls == 1
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return what lies in a folder, but for what SQLite makes to read."""
+    return {
+        path.name: path.read_bytes()
+        for path in folder.iterdir()
+        if path.is_file() and not path.name.endswith(("-shm", "-wal"))
+    }
+
+
+@pytest.mark.parametrize("style", ["text", "kv", "json"])
+@pytest.mark.parametrize(
+    ("enabled", "code"), [(False, 0), (True, 30)], ids=["disabled", "enforced"]
+)
+def test_the_status_shows_the_config_and_what_is_not_installed(
+    style: str, enabled: bool, code: int, python: Path, folder: Path
+) -> None:
+    """CLI-6: only where something governs is a ledger that cannot be opened a fault."""
+    legacy = "[autonomy]\nmax_cost_per_day_cents = 5\n"
+    (folder / "corvus.toml").write_text((CONFIG if enabled else WITHOUT_BUDGET) + legacy)
+    before = files(folder)
+    result = run(python, folder, "-m", "corvus", "status", "--format", style)
+    assert (result.returncode, result.stderr) == (code, "")
+    assert "cost.daily_limit_usd" in result.stdout
+    assert "corvus.toml:2:1" in result.stdout
+    assert "autonomy.max_cost_per_day_cents" in result.stdout
+    assert ("not installed" if style == "text" else "not-installed") in result.stdout
+    assert ADVICE in " ".join(result.stdout.split())
+    if style == "json":
+        body = json.loads(result.stdout)
+        assert (body["healthy"], body["store"]["state"]) == (not enabled, "missing")
+        assert body["deprecated_fields"] == ["autonomy.max_cost_per_day_cents"]
+    assert files(folder) == before
+    assert {path.name for path in folder.iterdir()} == {"corvus.toml"}
+
+
+def answer(python: Path | None, folder: Path, *words: str) -> dict[str, object]:
+    """Return what a command answers as JSON: in the core, or in this environment."""
+    result = run(python or Path(sys.executable), folder, "-m", "corvus", *words, "--format", "json")
+    assert (result.returncode, result.stderr) == (0, "")
+    body = json.loads(result.stdout)
+    return {name: value for name, value in body.items() if name != "as_of"}
+
+
+BUDGETS = (["cost", "summary"], ["cost", "budgets"])
+
+
+@pytest.mark.parametrize("words", BUDGETS, ids=" ".join)
+@pytest.mark.parametrize("text", [WITHOUT_BUDGET, CONFIG], ids=["disabled", "enforced"])
+def test_before_the_first_call_there_are_the_same_zeros(
+    text: str, words: list[str], python: Path, folder: Path
+) -> None:
+    (folder / "corvus.toml").write_text(text)
+    assert answer(python, folder, *words) == answer(None, folder, *words)
+    assert {path.name for path in folder.rglob("*") if path.is_file()} == {"corvus.toml"}
+
+
+def governed(folder: Path) -> Runtime:
+    """Make a store in which a session has spent something and holds something."""
+    runtime = open_runtime([folder / "corvus.toml"], ledger=folder / "here.duckdb")
+    with runtime.governor() as governor, governor.session("s") as session:
+        for _ in range(2):
+            with session.call("claude-sonnet-4-5", estimate_usd=Decimal("0.5")) as call:
+                call.used(Usage(input_tokens=100_000, output_tokens=1))
+    return runtime
+
+
+@pytest.mark.parametrize("more", [(), ("--session", "s"), ("--session", "other")], ids=" ".join)
+@pytest.mark.parametrize("words", BUDGETS, ids=" ".join)
+def test_a_store_that_knows_all_is_answered_from_and_not_written(
+    words: list[str], more: Sequence[str], python: Path, folder: Path
+) -> None:
+    governed(folder)
+    before = files(folder)
+    named = [*words, "--ledger", "here.duckdb", *more]
+    seen = answer(python, folder, *named)
+    assert files(folder) == before
+    whole = answer(None, folder, *named)
+    whole.pop("accuracy", None)  # how exact the month is, the ledger alone says
+    assert seen == whole
+    assert "0.6" in json.dumps(seen)
+
+
+@pytest.mark.parametrize("words", BUDGETS, ids=" ".join)
+def test_what_the_store_does_not_know_is_refused_rather_than_guessed(
+    words: list[str], python: Path, folder: Path
+) -> None:
+    """A budget that is new in the config would have to be counted from the ledger."""
+    governed(folder)
+    more = '[[cost.budgets]]\nname = "team"\nperiod = "day"\nlimit_usd = 1\n'
+    (folder / "corvus.toml").write_text(CONFIG + more)
+    before = files(folder)
+    result = run(python, folder, "-m", "corvus", *words, "--ledger", "here.duckdb")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1].endswith(ADVICE)
+    assert files(folder) == before
+
+
+def test_a_store_without_audit_events_has_an_empty_audit(python: Path, folder: Path) -> None:
+    governed(folder)
+    named = ["-m", "corvus", "cost", "audit", "--ledger", "here.duckdb"]
+    result = run(python, folder, *named)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_the_status_of_a_store_whose_events_cannot_be_read_is_no_pass(
+    python: Path, folder: Path
+) -> None:
+    """Also where nothing is enforced any more: what was recorded is out of reach."""
+    governed(folder)
+    (folder / "corvus.toml").write_text(WITHOUT_BUDGET)
+    named = ["status", "--ledger", "here.duckdb", "--format", "json"]
+    result = run(python, folder, "-m", "corvus", *named)
+    body = json.loads(result.stdout)
+    assert (result.returncode, body["healthy"], body["store"]["state"]) == (30, False, "ok")
+    assert body["store"]["undrained_events"] > 0

@@ -110,6 +110,12 @@ def test_lines_are_the_upstreams_in_its_order_then_ours(
         "percent_used=58.33 calls=2 unpriced_calls=0 resets_at=2026-11-23T00:00:00+00:00",
         "budget=team state=allowed spent_usd=12.2500 held_usd=0.0000 limit_usd=1000.0000 "
         "percent_used=1.23 calls=7 unpriced_calls=1 resets_at=none",
+        # of November: 1 of 6 calls has no price
+        "month_low_usd=5.2500",
+        "month_high_usd=unknown",
+        "month_unknown_calls=1",
+        "month_at_least_calls=0",
+        "month_estimated_calls=0",
     ]
 
 

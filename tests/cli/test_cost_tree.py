@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from corvus.cli.tree import tree
+from corvus.cli.budgets.tree import tree
 
 NAMES = ("admitted_at", "cost_nano_usd", "session_id", "agent", "subagent", "parent_subagent")
 CALLS = [

@@ -55,6 +55,11 @@ def test_days_are_the_upstreams_lines_in_its_order(ledger: Path) -> None:
     ]
 
 
+def test_a_table_names_the_zone_of_its_days(ledger: Path) -> None:
+    words = ["--zone", "America/New_York", "--format", "table", "--ledger", ledger]
+    assert cost_history(*words).output.startswith("Spend by day (America/New_York)\n")
+
+
 def test_months_are_zero_filled(ledger: Path) -> None:
     words = ["--period", "month", "--window", 2, "--ledger", ledger]
     assert cost_history(*words).output.splitlines()[5:] == [

@@ -95,9 +95,15 @@ def test_json_carries_exact_amounts(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert told["prices"] == [
         {
             "entry": "user:acme/house@2026-11-01",
-            "usd_per_million": {"input": "0.400000000", "output": "1.600000000",
-                                "reasoning": "1.600000000"},
             "effective_from": "2026-11-01",
+            "usd_per_million": {"input": "0.4", "output": "1.6", "reasoning": "1.6"},
+            "usd_per_use": {},
+            "tiers": [],
+            "hours": [],
+            "provider": "acme",
+            "model": "house",
+            "book": "user",
+            "aliases": [],
             "source": None,
         }
     ]  # fmt: skip

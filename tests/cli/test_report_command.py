@@ -88,6 +88,15 @@ def test_without_a_terminal_the_default_is_kv(ledger: Path) -> None:
     ]
 
 
+def test_lines_name_the_zone_of_their_days(ledger: Path) -> None:
+    """REP-6: days without the name of their zone are no days of it."""
+    words = ["history-by-day", "--zone", "America/New_York", "--ledger", ledger]
+    assert corvus_report(*words).stdout.splitlines()[:2] == [
+        "report=spend/history-by-day",
+        "zone=America/New_York",
+    ]
+
+
 def test_options_may_stand_before_the_name(ledger: Path) -> None:
     before = corvus_report("--ledger", ledger, "--format", "csv", "by-model")
     assert before.output == corvus_report("by-model", "--ledger", ledger, "--format", "csv").output

@@ -78,3 +78,34 @@ def test_a_book_of_no_day_is_refused(ledger: Path, config: Path) -> None:
     result = reprice(ledger, config, "--book", "last-year")
     assert isinstance(result.exception, errors.ReportParameterInvalid)
     assert "is no time" in str(result.exception)
+
+
+def test_another_model_is_priced_as_of_today_and_named(ledger: Path, config: Path) -> None:
+    config.write_text(CONFIG + '[cost.prices."beta/n"]\ninput = 3\noutput = 6\n')
+    result = reprice(ledger, config, "--model", "beta/n", "--as-of", "2026-07-01")
+    assert result.exception is None, result.exception
+    assert result.stdout.splitlines() == [
+        "report=reprice",
+        "book=2026-07-01",
+        "model=beta/n",
+        "rows=1",
+        "provider=acme model=m calls=1 recorded_usd=0.0050 low_usd=0.0030 high_usd=0.0030 "
+        "low_difference_usd=-0.0020 high_difference_usd=-0.0020 unpriced_calls=0 "
+        "unpriced_then_calls=0",
+    ]
+
+
+def test_the_provider_of_another_model_may_stand_apart(ledger: Path, config: Path) -> None:
+    config.write_text(CONFIG + '[cost.prices."beta/n"]\ninput = 3\noutput = 6\n')
+    words = ["--model", "n", "--provider", "beta", "--book", "2026-07", "--format", "json"]
+    body = json.loads(reprice(ledger, config, *words).stdout)
+    assert (body["model"], body["provider"], body["book"]) == ("n", "beta", "2026-07-01")
+
+
+@pytest.mark.parametrize("words", [(), ("--provider", "beta", "--book", "today")])
+def test_what_is_to_be_priced_must_be_stated(
+    ledger: Path, config: Path, words: tuple[str, ...]
+) -> None:
+    result = reprice(ledger, config, *words)
+    assert isinstance(result.exception, errors.ReportParameterInvalid)
+    assert "--model" in str(result.exception)

@@ -54,7 +54,7 @@ def test_lines_are_the_upstreams_in_its_order_then_ours_then_the_budgets(
         "percent_used_daily=68.75",
         "percent_used_monthly=0.00",
     ]
-    assert found[21:] == [
+    assert found[21:-5] == [
         "session_outcome=warned",
         "mission_id=none",
         "mission_state=none",
@@ -74,6 +74,13 @@ def test_lines_are_the_upstreams_in_its_order_then_ours_then_the_budgets(
         "budget=opus-week state=allowed spent_usd=0.0000 held_usd=0.0000 limit_usd=3.0000 "
         "percent_used=0.00 calls=0 unpriced_calls=0 resets_at=2026-11-23T00:00:00+00:00 "
         "blocking=false refusals=0",
+    ]
+    assert [line.partition("=")[0] for line in found[-5:]] == [
+        "month_low_usd",
+        "month_high_usd",
+        "month_unknown_calls",
+        "month_at_least_calls",
+        "month_estimated_calls",
     ]
 
 

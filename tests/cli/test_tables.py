@@ -55,6 +55,15 @@ def test_terminal_too_narrow_names_the_columns_that_it_leaves_out() -> None:
     assert max(len(line) for line in text.splitlines()) <= 40
 
 
+def test_one_long_name_takes_no_more_than_four_lines() -> None:
+    columns = (Column("name", "VARCHAR", "text"), Column("calls", "BIGINT", "calls"))
+    text = printed(Table(columns, (("a" + "n" * 3_000 + "z", 7), ("b", 2))), 80)
+    lines = text.splitlines()
+    assert len(lines) == 1 + 1 + 4 + 1
+    assert lines[2].startswith("an")
+    assert lines[5].rstrip().endswith("z")
+
+
 def by_model() -> Table:
     kinds = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
     columns = (

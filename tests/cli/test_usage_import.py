@@ -21,6 +21,7 @@ def test_summary_is_key_value_lines_when_no_terminal_reads(
 ) -> None:
     assert run(SESSIONS, "--ledger", tmp_path / "l.duckdb") == Exit.CLEAN
     told = capsys.readouterr()
+    passed_over = f"{SESSIONS}: files passed over, as no format that is read has them: .md (1)"
     assert told.out.splitlines() == [
         "formats=claude-code (3)",
         "unchanged_files=0",
@@ -32,14 +33,18 @@ def test_summary_is_key_value_lines_when_no_terminal_reads(
         "duplicate=0",
         "unpriced_calls=1",
         "bad=1",
+        "notes=1",
         "new_cost_usd=1.644908",
         f"ledger={tmp_path / 'l.duckdb'}",
+        f"note={passed_over}",
     ]
-    skipped, unpriced = told.err.splitlines()
+    skipped, note, unpriced = told.err.splitlines()
+    assert note == passed_over
     assert re.fullmatch(r"skipped .*\.jsonl:37: ends in the middle of a JSON value.*", skipped)
     assert unpriced == (
         'no price for nimbus-1-preview (1 call): add [cost.prices."nimbus-1-preview"] to the '
-        "config and import again"
+        "config, as `corvus prices add nimbus-1-preview --input USD --output USD` does, and import "
+        "again"
     )
 
 
@@ -85,7 +90,7 @@ def test_only_the_first_ten_bad_lines_are_listed(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 12
     assert lines[-2] == "... and 15 more"
-    assert lines[-1].startswith("no line has usage: the files were read as claude-code")
+    assert lines[-1] == "log.jsonl: 0 calls; read as claude-code, its lines are unreadable"
 
 
 def test_a_path_without_files_is_a_usage_error_and_makes_no_ledger(

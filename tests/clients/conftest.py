@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -12,6 +14,8 @@ import pytest
 from corvus import Governor, open_runtime
 from corvus.model.outbox import LedgerTable
 from tests.clients.upstream import Upstream
+
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else it comes over the net
 
 CONFIG = """
 [cost]
@@ -90,3 +94,10 @@ def governed(tmp_path: Path, limit_usd: str) -> Iterator[Governed]:
 def upstream() -> Iterator[Upstream]:
     with Upstream().running() as running:
         yield running
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.Runner]:
+    """One event loop for a test whose clients keep their connections."""
+    with asyncio.Runner() as runner:
+        yield runner

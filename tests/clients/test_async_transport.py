@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
+import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -156,3 +158,22 @@ def test_many_tasks_never_overspend(governed: Governed, upstream: Upstream) -> N
     assert governed.spent_usd == ran * CHAT
     assert 1 <= ran <= 5
     assert governed.open_holds() == 0
+
+
+def test_a_request_that_is_compressed_is_metered_and_leaves_as_it_is(
+    governed: Governed, upstream: Upstream
+) -> None:
+    """PRX-1, PRX-2."""
+    body = {"model": "gpt-test", "messages": HELLO, "max_tokens": 600}
+    packed = gzip.compress(json.dumps(body).encode())
+
+    async def run() -> None:
+        transport = AsyncGovernedTransport(governed.governor)
+        async with httpx2.AsyncClient(transport=transport, timeout=60) as http:
+            headers = {"content-encoding": "GZIP"}
+            url = f"{upstream.url}/v1/chat/completions"
+            assert (await http.post(url, content=packed, headers=headers)).status_code == 200
+
+    asyncio.run(run())
+    assert upstream.raw == [packed]
+    assert governed.costs() == [CHAT]

@@ -19,6 +19,9 @@ EXAMPLES = [
     "govern-anthropic.py",
     "govern-langchain.py",
     "govern-langchain-agent.py",
+    "govern-litellm.py",
+    "govern-openai-agents.py",
+    "govern-pydantic-ai.py",
 ]
 
 
@@ -31,6 +34,9 @@ def run(name: str, folder: Path, upstream: Upstream) -> str:
         "OPENAI_API_KEY": "k",
         "ANTHROPIC_BASE_URL": upstream.url,
         "ANTHROPIC_API_KEY": "k",
+        "GATEWAY_TOKEN": "t0",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # its book of prices comes over the net otherwise
+        "OPENAI_AGENTS_DISABLE_TRACING": "1",
     }
     result = subprocess.run(
         [sys.executable, str(ROOT / "examples" / name)],
@@ -63,7 +69,22 @@ def test_an_example_runs_and_obeys_its_budget(
     assert len(upstream.asked) == 1
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_agent_of_claude_runs_and_is_refused_without_a_budget(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    """The real Claude Code, which the SDK brings, with a provider in the place of the proxy."""
+    config = tmp_path / "corvus.toml"
+    text = '[cost]\nenabled = true\ndaily_limit_usd = {}\n[governance.ledger]\npath = "l.duckdb"\n'
+    config.write_text(text.format(1))
+    assert run("govern-claude-agent.py", tmp_path, upstream) == "Hello\n"
+    asked = len(upstream.asked)
+    config.write_text(text.format("0.001"))
+    assert "budget 'day' would be exceeded" in run("govern-claude-agent.py", tmp_path, upstream)
+    assert len(upstream.asked) == asked > 0
+
+
+@pytest.mark.parametrize("name", [*EXAMPLES, "govern-claude-agent.py"])
 def test_an_example_is_short(name: str) -> None:
-    lines = (ROOT / "examples" / name).read_text().split("\n\n")[-1].splitlines()
-    assert len(lines) <= 11
+    text = (ROOT / "examples" / name).read_text().removesuffix("\n\nasyncio.run(main())\n")
+    lines = text.strip().split("\n\n")[-1].strip().splitlines()
+    assert len(lines) <= (13 if "async def main" in text else 11)

@@ -119,6 +119,64 @@ def test_kinds_of_input_are_told_apart(govern: GovernedCallback, governed: Gover
     assert [record[kind] for kind in kinds] == [500, 200, 300, 50]
 
 
+def answered(govern: GovernedCallback, counted: dict[str, Any], **metadata: Any) -> None:
+    """Make a call whose answer has a usage in LangChain's words, and metadata of its provider."""
+    counts: Any = {"input_tokens": 1000, "output_tokens": 50, "total_tokens": 1050, **counted}
+    said = AIMessage("x", usage_metadata=counts, response_metadata=metadata)
+    GenericFakeChatModel(messages=iter([said]), callbacks=[govern]).invoke("hi", model="gpt-test")
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"token_usage": {"prompt_tokens": 1000, "cost": 0.0132}},
+        {"token_usage": {"cost_in_usd_ticks": 132_000_000}},
+        {"cost": 0.0132, "cost_details": {"upstream_inference_cost": None}},
+        {"usage": {"cost": {"total_cost": 0.0132}}},
+    ],
+)
+def test_a_cost_that_the_provider_states_is_recorded(
+    govern: GovernedCallback, governed: Governed, metadata: dict[str, Any]
+) -> None:
+    """PRC-9: a float's shortest spelling is the text that it was read from."""
+    answered(govern, {}, **metadata)
+    (record,) = governed.records()
+    assert (record["cost_nano_usd"], record["source"]) == (13_200_000, "provider")
+    assert record["computed_cost_nano_usd"] is not None
+
+
+def test_details_of_another_tier_are_no_plain_input(
+    govern: GovernedCallback, governed: Governed
+) -> None:
+    """langchain-openai puts the tier before their names."""
+    details = {"flex_cache_read": 200, "flex": 800}
+    made = {"flex_reasoning": 30, "flex": 20}
+    usage = {"input_token_details": details, "output_token_details": made}
+    answered(govern, usage, service_tier="flex")
+    (record,) = governed.records()
+    kinds = ("input_tokens", "cache_read_tokens", "output_tokens", "reasoning_tokens")
+    assert [record[kind] for kind in kinds] == [800, 200, 20, 30]
+    assert (record["service_tier"], record["source"]) == ("flex", "unknown")
+
+
+def test_sound_is_no_text(govern: GovernedCallback, governed: Governed) -> None:
+    """PRC-8."""
+    usage = {"input_token_details": {"audio": 900}, "output_token_details": {"audio": 40}}
+    answered(govern, usage)
+    (record,) = governed.records()
+    kinds = ("input_tokens", "input_audio_tokens", "output_tokens", "output_audio_tokens")
+    assert [record[kind] for kind in kinds] == [100, 900, 10, 40]
+    assert (record.get("cost_nano_usd"), record["source"]) == (None, "unknown")
+
+
+def test_a_search_of_the_provider_leaves_a_lower_bound(
+    govern: GovernedCallback, governed: Governed
+) -> None:
+    answered(govern, {}, grounding_metadata={"web_search_queries": ["weather"]})
+    (record,) = governed.records()
+    assert (record["source"], record["at_least"]) == ("estimated", True)
+
+
 def test_an_answer_from_the_cache_costs_nothing(
     upstream: Upstream, govern: GovernedCallback, governed: Governed
 ) -> None:

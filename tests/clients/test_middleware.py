@@ -19,7 +19,8 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from corvus import BudgetExceeded, open_runtime
-from corvus.clients import GovernedCallback, GovernedMiddleware
+from corvus.clients.langchain import BudgetMiddleware, GovernedCallback
+from corvus.clients.langchain.calls import describe
 from tests.clients.conftest import Governed
 from tests.clients.upstream import Answer, Upstream
 
@@ -50,8 +51,8 @@ def governed(tmp_path: Path) -> Iterator[Governed]:
 
 
 @pytest.fixture
-def govern(governed: Governed) -> Iterator[GovernedMiddleware]:
-    middleware = GovernedMiddleware(governed.governor, project="p")
+def govern(governed: Governed) -> Iterator[BudgetMiddleware]:
+    middleware = BudgetMiddleware(governed.governor, project="p")
     yield middleware
     middleware.close()
 
@@ -62,7 +63,7 @@ def add(one: int, other: int) -> int:
     return one + other
 
 
-def agent_of(upstream: Upstream, govern: GovernedMiddleware, **more: Any) -> Any:
+def agent_of(upstream: Upstream, govern: BudgetMiddleware, **more: Any) -> Any:
     settings: dict[str, Any] = {"model": "gpt-test", **more}
     model = ChatOpenAI(
         base_url=f"{upstream.url}/v1", api_key=SecretStr("k"), max_retries=0, **settings
@@ -74,7 +75,7 @@ SAID: dict[str, Any] = {"messages": [{"role": "user", "content": "hi"}]}
 
 
 def test_a_call_that_fits_is_made_as_it_is(
-    upstream: Upstream, govern: GovernedMiddleware, governed: Governed
+    upstream: Upstream, govern: BudgetMiddleware, governed: Governed
 ) -> None:
     agent = agent_of(upstream, govern, max_tokens=600)
     assert agent.invoke(SAID)["messages"][-1].text == "Hello"
@@ -87,7 +88,7 @@ def test_a_call_that_fits_is_made_as_it_is(
 
 @pytest.mark.parametrize("stated", [{"max_tokens": 64_000}, {}])
 def test_a_call_gets_the_largest_maximum_that_fits(
-    upstream: Upstream, govern: GovernedMiddleware, governed: Governed, stated: dict[str, int]
+    upstream: Upstream, govern: BudgetMiddleware, governed: Governed, stated: dict[str, int]
 ) -> None:
     agent = agent_of(upstream, govern, **stated)
     agent.invoke(SAID)
@@ -97,7 +98,7 @@ def test_a_call_gets_the_largest_maximum_that_fits(
 
 
 def test_a_call_is_made_with_a_cheaper_model_where_all_that_it_uses_is_known(
-    upstream: Upstream, govern: GovernedMiddleware, governed: Governed
+    upstream: Upstream, govern: BudgetMiddleware, governed: Governed
 ) -> None:
     """Of gpt-5.4 a cent buys some 600 tokens of output, which are too few."""
     agent = agent_of(upstream, govern, model="gpt-5.4", reasoning_effort="low", max_tokens=5_000)
@@ -109,7 +110,7 @@ def test_a_call_is_made_with_a_cheaper_model_where_all_that_it_uses_is_known(
 
 
 def test_a_call_whose_needs_are_not_known_there_keeps_its_model(
-    upstream: Upstream, govern: GovernedMiddleware
+    upstream: Upstream, govern: BudgetMiddleware
 ) -> None:
     agent = agent_of(
         upstream, govern, model="gpt-5.4", reasoning_effort="minimal", max_tokens=5_000
@@ -120,7 +121,7 @@ def test_a_call_whose_needs_are_not_known_there_keeps_its_model(
 
 
 def test_a_refused_call_is_not_made(
-    upstream: Upstream, govern: GovernedMiddleware, governed: Governed
+    upstream: Upstream, govern: BudgetMiddleware, governed: Governed
 ) -> None:
     long = {"messages": [{"role": "user", "content": "x" * 60_000}]}
     agent = agent_of(upstream, govern)
@@ -130,6 +131,38 @@ def test_a_refused_call_is_not_made(
         asyncio.run(agent.ainvoke(long))
     assert upstream.asked == []
     assert governed.open_holds() == 0
+
+
+def test_a_refused_call_ends_the_run_where_that_was_requested(
+    upstream: Upstream, governed: Governed
+) -> None:
+    """The agent itself says why; what it had done before stays in the messages."""
+    ending = BudgetMiddleware(governed.governor, on_refusal="end")
+    long = {"messages": [{"role": "user", "content": "x" * 60_000}]}
+    agent = agent_of(upstream, ending)
+    for said in (agent.invoke(long), asyncio.run(agent.ainvoke(long))):
+        last = said["messages"][-1]
+        assert "budget 'day' would be exceeded" in last.text
+        assert last.response_metadata["corvus"]["budget_exceeded"] is True
+    assert upstream.asked == []
+    assert governed.open_holds() == 0
+    ending.close()
+    with pytest.raises(ValueError, match="on_refusal"):
+        BudgetMiddleware(governed.governor, on_refusal="stop")  # pyright: ignore[reportArgumentType]
+
+
+def test_pictures_and_files_that_are_only_named_are_bounded(governed: Governed) -> None:
+    """PRC-7: a model that does not show its request may read what an address stands for."""
+
+    def bound(*parts: dict[str, Any]) -> int:
+        text = HumanMessage([{"type": "text", "text": "hi"}, *parts]).model_dump_json()
+        return describe(text, {}, {"model": "gpt-test"}).input_tokens
+
+    picture = {"type": "image_url", "image_url": {"url": "https://x.test/a.png"}}
+    file = {"type": "file", "url": "https://x.test/a.pdf"}
+    assert bound() < 200
+    assert bound(picture, picture) > bound(picture) + 2_000 > bound() + 4_000
+    assert bound(file) > 30_000
 
 
 def test_a_callback_cannot_lower_a_maximum_so_the_call_is_refused(
@@ -150,7 +183,7 @@ def test_a_callback_cannot_lower_a_maximum_so_the_call_is_refused(
 
 
 def test_a_provider_that_refuses_is_not_paid(
-    upstream: Upstream, govern: GovernedMiddleware, governed: Governed
+    upstream: Upstream, govern: BudgetMiddleware, governed: Governed
 ) -> None:
     upstream.script = lambda path, asked: Answer([b"{}"], status=500)
     agent = agent_of(upstream, govern, max_tokens=600)
@@ -163,7 +196,7 @@ def test_a_provider_that_refuses_is_not_paid(
 
 
 def test_a_model_that_does_not_show_its_request_keeps_its_name(
-    govern: GovernedMiddleware, governed: Governed
+    govern: BudgetMiddleware, governed: Governed
 ) -> None:
     said = AIMessage("one two", response_metadata={"model_name": "gpt-test"})
     model = GenericFakeChatModel(messages=iter([said]))

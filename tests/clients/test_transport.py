@@ -35,6 +35,7 @@ from tests.clients.upstream import (
     event,
     messages_events,
 )
+from tests.packers import PACKERS
 
 CHAT = Decimal("0.0018")  # 600 input at $1, 400 cached at $0.5, 500 output at $2 per million
 MESSAGES = Decimal("0.0021")  # 1000 input, 200 cached, 500 output
@@ -148,8 +149,8 @@ def test_a_model_without_a_price_is_refused_before_it_is_called(
 
 def test_what_cannot_be_metered_never_leaves(gpt: openai.OpenAI, upstream: Upstream) -> None:
     with pytest.raises(openai.NotFoundError, match="no such route"):
-        gpt.images.generate(prompt="x", model="gpt-image-1")
-    with pytest.raises(openai.NotFoundError, match="no such route"):
+        gpt.vector_stores.create()
+    with pytest.raises(openai.NotFoundError, match="batches are not passed on"):
         gpt.batches.create(
             completion_window="24h", endpoint="/v1/chat/completions", input_file_id="f"
         )
@@ -188,18 +189,32 @@ def test_a_stream_is_settled_at_its_terminal_event_not_at_its_end(
     http: httpx2.Client, governed: Governed, upstream: Upstream
 ) -> None:
     def slow_end(path: str, asked: Asked) -> Answer:
-        return Answer([*chat_events(asked)[:-1], b": wait\n\n"], kind=STREAM, pause=0.1)
+        return Answer([*chat_events(asked), b": wait\n\n"], kind=STREAM, pause=0.1)
 
     upstream.script = slow_end
     body: Asked = {"model": "gpt-test", "messages": HELLO, "stream": True, "max_tokens": 600}
     body["stream_options"] = {"include_usage": True}
     with http.stream("POST", f"{upstream.url}/v1/chat/completions", json=body) as answer:
         for chunk in answer.iter_raw():
-            if b"prompt_tokens" in chunk:
+            if b"[DONE]" in chunk:
                 assert governed.costs() == [CHAT]
                 break
         else:
-            pytest.fail("the usage did not come")
+            pytest.fail("the end did not come")
+    assert governed.costs() == [CHAT]
+
+
+def test_a_stream_that_is_left_after_its_usage_is_completed_with_it(
+    http: httpx2.Client, governed: Governed, upstream: Upstream
+) -> None:
+    def slow_end(path: str, asked: Asked) -> Answer:
+        return Answer([*chat_events(asked)[:-1], b": wait\n\n"], kind=STREAM, pause=0.1)
+
+    upstream.script = slow_end
+    body: Asked = {"model": "gpt-test", "messages": HELLO, "stream": True, "max_tokens": 600}
+    body["stream_options"] = {"include_usage": True}
+    with http.stream("POST", f"{upstream.url}/v1/chat/completions", json=body) as answer:
+        assert any(b"prompt_tokens" in chunk for chunk in answer.iter_raw())
     assert governed.costs() == [CHAT]
 
 
@@ -525,3 +540,53 @@ def test_an_answer_that_comes_packed_is_read_on_the_side(
 def test_a_misspelt_option_is_refused(governed: Governed) -> None:
     with pytest.raises(TypeError, match="did you mean session_id"):
         GovernedTransport(governed.governor, sesion_id="s")  # pyright: ignore[reportCallIssue]
+
+
+def send_packed(
+    http: httpx2.Client, url: str, name: str, body: dict[str, Any]
+) -> tuple[httpx2.Response, bytes]:
+    packed = PACKERS[name](json.dumps(body).encode())
+    headers = {"content-encoding": name, "content-type": "application/json", "content-md5": "x"}
+    return http.post(f"{url}/v1/chat/completions", content=packed, headers=headers), packed
+
+
+@pytest.mark.parametrize("name", PACKERS)
+def test_a_request_that_is_compressed_is_metered_and_leaves_as_it_is(
+    http: httpx2.Client, governed: Governed, upstream: Upstream, name: str
+) -> None:
+    """PRX-1, PRX-2."""
+    body = {"model": "gpt-test", "messages": HELLO, "max_tokens": 600}
+    answer, packed = send_packed(http, upstream.url, name, body)
+    assert answer.status_code == 200
+    assert upstream.raw[-1] == packed
+    assert upstream.headers[-1]["content-encoding"] == name
+    assert governed.costs() == [CHAT]
+
+
+def test_one_that_is_changed_leaves_decoded(
+    http: httpx2.Client, governed: Governed, upstream: Upstream
+) -> None:
+    body = {"model": "gpt-test", "messages": HELLO, "max_tokens": 600, "stream": True}
+    answer, _ = send_packed(http, upstream.url, "zstd", body)
+    assert answer.status_code == 200
+    assert json.loads(upstream.raw[-1])["stream_options"] == {"include_usage": True}
+    assert not {"content-encoding", "content-md5"} & set(upstream.headers[-1])
+    assert governed.costs() == [CHAT]
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "status", "code"),
+    [
+        ("lzma", b"{}", 415, "encoding_refused"),
+        ("gzip", b"{}", 400, "encoding_broken"),
+        ("zstd", b"", 400, "json_invalid"),
+    ],
+)
+def test_a_request_in_no_encoding_that_is_read_never_leaves(
+    http: httpx2.Client, upstream: Upstream, name: str, sent: bytes, status: int, code: str
+) -> None:
+    url = f"{upstream.url}/v1/chat/completions"
+    answer = http.post(url, content=sent, headers={"content-encoding": name})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert answer.headers["x-should-retry"] == "false"
+    assert upstream.asked == []

@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
 from typing import Any
 
+from corvus.calls.encodings import decoded
+
 Asked = dict[str, Any]
 CHAT_USAGE = {
     "prompt_tokens": 1000,
@@ -54,13 +56,17 @@ class Upstream:
 
     Attributes:
         script: Decides each answer.
-        asked: Bodies of all requests so far.
+        asked: Bodies of all requests so far, decoded.
+        raw: The same as they came.
+        headers: Headers of all requests so far, by names in lower case.
         hung_up: Set when a client left before its answer was complete.
     """
 
     def __init__(self) -> None:
         self.script: Script = usual
         self.asked: list[Asked] = []
+        self.raw: list[bytes] = []
+        self.headers: list[dict[str, str]] = []
         self.hung_up = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self.port: int = self._server.server_address[1]
@@ -87,7 +93,10 @@ def _handler(upstream: Upstream) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            asked = json.loads(body)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            upstream.raw.append(body)
+            upstream.headers.append(headers)
+            asked = json.loads(decoded(headers.get("content-encoding", ""), body, 1_000_000))
             upstream.asked.append(asked)
             self._answer(upstream.script(self.path, asked))
 

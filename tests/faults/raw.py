@@ -44,19 +44,21 @@ class _Columns(dict[str, Any]):
 
 
 class RawStore:
-    """All rows of a store that the checks need, read at one instant."""
+    """All rows of a store that the checks need, read at one instant.
 
-    def __init__(self, path: Path) -> None:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-            connection.row_factory = sqlite3.Row
-            connection.execute("BEGIN")
-            self.damage = connection.execute("PRAGMA integrity_check").fetchone()[0]
-            (self.state,) = _rows(connection, "SELECT * FROM store_state")
-            self.budgets = _rows(connection, "SELECT * FROM budget")
-            self.balances = _rows(connection, "SELECT * FROM balance")
-            self.reservations = _rows(connection, "SELECT * FROM reservation")
-            self.overrides = _rows(connection, "SELECT * FROM override")
-            self.outbox = _rows(connection, "SELECT * FROM outbox ORDER BY seq")
+    Args:
+        place: The file, or the URL of a schema in PostgreSQL.
+    """
+
+    def __init__(self, place: Path | str) -> None:
+        rows = _of_url(place) if isinstance(place, str) else _of_file(place)
+        self.damage: str = rows["damage"][0]["damage"]
+        (self.state,) = rows["store_state"]
+        self.budgets = rows["budget"]
+        self.balances = rows["balance"]
+        self.reservations = rows["reservation"]
+        self.overrides = rows["override"]
+        self.outbox = rows["outbox"]
         self.events = [
             (event["ledger_table"], _Columns(json.loads(event["row"]))) for event in self.outbox
         ]
@@ -70,15 +72,15 @@ class RawStore:
         return {one["id"]: one["state"] for one in self.reservations}
 
 
-def findings(path: Path, limits: dict[str, int]) -> list[str]:
+def findings(place: Path | str, limits: dict[str, int]) -> list[str]:
     """Return every contradiction in a store whose budgets match all calls and count in UTC.
 
     Args:
-        path: The file.
+        place: The file, or the URL of a schema in PostgreSQL.
         limits: Nano-USD by name of the budget; each admission is judged against them.
     """
-    store = RawStore(path)
-    found = [] if store.damage == "ok" else [f"SQLite finds {store.damage}"]
+    store = RawStore(place)
+    found = [] if store.damage == "ok" else [f"it is damaged: {store.damage}"]
     found += _check_numbers(store)
     found += _check_sums(store)
     found += _check_lives(store)
@@ -86,8 +88,46 @@ def findings(path: Path, limits: dict[str, int]) -> list[str]:
     return found + _check_admissions(store, limits)
 
 
-def _rows(connection: sqlite3.Connection, statement: str) -> list[Row]:
-    return [dict(row) for row in connection.execute(statement)]
+_TABLES = {
+    "store_state": "SELECT * FROM store_state",
+    "budget": "SELECT * FROM budget",
+    "balance": "SELECT * FROM balance",
+    "reservation": "SELECT * FROM reservation",
+    "override": "SELECT * FROM override",
+    "outbox": "SELECT * FROM outbox ORDER BY seq",
+}
+
+
+def _of_file(path: Path) -> dict[str, list[Row]]:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        connection.row_factory = sqlite3.Row
+        connection.execute("BEGIN")
+        looks = {
+            "damage": "SELECT integrity_check AS damage FROM pragma_integrity_check",
+            **_TABLES,
+        }
+        return {
+            name: [dict(row) for row in connection.execute(look)] for name, look in looks.items()
+        }
+
+
+def _of_url(url: str) -> dict[str, list[Row]]:
+    import psycopg
+    from psycopg.rows import dict_row
+
+    address, _, options = url.partition("?")
+    parts = dict(part.split("=") for part in options.split("&"))
+    schema = parts.pop("schema")
+    more = "&".join(f"{name}={value}" for name, value in parts.items())
+    with psycopg.Connection[Row].connect(f"{address}?{more}", row_factory=dict_row) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.execute("SELECT set_config('search_path', %s, true)", [schema])
+        return {
+            "damage": [{"damage": "ok"}],
+            **{
+                name: connection.execute(look.encode()).fetchall() for name, look in _TABLES.items()
+            },
+        }
 
 
 def _check_numbers(store: RawStore) -> list[str]:

@@ -74,7 +74,7 @@ def test_a_disk_that_fills_up_refuses_and_keeps_what_was_acknowledged(
     with governing(policy, path, wait_seconds=0.2) as governor:
         first = reserve(governor, 1)
         acknowledged = [first.id]
-        with files_no_larger_than(300_000), pytest.raises(StoreUnavailable, match=FULL):
+        with files_no_larger_than(450_000), pytest.raises(StoreUnavailable, match=FULL):
             reserve_until_refused(governor, acknowledged)
         with files_no_larger_than(1_000), pytest.raises(SettlementPending, match=FULL) as told:
             governor.commit(first)
@@ -88,10 +88,10 @@ def test_a_disk_that_fills_up_refuses_and_keeps_what_was_acknowledged(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Generator[Path]:
-    """Mount a file system of 512 KB; only root may, and not everywhere."""
+    """Mount a file system of 768 KB; only root may, and not everywhere."""
     folder = tmp_path / "small"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=768k", "tmpfs", str(folder)]
     done = subprocess.run(mount, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         pytest.skip(f"no small file system can be mounted: {done.stderr.strip()}")

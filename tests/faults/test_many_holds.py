@@ -20,7 +20,7 @@ CREATE TEMP TABLE n AS WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 F
     SELECT i, printf('%s-%012x', substr((SELECT id FROM reservation), 1, 23), i) AS id FROM c;
 INSERT INTO reservation SELECT n.id, NULL, state, hold_nano_usd, admitted_at_us,
     expires_at_us + n.i, NULL, dispatched, NULL, NULL, NULL, body, project,
-    recorded, hold_tokens FROM reservation, n;
+    recorded, hold_tokens, answer_id, answer_mark FROM reservation, n;
 INSERT INTO outbox SELECT (SELECT next_seq FROM store_state) + n.i - 1, ledger_table,
     json_set(row, '$.reservation_id', n.id)
     FROM outbox, n WHERE row ->> 'kind' = 'reserved';

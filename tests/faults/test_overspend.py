@@ -76,7 +76,8 @@ def test_the_check_finds_the_overspend_of_check_then_insert(tmp_path: Path) -> N
             name = f"racy{number}"
             connection.execute(
                 "INSERT INTO reservation SELECT ?, NULL, state, ?, admitted_at_us, expires_at_us,"
-                " NULL, dispatched, NULL, NULL, NULL, body, project, recorded, hold_tokens"
+                " NULL, dispatched, NULL, NULL, NULL, body, project, recorded, hold_tokens,"
+                " answer_id, answer_mark"
                 " FROM reservation LIMIT 1",
                 (name, 80 * CENT),
             )

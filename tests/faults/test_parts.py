@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from corvus.bookkeeping import Bookkeeping
 from corvus.governor.governor import Governor
 from corvus.model.usage import TOKENS
+from tests.books import books_at, store_file
 from tests.faults.governed import config, output, start
 from tests.faults.parts_worker import HOLD, FileClock, governed
 from tests.faults.raw import RawStore, Row
@@ -52,7 +52,7 @@ class Crowd:
     answers: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
 
     def __post_init__(self) -> None:
-        self.books = Bookkeeping(self.folder / "l.duckdb", FileClock(self.clock))
+        self.books = books_at(self.folder / "l.duckdb", FileClock(self.clock))
         self.clock.write_text("0")
         config(self.folder)
 
@@ -78,7 +78,7 @@ class Crowd:
         """Return what one process does."""
         period = "window" if self.window_seconds else "day"
         return {
-            "store": self.books.store_path,
+            "store": store_file(self.books),
             "config": self.folder / "corvus.toml",
             "clock": self.clock,
             "measure": self.measure,
@@ -111,7 +111,7 @@ class Crowd:
 
     def spent(self) -> dict[tuple[str, int], int]:
         """Add up what the rows of the store say, by user and window."""
-        store = RawStore(self.books.store_path)
+        store = RawStore(store_file(self.books))
         opened: dict[str, list[int]] = {}
         for row in store.of("opened_window"):
             opened.setdefault(row["part"], []).append(row["window_start"])
@@ -128,7 +128,7 @@ class Crowd:
             return row["cost_nano_usd"]
         if self.measure == "calls":
             return row["calls"]
-        return sum(row[name] for name in TOKENS) + (row["estimated_tokens"] or 0)
+        return sum(row.get(name, 0) for name in TOKENS) + (row["estimated_tokens"] or 0)
 
     def let_holds_expire(self) -> None:
         """Presume spent what killed processes held."""
@@ -158,6 +158,7 @@ def show_that_each_has_an_own_sum(crowd: Crowd) -> None:
     assert {user for user, _ in spent} == {*USERS}
     assert max(spent.values()) <= crowd.limit
     for (user, _), amount in spent.items():
+        # Nobody waits here: what the last open holds keep from others may stay unused.
         assert user in THRIFTY or amount > 0.8 * crowd.limit, "most of it is used"
     crowd.show_that_all_agree()
 
@@ -177,7 +178,7 @@ def test_twenty_users_with_fifty_calls_at_once_have_a_sum_each(
 
 def show_that_a_window_ends_for_each(crowd: Crowd) -> None:
     started = crowd.begin(1)
-    while len(RawStore(crowd.books.store_path).of("usage_record")) < 3 * len(USERS):
+    while len(RawStore(store_file(crowd.books)).of("usage_record")) < 3 * len(USERS):
         time.sleep(0.05)
     crowd.clock.write_text(str(int(HOURS_MOVED.total_seconds())))
     crowd.end(started)
@@ -223,7 +224,7 @@ def show_that_kill_9_changes_no_sum(crowd: Crowd, rounds: int) -> None:
     committed = Counter(user for fate, user in crowd.answers.elements() if fate == "committed")
     recorded = Counter(
         row["user_name"]
-        for row in RawStore(crowd.books.store_path).of("usage_record")
+        for row in RawStore(store_file(crowd.books)).of("usage_record")
         if row["source"] != "presumed"
     )
     assert committed <= recorded, "what was acknowledged is there"

@@ -25,7 +25,7 @@ from corvus.governor.call import Call
 from corvus.governor.governor import Governor
 from corvus.model.pending import PendingKind, PendingSettlement
 from corvus.model.policy import Policy
-from corvus.model.price import Price, Tier
+from corvus.model.price import HourRates, Price, Tier
 from corvus.model.reservation import Outcome, Reservation, Settlement, Source
 from corvus.model.usage import TokenKind, Usage
 from corvus.store.spill import line_of, pending_of, rejected_path, spill
@@ -364,6 +364,8 @@ def test_a_spill_that_cannot_be_written_is_told(
 WORDS = st.none() | st.text(max_size=10)
 COUNTS = st.integers(0, 2**62)
 RATES = st.dictionaries(st.sampled_from(TokenKind), COUNTS)
+TIERS = st.lists(st.builds(Tier, COUNTS, RATES), max_size=2).map(tuple)
+HOURS = st.builds(HourRates, st.frozensets(st.integers(0, 6)), COUNTS, COUNTS, RATES, TIERS)
 PRICES = st.builds(
     Price,
     st.text(max_size=5),
@@ -371,13 +373,14 @@ PRICES = st.builds(
     st.sampled_from(["user", "bundled"]),
     st.text(max_size=5),
     RATES,
-    st.lists(st.builds(Tier, COUNTS, RATES), max_size=2).map(tuple),
+    TIERS,
     st.none() | st.dates(date(1970, 1, 1)),
     WORDS,
+    st.lists(HOURS, max_size=2).map(tuple),
 )
 SETTLEMENTS = st.builds(
     Settlement,
-    st.builds(Usage, *[COUNTS] * 7),
+    st.builds(Usage, *[COUNTS] * len(Usage.__dataclass_fields__)),
     st.none() | COUNTS.map(NanoUSD),
     st.sampled_from(Source),
     st.sampled_from(Outcome),
@@ -386,6 +389,8 @@ SETTLEMENTS = st.builds(
     WORDS,
     WORDS,
     st.none() | st.datetimes(datetime(1970, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    st.none() | COUNTS.map(NanoUSD),
+    st.booleans(),
 )
 
 
@@ -407,6 +412,8 @@ def test_a_settlement_comes_back_from_its_line_as_it_was(
         "service_tier",
         "provider_request_id",
         "first_token_at",
+        "computed_cost_nano_usd",
+        "is_at_least",
     }, "a new field must come back, too"
     assert json.loads(line)["version"] == 1
 

@@ -13,6 +13,8 @@ import pytest
 
 from corvus.base.errors import StoreUnavailable
 from corvus.model.policy import Policy
+from corvus.store.api import Begun
+from corvus.store.looks import Foreseen
 from corvus.store.sqlite import MemoryBackend, SqliteBackend
 from corvus.store.store import Store
 from corvus.store.unit import Unit
@@ -65,9 +67,9 @@ class Failing(MemoryBackend):
             self.left.remove(name)
             raise RuntimeError(f"{name} failed")
 
-    def begin(self) -> bool:
+    def begin(self, foreseen: Foreseen | None = None) -> Begun:
         self._fail("begin")
-        return super().begin()
+        return super().begin(foreseen)
 
     def roll_back(self) -> None:
         self._fail("roll_back")

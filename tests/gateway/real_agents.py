@@ -1,4 +1,4 @@
-"""Claude Code and Codex as npm has them, and a place to run them in that is nobody's home.
+"""Agents and SDKs as npm has them, and a place to run them in that is nobody's home.
 
 ``TEST_AGENTS_FOLDER`` names a folder that they are installed in already; without it they are
 installed for the run. No script of theirs is run to install them. They see no key, no log-in and no
@@ -23,7 +23,17 @@ from tests.gateway import wiretap
 from tests.gateway.looping import Looping
 from tests.gateway.provider import Call, Provider
 
-PACKAGES = ("@anthropic-ai/claude-code@2.1.197", "@openai/codex@0.169.0")
+PACKAGES = (
+    "@anthropic-ai/claude-code@2.1.197",
+    "@openai/codex@0.171.0",
+    "@google/gemini-cli@0.61.0",
+    "opencode-ai@1.18.33",
+    "ai@7.0.173",
+    "@ai-sdk/anthropic@4.0.105",
+    "@ai-sdk/google@4.0.121",
+    "@ai-sdk/openai@4.0.118",
+    "openai@7.59.0",
+)
 INSTALL_SECONDS_MAX, RUN_SECONDS_MAX = 600, 240
 REAL_KEYS = {"OPENAI_API_KEY": "sk-real-of-openai", "ANTHROPIC_API_KEY": "sk-ant-real"}
 COST = """
@@ -52,19 +62,28 @@ def installed(folder: Path) -> dict[str, Path]:
     """Return where each agent is; skip the test when it cannot be had."""
     place = Path(os.environ.get("TEST_AGENTS_FOLDER", folder))
     if shutil.which("node") is None:
-        pytest.skip("Codex runs on node, which is not there")
+        pytest.skip("they run on node, which is not there")
     if not (place / "node_modules").is_dir():
         _install(place)
     natives = sorted(place.glob("node_modules/@anthropic-ai/claude-code-*/claude"))
     if not natives:
         pytest.skip("npm has no Claude Code for this machine")
-    return {"claude": natives[0], "codex": place / "node_modules/.bin/codex"}
+    opencode = sorted(place.glob("node_modules/opencode-*/bin/opencode"))
+    if not opencode:
+        pytest.skip("npm has no opencode for this machine")
+    scripts = {name: place / "node_modules/.bin" / name for name in ("codex", "gemini")}
+    return {"claude": natives[0], "opencode": opencode[0], **scripts}
+
+
+def modules(programs: Mapping[str, Path]) -> Path:
+    """Return the folder of the packages that agents were installed with."""
+    return programs["codex"].parent.parent
 
 
 def _install(place: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
-        pytest.skip("npm is not there to install Claude Code and Codex with")
+        pytest.skip("npm is not there to install them with")
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(place)]
     done = subprocess.run(
         [npm, "install", *options, *PACKAGES],
@@ -119,6 +138,16 @@ class Place:
         """Where ``tests.gateway.wiretap`` keeps what agents have sent and got."""
         return self._folders["tapped"]
 
+    @property
+    def home(self) -> Path:
+        """The home of the user who runs an agent."""
+        return self._folders["home"]
+
+    @property
+    def work(self) -> Path:
+        """Where an agent is run."""
+        return self._folders["work"]
+
     def run(
         self,
         command: list[str],
@@ -127,9 +156,10 @@ class Place:
         options: tuple[str, ...] = ("--session", "s"),
         more: Mapping[str, str] = MappingProxyType({}),
         cost: str = COST,
+        upstreams: str = UPSTREAMS,
     ) -> subprocess.CompletedProcess[str]:
         """Run an agent under ``corvus code``, as a user does, with more in its environment."""
-        text = cost.replace("{limit}", limit) + UPSTREAMS.format(url=self.provider.url)
+        text = cost.replace("{limit}", limit) + upstreams.replace("{url}", self.provider.url)
         self._config.write_text(text)
         node = Path(shutil.which("node") or "node").parent
         path = f"{self._folders['bin']}:{node}:/usr/bin:/bin"
@@ -163,7 +193,7 @@ class Place:
         """Return what was recorded, in order."""
         columns = ", ".join(f"{name}::VARCHAR AS {name}" for name in Recorded._fields)
         columns = columns.replace("AS cost_nano_usd", "AS cost")
-        rows = self.sql(f"SELECT {columns} FROM usage_call ORDER BY admitted_at, id")  # noqa: S608
+        rows = self.sql(f"SELECT {columns} FROM usage_call ORDER BY admitted_at, id")  # noqa: S608 - made of constants of this package
         found: list[Recorded] = []
         for row in rows:
             model, cost, source, *tokens = row.values()

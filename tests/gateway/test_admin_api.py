@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from corvus.governor import tokens
+from corvus.model.token import TokenRequest, TokenScope, new_secret
 from corvus.testing import fake_policy
 from tests.gateway.conftest import Served
 
@@ -130,7 +132,7 @@ def test_a_change_with_one_wrong_value_changes_nothing(served: Served) -> None:
         answer = admin.patch("/web/admin/config", json=patch)
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["field"] == "cost.warn_at_percent"
-        config = admin.get("/web/admin/config").json()
+        config = admin.get("/web/admin/config").json()["config"]
         assert admin.patch("/web/admin/config", json={"cost": {"x": 1}}).status_code == 422
     assert config["cost"]["daily_limit_usd"] == 4.0
     assert served.place.config.read_bytes() == before
@@ -262,3 +264,131 @@ def test_a_change_reaches_every_live_key_of_a_budget_and_of_the_ladder(served: S
     assert (each.limit, each.limits, each.thresholds) == (50, (("ana", 80), ("b*", 0)), (50, 80))
     assert (each.window_seconds, each.enforce) == (7 * 86_400, "warn")
     assert policy.downgrade == (("claude-*", ("claude-haiku-4-5",)),)
+
+
+def test_an_override_that_the_policy_forbids_is_403(served: Served) -> None:
+    """API-7, OVR-1."""
+    with served.client() as admin:
+        admin.patch("/web/admin/config", json={"cost": {"allow_override": False}})
+        refused = admin.post("/web/admin/cost/override", json={"scope": "next_request"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "overrides-disabled")
+    assert "disabled by policy" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        {},
+        {"cost": None},
+        {"cost": {}},
+        {"cost": {"budgets": {"opus-week": {}}}},
+        {"cost": {"daily_limit_usd": None}},
+        {"autonomy": {"max_cost_per_day_cents": None}},
+        {"governance": {"gateway": {}}},
+    ],
+)
+def test_a_change_that_names_no_key_says_what_it_must_hold(
+    standing: Served, patch: dict[str, object]
+) -> None:
+    with standing.client() as admin:
+        answer = admin.patch("/web/admin/config", json=patch)
+    assert (answer.status_code, answer.json()["code"]) == (422, "nothing-named")
+    assert "name at least one key" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("patch", "fields"),
+    [
+        ({"governance": {"gateway": {"port": 1}}}, ["governance.gateway.port"]),
+        (
+            {
+                "cost": {"daily_limit_usd": 1},
+                "governance": {"gateway": {"port": 1, "host": "::1"}, "ledger": {"path": "x"}},
+            },
+            ["governance.gateway.port", "governance.gateway.host", "governance.ledger.path"],
+        ),
+        ({"cost": {"prices": {"m": {"input": 1}}}}, ["cost.prices"]),
+        ({"mission": {"max_steps": 3}}, ["mission.max_steps"]),
+    ],
+)
+def test_keys_that_need_a_restart_are_named_and_nothing_changes(
+    standing: Served, patch: dict[str, object], fields: list[str]
+) -> None:
+    """API-4, API-7."""
+    before = standing.place.config.read_bytes()
+    with standing.client() as admin:
+        answer = admin.patch("/web/admin/config", json=patch)
+        unknown = admin.patch("/web/admin/config", json={"governance": {"gateway": {"prot": 1}}})
+    assert (answer.status_code, answer.json()["code"]) == (409, "restart-needed")
+    assert answer.json()["restart_required"] is True
+    assert answer.json()["fields"] == fields
+    assert standing.place.config.read_bytes() == before
+    assert "restart_required" not in unknown.json()
+    assert "no setting governance.gateway.prot" in unknown.json()["detail"]
+
+
+def test_the_deprecated_key_sets_the_canonical_one_and_is_listed(served: Served) -> None:
+    """API-7: a number stays what it is, and of two the canonical one counts."""
+    old = "autonomy.max_cost_per_day_cents"
+    with served.client() as admin:
+        done = admin.patch(
+            "/web/admin/config",
+            json={"autonomy": {"level": "readonly", "max_cost_per_day_cents": 500}},
+        )
+        assert done.status_code == 200, done.text
+        shown = done.json()["config"]["autonomy"]
+        assert (shown["max_actions_per_hour"], shown["level"]) == (500, "readonly")
+        assert shown["deprecated_fields"] == [old]
+        assert old in done.json()["warnings"][0]
+        both = {"max_cost_per_day_cents": 9, "max_actions_per_hour": 7}
+        done = admin.patch("/web/admin/config", json={"autonomy": both})
+        assert done.json()["config"]["autonomy"]["max_actions_per_hour"] == 7
+        assert done.json()["config"]["autonomy"]["deprecated_fields"] == [old]
+        wrong = admin.patch("/web/admin/config", json={"autonomy": {"max_cost_per_day_cents": -1}})
+        assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (
+            422,
+            "autonomy.max_actions_per_hour",
+        )
+        plain = admin.patch("/web/admin/config", json={"autonomy": {"level": "full"}})
+    assert plain.json()["warnings"] == plain.json()["config"]["autonomy"]["deprecated_fields"] == []
+    assert "max_cost_per_day_cents" not in served.place.config.read_text()
+    assert "max_actions_per_hour = 7" in served.place.config.read_text()
+
+
+def test_a_deprecated_key_of_the_file_is_listed_once(served: Served) -> None:
+    with served.place.config.open("a") as file:
+        file.write("\n[autonomy]\nmax_cost_per_day_cents = 30\n")
+    with served.client() as admin:
+        patch = {"autonomy": {"max_cost_per_day_cents": 40}}
+        done = admin.patch("/web/admin/config", json=patch)
+    assert done.status_code == 200, done.text
+    shown = done.json()["config"]["autonomy"]
+    assert shown["max_actions_per_hour"] == 40
+    assert shown["deprecated_fields"] == ["autonomy.max_cost_per_day_cents"]
+
+
+def test_a_reset_of_the_session_is_of_the_caller_s_own(served: Served) -> None:
+    """API-7: that of its token; another one is named, as ever."""
+    secret = new_secret()
+    bound = TokenRequest("bound", TokenScope.ADMIN, session="mine")
+    with served.place.runtime.bookkeeping.store() as store:
+        store.run(lambda unit: tokens.create(unit, bound, secret, "ana"))
+    served.place.spend(50, "mine")
+    served.place.spend(30, "other")
+    with served.client() as admin:
+        none = admin.post("/web/admin/cost/reset", json={"scope": "session"})
+        assert (none.status_code, none.json()["removed_requests"]) == (200, 0)
+        named = {"authorization": f"Bearer {secret}"}
+        own = admin.post("/web/admin/cost/reset", json={"scope": "session"}, headers=named)
+        assert (own.status_code, own.json()["removed_cost_usd"]) == (200, 0.5)
+        other = {"scope": "session", "session_id": "other"}
+        assert admin.post("/web/admin/cost/reset", json=other).json()["removed_cost_usd"] == 0.3
+
+
+def test_sessions_are_listed_under_admin_too(served: Served) -> None:
+    served.place.spend(5, "a")
+    served.place.spend(5, "b")
+    with served.client() as admin, served.client("reserve") as reserve:
+        listed = admin.get("/web/admin/sessions", params={"limit": 1}).json()["sessions"]
+        assert [one["session_id"] for one in listed] == ["b"]
+        assert reserve.get("/web/admin/sessions").status_code == 403

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from corvus.cli.agents.child import command_of
 from tests.cli.places import read_terminal
 from tests.gateway.provider import Provider
 from tests.gateway.proxied import CONFIG, KEY, Settings
@@ -76,8 +75,11 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 STATING = CALL.replace(
     '"content-type"',
     '"x-corvus-session": "other", "x-corvus-subagent": "a1", "x-corvus-tag-team": "t",\n'
+    '           "x-corvus-tag-git.branch": "other", "x-corvus-tag-git.commit": "other",\n'
     '           "content-type"',
 )
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 def caller(times: int) -> list[str]:
@@ -164,6 +166,20 @@ def test_a_budget_that_stops_the_command_is_told_to_programs(desk: Desk) -> None
     assert denial["governance_domain"] == "token_spend"
     assert (denial["scope"], denial["limit_nano_usd"]) == ("day", "600000000")
     assert denial["resets_at"] is not None
+
+
+def test_a_model_without_a_price_is_told_to_programs_with_the_lines_to_paste(desk: Desk) -> None:
+    """PRC-5: the same words as in the answer of the proxy."""
+    script = CALL.replace('"model": "m"', '"model": "gpt-6.2-sol"')
+    script = script.replace("print(refused.code)", "print(refused.read().decode())")
+    done = desk.run("--", sys.executable, "-c", script, "1")
+    assert done.returncode == 20
+    denial = json.loads(done.stderr.splitlines()[-1])
+    assert (denial["code"], denial["model"]) == ("unpriced_model", "gpt-6.2-sol")
+    assert denial["add_line"].startswith('[cost.prices."gpt-6.2-sol"]\n')
+    assert denial["add_line"] in denial["message"]
+    error = json.loads(done.stdout)["error"]
+    assert (error["code"], error["message"]) == ("unpriced_model", denial["message"])
 
 
 def test_a_denial_that_the_command_gets_over_is_its_own_affair(desk: Desk) -> None:
@@ -284,34 +300,33 @@ done.set()
     assert done.stdout == f"{[128 + signal.SIGTERM] * 5}\n"
 
 
-def test_codex_is_told_where_its_provider_is_and_not_to_try_again() -> None:
-    words = command_of(["/usr/bin/codex", "exec", "x"], "http://127.0.0.1:9", has_key=True)
-    assert words[:4] == ["/usr/bin/codex", "-c", 'model_provider="corvus"', "-c"]
-    assert 'base_url="http://127.0.0.1:9/v1"' in words[4]
-    assert "stream_max_retries=0,request_max_retries=0" in words[4]
-    assert words[5:] == ["exec", "x"]
-    own = command_of(["codex"], "http://127.0.0.1:9", has_key=False)
-    assert own == ["codex", "-c", 'openai_base_url="http://127.0.0.1:9/v1"']
-
-
 def test_calls_are_of_the_session_and_the_branch_of_the_run(desk: Desk) -> None:
     """A call says for itself only what attributes it: it does not leave its session (SES-3)."""
     (desk.folder / ".git").mkdir()
     (desk.folder / ".git" / "HEAD").write_text("ref: refs/heads/fix/login\n")
+    (desk.folder / ".git" / "packed-refs").write_text(f"{COMMIT} refs/heads/fix/login\n")
+    remote = '[remote "origin"]\n\turl = https://ada:secret@example.org/shop.git\n'
+    (desk.folder / ".git" / "config").write_text(remote)
     words = [*desk.words("--session", "mine"), "--", sys.executable, "-c", STATING, "1"]
     done = subprocess.run(
         words, capture_output=True, text=True, timeout=60, cwd=desk.folder, check=False
     )
     assert done.returncode == 0, done.stderr
-    query = "SELECT session_id, subagent, token, branch, tags['team'] AS team FROM usage_call"
+    query = "SELECT session_id, subagent, token, branch, tags::JSON AS tags FROM usage_call"
     sql = [sys.executable, "-m", "corvus", "sql", "--ledger", str(desk.ledger), "--format", "json"]
     found = subprocess.run([*sql, query], capture_output=True, text=True, check=True)
-    assert json.loads(found.stdout)["rows"] == [
+    rows = json.loads(found.stdout)["rows"]
+    assert [row | {"tags": json.loads(row["tags"])} for row in rows] == [
         {
             "session_id": "mine",
             "subagent": "a1",
             "token": None,
             "branch": "fix/login",
-            "team": "t",
+            "tags": {
+                "git.branch": "fix/login",
+                "git.commit": COMMIT,
+                "git.repository": "https://example.org/shop.git",
+                "team": "t",
+            },
         }
     ]

@@ -28,6 +28,7 @@ _FIXED: Requests = [
     ("admin", "post", "/admin/cost/reset", {"json": {"scope": "day", "reason": "new"}}),
     ("read", "get", "/cost/audit", {}),
     ("read", "get", "/admin/config", {}),
+    ("admin", "get", "/admin/sessions", {}),
     ("admin", "patch", "/admin/config", {"json": {"cost": {"warn_at_percent": 70}}}),
     ("read", "get", "/reports", {}),
     ("reserve", "get", "/sessions", {}),

@@ -1,16 +1,21 @@
-"""How much of bodies is kept, and for how long one is waited for (PRX-10)."""
+"""How much of bodies is kept, how they are decoded, how long one is waited for (PRX-1, PRX-10)."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import gzip
+import random
+import threading
+from collections.abc import Iterable, Iterator
 
 import pytest
 
+from corvus.calls.encodings import decoding
 from corvus.gateway import body as reading
 from corvus.gateway.asgi import Message, Receive
-from corvus.gateway.body import Bodies
+from corvus.gateway.body import Bodies, without_encoding
 from corvus.gateway.refusal import RequestRefused
+from tests.packers import PACKERS
 
 LIMIT = 100
 
@@ -82,3 +87,83 @@ def test_all_bodies_together_have_a_bound_and_give_their_room_back() -> None:
 
     for _ in range(3):
         asyncio.run(scene())
+
+
+@pytest.mark.parametrize("name", PACKERS)
+def test_a_body_is_decoded_by_its_encoding(name: str) -> None:
+    """PRX-1: everything behind sees what the client says."""
+    packed = PACKERS[name](b"x" * LIMIT)
+    assert read(pieces(packed[:5], packed[5:]), content_encoding=name.encode()) == b"x" * LIMIT
+    assert read(pieces(b""), content_encoding=name.encode()) == b""
+
+
+@pytest.mark.parametrize("name", PACKERS)
+def test_the_limit_holds_for_what_comes_out(name: str) -> None:
+    packed = PACKERS[name](b"x" * (LIMIT + 1))
+    assert len(packed) <= LIMIT
+    assert code(pieces(packed), content_encoding=name.encode()) == "body-too-large"
+
+
+@pytest.mark.parametrize("name", PACKERS)
+def test_a_body_that_is_not_in_its_encoding_is_refused(name: str) -> None:
+    packed = PACKERS[name](b"x")
+    for wrong in (b"{}", packed[:-1], packed + b"x"):
+        assert code(pieces(wrong), content_encoding=name.encode()) == "encoding-broken"
+
+
+def test_an_unknown_encoding_is_refused_before_its_body_is_read() -> None:
+    with pytest.raises(RequestRefused) as refused:
+        read(pieces(), content_encoding=b"lzma")
+    assert refused.value.problem.status == 415
+    assert refused.value.problem.headers["accept-encoding"] == "gzip, deflate, br, zstd"
+
+
+def test_a_large_body_is_decoded_by_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PRX-10: no more than ``AT_ONCE_BYTES`` are decoded before others may go on."""
+    size = 9 * reading.AT_ONCE_BYTES
+    plain = random.Random(1).randbytes(size // 2) + bytes(size // 2)
+    packed = gzip.compress(plain, 1)
+    assert len(packed) > reading.AT_ONCE_BYTES
+    in_loop: list[int] = []
+
+    def counted(name: str, data: bytes, limit: int) -> Iterator[bytes]:
+        for piece in decoding(name, data, limit):
+            if threading.current_thread() is threading.main_thread():
+                in_loop.append(len(piece))
+            yield piece
+
+    monkeypatch.setattr(reading, "decoding", counted)
+
+    async def scene(sent: bytes) -> bytes:
+        with Bodies().one() as body:
+            return await body.read({b"content-encoding": [b"gzip"]}, pieces(sent), size)
+
+    assert asyncio.run(scene(packed)) == plain
+    assert asyncio.run(scene(gzip.compress(bytes(size)))) == bytes(size)
+    assert sum(in_loop) < 2 * reading.AT_ONCE_BYTES
+
+
+def test_what_is_decoded_takes_room_and_gives_back_that_of_what_came() -> None:
+    bodies = Bodies(bytes_max=150)
+    packed = gzip.compress(b"x" * 90)
+
+    async def scene() -> None:
+        headers = {b"content-encoding": [b"gzip"]}
+        with bodies.one() as first:
+            await first.read(headers, pieces(packed), LIMIT)
+            assert first.size == 90
+            with bodies.one() as second, pytest.raises(RequestRefused) as refused:
+                await second.read(headers, pieces(packed), LIMIT)
+            assert refused.value.problem.code == "gateway-busy"
+            with bodies.one() as third:
+                await third.read({}, pieces(b"x" * 60), LIMIT)
+
+    for _ in range(3):
+        asyncio.run(scene())
+
+
+def test_headers_about_the_encoded_bytes_go_with_the_encoding() -> None:
+    kept = (b"content-type", b"application/json")
+    gone = [(b"Content-Encoding", b"gzip"), (b"content-md5", b"x"), (b"Content-Length", b"9")]
+    assert without_encoding([kept, *gone]) == [kept]
+    assert without_encoding([kept, gone[2]]) == [kept, gone[2]]

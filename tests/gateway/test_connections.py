@@ -336,10 +336,10 @@ def test_an_offer_of_another_protocol_is_declined_and_the_request_served(
 ) -> None:
     offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
     status, told = serving.ask(
-        b"POST /read HTTP/1.1\r\nHost: h\r\n" + offer + extra + b"\r\n" + body
+        b"POST /read HTTP/1.1\r\nHost: h\r\n" + offer + extra + b"\r\n" + body + closing(HEALTH)
     )
     assert status == 200
-    assert "connection: close" in told
+    assert told.count("HTTP/1.1 200") == 2, "the connection goes on"
 
 
 def test_an_old_client_is_served(serving: Serving) -> None:

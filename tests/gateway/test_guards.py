@@ -5,6 +5,7 @@ An SDK shows the text of an error only where its own provider would put it.
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -13,12 +14,17 @@ import httpx2
 import openai
 import pytest
 
+from corvus.gateway.problems import Problem
+from corvus.gateway.refusal import reply_of
 from tests.gateway.proxied import Proxied
 
 SAY: list[Any] = [{"role": "user", "content": "Say hi"}]
 CALL = {"model": "m", "max_tokens": 5, "messages": SAY}
 JSON = {"content-type": "application/json"}
 LARGE = b'{"x": "' + b"x" * 200_001 + b'"}'
+BOMB = gzip.compress(LARGE)
+KEY_CODES = {"token_unknown": "invalid_api_key", "token_missing": "invalid_api_key"}
+"""As OpenAI's clients know them."""
 
 FAULTS: list[tuple[dict[str, str], bytes, int, str, str]] = [
     ({"authorization": "Bearer wrong"}, b"{}", 401, "token_unknown", "authentication_error"),
@@ -27,6 +33,9 @@ FAULTS: list[tuple[dict[str, str], bytes, int, str, str]] = [
     ({"host": "evil.example"}, b"{}", 421, "host_refused", "invalid_request_error"),
     ({"content-type": "text/plain"}, b"{}", 415, "not_json", "invalid_request_error"),
     ({}, LARGE, 413, "body_too_large", "request_too_large"),
+    ({"content-encoding": "lzma"}, b"{}", 415, "encoding_refused", "invalid_request_error"),
+    ({"content-encoding": "br"}, b"{}", 400, "encoding_broken", "invalid_request_error"),
+    ({"content-encoding": "gzip"}, BOMB, 413, "body_too_large", "request_too_large"),
     ({"x-long": "x" * 40_000}, b"{}", 431, "headers_too_large", "invalid_request_error"),
 ]
 OPENAI = ["/v1/chat/completions", "/v1/responses", "/v1/embeddings"]
@@ -47,7 +56,9 @@ def test_a_refusal_has_the_shape_of_the_route(
     for path in OPENAI:
         answer = ask(gateway, path, headers, body)
         told = answer.json()["error"]
-        assert (answer.status_code, told["code"], told["type"]) == (status, code, code)
+        shown = KEY_CODES.get(code, code)
+        assert (answer.status_code, told["code"], told["corvus"]["code"]) == (status, shown, code)
+        assert told["type"] == (code if shown == code else "invalid_request_error")
         assert told["message"]
         assert answer.headers["x-should-retry"] == "false"
     for path in ANTHROPIC:
@@ -75,11 +86,11 @@ def test_a_path_of_ours_keeps_the_envelope_of_our_api(gateway: Proxied) -> None:
     ("method", "path"),
     [
         ("POST", "/v1/nobody"),
-        ("POST", "/chat/completions"),
+        ("POST", "/chat/completion"),
         ("GET", "/v1"),
         ("GET", "/v1/chat/completions"),
         ("DELETE", "/v1/models"),
-        ("POST", "/v1beta/models/gemini:generateContent"),
+        ("POST", "/v1beta/models/gemini:nothing"),
         ("POST", "/v1/messages/batches"),
         ("HEAD", "/v1/messages"),
     ],
@@ -91,7 +102,7 @@ def test_what_is_no_route_is_said_so_and_never_as_a_missing_token(
     answer = ask(gateway, path, {"authorization": token}, b"", method)
     assert answer.status_code == 404
     if method != "HEAD":
-        assert answer.json()["error"]["code"] == "not_found"
+        assert answer.json()["error"]["code"] in ("not_found", 404)
         assert "no such route" in answer.json()["error"]["message"]
         assert answer.json().get("type") == ("error" if "messages" in path else None)
 
@@ -104,7 +115,7 @@ def test_sdks_show_what_is_wrong(gateway: Proxied) -> None:
     ):
         with pytest.raises(openai.AuthenticationError, match="this token is unknown") as refused:
             gpt.chat.completions.create(model="m", messages=SAY)
-        assert refused.value.code == "token_unknown"
+        assert refused.value.code == "invalid_api_key"
         with pytest.raises(anthropic.AuthenticationError, match="this token is unknown"):
             claude.messages.create(model="m", messages=SAY, max_tokens=5)
 
@@ -133,3 +144,19 @@ def test_a_fault_of_ours_has_the_shape_too(
     monkeypatch.setattr("corvus.gateway.proxy.proxy.Proxy._target", broken)
     answer = ask(gateway, "/v1/chat/completions", {}, json.dumps(CALL).encode())
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 413, 415, 421, 431])
+def test_the_routes_of_google_and_aws_have_their_shapes(status: int) -> None:
+    """PRX-4: of Google a number and a word for the status, of AWS a header that names the fault."""
+    problem = Problem(status, "some-fault", "what is wrong", {}, None, {"accept-encoding": "gzip"})
+    google = reply_of("/v1beta/models/m:generateContent", set(), problem)
+    error = json.loads(google.body)["error"]
+    assert (google.status, error["code"], error["message"]) == (status, status, "what is wrong")
+    assert error["status"].isupper()
+    aws = reply_of("/model/m/converse", set(), problem)
+    assert (aws.status, json.loads(aws.body)["message"]) == (status, "what is wrong")
+    assert dict(aws.headers)[b"x-amzn-errortype"].endswith(b"Exception")
+    for reply in (google, aws):
+        assert dict(reply.headers)[b"x-should-retry"] == b"false"
+        assert dict(reply.headers)[b"accept-encoding"] == b"gzip"

@@ -15,6 +15,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from corvus.gateway.metrics import Metrics
+from corvus.gateway.store_metrics import StoreMetrics
 from tests.observability.happenings import CANARY, scene
 
 ROOT = Path(__file__).parents[2]
@@ -41,12 +42,37 @@ LABELS = {
     "corvus_proxy_overhead_seconds_bucket": {"le"},
     "corvus_proxy_overhead_seconds_count": set[str](),
     "corvus_proxy_overhead_seconds_sum": set[str](),
+    "corvus_store_up": set[str](),
+    "corvus_store_faults_total": {"result"},
+    "corvus_store_wait_seconds_bucket": {"le"},
+    "corvus_store_wait_seconds_count": set[str](),
+    "corvus_store_wait_seconds_sum": set[str](),
+    "corvus_store_commit_seconds_bucket": {"le"},
+    "corvus_store_commit_seconds_count": set[str](),
+    "corvus_store_commit_seconds_sum": set[str](),
 }
 
 OF_PARTS = {
     f"corvus_budget_{name}": {"budget"} for name in ("parts", "blocking_parts", "max_percent")
 }
 """What a budget with ``per`` has; ``tests/gateway/test_parts.py`` looks at them."""
+
+
+OF_SHARED = {
+    f"corvus_{name}": set[str]()
+    for name in (
+        "store_round_trip_seconds",
+        "store_clock_ahead_seconds",
+        "store_synchronous",
+        "store_hosts",
+        "store_policies",
+        "replicas",
+        "replica_lag_events",
+        "replica_lag_seconds",
+        "replicas_unreadable",
+    )
+}
+"""What a store has that hosts share; ``tests/gateway/test_store_metrics.py`` looks at them."""
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +85,8 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> str:
         later[0].time_overhead(0.003)
         later[0].count_notification("ops", "delivered")
         held = on.governor.store.run(lambda unit: len(unit.held()))
-        return later[0].text(on.governor.status(), held).decode()
+        store = StoreMetrics(on.governor.store.tally, None)
+        return later[0].text(on.governor.status(), held, store).decode()
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +155,7 @@ def expressions() -> Iterator[tuple[str, str]]:
 def test_the_examples_use_only_metrics_and_labels_that_exist(where: str, expression: str) -> None:
     names = re.findall(r"\bcorvus_\w+", expression)
     assert names or expression.startswith('up{job="corvus"}'), where
-    every = LABELS | OF_PARTS
+    every = LABELS | OF_PARTS | OF_SHARED
     assert set(names) <= set(every), where
     known = set[str]().union(*(every[name] for name in names))
     for grouped in re.findall(r"\bby \(([^)]*)\)", expression):
@@ -139,7 +166,7 @@ def test_the_examples_use_only_metrics_and_labels_that_exist(where: str, express
 
 def test_every_metric_is_of_use_on_the_dashboard() -> None:
     shown = " ".join(expression for _, expression in expressions())
-    unused = {name for name in LABELS | OF_PARTS if name not in shown}
+    unused = {name for name in LABELS | OF_PARTS | OF_SHARED if name not in shown}
     assert unused == {"corvus_proxy_overhead_seconds_count", "corvus_proxy_overhead_seconds_sum"}
 
 

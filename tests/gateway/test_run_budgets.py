@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,6 +135,14 @@ def test_a_run_that_nothing_limits_says_so_and_one_without_a_call_too(desk: Desk
     assert last.startswith("corvus: 0 calls went through the proxy, so nothing was governed")
 
 
+def test_a_run_that_nothing_limits_counts_what_passed(desk: Desk) -> None:
+    code, out, said = desk.run("agent", "--ungoverned", *caller(2))
+    assert (code, out) == (0, "Hi\nHi\n")
+    assert said.splitlines()[-1] == (
+        "corvus: 2 calls passed ungoverned, and nothing of it is recorded"
+    )
+
+
 def test_the_mission_of_a_killed_run_ends_as_failed_when_the_next_one_starts(desk: Desk) -> None:
     wait = "import time; print('up', flush=True); time.sleep(60)"
     words = ["code", "--daily", "5", "--session", "s", "--mission", "m"]
@@ -152,6 +161,26 @@ def test_the_mission_of_a_killed_run_ends_as_failed_when_the_next_one_starts(des
         with pytest.raises(SteeringRefused):
             governor.mission("s", "none")
     assert list(desk.ledger.parent.glob("*.runs/*")) == []
+
+
+def test_the_folder_of_a_killed_run_goes_with_it(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds settings for the command, with the key of the run."""
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(place))
+    wait = "import time; print('up', flush=True); time.sleep(60)"
+    killed = desk.start("code", "--daily", "5", "--", sys.executable, "-c", wait)
+    assert killed.stdout is not None
+    assert killed.stdout.readline() == "up\n"
+    assert len(list(place.glob("corvus-run-*"))) == 1
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate(timeout=30)
+    until = time.monotonic() + 20
+    while list(place.iterdir()) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert list(place.iterdir()) == []
 
 
 def test_a_mission_that_made_no_call_is_begun_again_by_the_next_run(desk: Desk) -> None:

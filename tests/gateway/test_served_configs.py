@@ -38,7 +38,7 @@ REFUSED = {
     "no origin": _GATEWAY.format('allowed_origins = ["not-an-origin"]'),
     "any origin": _GATEWAY.format('allowed_origins = ["*"]'),
     "origin with a path": _GATEWAY.format('allowed_origins = ["https://ops.example.com/x"]'),
-    "shared store": '[governance.ledger]\nurl = "postgresql://db.example.com/corvus"\n',
+    "shared store": '[governance.ledger]\nurl = "postgresql://db.example.com/x?options=-c"\n',
 }
 SERVED = {
     "loopback": _GATEWAY.format('host = "127.0.0.1"'),

@@ -104,6 +104,15 @@ def _relay(port: int, folder: Path) -> int:
     return listening.getsockname()[1]
 
 
+def _led(word: str, before: str, after: str, folder: Path) -> str:
+    """Return a word with the address of the relay, also where it names settings with an address."""
+    if not word.endswith(".json") or not os.path.isfile(word):
+        return word.replace(before, after)
+    settings = folder / f"{os.getpid():08}-settings.json"
+    settings.write_text(Path(word).read_text("utf-8").replace(before, after), "utf-8")
+    return str(settings)
+
+
 def main(folder: str, program: str, *words: str) -> int:
     """Run the program, and return its exit code."""
     found = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/?", os.environ[_ADDRESS])
@@ -111,7 +120,7 @@ def main(folder: str, program: str, *words: str) -> int:
     before = f"http://127.0.0.1:{found[1]}"
     after = f"http://127.0.0.1:{_relay(int(found[1]), Path(folder))}"
     environment = {name: text.replace(before, after) for name, text in os.environ.items()}
-    command = [program, *(word.replace(before, after) for word in words)]
+    command = [program, *(_led(word, before, after, Path(folder)) for word in words)]
     child = subprocess.Popen(command, env=environment)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: child.send_signal(number))

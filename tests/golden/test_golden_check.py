@@ -48,12 +48,22 @@ def _unusable_settings(folder: Path) -> str:
     return "agents/a.toml"
 
 
+def _readable_password(folder: Path) -> str:
+    path = folder / "corvus.toml"
+    path.write_text(
+        '[governance.ledger]\nurl = "postgresql://corvus:hunter2hunter2@db.example.com/corvus"\n'
+    )
+    path.chmod(0o644)
+    return path.name
+
+
 SITUATIONS: dict[str, Callable[[Path], str]] = {
     "file-missing": lambda _folder: "corvsu.toml",
     "file-too-large": _written("log.toml", b"#" * (MAX_BYTES + 1)),
     "file-unreadable": _unreadable,
     "invalid-utf8": _written("latin-1.toml", "[cost]\nowner = 'José' # team\n".encode("latin-1")),
     "no-file-matched": lambda _folder: "config/*.tmol",
+    "readable-password": _readable_password,
     "unusable-settings": _unusable_settings,
 }
 """What each code needs: sets it up in an empty folder and returns the argument of the check."""
@@ -124,9 +134,9 @@ def test_the_text_of_a_situation_is_exactly_the_expected_one(
     if update_golden:
         expected.write_text(printed, encoding="utf-8")
     assert printed == expected.read_text(encoding="utf-8")
-    assert printed.startswith(f"error[{code}]: ")
-    is_read = code in {"invalid-utf8", "file-too-large"}
-    assert exit_code == (Exit.FINDINGS if is_read else Exit.USAGE)
+    assert printed.startswith(f"{CODES[code].severity.value}[{code}]: ")
+    is_read = {"invalid-utf8": Exit.FINDINGS, "file-too-large": Exit.FINDINGS}
+    assert exit_code == (is_read | {"readable-password": Exit.CLEAN}).get(code, Exit.USAGE)
 
 
 @pytest.mark.parametrize("info", REPORTED, ids=code_of)

@@ -13,9 +13,9 @@ from corvus import Decision, Governor, Policy, Reservation, open_runtime
 from corvus.base.money import nano_usd
 from corvus.events import Event
 from corvus.model.request import Request
-from corvus.store.sqlite import MemoryBackend
 from corvus.store.store import Store
 from tests.fakes import FrozenClock
+from tests.stores import StoreMaker
 
 PRICES = """
 [cost.prices.m]
@@ -110,14 +110,13 @@ def compiled(tmp_path: Path) -> MakePolicy:
 
 
 @pytest.fixture
-def bench(compiled: MakePolicy, clock: FrozenClock) -> Iterator[MakeBench]:
+def bench(compiled: MakePolicy, clock: FrozenClock, stored: StoreMaker) -> Iterator[MakeBench]:
     """Open a governor for a config; those of one test share their store."""
-    backend = MemoryBackend()
     stores: list[Store] = []
 
     def open_(text: str) -> Bench:
         events: list[Event] = []
-        store = Store(backend, clock)
+        store = Store(stored.backend(), clock)
         stores.append(store)
         return Bench(Governor(compiled(text), store, listeners=[events.append]), clock, events)
 

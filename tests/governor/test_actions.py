@@ -175,7 +175,7 @@ def test_asking_makes_no_store_and_counting_does_while_budgets_are_disabled(
     runtime = open_runtime([], ledger=tmp_path / "l.duckdb", clock=clock)
     assert not runtime.policy.enabled
     assert runtime.decide(LS, "ana").allowed
-    assert not runtime.bookkeeping.has_store
+    assert not runtime.bookkeeping.place.exists
     assert runtime.decide(LS, "ana", record=True).is_counted
     assert runtime.decide(LS, "ana").admitted == 1
 

@@ -20,6 +20,8 @@ from corvus.base.errors import ReservationError
 from corvus.base.money import NanoUSD
 from corvus.governor.call import Call
 from corvus.model.reservation import Outcome, ReservationState, Source
+from corvus.store.api import Begun
+from corvus.store.looks import Foreseen
 from corvus.store.sqlite import MemoryBackend
 from corvus.store.store import Store
 from corvus.store.unit import Unit
@@ -169,10 +171,10 @@ class SlowBackend(MemoryBackend):
         self.may_begin.set()
         self.has_begun = threading.Event()
 
-    def begin(self) -> bool:
+    def begin(self, foreseen: Foreseen | None = None) -> Begun:
         self.has_begun.set()
         self.may_begin.wait(10)
-        return super().begin()
+        return super().begin(foreseen)
 
 
 @pytest.fixture
@@ -238,10 +240,10 @@ runtime = open_runtime([sys.argv[1]], ledger=sys.argv[2])
 with runtime.governor() as governor:
     store = governor.store.backend
     begin = store.begin
-    def slow():
+    def slow(*foreseen):
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.3)
-        return begin()
+        return begin(*foreseen)
     store.begin = slow
     try:
         with governor.call("m", session_id="s", input_tokens=5):

@@ -7,13 +7,15 @@ from datetime import UTC, date, datetime
 import pytest
 
 from corvus.base.money import NanoUSD
+from corvus.governor.cost.recorded import settlement_of
 from corvus.governor.options import CallReport
 from corvus.governor.pricing import (
     find_tier_price,
     highest_estimate,
+    lowered,
     most_expensive,
     possible_prices,
-    settlement_of,
+    stated_bound,
 )
 from corvus.model.price import Price, Tier
 from corvus.model.request import Request
@@ -43,6 +45,11 @@ HELD = Reservation(
     NOW,
     "hash",
 )
+
+
+def bound_of(*parts: UsagePart) -> tuple[int | None, int | None, Source]:
+    settled = settlement_of(BOOKS, HELD, Usage(1), {"parts": parts})
+    return settled.cost_nano_usd, settled.counted_nano_usd, settled.source
 
 
 def cost_of(*parts: UsagePart, **more: bool) -> tuple[int | None, Source]:
@@ -87,26 +94,23 @@ def test_parts_are_rounded_once_together() -> None:
     "part",
     [
         UsagePart("no-such-model", Usage(1)),
-        UsagePart("m", Usage(web_search_requests=1)),
+        UsagePart("m", Usage(input_audio_tokens=1)),
     ],
 )
-def test_a_further_part_without_price_leaves_what_was_held(part: UsagePart) -> None:
-    assert cost_of(UsagePart("m", Usage(1)), part) == (777, Source.ESTIMATED)
+def test_a_further_part_without_price_is_unknown_and_the_hold_counts(part: UsagePart) -> None:
+    assert bound_of(UsagePart("m", Usage(1)), part) == (None, 777, Source.UNKNOWN)
 
 
 @pytest.mark.parametrize(
-    ("tier", "times"), [("priority", 2.5), ("turbo", 2.5), ("fast", 6), ("flex", None)]
+    ("tier", "times"), [("priority", 2.5), ("turbo", 2.5), ("fast", 6), ("flex", 1), ("batch", 1)]
 )
-def test_a_tier_without_a_price_is_bounded_and_marked_never_priced_as_the_usual_one(
-    tier: str, times: float | None
+def test_a_tier_without_a_price_is_unknown_and_bounded_never_priced_as_the_usual_one(
+    tier: str, times: float
 ) -> None:
-    """PRC-8."""
+    """PRC-8: budgets count what it cannot exceed, so that nothing becomes free."""
     part = UsagePart("big", Usage(10, 2, web_search_requests=1), tier)
     usual = 10 * 5 + 2 * 50
-    if times is None:
-        assert cost_of(part) == (usual + 100, Source.PRICED)
-    else:
-        assert cost_of(part) == (int(usual * times) + 100, Source.ESTIMATED)
+    assert bound_of(part) == (None, int(usual * times) + 100, Source.UNKNOWN)
 
 
 @pytest.mark.parametrize("tier", ["priority", "fast", "default", None])
@@ -173,3 +177,21 @@ def test_the_bound_takes_the_most_expensive_kind_that_is_possible() -> None:
     )
     assert most_expensive(price("m", 4), 10, 20, kinds) == Usage(10, 20)
     assert most_expensive(None, 10, 20, kinds) == Usage(10, 20)
+
+
+def test_plain_counts_of_a_model_that_speaks_are_held_as_sound() -> None:
+    """PRC-7: whoever states counts alone says nothing of modalities."""
+    speaks = price("speaks", 3, output_audio=200)
+    held = highest_estimate([speaks], stated_bound(Usage(10, 20)))
+    assert held.total_nano_usd == 10 * 3 + 20 * 200
+    assert stated_bound(Usage(10, 20))(price("m", 3)) == Usage(10, 20)
+    assert stated_bound(Usage(10, 20))(None) == Usage(10, 20)
+
+
+def test_output_is_lowered_in_every_modality() -> None:
+    spoken = Usage(10, 5, reasoning_tokens=4, output_audio_tokens=30)
+    assert lowered(spoken, 39) == spoken
+    fewer = lowered(spoken, 32)
+    assert fewer.total_tokens - fewer.context_tokens == 32
+    assert fewer.output_audio_tokens == 30
+    assert lowered(Usage(1, 50), 20) == Usage(1, 20)

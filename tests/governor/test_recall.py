@@ -18,8 +18,11 @@ from corvus.base.errors import PolicyError
 from corvus.base.money import NanoUSD
 from corvus.bookkeeping import Bookkeeping
 from corvus.governor.governor import Governor
+from corvus.governor.resets import Subject
+from corvus.governor.status import full_glance
 from corvus.model.decision import Decision, Denial
 from corvus.model.policy import Policy
+from corvus.model.status_report import StatusReport
 from corvus.model.steering import (
     MissionOutcome,
     MissionRequest,
@@ -30,6 +33,7 @@ from corvus.store.api import Forgotten, session_mark
 from corvus.store.place import StorePlace
 from corvus.store.sqlite import SqliteBackend
 from corvus.store.store import Store
+from tests.books import books_at, store_file
 from tests.fakes import FrozenClock
 from tests.faults.governed import CENT, cents, config, policy_of
 
@@ -59,11 +63,11 @@ class Place:
 
     @property
     def books(self) -> Bookkeeping:
-        return Bookkeeping(self.folder / "l.duckdb", self.clock)
+        return books_at(self.folder / "l.duckdb", self.clock)
 
     @contextmanager
     def governor(self) -> Generator[Governor]:
-        path = self.books.store_path
+        path = store_file(self.books)
         store = Store(SqliteBackend(path), self.clock, trust_clock=True)
         try:
             yield Governor(self.policy, store, history=self.books.history(store))
@@ -75,8 +79,8 @@ class Place:
         self.books.drain(governor.store)
 
     def rows(self, table: str) -> int:
-        with closing(sqlite3.connect(self.books.store_path)) as connection:
-            (found,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
+        with closing(sqlite3.connect(store_file(self.books))) as connection:
+            (found,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - made of constants of this package
         return int(found)
 
     def is_sound(self, governor: Governor) -> bool:
@@ -121,7 +125,7 @@ def test_what_forgetting_tells_of_open_missions_does_not_end_it(
 ) -> None:
     """Each of them is an event since the look; they are its own."""
     monkeypatch.setattr("corvus.store.retention._SEEN_MAX", 15)
-    monkeypatch.setattr("corvus.store.place._SESSIONS_AT_ONCE", 5)
+    monkeypatch.setattr("corvus.store.outbox._SESSIONS_AT_ONCE", 5)
     with place.governor() as governor:
         for number in range(40):
             spend(governor, 1, f"s{number}", "m")
@@ -132,6 +136,27 @@ def test_what_forgetting_tells_of_open_missions_does_not_end_it(
         assert place.rows("outbox") == 40
         place.drain(governor)
         assert place.rows("outbox") == 0
+
+
+def test_a_full_glance_at_a_forgotten_session_has_no_answer(place: Place) -> None:
+    """EVA-12: a zero would be a guess; what it spent is in the ledger."""
+
+    def seen(session: str) -> StatusReport | None:
+        with place.books.place.looking() as look:
+            subject = Subject(session, None, None)
+            return full_glance(look, place.policy, place.clock.now(), subject)
+
+    with place.governor() as governor:
+        spend(governor, 90, "s")
+        place.drain(governor)
+        report = seen("s")
+        assert report is not None
+        assert report.decision.statuses == governor.status("s").decision.statuses
+        place.clock.move(MONTHS)
+        place.drain(governor)
+        assert place.rows("session") == 0
+        assert seen("s") is None
+        assert seen("new") is not None
 
 
 def test_what_a_forgotten_session_spent_is_spent_when_it_is_named_again(place: Place) -> None:
@@ -193,7 +218,7 @@ def test_what_is_under_way_or_lifted_is_not_forgotten(place: Place) -> None:
 
 
 def test_a_session_used_since_the_look_is_not_forgotten(place: Place) -> None:
-    from corvus.store import place as module
+    from corvus.store import outbox as module
 
     with place.governor() as governor:
         spend(governor, 10, "s")

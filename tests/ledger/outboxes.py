@@ -30,6 +30,8 @@ _COUNTS = (
 class FileOutbox:
     """Keeps events in a SQLite file; every call is a connection and a transaction of its own."""
 
+    is_shared = False
+
     def __init__(self, path: Path, store_id: str = STORE) -> None:
         self.store_id = store_id
         self._path = path
@@ -43,13 +45,22 @@ class FileOutbox:
         ((seq,),) = self._ask("SELECT coalesce(max(seq), 0) FROM drained")
         return seq
 
+    def newest_seq(self) -> int:
+        ((seq,),) = self._ask("SELECT coalesce(max(seq), 0) FROM event")
+        return max(seq, self.drained_seq())
+
+    def enrol(self, replica_id: str, watermark: int, host: str) -> str:
+        raise NotImplementedError("nobody shares it")
+
     def pending(self, after_seq: int, limit: int) -> list[OutboxEvent]:
         rows = self._ask(
             "SELECT seq, home, line FROM event WHERE seq > ? ORDER BY seq LIMIT ?", after_seq, limit
         )
         return [OutboxEvent(seq, LedgerTable(home), json.loads(line)) for seq, home, line in rows]
 
-    def forget(self, through_seq: int) -> None:
+    def forget(
+        self, through_seq: int, replica_id: str | None = None, host: str | None = None
+    ) -> None:
         with self._connect() as connection:
             connection.execute("DELETE FROM event WHERE seq <= ?", (through_seq,))
             connection.execute("INSERT INTO drained VALUES (?)", (through_seq,))

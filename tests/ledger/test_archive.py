@@ -75,7 +75,7 @@ def test_a_month_is_moved_once_its_last_instant_is_old_enough(
     outbox.append(call(number, **at(day)) for number, day in enumerate((0, 5, 6, 36, 37)))
     drain(path, outbox)
     summary = archive(path, retention_days, clock=FixedClock(now))
-    assert [file.name for file in summary.files] == [
+    assert [Path(file).name for file in summary.files] == [
         f"usage_record-{month}-1.parquet" for month in months
     ]
     with open_file(path) as ledger:
@@ -157,7 +157,8 @@ def test_a_file_of_a_dead_run_is_never_read_and_is_removed(path: Path, outbox: F
 def test_the_archive_of_a_lost_ledger_is_not_removed(path: Path, outbox: FileOutbox) -> None:
     outbox.append([call(1)])
     drain(path, outbox)
-    (lost,) = archive(path, 30, clock=LATER).files
+    (file,) = archive(path, 30, clock=LATER).files
+    lost = Path(file)
     before = lost.read_bytes()
     path.unlink()
     (archive_folder(path) / "usage_record-2025-11-9.parquet").write_text("no Parquet")

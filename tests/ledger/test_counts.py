@@ -81,9 +81,9 @@ def key_of(row: Mapping[str, Any], counted: Budget) -> CountKey | None:
         case Period.SESSION:
             return CountKey(None, row["session_id"], part=part) if row["session_id"] else None
         case Period.MISSION:
-            both = row["session_id"] and row.get("mission_id")
-            key = CountKey(None, row["session_id"], row.get("mission_id") or "", part=part)
-            return key if both else None
+            if not (row["session_id"] and row.get("mission_id")):
+                return None
+            return CountKey(None, row["session_id"], row["mission_id"], part=part)
         case Period.TOTAL:
             return CountKey(part=part)
         case _:
@@ -108,7 +108,7 @@ def plain_sum(
         if key is None or (key in since and row["settled_at"] < microseconds(since[key])):
             continue
         cost = row["cost_nano_usd"]
-        sums[key][0] += cost or 0
+        sums[key][0] += (row["computed_cost_nano_usd"] if cost is None else cost) or 0
         sums[key][1] += row["calls"]
         sums[key][2] += row["calls"] if cost is None else 0
         sums[key][3] += sum(value or 0 for name, value in row.items() if name.endswith("_tokens"))
@@ -127,6 +127,7 @@ def rows(draw: st.DrawFn) -> dict[str, Any]:
     admitted_us = microseconds(near)
     sign = draw(st.sampled_from([1, 1, 1, -1]))
     cost = draw(st.none() | st.integers(0, 10**13))
+    computed = draw(st.none() | st.integers(0, 10**13))
     return {
         "calls": sign,
         "admitted_at": admitted_us,
@@ -143,6 +144,7 @@ def rows(draw: st.DrawFn) -> dict[str, Any]:
         "reasoning_tokens": sign * draw(st.integers(0, 99)),
         "web_search_requests": sign * draw(st.integers(0, 9)),
         "cost_nano_usd": None if cost is None else sign * cost,
+        "computed_cost_nano_usd": None if computed is None else sign * computed,
     }
 
 

@@ -15,7 +15,7 @@ from corvus.base.time import FixedClock
 from corvus.ledger import migrate as module
 from corvus.ledger.ledger import open_ledger
 from corvus.ledger.migrate import Migration, migrate, shipped_migrations, verify
-from corvus.model.outbox import LedgerTable
+from corvus.model.outbox import NUMBERED, LedgerTable
 
 CLOCK = FixedClock(datetime(2026, 11, 23, tzinfo=UTC))
 FIRST = Migration(1, "initial", "CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (1);")
@@ -135,8 +135,10 @@ def test_later_versions_keep_every_row_of_the_first_and_add_empty_tables(
         }
     assert len(before) == 1
     fed = {table.value: (0,) for table in LedgerTable} | {"usage_record": (1,)}
-    empty = dict.fromkeys(("ledger_watermark", "ledger_archive", "import_file"), (0,))
-    own = empty | {"ledger_migration": (10,)}
+    del fed["removal"]
+    archive = ("ledger_archive", "archive_place", "archive_leftover")
+    names = ("ledger_watermark", "ledger_replica", *archive)
+    own = dict.fromkeys(names, (0,)) | {"ledger_migration": (15,)}
     assert tables == fed | own
 
 
@@ -150,5 +152,5 @@ def test_no_table_has_a_key_or_an_index_and_every_governed_row_names_its_store()
             "SELECT table_name FROM duckdb_columns() WHERE column_name = 'seq' "
             "AND column_index = 2 AND data_type = 'BIGINT' AND NOT is_nullable"
         ).fetchall()
-    governed = {table.value for table in LedgerTable} - {"usage_record"}
+    governed = {table.value for table in NUMBERED}
     assert {name for (name,) in leading} == governed | {"ledger_watermark"}

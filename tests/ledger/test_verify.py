@@ -300,7 +300,7 @@ def test_a_harmed_file_of_the_archive_is_found(
     (file,) = archive(path, 30).files
     with open_file(path) as ledger:
         assert check_archive(ledger) == []
-    harm(file)
+    harm(Path(file))
     with open_file(path) as ledger:
         (finding,) = check_archive(ledger)
     assert finding.code is code

@@ -142,14 +142,15 @@ def test_reports_say_the_same_before_and_after_the_drain_and_the_archive(
     assert not path.exists()
     drain(path, outbox)
     drained = answers(path, None)
-    assert [file.name for file in archive(path, 30, clock=LATER).files] == [
+    assert [Path(file).name for file in archive(path, 30, clock=LATER).files] == [
         *(f"usage_record-{month}-1.parquet" for month in ("2025-11", "2025-12", "2026-01")),
         "reservation_event-2025-11-1.parquet",
     ]
     with open_file(path) as ledger:
         assert asked(ledger, "SELECT count(*) FROM usage_record") == [(0,)]
     archived = answers(path, outbox)
-    assert [name for name, table in undrained.items() if not table.rows] == []
+    empty = [name for name, table in undrained.items() if not table.rows]
+    assert {name.partition("/")[0] for name in empty} == {"reconcile"}  # there are no bills
     assert undrained == drained == archived
 
 
@@ -285,7 +286,7 @@ def test_a_missing_archive_file_is_named_when_the_ledger_is_opened(
     outbox.append([call(1)])
     drain(path, outbox)
     (file,) = archive(path, 30, clock=LATER).files
-    file.unlink()
+    Path(file).unlink()
     with (
         pytest.raises(LedgerError, match=r"usage_record-2025-11-1\.parquet is missing"),
         open_ledger(path, write=write),

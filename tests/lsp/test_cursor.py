@@ -57,3 +57,26 @@ def test_no_text_makes_it_fail(text: str, data: st.DataObject) -> None:
     assert 0 <= found.start <= found.end <= len(text)
     for offset in range(len(text) + 1):
         structure.at(offset)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'x = """|"""',
+        'x = """\nenabled = |\n"""\n',
+        "x = '''\n[cost]\nda|\n'''\n",
+        '[cost]\nx = """\n# corvus: ignore[|',
+        'x = """ \\""" da|"""',
+        'y = \'"\'\nz = "\'\'\'"\nx = """\n[|',
+    ],
+)
+def test_in_a_string_of_several_lines_nothing_is_being_written(text: str) -> None:
+    assert cursor(text)[:3] == (Where.COMMENT, None, "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['x = """a"""\nda|', "# '''\nda|", "x = \"'''\nda|", "x = '''a''''\nda|", 'x = """a"""""\nda|'],
+)
+def test_behind_a_string_of_several_lines_keys_are_written(text: str) -> None:
+    assert cursor(text)[:3] == (Where.KEY, (), "da")

@@ -140,7 +140,10 @@ def test_a_quick_fix_is_proved_and_a_comment_ignores_what_may_be_ignored(tmp_pat
         (ignore,) = await page.actions("100")
         mended = applied(text.replace("dayly", "daily"), ignore.edit)
         editor.change(page.uri, mended, 2)
-        assert await editor.diagnostics(page.uri, 2) == []
+        found = await editor.diagnostics(page.uri, 2)
+        assert [each.code for each in found] == ["extreme-threshold", "ignore-without-reason"]
+        editor.change(page.uri, mended.replace("say why", "paged by hand"), 3)
+        assert await editor.diagnostics(page.uri, 3) == []
 
     editing(tmp_path, scene)
 
@@ -201,7 +204,11 @@ def test_keys_that_are_not_there_yet_are_completed_in_any_state_of_the_file(tmp_
         found = await page.complete("[cost]\nenab| = true\n", 6)
         assert found["enabled"] == "enabled"
         found = await page.complete("[[c|", 7)
-        assert set(found) == {"[[cost.budgets]]", "[[governance.notify]]"}
+        assert set(found) == {
+            "[[cost.budgets]]",
+            "[[governance.notify]]",
+            "[[governance.signin.oidc.groups]]",
+        }
         found = await page.complete("[cost]\n[go|]\n", 8)
         assert "[cost]" not in found
         assert found["[governance.gateway]"] == "[governance.gateway]"

@@ -25,8 +25,10 @@ from urllib.request import urlopen
 import yaml
 
 from corvus.metering.provider import Endpoint
+from corvus.metering.providers import PROVIDERS
 from corvus.metering.providers.anthropic import MESSAGES
 from corvus.metering.providers.openai import CHAT, EMBEDDINGS, RESPONSES
+from corvus.model.gateway import Kind
 
 ARCHIVES = (
     "langchain-openai==1.7.4",
@@ -37,6 +39,11 @@ ARCHIVES = (
 )
 
 
+GOOGLE_ARCHIVES = (
+    "opentelemetry-instrumentation-google-genai==1.3b0",
+    "opentelemetry-instrumentation-google-generativeai==0.62.4",
+)
+_GOOGLE = PROVIDERS[Kind.GEMINI].endpoints
 _OPENAI = (CHAT, RESPONSES, EMBEDDINGS)
 
 
@@ -59,15 +66,15 @@ class Recording(NamedTuple):
     body: bytes
 
 
-def downloaded(folder: Path) -> list[Path]:
-    """Return the archives, downloading those that are missing; one process at a time does so.
+def downloaded(folder: Path, requirements: tuple[str, ...] = ARCHIVES) -> list[Path]:
+    """Return archives, downloading those that are missing; one process at a time does so.
 
     Raises:
         NoIndex: With what pip said last.
     """
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return [_archive(folder, requirement) for requirement in ARCHIVES]
+        return [_archive(folder, requirement) for requirement in requirements]
 
 
 def recordings(archive: Path) -> Iterator[Recording]:
@@ -84,6 +91,24 @@ def recordings(archive: Path) -> Iterator[Recording]:
                 yield from _of_cassette(name, file.read(), is_anthropic=is_anthropic)
             elif "/fixtures/" in one.name and one.name.endswith(("_response.txt", ".sse")):
                 yield Recording(name, MESSAGES, True, b"", file.read())
+
+
+def google_recordings(archive: Path) -> Iterator[tuple[str, Recording]]:
+    """Yield the answers of an archive that come from the Gemini API, each with its model."""
+    with tarfile.open(archive) as opened:
+        tapes = [one for one in opened if "/cassettes/" in one.name and ".yaml" in one.name]
+        for one in tapes:
+            file = opened.extractfile(one)
+            assert file is not None
+            name = f"{archive.name}:{one.name.partition('/')[2]}"
+            for request, response in _pairs(_tape(name, file.read())):
+                place, _, verb = str(request.get("uri")).partition("?")[0].rpartition(":")
+                endpoint = next((each for each in _GOOGLE if each.path.endswith(f":{verb}")), None)
+                asked, body = _bytes(request.get("body")), _bytes(response.get("body"))
+                if endpoint is not None and body:
+                    is_stream = endpoint.is_stream is True
+                    found = Recording(name, endpoint, is_stream, asked, body)
+                    yield place.rpartition("/")[2], found
 
 
 def _archive(folder: Path, requirement: str) -> Path:
@@ -128,15 +153,17 @@ def _download(folder: Path, path: Path, requirement: str) -> None:
 
 
 def _of_cassette(name: str, content: bytes, *, is_anthropic: bool) -> Iterator[Recording]:
-    if name.endswith(".gz"):
-        content = gzip.decompress(content)
-    tape: Any = yaml.load(content, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    for number, (request, response) in enumerate(_pairs(tape)):
+    for number, (request, response) in enumerate(_pairs(_tape(name, content))):
         asked, body = _bytes(request.get("body")), _bytes(response.get("body"))
         endpoint = _endpoint(asked, str(request.get("uri")), is_anthropic=is_anthropic)
         if endpoint is not None and body:
             is_stream = not body.lstrip().startswith((b"{", b"["))
             yield Recording(f"{name}:{number}", endpoint, is_stream, asked, body)
+
+
+def _tape(name: str, content: bytes) -> Any:
+    text = gzip.decompress(content) if name.endswith(".gz") else content
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def _pairs(tape: Any) -> list[tuple[Any, Any]]:

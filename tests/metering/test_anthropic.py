@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,8 @@ from tests.metering.streams import pass_through, read_every_way, sse
 
 STOP = {"type": "message_stop"}
 Counts = dict[str, object]
+text_part = partial(UsagePart, states_modalities=True)
+"""Claude reads and writes nothing that is priced as another modality."""
 
 
 def start(model: str = "claude-x", **counts: object) -> Counts:
@@ -151,8 +154,8 @@ def test_a_compaction_is_billed_besides_the_top_level_counts() -> None:
         start(input_tokens=612), delta(input_tokens=612, output_tokens=40, iterations=rounds), STOP
     )
     assert parts(tap) == (
-        UsagePart("claude-x", Usage(612, 40)),
-        UsagePart("claude-x", Usage(60_385, 90)),
+        text_part("claude-x", Usage(612, 40)),
+        text_part("claude-x", Usage(60_385, 90)),
     )
 
 
@@ -166,16 +169,16 @@ def test_an_advisor_is_a_part_of_its_own_model() -> None:
     counts = {"input_tokens": 40, "output_tokens": 10, "iterations": rounds}
     tap = stream(start(input_tokens=10), delta(server_tool_use=used, **counts), STOP)
     assert parts(tap) == (
-        UsagePart("claude-x", Usage(10, 4, web_search_requests=1)),
-        UsagePart("claude-x", Usage(30, 6)),
-        UsagePart("claude-opus", Usage(900, 70)),
+        text_part("claude-x", Usage(10, 4, web_search_requests=1)),
+        text_part("claude-x", Usage(30, 6)),
+        text_part("claude-opus", Usage(900, 70)),
     )
 
 
 def test_own_requests_that_hold_less_than_the_whole_are_not_believed() -> None:
     rounds = [iteration("message", 10, 4)]
     counts = {"input_tokens": 40, "output_tokens": 10, "iterations": rounds}
-    assert parts(stream(start(), delta(**counts), STOP)) == (UsagePart("claude-x", Usage(40, 10)),)
+    assert parts(stream(start(), delta(**counts), STOP)) == (text_part("claude-x", Usage(40, 10)),)
 
 
 def test_a_declined_model_and_the_one_that_took_over_are_parts() -> None:
@@ -187,14 +190,14 @@ def test_a_declined_model_and_the_one_that_took_over_are_parts() -> None:
         delta(input_tokens=12, output_tokens=30, iterations=rounds),
         STOP,
     )
-    assert parts(tap) == (UsagePart("first", Usage(10, 4)), UsagePart("second", Usage(12, 30)))
+    assert parts(tap) == (text_part("first", Usage(10, 4)), text_part("second", Usage(12, 30)))
 
 
 def test_a_fallback_without_iterations_names_the_model_that_served() -> None:
     block = {"type": "fallback", "from": {"model": "first"}, "to": {"model": "second"}}
     began = {"type": "content_block_start", "index": 0, "content_block": block}
     tap = stream(start("first", input_tokens=10), began, delta(output_tokens=3), STOP)
-    assert parts(tap) == (UsagePart("second", Usage(10, 3)),)
+    assert parts(tap) == (text_part("second", Usage(10, 3)),)
 
 
 def test_unknown_events_with_usage_count_for_nothing_wherever_they_stand() -> None:
@@ -211,7 +214,7 @@ def test_the_type_in_the_data_decides_not_the_name_of_the_event() -> None:
 
 def test_a_second_start_is_passed_over() -> None:
     tap = stream(start(input_tokens=11), start("y", input_tokens=99), delta(output_tokens=6), STOP)
-    assert parts(tap) == (UsagePart("claude-x", Usage(11, 6)),)
+    assert parts(tap) == (text_part("claude-x", Usage(11, 6)),)
 
 
 def test_a_stream_is_settled_by_its_stop() -> None:
@@ -229,7 +232,7 @@ def test_a_cut_stream_keeps_its_input_and_estimates_its_output() -> None:
     assert not tap.is_settled
     estimate = tap.usage_or_estimate(model="asked", input_tokens=1_000)
     assert estimate.is_estimated
-    assert estimate.parts == (UsagePart("claude-x", Usage(50, 2, cache_read_tokens=7)),)
+    assert estimate.parts == (text_part("claude-x", Usage(50, 2, cache_read_tokens=7)),)
 
 
 def test_an_estimate_is_never_below_what_was_reported() -> None:

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corvus.metering.facts import grown
-from corvus.metering.providers.anthropic import MessagesBodyTap, MessagesStreamTap
-from corvus.metering.providers.openai import (
+from corvus.metering.openai.taps import (
     ChatBodyTap,
     ChatStreamTap,
     ResponsesBodyTap,
     ResponsesStreamTap,
 )
+from corvus.metering.providers.anthropic import MessagesBodyTap, MessagesStreamTap
 from corvus.metering.tap import BodyTap
 from corvus.model.usage import Usage
 from tests.metering.streams import chat_chunk, pass_through, sse
@@ -116,23 +116,6 @@ def test_a_stream_that_never_tells_its_input_is_taken_at_the_bound() -> None:
     pass_through(tap, [sse(start, delta, {"type": "message_stop"})])
     found = tap.usage_or_estimate(model="m", input_tokens=400)
     assert (found.is_estimated, found.total) == (True, Usage(400, 50))
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"usage": {"output_tokens_details": {"audio_tokens": 3}}},
-        {"output": [{"type": "image_generation_call"}]},
-        {"output": [{"type": "code_interpreter_call"}]},
-        {"output": [{"type": "file_search_call"}]},
-    ],
-)
-def test_what_has_no_price_marks_the_record_as_a_lower_bound(more: dict[str, Any]) -> None:
-    tap = ResponsesBodyTap()
-    usage = {"input_tokens": 20, "output_tokens": 5, **more.get("usage", {})}
-    pass_through(tap, [json.dumps({**more, "usage": usage}).encode()])
-    found = tap.usage_or_estimate(model="m", input_tokens=400)
-    assert (found.is_estimated, found.total) == (True, Usage(20, 5))
 
 
 def test_what_is_thought_aloud_counts_as_written() -> None:

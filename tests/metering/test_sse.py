@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corvus.metering.providers.openai import ChatStreamTap
+from corvus.metering.openai.taps import ChatStreamTap
 from corvus.metering.sse import EventBlocks, data_of, events
 from corvus.model.usage import Usage
 from tests.metering.streams import chat_chunk, pass_through, read_every_way, said, sse

@@ -8,18 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corvus.metering.provider import Endpoint
-from corvus.metering.providers.anthropic import MESSAGES, MessagesBodyTap, MessagesStreamTap
-from corvus.metering.providers.openai import (
-    CHAT,
-    EMBEDDINGS,
-    RESPONSES,
+from corvus.metering.openai.taps import (
     ChatBodyTap,
     ChatStreamTap,
     EmbeddingsTap,
     ResponsesBodyTap,
     ResponsesStreamTap,
 )
+from corvus.metering.provider import Endpoint
+from corvus.metering.providers.anthropic import MESSAGES, MessagesBodyTap, MessagesStreamTap
+from corvus.metering.providers.openai import CHAT, EMBEDDINGS, RESPONSES
 from corvus.metering.tap import Tap
 from corvus.metering.text import input_token_bound
 from tests.metering.streams import chat_chunk, pass_through, sse
@@ -28,7 +26,10 @@ from tests.metering.streams import chat_chunk, pass_through, sse
 @dataclass(frozen=True)
 class Asked:
     asks_usage: bool = False
+    is_stream: bool = True
     choices: int = 1
+    reads_text: bool = True
+    writes_text: bool = True
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,9 @@ MAPPED = {
     "ledger/migrations/0001_initial.sql",  # a migration is never edited
     "usage/exporters/focus.py",  # says which column each column of the specification comes from
     "usage/importers/claude_code.py",  # say which columns the fields of a log fill
-    "usage/importers/litellm.py",
+    "usage/importers/exports/litellm.py",
     "usage/importers/otel.py",
+    "usage/importers/synonyms.py",
 }
 WORDS = {"id", "calls", "surface", "provider", "project", "agent", "tags", "source", "outcome"}
 """Names that are ordinary words too, which code says for other reasons."""

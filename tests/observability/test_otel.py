@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from corvus.base.ids import new_id
 from corvus.events import EVENTS, CallSettled
 from corvus.model.observability import ObservabilityOptions
+from corvus.observability.otel import OtelListener
 from corvus.observability.redact import Redactor
 from corvus.observability.sinks import open_sinks
 from corvus.prices.lookup import PriceBooks
+from corvus.usage.importers.importer import Notice
+from corvus.usage.importers.otel import calls
 from tests.observability.collector import Collector
 from tests.observability.happenings import CANARY, all_events
 
@@ -51,6 +60,17 @@ def test_a_call_is_a_span_by_the_conventions(received: Collector) -> None:
         "corvus.source": "priced",
         "corvus.cost_usd": "0.500414",
     }
+
+
+def test_an_import_reads_the_spans_that_corvus_writes(received: Collector) -> None:
+    name, attributes, span = received.spans[0]
+    start = str(span.start_time_unix_nano)
+    written = {"name": name, "attributes": attributes, "startTimeUnixNano": start}
+    (record,) = calls({"resourceSpans": [{"scopeSpans": [{"spans": [written]}]}]})
+    assert not isinstance(record, Notice)
+    kinds = ("input", "cache_read", "output", "reasoning")
+    assert [record[f"{kind}_tokens"] for kind in kinds] == [500_000, 400, 100, 7]
+    assert record["estimated_cost_usd"] == "0.500414"
 
 
 def test_what_budgets_do_is_told_as_spans(received: Collector) -> None:
@@ -115,3 +135,50 @@ def test_a_collector_that_is_not_there_holds_up_nobody(
         for event in found * 50:
             telemetry.listener(event)
         assert time.monotonic() - begin < 2
+
+
+def test_sound_is_named_inside_the_totals_and_a_lower_bound_is_marked() -> None:
+    exporter = InMemorySpanExporter()
+    traces = TracerProvider()
+    traces.add_span_processor(SimpleSpanProcessor(exporter))
+    now = datetime(2026, 11, 28, tzinfo=UTC)
+    listener = OtelListener(Redactor(PriceBooks([])), traces, MeterProvider())
+    listener(
+        CallSettled(
+            reservation_id=new_id(0),
+            provider="openrouter",
+            model="m",
+            answering_model=None,
+            session_id="s",
+            mission_id=None,
+            surface="proxy",
+            outcome="completed",
+            source="provider",
+            cost_nano_usd=13_200_000,
+            replaced_nano_usd=0,
+            tokens=(
+                ("input", 10),
+                ("input_audio", 20),
+                ("cache_read_audio", 5),
+                ("output_image", 7),
+                ("file_search", 3),
+            ),
+            admitted_at=now,
+            settled_at=now,
+            computed_cost_nano_usd=12_000_000,
+            is_at_least=True,
+        )
+    )
+    (span,) = exporter.get_finished_spans()
+    shown = dict(span.attributes or {})
+    assert {name: value for name, value in shown.items() if "usage" in name} == {
+        "gen_ai.usage.input_tokens": 35,
+        "gen_ai.usage.output_tokens": 7,
+        "gen_ai.usage.cache_read.input_tokens": 5,
+        "gen_ai.usage.audio.input_tokens": 25,
+        "gen_ai.usage.audio.cache_read.input_tokens": 5,
+        "gen_ai.usage.image.output_tokens": 7,
+    }
+    assert shown["corvus.cost_usd"] == "0.0132"
+    assert shown["corvus.computed_cost_usd"] == "0.0120"
+    assert shown["corvus.is_at_least"] is True

@@ -12,7 +12,8 @@ import pytest
 from corvus.base.errors import ResourceMissing
 from corvus.prices import book
 from corvus.prices.book import BOOK_PATH, BundledBook
-from tools.generate.price_book import Tally, compile_book
+from corvus.prices.compile.units import Tally
+from tools.generate.price_book import compile_installed
 
 TEXT = BOOK_PATH.read_bytes()
 HEADER = json.loads(TEXT)["book"]
@@ -41,7 +42,7 @@ def test_a_book_that_was_changed_is_refused(
     changed.write_bytes(TEXT[:place] + b"1" + TEXT[place + 1 :])
     assert json.loads(changed.read_bytes())["book"] == HEADER
     monkeypatch.setattr(book, "BOOK_PATH", changed)
-    with pytest.raises(ResourceMissing, match="was changed after it was compiled"):
+    with pytest.raises(ResourceMissing, match="it was changed after it was compiled; reinstall"):
         BundledBook()
 
 
@@ -55,4 +56,4 @@ def test_compiling_again_gives_the_committed_book_to_the_byte() -> None:
     found = installed(HEADER["package"])
     if found != HEADER["package_version"]:
         pytest.skip(f"the book is of {HEADER['package']} {HEADER['package_version']}, not {found}")
-    assert compile_book(Tally()).encode() == TEXT
+    assert compile_installed(Tally()).encode() == TEXT

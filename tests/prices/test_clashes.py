@@ -19,7 +19,7 @@ def own(key: str, rates: Rates, since: date | None = None) -> Price:
 
 
 def clashing(*prices: Price) -> list[tuple[str, str]]:
-    return [(clash.first, clash.second) for clash in PriceBooks(prices).clashes()]
+    return [(clash.first.text, clash.second.text) for clash in PriceBooks(prices).clashes()]
 
 
 @pytest.mark.parametrize(

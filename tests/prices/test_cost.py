@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from fractions import Fraction
 from functools import cache
 
@@ -34,7 +35,7 @@ def priced(rates: Rates, tiers: tuple[Tier, ...] = ()) -> Price:
 
 @cache  # the bundled book is large, and does not change
 def sonnet() -> Price:
-    price = PriceBooks().find("claude-sonnet-4-5-20250929")
+    price = PriceBooks().find("claude-sonnet-4-5-20250929", on=date(2026, 4, 1))
     assert price is not None
     return price
 

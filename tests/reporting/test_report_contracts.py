@@ -35,6 +35,9 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "budgets/status-over-time": {"as_of": "2026-04-08T12:00:00Z", "windows": 2},
     "budgets/warnings": {},
     "prices/changes": {},
+    "reconcile/bills": {},
+    "reconcile/reconcile": {"provider": "anthropic"},
+    "reconcile/reconciliations": {"top": 5},
     "spend/anomalies": {"as_of": "2026-04-20T12:00:00Z", "days": 3},
     "spend/by-agent": {"model": "gpt-5"},
     "spend/by-mission": {"top": 3},
@@ -60,6 +63,15 @@ PARAMETERS: dict[str, dict[str, object]] = {
     "spend/sessions": {"since": "2026-04-01", "rows": 3},
     "spend/calls": {"session": "s-1", "rows": 2, "page": 2},
     "spend/unpriced": {},
+    "spend/blocks": {"as_of": "2026-04-07T03:00:00Z", "zone": "Asia/Kathmandu"},
+    "spend/by-branch": {},
+    "spend/by-commit": {},
+    "spend/by-hour": {"zone": "America/New_York"},
+    "spend/by-pull-request": {"since": "2026-04-01"},
+    "spend/cache-hit-rate": {"zone": "Europe/Berlin"},
+    "spend/month-over-month": {"as_of": "2026-03-31T12:00:00Z", "zone": "Europe/Berlin"},
+    "spend/user-by-day": {"project": "web", "zone": "Europe/Berlin"},
+    "spend/week-over-week": {"as_of": "2026-04-09T12:00:00Z", "zone": "Europe/Berlin"},
 }
 NEEDED = {"as_of": "2026-04-06"}
 BUDGETS = (

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from corvus.ledger.ledger import open_ledger
 from corvus.model.decision import UnpricedModel
 from corvus.model.price import Price, Tier
-from corvus.model.usage import TokenKind, Usage
+from corvus.model.usage import COUNTS as NAMES
+from corvus.model.usage import TOKENS, TokenKind, Usage
 from corvus.prices.cost import cost
 from corvus.prices.lookup import PriceBooks
 from corvus.reporting.reprice import COLUMNS, reprice
@@ -156,12 +157,14 @@ def test_the_largest_difference_comes_first_and_the_unknown_last(
 
 
 COUNTS = st.integers(0, 10**12)
+USES = st.integers(0, 100)
+UNCOUNTED = {name for name in NAMES if name not in TOKENS}
 RATES = st.dictionaries(st.sampled_from(list(TokenKind)), st.integers(0, 10**12))
 
 
 @settings(max_examples=examples(40, by_day=15))
 @given(
-    usage=st.builds(Usage, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, st.integers(0, 100)),
+    usage=st.builds(Usage, **{name: USES if name in UNCOUNTED else COUNTS for name in NAMES}),
     rates=RATES,
     tier=RATES,
     above=st.integers(0, 4 * 10**12),
@@ -177,8 +180,7 @@ def test_sql_and_python_price_a_call_to_the_same_nano_usd(
         expected = int(cost(usage, priced))
     except UnpricedModel:
         expected = None
-    names = [f"{kind.value}_tokens" for kind in TokenKind if kind is not TokenKind.WEB_SEARCH]
-    counts = {name: getattr(usage, name) for name in [*names, "web_search_requests"]}
+    counts = {name: getattr(usage, name) for name in NAMES}
     columns, marks = ", ".join(counts), ", ".join(f"${name}" for name in counts)
     with TemporaryDirectory() as folder, open_ledger(Path(folder) / "l", write=True) as ledger:
         ledger.connection.execute(

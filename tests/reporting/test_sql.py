@@ -264,3 +264,19 @@ def test_no_text_whatever_ends_in_anything_but_an_answer_or_a_refusal(text: str)
         except ReportError:
             return
         assert isinstance(answer.table, Table)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT length(repeat('x', 4_000_000_000)) AS n",
+        "SELECT len(range(900_000_000)) AS n",
+        "SELECT repeat('abc', 100_000) AS a FROM range(20_000)",
+    ],
+)
+def test_no_statement_takes_more_memory_than_it_is_given(
+    connection: duckdb.DuckDBPyConnection, statement: str
+) -> None:
+    """REP-4: DuckDB's own limit counts neither long texts nor rows that have left it."""
+    with pytest.raises(ReportError, match=r"more memory than corvus gives it|is larger than"):
+        run_sql(connection, statement, timeout_seconds=60)

@@ -34,6 +34,7 @@ from corvus.model.reservation import Reservation, ReservationState
 from corvus.model.token import TokenRequest, TokenScope, new_secret
 from corvus.runtime import Runtime, open_runtime
 from corvus.store.place import open_store
+from tests.books import store_file
 from tests.fakes import NO_AUTHORITIES, FrozenClock
 from tests.gateway.provider import Provider
 from tests.gateway.proxied import KEY, Proxied, Settings
@@ -102,7 +103,7 @@ class World:
     @contextmanager
     def busy_store(self) -> Generator[None]:
         """Keep the store busy for longer than anybody waits for it."""
-        with sqlite3.connect(self.gateway.runtime.bookkeeping.store_path) as other:
+        with sqlite3.connect(store_file(self.gateway.runtime.bookkeeping)) as other:
             other.execute("BEGIN IMMEDIATE")
             yield
             time.sleep(2 * STORE_WAIT_SECONDS)

@@ -29,7 +29,6 @@ from corvus.base.globs import glob_matches
 from corvus.base.money import NanoUSD
 from corvus.base.period import Period, window_at
 from corvus.base.time import microseconds
-from corvus.bookkeeping import Bookkeeping
 from corvus.model.budget import Amounts, Budget, Measure, part_of
 from corvus.model.policy import MissionLimits
 from corvus.model.request import Request
@@ -40,6 +39,7 @@ from corvus.store.kinds import budget_key
 from corvus.store.sqlite import MemoryBackend, SqliteBackend
 from corvus.store.store import Store
 from corvus.store.unit import Unit
+from tests.books import books_at, store_file
 from tests.fakes import FrozenClock
 from tests.properties import examples
 
@@ -83,6 +83,7 @@ def policy(budgets: tuple[Budget, ...]) -> Policy:
         allow_override=True,
         budgets=budgets,
         prices=(),
+        pinned_book_sha256=None,
         unpriced_models="warn",
         default_output_tokens=500,
         reservation_ttl_seconds=TTL,
@@ -370,8 +371,8 @@ class WithLedger(Parts):
         super().__init__()
 
     def open(self) -> None:
-        self.books = Bookkeeping(self.folder / "l.duckdb", self.clock)
-        self.store = Store(SqliteBackend(self.books.store_path), self.clock, trust_clock=True)
+        self.books = books_at(self.folder / "l.duckdb", self.clock)
+        self.store = Store(SqliteBackend(store_file(self.books)), self.clock, trust_clock=True)
         self.change(self.policy.budgets)
 
     @rule()

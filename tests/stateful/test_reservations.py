@@ -31,6 +31,7 @@ from corvus.model.policy import MissionLimits
 from corvus.model.request import Request
 from corvus.model.reservation import Reservation, ReservationState
 from corvus.model.steering import AuditEvent, AuditKind, OverrideRequest, ResetRequest
+from corvus.store.api import Backend
 from corvus.store.sqlite import MemoryBackend, SqliteBackend
 from corvus.store.store import Store
 from tests.fakes import FrozenClock
@@ -61,6 +62,7 @@ def policy(budgets: tuple[Budget, ...]) -> Policy:
         allow_override=True,
         budgets=budgets,
         prices=(),
+        pinned_book_sha256=None,
         unpriced_models="warn",
         default_output_tokens=500,
         reservation_ttl_seconds=TTL,
@@ -143,10 +145,10 @@ class Reservations(RuleBasedStateMachine):
         self.model = Model()
         self.policy = policy(BUDGETS)
         self.keys: dict[tuple[str, str | None], tuple[Request, int]] = {}
-        self.backend: MemoryBackend | SqliteBackend = self.make_backend()
+        self.backend = self.make_backend()
         self.open()
 
-    def make_backend(self) -> MemoryBackend | SqliteBackend:
+    def make_backend(self) -> Backend:
         return MemoryBackend()
 
     def open(self) -> None:

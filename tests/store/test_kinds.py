@@ -18,7 +18,9 @@ from corvus.model.expectation import ExpectedOutput
 from corvus.model.notify import Notice, TargetProgress
 from corvus.model.outbox import LedgerTable, OutboxEvent
 from corvus.model.refusals import Refusals
-from corvus.model.reservation import ReservationState, Source
+from corvus.model.replica import Election, EventAge, Replica
+from corvus.model.reservation import AnswerKeys, ReservationState, Source
+from corvus.model.signin import DeviceGrant, GrantState, SignIn
 from corvus.model.steering import (
     MissionOutcome,
     MissionRecord,
@@ -31,6 +33,7 @@ from corvus.model.usage import Usage
 from corvus.store import kinds
 from corvus.store.api import BalanceKey, StoredBalance, StoreState
 from corvus.store.codec import Kind, values_of
+from corvus.store.lease import Lease, LeaseHost, LeaseKey
 from corvus.store.sqlite import SqliteBackend
 from corvus.store.statements import MIGRATIONS
 from tests.store.contract import BARE, BUDGET, HELD, NOW
@@ -44,6 +47,7 @@ COMMITTED = replace(
         cost_nano_usd=NanoUSD(7),
         record_id="r",
         settlement_key="k",
+        answer=AnswerKeys("req_1", "mark"),
     ),
     recorded=(Source.PRICED, Usage(1, 2, 3, 4, 5, 6, 7)),
 )
@@ -51,7 +55,7 @@ ROWS: list[tuple[Kind[Any], Any, list[Any]]] = [
     (
         kinds.STATE,
         StoreState("id", 1, 2, 3, 4, "h", recount_due=True, witness="w", forgotten_times=5),
-        ["id", 1, 2, 3, 4, "h", 1, "w", "", 5, 0, 1],
+        ["id", 1, 2, 3, 4, "h", 1, "w", "", 5, 0, 1, ""],
     ),
     (
         kinds.BUDGET,
@@ -109,6 +113,8 @@ ROWS: list[tuple[Kind[Any], Any, list[Any]]] = [
             "search",
             '["priced",1,2,3,4,5,6,7]',
             0,
+            "req_1",
+            "mark",
         ],
     ),
     (
@@ -130,6 +136,8 @@ ROWS: list[tuple[Kind[Any], Any, list[Any]]] = [
             "",
             None,
             0,
+            None,
+            None,
         ],
     ),
     (
@@ -184,8 +192,28 @@ ROWS: list[tuple[Kind[Any], Any, list[Any]]] = [
         ],
     ),
     (kinds.ACTION, kinds.AdmittedAction("ana", 5), ["ana", 5]),
+    (
+        kinds.LEASE_HOST,
+        LeaseHost("h", "ada", 1, 2, 3, 4, "b", is_presumed=True),
+        ["h", "ada", 1, 2, 3, 4, "b", 1],
+    ),
+    (
+        kinds.LEASE,
+        Lease(LeaseKey("h", 1, 2, "p", "usd"), 3, 4, 5, 6, 7, 8),
+        ["h", 1, 2, "p", "usd", 3, 4, 5, 6, 7, 8],
+    ),
     (kinds.FORGOTTEN_SESSION, kinds.ForgottenSession("m"), ["m"]),
     (kinds.WAITER, kinds.Waiter(5, 7, "[]"), [5, 7, "[]"]),
+    (
+        kinds.DEVICE_GRANT,
+        DeviceGrant("d", "u", GrantState.APPROVED, 7, "t"),
+        ["d", "u", "approved", 7, "t"],
+    ),
+    (
+        kinds.SIGN_IN,
+        SignIn("s", "t", "f", "r", "a", 7, 9),
+        ["s", "t", "f", "r", "a", 7, 9, "", 0],
+    ),
     (
         kinds.APPROVAL,
         Approval("a", NOW, LATER, 9, "t", "s", "m", "p", "proxy", "[]", NanoUSD(5), 6),
@@ -220,6 +248,9 @@ ROWS: list[tuple[Kind[Any], Any, list[Any]]] = [
         ],
     ),
     (kinds.EXPECTED_OUTPUT, ExpectedOutput("m", "", 700, 50), ["m", "", 700, 50]),
+    (kinds.REPLICA, Replica("r", 3, AT, "a:/l"), ["r", 3, AT, "a:/l"]),
+    (kinds.EVENT_AGE, EventAge(AT, 4), [AT, 4]),
+    (kinds.ELECTION, Election("import", "a:1:f", AT), ["import", "a:1:f", AT]),
     (
         kinds.OUTBOX,
         OutboxEvent(1, LedgerTable.SESSION, {"a": "ü", "tags": {"x": "y"}}),

@@ -2,42 +2,34 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 from corvus.base.time import microseconds
 from corvus.model.request import LOCAL
 from corvus.store import statements
-from corvus.store.api import Backend
 from corvus.store.sqlite import MemoryBackend, SqliteBackend
 from corvus.store.store import Store
-from tests.store.contract import HOUR_US, NOW, StoreContract
+from tests.fakes import FrozenClock
+from tests.store.contract import HOUR_US, NOW
 
 
-class TestMemory(StoreContract):
-    """In memory, another process finds nothing; another store of this one finds the same."""
+class TestOldVersions:
+    """Stores that an earlier corvus has left."""
 
-    def make_backend(self) -> Backend:
-        self.backend = MemoryBackend()
-        return self.backend
-
-    def again(self) -> Backend:
-        return self.backend
-
-
-class TestSqlite(StoreContract):
-    """A file is opened anew."""
-
-    def make_backend(self) -> Backend:
-        return SqliteBackend(self.folder / "store")
-
-    def again(self) -> Backend:
-        return SqliteBackend(self.folder / "store")
+    @pytest.fixture(autouse=True)
+    def _cleared(self, tmp_path: Path) -> Iterator[None]:
+        self.folder, self.clock = tmp_path, FrozenClock(NOW)
+        self.store = Store(MemoryBackend(), self.clock)
+        yield
+        self.store.close()
 
     def make_old(self, version: int, *rows: str) -> None:
-        """Put a store of an older version in the place of the one that is open."""
+        """Open a store of an older version."""
         self.store.close()
         path = self.folder / "store"
-        for file in self.folder.glob("store*"):
-            file.unlink()
         with sqlite3.connect(path) as connection:
             for script in statements.MIGRATIONS[:version]:
                 connection.executescript(script)

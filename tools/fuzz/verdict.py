@@ -12,6 +12,7 @@ from pathlib import Path
 from corvus.cli.check import PRICE_FACTS
 from corvus.config.check.check import CheckedFile, Options, check_text
 from corvus.config.check.documents import load_documents
+from corvus.config.edit.fixing import prove
 from corvus.config.toml.document import read_document
 from corvus.diagnostics.model import Diagnostic
 from tools.fuzz.mistakes import Mutant
@@ -47,6 +48,7 @@ def judge(mutant: Mutant) -> Verdict:
     started = time.monotonic()
     try:
         checked = check_text(mutant.text.encode(), mutant.path.name, _OPTIONS)
+        prove(checked, _OPTIONS)  # as every command that shows fixes does
         accepted = _loads(mutant.text.encode(), mutant.path.name)
     except Exception:
         return Verdict(False, False, "exception", tuple(traceback.format_exc().splitlines()[-8:]))

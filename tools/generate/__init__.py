@@ -19,6 +19,7 @@ from corvus.prices.book import BOOK_PATH
 from tools.checkout import HERE
 from tools.generate import (
     config_schemas,
+    import_formats,
     price_book,
     report_index,
     rule_pages,
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def generated() -> dict[Path, str]:
     """Return the text of every generated file."""
-    readme = HERE / "README.md"
+    readme, imports = HERE / "README.md", HERE / "docs" / "imports.md"
     book = price_book.render()
     if book is None:
         print(
@@ -68,6 +69,7 @@ def generated() -> dict[Path, str]:
         **rule_pages.published(),
         **schemastore.published(),
         readme: report_index.render(readme.read_text(encoding="utf-8")),
+        imports: import_formats.render(imports.read_text(encoding="utf-8")),
     }
 
 

@@ -8,12 +8,12 @@ from ``dialects``, deprecations from ``aliases``. What JSON Schema cannot say st
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from corvus.base.links import schema_url
 from corvus.config.model.aliases import ALIASES, Alias
-from corvus.config.model.attributes import ATTRIBUTE_TEXTS, GLOBS_TEXT, TAG_TEXT
+from corvus.config.model.attributes import match_text
 from corvus.config.model.dialects import (
     DIALECTS,
     GOVERNED,
@@ -24,6 +24,7 @@ from corvus.config.model.dialects import (
 from corvus.config.model.fields import LIVE, NATIVE_ONLY, StrictTable
 from corvus.config.model.settings import Settings
 from corvus.config.toml.values import Table, as_items, is_table, shown
+from corvus.model.budget import TAG
 from tools.generate.budget_schema import coherence
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -137,11 +138,8 @@ def _with_named_keys(schema: Table) -> Table:
     patterns = [str(branch["pattern"]) for branch in map(_table, branches) if "pattern" in branch]
     return {
         **schema,
-        "additionalProperties": {**each, "description": f"{TAG_TEXT} {GLOBS_TEXT}"},
-        "properties": {
-            str(name): {**each, "description": f"{ATTRIBUTE_TEXTS[str(name)]} {GLOBS_TEXT}"}
-            for name in names
-        },
+        "additionalProperties": {**each, "description": match_text(TAG)},
+        "properties": {str(name): {**each, "description": match_text(str(name))} for name in names},
         "propertyNames": {"pattern": "|".join((*(f"^{name}$" for name in names), *patterns))},
     }
 
@@ -152,7 +150,7 @@ def _number(amount: Decimal) -> int | float:
 
 def _with_defaults(name: str, body: Table) -> Table:
     """State the default of a list, which pydantic leaves out because it is made by a function."""
-    model = next(each for each in StrictTable.__subclasses__() if each.__name__ == name)
+    model = next(each for each in _models(StrictTable) if each.__name__ == name)
     if body.get("required"):
         return body
     example = model()
@@ -164,6 +162,12 @@ def _with_defaults(name: str, body: Table) -> Table:
         for key, schema in properties.items()
     }
     return {**body, "properties": stated}
+
+
+def _models(base: type[StrictTable]) -> Iterator[type[StrictTable]]:
+    for model in base.__subclasses__():
+        yield model
+        yield from _models(model)
 
 
 def _describe_tables(parent: Table, tables: Mapping[str, object]) -> None:

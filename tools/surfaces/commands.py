@@ -150,6 +150,7 @@ def record_settings(stage: Stage) -> None:
     both = ["-c", "corvus.toml", "-c", "above.toml"]
     with stage.together():
         _record_showing(stage, both)
+        _record_prices(stage, both)
     _record_edits(stage)
     _record_refusals(stage)
     stage.run("init", "init", "new")
@@ -185,6 +186,19 @@ def _record_showing(stage: Stage, both: list[str]) -> None:
             stage.run(f"get/{key}-{form}", *words, *both)
     for form in ("table", "kv", "json"):
         stage.run(f"policy-{form}", "policy", "show", "--format", form, *both)
+
+
+def _record_prices(stage: Stage, both: list[str]) -> None:
+    day = ["--on", "2026-11-01"]
+    for model in ("m", "gpt-4o", "claude-sonnet-4-5", "deepseek-v4-flash", "no-such-model"):
+        for form in ("text", "kv", "json"):
+            words = ["prices", "show", model, *day, "--format", form]
+            stage.run(f"prices-show/{model}-{form}", *words, *both)
+    for form in ("table", "kv", "csv", "json"):
+        words = ["prices", "search", "sonnet anthropic", *day, "--format", form]
+        stage.run(f"prices-search/{form}", *words, *both)
+    words = ["prices", "add", "acme/house-1", "--input", "0.4", "--output", "1.6"]
+    stage.run("prices-add/dry", *words, "--dry-run", "-c", both[-1])
 
 
 def _record_refusals(stage: Stage) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from corvus.answers.amounts import amount_words, in_unit, part_words
 from corvus.answers.shape import (
     COUNT,
@@ -20,6 +22,7 @@ from corvus.answers.shape import (
     optional_text,
     percent,
     text,
+    texts,
     word,
     words,
 )
@@ -41,6 +44,7 @@ from corvus.model.decision import (
 )
 from corvus.model.reservation import Reservation
 
+_LONGEST_NAME = 100
 DOMAIN = "token_spend"
 """The governance domain of everything here; action rate is another (ACT-2)."""
 STATES: Schema = choice(state.word for state in BudgetState)
@@ -67,6 +71,12 @@ def denial_text(decision: Decision) -> str:
 def add_lines(model: str) -> str:
     """Return the lines of ``corvus.toml`` that give a model a price."""
     return f"[cost.prices.{quoted(model)}]\ninput = …\noutput = …"
+
+
+def add_command(model: str) -> str:
+    """Return the command that writes such lines (PRC-10); a strange name is left to the reader."""
+    is_plain = model.isascii() and model.isprintable() and len(model) <= _LONGEST_NAME
+    return f"corvus prices add {quote(model) if is_plain else 'MODEL'} --input USD --output USD"
 
 
 def denial_error(decision: Decision, model: str) -> Denied:
@@ -101,8 +111,8 @@ def _unpriced(decision: Decision) -> str:
     return (
         f"the model {quoted(model)} has no price, so its cost cannot be held against any "
         f"budget{near if decision.resembling else ''}. Add to corvus.toml, in USD per million "
-        f'tokens:\n{add_lines(model)}\nor set cost.unpriced_models = "warn" to record its cost '
-        "as unknown"
+        f"tokens:\n{add_lines(model)}\nas `{add_command(model)}` does, or set "
+        'cost.unpriced_models = "warn" to record its cost as unknown'
     )
 
 
@@ -179,6 +189,11 @@ _DENIED = Shape[Decision](
         "add_line",
         "Lines of corvus.toml that give the model a price.",
         lambda denied: _line(denied),
+    ),
+    texts(
+        "nearest",
+        "Of a model without a price, up to three names that have one and are close.",
+        "resembling",
     ),
     text("policy_hash", "Content hash of the policy that decided."),
     flag("override_possible", "Whether a block may be lifted."),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import NamedTuple
 
 from corvus.answers.amounts import in_unit, match_body
+from corvus.answers.prices import PRICE
 from corvus.answers.shape import (
     COUNT,
     Member,
@@ -27,11 +29,10 @@ from corvus.answers.shape import (
     usd_number,
     word,
 )
-from corvus.base.money import NOTHING, usd_text
+from corvus.base.money import NOTHING
 from corvus.base.period import Period
 from corvus.model.budget import Budget, Measure
 from corvus.model.policy import Policy
-from corvus.model.price import Price
 from corvus.prices.lookup import PriceBooks
 
 LEGACY = {"session": "session", "day": "daily", "month": "monthly"}
@@ -103,7 +104,14 @@ CONFIG = Shape[Policy](
     nested("autonomy", _AUTONOMY, lambda policy: policy),
     text("policy_hash", "Content hash of the policy that decided.", "content_hash"),
 )
-CHANGED: Schema = closed({"updated": {"const": True}, "config": CONFIG.schema})
+IN_FORCE: Schema = closed({"config": CONFIG.schema})
+CHANGED: Schema = closed(
+    {
+        "updated": {"const": True},
+        "config": CONFIG.schema,
+        "warnings": array({"type": "string"}, "What was changed under a deprecated key."),
+    }
+)
 WARNS: Schema = nullable({**COUNT, "description": "First percent that warns; null is never."})
 
 
@@ -140,9 +148,22 @@ _BUDGET = Shape[Budget](
 )
 
 
-def changed_body(policy: Policy) -> dict[str, object]:
-    """Return the answer to a change of the config."""
-    return {"updated": True, "config": CONFIG.body(policy)}
+def config_body(policy: Policy) -> dict[str, object]:
+    """Return the config in force."""
+    return {"config": CONFIG.body(policy)}
+
+
+def changed_body(policy: Policy, deprecated: Sequence[str] = ()) -> dict[str, object]:
+    """Return the answer to a change of the config.
+
+    Args:
+        policy: In force now.
+        deprecated: Dotted paths of the deprecated keys that the change named.
+    """
+    fields = tuple(dict.fromkeys((*policy.deprecated_fields, *deprecated)))
+    shown = CONFIG.body(replace(policy, deprecated_fields=fields))
+    warnings = [f"{field} is deprecated: the canonical key was changed" for field in deprecated]
+    return {"updated": True, "config": shown, "warnings": warnings}
 
 
 def policy_body(policy: Policy, config: str, books: PriceBooks) -> dict[str, object]:
@@ -159,16 +180,7 @@ def policy_body(policy: Policy, config: str, books: PriceBooks) -> dict[str, obj
         "price_book": {"version": books.bundled_version, "sha256": books.bundled_sha256},
         **asdict(policy),
         "budgets": _BUDGET.bodies(policy.budgets),
-        "prices": [_price_body(price) for price in policy.prices],
+        "prices": PRICE.bodies(policy.prices),
     }
     del body["content_hash"]
     return body
-
-
-def _price_body(price: Price) -> dict[str, object]:
-    return {
-        "entry": price.entry,
-        "usd_per_million": {kind.value: usd_text(rate, 9) for kind, rate in price.rates.items()},
-        "effective_from": price.effective_from.isoformat() if price.effective_from else None,
-        "source": price.source,
-    }

@@ -32,7 +32,7 @@ RESERVATION = Shape[Reservation](
     money("held", "Held in every matching budget.", "hold_nano_usd"),
     instant("admitted_at", "Decides the window."),
     instant("expires_at", "Until when it must be settled."),
-    optional_money("cost", "What was recorded; null before, or unknown.", "cost_nano_usd"),
+    optional_money("cost", "What was recorded; null before, or unknown.", "known_cost_nano_usd"),
     text("policy_hash", "Content hash of the policy that decided."),
 )
 ADMITTED = Shape[Decision](

@@ -9,7 +9,9 @@ from __future__ import annotations
 from corvus.answers.action import action_document
 from corvus.answers.audit import audit_document
 from corvus.answers.denial import denial_document
+from corvus.answers.prices import price_document
 from corvus.answers.shape import COUNT, Schema, array, closed, document, nullable, words
+from corvus.answers.store import store_move_document, store_status_document
 from corvus.model.columns import COLUMNS
 
 _TEXT: Schema = {"type": "string"}
@@ -65,7 +67,10 @@ def published() -> dict[str, Schema]:
         "budget-exceeded": denial_document(),
         "action-decision": action_document(),
         "audit-event": audit_document(),
+        "price": price_document(),
         "usage-record": usage_record_document(),
+        "store-status": store_status_document(),
+        "store-move": store_move_document(),
     }
     return {f"{name}.schema.json": schema for name, schema in documents.items()}
 

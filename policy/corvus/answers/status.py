@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from corvus.answers.accuracy import ACCURACY
 from corvus.answers.budgets import BUDGET, OF_BUDGET, PARTS_PAGE, budget_bodies, parts_body
 from corvus.answers.policy import COST_CONFIG, LEGACY
 from corvus.answers.shape import (
@@ -34,6 +35,7 @@ from corvus.answers.steering import mission_state
 from corvus.base.money import NOTHING
 from corvus.base.period import Period
 from corvus.model.decision import BudgetState, BudgetStatus
+from corvus.model.error_bar import ErrorBar
 from corvus.model.parts import PartsPage
 from corvus.model.policy import Policy
 from corvus.model.spend import Spend
@@ -47,11 +49,13 @@ class _Summary:
 
     Attributes:
         config: The config as a person reads it; ``None`` where it must not be shown.
+        accuracy: Of the month; ``None`` where no ledger was read.
     """
 
     policy: Policy
     report: StatusReport
     config: str | None = None
+    accuracy: ErrorBar | None = None
 
 
 _MISSION = Shape[MissionRecord](
@@ -123,6 +127,10 @@ _SUMMARY = Shape[_Summary](
         array(BUDGET.schema, "By precedence, the governing one first."),
         lambda summary: budget_bodies(summary.report),
     ),
+    optional(
+        optional_nested("accuracy", ACCURACY, "accuracy"),
+        lambda summary: summary.accuracy is not None,
+    ),
 )
 
 
@@ -185,9 +193,18 @@ _BUDGETS = Shape[_Budgets](
 BUDGETS = _BUDGETS.schema
 
 
-def summary_body(policy: Policy, config: str, report: StatusReport) -> dict[str, object]:
-    """Return the summary as data, as the command line gives it (CLI-1)."""
-    return _SUMMARY.body(_Summary(policy, report, config))
+def summary_body(
+    policy: Policy, config: str, report: StatusReport, accuracy: ErrorBar | None = None
+) -> dict[str, object]:
+    """Return the summary as data, as the command line gives it (CLI-1).
+
+    Args:
+        policy: What is in force.
+        config: Where it comes from, as a person reads it.
+        report: Where every budget stands.
+        accuracy: How exact the cost of the month is, where a ledger says so.
+    """
+    return _SUMMARY.body(_Summary(policy, report, config, accuracy))
 
 
 def upstream_summary_body(policy: Policy, report: StatusReport) -> dict[str, object]:

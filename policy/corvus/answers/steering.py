@@ -97,6 +97,7 @@ TOKEN = Shape[Token](
     optional_text("agent", "The agent of its calls."),
     optional_text("session", "The session of its calls."),
     optional_text("mission", "The mission of its calls."),
+    optional_text("upstream", "The upstream that its calls go to."),
     instant("created_at", "When it was made."),
     text("created_by", "Who made it."),
     optional_instant("revoked_at", "When it was revoked."),

@@ -3,12 +3,16 @@
 What started a sub-agent is what its client says. A parent that made no call itself, or that leads
 back to its own child, is passed over: the sub-agent then stands under the agent, so that every call
 is shown once, whatever is said.
+
+A client may name its sub-agents as agents, too. One that is recorded under its own name belongs to
+the first agent of the session that made calls itself, one with a path for a name, such as
+``/root/look``, to the agent at its beginning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -94,14 +98,47 @@ def session_tree(session_id: str, rows: Iterable[Row]) -> SessionTree:
         session_id: The session.
         rows: Its rows, as they come.
     """
-    agents: dict[str | None, dict[str | None, Row]] = {}
-    for row in rows:
-        agents.setdefault(row["agent"], {})[row["subagent"]] = row
-    whole = sum((_spent(row) for own in agents.values() for row in own.values()), Spent())
+    found = [*rows]
+    mains = [row["agent"] for row in found if row["subagent"] is None]
+    agents: dict[str | None, dict[str | None, _Node]] = {}
+    for row in found:
+        own = agents.setdefault(_main(row, mains), {})
+        subagent = row["subagent"]
+        own[subagent] = own.get(subagent, _Node()).joined_by(row)
+    whole = sum((node.spent for own in agents.values() for node in own.values()), Spent())
     branches = [
         branch for agent, own in agents.items() for branch in _Agent(agent, own, whole).branches()
     ]
     return SessionTree(session_id, whole, branches)
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """What the rows of an agent or of a sub-agent say together."""
+
+    spent: Spent = field(default_factory=Spent)
+    parent: str | None = None
+
+    def joined_by(self, row: Row) -> _Node:
+        """Return it with another row: imports and the proxy may name its agent differently."""
+        spent = Spent(row["calls"], row["unpriced_calls"], row["tokens"], row["cost_nano_usd"])
+        return _Node(self.spent + spent, row["parent_subagent"] or self.parent)
+
+
+def _main(row: Row, mains: Sequence[str | None]) -> str | None:
+    """Return the agent that a row belongs to.
+
+    Args:
+        row: What the report says of an agent or of a sub-agent.
+        mains: The agents of the session that made calls themselves, in their order.
+    """
+    agent: str | None = row["agent"]
+    if agent is None or row["subagent"] is None or agent in mains:
+        return agent
+    if agent == row["subagent"]:
+        return next((main for main in mains if main is not None), agent)
+    above = (main for main in mains if main is not None and agent.startswith(f"{main}/"))
+    return max(above, key=len, default=agent)
 
 
 class _Agent:
@@ -109,16 +146,16 @@ class _Agent:
 
     Args:
         name: The agent.
-        rows: What the report says of each, ``None`` being the agent itself.
+        nodes: What the report says of each, ``None`` being the agent itself.
         session: What the session came to.
     """
 
-    def __init__(self, name: str | None, rows: Mapping[str | None, Row], session: Spent) -> None:
+    def __init__(self, name: str | None, nodes: Mapping[str | None, _Node], session: Spent) -> None:
         self._name = name
-        self._rows = rows
+        self._nodes = nodes
         self._session = session
         self._parents = {
-            subagent: self._parent(subagent) for subagent in rows if subagent is not None
+            subagent: self._parent(subagent) for subagent in nodes if subagent is not None
         }
         self._children: dict[str | None, list[str]] = {}
         for subagent, parent in self._parents.items():
@@ -154,8 +191,8 @@ class _Agent:
         return wholes
 
     def _own(self, subagent: str | None) -> Spent:
-        row = self._rows.get(subagent)
-        return Spent() if row is None else _spent(row)
+        node = self._nodes.get(subagent)
+        return Spent() if node is None else node.spent
 
     def _parent(self, subagent: str) -> str | None:
         """Return what a sub-agent stands under: what started it, unless that leads in a circle."""
@@ -170,12 +207,8 @@ class _Agent:
         return stated
 
     def _stated_parent(self, subagent: str) -> str | None:
-        parent: str | None = self._rows[subagent]["parent_subagent"]
-        return parent if parent in self._rows else None
-
-
-def _spent(row: Row) -> Spent:
-    return Spent(row["calls"], row["unpriced_calls"], row["tokens"], row["cost_nano_usd"])
+        parent = self._nodes[subagent].parent
+        return parent if parent in self._nodes else None
 
 
 def _percent(cost: int | None, of_all: int | None) -> Decimal | None:

@@ -20,6 +20,8 @@ _NAME_LENGTH_MAX = 253
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+"""IPv4 addresses behind NAT64 (RFC 6052, section 2.1)."""
 _IP: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -105,13 +107,19 @@ def url_fault(url: str) -> EndpointFault | None:
     if port == 0:
         return EndpointFault("has a port that is none", "A port is a number from 1 to 65535.")
     fault = host_fault(parts.hostname)
-    if fault is None or fault.instead is not None:  # clients turn a name into ASCII themselves
+    # Clients turn a name into ASCII themselves; an address in other letters hides where it leads.
+    if fault is None or (fault.instead is not None and _address(fault.instead) is None):
         return None
     return EndpointFault("has no valid host", fault.help)
 
 
-def upstream_fault(url: str) -> EndpointFault | None:
-    """Return why calls, and the key with them, are not sent to a URL (PRX-5)."""
+def upstream_fault(url: str, *, allows_plain_http: bool = False) -> EndpointFault | None:
+    """Return why calls, and the key with them, are not sent to a URL (PRX-5).
+
+    Args:
+        url: Of an upstream.
+        allows_plain_http: Whether ``http://`` may lead to another machine.
+    """
     fault = url_fault(url)
     if fault is not None:
         return fault
@@ -122,17 +130,36 @@ def upstream_fault(url: str) -> EndpointFault | None:
             "must be a host and a path: no user, no query, no fragment",
             "Name the variable that holds the key in api_key_env.",
         )
-    if parts.scheme != "https" and not is_loopback(host):
+    if parts.scheme != "https" and not allows_plain_http and not is_loopback(host):
         return EndpointFault(
             "must be https://: a key would travel in plain text",
-            "http:// is for this machine alone, such as http://127.0.0.1:11434/v1.",
+            "http:// is for this machine, or for a network of your own: `allow_plain_http = true`.",
         )
-    if _is_link_local(host):
+    if is_link_local(host):
         return EndpointFault(
             "is a link-local address, where clouds keep credentials",
             "Name the host of a provider.",
         )
     return None
+
+
+def served_origin_fault(url: str) -> EndpointFault | None:
+    """Return why people and clients cannot reach the gateway by a URL, as an origin (PRX-8)."""
+    fault = url_fault(url)
+    if fault is not None:
+        return fault
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        return EndpointFault(
+            "must be https://: tokens would travel in plain text",
+            "End TLS in front of the gateway; http:// is for this machine alone.",
+        )
+    if parts.username is not None or parts.path not in ("", "/") or "?" in url or "#" in url:
+        return EndpointFault(
+            "must be a scheme and a host alone",
+            "Write https://corvus.example.org: no user, no path, no query, no fragment.",
+        )
+    return origin_fault(url.removesuffix("/"))
 
 
 def _split(url: str) -> tuple[SplitResult | None, int | None]:
@@ -166,10 +193,14 @@ def _address(host: str) -> _IP | None:
         return None
 
 
-def _is_link_local(host: str) -> bool:
-    address = _address(host)
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return address is not None and (mapped or address).is_link_local
+def is_link_local(host: str) -> bool:
+    """Return whether a host is an address of the link alone, however it is written."""
+    address = _address(host.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        is_translated = address in _TRANSLATED
+        inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF) if is_translated else None
+        address = inner or address.ipv4_mapped or address.sixtofour or address
+    return address is not None and address.is_link_local
 
 
 def _no_host(host: str) -> EndpointFault:

@@ -12,10 +12,12 @@ print, log, exit or know HTTP: ``corvus.cli.exits`` turns them into exit codes,
     ├── ReservationError ── ReservationNotFound · ReservationSettled · IdempotencyConflict
     ├── SteeringRefused ── ApprovalNotFound · SelfApproval
     ├── ActionRefused ── ActionRateExceeded
-    ├── StoreError ──── StoreUnavailable (SettlementPending) · StoreTooNew · StoreCorrupt
+    ├── StoreError ──── StoreUnavailable (SettlementPending · OutcomeUnknown) · StoreTooNew
+    │                   StoreCorrupt · StoreMoved · StoreMoveRefused · PostgresNotInstalled
     ├── LedgerError ─── LedgerLocked · LedgerOutdated · LedgerTooNew · LedgerCorrupt
     │                   LedgerNotInstalled
     ├── ImportRefused
+    ├── BillRefused
     ├── ReportError ─── ReportNotFound · ReportParameterInvalid · ReportInvalid
     ├── ProjectRefused
     ├── TokenBound
@@ -85,6 +87,18 @@ class SteeringRefused(PolicyError):
     code = "steering-refused"
 
 
+class OverridesDisabled(SteeringRefused):
+    """The policy lets no block be lifted (OVR-1)."""
+
+    code = "overrides-disabled"
+
+
+class SignInRefused(SteeringRefused):
+    """Somebody may not sign in, or the OpenID provider does not say who they are (PRX-8)."""
+
+    code = "sign-in-refused"
+
+
 class ApprovalNotFound(SteeringRefused):
     """No call is parked under this id, or the link to it is not valid (EVA-14)."""
 
@@ -115,6 +129,15 @@ class SettlementPending(StoreUnavailable):
     code = "settlement-pending"
 
 
+class OutcomeUnknown(StoreUnavailable):
+    """The store was lost while it wrote, and could not be asked what became of it (STO-3).
+
+    What was to be written may be there or not: a call may be held, and its hold ends in time.
+    """
+
+    code = "outcome-unknown"
+
+
 class StoreTooNew(StoreError):
     """The store was written by a newer corvus; it is refused, not damaged."""
 
@@ -125,6 +148,24 @@ class StoreCorrupt(StoreError):
     """The file is no store, is damaged, or its figures contradict each other (MIS-3)."""
 
     code = "store-corrupt"
+
+
+class PostgresNotInstalled(StoreError):
+    """The client of PostgreSQL is not installed, so a store there cannot be opened."""
+
+    code = "postgres-not-installed"
+
+
+class StoreMoved(StoreError):
+    """The store goes on elsewhere, or has not fully arrived here; this copy is unusable (STO-5)."""
+
+    code = "store-moved"
+
+
+class StoreMoveRefused(StoreError):
+    """A store cannot be moved as requested; it is where it was (STO-5)."""
+
+    code = "store-move-refused"
 
 
 class LedgerError(PolicyError):
@@ -165,6 +206,12 @@ class ImportRefused(PolicyError):
     """An input of ``usage import`` cannot be read: missing, unknown format, mapped wrongly."""
 
     code = "import-refused"
+
+
+class BillRefused(PolicyError):
+    """A bill cannot be compared: missing, torn, of an unknown form, or in another currency."""
+
+    code = "bill-refused"
 
 
 class ReportError(PolicyError):
@@ -215,10 +262,38 @@ class EditRefused(PolicyError):
     code = "edit-refused"
 
 
+class PriceSourceRefused(PolicyError):
+    """A file makes no price book: it cannot be read, or says what is not understood."""
+
+    code = "price-source-refused"
+
+
 class SettingRefused(EditRefused):
     """A key cannot be changed at run time: it needs a restart, or a higher layer decides it."""
 
     code = "setting-refused"
+
+
+class NothingNamed(SettingRefused):
+    """A change of the config names no key, or one without a value."""
+
+    code = "nothing-named"
+
+
+class RestartNeeded(SettingRefused):
+    """Keys take effect at a restart alone (API-4).
+
+    Attributes:
+        fields: Dotted paths of the keys, in the order of the change.
+    """
+
+    code = "restart-needed"
+
+    def __init__(self, fields: tuple[str, ...]) -> None:
+        self.fields = fields
+        does = "takes" if len(fields) == 1 else "take"
+        names = ", ".join(fields)
+        super().__init__(f"{names} {does} effect at a restart only: change the file, then restart")
 
 
 class GatewayRefused(PolicyError):

@@ -234,8 +234,11 @@ def _like(part: Path, target: Path) -> None:
         return
     # Owner first: giving a file away takes its set-user bits. Only root may; others keep theirs.
     if hasattr(os, "chown"):
-        with suppress(PermissionError):
+        try:
             os.chown(part, old.st_uid, old.st_gid)
+        except PermissionError:
+            with suppress(PermissionError):  # whoever is of the group may keep that
+                os.chown(part, -1, old.st_gid)
     os.chmod(part, stat.S_IMODE(old.st_mode))
     _keep_attributes(part, target)
 

@@ -10,6 +10,8 @@ _LABEL = "abcdefghijklmnopqrstuvwxyz0123456789-"
 _PATH = f"{_LABEL}ABCDEFGHIJKLMNOPQRSTUVWXYZ/_.~"
 _LABEL_LENGTH_MAX = 63
 _LABELS_MAX = 4
+_LENGTH_MAX = 200
+"""Letters of all labels; a longer name is judged by ``endpoints``."""
 _BYTES = frozenset(map(str, range(256)))
 
 
@@ -31,7 +33,8 @@ def is_plain_origin(origin: str) -> bool:
 
 
 def _is_plain_name(labels: list[str]) -> bool:
-    return len(labels) <= _LABELS_MAX and labels[-1].isalpha() and all(map(_is_label, labels))
+    is_short = len(labels) <= _LABELS_MAX and sum(map(len, labels)) <= _LENGTH_MAX
+    return is_short and labels[-1].isalpha() and all(map(_is_label, labels))
 
 
 def _is_label(label: str) -> bool:

@@ -3,53 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from urllib.parse import urlsplit
 
 from corvus.calls.plan import Plan
 from corvus.governor.governor import Governor
 from corvus.governor.pricing import find_price
+from corvus.metering.openai.profiles import owner_of, profile_of
 from corvus.metering.providers import PROVIDERS
-
-_HOSTS = {
-    **{urlsplit(provider.base_url).hostname: provider.maker for provider in PROVIDERS.values()},
-    "api.cerebras.ai": "cerebras",
-    "api.cohere.ai": "cohere",
-    "api.cohere.com": "cohere",
-    "api.deepseek.com": "deepseek",
-    "api.fireworks.ai": "fireworks",
-    "api.groq.com": "groq",
-    "api.minimax.io": "minimax",
-    "api.mistral.ai": "mistral",
-    "api.moonshot.ai": "moonshotai",
-    "api.novita.ai": "novita",
-    "api.perplexity.ai": "perplexity",
-    "api.together.ai": "together",
-    "api.together.xyz": "together",
-    "api.voyageai.com": "voyageai",
-    "api.x.ai": "x-ai",
-    "api.z.ai": "zai",
-    "generativelanguage.googleapis.com": "google",
-    "open.bigmodel.cn": "zhipuai",
-    "openrouter.ai": "openrouter",
-}
-"""Hosts of base URLs as the vendors document them, read 2026-11-28, and the price book's names."""
-
-_SUFFIXES = {
-    ".api.cognitive.microsoft.com": "azure",
-    ".openai.azure.com": "azure",
-    ".services.ai.azure.com": "azure",
-}
-
-
-_NAMES_WHO_ANSWERED = frozenset({"anthropic", "openrouter", "perplexity"})
-"""Providers whose answers name the model that answered, also where it was a fallback.
-
-Source:
-    https://openrouter.ai/docs/guides/routing/model-fallbacks ("the model that was ultimately used,
-    which will be returned in the model attribute of the response body") and
-    https://docs.perplexity.ai/docs/agent-api/model-fallback ("Model used"), read 2026-11-28.
-    Anthropic's messages say of each iteration which model it was.
-"""
 
 
 def may_have_answered(
@@ -65,7 +24,7 @@ def may_have_answered(
         answering: Those that the answer names.
         provider: Who bills.
     """
-    if len(models) < 2 or provider in _NAMES_WHO_ANSWERED:
+    if len(models) < 2 or profile_of(provider).names_who_answered:
         return ()
     return models if {*answering} <= {None, models[0]} else ()
 
@@ -90,13 +49,32 @@ def provider_of(
     books = governor.books
     if upstream is not None and books.knows_provider(upstream):
         return upstream
-    if host is not None and (owner := _owner_of(host.lower())):
+    if host is not None and (owner := owner_of(host.lower())):
         return owner
+    provider = PROVIDERS[plan.endpoint.kind]
+    if not provider.is_common:
+        return provider.maker
     today = governor.store.clock.now().date()
     price = find_price(books, plan.model, None, today)
-    if price is not None and price.provider:
+    return None if price is not None and price.provider else provider.maker
+
+
+def reported_as(
+    governor: Governor, provider: str | None, *, host: str | None, upstream: str | None
+) -> str | None:
+    """Return the name under which calls are reported, where it is not that of their provider.
+
+    An upstream at a host that is no known provider's is a provider of its own, by its name (PRX-7).
+
+    Args:
+        governor: Whose price books count.
+        provider: As ``provider_of`` has returned it.
+        host: Host that calls are sent to.
+        upstream: Name of the upstream in the config.
+    """
+    if upstream is None or provider == upstream or governor.books.knows_provider(upstream):
         return None
-    return PROVIDERS[plan.endpoint.kind].maker
+    return None if host is not None and owner_of(host.lower()) else upstream
 
 
 def answers_itself(governor: Governor, plan: Plan, provider: str | None) -> bool:
@@ -113,8 +91,3 @@ def answers_itself(governor: Governor, plan: Plan, provider: str | None) -> bool
         price = find_price(governor.books, plan.model, None, today)
         return price is not None and price.provider == maker
     return provider == maker
-
-
-def _owner_of(host: str) -> str | None:
-    by_suffix = (name for end, name in _SUFFIXES.items() if host.endswith(end))
-    return _HOSTS.get(host) or next(by_suffix, None)

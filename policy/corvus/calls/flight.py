@@ -14,7 +14,7 @@ head 3xx, 4xx or 5xx, usage                     the usage                  faile
 stream, an error before usage and output        release                    failed
 stream, broke off or failed                     usage, else a bound        failed
 usage is final                                  the usage                  completed
-an answer that cannot be unpacked               the hold, estimated        as above
+an answer that cannot be unpacked or trusted    the hold, estimated        as above
 ==============================================  =========================  =========
 
 A call that its client left is ``cancelled`` where it would be ``failed`` by the provider's break.
@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import NamedTuple, TypeAlias
@@ -46,7 +46,7 @@ from corvus.model.usage import Usage
 from corvus.prices.names import VARIANTS
 
 _LOOK = timedelta(seconds=1)
-_REQUEST_IDS = ("request-id", "x-request-id")
+_REQUEST_IDS = ("request-id", "x-request-id", "x-amzn-requestid")
 _ID_CHARACTERS_MAX = 200
 
 
@@ -142,6 +142,11 @@ class Flight:
         """Whether the answer comes as events."""
         return self._head is not None and self._head.is_stream
 
+    @property
+    def takes_events(self) -> bool:
+        """Whether an event of ours may be put into the answer."""
+        return self._head is not None and self._head.is_stream and self._head.tap.takes_events
+
     def sent(self, now: datetime) -> None:
         """Take it that the request may have been written, in whole or in part."""
         self._is_sent = True
@@ -156,13 +161,15 @@ class Flight:
         """
         self._is_sent = True
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        is_stream = kind == "text/event-stream" or (not kind and self._plan.is_stream)
+        is_stream = self._plan.endpoint.streams(kind, self._plan)
         named = next((headers[name] for name in _REQUEST_IDS if headers.get(name)), None)
+        tap = self._plan.endpoint.open_tap(self._plan, is_stream=is_stream)
+        tap.take_head(headers)
         self._head = _Head(
             is_error=status >= 300,
             is_stream=is_stream,
             request_id=named[:_ID_CHARACTERS_MAX] if named and named.isascii() else None,
-            tap=self._plan.endpoint.open_tap(self._plan, is_stream=is_stream),
+            tap=tap,
             unpacker=unpacker_of(headers.get("content-encoding", "")),
         )
 
@@ -221,7 +228,7 @@ class Flight:
         self._looks_at = now + _LOOK
         so_far = self._metered(head.tap).total
         read = request.input_nano_usd or 0
-        tokens = so_far.output_tokens + so_far.reasoning_tokens
+        tokens = so_far.total_tokens - so_far.context_tokens
         written = divide_up(tokens * request.output_rate, 1_000_000)
         if read + written <= self._held_nano_usd:
             return []
@@ -247,9 +254,9 @@ class Flight:
     def _is_bounded(self, head: _Head, how: _How) -> bool:
         """Return whether what was read bounds the usage better than the hold does."""
         tap = head.tap
-        if self._is_free(head):
+        if self._is_free(head) or (tap.costs_hold and tap.usage_unknown):
             return False
-        if head.unpacker is not None and not head.unpacker.is_whole:
+        if tap.is_unreadable or (head.unpacker is not None and not head.unpacker.is_whole):
             return False
         # NOTE: a body that broke off may have been produced to its end.
         return tap.usage is not None or how is _How.ENDED or head.is_stream
@@ -259,6 +266,8 @@ class Flight:
         tap = head.tap
         if tap.usage is not None and tap.usage.total.total_tokens:
             return False
+        if tap.stated_cost is not None and tap.stated_cost.nano_usd:
+            return False
         return head.is_error or (tap.error is not None and not tap.output_bytes_relayed)
 
     def _ended(
@@ -266,6 +275,7 @@ class Flight:
     ) -> Ending:
         head = self._head
         report: CallReport = {
+            "seller": self.reservation.request.seller,
             "settlement_key": f"{self.reservation.id}/meter",
             "outcome": self._outcome(how),
             "provider_request_id": head.request_id if head else None,
@@ -277,9 +287,18 @@ class Flight:
         report["answering_model"] = metered.model
         report["service_tier"] = tier if tier in VARIANTS else None
         report["is_estimated"] = metered.is_estimated
-        report["parts"] = metered.parts
+        report["is_at_least"] = metered.is_at_least or self._plan.bills_more
+        location = self._plan.location
+        parts = metered.parts
+        report["parts"] = (
+            tuple(replace(part, location=location) for part in parts) if location else parts
+        )
         named = [part.model for part in metered.parts]
-        provider = self.reservation.request.provider
+        request = self.reservation.request
+        provider = request.seller or request.provider
+        report |= _stated(head, how)
+        if self._plan.service_tier is not None and not metered.states_tier:
+            report["tiers"] = (None, self._plan.service_tier)
         report["models"] = may_have_answered(self._plan.models, named, provider)
         return Ending(self.reservation, is_release, metered.total, report)
 
@@ -294,3 +313,13 @@ class Flight:
     def _metered(self, tap: Tap) -> MeteredUsage:
         plan = self._plan
         return tap.usage_or_estimate(model=plan.model, input_tokens=plan.input_tokens)
+
+
+def _stated(head: _Head | None, how: _How) -> CallReport:
+    """Return what an answer says about its own cost; of one that broke off it is that so far."""
+    tap = head.tap if head is not None else None
+    if tap is None or tap.stated_cost is None:
+        return {}
+    is_so_far = how is not _How.ENDED and not tap.is_settled
+    stated = replace(tap.stated_cost, is_so_far=is_so_far)
+    return {"stated_cost": stated, "has_counts": tap.usage is not None}

@@ -7,19 +7,22 @@ Which form of a call is admitted, with a lower maximum or for another model, the
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Unpack
+from typing import NamedTuple, Unpack
 from urllib.parse import quote
 
-from corvus.calls.billing import answers_itself, provider_of
+from corvus.calls.billing import answers_itself, provider_of, reported_as
 from corvus.calls.flight import Flight
 from corvus.calls.offers import PlannedOffers
 from corvus.calls.plan import Plan
 from corvus.calls.reading import read
 from corvus.calls.refusal import Refusal, denied, invalid, unreadable
+from corvus.calls.regions import unpriced_there
 from corvus.calls.routes import MeteredCall, Unreadable
 from corvus.governor.governor import Governor
 from corvus.governor.options import CallOptions, refuse_key, refuse_unknown
+from corvus.metering.openai.profiles import profile_of
 from corvus.model.decision import Decision
 from corvus.model.request import Request
 
@@ -38,6 +41,24 @@ WAITED = "x-corvus-waited"
 _PLAIN = "/:.@+_-"
 
 
+class Destination(NamedTuple):
+    """An upstream of the config.
+
+    Attributes:
+        name: As the config has it.
+        serves: Returns whether it takes a call with another model.
+        deployments: The model behind each name that calls name one by there, where they differ.
+    """
+
+    name: str
+    serves: Callable[[str], bool]
+    deployments: Mapping[str, str] = {}
+
+
+def _serves_all(_: str) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A call, as it is put to the governor, or as he has admitted it.
@@ -45,12 +66,16 @@ class Proposal:
     Attributes:
         request: What the governor decides on.
         provider: Who bills; ``None`` where the price book has decided.
+        reported: Name that the call is reported under in place of the provider's, if any.
+        serves: Returns whether its upstream takes calls with another model.
         waited_seconds: For how long it waited for its admission.
     """
 
     plan: Plan
     request: Request
     provider: str | None
+    reported: str | None = None
+    serves: Callable[[str], bool] = _serves_all
     waited_seconds: float = 0
 
     @property
@@ -109,7 +134,7 @@ class Gate:
         encoding: str = "",
         *,
         host: str | None = None,
-        upstream: str | None = None,
+        upstream: Destination | None = None,
     ) -> Proposal | Refusal:
         """Return a request as it is put to the governor.
 
@@ -118,20 +143,37 @@ class Gate:
             body: As it came.
             encoding: Its ``content-encoding``.
             host: Host that it is sent to.
-            upstream: Name of the upstream in the config.
+            upstream: The upstream of the config that it is sent to.
         """
-        plan = read(place.endpoint, body, encoding, place.model)
+        plan = read(place.endpoint, body, encoding, place.model, place.headers)
         if isinstance(plan, Unreadable):
             return unreadable(plan)
-        plan = plan.with_betas(place.betas)
-        provider = self._options.get("provider")
-        provider = provider or provider_of(self._governor, plan, host=host, upstream=upstream)
+        deployments: Mapping[str, str] = upstream.deployments if upstream is not None else {}
+        plan = plan.with_betas(place.betas).deployed_as(deployments)
+        plan = plan.sent_to(place.place.get("location"))
+        provider, reported = self._billed(plan, host, upstream)
+        if (elsewhere := unpriced_there(self._governor, plan, provider, host)) is not None:
+            return unreadable(elsewhere)
+        if not profile_of(provider).takes_usage_option(place.api_version):
+            plan = plan.counted_unasked()
         if plan.max_output_tokens is None:
             plan = plan.with_maximum(is_maker=answers_itself(self._governor, plan, provider))
         try:
-            return Proposal(plan, self._request(plan, provider), provider)
+            request = self._request(plan, provider, reported)
+            serves = upstream.serves if upstream is not None else _serves_all
+            return Proposal(plan, request, provider, reported=reported, serves=serves)
         except ValueError as wrong:
             return invalid(wrong)
+
+    def _billed(
+        self, plan: Plan, host: str | None, upstream: Destination | None
+    ) -> tuple[str | None, str | None]:
+        """Return who bills a call, and the name that it is reported under if that is another."""
+        if provider := self._options.get("provider"):
+            return provider, None
+        name = upstream.name if upstream is not None else None
+        provider = provider_of(self._governor, plan, host=host, upstream=name)
+        return provider, reported_as(self._governor, provider, host=host, upstream=name)
 
     def admit(self, proposal: Proposal) -> tuple[Decision, Proposal]:
         """Have a call admitted or refused; it may come back in another form (EVA-14).
@@ -161,13 +203,18 @@ class Gate:
         return Admission(proposal, Flight(held, proposal.plan))
 
     def _offers(self, proposal: Proposal) -> PlannedOffers:
-        provider = proposal.provider
-        return PlannedOffers(proposal.plan, lambda plan: self._request(plan, provider))
+        provider, reported = proposal.provider, proposal.reported
+        return PlannedOffers(
+            proposal.plan,
+            lambda plan: self._request(plan, provider, reported),
+            proposal.serves,
+        )
 
-    def _request(self, plan: Plan, provider: str | None) -> Request:
+    def _request(self, plan: Plan, provider: str | None, reported: str | None) -> Request:
         options: CallOptions = {
             **self._options,
             "provider": provider,
+            "upstream": reported,
             "models": plan.models,
             "service_tier": plan.service_tier,
             "expected": plan.expected,

@@ -21,11 +21,18 @@ class PlannedOffers:
     Args:
         plan: The call as it was proposed.
         describe: Returns a form of it as it is put to the governor.
+        serves: Returns whether its upstream takes calls with another model.
     """
 
-    def __init__(self, plan: Plan, describe: Callable[[Plan], Request]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        describe: Callable[[Plan], Request],
+        serves: Callable[[str], bool] = lambda _: True,
+    ) -> None:
         self._plan = plan
         self._describe = describe
+        self._serves = serves
 
     def cap(self, request: Request, room: Room, least_tokens: int) -> Offer | None:
         """Return the call with the largest maximum that costs no more than there is room for.
@@ -36,7 +43,7 @@ class PlannedOffers:
             least_tokens: Smallest maximum of one answer that is worth a call.
         """
         plan = self.form(request.model)
-        if plan is None or not plan.endpoint.has_output:
+        if plan is None or not plan.endpoint.may_be_capped:
             return None
         least = max(least_tokens, plan.least_cap_tokens)
         if least > plan.output_tokens:
@@ -48,7 +55,7 @@ class PlannedOffers:
 
     def downgrade(self, model: str) -> Offer | None:
         """Return the call for another model; ``None`` where that may not work, or has no price."""
-        plan = self._plan.downgraded(model)
+        plan = self._plan.downgraded(model) if self._serves(model) else None
         if plan is None:
             return None
         request = self._describe(plan)

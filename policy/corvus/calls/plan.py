@@ -18,12 +18,13 @@ from corvus.governor.pricing import most_expensive
 from corvus.metering.content import Content
 from corvus.metering.edits import applied, lowering, spans_of, stating
 from corvus.metering.maxima import THINKING_ROOM
+from corvus.metering.media import Media
 from corvus.metering.members import begins_with, members_of
 from corvus.metering.needs import needs_of
 from corvus.metering.provider import Endpoint
 from corvus.metering.providers import abilities_of, most_output_of
 from corvus.model.price import Price, Rates
-from corvus.model.usage import TokenKind, Usage
+from corvus.model.usage import COUNT_OF, TokenKind, Usage
 
 UNSEEN_TOKENS = 32_768
 """Least input that is bounded on top of the body where the provider adds some of its own."""
@@ -71,7 +72,8 @@ class Plan:
         model: The model that is called.
         models: All that may answer, ``model`` first, or are called on the way.
         is_stream: Whether the answer is to come as events.
-        asks_usage: Whether a chat stream is to say what it used.
+        asks_usage: Whether what a chat stream says of usage is for the client, so that it is not
+            requested in its name.
         service_tier: The requested tier, if it may have prices of its own; ``None`` is the usual.
         choices: How many answers may be written, >= 1.
         input_tokens: Most tokens that the call may read.
@@ -80,13 +82,15 @@ class Plan:
         other_output_tokens: Largest that is stated under any name for one answer; 0 for none.
         thinking_tokens: Largest budget for thinking that is stated; 0 for none.
         extra_output_tokens: What one answer may cost on top of its maximum.
-        web_searches: Most web searches that are stated; at least one for each tool that searches.
+        uses: Most uses of tools that are stated, which have a price each: at least one of each.
         stays_in_us: Every token costs a tenth more.
         input_kinds: As what input may be billed apart from plain input.
+        media: What may be read or written that is no text.
         stated_tokens: Maximum that is stated in the name of the request; ``None`` for its own.
         cap_tokens: ``stated_tokens``, where larger maxima of the request are lowered to it.
         downgraded_from: The model that the request names, where another is called.
         is_maker: Whether the maker of the API itself answers.
+        location: Location of Google Cloud that it is sent to.
     """
 
     reading: Reading = field(repr=False, compare=False)
@@ -101,13 +105,15 @@ class Plan:
     other_output_tokens: int
     thinking_tokens: int
     extra_output_tokens: int
-    web_searches: int
+    uses: Usage
     stays_in_us: bool
     input_kinds: tuple[TokenKind, ...]
+    media: Media
     stated_tokens: int | None = None
     cap_tokens: int | None = None
     downgraded_from: str | None = None
     is_maker: bool = False
+    location: str | None = None
 
     @property
     def endpoint(self) -> Endpoint:
@@ -115,9 +121,24 @@ class Plan:
         return self.reading.endpoint
 
     @property
+    def reads_text(self) -> bool:
+        """Whether nothing but text can be read, as far as the request shows."""
+        return not self.media.read
+
+    @property
+    def writes_text(self) -> bool:
+        """Whether nothing but text can be written, likewise."""
+        return not self.media.written
+
+    @property
     def body(self) -> bytes:
         """The client's own request, decompressed."""
         return self.reading.body
+
+    @property
+    def bills_more(self) -> bool:
+        """Whether something is billed that no answer counts."""
+        return self.reading.content.bills_more
 
     @property
     def output_tokens(self) -> int:
@@ -137,17 +158,50 @@ class Plan:
         """
         written = self.output_tokens + self.extra_output_tokens
         most, read = written * self.choices, self.input_tokens
-        if self.stays_in_us:
+        if self.stays_in_us or self._may_be_dearer_there(price):
             read, most = -(-read * 11 // 10), -(-most * 11 // 10)
-        usage = most_expensive(price, read, most, self.input_kinds)
+        kinds = (*self.input_kinds, *self.media.read)
+        usage = most_expensive(price, read, most, kinds, self.media.written)
         rates: Rates = price.rates_for(usage.context_tokens) if price is not None else {}
-        if self.web_searches and TokenKind.WEB_SEARCH in rates:
-            return replace(usage, web_search_requests=self.web_searches)
-        return usage
+        uses = {COUNT_OF[kind]: many for kind, many in self.uses.by_kind().items() if kind in rates}
+        return replace(usage, **uses) if uses else usage
+
+    def _may_be_dearer_there(self, price: Price | None) -> bool:
+        """Return whether a price of a book may be a tenth higher where the call is sent."""
+        is_own = price is None or price.book == "user"
+        return self.location not in (None, "global") and not is_own
+
+    def sent_to(self, location: str | None) -> Plan:
+        """Return the call as it is sent to a location of Google Cloud; ``None`` is no such call."""
+        return replace(self, location=location) if location else self
 
     def with_betas(self, betas: tuple[str, ...]) -> Plan:
         """Return the call with the features that its header switches on."""
         return replace(self, reading=replace(self.reading, betas=betas)) if betas else self
+
+    def deployed_as(self, deployments: Mapping[str, str]) -> Plan:
+        """Return the call with the models that its deployments are; its bytes stay as they are.
+
+        Azure does not care about capitals in the name of a deployment, so nobody may here: the
+        other spelling of a name would be taken for a model of that name.
+
+        Args:
+            deployments: The model behind each name that requests call one by.
+        """
+        folded = {name.casefold(): model for name, model in deployments.items()}
+        models = tuple(folded.get(name.casefold(), name) for name in self.models)
+        if models == self.models:
+            return self
+        reading = replace(self.reading, names_model=False)
+        read = reading.input_tokens_of(models)
+        return replace(self, reading=reading, model=models[0], models=models, input_tokens=read)
+
+    def counted_unasked(self) -> Plan:
+        """Return the call for a vendor that refuses the option by which usage is requested.
+
+        What its stream says of usage is for the client then, whoever it was that wanted it.
+        """
+        return replace(self, asks_usage=True)
 
     def with_maximum(self, *, is_maker: bool) -> Plan:
         """Return the call with a bound, where the request states none.
@@ -162,6 +216,8 @@ class Plan:
         plan = replace(self, is_maker=is_maker)
         if plan.max_output_tokens is not None:
             return plan
+        if self.endpoint.unstated_maximum is not None:
+            return plan.stating(self.endpoint.unstated_maximum)
         known = [abilities_of(self.endpoint.kind, model) for model in self.models]
         limits = [abilities.output_tokens for abilities in known if abilities is not None]
         if is_maker and len(limits) == len(known) and not self.endpoint.needs_maximum:
@@ -236,16 +292,22 @@ class Plan:
         if self.downgraded_from is not None:
             more["model"] = msgspec.json.encode(self.model)
         for group, name, value in self._additions(provider):
-            inner = members.get(group) if group is not None else None
+            places = self._places_of(group)
+            for place in places:
+                start = spans_of(text, members)[place].start
+                edits += stating(text, members_of(members[place]), {name: value}, start)
             if group is None:
                 more[name] = value
-            elif inner is not None and begins_with(inner, b"{"):
-                start = spans_of(text, members)[group].start
-                edits += stating(text, members_of(inner), {name: value}, start)
-            else:
+            elif not places:
                 more[group] = b'{"%s":%s}' % (name.encode(), value)
         edits += stating(text, members, more) if more else []
         return applied(text, edits) if edits else text
+
+    def _places_of(self, group: str | None) -> list[str]:
+        """Return how a request spells an object that it has, of which it may have two."""
+        members = self.reading.members
+        spelt = self.endpoint.spellings(group) if group is not None else ()
+        return [name for name in spelt if name in members and begins_with(members[name], b"{")]
 
     def _additions(self, provider: str | None) -> Iterator[tuple[str | None, str, bytes]]:
         """Yield what is stated in the name of the request: object, name, and JSON."""

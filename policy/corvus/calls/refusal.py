@@ -51,7 +51,8 @@ class Refusal:
     def answer(self, kind: Kind) -> tuple[dict[str, str], bytes]:
         """Return all headers and the body of an answer that has its status."""
         body = self.body(kind)
-        return {**self.headers, "content-length": str(len(body))}, body
+        more = PROVIDERS[kind].error_headers(self._fault)
+        return {**self.headers, **more, "content-length": str(len(body))}, body
 
     def event(self, endpoint: Endpoint) -> bytes:
         """Return it as an event in a stream of an endpoint."""

@@ -149,12 +149,25 @@ COMMANDS = {
         "schema", "The published schemas, and documents held against them.", _CONFIG, True
     ),
     "policy": _Entry("policy", "The compiled policy.", _CONFIG, True),
+    "prices": _Entry("prices.commands", "What models cost, and which entry says so.", _SPEND, True),
     "usage": _Entry("usage", "Bring recorded usage in, and hand it on.", _SPEND, True),
     "cost": _Entry("cost", "Spend against the limits.", _SPEND, True),
     "report": _Entry(
         "report", "Spend reports: `corvus report list`, then `corvus report NAME`.", _SPEND, True
     ),
+    "reconcile": _Entry(
+        "bills.reconcile",
+        "Compare the ledger with the bill of a provider, by day and model, and say why they "
+        "differ.",
+        _SPEND,
+    ),
     "ledger": _Entry("ledger", "The ledger of usage and the store of budgets.", _SPEND, True),
+    "store": _Entry(
+        "stores.commands",
+        "The store of budgets: make it, examine it, move it to many hosts.",
+        _SPEND,
+        True,
+    ),
     "gateway": _Entry(
         "serving.gateway",
         "Serve proxy, admin API and dashboard; all need a token of `corvus token create`.",

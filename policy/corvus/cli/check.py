@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 
     from corvus.cli.check_outputs import Report
     from corvus.config.check.check import CheckedFile, CheckRun, Options
-    from corvus.config.toml.values import Table
+    from corvus.config.toml.values import Route, Table
     from corvus.prices.lookup import PriceBooks
 
 
 _EVIDENCE = 3
+
+STDIN_NAME = "<stdin>"
+"""What standard input is called where the user names it nothing else."""
 
 
 class Arguments:
@@ -38,7 +41,7 @@ class Arguments:
 
     path: Sequence[str] = ()
     dialect: str | None = None
-    stdin_filename: str = "<stdin>"
+    stdin_filename: str = STDIN_NAME
     fail_on: str = "error"
     fix: bool = False
     unsafe_fixes: bool = False
@@ -318,15 +321,15 @@ def has_price(model: str) -> bool:
         return True
 
 
-def price_clashes(prices: Table) -> Iterator[tuple[str, str, str]]:
-    """Yield two keys of valid own prices that mean one model, and why that is wrong (PRC-4)."""
+def price_clashes(prices: Table) -> Iterator[tuple[Route, Route, str]]:
+    """Yield two names of valid own prices that mean one model, and why that is wrong (PRC-4)."""
     from corvus.compile import compile_prices
     from corvus.config.model.settings import Settings
     from corvus.prices.lookup import PriceBooks
 
     own = compile_prices(Settings.model_validate({"cost": {"prices": prices}}))
     for clash in PriceBooks(own).clashes():
-        yield clash.first, clash.second, str(clash)
+        yield clash.first.route, clash.second.route, str(clash)
 
 
 PRICE_FACTS = PriceFacts(has_price, price_clashes)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from corvus.cli.check import STDIN_NAME
 from corvus.cli.parsing.arguments import ArgumentParser, Group
 from corvus.diagnostics.codes import LEVELS, SEVERITIES
 from corvus.diagnostics.formats import FORMATS
@@ -66,16 +68,40 @@ def require_sense(arguments: Arguments) -> None:
         parser_of_check().error("'--statistics' is printed only: leave out the reports")
     if arguments.write_baseline and arguments.baseline is None:
         parser_of_check().error("'--write-baseline' needs '--baseline FILE'")
+    if "-" in arguments.path:
+        _require_file(arguments)
+    _require_fixing(arguments)
     reason = arguments.add_ignore
     if reason is None:
         return
-    if not any(map(str.isalnum, reason)) or not reason.isprintable():
-        parser_of_check().error("'--add-ignore' needs a reason: one line, with a letter or digit")
-    if "-" in arguments.path:
+    from corvus.diagnostics.reasons import is_reason
+
+    if not is_reason(reason) or not reason.isprintable():
+        parser_of_check().error(
+            "'--add-ignore' needs a reason: one line, with a letter or digit, and no placeholder"
+        )
+
+
+def _require_fixing(arguments: Arguments) -> None:
+    """Refuse options of a fix without one."""
+    if any(_is_given(arguments, name) for name in _FIXING):
+        return
+    for name in filter(partial(_is_given, arguments), ("unsafe_fixes", "show_fixes")):
+        parser_of_check().error(f"'{_option(name)}' needs '--fix', '--fix-only' or '--diff'")
+
+
+def _require_file(arguments: Arguments) -> None:
+    """Refuse options that make no sense for standard input."""
+    if arguments.add_ignore is not None:
         parser_of_check().error("'--add-ignore' writes files: name some, not standard input")
+    if arguments.watch:
+        parser_of_check().error("'--watch' needs files: standard input is read once")
+    if arguments.write_baseline and arguments.stdin_filename == STDIN_NAME:
+        parser_of_check().error("'--write-baseline' needs '--stdin-filename NAME' with '-'")
 
 
-_ACTIONS: Final = (("add_ignore",), ("fix", "fix_only", "diff"), ("baseline", "watch"))
+_FIXING: Final = ("fix", "fix_only", "diff")
+_ACTIONS: Final = (("add_ignore",), _FIXING, ("baseline", "watch"), ("show_settings",))
 """What a run may do besides reporting: options of one of the groups."""
 
 
@@ -268,6 +294,6 @@ def add_files(parser: ArgumentParser) -> Group:
         help="which keys a file may have (default: decided by the file, and said)",
     )
     group.add_argument(
-        "--stdin-filename", default="<stdin>", metavar="NAME", help="name of - in messages"
+        "--stdin-filename", default=STDIN_NAME, metavar="NAME", help="name of - in messages"
     )
     return group

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +20,7 @@ from corvus.cli.audit import audit
 from corvus.cli.budgets import cells, lines
 from corvus.cli.budgets import summary as budgets_view
 from corvus.cli.budgets.parts import is_divided, named, show_parts
+from corvus.cli.budgets.tree import tree
 from corvus.cli.options import (
     AsOf,
     Config,
@@ -26,14 +28,14 @@ from corvus.cli.options import (
     Mission,
     Session,
     Sets,
-    ledger_path,
+    Zone,
+    books_of,
     opened,
     require_session,
 )
 from corvus.cli.output import TableOrBody, console, emit, print_rows, shown, words
 from corvus.cli.steering import budget_names, override, reset
 from corvus.cli.tables import print_table
-from corvus.cli.tree import tree
 from corvus.diagnostics.plain import escape
 from corvus.model.parts import OFFSET_MAX, PARTS_MAX, PartOrder, PartsQuery
 from corvus.reporting.history import (
@@ -47,6 +49,7 @@ from corvus.reporting.history import (
 if TYPE_CHECKING:
     from corvus.answers.history import History
     from corvus.model.decision import BudgetStatus
+    from corvus.model.error_bar import ErrorBar
     from corvus.model.status_report import StatusReport
     from corvus.reporting.header import Chart
     from corvus.reporting.table import Table
@@ -84,12 +87,30 @@ def summary(
     require_session(session, mission)
     runtime = opened(config, ledger, sets, as_of=as_of)
     status = runtime.status(session, mission, recorded=as_of is not None)
+    accuracy = _accuracy(runtime, status.now)
     emit(
         output,
-        lambda: summary_body(runtime.policy, runtime.config_shown, status),
-        lambda: budgets_view.print_table(runtime, status),
-        kv=lambda: lines.kv(runtime, status),
+        lambda: summary_body(runtime.policy, runtime.config_shown, status, accuracy),
+        lambda: budgets_view.print_table(runtime, status, accuracy),
+        kv=lambda: lines.kv(runtime, status, accuracy),
     )
+
+
+def _accuracy(runtime: Runtime, now: datetime) -> ErrorBar | None:
+    """Return how exact the cost of the month is (UTC); nothing where no ledger can be read."""
+    from corvus.base.errors import LedgerError, ReportError
+    from corvus.base.extras import has_ledger
+
+    if not has_ledger():
+        return None
+    from corvus.reporting.error_bar import error_bar
+
+    month = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    try:
+        with runtime.ledger() as opened:
+            return error_bar(opened.connection, since=month, until=now + timedelta(microseconds=1))
+    except (LedgerError, ReportError):
+        return None
 
 
 @app.command("history", help=_HISTORY_HELP)
@@ -104,6 +125,7 @@ def history(
             show_default=False,
         ),
     ] = None,
+    zone: Zone = None,
     as_of: AsOf = None,
     output: TableOrBody = None,
     chart: Annotated[bool, typer.Option(help="Draw a bar for each bucket of a table.")] = True,
@@ -113,16 +135,17 @@ def history(
     """Show a history of cost; ``_HISTORY_HELP`` says it to users."""
     wanted = min(DEFAULT_WINDOW, Period(period).buckets_max) if window is None else window
     check_window(period, wanted)
-    from corvus.bookkeeping import Bookkeeping
-    from corvus.cli.times import clock_at
+    from corvus.cli.times import clock_at, parse_zone
     from corvus.reporting.catalog import load_catalog
     from corvus.reporting.run import run_report
 
+    parse_zone(zone or "UTC")
     now = clock_at(as_of).now()
     report = load_catalog().find(f"spend/history-by-{period}")
-    books = Bookkeeping(ledger_path(config, ledger))
+    given = {f"{period}s": wanted} | ({"zone": zone} if zone else {})
+    books = books_of(config, ledger)
     with books.ledger(may_be_missing=ledger is None) as open_ledger:
-        table = run_report(open_ledger.connection, report, {f"{period}s": wanted}, now=now)
+        table = run_report(open_ledger.connection, report, given, now=now)
     past = history_of(period, table)
     emit(
         output,
@@ -131,6 +154,7 @@ def history(
             period,
             _from_first_call(table) if window is None else table,
             report.header.chart if chart else None,
+            zone,
         ),
         kv=lambda: _history_lines(past),
     )
@@ -253,11 +277,11 @@ def _history_lines(history: History) -> Iterator[str]:
         yield " ".join(f"{name}={value}" for name, value in words.items())
 
 
-def _print_history(period: Bucket, table: Table, chart: Chart | None) -> None:
+def _print_history(period: Bucket, table: Table, chart: Chart | None, zone: str | None) -> None:
     out = console()
     past = history_of(period, table)
     unpriced = past.total("unpriced_calls")
-    print_table(out, table, f"Spend by {period}", chart=chart)
+    print_table(out, table, f"Spend by {period}" + (f" ({zone})" if zone else ""), chart=chart)
     out.print(
         f"total {usd_text(past.cost_nano_usd)} USD, {past.total('calls'):,} calls", style="bold"
     )

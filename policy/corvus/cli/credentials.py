@@ -13,32 +13,44 @@ import sys
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from corvus.cli.agents.leads import BYPASSES, run_keys
 from corvus.metering.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from corvus.model.gateway import Upstream
 
-RUN_KEYS = tuple(provider.key_variable for provider in PROVIDERS.values())
-"""Get the key of the run: what the SDKs of the providers read."""
+OWN_KEYS = tuple(run_keys(frozenset()))
+"""Keys of the APIs that every command is led to the proxy for; kept under ``--pass-through``."""
 LOG_INS = tuple(name for provider in PROVIDERS.values() for name in provider.log_in_variables)
 """By which agents log in themselves; like those above they are kept under ``--pass-through``."""
 
 _KNOWN = frozenset(
     {
-        "AI_GATEWAY_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_BEARER_TOKEN_BEDROCK",
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-        "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN",
-        "AWS_WEB_IDENTITY_TOKEN_FILE", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_SECRET",
-        "AZURE_FEDERATED_TOKEN_FILE", "AZURE_OPENAI_AD_TOKEN", "AZURE_OPENAI_KEY",
-        "CLOUDSDK_AUTH_ACCESS_TOKEN", "DATABRICKS_TOKEN",
-        "GOOGLE_APPLICATION_CREDENTIALS", "HF_TOKEN",
+        "AICORE_SERVICE_KEY", "AI_GATEWAY_TOKEN", "ANTHROPIC_ADMIN_KEY",
+        "ANTHROPIC_ENVIRONMENT_KEY", "ANTHROPIC_IDENTITY_TOKEN", "AZURE_CLIENT_CERTIFICATE_PATH",
+        "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_OPENAI_AD_TOKEN",
+        "AZURE_OPENAI_KEY", "CLAUDE_CODE_OAUTH_REFRESH_TOKEN",
+        "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR", "CLAUDE_CODE_SESSION_ACCESS_TOKEN",
+        "CLOUDSDK_AUTH_ACCESS_TOKEN", "COPILOT_GITHUB_TOKEN", "DATABRICKS_TOKEN",
+        "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_ACCESS_TOKEN",
+        "GOOGLE_OAUTH_ACCESS_TOKEN", "GOOGLE_PRIVATE_KEY", "HF_TOKEN",
         "HUGGINGFACEHUB_API_TOKEN", "HUGGING_FACE_HUB_TOKEN", "OPENAI_ADMIN_KEY",
-        "REPLICATE_API_TOKEN", "WATSONX_APIKEY", "WATSONX_TOKEN",
+        "OPENCODE_AUTH_CONTENT", "REPLICATE_API_TOKEN", "VERCEL_OIDC_TOKEN", "WATSONX_APIKEY",
+        "WATSONX_TOKEN",
     }
 )  # fmt: skip
 _ENDINGS = ("_API_KEY", "_APIKEY", "_API_KEYS")
-_PAST_THE_PROXY = {name for provider in PROVIDERS.values() for name in provider.bypass_variables}
+_AWS = "AWS_"
+_HARMLESS_OF_AWS = frozenset(
+    {
+        "AWS_CA_BUNDLE", "AWS_DEFAULT_OUTPUT", "AWS_DEFAULT_REGION", "AWS_EC2_METADATA_DISABLED",
+        "AWS_EXECUTION_ENV", "AWS_MAX_ATTEMPTS", "AWS_PAGER", "AWS_REGION", "AWS_RETRY_MODE",
+        "AWS_SDK_LOAD_CONFIG", "AWS_STS_REGIONAL_ENDPOINTS", "AWS_USE_DUALSTACK_ENDPOINT",
+        "AWS_USE_FIPS_ENDPOINT",
+    }
+)  # fmt: skip
+"""All that begins with ``AWS_`` is, or names, a credential, but for these and addresses."""
+_ADDRESSES_OF_AWS = "AWS_ENDPOINT_URL"
 
 
 def withheld(
@@ -56,7 +68,7 @@ def withheld(
         upstreams: Whose keys the config names.
         secrets: Further variables that the config names, such as those of notifications.
         passed: Names that the user hands over by ``--pass-env``.
-        keeps_log_in: Whether the command logs in to OpenAI or Anthropic by itself.
+        keeps_log_in: Whether the command logs in by itself.
     """
     of_upstreams = {upstream.api_key_env for upstream in upstreams if upstream.api_key_env}
     of_config = of_upstreams | {*secrets}
@@ -64,14 +76,16 @@ def withheld(
         name
         for name in sorted(environment)
         if name not in passed
-        and (name in of_config or is_credential(name) or name.upper() in _PAST_THE_PROXY)
-        and not (keeps_log_in and name in (*RUN_KEYS, *LOG_INS))
+        and (name in of_config or is_credential(name) or name.upper() in BYPASSES)
+        and not (keeps_log_in and name in (*OWN_KEYS, *LOG_INS))
     )
 
 
 def is_credential(name: str) -> bool:
     """Return whether a variable holds, or by its name may hold, the key of a model provider."""
     upper = name.upper()
+    if upper.startswith(_AWS):
+        return upper not in _HARMLESS_OF_AWS and not upper.startswith(_ADDRESSES_OF_AWS)
     return upper in _KNOWN or upper in LOG_INS or upper.endswith(_ENDINGS) or upper == "API_KEY"
 
 

@@ -68,7 +68,7 @@ def init(
     schema = shipped("schemas").joinpath("config.native.schema.json").read_bytes()
     text = _with_values(starter.text, str(file), sets or ())
     _make_folder(file.parent)
-    _write({file.with_name(SCHEMA): schema, file: text}, force=force)
+    _write({file: text, file.with_name(SCHEMA): schema}, force=force)
     print("\n".join(_next_steps(file, starter)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from corvus.bookkeeping import Verification
     from corvus.governor.recount import Difference
     from corvus.runtime import Runtime
+
+_SHOWN = 10
 
 app = typer.Typer(help="The ledger of usage and the store of budgets.", no_args_is_help=True)
 
@@ -43,24 +46,192 @@ def drain(
     Example: corvus ledger drain
     """
     runtime = opened(config, ledger, sets)
-    if ledger is not None and not runtime.bookkeeping.has_store:
+    if ledger is not None and not runtime.bookkeeping.place.exists:
         from corvus.base.errors import LedgerError
 
+        named = runtime.bookkeeping.place.name
         raise LedgerError(
-            f"there is no store beside {ledger}: no call was governed there; check --ledger"
+            f"there is no store {named} for {ledger}: no call was governed there; check --ledger"
         )
     with counting("events") as on_progress:
         learns = runtime.policy.hold == "expected"
         drained = runtime.bookkeeping.drain(on_progress=on_progress, learns=learns)
-    archived = runtime.bookkeeping.archive(runtime.retention_days)
+    archived = runtime.bookkeeping.archive(runtime.retention_days, runtime.archive_url)
     body = {
         "ledger": str(runtime.ledger_path),
         "events": drained.events,
         "through_seq": drained.through_seq,
         "archived_rows": archived.rows,
         "archived_files": [str(file) for file in archived.files],
+        "archive": runtime.archive_url or f"{runtime.ledger_path}.archive",
     }
     _emit(body, output, _drained_words(body))
+
+
+@app.command("archive")
+def archive(
+    *,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="URL", help="Move it there, such as s3://bucket/prefix."),
+    ] = None,
+    home: Annotated[
+        bool, typer.Option("--home", help="Move it to the folder next to the ledger.")
+    ] = False,
+    config: Config = None,
+    sets: Sets = None,
+    ledger: LedgerPath = None,
+    output: TextOrBody = None,
+) -> None:
+    """Show the months that are in the archive, or move all of them elsewhere.
+
+    Months go there by `corvus ledger drain`. A move that was broken off goes on with the same
+    command; hosts that share a store each give it.
+
+    Example: corvus ledger archive --to s3://bucket/prefix
+    """
+    from corvus.model.archive_url import ARCHIVE_URL_WORDS, is_archive_url
+
+    if to is not None and (home or not is_archive_url(to)):
+        reason = "name --to or --home, not both" if home else f"it must be {ARCHIVE_URL_WORDS}"
+        raise typer.BadParameter(reason, param_hint="--to")
+    runtime = opened(config, ledger, sets)
+    books = runtime.bookkeeping
+    moved = books.move_archive(to).files if to is not None or home else ()
+    rows = books.archived()
+    body = {
+        "ledger": str(runtime.ledger_path),
+        "moved": [*moved],
+        "files": [
+            {
+                "month": row.month,
+                "table": row.table,
+                "rows": row.rows,
+                "size_bytes": row.size_bytes,
+                "file": row.file,
+            }
+            for row in rows
+        ],
+    }
+    _emit(body, output, [*_archive_words(body, is_move=to is not None or home)])
+
+
+def _archive_words(body: dict[str, Any], *, is_move: bool) -> Iterator[str]:
+    if is_move:
+        yield f"{len(body['moved']):,} files moved"
+    for file in body["files"]:
+        yield f"{file['month']}  {file['table']}  {file['rows']:,} rows  {file['file']}"
+    if not body["files"]:
+        yield f"{body['ledger']} has no archive"
+
+
+@app.command("merge")
+def merge(
+    others: Annotated[
+        list[Path], typer.Argument(metavar="OTHER...", help="Ledgers to merge; they are only read.")
+    ],
+    *,
+    config: Config = None,
+    sets: Sets = None,
+    ledger: LedgerPath = None,
+    output: TextOrBody = None,
+) -> None:
+    """Merge other ledgers into this one, each row once; merging again adds nothing.
+
+    Usage comes with its ids, corrections and archive; so do reservations, sessions, missions and
+    the audit of other stores, each chain for itself. Resets and windows stay with the store whose
+    budgets they are of. Exit 1 when rows were refused, as they contradict this ledger.
+
+    Example: corvus ledger merge laptop.duckdb build-server.duckdb
+    """
+    from corvus.usage.ledgers import Merge, merge_ledgers, undrained
+
+    runtime = opened(config, ledger, sets)
+    books = runtime.bookkeeping
+    plan = Merge(runtime.ledger_path, others, books.store_id())
+    with counting("tables") as on_progress:
+        merged = merge_ledgers(plan, books.importing, on_progress)
+    books.settle_import()
+    body: dict[str, Any] = {
+        "ledger": str(runtime.ledger_path),
+        "new": sum(one.usage.new for one in merged),
+        "updated": sum(one.usage.updated for one in merged),
+        "duplicate": sum(one.usage.duplicate for one in merged),
+        "events": sum(sum(one.rows.values()) for one in merged),
+        "refused": sum(sum(one.usage.refused_by_file.values()) for one in merged),
+        "new_cost_nano_usd": str(sum(one.usage.cost_nano_usd for one in merged)),
+        "undrained": [
+            {"ledger": str(one.path), "events": waiting}
+            for one in merged
+            if (waiting := undrained(one.path))
+        ],
+        "findings": [
+            {"code": "row-refused", "message": f"{one.path}: {row.reason}"}
+            for one in merged
+            for row in one.usage.refused
+        ],
+    }
+    _emit(body, output, [*_merged_words(body)])
+    if body["refused"]:
+        raise typer.Exit(Exit.FINDINGS)
+
+
+def _merged_words(body: dict[str, Any]) -> Iterator[str]:
+    yield (
+        f"{body['new']:,} new calls, {body['updated']:,} known better now and "
+        f"{body['duplicate']:,} already there; {body['events']:,} other events"
+    )
+    for other in body["undrained"]:
+        yield (
+            f"{other['events']:,} events of its store are not in {other['ledger']} yet; hand them "
+            f"over with `corvus ledger drain --ledger {other['ledger']}` and merge again"
+        )
+    for finding in body["findings"][:_SHOWN]:
+        yield f"refused: {finding['message']}"
+    if body["refused"] > _SHOWN:
+        yield f"{body['refused']:,} rows were refused, of which these are the first"
+
+
+@app.command("seed")
+def seed(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FROM", help="The ledger of another host, or a copy of it; it is only read."
+        ),
+    ],
+    *,
+    archive: Annotated[
+        Path | None,
+        typer.Option("--archive", metavar="FOLDER", help="Its archive, if not next to it."),
+    ] = None,
+    config: Config = None,
+    sets: Sets = None,
+    ledger: LedgerPath = None,
+    output: TextOrBody = None,
+) -> None:
+    """Bring this host's ledger up to date from that of another host of the same store.
+
+    For a host that is new, or was away for so long that the store has forgotten what it lacks.
+    Seeding again adds nothing.
+
+    Example: corvus ledger seed /backup/other-host.duckdb
+    """
+    runtime = opened(config, ledger, sets)
+    seeded = runtime.bookkeeping.seed(source, archive)
+    drained = runtime.bookkeeping.drain()
+    body: dict[str, Any] = {
+        "ledger": str(runtime.ledger_path),
+        "events": seeded.events,
+        "drained": drained.events,
+        "through_seq": max(seeded.through_seq, drained.through_seq),
+        "rows": dict(seeded.rows),
+    }
+    words = (
+        f"{seeded.events:,} events of the store taken over from {source}, and "
+        f"{drained.events:,} from the store itself"
+    )
+    _emit(body, output, [words])
 
 
 @app.command("verify")
@@ -92,7 +263,7 @@ def verify(
     Example: corvus ledger verify
     """
     runtime = opened(config, ledger, sets)
-    verdict = runtime.bookkeeping.verify(_anchor(anchor))
+    verdict = runtime.bookkeeping.verify(_anchor(anchor), trust_store=rebuild)
     if rebuild:
         _confirm(verdict, yes=yes)
         verdict = _rebuilt(runtime, reason)
@@ -153,7 +324,7 @@ def _drained_words(body: dict[str, Any]) -> list[str]:
     words = [f"{body['events']:,} events handed over to {body['ledger']}"]
     if body["archived_rows"]:
         files = len(body["archived_files"])
-        words.append(f"{body['archived_rows']:,} rows moved to {files} files beside it")
+        words.append(f"{body['archived_rows']:,} rows moved to {files} files in {body['archive']}")
     return words
 
 

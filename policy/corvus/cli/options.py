@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 if TYPE_CHECKING:
+    from corvus.bookkeeping import Bookkeeping
     from corvus.runtime import Runtime
 
 
@@ -45,6 +46,14 @@ Until: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--until", help="To the end of: yesterday, last-week, 2026-11, 2026-11-23, an instant."
+    ),
+]
+Zone: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--zone",
+        help="IANA time zone whose days, weeks and months are shown, and which times without an "
+        "offset are of; default UTC.",
     ),
 ]
 Mission: TypeAlias = Annotated[
@@ -113,12 +122,13 @@ def opened(
     return open_runtime(config or (), sets=sets or (), ledger=ledger, clock=clock_at(as_of))
 
 
-def ledger_path(config: Sequence[Path] | None, ledger: Path | None) -> Path:
-    """Return the ledger to read: the one named, else the config's, else the user's own.
+def books_of(config: Sequence[Path] | None, ledger: Path | None) -> Bookkeeping:
+    """Return the ledger to read, the one named or the config's, and the store behind it.
+
+    The config is read in any case: it may name a store that other hosts share, whose events belong
+    to what is read (STO-1).
 
     Raises:
-        ConfigError: No ledger is named, and the config that would name it has errors.
+        ConfigError: The config has errors.
     """
-    if ledger is not None:
-        return ledger
-    return opened(config, None).ledger_path
+    return opened(config, ledger).bookkeeping

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,8 +34,9 @@ from corvus.diagnostics.plain import escape
 from corvus.diagnostics.secrets import scrub
 from corvus.model.budget import Budget
 from corvus.model.policy import Policy
-from corvus.model.price import Price
-from corvus.model.usage import TokenKind
+from corvus.model.price import Price, Rates
+from corvus.model.usage import FEES, TokenKind
+from corvus.prices.stated import rate_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -85,7 +86,9 @@ def _kv(runtime: Runtime) -> list[str]:
     ]
     for budget in policy.budgets:
         lines += [_budget_line(budget), *_limit_lines(budget)]
-    return lines + [_price_line(price) for price in policy.prices]
+    for price in policy.prices:
+        lines += [_price_line(price), *_tier_lines(price)]
+    return lines
 
 
 def _cost_lines(policy: Policy) -> list[str]:
@@ -127,12 +130,31 @@ def _limit_lines(budget: Budget) -> list[str]:
 
 
 def _price_line(price: Price) -> str:
-    rates = " ".join(
-        f"{kind}_usd_per_million={usd_exact(rate)}" for kind, rate in price.rates.items()
-    )
+    rates = " ".join(_rate_words(price.rates))
     since = price.effective_from.isoformat() if price.effective_from else "none"
     source = kv_text(price.source) if price.source else "none"
-    return f"price={kv_text(price.key)} {rates} effective_from={since} source={source}"
+    aliases = f" aliases={kv_text(','.join(price.aliases))}" if price.aliases else ""
+    return f"price={kv_text(price.key)} {rates} effective_from={since} source={source}{aliases}"
+
+
+def _tier_lines(price: Price) -> list[str]:
+    """Return a line for each tier of a price."""
+    return [
+        " ".join(
+            (
+                f"tier={kv_text(price.key)} above_tokens={tier.above_tokens}",
+                *_rate_words(tier.rates),
+            )
+        )
+        for tier in price.tiers
+    ]
+
+
+def _rate_words(rates: Rates) -> Iterator[str]:
+    for kind, rate in rates.items():
+        is_fee = kind in FEES
+        unit = "use" if is_fee else "million"
+        yield f"{kind}_usd_per_{unit}={rate_text(kind, rate) if is_fee else usd_exact(rate)}"
 
 
 def _print_table(runtime: Runtime) -> None:
@@ -144,7 +166,7 @@ def _print_table(runtime: Runtime) -> None:
         out.print("[yellow]disabled[/]: cost.enabled = false, nothing is enforced")
     _print_budgets(out, policy.budgets)
     if policy.prices:
-        out.print("own prices, USD per million tokens")
+        out.print("own prices, USD per million tokens; of searches and containers, for one use")
         _print_prices(out, policy.prices)
     out.print(
         f"price book: {books.bundled_version} (prices by time of day are held at their highest)"
@@ -186,17 +208,25 @@ def _print_budgets(out: Console, budgets: Sequence[Budget]) -> None:
 
 def _print_prices(out: Console, prices: Sequence[Price]) -> None:
     kinds = [kind for kind in TokenKind if any(kind in price.rates for price in prices)]
-    rows = [
-        (
-            price.key,
-            price.effective_from.isoformat() if price.effective_from else "always",
-            *(usd_short(price.rates[kind]) if kind in price.rates else "-" for kind in kinds),
-        )
-        for price in prices
-    ]
+    rows = [row for price in prices for row in _price_rows(price, kinds)]
     headings = ("model", "from", *(kind.replace("_", " ") for kind in kinds))
     right = range(2, len(headings))
     print_rows(out, headings, [[*map(escape, row)] for row in rows], right=right)
+
+
+def _price_rows(price: Price, kinds: Sequence[TokenKind]) -> Iterator[tuple[str, ...]]:
+    """Yield a row for a price, and one for each of its tiers."""
+    since = price.effective_from.isoformat() if price.effective_from else "always"
+    yield price.key, since, *(_cell(kind, price.rates) for kind in kinds)
+    for tier in price.tiers:
+        name = f"  above {tier.above_tokens:,} tokens"
+        yield name, since, *(_cell(kind, tier.rates) for kind in kinds)
+
+
+def _cell(kind: TokenKind, rates: Rates) -> str:
+    if kind not in rates:
+        return "-"
+    return rate_text(kind, rates[kind]) if kind in FEES else usd_short(rates[kind])
 
 
 @app.command("decide")

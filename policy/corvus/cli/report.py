@@ -26,7 +26,8 @@ from corvus.cli.options import (
     Sets,
     Since,
     Until,
-    ledger_path,
+    Zone,
+    books_of,
 )
 from corvus.cli.output import (
     Output,
@@ -123,13 +124,21 @@ def show(
 def reprice(
     *,
     book: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--book",
             metavar="DATE",
-            help="Day whose prices hold (UTC): 2026-11-23, 2026-11, today.",
+            help="Day whose prices hold (UTC): 2026-11-23, 2026-11, today; with --model today "
+            "unless stated.",
         ),
-    ],
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="Price each call as if this model had answered it."),
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option("--provider", help="Who bills for --model.")
+    ] = None,
     since: Since = None,
     until: Until = None,
     output: Output = None,
@@ -138,10 +147,14 @@ def reprice(
     ledger: LedgerPath = None,
     as_of: AsOf = None,
 ) -> None:
-    """Price a period again with the book of another day, next to the recorded cost.
+    """Price a period again, with the book of another day or as another model, next to the record.
 
     Prices are those of [cost.prices] and of the bundled book that were in force on the day. Nothing
     is overwritten. The difference is of the calls that both sides price.
+
+    With --model, low takes the cache as recorded; high reads what the first call of each session
+    read from a cache at the full rate. A call that used what the model has no rate for is counted
+    apart.
 
     Example: corvus report reprice --book 2026-01-01 --since 2026-11
     """
@@ -149,21 +162,33 @@ def reprice(
     from corvus.cli.tables import print_table
     from corvus.cli.times import clock_at, parse_bounds, parse_since
     from corvus.reporting.formats import Format
-    from corvus.reporting.reprice import reprice as priced_anew
+    from corvus.reporting.other_model import OtherModel, reprice_as
+    from corvus.reporting.reprice import reprice as reprice_on
     from corvus.runtime import open_runtime
 
+    if book is None and model is None:
+        raise ReportParameterInvalid("state --book DATE, --model NAME, or both")
+    if provider is not None and model is None:
+        raise ReportParameterInvalid("--provider goes with --model")
     shape = choose_format(output, file)
     now = clock_at(as_of).now()
-    on = parse_since(book, now).date()
+    on = parse_since(book, now).date() if book else now.date()
     bounds = parse_bounds(since, until, now)
     runtime = open_runtime(config or (), ledger=ledger)
     with runtime.bookkeeping.ledger() as opened:
-        table = priced_anew(opened.connection, runtime.books, on, **bounds)
+        if model is None:
+            table = reprice_on(opened.connection, runtime.books, on, **bounds)
+        else:
+            other = OtherModel(model, provider, on)
+            table = reprice_as(opened.connection, runtime.books, other, **bounds)
     if shape is Format.TABLE:
-        print_table(console(), table, f"Recorded cost, and cost at the prices of {on}")
+        at_which = f"at the prices of {on}" if model is None else f"as {model} at those of {on}"
+        print_table(console(), table, f"Recorded cost, and cost {at_which}")
         return
     parameters = {name: naive_utc(bound) for name, bound in bounds.items()}
     about = {"report": "reprice", "book": on.isoformat()}
+    about |= {"model": model} if model else {}
+    about |= {"provider": provider} if provider else {}
     give(table, shape, file, about=about | {"parameters": parameters}, head=about)
 
 
@@ -176,6 +201,7 @@ def run(
     ] = None,
     since: Since = None,
     until: Until = None,
+    zone: Zone = None,
     output: Output = None,
     file: OutputFile = None,
     chart: Annotated[bool, typer.Option("--chart", help="Draw bars below the table.")] = False,
@@ -194,7 +220,7 @@ def run(
 
     Example: corvus report by-model --since 2026-11 --format csv -o november.csv
     """
-    from corvus.cli.times import clock_at, parse_bounds
+    from corvus.cli.times import clock_at, parse_bounds, parse_zone
     from corvus.reporting.catalog import load_catalog
     from corvus.reporting.run import run_report
 
@@ -203,14 +229,16 @@ def run(
     if chart and report.header.chart is None:
         raise ReportError(f"report {report.name} declares no chart; leave out --chart")
     now = clock_at(as_of).now()
-    given = _given(report, param or [], parse_bounds(since, until, now))
+    bounds = parse_bounds(since, until, now, parse_zone(zone or "UTC"))
+    given = _given(report, param or [], bounds | ({"zone": zone} if zone else {}))
     with _ledger(report, config, ledger, sets, now) as connection:
         table = run_report(connection, report, given, now=now)
     if shape == "table":
-        _print(report, table, chart=chart)
+        _print(report, table, zone, chart=chart)
     else:
         about = _about(report, given, now)
-        give(table, shape, file, about=about, head={"report": report.name})
+        head = {"report": report.name} | ({"zone": zone} if zone else {})
+        give(table, shape, file, about=about, head=head)
 
 
 @contextmanager
@@ -222,11 +250,10 @@ def _ledger(
     now: datetime,
 ) -> Generator[Connection]:
     """Open what a report reads: the ledger, and where it asks for them the budgets in force."""
-    from corvus.bookkeeping import Bookkeeping
     from corvus.reporting.header import IN_FORCE
 
     if not IN_FORCE.intersection(report.header.reads):
-        with Bookkeeping(ledger_path(config, ledger)).ledger() as opened:
+        with books_of(config, ledger).ledger() as opened:
             yield opened.connection
         return
     from corvus.reporting.in_force import show_budgets
@@ -238,10 +265,8 @@ def _ledger(
         yield opened.connection
 
 
-def _given(
-    report: Report, texts: Sequence[str], bounds: Mapping[str, datetime]
-) -> dict[str, object]:
-    """Collect the parameters given as ``NAME=VALUE`` and as ``--since`` and ``--until``."""
+def _given(report: Report, texts: Sequence[str], bounds: Mapping[str, object]) -> dict[str, object]:
+    """Collect the parameters given as ``NAME=VALUE`` and by options of their own."""
     declared = [parameter.name for parameter in report.header.parameters]
     for name in bounds:
         if name not in declared:
@@ -260,11 +285,12 @@ def _given(
     return given
 
 
-def _print(report: Report, table: Table, *, chart: bool) -> None:
+def _print(report: Report, table: Table, zone: str | None, *, chart: bool) -> None:
     from corvus.cli.tables import print_chart, print_table
 
     out = console()
-    print_table(out, table, report.header.title)
+    title = f"{report.header.title} ({zone})" if zone else report.header.title
+    print_table(out, table, title)
     if report.header.method:
         out.print(report.header.method, style="dim", markup=False)
     if chart and report.header.chart is not None:

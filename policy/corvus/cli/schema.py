@@ -28,6 +28,9 @@ NAMES = (
     "audit-event",
     "budget-exceeded",
     "diagnostics",
+    "price",
+    "store-move",
+    "store-status",
     "usage-record",
 )
 """The short names, so that ``corvus schema native`` is a command; a test compares the files."""

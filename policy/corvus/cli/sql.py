@@ -16,7 +16,7 @@ import typer
 
 from corvus.base.errors import PolicyError, ReportParameterInvalid
 from corvus.bookkeeping import Bookkeeping
-from corvus.cli.options import Config, LedgerPath, ledger_path
+from corvus.cli.options import Config, LedgerPath, books_of
 from corvus.cli.output import Output, OutputFile, choose_format, console, give, is_terminal, shown
 from corvus.diagnostics.plain import escape
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _TABLE_ROWS = 200
 """Rows of a table for a person, unless asked otherwise; other formats give all."""
+_TIMEOUT_SECONDS = 60.0
 _TIMEOUT_MAX_SECONDS = 86_400.0
 
 
@@ -36,7 +37,8 @@ Limit: TypeAlias = Annotated[
     ),
 ]
 Timeout: TypeAlias = Annotated[
-    float | None, typer.Option("--timeout", metavar="SECONDS", help="Give up after this long.")
+    float,
+    typer.Option("--timeout", metavar="SECONDS", help="Give up after this long; 0 never does."),
 ]
 
 
@@ -51,7 +53,7 @@ def sql(
     output: Output = None,
     file: OutputFile = None,
     limit: Limit = None,
-    timeout: Timeout = None,
+    timeout: Timeout = _TIMEOUT_SECONDS,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show DuckDB's plan instead of the rows.")
     ] = False,
@@ -66,17 +68,17 @@ def sql(
     Example: corvus sql "SELECT requested_model, SUM(cost_nano_usd) AS cost_nano_usd FROM usage_call
     GROUP BY ALL" --format csv
     """
-    from corvus.bookkeeping import Bookkeeping
     from corvus.reporting.sql import run_sql
 
-    if timeout is not None and not 0 < timeout <= _TIMEOUT_MAX_SECONDS:
+    if not 0 <= timeout <= _TIMEOUT_MAX_SECONDS:
         raise ReportParameterInvalid(
-            f"--timeout must be above 0 and at most {_TIMEOUT_MAX_SECONDS:g} seconds, "
-            f"got {timeout:g}"
+            f"--timeout must be 0 (never) to {_TIMEOUT_MAX_SECONDS:g} seconds, got {timeout:g}"
         )
-    books = Bookkeeping(ledger_path(config, ledger))
+    books = books_of(config, ledger)
     if statement is None and sys.stdin.isatty() and is_terminal() and output is file is None:
-        Prompt(books, timeout_seconds=timeout, rows_max=_rows_max(limit, is_table=True)).run()
+        Prompt(
+            books, timeout_seconds=timeout or None, rows_max=_rows_max(limit, is_table=True)
+        ).run()
         return
     text = sys.stdin.read() if statement in {None, "-"} else str(statement)
     shape = choose_format(output, file)
@@ -86,7 +88,7 @@ def sql(
             opened.connection,
             text,
             rows_max=_rows_max(limit, is_table=is_table),
-            timeout_seconds=timeout,
+            timeout_seconds=timeout or None,
             explain=explain,
         )
     if is_table or (answer.plan is not None and output is file is None):

@@ -17,6 +17,7 @@ from corvus.answers.budgets import refusals_body
 from corvus.answers.kv import kv_text, kv_value, kv_words
 from corvus.answers.notify import STANDING
 from corvus.answers.status import OVERRIDE
+from corvus.answers.store import SHARED
 from corvus.base.errors import StoreError
 from corvus.base.money import usd_exact, usd_short
 from corvus.cli.budgets.lines import refusals_text
@@ -25,12 +26,15 @@ from corvus.cli.exits import Exit
 from corvus.cli.options import Config, LedgerPath, Sets, opened
 from corvus.cli.output import TextOrBody, console, emit, print_rows, shown
 from corvus.cli.serving.notify import standing_words
+from corvus.cli.stores.standing_lines import shared_lines
 from corvus.config.layers import origins
 from corvus.config.layers.load import load_layers
 from corvus.config.toml.values import shown as dotted
 from corvus.config.toml.values import written
 from corvus.diagnostics.plain import escape
 from corvus.governor.rules import budgets_to_register
+from corvus.model.ledger_health import LedgerHealth
+from corvus.store.operations.overview import overview
 from corvus.version import __version__
 
 if TYPE_CHECKING:
@@ -39,10 +43,10 @@ if TYPE_CHECKING:
     from corvus.bookkeeping import Health
     from corvus.config.layers.load import Layers
     from corvus.config.layers.origins import EffectiveSetting
-    from corvus.ledger.health import LedgerHealth
     from corvus.model.budget import Measure
     from corvus.runtime import Runtime
     from corvus.store.health import Blocking, StoreHealth
+    from corvus.store.operations.overview import StoreOverview
     from corvus.store.standing import TargetStanding
 
 
@@ -55,7 +59,9 @@ def status(
 ) -> None:
     """Show the config in force, whether store and ledger work, and what is under way.
 
-    It settles and changes nothing. The exit code is 30 when store or ledger cannot be used, else 0.
+    It settles and changes nothing. The exit code is 30 when store or ledger cannot be used, else 0;
+    an install without the ledger is one that cannot be used where budgets are enforced, or a store
+    or ledger is there.
 
     Example: corvus status
     """
@@ -63,7 +69,7 @@ def status(
     layered = load_layers(config or (), sets or (), os.environ)
     place = Place(runtime, layered, runtime.health(), runtime.clock.now())
     emit(output, lambda: as_json(place), lambda: print_page(place), kv=lambda: as_lines(place))
-    if not place.health.is_usable:
+    if not place.is_healthy:
         raise typer.Exit(Exit.LEDGER_UNAVAILABLE)
 
 
@@ -90,6 +96,14 @@ class Place:
         """What a file, a variable or the command line sets."""
         return [row for row in origins.effective(self.layered.loaded) if not row.is_default]
 
+    @property
+    def is_healthy(self) -> bool:
+        """Whether all that is needed works; a ledger is not needed where nothing is governed."""
+        store, ledger = self.health.store, self.health.ledger
+        if ledger.is_installed or self.runtime.policy.enabled or store.exists or ledger.exists:
+            return self.health.is_usable
+        return store.problem is None
+
     @cached_property
     def notify(self) -> list[TargetStanding]:
         """How far each target of notifications has got; none where the store cannot say."""
@@ -98,6 +112,12 @@ class Place:
         with suppress(StoreError):
             return self.runtime.notify_standings()
         return []
+
+    @cached_property
+    def shared(self) -> StoreOverview | None:
+        """How the store is that hosts share; ``None`` where it is a file of this one."""
+        place = self.runtime.bookkeeping.place
+        return overview(place, self.health.store) if place.is_shared else None
 
     @property
     def blocking(self) -> list[Blocking]:
@@ -121,7 +141,7 @@ def as_json(place: Place) -> dict[str, object]:
     return {
         "version": __version__,
         "as_of": place.now.isoformat(),
-        "healthy": place.health.is_usable,
+        "healthy": place.is_healthy,
         "config": runtime.config_shown,
         "settings": {dotted(row.route): row_json(row) for row in place.changed},
         "deprecated_fields": list(policy.deprecated_fields),
@@ -131,7 +151,7 @@ def as_json(place: Place) -> dict[str, object]:
         "price_book": books.bundled_version,
         "own_prices": len(policy.prices),
         "store": {
-            "path": str(store.path),
+            "path": store.name,
             "state": _state(store),
             "problem": store.problem,
             "writable": store.is_writable,
@@ -140,6 +160,7 @@ def as_json(place: Place) -> dict[str, object]:
             "undrained_events": store.undrained_events,
             "recount_due": store.recount_due,
         },
+        "shared": None if place.shared is None else SHARED.body(place.shared),
         "ledger": {
             "path": str(ledger.path),
             "state": _state(ledger),
@@ -148,6 +169,7 @@ def as_json(place: Place) -> dict[str, object]:
             "size_bytes": ledger.size_bytes,
             "version": ledger.version,
             "archive_files": ledger.archive_files,
+            "archive_places": ", ".join(ledger.archive_places) or None,
         },
         "reservations": {
             "open": store.holds.count,
@@ -215,7 +237,7 @@ def print_page(place: Place) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, words in (*_in_force(place), *_files(place.health), *_under_way(place)):
+    for name, words in (*_in_force(place), *_files(place), *_under_way(place)):
         table.add_row(name, words)
     out.print(f"[bold]corvus {__version__}[/] on {shown(place.runtime.config_shown)}")
     out.print(table)
@@ -234,19 +256,28 @@ def _in_force(place: Place) -> Iterator[tuple[str, str]]:
         yield "[yellow]deprecated[/]", f"{shown(path)}: `corvus migrate` rewrites it"
 
 
-def _files(health: Health) -> Iterator[tuple[str, str]]:
+def _files(place: Place) -> Iterator[tuple[str, str]]:
+    health = place.health
     for name, part in (("store", health.store), ("ledger", health.ledger)):
         state = _state(part)
-        colour = {"ok": "green", "missing": "yellow", "busy": "yellow"}.get(state, "red")
-        about = [f"[{colour}]{'none yet' if state == 'missing' else state}[/]"]
+        mild = {"missing", "busy", *(("not-installed",) if place.is_healthy else ())}
+        colour = "green" if state == "ok" else "yellow" if state in mild else "red"
+        word = "none yet" if state == "missing" else state.replace("-", " ")
+        about = [f"[{colour}]{word}[/]"]
         if part.exists:
-            about.append(f"{_size(part.size_bytes)}, version {part.version}")
+            about.append(_size(part.size_bytes))
+            about += [f"version {part.version}"] if part.version else []
             about += [] if part.is_writable else ["[yellow]read-only[/]"]
-        yield name, f"{shown(str(part.path))}  {', '.join(about)}"
+        yield name, f"{shown(_place_name(part))}  {', '.join(about)}"
         if part.problem is not None:
-            yield "", f"[red]{shown(part.problem)}[/]"
+            yield "", f"[{colour}]{shown(part.problem)}[/]"
+    if health.ledger.archive_places:
+        where = ", ".join(map(shown, health.ledger.archive_places))
+        yield "archive", f"{where}  {_many(health.ledger.archive_files, 'file')}"
     if health.store.undrained_events:
         yield "", f"{_many(health.store.undrained_events, 'event')} for `corvus ledger drain`"
+    if place.shared is not None:
+        yield from shared_lines(place.shared)
 
 
 def _under_way(place: Place) -> Iterator[tuple[str, str]]:
@@ -306,12 +337,18 @@ def _value(row: EffectiveSetting) -> str:
     return written(origins.masked(row.route, row.value))
 
 
+def _place_name(part: StoreHealth | LedgerHealth) -> str:
+    return str(part.path) if isinstance(part, LedgerHealth) else part.name
+
+
 def _state(part: StoreHealth | LedgerHealth) -> str:
+    if isinstance(part, LedgerHealth) and not part.is_installed:
+        return "not-installed"
     if part.problem is not None:
         return "unusable"
     if not part.exists:
         return "missing"
-    return "busy" if getattr(part, "is_busy", False) else "ok"
+    return "busy" if isinstance(part, LedgerHealth) and part.is_busy else "ok"
 
 
 def _many(count: int, noun: str) -> str:

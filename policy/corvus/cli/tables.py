@@ -134,6 +134,8 @@ def _place(table: Table, name: str) -> int:
 
 _FOLDED_CELLS = 36
 """A word longer than this may be folded; the common names of models are shorter."""
+_FOLDED_LINES = 4
+"""A text that needs more lines than this loses its middle: one long name is no page of its own."""
 _SHORT_ID_CELLS = 9
 _LIST = "models"
 """The column whose texts are lists; each model gets a line of its own."""
@@ -257,9 +259,10 @@ def _wrapped(strip: _Strip) -> _Strip:
 
 def _fitted(strip: _Strip, width: int) -> _Strip:
     heading = _lines(strip.heading, width)
-    if not _is_id(strip.column):
+    if is_rigid(strip.column) or strip.column.name == _LIST:
         return replace(strip, heading=heading)
-    return replace(strip, heading=heading, texts=[_middle_cut(text, width) for text in strip.texts])
+    room = width if _is_id(strip.column) else width * _FOLDED_LINES
+    return replace(strip, heading=heading, texts=[_middle_cut(text, room) for text in strip.texts])
 
 
 def _lines(heading: str, width: int) -> str:

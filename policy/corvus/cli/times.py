@@ -1,13 +1,13 @@
-"""Reads points in time as people type them: dates, months, ``last-week``, ``7d``; all in UTC.
+"""Reads points in time as people type them: dates, months, ``last-week``, ``7d``.
 
-It refuses what it would have to guess: local times without a zone are UTC, and there are no month
-names.
+It refuses what it would have to guess: without a zone they are UTC, and there are no month names.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 from corvus.base.errors import ReportParameterInvalid
 from corvus.base.period import next_month
@@ -28,8 +28,22 @@ _LONGEST = timedelta(days=366)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-def parse_instant(text: str) -> datetime:
-    """Read an ISO 8601 date (its first instant) or instant; without an offset it is UTC.
+def parse_zone(name: str) -> tzinfo:
+    """Read the name of a time zone.
+
+    Raises:
+        ReportParameterInvalid: The IANA database has no such zone.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # it is no name, a folder, or of no zone
+        raise ReportParameterInvalid(
+            f"--zone must be an IANA time zone such as Europe/Berlin or UTC, got {name!r}"
+        ) from None
+
+
+def parse_instant(text: str, zone: tzinfo = UTC) -> datetime:
+    """Read an ISO 8601 date (its first instant) or instant; without an offset it is of a zone.
 
     Returns:
         An aware instant in UTC.
@@ -41,7 +55,7 @@ def parse_instant(text: str) -> datetime:
         if not _STARTS_WITH_DAY.match(text):
             raise ValueError
         instant = datetime.fromisoformat(text)
-        instant = instant.replace(tzinfo=instant.tzinfo or UTC).astimezone(UTC)
+        instant = instant.replace(tzinfo=instant.tzinfo or zone).astimezone(UTC)
         if not _FIRST <= instant < _END:
             raise ValueError
     except (ValueError, OverflowError):
@@ -61,7 +75,7 @@ def clock_at(as_of: str | None) -> Clock:
     return SystemClock() if as_of is None else FixedClock(parse_instant(as_of))
 
 
-def parse_since(text: str, now: datetime) -> datetime:
+def parse_since(text: str, now: datetime, zone: tzinfo = UTC) -> datetime:
     """Read the inclusive start of a range: the first instant of what the text names.
 
     Args:
@@ -69,14 +83,15 @@ def parse_since(text: str, now: datetime) -> datetime:
             (from Monday), ``last-week``, ``this-month``, ``last-month``, a year ``2026``, a month
             ``2026-11``, an ISO week ``2026-W47``, a day ``2026-11-23``, or an instant.
         now: The present instant, aware.
+        zone: Whose days, weeks and months they are.
 
     Raises:
         ReportParameterInvalid: The text is none of these.
     """
-    return _named(text, now)[0]
+    return _named(text, now, zone)[0]
 
 
-def parse_until(text: str, now: datetime) -> datetime:
+def parse_until(text: str, now: datetime, zone: tzinfo = UTC) -> datetime:
     """Read the exclusive end of a range: the end of what the text names, else the instant.
 
     ``--until 2026-11`` thus ends with the last instant of November, ``--until yesterday`` with
@@ -85,14 +100,17 @@ def parse_until(text: str, now: datetime) -> datetime:
     Args:
         text: As for ``parse_since``.
         now: The present instant, aware.
+        zone: Whose days, weeks and months they are.
 
     Raises:
         ReportParameterInvalid: The text is none of these.
     """
-    return _named(text, now)[1]
+    return _named(text, now, zone)[1]
 
 
-def parse_bounds(since: str | None, until: str | None, now: datetime) -> dict[str, datetime]:
+def parse_bounds(
+    since: str | None, until: str | None, now: datetime, zone: tzinfo = UTC
+) -> dict[str, datetime]:
     """Read the range that ``--since`` and ``--until`` name together.
 
     Returns:
@@ -103,9 +121,9 @@ def parse_bounds(since: str | None, until: str | None, now: datetime) -> dict[st
     """
     bounds: dict[str, datetime] = {}
     if since is not None:
-        bounds["since"] = parse_since(since, now)
+        bounds["since"] = parse_since(since, now, zone)
     if until is not None:
-        bounds["until"] = parse_until(until, now)
+        bounds["until"] = parse_until(until, now, zone)
     if since and until and bounds["since"] >= bounds["until"]:
         raise ReportParameterInvalid(
             f"--since {since} ({bounds['since']:%Y-%m-%d %H:%M}) is not before the end of "
@@ -134,13 +152,13 @@ def parse_duration(text: str) -> timedelta:
     return span
 
 
-def _named(text: str, now: datetime) -> tuple[datetime, datetime]:
+def _named(text: str, now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
     """Return first instant and exclusive end of what a text names; an instant is both."""
     word = text.strip().lower()
     try:
-        if days := _days(word, now.astimezone(UTC).date()):
-            return _midnight(days[0]), _midnight(days[1])
-        instant = _instant(word, now)
+        if days := _days(word, now.astimezone(zone).date()):
+            return _midnight(days[0], zone), _midnight(days[1], zone)
+        instant = _instant(word, now, zone)
     except (ValueError, OverflowError, ReportParameterInvalid):
         raise ReportParameterInvalid(
             f"{text!r} is no time: try 7d, 12h, today, yesterday, last-week, last-month, 2026-11, "
@@ -181,13 +199,13 @@ def _from(day: date, days: int) -> tuple[date, date]:
     return day, day + timedelta(days=days)
 
 
-def _instant(word: str, now: datetime) -> datetime:
+def _instant(word: str, now: datetime, zone: tzinfo) -> datetime:
     if word == "now":
         return now
     if ago := _AGO.fullmatch(word):
         return now - timedelta(hours=int(ago["count"]) * _HOURS[ago["unit"]])
-    return parse_instant(word.upper())
+    return parse_instant(word.upper(), zone)
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, tzinfo=UTC)
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)

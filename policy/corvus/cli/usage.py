@@ -6,18 +6,22 @@ import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from corvus.answers.denial import add_command
 from corvus.base.errors import ReportParameterInvalid
 from corvus.base.money import usd_exact
 from corvus.cli.exits import Exit
-from corvus.cli.options import AsOf, Config, LedgerPath, Sets, Since, Until, ledger_path, opened
+from corvus.cli.import_notes import note_texts
+from corvus.cli.options import AsOf, Config, LedgerPath, Sets, Since, Until, books_of, opened
 from corvus.cli.output import TableOrBody, console, counting, emit
 from corvus.diagnostics.plain import escape
 from corvus.usage.exporters import FORMATS, SUFFIXES, Shape
+from corvus.usage.exporters.focus_columns import VERSIONS
 from corvus.usage.importers import FORMATS as IMPORT_FORMATS
 
 if TYPE_CHECKING:
@@ -44,6 +48,12 @@ class ExportFormat(StrEnum):
     vars().update({name: name for name in (*Shape, *FORMATS)})
 
 
+class FocusVersion(StrEnum):
+    """Which version of FOCUS is written."""
+
+    vars().update({f"V{version.replace('.', '_')}": version for version in VERSIONS})
+
+
 Paths: TypeAlias = Annotated[
     list[str],
     typer.Argument(
@@ -59,11 +69,13 @@ Columns: TypeAlias = Annotated[
     ),
 ]
 Inclusive: TypeAlias = Annotated[
-    bool,
+    bool | None,
     typer.Option(
-        "--inclusive",
-        help="For generic files: input counts include cached tokens and output counts include "
-        "reasoning, as OpenAI and OpenTelemetry count.",
+        "--inclusive/--disjoint",
+        help="For generic files: whether input counts include cached tokens and output counts "
+        "include reasoning, as OpenAI and OpenTelemetry count. Default: by the total of each call, "
+        "else by the names of the columns.",
+        show_default=False,
     ),
 ]
 
@@ -102,19 +114,23 @@ def export(
         str | None,
         typer.Option("--billing-account", help="FOCUS: the account billed; default: the provider."),
     ] = None,
+    focus_version: Annotated[
+        FocusVersion | None,
+        typer.Option("--focus-version", help=f"FOCUS: the version; default: {VERSIONS[0]}."),
+    ] = None,
     config: Config = None,
     ledger: LedgerPath = None,
     as_of: AsOf = None,
 ) -> None:
-    """Export usage as CSV, JSON lines, Parquet, or FOCUS 1.2 for FinOps tools.
+    """Export usage as CSV, JSON lines, Parquet, or FOCUS for FinOps tools.
 
     CSV, JSON lines and Parquet have every row of usage_record; a call that was corrected has three,
-    whose sum is right. FOCUS has one row for each call with a known cost, as CSV, or as what the
+    whose sum is right. `corvus usage import` takes them over as they are, here or elsewhere. FOCUS
+    has the calls with a known cost, by kind of token where that is known, as CSV, or as what the
     suffix of the file says.
 
     Example: corvus usage export --format focus --since 2026-11 -o november.csv
     """
-    from corvus.bookkeeping import Bookkeeping
     from corvus.cli.times import clock_at, parse_bounds
     from corvus.usage.exporters.export import (
         RECORDS,
@@ -123,16 +139,21 @@ def export(
         export_text,
         exporter_named,
     )
+    from corvus.usage.exporters.focus import exporter_of
 
     exporter = RECORDS
     if output is not None and output.value in FORMATS:
         exporter, output = exporter_named(output.value), None
+    if focus_version is not None:
+        if exporter is RECORDS:
+            raise ReportParameterInvalid("--focus-version goes with --format focus alone")
+        exporter = exporter_of(focus_version.value)
     shape = _shape(output, file, exporter.shape)
     bounds = parse_bounds(since, until, clock_at(as_of).now())
     choice = Choice(exporter=exporter, session=session, project=project, account=account, **bounds)
     if account is not None and not exporter.names_account:
         raise ReportParameterInvalid("--billing-account goes with --format focus alone")
-    with Bookkeeping(ledger_path(config, ledger)).ledger() as opened:
+    with books_of(config, ledger).ledger() as opened:
         if file is None:
             summary = export_text(opened.connection, choice, shape, sys.stdout)
         else:
@@ -149,7 +170,7 @@ def import_(
         SourceFormat, typer.Option("--from", help="Format of the files; auto looks at each.")
     ] = SourceFormat.AUTO,
     columns: Columns = None,
-    inclusive: Inclusive = False,
+    inclusive: Inclusive = None,
     project: Project = None,
     provider: Provider = None,
     reread: Reread = False,
@@ -166,7 +187,8 @@ def import_(
     Files that have not changed since their last import are not read again, and of a log that has
     grown only its new lines; other options, or new prices for calls that had none, read all of it.
 
-    Bad lines are reported with their numbers and skipped; the exit code stays 0 unless --strict.
+    Bad lines are reported with their numbers and skipped; the exit code stays 0 unless --strict. A
+    file without a call, and a column that looks like usage and is not read, are named.
 
     Example: corvus usage import ~/.claude/projects
     """
@@ -182,6 +204,7 @@ def import_(
         inclusive=inclusive,
         clock=runtime.clock,
         imported=model.ImportedFiles() if reread else runtime.bookkeeping.imported_files(),
+        own_store=runtime.bookkeeping.store_id(),
     )
     importing = runtime.bookkeeping.importing
     with _progress() as shows:
@@ -192,7 +215,10 @@ def import_(
         output,
         lambda: _summary_body(summary, facts),
         lambda: console().print(_summary_table(facts)),
-        kv=lambda: (f"{key}={value}" for key, value in facts.items()),
+        kv=lambda: chain(
+            (f"{key}={value}" for key, value in facts.items()),
+            (f"note={text}" for text in note_texts(summary.notes)),
+        ),
     )
     if output != "json":
         _print_remarks(summary, runtime.books)
@@ -248,6 +274,7 @@ _WORDS = {
     "duplicate": "calls already there",
     "unpriced_calls": "calls without a price",
     "bad": "bad lines, skipped",
+    "notes": "notes",
     "new_cost_usd": "cost added, USD",
     "ledger": "ledger",
 }
@@ -267,6 +294,7 @@ def _facts(summary: ImportSummary, ledger: Path) -> dict[str, str | int]:
         "duplicate": summary.duplicate,
         "unpriced_calls": summary.unpriced,
         "bad": summary.bad_lines,
+        "notes": len(summary.notes),
         "new_cost_usd": usd_exact(summary.new_cost_nano_usd),
         "ledger": str(ledger),
     }
@@ -280,6 +308,19 @@ def _summary_body(summary: ImportSummary, facts: Mapping[str, str | int]) -> dic
         "new_cost_nano_usd": str(summary.new_cost_nano_usd),
         "bad_lines": [
             {"file": str(bad.file), "line": bad.line, "reason": bad.reason} for bad in summary.bad
+        ],
+        "notes": [
+            {"file": str(note.file or ""), "text": note.text, "lines": note.lines}
+            for note in summary.notes
+        ],
+        "columns": [
+            {
+                "file": str(one.file),
+                "used": dict(one.used),
+                "unused": list(one.unused),
+                "doubtful": list(one.doubtful),
+            }
+            for one in summary.columns
         ],
     }
 
@@ -312,12 +353,7 @@ def _remarks(summary: ImportSummary, books: PriceBooks) -> Iterator[str]:
     rest = summary.bad_lines - min(_SHOWN, len(summary.bad))
     if rest:
         yield f"... and {rest:,} more"
-    if summary.read_lines and not summary.usage_lines:
-        formats = ", ".join(sorted(summary.files))
-        yield (
-            f"no line has usage: the files were read as {formats}; "
-            "name the format with --from, or the columns with --map"
-        )
+    yield from note_texts(summary.notes)
     for provider, model, calls in summary.unpriced_models[:_SHOWN]:
         many = "1 call" if calls == 1 else f"{calls:,} calls"
         why = _why_unpriced(books, model, None if provider == "unknown" else provider)
@@ -335,7 +371,8 @@ def _why_unpriced(books: PriceBooks, model: str, provider: str | None) -> str:
         return f"{history[-1].entry} lacks a kind of token that was used"
     near = books.resembling(model)
     hint = f"; the book has {', '.join(near)}" if near else ""
-    return f'add [cost.prices."{model}"] to the config and import again{hint}'
+    said = f'add [cost.prices."{model}"] to the config, as `{add_command(model)}` does,'
+    return f"{said} and import again{hint}"
 
 
 def _shape(output: ExportFormat | None, file: Path | None, usual: Shape) -> Shape:

@@ -22,19 +22,22 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mappin
 from functools import partial
 from typing import Any, TypeAlias, TypeVar, Unpack
 
-import httpx2
-
 from corvus.base.errors import StoreError
 from corvus.base.time import Clock
+from corvus.calls.encodings import ABOUT_ENCODED
 from corvus.calls.flight import Command, Flight
 from corvus.calls.gate import Admission, Gate, Proposal
 from corvus.calls.refusal import Refusal, unreadable, unverified
-from corvus.calls.routes import BETAS, FreeCall, MeteredCall, Unreadable, route
+from corvus.calls.routes import FreeCall, MeteredCall, Unreadable, call_by_end
 from corvus.calls.settle import Settler
+from corvus.clients.extras import imports_of
 from corvus.governor.governor import Governor
 from corvus.governor.options import CallOptions
 from corvus.metering.providers import kind_at_any_base
 from corvus.model.gateway import Kind
+
+with imports_of("clients"):
+    import httpx2
 
 _NEVER_LEFT = (
     httpx2.ConnectError,
@@ -45,6 +48,8 @@ _NEVER_LEFT = (
 )
 """Faults after which a request has surely not reached its provider."""
 
+_OF_LENGTH = ("content-length", "transfer-encoding")
+_OF_BYTES = (*_OF_LENGTH, *ABOUT_ENCODED)
 _WRITING = ".send_request_headers.started"
 _Result = TypeVar("_Result")
 _Steps: TypeAlias = Generator[Callable[[], Any], Any, _Result]
@@ -78,7 +83,7 @@ class _Transport:
         self._obey = self._settler.aobey if is_async else self._settler.obey
 
     def _handle(self, request: httpx2.Request) -> _Steps[httpx2.Response]:
-        place = route(request.method, request.url.path, exact=False)
+        place = call_by_end(request.method, request.url.path)
         if isinstance(place, FreeCall) or not self._governor.policy.enabled:
             return (yield partial(self._send, request))
         if isinstance(place, Unreadable):
@@ -93,7 +98,8 @@ class _Transport:
     def _verdict(self, place: MeteredCall, request: httpx2.Request) -> _Steps[Admission | Refusal]:
         encoding = request.headers.get("content-encoding", "")
         body = yield request.aread if self._is_async else request.read
-        place = place.with_betas(request.headers.get(BETAS, ""))
+        place = place.with_headers(lambda name: request.headers.get(name, ""))
+        place = place.with_query(request.url.query.decode("latin-1"))
         proposal = self._gate.propose(place, body, encoding, host=request.url.host)
         if isinstance(proposal, Refusal):
             return proposal
@@ -107,7 +113,7 @@ class _Transport:
     def _fly(
         self, request: httpx2.Request, proposal: Proposal, flight: Flight
     ) -> _Steps[httpx2.Response]:
-        departure = _Departure(request, proposal.body, is_async=self._is_async)
+        departure = _Departure(request, proposal, is_async=self._is_async)
         clock = self._governor.store.clock
         self._settler.watch(flight)
         try:
@@ -244,23 +250,27 @@ class _Departure:
 
     Args:
         request: As the client made it.
-        body: What is sent in place of its own.
+        proposal: Has what is sent in place of its body: the client's own bytes, packed as they are,
+            unless something was changed about the call.
         is_async: Whether the transport awaits what it calls.
     """
 
-    def __init__(self, request: httpx2.Request, body: bytes, *, is_async: bool) -> None:
+    def __init__(self, request: httpx2.Request, proposal: Proposal, *, is_async: bool) -> None:
         self._is_traced = False
         self._is_written = False
         self._client_trace: Callable[[str, Any], Any] | None = request.extensions.get("trace")
         headers = httpx2.Headers(request.headers)
-        headers["accept-encoding"] = "identity"
-        for length in ("content-length", "transfer-encoding"):
-            headers.pop(length, None)
+        if not headers.get("authorization", "").startswith("AWS4-"):  # signed as they are
+            headers["accept-encoding"] = "identity"
+        body = proposal.body
+        is_unchanged = body is proposal.plan.body
+        for name in _OF_LENGTH if is_unchanged else _OF_BYTES:
+            headers.pop(name, None)
         self.request = httpx2.Request(
             request.method,
             request.url,
             headers=headers,
-            content=body,
+            content=request.content if is_unchanged else body,
             extensions={**request.extensions, "trace": self._atrace if is_async else self._trace},
         )
 

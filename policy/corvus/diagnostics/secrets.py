@@ -22,7 +22,7 @@ _SECRET: Final = re.compile(
     re.IGNORECASE,
 )
 _COUNT: Final = re.compile(
-    r"max|min|limit|count|input|output|context|prompt|completion|cache|total|num|per|reserve",
+    r"max|min|limit|count|input|output|context|prompt|completion|cache|total|num|per|reserve|above",
     re.IGNORECASE,
 )
 _NAME_OF: Final = re.compile(r"[_-](?:env|path|file|kind|type)\Z", re.IGNORECASE)

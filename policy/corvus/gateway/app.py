@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from fastapi import APIRouter, FastAPI, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
@@ -25,10 +26,15 @@ from corvus.gateway.api import actions, admin, approvals, cost, ops, reports, re
 from corvus.gateway.asgi import ASGIApp, Receive, Scope, Send
 from corvus.gateway.auth import Tokens
 from corvus.gateway.guards import Guards
-from corvus.gateway.paths import is_greeting, is_page, is_proxied
+from corvus.gateway.paths import is_greeting, is_page, is_proxied, is_sign_in
 from corvus.gateway.problems import MEDIA_TYPE, Problem, problem_of
 from corvus.gateway.proxy.proxy import Proxy
 from corvus.gateway.service import ConfigFile, Service
+from corvus.gateway.signin import managed
+from corvus.gateway.signin.models import OfferedModels
+from corvus.gateway.signin.surface import SignInApp
+from corvus.gateway.telemetry.receiver import Receiver
+from corvus.gateway.telemetry.routes import is_telemetry
 from corvus.governor.upkeep import keeping_up
 from corvus.observability.sinks import Telemetry
 from corvus.runtime import Runtime
@@ -99,17 +105,33 @@ def make_app(
         service = Service(runtime, store, file=file, telemetry=telemetry)
         proxy = Proxy(lambda: service.governor, runtime.gateway)
         proxy.on_overhead = service.metrics.time_overhead
+        tokens = Tokens(store)
+        sign_in = SignInApp(tokens, runtime.gateway.sign_in, os.environ)
     except BaseException:
         store.close()
         raise
-    tokens = Tokens(store)
-    app = _api(service, proxy)
+    app = _api(service, proxy, sign_in)
     shown = pages(service, tokens) if pages is not None else None
-    served = _beside(app, proxy, shown)
-    guards = Guards(served, runtime.gateway, tokens, is_route=proxy.has_route)
+    surfaces = _Surfaces(app, _proxied(service, proxy), _receiver(service), sign_in, shown)
+    guards = Guards(_routed(surfaces), runtime.gateway, tokens, is_route=_is_route(proxy))
+    guards.takes_form = proxy.takes_form
     if shown is not None:
         guards.stop = shown.close
     return guards
+
+
+def _receiver(service: Service) -> Receiver:
+    receiver = Receiver(lambda: service.governor, service.look_at_ledger, service.store.clock)
+    receiver.on_delivery = service.metrics.count_delivery
+    return receiver
+
+
+def _is_route(proxy: Proxy) -> Callable[[Scope], bool]:
+    def is_route(scope: Scope) -> bool:
+        is_own = scope["path"] == managed.PATH or is_telemetry(scope["method"], scope["path"])
+        return is_own or proxy.has_route(scope)
+
+    return is_route
 
 
 def openapi_of(service: Service) -> dict[str, Any]:
@@ -117,7 +139,7 @@ def openapi_of(service: Service) -> dict[str, Any]:
     return _api(service).openapi()
 
 
-def _api(service: Service, proxy: Proxy | None = None) -> FastAPI:
+def _api(service: Service, proxy: Proxy | None = None, sign_in: SignInApp | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         draining = asyncio.create_task(_drain(service))
@@ -128,6 +150,8 @@ def _api(service: Service, proxy: Proxy | None = None) -> FastAPI:
             draining.cancel()
             if proxy is not None:
                 await proxy.close()  # what its calls have cost is recorded first
+            if sign_in is not None:
+                await sign_in.close()
             await asyncio.to_thread(service.close)
 
     api = FastAPI(
@@ -155,14 +179,47 @@ def _api(service: Service, proxy: Proxy | None = None) -> FastAPI:
     return api
 
 
-def _beside(api: ASGIApp, proxy: ASGIApp, pages: ASGIApp | None) -> ASGIApp:
+def _proxied(service: Service, proxy: Proxy) -> ASGIApp:
+    """Return the proxy with what clients get from the gateway itself that have logged in."""
+    options = service.runtime.gateway.sign_in
+    settings = managed.ManagedSettings(options.managed_settings if options.enabled else None)
+    models = OfferedModels(proxy, lambda: service.runtime)
+
+    async def routed(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == managed.PATH:
+            await settings(scope, receive, send)
+        elif models.serves(scope):
+            await models(scope, receive, send)
+        else:
+            await proxy(scope, receive, send)
+
+    return routed
+
+
+class _Surfaces(NamedTuple):
+    """The surfaces that are served; ``pages`` may be none."""
+
+    api: ASGIApp
+    proxy: ASGIApp
+    receiver: ASGIApp
+    sign_in: ASGIApp
+    pages: ASGIApp | None
+
+
+def _routed(surfaces: _Surfaces) -> ASGIApp:
     async def routed(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            serving = api
+            serving = surfaces.api
+        elif is_telemetry(scope["method"], scope["path"]):
+            serving = surfaces.receiver
         elif is_proxied(scope["path"]) or is_greeting(scope["method"], scope["path"]):
-            serving = proxy
+            serving = surfaces.proxy
+        elif is_sign_in(scope["path"]):
+            serving = surfaces.sign_in
+        elif surfaces.pages is not None and is_page(scope["path"]):
+            serving = surfaces.pages
         else:
-            serving = pages if pages is not None and is_page(scope["path"]) else api
+            serving = surfaces.api
         await serving(scope, receive, send)
 
     return routed

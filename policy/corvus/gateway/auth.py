@@ -1,6 +1,7 @@
 """Who calls: a token of the store, looked up in memory, or the one key of a run (API-5).
 
-A revoked token is refused after a second at most: for so long the tokens are remembered, so that a
+An access token of a log-in stands for the token that approved it, for model calls alone (PRX-8). A
+revoked token is refused after a second at most: for so long the tokens are remembered, so that a
 proxied call does not wait for the store twice. A token that is not among them may have been made
 since, so it is refused only after the store was read again. Such reads are shared by all who wait
 and have a least distance, so that unknown tokens do not keep the store busy. Everybody is refused
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from corvus.governor.signin.grants import access_tokens
 from corvus.model.token import Token, TokenScope, digest_of, find_token
 from corvus.store.store import Store
 from corvus.store.unit import Unit
@@ -35,6 +37,7 @@ class Tokens:
     store: Store
     monotonic: Callable[[], float] = time.monotonic
     _known: list[Token] = field(default_factory=list[Token])
+    _access: dict[str, Token] = field(default_factory=dict[str, Token])
     _read_at: float = float("-inf")
     _began_at: float = float("-inf")
     _reading: asyncio.Task[None] | None = None
@@ -46,9 +49,19 @@ class Tokens:
         Raises:
             StoreError: The store cannot answer.
         """
-        if self._is_fresh and (token := find_token(self._known, secret)) is not None:
+        if self._is_fresh and (token := self._found(secret)) is not None:
             return token
-        return find_token(await self._read_again(), secret)
+        await self._read_again()
+        return self._found(secret)
+
+    async def find_own(self, secret: str) -> Token | None:
+        """Return the good token of the store that a secret is; no access token of a log-in.
+
+        Raises:
+            StoreError: The store cannot answer.
+        """
+        token = await self.find(secret)
+        return token if token is not None and token in self._known else None
 
     async def get(self, token_id: str) -> Token | None:
         """Return the token of an id while it is good.
@@ -72,6 +85,9 @@ class Tokens:
     def _is_fresh(self) -> bool:
         return self.monotonic() - self._read_at <= REMEMBERED_SECONDS
 
+    def _found(self, secret: str) -> Token | None:
+        return find_token(self._known, secret) or self._access.get(digest_of(secret))
+
     async def _remembered(self) -> list[Token]:
         return self._known if self._is_fresh else await self._read_again()
 
@@ -89,7 +105,7 @@ class Tokens:
         await asyncio.sleep(self._began_at + REREAD_SECONDS - self.monotonic())
         self._reading, self._next = self._next, None  # who comes now waits for the read after this
         self._began_at = began = self.monotonic()
-        self._known = await self.store.run_async(_tokens)
+        self._known, self._access = await self.store.run_async(_tokens)
         self._read_at = began
 
 
@@ -122,5 +138,5 @@ class RunKey:
         return scope is TokenScope.PROXY and self._is_needed
 
 
-def _tokens(unit: Unit) -> list[Token]:
-    return [*unit.tokens().values()]
+def _tokens(unit: Unit) -> tuple[list[Token], dict[str, Token]]:
+    return [*unit.tokens().values()], access_tokens(unit)

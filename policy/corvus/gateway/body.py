@@ -1,15 +1,28 @@
 """Reads the body of a request: bounded in size, in time, and in what all bodies take together.
 
-Does not wait for a client that trickles, nor keep more in memory than there is room for.
+Does not wait for a client that trickles, nor keep more in memory than there is room for. A body in
+an encoding is decoded, so that everything behind sees what the client says (PRX-1); its bounds hold
+for what comes and for what comes out. A large one is decoded by a thread, for others wait
+meanwhile (PRX-10).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 
-from corvus.gateway.asgi import Receive
+from corvus.calls.encodings import (
+    ABOUT_ENCODED,
+    DecodedTooLarge,
+    EncodingBroken,
+    EncodingUnknown,
+    decoding,
+    encodings_of,
+    readable,
+)
+from corvus.gateway.asgi import Headers, Receive
 from corvus.gateway.refusal import RequestRefused
 
 BODY_SECONDS = 30.0
@@ -17,7 +30,11 @@ BODY_BYTES_PER_SECOND = 1_048_576
 """A body may take so long to come in whole, and a second more for so many bytes of it."""
 ALL_BYTES_MAX = 1_073_741_824
 """Bytes that all bodies take together, from their first piece to the end of their requests."""
+AT_ONCE_BYTES = 1_048_576
+"""So much of a body is decoded on the event loop; a thread decodes the rest."""
+_BATCH_BYTES = 4_194_304
 _BUSY_SECONDS = 2
+_OF_ENCODED = {b"content-length", *(name.encode() for name in ABOUT_ENCODED)}
 
 
 class Bodies:
@@ -38,7 +55,11 @@ class Bodies:
         try:
             yield body
         finally:
-            self._bytes -= body.size
+            self.give(body.size)
+
+    def give(self, size: int) -> None:
+        """Take back the room of a piece."""
+        self._bytes -= size
 
     def take(self, size: int) -> None:
         """Take room for a piece.
@@ -56,7 +77,7 @@ class Body:
     """One body.
 
     Attributes:
-        size: Bytes that have come.
+        size: Bytes that it takes.
     """
 
     def __init__(self, bodies: Bodies) -> None:
@@ -64,16 +85,26 @@ class Body:
         self._bodies = bodies
 
     async def read(self, headers: dict[bytes, list[bytes]], receive: Receive, limit: int) -> bytes:
-        """Return it whole.
+        """Return it whole, decoded.
 
         Args:
             headers: Of its request, by names in lower case.
             receive: Gives its pieces.
-            limit: Bytes it may have.
+            limit: Bytes it may have, as it comes and decoded, inclusive.
 
         Raises:
-            RequestRefused: It is too large, too slow or cut off, or there is no room for it.
+            RequestRefused: It is too large, too slow or cut off, in an encoding that is not read or
+                not in the one that it names, or there is no room for it.
         """
+        encodings = _encodings(headers)
+        content = await self._received(headers, receive, limit)
+        for name in encodings:
+            content = await self._decoded(name, content, limit)
+        return content
+
+    async def _received(
+        self, headers: dict[bytes, list[bytes]], receive: Receive, limit: int
+    ) -> bytes:
         stated = headers.get(b"content-length", [b"0"])[0]
         if stated.isdigit() and int(stated) > limit:
             raise _too_large(limit)
@@ -96,9 +127,60 @@ class Body:
     def _take(self, piece: bytes, pieces: list[bytes], limit: int) -> None:
         if self.size + len(piece) > limit:
             raise _too_large(limit)
-        self._bodies.take(len(piece))
-        self.size += len(piece)
+        self._hold(len(piece))
         pieces.append(piece)
+
+    async def _decoded(self, name: str, content: bytes, limit: int) -> bytes:
+        """Return what is in an encoding; what it was made of gives its room back."""
+        pieces, whole = decoding(name, content, limit), BytesIO()
+        most = AT_ONCE_BYTES if len(content) <= AT_ONCE_BYTES else 0
+        try:
+            batch = _batch(pieces, most)
+            while True:
+                for piece in batch:
+                    self._hold(len(piece))
+                    whole.write(piece)
+                if sum(map(len, batch)) < most:
+                    break
+                most = _BATCH_BYTES
+                batch = await asyncio.to_thread(_batch, pieces, most)
+        except EncodingBroken as wrong:
+            raise RequestRefused(400, "encoding-broken", str(wrong)) from None
+        except DecodedTooLarge:
+            raise _too_large(limit) from None
+        self.size -= len(content)
+        self._bodies.give(len(content))
+        return whole.getvalue()
+
+    def _hold(self, size: int) -> None:
+        self._bodies.take(size)
+        self.size += size
+
+
+def without_encoding(raw: Headers) -> Headers:
+    """Return the headers of a request whose body was decoded: those that still hold of it."""
+    if not any(name.lower() == b"content-encoding" for name, _ in raw):
+        return raw
+    return [(name, value) for name, value in raw if name.lower() not in _OF_ENCODED]
+
+
+def _encodings(headers: dict[bytes, list[bytes]]) -> tuple[str, ...]:
+    header = b",".join(headers.get(b"content-encoding", []))
+    try:
+        return encodings_of(header.decode("latin-1"))
+    except EncodingUnknown as wrong:
+        more = {"accept-encoding": ", ".join(readable())}
+        raise RequestRefused(415, "encoding-refused", str(wrong), headers=more) from None
+
+
+def _batch(pieces: Iterator[bytes], most: int) -> list[bytes]:
+    """Return the next pieces, until they have so many bytes; none at the end."""
+    batch: list[bytes] = []
+    size = 0
+    while size < most and (piece := next(pieces, None)) is not None:
+        batch.append(piece)
+        size += len(piece)
+    return batch
 
 
 def _too_large(limit: int) -> RequestRefused:

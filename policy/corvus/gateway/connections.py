@@ -20,17 +20,14 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from corvus.gateway.asgi import Receive, Scope, Send
 from corvus.gateway.paths import is_probe
 from corvus.gateway.problems import Problem
 from corvus.gateway.refusal import reply_of, send_problem
+from corvus.gateway.upgrades import HttpOneProtocol
 
 HEAD_SECONDS = 10.0
 """From the accept, or the first byte of a later request, to the last of its head."""
@@ -174,7 +171,7 @@ class Places(ServerState):
             _log.warning("there are too many %s at once: %s", what, self.room)
 
 
-class Connection(HttpToolsProtocol):
+class Connection(HttpOneProtocol):
     """One connection."""
 
     def __init__(
@@ -303,11 +300,14 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request, unless a client still sends the last."""
-        if not self.is_closing:
+        """Wait for the next request, unless a client still sends the last.
+
+        With another request in line, the body to come is of that one.
+        """
+        if not (self.is_closing or self.pipeline):
             if self._has_body_to_come:
                 self.end()
-            elif not self.pipeline:
+            else:
                 self.places.wait(self)
         super().on_response_complete()
 
@@ -316,7 +316,8 @@ class Connection(HttpToolsProtocol):
         self._refuse(Problem(400, "request-unreadable", "this is no HTTP request"))
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Decline an upgrade: the request is served as it is, and bytes behind it are lost."""
+        """Decline websockets: the request is served as it is, and bytes behind it are lost."""
+        super()._unsupported_upgrade_warning()
         self.cycle.keep_alive = False
         if self.cycle.response_complete:
             self.end()

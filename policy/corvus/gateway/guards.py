@@ -12,17 +12,22 @@ where the client's credentials are to pass.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from corvus.base.errors import PolicyError
 from corvus.base.hosts import is_loopback
-from corvus.gateway.asgi import ASGIApp, Message, Receive, Scope, Send
+from corvus.gateway.asgi import ASGIApp, Message, Receive, Scope, Send, send_whole
 from corvus.gateway.auth import RunKey, Tokens
-from corvus.gateway.body import Bodies, Body
-from corvus.gateway.paths import inner, is_greeting, is_open, is_page, is_proxied
+from corvus.gateway.body import Bodies, Body, without_encoding
+from corvus.gateway.origins import Origins
+from corvus.gateway.paths import inner, is_page, is_probe, is_proxied, is_sign_in
 from corvus.gateway.problems import Problem, problem_of
 from corvus.gateway.refusal import RequestRefused, send_problem
+from corvus.gateway.telemetry.routes import BODY_BYTES_MAX as TELEMETRY_BYTES_MAX
+from corvus.gateway.telemetry.routes import is_telemetry
+from corvus.metering.forms import is_form
 from corvus.metering.providers import CREDENTIAL_HEADERS
 from corvus.model.gateway import GatewayOptions
 from corvus.model.token import TokenScope
@@ -33,13 +38,14 @@ TOKEN_FROM = "corvus.token-from"
 """Key of the scope under which it finds the name of the header that the token came in."""
 TOKEN_HEADER = b"x-corvus-token"
 _TOKEN_HEADERS = (TOKEN_HEADER, *(name.encode() for name in CREDENTIAL_HEADERS))
+_ACCESS_KEY = re.compile(rb"AWS4-HMAC-SHA256\s+Credential=([^/,\s]+)/")
+"""The access key of a signature of AWS: SDKs that send no bearer over http are given it there."""
 HEADER_BYTES_MAX = 32_768
 ADMIN_BODY_BYTES_MAX = 65_536
 
 _log = logging.getLogger("corvus.gateway")
 _SAFE = {"GET", "HEAD"}
 _UTF8 = (b"utf-8", b"utf8", b"us-ascii")
-_SAME = {b"same-origin", b"none"}
 _NAVIGATION = [b"navigate"]
 
 
@@ -66,10 +72,13 @@ class Guards:
     ) -> None:
         self.stop: Callable[[], None] = lambda: None
         """Ends what never ends by itself, before the server waits for it."""
+        self.takes_form: Callable[[Scope], bool] = lambda _: False
+        """Says of a request for a provider's path whether its body may be a form with files."""
         self._app = app
         self._options = options
         self._tokens = tokens
         self._is_route = is_route
+        self._origins = Origins(options)
         self._bodies = Bodies()
         self._serves_own_machine = serves_own_machine
 
@@ -81,9 +90,15 @@ class Guards:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
+        to_browser, send = send, self._origins.readable(scope, send)
         with self._bodies.one() as body:
             try:
-                content = await self._checked(scope, receive, body)
+                headers = _headers(scope)
+                _check_host(headers, self._options)
+                if (answer := self._origins.preflight(scope, headers)) is not None:
+                    await send_whole(to_browser, *answer)
+                    return
+                content = await self._checked(scope, headers, receive, body)
             except RequestRefused as refused:
                 await send_problem(scope, send, refused.problem)
             except PolicyError as error:
@@ -102,24 +117,39 @@ class Guards:
                 raise bug from None  # an answer had begun: the server breaks it off
             _log.error("a request failed", exc_info=bug)
 
-    async def _checked(self, scope: Scope, receive: Receive, body: Body) -> bytes:
-        """Return the content of a request that may pass."""
-        headers, path = _headers(scope), scope["path"]
-        _check_host(headers, self._options)
+    async def _checked(
+        self, scope: Scope, headers: dict[bytes, list[bytes]], receive: Receive, body: Body
+    ) -> bytes:
+        """Return the content of a request that may pass, whose host is ours."""
+        path = scope["path"]
         if not _follows_a_link(scope, headers):
-            _check_origin(scope["method"], headers, self._options)
+            self._origins.check(scope["method"], headers)
         if is_proxied(path) and not self._is_route(scope):
             return b""  # the app says that there is no such route
-        if not (is_open(path) or is_greeting(scope["method"], path) or is_page(path)):
+        if not (is_probe(scope["method"], path) or _knows_visitors(path)):
             await self._authenticate(scope, headers)
-        content = await body.read(headers, receive, _body_limit(path, self._options))
-        if not is_page(path):
-            _check_json(scope["method"], headers, content)
+        limit = _body_limit(scope["method"], path, self._options)
+        content = await body.read(headers, receive, limit)
+        scope["headers"] = without_encoding(scope["headers"])
+        is_read_elsewhere = _knows_visitors(path) or is_telemetry(scope["method"], path)
+        if not (is_read_elsewhere or self._is_form(scope, headers)):
+            _check_json(scope, headers, content)
         return content
+
+    def _is_form(self, scope: Scope, headers: dict[bytes, list[bytes]]) -> bool:
+        """Return whether a request is a form with files, and for a route that takes one.
+
+        A page of another site can send a form on its own, but no header of those for tokens.
+        """
+        kinds = headers.get(b"content-type", [])
+        stated = kinds[0].decode("latin-1") if len(kinds) == 1 else ""
+        if not is_form(stated) or headers.keys().isdisjoint(_TOKEN_HEADERS):
+            return False
+        return is_proxied(scope["path"]) and self.takes_form(scope)
 
     async def _authenticate(self, scope: Scope, headers: dict[bytes, list[bytes]]) -> None:
         scopes = scopes_of(scope["method"], scope["path"])
-        secrets = _secrets(headers, is_proxied=is_proxied(scope["path"]))
+        secrets = _secrets(headers, scope) if is_proxied(scope["path"]) else _bearer(headers)
         for header, secret in secrets:
             token = await self._tokens.find(secret)
             if token is None:
@@ -162,21 +192,42 @@ def scopes_of(method: str, path: str) -> tuple[TokenScope, ...]:
     return (TokenScope.READ,) if method in _SAFE else (TokenScope.ADMIN,)
 
 
-def _secrets(headers: dict[bytes, list[bytes]], *, is_proxied: bool) -> list[tuple[bytes, str]]:
-    """Return what may be our token, each with its header, the most explicit first."""
+def _secrets(headers: dict[bytes, list[bytes]], scope: Scope) -> list[tuple[bytes, str]]:
+    """Return what may be our token in a proxied call, the most explicit first.
+
+    Each comes with the header that it stands in; a key in the query goes nowhere anyway.
+    """
     secrets: list[tuple[bytes, str]] = []
-    names = _TOKEN_HEADERS if is_proxied else (b"authorization",)
-    for name in names:
-        given = headers.get(name, [])
-        if len(given) > 1:
-            raise RequestRefused(400, "ambiguous-authorization", f"send one {name.decode()} header")
-        value = given[0] if given else b""
+    for name in _TOKEN_HEADERS:
+        value = _single(headers, name)
         if name == b"authorization":
-            scheme, _, value = value.partition(b" ")
-            value = value if scheme.lower() == b"bearer" else b""
+            secrets += _bearer(headers)
+            signed = _ACCESS_KEY.match(value)
+            value = signed[1] if signed else b""
         if value:
             secrets.append((name, value.decode("latin-1")))
-    return secrets
+    keys = [part[4:] for part in scope.get("query_string", b"").split(b"&") if part[:4] == b"key="]
+    if len(keys) > 1:
+        raise RequestRefused(400, "ambiguous-authorization", "send one key in the query")
+    return [*secrets, *((b"", unquote(key.decode("latin-1"))) for key in keys if key)]
+
+
+def _bearer(headers: dict[bytes, list[bytes]]) -> list[tuple[bytes, str]]:
+    scheme, _, value = _single(headers, b"authorization").partition(b" ")
+    is_bearer = scheme.lower() == b"bearer" and value
+    return [(b"authorization", value.decode("latin-1"))] if is_bearer else []
+
+
+def _single(headers: dict[bytes, list[bytes]], name: bytes) -> bytes:
+    """Return the value of a header that may come once.
+
+    Raises:
+        RequestRefused: It came twice.
+    """
+    given = headers.get(name, [])
+    if len(given) > 1:
+        raise RequestRefused(400, "ambiguous-authorization", f"send one {name.decode()} header")
+    return given[0] if given else b""
 
 
 def _headers(scope: Scope) -> dict[bytes, list[bytes]]:
@@ -215,39 +266,40 @@ def _host_name(host: str) -> str:
     return (parts.hostname or "").lower()
 
 
-def _check_origin(method: str, headers: dict[bytes, list[bytes]], options: GatewayOptions) -> None:
-    origins = headers.get(b"origin", [])
-    if method == "OPTIONS" or len(origins) > 1:
-        raise RequestRefused(403, "origin-refused", "other origins are not served")
-    allowed = {origin.encode() for origin in options.allowed_origins}
-    if origins:
-        own = f"http://{headers[b'host'][0].decode('latin-1')}".encode()
-        if origins[0] not in allowed and origins[0] != own:
-            raise RequestRefused(403, "origin-refused", "this origin may not call")
-    elif any(site not in _SAME for site in headers.get(b"sec-fetch-site", [])):
-        raise RequestRefused(403, "origin-refused", "other sites may not call")
-
-
 def _follows_a_link(scope: Scope, headers: dict[bytes, list[bytes]]) -> bool:
     """Return whether a person came to a page by a link, which may stand on any site."""
     return (
         scope["method"] == "GET"
-        and is_page(scope["path"])
+        and _knows_visitors(scope["path"])
         and b"origin" not in headers
         and headers.get(b"sec-fetch-mode") == _NAVIGATION
     )
 
 
-def _body_limit(path: str, options: GatewayOptions) -> int:
+def _knows_visitors(path: str) -> bool:
+    """Return whether a path judges by itself who visits it, and reads forms."""
+    return is_page(path) or is_sign_in(path)
+
+
+def _body_limit(method: str, path: str, options: GatewayOptions) -> int:
+    if is_telemetry(method, path):
+        return min(TELEMETRY_BYTES_MAX, options.max_body_bytes)
     if is_proxied(path):
         return options.max_body_bytes
     return min(ADMIN_BODY_BYTES_MAX, options.max_body_bytes)
 
 
-def _check_json(method: str, headers: dict[bytes, list[bytes]], body: bytes) -> None:
-    if method in _SAFE or not body:
+def _check_json(scope: Scope, headers: dict[bytes, list[bytes]], body: bytes) -> None:
+    """Refuse a body that a page of another site can send on its own.
+
+    The SDKs of AWS do not say what an invoked model is sent. Where they prove who they are by a
+    header, no page can have sent it.
+    """
+    if scope["method"] in _SAFE or not body:
         return
     kinds = headers.get(b"content-type", [])
+    if not kinds and b"authorization" in headers and is_proxied(scope["path"]):
+        return
     essence, *more = kinds[0].lower().split(b";") if len(kinds) == 1 else [b""]
     if essence.strip() != b"application/json":
         raise RequestRefused(415, "not-json", "send one Content-Type: application/json")

@@ -1,8 +1,9 @@
 """Metrics in Prometheus' text format, under the upstream's names first (OBS-2).
 
 Labels come from the config or closed sets; whatever else a caller says becomes ``other``. Budgets
-are gauges read from the store at each scrape: when it cannot answer, the scrape fails, for a gauge
-never shows a stale or a made-up figure. Refuses sessions, missions, actors and reasons as labels.
+are gauges read from the store at each scrape: when it cannot answer, they are left out, for a gauge
+never shows a stale or a made-up figure, and ``corvus_store_up`` is 0. Refuses sessions, missions,
+actors and reasons as labels.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from corvus.answers.action import DOMAIN
 from corvus.autonomy.decide import ActionAnswer
 from corvus.events import EVENTS, CallDenied, CallSettled, Event
 from corvus.model.budget import Measure
-from corvus.model.usage import TokenKind
+from corvus.model.usage import FEES
 from corvus.observability.redact import Redactor, surface
 
 if TYPE_CHECKING:
+    from corvus.gateway.store_metrics import StoreMetrics
+    from corvus.gateway.telemetry.receiver import Delivery
     from corvus.model.decision import BudgetStatus
+    from corvus.model.reported import ReportSummary
     from corvus.model.status_report import StatusReport
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -63,9 +67,8 @@ class Metrics:
         self._cost = counter(
             "cost_usd", "Cost of settled calls in USD.", "provider", "model", "scope_kind"
         )
-        self._tokens = counter(
-            "tokens", "Tokens of settled calls, by disjoint kind.", "provider", "model", "type"
-        )
+        about = "Tokens of settled calls, by disjoint kind."
+        self._tokens = counter("tokens", about, "provider", "model", "type")
         self._unknown = counter(
             "usage_unknown", "Settled calls whose usage nobody reported.", "provider"
         )
@@ -79,6 +82,7 @@ class Metrics:
         self._notifications = counter(
             "notifications", "Tries to deliver a notification.", "target", "result"
         )
+        self._records = counter("telemetry_records", "Log records from clients.", "result")
         self._overhead = Histogram(
             "corvus_proxy_overhead_seconds",
             "Time that the proxy adds to a call before it is forwarded.",
@@ -93,6 +97,15 @@ class Metrics:
     def count_notification(self, target: str, result: str) -> None:
         """Count a try to deliver a notification; targets are names of the config."""
         self._notifications.labels(target, result).inc()
+
+    def count_delivery(self, delivery: Delivery, done: ReportSummary) -> None:
+        """Count the records of a delivery of telemetry; results are a closed set."""
+        for result, many in (
+            *done._asdict().items(),
+            ("other", delivery.others),
+            ("rejected", len(delivery.rejected)),
+        ):
+            self._records.labels(result).inc(many)
 
     def count_action(self, answer: ActionAnswer) -> None:
         """Count what was decided about an action; all labels are closed sets."""
@@ -121,8 +134,8 @@ class Metrics:
         spent = max(0, (call.cost_nano_usd or 0) - call.replaced_nano_usd)
         self._cost.labels(listed.provider, listed.model, kind).inc(spent / 1e9)
         for token_kind, tokens in call.tokens:
-            if token_kind == TokenKind.WEB_SEARCH:
-                continue  # searches are requests
+            if token_kind in FEES:
+                continue  # uses, not tokens
             self._tokens.labels(listed.provider, listed.model, token_kind).inc(tokens)
         if call.source in _UNKNOWN_USAGE:
             self._unknown.labels(listed.provider).inc()
@@ -130,10 +143,18 @@ class Metrics:
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(f"corvus_{name}", about, labels, registry=self._registry)
 
-    def text(self, status: StatusReport, open_holds: int) -> bytes:
-        """Return all metrics; the gauges show one status report."""
+    def text(self, status: StatusReport | None, open_holds: int, store: StoreMetrics) -> bytes:
+        """Return all metrics.
+
+        Args:
+            status: What the gauges of budgets show; ``None`` shows none.
+            open_holds: Calls that are held.
+            store: Those of the store.
+        """
         registry = CollectorRegistry()
-        registry.register(_Gauges(status, open_holds))
+        registry.register(store)
+        if status is not None:
+            registry.register(_Gauges(status, open_holds))
         return generate_latest(self._registry) + generate_latest(registry)
 
 

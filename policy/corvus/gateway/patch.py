@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, cast
 
-from corvus.base.errors import EditRefused, SettingRefused
+from corvus.base.errors import NothingNamed, RestartNeeded, SettingRefused
 from corvus.config.layers.origins import above
 from corvus.config.model import keys
+from corvus.config.model.aliases import canonical, present
 from corvus.config.toml.document import Document, read_document
-from corvus.config.toml.values import Route, as_items, is_table, quoted, shown
+from corvus.config.toml.values import Route, Table, as_items, is_table, quoted, shown, value_at
 
 _BUDGETS = ("cost", "budgets")
 
@@ -31,15 +32,29 @@ def keys_of_patch(
         layers: Files, environment and command line of the config in force.
 
     Raises:
-        EditRefused: It names no key, or one without a value.
-        SettingRefused: A key has no effect before a restart, a budget is not in the file, or a
-            higher layer decides a key.
+        NothingNamed: It names no key, or one without a value.
+        RestartNeeded: Keys have no effect before a restart; it names all of them.
+        SettingRefused: There is no such key, a budget is not in the file, or a higher layer decides
+            a key.
     """
     values = dict(_routes(patch, read_document(raw, file)[0]))
     if not values or None in values.values():
-        raise EditRefused("name at least one key, each with a value")
+        raise NothingNamed("name at least one key, each with a value")
+    if fixed := tuple(shown(route) for route in values if not keys.is_live(route)):
+        raise RestartNeeded(fixed)
     refuse_decided_above(values, layers)
     return {shown(route): _toml(value) for route, value in values.items()}
+
+
+def with_canonical_keys(patch: Table) -> tuple[Table, tuple[str, ...]]:
+    """Return a patch without deprecated keys, and the dotted paths of those that it had (DEP-5).
+
+    A number stays what it is. Where a patch has both keys, that of the canonical one counts.
+    """
+    aliases = present(patch)
+    for alias in aliases:
+        patch = canonical(patch, alias, value_at(patch, alias.old))
+    return patch, tuple(shown(alias.old) for alias in aliases)
 
 
 def refuse_decided_above(routes: Iterable[Route], layers: Sequence[Document]) -> None:
@@ -67,10 +82,11 @@ def _routes(patch: Mapping[str, Any], document: Document | None) -> Iterator[tup
     autonomy: dict[str, object] = patch.get("autonomy") or {}
     for key, value in autonomy.items():
         yield ("autonomy", key), value
-    for route, value in _leaves(("governance",), patch.get("governance") or {}):
-        if not keys.is_live(route):
-            raise SettingRefused(_unchangeable(route))
-        yield route, value
+    for table in ("governance", "mission"):
+        for route, value in _leaves((table,), patch.get(table) or {}):
+            if not keys.node(route):
+                raise SettingRefused(f"there is no setting {shown(route)}")
+            yield route, value
 
 
 def _budget(name: str, document: Document | None) -> Route:
@@ -88,12 +104,6 @@ def _leaves(route: Route, value: object) -> Iterator[tuple[Route, object]]:
         return
     for key, inner in value.items():
         yield from _leaves((*route, key), inner)
-
-
-def _unchangeable(route: Route) -> str:
-    if keys.node(route):
-        return f"{shown(route)} takes effect at a restart only: change the file, then start anew"
-    return f"there is no setting {shown(route)}"
 
 
 def _toml(value: object) -> str:

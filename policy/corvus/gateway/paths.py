@@ -9,7 +9,18 @@ from __future__ import annotations
 _PAGES = "/dashboard"
 _PREFIXES = ("/api/web", "/web")
 _PROBES = {"/healthz", "/readyz"}
+_SIGN_IN = {
+    "/.well-known/oauth-authorization-server",
+    "/oauth/device_authorization",
+    "/oauth/token",
+}
+_DEVICE = "/device"
 _OPERATIONS = {*_PROBES, "/metrics", "/openapi.json"}
+
+
+def is_sign_in(path: str) -> bool:
+    """Return whether a path is one by which clients and people sign in; they have no token yet."""
+    return path in _SIGN_IN or path == _DEVICE or path.startswith(f"{_DEVICE}/")
 
 
 def is_page(path: str) -> bool:
@@ -36,6 +47,7 @@ def is_proxied(path: str) -> bool:
     """Return whether a path is no surface of ours, so that its client speaks to a provider."""
     return not (
         is_page(path)
+        or is_sign_in(path)
         or path in _OPERATIONS
         or any(path == prefix or path.startswith(f"{prefix}/") for prefix in _PREFIXES)
     )

@@ -32,6 +32,7 @@ class Problem(NamedTuple):
         detail: What is wrong and what to do, for a person.
         more: Further members for programs.
         retry_after_seconds: After how long to ask again; ``None`` when waiting is no way out.
+        own_headers: Headers that belong to this very problem.
     """
 
     status: int
@@ -39,6 +40,7 @@ class Problem(NamedTuple):
     detail: str
     more: dict[str, object] = {}  # noqa: RUF012 - never changed
     retry_after_seconds: int | None = None
+    own_headers: dict[str, str] = {}  # noqa: RUF012 - never changed
 
     @property
     def body(self) -> bytes:
@@ -62,7 +64,7 @@ class Problem(NamedTuple):
             headers["x-should-retry"] = "false"
         if self.retry_after_seconds is not None:
             headers["retry-after"] = str(self.retry_after_seconds)
-        return headers
+        return {**headers, **self.own_headers}
 
 
 _STATUS: dict[type[errors.PolicyError], int] = {
@@ -80,14 +82,19 @@ _STATUS: dict[type[errors.PolicyError], int] = {
     errors.SteeringRefused: 409,
     errors.ApprovalNotFound: 404,
     errors.SelfApproval: 403,
+    errors.OverridesDisabled: 403,
     errors.StoreError: 503,
+    errors.StoreMoveRefused: 409,
     errors.LedgerError: 503,
     errors.ImportRefused: 422,
+    errors.BillRefused: 422,
+    errors.PriceSourceRefused: 422,
     errors.ReportError: 500,
     errors.ReportNotFound: 404,
     errors.ReportParameterInvalid: 400,
     errors.DemoRefused: 409,
     errors.EditRefused: 409,
+    errors.NothingNamed: 422,
     errors.GatewayRefused: 500,
     errors.ResourceMissing: 500,
 }
@@ -129,6 +136,9 @@ def problem_of(error: errors.PolicyError) -> Problem:
             for diagnostic in error.diagnostics
         ]
         return Problem(status, error.code, "the config would have errors", {"errors": faults})
+    if isinstance(error, errors.RestartNeeded):
+        more: dict[str, object] = {"restart_required": True, "fields": [*error.fields]}
+        return Problem(status, error.code, scrub(str(error)), more)
     if isinstance(error, _ABOUT_THE_REQUEST):
         return Problem(status, error.code, scrub(str(error)))
     return Problem(status, error.code, next(_FIXED[kind] for kind in _known(error)))

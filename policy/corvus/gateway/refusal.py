@@ -24,10 +24,16 @@ class RequestRefused(Exception):
     """A request that goes no further than the guards."""
 
     def __init__(
-        self, status: int, code: str, detail: str, retry_after_seconds: int | None = None
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        retry_after_seconds: int | None = None,
+        *,
+        headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
-        self.problem = Problem(status, code, detail, {}, retry_after_seconds)
+        self.problem = Problem(status, code, detail, {}, retry_after_seconds, headers or {})
 
 
 class CallRefused(Exception):

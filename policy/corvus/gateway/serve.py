@@ -98,7 +98,7 @@ def serve(
 
     Args:
         runtime: The config in force.
-        listening: A bound socket, see ``bind``.
+        listening: A bound socket, see ``bind``; it is closed at the end.
         file: As for ``make_app``.
         pages: As for ``make_app``.
         on_ready: Called once, when requests are answered.
@@ -112,11 +112,12 @@ def serve(
     from corvus.observability.sinks import hash_key, open_sinks
 
     raise_descriptors()
-    with runtime.bookkeeping.store() as store:
-        key = hash_key(store.run(lambda unit: unit.state.store_id))
-    with open_sinks(runtime.observability, Redactor(runtime.books, key)) as telemetry:
-        app = make_app(runtime, file=file, telemetry=telemetry, pages=pages)
-        Server(app, on_ready, app.stop).run(sockets=[listening])
+    with listening:
+        with runtime.bookkeeping.store() as store:
+            key = hash_key(store.run(lambda unit: unit.state.store_id))
+        with open_sinks(runtime.observability, Redactor(runtime.books, key)) as telemetry:
+            app = make_app(runtime, file=file, telemetry=telemetry, pages=pages)
+            Server(app, on_ready, app.stop).run(sockets=[listening])
 
 
 def bind(runtime: Runtime, host: str, port: int) -> socket.socket:

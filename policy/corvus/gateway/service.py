@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from corvus.base.errors import EditRefused, LedgerError, PolicyError
 from corvus.base.files import hold_file
@@ -32,8 +32,11 @@ from corvus.store.store import Store
 
 if TYPE_CHECKING:
     from corvus.events import Event
+    from corvus.ledger.ledger import Ledger
     from corvus.reporting.catalog import Report
     from corvus.reporting.table import Table
+
+T = TypeVar("T")
 
 _log = logging.getLogger("corvus.gateway")
 _LEARN_SECONDS = 3600.0
@@ -172,7 +175,7 @@ class Service:
     def _put_in_force(self, read: Runtime, actor: str) -> Runtime:
         """Judge by another config from now on; the ledger stays that of the open store."""
         old = self.runtime
-        runtime = replace(read, ledger_path=old.ledger_path)
+        runtime = replace(read, ledger_path=old.ledger_path, store_url=old.store_url)
         governor = self._governor_of(runtime)
         if runtime.notify != old.notify:
             self._replace_notifier(runtime)
@@ -181,7 +184,8 @@ class Service:
         self._redactor.use(runtime.books)
         self.config_is_broken = False
         listens = replace(old.gateway, metrics=read.gateway.metrics)
-        if (read.ledger_path, read.gateway) != (old.ledger_path, listens):
+        kept = old.ledger_path, old.store_url, listens
+        if (read.ledger_path, read.store_url, read.gateway) != kept:
             _log.warning("changes of ledger, gateway and upstreams take effect at a restart")
         return runtime
 
@@ -216,6 +220,16 @@ class Service:
             if IN_FORCE.intersection(report.header.reads):
                 show_budgets(ledger.connection, self.runtime.policy.budgets, now)
             return run_report(ledger.connection, report, given, now=now)
+
+    def look_at_ledger(self, read: Callable[[Ledger], T]) -> T:
+        """Return what a read finds in the ledger and what the store has not handed over yet.
+
+        Raises:
+            LedgerError: The ledger cannot be read.
+        """
+        bookkeeping = self.runtime.bookkeeping
+        with self._ledger_lock, bookkeeping.ledger(may_be_missing=True) as ledger:
+            return read(ledger)
 
     def audit(self, limit: int, kinds: list[str]) -> list[dict[str, object]]:
         """Return the newest audit events as bodies, the newest last."""

@@ -24,7 +24,7 @@ from corvus.governor.ladder.waiting import stand
 from corvus.governor.overrides import consume
 from corvus.governor.records import append_refusal, event_row
 from corvus.governor.replay import answer_of, answer_text, is_same
-from corvus.governor.rules import MISSION, InForce, Register, Rules, call_of
+from corvus.governor.rules import MISSION, InForce, Register, Rules, Standing, call_of
 from corvus.governor.scopes import (
     admit_to_mission,
     keep_mission,
@@ -175,6 +175,8 @@ def extended(
     sums = [unit.balance(place.key) for place in counted]
     session = unit.session(request.session_id, request.project)
     balances = with_shares(unit, rules, rules.balances(counted, sums, running), running, session)
+    if rules.slices is not None:
+        balances = rules.slices.shared(unit, rules, Standing(counted, sums, balances))
     statuses = judge(balances, NO_CALL)
     decision = Decision(
         state_of(statuses),

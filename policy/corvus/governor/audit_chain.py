@@ -16,6 +16,7 @@ from corvus.base.ids import new_id
 from corvus.base.money import NanoUSD
 from corvus.base.time import microseconds
 from corvus.events import Event, LimitsChanged
+from corvus.governor.leases.rows import raise_epoch
 from corvus.model.audit_hash import audit_hash
 from corvus.model.budget import Budget
 from corvus.model.outbox import LedgerTable, Row
@@ -67,6 +68,9 @@ def append_audit(
     event = replace(event, hash=audit_hash(event))
     state.audit_position, state.audit_head = event.position, event.hash
     unit.append(LedgerTable.AUDIT_EVENT, audit_row(event))
+    is_reset = kind is AuditKind.RESET_APPLIED and event.session_id is None
+    if is_reset or kind is AuditKind.LIMITS_CHANGED:
+        raise_epoch(unit)
     return event
 
 

@@ -13,6 +13,7 @@ from decimal import Decimal
 from corvus.base.errors import ReservationError
 from corvus.base.money import nano_usd
 from corvus.governor import admission, settlement
+from corvus.governor.cost.recorded import settlement_of
 from corvus.governor.engine import Constant, Engine, Operation, Retry, Transaction, WithEvents
 from corvus.governor.ladder.offers import DescribedOffers
 from corvus.governor.ladder.rungs import Attempt
@@ -24,7 +25,7 @@ from corvus.governor.pricing import (
     highest_estimate,
     lowered,
     possible_prices,
-    settlement_of,
+    stated_bound,
 )
 from corvus.governor.replay import fingerprint_of, fingerprint_of_request
 from corvus.model.budget import Rung
@@ -32,7 +33,7 @@ from corvus.model.decision import BudgetState, Decision, Denial
 from corvus.model.ladder import Offers
 from corvus.model.pending import PendingKind, PendingSettlement
 from corvus.model.price import Price
-from corvus.model.request import LOCAL, LONGEST_LIFE_SECONDS, Request, Surface, require_amount
+from corvus.model.request import LOCAL, LONGEST_LIFE_SECONDS, Request, Surface
 from corvus.model.reservation import Reservation, Settled
 from corvus.model.usage import Usage
 from corvus.store.unit import Unit
@@ -54,6 +55,7 @@ def describe(engine: Engine, model: str, options: CallOptions) -> Request:
     models = tuple(dict.fromkeys((model, *options.get("models", ()))))
     prices = possible_prices(engine.books, models, tier, provider, today)
     price, estimate = prices[0], _estimate(engine, prices, options)
+    seller = provider or (price.provider if price else "") or UNKNOWN_PROVIDER
     most_nano_usd = estimate.total_nano_usd
     if engine.policy.hold == "expected":
         estimate = _expected(engine, prices, (models, options)) or estimate
@@ -67,7 +69,8 @@ def describe(engine: Engine, model: str, options: CallOptions) -> Request:
         most_nano_usd=most_nano_usd if most_nano_usd != estimate.total_nano_usd else None,
         output_tokens=_lowerable(options),
         session_id=options.get("session_id") or options.get("made_session_id") or engine.session_id,
-        provider=provider or (price.provider if price else "") or UNKNOWN_PROVIDER,
+        provider=options.get("upstream") or seller,
+        seller=seller if options.get("upstream") else None,
         mission_id=options.get("mission_id"),
         surface=options.get("surface", Surface.PYTHON),
         project=options.get("project") or None,
@@ -107,7 +110,7 @@ def _estimate(engine: Engine, prices: Sequence[Price | None], options: CallOptio
     amount = options.get("estimate_usd")
     if amount is not None:
         return Estimate(nano_usd(amount), tokens=stated.total_tokens)
-    return highest_estimate(prices, options.get("expected", stated))
+    return highest_estimate(prices, options.get("expected") or stated_bound(stated))
 
 
 def _rungs(options: CallOptions) -> tuple[Rung, ...]:
@@ -133,7 +136,7 @@ def _expected(
     output_tokens = engine.expectations.output_tokens(models, options.get("agent"))
     if output_tokens is None or options.get("estimate_usd") is not None:
         return None
-    most = options.get("expected", _stated(engine, options))
+    most = options.get("expected") or stated_bound(_stated(engine, options))
     return highest_estimate(
         prices, lambda price: lowered(most(price) if callable(most) else most, output_tokens)
     )
@@ -280,8 +283,7 @@ def _commit(
 ) -> PendingSettlement:
     refuse_unknown(report, CallReport)
     priced = settlement_of(engine.books, reservation, usage, report)
-    if priced.cost_nano_usd is not None:
-        require_amount("cost", priced.cost_nano_usd)
+    settlement.require_amounts(priced)
     key = report.get("settlement_key") or engine.new_id()
     return PendingSettlement(PendingKind.COMMIT, reservation.id, key, priced)
 

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from functools import cached_property, update_wrapper
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, cast
 
-from corvus.base.errors import SettlementPending, StoreError
+from corvus.base.errors import SettlementPending, StoreError, StoreUnavailable
 from corvus.base.ids import new_id
 from corvus.base.time import microseconds
 from corvus.events import Event
@@ -28,9 +28,17 @@ from corvus.governor import audit_chain as audit
 from corvus.governor import settlement
 from corvus.governor.admission import Pause
 from corvus.governor.ladder.tries import Tries
+from corvus.governor.leases.slices import SliceNeeded
 from corvus.governor.notices import Notices
 from corvus.governor.recount import Difference, History, no_history, recall, recount
-from corvus.governor.rules import InForce, Register, Rules, budgets_to_register, registered
+from corvus.governor.rules import (
+    InForce,
+    Register,
+    Rules,
+    SharedSums,
+    budgets_to_register,
+    registered,
+)
 from corvus.governor.upkeep import Heartbeat, take_in
 from corvus.model.decision import Decision
 from corvus.model.expectation import Expectations
@@ -57,6 +65,8 @@ _LEARNED_FOR = timedelta(minutes=1)
 """How long what was learned of calls is taken for the latest."""
 _MENDED_MAX = 3
 """How often what a step lacked is mended before its fault goes to the caller."""
+_SLICES_MAX = 100
+"""How often a call is tried again with more of a budget: others may use up what it was to have."""
 
 _log = logging.getLogger("corvus.governor")
 
@@ -102,11 +112,46 @@ class Retry:
     finish: Callable[[Decision], Decision]
 
 
+class SharedBudgets(Protocol):
+    """Budgets that the store shares with those of other hosts (STO-3)."""
+
+    @property
+    def slices(self) -> SharedSums:
+        """What this host may use of them."""
+        ...
+
+    def answer(self, fault: SliceNeeded) -> None:
+        """Get what a call needs, so that it can be tried again.
+
+        Raises:
+            StoreError: The shared store cannot answer.
+        """
+        ...
+
+
 Operation: TypeAlias = Transaction[T] | Constant[T] | Retry
 
 
 class _Replaced(StoreError):
     """The store is another one than that in which the budgets were enrolled."""
+
+
+class _Mends:
+    """How often what one operation lacked was mended."""
+
+    def __init__(self) -> None:
+        self._slices = self._others = 0
+
+    def count(self, fault: _Replaced | Forgotten | SliceNeeded) -> None:
+        """Count one more, and give up where it was mended too often."""
+        if isinstance(fault, SliceNeeded):
+            self._slices += 1
+            if self._slices > _SLICES_MAX:
+                raise StoreUnavailable(str(fault)) from fault
+            return
+        self._others += 1
+        if self._others > _MENDED_MAX:
+            raise fault
 
 
 class Engine:
@@ -119,6 +164,7 @@ class Engine:
         listeners: Hear of events after they are durable. What they raise is logged.
         history: Reads what the ledger has recorded, for budgets that were not counted so far.
         notify: Where notifications are sent; what these want is kept for them.
+        shared: Of a store that has only slices of its budgets; ``None`` has the whole of each.
 
     Raises:
         StoreUnavailable: The store cannot be read or written.
@@ -133,8 +179,10 @@ class Engine:
         listeners: Sequence[Listener] = (),
         history: History = no_history,
         notify: Sequence[NotifyTarget] = (),
+        shared: SharedBudgets | None = None,
     ) -> None:
         self.policy = policy
+        self._shared = shared
         self.store = store
         self.books = books or PriceBooks(policy.prices)
         self._listeners = tuple(listeners)
@@ -178,15 +226,14 @@ class Engine:
         if isinstance(operation, Retry):
             return cast("T", self._decide(operation))
         step, undo, late = self._checked(operation), _undo(operation), self._late(operation)
-        mended = 0
+        mends = _Mends()
         while True:
             try:
                 value, events = self.store.run(step, undo=undo, keep=operation.keep, when_late=late)
                 value = self._finished(operation, value, events)
                 return value if operation.look is None else operation.look(value)
-            except (_Replaced, Forgotten) as fault:
-                if (mended := mended + 1) > _MENDED_MAX:
-                    raise
+            except (_Replaced, Forgotten, SliceNeeded) as fault:
+                mends.count(fault)
                 self._mend(fault)
 
     async def arun(self, operation: Operation[T]) -> T:
@@ -196,7 +243,7 @@ class Engine:
         if isinstance(operation, Retry):
             return cast("T", await self._adecide(operation))
         step, undo, late = self._checked(operation), _undo(operation), self._late(operation)
-        mended = 0
+        mends = _Mends()
         while True:
             try:
                 value, events = await self.store.run_async(
@@ -204,9 +251,8 @@ class Engine:
                 )
                 value = self._finished(operation, value, events)
                 return value if operation.look is None else await _aside(operation.look, value)
-            except (_Replaced, Forgotten) as fault:
-                if (mended := mended + 1) > _MENDED_MAX:
-                    raise
+            except (_Replaced, Forgotten, SliceNeeded) as fault:
+                mends.count(fault)
                 from asyncio import to_thread
 
                 await to_thread(self._mend, fault)
@@ -357,11 +403,16 @@ class Engine:
             ids, _, store_id = self.store.run(read)
         if is_due:
             self.recount(write=True)
-        return Rules(self.policy, {ids[budget_key(budget)]: budget for budget in budgets}, store_id)
+        slices = self._shared.slices if self._shared is not None else None
+        by_id = {ids[budget_key(budget)]: budget for budget in budgets}
+        return Rules(self.policy, by_id, store_id, slices)
 
-    def _mend(self, fault: _Replaced | Forgotten) -> None:
+    def _mend(self, fault: _Replaced | Forgotten | SliceNeeded) -> None:
         """Do what a step lacked, so that it can be tried again."""
-        if isinstance(fault, Forgotten):
+        if isinstance(fault, SliceNeeded):
+            assert self._shared is not None, "only slices can fall short"
+            self._shared.answer(fault)
+        elif isinstance(fault, Forgotten):
             recall(self.store, self._history, fault)
         else:
             self.rules = self._enrol()

@@ -16,11 +16,13 @@ from corvus.autonomy.decide import Action, ActionAnswer
 from corvus.diagnostics.secrets import scrub
 from corvus.governor import actions, calls, overrides, resets, session, settlement
 from corvus.governor.call import Call
+from corvus.governor.endings import reported
 from corvus.governor.engine import (
     Constant,
     Engine,
     Listener,
     Operation,
+    SharedBudgets,
     Transaction,
     WithEvents,
     awaitable,
@@ -40,6 +42,7 @@ from corvus.model.ladder import Offers
 from corvus.model.notify import NotifyTarget
 from corvus.model.parts import PartsPage, PartsQuery
 from corvus.model.policy import Policy
+from corvus.model.reported import ReportedCall, Reporter, ReportSummary
 from corvus.model.request import Request
 from corvus.model.reservation import Reservation, Settled
 from corvus.model.status_report import StatusReport
@@ -72,6 +75,7 @@ class Governor:
         listeners: Hear of events after they are durable. What they raise is logged.
         history: Reads what the ledger has recorded, for budgets that were not counted so far.
         notify: Where notifications are sent; what these want is kept for them.
+        shared: Of a store that has only slices of its budgets (``corvus.governor.leases``).
 
     Attributes:
         engine: Runs its operations.
@@ -89,9 +93,16 @@ class Governor:
         listeners: Sequence[Listener] = (),
         history: History = no_history,
         notify: Sequence[NotifyTarget] = (),
+        shared: SharedBudgets | None = None,
     ) -> None:
         self.engine = Engine(
-            policy, store, books=books, listeners=listeners, history=history, notify=notify
+            policy,
+            store,
+            books=books,
+            listeners=listeners,
+            history=history,
+            notify=notify,
+            shared=shared,
         )
 
     @property
@@ -287,6 +298,35 @@ class Governor:
         return calls.correct(self.engine, reservation, usage, report)
 
     acorrect = awaitable(correct)
+
+    @blocking
+    def record_reports(
+        self, calls: Sequence[ReportedCall], reporter: Reporter
+    ) -> Operation[ReportSummary]:
+        """Record calls that a client reports, each once, and none that a meter measured (PRX-9).
+
+        While governance is disabled nothing is recorded (EVA-11).
+
+        Args:
+            calls: What the client says.
+            reporter: Whose calls they are.
+
+        Raises:
+            ValueError: A text of one is too long to be kept.
+            StoreError: Nothing was recorded, as far as the disk can tell.
+        """
+        return reported.recording(self.engine, calls, reporter)
+
+    arecord_reports = awaitable(record_reports)
+
+    @blocking
+    def report_keys(
+        self, calls: Sequence[ReportedCall], reporter: Reporter
+    ) -> Operation[list[str]]:
+        """Return the ``import_key`` that the record of each reported call has in the ledger."""
+        return reported.naming(self.engine, calls, reporter)
+
+    areport_keys = awaitable(report_keys)
 
     @blocking
     def add(

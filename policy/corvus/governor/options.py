@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import TypeAlias, TypedDict
 
 from corvus.base.money import NanoUSD
+from corvus.metering.stated_cost import StatedCost
 from corvus.model.budget import Rung
 from corvus.model.price import Price
 from corvus.model.reservation import Outcome
@@ -32,6 +33,7 @@ class CallOptions(TypedDict, total=False):
         token: Name of the access token that it came with; a gateway knows it, no caller states it.
         branch: Branch of the repository that it works on.
         provider: Who bills it; without one, the price book says who makes the model.
+        upstream: Name that it is reported under in place of the provider's.
         input_tokens: Upper bound of the input, >= 0.
         max_output_tokens: The request's own maximum; without one, the policy's default.
         expected: Upper bounds by kind, instead of the two above; or a function that returns them
@@ -51,6 +53,7 @@ class CallOptions(TypedDict, total=False):
     resumes_mission: bool
     principal: str
     provider: str | None
+    upstream: str | None
     surface: str
     project: str | None
     user: str | None
@@ -76,20 +79,30 @@ class CallReport(TypedDict, total=False):
     """What may be said of a call that is over, next to its usage.
 
     Attributes:
-        cost_nano_usd: The cost that the provider itself reports.
+        cost_nano_usd: The cost that the provider itself reports, as the caller vouches for it.
+        seller: Whose prices count, where that is not the provider that the call is reported under.
+        stated_cost: The cost in the answer, as a meter read it: recorded unless it is absurd.
         parts: The usage by model and tier, where one price does not do for all of it.
         is_estimated: The usage is not the provider's own, but derived from what passed by.
+        has_counts: ``False`` where the answer counts nothing, so that all of it is derived.
+        is_at_least: Something was used that could not be counted: the cost is a lower bound.
         models: All that may have answered, where the answer does not say which: the most expensive
             of them is recorded, marked as an estimate.
+        tiers: All that may have served it, where the answer does not say which; likewise.
         outcome: How it ended.
         settlement_key: Repeating a settlement with its key repeats the first answer.
         first_token_at: Aware UTC.
     """
 
     cost_nano_usd: NanoUSD | None
+    seller: str | None
+    stated_cost: StatedCost | None
     parts: Sequence[UsagePart]
     is_estimated: bool
+    has_counts: bool
+    is_at_least: bool
     models: Sequence[str]
+    tiers: Sequence[str | None]
     outcome: Outcome
     answering_model: str | None
     provider_request_id: str | None

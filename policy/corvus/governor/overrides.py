@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple, Unpack
 
-from corvus.base.errors import SteeringRefused
+from corvus.base.errors import OverridesDisabled, SteeringRefused
 from corvus.base.ids import new_id
 from corvus.base.period import window_at
 from corvus.events import BudgetOverride, Event, OverrideAction
@@ -87,11 +87,12 @@ def require_allowed(policy: Policy) -> None:
     """Check that the policy lets a block be lifted.
 
     Raises:
-        SteeringRefused: It does not (OVR-1).
+        OverridesDisabled: It does not (OVR-1).
+        SteeringRefused: There is nothing to steer.
     """
     require_enabled(policy)
     if not policy.allow_override:
-        raise SteeringRefused("Cost overrides are disabled by policy")
+        raise OverridesDisabled("Cost overrides are disabled by policy")
 
 
 def require_enabled(policy: Policy) -> None:

@@ -17,7 +17,7 @@ from corvus.model.budget import Budget
 from corvus.model.spend import Spend
 from corvus.store.api import StoreState, session_mark
 from corvus.store.kinds import budget_key
-from corvus.store.place import StoreOutbox
+from corvus.store.outbox import StoreOutbox
 from corvus.store.store import Store
 from corvus.store.unit import Unit
 

@@ -44,7 +44,10 @@ def taken_back_row(settled: Reservation) -> Row:
     usage, outcome = Usage(), Outcome.EXPIRED
     if settled.recorded is not None:
         (source, usage), outcome = settled.recorded, Outcome.COMPLETED
-    stood = Settlement(usage, settled.cost_nano_usd, source, outcome)
+    cost, bound = settled.known_cost_nano_usd, None
+    if source is Source.UNKNOWN:
+        bound = settled.cost_nano_usd
+    stood = Settlement(usage, cost, source, outcome, computed_cost_nano_usd=bound)
     row = usage_row(SettledCall(settled, stood, settled.record_id, calls=-1))
     row["id"] = new_id(microseconds(settled.admitted_at))
     return row

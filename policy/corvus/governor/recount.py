@@ -18,7 +18,7 @@ from corvus.base.errors import StoreUnavailable
 from corvus.base.period import Period
 from corvus.base.time import instant_at, microseconds
 from corvus.governor.rules import Call, Counting, call_of, registered
-from corvus.model.budget import Budget
+from corvus.model.budget import Amounts, Budget
 from corvus.model.columns import ESTIMATED_TOKENS
 from corvus.model.outbox import LedgerTable, OutboxEvent
 from corvus.model.request import Attributes
@@ -27,7 +27,8 @@ from corvus.model.spend import Spend
 from corvus.model.steering import MissionRecord, SessionRecord
 from corvus.model.usage import TOKENS
 from corvus.store.api import BalanceKey, Forgotten, StoredBalance
-from corvus.store.kinds import budget_key
+from corvus.store.kinds import LEASES_ON, budget_key
+from corvus.store.lease import Lease
 from corvus.store.retention import KEEP_WINDOWS
 from corvus.store.store import Store
 from corvus.store.unit import Unit
@@ -196,11 +197,19 @@ def count_anew(
             tally = tallied(unit, budget_id, budget, recorded, events)
             for reservation in held:
                 tally.hold(reservation)
+            for lease in leases_on(unit, budget_id):
+                tally.hold_slice(lease)
             differences += _differences(unit, tally)
     if write:
         for difference in differences:
             unit.put_balance(difference.counted)
     return differences
+
+
+def leases_on(unit: Unit, budget_id: int) -> list[Lease]:
+    """Return the slices of a budget that were given to hosts; a host's own rows hold nothing."""
+    found = unit.rows.find(LEASES_ON, budget_id)
+    return [lease for lease in found if lease.key.host != unit.state.store_id]
 
 
 def refuse_stale(unit: Unit, recorded: LedgerSums) -> None:
@@ -274,6 +283,43 @@ def _windows(key: str, events: Sequence[OutboxEvent], recorded: LedgerSums) -> d
     return windows
 
 
+def recorded_call(row: Mapping[str, Any]) -> Call:
+    """Return what decides where a usage record is counted."""
+    attributes = Attributes(
+        row["requested_model"],
+        row["provider"],
+        row.get("project"),
+        row.get("user_name"),
+        row.get("agent"),
+        row["surface"],
+        row.get("subagent"),
+        row.get("token"),
+        row.get("branch"),
+        tuple(cast("dict[str, str]", row.get("tags") or {}).items()),
+    )
+    admitted_at = instant_at(row["admitted_at"])
+    return Call(attributes, row.get("session_id"), row.get("mission_id"), admitted_at)
+
+
+def recorded_amounts(row: Mapping[str, Any]) -> Amounts:
+    """Return what a usage record counts, in every measure; of an unknown cost its bound (PRC-8)."""
+    cost = row.get("cost_nano_usd")
+    counted = row.get("computed_cost_nano_usd") if cost is None else cost
+    reported = sum(row.get(name, 0) for name in TOKENS)
+    return Amounts(counted or 0, reported + (row.get(ESTIMATED_TOKENS) or 0), row["calls"])
+
+
+def count_record(balance: StoredBalance, row: Mapping[str, Any]) -> None:
+    """Add a usage record to a sum, unless it was settled before the sum was reset."""
+    if row["settled_at"] < balance.since_us:
+        return
+    counted = recorded_amounts(row)
+    balance.spent_nano_usd += counted.nano_usd
+    balance.calls += counted.calls
+    balance.unpriced_calls += counted.calls if row.get("cost_nano_usd") is None else 0
+    balance.tokens += counted.tokens
+
+
 class Tally:
     """Sums of one budget.
 
@@ -328,38 +374,19 @@ class Tally:
         if event.table is not LedgerTable.USAGE_RECORD:
             return
         row: dict[str, Any] = event.row
-        attributes = Attributes(
-            row["requested_model"],
-            row["provider"],
-            row.get("project"),
-            row.get("user_name"),
-            row.get("agent"),
-            row["surface"],
-            row.get("subagent"),
-            row.get("token"),
-            row.get("branch"),
-            tuple(cast("dict[str, str]", row.get("tags") or {}).items()),
-        )
-        call = Call(
-            attributes,
-            row.get("session_id"),
-            row.get("mission_id"),
-            instant_at(row["admitted_at"]),
-        )
-        cost = row.get("cost_nano_usd")
-        for place in self._counting.of(call, self._opened):
-            balance = self._at(place.key)
-            if row["settled_at"] < balance.since_us:
-                continue
-            balance.spent_nano_usd += cost or 0
-            balance.calls += row["calls"]
-            balance.unpriced_calls += row["calls"] if cost is None else 0
-            balance.tokens += sum(row[name] for name in TOKENS) + (row.get(ESTIMATED_TOKENS) or 0)
+        for place in self._counting.of(recorded_call(row), self._opened):
+            count_record(self._at(place.key), row)
 
     def hold(self, held: Reservation) -> None:
         """Add an open hold."""
         for place in self._counting.of(call_of(held), self._opened):
             self._at(place.key).hold(held.hold)
+
+    def hold_slice(self, lease: Lease) -> None:
+        """Add what a host was given of a sum and has not reported (STO-3)."""
+        if lease.outstanding:
+            key = BalanceKey(self.budget_id, lease.key.window_start_us, part=lease.key.part)
+            self._at(key).hold(lease.held)
 
 
 def _differences(unit: Unit, tally: Tally) -> list[Difference]:

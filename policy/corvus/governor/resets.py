@@ -12,6 +12,7 @@ from corvus.base.period import Period
 from corvus.base.time import microseconds
 from corvus.events import Event, ResetApplied
 from corvus.governor.audit_chain import append_audit
+from corvus.governor.leases.dead import drop_presumed
 from corvus.governor.rules import MISSION, Register, Rules, own_limit
 from corvus.governor.scopes import refuse_other_project
 from corvus.governor.thresholds import is_open
@@ -87,6 +88,7 @@ def reset(
     has_sum = _has_sum(unit, budget, key)
     effective_at = unit.tick()
     if has_sum:
+        drop_presumed(unit, key)
         _begin_again(unit, balance)
     audit = append_audit(
         unit,

@@ -7,10 +7,10 @@ derived again at any time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from corvus.base.globs import glob_matches
 from corvus.base.money import NOTHING, NanoUSD
@@ -19,7 +19,7 @@ from corvus.base.time import instant_at, microseconds
 from corvus.governor.evaluate import Balance
 from corvus.model.budget import TAG, Budget, Measure, part_of
 from corvus.model.policy import Policy
-from corvus.model.request import Attributes
+from corvus.model.request import Attributes, Request
 from corvus.model.reservation import Reservation
 from corvus.model.steering import MissionRecord, MissionRequest
 from corvus.store.api import BalanceKey, StoredBalance
@@ -248,6 +248,38 @@ def balance_of(budget: Budget, stored: StoredBalance, window: Window | None) -> 
     return Balance(limited, stored.spent(measure), stored.held(measure), ends_at, part)
 
 
+class Standing(NamedTuple):
+    """Where a call is counted, what stands there, and against each budget of the policy.
+
+    Attributes:
+        counted: The sums of all registered budgets that count it.
+        sums: What stands there, in the same order.
+        balances: What stands against each budget of the policy.
+    """
+
+    counted: Sequence[SumPlace]
+    sums: Sequence[StoredBalance]
+    balances: Sequence[Balance]
+
+
+class SharedSums(Protocol):
+    """What a host knows of sums that it shares with other hosts (STO-3)."""
+
+    def narrow(
+        self,
+        unit: Unit,
+        rules: Rules,
+        standing: Standing,
+        request: Request,
+    ) -> Sequence[Balance]:
+        """Return what stands against each budget, where the host may admit a call by itself."""
+        ...
+
+    def shared(self, unit: Unit, rules: Rules, standing: Standing) -> Sequence[Balance]:
+        """Return what stands against each budget, with what others had when last heard of."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """A policy, and the registered ids of its budgets.
@@ -255,11 +287,14 @@ class Rules:
     Attributes:
         budgets: The policy's budgets by registered id, in the order of EVA-7.
         store_id: The store in which these ids are registered; in another they mean nothing.
+        slices: What this host may use of sums that it shares with others; ``None`` where the
+            store has the whole of each.
     """
 
     policy: Policy
     budgets: Mapping[int, Budget]
     store_id: str
+    slices: SharedSums | None = None
 
     def balances(
         self,

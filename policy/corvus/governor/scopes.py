@@ -40,6 +40,7 @@ def meet(unit: Unit, request: Request, state: BudgetState, policy_hash: str) -> 
             max(worst, state),
             project=request.project,
             has_shares=session is not None and session.has_shares,
+            home=session.home if session is not None else None,
         )
         unit.put_session(session)
         about: Row = {

@@ -13,7 +13,6 @@ twice: it has a settlement key.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn
@@ -22,8 +21,10 @@ from corvus.base.errors import ReservationNotFound, ReservationSettled
 from corvus.base.ids import new_id
 from corvus.base.money import NOTHING, NanoUSD
 from corvus.base.time import microseconds
-from corvus.events import CallSettled, Event, Overrun, ReservationExpired, SettlementCorrected
+from corvus.events import Event, Overrun, ReservationExpired, SettlementCorrected
 from corvus.governor.audit_chain import SYSTEM, append_audit
+from corvus.governor.endings.answers import answer_of, drop_reports
+from corvus.governor.endings.sums import balances_at, count_call, counted_in, over_event, stands
 from corvus.governor.ladder.approvals import expire_approvals
 from corvus.governor.ladder.waiting import forget_gone
 from corvus.governor.overrides import expire_overrides, restore
@@ -33,7 +34,7 @@ from corvus.governor.records import (
     price_row,
     taken_back_row,
 )
-from corvus.governor.rules import InForce, Register, SumPlace, call_of
+from corvus.governor.rules import InForce, Register
 from corvus.governor.thresholds import note_settled
 from corvus.model.budget import Amounts
 from corvus.model.columns import SettledCall, usage_row
@@ -55,7 +56,6 @@ from corvus.store.unit import Unit
 
 _AT_ONCE = 1000
 """Overdue holds that one transaction expires; those left over still count as held."""
-_RELEASED = ReservationState.RELEASED.value
 
 
 def apply(
@@ -108,8 +108,7 @@ def commit(
         ReservationSettled: It was settled before, and not by this ``settlement_key``.
         ValueError: The cost is no amount (EVA-10).
     """
-    if settlement.cost_nano_usd is not None:
-        require_amount("cost", settlement.cost_nano_usd)
+    require_amounts(settlement)
     before = find(unit, reservation_id)
     if settlement_key is not None and before.settlement_key == settlement_key:
         return Settled(before, replayed=True), []
@@ -131,18 +130,20 @@ def record(
     after = before.ended(
         ReservationState.COMMITTED,
         unit.now,
-        cost_nano_usd=settlement.cost_nano_usd,
+        cost_nano_usd=settlement.counted_nano_usd,
         record_id=record_id,
         settlement_key=settlement_key,
         recorded=(settlement.source, settlement.usage),
+        answer=answer_of(before.request, settlement),
     )
-    counted = _counted(unit, in_force.register, before)
-    balances = _balances(unit, counted)
+    dropped_nano_usd, after = drop_reports(unit, in_force.register, after)
+    counted = counted_in(unit, in_force.register, before)
+    balances = balances_at(unit, counted)
     _close(unit, before, balances)
     usage = settlement.usage
     tokens = usage.total_tokens + before.estimated_tokens(settlement.source, usage)
     for balance in balances:
-        _count(balance, settlement.cost_nano_usd, tokens, +1)
+        count_call(balance, after, tokens, +1)
     unit.append(
         LedgerTable.USAGE_RECORD,
         usage_row(SettledCall(after, settlement, before.record_id if replaced else None)),
@@ -153,8 +154,9 @@ def record(
     row = event_row(unit, kind, before.request, after)
     unit.append(LedgerTable.RESERVATION_EVENT, row | {"cost_nano_usd": settlement.cost_nano_usd})
     unit.put_reservation(after)
-    overrun = NanoUSD(max(0, (settlement.cost_nano_usd or 0) - before.hold_nano_usd))
-    events: list[Event] = [_over(after, settlement, before.cost_nano_usd or 0)]
+    overrun = NanoUSD(max(0, (settlement.counted_nano_usd or 0) - before.hold_nano_usd))
+    replaced_nano_usd = (before.known_cost_nano_usd or 0) + dropped_nano_usd
+    events: list[Event] = [over_event(after, settlement, replaced_nano_usd)]
     if overrun:
         events.append(Overrun(after.id, overrun, after.request.surface))
     events += note_settled(unit, in_force.rules, counted, balances, after.request)
@@ -177,8 +179,7 @@ def correct(
         ReservationNotFound: There is no such reservation.
         ValueError: The cost is no amount (EVA-10).
     """
-    if settlement.cost_nano_usd is not None:
-        require_amount("cost", settlement.cost_nano_usd)
+    require_amounts(settlement)
     before = find(unit, reservation_id)
     if before.settlement_key == settlement_key:
         return Settled(before, replayed=True), []
@@ -188,7 +189,7 @@ def correct(
     request = before.request
     details = {
         "was": before.state.value,
-        "recorded_nano_usd": _text(before.cost_nano_usd),
+        "recorded_nano_usd": _text(before.known_cost_nano_usd),
         "measured_nano_usd": _text(settlement.cost_nano_usd),
     }
     append_audit(
@@ -203,7 +204,7 @@ def correct(
     correction = SettlementCorrected(
         before.id,
         before.state.value,
-        before.cost_nano_usd,
+        before.known_cost_nano_usd,
         settlement.cost_nano_usd,
         request.session_id,
         request.surface,
@@ -235,8 +236,7 @@ def add(
         ReservationNotFound: There is no such reservation.
         ValueError: The cost is no amount (EVA-10).
     """
-    if settlement.cost_nano_usd is not None:
-        require_amount("cost", settlement.cost_nano_usd)
+    require_amounts(settlement)
     before = find(unit, reservation_id)
     first = before if before.settlement_key == added_id else unit.reservation(added_id)
     if first is not None:
@@ -253,7 +253,7 @@ def add(
         policy_hash=before.policy_hash,
         hold_tokens=before.hold_tokens,
     )
-    balances = _balances(unit, _counted(unit, in_force.register, added))
+    balances = balances_at(unit, counted_in(unit, in_force.register, added))
     for balance in balances:
         balance.hold(added.hold)
     unit.add_reservation(added)
@@ -280,10 +280,10 @@ def release(
         record_id=before.record_id,
         settlement_key=settlement_key,
     )
-    _close(unit, before, _balances(unit, _counted(unit, register, before)))
+    _close(unit, before, balances_at(unit, counted_in(unit, register, before)))
     unit.append(LedgerTable.RESERVATION_EVENT, event_row(unit, "released", before.request, after))
     unit.put_reservation(after)
-    events = [_over(after, None, before.cost_nano_usd or 0), *restore(unit, after)]
+    events = [over_event(after, None, before.known_cost_nano_usd or 0), *restore(unit, after)]
     return Settled(after, replaced=before.record_id is not None), events
 
 
@@ -313,7 +313,7 @@ def extend(
         if hold_nano_usd < before.hold_nano_usd:
             raise ValueError(f"a hold only grows: {before.hold_nano_usd} to {hold_nano_usd}")
         after = replace(after, hold_nano_usd=hold_nano_usd)
-        balances = _balances(unit, _counted(unit, register, before))
+        balances = balances_at(unit, counted_in(unit, register, before))
         for balance in balances:
             balance.hold(Amounts(hold_nano_usd - before.hold_nano_usd))
         unit.put_balances(balances)
@@ -396,12 +396,12 @@ def expire(unit: Unit, in_force: InForce, before: Reservation) -> list[Event]:
         cost_nano_usd=before.hold_nano_usd if presumed and _is_priced(before) else None,
         record_id=before.id if presumed else None,
     )
-    counted = _counted(unit, in_force.register, before)
-    balances = _balances(unit, counted)
+    counted = counted_in(unit, in_force.register, before)
+    balances = balances_at(unit, counted)
     for balance in balances:
         balance.hold(before.hold, -1)
         if presumed:
-            _count(balance, after.cost_nano_usd, before.hold_tokens, +1)
+            count_call(balance, after, before.hold_tokens, +1)
     unit.put_balances(balances)
     presumption = None
     if presumed:
@@ -429,37 +429,7 @@ def expire(unit: Unit, in_force: InForce, before: Reservation) -> list[Event]:
         if presumed
         else restore(unit, after)
     )
-    return [event, _over(after, presumption, 0), *more]
-
-
-def _over(after: Reservation, settlement: Settlement | None, replaced_nano_usd: int) -> CallSettled:
-    """Return the event of a call that is over; without a settlement nothing was spent."""
-    request = after.request
-    counts = settlement.usage.by_kind() if settlement else {}
-    assert after.settled_at is not None, "only what is settled is over"
-    return CallSettled(
-        reservation_id=after.id,
-        provider=request.provider,
-        model=request.model,
-        answering_model=settlement.answering_model if settlement else None,
-        session_id=request.session_id,
-        mission_id=request.mission_id,
-        surface=request.surface,
-        outcome=settlement.outcome.value if settlement else _RELEASED,
-        source=settlement.source.value if settlement else "",
-        cost_nano_usd=settlement.cost_nano_usd if settlement else None,
-        replaced_nano_usd=replaced_nano_usd,
-        tokens=tuple((kind.value, n) for kind, n in counts.items()),
-        admitted_at=after.admitted_at,
-        settled_at=after.settled_at,
-        first_token_at=settlement.first_token_at if settlement else None,
-    )
-
-
-def stands(reservation: Reservation) -> bool:
-    """Return whether a usage record stands for a reservation; one that was released has none."""
-    has_ended = reservation.state in (ReservationState.COMMITTED, ReservationState.EXPIRED)
-    return has_ended and reservation.record_id is not None
+    return [event, over_event(after, presumption, 0), *more]
 
 
 def _is_priced(reservation: Reservation) -> bool:
@@ -483,26 +453,19 @@ def _close(unit: Unit, before: Reservation, balances: list[StoredBalance]) -> No
         tokens = usage.total_tokens + before.estimated_tokens(source, usage)
         for balance in balances:
             if settled_us >= balance.since_us:
-                _count(balance, before.cost_nano_usd, -tokens, -1)
+                count_call(balance, before, -tokens, -1)
         unit.append(LedgerTable.USAGE_RECORD, taken_back_row(before))
 
 
-def _count(balance: StoredBalance, cost: int | None, tokens: int, calls: int) -> None:
-    balance.calls += calls
-    balance.tokens += tokens
-    if cost is None:
-        balance.unpriced_calls += calls
-    else:
-        balance.spent_nano_usd += cost * calls
+def require_amounts(settlement: Settlement) -> None:
+    """Check what a settlement says that a call cost (EVA-10).
 
-
-def _counted(unit: Unit, register: Register, reservation: Reservation) -> list[SumPlace]:
-    """Return where a reservation is counted: the windows of its admission (EVA-8)."""
-    return register.counting(unit).of(call_of(reservation), unit.window_opened)
-
-
-def _balances(unit: Unit, counted: Iterable[SumPlace]) -> list[StoredBalance]:
-    return [unit.balance(place.key) for place in counted]
+    Raises:
+        ValueError: It is no amount.
+    """
+    for amount in (settlement.cost_nano_usd, settlement.counted_nano_usd):
+        if amount is not None:
+            require_amount("cost", amount)
 
 
 def _refuse_settled(reservation: Reservation) -> None:

@@ -29,7 +29,7 @@ from corvus.model.refusals import Refusals
 from corvus.model.spend import Spend
 from corvus.model.status_report import StatusReport
 from corvus.model.steering import MissionRecord, Override
-from corvus.store.api import Look
+from corvus.store.api import Forgotten, Look
 from corvus.store.cache import Cache
 from corvus.store.kinds import LATEST_SESSION, budget_key
 from corvus.store.unit import Unit
@@ -103,11 +103,40 @@ def glance(look: Look, policy: Policy, now: datetime) -> StatusReport:
     """
     look.hold_still()
     unit = Unit(look, Cache(), microseconds(now))
+    subject = Subject(next(iter(look.find(LATEST_SESSION)), None), None, None)
+    return _seen(look, unit, policy, subject)
+
+
+def full_glance(look: Look, policy: Policy, now: datetime, subject: Subject) -> StatusReport | None:
+    """Do what ``glance`` does for a session or mission, where the store alone knows every sum.
+
+    Args:
+        look: The store, of the shape that this version writes.
+        policy: Whose budgets.
+        now: The present instant, aware.
+        subject: Whose session and mission budgets are shown.
+
+    Returns:
+        ``None`` where something is known only from the ledger: a budget that no governor has
+        enrolled, usage that was imported and is not counted yet, a session of long ago.
+    """
+    look.hold_still()
+    unit = Unit(look, Cache(), microseconds(now))
+    budgets = budgets_to_register(policy)
+    ids = registered(unit, budgets)
+    if unit.state.recount_due or any(budget_key(budget) not in ids for budget in budgets):
+        return None
+    try:
+        return _seen(look, unit, policy, subject)
+    except Forgotten:
+        return None
+
+
+def _seen(look: Look, unit: Unit, policy: Policy, subject: Subject) -> StatusReport:
     budgets = budgets_to_register(policy)
     ids = registered(unit, budgets)
     known = {ids[key]: budget for budget in budgets if (key := budget_key(budget)) in ids}
     rules = Rules(policy, known, unit.state.store_id)
-    subject = Subject(next(iter(look.find(LATEST_SESSION)), None), None, None)
     return with_parts(report_status(unit, rules, Register(), subject), rules, look)
 
 

@@ -7,7 +7,7 @@ would otherwise make every call a transition.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from corvus.base.period import Period
@@ -20,7 +20,7 @@ from corvus.events import (
     ThresholdReached,
 )
 from corvus.governor.evaluate import NO_CALL, judge
-from corvus.governor.rules import MISSION, Rules, SumPlace
+from corvus.governor.rules import MISSION, Rules, Standing, SumPlace
 from corvus.governor.scopes import stop_mission, worsen
 from corvus.governor.shares import with_shares
 from corvus.model.budget import Budget, Measure, values_of
@@ -132,9 +132,49 @@ def note_settled(
     if request.mission_id is not None:
         mission = unit.mission(request.session_id, request.mission_id, request.project)
     session = unit.session(request.session_id, request.project)
-    balances = with_shares(unit, rules, rules.balances(counted, sums, mission), mission, session)
+    places = [*counted]
+    balances = with_shares(unit, rules, rules.balances(places, sums, mission), mission, session)
+    if rules.slices is not None:
+        balances = rules.slices.shared(unit, rules, Standing(places, sums, balances))
     statuses = judge(balances, NO_CALL)
-    by_name = _by_name(rules, sums)
+    events = _note(unit, _by_name(rules, sums), statuses, request)
+    worst = max((status.state for status in statuses), default=BudgetState.ALLOWED)
+    worsen(unit, request.session_id, request.project, worst)
+    if mission is not None and any(
+        status.budget.name == MISSION and status.state is BudgetState.EXCEEDED
+        for status in statuses
+    ):
+        stop_mission(unit, mission, MissionOutcome.BUDGET_EXHAUSTED)
+    return events
+
+
+def note_sums(
+    unit: Unit,
+    rules: Rules,
+    counted: Iterable[SumPlace],
+    sums: Sequence[StoredBalance],
+    request: Request,
+) -> list[Event]:
+    """Judge the budgets of a call again whose session and mission count elsewhere (STO-3).
+
+    Args:
+        unit: The transaction under way.
+        rules: The policy in force.
+        counted: Where the call is counted, of no session or mission.
+        sums: What stands there now, in the same order.
+        request: The call.
+    """
+    statuses = judge(rules.balances(counted, sums, None), NO_CALL)
+    return _note(unit, _by_name(rules, sums), statuses, request)
+
+
+def _note(
+    unit: Unit,
+    by_name: Mapping[str, StoredBalance],
+    statuses: Iterable[BudgetStatus],
+    request: Request,
+) -> list[Event]:
+    """Report each sum once that rose over a threshold or its limit."""
     events: list[Event] = []
     for status in statuses:
         balance = by_name[status.budget.name]
@@ -149,13 +189,6 @@ def note_settled(
         if status.state is BudgetState.EXCEEDED:
             events.append(LimitPassed(_threshold(status, request, balance)))
             _append(unit, "limit_passed", status, request, (balance, 100))
-    worst = max((status.state for status in statuses), default=BudgetState.ALLOWED)
-    worsen(unit, request.session_id, request.project, worst)
-    if mission is not None and any(
-        status.budget.name == MISSION and status.state is BudgetState.EXCEEDED
-        for status in statuses
-    ):
-        stop_mission(unit, mission, MissionOutcome.BUDGET_EXHAUSTED)
     return events
 
 

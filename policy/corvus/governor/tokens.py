@@ -45,6 +45,7 @@ def create(unit: Unit, request: TokenRequest, secret: str, actor: str) -> Token:
         agent=request.agent,
         session=request.session,
         mission=request.mission,
+        upstream=request.upstream,
     )
     unit.put_token(token)
     _audit(unit, AuditKind.TOKEN_CREATED, token, actor)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from corvus.governor.evaluate import judge, state_of
-from corvus.governor.rules import Call, Register, Rules, SumPlace
+from corvus.governor.rules import Call, Register, Rules, Standing, SumPlace
 from corvus.governor.scopes import mission_of_call
 from corvus.governor.shares import with_shares
 from corvus.model.budget import Measure
@@ -42,6 +42,8 @@ def weigh(unit: Unit, rules: Rules, register: Register, request: Request) -> Cas
     sums = [unit.balance(place.key) for place in counted]
     session = unit.session(request.session_id, request.project)
     balances = with_shares(unit, rules, rules.balances(counted, sums, running), running, session)
+    if rules.slices is not None:
+        balances = rules.slices.narrow(unit, rules, Standing(counted, sums, balances), request)
     statuses = judge(balances, request.amounts)
     state = state_of(statuses)
     denial = _denial(rules, request, mission, state)

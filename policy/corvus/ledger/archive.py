@@ -1,4 +1,4 @@
-"""Moves old rows to Parquet files next to the ledger, by month (LED-4).
+"""Moves old rows to Parquet files next to the ledger, or at a URL, by month (LED-4).
 
 A file is whole and on disk before one transaction removes its rows and records it, so a process may
 die at any step: what it leaves is rows without a file, or a file that nobody reads. Refuses to
@@ -9,59 +9,55 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
 
 from corvus.base.errors import LedgerError
 from corvus.base.files import file_sha256, sync
-from corvus.base.period import next_month
 from corvus.base.private_files import make_private
 from corvus.base.time import Clock, SystemClock, microseconds
+from corvus.ledger.archives.tables import (
+    ARCHIVE_TABLES,
+    WRITE,
+    ArchiveTable,
+    archive_table,
+    months_before,
+    selected_month,
+)
 from corvus.ledger.ledger import LOCK_TIMEOUT_SECONDS, Ledger, open_file
 from corvus.ledger.views import archive_folder, quoted
 
-
-@dataclass(frozen=True, slots=True)
-class _ArchiveTable:
-    """How a table is archived.
-
-    Attributes:
-        table: Its name.
-        time: The column that decides the month.
-        key: The columns that tell one row from all others.
-    """
-
-    table: str
-    time: str
-    key: tuple[str, ...]
-
-
-_TABLES = (
-    _ArchiveTable("usage_record", "admitted_at", ("id",)),
-    _ArchiveTable("reservation_event", "recorded_at", ("store_id", "seq")),
-)
 _FILE_NAME = re.compile(r"\.?(usage_record|reservation_event)-\d+-\d\d-\d+\.parquet(\.part)?")
 
-_MONTHS = """
-SELECT DISTINCT date_trunc('month', {time})::DATE AS first_day FROM {table}
-WHERE {time} < make_timestamp($before_us) ORDER BY first_day
-"""
-_SELECTED = """
-FROM {table} WHERE {time} >= make_timestamp({from_us}) AND {time} < make_timestamp({before_us})
-"""
-_WRITE = """
-COPY (SELECT * {selected} ORDER BY {time}, {key}) TO {file} (FORMAT parquet, COMPRESSION zstd)
-"""
 _RECORD = """
-INSERT INTO {table} VALUES ($table, $month, $file, $rows, $sha256, make_timestamp($archived_us))
+INSERT INTO {table} (table_name, month, file, rows, sha256, archived_at, size_bytes)
+VALUES ($table, $month, $file, $rows, $sha256, make_timestamp($archived_us), $size_bytes)
 """
 _REGISTERED = "SELECT file FROM ledger_archive"
 _NOT_IN_LEDGER = "SELECT COUNT(*) FROM read_parquet($file) ANTI JOIN {table} USING ({key})"
+
+
+MayArchive = Callable[[], bool]
+"""Whether this host is the one of several that archives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """An archive at a URL.
+
+    Attributes:
+        url: Such as ``s3://bucket/prefix``.
+        may_archive: Whether this host is the one of several that archives; the others only take
+            over what it has archived. Called before each file, and once more before it counts.
+    """
+
+    url: str
+    may_archive: MayArchive = lambda: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +66,18 @@ class ArchiveSummary:
 
     Attributes:
         rows: How many rows.
-        files: Where they are now, in the order of writing.
+        files: Where they are now, in the order of writing: paths, or URLs.
     """
 
     rows: int
-    files: tuple[Path, ...]
+    files: tuple[Path | str, ...]
 
 
 def archive(
     path: Path,
     retention_days: int,
     *,
+    to: Destination | None = None,
     timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
     clock: Clock | None = None,
 ) -> ArchiveSummary:
@@ -90,6 +87,7 @@ def archive(
         path: The ledger file.
         retention_days: A UTC month is moved once this many days have passed since its end; 0 is
             never.
+        to: Where to; the folder next to the ledger by default.
         timeout_seconds: How long to wait while others hold the ledger, >= 0.
         clock: What the time is; the machine's by default.
 
@@ -104,13 +102,20 @@ def archive(
         return ArchiveSummary(0, ())
     clock = clock or SystemClock()
     kept_from = (clock.now() - timedelta(days=retention_days)).date().replace(day=1)
-    rows, files = 0, list[Path]()
+    if to is not None:
+        from corvus.ledger.archives.archiver import Archiver
+        from corvus.ledger.archives.records import ArchiveRecords
+
+        records = ArchiveRecords(path, clock, timeout_seconds)
+        shipped = Archiver(records, to.url, to.may_archive).run(kept_from)
+        return ArchiveSummary(sum(one.rows for one in shipped), tuple(one.url for one in shipped))
+    rows, files = 0, list[Path | str]()
     with open_file(path, write=True, timeout_seconds=timeout_seconds, clock=clock) as ledger:
         folder = archive_folder(path)
         with ledger.explaining(), _explaining_files(folder):
             _remove_leftovers(ledger, folder)
-            for kind in _TABLES:
-                for first_day in _months(ledger, kind, kept_from):
+            for kind in ARCHIVE_TABLES:
+                for first_day in months_before(ledger, kind, kept_from):
                     moved, file = _move(ledger, kind, first_day, clock)
                     rows += moved
                     files.append(file)
@@ -119,22 +124,11 @@ def archive(
     return ArchiveSummary(rows, tuple(files))
 
 
-def _months(ledger: Ledger, kind: _ArchiveTable, kept_from: date) -> list[date]:
-    statement = _MONTHS.format(table=ledger.table(kind.table), time=kind.time)
-    found = ledger.connection.execute(statement, {"before_us": _us(kept_from)}).fetchall()
-    return [first_day for (first_day,) in found]
-
-
-def _move(ledger: Ledger, kind: _ArchiveTable, first_day: date, clock: Clock) -> tuple[int, Path]:
+def _move(ledger: Ledger, kind: ArchiveTable, first_day: date, clock: Clock) -> tuple[int, Path]:
     """Move one month of one table."""
     month = f"{first_day:%Y-%m}"
     file = _free_file(archive_folder(ledger.path), f"{kind.table}-{month}")
-    selected = _SELECTED.format(
-        table=ledger.table(kind.table),
-        time=kind.time,
-        from_us=_us(first_day),
-        before_us=_us(next_month(first_day)),
-    )
+    selected = selected_month(ledger, kind, first_day)
     rows = _write(ledger, kind, selected, file)
     with ledger.transaction():
         removed = ledger.connection.execute(f"DELETE {selected}").fetchone()
@@ -148,18 +142,19 @@ def _move(ledger: Ledger, kind: _ArchiveTable, first_day: date, clock: Clock) ->
                 "rows": rows,
                 "sha256": file_sha256(file),
                 "archived_us": microseconds(clock.now()),
+                "size_bytes": file.stat().st_size,
             },
         )
     return rows, file
 
 
-def _write(ledger: Ledger, kind: _ArchiveTable, selected: str, file: Path) -> int:
+def _write(ledger: Ledger, kind: ArchiveTable, selected: str, file: Path) -> int:
     """Write a file so that it is whole, and on disk, before it has its name; return its rows."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.part")
     try:
-        statement = _WRITE.format(
-            selected=selected, time=kind.time, key=", ".join(kind.key), file=quoted(part)
+        statement = WRITE.format(
+            selected=selected, time=kind.time, key=kind.key_sql, file=quoted(part)
         )
         written = ledger.connection.execute(statement).fetchone()
         make_private(part, is_new=True)
@@ -199,8 +194,9 @@ def _remove_leftovers(ledger: Ledger, folder: Path) -> None:
 
 
 def _is_in_ledger(ledger: Ledger, table: str, file: Path) -> bool:
-    kind = next(kind for kind in _TABLES if kind.table == table)
-    statement = _NOT_IN_LEDGER.format(table=ledger.table(table), key=", ".join(kind.key))
+    kind = archive_table(table)
+    assert kind is not None, "the name of the file has a table that is archived"
+    statement = _NOT_IN_LEDGER.format(table=ledger.table(table), key=kind.key_sql)
     try:
         return ledger.connection.execute(statement, {"file": str(file)}).fetchone() == (0,)
     except duckdb.Error:
@@ -215,7 +211,3 @@ def _explaining_files(folder: Path) -> Generator[None]:
         raise LedgerError(
             f"cannot write the archive {folder}: {fault.strerror}; nothing of it was moved"
         ) from fault
-
-
-def _us(day: date) -> int:
-    return microseconds(datetime(day.year, day.month, day.day, tzinfo=UTC))

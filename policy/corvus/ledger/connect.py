@@ -6,6 +6,7 @@ Refuses extensions, downloads and files that DuckDB would open as something else
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 from typing import TypeAlias
@@ -24,6 +25,8 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "allow_community_extensions": "false",
 }
 _THREADS_MAX = 4
+_ARCHIVE_FAULT = re.compile(r"^(?:[\w.]+\.)?ArchiveF(?:ault|ileMissing): (.*)$", re.MULTILINE)
+"""What DuckDB says when our file system raises (``corvus.ledger.archives.place``)."""
 _FILE = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
 
 Connection: TypeAlias = duckdb.DuckDBPyConnection
@@ -78,14 +81,22 @@ def _kept_in_the_file(
 
 
 def clean_message(error: duckdb.Error) -> str:
-    """Return the first line of a DuckDB error: what is wrong, without the statement."""
-    lines = str(error).strip().splitlines()
+    """Return the first line of a DuckDB error: what is wrong, without the statement.
+
+    Of an archive that cannot be reached, the words of that fault.
+    """
+    text = str(error).strip()
+    if (fault := _ARCHIVE_FAULT.search(text)) is not None:
+        return fault[1].strip()
+    lines = text.splitlines()
     return lines[0] if lines else type(error).__name__
 
 
 def explained(fault: duckdb.Error, path: Path) -> LedgerError:
     """Turn DuckDB's fault into ours, in words that say what to do."""
     text = str(fault).replace(str(path.absolute()), path.name)
+    if _ARCHIVE_FAULT.search(text):
+        return LedgerError(clean_message(fault))
     if "Could not set lock" in text or "different configuration" in text:
         return LedgerLocked(f"the ledger {path} is open in another program; close it and try again")
     if "Permission denied" in text or "read-only" in text.lower():

@@ -1,7 +1,8 @@
 """Counts usage from the ledger: the only SQL for what counts against a budget (STO-2, EVA-12).
 
 Balances are derived from it, and what a report or a status without a store sums agrees with them.
-Calls without a price are counted apart, so that their cost is never taken for 0 (PRC-5).
+Calls of unknown cost are counted apart, so that it is never taken for 0 (PRC-5); where something
+was held for one, the bound of its cost is in the sum, so that none is free (PRC-8).
 
 Windows are computed by ``corvus.base.period`` alone, never by DuckDB's own table of time zones, so
 that a count from the ledger puts each call in the window that admission put it in.
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 SUMS = f"""
-    COALESCE(SUM(cost_nano_usd), 0)::BIGINT AS cost_nano_usd,
+    COALESCE(SUM(COALESCE(cost_nano_usd, computed_cost_nano_usd)), 0)::BIGINT AS cost_nano_usd,
     COALESCE(SUM(calls), 0)::BIGINT AS calls,
     COALESCE(SUM(calls) FILTER (WHERE cost_nano_usd IS NULL), 0)::BIGINT AS unpriced_calls,
     COALESCE(SUM({" + ".join(TOKENS)} + COALESCE({ESTIMATED_TOKENS}, 0)), 0)::BIGINT AS tokens"""

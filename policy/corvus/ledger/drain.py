@@ -3,7 +3,7 @@
 Each batch and its watermark are one transaction of DuckDB. The store forgets a batch only after a
 checkpoint has put it into the file itself, as a damaged write-ahead log can lose rows without a
 word. So whatever step a process dies at, an event is in the store, in the ledger, or in both, and
-the watermark tells which.
+the watermark tells which. A record that the ledger has from an export stands once all the same.
 """
 
 from __future__ import annotations
@@ -12,10 +12,18 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
+from corvus.base.errors import LedgerOutdated
 from corvus.base.files import sync
 from corvus.base.time import Clock, SystemClock
-from corvus.ledger.ledger import LOCK_TIMEOUT_SECONDS, Ledger, mark_drained, open_file
+from corvus.ledger.ledger import (
+    LOCK_TIMEOUT_SECONDS,
+    Ledger,
+    mark_drained,
+    open_file,
+    upgrade,
+)
 from corvus.ledger.outbox import (
     Outbox,
     Staging,
@@ -24,7 +32,15 @@ from corvus.ledger.outbox import (
     last_seq,
     refuse_lost_rows,
 )
+from corvus.ledger.replica import enrolled, host_of, watermark_of
 from corvus.model.outbox import LedgerTable, OutboxEvent
+
+_KNOWN = """
+SELECT id::VARCHAR FROM {table}
+WHERE admitted_at BETWEEN make_timestamp($first_us) AND make_timestamp($last_us)
+    AND id IN (SELECT unnest($ids::UUID[]))
+"""
+"""Instants first: they lie in order, so that only the newest rows are looked at."""
 
 Progress = Callable[[int, int], None]
 """Called with how many events are taken over, and how many there are."""
@@ -68,14 +84,15 @@ def drain(
         LedgerLocked: Others held the ledger all the time.
         LedgerCorrupt: Ledger and store contradict each other, or an event is missing.
     """
-    drained = outbox.drained_seq()
-    if not outbox.pending(drained, 1):
+    drained = _handed_over(path, outbox)
+    if outbox.newest_seq() == drained:
         return DrainSummary(0, {}, drained)
     clock = clock or SystemClock()
     with open_file(path, write=True, timeout_seconds=timeout_seconds, clock=clock) as ledger:
         watermark = ledger.watermark(outbox.store_id)
-        refuse_lost_rows(outbox, watermark)
-        if watermark > outbox.drained_seq():
+        replica_id = enrolled(ledger, outbox, watermark, clock) if outbox.is_shared else None
+        refuse_lost_rows(outbox, watermark, ledger.mark(outbox.store_id))
+        if not outbox.is_shared and watermark > outbox.drained_seq():
             _forget(ledger, outbox)  # the drain before died between its commit and this
         through = last_seq(outbox, watermark)
         rows: Counter[LedgerTable] = Counter()
@@ -85,25 +102,68 @@ def drain(
             if on_progress is not None:
                 on_progress(rows.total(), through - watermark)
         if through > watermark:
-            _forget(ledger, outbox)
+            _forget(ledger, outbox, replica_id)
     return DrainSummary(rows.total(), dict(rows), through)
+
+
+def _handed_over(path: Path, outbox: Outbox) -> int:
+    """Return the number up to which the ledger has the events."""
+    if not outbox.is_shared:
+        return outbox.drained_seq()
+    try:
+        return watermark_of(path, outbox)
+    except LedgerOutdated:
+        upgrade(path)
+        return watermark_of(path, outbox)
 
 
 def _take_over(
     ledger: Ledger, staging: Staging, store_id: str, events: list[OutboxEvent], clock: Clock
 ) -> Counter[LedgerTable]:
     """Write one batch and its watermark in one transaction."""
-    sorted_out = by_table(events)
+    last, count = events[-1], len(events)
+    recorded = [event for event in events if event.table is LedgerTable.USAGE_RECORD]
+    if known := _known(ledger, recorded):
+        events = [
+            event
+            for event in events
+            if event.table is not LedgerTable.USAGE_RECORD or event.row["id"] not in known
+        ]
+    rows: Counter[LedgerTable] = Counter()
     with ledger.transaction():
-        for table, some in sorted_out.items():
-            staging.insert(table, ledger.table(table), some)
-        mark_drained(ledger, store_id, events[-1].seq, len(events), clock)
-    return Counter({table: len(some) for table, some in sorted_out.items()})
+        for table, some in by_table(events):
+            rows[table] += len(some)
+            if table is LedgerTable.REMOVAL:
+                for event in some:
+                    ledger.remove(event.row)
+            else:
+                staging.insert(table, ledger.table(table), some)
+        mark_drained(ledger, store_id, last.seq, count, clock, mark=last.mark)
+    return rows
 
 
-def _forget(ledger: Ledger, outbox: Outbox) -> None:
+def _known(ledger: Ledger, recorded: list[OutboxEvent]) -> set[object]:
+    """Return the ids of records that have come already by another way, as from an export."""
+    if not recorded:
+        return set()
+    at_us = [cast("int", event.row["admitted_at"]) for event in recorded]
+    values = {
+        "first_us": min(at_us),
+        "last_us": max(at_us),
+        "ids": [event.row["id"] for event in recorded],
+    }
+    with ledger.explaining():
+        statement = _KNOWN.format(table=ledger.table("usage_record"))
+        return {id_ for (id_,) in ledger.connection.execute(statement, values).fetchall()}
+
+
+def _forget(ledger: Ledger, outbox: Outbox, replica_id: str | None = None) -> None:
     """Let the store forget what the file of the ledger has for certain."""
     with ledger.explaining():
         ledger.connection.execute("CHECKPOINT")
     sync(ledger.path.absolute().parent)  # DuckDB does not, for a file that is new there
-    outbox.forget(ledger.watermark(outbox.store_id))
+    watermark = ledger.watermark(outbox.store_id)
+    if replica_id is None:
+        outbox.forget(watermark)
+    else:
+        outbox.forget(watermark, replica_id, host_of(ledger.path))

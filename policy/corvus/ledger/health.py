@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from corvus.base.errors import LedgerError, LedgerLocked, StoreError
 from corvus.ledger.ledger import open_file
 from corvus.ledger.migrate import applied_version
 from corvus.ledger.outbox import Outbox, refuse_lost_rows
-from corvus.ledger.views import archived_files
+from corvus.ledger.views import archived_files, places
+from corvus.model.ledger_health import LedgerHealth
 
 _PATIENCE_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerHealth:
-    """How a ledger is.
-
-    Attributes:
-        exists: Whether the file is there; the first import or drain makes it.
-        is_writable: Whether this user may write it, or make it.
-        is_busy: Whether another process writes it now, so that it could not be looked into.
-        problem: Why it cannot be used, in words; ``None`` when it can.
-        size_bytes: Of the file and its write-ahead log, without the archive.
-        version: How many migrations it has seen.
-        archive_files: Files of months past retention that belong to it.
-    """
-
-    path: Path
-    exists: bool = False
-    is_writable: bool = False
-    is_busy: bool = False
-    problem: str | None = None
-    size_bytes: int = 0
-    version: int = 0
-    archive_files: int = 0
 
 
 def ledger_health(path: Path, outbox: Outbox | None, *, writable: bool) -> LedgerHealth:
@@ -47,24 +23,21 @@ def ledger_health(path: Path, outbox: Outbox | None, *, writable: bool) -> Ledge
         outbox: The store next to it, which must agree on what was handed over.
         writable: Whether this user may write it, or make it.
     """
-    if not os.path.lexists(path):
-        return LedgerHealth(path, is_writable=writable, problem=_lost_rows(outbox, 0))
-    sides = [side for side in (str(path), f"{path}.wal") if os.path.isfile(side)]
-    found = LedgerHealth(
-        path,
-        exists=True,
-        is_writable=writable,
-        size_bytes=sum(map(os.path.getsize, sides)),
-    )
+    found = LedgerHealth.unopened(path, writable=writable)
+    if not found.exists:
+        return replace(found, problem=_lost_rows(outbox, 0))
     try:
         with open_file(path, timeout_seconds=_PATIENCE_SECONDS) as ledger, ledger.explaining():
             files = archived_files(ledger.connection, path)
-            watermark = ledger.watermark(outbox.store_id) if outbox is not None else 0
+            watermark, mark = 0, None
+            if outbox is not None:
+                watermark, mark = ledger.watermark(outbox.store_id), ledger.mark(outbox.store_id)
             return replace(
                 found,
-                problem=_lost_rows(outbox, watermark),
+                problem=_lost_rows(outbox, watermark, mark),
                 version=applied_version(ledger.connection),
                 archive_files=sum(map(len, files.values())),
+                archive_places=places(files),
             )
     except LedgerLocked:
         return replace(found, is_busy=True)
@@ -72,10 +45,10 @@ def ledger_health(path: Path, outbox: Outbox | None, *, writable: bool) -> Ledge
         return replace(found, problem=str(fault))
 
 
-def _lost_rows(outbox: Outbox | None, watermark: int) -> str | None:
+def _lost_rows(outbox: Outbox | None, watermark: int, mark: str | None = None) -> str | None:
     try:
         if outbox is not None:
-            refuse_lost_rows(outbox, watermark)
+            refuse_lost_rows(outbox, watermark, mark)
     except (LedgerError, StoreError) as fault:
         return str(fault)
     return None

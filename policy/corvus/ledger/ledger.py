@@ -14,6 +14,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -23,9 +24,12 @@ from corvus.base.time import Clock, SystemClock, microseconds
 from corvus.ledger.connect import connect_to_file, connect_to_memory, explained
 from corvus.ledger.lock import ledger_lock
 from corvus.ledger.migrate import migrate, roll_back, shipped_migrations, verify
-from corvus.ledger.outbox import Outbox, batches, last_seq, refuse_lost_rows
-from corvus.ledger.views import archived_files, fence, qualified, show_all
-from corvus.model.outbox import OutboxEvent
+from corvus.ledger.outbox import Outbox, batches, last_seq, refuse_lost_rows, removing
+from corvus.ledger.views import archived_files, qualified, reach, show_all
+from corvus.model.outbox import OutboxEvent, Row
+
+if TYPE_CHECKING:
+    from corvus.ledger.archives.reading import ArchivedFile
 
 LOCK_TIMEOUT_SECONDS = 30.0
 """How long to wait for another process before giving up."""
@@ -34,7 +38,13 @@ _APPEND = """
 INSERT INTO {table} BY NAME
 SELECT * FROM temp.usage_staged ORDER BY admitted_at, id
 """
-_MARK = "INSERT INTO {table} VALUES ($store_id, $seq, $events, make_timestamp($drained_us))"
+_MARK = """
+INSERT INTO {table} VALUES ($store_id, $seq, $events, make_timestamp($drained_us), $mark)
+"""
+_KEPT_MARK = "SELECT arg_max(mark, seq) FROM ledger_watermark WHERE store_id = ? AND seq = ?"
+_HAS_RECORDS = """
+SELECT EXISTS (FROM usage_record) OR EXISTS (FROM ledger_archive WHERE table_name = 'usage_record')
+"""
 _WATERMARK = "SELECT coalesce(max(seq), 0) FROM ledger_watermark WHERE store_id = ?"
 
 
@@ -104,6 +114,19 @@ class Ledger:
             row = self.connection.execute(_WATERMARK, [store_id]).fetchone()
         return int(row[0]) if row else 0
 
+    def mark(self, store_id: str) -> str | None:
+        """Return what is kept of the newest event of a store that the ledger has."""
+        with self.explaining():
+            row = self.connection.execute(
+                _KEPT_MARK, [store_id, self.watermark(store_id)]
+            ).fetchone()
+        return row[0] if row else None
+
+    def remove(self, removal: Row) -> None:
+        """Take the rows out of a table that a removal names, in the transaction under way."""
+        statement, values = removing(self.table(str(removal["table"])), removal)
+        self.connection.execute(statement, values)
+
     def accept_loss(self, store_id: str, through_seq: int, clock: Clock) -> int:
         """Take note that events which a store had handed over are lost for good.
 
@@ -141,8 +164,14 @@ def _log(path: Path) -> Path:
     return path.with_name(f"{path.name}.wal")
 
 
-def mark_drained(
-    ledger: Ledger, store_id: str, through_seq: int, events: int, clock: Clock
+def mark_drained(  # noqa: PLR0913 - one row
+    ledger: Ledger,
+    store_id: str,
+    through_seq: int,
+    events: int,
+    clock: Clock,
+    *,
+    mark: str | None = None,
 ) -> None:
     """Write down, in the transaction under way, that the ledger has all events up to a number."""
     ledger.connection.execute(
@@ -152,6 +181,7 @@ def mark_drained(
             "seq": through_seq,
             "events": events,
             "drained_us": microseconds(clock.now()),
+            "mark": mark,
         },
     )
 
@@ -201,7 +231,8 @@ def open_ledger(
         store_id, found = "", list[list[OutboxEvent]]()
         if outbox is not None:
             watermark = ledger.watermark(outbox.store_id)
-            refuse_lost_rows(outbox, watermark)
+            refuse_lost_rows(outbox, watermark, ledger.mark(outbox.store_id))
+            refuse_other_rows(ledger, outbox, watermark)
             # Nobody drains while we hold the ledger, so all after the watermark is still there.
             store_id = outbox.store_id
             ledger.through_seq = last_seq(outbox, watermark)
@@ -253,6 +284,26 @@ def upgrade(path: Path) -> None:
     except LedgerOutdated:
         with open_file(path, write=True):
             return
+
+
+def refuse_other_rows(ledger: Ledger, outbox: Outbox, watermark: int) -> None:
+    """Refuse a ledger with records of its own as a replica of a store that hosts share (STO-3).
+
+    Its reports, and what balances are counted from, would not be those of the other hosts.
+
+    Raises:
+        LedgerError: It has records, and none of them is of this store.
+    """
+    if not outbox.is_shared or watermark:
+        return
+    with ledger.explaining():
+        row = ledger.connection.execute(_HAS_RECORDS).fetchone()
+    if row is not None and row[0]:
+        raise LedgerError(
+            f"the ledger {ledger.path} has records that are not of the store which hosts share; "
+            "name another ledger with --ledger, and take the old records over with "
+            f"`corvus ledger merge {ledger.path}`"
+        )
 
 
 def _opened(path: Path, *, write: bool, deadline: float, clock: Clock) -> Ledger:
@@ -332,11 +383,10 @@ def _show(
     ledger: Ledger,
     store_id: str,
     batches: list[list[OutboxEvent]],
-    files: dict[str, list[Path]],
+    files: dict[str, list[ArchivedFile]],
     *,
     write: bool,
 ) -> None:
     with ledger.explaining():
-        if not write:
-            fence(ledger.connection, files)
+        reach(ledger.connection, files, fenced=not write)
         show_all(ledger.connection, store_id, batches, files)

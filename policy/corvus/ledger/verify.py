@@ -11,16 +11,23 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from corvus.base.errors import LedgerCorrupt
+from corvus.base.errors import LedgerCorrupt, LedgerError
 from corvus.base.files import file_sha256
+from corvus.ledger.archives.place import (
+    ArchiveFault,
+    ArchiveFileMissing,
+    ArchivePlace,
+    is_url,
+)
 from corvus.ledger.ledger import Ledger
 from corvus.ledger.outbox import Outbox, refuse_lost_rows
 from corvus.ledger.views import archive_folder
 from corvus.model.audit_hash import GENESIS, audit_hash
-from corvus.model.outbox import LedgerTable
+from corvus.model.outbox import NUMBERED
 from corvus.model.steering import AuditEvent, AuditKind
 
 AUDIT_COLUMNS = tuple(field.name for field in fields(AuditEvent))
@@ -63,6 +70,14 @@ GROUP BY store_id
 HAVING max(seq) <> events
 ORDER BY store_id
 """
+_CHARGES = """
+SELECT provider, day, form, source_file, COUNT(*)
+FROM provider_charge
+GROUP BY provider, day, form, source_file, source, billed_model, kind, service_tier,
+    context_tokens, is_kept_in_us, project, label
+HAVING COUNT(*) > 1
+ORDER BY provider, day, form, source_file
+"""
 _NEWEST = """
 SELECT position, hash FROM audit_event WHERE store_id = ? ORDER BY position DESC LIMIT 1
 """
@@ -81,6 +96,7 @@ class FindingCode(StrEnum):
     SETTLED_TWICE = "settled-twice"
     EVENT_TWICE = "event-twice"
     EVENTS_MISSING = "events-missing"
+    CHARGE_TWICE = "charge-twice"
     ARCHIVE_MISSING = "archive-missing"
     ARCHIVE_ALTERED = "archive-altered"
 
@@ -197,7 +213,7 @@ def check_settlements(ledger: Ledger) -> list[Finding]:
 
 def check_numbers(ledger: Ledger) -> list[Finding]:
     """Check that every event came in once: no number twice, and each batch as long as it says."""
-    tables = (table for table in LedgerTable if table is not LedgerTable.USAGE_RECORD)
+    tables = sorted(NUMBERED)
     numbers = " UNION ALL ".join(_NUMBERS.format(table=table) for table in tables)
     with ledger.explaining():
         twice = ledger.connection.execute(_TWICE.format(rows=numbers)).fetchall()
@@ -214,15 +230,29 @@ def check_numbers(ledger: Ledger) -> list[Finding]:
     ]
 
 
-def check_watermark(outbox: Outbox, watermark: int) -> list[Finding]:
+def check_charges(ledger: Ledger) -> list[Finding]:
+    """Check that every line of a bill is there once (REC-1)."""
+    with ledger.explaining():
+        rows = ledger.connection.execute(_CHARGES).fetchall()
+    return [
+        Finding(
+            FindingCode.CHARGE_TWICE,
+            f"a charge of {provider} on {day} ({form}, {file}) is there {times} times",
+        )
+        for provider, day, form, file, times in rows
+    ]
+
+
+def check_watermark(outbox: Outbox, watermark: int, mark: str | None = None) -> list[Finding]:
     """Check that the ledger has all that a store handed over.
 
     Args:
         outbox: The events of the store.
         watermark: Number of the newest of them that the ledger has; 0 without a ledger.
+        mark: What the ledger has kept of that event, if it has.
     """
     try:
-        refuse_lost_rows(outbox, watermark)
+        refuse_lost_rows(outbox, watermark, mark)
     except LedgerCorrupt as lost:
         return [Finding(FindingCode.EVENTS_MISSING, str(lost))]
     return []
@@ -233,19 +263,35 @@ def check_archive(ledger: Ledger) -> list[Finding]:
 
     Args:
         ledger: Opened with ``open_file``: ``open_ledger`` refuses a ledger that lacks a file.
+
+    Raises:
+        LedgerError: The archive is at a URL, and cannot be reached.
     """
     with ledger.explaining():
         rows = ledger.connection.execute(_FILES).fetchall()
     findings: list[Finding] = []
     for name, sha256 in rows:
-        file = archive_folder(ledger.path) / str(name)
-        if not file.is_file():
-            findings.append(Finding(FindingCode.ARCHIVE_MISSING, f"{file} is missing"))
-        elif file_sha256(file) != sha256:
+        place = str(name) if is_url(name) else archive_folder(ledger.path) / str(name)
+        found = _sha256(place)
+        if found is None:
+            findings.append(Finding(FindingCode.ARCHIVE_MISSING, f"{place} is missing"))
+        elif found != sha256:
             findings.append(
-                Finding(FindingCode.ARCHIVE_ALTERED, f"{file} is not as it was written")
+                Finding(FindingCode.ARCHIVE_ALTERED, f"{place} is not as it was written")
             )
     return findings
+
+
+def _sha256(place: str | Path) -> str | None:
+    """Return the SHA-256 of a file at a URL or on this machine; ``None`` without one."""
+    if isinstance(place, Path):
+        return file_sha256(place) if place.is_file() else None
+    try:
+        return ArchivePlace.holding(place).sha256(place)
+    except ArchiveFileMissing:
+        return None
+    except ArchiveFault as fault:
+        raise LedgerError(str(fault)) from fault
 
 
 def newest_audit(ledger: Ledger, store_id: str) -> AuditHead:

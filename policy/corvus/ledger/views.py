@@ -12,21 +12,33 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corvus.base.errors import LedgerError
-from corvus.ledger.outbox import Staging, by_table
+from corvus.ledger.archives.place import is_url
+from corvus.ledger.tails import Tails
 from corvus.model.outbox import OutboxEvent
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from corvus.ledger.archives.reading import ArchivedFile
+
 _DATABASE = "SELECT current_database()"
-_FILES = "SELECT table_name, file FROM ledger_archive ORDER BY table_name, month, file"
-_TAIL = "CREATE TEMP TABLE tail_{name} AS SELECT * FROM {table} LIMIT 0"
+_FILES = """
+SELECT table_name, file, size_bytes, tail FROM ledger_archive ORDER BY table_name, month, file
+"""
 _SHOW = "CREATE TEMP VIEW {name} AS {parts}"
 _ROWS = "SELECT * FROM {source}"
+_WITH_DEFAULTS = "SELECT * {values} FROM ({parts})"
+_DEFAULTS = """
+SELECT column_name, column_default FROM duckdb_columns()
+WHERE database_name = current_database() AND NOT internal AND schema_name = 'main'
+    AND table_name = ? AND column_default IS NOT NULL
+ORDER BY column_index
+"""
 
 
 def qualified(connection: DuckDBPyConnection, name: str) -> str:
@@ -47,28 +59,76 @@ def archive_folder(path: Path) -> Path:
     return path.with_name(f"{path.name}.archive")
 
 
-def archived_files(connection: DuckDBPyConnection, path: Path) -> dict[str, list[Path]]:
-    """Return the archive of each table that has one.
+def archived_files(
+    connection: DuckDBPyConnection, path: Path, *, folder: Path | None = None
+) -> dict[str, list[ArchivedFile]]:
+    """Return the archive of each table that has one; nothing at a URL is looked at.
+
+    Args:
+        connection: To the ledger.
+        path: Its file.
+        folder: Where what is not at a URL lies; the folder next to the ledger by default.
 
     Raises:
-        LedgerError: A file is missing: what a report would answer without it were wrong.
+        LedgerError: A file next to the ledger is missing: what a report would answer without it
+            were wrong.
     """
-    found: dict[str, list[Path]] = {}
-    for table, name in connection.execute(_FILES).fetchall():
-        file = archive_folder(path) / str(name)
-        if not os.path.isfile(file):
-            raise LedgerError(
-                f"{file} is missing, a part of the ledger {path}; put it back, from a copy if need "
-                "be: no report is right without it"
-            )
-        found.setdefault(str(table), []).append(file)
+    rows = connection.execute(_FILES).fetchall()
+    if not rows:
+        return {}
+    from corvus.ledger.archives.reading import ArchivedFile
+
+    folder = folder or archive_folder(path)
+    found: dict[str, list[ArchivedFile]] = {}
+    for table, name, size_bytes, tail in rows:
+        if is_url(name):
+            one = ArchivedFile(name, size_bytes, tail)
+        else:
+            one = ArchivedFile(str(_present(folder / str(name), path).absolute()))
+        found.setdefault(str(table), []).append(one)
     return found
 
 
-def fence(connection: DuckDBPyConnection, files: Mapping[str, Sequence[Path]]) -> None:
-    """Let a connection reach the ledger and its archive, and nothing else."""
+def places(files: Mapping[str, Sequence[ArchivedFile]]) -> tuple[str, ...]:
+    """Return where the files of an archive are: URLs, and the folder next to the ledger."""
+    found = {
+        file.place.rsplit("/", 3)[0] if file.is_remote else os.path.dirname(file.place)
+        for some in files.values()
+        for file in some
+    }
+    return tuple(sorted(found))
+
+
+def _present(file: Path, path: Path) -> Path:
+    if not os.path.isfile(file):
+        raise LedgerError(
+            f"{file} is missing, a part of the ledger {path}; put it back, from a copy if need "
+            "be: no report is right without it"
+        )
+    return file
+
+
+def reach(
+    connection: DuckDBPyConnection,
+    files: Mapping[str, Sequence[ArchivedFile]],
+    *,
+    fenced: bool,
+) -> None:
+    """Let a connection reach the files of the archive.
+
+    Args:
+        connection: To a ledger.
+        files: The archive, by table.
+        fenced: Whether it may reach nothing else but the ledger.
+    """
+    if remote := [file for some in files.values() for file in some if file.is_remote]:
+        from corvus.ledger.archives.reading import ArchiveFileSystem
+
+        connection.register_filesystem(ArchiveFileSystem(remote))
+    if not fenced:
+        return
     if files:
-        allowed = ", ".join(quoted(file) for some in files.values() for file in some)
+        allowed = ", ".join(file.source for some in files.values() for file in some)
         connection.execute(f"SET allowed_paths = [{allowed}]")
     connection.execute("SET enable_external_access = false")
 
@@ -77,7 +137,7 @@ def show_all(
     connection: DuckDBPyConnection,
     store_id: str,
     batches: Iterable[list[OutboxEvent]],
-    files: Mapping[str, Sequence[Path]],
+    files: Mapping[str, Sequence[ArchivedFile]],
 ) -> None:
     """Put views before the tables that have rows in the outbox or in the archive.
 
@@ -87,22 +147,28 @@ def show_all(
         batches: Its events that the ledger does not have.
         files: The archive, by table.
     """
-    staging = Staging(connection, store_id)
-    tails: set[str] = set()
-    for batch in batches:
-        for table, events in by_table(batch).items():
-            if table not in tails:
-                tails.add(table.value)
-                whole = qualified(connection, table)
-                connection.execute(_TAIL.format(name=table, table=whole))
-            staging.insert(table, f"temp.tail_{table}", events)
-    shown = sorted(tails | files.keys())
-    for name in shown:
-        sources = [qualified(connection, name)]
+    tails = Tails(connection, store_id, partial(qualified, connection))
+    tails.add(batches)
+    show(connection, tails, files)
+
+
+def show(
+    connection: DuckDBPyConnection, tails: Tails, files: Mapping[str, Sequence[ArchivedFile]]
+) -> None:
+    """Put views before the tables that have other rows than those of the file."""
+    for name in sorted(tails.names | files.keys()):
+        sources = tails.sources(name)
         if name in files:
-            listed = ", ".join(map(quoted, files[name]))
-            sources.append(f"read_parquet([{listed}], union_by_name = true)")
-        if name in tails:
-            sources.append(f"temp.tail_{name}")
+            listed = ", ".join(file.source for file in files[name])
+            sources.insert(1, f"read_parquet([{listed}], union_by_name = true)")
         parts = " UNION ALL BY NAME ".join(_ROWS.format(source=source) for source in sources)
+        if name in files:
+            parts = _WITH_DEFAULTS.format(parts=parts, values=_defaults(connection, name))
         connection.execute(_SHOW.format(name=name, parts=parts))
+
+
+def _defaults(connection: DuckDBPyConnection, table: str) -> str:
+    """Write the values of columns that older files of the archive lack."""
+    rows = connection.execute(_DEFAULTS, [table]).fetchall()
+    values = ", ".join(f"coalesce({name}, {default}) AS {name}" for name, default in rows)
+    return f"REPLACE ({values})" if values else ""

@@ -26,8 +26,6 @@ MIGRATE: Final = "source.migrate.corvus"
 KINDS: Final = (types.CodeActionKind.QuickFix, FIX_ALL, MIGRATE)
 """The kinds of what is offered."""
 
-_REASON: Final = "say why"
-"""Stands for the reason until the author writes one."""
 _AT_ONCE: Final = 8
 """Most fixes, and most comments, that are proved for one request."""
 _MOST: Final = 50
@@ -138,7 +136,7 @@ def _comments(
 
 
 def _with_comment(view: View, finding: Diagnostic) -> bytes | None:
-    return add_ignore(view.text.raw, view.checked, finding, view.options, _REASON)
+    return add_ignore(view.text.raw, view.checked, finding, view.options)
 
 
 def _deferral(view: View, remedy: Remedy, index: int) -> Deferral:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from lsprotocol import types
 
 from corvus.config.model.aliases import ALIASES
 from corvus.config.model.defaults import AT_MOST_ONE, EXACTLY_ONE
-from corvus.config.toml.values import Route, header, quoted, shown
+from corvus.config.toml.values import Route, quoted
 from corvus.lsp import knowledge, prices
 from corvus.lsp.cursor import Cursor, Where, cursor_at
+from corvus.lsp.headers import headers
 from corvus.lsp.offers import (
+    BUNDLED,
     ROOM,
     SEVERITY,
     Offer,
+    bundled_rates,
     codes_as_keys,
     comment,
+    has_models_as_keys,
     model_offer,
     models,
     values,
@@ -43,7 +47,7 @@ def complete(view: View, position: types.Position) -> types.CompletionList:
     cursor = cursor_at(view.structure, offset)
     match cursor.where:
         case Where.HEADER:
-            offers = _headers(view, cursor)
+            offers = headers(view, cursor)
         case Where.KEY:
             offers = _keys(view, cursor)
         case Where.VALUE:
@@ -60,6 +64,8 @@ def complete(view: View, position: types.Position) -> types.CompletionList:
 def _item(offer: Offer, place: types.Range, written: str) -> types.CompletionItem:
     # What is written decides by its first character whether names are in quotes.
     plain = offer.text if written[:1] in ("'", '"', "[") else offer.label
+    if plain[:1] == "[" != written[:1] and offer.kind is types.CompletionItemKind.Module:
+        plain = plain.strip("[]")
     return types.CompletionItem(
         label=offer.label,
         kind=offer.kind,
@@ -73,59 +79,38 @@ def _item(offer: Offer, place: types.Range, written: str) -> types.CompletionIte
     )
 
 
-def _headers(view: View, cursor: Cursor) -> Iterator[Offer]:
-    is_array = cursor.word.startswith("[[")
-    for route, many in knowledge.tables():
-        if is_array and not many:
-            continue
-        if not many and _has_header(view, route):
-            continue
-        facts = knowledge.facts(route)
-        text = f"[[{shown(route)}]]" if many else f"[{shown(route)}]"
-        yield Offer(
-            text, text, types.CompletionItemKind.Module, about=facts.meaning if facts else ""
-        )
-    if not is_array and (cursor.table or ())[:2] == ("cost", "prices"):
-        for model in models(cursor.word.rpartition('"')[2]):
-            text = header(("cost", "prices", model.name))
-            yield model_offer(model, text, text)
-
-
-def _has_header(view: View, route: Route) -> bool:
-    return any(section.route == route for section in view.structure.sections)
-
-
 def _keys(view: View, cursor: Cursor) -> Iterator[Offer]:
     table = cursor.table
     if table is None:
-        return
-    if table == ("cost", "prices"):
-        yield from _priced_models(view, cursor)
         return
     if table == SEVERITY:
         yield from codes_as_keys(cursor)
         return
     there = {*cursor.keys} if cursor.is_inline else _written_keys(view, table, cursor)
     ends_here = not _ENTRY.match(view.text.body, cursor.end)
-    price = prices.bundled_price(str(table[2])) if _is_price(table) else None
-    asked = prices.rates(price) if price else {}
+    if has_models_as_keys(view, table):
+        yield from _models_as_keys(view, cursor, there, ends_here=ends_here)
+        return
+    rates = bundled_rates(table)
     for key in knowledge.keys_of(table, view.dialect):
         if key in there:
             continue
         route = (*table, key)
         facts = knowledge.facts(route)
+        if not table and ends_here and facts is not None and facts.is_table:
+            continue  # its header is offered: a table in one line leaves none for what is below it
         name = key if _BARE.fullmatch(key) else quoted(key)
-        value = f"{asked[key]:f}" if key in asked else _opening(facts)
+        value = f"{rates[key]:f}" if key in rates else _opening(facts)
         yield Offer(
             label=key,
             text=f"{name} = {value}" if ends_here else name,
             kind=_kind(facts),
-            detail=_detail(facts) if key not in asked else "bundled price",
+            detail=_detail(facts) if key not in rates else BUNDLED,
             about=facts.meaning if facts else f"A key of the runtime {view.dialect.words}.",
             rank=_rank(key, table, there),
         )
-    if not table:
-        yield from (offer._replace(rank=5) for offer in _headers(view, cursor) if cursor.word == "")
+    if not table and ends_here:
+        yield from (offer._replace(rank=5) for offer in headers(view, cursor))
 
 
 def _written_keys(view: View, table: Route, cursor: Cursor) -> frozenset[str]:
@@ -173,19 +158,19 @@ def _detail(facts: knowledge.KeyFacts | None) -> str:
     return f"{words}, {facts.range}" if facts.range else words
 
 
-def _is_price(table: Route) -> bool:
-    return table[:2] == ("cost", "prices") and len(table) == 3
-
-
-def _priced_models(view: View, cursor: Cursor) -> Iterator[Offer]:
-    """Offer models below ``[cost.prices]``, with the price of the bundled book to begin with."""
-    ends_here = not _ENTRY.match(view.text.body, cursor.end)
-    there = _written_keys(view, ("cost", "prices"), cursor)
-    known = knowledge.keys_of(("cost", "prices", "*"), view.dialect)
+def _models_as_keys(
+    view: View, cursor: Cursor, there: Collection[str], *, ends_here: bool
+) -> Iterator[Offer]:
+    """Offer models as keys; below ``[cost.prices]`` with their bundled price to begin with."""
+    table = cursor.table or ()
+    are_prices = table == ("cost", "prices")
+    known = knowledge.keys_of((*table, "*"), view.dialect)
+    opening = _opening(knowledge.facts((*table, "*")))
     for model in models(cursor.word):
         if model.name in there:
             continue
         key = prices.key(model.name)
-        price = prices.bundled_price(model.name) if ends_here else None
-        text = f"{key} = {prices.inline(price, known)}" if price else key
+        price = prices.bundled_price(model.name) if are_prices and ends_here else None
+        value = prices.inline(price, known) if price else opening
+        text = f"{key} = {value}" if ends_here and (price or not are_prices) else key
         yield model_offer(model, key, text)

@@ -16,6 +16,15 @@ from corvus.lsp.structure import Structure
 
 _WORD: Final = re.compile(r"[^\s=.,\[\]{}#\"'()]+")
 _LITERAL: Final = re.compile(r"'[^'\n]*'")
+_TOKEN: Final = re.compile(
+    r"#[^\n]*+"
+    r'|"""(?:[^"\\]++|\\[\s\S]|"{1,2}+(?!"))*+(?P<closed>"{3,5}+)?+'
+    r"|\'\'\'(?:[^']++|'{1,2}+(?!'))*+(?P<ended>'{3,5}+)?+"
+    r'|"(?:[^"\\\n]++|\\[^\n])*+"?+'
+    r"|'[^'\n]*+'?+"
+)
+"""A comment or a string, also one without an end."""
+_LONG_QUOTES: Final = ('"""', "'''")
 _LINES_MAX: Final = 200
 """How far above the cursor an open bracket is looked for."""
 
@@ -61,12 +70,26 @@ class Cursor(NamedTuple):
 def cursor_at(structure: Structure, offset: int) -> Cursor:
     """Return what is being written at an offset of the text."""
     text = structure.text
+    if _in_long_string(text, offset):
+        return Cursor(Where.COMMENT, None, "", offset, offset)
     line = text.rfind("\n", 0, offset) + 1
     start = _open_statement(structure, line)
     before = text[line:offset].lstrip(" \t")
     if start is None and before.startswith("[") and "]" not in before:
         return _header(structure, line, offset)
     return _Lexer(structure, line if start is None else start, offset).read()
+
+
+def _in_long_string(text: str, offset: int) -> bool:
+    """Return whether an offset is in a string of three quotes, also in one without an end."""
+    for token in _TOKEN.finditer(text):
+        if token.start() + 3 > offset:
+            return False
+        is_long = token.group().startswith(_LONG_QUOTES)
+        is_over = token["closed"] or token["ended"]
+        if is_long and offset <= token.end() - (3 if is_over else 0):
+            return True
+    return False
 
 
 def _open_statement(structure: Structure, line: int) -> int | None:

@@ -51,7 +51,7 @@ class OpenFile:
     @property
     def is_named_ours(self) -> bool:
         """Whether its name alone makes it a config of corvus."""
-        return self.name.rpartition("/")[2] == CONFIG_NAME
+        return Path(self.name).name == CONFIG_NAME
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from lsprotocol import types
@@ -114,7 +115,7 @@ def _in_force(view: View, route: Route) -> str:
 
 def _place(view: View, place: str) -> str:
     """Return where a value comes from, the file by its name alone."""
-    return place.replace(view.name, view.name.rpartition("/")[2])
+    return place.replace(view.name, Path(view.name).name)
 
 
 def _spend(view: View, route: Route) -> str:

@@ -57,9 +57,8 @@ def facts(route: Route) -> KeyFacts | None:
     schema = keys.node(route)
     if not route or not schema:
         return None
-    meaning = schema.get("description")
     return KeyFacts(
-        meaning=meaning if isinstance(meaning, str) else "",
+        meaning=keys.meaning(route),
         kind=_kind(schema),
         range=_range(schema),
         choices=keys.choices(route),
@@ -97,12 +96,18 @@ def tables() -> tuple[tuple[Route, bool], ...]:
     return tuple(_tables(()))
 
 
+def tables_of_items(array: Route) -> tuple[str, ...]:
+    """Return those keys of an item of an array that are tables, which can have a header, too."""
+    item = (*array, 0)
+    return tuple(key for key in keys.known_keys(item) if _kind(keys.node((*item, key))) == "table")
+
+
 def _tables(table: Route) -> list[tuple[Route, bool]]:
     found: list[tuple[Route, bool]] = []
     for key in GOVERNED if not table else keys.known_keys(table):
         route = (*table, key)
         schema = keys.node(route)
-        if _kind(schema) == "table" and key != "match":
+        if _kind(schema) == "table":
             found.append((route, False))
             found += _tables(route)
         elif is_table(schema.get("items")) and _kind(keys.node((*route, 0))) == "table":

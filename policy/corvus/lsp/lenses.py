@@ -24,6 +24,9 @@ def lenses(view: View) -> list[types.CodeLens]:
 
 def _lines(view: View) -> Iterator[tuple[int, str]]:
     spend = view.spend
+    for place, name in _budgets(view):
+        if name is not None and name in spend:
+            yield place, spend[name].words
     for section in view.structure.sections:
         if section.route == ("cost",):
             yield from (
@@ -31,11 +34,18 @@ def _lines(view: View) -> Iterator[tuple[int, str]]:
                 for name in _BY_DEFAULT
                 if name in spend and spend[name].is_default and spend[name].has_limit
             )
-        name = view.budget_name(section.route) if section.route else None
-        if name is not None and name in spend and len(section.route or ()) == 3:
-            yield section.header[0], spend[name].words
+
+
+def _budgets(view: View) -> Iterator[tuple[int, str | None]]:
+    """Yield where each budget is stated, and its name if it has one."""
+    for section in view.structure.sections:
+        if section.route is not None and len(section.route) == 3:
+            yield section.header[0], view.budget_name(section.route)
     for spot in view.structure.spots:
-        if spot.value is not None and len(spot.route) == 2:
-            name = limit_of(view, spot.route)
-            if name is not None and name in spend:
-                yield spot.key[0], spend[name].words
+        if spot.value is None:
+            continue
+        if spot.route == ("cost", "budgets"):
+            for index, item in enumerate(spot.value.items):
+                yield item.start, view.budget_name((*spot.route, index))
+        elif len(spot.route) == 2:
+            yield spot.key[0], limit_of(view, spot.route)

@@ -53,8 +53,10 @@ def prepare(view: View, position: types.Position) -> types.PrepareRenamePlacehol
     mention = _at(view, position)
     if mention is None:
         return None
+    written = view.text.body[mention.start : mention.end]
+    quotes = 3 if written.startswith(('"""', "'''")) else 1
     return types.PrepareRenamePlaceholder(
-        view.text.range(mention.start + 1, mention.end - 1), mention.name
+        view.text.range(mention.start + quotes, mention.end - quotes), mention.name
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -57,6 +58,28 @@ def model_offer(model: prices.KnownModel, label: str, text: str) -> Offer:
     return Offer(label, text, types.CompletionItemKind.Value, model.provider, rank=rank)
 
 
+BUNDLED: Final = "bundled price"
+"""The detail of a rate that the bundled book has."""
+
+
+def bundled_rates(table: Route) -> dict[str, Decimal]:
+    """Return what the bundled book asks by key of a table ``[cost.prices.<model>]``."""
+    is_price = table[:2] == ("cost", "prices") and len(table) == 3
+    price = prices.bundled_price(str(table[2])) if is_price else None
+    return prices.rates(price) if price else {}
+
+
+def has_models_as_keys(view: View, table: Route) -> bool:
+    """Return whether the keys of a table are models."""
+    if table in {("cost", "prices"), ("cost", "downgrade")}:
+        return True
+    if table[:2] != ("cost", "budgets") or table[3:] != ("limits",):
+        return False
+    structure = view.structure
+    per = next((each.value for each in structure.spots if each.route == (*table[:3], "per")), None)
+    return per is not None and [structure.string(item) for item in per.items] == ["model"]
+
+
 SEVERITY: Final[Route] = ("governance", "check", "severity")
 """The table whose keys are codes."""
 
@@ -76,7 +99,11 @@ def values(view: View, cursor: Cursor) -> Iterator[Offer]:
         return
     facts = knowledge.facts(route)
     words = _choices(view, cursor, route, facts)
-    if words:
+    rate = bundled_rates(route[:-1]).get(str(route[-1]))
+    if rate is not None:
+        if not cursor.quote:
+            yield _literal(f"{rate:f}")._replace(detail=BUNDLED)
+    elif words:
         yield from _words(word for word in words if word not in cursor.items)
     elif facts is not None and facts.kind == "boolean":
         yield from (_literal(word) for word in ("true", "false"))

@@ -7,13 +7,13 @@ from decimal import Decimal
 from functools import cache
 from typing import NamedTuple
 
-from corvus.base.money import usd
 from corvus.config.toml.values import quoted, written
 from corvus.model.decision import AmbiguousModel
 from corvus.model.price import Price
-from corvus.model.usage import TokenKind
+from corvus.model.usage import FEES
 from corvus.prices.book import BundledBook
 from corvus.prices.lookup import PriceBooks
+from corvus.prices.stated import entry_of, keys_of
 
 
 class KnownModel(NamedTuple):
@@ -52,24 +52,18 @@ def bundled_price(model: str) -> Price | None:
 
 
 def rates(price: Price) -> dict[str, Decimal]:
-    """Return what a price asks by key of ``[cost.prices]``, in USD per million tokens.
-
-    Reasoning that costs what output does is left out, as a config may do.
-    """
-    asked = {kind: rate for kind, rate in price.rates.items() if kind is not TokenKind.WEB_SEARCH}
-    if asked.get(TokenKind.REASONING) == asked.get(TokenKind.OUTPUT):
-        asked.pop(TokenKind.REASONING, None)
-    return {kind.value: _plain(usd(rate)) for kind, rate in asked.items()}
+    """Return what a price asks by key of ``[cost.prices]``; see ``corvus.prices.stated``."""
+    return keys_of(price.rates)
 
 
 def inline(price: Price, known: Collection[str]) -> str:
-    """Write a price as a value of ``[cost.prices]``: ``{ input = 3, output = 15 }``.
+    """Write a price with its tiers as a value of ``[cost.prices]``: ``{ input = 3, output = 15 }``.
 
     Args:
         price: The price.
         known: The keys that the file may have.
     """
-    return written({key: value for key, value in rates(price).items() if key in known})
+    return written({key: value for key, value in entry_of(price).items() if key in known})
 
 
 def words(price: Price) -> str:
@@ -77,17 +71,13 @@ def words(price: Price) -> str:
     each = ", ".join(f"{key} {value:f}" for key, value in rates(price).items())
     since = f", from {price.effective_from}" if price.effective_from else ""
     long = "; more for long contexts" if price.tiers else ""
-    return f"{each} (USD per million tokens, {price.provider}/{price.model}{since}{long})"
+    fees = "; of searches and containers USD for one use" if {*FEES} & {*price.rates} else ""
+    return f"{each} (USD per million tokens{fees}, {price.provider}/{price.model}{since}{long})"
 
 
 def key(model: str) -> str:
     """Write the name of a model as a key of TOML: always in quotes, as most need them."""
     return quoted(model)
-
-
-def _plain(amount: Decimal) -> Decimal:
-    whole = amount.to_integral_value()
-    return Decimal(int(whole)) if amount == whole else amount.normalize()
 
 
 @cache

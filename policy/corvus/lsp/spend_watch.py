@@ -57,9 +57,12 @@ class SpendWatch:
             self._timer = asyncio.create_task(self._run(seconds))
 
     def forget(self, path: Path | None) -> None:
-        """Let go of a file."""
+        """Let go of a file; what is being read of it is of no use any more."""
         if path is not None:
             self._known.pop(path, None)
+            reading = self._reading.pop(path, None)
+            if reading is not None:
+                reading.cancel()
 
     def stop(self) -> None:
         """Let go of everything; what is being read is not waited for."""
@@ -71,8 +74,9 @@ class SpendWatch:
         """Read all files again, and tell if anything is other than before."""
         before = dict(self._known)
         for path in before:
-            await self.latest(path)
-        if any(self._known.get(path) != spends for path, spends in before.items()):
+            if path in self._known:  # it may be closed by now
+                await self.latest(path)
+        if any(self._known.get(path, spends) != spends for path, spends in before.items()):
             self._on_change()
 
     async def _run(self, seconds: float) -> None:
@@ -87,5 +91,6 @@ class SpendWatch:
         except Exception as fault:
             self._on_fault(fault)
         finally:
-            self._reading.pop(path, None)
+            if self._reading.get(path) is asyncio.current_task():
+                del self._reading[path]
         return self.known(path)

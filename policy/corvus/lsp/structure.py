@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Final, NamedTuple
 
+import tomli
+
 from corvus.config.toml.scan import scan
 from corvus.config.toml.tokens import (
+    STRING,
     Entry,
     Gap,
     Header,
@@ -121,12 +124,16 @@ class Structure:
         return (found[-1].start, found[-1].end) if found else None
 
     def string(self, value: Value | None) -> str | None:
-        """Return the string that a value is, if it has no escape in it."""
+        """Return the string that a value is, in whichever way it is written."""
         if value is None or value.kind != "scalar":
             return None
-        text = self.text[value.start : value.end]
-        is_plain = len(text) > 1 and text[0] in "\"'" and text[0] == text[-1] and "\\" not in text
-        return text[1:-1] if is_plain and text[0] not in text[1:-1] else None
+        written = self.text[value.start : value.end]
+        if STRING.fullmatch(written) is None:
+            return None
+        try:
+            return tomli.loads(f"string = {written}")["string"]
+        except ValueError:  # an escape that names no character
+            return None
 
     def keys(self, table: Route) -> frozenset[str]:
         """Return the keys that a table has."""

@@ -15,6 +15,7 @@ ADDED_INPUT = (
     "container",
     "mcp_servers",
     "context_management",
+    "data_sources",
     "web_search_options",
     "search_parameters",
     "enable_search",
@@ -29,13 +30,17 @@ _MEMBERS = frozenset(
 )
 
 
-def adds_input(members: Mapping[str, Raw]) -> bool:
+def adds_input(members: Mapping[str, Raw], own: str | None = None) -> bool:
     """Return whether the provider may add input to a request.
+
+    Args:
+        members: Of the request.
+        own: The one that holds its whole input, which is no reference to another.
 
     Raises:
         Malformed: An object names a member twice.
     """
-    given = (name for name in ADDED_INPUT if is_given(members.get(name)))
+    given = (name for name in ADDED_INPUT if name != own and is_given(members.get(name)))
     return any(name != "context_management" or not _only_clears(members[name]) for name in given)
 
 

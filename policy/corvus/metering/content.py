@@ -47,7 +47,8 @@ VALUES_MAX = 1_000_000
 
 _NULL = Raw(b"null")
 _ROOTS = ("messages", "input", "system", "instructions", "prompt", "contents")
-_TEXTS = frozenset((*_ROOTS, "tools", "functions", "documents", "prediction"))
+_INSTRUCTIONS = ("systemInstruction", "system_instruction")
+_TEXTS = frozenset((*_ROOTS, *_INSTRUCTIONS, "tools", "functions", "documents", "prediction"))
 _INNER = ("content", "output", "source", "file", "image_url", "tools")
 _HEAD_MAX = 1_000
 _PDF = "JVBERi0"  # %PDF-
@@ -112,7 +113,8 @@ class Content:
     """What was found.
 
     Attributes:
-        reads_more: The provider adds input that is not in the request.
+        reads_more: The provider adds input that is not in the request, of whatever modality.
+        adds_text: The provider adds text that is not in the request.
         adds_hidden: The provider informs the model about citations or tools of its own accord.
         has_cache_control: Some input is to be written to a cache.
         keeps_hour: Some of it for an hour, which costs more.
@@ -121,13 +123,23 @@ class Content:
         documents: PDFs in the request that could be read.
         media_bytes: Bytes of the body that those are, which are no text.
         searches: Most web searches that the tools state, at least one for each tool that searches.
+        file_searches: Tools that search files.
+        containers: Tools that run code where the provider is.
+        drawings: Tools that make pictures with a model of their own.
+        recordings: Files of sound that come with the request.
         kinds: Every ``type`` of a message, a part or a tool; ``role:NAME`` for those who speak, and
             ``last:NAME`` for who speaks last.
+        tier: Tier of the call, where the request names it in words of its API alone.
+        bills_more: Something is billed that neither a count nor a fee of an answer shows.
+        output_tokens: Maximum that stands elsewhere than an endpoint's own; 0 for none.
+        is_open: Nothing in the request can lower that.
+        writes: A model writes the answer; vectors are none.
         room: What may still be looked into of its files.
         lifetimes: Cache controls so far.
     """
 
     reads_more: bool = False
+    adds_text: bool = False
     adds_hidden: bool = False
     has_cache_control: bool = False
     keeps_hour: bool = False
@@ -136,7 +148,16 @@ class Content:
     documents: list[Document] = field(default_factory=list[Document])
     media_bytes: int = 0
     searches: int = 0
+    file_searches: int = 0
+    containers: int = 0
+    drawings: int = 0
+    recordings: int = 0
     kinds: set[str] = field(default_factory=set[str])
+    tier: str | None = None
+    bills_more: bool = False
+    output_tokens: int = 0
+    is_open: bool = False
+    writes: bool = True
     room: Room = field(default_factory=Room)
     lifetimes: int = 0
 
@@ -192,7 +213,8 @@ def content_of(endpoint: Endpoint, members: Mapping[str, Raw]) -> Content:
         return found
     _counter.left = NODES_MAX
     for name in _ROOTS:
-        if name in members and not begins_with(members[name], b'"'):
+        is_text = name not in members or begins_with(members[name], b'"')
+        if not is_text and name != endpoint.prompt:
             _require_single(members[name])
             value = _decoded(_NODES.decode, name, members[name])
             found.note_last(value)
@@ -203,6 +225,9 @@ def content_of(endpoint: Endpoint, members: Mapping[str, Raw]) -> Content:
         for tool in _flat(_decoded(_TOOLS.decode, "tools", members["tools"])):
             _take_tool(found, tool)
     _take_cache_control(found, members.get("cache_control", _NULL))
+    if endpoint.prompt is not None:
+        _take_pictures(found, members.get("images", _NULL))
+    found.adds_hidden |= endpoint.adds_hidden
     return found
 
 
@@ -362,9 +387,13 @@ def _take_other_media(found: Content, node: Node) -> None:
     """Take what some vendors read: films and documents by address, lists of pictures."""
     for text in (node.video_url, node.document_url, node.audio_url):
         found.reads_more |= not is_null(text)
-    if not is_null(node.images):
-        many = bytes(memoryview(node.images)).count(b",") + 1
-        found.pictures[Picture()] += many
+    _take_pictures(found, node.images)
+
+
+def _take_pictures(found: Content, text: Raw) -> None:
+    """Take a list of pictures, whose size nobody reads."""
+    if not is_null(text):
+        found.pictures[Picture()] += bytes(memoryview(text)).count(b",") + 1
 
 
 def _data_of(text: str) -> tuple[str, str]:
@@ -386,7 +415,19 @@ def _take_tool(found: Content, tool: Node) -> None:
     found.reads_more = True
     if tool.model:
         found.models.append(tool.model)
-    if tool.type and "search" in tool.type:
+    _take_uses(found, tool)
+
+
+def _take_uses(found: Content, tool: Node) -> None:
+    """Take what a tool of the provider may be billed by use, at least once each."""
+    kind = tool.type or ""
+    if kind == "shell" or "code" in kind:
+        found.containers += 1
+    elif kind == "image_generation":
+        found.drawings += 1
+    elif "file_search" in kind or "collections" in kind:
+        found.file_searches += 1
+    elif "search" in kind and not kind.startswith("tool_search"):
         uses = number_of(tool.max_uses) or 1
         found.searches += min(max(uses, 1), SEARCHES_MAX)
 

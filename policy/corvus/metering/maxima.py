@@ -25,7 +25,7 @@ from corvus.metering.members import (
     members_of,
     number_of,
 )
-from corvus.metering.provider import Endpoint
+from corvus.metering.provider import Endpoint, Form
 
 COUNT_MAX = 10_000_000
 """Largest count that is taken for one, inclusive."""
@@ -45,6 +45,7 @@ MAXIMA = (
     "maxOutputTokens",
     "maxNewTokens",
     "maxTokensToSample",
+    "maxTokenCount",
     "n_predict",
     "num_predict",
 )
@@ -74,6 +75,9 @@ Source:
     than max_tokens"), read 2026-11-28; so much is left for the answer by a rule of ours.
 """
 
+_DYNAMIC = -1
+"""Google's budget for thinking that is the model's to choose, within its maximum."""
+
 _NESTED_THINKING = ("budget_tokens", "max_tokens", *THINKING)
 GROUPS = (
     "options",
@@ -84,6 +88,9 @@ GROUPS = (
     "sampling_params",
     "extra_body",
     "google",
+    "inferenceConfig",
+    "textGenerationConfig",
+    "additionalModelRequestFields",
 )
 """Objects in which some vendors look for the names above."""
 
@@ -92,6 +99,8 @@ THOUGHTS = (
     "reasoning",
     "thinking_config",
     "thinkingConfig",
+    "reasoning_config",
+    "reasoningConfig",
     "chat_template_kwargs",
 )
 DEPTH_MAX = 4
@@ -127,12 +136,12 @@ def maxima_of(endpoint: Endpoint, members: Mapping[str, Raw]) -> Maxima:
         InvalidMaximum: A count is not in 1..=10,000,000.
         Malformed: An object that may hold one names a member twice, or is longer than 64 KB.
     """
-    places = [members] if endpoint.maxima_in is None else _objects(members, (endpoint.maxima_in,))
-    own = [
-        _count(name, place[name]) for place in places for name in endpoint.maxima if name in place
-    ]
+    group = endpoint.maxima_in
+    places = [members] if group is None else _objects(members, endpoint.spellings(group))
+    names = [spelt for name in endpoint.maxima for spelt in endpoint.spellings(name)]
+    own = [_count(name, place[name]) for place in places for name in names if name in place]
     stated = [count for count in own if count is not None]
-    found = _Largest()
+    found = _Largest(_DYNAMIC if endpoint.form is Form.GOOGLE else 0)
     for place in places_of(members):
         found.take(place)
     largest = max((*stated, found.output_tokens, found.thinking_tokens))
@@ -146,9 +155,14 @@ def maxima_of(endpoint: Endpoint, members: Mapping[str, Raw]) -> Maxima:
 
 
 class _Largest:
-    """The largest of each kind, in whatever object it stands."""
+    """The largest of each kind, in whatever object it stands.
 
-    def __init__(self) -> None:
+    Args:
+        least: Smallest budget for thinking.
+    """
+
+    def __init__(self, least: int) -> None:
+        self._least = least
         self.output_tokens = self.thinking_tokens = self.extra_tokens = 0
         self.answers = 1
 
@@ -156,9 +170,9 @@ class _Largest:
         """Read an object, and what it says about thinking."""
         self.output_tokens = max(self.output_tokens, *_counts(members, MAXIMA))
         self.answers = max(self.answers, *_counts(members, ANSWERS))
-        self.extra_tokens = max(self.extra_tokens, *_counts(members, THINKING, least=0))
+        self.extra_tokens = max(self.extra_tokens, *_counts(members, THINKING, self._least))
         for inner in _objects(members, THOUGHTS):
-            stated = _counts(inner, _NESTED_THINKING, least=0)
+            stated = _counts(inner, _NESTED_THINKING, self._least)
             self.thinking_tokens = max(self.thinking_tokens, *stated)
 
 

@@ -140,6 +140,20 @@ def decoded(text: Raw | None) -> Any:
         raise Malformed("json_invalid", "the body has a value that cannot be read") from None
 
 
+def text_of(text: Raw) -> str:
+    """Return a text, however long.
+
+    Raises:
+        Malformed: It is anything else.
+    """
+    try:
+        return msgspec.json.decode(text, type=str)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Malformed(
+            "json_invalid", "the body has something else where a text must be"
+        ) from None
+
+
 def is_null(text: Raw | None) -> bool:
     """Whether a member is absent or null."""
     return text is None or bytes(memoryview(text)[:5]) == _NULL

@@ -6,7 +6,7 @@ Vendors cut pictures into tiles or patches after they scaled them down; where a 
 the most expensive way to count is taken. Rounded up.
 
 Source:
-    For what the files of providers do not say (Gemini, Qwen-VL, Pixtral, Llama): patches of 16 px,
+    For what the files of providers do not say (Gemma, Qwen-VL, Pixtral, Llama): patches of 16 px,
     at most 16,384, read 2026-11-28.
 """
 
@@ -78,7 +78,7 @@ MOST_EXPENSIVE = Vision(2_833, 5_667, 16, 100, 16_384)
 
 OTHER_VISIONS = (
     (
-        r"gemini|gemma|qwen|qvq|llama|mistral|ministral|magistral|pixtral|grok|glm|kimi|"
+        r"gemma|qwen|qvq|llama|mistral|ministral|magistral|pixtral|grok|glm|kimi|"
         r"deepseek|minimax|nova|command|internvl|doubao|ernie|hunyuan|molmo",
         PATCHES,
     ),

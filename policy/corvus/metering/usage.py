@@ -21,11 +21,15 @@ class MeteredUsage:
         is_partial: Not all totals are final: only the start of the answer was reported, or one of
             them was left out.
         is_estimated: Some count is not the provider's own, but derived from relayed bytes (PRC-7).
+        is_at_least: Something was used that the answer does not count: a lower bound (PRC-9).
+        states_tier: The answer says which tier served the call, be it the usual one.
     """
 
     parts: tuple[UsagePart, ...]
     is_partial: bool = False
     is_estimated: bool = False
+    is_at_least: bool = False
+    states_tier: bool = False
 
     @property
     def total(self) -> Usage:

@@ -19,7 +19,12 @@ from corvus.model.request import Request
 from corvus.model.reservation import Outcome, Reservation, Settlement, Source
 from corvus.model.usage import COUNTS
 
-_JSON_TYPES = {"BIGINT": "integer", "INTEGER": "integer", "MAP(VARCHAR, VARCHAR)": "object"}
+_JSON_TYPES = {
+    "BIGINT": "integer",
+    "BOOLEAN": "boolean",
+    "INTEGER": "integer",
+    "MAP(VARCHAR, VARCHAR)": "object",
+}
 _INSTANT = "UTC, ISO 8601."
 
 
@@ -127,6 +132,11 @@ def _cost(call: SettledCall) -> int | None:
     return None if cost is None else cost * call.calls
 
 
+def _computed_cost(call: SettledCall) -> int | None:
+    cost = call.settlement.computed_cost_nano_usd
+    return None if cost is None else cost * call.calls
+
+
 def _book(call: SettledCall) -> str | None:
     return call.settlement.price.book if call.settlement.price else None
 
@@ -134,6 +144,10 @@ def _book(call: SettledCall) -> str | None:
 def _entry(call: SettledCall) -> str | None:
     return call.settlement.price.entry if call.settlement.price else None
 
+
+_FIRST_COUNTS = 7
+_LATER_COUNTS = COUNTS[_FIRST_COUNTS:]
+"""Counts that the first ledgers did not have: behind what was there, and 0 by default."""
 
 COLUMNS = (
     Column(
@@ -169,7 +183,7 @@ COLUMNS = (
     Column("settled_at", "TIMESTAMP", value=_settled),
     _stated("session_id", "Session of the call."),
     _stated("mission_id", "Mission of the call."),
-    _stated("surface", "api, proxy, cli-agent, cli-code, python or import.", is_nullable=False),
+    _stated("surface", "api, proxy, cli-…, python, telemetry or import.", is_nullable=False),
     _stated("provider", "Who bills.", is_nullable=False),
     _stated("requested_model", "Model that was asked for.", "model", is_nullable=False),
     _reported("answering_model", "Model that answered."),
@@ -184,7 +198,7 @@ COLUMNS = (
         attribute="tags",
         value=lambda call: dict(call.reservation.request.tags) or None,
     ),
-    *(_count(name) for name in COUNTS),
+    *(_count(name) for name in COUNTS[:_FIRST_COUNTS]),
     Column(
         "cost_nano_usd",
         "BIGINT",
@@ -245,29 +259,55 @@ COLUMNS = (
         is_derived=True,
     ),
     _stated("parent_subagent", "Sub-agent that started it; null is the agent itself."),
+    *(_count(name) for name in _LATER_COUNTS),
+    Column(
+        "computed_cost_nano_usd",
+        "BIGINT",
+        "What the price books make of it, where that is not its cost: next to one that the "
+        "provider stated, or the bound of one that is unknown, which counts in budgets.",
+        is_nullable=True,
+        value=_computed_cost,
+        is_derived=True,
+    ),
+    Column(
+        "at_least",
+        "BOOLEAN",
+        "Whether the cost is a lower bound: a fee or a modality was not counted.",
+        path="settlement.is_at_least",
+        is_derived=True,
+    ),
 )
 """Every column, in the order of the table."""
 
 STATED = tuple(column for column in COLUMNS if not column.is_derived)
 """What a log or an export can state of a call."""
 
-_ORDER = dict.fromkeys([column.name for column in COLUMNS if column.path or column.value])
-_READ = [column.name for column in COLUMNS if column.path]
-_read = attrgetter(*(column.path for column in COLUMNS if column.path))
+_ORDER = dict.fromkeys(
+    column.name
+    for column in COLUMNS
+    if (column.path or column.value) and column.name not in _LATER_COUNTS
+)
+_READ = {column.name: column.path for column in COLUMNS if column.path and column.name in _ORDER}
+_read = attrgetter(*_READ.values())
+_read_later = attrgetter(*_LATER_COUNTS)
 _COMPUTED = [(column.name, column.value) for column in COLUMNS if column.value is not None]
 _STATED = [column.name for column in COLUMNS if column.attribute]
 _state = attrgetter(*(column.attribute for column in COLUMNS if column.attribute))
 
 
 def usage_row(call: SettledCall) -> Row:
-    """Return the usage record of a settled reservation."""
+    """Return the usage record of a settled reservation; without most counts that are 0."""
     row: Row = {**_ORDER}
     row.update(zip(_READ, _read(call), strict=True))
     for name, value in _COMPUTED:
         row[name] = value(call)
+    usage = call.settlement.usage
+    later = _read_later(usage)
+    if any(later):
+        row.update(zip(_LATER_COUNTS, later, strict=True))
     if call.calls != 1:
         for name in COUNTS:
-            row[name] = getattr(call.settlement.usage, name) * call.calls
+            row[name] = getattr(usage, name) * call.calls
     return row
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from enum import StrEnum
+from hashlib import sha256
 from typing import NamedTuple, TypeAlias
 
 Cell: TypeAlias = str | int | bool | dict[str, str] | dict[str, int] | None
@@ -11,7 +14,10 @@ Row: TypeAlias = dict[str, Cell]
 
 
 class LedgerTable(StrEnum):
-    """Tables of the ledger that the store feeds (LED-1)."""
+    """Tables of the ledger that the store feeds (LED-1).
+
+    ``removal`` is none: such a row names rows of another table that are no more.
+    """
 
     USAGE_RECORD = "usage_record"
     RESERVATION_EVENT = "reservation_event"
@@ -22,6 +28,28 @@ class LedgerTable(StrEnum):
     PRICE_ENTRY = "price_entry"
     OPENED_WINDOW = "opened_window"
     BUDGET_EVENT = "budget_event"
+    IMPORT_FILE = "import_file"
+    PROVIDER_CHARGE = "provider_charge"
+    CHARGE_MODEL = "charge_model"
+    RECONCILIATION = "reconciliation"
+    REMOVAL = "removal"
+
+
+REMOVABLE: Mapping[LedgerTable, tuple[str, ...]] = {
+    LedgerTable.PROVIDER_CHARGE: ("provider", "day", "form", "source"),
+    LedgerTable.CHARGE_MODEL: ("provider", "name"),
+}
+"""Tables whose rows may be removed, and the columns by which; a removal has them as text, and the
+name of the table as ``table``."""
+
+NUMBERED = frozenset(LedgerTable) - {
+    LedgerTable.USAGE_RECORD,
+    LedgerTable.IMPORT_FILE,
+    LedgerTable.REMOVAL,
+    LedgerTable.RECONCILIATION,
+    *REMOVABLE,
+}
+"""Tables whose rows carry the store and their number in it."""
 
 
 class OutboxEvent(NamedTuple):
@@ -34,3 +62,9 @@ class OutboxEvent(NamedTuple):
     seq: int
     table: LedgerTable
     row: Row
+
+    @property
+    def mark(self) -> str:
+        """What tells this event from one of the same number: a hash of 128 bits, hexadecimal."""
+        text = json.dumps([self.table, self.row], sort_keys=True, separators=(",", ":"))
+        return sha256(text.encode()).hexdigest()[:32]

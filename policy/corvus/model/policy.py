@@ -36,6 +36,7 @@ class Policy:
         enabled: Whether token spend is governed at all (EVA-11).
         budgets: In order of EVA-7: session, day, month, mission, then named budgets in file order.
         prices: The author's own price book, in file order; it precedes the bundled one (PRC-3).
+        pinned_book_sha256: Hash of the file in place of the bundled book; ``None``: none is.
         unpriced_models: What happens to a call whose model has no price (PRC-5).
         default_output_tokens: Output estimate of a request that states no maximum.
         reservation_ttl_seconds: Life of a hold whose holder died.
@@ -53,6 +54,7 @@ class Policy:
     allow_override: bool
     budgets: tuple[Budget, ...]
     prices: tuple[Price, ...]
+    pinned_book_sha256: str | None
     unpriced_models: Literal["deny", "warn"]
     default_output_tokens: int
     reservation_ttl_seconds: int

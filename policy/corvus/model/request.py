@@ -30,6 +30,8 @@ class Surface(StrEnum):
     CLI_AGENT = "cli-agent"
     CLI_CODE = "cli-code"
     PYTHON = "python"
+    TELEMETRY = "telemetry"
+    """What a client reports of calls that pass by no meter of ours (PRX-9)."""
     ADMIN = "gateway_admin"
     DASHBOARD = "dashboard"
     STORE = "store"
@@ -99,6 +101,8 @@ class Request:
         fingerprint: Hash of what the caller said, which decides whether a repeated idempotency key
             means the same request (RES-2); ``None`` without a key.
         resumes_mission: Whether the call resumes its mission if that has ended (MIS-5).
+        seller: Whose prices count, where calls are reported under another name than his, such as
+            that of an upstream.
         said: What the caller said of the call, by which it can be described again for another
             model or maximum; ``None`` where that is not known. Nobody keeps it.
         rungs: What the caller can follow in place of a refusal (EVA-14). Nobody keeps it.
@@ -132,6 +136,7 @@ class Request:
     fingerprint: str | None = None
     resumes_mission: bool = False
     unpriced_model: str | None = field(default=None, compare=False)
+    seller: str | None = field(default=None, compare=False)
     said: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
     rungs: Collection[Rung] = field(default=tuple(Rung), compare=False, repr=False)
 

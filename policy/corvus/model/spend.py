@@ -13,7 +13,7 @@ class Spend:
 
     Attributes:
         cost_nano_usd: Cost of the priced calls.
-        unpriced_calls: Those of ``calls`` whose cost is unknown and not in the sum.
+        unpriced_calls: Those of ``calls`` whose cost is unknown; in the sum is their bound, if any.
         tokens: Tokens of all kinds of all calls.
     """
 

@@ -114,6 +114,7 @@ class SessionRecord:
         closed_at: Aware UTC; ``None`` while open.
         project: ``None`` is a project of its own.
         has_shares: Whether a mission of it has a share (MIS-5).
+        home: The host that counts it, where hosts hold leases; its id, else ``None``.
     """
 
     id: str
@@ -122,6 +123,7 @@ class SessionRecord:
     closed_at: datetime | None = None
     project: str | None = None
     has_shares: bool = False
+    home: str | None = None
 
     @property
     def outcome(self) -> SessionOutcome:
@@ -242,9 +244,13 @@ class AuditKind(StrEnum):
     CONFIG_MIGRATED = "config_migrated"
     TOKEN_CREATED = "token_created"
     TOKEN_REVOKED = "token_revoked"
+    SIGN_IN_APPROVED = "sign_in_approved"
+    SIGN_IN_DENIED = "sign_in_denied"
+    SIGN_IN_ENDED = "sign_in_ended"
     RESERVATION_EXPIRED = "reservation_expired"
     SETTLEMENT_CORRECTED = "settlement_corrected"
     LEDGER_REBUILT = "ledger_rebuilt"
+    LEASE_PRESUMED = "lease_presumed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ class Token:
         agent: The agent that its calls are of; ``None`` lets them say.
         session: The session that its calls are of; ``None`` lets them say.
         mission: The mission that its calls are of; ``None`` lets them say.
+        upstream: The upstream that its calls go to, by its name; ``None`` lets them say.
     """
 
     id: str
@@ -81,10 +82,12 @@ class Token:
     agent: str | None = None
     session: str | None = None
     mission: str | None = None
+    upstream: str | None = None
 
     def __post_init__(self) -> None:
-        require_text(self.name, *self.bound)
-        if any(name is not None and not name.strip() for name in self.bound):
+        bound = (*self.bound, self.upstream)
+        require_text(self.name, *bound)
+        if any(name is not None and not name.strip() for name in bound):
             raise ValueError("what a token is bound to is not empty")
         if not self.name.strip() or not self.name.isprintable():
             raise ValueError(f"a token has a name of printable characters, got {self.name!r}")
@@ -141,6 +144,7 @@ class TokenRequest:
     agent: str | None = None
     session: str | None = None
     mission: str | None = None
+    upstream: str | None = None
 
 
 def new_secret() -> str:

@@ -40,6 +40,11 @@ from corvus.version import __version__
 _TOKEN_BUCKETS = [4**power for power in range(14)]
 _SECOND_BUCKETS = [0.01 * 2**power for power in range(14)]
 _REPORTED = ("provider", "priced")
+_SHOWN = (
+    *("session", "mission", "surface", "source", "reservation_id"),
+    *("cost_usd", "computed_cost_usd", "is_at_least"),
+)
+_MODALITIES = ("audio", "image", "video")
 _TIMEOUT_SECONDS = 5
 _EXPORT_SECONDS = 15
 
@@ -57,6 +62,8 @@ class GenAI:
     CACHE_READ = "gen_ai.usage.cache_read.input_tokens"
     CACHE_WRITE = "gen_ai.usage.cache_write.input_tokens"
     REASONING = "gen_ai.usage.reasoning.output_tokens"
+    OF_MODALITY = "gen_ai.usage.{}.{}"
+    """Of a modality and a total; such tokens stand inside it."""
     ERROR_TYPE = "error.type"
     TOKEN_USAGE = "gen_ai.client.token.usage"
     DURATION = "gen_ai.client.operation.duration"
@@ -129,11 +136,7 @@ class OtelListener:
             self._measure(call, about, failed)
         attributes = {**about, **failed, **_usage(call)}
         shown = self._redactor.view(call).fields
-        attributes |= {
-            f"corvus.{name}": shown[name]
-            for name in ("session", "mission", "surface", "source", "cost_usd", "reservation_id")
-            if name in shown
-        }
+        attributes |= {f"corvus.{name}": shown[name] for name in _SHOWN if name in shown}
         span = self._tracer.start_span(
             f"{operation} {listed.model}",
             kind=SpanKind.CLIENT,
@@ -210,15 +213,29 @@ def _usage(call: CallSettled) -> dict[str, Value]:
     counts = dict(call.tokens)
     written = counts.get("cache_write_5m", 0) + counts.get("cache_write_1h", 0)
     inside = {
-        GenAI.CACHE_READ: counts.get("cache_read", 0),
+        GenAI.CACHE_READ: sum(n for kind, n in call.tokens if kind.startswith("cache_read")),
         GenAI.CACHE_WRITE: written,
         GenAI.REASONING: counts.get("reasoning", 0),
+        **_modalities(counts),
     }
     used: dict[str, Value] = {
         GenAI.INPUT: call.input_tokens or 0,
         GenAI.OUTPUT: call.output_tokens or 0,
     }
     return used | {name: tokens for name, tokens in inside.items() if tokens}
+
+
+def _modalities(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the tokens of sound, pictures and video by the names that the conventions have."""
+    used: dict[str, int] = {}
+    for modality in _MODALITIES:
+        cached = counts.get(f"cache_read_{modality}", 0)
+        read = counts.get(f"input_{modality}", 0) + cached
+        used[GenAI.OF_MODALITY.format(modality, "input_tokens")] = read
+        used[GenAI.OF_MODALITY.format(modality, "cache_read.input_tokens")] = cached
+        written = counts.get(f"output_{modality}", 0)
+        used[GenAI.OF_MODALITY.format(modality, "output_tokens")] = written
+    return used
 
 
 def _nanoseconds(instant: datetime) -> int:

@@ -11,53 +11,23 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from corvus.base.errors import ResourceMissing
-from corvus.model.price import Price, Rates, Tier
-from corvus.model.usage import TokenKind
-from corvus.prices.names import respelled, stems, unregioned, unwrapped
+from corvus.prices.entry import KINDS, Entry, Line
+from corvus.prices.match import How
+from corvus.prices.names import region_of, respelled, stems, unregioned, unwrapped
 
 BOOK_PATH = Path(__file__).with_name("book.json")
-FORMAT = 1
-KINDS = tuple(TokenKind)
+FORMAT = 2
 
-_Line = Mapping[str, Any]
 _Families = dict[str, list[tuple[str, str]]]
 """By stem: what the suffix must start with, and the model."""
 
 _LITERAL = re.compile(r"[A-Za-z0-9/-]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One model of the bundled book.
-
-    Attributes:
-        provider: The book's id of the provider.
-        model: Canonical id of the model.
-        own: The provider made the model, so that the bare id means this entry.
-    """
-
-    provider: str
-    model: str
-    own: bool
-    line: _Line = field(repr=False, compare=False)
-
-    def history(self, variant: str = "") -> tuple[Price, ...]:
-        """Return the dated prices, ascending; nothing when there is no such variant."""
-        if not variant:
-            return _history(self.provider, self.model, self.line["prices"])
-        offers = self.line.get("variants", {})
-        return _history(self.provider, f"{self.model}-{variant}", offers.get(variant, ()))
-
-    def costs_as(self, other: Entry) -> bool:
-        """Return whether the two ask the same for everything, at any time."""
-        mine, theirs = self.line, other.line
-        return mine["prices"] == theirs["prices"] and mine.get("variants") == theirs.get("variants")
 
 
 class Shop:
@@ -68,7 +38,7 @@ class Shop:
         lines: Its part of the book, by model.
     """
 
-    def __init__(self, provider: str, lines: Mapping[str, _Line]) -> None:
+    def __init__(self, provider: str, lines: Mapping[str, Line]) -> None:
         self.provider = provider
         self._lines = lines
         self._ids: dict[str, str] = {}
@@ -98,22 +68,24 @@ class Shop:
         plain = unwrapped(self.provider, model)
         for name in respelled(plain):
             if found := self._declared(name):
-                return self._entry(found)
+                entry = replace(self._entry(found[0]), how=found[1])
+                return entry if entry.is_sold_in(region_of(self.provider, model)) else None
         return None
 
     def _entry(self, model: str) -> Entry:
         line = self._lines[model]
         return Entry(self.provider, model, "own" in line, line)
 
-    def _declared(self, name: str) -> str | None:
+    def _declared(self, name: str) -> tuple[str, How] | None:
         if name in self._lines:
-            return name
-        return (
-            self._ids.get(name)
-            or self._patterned(name)
-            or _member(self._families, name)
-            or self._within_cloud(name)
+            return name, How.EXACT_ID
+        ways = (
+            (self._ids.get, How.ALIAS),
+            (self._patterned, How.PATTERN),
+            (partial(_member, self._families), How.FAMILY),
+            (self._within_cloud, How.FAMILY),
         )
+        return next(((found, how) for find, how in ways if (found := find(name))), None)
 
     def _patterned(self, name: str) -> str | None:
         for head, pattern, model in self._patterns:
@@ -126,37 +98,80 @@ class Shop:
         return next((found for name in names if (found := _member(self._anchored, name))), None)
 
 
+@dataclass(frozen=True, slots=True)
+class PinnedBook:
+    """A file that stands in for the bundled book.
+
+    Attributes:
+        path: The file.
+        sha256: The hash that it must have, of all of its bytes.
+    """
+
+    path: Path
+    sha256: str
+
+
 class BundledBook:
-    """The whole book, read from ``book.json``.
+    """The whole book, read from ``book.json`` or from the file that is pinned in its place.
+
+    Args:
+        pinned: That file; ``None`` is the bundled book.
 
     Raises:
         ResourceMissing: The file is absent or was changed after it was compiled.
     """
 
-    def __init__(self) -> None:
-        loaded = _read()
+    def __init__(self, pinned: PinnedBook | None = None) -> None:
+        loaded = _read(pinned)
         header = loaded["book"]
         self.version = f"{header['package']} {header['package_version']}"
-        self.sha256 = str(header["sha256"])
-        self.fallbacks: Mapping[str, Sequence[str]] = loaded["fallbacks"]
-        models: Mapping[str, Mapping[str, _Line]] = loaded["models"]
+        self.sha256 = pinned.sha256 if pinned else str(header["sha256"])
+        self.equal: Mapping[str, Mapping[str, Mapping[str, str | None]]] = loaded["equal"]
+        """By host and maker, the models that cost the same, and the first day of that price."""
+        self.unpriced: Mapping[str, Sequence[str]] = loaded["unpriced"]
+        """By provider, ids that it sells by units that no record counts, such as hours."""
+        models: Mapping[str, Mapping[str, Line]] = loaded["models"]
         self.shops: Mapping[str, Shop] = {
             provider: Shop(provider, models[provider]) for provider in sorted(models)
         }
         """All providers, alphabetically."""
 
 
-def _read() -> Mapping[str, Any]:
+def _read(pinned: PinnedBook | None) -> Mapping[str, Any]:
+    path = pinned.path if pinned else BOOK_PATH
+    remedy = "`corvus prices update` makes it again" if pinned else "reinstall corvus"
     try:
-        data = BOOK_PATH.read_bytes()
+        data = path.read_bytes()
+        if pinned and hashlib.sha256(data).hexdigest() != pinned.sha256:
+            raise ValueError("it has another hash than governance.prices.sha256")
+        return verified(data)
     except FileNotFoundError:
-        raise ResourceMissing(
-            f"corvus was installed without {BOOK_PATH.name}; reinstall it"
-        ) from None
-    loaded = json.loads(data)
+        raise ResourceMissing(f"the price book {path.name} is missing; {remedy}") from None
+    except (OSError, ValueError) as fault:
+        raise ResourceMissing(f"the price book {path.name}: {fault}; {remedy}") from None
+
+
+def verified(data: bytes) -> Mapping[str, Any]:
+    """Return a book whose first line states the hash of the lines below it.
+
+    Raises:
+        ValueError: It is no book, one of another format, or one that was changed.
+    """
+    try:
+        loaded = json.loads(data)
+        header = loaded["book"]
+        form, stated = header["format"], header["sha256"]
+        kinds = [str(kind) for kind in loaded["kinds"]]
+        _ = [loaded[name].keys() for name in ("equal", "unpriced", "models")]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise ValueError("it is no price book") from None
+    if form != FORMAT:
+        raise ValueError(f"it has the format {form}, and this version of corvus reads {FORMAT}")
     _, _, body = data.partition(b"\n")
-    if hashlib.sha256(body).hexdigest() != loaded["book"]["sha256"]:
-        raise ResourceMissing(f"{BOOK_PATH.name} was changed after it was compiled; reinstall it")
+    if hashlib.sha256(body).hexdigest() != stated:
+        raise ValueError("it was changed after it was compiled")
+    if kinds != [*KINDS][: len(kinds)]:
+        raise ValueError("it prices what this version of corvus does not count")
     return loaded
 
 
@@ -179,29 +194,3 @@ def _head(pattern: str) -> str:
     """Return what every match starts with, so that most patterns need not be compiled."""
     literal = _LITERAL.match(pattern)
     return literal[0][:-1] if literal else ""  # a quantifier may stand behind the last character
-
-
-def _history(provider: str, model: str, entries: Sequence[Sequence[Any]]) -> tuple[Price, ...]:
-    return tuple(_price(provider, model, *entry) for entry in entries)
-
-
-def _price(
-    provider: str,
-    model: str,
-    day: str | None,
-    rates: Sequence[int | None],
-    tiers: Sequence[tuple[int, Sequence[int | None]]] = (),
-) -> Price:
-    return Price(
-        provider=provider,
-        model=model,
-        book="bundled",
-        entry=f"bundled:{provider}/{model}" + (f"@{day}" if day else ""),
-        rates=_rates(rates),
-        tiers=tuple(Tier(above, _rates(above_rates)) for above, above_rates in tiers),
-        effective_from=date.fromisoformat(day) if day else None,
-    )
-
-
-def _rates(listed: Sequence[int | None]) -> Rates:
-    return {kind: rate for kind, rate in zip(KINDS, listed, strict=False) if rate is not None}

@@ -61,6 +61,4 @@ def millionths(usage: Usage, price: Price) -> int:
 
 
 def _advice(kind: TokenKind, price: Price) -> str:
-    if kind is TokenKind.WEB_SEARCH:
-        return ""  # [cost.prices] has no key for it
     return f'; state {kind.value} in [cost.prices."{price.key}"], 0 if it costs nothing'

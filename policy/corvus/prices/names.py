@@ -32,7 +32,12 @@ _PARTIAL = re.compile(r"(?:-20\d\d-?|[-@])$")
 _PARTIAL_FINE_TUNED = re.compile(r"(?:-20\d\d-|-0)$")
 _SEPARATORS = re.compile(r"[-@:\[]")
 _COMPACT_DATE = re.compile(rf"-(20\d\d)({_MONTH})({_DAY})$")
-_REGION = re.compile(r"(?:apac|au|ca|eu|global|in|jp|sa|us|us-gov)\.")
+_REGION = re.compile(r"(apac|au|ca|eu|global|in|jp|sa|us|us-gov)\.")
+_AWS_PLACE = re.compile(
+    r"(?:arn:aws[a-z-]*:bedrock:|(?:bedrock/)?(?:[a-z_]+/)?)([a-z]{2}(?:-gov)?)-[a-z]+-\d[:/]"
+)
+_AWS_AREAS = {"ap": "apac"}
+_VERTEX_PLACE = re.compile(r"projects/[^/]+/locations/([^/]+)/")
 _ARN = re.compile(r"arn:aws[a-z-]*:bedrock:[a-z0-9-]*:\d*:(?:foundation-model|inference-profile)/")
 _ROUTE = re.compile(
     r"(?:(?:converse|converse_like|invoke)/)?(?:[a-z]{2}(?:-gov)?-[a-z]+-\d/)?"
@@ -40,7 +45,9 @@ _ROUTE = re.compile(
 _VERTEX = re.compile(
     r"(?:(?:projects/[^/]+/locations/[^/]+/)?publishers/(?:anthropic|google)/)?models/|anthropic/"
 )
+_AZURE_GLOBAL = re.compile(r"global(?:-standard)?/")  # eu/ and us/, its data zones, cost more
 _AT_DATE = re.compile(rf"@(20\d\d{_MONTH}{_DAY})$")
+_VERSION = re.compile(rf"@(?:20\d\d{_MONTH}{_DAY}|default|latest)$")
 LONG_CONTEXT = "[1m]"
 """What Claude Code writes behind an id that is used with the long context."""
 
@@ -55,6 +62,7 @@ SPELLINGS = {
     "azure_openai": "azure",
     "bedrock": "aws",
     "copilot": "github-copilot",
+    "dashscope": "alibaba",
     "fireworks-ai": "fireworks",
     "fireworks_ai": "fireworks",
     "gcp.gemini": "google",
@@ -139,6 +147,11 @@ def respelled(model: str) -> Iterator[str]:
             yield name
 
 
+def unversioned(model: str) -> str:
+    """Return an id as its maker writes it, without the path and the version of Vertex."""
+    return _VERSION.sub("", unwrapped("google", model))
+
+
 def variant(model: str) -> tuple[str, str] | None:
     """Split ``<model>-<variant>``; ``None`` when no known variant stands at the end."""
     stem, dash, name = model.rpartition("-")
@@ -149,7 +162,24 @@ def unwrapped(provider: str, model: str) -> str:
     """Drop the envelope that a cloud puts around its own ids: an ARN, a route, a resource path."""
     if provider == "aws":
         return _drop_start(_ARN if model.startswith("arn:") else _ROUTE, model)
+    if provider == "azure":
+        return _drop_start(_AZURE_GLOBAL, model)
     return _drop_start(_VERTEX, model) if provider == "google" else model
+
+
+def region_of(provider: str, model: str) -> str | None:
+    """Return the region that an id of a cloud names, such as ``eu``; ``None`` where it names none.
+
+    A cloud may ask more in one region than in another, so a price is taken only where the book
+    says that it holds there (PRC-8).
+    """
+    if provider == "google":
+        place = _VERTEX_PLACE.match(model)
+        return place[1] if place else None
+    if provider != "aws":
+        return None
+    named = _REGION.match(unwrapped(provider, model)) or _AWS_PLACE.match(model)
+    return _AWS_AREAS.get(named[1], named[1]) if named else None
 
 
 def unregioned(model: str) -> Iterator[str]:

@@ -1,9 +1,9 @@
 """The author's own price book, ``[cost.prices]`` (PRC-3).
 
 A key is compared whole before it is split: who writes ``anthropic/claude-sonnet-4`` means the model
-of that id, whoever bills it (PRC-10). Only a key that names the biller, too, is more specific.
-Refuses aliases: an entry answers the model that its key spells out, and no other. Two keys for one
-model that differ in price are found by ``corvus.prices.clashes``.
+of that id, whoever bills it (PRC-10). Only a key that names the biller, too, is more specific. What
+no key spells out may be an alias, which is compared whole as well. Two names for one model that
+differ in price are found by ``corvus.prices.clashes``.
 """
 
 from __future__ import annotations
@@ -27,17 +27,23 @@ class OwnBook:
         self._by_key: dict[tuple[str, str], list[Price]] = {}
         self._whole: dict[str, tuple[str, str]] = {}
         self._by_model: dict[str, list[tuple[str, str]]] = {}
+        self._aliased: dict[str, tuple[str, str]] = {}
         for price in sorted(prices, key=lambda price: price.effective_from or date.min):
             key = (provider_id(price.provider), price.model)
             if key not in self._by_key:
                 self._by_model.setdefault(price.model, []).append(key)
             self._by_key.setdefault(key, []).append(price)
             self._whole[price.key] = key
+            self._aliased |= dict.fromkeys(price.aliases, key)
 
     def names(self) -> Iterator[str]:
-        """Yield the key of each model, as the author wrote it but for the provider's spelling."""
+        """Yield the key of each model, as the author wrote it but for the provider's spelling.
+
+        Aliases follow the keys.
+        """
         for provider, model in self._by_key:
             yield f"{provider}/{model}" if provider else model
+        yield from self._aliased
 
     def history(
         self, model: str, provider: str | None, is_provider: Callable[[str], bool]
@@ -58,10 +64,26 @@ class OwnBook:
             if key in self._by_key:
                 return tuple(self._by_key[key])
         prefix, slash, rest = model.partition("/")
-        if provider is None and slash:
-            bare = self._by_key.get(("", rest))
-            return tuple(bare) if bare and is_provider(prefix) else ()
-        return () if provider else self._any_provider(model)
+        if provider is None and slash and ("", rest) in self._by_key and is_provider(prefix):
+            return tuple(self._by_key["", rest])
+        if provider is None and not slash and (found := self._any_provider(model)):
+            return found
+        key = self._key_of_alias(model, provider, is_provider)
+        return tuple(self._by_key[key]) if key else ()
+
+    def _key_of_alias(
+        self, model: str, provider: str | None, is_provider: Callable[[str], bool]
+    ) -> tuple[str, str] | None:
+        """Return the key that an alias stands for, also behind the name of who bills it."""
+        if key := self._aliased.get(model):
+            return key
+        prefix, _, rest = model.partition("/")
+        key = self._aliased.get(rest)
+        if key is None or (provider is not None and provider_id(provider) != provider_id(prefix)):
+            return None
+        is_its_own = provider_id(prefix) == key[0]
+        is_anyones = not key[0] and (provider is not None or is_provider(prefix))
+        return key if is_its_own or is_anyones else None
 
     def _any_provider(self, model: str) -> tuple[Price, ...]:
         offers = sorted(self._by_model.get(model, ()))

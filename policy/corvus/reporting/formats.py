@@ -10,6 +10,7 @@ format keeps the text as it is.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -21,6 +22,8 @@ from corvus.diagnostics.plain import escape
 from corvus.reporting.table import Cell, Column, Table
 
 _FORMULA_STARTS = tuple("=+-@\t\r\n=+-@")
+_AMOUNT = re.compile(r"-[0-9]+\.[0-9]{9}")
+"""An amount below 0, which no spreadsheet runs."""
 _MARKDOWN_SPECIAL = str.maketrans({mark: f"\\{mark}" for mark in "\\|<>*_`[]&"})
 
 
@@ -173,7 +176,8 @@ def _csv_cell(cell: Cell) -> str:
     (seen with Python 3.11), which every reader takes for the end of a row.
     """
     text = exact_text(cell)
-    if isinstance(cell, str) and text.startswith(_FORMULA_STARTS):
+    is_formula = text.startswith(_FORMULA_STARTS) and not _AMOUNT.fullmatch(text)
+    if isinstance(cell, str) and is_formula:
         text = f"'{text}"
     return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\r\n') else text
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import TypeAlias
+from zoneinfo import ZoneInfo
 
 from corvus.base.errors import ReportParameterInvalid
 from corvus.base.period import CALENDAR_PERIODS, Period
@@ -38,6 +39,8 @@ class ParameterType(StrEnum):
     DATE = "DATE"
     TIMESTAMP = "TIMESTAMP"
     BOOLEAN = "BOOLEAN"
+    ZONE = "ZONE"
+    """A name of the IANA database of time zones; bound as VARCHAR."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +94,21 @@ def bind(
     """
     for name in given:
         _refuse_unknown(name, parameters)
+    zones = [each for each in parameters if each.type is ParameterType.ZONE and each.name in given]
+    zone = str(_typed(zones[0], given[zones[0].name])) if zones else "UTC"
     return {
-        parameter.name: _typed(parameter, given[parameter.name])
+        parameter.name: _typed(parameter, given[parameter.name], zone)
         if parameter.name in given
         else _absent(parameter, now)
         for parameter in parameters
     }
 
 
-def value_from_text(kind: ParameterType, text: str) -> Value:
+def value_from_text(kind: ParameterType, text: str, zone: str = "UTC") -> Value:
     """Read a value from text.
 
-    Dates and instants are ISO 8601; an instant without an offset is UTC, and a date stands for
-    its first instant.
+    Dates and instants are ISO 8601; an instant without an offset is one of a time zone, and a date
+    stands for its first instant.
 
     Raises:
         ValueError: The text does not spell a value of the type; the message says what does.
@@ -114,9 +119,12 @@ def value_from_text(kind: ParameterType, text: str) -> Value:
         case ParameterType.BIGINT:
             return _whole_number(text)
         case ParameterType.DATE:
-            return _instant(text).date()
+            return _instant(text, zone).date()
         case ParameterType.TIMESTAMP:
-            return _instant(text)
+            return _instant(text, zone)
+        case ParameterType.ZONE:
+            _zone(text)
+            return text
         case ParameterType.BOOLEAN:
             if text.lower() not in _WORDS:
                 raise ValueError("true or false")
@@ -155,7 +163,10 @@ def check_span(span: Span, values: Mapping[str, Value]) -> None:
         )
     assert span.period.calendar is not None, "a span is of a period with a calendar"
     number = span.period.calendar.number
-    buckets = number(last.date()) - number(since.date()) + 1
+    zone = _zone(str(values.get("zone") or "UTC"))
+    ends = (each.replace(tzinfo=UTC).astimezone(zone) for each in (since, last))
+    first_day, last_day = (each.date() for each in ends)
+    buckets = number(last_day) - number(first_day) + 1
     if buckets > span.most:
         raise ReportParameterInvalid(
             f"the range from {since:%Y-%m-%d} to {last:%Y-%m-%d} is {buckets} {span.period}s long, "
@@ -184,10 +195,10 @@ def _absent(parameter: Parameter, now: datetime | None) -> Value:
     return parameter.default
 
 
-def _typed(parameter: Parameter, value: object) -> Value:
+def _typed(parameter: Parameter, value: object, zone: str = "UTC") -> Value:
     try:
         typed = (
-            value_from_text(parameter.type, value)
+            value_from_text(parameter.type, value, zone)
             if isinstance(value, str)
             else _checked(parameter.type, value)
         )
@@ -238,11 +249,16 @@ def _whole_number(text: str) -> int:
     return number
 
 
-def _instant(text: str) -> datetime:
+def _instant(text: str, zone: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError("a date or instant such as 2026-11-23 or 2026-11-23T10:00:00Z") from None
-    if instant.tzinfo is None:
-        return instant
-    return naive_utc(instant)
+    return naive_utc(instant if instant.tzinfo else instant.replace(tzinfo=_zone(zone)))
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # it is no name, a folder, or of no zone
+        raise ValueError("an IANA time zone such as Europe/Berlin or UTC") from None

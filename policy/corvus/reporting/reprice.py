@@ -23,9 +23,11 @@ from corvus.model.decision import UnpricedModel
 from corvus.model.price import Price
 from corvus.model.usage import COUNTS
 from corvus.prices.sql import (
+    FEE_MILLIONTHS,
     IN_TIER,
-    SEARCH_MILLIONTHS,
+    IS_HOUR_UNKNOWN,
     TIER_COLUMNS,
+    TIER_MARKS,
     TOKEN_MILLIONTHS,
     half_even,
     ten_millionths,
@@ -67,7 +69,7 @@ SELECT nullif(provider, 'unknown') AS asked_provider, provider,
     coalesce(answering_model, requested_model) || {_SERVED} AS answered,
     requested_model || {_SERVED} AS requested, requested_model AS model, cost_nano_usd,
     tags['inference_geo'] = 'us' AS is_kept_in_us,
-    {", ".join(COUNTS)}, calls
+    {", ".join(COUNTS)}, calls, admitted_at
 FROM usage_call
 WHERE ($since::TIMESTAMP IS NULL OR admitted_at >= $since)
   AND ($until::TIMESTAMP IS NULL OR admitted_at < $until)
@@ -81,12 +83,12 @@ CREATE OR REPLACE TEMP TABLE reprice_rate (
     {TIER_COLUMNS}
 )
 """
-_INSERT = "INSERT INTO temp.reprice_rate VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = f"INSERT INTO temp.reprice_rate VALUES (?, ?, ?, {TIER_MARKS})"  # noqa: S608 - marks only
 _ANSWER = f"""
 WITH millionths AS (
     SELECT used.provider, used.model, used.cost_nano_usd, used.calls,
-        {ten_millionths(TOKEN_MILLIONTHS, SEARCH_MILLIONTHS, "used.is_kept_in_us")} AS ten,
-        rate.above_tokens IS NOT NULL AS is_listed
+        {ten_millionths(TOKEN_MILLIONTHS, FEE_MILLIONTHS, "used.is_kept_in_us")} AS ten,
+        rate.above_tokens IS NOT NULL AS is_listed, {IS_HOUR_UNKNOWN} AS is_hour_unknown
     FROM temp.reprice_call AS used
     LEFT JOIN temp.reprice_rate AS rate
         ON rate.asked_provider IS NOT DISTINCT FROM used.asked_provider
@@ -95,7 +97,8 @@ WITH millionths AS (
 ),
 repriced AS (
     SELECT provider, model, cost_nano_usd, calls,
-        CASE WHEN is_listed THEN {half_even("ten", 10_000_000)} END AS then_nano_usd
+        CASE WHEN is_listed AND NOT is_hour_unknown THEN {half_even("ten", 10_000_000)} END
+            AS then_nano_usd
     FROM millionths
 )
 SELECT provider, model, sum(calls)::BIGINT AS calls,

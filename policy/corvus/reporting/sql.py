@@ -14,12 +14,14 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from sys import getsizeof
 from threading import Thread
 from typing import TypeVar
 
 import duckdb
 
 from corvus.base.errors import ReportError
+from corvus.base.memory import memory_bounded
 from corvus.diagnostics.plain import escape
 from corvus.ledger.connect import clean_message
 from corvus.reporting.sql_guard import judge
@@ -27,6 +29,12 @@ from corvus.reporting.table import MONEY_UNIT, Cell, Column, Table
 
 _T = TypeVar("_T")
 _RETRY_SECONDS = 0.05
+_BATCH_ROWS = 2048
+_ANSWER_BYTES = 1024 * 2**20
+"""The largest answer that is held, bytes in Python."""
+MEMORY_BYTES = 2 * 2**30
+"""How much memory a statement may take, besides what the process has, bytes; DuckDB's own limit
+counts neither long texts nor what leaves it."""
 _LOCKS = ("SET python_enable_replacements = false", "SET lock_configuration = true")
 _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
 _LARGE = {"UBIGINT", "HUGEINT"}
@@ -70,9 +78,10 @@ def run_sql(
     for lock in _LOCKS:
         _set(connection, lock)
     statement = judge(connection, text, explain=explain)
-    described, rows = _limited(
-        connection, lambda: _fetched(connection, statement.sql, rows_max), timeout_seconds
-    )
+    with memory_bounded(MEMORY_BYTES):
+        described, rows = _limited(
+            connection, lambda: _fetched(connection, statement.sql, rows_max), timeout_seconds
+        )
     has_more = rows_max is not None and len(rows) > rows_max
     table = _table(described, rows[:rows_max])
     plan = "\n".join(str(row[-1]) for row in rows) if statement.explains else None
@@ -93,10 +102,24 @@ def _fetched(
     """Return the described columns of an answer, and its rows up to one more than wanted."""
     result = connection.execute(sql)
     described = [(str(name), str(kind)) for name, kind, *_ in result.description or ()]
-    rows = result.fetchall() if rows_max is None else result.fetchmany(rows_max + 1)
+    rows: list[tuple[object, ...]] = []
+    held = 0
+    while batch := result.fetchmany(_BATCH_ROWS if rows_max is None else _rest(rows_max, rows)):
+        rows += batch
+        held += sum(sum(map(getsizeof, row)) for row in batch)
+        if held > _ANSWER_BYTES:
+            connection.execute("SELECT 1").fetchall()
+            raise ReportError(
+                f"the answer is larger than {_ANSWER_BYTES // 2**20} MiB after {len(rows):,} rows; "
+                "ask for less, as with LIMIT or GROUP BY; `corvus usage export` writes all records"
+            )
     # An unread rest would pin a transaction of the ledger.
     connection.execute("SELECT 1").fetchall()
     return described, rows
+
+
+def _rest(rows_max: int, rows: list[tuple[object, ...]]) -> int:
+    return min(_BATCH_ROWS, rows_max + 1 - len(rows))
 
 
 def _limited(
@@ -132,6 +155,10 @@ def _limited(
         )
     try:
         return outcome.result()
+    except (MemoryError, duckdb.OutOfMemoryException) as error:
+        raise ReportError(
+            "the statement wants more memory than corvus gives it (2 GiB); ask for less"
+        ) from error
     except duckdb.Error as error:
         raise ReportError(clean_message(error)) from None
 

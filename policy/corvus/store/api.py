@@ -17,10 +17,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from corvus.base.errors import PolicyError
+from corvus.base.errors import PolicyError, StoreUnavailable
 from corvus.model.budget import Amounts, Measure
 from corvus.model.refusals import Refusals
 from corvus.store.codec import Kind, Query
+from corvus.store.looks import Fetched, Foreseen, Wanted
 
 T = TypeVar("T")
 Table = dict[Any, Any]
@@ -103,7 +104,7 @@ class StoredBalance:
         held_tokens: Tokens of the open holds, >= 0.
         held_calls: How many holds are open, >= 0.
         calls: Settled calls.
-        unpriced_calls: Those whose cost is unknown and not in the sum.
+        unpriced_calls: Those whose cost is unknown; in the sum is their bound, if they have one.
         tokens: Tokens of all kinds.
         since_us: Instant of the last reset, microseconds; 0 without one. What was settled earlier
             does not count.
@@ -163,6 +164,7 @@ class StoreState:
         forgotten_times: How often sessions were forgotten or recalled.
         windows_before_us: The sums of calendar windows that began before are forgotten.
         next_notice: Number of the next notice.
+        moved: Why nobody may use it (``corvus.store.moved``); empty while it is in use.
     """
 
     store_id: str
@@ -177,6 +179,7 @@ class StoreState:
     forgotten_times: int = 0
     windows_before_us: int = 0
     next_notice: int = 1
+    moved: str = ""
 
 
 @dataclass(slots=True)
@@ -216,6 +219,14 @@ class Changes:
     forgotten_notices_us: int = 0
     forgotten_notice_seq: int = 0
 
+    @property
+    def has_rare(self) -> bool:
+        """Whether rows of a rare kind are written, or may be forgotten."""
+        written = (*self.changed, *self.new, *self.dropped)
+        return any(kind.is_rare for kind in written) or any(
+            (self.forgotten_sessions, self.recalled_sessions, self.forgotten_overrides_us)
+        )
+
     def changed_of(self, kind: Kind[T]) -> dict[Any, T]:
         """Return the changed rows of a kind."""
         return self.changed.get(kind) or {}
@@ -250,16 +261,24 @@ class Rows(Protocol):
         ...
 
 
-class Look(Rows, Protocol):
-    """The rows of a store next to any writer, as they are now.
+class StoreRows(Rows, Protocol):
+    """The rows of a store that has a name.
 
     Attributes:
         name: The store, as the user knows it.
+    """
+
+    name: str
+
+
+class Look(StoreRows, Protocol):
+    """The rows of a store next to any writer, as they are now.
+
+    Attributes:
         version: How many migrations it has seen; 0 while it is being made.
         is_current: Whether it has the shape that this version writes.
     """
 
-    name: str
     version: int
     is_current: bool
 
@@ -268,13 +287,36 @@ class Look(Rows, Protocol):
         ...
 
 
-class Backend(Rows, Protocol):
+class Begun(NamedTuple):
+    """How a transaction found the store.
+
+    Attributes:
+        others_wrote: Whether others wrote since the last one of this backend.
+        others_wrote_rare: Whether they wrote rows of a rare kind.
+        now_us: What the clock of the store says, microseconds; ``None`` where it has none.
+    """
+
+    others_wrote: bool
+    others_wrote_rare: bool
+    now_us: int | None = None
+
+
+class Collided(StoreUnavailable):
+    """The transaction met another, and nothing was changed: all of it is to be run again."""
+
+
+class Backend(StoreRows, Protocol):
     """Keeps the state; called by one thread at a time, between ``begin`` and its end.
 
     Every method may raise ``StoreUnavailable`` (locked, full, no permission) or ``StoreCorrupt``.
+
+    Attributes:
+        is_far: Whether each look takes a round trip, so that looks are better foreseen.
+        fetched: The answers to those that were, in the present transaction; empty where not far.
     """
 
-    name: str
+    is_far: bool
+    fetched: Fetched
 
     @property
     def unsettled_path(self) -> Path | None:
@@ -289,12 +331,25 @@ class Backend(Rows, Protocol):
         """Open the rows for reading next to the writer; ``None`` where they have no such door."""
         ...
 
-    def begin(self) -> bool:
-        """Start a transaction, alone among all processes; return whether others wrote since."""
+    def present_us(self) -> int | None:
+        """Estimate what the clock of the store says, microseconds; ``None`` where it has none."""
+        ...
+
+    def begin(self, foreseen: Foreseen | None = None) -> Begun:
+        """Start a transaction, alone among all processes and hosts."""
+        ...
+
+    def fetch(self, wanted: Wanted) -> None:
+        """Take looks together that the transaction will take."""
         ...
 
     def commit(self, changes: Changes) -> None:
-        """Make the changes durable, all or none."""
+        """Make the changes durable, all or none.
+
+        Raises:
+            Collided: Nothing was changed; the transaction is over, and is to be run again.
+            OutcomeUnknown: Nobody could be asked whether the changes are durable.
+        """
         ...
 
     def roll_back(self) -> None:

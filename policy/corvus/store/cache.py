@@ -27,22 +27,26 @@ class Cache:
 
     Attributes:
         tables: Rows by kind and key; ``None`` is known not to be there.
-        lists: Of some kinds, all rows that a certain look finds, by key.
+        lists: All rows that certain looks find, by key.
         budgets: The registered budgets by id.
         keys: The reservation to which an idempotency key points.
         actions: When the actions of a principal were admitted, ascending.
         present: Ids of sessions that were not forgotten.
         windows: When the latest window of a sum opened, by budget and part, microseconds.
+        has_reports: Whether a call that a client has reported may stand; ``None`` is not known.
+        stale: Rows by kind and key as they were before others wrote: good for guesses alone.
     """
 
     state: StoreState | None = None
     tables: dict[Kind[Any], Table] = field(default_factory=dict[Kind[Any], Table])
-    lists: dict[Kind[Any], Table] = field(default_factory=dict[Kind[Any], Table])
+    lists: dict[Query[Any], Table] = field(default_factory=dict[Query[Any], Table])
     budgets: dict[int, Budget] | None = None
     keys: dict[IdempotencyKey, str] = field(default_factory=dict[IdempotencyKey, str])
     actions: dict[str, deque[int]] = field(default_factory=dict[str, deque[int]])
     present: set[str] = field(default_factory=set[str])
     windows: dict[tuple[int, str], int] = field(default_factory=dict[tuple[int, str], int])
+    has_reports: bool | None = None
+    stale: dict[Kind[Any], Table] = field(default_factory=dict[Kind[Any], Table])
 
     def table(self, kind: Kind[T]) -> dict[Any, T | None]:
         """Return the rows of a kind that are remembered."""
@@ -53,10 +57,32 @@ class Cache:
 
     def list(self, kind: Kind[T], backend: Rows, query: Query[T]) -> dict[Any, T]:
         """Return all rows of a kind that a look finds, by key; they are loaded once."""
-        rows = self.lists.get(kind)
+        rows = self.lists.get(query)
         if rows is None:
-            rows = self.lists[kind] = {kind.key_of(row): row for row in backend.find(query)}
+            rows = self.lists[query] = {kind.key_of(row): row for row in backend.find(query)}
         return rows
+
+    def outlast(self, *, rare: bool) -> Cache:
+        """Return what stands though others wrote.
+
+        Args:
+            rare: Whether they wrote rows of rare kinds, too.
+        """
+        for kind, rows in self.tables.items():
+            self.stale.setdefault(kind, {}).update(rows)
+        if rare:
+            return Cache(stale=self.stale)
+        return Cache(
+            stale=self.stale,
+            tables={kind: rows for kind, rows in self.tables.items() if kind.is_rare},
+            lists={
+                query: rows
+                for query, rows in self.lists.items()
+                if query.kind is not None and query.kind.is_rare
+            },
+            budgets=self.budgets,
+            present=self.present,
+        )
 
     def forget_settled(self, before_us: int) -> None:
         """Forget reservations that were settled before an instant, with their keys."""
@@ -84,10 +110,13 @@ class Cache:
             written: What was committed just now.
         """
         reservations = self.table(RESERVATION)
+        stale = self.stale.get(RESERVATION, {})
         for row in written.changed_of(RESERVATION).values():
             if row.state is not ReservationState.HELD:
                 reservations.pop(row.id, None)
-        for rows in (*self.tables.values(), self.keys, self.present, self.windows):
+                stale.pop(row.id, None)
+        remembered = (*self.tables.values(), *self.stale.values())
+        for rows in (*remembered, self.keys, self.present, self.windows):
             if len(rows) > _ROWS_MAX:
                 rows.clear()
         if len(self.actions) > _PRINCIPALS_MAX:

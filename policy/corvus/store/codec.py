@@ -53,17 +53,34 @@ def dumped(values: Mapping[str, Any]) -> str:
     return _encode({name: value for name, value in values.items() if value is not None})
 
 
+class Present(int):
+    """An instant, microseconds, that is counted from the present of the transaction."""
+
+    __slots__ = ()
+
+
 class Query(Generic[T]):
-    """A look for rows, in SQL that every backend understands, with ``?`` for each value.
+    """A look for rows, with ``?`` for each value.
 
     Args:
-        sql: One ``SELECT``.
+        sql: One ``SELECT`` as SQLite understands it.
         read: Makes an object of a row.
+        postgres: The same as PostgreSQL does, where translating word by word does not give it.
+        kind: The kind of the rows, where they are whole rows of one.
     """
 
-    def __init__(self, sql: str, read: Callable[[Row], T]) -> None:
+    def __init__(
+        self,
+        sql: str,
+        read: Callable[[Row], T],
+        *,
+        postgres: str | None = None,
+        kind: Kind[Any] | None = None,
+    ) -> None:
         self.sql = sql
         self.read = read
+        self.postgres = postgres
+        self.kind = kind
 
 
 class _Field(NamedTuple):
@@ -191,6 +208,8 @@ class Kind(Generic[T]):
         sparse: Fields that a body leaves out while they have their default.
         omit: Fields that are never kept.
         parts: Fields that hold an object whose fields stand among those of the row.
+        rare: Whether such rows are seldom written: what is remembered of them outlives what other
+            hosts write of the other kinds.
     """
 
     def __init__(  # noqa: PLR0913 - a line of a table
@@ -206,8 +225,10 @@ class Kind(Generic[T]):
         sparse: Sequence[str] = (),
         omit: Sequence[str] = (),
         parts: Sequence[str] = (),
+        rare: bool = False,
     ) -> None:
         self.table = table
+        self.is_rare = rare
         self.columns = tuple(columns.split())
         self.key = tuple(key.split()) or self.columns[:1]
         self.changing = tuple(changing.split())
@@ -216,10 +237,24 @@ class Kind(Generic[T]):
         self._readers: dict[int, Callable[[Row], T]] = {}
         self._names, self._sparse, self._omit = names or {}, sparse, omit
 
-    def where(self, condition: str) -> Query[T]:
-        """Return a look for the rows of this kind that meet a condition."""
-        what = _BODY if self.whole else "*"
-        return Query(f"SELECT {what} FROM {self.table} {condition}", self.read)  # noqa: S608 - constants
+    def where(self, condition: str, *, postgres: str | None = None) -> Query[T]:
+        """Return a look for the rows of this kind that meet a condition.
+
+        Args:
+            condition: All that follows the table, as SQLite understands it.
+            postgres: The same as PostgreSQL does, where it is not the same.
+        """
+        there = None if postgres is None else self._select(", ".join(self.read_columns), postgres)
+        what = _BODY if self.whole else "*"  # an older store may lack the last columns
+        return Query(self._select(what, condition), self.read, postgres=there, kind=self)
+
+    @property
+    def read_columns(self) -> tuple[str, ...]:
+        """The columns of which ``read`` makes an object."""
+        return (_BODY,) if self.whole else self.columns
+
+    def _select(self, what: str, condition: str) -> str:
+        return f"SELECT {what} FROM {self.table} {condition}"  # noqa: S608 - constants
 
     @cached_property
     def by_key(self) -> Query[T]:
@@ -428,12 +463,16 @@ def _pairs(values: list[list[str]]) -> tuple[tuple[str, str], ...]:
 
 
 _COUNTS = attrgetter(*Usage.__dataclass_fields__)
+_COUNTS_MIN = 7  # as many as the first stores wrote
 
 
 def _settled_text(recorded: Any) -> str:
-    """Write source and usage of a commit as one list."""
+    """Write source and usage of a commit as one list; zeros at its end are left out."""
     source, usage = recorded
-    return _encode([source.value, *_COUNTS(usage)])
+    counts = _COUNTS(usage)
+    if not any(counts[_COUNTS_MIN:]):
+        counts = counts[:_COUNTS_MIN]
+    return _encode([source.value, *counts])
 
 
 def _settled_of(kind: Any) -> Callable[[str], Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
 from corvus.base.money import NOTHING, NanoUSD
 from corvus.base.period import Period, window_at
@@ -57,10 +56,11 @@ class StoreHealth:
     """How a store is.
 
     Attributes:
-        exists: Whether the file is there; the first governed call makes it.
+        name: The store, as the user knows it: its file, or the server and the database.
+        exists: Whether it is there; the first governed call makes it.
         is_writable: Whether this user may write it, or make it.
         problem: Why it cannot be used, in words; ``None`` when it can.
-        size_bytes: Of the file and of what SQLite keeps next to it.
+        size_bytes: Of all that it takes on disk, as far as its engine knows.
         version: How many migrations it has seen.
         undrained_events: Events that the ledger may not have yet.
         recount_due: Whether balances will be counted again by the next governed call.
@@ -70,7 +70,7 @@ class StoreHealth:
         blocking: Sums that refuse calls in the present window, those that did last first.
     """
 
-    path: Path
+    name: str
     exists: bool = False
     is_writable: bool = False
     problem: str | None = None
@@ -101,7 +101,7 @@ def examined(seen: StoreHealth, look: Look, now: datetime) -> StoreHealth:
     state = state_of(look)
     overrides = look.find(kinds.ACTIVE_OVERRIDES)
     (open_sessions,) = look.find(kinds.OPEN_SESSIONS)
-    problem = f"no permission to write {seen.path}: no call can be admitted"
+    problem = f"no permission to write {seen.name}: no call can be admitted"
     return replace(
         seen,
         problem=None if seen.is_writable else problem,

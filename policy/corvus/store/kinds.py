@@ -17,11 +17,15 @@ from corvus.model.budget import Budget
 from corvus.model.expectation import ExpectedOutput
 from corvus.model.notify import Notice, TargetProgress
 from corvus.model.outbox import OutboxEvent
+from corvus.model.replica import Election, EventAge, Replica
+from corvus.model.request import Surface
 from corvus.model.reservation import Reservation
+from corvus.model.signin import DeviceGrant, SignIn
 from corvus.model.steering import MissionRecord, Override, SessionRecord
 from corvus.model.token import Token
 from corvus.store.api import StoredBalance, StoreState
 from corvus.store.codec import Kind, Query, Row, encoded
+from corvus.store.lease import Lease, LeaseHost
 
 
 class RegisteredBudget(NamedTuple):
@@ -82,11 +86,11 @@ STATE = Kind(
     "store_state",
     StoreState,
     "store_id last_us next_seq drained_seq audit_position audit_head recount_due witness refusals "
-    "forgotten_times windows_before_us next_notice",
+    "forgotten_times windows_before_us next_notice moved",
     changing="last_us next_seq drained_seq audit_position audit_head recount_due witness refusals "
-    "forgotten_times windows_before_us next_notice",
+    "forgotten_times windows_before_us next_notice moved",
 )
-BUDGET = Kind("budget", RegisteredBudget, "id key")
+BUDGET = Kind("budget", RegisteredBudget, "id key", rare=True)
 BALANCE = Kind(
     "balance",
     StoredBalance,
@@ -100,9 +104,10 @@ RESERVATION = Kind(
     "reservation",
     Reservation,
     "id idempotency_key state hold_nano_usd admitted_at_us expires_at_us settled_at_us dispatched "
-    "cost_nano_usd record_id settlement_key body project recorded hold_tokens",
+    "cost_nano_usd record_id settlement_key body project recorded hold_tokens answer_id "
+    "answer_mark",
     changing="state hold_nano_usd expires_at_us settled_at_us dispatched cost_nano_usd record_id "
-    "settlement_key idempotency_key recorded hold_tokens",
+    "settlement_key idempotency_key recorded hold_tokens answer_id answer_mark",
     names={
         "estimate_nano_usd": "estimate",
         "session_id": "session",
@@ -114,11 +119,13 @@ RESERVATION = Kind(
         "policy_hash": "policy",
         "override_id": "override",
     },
-    sparse=("tags", "principal", "estimate_tokens", "most_nano_usd"),
+    sparse=("tags", "principal", "estimate_tokens", "most_nano_usd", "seller"),
     omit=("resumes_mission", "unpriced_model", "output_tokens", "said", "rungs"),
     parts=("request",),
 )
-OVERRIDE = Kind("override", Override, "id state body", whole=True, names={"session_id": "session"})
+OVERRIDE = Kind(
+    "override", Override, "id state body", whole=True, names={"session_id": "session"}, rare=True
+)
 SESSION = Kind(
     "session",
     SessionRecord,
@@ -136,11 +143,25 @@ MISSION = Kind(
     names={"session_id": "session", "limit_nano_usd": "limit"},
     sparse=("has_calls", "holders", "is_share"),
 )
-POLICY_LIMITS = Kind("policy_limits", PolicyLimits, "origin limits")
-PRICE_ENTRY = Kind("price_entry", PriceEntry, "entry")
-TOKEN = Kind("access_token", Token, "id body", whole=True)
+POLICY_LIMITS = Kind("policy_limits", PolicyLimits, "origin limits", rare=True)
+PRICE_ENTRY = Kind("price_entry", PriceEntry, "entry", rare=True)
+TOKEN = Kind("access_token", Token, "id body", whole=True, rare=True)
+DEVICE_GRANT = Kind(
+    "device_grant",
+    DeviceGrant,
+    "id user_code state until_us token_id",
+    changing="state token_id",
+    rare=True,
+)
+SIGN_IN = Kind(
+    "sign_in",
+    SignIn,
+    "id token_id family refresh access access_until_us until_us earlier earlier_until_us",
+    changing="refresh access access_until_us earlier earlier_until_us",
+    rare=True,
+)
 ACTION = Kind("action", AdmittedAction, "principal admitted_at_us", key="principal admitted_at_us")
-FORGOTTEN_SESSION = Kind("forgotten_session", ForgottenSession, "mark")
+FORGOTTEN_SESSION = Kind("forgotten_session", ForgottenSession, "mark", rare=True)
 WAITER = Kind("waiter", Waiter, "turn alive_until_us wants")
 APPROVAL = Kind(
     "approval",
@@ -149,12 +170,27 @@ APPROVAL = Kind(
     changing="state alive_until_us body",
     whole=True,
     names={"session_id": "session", "mission_id": "mission"},
+    rare=True,
 )
-SECRET = Kind("secret", StoreSecret, "name value")
+SECRET = Kind("secret", StoreSecret, "name value", rare=True)
 NOTICE = Kind("notice", Notice, "id seq until_us body", whole=True)
 NOTIFY_TARGET = Kind("notify_target", TargetProgress, "name body", whole=True)
 EXPECTED_OUTPUT = Kind(
     "expected_output", ExpectedOutput, "model agent output_tokens calls", key="model agent"
+)
+REPLICA = Kind("replica", Replica, "id watermark seen_us host")
+EVENT_AGE = Kind("event_age", EventAge, "at_us next_seq")
+ELECTION = Kind("election", Election, "role holder until_us")
+LEASE_HOST = Kind(
+    "lease_host", LeaseHost, "id name epoch reported_seq seen_us until_us boot is_presumed"
+)
+LEASE = Kind(
+    "lease",
+    Lease,
+    "host budget_id window_start_us part measure granted reported base revision others_spent "
+    "others_held",
+    key="host budget_id window_start_us part measure",
+    parts=("key",),
 )
 OUTBOX = Kind("outbox", OutboxEvent, "seq ledger_table row", names={"table": "ledger_table"})
 
@@ -169,6 +205,8 @@ KINDS: tuple[Kind[Any], ...] = (
     POLICY_LIMITS,
     PRICE_ENTRY,
     TOKEN,
+    DEVICE_GRANT,
+    SIGN_IN,
     ACTION,
     FORGOTTEN_SESSION,
     WAITER,
@@ -177,6 +215,11 @@ KINDS: tuple[Kind[Any], ...] = (
     NOTICE,
     NOTIFY_TARGET,
     EXPECTED_OUTPUT,
+    REPLICA,
+    EVENT_AGE,
+    ELECTION,
+    LEASE_HOST,
+    LEASE,
     OUTBOX,
 )
 """Each table of a store has one."""
@@ -186,18 +229,36 @@ EXPECTED_OUTPUTS = EXPECTED_OUTPUT.where("")
 BUDGETS = BUDGET.where("ORDER BY id")
 BALANCES_OF = BALANCE.where("WHERE budget_id = ?")
 RESERVATION_OF_KEY = RESERVATION.where("WHERE project = ? AND idempotency_key = ?")
+_IS_REPORTED = f"(body ->> 'surface' = '{Surface.TELEMETRY}') = ?"
+_IS_REPORTED_PG = f"(body::json ->> 'surface' = '{Surface.TELEMETRY}') = (?::int <> 0)"
+ANSWERED = RESERVATION.where(
+    f"WHERE answer_id = ? AND {_IS_REPORTED} LIMIT ?",
+    postgres=f"WHERE answer_id = ? AND {_IS_REPORTED_PG} LIMIT ?",
+)
+ANSWERED_ALIKE = RESERVATION.where(
+    f"WHERE answer_mark = ? AND {_IS_REPORTED} LIMIT ?",
+    postgres=f"WHERE answer_mark = ? AND {_IS_REPORTED_PG} LIMIT ?",
+)
 OVERDUE = RESERVATION.where(
     "WHERE state = 'held' AND expires_at_us <= ? ORDER BY expires_at_us LIMIT ?"
 )
 HELD = RESERVATION.where("WHERE state = 'held'")
 ACTIVE_OVERRIDES = OVERRIDE.where("WHERE state = 'active' ORDER BY id")
 SESSIONS_NAMED = SESSION.where("WHERE id = ? ORDER BY project")
-SESSIONS = SESSION.where("ORDER BY body ->> 'opened_at' DESC LIMIT ?")
-SESSIONS_OF = SESSION.where("WHERE project = ? ORDER BY body ->> 'opened_at' DESC LIMIT ?")
+_OPENED_PG = "(body::json ->> 'opened_at')::bigint"
+SESSIONS = SESSION.where(
+    "ORDER BY body ->> 'opened_at' DESC LIMIT ?", postgres=f"ORDER BY {_OPENED_PG} DESC LIMIT ?"
+)
+SESSIONS_OF = SESSION.where(
+    "WHERE project = ? ORDER BY body ->> 'opened_at' DESC LIMIT ?",
+    postgres=f"WHERE project = ? ORDER BY {_OPENED_PG} DESC LIMIT ?",
+)
 OPEN_MISSIONS = MISSION.where("WHERE session_id = ? AND project = ? AND is_open = 1")
 MISSIONS_OF = MISSION.where("WHERE session_id = ? AND project = ?")
 MISSIONS_NAMED = MISSION.where("WHERE session_id = ?")
 TOKENS = TOKEN.where("ORDER BY id")
+DEVICE_GRANTS = DEVICE_GRANT.where("ORDER BY until_us")
+SIGN_INS = SIGN_IN.where("ORDER BY id")
 ACTIONS = ACTION.where(
     "WHERE principal = ? AND admitted_at_us > ? AND admitted_at_us <= ? ORDER BY admitted_at_us"
 )
@@ -208,12 +269,26 @@ OLD_APPROVALS = APPROVAL.where("WHERE id < ? AND state NOT IN ('pending', 'appro
 FORGOTTEN_SESSIONS = FORGOTTEN_SESSION.where("")
 NOTICES = NOTICE.where("WHERE seq > ? ORDER BY seq LIMIT ?")
 NOTIFY_TARGETS = NOTIFY_TARGET.where("ORDER BY name")
+REPLICAS = REPLICA.where("ORDER BY id")
+LATEST_AGE = EVENT_AGE.where("WHERE at_us <= ? ORDER BY at_us DESC LIMIT 1")
+OLD_AGES = EVENT_AGE.where("WHERE at_us < ? ORDER BY at_us LIMIT 1000")
+LEASE_HOSTS = LEASE_HOST.where("ORDER BY id")
+LEASES = LEASE.where("ORDER BY host, budget_id, window_start_us, part, measure")
+LEASES_OF = LEASE.where("WHERE host = ?")
+LEASES_ON = LEASE.where("WHERE budget_id = ?")
 EVENTS = OUTBOX.where("WHERE seq > ? ORDER BY seq LIMIT ?")
 
 
 def _only(row: Row) -> Any:
     return row[0]
 
+
+_IS_STANDING_REPORT = f"state = 'committed' AND body ->> 'surface' = '{Surface.TELEMETRY}'"
+STANDING_REPORT: Query[int] = Query(
+    f"SELECT 1 FROM reservation WHERE {_IS_STANDING_REPORT} LIMIT 1",  # noqa: S608 - a constant
+    _only,
+)
+"""Whether a call that a client has reported stands."""
 
 WINDOW_OPENED: Query[int] = Query(
     "SELECT window_start_us FROM balance WHERE budget_id = ? AND part = ? "
@@ -225,6 +300,10 @@ PART_WINDOW_OPENED: Query[int] = Query(
     "SELECT window_start_us FROM balance WHERE budget_id = ? AND part = ? AND part <> '' "
     "AND window_start_us BETWEEN 1 AND ? ORDER BY window_start_us DESC LIMIT 1",
     _only,
+    postgres="SELECT window_start_us FROM (SELECT ?::bigint AS budget, ?::text AS wanted) AS k "
+    'JOIN balance ON budget_id = budget AND "left"(part, 200) = "left"(wanted, 200) '
+    "AND part = wanted WHERE part <> '' "
+    "AND window_start_us BETWEEN 1 AND ? ORDER BY window_start_us DESC LIMIT 1",
 )
 """The same for a budget with ``per``, by its index."""
 NOTICE_HEADS: Query[Row] = Query(
@@ -244,9 +323,16 @@ SELECT count(*), coalesce(sum(hold_nano_usd), 0), min(admitted_at_us),
 FROM reservation WHERE state = 'held'
 """,
     tuple,
+    postgres="""
+SELECT count(*), least(coalesce(sum(hold_nano_usd), 0), 9223372036854775807)::bigint,
+    min(admitted_at_us), count(*) FILTER (WHERE expires_at_us <= ?)
+FROM reservation WHERE state = 'held'
+""",
 )
 BLOCKING: Query[StoredBalance] = BALANCE.where(
-    "WHERE refused ->> 'blocking' ORDER BY refused ->> 'last_at' DESC"
+    "WHERE refused ->> 'blocking' ORDER BY refused ->> 'last_at' DESC",
+    postgres="WHERE (refused::json ->> 'blocking')::boolean "
+    "ORDER BY (refused::json ->> 'last_at')::bigint DESC NULLS LAST",
 )
 FORGETTABLE_RESERVATION: Query[int] = Query(
     "SELECT 1 FROM reservation WHERE id < ? AND state <> 'held' AND settled_at_us < ? LIMIT 1",
@@ -258,19 +344,25 @@ _YEAR_US = 366 * 86_400 * 10**6
 _IS_LONG = f"key ->> 1 IN ({', '.join(repr(period.value) for period in LONG_PERIODS)})"
 _LONGER_US = f"iif({_IS_LONG}, {_YEAR_US}, 0) + coalesce(key ->> 5, 0) * 1000000"
 """How much longer the sums of a budget are kept than those of a month, as ``longer_us``."""
-FORGETTABLE_MORE: Query[int] = Query(
-    f"""
+_LONGER_PG = (
+    f"CASE WHEN {_IS_LONG.replace('key', 'key::json')} THEN {_YEAR_US} ELSE 0 END "
+    "+ coalesce((key::json ->> 5)::bigint, 0) * 1000000"
+)
+_FORGETTABLE_MORE = """
 SELECT 1 FROM balance JOIN budget ON budget.id = balance.budget_id
-WHERE window_start_us > 0 AND window_start_us < ? - ({_LONGER_US})
+WHERE window_start_us > 0 AND window_start_us < ? - ({longer})
 UNION ALL
 SELECT 1 FROM override WHERE id < ? AND state <> 'active' AND NOT EXISTS (
-    SELECT 1 FROM reservation WHERE reservation.id = override.body ->> 'consumed_by'
+    SELECT 1 FROM reservation WHERE reservation.id = override.{body} ->> 'consumed_by'
 )
 UNION ALL
 SELECT 1 FROM notice WHERE until_us < ?
 LIMIT 1
-""",  # noqa: S608 - made of constants of this package
+"""
+FORGETTABLE_MORE: Query[int] = Query(
+    _FORGETTABLE_MORE.format(longer=_LONGER_US, body="body"),
     _only,
+    postgres=_FORGETTABLE_MORE.format(longer=_LONGER_PG, body="body::json"),
 )
 OLD_SESSIONS: Query[str] = Query(
     """
@@ -289,6 +381,24 @@ WHERE name NOT IN (
 GROUP BY name HAVING max(used) < ? ORDER BY max(used) LIMIT ?
 """,
     _only,
+    postgres="""
+SELECT name FROM (
+    SELECT id AS name,
+        coalesce(body::json ->> 'closed_at', body::json ->> 'opened_at')::bigint AS used
+    FROM session
+    UNION ALL
+    SELECT session_id, coalesce(body::json ->> 'ended_at', body::json ->> 'started_at')::bigint
+    FROM mission
+    UNION ALL
+    SELECT session_id, 0 FROM balance WHERE session_id <> ''
+) AS used_names
+WHERE name NOT IN (
+    SELECT body::json ->> 'session' FROM reservation WHERE body::json ->> 'session' IS NOT NULL
+    UNION ALL
+    SELECT session_id FROM mission WHERE is_open = 1 AND (body::json ->> 'holders')::bigint > 0
+)
+GROUP BY name HAVING max(used) < ? ORDER BY max(used), name LIMIT ?
+""",
 )
 
 

@@ -23,23 +23,69 @@ _USED = {
     Measure.TOKENS: "(tokens + held_tokens)",
     Measure.CALLS: "(calls + held_calls)",
 }
-_OWN = "(SELECT value FROM json_each(?) AS own WHERE own.key = part)"
-_LIMIT = f"CASE WHEN ? THEN coalesce({_OWN}, ?) ELSE ? END"
-"""The limit of a part: an exception to the limit of the budget, or that."""
+
+
+class _Words(NamedTuple):
+    """What the two engines say in different words.
+
+    Attributes:
+        limit: The limit of a part: an exception to the limit of the budget, or that.
+        search: Whether a part holds a text.
+        ratio: ``a * ratio`` is no whole number any more.
+    """
+
+    limit: str
+    search: str
+    ratio: str
+    blocking: str
+    last_at: str
+    needed: str
+    refused: str
+
+
+_SQLITE = _Words(
+    limit="CASE WHEN ? THEN coalesce("
+    "(SELECT value FROM json_each(?) AS own WHERE own.key = part), ?) ELSE ? END",
+    search="(? = '' OR part = ?) AND (? = '' OR instr(lower(part), ?) > 0)",
+    ratio="* 1.0",
+    blocking="refused ->> 'blocking'",
+    last_at="refused ->> 'last_at'",
+    needed="coalesce(refused ->> 'needed', 9e18)",
+    refused="coalesce(sum(refused ->> 'count'), 0)",
+)
+_POSTGRES = _Words(
+    limit="CASE WHEN ?::int <> 0 THEN coalesce("
+    "(SELECT value::bigint FROM json_each_text(?::json) AS own WHERE own.key = part), ?::bigint) "
+    "ELSE ?::bigint END",
+    search="(?::text = '' OR part = ?) AND (?::text = '' OR strpos(lower(part), ?) > 0)",
+    ratio="::double precision",
+    blocking="(refused::json ->> 'blocking')::boolean",
+    last_at="(refused::json ->> 'last_at')::bigint",
+    needed="coalesce((refused::json ->> 'needed')::bigint, 9000000000000000000)",
+    refused="coalesce(sum((refused::json ->> 'count')::bigint), 0)::bigint",
+)
 _OF_BUDGET = (
     "WHERE budget_id = ? AND window_start_us BETWEEN ? AND ? AND session_id = ? "
     "AND mission_id = ? AND project = ? AND part <> ''"
 )
-_WANTED = f"{_OF_BUDGET} AND (? = '' OR part = ?) AND (? = '' OR instr(lower(part), ?) > 0)"
 _LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
-"""What SQLite's ``lower`` does, which knows ASCII alone."""
-_COUNT: Query[int] = Query(f"SELECT count(*) FROM balance {_WANTED}", lambda row: row[0])  # noqa: S608 - constants
+"""What ``lower`` does, of SQLite and of PostgreSQL for bytewise text: they know ASCII alone."""
+_COUNT: Query[int] = Query(
+    f"SELECT count(*) FROM balance {_OF_BUDGET} AND {_SQLITE.search}",  # noqa: S608 - constants
+    lambda row: row[0],
+    postgres=f"SELECT count(*) FROM balance {_OF_BUDGET} AND {_POSTGRES.search}",  # noqa: S608 - constants
+)
 _PARTS: Query[str] = Query(
     f"SELECT part FROM balance INDEXED BY balance_part {_OF_BUDGET} AND part GLOB ?",  # noqa: S608 - constants
     lambda row: row[0],
+    postgres=f"SELECT part FROM balance {_OF_BUDGET} AND part LIKE "  # noqa: S608 - constants
+    "replace(replace(replace(replace(?, E'\\\\', E'\\\\\\\\'), "
+    "'%', E'\\\\%'), '_', E'\\\\_'), '*', '%')",
 )
 _LAST_REFUSED = BALANCE.where(
-    f"{_OF_BUDGET} AND refused IS NOT NULL ORDER BY refused ->> 'last_at' DESC LIMIT 1"
+    f"{_OF_BUDGET} AND refused IS NOT NULL ORDER BY {_SQLITE.last_at} DESC LIMIT 1",
+    postgres=f"{_OF_BUDGET} AND refused IS NOT NULL "
+    f"ORDER BY {_POSTGRES.last_at} DESC NULLS LAST LIMIT 1",
 )
 
 
@@ -121,28 +167,38 @@ def last_refused(rows: Rows, sums: PartSums) -> StoredBalance | None:
 
 @cache
 def _page(measure: Measure, order: PartOrder) -> Query[StoredBalance]:
+    return BALANCE.where(
+        _page_text(measure, order, _SQLITE), postgres=_page_text(measure, order, _POSTGRES)
+    )
+
+
+def _page_text(measure: Measure, order: PartOrder, words: _Words) -> str:
     used = _USED[measure]
-    fullest = f"{used} * 1.0 / nullif({_LIMIT}, 0) DESC NULLS LAST, part"
+    fullest = f"{used} {words.ratio} / nullif({words.limit}, 0) DESC NULLS LAST, part"
     by = {
         PartOrder.USED: fullest,
-        PartOrder.REFUSED: f"refused ->> 'last_at' DESC NULLS LAST, {fullest}",
-        PartOrder.LEFT: f"nullif({_LIMIT}, 0) - {used} NULLS LAST, part",
+        PartOrder.REFUSED: f"{words.last_at} DESC NULLS LAST, {fullest}",
+        PartOrder.LEFT: f"nullif({words.limit}, 0) - {used} NULLS LAST, part",
         PartOrder.NAME: "part",
     }
-    return BALANCE.where(f"{_WANTED} ORDER BY {by[order]} LIMIT ? OFFSET ?")
+    return f"{_OF_BUDGET} AND {words.search} ORDER BY {by[order]} LIMIT ? OFFSET ?"
 
 
 @cache
 def _counts(measure: Measure) -> Query[PartCounts]:
-    refuses = (
-        "refused ->> 'blocking' OR (refused ->> 'last_at' >= ? AND "
-        f"coalesce(refused ->> 'needed', 9e18) > {_LIMIT} - {_USED[measure]})"
-    )
     return Query(
-        f"SELECT count(*), count(*) FILTER (WHERE {refuses}), "  # noqa: S608 - constants
-        "coalesce(sum(refused ->> 'count'), 0) "
-        f"FROM balance {_OF_BUDGET}",
-        _counted,
+        _counts_text(measure, _SQLITE), _counted, postgres=_counts_text(measure, _POSTGRES)
+    )
+
+
+def _counts_text(measure: Measure, words: _Words) -> str:
+    refuses = (
+        f"{words.blocking} OR ({words.last_at} >= ? AND "
+        f"{words.needed} > {words.limit} - {_USED[measure]})"
+    )
+    return (
+        f"SELECT count(*), count(*) FILTER (WHERE {refuses}), {words.refused} "  # noqa: S608 - constants
+        f"FROM balance {_OF_BUDGET}"
     )
 
 

@@ -7,34 +7,21 @@ nothing; whether there is a store is the caller's question to ask first.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from corvus.base.ids import new_id
+from corvus.base.errors import StoreError
 from corvus.base.time import Clock, microseconds
-from corvus.model.outbox import OutboxEvent
 from corvus.store import kinds
 from corvus.store.api import Backend, Look
 from corvus.store.health import StoreHealth
-from corvus.store.retention import (
-    KEEP_SCOPES,
-    KEEP_SETTLED,
-    KEEP_WINDOWS,
-    ForgettableScopes,
-    forget_sessions,
-)
+from corvus.store.operations.admin import StoreAdmin
 from corvus.store.spill import is_waiting
 from corvus.store.sqlite import MemoryBackend
 from corvus.store.sqlite_place import SqlitePlace
 from corvus.store.store import WAIT_SECONDS, Store
-from corvus.store.unit import Unit, state_of
-
-_EVENTS_AT_ONCE = 20_000
-_SESSIONS_AT_ONCE = 250
-_SESSIONS_MAX = 50_000
-"""Sessions that one drain forgets at most; the next goes on."""
+from corvus.store.unit import state_of
 
 
 class StorePlace(Protocol):
@@ -51,26 +38,70 @@ class StorePlace(Protocol):
         ...
 
     @property
+    def is_shared(self) -> bool:
+        """Whether several hosts use the store, each with a ledger of its own (STO-3)."""
+        ...
+
+    @property
     def unsettled_path(self) -> Path | None:
         """Where settlements wait that could not be written; ``None`` keeps none."""
         ...
 
-    def backend(self) -> Backend:
-        """Open the store for a writer; it is made when missing."""
+    def backend(self, *, is_trusted: bool = False) -> Backend:
+        """Open the store for a writer; it is made when missing.
+
+        Args:
+            is_trusted: Whether the store is right even where this host has seen a later state of it
+                (STO-3).
+        """
+        ...
+
+    @property
+    def admin(self) -> StoreAdmin:
+        """What an operator does with it besides using it."""
         ...
 
     def looking(self) -> AbstractContextManager[Look]:
         """Open the store, which exists, for a look."""
         ...
 
-    def health(self, now: datetime, *, writable: bool) -> StoreHealth:
-        """Examine the store, which need not exist, and whether it could be written."""
+    def health(self, now: datetime) -> StoreHealth:
+        """Examine the store, which need not exist, and whether it could be written.
+
+        What is wrong is in the answer; it raises nothing.
+        """
         ...
 
 
 def place_at(path: Path) -> StorePlace:
     """Return the place that a path names."""
     return SqlitePlace(path)
+
+
+def place_of(ledger_path: Path, url: str | None = None, *, policy_hash: str = "") -> StorePlace:
+    """Return the place of the store that a ledger gets its events from (STO-1).
+
+    Nothing is opened, and no server is asked.
+
+    Args:
+        ledger_path: The ledger file; it need not exist. What this host keeps for a shared store,
+            such as settlements that wait for it (RES-9), lies next to it.
+        url: The store that hosts share; ``None`` is a file next to the ledger.
+        policy_hash: The policy in force here, for other hosts to see.
+
+    Raises:
+        StoreError: The URL names no store.
+    """
+    if url is None:
+        return place_at(Path(f"{ledger_path}.store"))
+    from corvus.store.postgres.address import AddressInvalid, PostgresAddress
+    from corvus.store.postgres.place import PostgresPlace
+
+    try:
+        address = PostgresAddress.of(url)
+    except AddressInvalid as fault:
+        raise StoreError(f"the store of governance.ledger.url cannot be used: {fault}") from None
+    return PostgresPlace(address, ledger_path, policy_hash)
 
 
 def open_store(
@@ -91,7 +122,7 @@ def open_store(
     Raises:
         StoreError: It cannot be opened or made.
     """
-    backend = MemoryBackend() if place is None else place.backend()
+    backend = MemoryBackend() if place is None else place.backend(is_trusted=trust_clock)
     return Store(backend, clock, wait_seconds=wait_seconds, trust_clock=trust_clock)
 
 
@@ -128,107 +159,3 @@ def audit_head(place: StorePlace) -> tuple[int, str]:
     with place.looking() as look:
         state = state_of(look)
     return state.audit_position, state.audit_head
-
-
-class StoreOutbox:
-    """The events of a store that the ledger may not have yet (LED-2).
-
-    They are read next to a busy writer, and forgotten through it.
-
-    Args:
-        place: Where the store lies, which exists.
-        store: The open store of this process, if it has one.
-        clock: Stamps what is forgotten, where there is none; the machine's by default.
-
-    Raises:
-        StoreError: The store cannot be read.
-    """
-
-    def __init__(
-        self, place: StorePlace, store: Store | None = None, clock: Clock | None = None
-    ) -> None:
-        self._place = place
-        self._store = store
-        self._clock = clock
-        with place.looking() as look:
-            self._store_id = state_of(look).store_id
-
-    @property
-    def store_id(self) -> str:
-        """UUID text, fixed for the life of a store."""
-        return self._store_id
-
-    def drained_seq(self) -> int:
-        """Return the number up to which events were handed over and forgotten; 0 at first."""
-        with self._place.looking() as look:
-            return state_of(look).drained_seq
-
-    def pending(self, after_seq: int, limit: int) -> list[OutboxEvent]:
-        """Return up to ``limit`` events with a greater number, ascending, without a gap."""
-        with self._place.looking() as look:
-            return look.find(kinds.EVENTS, after_seq, limit)
-
-    def forget(self, through_seq: int) -> None:
-        """Forget the events up to a number, durably, and what is over since long."""
-        if self._store is not None:
-            _forget(self._place, self._store, through_seq)
-            return
-        store = open_store(self._place, self._clock)
-        try:
-            _forget(self._place, store, through_seq)
-        finally:
-            store.close()
-
-
-def _forget(place: StorePlace, store: Store, through_seq: int) -> None:
-    """Forget events that the ledger has for good, durably, and what is over since long."""
-    drained = store.run(lambda unit: unit.state.drained_seq)
-    steps = [*range(drained + _EVENTS_AT_ONCE, through_seq, _EVENTS_AT_ONCE), through_seq]
-    for seq in steps if through_seq > drained else ():
-        store.run(lambda unit, seq=seq: unit.forget(seq, _before_us(unit)))
-    while _has_settled(place, store):
-        store.run(lambda unit: unit.forget(0, _before_us(unit)))
-    old = _look(place, store)
-    _forget_sessions(store, old)
-    if old.has_more:
-        store.run(
-            lambda unit: unit.forget_over((), old.windows_before_us, old.before_us, unit.now_us),
-            alone=True,
-        )
-
-
-def _forget_sessions(store: Store, old: ForgettableScopes) -> None:
-    seen: ForgettableScopes | None = old
-    for start in range(0, len(old.session_ids), _SESSIONS_AT_ONCE):
-        some, latest = old.session_ids[start : start + _SESSIONS_AT_ONCE], seen
-        seen = store.run(partial(forget_sessions, session_ids=some, old=latest), alone=True)
-        if seen is None:
-            return
-
-
-def _before_us(unit: Unit) -> int:
-    return microseconds(unit.now - KEEP_SETTLED)
-
-
-def _has_settled(place: StorePlace, store: Store) -> bool:
-    before_us = store.run(_before_us)
-    with place.looking() as look:
-        return bool(look.find(kinds.FORGETTABLE_RESERVATION, new_id(before_us), before_us))
-
-
-def _look(place: StorePlace, store: Store) -> ForgettableScopes:
-    now = store.run(lambda unit: unit.now)
-    before_us = microseconds(now - KEEP_SCOPES)
-    windows_us = microseconds(now - KEEP_WINDOWS)
-    with place.looking() as look:
-        look.hold_still()
-        state = state_of(look)
-        (first_us,) = look.find(kinds.FIRST_ADMITTED)
-        if first_us is not None:  # what was admitted long ago may still be settled
-            windows_us = min(windows_us, first_us - KEEP_WINDOWS // timedelta(microseconds=1))
-        sessions = look.find(kinds.OLD_SESSIONS, before_us, _SESSIONS_MAX)
-        overrides = new_id(before_us)
-        more = look.find(kinds.FORGETTABLE_MORE, windows_us, overrides, microseconds(now))
-    return ForgettableScopes(
-        sessions, before_us, state.next_seq - 1, windows_us, has_more=bool(more)
-    )

@@ -11,7 +11,7 @@ from the ledger before anything is decided (``corvus.governor.recount``). A sess
 no mark, and costs no look into the ledger. So forgetting changes no decision, only what is at hand.
 
 What is old is looked up next to the writer, and each transaction deletes a bounded part of it
-(``corvus.store.place``), so that admissions never wait for long.
+(``corvus.store.outbox``), so that admissions never wait for long.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from corvus.base.locks import try_lock
 from corvus.base.money import NanoUSD
 from corvus.base.time import instant_at, microseconds
 from corvus.model.pending import PendingKind, PendingSettlement
-from corvus.model.price import Price, Tier
+from corvus.model.price import HourRates, Price, Tier
 from corvus.model.reservation import Outcome, Settlement, Source
 from corvus.model.usage import TokenKind, Usage
 from corvus.store.codec import dumped
@@ -224,18 +224,18 @@ def _settlement_body(one: Settlement) -> dict[str, Any]:
         "service_tier": one.service_tier,
         "provider_request_id": one.provider_request_id,
         "first_token_at": None if first is None else microseconds(first),
+        "computed_cost": one.computed_cost_nano_usd,
+        "at_least": one.is_at_least or None,
     }
     return {name: value for name, value in body.items() if value is not None}
 
 
 def _settlement_of(body: dict[str, Any]) -> Settlement:
     get = body.get
-    cost, first, price = get("cost"), get("first_token_at"), get("price")
-    if cost is not None and (isinstance(cost, bool) or not isinstance(cost, int) or cost < 0):
-        raise ValueError("a cost is an integer >= 0")
+    first, price = get("first_token_at"), get("price")
     return Settlement(
         usage=Usage(**body["usage"]),
-        cost_nano_usd=None if cost is None else NanoUSD(cost),
+        cost_nano_usd=_amount_of(get("cost")),
         source=Source(body["source"]),
         outcome=Outcome(body["outcome"]),
         answering_model=get("answering_model"),
@@ -243,22 +243,34 @@ def _settlement_of(body: dict[str, Any]) -> Settlement:
         service_tier=get("service_tier"),
         provider_request_id=get("provider_request_id"),
         first_token_at=None if first is None else instant_at(first),
+        computed_cost_nano_usd=_amount_of(get("computed_cost")),
+        is_at_least=get("at_least") is True,
     )
 
 
+def _amount_of(value: object) -> NanoUSD | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError("a cost is an integer >= 0")
+    return NanoUSD(value)
+
+
 def _price_body(one: Price) -> dict[str, Any]:
+    rates, tiers = _terms(one)
     return {
         "provider": one.provider,
         "model": one.model,
         "book": one.book,
         "entry": one.entry,
-        "rates": {kind.value: rate for kind, rate in one.rates.items()},
-        "tiers": [
-            [tier.above_tokens, {kind.value: rate for kind, rate in tier.rates.items()}]
-            for tier in one.tiers
-        ],
+        "rates": rates,
+        "tiers": tiers,
         "from": one.effective_from.isoformat() if one.effective_from else None,
         "source": one.source,
+        "hours": [
+            [sorted(some.days), some.start_minute, some.end_minute, *_terms(some)]
+            for some in one.hours
+        ],
     }
 
 
@@ -270,10 +282,23 @@ def _price_of(body: dict[str, Any]) -> Price:
         book=body["book"],
         entry=body["entry"],
         rates=_rates(body["rates"]),
-        tiers=tuple(Tier(above, _rates(rates)) for above, rates in body["tiers"]),
+        tiers=_tiers(body["tiers"]),
         effective_from=None if day is None else date.fromisoformat(day),
         source=body["source"],
+        hours=tuple(
+            HourRates(frozenset(days), start, end, _rates(rates), _tiers(tiers))
+            for days, start, end, rates, tiers in body.get("hours", ())
+        ),
     )
+
+
+def _terms(of: Price | HourRates) -> tuple[dict[str, int], list[Any]]:
+    """Return rates and tiers as they are written."""
+    return {**of.rates}, [[tier.above_tokens, {**tier.rates}] for tier in of.tiers]
+
+
+def _tiers(body: Any) -> tuple[Tier, ...]:
+    return tuple(Tier(above, _rates(rates)) for above, rates in body)
 
 
 def _rates(body: dict[str, Any]) -> dict[TokenKind, Any]:

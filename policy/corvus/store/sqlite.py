@@ -21,9 +21,16 @@ from corvus.base.errors import StoreCorrupt, StoreError, StoreTooNew, StoreUnava
 from corvus.base.ids import new_id
 from corvus.base.private_files import reserve_private
 from corvus.store import statements
-from corvus.store.api import Changes, Look, StoreState, session_mark
+from corvus.store.api import (
+    Begun,
+    Changes,
+    Look,
+    StoreState,
+    session_mark,
+)
 from corvus.store.codec import Kind, Query, values_of
 from corvus.store.kinds import STATE, budget_of, longer_us
+from corvus.store.looks import Fetched, Foreseen, Wanted
 from corvus.store.spill import UNSETTLED
 from corvus.store.sqlite_files import Identity, explain, identity, make_folder, take, taken_lock
 
@@ -87,8 +94,14 @@ class SqliteBackend:
 
         return SqlitePlace(self._path).looking()
 
-    def begin(self) -> bool:
-        """Start a transaction, alone among all processes; return whether others wrote since."""
+    is_far = False
+    fetched = Fetched()
+
+    def present_us(self) -> None:
+        """Return nothing: the clock of the process stamps."""
+
+    def begin(self, foreseen: Foreseen | None = None) -> Begun:
+        """Start a transaction, alone among all processes."""
         self._take()
         try:
             with self._explained():
@@ -102,7 +115,10 @@ class SqliteBackend:
             raise
         stale = version != self._data_version
         self._data_version = version
-        return stale
+        return Begun(stale, stale)
+
+    def fetch(self, wanted: Wanted) -> None:
+        """Do nothing: looks are cheap."""
 
     def commit(self, changes: Changes) -> None:
         """Make the changes durable, all or none."""

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from corvus.base.errors import StoreError
+from corvus.base.permissions import may_write
 from corvus.store import statements
 from corvus.store.codec import Kind, Query, values_of
 from corvus.store.health import StoreHealth, examined
+from corvus.store.operations.admin import StoreAdmin
 from corvus.store.spill import UNSETTLED
 from corvus.store.sqlite import SqliteBackend, known_version
 from corvus.store.sqlite_files import explain, taken_lock
@@ -72,14 +74,26 @@ class SqlitePlace:
         return os.path.isfile(self._path)
 
     @property
+    def is_shared(self) -> bool:
+        """Whether several hosts use the store: a file belongs to one."""
+        return False
+
+    @property
     def unsettled_path(self) -> Path | None:
         """Where settlements wait that could not be written."""
         real = Path(os.path.realpath(self._path))
         return real.with_name(f"{real.name}{UNSETTLED}")
 
-    def backend(self) -> SqliteBackend:
+    def backend(self, *, is_trusted: bool = False) -> SqliteBackend:
         """Open the store for a writer; it is made when missing."""
         return SqliteBackend(self._path)
+
+    @property
+    def admin(self) -> StoreAdmin:
+        """What an operator does with it besides using it."""
+        from corvus.store.operations.sqlite_admin import SqliteAdmin  # for commands alone
+
+        return SqliteAdmin(self._path)
 
     @contextmanager
     def looking(self) -> Generator[SqliteLook]:
@@ -100,20 +114,21 @@ class SqlitePlace:
             if connection is not None:
                 connection.close()
 
-    def health(self, now: datetime, *, writable: bool) -> StoreHealth:
+    def health(self, now: datetime) -> StoreHealth:
         """Examine the store, which need not exist.
 
         Args:
             now: The present instant, aware.
-            writable: Whether this user may write it, or make it.
         """
-        path = self._path
+        path, writable = self._path, may_write(self._path)
         if not os.path.lexists(path):
             problem = f"{path} cannot be made; name another ledger with --ledger"
-            return StoreHealth(path, is_writable=writable, problem=None if writable else problem)
+            return StoreHealth(
+                self.name, is_writable=writable, problem=None if writable else problem
+            )
         sides = [f"{path}{side}" for side in _SIDES]
         seen = StoreHealth(
-            path,
+            self.name,
             exists=True,
             is_writable=writable,
             size_bytes=sum(os.path.getsize(side) for side in sides if os.path.isfile(side)),

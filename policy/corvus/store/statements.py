@@ -258,6 +258,88 @@ CREATE TABLE expected_output (
     PRIMARY KEY (model, agent)
 ) STRICT, WITHOUT ROWID;
 """,
+    # What a client reports of a call that has passed the proxy is known by these.
+    """
+ALTER TABLE reservation ADD COLUMN answer_id TEXT;   -- the provider's own id of the answer
+ALTER TABLE reservation ADD COLUMN answer_mark TEXT; -- hash of user, session and counts
+CREATE INDEX reservation_answer ON reservation (answer_id) WHERE answer_id IS NOT NULL;
+CREATE INDEX reservation_alike ON reservation (answer_mark) WHERE answer_mark IS NOT NULL;
+""",
+    # Clients log in; of their codes and tokens only SHA-256 are kept.
+    """
+CREATE TABLE device_grant (
+    id        TEXT    NOT NULL PRIMARY KEY, -- of the device code
+    user_code TEXT    NOT NULL,
+    state     TEXT    NOT NULL, -- pending, approved, denied, used
+    until_us  INTEGER NOT NULL,
+    token_id  TEXT    NOT NULL  -- that decided; empty before
+) STRICT, WITHOUT ROWID;
+CREATE TABLE sign_in (
+    id               TEXT    NOT NULL PRIMARY KEY, -- UUIDv7
+    token_id         TEXT    NOT NULL, -- that approved it
+    family           TEXT    NOT NULL, -- of what its refresh tokens share
+    refresh          TEXT    NOT NULL, -- of the refresh token that is good now
+    access           TEXT    NOT NULL, -- of the access token that was given last
+    access_until_us  INTEGER NOT NULL,
+    until_us         INTEGER NOT NULL, -- its end, however often it is refreshed
+    earlier          TEXT    NOT NULL, -- of the access token before
+    earlier_until_us INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+""",
+    # Whether a report stands at all is asked at each settlement; mostly none does.
+    """
+CREATE INDEX reservation_reported ON reservation (id)
+    WHERE state = 'committed' AND body ->> 'surface' = 'telemetry';
+""",
+    """
+ALTER TABLE store_state ADD COLUMN moved TEXT NOT NULL DEFAULT ''; -- where it goes on, JSON
+""",
+    # Hosts that share a store know of each other's ledgers, and elect one of them for some work.
+    """
+CREATE TABLE replica (
+    id        TEXT    NOT NULL PRIMARY KEY, -- UUID that the ledger file has
+    watermark INTEGER NOT NULL, -- it has the events up to here for good
+    seen_us   INTEGER NOT NULL, -- when it said so last
+    host      TEXT    NOT NULL  -- and path of the file
+) STRICT, WITHOUT ROWID;
+CREATE TABLE event_age (
+    at_us    INTEGER NOT NULL PRIMARY KEY,
+    next_seq INTEGER NOT NULL -- events below were committed before
+) STRICT;
+CREATE TABLE election (
+    role     TEXT    NOT NULL PRIMARY KEY,
+    holder   TEXT    NOT NULL,
+    until_us INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+""",
+    # Hosts far from a shared store hold slices of its budgets.
+    """
+CREATE TABLE lease_host (
+    id           TEXT    NOT NULL PRIMARY KEY, -- of the host's own store; empty for the shared one
+    name         TEXT    NOT NULL,
+    epoch        INTEGER NOT NULL,
+    reported_seq INTEGER NOT NULL, -- its events up to here are in this store
+    seen_us      INTEGER NOT NULL,
+    until_us     INTEGER NOT NULL, -- until then it may use its slices
+    boot         TEXT    NOT NULL, -- which start of the host's machine; empty in a shared store
+    is_presumed  INTEGER NOT NULL  -- 1 where what it has left is presumed to be spent
+) STRICT, WITHOUT ROWID;
+CREATE TABLE lease (
+    host            TEXT    NOT NULL,
+    budget_id       INTEGER NOT NULL,
+    window_start_us INTEGER NOT NULL,
+    part            TEXT    NOT NULL,
+    measure         TEXT    NOT NULL, -- usd (nano-USD), tokens, calls
+    granted         INTEGER NOT NULL, -- so far, less what was given back
+    reported        INTEGER NOT NULL, -- of that, used by records; the rest counts as held
+    base            INTEGER NOT NULL, -- used before the lease; of the host alone
+    revision        INTEGER NOT NULL,
+    others_spent    INTEGER NOT NULL, -- when the shared store was asked last; of the host alone
+    others_held     INTEGER NOT NULL,
+    PRIMARY KEY (host, budget_id, window_start_us, part, measure)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX lease_budget ON lease (budget_id);
+""",
 )
 """Each brings a store one version further; ``PRAGMA user_version`` is how many were applied."""
 

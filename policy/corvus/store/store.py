@@ -23,6 +23,7 @@ from corvus.base.time import Clock, SystemClock
 from corvus.model.pending import PendingSettlement
 from corvus.store.api import Backend, Rows
 from corvus.store.line import Line
+from corvus.store.tally import StoreTally
 from corvus.store.unit import Unit
 from corvus.store.writer import Job as _Job
 from corvus.store.writer import WhenLate, Writer
@@ -68,6 +69,11 @@ class Store:
     def backend(self) -> Backend:
         """Where the state lies."""
         return self._backend
+
+    @property
+    def tally(self) -> StoreTally:
+        """How the transactions of this process went."""
+        return self._writer.tally
 
     def run(
         self,
@@ -236,7 +242,7 @@ class Store:
         if job.keep:
             return self._writer.pending(job)
         return StoreUnavailable(
-            f"the store {self._backend.name} was in use by others for all of "
+            f"the store {self._backend.name} did not answer, or was in use by others for all of "
             f"{self._wait_seconds:.3g} s; nothing was admitted or changed"
         )
 

@@ -21,31 +21,32 @@ from corvus.model.approval import Approval
 from corvus.model.budget import Budget
 from corvus.model.notify import Notice, TargetProgress
 from corvus.model.outbox import LedgerTable, OutboxEvent, Row
-from corvus.model.reservation import Reservation
+from corvus.model.reservation import AnswerKeys, Reservation
+from corvus.model.signin import DeviceGrant, SignIn
 from corvus.model.steering import MissionRecord, Override, OverrideState, SessionRecord
 from corvus.model.token import Token
 from corvus.store import kinds
 from corvus.store.api import (
-    Backend,
     BalanceKey,
     Changes,
     Forgotten,
     IdempotencyKey,
-    Look,
     MissionKey,
     Rows,
     SessionKey,
     StoredBalance,
+    StoreRows,
     StoreState,
     session_mark,
 )
 from corvus.store.cache import Cache, key_of
-from corvus.store.codec import Kind
+from corvus.store.codec import Kind, Present
 from corvus.store.kinds import (
     ACTION,
     APPROVAL,
     BALANCE,
     BUDGET,
+    DEVICE_GRANT,
     FORGOTTEN_SESSION,
     MISSION,
     NOTICE,
@@ -57,6 +58,7 @@ from corvus.store.kinds import (
     RESERVATION,
     SECRET,
     SESSION,
+    SIGN_IN,
     TOKEN,
     WAITER,
     AdmittedAction,
@@ -68,15 +70,20 @@ from corvus.store.kinds import (
     budget_key,
     budget_of,
 )
+from corvus.store.moved import mark_of
 
 T = TypeVar("T")
+
+_ALIKE_MAX = 100
+"""Calls that one key of an answer may name; more are somebody's forgery."""
 
 
 class Unit:
     """A transaction under way.
 
     Args:
-        backend: Where rows come from; its transaction has begun. Over a look nothing is kept.
+        backend: Where rows come from; if it is a backend, its transaction has begun. Over other
+            rows nothing is kept.
         cache: What is remembered already.
         clock_us: What the clock says, microseconds.
 
@@ -86,7 +93,7 @@ class Unit:
         wrote: A number that grows with every change, which shows whether a step changed anything.
     """
 
-    def __init__(self, backend: Backend | Look, cache: Cache, clock_us: int) -> None:
+    def __init__(self, backend: StoreRows, cache: Cache, clock_us: int) -> None:
         self._backend = backend
         self._cache = cache
         self.changes = Changes()
@@ -199,11 +206,44 @@ class Unit:
             rows[match.id] = match
         return rows[match.id]
 
+    def answered(self, answer: AnswerKeys, *, reported: bool) -> list[Reservation]:
+        """Return the calls that one of the keys of an answer names, as this transaction sees them.
+
+        There are ``_ALIKE_MAX`` of each at most.
+
+        Args:
+            answer: The keys.
+            reported: Whether those are wanted that clients report, or those that we measured.
+        """
+        if reported and not self._has_reports():
+            return []
+        rows: dict[str, Reservation] = {}
+        for query, value in (
+            (kinds.ANSWERED, answer.answer_id),
+            (kinds.ANSWERED_ALIKE, answer.answer_mark),
+        ):
+            if value is not None:
+                found = self._backend.find(query, value, int(reported), _ALIKE_MAX)
+                rows |= {row.id: row for row in found}
+        for changed in (self.changes.changed, self.changes.new):
+            for row in changed.get(RESERVATION, {}).values():
+                rows.pop(row.id, None)
+                if _has_answer(row, answer) and row.is_reported == reported:
+                    rows[row.id] = row
+        return [*rows.values()]
+
+    def _has_reports(self) -> bool:
+        if self._cache.has_reports is None:
+            self._cache.has_reports = bool(self._backend.find(kinds.STANDING_REPORT))
+        return self._cache.has_reports
+
     def add_reservation(self, reservation: Reservation) -> None:
         """Keep a new reservation; its idempotency key points to it from now on.
 
         What held the key before must have given it up (``drop_key``).
         """
+        if reservation.is_reported:
+            self._cache.has_reports = True
         self.add(RESERVATION, reservation)
         if (key := key_of(reservation)) is not None:
             self._cache.keys[key] = reservation.id
@@ -227,7 +267,7 @@ class Unit:
         hold lives a second at least.
         """
         changed = self.changes.changed_of(RESERVATION)
-        overdue = self._backend.find(kinds.OVERDUE, self.now_us, limit)
+        overdue = self._backend.find(kinds.OVERDUE, Present(self.now_us), limit)
         return [row for row in overdue if row.id not in changed]
 
     def held(self) -> list[Reservation]:
@@ -274,10 +314,12 @@ class Unit:
         if remembered is not None and remembered <= by_us:
             return remembered
         query = kinds.PART_WINDOW_OPENED if part else kinds.WINDOW_OPENED
-        found = self._backend.find(query, budget_id, part, by_us)
+        is_present = by_us >= self.now_us
+        by = Present(by_us) if is_present else by_us
+        found = self._backend.find(query, budget_id, part, by)
         if not found:
             return None
-        if by_us >= self.now_us:
+        if is_present:
             self._cache.windows[budget_id, part] = found[0]
         return found[0]
 
@@ -416,6 +458,36 @@ class Unit:
         self.tokens()[token.id] = token
         self.put(TOKEN, token)
 
+    def device_grants(self) -> dict[str, DeviceGrant]:
+        """Return every device that waits for a person, or did not long ago, by id."""
+        return self._cache.list(DEVICE_GRANT, self._backend, kinds.DEVICE_GRANTS)
+
+    def put_device_grant(self, grant: DeviceGrant, *, is_new: bool = False) -> None:
+        """Keep a new or changed device."""
+        is_new = is_new or grant.id in self.changes.new.get(DEVICE_GRANT, ())
+        self.device_grants()[grant.id] = grant
+        (self.add if is_new else self.put)(DEVICE_GRANT, grant)
+
+    def drop_device_grant(self, grant_id: str) -> None:
+        """Let a device go, if it is there."""
+        if self.device_grants().pop(grant_id, None) is not None:
+            self.drop(DEVICE_GRANT, grant_id)
+
+    def sign_ins(self) -> dict[str, SignIn]:
+        """Return every log-in of a client by id, the oldest first, also those that are over."""
+        return self._cache.list(SIGN_IN, self._backend, kinds.SIGN_INS)
+
+    def put_sign_in(self, sign_in: SignIn, *, is_new: bool = False) -> None:
+        """Keep a new or changed log-in."""
+        is_new = is_new or sign_in.id in self.changes.new.get(SIGN_IN, ())
+        self.sign_ins()[sign_in.id] = sign_in
+        (self.add if is_new else self.put)(SIGN_IN, sign_in)
+
+    def drop_sign_in(self, sign_in_id: str) -> None:
+        """End a log-in, if it is there."""
+        if self.sign_ins().pop(sign_in_id, None) is not None:
+            self.drop(SIGN_IN, sign_in_id)
+
     def waiters(self) -> dict[int, Waiter]:
         """Return every call that waits for room by its turn, also those that are gone."""
         return self._cache.list(WAITER, self._backend, kinds.WAITERS)
@@ -475,7 +547,8 @@ class Unit:
         after_us = self.now_us - span_us
         instants = self._cache.actions.get(principal)
         if instants is None:
-            rows = self._backend.find(kinds.ACTIONS, principal, after_us, self.now_us)
+            span = Present(after_us), Present(self.now_us)
+            rows = self._backend.find(kinds.ACTIONS, principal, *span)
             instants = deque(row.admitted_at_us for row in rows)
             self._cache.actions[principal] = instants
         while instants and instants[0] <= after_us:
@@ -583,12 +656,20 @@ class Unit:
         return 0 < window_start_us < self._state.windows_before_us - kinds.longer_us(budget)
 
 
-def state_of(rows: Backend | Look) -> StoreState:
+def _has_answer(row: Reservation, answer: AnswerKeys) -> bool:
+    has_id = answer.answer_id is not None and row.answer_id == answer.answer_id
+    return has_id or (answer.answer_mark is not None and row.answer_mark == answer.answer_mark)
+
+
+def state_of(rows: StoreRows) -> StoreState:
     """Return the store's own row.
 
     Raises:
         StoreCorrupt: It is lost.
+        StoreMoved: The store is not to be used here.
     """
     for state in rows.find(kinds.THE_STATE):
+        if (mark := mark_of(state.moved, rows.name)) is not None:
+            raise mark.refusal(rows.name)
         return state
     raise StoreCorrupt(f"{rows.name} has lost its own row; keep the file and start another")

@@ -8,25 +8,36 @@ A step that spoils the transaction is set apart, and the others run again. What 
 from __future__ import annotations
 
 import logging
+import random
 import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias, cast
 
 from corvus.base.errors import PolicyError, SettlementPending, StoreError, StoreUnavailable
 from corvus.base.time import Clock, microseconds
 from corvus.model.pending import PendingSettlement
-from corvus.store.api import Backend
+from corvus.store.api import Backend, Collided
 from corvus.store.cache import Cache
+from corvus.store.foresight import foresee
 from corvus.store.kinds import APPROVAL, BALANCE
 from corvus.store.line import Line
+from corvus.store.looks import Foreseen
 from corvus.store.spill import spill
+from corvus.store.tally import StoreTally
 from corvus.store.unit import Unit, state_of
 from corvus.store.witness import judge_clock, renew_witness
 
 _BATCH_MAX = 256
 """Most steps in one transaction: the last of them waits for all."""
+_COLLISIONS_MAX = 8
+"""How often a transaction that met another is run again."""
+_LONGEST_COLLISION_SECONDS = 0.05
+_FETCHES_MAX = 3
+"""How often rows are fetched together in a transaction; what is then missing, one by one."""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 5.0
 """Between two tries to write what must not get lost."""
 
@@ -141,6 +152,7 @@ class Writer:
 
     Attributes:
         jobs: Takes the steps; ``None`` ends the thread when all before it are done.
+        tally: How its transactions went.
     """
 
     def __init__(
@@ -157,6 +169,8 @@ class Writer:
         self._pause_seconds = 0.0
         self._is_ending = False
         self._cache = Cache()
+        self._store_us: int | None = None
+        self.tally = StoreTally()
         self._thread = threading.Thread(target=self._write, name="corvus-store", daemon=True)
         self._thread.start()
 
@@ -248,8 +262,7 @@ class Writer:
             batch.append(job)
             if job.alone:
                 break
-        del self._backlog[: len(batch)]
-        return claimed(batch)
+        return batch
 
     def _refuse_late_comers(self) -> None:
         """Answer those who handed over a job while the store was being closed."""
@@ -264,24 +277,20 @@ class Writer:
         The batch is formed when the store is held, from all who wait by then.
         """
         try:
-            stale = self._backend.begin()
+            jobs = self._running = self._begin()
         except BaseException as fault:
             self._take_all()
             refused, self._backlog = claimed(self._backlog), []
             self._fail(refused, fault)
             return
-        self._take_all()
-        jobs = self._running = self._next_batch()
         self._pause_seconds = 0.0
-        if stale:
-            self._cache = Cache()
         while jobs:
             broken = self._try(jobs)
             if broken is None:
                 break
             jobs.remove(broken)
             self._fail([broken], cast("BaseException", broken.error))
-            if jobs and (fault := self._begin_again()) is not None:
+            if jobs and (fault := self._begin_again(jobs)) is not None:
                 self._fail(jobs, fault)
                 return
         else:
@@ -289,14 +298,95 @@ class Writer:
         for job in jobs:
             self._finish(job)
 
-    def _begin_again(self) -> BaseException | None:
+    def _begin(self) -> list[Job]:
+        """Start a transaction, and return the jobs of it."""
+        ahead = self._next_batch() if self._backend.is_far else []
+        self._start(ahead)
+        self._take_all()
+        batch = self._next_batch()
+        if self._backend.is_far:
+            batch = self._without_late(batch, ahead)
+        taken = {id(job) for job in batch}
+        self._backlog = [job for job in self._backlog if id(job) not in taken]
+        return claimed(batch)
+
+    def _begin_again(self, jobs: list[Job]) -> BaseException | None:
         try:
-            self._backend.begin()
+            self._start(jobs)
         except BaseException as fault:
             return fault
         return None
 
+    def _start(self, jobs: list[Job]) -> None:
+        """Start a transaction; of a far store, with the rows that jobs will look for."""
+        foreseen = self._foresee(jobs)
+        with self.tally.waiting():
+            begun = self._backend.begin(foreseen)
+        self._store_us = begun.now_us
+        if foreseen is None:
+            self._cache = Cache() if begun.others_wrote else self._cache
+            return
+        if begun.others_wrote or begun.others_wrote_rare:
+            self._cache = self._cache.outlast(rare=begun.others_wrote_rare)
+        if foreseen.is_blind or begun.others_wrote_rare:
+            try:
+                self._fetch(jobs)
+            except BaseException:
+                self._abandon()
+                raise
+
+    def _fetch(self, jobs: list[Job]) -> None:
+        """Fetch together what jobs will look for, in a transaction of a far store."""
+        self._cache.state = self._cache.state or state_of(self._backend)
+        Unit(self._backend, self._cache, self._present_us()).budgets()
+        for _ in range(_FETCHES_MAX):
+            foreseen = self._foresee(jobs)
+            if foreseen is None or not foreseen.unknown:
+                return
+            self._backend.fetch(foreseen.unknown)
+
+    def _foresee(self, jobs: list[Job]) -> Foreseen | None:
+        backend = self._backend
+        if not backend.is_far:
+            return None
+        steps = [job.step for job in jobs if not job.alone]
+        return foresee(
+            steps, self._cache, self._present_us(), name=backend.name, fetched=backend.fetched
+        )
+
+    def _without_late(self, batch: list[Job], ahead: list[Job]) -> list[Job]:
+        """Leave jobs that came after the rows were fetched to the next batch, if they want more."""
+        known = {id(job) for job in ahead}
+        late = [job for job in batch if id(job) not in known]
+        if not late or len(late) == len(batch):
+            return batch
+        foreseen = self._foresee(late)
+        if foreseen is None or not (foreseen.unknown or foreseen.is_blind):
+            return batch
+        return [job for job in batch if id(job) in known]
+
+    def _present_us(self) -> int:
+        present_us = self._backend.present_us()
+        return microseconds(self._clock.now()) if present_us is None else present_us
+
     def _try(self, jobs: list[Job]) -> Job | None:
+        """Run all jobs and commit; return the one that spoiled the transaction, if one did.
+
+        All run again where the transaction met one of another host.
+        """
+        for collisions in count(1):
+            try:
+                return self._try_once(jobs)
+            except Collided as fault:
+                self._abandon()
+                if collisions > _COLLISIONS_MAX:
+                    return self._spoiled(jobs, fault)
+                time.sleep(random.uniform(0, _LONGEST_COLLISION_SECONDS))
+            if (fault := self._begin_again(jobs)) is not None:
+                return self._spoiled(jobs, fault)
+        return None
+
+    def _try_once(self, jobs: list[Job]) -> Job | None:
         """Run all jobs and commit; return the one that spoiled the transaction, if one did.
 
         A fault of the store itself spoils it too, even where nothing was changed: what the others
@@ -318,6 +408,8 @@ class Writer:
                     return job
         try:
             self._commit(unit)
+        except Collided:
+            raise
         except BaseException as fault:
             return self._spoiled(jobs, fault)
         self._cache.trim(unit.changes)
@@ -328,7 +420,8 @@ class Writer:
             self._backend.roll_back()
         else:
             renew_witness(self._backend, unit.changes.state)
-            self._backend.commit(unit.changes)
+            with self.tally.committing():
+                self._backend.commit(unit.changes)
             self._line.ring(unit.changes.changed_of(BALANCE))
             self._line.ring(unit.changes.changed_of(APPROVAL))
 
@@ -383,7 +476,7 @@ class Writer:
             self._finish(job)
 
     def _clock_us(self) -> int:
-        clock_us = microseconds(self._clock.now())
+        clock_us = microseconds(self._clock.now()) if self._store_us is None else self._store_us
         if self._cache.state is None:
             self._cache.state = state_of(self._backend)
         judge_clock(self._backend, self._cache.state, clock_us, is_trusted=self._trust_clock)

@@ -264,3 +264,36 @@ def test_a_change_of_a_secret_is_a_difference() -> None:
     lines = unified_diff(before, after, "c.toml").splitlines()
     assert len(lines) == 5
     assert SECRET.encode() not in b"".join(lines)
+
+
+def test_a_file_is_fixed_although_standard_input_would_be_called_so(capsys: Capture) -> None:
+    path = put(b"[autonomy]\nmax_cost_per_day_cents = 5\n")
+    words = ["check", "--fix", "--stdin-filename", "corvus.toml", "corvus.toml"]
+    assert main(words) == 0
+    assert path.read_bytes() == b"[autonomy]\nmax_actions_per_hour = 5\n"
+    assert "(1 fixed, 0 remaining)" in capsys.readouterr().out
+
+
+def test_where_only_guesses_are_left_fix_only_names_them(capsys: Capture) -> None:
+    put(TYPOS)
+    assert main(["check", "--fix-only", "corvus.toml"]) == 0
+    said = "There is no safe fix; 2 fixable with `--fix --unsafe-fixes`.\n"
+    assert capsys.readouterr().out == said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--unsafe-fixes"], "'--unsafe-fixes' needs '--fix', '--fix-only' or '--diff'"),
+        (["--show-fixes"], "'--show-fixes' needs '--fix', '--fix-only' or '--diff'"),
+        (["--show-settings", "--fix"], "'--fix' and '--show-settings' exclude each other"),
+        (["--watch", "-"], "'--watch' needs files"),
+        (["--baseline", "b.json", "--write-baseline", "-"], "needs '--stdin-filename NAME'"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(
+    words: list[str], said: str, capsys: Capture
+) -> None:
+    put(TYPOS)
+    assert main(["check", *words, *(["corvus.toml"] if "-" not in words else [])]) == 2
+    assert said in capsys.readouterr().err

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from corvus.config.check.documents import LoadedConfig, load_documents
+from corvus.config.check.rules import deprecated_key
 from corvus.config.model.aliases import ALIASES
 from corvus.config.toml.document import read_document
 
@@ -79,3 +82,10 @@ def test_every_alias_has_a_timeline_in_order() -> None:
         assert alias.since <= alias.deprecated < alias.removed
         assert alias.removed in alias.timeline
         assert alias.old[:-1] == alias.new[:-1]
+
+
+def test_a_limit_that_is_no_number_is_no_limit_to_compare_with() -> None:
+    """It comes from an environment variable, as a TOML float it is refused before."""
+    old = {"autonomy": {"max_cost_per_day_cents": 500}}
+    found = deprecated_key.cap_help({"cost": {"daily_limit_usd": Decimal("NaN")}} | old, 500, "For")
+    assert "cost.daily_limit_usd = 5" in " ".join(found)

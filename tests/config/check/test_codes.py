@@ -34,7 +34,7 @@ def test_no_code_stands_twice() -> None:
 
 
 def test_a_rule_is_a_file_named_after_its_code() -> None:
-    files = {path.stem for path in RULES.glob("*.py")} - {"__init__"}
+    files = {path.stem for path in RULES.rglob("*.py")} - {"__init__"}
     listed = {rules.load(name).INFO.code for name in (*rules.RULES, *rules.ON_ONE_LAYER)}
     assert {name.replace("_", "-") for name in files} == listed
 

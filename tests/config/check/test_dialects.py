@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corvus.config.check.documents import LoadedConfig, load_documents
-from corvus.config.model.cost_table import PriceSettings
 from corvus.config.model.dialects import (
     DIALECTS,
     GOVERNED,
@@ -21,6 +20,7 @@ from corvus.config.model.dialects import (
     host_keys,
     native_only_keys,
 )
+from corvus.config.model.price_table import PriceSettings
 from corvus.config.toml.document import read_document
 
 

@@ -128,7 +128,6 @@ def test_some_files_offer_fixes() -> None:
             BUDGET + 'match = { tag.team = "search" }\n',
             BUDGET + 'match = { "tag.team" = "search" }\n',
         ),
-        ('[governance.ledger]\nurl = "postgresql://db/x"\n', "[governance.ledger]\n"),
         (
             '[governance.check.severity]\nlimit-never-bind = "error"\n',
             '[governance.check.severity]\nlimit-never-binds = "error"\n',

@@ -82,7 +82,10 @@ def test_only_the_named_code_is_ignored() -> None:
     assert codes(text) == ["extreme-threshold", "unused-ignore"]
 
 
-@pytest.mark.parametrize("reason", ["", "  ", " - ", " ..."])
+@pytest.mark.parametrize(
+    "reason",
+    ["", "  ", " - ", " ...", " say why", " - Say  why!", " TODO", " <reason>"],
+)
 def test_without_a_reason_nothing_is_ignored(reason: str) -> None:
     text = f"[cost]\nours = 1 # corvus: ignore[unknown-key]{reason}\n"
     assert codes(text) == ["unknown-key", "ignore-without-reason"]

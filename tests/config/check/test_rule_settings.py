@@ -8,7 +8,12 @@ import pytest
 
 from corvus.config.check.check import Options, check_paths, check_text
 from corvus.config.check.codes import CODES
-from corvus.config.check.rule_settings import refusal, regraded, rule_settings_for
+from corvus.config.check.rule_settings import (
+    SettingsFinder,
+    absolute_folder,
+    refusal,
+    regraded,
+)
 from corvus.config.edit.migrate import Plan
 from corvus.config.edit.migrate_files import migrate_paths
 from corvus.config.layers.load import load
@@ -39,7 +44,9 @@ def test_the_nearest_file_with_the_table_counts() -> None:
     assert found("team/a.toml") == [("team/a.toml", "extreme-threshold", "error")]
     Path("team/corvus.toml").write_text(SEVERITY.format("note"))
     assert found("team/a.toml") == [("team/a.toml", "extreme-threshold", "note")]
-    assert rule_settings_for("team/deep/").file.endswith("/team/corvus.toml")
+    assert (
+        SettingsFinder().of_folder(absolute_folder("team/deep/")).file.endswith("/team/corvus.toml")
+    )
 
 
 def test_the_search_ends_at_the_root_of_the_repository() -> None:

@@ -136,7 +136,7 @@ def test_a_price_one_table_too_deep_is_one_helpful_message(text: str, advice: st
 
 
 def test_a_table_that_is_no_price_is_an_unknown_key() -> None:
-    text = "[cost.prices.m]\ninput = 2\noutput = 8\n[cost.prices.m.tiers]\nabove = 1\n"
+    text = "[cost.prices.m]\ninput = 2\noutput = 8\n[cost.prices.m.steps]\nabove = 1\n"
     assert codes(text) == ["unknown-key"]
 
 

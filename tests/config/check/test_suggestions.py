@@ -8,13 +8,13 @@ import pytest
 
 from corvus.config.check.check import Options, check_text
 from corvus.config.check.subject import PriceFacts
-from corvus.config.toml.values import Table
+from corvus.config.toml.values import Route, Table
 from corvus.diagnostics.model import Diagnostic
 
 BOOK = {"gpt-4o-mini", "claude-3.5/sonnet", "mistral.large"}
 
 
-def no_clash(_prices: Table) -> Iterable[tuple[str, str, str]]:
+def no_clash(_prices: Table) -> Iterable[tuple[Route, Route, str]]:
     return ()
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from corvus.config.check.check import CheckedFile, Options, check_text
+from corvus.config.edit import fixing
 from corvus.config.edit.fixing import FixedText, fix_text, prove
 from corvus.diagnostics.model import Diagnostic, Edit, Fix
 
@@ -110,3 +111,35 @@ def test_many_mistakes_of_one_file_are_mended_in_one_go() -> None:
 def test_a_second_run_changes_nothing() -> None:
     once = fixed('[cost]\nenabeld = "true"\ndayly_limit_usd = "$5"\n')
     assert fixed(once.after).after == once.after
+
+
+def test_a_fix_that_was_proved_in_other_company_alone_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where many are proved together, the safe ones among them need not do without the others."""
+    text = "[cost]\nenabeld = true\n"
+    proposed = proposing(text, "[cost]\nenabeldd = true\n")
+
+    def as_proposed(*_: object) -> object:
+        return proposed
+
+    monkeypatch.setattr(fixing, "prove", as_proposed)
+    done = fix_text(text.encode(), "c.toml", Options(), unsafe=True)
+    assert (done.after, done.applied) == (text.encode(), ())
+    assert [found.fix for found in done.remaining.diagnostics] == [None]
+
+
+def test_a_file_of_mistakes_is_checked_a_few_times_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = '[[cost.budgets]]\nnmae = "b1"\nperiod = "day"\nlimit_usd = 1\n' * 520
+    checked = check_text(text.encode(), "corvus.toml", OPTIONS)
+    assert checked.is_cut
+    assert "more follow" in checked.diagnostics[-1].help[-1]
+    looked: list[str] = []
+
+    def count(text: bytes, name: str, options: Options) -> CheckedFile:
+        looked.append(name)
+        return check_text(text, name, options)
+
+    monkeypatch.setattr(fixing, "check_text", count)
+    prove(checked, OPTIONS)
+    assert len(looked) <= 4

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from corvus.config.check.check import Options, check_text
+from corvus.config.check.check import CheckedFile, Options, check_text
+from corvus.config.edit import ignoring
 from corvus.config.edit.ignoring import add_ignore, add_ignores, is_ignorable
+from corvus.diagnostics.reasons import PLACEHOLDER
 
 REASON = "paged by hand"
 GOLDEN = sorted((Path(__file__).parents[2] / "golden").rglob("*.toml"))
@@ -84,12 +86,19 @@ def test_one_finding_alone_can_be_ignored() -> None:
     raw = b"[cost]\nwarn_at_percent = 100\nzzz = 1\n"
     checked = check_text(raw, "a.toml")
     for finding, line in zip(checked.diagnostics, (2, 3), strict=True):
-        text = add_ignore(raw, checked, finding, Options(), REASON)
-        assert text is not None
-        assert note(finding.code) in text.decode().splitlines()[line - 1]
-        assert codes(text.decode()) == [
-            one.code for one in checked.diagnostics if one is not finding
-        ]
+        changed = add_ignore(raw, checked, finding, Options())
+        assert changed is not None
+        text = changed.decode().replace(PLACEHOLDER, REASON)
+        assert note(finding.code) in text.splitlines()[line - 1]
+        assert codes(text) == [one.code for one in checked.diagnostics if one is not finding]
+
+
+def test_a_comment_has_no_effect_until_its_placeholder_is_replaced() -> None:
+    raw = b"[cost]\nwarn_at_percent = 100\n"
+    checked = check_text(raw, "a.toml")
+    text = add_ignore(raw, checked, checked.diagnostics[0], Options())
+    assert text is not None
+    assert codes(text.decode()) == ["extreme-threshold", "ignore-without-reason"]
 
 
 def test_a_byte_order_mark_stays_where_it_is() -> None:
@@ -141,3 +150,16 @@ def test_whatever_a_file_holds_it_means_the_same_and_no_finding_comes(path: Path
         )
     if not any(one.is_error for one in before):
         assert not any(map(is_ignorable, after))
+
+
+def test_a_file_that_cannot_be_read_gets_no_comment(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def count(text: bytes, name: str, options: Options) -> CheckedFile:
+        looked.append(name)
+        return check_text(text, name, options)
+
+    monkeypatch.setattr(ignoring, "check_text", count)
+    text = ("[cost]\nx =\n" + "".join(f"k{number} = 1\n" for number in range(60))).encode()
+    assert add_ignores(text, "c.toml", Options(), "why") == (text, 0)
+    assert len(looked) == 1

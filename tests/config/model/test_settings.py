@@ -90,7 +90,8 @@ def test_a_price_keeps_its_date_and_its_free_kinds_apart_from_missing_ones() -> 
     price = read(
         'cost.prices."m" = { input = 0, output = 2, cache_read = 0, effective_from = 2026-01-02 }'
     ).cost.prices["m"]
-    assert (price.input, price.cache_read, price.cache_write_5m) == (Decimal(0), Decimal(0), None)
+    rates = [getattr(price, name) for name in ("input", "cache_read", "cache_write_5m")]
+    assert rates == [Decimal(0), Decimal(0), None]
     assert price.effective_from == date(2026, 1, 2)
 
 

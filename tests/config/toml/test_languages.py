@@ -179,3 +179,11 @@ def test_evidence_of_a_dialect_in_a_broken_line_still_counts() -> None:
     text = "[cost]\nenabled = true\n[swarm]\nx = 1\n[agent]\n[memory]\n[storage\n"
     whole = {one.message for one in found(text.replace("[storage\n", "[storage]\n"))}
     assert {one.message for one in found(text) if one.code == "unknown-key"} <= whole
+
+
+@pytest.mark.parametrize(
+    "text", ["/**/" * 5000 + "x", "/*" * 5000, " \n//x\n" * 5000, "/* * " * 5000]
+)
+def test_comments_without_a_document_are_read_once(text: str) -> None:
+    """A pattern that goes back over each of them would not end."""
+    assert check_text(text.encode(), "corvus.toml").diagnostics

@@ -83,3 +83,14 @@ def test_a_finding_without_a_place_has_no_range() -> None:
     assert [one["location"] for one in whole(outcome)["diagnostics"]] == [{"path": "a.toml"}] * 3
     severities = [one["severity"] for one in whole(outcome)["diagnostics"]]
     assert severities == ["ERROR", "WARNING", "INFO"]
+
+
+def test_a_fix_of_two_edits_is_one_suggestion() -> None:
+    """Who applies one quotation mark alone breaks the file."""
+    text = '[cost]\nenabled = "true"\n'
+    (finding,) = check_text(text.encode(), "c.toml").diagnostics
+    outcome = Outcome((Input("c.toml", text=text, diagnostics=(finding,)),))
+    (found,) = whole(outcome)["diagnostics"]
+    (only,) = found["suggestions"]
+    assert only["text"] == "true"
+    assert only["range"] == {"start": {"line": 2, "column": 11}, "end": {"line": 2, "column": 17}}

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from corvus import Governor, Usage
 from corvus.base.money import NanoUSD
+from corvus.cli.exits import Exit
+from corvus.cli.main import main
 from corvus.model.request import Request
 from corvus.model.steering import MissionOutcome, MissionRequest, OverrideRequest, ResetRequest
 from tests.cli.places import CENT, Place
@@ -65,6 +67,19 @@ def spend(
     governor.commit(decision.reservation, Usage(1200, 340), cost_nano_usd=cost)
 
 
+def bill(place: Place, folder: Path) -> None:
+    """Read a bill of the last days, with a model that nobody recorded and a discount."""
+    today = place.runtime.clock.now().date()
+    lines = ["BillingCurrency,ChargePeriodStart,EffectiveCost,ListCost,ProviderName,SkuId"]
+    for day in range(1, 6):
+        at = today - timedelta(days=day)
+        lines += [f"USD,{at}T00:00:00Z,1.5{day},1.9{day},Anthropic,claude-opus-5"]
+    file = folder / "bill.csv"
+    file.write_text("\n".join(lines))
+    where = ["--provider", "anthropic", *place.where]
+    assert main(["reconcile", str(file), *where]) == Exit.FINDINGS
+
+
 def busy_place(folder: Path, record: Record) -> Place:
     """Return a place with calls of two weeks, sessions, missions, an override, a reset."""
     place = Place(folder)
@@ -81,6 +96,7 @@ def busy_place(folder: Path, record: Record) -> Place:
         for day in range(1, 30)
     ]
     record(place.ledger, *old)
+    bill(place, folder)
     with place.governor() as governor:
         governor.start_mission(MissionRequest("a", "mend-the-tests", NanoUSD(10**9), project="web"))
         governor.start_mission(MissionRequest("b", "done", NanoUSD(10**9), project="lab"))

@@ -28,6 +28,7 @@ PAGES = {
     "missions": "/missions",
     "mission": "/missions/one?session=a&id=mend-the-tests",
     "audit": "/audit",
+    "bills": "/bills",
     "reports": "/reports",
     "report by model": "/reports/spend/by-model",
     "report of budgets": "/reports/budgets/warnings",

@@ -32,7 +32,7 @@ BOT = Token("t-1", "bot", TokenScope.PROXY, "d", NOW, "ana")
 def places(gateway: Proxied) -> list[tuple[object, ...]]:
     gateway.settled()
     with gateway.runtime.ledger() as ledger:
-        query = f"SELECT {PLACE} FROM usage_call ORDER BY admitted_at, id"  # noqa: S608
+        query = f"SELECT {PLACE} FROM usage_call ORDER BY admitted_at, id"  # noqa: S608 - made of constants of this package
         return ledger.connection.execute(query).fetchall()
 
 
@@ -43,7 +43,7 @@ def test_a_call_of_claude_code_is_of_its_session_and_sub_agent(gateway: Proxied)
     assert answer.status_code == 200
     assert places(gateway) == [
         ("c-1", "claude-code", None, None, "bot", None, None),
-        ("c-1", "claude-code", "a2", "a1", "bot", None, None),
+        ("c-1", "a2", "a2", "a1", "bot", None, None),
     ]
     sent = gateway.provider.calls[-1]
     assert sent.header("x-claude-code-agent-id") == "a2", "the provider sees what its client says"
@@ -122,7 +122,17 @@ def test_a_run_keeps_its_session_and_mission_whatever_its_calls_say() -> None:
     child = {"x-claude-code-agent-id": "a1"}
     joined = run.joined_by(scope(CLAUDE | said | child))
     assert (joined.session_id, joined.mission_id, joined.project) == ("run", "m", None)
-    assert (joined.agent, joined.subagent, joined.branch) == ("claude-code", "a1", "main")
+    assert (joined.agent, joined.subagent, joined.branch) == ("a1", "a1", "main")
+
+
+def test_no_call_of_a_run_states_another_commit_than_its_own() -> None:
+    run = Caller("run", "cli-code", tags=(("git.branch", "main"), ("git.commit", "c0ffee")))
+    said = {"x-corvus-tag-git.branch": "other", "x-corvus-tag-team": "search"}
+    assert dict(run.joined_by(scope(said)).tags) == {
+        "git.branch": "main",
+        "git.commit": "c0ffee",
+        "team": "search",
+    }
 
 
 LIMIT_USD = 1

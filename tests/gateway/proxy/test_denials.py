@@ -69,10 +69,24 @@ def test_the_status_of_a_denial_is_configurable_for_each_provider(tmp_path: Path
         assert gateway.post("/v1/messages", CHAT).status_code == 402
 
 
-def test_a_model_without_price_is_refused_before_it_is_called(gateway: Proxied) -> None:
-    answer = gateway.post("/v1/chat/completions", {**CHAT, "model": "no-such-model"})
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+def test_a_model_without_price_is_refused_with_the_lines_to_paste(
+    gateway: Proxied, path: str
+) -> None:
+    """PRC-5: the default model of a client may be newer than the book."""
+    answer = gateway.post(path, {**CHAT, "model": "gpt-5.3-codexx"})
     assert answer.status_code == 402
-    assert answer.json()["error"]["corvus"]["code"] == "unpriced_model"
+    assert answer.headers["x-should-retry"] == "false"
+    error = answer.json()["error"]
+    assert error["code"] == error["corvus"]["code"] == "unpriced_model"
+    lines = '[cost.prices."gpt-5.3-codexx"]\ninput = …\noutput = …'
+    assert lines in error["message"]
+    assert error["corvus"]["add_line"] == lines
+    assert error["corvus"]["model"] == "gpt-5.3-codexx"
+    near = error["corvus"]["nearest"]
+    assert near[0].endswith("/gpt-5.3-codex")
+    assert len(near) <= 3
+    assert all(name in error["message"] for name in near)
     assert gateway.provider.calls == []
 
 

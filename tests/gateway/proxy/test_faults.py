@@ -14,6 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.books import store_file
 from tests.gateway.provider import CHAT_BODY, CHAT_LAST, CHAT_TEXT, DONE, Call, Script
 from tests.gateway.proxied import INPUT, OUTPUT, Proxied, Settings, proxied
 from tests.metering.streams import chat_chunk, sse
@@ -340,7 +341,7 @@ def test_a_locked_store_admits_nothing_and_says_so(tmp_path: Path) -> None:
     import sqlite3
 
     with proxied(tmp_path) as gateway:
-        store = gateway.runtime.bookkeeping.store_path
+        store = store_file(gateway.runtime.bookkeeping)
         other = sqlite3.connect(store, isolation_level=None)
         other.execute("BEGIN EXCLUSIVE")
         answer = gateway.post("/v1/chat/completions", CHAT)
@@ -355,7 +356,7 @@ def test_a_store_that_is_locked_at_the_end_of_a_call_loses_nothing(tmp_path: Pat
     import sqlite3
 
     with proxied(tmp_path) as gateway:
-        store = gateway.runtime.bookkeeping.store_path
+        store = store_file(gateway.runtime.bookkeeping)
         other = sqlite3.connect(store, isolation_level=None, check_same_thread=False)
 
         async def lock(call: Call) -> None:

@@ -144,12 +144,6 @@ def test_an_upstream_that_would_leak_a_key_is_refused(base_url: str, why: str) -
         Upstreams((Upstream("a", base_url, Kind.OPENAI, "KEY"),), {})
 
 
-def test_two_upstreams_of_one_kind_are_refused() -> None:
-    both = tuple(Upstream(name, "https://x.example", Kind.OPENAI) for name in "ab")
-    with pytest.raises(GatewayRefused, match="two of kind openai"):
-        Upstreams(both, {})
-
-
 def test_a_key_that_is_not_set_is_told_by_the_name_of_its_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

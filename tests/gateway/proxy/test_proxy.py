@@ -112,6 +112,31 @@ def test_a_tier_has_its_own_price(tmp_path: Path) -> None:
         assert (record.service_tier, record.source) == ("priority", "priced")
 
 
+def test_a_tier_that_the_answer_leaves_out_is_the_most_expensive_of_both(tmp_path: Path) -> None:
+    async def silent(call: Call) -> None:
+        await call.answer(CHAT_BODY)
+
+    cost = "[cost.prices.m-priority]\ninput = 2000\noutput = 20000"
+    with proxied(tmp_path, Settings(cost=cost)) as gateway:
+        gateway.provider.script = silent
+        gateway.post("/v1/chat/completions", {**CHAT, "service_tier": "priority"})
+        record = gateway.record()
+        assert record.cost_nano_usd == 20 * INPUT + 10 * OUTPUT
+        assert record.source == "estimated"
+
+
+def test_a_tier_that_the_answer_lowers_is_believed(tmp_path: Path) -> None:
+    async def lowered(call: Call) -> None:
+        await call.answer({**CHAT_BODY, "service_tier": "default"})
+
+    cost = "[cost.prices.m-priority]\ninput = 2000\noutput = 20000"
+    with proxied(tmp_path, Settings(cost=cost)) as gateway:
+        gateway.provider.script = lowered
+        gateway.post("/v1/chat/completions", {**CHAT, "service_tier": "priority"})
+        record = gateway.record()
+        assert (record.cost_nano_usd, record.source) == (10 * INPUT + 5 * OUTPUT, "priced")
+
+
 def test_embeddings_are_metered(gateway: Proxied) -> None:
     gateway.post("/v1/embeddings", {"model": "m", "input": "Hi"})
     assert gateway.record()[:5] == (10 * INPUT, "priced", "completed", 10, 0)
@@ -132,13 +157,12 @@ def test_what_costs_nothing_passes_without_charge(gateway: Proxied, method: str,
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", "/v1/completions"),
-        ("POST", "/v1/images/generations"),
-        ("POST", "/v1/batches"),
+        ("POST", "/v1/realtime/sessions"),
+        ("POST", "/v1/fine_tuning/jobs"),
         ("GET", "/v1/files"),
         ("GET", "/v1/chat/completions"),
         ("GET", "/v1/responses/r_1/../r_2"),
-        ("DELETE", "/v1/responses/r_1"),
+        ("PUT", "/v1/responses/r_1"),
         ("POST", "/v1/messages/batches"),
         ("POST", "/v1/chat/completions/"),
         ("POST", "/v1/chat%2Fcompletions"),

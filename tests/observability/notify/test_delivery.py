@@ -369,7 +369,7 @@ def test_ten_thousand_notices_are_kept_delivered_and_forgotten(
     assert sent == [*range(5_001, 10_001)]
     row = progress(store)
     assert (row.done_seq, row.delivered, row.given_up) == (10_000, 5_000, 5_000)
-    from corvus.store.place import StoreOutbox
+    from corvus.store.outbox import StoreOutbox
 
     for _ in range(34):
         clock.move(timedelta(hours=23))

@@ -31,8 +31,10 @@ from corvus.usage.exporters.export import (
     export_text,
     exporter_named,
 )
+from corvus.usage.exporters.fields import Field, csv_line
 from corvus.usage.exporters.focus import EXPORTER as FOCUS
-from corvus.usage.exporters.lines import Field, csv_line
+from corvus.usage.exporters.focus import exporter_of
+from corvus.usage.exporters.focus_columns import FOCUS_COLUMNS, VERSIONS, Level, columns_of
 from tests.properties import examples
 
 CALL: dict[str, object] = {
@@ -68,16 +70,16 @@ FOCUS_ROW = {
     "ConsumedUnit": "Tokens",
     "ContractedCost": "1.250000001",
     "EffectiveCost": "1.250000001",
+    "HostProviderName": "anthropic",
     "InvoiceId": "",
     "InvoiceIssuerName": "anthropic",
     "ListCost": "1.250000001",
     "PricingCategory": "Standard",
     "PricingQuantity": "330.0",
     "PricingUnit": "Tokens",
-    "ProviderName": "anthropic",
-    "PublisherName": "anthropic",
     "ServiceCategory": "AI and Machine Learning",
     "ServiceName": "anthropic",
+    "ServiceProviderName": "anthropic",
     "ServiceSubcategory": "Generative AI",
     "SkuId": "anthropic/claude-sonnet-4-5",
     "SkuMeter": "Tokens",
@@ -99,6 +101,17 @@ FOCUS_ROW = {
     "x_CacheWriteOneHourTokens": "0",
     "x_ReasoningTokens": "0",
     "x_WebSearchRequests": "0",
+    "x_InputAudioTokens": "0",
+    "x_InputImageTokens": "0",
+    "x_InputVideoTokens": "0",
+    "x_CacheReadAudioTokens": "0",
+    "x_CacheReadImageTokens": "0",
+    "x_OutputAudioTokens": "0",
+    "x_OutputImageTokens": "0",
+    "x_OutputVideoTokens": "0",
+    "x_FileSearchRequests": "0",
+    "x_CodeContainers": "0",
+    "x_CostIsAtLeast": "false",
 }
 FOCUS_TYPES = {"BilledCost": "DECIMAL(28,9)", "ConsumedQuantity": "DECIMAL(20,1)"} | {
     name: "TIMESTAMP" for name in FOCUS_ROW if "Period" in name
@@ -145,6 +158,96 @@ def test_focus_columns_are_in_the_order_of_the_specification_and_ours_come_last(
     theirs = [name for name in names if not name.startswith("x_")]
     assert names == theirs + ours
     assert theirs == sorted(theirs)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_focus_has_what_each_version_requires_and_nothing_that_it_lacks(
+    ledger: Path, version: str
+) -> None:
+    """EXP-1: one table of columns for all versions."""
+    known = {column.name: column for column in columns_of(version)}
+    rows = rows_of(text_of(ledger, Shape.CSV, exporter=exporter_of(version))[0])
+    theirs = {name for name in rows[0] if not name.startswith("x_")}
+    required = {name for name, one in known.items() if one.level is Level.MANDATORY}
+    assert required <= theirs <= set(known)
+    never_null = {name for name in theirs if not known[name].allows_null}
+    assert all(row[name] for row in rows for name in never_null)
+    assert sum(Decimal(row["BilledCost"]) for row in rows) == Decimal("2.500000002")
+
+
+def test_the_versions_have_as_many_columns_as_the_specification_says() -> None:
+    counts = {version: len(columns_of(version)) for version in VERSIONS}
+    assert counts == {"1.4": 65, "1.3": 65, "1.2": 57}
+    names = [column.name for column in FOCUS_COLUMNS]
+    assert names == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "seller", "host"),
+    [
+        ("anthropic", "claude-opus-5", "anthropic", "anthropic"),
+        ("openrouter", "anthropic/claude-sonnet-4", "anthropic", "anthropic"),
+        ("openrouter", "somebody/new-model", "openrouter", "openrouter"),
+        ("aws", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "anthropic", "aws"),
+        ("aws", "amazon.nova-pro-v1:0", "aws", "aws"),
+        ("azure", "gpt-4o", "openai", "azure"),
+        ("azure", "o3-mini", "openai", "azure"),
+        ("google", "gemini-2.5-pro", "google", "google"),
+        ("google", "claude-opus-5", "anthropic", "google"),
+        ("groq", "llama-3.3-70b", "groq", "groq"),
+    ],
+)
+def test_focus_names_who_sells_a_model_who_runs_it_and_who_bills(
+    tmp_path: Path,
+    record_calls: Callable[..., Path],
+    provider: str,
+    model: str,
+    seller: str,
+    host: str,
+) -> None:
+    call = CALL | {"provider": provider, "requested_model": model}
+    path = record_calls(tmp_path / "one.duckdb", call)
+    (row,) = rows_of(text_of(path, Shape.CSV, exporter=FOCUS)[0])
+    names = row["ServiceProviderName"], row["HostProviderName"], row["InvoiceIssuerName"]
+    assert names == (seller, host, provider)
+
+
+def test_a_call_is_a_row_of_focus_for_each_kind_where_its_rates_give_its_cost(
+    tmp_path: Path, record_calls: Callable[..., Path]
+) -> None:
+    entry = str(CALL["price_entry"])
+    counts = {"input_tokens": 7, "output_tokens": 3, "cache_read_tokens": 0}
+    counts["web_search_requests"] = 2
+    cost = 7 * 3_000 + 3 * 15_000 + 2 * 10_000_000 + 1  # and a nano-USD of rounding
+    exact = CALL | counts | {"cost_nano_usd": cost}
+    path = record_calls(
+        tmp_path / "split.duckdb",
+        exact,
+        exact | {"session_id": "stated", "source": "provider", "computed_cost_nano_usd": 5},
+        exact | {"session_id": "tiered", "cost_nano_usd": cost + 2},
+    )
+    with open_ledger(path, write=True) as opened:
+        opened.connection.execute(
+            "INSERT INTO price_entry (store_id, seq, recorded_at, entry, book, model, rates) "
+            "VALUES (uuid(), 1, now()::TIMESTAMP, ?, 'bundled', 'm', MAP {'input': 3000001500, "
+            "'output': 15000000000, 'web_search': 10000000000000})",
+            [entry],
+        )
+    text, summary = text_of(path, Shape.CSV, exporter=FOCUS)
+    rows = rows_of(text)
+    parts = [row for row in rows if row["SkuMeter"] != "Tokens"]
+    assert [(row["SkuMeter"], row["ConsumedQuantity"], row["ConsumedUnit"]) for row in parts] == [
+        ("Input Tokens", "7.0", "Tokens"),
+        ("Output Tokens", "3.0", "Tokens"),
+        ("Web Search", "2.0", "Requests"),
+    ]
+    assert [row["BilledCost"] for row in parts] == ["0.000021001", "0.000045000", "0.020000000"]
+    assert [row["x_OutputTokens"] for row in parts] == ["0", "3", "0"]
+    whole = {row["ListCost"]: row["BilledCost"] for row in rows if row["SkuMeter"] == "Tokens"}
+    assert whole == {"0.000000005": "0.020066001", "0.020066003": "0.020066003"}
+    assert sum(Decimal(row["BilledCost"]) for row in rows) == Decimal(3 * cost + 2) / 10**9
+    assert sum(int(row["x_WebSearchRequests"]) for row in rows) == 6
+    assert summary == ExportSummary(rows=5)
 
 
 def test_focus_leaves_out_calls_of_unknown_cost_and_counts_them(ledger: Path) -> None:
@@ -343,7 +446,8 @@ def test_any_text_survives_a_csv_except_for_the_apostrophe_before_formulas(
             ).fetchone()
             assert row is not None
             (read,) = csv.reader(io.StringIO(row[0], newline=""))
-            defused = f"'{text}" if text[:1] in tuple("=+-@\t\r\n=+-@") and text else text
+            plain = text.lstrip("'")
+            defused = f"'{text}" if plain[:1] in tuple("=+-@\t\r\n=+-@") and plain else text
             assert read == [defused, "x"]
 
 

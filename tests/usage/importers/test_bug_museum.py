@@ -389,3 +389,131 @@ def test_an_empty_path_is_not_the_whole_directory(desk: Desk, line: Line) -> Non
     desk.write("a.jsonl", [line()])
     with pytest.raises(ImportRefused, match="an empty path names no file"):
         desk.take("")
+
+
+# Counters of a Codex log that are taken for one (farion1231/cc-switch#5854)
+
+
+def codex_total(number: int, total: int | None, last: int | None) -> dict[str, Any]:
+    info = {
+        name: {"input_tokens": size, "output_tokens": 0, "total_tokens": size}
+        for name, size in (("total_token_usage", total), ("last_token_usage", last))
+        if size is not None
+    }
+    payload = {"type": "token_count", "info": info}
+    return {"timestamp": seconds(number), "type": "event_msg", "payload": payload}
+
+
+@pytest.mark.parametrize(
+    ("stated", "used"),
+    [
+        ([(100_000, None), (5_000, None), (101_000, None), (6_000, None)], 107_000),
+        ([(None, 100), (150, None)], 150),
+        ([(140, None), (180, None), (140, None)], 180),
+        ([(100, 100), (130, 100)], 130),
+    ],
+    ids=["by turns", "last, then total", "back", "stale last"],
+)
+def test_a_counter_of_a_thread_never_falls(
+    desk: Desk, stated: list[tuple[int | None, int | None]], used: int
+) -> None:
+    meta = {"timestamp": seconds(0), "type": "session_meta", "payload": {"id": "thread"}}
+    counts = [codex_total(number, *one) for number, one in enumerate(stated, start=1)]
+    desk.take(desk.write("log.jsonl", [meta, *counts]))
+    assert desk.ask("SELECT sum(input_tokens)::BIGINT FROM usage_record") == [(used,)]
+
+
+# A host whose answers are taken for the maker's
+
+
+def test_a_message_of_a_host_is_not_billed_by_the_maker(desk: Desk, line: Line) -> None:
+    entries = [
+        named(line(at=seconds(n)), f"msg_{host}_01AAAAAAAAAAAAAAAAAA", request="req")
+        for n, host in enumerate(("bdrk", "vrtx"))
+    ]
+    desk.take(desk.write("log.jsonl", entries))
+    assert desk.ask("SELECT provider, cost_nano_usd FROM usage_call ORDER BY ALL") == [
+        ("aws", None),
+        ("google", None),
+    ]
+
+
+# A zero that stands for a price that was not known (BerriAI/litellm#40100)
+
+
+def test_a_breakdown_states_what_a_lost_spend_does_not(desk: Desk) -> None:
+    log = {
+        "request_id": "r1",
+        "spend": 0.0,
+        "startTime": "2026-11-04T10:00:00Z",
+        "model": "acme-model",
+        "custom_llm_provider": "azure_ai",
+        "prompt_tokens": 10_000,
+        "completion_tokens": 500,
+        "metadata": {"cost_breakdown": {"input_cost": 0.03, "total_cost": 0.04}},
+    }
+    unstated = {**log, "request_id": "r2", "metadata": {"cost_breakdown": {"total_cost": 0}}}
+    desk.take(desk.write("spend.jsonl", [log, unstated]))
+    assert desk.ask("SELECT cost_nano_usd, source FROM usage_call ORDER BY 1 NULLS LAST") == [
+        (40_000_000, "provider"),
+        (None, "imported"),
+    ]
+
+
+# Cached tokens under a name that a reader does not know (langfuse/langfuse#12306, #13571, #14725)
+
+SPAN = {
+    "gen_ai.provider.name": "anthropic",
+    "gen_ai.request.model": "claude-haiku-4-5-20251001",
+    "gen_ai.usage.input_tokens": 12_000,
+    "gen_ai.usage.output_tokens": 200,
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gen_ai.usage.cache_read.input_tokens",
+        "gen_ai.usage.cache_read_input_tokens",
+        "gen_ai.usage.cache_read_tokens",
+        "gen_ai.usage.input_cached_tokens",
+        "gen_ai.usage.input_tokens.cached",
+        "gen_ai.usage.cached_tokens",
+        "gen_ai.usage.details.cache_read_tokens",
+        "gen_ai.usage.prompt_tokens_details.cached_tokens",
+        "gen_ai.usage.input_token_details.cache_read",
+        "gen_ai.usage.cached_content_token_count",
+        "llm.usage.cache_read_input_tokens",
+        "llm.token_count.prompt_details.cache_read",
+        "ai.usage.cachedInputTokens",
+        "ai.usage.inputTokenDetails.cacheReadTokens",
+    ],
+)
+def test_cached_tokens_are_cached_under_every_name(desk: Desk, name: str) -> None:
+    attributes = SPAN | {name: 10_000}
+    span = {"traceId": "t", "spanId": "s", "startTime": [1794823200, 0], "attributes": attributes}
+    desk.take(desk.write("spans.jsonl", [span]))
+    assert desk.ask("SELECT input_tokens, cache_read_tokens, cost_nano_usd FROM usage_call") == [
+        (2_000, 10_000, 2_000 * 1_000 + 10_000 * 100 + 200 * 5_000)
+    ]
+
+
+# Sums of a resumed session that repeat those before (session.shutdown of Copilot CLI)
+
+
+def test_sums_that_go_on_count_by_what_they_have_grown(desk: Desk) -> None:
+    def shutdown(number: int, tokens: int) -> dict[str, Any]:
+        usage = {"inputTokens": tokens, "outputTokens": tokens}
+        metrics = {"gpt-5": {"requests": {"count": number}, "usage": usage}}
+        event = {"type": "session.shutdown", "id": f"e{number}", "parentId": None}
+        return event | {"timestamp": seconds(number), "data": {"modelMetrics": metrics}}
+
+    start = {"type": "session.start", "id": "e0", "parentId": None, "timestamp": seconds(0)}
+    lines = [
+        start | {"data": {"sessionId": "s"}},
+        shutdown(1, 70),
+        shutdown(2, 107),
+        shutdown(3, 9),
+    ]
+    desk.take(desk.write("events.jsonl", lines))
+    assert desk.ask("SELECT sum(input_tokens)::BIGINT FROM usage_record") == [(107 + 9,)]

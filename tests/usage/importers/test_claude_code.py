@@ -313,3 +313,150 @@ def test_directories_globs_and_links_reach_each_file_once(
     (tmp_path / "logs" / "notes.txt").write_text("not a log")
     summary = desk.take(tmp_path / "logs", str(tmp_path / "logs" / "**" / "*.jsonl"), log)
     assert (sum(summary.files.values()), summary.read_lines, summary.new) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("message", "model", "seller"),
+    [
+        ("msg_01AAAAAAAAAAAAAAAAAAAAAA", "claude-haiku-4-5-20251001", "anthropic"),
+        ("msg_bdrk_01AAAAAAAAAAAAAAAAAA", "claude-haiku-4-5-20251001", "aws"),
+        ("msg_vrtx_01AAAAAAAAAAAAAAAAAA", "claude-haiku-4-5-20251001", "google"),
+        ("msg_vrtx_01AAAAAAAAAAAAAAAAAA", "us.anthropic.claude-haiku-4-5-v1:0", "google"),
+        ("msg_01AAAAAAAAAAAAAAAAAAAAAA", "us.anthropic.claude-haiku-4-5-v1:0", "aws"),
+        ("msg_01AAAAAAAAAAAAAAAAAAAAAA", "claude-haiku-4-5@20251001", "google"),
+    ],
+)
+def test_the_host_of_a_message_bills(
+    desk: Desk, line: Line, message: str, model: str, seller: str
+) -> None:
+    entry = line(model=model)
+    entry["message"]["id"] = message
+    desk.take(desk.write("log.jsonl", [entry]))
+    assert desk.ask("SELECT provider FROM usage_call") == [(seller,)]
+    desk.take(desk.write("log.jsonl", [entry]), provider="acme")
+    assert desk.ask("SELECT provider FROM usage_call") == [(seller,)]
+
+
+def test_what_a_host_charges_is_no_price_of_the_maker(desk: Desk, line: Line) -> None:
+    entry = line()
+    entry["message"]["id"] = "msg_bdrk_01AAAAAAAAAAAAAAAAAA"
+    desk.take(desk.write("log.jsonl", [entry]))
+    assert desk.ask("SELECT cost_nano_usd FROM usage_call") == [(None,)]
+
+
+def test_the_calls_of_an_advisor_are_billed_by_the_same_host(desk: Desk, line: Line) -> None:
+    advice = {"type": "advisor_message", "model": "claude-opus-5", "output_tokens": 7}
+    entry = line(usage={"input_tokens": 1, "output_tokens": 2, "iterations": [advice]})
+    entry["message"]["id"] = "msg_bdrk_01AAAAAAAAAAAAAAAAAA"
+    desk.take(desk.write("log.jsonl", [entry]))
+    assert desk.ask(
+        "SELECT DISTINCT provider, sum(calls)::BIGINT FROM usage_call GROUP BY ALL"
+    ) == [("aws", 2)]
+
+
+@pytest.mark.parametrize(("stated", "kept"), [("feature/login", "feature/login"), ("HEAD", None)])
+def test_the_branch_of_a_call_is_kept(
+    desk: Desk, line: Line, stated: str, kept: str | None
+) -> None:
+    desk.take(desk.write("log.jsonl", [line(gitBranch=stated)]))
+    assert desk.ask("SELECT branch, tags['git.branch'] FROM usage_call") == [(kept, kept)]
+
+
+def test_a_tier_that_nobody_knows_has_no_price(desk: Desk, line: Line) -> None:
+    usage = {"input_tokens": 1, "output_tokens": 1, "service_tier": "flex_discount"}
+    desk.take(desk.write("log.jsonl", [line(usage=usage)]))
+    assert desk.ask("SELECT service_tier, cost_nano_usd FROM usage_call") == [
+        ("flex_discount", None)
+    ]
+
+
+def session(line: Line, name: str, *calls: int) -> list[dict[str, Any]]:
+    return [line(call, at=at(call), session=name) for call in calls]
+
+
+PLACES = "SELECT session_id, sum(calls)::BIGINT FROM usage_call GROUP BY ALL ORDER BY ALL"
+
+
+@pytest.mark.parametrize("goes_on", [(), (4,)])
+def test_a_copied_history_stays_with_its_session(
+    desk: Desk, line: Line, goes_on: tuple[int, ...]
+) -> None:
+    """The original ended, or went on, before its copy did; its id sorts behind those of copies."""
+    desk.write("z.jsonl", session(line, "z-original", 1, 2, 3, *goes_on))
+    desk.write("a.jsonl", session(line, "a-copy", 1, 2, 3, 7, 8))
+    desk.write("b.jsonl", session(line, "b-copy-of-copy", 1, 2, 3, 7, 8, 9))
+    desk.take(desk.folder)
+    assert desk.ask(PLACES) == [
+        ("a-copy", 2),
+        ("b-copy-of-copy", 1),
+        ("z-original", 3 + len(goes_on)),
+    ]
+
+
+def test_sessions_that_share_nothing_at_their_beginning_are_no_copies(
+    desk: Desk, line: Line
+) -> None:
+    desk.write("a.jsonl", session(line, "a", 1, 2))
+    desk.write("b.jsonl", session(line, "b", 3, 4))
+    desk.take(desk.folder)
+    assert desk.ask("SELECT count(*) FROM usage_call WHERE tags['fork'] IS NOT NULL") == [(0,)]
+
+
+def test_the_result_of_a_run_is_refused_as_it_has_no_time(desk: Desk) -> None:
+    used = {"inputTokens": 3, "outputTokens": 8, "costUSD": 0.18}
+    result = {
+        "type": "result",
+        "subtype": "success",
+        "session_id": "session-a",
+        "total_cost_usd": 0.18,
+        "usage": {"input_tokens": 3, "output_tokens": 8},
+        "modelUsage": {"claude-opus-4-6": used},
+    }
+    summary = desk.take(desk.write("result.json", [result]))
+    assert (summary.files, summary.new) == ({"claude-code": 1}, 0)
+    assert [(bad.line, "states no time" in bad.reason) for bad in summary.bad] == [(1, True)]
+
+
+def test_a_session_that_is_recorded_keeps_what_a_later_one_copied(desk: Desk, line: Line) -> None:
+    desk.take(desk.write("z.jsonl", session(line, "z-original", 1, 2)))
+    desk.take(desk.write("a.jsonl", session(line, "a-copy", 1, 2, 7)))
+    assert desk.ask(PLACES) == [("a-copy", 1), ("z-original", 2)]
+
+
+@pytest.mark.parametrize(
+    ("model", "stated", "cost", "source"),
+    [
+        ("nimbus-1", 0.0123, 12_300_000, "estimated"),
+        ("nimbus-1", 0, None, "imported"),
+        ("nimbus-1", -1, None, "imported"),
+        ("nimbus-1", "much", None, "imported"),
+        ("claude-sonnet-4-5-20250929", 0.5, 10 * 3000 + 20 * 15_000, "imported"),
+    ],
+)
+def test_what_the_client_reckoned_counts_where_no_book_has_a_price(
+    desk: Desk, line: Line, model: str, stated: object, cost: int | None, source: str
+) -> None:
+    desk.take(desk.write("log.jsonl", [line(model=model, costUSD=stated)]))
+    assert desk.ask("SELECT cost_nano_usd, source FROM usage_call") == [(cost, source)]
+
+
+def test_a_count_that_may_be_of_cached_tokens_is_named_and_makes_the_cost_unknown(
+    desk: Desk, line: Line
+) -> None:
+    """IMP-1: better unknown than plain input; a count of 0 says nothing, nor does a quotation."""
+    usage = {"input_tokens": 10, "output_tokens": 1}
+    log = desk.write(
+        "log.jsonl",
+        [
+            line(1, at=at(1), usage=usage | {"cache_archive_input_tokens": 5_000}),
+            line(2, at=at(2), usage=usage | {"cache_archive_input_tokens": 0}),
+            line(3, at=at(3), usage=usage | {"service_tier": '"cached_tokens": 9'}),
+        ],
+    )
+    summary = desk.take(log)
+    assert [note.text for note in summary.notes if "cache_archive_input_tokens" in note.text] == [
+        "cache_archive_input_tokens may count cached tokens or a modality and is not known, so the "
+        "cost is unknown"
+    ]
+    costs = desk.ask("SELECT cost_nano_usd IS NULL FROM usage_record ORDER BY admitted_at")
+    assert costs[:2] == [(True,), (False,)]

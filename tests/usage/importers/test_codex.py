@@ -376,3 +376,104 @@ def test_lines_that_cannot_be_used_are_told_by_number(desk: Desk) -> None:
         (5, "its parts are more than the count of tokens that includes them"),
     ]
     assert desk.ask(TOKENS) == [spent(ONE)]
+
+
+def test_a_fork_that_names_its_thread_as_a_session_is_known(desk: Desk) -> None:
+    def named(thread: str, **more: Any) -> dict[str, Any]:
+        found = meta(thread, at(5), **more)
+        found["payload"]["session_id"] = found["payload"].pop("id")
+        return found
+
+    history = [context(), *turns(ONE, TWO)]
+    rollout(desk, PARENT, [named(PARENT), *history])
+    own = turns(THREE, minute=6, start=plus(ONE, TWO))
+    rollout(desk, CHILD, [named(CHILD, forked_from_id=PARENT), *history, *own])
+    desk.take(desk.folder)
+    assert desk.ask(TOKENS) == [spent(ONE, TWO, THREE)]
+
+
+def test_a_sub_agent_without_an_id_is_known_by_its_file(desk: Desk) -> None:
+    rollout(desk, PARENT, [meta(PARENT)])
+    source = {"subagent": {"thread_spawn": {"parent_thread_id": PARENT}}}
+    for thread in (CHILD, OTHER):
+        first = meta(thread, source=source, session_id=PARENT)
+        del first["payload"]["id"]
+        rollout(desk, thread, [first, context(), *turns(ONE)])
+    desk.take(desk.folder)
+    place = "SELECT session_id, subagent FROM usage_call ORDER BY ALL"
+    assert desk.ask(place) == [(PARENT, CHILD), (PARENT, OTHER)]
+
+
+def test_the_model_of_one_count_holds_for_it_alone(desk: Desk) -> None:
+    first, second, third = turns(ONE, TWO, THREE)
+    second["payload"]["info"]["model"] = "codex-auto-review"
+    lines = [meta(PARENT, model="gpt-5-codex"), first, second, third]
+    desk.take(rollout(desk, PARENT, lines))
+    assert desk.ask("SELECT requested_model FROM usage_call ORDER BY admitted_at") == [
+        ("gpt-5-codex",),
+        ("codex-auto-review",),
+        ("gpt-5-codex",),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stated", "tier"),
+    [("fast", "priority"), ("flex", "flex"), ("auto", None), (None, None)],
+)
+def test_the_tier_of_a_turn_is_that_of_its_calls(
+    desk: Desk, stated: str | None, tier: str | None
+) -> None:
+    turn = context()
+    turn["payload"]["service_tier"] = stated
+    desk.take(rollout(desk, PARENT, [meta(PARENT), turn, *turns(ONE)]))
+    assert desk.ask("SELECT service_tier, cost_nano_usd IS NULL FROM usage_call") == [
+        (tier, tier is not None)
+    ]
+
+
+def test_the_repository_of_a_session_is_tagged_without_credentials(desk: Desk) -> None:
+    git = {
+        "branch": "feature/cart",
+        "commit_hash": "0" * 40,
+        "repository_url": "https://ada:ghs_secret@example.org/shop.git",
+    }
+    desk.take(rollout(desk, PARENT, [meta(PARENT, git=git), context(), *turns(ONE)]))
+    tags = "tags['git.branch'], tags['git.commit'], tags['git.repository']"
+    assert desk.ask(f"SELECT branch, {tags} FROM usage_call") == [  # noqa: S608 - constants
+        ("feature/cart", "feature/cart", "0" * 40, "https://example.org/shop.git")
+    ]
+
+
+def test_the_output_of_a_run_is_refused_as_it_has_no_times(desk: Desk) -> None:
+    used = {"input_tokens": 1200, "cached_input_tokens": 200, "output_tokens": 50}
+    lines = [
+        {"type": "thread.started", "thread_id": PARENT},
+        {"type": "turn.started"},
+        {"type": "turn.completed", "usage": used},
+    ]
+    summary = desk.take(desk.write("exec.jsonl", lines))
+    assert (summary.files, summary.new) == ({"codex": 1}, 0)
+    assert [(bad.line, "states no time" in bad.reason) for bad in summary.bad] == [(3, True)]
+
+
+def test_counters_by_turns_count_their_own_growth(desk: Desk) -> None:
+    """farion1231/cc-switch#5854: one counter was subtracted from another, 6.26 times too much."""
+    far: Tokens = (900_000, 800_000, 9_000, 0)
+    lines: list[Any] = [meta(PARENT), context()]
+    for number in range(3):
+        calls = [ONE] * (number + 1)
+        lines.append(count(at(1, number), plus(*calls), ONE))
+        lines.append(count(at(2, number), plus(far, *calls), ONE))
+    desk.take(rollout(desk, PARENT, lines))
+    assert desk.ask(TOKENS) == [spent(*[ONE] * 6)]
+
+
+@pytest.mark.parametrize(
+    ("stated", "seller"),
+    [(None, "openai"), ("openai", "openai"), ("corvus", "openai"), ("azure_openai", "azure")],
+)
+def test_who_bills_is_what_the_session_says(desk: Desk, stated: str | None, seller: str) -> None:
+    """``corvus code`` names the provider of a run after itself; the calls are of OpenAI."""
+    lines = [meta(PARENT, model_provider=stated), context(), *turns(ONE)]
+    desk.take(rollout(desk, PARENT, lines))
+    assert desk.ask("SELECT provider FROM usage_call") == [(seller,)]

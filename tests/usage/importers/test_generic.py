@@ -153,7 +153,7 @@ def test_instants_are_read_in_the_usual_forms(desk: Desk, stated: object, expect
 
 @pytest.mark.parametrize(
     ("stated", "nano_usd"),
-    [("0.1", 100_000_000), (1e-05, 10_000), (3, 3_000_000_000), ("0.0000000025", 2), (0, 0)],
+    [("0.1", 100_000_000), (1e-05, 10_000), (1, 1_000_000_000), ("0.0000000025", 2)],
 )
 def test_a_stated_cost_is_recorded_as_it_stands(desk: Desk, stated: object, nano_usd: int) -> None:
     summary = desk.take(desk.write("usage.jsonl", [row(cost_usd=stated)]))
@@ -163,10 +163,16 @@ def test_a_stated_cost_is_recorded_as_it_stands(desk: Desk, stated: object, nano
     ]
 
 
-@pytest.mark.parametrize("stated", ["free", -0.1, "1e30"])
-def test_a_stated_cost_that_is_no_amount_is_a_bad_line(desk: Desk, stated: object) -> None:
+@pytest.mark.parametrize("stated", ["free", -0.1, "1e30", "NaN", "€ 1"])
+def test_a_stated_cost_that_is_no_amount_is_not_believed(desk: Desk, stated: object) -> None:
     summary = desk.take(desk.write("usage.jsonl", [row(cost_usd=stated), row(2)]))
-    assert [one.line for one in summary.bad] == [1]
+    assert (summary.new, summary.bad) == (2, ())
+    assert [(note.text, note.lines) for note in summary.notes] == [
+        ("the stated cost is no amount in 0..=10000000 USD and is not believed", 1)
+    ]
+    assert desk.ask("SELECT DISTINCT cost_nano_usd, source FROM usage_record") == [
+        (10 * 3_000 + 20 * 15_000, "imported")
+    ]
 
 
 def test_equal_lines_of_a_growing_file_count_each_and_only_once(desk: Desk) -> None:

@@ -201,13 +201,14 @@ def test_an_empty_file_has_nothing_to_say(desk: Desk) -> None:
     (desk.folder / "empty.jsonl").write_bytes(b"")
     summary = desk.take(desk.folder / "empty.jsonl")
     assert (summary.read_lines, summary.new, summary.bad) == (0, 0, ())
+    assert [note.text for note in summary.notes] == ["0 calls; read as generic, it is empty"]
 
 
 def test_a_path_that_matches_nothing_is_refused(desk: Desk) -> None:
     with pytest.raises(ImportRefused, match="no file matches"):
         desk.take(desk.folder / "nothing")
     (desk.folder / "logs").mkdir()
-    with pytest.raises(ImportRefused, match=r"no \*\.jsonl file in the directory"):
+    with pytest.raises(ImportRefused, match=r"no \*\.csv, .*\*\.jsonl, .* file in the directory"):
         desk.take(desk.folder / "logs")
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from corvus.ledger.ledger import open_ledger
 from corvus.prices.lookup import PriceBooks
+from corvus.usage.importers.meter import Meter
 from corvus.usage.importers.model import ImportProgress
 from corvus.usage.importers.run import import_usage
-from corvus.usage.importers.staging import Meter
 
 
 class FakeConnection:
@@ -32,7 +32,7 @@ class FakeConnection:
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("corvus.usage.importers.staging._SECONDS", 0.001)
+    monkeypatch.setattr("corvus.usage.importers.meter._SECONDS", 0.001)
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:

@@ -12,41 +12,28 @@ import subprocess
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 
 from corvus.base.errors import CommandNotExecutable, CommandNotFound
-from corvus.cli.credentials import RUN_KEYS
-from corvus.metering.providers import PROVIDERS
 
 _OWN_HOSTS = "127.0.0.1,localhost"
 _FORWARDED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 _FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
-_CODEX = (
-    'model_providers.corvus={{name="corvus",base_url="{url}/v1",env_key="OPENAI_API_KEY",'
-    'wire_api="responses",stream_max_retries=0,request_max_retries=0}}'
-)
 
 
 def environment_of(
-    base: Mapping[str, str], url: str, key: str | None, *, session_id: str, run_id: str
+    base: Mapping[str, str], variables: Mapping[str, str], *, session_id: str, run_id: str
 ) -> dict[str, str]:
     """Return the environment of the command.
 
     Args:
         base: That of this process, without what is withheld.
-        url: Where the proxy listens, without ``/v1``.
-        key: The key of the run; ``None`` leaves the command its own credentials.
+        variables: What leads the command to the proxy.
         session_id: Of the run.
         run_id: Marks the command and what it starts.
     """
-    found = dict(base)
-    if key is not None:
-        found |= dict.fromkeys(RUN_KEYS, key)
-    for provider in PROVIDERS.values():
-        former = (name for name in provider.former_base_variables if name in found)
-        found |= dict.fromkeys((*provider.base_variables, *former), provider.base_at(url))
-    found["CORVUS_SESSION_ID"] = session_id
-    found[MARK] = run_id
+    found = {**base, **variables, "CORVUS_SESSION_ID": session_id, MARK: run_id}
     for name in ("NO_PROXY", "no_proxy"):
         before = found.get(name)
         found[name] = f"{before},{_OWN_HOSTS}" if before else _OWN_HOSTS
@@ -73,20 +60,12 @@ def find_command(name: str, search: str | None) -> str:
     raise CommandNotFound(f"there is no command {name!r}: check its name and PATH")
 
 
-def command_of(command: Sequence[str], url: str, *, has_key: bool) -> list[str]:
-    """Return the command with what it must have on its command line.
-
-    Codex reads no variable for the address of its provider, and would try again after a refusal.
-    """
-    if os.path.basename(command[0]) != "codex":
-        return [*command]
-    settings = [f'openai_base_url="{url}/v1"']
-    if has_key:
-        settings = ['model_provider="corvus"', _CODEX.format(url=url)]
-    return [command[0], *(word for setting in settings for word in ("-c", setting)), *command[1:]]
-
-
-def run_child(path: str, command: Sequence[str], environment: Mapping[str, str]) -> int:
+def run_child(
+    path: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path | None = None,
+) -> int:
     """Run a command to its end, and return its exit code; 128 + N when signal N ended it.
 
     Signals that ask this process to end are passed on, but for those of a terminal, which reach the
@@ -96,6 +75,7 @@ def run_child(path: str, command: Sequence[str], environment: Mapping[str, str])
         path: The file to execute.
         command: Its arguments, its own name first.
         environment: All its variables.
+        folder: Of the run alone: it goes if this process is killed and cannot take it away.
 
     Raises:
         CommandNotExecutable: It cannot be started.
@@ -113,7 +93,7 @@ def run_child(path: str, command: Sequence[str], environment: Mapping[str, str])
 
     before = {number: signal.signal(number, pass_on) for number in _FORWARDED}
     try:
-        with guarded(path, command, environment) as child:
+        with guarded(path, command, environment, folder) as child:
             for number in early:
                 child.send_signal(number)
             code = child.wait()
@@ -162,9 +142,9 @@ except OSError as fault:
     os._exit(127 if isinstance(fault, FileNotFoundError) else 126)
 """
 _WATCH = """
-import os, signal, sys
+import os, shutil, signal, sys
 words = sys.stdin.buffer.read().split()
-if b"ended" in words or not words:
+if b"ended" in words:
     sys.exit()
 mark = os.fsencode(sys.argv[1])
 def carries(pid):
@@ -178,19 +158,26 @@ def end(pid):
         os.kill(pid, signal.SIGKILL)
     except OSError:
         pass
-if not os.path.isdir("/proc/self"):
+if not words:
+    pass
+elif not os.path.isdir("/proc/self"):
     end(int(words[0]))
 else:
     for _ in range(3):
         for name in os.listdir("/proc"):
             if name.isdigit() and int(name) != os.getpid() and carries(name):
                 end(int(name))
+for folder in sys.argv[2:]:
+    shutil.rmtree(folder, ignore_errors=True)
 """
 
 
 @contextmanager
 def guarded(
-    path: str, command: Sequence[str], environment: Mapping[str, str]
+    path: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path | None = None,
 ) -> Generator[subprocess.Popen[bytes]]:
     """Start a command; it is to be waited for inside of the context.
 
@@ -198,11 +185,12 @@ def guarded(
         path: The file to execute.
         command: Its arguments, its own name first.
         environment: What it is given; ``MARK`` in it is what its descendants are known by.
+        folder: What goes with this process, however that ends.
 
     Raises:
         CommandNotExecutable: The system refuses to start it.
     """
-    watcher = _watcher(environment) if MARK in environment else None
+    watcher = _watcher(environment, folder) if MARK in environment else None
     words = [sys.executable, "-I", "-S", "-c", _BECOME, str(os.getpid()), path, *command]
     child: subprocess.Popen[bytes] | None = None
     try:
@@ -222,13 +210,14 @@ def guarded(
             watcher.wait()
 
 
-def _watcher(environment: Mapping[str, str]) -> subprocess.Popen[bytes] | None:
+def _watcher(environment: Mapping[str, str], folder: Path | None) -> subprocess.Popen[bytes] | None:
     """Start what watches over the end of this process; without it, the kernel alone does."""
     mark = f"{MARK}={environment[MARK]}"
+    folders = [] if folder is None else [str(folder)]
     unmarked = {name: text for name, text in environment.items() if name != MARK}
     try:
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _WATCH, mark],
+            [sys.executable, "-I", "-S", "-c", _WATCH, mark, *folders],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

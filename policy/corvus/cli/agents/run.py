@@ -10,23 +10,24 @@ import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from corvus.base.errors import GatewayRefused, PolicyError, RunRefused, SteeringRefused
 from corvus.cli import credentials
 from corvus.cli.agents import run_text, runfile
-from corvus.cli.agents.branch import current_branch
-from corvus.cli.agents.child import MARK, command_of, environment_of, find_command, run_child
+from corvus.cli.agents.checkout import checkout_of
+from corvus.cli.agents.child import MARK, environment_of, find_command, run_child
+from corvus.cli.agents.clients import Situation, setup_of
+from corvus.cli.agents.leads import run_keys, with_upstreams
 from corvus.cli.agents.run_text import refuse_without_budget
 from corvus.cli.agents.tally import Tally
 from corvus.cli.credentials import hide
 from corvus.compile import RunLimits
 from corvus.governor.rules import budgets_of_run
-from corvus.metering.providers import PROVIDERS
-from corvus.model.gateway import GatewayOptions, Upstream
 from corvus.model.steering import MissionOutcome, MissionRequest, OverrideRequest
 
 if TYPE_CHECKING:
@@ -90,8 +91,9 @@ class Run:
         self._mission = request.mission
         if request.mission is None and request.limits.run_nano_usd is not None:
             self._mission = f"run-{self._id}"
-        self._options = _with_upstreams(runtime.gateway, pass_through=request.pass_through)
-        self._branch = request.branch or current_branch(Path.cwd())
+        self._configured = frozenset(upstream.kind for upstream in runtime.gateway.upstreams)
+        self._options = with_upstreams(runtime.gateway, pass_through=request.pass_through)
+        self._checkout = checkout_of(Path.cwd(), request.branch)
         self._keeps_log_in = any(upstream.pass_through for upstream in self._options.upstreams)
         self._budgets = self._require_budget()
         self._tally = Tally()
@@ -105,28 +107,44 @@ class Run:
             GatewayRefused: The proxy cannot be started, or its libraries are missing.
         """
         path = find_command(command[0], os.environ.get("PATH"))
+        self._require_store()
         _require_extra()
         everything = dict(os.environ)
         hidden = self._withheld(everything)
         with self._runtime.governor() as governor, self._notifying(governor, everything):
-            runs = runfile.folder_of(self._runtime.bookkeeping.store_path)
+            runs = runfile.folder_of(self._runtime.ledger_path)
             if self._runtime.policy.enabled:
                 runfile.end_dead_runs(runs, governor)
-            with self._proxy(governor, everything) as (url, secret):
-                hide({*hidden, *credentials.RUN_KEYS})
+            with self._proxy(governor, everything) as (url, secret), self._folder() as folder:
+                hide({*hidden, *run_keys(self._configured)})
                 kept = {name: text for name, text in everything.items() if name not in hidden}
-                environment = environment_of(
-                    kept, url, secret, session_id=self.session_id, run_id=self._id
+                words, variables = setup_of(
+                    command,
+                    Situation(
+                        url, secret, self._options.upstreams, self._configured, everything, folder
+                    ),
                 )
-                words = command_of(command, url, has_key=secret is not None)
+                environment = environment_of(
+                    kept, variables, session_id=self.session_id, run_id=self._id
+                )
                 with self._opened(governor, runs):
                     exit_code: int | None = None
                     try:
                         self._say_start(governor, hidden)
-                        exit_code = run_child(path, words, environment)
+                        exit_code = run_child(path, words, environment, folder)
                     finally:
                         self._end(governor, exit_code)
         return self._told(exit_code)
+
+    def _require_store(self) -> None:
+        """Ask a store that hosts share whether it is there, before what serves a run is loaded.
+
+        Raises:
+            StoreUnavailable: It is not; the answer takes less time than the loading.
+        """
+        place = self._runtime.bookkeeping.place
+        if self._runtime.policy.enabled and place.is_shared:
+            _ = place.exists  # one that nobody has made yet is made by the first governed call
 
     def _require_budget(self) -> list[Budget]:
         """Return the budgets that limit the run.
@@ -142,7 +160,7 @@ class Run:
                 "leave one of them out"
             )
         for name in request.passed:
-            if name in credentials.RUN_KEYS and not self._keeps_log_in:
+            if name in run_keys(self._configured) and not self._keeps_log_in:
                 raise RunRefused(
                     f"--pass-env {name}: the command gets the key of the run in its place; "
                     "--pass-through leaves it its own log-in"
@@ -157,7 +175,7 @@ class Run:
             request.surface,
             providers,
             in_mission=request.mission is not None,
-            branch=self._branch,
+            branch=self._checkout.branch,
         )
         if not budgets and request.limits.run_nano_usd is None and not request.ungoverned:
             refuse_without_budget(self._runtime, request.surface)
@@ -192,11 +210,13 @@ class Run:
                 self.session_id,
                 self._request.surface,
                 self._mission,
-                branch=self._branch,
+                branch=self._checkout.branch,
+                tags=self._checkout.tags(),
             ),
             environment=environment,
             on_verdict=self._tally.hear,
         )
+        proxy.on_ungoverned = self._tally.hear_ungoverned
         needs_key = not self._keeps_log_in
         key = RunKey(secret, self._runtime.clock.now(), is_needed=needs_key)
         with (
@@ -204,6 +224,21 @@ class Run:
             serve_locally(proxy, self._options, key, needs_key=needs_key) as port,
         ):
             yield f"http://127.0.0.1:{port}", secret if needs_key else None
+
+    @contextmanager
+    def _folder(self) -> Generator[Path]:
+        """Yield a folder for the settings of the command, which is gone with the run.
+
+        Raises:
+            RunRefused: There is no place for it.
+        """
+        try:
+            folder = TemporaryDirectory(prefix="corvus-run-", ignore_cleanup_errors=True)
+        except OSError as fault:
+            reason = fault.strerror or str(fault)
+            raise RunRefused(f"no folder can be made for the run: {reason}") from fault
+        with folder as name:
+            yield Path(name)
 
     @contextmanager
     def _notifying(self, governor: Governor, environment: dict[str, str]) -> Generator[None]:
@@ -284,7 +319,8 @@ class Run:
         )
         for caution in cautions:
             run_text.say(caution)
-        if names := [name for name in hidden if name not in credentials.RUN_KEYS]:
+        replaced = () if self._keeps_log_in else run_keys(self._configured)
+        if names := [name for name in hidden if name not in replaced]:
             run_text.say(run_text.withheld(names))
 
     def _end(self, governor: Governor, exit_code: int | None) -> None:
@@ -307,7 +343,7 @@ class Run:
         from corvus.cli.budgets import lines, summary
 
         if self._tally.last is None:
-            run_text.say(run_text.no_call(self._tally.refused))
+            run_text.say(run_text.no_call(self._tally.refused, self._tally.ungoverned))
         else:
             if (line := self._tally.line()) is not None:
                 run_text.say(line)
@@ -351,17 +387,3 @@ def _require_extra() -> None:
         raise GatewayRefused(
             f"the proxy needs {missing.name}: pip install 'corvus-policy[gateway]'"
         ) from None
-
-
-def _with_upstreams(options: GatewayOptions, *, pass_through: bool) -> GatewayOptions:
-    """Return the options with all providers: those of the config, else the makers' own."""
-    configured = {upstream.kind for upstream in options.upstreams}
-    missing = [
-        Upstream(kind.value, provider.base_url, kind, provider.key_variable)
-        for kind, provider in PROVIDERS.items()
-        if kind not in configured
-    ]
-    upstreams: list[Upstream] = [*options.upstreams, *missing]
-    if pass_through:
-        upstreams = [replace(upstream, pass_through=True) for upstream in upstreams]
-    return replace(options, upstreams=tuple(upstreams))

@@ -29,17 +29,22 @@ def say(text: str) -> None:
     print(escape(text), file=sys.stderr, flush=True)
 
 
-def no_call(refused: str | None) -> str:
+def no_call(refused: str | None, ungoverned: int = 0) -> str:
     """Return the end of a run in which no call was decided on.
 
     Args:
         refused: Why the last call was refused before its budgets were asked; ``None`` if none came.
+        ungoverned: Calls that passed while governance was off.
     """
+    if ungoverned:
+        calls = f"{ungoverned} call{'s' * (ungoverned != 1)}"
+        return f"corvus: {calls} passed ungoverned, and nothing of it is recorded"
     if refused is not None:
         return f"corvus: no call was made; the last one was refused: {refused}"
+    bases = (name for provider in PROVIDERS.values() for name in provider.base_variables[:1])
     return (
         "corvus: 0 calls went through the proxy, so nothing was governed; does the command use "
-        f"{' or '.join(provider.base_variables[0] for provider in PROVIDERS.values())}?"
+        f"{', '.join(bases)}?"
     )
 
 

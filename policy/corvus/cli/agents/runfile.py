@@ -1,8 +1,8 @@
 """Knows which runs are alive, so that what a killed one left open is ended (CLI-4).
 
-Each run keeps a small file next to the store and locks it for as long as it lives; the system gives
-the lock back whatever ends the process. A file that can be locked belongs to a run that is dead:
-its mission ends as ``failed`` and its own session is closed when the next run starts.
+Each run keeps a small file next to the ledger and locks it for as long as it lives; the system
+gives the lock back whatever ends the process. A file that can be locked belongs to a run that is
+dead: its mission ends as ``failed`` and its own session is closed when the next run starts.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class OpenRun:
     is_own_session: bool
 
 
-def folder_of(store: Path) -> Path:
-    """Return where the runs of a store are noted."""
-    return store.with_name(f"{store.name}.runs")
+def folder_of(ledger: Path) -> Path:
+    """Return where the runs of this host are noted that are governed by the store of a ledger."""
+    return ledger.with_name(f"{ledger.name}.store.runs")
 
 
 @contextmanager

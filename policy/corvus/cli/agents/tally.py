@@ -28,6 +28,7 @@ class Tally:
         refused: Why the latest call was refused that no budget had to decide on.
         admitted: Calls that were let pass.
         denied: Calls that were refused by what governs them.
+        ungoverned: Calls that passed while governance was off.
         waited_seconds: How long calls waited for the holds of others, in all.
         rungs: What was applied to let calls pass, by how many calls.
     """
@@ -36,6 +37,7 @@ class Tally:
     refused: str | None = None
     admitted: int = 0
     denied: int = 0
+    ungoverned: int = 0
     waited_seconds: float = 0.0
     rungs: Counter[Rung] = field(default_factory=Counter[Rung])
 
@@ -50,6 +52,10 @@ class Tally:
         if verdict.allowed:
             self.rungs.update(set(verdict.rungs))
             self.waited_seconds += verdict.waited_seconds if Rung.WAIT in verdict.rungs else 0
+
+    def hear_ungoverned(self) -> None:
+        """Take note of a call that nothing decided on."""
+        self.ungoverned += 1
 
     def line(self) -> str | None:
         """Return what was done to calls so that they fit; ``None`` when all passed as they were."""

@@ -16,12 +16,13 @@ from corvus.cli.budgets.summary import in_order
 if TYPE_CHECKING:
     from corvus.model.budget import Measure
     from corvus.model.decision import BudgetStatus
+    from corvus.model.error_bar import ErrorBar
     from corvus.model.refusals import Refusals
     from corvus.model.status_report import StatusReport
     from corvus.runtime import Runtime
 
 
-def kv(runtime: Runtime, status: StatusReport) -> list[str]:
+def kv(runtime: Runtime, status: StatusReport, accuracy: ErrorBar | None = None) -> list[str]:
     """Return the upstream's keys in its order, then what corvus adds (CLI-1)."""
     policy = runtime.policy
     named = {item.budget.name: item for item in status.decision.statuses}
@@ -44,9 +45,21 @@ def kv(runtime: Runtime, status: StatusReport) -> list[str]:
         f"policy_hash={policy.content_hash}",
     ]
     lines += [] if status.is_recorded else _under_way_lines(status)
-    return lines + [
+    lines += [
         _budget_line(item, status) + _refused_words(item, status)
         for item in in_order(runtime, status)
+    ]
+    return lines + ([] if accuracy is None else _accuracy_lines(accuracy))
+
+
+def _accuracy_lines(accuracy: ErrorBar) -> list[str]:
+    high = accuracy.high_nano_usd
+    return [
+        f"month_low_usd={usd_text(accuracy.low_nano_usd)}",
+        f"month_high_usd={'unknown' if high is None else usd_text(high)}",
+        f"month_unknown_calls={accuracy.unknown_calls}",
+        f"month_at_least_calls={accuracy.at_least_calls}",
+        f"month_estimated_calls={accuracy.estimated_calls}",
     ]
 
 

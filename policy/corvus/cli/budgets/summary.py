@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from corvus.answers.amounts import part_words
 from corvus.answers.steering import mission_state
+from corvus.base.money import usd_short
 from corvus.cli.budgets import cells
 from corvus.cli.output import (
     GAP_CELLS,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from corvus.model.budget import Measure
+    from corvus.model.error_bar import ErrorBar
     from corvus.model.refusals import Refusals
     from corvus.model.status_report import StatusReport
     from corvus.model.steering import MissionRecord
@@ -39,7 +41,13 @@ ROOMY = ("budget", "state", "used", "warns", "spent", "held", "limit", "left")
 """Columns where a second table has the rest."""
 
 
-def print_table(runtime: Runtime, status: StatusReport, *, stderr: bool = False) -> None:
+def print_table(
+    runtime: Runtime,
+    status: StatusReport,
+    accuracy: ErrorBar | None = None,
+    *,
+    stderr: bool = False,
+) -> None:
     """Print a row for each budget, with a bar where there is room, and remarks below."""
     out = console(stderr=stderr)
     say = words()
@@ -47,8 +55,36 @@ def print_table(runtime: Runtime, status: StatusReport, *, stderr: bool = False)
     heading = say("summary.heading", title=title, config=shown(runtime.config_shown), now=now)
     out.print(heading, soft_wrap=True)
     print_budgets(out, in_order(runtime, status), status, BRIEF)
-    for line in _remarks(runtime, status):
+    for line in [*_remarks(runtime, status), *_inexact(accuracy)]:
         out.print(line)
+
+
+def _inexact(accuracy: ErrorBar | None) -> list[str]:
+    """Return what makes the cost of the month inexact, and by how much, if anything does."""
+    if accuracy is None or not accuracy.calls:
+        return []
+    say, remarks = words(), list[str]()
+    if not accuracy.is_exact:
+        counts = {
+            "unknown": accuracy.unknown_calls,
+            "at_least": accuracy.at_least_calls,
+            "estimated": accuracy.estimated_calls,
+        }
+        parts = [say(f"summary.inexact_{name}", number=n) for name, n in counts.items() if n]
+        bounds = (
+            f"≥ {usd_short(accuracy.low_nano_usd)}"
+            if accuracy.high_nano_usd is None
+            else f"{usd_short(accuracy.low_nano_usd)}..{usd_short(accuracy.high_nano_usd)}"
+        )
+        text = say("summary.inexact", bounds=bounds, calls=accuracy.calls, why=", ".join(parts))
+        remarks.append(f"[yellow]{escape(text)}[/]")
+    for one in accuracy.reconciliations:
+        if one.gap_nano_usd is not None and not one.is_within:
+            gap = usd_short(one.gap_nano_usd)
+            days = f"{one.first_day}..{one.last_day}"
+            text = say("summary.gap", provider=one.provider, gap=gap, days=days)
+            remarks.append(f"[yellow]{escape(text)}[/]")
+    return remarks
 
 
 def print_budgets(

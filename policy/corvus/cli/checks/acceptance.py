@@ -53,8 +53,11 @@ def add_ignores_to(
         except EditRefused as refusal:
             print(f"error[{refusal.code}]: {escape(str(refusal))}", file=sys.stderr)
             is_refused = True
-    code = show(check_paths(paths, how))
+    left = check_paths(paths, how)
+    code = show(left)
     _say(f"Added {added} ignore comment{'s' * (added != 1)}.", options)
+    if any(map(is_ignorable, left.diagnostics)):
+        _say("Elsewhere one would change what the file means, or bring out a mistake.", options)
     return Exit.USAGE if is_refused else code
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from corvus.base.errors import EditRefused
+from corvus.cli.checks.fixable import fixable
 from corvus.cli.exits import Exit
 from corvus.cli.rewriting import rewrite
 from corvus.config.check.check import CheckedFile, CheckRun, Options, check_paths
@@ -73,12 +74,12 @@ def fix_paths(
         name = escape(how.stdin_name)
         print(f"error: {name} is both a file and the name of standard input", file=sys.stderr)
         return Exit.USAGE
-    outcome = _fixed(run, how, options)
+    piped = how.stdin_name if STDIN in paths else None
+    outcome = _fixed(run, how, options, piped)
     for problem in outcome.refused:
         print(f"error[edit-refused]: {escape(problem)}", file=sys.stderr)
     if options.diff:
         return _show_diffs(outcome, options)
-    piped = how.stdin_name if STDIN in paths else None
     with redirect_stdout(sys.stderr if piped else sys.stdout):
         code = _reported(outcome, options, show)
     if piped and any(file.shown == piped and file.text for file in outcome.remaining.files):
@@ -87,7 +88,7 @@ def fix_paths(
     return Exit.USAGE if outcome.refused else code
 
 
-def _fixed(run: CheckRun, how: Options, options: Arguments) -> _Outcome:
+def _fixed(run: CheckRun, how: Options, options: Arguments, piped: str | None) -> _Outcome:
     files: list[CheckedFile] = []
     texts: dict[str, FixedText] = {}
     refused: list[str] = []
@@ -95,7 +96,7 @@ def _fixed(run: CheckRun, how: Options, options: Arguments) -> _Outcome:
         file = prove(checked, how)
         if any(is_wanted(found, unsafe=options.unsafe_fixes) for found in file.diagnostics):
             try:
-                texts[file.shown] = _deliver(file, how, options)
+                texts[file.shown] = _deliver(file, how, options, piped)
             except EditRefused as refusal:
                 refused.append(str(refusal))
             else:
@@ -104,8 +105,14 @@ def _fixed(run: CheckRun, how: Options, options: Arguments) -> _Outcome:
     return _Outcome(run._replace(files=tuple(files)), texts, tuple(refused))
 
 
-def _deliver(file: CheckedFile, how: Options, options: Arguments) -> FixedText:
+def _deliver(file: CheckedFile, how: Options, options: Arguments, piped: str | None) -> FixedText:
     """Fix what a file holds by now, and write it unless only the difference is wanted.
+
+    Args:
+        file: The file as it was checked.
+        how: How to check.
+        options: The command line.
+        piped: How standard input is called, where it is one of the files.
 
     Raises:
         EditRefused: It cannot be written.
@@ -114,7 +121,7 @@ def _deliver(file: CheckedFile, how: Options, options: Arguments) -> FixedText:
     def fixed(now: bytes) -> FixedText:
         return fix_text(now, file.shown, how, unsafe=options.unsafe_fixes)
 
-    if file.shown == how.stdin_name:
+    if file.shown == piped:
         return fixed(how.stdin())
     path = Path(file.shown)
     if options.diff:
@@ -180,11 +187,17 @@ def _print_fixes(outcome: _Outcome, options: Arguments, verb: str, stream: TextI
     if outcome.refused and not applied:
         return  # why has been said, and is no lack of a fix
     if options.fix_only or options.diff:
-        print(f"{verb} {counted(applied)}." if applied else "There is no fix.", file=stream)
+        print(f"{verb} {counted(applied)}." if applied else _none(outcome), file=stream)
     elif applied:
         left = outcome.remaining.diagnostics
         both = f"({len(applied)} fixed, {len(left)} remaining)"
         print(f"Found {counted([*applied, *left])} {both}.", file=stream)
+
+
+def _none(outcome: _Outcome) -> str:
+    """Say that there was nothing to fix, and what a guess would."""
+    more = fixable(outcome.remaining.diagnostics)
+    return f"There is no safe fix; {more}." if more else "There is no fix."
 
 
 def _print_unread(run: CheckRun) -> None:

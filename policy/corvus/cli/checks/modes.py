@@ -48,5 +48,6 @@ def run(paths: Sequence[str], how: Options, options: Arguments, check: _Check, s
     if options.watch:
         from corvus.cli.checks.watch import watch
 
-        return watch(paths, lambda: check(paths, how, show))
+        also = [options.baseline] if options.baseline is not None else []
+        return watch(paths, lambda: check(paths, how, show), also)
     return check(paths, how, show)

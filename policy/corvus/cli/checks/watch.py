@@ -1,4 +1,4 @@
-"""``corvus check --watch``: checks again whenever a file changes."""
+"""``corvus check --watch``: checks again whenever a file that was checked, or a rule, changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CALM_MILLISECONDS = 200
 """How long nothing must change: an editor writes a file in several steps."""
 
 
-def watch(paths: Sequence[str], once: Callable[[], int]) -> int:
+def watch(paths: Sequence[str], once: Callable[[], int], also: Sequence[str] = ()) -> int:
     """Check once, and again after each change below the folders of the paths.
 
     It ends with Ctrl-C, and with the exit code of any program that SIGINT ends.
@@ -22,6 +22,7 @@ def watch(paths: Sequence[str], once: Callable[[], int]) -> int:
     Args:
         paths: What is checked.
         once: Checks, and returns the exit code.
+        also: Other files that the outcome depends on.
     """
     try:
         from watchfiles import watch as changes
@@ -30,9 +31,14 @@ def watch(paths: Sequence[str], once: Callable[[], int]) -> int:
         print(f"error: {need}", file=sys.stderr)
         return Exit.USAGE
     _show(once)
-    folders = sorted({*map(_folder, paths)})
+    files = {os.path.realpath(path) for path in (*paths, *also)}
+
+    def counts(_change: object, path: str) -> bool:
+        return path.lower().endswith(_SUFFIXES) or os.path.realpath(path) in files
+
+    folders = sorted({*map(_folder, (*paths, *also))})
     for _ in changes(
-        *folders, watch_filter=_is_config, debounce=_CALM_MILLISECONDS, raise_interrupt=True
+        *folders, watch_filter=counts, debounce=_CALM_MILLISECONDS, raise_interrupt=True
     ):
         _show(once)
     return Exit.CLEAN
@@ -44,10 +50,6 @@ def _show(once: Callable[[], int]) -> None:
     once()
     sys.stdout.flush()
     print("Watching for changes; Ctrl-C ends it.", file=sys.stderr, flush=True)
-
-
-def _is_config(_change: object, path: str) -> bool:
-    return path.lower().endswith(_SUFFIXES)
 
 
 def _folder(path: str) -> str:

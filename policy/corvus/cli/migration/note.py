@@ -20,7 +20,7 @@ def keep_in_audit(name: str, keys: Sequence[str]) -> None:
 
     try:
         runtime = open_runtime([name])
-        if runtime.bookkeeping.has_store:
+        if runtime.bookkeeping.place.exists:
             with runtime.bookkeeping.store() as store:
                 store.run(lambda u: note_migration(u, runtime.governing, local_actor(), keys))
     except ConfigError:

@@ -98,7 +98,7 @@ def flush(
 
     runtime = opened(config, ledger)
     targets = _named(runtime, name)
-    if runtime.bookkeeping.has_store:
+    if runtime.bookkeeping.place.exists:
         with runtime.bookkeeping.store() as store:
             for target in targets:
                 store.run(lambda unit, name=target.name: queue.try_at_once(unit, name))

@@ -49,6 +49,9 @@ def create(
     agent: Annotated[str | None, typer.Option(help="All its calls are of this agent.")] = None,
     session: Annotated[str | None, typer.Option(help="All its calls are of this session.")] = None,
     mission: Annotated[str | None, typer.Option(help="All its calls are of this mission.")] = None,
+    upstream: Annotated[
+        str | None, typer.Option(help="All its calls go to this upstream of the config.")
+    ] = None,
     config: Config = None,
     ledger: LedgerPath = None,
     output: TextOrBody = None,
@@ -62,7 +65,7 @@ def create(
     from corvus.runtime import local_actor
 
     secret = new_secret()
-    request = TokenRequest(name, scope, project, user, agent, session, mission)
+    request = TokenRequest(name, scope, project, user, agent, session, mission, upstream)
     with _store(config, ledger) as store:
         try:
             made = store.run(lambda unit: tokens.create(unit, request, secret, local_actor()))
@@ -119,8 +122,8 @@ def _store(config: Any, ledger: Any) -> Generator[Store]:
 
 
 def _of(token: Token) -> str:
-    bound = token.bound._asdict().items()
-    bindings = ", ".join(f"{name} {value}" for name, value in bound if value is not None)
+    bound = {**token.bound._asdict(), "upstream": token.upstream}
+    bindings = ", ".join(f"{name} {value}" for name, value in bound.items() if value is not None)
     return f" of {bindings}" if bindings else ""
 
 

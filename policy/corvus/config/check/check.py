@@ -26,6 +26,7 @@ from corvus.config.check.rule_settings import (
     settings_of,
 )
 from corvus.config.model.dialects import Detection
+from corvus.config.toml.bounds import MAX_PROBLEMS
 from corvus.config.toml.document import Document, read_bytes, read_document, source_text
 
 TYPE_CHECKING = False
@@ -50,6 +51,7 @@ class CheckedFile(Record):
         text: Its text without a BOM, for excerpts; ``None`` when it could not be read.
         detected: What it was checked as; ``None`` when it could not be parsed.
         ignored: How many findings a comment in it ignores.
+        is_cut: Whether there are more findings than ``diagnostics`` has.
     """
 
     shown: str
@@ -58,6 +60,7 @@ class CheckedFile(Record):
     deprecated_fields: tuple[str, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     ignored: int = 0
+    is_cut: bool = False
 
 
 class CheckRun(Record):
@@ -256,7 +259,8 @@ def _checked_rest(
     rest = read_rest(text, shown, diagnostics)
     diagnostics = [*with_fixes(text, diagnostics)]
     if rest is None:
-        return CheckedFile(shown, text=text, diagnostics=tuple(diagnostics))
+        is_cut = len(diagnostics) >= MAX_PROBLEMS
+        return CheckedFile(shown, text=text, diagnostics=tuple(diagnostics), is_cut=is_cut)
     checked = _checked(rest.document, [], how)
     evidence = rest.as_evidence
     detected = _without_secrets(dialect_of(evidence, how.dialect, how.finder), evidence)
@@ -270,7 +274,8 @@ def _checked_rest(
         ),
     ]
     found.sort(key=lambda finding: finding.span.start.offset if finding.span else -1)
-    return checked._replace(detected=detected, diagnostics=tuple(found))
+    is_cut = checked.is_cut or len(diagnostics) >= MAX_PROBLEMS
+    return checked._replace(detected=detected, diagnostics=tuple(found), is_cut=is_cut)
 
 
 def _checked(document: Document, diagnostics: list[Diagnostic], how: Options) -> CheckedFile:
@@ -284,6 +289,7 @@ def _checked(document: Document, diagnostics: list[Diagnostic], how: Options) ->
         deprecated_fields=loaded.deprecated_fields,
         diagnostics=(*diagnostics, *loaded.diagnostics),
         ignored=loaded.ignored,
+        is_cut=loaded.is_cut,
     )
 
 

@@ -228,7 +228,7 @@ _COMMENTS: Final = (
         _WARNING,
         "a comment that ignores a code and does not say why",
         "Whoever reads the file next must be able to judge whether the reason still holds. Without "
-        "one the comment has no effect.",
+        "one, or with a placeholder such as `say why` or `todo`, the comment has no effect.",
         "# corvus: ignore-file[extreme-threshold]\n[cost]\nwarn_at_percent = 80\n",
         _GOOD_COMMENT,
         "Write the reason behind the bracket.",

@@ -8,6 +8,7 @@ folder one may not enter, for a name that is too long, in a directory that was r
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping
 
@@ -56,12 +57,12 @@ def find(
         return FileMatch(())
     is_folder = argument != STDIN and os.path.isdir(argument)
     if not is_folder and (search is None or not search.force_exclude):
-        return FileMatch(_named(argument))
-    from corvus.config.check.rule_settings import SettingsFinder
+        return FileMatch(_named(argument), unsearched=_unsearched(argument))
+    from corvus.config.check.rule_settings import SettingsFinder, absolute_folder
     from corvus.config.check.walk import Exclusion, Search, search_below
 
     search = search or Search()
-    named = os.path.realpath(argument) if is_folder else None
+    named = absolute_folder(os.path.join(argument, "")) if is_folder else None
     exclusion = Exclusion(search, finder or SettingsFinder(), named)
     if is_folder:
         below = search_below(argument, search, exclusion)
@@ -69,7 +70,7 @@ def find(
     files = _named(argument)
     excluded = {name for name in files if name != STDIN and exclusion.has_file(name)}
     kept = tuple(name for name in files if name not in excluded)
-    return FileMatch(kept, excluded=tuple(sorted(excluded)))
+    return FileMatch(kept, unsearched=_unsearched(argument), excluded=tuple(sorted(excluded)))
 
 
 def _named(argument: str) -> tuple[str, ...]:
@@ -79,6 +80,31 @@ def _named(argument: str) -> tuple[str, ...]:
 
     matching = sorted(glob(argument, recursive=True))
     return tuple(name for name in matching if not os.path.isdir(name))
+
+
+def _unsearched(argument: str) -> tuple[tuple[str, str], ...]:
+    """Return the folders that a pattern may lead into and nobody may search, and why.
+
+    ``glob`` passes over them, and what is below them would pass unseen.
+    """
+    if os.path.lexists(argument) or not _PATTERN & set(argument):
+        return ()
+    parts = argument.split(os.sep)
+    fixed = list(itertools.takewhile(lambda part: not _PATTERN & set(part), parts))
+    top = os.sep.join(fixed) or (os.sep if argument.startswith(os.sep) else os.curdir)
+    depth = None if "**" in parts else len(parts) - len(fixed) - 1
+    found: list[tuple[str, str]] = []
+
+    def note(fault: OSError) -> None:
+        if isinstance(fault, PermissionError):
+            folder = str(fault.filename or top).removeprefix(f".{os.sep}")
+            found.append((folder, fault.strerror or str(fault)))
+
+    base = top.rstrip(os.sep).count(os.sep)
+    for parent, folders, _ in os.walk(top, onerror=note):
+        is_deep = depth is not None and parent.count(os.sep) - base >= depth
+        folders[:] = [] if is_deep else [name for name in folders if not name.startswith(".")]
+    return tuple(found)
 
 
 def same_file(name: str) -> str | tuple[int, int]:

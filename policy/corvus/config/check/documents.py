@@ -46,6 +46,7 @@ class LoadedConfig(Record):
         ignored: How many findings comments ignore.
         governed: What each document says in the governed tables, under the canonical keys and
             without those that are ignored, in the order of ``documents``.
+        is_cut: Whether there are more problems than ``diagnostics`` has.
     """
 
     settings: Settings | None
@@ -55,6 +56,7 @@ class LoadedConfig(Record):
     documents: tuple[Document, ...]
     ignored: int = 0
     governed: tuple[Table, ...] = ()
+    is_cut: bool = False
 
 
 def load_documents(  # noqa: PLR0913 - each of them changes how, none what
@@ -122,6 +124,7 @@ def _load_once(
         dialects=detected,
         documents=tuple(documents),
         governed=tuple(governed),
+        is_cut=reporter.is_cut,
     )
 
 
@@ -175,7 +178,10 @@ def _layer(
 def _governed(data: Mapping[str, object], dialect: Dialect, reporter: Reporter) -> Table:
     """Return the governed tables without host keys; report every key the dialect does not have."""
     for key in data:
-        if key not in GOVERNED and key not in host_keys(dialect) and not reporter.is_full():
+        if key not in GOVERNED and key not in host_keys(dialect):
+            if reporter.is_full():
+                reporter.cut()
+                break
             from corvus.config.check.rules import unknown_host_key
 
             unknown_host_key.report(key, data[key], dialect, reporter)

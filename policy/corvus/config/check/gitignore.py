@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from typing import TypeAlias
 
+from corvus.base.regular import read_regular
 from corvus.base.repository import MARK, repository_of
 from corvus.config.check.patterns import Patterns
 
@@ -66,10 +67,10 @@ def _globs(file: str, folder: str) -> _Rules:
 
 def _lines(file: str) -> list[str]:
     try:
-        with open(file, encoding="utf-8-sig", errors="surrogateescape") as stream:
-            return stream.read().split("\n")
+        raw = read_regular(file) or b""
     except (OSError, ValueError):
         return []
+    return raw.decode("utf-8-sig", "surrogateescape").split("\n")
 
 
 def _git_folder(mark: str) -> str:

@@ -29,6 +29,7 @@ from corvus.config.toml.tokens import Entry, Header, Statement, Value
 from corvus.config.toml.values import Route, Table, as_items, is_table, kind, value_at
 from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.model import Diagnostic, Span
+from corvus.diagnostics.reasons import is_reason
 from corvus.diagnostics.secrets import MASK
 
 _DIRECTIVE = re.compile(
@@ -181,7 +182,7 @@ def ignores(document: Document) -> Iterator[Ignore]:
 
 def _ignores_of(document: Document, found: re.Match[str], line: int) -> Iterator[Ignore]:
     reason = found["reason"] or ""
-    reason = reason.strip() if any(map(str.isalnum, reason)) else ""
+    reason = reason.strip() if is_reason(reason) else ""
     is_file = found["what"] == "ignore-file"
     codes = [*_CODE.finditer(document.text, *found.span("codes"))] if found["codes"] else []
     whole, is_only = document.at(*found.span()), len(codes) < 2

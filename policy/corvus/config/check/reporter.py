@@ -49,6 +49,8 @@ class Reporter:
         self._dialects = dialects
         self._severity = severity
         self._routes: set[Route] = set()
+        self.is_cut = False
+        """Whether there are more findings than are reported."""
 
     def add(self, finding: Finding) -> None:
         """Report a finding about a key or value; related places that no file has are left out."""
@@ -58,10 +60,9 @@ class Reporter:
         document = self.document(finding.route)
         self._routes.add(finding.route)
         if self.is_full():
+            self.cut()
             return
         help_ = finding.help
-        if len(self.found) == MAX_FINDINGS - 1:
-            help_ += (f"These are the first {MAX_FINDINGS} findings of the file; more follow.",)
         related = tuple(
             (place, words)
             for place, words in finding.related
@@ -92,10 +93,22 @@ class Reporter:
         """Return whether no more is reported, so that nothing need be looked up for it."""
         return len(self.found) >= MAX_FINDINGS
 
+    def cut(self) -> None:
+        """Say with the last finding that more follow."""
+        if self.is_cut or not self.found:
+            return
+        from dataclasses import replace
+
+        self.is_cut = True
+        last = self.found[-1]
+        more = f"These are the first {len(self.found)} findings of the file; more follow."
+        self.found[-1] = replace(last, help=(*last.help, more))
+
     def take(self, other: Reporter) -> None:
         """Take over what another reporter found."""
         self.found += other.found
         self._routes |= other._routes
+        self.is_cut |= other.is_cut
 
     @property
     def _quotes(self) -> Quotes:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 
 from corvus.base.record import Record
+from corvus.base.regular import read_regular
 from corvus.base.repository import MARK
 from corvus.config.model.dialects import DIALECTS
 from corvus.config.toml.values import Route, Table, as_items, is_table, value_at
@@ -60,11 +61,6 @@ class RuleSettings(Record):
             if Patterns((pattern,), self.folder).matches(absolute, is_folder=False):
                 return dialect, pattern
         return None
-
-
-def rule_settings_for(path: str) -> RuleSettings:
-    """Return the settings that count for a file or, with a slash at the end, for a folder."""
-    return SettingsFinder().of_folder(absolute_folder(path))
 
 
 def absolute_folder(path: str) -> str:
@@ -134,13 +130,12 @@ def settings_of(data: Mapping[str, object], file: str) -> RuleSettings | None:
 def _read(place: str) -> RuleSettings | None:
     """Read a ``corvus.toml``; ``None`` when it is not there or has no such table."""
     try:
-        with open(place, "rb") as stream:
-            raw = stream.read()
+        raw = read_regular(place)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except (OSError, ValueError):
         return RuleSettings(place, os.path.dirname(place))
-    if not all(word in raw for word in _WORDS):
+    if raw is None or not all(word in raw for word in _WORDS):
         return None
     from corvus.config.toml.document import read_document
 

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 HasPrice: TypeAlias = Callable[[str], bool]
 """Returns whether the bundled price book prices a model."""
-PriceClashes: TypeAlias = Callable[[Table], Iterable[tuple[str, str, str]]]
-"""Takes valid ``cost.prices``; yields two of its keys that clash (PRC-4), and why they do."""
+PriceClashes: TypeAlias = Callable[[Table], Iterable[tuple[Route, Route, str]]]
+"""Takes valid ``cost.prices``; yields two names in it that clash (PRC-4), and why they do.
+
+A name is the route of a key or of an alias, below ``cost.prices``."""
 
 
 class PriceFacts(Record):

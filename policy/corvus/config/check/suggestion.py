@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from corvus.base.period import CALENDAR_PERIODS, Period
-from corvus.config.check.budget_keys import SYNONYMS, attribute_advice
+from corvus.config.check.cost_keys import SYNONYMS, attribute_advice
 from corvus.config.check.plain_value import CONVERT, CURRENCIES, plain
 from corvus.config.check.suggest import closest
 from corvus.config.check.synonyms import BUDGET, PRICE, SYNONYMS_BY_TABLE
@@ -240,8 +240,8 @@ def _keys(table: Route, dialect: Dialect) -> tuple[str, ...]:
 
 def general(table: Route) -> Route:
     """Return the route with ``*`` for the name of a price or upstream, and 0 for an index."""
-    if table[:2] in {("cost", "prices"), ("governance", "upstreams")} and len(table) == 3:
-        return (*table[:2], "*")
+    if table[:2] in {("cost", "prices"), ("governance", "upstreams")} and len(table) > 2:
+        table = (*table[:2], "*", *table[3:])
     return tuple(0 if isinstance(part, int) else part for part in table)
 
 

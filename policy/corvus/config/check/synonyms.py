@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from corvus.config.check.budget_keys import SYNONYMS
+from corvus.config.check.cost_keys import SYNONYMS
 from corvus.config.toml.values import Route
+from corvus.model.usage import MODALITIES
 
 PRICE: Final = ("cost", "prices", "*")
 BUDGET: Final = ("cost", "budgets", 0)
 UPSTREAM: Final = ("governance", "upstreams", "*")
+_MODALITIES: Final = {
+    word: kind.value
+    for kind in MODALITIES
+    for stem, _, medium in [kind.value.rpartition("_")]
+    for word in (f"{medium}_{stem}", f"{stem}_{medium}_tokens")
+}
+"""The kinds of sound, pictures and video with the medium in front: ``audio_input``."""
 SYNONYMS_BY_TABLE: Final[dict[Route, dict[str, str]]] = {
     PRICE: {
         "prompt": "input",
@@ -20,6 +28,27 @@ SYNONYMS_BY_TABLE: Final[dict[Route, dict[str, str]]] = {
         "cached_input": "cache_read",
         "cache_write": "cache_write_5m",
         "thinking": "reasoning",
+        **_MODALITIES,
+        "search": "web_search",
+        "web_searches": "web_search",
+        "file_searches": "file_search",
+        "code_interpreter": "code_container",
+        "container": "code_container",
+        "alias": "aliases",
+        "also": "aliases",
+        "names": "aliases",
+        "tier": "tiers",
+        "since": "effective_from",
+        "start_date": "effective_from",
+    },
+    (*PRICE, "tiers", 0): {
+        **_MODALITIES,
+        "prompt": "input",
+        "completion": "output",
+        "above": "above_tokens",
+        "context": "above_tokens",
+        "start": "above_tokens",
+        "threshold": "above_tokens",
     },
     BUDGET: {
         "id": "name",

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from corvus.config.check import budget_keys
+from corvus.config.check import cost_keys
 from corvus.config.check.reporter import Reporter
 from corvus.config.toml.bounds import MAX_FINDINGS
 from corvus.config.toml.values import Route, Table, value_at
@@ -57,11 +57,11 @@ def _errors(failure: ValidationError, data: Table) -> list[ModelError]:
     found = [
         (error["type"], route)
         for error, route in zip(errors, routes, strict=True)
-        if error["type"] not in budget_keys.FOUND_HERE
+        if error["type"] not in cost_keys.FOUND_HERE
     ]
     return [
-        ModelError(kind, route, value_at(data, route), budget_keys.bounding(route, data))
-        for kind, route in (*found, *budget_keys.mistyped(data))
+        ModelError(kind, route, value_at(data, route), cost_keys.bounding(route, data))
+        for kind, route in (*found, *cost_keys.mistyped(data))
     ]
 
 
@@ -79,11 +79,11 @@ def _report(
 
     unknown: defaultdict[Route, list[ModelError]] = defaultdict(list)
     missing: defaultdict[Route, list[tuple[str, ...]]] = defaultdict(list)
-    for budget, names in budget_keys.lacking(data):
+    for budget, names in cost_keys.lacking(data):
         missing[budget].append(names)
-    budget_keys.report(data, reporter)
+    cost_keys.report(data, reporter)
     attributes = {problem.route for problem in problems if _is_match_attribute(problem)}
-    for problem in problems[: MAX_FINDINGS + 1]:
+    for problem in problems[:MAX_FINDINGS]:
         if problem.route[:5] in attributes and not _is_match_attribute(problem):
             continue  # the value of what is no attribute
         if problem.kind == "missing":
@@ -94,6 +94,8 @@ def _report(
             report_value(problem, moved.get(problem.route, problem.route), reporter)
     for table in dict.fromkeys((*unknown, *missing)):
         _report_keys(table, unknown[table], missing[table], reporter)
+    if len(problems) > MAX_FINDINGS:
+        reporter.cut()
 
 
 def _report_keys(

@@ -11,6 +11,7 @@ import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from corvus.base.repository import repository_of
+from corvus.config.check.rule_settings import absolute_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,8 +91,8 @@ class Exclusion:
 
     def has_file(self, path: str) -> bool:
         """Return whether a file is excluded, or a folder on the way to it from where we are."""
-        folder = os.path.realpath(os.path.dirname(path) or os.curdir)
-        here = os.path.realpath(os.curdir)
+        folder = absolute_folder(path)
+        here = absolute_folder("")
         if not f"{folder}{os.sep}".startswith(here.rstrip(os.sep) + os.sep):
             here = repository_of(folder) or folder
         inner = os.path.relpath(folder, here)
@@ -108,7 +109,7 @@ class Exclusion:
         """
         given = (*(self._search.exclude or ()), *self._search.extend_exclude)
         if given:
-            self._named = self._named or self._patterns(given, os.path.realpath(os.curdir))
+            self._named = self._named or self._patterns(given, absolute_folder(""))
             yield self._named
         if self._search.exclude is not None:
             return
@@ -178,7 +179,7 @@ class _LeftOut:
     def __init__(self, directory: str, search: Search, exclusion: Exclusion) -> None:
         self.count = 0
         self._directory = directory
-        self._real = os.path.realpath(directory)
+        self._real = absolute_folder(os.path.join(directory, ""))
         self._here = self._real
         self._exclusion = exclusion
         self._ignored = None

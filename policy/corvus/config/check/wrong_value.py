@@ -10,7 +10,7 @@ import re
 from decimal import Decimal
 from typing import NamedTuple
 
-from corvus.config.check.budget_keys import SYNONYMS, attribute_advice
+from corvus.config.check.cost_keys import SYNONYMS, attribute_advice
 from corvus.config.check.plain_value import (
     CONVERT,
     looks_like_day,
@@ -26,6 +26,7 @@ from corvus.config.model.keys import choices, node
 from corvus.config.toml.finding import Finding, ValueOf
 from corvus.config.toml.values import Route, is_table, kind, quoted
 from corvus.diagnostics.model import Fix
+from corvus.model.archive_url import ARCHIVE_URL_WORDS
 
 _EXPECTED_TYPES = {
     "bool_type": "a boolean, true or false",
@@ -45,12 +46,14 @@ _EXPECTED_TEXTS = {
     "name": "lower-case letters and digits, joined by `-` or `_`, at most 64 characters",
     "base_url": "a URL that begins with http:// or https://",
     "otlp_endpoint": "a URL that begins with http:// or https://",
+    "ledger.archive": ARCHIVE_URL_WORDS,
     "ledger.url": "a URL that begins with postgresql://",
     "url": "a URL that begins with http:// or https://",
     "gateway_url": "a URL that begins with http:// or https://",
     "url_env": "the name of an environment variable, never the URL itself",
     "apprise_env": "the name of an environment variable, never the URL itself",
     "secret_env": "the name of an environment variable, never the secret itself",
+    "sha256": "the SHA-256 of a file: 64 hexadecimal digits in lower case",
     "api_key_env": "the name of an environment variable, never the key itself",
     "timezone": "an IANA time zone such as Europe/Berlin",
     "window": 'a length of time such as "5h", "30m" or "7d", from 1m to 366d',

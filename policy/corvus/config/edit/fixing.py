@@ -16,7 +16,6 @@ from corvus.config.check.check import CheckedFile, Options, check_text
 from corvus.config.check.rule_settings import SettingsFinder
 from corvus.config.edit.edit import same
 from corvus.config.model import aliases
-from corvus.config.toml.bounds import MAX_FINDINGS
 from corvus.config.toml.document import BOM, read_document, source_text
 from corvus.config.toml.values import Table, value_at
 from corvus.diagnostics.model import Diagnostic, Edit, Fix
@@ -24,10 +23,17 @@ from corvus.diagnostics.model import Diagnostic, Edit, Fix
 if TYPE_CHECKING:
     from corvus.config.toml.document import Document
 
-_MOST_ROUNDS = 100
-"""How often what is left is checked and fixed again; each round mends one finding at least."""
 _MOST_ALONE = 50
 """How many fixes of one file are proved one by one; more are proved together, then in halves."""
+_FEW = 4
+_WORK = 2_000
+"""So many findings are looked at to prove the fixes of one text: each proof is a check of all.
+
+A file with a thousand mistakes has ``_FEW`` proofs in each round, which mend most of it; what was
+not proved is no fix.
+"""
+_WORK_IN_ROUNDS = 10_000
+"""The same for how often what is left is checked and fixed again."""
 _NOT_READ_WHOLE = frozenset({"invalid-utf8", "file-too-large", "file-missing", "file-unreadable"})
 """With one of these the text that is known is not that of the file."""
 
@@ -64,11 +70,9 @@ def prove(checked: CheckedFile, options: Options) -> CheckedFile:
     if any(found.code in _NOT_READ_WHOLE for found in checked.diagnostics):
         offered = []
     raw = _bytes(checked)
-    if len(offered) <= _MOST_ALONE:
-        groups = [_better_part([found], raw, checked, options) for found in offered]
-    else:
-        groups = [_better_part(offered, raw, checked, options)]
-    kept = {id(found): found for group in groups for found in group}
+    proofs = _Proofs(raw, checked, options)
+    groups = [[found] for found in offered] if len(offered) <= _MOST_ALONE else [offered]
+    kept = {id(found) for group in groups for found in proofs.better_part(group)}
     return checked._replace(
         diagnostics=tuple(
             _published(found, raw) if id(found) in kept else replace(found, fix=None)
@@ -89,7 +93,7 @@ def fix_text(text: bytes, name: str, options: Options, *, unsafe: bool) -> Fixed
     options = _with_settings(options)
     now, applied = text, list[Diagnostic]()
     checked = prove(check_text(text, name, options), options)
-    for _ in range(_MOST_ROUNDS):
+    for _ in range(_allowed(_WORK_IN_ROUNDS, checked)):
         chosen = _together(
             found for found in checked.diagnostics if is_wanted(found, unsafe=unsafe)
         )
@@ -113,13 +117,22 @@ def is_wanted(found: Diagnostic, *, unsafe: bool) -> bool:
 def _round(
     raw: bytes, checked: CheckedFile, chosen: Sequence[Diagnostic], options: Options
 ) -> tuple[bytes, CheckedFile, Sequence[Diagnostic]]:
-    """Apply several fixes at once, or the first alone where they do not go together."""
-    for findings in (chosen, chosen[:1]):
+    """Apply several fixes at once, or the first alone that is one.
+
+    Where none is, as with a fix that was proved together with others that are not wanted, nothing
+    is applied and they are fixes no longer.
+    """
+    first = chosen[:_FEW]
+    for findings in (chosen, *((one,) for one in first)):
         written = _edited(raw, [found.fix for found in findings if found.fix])
         again = check_text(written, checked.shown, options)
-        if _is_better(checked, again, findings):
+        if written != raw and _is_better(checked, again, findings):
             return written, prove(again, options), findings
-    raise AssertionError("a proved fix mends its finding")
+    refused = {*map(id, first)}
+    left = (
+        replace(found, fix=None) if id(found) in refused else found for found in checked.diagnostics
+    )
+    return raw, checked._replace(diagnostics=tuple(left)), ()
 
 
 def _together(findings: Iterable[Diagnostic]) -> list[Diagnostic]:
@@ -134,20 +147,37 @@ def _together(findings: Iterable[Diagnostic]) -> list[Diagnostic]:
     return chosen
 
 
-def _better_part(
-    offered: Sequence[Diagnostic], raw: bytes, checked: CheckedFile, options: Options
-) -> list[Diagnostic]:
-    """Return those of some findings whose fixes mend them, all at once or one by one."""
-    if _together(offered) == [*offered]:
-        written = _edited(raw, [found.fix for found in offered if found.fix])
-        again = check_text(written, checked.shown, options)
-        if written != raw and _is_better(checked, again, offered):
+class _Proofs:
+    """Proves fixes of one text, as many as there is time for."""
+
+    def __init__(self, raw: bytes, checked: CheckedFile, options: Options) -> None:
+        self._raw = raw
+        self._checked = checked
+        self._options = options
+        self._left = _allowed(_WORK, checked)
+
+    def better_part(self, offered: Sequence[Diagnostic]) -> list[Diagnostic]:
+        """Return those of some findings whose fixes mend them, all at once or in halves."""
+        if not self._left:
+            return []
+        if _together(offered) == [*offered] and self._mends(offered):
             return [*offered]
-    half = len(offered) // 2
-    if not half:
-        return []
-    parts = (offered[:half], offered[half:])
-    return [found for part in parts for found in _better_part(part, raw, checked, options)]
+        half = len(offered) // 2
+        parts = (offered[:half], offered[half:]) if half else ()
+        return [found for part in parts for found in self.better_part(part)]
+
+    def _mends(self, offered: Sequence[Diagnostic]) -> bool:
+        self._left -= 1
+        written = _edited(self._raw, [found.fix for found in offered if found.fix])
+        if written == self._raw:
+            return False
+        again = check_text(written, self._checked.shown, self._options)
+        return _is_better(self._checked, again, offered)
+
+
+def _allowed(work: int, checked: CheckedFile) -> int:
+    """Return how many checks of a file are worth it, by how many findings each looks at."""
+    return max(_FEW, min(2 * _MOST_ALONE, work // max(1, len(checked.diagnostics))))
 
 
 def _published(found: Diagnostic, raw: bytes) -> Diagnostic:
@@ -165,7 +195,7 @@ def _is_better(before: CheckedFile, after: CheckedFile, mended: Sequence[Diagnos
     gone = Counter(map(_identity, mended))
     if any(new[what] > old[what] - count for what, count in gone.items()):
         return False
-    if len(before.diagnostics) >= MAX_FINDINGS:  # others come in sight
+    if before.is_cut:  # others come in sight
         return sum(_errors(after).values()) <= sum(_errors(before).values())
     if any(found.is_error for found in mended):
         old, new = _errors(before), _errors(after)

@@ -15,12 +15,17 @@ from typing import NamedTuple, TypeAlias
 from corvus.config.check.check import CheckedFile, Options, check_text
 from corvus.config.check.ignore import may_ignore
 from corvus.config.check.rule_settings import SettingsFinder
-from corvus.config.toml.bounds import MAX_FINDINGS
 from corvus.config.toml.document import BOM, read_document
 from corvus.diagnostics.model import Diagnostic
+from corvus.diagnostics.reasons import PLACEHOLDER
 
+_FEW = 4
+_WORK = 600
+"""Of a file with so many findings, or more, a few lines are tried in vain; of others more."""
 _AT_TOP = ("#:schema", "#!")
 """What must stay the first line."""
+_ANY_REASON = "proved with this"
+"""A reason, to see what a comment with one does."""
 
 
 class IgnoringText(NamedTuple):
@@ -55,7 +60,10 @@ def add_ignores(raw: bytes, name: str, options: Options, reason: str) -> Ignorin
     options = options._replace(finder=SettingsFinder())
     checked = check_text(raw, name, options)
     added, hopeless = 0, set[_Identity]()
-    while places := _places(checked, hopeless):
+    if read_document(raw, name)[0] is None:
+        return IgnoringText(raw, 0)  # nobody can say what the text means
+    patience = max(_FEW, _WORK // max(1, len(checked.diagnostics)))
+    while (places := _places(checked, hopeless)) and patience > 0:
         # Most often all of them go to the end of their lines: one proof for all.
         tries = [_together(raw, places, reason)] if len(places) > 1 else []
         tries += ((text, places[:1]) for text in _candidates(raw, places[0], reason))
@@ -65,32 +73,34 @@ def add_ignores(raw: bytes, name: str, options: Options, reason: str) -> Ignorin
                 raw, checked, added = candidate, again, added + len(commented)
                 break
         else:
+            patience -= 1
             hopeless |= {_identity(one) for one in _ignorable(checked) if _is_at(one, places[0])}
     return IgnoringText(raw, added)
 
 
 def add_ignore(
-    raw: bytes, checked: CheckedFile, finding: Diagnostic, options: Options, reason: str
+    raw: bytes, checked: CheckedFile, finding: Diagnostic, options: Options
 ) -> bytes | None:
-    """Ignore one finding by a comment.
+    """Ignore one finding by a comment that has an effect once its author gives the reason.
 
     Args:
         raw: The whole file.
         checked: What a check found in it.
         finding: One of that.
         options: How it was checked.
-        reason: Why, one line with a letter or digit.
 
     Returns:
-        The text with the comment; ``None`` where no comment may ignore it, or none has a place.
+        The text with the comment, which has a placeholder for the reason; ``None`` where no
+        comment may ignore it, or none has a place.
     """
     if finding.span is None or not is_ignorable(finding):
         return None
     place = _Place(finding.span.start.line, (finding.code,))
-    for candidate in _candidates(raw, place, reason):
-        again = check_text(candidate, checked.shown, options)
-        if _is_better((raw, checked), (candidate, again), [place]):
-            return candidate
+    proofs, texts = (_candidates(raw, place, why) for why in (_ANY_REASON, PLACEHOLDER))
+    for proof, text in zip(proofs, texts, strict=True):
+        again = check_text(proof, checked.shown, options)
+        if _is_better((raw, checked), (proof, again), [place]):
+            return text
     return None
 
 
@@ -165,6 +175,6 @@ def _is_better(
     )
     found = Counter((one.code, one.path) for one in checked.diagnostics)
     left = Counter((one.code, one.path) for one in again.diagnostics)
-    if len(checked.diagnostics) >= MAX_FINDINGS:
+    if checked.is_cut:
         return not gone & left  # others follow in their place
     return not left - found and not gone & left

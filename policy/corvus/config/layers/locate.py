@@ -97,9 +97,16 @@ def _upwards(start: Path, home: str | None) -> Iterator[Path]:
 def _is_there(place: Path) -> bool:
     """Return whether a config is meant to be there, although it may be impossible to read.
 
-    A link to nowhere counts: passing over it would loosen budgets without a word.
+    A link to nowhere counts, and so does what is in a folder that may not be searched: passing over
+    it would loosen budgets without a word.
     """
-    return os.path.lexists(place) and not os.path.isdir(place)
+    try:
+        os.lstat(place)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
+        return True
+    return not os.path.isdir(place)
 
 
 def _require_trusted(place: Path, start: Path) -> None:

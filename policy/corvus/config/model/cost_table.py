@@ -1,8 +1,7 @@
-"""The settings of token spend: ``[cost]``, its prices and its budgets."""
+"""The settings of token spend: ``[cost]`` and its budgets."""
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
 
@@ -31,6 +30,7 @@ from corvus.config.model.fields import (
     Zone,
     about,
 )
+from corvus.config.model.price_table import PriceSettings
 
 if TYPE_CHECKING:
     _Period: TypeAlias = str
@@ -39,45 +39,6 @@ else:
 
 INCOHERENT = "incoherent"
 """The error of a budget whose keys do not go together; ``budget_faults`` says which."""
-
-
-class PriceSettings(StrictTable):
-    """The price of one model in USD per million tokens, by kind of token.
-
-    An explicit 0 is a free kind; a kind that is left out has no price and is never free.
-    """
-
-    input: Annotated[Amount, about("USD per million fresh input tokens. 0 is free.")]
-    output: Annotated[Amount, about("USD per million output tokens. 0 is free.")]
-    cache_read: Annotated[
-        Amount | None,
-        about("USD per million cached input tokens. Left out: no price, never free.", NATIVE_ONLY),
-    ] = None
-    cache_write_5m: Annotated[
-        Amount | None,
-        about(
-            "USD per million tokens written to the 5-minute cache. Left out: no price, never free.",
-            NATIVE_ONLY,
-        ),
-    ] = None
-    cache_write_1h: Annotated[
-        Amount | None,
-        about(
-            "USD per million tokens written to the 1-hour cache. Left out: no price, never free.",
-            NATIVE_ONLY,
-        ),
-    ] = None
-    reasoning: Annotated[
-        Amount | None,
-        about("USD per million reasoning tokens. Left out: the price of output.", NATIVE_ONLY),
-    ] = None
-    effective_from: Annotated[
-        date | None,
-        about("First UTC day in force, a date such as 2026-11-01. Left out: always.", NATIVE_ONLY),
-    ] = None
-    source: Annotated[
-        Text | None, about("Where the price was found: a URL and a date.", NATIVE_ONLY)
-    ] = None
 
 
 class BudgetSettings(StrictTable):

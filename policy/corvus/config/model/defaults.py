@@ -7,8 +7,9 @@ more than the words of TOML.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from itertools import pairwise
 
 from corvus.base.record import Record
 from corvus.config.toml.values import as_items, is_table
@@ -21,6 +22,8 @@ ZERO_ACTIONS = "0 blocks every action: here 0 does not mean unlimited"
 LARGEST_COUNT = 9_000_000_000_000_000_000
 """Largest limit in tokens or calls, inclusive: that of money in nano-USD."""
 _LARGEST_USD = 9_000_000_000
+MOST_USD_A_USE = 1000
+"""Largest fee in USD for one use: a million of them still fit into 64 bits of nano-USD."""
 
 _ZONES = "/usr/share/zoneinfo"
 _ZONE_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/"
@@ -113,6 +116,11 @@ def is_distinct(value: object) -> bool:
     """Return whether a list has no item twice."""
     items = [*map(repr, as_items(value))]
     return len(items) == len({*items})
+
+
+def is_ascending(numbers: Iterable[int]) -> bool:
+    """Return whether each number is above the one before it."""
+    return all(lower < higher for lower, higher in pairwise(numbers))
 
 
 def is_ladder(value: object) -> bool:

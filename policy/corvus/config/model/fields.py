@@ -27,6 +27,7 @@ from pydantic_core import PydanticCustomError
 from corvus.base.money import MAX_LIMIT_USD
 from corvus.config.model.defaults import (
     LARGEST_COUNT,
+    MOST_USD_A_USE,
     REFUSE,
     is_distinct,
     is_exact_number,
@@ -36,6 +37,7 @@ from corvus.config.model.defaults import (
     limit_fault,
 )
 from corvus.config.toml.values import kind
+from corvus.model.archive_url import ARCHIVE_URL
 from corvus.model.budget import TAG, Rung
 from corvus.model.request import ATTRIBUTES
 
@@ -122,6 +124,13 @@ Amount: TypeAlias = Annotated[
         {"type": "number", "minimum": 0, "maximum": int(MAX_LIMIT_USD), "$comment": _NANO}
     ),
 ]
+Fee: TypeAlias = Annotated[
+    Decimal,
+    Field(strict=False, ge=0, le=MOST_USD_A_USE, decimal_places=9, allow_inf_nan=False),
+    BeforeValidator(_exact_number),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": MOST_USD_A_USE, "$comment": _NANO}),
+]
+"""USD for one use of something that is not counted in tokens."""
 Zone: TypeAlias = Annotated[
     str,
     BeforeValidator(_time_zone),
@@ -198,9 +207,14 @@ Percents: TypeAlias = Annotated[
 Count: TypeAlias = Annotated[int, Field(ge=0, le=4_294_967_295)]
 Milliseconds: TypeAlias = Annotated[int, Field(ge=0, le=9_223_372_036_854_775_807)]
 Text: TypeAlias = Annotated[str, Field(min_length=1)]
+Names: TypeAlias = Annotated[
+    list[Text], Field(json_schema_extra=_DISTINCT), AfterValidator(_distinct)
+]
 Slug: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=64)]
+Sha256: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 HttpUrl: TypeAlias = Annotated[str, Field(pattern=r"^https?://[^/\s]+[^\s]*$")]
 StoreUrl: TypeAlias = Annotated[str, Field(pattern=r"^postgres(ql)?://[^\s]+$")]
+ArchiveUrl: TypeAlias = Annotated[str, Field(pattern=ARCHIVE_URL)]
 Variable: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 

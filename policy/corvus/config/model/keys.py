@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
+from corvus.config.model.attributes import match_text
 from corvus.config.model.fields import LIVE
 from corvus.config.model.settings import Settings
 from corvus.config.toml.values import Route, Table, is_table
@@ -35,6 +36,14 @@ def known_keys(table: Route) -> tuple[str, ...]:
         return tuple(str(name) for name in _list(_resolved(names), "enum"))
     properties = schema.get("properties")
     return tuple(properties) if is_table(properties) else ()
+
+
+def meaning(route: Route) -> str:
+    """Return what a key is, with its unit; nothing where the settings know nothing."""
+    if route[-2:-1] == ("match",):
+        return match_text(str(route[-1]))
+    description = node(route).get("description")
+    return description if isinstance(description, str) else ""
 
 
 def choices(route: Route) -> tuple[str, ...]:

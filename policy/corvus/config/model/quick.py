@@ -19,6 +19,7 @@ from types import ModuleType
 
 from corvus.config.model.defaults import (
     budget_faults,
+    is_ascending,
     is_distinct,
     is_exact_number,
     is_ladder,
@@ -27,6 +28,7 @@ from corvus.config.model.defaults import (
     limit_fault,
 )
 from corvus.config.toml.values import Table, is_array, is_table
+from corvus.model.archive_url import ARCHIVE_URL, is_archive_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ FUNCTIONS: dict[str, Callable[..., object]] = {
     "_globs": _globs,
     "_distinct": _checked(is_distinct),
     "_ladder": _checked(is_ladder),
+    "_ascending": _checked(lambda tiers: is_ascending(tier["above_tokens"] for tier in tiers)),
     "_limit": _checked(lambda value: limit_fault(value) is None),
     "_coherent": _checked(lambda budget: is_table(budget) and not any(budget_faults(budget))),
 }
@@ -67,6 +70,10 @@ FUNCTIONS: dict[str, Callable[..., object]] = {
 def _is_slug(text: str) -> bool:
     parts = text.replace("_", "-").split("-")
     return text.isascii() and text == text.lower() and all(map(str.isalnum, parts))
+
+
+def _is_sha256(text: str) -> bool:
+    return len(text) == 64 and not text.strip("0123456789abcdef")
 
 
 def _is_attribute(text: str) -> bool:
@@ -85,11 +92,13 @@ _ATTRIBUTES = (
 PATTERNS: dict[str, Callable[[str], bool]] = {
     r"^[a-z0-9]+([_-][a-z0-9]+)*$": _is_slug,
     rf"^(?:{'|'.join(_ATTRIBUTES)}|(?s:tag\..+))$": _is_attribute,
+    r"^[0-9a-f]{64}$": _is_sha256,
     r"^[^*?]+$": lambda text: bool(text) and "*" not in text and "?" not in text,
     r"^[A-Za-z_][A-Za-z0-9_]*$": lambda text: text.isascii() and text.isidentifier(),
     r"^https?://[^/\s]+[^\s]*$": (
         lambda text: _behind_scheme(text, "http", "https")[:1] not in {"", "/"}
     ),
+    ARCHIVE_URL: is_archive_url,
     r"^postgres(ql)?://[^\s]+$": (
         lambda text: bool(_behind_scheme(text, "postgres", "postgresql"))
     ),

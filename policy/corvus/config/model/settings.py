@@ -17,6 +17,7 @@ from corvus.config.model.defaults import ZERO_ACTIONS, ZERO_LIMIT
 from corvus.config.model.fields import (
     LIVE,
     NATIVE_ONLY,
+    ArchiveUrl,
     Count,
     HttpUrl,
     Milliseconds,
@@ -27,6 +28,8 @@ from corvus.config.model.fields import (
     about,
 )
 from corvus.config.model.notify_table import NotifySettings
+from corvus.config.model.price_table import PriceBookSettings
+from corvus.config.model.signin_table import SignInSettings
 from corvus.model.gateway import Kind
 
 if TYPE_CHECKING:
@@ -101,11 +104,23 @@ class LedgerSettings(StrictTable):
         ),
     ] = None
     url: Annotated[
-        StoreUrl | None, about("Shared store for budgets across hosts: postgresql://host/name.")
+        StoreUrl | None,
+        about(
+            "Store of budgets that hosts share: postgresql://host/database?schema=team. "
+            "Left out: a file next to the ledger, for one host."
+        ),
     ] = None
     retention_days: Annotated[
         Count, about("Days that usage stays in the ledger file; 0 keeps it without end.")
     ] = 0
+    archive: Annotated[
+        ArchiveUrl | None,
+        about(
+            "URL where usage goes after retention_days, as monthly Parquet: s3://bucket/prefix, "
+            "gs://, az://, abfs:// or file:///. Credentials come from the environment. "
+            "Left out: the folder LEDGER.archive."
+        ),
+    ] = None
 
 
 class GatewaySettings(StrictTable):
@@ -126,24 +141,32 @@ class GatewaySettings(StrictTable):
     max_body_bytes: Annotated[
         int,
         Field(ge=1, le=1_073_741_824),
-        about("Largest request body in bytes, 1 to 1073741824."),
+        about("Largest request body in bytes, also once it is decoded, 1 to 1073741824."),
     ] = 33_554_432
     request_timeout_seconds: Annotated[
         int,
         Field(ge=1, le=86_400),
         about("Seconds without a byte from the upstream until a call is given up, 1 to 86400."),
     ] = 600
+    use_environment_proxy: Annotated[
+        bool,
+        about(
+            "Call upstreams by way of HTTPS_PROXY and HTTP_PROXY, but for those in NO_PROXY. A "
+            "certificate authority of your own counts anyway, in SSL_CERT_FILE."
+        ),
+    ] = False
 
 
 class UpstreamSettings(StrictTable):
     """A provider that the gateway forwards to."""
 
     base_url: Annotated[
-        HttpUrl,
+        HttpUrl | None,
         about(
-            "Base URL as the provider's own SDK takes it, https://; http:// to this machine only."
+            "Base URL as the provider's own SDK takes it, https://; http:// to this machine, or "
+            "where allow_plain_http is set. Left out: the provider's own."
         ),
-    ]
+    ] = None
     api_key_env: Annotated[
         Variable | None,
         about(
@@ -161,6 +184,29 @@ class UpstreamSettings(StrictTable):
         Field(json_schema_extra={"minimum": 400, "maximum": 422}),
         about("HTTP status of a call that a budget refuses: 400, 402, 403 or 422."),
     ] = 402
+    models: Annotated[
+        list[Text] | None,
+        about(
+            "Globs of the models that are sent here. Left out: all others of its kind. []: only "
+            "calls that name it by their path or token, and those of which it is the fallback."
+        ),
+    ] = None
+    fallback: Annotated[
+        Text | None,
+        about("Upstream of the same kind that is tried when this one is down, by its name."),
+    ] = None
+    allow_plain_http: Annotated[
+        bool, about("Whether base_url may be http:// to another machine.")
+    ] = False
+    region: Annotated[Text | None, about("Region of Amazon Bedrock, such as us-east-1.")] = None
+    project: Annotated[Text | None, about("Project of Google Cloud, for Vertex AI.")] = None
+    location: Annotated[
+        Text | None, about("Location of Vertex AI, such as us-east5 or global.")
+    ] = None
+    deployments: Annotated[
+        dict[str, Annotated[Text, about("The model that this deployment is.")]],
+        about("The model behind each deployment of Azure, by its name."),
+    ] = Field(default_factory=dict[str, str])
 
 
 class ObservabilitySettings(StrictTable):
@@ -186,12 +232,18 @@ class GovernanceSettings(StrictTable):
     upstreams: Annotated[
         dict[str, UpstreamSettings], about("Providers that the gateway forwards to, by name.")
     ] = Field(default_factory=dict[str, UpstreamSettings])
+    signin: Annotated[SignInSettings, about("How clients log in at the gateway.")] = Field(
+        default_factory=SignInSettings
+    )
     observability: Annotated[ObservabilitySettings, about("What corvus reports about itself.")] = (
         Field(default_factory=ObservabilitySettings)
     )
     check: Annotated[CheckSettings, about("How `corvus check` reports, and what it looks at.")] = (
         Field(default_factory=CheckSettings)
     )
+    prices: Annotated[
+        PriceBookSettings, about("The price book in place of the bundled one, pinned by its hash.")
+    ] = Field(default_factory=PriceBookSettings)
     notify: Annotated[
         list[NotifySettings], about("Places that notifications are sent to, in order.")
     ] = Field(default_factory=list[NotifySettings])

@@ -97,7 +97,7 @@ _YAML: Final = re.compile(
 )
 _YAML_START: Final = re.compile(r"\s*(?:%YAML|---[ \t\r]*\n)")
 _JSON: Final = re.compile(
-    r"(?:\s|//[^\n]*|/\*[\s\S]*?\*/)*(?P<mark>\{\s*(?:(?:\"[^\"\n]*\"|\w+)\s*:|//|\}\s*\Z)|\[\s*\{\s*\")"
+    r"(?:\s++|//[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/)*+(?P<mark>\{\s*(?:(?:\"[^\"\n]*\"|\w+)\s*:|//|\}\s*\Z)|\[\s*\{\s*\")"
 )
 _XML: Final = re.compile(
     r"\s*(?P<mark><\?xml|<!DOCTYPE|<!--|<[A-Za-z][\w:.-]*(?:\s[^<>\n]*)?/?>)", re.IGNORECASE

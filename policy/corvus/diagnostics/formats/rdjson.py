@@ -1,7 +1,8 @@
 """The diagnostic format of reviewdog, as one document or one finding a line (DIA-2).
 
 Its columns count bytes of UTF-8, those of a byte order mark on the first line, too; lines and
-columns begin at 1, ends are exclusive. Each edit of a fix is a suggestion.
+columns begin at 1, ends are exclusive. A fix is one suggestion, from its first edit to its last:
+who applies a suggestion applies the whole of it.
 
 Source:
     ``proto/rdf/reviewdog.proto`` of reviewdog/reviewdog, messages ``DiagnosticResult``,
@@ -15,9 +16,10 @@ from typing import Final, TypeAlias
 from corvus.base.links import HOMEPAGE, rule_page
 from corvus.diagnostics.codes import Severity
 from corvus.diagnostics.formats.json import json_line, json_text
-from corvus.diagnostics.model import Diagnostic, Position, Span
+from corvus.diagnostics.model import Diagnostic, Fix, Position, Span
 from corvus.diagnostics.outcome import Outcome, place_of
 from corvus.diagnostics.plain import escape
+from corvus.diagnostics.secrets import hidden
 
 _Object: TypeAlias = dict[str, object]
 
@@ -54,12 +56,21 @@ def _finding(diagnostic: Diagnostic, text: str, outcome: Outcome) -> _Object:
         "severity": _SEVERITIES[diagnostic.severity],
         "code": {"value": diagnostic.code, "url": rule_page(diagnostic.code)},
     }
-    if diagnostic.fix is not None:
-        found["suggestions"] = [
-            {"range": _range(edit.span, text), "text": edit.replacement}
-            for edit in diagnostic.fix.edits
-        ]
+    if diagnostic.fix is not None and (suggested := _suggestion(diagnostic.fix, text)):
+        found["suggestions"] = [suggested]
     return found
+
+
+def _suggestion(fix: Fix, text: str) -> _Object | None:
+    """Return a fix as one text; ``None`` where that would repeat a secret between its edits."""
+    first, *rest = fix.edits
+    whole, end = first.replacement, first.span.end
+    for edit in rest:
+        between = text[end.offset : edit.span.start.offset]
+        if hidden(text)[end.offset : edit.span.start.offset] != between:
+            return None
+        whole, end = whole + between + edit.replacement, edit.span.end
+    return {"range": _range(Span(first.span.start, end), text), "text": whole}
 
 
 def _range(span: Span, text: str) -> _Object:

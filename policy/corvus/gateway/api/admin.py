@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
 
-from corvus.answers.policy import CHANGED, CONFIG, changed_body
+from corvus.answers.policy import CHANGED, IN_FORCE, changed_body, config_body
 from corvus.answers.steering import GRANTED, RESET
 from corvus.gateway.api.bodies import ConfigPatch, GrantOverride, Reset
 from corvus.gateway.api.responses import json_response
 from corvus.gateway.guards import TOKEN
+from corvus.gateway.patch import with_canonical_keys
 from corvus.gateway.service import Service
 from corvus.model.request import Surface
 from corvus.model.steering import OverrideRequest, ResetRequest
+from corvus.model.token import Token
 
+_EACH_SESSION = "session"
+"""The budget of the upstream that counts each session apart."""
+_log = logging.getLogger("corvus.gateway")
 SURFACE = Surface.ADMIN
 
 
@@ -25,8 +31,15 @@ def routes(service: Service) -> APIRouter:
 
     @router.post("/cost/reset", responses=json_response(RESET.schema, "The reset"))
     def reset(body: Reset, request: Request) -> dict[str, Any]:
-        """Start a new baseline for one scope, or one part of it; nothing is deleted."""
-        named = body.session_id, body.mission_id, body.project, body.part
+        """Start a new baseline for one scope, or one part of it; nothing is deleted.
+
+        `session` alone is the caller's own: the one that its token is bound to, else that of the
+        calls which name none.
+        """
+        session, project = body.session_id, body.project
+        if session is None and body.mission_id is None and body.scope == _EACH_SESSION:
+            session, project = _own_session(service, request, project)
+        named = session, body.mission_id, project, body.part
         change = ResetRequest(body.scope, actor_of(request), body.reason, *named)
         return RESET.body(service.governor.reset(change))
 
@@ -35,18 +48,29 @@ def routes(service: Service) -> APIRouter:
         """Let one call pass that its budgets would refuse."""
         return GRANTED.body(service.governor.override(_override_of(body, actor_of(request))))
 
-    @router.get("/config", responses=json_response(CONFIG.schema, "The config in force"))
+    @router.get("/config", responses=json_response(IN_FORCE, "The config in force"))
     def config() -> dict[str, Any]:
         """Return the config in force."""
-        return CONFIG.body(service.runtime.policy)
+        return config_body(service.runtime.policy)
 
     @router.patch("/config", responses=json_response(CHANGED, "The new config"))
     def change(body: ConfigPatch, request: Request) -> dict[str, Any]:
         """Change keys of [cost], named budgets, [autonomy]: file, policy and audit, or nothing."""
-        runtime = service.change_config(body.model_dump(exclude_unset=True), actor_of(request))
-        return changed_body(runtime.policy)
+        patch, deprecated = with_canonical_keys(body.model_dump(exclude_unset=True))
+        runtime = service.change_config(patch, actor_of(request))
+        for field in deprecated:
+            _log.warning("PATCH admin/config named a deprecated key, %s", field)
+        return changed_body(runtime.policy, deprecated)
 
     return router
+
+
+def _own_session(service: Service, request: Request, project: str | None) -> tuple[str, str | None]:
+    """Return the session of the caller, and its project."""
+    token: Token = request.scope[TOKEN]
+    if token.session is not None:
+        return token.session, token.project_of(project)
+    return service.governor.session_id, project
 
 
 def _override_of(body: GrantOverride, actor: str) -> OverrideRequest:

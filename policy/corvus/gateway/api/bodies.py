@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from corvus.config.model.aliases import ALIASES
 from corvus.config.model.cost_table import BudgetSettings, CostSettings
 from corvus.config.model.fields import LIVE
 from corvus.config.model.settings import AutonomySettings
@@ -116,11 +117,38 @@ class BudgetPatch(_live(BudgetSettings)):
     """Keys of one item of ``[[cost.budgets]]``."""
 
 
-class AutonomyPatch(_live(AutonomySettings)):
+def _with(base: type[Body], about: str, **types: Any) -> type[Body]:
+    """Return a body with further optional members.
+
+    Args:
+        base: The body.
+        about: What all of them are.
+        **types: Of the members, by name.
+    """
+    members: dict[str, Any] = {
+        name: (kind | None, Field(default=None, description=about)) for name, kind in types.items()
+    }
+    return create_model(base.__name__, __base__=base, **members)
+
+
+_DEPRECATED = {
+    alias.old[1]: _type_of(AutonomySettings.model_fields[alias.new[1]].annotation)
+    for alias in ALIASES
+    if alias.old[0] == "autonomy"
+}
+_FIXED = [
+    key
+    for key, field in CostSettings.model_fields.items()
+    if not _is_live(field) and key != "budgets"
+]
+_AT_A_RESTART = "Refused: it takes effect at a restart."
+
+
+class AutonomyPatch(_with(_live(AutonomySettings), "Deprecated.", **_DEPRECATED)):
     """Keys of ``[autonomy]``; a list replaces the one before."""
 
 
-class CostPatch(_live(CostSettings)):
+class CostPatch(_with(_live(CostSettings), _AT_A_RESTART, **dict.fromkeys(_FIXED, JsonValue))):
     """Keys of ``[cost]``; their rules are those of the file, which decides (API-4)."""
 
     budgets: dict[_Text, BudgetPatch] | None = Field(
@@ -137,6 +165,9 @@ class ConfigPatch(Body):
         default=None,
         max_length=20,
         description="Only `observability.metrics`: the rest takes effect at a restart.",
+    )
+    mission: dict[str, JsonValue] | None = Field(
+        default=None, max_length=20, description=_AT_A_RESTART
     )
 
 
@@ -239,6 +270,16 @@ class Commit(Body):
     cache_write_1h_tokens: _Tokens | None = None
     reasoning_tokens: _Tokens | None = None
     web_search_requests: _Tokens | None = None
+    input_audio_tokens: _Tokens | None = None
+    input_image_tokens: _Tokens | None = None
+    input_video_tokens: _Tokens | None = None
+    cache_read_audio_tokens: _Tokens | None = None
+    cache_read_image_tokens: _Tokens | None = None
+    output_audio_tokens: _Tokens | None = None
+    output_image_tokens: _Tokens | None = None
+    output_video_tokens: _Tokens | None = None
+    file_search_requests: _Tokens | None = None
+    code_containers: _Tokens | None = None
     cost_usd: _Usd | None = None
     outcome: Literal["completed", "failed", "cancelled"] = "completed"
     answering_model: _Text | None = None

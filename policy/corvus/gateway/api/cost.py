@@ -82,6 +82,7 @@ def routes(service: Service) -> APIRouter:
     def history(
         period: Bucket = DEFAULT_BUCKET,
         window: Annotated[int | None, Query(ge=1, le=1000)] = None,
+        zone: Annotated[str | None, Query(max_length=100)] = None,
     ) -> dict[str, Any]:
         """Return what each bucket cost; the description above names them."""
         from corvus.reporting.catalog import load_catalog
@@ -89,7 +90,9 @@ def routes(service: Service) -> APIRouter:
         wanted = _window(period, window)
         report = load_catalog().find(f"spend/history-by-{period}")
         try:
-            table = service.run_report(report, {f"{period}s": wanted})
+            table = service.run_report(
+                report, {f"{period}s": wanted} | ({"zone": zone} if zone else {})
+            )
         except LedgerError:
             if service.runtime.policy.enabled:
                 raise

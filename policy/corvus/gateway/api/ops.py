@@ -6,10 +6,13 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from corvus.answers.schema import HEALTH, READY
+from corvus.base.errors import StoreError
 from corvus.gateway.api.responses import json_response, text_response
 from corvus.gateway.metrics import CONTENT_TYPE
 from corvus.gateway.problems import Problem
 from corvus.gateway.service import Service
+from corvus.gateway.store_metrics import StoreMetrics
+from corvus.store.operations.overview import overview
 from corvus.store.unit import Unit
 
 
@@ -37,12 +40,17 @@ def routes(service: Service) -> APIRouter:
 
     @router.get("/metrics", response_class=Response, responses=text_response("Metrics"))
     def metrics() -> Response:
-        """Give the metrics in Prometheus' text format."""
+        """Give the metrics in Prometheus' text format; without budgets while the store is away."""
         if not service.runtime.gateway.metrics:
             problem = Problem(404, "metrics-off", "governance.observability.metrics is false")
             return Response(problem.body, problem.status, problem.headers)
-        status = service.governor.status()
-        text = service.metrics.text(status, service.store.run(_open_holds))
+        store, place = service.store, service.runtime.bookkeeping.place
+        try:
+            status, holds = service.governor.status(), store.run(_open_holds)
+            seen = overview(place, place.health(service.runtime.clock.now()))
+        except StoreError:
+            status, holds, seen = None, 0, None
+        text = service.metrics.text(status, holds, StoreMetrics(store.tally, seen))
         return Response(text, headers={"content-type": CONTENT_TYPE})
 
     return router

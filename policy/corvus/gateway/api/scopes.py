@@ -36,6 +36,7 @@ def routes(service: Service) -> APIRouter:
 
 
 def _add_sessions(router: APIRouter, service: Service) -> None:
+    @router.get("/admin/sessions", tags=["admin"], responses=json_response(SESSIONS, "List"))
     @router.get("/sessions", tags=["sessions"], responses=json_response(SESSIONS, "List"))
     def sessions(
         request: Request,

@@ -12,7 +12,7 @@ from jinja2.ext import Extension
 
 from corvus.gateway.pages.page import PAGES, ROOT, Page, PageRequest
 from corvus.version import __version__
-from corvus.wording.words import LANGUAGES
+from corvus.wording.words import LANGUAGES, Words
 
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
@@ -53,6 +53,27 @@ def whole(page_request: PageRequest, page: Page, **more: object) -> str:
         .get_template(f"{page.template}.html")
         .render(**_common(page_request), **page.data, **more)
     )
+
+
+def standalone(template: str, words: Words, **data: object) -> str:
+    """Return a page that belongs to no visit of the dashboard as HTML.
+
+    Args:
+        template: Its name without ending.
+        words: In the reader's language.
+        **data: What it is filled with; ``root`` is where the name of corvus leads, ``link`` takes a
+            language as ``lang`` and returns the address of the page in it.
+    """
+    common = {
+        "t": words,
+        "languages": LANGUAGES,
+        "version": __version__,
+        "asset": asset_address,
+        "visit": None,
+        "live": "",
+        "notices": (),
+    }
+    return _environment().get_template(f"{template}.html").render(**common, **data)
 
 
 def live(page_request: PageRequest, page: Page) -> str:

@@ -83,7 +83,7 @@ class Caller:
         }
 
     def joined_by(self, scope: Scope) -> Caller:
-        """Return who makes a call of a run, whose session and mission are those of the run.
+        """Return who makes a call of a run, whose session, mission and tags are those of the run.
 
         Raises:
             CallRefused: A header of ours is no short text.
@@ -93,7 +93,7 @@ class Caller:
             self,
             agent=_text(headers, "agent") or stated.agent,
             branch=_text(headers, "branch") or self.branch,
-            tags=_tags(headers) or self.tags,
+            tags=tuple(sorted((dict(_tags(headers)) | dict(self.tags)).items())),
             **_subagent(headers, stated),
         )
 

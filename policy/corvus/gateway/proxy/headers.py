@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from corvus.calls.routes import MeteredCall
 from corvus.gateway.proxy.upstreams import Target
 from corvus.metering.providers import CREDENTIAL_HEADERS, PROVIDERS
 
@@ -33,7 +34,6 @@ _HOP_BY_HOP = {
 }
 _KEPT_FROM_UPSTREAM = _HOP_BY_HOP | {
     b"accept-encoding",
-    b"api-key",
     b"content-length",
     b"cookie",
     b"forwarded",
@@ -41,7 +41,9 @@ _KEPT_FROM_UPSTREAM = _HOP_BY_HOP | {
     b"origin",
     b"referer",
     b"via",
-    b"x-goog-api-key",
+    b"x-amz-content-sha256",
+    b"x-amz-date",
+    b"x-amz-security-token",
     b"x-http-method",
     b"x-http-method-override",
     b"x-method-override",
@@ -69,8 +71,11 @@ def to_upstream(raw: Raw, target: Target, used: bytes) -> list[tuple[str, str]]:
         used: The header in which the client sent the gateway's own token; it goes no further.
     """
     headers = list(raw)
-    kept = (_KEPT_FROM_UPSTREAM - _CREDENTIALS) | _listed(headers)
-    kept |= {used} if target.upstream.pass_through else _CREDENTIALS
+    kept = _KEPT_FROM_UPSTREAM | _CREDENTIALS | (_listed(headers) - _ABOUT_BODY)
+    provider = PROVIDERS[target.upstream.kind]
+    kept |= {name.encode() for name in (*provider.kept_headers, *_unread(target))}
+    if target.upstream.pass_through:
+        kept = (kept - {b"authorization", provider.credential_header.encode()}) | {used}
     passed = [
         (name.decode(), value.decode())
         for name, value in ((name.lower(), value) for name, value in headers)
@@ -82,9 +87,17 @@ def to_upstream(raw: Raw, target: Target, used: bytes) -> list[tuple[str, str]]:
     ]
     passed.append(("accept-encoding", "identity"))
     if target.key is not None:
-        provider = PROVIDERS[target.upstream.kind]
         passed.append((provider.credential_header, provider.credential_scheme + target.key))
     return passed
+
+
+def _unread(target: Target) -> set[str]:
+    """Return the headers that decide about other calls of an API, and were not read of this one."""
+    call = target.call
+    if not isinstance(call, MeteredCall):
+        return set()
+    endpoints = PROVIDERS[call.kind].endpoints
+    return {name for each in endpoints for name in each.headers} - {*call.endpoint.headers}
 
 
 def _passes_for(name: bytes, others: set[bytes]) -> bool:

@@ -47,6 +47,7 @@ def serve_locally(
         is_route=proxy.has_route,
         serves_own_machine=not needs_key,
     )
+    guarded.takes_form = proxy.takes_form
     server = Server(guarded, ready.set)
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [listening]}, name="corvus-proxy", daemon=True
@@ -70,6 +71,7 @@ def _alive(proxy: Proxy) -> ASGIApp:
             await proxy(scope, receive, send)
             return
         while (await receive())["type"] != "lifespan.shutdown":
+            await proxy.prepare()
             await send({"type": "lifespan.startup.complete"})
         await proxy.close()
         await send({"type": "lifespan.shutdown.complete"})

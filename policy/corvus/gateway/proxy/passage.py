@@ -21,6 +21,10 @@ from corvus.gateway.proxy.headers import to_client
 from corvus.gateway.refusal import send_refusal
 from corvus.metering.provider import Endpoint
 
+_FAILED = 500
+_ERROR_BYTES_MAX = 65_536
+_ERROR_SECONDS = 5.0
+"""An answer that only says that the provider failed is read so far before another one is tried."""
 _COUNTED_SECONDS = 1.0
 """Longest that the bytes of an answer wait for its record."""
 
@@ -32,6 +36,10 @@ class Passage:
     Attributes:
         more: Headers of ours for the client.
         pending: Gets what must be waited for before the store is closed.
+        open_answer: Sends the call, and waits for the head of the answer. It calls what it is given
+            before the first byte of the request is written.
+        elsewhere: Admits the call for another upstream, where this one failed before its answer
+            began; what it did is settled by then. Returns ``None`` where the call stays here.
     """
 
     endpoint: Endpoint
@@ -40,32 +48,64 @@ class Passage:
     settler: Settler
     clock: Clock
     pending: set[asyncio.Task[bytes]]
+    open_answer: Callable[[Callable[[], None]], Awaitable[Answer]]
+    elsewhere: Callable[[], Awaitable[Passage | None]] | None = None
     _answer: Answer | None = None
 
-    async def run(
-        self, open_answer: Callable[[Callable[[], None]], Awaitable[Answer]], send: Send
-    ) -> None:
-        """Send the call and pass its answer on.
-
-        Args:
-            open_answer: Sends it, and waits for the head of the answer. It calls what it is given
-                before the first byte of the request is written.
-            send: To the client.
-        """
+    async def run(self, send: Send) -> None:
+        """Send the call and pass its answer on."""
         flight, now = self.flight, self.clock.now
         try:
-            answer = self._answer = await open_answer(lambda: flight.sent(now()))
+            answer = self._answer = await self.open_answer(lambda: flight.sent(now()))
             flight.head(answer.status, answer.by_name, now())
             answer.require_no_redirect()
+            if answer.status >= _FAILED and self.elsewhere is not None:
+                await self._replace(answer, send)
+                return
             await send_start(send, answer.status, to_client(answer.headers, dict(self.more)))
             async for chunk in answer.chunks():
                 await send_piece(send, await self._obey(flight.data(chunk, now())))
             await send_piece(send, await self._obey(flight.end(now())), is_last=True)
         except UpstreamFailed as failed:
             await self._obey(flight.broken(now()))
-            await self._report(failed, send)
+            if not await self._goes_elsewhere(failed, send):
+                await self._report(failed, send)
         finally:
             await self._obey(flight.abandoned(now()), is_left=True)
+
+    async def _replace(self, answer: Answer, send: Send) -> None:
+        """Take an answer that says that the provider failed, and pass on that of another one.
+
+        Where there is none, the client gets this one after all.
+        """
+        flight, now = self.flight, self.clock.now
+        body = bytearray()
+        try:
+            async with asyncio.timeout(_ERROR_SECONDS):
+                async for chunk in answer.chunks():
+                    body += await self._obey(flight.data(chunk, now()))
+                    if len(body) > _ERROR_BYTES_MAX:
+                        raise _endless()
+        except TimeoutError:
+            raise _endless() from None
+        body += await self._obey(flight.end(now()))
+        other = await self.elsewhere() if self.elsewhere is not None else None
+        if other is not None:
+            await other.run(send)
+            return
+        await send_start(send, answer.status, to_client(answer.headers, dict(self.more)))
+        await send_piece(send, bytes(body), is_last=True)
+
+    async def _goes_elsewhere(self, failed: UpstreamFailed, send: Send) -> bool:
+        """Make the call at another upstream, if this one began no answer; return whether it was."""
+        has_failed = self._answer is None or self._answer.status >= _FAILED
+        if self.elsewhere is None or not (has_failed and failed.may_be_elsewhere):
+            return False
+        other = await self.elsewhere()
+        if other is None:
+            return False
+        await other.run(send)
+        return True
 
     async def _obey(self, commands: Sequence[Command], *, is_left: bool = False) -> bytes:
         """Do what the flight says; return the bytes to relay."""
@@ -86,7 +126,13 @@ class Passage:
 
     async def _report(self, failed: UpstreamFailed, send: Send) -> None:
         """Answer the client; one that has begun is left without its end, so that it shows."""
-        if self._answer is None or self._answer.is_redirect:
+        answer = self._answer
+        is_held_back = answer is None or (answer.status >= _FAILED and self.elsewhere is not None)
+        if answer is None or answer.is_redirect or is_held_back:
             await send_refusal(send, failed.refusal, self.endpoint.kind)
-        elif self.flight.is_stream:
+        elif self.flight.takes_events:
             await send_piece(send, failed.refusal.event(self.endpoint))
+
+
+def _endless() -> UpstreamFailed:
+    return UpstreamFailed(502, "upstream_broken", "the provider failed, and did not come to an end")

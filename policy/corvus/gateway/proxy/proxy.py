@@ -12,15 +12,26 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import TypeAlias
 
 from corvus.base.errors import PolicyError, StoreError
 from corvus.base.ids import new_id
 from corvus.base.time import microseconds
-from corvus.calls.gate import Gate
+from corvus.calls.gate import Destination, Gate
+from corvus.calls.reading import model_named
 from corvus.calls.refusal import Refusal, unreadable
-from corvus.calls.routes import BETAS, FreeCall, MeteredCall, Unreadable, route
+from corvus.calls.routes import (
+    NO_ROUTE,
+    Call,
+    FreeCall,
+    MeteredCall,
+    Unreadable,
+    calls_of,
+    takes_form,
+)
 from corvus.calls.settle import Settler
 from corvus.gateway.asgi import (
     Receive,
@@ -36,13 +47,15 @@ from corvus.gateway.presence import while_there
 from corvus.gateway.proxy.callers import Caller, caller_of
 from corvus.gateway.proxy.client import Answer, Client, UpstreamFailed
 from corvus.gateway.proxy.headers import to_client, to_upstream
+from corvus.gateway.proxy.outages import Outages
 from corvus.gateway.proxy.passage import Passage
+from corvus.gateway.proxy.signers import Signers
 from corvus.gateway.proxy.upstreams import Target, Upstreams
 from corvus.gateway.refusal import CallRefused, refusal_of, send_refusal
 from corvus.governor.governor import Governor
 from corvus.metering.providers import kind_shown, kind_spoken
 from corvus.model.decision import Decision
-from corvus.model.gateway import GatewayOptions, Kind
+from corvus.model.gateway import GatewayOptions, Kind, Upstream
 from corvus.model.token import Token
 
 _log = logging.getLogger("corvus.gateway")
@@ -50,7 +63,9 @@ _log = logging.getLogger("corvus.gateway")
 Governing: TypeAlias = Callable[[], Governor]
 """Returns the governor in force."""
 
+_FAILED = 500
 _SESSIONS_MAX = 10_000
+_PREPARE_SECONDS = 15.0
 
 
 class Proxy:
@@ -80,31 +95,37 @@ class Proxy:
         self._governing = governing
         self.on_overhead: Callable[[float], None] = lambda _: None
         """Called with how many seconds a call waited for its admission before it left."""
+        self.on_ungoverned: Callable[[], None] = lambda: None
+        """Called with each call that costs something and passes while governance is off."""
         self._upstreams = Upstreams(options.upstreams, environment)
+        self._signers = Signers(environment)
         self._silence_seconds = float(options.request_timeout_seconds)
+        self._uses_proxies = options.use_environment_proxy
         self._fixed = fixed
         self._on_verdict = on_verdict
         self._client: Client | None = None
         self._sessions: dict[str, str] = {}
         self._pending: set[asyncio.Task[bytes]] = set()
         self._settler = Settler(governing)
+        self._outages = Outages()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request that has passed the guards."""
-        place = _place(scope)
-        kind = _kind(place, scope)
+        calls, named = self._calls(scope)
+        kind = _kind(calls, scope)
         try:
             if scope["method"] == "HEAD" and scope["path"] == "/":
                 await send_whole(send, 200, [(b"content-length", b"0")], b"")
                 return
-            if isinstance(place, Unreadable):
-                raise CallRefused(unreadable(place))
-            target = self._target(place, kind, scope)
+            if isinstance(calls, Unreadable):
+                raise CallRefused(unreadable(calls))
             body = await _whole(receive)
-            if isinstance(place, FreeCall) or not self._governing().policy.enabled:
+            target = self._target(_spoken_first(calls, kind), named, (scope, body))
+            kind = target.call.kind
+            if isinstance(target.call, FreeCall) or not self._governing().policy.enabled:
                 work = self._pass(target, scope, body, send)
             else:
-                work = self._govern(place, target, scope, (body, send))
+                work = self._govern(target, scope, (body, send))
             await while_there(work, receive)
         except CallRefused as refused:
             if not refused.is_decided:
@@ -118,7 +139,36 @@ class Proxy:
 
     def has_route(self, scope: Scope) -> bool:
         """Return whether a request is for a route that is served."""
-        return not isinstance(_place(scope), Unreadable)
+        return not isinstance(self._calls(scope)[0], Unreadable)
+
+    def takes_form(self, scope: Scope) -> bool:
+        """Return whether the body of a request may be a form with files."""
+        raw_path = _raw_path(scope)
+        _, rest = self._upstreams.named_by(raw_path)
+        return takes_form(scope["method"], rest) or takes_form(scope["method"], raw_path)
+
+    def _calls(self, scope: Scope) -> tuple[tuple[Call, ...] | Unreadable, Upstream | None]:
+        """Return what a request may be, and the upstream that its path names.
+
+        A path of an API that is served is one, though it begins with the name of an upstream.
+        """
+        method, raw_path = scope["method"], _raw_path(scope)
+        whole = calls_of(method, raw_path)
+        if not isinstance(whole, Unreadable) and self._upstreams.has_any(whole):
+            return whole, None
+        named, rest = self._upstreams.named_by(raw_path)
+        found = calls_of(method, rest) if named is not None else NO_ROUTE
+        if named is not None and not isinstance(found, Unreadable):
+            of_kind = tuple(call for call in found if call.kind is named.kind)
+            if of_kind:
+                return of_kind, named
+        return whole, None
+
+    async def prepare(self) -> None:
+        """Find the credentials of upstreams, before their variables are taken from this process."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PREPARE_SECONDS):
+                await self._signers.prepare(self._upstreams)
 
     async def close(self) -> None:
         """Wait until all calls are settled, and end all connections."""
@@ -128,52 +178,95 @@ class Proxy:
         if self._client is not None:
             await self._client.close()
 
-    async def _govern(
-        self, place: MeteredCall, target: Target, scope: Scope, ends: tuple[bytes, Send]
-    ) -> None:
+    async def _govern(self, target: Target, scope: Scope, ends: tuple[bytes, Send]) -> None:
         body, send = ends
         began = time.perf_counter()
-        governor = self._governing()
+        passage = await self._admit(target, scope, body, ())
+        if passage is None:  # disabled in the meantime
+            await self._pass(target, scope, body, send)
+            return
+        self.on_overhead(time.perf_counter() - began)
+        await passage.run(send)
+
+    async def _admit(
+        self, target: Target, scope: Scope, body: bytes, tried: tuple[str, ...]
+    ) -> Passage | None:
+        """Have a call admitted for an upstream; ``None`` while governance is disabled.
+
+        Args:
+            target: Where it goes.
+            scope: Of its request.
+            body: Of its request.
+            tried: Names of the upstreams that could not take it.
+
+        Raises:
+            CallRefused: It is refused.
+            StoreError: The store cannot answer.
+        """
+        call, upstream, governor = target.call, target.upstream, self._governing()
+        assert isinstance(call, MeteredCall), "free calls are not admitted"
         caller = self._fixed.joined_by(scope) if self._fixed else caller_of(scope)
         gate = Gate(governor, **caller.options(self._session_of(governor, scope)))
         proposal = gate.propose(
-            place.with_betas(_header(scope, BETAS)),
+            _as_sent(call, scope),
             body,
             _header(scope, "content-encoding"),
             host=target.host,
-            upstream=target.upstream.name,
+            upstream=Destination(
+                upstream.name,
+                partial(self._upstreams.serves, upstream, call.kind),
+                upstream.deployments,
+            ),
         )
         if isinstance(proposal, Refusal):
             raise CallRefused(proposal)
         decision, proposal = await gate.aadmit(proposal)
         self._on_verdict(decision)
-        verdict = gate.verdict(proposal, decision, target.upstream.denied_status)
+        verdict = gate.verdict(proposal, decision, upstream.denied_status)
         if isinstance(verdict, Refusal):
             raise CallRefused(verdict, is_decided=True)
         flight = verdict.flight
-        if flight is None:  # disabled in the meantime
-            await self._pass(target, scope, body, send)
-            return
+        if flight is None:
+            return None
         more = {
             "x-corvus-session": proposal.request.session_id,
             "x-corvus-reservation": flight.reservation.id,
             **proposal.headers,
         }
         self._settler.watch(flight)
-        passage = Passage(
-            place.endpoint,
+        other = self._upstreams.fallback_of(target)
+        names = (*tried, upstream.name)
+        return Passage(
+            call.endpoint,
             flight,
             more,
             self._settler,
             governor.store.clock,
             self._pending,
+            lambda on_sent: self._send(target, scope, proposal.body, on_sent),
+            None
+            if other is None or other.upstream.name in names
+            else lambda: self._readmit(other, scope, body, names),
         )
-        self.on_overhead(time.perf_counter() - began)
-        body = proposal.body
-        await passage.run(lambda on_sent: self._send(target, scope, body, on_sent), send)
+
+    async def _readmit(
+        self, target: Target, scope: Scope, body: bytes, tried: tuple[str, ...]
+    ) -> Passage | None:
+        """Have a call admitted for another upstream; ``None`` where that one cannot take it."""
+        if self._upstreams.missing_key(target):
+            return None
+        try:
+            return await self._admit(target, scope, body, tried)
+        except CallRefused:
+            return None
+        except PolicyError as error:
+            _log.error("a fallback was not tried: %s: %s", error.code, error)
+            return None
 
     async def _pass(self, target: Target, scope: Scope, body: bytes, send: Send) -> None:
         """Pass on what costs nothing, or what nobody governs."""
+        if not isinstance(target.call, FreeCall):
+            self.on_ungoverned()
         try:
             answer = await self._send(target, scope, body)
             answer.require_no_redirect()
@@ -195,21 +288,62 @@ class Proxy:
         url = target.with_query(scope.get("query_string", b""))
         assert url is not None, "checked before the call was admitted"
         if self._client is None:
-            self._client = Client(self._silence_seconds)
+            self._client = Client(self._silence_seconds, uses_proxies=self._uses_proxies)
+        method = scope["method"]
         headers = to_upstream(scope["headers"], target, scope.get(TOKEN_FROM, b""))
-        return await self._client.send(scope["method"], url, headers, body, on_sent)
+        signer = self._signers.of(target)
+        if signer is not None:
+            headers += await signer.headers(method, url, headers, body)
+        name = target.upstream.name
+        try:
+            answer = await self._client.send(method, url, headers, body, on_sent)
+        except UpstreamFailed as fault:
+            self._outages.failed(name, fault.cause)
+            raise
+        answer.on_broken = lambda fault: self._outages.failed(name, fault.cause)
+        if answer.is_redirect or answer.status >= _FAILED:
+            self._outages.failed(name, f"it answers with status {answer.status}")
+        else:
+            self._outages.answered(name)
+        return answer
 
-    def _target(self, place: MeteredCall | FreeCall, kind: Kind, scope: Scope) -> Target:
-        target = self._upstreams.target(place, kind)
+    def _target(
+        self, calls: Sequence[Call], named: Upstream | None, request: tuple[Scope, bytes]
+    ) -> Target:
+        scope, body = request
+        model = None
+        if self._upstreams.depends_on_model(calls):
+            model = model_named(body, _header(scope, "content-type"))
+        token: Token | None = scope.get(TOKEN)
+        if token is not None and token.upstream is not None:
+            own = self._upstreams.named(token.upstream)
+            if own is None or named not in (None, own):
+                detail = f"this token is for calls to the upstream {token.upstream!r} alone"
+                raise CallRefused(Refusal(403, "token_bound", detail))
+            named = own
+        target = self._upstreams.target(calls, model, named)
         if target is None:
-            detail = f"no upstream of kind {kind} is configured in governance.upstreams"
-            raise CallRefused(Refusal(404, "upstream_missing", detail))
+            raise CallRefused(self._unserved(calls, model))
         if target.with_query(scope.get("query_string", b"")) is None:
-            raise CallRefused(Refusal(400, "query_invalid", "the query is no query"))
+            raise CallRefused(
+                Refusal(400, "query_invalid", "the query is none that is passed on: leave it out")
+            )
         if name := self._upstreams.missing_key(target):
             detail = f"the gateway has no key for {target.upstream.name}: set {name} where it runs"
             raise CallRefused(Refusal(502, "upstream_key_missing", detail))
         return target
+
+    def _unserved(self, calls: Sequence[Call], model: str | None) -> Refusal:
+        """Return the answer to a call that no upstream takes."""
+        if not self._upstreams.has_any(calls):
+            kinds = " or ".join(dict.fromkeys(call.kind for call in calls))
+            detail = f"no upstream of kind {kinds} is configured in governance.upstreams"
+            return Refusal(404, "upstream_missing", detail)
+        model = next((call.model for call in calls if call.model), model)
+        if any(call.place for call in calls) or model is None:
+            return unreadable(NO_ROUTE)
+        detail = f"no upstream takes the model {model!r}: add it to `models` of one in the config"
+        return Refusal(404, "model_not_found", detail)
 
     def _session_of(self, governor: Governor, scope: Scope) -> str:
         """Return the session of calls that name none: one for each token, as long as this runs."""
@@ -230,23 +364,30 @@ async def _whole(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-def _place(scope: Scope) -> MeteredCall | FreeCall | Unreadable:
-    """Return the route of a request, if it is spelt as it is listed."""
-    path = scope["path"]
-    if scope.get("raw_path", path.encode()).partition(b"?")[0] != path.encode():
-        path = ""  # no route has this spelling
-    return route(scope["method"], path, exact=True)
+def _raw_path(scope: Scope) -> str:
+    """Return the path of a request as it came, without query."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return raw.partition(b"?")[0].decode("latin-1")
 
 
-def _kind(place: MeteredCall | FreeCall | Unreadable, scope: Scope) -> Kind:
+def _as_sent(call: MeteredCall, scope: Scope) -> MeteredCall:
+    """Return a call with what its head says of it."""
+    query = scope.get("query_string", b"").decode("latin-1")
+    return call.with_headers(lambda name: _header(scope, name)).with_query(query)
+
+
+def _kind(calls: tuple[Call, ...] | Unreadable, scope: Scope) -> Kind:
     """Return whose errors the client understands."""
     names = header_names(scope)
-    if isinstance(place, Unreadable):
+    if isinstance(calls, Unreadable):
         return kind_spoken(scope["path"], names)
-    if isinstance(place, MeteredCall):
-        return place.endpoint.kind
-    kind = kind_shown(names)
-    return kind if kind is not None and kind in place.kinds else place.kinds[0]
+    kind, kinds = kind_shown(names), [call.kind for call in calls]
+    return kind if kind is not None and kind in kinds else kinds[0]
+
+
+def _spoken_first(calls: Sequence[Call], kind: Kind) -> list[Call]:
+    """Return what a request may be, that of the API that its client speaks first."""
+    return sorted(calls, key=lambda call: call.kind is not kind)
 
 
 def _header(scope: Scope, wanted: str) -> str:

@@ -31,18 +31,12 @@ ENDPOINTS: tuple[Endpoint, ...] = tuple(
 CREDENTIAL_HEADERS = tuple(
     dict.fromkeys(provider.credential_header for provider in PROVIDERS.values())
 )
+
 """Headers in which clients send a key, in lower case."""
-
-_OTHER_ANSWERS = ((r"gemini-(?:1\.5|2\.0)", 8_192), (r"gemini-(?:2\.5|3)", 65_536))
-"""Longest answers of models whose own API is not among the providers.
-
-Source:
-    ai.google.dev (models), read 2026-11-28.
-"""
 
 _ANSWERS = [
     (re.compile(family), most)
-    for table in (*(provider.longest_answers for provider in PROVIDERS.values()), _OTHER_ANSWERS)
+    for table in (provider.longest_answers for provider in PROVIDERS.values())
     for family, most in table
 ]
 _ABILITIES = [entry for provider in PROVIDERS.values() for entry in provider.abilities]
@@ -112,6 +106,9 @@ def vision_of(endpoint: Endpoint, model: str) -> Vision:
 
 
 def _kind_of_path(path: str, *, whole: bool) -> Kind:
+    for kind, provider in PROVIDERS.items():
+        if provider.client_path is not None and provider.client_path.search(path):
+            return kind
     kinds = (kind for start, kind in _starts(whole=whole) if _begins(path, start, whole=whole))
     return next(kinds, next(iter(PROVIDERS)))
 
@@ -121,8 +118,11 @@ def _begins(path: str, start: str, *, whole: bool) -> bool:
 
 
 def _starts(*, whole: bool) -> Iterator[tuple[str, Kind]]:
-    """Yield what paths of endpoints begin with, with the version or without it."""
-    for endpoint in ENDPOINTS:
+    """Yield what paths of endpoints begin with, with the version and without it."""
+    for endpoint in (one for one in ENDPOINTS if not one.is_foreign):
         start = endpoint.path.partition("{")[0]
-        version = "" if whole else PROVIDERS[endpoint.kind].version
-        yield start.removeprefix(version), endpoint.kind
+        bare_start = start.removeprefix(PROVIDERS[endpoint.kind].version)
+        if len(bare_start) > 1:
+            yield bare_start, endpoint.kind
+        if whole:
+            yield start, endpoint.kind

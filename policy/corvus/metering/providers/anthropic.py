@@ -10,6 +10,10 @@
 - ``iterations`` lists the requests behind one answer, each with its own context and perhaps its own
   model. The top-level counts hold neither those of an advisor nor those of a compaction; where the
   answer's own requests add up to them at least, each request is a part of its own.
+- Searches have a price by use, fetches are free. Code that runs in a container is billed by time,
+  which no count shows, and so may other tools be: the cost is a lower bound then (PRC-9).
+- Claude reads pictures as tokens of text and writes nothing but text. OpenRouter states its cost
+  in this API, too.
 - ``speed: fast`` and the tiers ``batch`` and ``priority`` have prices of their own.
 - Only the events that are known by their ``type`` are read; others may carry a ``usage`` that means
   something else.
@@ -25,6 +29,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from corvus.metering import claude_models
@@ -41,6 +46,7 @@ from corvus.model.usage import Usage, UsagePart
 
 _OWN = ("message", "fallback_message")
 _TIERS = ("batch", "priority")
+_TOOLS = ("web_search_requests", "web_fetch_requests")
 _OUTPUT = string_of("text", "thinking", "partial_json", "name", "data", "content")
 
 
@@ -55,7 +61,7 @@ class MessagesStreamTap(StreamTap):
         self._counts: dict[str, Any] = {}
         self._model: str | None = None
         self._first_model: str | None = None
-        self._has_started = self._has_written = False
+        self._has_started = self._has_written = self._runs_code = False
 
     def read(self, message: Json) -> None:
         """Take the data of one event, by its type."""
@@ -64,9 +70,11 @@ class MessagesStreamTap(StreamTap):
             self._has_started = True
             started = member(message, "message")
             self._model = self._first_model = text_or_none(started, "model")
+            self._runs_code = bool(started.get("container"))
             self._merge(member(started, "usage"))
         elif kind == "message_delta":
             counts = member(message, "usage")
+            self._runs_code |= bool(member(message, "delta").get("container"))
             self._has_written |= counts.get("output_tokens") is not None
             self._merge(counts)
         elif kind == "message_stop":
@@ -85,6 +93,7 @@ class MessagesStreamTap(StreamTap):
         stated = {key: value for key, value in counts.items() if value is not None}
         if not stated:
             return
+        self.take_cost(stated)
         if objects(stated, "iterations"):  # what was read before it was shortened is reported there
             self._counts.update(stated)
         else:
@@ -100,7 +109,12 @@ class MessagesStreamTap(StreamTap):
 
     def _tell(self) -> None:
         parts = parts_of(self._counts, self._model, self._first_model)
-        self.usage = MeteredUsage(parts, is_partial=not (self._has_written and _has_read(parts)))
+        self.usage = MeteredUsage(
+            parts,
+            is_partial=not (self._has_written and _has_read(parts)),
+            is_at_least=self._runs_code or _uses_other_tools(self._counts),
+            states_tier=_states_tier(self._counts),
+        )
 
 
 class MessagesBodyTap(BodyTap):
@@ -111,10 +125,17 @@ class MessagesBodyTap(BodyTap):
         self.error = error_of(message)
         counts = as_object(message.get("usage"))
         if counts:
+            self.take_cost(counts)
             model = text_or_none(message, "model")
             parts = parts_of(counts, model, model)
             is_whole = counts.get("output_tokens") is not None and _has_read(parts)
-            self.usage = MeteredUsage(parts, is_partial=not is_whole)
+            runs_code = bool(message.get("container")) or _uses_other_tools(counts)
+            self.usage = MeteredUsage(
+                parts,
+                is_partial=not is_whole,
+                is_at_least=runs_code,
+                states_tier=_states_tier(counts),
+            )
 
 
 def parts_of(counts: Json, model: str | None, first_model: str | None) -> tuple[UsagePart, ...]:
@@ -135,17 +156,24 @@ def parts_of(counts: Json, model: str | None, first_model: str | None) -> tuple[
     for iteration in objects(counts, "iterations"):
         is_own = iteration.get("type") in _OWN
         named = text_or_none(iteration, "model") or (first_model if is_own else model)
-        part = UsagePart(named, _usage_of(iteration), tier, geo)
+        part = UsagePart(named, _usage_of(iteration), tier, geo, states_modalities=True)
         (own if is_own else others).append(part)
     tools = member(counts, "server_tool_use")
     searches = Usage(web_search_requests=count(tools, "web_search_requests"))
     if not own or not _covers((part.usage for part in own), whole):
-        own = [UsagePart(model, whole, tier, geo)]
+        own = [UsagePart(model, whole, tier, geo, states_modalities=True)]
     elif len(own) == 1 and own[0].usage.total_tokens == whole.total_tokens:
-        own = [UsagePart(own[0].model, whole, tier, geo)]  # the whole also separates thinking
-    first = own[0]
-    own[0] = UsagePart(first.model, add_usage(first.usage, searches), tier, geo)
+        own = [replace(own[0], usage=whole)]  # the whole also separates thinking
+    own[0] = replace(own[0], usage=add_usage(own[0].usage, searches))
     return (*own, *others)
+
+
+def _uses_other_tools(counts: Json) -> bool:
+    """Return whether the provider ran tools whose price stands in no book."""
+    tools = member(counts, "server_tool_use")
+    return any(
+        count(tools, name) for name in tools if name.endswith("_requests") and name not in _TOOLS
+    )
 
 
 def _has_read(parts: tuple[UsagePart, ...]) -> bool:
@@ -186,6 +214,11 @@ def _tier_of(counts: Json) -> str | None:
         return "fast"
     tier = text_or_none(counts, "service_tier")
     return tier if tier in _TIERS else None
+
+
+def _states_tier(counts: Json) -> bool:
+    """Return whether an answer says if it was fast, the one tier that a request can choose."""
+    return counts.get("speed") is not None or _tier_of(counts) is not None
 
 
 _ERROR_TYPES = {
@@ -231,8 +264,9 @@ MESSAGES = Endpoint(
 PROVIDER = Provider(
     kind=Kind.ANTHROPIC,
     maker="anthropic",
+    is_common=True,
     base_url="https://api.anthropic.com",
-    version="/v1",
+    versions=("/v1",),
     has_versioned_base=False,
     key_variable="ANTHROPIC_API_KEY",
     base_variables=("ANTHROPIC_BASE_URL",),

@@ -24,7 +24,7 @@ from corvus.base.time import naive_utc
 from corvus.ledger.connect import clean_message
 from corvus.model.columns import COLUMNS
 from corvus.usage.exporters import Shape
-from corvus.usage.exporters.lines import (
+from corvus.usage.exporters.fields import (
     Exporter,
     Field,
     csv_header,
@@ -56,7 +56,7 @@ GROUP BY day ORDER BY day
 """
 _OF_SLICE = """
   AND record.admitted_at >= $first AND record.admitted_at < $last AND NOT {left_out}
-ORDER BY record.admitted_at, record.id
+ORDER BY {order}
 """
 _TO_PARQUET = """
 COPY (FROM read_json(?, format = 'newline_delimited', columns = {columns}))
@@ -225,7 +225,8 @@ def _batches(
 def _sql(template: str, choice: Choice) -> str:
     """Write a statement for the rows that are chosen."""
     left_out = "record.cost_nano_usd IS NULL" if choice.exporter.needs_cost else "false"
-    return template.format(table=choice.exporter.table, left_out=left_out)
+    exporter = choice.exporter
+    return template.format(table=exporter.table, left_out=left_out, order=exporter.order)
 
 
 def _values(choice: Choice) -> dict[str, object]:

@@ -22,24 +22,38 @@ reference.
   5-minute writes.
 - Calls of an advisor and of compaction stand in ``usage.iterations`` and are not in the message's
   own counts; its own requests stand there too, each billed by its own context.
-- Fast mode and batch or priority tiers have other prices: they are priced as ``<model>-fast`` and
-  so on.
+- Fast mode and all tiers but the usual one have other prices: they are priced as ``<model>-fast``
+  and so on.
 - ``gitBranch`` is ``HEAD`` outside of a repository and on no branch (Claude Code 2.1.197, tried on
   2026-11-28).
+- Amazon Bedrock and Vertex AI give ids of their own to messages, ``msg_bdrk_…`` and
+  ``msg_vrtx_…``, while the model has Anthropic's name: the id says who bills.
+- ``costUSD`` of old lines is what the client made of its own list prices: it counts where no book
+  has a price.
+- ``claude -p --output-format json`` writes a ``result`` with the sums of its run, without a time;
+  its calls are in the log of the session as well.
 - A ``<synthetic>`` model is an error message of the client; nothing was used.
 
-Refuses: counts that are not whole numbers of at most 9 digits, and instants outside 1970..2199.
+Refuses: results of runs, counts that are not whole numbers of at most 9 digits, and instants
+outside 1970..2199.
 """
 
 from __future__ import annotations
 
-from corvus.usage.importers.importer import Importer, Layout
-from corvus.usage.importers.statements import NUMBER, instant, statement_of
+import duckdb
+
+from corvus.model.usage import COUNTS
+from corvus.prices.names import USUAL_TIERS
+from corvus.usage.importers.agents.claude_code_copies import CREATE_COPIES, MARK_COPIES
+from corvus.usage.importers.importer import Importer, Layout, Object, objects_of_head
+from corvus.usage.importers.reading.amounts import nano_sql
+from corvus.usage.importers.seller import message_seller_sql, seller_sql
+from corvus.usage.importers.statements import NUMBER, Remark, instant, statement_of
 
 _COLUMNS = """{
     type: 'VARCHAR', timestamp: 'VARCHAR', sessionId: 'VARCHAR', requestId: 'VARCHAR',
     uuid: 'VARCHAR', cwd: 'VARCHAR', version: 'VARCHAR', agentId: 'VARCHAR', isSidechain: 'BOOLEAN',
-    gitBranch: 'VARCHAR',
+    gitBranch: 'VARCHAR', costUSD: 'VARCHAR', total_cost_usd: 'VARCHAR',
     forkedFrom: 'JSON', message: 'STRUCT(id VARCHAR, model VARCHAR, usage JSON)', data: 'JSON'
 }"""
 _PROGRESS = """{
@@ -60,7 +74,7 @@ _USAGE = """{
     "speed": "VARCHAR", "service_tier": "VARCHAR", "inference_geo": "VARCHAR"
 }"""
 
-_COUNTS_OF_USAGE = """
+_COUNTS_OF_USAGE = f"""
     coalesce(u.input_tokens, 0) AS input_tokens,
     coalesce(u.output_tokens, 0) AS output_tokens,
     coalesce(u.cache_read_input_tokens, 0) AS cache_read_tokens,
@@ -68,16 +82,28 @@ _COUNTS_OF_USAGE = """
         AS cache_write_5m_tokens,
     write_1h AS cache_write_1h_tokens,
     0 AS reasoning_tokens,
-    coalesce(u.server_tool_use.web_search_requests, 0) AS web_search_requests"""
+    coalesce(u.server_tool_use.web_search_requests, 0) AS web_search_requests,
+    {", ".join(f"0 AS {name}" for name in COUNTS[7:])}"""  # none of these occurs
 _COUNTED_KEYS = (
     "(input|output|cache_read_input|cache_creation_input|ephemeral_5m_input|ephemeral_1h_input)"
     "_tokens|web_search_requests"
 )
+_UNREAD = (
+    f"regexp_extract_all(regexp_replace(usage, '\"({_COUNTED_KEYS})\"', '', 'g'), "
+    r"""'"([a-z0-9_]*(?:cach|audio|image|video)[a-z0-9_]*)"\s*:\s*[1-9]', 1, 'i')"""
+)
+"""Names of counts above 0 that are in no table, and may be of cached tokens or a modality."""
+
 _WRITES = """
     coalesce(u.cache_creation.ephemeral_5m_input_tokens, 0) AS write_5m,
     coalesce(u.cache_creation.ephemeral_1h_input_tokens, 0) AS write_1h"""
+_USUAL = ", ".join(f"'{name}'" for name in USUAL_TIERS if name is not None)
 _LONG_ID_CHARACTERS = 20
 
+_NO_TIME = (
+    "the result of a run of `claude -p`, which states no time; its calls are in the log of the "
+    "session: import ~/.claude/projects"
+)
 _LINES = f"""
 WITH raw AS (
     -- What a sub-agent says, as older versions put it into the log of its parent.
@@ -87,7 +113,8 @@ WITH raw AS (
         filename = true, maximum_object_size = $largest)
 ),
 line AS (
-    SELECT filename AS file, {NUMBER} AS n, type, sessionId, cwd, version, gitBranch,
+    SELECT filename AS file, {NUMBER} AS n, type, sessionId, cwd, version, costUSD, total_cost_usd,
+        nullif(nullif(gitBranch, ''), 'HEAD') AS git_branch,
         forkedFrom IS NOT NULL AS is_fork, progress IS NOT NULL AS is_progress,
         coalesce(progress.message.message, message) AS said,
         coalesce(progress.message.timestamp, "timestamp") AS "timestamp",
@@ -106,6 +133,7 @@ counted AS (
         -- a text, a sign, a fraction, a truth value or more than 9 digits where a count belongs
         regexp_matches(usage, '"({_COUNTED_KEYS})"\\s*:\\s*'
             '(["tf\\-\\[{{]|[0-9]+[.eE]|[0-9]{{10}})') AS odd,
+        list_distinct({_UNREAD}) AS unread,
         CASE WHEN contains(usage, '"iterations"') THEN usage END AS with_iterations
     FROM line
 ),
@@ -113,6 +141,7 @@ billed AS (
     SELECT *, {_WRITES},
         CASE
             WHEN type IS NULL AND u IS NULL THEN 'suspect'
+            WHEN type = 'result' AND total_cost_usd IS NOT NULL THEN 'bad'
             WHEN u IS NULL THEN 'ignored'
             WHEN model = '<synthetic>' THEN 'synthetic'
             WHEN seen_at IS NULL OR model IS NULL OR model = '' OR odd THEN 'bad'
@@ -123,6 +152,7 @@ billed AS (
 )
 SELECT file, n, kind,
     CASE WHEN kind = 'bad' THEN CASE
+        WHEN type = 'result' THEN '{_NO_TIME}'
         WHEN "timestamp" IS NULL THEN 'a message with usage, but without timestamp'
         WHEN seen_at IS NULL THEN 'timestamp is no instant: ' || "timestamp"
         WHEN model IS NULL OR model = '' THEN 'a message with usage, but without model'
@@ -144,36 +174,46 @@ SELECT file, n, kind,
     END)::UUID END AS import_key,
     seen_at AS requested_at, seen_at AS admitted_at, seen_at AS settled_at,
     sessionId AS session_id, 'import' AS surface,
-    lower(coalesce($provider, CASE WHEN starts_with(model, 'claude') THEN 'anthropic' END))
-        AS provider,
+    lower(coalesce($provider, {message_seller_sql("message_id")}, {seller_sql("model")},
+        CASE WHEN starts_with(model, 'claude') THEN 'anthropic' END)) AS provider,
     model AS requested_model, model AS answering_model,
     CASE WHEN u.speed = 'fast' THEN 'fast'
-        WHEN u.service_tier IN ('batch', 'priority') THEN u.service_tier END AS service_tier,
+        WHEN u.service_tier NOT IN ({_USUAL}) THEN lower(u.service_tier) END AS service_tier,
     coalesce($project, cwd) AS project, 'claude-code' AS agent, subagent,
-    nullif(nullif(gitBranch, ''), 'HEAD') AS branch, is_fork,
+    git_branch AS branch, is_fork,
     CASE WHEN kind = 'usage' THEN map_from_entries(list_filter(
         [{{'key': 'client', 'value': 'claude-code ' || coalesce(version, '?')}},
+            {{'key': 'git.branch', 'value': git_branch}},
             {{'key': 'inference_geo', 'value': if(u.inference_geo = 'us', 'us', NULL)}},
             {{'key': 'fork', 'value': if(is_fork, 'true', NULL)}}],
         lambda entry: entry.value IS NOT NULL)) END AS tags,
     {_COUNTS_OF_USAGE},
     'completed' AS outcome,
     requestId AS provider_request_id,
+    {nano_sql("costUSD")} AS estimated_nano_usd,
+    len(unread) > 0 AS unknown_cost,
+    [concat('{Remark.UNREAD}:', name) FOR name IN unread] AS remarks,
     CASE WHEN kind = 'usage' THEN with_iterations END AS iterations
 FROM billed
 """  # noqa: S608 - made of constants of this package
 
-# Every line of a session log has one of these near its beginning; other JSON lines do not.
-_MARKS = (b'"sessionId"', b'"parentUuid"', b'"leafUuid"', b'"isSnapshotUpdate"')
+# Every line of a session log has one of these; other JSON lines do not.
+_MARKS = ("sessionId", "parentUuid", "leafUuid", "isSnapshotUpdate", "total_cost_usd")
+_LOOKED_AT = 1_000
 
 
 def is_claude_code(head: bytes) -> bool:
     """Return whether a file that begins so is a session log of Claude Code."""
-    return (
-        head.startswith(b"{")
-        and any(mark in head for mark in _MARKS)
-        and (b'"type"' in head or b'"message"' in head)
-    )
+    lines = objects_of_head(head, _LOOKED_AT)
+    if lines:
+        return any(_is_line(line) for line in lines)
+    # No line is whole: the first is very long, or all of them are torn.
+    has_mark = any(f'"{mark}"'.encode() in head for mark in _MARKS)
+    return head.startswith(b"{") and has_mark and (b'"type"' in head or b'"message"' in head)
+
+
+def _is_line(line: Object) -> bool:
+    return any(mark in line for mark in _MARKS) and ("type" in line or "message" in line)
 
 
 IMPORTER = Importer(
@@ -187,7 +227,7 @@ IMPORTER = Importer(
 )
 """``$project`` and ``$provider`` of its statement override what the log says."""
 
-STAGE_ITERATIONS = f"""
+_STAGE_ITERATIONS = f"""
 INSERT INTO temp.import_line BY NAME
 WITH iteration AS (
     SELECT line.*, one, ordinal, json_transform(one, '{_USAGE}') AS u,
@@ -204,14 +244,25 @@ billed AS (
 SELECT file, n, 'part' AS kind,
     md5(import_key::VARCHAR || ':iteration:' || ordinal)::UUID AS import_key,
     requested_at, admitted_at, settled_at, session_id, surface,
-    CASE WHEN starts_with(model, 'claude') THEN 'anthropic' ELSE provider END AS provider,
+    CASE WHEN provider IS NULL AND starts_with(model, 'claude') THEN 'anthropic'
+        ELSE provider END AS provider,
     model AS requested_model, model AS answering_model, project, agent, subagent, branch, is_fork,
     tags,
     {_COUNTS_OF_USAGE},
     outcome, provider_request_id
 FROM billed
 """  # noqa: S608 - made of constants of this package
-"""Stages the calls a message made besides its own, which are not in its counts."""
+
+
+def complete(connection: duckdb.DuckDBPyConnection) -> None:
+    """Complete the staged lines of all files: whose a copied call is, and the calls inside others.
+
+    Args:
+        connection: With ``import_line``.
+    """
+    for statement in (CREATE_COPIES, MARK_COPIES, _STAGE_ITERATIONS):
+        connection.execute(statement)
+
 
 CREATE_REQUESTS = f"""
 CREATE OR REPLACE TEMP TABLE import_request AS

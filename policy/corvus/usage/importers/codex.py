@@ -21,19 +21,34 @@ and 1371, getagentseal/codeburn pull request 1383, cclank/tokei issue 23, farion
   versions state as ``session_id``; ``git.branch`` is that of the start (Codex 0.171.0, tried on
   2026-11-28).
 - ``cached_input_tokens`` are part of ``input_tokens``, and reasoning is part of output.
-- The model is that of the ``turn_context`` before a call.
+- The model is the one that the count itself states, else that of the ``turn_context`` before it,
+  else that of the ``session_meta``.
+- ``service_tier`` of a ``turn_context`` is what is asked for; ``fast`` is a name of ``priority``
+  (openai/codex, ``codex-rs/protocol/src/config_types.rs``, read on 2026-11-28).
+- The output of ``codex exec --json`` has the same calls without any time.
 
 Refuses to guess a model: a call without one is recorded under ``unknown``, which has no price.
+Refuses the output of ``codex exec --json``.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from corvus.usage.importers.agents.codex_counters import NO_TOKENS, Counters, Tokens, Total
+from corvus.usage.importers.agents.codex_origin import (
+    Origin,
+    parent_of,
+    repository_of,
+    role_of,
+    seller_of_session,
+    thread_of_file,
+    tier_asked_for,
+)
 from corvus.usage.importers.importer import (
     NOTHING,
     BadRecord,
@@ -50,31 +65,48 @@ from corvus.usage.importers.importer import (
 )
 from corvus.usage.importers.lines import numbered_lines, object_of_line
 
-_WANTED = (b'"token_count"', b'"token_usage_record"', b'"turn_context"', b'"session_meta"')
+_EXEC = (b'"thread.started"', b'"turn.started"', b'"turn.completed"')
+_WANTED = (
+    b'"token_count"',
+    b'"token_usage_record"',
+    b'"turn_context"',
+    b'"session_meta"',
+    b'"turn.completed"',
+)
 _TYPES = (*_WANTED, b'"event_msg"', b'"response_item"')
 _BYTES_BETWEEN = 4 * 1024 * 1024
 
 
+_NO_TIME = (
+    "a turn of `codex exec --json`, which states no time; its calls are in the session's log: "
+    "import ~/.codex/sessions"
+)
+
+
 def is_codex(head: bytes) -> bool:
     """Return whether a file that begins so is a session log of Codex."""
-    return (
-        head.startswith(b"{")
-        and b'"payload"' in head
-        and b'"timestamp"' in head
-        and any(name in head for name in _TYPES)
+    is_log = b'"payload"' in head and b'"timestamp"' in head
+    return head.startswith(b"{") and (
+        (is_log and any(name in head for name in _TYPES)) or any(name in head for name in _EXEC)
     )
 
 
 class _State(NamedTuple):
     """A total of a thread and the counts of its last call, as a log states them."""
 
-    total: tuple[int, ...]
-    used: Counts
+    total: Total | None
+    used: Tokens
 
     @property
     def digest(self) -> bytes:
-        used = (self.used.input, self.used.output, self.used.cache_read, self.used.reasoning)
-        return hashlib.blake2b(repr((self.total, used)).encode(), digest_size=16).digest()
+        total = () if self.total is None else (*_known(self.total.tokens), self.total.whole)
+        text = repr((total, _known(self.used)))
+        return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def _known(tokens: Tokens) -> tuple[int, ...]:
+    """Return the counts that a call is known by, as earlier versions of this reader knew it."""
+    return (tokens.input, tokens.output, tokens.cache_read, tokens.reasoning)
 
 
 class _Maker(NamedTuple):
@@ -172,13 +204,12 @@ class _Thread:
     def __init__(self, path: Path, threads: Threads) -> None:
         self._path = path
         self._threads = threads
-        self._origin = _Origin()
+        self._origin = Origin(thread_of_file(path.name))
         self._meta: Object = NOTHING
         self._context: Object = NOTHING
-        self._total: tuple[int, ...] | None = None
-        self._covered: Counts | None = None
+        self._counters = Counters()
         self._inherited: dict[bytes, _Maker] | None = None
-        self.latest = _State((), Counts())
+        self.latest = _State(None, NO_TOKENS)
 
     def calls_of(self, line: Object) -> Iterator[Object]:
         """Yield the call that a line reports, if it does."""
@@ -188,6 +219,8 @@ class _Thread:
             self._meta = self._meta or {"timestamp": text_at(line, "timestamp"), **payload}
         elif kind == "turn_context":
             self._context = payload
+        elif kind == "turn.completed" and "usage" in line:
+            raise BadRecord(_NO_TIME)
         elif kind == "token_usage_record":
             total, used = object_at(payload, "thread_token_usage"), object_at(payload, "usage")
             yield from self._advanced(line, payload, total, used)
@@ -199,25 +232,26 @@ class _Thread:
     def _advanced(
         self, line: Object, payload: Object, stated: Object, last: Object
     ) -> Iterator[Object]:
-        """Yield a call if the total is another one than before."""
+        """Yield a call if a total says that there was one."""
         total = _total(stated)
-        used = _counts(last) if last else None
-        if total:
-            before, self._total = self._total, total
-            if total == before:
-                return
-            if used is None:
-                is_inherited = before is None and self._origin.parent is not None
-                used = Counts() if is_inherited else _difference(total, before)
-            if used == self._covered:
-                self._covered = None
-                return
-        elif used is not None:
-            self._covered = used  # the total that this call made comes with the next line
-        if used is not None and not used.is_zero:
-            yield self._record(line, payload, _State(total, used))
+        told = _tokens(last) if last else None
+        if told is not None:
+            _fields(told)  # what contradicts itself must not move a counter
+        used = self._used(total, told, payload)
+        if used != NO_TOKENS:
+            yield self._record(line, payload, _State(total, told or used), used)
 
-    def _record(self, line: Object, payload: Object, state: _State) -> Object:
+    def _used(self, total: Total | None, told: Tokens | None, payload: Object) -> Tokens:
+        if total is None:
+            return NO_TOKENS if told in (None, NO_TOKENS) else self._counters.take_last(told)
+        is_inherited = not self._counters.has_begun and self._origin.parent is not None
+        if told is None and is_inherited:
+            self._counters.begin_with(total)
+            return NO_TOKENS
+        limit = text_at(object_at(payload, "rate_limits"), "limit_id")
+        return self._counters.take(total, told, limit)
+
+    def _record(self, line: Object, payload: Object, state: _State, used: Tokens) -> Object:
         at = text_at(line, "timestamp")
         if at is None:
             raise BadRecord("a count of tokens without timestamp")
@@ -228,21 +262,22 @@ class _Thread:
             "id": f"{self.owner(state)}:{identity}",
             "timestamp": at,
             "model": self._model(payload),
-            "provider": text_at(self._meta, "model_provider") or "openai",
+            "provider": seller_of_session(text_at(self._meta, "model_provider")),
             "project": text_at(self._context, "cwd") or text_at(self._meta, "cwd"),
             "agent": "codex",
-            "branch": text_at(object_at(self._meta, "git"), "branch"),
+            "service_tier": tier_asked_for(text_at(self._context, "service_tier")),
+            **repository_of(object_at(self._meta, "git")),
             **self._place(),
             "provider_request_id": response,
-            "is_fork": _parent_of(self._meta) is not None,
+            "is_fork": parent_of(self._meta) is not None,
             "client": f"codex {text_at(self._meta, 'cli_version') or '?'}",
             "fork": "true" if text_at(self._meta, "forked_from_id") else None,
-            **state.used.disjoint(),
+            **_fields(used),
         }
 
     def _place(self) -> Object:
         """Return the session and sub-agent of the calls, as the headers of Codex have them too."""
-        role, parent = _role_of(self._meta), _parent_of(self._meta)
+        role, parent = role_of(self._meta), parent_of(self._meta)
         session = text_at(self._meta, "session_id")
         if role is None and session in (None, self._id):
             return {"session_id": self._id}
@@ -273,10 +308,11 @@ class _Thread:
     def _model(self, payload: Object) -> str:
         info = object_at(payload, "info")
         return (
-            text_at(self._context, "model", "model_name")
-            or text_at(object_at(self._context, "metadata"), "model")
+            text_at(info, "model")
             or text_at(payload, "model")
-            or text_at(info, "model")
+            or text_at(self._context, "model", "model_name")
+            or text_at(object_at(self._context, "metadata"), "model")
+            or text_at(self._meta, "model")
             or "unknown"
         )
 
@@ -285,82 +321,39 @@ class _Thread:
         return self._origin.thread or self._path.name.removesuffix(".gz").removesuffix(".jsonl")
 
 
-def _total(usage: Object) -> tuple[int, ...]:
-    """Return a total of a thread; empty where none is stated."""
+def _total(usage: Object) -> Total | None:
+    """Return a total of a thread, if one is stated."""
     if not usage:
-        return ()
-    counts = _counts(usage)
+        return None
+    tokens = _tokens(usage)
     stated = count_at(usage, "total_tokens")
-    whole = counts.input + counts.output if stated is None else stated
-    return (counts.input, counts.output, counts.cache_read, counts.reasoning, whole)
+    return Total(tokens, tokens.size if stated is None else stated)
 
 
-def _counts(usage: Object) -> Counts:
-    return Counts(
+def _tokens(usage: Object) -> Tokens:
+    return Tokens(
         input=count_at(usage, "input_tokens") or 0,
         output=count_at(usage, "output_tokens") or 0,
         cache_read=count_at(usage, "cached_input_tokens", "cache_read_input_tokens") or 0,
-        cache_write_5m=count_at(usage, "cache_write_input_tokens") or 0,
+        cache_write=count_at(usage, "cache_write_input_tokens") or 0,
         reasoning=count_at(usage, "reasoning_output_tokens") or 0,
     )
 
 
-def _difference(total: tuple[int, ...], before: tuple[int, ...] | None) -> Counts:
-    parts = [now - then for now, then in zip(total, before or (0,) * 5, strict=True)]
-    if min(parts) < 0:
-        parts = list(total)  # it began again
-    return Counts(input=parts[0], output=parts[1], cache_read=parts[2], reasoning=parts[3])
+def _fields(tokens: Tokens) -> dict[str, object]:
+    """Return the counts of a record.
 
-
-@dataclass(slots=True)
-class _Origin:
-    """The threads that a log names; the first is its own, each next one the parent of the last.
-
-    Attributes:
-        thread: Its own thread.
-        parent: The thread it came from.
-        oldest: The oldest thread it is known to come from; at first its own.
+    Raises:
+        BadRecord: A part is more than what includes it.
     """
-
-    thread: str | None = None
-    oldest: str | None = None
-    parent: str | None = None
-    _named: set[str] = field(default_factory=set[str])
-
-    def add(self, meta: Object) -> None:
-        """Note a ``session_meta``: its own, or one that was copied with the history."""
-        name = text_at(meta, "id")
-        if name is None or name in self._named:
-            return
-        self._named.add(name)
-        above = _parent_of(meta)
-        if self.thread is None:
-            self.thread, self.parent = name, above if above != name else None
-        elif self.parent is None:
-            self.parent = name
-        self.oldest = above or name
-
-
-def _parent_of(meta: Object) -> str | None:
-    """Return the thread that a thread was forked from, or whose sub-agent it is."""
-    spawned = object_at(object_at(object_at(meta, "source"), "subagent"), "thread_spawn")
-    return text_at(meta, "forked_from_id", "parent_thread_id") or text_at(
-        spawned, "parent_thread_id"
+    counts = Counts(
+        input=tokens.input,
+        output=tokens.output,
+        cache_read=tokens.cache_read,
+        cache_write_5m=tokens.cache_write,
+        reasoning=tokens.reasoning,
     )
-
-
-def _role_of(meta: Object) -> str | None:
-    """Return the role of a sub-agent; the main conversation has none."""
-    source = object_at(meta, "source")
-    if "subagent" not in source and text_at(meta, "thread_source") != "subagent":
-        return None
-    spawned = object_at(object_at(source, "subagent"), "thread_spawn")
-    return (
-        text_at(spawned, "agent_role", "agent_nickname")
-        or text_at(meta, "agent_role", "agent_nickname")
-        or text_at(source, "subagent")
-        or "subagent"
-    )
+    return counts.disjoint()
 
 
 IMPORTER = Importer(
@@ -369,6 +362,6 @@ IMPORTER = Importer(
     layouts={Layout.LINES},
     recognise=is_codex,
     copier=lambda: Threads().write,
-    tags=("client", "fork", "role"),
+    tags=("client", "fork", "role", "git.branch", "git.commit", "git.repository"),
     home=("Codex", "~/.codex/sessions"),
 )

@@ -1,27 +1,29 @@
 """Reads usage from JSON lines or CSV of any shape, by a map from fields of a record to columns.
 
 Required: an instant, a model, and counts of input and output tokens. A cost that the file states is
-recorded as it stands (``source`` = ``provider``), never recomputed. A call is known by its ``id``
-with its instant and model, for many exports merely number their rows; without one, by its whole
-line and how many equal lines stand before it in the file, so a file can grow and be imported again.
+recorded as it stands (``source`` = ``provider``), unless it is no amount or cannot be right. A call
+is known by its ``id`` with its instant and model, for many exports merely number their rows;
+without one, by its whole line and how many equal lines stand before it in the file, so a file can
+grow and be imported again.
 
-Refuses: fields that do not exist, files without the required columns, and counts that are no whole
-numbers.
+Whether counts include their parts is decided by what the user says, by a total, or by the names of
+the columns, for each call; where nothing says so, they are taken as included, which costs least,
+and the call is marked as a lower bound.
+
+Refuses: fields that do not exist, files without the required columns, counts that are no whole
+numbers, and costs in another currency than USD.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
-from typing import cast
+from collections.abc import Iterator
 
-from corvus.base.errors import ImportRefused
 from corvus.model.columns import STATED
-from corvus.model.usage import CONTEXT, COUNTS
+from corvus.model.usage import CONTEXT, COUNTS, TOKENS
 from corvus.prices.sql import half_even
+from corvus.usage.importers.columns import (
+    READ,
+)
 from corvus.usage.importers.importer import (
     CSV_SUFFIXES,
     LINES_SUFFIXES,
@@ -29,154 +31,58 @@ from corvus.usage.importers.importer import (
     Importer,
     Layout,
 )
-from corvus.usage.importers.lines import mended, numbered_lines
-from corvus.usage.importers.statements import (
-    NUMBER,
-    instant,
-    statement_of,
-)
+from corvus.usage.importers.seller import seller_sql
+from corvus.usage.importers.statements import NUMBER, Remark, instant, statement_of
+from corvus.usage.importers.synonyms import TOTAL_TOKENS, WRITTEN_TOKENS
 
-_STATED = tuple(column.name for column in STATED)
-REQUIRED = ("timestamp", "model", "input_tokens", "output_tokens")
-_LAST = ("service_tier", "outcome", "provider_request_id", "calls")
-_UNMAPPED = ("import_key", "admitted_at", "requested_model", "tags")
-OPTIONAL = (
-    "id",
-    *(name for name in _STATED if name not in {*REQUIRED, *_UNMAPPED, *_LAST}),
-    "cost_usd",
-    *_LAST,
-)
-_OWN = ("is_fork",)
-FIELDS = (*REQUIRED, *OPTIONAL)
-"""What a user may map to a column."""
-_READ = (*FIELDS, *_OWN)
-_TAG = "tags."
 _SAMPLE_LINES = 100
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnMap:
-    """Where each field stands in a file.
-
-    Attributes:
-        columns: Column or dotted path by field of ``FIELDS``.
-        tags: Column or dotted path by name of the tag.
-    """
-
-    columns: Mapping[str, str]
-    tags: Mapping[str, str]
-
-    def paths(self) -> list[str]:
-        """Return JSON paths: for each field the column of that literal name and the dotted path."""
-        columns = [self.columns.get(field, field) for field in _READ]
-        columns += self.tags.values()
-        return [path for column in columns for path in (_literal(column), _dotted(column))]
-
-
-def column_map(columns: Mapping[str, str]) -> ColumnMap:
-    """Check a map as the user wrote it.
-
-    Raises:
-        ImportRefused: A field does not exist.
-    """
-    tags = {name.removeprefix(_TAG): at for name, at in columns.items() if name.startswith(_TAG)}
-    plain = {name: at for name, at in columns.items() if not name.startswith(_TAG)}
-    for name in (*plain, *(_TAG for tag in tags if not tag)):
-        if name not in FIELDS:
-            raise ImportRefused(
-                f"--map {name}=…: no such field; choose from {', '.join(FIELDS)} or tags.NAME"
-            )
-    return ColumnMap(plain, tags)
-
-
-def check_columns(path: Path, columns: ColumnMap, *, is_csv: bool) -> None:
-    """Check that a file has the required columns, and those named by the user.
-
-    Raises:
-        ImportRefused: One is missing; names the columns that are there.
-        OSError: The file cannot be read.
-    """
-    sample = _sample(path)
-    if not sample:
-        return
-    seen = list(dict.fromkeys(name for record in sample for name in record))
-    wanted = {field: columns.columns.get(field, field) for field in (*REQUIRED, *columns.columns)}
-    wanted |= {f"{_TAG}{name}": column for name, column in columns.tags.items()}
-    for field, column in wanted.items():
-        is_there = any(_has(record, column) for record in sample)
-        if not is_there and (is_csv or field in REQUIRED or not _mentions(path, column)):
-            raise ImportRefused(
-                f"no column {column!r} for {field}; the columns are {', '.join(seen[:40])}. "
-                f"Say which one it is with --map {field}=COLUMN"
-            )
-
-
-def _mentions(path: Path, column: str) -> bool:
-    """Return whether a key that is rare stands anywhere in a file of JSON lines."""
-    key = json.dumps(column.rpartition(".")[2]).encode()
-    return any(line is not None and key in line for _, line in numbered_lines(path))
-
-
-def _sample(path: Path) -> list[dict[str, object]]:
-    texts = (mended(line)[0] for _, line in islice(numbered_lines(path), _SAMPLE_LINES))
-    return [cast("dict[str, object]", json.loads(text)) for text in texts if text]
-
-
-def _has(record: dict[str, object], column: str) -> bool:
-    if column in record:
-        return True
-    inner = record
-    *parents, last = column.split(".")
-    for name in parents:
-        value = inner.get(name)
-        if not isinstance(value, dict):
-            return False
-        inner = cast("dict[str, object]", value)
-    return last in inner
-
-
-def _literal(column: str) -> str:
-    return '$."' + column.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _dotted(column: str) -> str:
-    return "$" + "".join(_literal(name)[1:] for name in column.split("."))
+_LARGEST_USD = 10_000_000
 
 
 def _fields() -> Iterator[str]:
-    for position, field in enumerate(_READ):
-        literal, dotted = 2 * position + 1, 2 * position + 2
-        yield f"nullif(trim(coalesce(found[{literal}], found[{dotted}])), '') AS f_{field}"
+    for position, name in enumerate(READ, start=1):
+        yield f"nullif(trim(found[{position}]), '') AS f_{name}"
 
 
-def _stated(field: str) -> str:
-    return f"stated_{field}" if field in {"input_tokens", "output_tokens"} else field
+def _stated(name: str) -> str:
+    return f"stated_{name}" if name in _CHANGED else name
 
 
-def _instant(field: str) -> str:
-    """Write SQL for an instant: ISO 8601 (else UTC), or epoch seconds or milliseconds."""
+_CHANGED = ("input_tokens", "output_tokens", "cache_write_5m_tokens")
+"""Counts that are not always taken as they stand."""
+_READ_PARTS = tuple(name for name in CONTEXT if name != "input_tokens")
+_WRITTEN_PARTS = tuple(name for name in TOKENS if name not in {*CONTEXT, "output_tokens"})
+
+
+def _instant(name: str) -> str:
+    """Write SQL for an instant: ISO 8601 (else UTC), or an epoch in a unit that its size says."""
+    text = f"f_{name}"
     return (
-        f"CASE WHEN regexp_full_match(f_{field}, '[0-9]{{9,11}}(\\.[0-9]+)?') "
-        f"THEN make_timestamp((f_{field}::DECIMAL(30, 6) * 1000000)::BIGINT) "
-        f"WHEN regexp_full_match(f_{field}, '[0-9]{{12,14}}') "
-        f"THEN make_timestamp(f_{field}::BIGINT * 1000) "
-        f"ELSE {instant(f'f_{field}')} END"
+        f"CASE WHEN regexp_full_match({text}, '[0-9]{{9,11}}(\\.[0-9]+)?') "
+        f"THEN make_timestamp(({text}::DECIMAL(30, 6) * 1000000)::BIGINT) "
+        f"WHEN regexp_full_match({text}, '[0-9]{{12,14}}(\\.[0-9]+)?') "
+        f"THEN make_timestamp(({text}::DECIMAL(30, 3) * 1000)::BIGINT) "
+        f"WHEN regexp_full_match({text}, '[0-9]{{15,17}}(\\.0*)?') "
+        f"THEN make_timestamp(split_part({text}, '.', 1)::BIGINT) "
+        f"WHEN regexp_full_match({text}, '[0-9]{{18,19}}(\\.0*)?') "
+        f"THEN make_timestamp(split_part({text}, '.', 1)::BIGINT // 1000) "
+        f"ELSE {instant(text)} END"
     )
 
 
-def _count(field: str) -> str:
+def _count(name: str) -> str:
     """Write SQL for a count; ``12.0`` is 12, an absent one 0, and what is no count -1."""
     return (
-        f"CASE WHEN f_{field} IS NULL THEN 0 "
-        f"WHEN regexp_full_match(f_{field}, '[0-9]{{1,10}}(\\.0*)?') "
-        f"THEN split_part(f_{field}, '.', 1)::BIGINT ELSE -1 END AS {_stated(field)}"
+        f"CASE WHEN f_{name} IS NULL THEN 0 "
+        f"WHEN regexp_full_match(f_{name}, '[0-9]{{1,10}}(\\.0*)?') "
+        f"THEN split_part(f_{name}, '.', 1)::BIGINT ELSE -1 END AS {_stated(name)}"
     )
 
 
 _TEXTS = {
     "surface": "coalesce(f_surface, 'import')",
     "provider": "lower(coalesce($provider, f_provider, "
-    "if(starts_with(f_model, 'claude'), 'anthropic', NULL)))",
+    f"{seller_sql('f_model')}, if(starts_with(f_model, 'claude'), 'anthropic', NULL)))",
     "requested_model": "f_model",
     "service_tier": "lower(f_service_tier)",
     "project": "coalesce($project, f_project)",
@@ -191,25 +97,76 @@ def _texts() -> Iterator[str]:
             yield f"{_TEXTS.get(column.name, f'f_{column.name}')} AS {column.name}"
 
 
+def _flag(name: str) -> str:
+    return f"coalesce(lower(f_{name}) IN ('true', '1'), false)"
+
+
+def _amount(name: str) -> str:
+    """Write SQL for an amount in USD, exact to 1e-18; NULL is none that can be believed."""
+    read = f"TRY_CAST(ltrim(f_{name}, '$') AS DECIMAL(38, 18))"
+    return f"if({read} BETWEEN 0 AND {_LARGEST_USD}, {read}, NULL) AS {name}"
+
+
+def _nano(amount: str) -> str:
+    """Write SQL for nano-USD: the digits of an amount are a whole number of 1e-18 USD."""
+    return half_even(f"replace({amount}::VARCHAR, '.', '')::HUGEINT", 1_000_000_000)
+
+
+def _inside(parts: str, whole: str, known: str, named: str) -> str:
+    """Write SQL for whether a count includes its parts; NULL is undecided.
+
+    Args:
+        parts: SQL for the sum of the parts.
+        whole: SQL for the count.
+        known: SQL for the totals that are right if it does, and those if it does not.
+        named: The parameter for what the names of the columns say.
+    """
+    within, beside = known.split("|")
+    return (
+        f"CASE WHEN {parts} = 0 THEN false "
+        "WHEN $inclusive::BOOLEAN IS NOT NULL THEN $inclusive::BOOLEAN "
+        f"WHEN {parts} > {whole} THEN false "
+        f"WHEN all_tokens IN ({within}) AND all_tokens NOT IN ({beside}) THEN true "
+        f"WHEN all_tokens IN ({beside}) AND all_tokens NOT IN ({within}) THEN false "
+        f"ELSE {named}::BOOLEAN END"
+    )
+
+
 _NEWLINE = ",\n        "
+_BOTH = "whole_read + whole_written"
+_TOTALS = {
+    "read": f"{_BOTH}, {_BOTH} + parts_written|"
+    f"{_BOTH} + parts_read, {_BOTH} + parts_read + parts_written",
+    "written": f"{_BOTH}, {_BOTH} + parts_read|"
+    f"{_BOTH} + parts_written, {_BOTH} + parts_read + parts_written",
+}
 
 _LINES = f"""
 WITH line AS (
     SELECT filename AS file, {NUMBER} AS n, json,
-        json_extract_string(json, $paths) AS found
+        json_extract_string(json, $paths) AS found,
+        CASE WHEN len($doubtful::VARCHAR[]) > 0
+            THEN json_extract_string(json, $doubtful::VARCHAR[]) END AS doubted,
+        CASE WHEN len($stating::VARCHAR[]) > 0
+            THEN list_count(json_extract_string(json, $stating::VARCHAR[])) > 0
+            ELSE false END AS is_stating
     FROM read_ndjson_objects($files, ignore_errors = true, filename = true,
         maximum_object_size = $largest)
 ),
 field AS (
-    SELECT file, n, json,
+    SELECT file, n, json, is_stating,
+        -- a number that looks like usage, and that no other column says as well
+        coalesce(list_count(list_filter(
+            list_transform(doubted, lambda value, i: if(
+                coalesce(TRY_CAST(value AS DOUBLE), 0) <> 0
+                    AND (CAST($twins AS INTEGER[])[i] = 0 OR TRY_CAST(value AS DOUBLE)
+                        IS DISTINCT FROM TRY_CAST(found[CAST($twins AS INTEGER[])[i]] AS DOUBLE)),
+                true, NULL)),
+            lambda is_one: is_one)) > 0, false) AS is_doubtful,
         map_from_entries(list_filter(
-            list_transform($tags, lambda tag, i: {{
-                'key': tag,
-                'value': coalesce(
-                    found[{2 * len(_READ)} + 2 * i - 1], found[{2 * len(_READ)} + 2 * i]
-                )
-            }}),
-            lambda entry: entry.value <> '')) AS tags,
+            list_transform($tags::VARCHAR[],
+                lambda tag, i: {{'key': tag, 'value': found[{len(READ)} + i]}}),
+            lambda entry: entry.value <> '')) AS own_tags,
         {_NEWLINE.join(_fields())}
     FROM line
 ),
@@ -218,20 +175,49 @@ read AS (
         f_input_tokens IS NULL OR f_output_tokens IS NULL AS uncounted,
         {_instant("timestamp")} AS admitted_at,
         {_instant("requested_at")} AS requested_at, {_instant("first_token_at")} AS first_token_at,
-        {_instant("settled_at")} AS settled_at, {_NEWLINE.join(_count(field) for field in COUNTS)},
-        TRY_CAST(f_cost_usd AS DECIMAL(38, 18)) AS cost_usd,
+        {_instant("settled_at")} AS settled_at, {_NEWLINE.join(_count(name) for name in COUNTS)},
+        {_count(WRITTEN_TOKENS)}, nullif(TRY_CAST(f_{TOTAL_TOKENS} AS BIGINT), -1) AS all_tokens,
+        {_amount("cost_usd")}, {_amount("estimated_cost_usd")},
         if(f_calls IS NULL, 1, if(regexp_full_match(f_calls, '[0-9]{{1,9}}'), f_calls::BIGINT, 0))
             AS calls,
-        coalesce(f_is_fork = 'true', false) AS is_fork
+        {_flag("is_fork")} AS is_fork, {_flag("at_least")} AS stated_at_least,
+        {_flag("unknown_cost")} AS unknown_cost,
+        {_flag("is_free")} OR coalesce(ends_with(f_model, ':free'), false)
+            OR coalesce(ends_with(f_answering_model, ':free'), false) AS is_free,
+        is_stating OR {_flag("states_modalities")} AS states_modalities,
+        CASE WHEN starts_with(f_tags, '{{')
+            THEN map_from_entries(list_filter(
+                map_entries(from_json(f_tags, '"MAP(VARCHAR, VARCHAR)"')),
+                lambda entry: entry.value <> '')) END AS given_tags
     FROM field
+),
+written AS (
+    SELECT *,
+        if(f_cache_write_5m_tokens IS NULL AND f_{WRITTEN_TOKENS} IS NOT NULL,
+            if({WRITTEN_TOKENS} < 0, -1,
+                greatest({WRITTEN_TOKENS} - cache_write_1h_tokens, 0)),
+            stated_cache_write_5m_tokens) AS cache_write_5m_tokens
+    FROM read
+),
+whole AS (
+    SELECT *, stated_input_tokens AS whole_read, stated_output_tokens AS whole_written,
+        {" + ".join(_READ_PARTS)} AS parts_read, {" + ".join(_WRITTEN_PARTS)} AS parts_written
+    FROM written
+),
+decided AS (
+    SELECT *,
+        {_inside("parts_read", "whole_read", _TOTALS["read"], "$input_includes")} AS read_inside,
+        {_inside("parts_written", "whole_written", _TOTALS["written"], "$output_includes")}
+            AS written_inside
+    FROM whole
 ),
 disjoint AS (
     SELECT *,
-        if($inclusive, {" - ".join(map(_stated, CONTEXT))}, stated_input_tokens)
-            AS input_tokens,
-        if($inclusive, stated_output_tokens - reasoning_tokens, stated_output_tokens)
+        read_inside IS NULL OR written_inside IS NULL AS is_undecided,
+        if(coalesce(read_inside, true), whole_read - parts_read, whole_read) AS input_tokens,
+        if(coalesce(written_inside, true), whole_written - parts_written, whole_written)
             AS output_tokens
-    FROM read
+    FROM decided
 ),
 judged AS (
     SELECT *, CASE
@@ -244,12 +230,14 @@ judged AS (
         WHEN f_model IS NULL THEN 'no model'
         WHEN uncounted THEN 'no count of input or output tokens'
         WHEN least({", ".join(COUNTS)}) < 0
-            THEN if($inclusive AND least(stated_input_tokens, stated_output_tokens) >= 0,
+            THEN if(least(stated_input_tokens, stated_output_tokens,
+                    {", ".join((*_READ_PARTS, *_WRITTEN_PARTS))}) >= 0,
                 'its parts are more than the count of tokens that includes them',
                 'a count is no whole number of at most 10 digits, >= 0')
         WHEN calls = 0 THEN 'calls is no whole number in 1..10^9'
-        WHEN f_cost_usd IS NOT NULL AND coalesce(cost_usd, -1) NOT BETWEEN 0 AND 10000000
-            THEN 'cost_usd is no amount in 0..=10000000: ' || f_cost_usd
+        WHEN coalesce(f_cost_usd, f_estimated_cost_usd) IS NOT NULL
+                AND upper(f_currency) NOT IN ('USD', 'US$', '$')
+            THEN 'its cost is in ' || f_currency || ', not in USD'
     END AS reason
     FROM disjoint
 )
@@ -265,10 +253,18 @@ SELECT file, n,
     admitted_at, first_token_at,
     coalesce(settled_at, admitted_at) AS settled_at,
     {_NEWLINE.join(_texts())},
-    if(cardinality(tags) > 0, tags, NULL) AS tags, is_fork, calls,
+    CASE WHEN cardinality(given_tags) > 0 THEN map_concat(given_tags, own_tags)
+        WHEN cardinality(own_tags) > 0 THEN own_tags END AS tags,
+    is_fork, calls,
     {", ".join(COUNTS)},
-    -- the digits of the amount are a whole number of 1e-18 USD: no rounding but this one
-    {half_even("replace(cost_usd::VARCHAR, '.', '')::HUGEINT", 1_000_000_000)} AS reported_nano_usd
+    {_nano("cost_usd")} AS reported_nano_usd,
+    {_nano("estimated_cost_usd")} AS estimated_nano_usd,
+    is_free, unknown_cost, states_modalities,
+    stated_at_least OR is_undecided OR is_doubtful AS at_least,
+    list_filter([
+        if(f_cost_usd IS NOT NULL AND cost_usd IS NULL, '{Remark.COST}', NULL),
+        if(is_undecided, '{Remark.UNDECIDED}', NULL),
+        if(is_doubtful, '{Remark.UNUSED}', NULL)], lambda remark: remark IS NOT NULL) AS remarks
 FROM judged
 """  # noqa: S608 - made of constants of this package
 

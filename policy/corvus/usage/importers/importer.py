@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, NamedTuple, TypeAlias, cast
 
-from corvus.usage.importers import FORMATS
+from corvus.usage.importers import FORMATS, module_of
 
 OnBytes: TypeAlias = Callable[[int], None]
 """Called now and then with how many bytes of the file are read."""
@@ -74,13 +75,14 @@ class Importer:
         layouts: How its records may be written down.
         recognise: Returns whether a JSON file that begins so is of this format.
         recognise_columns: Returns whether a CSV file with these columns is.
-        read: Returns the records of an object; ``None`` where the objects are records themselves,
+        read: Returns what is found in an object; ``None`` where the objects are records themselves,
             or where ``statement`` reads them.
         copier: Makes what copies whole files, for one import; where a line means nothing by itself.
         statement: Reads lines where they are; ``None`` is the statement of the generic format.
         tags: Keys of its records that become tags.
         is_resumable: Whether each line stands for itself, so that of a log that has grown only what
             is new is read.
+        is_of_records: Whether it has records of a ledger, which are taken over as they are.
         home: The program and the folder where it keeps such logs, for a hint.
     """
 
@@ -89,11 +91,12 @@ class Importer:
     layouts: AbstractSet[Layout]
     recognise: Callable[[bytes], bool]
     recognise_columns: Callable[[AbstractSet[str]], bool] = _no_columns
-    read: Callable[[Object], Iterator[Object]] | None = None
+    read: Callable[[Object], Iterator[Found]] | None = None
     copier: Callable[[], CopyFile] | None = None
     statement: Statement | None = None
     tags: tuple[str, ...] = ()
     is_resumable: bool = False
+    is_of_records: bool = False
     home: tuple[str, str] | None = None
 
     @property
@@ -106,8 +109,25 @@ MAX_COUNT = 10**10
 NOTHING: Object = {}
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a reader says to the user: once a file, with how many of its calls it concerns.
+
+    A reader yields it among its records.
+
+    Attributes:
+        text: The sentence, the same for all calls that it concerns.
+    """
+
+    text: str
+
+
 class BadRecord(Exception):
     """A record that cannot be used; the message is the reason, for the user."""
+
+
+Found: TypeAlias = "Object | Notice | BadRecord"
+"""What a reader yields of an object: records, notices, and faults of parts of it."""
 
 
 def importer_named(name: str) -> Importer:
@@ -118,8 +138,7 @@ def importer_named(name: str) -> Importer:
 @cache
 def importers() -> tuple[Importer, ...]:
     """Return every importer, in the order of ``FORMATS``."""
-    modules = (name.replace("-", "_") for name in FORMATS)
-    return tuple(import_module(f"corvus.usage.importers.{name}").IMPORTER for name in modules)
+    return tuple(import_module(module_of(name)).IMPORTER for name in FORMATS)
 
 
 @dataclass(slots=True)
@@ -131,15 +150,17 @@ class CopySummary:
             position of its item.
         bad: Those that could not be used, with the reason.
         other: Lines that are not blank and report no usage.
+        notes: What is to be said to the user, and how many calls each sentence concerns.
     """
 
     numbers: array[int] = field(default_factory=lambda: array("q"))
     bad: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
     other: int = 0
+    notes: Counter[str] = field(default_factory=Counter[str])
 
 
 def write_records(
-    found: Iterable[tuple[int, Iterator[Object] | str]], target: Path, copied: CopySummary
+    found: Iterable[tuple[int, Iterator[Found] | str]], target: Path, copied: CopySummary
 ) -> CopySummary:
     """Write the records of a file as JSON lines.
 
@@ -160,10 +181,17 @@ def write_records(
     return copied
 
 
-def _written(number: int, records: Iterator[Object], copy: IO[str], copied: CopySummary) -> bool:
+def _written(number: int, records: Iterator[Found], copy: IO[str], copied: CopySummary) -> bool:
     is_used = False
     try:
         for record in records:
+            if isinstance(record, Notice):
+                copied.notes[record.text] += 1
+                continue
+            if isinstance(record, BadRecord):
+                copied.bad.append((number, str(record)))
+                is_used = True
+                continue
             copy.write(json.dumps(record, ensure_ascii=False) + "\n")
             copied.numbers.append(number)
             is_used = True
@@ -171,6 +199,13 @@ def _written(number: int, records: Iterator[Object], copy: IO[str], copied: Copy
         copied.bad.append((number, str(fault)))
         return True
     return is_used
+
+
+def objects_of_head(head: bytes, most: int) -> list[Object]:
+    """Return the objects of the first whole lines of JSON lines, for a recogniser."""
+    lines = head.splitlines(keepends=True)[:most]
+    found = [_parsed(line.decode("utf-8", "replace")) for line in lines if line.startswith(b"{")]
+    return [cast("Object", one) for one in found if isinstance(one, dict)]
 
 
 def object_at(parent: Object, *names: str) -> Object:
@@ -201,6 +236,8 @@ def text_at(parent: Object, *names: str) -> str | None:
     """Return the first text that is not empty; numbers count as text, truth values do not."""
     for name in names:
         value = parent.get(name)
+        if value is None:
+            continue
         if isinstance(value, str) and value.strip():
             return value.strip()
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -225,7 +262,7 @@ def count_at(parent: Object, *names: str) -> int | None:
 def _count(name: str, value: object) -> int:
     try:
         number = -1 if isinstance(value, bool) else float(cast("str | float", value))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = -1
     if not 0 <= number <= MAX_COUNT or number != int(number):
         raise BadRecord(f"{name} is no whole number of at most 10 digits, >= 0: {value!r}")

@@ -12,6 +12,9 @@ from corvus.base.time import Clock, SystemClock
 BAD_LINES_KEPT = 1_000
 """How many bad lines a summary lists; all of them are counted."""
 
+NOTES_KEPT = 1_000
+"""How many notes a summary lists."""
+
 
 @dataclass(frozen=True, slots=True)
 class ImportedFile:
@@ -55,19 +58,23 @@ class ImportOptions:
         project: The project of every imported call; ``None`` takes it from the file.
         provider: Who bills every imported call; ``None`` takes it from the file, or from the name
             of the model.
-        inclusive: For the generic format: counts of input include what was cached, and counts of
-            output include reasoning, as OpenAI and OpenTelemetry count; they are made disjoint.
+        inclusive: For the generic format: whether counts of input include what was cached, and
+            counts of output reasoning, as OpenAI and OpenTelemetry count; they are made disjoint.
+            ``None`` finds it out for each call.
         clock: Says when the import is recorded.
         imported: What the ledger knows of files; what it has of them is not read again.
+        own_store: Id of the store next to the ledger, if there is one: what that has recorded comes
+            by draining, never by a file.
     """
 
     format: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict[str, str])
     project: str | None = None
     provider: str | None = None
-    inclusive: bool = False
+    inclusive: bool | None = None
     clock: Clock = field(default_factory=SystemClock)
     imported: ImportedFiles = ImportedFiles()
+    own_store: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,36 @@ class BadLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """Something to know of a file that makes no line bad.
+
+    Attributes:
+        file: The file; ``None`` for the whole import.
+        lines: How many of its lines, or calls, it is about; 0 for the file as a whole.
+    """
+
+    file: Path | None
+    text: str
+    lines: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FileColumns:
+    """Which columns of a file of the generic format were read.
+
+    Attributes:
+        used: Column by field.
+        unused: Columns that nothing reads.
+        doubtful: Those that look like usage all the same.
+    """
+
+    file: Path
+    used: Mapping[str, str]
+    unused: tuple[str, ...]
+    doubtful: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ImportSummary:
     """What an import read and what it changed (IMP-1).
 
@@ -107,6 +144,8 @@ class ImportSummary:
         bad: The first ``BAD_LINES_KEPT`` of them.
         new_cost_nano_usd: What the ledger's known spend grew by.
         unpriced_models: Provider, model and number of the ``unpriced`` calls.
+        notes: What else is to be known, the first ``NOTES_KEPT`` of it.
+        columns: Which columns were read, of the first ``NOTES_KEPT`` files of the generic format.
     """
 
     files: Mapping[str, int]
@@ -122,6 +161,8 @@ class ImportSummary:
     new_cost_nano_usd: int
     unpriced_models: tuple[tuple[str, str, int], ...] = ()
     unchanged: int = 0
+    notes: tuple[Note, ...] = ()
+    columns: tuple[FileColumns, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

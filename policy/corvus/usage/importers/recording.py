@@ -14,15 +14,19 @@ soon as the books have one; a known price is never replaced while the counts sta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from corvus.ledger.ledger import Ledger
+from corvus.ledger.merging import MergedUsage, merge_usage
 from corvus.model.columns import STATED
-from corvus.model.usage import COUNTS
-from corvus.usage.importers.model import ImportedFile
-from corvus.usage.importers.pricing import PriceHistory, keep_prices, price_changes
+from corvus.model.reservation import Source
+from corvus.model.usage import CONTEXT, COUNTS, TOKENS
+from corvus.prices.belief import TIMES_MAX
+from corvus.usage.importers.model import ImportedFile, Note
+from corvus.usage.importers.pricing import Disbelief, PriceHistory, keep_prices, price_changes
 from corvus.usage.importers.selection import remember
 from corvus.usage.importers.statements import each
 
@@ -32,21 +36,33 @@ LAST = (
     "outcome",
     "provider_request_id",
     "reported_nano_usd",
+    "estimated_nano_usd",
+    "is_free",
     "calls",
 )
 """What the last line of a call states, besides its counts."""
+
+_OF_COUNTS = ("reported_nano_usd", "estimated_nano_usd", "is_free", "calls")
+"""What belongs to the counts of a line."""
+_READ = " + ".join(CONTEXT)
+_WRITTEN = " + ".join(name for name in TOKENS if name not in CONTEXT)
+
+FLAGS = ("at_least", "unknown_cost", "states_modalities")
+"""What holds for a call if any of its lines says so."""
 
 _OF_ANY = ("import_key", "provider", "service_tier")
 PLACE = tuple(column.name for column in STATED if column.name not in {*LAST, *COUNTS, *_OF_ANY})
 """What the first line of a call states, besides whether it is of a fork."""
 
 # A line of the main conversation counts before its repetition in a sub-agent's log, and one of the
-# session it was said in before the copy that a fork of the session begins with. Of two equal ones
-# the recorded one stays.
-_IS_FIRST = "(subagent IS NOT NULL, admitted_at, is_fork, session_id, known_id IS NULL)"
-# Output first: it is what grows while a message streams.
+# session it was said in before the copy that a fork of the session begins with. Of equal ones the
+# recorded one stays, else that of the session whose id is the least.
+_IS_FIRST = "(subagent IS NOT NULL, admitted_at, is_fork, known_id IS NULL, session_id)"
+# Output first: it is what grows while a message streams. Of equal contexts the one that says more
+# of its parts: who knows no cached tokens counts all of them as plain input.
 _IS_LAST = (
-    f"(subagent IS NULL, settled_at, output_tokens, {each('{count}', ', ')}, known_id NOT NULL)"
+    f"(subagent IS NULL, settled_at, output_tokens, {_READ}, -input_tokens,"
+    f" {each('{count}', ', ')}, known_id NOT NULL)"
 )
 
 
@@ -68,28 +84,56 @@ def merged(table: str, where: str = "true") -> str:
             arg_max(service_tier, {_IS_LAST}) FILTER (WHERE service_tier IS NOT NULL)
                 AS service_tier,
             arg_max(iterations, {_IS_LAST}) FILTER (WHERE iterations IS NOT NULL) AS iterations,
-            any_value(known_id) AS known_id
+            any_value(known_id) AS known_id,
+            {", ".join(f"coalesce(bool_or({name}), false) AS {name}" for name in FLAGS)}
         FROM {table} WHERE {where} GROUP BY import_key
+    ),
+    -- Who knows no cached tokens counts all of them as plain input, whenever it ended.
+    divided AS (
+        SELECT line.import_key, arg_min(line.place, (line.input_tokens, line.is_new)) AS place
+        FROM (
+            SELECT rowid AS place, import_key, input_tokens, known_id IS NULL AS is_new,
+                {_READ} AS read_tokens, {_WRITTEN} AS written_tokens
+            FROM {table} WHERE {where}
+        ) AS line
+        JOIN call ON call.import_key = line.import_key
+        JOIN (
+            SELECT rowid AS place, input_tokens, {_READ} AS read_tokens,
+                {_WRITTEN} AS written_tokens
+            FROM {table} WHERE {where}
+        ) AS latest ON latest.place = call.last_line
+        WHERE line.input_tokens < latest.input_tokens
+            AND line.read_tokens = latest.read_tokens
+            AND line.written_tokens = latest.written_tokens
+        GROUP BY line.import_key
     )
     SELECT call.import_key, call.known_id, call.service_tier, call.iterations,
-        opening.known_id IS NOT NULL AS keeps_place, latest.known_id IS NOT NULL AS keeps_counts,
+        {", ".join(f"call.{name}" for name in FLAGS)},
+        opening.known_id IS NOT NULL AS keeps_place,
+        counted.known_id IS NOT NULL AND counted.settled_at = latest.settled_at AS keeps_counts,
         {", ".join(f"opening.{name}" for name in (*PLACE, "is_fork"))},
         coalesce(opening.provider, latest.provider) AS provider,
-        {", ".join(f"latest.{name}" for name in (*LAST, *COUNTS))}
+        {", ".join(f"latest.{name}" for name in LAST if name not in _OF_COUNTS)},
+        {", ".join(f"counted.{name}" for name in (*_OF_COUNTS, *COUNTS))}
     FROM call
     JOIN {table} AS opening ON opening.rowid = call.first_line
     JOIN {table} AS latest ON latest.rowid = call.last_line
+    LEFT JOIN divided ON divided.import_key = call.import_key
+    JOIN {table} AS counted ON counted.rowid = coalesce(divided.place, call.last_line)
     """  # noqa: S608 - made of constants of this package
 
 
+_COMPUTED = ("reported_nano_usd", "estimated_nano_usd", "is_free")
 _CANDIDATES = f"""
 CREATE OR REPLACE TEMP TABLE import_candidate AS
 SELECT * FROM read_parquet($calls)
 UNION ALL BY NAME
 SELECT id AS known_id, import_key, nullif(provider, 'unknown') AS provider, service_tier,
-    if(source = 'provider', cost_nano_usd, NULL) AS reported_nano_usd,
+    if(source = '{Source.PROVIDER}', cost_nano_usd, NULL) AS reported_nano_usd,
+    if(source = '{Source.ESTIMATED}', cost_nano_usd, NULL) AS estimated_nano_usd,
+    cost_nano_usd = 0 AS is_free, at_least,
     tags['fork'] IS NOT NULL AS is_fork,
-    {", ".join(name for name in (*PLACE, *LAST, *COUNTS) if name != "reported_nano_usd")}
+    {", ".join(name for name in (*PLACE, *LAST, *COUNTS) if name not in _COMPUTED)}
 FROM usage_call
 WHERE import_key IN (SELECT import_key FROM read_parquet($calls))
 """  # noqa: S608 - made of constants of this package
@@ -128,13 +172,15 @@ _BACK = "concat_ws(':', record.import_key, record.id, 'taken back')"
 _STAGED = f"""
 CREATE OR REPLACE TEMP TABLE usage_staged AS
 SELECT {_ID.format(time="call.admitted_at", text=_NEW)} AS id, call.known_id AS corrects_id,
-    call.* EXCLUDE (known_id, keeps_place, keeps_counts, price_model, is_fork)
+    call.* EXCLUDE (known_id, keeps_place, keeps_counts, price_model, is_fork, disbelief)
 FROM temp.import_priced AS call
 UNION ALL BY NAME
 SELECT {_ID.format(time="record.admitted_at", text=_BACK)} AS id, record.id AS corrects_id,
     -record.calls AS calls, {each("-record.{count} AS {count}")},
     -record.cost_nano_usd AS cost_nano_usd,
-    record.* EXCLUDE (id, corrects_id, calls, {each("{count}", ", ")}, cost_nano_usd)
+    -record.computed_cost_nano_usd AS computed_cost_nano_usd,
+    record.* EXCLUDE (id, corrects_id, calls, {each("{count}", ", ")}, cost_nano_usd,
+        computed_cost_nano_usd)
 FROM temp.import_priced AS call
 JOIN usage_record AS record ON record.id = call.known_id
 """  # noqa: S608 - made of constants of this package
@@ -153,12 +199,26 @@ GROUP BY ALL ORDER BY ALL
 """
 
 
+_DISBELIEVED = """
+SELECT disbelief, count(*) FROM temp.import_priced WHERE disbelief IS NOT NULL
+GROUP BY disbelief ORDER BY disbelief
+"""
+_DISBELIEF_TEXTS = {
+    Disbelief.FREE: "the stated cost is 0, and nothing else says that the call is free: not "
+    "believed",
+    Disbelief.ABSURD: f"the stated cost is beyond {TIMES_MAX:,} times what the books expect: not "
+    "believed",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
     """What recording changed; see ``ImportSummary`` for the words.
 
     Attributes:
         unpriced_models: Provider, model and calls of what has no price.
+        notes: What else is to be known, and of how many calls.
+        merged: What came of records of other ledgers; the numbers above count it, too.
     """
 
     new: int
@@ -167,6 +227,8 @@ class Changes:
     unpriced: int
     new_cost_nano_usd: int
     unpriced_models: tuple[tuple[str, str, int], ...]
+    notes: tuple[Note, ...] = ()
+    merged: MergedUsage = field(default_factory=MergedUsage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +238,16 @@ class Batch:
     Attributes:
         calls: A Parquet file of merged calls.
         files: What is to be remembered of the files that they were read from.
+        records: Records of other ledgers, as ``corvus.ledger.merging`` takes them.
+        origins: The files of these records, as they are remembered, by their number.
+        own_store: Id of the store next to the ledger.
     """
 
     calls: Path
     files: tuple[ImportedFile, ...] = ()
+    records: tuple[Path, ...] = ()
+    origins: Mapping[int, str] = field(default_factory=dict[int, str])
+    own_store: str | None = None
 
 
 def record_calls(ledger: Ledger, batch: Batch, books: PriceHistory, now: datetime) -> Changes:
@@ -196,6 +264,7 @@ def record_calls(ledger: Ledger, batch: Batch, books: PriceHistory, now: datetim
     """
     connection = ledger.connection
     with ledger.transaction():
+        merged = merge_usage(ledger, batch.records, own_store=batch.own_store)
         connection.execute(_CANDIDATES, {"calls": str(batch.calls)})
         for statement in (_CALLS, _CHANGES):
             connection.execute(statement)
@@ -204,8 +273,21 @@ def record_calls(ledger: Ledger, batch: Batch, books: PriceHistory, now: datetim
             connection.execute(statement)
         keep_prices(ledger, now)
         ledger.append_usage()
-        remember(ledger, batch.files, now)
+        # A file with a row that was refused is read again: what the row needs may have come.
+        refused = {batch.origins[number] for number in merged.refused_by_file}
+        remember(ledger, (file for file in batch.files if file.file not in refused), now)
         counted = connection.execute(_COUNTED).fetchone() or (0, 0, 0, 0, 0)
         unpriced_models = connection.execute(_UNPRICED).fetchall()
+        disbelieved = connection.execute(_DISBELIEVED).fetchall()
     total, new, updated, unpriced, cost = counted
-    return Changes(new, updated, total - new - updated, unpriced, cost, tuple(unpriced_models))
+    notes = tuple(Note(None, _DISBELIEF_TEXTS[Disbelief(why)], calls) for why, calls in disbelieved)
+    return Changes(
+        new + merged.new,
+        updated + merged.updated,
+        total - new - updated + merged.duplicate,
+        unpriced + merged.unpriced,
+        cost + merged.cost_nano_usd,
+        tuple(unpriced_models),
+        notes,
+        merged,
+    )

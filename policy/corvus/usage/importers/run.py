@@ -13,9 +13,15 @@ import duckdb
 from corvus.base.errors import ImportRefused, LedgerError
 from corvus.ledger.connect import clean_message
 from corvus.ledger.ledger import Ledger
+from corvus.ledger.merging import MergedUsage
 from corvus.usage.importers import FORMATS, generic
+from corvus.usage.importers.columns import check_fields
+from corvus.usage.importers.exports.corvus_export import ExportedRows, read_export
+from corvus.usage.importers.findings import StagingSummary
 from corvus.usage.importers.importer import Importer, importer_named
+from corvus.usage.importers.meter import Meter
 from corvus.usage.importers.model import (
+    ImportedFile,
     ImportOptions,
     ImportProgress,
     ImportSummary,
@@ -24,8 +30,14 @@ from corvus.usage.importers.model import (
 from corvus.usage.importers.pricing import PriceHistory
 from corvus.usage.importers.recording import Batch, Changes, merged, record_calls
 from corvus.usage.importers.selection import Selector
-from corvus.usage.importers.sources import find_sources, refuse_nothing
-from corvus.usage.importers.staging import Meter, Stager, StagingSummary
+from corvus.usage.importers.sources import (
+    UNREADABLE,
+    Source,
+    find_sources,
+    reason_of,
+    refuse_nothing,
+)
+from corvus.usage.importers.staging import Stager
 
 OpenLedger: TypeAlias = Callable[[], AbstractContextManager[Ledger]]
 """Opens the ledger for writing, for a moment."""
@@ -63,19 +75,23 @@ def import_usage(
     """
     options = options or ImportOptions()
     wanted = _importer(options)
-    generic.column_map(options.columns)  # a wrong map is refused before any file is opened
+    check_fields(options.columns)  # a wrong map is refused before any file is opened
     refuse_nothing(patterns, wanted)
     with tempfile.TemporaryDirectory(prefix="corvus-import-") as name, _scratch(name) as scratch:
         folder = Path(name)
-        sources, unknown = find_sources(patterns, wanted, folder)
-        selection = Selector(options, books, folder).select(sources)
+        search = find_sources(patterns, wanted, folder)
+        selection = Selector(options, books, folder).select(search.sources)
         total = sum(source.size_bytes for source in selection.sources)
         stager = Stager(scratch, options, folder)
-        for bad in unknown:
+        for bad in search.bad:
             stager.staged.add_bad(bad.file, bad.line, bad.reason)
+        stager.staged.notes += search.notes
         calls = folder / "calls.parquet"
         try:
-            staged = stager.stage(selection.sources, Meter(on_progress, total))
+            meter = Meter(on_progress, total)
+            exports, logs = _divided(selection.sources, options)
+            staged = stager.stage(logs, meter)
+            found = _read_exports(scratch, exports, staged, folder, meter)
             _report(on_progress, "merging", total)
             scratch.execute(_EXPORT, {"calls": str(calls)})
         except duckdb.Error as fault:
@@ -88,10 +104,83 @@ def import_usage(
         recorded = _NOTHING
         if staged.files or seen:
             with open_ledger() as ledger:
-                recorded = record_calls(
-                    ledger, Batch(calls, tuple(seen)), books, options.clock.now()
-                )
+                batch = _batch(calls, seen, found, options)
+                recorded = record_calls(ledger, batch, books, options.clock.now())
+        _add_refused(staged, found, recorded.merged)
     return _summary(staged, recorded, selection.unchanged)
+
+
+def _divided(
+    sources: Sequence[Source], options: ImportOptions
+) -> tuple[list[Source], list[Source]]:
+    """Return the exports of corvus, and all other files.
+
+    Raises:
+        ImportRefused: An option would change the records of an export.
+    """
+    exports = [source for source in sources if source.importer.is_of_records]
+    if exports and (options.project or options.provider):
+        raise ImportRefused(
+            f"{exports[0].path} is an export of corvus, whose records are taken over as they are; "
+            "import it without --project and --provider"
+        )
+    return exports, [source for source in sources if not source.importer.is_of_records]
+
+
+def _read_exports(
+    scratch: duckdb.DuckDBPyConnection,
+    sources: Sequence[Source],
+    staged: StagingSummary,
+    folder: Path,
+    meter: Meter,
+) -> list[ExportedRows]:
+    """Read the exports of corvus; one that cannot be read is a bad line."""
+    found: list[ExportedRows] = []
+    for number, source in enumerate(sources):
+        try:
+            with meter.watching(scratch, source.size_bytes):
+                rows = read_export(scratch, source, number, folder)
+        except (ImportRefused, *UNREADABLE) as fault:
+            reason = str(fault) if isinstance(fault, ImportRefused) else reason_of(fault)
+            staged.add_bad(source.path, None, reason)
+            continue
+        finally:
+            meter.finish(source.size_bytes)
+        found.append(rows)
+        name = source.importer.name
+        staged.files[name] = staged.files.get(name, 0) + 1
+        staged.read_lines += rows.read
+        staged.usage_lines += rows.read - len(rows.bad)
+        for line, reason in rows.bad:
+            staged.add_bad(source.path, line, reason)
+    return found
+
+
+def _batch(
+    calls: Path,
+    seen: Sequence[ImportedFile],
+    found: Sequence[ExportedRows],
+    options: ImportOptions,
+) -> Batch:
+    return Batch(
+        calls,
+        tuple(seen),
+        tuple(rows.rows for rows in found),
+        {rows.number: str(rows.source.path.resolve()) for rows in found},
+        options.own_store,
+    )
+
+
+def _add_refused(
+    staged: StagingSummary, found: Sequence[ExportedRows], merged: MergedUsage
+) -> None:
+    """Say which records of exports the ledger has not taken over, and why."""
+    for rows in found:
+        refused = [one for one in merged.refused if one.file == rows.number]
+        lines = rows.lines_of([one.row for one in refused]) if refused else {}
+        for one in refused:
+            staged.add_bad(rows.source.path, lines.get(one.row, one.row), one.reason)
+        staged.bad_lines += merged.refused_by_file.get(rows.number, 0) - len(refused)
 
 
 def _importer(options: ImportOptions) -> Importer | None:
@@ -137,4 +226,6 @@ def _summary(staged: StagingSummary, recorded: Changes, unchanged: int) -> Impor
         new_cost_nano_usd=recorded.new_cost_nano_usd,
         unpriced_models=recorded.unpriced_models,
         unchanged=unchanged,
+        notes=(*staged.notes, *recorded.notes),
+        columns=tuple(staged.columns),
     )

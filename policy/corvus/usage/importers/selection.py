@@ -30,7 +30,7 @@ from corvus.usage.importers.model import ImportedFile, ImportedFiles, ImportOpti
 from corvus.usage.importers.pricing import PriceHistory
 from corvus.usage.importers.sources import Source
 
-READER_VERSION = 1
+READER_VERSION = 2
 """Counts up when a reader reads more, or other things, from the same file."""
 
 _HEAD_BYTES = 4096

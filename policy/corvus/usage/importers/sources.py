@@ -1,7 +1,7 @@
-"""Which files an import reads, in which format each is, and how its records are laid out.
+"""Which files an import reads: those that the user names, and what lies in folders.
 
-Reads only the beginnings of files. Does not guess: a file that looks like nothing known has no
-layout.
+In a folder every file is read whose suffix some format has; what is passed over is counted, and a
+file that holds no usage is named. Reads only the beginnings of files.
 """
 
 from __future__ import annotations
@@ -13,29 +13,19 @@ import shutil
 import stat
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from corvus.base.errors import ImportRefused
-from corvus.usage.importers.importer import (
-    CSV_SUFFIXES,
-    PARQUET_SUFFIX,
-    Importer,
-    Layout,
-    importers,
-)
-from corvus.usage.importers.model import BadLine
+from corvus.usage.importers.importer import LINES_SUFFIXES, Importer, Layout, importers
+from corvus.usage.importers.model import BadLine, Note
+from corvus.usage.importers.recognition import HEAD_BYTES, PACKED, recognise
 
 STDIN = "-"
-_HEAD_BYTES = 65_536
-_LOG_SUFFIXES = frozenset({".jsonl"})
-"""Suffixes of the files that are read in a folder when no format is named."""
-_PARQUET = b"PAR1"
-_ZSTD = b"\x28\xb5\x2f\xfd"
-_PACKED = "packed with zstd; unpack it first: zstd -d FILE"
-_BOM = b"\xef\xbb\xbf"
+_SHOWN = 8
 UNREADABLE = (OSError, EOFError, zlib.error)
 """What reading a file may raise; a packed one may be cut or damaged."""
 
@@ -49,6 +39,8 @@ class Source:
         file: Where its content is: the same, or a copy of what came through a pipe.
         size_bytes: Size when it was found; a live log may have grown since.
         first_line: Number of its first line: above 1 in a copy of what is new in a log.
+        is_guess: Whether it was only found in a folder, and no format knows it; then it may be no
+            usage at all.
     """
 
     path: Path
@@ -57,11 +49,34 @@ class Source:
     size_bytes: int
     layout: Layout = Layout.LINES
     first_line: int = 1
+    is_guess: bool = False
 
     @property
     def is_copied(self) -> bool:
         """Whether a copy of its records is read, rather than the file itself."""
         return self.importer.is_copied or self.layout is not Layout.LINES
+
+
+class _Entry(NamedTuple):
+    """A file to look at, and whether it was found in a folder rather than named."""
+
+    path: Path
+    is_found: bool = False
+
+
+@dataclass(slots=True)
+class Search:
+    """What was found behind the paths that a user names.
+
+    Attributes:
+        sources: The files to read.
+        bad: What cannot be read, or whose format is not recognised.
+        notes: What was passed over.
+    """
+
+    sources: list[Source] = field(default_factory=list[Source])
+    bad: list[BadLine] = field(default_factory=list[BadLine])
+    notes: list[Note] = field(default_factory=list[Note])
 
 
 def refuse_nothing(patterns: Sequence[str | Path], wanted: Importer | None) -> None:
@@ -73,13 +88,11 @@ def refuse_nothing(patterns: Sequence[str | Path], wanted: Importer | None) -> N
     for pattern in patterns:
         if not str(pattern):
             raise ImportRefused("an empty path names no file; was a variable not set?")
-        if str(pattern) != STDIN and not _matches(pattern, wanted, []):
+        if str(pattern) != STDIN and not _matches(pattern, wanted, Search()):
             raise ImportRefused(_nothing_at(pattern, wanted))
 
 
-def find_sources(
-    patterns: Sequence[str | Path], wanted: Importer | None, folder: Path
-) -> tuple[list[Source], list[BadLine]]:
+def find_sources(patterns: Sequence[str | Path], wanted: Importer | None, folder: Path) -> Search:
     """Find the files behind paths, directories and globs, each once, in a stable order.
 
     Args:
@@ -88,26 +101,21 @@ def find_sources(
         wanted: The format of all files; ``None`` recognises each.
         folder: Where to keep what comes through a pipe; the caller removes it.
 
-    Returns:
-        The files, and what cannot be read or whose format is not recognised.
-
     Raises:
         ImportRefused: A pattern matches nothing.
     """
     refuse_nothing(patterns, wanted)
-    sources: list[Source] = []
-    bad: list[BadLine] = []
-    for path in _expand(patterns, wanted, bad):
+    search = Search()
+    for entry in _expand(patterns, wanted, search):
         try:
-            found = _recognised(path, _readable(path, folder), wanted)
+            found = _recognised(entry, _readable(entry.path, folder), wanted)
         except UNREADABLE as fault:
-            bad.append(BadLine(path, None, f"cannot be read: {reason_of(fault)}"))
-            continue
+            found = f"cannot be read: {reason_of(fault)}"
         if isinstance(found, str):
-            bad.append(BadLine(path, None, found))
+            search.bad.append(BadLine(entry.path, None, found))
         else:
-            sources.append(found)
-    return sources, bad
+            search.sources.append(found)
+    return search
 
 
 def reason_of(fault: BaseException) -> str:
@@ -118,47 +126,62 @@ def reason_of(fault: BaseException) -> str:
 
 
 def _expand(
-    patterns: Sequence[str | Path], wanted: Importer | None, bad: list[BadLine]
-) -> list[Path]:
-    found: dict[str, Path] = {}
+    patterns: Sequence[str | Path], wanted: Importer | None, search: Search
+) -> list[_Entry]:
+    found: dict[str, _Entry] = {}
     for pattern in patterns:
-        matched = [Path(STDIN)] if str(pattern) == STDIN else _matches(pattern, wanted, bad)
-        for path in matched:
+        is_stdin = str(pattern) == STDIN
+        matched = [_Entry(Path(STDIN))] if is_stdin else _matches(pattern, wanted, search)
+        for entry in matched:
             # One file reached in two ways (a link, a relative path) is read once.
-            found.setdefault(os.path.realpath(path), path)
+            found.setdefault(os.path.realpath(entry.path), entry)
     return sorted(found.values())
 
 
-def _matches(pattern: str | Path, wanted: Importer | None, bad: list[BadLine]) -> list[Path]:
+def _matches(pattern: str | Path, wanted: Importer | None, search: Search) -> list[_Entry]:
     # NOTE: the functions of os.path answer False where those of Path raise: a folder one may not
     # enter, a name that is too long.
     name = os.path.expanduser(pattern)
     if os.path.isdir(name):
-        return list(_below(name, wanted, bad))
+        return [_Entry(path, is_found=True) for path in _below(name, wanted, search)]
     if os.path.lexists(name):
-        return [Path(name)]
-    return [Path(match) for match in glob.glob(name, recursive=True) if not os.path.isdir(match)]
+        return [_Entry(Path(name))]
+    matches = glob.glob(name, recursive=True)
+    return [_Entry(Path(match)) for match in matches if not os.path.isdir(match)]
 
 
-def _below(directory: str, wanted: Importer | None, bad: list[BadLine]) -> Iterator[Path]:
+def _below(directory: str, wanted: Importer | None, search: Search) -> Iterator[Path]:
     suffixes = _suffixes(wanted)
+    others: Counter[str] = Counter()
 
     def note(fault: OSError) -> None:
         path = Path(str(fault.filename or directory))
-        bad.append(BadLine(path, None, f"cannot be searched: {fault.strerror}"))
+        search.bad.append(BadLine(path, None, f"cannot be searched: {fault.strerror}"))
 
     for parent, _, names in os.walk(directory, onerror=note):
         for name in names:
             plain = Path(name.removesuffix(".gz"))
-            if plain.suffix in suffixes:
+            if plain.suffix.lower() in suffixes:
                 yield Path(parent, name)
             elif plain.suffix == ".zst" and Path(plain.stem).suffix in suffixes:
-                bad.append(BadLine(Path(parent, name), None, _PACKED))
+                search.bad.append(BadLine(Path(parent, name), None, PACKED))
+            else:
+                others[plain.suffix.lower() or "without suffix"] += 1
+    if others:
+        first = sorted(others.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN]
+        named = ", ".join(f"{suffix} ({count})" for suffix, count in first)
+        text = f"files passed over, as no format that is read has them: {named}"
+        search.notes.append(Note(Path(directory), text))
 
 
 def _suffixes(wanted: Importer | None) -> Set[str]:
     """Return the suffixes of the files that are read in a folder."""
-    return wanted.suffixes if wanted else _LOG_SUFFIXES
+    every = [importer.suffixes for importer in importers()]
+    return wanted.suffixes if wanted else frozenset[str]().union(*every)
+
+
+def _is_log(name: str) -> bool:
+    return Path(name.removesuffix(".gz")).suffix.lower() in LINES_SUFFIXES
 
 
 def _nothing_at(pattern: str | Path, wanted: Importer | None) -> str:
@@ -210,60 +233,22 @@ def _is_packed(path: Path) -> bool:
         return file.read(2) == b"\x1f\x8b"
 
 
-def _recognised(path: Path, file: Path, wanted: Importer | None) -> Source | str:
+def _recognised(entry: _Entry, file: Path, wanted: Importer | None) -> Source | str:
     """Return the source, or why it is none."""
-    raw = _head(file)
-    if raw.startswith(_ZSTD):
-        return _PACKED
-    head = raw.removeprefix(_BOM).lstrip()
-    layout = layout_of(path, head, wanted)
-    if layout is None:
-        return "neither a known log nor JSON, CSV or Parquet; name its format with --from"
-    importer = wanted or importer_of(head, layout)
-    if importer.layouts == {Layout.LINES}:
-        layout = Layout.LINES
-    return Source(path, file, importer, file.stat().st_size, layout)
+    found = recognise(entry.path, file, head_of(file), wanted)
+    if isinstance(found, str):
+        return found
+    is_guess = found.is_fallback and entry.is_found and not _is_log(entry.path.name)
+    return Source(
+        entry.path, file, found.importer, file.stat().st_size, found.layout, is_guess=is_guess
+    )
 
 
-def _head(file: Path) -> bytes:
-    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as opened:
-        return opened.read(_HEAD_BYTES)
+def head_of(file: Path) -> bytes:
+    """Return the beginning of a file, unpacked.
 
-
-def layout_of(path: Path, head: bytes, wanted: Importer | None) -> Layout | None:
-    """Return how a file is laid out, or nothing when its format is not recognised.
-
-    Args:
-        path: Its name.
-        head: Its beginning, without a byte order mark and blank space.
-        wanted: Its format, if the user said so.
+    Raises:
+        OSError: It cannot be read.
     """
-    suffix = (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower()
-    if head.startswith(_PARQUET) or suffix == PARQUET_SUFFIX:
-        may_be = wanted is None or Layout.PARQUET in wanted.layouts
-        return Layout.PARQUET if may_be else Layout.LINES
-    if head.startswith((b"{", b"[")):
-        is_spread = head.startswith(b"[") or head.split(b"\n", 1)[0].strip() == b"{"
-        return Layout.DOCUMENT if is_spread else Layout.LINES
-    is_csv = _looks_like_csv(head) if wanted is None else Layout.CSV in wanted.layouts
-    if suffix in CSV_SUFFIXES or is_csv:
-        return Layout.CSV
-    return Layout.LINES if wanted is not None or not head else None
-
-
-def importer_of(head: bytes, layout: Layout) -> Importer:
-    """Return the first format that recognises a file which begins so."""
-    if layout is Layout.PARQUET:
-        return next(importer for importer in importers() if layout in importer.layouts)
-    if layout is not Layout.CSV:
-        return next(importer for importer in importers() if importer.recognise(head))
-    header = head.split(b"\n", 1)[0].decode("utf-8", "replace")
-    columns = {
-        name.strip(' "\r') for name in header.replace(";", ",").replace("\t", ",").split(",")
-    }
-    return next(importer for importer in importers() if importer.recognise_columns(columns))
-
-
-def _looks_like_csv(head: bytes) -> bool:
-    header = head.split(b"\n", 1)[0]
-    return b"\x00" not in head and any(mark in header for mark in (b",", b";", b"\t"))
+    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as opened:
+        return opened.read(HEAD_BYTES)

@@ -7,20 +7,20 @@ It has a database of its own: the ledger is not even open while files are read.
 from __future__ import annotations
 
 import glob
-import threading
-import time
 from array import array
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import duckdb
 
 from corvus.base.errors import ImportRefused
 from corvus.usage.importers import claude_code, generic
+from corvus.usage.importers.column_search import ColumnSearch, text_of
+from corvus.usage.importers.columns import READ, ColumnMap, path_of
+from corvus.usage.importers.contents import describe_contents
 from corvus.usage.importers.documents import Copier
+from corvus.usage.importers.findings import StagingSummary
 from corvus.usage.importers.importer import Importer, Layout, importers
 from corvus.usage.importers.lines import (
     MAX_LINE_BYTES,
@@ -29,24 +29,20 @@ from corvus.usage.importers.lines import (
     mended,
     pick,
 )
+from corvus.usage.importers.meter import Meter
 from corvus.usage.importers.model import (
-    BAD_LINES_KEPT,
-    BadLine,
     ImportOptions,
-    ImportProgress,
-    OnProgress,
 )
 from corvus.usage.importers.sources import UNREADABLE, Source, reason_of
 from corvus.usage.importers.statements import (
+    COUNT_CALLS,
     COUNT_LINES,
+    COUNT_REMARKS,
     CREATE_LINES,
     DROP_SUSPECTS,
     FORGET_FILES,
     UNUSABLE_FILES,
 )
-
-_SECONDS = 0.1
-"""How often progress is reported at most."""
 
 
 class _Pass(NamedTuple):
@@ -69,110 +65,15 @@ _OWN_FAULTS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogExc
 class _Reading(NamedTuple):
     """What DuckDB reads for a source: the file itself, or a copy of it as JSON lines.
 
-    ``numbers`` are those of the lines of a copy, if they are not those of the source.
+    Attributes:
+        numbers: Those of the lines of a copy, if they are not those of the source.
+        columns: For the generic format, where each field stands.
     """
 
     source: Source
     file: Path
     numbers: array[int] | None
-
-
-@dataclass(slots=True)
-class StagingSummary:
-    """What staging found.
-
-    Attributes:
-        files: Files read, by format.
-        bad: The first ``BAD_LINES_KEPT`` bad lines.
-        failed: Files of which something could not be read at all.
-    """
-
-    files: dict[str, int] = field(default_factory=dict[str, int])
-    read_lines: int = 0
-    usage_lines: int = 0
-    synthetic: int = 0
-    bad_lines: int = 0
-    failed: set[Path] = field(default_factory=set[Path])
-    bad: list[BadLine] = field(default_factory=list[BadLine])
-
-    def add_bad(self, file: Path, line: int | None, reason: str) -> None:
-        """Count a bad line, and keep it while there is room."""
-        self.bad_lines += 1
-        if line is None:
-            self.failed.add(file)
-        if len(self.bad) < BAD_LINES_KEPT:
-            self.bad.append(BadLine(file, line, reason))
-
-
-class _Progressing(Protocol):
-    """What a meter needs of a DuckDB connection."""
-
-    def execute(self, query: str) -> object:
-        """Run a statement."""
-        ...
-
-    def query_progress(self) -> float:
-        """Return percent of the running statement, or less than 0 when unknown."""
-        ...
-
-
-class Meter:
-    """Counts and reports the bytes read of all files, within a large one too; they never decrease.
-
-    What Python reads is counted as it is read. How far DuckDB is, a thread finds out, as the
-    statement holds the caller; without anyone to report to, there is no thread.
-
-    Args:
-        on_progress: Called with what is read; ``None`` reports nothing.
-        total_bytes: Size of all files together, packed ones as they are.
-    """
-
-    def __init__(self, on_progress: OnProgress | None, total_bytes: int) -> None:
-        self._on_progress = on_progress
-        self._total = total_bytes
-        self._finished = 0
-        self._reported = 0
-        self._reported_at = 0.0
-
-    def finish(self, size_bytes: int) -> None:
-        """Report that so many more bytes are read."""
-        self._finished += size_bytes
-        self._report(self._finished)
-
-    def within(self, read_bytes: int) -> None:
-        """Report, now and then, how much of what is being read is read."""
-        now = time.monotonic()
-        if now - self._reported_at >= _SECONDS:
-            self._reported_at = now
-            self._report(self._finished + read_bytes)
-
-    @contextmanager
-    def watching(self, connection: _Progressing, size_bytes: int) -> Generator[None]:
-        """Report from a thread how far a connection is with what it reads, while the block runs."""
-        if self._on_progress is None:
-            yield
-            return
-        connection.execute("SET enable_progress_bar = true")
-        connection.execute("SET enable_progress_bar_print = false")
-        is_over = threading.Event()
-
-        def watch() -> None:
-            while not is_over.wait(_SECONDS):
-                percent = min(max(connection.query_progress(), 0.0), 100.0)
-                self.within(int(size_bytes * percent / 100))
-
-        thread = threading.Thread(target=watch, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            is_over.set()
-            thread.join()
-
-    def _report(self, read_bytes: int) -> None:
-        self._reported = max(self._reported, min(read_bytes, self._total))
-        if self._on_progress is not None:
-            self._on_progress(ImportProgress("reading", self._reported, self._total))
+    columns: ColumnMap = ColumnMap()
 
 
 class Stager:
@@ -190,13 +91,14 @@ class Stager:
         self._options = options
         self._folder = folder
         self._copies = 0
-        self._columns = generic.column_map(options.columns)
         self._copier = Copier(connection)
         self._mended: dict[Importer, list[tuple[Path, int, bytes]]] = {
             importer: [] for importer in importers()
         }
         self._readings: dict[str, _Reading] = {}
+        self._sources: list[Source] = []
         self.staged = StagingSummary()
+        self._search = ColumnSearch(connection, options.columns, self.staged)
 
     def stage(self, sources: Sequence[Source], meter: Meter) -> StagingSummary:
         """Stage all files; one that cannot be read, or lacks required columns, is a bad line."""
@@ -207,10 +109,12 @@ class Stager:
             self._stage_batch(batch, meter)
         self._connection.execute("RESET preserve_insertion_order")
         self._explain_unusable()
-        self._connection.execute(claude_code.STAGE_ITERATIONS)
+        claude_code.complete(self._connection)
         counted = self._connection.execute(COUNT_LINES).fetchone() or (0, 0, 0)
         self.staged.read_lines += counted[0]
         self.staged.usage_lines, self.staged.synthetic = counted[1], counted[2]
+        self._note_remarks()
+        self._note_files_without_calls()
         return self.staged
 
     def _stage_batch(self, batch: list[Source], meter: Meter) -> None:
@@ -221,9 +125,9 @@ class Stager:
             try:
                 readable.append(self._prepared(source, meter))
             except (ImportRefused, *UNREADABLE) as fault:
-                reason = str(fault) if isinstance(fault, ImportRefused) else reason_of(fault)
-                self.staged.add_bad(source.path, None, reason)
+                self._pass_over(source, fault)
                 continue
+            self._sources.append(source)
             name = source.importer.name
             self.staged.files[name] = self.staged.files.get(name, 0) + 1
             if source.is_copied:
@@ -231,8 +135,25 @@ class Stager:
                 left_bytes -= source.size_bytes // 2
         if readable:
             with meter.watching(self._connection, left_bytes):
-                self._read(batch[0].importer, readable, 0)
+                for alike in self._alike(readable):
+                    self._read(batch[0].importer, alike, 0)
         meter.finish(left_bytes)
+
+    def _pass_over(self, source: Source, fault: BaseException) -> None:
+        if isinstance(fault, ImportRefused) and source.is_guess:
+            self.staged.note(source.path, f"not read, as corvus knows no usage in it: {fault}")
+            return
+        reason = str(fault) if isinstance(fault, ImportRefused) else reason_of(fault)
+        self.staged.add_bad(source.path, None, reason)
+
+    def _alike(self, paths: Sequence[Path]) -> list[list[Path]]:
+        """Group files whose fields stand in the same places."""
+        groups: dict[str, list[Path]] = {}
+        for path in paths:
+            columns = self._readings[str(path)].columns
+            same = (columns.paths(), columns.tags, columns.doubtful, columns.includes)
+            groups.setdefault(repr((same, columns.stating)), []).append(path)
+        return list(groups.values())
 
     def _prepared(self, source: Source, meter: Meter) -> Path:
         """Return what DuckDB is to read for a source: the file itself, or a copy of its records."""
@@ -241,7 +162,8 @@ class Stager:
             reading = self._copied(source, meter)
         if source.importer is generic.IMPORTER:
             is_table = source.layout in {Layout.CSV, Layout.PARQUET}
-            generic.check_columns(reading.file, self._columns, is_csv=is_table)
+            columns = self._search.find(source.path, reading.file, is_table=is_table)
+            reading = reading._replace(columns=columns)
         self._readings[str(reading.file)] = reading
         return reading.file
 
@@ -252,6 +174,8 @@ class Stager:
         self.staged.read_lines += len(copied.bad) + copied.other
         for number, reason in copied.bad:
             self.staged.add_bad(source.path, number, reason)
+        for text, lines in copied.notes.items():
+            self.staged.note(source.path, text, lines)
         return _Reading(source, copy, copied.numbers)
 
     def _read(self, importer: Importer, paths: Sequence[Path], number: int) -> None:
@@ -276,7 +200,7 @@ class Stager:
         copy = self._new_copy()
         try:
             copy_readable(path, copy)
-            self._readings[str(copy)] = _Reading(reading.source, copy, reading.numbers)
+            self._readings[str(copy)] = reading._replace(file=copy)
             self._execute(importer, [copy], MAX_LINE_BYTES)
         except (*UNREADABLE, duckdb.Error) as fault:
             self.staged.add_bad(reading.source.path, None, f"cannot be read: {reason_of(fault)}")
@@ -302,15 +226,26 @@ class Stager:
             "provider": self._options.provider,
         }
         if importer.statement in {None, generic.STATEMENT}:
-            is_generic = importer is generic.IMPORTER
-            columns = self._columns
-            if not is_generic:  # each field stands under its own name
-                columns = generic.ColumnMap({}, {tag: tag for tag in importer.tags})
-            parameters["paths"] = columns.paths()
-            parameters["tags"] = list(columns.tags)
-            parameters["inclusive"] = self._options.inclusive and is_generic
-            parameters["origin"] = None if is_generic else importer.name
+            parameters |= self._places(importer, self._readings[str(paths[0])].columns)
         return parameters
+
+    def _places(self, importer: Importer, columns: ColumnMap) -> dict[str, object]:
+        """Return where the fields of records stand, for the statement of the generic format."""
+        is_generic = importer is generic.IMPORTER
+        if not is_generic:  # each field stands under its own name
+            columns = ColumnMap(tags={tag: (tag,) for tag in importer.tags})
+        names = READ
+        return {
+            "paths": columns.paths(),
+            "tags": list(columns.tags),
+            "doubtful": [path_of(one.place) for one in columns.doubtful],
+            "twins": [names.index(one.twin) + 1 if one.twin else 0 for one in columns.doubtful],
+            "stating": [path_of(place) for place in columns.stating],
+            "inclusive": self._options.inclusive if is_generic else False,
+            "input_includes": columns.includes[0],
+            "output_includes": columns.includes[1],
+            "origin": None if is_generic else importer.name,
+        }
 
     def _explain_unusable(self) -> None:
         """Number the lines that could not be used, and read again those that are merely unusual."""
@@ -366,13 +301,30 @@ class Stager:
 
     def _stage_mended(self, importer: Importer, lines: list[tuple[Path, int, bytes]]) -> None:
         """Stage lines again after mending; one that is still without a type is passed over."""
-        copy = self._new_copy()
-        copy.write_bytes(b"\n".join(text for _, _, text in lines))
-        self._execute(importer, [copy], MAX_LINE_BYTES)
-        for ordinal, reason in self._unusable(importer, copy):
-            if reason is not None:
-                path, number, _ = lines[ordinal - 1]
-                self.staged.add_bad(path, number, reason)
+        by_path: dict[Path, list[tuple[int, bytes]]] = {}
+        for path, number, text in lines:
+            by_path.setdefault(path, []).append((number, text))
+        readings = {reading.source.path: reading for reading in self._readings.values()}
+        for path, found in by_path.items():
+            copy = self._new_copy()
+            copy.write_bytes(b"\n".join(text for _, text in found))
+            self._readings[str(copy)] = readings[path]._replace(file=copy)
+            self._execute(importer, [copy], MAX_LINE_BYTES)
+            for ordinal, reason in self._unusable(importer, copy):
+                if reason is not None:
+                    self.staged.add_bad(path, found[ordinal - 1][0], reason)
+
+    def _note_remarks(self) -> None:
+        for file, remark, lines in self._connection.execute(COUNT_REMARKS).fetchall():
+            reading = self._readings[file]
+            self.staged.note(reading.source.path, text_of(remark, reading.columns), lines)
+
+    def _note_files_without_calls(self) -> None:
+        counted: Mapping[str, int] = dict(self._connection.execute(COUNT_CALLS).fetchall())
+        with_calls = {self._readings[file].source.path for file in counted}
+        for source in self._sources:
+            if source.path not in with_calls and source.first_line == 1:
+                self.staged.note(source.path, describe_contents(source))
 
     def _new_copy(self) -> Path:
         self._copies += 1

@@ -7,6 +7,8 @@ has bad lines is read once more to number them.
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from corvus.model.columns import STATED
 from corvus.model.usage import COUNTS
 from corvus.usage.importers.importer import Statement
@@ -14,17 +16,34 @@ from corvus.usage.importers.importer import Statement
 NUMBER = "/* number */ NULL::BIGINT"
 """Stands where a row gets its position among the rows of the file."""
 
+
+class Remark(StrEnum):
+    """What is to be said of the lines of a file; a line may have several."""
+
+    COST = "cost"
+    """States a cost that is no amount."""
+    UNDECIDED = "undecided"
+    """May include cached or reasoning tokens in its other counts, or not."""
+    UNUSED = "unused"
+    """Has a number that looks like usage, and that no field takes."""
+    UNREAD = "unread"
+    """Has a count under a name that no table has, and that stands behind a colon: its cost is
+    unknown."""
+
+
 CREATE_LINES = f"""
 CREATE OR REPLACE TEMP TABLE import_line (
     file VARCHAR, n BIGINT, kind VARCHAR, reason VARCHAR,
     {", ".join(f"{column.name} {column.type}" for column in STATED if column.name != "calls")},
-    calls BIGINT DEFAULT 1, reported_nano_usd BIGINT, iterations VARCHAR, is_fork BOOLEAN,
-    known_id UUID
+    calls BIGINT DEFAULT 1, reported_nano_usd BIGINT, estimated_nano_usd BIGINT, is_free BOOLEAN,
+    at_least BOOLEAN, unknown_cost BOOLEAN, states_modalities BOOLEAN, iterations VARCHAR,
+    is_fork BOOLEAN, known_id UUID, remarks VARCHAR[]
 )
 """
 """Lines of all files. ``calls`` is above 1 where an export states a sum. ``kind`` is ``usage``,
 ``part`` (a call inside another), ``ignored``, ``synthetic``, ``bad`` (with a reason), or
-``suspect`` (DuckDB could not read it; ``corvus.usage.importers.lines`` looks)."""
+``suspect`` (DuckDB could not read it; ``corvus.usage.importers.lines`` looks). ``reported`` is a
+cost that the file states, ``estimated`` one that a client has estimated."""
 
 UNUSABLE_FILES = """
 SELECT file, count(*) FROM temp.import_line WHERE kind IN ('suspect', 'bad')
@@ -37,6 +56,24 @@ SELECT count(*) FILTER (WHERE kind <> 'part'), count(*) FILTER (WHERE kind = 'us
     count(*) FILTER (WHERE kind = 'synthetic')
 FROM temp.import_line
 """
+COUNT_CALLS = """
+SELECT file, count(*) FROM temp.import_line WHERE kind IN ('usage', 'part') GROUP BY file
+"""
+COUNT_REMARKS = """
+SELECT file, remark, count(*)
+FROM (
+    SELECT file, unnest(remarks) AS remark FROM temp.import_line
+    WHERE kind = 'usage' AND len(remarks) > 0
+)
+GROUP BY ALL ORDER BY ALL
+"""
+USAGE_LIKE_KEYS = r"""
+SELECT DISTINCT unnest(
+    regexp_extract_all(json, '"([^"\\]*(?:token|cache|cost|spend)[^"\\]*)"\s*:', 1, 'i')
+)
+FROM read_ndjson_objects($files, ignore_errors = true, maximum_object_size = $largest)
+"""
+"""Names of members that may be counts or amounts, wherever they stand."""
 
 
 def each(template: str, separator: str = ",\n    ") -> str:

@@ -53,7 +53,7 @@ def warn(data: Mapping[str, object], alias: Alias, reporter: Reporter) -> None:
         zero = "0 blocks every action" if old == 0 else "there 0 blocks every action"
         help_ = (
             f"Review the number, then write it as `{alias.new[-1]}`; {zero}.",
-            *(_cap_help(data, old, "For a cap on money") if old else ()),
+            *(cap_help(data, old, "For a cap on money") if old else ()),
         )
     else:
         label, related = "ignored", ((ValueOf(alias.new), "this value wins"),)
@@ -81,17 +81,17 @@ def _winner(alias: Alias, new: object) -> str:
 
 def _lost_cap(data: Mapping[str, object], cents: object) -> tuple[str, ...]:
     lost = f"A cap of {usd(cents)} USD per day ({cents}/100) is NOT enforced by this key."
-    return (lost, *_cap_help(data, cents, "For that cap"))
+    return (lost, *cap_help(data, cents, "For that cap"))
 
 
-def _cap_help(data: Mapping[str, object], cents: object, purpose: str) -> tuple[str, ...]:
+def cap_help(data: Mapping[str, object], cents: object, purpose: str) -> tuple[str, ...]:
     """Say where a cap on money belongs; never advise one that is there, or a higher one."""
     now = value_at(data, ("cost", "daily_limit_usd"))
     limit = Decimal(now) if is_exact_number(now) and isinstance(now, int | Decimal) else None
     amount = usd(cents)
     if not cents:
         return ("No limit in [cost] can be 0 USD: there 0 means no limit.",)
-    if limit is not None and 0 < limit <= Decimal(amount):
+    if limit is not None and limit.is_finite() and 0 < limit <= Decimal(amount):
         said = f"`cost.daily_limit_usd = {now}` caps the money of a day already."
     else:
         known = f" (now {now})" if limit is not None else ""

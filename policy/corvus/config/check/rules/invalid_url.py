@@ -41,7 +41,8 @@ def check(subject: Subject, reporter: Reporter) -> None:
     from corvus.base.endpoints import upstream_fault, url_fault
 
     for route, url in upstreams:
-        report_fault(INFO.code, route, upstream_fault(url), reporter)
+        allows = value_at(subject.tables, (*route[:-1], "allow_plain_http")) is True
+        report_fault(INFO.code, route, upstream_fault(url, allows_plain_http=allows), reporter)
     for route, url in called:
         report_fault(INFO.code, route, url_fault(url), reporter)
 

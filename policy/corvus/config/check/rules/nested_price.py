@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from corvus.diagnostics.model import Fix
 
 _PRICE_KEYS = frozenset({"input", "output", "cache_read", "cache_write_5m", "cache_write_1h"})
+_OWN_TABLES = frozenset({"tiers"})
+"""Keys of a price that hold rates themselves."""
 
 INFO = CodeInfo(
     "nested-price",
@@ -67,7 +69,11 @@ def _nested(entry: object) -> dict[str, Route]:
     """Return the keys of an entry that are prices themselves, with the names that lead to each."""
     if not is_table(entry):
         return {}
-    inner = {key: _names_below(key, value) for key, value in entry.items() if _holds_price(value)}
+    inner = {
+        key: _names_below(key, value)
+        for key, value in entry.items()
+        if key not in _OWN_TABLES and _holds_price(value)
+    }
     dotted: dict[str, Route] = {
         key: (model,)
         for key in entry

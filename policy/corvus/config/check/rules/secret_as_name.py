@@ -17,6 +17,7 @@ _IN_CAPITALS = ("AKIA", "ASIA")
 _TABLES = (
     (("governance", "upstreams"), ("api_key_env",)),
     (("governance", "notify"), ("url_env", "apprise_env", "secret_env")),
+    (("governance", "signin"), ("client_secret_env",)),
 )
 
 INFO = CodeInfo(

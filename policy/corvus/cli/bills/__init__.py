@@ -1,0 +1,1 @@
+"""The command that compares bills, and what it writes."""

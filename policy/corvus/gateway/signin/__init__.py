@@ -1,0 +1,1 @@
+"""Signing in: how Claude Code, and whoever speaks its gateway protocol, gets a token (PRX-8)."""

@@ -1,0 +1,1 @@
+"""The receiver of what coding agents report of their own calls, over OTLP/HTTP (PRX-9)."""

@@ -1,0 +1,1 @@
+"""How calls end that nobody settles by hand: the sums they are counted in, and reported ones."""

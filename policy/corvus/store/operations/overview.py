@@ -1,0 +1,135 @@
+"""What an operator asks of a store: its server, its hosts and replicas, what is about to go wrong.
+
+One question, one answer, whatever keeps the store: ``corvus store status``, ``corvus status`` and
+the metrics of the gateway all show this. It changes nothing, and raises nothing: that a store does
+not answer is an answer, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from corvus.base.errors import StoreError
+from corvus.store.health import StoreHealth
+from corvus.store.operations.server import HostSeen, ServerStanding
+from corvus.store.place import StorePlace
+from corvus.store.replicas import ReplicaStanding, replicas
+
+_CLOCK_OFF_SECONDS = 5.0
+"""From here on the distance of two clocks is worth a word."""
+_LAGGING_EVENTS = 100_000
+"""Events that a live replica may lack before it is worth a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreWarning:
+    """What is not wrong yet, but will hurt.
+
+    Attributes:
+        code: Stable kebab-case name.
+        words: What is the matter, and what to do.
+    """
+
+    code: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOverview:
+    """How a store is, and who uses it.
+
+    Attributes:
+        name: The store, as the user knows it.
+        health: The store itself, and what is under way in it.
+        server: The server that keeps it; ``None`` where it is a file, or does not answer.
+        replicas: The ledgers that are fed from it, where hosts share it.
+    """
+
+    name: str
+    health: StoreHealth
+    server: ServerStanding | None = None
+    replicas: tuple[ReplicaStanding, ...] = ()
+
+    @property
+    def hosts(self) -> tuple[HostSeen, ...]:
+        """Those that have written within the last minute, the latest first."""
+        return self.server.hosts if self.server is not None else ()
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether calls can be admitted."""
+        return self.health.problem is None
+
+    @property
+    def warnings(self) -> tuple[StoreWarning, ...]:
+        """What is not wrong yet, but will hurt."""
+        return tuple(_warnings(self))
+
+
+def overview(place: StorePlace, health: StoreHealth) -> StoreOverview:
+    """Examine a store, which need not exist.
+
+    Args:
+        place: Where it is.
+        health: What is known of it already.
+    """
+    seen = StoreOverview(place.name, health)
+    if health.problem is not None or not health.exists:
+        return seen
+    try:
+        server = place.admin.server()
+        with place.looking() as look:
+            fed = tuple(replicas(look))
+    except StoreError as fault:
+        return replace(seen, health=replace(health, problem=str(fault)))
+    return replace(seen, server=server, replicas=fed)
+
+
+def _warnings(seen: StoreOverview) -> Iterator[StoreWarning]:
+    if (server := seen.server) is not None:
+        yield from _server_warnings(server)
+        yield from _policy_warnings(server.hosts)
+    for one in seen.replicas:
+        if not one.is_readable:
+            words = f"the ledger {one.host} lacks events that are forgotten: `corvus ledger seed`"
+            yield StoreWarning("replica-behind-retention", words)
+        elif one.is_live and one.behind > _LAGGING_EVENTS:
+            words = (
+                f"the ledger {one.host} lacks {one.behind:,} events, and the store keeps them for "
+                "it: run `corvus ledger drain` there"
+            )
+            yield StoreWarning("replica-lags", words)
+
+
+def _server_warnings(server: ServerStanding) -> Iterator[StoreWarning]:
+    if not server.standbys:
+        yield StoreWarning(
+            "no-synchronous-standby",
+            "synchronous_standby_names is empty: when the disk of the server is lost, or an "
+            "asynchronous standby takes over, acknowledged holds are lost",
+        )
+    if not server.tls and not server.is_local:
+        yield StoreWarning(
+            "no-tls", "the connection is not encrypted: add ?sslmode=verify-full to the URL"
+        )
+    if abs(server.ahead_seconds) > _CLOCK_OFF_SECONDS:
+        way = "ahead of" if server.ahead_seconds > 0 else "behind"
+        yield StoreWarning(
+            "clock-differs",
+            f"the clock of the server, which stamps everything, is {abs(server.ahead_seconds):.0f} "
+            f"s {way} this host's: windows begin and end by the server's",
+        )
+
+
+def _policy_warnings(hosts: Sequence[HostSeen]) -> Iterator[StoreWarning]:
+    policies = {host.policy_hash for host in hosts if host.policy_hash}
+    if len(policies) > 1:
+        named = ", ".join(
+            f"{host.host} {host.policy_hash[:19]}" for host in hosts if host.policy_hash
+        )
+        yield StoreWarning(
+            "policies-differ",
+            f"{len(policies)} policies govern this store at the same time ({named}): where their "
+            "limits differ, the looser one goes on admitting",
+        )

@@ -1,0 +1,98 @@
+"""A schema of a PostgreSQL database as the place of a store (STO-1)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from corvus.base.errors import StoreError
+from corvus.store.health import StoreHealth, examined
+from corvus.store.postgres.address import PostgresAddress
+from corvus.store.postgres.admin import PostgresAdmin
+from corvus.store.postgres.backend import PostgresBackend
+from corvus.store.postgres.look import Looks, PostgresLook
+from corvus.store.spill import UNSETTLED
+
+_SIZE = """
+SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
+WHERE relkind = 'r' AND relnamespace = to_regnamespace(%s)
+"""
+
+
+class PostgresPlace:
+    """Where a store in PostgreSQL is; implements ``corvus.store.place.StorePlace``.
+
+    Args:
+        address: The database and the schema.
+        beside: The file next to which this host keeps what the store cannot: settlements that wait
+            for it, and which state of it was seen last.
+        policy: The hash of the policy that is in force here, for others.
+    """
+
+    is_shared = True
+
+    def __init__(self, address: PostgresAddress, beside: Path, policy: str = "") -> None:
+        self._address = address
+        real = Path(os.path.realpath(beside))
+        self._beside = real.with_name(f"{real.name}.{address.schema}")
+        self._policy = policy
+        self._exists = False
+        self._looks = Looks(address)
+        self.name = address.shown
+
+    @property
+    def exists(self) -> bool:
+        """Whether a store was ever made there.
+
+        Raises:
+            StoreUnavailable: The server cannot be reached.
+        """
+        if not self._exists:
+            with self._looks.looking() as look:
+                self._exists = look.version > 0
+        return self._exists
+
+    @property
+    def unsettled_path(self) -> Path:
+        """Where settlements wait that could not be written."""
+        return self._beside.with_name(f"{self._beside.name}{UNSETTLED}")
+
+    @property
+    def admin(self) -> PostgresAdmin:
+        """What an operator does with it besides using it."""
+        return PostgresAdmin(self._address, self._looks, self._beside)
+
+    def backend(self, *, is_trusted: bool = False) -> PostgresBackend:
+        """Open the store for a writer; it is made when missing."""
+        return PostgresBackend(
+            self._address, beside=self._beside, policy=self._policy, is_trusted=is_trusted
+        )
+
+    @contextmanager
+    def looking(self) -> Generator[PostgresLook]:
+        """Open the store, which exists, for a look."""
+        with self._looks.looking() as look:
+            yield look
+
+    def health(self, now: datetime) -> StoreHealth:
+        """Examine the store, which need not exist.
+
+        Args:
+            now: The present instant, aware.
+        """
+        seen = StoreHealth(self.name)
+        try:
+            with self._looks.connection() as connection:
+                look = PostgresLook(connection, self._address)
+                ((size,),) = connection.execute(_SIZE, [self._address.schema]).fetchall()
+                # Only a server that can be written is connected to.
+                seen = replace(
+                    seen, exists=look.version > 0, is_writable=True, size_bytes=int(size)
+                )
+                return examined(seen, look, now)
+        except StoreError as fault:
+            return replace(seen, problem=str(fault))

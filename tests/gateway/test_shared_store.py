@@ -1,0 +1,48 @@
+"""A gateway whose database goes away refuses, and goes on by itself once it is back (STO-1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.places import Place
+from tests.gateway.conftest import Served
+from tests.postgres import PostgresServer, wait_until
+
+RESERVATION = {"model": "m", "estimate_usd": 0.01, "session_id": "s"}
+
+
+def test_without_its_database_a_gateway_answers_503_until_it_is_back(
+    make_postgres_server: Callable[..., PostgresServer],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = make_postgres_server()
+    served = Served(Place(tmp_path, url=server.url()))
+    with served.client() as admin, served.client("reserve") as caller:
+
+        def statuses() -> set[int]:
+            answers = (
+                admin.get("/readyz"),
+                admin.get("/web/cost/summary"),
+                caller.post("/web/reservations", json=RESERVATION),
+            )
+            return {200 if one.status_code == 201 else one.status_code for one in answers}
+
+        assert statuses() == {200}
+        server.kill()
+        assert statuses() == {503}
+        problem = caller.post("/web/reservations", json=RESERVATION).json()
+        assert problem["code"] == "store-unavailable"
+        assert str(server.port) not in problem["detail"], "the log says where, not the answer"
+        assert f"127.0.0.1:{server.port}" in caplog.text
+        assert admin.get("/metrics").status_code == 200, "it counts that the store is away"
+        assert admin.get("/healthz").status_code == 200
+        server.start()
+        wait_until(lambda: statuses() == {200}, "the gateway answers again")
+        held = admin.get("/web/cost/summary").json()["summary"]["budgets"]
+    served.stop()
+    (day,) = [budget["held_usd"] for budget in held if budget["name"] == "day"]
+    assert day >= 0.02, "what was acknowledged before the kill is held"

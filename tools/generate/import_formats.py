@@ -1,0 +1,45 @@
+"""The table of formats in ``docs/imports.md``, made from the importers themselves."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Final
+
+from corvus.usage.importers import FORMATS, module_of
+from corvus.usage.importers.importer import Importer, importer_named
+
+_TABLE: Final = re.compile(r"(?<=<!-- formats -->\n)(.*?)(?=<!-- end of formats -->)", re.DOTALL)
+_SENTENCE: Final = re.compile(r"(.+?[.:])(?:\s|$)", re.DOTALL)
+
+
+def render(page: str) -> str:
+    """Return the text of the page with the table of today's formats.
+
+    Raises:
+        ValueError: The text lacks the marks between which the table stands.
+    """
+    if _TABLE.search(page) is None:
+        raise ValueError("docs/imports.md has no place for the table of formats")
+    return _TABLE.sub(lambda _: _table(), page)
+
+
+def _table() -> str:
+    lines = ["\n| `--from` | what it reads | files | where they are kept |", "|---|---|---|---|"]
+    for name in FORMATS:
+        importer = importer_named(name)
+        suffixes = ", ".join(f"`{suffix}`" for suffix in sorted(importer.suffixes))
+        lines.append(f"| `{name}` | {_about(name)} | {suffixes} | {_home(importer)} |")
+    return "\n".join([*lines, "", ""])
+
+
+def _about(name: str) -> str:
+    """Return the first sentence of the module's docstring, without its verb."""
+    text = " ".join((sys.modules[module_of(name)].__doc__ or "").split())
+    found = _SENTENCE.match(text)
+    sentence = (found[1] if found else text).rstrip(".:").removeprefix("Reads ")
+    return sentence[:1].upper() + sentence[1:].replace("``", "`").replace("|", "\\|")
+
+
+def _home(importer: Importer) -> str:
+    return f"`{importer.home[1]}`" if importer.home else "an export"
