@@ -16,8 +16,9 @@ from corvus.base.money import NanoUSD
 from corvus.base.period import Period
 from corvus.governor.leases import desk
 from corvus.governor.leases.dead import presume
-from corvus.governor.leases.host import HostLeases, Terms
+from corvus.governor.leases.host import HostLeases
 from corvus.governor.leases.rows import hosts as hosts_of
+from corvus.governor.leases.terms import Terms
 from corvus.model.budget import Budget, Measure, Rung
 from corvus.model.outbox import LedgerTable, Row
 from corvus.model.request import Request

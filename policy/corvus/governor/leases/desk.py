@@ -219,6 +219,28 @@ def claim(unit: Unit, host_id: str, session_id: str, project: str | None) -> str
     return None
 
 
+def other_home(unit: Unit, host_id: str, session_id: str, project: str | None) -> str | None:
+    """Return the name of the other host that counts a session; ``None`` where there is none."""
+    session = unit.session(session_id, project)
+    if session is None or session.home in (None, host_id):
+        return None
+    home = unit.get(LEASE_HOST, session.home)
+    return unit_name(home) if home is not None else session.home
+
+
+def lift(unit: Unit, rules: Rules, request: Request, host_id: str) -> Override | None:
+    """Hand an override over to a host that refuses a call by itself, where there is one (OVR-4).
+
+    Args:
+        unit: The transaction under way, of the shared store.
+        rules: The policy of the host.
+        request: The call.
+        host_id: Which host; it has joined.
+    """
+    _present(unit, host_id)
+    return _override(unit, rules, request, host_id)
+
+
 def leave(unit: Unit, host_id: str) -> None:
     """Take note that a host has ended in order, and uses nothing any more."""
     host = unit.get(LEASE_HOST, host_id)
