@@ -24,7 +24,7 @@ from corvus.model.policy import Policy
 from corvus.prices.lookup import PriceBooks
 from corvus.store import kinds
 from corvus.store.place import StorePlace, open_store, place_at
-from corvus.store.unit import state_of
+from corvus.store.unit import Unit, state_of
 
 
 class Stores:
@@ -115,6 +115,16 @@ class Stores:
         if self.leases is not None:
             self.leases.follow(governor.engine.steering)
 
+    def require_ready(self) -> None:
+        """Check that calls can be admitted, as with slices while the shared store is away.
+
+        Raises:
+            StoreError: They cannot.
+        """
+        self.own.run(_store_id)
+        if self.leases is None or not self.leases.seconds_left():
+            self.shared.run(_store_id)
+
     def report(self) -> None:
         """Have the store in force know of all that was recorded here; while it is away, later."""
         if self.leases is not None:
@@ -143,6 +153,10 @@ class Stores:
         leases.start()
         self.leases = leases
         return leases
+
+
+def _store_id(unit: Unit) -> str:
+    return unit.state.store_id
 
 
 def owes(path: Path | None, *, counts_slices: bool) -> bool:

@@ -14,6 +14,7 @@ from corvus.answers.kv import kv_text, kv_words
 from corvus.cli.exits import Exit
 from corvus.cli.options import Config, LedgerPath, Sets, opened
 from corvus.cli.output import TextOrBody, counting, emit
+from corvus.cli.stores.reclaim import reclaim
 from corvus.diagnostics.plain import escape
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 _SHOWN = 10
 
 app = typer.Typer(help="The ledger of usage and the store of budgets.", no_args_is_help=True)
+
+
+app.command("reclaim")(reclaim)
 
 
 @app.callback()

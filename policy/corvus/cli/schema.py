@@ -30,6 +30,7 @@ NAMES = (
     "diagnostics",
     "price",
     "store-move",
+    "ledger-reclaim",
     "store-status",
     "usage-record",
 )

@@ -29,7 +29,7 @@ from corvus.governor.engine import (
     blocking,
 )
 from corvus.governor.ladder import approvals
-from corvus.governor.leases.steering import steered, where_counted
+from corvus.governor.leases.routing import steered, where_counted
 from corvus.governor.options import CallOptions, CallReport
 from corvus.governor.part_status import with_parts
 from corvus.governor.recount import Difference, History, no_history

@@ -22,8 +22,8 @@ from corvus.governor.engine import (
     blocking,
 )
 from corvus.governor.leases.budgets import spans_hosts
+from corvus.governor.leases.routing import steered
 from corvus.governor.leases.standing import merged
-from corvus.governor.leases.steering import steered
 from corvus.governor.options import CallOptions
 from corvus.governor.part_status import parts_page, with_parts
 from corvus.governor.resets import Subject, find_budget
@@ -125,9 +125,13 @@ def report_of_all(engine: Engine, subject: Subject) -> Operation[StatusReport]:
         mine = report(engine, subject)
         if seen is None:
             return mine
-        look = mine.look
-        assert look is not None, "a report is completed by a look"
-        return replace(mine, look=lambda one: merged(look(one), seen, engine.rules))
+        complete = mine.look
+        assert complete is not None, "a report is completed by a look"
+
+        def look(incomplete: StatusReport) -> StatusReport:
+            return merged(complete(incomplete), seen, engine.rules)
+
+        return replace(mine, look=look)
 
     return Prepared(ask, own)
 

@@ -31,7 +31,7 @@ def routes(service: Service) -> APIRouter:
 
         A config that was edited and cannot be used is reported; the policy before it is in force.
         """
-        service.store.run(lambda unit: unit.state.store_id)  # its error becomes a 503
+        service.stores.require_ready()  # its error becomes a 503
         if service.drain_fault is not None:
             problem = Problem(503, service.drain_fault.code, "the ledger takes no events now")
             return Response(problem.body, problem.status, problem.headers)
@@ -50,7 +50,9 @@ def routes(service: Service) -> APIRouter:
             seen = overview(place, place.health(service.runtime.clock.now()))
         except StoreError:
             status, holds, seen = None, 0, None
-        text = service.metrics.text(status, holds, StoreMetrics(store.tally, seen))
+        text = service.metrics.text(
+            status, holds, StoreMetrics(store.tally, seen, service.stores.leases)
+        )
         return Response(text, headers={"content-type": CONTENT_TYPE})
 
     return router

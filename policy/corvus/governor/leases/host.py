@@ -154,13 +154,16 @@ class HostLeases:
         their sums are read from there; what others share with it is counted there.
         """
         with self._lock:
+            sums = self._sums(budgets)
             for _ in range(_READ_AGAIN):
-                self.report()
-                sums = sums_of_sessions(self._local, self._of_shared, self.host_id, budgets)
-                drained = self._local.run(lambda unit: unit.state.drained_seq)
-                if sums.through_seq == drained:
-                    break  # else another process has just reported some more
+                if sums.through_seq == self._local.run(lambda unit: unit.state.drained_seq):
+                    break
+                sums = self._sums(budgets)  # another process has just reported some more
         yield sums
+
+    def _sums(self, budgets: Sequence[Budget]) -> LedgerSums:
+        self.report()
+        return sums_of_sessions(self._local, self._of_shared, self.host_id, budgets)
 
     def start(self) -> None:
         """Renew in the background from now on; it never keeps a process alive."""
