@@ -122,8 +122,16 @@ class Stores:
             StoreError: They cannot.
         """
         self.own.run(_store_id)
-        if self.leases is None or not self.leases.seconds_left():
+        if not self.goes_on():
             self.shared.run(_store_id)
+
+    def goes_on(self) -> bool:
+        """Return whether calls are admitted from slices now, also while the shared store is away.
+
+        Raises:
+            StoreError: The host's own store cannot answer.
+        """
+        return self.leases is not None and self.leases.seconds_left() > 0
 
     def report(self) -> None:
         """Have the store in force know of all that was recorded here; while it is away, later."""

@@ -28,9 +28,9 @@ NAMES = (
     "audit-event",
     "budget-exceeded",
     "diagnostics",
+    "ledger-reclaim",
     "price",
     "store-move",
-    "ledger-reclaim",
     "store-status",
     "usage-record",
 )

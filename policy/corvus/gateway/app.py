@@ -104,7 +104,7 @@ def make_app(
         service = Service(runtime, stores, file=file, telemetry=telemetry)
         proxy = Proxy(lambda: service.governor, runtime.gateway)
         proxy.on_overhead = service.metrics.time_overhead
-        tokens = Tokens(stores.shared)
+        tokens = Tokens(stores.shared, goes_on=stores.goes_on)
         sign_in = SignInApp(tokens, runtime.gateway.sign_in, os.environ)
     except BaseException:
         stores.close()

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from corvus.base.errors import EditRefused, LedgerError, PolicyError
+from corvus.base.errors import EditRefused, LedgerError, PolicyError, StoreError
 from corvus.base.files import hold_file
 from corvus.config.edit.change import set_keys
 from corvus.config.toml.values import Route, shown
@@ -270,6 +270,8 @@ class Service:
                 self.stores.report()
                 self.runtime.bookkeeping.drain(self.stores.shared, learns=self._learns())
             except PolicyError as fault:
+                if isinstance(fault, StoreError) and self.stores.goes_on():
+                    return  # it is drained once the store is back
                 self.drain_fault = fault
 
     def _learns(self) -> bool:
