@@ -112,6 +112,11 @@ COMMANDS = {
         "Show what was spent today, on what, and what the budgets have left.",
         _SPEND,
     ),
+    "statusline": _Entry(
+        "everyday.statusline",
+        "Print one line for the status line of Claude Code: session, day, what budgets have left.",
+        _SPEND,
+    ),
     "sql": _Entry(
         "sql", "Ask the ledger in SQL: one SELECT, which reads its tables and nothing else.", _SPEND
     ),
