@@ -184,6 +184,11 @@ COMMANDS = {
         _SERVE,
     ),
     "token": _Entry("serving.token", "Access tokens of the gateway.", _SERVE, True),
+    "mcp": _Entry(
+        "serving.mcp",
+        "Serve an agent over MCP: what budgets have left, what a call would cost, reports.",
+        _SERVE,
+    ),
     "notify": _Entry(
         "serving.notify", "Notifications: where they go, and whether they arrive.", _SERVE, True
     ),
