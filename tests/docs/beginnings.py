@@ -27,6 +27,11 @@ def _init(reader: Reader) -> None:
     assert reader.run("corvus init").code == 0
 
 
+def _claude_logs(reader: Reader) -> None:
+    source = ROOT / "examples" / "first-light" / "sessions"
+    shutil.copytree(source, reader.home / ".claude" / "projects" / "-work-web")
+
+
 def _init_team(reader: Reader) -> None:
     assert reader.run("corvus init --for team").code == 0
 
@@ -68,6 +73,7 @@ BEGINNINGS: dict[str, Callable[[Reader], None]] = {
     "demo": _demo,
     "in demo": _in_demo,
     "init": _init,
+    "logs of Claude Code": _claude_logs,
     "init for a team": _init_team,
     "checkout": _checkout,
     "archive": _archive,

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,13 +46,16 @@ class Reader:
     The port of the gateway is a free one, where a page shows the usual one.
     """
 
-    def __init__(self, home: Path, upstream: Upstream, capture: pytest.CaptureFixture[str]) -> None:
+    def __init__(
+        self, home: Path, upstream: Upstream, capture: pytest.CaptureFixture[str] | None = None
+    ) -> None:
         self.home = self.folder = home
         self.port = str(_free_port())
         self._capture = capture
         self._token = ""
         self._serving: list[subprocess.Popen[bytes]] = []
         self._providers: dict[str, str] = {}
+        self._sdks = {"OPENAI_BASE_URL": f"{upstream.url}/v1", "ANTHROPIC_BASE_URL": upstream.url}
         programs = home / ".programs"
         programs.mkdir()
         for played in (ROOT / "tests" / "docs" / "programs").iterdir():
@@ -64,7 +67,7 @@ class Reader:
             "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(home),
             "COLUMNS": "100",
-            "TMPDIR": os.environ["TMPDIR"],
+            "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
             "PYTHONPATH": str(ROOT),
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it comes over the net
             "OPENAI_API_KEY": "the-real-key",
@@ -97,8 +100,10 @@ class Reader:
                 return Ended(0, "")
             case ["corvus", "gateway", *_]:
                 return Ended(0, self._serve(words))
-            case ["corvus", *arguments] if not (_SHELL.search(command) or "--" in words):
-                ended = self._run_here(arguments)
+            case ["corvus", *arguments] if self._capture and not (
+                _SHELL.search(command) or "--" in words
+            ):
+                ended = self._run_here(arguments, self._capture)
             case _:
                 ended = self._run_in_shell(command)
         self._token = (_TOKEN.findall(ended.printed) or [self._token])[-1]
@@ -112,7 +117,7 @@ class Reader:
         """Run a block of Python; if it has tests, run these with pytest."""
         if "def test_" not in text:
             (self.folder / "shown.py").write_text(text)
-            return self._run_in_shell("python -W error shown.py")
+            return self._run_in_shell("python -W error shown.py", self._sdks)
         (self.folder / "test_shown.py").write_text(text)
         return self._run_in_shell("python -m pytest -q -p no:cacheprovider test_shown.py")
 
@@ -121,24 +126,25 @@ class Reader:
             process.terminate()
             process.communicate(timeout=30)
 
-    def _run_here(self, arguments: list[str]) -> Ended:
+    def _run_here(self, arguments: list[str], capture: pytest.CaptureFixture[str]) -> Ended:
         with pytest.MonkeyPatch.context() as patched:
             patched.chdir(self.folder)
             for name in [name for name in os.environ if name.startswith("CORVUS_")]:
                 patched.delenv(name)
             for name, value in self.environment.items():
                 patched.setenv(name, value)
-            self._capture.readouterr()
+            capture.readouterr()
             code = main(arguments)
-        printed = self._capture.readouterr()
+        printed = capture.readouterr()
         return Ended(code, printed.out + printed.err)
 
-    def _run_in_shell(self, command: str) -> Ended:
-        calls = re.match(r"corvus (?:agent|code) ", command)
+    def _run_in_shell(self, command: str, more: Mapping[str, str] | None = None) -> Ended:
+        if re.match(r"corvus (?:agent|code) ", command):
+            more = self._providers
         ended = subprocess.run(
             ["bash", "-c", command],
             cwd=self.folder,
-            env=self.environment | (self._providers if calls else {}),
+            env={**self.environment, **(more or {})},
             capture_output=True,
             text=True,
             check=False,

@@ -154,5 +154,6 @@ def seen(shown: str, printed: str) -> None:
     """
     rest = "\n".join(line.rstrip() for line in printed.splitlines())
     for part in re.split(r"\.\.\.|…", "\n".join(line.rstrip() for line in shown.splitlines())):
-        before, found, rest = rest.partition(part.strip("\n"))
-        assert found or not part.strip("\n"), f"shown, but not printed:\n{part}\nprinted:\n{before}"
+        if lines := part.strip("\n"):
+            before, found, rest = rest.partition(lines)
+            assert found, f"shown, but not printed:\n{lines}\nprinted:\n{before}"
