@@ -26,7 +26,7 @@ INSTALL = re.compile(r"^(python3? -m venv|\S*pip install|pipx install|uv tool in
 """Commands that install: they are not run, but every extra that they name has to exist."""
 
 _EXTRAS = re.compile(r"(?:corvus-policy|'\.)\[([\w,-]+)\]")
-_TOKEN = re.compile(r"cvk_\w{8,}")
+_TOKEN = re.compile(r"cvk_[\w-]{8,}")
 _BUCKET = "s3://team-usage"
 _PLACEHOLDER = re.compile(r"cvk_(?:\.\.\.|…)")
 _SHELL = re.compile(r"[|;&<>$`*]")
@@ -67,6 +67,7 @@ class Reader:
             "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(home),
             "COLUMNS": "100",
+            "TZ": "UTC",
             "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
             "PYTHONPATH": str(ROOT),
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it comes over the net

@@ -28,7 +28,7 @@ def test_the_first_two_commands_set_up_and_run_the_demo_and_the_tests() -> None:
 
 
 def test_it_is_read_in_five_minutes() -> None:
-    assert len(README.splitlines()) <= 180
+    assert len(README.splitlines()) <= 175
 
 
 def test_the_table_of_exit_codes_names_exactly_those_that_a_command_can_end_with() -> None:
