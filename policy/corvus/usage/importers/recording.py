@@ -14,7 +14,7 @@ soon as the books have one; a known price is never replaced while the counts sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -54,35 +54,56 @@ _OF_ANY = ("import_key", "provider", "service_tier")
 PLACE = tuple(column.name for column in STATED if column.name not in {*LAST, *COUNTS, *_OF_ANY})
 """What the first line of a call states, besides whether it is of a fork."""
 
-# A line of the main conversation counts before its repetition in a sub-agent's log, and one of the
-# session it was said in before the copy that a fork of the session begins with. Of equal ones the
-# recorded one stays, else that of the session whose id is the least.
-_IS_FIRST = "(subagent IS NOT NULL, admitted_at, is_fork, known_id IS NULL, session_id)"
+
+def _is_first(options: Collection[str] = ()) -> str:
+    """Return what is least of the first line of a call.
+
+    A line of the main conversation counts before its repetition in a sub-agent's log, and one of
+    the session it was said in before the copy that a fork of the session begins with. Of equal ones
+    what they say decides, the session first, whichever was imported before. Of those that say the
+    same the recorded one stays.
+
+    Args:
+        options: What an option of the import says in place of its lines; there the recorded one
+            stays in any case.
+    """
+    said = ("session_id", *(name for name in PLACE if name != "session_id"), "provider")
+    says = ", ".join(name for name in said if name not in options)
+    return f"(subagent IS NOT NULL, admitted_at, is_fork, {says}, known_id IS NULL)"
+
+
 # Output first: it is what grows while a message streams. Of equal contexts the one that says more
 # of its parts: who knows no cached tokens counts all of them as plain input.
-_IS_LAST = (
-    f"(subagent IS NULL, settled_at, output_tokens, {_READ}, -input_tokens,"
-    f" {each('{count}', ', ')}, known_id NOT NULL)"
+_SAYS_COUNTS = f"output_tokens, {_READ}, -input_tokens, {each('{count}', ', ')}, calls"
+# Of equal counts the one with a cost, the smallest: the record of a cost that was not believed has
+# none, and what is not believed is too large. So it is the same whether that line came first.
+_SAYS_COST = ", ".join(
+    f"{name} IS NOT NULL, coalesce({name}, 0) > 0, -coalesce({name}, 0)"
+    for name in ("reported_nano_usd", "estimated_nano_usd")
 )
+_SAYS_ANSWER = ", ".join(
+    f"coalesce({name}, '')" for name in ("answering_model", "outcome", "provider_request_id")
+)
+_SAYS_MOST = f"{_SAYS_COUNTS}, {_SAYS_COST}, {_SAYS_ANSWER}, known_id IS NOT NULL"
+_IS_LAST = f"(subagent IS NULL, settled_at, {_SAYS_MOST})"
 
 
-def merged(table: str, where: str = "true") -> str:
+def merged(table: str, where: str = "true", *, options: Collection[str] = ()) -> str:
     """Return a SELECT of one row for each call among the rows of a table.
 
-    Besides the columns of a call it has ``known_id``, the record of the call in the ledger, and
-    whether that record ``keeps_place`` and ``keeps_counts``.
+    Besides the columns of a call it has ``known_id``, the record of the call in the ledger.
 
     Args:
         table: A table with the columns of ``import_line``.
         where: Which of its rows are calls.
+        options: What an option of the import says in place of its lines.
     """
     return f"""
     WITH call AS (
         SELECT import_key,
-            arg_min(rowid, {_IS_FIRST}) AS first_line,
+            arg_min(rowid, {_is_first(options)}) AS first_line,
             arg_max(rowid, {_IS_LAST}) AS last_line,
-            arg_max(service_tier, {_IS_LAST}) FILTER (WHERE service_tier IS NOT NULL)
-                AS service_tier,
+            max(service_tier) AS service_tier,
             arg_max(iterations, {_IS_LAST}) FILTER (WHERE iterations IS NOT NULL) AS iterations,
             any_value(known_id) AS known_id,
             {", ".join(f"coalesce(bool_or({name}), false) AS {name}" for name in FLAGS)}
@@ -90,9 +111,10 @@ def merged(table: str, where: str = "true") -> str:
     ),
     -- Who knows no cached tokens counts all of them as plain input, whenever it ended.
     divided AS (
-        SELECT line.import_key, arg_min(line.place, (line.input_tokens, line.is_new)) AS place
+        SELECT line.import_key,
+            arg_max(line.place, (-line.input_tokens, line.says)) AS place
         FROM (
-            SELECT rowid AS place, import_key, input_tokens, known_id IS NULL AS is_new,
+            SELECT rowid AS place, import_key, input_tokens, ({_SAYS_MOST}) AS says,
                 {_READ} AS read_tokens, {_WRITTEN} AS written_tokens
             FROM {table} WHERE {where}
         ) AS line
@@ -109,8 +131,6 @@ def merged(table: str, where: str = "true") -> str:
     )
     SELECT call.import_key, call.known_id, call.service_tier, call.iterations,
         {", ".join(f"call.{name}" for name in FLAGS)},
-        opening.known_id IS NOT NULL AS keeps_place,
-        counted.known_id IS NOT NULL AND counted.settled_at = latest.settled_at AS keeps_counts,
         {", ".join(f"opening.{name}" for name in (*PLACE, "is_fork"))},
         coalesce(opening.provider, latest.provider) AS provider,
         {", ".join(f"latest.{name}" for name in LAST if name not in _OF_COUNTS)},
@@ -138,29 +158,99 @@ FROM usage_call
 WHERE import_key IN (SELECT import_key FROM read_parquet($calls))
 """  # noqa: S608 - made of constants of this package
 
-_CALLS = f"CREATE OR REPLACE TEMP TABLE import_call AS {merged('temp.import_candidate')}"
+_CALLS = "CREATE OR REPLACE TEMP TABLE import_call AS {merged}"
 
-_CHANGES = """
-CREATE OR REPLACE TEMP TABLE import_change AS
-SELECT call.*,
-    coalesce(call.answering_model, call.requested_model) || coalesce('-' || call.service_tier, '')
-        AS price_model,
-    coalesce(call.keeps_counts AND record.cost_nano_usd IS NOT NULL
-        AND record.admitted_at::DATE = call.admitted_at::DATE
-        AND record.service_tier IS NOT DISTINCT FROM call.service_tier, false) AS keeps_cost
-FROM temp.import_call AS call
-LEFT JOIN usage_record AS record ON record.id = call.known_id
-WHERE call.known_id IS NULL OR NOT call.keeps_place OR NOT call.keeps_counts
-    OR record.service_tier IS DISTINCT FROM call.service_tier OR record.cost_nano_usd IS NULL
+# A session that begins with a copy of another one, without saying so, may come in an import of its
+# own. The original went on, or ended, before its copy did.
+_MARK_COPIES = """
+WITH tied AS (
+    SELECT mine.import_key, mine.admitted_at, mine.session_id, theirs.session_id AS other_id
+    FROM temp.import_candidate AS mine
+    JOIN temp.import_candidate AS theirs
+        ON mine.import_key = theirs.import_key AND mine.admitted_at = theirs.admitted_at
+    WHERE mine.agent = 'claude-code' AND theirs.agent = 'claude-code'
+        AND mine.subagent IS NULL AND theirs.subagent IS NULL
+        AND mine.session_id <> theirs.session_id
+),
+pair AS (
+    SELECT session_id, other_id, max(admitted_at) AS shared_until FROM tied GROUP BY ALL
+),
+said AS (
+    SELECT session_id, admitted_at FROM temp.import_candidate
+    WHERE session_id IN (SELECT session_id FROM pair)
+    UNION ALL
+    SELECT session_id, admitted_at FROM usage_call
+    WHERE session_id IN (SELECT session_id FROM pair)
+),
+own AS (
+    SELECT pair.session_id, pair.other_id, min(said.admitted_at) AS since
+    FROM pair LEFT JOIN said
+        ON said.session_id = pair.session_id AND said.admitted_at > pair.shared_until
+    GROUP BY ALL
+)
+UPDATE temp.import_candidate AS candidate SET is_fork = true
+FROM tied
+JOIN own AS one ON one.session_id = tied.session_id AND one.other_id = tied.other_id
+JOIN own AS other ON other.session_id = tied.other_id AND other.other_id = tied.session_id
+WHERE candidate.import_key = tied.import_key AND candidate.session_id = tied.session_id
+    AND one.since IS NOT NULL AND (other.since IS NULL OR other.since < one.since)
 """
 
-# What has no price, had none before, and is otherwise as recorded, has not changed after all.
+_SAME_COUNTS = " AND ".join(
+    f"record.{name} = call.{name}" for name in ("settled_at", "calls", *COUNTS)
+)
+_SAME_REST = " AND ".join(
+    f"record.{name} IS NOT DISTINCT FROM call.{name}"
+    for name in (*PLACE, "answering_model", "outcome", "provider_request_id", "service_tier")
+)
+# A known price stays while this does.
+_SAME_PRICE = " AND ".join(
+    (
+        "record.cost_nano_usd IS NOT NULL",
+        "record.admitted_at::DATE = call.admitted_at::DATE",
+        "coalesce(record.provider = call.provider, true)",
+        *(
+            f"record.{name} IS NOT DISTINCT FROM call.{name}"
+            for name in ("requested_model", "answering_model", "service_tier")
+        ),
+    )
+)
+_CHANGES = f"""
+CREATE OR REPLACE TEMP TABLE import_change AS
+WITH compared AS (
+    SELECT call.*, record.cost_nano_usd AS known_nano_usd,
+        coalesce({_SAME_COUNTS}, false) AS keeps_counts,
+        coalesce({_SAME_REST} AND coalesce(record.provider = call.provider, true), false)
+            AS keeps_rest,
+        coalesce(keeps_counts AND {_SAME_PRICE}, false) AS keeps_price,
+        -- a stated cost that is not recorded, or none where one is
+        coalesce(CASE record.source
+            WHEN '{Source.PROVIDER}' 
+                THEN record.cost_nano_usd IS DISTINCT FROM call.reported_nano_usd
+            WHEN '{Source.ESTIMATED}' THEN call.reported_nano_usd IS NOT NULL
+                OR record.cost_nano_usd IS DISTINCT FROM call.estimated_nano_usd
+            ELSE call.reported_nano_usd IS NOT NULL END, false) AS has_other_cost,
+        coalesce(call.at_least AND NOT record.at_least AND record.source <> '{Source.PROVIDER}',
+            false) AS has_doubt
+    FROM temp.import_call AS call
+    LEFT JOIN usage_record AS record ON record.id = call.known_id
+)
+SELECT * EXCLUDE (known_nano_usd, has_other_cost, has_doubt),
+    coalesce(answering_model, requested_model) || coalesce('-' || service_tier, '') AS price_model,
+    keeps_price AND NOT has_other_cost AS keeps_cost
+FROM compared
+WHERE known_id IS NULL OR NOT keeps_counts OR NOT keeps_rest OR known_nano_usd IS NULL
+    OR has_other_cost OR has_doubt
+"""  # noqa: S608 - made of constants of this package
+
+# What has no price, had none before, and is otherwise as recorded, has not changed after all; nor
+# has what states a cost that is not believed.
 _DROP_UNCHANGED = """
 DELETE FROM temp.import_priced AS call
 USING usage_record AS record
-WHERE record.id = call.known_id AND call.keeps_place AND call.keeps_counts
-    AND call.cost_nano_usd IS NULL
-    AND record.service_tier IS NOT DISTINCT FROM call.service_tier
+WHERE record.id = call.known_id AND call.keeps_counts AND call.keeps_rest
+    AND call.cost_nano_usd IS NOT DISTINCT FROM record.cost_nano_usd
+    AND call.source = record.source AND call.at_least = record.at_least
 """
 
 # A time-ordered UUID: 48 bits of milliseconds, then a hash of what makes the row one of a kind.
@@ -172,7 +262,7 @@ _BACK = "concat_ws(':', record.import_key, record.id, 'taken back')"
 _STAGED = f"""
 CREATE OR REPLACE TEMP TABLE usage_staged AS
 SELECT {_ID.format(time="call.admitted_at", text=_NEW)} AS id, call.known_id AS corrects_id,
-    call.* EXCLUDE (known_id, keeps_place, keeps_counts, price_model, is_fork, disbelief)
+    call.* EXCLUDE (known_id, keeps_counts, keeps_rest, price_model, is_fork, disbelief)
 FROM temp.import_priced AS call
 UNION ALL BY NAME
 SELECT {_ID.format(time="record.admitted_at", text=_BACK)} AS id, record.id AS corrects_id,
@@ -241,6 +331,7 @@ class Batch:
         records: Records of other ledgers, as ``corvus.ledger.merging`` takes them.
         origins: The files of these records, as they are remembered, by their number.
         own_store: Id of the store next to the ledger.
+        options: What an option says in place of the lines: ``project``, ``provider``.
     """
 
     calls: Path
@@ -248,6 +339,7 @@ class Batch:
     records: tuple[Path, ...] = ()
     origins: Mapping[int, str] = field(default_factory=dict[int, str])
     own_store: str | None = None
+    options: frozenset[str] = frozenset()
 
 
 def record_calls(ledger: Ledger, batch: Batch, books: PriceHistory, now: datetime) -> Changes:
@@ -264,9 +356,10 @@ def record_calls(ledger: Ledger, batch: Batch, books: PriceHistory, now: datetim
     """
     connection = ledger.connection
     with ledger.transaction():
-        merged = merge_usage(ledger, batch.records, own_store=batch.own_store)
+        from_others = merge_usage(ledger, batch.records, own_store=batch.own_store)
         connection.execute(_CANDIDATES, {"calls": str(batch.calls)})
-        for statement in (_CALLS, _CHANGES):
+        calls = merged("temp.import_candidate", options=batch.options)
+        for statement in (_MARK_COPIES, _CALLS.format(merged=calls), _CHANGES):
             connection.execute(statement)
         price_changes(connection, books)
         for statement in (_DROP_UNCHANGED, _STAGED):
@@ -274,7 +367,7 @@ def record_calls(ledger: Ledger, batch: Batch, books: PriceHistory, now: datetim
         keep_prices(ledger, now)
         ledger.append_usage()
         # A file with a row that was refused is read again: what the row needs may have come.
-        refused = {batch.origins[number] for number in merged.refused_by_file}
+        refused = {batch.origins[number] for number in from_others.refused_by_file}
         remember(ledger, (file for file in batch.files if file.file not in refused), now)
         counted = connection.execute(_COUNTED).fetchone() or (0, 0, 0, 0, 0)
         unpriced_models = connection.execute(_UNPRICED).fetchall()
@@ -282,12 +375,12 @@ def record_calls(ledger: Ledger, batch: Batch, books: PriceHistory, now: datetim
     total, new, updated, unpriced, cost = counted
     notes = tuple(Note(None, _DISBELIEF_TEXTS[Disbelief(why)], calls) for why, calls in disbelieved)
     return Changes(
-        new + merged.new,
-        updated + merged.updated,
-        total - new - updated + merged.duplicate,
-        unpriced + merged.unpriced,
-        cost + merged.cost_nano_usd,
+        new + from_others.new,
+        updated + from_others.updated,
+        total - new - updated + from_others.duplicate,
+        unpriced + from_others.unpriced,
+        cost + from_others.cost_nano_usd,
         tuple(unpriced_models),
         notes,
-        merged,
+        from_others,
     )

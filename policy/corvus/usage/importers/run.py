@@ -168,6 +168,7 @@ def _batch(
         tuple(rows.rows for rows in found),
         {rows.number: str(rows.source.path.resolve()) for rows in found},
         options.own_store,
+        frozenset(name for name in ("project", "provider") if getattr(options, name) is not None),
     )
 
 
