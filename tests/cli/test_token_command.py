@@ -6,6 +6,7 @@ import pytest
 
 from corvus.cli.exits import Exit
 from corvus.cli.main import main
+from corvus.model.token import find_token
 from tests.cli.places import Place
 
 
@@ -51,6 +52,28 @@ def test_a_name_is_taken_until_its_token_is_revoked(
     assert main(["token", "revoke", "ci", *place.where]) == Exit.CLEAN
     assert main(create) == Exit.CLEAN
     assert main(["token", "revoke", "nobody", *place.where]) == Exit.USAGE
+
+
+def test_a_rotated_token_keeps_its_name_and_bindings_and_the_old_one_is_refused(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--scope", "proxy", "--user", "ana", "--project", "checkout", "--upstream", "openai")
+    old = answer(capsys, "token", "create", "laptop", *words, *place.where)
+    new = answer(capsys, "token", "rotate", "laptop", *place.where)
+    assert new["token"] != old["token"]
+    assert new["token_id"] != old["token_id"]
+    named = ("name", "scope", "user", "project", "upstream")
+    assert [new[name] for name in named] == [old[name] for name in named]
+    with place.runtime.bookkeeping.store() as store:
+        known = store.run(lambda unit: [*unit.tokens().values()])
+    assert find_token(known, old["token"]) is None
+    found = find_token(known, new["token"])
+    assert found is not None
+    assert found.user == "ana"
+    kinds = [event.kind for event in place.runtime.audit(9)]
+    assert kinds == ["token_created", "token_revoked", "token_created"]
+    assert main(["token", "rotate", "nobody", *place.where]) == Exit.USAGE
+    assert "no good token 'nobody'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 1001])

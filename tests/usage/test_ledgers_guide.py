@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import shutil
 from pathlib import Path
 
 import pytest
@@ -36,7 +34,7 @@ class Place:
         self.folder = folder
         self.ledger = folder / "l.duckdb"
         self.config = folder / "corvus.toml"
-        self.config.write_text(CONFIG)
+        self.config.write_text(f"{CONFIG}\n[governance.ledger]\npath = '{self.ledger}'\n")
 
     def spend(self, calls: int) -> None:
         with open_runtime([self.config], ledger=self.ledger).governor() as governor:
@@ -48,22 +46,15 @@ class Place:
     def follow(self, block: str) -> None:
         """Run the commands of a block of the guide."""
         (text,) = (part for part in GUIDE.split("<!-- ") if part.startswith(f"{block} -->"))
-        names = {"LEDGER": str(self.ledger), "BACKUP": str(self.folder / "backup")}
-        names["COPY"] = str(self.folder / "copy")
+        names = {"LEDGER": str(self.ledger)}
+        names |= {name: str(self.folder / name.lower()) for name in ("BACKUPS", "MERGED", "TRIAL")}
         commands = [line.strip() for line in text.splitlines() if line.startswith("    ")]
         assert commands
         for command in commands:
-            words = [_named(word, names) for word in shlex.split(command)]
-            self.run(words)
+            self.run([_named(word, names) for word in shlex.split(command)])
 
     def run(self, words: list[str]) -> None:
-        if words[0] == "cp":
-            *sources, target = words[2:]
-            os.makedirs(target, exist_ok=True)
-            for source in filter(os.path.isfile, sources):
-                shutil.copy2(source, target)
-            return
-        result = CliRunner().invoke(application(), [*words[1:], *(["--config", str(self.config)])])
+        result = CliRunner().invoke(application(), [*words[1:], "--config", str(self.config)])
         assert result.exit_code in ((0, 1) if "--rebuild" in words else (0,)), result.output
 
     def spent(self) -> tuple[int, int]:
@@ -90,12 +81,11 @@ def place(tmp_path: Path) -> Place:
     return place
 
 
-def test_copied_files_are_the_place_as_it_was(place: Place) -> None:
-    place.follow("copy")
+def test_a_backup_is_the_place_as_it_was(place: Place) -> None:
+    place.follow("back up")
     place.spend(2)
+    place.follow("try")
     place.lose(store=True)
-    for file in (place.folder / "copy").iterdir():
-        shutil.copy2(file, place.folder)
     place.follow("restore")
     assert place.spent() == (3, 3 * CENT)
     place.spend(1)
@@ -103,14 +93,14 @@ def test_copied_files_are_the_place_as_it_was(place: Place) -> None:
     assert books_at(place.ledger).verify().is_sound
 
 
-def test_a_backup_of_a_running_place_grows_and_is_begun_from_again(place: Place) -> None:
-    place.follow("back up")
+def test_a_merged_copy_of_a_running_place_grows_and_is_begun_from_again(place: Place) -> None:
+    place.follow("merge")
     with open_runtime([place.config], ledger=place.ledger).governor() as governor:
         decision = governor.reserve(Request("m", NanoUSD(CENT), "s"))
-        place.follow("back up")  # while a call is under way
+        place.follow("merge")  # while a call is under way
         assert decision.reservation is not None
         governor.commit(decision.reservation, Usage(10, 5), cost_nano_usd=NanoUSD(CENT))
-    place.follow("back up")
+    place.follow("merge")
     place.lose(store=True)
     place.follow("begin again")
     assert place.spent() == (4, 4 * CENT)
@@ -120,7 +110,7 @@ def test_a_backup_of_a_running_place_grows_and_is_begun_from_again(place: Place)
 
 
 def test_a_store_without_its_ledger_goes_on_with_what_there_is(place: Place) -> None:
-    place.follow("back up")
+    place.follow("merge")
     place.spend(1)
     place.lose(store=False)
     place.follow("without the ledger")

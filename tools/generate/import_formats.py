@@ -42,4 +42,4 @@ def _about(name: str) -> str:
 
 
 def _home(importer: Importer) -> str:
-    return f"`{importer.home[1]}`" if importer.home else "an export"
+    return f"`{importer.home.folder}`" if importer.home else "an export"

@@ -107,6 +107,11 @@ class _Entry(NamedTuple):
 _CONFIG, _SPEND, _RUN, _SERVE = "Config", "Spend", "Run", "Serve"
 _PASSED = {"check": check, "migrate": migrate, "explain": explain}
 COMMANDS = {
+    "today": _Entry(
+        "everyday.today",
+        "Show what was spent today, on what, and what the budgets have left.",
+        _SPEND,
+    ),
     "sql": _Entry(
         "sql", "Ask the ledger in SQL: one SELECT, which reads its tables and nothing else.", _SPEND
     ),
@@ -187,6 +192,7 @@ def run(argv: list[str]) -> int:
     Raises:
         PolicyError: What a command could not do; ``corvus.cli.main`` shows it.
     """
+    argv = argv or _usual()
     named = (name for name in argv[:1] if name in COMMANDS)
     names = tuple(COMMANDS) if "_CORVUS_COMPLETE" in os.environ else tuple(named)
     try:
@@ -201,6 +207,15 @@ def run(argv: list[str]) -> int:
     except UsageMistake as mistake:
         return show(mistake, argv)
     return code if isinstance(code, int) else 0
+
+
+def _usual() -> list[str]:
+    """Return what is run when nothing is named: the day, where there is something to show."""
+    if "_CORVUS_COMPLETE" in os.environ:
+        return []
+    from corvus.cli.everyday.today import has_something
+
+    return ["today"] if has_something() else []
 
 
 @cache

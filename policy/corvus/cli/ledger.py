@@ -14,11 +14,12 @@ from corvus.answers.kv import kv_text, kv_words
 from corvus.cli.exits import Exit
 from corvus.cli.options import Config, LedgerPath, Sets, opened
 from corvus.cli.output import TextOrBody, counting, emit
+from corvus.cli.stores.backups import backup, restore
+from corvus.cli.stores.differences import difference_words
 from corvus.diagnostics.plain import escape
 
 if TYPE_CHECKING:
     from corvus.bookkeeping import Verification
-    from corvus.governor.recount import Difference
     from corvus.runtime import Runtime
 
 _SHOWN = 10
@@ -123,6 +124,10 @@ def _archive_words(body: dict[str, Any], *, is_move: bool) -> Iterator[str]:
         yield f"{file['month']}  {file['table']}  {file['rows']:,} rows  {file['file']}"
     if not body["files"]:
         yield f"{body['ledger']} has no archive"
+
+
+app.command("backup")(backup)
+app.command("restore")(restore)
 
 
 @app.command("merge")
@@ -331,7 +336,7 @@ def _drained_words(body: dict[str, Any]) -> list[str]:
 def _as_dict(verdict: Verification, runtime: Runtime) -> dict[str, Any]:
     findings = [{"code": code, "message": words} for code, words in verdict.findings]
     findings += [
-        {"code": "balance-differs", "message": _difference(difference)}
+        {"code": "balance-differs", "message": difference_words(difference)}
         for difference in verdict.differences
     ]
     return {
@@ -346,7 +351,9 @@ def _as_dict(verdict: Verification, runtime: Runtime) -> dict[str, Any]:
 
 def _words(verdict: Verification, *, rebuilt: bool) -> list[str]:
     findings = [f"{code}: {text}" for code, text in verdict.findings]
-    words = [f"balance-differs: {_difference(difference)}" for difference in verdict.differences]
+    words = [
+        f"balance-differs: {difference_words(difference)}" for difference in verdict.differences
+    ]
     if rebuilt:
         lost = verdict.lost_events
         without = f", going on without {lost} lost events" if lost else ""
@@ -357,31 +364,3 @@ def _words(verdict: Verification, *, rebuilt: bool) -> list[str]:
         head = f"; its newest event is {verdict.audit_position}" if verdict.audit_position else ""
         return [f"all balances equal what is recorded; the audit is whole{head}"]
     return [*words, "see `corvus ledger verify --rebuild`"]
-
-
-def _difference(difference: Difference) -> str:
-    from corvus.answers.amounts import amount_words, part_words
-    from corvus.base.time import instant_at
-
-    key, stored, counted = difference.stored.key, difference.stored, difference.counted
-    which = [difference.budget.name]
-    if key.window_start_us:
-        which.append(f"from {instant_at(key.window_start_us):%Y-%m-%d %H:%M}")
-    which += [
-        f"{name} {value}"
-        for name, value in (
-            ("session", key.session_id),
-            ("mission", key.mission_id),
-            ("part", part_words(key.part)),
-        )
-        if value
-    ]
-    measure = difference.budget.measure
-    sums = [
-        (amount_words(each.spent(measure), measure), amount_words(each.held(measure), measure))
-        for each in (stored, counted)
-    ]
-    return (
-        f"budget {' '.join(which)} has {sums[0][0]} spent in {stored.calls} calls and "
-        f"{sums[0][1]} held, recorded are {sums[1][0]} in {counted.calls} and {sums[1][1]} held"
-    )

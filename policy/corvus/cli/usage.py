@@ -207,7 +207,7 @@ def import_(
         own_store=runtime.bookkeeping.store_id(),
     )
     importing = runtime.bookkeeping.importing
-    with _progress() as shows:
+    with progress() as shows:
         summary = import_usage(importing, paths, runtime.books, options=options, on_progress=shows)
     runtime.bookkeeping.settle_import()
     facts = _facts(summary, runtime.ledger_path)
@@ -239,7 +239,7 @@ def _map(pairs: Sequence[str]) -> dict[str, str]:
 
 
 @contextmanager
-def _progress() -> Generator[OnProgress | None]:
+def progress() -> Generator[OnProgress | None]:
     """Show a bar on standard error while a person waits; elsewhere nothing."""
     out = console(stderr=True)
     if not out.is_terminal:

@@ -24,6 +24,7 @@ from corvus.base.errors import GatewayRefused
 from corvus.base.hosts import is_loopback
 from corvus.gateway.asgi import ASGIApp
 from corvus.gateway.connections import Connection, Places, Room
+from corvus.gateway.systemd import ServiceManager
 from corvus.governor.tokens import good
 from corvus.runtime import Runtime
 
@@ -45,10 +46,15 @@ class Server(uvicorn.Server):
         on_ready: Called once, when requests are answered.
         on_stop: Called once, when the server is to stop and before it waits for what is
             still open.
+        manager: Is told how the server is; by default nobody is.
     """
 
     def __init__(
-        self, app: ASGIApp, on_ready: Callable[[], None], on_stop: Callable[[], None] | None = None
+        self,
+        app: ASGIApp,
+        on_ready: Callable[[], None],
+        on_stop: Callable[[], None] | None = None,
+        manager: ServiceManager | None = None,
     ) -> None:
         config = uvicorn.Config(
             app,  # pyright: ignore[reportArgumentType] - uvicorn knows its own spelling of ASGI
@@ -67,20 +73,24 @@ class Server(uvicorn.Server):
         self.server_state = self.places
         self._on_ready = on_ready
         self._on_stop = on_stop
+        self._manager = manager or ServiceManager({})
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say so."""
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+            self._manager.ready("serving")
 
     async def on_tick(self, counter: int) -> bool:
         """Look ten times a second for what is to be done, overdue connections among it."""
         self.places.tick()
+        self._manager.tick()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop, after what never ends by itself was ended."""
+        self._manager.stopping()
         if self._on_stop is not None:
             self._on_stop()
         await super().shutdown(sockets)
@@ -112,12 +122,13 @@ def serve(
     from corvus.observability.sinks import hash_key, open_sinks
 
     raise_descriptors()
+    manager = ServiceManager()
     with listening:
         with runtime.bookkeeping.store() as store:
             key = hash_key(store.run(lambda unit: unit.state.store_id))
         with open_sinks(runtime.observability, Redactor(runtime.books, key)) as telemetry:
             app = make_app(runtime, file=file, telemetry=telemetry, pages=pages)
-            Server(app, on_ready, app.stop).run(sockets=[listening])
+            Server(app, on_ready, app.stop, manager).run(sockets=[listening])
 
 
 def bind(runtime: Runtime, host: str, port: int) -> socket.socket:

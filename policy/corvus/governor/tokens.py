@@ -1,4 +1,4 @@
-"""Makes and revokes access tokens, each with its audit event in the same transaction (AUD-2).
+"""Makes, rotates and revokes access tokens; the audit event is in the same transaction (AUD-2).
 
 Refuses two good tokens of one name: the audit names their holders by it.
 """
@@ -52,6 +52,23 @@ def create(unit: Unit, request: TokenRequest, secret: str, actor: str) -> Token:
     return token
 
 
+def rotate(unit: Unit, wanted: str, secret: str, actor: str) -> Token:
+    """Revoke a good token, and keep a new one that is called and bound as it was.
+
+    Args:
+        unit: The transaction under way.
+        wanted: The id or the name of the old one.
+        secret: The new one in plain text.
+        actor: Who rotates it.
+
+    Raises:
+        SteeringRefused: There is none.
+    """
+    old = revoke(unit, wanted, actor)
+    request = TokenRequest(old.name, old.scope, *old.bound, upstream=old.upstream)
+    return create(unit, request, secret, actor)
+
+
 def revoke(unit: Unit, wanted: str, actor: str) -> Token:
     """Revoke a good token, named by its id or its name.
 
@@ -60,7 +77,7 @@ def revoke(unit: Unit, wanted: str, actor: str) -> Token:
     """
     token = next((token for token in good(unit) if wanted in (token.id, token.name)), None)
     if token is None:
-        raise SteeringRefused(f"there is no token {wanted!r} to revoke: see `corvus token list`")
+        raise SteeringRefused(f"there is no good token {wanted!r}: see `corvus token list`")
     revoked = replace(token, revoked_at=unit.now)
     unit.put_token(revoked)
     _audit(unit, AuditKind.TOKEN_REVOKED, revoked, actor)

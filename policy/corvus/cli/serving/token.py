@@ -92,6 +92,32 @@ def list_(*, config: Config = None, ledger: LedgerPath = None, output: TextOrBod
     emit(output, lambda: TOKEN.bodies(known), lambda: _print(*(lines or ["no token"])))
 
 
+@app.command("rotate")
+def rotate(
+    token: Annotated[str, typer.Argument(help="Its name or id.")],
+    *,
+    config: Config = None,
+    ledger: LedgerPath = None,
+    output: TextOrBody = None,
+) -> None:
+    """Revoke a token and print a new one of the same name, scope and bindings, this once.
+
+    A gateway that runs refuses the old one within a second. Where its holder cannot change over at
+    once, make another token with `--user` of the old one, and revoke the old one later.
+
+    Example: corvus token rotate ci
+    """
+    from corvus.governor import tokens
+    from corvus.model.token import new_secret
+    from corvus.runtime import local_actor
+
+    secret = new_secret()
+    with _store(config, ledger) as store:
+        made = store.run(lambda unit: tokens.rotate(unit, token, secret, local_actor()))
+    words = f"Keep it now: it is not shown again. The old token {made.name!r} is revoked."
+    emit(output, lambda: {**TOKEN.body(made), "token": secret}, lambda: _print(secret, words))
+
+
 @app.command("revoke")
 def revoke(
     token: Annotated[str, typer.Argument(help="Its name or id.")],

@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 from corvus.store.api import Backend
 from corvus.store.operations.server import ServerStanding
+
+
+class StoreFile(Protocol):
+    """The file of one store, for backups; it need not exist."""
+
+    def copy(self, target: Path) -> None:
+        """Write the store as it is at one instant to a new file, next to any writer.
+
+        Raises:
+            StoreError: It cannot be read, or the copy not be written.
+        """
+        ...
+
+    def put_back(self, copy: Path, aside: Path) -> None:
+        """Let a copy be the store, while nobody has it open.
+
+        Args:
+            copy: The file, which stays.
+            aside: The folder where the store goes that was there, with its log.
+
+        Raises:
+            StoreUnavailable: Another process has the store open; nothing was changed.
+            OSError: A file cannot be written or moved.
+        """
+        ...
 
 
 class StoreAdmin(Protocol):
@@ -28,6 +54,10 @@ class StoreAdmin(Protocol):
 
     def server(self) -> ServerStanding | None:
         """Return how the server is that keeps the store; ``None`` where it is a file."""
+        ...
+
+    def file(self) -> StoreFile | None:
+        """Return the file of the store; ``None`` where a server keeps it, whose tools copy it."""
         ...
 
     def let_go(self) -> None:

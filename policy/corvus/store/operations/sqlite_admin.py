@@ -18,6 +18,7 @@ from corvus.base.errors import StoreError, StoreUnavailable
 from corvus.store import statements
 from corvus.store.api import Begun
 from corvus.store.looks import Foreseen
+from corvus.store.operations.sqlite_file import SqliteFile
 from corvus.store.sqlite import SqliteBackend
 from corvus.store.sqlite_files import identity
 
@@ -105,6 +106,10 @@ class SqliteAdmin:
 
     def server(self) -> None:
         """Return nothing: a file has no server."""
+
+    def file(self) -> SqliteFile:
+        """Return the file, for backups."""
+        return SqliteFile(self._path)
 
     def let_go(self) -> None:
         """Do nothing: a look at a file leaves nothing open."""

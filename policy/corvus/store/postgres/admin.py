@@ -63,6 +63,9 @@ class PostgresAdmin:
         finally:
             connection.close()
 
+    def file(self) -> None:
+        """Return nothing: `pg_dump` copies the schema."""
+
     def let_go(self) -> None:
         """Close what this process keeps open for its next look."""
         self._looks.close()

@@ -45,7 +45,7 @@ import duckdb
 from corvus.model.usage import COUNTS
 from corvus.prices.names import USUAL_TIERS
 from corvus.usage.importers.agents.claude_code_copies import CREATE_COPIES, MARK_COPIES
-from corvus.usage.importers.importer import Importer, Layout, Object, objects_of_head
+from corvus.usage.importers.importer import Home, Importer, Layout, Object, objects_of_head
 from corvus.usage.importers.reading.amounts import nano_sql
 from corvus.usage.importers.seller import message_seller_sql, seller_sql
 from corvus.usage.importers.statements import NUMBER, Remark, instant, statement_of
@@ -223,7 +223,9 @@ IMPORTER = Importer(
     recognise=is_claude_code,
     statement=statement_of(_LINES),
     is_resumable=True,
-    home=("Claude Code", "~/.claude/projects"),
+    home=Home(
+        "Claude Code", "~/.claude/projects", "~/.claude", "CLAUDE_CONFIG_DIR", "~/.config/claude"
+    ),
 )
 """``$project`` and ``$provider`` of its statement override what the log says."""
 

@@ -54,6 +54,7 @@ from corvus.usage.importers.importer import (
     BadRecord,
     CopySummary,
     Counts,
+    Home,
     Importer,
     Layout,
     Object,
@@ -363,5 +364,5 @@ IMPORTER = Importer(
     recognise=is_codex,
     copier=lambda: Threads().write,
     tags=("client", "fork", "role", "git.branch", "git.commit", "git.repository"),
-    home=("Codex", "~/.codex/sessions"),
+    home=Home("Codex", "~/.codex/sessions", "~/.codex", "CODEX_HOME"),
 )

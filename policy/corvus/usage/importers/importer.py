@@ -65,6 +65,25 @@ def _no_columns(columns: AbstractSet[str]) -> bool:
     return False
 
 
+class Home(NamedTuple):
+    """Where a program keeps its logs.
+
+    Attributes:
+        program: Its name for users.
+        folder: The folder, with ``~`` for the user's own.
+        base: The part of it that ``variable`` stands for.
+        variable: The environment variable by which a user moves ``base``; several folders have a
+            comma between.
+        other_base: Where else ``base`` may be.
+    """
+
+    program: str
+    folder: str
+    base: str = ""
+    variable: str = ""
+    other_base: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Importer:
     """One format that an import understands.
@@ -83,7 +102,7 @@ class Importer:
         is_resumable: Whether each line stands for itself, so that of a log that has grown only what
             is new is read.
         is_of_records: Whether it has records of a ledger, which are taken over as they are.
-        home: The program and the folder where it keeps such logs, for a hint.
+        home: The program that keeps such logs, and where.
     """
 
     name: str
@@ -97,7 +116,7 @@ class Importer:
     tags: tuple[str, ...] = ()
     is_resumable: bool = False
     is_of_records: bool = False
-    home: tuple[str, str] | None = None
+    home: Home | None = None
 
     @property
     def is_copied(self) -> bool:

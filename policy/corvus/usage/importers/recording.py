@@ -19,12 +19,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from corvus.base.time import naive_utc
 from corvus.ledger.ledger import Ledger
 from corvus.ledger.merging import MergedUsage, merge_usage
 from corvus.model.columns import STATED
 from corvus.model.reservation import Source
 from corvus.model.usage import CONTEXT, COUNTS, TOKENS
 from corvus.prices.belief import TIMES_MAX
+from corvus.usage.importers.measured_twins import leave_out_twins
 from corvus.usage.importers.model import ImportedFile, Note
 from corvus.usage.importers.pricing import Disbelief, PriceHistory, keep_prices, price_changes
 from corvus.usage.importers.selection import remember
@@ -259,20 +261,28 @@ _ID = """(lpad(to_hex(epoch_ms({time})), 12, '0') || '8' || substr(md5({text}), 
 _NEW = "concat_ws(':', call.import_key, call.known_id)"
 _BACK = "concat_ws(':', record.import_key, record.id, 'taken back')"
 
-_STAGED = f"""
-CREATE OR REPLACE TEMP TABLE usage_staged AS
-SELECT {_ID.format(time="call.admitted_at", text=_NEW)} AS id, call.known_id AS corrects_id,
-    call.* EXCLUDE (known_id, keeps_counts, keeps_rest, price_model, is_fork, disbelief)
-FROM temp.import_priced AS call
-UNION ALL BY NAME
+_TAKEN_BACK = f"""
 SELECT {_ID.format(time="record.admitted_at", text=_BACK)} AS id, record.id AS corrects_id,
     -record.calls AS calls, {each("-record.{count} AS {count}")},
     -record.cost_nano_usd AS cost_nano_usd,
     -record.computed_cost_nano_usd AS computed_cost_nano_usd,
     record.* EXCLUDE (id, corrects_id, calls, {each("{count}", ", ")}, cost_nano_usd,
         computed_cost_nano_usd)
+FROM usage_record AS record
+WHERE record.id IN (
+    SELECT known_id FROM temp.import_priced WHERE known_id IS NOT NULL
+    UNION
+    SELECT known_id FROM temp.import_twin WHERE known_id IS NOT NULL
+)
+"""  # noqa: S608 - made of constants of this package
+
+_STAGED = f"""
+CREATE OR REPLACE TEMP TABLE usage_staged AS
+SELECT {_ID.format(time="call.admitted_at", text=_NEW)} AS id, call.known_id AS corrects_id,
+    call.* EXCLUDE (known_id, keeps_counts, keeps_rest, price_model, is_fork, disbelief)
 FROM temp.import_priced AS call
-JOIN usage_record AS record ON record.id = call.known_id
+UNION ALL BY NAME
+{_TAKEN_BACK}
 """  # noqa: S608 - made of constants of this package
 
 _COUNTED = """
@@ -358,6 +368,7 @@ def record_calls(ledger: Ledger, batch: Batch, books: PriceHistory, now: datetim
     with ledger.transaction():
         from_others = merge_usage(ledger, batch.records, own_store=batch.own_store)
         connection.execute(_CANDIDATES, {"calls": str(batch.calls)})
+        twins = leave_out_twins(connection, naive_utc(now))
         calls = merged("temp.import_candidate", options=batch.options)
         for statement in (_MARK_COPIES, _CALLS.format(merged=calls), _CHANGES):
             connection.execute(statement)
@@ -377,7 +388,7 @@ def record_calls(ledger: Ledger, batch: Batch, books: PriceHistory, now: datetim
     return Changes(
         new + from_others.new,
         updated + from_others.updated,
-        total - new - updated + from_others.duplicate,
+        total - new - updated + twins + from_others.duplicate,
         unpriced + from_others.unpriced,
         cost + from_others.cost_nano_usd,
         tuple(unpriced_models),

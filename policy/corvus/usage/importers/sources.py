@@ -190,7 +190,7 @@ def _nothing_at(pattern: str | Path, wanted: Importer | None) -> str:
         kinds = ", ".join(sorted(f"*{suffix}" for suffix in _suffixes(wanted)))
         return f"no {kinds} file in the directory {name}"
     homes = [importer.home for importer in importers() if importer.home]
-    known = ", ".join(f"{program} in {folder}" for program, folder in homes)
+    known = ", ".join(f"{home.program} in {home.folder}" for home in homes)
     return f"no file matches {name}; {known.replace(' in ', ' keeps its logs in ', 1)}"
 
 

@@ -30,6 +30,7 @@ from corvus.usage.importers.importer import (
     CSV_SUFFIXES,
     NOTHING,
     Counts,
+    Home,
     Importer,
     Layout,
     Notice,
@@ -202,5 +203,5 @@ IMPORTER = Importer(
     recognise_columns=is_copilot_report,
     copier=copier_of(_Session),
     tags=("client", "git.branch", "git.repository"),
-    home=("Copilot CLI", "~/.copilot/session-state"),
+    home=Home("Copilot CLI", "~/.copilot/session-state", "~/.copilot", "COPILOT_HOME"),
 )

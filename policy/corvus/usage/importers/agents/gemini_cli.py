@@ -18,6 +18,7 @@ from collections.abc import Iterator
 
 from corvus.usage.importers.agents.sessions import copier_of
 from corvus.usage.importers.importer import (
+    Home,
     Importer,
     Layout,
     Notice,
@@ -101,5 +102,5 @@ IMPORTER = Importer(
     recognise=is_gemini_cli,
     copier=copier_of(_Session),
     tags=("client", "project_hash"),
-    home=("Gemini CLI", "~/.gemini/tmp"),
+    home=Home("Gemini CLI", "~/.gemini/tmp", "~", "GEMINI_CLI_HOME"),
 )

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 
 from corvus.prices.names import provider_id
 from corvus.usage.importers.importer import (
+    Home,
     Importer,
     Layout,
     Notice,
@@ -115,5 +116,10 @@ IMPORTER = Importer(
     recognise=is_opencode,
     read=messages,
     tags=("client", "mode"),
-    home=("OpenCode", "~/.local/share/opencode/storage/message"),
+    home=Home(
+        "OpenCode",
+        "~/.local/share/opencode/storage/message",
+        "~/.local/share",
+        "XDG_DATA_HOME",
+    ),
 )
