@@ -450,3 +450,13 @@ def _audit(fleet: Fleet, kind: AuditKind) -> list[Row]:
 
 def _key_of(fleet: Fleet) -> str:
     return budget_key(fleet.policy.budgets[0])
+
+
+def test_a_question_about_a_call_takes_no_slice_no_session_and_no_override(fleet: Fleet) -> None:
+    host = fleet.host("a")
+    assert host.governor.evaluate(_request(900, "q")).allowed
+    assert not host.governor.evaluate(_request(1001, "q")).allowed
+    fleet.strict.override(OverrideRequest("ana", "r"))
+    assert not host.governor.evaluate(_request(1001, "q")).allowed
+    assert fleet.leases() == []
+    assert host.ask(1001).override_id is not None, "it is there for the call"

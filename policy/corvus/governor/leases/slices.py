@@ -21,7 +21,7 @@ from corvus.base.ids import new_id
 from corvus.governor.evaluate import Balance
 from corvus.governor.leases.budgets import needs_slice, spans_hosts
 from corvus.governor.leases.desk import SumName
-from corvus.governor.rules import Rules, Standing
+from corvus.governor.rules import Rules, SharedSums, Standing
 from corvus.model.budget import Measure
 from corvus.model.request import Request
 from corvus.store.api import BalanceKey, StoredBalance
@@ -254,6 +254,21 @@ class Slices:
         if (request.session_id, request.project) in self.claimed:
             return False
         return unit.session(request.session_id, request.project) is None
+
+
+class QuestionedSlices:
+    """The slices of a host, for a question about a call that nobody makes: none is asked for.
+
+    Args:
+        slices: What the host may use.
+    """
+
+    def __init__(self, slices: SharedSums) -> None:
+        self.narrow = slices.narrow
+        self.shared = slices.shared
+
+    def seek_override(self, request: Request) -> None:
+        """Seek none: it is used by a call."""
 
 
 def used_of(lease: Lease, stored: StoredBalance) -> int:
