@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from textual.pilot import Pilot
@@ -39,12 +39,13 @@ def watching(place: Place, scene: Scene) -> None:
 
 async def settled(app: Top, pilot: Pilot[None]) -> None:
     """Wait until what was started is done and shown."""
-    await app.workers.wait_for_complete()
+    workers: Any = app.workers
+    await workers.wait_for_complete()
     await pilot.pause()
 
 
 def rows(app: Top, name: str) -> list[list[str]]:
-    table: DataTable[Any] = app.query_one(f"#{name}", DataTable)
+    table = cast("DataTable[Any]", app.query_one(f"#{name}", DataTable))
     if not table.display:
         return []
     return [[str(cell) for cell in table.get_row_at(place)] for place in range(table.row_count)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
 from textual import work
@@ -288,7 +288,7 @@ class Top(App[None]):
         self.query_one(f"#{name}-title").display = bool(rows)
 
     def _table(self, name: str) -> DataTable[Text]:
-        return self.query_one(f"#{name}", DataTable)
+        return cast("DataTable[Text]", self.query_one(f"#{name}", DataTable))
 
 
 def _right(text: str) -> Text:
