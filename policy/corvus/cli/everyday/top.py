@@ -16,7 +16,7 @@ from corvus.cli.options import Config, LedgerPath, Sets, opened
 from corvus.cli.output import is_terminal
 
 if TYPE_CHECKING:
-    from corvus.governor.live import Live
+    from corvus.cli.everyday.live import Live
     from corvus.runtime import Runtime
 
 
@@ -36,7 +36,7 @@ class Source:
         Raises:
             StoreError: It is there and cannot be read.
         """
-        from corvus.governor.live import live
+        from corvus.cli.everyday.live import live
 
         place = self.runtime.bookkeeping.place
         if not place.exists:

@@ -25,8 +25,8 @@ from corvus.cli.output import words
 from corvus.diagnostics.plain import escape
 
 if TYPE_CHECKING:
+    from corvus.cli.everyday.live import Live
     from corvus.cli.everyday.top import Source
-    from corvus.governor.live import Live
     from corvus.model.approval import Approval
     from corvus.model.decision import BudgetStatus
     from corvus.model.reservation import Reservation
