@@ -63,15 +63,18 @@ def keeping_up(
     over = threading.Event()
 
     def serve() -> None:
-        is_logged = False
+        logged = ""
         while not over.wait(pause_seconds):
             try:
                 keep_up()
-                is_logged = False
             except PolicyError as fault:
-                if not is_logged:
+                if str(fault) != logged:
                     _log.warning("what is overdue cannot be booked now: %s", fault)
-                is_logged = True
+                logged = str(fault)
+            else:
+                if logged:
+                    _log.warning("what is overdue is booked again")
+                logged = ""
 
     thread = threading.Thread(target=serve, name="corvus-upkeep", daemon=True)
     thread.start()
