@@ -169,7 +169,7 @@ def test_the_routes_of_google_and_aws_have_their_shapes(status: int) -> None:
 def test_a_call_is_refused_as_unverified_when_its_token_cannot_be_looked_up(
     gateway: Proxied, path: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The store is away: one code for that, whether its token or its budgets were asked (EVA-13)."""
+    """The store is away: one code, whether its token or its budgets were asked for (EVA-13)."""
 
     async def broken(*_: object) -> None:
         raise StoreUnavailable("no connection to db.example")
