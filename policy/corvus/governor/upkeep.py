@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MethodType
 
-from corvus.base.errors import PolicyError, ReservationError, StoreError
+from corvus.base.errors import PolicyError, ReservationError, StoreError, StoreUnavailable
 from corvus.events import Event
 from corvus.governor import settlement
 from corvus.governor.records import append_counted_refusals
@@ -113,7 +113,8 @@ def take_in(
                 if lines:
                     events += _settle(store, in_force, path, lines, keep)
         except (OSError, StoreError) as fault:
-            _log.warning("the settlements in %s wait on: %s", file, fault)
+            if not isinstance(fault, StoreUnavailable):  # which whoever opened the store hears of
+                _log.warning("the settlements in %s wait on: %s", file, fault)
     return events
 
 
