@@ -50,6 +50,11 @@ class PostgresPlace:
         self.name = address.shown
 
     @property
+    def full_name(self) -> str:
+        """The place as it is known in every folder, on every host."""
+        return self.name
+
+    @property
     def exists(self) -> bool:
         """Whether a store was ever made there.
 
