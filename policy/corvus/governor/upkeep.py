@@ -143,10 +143,10 @@ def _settle(
     if refused:
         keep_aside(path, refused)
         _log.error(
-            "%d settlements could not be applied and are kept in %s; look at them, and delete the "
-            "file when they are dealt with",
-            len(refused),
+            "settlements that could not be applied are kept in %s (%d); look at them, and delete "
+            "the file when they are dealt with",
             rejected_path(path),
+            len(refused),
         )
     return events
 
