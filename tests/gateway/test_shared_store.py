@@ -81,7 +81,7 @@ def test_with_leases_a_gateway_goes_on_without_its_database_for_a_while(
         )
         server.kill()
         assert statuses() == [201, 200, 200, 200]
-        assert "corvus_store_up 0.0" in _metrics(admin)
+        assert "corvus_store_up 1.0" in _metrics(admin), "it admits calls"
         wait_until(lambda: statuses()[:2] == [503, 503], "its time is over")
         server.start()
         wait_until(lambda: statuses() == [201, 200, 200, 200], "the gateway answers again")
@@ -92,3 +92,21 @@ def test_with_leases_a_gateway_goes_on_without_its_database_for_a_while(
 
 def _metrics(client: httpx2.Client) -> list[str]:
     return client.get("/metrics").text.splitlines()
+
+
+def test_a_policy_that_was_read_again_is_the_one_that_others_see(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    """Else two hosts that have the same policy are said to differ, and the other way round."""
+    served = Served(Place(tmp_path, url=postgres_url))
+    with served.client() as admin, served.client("reserve") as caller:
+        done = admin.patch("/web/admin/config", json={"cost": {"daily_limit_usd": 7}})
+        assert done.status_code == 200, done.text
+        assert caller.post("/web/reservations", json=RESERVATION).status_code == 201
+    served.stop()
+    place = served.place.runtime.bookkeeping.place
+    standing = place.admin.server()
+    place.admin.let_go()
+    assert standing is not None
+    newest = max(standing.hosts, key=lambda host: host.seen_at)
+    assert newest.policy_hash == served.place.runtime.policy.content_hash

@@ -198,6 +198,7 @@ class Service:
         except BaseException:
             self.stores.follow(self.governor)
             raise
+        self.stores.shared.backend.policy = runtime.policy.content_hash
         self._in_force = runtime, governor
         self._redactor.use(runtime.books)
         self.config_is_broken = False
