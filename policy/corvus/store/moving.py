@@ -23,7 +23,7 @@ from corvus.base.ids import new_id
 from corvus.base.time import Clock, SystemClock, instant_at, microseconds
 from corvus.store.api import Backend, Changes, Collided, Rows, StoreState
 from corvus.store.codec import Kind, Query, encoded, values_of
-from corvus.store.kinds import KINDS, OUTBOX, STATE, SUM_HELD, THE_STATE
+from corvus.store.kinds import BUDGET, KINDS, OUTBOX, STATE, SUM_HELD, THE_STATE
 from corvus.store.moved import MoveMark, MovePhase, mark_of
 from corvus.store.place import StorePlace
 from corvus.store.spill import waiting
@@ -212,7 +212,9 @@ class _Copy:
         self.sums: dict[Kind[Any], _Sums] = {}
 
     def prepare(self, name: str) -> None:
-        """Mark the target as a copy that is used by nobody, and empty what an earlier try left.
+        """Mark the target as a copy that is used by nobody, and empty what is there.
+
+        That is what an earlier try left, or the names of budgets, which a look at them registers.
 
         Raises:
             StoreMoveRefused: It is the store of somebody else, or its clock is behind.
@@ -239,7 +241,7 @@ class _Copy:
         else:
             new = {STATE: {self.state.store_id: self.state}}
             self._arriving.commit(Changes(dropped={STATE: {there.store_id}}, new=new))
-        for kind in _MOVED_KINDS if is_left else ():
+        for kind in _MOVED_KINDS if is_left else (BUDGET,):
             self._empty(kind)
 
     def copy(self) -> None:
@@ -361,7 +363,8 @@ def _is_unused(rows: Rows, state: StoreState) -> bool:
     """Return whether nothing ever happened in a store."""
     if state.next_seq > 1 or state.audit_position or state.forgotten_times:
         return False
-    return not any(rows.find(_looks(kind)[0], 1) for kind in _MOVED_KINDS)
+    counted = (kind for kind in _MOVED_KINDS if kind is not BUDGET)
+    return not any(rows.find(_looks(kind)[0], 1) for kind in counted)
 
 
 def _open_holds(rows: Rows) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from corvus.base.errors import StoreError
 from corvus.cli.exits import Exit
 from corvus.cli.options import Config, LedgerPath, Sets, opened
 from corvus.cli.output import TextOrBody, console, counting, emit, shown
@@ -269,7 +270,8 @@ def _place(named: str | None, runtime: Runtime) -> Generator[StorePlace]:
     try:
         yield place
     finally:
-        place.admin.let_go()
+        with suppress(StoreError):  # what could not be opened holds nothing
+            place.admin.let_go()
 
 
 def _named_place(named: str | None, runtime: Runtime) -> StorePlace:
@@ -279,8 +281,20 @@ def _named_place(named: str | None, runtime: Runtime) -> StorePlace:
         return runtime.bookkeeping.place
     if _URL_MARK in named:
         return place_of(runtime.ledger_path, named)
+    _refuse_mistyped_url(named)
     path = Path(named)
     return place_at(path if path.suffix == ".store" else Path(f"{named}.store"))
+
+
+def _refuse_mistyped_url(named: str) -> None:
+    """Refuse what was meant as an address of PostgreSQL, and would be made as a file."""
+    first = named.split("/", 1)[0]
+    is_drive = len(first) == 2 and first[1] == ":"
+    if not named or (":" in first and not is_drive) or "=" in first:
+        raise typer.BadParameter(
+            f"{named!r} is neither a URL, postgresql://HOST/DATABASE, nor the path of a ledger; "
+            "a file of this name is written with ./ before it"
+        )
 
 
 def _print_status(seen: StoreOverview) -> None:

@@ -25,10 +25,11 @@ from corvus.store.kinds import BUDGETS, STATE, THE_STATE
 from corvus.store.looks import PRESENT, Fetched, Foreseen, Wanted
 from corvus.store.postgres import statements
 from corvus.store.postgres.address import PostgresAddress
-from corvus.store.postgres.connection import connect, local_settings
+from corvus.store.postgres.answers import TimedConnection
+from corvus.store.postgres.connection import ANSWER_SECONDS, connect, local_settings
 from corvus.store.postgres.faults import explain
 from corvus.store.postgres.forgetting import forgetting
-from corvus.store.postgres.generation import SeenGeneration
+from corvus.store.postgres.generation import SeenGeneration, lost_words
 from corvus.store.postgres.look import Looks
 from corvus.store.postgres.packing import given_row, packed, parameters
 from corvus.store.postgres.pipeline import pipelined
@@ -89,6 +90,8 @@ class PostgresBackend:
     """
 
     is_far = True
+    _answer_seconds: float | None = ANSWER_SECONDS
+    """How long one round trip may take; ``None`` waits without end."""
 
     def __init__(
         self,
@@ -109,7 +112,7 @@ class PostgresBackend:
         self._host, self.policy = socket.gethostname(), policy
         self._batch = 0
         self._generation = self._rare_generation = -1
-        self._seen = SeenGeneration(beside and beside.with_name(f"{beside.name}.seen"))
+        self._seen = SeenGeneration(beside)
         self._is_trusted = is_trusted
         if is_trusted:
             self._seen.forget()
@@ -118,10 +121,12 @@ class PostgresBackend:
         self._base_us = 0
         self._store_us_at_ns = 0
         self._looks = Looks(address)
-        self._connection: psycopg.Connection[Row] | None = None
+        self._connection: TimedConnection | None = None
         connection = self._connect()
+        connection.answer_seconds = None  # large tables may take long to be brought further
         with self._explained():
             migrate(connection, address)
+        connection.answer_seconds = self._answer_seconds
 
     def file_clock_us(self) -> int | None:
         """Return nothing: the server has a clock of its own."""
@@ -363,18 +368,13 @@ class PostgresBackend:
         """Refuse a server that has lost what this host has seen: a standby that was behind."""
         missing = max(self._seen.missing(generation, store_id), self._generation - generation)
         if missing > 0:
-            raise StoreCorrupt(
-                f"the server of the store {self.name} has lost the last {missing} changes that "
-                "this host has seen: a standby that was behind was promoted, or a backup restored; "
-                "bring back the right server, or run `corvus ledger verify --rebuild` to go on "
-                "without them"
-            )
+            raise StoreCorrupt(lost_words(self.name, missing))
 
-    def _connect(self) -> psycopg.Connection[Row]:
+    def _connect(self) -> TimedConnection:
         if self._connection is not None and not self._connection.closed:
             return self._connection
         self._disconnect()
-        self._connection = connect(self._address)
+        self._connection = connect(self._address, self._answer_seconds)
         return self._connection
 
     def _disconnect(self) -> None:

@@ -16,16 +16,30 @@ from corvus.base.files import replace_file
 _SAVED_EVERY_SECONDS = 1.0
 
 
+def lost_words(name: str, missing: int) -> str:
+    """Return why a server that has lost changes is refused, and what to do.
+
+    Args:
+        name: The store, for people.
+        missing: How many changes of it are lost.
+    """
+    return (
+        f"the server of the store {name} has lost the last {missing} changes that this host has "
+        "seen: a standby that was behind was promoted, or a backup restored; bring back the right "
+        "server, or run `corvus ledger verify --rebuild` to go on without them"
+    )
+
+
 class SeenGeneration:
     """The newest generation of a store that was seen.
 
     Args:
-        path: The file that outlives the process; ``None`` keeps none. What another process of this
-            host has seen counts, too.
+        beside: A path with whose name the file begins that outlives the process; ``None`` keeps
+            none. What another process of this host has seen counts, too.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    def __init__(self, beside: Path | None) -> None:
+        self._path = beside and beside.with_name(f"{beside.name}.seen")
         self._saved = self._saved_at = float("-inf")
         self._store_id, self._seen = self._read()
         self._is_forgotten = False

@@ -14,7 +14,7 @@ import psycopg
 from corvus.base.errors import StoreCorrupt
 from corvus.store.codec import Kind, Query, Row, values_of
 from corvus.store.postgres.address import PostgresAddress
-from corvus.store.postgres.connection import connect, local_settings
+from corvus.store.postgres.connection import LOOK_ANSWER_SECONDS, connect, local_settings
 from corvus.store.postgres.faults import explain
 from corvus.store.postgres.packing import given_row, parameters
 from corvus.store.postgres.pipeline import pipelined
@@ -26,6 +26,7 @@ T = TypeVar("T")
 _IDLE_MAX = 4
 """Connections that wait for the next look."""
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_GENERATION = "SELECT generation FROM store_lock"
 _UNREADABLE = (ValueError, LookupError, TypeError, OverflowError)
 
 
@@ -37,6 +38,11 @@ class PostgresLook:
         self.name = address.shown
         self.version = known_version(connection, address)
         self.is_current = self.version == len(MIGRATIONS)
+
+    @property
+    def generation(self) -> int:
+        """How many batches were written; -1 where the store has lost its own row."""
+        return next((row[0] for row in self.rows(_GENERATION, [])), -1)
 
     def get(self, kind: Kind[T], key: Any) -> T | None:
         """Return the row of a key."""
@@ -119,7 +125,7 @@ class Looks:
                 return self._begin(idle)
             except psycopg.Error:
                 _close(idle)  # the server was started again since
-        connection = connect(self._address)
+        connection = connect(self._address, LOOK_ANSWER_SECONDS)
         try:
             return self._begin(connection)
         except BaseException:

@@ -1,4 +1,8 @@
-"""A schema of a PostgreSQL database as the place of a store (STO-1)."""
+"""A schema of a PostgreSQL database as the place of a store (STO-1).
+
+A place is named without the client of PostgreSQL, which the extra ``postgres`` brings: whoever
+opens it hears what to install, and ``corvus status`` shows that as its problem.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,21 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from corvus.base.errors import StoreError
+from corvus.base.extras import require_postgres
 from corvus.store.health import StoreHealth, examined
 from corvus.store.postgres.address import PostgresAddress
-from corvus.store.postgres.admin import PostgresAdmin
-from corvus.store.postgres.backend import PostgresBackend
-from corvus.store.postgres.look import Looks, PostgresLook
+from corvus.store.postgres.generation import SeenGeneration, lost_words
 from corvus.store.spill import UNSETTLED
+
+if TYPE_CHECKING:
+    from corvus.store.postgres.admin import PostgresAdmin
+    from corvus.store.postgres.backend import PostgresBackend
+    from corvus.store.postgres.look import Looks, PostgresLook
 
 _SIZE = """
 SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
@@ -41,8 +51,14 @@ class PostgresPlace:
         self._beside = real.with_name(f"{real.name}.{address.schema}")
         self._policy = policy
         self._exists = False
-        self._looks = Looks(address)
         self.name = address.shown
+
+    @cached_property
+    def _looks(self) -> Looks:
+        require_postgres()
+        from corvus.store.postgres.look import Looks
+
+        return Looks(self._address)
 
     @property
     def exists(self) -> bool:
@@ -63,11 +79,21 @@ class PostgresPlace:
 
     @property
     def admin(self) -> PostgresAdmin:
-        """What an operator does with it besides using it."""
+        """What an operator does with it besides using it.
+
+        Raises:
+            PostgresNotInstalled: The client is missing; so do all that open the store.
+        """
+        require_postgres()
+        from corvus.store.postgres.admin import PostgresAdmin
+
         return PostgresAdmin(self._address, self._looks, self._beside)
 
     def backend(self, *, is_trusted: bool = False) -> PostgresBackend:
         """Open the store for a writer; it is made when missing."""
+        require_postgres()
+        from corvus.store.postgres.backend import PostgresBackend
+
         return PostgresBackend(
             self._address, beside=self._beside, policy=self._policy, is_trusted=is_trusted
         )
@@ -85,14 +111,21 @@ class PostgresPlace:
             now: The present instant, aware.
         """
         seen = StoreHealth(self.name)
+        # Before the look: another process may note later what the look does not show yet.
+        known = SeenGeneration(self._beside)
         try:
             with self._looks.connection() as connection:
+                from corvus.store.postgres.look import PostgresLook
+
                 look = PostgresLook(connection, self._address)
                 ((size,),) = connection.execute(_SIZE, [self._address.schema]).fetchall()
                 # Only a server that can be written is connected to.
                 seen = replace(
                     seen, exists=look.version > 0, is_writable=True, size_bytes=int(size)
                 )
-                return examined(seen, look, now)
+                seen = examined(seen, look, now)
+                missing = known.missing(look.generation, seen.store_id) if seen.exists else 0
+                lost = lost_words(self.name, missing) if missing > 0 else None
+                return replace(seen, problem=seen.problem or lost)
         except StoreError as fault:
             return replace(seen, problem=str(fault))

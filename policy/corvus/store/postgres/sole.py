@@ -47,6 +47,7 @@ class SolePostgresBackend(PostgresBackend):
     its earlier places ever counted.
     """
 
+    _answer_seconds = None
     _first_us = 0
 
     def begin(self, foreseen: Foreseen | None = None) -> Begun:
