@@ -212,9 +212,7 @@ class _Copy:
         self.sums: dict[Kind[Any], _Sums] = {}
 
     def prepare(self, name: str) -> None:
-        """Mark the target as a copy that is used by nobody, and empty what is there.
-
-        That is what an earlier try left, or the names of budgets, which a look at them registers.
+        """Mark the target as a copy that is used by nobody, and empty what is of no use there.
 
         Raises:
             StoreMoveRefused: It is the store of somebody else, or its clock is behind.
@@ -360,11 +358,10 @@ def _refuse_clock(now_us: int | None, state: StoreState, name: str) -> None:
 
 
 def _is_unused(rows: Rows, state: StoreState) -> bool:
-    """Return whether nothing ever happened in a store."""
+    """Return whether nothing ever happened in a store; a look at budgets registers their names."""
     if state.next_seq > 1 or state.audit_position or state.forgotten_times:
         return False
-    counted = (kind for kind in _MOVED_KINDS if kind is not BUDGET)
-    return not any(rows.find(_looks(kind)[0], 1) for kind in counted)
+    return not any(rows.find(_looks(kind)[0], 1) for kind in _MOVED_KINDS if kind is not BUDGET)
 
 
 def _open_holds(rows: Rows) -> int:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from corvus.base.errors import StoreError
 from corvus.cli.exits import Exit
 from corvus.cli.options import Config, LedgerPath, Sets, opened
 from corvus.cli.output import TextOrBody, console, counting, emit, shown
+from corvus.cli.stores.naming import URL_MARK, named_place
 from corvus.cli.stores.standing_lines import status_lines
 
 if TYPE_CHECKING:
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from corvus.store.operations.overview import StoreOverview
     from corvus.store.operations.server import HostSeen
     from corvus.store.place import StorePlace
-
-_URL_MARK = "://"
 
 Url: TypeAlias = Annotated[
     str | None,
@@ -68,7 +65,7 @@ def init(
     Example: corvus store init "postgresql://corvus@db.example/corvus?schema=team_a"
     """
     runtime = opened(config, ledger, sets)
-    with _place(store, runtime) as place:
+    with named_place(store, runtime) as place:
         if sql:
             _print_script(place, role)
         else:
@@ -102,7 +99,7 @@ def migrate(
     Example: corvus store migrate --dry-run
     """
     runtime = opened(config, ledger, sets)
-    with _place(store, runtime) as place:
+    with named_place(store, runtime) as place:
         if not place.exists:
             from corvus.base.errors import StoreUnavailable
 
@@ -186,7 +183,7 @@ def status(
 def _overview(store: str | None, runtime: Runtime) -> StoreOverview:
     from corvus.store.operations.overview import overview
 
-    with _place(store, runtime) as place:
+    with named_place(store, runtime) as place:
         return overview(place, place.health(runtime.clock.now()))
 
 
@@ -227,8 +224,8 @@ def move(
 
     runtime = opened(config, ledger, sets)
     with (
-        _place(source, runtime) as leaving,
-        _place(target, runtime) as arriving,
+        named_place(source, runtime) as leaving,
+        named_place(target, runtime) as arriving,
         counting("rows") as on_progress,
     ):
         _take_in(leaving, runtime)
@@ -257,44 +254,10 @@ def _moved_words(done: MoveSummary, target: str) -> Iterator[str]:
             f"{done.open_holds:,} open holds and {done.undrained_events:,} events for the ledger"
         )
     yield f"{done.source} is refused from now on"
-    if _URL_MARK in target:
+    if URL_MARK in target:
         yield "set governance.ledger.url in the config of each host, without a password in it"
     else:
         yield "take governance.ledger.url out of the config"
-
-
-@contextmanager
-def _place(named: str | None, runtime: Runtime) -> Generator[StorePlace]:
-    """Open the place that an argument names: a URL, a ledger, or the store in force."""
-    place = _named_place(named, runtime)
-    try:
-        yield place
-    finally:
-        with suppress(StoreError):  # what could not be opened holds nothing
-            place.admin.let_go()
-
-
-def _named_place(named: str | None, runtime: Runtime) -> StorePlace:
-    from corvus.store.place import place_at, place_of
-
-    if named is None:
-        return runtime.bookkeeping.place
-    if _URL_MARK in named:
-        return place_of(runtime.ledger_path, named)
-    _refuse_mistyped_url(named)
-    path = Path(named)
-    return place_at(path if path.suffix == ".store" else Path(f"{named}.store"))
-
-
-def _refuse_mistyped_url(named: str) -> None:
-    """Refuse what was meant as an address of PostgreSQL, and would be made as a file."""
-    first = named.split("/", 1)[0]
-    is_drive = len(first) == 2 and first[1] == ":"
-    if not named or (":" in first and not is_drive) or "=" in first:
-        raise typer.BadParameter(
-            f"{named!r} is neither a URL, postgresql://HOST/DATABASE, nor the path of a ledger; "
-            "a file of this name is written with ./ before it"
-        )
 
 
 def _print_status(seen: StoreOverview) -> None:
