@@ -29,12 +29,12 @@ from corvus.store.postgres.answers import TimedConnection
 from corvus.store.postgres.connection import ANSWER_SECONDS, connect, local_settings
 from corvus.store.postgres.faults import explain
 from corvus.store.postgres.forgetting import forgetting
-from corvus.store.postgres.generation import SeenGeneration, lost_words
+from corvus.store.postgres.generation import SeenGeneration
 from corvus.store.postgres.look import Looks
 from corvus.store.postgres.packing import given_row, packed, parameters
 from corvus.store.postgres.pipeline import pipelined
 from corvus.store.postgres.queries import translated
-from corvus.store.postgres.schema import migrate, refuse_other
+from corvus.store.postgres.schema import known_version, migrate, refuse_other
 from corvus.store.spill import UNSETTLED
 from corvus.store.statements import values
 
@@ -92,6 +92,8 @@ class PostgresBackend:
     is_far = True
     _answer_seconds: float | None = ANSWER_SECONDS
     """How long one round trip may take; ``None`` waits without end."""
+    _takes_any_store = False
+    """Whether another store than the one that this host has used may be there."""
 
     def __init__(
         self,
@@ -125,6 +127,8 @@ class PostgresBackend:
         connection = self._connect()
         connection.answer_seconds = None  # large tables may take long to be brought further
         with self._explained():
+            if self._seen.knows_a_store and not self._takes_any_store:
+                self._refuse_absence(connection)
             migrate(connection, address)
         connection.answer_seconds = self._answer_seconds
 
@@ -254,7 +258,10 @@ class PostgresBackend:
                 raise StoreUnavailable(f"the store {self.name} did not commit; nothing was changed")
         self.fetched = Fetched()
         self._generation, self._rare_generation = generation, rare
-        self._seen.note(self._generation)
+        if changes.state is not None and self._takes_any_store:
+            self._seen.follow(changes.state.store_id)
+        # A move that is cut off leaves the file as it was: what it brings may not have arrived.
+        self._seen.note(self._generation, may_wait=self._takes_any_store)
 
     @property
     def run_id(self) -> str:
@@ -366,9 +373,18 @@ class PostgresBackend:
 
     def _refuse_older(self, generation: int, store_id: str | None) -> None:
         """Refuse a server that has lost what this host has seen: a standby that was behind."""
-        missing = max(self._seen.missing(generation, store_id), self._generation - generation)
-        if missing > 0:
-            raise StoreCorrupt(lost_words(self.name, missing))
+        if self._takes_any_store and store_id is not None:
+            self._seen.follow(store_id)
+        self._seen.judge(self.name, generation, store_id)
+
+    def _refuse_absence(self, connection: psycopg.Connection[Row]) -> None:
+        """Refuse to make a store again that this host has used."""
+        try:
+            if known_version(connection, self._address) == 0:
+                self._seen.judge_absence(self.name)
+        except BaseException:
+            self._disconnect()
+            raise
 
     def _connect(self) -> TimedConnection:
         if self._connection is not None and not self._connection.closed:

@@ -26,7 +26,6 @@ T = TypeVar("T")
 _IDLE_MAX = 4
 """Connections that wait for the next look."""
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_GENERATION = "SELECT generation FROM store_lock"
 _UNREADABLE = (ValueError, LookupError, TypeError, OverflowError)
 
 
@@ -38,11 +37,6 @@ class PostgresLook:
         self.name = address.shown
         self.version = known_version(connection, address)
         self.is_current = self.version == len(MIGRATIONS)
-
-    @property
-    def generation(self) -> int:
-        """How many batches were written; -1 where the store has lost its own row."""
-        return next((row[0] for row in self.rows(_GENERATION, [])), -1)
 
     def get(self, kind: Kind[T], key: Any) -> T | None:
         """Return the row of a key."""

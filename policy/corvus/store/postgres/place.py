@@ -19,12 +19,13 @@ from corvus.base.errors import StoreError
 from corvus.base.extras import require_postgres
 from corvus.store.health import StoreHealth, examined
 from corvus.store.postgres.address import PostgresAddress
-from corvus.store.postgres.generation import SeenGeneration, lost_words
+from corvus.store.postgres.generation import SeenGeneration
 from corvus.store.spill import UNSETTLED
 
 if TYPE_CHECKING:
     from corvus.store.postgres.admin import PostgresAdmin
     from corvus.store.postgres.backend import PostgresBackend
+    from corvus.store.postgres.connection import Connection
     from corvus.store.postgres.look import Looks, PostgresLook
 
 _SIZE = """
@@ -59,6 +60,11 @@ class PostgresPlace:
         from corvus.store.postgres.look import Looks
 
         return Looks(self._address)
+
+    @property
+    def full_name(self) -> str:
+        """The place as it is known in every folder, on every host."""
+        return self.name
 
     @property
     def exists(self) -> bool:
@@ -124,8 +130,15 @@ class PostgresPlace:
                     seen, exists=look.version > 0, is_writable=True, size_bytes=int(size)
                 )
                 seen = examined(seen, look, now)
-                missing = known.missing(look.generation, seen.store_id) if seen.exists else 0
-                lost = lost_words(self.name, missing) if missing > 0 else None
-                return replace(seen, problem=seen.problem or lost)
+                self._judge(connection, seen, known)
+                return seen
         except StoreError as fault:
             return replace(seen, problem=str(fault))
+
+    def _judge(self, connection: Connection, health: StoreHealth, seen: SeenGeneration) -> None:
+        """Refuse a server that lacks what this host has seen, as a writer would."""
+        if not health.exists:
+            seen.judge_absence(self.name)
+            return
+        ((generation,),) = connection.execute("SELECT generation FROM store_lock").fetchall()
+        seen.judge(self.name, generation, health.store_id)
