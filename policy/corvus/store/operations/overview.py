@@ -122,14 +122,7 @@ def _warnings(seen: StoreOverview) -> Iterator[StoreWarning]:
     if (server := seen.server) is not None:
         yield from _server_warnings(server)
         yield from _policy_warnings(server.hosts)
-    for host in seen.leases:
-        if host.state is LeaseState.SILENT:
-            words = (
-                f"host {host.host} has slices and was not heard of since "
-                f"{host.seen_at:%Y-%m-%d %H:%M:%S} UTC; what it has stays held until it is back, "
-                f"or `corvus ledger reclaim {host.host}`"
-            )
-            yield StoreWarning("lease-host-silent", words)
+    yield from _lease_warnings(seen.leases)
     for one in seen.replicas:
         if not one.is_readable:
             words = f"the ledger {one.host} lacks events that are forgotten: `corvus ledger seed`"
@@ -140,6 +133,17 @@ def _warnings(seen: StoreOverview) -> Iterator[StoreWarning]:
                 "it: run `corvus ledger drain` there"
             )
             yield StoreWarning("replica-lags", words)
+
+
+def _lease_warnings(leases: Sequence[LeaseStanding]) -> Iterator[StoreWarning]:
+    for host in leases:
+        if host.state is LeaseState.SILENT:
+            words = (
+                f"host {host.host} has slices and was not heard of since "
+                f"{host.seen_at:%Y-%m-%d %H:%M:%S} UTC; what it has stays held until it is back, "
+                f"or `corvus ledger reclaim {host.host}`"
+            )
+            yield StoreWarning("lease-host-silent", words)
 
 
 def _server_warnings(server: ServerStanding) -> Iterator[StoreWarning]:
