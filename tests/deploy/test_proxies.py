@@ -70,7 +70,7 @@ def nginx(folder: Path, gateway: int) -> Generator[int]:
     subject = ["-subj", f"/CN={HOST}", "-keyout", folder / "privkey.pem"]
     made = [OPENSSL, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *subject]
     subprocess.run([*made, "-out", folder / "fullchain.pem"], check=True, capture_output=True)
-    text = (KIT / "nginx" / "corvus.conf").read_text()
+    text = (KIT / "nginx" / "gateway.conf").read_text()
     text = re.sub(r" *listen \[::\].*\n", "", text)  # a machine may have no IPv6
     for old, new in (
         ("127.0.0.1:8642", f"127.0.0.1:{gateway}"),
@@ -80,14 +80,14 @@ def nginx(folder: Path, gateway: int) -> Generator[int]:
     ):
         assert old in text
         text = text.replace(old, new)
-    (folder / "corvus.conf").write_text(text)
+    (folder / "gateway.conf").write_text(text)
     paths = "".join(
         f"{name}_temp_path {folder}/{name};\n"
         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     (folder / "nginx.conf").write_text(
         f"daemon off;\npid {folder}/pid;\nerror_log stderr;\nevents {{}}\n"
-        f"http {{\naccess_log off;\n{paths}include {folder}/corvus.conf;\n}}\n"
+        f"http {{\naccess_log off;\n{paths}include {folder}/gateway.conf;\n}}\n"
     )
     command = [NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf")]
     subprocess.run([*command, "-t"], check=True, capture_output=True)
