@@ -86,11 +86,10 @@ def grid_of(  # noqa: PLR0913 - what is shown of the columns, each by its name
         without: Columns to leave out.
         links: Where the cells of a column lead.
     """
-    named = {column.name: column for column in table.columns}
-    listed = dict.fromkeys((*first, *(only or named)))
-    kept = [named[name] for name in listed if name in named and name not in without]
-    empty = [one for one in kept if not only and _is_empty(table, one)]
-    kept = [one for one in kept if one not in empty]
+    named = {column.name: column for column in table.columns if column.name not in without}
+    listed = [named[name] for name in dict.fromkeys((*first, *(only or named))) if name in named]
+    empty = [one for one in listed if not only and _is_empty(table, one)]
+    kept = [one for one in listed if one not in empty]
     places = {one.name: usd_places(table.values(one.name)) for one in kept if one.is_money}
     names = [column.name for column in table.columns]
     rows: list[list[LivePart]] = []
@@ -104,12 +103,14 @@ def grid_of(  # noqa: PLR0913 - what is shown of the columns, each by its name
             is_state = column.name in _STATES and isinstance(cell, str)
             cells.append(LivePart(text, link, str(cell) if is_state else ""))
         rows.append(cells)
-    headings = [
-        Heading(label_of(request, one), f"{one.unit}, {one.description}".strip(", "), one.is_number)
-        for one in kept
-    ]
     left_out = max(0, len(table.rows) - ROWS_MAX)
-    return Grid(headings, rows, left_out, [label_of(request, one) for one in empty])
+    unseen = [label_of(request, one) for one in empty]
+    return Grid([_heading(request, one) for one in kept], rows, left_out, unseen)
+
+
+def _heading(request: PageRequest, column: Column) -> Heading:
+    hint = f"{column.unit}, {column.description}".strip(", ")
+    return Heading(label_of(request, column), hint, column.is_number)
 
 
 def _is_empty(table: Table, column: Column) -> bool:
