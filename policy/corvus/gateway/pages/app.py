@@ -22,7 +22,7 @@ from corvus.gateway.pages.live import Board
 from corvus.gateway.pages.page import ROOT, View
 from corvus.gateway.pages.render import asset
 from corvus.gateway.pages.serving import Pages
-from corvus.gateway.pages.tokens import TOKEN_ACTIONS
+from corvus.gateway.pages.token_actions import TOKEN_ACTIONS
 from corvus.gateway.pages.views import PAGES
 from corvus.gateway.service import Service
 
