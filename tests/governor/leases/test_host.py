@@ -14,6 +14,7 @@ from corvus import Governor
 from corvus.base.errors import SteeringRefused, StoreCorrupt, StoreUnavailable
 from corvus.base.money import NanoUSD
 from corvus.base.period import Period
+from corvus.events import Overrun
 from corvus.governor.leases import desk
 from corvus.governor.leases.dead import presume
 from corvus.governor.leases.host import HostLeases
@@ -460,3 +461,41 @@ def test_a_question_about_a_call_takes_no_slice_no_session_and_no_override(fleet
     assert not host.governor.evaluate(_request(1001, "q")).allowed
     assert fleet.leases() == []
     assert host.ask(1001).override_id is not None, "it is there for the call"
+
+
+def test_a_session_that_a_host_counts_is_no_session_of_hosts_without_leases() -> None:
+    """Else each of them would have the whole of its limit."""
+    fleet = Fleet(DAY, Budget("session", Period.SESSION, 100, (80,), "k"))
+    host = fleet.host("a")
+    assert host.spend(60).allowed
+    with pytest.raises(SteeringRefused, match="counted by host a"):
+        fleet.strict.reserve(_request(60, "a-s"))
+    assert fleet.strict.reserve(_request(60, "other")).allowed
+    with pytest.raises(SteeringRefused, match="hosts without leases"):
+        host.governor.reserve(_request(60, "other"))
+    fleet.check()
+
+
+def test_a_session_budget_that_comes_later_counts_what_was_reported_before() -> None:
+    fleet = Fleet(DAY, Budget("spare", Period.SESSION, 5000, (80,), "k"))
+    host = fleet.host("a")
+    host.spend(60)
+    host.leases.renew()
+    host.spend(30)
+    later = Budget("session", Period.SESSION, 100, (80,), "k")
+    host.policy = replace(fleet.policy, budgets=(*fleet.policy.budgets, later))
+    host.start()
+    assert not host.ask(11).allowed
+    assert host.spend(10).allowed
+    (sum_,) = [one for one in host.sums("session") if one.key.session_id == "a-s"]
+    assert sum_.spent_nano_usd == 100
+
+
+def test_what_is_used_beyond_a_slice_is_known_to_all_once_it_is_heard_of(fleet: Fleet) -> None:
+    host, other = fleet.host("a"), fleet.host("b")
+    assert host.spend(10, cost=950).allowed
+    assert sum(fleet.total()) < 950, "it is not reported yet"
+    host.leases.hear(Overrun("r", 940, "api"))
+    host.leases.renew_in_turn(is_logged=False)
+    assert sum(fleet.total()) >= 950
+    assert not other.ask(60).allowed
