@@ -16,8 +16,10 @@ from corvus.base.money import NanoUSD
 from corvus.base.period import Period
 from corvus.events import Overrun
 from corvus.governor.leases import desk
-from corvus.governor.leases.dead import presume
+from corvus.governor.leases.dead import presume, reclaim
 from corvus.governor.leases.host import HostLeases
+from corvus.governor.leases.own import OwnRows
+from corvus.governor.leases.reports import take_over
 from corvus.governor.leases.rows import hosts as hosts_of
 from corvus.governor.leases.terms import Terms
 from corvus.model.budget import Budget, Measure, Rung
@@ -25,8 +27,8 @@ from corvus.model.outbox import LedgerTable, Row
 from corvus.model.request import Request
 from corvus.model.steering import AuditKind, OverrideRequest, ResetRequest
 from corvus.model.usage import Usage
-from corvus.store.kinds import budget_key
-from corvus.store.lease import LeaseHost
+from corvus.store.kinds import LEASES, budget_key
+from corvus.store.lease import Lease, LeaseHost
 from corvus.store.unit import Unit
 from tests.governor.leases.fleet import TTL, Fleet, Host, Killed
 
@@ -499,3 +501,63 @@ def test_what_is_used_beyond_a_slice_is_known_to_all_once_it_is_heard_of(fleet: 
     host.leases.renew_in_turn(is_logged=False)
     assert sum(fleet.total()) >= 950
     assert not other.ask(60).allowed
+
+
+def test_a_report_that_comes_twice_or_overlaps_counts_once(fleet: Fleet) -> None:
+    host = fleet.host("a")
+    for _ in range(3):
+        host.spend(5)
+    events = host.store.run(lambda unit: [*unit.events(0, 100)], alone=True)
+    host.leases.renew()
+    spent, logged = fleet.total()[0], fleet.events(LedgerTable.USAGE_RECORD)
+    host_id, in_force = host.leases.host_id, host.shared.in_force
+    for again in (events, events[-1:], events[1:]):
+        seq, happened = fleet.store.run(
+            lambda unit, again=again: take_over(unit, in_force, host_id, again), alone=True
+        )
+        assert (seq, happened) == (events[-1].seq, [])
+    assert fleet.total()[0] == spent == 15
+    assert fleet.events(LedgerTable.USAGE_RECORD) == logged
+
+
+def test_a_report_that_leaves_events_out_is_refused(fleet: Fleet) -> None:
+    host = fleet.host("a")
+    for _ in range(3):
+        host.spend(5)
+    events = host.store.run(lambda unit: [*unit.events(0, 100)], alone=True)
+    host_id, in_force = host.leases.host_id, host.shared.in_force
+    with pytest.raises(StoreCorrupt, match="never"):
+        fleet.store.run(lambda unit: take_over(unit, in_force, host_id, events[1:]), alone=True)
+    assert fleet.total()[0] == 0
+
+
+def test_the_answer_to_an_earlier_question_takes_nothing_back(fleet: Fleet) -> None:
+    """Two processes of a host ask at once, and hear the answers in the other order."""
+    host = fleet.host("a")
+    host.spend(1)
+    (early,) = fleet.leases()
+    name = desk.SumName(_key_of(fleet), early.key.window_start_us, "", "usd")
+    for _ in range(30):
+        host.spend(1)
+    (late,) = _own_leases(host)
+    assert late.granted > early.granted
+    own = OwnRows(host.leases.host_id, "a")
+    host.store.run(lambda unit: own.take(unit, [desk.Slice(name, early, 0, 40)], None), alone=True)
+    assert _own_leases(host) == [late]
+
+
+def _own_leases(host: Host) -> list[Lease]:
+    return host.store.run(lambda unit: unit.rows.find(LEASES), alone=True)
+
+
+def test_a_host_that_still_renews_is_not_reclaimed(fleet: Fleet) -> None:
+    host = fleet.host("a")
+    host.spend(2)
+    with pytest.raises(SteeringRefused, match="still renews"):
+        fleet.store.run(lambda unit: reclaim(unit, "a", "ana", None), alone=True)
+    with pytest.raises(SteeringRefused, match="no host 'b'"):
+        fleet.store.run(lambda unit: reclaim(unit, "b", "ana", None), alone=True)
+    fleet.move(TTL + 1)
+    found = fleet.store.run(lambda unit: reclaim(unit, "a", "ana", None), alone=True)
+    assert [(one.budget, one.held) for one in found.slices] == [("day", 40)]
+    assert fleet.total() == (0, 40)
