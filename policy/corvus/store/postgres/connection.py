@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from corvus.base.errors import StoreUnavailable
 from corvus.base.extras import require_postgres
 from corvus.store.postgres.address import PostgresAddress
-from corvus.store.postgres.deadlines import Attempt, attempts, shut, within
+from corvus.store.postgres.deadlines import Attempt, attempts, impatient_kind, shut, within
 from corvus.store.postgres.faults import explain
 
 if TYPE_CHECKING:
@@ -33,8 +33,19 @@ logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 OLDEST: Final = 130_000
 """The oldest server that is taken, as ``server_version_num``; PostgreSQL 12 ended in 2024."""
-CONNECT_SECONDS: Final = 2
-"""How long one server may take to answer, unless the URL says otherwise."""
+CONNECT_SECONDS: Final = 5
+"""How long one server may take to let a client in, unless the URL says otherwise."""
+SILENCE_SECONDS: Final = 1.2
+"""How long it may say nothing on the way, unless the URL says how long connecting may take.
+
+A far server answers eight times to let a client in over TLS, each soon; one that is away gives none.
+With the start of a command this stays below 2 s, and a first packet that is lost is sent again.
+"""
+CUT_SECONDS: Final = 2
+"""How long what was sent may stay unacknowledged: the network is cut, or the machine is away.
+
+Only the kernel of the other side counts, which acknowledges at once however busy the server is.
+"""
 LOCK_SECONDS: Final = 10
 """How long a transaction waits for the others."""
 STATEMENT_SECONDS: Final = 15
@@ -51,11 +62,12 @@ CONNECTING: Final = {
     "client_encoding": "UTF8",
     "connect_timeout": str(CONNECT_SECONDS),
     "keepalives": "1",
-    "keepalives_count": "3",
-    "keepalives_idle": "5",
-    "keepalives_interval": "2",
+    # A caller that waits for the lock sends nothing: its kernel asks whether anybody is there.
+    "keepalives_count": "2",
+    "keepalives_idle": "2",
+    "keepalives_interval": "1",
     "target_session_attrs": "read-write",
-    "tcp_user_timeout": "10000",  # milliseconds
+    "tcp_user_timeout": str(CUT_SECONDS * 1_000),
 }
 """What a connection is made with where the URL says nothing."""
 
@@ -178,9 +190,11 @@ def examined(address: PostgresAddress) -> tuple[Connection, ServerFacts]:
     require_postgres()
     import psycopg
 
-    seconds = float(address.option("connect_timeout") or CONNECT_SECONDS)
+    stated = address.option("connect_timeout")
+    seconds = float(stated or SILENCE_SECONDS)
+    kind = psycopg.Connection if stated else impatient_kind(SILENCE_SECONDS)
     try:
-        connection = psycopg.connect(
+        connection = kind.connect(
             **_parameters(address, attempts(address.hosts, seconds)),
             autocommit=True,
             prepare_threshold=None,

@@ -8,14 +8,18 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from ipaddress import ip_address
 from queue import Empty, SimpleQueue
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 from corvus.store.postgres.address import PostgresHost
+
+if TYPE_CHECKING:
+    import psycopg
 
 T = TypeVar("T")
 Attempt: TypeAlias = tuple[PostgresHost, str]
@@ -57,6 +61,36 @@ def shut(descriptor: int) -> None:
     """Shut a connection that another thread waits for; its wait ends with a fault."""
     with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
         connection.shutdown(socket.SHUT_RDWR)
+
+
+@cache
+def impatient_kind(seconds: float) -> type[psycopg.Connection[Any]]:
+    """Return a kind of connection that gives a server up which says nothing while it is made.
+
+    Args:
+        seconds: How long it may say nothing; the whole may take as long as ``connect_timeout``
+            says, which counts in whole seconds, 2 at least.
+    """
+    import psycopg
+
+    class ImpatientConnection(psycopg.Connection[Any]):
+        @classmethod
+        def _connect_gen(cls, conninfo: str = "") -> Generator[Any, Any, Self]:
+            steps = super()._connect_gen(conninfo)
+            heard_at = time.monotonic()
+            ready: Any = None
+            try:
+                while True:
+                    ready = yield steps.send(ready)
+                    if ready:
+                        heard_at = time.monotonic()
+                    elif time.monotonic() - heard_at > seconds:
+                        steps.close()
+                        raise psycopg.errors.ConnectionTimeout(f"no answer in {seconds:g} s")
+            except StopIteration as done:
+                return done.value
+
+    return ImpatientConnection
 
 
 def attempts(hosts: Sequence[PostgresHost], seconds: float) -> list[Attempt]:
