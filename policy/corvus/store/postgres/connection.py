@@ -38,7 +38,7 @@ CONNECT_SECONDS: Final = 5
 SILENCE_SECONDS: Final = 1.2
 """How long it may say nothing on the way, unless the URL says how long connecting may take.
 
-A far server answers eight times to let a client in over TLS, each soon; one that is away gives none.
+A far server answers eight times to let a client in over TLS, each soon; one that is away never.
 With the start of a command this stays below 2 s, and a first packet that is lost is sent again.
 """
 CUT_SECONDS: Final = 2
