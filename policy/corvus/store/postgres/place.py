@@ -13,9 +13,10 @@ from corvus.base.errors import StoreError
 from corvus.store.health import StoreHealth, examined
 from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.admin import PostgresAdmin
-from corvus.store.postgres.backend import PostgresBackend
+from corvus.store.postgres.backend import PostgresBackend, host_file
 from corvus.store.postgres.look import Looks, PostgresLook
 from corvus.store.spill import UNSETTLED
+from corvus.store.unit import state_of
 
 _SIZE = """
 SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
@@ -37,10 +38,10 @@ class PostgresPlace:
 
     def __init__(self, address: PostgresAddress, beside: Path, policy: str = "") -> None:
         self._address = address
-        real = Path(os.path.realpath(beside))
-        self._beside = real.with_name(f"{real.name}.{address.schema}")
+        self._beside = Path(os.path.realpath(beside))
         self._policy = policy
         self._exists = False
+        self._store_id: str | None = None
         self._looks = Looks(address)
         self.name = address.shown
 
@@ -57,9 +58,18 @@ class PostgresPlace:
         return self._exists
 
     @property
-    def unsettled_path(self) -> Path:
-        """Where settlements wait that could not be written."""
-        return self._beside.with_name(f"{self._beside.name}{UNSETTLED}")
+    def unsettled_path(self) -> Path | None:
+        """Where settlements wait that could not be written; ``None`` while there is no store.
+
+        Raises:
+            StoreUnavailable: The server cannot be reached.
+        """
+        if not self.exists:
+            return None
+        if self._store_id is None:
+            with self._looks.looking() as look:
+                self._store_id = state_of(look).store_id
+        return host_file(self._beside, self._store_id, UNSETTLED)
 
     @property
     def admin(self) -> PostgresAdmin:

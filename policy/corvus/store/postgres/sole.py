@@ -68,6 +68,12 @@ class SolePostgresBackend(PostgresBackend):
             raise
         return begun
 
+    def _refuse_other(self, store_id: str) -> None:
+        """Go over to the store that was brought here: nobody else can have changed the id."""
+        if store_id != self._store_id:
+            self._seen.discard()
+            self._belong_to(store_id)
+
     def _count_from(self, first: int) -> None:
         self._ask([Statement(_RAISE, [first, first])])
         self._generation = max(self._generation, first)
