@@ -28,12 +28,12 @@ from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.connection import connect, local_settings
 from corvus.store.postgres.faults import explain
 from corvus.store.postgres.forgetting import forgetting
-from corvus.store.postgres.generation import SEEN, SeenGeneration
+from corvus.store.postgres.generation import SeenGeneration
 from corvus.store.postgres.look import Looks
 from corvus.store.postgres.packing import given_row, packed, parameters
 from corvus.store.postgres.pipeline import pipelined
 from corvus.store.postgres.queries import translated
-from corvus.store.postgres.schema import known_id, migrate, refuse_other
+from corvus.store.postgres.schema import known_version, migrate, refuse_other
 from corvus.store.spill import UNSETTLED
 from corvus.store.statements import values
 
@@ -70,26 +70,15 @@ class Statement(NamedTuple):
     values: Sequence[Any] | None = None
 
 
-def host_file(beside: Path | None, store_id: str, ending: str) -> Path | None:
-    """Return a file that this host keeps for a store, whose id is a part of its name.
-
-    Args:
-        beside: The file next to which it lies; ``None`` keeps none.
-        store_id: Another store behind the same URL has files of its own.
-        ending: What the file is for.
-    """
-    return beside and beside.with_name(f"{beside.name}.{store_id}{ending}")
-
-
 class PostgresBackend:
     """Keeps the state in a schema of a PostgreSQL database.
 
     Args:
         address: The database and the schema, which is made when missing.
         server_time: Whether the clock of the server stamps; else that of the process does.
-        beside: The file next to which this host keeps others, named by it and by the id of the
-            store: settlements that wait, and which state of the store was seen last, so that a
-            standby that was behind is not taken for the store. ``None`` keeps none.
+        beside: A path with which the names of files begin that this host keeps: settlements that
+            wait, and which state of the store was seen last, so that a standby that was behind is
+            not taken for the store. ``None`` keeps none.
         policy: The hash of the policy that is in force here, for others.
         is_trusted: Whether the server is right, whatever this host has seen.
 
@@ -100,6 +89,8 @@ class PostgresBackend:
     """
 
     is_far = True
+    _takes_any_store = False
+    """Whether another store than the one that this host has used may be there."""
 
     def __init__(
         self,
@@ -111,6 +102,7 @@ class PostgresBackend:
         is_trusted: bool = False,
     ) -> None:
         self.name = address.shown
+        self.unsettled_path = beside and beside.with_name(f"{beside.name}{UNSETTLED}")
         self.fetched = Fetched()
         self._address = address
         self._settings = Statement(*local_settings(address))
@@ -119,7 +111,10 @@ class PostgresBackend:
         self._host, self.policy = socket.gethostname(), policy
         self._batch = 0
         self._generation = self._rare_generation = -1
+        self._seen = SeenGeneration(beside)
         self._is_trusted = is_trusted
+        if is_trusted:
+            self._seen.forget()
         self._expects_others = True
         self._store_us: int | None = None
         self._base_us = 0
@@ -128,12 +123,9 @@ class PostgresBackend:
         self._connection: psycopg.Connection[Row] | None = None
         connection = self._connect()
         with self._explained():
+            if self._seen.knows_a_store and not self._takes_any_store:
+                self._refuse_absence(connection)
             migrate(connection, address)
-            store_id = known_id(connection, address)
-        self._beside = beside
-        self._belong_to(store_id)
-        if is_trusted:
-            self._seen.forget()
 
     def file_clock_us(self) -> int | None:
         """Return nothing: the server has a clock of its own."""
@@ -186,12 +178,10 @@ class PostgresBackend:
             raise StoreCorrupt(f"the store {self.name} has lost its own row; restore a backup")
         ((generation, rare_generation, version),), ((now_us, *columns),) = lock, state
         refuse_other(version, self._address)
-        row: StoreState = STATE.read(given_row(columns))
-        self._refuse_other(row.store_id)
-        if not row.moved:  # else it is refused for that, with the place where it is now
-            self._refuse_older(generation)
+        self._refuse_older(generation, columns[0])
         if self._has_server_time:
             self._store_us, self._store_us_at_ns = now_us, time.monotonic_ns()
+        row: StoreState = STATE.read(given_row(columns))
         self.fetched.keep_find(THE_STATE, (), [given_row(columns)])
         self._base_us = max(now_us if self._has_server_time else present_us, row.last_us)
         self._keep(looks, answers)
@@ -263,7 +253,10 @@ class PostgresBackend:
                 raise StoreUnavailable(f"the store {self.name} did not commit; nothing was changed")
         self.fetched = Fetched()
         self._generation, self._rare_generation = generation, rare
-        self._seen.note(self._generation)
+        if changes.state is not None and self._takes_any_store:
+            self._seen.follow(changes.state.store_id)
+        # A move that is cut off leaves the file as it was: what it brings may not have arrived.
+        self._seen.note(self._generation, may_wait=self._takes_any_store)
 
     @property
     def run_id(self) -> str:
@@ -370,34 +363,23 @@ class PostgresBackend:
                     ) from fault
                 time.sleep(_PAUSE_SECONDS)
             else:
-                self._refuse_older(lock[0][0] if lock else -1)
+                self._refuse_older(lock[0][0] if lock else -1, None)
                 return bool(rows) and rows[0][0] == self._batch
 
-    def _belong_to(self, store_id: str) -> None:
-        """Use the files that this host keeps for a store."""
-        self._store_id = store_id
-        self.unsettled_path = host_file(self._beside, store_id, UNSETTLED)
-        self._seen = SeenGeneration(host_file(self._beside, store_id, SEEN))
-
-    def _refuse_other(self, store_id: str) -> None:
-        """Refuse a server that has another store than the one that was opened."""
-        if store_id != self._store_id:
-            raise StoreCorrupt(
-                f"the server of the store {self.name} has another store than before, which knows "
-                "nothing of what this process holds; bring back the right server, or start this "
-                "process again to use the other store"
-            )
-
-    def _refuse_older(self, generation: int) -> None:
+    def _refuse_older(self, generation: int, store_id: str | None) -> None:
         """Refuse a server that has lost what this host has seen: a standby that was behind."""
-        missing = max(self._seen.missing(generation), self._generation - generation)
-        if missing > 0:
-            raise StoreCorrupt(
-                f"the server of the store {self.name} has lost the last {missing} changes that "
-                "this host has seen: a standby that was behind was promoted, or a backup restored; "
-                "bring back the right server, or run `corvus ledger verify --rebuild` to go on "
-                "without them"
-            )
+        if self._takes_any_store and store_id is not None:
+            self._seen.follow(store_id)
+        self._seen.judge(self.name, generation, store_id)
+
+    def _refuse_absence(self, connection: psycopg.Connection[Row]) -> None:
+        """Refuse to make a store again that this host has used."""
+        try:
+            if known_version(connection, self._address) == 0:
+                self._seen.judge_absence(self.name)
+        except BaseException:
+            self._disconnect()
+            raise
 
     def _connect(self) -> psycopg.Connection[Row]:
         if self._connection is not None and not self._connection.closed:

@@ -1,7 +1,8 @@
-"""Remembers which state of a store this host has seen (STO-3).
+"""Remembers which store this host uses, and which state of it was seen (STO-3).
 
-A standby that was behind when it was promoted, or a backup, has an older one: holds that were
-acknowledged are gone, and what they stood for could be spent twice.
+A standby that was behind when it was promoted, or a backup, has an older state: holds that were
+acknowledged are gone, and what they stood for could be spent twice. So it could in a store that was
+made again in the place of one that was lost.
 
 What is seen is in the file before anything is acknowledged, so that a process that is killed at any
 moment leaves it there. The disk has it within a second: only a machine that loses its power in the
@@ -10,110 +11,177 @@ same second in which a standby takes over may forget what it saw in that second.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
+from corvus.base.errors import StoreCorrupt
 from corvus.base.locks import FileLock
-
-SEEN: Final = ".seen"
-"""Ending of the file, after the name of the ledger and the id of the store."""
 
 _SYNCED_EVERY_SECONDS = 1.0
 _DIGITS = 19
-_SIZE_BYTES = _DIGITS + 1
+_READ_BYTES = 256
+_SEEN = ".seen"
+_NOTHING_SEEN = "", -1
+
+_log = logging.getLogger("corvus.store")
 
 
 class SeenGeneration:
-    """The newest generation of a store that was seen.
+    """The store that this host uses, and the newest generation of it that was seen.
 
     Args:
-        path: The file that outlives the process; ``None`` keeps none, nor does a folder that may
-            not be written. What another process of this host has seen counts, too.
+        beside: A path with which the name of the file begins that outlives the process; ``None``
+            keeps none. What another process of this host has seen counts, too.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    def __init__(self, beside: Path | None) -> None:
+        self._path = beside and beside.with_name(f"{beside.name}{_SEEN}")
         self._file: FileLock | None = None
-        self._synced_at = float("-inf")
-        self._is_synced = True
-        self._is_forgotten = False
-        self._seen = self._read()
+        self._written, self._synced_at = _NOTHING_SEEN, float("-inf")
+        self._store_id, self._seen = self._read()
+        self._is_forgotten = self._is_noted = self._is_logged = False
+
+    @property
+    def knows_a_store(self) -> bool:
+        """Whether this host has used a store here."""
+        return bool(self._store_id)
 
     def forget(self) -> None:
         """Take what the server has for all there is: somebody has decided to go on without."""
-        self._seen, self._is_forgotten = -1, True
+        (self._store_id, self._seen), self._is_forgotten = _NOTHING_SEEN, True
 
-    def missing(self, generation: int) -> int:
-        """Return how many changes a server lacks that were seen; 0 or less when it lacks none.
+    def follow(self, store_id: str) -> None:
+        """Use a store from now on that was moved here, in place of any other."""
+        if store_id != self._store_id:
+            self._store_id, self._seen = store_id, -1
+
+    def judge(self, name: str, generation: int, store_id: str | None) -> None:
+        """Refuse a server that lacks what was seen; else note what it has.
 
         Args:
+            name: The store, as the user knows it.
             generation: That of the server.
-        """
-        return self._seen - generation
+            store_id: Of its store; ``None`` is the one seen.
 
-    def note(self, generation: int) -> None:
-        """Note that a generation was seen; the file has it on return."""
-        if generation <= self._seen:
-            return
-        self._seen = generation
-        with suppress(OSError):
-            self._write()
+        Raises:
+            StoreCorrupt: It has an older state of the store, or another store.
+        """
+        if store_id is not None and not self._store_id:
+            self._store_id = store_id
+        if store_id not in (None, self._store_id):
+            raise StoreCorrupt(
+                f"the store {name} is not the one that this host has used: that one was dropped "
+                f"and another made, or the URL leads to another server; {_BRING_BACK}"
+            )
+        missing, self._seen = self._seen - generation, max(self._seen, generation)
+        if missing > 0:
+            raise StoreCorrupt(
+                f"the server of the store {name} has lost the last {missing} changes that this "
+                "host has seen: a standby that was behind was promoted, or a backup restored; "
+                "bring back the right server, or run `corvus ledger verify --rebuild` to go on "
+                "without them"
+            )
+
+    def judge_absence(self, name: str) -> None:
+        """Refuse a server that has no store.
+
+        Args:
+            name: The store, as the user knows it.
+
+        Raises:
+            StoreCorrupt: This host has used one here, which is lost.
+        """
+        if self.knows_a_store:
+            raise StoreCorrupt(
+                f"this host has used the store {name}, and there is none any more: it was dropped, "
+                f"or the URL leads to another server; {_BRING_BACK}"
+            )
+
+    def note(self, generation: int, *, may_wait: bool = False) -> None:
+        """Note a generation that this process made.
+
+        Args:
+            generation: What it made.
+            may_wait: Whether the file follows at the next note or ``close``; else it has it on
+                return.
+        """
+        self._seen, self._is_noted = max(self._seen, generation), True
+        if not may_wait:
+            self._keep()
 
     def close(self) -> None:
-        """Let go of the file, which is on disk then."""
-        with suppress(OSError):
-            self._sync()
+        """Let go of the file, which is on disk then if this process has changed the store."""
+        if self._is_noted:
+            self._keep()
         if self._file is not None:
+            with suppress(OSError):
+                os.fsync(self._file.descriptor)
             self._file.close()
             self._file = None
 
-    def discard(self) -> None:
-        """Let go of the file and remove it: the store that it was of is no more."""
-        self.close()
-        if self._path is not None:
-            with suppress(OSError):
-                self._path.unlink()
+    def _keep(self) -> None:
+        """Write what was seen.
 
-    def _write(self) -> None:
-        """Write the newest generation, unless another process of this host has a newer one."""
-        if self._path is None:
+        A file that cannot be written is logged once, and stops nothing: what was committed is
+        durable, and this process knows what it has seen.
+        """
+        if self._path is None or self._written == (self._store_id, self._seen):
             return
+        try:
+            self._write(self._path)
+        except OSError as fault:
+            if not self._is_logged:
+                _log.warning(
+                    "which state of the store was seen cannot be kept (%s): until it can, a "
+                    "restart makes this host trust a server that has lost changes",
+                    fault,
+                )
+            self._is_logged = True
+        else:
+            self._written, self._is_logged = (self._store_id, self._seen), False
+
+    def _write(self, path: Path) -> None:
+        """Write what was seen in its place, unless another process of this host has seen more."""
         if self._file is None or self._file.descriptor < 0:
-            os.makedirs(self._path.parent, exist_ok=True)
-            self._file = FileLock(self._path)
+            os.makedirs(path.parent, exist_ok=True)
+            self._file = FileLock(path)
+        descriptor = self._file.descriptor
         self._file.take()
         try:
-            descriptor = self._file.descriptor
-            there = os.pread(descriptor, _SIZE_BYTES + 1, 0)
-            if self._is_forgotten or self._seen > _number(there):
-                os.pwrite(descriptor, f"{self._seen:0{_DIGITS}}\n".encode(), 0)
-                if len(there) > _SIZE_BYTES:
-                    os.ftruncate(descriptor, _SIZE_BYTES)
-                self._is_forgotten = self._is_synced = False
+            there = os.pread(descriptor, _READ_BYTES, 0)
+            store_id, seen = _seen_in(there)
+            if store_id != self._store_id or seen < self._seen or self._is_forgotten:
+                content = f"{self._store_id} {self._seen:0{_DIGITS}}\n".encode()
+                os.pwrite(descriptor, content, 0)
+                if len(there) > len(content):
+                    os.ftruncate(descriptor, len(content))
+                self._is_forgotten = False
         finally:
             self._file.give_back()
         if time.monotonic() - self._synced_at >= _SYNCED_EVERY_SECONDS:
-            self._sync()
+            self._synced_at = time.monotonic()
+            os.fsync(descriptor)
 
-    def _sync(self) -> None:
-        self._synced_at = time.monotonic()
-        if not self._is_synced and self._file is not None:
-            os.fsync(self._file.descriptor)
-            self._is_synced = True
-
-    def _read(self) -> int:
-        if self._path is None:
-            return -1
-        try:
-            return _number(self._path.read_bytes())
-        except OSError:
-            return -1
+    def _read(self) -> tuple[str, int]:
+        """Return the store, and its newest generation, that the file names."""
+        if self._path is not None:
+            with suppress(OSError):
+                return _seen_in(self._path.read_bytes())
+        return _NOTHING_SEEN
 
 
-def _number(content: bytes) -> int:
-    """Return the generation that a file holds; -1 for what is none of ours."""
-    digits = content.removesuffix(b"\n")
-    return int(digits) if len(digits) == _DIGITS and digits.isdigit() else -1
+def _seen_in(content: bytes) -> tuple[str, int]:
+    try:
+        store_id, seen = content.decode().split()
+        return store_id, int(seen)
+    except ValueError:
+        return _NOTHING_SEEN
+
+
+_BRING_BACK = (
+    "bring back the right server, or restore a backup. To begin again without what was held and "
+    "spent, name another ledger with --ledger"
+)

@@ -8,15 +8,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from corvus.base.errors import StoreError
 from corvus.store.health import StoreHealth, examined
 from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.admin import PostgresAdmin
-from corvus.store.postgres.backend import PostgresBackend, host_file
+from corvus.store.postgres.backend import PostgresBackend
+from corvus.store.postgres.generation import SeenGeneration
 from corvus.store.postgres.look import Looks, PostgresLook
 from corvus.store.spill import UNSETTLED
-from corvus.store.unit import state_of
+
+if TYPE_CHECKING:
+    from corvus.store.postgres.connection import Connection
 
 _SIZE = """
 SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
@@ -38,12 +42,17 @@ class PostgresPlace:
 
     def __init__(self, address: PostgresAddress, beside: Path, policy: str = "") -> None:
         self._address = address
-        self._beside = Path(os.path.realpath(beside))
+        real = Path(os.path.realpath(beside))
+        self._beside = real.with_name(f"{real.name}.{address.schema}")
         self._policy = policy
         self._exists = False
-        self._store_id: str | None = None
         self._looks = Looks(address)
         self.name = address.shown
+
+    @property
+    def full_name(self) -> str:
+        """The place as it is known in every folder, on every host."""
+        return self.name
 
     @property
     def exists(self) -> bool:
@@ -58,18 +67,9 @@ class PostgresPlace:
         return self._exists
 
     @property
-    def unsettled_path(self) -> Path | None:
-        """Where settlements wait that could not be written; ``None`` while there is no store.
-
-        Raises:
-            StoreUnavailable: The server cannot be reached.
-        """
-        if not self.exists:
-            return None
-        if self._store_id is None:
-            with self._looks.looking() as look:
-                self._store_id = state_of(look).store_id
-        return host_file(self._beside, self._store_id, UNSETTLED)
+    def unsettled_path(self) -> Path:
+        """Where settlements wait that could not be written."""
+        return self._beside.with_name(f"{self._beside.name}{UNSETTLED}")
 
     @property
     def admin(self) -> PostgresAdmin:
@@ -103,6 +103,17 @@ class PostgresPlace:
                 seen = replace(
                     seen, exists=look.version > 0, is_writable=True, size_bytes=int(size)
                 )
-                return examined(seen, look, now)
+                seen = examined(seen, look, now)
+                self._judge(connection, seen)
+                return seen
         except StoreError as fault:
             return replace(seen, problem=str(fault))
+
+    def _judge(self, connection: Connection, health: StoreHealth) -> None:
+        """Refuse a server that lacks what this host has seen, as a writer would."""
+        seen = SeenGeneration(self._beside)
+        if not health.exists:
+            seen.judge_absence(self.name)
+            return
+        ((generation,),) = connection.execute("SELECT generation FROM store_lock").fetchall()
+        seen.judge(self.name, generation, health.store_id)

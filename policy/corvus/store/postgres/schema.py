@@ -368,19 +368,6 @@ def migrate(connection: Connection, address: PostgresAddress) -> int:
     raise StoreUnavailable(f"others are making the store {address.shown}; try again")
 
 
-def known_id(connection: Connection, address: PostgresAddress) -> str:
-    """Return the id of the store, which exists.
-
-    Raises:
-        StoreCorrupt: It has lost its own row.
-        psycopg.Error: It cannot be read.
-    """
-    row = run(connection, f"SELECT store_id FROM {address.schema}.store_state").fetchone()  # noqa: S608 - a plain name
-    if row is None:
-        raise StoreCorrupt(f"the store {address.shown} has lost its own row; restore a backup")
-    return row[0]
-
-
 def known_version(connection: Connection, address: PostgresAddress) -> int:
     """Return how many steps a store has seen; 0 where there is none yet.
 

@@ -47,6 +47,7 @@ class SolePostgresBackend(PostgresBackend):
     its earlier places ever counted.
     """
 
+    _takes_any_store = True  # what is there may make way for the one that is moved here
     _first_us = 0
 
     def begin(self, foreseen: Foreseen | None = None) -> Begun:
@@ -67,12 +68,6 @@ class SolePostgresBackend(PostgresBackend):
             self.roll_back()
             raise
         return begun
-
-    def _refuse_other(self, store_id: str) -> None:
-        """Go over to the store that was brought here: nobody else can have changed the id."""
-        if store_id != self._store_id:
-            self._seen.discard()
-            self._belong_to(store_id)
 
     def _count_from(self, first: int) -> None:
         self._ask([Statement(_RAISE, [first, first])])
