@@ -14,7 +14,8 @@ import pytest
 from corvus.base.errors import StoreUnavailable
 from corvus.cli.exits import Exit
 from corvus.cli.main import main
-from corvus.store.postgres.connection import CUT_SECONDS, SILENCE_SECONDS
+from corvus.store.postgres.answers import SILENCE_SECONDS
+from corvus.store.postgres.connection import CUT_SECONDS
 from tests.delay_proxy import DelayProxy
 from tests.faults.governed import cents
 from tests.faults.hosts.opening import Open, through

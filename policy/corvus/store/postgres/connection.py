@@ -10,17 +10,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from corvus.base.errors import StoreUnavailable
 from corvus.base.extras import require_postgres
 from corvus.store.postgres.address import PostgresAddress
-from corvus.store.postgres.deadlines import Attempt, attempts, impatient_kind, shut, within
+from corvus.store.postgres.deadlines import Attempt, attempts
 from corvus.store.postgres.faults import explain
 
 if TYPE_CHECKING:
     import psycopg
+
+    from corvus.store.postgres.answers import TimedConnection
 
     Connection: TypeAlias = psycopg.Connection[Any]
     Cursor: TypeAlias = psycopg.Cursor[Any]
@@ -35,12 +36,6 @@ OLDEST: Final = 130_000
 """The oldest server that is taken, as ``server_version_num``; PostgreSQL 12 ended in 2024."""
 CONNECT_SECONDS: Final = 5
 """How long one server may take to let a client in, unless the URL says otherwise."""
-SILENCE_SECONDS: Final = 1.2
-"""How long it may say nothing on the way, unless the URL says how long connecting may take.
-
-A far server answers eight times to let a client in over TLS, each soon; one that is away never.
-With the start of a command this stays below 2 s, and a first packet that is lost is sent again.
-"""
 CUT_SECONDS: Final = 2
 """How long what was sent may stay unacknowledged: the network is cut, or the machine is away.
 
@@ -49,10 +44,14 @@ Only the kernel of the other side counts, which acknowledges at once however bus
 LOCK_SECONDS: Final = 10
 """How long a transaction waits for the others."""
 STATEMENT_SECONDS: Final = 15
+ANSWER_SECONDS: Final = 20.0
+"""How long one round trip may take: longer than the server lets the statements of it wait and run.
+No time-out of the server ends a commit that waits for a synchronous standby."""
 TRANSACTION_SECONDS: Final = 25
 IDLE_SECONDS: Final = 5
 """After so long without a word in a transaction its host was stopped or cut off: it is ended."""
 LOOK_SECONDS: Final = 120
+LOOK_ANSWER_SECONDS: Final = LOOK_SECONDS + 10.0
 PREPARE_AFTER: Final = 5
 """How often a statement is run before it is prepared; where no pooler stands between."""
 _NAME_MAX: Final = 63  # PostgreSQL cuts longer names off
@@ -170,29 +169,37 @@ def run(connection: Connection, sql: str, values: Sequence[object] = ()) -> Curs
     return connection.execute(sql.encode(), values or None)
 
 
-def connect(address: PostgresAddress) -> Connection:
+def connect(address: PostgresAddress, answer_seconds: float | None = None) -> TimedConnection:
     """Connect to the first server of an address that can be written to, and examine it.
 
     The connection commits each statement that stands outside of a transaction. It prepares what it
     repeats, which saves a third of the server's work (measured: 0.15 to 0.4 ms a statement), unless
     a pooler stands between: those before pgbouncer 1.21 lose what is prepared.
 
+    Args:
+        address: The servers.
+        answer_seconds: How long one answer may take; ``None`` waits without end.
+
     Raises:
         PostgresNotInstalled: The client is missing.
         StoreUnavailable: No server answers, or lets this role in; or it would lose what it has
             acknowledged, or is too old.
     """
-    return examined(address)[0]
+    return examined(address, answer_seconds)[0]
 
 
-def examined(address: PostgresAddress) -> tuple[Connection, ServerFacts]:
+def examined(
+    address: PostgresAddress, answer_seconds: float | None = None
+) -> tuple[TimedConnection, ServerFacts]:
     """Connect as ``connect`` does, and return what is in force at the server, too."""
     require_postgres()
     import psycopg
 
+    from corvus.store.postgres.answers import SILENCE_SECONDS, ImpatientConnection, TimedConnection
+
     stated = address.option("connect_timeout")
     seconds = float(stated or SILENCE_SECONDS)
-    kind = psycopg.Connection if stated else impatient_kind(SILENCE_SECONDS)
+    kind = TimedConnection if stated else ImpatientConnection
     try:
         connection = kind.connect(
             **_parameters(address, attempts(address.hosts, seconds)),
@@ -202,9 +209,8 @@ def examined(address: PostgresAddress) -> tuple[Connection, ServerFacts]:
     except (psycopg.Error, OSError) as fault:
         raise explain(fault, address) from fault
     try:
-        facts = within(
-            seconds, partial(server_facts, connection), partial(shut, connection.fileno())
-        )
+        connection.answer_seconds = seconds
+        facts = server_facts(connection)
         if facts.danger is not None:
             raise StoreUnavailable(
                 f"the server of the store {address.shown} {facts.danger}; nothing was admitted"
@@ -215,6 +221,7 @@ def examined(address: PostgresAddress) -> tuple[Connection, ServerFacts]:
     except BaseException:
         connection.close()
         raise
+    connection.answer_seconds = answer_seconds
     connection.prepare_threshold = None if facts.is_pooled else PREPARE_AFTER
     return connection, facts
 
