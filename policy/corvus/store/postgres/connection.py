@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from corvus.base.errors import StoreUnavailable
 from corvus.base.extras import require_postgres
-from corvus.store.postgres.address import PostgresAddress
+from corvus.base.postgres_address import PostgresAddress
 from corvus.store.postgres.deadlines import Attempt, attempts
 from corvus.store.postgres.faults import explain
 
