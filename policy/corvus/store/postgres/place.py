@@ -84,6 +84,11 @@ class PostgresPlace:
         return self._beside.with_name(f"{self._beside.name}{UNSETTLED}")
 
     @property
+    def lease_path(self) -> Path:
+        """Where this host's own store lies, should it have slices of this one."""
+        return self._beside.with_name(f"{self._beside.name}.store")
+
+    @property
     def admin(self) -> PostgresAdmin:
         """What an operator does with it besides using it.
 
