@@ -178,13 +178,13 @@ def commands(text: str) -> Iterator[str]:
     command = ""
     for line in text.splitlines():
         command += line
+        if command.endswith("\\"):
+            command = command[:-1]
+            continue
         try:
             shlex.split(command, comments=True)
         except ValueError:
             command += "\n"  # a quote is open
-            continue
-        if line.endswith("\\"):
-            command = command[:-1]
             continue
         if command.strip():
             yield command.strip()

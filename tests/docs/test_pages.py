@@ -119,7 +119,7 @@ class Following:
         json.loads(block.text)
 
     def _ask(self, block: Block) -> None:
-        assert duckdb.sql(self._reader.played(block.text)).columns
+        duckdb.execute(self._reader.played(block.text))
 
     def _ended_well(self, ended: Ended, block: Block, what: str) -> str:
         expected = int(block.mark.removeprefix("exit ")) if block.mark.startswith("exit") else 0
