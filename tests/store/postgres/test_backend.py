@@ -54,6 +54,11 @@ def set_back(url: str) -> None:
     execute(url, "UPDATE store_lock SET generation = 2")
 
 
+def other(address: PostgresAddress, tmp_path: Path) -> PostgresPlace:
+    """Return the store as a host has it that has never seen it."""
+    return PostgresPlace(address, tmp_path / "other.duckdb")
+
+
 def append(unit: Unit) -> int:
     return unit.append(LedgerTable.SESSION, {"recorded_at": unit.now_us})
 
@@ -118,15 +123,61 @@ def test_the_next_process_of_the_host_knows_what_was_seen(
         after.run(append)
 
 
-def test_a_store_that_was_made_again_is_another_one(
+def test_a_store_that_was_made_again_is_refused(
+    place: PostgresPlace, address: PostgresAddress, postgres_url: str, tmp_path: Path
+) -> None:
+    """Its budgets start from nothing, so that all of them could be spent once more."""
+    with closing(Store(place.backend())) as store:
+        store.run(append)
+        execute(postgres_url, f"DROP SCHEMA {address.schema} CASCADE")
+        with closing(Store(other(address, tmp_path).backend())) as another:
+            assert another.run(append) == 1
+        with pytest.raises(StoreCorrupt, match="is not the one that this host has used"):
+            store.run(append)
+    with (
+        closing(Store(place.backend())) as later,
+        pytest.raises(StoreCorrupt, match="is not the one that this host has used"),
+    ):
+        later.run(append)
+    seen = place.health(SystemClock().now())
+    assert "is not the one that this host has used" in (seen.problem or "")
+
+
+def test_a_store_that_was_lost_is_not_made_again(
     place: PostgresPlace, address: PostgresAddress, postgres_url: str
 ) -> None:
     with closing(Store(place.backend())) as store:
+        store.run(append)
+    execute(postgres_url, f"DROP SCHEMA {address.schema} CASCADE")
+    with pytest.raises(StoreCorrupt, match="there is none any more"):
+        place.backend()
+    assert "there is none any more" in (place.health(SystemClock().now()).problem or "")
+
+
+def test_health_says_what_the_server_lacks(place: PostgresPlace, postgres_url: str) -> None:
+    with closing(Store(place.backend())) as store:
         for _ in range(5):
             store.run(append)
-    execute(postgres_url, f"DROP SCHEMA {address.schema} CASCADE")
-    with closing(Store(place.backend())) as store:
-        assert store.run(append) == 1
+    set_back(postgres_url)
+    assert "has lost the last" in (place.health(SystemClock().now()).problem or "")
+
+
+@pytest.mark.parametrize("obstacle", ["a folder", "no folder"])
+def test_calls_go_on_where_what_was_seen_cannot_be_kept(
+    address: PostgresAddress, tmp_path: Path, caplog: pytest.LogCaptureFixture, obstacle: str
+) -> None:
+    """A disk that is full or read-only on one host: its holds would be lost to all if they fail."""
+    beside = tmp_path / "ledger.duckdb"
+    if obstacle == "no folder":
+        tmp_path.joinpath("file").write_text("")
+        beside = tmp_path / "file" / "ledger.duckdb"
+    else:
+        beside.with_name(f"{beside.name}.{address.schema}.seen").mkdir()
+    store = Store(PostgresPlace(address, beside).backend())
+    assert [store.run(append) for _ in range(3)] == [1, 2, 3]
+    store.close()
+    said = [record.message for record in caplog.records if "cannot be kept" in record.message]
+    assert len(said) == 1
 
 
 def test_a_connection_that_was_lost_is_made_again(store: Store, postgres_url: str) -> None:

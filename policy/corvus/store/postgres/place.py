@@ -8,14 +8,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from corvus.base.errors import StoreError
 from corvus.store.health import StoreHealth, examined
 from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.admin import PostgresAdmin
 from corvus.store.postgres.backend import PostgresBackend
+from corvus.store.postgres.generation import SeenGeneration
 from corvus.store.postgres.look import Looks, PostgresLook
 from corvus.store.spill import UNSETTLED
+
+if TYPE_CHECKING:
+    from corvus.store.postgres.connection import Connection
 
 _SIZE = """
 SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
@@ -43,6 +48,11 @@ class PostgresPlace:
         self._exists = False
         self._looks = Looks(address)
         self.name = address.shown
+
+    @property
+    def full_name(self) -> str:
+        """The place as it is known in every folder, on every host."""
+        return self.name
 
     @property
     def exists(self) -> bool:
@@ -93,6 +103,17 @@ class PostgresPlace:
                 seen = replace(
                     seen, exists=look.version > 0, is_writable=True, size_bytes=int(size)
                 )
-                return examined(seen, look, now)
+                seen = examined(seen, look, now)
+                self._judge(connection, seen)
+                return seen
         except StoreError as fault:
             return replace(seen, problem=str(fault))
+
+    def _judge(self, connection: Connection, health: StoreHealth) -> None:
+        """Refuse a server that lacks what this host has seen, as a writer would."""
+        seen = SeenGeneration(self._beside)
+        if not health.exists:
+            seen.judge_absence(self.name)
+            return
+        ((generation,),) = connection.execute("SELECT generation FROM store_lock").fetchall()
+        seen.judge(self.name, generation, health.store_id)
