@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from corvus.base.money import NanoUSD
     from corvus.governor.governor import Governor
     from corvus.model.budget import Budget
+    from corvus.model.gateway import Kind
     from corvus.runtime import Runtime
 
 
@@ -51,6 +52,8 @@ class RunRequest:
         pass_through: Whether the command keeps its own log-in.
         passed: Variables that the command shall get although they hold keys.
         branch: The branch that its calls are of; ``None`` is that of the working directory.
+        log_in_of: With ``pass_through``: the API whose log-in alone the command keeps, as there is
+            no key; ``None`` where the user asked for it, so that keys stay, too.
     """
 
     surface: str
@@ -62,6 +65,7 @@ class RunRequest:
     pass_through: bool = False
     passed: tuple[str, ...] = ()
     branch: str | None = None
+    log_in_of: Kind | None = None
 
 
 class Run:
@@ -188,6 +192,7 @@ class Run:
             secrets=[name for target in self._runtime.notify for name in target.variables],
             passed=self._request.passed,
             keeps_log_in=self._keeps_log_in,
+            log_in_of=self._request.log_in_of,
         )
 
     @contextmanager
