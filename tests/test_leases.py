@@ -16,10 +16,10 @@ import pytest
 
 from corvus import BudgetExceeded, Usage
 from corvus.base.errors import StoreUnavailable
+from corvus.base.postgres_address import PostgresAddress
 from corvus.cli.exits import Exit
 from corvus.cli.main import main
 from corvus.runtime import local_actor
-from corvus.store.postgres.address import PostgresAddress
 from tests.postgres import PostgresServer, wait_until
 from tests.test_shared_store import CENT, FIVE_CENTS, Host
 

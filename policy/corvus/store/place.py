@@ -115,7 +115,7 @@ def place_of(ledger_path: Path, url: str | None = None, *, policy_hash: str = ""
                 "hosts share is named in governance.ledger.url"
             )
         return place_at(Path(f"{ledger_path}.store"))
-    from corvus.store.postgres.address import AddressInvalid, PostgresAddress
+    from corvus.base.postgres_address import AddressInvalid, PostgresAddress
     from corvus.store.postgres.place import PostgresPlace
 
     try:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from corvus.base.errors import StoreError
 from corvus.base.extras import require_postgres
+from corvus.base.postgres_address import PostgresAddress
 from corvus.store.health import StoreHealth, examined
-from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.generation import SeenGeneration
 from corvus.store.spill import UNSETTLED
 
