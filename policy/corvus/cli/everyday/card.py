@@ -26,6 +26,7 @@ from corvus.cli.everyday.line import (
     signature,
     state_folder,
 )
+from corvus.diagnostics.plain import escape
 from corvus.governor.rules import MISSION, budgets_to_register
 from corvus.store.kinds import budget_key
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from corvus.model.steering import MissionRequest
     from corvus.runtime import Runtime
 
+_FAULT_MAX = 160
 _HOLDS_SECONDS = 3600
 _WINDOWS = 10
 _KEPT_SECONDS = 7 * 86_400
@@ -67,7 +69,7 @@ def refresh(directory: Path, environment: Mapping[str, str]) -> None:
         if card["store"] is None and not runtime.bookkeeping.place.is_shared:
             card["places"] |= _places([Path(runtime.bookkeeping.place.name)])  # none is there yet
     except PolicyError as fault:
-        card["fault"] = f"corvus: {str(fault).splitlines()[0]}"
+        card["fault"] = escape(f"corvus: {str(fault).splitlines()[0]}"[:_FAULT_MAX])
         card["places"] = card["places"] or _tried(environment)
     write(where, card)
     with suppress(OSError):
