@@ -174,9 +174,10 @@ def test_it_is_served_over_the_pipes_of_a_process(tmp_path: Path) -> None:
 
 
 def test_in_a_run_it_answers_by_the_limits_of_the_run(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They were stated on the command line of the run, which the server has not seen."""
+    place = Place(tmp_path)
     limits = RunLimits(daily_nano_usd=NanoUSD(3 * 10**9))
     runtime = place.runtime.limited(limits)
     with of_run(runtime, "01a2", "a", None, limits):
