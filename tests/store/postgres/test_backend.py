@@ -12,10 +12,10 @@ import psycopg
 import pytest
 
 from corvus.base.errors import StoreCorrupt, StoreUnavailable
+from corvus.base.postgres_address import PostgresAddress
 from corvus.base.time import SystemClock, instant_at, microseconds
 from corvus.model.outbox import LedgerTable
 from corvus.store.kinds import PRICE_ENTRY, PriceEntry
-from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.backend import PostgresBackend
 from corvus.store.postgres.place import PostgresPlace
 from corvus.store.store import Store

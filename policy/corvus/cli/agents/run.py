@@ -110,12 +110,18 @@ class Run:
             SteeringRefused: The override or the mission cannot be had; nothing was run.
             GatewayRefused: The proxy cannot be started, or its libraries are missing.
         """
+        from corvus.observability.log import warning_on
+
         path = find_command(command[0], os.environ.get("PATH"))
         self._require_store()
         _require_extra()
         everything = dict(os.environ)
         hidden = self._withheld(everything)
-        with self._runtime.governor() as governor, self._notifying(governor, everything):
+        with (
+            warning_on(sys.stderr),
+            self._runtime.governor() as governor,
+            self._notifying(governor, everything),
+        ):
             runs = runfile.folder_of(self._runtime.ledger_path)
             if self._runtime.policy.enabled:
                 runfile.end_dead_runs(runs, governor)
@@ -256,9 +262,10 @@ class Run:
         from corvus.observability.redact import Redactor
         from corvus.observability.sinks import hash_key
 
-        key = hash_key(governor.store.run(lambda unit: unit.state.store_id))
+        key = hash_key(governor.recorded_in.run(lambda unit: unit.state.store_id))
         redactor = Redactor(self._runtime.books, key)
-        notifier = Notifier(governor.store, targets, redactor, environment=environment)
+        stores = {governor.store, governor.recorded_in}
+        notifier = Notifier([*stores], targets, redactor, environment=environment)
         try:
             yield
         finally:
@@ -369,7 +376,8 @@ class Run:
                 sys.stderr.flush()
         if self._runtime.policy.enabled:
             learns = self._runtime.policy.hold == "expected"
-            self._runtime.bookkeeping.drain(governor.store, learns=learns)
+            governor.report()
+            self._runtime.bookkeeping.drain(governor.recorded_in, learns=learns)
 
     def _told(self, exit_code: int | None) -> int:
         """Return the exit code: the command's own, unless a budget stopped it (DIA-5, CLI-5).
