@@ -166,6 +166,18 @@ class Leases(RuleBasedStateMachine):
         self.under_fire(host, host.leases.renew, fuse)
 
     @precondition(lambda self: self.alive)
+    @rule(data=st.data(), fuse=st.sampled_from([None, *range(6)]))
+    def report(self, data: st.DataObject, fuse: int | None) -> None:
+        host = self.pick(data)
+        self.under_fire(host, host.leases.report, fuse)
+
+    @precondition(lambda self: self.alive)
+    @rule(data=st.data())
+    def renew_early(self, data: st.DataObject) -> None:
+        host = self.pick(data)
+        self.under_fire(host, lambda: host.leases.renew(is_early=True), None)
+
+    @precondition(lambda self: self.alive)
     @rule(data=st.data(), fuse=st.sampled_from([None, *range(16)]))
     def leave(self, data: st.DataObject, fuse: int | None) -> None:
         host = self.pick(data)
@@ -205,6 +217,9 @@ class Leases(RuleBasedStateMachine):
         self.fleet.strict.reset(ResetRequest(budget, "ana", "r"))
         before.subtract(self.shared_sums(in_use))
         self.removed.update(before)
+        # A reset is stamped a microsecond after all that was; these clocks stand still, and what
+        # hosts settle in that microsecond is of before it.
+        self.fleet.move(0.001)
 
     @rule()
     def override(self) -> None:

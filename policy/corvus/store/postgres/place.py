@@ -19,6 +19,8 @@ from corvus.base.errors import StoreError
 from corvus.base.extras import require_postgres
 from corvus.base.postgres_address import PostgresAddress
 from corvus.store.health import StoreHealth, examined
+from corvus.store.kinds import KINDS
+from corvus.store.postgres.faults import GRANT_IT
 from corvus.store.postgres.generation import SeenGeneration
 from corvus.store.spill import UNSETTLED
 
@@ -28,10 +30,14 @@ if TYPE_CHECKING:
     from corvus.store.postgres.connection import Connection
     from corvus.store.postgres.look import Looks, PostgresLook
 
-_SIZE = """
-SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
-WHERE relkind = 'r' AND relnamespace = to_regnamespace(%s)
+_TABLES = """
+SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint,
+    coalesce(bool_and(has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
+        AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))
+        FILTER (WHERE relname = ANY(%s)), true)
+FROM pg_class WHERE relkind = 'r' AND relnamespace = to_regnamespace(%s)
 """
+"""What all tables take, and whether the role may do all with those that are written."""
 
 
 class PostgresPlace:
@@ -129,14 +135,16 @@ class PostgresPlace:
                 from corvus.store.postgres.look import PostgresLook
 
                 look = PostgresLook(connection, self._address)
-                ((size,),) = connection.execute(_SIZE, [self._address.schema]).fetchall()
-                # Only a server that can be written is connected to.
+                written = [*(kind.table for kind in KINDS), "store_lock", "writer"]
+                found = connection.execute(_TABLES, [written, self._address.schema]).fetchall()
+                ((size, may_write),) = found
                 seen = replace(
-                    seen, exists=look.version > 0, is_writable=True, size_bytes=int(size)
+                    seen, exists=look.version > 0, is_writable=may_write, size_bytes=int(size)
                 )
                 seen = examined(seen, look, now)
                 self._judge(connection, seen, known)
-                return seen
+                missing = f"the role may not write all tables of the store {self.name}; {GRANT_IT}"
+                return seen if may_write else replace(seen, problem=missing)
         except StoreError as fault:
             return replace(seen, problem=str(fault))
 
