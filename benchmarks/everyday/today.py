@@ -1,4 +1,4 @@
-"""``corvus today`` on 100 MB of logs, cold and warm, beside ``ccusage daily`` on the same files.
+"""``corvus today`` on 100 MB of logs, cold and warm, next to ``ccusage daily`` on the same files.
 
     npm install --prefix /tmp/cc ccusage
     python benchmarks/everyday/today.py --ccusage /tmp/cc/node_modules/.bin/ccusage
