@@ -21,6 +21,7 @@ from corvus.base.files import sync
 from corvus.base.ids import new_id
 from corvus.base.locks import try_lock
 from corvus.base.money import NanoUSD
+from corvus.base.regular import open_own
 from corvus.base.time import instant_at, microseconds
 from corvus.model.pending import PendingKind, PendingSettlement
 from corvus.model.price import HourRates, Price, Tier
@@ -59,13 +60,14 @@ def spill(path: Path, settlements: Sequence[PendingSettlement]) -> Path:
         settlements: In the order in which they are to be applied.
 
     Returns:
-        The file; one of another name when somebody holds the first for long.
+        The file; one of another name when somebody holds the first for long, or has put something
+        else in its place.
 
     Raises:
         OSError: They cannot be written.
     """
     text = "".join(f"{line_of(settlement)}\n" for settlement in settlements)
-    with suppress(BlockingIOError):
+    with suppress(OSError):
         _append(path, text)
         return path
     other = path.with_name(f"{path.stem}.{new_id(time.time_ns() // 1000)}{path.suffix}")
@@ -105,7 +107,7 @@ def taking_in(path: Path) -> Generator[list[SpilledLine] | None]:
         OSError: It cannot be read or removed.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = open_own(path, os.O_RDWR)
     except FileNotFoundError:
         yield None
         return
@@ -145,7 +147,7 @@ def _append(path: Path, text: str) -> None:
     """
     deadline = time.monotonic() + _LOCK_SECONDS
     while True:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        descriptor = open_own(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
             if try_lock(descriptor) and _is_file(descriptor, path):
                 # A line that a full disk cut short ends here.

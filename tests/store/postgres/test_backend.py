@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -116,6 +117,39 @@ def test_the_next_process_of_the_host_knows_what_was_seen(
         trusting.run(append)
     with closing(Store(place.backend())) as after:
         after.run(append)
+
+
+def test_what_was_seen_is_kept_in_a_file_of_our_own(place: PostgresPlace, tmp_path: Path) -> None:
+    """A link that somebody put there leads to nothing that is written, and a pipe is not waited
+    for."""
+    seen = place.unsettled_path.with_name(place.unsettled_path.name.split(".unsettled")[0] + ".seen")
+    victim = tmp_path / "victim"
+    victim.write_text("theirs")
+    seen.symlink_to(victim)
+    with closing(Store(place.backend())) as store:
+        store.run(append)
+    assert victim.read_text() == "theirs"
+    assert (seen.is_symlink(), seen.stat().st_mode & 0o777) == (False, 0o600)
+    seen.unlink()
+    os.mkfifo(seen)
+    with closing(Store(place.backend())) as store:
+        assert store.run(append) == 2
+
+
+def test_a_place_says_when_no_call_can_be_admitted(
+    place: PostgresPlace, address: PostgresAddress, postgres_url: str
+) -> None:
+    """A server that lacks what was seen, and a role that may only read, look sound from afar."""
+    with closing(Store(place.backend())) as store:
+        for _ in range(5):
+            store.run(append)
+    now = SystemClock().now()
+    assert place.health(now).problem is None
+    execute(postgres_url, f"REVOKE INSERT ON {address.schema}.outbox FROM CURRENT_USER")
+    assert "no permission to write" in (place.health(now).problem or "")
+    execute(postgres_url, f"GRANT INSERT ON {address.schema}.outbox TO CURRENT_USER")
+    set_back(postgres_url)
+    assert "has lost the last" in (place.health(now).problem or "")
 
 
 def test_a_store_that_was_made_again_is_another_one(

@@ -28,7 +28,7 @@ from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.connection import connect, local_settings
 from corvus.store.postgres.faults import explain
 from corvus.store.postgres.forgetting import forgetting
-from corvus.store.postgres.generation import SeenGeneration
+from corvus.store.postgres.generation import SeenGeneration, refuse_older
 from corvus.store.postgres.look import Looks
 from corvus.store.postgres.packing import given_row, packed, parameters
 from corvus.store.postgres.pipeline import pipelined
@@ -109,7 +109,7 @@ class PostgresBackend:
         self._host, self.policy = socket.gethostname(), policy
         self._batch = 0
         self._generation = self._rare_generation = -1
-        self._seen = SeenGeneration(beside and beside.with_name(f"{beside.name}.seen"))
+        self._seen = SeenGeneration(beside)
         self._is_trusted = is_trusted
         if is_trusted:
             self._seen.forget()
@@ -360,15 +360,9 @@ class PostgresBackend:
                 return bool(rows) and rows[0][0] == self._batch
 
     def _refuse_older(self, generation: int, store_id: str | None) -> None:
-        """Refuse a server that has lost what this host has seen: a standby that was behind."""
+        """Refuse a server that has lost what this process, or this host, has seen."""
         missing = max(self._seen.missing(generation, store_id), self._generation - generation)
-        if missing > 0:
-            raise StoreCorrupt(
-                f"the server of the store {self.name} has lost the last {missing} changes that "
-                "this host has seen: a standby that was behind was promoted, or a backup restored; "
-                "bring back the right server, or run `corvus ledger verify --rebuild` to go on "
-                "without them"
-            )
+        refuse_older(missing, self.name)
 
     def _connect(self) -> psycopg.Connection[Row]:
         if self._connection is not None and not self._connection.closed:

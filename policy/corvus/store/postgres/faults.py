@@ -39,7 +39,8 @@ _BY_STATE: dict[str, tuple[type[StoreError], str]] = {
     ),
     "42501": (
         StoreUnavailable,
-        "lets this role not do what the store needs; make it the owner of the schema",
+        "does not let this role do what a store needs: grant it USAGE of the schema, and SELECT, "
+        "INSERT, UPDATE and DELETE on all its tables",
     ),
     "42P01": (
         StoreCorrupt,

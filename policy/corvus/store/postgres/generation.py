@@ -11,21 +11,42 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from corvus.base.files import replace_file
+from corvus.base.errors import StoreCorrupt
+from corvus.base.files import replace_own
+from corvus.base.regular import open_own
 
 _SAVED_EVERY_SECONDS = 1.0
+_SIZE_MAX = 100
+
+
+def refuse_older(missing: int, name: str) -> None:
+    """Refuse a server that has lost what this host has seen: a standby that was behind.
+
+    Args:
+        missing: How many changes it lacks; 0 or less when it lacks none.
+        name: The store, as the user knows it.
+
+    Raises:
+        StoreCorrupt: It lacks some.
+    """
+    if missing > 0:
+        raise StoreCorrupt(
+            f"the server of the store {name} has lost the last {missing} changes that this host "
+            "has seen: a standby that was behind was promoted, or a backup restored; bring back "
+            "the right server, or run `corvus ledger verify --rebuild` to go on without them"
+        )
 
 
 class SeenGeneration:
     """The newest generation of a store that was seen.
 
     Args:
-        path: The file that outlives the process; ``None`` keeps none. What another process of this
-            host has seen counts, too.
+        beside: A path with which the name of the file begins that outlives the process; ``None``
+            keeps none. What another process of this host has seen counts, too.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    def __init__(self, beside: Path | None) -> None:
+        self._path = beside and beside.with_name(f"{beside.name}.seen")
         self._saved = self._saved_at = float("-inf")
         self._store_id, self._seen = self._read()
         self._is_forgotten = False
@@ -61,13 +82,14 @@ class SeenGeneration:
             return  # by another process of this host
         with suppress(OSError):
             os.makedirs(self._path.parent, exist_ok=True)
-            replace_file(self._path, f"{self._store_id} {self._seen}\n".encode())
+            replace_own(self._path, f"{self._store_id} {self._seen}\n".encode())
             self._saved = self._seen
 
     def _read(self) -> tuple[str, int]:
         """Return the store, and its newest generation, that the file names."""
         if self._path is not None:
             with suppress(OSError, ValueError):
-                store_id, seen = self._path.read_text("utf-8").split()
+                with open(open_own(self._path, os.O_RDONLY), "rb") as stream:
+                    store_id, seen = stream.read(_SIZE_MAX).decode().split()
                 return store_id, int(seen)
         return "", -1

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from corvus.base.errors import StoreError
 from corvus.store.health import StoreHealth, examined
+from corvus.store.kinds import KINDS
 from corvus.store.postgres.address import PostgresAddress
 from corvus.store.postgres.admin import PostgresAdmin
 from corvus.store.postgres.backend import PostgresBackend
+from corvus.store.postgres.generation import SeenGeneration, refuse_older
 from corvus.store.postgres.look import Looks, PostgresLook
 from corvus.store.spill import UNSETTLED
 
@@ -21,6 +23,16 @@ _SIZE = """
 SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
 WHERE relkind = 'r' AND relnamespace = to_regnamespace(%s)
 """
+
+_NOT_WRITABLE = """
+SELECT c.relname FROM pg_class c
+WHERE c.relkind = 'r' AND c.relnamespace = to_regnamespace(%s) AND c.relname = ANY(%s) AND NOT (
+    has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
+    AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')
+) LIMIT 1
+"""
+_GENERATION = "SELECT generation FROM store_lock"
+_OWN_TABLES = ["store_lock", "writer", *(kind.table for kind in KINDS)]
 
 
 class PostgresPlace:
@@ -84,15 +96,22 @@ class PostgresPlace:
         Args:
             now: The present instant, aware.
         """
-        seen = StoreHealth(self.name)
+        seen, schema = StoreHealth(self.name), self._address.schema
+        # Before the look begins, or what others write meanwhile would be missing there.
+        remembered = SeenGeneration(self._beside)
         try:
             with self._looks.connection() as connection:
                 look = PostgresLook(connection, self._address)
-                ((size,),) = connection.execute(_SIZE, [self._address.schema]).fetchall()
+                ((size,),) = connection.execute(_SIZE, [schema]).fetchall()
                 # Only a server that can be written is connected to.
+                refused = connection.execute(_NOT_WRITABLE, [schema, _OWN_TABLES]).fetchall()
                 seen = replace(
-                    seen, exists=look.version > 0, is_writable=True, size_bytes=int(size)
+                    seen, exists=look.version > 0, is_writable=not refused, size_bytes=int(size)
                 )
-                return examined(seen, look, now)
+                found = examined(seen, look, now)
+                if found.exists:
+                    ((generation,),) = look.rows(_GENERATION, ())
+                    refuse_older(remembered.missing(generation, found.store_id), self.name)
+                return found
         except StoreError as fault:
             return replace(seen, problem=str(fault))
